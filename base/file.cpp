@@ -1,0 +1,142 @@
+#include "base/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "base/error.hpp"
+
+namespace kiln {
+
+namespace {
+
+Fd open_checked(int dir, const char* path, int flags, unsigned mode, std::string_view operation) {
+  int fd;
+  do {
+    fd = ::openat(dir, path, flags | O_CLOEXEC, mode);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) throw_errno(operation, path);
+  return Fd(fd);
+}
+
+std::string read_to_end(const Fd& fd, const fs::path& path, std::uint64_t max_bytes) {
+  struct stat info;
+  if (::fstat(fd.get(), &info) != 0) throw_errno("stat", path.native());
+  std::string bytes;
+  if (S_ISREG(info.st_mode)) bytes.reserve(static_cast<std::size_t>(info.st_size));
+  char buffer[65536];
+  while (const std::size_t got = read_some(fd, buffer, sizeof buffer, path.native())) {
+    bytes.append(buffer, got);
+    if (bytes.size() > max_bytes) {
+      throw Error(Category::machine,
+                  fmt::format("file '{}' is larger than the {} bytes allowed for it", path.native(), max_bytes));
+    }
+  }
+  return bytes;
+}
+
+void remove_tree_at(int parent, const char* name, const std::string& shown) {
+  if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) return;
+  if (errno != EISDIR && errno != EPERM && errno != EACCES) throw_errno("remove", shown);
+  Fd dir(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!dir && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) {
+    dir = Fd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  }
+  if (!dir) throw_errno("remove", shown);
+  struct stat info;
+  if (::fstat(dir.get(), &info) == 0 && (info.st_mode & 0300) != 0300) ::fchmod(dir.get(), 0700);
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd/" + std::to_string(dir.get()))) {
+    const std::string child = entry.path().filename().native();
+    remove_tree_at(dir.get(), child.c_str(), shown + "/" + child);
+  }
+  if (::unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT) throw_errno("remove", shown);
+}
+
+}  // namespace
+
+Fd open_read(const fs::path& path) { return open_checked(AT_FDCWD, path.c_str(), O_RDONLY, 0, "open"); }
+
+Fd open_read_at(const Fd& dir, const std::string& name, int extra_flags) {
+  return open_checked(dir.get(), name.c_str(), O_RDONLY | extra_flags, 0, "open");
+}
+
+Fd create_file(const fs::path& path, unsigned mode) {
+  return open_checked(AT_FDCWD, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, mode, "create");
+}
+
+Fd open_directory(const fs::path& path) {
+  return open_checked(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY, 0, "open folder");
+}
+
+std::size_t read_some(const Fd& fd, void* buffer, std::size_t size, std::string_view name) {
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), buffer, size);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) throw_errno("read", name);
+  }
+}
+
+void write_all(const Fd& fd, std::string_view bytes, std::string_view name) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd.get(), bytes.data(), bytes.size());
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      throw_errno("write", name);
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+}
+
+void pwrite_all(const Fd& fd, std::string_view bytes, std::uint64_t offset, std::string_view name) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      throw_errno("write", name);
+    }
+    offset += static_cast<std::uint64_t>(put);
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+}
+
+std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
+  return read_to_end(open_read(path), path, max_bytes);
+}
+
+std::optional<std::string> read_file_if_exists(const fs::path& path, std::uint64_t max_bytes) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    throw_errno("open", path.native());
+  }
+  return read_to_end(fd, path, max_bytes);
+}
+
+void make_directories(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error && !fs::is_directory(path)) {
+    errno = error.value();
+    throw_errno("create folder", path.native());
+  }
+}
+
+std::uint64_t file_size(const fs::path& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) throw_errno("stat", path.native());
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
+void sync_directory(const fs::path& path) {
+  const Fd dir = open_directory(path);
+  if (::fsync(dir.get()) != 0) throw_errno("sync", path.native());
+}
+
+void remove_tree(const fs::path& path) { remove_tree_at(AT_FDCWD, path.c_str(), path.native()); }
+
+}  // namespace kiln

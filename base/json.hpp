@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace kiln {
+
+// Bounds for a JSON text. The defaults fit what a registry may send (a manifest is refused above 4 MiB).
+struct JsonLimits {
+  std::size_t max_bytes = std::size_t{4} << 20;
+  std::size_t max_depth = 64;
+};
+
+// Parses a JSON text (RFC 8259) that may be hostile: refuses what exceeds the limits, duplicate keys of one
+// object, anything after the value, and invalid UTF-8. The Error has the category given, names `name` and the
+// line: "manifest of 'x': line 3: duplicate key 'layers'".
+nlohmann::json parse_json(std::string_view text, std::string_view name, Category category,
+                          const JsonLimits& limits = {});
+
+// The line (from 1) on which the value at an RFC 6901 pointer begins; for a member, the line of its key. For
+// messages about a text that parse_json accepted; nullopt where the pointer leads nowhere.
+std::optional<int> json_line_of(std::string_view text, std::string_view pointer);
+
+}  // namespace kiln

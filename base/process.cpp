@@ -1,0 +1,166 @@
+#include "base/process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+extern char** environ;
+
+namespace kiln {
+
+namespace {
+
+struct Pipe {
+  Fd read_end;
+  Fd write_end;
+};
+
+Pipe make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("create", "pipe");
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+std::vector<char*> c_strings(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  for (const std::string& string : strings) pointers.push_back(const_cast<char*>(string.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Kills and reaps a child whose owner leaves early.
+class Reaper {
+ public:
+  explicit Reaper(pid_t pid) : pid_(pid) {}
+  Reaper(const Reaper&) = delete;
+  Reaper& operator=(const Reaper&) = delete;
+  ~Reaper() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      wait();
+    }
+  }
+  int wait() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+
+ private:
+  pid_t pid_;
+};
+
+// Only async-signal-safe calls between fork and exec.
+[[noreturn]] void exec_child(const char* program, char* const* argv, char* const* envp, const char* directory,
+                             int in, int out, int err, int report) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::signal(SIGPIPE, SIG_DFL);
+  if (::dup2(in, 0) >= 0 && ::dup2(out, 1) >= 0 && ::dup2(err, 2) >= 0 &&
+      (directory == nullptr || ::chdir(directory) == 0)) {
+    ::execve(program, argv, envp);
+  }
+  const int error = errno;
+  [[maybe_unused]] const ssize_t ignored = ::write(report, &error, sizeof error);
+  ::_exit(127);
+}
+
+}  // namespace
+
+std::optional<fs::path> find_program(std::string_view name) {
+  if (name.find('/') != std::string_view::npos) {
+    return ::access(std::string(name).c_str(), X_OK) == 0 ? std::optional<fs::path>(name) : std::nullopt;
+  }
+  const std::string path = environment_variable("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
+  for (const std::string_view folder : split(path + ":/usr/sbin:/sbin", ':')) {
+    if (folder.empty()) continue;
+    const fs::path candidate = fs::path(folder) / name;
+    if (fs::is_regular_file(candidate) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+CommandResult run_command(const Command& command, const CancelToken& cancel,
+                          const std::function<void(std::string_view)>& on_output) {
+  const auto program = find_program(command.argv.at(0));
+  if (!program) throw Error(Category::machine, fmt::format("program '{}' is not on PATH", command.argv[0]));
+
+  Pipe in = make_pipe(), out = make_pipe(), err = make_pipe(), report = make_pipe();
+  const std::vector<char*> argv = c_strings(command.argv);
+  const std::vector<char*> envp =
+      command.environment ? c_strings(*command.environment) : std::vector<char*>{};
+  const pid_t pid = ::fork();
+  if (pid < 0) throw_errno("fork for", command.argv[0]);
+  if (pid == 0) {
+    exec_child(program->c_str(), argv.data(), command.environment ? envp.data() : environ,
+               command.working_directory ? command.working_directory->c_str() : nullptr, in.read_end.get(),
+               out.write_end.get(), err.write_end.get(), report.write_end.get());
+  }
+  Reaper child(pid);
+  in.read_end.reset();
+  out.write_end.reset();
+  err.write_end.reset();
+  report.write_end.reset();
+  int exec_error = 0;
+  if (::read(report.read_end.get(), &exec_error, sizeof exec_error) == sizeof exec_error) {
+    child.wait();
+    errno = exec_error;
+    throw_errno("start", command.argv[0]);
+  }
+
+  CommandResult result;
+  std::string_view unsent = command.stdin_bytes;
+  ::fcntl(in.write_end.get(), F_SETFL, O_NONBLOCK);
+  if (unsent.empty()) in.write_end.reset();
+  const auto drain = [&](Fd& fd, std::string& into) {
+    char buffer[65536];
+    const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (got <= 0) {
+      fd.reset();
+    } else if (on_output) {
+      on_output(std::string_view(buffer, static_cast<std::size_t>(got)));
+    } else {
+      into.append(buffer, static_cast<std::size_t>(got));
+    }
+  };
+  while (out.read_end || err.read_end) {
+    cancel.check();
+    std::array<pollfd, 3> polled{pollfd{out.read_end.get(), POLLIN, 0}, pollfd{err.read_end.get(), POLLIN, 0},
+                                 pollfd{in.write_end.get(), POLLOUT, 0}};
+    if (::poll(polled.data(), polled.size(), 200) < 0 && errno != EINTR) throw_errno("wait for", command.argv[0]);
+    if (polled[0].revents) drain(out.read_end, result.stdout_bytes);
+    if (polled[1].revents) drain(err.read_end, result.stderr_bytes);
+    if (polled[2].revents) {
+      const ssize_t put = ::write(in.write_end.get(), unsent.data(), unsent.size());
+      if (put > 0) unsent.remove_prefix(static_cast<std::size_t>(put));
+      if (unsent.empty() || (put < 0 && errno != EAGAIN && errno != EINTR)) in.write_end.reset();
+    }
+  }
+  result.exit_code = child.wait();
+  return result;
+}
+
+}  // namespace kiln

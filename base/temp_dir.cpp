@@ -1,0 +1,35 @@
+#include "base/temp_dir.hpp"
+
+#include <stdlib.h>
+
+#include "base/error.hpp"
+
+namespace kiln {
+
+TempDir::TempDir(const fs::path& parent, std::string_view prefix) {
+  std::string name = (parent / (std::string(prefix) + "XXXXXX")).native();
+  if (::mkdtemp(name.data()) == nullptr) throw_errno("create temporary folder", name);
+  path_ = name;
+}
+
+TempDir& TempDir::operator=(TempDir&& other) noexcept {
+  if (this != &other) {
+    remove();
+    path_ = std::exchange(other.path_, {});
+  }
+  return *this;
+}
+
+TempDir::~TempDir() { remove(); }
+
+void TempDir::remove() noexcept {
+  if (path_.empty()) return;
+  try {
+    remove_tree(path_);
+  } catch (const Error&) {
+    // A destructor has nobody to tell; what is left is a temporary folder that the next prune takes.
+  }
+  path_.clear();
+}
+
+}  // namespace kiln

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "base/file.hpp"
+
+namespace kiln {
+
+// A new empty folder, removed with all it holds at the end. Move-only.
+class TempDir {
+ public:
+  // `parent` must exist; the name begins with `prefix`.
+  explicit TempDir(const fs::path& parent = fs::temp_directory_path(), std::string_view prefix = "kiln-");
+  TempDir(TempDir&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TempDir& operator=(TempDir&& other) noexcept;
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  ~TempDir();
+
+  const fs::path& path() const noexcept { return path_; }
+  // Keeps the folder and gives its path away.
+  fs::path release() noexcept { return std::exchange(path_, {}); }
+
+ private:
+  void remove() noexcept;
+  fs::path path_;
+};
+
+}  // namespace kiln

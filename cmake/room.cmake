@@ -1,0 +1,24 @@
+# kiln_room(NAME SOURCES ... [LINKS ...] [PRIVATE ...] [TESTS ...])
+#
+# One static library per folder. LINKS are the rooms it may include (the arrows of the house, checked by
+# tests/unit/architecture_test.py), PRIVATE the third-party libraries that only its sources see, TESTS the
+# doctest sources of tests/unit/NAME/ that make the executable kiln_NAME_test.
+function(kiln_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE;TESTS" ${ARGN})
+  add_library(kiln_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(kiln_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_compile_features(kiln_${name} PUBLIC cxx_std_20)
+  target_link_libraries(kiln_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE} fmt::fmt Threads::Threads)
+  if(KILN_TESTS AND ARG_TESTS)
+    kiln_unit_test(${name} SOURCES ${ARG_TESTS} LINKS kiln_${name} ${ARG_PRIVATE})
+  endif()
+endfunction()
+
+# kiln_unit_test(NAME SOURCES ... LINKS ...): one doctest executable, registered with ctest.
+function(kiln_unit_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  list(TRANSFORM ARG_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/tests/unit/${name}/)
+  add_executable(kiln_${name}_test ${ARG_SOURCES})
+  target_link_libraries(kiln_${name}_test PRIVATE kiln_test_support ${ARG_LINKS} fmt::fmt Threads::Threads)
+  add_test(NAME unit_${name} COMMAND kiln_${name}_test)
+endfunction()
