@@ -1,0 +1,56 @@
+#include "registry/oci/descriptor.hpp"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "registry/oci/json_reader.hpp"
+
+namespace kiln::oci {
+
+namespace media_type {
+bool is_manifest(std::string_view type) { return type == kOciManifest || type == kDockerManifest; }
+bool is_index(std::string_view type) { return type == kOciIndex || type == kDockerManifestList; }
+}  // namespace media_type
+
+Platform platform_from_json(const nlohmann::json& value, std::string_view where) {
+  const JsonReader reader(value, where);
+  Platform platform;
+  platform.os = reader.string("os");
+  platform.architecture = reader.string("architecture");
+  platform.variant = reader.string("variant");
+  platform.os_version = reader.string("os.version");
+  if (platform.architecture == "arm64" && platform.variant == "v8") platform.variant.clear();
+  return platform;
+}
+
+nlohmann::json to_json(const Platform& platform) {
+  nlohmann::json result = {{"architecture", platform.architecture}, {"os", platform.os}};
+  if (!platform.os_version.empty()) result["os.version"] = platform.os_version;
+  if (!platform.variant.empty()) result["variant"] = platform.variant;
+  return result;
+}
+
+Descriptor descriptor_from_json(const nlohmann::json& value, std::string_view where) {
+  const JsonReader reader(value, where);
+  Descriptor descriptor;
+  descriptor.media_type = reader.string("mediaType");
+  descriptor.digest = Digest::parse(reader.string("digest"), std::string(where) + ": digest", Category::network);
+  const std::int64_t size = reader.integer("size");
+  if (!reader.has("size") || size < 0) reader.refuse("size", "a number of bytes");
+  descriptor.size = static_cast<std::uint64_t>(size);
+  descriptor.annotations = reader.string_map("annotations");
+  descriptor.artifact_type = reader.string("artifactType");
+  if (const auto* platform = reader.find("platform")) descriptor.platform = platform_from_json(*platform, where);
+  return descriptor;
+}
+
+nlohmann::json to_json(const Descriptor& descriptor) {
+  nlohmann::json result = {
+      {"mediaType", descriptor.media_type}, {"digest", descriptor.digest.str()}, {"size", descriptor.size}};
+  if (!descriptor.annotations.empty()) result["annotations"] = descriptor.annotations;
+  if (!descriptor.artifact_type.empty()) result["artifactType"] = descriptor.artifact_type;
+  if (descriptor.platform) result["platform"] = to_json(*descriptor.platform);
+  return result;
+}
+
+}  // namespace kiln::oci

@@ -1,0 +1,165 @@
+#include "registry/oci/image_config.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "base/json.hpp"
+#include "registry/oci/json_reader.hpp"
+
+namespace kiln::oci {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+std::optional<std::vector<std::string>> optional_strings(const JsonReader& reader, const char* key) {
+  return reader.has(key) ? std::optional(reader.strings(key)) : std::nullopt;
+}
+
+Healthcheck healthcheck_from_json(const nlohmann::json& value, std::string_view where) {
+  const JsonReader reader(value, where);
+  Healthcheck check;
+  check.test = reader.strings("Test");
+  check.interval_ns = reader.integer("Interval");
+  check.timeout_ns = reader.integer("Timeout");
+  check.start_period_ns = reader.integer("StartPeriod");
+  check.start_interval_ns = reader.integer("StartInterval");
+  check.retries = reader.integer("Retries");
+  return check;
+}
+
+ordered_json to_json(const Healthcheck& check) {
+  ordered_json result = ordered_json::object();
+  if (!check.test.empty()) result["Test"] = check.test;
+  if (check.interval_ns) result["Interval"] = check.interval_ns;
+  if (check.timeout_ns) result["Timeout"] = check.timeout_ns;
+  if (check.start_period_ns) result["StartPeriod"] = check.start_period_ns;
+  if (check.start_interval_ns) result["StartInterval"] = check.start_interval_ns;
+  if (check.retries) result["Retries"] = check.retries;
+  return result;
+}
+
+ContainerConfig container_config_from_json(const nlohmann::json& value, std::string_view where) {
+  const JsonReader reader(value, where);
+  ContainerConfig config;
+  config.user = reader.string("User");
+  config.exposed_ports = reader.key_set("ExposedPorts");
+  config.env = reader.strings("Env");
+  config.entrypoint = optional_strings(reader, "Entrypoint");
+  config.cmd = optional_strings(reader, "Cmd");
+  config.volumes = reader.key_set("Volumes");
+  config.working_dir = reader.string("WorkingDir");
+  config.labels = reader.string_map("Labels");
+  config.stop_signal = reader.string("StopSignal");
+  if (const auto* check = reader.find("Healthcheck")) config.healthcheck = healthcheck_from_json(*check, where);
+  config.on_build = reader.strings("OnBuild");
+  config.shell = optional_strings(reader, "Shell");
+  config.args_escaped = reader.boolean("ArgsEscaped");
+  return config;
+}
+
+ordered_json key_object(const std::set<std::string>& keys) {
+  ordered_json result = ordered_json::object();
+  for (const std::string& key : keys) result[key] = ordered_json::object();
+  return result;
+}
+
+ordered_json to_json(const ContainerConfig& config) {
+  ordered_json result = ordered_json::object();
+  if (!config.user.empty()) result["User"] = config.user;
+  if (!config.exposed_ports.empty()) result["ExposedPorts"] = key_object(config.exposed_ports);
+  if (!config.env.empty()) result["Env"] = config.env;
+  if (config.entrypoint) result["Entrypoint"] = *config.entrypoint;
+  if (config.cmd) result["Cmd"] = *config.cmd;
+  if (config.healthcheck) result["Healthcheck"] = to_json(*config.healthcheck);
+  if (config.args_escaped) result["ArgsEscaped"] = true;
+  if (!config.volumes.empty()) result["Volumes"] = key_object(config.volumes);
+  if (!config.working_dir.empty()) result["WorkingDir"] = config.working_dir;
+  if (!config.on_build.empty()) result["OnBuild"] = config.on_build;
+  if (!config.labels.empty()) result["Labels"] = config.labels;
+  if (!config.stop_signal.empty()) result["StopSignal"] = config.stop_signal;
+  if (config.shell) result["Shell"] = *config.shell;
+  return result;
+}
+
+ordered_json to_json(const HistoryEntry& entry) {
+  ordered_json result = ordered_json::object();
+  if (!entry.created.empty()) result["created"] = entry.created;
+  if (!entry.author.empty()) result["author"] = entry.author;
+  if (!entry.created_by.empty()) result["created_by"] = entry.created_by;
+  if (!entry.comment.empty()) result["comment"] = entry.comment;
+  if (entry.empty_layer) result["empty_layer"] = true;
+  return result;
+}
+
+}  // namespace
+
+std::optional<std::string> env_value(const std::vector<std::string>& env, std::string_view name) {
+  for (const std::string& item : env) {
+    if (item.size() > name.size() && item[name.size()] == '=' && std::string_view(item).starts_with(name)) {
+      return item.substr(name.size() + 1);
+    }
+  }
+  return std::nullopt;
+}
+
+void set_env(std::vector<std::string>& env, std::string_view name, std::string_view value) {
+  std::string entry = std::string(name) + "=" + std::string(value);
+  for (std::string& item : env) {
+    if (item.size() > name.size() && item[name.size()] == '=' && std::string_view(item).starts_with(name)) {
+      item = std::move(entry);
+      return;
+    }
+  }
+  env.push_back(std::move(entry));
+}
+
+ImageConfig parse_image_config(std::string_view text, std::string_view where) {
+  const nlohmann::json value = parse_json(text, where, Category::network, {.max_bytes = std::size_t{8} << 20});
+  const JsonReader reader(value, where);
+  ImageConfig image;
+  image.platform = platform_from_json(value, where);
+  image.created = reader.string("created");
+  image.author = reader.string("author");
+  if (const auto* config = reader.find("config")) image.config = container_config_from_json(*config, where);
+  const auto* rootfs = reader.find("rootfs");
+  if (!rootfs) throw Error(Category::network, std::string(where) + ": has no 'rootfs', so it is not an image config");
+  for (const std::string& diff_id : JsonReader(*rootfs, where).strings("diff_ids")) {
+    image.diff_ids.push_back(Digest::parse(diff_id, std::string(where) + ": diff_id", Category::network));
+  }
+  for (const auto& item : reader.array("history")) {
+    const JsonReader entry(item, where);
+    image.history.push_back({entry.string("created"), entry.string("created_by"), entry.string("author"),
+                             entry.string("comment"), entry.boolean("empty_layer")});
+  }
+  return image;
+}
+
+std::string serialise(const ImageConfig& image) {
+  ordered_json result;
+  result["architecture"] = image.platform.architecture;
+  result["config"] = to_json(image.config);
+  if (!image.created.empty()) result["created"] = image.created;
+  if (!image.author.empty()) result["author"] = image.author;
+  result["history"] = ordered_json::array();
+  for (const HistoryEntry& entry : image.history) result["history"].push_back(to_json(entry));
+  result["os"] = image.platform.os;
+  if (!image.platform.os_version.empty()) result["os.version"] = image.platform.os_version;
+  result["rootfs"]["type"] = "layers";
+  result["rootfs"]["diff_ids"] = ordered_json::array();
+  for (const Digest& diff_id : image.diff_ids) result["rootfs"]["diff_ids"].push_back(diff_id.str());
+  if (!image.platform.variant.empty()) result["variant"] = image.platform.variant;
+  // Values from a Dockerfile may be any bytes; JSON can hold only UTF-8, and docker replaces likewise.
+  return result.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+Digest chain_id(const Digest& parent_chain, const Digest& diff_id) {
+  return parent_chain.empty() ? diff_id : sha256_of(parent_chain.str() + " " + diff_id.str());
+}
+
+Digest chain_id(const std::vector<Digest>& diff_ids) {
+  Digest chain;
+  for (const Digest& diff_id : diff_ids) chain = chain_id(chain, diff_id);
+  return chain;
+}
+
+}  // namespace kiln::oci

@@ -1,0 +1,141 @@
+#include "registry/oci/manifest.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/json.hpp"
+#include "registry/oci/json_reader.hpp"
+
+namespace kiln::oci {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+[[noreturn]] void refuse(std::string_view where, std::string_view why) {
+  throw Error(Category::network, fmt::format("{}: {}", where, why));
+}
+
+std::vector<Descriptor> descriptors(const nlohmann::json& list, std::string_view where) {
+  std::vector<Descriptor> result;
+  result.reserve(list.size());
+  for (const auto& item : list) result.push_back(descriptor_from_json(item, where));
+  return result;
+}
+
+// The specification's order of members, so that kiln's manifests look like everybody else's.
+ordered_json ordered(const Descriptor& descriptor) {
+  ordered_json result;
+  result["mediaType"] = descriptor.media_type;
+  result["digest"] = descriptor.digest.str();
+  result["size"] = descriptor.size;
+  if (!descriptor.annotations.empty()) result["annotations"] = descriptor.annotations;
+  if (!descriptor.artifact_type.empty()) result["artifactType"] = descriptor.artifact_type;
+  if (descriptor.platform) result["platform"] = ordered_json(to_json(*descriptor.platform));
+  return result;
+}
+
+ordered_json ordered(const std::vector<Descriptor>& list) {
+  ordered_json result = ordered_json::array();
+  for (const Descriptor& descriptor : list) result.push_back(ordered(descriptor));
+  return result;
+}
+
+void check_exclusive(const JsonReader& reader, std::string_view where) {
+  if (reader.has("layers") && reader.has("manifests")) {
+    refuse(where, "has both 'layers' and 'manifests', so it means different things to different clients");
+  }
+}
+
+void check_schema_version(const JsonReader& reader, std::string_view where) {
+  const std::int64_t version = reader.integer("schemaVersion");
+  if (version == 1) refuse(where, "is a docker schema 1 manifest, which no current registry or client supports; push the image anew");
+  if (version != 2) refuse(where, fmt::format("schemaVersion is {}, expected 2", version));
+}
+
+}  // namespace
+
+Manifest parse_manifest(std::string_view text, std::string_view where) {
+  const nlohmann::json value = parse_json(text, where, Category::network);
+  const JsonReader reader(value, where);
+  check_schema_version(reader, where);
+  check_exclusive(reader, where);
+  Manifest manifest;
+  if (reader.has("mediaType")) manifest.media_type = reader.string("mediaType");
+  if (!media_type::is_manifest(manifest.media_type)) {
+    refuse(where, fmt::format("media type '{}' is not that of an image manifest", manifest.media_type));
+  }
+  const auto* config = reader.find("config");
+  if (!config) refuse(where, "has no 'config'");
+  manifest.config = descriptor_from_json(*config, where);
+  manifest.layers = descriptors(reader.array("layers"), where);
+  manifest.artifact_type = reader.string("artifactType");
+  manifest.annotations = reader.string_map("annotations");
+  if (const auto* subject = reader.find("subject")) manifest.subject = descriptor_from_json(*subject, where);
+  return manifest;
+}
+
+Index parse_index(std::string_view text, std::string_view where) {
+  const nlohmann::json value = parse_json(text, where, Category::network);
+  const JsonReader reader(value, where);
+  check_schema_version(reader, where);
+  check_exclusive(reader, where);
+  Index index;
+  if (reader.has("mediaType")) index.media_type = reader.string("mediaType");
+  if (!media_type::is_index(index.media_type)) {
+    refuse(where, fmt::format("media type '{}' is not that of an image index", index.media_type));
+  }
+  index.manifests = descriptors(reader.array("manifests"), where);
+  index.artifact_type = reader.string("artifactType");
+  index.annotations = reader.string_map("annotations");
+  if (const auto* subject = reader.find("subject")) index.subject = descriptor_from_json(*subject, where);
+  return index;
+}
+
+std::string serialise(const Manifest& manifest) {
+  ordered_json result;
+  result["schemaVersion"] = 2;
+  result["mediaType"] = manifest.media_type;
+  if (!manifest.artifact_type.empty()) result["artifactType"] = manifest.artifact_type;
+  result["config"] = ordered(manifest.config);
+  result["layers"] = ordered(manifest.layers);
+  if (manifest.subject) result["subject"] = ordered(*manifest.subject);
+  if (!manifest.annotations.empty()) result["annotations"] = manifest.annotations;
+  return result.dump();
+}
+
+std::string serialise(const Index& index) {
+  ordered_json result;
+  result["schemaVersion"] = 2;
+  result["mediaType"] = index.media_type;
+  if (!index.artifact_type.empty()) result["artifactType"] = index.artifact_type;
+  result["manifests"] = ordered(index.manifests);
+  if (index.subject) result["subject"] = ordered(*index.subject);
+  if (!index.annotations.empty()) result["annotations"] = index.annotations;
+  return result.dump();
+}
+
+std::string detect_media_type(std::string_view text, std::string_view where) {
+  const nlohmann::json value = parse_json(text, where, Category::network);
+  const JsonReader reader(value, where);
+  check_exclusive(reader, where);
+  if (reader.has("mediaType")) return reader.string("mediaType");
+  return reader.has("manifests") ? media_type::kOciIndex : media_type::kOciManifest;
+}
+
+std::optional<Descriptor> select_platform(const Index& index, const Platform& platform) {
+  std::optional<Descriptor> without_variant;
+  for (const Descriptor& manifest : index.manifests) {
+    if (!manifest.platform || manifest.platform->os != platform.os ||
+        manifest.platform->architecture != platform.architecture) {
+      continue;
+    }
+    if (manifest.platform->variant == platform.variant) return manifest;
+    if (!without_variant && (manifest.platform->variant.empty() || platform.variant.empty())) without_variant = manifest;
+  }
+  return without_variant;
+}
+
+}  // namespace kiln::oci

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "registry/oci/descriptor.hpp"
+
+namespace kiln::oci {
+
+// An image manifest (OCI image spec, manifest.md; docker schema 2). Written with kiln's own bytes by serialise();
+// what others wrote is kept byte for byte by whoever fetched it, since its digest is that of its bytes.
+struct Manifest {
+  std::string media_type = media_type::kOciManifest;
+  std::string artifact_type;
+  Descriptor config;
+  std::vector<Descriptor> layers;
+  std::optional<Descriptor> subject;
+  Annotations annotations;
+};
+
+// An image index (OCI image spec, image-index.md; docker manifest list).
+struct Index {
+  std::string media_type = media_type::kOciIndex;
+  std::string artifact_type;
+  std::vector<Descriptor> manifests;
+  std::optional<Descriptor> subject;
+  Annotations annotations;
+};
+
+// Error{network} naming `where` for anything that is not such a document: duplicate keys, both "layers" and
+// "manifests", digests or sizes that are none, a media type that contradicts the fields.
+Manifest parse_manifest(std::string_view text, std::string_view where);
+Index parse_index(std::string_view text, std::string_view where);
+
+// Deterministic JSON, keys in the specification's order, no spaces.
+std::string serialise(const Manifest& manifest);
+std::string serialise(const Index& index);
+
+// The media type a manifest or index text claims, by its "mediaType" or, where that is missing, by its fields.
+std::string detect_media_type(std::string_view text, std::string_view where);
+
+// The entry of an index for a platform (exact variant first, then without one); nullopt where there is none.
+std::optional<Descriptor> select_platform(const Index& index, const Platform& platform);
+
+}  // namespace kiln::oci

@@ -1,0 +1,146 @@
+#include "registry/oci/reference.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/text.hpp"
+
+namespace kiln::oci {
+
+namespace {
+
+constexpr std::size_t kMaxNameLength = 255;
+constexpr std::size_t kMaxTagLength = 128;
+
+bool is_lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+// alpha-numeric runs joined by '.', '_', '__' or dashes
+bool is_valid_component(std::string_view component) {
+  if (component.empty() || !is_lower_alnum(component.front()) || !is_lower_alnum(component.back())) return false;
+  for (std::size_t i = 0; i < component.size();) {
+    if (is_lower_alnum(component[i])) {
+      ++i;
+      continue;
+    }
+    const std::size_t end =
+        std::find_if(component.begin() + static_cast<long>(i), component.end(), is_lower_alnum) - component.begin();
+    const std::string_view separator = component.substr(i, end - i);
+    const bool dashes = separator.find_first_not_of('-') == std::string_view::npos;
+    if (!dashes && separator != "." && separator != "_" && separator != "__") return false;
+    i = end;
+  }
+  return true;
+}
+
+bool is_valid_host(std::string_view host) {
+  if (host.starts_with('[')) {  // an IPv6 address in brackets
+    const std::size_t close = host.find(']');
+    if (close == std::string_view::npos) return false;
+    const std::string_view rest = host.substr(close + 1);
+    return host.substr(1, close - 1).find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos &&
+           (rest.empty() || (rest[0] == ':' && parse_unsigned(rest.substr(1)).value_or(65536) < 65536));
+  }
+  const std::size_t colon = host.find(':');
+  if (colon != std::string_view::npos && parse_unsigned(host.substr(colon + 1)).value_or(65536) > 65535) return false;
+  const std::string_view name = host.substr(0, colon);
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-';
+         });
+}
+
+[[noreturn]] void refuse(std::string_view text, std::string_view why) {
+  throw Error(Category::usage, fmt::format("image reference '{}': {}", printable(text), why));
+}
+
+}  // namespace
+
+bool is_valid_tag(std::string_view tag) {
+  if (tag.empty() || tag.size() > kMaxTagLength || tag[0] == '.' || tag[0] == '-') return false;
+  return std::all_of(tag.begin(), tag.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
+  });
+}
+
+Reference Reference::parse(std::string_view text) {
+  Reference result;
+  std::string_view rest = text;
+  if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
+    if (!Digest::is_valid(rest.substr(at + 1))) refuse(text, "what follows '@' is not a digest (sha256:<64 hex digits>)");
+    result.digest = Digest::parse(rest.substr(at + 1));
+    rest = rest.substr(0, at);
+  }
+  const std::size_t last_slash = rest.rfind('/');
+  const std::size_t colon = rest.find(':', last_slash == std::string_view::npos ? 0 : last_slash);
+  if (colon != std::string_view::npos) {
+    const std::string_view tag = rest.substr(colon + 1);
+    if (!is_valid_tag(tag)) refuse(text, fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)", printable(tag)));
+    result.tag = std::string(tag);
+    rest = rest.substr(0, colon);
+  }
+  const std::size_t first_slash = rest.find('/');
+  const std::string_view head = rest.substr(0, first_slash);
+  const bool has_registry = first_slash != std::string_view::npos &&
+                            (head.find_first_of(".:[") != std::string_view::npos || head == "localhost" ||
+                             head != to_lower(head));
+  if (has_registry) {
+    if (!is_valid_host(head)) refuse(text, fmt::format("'{}' is not a registry host", printable(head)));
+    result.registry = std::string(head);
+    rest = rest.substr(first_slash + 1);
+    if (result.registry == "index.docker.io" || result.registry == "registry-1.docker.io") result.registry = "docker.io";
+  } else {
+    result.registry = "docker.io";
+  }
+  if (rest.empty()) refuse(text, "no repository is named");
+  for (const std::string_view component : split(rest, '/')) {
+    if (is_valid_component(component)) continue;
+    const bool upper = component != to_lower(component) && is_valid_component(to_lower(component));
+    refuse(text, upper ? "a repository must be lower case"
+                       : fmt::format("'{}' is not a valid part of a repository name", printable(component)));
+  }
+  result.repository = std::string(rest);
+  if (result.registry == "docker.io" && rest.find('/') == std::string_view::npos) {
+    result.repository = "library/" + result.repository;
+  }
+  if (result.name().size() > kMaxNameLength) refuse(text, "the name is longer than 255 characters");
+  return result;
+}
+
+std::string Reference::tag_or_latest() const { return tag.value_or("latest"); }
+
+std::string Reference::str() const {
+  std::string result = name();
+  if (tag) result += ":" + *tag;
+  if (digest) result += "@" + digest->str();
+  if (!tag && !digest) result += ":latest";
+  return result;
+}
+
+std::string Reference::manifest_key() const { return digest ? digest->str() : tag_or_latest(); }
+
+Reference Reference::with_tag(std::string new_tag) const {
+  Reference copy = *this;
+  copy.tag = std::move(new_tag);
+  copy.digest.reset();
+  return copy;
+}
+
+Reference Reference::with_digest(Digest new_digest) const {
+  Reference copy = *this;
+  copy.tag.reset();
+  copy.digest = std::move(new_digest);
+  return copy;
+}
+
+bool is_loopback_registry(std::string_view registry) {
+  if (registry.starts_with("[::1]")) return true;
+  const std::string_view host = registry.substr(0, registry.find(':'));
+  if (host == "localhost" || host.ends_with(".localhost")) return true;
+  const auto parts = split(host, '.');
+  return parts.size() == 4 && parts[0] == "127" && std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
+           return parse_unsigned(part).value_or(256) < 256;
+         });
+}
+
+}  // namespace kiln::oci
