@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "registry/oci/descriptor.hpp"
 #include "registry/oci/json_reader.hpp"
 
 namespace kiln::oci {
