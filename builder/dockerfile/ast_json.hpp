@@ -1,0 +1,15 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "builder/dockerfile/syntax.hpp"
+
+namespace kiln::dockerfile {
+
+// The parse as `kiln build --print-ast` prints it: an array with an object an instruction, {"instruction" (lower
+// case), "flags", "args" or "json" (a JSON array was written), "heredocs" [{"name", "content", "expand", "chomp",
+// "fd"}], "start_line", "end_line", "original"}. The args of ONBUILD are the trigger's keyword and args, and its
+// flags stand in "flags".
+nlohmann::json ast_json(const SyntaxTree& tree);
+
+}  // namespace kiln::dockerfile

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kiln::dockerfile {
+
+// The value of a variable; nullopt where it is not set (an empty value is set).
+using VariableLookup = std::function<std::optional<std::string>(std::string_view)>;
+
+enum class Quotes {
+  process,  // quotes group and vanish: words of instructions
+  keep,     // quotes group and stay, escapes stay: for a text that is expanded again later
+  literal,  // a quote is a character like any other: heredocs
+};
+
+struct ExpansionOptions {
+  char escape = '\\';
+  Quotes quotes = Quotes::process;
+};
+
+struct Expansion {
+  std::string text;
+  std::vector<std::string> words;  // `text` split at white space outside of quotes; expanded values split too
+  std::set<std::string> used;      // names that were asked for and set
+  std::set<std::string> unset;     // names that were asked for and not set
+};
+
+// Replaces variables in a word the way docker does: $x ${x} and, after the name, :- - :+ + :? ? # ## % %% / //.
+// Throws Error{usage} for bad substitutions, missing quotes or braces, and for ${x?} of an unset x.
+Expansion expand(std::string_view word, const VariableLookup& lookup, const ExpansionOptions& options = {});
+
+// The text alone, the words alone.
+std::string expand_word(std::string_view word, const VariableLookup& lookup, char escape = '\\');
+std::vector<std::string> expand_words(std::string_view word, const VariableLookup& lookup, char escape = '\\');
+
+}  // namespace kiln::dockerfile

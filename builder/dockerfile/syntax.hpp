@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "builder/dockerfile/ast.hpp"
+
+// The first of the parser's two steps: from bytes to logical lines, without knowing what instructions mean.
+namespace kiln::dockerfile {
+
+// One instruction as words. `args` is what the instruction's kind of line gives: JSON arrays, words or the whole
+// rest; ENV and LABEL give three entries a pair: key, value, and "=" or "" for the form without '='. ONBUILD
+// gives its trigger as `children`.
+struct Node {
+  std::string keyword;  // lower case, "run"
+  std::string keyword_as_written;
+  std::vector<std::string> flags;
+  std::vector<std::string> args;
+  bool json = false;  // args came from a JSON array
+  std::vector<Node> children;
+  std::vector<Heredoc> heredocs;
+  std::string original;
+  LineRange lines;
+  std::vector<std::string> comments;
+};
+
+struct SyntaxTree {
+  Directives directives;
+  std::vector<Node> nodes;
+  std::vector<LineRange> empty_continuations;  // instructions with an empty line inside a continuation
+};
+
+// Lines, continuations, comments, directives, heredocs and words of a Dockerfile. Bytes are taken as they come
+// (a byte-order mark and carriage returns are dropped). Throws Error{usage} with the excerpt as its detail.
+SyntaxTree parse_syntax(std::string_view text, std::string_view file_name);
+
+// The heredoc that one word of a command is ("<<EOF", "3<<-'EOF'"), without content; nullopt where it is none.
+// Throws Error{usage} for a word with an unbalanced quote.
+std::optional<Heredoc> heredoc_of_word(std::string_view word);
+
+}  // namespace kiln::dockerfile

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "builder/dockerfile/ast.hpp"
+#include "builder/dockerfile/expansion.hpp"
+
+// Which variable has which value where: docker's scoping of ARG and ENV, so that an evaluator only has to walk.
+namespace kiln::dockerfile {
+
+using BuildArgs = std::map<std::string, std::string, std::less<>>;
+
+// One platform in the parts that the predefined ARGs carry.
+struct PlatformParts {
+  std::string os;            // "linux"
+  std::string architecture;  // "arm"
+  std::string variant;       // "v7" or empty
+
+  std::string text() const;  // "linux/arm/v7"
+};
+
+// HTTP_PROXY and its relatives, in either case: they reach RUN without being declared, are in no history and in no
+// cache key.
+bool is_proxy_arg(std::string_view name);
+// The proxy variables among the build args, each in upper and in lower case.
+std::vector<std::pair<std::string, std::string>> proxy_environment(const BuildArgs& build_args);
+
+// ARGs above the first FROM, together with the predefined platform ARGs (BUILDPLATFORM, BUILDOS, BUILDARCH,
+// BUILDVARIANT, TARGET*, TARGETSTAGE). They serve FROM lines, and an ARG of a stage that has no default.
+class GlobalScope {
+ public:
+  // `target_stage` is what --target said, empty for the last stage.
+  GlobalScope(BuildArgs build_args, const PlatformParts& build, const PlatformParts& target,
+              std::string target_stage, char escape = '\\');
+
+  // The ARGs of a Dockerfile that stand above its first FROM, in order.
+  void declare(const Arg& arg);
+
+  std::optional<std::string> find(std::string_view name) const;
+  VariableLookup lookup() const;  // borrows *this
+  const BuildArgs& build_args() const noexcept { return build_args_; }
+  char escape() const noexcept { return escape_; }
+  // Every name that is set, for suggestions.
+  std::vector<std::string> names() const;
+
+ private:
+  BuildArgs build_args_;
+  std::map<std::string, std::string, std::less<>> values_;
+  char escape_;
+};
+
+// What an ARG instruction of a stage came to.
+struct DeclaredArg {
+  std::string name;
+  std::optional<std::string> value;
+};
+
+// The variables of one stage at the point the evaluator has reached. A value type: a stage FROM another stage starts
+// with a copy of that stage's scope as it ended (its ARGs included), one FROM an image with the image's environment.
+class StageScope {
+ public:
+  // `image_environment` are the "K=V" entries of the base image's config. `global` must outlive the scope.
+  StageScope(const GlobalScope& global, const std::vector<std::string>& image_environment);
+
+  // ARG: the build arg, else the default (expanded here), else the global value, else unset. A value shadows an
+  // ENV of the same name that stands above; an unset one changes nothing.
+  void declare(const Arg& arg);
+  // ENV, with key and value already expanded.
+  void set_env(std::string_view key, std::string_view value);
+
+  std::optional<std::string> find(std::string_view name) const;
+  VariableLookup lookup() const;  // borrows *this
+  // Expands one word at this point of the stage.
+  Expansion expand(std::string_view word, Quotes quotes = Quotes::process) const;
+
+  // What RUN sees: image environment, ENV and ARG, each name once, in order of first appearance.
+  const std::vector<std::pair<std::string, std::string>>& environment() const noexcept { return variables_; }
+  // The ARGs declared so far in this stage and the stages it is built on, in order, for RUN's history line.
+  const std::vector<DeclaredArg>& declared_args() const noexcept { return declared_; }
+  // Names in `unset` of an expansion that no ARG of this stage declared.
+  bool is_declared(std::string_view name) const;
+
+ private:
+  void set(std::string_view key, std::string_view value);
+
+  const GlobalScope* global_;
+  std::vector<std::pair<std::string, std::string>> variables_;
+  std::vector<DeclaredArg> declared_;
+};
+
+// Replaces `key` in a config's "K=V" list where it stands, or appends it.
+void set_environment_entry(std::vector<std::string>& environment, std::string_view key, std::string_view value);
+
+}  // namespace kiln::dockerfile
