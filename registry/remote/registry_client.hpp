@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "registry/oci/descriptor.hpp"
+#include "registry/oci/digest.hpp"
+#include "registry/remote/http.hpp"
+#include "registry/remote/registry_error.hpp"
+#include "registry/remote/remote_session.hpp"
+#include "registry/store/content_store.hpp"
+
+namespace kiln {
+
+// A manifest or index as the registry sent it, byte for byte.
+struct FetchedManifest {
+  oci::Descriptor descriptor;  // media type, digest and size of `bytes`
+  std::string bytes;
+};
+
+// Something whose bytes can be uploaded, from the start or from an offset. Used by one thread at a time.
+class BlobSource {
+ public:
+  virtual ~BlobSource() = default;
+  // A body with bytes [offset, offset + size) of the blob.
+  virtual std::shared_ptr<RequestBody> open(std::uint64_t offset, std::uint64_t size) = 0;
+};
+
+// Bytes moved so far.
+using ByteProgress = std::function<void(std::uint64_t)>;
+
+// The OCI distribution protocol (distribution-spec 1.1), spoken with one registry. A light handle on shared state:
+// copy it freely, any thread. Every method retries what is worth retrying, logs in as needed, follows redirects
+// within the rules of RegistryTransport, checks digests and sizes of what it gets, and counts in the session's
+// WireStats. Throws RegistryError for refusals, TransportError where nobody answers, Error{network} for answers that
+// are wrong. "key" is a tag or a digest.
+class RegistryClient {
+ public:
+  RegistryClient(RemoteSession& session, std::shared_ptr<RegistryTransport> transport);
+
+  const Endpoint& endpoint() const;
+
+  // GET /v2/: throws where the registry cannot be reached or refuses us.
+  void ping();
+  // Asks for the right to push to a repository, without pushing: starts an upload and cancels it.
+  void check_push_access(const std::string& repository);
+
+  // HEAD of a manifest: digest, size, media type; nullopt where there is none (404).
+  std::optional<oci::Descriptor> resolve(const std::string& repository, const std::string& key);
+  // The manifest's bytes. With `expected` digest, size and media type must be those. Error where it is missing.
+  FetchedManifest fetch_manifest(const std::string& repository, const std::string& key,
+                                 const std::optional<oci::Descriptor>& expected = {});
+  // Puts a manifest under a tag or its digest and checks what the registry says it stored. A manifest with a
+  // `subject` is added to the subject's fallback tag where the registry does not list referrers by itself.
+  oci::Descriptor put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
+                               const std::string& media_type);
+  // Deletes a manifest by digest, or a tag where the registry allows that. False where there was none.
+  bool delete_manifest(const std::string& repository, const std::string& key);
+
+  // The size of a blob, nullopt where the repository does not have it.
+  std::optional<std::uint64_t> blob_size(const std::string& repository, const oci::Digest& digest);
+  // Mounts a blob from another repository of this registry. False where the registry did not (any reason: the
+  // upload it may have begun instead is cancelled).
+  bool mount_blob(const std::string& repository, const oci::Descriptor& blob, const std::string& from_repository);
+  void upload_blob(const std::string& repository, const oci::Descriptor& blob, BlobSource& source,
+                   const ByteProgress& progress = {});
+  // Small blobs, from memory.
+  void upload_bytes(const std::string& repository, const oci::Descriptor& blob, const std::string& bytes);
+
+  // Streams bytes [offset, blob.size) to `sink`, going on by range after faults. The digest is for the caller to
+  // check; the size is checked.
+  void stream_blob(const std::string& repository, const oci::Descriptor& blob, std::uint64_t offset,
+                   const std::function<void(std::string_view)>& sink);
+  // Into the store, verified; nothing is published under a wrong digest. A blob that arrives with a wrong digest
+  // is fetched once more before that is an error. Nothing is done where the store has it.
+  void download_blob(const std::string& repository, const oci::Descriptor& blob, ContentStore& store,
+                     Durability durability = Durability::durable, const ByteProgress& progress = {});
+  // A whole small blob, verified.
+  std::string fetch_blob_bytes(const std::string& repository, const oci::Descriptor& blob,
+                               std::uint64_t max_bytes = std::uint64_t{16} << 20);
+  // False where there was none.
+  bool delete_blob(const std::string& repository, const oci::Digest& digest);
+
+  // All tags, in the registry's order, over all pages.
+  std::vector<std::string> list_tags(const std::string& repository);
+  // What refers to a manifest, by the referrers API or the fallback tag; filtered where artifact_type is given.
+  std::vector<oci::Descriptor> referrers(const std::string& repository, const oci::Digest& subject,
+                                         const std::string& artifact_type = {});
+
+ private:
+  RemoteSession* session_;
+  std::shared_ptr<RegistryTransport> transport_;
+};
+
+// The tag that lists a manifest's referrers where the registry has no referrers API: "sha256-<hex>".
+std::string referrers_fallback_tag(const oci::Digest& subject);
+
+// Sources of blobs for upload_blob.
+std::unique_ptr<BlobSource> stored_blob(const ContentStore& store, const oci::Descriptor& blob);
+// Streams from another registry while it is uploaded; what came through is hashed, and a wrong digest fails.
+std::unique_ptr<BlobSource> remote_blob(RegistryClient from, std::string repository, const oci::Descriptor& blob);
+
+}  // namespace kiln
