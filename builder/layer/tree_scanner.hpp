@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "base/file.hpp"
+#include "base/thread_pool.hpp"
+#include "builder/layer/file_entry.hpp"
+#include "builder/layer/stat_cache.hpp"
+#include "builder/layer/unpack.hpp"
+
+namespace kiln {
+
+// What a caller says about a name that a scan meets.
+enum class ScanVerdict {
+  include,
+  exclude,        // and whatever is below
+  look_below,     // a folder that is left out, but for what is included below it; then it comes along as a parent
+};
+
+struct ScanOptions {
+  // Asked for every name below the root, folders before what they hold, from many threads at once; all are included where
+  // it is empty. The path is canonical.
+  std::function<ScanVerdict(std::string_view path, bool is_directory)> verdict;
+  // Extended attributes are read too. overlay's own, and the machine's labels (security.selinux), never are.
+  bool xattrs = true;
+};
+
+// What was found: entries in entry order with empty `content`, and each one's stamp.
+struct ScannedTree {
+  std::vector<FileEntry> entries;
+  std::vector<FileStamp> stamps;  // of the same length
+};
+
+// Lists a folder (not the folder itself), such as a build context. Names are read through folder descriptors and no symlink
+// is followed; sockets are left out; a second name of one inode is an entry of its own, as in a context that was sent.
+// Error{machine} for what cannot be read, Error{build} where a name vanishes underway.
+ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPool& pool, const CancelToken& cancel = {});
+
+// Lists the upper folder of an overlay that is unmounted, as the entries of a layer: 0:0 devices are whiteouts, opaque folders
+// have their marker, a second name of one inode is a hard link to the first in entry order. The root's own entry is left out.
+ScannedTree scan_upper(const fs::path& upper, OverlayXattrs xattrs, ThreadPool& pool, const CancelToken& cancel = {});
+
+// Fills in `content` of the files (and hard links) among entries[first, first + count), reading in parallel what the cache
+// (may be null) does not know. Error{build}, "changed while it was being read", where a file is no longer what was scanned.
+void hash_files(const fs::path& root, ScannedTree& tree, std::span<const std::size_t> numbers, StatCache* cache,
+                ThreadPool& pool, const CancelToken& cancel = {});
+// All of them.
+void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool,
+                const CancelToken& cancel = {});
+
+// Opens a file of a scanned tree for reading: relative to the root, no symlink followed on the way.
+Fd open_scanned(const Fd& root, const std::string& path);
+
+}  // namespace kiln
