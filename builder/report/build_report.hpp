@@ -1,0 +1,163 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "builder/solve/events.hpp"
+#include "registry/oci/digest.hpp"
+
+namespace kiln {
+
+// The report of one run of kiln as a value: what `--report FILE` writes, what `kiln report` prints again, and what
+// later output formats are made from. Its JSON is described by report.schema.json beside this file, version 1:
+// members may be added, none changes its meaning or goes without a new version.
+//
+// All figures can be recomputed from a registry by someone else's tool: sizes are sums of descriptor sizes of
+// layers (the config, a few kB, is left out), percentages are rounded to two decimals.
+inline constexpr int kReportSchemaVersion = 1;
+
+struct ReportLayer {
+  oci::Digest digest;  // of the blob
+  oci::Digest diff_id;
+  std::uint64_t bytes = 0;           // the blob's
+  std::uint64_t unpacked_bytes = 0;  // the tar's
+  std::string file;                  // the Dockerfile or definition that made it; "" where it is not known
+  int line = 0;                      // 0 where it is not known
+  std::string text;                  // the instruction
+};
+
+enum class BaselineKind {
+  dockerfile,  // a legacy Dockerfile that was built
+  reference,   // an image of a registry
+  recorded,    // a size that somebody wrote down
+};
+
+std::string_view to_string(BaselineKind kind);
+// Error{usage} with the known names where it is none.
+BaselineKind parse_baseline_kind(std::string_view text);
+
+// The before-image that an image is compared with.
+struct ReportBaseline {
+  BaselineKind kind = BaselineKind::recorded;
+  std::string reference;  // the Dockerfile (relative to the definitions), the image, or where the number is from
+  std::uint64_t compressed_bytes = 0;
+  std::uint64_t unpacked_bytes = 0;  // 0 where it is not known
+  std::string date;                  // RFC 3339 or YYYY-MM-DD
+};
+
+struct ReportImage {
+  std::string name;
+  std::string profile;  // "" without one
+  oci::Digest digest;   // of the manifest
+  // Sums over `layers`. A layer counts as shared where another image of the run has a layer of the same digest.
+  // compressed_bytes == unique_bytes + shared_bytes.
+  std::uint64_t compressed_bytes = 0;
+  std::uint64_t unpacked_bytes = 0;
+  std::uint64_t unique_bytes = 0;
+  std::uint64_t shared_bytes = 0;
+  std::vector<ReportLayer> layers;  // bottom to top, as in the manifest
+  std::optional<ReportBaseline> baseline;
+  std::optional<double> reduction_pct;  // of compressed bytes; negative where the image grew
+};
+
+// A step that can make a layer. Equal steps of several images are one entry: `image` is the first that met it.
+struct ReportStep {
+  std::string key;
+  std::string image;                     // the target's name
+  std::vector<std::string> shared_with;  // further targets for which this very step counted once
+  std::string file;
+  int line = 0;
+  std::string text;
+  StepOutcome outcome = StepOutcome::built;
+  std::string from;
+  std::string reason;
+  double seconds = 0;  // now or, for a hit, when it was recorded
+  std::uint64_t bytes = 0;
+};
+
+// Share of the hits among `steps`; nothing where the whole is zero.
+struct ReportRates {
+  std::optional<double> steps_pct;
+  std::optional<double> bytes_pct;
+  std::optional<double> seconds_pct;
+};
+
+struct ReportWire {
+  std::uint64_t pushed_bytes = 0;
+  std::uint64_t pulled_bytes = 0;
+  std::uint64_t mounted_bytes = 0;  // of blobs a registry took from another of its repositories
+};
+
+// What the profiles of one image share: "memory-fusion-hub mainpc and pc2 share all 9 layers, 98.3 MB".
+struct ReportSharing {
+  std::string name;
+  std::vector<std::string> profiles;
+  std::size_t layers = 0;  // of the profile with the most
+  std::size_t shared_layers = 0;
+  std::uint64_t shared_bytes = 0;
+
+  bool all() const noexcept { return shared_layers == layers; }
+  std::string text() const;
+};
+
+// The images of the run as one. `stored` counts each distinct layer once. Before and after are compared over the
+// images that have a baseline: reduction_pct by stored bytes (before-images, too, share what they share),
+// mean_reduction_pct as the mean of the images' own.
+struct ReportFleet {
+  std::size_t images = 0;
+  std::size_t layers = 0;         // counted per image
+  std::size_t stored_layers = 0;  // distinct
+  std::uint64_t compressed_bytes = 0;
+  std::uint64_t unpacked_bytes = 0;
+  std::uint64_t stored_bytes = 0;
+  std::uint64_t stored_unpacked_bytes = 0;
+  std::uint64_t compared_bytes = 0;  // stored bytes of the images with a baseline
+  std::uint64_t baseline_bytes = 0;  // stored bytes of their baselines
+  std::optional<double> reduction_pct;
+  std::optional<double> mean_reduction_pct;
+};
+
+// What the figures are held against.
+struct ReportTargets {
+  double reduction_pct_min = 55;
+  double reduction_pct_max = 70;
+  double cache_hit_pct = 70;
+  double build_seconds = 300;
+};
+
+struct BuildReport {
+  std::string kiln_version;
+  UnixSeconds created = 0;
+  std::vector<ReportImage> images;
+  std::vector<ReportStep> steps;
+  ReportRates rates;
+  ReportWire wire;
+  double seconds = 0;  // wall time
+  ReportFleet fleet;
+  std::vector<ReportSharing> sharing;
+  ReportTargets targets;
+};
+
+// 100 * part / whole, rounded to two decimals; nothing where whole is zero.
+std::optional<double> percent_of(double part, double whole);
+// 100 * (1 - bytes / baseline), rounded to two decimals; nothing where the baseline is zero.
+std::optional<double> reduction_of(std::uint64_t bytes, std::uint64_t baseline_bytes);
+
+// The rates of a list of steps in which each counts once.
+ReportRates rates_of(const std::vector<ReportStep>& steps);
+
+nlohmann::json to_json_value(const BuildReport& report);
+// Indented, with a newline at the end.
+std::string to_json_text(const BuildReport& report);
+// Reads what to_json_text wrote. Unknown members are passed over (a newer kiln of the same schema version wrote
+// them). Error{category} naming `name` and the member where a type is wrong, one is missing, or the schema version
+// is not known.
+BuildReport parse_report(std::string_view text, std::string_view name, Category category);
+
+}  // namespace kiln

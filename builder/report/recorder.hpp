@@ -1,0 +1,75 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "builder/report/baseline.hpp"
+#include "builder/report/build_report.hpp"
+#include "builder/solve/events.hpp"
+
+namespace kiln {
+
+// An image as the run left it; the sums are the recorder's to make.
+struct RecordedImage {
+  std::string name;
+  std::string profile;
+  oci::Digest digest;
+  std::vector<ReportLayer> layers;
+  std::optional<Baseline> baseline;
+};
+
+// Listens to a build and makes its report. Everything it hears it passes on to `next`, so that it stands between the
+// solver and the progress display. All methods may be called from any thread.
+//
+// What counts as a step: what ends by step_finished. A step that several images share counts once: entries of
+// one key are merged, the strongest outcome wins (failed, then built, then hit: a step that one image built and
+// another found "in this run" was built). Steps without a key (they failed before it was known) are never merged.
+// Tasks (task_finished) are no steps.
+class Recorder final : public BuildObserver {
+ public:
+  // `next` may be null; it is borrowed.
+  explicit Recorder(BuildObserver* next = nullptr) : next_(next) {}
+
+  void info(std::string_view message) override;
+  void warn(std::string_view message) override;
+  void debug(std::string_view message) override;
+  void step_started(const StepView& step) override;
+  void step_output(int number, std::string_view bytes) override;
+  void step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) override;
+  void step_finished(int number, const StepResult& result) override;
+  void task_finished(int number, std::string_view error) override;
+
+  // A step of an image that was left out of the run because nothing of it changed: counts as a hit, or once with its
+  // equals. Its outcome is set to hit whatever is handed in.
+  void add_recorded_step(ReportStep step);
+  // Images are reported in the order in which they are added; call it once per image and profile.
+  void add_image(RecordedImage image);
+  void add_wire(const ReportWire& wire);
+
+  struct Run {
+    UnixSeconds created = 0;
+    double seconds = 0;
+    std::string kiln_version;
+    ReportTargets targets;
+  };
+  // The report of what was heard so far; steps in the order in which they started, recorded ones last.
+  BuildReport report(const Run& run) const;
+
+ private:
+  struct Entry {
+    ReportStep step;
+    bool finished = false;
+  };
+
+  BuildObserver* next_;
+  mutable std::mutex mutex_;
+  std::vector<Entry> entries_;
+  std::map<int, std::size_t> entry_of_number_;
+  std::vector<RecordedImage> images_;
+  ReportWire wire_;
+};
+
+}  // namespace kiln

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "base/terminal_text.hpp"
+#include "builder/report/build_report.hpp"
+
+namespace kiln {
+
+struct ReportTextOptions {
+  std::size_t width = 100;  // columns; the tables need 60 and use no more than asked
+  Colour colour = Colour::no;
+  std::size_t most_layers = 8;  // per image, largest first; the rest is summed up in one line
+  std::size_t most_hits = 0;    // steps that hit, listed one by one; misses are always listed
+};
+
+// The report for people, on a terminal or in a log: images and their sizes, what they share, layers by Dockerfile
+// line, why steps missed, hit rates, bytes over the wire and wall time, each against its target. Ends with a newline.
+// Text that came from outside is made printable.
+std::string report_text(const BuildReport& report, const ReportTextOptions& options = {});
+
+}  // namespace kiln
