@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,21 +22,26 @@ class OutputLines {
   std::vector<std::string> feed(std::string_view bytes);
   // The line that has no end yet.
   const std::string& partial() const noexcept { return line_; }
-  // Gives that line away, nothing if it is empty; an incomplete character at the end counts as none.
+  // Gives that line away, nothing if it is empty.
   std::vector<std::string> finish();
 
  private:
   enum class State { text, escape, csi, string, string_escape };
 
-  void put(std::string_view character);
-  void control(unsigned char byte, std::vector<std::string>& lines);
-  void character(std::uint32_t code, std::string_view bytes, std::vector<std::string>& lines);
-  void end_line(std::vector<std::string>& lines);
+  void take(unsigned char byte);
+  void take_text(unsigned char byte);
+  void take_sequence(unsigned char byte);
+  void take_control(unsigned char byte);
+  void take_character(char32_t code, std::string_view bytes);
+  void erase_last();
+  void end_line();
 
   State state_ = State::text;
-  bool returned_ = false;   // a carriage return came, and nothing after it yet
-  std::string pending_;     // the beginning of a UTF-8 sequence
+  bool returned_ = false;      // a carriage return came, and nothing after it yet
+  std::size_t column_ = 0;     // where the next character stands
+  std::string pending_;        // the beginning of a UTF-8 sequence
   std::string line_;
+  std::vector<std::string> lines_;
 };
 
 }  // namespace kiln

@@ -1,0 +1,48 @@
+#include "base/utf8.hpp"
+
+#include <algorithm>
+
+namespace kiln {
+
+namespace {
+
+// The length that a sequence with this first byte has; 0 where none begins so.
+std::size_t sequence_length(unsigned char first) {
+  if (first < 0x80) return 1;
+  if (first < 0xC2) return 0;
+  if (first < 0xE0) return 2;
+  if (first < 0xF0) return 3;
+  return first < 0xF5 ? 4 : 0;
+}
+
+}  // namespace
+
+Utf8State utf8_state(std::string_view bytes) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  if (bytes.empty()) return Utf8State::incomplete;
+  const unsigned char first = byte(0);
+  const std::size_t length = sequence_length(first);
+  if (length == 0 || bytes.size() > length) return Utf8State::invalid;
+  for (std::size_t i = 1; i < bytes.size(); ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return Utf8State::invalid;
+  }
+  if (bytes.size() > 1) {
+    const unsigned char second = byte(1);
+    const bool too_long_or_reserved = (first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0) ||
+                                      (first == 0xF0 && second < 0x90) || (first == 0xF4 && second >= 0x90);
+    if (too_long_or_reserved) return Utf8State::invalid;
+  }
+  return bytes.size() == length ? Utf8State::complete : Utf8State::incomplete;
+}
+
+Utf8Character next_character(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  const std::size_t length = std::min(sequence_length(first), text.size());
+  if (utf8_state(text.substr(0, length)) != Utf8State::complete) return {kReplacementCharacter, 1};
+  if (length == 1) return {first, 1};
+  char32_t code = first & (0x7Fu >> length);
+  for (std::size_t i = 1; i < length; ++i) code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3Fu);
+  return {code, length};
+}
+
+}  // namespace kiln

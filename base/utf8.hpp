@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace kiln {
+
+// What a byte that begins no UTF-8 sequence stands for.
+inline constexpr char32_t kReplacementCharacter = 0xFFFD;
+
+// The state of a UTF-8 sequence (RFC 3629: shortest form, no surrogates, up to U+10FFFF) of which some bytes are known.
+enum class Utf8State { complete, incomplete, invalid };
+Utf8State utf8_state(std::string_view bytes);
+
+struct Utf8Character {
+  char32_t code;
+  std::size_t length;  // in bytes
+};
+
+// The first character of a text that is not empty; {kReplacementCharacter, 1} where its first byte begins none.
+Utf8Character next_character(std::string_view text);
+
+}  // namespace kiln
