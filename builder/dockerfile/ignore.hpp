@@ -12,29 +12,36 @@ namespace kiln::dockerfile {
 // column is a comment, a leading '/' is dropped.
 std::vector<std::string> read_ignore_file(std::string_view text);
 
-// moby's matching: patterns in order, the last one that matches a path or one of its parents decides; '!'
-// re-includes. Paths are relative to the context's root, '/' between components, no leading './'. Immutable, so it
-// may be used from any thread.
+// moby's matching: patterns in order, a '!' re-includes what earlier ones excluded, and what a pattern says of a
+// folder holds for what is below it. Paths are relative to the context's root, '/' between components, without
+// leading './' and without trailing '/'. Immutable, so it may be used from any thread. --exclude uses it too.
 class IgnoreMatcher {
  public:
+  // What the patterns said of a folder, one entry a pattern; a walk hands it on to the folder's entries. Empty for the
+  // root.
+  using State = std::vector<char>;
+
   IgnoreMatcher() = default;  // ignores nothing
   // Error{usage} for a malformed pattern.
   explicit IgnoreMatcher(const std::vector<std::string>& patterns);
 
-  bool empty() const noexcept { return patterns_.empty(); }
-  // True where the path is excluded, by itself or through a parent.
+  bool empty() const noexcept { return rules_.empty(); }
+
+  // For a walk: whether `path` is excluded, given the state of its folder; `own` becomes its own state.
+  bool ignores(std::string_view path, const State& folder, State& own) const;
+  // The same for a path out of the blue.
   bool ignores(std::string_view path) const;
+
   // For an ignored folder: whether a '!' pattern might re-include something below it, so that a walk must enter it.
   bool may_reinclude_below(std::string_view folder) const;
 
  private:
   struct Rule {
-    std::string text;  // cleaned, without '!'
-    bool negated = false;
     PathPattern pattern;
+    bool negated = false;
+    std::string fixed_prefix;  // of the pattern, up to its first special character
   };
-  std::vector<Rule> patterns_;
-  bool has_negation_ = false;
+  std::vector<Rule> rules_;
 };
 
 }  // namespace kiln::dockerfile

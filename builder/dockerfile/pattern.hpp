@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kiln::dockerfile {
@@ -9,22 +10,44 @@ namespace kiln::dockerfile {
 // Go's filepath.Match on '/' paths: '*' and '?' do not cross a '/', [a-z] [^a-z], '\' escapes. The whole name must
 // match. Error{usage} for a malformed pattern.
 bool match_pattern(std::string_view pattern, std::string_view name);
-bool has_wildcards(std::string_view pattern);  // any of * ? [ and, as docker counts it, '\'
+
+// Whether docker looks for matches of a COPY source instead of the path itself: an unescaped * ? or [.
+bool has_wildcards(std::string_view pattern);
 
 // Go's filepath.Clean for '/' paths: "a//b/../c/." -> "a/c", "" -> ".".
 std::string clean_path(std::string_view path);
 
-// One pattern of moby's patternmatcher: filepath.Match plus `**` for any number of folders; a leading '!' is not
-// part of it. Error{usage} for a malformed pattern.
+// One pattern of a .dockerignore or of --exclude, as moby's patternmatcher reads it: filepath.Match plus `**` for any
+// number of folders (and what follows moby's own ways: a leading `**` directly before text matches any ending).
+// Without the '!'. Error{usage} for a malformed pattern. Immutable; time to match is bounded by pattern times path.
 class PathPattern {
  public:
   explicit PathPattern(std::string_view pattern);
+
+  const std::string& text() const noexcept { return text_; }
+  // The path as it is; see IgnoreMatcher for what a pattern means for the contents of a folder.
   bool matches(std::string_view path) const;
 
+  struct Token {
+    enum class Kind : unsigned char {
+      literal,    // one character
+      any_char,   // ?
+      star,       // *
+      folders,    // ** before something: nothing, or anything up to and with a '/'
+      rest,       // ** at the end
+      char_class  // [...]
+    };
+    Kind kind = Kind::literal;
+    char32_t character = 0;
+    bool negated = false;
+    std::vector<std::pair<char32_t, char32_t>> ranges = {};
+  };
+
  private:
-  struct Token;
-  enum class Kind : unsigned char { literal, any_char, star, double_star, double_star_slash, char_class };
-  static bool match_from(const std::vector<Token>& tokens, std::size_t token, std::string_view path);
+  enum class Shape { exact, prefix, suffix, general };
+  std::string text_;
+  std::string fixed_;  // what exact, prefix and suffix compare with
+  Shape shape_ = Shape::exact;
   std::vector<Token> tokens_;
 };
 

@@ -1,0 +1,72 @@
+#include "builder/dockerfile/directives.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "builder/dockerfile/utf8.hpp"
+
+namespace kiln::dockerfile {
+namespace {
+
+bool is_alphanumeric(char c) { return is_letter(static_cast<unsigned char>(c)) || (c >= '0' && c <= '9'); }
+
+}  // namespace
+
+std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (text.substr(0, kMark.size()) == kMark) text.remove_prefix(kMark.size());
+  return text;
+}
+
+std::optional<DirectiveLine> parse_directive(std::string_view comment) {
+  comment = trim_spaces(comment);
+  std::size_t end = 0;
+  while (end < comment.size() && static_cast<unsigned char>(comment[end]) < 0x80 && is_alphanumeric(comment[end])) {
+    ++end;
+  }
+  if (end == 0 || (comment[0] >= '0' && comment[0] <= '9')) return std::nullopt;
+  DirectiveLine out;
+  out.name = to_lower(comment.substr(0, end));
+  std::string_view rest = trim_left_spaces(comment.substr(end));
+  if (rest.empty() || rest[0] != '=') return std::nullopt;
+  rest = trim_left_spaces(rest.substr(1));
+  if (rest.empty() || (out.name != "syntax" && out.name != "escape" && out.name != "check")) return std::nullopt;
+  out.whole_value = rest;
+  out.value = rest.substr(0, rest.find(' '));
+  return out;
+}
+
+std::optional<Directive> find_directive(std::string_view text, std::string_view name,
+                                        std::string_view comment_sign) {
+  text = without_byte_order_mark(text);
+  int line_number = 0;
+  bool first = true;
+  for (std::string_view line : split(text, '\n')) {
+    ++line_number;
+    if (std::exchange(first, false) && line.substr(0, 2) == "#!") continue;
+    if (line.substr(0, comment_sign.size()) != comment_sign) break;
+    const auto directive = parse_directive(line.substr(comment_sign.size()));
+    if (!directive) break;
+    if (directive->name == name) return Directive{directive->value, line_number};
+  }
+  return std::nullopt;
+}
+
+std::optional<Directive> detect_syntax(std::string_view text) {
+  if (auto found = find_directive(text, "syntax")) return found;
+  if (auto found = find_directive(text, "syntax", "//")) return found;
+  text = without_byte_order_mark(text);
+  if (text.empty() || text.front() != '{') return std::nullopt;
+  try {
+    const nlohmann::json json = parse_json(text, "Dockerfile", Category::usage);
+    const auto found = json.find("syntax");
+    if (found != json.end() && found->is_string()) return Directive{found->get<std::string>(), 1};
+  } catch (const Error&) {
+    return std::nullopt;  // a file that is no JSON asks for no front end this way
+  }
+  return std::nullopt;
+}
+
+}  // namespace kiln::dockerfile

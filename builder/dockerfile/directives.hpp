@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "builder/dockerfile/ast.hpp"
+
+namespace kiln::dockerfile {
+
+// One `# name = value` line; the name in lower case, the value up to the first space and whole.
+struct DirectiveLine {
+  std::string name;
+  std::string value;
+  std::string whole_value;
+};
+
+// `name = value`, the text behind the comment sign; nullopt where it is no directive that docker knows.
+std::optional<DirectiveLine> parse_directive(std::string_view comment);
+
+// A directive among the lines at the top of a file, a shebang line and a byte-order mark skipped.
+std::optional<Directive> find_directive(std::string_view text, std::string_view name,
+                                        std::string_view comment_sign = "#");
+
+// What front end a file asks for: `# syntax=`, `// syntax=`, or "syntax" in a file that is a JSON object.
+std::optional<Directive> detect_syntax(std::string_view text);
+
+std::string_view without_byte_order_mark(std::string_view text);
+
+}  // namespace kiln::dockerfile

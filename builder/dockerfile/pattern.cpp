@@ -1,0 +1,230 @@
+#include "builder/dockerfile/pattern.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/dockerfile/utf8.hpp"
+
+namespace kiln::dockerfile {
+namespace {
+
+using Token = PathPattern::Token;
+using Kind = Token::Kind;
+
+enum class Stars { single, folders };
+
+[[noreturn]] void malformed(std::string_view pattern, std::string_view reason) {
+  throw Error(Category::usage, fmt::format("malformed pattern '{}': {}", printable(pattern), reason));
+}
+
+class Compiler {
+ public:
+  Compiler(std::string_view pattern, Stars stars) : pattern_(pattern), stars_(stars) {}
+
+  std::vector<Token> run() {
+    std::vector<Token> out;
+    while (position_ < pattern_.size()) {
+      const char32_t c = take();
+      if (c == '*') {
+        out.push_back({star()});
+      } else if (c == '?') {
+        out.push_back({Kind::any_char});
+      } else if (c == '[') {
+        out.push_back(char_class());
+      } else {
+        out.push_back({Kind::literal, c == '\\' ? escaped() : c});
+      }
+    }
+    return out;
+  }
+
+ private:
+  char32_t take() {
+    const Rune rune = rune_at(pattern_, position_);
+    // A byte that is no character stands for itself, beyond all characters.
+    const char32_t value = rune.size == 1 && rune.value >= 0x80
+                               ? 0x110000 + static_cast<unsigned char>(pattern_[position_])
+                               : rune.value;
+    position_ += rune.size;
+    return value;
+  }
+  bool next_is(char c) const { return position_ < pattern_.size() && pattern_[position_] == c; }
+  char32_t escaped() {
+    if (position_ == pattern_.size()) malformed(pattern_, "'\\' at its end");
+    return take();
+  }
+
+  Kind star() {
+    if (stars_ == Stars::single || !next_is('*')) return Kind::star;
+    ++position_;
+    if (next_is('/')) ++position_;
+    return position_ == pattern_.size() ? Kind::rest : Kind::folders;
+  }
+
+  char32_t class_end() {
+    if (position_ == pattern_.size()) malformed(pattern_, "'[' without ']'");
+    if (next_is('-') || next_is(']')) malformed(pattern_, "a range without its ends");
+    const char32_t c = take();
+    return c == '\\' ? escaped() : c;
+  }
+
+  Token char_class() {
+    Token token{Kind::char_class};
+    if (next_is('^')) {
+      token.negated = true;
+      ++position_;
+    }
+    while (token.ranges.empty() || !next_is(']')) {
+      const char32_t low = class_end();
+      char32_t high = low;
+      if (next_is('-')) {
+        ++position_;
+        high = class_end();
+      }
+      // filepath.Match takes a reversed range for an empty one, moby's matcher refuses it.
+      if (low > high && stars_ == Stars::folders) malformed(pattern_, "a range whose end lies before its start");
+      token.ranges.emplace_back(low, high);
+    }
+    ++position_;
+    return token;
+  }
+
+  std::string_view pattern_;
+  Stars stars_;
+  std::size_t position_ = 0;
+};
+
+bool in_class(const Token& token, char32_t character) {
+  const bool found = std::any_of(token.ranges.begin(), token.ranges.end(), [&](const auto& range) {
+    return range.first <= character && character <= range.second;
+  });
+  return found != token.negated;
+}
+
+// Follows all ways through the tokens at once; `classes_cross` says whether [^a] may be a '/'.
+bool run_tokens(const std::vector<Token>& tokens, std::string_view text, bool classes_cross) {
+  std::vector<char> reached(text.size() + 1, 0);
+  std::vector<char> next(text.size() + 1, 0);
+  reached[0] = 1;
+  for (const Token& token : tokens) {
+    std::fill(next.begin(), next.end(), 0);
+    bool open = false;
+    for (std::size_t i = 0; i <= text.size();) {
+      const bool at_end = i == text.size();
+      Rune rune = at_end ? Rune{} : rune_at(text, i);
+      if (!at_end && rune.size == 1 && rune.value >= 0x80) {
+        rune.value = 0x110000 + static_cast<unsigned char>(text[i]);
+      }
+      const bool slash = !at_end && text[i] == '/';
+      const bool here = reached[i] != 0;
+      switch (token.kind) {
+        case Kind::star:
+          open = open || here;
+          next[i] = open;
+          if (slash) open = false;
+          break;
+        case Kind::rest:
+          open = open || here;
+          next[i] = open;
+          break;
+        case Kind::folders:
+          if (here) next[i] = 1;
+          open = open || here;
+          if (slash && open) next[i + 1] = 1;
+          break;
+        case Kind::literal:
+          if (here && !at_end && rune.value == token.character) next[i + rune.size] = 1;
+          break;
+        case Kind::any_char:
+          if (here && !at_end && !slash) next[i + rune.size] = 1;
+          break;
+        case Kind::char_class:
+          if (here && !at_end && (classes_cross || !slash) && in_class(token, rune.value)) next[i + rune.size] = 1;
+          break;
+      }
+      i += at_end ? 1 : rune.size;
+    }
+    if (std::find(next.begin(), next.end(), 1) == next.end()) return false;
+    reached.swap(next);
+  }
+  return reached[text.size()] != 0;
+}
+
+}  // namespace
+
+bool match_pattern(std::string_view pattern, std::string_view name) {
+  return run_tokens(Compiler(pattern, Stars::single).run(), name, /*classes_cross=*/false);
+}
+
+bool has_wildcards(std::string_view pattern) {
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\') {
+      ++i;
+    } else if (pattern[i] == '*' || pattern[i] == '?' || pattern[i] == '[') {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string clean_path(std::string_view path) {
+  const bool rooted = !path.empty() && path[0] == '/';
+  std::vector<std::string_view> kept;
+  for (std::string_view part : split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part != "..") {
+      kept.push_back(part);
+    } else if (!kept.empty() && kept.back() != "..") {
+      kept.pop_back();
+    } else if (!rooted) {
+      kept.push_back(part);
+    }
+  }
+  std::string out = rooted ? "/" : "";
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (i != 0) out += '/';
+    out += kept[i];
+  }
+  return out.empty() ? "." : out;
+}
+
+PathPattern::PathPattern(std::string_view pattern) : text_(pattern) {
+  tokens_ = Compiler(pattern, Stars::folders).run();
+  const auto special = pattern.find_first_of("*?[]\\");
+  const std::size_t stars = pattern.find("**");
+  if (special == std::string_view::npos) {
+    shape_ = Shape::exact;
+    fixed_ = pattern;
+  } else if (stars == special && tokens_.back().kind == Kind::rest && tokens_.size() > 1 &&
+             pattern.find_first_of("*?[]\\", stars + 2) == std::string_view::npos) {
+    shape_ = Shape::prefix;
+    fixed_ = pattern.substr(0, stars);
+  } else if (stars == 0 && pattern.find_first_of("*?[]\\", 2) == std::string_view::npos) {
+    shape_ = Shape::suffix;
+    fixed_ = pattern.substr(2);
+  } else {
+    shape_ = Shape::general;
+  }
+}
+
+bool PathPattern::matches(std::string_view path) const {
+  switch (shape_) {
+    case Shape::exact:
+      return path == fixed_;
+    case Shape::prefix:
+      return path.substr(0, fixed_.size()) == fixed_;
+    case Shape::suffix: {
+      const std::string_view suffix = fixed_;
+      if (path.size() >= suffix.size() && path.substr(path.size() - suffix.size()) == suffix) return true;
+      return !suffix.empty() && suffix[0] == '/' && path == suffix.substr(1);
+    }
+    case Shape::general:
+      return run_tokens(tokens_, path, /*classes_cross=*/true);
+  }
+  return false;
+}
+
+}  // namespace kiln::dockerfile
