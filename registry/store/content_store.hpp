@@ -1,9 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -122,12 +121,12 @@ class ContentStore {
 
  private:
   friend class BlobWriter;
+  friend std::set<oci::Digest> read_leases(const HomeLayout& home);
   struct LeaseFile;
-  std::string read_index_json() const;
 
   HomeLayout home_;
-  mutable std::mutex mutex_;
   std::unique_ptr<LeaseFile> lease_;
+  std::atomic<bool> unsynced_{false};  // something was published that no sync has made durable
 };
 
 // Reads a blob's file and checks its digest at the end: finish() throws Error{machine} where the bytes differ.

@@ -8,7 +8,7 @@ namespace kiln {
 //
 //   version               "kiln home 1\n"; another version is refused, never migrated silently
 //   oci/                  an OCI image layout (image-layout.md): oci-layout, index.json, blobs/sha256/HEX
-//   indexes/HEX           text "DIGEST SIZE\n": the file index blob of the layer with diff ID sha256:HEX
+//   indexes/HEX           text "DIGEST SIZE MEDIATYPE\n": the file index blob of the layer with diff ID sha256:HEX
 //   blobinfo/HEX          text "DIFFID UNCOMPRESSED_BYTES\n": what the layer blob sha256:HEX was verified to hold
 //   steps/HH/KEY          step records (builder/cache/step_record.hpp), HH = the key's first two digits
 //   builds/               build records, one file a build (builder/cache/build_record.hpp)

@@ -1,0 +1,72 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "base/error.hpp"
+#include "registry/store/content_store.hpp"
+
+namespace kiln {
+
+namespace {
+std::atomic<unsigned> sequence{0};
+}
+
+struct BlobWriter::State {
+  explicit State(ContentStore& content_store)
+      : store(content_store),
+        temporary(store.home().tmp() / fmt::format("blob-{}-{}", ::getpid(), sequence++)),
+        fd(create_file(temporary)) {
+    // A gc takes temporary files that nobody has locked.
+    ::flock(fd.get(), LOCK_EX | LOCK_NB);
+  }
+  ~State() {
+    if (!temporary.empty()) ::unlink(temporary.c_str());
+  }
+
+  ContentStore& store;
+  fs::path temporary;
+  Fd fd;
+  oci::Sha256 hash;
+  std::uint64_t size = 0;
+};
+
+BlobWriter::BlobWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BlobWriter::BlobWriter(BlobWriter&&) noexcept = default;
+BlobWriter& BlobWriter::operator=(BlobWriter&&) noexcept = default;
+BlobWriter::~BlobWriter() = default;
+
+void BlobWriter::write(std::string_view bytes) {
+  write_all(state_->fd, bytes, state_->temporary.native());
+  state_->hash.update(bytes);
+  state_->size += bytes.size();
+}
+
+std::uint64_t BlobWriter::size() const noexcept { return state_->size; }
+
+oci::Digest BlobWriter::commit(const std::optional<oci::Digest>& expected, Durability durability) {
+  State& state = *state_;
+  const oci::Digest digest = state.hash.finish();
+  if (expected && digest != *expected) {
+    throw Error(Category::network, fmt::format("blob '{}': its {} bytes have the digest '{}'", expected->str(), state.size, digest.str()));
+  }
+  state.store.lease(digest);
+  if (state.store.size_of(digest) == state.size) return digest;
+  if (durability == Durability::durable) {
+    if (::fsync(state.fd.get()) != 0) throw_errno("sync", state.temporary.native());
+  } else {
+    state.store.unsynced_.store(true);
+  }
+  const fs::path path = state.store.path_of(digest);
+  if (::rename(state.temporary.c_str(), path.c_str()) != 0) throw_errno("publish blob", path.native());
+  state.temporary.clear();
+  if (durability == Durability::durable) sync_directory(path.parent_path());
+  return digest;
+}
+
+BlobWriter ContentStore::begin_blob() { return BlobWriter(std::make_unique<BlobWriter::State>(*this)); }
+
+}  // namespace kiln

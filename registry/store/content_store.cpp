@@ -1,0 +1,226 @@
+#include "registry/store/content_store.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/file_lock.hpp"
+#include "base/text.hpp"
+#include "registry/oci/manifest.hpp"
+#include "registry/store/index_json.hpp"
+#include "registry/store/lease_file.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
+
+Error damaged(const oci::Digest& digest, const oci::Digest& actual) {
+  return Error(Category::machine, fmt::format("blob '{}' is damaged: its bytes have the digest '{}'; run 'kiln cache verify'",
+                                              digest.str(), actual.str()));
+}
+
+// The entry of index.json for a descriptor under a name.
+nlohmann::json index_entry(const NamedImage& image) {
+  oci::Descriptor descriptor = image.descriptor;
+  descriptor.annotations[kRefNameAnnotation] = image.name;
+  return oci::to_json(descriptor);
+}
+
+}  // namespace
+
+ContentStore::ContentStore(HomeLayout home) : home_(std::move(home)), lease_(std::make_unique<LeaseFile>(home_)) {}
+ContentStore::~ContentStore() = default;
+
+fs::path ContentStore::path_of(const oci::Digest& digest) const { return home_.blobs() / std::string(digest.hex()); }
+
+bool ContentStore::has(const oci::Digest& digest) const { return size_of(digest).has_value(); }
+
+std::optional<std::uint64_t> ContentStore::size_of(const oci::Digest& digest) const {
+  struct stat info;
+  if (::stat(path_of(digest).c_str(), &info) != 0) {
+    if (errno == ENOENT) return std::nullopt;
+    throw_errno("stat", path_of(digest).native());
+  }
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
+std::string ContentStore::read(const oci::Digest& digest, std::uint64_t max_bytes) const {
+  const auto bytes = read_file_if_exists(path_of(digest), max_bytes);
+  if (!bytes) {
+    throw Error(Category::machine, fmt::format("blob '{}' is not in the store '{}'", digest.str(), home_.oci().native()));
+  }
+  if (const oci::Digest actual = oci::sha256_of(*bytes); actual != digest) throw damaged(digest, actual);
+  return *bytes;
+}
+
+Fd ContentStore::open(const oci::Digest& digest) const { return open_read(path_of(digest)); }
+
+oci::Descriptor ContentStore::put(std::string_view bytes, std::string media_type, Durability durability) {
+  BlobWriter writer = begin_blob();
+  writer.write(bytes);
+  oci::Descriptor descriptor;
+  descriptor.media_type = std::move(media_type);
+  descriptor.size = bytes.size();
+  descriptor.digest = writer.commit({}, durability);
+  return descriptor;
+}
+
+void ContentStore::sync() {
+  if (!unsynced_.exchange(false)) return;
+  const Fd folder = open_directory(home_.root());
+  if (::syncfs(folder.get()) != 0) {
+    unsynced_.store(true);
+    throw_errno("sync", home_.root().native());
+  }
+}
+
+void ContentStore::lease(const oci::Digest& digest) { lease_->add(digest); }
+
+std::vector<oci::Descriptor> ContentStore::closure(const oci::Descriptor& root) const {
+  std::vector<oci::Descriptor> result;
+  std::set<oci::Digest> seen;
+  std::vector<oci::Descriptor> open_ends{root};
+  while (!open_ends.empty()) {
+    const oci::Descriptor item = std::move(open_ends.back());
+    open_ends.pop_back();
+    if (!seen.insert(item.digest).second) continue;
+    result.push_back(item);
+    const std::string where = fmt::format("manifest '{}'", item.digest.str());
+    if (oci::media_type::is_index(item.media_type)) {
+      const oci::Index index = oci::parse_index(read(item.digest, kMaxManifestBytes), where);
+      open_ends.insert(open_ends.end(), index.manifests.begin(), index.manifests.end());
+    } else if (oci::media_type::is_manifest(item.media_type)) {
+      const oci::Manifest manifest = oci::parse_manifest(read(item.digest, kMaxManifestBytes), where);
+      open_ends.push_back(manifest.config);
+      open_ends.insert(open_ends.end(), manifest.layers.begin(), manifest.layers.end());
+    }
+  }
+  return result;
+}
+
+std::vector<oci::Descriptor> ContentStore::missing(const oci::Descriptor& root) const {
+  std::vector<oci::Descriptor> result;
+  if (!has(root.digest)) return {root};
+  for (const oci::Descriptor& item : closure(root)) {
+    if (size_of(item.digest) != item.size) result.push_back(item);
+  }
+  return result;
+}
+
+void ContentStore::publish(std::span<const NamedImage> images) {
+  if (images.empty()) return;
+  for (const NamedImage& image : images) {
+    const auto absent = missing(image.descriptor);
+    if (absent.empty()) continue;
+    throw Error(Category::machine, fmt::format("image '{}' cannot be named: {} of its blobs are not in the store, the first is '{}'",
+                                               image.name, absent.size(), absent.front().digest.str()));
+  }
+  sync();
+  const FileLock lock = FileLock::acquire(home_.locks() / "store", LockMode::exclusive);
+  const fs::path path = home_.oci() / "index.json";
+  nlohmann::json index = read_index_file(path);
+  std::set<std::string> names;
+  for (const NamedImage& image : images) names.insert(image.name);
+  nlohmann::json entries = nlohmann::json::array();
+  for (auto& entry : index["manifests"]) {
+    if (!names.count(ref_name_of(entry))) entries.push_back(std::move(entry));
+  }
+  for (const NamedImage& image : images) entries.push_back(index_entry(image));
+  index["manifests"] = std::move(entries);
+  write_index_file(path, index);
+}
+
+std::vector<std::string> ContentStore::unpublish(std::span<const std::string> names) {
+  const FileLock lock = FileLock::acquire(home_.locks() / "store", LockMode::exclusive);
+  const fs::path path = home_.oci() / "index.json";
+  nlohmann::json index = read_index_file(path);
+  const std::set<std::string> wanted(names.begin(), names.end());
+  std::vector<std::string> removed;
+  nlohmann::json entries = nlohmann::json::array();
+  for (auto& entry : index["manifests"]) {
+    const std::string name = ref_name_of(entry);
+    if (!name.empty() && wanted.count(name)) {
+      removed.push_back(name);
+    } else {
+      entries.push_back(std::move(entry));
+    }
+  }
+  index["manifests"] = std::move(entries);
+  if (!removed.empty()) write_index_file(path, index);
+  return removed;
+}
+
+std::optional<oci::Descriptor> ContentStore::resolve(std::string_view name) const {
+  for (const NamedImage& image : images()) {
+    if (image.name == name) return image.descriptor;
+  }
+  return std::nullopt;
+}
+
+std::vector<NamedImage> ContentStore::images() const {
+  const fs::path path = home_.oci() / "index.json";
+  std::vector<NamedImage> result;
+  for (const auto& entry : read_index_file(path)["manifests"]) {
+    result.push_back({ref_name_of(entry), oci::descriptor_from_json(entry, fmt::format("image layout '{}'", path.native()))});
+  }
+  return result;
+}
+
+std::optional<oci::Descriptor> ContentStore::index_of_layer(const oci::Digest& diff_id) const {
+  const auto text = read_file_if_exists(home_.indexes() / std::string(diff_id.hex()), 4096);
+  if (!text) return std::nullopt;
+  const auto parts = split(trim(*text), ' ');
+  if (parts.size() != 3 || !oci::Digest::is_valid(parts[0]) || !parse_unsigned(parts[1])) return std::nullopt;
+  oci::Descriptor index;
+  index.digest = oci::Digest::parse(parts[0]);
+  index.size = *parse_unsigned(parts[1]);
+  index.media_type = std::string(parts[2]);
+  if (size_of(index.digest) != index.size) return std::nullopt;
+  return index;
+}
+
+void ContentStore::set_index_of_layer(const oci::Digest& diff_id, const oci::Descriptor& index) {
+  write_file_atomically(home_.indexes() / std::string(diff_id.hex()),
+                        fmt::format("{} {} {}\n", index.digest.str(), index.size, index.media_type), Durability::ephemeral);
+  unsynced_.store(true);
+}
+
+std::optional<ContentStore::BlobInfo> ContentStore::blob_info(const oci::Digest& blob) const {
+  const auto text = read_file_if_exists(home_.blob_info() / std::string(blob.hex()), 4096);
+  if (!text) return std::nullopt;
+  const auto parts = split(trim(*text), ' ');
+  if (parts.size() != 2 || !oci::Digest::is_valid(parts[0]) || !parse_unsigned(parts[1])) return std::nullopt;
+  return BlobInfo{oci::Digest::parse(parts[0]), *parse_unsigned(parts[1])};
+}
+
+void ContentStore::set_blob_info(const oci::Digest& blob, const BlobInfo& info) {
+  write_file_atomically(home_.blob_info() / std::string(blob.hex()),
+                        fmt::format("{} {}\n", info.diff_id.str(), info.uncompressed_bytes), Durability::ephemeral);
+  unsynced_.store(true);
+}
+
+VerifyingReader::VerifyingReader(const ContentStore& store, const oci::Digest& digest)
+    : expected_(digest), name_(store.path_of(digest).native()) {
+  if (!store.has(digest)) {
+    throw Error(Category::machine, fmt::format("blob '{}' is not in the store '{}'", digest.str(), store.home().oci().native()));
+  }
+  fd_ = store.open(digest);
+}
+
+std::size_t VerifyingReader::read(void* buffer, std::size_t size) {
+  const std::size_t got = read_some(fd_, buffer, size, name_);
+  hash_.update(std::string_view(static_cast<const char*>(buffer), got));
+  return got;
+}
+
+void VerifyingReader::finish() {
+  if (const oci::Digest actual = hash_.finish(); actual != expected_) throw damaged(expected_, actual);
+}
+
+}  // namespace kiln
