@@ -1,0 +1,83 @@
+#include "builder/cache/step_cache.hpp"
+
+#include <fmt/format.h>
+
+#include "base/atomic_file.hpp"
+#include "builder/cache/step_key.hpp"
+
+namespace kiln {
+
+namespace {
+
+std::string slot_name(std::string_view slot) { return std::string(oci::sha256_of(slot).hex()); }
+
+}  // namespace
+
+fs::path StepCache::path_of(std::string_view key) const {
+  return store_.home().steps() / std::string(key.substr(0, 2)) / std::string(key);
+}
+
+std::optional<StepRecord> StepCache::load(std::string_view key, std::string& problem) {
+  const fs::path path = path_of(key);
+  try {
+    const auto text = read_file_if_exists(path);
+    if (!text) return std::nullopt;
+    return parse_step_record(*text, key, fmt::format("step record '{}'", path.native()));
+  } catch (const Error& error) {
+    problem = error.message();
+    return std::nullopt;
+  }
+}
+
+StepCache::Lookup StepCache::find(std::string_view key) {
+  Lookup lookup;
+  lookup.record = load(key, lookup.reason);
+  if (!lookup.record) return lookup;
+  for (const LayerValue& layer : lookup.record->layers) {
+    for (const LayerBlob& blob : layer.blobs) {
+      store_.lease(blob.descriptor.digest);
+      if (store_.has(blob.descriptor.digest)) continue;
+      lookup.reason = fmt::format("its layer {} is no longer in the store", blob.descriptor.digest.short_hex());
+      lookup.record.reset();
+      return lookup;
+    }
+    if (layer.index) {
+      store_.lease(layer.index->digest);
+      if (!store_.has(layer.index->digest)) {
+        lookup.reason = fmt::format("the file index of layer {} is no longer in the store", layer.diff_id.short_hex());
+        lookup.record.reset();
+        return lookup;
+      }
+    }
+  }
+  return lookup;
+}
+
+void StepCache::store(const StepRecord& record) {
+  store_.sync();
+  const fs::path path = path_of(record.key);
+  make_directories(path.parent_path());
+  write_file_atomically(path, serialise(record));
+}
+
+FileLock StepCache::lock(std::string_view key) {
+  const fs::path folder = store_.home().locks() / "steps";
+  make_directories(folder);
+  // One lock file per first three digits keeps the folder small; two steps that share one merely wait for each other.
+  return FileLock::acquire(folder / std::string(key.substr(0, 3)), LockMode::exclusive);
+}
+
+std::optional<StepRecord> StepCache::last_in_slot(std::string_view slot) {
+  const auto key = read_file_if_exists(store_.home().steps() / "slots" / slot_name(slot));
+  std::string problem;
+  if (!key || !is_step_key(*key)) return std::nullopt;
+  return load(*key, problem);
+}
+
+void StepCache::remember_slot(std::string_view slot, std::string_view key) {
+  const fs::path folder = store_.home().steps() / "slots";
+  make_directories(folder);
+  write_file_atomically(folder / slot_name(slot), key, Durability::ephemeral);
+}
+
+}  // namespace kiln

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/file_lock.hpp"
+#include "builder/cache/step_record.hpp"
+#include "registry/store/content_store.hpp"
+
+namespace kiln {
+
+// The local cache of step records: steps/HH/KEY below KILN_HOME, and slots, which remember the last key of each
+// place in a build so that a miss can be explained.
+//
+// Any thread, any number of processes. A record is published only after its blobs are durable.
+class StepCache {
+ public:
+  explicit StepCache(ContentStore& store) : store_(store) {}
+
+  // What a look-up came to: a record all of whose layers are in the store (and are leased by this process now), or
+  // the reason why there is none ("" for no record at all).
+  struct Lookup {
+    std::optional<StepRecord> record;
+    std::string reason;
+  };
+  Lookup find(std::string_view key);
+
+  // Makes the layers' blobs durable and publishes the record, replacing an earlier one.
+  void store(const StepRecord& record);
+
+  // A step that two processes want to execute at the same time is executed by one: whoever holds this lock. The other
+  // looks the key up again when it gets it.
+  FileLock lock(std::string_view key);
+
+  // The record that the same place of a build (target, stage, position) had last time; nullopt on the first.
+  std::optional<StepRecord> last_in_slot(std::string_view slot);
+  void remember_slot(std::string_view slot, std::string_view key);
+
+ private:
+  fs::path path_of(std::string_view key) const;
+  std::optional<StepRecord> load(std::string_view key, std::string& problem);
+
+  ContentStore& store_;
+};
+
+}  // namespace kiln

@@ -1,0 +1,153 @@
+#include "builder/cache/step_record.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "builder/cache/step_key.hpp"
+
+namespace kiln {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kLongestShownValue = 256;
+constexpr std::size_t kMostListedDifferences = 4;
+
+std::string keyed_digest(std::string_view salt, std::string_view value) {
+  unsigned char raw[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  HMAC(EVP_sha256(), salt.data(), static_cast<int>(salt.size()), reinterpret_cast<const unsigned char*>(value.data()),
+       value.size(), raw, &size);
+  return hex(std::string_view(reinterpret_cast<const char*>(raw), size));
+}
+
+bool has_url_user(std::string_view value) {
+  const std::size_t scheme = value.find("://");
+  return scheme != std::string_view::npos && value.find('@', scheme) != std::string_view::npos;
+}
+
+bool may_keep_value(const RawInput& input) {
+  return input.may_be_shown && input.value.size() <= kLongestShownValue && !looks_like_secret(input.name) &&
+         !has_url_user(input.value);
+}
+
+template <class T>
+T member(const json& object, const char* key, std::string_view where) {
+  try {
+    return object.at(key).get<T>();
+  } catch (const json::exception&) {
+    throw Error(Category::machine, fmt::format("{}: '{}' is missing or of another type", where, key));
+  }
+}
+
+}  // namespace
+
+bool looks_like_secret(std::string_view name) {
+  constexpr std::array kMarks = {"TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL", "APIKEY",
+                                 "API_KEY", "PRIVATE", "AUTH", "ACCESS_KEY", "_KEY", "SIGNATURE", "COOKIE"};
+  const std::string upper = to_upper(name);
+  for (const char* mark : kMarks) {
+    if (upper.find(mark) != std::string::npos) return true;
+  }
+  return upper.ends_with(" KEY");
+}
+
+std::string new_salt() {
+  unsigned char raw[16];
+  if (RAND_bytes(raw, sizeof raw) != 1) throw Error(Category::machine, "OpenSSL has no random numbers");
+  return hex(std::string_view(reinterpret_cast<const char*>(raw), sizeof raw));
+}
+
+std::vector<StepInput> salted_inputs(const std::vector<RawInput>& inputs, std::string_view salt) {
+  std::vector<StepInput> result;
+  result.reserve(inputs.size());
+  for (const RawInput& input : inputs) {
+    result.push_back({input.name, keyed_digest(salt, input.value),
+                      may_keep_value(input) ? std::optional(input.value) : std::nullopt});
+  }
+  return result;
+}
+
+std::string serialise(const StepRecord& record) {
+  json inputs = json::array();
+  for (const StepInput& input : record.inputs) {
+    json item = {{"name", input.name}, {"digest", input.digest}};
+    if (input.value) item["value"] = *input.value;
+    inputs.push_back(std::move(item));
+  }
+  json layers = json::array();
+  for (const LayerValue& layer : record.layers) layers.push_back(to_json(layer));
+  const json value = {{"version", 1},           {"kind", record.kind},       {"key", record.key},
+                      {"text", record.text},    {"target", record.target},   {"file", record.file},
+                      {"line", record.line},    {"layers", layers},          {"seconds", record.seconds},
+                      {"created", record.created}, {"salt", record.salt},    {"inputs", inputs}};
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+StepRecord parse_step_record(std::string_view text, std::string_view key, std::string_view where) {
+  const json value = parse_json(text, where, Category::machine, {.max_bytes = std::size_t{16} << 20});
+  if (const int version = member<int>(value, "version", where); version != 1) {
+    throw Error(Category::machine, fmt::format("{}: record version {}, expected 1", where, version));
+  }
+  StepRecord record;
+  record.kind = member<std::string>(value, "kind", where);
+  record.key = member<std::string>(value, "key", where);
+  if (record.key != key) {
+    throw Error(Category::machine, fmt::format("{}: the record is for key {}, expected {}", where, printable(record.key), key));
+  }
+  record.text = member<std::string>(value, "text", where);
+  record.target = member<std::string>(value, "target", where);
+  record.file = member<std::string>(value, "file", where);
+  record.line = member<int>(value, "line", where);
+  for (const json& layer : member<json>(value, "layers", where)) {
+    record.layers.push_back(layer_value_from_json(layer, where));
+  }
+  record.seconds = member<double>(value, "seconds", where);
+  record.created = member<std::string>(value, "created", where);
+  record.salt = member<std::string>(value, "salt", where);
+  for (const json& item : member<json>(value, "inputs", where)) {
+    StepInput input{member<std::string>(item, "name", where), member<std::string>(item, "digest", where), {}};
+    if (item.contains("value")) input.value = member<std::string>(item, "value", where);
+    record.inputs.push_back(std::move(input));
+  }
+  return record;
+}
+
+std::string explain_difference(const std::vector<RawInput>& now, const StepRecord& earlier) {
+  std::map<std::string, const StepInput*> before;
+  for (const StepInput& input : earlier.inputs) before.emplace(input.name, &input);
+  std::vector<std::string> differences;
+  for (const RawInput& input : now) {
+    const auto it = before.find(input.name);
+    if (it == before.end()) {
+      differences.push_back(fmt::format("{} is new", input.name));
+      continue;
+    }
+    const StepInput& old = *it->second;
+    before.erase(it);
+    if (old.digest == keyed_digest(earlier.salt, input.value)) continue;
+    if (old.value && may_keep_value(input)) {
+      differences.push_back(fmt::format("{} changed from '{}' to '{}'", input.name, printable(*old.value), printable(input.value)));
+    } else {
+      differences.push_back(fmt::format("{} changed", input.name));
+    }
+  }
+  for (const auto& [name, input] : before) differences.push_back(fmt::format("{} is gone", name));
+  if (differences.size() > kMostListedDifferences) {
+    const std::size_t more = differences.size() - kMostListedDifferences;
+    differences.resize(kMostListedDifferences);
+    differences.push_back(fmt::format("and {} more", more));
+  }
+  return join(differences, "; ");
+}
+
+}  // namespace kiln

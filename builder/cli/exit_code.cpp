@@ -1,0 +1,56 @@
+#include "builder/cli/exit_code.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace kiln::cli {
+
+namespace {
+
+// What the signal handler may touch; the token's state lives as long as the process.
+const CancelToken* handled_token = nullptr;
+
+void on_signal(int number) {
+  if (handled_token->is_cancelled()) ::_exit(128 + number);
+  handled_token->cancel(number);
+}
+
+}  // namespace
+
+int exit_code_of(Category category, const CancelToken& cancel) {
+  switch (category) {
+    case Category::build: return 1;
+    case Category::usage: return 2;
+    case Category::network: return 3;
+    case Category::machine: return 4;
+    case Category::cancelled: return 128 + (cancel.is_cancelled() ? cancel.signal_number() : SIGINT);
+  }
+  return 4;
+}
+
+int report_error(const Error& error, const CancelToken& cancel) {
+  if (cancel.is_cancelled()) {
+    std::fprintf(stderr, "stopped by signal %d; what was finished is kept\n", cancel.signal_number());
+    return exit_code_of(Category::cancelled, cancel);
+  }
+  std::fflush(stdout);
+  std::fprintf(stderr, "error: %s\n", error.message().c_str());
+  if (!error.detail().empty()) {
+    std::fprintf(stderr, "%s%s", error.detail().c_str(), error.detail().ends_with('\n') ? "" : "\n");
+  }
+  return exit_code_of(error.category(), cancel);
+}
+
+void install_signal_handlers(const CancelToken& cancel) {
+  static CancelToken kept = cancel;
+  handled_token = &kept;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace kiln::cli

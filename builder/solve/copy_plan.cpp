@@ -1,0 +1,293 @@
+#include "builder/solve/copy_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/dockerfile/ignore.hpp"
+#include "builder/dockerfile/pattern.hpp"
+#include "builder/solve/link_resolution.hpp"
+
+namespace kiln {
+
+namespace {
+
+namespace df = dockerfile;
+
+constexpr std::uint16_t kMadeDirectoryMode = 0755;
+
+[[noreturn]] void refuse(std::string message) { throw Error(Category::build, std::move(message)); }
+
+FileEntry made_directory(std::string_view path) {
+  FileEntry entry;
+  entry.path = std::string(path);
+  entry.type = EntryType::directory;
+  entry.mode = kMadeDirectoryMode;
+  entry.mtime = now_unix_seconds();
+  return entry;
+}
+
+// The components before the first one with a wildcard, and the rest.
+std::pair<std::string, std::string> split_wildcards(const std::string& path) {
+  std::string plain, pattern;
+  for (const std::string_view part : split(path, '/')) {
+    std::string& side = pattern.empty() && !df::has_wildcards(part) ? plain : pattern;
+    side = side.empty() ? std::string(part) : side + "/" + std::string(part);
+  }
+  return {plain, pattern};
+}
+
+[[noreturn]] void refuse_missing(const CopySource& source, std::string_view path) {
+  const std::string why = source.why_missing(path);
+  refuse(fmt::format("'/{}' is not in {}{}{}", printable(path), source.describe(), why.empty() ? "" : "; ", why));
+}
+
+}  // namespace
+
+std::vector<std::string> match_sources(const CopySource& source, std::string_view pattern) {
+  const std::string path = canonical_copy_path(pattern);
+  const auto [plain, wild] = split_wildcards(path);
+  if (wild.empty()) {
+    if (!source.lookup(source.resolve(path))) refuse_missing(source, path);
+    return {path};
+  }
+  const std::string base = source.resolve(plain);
+  std::vector<std::string> matches;
+  source.walk(base, [&](const FileEntry& entry) {
+    if (entry.path == base) return true;
+    const std::string relative = base.empty() ? entry.path : entry.path.substr(base.size() + 1);
+    if (!df::match_pattern(wild, relative)) return true;
+    matches.push_back(entry.path);
+    return false;
+  });
+  return matches;
+}
+
+CopyPlan::CopyPlan(MergedView target, CopyOptions options) : target_(std::move(target)), options_(std::move(options)) {}
+
+std::optional<FileEntry> CopyPlan::at(std::string_view path) const {
+  if (path.empty()) return made_directory("");
+  if (const auto it = entries_.find(std::string(path)); it != entries_.end()) return it->second.entry;
+  if (options_.link) return std::nullopt;
+  const auto found = target_.lookup(path);
+  if (!found) return std::nullopt;
+  if (found->implied) return made_directory(path);
+  return *found->entry;
+}
+
+std::string CopyPlan::resolve_target(std::string_view path, bool follow_last) const {
+  return resolve_links(path, follow_last ? LastLink::follow : LastLink::keep, [this](std::string_view p) { return at(p); });
+}
+
+void CopyPlan::apply_options(FileEntry& entry) const {
+  if (options_.owner) {
+    entry.uid = options_.owner->uid;
+    entry.gid = options_.owner->gid;
+  }
+  if (options_.change_mode && entry.type != EntryType::symlink) {
+    entry.mode = (*options_.change_mode)(entry.mode, entry.is_directory());
+  }
+}
+
+// Makes what is missing of a path whose links have been resolved.
+void CopyPlan::ensure_directories(const std::string& path) {
+  if (path.empty()) return;
+  if (const auto existing = at(path)) {
+    if (!existing->is_directory()) refuse(fmt::format("cannot make the directory '/{}': there is something else", printable(path)));
+    return;
+  }
+  ensure_directories(std::string(parent_path(path)));
+  FileEntry entry = made_directory(path);
+  apply_options(entry);
+  entries_[path] = {std::move(entry), nullptr, {}};
+}
+
+void CopyPlan::put(FileEntry entry, const CopySource* source, std::string source_path) {
+  const auto existing = at(entry.path);
+  if (existing && existing->is_directory() && !entry.is_directory()) {
+    refuse(fmt::format("cannot replace the directory '/{}' with a file", printable(entry.path)));
+  }
+  if (existing && !existing->is_directory() && entry.is_directory()) {
+    refuse(fmt::format("cannot copy a directory to '/{}', which is not a directory", printable(entry.path)));
+  }
+  std::string path = entry.path;
+  entries_[std::move(path)] = {std::move(entry), source, std::move(source_path)};
+}
+
+void CopyPlan::copy_tree(const CopySource& source, const std::string& from, const std::string& to, const std::string& shown) {
+  const df::IgnoreMatcher excludes(options_.excludes);
+  bool is_top = true;
+  source.walk(from, [&](const FileEntry& found) {
+    FileEntry entry = found;
+    const std::string relative = found.path == from ? "" : from.empty() ? found.path : found.path.substr(from.size() + 1);
+    if (!relative.empty() && !excludes.empty() && excludes.ignores(relative)) {
+      return found.is_directory() && excludes.may_reinclude_below(relative);
+    }
+    entry.path = relative.empty() ? to : join_path(to, relative);
+    apply_options(entry);
+    const std::string source_path = found.path;
+    if (is_top) {
+      is_top = false;
+      // The folder itself: only its contents are copied, and a target that is there keeps its owner and mode.
+      if (found.is_directory()) {
+        const auto existing = at(to);
+        if (existing && !existing->is_directory()) {
+          refuse(fmt::format("cannot copy the directory '{}' to '/{}', which is not a directory", printable(shown), printable(to)));
+        }
+        if (!existing) ensure_directories(to);
+        return true;
+      }
+    }
+    if (!relative.empty()) ensure_directories(std::string(parent_path(entry.path)));
+    put(std::move(entry), &source, source_path);
+    return true;
+  });
+}
+
+void CopyPlan::copy_with_parents(const CopySource& source, const std::string& path, const std::string& pivot,
+                                 const std::string& destination) {
+  // Every folder between the pivot and what is copied comes along with its own metadata.
+  const std::string relative = pivot.empty() ? path : path.substr(std::min(path.size(), pivot.size() + 1));
+  std::string made = destination;
+  std::string walked = pivot;
+  const auto parts = split(parent_path(relative), '/');
+  for (const std::string_view part : parts) {
+    if (part.empty()) continue;
+    walked = join_path(walked, part);
+    made = join_path(made, part);
+    if (auto folder = source.lookup(walked)) {
+      folder->path = made;
+      apply_options(*folder);
+      put(std::move(*folder), nullptr, {});
+    }
+  }
+  const auto entry = source.lookup(path);
+  if (!entry) return;
+  const std::string to = join_path(made, base_name(path));
+  if (entry->is_directory()) {
+    FileEntry folder = *entry;
+    folder.path = to;
+    apply_options(folder);
+    put(std::move(folder), nullptr, {});
+  }
+  copy_tree(source, path, to, path);
+}
+
+void CopyPlan::add(const CopySource& source, std::string_view pattern, std::string_view destination) {
+  const bool into_folder = destination.ends_with('/');
+  if (options_.parents) {
+    const std::string folder = resolve_target(destination, true);
+    ensure_directories(folder);
+    std::string text(pattern);
+    std::string pivot;
+    if (const std::size_t at_pivot = text.find("/./"); at_pivot != std::string::npos) {
+      pivot = canonical_copy_path(text.substr(0, at_pivot));
+      text = text.substr(at_pivot + 3);
+    }
+    const std::string wanted = canonical_copy_path(text);
+    const df::PathPattern matcher(wanted);
+    bool any = wanted.empty();
+    source.walk(pivot, [&](const FileEntry& entry) {
+      if (entry.path == pivot) {
+        if (!wanted.empty()) return true;
+        copy_tree(source, pivot, folder, pivot);
+        return false;
+      }
+      const std::string relative = pivot.empty() ? entry.path : entry.path.substr(pivot.size() + 1);
+      if (!matcher.matches(relative)) return true;
+      any = true;
+      copy_with_parents(source, entry.path, pivot, folder);
+      return false;
+    });
+    if (!any && !df::has_wildcards(wanted)) refuse_missing(source, join_path(pivot, wanted));
+    return;
+  }
+  for (const std::string& match : match_sources(source, pattern)) {
+    const std::string followed = source.resolve(match);
+    const auto from = source.lookup(followed);
+    if (!from) refuse_missing(source, match);
+    // What is before the last component exists or is made; a folder that is asked for by '/' too.
+    const std::string cleaned = canonical_copy_path(destination);
+    ensure_directories(resolve_target(into_folder ? cleaned : std::string(parent_path(cleaned)), true));
+    std::string target = resolve_target(cleaned, true);
+    const auto existing = at(target);
+    if (!from->is_directory() && existing && existing->is_directory()) target = join_path(target, base_name(match));
+    if (!from->is_directory()) ensure_directories(std::string(parent_path(target)));
+    copy_tree(source, followed, target, match);
+  }
+}
+
+void CopyPlan::add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path) {
+  FileEntry copy = entry;
+  const std::string parent = resolve_target(parent_path(copy.path), true);
+  ensure_directories(parent);
+  copy.path = join_path(parent, base_name(copy.path));
+  apply_options(copy);
+  put(std::move(copy), &source, source_path);
+}
+
+void CopyPlan::make_directory(std::string_view path, Ownership owner) {
+  options_.owner = owner;
+  ensure_directories(resolve_target(canonical_copy_path(path), true));
+}
+
+const std::vector<CopyPlan::Planned>& CopyPlan::finish() {
+  // The folders above what is written come along, so that the layer does not change them by leaving them out.
+  std::vector<std::string> paths;
+  for (const auto& [path, planned] : entries_) paths.push_back(path);
+  for (const std::string& path : paths) {
+    for (std::string folder(parent_path(path)); !folder.empty(); folder = std::string(parent_path(folder))) {
+      if (entries_.count(folder)) continue;
+      const auto found = target_.lookup(folder);
+      FileEntry entry = found && !found->implied ? *found->entry : made_directory(folder);
+      entry.path = folder;
+      entries_[folder] = {std::move(entry), nullptr, {}};
+    }
+  }
+  std::map<const CopySource*, std::vector<Planned*>> unhashed;
+  for (auto& [path, planned] : entries_) {
+    if (planned.entry.type != EntryType::file && planned.entry.type != EntryType::hardlink) planned.source = nullptr;
+    planned.entry.type = planned.entry.type == EntryType::hardlink ? EntryType::file : planned.entry.type;
+    if (planned.source && planned.entry.content.empty()) unhashed[planned.source].push_back(&planned);
+  }
+  for (auto& [source, list] : unhashed) {
+    std::vector<FileEntry> originals(list.size());
+    std::vector<FileEntry*> pointers;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      originals[i].path = list[i]->source_path;
+      pointers.push_back(&originals[i]);
+    }
+    source->digest(pointers);
+    for (std::size_t i = 0; i < list.size(); ++i) list[i]->entry.content = originals[i].content;
+  }
+  finished_.reserve(entries_.size());
+  for (auto& [path, planned] : entries_) finished_.push_back(std::move(planned));
+  entries_.clear();
+  return finished_;
+}
+
+std::vector<std::vector<std::string>> CopyPlan::key_items() const {
+  std::vector<std::vector<std::string>> items;
+  items.reserve(finished_.size());
+  for (const Planned& planned : finished_) {
+    const FileEntry& entry = planned.entry;
+    std::vector<std::string> item = {entry.path,
+                                     std::string(1, to_letter(entry.type)),
+                                     fmt::format("{:o}", entry.mode),
+                                     std::to_string(entry.uid),
+                                     std::to_string(entry.gid),
+                                     entry.content.str(),
+                                     entry.link,
+                                     fmt::format("{}:{}", entry.device_major, entry.device_minor)};
+    for (const auto& [name, value] : entry.xattrs) {
+      item.push_back(name);
+      item.push_back(value);
+    }
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+}  // namespace kiln

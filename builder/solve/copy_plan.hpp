@@ -1,0 +1,83 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "builder/layer/merged_view.hpp"
+#include "builder/solve/copy_source.hpp"
+
+namespace kiln {
+
+struct Ownership {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+// The bits that --chmod sets: octal, or symbolic as chmod(1) takes it.
+using ChangeMode = std::function<std::uint16_t(std::uint16_t mode, bool is_directory)>;
+// Error{usage} for what is neither.
+ChangeMode parse_chmod(std::string_view text);
+
+struct CopyOptions {
+  std::optional<Ownership> owner;       // --chown; else context files are root's, and files of images keep theirs
+  std::optional<ChangeMode> change_mode;
+  std::vector<std::string> excludes;    // --exclude
+  bool parents = false;                 // --parents
+  bool link = false;                    // --link: the target is a place in an empty tree
+  bool allow_missing_wildcard = true;
+};
+
+// One COPY or ADD on the way to its layer: which entries it writes into the image below, decided as BuildKit decides it
+// (parents made 0755, contents of folders rather than folders, symlinks of the target followed, folders and files not
+// replaced by one another), without reading or writing a file. Its entries make the step's key.
+class CopyPlan {
+ public:
+  CopyPlan(MergedView target, CopyOptions options);
+
+  // `pattern` is a source path with docker's wildcards; `destination` is absolute, and ends in '/' where it must be a
+  // folder. Error{build} where nothing is there or the target is in the way.
+  void add(const CopySource& source, std::string_view pattern, std::string_view destination);
+  // One entry as it is, its parents made as needed: unpacked archives.
+  void add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path);
+  // Makes a folder and its missing parents, as WORKDIR does.
+  void make_directory(std::string_view path, Ownership owner);
+
+  struct Planned {
+    FileEntry entry;
+    const CopySource* source = nullptr;  // of a file with content
+    std::string source_path;
+  };
+  // Hashes what has no digest yet and returns all entries in entry order, each with its parents. Nothing may be added after.
+  const std::vector<Planned>& finish();
+
+  // The fields of the step key: everything but times.
+  std::vector<std::vector<std::string>> key_items() const;
+
+ private:
+  struct Order {
+    bool operator()(const std::string& a, const std::string& b) const { return compare_paths(a, b) < 0; }
+  };
+  std::optional<FileEntry> at(std::string_view path) const;
+  std::string resolve_target(std::string_view path, bool follow_last) const;
+  void ensure_directories(const std::string& path);
+  void put(FileEntry entry, const CopySource* source, std::string source_path);
+  void copy_tree(const CopySource& source, const std::string& from, const std::string& to, const std::string& shown);
+  void copy_with_parents(const CopySource& source, const std::string& path, const std::string& pivot, const std::string& destination);
+  void apply_options(FileEntry& entry) const;
+
+  MergedView target_;
+  CopyOptions options_;
+  std::map<std::string, Planned, Order> entries_;
+  std::vector<Planned> finished_;
+};
+
+// The source paths that a pattern with wildcards names, in entry order; a plain path names itself. Error{build} where a plain
+// path is not there.
+std::vector<std::string> match_sources(const CopySource& source, std::string_view pattern);
+
+}  // namespace kiln

@@ -1,0 +1,210 @@
+#include "builder/solve/copy_source.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "builder/solve/link_resolution.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+FileEntry directory_entry(std::string_view path) {
+  FileEntry entry;
+  entry.path = std::string(path);
+  entry.type = EntryType::directory;
+  entry.mode = 0755;
+  return entry;
+}
+
+void normalise(FileEntry& entry, ContextModes modes) {
+  entry.uid = 0;
+  entry.gid = 0;
+  if (modes == ContextModes::as_on_disk) return;
+  entry.xattrs.clear();
+  if (entry.type == EntryType::directory) entry.mode = 0755;
+  if (entry.type == EntryType::file) entry.mode = (entry.mode & 0100) ? 0755 : 0644;
+}
+
+}  // namespace
+
+std::string CopySource::why_missing(std::string_view) const { return {}; }
+
+ContextSource::ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
+                             ThreadPool& pool, CancelToken cancel, std::string description)
+    : root_(std::move(root)), ignore_(std::move(ignore)), modes_(modes), stat_cache_(stat_cache), pool_(pool),
+      cancel_(std::move(cancel)), description_(std::move(description)) {}
+
+const ScannedTree& ContextSource::tree() const {
+  const std::lock_guard lock(mutex_);
+  if (!tree_) {
+    ScanOptions options;
+    options.xattrs = modes_ == ContextModes::as_on_disk;
+    if (!ignore_.empty()) {
+      options.verdict = [this](std::string_view path, bool is_directory) {
+        if (!ignore_.ignores(path)) return ScanVerdict::include;
+        return is_directory && ignore_.may_reinclude_below(path) ? ScanVerdict::look_below : ScanVerdict::exclude;
+      };
+    }
+    root_fd_ = open_directory(root_);
+    tree_ = scan_tree(root_, options, pool_, cancel_);
+  }
+  return *tree_;
+}
+
+std::size_t ContextSource::find(std::string_view path) const {
+  const auto& entries = tree().entries;
+  const auto it = std::lower_bound(entries.begin(), entries.end(), path, [](const FileEntry& entry, std::string_view wanted) {
+    return compare_paths(entry.path, wanted) < 0;
+  });
+  return it != entries.end() && it->path == path ? static_cast<std::size_t>(it - entries.begin()) : kNone;
+}
+
+std::optional<FileEntry> ContextSource::lookup(std::string_view path) const {
+  if (path.empty()) return directory_entry("");
+  const std::size_t number = find(path);
+  if (number == kNone) return std::nullopt;
+  FileEntry entry = tree().entries[number];
+  normalise(entry, modes_);
+  return entry;
+}
+
+std::string ContextSource::resolve(std::string_view path) const {
+  return resolve_links(path, LastLink::follow, [this](std::string_view at) { return lookup(at); });
+}
+
+void ContextSource::walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const {
+  const auto& entries = tree().entries;
+  std::size_t number = 0;
+  if (path.empty()) {
+    if (!visit(directory_entry(""))) return;
+  } else {
+    number = find(path);
+    if (number == kNone) return;
+  }
+  while (number < entries.size() && is_within(entries[number].path, path)) {
+    FileEntry entry = entries[number++];
+    normalise(entry, modes_);
+    const bool go_below = visit(entry);
+    if (go_below || !entry.is_directory()) continue;
+    while (number < entries.size() && is_within(entries[number].path, entry.path)) ++number;
+  }
+}
+
+void ContextSource::digest(std::vector<FileEntry*>& files) const {
+  std::vector<std::size_t> numbers;
+  numbers.reserve(files.size());
+  for (const FileEntry* file : files) numbers.push_back(find(file->path));
+  const std::lock_guard lock(mutex_);
+  std::vector<std::size_t> unknown;
+  for (const std::size_t number : numbers) {
+    if (tree_->entries[number].content.empty()) unknown.push_back(number);
+  }
+  std::sort(unknown.begin(), unknown.end());
+  unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
+  if (!unknown.empty()) hash_files(root_, *tree_, unknown, stat_cache_, pool_, cancel_);
+  for (std::size_t i = 0; i < files.size(); ++i) files[i]->content = tree_->entries[numbers[i]].content;
+}
+
+void ContextSource::add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const {
+  const Fd file = open_scanned(root_fd_, source_path);
+  writer.add(target, file, (root_ / source_path).native());
+}
+
+std::string ContextSource::why_missing(std::string_view path) const {
+  if (ignore_.ignores(path)) return fmt::format("'{}' is excluded by the ignore file of the context", printable(path));
+  std::vector<std::string> siblings;
+  const std::string folder(parent_path(path));
+  walk(folder, [&](const FileEntry& entry) {
+    if (entry.path == folder) return true;
+    siblings.push_back(entry.path);
+    return false;
+  });
+  if (const auto near = nearest(path, siblings)) return fmt::format("did you mean '{}'?", printable(*near));
+  return {};
+}
+
+ImageSource::ImageSource(LayerAccess& access, ImageLayers layers, std::string description)
+    : access_(access), layers_(std::move(layers)), description_(std::move(description)), view_(access.view(layers_)) {}
+
+namespace {
+
+// What a found path shows as: a hard link is the file behind it.
+FileEntry shown_entry(const MergedView& view, const MergedView::Found& found) {
+  if (found.implied) return directory_entry(found.path);
+  FileEntry entry = *found.entry;
+  if (entry.type == EntryType::hardlink) {
+    if (const auto behind = view.file_behind(found)) entry = *behind->entry;
+    entry.type = EntryType::file;
+    entry.link.clear();
+  }
+  entry.path = found.path;
+  return entry;
+}
+
+}  // namespace
+
+std::optional<FileEntry> ImageSource::lookup(std::string_view path) const {
+  const auto found = view_.lookup(path);
+  if (!found) return std::nullopt;
+  return shown_entry(view_, *found);
+}
+
+std::string ImageSource::resolve(std::string_view path) const {
+  return view_.resolve(path, MergedView::FollowLast::yes).path;
+}
+
+void ImageSource::walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const {
+  view_.walk(path, [&](const MergedView::Found& found) { return visit(shown_entry(view_, found)); });
+}
+
+void ImageSource::digest(std::vector<FileEntry*>&) const {
+  // Indexes carry the digest of every file.
+}
+
+void ImageSource::add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const {
+  const auto found = view_.lookup(source_path);
+  const auto behind = found ? view_.file_behind(*found) : std::nullopt;
+  if (!behind) throw Error(Category::build, fmt::format("'/{}' of {} is not a file", printable(source_path), description_));
+  fs::path folder;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!folders_) folders_ = access_.folders(layers_);
+    folder = folders_->folders().at(behind->layer);
+  }
+  const Fd root = open_directory(folder);
+  const Fd file = open_scanned(root, behind->path);
+  writer.add(target, file, fmt::format("/{} of {}", source_path, description_));
+}
+
+InlineSource::InlineSource(std::map<std::string, std::string> files) : files_(std::move(files)) {}
+
+std::optional<FileEntry> InlineSource::lookup(std::string_view path) const {
+  if (path.empty()) return directory_entry("");
+  const auto it = files_.find(std::string(path));
+  if (it == files_.end()) return std::nullopt;
+  FileEntry entry;
+  entry.path = it->first;
+  entry.mode = 0644;
+  entry.size = it->second.size();
+  entry.content = oci::sha256_of(it->second);
+  return entry;
+}
+
+std::string InlineSource::resolve(std::string_view path) const { return std::string(path); }
+
+void InlineSource::walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const {
+  if (const auto entry = lookup(path)) visit(*entry);
+}
+
+void InlineSource::digest(std::vector<FileEntry*>&) const {}
+
+void InlineSource::add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const {
+  writer.add(target, files_.at(source_path));
+}
+
+}  // namespace kiln

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "builder/dockerfile/ignore.hpp"
+#include "builder/layer/layer_writer.hpp"
+#include "builder/layer/stat_cache.hpp"
+#include "builder/layer/tree_scanner.hpp"
+#include "builder/solve/image_layers.hpp"
+
+namespace kiln {
+
+// A tree that COPY, ADD or a bind mount takes files from. Paths are canonical; "" is the root. Any thread.
+class CopySource {
+ public:
+  virtual ~CopySource() = default;
+
+  // What stands at a path as it is spelt; a hard link shows as the file it is a name of.
+  virtual std::optional<FileEntry> lookup(std::string_view path) const = 0;
+  // The path with symlinks followed inside the tree, the last component too; Error{build} for a loop.
+  virtual std::string resolve(std::string_view path) const = 0;
+  // The entries at and below a path in entry order; `visit` returns false to keep out of a folder.
+  virtual void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const = 0;
+
+  // Fills in the content digests of files that have none yet.
+  virtual void digest(std::vector<FileEntry*>& files) const = 0;
+  // Adds the file at `source_path` to a layer as `target`. Its content must still have target.content.
+  virtual void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const = 0;
+
+  // "the build context", "stage 'builder'": for messages.
+  virtual std::string describe() const = 0;
+  // Why a path that is missing may be missing: "it is excluded by .dockerignore"; "" where nothing is known.
+  virtual std::string why_missing(std::string_view path) const;
+};
+
+// How files of a build context are taken.
+enum class ContextModes {
+  as_on_disk,  // docker: the modes of the files
+  as_in_git,   // 0755 for folders and what its owner may execute, else 0644: a checkout's umask changes nothing
+};
+
+// A folder on disk, filtered by its .dockerignore. Listed once, when first asked; contents are hashed when needed.
+class ContextSource : public CopySource {
+ public:
+  ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
+                ThreadPool& pool, CancelToken cancel, std::string description = "the build context");
+
+  std::optional<FileEntry> lookup(std::string_view path) const override;
+  std::string resolve(std::string_view path) const override;
+  void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
+  void digest(std::vector<FileEntry*>& files) const override;
+  void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const override;
+  std::string describe() const override { return description_; }
+  std::string why_missing(std::string_view path) const override;
+
+  const fs::path& root() const noexcept { return root_; }
+
+ private:
+  const ScannedTree& tree() const;
+  std::size_t find(std::string_view path) const;  // npos where there is none
+
+  fs::path root_;
+  dockerfile::IgnoreMatcher ignore_;
+  ContextModes modes_;
+  StatCache* stat_cache_;
+  ThreadPool& pool_;
+  CancelToken cancel_;
+  std::string description_;
+  mutable std::mutex mutex_;
+  mutable std::optional<ScannedTree> tree_;
+  mutable Fd root_fd_;
+};
+
+// The files of an image or stage, as its layers' indexes tell; only a file that is really copied needs the layers on disk.
+class ImageSource : public CopySource {
+ public:
+  ImageSource(LayerAccess& access, ImageLayers layers, std::string description);
+
+  std::optional<FileEntry> lookup(std::string_view path) const override;
+  std::string resolve(std::string_view path) const override;
+  void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
+  void digest(std::vector<FileEntry*>& files) const override;
+  void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const override;
+  std::string describe() const override { return description_; }
+
+  const ImageLayers& layers() const noexcept { return layers_; }
+
+ private:
+  LayerAccess& access_;
+  ImageLayers layers_;
+  std::string description_;
+  MergedView view_;
+  mutable std::mutex mutex_;
+  mutable std::optional<SnapshotChain> folders_;
+};
+
+// Files given in memory: heredocs.
+class InlineSource : public CopySource {
+ public:
+  explicit InlineSource(std::map<std::string, std::string> files);
+
+  std::optional<FileEntry> lookup(std::string_view path) const override;
+  std::string resolve(std::string_view path) const override;
+  void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
+  void digest(std::vector<FileEntry*>& files) const override;
+  void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const override;
+  std::string describe() const override { return "a heredoc"; }
+
+ private:
+  std::map<std::string, std::string> files_;
+};
+
+}  // namespace kiln

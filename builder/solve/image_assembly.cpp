@@ -1,0 +1,66 @@
+#include "builder/solve/image_assembly.hpp"
+
+#include "builder/layer/layer_writer.hpp"
+
+namespace kiln {
+
+namespace {
+
+std::string layer_media_type(const LayerBlob& blob, bool oci_media_types) {
+  if (oci_media_types) return blob.compression.media_type();
+  switch (blob.compression.kind) {
+    case CompressionKind::gzip: return oci::media_type::kDockerLayerGzip;
+    case CompressionKind::none: return "application/vnd.docker.image.rootfs.diff.tar";
+    case CompressionKind::zstd: return "application/vnd.docker.image.rootfs.diff.tar.zstd";
+  }
+  return blob.compression.media_type();
+}
+
+// The form of the layer that the image names.
+LayerBlob wanted_blob(LayerAccess& access, ImageLayer& layer, const AssemblyOptions& options) {
+  if (!layer.is_own && !options.force_compression) return layer.value.blobs.front();
+  if (const LayerBlob* blob = layer.value.blob_of(options.compression)) return *blob;
+  ImageLayer local = layer;
+  local.value.blobs = {access.local_blob(layer)};
+  layer.value = recompress_layer(access.store(), access.pool(), local.value, options.compression, access.cancel());
+  return *layer.value.blob_of(options.compression);
+}
+
+void set_times(oci::ImageConfig& image, UnixSeconds created) {
+  const std::string text = format_rfc3339(created);
+  image.created = text;
+  for (oci::HistoryEntry& entry : image.history) {
+    if (entry.created.empty()) entry.created = text;
+  }
+}
+
+}  // namespace
+
+AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers, const AssemblyOptions& options) {
+  AssembledImage result;
+  result.image = std::move(config);
+  result.layers = std::move(layers);
+  result.parsed.media_type = options.oci_media_types ? oci::media_type::kOciManifest : oci::media_type::kDockerManifest;
+  for (ImageLayer& layer : result.layers) {
+    const LayerBlob blob = wanted_blob(access, layer, options);
+    oci::Descriptor descriptor = blob.descriptor;
+    descriptor.media_type = layer_media_type(blob, options.oci_media_types);
+    descriptor.annotations.clear();
+    result.parsed.layers.push_back(descriptor);
+    std::erase_if(layer.value.blobs, [&](const LayerBlob& other) { return other.descriptor.digest == blob.descriptor.digest; });
+    layer.value.blobs.insert(layer.value.blobs.begin(), blob);
+  }
+  for (const auto& [key, value] : options.env) oci::set_env(result.image.config.env, key, value);
+  for (const auto& [key, value] : options.labels) result.image.config.labels[key] = value;
+  result.image.diff_ids = diff_ids_of(result.layers);
+  set_times(result.image, options.created);
+  const char* config_type = options.oci_media_types ? oci::media_type::kOciConfig : oci::media_type::kDockerConfig;
+  result.config = access.store().put(serialise(result.image), config_type, Durability::ephemeral);
+  result.parsed.config = result.config;
+  result.parsed.annotations = options.annotations;
+  result.manifest = access.store().put(serialise(result.parsed), result.parsed.media_type, Durability::ephemeral);
+  result.manifest.platform = result.image.platform;
+  return result;
+}
+
+}  // namespace kiln

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "builder/solve/image_layers.hpp"
+#include "registry/oci/image_config.hpp"
+#include "registry/oci/manifest.hpp"
+
+namespace kiln {
+
+// How an image is written from its config and layers.
+struct AssemblyOptions {
+  Compression compression;
+  bool force_compression = false;
+  bool oci_media_types = true;
+  UnixSeconds created = 0;
+  std::map<std::string, std::string> labels;           // over the Dockerfile's
+  std::vector<std::pair<std::string, std::string>> env;  // over the Dockerfile's: a profile's values
+  oci::Annotations annotations;                        // of the manifest
+};
+
+// An image whose config and manifest are in the store.
+struct AssembledImage {
+  oci::Descriptor manifest;
+  oci::Descriptor config;
+  oci::Manifest parsed;
+  oci::ImageConfig image;
+  ImageLayers layers;  // each with the blob that the manifest names as its first
+};
+
+// Writes config and manifest. Layers of kiln's own are compressed anew where they exist in another compression only;
+// those of a foreign base keep their blobs (unless force_compression). Blobs are ephemeral: the caller syncs.
+AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers, const AssemblyOptions& options);
+
+}  // namespace kiln

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "builder/cache/step_cache.hpp"
+#include "builder/solve/events.hpp"
+#include "builder/solve/work_slots.hpp"
+
+namespace kiln {
+
+// A step that can make layers, ready to be looked up or executed.
+struct StepRequest {
+  StepView view;                 // its number is given by the executor
+  std::string kind;              // "run", "copy", "workdir", "debian"
+  std::string key;
+  std::vector<RawInput> inputs;  // for explaining a miss
+  std::string slot;              // the place in the build: target, stage and position
+  bool use_cache = true;
+  // Makes the layers. `number` is for the observer's step_output and step_progress.
+  std::function<std::vector<LayerValue>(int number)> execute;
+};
+
+// What a step came to.
+struct StepDone {
+  StepRecord record;
+  StepResult result;
+};
+
+// Looks steps up, executes what is missing, records what was executed. Equal steps run once: of one process by sharing,
+// of several by a lock. Any thread.
+class StepExecutor {
+ public:
+  StepExecutor(StepCache& cache, BuildObserver& observer, CancelToken cancel)
+      : cache_(cache), observer_(observer), cancel_(std::move(cancel)) {}
+
+  // An error of execute() leaves with the step reported as failed.
+  StepDone run(const StepRequest& request);
+
+  // A number for a piece of work that is no step.
+  int next_number() { return ++last_number_; }
+
+ private:
+  StepDone look_up_or_execute(const StepRequest& request, int number);
+  std::string explain_miss(const StepRequest& request, const std::string& lookup_reason);
+
+  StepCache& cache_;
+  BuildObserver& observer_;
+  CancelToken cancel_;
+  std::atomic<int> last_number_{0};
+  SingleFlight<StepDone> flights_;
+};
+
+}  // namespace kiln
