@@ -1,0 +1,360 @@
+#include "builder/debian/lock.hpp"
+
+#include <fmt/format.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "builder/debian/rootfs.hpp"
+#include "registry/oci/digest.hpp"
+
+namespace kiln {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int kSchemaVersion = 1;
+
+bool only(std::string_view text, std::string_view extra) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || extra.find(c) != std::string_view::npos;
+  });
+}
+
+constexpr std::string_view kUpper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+bool is_version(std::string_view text) {
+  static const std::string extra = std::string(kUpper) + ".+-:~";
+  return only(text, extra);
+}
+
+bool is_sha256_hex(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// A path below one of the two archives that cannot lead out of it.
+bool is_pool_path(std::string_view text) {
+  static const std::string extra = std::string(kUpper) + "._+~:/-";
+  if (!text.starts_with("debian/") && !text.starts_with("debian-security/")) return false;
+  if (!text.ends_with(".deb") || !only(text, extra)) return false;
+  const auto segments = split(text, '/');
+  return std::none_of(segments.begin(), segments.end(),
+                      [](std::string_view segment) { return segment.empty() || segment == "." || segment == ".."; });
+}
+
+// RFC 6901.
+std::string pointer_to(std::string_view parent, std::string_view key) {
+  std::string pointer = std::string(parent) + "/";
+  for (const char c : key) {
+    if (c == '~') {
+      pointer += "~0";
+    } else if (c == '/') {
+      pointer += "~1";
+    } else {
+      pointer += c;
+    }
+  }
+  return pointer;
+}
+
+// Reads the values of one lock text and knows where each stands, for "FILE:LINE: what".
+class Reader {
+ public:
+  Reader(std::string_view text, std::string_view name) : text_(text), name_(name) {}
+
+  [[noreturn]] void fail(std::string_view pointer, std::string_view what) const {
+    throw Error(Category::usage, fmt::format("{}:{}: {}; run 'kiln lock --update' to write it anew", name_,
+                                             json_line_of(text_, pointer).value_or(1), what));
+  }
+
+  void expect_object(const json& value, std::string_view pointer, const std::vector<std::string>& keys) const {
+    if (!value.is_object()) fail(pointer, fmt::format("expected an object, got {}", value.type_name()));
+    for (const auto& [key, unused] : value.items()) {
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+        fail(pointer_to(pointer, key), fmt::format("unknown key '{}'{}", printable(key), suggestion(key, keys)));
+      }
+    }
+    for (const std::string& key : keys) {
+      if (!value.contains(key)) fail(pointer, fmt::format("key '{}' is missing", key));
+    }
+  }
+
+  std::string string_at(const json& object, std::string_view parent, const char* key) const {
+    const json& value = object.at(key);
+    if (!value.is_string()) {
+      fail(pointer_to(parent, key), fmt::format("'{}': expected a string, got {}", key, value.type_name()));
+    }
+    return value.get<std::string>();
+  }
+
+  std::int64_t number_at(const json& object, std::string_view parent, const char* key) const {
+    const json& value = object.at(key);
+    if (!value.is_number_integer() || value.get<std::int64_t>() < 0) {
+      fail(pointer_to(parent, key), fmt::format("'{}': expected a whole number from 0 on", key));
+    }
+    return value.get<std::int64_t>();
+  }
+
+  std::vector<std::string> strings_at(const json& object, std::string_view parent, const char* key) const {
+    const json& value = object.at(key);
+    const std::string pointer = pointer_to(parent, key);
+    if (!value.is_array()) fail(pointer, fmt::format("'{}': expected a list, got {}", key, value.type_name()));
+    std::vector<std::string> strings;
+    for (const json& item : value) {
+      if (!item.is_string()) fail(pointer, fmt::format("'{}': expected strings, got {}", key, item.type_name()));
+      strings.push_back(item.get<std::string>());
+    }
+    return strings;
+  }
+
+  LockedPackage package(const json& value, std::string_view pointer) const {
+    expect_object(value, pointer, {"name", "version", "architecture", "size", "sha256", "path"});
+    LockedPackage result;
+    result.name = string_at(value, pointer, "name");
+    result.version = string_at(value, pointer, "version");
+    result.architecture = string_at(value, pointer, "architecture");
+    result.size_bytes = static_cast<std::uint64_t>(number_at(value, pointer, "size"));
+    result.sha256 = string_at(value, pointer, "sha256");
+    result.path = string_at(value, pointer, "path");
+    if (!only(result.name, "+-.")) {
+      fail(pointer_to(pointer, "name"), fmt::format("'{}' is no package name", printable(result.name)));
+    }
+    if (!is_version(result.version)) {
+      fail(pointer_to(pointer, "version"), fmt::format("'{}' is no version", printable(result.version)));
+    }
+    if (!only(result.architecture, "-")) {
+      fail(pointer_to(pointer, "architecture"), fmt::format("'{}' is no architecture", printable(result.architecture)));
+    }
+    if (!is_sha256_hex(result.sha256)) {
+      fail(pointer_to(pointer, "sha256"), fmt::format("'{}' is no sha256 (64 hex digits)", printable(result.sha256)));
+    }
+    if (!is_pool_path(result.path)) {
+      fail(pointer_to(pointer, "path"),
+           fmt::format("'{}' is no path of a .deb below 'debian/' or 'debian-security/'", printable(result.path)));
+    }
+    return result;
+  }
+
+  DebianLock debian(const json& value, const std::string& pointer) const {
+    expect_object(value, pointer,
+                  {"suite", "variant", "include", "architecture", "components", "epoch", "packages"});
+    DebianLock entry;
+    entry.spec.suite = string_at(value, pointer, "suite");
+    entry.spec.variant = string_at(value, pointer, "variant");
+    entry.spec.include = strings_at(value, pointer, "include");
+    entry.spec.architecture = string_at(value, pointer, "architecture");
+    entry.spec.components = strings_at(value, pointer, "components");
+    entry.epoch = number_at(value, pointer, "epoch");
+    try {
+      entry.spec.normalize();
+    } catch (const Error& error) {
+      fail(pointer, error.message());
+    }
+    const json& packages = value.at("packages");
+    const std::string list = pointer_to(pointer, "packages");
+    if (!packages.is_array()) fail(list, "'packages': expected a list");
+    for (std::size_t i = 0; i < packages.size(); ++i) {
+      entry.packages.push_back(package(packages[i], pointer_to(list, std::to_string(i))));
+    }
+    std::sort(entry.packages.begin(), entry.packages.end(), by_name);
+    const auto twice = std::adjacent_find(entry.packages.begin(), entry.packages.end(),
+                                          [](const LockedPackage& a, const LockedPackage& b) { return a.name == b.name; });
+    if (twice != entry.packages.end()) fail(list, fmt::format("package '{}' is listed twice", twice->name));
+    return entry;
+  }
+
+  static bool by_name(const LockedPackage& a, const LockedPackage& b) { return a.name < b.name; }
+
+ private:
+  std::string_view text_;
+  std::string_view name_;
+};
+
+std::string json_string(std::string_view text) {
+  return json(std::string(text)).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string json_list(const std::vector<std::string>& values) {
+  std::vector<std::string> items;
+  for (const std::string& value : values) items.push_back(json_string(value));
+  return "[" + join(items, ", ") + "]";
+}
+
+}  // namespace
+
+std::string lock_digest(const DebianLock& lock) {
+  oci::Sha256 hash;
+  const auto add = [&](std::string_view value) { hash.update(fmt::format("{}:{};", value.size(), value)); };
+  add("kiln debian rootfs");
+  add(std::to_string(kRootfsFormat));
+  add(lock.spec.suite);
+  add(lock.spec.architecture);
+  add(std::to_string(lock.spec.components.size()));
+  for (const std::string& component : lock.spec.components) add(component);
+  add(std::to_string(lock.epoch));
+  for (const LockedPackage& package : lock.packages) {
+    add(package.name);
+    add(package.version);
+    add(package.architecture);
+    add(package.sha256);
+  }
+  return hash.finish().str();
+}
+
+std::vector<std::string> describe_changes(const DebianLock& before, const DebianLock& after) {
+  std::map<std::string, std::pair<const LockedPackage*, const LockedPackage*>> by_name;
+  for (const LockedPackage& package : before.packages) by_name[package.name].first = &package;
+  for (const LockedPackage& package : after.packages) by_name[package.name].second = &package;
+  std::vector<std::string> lines;
+  for (const auto& [name, pair] : by_name) {
+    const auto [old_package, new_package] = pair;
+    if (!old_package) {
+      lines.push_back(fmt::format("new: {} {}", name, new_package->version));
+    } else if (!new_package) {
+      lines.push_back(fmt::format("gone: {} {}", name, old_package->version));
+    } else if (old_package->version != new_package->version) {
+      lines.push_back(fmt::format("{} {} -> {}", name, old_package->version, new_package->version));
+    } else if (old_package->sha256 != new_package->sha256) {
+      lines.push_back(fmt::format("{} {}: other bytes under the same version", name, old_package->version));
+    }
+  }
+  return lines;
+}
+
+Lock Lock::read(const fs::path& path) {
+  const auto text = read_file_if_exists(path, std::uint64_t{64} << 20);
+  return text ? parse(*text, path.string()) : Lock();
+}
+
+Lock Lock::parse(std::string_view text, std::string_view name) {
+  const JsonLimits limits{.max_bytes = std::size_t{64} << 20, .max_depth = 16};
+  const json root = parse_json(text, name, Category::usage, limits);
+  const Reader reader(text, name);
+  if (root.is_object() && root.contains("schema_version")) {
+    const json& version = root["schema_version"];
+    if (!version.is_number_integer() || version.get<std::int64_t>() != kSchemaVersion) {
+      throw Error(Category::usage,
+                  fmt::format("{}:{}: schema_version is {}, this kiln reads {}; use a newer kiln", name,
+                              json_line_of(text, "/schema_version").value_or(1), version.dump(), kSchemaVersion));
+    }
+  }
+  reader.expect_object(root, "", {"schema_version", "debian", "images"});
+
+  Lock lock;
+  const json& debian = root["debian"];
+  if (!debian.is_object()) reader.fail("/debian", "'debian': expected an object");
+  for (const auto& [image, value] : debian.items()) {
+    lock.debian_[image] = reader.debian(value, pointer_to("/debian", image));
+  }
+  const json& images = root["images"];
+  if (!images.is_object()) reader.fail("/images", "'images': expected an object");
+  for (const auto& [reference, platforms] : images.items()) {
+    const std::string pointer = pointer_to("/images", reference);
+    if (!platforms.is_object()) reader.fail(pointer, fmt::format("'{}': expected an object", printable(reference)));
+    for (const auto& [platform, digest] : platforms.items()) {
+      if (!digest.is_string() || !oci::Digest::is_valid(digest.get<std::string>())) {
+        reader.fail(pointer_to(pointer, platform), fmt::format("'{}': expected a digest", printable(platform)));
+      }
+      lock.images_[reference][platform] = digest.get<std::string>();
+    }
+  }
+  return lock;
+}
+
+std::string Lock::to_text() const {
+  std::string text = fmt::format("{{\n  \"schema_version\": {},\n  \"debian\": {{", kSchemaVersion);
+  const char* separator = "\n";
+  for (const auto& [image, entry] : debian_) {
+    text += fmt::format(
+        "{}    {}: {{\n      \"suite\": {},\n      \"variant\": {},\n      \"include\": {},\n"
+        "      \"architecture\": {},\n      \"components\": {},\n      \"epoch\": {},\n      \"packages\": [",
+        separator, json_string(image), json_string(entry.spec.suite), json_string(entry.spec.variant), json_list(entry.spec.include),
+        json_string(entry.spec.architecture), json_list(entry.spec.components), entry.epoch);
+    const char* comma = "\n";
+    for (const LockedPackage& package : entry.packages) {
+      text += fmt::format(
+          "{}        {{\"name\": {}, \"version\": {}, \"architecture\": {}, \"size\": {}, \"sha256\": {}, \"path\": {}}}",
+          comma, json_string(package.name), json_string(package.version), json_string(package.architecture), package.size_bytes,
+          json_string(package.sha256), json_string(package.path));
+      comma = ",\n";
+    }
+    text += entry.packages.empty() ? "]\n    }" : "\n      ]\n    }";
+    separator = ",\n";
+  }
+  text += debian_.empty() ? "},\n  \"images\": {" : "\n  },\n  \"images\": {";
+  separator = "\n";
+  for (const auto& [reference, platforms] : images_) {
+    text += fmt::format("{}    {}: {{", separator, json_string(reference));
+    const char* comma = "\n";
+    for (const auto& [platform, digest] : platforms) {
+      text += fmt::format("{}      {}: {}", comma, json_string(platform), json_string(digest));
+      comma = ",\n";
+    }
+    text += "\n    }";
+    separator = ",\n";
+  }
+  text += images_.empty() ? "}\n}\n" : "\n  }\n}\n";
+  return text;
+}
+
+void Lock::write(const fs::path& path) const {
+  const std::string text = to_text();
+  const auto there = read_file_if_exists(path, std::uint64_t{64} << 20);
+  if (there && *there == text) return;
+  write_file_atomically(path, text);
+}
+
+Lock Lock::update(const fs::path& path, const std::function<void(Lock&)>& change) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const Fd guard = open_directory(folder);
+  while (::flock(guard.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) throw_errno("lock", folder.string());
+  }
+  Lock lock = read(path);
+  change(lock);
+  lock.write(path);
+  return lock;
+}
+
+const DebianLock* Lock::find_debian(std::string_view image) const {
+  const auto found = debian_.find(image);
+  return found == debian_.end() ? nullptr : &found->second;
+}
+
+void Lock::set_debian(std::string_view image, DebianLock entry) {
+  entry.spec.normalize();
+  entry.spec.mirror.clear();
+  entry.spec.security_mirror.clear();
+  std::sort(entry.packages.begin(), entry.packages.end(), Reader::by_name);
+  const auto found = debian_.find(image);
+  if (found != debian_.end() && found->second.spec == entry.spec && found->second.packages == entry.packages) return;
+  debian_.insert_or_assign(std::string(image), std::move(entry));
+}
+
+void Lock::remove_debian(std::string_view image) {
+  if (const auto found = debian_.find(image); found != debian_.end()) debian_.erase(found);
+}
+
+std::optional<std::string> Lock::find_image(std::string_view reference, std::string_view platform) const {
+  const auto found = images_.find(reference);
+  if (found == images_.end()) return std::nullopt;
+  const auto digest = found->second.find(platform);
+  return digest == found->second.end() ? std::nullopt : std::optional<std::string>(digest->second);
+}
+
+void Lock::set_image(std::string_view reference, std::string_view platform, std::string_view digest) {
+  images_[std::string(reference)].insert_or_assign(std::string(platform), oci::Digest::parse(digest).str());
+}
+
+void Lock::remove_image(std::string_view reference) {
+  if (const auto found = images_.find(reference); found != images_.end()) images_.erase(found);
+}
+
+}  // namespace kiln
