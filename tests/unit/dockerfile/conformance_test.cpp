@@ -91,8 +91,10 @@ TEST_CASE("Dockerfiles of build cases") {
       if (description.contains("setup")) continue;  // its Dockerfile is made by the runner
       const fs::path path = entry.path() / "context" / description.value("dockerfile", "Dockerfile");
       if (!fs::is_regular_file(path)) continue;
+      const std::string text = read_file(path);
+      if (text.find(' ') == std::string::npos) continue;  // a symbolic link that was checked out as a file
       try {
-        parse(read_file(path), "Dockerfile");
+        parse(text, "Dockerfile");
         score.row(true, "");
       } catch (const Error& error) {
         score.row(false, path.string() + ": " + error.message() + "\n" + error.detail());

@@ -1,0 +1,71 @@
+#include "builder/dockerfile/expansion.hpp"
+
+#include <map>
+
+#include "tests/unit/dockerfile/support.hpp"
+
+namespace kiln::dockerfile {
+namespace {
+
+using Words = std::vector<std::string>;
+
+std::optional<std::string> value(std::string_view name) {
+  static const std::map<std::string, std::string, std::less<>> values = {
+      {"x", "one"}, {"empty", ""}, {"path", "/usr/local/lib/a.tar.gz"}, {"list", "a b"}};
+  const auto found = values.find(name);
+  return found == values.end() ? std::nullopt : std::optional(found->second);
+}
+
+TEST_CASE("used and unset variables are reported") {
+  const Expansion out = expand("$x-${nope:-$empty}", value);
+  CHECK(out.text == "one-");
+  CHECK(out.used == std::set<std::string>{"x", "empty"});
+  CHECK(out.unset == std::set<std::string>{"nope"});
+}
+
+TEST_CASE("prefixes, suffixes and replacements") {
+  CHECK(expand_word("${path##*/}", value) == "a.tar.gz");
+  CHECK(expand_word("${path#*/}", value) == "usr/local/lib/a.tar.gz");
+  CHECK(expand_word("${path%.*}", value) == "/usr/local/lib/a.tar");
+  CHECK(expand_word("${path%%.*}", value) == "/usr/local/lib/a");
+  CHECK(expand_word("${path/l?/L}", value) == "/usr/Lcal/lib/a.tar.gz");
+  CHECK(expand_word("${path//\\//:}", value) == ":usr:local:lib:a.tar.gz");
+  CHECK(expand_word("${path//[a]/b}", value) == "/usr/local/lib/a.tar.gz");
+  CHECK(expand_word("${empty//*/b}", value) == "b");
+}
+
+TEST_CASE("quotes: processed, kept, literal") {
+  CHECK(expand("'$x' \"$x\"", value).text == "$x one");
+  CHECK(expand("'$x' \"$x\" \\$x", value, {'\\', Quotes::keep}).text == "'$x' \"one\" \\$x");
+  CHECK(expand("it's $x \\$x", value, {'\\', Quotes::literal}).text == "it's one $x");
+}
+
+TEST_CASE("the escape character of the directive counts") {
+  CHECK(expand_word("C:\\$x `$x", value, '`') == "C:\\one $x");
+}
+
+TEST_CASE("words split where a variable brought white space, unless it is quoted") {
+  CHECK(expand_words("$list \"$list\" ''", value) == Words{"a", "b", "a b"});
+  CHECK(expand_words("  a\\ b  ", value) == Words{"a b"});
+}
+
+TEST_CASE("errors quote the word and say what is wrong") {
+  CHECK(usage_error([] { expand_word("a${nope:?set it}", value); }) == "cannot expand 'a${nope:?set it}': nope: set it");
+  CHECK(has(usage_error([] { expand_word("${empty:?}", value); }), "is not allowed to be empty"));
+  CHECK(has(usage_error([] { expand_word("${x", value); }), "missing '}'"));
+  CHECK(has(usage_error([] { expand_word("${x^^}", value); }), "unsupported modifier '^'"));
+  CHECK(has(usage_error([] { expand_word("\"a", value); }), "closing double quote"));
+}
+
+TEST_CASE("what would eat stack or memory is refused") {
+  std::string deep;
+  for (int i = 0; i < 20000; ++i) deep += "${a:-";
+  CHECK(has(usage_error([&] { expand_word(deep, value); }), "nested too deeply"));
+  const std::string large(1 << 20, 'a');
+  std::string many;
+  for (int i = 0; i < 20; ++i) many += "$v";
+  CHECK(has(usage_error([&] { expand_word(many, [&](std::string_view) { return std::optional(large); }); }), "more than"));
+}
+
+}  // namespace
+}  // namespace kiln::dockerfile

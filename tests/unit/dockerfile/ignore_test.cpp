@@ -1,0 +1,49 @@
+#include "builder/dockerfile/ignore.hpp"
+
+#include "tests/unit/dockerfile/support.hpp"
+
+namespace kiln::dockerfile {
+namespace {
+
+TEST_CASE("the last pattern that matches decides, and parents count") {
+  const IgnoreMatcher matcher({"*", "!src", "src/*.o"});
+  CHECK(matcher.ignores("README"));
+  CHECK_FALSE(matcher.ignores("src"));
+  CHECK_FALSE(matcher.ignores("src/main.c"));
+  CHECK(matcher.ignores("src/main.o"));
+  CHECK(matcher.ignores("docs/deep/file"));
+}
+
+TEST_CASE("a walk that hands states on comes to the same verdicts") {
+  const IgnoreMatcher matcher({"a", "!a/b/c", "**/*.tmp"});
+  IgnoreMatcher::State root, a, b, c, other;
+  CHECK(matcher.ignores("a", root, a));
+  CHECK(matcher.may_reinclude_below("a"));
+  CHECK(matcher.ignores("a/b", a, b));
+  CHECK_FALSE(matcher.ignores("a/b/c", b, c));
+  CHECK(matcher.ignores("a/b/d", b, other));
+  CHECK(matcher.ignores("a/b/c/x.tmp", c, other));
+  CHECK_FALSE(matcher.ignores("a/b/c"));
+  CHECK(matcher.ignores("a/b/d"));
+}
+
+TEST_CASE("a folder need not be entered where no negation can lead into it") {
+  const IgnoreMatcher matcher({"node_modules", "*.log", "!keep/*.log", "!**/x/y"});
+  CHECK(IgnoreMatcher({"a", "!b/c"}).may_reinclude_below("a") == false);
+  CHECK(IgnoreMatcher({"a", "!a"}).may_reinclude_below("a") == false);
+  CHECK(IgnoreMatcher({"a", "!a/b"}).may_reinclude_below("a"));
+  CHECK(IgnoreMatcher({"a", "!*/b"}).may_reinclude_below("a"));
+  CHECK(IgnoreMatcher({"a", "!ab/c"}).may_reinclude_below("a") == false);
+  CHECK(matcher.may_reinclude_below("node_modules"));
+}
+
+TEST_CASE("reading the file cleans its lines") {
+  CHECK(read_ignore_file("\xEF\xBB\xBF# no\n ./a//b/../c \r\n/x/\n!/y\n #z\n\n") ==
+        std::vector<std::string>{"a/c", "x", "!y", "#z"});
+  CHECK(IgnoreMatcher(read_ignore_file("")).empty());
+  CHECK(has(usage_error([] { IgnoreMatcher matcher({"!"}); }), "malformed pattern '!'"));
+  CHECK(has(usage_error([] { IgnoreMatcher matcher({"[a"}); }), "malformed pattern"));
+}
+
+}  // namespace
+}  // namespace kiln::dockerfile
