@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,7 +65,8 @@ struct ReportImage {
   std::optional<double> reduction_pct;  // of compressed bytes; negative where the image grew
 };
 
-// A step that can make a layer. Equal steps of several images are one entry: `image` is the first that met it.
+// A step that can make a layer. Equal steps of several images are one entry: `image` is the one that executed it or,
+// where none did, the first that met it.
 struct ReportStep {
   std::string key;
   std::string image;                     // the target's name
@@ -119,7 +119,7 @@ struct ReportFleet {
   std::uint64_t stored_unpacked_bytes = 0;
   std::uint64_t compared_bytes = 0;  // stored bytes of the images with a baseline
   std::uint64_t baseline_bytes = 0;  // stored bytes of their baselines
-  std::optional<double> reduction_pct;
+  std::optional<double> reduction_pct;       // of baseline_bytes
   std::optional<double> mean_reduction_pct;
 };
 
@@ -152,8 +152,7 @@ std::optional<double> reduction_of(std::uint64_t bytes, std::uint64_t baseline_b
 // The rates of a list of steps in which each counts once.
 ReportRates rates_of(const std::vector<ReportStep>& steps);
 
-nlohmann::json to_json_value(const BuildReport& report);
-// Indented, with a newline at the end.
+// Indented, members in the order of the schema, with a newline at the end.
 std::string to_json_text(const BuildReport& report);
 // Reads what to_json_text wrote. Unknown members are passed over (a newer kiln of the same schema version wrote
 // them). Error{category} naming `name` and the member where a type is wrong, one is missing, or the schema version

@@ -64,10 +64,13 @@ class Recorder final : public BuildObserver {
     bool finished = false;
   };
 
+  std::vector<ReportStep> counted_steps() const;
+
   BuildObserver* next_;
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;
   std::map<int, std::size_t> entry_of_number_;
+  std::vector<ReportStep> recorded_;
   std::vector<RecordedImage> images_;
   ReportWire wire_;
 };

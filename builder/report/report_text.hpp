@@ -9,10 +9,9 @@
 namespace kiln {
 
 struct ReportTextOptions {
-  std::size_t width = 100;  // columns; the tables need 60 and use no more than asked
+  std::size_t width = 100;  // columns; at least 60 are taken
   Colour colour = Colour::no;
-  std::size_t most_layers = 8;  // per image, largest first; the rest is summed up in one line
-  std::size_t most_hits = 0;    // steps that hit, listed one by one; misses are always listed
+  std::size_t most_layers = 12;  // of the distinct ones, largest first; the rest is summed up in one line
 };
 
 // The report for people, on a terminal or in a log: images and their sizes, what they share, layers by Dockerfile

@@ -1,0 +1,125 @@
+#include "builder/report/baseline.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.hpp"
+#include "base/json.hpp"
+#include "builder/report/json_fields.hpp"
+
+namespace kiln {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr JsonLimits kLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 8};
+
+// parse_json says "NAME: line N: PROBLEM"; people (and editors) find "NAME:N: PROBLEM".
+nlohmann::json parse_with_line(std::string_view text, const std::string& file_name) {
+  try {
+    return parse_json(text, file_name, Category::usage, kLimits);
+  } catch (const Error& error) {
+    const std::string lead = file_name + ": line ";
+    if (error.message().rfind(lead, 0) != 0) throw;
+    throw Error(Category::usage, fmt::format("{}:{}", file_name, error.message().substr(lead.size())));
+  }
+}
+
+Baseline read_baseline(const JsonFields& fields) {
+  fields.only({"kind", "reference", "compressed_bytes", "unpacked_bytes", "date", "kiln_version", "image_digest",
+               "source_digest", "layers"});
+  Baseline baseline;
+  try {
+    baseline.kind = parse_baseline_kind(fields.string("kind"));
+  } catch (const Error& error) {
+    fields.refuse("kind", error.message());
+  }
+  baseline.reference = fields.string("reference");
+  baseline.compressed_bytes = fields.unsigned_integer("compressed_bytes");
+  if (baseline.compressed_bytes == 0) fields.refuse("compressed_bytes", "expected more than 0 bytes");
+  baseline.unpacked_bytes = fields.has("unpacked_bytes") ? fields.unsigned_integer("unpacked_bytes") : 0;
+  baseline.date = fields.string("date");
+  baseline.kiln_version = fields.string_or("kiln_version", "");
+  if (fields.has("image_digest")) baseline.image_digest = fields.digest("image_digest");
+  if (fields.has("source_digest")) baseline.source_digest = fields.digest("source_digest");
+  if (!fields.has("layers")) return baseline;
+
+  std::uint64_t sum = 0;
+  fields.each("layers", [&](const JsonFields& layer) {
+    layer.only({"digest", "bytes", "unpacked_bytes"});
+    baseline.layers.push_back({layer.digest("digest"), layer.unsigned_integer("bytes"),
+                               layer.has("unpacked_bytes") ? layer.unsigned_integer("unpacked_bytes") : 0});
+    sum += baseline.layers.back().bytes;
+  });
+  if (!baseline.layers.empty() && sum != baseline.compressed_bytes) {
+    fields.refuse("compressed_bytes", fmt::format("expected {}, the sum of the layers, got {}; run 'kiln baseline' again",
+                                                  sum, baseline.compressed_bytes));
+  }
+  return baseline;
+}
+
+Json to_json(const Baseline& baseline) {
+  Json value = {{"kind", to_string(baseline.kind)},
+                {"reference", baseline.reference},
+                {"compressed_bytes", baseline.compressed_bytes},
+                {"unpacked_bytes", baseline.unpacked_bytes},
+                {"date", baseline.date},
+                {"kiln_version", baseline.kiln_version}};
+  if (!baseline.image_digest.empty()) value["image_digest"] = baseline.image_digest.str();
+  if (!baseline.source_digest.empty()) value["source_digest"] = baseline.source_digest.str();
+  for (const BaselineLayer& layer : baseline.layers) {
+    value["layers"].push_back(
+        {{"digest", layer.digest.str()}, {"bytes", layer.bytes}, {"unpacked_bytes", layer.unpacked_bytes}});
+  }
+  return value;
+}
+
+}  // namespace
+
+ReportBaseline Baseline::summary() const { return {kind, reference, compressed_bytes, unpacked_bytes, date}; }
+
+bool Baseline::is_current(std::string_view dockerfile) const {
+  return kind != BaselineKind::dockerfile || source_digest.empty() || source_digest == oci::sha256_of(dockerfile);
+}
+
+Baselines parse_baselines(std::string_view text, const std::string& file_name) {
+  const nlohmann::json root = parse_with_line(text, file_name);
+  const JsonFields::Refuse refuse = [&](const std::string& pointer, const std::string& problem) {
+    const int line = json_line_of(text, pointer).value_or(1);
+    throw Error(Category::usage, fmt::format("{}:{}: {}{}{}", file_name, line, printable(pointer),
+                                             pointer.empty() ? "" : ": ", problem));
+  };
+  const JsonFields fields(root, "", refuse);
+  fields.only({"schema_version", "baselines"});
+  if (const std::uint64_t version = fields.unsigned_integer("schema_version"); version != kBaselinesSchemaVersion) {
+    fields.refuse("schema_version",
+                  fmt::format("expected {}, got {}; use a newer kiln", kBaselinesSchemaVersion, version));
+  }
+  Baselines baselines;
+  fields.object("baselines").each_member([&](const std::string& image, const JsonFields& baseline) {
+    baselines.emplace(image, read_baseline(baseline));
+  });
+  return baselines;
+}
+
+std::string to_json_text(const Baselines& baselines) {
+  Json members = Json::object();
+  for (const auto& [image, baseline] : baselines) members[image] = to_json(baseline);
+  const Json root = {{"schema_version", kBaselinesSchemaVersion}, {"baselines", std::move(members)}};
+  return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Baselines read_baselines(const fs::path& file) {
+  const std::optional<std::string> text = read_file_if_exists(file, kLimits.max_bytes);
+  return text ? parse_baselines(*text, file.string()) : Baselines{};
+}
+
+void record_baseline(const fs::path& file, const std::string& image, const Baseline& baseline) {
+  Baselines baselines = read_baselines(file);
+  baselines[image] = baseline;
+  write_file_atomically(file, to_json_text(baselines));
+}
+
+}  // namespace kiln

@@ -1,0 +1,147 @@
+#include "builder/report/recorder.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "builder/report/image_sums.hpp"
+
+namespace kiln {
+
+namespace {
+
+int strength(StepOutcome outcome) {
+  switch (outcome) {
+    case StepOutcome::hit:
+      return 0;
+    case StepOutcome::built:
+      return 1;
+    case StepOutcome::failed:
+      return 2;
+  }
+  return 0;
+}
+
+// `step` and `other` have one key: leaves the stronger in `step`, with both images' names.
+void merge(ReportStep& step, ReportStep other) {
+  if (strength(other.outcome) > strength(step.outcome)) std::swap(step, other);
+  std::vector<std::string>& names = step.shared_with;
+  other.shared_with.insert(other.shared_with.begin(), other.image);
+  for (std::string& name : other.shared_with) {
+    if (name != step.image && std::find(names.begin(), names.end(), name) == names.end()) {
+      names.push_back(std::move(name));
+    }
+  }
+}
+
+}  // namespace
+
+void Recorder::info(std::string_view message) {
+  if (next_) next_->info(message);
+}
+
+void Recorder::warn(std::string_view message) {
+  if (next_) next_->warn(message);
+}
+
+void Recorder::debug(std::string_view message) {
+  if (next_) next_->debug(message);
+}
+
+void Recorder::step_started(const StepView& step) {
+  {
+    const std::lock_guard lock(mutex_);
+    entry_of_number_[step.number] = entries_.size();
+    ReportStep& entry = entries_.emplace_back().step;
+    entry.image = step.target;
+    entry.file = step.file;
+    entry.line = step.line;
+    entry.text = step.text;
+  }
+  if (next_) next_->step_started(step);
+}
+
+void Recorder::step_output(int number, std::string_view bytes) {
+  if (next_) next_->step_output(number, bytes);
+}
+
+void Recorder::step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) {
+  if (next_) next_->step_progress(number, what, done, total);
+}
+
+void Recorder::step_finished(int number, const StepResult& result) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entry_of_number_.find(number);
+    if (found != entry_of_number_.end()) {
+      Entry& entry = entries_[found->second];
+      entry.finished = true;
+      entry.step.key = result.key;
+      entry.step.outcome = result.outcome;
+      entry.step.from = result.from;
+      entry.step.reason = result.reason;
+      entry.step.seconds = result.seconds;
+      entry.step.bytes = result.bytes;
+    }
+  }
+  if (next_) next_->step_finished(number, result);
+}
+
+void Recorder::task_finished(int number, std::string_view error) {
+  if (next_) next_->task_finished(number, error);
+}
+
+void Recorder::add_recorded_step(ReportStep step) {
+  step.outcome = StepOutcome::hit;
+  const std::lock_guard lock(mutex_);
+  recorded_.push_back(std::move(step));
+}
+
+void Recorder::add_image(RecordedImage image) {
+  const std::lock_guard lock(mutex_);
+  images_.push_back(std::move(image));
+}
+
+void Recorder::add_wire(const ReportWire& wire) {
+  const std::lock_guard lock(mutex_);
+  wire_.pushed_bytes += wire.pushed_bytes;
+  wire_.pulled_bytes += wire.pulled_bytes;
+  wire_.mounted_bytes += wire.mounted_bytes;
+}
+
+std::vector<ReportStep> Recorder::counted_steps() const {
+  std::vector<ReportStep> steps;
+  std::map<std::string, std::size_t> by_key;
+  const auto count = [&](const ReportStep& step) {
+    if (!step.key.empty()) {
+      const auto [found, is_new] = by_key.emplace(step.key, steps.size());
+      if (!is_new) {
+        merge(steps[found->second], step);
+        return;
+      }
+    }
+    steps.push_back(step);
+  };
+  for (const Entry& entry : entries_) {
+    if (entry.finished) count(entry.step);
+  }
+  for (const ReportStep& step : recorded_) count(step);
+  return steps;
+}
+
+BuildReport Recorder::report(const Run& run) const {
+  const std::lock_guard lock(mutex_);
+  BuildReport report;
+  report.kiln_version = run.kiln_version;
+  report.created = run.created;
+  report.seconds = run.seconds;
+  report.targets = run.targets;
+  report.steps = counted_steps();
+  report.rates = rates_of(report.steps);
+  report.wire = wire_;
+  report.images = images_with_sums(images_);
+  report.fleet = fleet_of(images_, report.images);
+  report.sharing = sharing_of(report.images);
+  return report;
+}
+
+}  // namespace kiln

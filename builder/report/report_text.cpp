@@ -1,0 +1,282 @@
+#include "builder/report/report_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/text.hpp"
+#include "base/utf8.hpp"
+#include "builder/report/text_table.hpp"
+
+namespace kiln {
+
+namespace {
+
+using Align = TextTable::Align;
+
+constexpr std::size_t kIndent = 2;
+constexpr std::size_t kLeastWidth = 60;
+// Below these widths the table of images leaves columns out.
+constexpr std::size_t kWidthForUnpacked = 88;
+constexpr std::size_t kWidthForBaseline = 72;
+
+std::string name_of(const ReportImage& image) {
+  if (image.name.empty()) return image.digest.short_hex();
+  return printable(image.profile.empty() ? image.name : image.name + " " + image.profile);
+}
+
+std::string percent(const std::optional<double>& value) { return value ? fmt::format("{:.1f} %", *value) : "-"; }
+
+std::string place_of(const std::string& file, int line) {
+  if (file.empty()) return "";
+  return printable(line > 0 ? fmt::format("{}:{}", file, line) : file);
+}
+
+// Keeps the end of a text, where a path says most.
+std::string keep_end(const std::string& text, std::size_t columns) {
+  constexpr std::string_view kCut = "...";
+  if (display_width(text) <= columns) return text;
+  std::string_view rest = text;
+  while (display_width(rest) + kCut.size() > columns) rest.remove_prefix(next_character(rest).length);
+  return std::string(kCut) + std::string(rest);
+}
+
+// An instruction as a table has room for it: without the mounts of a RUN, which stand before what it does.
+std::string instruction(std::string_view text) {
+  if (!text.starts_with("RUN ")) return printable(text);
+  std::string_view rest = text.substr(4);
+  while (rest.starts_with("--mount=")) {
+    const std::size_t end = rest.find(' ');
+    if (end == std::string_view::npos) return printable(text);
+    rest = trim(rest.substr(end));
+  }
+  return "RUN " + printable(rest);
+}
+
+std::string count_of(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+TextStyle verdict_style(bool met) { return met ? TextStyle::good : TextStyle::bad; }
+
+class Writer {
+ public:
+  Writer(const BuildReport& report, const ReportTextOptions& options)
+      : report_(report), options_(options), width_(std::max(options.width, kLeastWidth)) {}
+
+  std::string write() {
+    images();
+    layers();
+    steps();
+    wire();
+    targets();
+    return std::move(out_);
+  }
+
+ private:
+  void heading(std::string_view title, std::string_view rest = "") {
+    if (!out_.empty()) out_ += '\n';
+    out_ += styled(title, TextStyle::bold, options_.colour);
+    const std::size_t indent = title.size() + kIndent;
+    const std::vector<std::string> lines = wrapped(rest, width_ - indent);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      out_ += i == 0 ? fmt::format("{:{}}{}", "", kIndent, lines[i]) : fmt::format("\n{:{}}{}", "", indent, lines[i]);
+    }
+    out_ += '\n';
+  }
+  std::string place(const std::string& file, int line) const { return keep_end(place_of(file, line), width_ / 3); }
+  void line(std::string_view text) {
+    for (const std::string& part : wrapped(text, width_ - kIndent)) out_ += fmt::format("{:{}}{}\n", "", kIndent, part);
+  }
+  void table(const TextTable& rows) { out_ += rows.render(width_, kIndent, options_.colour); }
+
+  void images() {
+    if (report_.images.empty()) return;
+    heading("Images");
+    const bool with_unpacked = width_ >= kWidthForUnpacked;
+    const bool with_baseline = width_ >= kWidthForBaseline;
+    std::vector<Align> columns(with_unpacked ? 7 : with_baseline ? 6 : 5, Align::right);
+    columns[0] = Align::left;
+    TextTable rows(std::move(columns), 0);
+    std::vector<TextCell> titles = {{""}, {"compressed"}, {"unpacked"}, {"unique"}, {"shared"}, {"baseline"},
+                                    {"reduction"}};
+    for (TextCell& title : titles) title.style = TextStyle::dim;
+    const auto add = [&](std::vector<TextCell> row) {
+      if (!with_baseline) row.erase(row.begin() + 5);
+      if (!with_unpacked) row.erase(row.begin() + 2);
+      rows.add(std::move(row));
+    };
+    add(titles);
+    for (const ReportImage& image : report_.images) {
+      const bool met = image.reduction_pct && *image.reduction_pct >= report_.targets.reduction_pct_min;
+      add({{name_of(image)},
+           {human_bytes(image.compressed_bytes)},
+           {human_bytes(image.unpacked_bytes)},
+           {human_bytes(image.unique_bytes)},
+           {human_bytes(image.shared_bytes)},
+           {image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-"},
+           {percent(image.reduction_pct), image.reduction_pct ? verdict_style(met) : TextStyle::normal}});
+    }
+    table(rows);
+    sharing();
+  }
+
+  void sharing() {
+    const ReportFleet& fleet = report_.fleet;
+    std::vector<std::string> lines;
+    if (fleet.images > 1) {
+      lines.push_back(fmt::format("{} with {}, of which {} distinct: {} stored instead of {}", count_of(fleet.images, "image"),
+                       count_of(fleet.layers, "layer"), fleet.stored_layers, human_bytes(fleet.stored_bytes),
+                       human_bytes(fleet.compressed_bytes)));
+    }
+    for (const ReportSharing& entry : report_.sharing) lines.push_back(printable(entry.text()));
+    std::set<std::string> told;
+    for (const ReportImage& image : report_.images) {
+      if (!image.baseline || !told.insert(image.name).second) continue;
+      lines.push_back(fmt::format("baseline of {}: {} ({}), {}", printable(image.name),
+                                  printable(image.baseline->reference), to_string(image.baseline->kind),
+                                  printable(image.baseline->date.substr(0, 10))));
+    }
+    if (!lines.empty()) out_ += '\n';
+    for (const std::string& text : lines) line(text);
+  }
+
+  void layers() {
+    struct Distinct {
+      const ReportLayer* layer;
+      std::size_t images = 0;
+    };
+    std::map<oci::Digest, Distinct> distinct;
+    std::uint64_t sum = 0;
+    for (const ReportImage& image : report_.images) {
+      std::set<oci::Digest> own;
+      for (const ReportLayer& layer : image.layers) {
+        if (!own.insert(layer.digest).second) continue;
+        const auto [found, is_new] = distinct.emplace(layer.digest, Distinct{&layer});
+        ++found->second.images;
+        if (is_new) sum += layer.bytes;
+      }
+    }
+    if (distinct.empty()) return;
+    std::vector<Distinct> sorted;
+    for (const auto& [digest, entry] : distinct) sorted.push_back(entry);
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const Distinct& a, const Distinct& b) { return a.layer->bytes > b.layer->bytes; });
+
+    heading("Layers", "largest first");
+    TextTable rows({Align::right, Align::right, Align::right, Align::left, Align::left}, 4);
+    const std::size_t shown = std::min(sorted.size(), options_.most_layers);
+    std::uint64_t rest = sum;
+    for (std::size_t i = 0; i < shown; ++i) {
+      const ReportLayer& layer = *sorted[i].layer;
+      rest -= layer.bytes;
+      std::string where = place(layer.file, layer.line);
+      if (where.empty()) where = layer.digest.short_hex();
+      rows.add({{human_bytes(layer.bytes)},
+                {percent(percent_of(static_cast<double>(layer.bytes), static_cast<double>(sum)))},
+                {count_of(sorted[i].images, "image")},
+                {std::move(where), TextStyle::dim},
+                {instruction(layer.text)}});
+    }
+    table(rows);
+    if (shown < sorted.size()) line(fmt::format("and {} more, {}", sorted.size() - shown, human_bytes(rest)));
+  }
+
+  void steps() {
+    if (report_.steps.empty()) return;
+    std::map<StepOutcome, std::size_t> counts;
+    std::map<std::string, std::size_t> sources;
+    for (const ReportStep& step : report_.steps) {
+      ++counts[step.outcome];
+      if (step.outcome == StepOutcome::hit) ++sources[step.from];
+    }
+    std::string summary = fmt::format("{}: {} hit", report_.steps.size(), counts[StepOutcome::hit]);
+    if (!sources.empty()) {
+      std::vector<std::string> parts;
+      for (const auto& [from, count] : sources) {
+        parts.push_back(fmt::format("{} {}", count, from.empty() ? "recorded" : printable(from)));
+      }
+      summary += fmt::format(" ({})", join(parts, ", "));
+    }
+    summary += fmt::format(", {} built", counts[StepOutcome::built]);
+    if (counts[StepOutcome::failed] > 0) summary += fmt::format(", {} failed", counts[StepOutcome::failed]);
+    heading("Steps", summary);
+    std::size_t place_width = 0;
+    for (const ReportStep& step : report_.steps) {
+      if (step.outcome == StepOutcome::hit) continue;
+      place_width = std::max(place_width, display_width(place(step.file, step.line)));
+    }
+    for (const ReportStep& step : report_.steps) {
+      if (step.outcome != StepOutcome::hit) miss(step, place_width);
+    }
+  }
+
+  void miss(const ReportStep& step, std::size_t place_width) {
+    const bool failed = step.outcome == StepOutcome::failed;
+    TextTable row({Align::left, Align::right, Align::right, Align::left, Align::left}, 4);
+    std::string text = instruction(step.text);
+    if (!step.image.empty()) text = fmt::format("[{}] {}", printable(step.image), text);
+    row.add({{failed ? "failed" : "built ", failed ? TextStyle::bad : TextStyle::normal},
+             {fmt::format("{:>7}", human_bytes(step.bytes))},
+             {fmt::format("{:>6}", human_seconds(step.seconds))},
+             {pad_right(place(step.file, step.line), place_width), TextStyle::dim},
+             {std::move(text)}});
+    table(row);
+    constexpr std::size_t kReasonIndent = kIndent + 8;
+    for (const std::string& part : wrapped(printable(step.reason), width_ - kReasonIndent)) {
+      out_ += fmt::format("{:{}}{}\n", "", kReasonIndent, styled(part, TextStyle::dim, options_.colour));
+    }
+  }
+
+  void wire() {
+    heading("Wire", fmt::format("pushed {}, pulled {}, mounted {}", human_bytes(report_.wire.pushed_bytes),
+                                human_bytes(report_.wire.pulled_bytes), human_bytes(report_.wire.mounted_bytes)));
+  }
+
+  void targets() {
+    heading("Targets");
+    const ReportTargets& targets = report_.targets;
+    TextTable rows({Align::left, Align::right, Align::left, Align::left}, 3);
+    const auto add = [&](std::string name, std::string value, std::string target, std::optional<bool> met) {
+      rows.add({{std::move(name)},
+                {std::move(value)},
+                {std::move(target), TextStyle::dim},
+                {!met ? "not measured" : *met ? "met" : "missed", met ? verdict_style(*met) : TextStyle::dim}});
+    };
+    const auto at_least = [](const std::optional<double>& value, double least) {
+      return value ? std::optional(*value >= least) : std::nullopt;
+    };
+    const std::string reduction =
+        fmt::format("{:.4g} to {:.4g} %", targets.reduction_pct_min, targets.reduction_pct_max);
+    const ReportFleet& fleet = report_.fleet;
+    add("reduction of stored bytes", percent(fleet.reduction_pct), reduction,
+        at_least(fleet.reduction_pct, targets.reduction_pct_min));
+    add("reduction, mean of images", percent(fleet.mean_reduction_pct), reduction,
+        at_least(fleet.mean_reduction_pct, targets.reduction_pct_min));
+    const std::string hits = fmt::format("{:.4g} %", targets.cache_hit_pct);
+    add("cache hits by steps", percent(report_.rates.steps_pct), hits,
+        at_least(report_.rates.steps_pct, targets.cache_hit_pct));
+    add("cache hits by bytes", percent(report_.rates.bytes_pct), hits,
+        at_least(report_.rates.bytes_pct, targets.cache_hit_pct));
+    add("cache hits by seconds", percent(report_.rates.seconds_pct), hits,
+        at_least(report_.rates.seconds_pct, targets.cache_hit_pct));
+    add("wall time", human_seconds(report_.seconds), "under " + human_seconds(targets.build_seconds),
+        report_.seconds <= targets.build_seconds);
+    table(rows);
+  }
+
+  const BuildReport& report_;
+  const ReportTextOptions& options_;
+  std::size_t width_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string report_text(const BuildReport& report, const ReportTextOptions& options) {
+  return Writer(report, options).write();
+}
+
+}  // namespace kiln

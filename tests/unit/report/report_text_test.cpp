@@ -1,0 +1,68 @@
+#include "builder/report/report_text.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/text.hpp"
+#include "sample_report.hpp"
+#include "tests/support/golden.hpp"
+
+using namespace kiln;
+
+namespace {
+
+void check(const char* name, const BuildReport& report, const ReportTextOptions& options) {
+  test::check_golden(fs::path(KILN_GOLDEN_DIR) / name, report_text(report, options));
+}
+
+BuildReport failed_report() {
+  Recorder recorder;
+  recorder.step_started(test::view(1, "", "Dockerfile", 2, "COPY . /app"));
+  recorder.step_finished(1, test::result(StepOutcome::built, "k1", 0.2, 1200, "--no-cache"));
+  recorder.step_started(test::view(2, "", "Dockerfile", 3, "RUN exit 7"));
+  recorder.step_finished(2, test::result(StepOutcome::failed, "k2", 0.05, 0, "'exit 7' ended with exit code 7"));
+  Recorder::Run run;
+  run.seconds = 400;
+  return recorder.report(run);
+}
+
+}  // namespace
+
+TEST_CASE("a report reads well on terminals of several widths") {
+  check("wide.txt", test::sample_report(), {.width = 120});
+  check("usual.txt", test::sample_report(), {.width = 80});
+  check("narrow.txt", test::sample_report(), {.width = 60, .most_layers = 2});
+}
+
+TEST_CASE("colours are there only when asked for") {
+  check("colour.txt", test::sample_report(), {.width = 100, .colour = Colour::yes});
+  CHECK(report_text(test::sample_report()).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("a build that failed before it made an image is reported too") {
+  check("failed.txt", failed_report(), {.width = 100});
+}
+
+TEST_CASE("an empty report says what was not measured") { check("empty.txt", BuildReport{}, {}); }
+
+TEST_CASE("no line is wider than the width asked for") {
+  for (const std::size_t width : {60, 72, 80, 87, 88, 100, 140}) {
+    CAPTURE(width);
+    for (const std::string_view line : split(report_text(test::sample_report(), {.width = width}), '\n')) {
+      CAPTURE(line);
+      CHECK(display_width(line) <= width);
+    }
+  }
+}
+
+TEST_CASE("text from outside cannot drive the terminal") {
+  BuildReport report = failed_report();
+  report.steps[1].text = "RUN echo \x1b[2J";
+  report.steps[1].reason = "\x1b]0;title\x07";
+  report.steps[1].file = "Docker\x1b" "file";
+  report.images.push_back({});
+  report.images[0].name = "\x1b[31mred";
+  report.images[0].layers.push_back(test::layer("x", 5, "f\x07", 1, "RUN \x1b[1m"));
+  report.images[0].baseline = ReportBaseline{};
+  report.images[0].baseline->reference = "\x1b[0m";
+  CHECK(report_text(report).find_first_of("\x1b\x07") == std::string::npos);
+}
