@@ -92,7 +92,8 @@ std::optional<fs::path> find_program(std::string_view name) {
   for (const std::string_view folder : split(path + ":/usr/sbin:/sbin", ':')) {
     if (folder.empty()) continue;
     const fs::path candidate = fs::path(folder) / name;
-    if (fs::is_regular_file(candidate) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+    std::error_code unreadable;
+    if (fs::is_regular_file(candidate, unreadable) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return std::nullopt;
 }
