@@ -12,13 +12,15 @@
 
 namespace kiln {
 
-// A scratch configuration of apt below one folder: its own sources, state and cache, nothing installed. Of the
-// machine's configuration only how to get out is taken over (proxies, certificates, retries, IP version, and
-// /etc/apt/auth.conf), so none of its hooks, pins or third-party sources has a say. The folder is the caller's.
+// A scratch configuration of apt below one folder: its own sources, state and cache, nothing installed. Of
+// the machine's configuration only how to get out is taken over (proxies, certificates, retries, IP version,
+// and /etc/apt/auth.conf), so none of its hooks, pins or third-party sources has a say. The folder is the
+// caller's.
 class AptRoot {
  public:
   // Writes the configuration. Error{machine} where apt is missing.
-  AptRoot(const fs::path& folder, const DebianSpec& spec, const DebianArchives& archives, const CancelToken& cancel);
+  AptRoot(const fs::path& folder, const DebianSpec& spec, const DebianArchives& archives,
+          const CancelToken& cancel);
 
   // Runs apt-get, apt-cache or apt-helper (by name) with this configuration, in the C locale.
   CommandResult run(std::vector<std::string> argv, const CancelToken& cancel) const;

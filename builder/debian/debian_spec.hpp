@@ -16,14 +16,14 @@ namespace kiln {
 struct DebianSpec {
   std::string suite = "bookworm";
   std::string variant = "minbase";
-  std::vector<std::string> include;                // package names, in any order
-  std::string architecture;                        // Debian's name: "amd64", "arm64"
+  std::vector<std::string> include;  // package names, in any order
+  std::string architecture;          // Debian's name: "amd64", "arm64"
   std::vector<std::string> components = {"main"};
   std::string mirror;           // URI of a mirror of deb.debian.org/debian; empty: the machine's own
   std::string security_mirror;  // URI of a mirror of deb.debian.org/debian-security; empty: the machine's own
 
-  // Sorts and uniques the lists, so that order means nothing. Error{usage} for an unknown variant or component,
-  // and for whatever is no valid suite, package name, architecture or http(s)/file URI.
+  // Sorts and uniques the lists, so that order means nothing. Error{usage} for an unknown variant or
+  // component, and for whatever is no valid suite, package name, architecture or http(s)/file URI.
   void normalize();
   bool operator==(const DebianSpec&) const = default;
 };
@@ -35,8 +35,8 @@ const std::vector<std::string>& debian_variants();
 // comes from them is verified by Debian's signatures. Equal specs in another order have equal digests.
 std::string spec_digest(const DebianSpec& spec);
 
-// Debian's name ("amd64", "arm64", "armhf", ...) of an OCI architecture and variant ("arm", "v7"); Error{usage}
-// where Debian has none.
+// Debian's name ("amd64", "arm64", "armhf", ...) of an OCI architecture and variant ("arm", "v7");
+// Error{usage} where Debian has none.
 std::string debian_architecture(std::string_view oci_architecture, std::string_view oci_variant = {});
 
 // Where one machine gets Debian's packages from, and which keys it trusts for them.
@@ -47,14 +47,14 @@ struct DebianArchives {
 };
 
 // The mirrors that this machine's apt sources name, over them the spec's, below them deb.debian.org. A source
-// with component main counts as a mirror of Debian if its URI ends in /debian and it is on a debian.org host or
-// names a suite ending in -updates (other people's repositories do neither), as one of Debian's security updates
-// if its URI ends in /debian-security. Only http, https and file URIs are taken; of several the first.
-// Error{machine} where Debian's keyring is missing.
+// with component main counts as a mirror of Debian if its URI ends in /debian and it is on a debian.org host
+// or names a suite ending in -updates (other people's repositories do neither), as one of Debian's security
+// updates if its URI ends in /debian-security. Only http, https and file URIs are taken; of several the
+// first. Error{machine} where Debian's keyring is missing.
 DebianArchives archives_of_host(const DebianSpec& spec);
 
-// The same from the texts of apt source files, deb822 where `file_name` ends in ".sources", else one-line; the
-// keyring is not looked for.
+// The same from the texts of apt source files, deb822 where `file_name` ends in ".sources", else one-line;
+// the keyring is not looked for.
 struct AptSourceFile {
   std::string file_name;
   std::string text;

@@ -27,8 +27,8 @@ struct LockedPackage {
   bool operator==(const LockedPackage&) const = default;
 };
 
-// What a DebianSpec came to: the full closure, sorted by name and architecture, and the time that its files may
-// not be newer than. It decides every byte of the root filesystem (see rootfs.hpp).
+// What a DebianSpec came to: the full closure, sorted by name and architecture, and the time that its files
+// may not be newer than. It decides every byte of the root filesystem (see rootfs.hpp).
 struct DebianLock {
   DebianSpec spec;  // normalized; its mirrors are not kept in the lock file
   UnixSeconds epoch = 0;
@@ -37,22 +37,25 @@ struct DebianLock {
   bool operator==(const DebianLock&) const = default;
 };
 
-// "sha256:HEX" of all that decides the root filesystem's bytes: the format of build_rootfs, suite, components,
-// architecture, epoch, and of each package name, version, architecture and sha256. The step's key.
+// "sha256:HEX" of all that decides the root filesystem's bytes: the format of build_rootfs, suite,
+// components, architecture, epoch, and of each package name, version, architecture and sha256. The step's
+// key.
 std::string lock_digest(const DebianLock& lock);
 
-// Lines for the user: "openssl 3.0.15-1 -> 3.0.16-1", "new: libx 1.0", "gone: liby 2.0". Empty: the same packages.
+// Lines for the user: "openssl 3.0.15-1 -> 3.0.16-1", "new: libx 1.0", "gone: liby 2.0". Empty: the same
+// packages.
 std::vector<std::string> describe_changes(const DebianLock& before, const DebianLock& after);
 
-// images/kiln.lock: what names came to, so that a fleet does not change because the world did. A value; not for
-// concurrent use. The file is JSON, sorted, one package a line, so that a diff of it can be read:
+// images/kiln.lock: what names came to, so that a fleet does not change because the world did. A value; not
+// for concurrent use. The file is JSON, sorted, one package a line, so that a diff of it can be read:
 //
 //   {"schema_version": 1,
 //    "debian": {IMAGE: {"suite", "variant", "include", "architecture", "components", "epoch",
 //                       "packages": [{"name", "version", "architecture", "size", "sha256", "path"}]}},
 //    "images": {REFERENCE: {PLATFORM: DIGEST}}}
 //
-// IMAGE is the image's name, and NAME@ARCHITECTURE for a second architecture of it: callers choose, it is a key.
+// IMAGE is the image's name, and NAME@ARCHITECTURE for a second architecture of it: callers choose, it is a
+// key.
 class Lock {
  public:
   // An empty lock where there is no such file. Error{usage} "FILE:LINE: what" for anything that is not such a
@@ -64,15 +67,16 @@ class Lock {
   // Atomic; does not touch the file where it already says the same.
   void write(const fs::path& path) const;
 
-  // Reads the file, lets `change` alter the lock and writes it, with other kiln processes kept out by a lock on
-  // the file's folder. Use this, not read and write, wherever two runs may record at once. Returns the new lock.
+  // Reads the file, lets `change` alter the lock and writes it, with other kiln processes kept out by a lock
+  // on the file's folder. Use this, not read and write, wherever two runs may record at once. Returns the new
+  // lock.
   static Lock update(const fs::path& path, const std::function<void(Lock&)>& change);
 
-  // nullptr where nothing is locked for the image. Compare spec_digest(found->spec) with the definition's: where
-  // they differ the definition was edited after it was locked, and the image has to be resolved anew.
+  // nullptr where nothing is locked for the image. Compare spec_digest(found->spec) with the definition's:
+  // where they differ the definition was edited after it was locked, and the image has to be resolved anew.
   const DebianLock* find_debian(std::string_view image) const;
-  // Keeps the earlier entry, epoch and all, where the new one has the same spec and the same packages: Debian's
-  // index has a new date every few hours, and that alone must change no image.
+  // Keeps the earlier entry, epoch and all, where the new one has the same spec and the same packages:
+  // Debian's index has a new date every few hours, and that alone must change no image.
   void set_debian(std::string_view image, DebianLock entry);
   void remove_debian(std::string_view image);
   const std::map<std::string, DebianLock, std::less<>>& debian() const noexcept { return debian_; }

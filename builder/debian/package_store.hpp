@@ -35,15 +35,15 @@ class PackageStore {
   // Whether the file is there and holds the locked bytes. A damaged one is removed.
   bool verify(const LockedPackage& package) const;
 
-  // Takes a .deb that came another way (the shared cache) into the store by copying it. False, and nothing kept,
-  // where the file's size or sha256 is not the locked one.
+  // Takes a .deb that came another way (the shared cache) into the store by copying it. False, and nothing
+  // kept, where the file's size or sha256 is not the locked one.
   bool adopt(const LockedPackage& package, const fs::path& file) const;
 
   // Brings every package of the lock into the store: from this machine's apt cache, else from the archives by
   // apt's own client. A file of the store whose size is wrong is fetched again. Error{network} where a mirror
   // cannot be reached, {machine} for the disk.
-  PackageFetch fetch(const DebianLock& lock, const DebianArchives& archives, const fs::path& work_dir, Log& log,
-                     const CancelToken& cancel) const;
+  PackageFetch fetch(const DebianLock& lock, const DebianArchives& archives, const fs::path& work_dir,
+                     Log& log, const CancelToken& cancel) const;
 
  private:
   fs::path directory_;

@@ -19,11 +19,12 @@
 
 // The way from a lock to a tar.
 //
-// Every .deb of the lock becomes a repository of its own in a scratch folder, and mmdebstrap's `custom` variant
-// installs all of them by name and version. Its other variants ask apt which packages belong to the variant, and
-// give other bytes for the same packages. Documentation is not left out by mmdebstrap's --dpkgopt=path-exclude,
-// which sends each package through a Python program (10 s for 120 packages), but by dpkg's configuration and one
-// removal between extraction and installation. Most of the time goes into creating files: on a tmpfs 13 s, on ext4 20.
+// Every .deb of the lock becomes a repository of its own in a scratch folder, and mmdebstrap's `custom`
+// variant installs all of them by name and version. Its other variants ask apt which packages belong to the
+// variant, and give other bytes for the same packages. Documentation is not left out by mmdebstrap's
+// --dpkgopt=path-exclude, which sends each package through a Python program (10 s for 120 packages), but by
+// dpkg's configuration and one removal between extraction and installation. Most of the time goes into
+// creating files: on a tmpfs 13 s, on ext4 20.
 
 namespace kiln {
 
@@ -43,21 +44,28 @@ void open_to_everyone(const fs::path& folder) {
 
 bool is_root() { return ::geteuid() == 0; }
 
+std::string output_of(std::vector<std::string> argv, const CancelToken& cancel) {
+  const Command command{
+      .argv = std::move(argv), .environment = {}, .working_directory = {}, .stdin_bytes = {}};
+  return std::string(trim(run_command(command, cancel).stdout_bytes));
+}
+
 // Error{machine} with the one command that helps, where mmdebstrap's unshare mode cannot work for this user.
-void require_user_namespaces() {
+void require_user_namespaces(const CancelToken& cancel) {
   if (!find_program("newuidmap") || !find_program("newgidmap")) {
     throw Error(Category::machine,
-                "a base image cannot be built by an ordinary user without 'newuidmap'; run 'sudo apt-get install uidmap'");
+                "a base image cannot be built by an ordinary user without 'newuidmap'; run 'sudo apt-get "
+                "install uidmap'");
   }
   const auto allowed = read_file_if_exists("/proc/sys/kernel/unprivileged_userns_clone");
   if (allowed && trim(*allowed) == "0") {
-    throw Error(Category::machine,
-                "a base image cannot be built by an ordinary user because this kernel forbids user namespaces; run "
-                "'sudo sysctl -w kernel.unprivileged_userns_clone=1'");
+    throw Error(
+        Category::machine,
+        "a base image cannot be built by an ordinary user because this kernel forbids user namespaces; run "
+        "'sudo sysctl -w kernel.unprivileged_userns_clone=1'");
   }
   const auto uid = std::to_string(::geteuid());
-  const CommandResult id = run_command({.argv = {"id", "-un"}, .environment = {}, .working_directory = {}, .stdin_bytes = {}}, CancelToken());
-  const std::string user(trim(id.stdout_bytes));
+  const std::string user = output_of({"id", "-un"}, cancel);
   for (const char* file : {"/etc/subuid", "/etc/subgid"}) {
     const std::string text = read_file_if_exists(file).value_or("");
     const auto lines = split(text, '\n');
@@ -65,12 +73,25 @@ void require_user_namespaces() {
       return line.starts_with(uid + ":") || (!user.empty() && line.starts_with(user + ":"));
     });
     if (!has_range) {
-      throw Error(Category::machine,
-                  fmt::format("a base image cannot be built by user '{0}' because '{1}' gives no range of IDs; run 'sudo "
-                              "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {0}'",
-                              user.empty() ? uid : user, file));
+      throw Error(
+          Category::machine,
+          fmt::format(
+              "a base image cannot be built by user '{0}' because '{1}' gives no range of IDs; run 'sudo "
+              "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {0}'",
+              user.empty() ? uid : user, file));
     }
   }
+}
+
+// mmdebstrap runs the image's own programs, by qemu where this machine cannot, and asks arch-test which it
+// is.
+void require_architecture(const DebianSpec& spec, const CancelToken& cancel) {
+  const std::string native = output_of({"dpkg", "--print-architecture"}, cancel);
+  if (spec.architecture == native || find_program("arch-test")) return;
+  throw Error(Category::machine,
+              fmt::format("a base image for {} cannot be built on this {} machine as it is; run "
+                          "'apt-get install arch-test qemu-user-static binfmt-support'",
+                          spec.architecture, native));
 }
 
 // Memory that can be used without anybody being killed for it.
@@ -89,8 +110,8 @@ std::uint64_t available_memory() {
   return available;
 }
 
-// The repository: the .deb files by their digest, a Packages index of them, and the Release file without which
-// mmdebstrap does not know the suite.
+// The repository: the .deb files by their digest, a Packages index of them, and the Release file without
+// which mmdebstrap does not know the suite.
 void write_repository(const DebianLock& lock, const PackageStore& store, const fs::path& folder,
                       const CancelToken& cancel) {
   make_directories(folder);
@@ -102,9 +123,10 @@ void write_repository(const DebianLock& lock, const PackageStore& store, const f
     const LockedPackage& package = lock.packages[i];
     const fs::path from = store.path_of(package);
     if (!store.verify(package)) {
-      throw Error(Category::machine, fmt::format("package '{}' {} is not in the package store '{}', or was damaged there "
-                                                 "and has been removed; run the build again",
-                                                 package.name, package.version, store.directory().string()));
+      throw Error(Category::machine,
+                  fmt::format("package '{}' {} is not in the package store '{}', or was damaged there "
+                              "and has been removed; run the build again",
+                              package.name, package.version, store.directory().string()));
     }
     const std::string name = package.sha256 + ".deb";
     // Whoever a user namespace maps to must be able to read it, so an ordinary user's files are copied.
@@ -114,9 +136,14 @@ void write_repository(const DebianLock& lock, const PackageStore& store, const f
       fs::copy_file(from, folder / name);
       fs::permissions(folder / name, fs::perms(0644));
     }
-    const CommandResult control = run_command({.argv = {"dpkg-deb", "--field", from.string()}, .environment = {}, .working_directory = {}, .stdin_bytes = {}}, cancel);
+    const CommandResult control = run_command({.argv = {"dpkg-deb", "--field", from.string()},
+                                               .environment = {},
+                                               .working_directory = {},
+                                               .stdin_bytes = {}},
+                                              cancel);
     if (control.exit_code != 0) {
-      throw Error(Category::machine, fmt::format("package '{}' {} cannot be read by dpkg-deb", package.name, package.version))
+      throw Error(Category::machine,
+                  fmt::format("package '{}' {} cannot be read by dpkg-deb", package.name, package.version))
           .set_detail(printable(control.stderr_bytes));
     }
     stanzas[i] = fmt::format("{}\nFilename: ./{}\nSize: {}\nSHA256: {}\n\n", trim(control.stdout_bytes), name,
@@ -124,19 +151,22 @@ void write_repository(const DebianLock& lock, const PackageStore& store, const f
   });
   std::string index;
   for (const std::string& stanza : stanzas) index += stanza;
-  for (const auto& [name, text] : {std::pair<std::string, std::string>{"Packages", index},
-                                   {"Release", fmt::format("Suite: {0}\nCodename: {0}\n", lock.spec.suite)}}) {
+  for (const auto& [name, text] :
+       {std::pair<std::string, std::string>{"Packages", index},
+        {"Release", fmt::format("Suite: {0}\nCodename: {0}\n", lock.spec.suite)}}) {
     const Fd file = create_file(folder / name, 0644);
     write_all(file, text, name);
     if (::fchmod(file.get(), 0644) != 0) throw_errno("change the mode of", name);
   }
 }
 
-// POSIX.1-1988 header of the empty folder "./dev/". mmdebstrap writes either all device nodes or no /dev at all;
-// a container runtime needs the folder to mount on.
+// POSIX.1-1988 header of the empty folder "./dev/". mmdebstrap writes either all device nodes or no /dev at
+// all; a container runtime needs the folder to mount on.
 std::string dev_header(UnixSeconds epoch) {
   std::array<char, 512> block{};
-  const auto put = [&](std::size_t at, std::string_view text) { std::memcpy(block.data() + at, text.data(), text.size()); };
+  const auto put = [&](std::size_t at, std::string_view text) {
+    std::memcpy(block.data() + at, text.data(), text.size());
+  };
   put(0, "./dev/");
   put(100, "0000755");
   put(108, "0000000");
@@ -145,7 +175,9 @@ std::string dev_header(UnixSeconds epoch) {
   put(136, fmt::format("{:011o}", epoch));
   put(148, "        ");
   put(156, "5");
-  put(257, std::string_view("ustar\0" "00", 8));
+  put(257, std::string_view("ustar\0"
+                            "00",
+                            8));
   unsigned sum = 0;
   for (const char c : block) sum += static_cast<unsigned char>(c);
   put(148, fmt::format("{:06o}", sum));
@@ -161,7 +193,8 @@ class Tail {
     if (text_.size() > 2 * kKept) text_.erase(0, text_.size() - kKept);
   }
   std::string lines() const {
-    const std::string_view end = std::string_view(text_).substr(text_.size() > kKept ? text_.size() - kKept : 0);
+    const std::string_view end =
+        std::string_view(text_).substr(text_.size() > kKept ? text_.size() - kKept : 0);
     std::vector<std::string> kept;
     for (const std::string_view line : split(end, '\n')) {
       if (!trim(line).empty()) kept.push_back(printable(line));
@@ -193,7 +226,8 @@ class UnfinishedFile {
   fs::path path_;
 };
 
-Command mmdebstrap_command(const DebianLock& lock, const fs::path& scratch, const fs::path& tar, std::uint64_t tmpfs_bytes) {
+Command mmdebstrap_command(const DebianLock& lock, const fs::path& scratch, const fs::path& tar,
+                           std::uint64_t tmpfs_bytes) {
   std::vector<std::string> include;
   for (const LockedPackage& package : lock.packages) include.push_back(package.name + "=" + package.version);
 
@@ -213,32 +247,22 @@ exec "$@" >> "$tar")";
 
   Command command;
   if (is_root()) {
-    command.argv = {"unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
-                    "--uts",   "--ipc",   "--net", "--"};
+    command.argv = {"unshare",      "--mount", "--pid", "--fork", "--kill-child=KILL",
+                    "--mount-proc", "--uts",   "--ipc", "--net",  "--"};
   }
-  const std::vector<std::string> rest = {"sh",
-                                         "-c",
-                                         std::string(is_root() ? kRootScript : kUserScript),
-                                         "kiln",
-                                         tar.string(),
-                                         std::to_string(tmpfs_bytes),
-                                         "mmdebstrap",
-                                         is_root() ? "--mode=root" : "--mode=unshare",
-                                         "--variant=custom",
-                                         "--format=tar",
-                                         "--architectures=" + lock.spec.architecture,
-                                         "--include=" + join(include, ","),
-                                         // apt would run the image's hooks on this machine's cache
-                                         "--skip=output/dev,chroot/policy-rc.d,cleanup/apt",
-                                         "--setup-hook=" + (scratch / "setup").string(),
-                                         "--extract-hook=" + (scratch / "extract").string(),
-                                         "--customize-hook=" + (scratch / "customize").string(),
-                                         lock.spec.suite,
-                                         "-",
-                                         "deb [trusted=yes] copy://" + percent_encode((scratch / "repository").string()) + " ./"};
+  const std::vector<std::string> rest = {
+      "sh", "-c", std::string(is_root() ? kRootScript : kUserScript), "kiln", tar.string(),
+      std::to_string(tmpfs_bytes), "mmdebstrap", is_root() ? "--mode=root" : "--mode=unshare",
+      "--variant=custom", "--format=tar", "--architectures=" + lock.spec.architecture,
+      "--include=" + join(include, ","),
+      // apt would run the image's hooks on this machine's cache
+      "--skip=output/dev,chroot/policy-rc.d,cleanup/apt", "--setup-hook=" + (scratch / "setup").string(),
+      "--extract-hook=" + (scratch / "extract").string(),
+      "--customize-hook=" + (scratch / "customize").string(), lock.spec.suite, "-",
+      "deb [trusted=yes] copy://" + percent_encode((scratch / "repository").string()) + " ./"};
   command.argv.insert(command.argv.end(), rest.begin(), rest.end());
   command.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                         "HOME=/root",
+                         "HOME=/nonexistent",
                          "LC_ALL=C.UTF-8",
                          "TZ=UTC",
                          "DEBIAN_FRONTEND=noninteractive",
@@ -252,9 +276,11 @@ exec "$@" >> "$tar")";
 fs::path build_rootfs(const DebianLock& lock, const PackageStore& store, const fs::path& work_dir, Log& log,
                       const CancelToken& cancel, const std::function<void(std::string_view)>& on_output) {
   if (!find_program("mmdebstrap")) {
-    throw Error(Category::machine, "'mmdebstrap' is missing, and base images are made by it; run 'apt-get install mmdebstrap'");
+    throw Error(Category::machine,
+                "'mmdebstrap' is missing, and base images are made by it; run 'apt-get install mmdebstrap'");
   }
-  if (!is_root()) require_user_namespaces();
+  require_architecture(lock.spec, cancel);
+  if (!is_root()) require_user_namespaces(cancel);
   if (lock.packages.empty()) throw Error(Category::usage, "a base image of no packages cannot be built");
 
   // The IDs that an ordinary user's namespace maps to cannot enter that user's home.
@@ -283,20 +309,22 @@ fs::path build_rootfs(const DebianLock& lock, const PackageStore& store, const f
   log.debug(fmt::format("installing {} Debian packages with mmdebstrap{}", lock.packages.size(),
                         tmpfs_bytes ? " on a tmpfs" : ""));
   Tail tail;
-  const CommandResult result =
-      run_command(mmdebstrap_command(lock, scratch.path(), tar, tmpfs_bytes), cancel, [&](std::string_view bytes) {
-        tail.add(bytes);
-        if (on_output) on_output(bytes);
-      });
+  const CommandResult result = run_command(mmdebstrap_command(lock, scratch.path(), tar, tmpfs_bytes), cancel,
+                                           [&](std::string_view bytes) {
+                                             tail.add(bytes);
+                                             if (on_output) on_output(bytes);
+                                           });
   if (result.exit_code != 0) {
     if (tail.contains("unshare: unshare failed") || tail.contains("unshare: mount")) {
       throw Error(Category::machine,
-                  "a base image cannot be built because this machine lets even root make no namespaces; in a container, "
+                  "a base image cannot be built because this machine lets even root make no namespaces; in a "
+                  "container, "
                   "start it with '--privileged'")
           .set_detail(tail.lines());
     }
-    throw Error(Category::build, fmt::format("mmdebstrap could not install the {} packages of Debian {} (exit code {})",
-                                             lock.packages.size(), lock.spec.suite, result.exit_code))
+    throw Error(Category::build,
+                fmt::format("mmdebstrap could not install the {} packages of Debian {} (exit code {})",
+                            lock.packages.size(), lock.spec.suite, result.exit_code))
         .set_detail(tail.lines());
   }
   return unfinished.keep();

@@ -60,7 +60,8 @@ std::string customize_hook(const DebianSpec& spec) {
   const std::string components = join(spec.components, " ");
   const auto stanza = [&](std::string_view uri, std::string_view suites) {
     return fmt::format(
-        "Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
+        "Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\nSigned-By: "
+        "/usr/share/keyrings/debian-archive-keyring.gpg\n",
         uri, suites, components);
   };
   std::string sources = stanza("http://deb.debian.org/debian",
@@ -89,7 +90,8 @@ rm -rf var/lib/apt/lists/auxfiles
 rm -f etc/apt/sources.list
 if [ -x usr/bin/apt-get ]; then
   cat > etc/apt/sources.list.d/debian.sources <<'END'
-)" + sources + R"(END
+)" + sources +
+         R"(END
   # The name under which docker's Debian images have it: Dockerfiles that keep apt's cache remove it by name.
   cat > etc/apt/apt.conf.d/docker-clean <<'END'
 # Layers keep no downloaded packages and no binary caches. Delete this file to use apt's cache again.

@@ -39,7 +39,8 @@ TEST_CASE("normalize sorts, uniques and drops trailing slashes") {
 }
 
 TEST_CASE("words that could reach apt's configuration or command line are refused") {
-  for (const char* name : {"", "a", "-oDir=/", "python3=1", "python3:i386", "a b", "x\ny", "?essential", "Python", "../x"}) {
+  for (const char* name :
+       {"", "a", "-oDir=/", "python3=1", "python3:i386", "a b", "x\ny", "?essential", "Python", "../x"}) {
     DebianSpec spec = valid();
     spec.include = {name};
     CHECK_MESSAGE(!message_of(spec).empty(), "accepted package: " << name);
@@ -54,8 +55,8 @@ TEST_CASE("words that could reach apt's configuration or command line are refuse
     spec.architecture = architecture;
     CHECK_MESSAGE(!message_of(spec).empty(), "accepted architecture: " << architecture);
   }
-  for (const char* mirror : {"ftp://x/debian", "mirror.example", "http://x/ y", "http://x/\nTypes: deb", "http://x/?t=1",
-                             "http://x/\"", "exec:///bin/sh"}) {
+  for (const char* mirror : {"ftp://x/debian", "mirror.example", "http://x/ y", "http://x/\nTypes: deb",
+                             "http://x/?t=1", "http://x/\"", "exec:///bin/sh"}) {
     DebianSpec spec = valid();
     spec.mirror = mirror;
     CHECK_MESSAGE(!message_of(spec).empty(), "accepted mirror: " << mirror);
@@ -109,23 +110,25 @@ TEST_CASE("OCI architectures have Debian's names") {
 }
 
 TEST_CASE("without sources of Debian the archives are deb.debian.org") {
-  const DebianArchives archives = archives_from_sources(valid(), {{"x.list", "deb http://apt.example/ stable main\n"}});
+  const DebianArchives archives =
+      archives_from_sources(valid(), {{"x.list", "deb http://apt.example/ stable main\n"}});
   CHECK(archives.debian == "http://deb.debian.org/debian");
   CHECK(archives.security == "http://deb.debian.org/debian-security");
 }
 
 TEST_CASE("mirrors are found in deb822 sources") {
-  const DebianArchives archives = archives_from_sources(valid(), {{"debian.sources",
-                                                                   "# a comment\n"
-                                                                   "Types: deb deb-src\n"
-                                                                   "URIs: https://mirror.corp.example/debian/\n"
-                                                                   "Suites: bookworm\n bookworm-updates\n"
-                                                                   "Components: main contrib\n"
-                                                                   "\n"
-                                                                   "types: deb\n"
-                                                                   "uris: https://mirror.corp.example/debian-security\n"
-                                                                   "suites: bookworm-security\n"
-                                                                   "components: main\n"}});
+  const DebianArchives archives =
+      archives_from_sources(valid(), {{"debian.sources",
+                                       "# a comment\n"
+                                       "Types: deb deb-src\n"
+                                       "URIs: https://mirror.corp.example/debian/\n"
+                                       "Suites: bookworm\n bookworm-updates\n"
+                                       "Components: main contrib\n"
+                                       "\n"
+                                       "types: deb\n"
+                                       "uris: https://mirror.corp.example/debian-security\n"
+                                       "suites: bookworm-security\n"
+                                       "components: main\n"}});
   CHECK(archives.debian == "https://mirror.corp.example/debian");
   CHECK(archives.security == "https://mirror.corp.example/debian-security");
 }
@@ -135,7 +138,8 @@ TEST_CASE("mirrors are found in one-line sources, with options and comments") {
       valid(), {{"sources.list",
                  "# deb http://old.example/debian bookworm-updates main\n"
                  "deb-src http://src.example/debian bookworm-updates main\n"
-                 "deb [arch=amd64 signed-by=/usr/share/keyrings/x.gpg] http://ftp.de.debian.org/debian bookworm main # near\n"
+                 "deb [arch=amd64 signed-by=/usr/share/keyrings/x.gpg] http://ftp.de.debian.org/debian "
+                 "bookworm main # near\n"
                  "deb http://near.example/debian bookworm-updates main\n"
                  "deb\thttp://sec.example/debian-security\tbookworm-security\tmain\n"}});
   CHECK(archives.debian == "http://ftp.de.debian.org/debian");
@@ -149,7 +153,8 @@ TEST_CASE("other people's repositories, disabled stanzas and other schemes are n
                 {"ubuntu.list", "deb http://archive.ubuntu.example/ubuntu jammy-updates main\n"},
                 {"cd.list", "deb cdrom:[Debian]/debian bookworm-updates main\n"},
                 {"off.sources",
-                 "Enabled: no\nTypes: deb\nURIs: http://off.example/debian\nSuites: bookworm-updates\nComponents: main\n"},
+                 "Enabled: no\nTypes: deb\nURIs: http://off.example/debian\nSuites: "
+                 "bookworm-updates\nComponents: main\n"},
                 {"broken.sources", "URIs\n: x\n  y\nTypes deb"}});
   CHECK(archives.debian == "http://deb.debian.org/debian");
 }

@@ -10,10 +10,10 @@
 
 using namespace kiln;
 
-#define SKIP_WITHOUT_ARCHIVE()                                              \
+#define SKIP_WITHOUT_ARCHIVE()                                                          \
   if (const std::string missing = LocalArchive::missing_programs(); !missing.empty()) { \
-    MESSAGE("skipped: needs" << missing);                                   \
-    return;                                                                 \
+    MESSAGE("skipped: needs" << missing);                                               \
+    return;                                                                             \
   }
 
 namespace {
@@ -65,7 +65,8 @@ TEST_CASE("a spec resolves to its closure, by apt, with versions, digests and pa
   CHECK(lock.packages[1].version == "1:2.0~rc1+b1");
   CHECK(lock.packages[1].architecture == "all");
   CHECK(lock.packages[1].path == "debian/pool/main/core/core_2.0~rc1+b1_all.deb");
-  CHECK(lock.packages[1].size_bytes == kiln::file_size(f.archive.debian() / "pool/main/core/core_2.0~rc1+b1_all.deb"));
+  CHECK(lock.packages[1].size_bytes ==
+        kiln::file_size(f.archive.debian() / "pool/main/core/core_2.0~rc1+b1_all.deb"));
   CHECK(lock.epoch == 1768042932);
   CHECK(names(f.resolve({}, "apt")) == std::vector<std::string>{"apt", "core"});
   CHECK(names(f.resolve({}, "minbase")) == std::vector<std::string>{"apt", "base-tool", "core"});
@@ -96,7 +97,8 @@ TEST_CASE("unknown packages are answered with the nearest, impossible wishes wit
   f.archive.publish();
   const Error unknown = f.failure({"python3-vnev"});
   CHECK(unknown.category() == Category::usage);
-  CHECK(unknown.message() == "suite 'bookworm' has no package 'python3-vnev' for amd64; did you mean 'python3-venv'?");
+  CHECK(unknown.message() ==
+        "suite 'bookworm' has no package 'python3-vnev' for amd64; did you mean 'python3-venv'?");
   const Error impossible = f.failure({"broken"});
   CHECK(impossible.category() == Category::usage);
   CHECK(impossible.detail().find("not-there") != std::string::npos);
@@ -124,7 +126,8 @@ TEST_CASE("an index that the keyring does not vouch for is an error") {
   }
   SUBCASE("not signed at all") { write_file_atomically(release, text.substr(text.find("Origin"))); }
   SUBCASE("of other packages") {
-    write_file_atomically(f.archive.debian() / "dists/bookworm/main/binary-amd64/Packages", "Package: evil\n\n");
+    write_file_atomically(f.archive.debian() / "dists/bookworm/main/binary-amd64/Packages",
+                          "Package: evil\n\n");
   }
   SUBCASE("missing") { fs::remove_all(f.archive.debian() / "dists/bookworm-updates"); }
   const Error error = f.failure({});
