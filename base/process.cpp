@@ -88,8 +88,9 @@ std::optional<fs::path> find_program(std::string_view name) {
   if (name.find('/') != std::string_view::npos) {
     return ::access(std::string(name).c_str(), X_OK) == 0 ? std::optional<fs::path>(name) : std::nullopt;
   }
-  const std::string path = environment_variable("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
-  for (const std::string_view folder : split(path + ":/usr/sbin:/sbin", ':')) {
+  const std::string path =
+      environment_variable("PATH").value_or("/usr/local/bin:/usr/bin:/bin") + ":/usr/sbin:/sbin";
+  for (const std::string_view folder : split(path, ':')) {
     if (folder.empty()) continue;
     const fs::path candidate = fs::path(folder) / name;
     std::error_code unreadable;
