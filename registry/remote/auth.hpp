@@ -56,7 +56,7 @@ class Authenticator {
 
   // The registry answered 401 to a request that carried `used`: learns the challenge and throws the token away.
   // False where there is nothing better to try: the refusal stands.
-  bool challenged(const std::vector<std::string>& www_authenticate, const Scope& scope, const std::string& used);
+  bool challenged(const std::vector<std::string>& www_authenticate, const std::string& used);
 
   // "as 'user' (from /root/.docker/config.json)" or "without credentials", for messages.
   std::string identity() const;

@@ -84,15 +84,16 @@ struct HttpRequest {
   // The most private address that may be connected to (checked on the address really used; a proxy's is not).
   AddressClass most_private = AddressClass::link_local;
 
-  // Decides once the status and the headers are there whether the body goes to on_body. None: never.
+  // Decides once status and headers are there whether the body goes to on_body; called on the I/O thread, must not
+  // wait. None: the body goes to on_body where the status is 2xx and on_body is set.
   std::function<bool(int status, const HttpHeaders&)> wants_body;
   // Gets the body in pieces, on the thread that called send(); while it works the connection is not read further
   // than a small buffer. What it throws ends the request and leaves send().
   std::function<void(std::string_view)> on_body;
   // Bytes of body sent so far, on the thread that called send(), a few times a second at most.
   std::function<void(std::uint64_t)> on_sent;
-  // A longer body ends the request with TransportFault::too_large. For the body kept in HttpResponse::body;
-  // what goes to on_body is limited by max_streamed_bytes.
+  // A longer body ends the request with TransportFault::too_large; the body of an error (status 400 and up) is cut
+  // off instead. For the body kept in HttpResponse::body; what goes to on_body is limited by max_streamed_bytes.
   std::uint64_t max_body_bytes = std::uint64_t{4} << 20;
   std::uint64_t max_streamed_bytes = UINT64_MAX;
 };

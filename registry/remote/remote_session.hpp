@@ -83,6 +83,8 @@ class RemoteSession {
   WireStats& stats() noexcept { return stats_; }
   const WireStats& stats() const noexcept { return stats_; }
   BlobLocations& locations() noexcept { return locations_; }
+  // One lock a blob: who downloads it holds it, so that nobody else does at the same time.
+  std::shared_ptr<std::mutex> download_lock(const oci::Digest& blob);
   Log& log() noexcept { return log_; }
   WaitClock& clock() noexcept { return clock_; }
   HttpClient& http() noexcept { return *http_; }
@@ -99,6 +101,7 @@ class RemoteSession {
   BlobLocations locations_;
   std::mutex mutex_;
   std::map<Endpoint, std::shared_ptr<RegistryTransport>> transports_;
+  std::map<oci::Digest, std::shared_ptr<std::mutex>> download_locks_;
 };
 
 }  // namespace kiln

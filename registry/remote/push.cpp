@@ -1,0 +1,458 @@
+#include "registry/remote/push.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "base/text.hpp"
+#include "base/thread_pool.hpp"
+#include "registry/oci/manifest.hpp"
+
+// A push is a graph of jobs on one pool; no job ever waits for another.
+//
+//   check(group)      one HEAD a tag; where a tag is missing, every blob of the image becomes a need
+//   settle(need)      one blob in one repository: skip, mount, upload or stream. Needs of one blob at one registry
+//                     queue behind the first that has to upload; when it is done the others mount from there
+//   publish(group)    once the last need of a group is settled: manifests, then tags
+//
+// A group is one image in one repository.
+
+namespace kiln {
+
+namespace {
+
+using oci::Descriptor;
+using oci::Digest;
+
+struct Group;
+
+struct Need {
+  RemoteRepository place;
+  Descriptor blob;
+  std::vector<Group*> waiting;
+  enum class State { open, settled, failed } state = State::open;
+  std::optional<Error> error;
+};
+
+struct Group {
+  std::size_t image = 0;
+  RemoteRepository place;
+  std::vector<oci::Reference> targets;
+  std::vector<std::optional<PushedTarget>> done;
+  std::size_t open_needs = 0;
+  std::optional<Error> error;
+};
+
+struct ManifestBytes {
+  Descriptor descriptor;
+  std::string bytes;
+};
+
+// What an image consists of: manifests with children first, and blobs.
+struct Parts {
+  std::vector<ManifestBytes> manifests;
+  std::vector<Descriptor> blobs;
+};
+
+// Layers that by their media type are not to be pushed (OCI image spec, layer.md, "Non-Distributable Layers").
+bool stays_where_it_is(const Descriptor& layer) {
+  return layer.media_type == oci::media_type::kDockerForeignLayerGzip ||
+         layer.media_type.find(".nondistributable.") != std::string::npos;
+}
+
+void collect(const ContentStore& store, const Descriptor& root, Parts& parts, std::set<Digest>& seen) {
+  if (!seen.insert(root.digest).second) return;
+  const std::string where = fmt::format("manifest '{}'", root.digest.str());
+  std::string bytes = store.read(root.digest);
+  if (oci::media_type::is_index(root.media_type)) {
+    for (const Descriptor& child : oci::parse_index(bytes, where).manifests) collect(store, child, parts, seen);
+  } else {
+    const oci::Manifest manifest = oci::parse_manifest(bytes, where);
+    if (seen.insert(manifest.config.digest).second) parts.blobs.push_back(manifest.config);
+    for (const Descriptor& layer : manifest.layers) {
+      if (!stays_where_it_is(layer) && seen.insert(layer.digest).second) parts.blobs.push_back(layer);
+    }
+  }
+  parts.manifests.push_back({root, std::move(bytes)});
+}
+
+bool misses_a_part(const RegistryError& error) {
+  return error.has_code("MANIFEST_BLOB_UNKNOWN") || error.has_code("BLOB_UNKNOWN") || error.has_code("MANIFEST_UNKNOWN") ||
+         to_lower(error.message()).find("blob unknown") != std::string::npos;
+}
+
+class Pusher {
+ public:
+  Pusher(RemoteSession& session, const ContentStore& store, std::span<const PushRequest> images, const PushOptions& options,
+         TransferObserver* observer)
+      : session_(session),
+        store_(store),
+        images_(images),
+        options_(options),
+        observer_(observer),
+        parts_(images.size()),
+        pool_(std::max<std::size_t>(1, session.settings().parallel_requests)) {}
+
+  std::vector<PushOutcome> run() {
+    std::vector<PushOutcome> outcomes(images_.size());
+    for (std::size_t i = 0; i < images_.size(); ++i) make_groups(i, outcomes[i]);
+    for (Group& group : groups_) {
+      start([this, &group] { check(group); }, group);
+    }
+    {
+      std::unique_lock lock(mutex_);
+      idle_.wait(lock, [&] { return running_ == 0; });
+    }
+    session_.cancel().check();
+    for (Group& group : groups_) {
+      PushOutcome& outcome = outcomes[group.image];
+      for (auto& target : group.done) {
+        if (target) outcome.targets.push_back(std::move(*target));
+      }
+      if (group.error && !outcome.error) outcome.error = group.error;
+    }
+    return outcomes;
+  }
+
+ private:
+  void make_groups(std::size_t image, PushOutcome& outcome) {
+    std::map<RemoteRepository, std::vector<oci::Reference>> by_place;
+    try {
+      for (const oci::Reference& target : images_[image].targets) {
+        by_place[session_.repository_of(target)].push_back(target);
+      }
+    } catch (const Error& error) {
+      outcome.error = error;
+      return;
+    }
+    for (auto& [place, targets] : by_place) {
+      Group group;
+      group.image = image;
+      group.place = place;
+      group.done.resize(targets.size());
+      group.targets = std::move(targets);
+      groups_.push_back(std::move(group));
+    }
+  }
+
+  // Runs a job on the pool; an error of it is the group's.
+  template <class Job>
+  void start(Job job, Group& group) {
+    begin_job();
+    pool_.submit([this, job = std::move(job), &group] {
+      try {
+        job();
+      } catch (const Error& error) {
+        fail(group, error);
+      } catch (const std::exception& error) {
+        fail(group, Error(Category::machine, error.what()));
+      }
+      end_job();
+    });
+  }
+
+  void begin_job() {
+    const std::lock_guard lock(mutex_);
+    ++running_;
+  }
+  void end_job() {
+    const std::lock_guard lock(mutex_);
+    if (--running_ == 0) idle_.notify_all();
+  }
+  void fail(Group& group, Error error) {
+    const std::lock_guard lock(mutex_);
+    if (group.error) return;
+    error.add_context(fmt::format("while pushing '{}'", group.targets.front().str()));
+    group.error = std::move(error);
+  }
+
+  const Parts& parts_of(std::size_t image) {
+    const std::lock_guard lock(parts_mutex_);
+    if (!parts_[image]) {
+      Parts parts;
+      std::set<Digest> seen;
+      collect(store_, images_[image].root, parts, seen);
+      parts_[image] = std::move(parts);
+    }
+    return *parts_[image];
+  }
+
+  void note_target(Group& group, std::size_t index, TransferOutcome outcome) {
+    PushedTarget pushed{group.targets[index], outcome};
+    const Descriptor& root = images_[group.image].root;
+    pushed.target.digest = root.digest;
+    if (observer_) observer_->tag_done(group.targets[index].str(), root, outcome);
+    const std::lock_guard lock(mutex_);
+    group.done[index] = std::move(pushed);
+  }
+
+  void check(Group& group) {
+    const Descriptor& root = images_[group.image].root;
+    RegistryClient client = session_.client(group.place.endpoint);
+    bool all_there = true;
+    for (std::size_t i = 0; i < group.targets.size(); ++i) {
+      const std::string key = group.targets[i].tag ? *group.targets[i].tag : root.digest.str();
+      const auto named = client.resolve(group.place.repository, key);
+      if (named && named->digest == root.digest && options_.recheck == PushOptions::Recheck::no) {
+        note_target(group, i, TransferOutcome::skipped);
+      } else {
+        all_there = false;
+      }
+    }
+    if (all_there) return;
+    std::vector<Descriptor> blobs = parts_of(group.image).blobs;
+    std::sort(blobs.begin(), blobs.end(), [](const Descriptor& a, const Descriptor& b) { return a.size > b.size; });
+    std::vector<Need*> fresh;
+    bool ready;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const Descriptor& blob : blobs) {
+        auto& need = needs_[{group.place, blob.digest}];
+        if (!need) {
+          need = std::make_unique<Need>(Need{group.place, blob, {}, Need::State::open, {}});
+          fresh.push_back(need.get());
+        }
+        if (need->state == Need::State::failed && !group.error) group.error = need->error;
+        if (need->state != Need::State::open) continue;
+        need->waiting.push_back(&group);
+        ++group.open_needs;
+      }
+      ready = group.open_needs == 0 && !group.error;
+    }
+    for (Need* need : fresh) start_settling(*need);
+    if (ready) publish(group);
+  }
+
+  void start_settling(Need& need) {
+    begin_job();
+    pool_.submit([this, &need] {
+      try {
+        settle(need);
+      } catch (const Error& error) {
+        settled(need, error);
+      } catch (const std::exception& error) {
+        settled(need, Error(Category::machine, error.what()));
+      }
+      end_job();
+    });
+  }
+
+  // The need is dealt with: groups that waited for nothing else go on.
+  void settled(Need& need, std::optional<Error> error) {
+    std::vector<Group*> ready;
+    std::vector<Group*> failed;
+    {
+      const std::lock_guard lock(mutex_);
+      need.state = error ? Need::State::failed : Need::State::settled;
+      need.error = error;
+      for (Group* group : need.waiting) {
+        --group->open_needs;
+        if (error) {
+          failed.push_back(group);
+        } else if (group->open_needs == 0 && !group->error) {
+          ready.push_back(group);
+        }
+      }
+      need.waiting.clear();
+    }
+    for (Group* group : failed) fail(*group, *error);
+    if (!error) session_.locations().add(need.blob.digest, need.place);
+    for (Group* group : ready) {
+      start([this, group] { publish(*group); }, *group);
+    }
+  }
+
+  using BlobAtRegistry = std::pair<Endpoint, Digest>;
+
+  // True: this need may upload. False: somebody else does, and settle() runs again when that is done.
+  bool lead(Need& need) {
+    const std::lock_guard lock(mutex_);
+    const auto [entry, first] = uploading_.try_emplace(BlobAtRegistry{need.place.endpoint, need.blob.digest});
+    if (!first) entry->second.push_back(&need);
+    return first;
+  }
+
+  void stop_leading(const Need& need) {
+    std::deque<Need*> others;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto entry = uploading_.find({need.place.endpoint, need.blob.digest});
+      others = std::move(entry->second);
+      uploading_.erase(entry);
+    }
+    for (Need* other : others) start_settling(*other);
+  }
+
+  void settle(Need& need) {
+    RegistryClient client = session_.client(need.place.endpoint);
+    const auto size = client.blob_size(need.place.repository, need.blob.digest);
+    if (size && *size == need.blob.size) {
+      session_.stats().skipped_bytes += need.blob.size;
+      report(need, TransferOutcome::skipped);
+      return settled(need, {});
+    }
+    session_.locations().forget(need.blob.digest, need.place);
+    if (mount(client, need)) return settled(need, {});
+    if (!lead(need)) return;
+    struct Leader {
+      Pusher& pusher;
+      const Need& need;
+      ~Leader() { pusher.stop_leading(need); }
+    } leader{*this, need};
+    // Somebody may have uploaded it between our look and our turn.
+    if (mount(client, need)) return settled(need, {});
+    transfer(client, need);
+    settled(need, {});
+  }
+
+  void report(const Need& need, TransferOutcome outcome) {
+    if (!observer_) return;
+    const std::string name = need.place.name();
+    const Transfer transfer{TransferDirection::push, name, need.blob};
+    observer_->transfer_started(transfer);
+    observer_->transfer_ended(transfer, outcome);
+  }
+
+  bool mount(RegistryClient& client, const Need& need) {
+    constexpr std::size_t kMostTried = 3;
+    std::size_t tried = 0;
+    for (const RemoteRepository& place : session_.locations().find(need.blob.digest)) {
+      if (place.endpoint != need.place.endpoint || place.repository == need.place.repository) continue;
+      if (tried++ == kMostTried) break;
+      if (!client.mount_blob(need.place.repository, need.blob, place.repository)) continue;
+      const auto size = client.blob_size(need.place.repository, need.blob.digest);
+      if (!size || *size != need.blob.size) continue;
+      report(need, TransferOutcome::mounted);
+      return true;
+    }
+    return false;
+  }
+
+  void transfer(RegistryClient& client, const Need& need) {
+    const std::string name = need.place.name();
+    const Transfer shown{TransferDirection::push, name, need.blob};
+    if (observer_) observer_->transfer_started(shown);
+    const ByteProgress progress = [&](std::uint64_t done) {
+      if (observer_) observer_->transfer_advanced(shown, done);
+    };
+    try {
+      send(client, need, progress);
+    } catch (...) {
+      if (observer_) observer_->transfer_ended(shown, TransferOutcome::failed);
+      throw;
+    }
+    if (observer_) observer_->transfer_ended(shown, TransferOutcome::transferred);
+  }
+
+  // From the store, else through this machine from a registry that has it.
+  void send(RegistryClient& client, const Need& need, const ByteProgress& progress) {
+    if (store_.has(need.blob.digest)) {
+      return client.upload_blob(need.place.repository, need.blob, *stored_blob(store_, need.blob), progress);
+    }
+    const std::vector<RemoteRepository> places = session_.locations().find(need.blob.digest);
+    std::optional<Error> last;
+    for (const RemoteRepository& place : places) {
+      if (place == need.place) continue;
+      try {
+        const auto source = remote_blob(session_.client(place.endpoint), place.repository, need.blob);
+        return client.upload_blob(need.place.repository, need.blob, *source, progress);
+      } catch (const Error& error) {
+        if (error.category() != Category::network) throw;
+        last = error;
+      }
+    }
+    if (last) throw *last;
+    throw Error(Category::machine, fmt::format("layer '{}' is not in the store, and no registry is known to have it; pull or "
+                                               "build its image again", need.blob.digest.str()));
+  }
+
+  void publish(Group& group) {
+    try {
+      put_manifests(group);
+    } catch (const RegistryError& error) {
+      if (!misses_a_part(error)) throw;
+      session_.log().warn(fmt::format("{}; looking at every blob and trying once more", error.message()));
+      complete_blobs(group);
+      put_manifests(group);
+    }
+  }
+
+  void put_manifests(Group& group) {
+    RegistryClient client = session_.client(group.place.endpoint);
+    const std::vector<ManifestBytes>& manifests = parts_of(group.image).manifests;
+    const std::string& repository = group.place.repository;
+    for (std::size_t i = 0; i + 1 < manifests.size(); ++i) {
+      const Descriptor& child = manifests[i].descriptor;
+      client.put_manifest(repository, child.digest.str(), manifests[i].bytes, child.media_type);
+    }
+    const ManifestBytes& root = manifests.back();
+    for (std::size_t i = 0; i < group.targets.size(); ++i) {
+      if (group.done[i]) continue;
+      const std::string key = group.targets[i].tag ? *group.targets[i].tag : root.descriptor.digest.str();
+      client.put_manifest(repository, key, root.bytes, root.descriptor.media_type);
+      note_target(group, i, TransferOutcome::transferred);
+    }
+  }
+
+  // The registry did not find a blob that it was given: asks for every one, and sends what is missing.
+  void complete_blobs(Group& group) {
+    RegistryClient client = session_.client(group.place.endpoint);
+    for (const Descriptor& blob : parts_of(group.image).blobs) {
+      const auto size = client.blob_size(group.place.repository, blob.digest);
+      if (size && *size == blob.size) continue;
+      const Need need{group.place, blob, {}, Need::State::open, {}};
+      transfer(client, need);
+    }
+  }
+
+  RemoteSession& session_;
+  const ContentStore& store_;
+  std::span<const PushRequest> images_;
+  PushOptions options_;
+  TransferObserver* observer_;
+  std::deque<Group> groups_;
+  std::mutex parts_mutex_;
+  std::vector<std::optional<Parts>> parts_;
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::size_t running_ = 0;
+  std::map<std::pair<RemoteRepository, Digest>, std::unique_ptr<Need>> needs_;
+  std::map<BlobAtRegistry, std::deque<Need*>> uploading_;
+  ThreadPool pool_;  // last: its threads end before what they use
+};
+
+}  // namespace
+
+std::vector<PushOutcome> push_images(RemoteSession& session, const ContentStore& store, std::span<const PushRequest> images,
+                                     const PushOptions& options, TransferObserver* observer) {
+  return Pusher(session, store, images, options, observer).run();
+}
+
+PushOutcome push_image(RemoteSession& session, const ContentStore& store, const PushRequest& image,
+                       const PushOptions& options, TransferObserver* observer) {
+  PushOutcome outcome = std::move(push_images(session, store, std::span(&image, 1), options, observer).front());
+  if (outcome.error) throw *outcome.error;
+  return outcome;
+}
+
+Descriptor tag_image(RemoteSession& session, const oci::Reference& existing, const std::string& new_tag) {
+  return with_context([&] { return fmt::format("while giving '{}' the tag '{}'", existing.str(), new_tag); },
+                      [&] {
+                        if (!oci::is_valid_tag(new_tag)) {
+                          throw Error(Category::usage, fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)",
+                                                                   printable(new_tag)));
+                        }
+                        const RemoteRepository place = session.repository_of(existing);
+                        RegistryClient client = session.client(place.endpoint);
+                        const FetchedManifest fetched = client.fetch_manifest(place.repository, existing.manifest_key());
+                        Descriptor put = client.put_manifest(place.repository, new_tag, fetched.bytes, fetched.descriptor.media_type);
+                        return put;
+                      });
+}
+
+}  // namespace kiln

@@ -1,0 +1,243 @@
+#include "registry/remote/registries_conf.hpp"
+
+#include <fmt/format.h>
+
+#define TOML_HEADER_ONLY 1
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/process.hpp"
+#include "base/text.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr char kDockerHub[] = "docker.io";
+constexpr char kDockerHubHost[] = "registry-1.docker.io";
+
+[[noreturn]] void refuse(std::string_view name, const toml::node& node, std::string_view what) {
+  throw Error(Category::usage, fmt::format("'{}', line {}: {}", name, node.source().begin.line, what));
+}
+
+std::string text_of(const toml::table& table, std::string_view key, std::string_view name) {
+  const toml::node* node = table.get(key);
+  if (!node) return {};
+  const auto value = node->value_exact<std::string>();
+  if (!value) refuse(name, *node, fmt::format("'{}' must be a string", key));
+  return *value;
+}
+
+bool truth_of(const toml::table& table, std::string_view key, std::string_view name) {
+  const toml::node* node = table.get(key);
+  if (!node) return false;
+  const auto value = node->value_exact<bool>();
+  if (!value) refuse(name, *node, fmt::format("'{}' must be true or false", key));
+  return *value;
+}
+
+template <class Take>
+void each_table(const toml::table& table, std::string_view key, std::string_view name, Take take) {
+  const toml::node* node = table.get(key);
+  if (!node) return;
+  const toml::array* list = node->as_array();
+  if (!list) refuse(name, *node, fmt::format("'{}' must be a list of tables: [[{}]]", key, key));
+  for (const toml::node& entry : *list) {
+    if (!entry.is_table()) refuse(name, entry, fmt::format("'{}' must be a list of tables: [[{}]]", key, key));
+    take(*entry.as_table());
+  }
+}
+
+// Whether a prefix of registries.conf is one of registry/repository.
+bool prefix_matches(const std::string& prefix, const std::string& name) {
+  if (prefix.starts_with("*.")) {
+    const std::string host = name.substr(0, name.find('/'));
+    return host.ends_with(prefix.substr(1)) && host.size() > prefix.size() - 1;
+  }
+  return name == prefix || name.starts_with(prefix + "/");
+}
+
+std::string host_of(const std::string& location) { return location.substr(0, location.find('/')); }
+
+// "mirror.example:5000/hub" + "library/busybox".
+PullPlace place_at(const std::string& name, bool insecure, bool is_mirror, std::string_view for_reference) {
+  const std::size_t slash = name.find('/');
+  if (slash == std::string::npos || slash == 0 || slash + 1 == name.size()) {
+    throw Error(Category::usage, fmt::format("registries.conf leads '{}' to '{}', which names no repository", for_reference, name));
+  }
+  PullPlace place;
+  place.endpoint.authority = name.substr(0, slash);
+  if (place.endpoint.authority == kDockerHub) place.endpoint.authority = kDockerHubHost;
+  place.endpoint.security = insecure ? Security::insecure : Security::verified;
+  place.repository = name.substr(slash + 1);
+  place.is_mirror = is_mirror;
+  return place;
+}
+
+}  // namespace
+
+RegistriesConf RegistriesConf::parse(std::string_view text, std::string_view name) {
+  toml::table root;
+  try {
+    root = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    throw Error(Category::usage, fmt::format("'{}', line {}: {}", name, error.source().begin.line, printable(error.description())));
+  }
+  if (const toml::node* old = root.get("registries")) {
+    refuse(name, *old, "this is version 1 of registries.conf; write [[registry]] with 'location', 'insecure' and 'blocked' instead");
+  }
+  RegistriesConf conf;
+  each_table(root, "registry", name, [&](const toml::table& table) {
+    Registry registry;
+    registry.prefix = text_of(table, "prefix", name);
+    registry.location = text_of(table, "location", name);
+    if (registry.prefix.empty()) registry.prefix = registry.location;
+    if (registry.prefix.empty()) refuse(name, table, "[[registry]] needs 'location' or 'prefix'");
+    const bool wildcard = registry.prefix.starts_with("*.");
+    if (registry.location.empty() && !wildcard) registry.location = registry.prefix;
+    if (wildcard && !registry.location.empty()) refuse(name, table, "a prefix that begins with '*.' takes no 'location'");
+    registry.insecure = truth_of(table, "insecure", name);
+    registry.blocked = truth_of(table, "blocked", name);
+    const bool by_digest_only = truth_of(table, "mirror-by-digest-only", name);
+    each_table(table, "mirror", name, [&](const toml::table& entry) {
+      Mirror mirror;
+      mirror.location = text_of(entry, "location", name);
+      if (mirror.location.empty()) refuse(name, entry, "[[registry.mirror]] needs 'location'");
+      mirror.insecure = truth_of(entry, "insecure", name);
+      mirror.pull_from = text_of(entry, "pull-from-mirror", name);
+      if (mirror.pull_from.empty()) mirror.pull_from = by_digest_only ? "digest-only" : "all";
+      if (mirror.pull_from != "all" && mirror.pull_from != "digest-only" && mirror.pull_from != "tag-only") {
+        refuse(name, entry, fmt::format("'pull-from-mirror' is '{}'; known: all, digest-only, tag-only", printable(mirror.pull_from)));
+      }
+      registry.mirrors.push_back(std::move(mirror));
+    });
+    conf.registries_.push_back(std::move(registry));
+  });
+  return conf;
+}
+
+void RegistriesConf::merge(const RegistriesConf& later) {
+  for (const Registry& registry : later.registries_) {
+    std::erase_if(registries_, [&](const Registry& earlier) { return earlier.prefix == registry.prefix; });
+    registries_.push_back(registry);
+  }
+}
+
+RegistriesConf RegistriesConf::from_environment() {
+  RegistriesConf conf;
+  const auto merge_file = [&](const fs::path& path) {
+    const auto text = read_file_if_exists(path, std::uint64_t{4} << 20);
+    if (text) conf.merge(parse(*text, path.native()));
+    return text.has_value();
+  };
+  if (const auto chosen = environment_variable("CONTAINERS_REGISTRIES_CONF"); chosen && !chosen->empty()) {
+    if (!merge_file(*chosen)) throw Error(Category::usage, fmt::format("CONTAINERS_REGISTRIES_CONF names '{}', which is not there", *chosen));
+    return conf;
+  }
+  const fs::path system = "/etc/containers";
+  const fs::path own = fs::path(environment_variable("HOME").value_or("/root")) / ".config/containers";
+  if (!merge_file(own / "registries.conf")) merge_file(system / "registries.conf");
+  for (const fs::path& folder : {system / "registries.conf.d", own / "registries.conf.d"}) {
+    std::vector<fs::path> files;
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(folder, none)) {
+      if (entry.path().extension() == ".conf") files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) merge_file(file);
+  }
+  return conf;
+}
+
+const RegistriesConf::Registry* RegistriesConf::find(const std::string& name) const {
+  const Registry* best = nullptr;
+  for (const Registry& registry : registries_) {
+    if (prefix_matches(registry.prefix, name) && (!best || registry.prefix.size() > best->prefix.size())) best = &registry;
+  }
+  return best;
+}
+
+PullPlace RegistriesConf::push_place(const oci::Reference& reference) const {
+  const std::string name = reference.name();
+  const Registry* registry = find(name);
+  if (!registry) return place_at(name, false, false, name);
+  if (registry->blocked) {
+    throw Error(Category::network, fmt::format("'{}' is blocked by registries.conf (prefix '{}')", name, registry->prefix));
+  }
+  const bool rewritten = !registry->prefix.starts_with("*.");
+  return place_at(rewritten ? registry->location + name.substr(registry->prefix.size()) : name, registry->insecure, false, name);
+}
+
+std::vector<PullPlace> RegistriesConf::pull_places(const oci::Reference& reference) const {
+  const PullPlace own = push_place(reference);
+  std::vector<PullPlace> places;
+  const std::string name = reference.name();
+  if (const Registry* registry = find(name)) {
+    for (const Mirror& mirror : registry->mirrors) {
+      if (mirror.pull_from == (reference.digest ? "tag-only" : "digest-only")) continue;
+      const std::string rest = registry->prefix.starts_with("*.") ? name.substr(name.find('/')) : name.substr(registry->prefix.size());
+      places.push_back(place_at(mirror.location + rest, mirror.insecure, true, name));
+    }
+  }
+  places.push_back(own);
+  return places;
+}
+
+void RegistriesConf::mark_insecure(std::string registry) {
+  for (Registry& entry : registries_) {
+    if (host_of(entry.location) == registry) entry.insecure = true;
+  }
+  const auto same = [&](const Registry& entry) { return entry.prefix == registry; };
+  if (std::none_of(registries_.begin(), registries_.end(), same)) registries_.push_back({registry, registry, true, false, {}});
+}
+
+bool RegistriesConf::is_insecure(std::string_view authority) const {
+  return std::any_of(registries_.begin(), registries_.end(), [&](const Registry& registry) {
+    if (registry.insecure && host_of(registry.location) == authority) return true;
+    return std::any_of(registry.mirrors.begin(), registry.mirrors.end(), [&](const Mirror& mirror) {
+      return mirror.insecure && host_of(mirror.location) == authority;
+    });
+  });
+}
+
+std::vector<fs::path> certificate_folders() {
+  std::vector<fs::path> folders;
+  if (const auto home = environment_variable("HOME"); home && !home->empty()) {
+    folders.push_back(fs::path(*home) / ".config/containers/certs.d");
+  }
+  folders.push_back("/etc/containers/certs.d");
+  if (const auto home = environment_variable("HOME"); home && !home->empty()) folders.push_back(fs::path(*home) / ".docker/certs.d");
+  folders.push_back("/etc/docker/certs.d");
+  return folders;
+}
+
+HostCertificates find_certificates(const std::vector<fs::path>& folders, const std::string& authority) {
+  HostCertificates found;
+  if (authority.find('/') != std::string::npos || authority.starts_with('.')) return found;
+  for (const fs::path& folder : folders) {
+    const fs::path own = folder / authority;
+    std::error_code none;
+    if (!fs::is_directory(own, none)) continue;
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(own)) files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) {
+      if (file.extension() == ".crt") found.authorities.push_back(read_file(file, std::uint64_t{4} << 20));
+      if (file.extension() != ".cert" || !found.client_certificate.empty()) continue;
+      fs::path key = file;
+      key.replace_extension(".key");
+      if (!fs::exists(key)) {
+        throw Error(Category::machine, fmt::format("certificate '{}' has no key '{}' beside it", file.native(), key.native()));
+      }
+      found.client_certificate = file.native();
+      found.client_key = key.native();
+    }
+    return found;
+  }
+  return found;
+}
+
+}  // namespace kiln

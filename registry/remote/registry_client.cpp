@@ -1,0 +1,404 @@
+#include "registry/remote/registry_client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "registry/oci/manifest.hpp"
+#include "registry/oci/reference.hpp"
+#include "registry/remote/blob_upload.hpp"
+#include "registry/remote/registry_transport.hpp"
+
+namespace kiln {
+
+namespace {
+
+using oci::Descriptor;
+using oci::Digest;
+
+constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
+constexpr int kMostPages = 10'000;
+constexpr int kFallbackAttempts = 3;
+
+void accept_manifests(HttpHeaders& headers) {
+  headers.add("Accept", fmt::format("{}, {}, {}, {}", oci::media_type::kOciManifest, oci::media_type::kOciIndex,
+                                    oci::media_type::kDockerManifest, oci::media_type::kDockerManifestList));
+}
+
+std::string media_type_of(const HttpHeaders& headers) {
+  const std::string field = headers.find("Content-Type").value_or("");
+  return to_lower(trim(std::string_view(field).substr(0, field.find(';'))));
+}
+
+// Docker-Content-Digest, where the registry sends one that kiln can compare.
+std::optional<Digest> digest_of(const HttpHeaders& headers) {
+  const auto field = headers.find("Docker-Content-Digest");
+  if (!field || !Digest::is_valid(*field)) return std::nullopt;
+  Digest digest = Digest::parse(*field);
+  if (digest.algorithm() != "sha256") return std::nullopt;
+  return digest;
+}
+
+std::string manifest_path(const std::string& repository, const std::string& key) {
+  return "/v2/" + repository + "/manifests/" + key;
+}
+
+std::string blob_path(const std::string& repository, const Digest& digest) {
+  return "/v2/" + repository + "/blobs/" + digest.str();
+}
+
+// The target of `Link: <...>; rel="next"` (RFC 8288).
+std::optional<std::string> next_link(const HttpHeaders& headers) {
+  for (const std::string& field : headers.all("Link")) {
+    for (const std::string_view entry : split(field, ',')) {
+      const std::string_view link = trim(entry);
+      const std::size_t close = link.find('>');
+      if (!link.starts_with('<') || close == std::string_view::npos) continue;
+      const std::string parameters = to_lower(link.substr(close));
+      if (parameters.find("rel=\"next\"") != std::string::npos || parameters.find("rel=next") != std::string::npos) {
+        return std::string(link.substr(1, close - 1));
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string referrers_fallback_tag(const Digest& subject) {
+  return std::string(subject.algorithm()) + "-" + std::string(subject.hex());
+}
+
+RegistryClient::RegistryClient(RemoteSession& session, std::shared_ptr<RegistryTransport> transport)
+    : session_(&session), transport_(std::move(transport)) {}
+
+const Endpoint& RegistryClient::endpoint() const { return transport_->endpoint(); }
+
+void RegistryClient::ping() {
+  RegistryRequest request;
+  request.path = "/v2/";
+  const RegistryAnswer answer = transport_->send(request);
+  if (answer.response.status != 200) transport_->refuse(answer, "");
+}
+
+void RegistryClient::check_push_access(const std::string& repository) {
+  RegistryRequest request;
+  request.method = HttpMethod::post;
+  request.path = "/v2/" + repository + "/blobs/uploads/";
+  request.repository = repository;
+  request.scope = Scope::pull_push(repository);
+  const RegistryAnswer answer = transport_->send(request);
+  if (answer.response.status != 202) transport_->refuse(answer, repository);
+  cancel_upload(*transport_, repository, answer);
+}
+
+std::optional<Descriptor> RegistryClient::resolve(const std::string& repository, const std::string& key) {
+  RegistryRequest request;
+  request.method = HttpMethod::head;
+  request.path = manifest_path(repository, key);
+  request.repository = repository;
+  request.scope = Scope::pull(repository);
+  accept_manifests(request.headers);
+  const RegistryAnswer answer = transport_->send(request);
+  const HttpResponse& response = answer.response;
+  if (response.status == 404) return std::nullopt;
+  const bool usable = response.status == 200 && digest_of(response.headers) && response.headers.find("Content-Length");
+  if (response.status != 200 && response.status != 405) transport_->refuse(answer, repository);
+  const std::string type = media_type_of(response.headers);
+  if (!usable || !(oci::media_type::is_manifest(type) || oci::media_type::is_index(type))) {
+    // A registry that tells too little in HEAD; one that lacks the manifest answers 404 to GET as well.
+    try {
+      return fetch_manifest(repository, key).descriptor;
+    } catch (const RegistryError& error) {
+      if (error.status() == 404) return std::nullopt;
+      throw;
+    }
+  }
+  Descriptor descriptor;
+  descriptor.media_type = type;
+  descriptor.digest = *digest_of(response.headers);
+  const auto size = parse_unsigned(*response.headers.find("Content-Length"));
+  if (!size || *size > kMaxManifestBytes) {
+    throw Error(Category::network, fmt::format("manifest '{}/{}': its size is not between 0 and {} bytes",
+                                               endpoint().authority + "/" + repository, key, kMaxManifestBytes));
+  }
+  descriptor.size = *size;
+  if (Digest::is_valid(key) && descriptor.digest.str() != key && Digest::parse(key).algorithm() == "sha256") {
+    throw Error(Category::network, fmt::format("manifest '{}': expected digest {}, the registry answered {}",
+                                               endpoint().authority + "/" + repository, key, descriptor.digest.str()));
+  }
+  return descriptor;
+}
+
+FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, const std::string& key,
+                                               const std::optional<Descriptor>& expected) {
+  RegistryRequest request;
+  request.path = manifest_path(repository, key);
+  request.repository = repository;
+  request.scope = Scope::pull(repository);
+  request.max_body_bytes = kMaxManifestBytes;
+  accept_manifests(request.headers);
+  RegistryAnswer answer = transport_->send(request);
+  if (answer.response.status != 200) transport_->refuse(answer, repository);
+  const std::string where =
+      fmt::format("manifest '{}/{}{}{}'", endpoint().authority, repository, Digest::is_valid(key) ? "@" : ":", key);
+  const auto refuse = [&](const std::string& what) { return Error(Category::network, where + ": " + what); };
+
+  FetchedManifest result;
+  result.bytes = std::move(answer.response.body);
+  session_->stats().pulled_bytes += result.bytes.size();
+  result.descriptor.digest = oci::sha256_of(result.bytes);
+  result.descriptor.size = result.bytes.size();
+  const Digest& digest = result.descriptor.digest;
+  const auto check_digest = [&](const std::string& wanted, std::string_view who) {
+    if (wanted != digest.str()) throw refuse(fmt::format("{} {}, its bytes have {}", who, wanted, digest.str()));
+  };
+  if (Digest::is_valid(key)) check_digest(key, "expected digest");
+  if (expected) check_digest(expected->digest.str(), "expected digest");
+  if (const auto said = digest_of(answer.response.headers)) check_digest(said->str(), "the registry says its digest is");
+  if (expected && expected->size != result.bytes.size()) {
+    throw refuse(fmt::format("expected {} bytes, got {}", expected->size, result.bytes.size()));
+  }
+
+  const std::string declared = media_type_of(answer.response.headers);
+  const std::string detected = oci::detect_media_type(result.bytes, where);
+  const bool telling = oci::media_type::is_manifest(declared) || oci::media_type::is_index(declared);
+  const bool same_kind = oci::media_type::is_index(declared) == oci::media_type::is_index(detected);
+  if (declared.find("docker.distribution.manifest.v1") != std::string::npos) {
+    throw refuse("it is of docker's schema 1, which is not supported; push it anew with a newer docker");
+  }
+  const bool says_itself = result.bytes.find("\"mediaType\"") != std::string::npos && !detected.empty();
+  if (telling && (!same_kind || (declared != detected && oci::media_type::is_manifest(detected) != oci::media_type::is_manifest(declared)))) {
+    throw refuse(fmt::format("the registry calls it '{}', itself it says '{}'", declared, printable(detected)));
+  }
+  result.descriptor.media_type = says_itself || !telling ? detected : declared;
+  if (expected && !expected->media_type.empty() && expected->media_type != result.descriptor.media_type) {
+    throw refuse(fmt::format("expected media type '{}', got '{}'", printable(expected->media_type),
+                             printable(result.descriptor.media_type)));
+  }
+  return result;
+}
+
+Descriptor RegistryClient::put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
+                                        const std::string& media_type) {
+  const Descriptor descriptor{media_type, oci::sha256_of(bytes), bytes.size(), {}, {}, {}};
+  const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, key);
+  RegistryRequest request;
+  request.method = HttpMethod::put;
+  request.path = manifest_path(repository, key);
+  request.repository = repository;
+  request.scope = Scope::pull_push(repository);
+  request.headers.add("Content-Type", media_type);
+  request.body = memory_body(bytes);
+  const RegistryAnswer answer = transport_->send(request);
+  session_->stats().pushed_bytes += answer.response.sent_bytes;
+  if (answer.response.status < 200 || answer.response.status > 202) transport_->refuse(answer, repository);
+  if (const auto said = digest_of(answer.response.headers); said && *said != descriptor.digest) {
+    throw Error(Category::network, fmt::format("manifest {}: sent {}, the registry says it stored {}", where,
+                                               descriptor.digest.str(), said->str()));
+  }
+  const auto stored = resolve(repository, key);
+  if (!stored || stored->digest != descriptor.digest) {
+    throw Error(Category::network,
+                fmt::format("manifest {}: expected {} after pushing it, the registry has {}", where,
+                            descriptor.digest.str(), stored ? stored->digest.str() : "nothing there"));
+  }
+  if (answer.response.headers.find("OCI-Subject") || oci::media_type::is_index(media_type)) return descriptor;
+  const oci::Manifest manifest = oci::parse_manifest(bytes, where);
+  if (!manifest.subject) return descriptor;
+
+  // The fallback of distribution-spec, "Pushing Manifests with Subject"; read again afterwards, since others may
+  // have written at the same time.
+  const std::string tag = referrers_fallback_tag(manifest.subject->digest);
+  Descriptor entry = descriptor;
+  entry.artifact_type = manifest.artifact_type.empty() ? manifest.config.media_type : manifest.artifact_type;
+  entry.annotations = manifest.annotations;
+  for (int attempt = 0; attempt < kFallbackAttempts; ++attempt) {
+    oci::Index index;
+    if (resolve(repository, tag)) index = oci::parse_index(fetch_manifest(repository, tag).bytes, where);
+    const bool listed = std::any_of(index.manifests.begin(), index.manifests.end(),
+                                    [&](const Descriptor& other) { return other.digest == entry.digest; });
+    if (listed) return descriptor;
+    index.manifests.push_back(entry);
+    put_manifest(repository, tag, oci::serialise(index), index.media_type);
+  }
+  return descriptor;
+}
+
+bool RegistryClient::delete_manifest(const std::string& repository, const std::string& key) {
+  RegistryRequest request;
+  request.method = HttpMethod::delete_;
+  request.path = manifest_path(repository, key);
+  request.repository = repository;
+  request.scope = Scope::remove(repository);
+  const RegistryAnswer answer = transport_->send(request);
+  const int status = answer.response.status;
+  if (status == 200 || status == 202 || status == 204) return true;
+  if (status == 404) return false;
+  if (status == 405) {
+    RegistryError error = make_registry_error(answer.request, answer.response);
+    error.add_context("this registry does not delete manifests; turn deletion on there");
+    throw error;
+  }
+  transport_->refuse(answer, repository);
+}
+
+std::optional<std::uint64_t> RegistryClient::blob_size(const std::string& repository, const Digest& digest) {
+  RegistryRequest request;
+  request.method = HttpMethod::head;
+  request.path = blob_path(repository, digest);
+  request.repository = repository;
+  request.scope = Scope::pull(repository);
+  RegistryAnswer answer = transport_->send(request);
+  if (answer.response.status == 404) return std::nullopt;
+  if (answer.response.status == 200) {
+    if (const auto length = answer.response.headers.find("Content-Length")) {
+      if (const auto size = parse_unsigned(*length)) return *size;
+    }
+  } else if (same_origin(answer.url, transport_->base()) && answer.response.status != 405) {
+    transport_->refuse(answer, repository);
+  }
+  // Storage behind a signed URL often answers GET only: one byte tells the size of the whole.
+  request.method = HttpMethod::get;
+  request.headers.add("Range", "bytes=0-0");
+  request.wants_body = [](int, const HttpHeaders&) { return false; };
+  answer = transport_->send(request);
+  if (answer.response.status == 404) return std::nullopt;
+  if (answer.response.status != 206) transport_->refuse(answer, repository);
+  const std::string range = answer.response.headers.find("Content-Range").value_or("");
+  const auto size = parse_unsigned(std::string_view(range).substr(std::min(range.size(), range.find('/') + 1)));
+  if (!size) {
+    throw Error(Category::network, fmt::format("blob '{}' of '{}/{}': the registry does not tell its size", digest.str(),
+                                               endpoint().authority, repository));
+  }
+  return *size;
+}
+
+bool RegistryClient::mount_blob(const std::string& repository, const Descriptor& blob, const std::string& from_repository) {
+  RegistryRequest request;
+  request.method = HttpMethod::post;
+  request.path = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository, percent_encoded(blob.digest.str()),
+                             percent_encoded(from_repository));
+  request.repository = repository;
+  request.scope = Scope::pull_push(repository).with(Scope::pull(from_repository));
+  RegistryAnswer answer;
+  try {
+    answer = transport_->send(request);
+  } catch (const TransportError&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.category() != Category::network) throw;
+    // A token server may refuse the pair of scopes; the upload that follows will say what is wrong, if it still is.
+    session_->log().debug(fmt::format("mounting from '{}': {}", from_repository, error.message()));
+    return false;
+  }
+  if (answer.response.status == 202) cancel_upload(*transport_, repository, answer);
+  if (answer.response.status != 201) return false;
+  const auto said = digest_of(answer.response.headers);
+  if (said && *said != blob.digest) return false;
+  session_->stats().mounted_bytes += blob.size;
+  return true;
+}
+
+void RegistryClient::upload_blob(const std::string& repository, const Descriptor& blob, BlobSource& source,
+                                 const ByteProgress& progress) {
+  BlobUpload(*session_, *this, *transport_, repository, blob, source, progress).run();
+}
+
+void RegistryClient::upload_bytes(const std::string& repository, const Descriptor& blob, const std::string& bytes) {
+  class BytesSource : public BlobSource {
+   public:
+    explicit BytesSource(const std::string& text) : text_(text) {}
+    std::shared_ptr<RequestBody> open(std::uint64_t offset, std::uint64_t size) override {
+      return memory_body(text_.substr(offset, size));
+    }
+
+   private:
+    const std::string& text_;
+  } source(bytes);
+  upload_blob(repository, blob, source);
+}
+
+bool RegistryClient::delete_blob(const std::string& repository, const Digest& digest) {
+  RegistryRequest request;
+  request.method = HttpMethod::delete_;
+  request.path = blob_path(repository, digest);
+  request.repository = repository;
+  request.scope = Scope::remove(repository);
+  const RegistryAnswer answer = transport_->send(request);
+  if (answer.response.status == 404) return false;
+  if (answer.response.status < 200 || answer.response.status > 204) transport_->refuse(answer, repository);
+  return true;
+}
+
+std::vector<std::string> RegistryClient::list_tags(const std::string& repository) {
+  std::vector<std::string> tags;
+  std::set<std::string> seen;
+  RegistryRequest request;
+  request.path = "/v2/" + repository + "/tags/list?n=1000";
+  request.repository = repository;
+  request.scope = Scope::pull(repository);
+  for (int page = 0; page < kMostPages; ++page) {
+    const RegistryAnswer answer = transport_->send(request);
+    if (answer.response.status != 200) transport_->refuse(answer, repository);
+    const std::string where = fmt::format("list of tags '{}'", answer.url.redacted());
+    const nlohmann::json document = parse_json(answer.response.body, where, Category::network);
+    const auto list = document.is_object() ? document.find("tags") : document.end();
+    if (!document.is_object() || (list != document.end() && !list->is_array() && !list->is_null())) {
+      throw Error(Category::network, where + ": expected an object with a list 'tags'");
+    }
+    if (list != document.end() && list->is_array()) {
+      for (const auto& tag : *list) {
+        if (!tag.is_string() || !oci::is_valid_tag(tag.get<std::string>())) {
+          throw Error(Category::network, where + ": holds something that is not a tag");
+        }
+        tags.push_back(tag.get<std::string>());
+      }
+    }
+    const auto next = next_link(answer.response.headers);
+    if (!next) return tags;
+    request.url = transport_->follow(answer.url, *next);
+    if (!seen.insert(request.url->str()).second) throw Error(Category::network, where + ": its pages go round in a circle");
+  }
+  throw Error(Category::network, fmt::format("list of tags of '{}/{}': more than {} pages", endpoint().authority, repository, kMostPages));
+}
+
+std::vector<Descriptor> RegistryClient::referrers(const std::string& repository, const Digest& subject,
+                                                  const std::string& artifact_type) {
+  std::vector<Descriptor> found;
+  std::set<std::string> seen;
+  RegistryRequest request;
+  request.path = "/v2/" + repository + "/referrers/" + subject.str();
+  if (!artifact_type.empty()) request.path += "?artifactType=" + percent_encoded(artifact_type);
+  request.repository = repository;
+  request.scope = Scope::pull(repository);
+  request.headers.add("Accept", oci::media_type::kOciIndex);
+  const std::string where = fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
+  for (;;) {
+    const RegistryAnswer answer = transport_->send(request);
+    const int status = answer.response.status;
+    const bool has_api = status == 200 && media_type_of(answer.response.headers) == oci::media_type::kOciIndex;
+    if (!has_api && (status == 401 || status == 403 || status == 429 || status >= 500)) transport_->refuse(answer, repository);
+    if (!has_api) {
+      const std::string tag = referrers_fallback_tag(subject);
+      if (resolve(repository, tag)) found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
+      break;
+    }
+    const oci::Index index = oci::parse_index(answer.response.body, where);
+    found.insert(found.end(), index.manifests.begin(), index.manifests.end());
+    const auto next = next_link(answer.response.headers);
+    if (!next) break;
+    request.url = transport_->follow(answer.url, *next);
+    if (!seen.insert(request.url->str()).second) throw Error(Category::network, where + ": its pages go round in a circle");
+  }
+  if (!artifact_type.empty()) {
+    std::erase_if(found, [&](const Descriptor& entry) { return entry.artifact_type != artifact_type; });
+  }
+  return found;
+}
+
+}  // namespace kiln
