@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -28,7 +29,8 @@ std::string read_to_end(const Fd& fd, const fs::path& path, std::uint64_t max_by
   struct stat info;
   if (::fstat(fd.get(), &info) != 0) throw_errno("stat", path.native());
   std::string bytes;
-  if (S_ISREG(info.st_mode)) bytes.reserve(static_cast<std::size_t>(info.st_size));
+  // A hint only: the file may grow, and one that is too large is refused below before its size is allocated.
+  if (S_ISREG(info.st_mode)) bytes.reserve(std::min(static_cast<std::uint64_t>(info.st_size), max_bytes));
   char buffer[65536];
   while (const std::size_t got = read_some(fd, buffer, sizeof buffer, path.native())) {
     bytes.append(buffer, got);
@@ -50,8 +52,7 @@ void remove_tree_at(int parent, const char* name, const std::string& shown) {
   if (!dir) throw_errno("remove", shown);
   struct stat info;
   if (::fstat(dir.get(), &info) == 0 && (info.st_mode & 0300) != 0300) ::fchmod(dir.get(), 0700);
-  for (const auto& entry : fs::directory_iterator("/proc/self/fd/" + std::to_string(dir.get()))) {
-    const std::string child = entry.path().filename().native();
+  for (const std::string& child : list_directory("/proc/self/fd/" + std::to_string(dir.get()))) {
     remove_tree_at(dir.get(), child.c_str(), shown + "/" + child);
   }
   if (::unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT) throw_errno("remove", shown);
@@ -124,6 +125,20 @@ void make_directories(const fs::path& path) {
     errno = error.value();
     throw_errno("create folder", path.native());
   }
+}
+
+std::vector<std::string> list_directory(const fs::path& path) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    names.push_back(it->path().filename().native());
+  }
+  if (error) {
+    errno = error.value();
+    throw_errno("list folder", path.native());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::uint64_t file_size(const fs::path& path) {

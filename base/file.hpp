@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.hpp"
 
@@ -32,6 +33,8 @@ std::optional<std::string> read_file_if_exists(const fs::path& path,
                                                std::uint64_t max_bytes = std::uint64_t{1} << 30);
 
 void make_directories(const fs::path& path);
+// The names in a folder, sorted; without "." and "..".
+std::vector<std::string> list_directory(const fs::path& path);
 std::uint64_t file_size(const fs::path& path);
 
 // fsync of a folder, so that the names in it survive a crash.

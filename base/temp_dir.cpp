@@ -1,6 +1,7 @@
 #include "base/temp_dir.hpp"
 
 #include <stdlib.h>
+#include <sys/file.h>
 
 #include "base/error.hpp"
 
@@ -10,12 +11,15 @@ TempDir::TempDir(const fs::path& parent, std::string_view prefix) {
   std::string name = (parent / (std::string(prefix) + "XXXXXX")).native();
   if (::mkdtemp(name.data()) == nullptr) throw_errno("create temporary folder", name);
   path_ = name;
+  lock_ = open_directory(path_);
+  ::flock(lock_.get(), LOCK_EX | LOCK_NB);
 }
 
 TempDir& TempDir::operator=(TempDir&& other) noexcept {
   if (this != &other) {
     remove();
     path_ = std::exchange(other.path_, {});
+    lock_ = std::move(other.lock_);
   }
   return *this;
 }
@@ -30,6 +34,7 @@ void TempDir::remove() noexcept {
     // A destructor has nobody to tell; what is left is a temporary folder that the next prune takes.
   }
   path_.clear();
+  lock_.reset();
 }
 
 }  // namespace kiln
