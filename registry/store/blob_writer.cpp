@@ -54,7 +54,11 @@ oci::Digest BlobWriter::commit(const std::optional<oci::Digest>& expected, Durab
     throw Error(Category::network, fmt::format("blob '{}': its {} bytes have the digest '{}'", expected->str(), state.size, digest.str()));
   }
   state.store.lease(digest);
-  if (state.store.size_of(digest) == state.size) return digest;
+  // One that is there wins, unless it is to be durable: its writer may not have synced it yet.
+  if (durability == Durability::ephemeral && state.store.size_of(digest) == state.size) {
+    state.store.unsynced_.store(true);
+    return digest;
+  }
   if (durability == Durability::durable) {
     if (::fsync(state.fd.get()) != 0) throw_errno("sync", state.temporary.native());
   } else {

@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/file_lock.hpp"
@@ -32,6 +34,12 @@ nlohmann::json index_entry(const NamedImage& image) {
   return oci::to_json(descriptor);
 }
 
+void check_name(const std::string& name) {
+  if (name.empty() || printable(name) != name) {
+    throw Error(Category::usage, fmt::format("'{}' cannot be the name of an image", printable(name)));
+  }
+}
+
 }  // namespace
 
 ContentStore::ContentStore(HomeLayout home) : home_(std::move(home)), lease_(std::make_unique<LeaseFile>(home_)) {}
@@ -42,6 +50,7 @@ fs::path ContentStore::path_of(const oci::Digest& digest) const { return home_.b
 bool ContentStore::has(const oci::Digest& digest) const { return size_of(digest).has_value(); }
 
 std::optional<std::uint64_t> ContentStore::size_of(const oci::Digest& digest) const {
+  if (digest.algorithm() != "sha256") return std::nullopt;  // kiln keeps no others
   struct stat info;
   if (::stat(path_of(digest).c_str(), &info) != 0) {
     if (errno == ENOENT) return std::nullopt;
@@ -62,16 +71,24 @@ std::string ContentStore::read(const oci::Digest& digest, std::uint64_t max_byte
 Fd ContentStore::open(const oci::Digest& digest) const { return open_read(path_of(digest)); }
 
 oci::Descriptor ContentStore::put(std::string_view bytes, std::string media_type, Durability durability) {
-  BlobWriter writer = begin_blob();
-  writer.write(bytes);
   oci::Descriptor descriptor;
   descriptor.media_type = std::move(media_type);
   descriptor.size = bytes.size();
-  descriptor.digest = writer.commit({}, durability);
+  descriptor.digest = oci::sha256_of(bytes);
+  lease(descriptor.digest);
+  if (size_of(descriptor.digest) == bytes.size() && durability == Durability::ephemeral) {
+    unsynced_.store(true);  // whoever wrote it may not have synced it yet
+    return descriptor;
+  }
+  BlobWriter writer = begin_blob();
+  writer.write(bytes);
+  writer.commit({}, durability);
   return descriptor;
 }
 
 void ContentStore::sync() {
+  // The lock makes a second caller wait for the first one's syncfs, which covers its blobs too.
+  const std::lock_guard guard(sync_mutex_);
   if (!unsynced_.exchange(false)) return;
   const Fd folder = open_directory(home_.root());
   if (::syncfs(folder.get()) != 0) {
@@ -83,6 +100,10 @@ void ContentStore::sync() {
 void ContentStore::lease(const oci::Digest& digest) { lease_->add(digest); }
 
 std::vector<oci::Descriptor> ContentStore::closure(const oci::Descriptor& root) const {
+  return walk(root, Absent::refused);
+}
+
+std::vector<oci::Descriptor> ContentStore::walk(const oci::Descriptor& root, Absent absent) const {
   std::vector<oci::Descriptor> result;
   std::set<oci::Digest> seen;
   std::vector<oci::Descriptor> open_ends{root};
@@ -91,6 +112,7 @@ std::vector<oci::Descriptor> ContentStore::closure(const oci::Descriptor& root) 
     open_ends.pop_back();
     if (!seen.insert(item.digest).second) continue;
     result.push_back(item);
+    if (absent == Absent::kept && !has(item.digest)) continue;
     const std::string where = fmt::format("manifest '{}'", item.digest.str());
     if (oci::media_type::is_index(item.media_type)) {
       const oci::Index index = oci::parse_index(read(item.digest, kMaxManifestBytes), where);
@@ -106,8 +128,7 @@ std::vector<oci::Descriptor> ContentStore::closure(const oci::Descriptor& root) 
 
 std::vector<oci::Descriptor> ContentStore::missing(const oci::Descriptor& root) const {
   std::vector<oci::Descriptor> result;
-  if (!has(root.digest)) return {root};
-  for (const oci::Descriptor& item : closure(root)) {
+  for (const oci::Descriptor& item : walk(root, Absent::kept)) {
     if (size_of(item.digest) != item.size) result.push_back(item);
   }
   return result;
@@ -115,25 +136,38 @@ std::vector<oci::Descriptor> ContentStore::missing(const oci::Descriptor& root) 
 
 void ContentStore::publish(std::span<const NamedImage> images) {
   if (images.empty()) return;
+  for (const NamedImage& image : images) check_name(image.name);
+  const FileLock lock = FileLock::acquire(home_.locks() / "store", LockMode::exclusive);
+  // Under the lock, so that no gc takes a blob between this check and the new index.json.
   for (const NamedImage& image : images) {
     const auto absent = missing(image.descriptor);
     if (absent.empty()) continue;
     throw Error(Category::machine, fmt::format("image '{}' cannot be named: {} of its blobs are not in the store, the first is '{}'",
                                                image.name, absent.size(), absent.front().digest.str()));
   }
-  sync();
-  const FileLock lock = FileLock::acquire(home_.locks() / "store", LockMode::exclusive);
   const fs::path path = home_.oci() / "index.json";
-  nlohmann::json index = read_index_file(path);
-  std::set<std::string> names;
-  for (const NamedImage& image : images) names.insert(image.name);
+  const nlohmann::json before = read_index_file(path);
+  nlohmann::json after = before;
+  std::map<std::string, nlohmann::json> named;
+  for (const NamedImage& image : images) named[image.name] = index_entry(image);
   nlohmann::json entries = nlohmann::json::array();
-  for (auto& entry : index["manifests"]) {
-    if (!names.count(ref_name_of(entry))) entries.push_back(std::move(entry));
+  for (const auto& entry : before["manifests"]) {
+    const auto found = named.find(ref_name_of(entry));
+    if (found == named.end()) {
+      entries.push_back(entry);
+    } else if (!found->second.is_null()) {
+      entries.push_back(std::exchange(found->second, nullptr));
+    }
   }
-  for (const NamedImage& image : images) entries.push_back(index_entry(image));
-  index["manifests"] = std::move(entries);
-  write_index_file(path, index);
+  for (auto& [name, entry] : named) {
+    if (!entry.is_null()) entries.push_back(std::move(entry));
+  }
+  after["manifests"] = std::move(entries);
+  if (after == before) return;
+  // Always: what this process found in the store may be another's that has not synced yet.
+  unsynced_.store(true);
+  sync();
+  write_index_file(path, after);
 }
 
 std::vector<std::string> ContentStore::unpublish(std::span<const std::string> names) {
@@ -166,8 +200,9 @@ std::optional<oci::Descriptor> ContentStore::resolve(std::string_view name) cons
 std::vector<NamedImage> ContentStore::images() const {
   const fs::path path = home_.oci() / "index.json";
   std::vector<NamedImage> result;
-  for (const auto& entry : read_index_file(path)["manifests"]) {
-    result.push_back({ref_name_of(entry), oci::descriptor_from_json(entry, fmt::format("image layout '{}'", path.native()))});
+  const nlohmann::json index = read_index_file(path);
+  for (const auto& entry : index["manifests"]) {
+    result.push_back({ref_name_of(entry), descriptor_of_entry(entry, path)});
   }
   return result;
 }
@@ -220,6 +255,9 @@ std::size_t VerifyingReader::read(void* buffer, std::size_t size) {
 }
 
 void VerifyingReader::finish() {
+  char buffer[65536];
+  while (read(buffer, sizeof buffer) != 0) {
+  }
   if (const oci::Digest actual = hash_.finish(); actual != expected_) throw damaged(expected_, actual);
 }
 

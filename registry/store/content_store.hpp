@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -91,7 +92,8 @@ class ContentStore {
   void lease(const oci::Digest& digest);
 
   // Names images in index.json in one atomic write, under the store's lock. A name that exists moves. Error{machine}
-  // where a blob that an image needs is not in the store: index.json never names what is not whole.
+  // where a blob that an image needs is not in the store: index.json never names what is not whole. Durable when it
+  // returns; where nothing changes, nothing is written.
   void publish(std::span<const NamedImage> images);
   // Takes names out; returns those that existed.
   std::vector<std::string> unpublish(std::span<const std::string> names);
@@ -114,22 +116,28 @@ class ContentStore {
   std::optional<BlobInfo> blob_info(const oci::Digest& blob) const;
   void set_blob_info(const oci::Digest& blob, const BlobInfo& info);
 
-  // Removes blobs that neither index.json, nor `roots`, nor any live process's lease reaches, and temporary files
-  // that nobody holds. Takes the store's lock exclusively.
+  // Removes blobs that neither index.json, nor `roots` (each for itself, not for what it refers to), nor any live
+  // process's lease reaches, and temporary files that nobody holds. The file index of a layer stays with the layer.
+  // Takes the store's lock exclusively. Error{machine}, and nothing is removed, where a manifest that index.json
+  // reaches is damaged, since what it needs cannot be known.
   enum class DryRun { no, yes };
   GarbageReport collect_garbage(const std::set<oci::Digest>& roots, DryRun dry_run);
 
  private:
   friend class BlobWriter;
-  friend std::set<oci::Digest> read_leases(const HomeLayout& home);
   struct LeaseFile;
+  enum class Absent { refused, kept };  // a manifest that is not in the store: an error, or an end of the walk
+  std::vector<oci::Descriptor> walk(const oci::Descriptor& root, Absent absent) const;
+  std::set<oci::Digest> reachable(const std::set<oci::Digest>& roots) const;
 
   HomeLayout home_;
   std::unique_ptr<LeaseFile> lease_;
   std::atomic<bool> unsynced_{false};  // something was published that no sync has made durable
+  std::mutex sync_mutex_;
 };
 
-// Reads a blob's file and checks its digest at the end: finish() throws Error{machine} where the bytes differ.
+// Reads a blob's file and checks its digest at the end: finish() reads what is left and throws Error{machine} where the
+// bytes differ.
 class VerifyingReader {
  public:
   VerifyingReader(const ContentStore& store, const oci::Digest& digest);

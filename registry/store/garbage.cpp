@@ -1,3 +1,5 @@
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,39 +16,87 @@ namespace {
 
 // A temporary file this young may belong to a process that has not locked it yet.
 constexpr int kYoungestGarbageSeconds = 60;
+// What AtomicFile writes is locked by nobody, but renamed within moments.
+constexpr int kYoungestUnlockedGarbageSeconds = 3600;
 
+bool is_younger(const struct stat& info, int seconds) { return info.st_mtime > std::time(nullptr) - seconds; }
+
+// Files and folders in tmp/ whose writers died: nobody has them locked.
 void remove_dead_temporaries(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  for (const std::string& name : list_directory(folder)) {
+    const fs::path path = folder / name;
     struct stat info;
-    if (::lstat(entry.path().c_str(), &info) != 0 || info.st_mtime > std::time(nullptr) - kYoungestGarbageSeconds) continue;
-    if (!S_ISREG(info.st_mode)) continue;
-    if (FileLock::try_acquire(entry.path(), LockMode::exclusive)) ::unlink(entry.path().c_str());
+    if (::lstat(path.c_str(), &info) != 0 || is_younger(info, kYoungestGarbageSeconds)) continue;
+    if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) {
+      const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+      if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    }
+    remove_tree(path);
   }
+}
+
+// What an AtomicFile left behind whose process was killed.
+void remove_dead_atomic_files(const fs::path& folder, int youngest_seconds) {
+  for (const std::string& name : list_directory(folder)) {
+    if (!name.starts_with('.') || !name.ends_with(".tmp")) continue;
+    struct stat info;
+    if (::lstat((folder / name).c_str(), &info) == 0 && !is_younger(info, youngest_seconds)) {
+      ::unlink((folder / name).c_str());
+    }
+  }
+}
+
+void remove_file(const fs::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_errno("remove", path.native());
 }
 
 }  // namespace
 
-GarbageReport ContentStore::collect_garbage(const std::set<oci::Digest>& roots, DryRun dry_run) {
-  const FileLock lock = FileLock::acquire(home_.locks() / "store", LockMode::exclusive);
+std::set<oci::Digest> ContentStore::reachable(const std::set<oci::Digest>& roots) const {
   std::set<oci::Digest> kept = roots;
   for (const NamedImage& image : images()) {
-    for (const oci::Descriptor& item : closure(image.descriptor)) kept.insert(item.digest);
+    for (const oci::Descriptor& item : walk(image.descriptor, Absent::kept)) kept.insert(item.digest);
   }
-  // Leases are read after the images: whoever publishes in between holds leases on what it names.
   for (const oci::Digest& digest : read_leases(home_)) kept.insert(digest);
+  // A layer that stays keeps its file index: making that anew means reading the whole layer.
+  std::set<oci::Digest> indexes;
+  for (const oci::Digest& digest : kept) {
+    const auto info = blob_info(digest);
+    if (!info) continue;
+    if (const auto index = index_of_layer(info->diff_id)) indexes.insert(index->digest);
+  }
+  kept.merge(indexes);
+  return kept;
+}
+
+GarbageReport ContentStore::collect_garbage(const std::set<oci::Digest>& roots, DryRun dry_run) {
+  const FileLock lock = FileLock::acquire(home_.locks() / "store", LockMode::exclusive);
+  const FileLock closed_leases = close_leases(home_);
+  const std::set<oci::Digest> kept = reachable(roots);
   GarbageReport report;
-  for (const auto& entry : fs::directory_iterator(home_.blobs())) {
-    const std::string text = "sha256:" + entry.path().filename().native();
-    if (oci::Digest::is_valid(text) && kept.count(oci::Digest::parse(text))) continue;
+  for (const std::string& name : list_directory(home_.blobs())) {
+    const std::string text = "sha256:" + name;
+    if (!oci::Digest::is_valid(text) || kept.count(oci::Digest::parse(text))) continue;
+    const fs::path path = home_.blobs() / name;
     struct stat info;
-    if (::lstat(entry.path().c_str(), &info) != 0) continue;
+    if (::lstat(path.c_str(), &info) != 0) continue;
     ++report.blobs;
     report.bytes += static_cast<std::uint64_t>(info.st_size);
-    if (dry_run == DryRun::no && ::unlink(entry.path().c_str()) != 0 && errno != ENOENT) {
-      throw_errno("remove", entry.path().native());
-    }
+    if (dry_run == DryRun::yes) continue;
+    remove_file(path);
+    remove_file(home_.blob_info() / name);
   }
-  if (dry_run == DryRun::no) remove_dead_temporaries(home_.tmp());
+  if (dry_run == DryRun::yes) return report;
+  // Facts about layers whose file index is gone say nothing any more.
+  for (const std::string& name : list_directory(home_.indexes())) {
+    const std::string text = "sha256:" + name;
+    if (oci::Digest::is_valid(text) && !index_of_layer(oci::Digest::parse(text))) remove_file(home_.indexes() / name);
+  }
+  remove_dead_temporaries(home_.tmp());
+  // index.json is written under the store's lock, which is ours.
+  remove_dead_atomic_files(home_.oci(), 0);
+  remove_dead_atomic_files(home_.indexes(), kYoungestUnlockedGarbageSeconds);
+  remove_dead_atomic_files(home_.blob_info(), kYoungestUnlockedGarbageSeconds);
   return report;
 }
 

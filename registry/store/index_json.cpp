@@ -25,6 +25,14 @@ void write_index_file(const fs::path& path, const nlohmann::json& index) {
   write_file_atomically(path, index.dump());
 }
 
+oci::Descriptor descriptor_of_entry(const nlohmann::json& entry, const fs::path& path) {
+  try {
+    return oci::descriptor_from_json(entry, fmt::format("image layout '{}'", path.native()));
+  } catch (const Error& error) {
+    throw Error(Category::machine, error.message());  // it is this machine's file, whoever wrote into it
+  }
+}
+
 std::string ref_name_of(const nlohmann::json& entry) {
   const auto annotations = entry.find("annotations");
   if (annotations == entry.end() || !annotations->is_object()) return {};

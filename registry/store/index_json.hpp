@@ -1,9 +1,10 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
-#include <string_view>
+#include <string>
 
 #include "base/file.hpp"
+#include "registry/oci/descriptor.hpp"
 
 namespace kiln {
 
@@ -13,6 +14,9 @@ inline constexpr char kRefNameAnnotation[] = "org.opencontainers.image.ref.name"
 // does not know are kept. Error{machine} naming the file.
 nlohmann::json read_index_file(const fs::path& path);
 void write_index_file(const fs::path& path, const nlohmann::json& index);
+
+// The descriptor that an entry is. Error{machine} naming the file.
+oci::Descriptor descriptor_of_entry(const nlohmann::json& entry, const fs::path& path);
 
 // The ref.name of an entry; "" where it has none.
 std::string ref_name_of(const nlohmann::json& entry);

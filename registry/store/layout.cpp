@@ -5,6 +5,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/file_lock.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 
@@ -25,25 +26,32 @@ void create_if_missing(const fs::path& path, std::string_view bytes) {
 
 HomeLayout HomeLayout::open(fs::path root) {
   HomeLayout layout(fs::absolute(std::move(root)).lexically_normal());
-  const fs::path version = layout.root_ / "version";
-  if (const auto text = read_file_if_exists(version, 4096)) {
-    if (*text != kVersion) {
-      throw Error(Category::machine,
-                  fmt::format("'{}' holds '{}', expected '{}'; point KILN_HOME at another folder or use the kiln that "
-                              "made it", version.native(), printable(trim(*text)), trim(kVersion)));
-    }
-    return layout;
-  }
+  if (layout.is_whole()) return layout;
+  make_directories(layout.locks());
+  // Several processes may come first; an index.json of one must not be replaced by another's empty one.
+  const FileLock lock = FileLock::acquire(layout.locks() / "store", LockMode::exclusive);
+  if (layout.is_whole()) return layout;
   for (const fs::path& folder :
        {layout.blobs(), layout.indexes(), layout.blob_info(), layout.steps(), layout.builds(), layout.reports(),
-        layout.snapshots() / "chains", layout.cache_mounts(), layout.debs(), layout.leases(), layout.locks(), layout.tmp()}) {
+        layout.snapshots() / "chains", layout.cache_mounts(), layout.debs(), layout.leases(), layout.tmp()}) {
     make_directories(folder);
   }
   create_if_missing(layout.oci() / "oci-layout", kOciLayout);
   create_if_missing(layout.oci() / "index.json", kEmptyIndex);
   // Last, so that a home without its parts is never taken for a whole one.
-  write_file_atomically(version, kVersion);
+  write_file_atomically(layout.version_file(), kVersion);
   return layout;
+}
+
+bool HomeLayout::is_whole() const {
+  const auto text = read_file_if_exists(version_file(), 4096);
+  if (!text) return false;
+  if (*text != kVersion) {
+    throw Error(Category::machine,
+                fmt::format("'{}' holds '{}', expected '{}'; point KILN_HOME at another folder or use the kiln that "
+                            "made it", version_file().native(), printable(trim(*text)), trim(kVersion)));
+  }
+  return true;
 }
 
 fs::path HomeLayout::default_root() {

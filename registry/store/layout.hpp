@@ -48,6 +48,8 @@ class HomeLayout {
 
  private:
   explicit HomeLayout(fs::path root) : root_(std::move(root)) {}
+  fs::path version_file() const { return root_ / "version"; }
+  bool is_whole() const;  // Error{machine} for another version
   fs::path root_;
 };
 

@@ -10,31 +10,46 @@
 
 namespace kiln {
 
-ContentStore::LeaseFile::LeaseFile(const HomeLayout& home) {
-  // A gc removes lease files that nobody has locked. Holding the store's lock keeps it away between creating and locking.
-  const FileLock store_lock = FileLock::acquire(home.locks() / "leases", LockMode::shared);
-  path = home.leases() / fmt::format("{}-{:08x}", ::getpid(), std::random_device{}());
-  lock = FileLock::acquire(path, LockMode::exclusive);
+namespace {
+
+constexpr char kGate[] = "leases";
+
+fs::path new_lease_path(const HomeLayout& home) {
+  std::random_device random;
+  return home.leases() / fmt::format("{}-{:08x}{:08x}", ::getpid(), random(), random());
 }
+
+}  // namespace
+
+ContentStore::LeaseFile::LeaseFile(const HomeLayout& home)
+    // A gc removes lease files that nobody has locked: the gate keeps it away between creating and locking.
+    : LeaseFile(home, FileLock::acquire(home.locks() / kGate, LockMode::shared)) {}
+
+ContentStore::LeaseFile::LeaseFile(const HomeLayout& home, const FileLock&)
+    : gate_path(home.locks() / kGate), path(new_lease_path(home)), lock(FileLock::acquire(path, LockMode::exclusive)) {}
 
 ContentStore::LeaseFile::~LeaseFile() { ::unlink(path.c_str()); }
 
 void ContentStore::LeaseFile::add(const oci::Digest& digest) {
   const std::lock_guard guard(mutex);
-  if (known.count(digest.str())) return;
-  write_all(lock->fd(), digest.str() + "\n", path.native());
-  known.insert(digest.str());
+  if (known.count(digest)) return;
+  const FileLock gate = FileLock::acquire(gate_path, LockMode::shared);
+  const std::string line = digest.str() + "\n";
+  pwrite_all(lock.fd(), line, size, path.native());
+  size += line.size();
+  known.insert(digest);
 }
 
+FileLock close_leases(const HomeLayout& home) { return FileLock::acquire(home.locks() / kGate, LockMode::exclusive); }
+
 std::set<oci::Digest> read_leases(const HomeLayout& home) {
-  const FileLock lock = FileLock::acquire(home.locks() / "leases", LockMode::exclusive);
   std::set<oci::Digest> leased;
-  for (const auto& file : fs::directory_iterator(home.leases())) {
-    const auto text = read_file_if_exists(file.path());
+  for (const std::string& name : list_directory(home.leases())) {
+    const fs::path file = home.leases() / name;
+    const auto text = read_file_if_exists(file);
     if (!text) continue;
-    const bool is_dead = FileLock::try_acquire(file.path(), LockMode::exclusive).has_value();
-    if (is_dead) {
-      ::unlink(file.path().c_str());
+    if (FileLock::try_acquire(file, LockMode::exclusive)) {
+      ::unlink(file.c_str());
       continue;
     }
     for (const std::string_view line : split(*text, '\n')) {

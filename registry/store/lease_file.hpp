@@ -1,7 +1,6 @@
 #pragma once
 
 #include <mutex>
-#include <optional>
 #include <set>
 #include <unordered_set>
 
@@ -11,20 +10,30 @@
 
 namespace kiln {
 
-// The digests one process uses: leases/PID-RANDOM, one digest a line, flock'd for as long as the process lives. A line is
-// in the file before add() returns, so a gc that sees the blob sees the lease too.
+// The digests one process uses: leases/PID-RANDOM, one digest a line, flock'd for as long as the process lives.
+//
+// locks/leases is held shared while a line is written, and exclusively by a gc from the moment it reads the leases until
+// it has removed what nobody holds. So after add() a blob is either gone, and has() says so, or it stays.
 struct ContentStore::LeaseFile {
   explicit LeaseFile(const HomeLayout& home);
   ~LeaseFile();
   void add(const oci::Digest& digest);
 
+  fs::path gate_path;  // locks/leases
   fs::path path;
-  std::optional<FileLock> lock;
+  FileLock lock;
   std::mutex mutex;
-  std::unordered_set<std::string> known;
+  std::uint64_t size = 0;  // bytes of whole lines; a line that could not be written whole is written over
+  std::unordered_set<oci::Digest> known;
+
+ private:
+  LeaseFile(const HomeLayout& home, const FileLock& gate);
 };
 
-// The digests that living processes hold; files of dead ones are removed. The caller holds the store's lock.
+// Keeps leases from being added as long as it lives.
+FileLock close_leases(const HomeLayout& home);
+
+// The digests that living processes hold; files of dead ones are removed. The caller holds close_leases().
 std::set<oci::Digest> read_leases(const HomeLayout& home);
 
 }  // namespace kiln
