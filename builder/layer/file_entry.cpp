@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxPathBytes = 4096;
 constexpr std::size_t kMaxComponentBytes = 255;
+constexpr std::size_t kMaxXattrBytes = 64 << 10;
 
 // '/' sorts before every other byte, so that a folder's contents follow it at once.
 int rank(char c) noexcept { return c == '/' ? -1 : static_cast<unsigned char>(c); }
@@ -20,6 +21,36 @@ int rank(char c) noexcept { return c == '/' ? -1 : static_cast<unsigned char>(c)
 }  // namespace
 
 char to_letter(EntryType type) { return "fdlhcbpwo"[static_cast<std::size_t>(type)]; }
+
+void check_entry(const FileEntry& entry, std::string_view where, Category category) {
+  const auto refuse = [&](std::string_view why) {
+    throw Error(category, fmt::format("{}: entry '{}' {}", where, printable(entry.path), why));
+  };
+  const EntryType type = entry.type;
+  const bool is_marker = type == EntryType::whiteout || type == EntryType::opaque;
+  const bool is_link = type == EntryType::symlink || type == EntryType::hardlink;
+  const bool has_bytes = type == EntryType::file || type == EntryType::hardlink;
+  const bool is_device = type == EntryType::char_device || type == EntryType::block_device;
+  if (!is_canonical_entry_path(entry.path)) refuse("has no canonical path");
+  if (entry.path.empty() && type != EntryType::directory && type != EntryType::opaque) refuse("is the root but no folder");
+  if (entry.mode > 07777) refuse("has a mode of more than twelve bits");
+  if (!has_bytes && (entry.size != 0 || !entry.content.empty())) refuse("has content, and its type has none");
+  if (is_link == entry.link.empty()) refuse(is_link ? "is a link to nothing" : "has a link target, and its type has none");
+  if (entry.link.size() > kMaxPathBytes || entry.link.find('\0') != std::string::npos) refuse("has a bad link target");
+  if (type == EntryType::hardlink && (!is_canonical_entry_path(entry.link) || entry.link == entry.path)) {
+    refuse("is a hard link to what cannot be its file");
+  }
+  if (!is_device && (entry.device_major != 0 || entry.device_minor != 0)) refuse("has device numbers and is no device");
+  if (is_marker && (entry.mode != 0 || entry.uid != 0 || entry.gid != 0 || entry.mtime != 0 || !entry.xattrs.empty())) {
+    refuse("is a whiteout with properties of a file");
+  }
+  for (const auto& [name, value] : entry.xattrs) {
+    if (name.empty() || name.size() > kMaxComponentBytes || name.find('\0') != std::string::npos ||
+        value.size() > kMaxXattrBytes) {
+      refuse("has a bad extended attribute");
+    }
+  }
+}
 
 std::strong_ordering compare_paths(std::string_view a, std::string_view b) noexcept {
   const auto [in_a, in_b] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());

@@ -50,6 +50,9 @@ struct FileEntry {
   bool operator==(const FileEntry&) const = default;
 };
 
+// Throws Error{category} naming `where` for an entry that breaks an invariant. A file's `content` may still be empty.
+void check_entry(const FileEntry& entry, std::string_view where, Category category);
+
 // The order of a layer's entries: component by component, bytes compared unsigned, a folder before what it holds
 // ("a" < "a/b" < "a-b"), so that every subtree is one run of neighbours.
 std::strong_ordering compare_paths(std::string_view a, std::string_view b) noexcept;

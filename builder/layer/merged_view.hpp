@@ -35,8 +35,8 @@ class MergedView {
   // The path as it is spelt: no symlink is followed, also not in the middle.
   std::optional<Found> lookup(std::string_view path) const;
 
-  // The path as a process inside would reach it: symlinks are followed with "/" as this root, ".." ends there. `missing`
-  // components at the end are allowed where nothing stands in their way.
+  // The path as a process inside would reach it, however it is spelt: symlinks are followed with "/" as this root, ".." ends
+  // there. Components that are not there are allowed where nothing stands in their way.
   enum class FollowLast { no, yes };
   struct Resolved {
     std::string path;            // no symlink in it, but for the last component with FollowLast::no

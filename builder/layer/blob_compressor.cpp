@@ -1,0 +1,55 @@
+#include "builder/layer/blob_compressor.hpp"
+
+#include <algorithm>
+
+namespace kiln {
+
+BlobCompressor::BlobCompressor(ContentStore& store, ThreadPool& pool, const Compression& compression)
+    : blob_(store.begin_blob()), compression_(compression), jobs_(pool) {}
+
+void BlobCompressor::write(std::string_view tar_bytes) {
+  hash_.update(tar_bytes);
+  bytes_in_ += tar_bytes.size();
+  if (compression_.kind == CompressionKind::none) {
+    blob_.write(tar_bytes);
+    return;
+  }
+  while (!tar_bytes.empty()) {
+    if (block_.capacity() < kBlockBytes) block_.reserve(kBlockBytes);
+    const std::size_t count = std::min(tar_bytes.size(), kBlockBytes - block_.size());
+    block_.append(tar_bytes.substr(0, count));
+    tar_bytes.remove_prefix(count);
+    if (block_.size() == kBlockBytes) end_block();
+  }
+}
+
+void BlobCompressor::end_block() {
+  if (jobs_.full()) write_oldest();
+  frames_.push_back({0, block_.size()});
+  jobs_.push([block = std::move(block_), compression = compression_] { return compress_block(block, compression); });
+  block_ = {};
+}
+
+void BlobCompressor::write_oldest() {
+  const std::string compressed = jobs_.pop();
+  frames_[frames_written_++].compressed_bytes = compressed.size();
+  blob_.write(compressed);
+}
+
+oci::Digest BlobCompressor::finish_input() {
+  // A stream of nothing still is one member or frame, since an empty file is neither gzip nor zstd.
+  if (compression_.kind != CompressionKind::none && (!block_.empty() || frames_.empty())) end_block();
+  return hash_.finish();
+}
+
+BlobCompressor::Result BlobCompressor::finish() {
+  while (!jobs_.empty()) write_oldest();
+  Result result;
+  result.blob.media_type = compression_.media_type();
+  result.blob.size = blob_.size();
+  result.blob.digest = blob_.commit({}, Durability::ephemeral);
+  result.frames = std::move(frames_);
+  return result;
+}
+
+}  // namespace kiln

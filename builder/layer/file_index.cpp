@@ -1,0 +1,418 @@
+#include "builder/layer/file_index.hpp"
+
+#include <fmt/format.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::string_view kMagic = "kiln file index 1\n";
+constexpr std::uint64_t kMaxTextBytes = std::uint64_t{2} << 30;
+constexpr std::string_view kLetters = "fdlhcbpwo";
+constexpr int kIndexZstdLevel = 3;
+
+void put_string(std::string& text, std::string_view value) {
+  fmt::format_to(std::back_inserter(text), "{}:", value.size());
+  text += value;
+}
+
+void put_entry(std::string& text, const FileEntry& entry) {
+  text += to_letter(entry.type);
+  text += ' ';
+  put_string(text, entry.path);
+  fmt::format_to(std::back_inserter(text), " {:o} {} {} {} {} ", entry.mode, entry.uid, entry.gid, entry.size,
+                 entry.mtime);
+  put_string(text, entry.link);
+  text += ' ';
+  text += entry.content.empty() ? std::string_view("-") : entry.content.hex();
+  fmt::format_to(std::back_inserter(text), " {} {} {}", entry.device_major, entry.device_minor, entry.xattrs.size());
+  for (const auto& [name, value] : entry.xattrs) {
+    text += ' ';
+    put_string(text, name);
+    text += ' ';
+    put_string(text, value);
+  }
+  text += '\n';
+}
+
+// Takes an index's text apart, strictly: what it accepts, serialise() would have written.
+class IndexText {
+ public:
+  IndexText(std::string_view text, std::string_view where) : rest_(text), size_(text.size()), where_(where) {}
+
+  [[noreturn]] void refuse(std::string_view what) const {
+    throw Error(Category::network,
+                fmt::format("{}: no file index of kiln: {} at byte {}", where_, what, size_ - rest_.size()));
+  }
+  bool at_end() const noexcept { return rest_.empty(); }
+  void expect(std::string_view literal) {
+    if (!rest_.starts_with(literal)) refuse(fmt::format("expected '{}'", printable(literal)));
+    rest_.remove_prefix(literal.size());
+  }
+  char letter() {
+    if (rest_.empty()) refuse("cut");
+    const char c = rest_.front();
+    rest_.remove_prefix(1);
+    return c;
+  }
+  std::uint64_t number(std::uint64_t max, unsigned base = 10) {
+    std::uint64_t value = 0;
+    std::size_t digits = 0;
+    while (digits < rest_.size() && rest_[digits] >= '0' && rest_[digits] < static_cast<char>('0' + base)) {
+      const auto digit = static_cast<unsigned>(rest_[digits] - '0');
+      if (value > (max - digit) / base) refuse("a number is too large");
+      value = value * base + digit;
+      ++digits;
+    }
+    if (digits == 0) refuse("expected a number");
+    if (digits > 1 && rest_.front() == '0') refuse("a number begins with 0");
+    rest_.remove_prefix(digits);
+    return value;
+  }
+  std::int64_t signed_number() {
+    const bool negative = rest_.starts_with('-');
+    if (negative) rest_.remove_prefix(1);
+    const auto value = static_cast<std::int64_t>(number(INT64_MAX));
+    if (negative && value == 0) refuse("a number is -0");
+    return negative ? -value : value;
+  }
+  std::string_view bytes(std::uint64_t count) {
+    if (count > rest_.size()) refuse("cut");
+    const std::string_view result = rest_.substr(0, count);
+    rest_.remove_prefix(count);
+    return result;
+  }
+  std::string_view string() {
+    const std::uint64_t length = number(kMaxTextBytes);
+    expect(":");
+    return bytes(length);
+  }
+  oci::Digest digest() {
+    const std::string_view text = bytes(7 + 64);
+    if (!oci::Digest::is_valid(text)) refuse("expected a digest");
+    return oci::Digest::parse(text);
+  }
+  // A count of things of at least `min_bytes` each, so that a wrong one cannot make us reserve memory.
+  std::size_t count(std::size_t min_bytes) {
+    const std::uint64_t value = number(kMaxTextBytes);
+    if (value > rest_.size() / min_bytes) refuse("a count is larger than what follows");
+    return value;
+  }
+
+ private:
+  std::string_view rest_;
+  std::size_t size_;
+  std::string where_;
+};
+
+FileEntry take_entry(IndexText& text) {
+  FileEntry entry;
+  const auto type = kLetters.find(text.letter());
+  if (type == std::string_view::npos) text.refuse("unknown type of entry");
+  entry.type = static_cast<EntryType>(type);
+  text.expect(" ");
+  entry.path = text.string();
+  text.expect(" ");
+  entry.mode = static_cast<std::uint16_t>(text.number(07777, 8));
+  text.expect(" ");
+  entry.uid = static_cast<std::uint32_t>(text.number(UINT32_MAX));
+  text.expect(" ");
+  entry.gid = static_cast<std::uint32_t>(text.number(UINT32_MAX));
+  text.expect(" ");
+  entry.size = text.number(INT64_MAX);
+  text.expect(" ");
+  entry.mtime = text.signed_number();
+  text.expect(" ");
+  entry.link = text.string();
+  text.expect(" ");
+  const char first = text.letter();
+  if (first != '-') {
+    const std::string hex = first + std::string(text.bytes(63));
+    if (!oci::Digest::is_valid("sha256:" + hex)) text.refuse("expected a digest");
+    entry.content = oci::Digest::from_sha256_hex(hex);
+  }
+  text.expect(" ");
+  entry.device_major = static_cast<std::uint32_t>(text.number(UINT32_MAX));
+  text.expect(" ");
+  entry.device_minor = static_cast<std::uint32_t>(text.number(UINT32_MAX));
+  text.expect(" ");
+  std::string previous;
+  for (std::size_t left = text.count(6); left > 0; --left) {
+    text.expect(" ");
+    std::string name(text.string());
+    text.expect(" ");
+    if (!entry.xattrs.empty() && name <= previous) text.refuse("extended attributes are out of order");
+    previous = name;
+    entry.xattrs.emplace(std::move(name), text.string());
+  }
+  text.expect("\n");
+  return entry;
+}
+
+FileIndex::BlobFrames take_blob(IndexText& text) {
+  FileIndex::BlobFrames blob;
+  blob.blob = text.digest();
+  text.expect(" ");
+  const std::size_t frames = text.count(4);
+  text.expect("\n");
+  blob.frames.reserve(frames);
+  for (std::size_t i = 0; i < frames; ++i) {
+    Frame frame;
+    frame.compressed_bytes = text.number(INT64_MAX);
+    text.expect(" ");
+    frame.uncompressed_bytes = text.number(INT64_MAX);
+    text.expect("\n");
+    blob.frames.push_back(frame);
+  }
+  return blob;
+}
+
+std::string inflate_index(std::string_view blob, std::string_view where) {
+  const auto refuse = [&](std::string_view what) {
+    throw Error(Category::network, fmt::format("{}: no file index of kiln: {}", where, what));
+  };
+  const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
+  std::string text;
+  ZSTD_inBuffer in{blob.data(), blob.size(), 0};
+  for (std::size_t hint = 1; hint != 0;) {
+    const std::size_t before = text.size();
+    const std::size_t step = std::clamp<std::size_t>(before, 128 << 10, 8 << 20);
+    text.resize(before + step);
+    ZSTD_outBuffer out{text.data() + before, step, 0};
+    hint = ZSTD_decompressStream(context.get(), &out, &in);
+    if (ZSTD_isError(hint)) refuse(ZSTD_getErrorName(hint));
+    text.resize(before + out.pos);
+    if (text.size() > kMaxTextBytes) refuse("it is larger than 2 GiB");
+    if (hint != 0 && out.pos == 0 && in.pos == in.size) refuse("it is cut");
+  }
+  if (in.pos != in.size) refuse("something stands behind it");
+  return text;
+}
+
+void check_frames(const FileIndex::Parts& parts) {
+  for (std::size_t i = 0; i < parts.blobs.size(); ++i) {
+    const auto& blob = parts.blobs[i];
+    if (i > 0 && parts.blobs[i - 1].blob >= blob.blob) {
+      throw Error(Category::build, "file index: its blobs are out of order");
+    }
+    if (blob.frames.empty()) continue;
+    std::uint64_t total = 0;
+    for (const Frame& frame : blob.frames) {
+      if (frame.uncompressed_bytes > parts.uncompressed_bytes - total || frame.compressed_bytes == 0) {
+        throw Error(Category::build, fmt::format("file index: wrong frames of '{}'", blob.blob.str()));
+      }
+      total += frame.uncompressed_bytes;
+    }
+    if (total != parts.uncompressed_bytes) {
+      throw Error(Category::build, fmt::format("file index: frames of '{}' hold {} bytes, expected {}",
+                                               blob.blob.str(), total, parts.uncompressed_bytes));
+    }
+  }
+}
+
+void check_entries(const std::vector<FileEntry>& entries) {
+  const FileEntry* previous = nullptr;
+  for (const FileEntry& entry : entries) {
+    check_entry(entry, "file index", Category::build);
+    if (entry.type == EntryType::file && entry.content.empty()) {
+      throw Error(Category::build, fmt::format("file index: file '{}' has no digest", printable(entry.path)));
+    }
+    if (previous != nullptr) {
+      if (!entry_before(*previous, entry)) {
+        throw Error(Category::build, fmt::format("file index: '{}' is there twice", printable(entry.path)));
+      }
+      const bool may_hold = previous->is_directory() || previous->type == EntryType::opaque;
+      if (!may_hold && is_within(entry.path, previous->path)) {
+        throw Error(Category::build, fmt::format("file index: '{}' lies below what is no folder", printable(entry.path)));
+      }
+    }
+    previous = &entry;
+  }
+}
+
+}  // namespace
+
+bool is_kept_file(std::string_view path) {
+  return std::find(std::begin(kKeptFiles), std::end(kKeptFiles), path) != std::end(kKeptFiles);
+}
+
+FileIndex::FileIndex(Parts parts) : parts_(std::move(parts)) {
+  if (!std::is_sorted(parts_.entries.begin(), parts_.entries.end(), entry_before)) {
+    std::sort(parts_.entries.begin(), parts_.entries.end(), entry_before);
+  }
+  std::sort(parts_.blobs.begin(), parts_.blobs.end(),
+            [](const BlobFrames& a, const BlobFrames& b) { return a.blob < b.blob; });
+  if (parts_.diff_id.empty()) throw Error(Category::build, "file index: no diff ID");
+  check_frames(parts_);
+  check_entries(parts_.entries);
+  for (const auto& [path, text] : parts_.kept) {
+    const FileEntry* entry = find(path);
+    if (entry == nullptr || entry->type != EntryType::file || entry->size != text.size()) {
+      throw Error(Category::build, fmt::format("file index: kept text of '{}', which is no such file", printable(path)));
+    }
+  }
+}
+
+std::string FileIndex::serialise() const {
+  std::string text(kMagic);
+  text.reserve(512 + parts_.entries.size() * 192);
+  const auto append = std::back_inserter(text);
+  fmt::format_to(append, "diff {} {}\n", parts_.diff_id.str(), parts_.uncompressed_bytes);
+  fmt::format_to(append, "blobs {}\n", parts_.blobs.size());
+  for (const BlobFrames& blob : parts_.blobs) {
+    fmt::format_to(append, "{} {}\n", blob.blob.str(), blob.frames.size());
+    for (const Frame& frame : blob.frames) {
+      fmt::format_to(append, "{} {}\n", frame.compressed_bytes, frame.uncompressed_bytes);
+    }
+  }
+  fmt::format_to(append, "kept {}\n", parts_.kept.size());
+  for (const auto& [path, content] : parts_.kept) {
+    put_string(text, path);
+    put_string(text, content);
+    text += '\n';
+  }
+  fmt::format_to(append, "entries {}\n", parts_.entries.size());
+  for (const FileEntry& entry : parts_.entries) put_entry(text, entry);
+
+  std::string blob(ZSTD_compressBound(text.size()), '\0');
+  const std::size_t size = ZSTD_compress(blob.data(), blob.size(), text.data(), text.size(), kIndexZstdLevel);
+  if (ZSTD_isError(size)) throw Error(Category::machine, fmt::format("zstd: {}", ZSTD_getErrorName(size)));
+  blob.resize(size);
+  return blob;
+}
+
+FileIndex FileIndex::parse(std::string_view blob, std::string_view where) {
+  const std::string inflated = inflate_index(blob, where);
+  IndexText text(inflated, where);
+  text.expect(kMagic);
+  Parts parts;
+  text.expect("diff ");
+  parts.diff_id = text.digest();
+  text.expect(" ");
+  parts.uncompressed_bytes = text.number(INT64_MAX);
+  text.expect("\nblobs ");
+  std::size_t left = text.count(74);
+  text.expect("\n");
+  for (; left > 0; --left) {
+    parts.blobs.push_back(take_blob(text));
+    if (parts.blobs.size() > 1 && parts.blobs[parts.blobs.size() - 2].blob >= parts.blobs.back().blob) {
+      text.refuse("blobs are out of order");
+    }
+  }
+  text.expect("kept ");
+  left = text.count(5);
+  text.expect("\n");
+  for (; left > 0; --left) {
+    std::string path(text.string());
+    if (!parts.kept.empty() && path <= parts.kept.rbegin()->first) text.refuse("kept files are out of order");
+    parts.kept.emplace(std::move(path), text.string());
+    text.expect("\n");
+  }
+  text.expect("entries ");
+  left = text.count(28);
+  text.expect("\n");
+  parts.entries.reserve(left);
+  for (; left > 0; --left) {
+    parts.entries.push_back(take_entry(text));
+    const std::size_t count = parts.entries.size();
+    if (count > 1 && !entry_before(parts.entries[count - 2], parts.entries[count - 1])) {
+      text.refuse("entries are out of order");
+    }
+  }
+  if (!text.at_end()) text.refuse("expected the end");
+  try {
+    return FileIndex(std::move(parts));
+  } catch (const Error& error) {
+    throw Error(Category::network, fmt::format("{}: {}", where, error.message()));
+  }
+}
+
+const std::vector<Frame>* FileIndex::frames_of(const oci::Digest& blob) const {
+  for (const BlobFrames& candidate : parts_.blobs) {
+    if (candidate.blob == blob) return &candidate.frames;
+  }
+  return nullptr;
+}
+
+const std::string* FileIndex::kept_file(std::string_view path) const {
+  const auto it = parts_.kept.find(std::string(path));
+  return it == parts_.kept.end() ? nullptr : &it->second;
+}
+
+std::span<const FileEntry> FileIndex::subtree(std::string_view path) const {
+  const auto& all = parts_.entries;
+  const auto first = std::partition_point(all.begin(), all.end(),
+                                          [&](const FileEntry& entry) { return compare_paths(entry.path, path) < 0; });
+  const auto last = std::partition_point(first, all.end(),
+                                         [&](const FileEntry& entry) { return is_within(entry.path, path); });
+  return {first, last};
+}
+
+const FileEntry* FileIndex::find(std::string_view path) const {
+  const auto& all = parts_.entries;
+  const auto it = std::partition_point(all.begin(), all.end(),
+                                       [&](const FileEntry& entry) { return compare_paths(entry.path, path) < 0; });
+  return it != all.end() && it->path == path && it->type != EntryType::opaque ? &*it : nullptr;
+}
+
+bool FileIndex::is_opaque(std::string_view folder) const {
+  const auto& all = parts_.entries;
+  auto it = std::partition_point(all.begin(), all.end(),
+                                 [&](const FileEntry& entry) { return compare_paths(entry.path, folder) < 0; });
+  for (; it != all.end() && it->path == folder; ++it) {
+    if (it->type == EntryType::opaque) return true;
+  }
+  return false;
+}
+
+FileIndex FileIndex::with_blob(BlobFrames blob) const {
+  Parts parts = parts_;
+  std::erase_if(parts.blobs, [&](const BlobFrames& other) { return other.blob == blob.blob; });
+  parts.blobs.push_back(std::move(blob));
+  return FileIndex(std::move(parts));
+}
+
+bool FileIndex::operator==(const FileIndex& other) const {
+  return parts_.diff_id == other.parts_.diff_id && parts_.uncompressed_bytes == other.parts_.uncompressed_bytes &&
+         parts_.blobs == other.parts_.blobs && parts_.kept == other.parts_.kept &&
+         parts_.entries == other.parts_.entries;
+}
+
+oci::Descriptor store_index(ContentStore& store, const FileIndex& index) {
+  oci::Descriptor descriptor = store.put(index.serialise(), kFileIndexMediaType, Durability::ephemeral);
+  store.set_index_of_layer(index.diff_id(), descriptor);
+  return descriptor;
+}
+
+std::shared_ptr<const FileIndex> IndexCache::load(const oci::Descriptor& index) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto it = loaded_.find(index.digest); it != loaded_.end()) return it->second;
+  }
+  constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{1} << 30;
+  auto parsed = std::make_shared<const FileIndex>(
+      FileIndex::parse(store_.read(index.digest, kMaxBlobBytes), fmt::format("blob '{}'", index.digest.str())));
+  const std::lock_guard lock(mutex_);
+  return loaded_.try_emplace(index.digest, std::move(parsed)).first->second;
+}
+
+std::shared_ptr<const FileIndex> IndexCache::find(const oci::Digest& diff_id) {
+  const auto descriptor = store_.index_of_layer(diff_id);
+  if (!descriptor || !store_.has(descriptor->digest)) return nullptr;
+  auto index = load(*descriptor);
+  if (index->diff_id() != diff_id) {
+    throw Error(Category::machine,
+                fmt::format("file index '{}': expected that of layer '{}', got that of '{}'; run 'kiln cache verify'",
+                            descriptor->digest.str(), diff_id.str(), index->diff_id().str()));
+  }
+  return index;
+}
+
+}  // namespace kiln

@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "base/error.hpp"
+#include "builder/layer/layer_reader.hpp"
+#include "builder/layer/read_ahead.hpp"
+#include "builder/layer/tar_order.hpp"
+
+namespace kiln {
+
+namespace {
+
+// Hashes and counts what passes.
+class HashingSource : public ByteSource {
+ public:
+  explicit HashingSource(ByteSource& source) : source_(source) {}
+  std::size_t read(void* buffer, std::size_t size) override {
+    const std::size_t count = source_.read(buffer, size);
+    hash_.update({static_cast<const char*>(buffer), count});
+    bytes_ += count;
+    return count;
+  }
+  oci::Digest finish() { return hash_.finish(); }
+  std::uint64_t bytes() const noexcept { return bytes_; }
+
+ private:
+  ByteSource& source_;
+  oci::Sha256 hash_;
+  std::uint64_t bytes_ = 0;
+};
+
+// Lists a tar's entries with the digests of their contents.
+class Lister {
+ public:
+  Lister(TarReader& reader, const CancelToken& cancel) : reader_(reader), cancel_(cancel), buffer_(256 << 10, '\0') {}
+
+  void run() {
+    while (const FileEntry* entry = reader_.next()) {
+      cancel_.check();
+      FileEntry taken = *entry;
+      if (taken.type == EntryType::file) take_file(taken);
+      if (taken.type == EntryType::hardlink) take_link(taken);
+      entries.push_back(std::move(taken));
+    }
+  }
+
+  std::vector<FileEntry> entries;
+  std::map<std::string, std::string> kept;
+
+ private:
+  void take_file(FileEntry& entry) {
+    oci::Sha256 hash;
+    std::string text;
+    const bool keep = is_kept_file(entry.path) && entry.size <= kMaxKeptFileBytes;
+    while (const std::size_t count = reader_.read(buffer_.data(), buffer_.size())) {
+      cancel_.check();
+      hash.update({buffer_.data(), count});
+      if (keep) text.append(buffer_.data(), count);
+    }
+    entry.content = hash.finish();
+    files_[entry.path] = entries.size();
+    if (keep) {
+      kept[entry.path] = std::move(text);
+    } else {
+      kept.erase(entry.path);
+    }
+  }
+  void take_link(FileEntry& link) {
+    const auto target = files_.find(link.link);
+    if (target == files_.end()) return;  // a file of a lower layer
+    link.content = entries[target->second].content;
+    link.size = entries[target->second].size;
+    if (link.content.empty()) return;
+    files_[link.path] = entries.size();
+  }
+
+  TarReader& reader_;
+  const CancelToken& cancel_;
+  std::string buffer_;
+  std::unordered_map<std::string, std::size_t> files_;
+};
+
+void check_diff_id(const oci::Digest& blob, const oci::Digest& expected, const oci::Digest& actual) {
+  if (expected == actual) return;
+  throw Error(Category::network, fmt::format("layer blob '{}': expected diff ID '{}', got '{}'; the image's config and its "
+                                             "layers do not belong together", blob.str(), expected.str(), actual.str()));
+}
+
+}  // namespace
+
+std::unique_ptr<ByteSource> open_layer_tar(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,
+                                           const FileIndex* index) {
+  auto bytes = std::make_unique<BlobSource>(store, blob.digest);
+  std::string name = fmt::format("layer blob {}", blob.digest.str());
+  if (index != nullptr) {
+    if (const auto* frames = index->frames_of(blob.digest)) {
+      return decompress_frames(std::move(bytes), *frames, pool, std::move(name));
+    }
+  }
+  return decompress_stream(std::move(bytes), std::move(name));
+}
+
+IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,
+                         const std::optional<oci::Digest>& expected_diff_id, const CancelToken& cancel) {
+  if (const auto info = store.blob_info(blob.digest)) {
+    if (expected_diff_id) check_diff_id(blob.digest, *expected_diff_id, info->diff_id);
+    if (const auto index = store.index_of_layer(info->diff_id)) {
+      store.lease(index->digest);
+      if (store.has(index->digest)) return {info->diff_id, info->uncompressed_bytes, *index};
+    }
+  }
+  ReadAheadSource plain(open_layer_tar(store, pool, blob, nullptr));
+  HashingSource tar(plain);
+  const std::string name = fmt::format("layer blob {}", blob.digest.str());
+  TarReader reader(tar, name, Whiteouts::recognise);
+  Lister lister(reader, cancel);
+  lister.run();
+
+  FileIndex::Parts parts;
+  parts.diff_id = tar.finish();
+  parts.uncompressed_bytes = tar.bytes();
+  if (expected_diff_id) check_diff_id(blob.digest, *expected_diff_id, parts.diff_id);
+  for (TarEntry& item : settle_tar_entries(std::move(lister.entries), name)) {
+    if (item.entry.type == EntryType::file) {
+      if (const auto text = lister.kept.find(item.entry.path);
+          text != lister.kept.end() && oci::sha256_of(text->second) == item.entry.content) {
+        parts.kept.insert(*text);
+      }
+    }
+    parts.entries.push_back(std::move(item.entry));
+  }
+  IndexedLayer result;
+  result.diff_id = parts.diff_id;
+  result.uncompressed_bytes = parts.uncompressed_bytes;
+  result.index = store_index(store, FileIndex(std::move(parts)));
+  store.set_blob_info(blob.digest, {result.diff_id, result.uncompressed_bytes});
+  return result;
+}
+
+}  // namespace kiln

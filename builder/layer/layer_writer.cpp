@@ -1,0 +1,202 @@
+#include "builder/layer/layer_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/layer/blob_compressor.hpp"
+#include "builder/layer/file_index.hpp"
+#include "builder/layer/layer_reader.hpp"
+#include "builder/layer/tar_encoder.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::size_t kReadBytes = 256 << 10;
+
+[[noreturn]] void refuse_changed(std::string_view source_name) {
+  throw Error(Category::build, fmt::format("'{}' changed while it was being read; build again", printable(source_name)));
+}
+
+}  // namespace
+
+struct LayerWriter::State {
+  State(ContentStore& store_in, ThreadPool& pool, LayerWriterOptions options_in, CancelToken cancel_in)
+      : store(store_in),
+        options(std::move(options_in)),
+        cancel(std::move(cancel_in)),
+        blob(store_in, pool, options.compression),
+        tar([this](std::string_view bytes) { blob.write(bytes); }) {}
+
+  ContentStore& store;
+  LayerWriterOptions options;
+  CancelToken cancel;
+  BlobCompressor blob;
+  TarEncoder tar;
+  FileIndex::Parts index;
+  std::string buffer;
+  bool complete = false;
+
+  FileEntry accept(const FileEntry& given) {
+    cancel.check();
+    if (complete) throw Error(Category::build, "layer: an entry came after its end");
+    check_entry(given, "layer", Category::build);
+    FileEntry entry = given;
+    if (entry.type != EntryType::whiteout && entry.type != EntryType::opaque) {
+      if (options.set_mtime) entry.mtime = *options.set_mtime;
+      if (options.clamp_mtime) entry.mtime = std::min(entry.mtime, *options.clamp_mtime);
+    }
+    if (!index.entries.empty() && !entry_before(index.entries.back(), entry)) {
+      throw Error(Category::build,
+                  fmt::format("layer: entry '{}' came after '{}'; expected each path once, in order",
+                              printable(entry.path), printable(index.entries.back().path)));
+    }
+    if (entry.type == EntryType::hardlink) take_target(entry);
+    return entry;
+  }
+
+  void take_target(FileEntry& link) const {
+    const auto target = std::lower_bound(
+        index.entries.begin(), index.entries.end(), link.link,
+        [](const FileEntry& entry, const std::string& path) { return compare_paths(entry.path, path) < 0; });
+    if (target == index.entries.end() || target->path != link.link || target->type != EntryType::file) {
+      throw Error(Category::build, fmt::format("layer: hard link '{}' to '{}', which is no file added before it",
+                                               printable(link.path), printable(link.link)));
+    }
+    link.size = target->size;
+    link.content = target->content;
+    link.mode = target->mode;
+    link.uid = target->uid;
+    link.gid = target->gid;
+    link.mtime = target->mtime;
+    link.xattrs.clear();
+  }
+
+  void add_file(FileEntry entry, ByteSource& source, std::string_view source_name) {
+    tar.header(entry);
+    oci::Sha256 hash;
+    std::string* kept = nullptr;
+    if (entry.size <= kMaxKeptFileBytes && is_kept_file(entry.path)) kept = &index.kept[entry.path];
+    buffer.resize(kReadBytes);
+    for (std::uint64_t left = entry.size; left > 0;) {
+      cancel.check();
+      const std::size_t count = source.read(buffer.data(), std::min<std::uint64_t>(left, buffer.size()));
+      if (count == 0) refuse_changed(source_name);
+      const std::string_view piece(buffer.data(), count);
+      hash.update(piece);
+      tar.data(piece);
+      if (kept != nullptr) *kept += piece;
+      left -= count;
+    }
+    char beyond;
+    if (source.read(&beyond, 1) != 0) refuse_changed(source_name);
+    oci::Digest content = hash.finish();
+    if (!entry.content.empty() && entry.content != content) refuse_changed(source_name);
+    entry.content = std::move(content);
+    index.entries.push_back(std::move(entry));
+  }
+};
+
+LayerWriter::LayerWriter(ContentStore& store, ThreadPool& pool, LayerWriterOptions options, CancelToken cancel)
+    : state_(std::make_unique<State>(store, pool, std::move(options), std::move(cancel))) {}
+LayerWriter::LayerWriter(LayerWriter&&) noexcept = default;
+LayerWriter& LayerWriter::operator=(LayerWriter&&) noexcept = default;
+LayerWriter::~LayerWriter() = default;
+
+void LayerWriter::add(const FileEntry& entry) {
+  FileEntry accepted = state_->accept(entry);
+  if (accepted.type == EntryType::file) {
+    if (accepted.size > 0) {
+      throw Error(Category::build, fmt::format("layer: file '{}' came without its data", printable(entry.path)));
+    }
+    MemorySource nothing({});
+    state_->add_file(std::move(accepted), nothing, entry.path);
+    return;
+  }
+  state_->tar.header(accepted);
+  state_->index.entries.push_back(std::move(accepted));
+}
+
+void LayerWriter::add(const FileEntry& entry, const Fd& source, std::string_view source_name) {
+  FdSource bytes(source, std::string(source_name));
+  add(entry, bytes, source_name);
+}
+
+void LayerWriter::add(const FileEntry& entry, ByteSource& source, std::string_view source_name) {
+  if (entry.type != EntryType::file) {
+    throw Error(Category::build, fmt::format("layer: data came for '{}', which is no file", printable(entry.path)));
+  }
+  state_->add_file(state_->accept(entry), source, source_name);
+}
+
+void LayerWriter::add(const FileEntry& entry, std::string_view bytes) {
+  FileEntry sized = entry;
+  sized.size = bytes.size();
+  MemorySource source(bytes);
+  add(sized, source, entry.path);
+}
+
+const oci::Digest& LayerWriter::finish_diff_id() {
+  State& state = *state_;
+  if (!state.complete) {
+    state.tar.finish();
+    state.index.diff_id = state.blob.finish_input();
+    state.index.uncompressed_bytes = state.blob.bytes_in();
+    state.complete = true;
+  }
+  return state.index.diff_id;
+}
+
+LayerValue LayerWriter::finish() {
+  finish_diff_id();
+  State& state = *state_;
+  auto [blob, frames] = state.blob.finish();
+  LayerValue layer;
+  layer.diff_id = state.index.diff_id;
+  layer.uncompressed_size = state.index.uncompressed_bytes;
+  state.index.blobs.push_back({blob.digest, std::move(frames)});
+  layer.index = store_index(state.store, FileIndex(std::move(state.index)));
+  state.store.set_blob_info(blob.digest, {layer.diff_id, layer.uncompressed_size});
+  layer.blobs.push_back({std::move(blob), state.options.compression});
+  return layer;
+}
+
+LayerValue recompress_layer(ContentStore& store, ThreadPool& pool, const LayerValue& layer,
+                            const Compression& compression, CancelToken cancel) {
+  const auto from = std::find_if(layer.blobs.begin(), layer.blobs.end(),
+                                 [&](const LayerBlob& blob) { return store.has(blob.descriptor.digest); });
+  if (from == layer.blobs.end()) {
+    throw Error(Category::machine, fmt::format("layer '{}': none of its blobs is in the store", layer.diff_id.str()));
+  }
+  std::optional<FileIndex> index;
+  if (layer.index && store.has(layer.index->digest)) {
+    index = FileIndex::parse(store.read(layer.index->digest, std::uint64_t{1} << 30), layer.index->digest.str());
+  }
+  BlobCompressor compressor(store, pool, compression);
+  const auto tar = open_layer_tar(store, pool, from->descriptor, index ? &*index : nullptr);
+  std::string buffer(kReadBytes, '\0');
+  while (const std::size_t count = tar->read(buffer.data(), buffer.size())) {
+    cancel.check();
+    compressor.write({buffer.data(), count});
+  }
+  const oci::Digest diff_id = compressor.finish_input();
+  if (diff_id != layer.diff_id) {
+    throw Error(Category::machine, fmt::format("blob '{}': expected diff ID '{}', got '{}'; run 'kiln cache verify'",
+                                               from->descriptor.digest.str(), layer.diff_id.str(), diff_id.str()));
+  }
+  auto [blob, frames] = compressor.finish();
+  LayerValue result = layer;
+  result.uncompressed_size = compressor.bytes_in();
+  store.set_blob_info(blob.digest, {diff_id, result.uncompressed_size});
+  if (index) result.index = store_index(store, index->with_blob({blob.digest, std::move(frames)}));
+  std::erase_if(result.blobs, [&](const LayerBlob& other) { return other.compression == compression; });
+  result.blobs.push_back({std::move(blob), compression});
+  return result;
+}
+
+}  // namespace kiln

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/thread_pool.hpp"
+
+namespace kiln {
+
+// Makes strings in a pool and hands them out in the order they were asked for. Whoever waits works too: pop() takes up jobs
+// that no thread of the pool has begun, so it never waits for a queue, and may run in a job of the same pool. For one thread
+// at a time.
+class OrderedJobs {
+ public:
+  explicit OrderedJobs(ThreadPool& pool) : pool_(&pool), limit_(2 * pool.size() + 2) {}
+  OrderedJobs(const OrderedJobs&) = delete;
+  OrderedJobs& operator=(const OrderedJobs&) = delete;
+  ~OrderedJobs() {
+    for (auto& task : tasks_) {
+      if (task->taken.exchange(true)) task->result.wait();
+    }
+  }
+
+  bool empty() const noexcept { return tasks_.empty(); }
+  // Then pop() before the next push(), so that memory stays bounded.
+  bool full() const noexcept { return tasks_.size() >= limit_; }
+
+  void push(std::function<std::string()> job) {
+    auto task = std::make_shared<Task>(std::move(job));
+    tasks_.push_back(task);
+    pool_->submit([task] { task->run(); });
+  }
+
+  // The oldest result, or its job's exception.
+  std::string pop() {
+    auto oldest = tasks_.front();
+    const auto is_done = [&] { return oldest->result.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
+    while (!is_done() && std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->run(); })) {
+    }
+    tasks_.pop_front();
+    return oldest->result.get();
+  }
+
+ private:
+  struct Task {
+    explicit Task(std::function<std::string()> job) : work(std::move(job)), result(work.get_future()) {}
+    // False where somebody else had taken it.
+    bool run() {
+      if (taken.exchange(true)) return false;
+      work();
+      return true;
+    }
+    std::packaged_task<std::string()> work;
+    std::future<std::string> result;
+    std::atomic<bool> taken{false};
+  };
+
+  ThreadPool* pool_;
+  std::size_t limit_;
+  std::deque<std::shared_ptr<Task>> tasks_;
+};
+
+}  // namespace kiln

@@ -1,0 +1,120 @@
+#include "builder/layer/tar_encoder.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <exception>
+#include <string>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace kiln {
+
+struct TarEncoder::State {
+  std::function<void(std::string_view)> out;
+  std::exception_ptr failure;
+  std::string name;  // of the current entry
+  std::unique_ptr<archive, decltype(&archive_write_free)> tar{archive_write_new(), &archive_write_free};
+  std::unique_ptr<archive_entry, decltype(&archive_entry_free)> entry{archive_entry_new(), &archive_entry_free};
+
+  // No exception may pass through libarchive.
+  static la_ssize_t take(archive*, void* self_pointer, const void* bytes, std::size_t size) {
+    auto* self = static_cast<State*>(self_pointer);
+    try {
+      if (!self->failure) self->out({static_cast<const char*>(bytes), size});
+      return static_cast<la_ssize_t>(size);
+    } catch (...) {
+      self->failure = std::current_exception();
+      return -1;
+    }
+  }
+
+  void check(int result) {
+    if (failure) std::rethrow_exception(failure);
+    if (result == ARCHIVE_OK) return;
+    const char* text = archive_error_string(tar.get());
+    throw Error(Category::build, fmt::format("cannot put '{}' into a tar: {}", printable(name),
+                                             text == nullptr ? "libarchive gives no reason" : text));
+  }
+};
+
+namespace {
+
+mode_t file_type(EntryType type) {
+  switch (type) {
+    case EntryType::directory: return AE_IFDIR;
+    case EntryType::symlink: return AE_IFLNK;
+    case EntryType::char_device: return AE_IFCHR;
+    case EntryType::block_device: return AE_IFBLK;
+    case EntryType::fifo: return AE_IFIFO;
+    default: return AE_IFREG;
+  }
+}
+
+// How the entry's path is spelt in a layer's tar.
+std::string tar_name(const FileEntry& entry) {
+  switch (entry.type) {
+    case EntryType::whiteout:
+      return join_path(parent_path(entry.path), std::string(kWhiteoutPrefix) + std::string(base_name(entry.path)));
+    case EntryType::opaque: return join_path(entry.path, kOpaqueMarker);
+    case EntryType::directory: return (entry.path.empty() ? "." : entry.path) + "/";
+    default: return entry.path;
+  }
+}
+
+}  // namespace
+
+TarEncoder::TarEncoder(std::function<void(std::string_view)> out) : state_(std::make_unique<State>()) {
+  state_->out = std::move(out);
+  archive* tar = state_->tar.get();
+  state_->check(archive_write_set_format_pax_restricted(tar));
+  state_->check(archive_write_set_options(tar, "hdrcharset=BINARY,xattrheader=SCHILY"));
+  state_->check(archive_write_set_bytes_per_block(tar, 0));
+  state_->check(archive_write_open(tar, state_.get(), nullptr, &State::take, nullptr));
+}
+
+TarEncoder::~TarEncoder() {
+  // Closing would write the end of a tar that was given up.
+  if (state_->tar) archive_write_fail(state_->tar.get());
+}
+
+void TarEncoder::header(const FileEntry& entry) {
+  archive_entry* header = archive_entry_clear(state_->entry.get());
+  state_->name = tar_name(entry);
+  archive_entry_copy_pathname(header, state_->name.c_str());
+  archive_entry_set_filetype(header, file_type(entry.type));
+  archive_entry_set_perm(header, entry.mode);
+  archive_entry_set_uid(header, entry.uid);
+  archive_entry_set_gid(header, entry.gid);
+  archive_entry_set_mtime(header, entry.mtime, 0);
+  archive_entry_set_size(header, entry.type == EntryType::file ? static_cast<la_int64_t>(entry.size) : 0);
+  if (entry.type == EntryType::symlink) archive_entry_copy_symlink(header, entry.link.c_str());
+  if (entry.type == EntryType::hardlink) archive_entry_copy_hardlink(header, entry.link.c_str());
+  if (entry.type == EntryType::char_device || entry.type == EntryType::block_device) {
+    archive_entry_set_rdevmajor(header, entry.device_major);
+    archive_entry_set_rdevminor(header, entry.device_minor);
+  }
+  // A hard link is another name: the attributes are its file's.
+  if (entry.type != EntryType::hardlink) {
+    for (const auto& [name, value] : entry.xattrs) {
+      archive_entry_xattr_add_entry(header, name.c_str(), value.data(), value.size());
+    }
+  }
+  state_->check(archive_write_header(state_->tar.get(), header));
+}
+
+void TarEncoder::data(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const la_ssize_t count = archive_write_data(state_->tar.get(), bytes.data(), bytes.size());
+    if (count <= 0) state_->check(count == 0 ? ARCHIVE_FATAL : static_cast<int>(count));
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  if (state_->failure) std::rethrow_exception(state_->failure);
+}
+
+void TarEncoder::finish() { state_->check(archive_write_close(state_->tar.get())); }
+
+}  // namespace kiln
