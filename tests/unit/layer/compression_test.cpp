@@ -1,0 +1,196 @@
+#include "builder/layer/compression.hpp"
+
+#include <doctest/doctest.h>
+
+#include "layer_fixture.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+// Gives its bytes away a few at a time.
+class SlowSource : public ByteSource {
+ public:
+  SlowSource(std::string bytes, std::size_t step) : bytes_(std::move(bytes)), step_(step) {}
+  std::size_t read(void* buffer, std::size_t size) override {
+    const std::size_t count = std::min({size, step_, bytes_.size() - at_});
+    std::copy_n(bytes_.data() + at_, count, static_cast<char*>(buffer));
+    at_ += count;
+    return count;
+  }
+
+ private:
+  std::string bytes_;
+  std::size_t step_;
+  std::size_t at_ = 0;
+};
+
+std::unique_ptr<ByteSource> source_of(std::string bytes, std::size_t step = 1 << 20) {
+  return std::make_unique<SlowSource>(std::move(bytes), step);
+}
+
+std::string inflate(std::string bytes, std::size_t step = 1 << 20, DecompressionLimits limits = {}) {
+  const auto stream = decompress_stream(source_of(std::move(bytes), step), "a blob", limits);
+  return read_to_end(*stream, 1 << 30, "a blob");
+}
+
+std::vector<Compression> all_kinds() {
+  return {Compression::parse("gzip"),    Compression::parse("gzip", 0), Compression::parse("gzip", 1),
+          Compression::parse("gzip", 6), Compression::parse("zstd"),    Compression::parse("zstd", 10)};
+}
+
+}  // namespace
+
+TEST_CASE("every compression gives back what it was given, block after block, however it is read") {
+  const std::string a = varied_bytes(300000, 1);
+  const std::string b = varied_bytes(70000, 2);
+  for (const Compression& compression : all_kinds()) {
+    CAPTURE(compression.str());
+    const std::string packed = compress_block(a, compression) + compress_block("", compression) + compress_block(b, compression);
+    CHECK(inflate(packed) == a + b);
+    CHECK(inflate(packed, 7) == a + b);
+    CHECK(inflate(compress_block(a.substr(0, 1000), compression), 1) == a.substr(0, 1000));
+  }
+  CHECK(inflate("plain text") == "plain text");
+  CHECK(inflate("") == "");
+}
+
+TEST_CASE("incompressible blocks survive too") {
+  std::string noise(kBlockBytes, '\0');
+  std::uint64_t state = 88172645463325252ull;
+  for (char& c : noise) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    c = static_cast<char>(state >> 32);
+  }
+  for (const Compression& compression : all_kinds()) {
+    CAPTURE(compression.str());
+    CHECK(inflate(compress_block(noise, compression)) == noise);
+  }
+}
+
+TEST_CASE("the bytes of a compressed block are pinned") {
+  const std::string block = varied_bytes(kBlockBytes, 3);
+  CHECK(oci::sha256_of(compress_block(block, Compression::parse("gzip"))).str() == "sha256:f7ead86f565cefb292fc19891fb1a9adf6ea0f59071caa5b648dbd66d7a12391");
+  CHECK(oci::sha256_of(compress_block(block, Compression::parse("gzip", 6))).str() == "sha256:f29cd12bcc84709c0bafefc0ff12ef2ba42b2474f5d21242302d47ee90a8f7b1");
+  CHECK(oci::sha256_of(compress_block(block, Compression::parse("zstd"))).str() == "sha256:49384da9e69ea266f57ecaebc3c1f9f0839803052345b8050c1358d16cad9447");
+}
+
+TEST_CASE("level 3 of gzip is level 2, since ISA-L's own differs between CPUs") {
+  const std::string block = varied_bytes(100000, 4);
+  CHECK(compress_block(block, Compression::parse("gzip", 3)) == compress_block(block, Compression::parse("gzip", 2)));
+}
+
+TEST_CASE("other people's tools read what was compressed") {
+  const std::string a = varied_bytes(100000, 5);
+  const std::string gzip = compress_block(a, Compression::parse("gzip")) + compress_block(a, Compression::parse("gzip", 9));
+  CHECK(output_of({"gzip", "-dc"}, gzip) == a + a);
+  const std::string zstd = compress_block(a, Compression::parse("zstd")) + compress_block(a, Compression::parse("zstd", 1));
+  CHECK(output_of({"zstd", "-dcq"}, zstd) == a + a);
+}
+
+TEST_CASE("what other tools compressed is read") {
+  const std::string a = varied_bytes(500000, 6);
+  for (const auto& argv : std::vector<std::vector<std::string>>{
+           {"gzip", "-c"}, {"zstd", "-cq"}, {"zstd", "-cq", "-19"}, {"bzip2", "-c"}, {"xz", "-c"}}) {
+    CAPTURE(argv.front());
+    const std::string packed = output_of(argv, a);
+    const auto stream = decompress_any(source_of(packed, 1000), "archive");
+    CHECK(read_to_end(*stream, 1 << 20, "archive") == a);
+  }
+  const auto plain = decompress_any(source_of(a), "archive");
+  CHECK(read_to_end(*plain, 1 << 20, "archive") == a);
+}
+
+TEST_CASE("cut, damaged and prolonged data is refused by name") {
+  const std::string a = varied_bytes(50000, 7);
+  for (const Compression& compression : all_kinds()) {
+    CAPTURE(compression.str());
+    const std::string packed = compress_block(a, compression);
+    CHECK_THROWS_AS(inflate(packed.substr(0, packed.size() / 2)), Error);
+    CHECK_THROWS_AS(inflate(packed.substr(0, packed.size() - 1)), Error);
+    CHECK_THROWS_AS(inflate(packed + "garbage behind it"), Error);
+    CHECK(message_of([&] { inflate(packed + "garbage behind it"); }).starts_with("'a blob' is damaged"));
+  }
+  std::string flipped = compress_block(a, Compression::parse("gzip"));
+  flipped[flipped.size() / 2] ^= 0x10;
+  CHECK_THROWS_AS(inflate(flipped), Error);
+  const std::string xz = output_of({"xz", "-c"}, a);
+  CHECK_THROWS_AS(read_to_end(*decompress_any(source_of(xz.substr(0, 200)), "x"), 1 << 20, "x"), Error);
+}
+
+TEST_CASE("a bomb is stopped at the limit") {
+  const std::string zeros(8 << 20, '\0');
+  for (const char* kind : {"gzip", "zstd"}) {
+    const std::string bomb = compress_block(zeros, Compression::parse(kind));
+    CHECK(message_of([&] { inflate(bomb, 1 << 20, {1 << 20}); }) == "'a blob' unpacks to more than 1048576 bytes");
+    CHECK(inflate(bomb, 1 << 20, {8 << 20}).size() == zeros.size());
+  }
+}
+
+TEST_CASE("known frames are inflated in parallel and in order") {
+  ThreadPool pool(3);
+  for (const char* kind : {"gzip", "zstd"}) {
+    std::string packed;
+    std::string plain;
+    std::vector<Frame> frames;
+    for (std::uint32_t i = 0; i < 40; ++i) {
+      const std::string block = varied_bytes(10000 + i, i);
+      const std::string piece = compress_block(block, Compression::parse(kind));
+      frames.push_back({piece.size(), block.size()});
+      packed += piece;
+      plain += block;
+    }
+    const auto read_with = [&](std::vector<Frame> list, const std::string& bytes) {
+      const auto stream = decompress_frames(source_of(bytes, 777), std::move(list), pool, "blob");
+      return read_to_end(*stream, 1 << 30, "blob");
+    };
+    CHECK(read_with(frames, packed) == plain);
+    CHECK(read_with({}, packed) == plain);
+    CHECK_THROWS_AS(read_with(frames, packed + "x"), Error);
+    CHECK_THROWS_AS(read_with(frames, packed.substr(0, packed.size() - 1)), Error);
+    auto wrong = frames;
+    wrong[7].uncompressed_bytes += 1;
+    CHECK_THROWS_AS(read_with(wrong, packed), Error);
+    wrong = frames;
+    wrong[0].compressed_bytes = std::uint64_t{1} << 40;
+    CHECK_THROWS_AS(read_with(wrong, packed), Error);
+  }
+}
+
+TEST_CASE("a stream of frames can be dropped half-read") {
+  ThreadPool pool(2);
+  std::string packed;
+  std::vector<Frame> frames;
+  for (int i = 0; i < 30; ++i) {
+    const std::string piece = compress_block(varied_bytes(50000, 9), Compression::parse("gzip"));
+    frames.push_back({piece.size(), 50000});
+    packed += piece;
+  }
+  const auto stream = decompress_frames(source_of(packed), frames, pool, "blob");
+  char buffer[100];
+  CHECK(stream->read(buffer, sizeof buffer) == sizeof buffer);
+}
+
+TEST_CASE("kinds and levels are read from words, and wrong ones refused") {
+  CHECK(Compression::parse("uncompressed").kind == CompressionKind::none);
+  CHECK(Compression::parse("gzip", 2).str() == "gzip");
+  CHECK(Compression::parse("zstd", 19).str() == "zstd:19");
+  CHECK(Compression::parse_text("zstd:19") == Compression::parse("zstd", 19));
+  CHECK(Compression::parse("zstd", 3) == Compression::parse("zstd"));
+  CHECK_THROWS_AS(Compression::parse("gzip", 13), Error);
+  CHECK_THROWS_AS(Compression::parse("zstd", 0), Error);
+  CHECK_THROWS_AS(Compression::parse("zstd", 23), Error);
+  CHECK_THROWS_AS(Compression::parse_text("zstd:x"), Error);
+  CHECK(message_of([] { Compression::parse("gzop"); }) == "unknown compression 'gzop'; did you mean 'gzip'?");
+}
+
+TEST_CASE("media types tell the compression of OCI and docker layers") {
+  CHECK(compression_of_media_type("application/vnd.oci.image.layer.v1.tar+zstd") == CompressionKind::zstd);
+  CHECK(compression_of_media_type("application/vnd.docker.image.rootfs.diff.tar.gzip") == CompressionKind::gzip);
+  CHECK(compression_of_media_type("application/vnd.oci.image.layer.v1.tar") == CompressionKind::none);
+  CHECK_FALSE(compression_of_media_type("application/json").has_value());
+  CHECK(Compression::parse("zstd").media_type() == "application/vnd.oci.image.layer.v1.tar+zstd");
+}

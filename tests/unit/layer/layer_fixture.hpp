@@ -1,0 +1,95 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/process.hpp"
+#include "base/temp_dir.hpp"
+#include "base/thread_pool.hpp"
+#include "builder/layer/file_entry.hpp"
+#include "builder/layer/file_index.hpp"
+#include "builder/layer/layer_writer.hpp"
+#include "registry/store/content_store.hpp"
+
+namespace kiln::test {
+
+// A store of its own with a small pool.
+struct Workshop {
+  TempDir dir;
+  ThreadPool pool{2};
+  ContentStore store{HomeLayout::open(dir.path() / "home")};
+
+  fs::path path(std::string_view name) const { return dir.path() / name; }
+};
+
+inline FileEntry entry_of(std::string path, EntryType type, unsigned mode = 0644) {
+  FileEntry entry;
+  entry.path = std::move(path);
+  entry.type = type;
+  if (type != EntryType::whiteout && type != EntryType::opaque) entry.mode = static_cast<std::uint16_t>(mode);
+  return entry;
+}
+inline FileEntry folder_of(std::string path, unsigned mode = 0755) {
+  return entry_of(std::move(path), EntryType::directory, mode);
+}
+inline FileEntry link_of(std::string path, std::string target, EntryType type = EntryType::symlink) {
+  FileEntry entry = entry_of(std::move(path), type, type == EntryType::symlink ? 0777 : 0644);
+  entry.link = std::move(target);
+  return entry;
+}
+// A file with its content's digest and size, as an index has it.
+inline FileEntry file_of(std::string path, std::string_view text, unsigned mode = 0644) {
+  FileEntry entry = entry_of(std::move(path), EntryType::file, mode);
+  entry.size = text.size();
+  entry.content = oci::sha256_of(text);
+  return entry;
+}
+
+inline std::shared_ptr<const FileIndex> index_of(std::vector<FileEntry> entries,
+                                                 std::map<std::string, std::string> kept = {}) {
+  FileIndex::Parts parts;
+  parts.diff_id = oci::sha256_of("a layer");
+  parts.entries = std::move(entries);
+  parts.kept = std::move(kept);
+  return std::make_shared<const FileIndex>(std::move(parts));
+}
+
+inline std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.message();
+  }
+  return "no error";
+}
+
+// What a program prints; the test fails where it does not end well.
+inline std::string output_of(std::vector<std::string> argv, std::string stdin_bytes = {}) {
+  Command command;
+  command.argv = std::move(argv);
+  command.stdin_bytes = std::move(stdin_bytes);
+  const CommandResult result = run_command(command, CancelToken{});
+  INFO(result.stderr_bytes);
+  REQUIRE(result.exit_code == 0);
+  return result.stdout_bytes;
+}
+
+// Bytes that look like code: they shrink, but not to nothing. The same for the same seed, on every machine.
+inline std::string varied_bytes(std::size_t size, std::uint32_t seed) {
+  std::string bytes;
+  bytes.reserve(size);
+  std::uint32_t state = seed * 2654435761u + 1;
+  while (bytes.size() < size) {
+    state = state * 1664525u + 1013904223u;
+    bytes += static_cast<char>((state >> 24) & 0x3f);
+    if ((state >> 16) % 7 == 0) bytes += "the quick brown fox";
+  }
+  bytes.resize(size);
+  return bytes;
+}
+
+}  // namespace kiln::test

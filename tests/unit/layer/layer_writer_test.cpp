@@ -1,0 +1,288 @@
+#include "builder/layer/layer_writer.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.hpp"
+#include "builder/layer/layer_reader.hpp"
+#include "layer_fixture.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+LayerWriterOptions with(const char* compression) {
+  LayerWriterOptions options;
+  options.compression = Compression::parse(compression);
+  options.set_mtime = kReproducibleEpoch;
+  return options;
+}
+
+// One of everything that a layer can hold.
+void add_everything(LayerWriter& writer) {
+  writer.add(folder_of("", 0755));
+  FileEntry device = entry_of("dev/null", EntryType::char_device, 0666);
+  device.device_major = 1;
+  device.device_minor = 3;
+  writer.add(folder_of("dev"));
+  writer.add(device);
+  writer.add(entry_of("dev/pipe", EntryType::fifo, 0600));
+  writer.add(folder_of("etc"));
+  writer.add(entry_of("etc/group", EntryType::file), "root:x:0:\n");
+  writer.add(entry_of("etc/hosts", EntryType::whiteout));
+  FileEntry capable = entry_of("etc/ping", EntryType::file, 04755);
+  capable.xattrs["security.capability"] =
+      std::string("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
+  capable.xattrs["user.note"] = "a=b\nc";
+  capable.uid = 3000000;
+  capable.gid = 5;
+  writer.add(capable, "program");
+  writer.add(folder_of("opt", 0700));
+  writer.add(entry_of("opt", EntryType::opaque));
+  writer.add(entry_of("opt/caf\xc3\xa9", EntryType::file), "utf-8");
+  writer.add(entry_of("opt/caf\xe9", EntryType::file), "latin-1");
+  writer.add(link_of("opt/h", "opt/caf\xe9", EntryType::hardlink));
+  const std::string far = "opt/" + std::string(120, 'n') + "/" + std::string(120, 'm');
+  writer.add(folder_of(std::string(parent_path(far))));
+  writer.add(entry_of(far, EntryType::file), varied_bytes(5 << 20, 1));
+  writer.add(link_of("s", "/" + std::string(150, 't') + "\xff"));
+  writer.add(entry_of("z", EntryType::file), "");
+}
+
+std::string tar_of(Workshop& shop, const LayerValue& layer) {
+  const auto tar = open_layer_tar(shop.store, shop.pool, layer.blobs.front().descriptor, nullptr);
+  return read_to_end(*tar, 1 << 30, "tar");
+}
+
+}  // namespace
+
+TEST_CASE("a layer's diff ID and blobs are pinned") {
+  const auto make = [](const char* compression) {
+    Workshop shop;
+    LayerWriter writer(shop.store, shop.pool, with(compression));
+    add_everything(writer);
+    return writer.finish();
+  };
+  const LayerValue gzip = make("gzip");
+  CHECK(gzip.diff_id.str() == "sha256:54b25401368bc74c4f4dc3f6b75d88a4175a87eef6d1431c3d49422f7318b72f");
+  CHECK(gzip.blobs.at(0).descriptor.digest.str() == "sha256:8b79c04991d4e2c5dbb1d725582d672b9ba8a2b477543ea3e07457872e3487e9");
+  const LayerValue zstd = make("zstd");
+  CHECK(zstd.diff_id == gzip.diff_id);
+  CHECK(zstd.blobs.at(0).descriptor.digest.str() == "sha256:083df9f84d11cc47d5becbd9c20622f2e16522cae95c20224e2b782131cfda69");
+  const LayerValue none = make("none");
+  CHECK(none.diff_id == gzip.diff_id);
+  CHECK(none.blobs.at(0).descriptor.digest == gzip.diff_id);
+}
+
+TEST_CASE("a layer is the same from any number of threads") {
+  std::vector<LayerValue> layers;
+  for (const std::size_t threads : {1, 2, 7}) {
+    TempDir dir;
+    ThreadPool pool(threads);
+    ContentStore store(HomeLayout::open(dir.path() / "home"));
+    LayerWriter writer(store, pool, with("gzip"));
+    writer.add(entry_of("big", EntryType::file), varied_bytes(30 << 20, 2));
+    layers.push_back(writer.finish());
+  }
+  CHECK(layers[0] == layers[1]);
+  CHECK(layers[0] == layers[2]);
+}
+
+TEST_CASE("what a layer says of itself is true") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("zstd"));
+  add_everything(writer);
+  const oci::Digest early = writer.finish_diff_id();
+  const LayerValue layer = writer.finish();
+  CHECK(layer.diff_id == early);
+  const std::string tar = tar_of(shop, layer);
+  CHECK(oci::sha256_of(tar) == layer.diff_id);
+  CHECK(tar.size() == layer.uncompressed_size);
+  const auto& blob = layer.blobs.at(0);
+  CHECK(blob.descriptor.media_type == "application/vnd.oci.image.layer.v1.tar+zstd");
+  CHECK(shop.store.size_of(blob.descriptor.digest) == blob.descriptor.size);
+  CHECK(shop.store.blob_info(blob.descriptor.digest)->diff_id == layer.diff_id);
+  CHECK(shop.store.index_of_layer(layer.diff_id) == layer.index);
+
+  const auto index = IndexCache(shop.store).find(layer.diff_id);
+  REQUIRE(index);
+  const auto parallel = open_layer_tar(shop.store, shop.pool, blob.descriptor, &*index);
+  CHECK(read_to_end(*parallel, 1 << 30, "tar") == tar);
+  CHECK(index->find("opt/h")->content == oci::sha256_of("latin-1"));
+  CHECK(*index->kept_file("etc/group") == "root:x:0:\n");
+}
+
+TEST_CASE("what is read back from a layer is what went in") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("gzip"));
+  add_everything(writer);
+  const LayerValue layer = writer.finish();
+  const auto written = IndexCache(shop.store).find(layer.diff_id);
+
+  TempDir other_dir;
+  ContentStore other(HomeLayout::open(other_dir.path() / "home"));
+  BlobWriter copy = other.begin_blob();
+  copy.write(read_file(shop.store.path_of(layer.blobs.at(0).descriptor.digest)));
+  copy.commit();
+  const IndexedLayer indexed = index_layer(other, shop.pool, layer.blobs.at(0).descriptor, layer.diff_id);
+  CHECK(indexed.diff_id == layer.diff_id);
+  CHECK(indexed.uncompressed_bytes == layer.uncompressed_size);
+  const auto read = IndexCache(other).find(layer.diff_id);
+  CHECK(read->entries() == written->entries());
+  CHECK(*read->kept_file("etc/group") == "root:x:0:\n");
+}
+
+TEST_CASE("tar lists and unpacks what was written") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("gzip"));
+  add_everything(writer);
+  const std::string tar = tar_of(shop, writer.finish());
+  const std::string listing = output_of({"tar", "-tvf", "-", "--quoting-style=escape", "--numeric-owner"}, tar);
+  CHECK(listing.find("opt/caf\\351") != std::string::npos);
+  CHECK(listing.find("-rwsr-xr-x 3000000/5") != std::string::npos);
+  CHECK(listing.find("link to opt/caf\\351") != std::string::npos);
+  CHECK(listing.find("crw-rw-rw- 0/0") != std::string::npos);
+  CHECK(listing.find("etc/.wh.hosts") != std::string::npos);
+  CHECK(listing.find("opt/.wh..wh..opq") != std::string::npos);
+  CHECK(listing.find("1980-01-01") != std::string::npos);
+  const std::string content = output_of({"tar", "-xOf", "-", "opt/caf\xc3\xa9"}, tar);
+  CHECK(content == "utf-8");
+}
+
+TEST_CASE("no xattr is written twice and no user is named") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("none"));
+  FileEntry entry = entry_of("f", EntryType::file);
+  entry.xattrs["user.k"] = "v";
+  writer.add(entry, "x");
+  const std::string tar = tar_of(shop, writer.finish());
+  CHECK(tar.find("LIBARCHIVE") == std::string::npos);
+  CHECK(tar.find("SCHILY.xattr.user.k=v\n") != std::string::npos);
+  CHECK(tar.find("root") == std::string::npos);
+}
+
+TEST_CASE("files stream from their descriptors, and one that changed fails by name") {
+  Workshop shop;
+  const std::string text = varied_bytes(1 << 20, 3);
+  write_file_atomically(shop.path("data"), text);
+  LayerWriter writer(shop.store, shop.pool, with("gzip"));
+  FileEntry entry = file_of("data", text);
+  writer.add(entry, open_read(shop.path("data")), "data");
+  const auto changed = [&](FileEntry wrong) {
+    LayerWriter other(shop.store, shop.pool, with("gzip"));
+    return message_of([&] { other.add(wrong, open_read(shop.path("data")), "src/data"); });
+  };
+  const std::string expected = "'src/data' changed while it was being read; build again";
+  entry.size -= 1;
+  CHECK(changed(entry) == expected);
+  entry.size += 2;
+  CHECK(changed(entry) == expected);
+  entry.size -= 1;
+  entry.content = oci::sha256_of("something else");
+  CHECK(changed(entry) == expected);
+  entry.content = {};
+  CHECK(changed(entry) == "no error");
+  CHECK(IndexCache(shop.store).find(writer.finish().diff_id)->find("data")->content == oci::sha256_of(text));
+}
+
+TEST_CASE("entries out of order, twice, or linked to nothing are refused") {
+  Workshop shop;
+  const auto refused = [&](const std::vector<FileEntry>& entries) {
+    LayerWriter writer(shop.store, shop.pool, with("gzip"));
+    for (std::size_t i = 0; i + 1 < entries.size(); ++i) writer.add(entries[i]);
+    CHECK_THROWS_AS(writer.add(entries.back()), Error);
+  };
+  refused({folder_of("b"), folder_of("a")});
+  refused({folder_of("a"), folder_of("a")});
+  refused({entry_of("a", EntryType::whiteout), folder_of("a")});
+  refused({link_of("b", "a", EntryType::hardlink)});
+  refused({folder_of("a"), link_of("b", "a", EntryType::hardlink)});
+  refused({file_of("a", "data is missing")});
+  refused({folder_of("../a")});
+}
+
+TEST_CASE("times are set or clamped as asked, and whiteouts have none") {
+  Workshop shop;
+  LayerWriterOptions options;
+  options.clamp_mtime = 1000;
+  LayerWriter writer(shop.store, shop.pool, options);
+  FileEntry early = folder_of("a");
+  early.mtime = 500;
+  FileEntry late = folder_of("b");
+  late.mtime = 5000;
+  writer.add(early);
+  writer.add(late);
+  writer.add(entry_of("c", EntryType::whiteout));
+  const auto index = IndexCache(shop.store).find(writer.finish().diff_id);
+  CHECK(index->find("a")->mtime == 500);
+  CHECK(index->find("b")->mtime == 1000);
+  CHECK(index->find("c")->mtime == 0);
+}
+
+TEST_CASE("a writer that is dropped leaves no blob") {
+  Workshop shop;
+  {
+    LayerWriter writer(shop.store, shop.pool, with("gzip"));
+    writer.add(entry_of("a", EntryType::file), varied_bytes(20 << 20, 4));
+  }
+  std::size_t blobs = 0;
+  for (const auto& item : fs::directory_iterator(shop.store.home().blobs())) blobs += item.exists() ? 1 : 0;
+  CHECK(blobs == 0);
+}
+
+TEST_CASE("a writer works inside a job of its own pool") {
+  TempDir dir;
+  ThreadPool pool(1);
+  ContentStore store(HomeLayout::open(dir.path() / "home"));
+  auto layer = pool.submit([&] {
+    LayerWriter writer(store, pool, with("gzip"));
+    writer.add(entry_of("a", EntryType::file), varied_bytes(40 << 20, 5));
+    return writer.finish();
+  });
+  CHECK(layer.get().uncompressed_size > (40 << 20));
+}
+
+TEST_CASE("a layer can be compressed another way and stays the same layer") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("gzip"));
+  add_everything(writer);
+  const LayerValue gzip = writer.finish();
+  const LayerValue both = recompress_layer(shop.store, shop.pool, gzip, Compression::parse("zstd"));
+  CHECK(both.diff_id == gzip.diff_id);
+  REQUIRE(both.blobs.size() == 2);
+  const LayerBlob* zstd = both.blob_of(Compression::parse("zstd"));
+  REQUIRE(zstd != nullptr);
+  const auto index = IndexCache(shop.store).load(*both.index);
+  CHECK(index->frames_of(zstd->descriptor.digest)->size() == 2);
+  CHECK(index->frames_of(gzip.blobs.at(0).descriptor.digest)->size() == 2);
+
+  LayerWriter direct(shop.store, shop.pool, with("zstd"));
+  add_everything(direct);
+  CHECK(direct.finish().blobs.at(0).descriptor == zstd->descriptor);
+}
+
+TEST_CASE("a layer value survives JSON, and wrong JSON is refused") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("zstd"));
+  add_everything(writer);
+  const LayerValue layer = writer.finish();
+  CHECK(layer_value_from_json(to_json(layer), "record") == layer);
+  auto broken = to_json(layer);
+  broken.erase("diff_id");
+  CHECK(message_of([&] { layer_value_from_json(broken, "record 'x'"); }) == "record 'x': a layer has no 'diff_id'");
+  broken = to_json(layer);
+  broken["blobs"][0]["compression"] = "lz4";
+  CHECK_THROWS_AS(layer_value_from_json(broken, "record"), Error);
+  CHECK_THROWS_AS(layer_value_from_json(nlohmann::json::array(), "record"), Error);
+}
+
+TEST_CASE("a cancelled layer stops") {
+  Workshop shop;
+  CancelToken cancel;
+  LayerWriter writer(shop.store, shop.pool, with("gzip"), cancel);
+  cancel.cancel(2);
+  CHECK_THROWS_AS(writer.add(folder_of("a")), Error);
+}
