@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,52 +14,71 @@
 
 namespace kiln::dockerfile {
 
+enum class RuleOrigin {
+  buildkit,  // docker's own rules, under their names and with their messages
+  kiln,      // what makes images big, slow or unsafe; never fails a build
+};
 enum class RuleState {
   on,
   experimental,  // only where `# check=experimental=NAME` asks for it
 };
 
-// A lint rule is data; what finds it stands in one of the check_*.cpp.
+// A lint rule is data; what finds it stands in one of the check_*.cpp (InvalidBaseImagePlatform needs the
+// base image and is found when a stage is evaluated).
 struct Rule {
-  std::string_view name;         // BuildKit's name where the rule is BuildKit's
+  std::string_view name;
   std::string_view description;  // one sentence
-  std::string_view page;         // under docs/rules/
+  std::string_view page;         // in the repository
+  RuleOrigin origin = RuleOrigin::buildkit;
   RuleState state = RuleState::on;
 };
 const std::vector<Rule>& rules();
+const Rule* find_rule(std::string_view name);  // ignoring case; nullptr where there is none
 
 struct Finding {
   std::string rule;
   std::string message;
   LineRange lines;
+  bool operator==(const Finding&) const = default;
 };
 
-// `skip=A,B;error=true;experimental=C`, the value of the check directive.
+// `skip=A,B;error=true;experimental=C`, the value of a check directive. Names in lower case.
 struct CheckSettings {
   std::set<std::string> skip;
   std::set<std::string> experimental;
   bool skip_all = false;
   bool experimental_all = false;
   bool error = false;
+
+  bool enables(const Rule& rule) const;
 };
 // Error{usage} for an unknown key or value; unknown rule names are kept.
 CheckSettings parse_check_settings(std::string_view value);
 
 struct CheckOptions {
-  BuildArgs build_args;
+  BuildArgs build_args;  // BUILDKIT_DOCKERFILE_CHECK among them replaces the file's directive
   PlatformParts build_platform{"linux", "amd64", ""};
   PlatformParts target_platform{"linux", "amd64", ""};
   IgnoreMatcher ignore;
-  std::string target;                     // --target; does not limit what is looked at
-  std::optional<std::string> directive;  // overrides `# check=` (BUILDKIT_DOCKERFILE_CHECK does this)
+  std::string
+      target;  // --target: which stage the rules about the finished image look at; the last one where empty
+  // Environment entries of a base image, nullopt where they are not known: then undefined variables of stages
+  // on it are not reported. Without this function every base image counts as one that sets PATH alone.
+  std::function<std::optional<std::vector<std::string>>(const std::string& image)> base_environment;
+  // Names of images that are built together with this one: a FROM on them needs no tag.
+  std::set<std::string> fleet_images;
+  // ARGs whose value differs between the machines an image is built for.
+  std::set<std::string> profile_args{"MACHINE", "MACHINE_PROFILE"};
 };
 
 struct CheckReport {
-  std::vector<Finding> findings;  // by line, then rule
+  std::vector<Finding> findings;  // by line
   std::optional<Error> error;     // the Dockerfile does not build; findings up to there are complete
-  bool fails = false;             // findings count as errors (`error=true`)
+  LineRange error_lines;
+  bool fails = false;  // `error=true`, and one of BuildKit's rules found something
 };
 
+// Looks at all stages, built or not.
 CheckReport check(std::string_view text, std::string_view file_name, const CheckOptions& options = {});
 
 }  // namespace kiln::dockerfile

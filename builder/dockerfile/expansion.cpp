@@ -8,9 +8,9 @@
 #include "builder/dockerfile/utf8.hpp"
 #include "builder/dockerfile/word_lexer.hpp"
 
-// One pass over the word, descending into ${...} where it meets one. Two results grow side by side: the text, and
-// the words it falls into. A character that came from outside of quotes may separate words, also when it came out of
-// a variable; one from inside of quotes or behind an escape never does.
+// One pass over the word, descending into ${...} where it meets one. Two results grow side by side: the text,
+// and the words it falls into. A character that came from outside of quotes may separate words, also when it
+// came out of a variable; one from inside of quotes or behind an escape never does.
 namespace kiln::dockerfile {
 namespace {
 
@@ -303,9 +303,8 @@ Expansion lex_word(std::string_view word, const VariableLookup& lookup, const Le
     return Lexer(word, lookup, options).run();
   } catch (const Error& error) {
     constexpr std::size_t kShown = 120;
-    throw Error(error.category(),
-                fmt::format("cannot expand '{}{}': {}", printable(word.substr(0, kShown)),
-                            word.size() > kShown ? "..." : "", error.message()));
+    throw Error(error.category(), fmt::format("cannot expand '{}{}': {}", printable(word.substr(0, kShown)),
+                                              word.size() > kShown ? "..." : "", error.message()));
   }
 }
 

@@ -30,12 +30,13 @@ struct Expansion {
   std::set<std::string> unset;     // names that were asked for and not set
 };
 
-// Replaces variables in a word the way docker does: $x ${x} and, after the name, :- - :+ + :? ? # ## % %% / //.
-// Throws Error{usage} for bad substitutions, missing quotes or braces, and for ${x?} of an unset x.
+// Replaces variables in a word the way docker does: $x ${x} and, after the name, :- - :+ + :? ? # ## % %% /
+// //. Throws Error{usage} for bad substitutions, missing quotes or braces, and for ${x?} of an unset x.
 Expansion expand(std::string_view word, const VariableLookup& lookup, const ExpansionOptions& options = {});
 
 // The text alone, the words alone.
 std::string expand_word(std::string_view word, const VariableLookup& lookup, char escape = '\\');
-std::vector<std::string> expand_words(std::string_view word, const VariableLookup& lookup, char escape = '\\');
+std::vector<std::string> expand_words(std::string_view word, const VariableLookup& lookup,
+                                      char escape = '\\');
 
 }  // namespace kiln::dockerfile

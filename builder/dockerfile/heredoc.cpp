@@ -1,11 +1,11 @@
 #include <algorithm>
 
+#include "base/error.hpp"
+#include "base/text.hpp"
 #include "builder/dockerfile/line_forms.hpp"
 #include "builder/dockerfile/syntax.hpp"
 #include "builder/dockerfile/utf8.hpp"
 #include "builder/dockerfile/word_lexer.hpp"
-#include "base/error.hpp"
-#include "base/text.hpp"
 
 namespace kiln::dockerfile {
 namespace {

@@ -46,7 +46,8 @@ bool IgnoreMatcher::ignores(std::string_view path, const State& folder, State& o
     const Rule& rule = rules_[i];
     bool match = !folder.empty() && folder[i] != 0;
     if (!match) {
-      // A pattern that could not change the verdict is not asked, and so says nothing for what is below either.
+      // A pattern that could not change the verdict is not asked, and so says nothing for what is below
+      // either.
       if (rule.negated != ignored) continue;
       match = rule.pattern.matches(path);
     }
@@ -59,7 +60,8 @@ bool IgnoreMatcher::ignores(std::string_view path, const State& folder, State& o
 bool IgnoreMatcher::ignores(std::string_view path) const {
   State folder;
   State own;
-  for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+  for (std::size_t slash = path.find('/'); slash != std::string_view::npos;
+       slash = path.find('/', slash + 1)) {
     ignores(path.substr(0, slash), folder, own);
     folder.swap(own);
   }
@@ -68,7 +70,7 @@ bool IgnoreMatcher::ignores(std::string_view path) const {
 
 bool IgnoreMatcher::may_reinclude_below(std::string_view folder) const {
   std::string below(folder);
-  below += '/';
+  if (!below.empty()) below += '/';
   for (const Rule& rule : rules_) {
     if (!rule.negated) continue;
     const std::size_t common = std::min(below.size(), rule.fixed_prefix.size());

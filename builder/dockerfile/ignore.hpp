@@ -8,17 +8,18 @@
 
 namespace kiln::dockerfile {
 
-// The patterns of a .dockerignore: a byte-order mark is dropped, lines are trimmed and cleaned, '#' in the first
-// column is a comment, a leading '/' is dropped.
+// The patterns of a .dockerignore: a byte-order mark is dropped, lines are trimmed and cleaned, '#' in the
+// first column is a comment, a leading '/' is dropped.
 std::vector<std::string> read_ignore_file(std::string_view text);
 
-// moby's matching: patterns in order, a '!' re-includes what earlier ones excluded, and what a pattern says of a
-// folder holds for what is below it. Paths are relative to the context's root, '/' between components, without
-// leading './' and without trailing '/'. Immutable, so it may be used from any thread. --exclude uses it too.
+// moby's matching: patterns in order, a '!' re-includes what earlier ones excluded, and what a pattern says
+// of a folder holds for what is below it. Paths are relative to the context's root, '/' between components,
+// without leading './' and without trailing '/'. Immutable, so it may be used from any thread. --exclude uses
+// it too.
 class IgnoreMatcher {
  public:
-  // What the patterns said of a folder, one entry a pattern; a walk hands it on to the folder's entries. Empty for the
-  // root.
+  // What the patterns said of a folder, one entry a pattern; a walk hands it on to the folder's entries.
+  // Empty for the root.
   using State = std::vector<char>;
 
   IgnoreMatcher() = default;  // ignores nothing
@@ -32,7 +33,9 @@ class IgnoreMatcher {
   // The same for a path out of the blue.
   bool ignores(std::string_view path) const;
 
-  // For an ignored folder: whether a '!' pattern might re-include something below it, so that a walk must enter it.
+  // For an ignored folder: whether a '!' pattern might re-include something below it, so that a walk must
+  // enter it.
+  // "" is the root.
   bool may_reinclude_below(std::string_view folder) const;
 
  private:

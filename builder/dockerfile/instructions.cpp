@@ -48,7 +48,8 @@ std::vector<KeyValue> key_values(const Node& node) {
   need_arguments(node);
   std::vector<KeyValue> out;
   for (std::size_t i = 0; i + 2 < node.args.size(); i += 3) {
-    if (node.args[i].empty()) fail("{}: a name may not be empty in '={}'", to_upper(node.keyword), printable(node.args[i + 1]));
+    if (node.args[i].empty())
+      fail("{}: a name may not be empty in '={}'", to_upper(node.keyword), printable(node.args[i + 1]));
     out.push_back({node.args[i], node.args[i + 1], node.args[i + 2].empty()});
   }
   return out;
@@ -67,7 +68,8 @@ void read_transfer(const Node& node, const InstructionFlags& flags, Transfer& ou
     }
   };
   out.destination = node.args.back();
-  if (heredoc_in(out.destination)) fail("{} cannot take a heredoc as its destination", to_upper(node.keyword));
+  if (heredoc_in(out.destination))
+    fail("{} cannot take a heredoc as its destination", to_upper(node.keyword));
   for (std::size_t i = 0; i + 1 < node.args.size(); ++i) {
     const auto heredoc = heredoc_in(node.args[i]);
     if (!heredoc) {
@@ -102,8 +104,9 @@ InstructionBody read_copy(const Node& node) {
   read_transfer(node, flags, out);
   out.from = flags.text("from");
   if (out.from.find('$') != std::string::npos) {
-    fail("flag '--from' cannot hold a variable, got '{}'; name a stage 'FROM {} AS NAME' and copy --from=NAME",
-         printable(out.from), printable(out.from));
+    fail(
+        "flag '--from' cannot hold a variable, got '{}'; name a stage 'FROM {} AS NAME' and copy --from=NAME",
+        printable(out.from), printable(out.from));
   }
   out.parents = flags.boolean("parents").value_or(false);
   return out;
@@ -147,7 +150,8 @@ std::int64_t read_interval(const InstructionFlags& flags, std::string_view name)
   if (text.empty()) return 0;
   const auto duration = parse_duration(text);
   if (!duration) fail("flag '--{}' needs a duration such as 30s or 1m30s, got '{}'", name, printable(text));
-  if (*duration != 0 && *duration < kLeastNs) fail("flag '--{}' may be 0 or at least 1ms, got '{}'", name, printable(text));
+  if (*duration != 0 && *duration < kLeastNs)
+    fail("flag '--{}' may be 0 or at least 1ms, got '{}'", name, printable(text));
   return *duration;
 }
 
@@ -171,7 +175,8 @@ InstructionBody read_healthcheck(const Node& node) {
   out.start_interval_ns = read_interval(flags, "start-interval");
   if (const std::string text = flags.text("retries"); !text.empty()) {
     const auto retries = parse_unsigned(text);
-    if (!retries || *retries > 0x7fffffff) fail("flag '--retries' needs a number of at least 0, got '{}'", printable(text));
+    if (!retries || *retries > 0x7fffffff)
+      fail("flag '--retries' needs a number of at least 0, got '{}'", printable(text));
     out.retries = static_cast<int>(*retries);
   }
   return out;
@@ -254,14 +259,22 @@ using Read = InstructionBody (*)(const Node&);
 
 const std::map<std::string, Read, std::less<>>& readers() {
   static const std::map<std::string, Read, std::less<>> table = {
-      {"add", read_add},         {"arg", read_arg},
-      {"cmd", read_cmd},         {"copy", read_copy},
-      {"entrypoint", read_entrypoint}, {"env", read_env},
-      {"expose", read_expose},   {"healthcheck", read_healthcheck},
-      {"label", read_label},     {"maintainer", read_maintainer},
-      {"onbuild", read_onbuild}, {"run", read_run},
-      {"shell", read_shell},     {"stopsignal", read_stopsignal},
-      {"user", read_user},       {"volume", read_volume},
+      {"add", read_add},
+      {"arg", read_arg},
+      {"cmd", read_cmd},
+      {"copy", read_copy},
+      {"entrypoint", read_entrypoint},
+      {"env", read_env},
+      {"expose", read_expose},
+      {"healthcheck", read_healthcheck},
+      {"label", read_label},
+      {"maintainer", read_maintainer},
+      {"onbuild", read_onbuild},
+      {"run", read_run},
+      {"shell", read_shell},
+      {"stopsignal", read_stopsignal},
+      {"user", read_user},
+      {"volume", read_volume},
       {"workdir", read_workdir},
   };
   return table;
@@ -305,8 +318,10 @@ Stage stage_of_node(const Node& node) {
     out.name_as_written = node.args[2];
     out.name = to_lower(node.args[2]);
     if (!is_stage_name(out.name)) {
-      fail("invalid stage name '{}': it has to begin with a letter and to hold letters, digits, '-', '_' and '.' only",
-           printable(node.args[2]));
+      fail(
+          "invalid stage name '{}': it has to begin with a letter and to hold letters, digits, '-', '_' and "
+          "'.' only",
+          printable(node.args[2]));
     }
   }
   const InstructionFlags flags(node.keyword, node.flags);

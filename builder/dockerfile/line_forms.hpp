@@ -6,12 +6,12 @@
 
 #include "builder/dockerfile/syntax.hpp"
 
-// How the rest of a line behind an instruction's keyword falls into arguments. Inside of the room only. What does not
-// fit throws Error{usage} without a place: the caller knows the lines.
+// How the rest of a line behind an instruction's keyword falls into arguments. Inside of the room only. What
+// does not fit throws Error{usage} without a place: the caller knows the lines.
 namespace kiln::dockerfile {
 
-// Keyword, flags, arguments (and for ONBUILD the child) of one logical line. `lines`, `comments` and `heredocs` are
-// left to the caller. An unknown keyword gives a node without arguments.
+// Keyword, flags, arguments (and for ONBUILD the child) of one logical line. `lines`, `comments` and
+// `heredocs` are left to the caller. An unknown keyword gives a node without arguments.
 Node node_of_line(std::string_view line, char escape);
 
 // Words that quotes and escapes hold together; both stay in the words.

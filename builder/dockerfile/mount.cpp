@@ -18,7 +18,7 @@ template <class... Args>
 }
 
 struct Option {
-  std::string key;    // lower case, the canonical spelling
+  std::string key;  // lower case, the canonical spelling
   std::string value;
   bool has_value = false;
 };
@@ -26,10 +26,12 @@ struct Option {
 constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
     {"src", "source"}, {"dst", "target"}, {"destination", "target"}, {"ro", "readonly"}, {"rw", "readwrite"},
 };
-const std::vector<std::string> kKeys = {"type",    "from", "source", "target",   "readonly", "readwrite", "id",
-                                        "sharing", "mode", "uid",    "required", "gid",      "size",      "env"};
+const std::vector<std::string> kKeys = {"type",      "from", "source",  "target", "readonly",
+                                        "readwrite", "id",   "sharing", "mode",   "uid",
+                                        "required",  "gid",  "size",    "env"};
 
-// One CSV record (RFC 4180): a field that begins with a quote goes on to the closing one, "" in it is a quote.
+// One CSV record (RFC 4180): a field that begins with a quote goes on to the closing one, "" in it is a
+// quote.
 std::vector<std::string> split_record(std::string_view text) {
   std::vector<std::string> fields;
   std::size_t i = 0;
@@ -93,11 +95,12 @@ std::uint32_t number(const Option& option, int base) {
 std::uint64_t bytes(const Option& option) {
   const std::string text = to_lower(option.value);
   std::size_t digits = 0;
-  while (digits < text.size() && ((text[digits] >= '0' && text[digits] <= '9') || text[digits] == '.')) ++digits;
+  while (digits < text.size() && ((text[digits] >= '0' && text[digits] <= '9') || text[digits] == '.'))
+    ++digits;
   const std::string unit(trim(std::string_view(text).substr(digits)));
   static const std::map<std::string, int, std::less<>> powers = {
-      {"", 0},   {"b", 0},  {"k", 1},  {"kb", 1}, {"kib", 1}, {"m", 2},  {"mb", 2},  {"mib", 2},
-      {"g", 3},  {"gb", 3}, {"gib", 3}, {"t", 4},  {"tb", 4},  {"tib", 4}, {"p", 5},  {"pb", 5}, {"pib", 5}};
+      {"", 0},   {"b", 0},   {"k", 1}, {"kb", 1}, {"kib", 1}, {"m", 2}, {"mb", 2}, {"mib", 2}, {"g", 3},
+      {"gb", 3}, {"gib", 3}, {"t", 4}, {"tb", 4}, {"tib", 4}, {"p", 5}, {"pb", 5}, {"pib", 5}};
   const auto power = powers.find(unit);
   const std::string whole = text.substr(0, digits);
   const auto dot = whole.find('.');
@@ -215,11 +218,16 @@ class Builder {
 
 const char* to_string(MountType type) {
   switch (type) {
-    case MountType::bind: return "bind";
-    case MountType::cache: return "cache";
-    case MountType::tmpfs: return "tmpfs";
-    case MountType::secret: return "secret";
-    case MountType::ssh: return "ssh";
+    case MountType::bind:
+      return "bind";
+    case MountType::cache:
+      return "cache";
+    case MountType::tmpfs:
+      return "tmpfs";
+    case MountType::secret:
+      return "secret";
+    case MountType::ssh:
+      return "ssh";
   }
   return "";
 }

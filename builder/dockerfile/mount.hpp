@@ -15,9 +15,10 @@ enum class CacheSharing { shared, private_, locked };
 // One --mount of a RUN, its options checked against its type.
 struct Mount {
   MountType type = MountType::bind;
-  std::string from;    // bind, cache: a stage or an image; empty: the build context (bind) or an empty folder (cache)
-  std::string source;  // bind, cache: the path inside `from`
-  std::string target;  // may be relative to WORKDIR; empty where a secret goes to the environment only
+  std::string
+      from;  // bind, cache: a stage or an image; empty: the build context (bind) or an empty folder (cache)
+  std::string source;     // bind, cache: the path inside `from`
+  std::string target;     // may be relative to WORKDIR; empty where a secret goes to the environment only
   bool read_only = true;  // bind: true unless rw; cache: false unless ro
   std::string id;         // cache (default: the target), secret, ssh
   CacheSharing sharing = CacheSharing::shared;
@@ -31,8 +32,8 @@ struct Mount {
 
 const char* to_string(MountType type);
 
-// Parses an option string (`type=cache,target=/c,"id=a,b"`: one CSV record). Each value is expanded by `lookup`, as
-// docker does. Error{usage} names the option, what it may be, and the nearest real one.
+// Parses an option string (`type=cache,target=/c,"id=a,b"`: one CSV record). Each value is expanded by
+// `lookup`, as docker does. Error{usage} names the option, what it may be, and the nearest real one.
 Mount parse_mount(std::string_view options, const VariableLookup& lookup, char escape = '\\');
 
 // What can be said before the values of variables are known: the parser refuses what is wrong in any case.

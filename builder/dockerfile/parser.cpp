@@ -20,7 +20,8 @@ void add_node(const Node& node, Dockerfile& out) {
   } else if (std::holds_alternative<Arg>(instruction.body)) {
     out.global_args.push_back(std::move(instruction));
   } else {
-    throw Error(Category::usage, fmt::format("{} stands before the first FROM; only ARG may", instruction.keyword));
+    throw Error(Category::usage,
+                fmt::format("{} stands before the first FROM; only ARG may", instruction.keyword));
   }
 }
 
@@ -38,8 +39,9 @@ PartialParse parse_partially(std::string_view text, std::string_view file_name) 
   SyntaxTree tree;
   try {
     tree = parse_syntax(text, file_name);
-  } catch (const Error& error) {
+  } catch (const SyntaxError& error) {
     out.error = error;
+    out.error_lines = error.lines();
     return out;
   }
   out.dockerfile.directives = tree.directives;
@@ -49,12 +51,14 @@ PartialParse parse_partially(std::string_view text, std::string_view file_name) 
       add_node(node, out.dockerfile);
     } catch (const Error& error) {
       out.error = placed(error, text, file_name, node.lines);
+      out.error_lines = node.lines;
       return out;
     }
   }
   if (out.dockerfile.stages.empty()) {
     out.error = placed(Error(Category::usage, "the file holds no FROM, so there is no stage to build"), text,
                        file_name, tree.nodes.back().lines);
+    out.error_lines = tree.nodes.back().lines;
   }
   return out;
 }
@@ -66,7 +70,9 @@ Dockerfile parse(std::string_view text, std::string_view file_name) {
 }
 
 Instruction parse_trigger(std::string_view text, std::string_view origin, char escape) {
-  const auto clause = [&] { return fmt::format("in the ONBUILD trigger '{}' of {}", printable(text), origin); };
+  const auto clause = [&] {
+    return fmt::format("in the ONBUILD trigger '{}' of {}", printable(text), origin);
+  };
   return with_context(clause, [&] {
     std::string file(text);
     if (escape != '\\') file.insert(0, fmt::format("# escape={}\n", escape));

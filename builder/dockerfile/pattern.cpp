@@ -85,7 +85,8 @@ class Compiler {
         high = class_end();
       }
       // filepath.Match takes a reversed range for an empty one, moby's matcher refuses it.
-      if (low > high && stars_ == Stars::folders) malformed(pattern_, "a range whose end lies before its start");
+      if (low > high && stars_ == Stars::folders)
+        malformed(pattern_, "a range whose end lies before its start");
       token.ranges.emplace_back(low, high);
     }
     ++position_;
@@ -142,7 +143,8 @@ bool run_tokens(const std::vector<Token>& tokens, std::string_view text, bool cl
           if (here && !at_end && !slash) next[i + rune.size] = 1;
           break;
         case Kind::char_class:
-          if (here && !at_end && (classes_cross || !slash) && in_class(token, rune.value)) next[i + rune.size] = 1;
+          if (here && !at_end && (classes_cross || !slash) && in_class(token, rune.value))
+            next[i + rune.size] = 1;
           break;
       }
       i += at_end ? 1 : rune.size;

@@ -7,8 +7,8 @@
 
 namespace kiln::dockerfile {
 
-// Go's filepath.Match on '/' paths: '*' and '?' do not cross a '/', [a-z] [^a-z], '\' escapes. The whole name must
-// match. Error{usage} for a malformed pattern.
+// Go's filepath.Match on '/' paths: '*' and '?' do not cross a '/', [a-z] [^a-z], '\' escapes. The whole name
+// must match. Error{usage} for a malformed pattern.
 bool match_pattern(std::string_view pattern, std::string_view name);
 
 // Whether docker looks for matches of a COPY source instead of the path itself: an unescaped * ? or [.
@@ -17,9 +17,10 @@ bool has_wildcards(std::string_view pattern);
 // Go's filepath.Clean for '/' paths: "a//b/../c/." -> "a/c", "" -> ".".
 std::string clean_path(std::string_view path);
 
-// One pattern of a .dockerignore or of --exclude, as moby's patternmatcher reads it: filepath.Match plus `**` for any
-// number of folders (and what follows moby's own ways: a leading `**` directly before text matches any ending).
-// Without the '!'. Error{usage} for a malformed pattern. Immutable; time to match is bounded by pattern times path.
+// One pattern of a .dockerignore or of --exclude, as moby's patternmatcher reads it: filepath.Match plus `**`
+// for any number of folders (and what follows moby's own ways: a leading `**` directly before text matches
+// any ending). Without the '!'. Error{usage} for a malformed pattern. Immutable; time to match is bounded by
+// pattern times path.
 class PathPattern {
  public:
   explicit PathPattern(std::string_view pattern);

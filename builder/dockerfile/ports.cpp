@@ -27,7 +27,8 @@ std::optional<PortRange> parse_range(std::string_view text) {
   return PortRange{static_cast<unsigned>(*first), static_cast<unsigned>(*last)};
 }
 
-// "[addr]:host:container", "addr:host:container", "host:container", "container". An address may hold colons itself.
+// "[addr]:host:container", "addr:host:container", "host:container", "container". An address may hold colons
+// itself.
 struct Parts {
   std::string_view address;
   std::string_view host;

@@ -8,9 +8,9 @@
 
 namespace kiln::dockerfile {
 
-// What a RUN hands to its shell, heredocs worked in. One of two things happens: `text` goes to the stage's SHELL (or,
-// in exec form, `words` are executed), or a heredoc that is the whole command and begins with "#!" is put into an
-// executable file and executed.
+// What a RUN hands to its shell, heredocs worked in. One of two things happens: `text` goes to the stage's
+// SHELL (or, in exec form, `words` are executed), or a heredoc that is the whole command and begins with "#!"
+// is put into an executable file and executed.
 struct RunScript {
   struct File {
     std::string name;

@@ -30,8 +30,8 @@ std::string joined(const Characters& characters, std::size_t from, std::size_t t
   return out;
 }
 
-// Where a match that begins at `start` may end: the set of positions reachable token by token. The shortest and the
-// longest of them are what a lazy and a greedy matcher would find.
+// Where a match that begins at `start` may end: the set of positions reachable token by token. The shortest
+// and the longest of them are what a lazy and a greedy matcher would find.
 template <class Tokens>
 std::optional<std::size_t> match_end(const Tokens& tokens, const Characters& text, std::size_t start,
                                      ShellPattern::Length length) {
@@ -84,9 +84,10 @@ ShellPattern::ShellPattern(std::string_view pattern) {
       const char escaped = i < pattern.size() ? pattern[i] : '\0';
       if (escaped == '}' || escaped == '/') continue;
       if (escaped != '*' && escaped != '?' && escaped != '\\') {
-        throw Error(Category::usage,
-                    fmt::format("invalid pattern '{}': '\\' may stand before '*', '?', '\\', '/' and '}}' only",
-                                printable(pattern)));
+        throw Error(
+            Category::usage,
+            fmt::format("invalid pattern '{}': '\\' may stand before '*', '?', '\\', '/' and '}}' only",
+                        printable(pattern)));
       }
       tokens_.push_back({Token::Kind::literal, std::string(1, escaped)});
       ++i;

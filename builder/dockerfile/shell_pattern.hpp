@@ -6,9 +6,9 @@
 
 namespace kiln::dockerfile {
 
-// The pattern of ${x#p} ${x%p} ${x/p/r}: '*' is any text and '?' any character (neither crosses a line end), '\'
-// makes `*`, `?` and itself literal and is dropped before '}' and '/'. Matching takes time proportional to pattern
-// times text at worst, whatever either holds.
+// The pattern of ${x#p} ${x%p} ${x/p/r}: '*' is any text and '?' any character (neither crosses a line end),
+// '\' makes `*`, `?` and itself literal and is dropped before '}' and '/'. Matching takes time proportional
+// to pattern times text at worst, whatever either holds.
 class ShellPattern {
  public:
   enum class Length { shortest, longest };

@@ -12,8 +12,8 @@
 #include "builder/dockerfile/line_forms.hpp"
 #include "builder/dockerfile/utf8.hpp"
 
-// Physical lines become logical ones: a line that ends in the escape character goes on in the next, with comments and
-// empty lines in between left out; behind a logical line come the bodies of its heredocs.
+// Physical lines become logical ones: a line that ends in the escape character goes on in the next, with
+// comments and empty lines in between left out; behind a logical line come the bodies of its heredocs.
 namespace kiln::dockerfile {
 namespace {
 
@@ -36,7 +36,7 @@ class Reader {
  private:
   [[noreturn]] void fail(LineRange lines, std::string message) const {
     lines.first = std::max(1, lines.first);
-    Error error(Category::usage, fmt::format("{}:{}: {}", printable(file_name_), lines.first, message));
+    SyntaxError error(fmt::format("{}:{}: {}", printable(file_name_), lines.first, message), lines);
     error.set_detail(excerpt(whole_, file_name_, lines));
     throw error;
   }
@@ -49,7 +49,8 @@ class Reader {
     rest_.remove_prefix(line_.size());
     ++number_;
     if (line_.size() > kMaxLineBytes) {
-      fail({number_, number_}, fmt::format("the line is longer than the {} bytes that are allowed", kMaxLineBytes));
+      fail({number_, number_},
+           fmt::format("the line is longer than the {} bytes that are allowed", kMaxLineBytes));
     }
     return true;
   }
@@ -64,7 +65,8 @@ class Reader {
     return !line.empty() && line[0] == '#';
   }
 
-  // Cuts the line before an escape character that only blanks follow. One that is escaped itself does not count.
+  // Cuts the line before an escape character that only blanks follow. One that is escaped itself does not
+  // count.
   bool continues(std::string_view& line) const {
     std::string_view cut = line;
     while (!cut.empty() && (cut.back() == ' ' || cut.back() == '\t')) cut.remove_suffix(1);
@@ -98,7 +100,8 @@ class Reader {
 
   void set_escape(std::string_view value) {
     if (value != "\\" && value != "`") {
-      fail({number_, number_}, fmt::format("the escape character may be '\\' or '`', got '{}'", printable(value)));
+      fail({number_, number_},
+           fmt::format("the escape character may be '\\' or '`', got '{}'", printable(value)));
     }
     tree_.directives.escape = value[0];
   }
@@ -136,8 +139,9 @@ class Reader {
       node.comments = std::move(comments_);
       comments_.clear();
       tree_.nodes.push_back(std::move(node));
-    } catch (Error& error) {
-      if (!error.detail().empty()) throw;
+    } catch (const SyntaxError&) {
+      throw;
+    } catch (const Error& error) {
       fail({start.first, number_}, error.message());
     }
   }
@@ -155,8 +159,8 @@ class Reader {
       if (end == heredoc.name) return;
       heredoc.content += line_;
     }
-    fail(lines, fmt::format("the heredoc '{}' has no end: there is no line '{}' below it", printable(heredoc.name),
-                            printable(heredoc.name)));
+    fail(lines, fmt::format("the heredoc '{}' has no end: there is no line '{}' below it",
+                            printable(heredoc.name), printable(heredoc.name)));
   }
 
   std::string_view whole_;
@@ -172,6 +176,8 @@ class Reader {
 
 }  // namespace
 
-SyntaxTree parse_syntax(std::string_view text, std::string_view file_name) { return Reader(text, file_name).read(); }
+SyntaxTree parse_syntax(std::string_view text, std::string_view file_name) {
+  return Reader(text, file_name).read();
+}
 
 }  // namespace kiln::dockerfile

@@ -10,7 +10,8 @@
 #include "builder/dockerfile/ast.hpp"
 #include "builder/dockerfile/expansion.hpp"
 
-// Which variable has which value where: docker's scoping of ARG and ENV, so that an evaluator only has to walk.
+// Which variable has which value where: docker's scoping of ARG and ENV, so that an evaluator only has to
+// walk.
 namespace kiln::dockerfile {
 
 using BuildArgs = std::map<std::string, std::string, std::less<>>;
@@ -24,8 +25,8 @@ struct PlatformParts {
   std::string text() const;  // "linux/arm/v7"
 };
 
-// HTTP_PROXY and its relatives, in either case: they reach RUN without being declared, are in no history and in no
-// cache key.
+// HTTP_PROXY and its relatives, in either case: they reach RUN without being declared, are in no history and
+// in no cache key.
 bool is_proxy_arg(std::string_view name);
 // The proxy variables among the build args, each in upper and in lower case.
 std::vector<std::pair<std::string, std::string>> proxy_environment(const BuildArgs& build_args);
@@ -60,15 +61,16 @@ struct DeclaredArg {
   std::optional<std::string> value;
 };
 
-// The variables of one stage at the point the evaluator has reached. A value type: a stage FROM another stage starts
-// with a copy of that stage's scope as it ended (its ARGs included), one FROM an image with the image's environment.
+// The variables of one stage at the point the evaluator has reached. A value type: a stage FROM another stage
+// starts with a copy of that stage's scope as it ended (its ARGs included), one FROM an image with the
+// image's environment.
 class StageScope {
  public:
   // `image_environment` are the "K=V" entries of the base image's config. `global` must outlive the scope.
   StageScope(const GlobalScope& global, const std::vector<std::string>& image_environment);
 
-  // ARG: the build arg, else the default (expanded here), else the global value, else unset. A value shadows an
-  // ENV of the same name that stands above; an unset one changes nothing.
+  // ARG: the build arg, else the default (expanded here), else the global value, else unset. A value shadows
+  // an ENV of the same name that stands above; an unset one changes nothing.
   void declare(const Arg& arg);
   // ENV, with key and value already expanded.
   void set_env(std::string_view key, std::string_view value);
@@ -94,6 +96,7 @@ class StageScope {
 };
 
 // Replaces `key` in a config's "K=V" list where it stands, or appends it.
-void set_environment_entry(std::vector<std::string>& environment, std::string_view key, std::string_view value);
+void set_environment_entry(std::vector<std::string>& environment, std::string_view key,
+                           std::string_view value);
 
 }  // namespace kiln::dockerfile

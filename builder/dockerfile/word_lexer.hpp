@@ -9,10 +9,10 @@ namespace kiln::dockerfile {
 
 struct LexerOptions {
   char escape = '\\';
-  bool keep_quotes = false;     // quotes group, and stay in the result
-  bool keep_escapes = false;    // an escape takes effect, and stays in the result
+  bool keep_quotes = false;   // quotes group, and stay in the result
+  bool keep_escapes = false;  // an escape takes effect, and stays in the result
   bool quotes_are_text = false;
-  bool keep_unset = false;      // an unset variable stays as it is written
+  bool keep_unset = false;  // an unset variable stays as it is written
 };
 
 Expansion lex_word(std::string_view word, const VariableLookup& lookup, const LexerOptions& options);

@@ -6,8 +6,8 @@
 
 #include "base/file.hpp"
 
-// The Dockerfile conformance tables: data that is no part of this repository. KILN_CONFORMANCE names their folder,
-// else it is looked for beside the repository. A test that does not find them says so and is skipped.
+// The Dockerfile conformance tables: data that is no part of this repository. KILN_CONFORMANCE names their
+// folder, else it is looked for beside the repository. A test that does not find them says so and is skipped.
 namespace kiln::conformance {
 
 // nullopt, with a line on the terminal that names the test, where the tables are not there.

@@ -1,8 +1,13 @@
+#include "tests/unit/dockerfile/conformance.hpp"
+
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "builder/dockerfile/ast_json.hpp"
+#include "builder/dockerfile/checks.hpp"
 #include "builder/dockerfile/directives.hpp"
 #include "builder/dockerfile/expansion.hpp"
 #include "builder/dockerfile/ignore.hpp"
@@ -10,7 +15,6 @@
 #include "builder/dockerfile/parser.hpp"
 #include "builder/dockerfile/ports.hpp"
 #include "builder/dockerfile/shell_pattern.hpp"
-#include "tests/unit/dockerfile/conformance.hpp"
 
 namespace kiln::dockerfile {
 namespace {
@@ -60,7 +64,8 @@ TEST_CASE("golden parse trees") {
     const std::string text = read_file(*folder / "parser" / row["dockerfile"].get<std::string>());
     json actual = json::array();
     for (const Node& node : parse_syntax(text, "Dockerfile").nodes) actual.push_back(golden_shape(node));
-    score.row(actual == row["instructions"], name + "\nexpected " + row["instructions"].dump() + "\ngot " + actual.dump());
+    score.row(actual == row["instructions"],
+              name + "\nexpected " + row["instructions"].dump() + "\ngot " + actual.dump());
   }
 }
 
@@ -140,7 +145,8 @@ TEST_CASE("heredoc tables") {
   for (const std::string word : table["word_is_not_heredoc"]) score.row(!heredoc_of_word(word), word);
   for (const json& row : table["line_names"]) {
     json names = json::array();
-    for (const Heredoc& heredoc : heredocs_of_line(row["line"].get<std::string>())) names.push_back(heredoc.name);
+    for (const Heredoc& heredoc : heredocs_of_line(row["line"].get<std::string>()))
+      names.push_back(heredoc.name);
     score.row(names == row["heredoc_names"], row.dump() + names.dump());
   }
 }
@@ -182,7 +188,8 @@ TEST_CASE("words, JSON arrays and directives") {
     const auto tree = parse_syntax(row["dockerfile"].get<std::string>() + "FROM x\n", "Dockerfile");
     score.row(std::string(1, tree.directives.escape) == row["escape"], row.dump());
   }
-  const auto warned = parse_syntax(table["empty_continuation_warning"]["dockerfile"].get<std::string>(), "Dockerfile");
+  const auto warned =
+      parse_syntax(table["empty_continuation_warning"]["dockerfile"].get<std::string>(), "Dockerfile");
   score.row(warned.empty_continuations.size() == table["empty_continuation_warning"]["warnings"],
             "empty continuation lines");
   score.row(!parses("\n\t\tFROM image\n\t\tLABEL test=" + std::string(65536, 'a') + "\n"), "too long a line");
@@ -201,7 +208,8 @@ TEST_CASE("ports of EXPOSE") {
       std::size_t start = 0;
       for (;;) {
         const std::size_t space = spec.find(' ', start);
-        for (const std::string& port : exposed_ports(spec.substr(start, space == std::string::npos ? space : space - start))) {
+        for (const std::string& port :
+             exposed_ports(spec.substr(start, space == std::string::npos ? space : space - start))) {
           actual.push_back(port);
         }
         if (space == std::string::npos) break;
@@ -210,7 +218,8 @@ TEST_CASE("ports of EXPOSE") {
     } catch (const Error&) {
       failed = true;
     }
-    score.row(row.contains("error") ? failed : !failed && actual == row["expected"], row.dump() + actual.dump());
+    score.row(row.contains("error") ? failed : !failed && actual == row["expected"],
+              row.dump() + actual.dump());
   }
 }
 
@@ -250,7 +259,10 @@ TEST_CASE("word splitting and shell patterns") {
   const json patterns = conformance::table(*folder / "shell/patterns.json");
   for (const auto& [pattern, regex] : patterns["to_regex"].items()) {
     // The text that the escaped pattern stands for is removed by it and by nothing else.
-    const std::string literal = pattern == "*" ? "any" : pattern == "?" ? "x" : pattern == "\\*" ? "*" : "(()[]{}^$.*?|\\";
+    const std::string literal = pattern == "*"     ? "any"
+                                : pattern == "?"   ? "x"
+                                : pattern == "\\*" ? "*"
+                                                   : "(()[]{}^$.*?|\\";
     score.row(ShellPattern(pattern).without_prefix(literal, ShellPattern::Length::longest).empty(), pattern);
   }
   for (const std::string pattern : patterns["invalid"]) {
@@ -285,6 +297,50 @@ TEST_CASE("ignore files") {
   Score score("reading an ignore file");
   score.row(json(read_ignore_file(file["content"].get<std::string>())) == file["expected"],
             json(read_ignore_file(file["content"].get<std::string>())).dump());
+}
+
+// BuildKit's findings as a table row lists them; kiln's own rules are no part of the tables.
+json lint_shape(const CheckReport& report) {
+  std::vector<std::string> lines;
+  for (const Finding& finding : report.findings) {
+    if (find_rule(finding.rule)->origin != RuleOrigin::buildkit) continue;
+    lines.push_back(fmt::format("{} {}: {}", finding.lines.first, finding.rule, finding.message));
+  }
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+TEST_CASE("lint tables") {
+  const auto folder = conformance::folder("lint tables");
+  if (!folder) return;
+  Score score("lint");
+  for (const char* name : {"rules.json", "docs_snippets.json"}) {
+    for (const json& row : conformance::table(*folder / "lint" / name)) {
+      CheckOptions options;
+      const json args = row.contains("args") && row["args"].is_object() ? row["args"] : json::object();
+      for (const auto& [key, value] : args.items()) options.build_args[key] = value;
+      const bool ignores = row.contains("dockerignore") && row["dockerignore"].is_string();
+      options.ignore = IgnoreMatcher(read_ignore_file(ignores ? row["dockerignore"].get<std::string>() : ""));
+      const CheckReport report = check(row["dockerfile"].get<std::string>(), "Dockerfile", options);
+      const json actual = lint_shape(report);
+      if (row.contains("bad")) {
+        const bool found = std::any_of(report.findings.begin(), report.findings.end(),
+                                       [&](const Finding& finding) { return finding.rule == row["rule"]; });
+        score.row(found == row["bad"], row.dump() + actual.dump());
+        continue;
+      }
+      std::vector<std::string> expected;
+      for (const json& warning : row["warnings"]) {
+        expected.push_back(fmt::format("{} {}: {}", warning["line"].get<int>(),
+                                       warning["rule"].get<std::string>(),
+                                       warning["detail"].get<std::string>()));
+      }
+      std::sort(expected.begin(), expected.end());
+      const bool exits = row.value("error_is_exit", false);
+      const bool verdict = !exits || report.fails || report.error;
+      score.row(actual == json(expected) && verdict, row.dump() + "\ngot " + actual.dump());
+    }
+  }
 }
 
 }  // namespace

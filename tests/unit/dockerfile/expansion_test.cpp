@@ -50,7 +50,8 @@ TEST_CASE("words split where a variable brought white space, unless it is quoted
 }
 
 TEST_CASE("errors quote the word and say what is wrong") {
-  CHECK(usage_error([] { expand_word("a${nope:?set it}", value); }) == "cannot expand 'a${nope:?set it}': nope: set it");
+  CHECK(usage_error([] { expand_word("a${nope:?set it}", value); }) ==
+        "cannot expand 'a${nope:?set it}': nope: set it");
   CHECK(has(usage_error([] { expand_word("${empty:?}", value); }), "is not allowed to be empty"));
   CHECK(has(usage_error([] { expand_word("${x", value); }), "missing '}'"));
   CHECK(has(usage_error([] { expand_word("${x^^}", value); }), "unsupported modifier '^'"));
@@ -64,7 +65,8 @@ TEST_CASE("what would eat stack or memory is refused") {
   const std::string large(1 << 20, 'a');
   std::string many;
   for (int i = 0; i < 20; ++i) many += "$v";
-  CHECK(has(usage_error([&] { expand_word(many, [&](std::string_view) { return std::optional(large); }); }), "more than"));
+  CHECK(has(usage_error([&] { expand_word(many, [&](std::string_view) { return std::optional(large); }); }),
+            "more than"));
 }
 
 }  // namespace

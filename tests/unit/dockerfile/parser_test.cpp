@@ -21,7 +21,9 @@ std::string refusal(const std::string& line) {
 
 TEST_CASE("stages, their names and the ARGs above them") {
   const Dockerfile file = parse(
-      "ARG TAG=1\nfrom --platform=$BUILDPLATFORM img:$TAG as Build\nrun a\nFROM build\nCOPY --from=build /a /b\n", "D");
+      "ARG TAG=1\nfrom --platform=$BUILDPLATFORM img:$TAG as Build\nrun a\nFROM build\nCOPY --from=build /a "
+      "/b\n",
+      "D");
   REQUIRE(file.global_args.size() == 1);
   REQUIRE(file.stages.size() == 2);
   CHECK(file.stages[0].name == "build");
@@ -64,7 +66,8 @@ TEST_CASE("shell and exec forms") {
 }
 
 TEST_CASE("COPY and ADD keep their flags typed and their heredocs as files") {
-  const Copy copy = only<Copy>("COPY --from=b --chown=1:2 --chmod=u+x --link --parents --exclude=*.a --exclude=b x y /z/");
+  const Copy copy =
+      only<Copy>("COPY --from=b --chown=1:2 --chmod=u+x --link --parents --exclude=*.a --exclude=b x y /z/");
   CHECK(copy.from == "b");
   CHECK(copy.chown == "1:2");
   CHECK(copy.chmod == "u+x");
@@ -74,7 +77,8 @@ TEST_CASE("COPY and ADD keep their flags typed and their heredocs as files") {
   CHECK(copy.paths == Words{"x", "y"});
   CHECK(copy.destination == "/z/");
 
-  const Add add = only<Add>("ADD --unpack=false --keep-git-dir=true --checksum=sha256:ab <<-'F' b /\n\tone\nF");
+  const Add add =
+      only<Add>("ADD --unpack=false --keep-git-dir=true --checksum=sha256:ab <<-'F' b /\n\tone\nF");
   CHECK(add.unpack == false);
   CHECK(add.keep_git_dir);
   CHECK(add.checksum == "sha256:ab");
@@ -115,7 +119,8 @@ TEST_CASE("ENV, LABEL and ARG") {
 
 TEST_CASE("HEALTHCHECK in all its forms") {
   const auto check = only<Healthcheck>(
-      "HEALTHCHECK --interval=1m30s --timeout=1.5s --start-period=300ms --start-interval=1s --retries=4 CMD a b");
+      "HEALTHCHECK --interval=1m30s --timeout=1.5s --start-period=300ms --start-interval=1s --retries=4 CMD "
+      "a b");
   CHECK(check.interval_ns == 90'000'000'000);
   CHECK(check.timeout_ns == 1'500'000'000);
   CHECK(check.start_period_ns == 300'000'000);
@@ -132,7 +137,8 @@ TEST_CASE("HEALTHCHECK in all its forms") {
 }
 
 TEST_CASE("RUN's flags") {
-  const Run run = only<Run>("RUN --mount=type=cache,target=/c --mount=target=/x --network=none --security=insecure a");
+  const Run run =
+      only<Run>("RUN --mount=type=cache,target=/c --mount=target=/x --network=none --security=insecure a");
   CHECK(run.mounts == Words{"type=cache,target=/c", "target=/x"});
   CHECK(run.network == "none");
   CHECK(run.security == "insecure");
@@ -156,7 +162,8 @@ TEST_CASE("ONBUILD keeps its trigger as text, which parses later") {
 }
 
 TEST_CASE("instructions that want exactly one argument, or one at least") {
-  for (const char* line : {"USER", "WORKDIR", "MAINTAINER", "STOPSIGNAL"}) CHECK(has(refusal(line), "exactly one argument"));
+  for (const char* line : {"USER", "WORKDIR", "MAINTAINER", "STOPSIGNAL"})
+    CHECK(has(refusal(line), "exactly one argument"));
   for (const char* line : {"EXPOSE", "VOLUME", "LABEL", "ENV", "ARG", "HEALTHCHECK", "SHELL"}) {
     CHECK(has(refusal(line), "at least one argument"));
   }

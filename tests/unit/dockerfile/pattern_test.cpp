@@ -9,7 +9,9 @@ TEST_CASE("match_pattern keeps stars inside of one folder") {
   CHECK(match_pattern("*.txt", "a.txt"));
   CHECK_FALSE(match_pattern("*", "a/b"));
   CHECK(match_pattern("a/*/c", "a/b/c"));
-  CHECK(match_pattern("a?c", "a\xC3\xA9" "c"));
+  CHECK(match_pattern("a?c",
+                      "a\xC3\xA9"
+                      "c"));
   CHECK(match_pattern("[a-c]x", "bx"));
   CHECK(match_pattern("[^a-c]x", "dx"));
   CHECK_FALSE(match_pattern("[^a]", "/"));

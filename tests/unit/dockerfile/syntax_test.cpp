@@ -8,7 +8,10 @@ namespace {
 using Words = std::vector<std::string>;
 
 TEST_CASE("a byte-order mark and carriage returns are no part of the words") {
-  const auto tree = parse_syntax("\xEF\xBB\xBF" "FROM scratch\r\nRUN a \\\r\n  b\r\n", "Dockerfile");
+  const auto tree = parse_syntax(
+      "\xEF\xBB\xBF"
+      "FROM scratch\r\nRUN a \\\r\n  b\r\n",
+      "Dockerfile");
   REQUIRE(tree.nodes.size() == 2);
   CHECK(tree.nodes[0].args == Words{"scratch"});
   CHECK(tree.nodes[1].args == Words{"a   b"});
@@ -35,15 +38,16 @@ TEST_CASE("an escaped escape at the end of a line does not continue it") {
 }
 
 TEST_CASE("directives stand above everything else, once each") {
-  CHECK(parse_syntax("# syntax=docker/dockerfile:1 // x\n# check=skip=all\nFROM x\n", "D").directives.check->value ==
-        "skip=all");
+  CHECK(parse_syntax("# syntax=docker/dockerfile:1 // x\n# check=skip=all\nFROM x\n", "D")
+            .directives.check->value == "skip=all");
   CHECK_FALSE(parse_syntax("# a comment\n# check=skip=all\nFROM x\n", "D").directives.check);
   CHECK(has(usage_error([] { parse_syntax("# escape=`\n# escape=`\nFROM x\n", "D"); }), "only one 'escape'"));
   CHECK(has(usage_error([] { parse_syntax("# escape=x\nFROM x\n", "D"); }), "'\\' or '`', got 'x'"));
 }
 
 TEST_CASE("heredoc bodies follow their line in order, whatever they hold") {
-  const auto tree = parse_syntax("FROM x\nCOPY <<A <<-'B' /d/\n# kept\nB\nA\n\t\\\n\tB\nRUN true\n", "Dockerfile");
+  const auto tree =
+      parse_syntax("FROM x\nCOPY <<A <<-'B' /d/\n# kept\nB\nA\n\t\\\n\tB\nRUN true\n", "Dockerfile");
   REQUIRE(tree.nodes.size() == 3);
   const auto& heredocs = tree.nodes[1].heredocs;
   REQUIRE(heredocs.size() == 2);
@@ -72,7 +76,8 @@ TEST_CASE("a command that only a shell understands holds no heredoc") {
 }
 
 TEST_CASE("flags end at the first word without two dashes") {
-  const auto node = parse_syntax("FROM x\nRUN --mount=type=tmpfs,target=\"/a b\" --network=none ls --all\n", "D").nodes[1];
+  const auto node =
+      parse_syntax("FROM x\nRUN --mount=type=tmpfs,target=\"/a b\" --network=none ls --all\n", "D").nodes[1];
   CHECK(node.flags == Words{"--mount=type=tmpfs,target=/a b", "--network=none"});
   CHECK(node.args == Words{"ls --all"});
 }

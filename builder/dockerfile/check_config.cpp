@@ -1,0 +1,114 @@
+#include <fmt/format.h>
+
+#include <map>
+
+#include "base/text.hpp"
+#include "builder/dockerfile/check_context.hpp"
+
+// Rules about what becomes of the image's config, and about sources of COPY.
+namespace kiln::dockerfile {
+namespace {
+
+// What a stage hands on to the stages that are built on it.
+struct StageState {
+  bool has_shell = false;
+  bool has_workdir = false;
+};
+
+void json_form(CheckContext& context, const Instruction& instruction, const StageState& state) {
+  const CommandLine* command = nullptr;
+  if (const auto* cmd = std::get_if<Cmd>(&instruction.body)) command = &cmd->command;
+  if (const auto* entrypoint = std::get_if<Entrypoint>(&instruction.body)) command = &entrypoint->command;
+  // Whoever chose a shell wants it to run.
+  if (!command || command->form == CommandForm::exec || state.has_shell) return;
+  context.report(
+      "JSONArgsRecommended",
+      fmt::format("JSON arguments recommended for {} to prevent unintended behavior related to OS signals",
+                  instruction.keyword),
+      instruction);
+}
+
+void workdir(CheckContext& context, const Instruction& instruction, StageState& state) {
+  const auto* body = std::get_if<Workdir>(&instruction.body);
+  if (!body) return;
+  const bool relative = !body->path.empty() && body->path[0] != '/' && body->path[0] != '$' &&
+                        body->path[0] != '"' && body->path[0] != '\'';
+  if (!state.has_workdir && relative) {
+    context.report(
+        "WorkdirRelativePath",
+        fmt::format("Relative workdir \"{}\" can have unexpected results if the base image changes",
+                    body->path),
+        instruction);
+  }
+  state.has_workdir = true;
+}
+
+void expose(CheckContext& context, const Instruction& instruction) {
+  const auto* body = std::get_if<Expose>(&instruction.body);
+  if (!body) return;
+  for (const std::string& port : body->ports) {
+    if (port.find('$') != std::string::npos) continue;
+    const auto slash = port.find('/');
+    if (slash != std::string::npos && to_lower(port.substr(slash)) != port.substr(slash)) {
+      context.report("ExposeProtoCasing",
+                     fmt::format("Defined protocol '{}' in EXPOSE instruction should be lowercase", port),
+                     instruction);
+    }
+    if (port.substr(0, slash).find(':') != std::string::npos) {
+      context.report(
+          "ExposeInvalidFormat",
+          fmt::format("EXPOSE instruction should not define an IP address or host-port mapping, found '{}'",
+                      port),
+          instruction);
+    }
+  }
+}
+
+bool is_ignored(const IgnoreMatcher& ignore, const std::string& path) {
+  if (path == ".") {
+    // The root itself is never left out; what counts is whether everything in it is.
+    const std::string anything = "a-name-that-no-pattern-means";
+    return ignore.ignores(anything) && !ignore.may_reinclude_below("");
+  }
+  return ignore.ignores(path) && !ignore.may_reinclude_below(path);
+}
+
+void ignored_sources(CheckContext& context, const Instruction& instruction) {
+  const Transfer* transfer = nullptr;
+  const auto* copy = std::get_if<Copy>(&instruction.body);
+  const auto* add = std::get_if<Add>(&instruction.body);
+  if (copy && copy->from.empty()) transfer = copy;
+  if (add) transfer = add;
+  if (!transfer || context.options().ignore.empty()) return;
+  for (const std::string& written : transfer->paths) {
+    const bool remote = written.find("://") != std::string::npos || written.substr(0, 4) == "git@";
+    if (remote || written.find('$') != std::string::npos) continue;
+    std::string path = clean_path(written);
+    if (path.size() > 1 && path[0] == '/') path.erase(0, 1);
+    if (path == "/") path = ".";
+    if (!is_ignored(context.options().ignore, path)) continue;
+    context.report("CopyIgnoredFile",
+                   fmt::format("Attempting to {} file \"{}\" that is excluded by .dockerignore",
+                               copy ? "Copy" : "Add", path),
+                   instruction);
+  }
+}
+
+}  // namespace
+
+void check_config(CheckContext& context) {
+  std::map<const StageView*, StageState> ended;
+  for (const StageView& view : context.stages()) {
+    StageState state = view.parent ? ended[view.parent] : StageState{};
+    for (const Instruction& instruction : view.stage->instructions) {
+      json_form(context, instruction, state);
+      workdir(context, instruction, state);
+      expose(context, instruction);
+      ignored_sources(context, instruction);
+      state.has_shell = state.has_shell || std::holds_alternative<Shell>(instruction.body);
+    }
+    ended[&view] = state;
+  }
+}
+
+}  // namespace kiln::dockerfile

@@ -1,0 +1,172 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.hpp"
+#include "builder/dockerfile/check_context.hpp"
+#include "builder/dockerfile/check_suggestion.hpp"
+
+// Rules about variables inside of stages. A stage is walked as an evaluator would walk it.
+namespace kiln::dockerfile {
+namespace {
+
+const std::string kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+struct Word {
+  std::string_view text;
+  Quotes quotes = Quotes::process;
+};
+
+void add(std::vector<Word>& out, const std::vector<std::string>& words) {
+  for (const std::string& word : words) out.push_back({word});
+}
+
+void add_transfer(std::vector<Word>& out, const Transfer& transfer) {
+  add(out, transfer.paths);
+  out.push_back({transfer.destination});
+  out.push_back({transfer.chown});
+  out.push_back({transfer.chmod});
+  for (const InlineFile& file : transfer.files) {
+    if (file.expand) out.push_back({file.content, Quotes::literal});
+  }
+}
+
+// What docker expands in an instruction (ARG apart, whose defaults count only where no value is given).
+std::vector<Word> expanded_words(const InstructionBody& body) {
+  std::vector<Word> out;
+  if (const auto* copy = std::get_if<Copy>(&body)) add_transfer(out, *copy);
+  if (const auto* source = std::get_if<Add>(&body)) {
+    add_transfer(out, *source);
+    out.push_back({source->checksum});
+  }
+  const std::vector<KeyValue>* pairs = nullptr;
+  if (const auto* env = std::get_if<Env>(&body)) pairs = &env->pairs;
+  if (const auto* label = std::get_if<Label>(&body)) pairs = &label->pairs;
+  for (std::size_t i = 0; pairs && i < pairs->size(); ++i) {
+    out.push_back({(*pairs)[i].key});
+    out.push_back({(*pairs)[i].value});
+  }
+  if (const auto* expose = std::get_if<Expose>(&body)) add(out, expose->ports);
+  if (const auto* volume = std::get_if<Volume>(&body)) add(out, volume->paths);
+  if (const auto* run = std::get_if<Run>(&body)) {
+    for (const std::string& mount : run->mounts) out.push_back({mount, Quotes::literal});
+  }
+  if (const auto* user = std::get_if<User>(&body)) out.push_back({user->user});
+  if (const auto* workdir = std::get_if<Workdir>(&body)) out.push_back({workdir->path});
+  if (const auto* signal = std::get_if<Stopsignal>(&body)) out.push_back({signal->signal});
+  return out;
+}
+
+// APIKEY, AUTH, KEY, PASSWORD ... as a part of a name, unless another part says that it is none.
+bool names_a_secret(std::string_view name) {
+  static const std::set<std::string> secret = {"apikey",   "auth",  "credential", "credentials", "key",
+                                               "password", "pword", "passwd",     "secret",      "token"};
+  const std::string lower = to_lower(name);
+  const auto parts = split(lower, '_');
+  bool found = false;
+  for (std::string_view part : parts) {
+    if (part == "public") return false;
+    found = found || secret.count(std::string(part)) != 0;
+  }
+  return found && parts.back() != "file" && parts.back() != "version";
+}
+
+class StageWalk {
+ public:
+  StageWalk(CheckContext& context, StageScope scope, bool knows_environment)
+      : context_(context), scope_(std::move(scope)), knows_environment_(knows_environment) {}
+
+  void step(const Instruction& instruction) {
+    secrets(instruction);
+    try {
+      if (const auto* arg = std::get_if<Arg>(&instruction.body)) {
+        for (const ArgDefinition& definition : arg->definitions) declare(instruction, definition);
+        return;
+      }
+      for (const Word& word : expanded_words(instruction.body))
+        look(instruction, scope_.expand(word.text, word.quotes));
+      if (const auto* env = std::get_if<Env>(&instruction.body)) set(*env);
+    } catch (const Error& error) {
+      context_.fail(error, instruction.lines);
+    }
+  }
+
+  const StageScope& scope() const { return scope_; }
+  bool knows_environment() const { return knows_environment_; }
+
+ private:
+  void declare(const Instruction& instruction, const ArgDefinition& definition) {
+    const bool given = context_.options().build_args.count(definition.name) != 0;
+    if (!given && definition.default_value) look(instruction, scope_.expand(*definition.default_value));
+    scope_.declare(Arg{{definition}});
+  }
+
+  void set(const Env& env) {
+    std::vector<std::pair<std::string, std::string>>
+        values;  // all of them see what stood before the instruction
+    for (const KeyValue& pair : env.pairs) {
+      values.emplace_back(scope_.expand(pair.key).text, scope_.expand(pair.value).text);
+    }
+    for (const auto& [key, value] : values) scope_.set_env(key, value);
+  }
+
+  void look(const Instruction& instruction, const Expansion& expansion) {
+    if (!knows_environment_) return;
+    std::vector<std::string> names;
+    for (const auto& [name, value] : scope_.environment()) names.push_back(name);
+    for (const std::string& name : expansion.unset) {
+      if (scope_.is_declared(name) || name == "BUILDKIT_SBOM_SCAN_CONTEXT" ||
+          name == "BUILDKIT_SBOM_SCAN_STAGE") {
+        continue;
+      }
+      context_.report(
+          "UndefinedVar",
+          fmt::format("Usage of undefined variable '${}'{}", name, did_you_mean(name, names, "$")),
+          instruction);
+    }
+  }
+
+  void secrets(const Instruction& instruction) {
+    const auto look_at = [&](std::string_view keyword, const std::string& name) {
+      if (!names_a_secret(name)) return;
+      context_.report(
+          "SecretsUsedInArgOrEnv",
+          fmt::format("Do not use ARG or ENV instructions for sensitive data ({} \"{}\")", keyword, name),
+          instruction);
+    };
+    if (const auto* arg = std::get_if<Arg>(&instruction.body)) {
+      for (const ArgDefinition& definition : arg->definitions) look_at("ARG", definition.name);
+    }
+    if (const auto* env = std::get_if<Env>(&instruction.body)) {
+      for (const KeyValue& pair : env->pairs) look_at("ENV", pair.key);
+    }
+  }
+
+  CheckContext& context_;
+  StageScope scope_;
+  bool knows_environment_;
+};
+
+}  // namespace
+
+void check_variables(CheckContext& context) {
+  std::map<const StageView*, StageWalk> ended;
+  for (const StageView& view : context.stages()) {
+    std::vector<std::string> environment{kDefaultPath};
+    bool known = true;
+    if (view.parent) {
+      known = ended.at(view.parent).knows_environment();
+    } else if (view.base != "scratch" && context.options().base_environment) {
+      const auto found = context.options().base_environment(view.base);
+      known = found.has_value();
+      environment = found.value_or(std::vector<std::string>{});
+    }
+    StageScope scope =
+        view.parent ? ended.at(view.parent).scope() : StageScope(context.global(), environment);
+    StageWalk& walk = ended.try_emplace(&view, context, std::move(scope), known).first->second;
+    for (const Instruction& instruction : view.stage->instructions) walk.step(instruction);
+  }
+}
+
+}  // namespace kiln::dockerfile
