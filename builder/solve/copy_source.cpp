@@ -34,6 +34,11 @@ void normalise(FileEntry& entry, ContextModes modes) {
 
 std::string CopySource::why_missing(std::string_view) const { return {}; }
 
+void CopySource::add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const {
+  const std::unique_ptr<ByteSource> bytes = open(source_path);
+  writer.add(target, *bytes, fmt::format("/{} of {}", source_path, describe()));
+}
+
 ContextSource::ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
                              ThreadPool& pool, CancelToken cancel, std::string description)
     : root_(std::move(root)), ignore_(std::move(ignore)), modes_(modes), stat_cache_(stat_cache), pool_(pool),
@@ -110,9 +115,9 @@ void ContextSource::digest(std::vector<FileEntry*>& files) const {
   for (std::size_t i = 0; i < files.size(); ++i) files[i]->content = tree_->entries[numbers[i]].content;
 }
 
-void ContextSource::add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const {
-  const Fd file = open_scanned(root_fd_, source_path);
-  writer.add(target, file, (root_ / source_path).native());
+std::unique_ptr<ByteSource> ContextSource::open(const std::string& path) const {
+  tree();
+  return std::make_unique<OwnedFdSource>(open_scanned(root_fd_, path), (root_ / path).native());
 }
 
 std::string ContextSource::why_missing(std::string_view path) const {
@@ -166,10 +171,10 @@ void ImageSource::digest(std::vector<FileEntry*>&) const {
   // Indexes carry the digest of every file.
 }
 
-void ImageSource::add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const {
-  const auto found = view_.lookup(source_path);
+std::unique_ptr<ByteSource> ImageSource::open(const std::string& path) const {
+  const auto found = view_.lookup(path);
   const auto behind = found ? view_.file_behind(*found) : std::nullopt;
-  if (!behind) throw Error(Category::build, fmt::format("'/{}' of {} is not a file", printable(source_path), description_));
+  if (!behind) throw Error(Category::build, fmt::format("'/{}' of {} is not a file", printable(path), description_));
   fs::path folder;
   {
     const std::lock_guard lock(mutex_);
@@ -177,11 +182,11 @@ void ImageSource::add_file(LayerWriter& writer, const FileEntry& target, const s
     folder = folders_->folders().at(behind->layer);
   }
   const Fd root = open_directory(folder);
-  const Fd file = open_scanned(root, behind->path);
-  writer.add(target, file, fmt::format("/{} of {}", source_path, description_));
+  return std::make_unique<OwnedFdSource>(open_scanned(root, behind->path), fmt::format("/{} of {}", path, description_));
 }
 
-InlineSource::InlineSource(std::map<std::string, std::string> files) : files_(std::move(files)) {}
+InlineSource::InlineSource(std::map<std::string, std::string> files, std::uint16_t mode)
+    : files_(std::move(files)), mode_(mode) {}
 
 std::optional<FileEntry> InlineSource::lookup(std::string_view path) const {
   if (path.empty()) return directory_entry("");
@@ -189,7 +194,7 @@ std::optional<FileEntry> InlineSource::lookup(std::string_view path) const {
   if (it == files_.end()) return std::nullopt;
   FileEntry entry;
   entry.path = it->first;
-  entry.mode = 0644;
+  entry.mode = mode_;
   entry.size = it->second.size();
   entry.content = oci::sha256_of(it->second);
   return entry;
@@ -198,13 +203,15 @@ std::optional<FileEntry> InlineSource::lookup(std::string_view path) const {
 std::string InlineSource::resolve(std::string_view path) const { return std::string(path); }
 
 void InlineSource::walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const {
-  if (const auto entry = lookup(path)) visit(*entry);
+  const auto entry = lookup(path);
+  if (!entry || !visit(*entry) || !path.empty()) return;
+  for (const auto& [name, text] : files_) visit(*lookup(name));
 }
 
 void InlineSource::digest(std::vector<FileEntry*>&) const {}
 
-void InlineSource::add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const {
-  writer.add(target, files_.at(source_path));
+std::unique_ptr<ByteSource> InlineSource::open(const std::string& path) const {
+  return std::make_unique<MemorySource>(files_.at(path));
 }
 
 }  // namespace kiln

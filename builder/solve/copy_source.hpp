@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "builder/dockerfile/ignore.hpp"
+#include "builder/layer/byte_source.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/stat_cache.hpp"
 #include "builder/layer/tree_scanner.hpp"
@@ -32,8 +33,10 @@ class CopySource {
 
   // Fills in the content digests of files that have none yet.
   virtual void digest(std::vector<FileEntry*>& files) const = 0;
+  // The bytes of the file at a path.
+  virtual std::unique_ptr<ByteSource> open(const std::string& path) const = 0;
   // Adds the file at `source_path` to a layer as `target`. Its content must still have target.content.
-  virtual void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const = 0;
+  void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const;
 
   // "the build context", "stage 'builder'": for messages.
   virtual std::string describe() const = 0;
@@ -57,7 +60,7 @@ class ContextSource : public CopySource {
   std::string resolve(std::string_view path) const override;
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
   void digest(std::vector<FileEntry*>& files) const override;
-  void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const override;
+  std::unique_ptr<ByteSource> open(const std::string& path) const override;
   std::string describe() const override { return description_; }
   std::string why_missing(std::string_view path) const override;
 
@@ -88,7 +91,7 @@ class ImageSource : public CopySource {
   std::string resolve(std::string_view path) const override;
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
   void digest(std::vector<FileEntry*>& files) const override;
-  void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const override;
+  std::unique_ptr<ByteSource> open(const std::string& path) const override;
   std::string describe() const override { return description_; }
 
   const ImageLayers& layers() const noexcept { return layers_; }
@@ -102,20 +105,21 @@ class ImageSource : public CopySource {
   mutable std::optional<SnapshotChain> folders_;
 };
 
-// Files given in memory: heredocs.
+// Files given in memory, all of one mode: heredocs.
 class InlineSource : public CopySource {
  public:
-  explicit InlineSource(std::map<std::string, std::string> files);
+  explicit InlineSource(std::map<std::string, std::string> files, std::uint16_t mode = 0644);
 
   std::optional<FileEntry> lookup(std::string_view path) const override;
   std::string resolve(std::string_view path) const override;
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
   void digest(std::vector<FileEntry*>& files) const override;
-  void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const override;
+  std::unique_ptr<ByteSource> open(const std::string& path) const override;
   std::string describe() const override { return "a heredoc"; }
 
  private:
   std::map<std::string, std::string> files_;
+  std::uint16_t mode_;
 };
 
 }  // namespace kiln

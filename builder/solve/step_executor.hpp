@@ -41,6 +41,7 @@ class StepExecutor {
   // An error of execute() leaves with the step reported as failed.
   StepDone run(const StepRequest& request);
 
+  bool is_recorded(const std::string& key) { return cache_.find(key).record.has_value(); }
   // A number for a piece of work that is no step.
   int next_number() { return ++last_number_; }
 

@@ -1,0 +1,285 @@
+#include "builder/plan/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/dockerfile/excerpt.hpp"
+#include "builder/dockerfile/expansion.hpp"
+#include "builder/dockerfile/mount.hpp"
+#include "builder/dockerfile/parser.hpp"
+
+namespace kiln {
+
+namespace {
+
+namespace df = dockerfile;
+
+df::PlatformParts parts_of(const oci::Platform& platform) { return {platform.os, platform.architecture, platform.variant}; }
+
+[[noreturn]] void refuse(const PlannedTarget& planned, df::LineRange lines, std::string message) {
+  Error error(Category::usage, fmt::format("{}:{}: {}", planned.target.dockerfile_name, lines.first, message));
+  error.set_detail(df::excerpt(planned.target.dockerfile_text, planned.target.dockerfile_name, lines));
+  throw error;
+}
+
+std::vector<std::string> stage_names(const df::Dockerfile& dockerfile, std::size_t before) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < before; ++i) {
+    if (!dockerfile.stages[i].name.empty()) names.push_back(dockerfile.stages[i].name);
+  }
+  return names;
+}
+
+std::optional<std::size_t> find_stage(const df::Dockerfile& dockerfile, const std::string& name, std::size_t before) {
+  const std::string wanted = to_lower(name);
+  for (std::size_t i = before; i-- > 0;) {
+    if (dockerfile.stages[i].name == wanted) return i;
+  }
+  return std::nullopt;
+}
+
+NameMeaning meaning_of_context(const Plan& plan, const PlannedTarget& planned, const std::string& value) {
+  if (value.starts_with("target:")) {
+    const std::string name = value.substr(7);
+    std::vector<std::string> known;
+    for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+      if (plan.targets[i]->target.name == name) return FleetBase{i};
+      known.push_back(plan.targets[i]->target.name);
+    }
+    throw Error(Category::usage, fmt::format("context '{}' of target '{}': unknown target{}", value, planned.target.name,
+                                             suggestion(name, known)));
+  }
+  constexpr std::string_view kImage = "docker-image://", kLayout = "oci-layout://";
+  if (value.starts_with(kImage)) return ImageBase{value.substr(kImage.size())};
+  if (value.starts_with(kLayout)) {
+    std::string path = value.substr(kLayout.size());
+    std::string tag;
+    if (const auto at = path.find('@'); at != std::string::npos) {
+      tag = path.substr(at + 1);
+      path.resize(at);
+    } else if (const auto colon = path.rfind(':'); colon != std::string::npos && path.find('/', colon) == std::string::npos) {
+      tag = path.substr(colon + 1);
+      path.resize(colon);
+    }
+    return LayoutBase{path, tag};
+  }
+  return FolderBase{value};
+}
+
+// The target of the fleet that is image `image` for the same profile as `planned`; an image without profiles serves all.
+std::optional<std::size_t> fleet_target(const Plan& plan, const PlannedTarget& planned, const std::string& image) {
+  std::optional<std::size_t> without_profile;
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    const BuildTarget& other = plan.targets[i]->target;
+    if (other.image != image) continue;
+    if (!other.profile) without_profile = i;
+    if (other.profile && planned.target.profile && other.profile->name == planned.target.profile->name) return i;
+  }
+  return without_profile;
+}
+
+std::vector<std::string> image_names(const Plan& plan) {
+  std::set<std::string> names;
+  for (const auto& planned : plan.targets) names.insert(planned->target.image);
+  return {names.begin(), names.end()};
+}
+
+bool has_image(const Plan& plan, const std::string& image) {
+  return std::any_of(plan.targets.begin(), plan.targets.end(), [&](const auto& planned) { return planned->target.image == image; });
+}
+
+// The fleet's image that a reference names, or why it is none: nullopt and, where it looks like one, a note.
+std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& planned, const std::string& name,
+                                         std::vector<std::string>& notes) {
+  const FleetNames& names = plan.names;
+  const bool is_bare = name.find_first_of("/:@") == std::string::npos;
+  std::string image = name;
+  if (!is_bare) {
+    if (names.registry_and_namespace.empty()) return std::nullopt;
+    const oci::Reference reference = oci::Reference::parse(name);
+    const std::string prefix = names.registry_and_namespace + "/";
+    if (!reference.name().starts_with(prefix)) return std::nullopt;
+    image = reference.name().substr(prefix.size());
+    const bool own_tag = !reference.digest && (!reference.tag || *reference.tag == "latest" || names.tags.count(*reference.tag));
+    if (!has_image(plan, image)) {
+      if (names.bare_names_must_exist && own_tag) {
+        throw Error(Category::usage, fmt::format("unknown parent '{}'{}", name, suggestion(image, image_names(plan))));
+      }
+      return std::nullopt;
+    }
+    if (!own_tag) {
+      notes.push_back(fmt::format("{}: '{}' names an image of this fleet with a tag or digest of its own, so it is taken "
+                                       "from the registry and not built", planned.target.dockerfile_name, name));
+      return std::nullopt;
+    }
+  }
+  if (has_image(plan, image)) {
+    if (const auto target = fleet_target(plan, planned, image)) return FleetBase{*target};
+    throw Error(Category::usage, fmt::format("parent '{}' is not built for {}", image,
+                                             planned.target.profile ? "profile '" + planned.target.profile->name + "'" : "no profile"));
+  }
+  if (is_bare && names.bare_names_must_exist) {
+    throw Error(Category::usage, fmt::format("unknown parent '{}'{}; an image of Docker Hub is written docker.io/library/{}:TAG",
+                                             printable(name), suggestion(name, image_names(plan)), printable(name)));
+  }
+  return std::nullopt;
+}
+
+NameMeaning resolve(const Plan& plan, const PlannedTarget& planned, const std::string& name, std::size_t before_stage,
+                    std::vector<std::string>& notes) {
+  for (const auto& [context, value] : planned.target.contexts) {
+    if (equals_ignoring_case(context, name)) return meaning_of_context(plan, planned, value);
+  }
+  if (const auto stage = find_stage(planned.dockerfile, name, before_stage)) return StageBase{*stage};
+  if (name == "scratch") return ScratchBase{};
+  if (planned.target.debian && name == "debian") return DebianBase{};
+  if (auto fleet = fleet_meaning(plan, planned, name, notes)) return *fleet;
+  return ImageBase{name};
+}
+
+std::unique_ptr<PlannedTarget> read_target(BuildTarget target) {
+  auto planned = std::make_unique<PlannedTarget>();
+  planned->target = std::move(target);
+  const BuildTarget& t = planned->target;
+  planned->dockerfile = df::parse(t.dockerfile_text, t.dockerfile_name);
+  df::BuildArgs args(t.args.begin(), t.args.end());
+  planned->scope = std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform),
+                                                     t.stage, planned->dockerfile.directives.escape);
+  for (const df::Instruction& instruction : planned->dockerfile.global_args) {
+    planned->scope->declare(std::get<df::Arg>(instruction.body));
+  }
+  const auto& stages = planned->dockerfile.stages;
+  planned->final_stage = stages.size() - 1;
+  if (!t.stage.empty()) {
+    const auto number = parse_unsigned(t.stage);
+    const auto named = find_stage(planned->dockerfile, t.stage, stages.size());
+    if (!named && !(number && *number < stages.size())) {
+      throw Error(Category::usage, fmt::format("{}: there is no stage '{}'{}", t.dockerfile_name, printable(t.stage),
+                                               suggestion(t.stage, stage_names(planned->dockerfile, stages.size()))));
+    }
+    planned->final_stage = named ? *named : static_cast<std::size_t>(*number);
+  }
+  return planned;
+}
+
+// The stages that `stage` needs, transitively.
+void collect_needed(const PlannedTarget& planned, std::size_t stage, std::set<std::size_t>& needed) {
+  if (!needed.insert(stage).second) return;
+  for (const std::size_t other : planned.needs[stage]) collect_needed(planned, other, needed);
+}
+
+void resolve_stages(Plan& plan, PlannedTarget& planned) {
+  const auto& stages = planned.dockerfile.stages;
+  planned.needs.resize(stages.size());
+  std::vector<std::set<std::size_t>> fleet(stages.size());
+  const auto note = [&](std::size_t stage, const NameMeaning& meaning) {
+    if (const auto* base = std::get_if<StageBase>(&meaning)) planned.needs[stage].insert(base->stage);
+    if (const auto* base = std::get_if<FleetBase>(&meaning)) fleet[stage].insert(base->target);
+  };
+  std::set<std::size_t> needed;
+  std::vector<std::optional<Error>> problems(stages.size());
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const df::Stage& stage = stages[i];
+    NameMeaning base = ScratchBase{};
+    try {
+      const std::string name = df::expand_word(stage.base_name, planned.scope->lookup(), planned.dockerfile.directives.escape);
+      if (name.empty()) {
+        throw Error(Category::usage, fmt::format("base name ({}) should not be blank", stage.base_name));
+      }
+      base = resolve(plan, planned, name, i, plan.notes);
+      note(i, base);
+      for (const std::string& source : source_names(stage)) {
+        note(i, resolve(plan, planned, source, i, plan.notes));
+      }
+    } catch (const Error& error) {
+      problems[i] = error;
+    }
+    planned.bases.push_back(std::move(base));
+  }
+  collect_needed(planned, planned.final_stage, needed);
+  for (const std::size_t stage : needed) {
+    // A stage that is not needed may name what it likes.
+    if (problems[stage]) refuse(planned, stages[stage].lines, problems[stage]->message());
+    planned.fleet_parents.insert(fleet[stage].begin(), fleet[stage].end());
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> source_names(const df::Stage& stage) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& name) {
+    if (!name.empty() && name.find('$') == std::string::npos && !parse_unsigned(name)) names.push_back(name);
+  };
+  for (const df::Instruction& instruction : stage.instructions) {
+    if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) add(copy->from);
+    if (const auto* run = std::get_if<df::Run>(&instruction.body)) {
+      for (const std::string& options : run->mounts) {
+        // Values with variables are known only when the stage is evaluated.
+        add(df::parse_mount(options, [](std::string_view) { return std::optional<std::string>("$"); }).from);
+      }
+    }
+  }
+  return names;
+}
+
+NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name, std::size_t before_stage) {
+  if (const auto number = parse_unsigned(name); number && *number < before_stage) {
+    return StageBase{static_cast<std::size_t>(*number)};
+  }
+  std::vector<std::string> notes;  // they were given when the plan was made
+  return resolve(plan, target, name, before_stage, notes);
+}
+
+Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names) {
+  Plan plan;
+  plan.names = names;
+  for (BuildTarget& target : targets) plan.targets.push_back(read_target(std::move(target)));
+  for (const auto& planned : plan.targets) resolve_stages(plan, *planned);
+  std::sort(plan.notes.begin(), plan.notes.end());
+  plan.notes.erase(std::unique(plan.notes.begin(), plan.notes.end()), plan.notes.end());
+  plan.order();  // throws for a cycle
+  return plan;
+}
+
+std::vector<std::size_t> Plan::order() const {
+  enum class Mark { none, open, done };
+  std::vector<Mark> marks(targets.size(), Mark::none);
+  std::vector<std::size_t> result, path;
+  const std::function<void(std::size_t)> visit = [&](std::size_t target) {
+    if (marks[target] == Mark::done) return;
+    if (marks[target] == Mark::open) {
+      std::vector<std::string> cycle;
+      for (auto it = std::find(path.begin(), path.end(), target); it != path.end(); ++it) cycle.push_back(targets[*it]->target.name);
+      cycle.push_back(targets[target]->target.name);
+      const PlannedTarget& planned = *targets[target];
+      refuse(planned, planned.dockerfile.stages[0].lines, fmt::format("images are built from one another in a cycle: {}", join(cycle, " -> ")));
+    }
+    marks[target] = Mark::open;
+    path.push_back(target);
+    for (const std::size_t parent : targets[target]->fleet_parents) visit(parent);
+    path.pop_back();
+    marks[target] = Mark::done;
+    result.push_back(target);
+  };
+  for (std::size_t i = 0; i < targets.size(); ++i) visit(i);
+  return result;
+}
+
+std::set<std::size_t> Plan::closure(const std::set<std::size_t>& wanted) const {
+  std::set<std::size_t> result;
+  std::vector<std::size_t> open_ends(wanted.begin(), wanted.end());
+  while (!open_ends.empty()) {
+    const std::size_t target = open_ends.back();
+    open_ends.pop_back();
+    if (!result.insert(target).second) continue;
+    for (const std::size_t parent : targets[target]->fleet_parents) open_ends.push_back(parent);
+  }
+  return result;
+}
+
+}  // namespace kiln

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "builder/dockerfile/ast.hpp"
+#include "builder/dockerfile/variables.hpp"
+#include "builder/plan/build_target.hpp"
+#include "registry/oci/reference.hpp"
+
+namespace kiln {
+
+// What a name after FROM, --from or a mount's from= stands for.
+struct ScratchBase {};
+struct StageBase {
+  std::size_t stage = 0;
+};
+struct FleetBase {
+  std::size_t target = 0;  // of the plan
+};
+struct ImageBase {
+  std::string reference;
+};
+struct LayoutBase {
+  fs::path folder;
+  std::string tag;  // or digest; empty: the only image
+};
+struct FolderBase {
+  fs::path folder;
+};
+struct DebianBase {};
+
+using NameMeaning = std::variant<ScratchBase, StageBase, FleetBase, ImageBase, LayoutBase, FolderBase, DebianBase>;
+
+// A target with its Dockerfile read and its stages' names resolved. Move-only: scopes point into it.
+struct PlannedTarget {
+  BuildTarget target;
+  dockerfile::Dockerfile dockerfile;
+  std::unique_ptr<dockerfile::GlobalScope> scope;
+  std::size_t final_stage = 0;
+  std::vector<NameMeaning> bases;             // of each stage's FROM
+  std::vector<std::set<std::size_t>> needs;   // for each stage, the other stages it is built from
+  std::set<std::size_t> fleet_parents;        // targets of the plan that any needed stage is built from
+};
+
+// How the names of the fleet are known.
+struct FleetNames {
+  std::string registry_and_namespace;  // "ghcr.io/acme"; empty: bare names only
+  std::set<std::string> tags;          // those that this bake gives, besides "latest"
+  // Image definitions: a bare name that no image has is a mistake, not an image of Docker Hub.
+  bool bare_names_must_exist = false;
+};
+
+// A build of one or many targets: every edge between them is found by reading the Dockerfiles.
+struct Plan {
+  std::vector<std::unique_ptr<PlannedTarget>> targets;
+  FleetNames names;
+  std::vector<std::string> notes;  // edges that look like the fleet's and were not taken, with the reason
+
+  // The targets in an order in which every parent comes before its children.
+  std::vector<std::size_t> order() const;
+  // The targets that `wanted` needs, itself included.
+  std::set<std::size_t> closure(const std::set<std::size_t>& wanted) const;
+};
+
+// Error{usage} with file and line for a Dockerfile that does not parse, an unknown stage or target stage, a parent that
+// does not exist, and a cycle.
+Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names);
+
+// What a name used in a stage (by --from, a mount) stands for. `before_stage`: only stages above may be named.
+NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name, std::size_t before_stage);
+
+// The names COPY --from and mounts of a stage use, where no variable hides them.
+std::vector<std::string> source_names(const dockerfile::Stage& stage);
+
+}  // namespace kiln

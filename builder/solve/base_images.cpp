@@ -1,0 +1,273 @@
+#include "builder/solve/base_images.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/temp_dir.hpp"
+#include "base/text.hpp"
+#include "builder/debian/resolver.hpp"
+#include "builder/debian/rootfs.hpp"
+#include "builder/layer/layer_writer.hpp"
+#include "builder/layer/tar_import.hpp"
+#include "registry/oci/manifest.hpp"
+#include "registry/remote/pull.hpp"
+#include "registry/store/index_json.hpp"
+
+namespace kiln {
+
+namespace {
+
+// Announces work that makes no step and reports how it ended.
+class Task {
+ public:
+  Task(BuildObserver& observer, int number, std::string text) : observer_(observer), number_(number) {
+    StepView view;
+    view.number = number;
+    view.text = std::move(text);
+    observer_.step_started(view);
+  }
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+  ~Task() { observer_.task_finished(number_, done_ ? "" : "failed"); }
+  void done() { done_ = true; }
+
+ private:
+  BuildObserver& observer_;
+  int number_;
+  bool done_ = false;
+};
+
+BaseImage from_manifest(const oci::Manifest& manifest, oci::ImageConfig config, const std::string& name,
+                        const std::optional<RemoteRepository>& source) {
+  if (manifest.layers.size() != config.diff_ids.size()) {
+    throw Error(Category::network, fmt::format("image '{}': its manifest has {} layers and its config {}", name,
+                                               manifest.layers.size(), config.diff_ids.size()));
+  }
+  BaseImage base;
+  base.reference = name;
+  for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
+    const auto kind = compression_of_media_type(manifest.layers[i].media_type);
+    if (!kind) {
+      throw Error(Category::network, fmt::format("image '{}': layer {} has the media type '{}', which is no layer's", name, i + 1,
+                                                 printable(manifest.layers[i].media_type)));
+    }
+    ImageLayer layer;
+    layer.value.diff_id = config.diff_ids[i];
+    layer.value.blobs = {{manifest.layers[i], Compression{*kind, {}}}};
+    layer.text = name;
+    layer.remote = source;
+    layer.is_own = false;
+    base.layers.push_back(std::move(layer));
+  }
+  base.config = std::move(config);
+  return base;
+}
+
+// Copies a blob from a foreign OCI layout into the store, verified.
+void adopt_blob(ContentStore& store, const fs::path& layout, const oci::Descriptor& blob) {
+  store.lease(blob.digest);
+  if (store.has(blob.digest)) return;
+  const fs::path path = layout / "blobs/sha256" / std::string(blob.digest.hex());
+  const Fd file = open_read(path);
+  BlobWriter writer = store.begin_blob();
+  std::string buffer(std::size_t{1} << 20, '\0');
+  while (const std::size_t got = read_some(file, buffer.data(), buffer.size(), path.native())) {
+    writer.write(std::string_view(buffer).substr(0, got));
+  }
+  writer.commit(blob.digest, Durability::ephemeral);
+}
+
+void adopt_image(ContentStore& store, const fs::path& layout, const oci::Descriptor& root) {
+  adopt_blob(store, layout, root);
+  const std::string where = fmt::format("image layout '{}'", layout.native());
+  if (oci::media_type::is_index(root.media_type)) {
+    for (const oci::Descriptor& manifest : oci::parse_index(store.read(root.digest), where).manifests) {
+      if (fs::exists(layout / "blobs/sha256" / std::string(manifest.digest.hex()))) adopt_image(store, layout, manifest);
+    }
+    return;
+  }
+  const oci::Manifest manifest = oci::parse_manifest(store.read(root.digest), where);
+  adopt_blob(store, layout, manifest.config);
+  for (const oci::Descriptor& layer : manifest.layers) adopt_blob(store, layout, layer);
+}
+
+// The entry of a layout's index.json that a tag or digest names, or the only one.
+oci::Descriptor choose_layout_entry(const LayoutBase& layout) {
+  const std::string where = fmt::format("image layout '{}'", layout.folder.native());
+  std::vector<oci::Descriptor> entries;
+  std::vector<std::string> names;
+  for (const auto& entry : read_index_file(layout.folder / "index.json").at("manifests")) {
+    oci::Descriptor descriptor = oci::descriptor_from_json(entry, where);
+    const std::string name = ref_name_of(entry);
+    if (layout.tag.empty() || name == layout.tag || descriptor.digest.str() == layout.tag) entries.push_back(descriptor);
+    if (!name.empty()) names.push_back(name);
+  }
+  if (entries.empty() && layout.tag == "latest") return choose_layout_entry({layout.folder, ""});
+  if (entries.empty()) {
+    throw Error(Category::network, fmt::format("{} has no image '{}'{}", where, printable(layout.tag), suggestion(layout.tag, names)));
+  }
+  const bool are_same = std::all_of(entries.begin(), entries.end(), [&](const auto& entry) { return entry.digest == entries[0].digest; });
+  if (!are_same) throw Error(Category::usage, fmt::format("{} has several images; name one with :TAG or @DIGEST", where));
+  return entries.front();
+}
+
+}  // namespace
+
+BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const oci::Platform& platform, const std::string& name) {
+  const std::string where = fmt::format("image '{}'", name);
+  oci::Descriptor manifest = root;
+  if (oci::media_type::is_index(root.media_type)) {
+    const auto chosen = oci::select_platform(oci::parse_index(store.read(root.digest), where), platform);
+    if (!chosen) throw Error(Category::network, fmt::format("{} has no manifest for {}", where, platform.str()));
+    manifest = *chosen;
+  }
+  const oci::Manifest parsed = oci::parse_manifest(store.read(manifest.digest), where);
+  return from_manifest(parsed, oci::parse_image_config(store.read(parsed.config.digest), where), name, std::nullopt);
+}
+
+BaseImage BaseImages::image(const std::string& reference, const oci::Platform& platform) {
+  return flights_.run(reference + " " + platform.str(), [&] { return fetch(reference, platform); }).value;
+}
+
+BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platform) {
+  ContentStore& store = access_.store();
+  oci::Reference reference = oci::Reference::parse(name);
+  if (settings_.prefer_local && !settings_.pull) {
+    for (const std::string& known : {reference.str(), name}) {
+      if (const auto root = store.resolve(known)) return stored_image(store, *root, platform, name);
+    }
+  }
+  const std::string key = reference.str();
+  if (!reference.digest && !settings_.lock_file.empty() && !settings_.pull) {
+    if (const auto digest = Lock::read(settings_.lock_file).find_image(key, platform.str())) {
+      reference.digest = oci::Digest::parse(*digest);
+    } else if (settings_.locked) {
+      throw Error(Category::usage, fmt::format("'{}' is not in '{}' and --locked is given; run 'kiln lock --update'", name,
+                                               settings_.lock_file.native()));
+    }
+  }
+  Task task(observer_, steps_.next_number(), "resolve image " + reference.str());
+  const PulledImage pulled = pull_image(remote_.get(), store, reference, platform, PullWhat::manifests);
+  if (!settings_.lock_file.empty() && !settings_.locked && !oci::Reference::parse(name).digest) {
+    Lock::update(settings_.lock_file, [&](Lock& lock) { lock.set_image(key, platform.str(), pulled.manifest.digest.str()); });
+  }
+  task.done();
+  return from_manifest(pulled.parsed, pulled.config, name, pulled.source);
+}
+
+BaseImage BaseImages::layout(const LayoutBase& layout, const oci::Platform& platform) {
+  const oci::Descriptor root = choose_layout_entry(layout);
+  const std::string name = "oci-layout://" + layout.folder.native();
+  adopt_image(access_.store(), layout.folder, root);
+  return stored_image(access_.store(), root, platform, name);
+}
+
+DebianLock BaseImages::debian_lock(const DebianRequest& request, const oci::Platform& platform, const fs::path& work) {
+  DebianSpec spec;
+  spec.suite = request.suite;
+  spec.variant = request.variant;
+  spec.include = request.include;
+  spec.mirror = request.mirror;
+  spec.security_mirror = request.security_mirror;
+  spec.architecture = debian_architecture(platform.architecture, platform.variant);
+  spec.normalize();
+  const Lock lock = settings_.lock_file.empty() ? Lock() : Lock::read(settings_.lock_file);
+  const DebianLock* known = lock.find_debian(request.lock_name);
+  const bool is_current = known && spec_digest(known->spec) == spec_digest(spec);
+  if (is_current) {
+    DebianLock result = *known;
+    result.spec.mirror = spec.mirror;
+    result.spec.security_mirror = spec.security_mirror;
+    return result;
+  }
+  if (settings_.locked) {
+    throw Error(Category::usage, fmt::format("the Debian packages of '{}' are not locked (or its definition changed since) and --locked "
+                                             "is given; run 'kiln lock --update'", request.lock_name));
+  }
+  Task task(observer_, steps_.next_number(), fmt::format("resolve Debian {} for {}", spec.suite, request.lock_name));
+  DebianLock resolved = resolve(spec, archives_of_host(spec), work, observer_, access_.cancel());
+  task.done();
+  return resolved;
+}
+
+void BaseImages::fetch_packages(DebianLock& lock, const DebianRequest& request, const fs::path& work) {
+  const PackageStore packages(access_.store().home().debs());
+  const DebianArchives archives = archives_of_host(lock.spec);
+  Task task(observer_, steps_.next_number(), fmt::format("fetch {} Debian packages for {}", lock.packages.size(), request.lock_name));
+  const PackageFetch fetched = packages.fetch(lock, archives, work, observer_, access_.cancel());
+  if (!fetched.unavailable.empty()) {
+    const LockedPackage& first = fetched.unavailable.front();
+    const std::string what = fmt::format("{} locked packages of '{}' are no longer to be had, among them {} {}",
+                                         fetched.unavailable.size(), request.lock_name, first.name, first.version);
+    if (settings_.locked) throw Error(Category::network, what + ", and --locked is given; run 'kiln lock --update'");
+    DebianLock renewed = resolve(lock.spec, archives, work, observer_, access_.cancel());
+    observer_.warn(fmt::format("{}; resolved anew: {}", what, join(describe_changes(lock, renewed), ", ")));
+    lock = std::move(renewed);
+    const PackageFetch again = packages.fetch(lock, archives, work, observer_, access_.cancel());
+    if (!again.unavailable.empty()) {
+      throw Error(Category::network, fmt::format("package {} {} is in the index of the mirror and not in its pool",
+                                                 again.unavailable[0].name, again.unavailable[0].version));
+    }
+  }
+  task.done();
+}
+
+std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const DebianRequest& request, int number) {
+  const HomeLayout& home = access_.store().home();
+  const TempDir work(home.tmp(), "debian-");
+  const PackageStore packages(home.debs());
+  const fs::path tar = build_rootfs(lock, packages, work.path(), observer_, access_.cancel(),
+                                    [&](std::string_view bytes) { observer_.step_output(number, bytes); });
+  const TarImport import(open_read(tar), request.lock_name + " root file system", Whiteouts::ordinary, access_.cancel());
+  LayerWriter writer(access_.store(), access_.pool(), {Compression{}, {}, lock.epoch}, access_.cancel());
+  for (std::size_t i = 0; i < import.entries().size(); ++i) {
+    if (!import.entries()[i].path.empty()) import.add_to(writer, i, import.entries()[i]);
+  }
+  return {writer.finish()};
+}
+
+BaseImage BaseImages::debian(const DebianRequest& request, const oci::Platform& platform, const std::string& target) {
+  return flights_.run("debian " + request.lock_name + " " + platform.str(), [&] {
+    const TempDir work(access_.store().home().tmp(), "lock-");
+    DebianLock lock = debian_lock(request, platform, work.path());
+    const auto key_of = [](const DebianLock& wanted) {
+      return StepKeyBuilder("debian").text("lock", lock_digest(wanted)).finish();
+    };
+    if (!settings_.use_cache || !steps_.is_recorded(key_of(lock))) fetch_packages(lock, request, work.path());
+    StepRequest step;
+    step.view.target = target;
+    step.view.text = fmt::format("DEBIAN {} {} ({} packages)", lock.spec.suite, lock.spec.variant, lock.packages.size());
+    step.view.file = request.definition.native();
+    step.kind = "debian";
+    step.key = key_of(lock);
+    for (const LockedPackage& package : lock.packages) {
+      step.inputs.push_back({"package " + package.name, package.version + " " + package.sha256});
+    }
+    step.inputs.push_back({"epoch", std::to_string(lock.epoch)});
+    step.slot = "debian " + request.lock_name;
+    step.use_cache = settings_.use_cache;
+    step.execute = [&](int number) { return build_debian(lock, request, number); };
+    const StepDone done = steps_.run(step);
+    if (!settings_.lock_file.empty() && !settings_.locked) {
+      Lock::update(settings_.lock_file, [&](Lock& file) { file.set_debian(request.lock_name, lock); });
+    }
+    BaseImage base;
+    base.reference = request.lock_name;
+    base.config.platform = platform;
+    base.config.config.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+    base.config.config.cmd = std::vector<std::string>{"bash"};
+    base.config.history.push_back({"", done.record.text, "", "kiln", false});
+    ImageLayer layer;
+    layer.value = done.record.layers.at(0);
+    layer.key = done.record.key;
+    layer.file = request.definition.native();
+    layer.text = done.record.text;
+    base.layers.push_back(std::move(layer));
+    return base;
+  }).value;
+}
+
+}  // namespace kiln

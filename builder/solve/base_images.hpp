@@ -1,0 +1,63 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "builder/debian/lock.hpp"
+#include "builder/plan/plan.hpp"
+#include "builder/solve/events.hpp"
+#include "builder/solve/image_layers.hpp"
+#include "builder/solve/step_executor.hpp"
+#include "registry/oci/image_config.hpp"
+
+namespace kiln {
+
+// An image to build on.
+struct BaseImage {
+  oci::ImageConfig config;
+  ImageLayers layers;
+  std::string reference;  // as people know it
+};
+
+// How names outside of the build come to images.
+struct BaseSettings {
+  fs::path lock_file;             // images/kiln.lock; empty: nothing is locked
+  bool locked = false;            // --locked: what the lock does not say is an error
+  bool pull = false;              // --pull: ask registries anew even where the lock knows
+  bool prefer_local = true;       // an image of the store's index.json stands for its name
+  UnixSeconds epoch = kReproducibleEpoch;
+  bool use_cache = true;
+};
+
+// Resolves images of registries (each once; manifests and configs only, layers follow when something needs them), images of
+// the store and of other OCI layouts, and Debian root file systems. Any thread.
+class BaseImages {
+ public:
+  BaseImages(LayerAccess& access, LazyRemote& remote, StepExecutor& steps, BuildObserver& observer, BaseSettings settings)
+      : access_(access), remote_(remote), steps_(steps), observer_(observer), settings_(std::move(settings)) {}
+
+  BaseImage image(const std::string& reference, const oci::Platform& platform);
+  BaseImage layout(const LayoutBase& layout, const oci::Platform& platform);
+  BaseImage debian(const DebianRequest& request, const oci::Platform& platform, const std::string& target);
+
+ private:
+  BaseImage fetch(const std::string& reference, const oci::Platform& platform);
+  DebianLock debian_lock(const DebianRequest& request, const oci::Platform& platform, const fs::path& work);
+  // Brings the packages into the store; a lock that the mirror has moved away from is renewed, with a warning.
+  void fetch_packages(DebianLock& lock, const DebianRequest& request, const fs::path& work);
+  std::vector<LayerValue> build_debian(const DebianLock& lock, const DebianRequest& request, int number);
+
+  LayerAccess& access_;
+  LazyRemote& remote_;
+  StepExecutor& steps_;
+  BuildObserver& observer_;
+  BaseSettings settings_;
+  SingleFlight<BaseImage> flights_;
+};
+
+// The image that a descriptor of a store stands for, its layers not necessarily there.
+BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const oci::Platform& platform, const std::string& name);
+
+}  // namespace kiln

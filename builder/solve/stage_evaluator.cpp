@@ -1,0 +1,328 @@
+#include "builder/solve/stage_evaluator.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/cache/step_key.hpp"
+#include "builder/dockerfile/excerpt.hpp"
+#include "builder/dockerfile/mount.hpp"
+#include "builder/dockerfile/parser.hpp"
+#include "builder/dockerfile/pattern.hpp"
+#include "builder/layer/layer_writer.hpp"
+#include "builder/solve/heredoc_script.hpp"
+#include "builder/solve/link_resolution.hpp"
+
+namespace kiln {
+
+namespace {
+
+namespace df = dockerfile;
+
+bool makes_step(const df::Instruction& instruction) {
+  return std::holds_alternative<df::Run>(instruction.body) || std::holds_alternative<df::Copy>(instruction.body) ||
+         std::holds_alternative<df::Add>(instruction.body) || std::holds_alternative<df::Workdir>(instruction.body);
+}
+
+std::string stage_name(const PlannedTarget& target, std::size_t number) {
+  const std::string& name = target.dockerfile.stages[number].name;
+  return name.empty() ? fmt::format("stage-{}", number) : name;
+}
+
+bool equals_stage(const std::vector<std::string>& names, const std::string& stage) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return equals_ignoring_case(name, stage); });
+}
+
+}  // namespace
+
+StageEvaluator::StageEvaluator(const Plan& plan, const PlannedTarget& target, std::size_t stage, StageEnvironment& environment,
+                               LayerAccess& access, BaseImages& bases, StepExecutor& steps, RunSteps& runs,
+                               BuildObserver& observer, const EvaluatorSettings& settings)
+    : plan_(plan), target_(target), number_(stage), stage_(target.dockerfile.stages[stage]), environment_(environment),
+      access_(access), bases_(bases), steps_(steps), runs_(runs), observer_(observer), settings_(settings) {}
+
+StageResult StageEvaluator::evaluate() {
+  step_count_ = static_cast<int>(std::count_if(stage_.instructions.begin(), stage_.instructions.end(), makes_step));
+  const auto in_excerpt = [&](df::LineRange lines, const auto& body) {
+    try {
+      body();
+    } catch (Error& error) {
+      if (error.category() == Category::cancelled) throw;
+      const std::string around = lines.first ? df::excerpt(target_.target.dockerfile_text, target_.target.dockerfile_name, lines) : "";
+      Error located(error.category(), lines.first ? fmt::format("{}:{}: {}", target_.target.dockerfile_name, lines.first, error.message())
+                                                  : error.message());
+      located.set_detail(around + (around.empty() || error.detail().empty() ? "" : "\n") + error.detail());
+      throw located;
+    }
+  };
+  in_excerpt(stage_.lines, [&] {
+    begin();
+    run_triggers();
+  });
+  for (const df::Instruction& instruction : stage_.instructions) {
+    in_excerpt(instruction.lines, [&] { apply(instruction); });
+  }
+  return std::move(*state_);
+}
+
+void StageEvaluator::begin() {
+  const NameMeaning& base = target_.bases[number_];
+  const auto from_image = [&](BaseImage image) {
+    df::StageScope scope(*target_.scope, image.config.config.env);
+    state_ = std::make_unique<StageResult>(StageResult{{std::move(image.config), std::move(scope)}, std::move(image.layers)});
+  };
+  const auto from_stage = [&](const StageResult& other) {
+    state_ = std::make_unique<StageResult>(other);
+    state_->config.cmd_set_in_stage = false;
+  };
+  const oci::Platform platform =
+      stage_.platform.empty() ? target_.target.platform
+                              : oci::Platform::parse(df::expand_word(stage_.platform, target_.scope->lookup(),
+                                                                     target_.dockerfile.directives.escape));
+  if (std::holds_alternative<ScratchBase>(base)) {
+    BaseImage empty;
+    empty.config.platform = platform;
+    empty.config.config.env = {std::string("PATH=") + kDefaultPath};
+    empty.config.config.working_dir = "/";
+    from_image(std::move(empty));
+  } else if (const auto* stage = std::get_if<StageBase>(&base)) {
+    from_stage(*environment_.stage(stage->stage));
+  } else if (const auto* fleet = std::get_if<FleetBase>(&base)) {
+    const auto parent = environment_.target(fleet->target);
+    BaseImage image;
+    image.config = parent->config.image;
+    image.layers = parent->layers;
+    from_image(std::move(image));
+  } else if (const auto* image = std::get_if<ImageBase>(&base)) {
+    from_image(bases_.image(image->reference, platform));
+  } else if (const auto* layout = std::get_if<LayoutBase>(&base)) {
+    from_image(bases_.layout(*layout, platform));
+  } else if (std::holds_alternative<DebianBase>(base)) {
+    from_image(bases_.debian(*target_.target.debian, platform, target_.target.name));
+  } else {
+    throw Error(Category::usage, fmt::format("'{}' is a folder, and a stage cannot be built FROM one", stage_.base_name));
+  }
+  if (!oci::env_value(state_->config.image.config.env, "PATH")) {
+    state_->config.image.config.env.insert(state_->config.image.config.env.begin(), std::string("PATH=") + kDefaultPath);
+    state_->config.scope = df::StageScope(*target_.scope, state_->config.image.config.env);
+  }
+}
+
+void StageEvaluator::run_triggers() {
+  std::vector<std::string> triggers;
+  triggers.swap(state_->config.image.config.on_build);
+  for (const std::string& trigger : triggers) {
+    const df::Instruction instruction = df::parse_trigger(trigger, "ONBUILD of '" + stage_.base_name + "'", target_.dockerfile.directives.escape);
+    if (makes_step(instruction)) ++step_count_;
+    apply(instruction);
+  }
+}
+
+void StageEvaluator::apply(const df::Instruction& instruction) {
+  access_.cancel().check();
+  settings_.stop.check();
+  if (apply_config_instruction(state_->config, instruction)) return;
+  ++step_index_;
+  if (const auto* run = std::get_if<df::Run>(&instruction.body)) return apply_run(instruction, *run);
+  if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) return apply_copy(instruction, *copy);
+  if (const auto* add = std::get_if<df::Add>(&instruction.body)) return apply_add(instruction, *add);
+  apply_workdir(instruction, std::get<df::Workdir>(instruction.body));
+}
+
+std::string StageEvaluator::text_of(const df::Instruction& instruction) const {
+  std::string text = instruction.original;
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+StepRequest StageEvaluator::new_step(const df::Instruction& instruction, std::string kind) const {
+  StepRequest request;
+  request.view.target = target_.target.name;
+  request.view.stage = stage_name(target_, number_);
+  request.view.index = step_index_;
+  request.view.count = step_count_;
+  request.view.text = text_of(instruction);
+  request.view.file = target_.target.dockerfile_name;
+  request.view.line = instruction.lines.first;
+  request.kind = std::move(kind);
+  request.slot = fmt::format("{}|{}|{}|{}|{}", target_.target.dockerfile_name, target_.target.name, target_.target.platform.str(),
+                             request.view.stage, step_index_);
+  request.use_cache = settings_.use_cache && !target_.target.no_cache &&
+                      !equals_stage(target_.target.no_cache_stages, request.view.stage);
+  return request;
+}
+
+void StageEvaluator::add_layers(const StepDone& done, const StepRequest& request) {
+  for (const LayerValue& value : done.record.layers) {
+    ImageLayer layer;
+    layer.value = value;
+    layer.key = request.key;
+    layer.file = request.view.file;
+    layer.line = request.view.line;
+    layer.text = request.view.text;
+    state_->layers.push_back(std::move(layer));
+  }
+}
+
+void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run& run) {
+  StageConfig& config = state_->config;
+  RunCommand command;
+  command.argv = config.argv(run.command);
+  command.platform = config.image.platform;
+  command.working_dir = config.image.config.working_dir.empty() ? "/" : config.image.config.working_dir;
+  std::string text = join(run.command.words, " ");
+  if (run.command.form == df::CommandForm::shell && !instruction.heredocs.empty()) {
+    const HeredocScript script = heredoc_script(text, instruction.heredocs);
+    text = script.shell_text;
+    command.argv = config.shell();
+    command.argv.push_back(text);
+    if (script.file_name) {
+      ResolvedMount pipes;
+      pipes.options.target = kHeredocFolder;
+      pipes.source = std::make_shared<InlineSource>(std::map<std::string, std::string>{{*script.file_name, script.file_text}}, 0755);
+      command.mounts.push_back(std::move(pipes));
+    }
+  }
+  for (const auto& [name, value] : config.scope.environment()) {
+    if (!df::is_proxy_arg(name) || oci::env_value(config.image.config.env, name)) command.env.push_back(name + "=" + value);
+  }
+  for (const auto& [name, value] : df::proxy_environment(target_.scope->build_args())) command.proxies.push_back(name + "=" + value);
+  if (!config.image.config.user.empty()) command.user = resolve_user(config.image.config.user, access_.view(state_->layers));
+  const df::VariableLookup lookup = config.scope.lookup();
+  for (const std::string& options : run.mounts) {
+    ResolvedMount mount{df::parse_mount(options, lookup, target_.dockerfile.directives.escape), nullptr};
+    const bool takes_files = mount.options.type == df::MountType::bind ||
+                             (mount.options.type == df::MountType::cache && !mount.options.from.empty());
+    if (takes_files) {
+      mount.source = mount.options.from.empty()
+                         ? environment_.context()
+                         : environment_.source(resolve_name(plan_, target_, mount.options.from, number_), mount.options.from);
+    }
+    mount.options.target = absolute_workdir(command.working_dir, mount.options.target);
+    command.mounts.push_back(std::move(mount));
+  }
+  const std::string asked = run.network.empty() || run.network == "default" ? target_.target.network : run.network;
+  command.network = asked == "none" ? "none" : "host";
+  command.security = run.security.empty() ? "sandbox" : run.security;
+
+  StepRequest request = new_step(instruction, "run");
+  request.key = runs_.key_of(command, state_->layers, request.inputs);
+  request.execute = [&](int number) { return runs_.execute(command, state_->layers, number); };
+  const std::string history = run_history(config, run, text);
+  const StepDone done = steps_.run(request);
+  add_layers(done, request);
+  add_layer_history(config, history);
+}
+
+void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan& plan, const std::string& kind,
+                                   std::vector<RawInput> inputs, std::string history) {
+  const auto& planned = plan.finish();
+  StepRequest request = new_step(instruction, kind);
+  StepKeyBuilder key(kind);
+  const std::string times = settings_.times.epoch ? std::to_string(*settings_.times.epoch) : "keep";
+  key.text("times", times);
+  for (const auto& item : plan.key_items()) key.list("entry", item);
+  request.key = key.finish();
+  request.inputs = std::move(inputs);
+  request.inputs.push_back({"times of files", times});
+  for (const CopyPlan::Planned& item : planned) {
+    if (!item.source) continue;
+    request.inputs.push_back({"file " + item.source_path, item.entry.content.str() + fmt::format(" {:o} {}:{}", item.entry.mode, item.entry.uid, item.entry.gid), false});
+  }
+  request.execute = [&](int) {
+    LayerWriterOptions options;
+    options.compression = target_.target.compression;
+    options.set_mtime = settings_.times.epoch;
+    LayerWriter writer(access_.store(), access_.pool(), options, access_.cancel());
+    for (const CopyPlan::Planned& item : planned) {
+      if (item.source && item.entry.size > 0) {
+        item.source->add_file(writer, item.entry, item.source_path);
+      } else {
+        writer.add(item.entry);
+      }
+    }
+    return std::vector<LayerValue>{writer.finish()};
+  };
+  const StepDone done = steps_.run(request);
+  add_layers(done, request);
+  add_layer_history(state_->config, std::move(history));
+}
+
+void StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer, CopyOptions options,
+                              const std::shared_ptr<CopySource>& source, bool is_add) {
+  const MergedView below = access_.view(state_->layers);
+  if (!transfer.chown.empty()) options.owner = resolve_owner(expand(transfer.chown), below);
+  if (!transfer.chmod.empty()) options.change_mode = parse_chmod(expand(transfer.chmod));
+  options.excludes = transfer.excludes;
+  options.link = transfer.link;
+
+  const StageConfig& config = state_->config;
+  std::string destination = expand(transfer.destination);
+  const bool is_folder = destination.ends_with('/') || destination == "." || destination.ends_with("/.");
+  destination = absolute_workdir(config.image.config.working_dir, destination);
+  if (is_folder && !destination.ends_with('/')) destination += '/';
+  std::vector<std::string> paths;
+  for (const std::string& path : transfer.paths) {
+    const std::string expanded = expand(path);
+    if (expanded.empty()) throw Error(Category::usage, fmt::format("source '{}' is empty", path));
+    paths.push_back(expanded);
+  }
+  if (paths.size() + transfer.files.size() > 1 && !destination.ends_with('/')) {
+    throw Error(Category::usage, fmt::format("with more than one source the destination must be a directory and end with a '/', got '{}'", transfer.destination));
+  }
+
+  CopyPlan plan(below, options);
+  std::vector<RawInput> inputs = {{"command", text_of(instruction)}};
+  std::vector<std::shared_ptr<CopySource>> kept;  // sources live until the layer is written
+  for (const std::string& path : paths) {
+    if (is_add && add_special_source(plan, std::get<df::Add>(instruction.body), path, destination, source, kept)) continue;
+    plan.add(*source, path, destination);
+  }
+  std::map<std::string, std::string> inline_files;
+  for (const df::InlineFile& file : transfer.files) {
+    inline_files[file.name] = file.expand ? config.scope.expand(file.content, df::Quotes::literal).text : file.content;
+  }
+  const InlineSource heredocs(inline_files);
+  for (const df::InlineFile& file : transfer.files) plan.add(heredocs, file.name, destination);
+  const std::string shown = fmt::format("{} {} {} # buildkit", is_add ? "ADD" : "COPY", join(paths, " "), transfer.destination);
+  run_copy_step(instruction, plan, "copy", std::move(inputs), shown);
+}
+
+void StageEvaluator::apply_copy(const df::Instruction& instruction, const df::Copy& copy) {
+  CopyOptions options;
+  options.parents = copy.parents;
+  std::shared_ptr<CopySource> source;
+  if (copy.from.empty()) {
+    source = copy.paths.empty() ? nullptr : environment_.context();
+  } else {
+    source = environment_.source(resolve_name(plan_, target_, copy.from, number_), copy.from);
+  }
+  transfer(instruction, copy, options, source, false);
+}
+
+void StageEvaluator::apply_add(const df::Instruction& instruction, const df::Add& add) {
+  transfer(instruction, add, {}, add.paths.empty() ? nullptr : environment_.context(), true);
+}
+
+void StageEvaluator::apply_workdir(const df::Instruction& instruction, const df::Workdir& workdir) {
+  StageConfig& config = state_->config;
+  const std::string path = absolute_workdir(config.image.config.working_dir, expand(workdir.path));
+  config.image.config.working_dir = path;
+  if (path == "/") {
+    config.image.history.push_back({"", "WORKDIR /", "", kHistoryComment, true});
+    return;
+  }
+  const MergedView below = access_.view(state_->layers);
+  Ownership owner;
+  if (!config.image.config.user.empty()) {
+    const ResolvedUser user = resolve_user(config.image.config.user, below);
+    owner = {user.uid, user.gid};
+  }
+  CopyPlan plan(below, {});
+  plan.make_directory(path, owner);
+  run_copy_step(instruction, plan, "workdir", {{"directory", path}}, "WORKDIR " + path);
+}
+
+}  // namespace kiln

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "builder/plan/plan.hpp"
+#include "builder/solve/base_images.hpp"
+#include "builder/solve/config_instructions.hpp"
+#include "builder/solve/copy_source.hpp"
+#include "builder/solve/image_layers.hpp"
+#include "builder/solve/run_step.hpp"
+#include "builder/solve/step_executor.hpp"
+
+namespace kiln {
+
+// A stage as it ended.
+struct StageResult {
+  StageConfig config;
+  ImageLayers layers;
+};
+
+// The times of what COPY, ADD and WORKDIR write, and of the image.
+struct TimePolicy {
+  std::optional<UnixSeconds> epoch;  // every time is this one; nullopt: as docker keeps them
+};
+
+struct EvaluatorSettings {
+  TimePolicy times;
+  bool use_cache = true;
+  CancelToken stop;  // asked before each instruction: another stage failed
+};
+
+// What a stage needs from the build around it.
+class StageEnvironment {
+ public:
+  virtual ~StageEnvironment() = default;
+  // Another stage of this target or the final stage of another target, evaluated; waits for it.
+  virtual std::shared_ptr<const StageResult> stage(std::size_t number) = 0;
+  virtual std::shared_ptr<const StageResult> target(std::size_t number) = 0;
+  // The tree a name stands for.
+  virtual std::shared_ptr<CopySource> source(const NameMeaning& meaning, const std::string& name) = 0;
+  virtual std::shared_ptr<CopySource> context() = 0;
+};
+
+// Evaluates one stage of one target: its instructions in order, each step looked up or executed. One use, one thread.
+class StageEvaluator {
+ public:
+  StageEvaluator(const Plan& plan, const PlannedTarget& target, std::size_t stage, StageEnvironment& environment,
+                 LayerAccess& access, BaseImages& bases, StepExecutor& steps, RunSteps& runs, BuildObserver& observer,
+                 const EvaluatorSettings& settings);
+
+  // Errors of an instruction carry the excerpt of the Dockerfile around it.
+  StageResult evaluate();
+
+ private:
+  void begin();
+  void run_triggers();
+  void apply(const dockerfile::Instruction& instruction);
+  void apply_run(const dockerfile::Instruction& instruction, const dockerfile::Run& run);
+  void apply_copy(const dockerfile::Instruction& instruction, const dockerfile::Copy& copy);
+  void apply_add(const dockerfile::Instruction& instruction, const dockerfile::Add& add);
+  void apply_workdir(const dockerfile::Instruction& instruction, const dockerfile::Workdir& workdir);
+
+  // Adds the sources of a transfer to a plan and runs it as a step.
+  void transfer(const dockerfile::Instruction& instruction, const dockerfile::Transfer& transfer, CopyOptions options,
+                const std::shared_ptr<CopySource>& source, bool is_add);
+  // ADD of an archive, a URL or a git repository; false for a plain source. `kept` keeps what the plan refers to.
+  bool add_special_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& path, const std::string& destination,
+                          const std::shared_ptr<CopySource>& context, std::vector<std::shared_ptr<CopySource>>& kept);
+  void run_copy_step(const dockerfile::Instruction& instruction, CopyPlan& plan, const std::string& kind,
+                     std::vector<RawInput> inputs, std::string history);
+  StepRequest new_step(const dockerfile::Instruction& instruction, std::string kind) const;
+  void add_layers(const StepDone& done, const StepRequest& request);
+  std::string expand(std::string_view word) const { return state_->config.scope.expand(word).text; }
+  std::string text_of(const dockerfile::Instruction& instruction) const;
+
+  const Plan& plan_;
+  const PlannedTarget& target_;
+  std::size_t number_;
+  const dockerfile::Stage& stage_;
+  StageEnvironment& environment_;
+  LayerAccess& access_;
+  BaseImages& bases_;
+  StepExecutor& steps_;
+  RunSteps& runs_;
+  BuildObserver& observer_;
+  const EvaluatorSettings& settings_;
+  std::unique_ptr<StageResult> state_;
+  int step_index_ = 0;
+  int step_count_ = 0;
+};
+
+}  // namespace kiln
