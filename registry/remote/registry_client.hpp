@@ -25,9 +25,9 @@ struct FetchedManifest {
 };
 
 // Something whose bytes can be uploaded, from the start or from an offset. Used by one thread at a time.
-class BlobSource {
+class UploadSource {
  public:
-  virtual ~BlobSource() = default;
+  virtual ~UploadSource() = default;
   // A body with bytes [offset, offset + size) of the blob.
   virtual std::shared_ptr<RequestBody> open(std::uint64_t offset, std::uint64_t size) = 0;
 };
@@ -68,7 +68,7 @@ class RegistryClient {
   // Mounts a blob from another repository of this registry. False where the registry did not (any reason: the
   // upload it may have begun instead is cancelled).
   bool mount_blob(const std::string& repository, const oci::Descriptor& blob, const std::string& from_repository);
-  void upload_blob(const std::string& repository, const oci::Descriptor& blob, BlobSource& source,
+  void upload_blob(const std::string& repository, const oci::Descriptor& blob, UploadSource& source,
                    const ByteProgress& progress = {});
   // Small blobs, from memory.
   void upload_bytes(const std::string& repository, const oci::Descriptor& blob, const std::string& bytes);
@@ -102,8 +102,8 @@ class RegistryClient {
 std::string referrers_fallback_tag(const oci::Digest& subject);
 
 // Sources of blobs for upload_blob.
-std::unique_ptr<BlobSource> stored_blob(const ContentStore& store, const oci::Descriptor& blob);
+std::unique_ptr<UploadSource> stored_blob(const ContentStore& store, const oci::Descriptor& blob);
 // Streams from another registry while it is uploaded; what came through is hashed, and a wrong digest fails.
-std::unique_ptr<BlobSource> remote_blob(RegistryClient from, std::string repository, const oci::Descriptor& blob);
+std::unique_ptr<UploadSource> remote_blob(RegistryClient from, std::string repository, const oci::Descriptor& blob);
 
 }  // namespace kiln
