@@ -8,7 +8,8 @@
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
-#include "builder/debian/resolver.hpp"
+#include "builder/cache/step_key.hpp"
+#include "builder/debian/debian_locker.hpp"
 #include "builder/debian/rootfs.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/tar_import.hpp"
@@ -165,60 +166,9 @@ BaseImage BaseImages::layout(const LayoutBase& layout, const oci::Platform& plat
   return stored_image(access_.store(), root, platform, name);
 }
 
-DebianLock BaseImages::debian_lock(const DebianRequest& request, const oci::Platform& platform, const fs::path& work) {
-  DebianSpec spec;
-  spec.suite = request.suite;
-  spec.variant = request.variant;
-  spec.include = request.include;
-  spec.mirror = request.mirror;
-  spec.security_mirror = request.security_mirror;
-  spec.architecture = debian_architecture(platform.architecture, platform.variant);
-  spec.normalize();
-  const Lock lock = settings_.lock_file.empty() ? Lock() : Lock::read(settings_.lock_file);
-  const DebianLock* known = lock.find_debian(request.lock_name);
-  const bool is_current = known && spec_digest(known->spec) == spec_digest(spec);
-  if (is_current) {
-    DebianLock result = *known;
-    result.spec.mirror = spec.mirror;
-    result.spec.security_mirror = spec.security_mirror;
-    return result;
-  }
-  if (settings_.locked) {
-    throw Error(Category::usage, fmt::format("the Debian packages of '{}' are not locked (or its definition changed since) and --locked "
-                                             "is given; run 'kiln lock --update'", request.lock_name));
-  }
-  Task task(observer_, steps_.next_number(), fmt::format("resolve Debian {} for {}", spec.suite, request.lock_name));
-  DebianLock resolved = resolve(spec, archives_of_host(spec), work, observer_, access_.cancel());
-  task.done();
-  return resolved;
-}
-
-void BaseImages::fetch_packages(DebianLock& lock, const DebianRequest& request, const fs::path& work) {
-  const PackageStore packages(access_.store().home().debs());
-  const DebianArchives archives = archives_of_host(lock.spec);
-  Task task(observer_, steps_.next_number(), fmt::format("fetch {} Debian packages for {}", lock.packages.size(), request.lock_name));
-  const PackageFetch fetched = packages.fetch(lock, archives, work, observer_, access_.cancel());
-  if (!fetched.unavailable.empty()) {
-    const LockedPackage& first = fetched.unavailable.front();
-    const std::string what = fmt::format("{} locked packages of '{}' are no longer to be had, among them {} {}",
-                                         fetched.unavailable.size(), request.lock_name, first.name, first.version);
-    if (settings_.locked) throw Error(Category::network, what + ", and --locked is given; run 'kiln lock --update'");
-    DebianLock renewed = resolve(lock.spec, archives, work, observer_, access_.cancel());
-    observer_.warn(fmt::format("{}; resolved anew: {}", what, join(describe_changes(lock, renewed), ", ")));
-    lock = std::move(renewed);
-    const PackageFetch again = packages.fetch(lock, archives, work, observer_, access_.cancel());
-    if (!again.unavailable.empty()) {
-      throw Error(Category::network, fmt::format("package {} {} is in the index of the mirror and not in its pool",
-                                                 again.unavailable[0].name, again.unavailable[0].version));
-    }
-  }
-  task.done();
-}
-
-std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const DebianRequest& request, int number) {
-  const HomeLayout& home = access_.store().home();
-  const TempDir work(home.tmp(), "debian-");
-  const PackageStore packages(home.debs());
+std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const PackageStore& packages, const DebianRequest& request,
+                                                 int number) {
+  const TempDir work(access_.store().home().tmp(), "debian-");
   const fs::path tar = build_rootfs(lock, packages, work.path(), observer_, access_.cancel(),
                                     [&](std::string_view bytes) { observer_.step_output(number, bytes); });
   const TarImport import(open_read(tar), request.lock_name + " root file system", Whiteouts::ordinary, access_.cancel());
@@ -230,44 +180,59 @@ std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const D
 }
 
 BaseImage BaseImages::debian(const DebianRequest& request, const oci::Platform& platform, const std::string& target) {
-  return flights_.run("debian " + request.lock_name + " " + platform.str(), [&] {
-    const TempDir work(access_.store().home().tmp(), "lock-");
-    DebianLock lock = debian_lock(request, platform, work.path());
-    const auto key_of = [](const DebianLock& wanted) {
-      return StepKeyBuilder("debian").text("lock", lock_digest(wanted)).finish();
-    };
-    if (!settings_.use_cache || !steps_.is_recorded(key_of(lock))) fetch_packages(lock, request, work.path());
-    StepRequest step;
-    step.view.target = target;
-    step.view.text = fmt::format("DEBIAN {} {} ({} packages)", lock.spec.suite, lock.spec.variant, lock.packages.size());
-    step.view.file = request.definition.native();
-    step.kind = "debian";
-    step.key = key_of(lock);
-    for (const LockedPackage& package : lock.packages) {
-      step.inputs.push_back({"package " + package.name, package.version + " " + package.sha256});
-    }
-    step.inputs.push_back({"epoch", std::to_string(lock.epoch)});
-    step.slot = "debian " + request.lock_name;
-    step.use_cache = settings_.use_cache;
-    step.execute = [&](int number) { return build_debian(lock, request, number); };
-    const StepDone done = steps_.run(step);
-    if (!settings_.lock_file.empty() && !settings_.locked) {
-      Lock::update(settings_.lock_file, [&](Lock& file) { file.set_debian(request.lock_name, lock); });
-    }
-    BaseImage base;
-    base.reference = request.lock_name;
-    base.config.platform = platform;
-    base.config.config.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
-    base.config.config.cmd = std::vector<std::string>{"bash"};
-    base.config.history.push_back({"", done.record.text, "", "kiln", false});
-    ImageLayer layer;
-    layer.value = done.record.layers.at(0);
-    layer.key = done.record.key;
-    layer.file = request.definition.native();
-    layer.text = done.record.text;
-    base.layers.push_back(std::move(layer));
-    return base;
-  }).value;
+  return flights_.run("debian " + request.lock_name + " " + platform.str(), [&] { return build_debian_base(request, platform, target); }).value;
+}
+
+BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci::Platform& platform, const std::string& target) {
+  DebianSpec spec;
+  spec.suite = request.suite;
+  spec.variant = request.variant;
+  spec.include = request.include;
+  spec.mirror = request.mirror;
+  spec.security_mirror = request.security_mirror;
+  spec.architecture = debian_architecture(platform.architecture, platform.variant);
+  spec.normalize();
+  const HomeLayout& home = access_.store().home();
+  const TempDir work(home.tmp(), "lock-");
+  const LockPolicy policy = settings_.locked ? LockPolicy::frozen : LockPolicy::use;
+  const DebianLocker locker({settings_.lock_file, home.debs(), work.path()}, policy, observer_, access_.cancel());
+  const auto key_of = [](const DebianLock& lock) { return StepKeyBuilder("debian").text("lock", lock_digest(lock)).finish(); };
+
+  DebianLock lock;
+  {
+    Task task(observer_, steps_.next_number(), fmt::format("packages of Debian {} for {}", spec.suite, request.lock_name));
+    lock = locker.entry(request.lock_name, spec);
+    if (!settings_.use_cache || !steps_.is_recorded(key_of(lock))) lock = locker.entry_with_packages(request.lock_name, spec);
+    task.done();
+  }
+  StepRequest step;
+  step.view.target = target;
+  step.view.text = fmt::format("DEBIAN {} {} ({} packages)", lock.spec.suite, lock.spec.variant, lock.packages.size());
+  step.view.file = request.definition.native();
+  step.kind = "debian";
+  step.key = key_of(lock);
+  for (const LockedPackage& package : lock.packages) {
+    step.inputs.push_back({"package " + package.name, package.version + " " + package.sha256});
+  }
+  step.inputs.push_back({"epoch", std::to_string(lock.epoch)});
+  step.slot = "debian " + request.lock_name;
+  step.use_cache = settings_.use_cache;
+  step.execute = [&](int number) { return build_debian(lock, locker.store(), request, number); };
+  const StepDone done = steps_.run(step);
+
+  BaseImage base;
+  base.reference = request.lock_name;
+  base.config.platform = platform;
+  base.config.config.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+  base.config.config.cmd = std::vector<std::string>{"bash"};
+  base.config.history.push_back({"", step.view.text, "", "kiln", false});
+  ImageLayer layer;
+  layer.value = done.record.layers.at(0);
+  layer.key = step.key;
+  layer.file = step.view.file;
+  layer.text = step.view.text;
+  base.layers.push_back(std::move(layer));
+  return base;
 }
 
 }  // namespace kiln

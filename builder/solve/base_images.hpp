@@ -6,6 +6,7 @@
 #include <string>
 
 #include "builder/debian/lock.hpp"
+#include "builder/debian/package_store.hpp"
 #include "builder/plan/plan.hpp"
 #include "builder/solve/events.hpp"
 #include "builder/solve/image_layers.hpp"
@@ -44,10 +45,8 @@ class BaseImages {
 
  private:
   BaseImage fetch(const std::string& reference, const oci::Platform& platform);
-  DebianLock debian_lock(const DebianRequest& request, const oci::Platform& platform, const fs::path& work);
-  // Brings the packages into the store; a lock that the mirror has moved away from is renewed, with a warning.
-  void fetch_packages(DebianLock& lock, const DebianRequest& request, const fs::path& work);
-  std::vector<LayerValue> build_debian(const DebianLock& lock, const DebianRequest& request, int number);
+  BaseImage build_debian_base(const DebianRequest& request, const oci::Platform& platform, const std::string& target);
+  std::vector<LayerValue> build_debian(const DebianLock& lock, const PackageStore& packages, const DebianRequest& request, int number);
 
   LayerAccess& access_;
   LazyRemote& remote_;

@@ -1,0 +1,173 @@
+#include "builder/solve/exporter.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+#include "base/temp_dir.hpp"
+#include "builder/layer/unpack.hpp"
+#include "builder/solve/copy_source.hpp"
+#include "builder/solve/plain_tar.hpp"
+#include "registry/store/index_json.hpp"
+
+namespace kiln {
+
+namespace {
+
+using nlohmann::json;
+
+// A file of an archive or folder: bytes in memory, or a blob of the store.
+struct ExportFile {
+  std::string path;
+  std::string bytes;
+  const oci::Digest* blob = nullptr;
+  std::uint64_t size = 0;
+};
+
+std::vector<oci::Descriptor> blobs_of(const AssembledImage& image) {
+  std::vector<oci::Descriptor> blobs = {image.manifest, image.config};
+  blobs.insert(blobs.end(), image.parsed.layers.begin(), image.parsed.layers.end());
+  return blobs;
+}
+
+std::string layout_index(const AssembledImage& image, const std::vector<std::string>& names) {
+  json manifests = json::array();
+  const auto add = [&](const std::string& name) {
+    oci::Descriptor entry = image.manifest;
+    if (!name.empty()) {
+      const oci::Reference reference = oci::Reference::parse(name);
+      entry.annotations["io.containerd.image.name"] = reference.str();
+      entry.annotations[kRefNameAnnotation] = reference.tag_or_latest();
+    }
+    manifests.push_back(oci::to_json(entry));
+  };
+  for (const std::string& name : names) add(name);
+  if (names.empty()) add("");
+  return json{{"schemaVersion", 2}, {"mediaType", oci::media_type::kOciIndex}, {"manifests", manifests}}.dump();
+}
+
+std::string docker_manifest(const AssembledImage& image, const std::vector<std::string>& names) {
+  json tags = json::array();
+  for (const std::string& name : names) {
+    const oci::Reference reference = oci::Reference::parse(name);
+    tags.push_back((reference.registry == "docker.io" ? reference.repository : reference.name()) + ":" + reference.tag_or_latest());
+  }
+  json layers = json::array();
+  for (const oci::Descriptor& layer : image.parsed.layers) layers.push_back("blobs/sha256/" + std::string(layer.digest.hex()));
+  return json::array({{{"Config", "blobs/sha256/" + std::string(image.config.digest.hex())}, {"RepoTags", tags}, {"Layers", layers}}}).dump();
+}
+
+// Calls `write` for every file of the layout, blobs once each.
+template <class Write>
+void for_each_file(const AssembledImage& image, const Output& output, const std::vector<std::string>& names, const Write& write) {
+  std::set<oci::Digest> written;
+  const auto blobs = blobs_of(image);
+  for (const oci::Descriptor& blob : blobs) {
+    if (written.insert(blob.digest).second) {
+      write(ExportFile{"blobs/sha256/" + std::string(blob.digest.hex()), {}, &blob.digest, blob.size});
+    }
+  }
+  write(ExportFile{"index.json", layout_index(image, names), nullptr, 0});
+  if (output.type == OutputType::docker) write(ExportFile{"manifest.json", docker_manifest(image, names), nullptr, 0});
+  write(ExportFile{"oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", nullptr, 0});
+}
+
+void copy_blob(const ContentStore& store, const oci::Digest& digest, const std::function<void(std::string_view)>& sink) {
+  VerifyingReader reader(store, digest);
+  std::string buffer(std::size_t{1} << 20, '\0');
+  while (const std::size_t got = reader.read(buffer.data(), buffer.size())) sink(std::string_view(buffer).substr(0, got));
+  reader.finish();
+}
+
+void write_layout_folder(LayerAccess& access, const AssembledImage& image, const Output& output, const std::vector<std::string>& names) {
+  const fs::path folder = output.destination;
+  make_directories(folder / "blobs/sha256");
+  for_each_file(image, output, names, [&](const ExportFile& file) {
+    AtomicFile target(folder / file.path);
+    if (file.blob) {
+      copy_blob(access.store(), *file.blob, [&](std::string_view bytes) { target.write(bytes); });
+    } else {
+      target.write(file.bytes);
+    }
+    target.commit(Durability::ephemeral);
+  });
+}
+
+// Gives `write` a descriptor to write an archive to: standard output, or a file that appears when it is whole.
+template <class Write>
+void write_archive_to(const std::string& destination, int stdout_fd, const Write& write) {
+  if (destination == "-") {
+    write(stdout_fd);
+    return;
+  }
+  if (fs::is_directory(destination)) {
+    throw Error(Category::usage, fmt::format("destination '{}' is a folder; name a file, or say tar=false", destination));
+  }
+  make_directories(fs::absolute(destination).parent_path());
+  AtomicFile file(destination);
+  write(file.fd().get());
+  file.commit();
+}
+
+}  // namespace
+
+void export_archive(LayerAccess& access, const AssembledImage& image, const Output& output, const std::vector<std::string>& names,
+                    int stdout_fd) {
+  for (const ImageLayer& layer : image.layers) access.local_blob(layer);
+  if (!output.as_tar) return write_layout_folder(access, image, output, names);
+  write_archive_to(output.destination, stdout_fd, [&](int fd) {
+    PlainTar tar(fd, output.destination);
+    tar.add_directory("blobs");
+    tar.add_directory("blobs/sha256");
+    for_each_file(image, output, names, [&](const ExportFile& file) {
+      tar.begin_file(file.path, file.blob ? file.size : file.bytes.size());
+      if (file.blob) {
+        copy_blob(access.store(), *file.blob, [&](std::string_view bytes) { tar.write(bytes); });
+      } else {
+        tar.write(file.bytes);
+      }
+    });
+    tar.finish();
+  });
+}
+
+void export_files(LayerAccess& access, const ImageLayers& layers, const Output& output, int stdout_fd) {
+  const MergedView view = access.view(layers);
+  const ImageSource source(access, layers, "the image");
+  if (output.type == OutputType::tar) {
+    write_archive_to(output.destination, stdout_fd, [&](int fd) {
+      PlainTar tar(fd, output.destination);
+      source.walk("", [&](const FileEntry& entry) {
+        if (entry.path.empty()) return true;
+        tar.begin_entry(entry);
+        if (entry.type == EntryType::file && entry.size > 0) {
+          const auto bytes = source.open(entry.path);
+          std::string buffer(std::size_t{1} << 20, '\0');
+          while (const std::size_t got = bytes->read(buffer.data(), buffer.size())) tar.write(std::string_view(buffer).substr(0, got));
+        }
+        return true;
+      });
+      tar.finish();
+    });
+    return;
+  }
+  const fs::path folder = output.destination;
+  make_directories(folder);
+  UnpackOptions options;
+  options.to = UnpackTo::plain_tree;
+  options.ownership = ::geteuid() == 0;
+  options.devices = ::geteuid() == 0;
+  for (const ImageLayer& layer : layers) {
+    const auto index = access.index(layer);
+    unpack_layer(access.store(), access.pool(), access.local_blob(layer).descriptor, index.get(), folder, {}, options, access.cancel());
+  }
+}
+
+}  // namespace kiln
