@@ -31,7 +31,7 @@ std::optional<std::uint64_t> range_start(const HttpHeaders& headers, std::uint64
   return parse_unsigned(range.substr(0, dash));
 }
 
-class StoredBlob : public BlobSource {
+class StoredBlob : public UploadSource {
  public:
   StoredBlob(const ContentStore& store, const oci::Descriptor& blob)
       : file_(std::make_shared<Fd>(store.open(blob.digest))), name_(store.path_of(blob.digest).native()) {}
@@ -46,7 +46,7 @@ class StoredBlob : public BlobSource {
 
 // Downloads on a thread of its own while the bytes are uploaded. The last piece is held back until the digest of the
 // whole is known to be right.
-class RemoteBlob : public BlobSource {
+class RemoteBlob : public UploadSource {
  public:
   RemoteBlob(RegistryClient from, std::string repository, const oci::Descriptor& blob)
       : from_(std::move(from)), repository_(std::move(repository)), blob_(blob) {}
@@ -105,7 +105,7 @@ class RemoteBlob : public BlobSource {
 
 }  // namespace
 
-std::unique_ptr<BlobSource> stored_blob(const ContentStore& store, const oci::Descriptor& blob) {
+std::unique_ptr<UploadSource> stored_blob(const ContentStore& store, const oci::Descriptor& blob) {
   const auto size = store.size_of(blob.digest);
   if (size && *size != blob.size) {
     throw Error(Category::machine, fmt::format("blob '{}': expected {} bytes, the store has {}; run 'kiln cache verify'",
@@ -114,7 +114,7 @@ std::unique_ptr<BlobSource> stored_blob(const ContentStore& store, const oci::De
   return std::make_unique<StoredBlob>(store, blob);
 }
 
-std::unique_ptr<BlobSource> remote_blob(RegistryClient from, std::string repository, const oci::Descriptor& blob) {
+std::unique_ptr<UploadSource> remote_blob(RegistryClient from, std::string repository, const oci::Descriptor& blob) {
   return std::make_unique<RemoteBlob>(std::move(from), std::move(repository), blob);
 }
 

@@ -47,7 +47,7 @@ void cancel_upload(RegistryTransport& transport, const std::string& repository, 
 }
 
 BlobUpload::BlobUpload(RemoteSession& session, RegistryClient& client, RegistryTransport& transport,
-                       std::string repository, const oci::Descriptor& blob, BlobSource& source, ByteProgress progress)
+                       std::string repository, const oci::Descriptor& blob, UploadSource& source, ByteProgress progress)
     : session_(session),
       client_(client),
       transport_(transport),

@@ -15,7 +15,7 @@ namespace kiln {
 class BlobUpload {
  public:
   BlobUpload(RemoteSession& session, RegistryClient& client, RegistryTransport& transport, std::string repository,
-             const oci::Descriptor& blob, BlobSource& source, ByteProgress progress);
+             const oci::Descriptor& blob, UploadSource& source, ByteProgress progress);
   void run();
 
  private:
@@ -38,7 +38,7 @@ class BlobUpload {
   RegistryTransport& transport_;
   std::string repository_;
   const oci::Descriptor& blob_;
-  BlobSource& source_;
+  UploadSource& source_;
   ByteProgress progress_;
   RetryLoop retries_;
   std::optional<Open> open_;

@@ -304,13 +304,13 @@ bool RegistryClient::mount_blob(const std::string& repository, const Descriptor&
   return true;
 }
 
-void RegistryClient::upload_blob(const std::string& repository, const Descriptor& blob, BlobSource& source,
+void RegistryClient::upload_blob(const std::string& repository, const Descriptor& blob, UploadSource& source,
                                  const ByteProgress& progress) {
   BlobUpload(*session_, *this, *transport_, repository, blob, source, progress).run();
 }
 
 void RegistryClient::upload_bytes(const std::string& repository, const Descriptor& blob, const std::string& bytes) {
-  class BytesSource : public BlobSource {
+  class BytesSource : public UploadSource {
    public:
     explicit BytesSource(const std::string& text) : text_(text) {}
     std::shared_ptr<RequestBody> open(std::uint64_t offset, std::uint64_t size) override {
