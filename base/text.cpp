@@ -6,6 +6,8 @@
 #include <charconv>
 #include <numeric>
 
+#include "base/utf8.hpp"
+
 namespace kiln {
 
 namespace {
@@ -26,19 +28,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return row[b.size()];
-}
-
-// The length of the valid UTF-8 sequence at the start of `text`, 0 where there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  std::size_t length = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3
-                       : first >= 0xF0 && first < 0xF5 ? 4 : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  return length;
 }
 
 }  // namespace
@@ -136,13 +125,15 @@ std::string printable(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
-    const auto byte = static_cast<unsigned char>(text[0]);
-    std::size_t length = utf8_length(text);
-    if (length == 0 || byte < 0x20 || byte == 0x7f) {
-      result += fmt::format("\\x{:02x}", byte);
-      length = 1;
-    } else {
-      result += text.substr(0, length);
+    const auto [code, length] = next_character(text);
+    const bool is_invalid = code == kReplacementCharacter && length == 1;
+    const bool is_control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+    for (const char byte : text.substr(0, length)) {
+      if (is_invalid || is_control) {
+        result += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+      } else {
+        result += byte;
+      }
     }
     text.remove_prefix(length);
   }
