@@ -2,10 +2,15 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "base/error.hpp"
 
 namespace kiln {
+
+// How every message of work that was stopped begins, so that a display can tell it from a failure.
+inline constexpr std::string_view kStoppedOnRequest = "stopped on request";
 
 // Tells work in progress that it should stop: copies share one flag. The command line's signal thread is the
 // only one to set it; long loops call check(), waits poll is_cancelled().
@@ -15,7 +20,7 @@ class CancelToken {
   bool is_cancelled() const noexcept { return state_->load(std::memory_order_relaxed) != 0; }
   int signal_number() const noexcept { return state_->load(); }
   void check() const {
-    if (is_cancelled()) throw Error(Category::cancelled, "stopped on request");
+    if (is_cancelled()) throw Error(Category::cancelled, std::string(kStoppedOnRequest));
   }
 
  private:
