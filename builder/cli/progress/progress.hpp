@@ -33,8 +33,8 @@ struct ProgressOptions {
   Colour colour = Colour::yes;  // of the tty view; the caller has looked at NO_COLOR
   bool show_debug = false;      // print what comes by Log::debug
   // For tests; where empty: the monotonic clock, and the size the terminal has at each frame.
-  std::function<double()> clock;
-  std::function<TerminalSize()> terminal_size;
+  std::function<double()> clock = {};
+  std::function<TerminalSize()> terminal_size = {};
 };
 
 // The display of a build. Its destructor ends it: what has not finished by then is shown as cancelled, and the final

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "builder/cli/progress/progress_output.hpp"
+
+namespace kiln {
+
+// Says nothing until something fails: "ERROR: [builder 2/4] RUN pip install: message".
+class QuietProgress final : public BuildObserver {
+ public:
+  explicit QuietProgress(int fd) : output_(fd) {}
+
+  void info(std::string_view) override {}
+  void warn(std::string_view) override {}
+  void debug(std::string_view) override {}
+  void step_started(const StepView& step) override;
+  void step_output(int, std::string_view) override {}
+  void step_progress(int, std::string_view, std::uint64_t, std::uint64_t) override {}
+  void step_finished(int number, const StepResult& result) override;
+  void task_finished(int number, std::string_view error) override;
+
+ private:
+  void end(int number, std::string_view error);
+
+  ProgressOutput output_;
+  std::mutex mutex_;
+  std::map<int, std::string> labels_;
+};
+
+}  // namespace kiln
