@@ -39,7 +39,7 @@ Baseline read_baseline(const JsonFields& fields) {
   baseline.reference = fields.string("reference");
   baseline.compressed_bytes = fields.unsigned_integer("compressed_bytes");
   if (baseline.compressed_bytes == 0) fields.refuse("compressed_bytes", "expected more than 0 bytes");
-  baseline.unpacked_bytes = fields.has("unpacked_bytes") ? fields.unsigned_integer("unpacked_bytes") : 0;
+  baseline.unpacked_bytes = fields.unsigned_integer_or("unpacked_bytes", 0);
   baseline.date = fields.string("date");
   baseline.kiln_version = fields.string_or("kiln_version", "");
   if (fields.has("image_digest")) baseline.image_digest = fields.digest("image_digest");
@@ -50,7 +50,7 @@ Baseline read_baseline(const JsonFields& fields) {
   fields.each("layers", [&](const JsonFields& layer) {
     layer.only({"digest", "bytes", "unpacked_bytes"});
     baseline.layers.push_back({layer.digest("digest"), layer.unsigned_integer("bytes"),
-                               layer.has("unpacked_bytes") ? layer.unsigned_integer("unpacked_bytes") : 0});
+                               layer.unsigned_integer_or("unpacked_bytes", 0)});
     sum += baseline.layers.back().bytes;
   });
   if (!baseline.layers.empty() && sum != baseline.compressed_bytes) {
