@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "base/clock.hpp"
+#include "base/file_lock.hpp"
+#include "registry/store/layout.hpp"
+
+namespace kiln {
+
+enum class CacheMountSharing {
+  shared,    // any number of writers at once
+  private_,  // a folder that nobody else uses now; a new one where all are taken
+  locked,    // one user at a time, the others wait
+};
+
+// A cache mount is known by its id and by who it belongs to: another owner or mode is another cache, since programs refuse
+// caches that are not theirs (pip does).
+struct CacheMountName {
+  std::string id;
+  unsigned mode = 0755;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+// A cache folder in use; nobody prunes it meanwhile. Move-only.
+class CacheMountLease {
+ public:
+  const fs::path& folder() const noexcept { return folder_; }
+  // True for the first user, who may fill it (from=, source=); others wait until that one's call returned.
+  bool is_new() const noexcept { return is_new_; }
+
+ private:
+  friend class CacheMounts;
+  CacheMountLease(fs::path folder, FileLock lock, bool is_new)
+      : folder_(std::move(folder)), lock_(std::move(lock)), is_new_(is_new) {}
+  fs::path folder_;
+  FileLock lock_;
+  bool is_new_;
+};
+
+struct CacheMountInfo {
+  CacheMountName name;
+  fs::path folder;
+  std::uint64_t bytes = 0;  // on disk
+  UnixSeconds last_used = 0;
+  bool in_use = false;
+};
+
+// The folders of RUN --mount=type=cache. Below cache-mounts/, version 1:
+//
+//   NAME-I/data   the contents; its mode and owner are the mount's
+//   NAME-I/meta   "kiln cache mount 1\nmode OCTAL\nuid N\ngid N\nid TEXT\n"; its time is that of the last use
+//
+// NAME is the first 32 hex digits of sha256 of the meta text, I counts from 0 (only private mounts go above). The lock of
+// each is locks/cache-mount-NAME-I. Any thread, any number of processes.
+class CacheMounts {
+ public:
+  explicit CacheMounts(HomeLayout home) : home_(std::move(home)) {}
+
+  // Waits where `sharing` says so; Error{cancelled} where `cancel` fires meanwhile. `fill` is called with the folder when it is
+  // new, before anybody else sees it; where it throws, the folder stays new.
+  CacheMountLease acquire(const CacheMountName& name, CacheMountSharing sharing, const CancelToken& cancel,
+                          const std::function<void(const fs::path&)>& fill = {});
+
+  std::vector<CacheMountInfo> disk_usage() const;
+  // Removes caches that nobody uses and `keep` does not want; returns the bytes that were freed.
+  std::uint64_t prune(const std::function<bool(const CacheMountInfo&)>& keep);
+
+  static std::string folder_name(const CacheMountName& name);
+
+ private:
+  HomeLayout home_;
+};
+
+// Copies what is in `source` into the existing folder `target`: owners, modes, times, links and xattrs; devices and sockets
+// are left out. For filling a cache mount.
+void copy_folder(const fs::path& source, const fs::path& target);
+
+}  // namespace kiln

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "builder/run/runner.hpp"
+
+namespace kiln {
+
+enum class CheckState { ok, warn, fail };
+
+// What was found about one thing that containers need.
+struct MachineCheck {
+  std::string name;     // "overlay", "user namespace", "runtime", "cgroups"
+  CheckState state = CheckState::ok;
+  std::string finding;  // "runc 1.1.5 started a container in 24 ms"
+  std::string help;     // one command or sentence; empty where all is well
+};
+
+// The OCI runtime that works here and how it is to be called.
+struct Runtime {
+  fs::path program;
+  bool own_cgroups = true;  // false: the cgroup file systems may not be written, and the runtime is told to do without
+};
+
+// Finds out what containers need, by trying: mounts an overlay, starts a container. One answer per boot, kept in
+// runtime/probe ("kiln runtime 1\nboot UUID\nuid N\nprogram PATH\nsize N\nmtime N\ncgroups own|none\n") and used again while the
+// program is the same.
+class RuntimeProbe {
+ public:
+  RuntimeProbe(Runner& runner, const HomeLayout& home) : runner_(runner), home_(home) {}
+
+  // What run() needs. Error{machine} with the first check that fails and its help.
+  Runtime find();
+  // Everything tried anew, for `kiln doctor`.
+  std::vector<MachineCheck> check();
+
+ private:
+  MachineCheck check_privileges() const;
+  MachineCheck check_overlay();
+  MachineCheck check_cgroups(bool& writable) const;
+  MachineCheck check_runtime(std::optional<Runtime>& found, bool own_cgroups);
+
+  Runner& runner_;
+  const HomeLayout& home_;
+};
+
+}  // namespace kiln

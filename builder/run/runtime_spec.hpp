@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "builder/run/run_request.hpp"
+
+namespace kiln {
+
+// A mount of the container as the runtime gets it.
+struct SpecMount {
+  std::string target;
+  std::string source;  // on the host
+  bool read_only = true;
+  bool is_tmpfs = false;
+  std::uint64_t size_bytes = 0;  // of a tmpfs; 0: the kernel's default
+};
+
+struct SpecProcess {
+  std::vector<std::string> argv;
+  std::vector<std::string> env;
+  std::string working_dir = "/";
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;
+  RunSecurity security = RunSecurity::sandbox;
+  std::vector<RunLimit> limits;
+};
+
+// Everything that config.json says (OCI runtime specification 1.0.2), in no way tied to this machine.
+struct SpecInput {
+  SpecProcess process;
+  std::string rootfs;
+  std::string hostname;
+  std::string cgroups_path;      // empty: the runtime's own choice
+  bool in_user_namespace = false;  // sysfs cannot be mounted there beside the host's network: bound instead
+  RunNetwork network = RunNetwork::host;
+  std::uint64_t shm_bytes = std::uint64_t{64} << 20;
+  std::vector<SpecMount> mounts;  // behind the usual ones
+  bool read_only_root = false;
+};
+
+// The config.json of a bundle.
+std::string runtime_spec(const SpecInput& input);
+// The process object alone, for `runc exec --process`.
+std::string runtime_process(const SpecProcess& process);
+
+// Mount targets of every container, in order, without those that its own /dev holds.
+std::vector<std::string> standard_mount_targets();
+
+// The limits as this machine can give them: nothing above the hard limit of this process. Each that had to be lowered is
+// told in `warnings`.
+std::vector<RunLimit> attainable_limits(const std::vector<RunLimit>& wanted, std::vector<std::string>& warnings);
+
+}  // namespace kiln

@@ -1,0 +1,141 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "base/file_lock.hpp"
+#include "base/thread_pool.hpp"
+#include "builder/layer/file_index.hpp"
+#include "builder/layer/unpack.hpp"
+#include "builder/run/run_request.hpp"
+#include "registry/oci/digest.hpp"
+#include "registry/store/content_store.hpp"
+
+namespace kiln {
+
+// The files of layers on disk, each in a folder of its own that overlayfs takes as a lower directory. What a folder holds
+// depends on the layers below (parents that the layer does not name, hard links into them), so it belongs to a chain ID.
+//
+// Below snapshots/, version 1:
+//
+//   N/fs        the layer's files; overlay's whiteouts and opaque marks in them
+//   N/lock      flock'd shared by who uses the snapshot, exclusively by who makes or removes it
+//   N/meta      "kiln snapshot 1\nchain DIGEST\nboot UUID\nkind trusted|user|plain\n"; written when fs is whole
+//   N/synced    exists where all of N/fs reached the disk
+//   N/bytes     the disk space it takes, once somebody asked
+//   N/work, N/scratch   of a container's upper folder, until it is adopted
+//   chains/HEX  a symbolic link "N"
+//   next        the number to try next
+//
+// A snapshot of an earlier boot without N/synced may be damaged: it is made again. So is one of another kind: root's overlay
+// reads trusted.*, a user namespace's user.*, and "plain" ones (nobody may give files away) have lost their owners.
+// One without meta that nobody locks was left by a kiln that died, and is removed.
+
+// A layer whose files are wanted.
+struct SnapshotLayer {
+  oci::Digest diff_id;
+  std::shared_ptr<const FileIndex> index;
+  std::function<oci::Descriptor()> blob;  // a blob of it that is in the store; only asked where it must be unpacked
+};
+
+// Snapshots in use, from the bottom. No prune removes them while this value, or a copy of it, lives.
+class SnapshotChain {
+ public:
+  SnapshotChain() = default;
+
+  const std::vector<fs::path>& folders() const noexcept { return folders_; }
+  // Of all its layers; empty for none.
+  const oci::Digest& chain_id() const noexcept { return chain_id_; }
+
+ private:
+  friend class SnapshotStore;
+  struct Held;
+  std::vector<fs::path> folders_;
+  std::vector<std::shared_ptr<Held>> held_;
+  oci::Digest chain_id_;
+};
+
+// Where a container writes: a snapshot on its way. Removed with all it holds at the end unless SnapshotStore::adopt() takes
+// it. Move-only.
+class SnapshotUpper {
+ public:
+  SnapshotUpper(SnapshotUpper&&) noexcept;
+  SnapshotUpper& operator=(SnapshotUpper&&) noexcept;
+  ~SnapshotUpper();
+
+  const UpperFolders& folders() const noexcept { return folders_; }
+
+ private:
+  friend class SnapshotStore;
+  SnapshotUpper() = default;
+  void discard() noexcept;
+  fs::path folder_;
+  UpperFolders folders_;
+  std::optional<FileLock> lock_;
+};
+
+struct SnapshotInfo {
+  std::uint64_t number = 0;
+  oci::Digest chain_id;
+  std::uint64_t bytes = 0;      // on disk
+  UnixSeconds last_used = 0;
+  bool in_use = false;          // by any process, this one too
+};
+
+// Any thread, and any number of processes on one store.
+class SnapshotStore {
+ public:
+  SnapshotStore(ContentStore& store, ThreadPool& pool);
+  ~SnapshotStore();
+
+  // The folders of a chain of layers, from the bottom; made where they are missing, each by one process while the others wait.
+  SnapshotChain ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel);
+
+  // An empty upper folder for a container.
+  SnapshotUpper begin_upper();
+  // Makes what a container wrote the snapshot of the layer it became: the folder is taken as it is. It must be unmounted. Where
+  // the chain has a snapshot already, that one stays.
+  void adopt(SnapshotUpper upper, const oci::Digest& chain_id);
+
+  // Brings everything made by this process to disk and marks it so: one syncfs. Where it is not called, what was made is made
+  // again after the next boot.
+  void sync();
+
+  // How overlayfs mounts of this process read whiteouts.
+  OverlayXattrs overlay_xattrs() const noexcept { return xattrs_; }
+
+  std::vector<SnapshotInfo> disk_usage();
+  // Removes what nobody uses and `keep` does not want, and what dead processes left. Returns the bytes that were freed.
+  std::uint64_t prune(const std::function<bool(const SnapshotInfo&)>& keep);
+
+ private:
+  using HeldSnapshot = std::shared_ptr<SnapshotChain::Held>;
+  enum class Kind { trusted, user, plain };
+  std::string_view kind_text() const;
+  HeldSnapshot find(const oci::Digest& chain_id);
+  HeldSnapshot make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower,
+                    const CancelToken& cancel);
+  SnapshotUpper allocate();
+  HeldSnapshot publish(SnapshotUpper& upper, const oci::Digest& chain_id);
+  HeldSnapshot hold(const fs::path& folder, FileLock lock);
+  std::uint64_t remove_leftovers();
+
+  ContentStore& store_;
+  ThreadPool& pool_;
+  Kind kind_;
+  OverlayXattrs xattrs_;
+  std::mutex mutex_;  // for what is below
+  std::map<fs::path, std::weak_ptr<SnapshotChain::Held>> held_;
+  std::vector<fs::path> unsynced_;
+  bool leftovers_removed_ = false;
+};
+
+}  // namespace kiln
