@@ -16,6 +16,8 @@ using Kind = Token::Kind;
 
 enum class Stars { single, folders };
 
+constexpr std::string_view kSpecial = "*?[]\\";
+
 [[noreturn]] void malformed(std::string_view pattern, std::string_view reason) {
   throw Error(Category::usage, fmt::format("malformed pattern '{}': {}", printable(pattern), reason));
 }
@@ -195,20 +197,25 @@ std::string clean_path(std::string_view path) {
 
 PathPattern::PathPattern(std::string_view pattern) : text_(pattern) {
   tokens_ = Compiler(pattern, Stars::folders).run();
-  const auto special = pattern.find_first_of("*?[]\\");
+  const auto special = pattern.find_first_of(kSpecial);
   const std::size_t stars = pattern.find("**");
   if (special == std::string_view::npos) {
     shape_ = Shape::exact;
     fixed_ = pattern;
   } else if (stars == special && tokens_.back().kind == Kind::rest && tokens_.size() > 1 &&
-             pattern.find_first_of("*?[]\\", stars + 2) == std::string_view::npos) {
+             pattern.find_first_of(kSpecial, stars + 2) == std::string_view::npos) {
     shape_ = Shape::prefix;
     fixed_ = pattern.substr(0, stars);
-  } else if (stars == 0 && pattern.find_first_of("*?[]\\", 2) == std::string_view::npos) {
+  } else if (stars == 0 && pattern.find_first_of(kSpecial, 2) == std::string_view::npos) {
     shape_ = Shape::suffix;
     fixed_ = pattern.substr(2);
   } else {
     shape_ = Shape::general;
+    head_ = pattern.substr(0, special);
+    const std::size_t last = pattern.find_last_of(kSpecial);
+    tail_ = pattern.substr(last + 1);
+    const bool folders = pattern[last] == '*' && last > 0 && pattern[last - 1] == '*';
+    if (folders && !tail_.empty() && tail_[0] == '/') tail_.erase(0, 1);  // it is a part of the stars
   }
 }
 
@@ -224,6 +231,10 @@ bool PathPattern::matches(std::string_view path) const {
       return !suffix.empty() && suffix[0] == '/' && path == suffix.substr(1);
     }
     case Shape::general:
+      if (path.substr(0, head_.size()) != head_ || path.size() < tail_.size() ||
+          path.substr(path.size() - tail_.size()) != tail_) {
+        return false;
+      }
       return run_tokens(tokens_, path, /*classes_cross=*/true);
   }
   return false;

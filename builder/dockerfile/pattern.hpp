@@ -48,6 +48,8 @@ class PathPattern {
   enum class Shape { exact, prefix, suffix, general };
   std::string text_;
   std::string fixed_;  // what exact, prefix and suffix compare with
+  std::string head_;   // literal ends of a general pattern: most paths are refused by them
+  std::string tail_;
   Shape shape_ = Shape::exact;
   std::vector<Token> tokens_;
 };
