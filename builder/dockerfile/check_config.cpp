@@ -12,7 +12,6 @@ namespace {
 // What a stage hands on to the stages that are built on it.
 struct StageState {
   bool has_shell = false;
-  bool has_workdir = false;
 };
 
 void json_form(CheckContext& context, const Instruction& instruction, const StageState& state) {
@@ -26,21 +25,6 @@ void json_form(CheckContext& context, const Instruction& instruction, const Stag
       fmt::format("JSON arguments recommended for {} to prevent unintended behavior related to OS signals",
                   instruction.keyword),
       instruction);
-}
-
-void workdir(CheckContext& context, const Instruction& instruction, StageState& state) {
-  const auto* body = std::get_if<Workdir>(&instruction.body);
-  if (!body) return;
-  const bool relative = !body->path.empty() && body->path[0] != '/' && body->path[0] != '$' &&
-                        body->path[0] != '"' && body->path[0] != '\'';
-  if (!state.has_workdir && relative) {
-    context.report(
-        "WorkdirRelativePath",
-        fmt::format("Relative workdir \"{}\" can have unexpected results if the base image changes",
-                    body->path),
-        instruction);
-  }
-  state.has_workdir = true;
 }
 
 void expose(CheckContext& context, const Instruction& instruction) {
@@ -102,7 +86,6 @@ void check_config(CheckContext& context) {
     StageState state = view.parent ? ended[view.parent] : StageState{};
     for (const Instruction& instruction : view.stage->instructions) {
       json_form(context, instruction, state);
-      workdir(context, instruction, state);
       expose(context, instruction);
       ignored_sources(context, instruction);
       state.has_shell = state.has_shell || std::holds_alternative<Shell>(instruction.body);

@@ -74,8 +74,14 @@ bool names_a_secret(std::string_view name) {
 
 class StageWalk {
  public:
-  StageWalk(CheckContext& context, StageScope scope, bool knows_environment)
-      : context_(context), scope_(std::move(scope)), knows_environment_(knows_environment) {}
+  // What a stage starts with and hands on to the stages that are built on it.
+  struct State {
+    StageScope scope;
+    bool knows_environment = true;
+    bool has_workdir = false;
+  };
+
+  StageWalk(CheckContext& context, State start) : context_(context), state_(std::move(start)) {}
 
   void step(const Instruction& instruction) {
     secrets(instruction);
@@ -85,38 +91,49 @@ class StageWalk {
         return;
       }
       for (const Word& word : expanded_words(instruction.body))
-        look(instruction, scope_.expand(word.text, word.quotes));
+        look(instruction, state_.scope.expand(word.text, word.quotes));
       if (const auto* env = std::get_if<Env>(&instruction.body)) set(*env);
+      if (const auto* workdir = std::get_if<Workdir>(&instruction.body)) enter(instruction, *workdir);
     } catch (const Error& error) {
       context_.fail(error, instruction.lines);
     }
   }
 
-  const StageScope& scope() const { return scope_; }
-  bool knows_environment() const { return knows_environment_; }
+  const State& state() const { return state_; }
 
  private:
   void declare(const Instruction& instruction, const ArgDefinition& definition) {
     const bool given = context_.options().build_args.count(definition.name) != 0;
-    if (!given && definition.default_value) look(instruction, scope_.expand(*definition.default_value));
-    scope_.declare(Arg{{definition}});
+    if (!given && definition.default_value) look(instruction, state_.scope.expand(*definition.default_value));
+    state_.scope.declare(Arg{{definition}});
   }
 
   void set(const Env& env) {
     std::vector<std::pair<std::string, std::string>>
         values;  // all of them see what stood before the instruction
     for (const KeyValue& pair : env.pairs) {
-      values.emplace_back(scope_.expand(pair.key).text, scope_.expand(pair.value).text);
+      values.emplace_back(state_.scope.expand(pair.key).text, state_.scope.expand(pair.value).text);
     }
-    for (const auto& [key, value] : values) scope_.set_env(key, value);
+    for (const auto& [key, value] : values) state_.scope.set_env(key, value);
+  }
+
+  void enter(const Instruction& instruction, const Workdir& workdir) {
+    const std::string path = state_.scope.expand(workdir.path).text;
+    if (!state_.has_workdir && (path.empty() || path[0] != '/')) {
+      context_.report(
+          "WorkdirRelativePath",
+          fmt::format("Relative workdir \"{}\" can have unexpected results if the base image changes", path),
+          instruction);
+    }
+    state_.has_workdir = true;
   }
 
   void look(const Instruction& instruction, const Expansion& expansion) {
-    if (!knows_environment_) return;
+    if (!state_.knows_environment) return;
     std::vector<std::string> names;
-    for (const auto& [name, value] : scope_.environment()) names.push_back(name);
+    for (const auto& [name, value] : state_.scope.environment()) names.push_back(name);
     for (const std::string& name : expansion.unset) {
-      if (scope_.is_declared(name) || name == "BUILDKIT_SBOM_SCAN_CONTEXT" ||
+      if (state_.scope.is_declared(name) || name == "BUILDKIT_SBOM_SCAN_CONTEXT" ||
           name == "BUILDKIT_SBOM_SCAN_STAGE") {
         continue;
       }
@@ -144,27 +161,26 @@ class StageWalk {
   }
 
   CheckContext& context_;
-  StageScope scope_;
-  bool knows_environment_;
+  State state_;
 };
 
 }  // namespace
 
 void check_variables(CheckContext& context) {
   std::map<const StageView*, StageWalk> ended;
-  for (const StageView& view : context.stages()) {
+  const auto start_of = [&](const StageView& view) -> StageWalk::State {
+    if (view.parent) return ended.at(view.parent).state();
     std::vector<std::string> environment{kDefaultPath};
     bool known = true;
-    if (view.parent) {
-      known = ended.at(view.parent).knows_environment();
-    } else if (view.base != "scratch" && context.options().base_environment) {
+    if (view.base != "scratch" && context.options().base_environment) {
       const auto found = context.options().base_environment(view.base);
       known = found.has_value();
       environment = found.value_or(std::vector<std::string>{});
     }
-    StageScope scope =
-        view.parent ? ended.at(view.parent).scope() : StageScope(context.global(), environment);
-    StageWalk& walk = ended.try_emplace(&view, context, std::move(scope), known).first->second;
+    return {StageScope(context.global(), environment), known, false};
+  };
+  for (const StageView& view : context.stages()) {
+    StageWalk& walk = ended.try_emplace(&view, context, start_of(view)).first->second;
     for (const Instruction& instruction : view.stage->instructions) walk.step(instruction);
   }
 }

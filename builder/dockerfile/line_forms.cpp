@@ -181,7 +181,15 @@ Node node_at_depth(std::string_view line, char escape, int depth) {
 JsonForm parse_json_words(std::string_view text, std::vector<std::string>& words) {
   text = trim_left_spaces(text);
   if (text.empty() || text.front() != '[') return JsonForm::not_json;
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  // Bytes that are no UTF-8 do not make an array a text; docker reads each as U+FFFD.
+  std::string valid;
+  for (std::size_t i = 0; i < text.size();) {
+    const Rune rune = rune_at(text, i);
+    const bool invalid = rune.size == 1 && rune.value >= 0x80;
+    valid += invalid ? std::string_view("\xEF\xBF\xBD") : text.substr(i, rune.size);
+    i += rune.size;
+  }
+  const auto json = nlohmann::json::parse(valid, nullptr, /*allow_exceptions=*/false);
   if (!json.is_array()) return JsonForm::not_json;
   std::vector<std::string> out;
   for (const auto& entry : json) {

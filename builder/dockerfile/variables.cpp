@@ -10,6 +10,11 @@ namespace {
 constexpr std::string_view kProxyNames[] = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
                                             "all_proxy"};
 
+// These say something to the builder and are no variables of RUN.
+bool is_for_the_builder(std::string_view name) {
+  return name == "BUILDKIT_SBOM_SCAN_CONTEXT" || name == "BUILDKIT_SBOM_SCAN_STAGE";
+}
+
 }  // namespace
 
 std::string PlatformParts::text() const {
@@ -98,7 +103,7 @@ void StageScope::declare(const Arg& arg) {
     } else {
       declared.value = global_->find(definition.name);
     }
-    if (declared.value) set(declared.name, *declared.value);
+    if (declared.value && !is_for_the_builder(declared.name)) set(declared.name, *declared.value);
     declared_.push_back(std::move(declared));
   }
 }

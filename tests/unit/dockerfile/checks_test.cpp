@@ -89,6 +89,11 @@ TEST_CASE("variables of a base image are known, unknown or asked for") {
   CHECK(finds("FROM scratch\nENV P=$GOPATH/bin\n", "UndefinedVar:2", options));
 }
 
+TEST_CASE("a WORKDIR is judged by what it comes to") {
+  CHECK(finds("FROM scratch\nARG d=app\nWORKDIR $d\n", "WorkdirRelativePath:3"));
+  CHECK_FALSE(finds("FROM scratch\nARG d=/app\nWORKDIR $d\nWORKDIR sub\n", "WorkdirRelativePath:3"));
+}
+
 TEST_CASE("a heredoc and a mount use variables too") {
   CHECK(finds("FROM scratch\nCOPY <<EOF /f\n$a\nEOF\n", "UndefinedVar:2"));
   CHECK_FALSE(finds("FROM scratch\nCOPY <<'EOF' /f\n$a\nEOF\n", "UndefinedVar:2"));

@@ -87,6 +87,7 @@ TEST_CASE("a JSON array of strings is the exec form, anything else that begins w
   CHECK_FALSE(parse_syntax("FROM x\nCMD ['a']\n", "D").nodes[1].json);
   CHECK_FALSE(parse_syntax("FROM x\nCMD [\"a\"] b\n", "D").nodes[1].json);
   CHECK(has(usage_error([] { parse_syntax("FROM x\nCMD [\"a\", 1]\n", "D"); }), "strings only, got number"));
+  CHECK(parse_syntax("FROM x\nCMD [\"\xE9\"]\n", "D").nodes[1].args == Words{"\xEF\xBF\xBD"});
 }
 
 TEST_CASE("comments above an instruction belong to it until an empty comment") {

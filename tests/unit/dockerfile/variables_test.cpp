@@ -57,6 +57,14 @@ TEST_CASE("of ENV and ARG the later one counts, and an ARG without a value count
   CHECK(stage.find("x") == "arg");
 }
 
+TEST_CASE("an ARG that speaks to the builder is no variable") {
+  const GlobalScope global({{"BUILDKIT_SBOM_SCAN_STAGE", "true"}}, kBuild, kTarget, "");
+  StageScope stage(global, {});
+  stage.declare(arg("BUILDKIT_SBOM_SCAN_STAGE"));
+  CHECK_FALSE(stage.find("BUILDKIT_SBOM_SCAN_STAGE"));
+  CHECK(stage.declared_args().at(0).value == "true");
+}
+
 TEST_CASE("a stage built on another one starts with its variables") {
   const GlobalScope global({}, kBuild, kTarget, "");
   StageScope base(global, {});
