@@ -1,0 +1,150 @@
+#include "builder/cli/build_session.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "builder/cli/progress/progress.hpp"
+#include "builder/cli/transfer_tasks.hpp"
+#include "builder/cli/version.hpp"
+#include "builder/report/report_store.hpp"
+#include "registry/remote/pull.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+// Stages mostly wait for containers and disks, so there may be more of them at work than cores.
+std::size_t parallel_stages() { return std::max<std::size_t>(4, std::thread::hardware_concurrency() * 2); }
+
+std::unique_ptr<BuildObserver> open_progress(const SessionSettings& settings) {
+  ProgressOptions options;
+  options.mode = settings.quiet ? ProgressMode::quiet
+                                : parse_progress_mode(settings.progress, std::getenv("BUILDKIT_PROGRESS"));
+  options.colour = environment_variable("NO_COLOR").value_or("").empty() ? Colour::yes : Colour::no;
+  return make_progress(options);
+}
+
+}  // namespace
+
+std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::string>& build_args) {
+  const auto arg = build_args.find("SOURCE_DATE_EPOCH");
+  const std::string text = arg != build_args.end() ? arg->second : environment_variable("SOURCE_DATE_EPOCH").value_or("");
+  if (text.empty()) return std::nullopt;
+  const auto seconds = parse_unsigned(text);
+  if (!seconds) throw Error(Category::usage, fmt::format("SOURCE_DATE_EPOCH '{}' is not a number of seconds", printable(text)));
+  return static_cast<UnixSeconds>(*seconds);
+}
+
+BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
+    : settings_(std::move(settings)), cancel_(std::move(cancel)), began_(monotonic_seconds()),
+      runner_(Runner::start(WithoutRoot::enter_user_namespace)), home_(HomeLayout::open(HomeLayout::default_root())) {
+  progress_ = open_progress(settings_);
+  recorder_ = std::make_unique<Recorder>(progress_.get());
+  store_ = std::make_unique<ContentStore>(home_);
+  pool_ = std::make_unique<ThreadPool>();
+  snapshots_ = std::make_unique<SnapshotStore>(*store_, *pool_);
+  remote_ = std::make_unique<LazyRemote>([this] { return RemoteSession::open(RemoteSettings::from_environment(), *recorder_, cancel_); });
+  layers_ = std::make_unique<LayerAccess>(*store_, *pool_, *snapshots_, *remote_, cancel_);
+  cache_ = std::make_unique<StepCache>(*store_);
+  steps_ = std::make_unique<StepExecutor>(*cache_, *recorder_, cancel_);
+  stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
+  bases_ = std::make_unique<BaseImages>(*layers_, *remote_, *steps_, *recorder_, settings_.bases);
+  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, parallel_stages());
+}
+
+BuildSession::~BuildSession() = default;
+
+void BuildSession::end_progress() {
+  progress_.reset();
+}
+
+std::vector<BuiltImage> BuildSession::build(const Plan& plan, const std::vector<std::size_t>& wanted,
+                                            const std::function<AssemblyOptions(const BuildTarget&)>& options) {
+  for (const std::string& note : plan.notes) recorder_->warn(note);
+  EvaluatorSettings evaluation;
+  evaluation.times = settings_.times;
+  evaluation.use_cache = settings_.bases.use_cache;
+  Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation, {settings_.context_modes, stat_cache_.get()},
+                parallel_stages());
+  const auto results = solver.solve({wanted.begin(), wanted.end()});
+  stat_cache_->flush();
+  std::vector<BuiltImage> images;
+  for (const std::size_t number : wanted) {
+    const StageResult& stage = *results.at(number);
+    const BuildTarget& target = plan.targets[number]->target;
+    images.push_back({&target, assemble_image(*layers_, stage.config.image, stage.layers, options(target))});
+  }
+  store_->sync();
+  return images;
+}
+
+void BuildSession::name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names) {
+  std::vector<NamedImage> named;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    for (const std::string& name : names[i]) named.push_back({oci::Reference::parse(name).str(), images[i].image.manifest});
+    if (names[i].empty()) continue;
+    for (const ImageLayer& layer : images[i].image.layers) layers_->local_blob(layer);
+  }
+  store_->publish(named);
+}
+
+void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names) {
+  RemoteSession& remote = remote_->get();
+  std::vector<PushRequest> requests;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    if (names[i].empty()) continue;
+    PushRequest request;
+    request.root = images[i].image.manifest;
+    for (const std::string& name : names[i]) request.targets.push_back(oci::Reference::parse(name));
+    for (const ImageLayer& layer : images[i].image.layers) {
+      if (layer.remote) remote.locations().add(layer.value.blobs.front().descriptor.digest, *layer.remote);
+    }
+    requests.push_back(std::move(request));
+  }
+  TransferTasks tasks(*recorder_, *steps_);
+  const auto outcomes = push_images(remote, *store_, requests, {}, &tasks);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!outcomes[i].error) continue;
+    Error error = *outcomes[i].error;
+    throw error.add_context(fmt::format("while pushing '{}'", requests[i].targets.front().str()));
+  }
+}
+
+BuildReport BuildSession::finish_report(const ReportTargets& targets, const std::vector<BuiltImage>& images,
+                                        const std::map<std::string, Baseline>& baselines,
+                                        const std::optional<std::string>& report_file) {
+  for (const BuiltImage& built : images) {
+    RecordedImage recorded;
+    recorded.name = built.target->image;
+    recorded.profile = built.target->profile ? built.target->profile->name : "";
+    recorded.digest = built.image.manifest.digest;
+    for (const ImageLayer& layer : built.image.layers) {
+      ReportLayer line;
+      line.digest = layer.value.blobs.front().descriptor.digest;
+      line.diff_id = layer.value.diff_id;
+      line.bytes = layer.value.blobs.front().descriptor.size;
+      line.unpacked_bytes = layer.value.uncompressed_size;
+      line.file = layer.file;
+      line.line = layer.line;
+      line.text = layer.text;
+      recorded.layers.push_back(std::move(line));
+    }
+    if (const auto it = baselines.find(built.target->image); it != baselines.end()) recorded.baseline = it->second;
+    recorder_->add_image(std::move(recorded));
+  }
+  if (const RemoteSession* remote = remote_->opened()) {
+    const WireStats& stats = remote->stats();
+    recorder_->add_wire({stats.pushed_bytes, stats.pulled_bytes, stats.mounted_bytes});
+  }
+  const BuildReport report = recorder_->report({now_unix_seconds(), monotonic_seconds() - began_, kVersion, targets});
+  ReportStore(home_.reports(), home_.locks() / "reports").save(report);
+  if (report_file) write_report(*report_file, report);
+  return report;
+}
+
+}  // namespace kiln::cli

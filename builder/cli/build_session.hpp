@@ -1,0 +1,96 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "base/clock.hpp"
+#include "base/thread_pool.hpp"
+#include "builder/cache/step_cache.hpp"
+#include "builder/layer/stat_cache.hpp"
+#include "builder/report/recorder.hpp"
+#include "builder/run/runner.hpp"
+#include "builder/run/snapshot_store.hpp"
+#include "builder/solve/base_images.hpp"
+#include "builder/solve/image_assembly.hpp"
+#include "builder/solve/image_layers.hpp"
+#include "builder/solve/output.hpp"
+#include "builder/solve/run_step.hpp"
+#include "builder/solve/solver.hpp"
+#include "builder/solve/step_executor.hpp"
+#include "registry/remote/push.hpp"
+#include "registry/store/content_store.hpp"
+
+namespace kiln::cli {
+
+// What build, bake and baseline have in common of their flags.
+struct SessionSettings {
+  std::optional<std::string> progress;  // --progress
+  bool quiet = false;
+  RunSettings runs;
+  BaseSettings bases;
+  TimePolicy times;
+  ContextModes context_modes = ContextModes::as_on_disk;
+};
+
+// SOURCE_DATE_EPOCH of the environment, or of a build arg, which wins; Error{usage} where it is no number.
+std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::string>& build_args);
+
+// A target that was built, as an image in the store.
+struct BuiltImage {
+  const BuildTarget* target = nullptr;
+  AssembledImage image;
+};
+
+// Everything one building command works with, in the order in which it must come to be: the runner's process is forked
+// before the first thread.
+class BuildSession {
+ public:
+  BuildSession(SessionSettings settings, CancelToken cancel);
+  ~BuildSession();
+
+  // Solves the wanted targets of a plan and writes their configs and manifests; in the order of `wanted`.
+  std::vector<BuiltImage> build(const Plan& plan, const std::vector<std::size_t>& wanted,
+                                const std::function<AssemblyOptions(const BuildTarget&)>& options);
+
+  // Names images in the store, all in one write. Layers that are elsewhere are fetched first.
+  void name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names);
+  // Pushes images, shown as tasks. Throws the first error after all were tried.
+  void push(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names);
+
+  // The report of all that was done, saved as this home's last one.
+  BuildReport finish_report(const ReportTargets& targets, const std::vector<BuiltImage>& images,
+                            const std::map<std::string, Baseline>& baselines, const std::optional<std::string>& report_file);
+
+  LayerAccess& layers() noexcept { return *layers_; }
+  ContentStore& store() noexcept { return *store_; }
+  BuildObserver& observer() noexcept { return *recorder_; }
+  LazyRemote& remote() noexcept { return *remote_; }
+  Runner& runner() noexcept { return *runner_; }
+  const CancelToken& cancel() const noexcept { return cancel_; }
+  // Ends the progress display; what is printed afterwards stands below it.
+  void end_progress();
+
+ private:
+  SessionSettings settings_;
+  CancelToken cancel_;
+  double began_;
+  std::unique_ptr<Runner> runner_;  // before anything that has a thread, and before the home, which it may move
+  HomeLayout home_;
+  std::unique_ptr<BuildObserver> progress_;
+  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<ContentStore> store_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<SnapshotStore> snapshots_;
+  std::unique_ptr<LazyRemote> remote_;
+  std::unique_ptr<LayerAccess> layers_;
+  std::unique_ptr<StepCache> cache_;
+  std::unique_ptr<StepExecutor> steps_;
+  std::unique_ptr<StatCache> stat_cache_;
+  std::unique_ptr<BaseImages> bases_;
+  std::unique_ptr<RunSteps> runs_;
+};
+
+}  // namespace kiln::cli
