@@ -37,7 +37,7 @@ struct SecretSource {
   std::optional<std::string> environment;
 };
 
-struct SshSource {
+struct SshForward {
   std::string id;
   std::vector<fs::path> paths;  // an agent's socket, or keys; empty: $SSH_AUTH_SOCK
 };
@@ -63,7 +63,7 @@ struct BuildTarget {
   std::vector<std::string> no_cache_stages;
   std::string network;                    // of RUN: "" and "default", "host", "none"
   std::vector<SecretSource> secrets;
-  std::vector<SshSource> ssh;
+  std::vector<SshForward> ssh;
   std::optional<DebianRequest> debian;
   std::vector<std::string> names;         // references it gets when published
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -8,15 +9,18 @@
 
 #include "builder/dockerfile/mount.hpp"
 #include "builder/plan/build_target.hpp"
+#include "builder/run/cache_mounts.hpp"
+#include "builder/run/run_request.hpp"
+#include "builder/run/runner.hpp"
 #include "builder/solve/copy_source.hpp"
+#include "builder/solve/events.hpp"
 #include "builder/solve/image_layers.hpp"
-#include "builder/solve/step_executor.hpp"
 #include "builder/solve/users.hpp"
 #include "builder/solve/work_slots.hpp"
 
 namespace kiln {
 
-class Runner;
+struct RawInput;
 
 // A mount of a RUN whose source has been found.
 struct ResolvedMount {
@@ -24,47 +28,63 @@ struct ResolvedMount {
   std::shared_ptr<CopySource> source;  // bind, and cache with from=
 };
 
+// A file that only the command sees: the script of a heredoc with an interpreter of its own.
+struct ScriptFile {
+  std::string path;
+  std::string text;
+};
+
 // A RUN, everything expanded and looked up.
 struct RunCommand {
   std::vector<std::string> argv;
-  std::vector<std::string> heredocs;      // texts, for the key; the shell reads them from argv
-  std::vector<std::string> env;           // "K=V", without proxies
-  std::vector<std::string> proxies;       // "K=V"
+  std::optional<ScriptFile> script;
+  std::vector<std::string> env;      // "K=V", without proxies
+  std::vector<std::string> proxies;  // "K=V", from build args
   std::string working_dir = "/";
   ResolvedUser user;
   std::vector<ResolvedMount> mounts;
-  std::string network;                    // "host" or "none"
-  std::string security;                   // "sandbox", "insecure", "hardened"
+  RunNetwork network = RunNetwork::host;
+  RunSecurity security = RunSecurity::sandbox;
   oci::Platform platform;
+  Compression compression;  // of the layer; not part of the key
+  const std::vector<SecretSource>* secrets = nullptr;
+  const std::vector<SshForward>* ssh = nullptr;
 };
 
 struct RunSettings {
-  std::vector<SecretSource> secrets;
-  std::vector<SshSource> ssh;
-  std::string ca_bundle;                  // --ca-bundle: FILE, "host", "none", or empty for the rule
-  std::vector<std::string> extra_hosts;   // "name:address"
-  std::vector<std::string> ulimits;
-  std::optional<std::uint64_t> shm_bytes;
+  BuildTrust trust;
+  std::vector<std::string> host_proxies;                         // "K=V"
+  std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address
+  std::vector<RunLimit> limits;
+  std::uint64_t shm_bytes = std::uint64_t{64} << 20;
   std::optional<UnixSeconds> rewrite_times;  // rewrite-timestamp=true: no file of a RUN's layer is newer
 };
 
-// Executes RUN steps: mounts, container, and its upper folder as the layer. Any thread.
+// Executes RUN steps: mounts, the container, and what it wrote as the layer. Any thread.
 class RunSteps {
  public:
-  RunSteps(LayerAccess& access, Runner* runner, BuildObserver& observer, RunSettings settings, std::size_t parallel);
-  ~RunSteps();
+  RunSteps(LayerAccess& access, Runner& runner, BuildObserver& observer, RunSettings settings, std::size_t parallel);
 
-  // The step's key and the inputs that explain a miss. Reads what mounts select, runs nothing.
+  // The step's key, and the inputs that explain a miss. Reads what mounts select, runs nothing.
   std::string key_of(const RunCommand& command, const ImageLayers& below, std::vector<RawInput>& inputs) const;
   // Error{build} with the last lines of output as detail where the command fails.
   std::vector<LayerValue> execute(const RunCommand& command, const ImageLayers& below, int number);
 
  private:
-  struct Machinery;
+  // What the mounts of one container hold on to while it runs.
+  struct Held;
+  void add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held);
+  BindSource bind_source(const CopySource& source, const std::string& path, Held& held);
+  void announce_trust();
+  LayerValue layer_of(const SnapshotUpper& upper, const RunCommand& command);
+
   LayerAccess& access_;
+  Runner& runner_;
   BuildObserver& observer_;
   RunSettings settings_;
-  std::unique_ptr<Machinery> machinery_;
+  CacheMounts caches_;
+  WorkSlots slots_;
+  std::atomic<bool> trust_announced_{false};
 };
 
 }  // namespace kiln

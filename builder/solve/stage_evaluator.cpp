@@ -178,12 +178,7 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
     text = script.shell_text;
     command.argv = config.shell();
     command.argv.push_back(text);
-    if (script.file_name) {
-      ResolvedMount pipes;
-      pipes.options.target = kHeredocFolder;
-      pipes.source = std::make_shared<InlineSource>(std::map<std::string, std::string>{{*script.file_name, script.file_text}}, 0755);
-      command.mounts.push_back(std::move(pipes));
-    }
+    if (script.file_name) command.script = {script.shell_text, script.file_text};
   }
   for (const auto& [name, value] : config.scope.environment()) {
     if (!df::is_proxy_arg(name) || oci::env_value(config.image.config.env, name)) command.env.push_back(name + "=" + value);
@@ -200,12 +195,15 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
                          ? environment_.context()
                          : environment_.source(resolve_name(plan_, target_, mount.options.from, number_), mount.options.from);
     }
-    mount.options.target = absolute_workdir(command.working_dir, mount.options.target);
+    if (!mount.options.target.empty()) mount.options.target = absolute_workdir(command.working_dir, mount.options.target);
     command.mounts.push_back(std::move(mount));
   }
   const std::string asked = run.network.empty() || run.network == "default" ? target_.target.network : run.network;
-  command.network = asked == "none" ? "none" : "host";
-  command.security = run.security.empty() ? "sandbox" : run.security;
+  command.network = asked == "none" ? RunNetwork::none : RunNetwork::host;
+  if (run.security == "insecure") command.security = RunSecurity::insecure;
+  command.compression = target_.target.compression;
+  command.secrets = &target_.target.secrets;
+  command.ssh = &target_.target.ssh;
 
   StepRequest request = new_step(instruction, "run");
   request.key = runs_.key_of(command, state_->layers, request.inputs);

@@ -1,0 +1,10 @@
+#include "builder/cli/commands.hpp"
+
+namespace kiln::cli {
+
+void add_commands(Arguments& root) {
+  add_build_command(root);
+  add_version_command(root);
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "builder/plan/build_target.hpp"
+#include "builder/run/run_request.hpp"
+
+namespace kiln::cli {
+
+// Values that several commands' flags have in common. Errors are Error{usage} naming the flag.
+
+// "K=V" (or "K" alone: the value of the environment variable K, left out where it is not set).
+std::map<std::string, std::string> parse_build_args(const std::vector<std::string>& values);
+// "K=V".
+std::map<std::string, std::string> parse_pairs(const std::vector<std::string>& values, std::string_view flag);
+// "id=ID[,src=FILE|,env=NAME]" or "type=...,": docker's --secret.
+SecretSource parse_secret(std::string_view text);
+// "default" or "ID[=PATH[,PATH]]": docker's --ssh.
+SshForward parse_ssh(std::string_view text);
+// "name:address" or "name=address".
+std::pair<std::string, std::string> parse_host(std::string_view text);
+// "64m", "1g", "1024".
+std::uint64_t parse_size(std::string_view text, std::string_view flag);
+
+}  // namespace kiln::cli
