@@ -16,6 +16,7 @@
 #include "builder/layer/tree_scanner.hpp"
 #include "builder/solve/link_resolution.hpp"
 #include "builder/solve/output_tail.hpp"
+#include "registry/oci/image_config.hpp"
 
 namespace kiln {
 
