@@ -4,12 +4,63 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <algorithm>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
+
+namespace {
+
+constexpr UnixSeconds kFirstSecond = -62167219200;  // 0000-01-01T00:00:00Z
+constexpr UnixSeconds kLastSecond = 253402300799;   // 9999-12-31T23:59:59Z
+
+// Takes an RFC 3339 text apart, section 5.6; whatever does not fit is refused with the whole text.
+class Reader {
+ public:
+  explicit Reader(std::string_view text) : text_(text), rest_(text) {}
+
+  int number(std::size_t digits, int least, int most) {
+    const std::string_view word = rest_.substr(0, digits);
+    const auto value = parse_unsigned(word);
+    if (word.size() != digits || !value) refuse();
+    const int result = static_cast<int>(*value);
+    if (result < least || result > most) refuse();
+    rest_.remove_prefix(digits);
+    return result;
+  }
+  char one_of(std::string_view characters) {
+    if (rest_.empty() || characters.find(rest_[0]) == std::string_view::npos) refuse();
+    const char found = rest_[0];
+    rest_.remove_prefix(1);
+    return found;
+  }
+  void skip_fraction() {
+    if (!rest_.starts_with('.')) return;
+    const std::size_t end = std::min(rest_.find_first_not_of("0123456789", 1), rest_.size());
+    if (end == 1) refuse();
+    rest_.remove_prefix(end);
+  }
+  void end() const {
+    if (!rest_.empty()) refuse();
+  }
+
+ private:
+  [[noreturn]] void refuse() const {
+    throw Error(Category::usage, fmt::format("'{}' is no RFC 3339 time", printable(text_)));
+  }
+  std::string_view text_;
+  std::string_view rest_;
+};
+
+int days_of(int year, int month) {
+  constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  return kDays[month] + (month == 1 && is_leap ? 1 : 0);
+}
+
+}  // namespace
 
 UnixSeconds now_unix_seconds() { return ::time(nullptr); }
 
@@ -20,6 +71,9 @@ double monotonic_seconds() {
 }
 
 std::string format_rfc3339(UnixSeconds time) {
+  if (time < kFirstSecond || time > kLastSecond) {
+    throw Error(Category::usage, fmt::format("the time {} is not within the years 0 to 9999", time));
+  }
   tm parts;
   const time_t value = time;
   ::gmtime_r(&value, &parts);
@@ -28,32 +82,29 @@ std::string format_rfc3339(UnixSeconds time) {
 }
 
 UnixSeconds parse_rfc3339(std::string_view text) {
-  const std::string copy(text);
-  int year, month, day, hour, minute, second, length = 0;
-  const auto bad = [&] { return Error(Category::usage, fmt::format("'{}' is no RFC 3339 time", printable(text))); };
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second,
-                  &length) != 6 ||
-      length == 0) {
-    throw bad();
-  }
-  std::size_t at = static_cast<std::size_t>(length);
-  if (at < copy.size() && copy[at] == '.') at = std::min(copy.find_first_not_of("0123456789", at + 1), copy.size());
-  const std::string zone = copy.substr(at);
-  int offset_seconds = 0;
-  if (zone != "Z" && zone != "z") {
-    int hours, minutes;
-    char sign;
-    if (std::sscanf(zone.c_str(), "%c%2d:%2d", &sign, &hours, &minutes) != 3 || (sign != '+' && sign != '-')) throw bad();
-    offset_seconds = (hours * 60 + minutes) * 60 * (sign == '+' ? 1 : -1);
-  }
+  Reader reader(text);
   tm parts{};
-  parts.tm_year = year - 1900;
-  parts.tm_mon = month - 1;
-  parts.tm_mday = day;
-  parts.tm_hour = hour;
-  parts.tm_min = minute;
-  parts.tm_sec = second;
-  return ::timegm(&parts) - offset_seconds;
+  parts.tm_year = reader.number(4, 0, 9999) - 1900;
+  reader.one_of("-");
+  parts.tm_mon = reader.number(2, 1, 12) - 1;
+  reader.one_of("-");
+  parts.tm_mday = reader.number(2, 1, days_of(parts.tm_year + 1900, parts.tm_mon));
+  reader.one_of("Tt ");
+  parts.tm_hour = reader.number(2, 0, 23);
+  reader.one_of(":");
+  parts.tm_min = reader.number(2, 0, 59);
+  reader.one_of(":");
+  parts.tm_sec = reader.number(2, 0, 60);  // 60 in a leap second
+  reader.skip_fraction();
+  int offset_seconds = 0;
+  const char zone = reader.one_of("Zz+-");
+  if (zone == '+' || zone == '-') {
+    offset_seconds = reader.number(2, 0, 23) * 3600;
+    reader.one_of(":");
+    offset_seconds += reader.number(2, 0, 59) * 60;
+  }
+  reader.end();
+  return ::timegm(&parts) - (zone == '-' ? -offset_seconds : offset_seconds);
 }
 
 }  // namespace kiln

@@ -42,18 +42,43 @@ std::string read_to_end(const Fd& fd, const fs::path& path, std::uint64_t max_by
   return bytes;
 }
 
-void remove_tree_at(int parent, const char* name, const std::string& shown) {
-  if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) return;
-  if (errno != EISDIR && errno != EPERM && errno != EACCES) throw_errno("remove", shown);
-  Fd dir(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!dir && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) {
-    dir = Fd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  }
+// Deeper folders are moved up before they are emptied: a hostile tree may be deeper than a process may have files open.
+constexpr int kMostLevels = 64;
+
+Fd open_to_empty(int parent, const char* name, const std::string& shown) {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  Fd dir(::openat(parent, name, kFlags));
+  if (!dir && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) dir = Fd(::openat(parent, name, kFlags));
   if (!dir) throw_errno("remove", shown);
   struct stat info;
-  if (::fstat(dir.get(), &info) == 0 && (info.st_mode & 0300) != 0300) ::fchmod(dir.get(), 0700);
+  if (::fstat(dir.get(), &info) == 0 && (info.st_mode & 0700) != 0700) ::fchmod(dir.get(), 0700);
+  return dir;
+}
+
+struct DeepFolders {
+  int top = -1;  // the folder whose tree is removed
+  std::vector<std::string> moved;
+};
+
+void remove_tree_at(int parent, const char* name, const std::string& shown, int level, DeepFolders& deep) {
+  if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) return;
+  if (errno != EISDIR && errno != EPERM && errno != EACCES) throw_errno("remove", shown);
+  if (level > kMostLevels) {
+    const std::string moved = fmt::format(".kiln-deep-{}-{}", ::getpid(), deep.moved.size());
+    if (::renameat(parent, name, deep.top, moved.c_str()) != 0) throw_errno("remove", shown);
+    deep.moved.push_back(moved);
+    return;
+  }
+  const Fd dir = open_to_empty(parent, name, shown);
+  if (level == 0) deep.top = dir.get();
   for (const std::string& child : list_directory("/proc/self/fd/" + std::to_string(dir.get()))) {
-    remove_tree_at(dir.get(), child.c_str(), shown + "/" + child);
+    remove_tree_at(dir.get(), child.c_str(), shown + "/" + child, level + 1, deep);
+  }
+  if (level == 0) {
+    for (std::size_t i = 0; i < deep.moved.size(); ++i) {
+      const std::string moved = deep.moved[i];
+      remove_tree_at(dir.get(), moved.c_str(), shown + "/" + moved, 1, deep);
+    }
   }
   if (::unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT) throw_errno("remove", shown);
 }
@@ -141,7 +166,7 @@ std::vector<std::string> list_directory(const fs::path& path) {
   return names;
 }
 
-std::uint64_t file_size(const fs::path& path) {
+std::uint64_t file_size_bytes(const fs::path& path) {
   struct stat info;
   if (::stat(path.c_str(), &info) != 0) throw_errno("stat", path.native());
   return static_cast<std::uint64_t>(info.st_size);
@@ -152,6 +177,9 @@ void sync_directory(const fs::path& path) {
   if (::fsync(dir.get()) != 0) throw_errno("sync", path.native());
 }
 
-void remove_tree(const fs::path& path) { remove_tree_at(AT_FDCWD, path.c_str(), path.native()); }
+void remove_tree(const fs::path& path) {
+  DeepFolders deep;
+  remove_tree_at(AT_FDCWD, path.c_str(), path.native(), 0, deep);
+}
 
 }  // namespace kiln

@@ -35,7 +35,7 @@ std::optional<std::string> read_file_if_exists(const fs::path& path,
 void make_directories(const fs::path& path);
 // The names in a folder, sorted; without "." and "..".
 std::vector<std::string> list_directory(const fs::path& path);
-std::uint64_t file_size(const fs::path& path);
+std::uint64_t file_size_bytes(const fs::path& path);
 
 // fsync of a folder, so that the names in it survive a crash.
 void sync_directory(const fs::path& path);

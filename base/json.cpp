@@ -52,7 +52,7 @@ int line_at(std::string_view text, const char* position) {
 // Checks limits and duplicate keys; knows the pointer of the current value for json_line_of.
 class Walker : public json::json_sax_t {
  public:
-  Walker(std::string_view text, const char*& seen, std::size_t max_depth, std::string_view wanted)
+  Walker(std::string_view text, const char*& seen, std::size_t max_depth, std::optional<std::string_view> wanted)
       : text_(text), seen_(seen), max_depth_(max_depth), wanted_(wanted) {}
 
   std::string problem;
@@ -73,7 +73,7 @@ class Walker : public json::json_sax_t {
     Frame& frame = frames_.back();
     if (!frame.keys.insert(name).second) return fail(fmt::format("duplicate key '{}'", printable(name)));
     frame.token = name;
-    if (pointer() == wanted_ && !found_line) found_line = line_at(text_, seen_);
+    if (is_wanted()) found_line = line_at(text_, seen_);
     return true;
   }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
@@ -108,9 +108,9 @@ class Walker : public json::json_sax_t {
     }
     return result;
   }
+  bool is_wanted() const { return wanted_ && !found_line && pointer() == *wanted_; }
   void mark() {
-    if (!found_line && !wanted_.empty() && pointer() == wanted_) found_line = line_at(text_, seen_ - 1);
-    if (!found_line && wanted_.empty() && frames_.empty()) found_line = line_at(text_, seen_ - 1);
+    if (is_wanted()) found_line = line_at(text_, seen_ - 1);
   }
   void next() {
     if (!frames_.empty() && frames_.back().is_array) ++frames_.back().index;
@@ -135,7 +135,7 @@ class Walker : public json::json_sax_t {
   std::string_view text_;
   const char*& seen_;
   std::size_t max_depth_;
-  std::string_view wanted_;
+  std::optional<std::string_view> wanted_;
   std::vector<Frame> frames_;
 };
 
@@ -146,9 +146,12 @@ json parse_json(std::string_view text, std::string_view name, Category category,
     throw Error(category, fmt::format("{}: {} bytes of JSON, more than the {} allowed", name, text.size(),
                                       limits.max_bytes));
   }
+  // nlohmann takes a NUL for the end of the text.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    throw Error(category, fmt::format("{}: line {}: a NUL character", name, line_at(text, text.data() + nul)));
+  }
   const char* seen = text.data();
-  // A pointer that no value has, so that the walker looks for nothing.
-  Walker walker(text, seen, limits.max_depth, "\n");
+  Walker walker(text, seen, limits.max_depth, std::nullopt);
   const char* end = text.data() + text.size();
   if (!json::sax_parse(CountingIterator(text.data(), &seen), CountingIterator(end, &seen), &walker)) {
     throw Error(category, fmt::format("{}: {}", name, walker.problem));

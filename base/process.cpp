@@ -30,6 +30,14 @@ struct Pipe {
 Pipe make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("create", "pipe");
+  // Above the standard ones, so that dup2 onto those never meets one of ours where kiln was started with them closed.
+  for (int& end : ends) {
+    if (end > 2) continue;
+    const int higher = ::fcntl(end, F_DUPFD_CLOEXEC, 3);
+    ::close(end);
+    if (higher < 0) throw_errno("create", "pipe");
+    end = higher;
+  }
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
@@ -41,27 +49,55 @@ std::vector<char*> c_strings(const std::vector<std::string>& strings) {
   return pointers;
 }
 
-// Kills and reaps a child whose owner leaves early.
+// Writes to a pipe whose reader may be gone: EPIPE, and no SIGPIPE.
+ssize_t write_without_signal(const Fd& fd, std::string_view bytes) {
+  sigset_t pipe_signal, before;
+  ::sigemptyset(&pipe_signal);
+  ::sigaddset(&pipe_signal, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  const ssize_t put = ::write(fd.get(), bytes.data(), bytes.size());
+  const int error = errno;
+  if (put < 0 && error == EPIPE) {
+    const timespec at_once{};
+    ::sigtimedwait(&pipe_signal, nullptr, &at_once);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return put;
+}
+
+// Ends a child whose owner leaves early, and what it started in its process group: SIGTERM, then SIGKILL; reaps it.
 class Reaper {
  public:
   explicit Reaper(pid_t pid) : pid_(pid) {}
   Reaper(const Reaper&) = delete;
   Reaper& operator=(const Reaper&) = delete;
   ~Reaper() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      wait();
-    }
+    if (pid_ <= 0) return;
+    const pid_t group = -pid_;
+    ::kill(group, SIGTERM);
+    for (int i = 0; i < kGraceMilliseconds && !try_wait(); ++i) ::usleep(1000);
+    ::kill(group, SIGKILL);
+    while (pid_ > 0 && !try_wait()) ::usleep(1000);
   }
-  int wait() {
+  // The exit code once it has ended.
+  std::optional<int> try_wait() {
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
+    const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
+    if (ended == 0 || (ended < 0 && errno == EINTR)) return std::nullopt;
     pid_ = -1;
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   }
+  int wait(const CancelToken& cancel) {
+    for (int waited = 0;; ++waited) {
+      if (const auto code = try_wait()) return *code;
+      cancel.check();
+      ::usleep(waited < 50 ? 100 : 5000);
+    }
+  }
 
  private:
+  static constexpr int kGraceMilliseconds = 2000;
   pid_t pid_;
 };
 
@@ -69,6 +105,7 @@ class Reaper {
 [[noreturn]] void exec_child(const char* program, char* const* argv, char* const* envp, const char* directory,
                              int in, int out, int err, int report) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::setpgid(0, 0);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -86,7 +123,10 @@ class Reaper {
 
 std::optional<fs::path> find_program(std::string_view name) {
   if (name.find('/') != std::string_view::npos) {
-    return ::access(std::string(name).c_str(), X_OK) == 0 ? std::optional<fs::path>(name) : std::nullopt;
+    const fs::path path = fs::absolute(name);  // the command may begin in another folder
+    std::error_code unreadable;
+    const bool is_program = fs::is_regular_file(path, unreadable) && ::access(path.c_str(), X_OK) == 0;
+    return is_program ? std::optional(path) : std::nullopt;
   }
   const std::string path =
       environment_variable("PATH").value_or("/usr/local/bin:/usr/bin:/bin") + ":/usr/sbin:/sbin";
@@ -127,7 +167,7 @@ CommandResult run_command(const Command& command, const CancelToken& cancel,
   report.write_end.reset();
   int exec_error = 0;
   if (::read(report.read_end.get(), &exec_error, sizeof exec_error) == sizeof exec_error) {
-    child.wait();
+    child.wait(CancelToken());
     errno = exec_error;
     throw_errno("start", command.argv[0]);
   }
@@ -156,12 +196,12 @@ CommandResult run_command(const Command& command, const CancelToken& cancel,
     if (polled[0].revents) drain(out.read_end, result.stdout_bytes);
     if (polled[1].revents) drain(err.read_end, result.stderr_bytes);
     if (polled[2].revents) {
-      const ssize_t put = ::write(in.write_end.get(), unsent.data(), unsent.size());
+      const ssize_t put = write_without_signal(in.write_end, unsent);
       if (put > 0) unsent.remove_prefix(static_cast<std::size_t>(put));
       if (unsent.empty() || (put < 0 && errno != EAGAIN && errno != EINTR)) in.write_end.reset();
     }
   }
-  result.exit_code = child.wait();
+  result.exit_code = child.wait(cancel);
   return result;
 }
 

@@ -28,9 +28,10 @@ struct CommandResult {
   std::string stderr_bytes;
 };
 
-// Runs a program to its end and captures both outputs. The child dies with this process
-// (PR_SET_PDEATHSIG), is killed when `cancel` fires, and is always reaped. `on_output`, where given, sees each
-// piece of either output as it comes; then nothing is captured. Error{machine} where it cannot be started.
+// Runs a program to its end and captures both outputs. It leads a process group of its own, dies with the calling thread
+// (PR_SET_PDEATHSIG), is ended with its group when `cancel` fires (SIGTERM, 2 s later SIGKILL), and is always reaped.
+// `on_output`, where given, sees each piece of either output as it comes; then nothing is captured. Error{machine}
+// where it cannot be started.
 CommandResult run_command(const Command& command, const CancelToken& cancel,
                           const std::function<void(std::string_view)>& on_output = {});
 

@@ -30,6 +30,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// Controls (C0, DEL, C1: U+009B begins a terminal's escape sequence), line separators and bidirectional overrides.
+bool is_invisible(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
+         (c >= 0x2066 && c <= 0x2069);
+}
+
 }  // namespace
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -127,9 +133,8 @@ std::string printable(std::string_view text) {
   while (!text.empty()) {
     const auto [code, length] = next_character(text);
     const bool is_invalid = code == kReplacementCharacter && length == 1;
-    const bool is_control = code < 0x20 || (code >= 0x7f && code < 0xa0);
     for (const char byte : text.substr(0, length)) {
-      if (is_invalid || is_control) {
+      if (is_invalid || is_invisible(code)) {
         result += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
       } else {
         result += byte;

@@ -1,0 +1,70 @@
+#include "base/atomic_file.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include "base/error.hpp"
+#include "base/temp_dir.hpp"
+
+using namespace kiln;
+
+TEST_CASE("the destructor never commits") {
+  const TempDir folder;
+  {
+    AtomicFile file(folder.path() / "f");
+    file.write("never seen");
+  }
+  CHECK(list_directory(folder.path()).empty());
+}
+
+TEST_CASE("nothing of a file is seen before commit, all of it after") {
+  const TempDir folder;
+  const fs::path path = folder.path() / "f";
+  write_file_atomically(path, "old");
+  AtomicFile file(path);
+  file.write("new ");
+  file.write("content");
+  CHECK(read_file(path) == "old");
+  file.commit();
+  CHECK(read_file(path) == "new content");
+  CHECK(list_directory(folder.path()) == std::vector<std::string>{"f"});
+}
+
+TEST_CASE("two writers of one name do not meet, the last commit wins whole") {
+  const TempDir folder;
+  const fs::path path = folder.path() / "f";
+  AtomicFile first(path), second(path);
+  first.write("aaaa");
+  second.write("bb");
+  second.commit(Durability::ephemeral);
+  first.commit(Durability::ephemeral);
+  CHECK(read_file(path) == "aaaa");
+}
+
+TEST_CASE("the mode asked for is the file's") {
+  const TempDir folder;
+  const fs::path path = folder.path() / "secret";
+  write_file_atomically(path, "x", Durability::ephemeral, 0600);
+  struct stat info;
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("a name that is a folder cannot be published, and no temporary file stays") {
+  const TempDir folder;
+  make_directories(folder.path() / "taken/inside");
+  CHECK_THROWS_AS(write_file_atomically(folder.path() / "taken", "x"), Error);
+  CHECK(list_directory(folder.path()) == std::vector<std::string>{"taken"});
+}
+
+TEST_CASE("a folder that is not there is named") {
+  const TempDir folder;
+  try {
+    write_file_atomically(folder.path() / "absent/f", "x");
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.category() == Category::machine);
+    CHECK(error.message().find("absent/") != std::string::npos);
+    CHECK(error.message().ends_with("no such file or directory"));
+  }
+}
