@@ -34,10 +34,16 @@ bool is_valid_component(std::string_view component) {
   return true;
 }
 
+bool is_valid_host_label(std::string_view label) {
+  return !label.empty() && label.front() != '-' && label.back() != '-' &&
+         std::all_of(label.begin(), label.end(),
+                     [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-'; });
+}
+
 bool is_valid_host(std::string_view host) {
   if (host.starts_with('[')) {  // an IPv6 address in brackets
     const std::size_t close = host.find(']');
-    if (close == std::string_view::npos) return false;
+    if (close == std::string_view::npos || close == 1) return false;
     const std::string_view rest = host.substr(close + 1);
     return host.substr(1, close - 1).find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos &&
            (rest.empty() || (rest[0] == ':' && parse_unsigned(rest.substr(1)).value_or(65536) < 65536));
@@ -45,9 +51,8 @@ bool is_valid_host(std::string_view host) {
   const std::size_t colon = host.find(':');
   if (colon != std::string_view::npos && parse_unsigned(host.substr(colon + 1)).value_or(65536) > 65535) return false;
   const std::string_view name = host.substr(0, colon);
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-           return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-';
-         });
+  const auto labels = split(name, '.');
+  return std::all_of(labels.begin(), labels.end(), is_valid_host_label);
 }
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
@@ -134,7 +139,7 @@ Reference Reference::with_digest(Digest new_digest) const {
 }
 
 bool is_loopback_registry(std::string_view registry) {
-  if (registry.starts_with("[::1]")) return true;
+  if (registry == "[::1]" || registry.starts_with("[::1]:")) return true;
   const std::string_view host = registry.substr(0, registry.find(':'));
   if (host == "localhost" || host.ends_with(".localhost")) return true;
   const auto parts = split(host, '.');
