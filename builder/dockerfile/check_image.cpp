@@ -12,7 +12,7 @@ void floating_tags(CheckContext& context) {
     if (view.parent || view.base.empty() || view.base == "scratch") continue;
     if (context.options().fleet_images.count(view.base) != 0) continue;
     const std::string& name = view.base;
-    if (name.find('@') != std::string::npos) continue;
+    if (name.find('@') != std::string::npos || name.back() == ':') continue;
     const auto slash = name.rfind('/');
     const auto colon = name.find(':', slash == std::string::npos ? 0 : slash);
     const std::string tag = colon == std::string::npos ? "" : name.substr(colon + 1);

@@ -121,7 +121,7 @@ bool is_heavy(const Step& step) {
 }
 
 void own_layer_chown(CheckContext& context, const Step& step) {
-  if (!step.run || step.commands.empty()) return;
+  if (!step.run || step.commands.empty() || !step.run->mounts.empty()) return;
   bool recursive = false;
   for (const ShellCommand& command : step.commands) {
     if (!command.is("chown") && !command.is("chmod") && !command.is("chgrp") && !command.is("set")) return;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "base/error.hpp"
@@ -30,43 +31,49 @@ std::string joined(const Characters& characters, std::size_t from, std::size_t t
   return out;
 }
 
-// Where a match that begins at `start` may end: the set of positions reachable token by token. The shortest
-// and the longest of them are what a lazy and a greedy matcher would find.
+enum class Anchor { here, anywhere };
+
+struct Match {
+  std::size_t start = 0;
+  std::size_t end = 0;
+};
+
+// Follows all ways through the pattern at once, remembering for each position in the pattern the earliest
+// start that leads there. So the leftmost match is found in one pass, and among those from one start the
+// shortest or longest.
 template <class Tokens>
-std::optional<std::size_t> match_end(const Tokens& tokens, const Characters& text, std::size_t start,
-                                     ShellPattern::Length length) {
+std::optional<Match> find_match(const Tokens& tokens, const Characters& text, std::size_t from, Anchor anchor,
+                                ShellPattern::Length length) {
   using Kind = typename Tokens::value_type::Kind;
-  std::vector<char> reached(text.size() - start + 1, 0);
-  std::vector<char> next(reached.size(), 0);
-  reached[0] = 1;
-  for (const auto& token : tokens) {
-    std::fill(next.begin(), next.end(), 0);
-    bool any = false;
-    if (token.kind == Kind::any_text) {
-      bool open = false;
-      for (std::size_t i = 0; i < reached.size(); ++i) {
-        open = open || reached[i];
-        next[i] = open;
-        any = any || open;
-        if (i + 1 < reached.size() && text[start + i] == "\n") open = false;
-      }
-    } else {
-      for (std::size_t i = 0; i + 1 < reached.size(); ++i) {
-        if (!reached[i]) continue;
-        const std::string_view character = text[start + i];
-        const bool fits = token.kind == Kind::any_character ? character != "\n" : character == token.text;
-        next[i + 1] = fits;
-        any = any || fits;
-      }
+  constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+  const std::size_t last = tokens.size();
+  std::vector<std::size_t> starts(last + 1, kNone);
+  std::vector<std::size_t> next(last + 1, kNone);
+  std::optional<Match> best;
+  for (std::size_t position = from;; ++position) {
+    if (!best && (anchor == Anchor::anywhere || position == from)) starts[0] = std::min(starts[0], position);
+    for (std::size_t i = 0; i < last; ++i) {
+      if (tokens[i].kind == Kind::any_text) starts[i + 1] = std::min(starts[i + 1], starts[i]);
     }
-    if (!any) return std::nullopt;
-    reached.swap(next);
+    if (starts[last] != kNone && (!best || starts[last] <= best->start)) {
+      best = Match{starts[last], position};
+      if (length == ShellPattern::Length::shortest) return best;
+    }
+    if (position >= text.size()) return best;
+    std::fill(next.begin(), next.end(), kNone);
+    bool alive = !best && anchor == Anchor::anywhere;
+    const std::string_view character = text[position];
+    for (std::size_t i = 0; i < last; ++i) {
+      if (starts[i] == kNone || (best && starts[i] > best->start)) continue;
+      const bool fits = tokens[i].kind == Kind::literal ? character == tokens[i].text : character != "\n";
+      if (!fits) continue;
+      const std::size_t to = tokens[i].kind == Kind::any_text ? i : i + 1;
+      next[to] = std::min(next[to], starts[i]);
+      alive = true;
+    }
+    if (!alive) return best;
+    starts.swap(next);
   }
-  if (length == ShellPattern::Length::shortest) {
-    return start + static_cast<std::size_t>(std::find(reached.begin(), reached.end(), 1) - reached.begin());
-  }
-  return start + reached.size() - 1 -
-         static_cast<std::size_t>(std::find(reached.rbegin(), reached.rend(), 1) - reached.rbegin());
 }
 
 }  // namespace
@@ -99,47 +106,46 @@ ShellPattern::ShellPattern(std::string_view pattern) {
 
 std::string ShellPattern::without_prefix(std::string_view text, Length length) const {
   const Characters characters = characters_of(text);
-  const auto end = match_end(tokens_, characters, 0, length);
-  return end ? joined(characters, *end, characters.size()) : std::string(text);
+  const auto match = find_match(tokens_, characters, 0, Anchor::here, length);
+  return match ? joined(characters, match->end, characters.size()) : std::string(text);
 }
 
 std::string ShellPattern::without_suffix(std::string_view text, Length length) const {
   Characters reversed = characters_of(text);
   std::reverse(reversed.begin(), reversed.end());
   const std::vector<Token> tokens(tokens_.rbegin(), tokens_.rend());
-  const auto end = match_end(tokens, reversed, 0, length);
-  if (!end) return std::string(text);
-  Characters kept(reversed.rbegin(), reversed.rend() - static_cast<std::ptrdiff_t>(*end));
+  const auto match = find_match(tokens, reversed, 0, Anchor::here, length);
+  if (!match) return std::string(text);
+  const Characters kept(reversed.rbegin(), reversed.rend() - static_cast<std::ptrdiff_t>(match->end));
   return joined(kept, 0, kept.size());
 }
 
 std::string ShellPattern::replace_first(std::string_view text, std::string_view replacement) const {
   const Characters characters = characters_of(text);
-  for (std::size_t start = 0; start <= characters.size(); ++start) {
-    if (const auto end = match_end(tokens_, characters, start, Length::longest)) {
-      return joined(characters, 0, start) + std::string(replacement) +
-             joined(characters, *end, characters.size());
-    }
-  }
-  return std::string(text);
+  const auto match = find_match(tokens_, characters, 0, Anchor::anywhere, Length::longest);
+  if (!match) return std::string(text);
+  return joined(characters, 0, match->start) + std::string(replacement) +
+         joined(characters, match->end, characters.size());
 }
 
 std::string ShellPattern::replace_all(std::string_view text, std::string_view replacement) const {
   const Characters characters = characters_of(text);
   std::string out;
-  bool after_match = false;  // an empty match directly behind another match does not count
-  for (std::size_t start = 0; start <= characters.size();) {
-    const auto end = match_end(tokens_, characters, start, Length::longest);
-    if (end && (*end > start || !after_match)) out += replacement;
-    if (end && *end > start) {
-      start = *end;
-      after_match = true;
-      continue;
-    }
-    after_match = false;
-    if (start < characters.size()) out += characters[start];
-    ++start;
+  std::size_t position = 0;
+  bool behind_match = false;  // an empty match directly behind another match does not count
+  while (position <= characters.size()) {
+    const auto match = find_match(tokens_, characters, position, Anchor::anywhere, Length::longest);
+    if (!match) break;
+    out += joined(characters, position, match->start);
+    const bool empty = match->end == match->start;
+    if (!empty || !behind_match || match->start > position) out += replacement;
+    behind_match = !empty;
+    position = match->end;
+    if (!empty) continue;
+    out += joined(characters, position, std::min(position + 1, characters.size()));
+    ++position;
   }
+  if (position < characters.size()) out += joined(characters, position, characters.size());
   return out;
 }
 

@@ -23,6 +23,7 @@ TEST_CASE("a RUN of nothing but a recursive chown or chmod") {
   CHECK(lines("ChownInOwnLayer", "RUN set -e; chmod --recursive 755 /a && chown app /a") == Lines{2});
   CHECK(lines("ChownInOwnLayer", "RUN chown app /srv/file").empty());
   CHECK(lines("ChownInOwnLayer", "RUN mkdir /srv && chown -R app /srv").empty());
+  CHECK(lines("ChownInOwnLayer", "RUN --mount=type=cache,target=/c chown -R app /c").empty());
   CHECK(lines("ChownInOwnLayer", "RUN <<EOF\nchown -R app /srv\nEOF") == Lines{2});
 }
 
