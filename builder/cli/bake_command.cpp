@@ -1,0 +1,195 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "builder/cli/build_session.hpp"
+#include "builder/cli/commands.hpp"
+#include "builder/cli/fleet_targets.hpp"
+#include "builder/cli/metadata.hpp"
+#include "builder/cli/print_report.hpp"
+#include "builder/hierarchy/bake_print.hpp"
+#include "builder/hierarchy/image_names.hpp"
+#include "builder/hierarchy/load_fleet.hpp"
+#include "builder/hierarchy/select.hpp"
+#include "builder/report/baseline.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+struct BakeWords {
+  std::vector<std::string> targets;
+  std::optional<std::string> file;
+  std::vector<std::string> profiles;
+  bool push = false;
+  std::string registry;
+  std::vector<std::string> set;
+  std::string ca_bundle;
+  bool no_cache = false;
+  bool pull = false;
+  bool print = false;
+  bool locked = false;
+  std::optional<std::string> metadata_file;
+  std::optional<std::string> report;
+  std::optional<std::string> progress;
+};
+
+// A Log for what is said before there is a progress display.
+class StderrLog : public Log {
+ public:
+  void info(std::string_view message) override { fmt::print(stderr, "{}\n", message); }
+  void warn(std::string_view message) override { fmt::print(stderr, "warning: {}\n", message); }
+  void debug(std::string_view) override {}
+};
+
+struct LoadedFleet {
+  Fleet fleet;
+  std::vector<const Target*> selected;
+  Publishing publishing;
+};
+
+LoadedFleet load(const BakeWords& words, const CancelToken& cancel) {
+  LoadedFleet loaded;
+  StderrLog log;
+  LoadFleetOptions options;
+  options.working_directory = fs::current_path();
+  if (words.file) options.file = *words.file;
+  options.set = words.set;
+  options.environment = environment_variable;
+  loaded.fleet = load_fleet(options);
+  for (const std::string& warning : loaded.fleet.warnings) log.warn(warning);
+  loaded.selected = select_targets(loaded.fleet, words.targets, words.profiles);
+  loaded.publishing.registry = words.registry;
+  loaded.publishing.date = date_for_tags(now_unix_seconds());
+  if (uses_git(loaded.selected)) loaded.publishing.git = git_commit_of(loaded.fleet.folder, cancel, log);
+  return loaded;
+}
+
+std::vector<std::size_t> numbers_of(const Plan& plan, const std::vector<const Target*>& selected) {
+  std::vector<std::size_t> numbers;
+  for (const Target* target : selected) {
+    const auto it = std::find_if(plan.targets.begin(), plan.targets.end(), [&](const auto& planned) { return planned->target.name == target->name; });
+    numbers.push_back(static_cast<std::size_t>(it - plan.targets.begin()));
+  }
+  return numbers;
+}
+
+int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<std::size_t>& wanted) {
+  BakePrintOptions options;
+  options.working_directory = fs::current_path();
+  std::vector<const Target*> shown;
+  for (const std::size_t number : plan.closure({wanted.begin(), wanted.end()})) {
+    const PlannedTarget& planned = *plan.targets[number];
+    const Target* target = loaded.fleet.find(planned.target.name);
+    shown.push_back(target);
+    options.names[target->name] = planned.target.names;
+    for (std::size_t stage = 0; stage < planned.bases.size(); ++stage) {
+      if (const auto* parent = std::get_if<FleetBase>(&planned.bases[stage])) {
+        options.edges[target->name][planned.dockerfile.stages[stage].base_name] = plan.targets[parent->target]->target.name;
+      }
+    }
+  }
+  for (const Target* target : loaded.selected) options.requested.push_back(target->name);
+  fmt::print("{}", bake_print(loaded.fleet, shown, options));
+  return 0;
+}
+
+AssemblyOptions assembly_options(const Fleet& fleet, const BuildTarget& target, const TimePolicy& times) {
+  AssemblyOptions options;
+  options.compression = target.compression;
+  options.created = times.epoch.value_or(now_unix_seconds());
+  options.labels = target.labels;
+  if (!fleet.settings.source.empty()) options.labels.emplace("org.opencontainers.image.source", fleet.settings.source);
+  if (target.profile) {
+    options.env = target.profile->env;
+    for (const auto& [key, value] : target.profile->labels) options.labels[key] = value;
+  }
+  return options;
+}
+
+ReportTargets report_targets(const FleetGoals& goals) {
+  ReportTargets targets;
+  targets.reduction_pct_min = goals.reduction_min_pct.value_or(targets.reduction_pct_min);
+  targets.reduction_pct_max = goals.reduction_max_pct.value_or(targets.reduction_pct_max);
+  targets.cache_hit_pct = goals.cache_hit_pct.value_or(targets.cache_hit_pct);
+  targets.build_seconds = goals.build_seconds.value_or(targets.build_seconds);
+  return targets;
+}
+
+SessionSettings session_settings(const BakeWords& words, const Fleet& fleet) {
+  SessionSettings settings;
+  settings.progress = words.progress;
+  const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
+  settings.times.epoch = source_date_epoch({});
+  if (is_definitions) {
+    if (!settings.times.epoch) settings.times.epoch = kReproducibleEpoch;
+    settings.context_modes = ContextModes::as_in_git;
+    settings.bases.lock_file = fleet.settings.lock_file;
+  }
+  settings.bases.locked = words.locked;
+  settings.bases.pull = words.pull;
+  settings.bases.use_cache = !words.no_cache;
+  settings.runs.trust = find_build_trust(words.ca_bundle.empty() ? fleet.settings.ca_bundle : words.ca_bundle);
+  settings.runs.host_proxies = host_proxies(environment_variable);
+  return settings;
+}
+
+int run_bake(const BakeWords& words, const CancelToken& cancel) {
+  const LoadedFleet loaded = load(words, cancel);
+  const Plan plan = plan_fleet(loaded.fleet, loaded.publishing);
+  const std::vector<std::size_t> wanted = numbers_of(plan, loaded.selected);
+  if (words.print) return print_fleet(loaded, plan, wanted);
+
+  const SessionSettings settings = session_settings(words, loaded.fleet);
+  BuildSession session(settings, cancel);
+  const auto images = session.build(plan, wanted, [&](const BuildTarget& target) { return assembly_options(loaded.fleet, target, settings.times); });
+  std::vector<std::vector<std::string>> names;
+  for (const std::size_t number : wanted) {
+    names.push_back(plan.targets[number]->target.names);
+    if (words.push && names.back().empty()) {
+      throw Error(Category::usage, fmt::format("target '{}' has no tags to be pushed under", plan.targets[number]->target.name));
+    }
+  }
+  session.name_in_store(images, names);
+  if (words.push) session.push(images, names);
+  const auto baselines = read_baselines(loaded.fleet.folder / kBaselinesFileName);
+  const BuildReport report = session.finish_report(report_targets(loaded.fleet.settings.goals), images, baselines, words.report);
+  session.end_progress();
+  if (words.metadata_file) {
+    nlohmann::json metadata = nlohmann::json::object();
+    for (std::size_t i = 0; i < images.size(); ++i) metadata[images[i].target->name] = image_metadata(images[i].image, names[i]);
+    write_file_atomically(*words.metadata_file, metadata.dump(2) + "\n");
+  }
+  print_report(report);
+  return 0;
+}
+
+}  // namespace
+
+void add_bake_command(Arguments& root) {
+  const auto words = std::make_shared<BakeWords>();
+  root.command("bake", "Build a fleet of images.")
+      .positional("TARGET", words->targets, "targets, images or groups (default: the group 'default')")
+      .option("-f,--file", words->file, "fleet.json, its folder, or docker-bake.json")
+      .option("--profile", words->profiles, "bake for this machine profile only")
+      .flag("--push", words->push, "push the images")
+      .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name and push images under")
+      .option("--set", words->set, "TARGET.KEY=VALUE over the definition")
+      .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
+      .flag("--no-cache", words->no_cache, "execute every step")
+      .flag("--pull", words->pull, "ask registries for newer base images")
+      .flag("--print", words->print, "print the resolved fleet as docker buildx bake does, and build nothing")
+      .flag("--locked", words->locked, "fail where the lock file would have to change")
+      .option("--metadata-file", words->metadata_file, "write what was built to this file, as JSON")
+      .option("--report", words->report, "write the report to this file, as JSON")
+      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .handler([words](const CancelToken& cancel) { return run_bake(*words, cancel); });
+}
+
+}  // namespace kiln::cli

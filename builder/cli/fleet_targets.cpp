@@ -1,0 +1,134 @@
+#include "builder/cli/fleet_targets.hpp"
+
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "base/error.hpp"
+#include "builder/hierarchy/cuda_arch.hpp"
+#include "builder/hierarchy/image_names.hpp"
+#include "builder/hierarchy/profile.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+// Paths are shown as people would type them from where they are.
+std::string shown(const fs::path& path) {
+  const fs::path relative = path.lexically_proximate(fs::current_path());
+  return relative.native().starts_with("../") ? path.native() : relative.native();
+}
+
+ProfileBinding bind_profile(const Profile& profile) {
+  ProfileBinding binding;
+  binding.name = profile.name;
+  binding.values = profile.values;
+  binding.build_args = profile_build_args(profile);
+  binding.env = profile.env;
+  binding.labels = profile_labels(profile);
+  return binding;
+}
+
+// The CUDA arch list that a target's code was built for: its own, else the nearest ancestor's.
+const Cuda* cuda_of(const Plan& plan, const Fleet& fleet, std::size_t number) {
+  const Target* target = fleet.find(plan.targets[number]->target.name);
+  if (target && target->cuda) return &*target->cuda;
+  for (const std::size_t parent : plan.targets[number]->fleet_parents) {
+    if (const Cuda* cuda = cuda_of(plan, fleet, parent)) return cuda;
+  }
+  return nullptr;
+}
+
+void check_gpu_services(const Plan& plan, const Fleet& fleet) {
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    const Target* target = fleet.find(plan.targets[i]->target.name);
+    if (!target || target->device != Device::gpu || target->kind != ImageKind::service || !target->profile) continue;
+    const auto wanted = target->profile->values.find("CUDA_ARCH");
+    const Cuda* cuda = cuda_of(plan, fleet, i);
+    if (wanted == target->profile->values.end() || !cuda) continue;
+    if (const auto problem = check_cuda_arch(wanted->second, cuda->arch_list)) {
+      throw Error(Category::usage, fmt::format("{}: target '{}': {}", shown(target->definition), target->name, *problem));
+    }
+  }
+}
+
+// Children inherit their parent's compression where they say nothing.
+void inherit_compression(Plan& plan, const Fleet& fleet) {
+  for (const std::size_t number : plan.order()) {
+    const Target* target = fleet.find(plan.targets[number]->target.name);
+    if (!target || target->compression) continue;
+    const NameMeaning* base = &plan.targets[number]->bases[plan.targets[number]->final_stage];
+    while (const auto* stage = std::get_if<StageBase>(base)) base = &plan.targets[number]->bases[stage->stage];
+    if (const auto* parent = std::get_if<FleetBase>(base)) {
+      plan.targets[number]->target.compression = plan.targets[parent->target]->target.compression;
+    }
+  }
+}
+
+}  // namespace
+
+BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publishing& publishing) {
+  BuildTarget result;
+  result.name = target.name;
+  result.image = target.image;
+  if (target.profile) {
+    result.profile = bind_profile(*target.profile);
+    result.args = result.profile->build_args;
+  }
+  for (const auto& [name, value] : target.args) result.args[name] = value;
+  if (target.dockerfile_inline) {
+    result.dockerfile_text = *target.dockerfile_inline;
+    result.dockerfile_name = shown(target.definition) + " (inline)";
+  } else if (target.dockerfile) {
+    result.dockerfile_text = read_file(*target.dockerfile);
+    result.dockerfile_name = shown(*target.dockerfile);
+  } else {
+    result.dockerfile_text = "FROM debian\n";
+    result.dockerfile_name = shown(target.definition);
+  }
+  if (!target.remote_context.empty()) {
+    throw Error(Category::usage, fmt::format("target '{}': context '{}' is remote; check it out and name the folder", target.name, target.remote_context));
+  }
+  result.context = target.context;
+  if (target.dockerfile) {
+    fs::path own = *target.dockerfile;
+    own += ".dockerignore";
+    result.ignore_text = read_file_if_exists(own);
+  }
+  if (!result.ignore_text && target.context) result.ignore_text = read_file_if_exists(*target.context / ".dockerignore");
+  result.contexts = target.contexts;
+  result.stage = target.stage;
+  result.labels = target.labels;
+  const auto& platforms = target.platforms.empty() ? fleet.settings.platforms : target.platforms;
+  if (platforms.size() > 1) throw Error(Category::usage, fmt::format("target '{}': one platform at a time", target.name));
+  if (!platforms.empty()) result.platform = platforms.front();
+  result.compression = target.compression.value_or(fleet.settings.compression.value_or(Compression{}));
+  result.no_cache = target.no_cache;
+  result.no_cache_stages = target.no_cache_stages;
+  result.network = target.network;
+  for (const TargetSecret& secret : target.secrets) result.secrets.push_back({secret.id, secret.file, secret.environment});
+  for (const TargetSsh& ssh : target.ssh) result.ssh.push_back({ssh.id, ssh.paths});
+  if (target.debian) {
+    result.debian = DebianRequest{target.image, target.debian->suite, target.debian->variant, target.debian->include,
+                                  target.debian->mirror, target.debian->security_mirror, target.definition};
+  }
+  result.names = image_names(fleet, target, {publishing.registry, publishing.date, publishing.git});
+  return result;
+}
+
+Plan plan_fleet(const Fleet& fleet, const Publishing& publishing) {
+  FleetNames names;
+  names.registry_and_namespace = fleet.settings.registry_and_namespace();
+  names.bare_names_must_exist = fleet.front_end == FrontEnd::image_definitions;
+  std::vector<BuildTarget> targets;
+  for (const Target& target : fleet.targets) {
+    targets.push_back(build_target_of(fleet, target, publishing));
+    for (const std::string& name : targets.back().names) names.tags.insert(oci::Reference::parse(name).tag_or_latest());
+  }
+  Plan plan = make_plan(std::move(targets), names);
+  inherit_compression(plan, fleet);
+  check_gpu_services(plan, fleet);
+  return plan;
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "builder/hierarchy/fleet.hpp"
+#include "builder/plan/plan.hpp"
+
+namespace kiln::cli {
+
+// Where a fleet's images go when they are published.
+struct Publishing {
+  std::string registry;  // --registry; empty: the fleet's
+  std::string date;
+  std::optional<std::string> git;
+};
+
+// A fleet's target as something to build: its Dockerfile read, its profile bound, its names made.
+BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publishing& publishing);
+
+// The plan of a whole fleet, and how its targets' names are known to FROM. Children without a compression of their own get
+// their parent's. Error{usage} for a GPU service whose profile its family's CUDA arch list does not serve.
+Plan plan_fleet(const Fleet& fleet, const Publishing& publishing);
+
+}  // namespace kiln::cli
