@@ -13,6 +13,7 @@
 #include "builder/cli/fleet_targets.hpp"
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/print_report.hpp"
+#include "builder/cli/stderr_log.hpp"
 #include "builder/hierarchy/bake_print.hpp"
 #include "builder/hierarchy/image_names.hpp"
 #include "builder/hierarchy/load_fleet.hpp"
@@ -38,14 +39,6 @@ struct BakeWords {
   std::optional<std::string> metadata_file;
   std::optional<std::string> report;
   std::optional<std::string> progress;
-};
-
-// A Log for what is said before there is a progress display.
-class StderrLog : public Log {
- public:
-  void info(std::string_view message) override { fmt::print(stderr, "{}\n", message); }
-  void warn(std::string_view message) override { fmt::print(stderr, "warning: {}\n", message); }
-  void debug(std::string_view) override {}
 };
 
 struct LoadedFleet {
@@ -100,55 +93,19 @@ int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<s
   return 0;
 }
 
-AssemblyOptions assembly_options(const Fleet& fleet, const BuildTarget& target, const TimePolicy& times) {
-  AssemblyOptions options;
-  options.compression = target.compression;
-  options.created = times.epoch.value_or(now_unix_seconds());
-  options.labels = target.labels;
-  if (!fleet.settings.source.empty()) options.labels.emplace("org.opencontainers.image.source", fleet.settings.source);
-  if (target.profile) {
-    options.env = target.profile->env;
-    for (const auto& [key, value] : target.profile->labels) options.labels[key] = value;
-  }
-  return options;
-}
-
-ReportTargets report_targets(const FleetGoals& goals) {
-  ReportTargets targets;
-  targets.reduction_pct_min = goals.reduction_min_pct.value_or(targets.reduction_pct_min);
-  targets.reduction_pct_max = goals.reduction_max_pct.value_or(targets.reduction_pct_max);
-  targets.cache_hit_pct = goals.cache_hit_pct.value_or(targets.cache_hit_pct);
-  targets.build_seconds = goals.build_seconds.value_or(targets.build_seconds);
-  return targets;
-}
-
-SessionSettings session_settings(const BakeWords& words, const Fleet& fleet) {
-  SessionSettings settings;
-  settings.progress = words.progress;
-  const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
-  settings.times.epoch = source_date_epoch({});
-  if (is_definitions) {
-    if (!settings.times.epoch) settings.times.epoch = kReproducibleEpoch;
-    settings.context_modes = ContextModes::as_in_git;
-    settings.bases.lock_file = fleet.settings.lock_file;
-  }
-  settings.bases.locked = words.locked;
-  settings.bases.pull = words.pull;
-  settings.bases.use_cache = !words.no_cache;
-  settings.runs.trust = find_build_trust(words.ca_bundle.empty() ? fleet.settings.ca_bundle : words.ca_bundle);
-  settings.runs.host_proxies = host_proxies(environment_variable);
-  return settings;
-}
-
 int run_bake(const BakeWords& words, const CancelToken& cancel) {
   const LoadedFleet loaded = load(words, cancel);
   const Plan plan = plan_fleet(loaded.fleet, loaded.publishing);
   const std::vector<std::size_t> wanted = numbers_of(plan, loaded.selected);
   if (words.print) return print_fleet(loaded, plan, wanted);
 
-  const SessionSettings settings = session_settings(words, loaded.fleet);
+  SessionSettings settings = fleet_session_settings(loaded.fleet, words.ca_bundle);
+  settings.progress = words.progress;
+  settings.bases.locked = words.locked;
+  settings.bases.pull = words.pull;
+  settings.bases.use_cache = !words.no_cache;
   BuildSession session(settings, cancel);
-  const auto images = session.build(plan, wanted, [&](const BuildTarget& target) { return assembly_options(loaded.fleet, target, settings.times); });
+  const auto images = session.build(plan, wanted, [&](const BuildTarget& target) { return fleet_assembly_options(loaded.fleet, target, settings.times); });
   std::vector<std::vector<std::string>> names;
   for (const std::size_t number : wanted) {
     names.push_back(plan.targets[number]->target.names);
@@ -159,7 +116,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   session.name_in_store(images, names);
   if (words.push) session.push(images, names);
   const auto baselines = read_baselines(loaded.fleet.folder / kBaselinesFileName);
-  const BuildReport report = session.finish_report(report_targets(loaded.fleet.settings.goals), images, baselines, words.report);
+  const BuildReport report = session.finish_report(fleet_report_targets(loaded.fleet), images, baselines, words.report);
   session.end_progress();
   if (words.metadata_file) {
     nlohmann::json metadata = nlohmann::json::object();

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/error.hpp"
+#include "base/process.hpp"
 #include "builder/hierarchy/cuda_arch.hpp"
 #include "builder/hierarchy/image_names.hpp"
 #include "builder/hierarchy/profile.hpp"
@@ -129,6 +130,42 @@ Plan plan_fleet(const Fleet& fleet, const Publishing& publishing) {
   inherit_compression(plan, fleet);
   check_gpu_services(plan, fleet);
   return plan;
+}
+
+SessionSettings fleet_session_settings(const Fleet& fleet, const std::string& ca_bundle) {
+  SessionSettings settings;
+  settings.times.epoch = source_date_epoch({});
+  if (fleet.front_end == FrontEnd::image_definitions) {
+    if (!settings.times.epoch) settings.times.epoch = kReproducibleEpoch;
+    settings.context_modes = ContextModes::as_in_git;
+    settings.bases.lock_file = fleet.settings.lock_file;
+  }
+  settings.runs.trust = find_build_trust(ca_bundle.empty() ? fleet.settings.ca_bundle : ca_bundle);
+  settings.runs.host_proxies = host_proxies(environment_variable);
+  return settings;
+}
+
+AssemblyOptions fleet_assembly_options(const Fleet& fleet, const BuildTarget& target, const TimePolicy& times) {
+  AssemblyOptions options;
+  options.compression = target.compression;
+  options.created = times.epoch.value_or(now_unix_seconds());
+  options.labels = target.labels;
+  if (!fleet.settings.source.empty()) options.labels.emplace("org.opencontainers.image.source", fleet.settings.source);
+  if (target.profile) {
+    options.env = target.profile->env;
+    for (const auto& [key, value] : target.profile->labels) options.labels[key] = value;
+  }
+  return options;
+}
+
+ReportTargets fleet_report_targets(const Fleet& fleet) {
+  const FleetGoals& goals = fleet.settings.goals;
+  ReportTargets targets;
+  targets.reduction_pct_min = goals.reduction_min_pct.value_or(targets.reduction_pct_min);
+  targets.reduction_pct_max = goals.reduction_max_pct.value_or(targets.reduction_pct_max);
+  targets.cache_hit_pct = goals.cache_hit_pct.value_or(targets.cache_hit_pct);
+  targets.build_seconds = goals.build_seconds.value_or(targets.build_seconds);
+  return targets;
 }
 
 }  // namespace kiln::cli

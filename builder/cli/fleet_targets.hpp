@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "builder/cli/build_session.hpp"
 #include "builder/hierarchy/fleet.hpp"
 #include "builder/plan/plan.hpp"
 
@@ -21,5 +22,11 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
 // The plan of a whole fleet, and how its targets' names are known to FROM. Children without a compression of their own get
 // their parent's. Error{usage} for a GPU service whose profile its family's CUDA arch list does not serve.
 Plan plan_fleet(const Fleet& fleet, const Publishing& publishing);
+
+// How a fleet's images are built: image definitions reproducibly and by their lock, bake files as docker would.
+SessionSettings fleet_session_settings(const Fleet& fleet, const std::string& ca_bundle);
+// How a target's image is written: labels, and the values of its profile.
+AssemblyOptions fleet_assembly_options(const Fleet& fleet, const BuildTarget& target, const TimePolicy& times);
+ReportTargets fleet_report_targets(const Fleet& fleet);
 
 }  // namespace kiln::cli
