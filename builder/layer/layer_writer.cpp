@@ -47,14 +47,19 @@ struct LayerWriter::State {
     if (complete) throw Error(Category::build, "layer: an entry came after its end");
     check_entry(given, "layer", Category::build);
     FileEntry entry = given;
-    if (entry.type != EntryType::whiteout && entry.type != EntryType::opaque) {
-      if (options.set_mtime) entry.mtime = *options.set_mtime;
-      if (options.clamp_mtime) entry.mtime = std::min(entry.mtime, *options.clamp_mtime);
-    }
     if (!index.entries.empty() && !entry_before(index.entries.back(), entry)) {
       throw Error(Category::build,
                   fmt::format("layer: entry '{}' came after '{}'; expected each path once, in order",
                               printable(entry.path), printable(index.entries.back().path)));
+    }
+    const bool is_mark = entry.type == EntryType::whiteout || entry.type == EntryType::opaque;
+    if (base_name(entry.path).starts_with(kWhiteoutPrefix)) {
+      throw Error(Category::build, fmt::format("'{}' cannot be in a layer: names that begin with '{}' stand for removed files",
+                                               printable(entry.path), kWhiteoutPrefix));
+    }
+    if (!is_mark) {
+      if (options.set_mtime) entry.mtime = *options.set_mtime;
+      if (options.clamp_mtime) entry.mtime = std::min(entry.mtime, *options.clamp_mtime);
     }
     if (entry.type == EntryType::hardlink) take_target(entry);
     return entry;

@@ -43,13 +43,14 @@ struct Node {
   std::size_t layer = 0;
   bool implied = false;
   std::vector<LayerSpan> spans;  // from the top
+  bool closed = false;           // contents of the layers below do not show
 
   explicit operator bool() const noexcept { return entry != nullptr; }
   MergedView::Found found() const { return {path, entry, layer, implied}; }
 };
 
-// Takes what one layer says about a node's path: `run` are its entries at and below it. Returns false where nothing of the
-// layers below shows any more.
+// Takes what one layer says about a node's path: `run` are its entries at and below it. Returns false where the layers
+// below have no say any more.
 bool take_layer(Node& node, std::size_t layer, std::span<const FileEntry> run) {
   const FileEntry* own = nullptr;
   bool opaque = false;
@@ -73,8 +74,10 @@ bool take_layer(Node& node, std::size_t layer, std::span<const FileEntry> run) {
     node.entry = own;
     node.layer = layer;
   }
-  if (own != nullptr || opaque || !run.empty()) node.spans.push_back({layer, run});
-  return !opaque;
+  if (!node.closed && (own != nullptr || opaque || !run.empty())) node.spans.push_back({layer, run});
+  node.closed = node.closed || opaque;
+  // A marker alone hides what is in the lower folder, and leaves its owner and mode.
+  return !node.closed || node.entry == nullptr;
 }
 
 // A folder that layers write into and none describes.

@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/layer/file_entry.hpp"
+#include "builder/layer/merged_view.hpp"
 #include "builder/layer/stat_cache.hpp"
 #include "builder/layer/unpack.hpp"
 
@@ -25,7 +26,7 @@ struct ScanOptions {
   // Asked for every name below the root, folders before what they hold, from many threads at once; all are included where
   // it is empty. The path is canonical.
   std::function<ScanVerdict(std::string_view path, bool is_directory)> verdict;
-  // Extended attributes are read too. overlay's own, and the machine's labels (security.selinux), never are.
+  // Extended attributes are read: file capabilities and user.*. All others belong to the machine.
   bool xattrs = true;
 };
 
@@ -35,6 +36,8 @@ struct ScannedTree {
   std::vector<FileStamp> stamps;  // of the same length
 };
 
+// The functions below share work among the pool's threads and must not be called from a job of the same pool.
+
 // Lists a folder (not the folder itself), such as a build context. Names are read through folder descriptors and no symlink
 // is followed; sockets are left out; a second name of one inode is an entry of its own, as in a context that was sent.
 // Error{machine} for what cannot be read, Error{build} where a name vanishes underway.
@@ -42,7 +45,10 @@ ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPo
 
 // Lists the upper folder of an overlay that is unmounted, as the entries of a layer: 0:0 devices are whiteouts, opaque folders
 // have their marker, a second name of one inode is a hard link to the first in entry order. The root's own entry is left out.
-ScannedTree scan_upper(const fs::path& upper, OverlayXattrs xattrs, ThreadPool& pool, const CancelToken& cancel = {});
+// `lower` is what the overlay was mounted on: overlayfs marks every new folder as opaque, and only what hides something of the
+// lower layers becomes a mark of the layer.
+ScannedTree scan_upper(const fs::path& upper, OverlayXattrs xattrs, const MergedView& lower, ThreadPool& pool,
+                       const CancelToken& cancel = {});
 
 // Fills in `content` of the files (and hard links) among entries[first, first + count), reading in parallel what the cache
 // (may be null) does not know. Error{build}, "changed while it was being read", where a file is no longer what was scanned.
@@ -52,7 +58,8 @@ void hash_files(const fs::path& root, ScannedTree& tree, std::span<const std::si
 void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool,
                 const CancelToken& cancel = {});
 
-// Opens a file of a scanned tree for reading: relative to the root, no symlink followed on the way.
+// Opens a file of a scanned tree for reading: relative to the root, no symlink followed on the way. Error{build} where it is no
+// longer there.
 Fd open_scanned(const Fd& root, const std::string& path);
 
 }  // namespace kiln

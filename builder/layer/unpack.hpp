@@ -32,19 +32,21 @@ struct UnpackOptions {
   OverlayXattrs overlay_xattrs = OverlayXattrs::trusted;
   // False where the process may not give files away (no root, no user namespace): everything is owned by it.
   bool ownership = true;
-  // False where device nodes cannot be made; an entry that is one is then Error{machine}.
+  // False where device nodes cannot be made (a user namespace): they are left out, and counted. A container's /dev is the
+  // runtime's own anyway.
   bool devices = true;
 };
 
 struct UnpackResult {
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t devices_left_out = 0;
 };
 
 // Unpacks a layer's tar into a folder that exists (and, for overlay_lower, is empty). Nothing outside the folder is ever
 // touched, whatever the names and links in the tar say: every step is relative to descriptors and follows no symlink.
 // Owners, modes, xattrs and times are set, the folders' times last; nothing is fsync'ed. What a later entry of the same path
-// says replaces the earlier. A parent that no entry names takes the lower layers' owner, mode and xattrs; a hard link to a file
+// says replaces the earlier. A parent that no entry names takes the lower layers' owner, mode and xattrs (the folder itself too, for overlay_lower); a hard link to a file
 // that only lower layers have becomes a copy of it.
 //
 // Error{build} naming `name` for a tar that cannot be; Error{machine} for what the file system refuses.

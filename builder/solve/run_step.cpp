@@ -266,9 +266,9 @@ void RunSteps::announce_trust() {
   }
 }
 
-LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& command) {
+LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& command, const MergedView& below) {
   const fs::path& folder = upper.folders().fs;
-  const ScannedTree tree = scan_upper(folder, access_.snapshots().overlay_xattrs(), access_.pool(), access_.cancel());
+  const ScannedTree tree = scan_upper(folder, access_.snapshots().overlay_xattrs(), below, access_.pool(), access_.cancel());
   LayerWriterOptions options;
   options.compression = command.compression;
   options.clamp_mtime = settings_.rewrite_times;
@@ -324,7 +324,7 @@ std::vector<LayerValue> RunSteps::execute(const RunCommand& command, const Image
     error.set_detail(tail.text());
     throw error;
   }
-  const LayerValue layer = layer_of(upper, command);
+  const LayerValue layer = layer_of(upper, command, access_.view(below));
   access_.snapshots().adopt(std::move(upper), oci::chain_id(chain.chain_id(), layer.diff_id));
   return {layer};
 }

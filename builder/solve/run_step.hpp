@@ -76,7 +76,7 @@ class RunSteps {
   void add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held);
   BindSource bind_source(const CopySource& source, const std::string& path, Held& held);
   void announce_trust();
-  LayerValue layer_of(const SnapshotUpper& upper, const RunCommand& command);
+  LayerValue layer_of(const SnapshotUpper& upper, const RunCommand& command, const MergedView& below);
 
   LayerAccess& access_;
   Runner& runner_;

@@ -68,6 +68,13 @@ TEST_CASE("an opaque folder shows nothing of the lower layers") {
   CHECK(walked(bare, "") == " z ");
 }
 
+TEST_CASE("an opaque marker without its folder's entry leaves the lower folder's mode") {
+  const MergedView view({index_of({folder_of("a", 01777), file_of("a/x", "1")}), index_of({entry_of("a", EntryType::opaque), file_of("a/y", "2")})});
+  CHECK(view.lookup("a")->entry->mode == 01777);
+  CHECK(names_in(view, "a") == "a/y@1 ");
+  CHECK_FALSE(view.lookup("a/x"));
+}
+
 TEST_CASE("a file over a folder hides the folder, and a folder over a file shows itself alone") {
   const auto folder = index_of({folder_of("a"), file_of("a/x", "1")});
   const auto file = index_of({file_of("a", "2")});

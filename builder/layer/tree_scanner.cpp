@@ -1,0 +1,382 @@
+// A tree is listed level by level: the folders of one level in parallel, each by readdir and statx through its own descriptor.
+// Within a folder names are sorted, so that putting the folders' lists together depth-first gives entry order without sorting
+// whole paths.
+
+#include "builder/layer/tree_scanner.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+#include <ctime>
+#include <map>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/layer/beneath.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::size_t kNoFolder = SIZE_MAX;
+constexpr std::string_view kCapability = "security.capability";
+
+struct CloseStream {
+  void operator()(DIR* stream) const noexcept { ::closedir(stream); }
+};
+
+struct Child {
+  FileEntry entry;
+  FileStamp stamp;
+  bool has_other_names = false;
+  ScanVerdict verdict = ScanVerdict::include;
+  std::size_t folder = kNoFolder;
+};
+
+struct Folder {
+  std::string path;
+  std::vector<Child> children;
+  bool opaque = false;
+};
+
+std::int64_t nanoseconds(const statx_timestamp& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+
+FileStamp stamp_of(const struct statx& status) {
+  FileStamp stamp;
+  stamp.device = makedev(status.stx_dev_major, status.stx_dev_minor);
+  stamp.inode = status.stx_ino;
+  stamp.size = status.stx_size;
+  stamp.mtime_ns = nanoseconds(status.stx_mtime);
+  stamp.ctime_ns = nanoseconds(status.stx_ctime);
+  return stamp;
+}
+
+// nullopt for a socket, which no layer can hold.
+std::optional<EntryType> type_of(std::uint16_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG: return EntryType::file;
+    case S_IFDIR: return EntryType::directory;
+    case S_IFLNK: return EntryType::symlink;
+    case S_IFCHR: return EntryType::char_device;
+    case S_IFBLK: return EntryType::block_device;
+    case S_IFIFO: return EntryType::fifo;
+    default: return std::nullopt;
+  }
+}
+
+[[noreturn]] void refuse_vanished(const std::string& shown) {
+  throw Error(Category::build, fmt::format("'{}' vanished while its folder was being read; build again", printable(shown)));
+}
+
+class Scanner {
+ public:
+  Scanner(const fs::path& root, const ScanOptions& options, ThreadPool& pool, const CancelToken& cancel)
+      : root_(root), root_fd_(open_directory(root)), options_(options), pool_(pool), cancel_(cancel) {}
+
+  // For an overlay's upper folder.
+  void set_upper(OverlayXattrs xattrs, const MergedView& lower) {
+    lower_ = &lower;
+    opaque_name_ = xattrs == OverlayXattrs::trusted ? "trusted.overlay.opaque" : "user.overlay.opaque";
+  }
+
+  ScannedTree run() {
+    folders_.emplace_back();
+    std::vector<std::size_t> level{0};
+    while (!level.empty()) {
+      pool_.parallel_for(level.size(), [&](std::size_t i) { list(folders_[level[i]]); });
+      std::vector<std::size_t> next;
+      for (const std::size_t number : level) {
+        for (Child& child : folders_[number].children) {
+          if (!child.entry.is_directory()) continue;
+          child.folder = folders_.size();
+          next.push_back(child.folder);
+          folders_.emplace_back().path = child.entry.path;
+        }
+      }
+      level = std::move(next);
+    }
+    put_folder(folders_.front());
+    return std::move(tree_);
+  }
+
+ private:
+  std::string shown(std::string_view path) const { return (root_ / path).native(); }
+
+  void list(Folder& folder) {
+    cancel_.check();
+    Fd fd = open_beneath(root_fd_, folder.path, O_RDONLY | O_DIRECTORY);
+    if (!fd) {
+      if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) refuse_vanished(shown(folder.path));
+      throw_errno("read folder", shown(folder.path));
+    }
+    if (opaque_name_ != nullptr) {
+      char value = 0;
+      folder.opaque = ::fgetxattr(fd.get(), opaque_name_, &value, 1) == 1 && value == 'y';
+    }
+    Fd listed(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+    const std::unique_ptr<DIR, CloseStream> stream(listed ? ::fdopendir(listed.get()) : nullptr);
+    if (!stream) throw_errno("read folder", shown(folder.path));
+    listed.release();
+    for (;;) {
+      errno = 0;
+      const dirent* item = ::readdir(stream.get());
+      if (item == nullptr) {
+        if (errno != 0) throw_errno("read folder", shown(folder.path));
+        break;
+      }
+      const std::string_view name = item->d_name;
+      if (name == "." || name == "..") continue;
+      take(folder, fd, name);
+    }
+    std::sort(folder.children.begin(), folder.children.end(), [](const Child& a, const Child& b) {
+      return base_name(a.entry.path) < base_name(b.entry.path);
+    });
+  }
+
+  void take(Folder& folder, const Fd& fd, std::string_view name) {
+    struct statx status;
+    const std::string text(name);
+    Child child;
+    child.entry.path = join_path(folder.path, name);
+    if (::statx(fd.get(), text.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &status) != 0) {
+      if (errno == ENOENT) refuse_vanished(shown(child.entry.path));
+      throw_errno("stat", shown(child.entry.path));
+    }
+    const auto type = type_of(status.stx_mode);
+    if (!type) return;
+    FileEntry& entry = child.entry;
+    entry.type = *type;
+    if (options_.verdict) {
+      child.verdict = options_.verdict(entry.path, entry.is_directory());
+      const bool skip = child.verdict == ScanVerdict::exclude ||
+                        (child.verdict == ScanVerdict::look_below && !entry.is_directory());
+      if (skip) return;
+    }
+    child.stamp = stamp_of(status);
+    child.has_other_names = status.stx_nlink > 1 && !entry.is_directory();
+    const bool is_whiteout = lower_ != nullptr && entry.type == EntryType::char_device &&
+                             status.stx_rdev_major == 0 && status.stx_rdev_minor == 0;
+    if (is_whiteout) {
+      // Where the lower layers have nothing it hides nothing.
+      if (!lower_->lookup(entry.path)) return;
+      entry.type = EntryType::whiteout;
+      child.has_other_names = false;
+      folder.children.push_back(std::move(child));
+      return;
+    }
+    entry.mode = status.stx_mode & 07777;
+    entry.uid = status.stx_uid;
+    entry.gid = status.stx_gid;
+    entry.mtime = status.stx_mtime.tv_sec;
+    if (entry.type == EntryType::file) entry.size = status.stx_size;
+    if (entry.type == EntryType::symlink) entry.link = read_link(fd, text, status.stx_size);
+    if (entry.type == EntryType::char_device || entry.type == EntryType::block_device) {
+      entry.device_major = status.stx_rdev_major;
+      entry.device_minor = status.stx_rdev_minor;
+    }
+    if (options_.xattrs) read_xattrs(entry, magic_path(fd, name));
+    folder.children.push_back(std::move(child));
+  }
+
+  std::string read_link(const Fd& fd, const std::string& name, std::uint64_t size) const {
+    std::string target(static_cast<std::size_t>(size) + 1, '\0');
+    for (;;) {
+      const ssize_t count = ::readlinkat(fd.get(), name.c_str(), target.data(), target.size());
+      if (count < 0) throw_errno("read link", name);
+      if (static_cast<std::size_t>(count) < target.size()) {
+        target.resize(static_cast<std::size_t>(count));
+        return target;
+      }
+      target.resize(target.size() * 2);
+    }
+  }
+
+  void read_xattrs(FileEntry& entry, const std::string& path) const {
+    char small[1024];
+    std::string large;
+    std::string_view names;
+    ssize_t size = ::llistxattr(path.c_str(), small, sizeof small);
+    if (size >= 0) {
+      names = {small, static_cast<std::size_t>(size)};
+    } else if (errno == ERANGE) {
+      large.resize(64 << 10);
+      size = ::llistxattr(path.c_str(), large.data(), large.size());
+      if (size < 0) throw_errno("list attributes of", shown(entry.path));
+      names = {large.data(), static_cast<std::size_t>(size)};
+    } else if (errno == ENOTSUP) {
+      return;
+    } else {
+      throw_errno("list attributes of", shown(entry.path));
+    }
+    while (!names.empty()) {
+      const std::string name(names.substr(0, names.find('\0')));
+      names.remove_prefix(std::min(names.size(), name.size() + 1));
+      const bool wanted = name == kCapability || (name.starts_with("user.") && !name.starts_with("user.overlay."));
+      if (!wanted) continue;
+      std::string value(64 << 10, '\0');
+      const ssize_t count = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
+      if (count < 0 && errno == ENODATA) continue;
+      if (count < 0) throw_errno("read an attribute of", shown(entry.path));
+      value.resize(static_cast<std::size_t>(count));
+      entry.xattrs.emplace(name, std::move(value));
+    }
+  }
+
+  void put(FileEntry entry, const FileStamp& stamp) {
+    tree_.entries.push_back(std::move(entry));
+    tree_.stamps.push_back(stamp);
+  }
+
+  void put_folder(Folder& folder) {
+    if (folder.opaque && lower_ != nullptr && !lower_->list(folder.path).empty()) {
+      FileEntry marker;
+      marker.path = folder.path;
+      marker.type = EntryType::opaque;
+      put(std::move(marker), {});
+    }
+    for (Child& child : folder.children) {
+      const std::size_t before = tree_.entries.size();
+      if (lower_ != nullptr && child.has_other_names) make_link(child);
+      put(std::move(child.entry), child.stamp);
+      if (child.folder == kNoFolder) continue;
+      put_folder(folders_[child.folder]);
+      const bool nothing_below = tree_.entries.size() == before + 1;
+      if (child.verdict == ScanVerdict::look_below && nothing_below) {
+        tree_.entries.pop_back();
+        tree_.stamps.pop_back();
+      }
+    }
+    folder.children = {};
+  }
+
+  // The first name of an inode in entry order is the file, later ones are links to it.
+  void make_link(Child& child) {
+    FileEntry& entry = child.entry;
+    const auto [first, is_new] = first_names_.try_emplace({child.stamp.device, child.stamp.inode}, entry.path);
+    if (is_new || entry.type != EntryType::file) return;
+    entry.type = EntryType::hardlink;
+    entry.link = first->second;
+  }
+
+  const fs::path& root_;
+  Fd root_fd_;
+  const ScanOptions& options_;
+  ThreadPool& pool_;
+  const CancelToken& cancel_;
+  const MergedView* lower_ = nullptr;
+  const char* opaque_name_ = nullptr;
+  std::deque<Folder> folders_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> first_names_;
+  ScannedTree tree_;
+};
+
+FileStamp stamp_of_open(const Fd& fd, const std::string& shown) {
+  struct statx status;
+  if (::statx(fd.get(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status) != 0) throw_errno("stat", shown);
+  return stamp_of(status);
+}
+
+[[noreturn]] void refuse_changed(const std::string& shown) {
+  throw Error(Category::build, fmt::format("'{}' changed while it was being read; build again", printable(shown)));
+}
+
+oci::Digest hash_file(const Fd& root, const std::string& path, const std::string& shown, const FileStamp& expected,
+                      const CancelToken& cancel) {
+  thread_local std::string buffer(256 << 10, '\0');
+  const Fd file = open_scanned(root, path);
+  if (stamp_of_open(file, shown) != expected) refuse_changed(shown);
+  oci::Sha256 hash;
+  std::uint64_t left = expected.size;
+  while (const std::size_t count = read_some(file, buffer.data(), buffer.size(), shown)) {
+    cancel.check();
+    if (count > left) refuse_changed(shown);
+    left -= count;
+    hash.update({buffer.data(), count});
+  }
+  if (left != 0 || stamp_of_open(file, shown) != expected) refuse_changed(shown);
+  return hash.finish();
+}
+
+std::int64_t wall_clock_ns() {
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPool& pool, const CancelToken& cancel) {
+  return Scanner(root, options, pool, cancel).run();
+}
+
+ScannedTree scan_upper(const fs::path& upper, OverlayXattrs xattrs, const MergedView& lower, ThreadPool& pool,
+                       const CancelToken& cancel) {
+  const ScanOptions options;
+  Scanner scanner(upper, options, pool, cancel);
+  scanner.set_upper(xattrs, lower);
+  return scanner.run();
+}
+
+Fd open_scanned(const Fd& root, const std::string& path) {
+  // O_NONBLOCK: a pipe that took the file's place must not hold us up.
+  Fd file = open_beneath(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!file) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) refuse_vanished(path);
+    throw_errno("open", path);
+  }
+  return file;
+}
+
+void hash_files(const fs::path& root, ScannedTree& tree, std::span<const std::size_t> numbers, StatCache* cache,
+                ThreadPool& pool, const CancelToken& cancel) {
+  static const oci::Digest empty = oci::sha256_of({});
+  const Fd root_fd = open_directory(root);
+  std::vector<std::size_t> unknown;
+  std::vector<std::size_t> links;
+  for (const std::size_t number : numbers) {
+    FileEntry& entry = tree.entries.at(number);
+    if (entry.type == EntryType::hardlink) links.push_back(number);
+    if (entry.type != EntryType::file || !entry.content.empty()) continue;
+    if (entry.size == 0) {
+      entry.content = empty;
+    } else if (const auto known = cache == nullptr ? std::nullopt : cache->find(tree.stamps[number])) {
+      entry.content = *known;
+    } else {
+      unknown.push_back(number);
+    }
+  }
+  const auto hash = [&](std::size_t number) {
+    FileEntry& entry = tree.entries[number];
+    const FileStamp& stamp = tree.stamps[number];
+    const std::int64_t now = wall_clock_ns();
+    entry.content = hash_file(root_fd, entry.path, (root / entry.path).native(), stamp, cancel);
+    if (cache != nullptr) cache->remember(stamp, entry.content, now);
+  };
+  pool.parallel_for(unknown.size(), [&](std::size_t i) { hash(unknown[i]); });
+  for (const std::size_t number : links) {
+    FileEntry& link = tree.entries[number];
+    const auto target = std::lower_bound(
+        tree.entries.begin(), tree.entries.end(), link.link,
+        [](const FileEntry& entry, const std::string& path) { return compare_paths(entry.path, path) < 0; });
+    if (target->content.empty()) hash(static_cast<std::size_t>(target - tree.entries.begin()));
+    link.content = target->content;
+    link.size = target->size;
+  }
+}
+
+void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool, const CancelToken& cancel) {
+  std::vector<std::size_t> numbers(tree.entries.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
+  hash_files(root, tree, numbers, cache, pool, cancel);
+}
+
+}  // namespace kiln

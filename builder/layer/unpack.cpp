@@ -1,0 +1,422 @@
+// Unpacking: entries in tar order, each made relative to its parent folder's descriptor.
+//
+// TarReader has already followed the tar's own symlinks in parents' names, so a symlink (or anything else that is no folder)
+// that stands where a parent should be came before by another layer's doing; it gives way to a folder, as it would in overlayfs.
+// Folders are made with mode 0700 and get their mode and times at the end, children first, since writing into them changes
+// their times and a mode may forbid it.
+
+#include "builder/layer/unpack.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "builder/layer/beneath.hpp"
+#include "builder/layer/read_ahead.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::size_t kBufferBytes = 256 << 10;
+
+struct PathBefore {
+  bool operator()(const std::string& a, const std::string& b) const noexcept { return compare_paths(a, b) < 0; }
+};
+
+class Unpacker {
+ public:
+  Unpacker(TarReader& tar, std::string_view name, const fs::path& folder, const LowerLayers& lower,
+           const UnpackOptions& options, const CancelToken& cancel)
+      : tar_(tar),
+        name_(name),
+        root_path_(folder),
+        root_(open_directory(folder)),
+        lower_(lower),
+        options_(options),
+        cancel_(cancel),
+        buffer_(kBufferBytes, '\0') {
+    if (lower.folders.size() != lower.view.layers().size()) {
+      throw Error(Category::machine, "unpacking: as many folders as lower layers are needed");
+    }
+  }
+
+  UnpackResult run() {
+    while (const FileEntry* entry = tar_.next()) {
+      cancel_.check();
+      unpack(*entry);
+      ++result_.entries;
+    }
+    finish_folders();
+    return result_;
+  }
+
+ private:
+  std::string shown(std::string_view path) const { return (root_path_ / path).native(); }
+  bool is_overlay() const noexcept { return options_.to == UnpackTo::overlay_lower; }
+
+  // The parent of a path, made where it is missing.
+  const Fd& parent_of(std::string_view path) { return folder_at(parent_path(path)); }
+
+  const Fd& folder_at(std::string_view path) {
+    if (current_ && current_path_ == path) return current_;
+    Fd fd = open_beneath(root_, path, O_RDONLY | O_DIRECTORY);
+    if (!fd) {
+      if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) throw_errno("open folder", shown(path));
+      fd = make_missing(path);
+    }
+    current_ = std::move(fd);
+    current_path_ = path;
+    return current_;
+  }
+
+  // A folder that the layer reaches through without describing it: as the lower layers have it.
+  Fd make_missing(std::string_view path) {
+    const Fd& parent = parent_of(path);
+    const std::string name(base_name(path));
+    make_folder(parent, path, name);
+    if (!folders_.contains(std::string(path))) {
+      FileEntry folder;
+      folder.mode = 0755;
+      if (const auto below = lower_.view.lookup(path); below && below->entry->is_directory()) folder = *below->entry;
+      folder.path = path;
+      folder.type = EntryType::directory;
+      folders_.emplace(std::string(path), std::move(folder));
+    }
+    Fd fd = open_beneath(root_, path, O_RDONLY | O_DIRECTORY);
+    if (!fd) throw_errno("open folder", shown(path));
+    return fd;
+  }
+
+  // Makes sure that there is a folder of that name; what is there and is none gives way.
+  void make_folder(const Fd& parent, std::string_view path, const std::string& name) {
+    if (::mkdirat(parent.get(), name.c_str(), 0700) == 0) return;
+    if (errno != EEXIST) throw_errno("create folder", shown(path));
+    struct stat info;
+    if (::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat", shown(path));
+    if (S_ISDIR(info.st_mode)) return;
+    const bool was_whiteout = is_overlay() && S_ISCHR(info.st_mode) && info.st_rdev == 0;
+    if (::unlinkat(parent.get(), name.c_str(), 0) != 0) throw_errno("remove", shown(path));
+    if (::mkdirat(parent.get(), name.c_str(), 0700) != 0) throw_errno("create folder", shown(path));
+    // What the whiteout hid must stay hidden.
+    if (was_whiteout) set_opaque(parent, path, name);
+  }
+
+  void set_opaque(const Fd& parent, std::string_view path, const std::string& name) {
+    const Fd folder(::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!folder) throw_errno("open folder", shown(path));
+    set_opaque(folder, path);
+  }
+  void set_opaque(const Fd& folder, std::string_view path) {
+    const char* attribute =
+        options_.overlay_xattrs == OverlayXattrs::trusted ? "trusted.overlay.opaque" : "user.overlay.opaque";
+    if (::fsetxattr(folder.get(), attribute, "y", 1, 0) != 0) throw_errno("mark as opaque", shown(path));
+  }
+
+  // Removes what is there, whatever it is.
+  void remove(const Fd& parent, std::string_view path, const std::string& name) {
+    remove_tree(fs::path(magic_path(parent, name)));
+    for (auto it = folders_.lower_bound(std::string(path)); it != folders_.end() && is_within(it->first, path);) {
+      it = folders_.erase(it);
+    }
+    if (is_within(current_path_, path)) current_.reset();
+  }
+
+  // Runs a system call that makes a name; where the name is taken, what is there is removed first.
+  template <class Call>
+  void make(const Fd& parent, std::string_view path, const std::string& name, const char* what, const Call& call) {
+    if (call() == 0) return;
+    if (errno == EEXIST) {
+      remove(parent, path, name);
+      if (call() == 0) return;
+    }
+    throw_errno(what, shown(path));
+  }
+
+  void unpack(const FileEntry& entry) {
+    if (entry.path.empty()) {
+      if (entry.is_directory()) folders_.insert_or_assign(std::string(), entry);
+      if (entry.type == EntryType::opaque) hide_below(entry);
+      return;
+    }
+    if (entry.type == EntryType::opaque) {
+      hide_below(entry);
+      return;
+    }
+    if (entry.type == EntryType::whiteout) {
+      hide(entry);
+      return;
+    }
+    const std::string name(base_name(entry.path));
+    if (!is_overlay()) made_.insert(entry.path);
+    const Fd& parent = parent_of(entry.path);
+    switch (entry.type) {
+      case EntryType::directory:
+        make_folder(parent, entry.path, name);
+        folders_.insert_or_assign(entry.path, entry);
+        return;
+      case EntryType::file:
+        unpack_file(parent, entry, name);
+        return;
+      case EntryType::hardlink:
+        unpack_hardlink(entry, name);
+        return;
+      case EntryType::symlink:
+        make(parent, entry.path, name, "create link",
+             [&] { return ::symlinkat(entry.link.c_str(), parent.get(), name.c_str()); });
+        break;
+      default:
+        if (entry.type != EntryType::fifo && !options_.devices) {
+          ++result_.devices_left_out;
+          return;
+        }
+        make_node(parent, entry, name);
+    }
+    set_properties(parent, entry, name);
+  }
+
+  void make_node(const Fd& parent, const FileEntry& entry, const std::string& name) {
+    mode_t type = S_IFIFO;
+    if (entry.type == EntryType::char_device) type = S_IFCHR;
+    if (entry.type == EntryType::block_device) type = S_IFBLK;
+    const dev_t device = type == S_IFIFO ? 0 : makedev(entry.device_major, entry.device_minor);
+    make(parent, entry.path, name, "create device",
+         [&] { return ::mknodat(parent.get(), name.c_str(), type | 0600, device); });
+  }
+
+  void hide(const FileEntry& entry) {
+    const std::string name(base_name(entry.path));
+    if (!is_overlay()) {
+      if (!made_.contains(entry.path)) {
+        const Fd parent = open_beneath(root_, parent_path(entry.path), O_RDONLY | O_DIRECTORY);
+        if (parent) remove_lower(parent, entry.path, name);
+      } else {
+        empty_folder(entry.path);
+      }
+      return;
+    }
+    const Fd& parent = parent_of(entry.path);
+    if (::mknodat(parent.get(), name.c_str(), S_IFCHR, makedev(0, 0)) == 0) return;
+    if (errno != EEXIST) throw_errno("create a whiteout at", shown(entry.path));
+    // The layer has something of that name already, which covers the lower layers' by itself; a folder would let them through.
+    struct stat info;
+    if (::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat", shown(entry.path));
+    if (S_ISDIR(info.st_mode)) set_opaque(parent, entry.path, name);
+  }
+
+  void hide_below(const FileEntry& entry) {
+    if (!is_overlay()) {
+      empty_folder(entry.path);
+      return;
+    }
+    set_opaque(folder_at(entry.path), entry.path);
+  }
+
+  // For a plain tree: removes what this layer did not make at and below a path.
+  void remove_lower(const Fd& parent, const std::string& path, const std::string& name) {
+    struct stat info;
+    if (::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return;
+    if (made_.contains(path)) {
+      if (S_ISDIR(info.st_mode)) empty_folder(path);
+      return;
+    }
+    const auto ours = made_.lower_bound(path);
+    if (ours != made_.end() && is_within(*ours, path)) {
+      empty_folder(path);
+    } else {
+      remove(parent, path, name);
+    }
+  }
+  void empty_folder(const std::string& path) {
+    const Fd folder = open_beneath(root_, path, O_RDONLY | O_DIRECTORY);
+    if (!folder) return;
+    std::vector<std::string> names;
+    for (const auto& item : fs::directory_iterator(magic_path(folder, ""))) names.push_back(item.path().filename().native());
+    for (const std::string& name : names) remove_lower(folder, join_path(path, name), name);
+  }
+
+  void unpack_file(const Fd& parent, const FileEntry& entry, const std::string& name) {
+    Fd file;
+    make(parent, entry.path, name, "create", [&] {
+      file = Fd(::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+      return file ? 0 : -1;
+    });
+    copy_data(file, entry, [&](char* bytes, std::size_t size) { return tar_.read(bytes, size); });
+    result_.bytes += entry.size;
+    set_open_properties(file, entry);
+  }
+
+  // Zeros are not written, so that sparse files stay so.
+  template <class Read>
+  void copy_data(const Fd& file, const FileEntry& entry, const Read& read) {
+    const std::string path = shown(entry.path);
+    bool ends_in_hole = false;
+    while (const std::size_t count = read(buffer_.data(), buffer_.size())) {
+      cancel_.check();
+      const bool is_hole = count >= 4096 && buffer_[0] == '\0' &&
+                           std::memcmp(buffer_.data(), buffer_.data() + 1, count - 1) == 0;
+      if (is_hole) {
+        if (::lseek(file.get(), static_cast<off_t>(count), SEEK_CUR) < 0) throw_errno("seek in", path);
+      } else {
+        write_all(file, {buffer_.data(), count}, path);
+      }
+      ends_in_hole = is_hole;
+    }
+    if (ends_in_hole && ::ftruncate(file.get(), static_cast<off_t>(entry.size)) != 0) throw_errno("extend", path);
+  }
+
+  void unpack_hardlink(const FileEntry& entry, const std::string& name) {
+    const Fd target_parent = open_beneath(root_, parent_path(entry.link), O_RDONLY | O_DIRECTORY);
+    const std::string target_name(base_name(entry.link));
+    struct stat info;
+    const bool is_here = target_parent &&
+                         ::fstatat(target_parent.get(), target_name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+                         !(is_overlay() && S_ISCHR(info.st_mode) && info.st_rdev == 0);
+    const Fd& parent = parent_of(entry.path);
+    if (!is_here) {
+      copy_from_lower(parent, entry, name);
+      return;
+    }
+    if (S_ISDIR(info.st_mode)) refuse_link(entry);
+    make(parent, entry.path, name, "link", [&] {
+      return ::linkat(target_parent.get(), target_name.c_str(), parent.get(), name.c_str(), 0);
+    });
+  }
+
+  [[noreturn]] void refuse_link(const FileEntry& entry) const {
+    throw Error(Category::build, fmt::format("'{}': hard link '{}' to '{}', which is no file of this layer or those below",
+                                             name_, printable(entry.path), printable(entry.link)));
+  }
+
+  // Two folders of an overlay cannot share an inode, so the link becomes a file.
+  void copy_from_lower(const Fd& parent, const FileEntry& entry, const std::string& name) {
+    const auto found = lower_.view.lookup(entry.link);
+    if (!found) refuse_link(entry);
+    FileEntry copy = *found->entry;
+    copy.path = entry.path;
+    if (copy.type == EntryType::symlink) {
+      make(parent, entry.path, name, "create link",
+           [&] { return ::symlinkat(copy.link.c_str(), parent.get(), name.c_str()); });
+      set_properties(parent, copy, name);
+      return;
+    }
+    const auto file = lower_.view.file_behind(*found);
+    if (!file) refuse_link(entry);
+    copy = *file->entry;
+    copy.path = entry.path;
+    const fs::path& folder = lower_.folders[file->layer];
+    const Fd from = open_beneath(open_directory(folder), file->path, O_RDONLY | O_NONBLOCK);
+    if (!from) throw_errno("open", (folder / file->path).native());
+    Fd to;
+    make(parent, entry.path, name, "create", [&] {
+      to = Fd(::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+      return to ? 0 : -1;
+    });
+    copy_data(to, copy, [&](char* bytes, std::size_t size) { return read_some(from, bytes, size, file->path); });
+    result_.bytes += copy.size;
+    set_open_properties(to, copy);
+  }
+
+  MergedView::Found root_of_lower() const { return *lower_.view.lookup(""); }
+
+  bool may_set(const std::string& attribute) const {
+    // Without the right to give files away there is none for the attributes of security either.
+    return options_.ownership || attribute.starts_with("user.");
+  }
+
+  // Order matters: a change of owner clears set-uid bits and capabilities.
+  void set_open_properties(const Fd& file, const FileEntry& entry) {
+    const std::string path = shown(entry.path);
+    if (options_.ownership && ::fchown(file.get(), entry.uid, entry.gid) != 0) throw_errno("give away", path);
+    for (const auto& [attribute, value] : entry.xattrs) {
+      if (may_set(attribute) && ::fsetxattr(file.get(), attribute.c_str(), value.data(), value.size(), 0) != 0) {
+        throw_errno(fmt::format("set the attribute '{}' of", printable(attribute)), path);
+      }
+    }
+    if (::fchmod(file.get(), entry.mode) != 0) throw_errno("change the mode of", path);
+    const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
+    if (::futimens(file.get(), times) != 0) throw_errno("set the time of", path);
+  }
+
+  void set_properties(const Fd& parent, const FileEntry& entry, const std::string& name) {
+    const std::string path = shown(entry.path);
+    if (options_.ownership &&
+        ::fchownat(parent.get(), name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0) {
+      throw_errno("give away", path);
+    }
+    for (const auto& [attribute, value] : entry.xattrs) {
+      // The kernel keeps user.* for files and folders.
+      if (attribute.starts_with("user.") || !may_set(attribute)) continue;
+      if (::lsetxattr(magic_path(parent, name).c_str(), attribute.c_str(), value.data(), value.size(), 0) != 0) {
+        throw_errno(fmt::format("set the attribute '{}' of", printable(attribute)), path);
+      }
+    }
+    // The name was made by us a moment ago and is no symlink, so that fchmodat does not follow one.
+    if (entry.type != EntryType::symlink && ::fchmodat(parent.get(), name.c_str(), entry.mode, 0) != 0) {
+      throw_errno("change the mode of", path);
+    }
+    const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
+    if (::utimensat(parent.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("set the time of", path);
+  }
+
+  void finish_folders() {
+    current_.reset();
+    // An overlay shows its root as the topmost layer has it.
+    if (is_overlay() && !folders_.contains("")) folders_.emplace("", *root_of_lower().entry);
+    for (auto it = folders_.rbegin(); it != folders_.rend(); ++it) {
+      const Fd folder = open_beneath(root_, it->first, O_RDONLY | O_DIRECTORY);
+      if (!folder) {
+        if (errno == ENOENT && !is_overlay()) continue;  // a later whiteout took it
+        throw_errno("open folder", shown(it->first));
+      }
+      set_open_properties(folder, it->second);
+    }
+  }
+
+  TarReader& tar_;
+  std::string name_;
+  fs::path root_path_;
+  Fd root_;
+  const LowerLayers& lower_;
+  const UnpackOptions& options_;
+  const CancelToken& cancel_;
+  std::string buffer_;
+  Fd current_;  // the folder that was used last
+  std::string current_path_;
+  std::map<std::string, FileEntry, PathBefore> folders_;  // whose properties are set at the end
+  std::set<std::string, PathBefore> made_;                // by this layer, in a plain tree
+  UnpackResult result_;
+};
+
+}  // namespace
+
+UnpackResult unpack_tar(ByteSource& tar, std::string_view name, const fs::path& folder, const LowerLayers& lower,
+                        const UnpackOptions& options, const CancelToken& cancel) {
+  TarReader reader(tar, std::string(name), Whiteouts::recognise);
+  return Unpacker(reader, name, folder, lower, options, cancel).run();
+}
+
+UnpackResult unpack_layer(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob, const FileIndex* index,
+                          const fs::path& folder, const LowerLayers& lower, const UnpackOptions& options,
+                          const CancelToken& cancel) {
+  const std::string name = fmt::format("layer blob {}", blob.digest.str());
+  auto tar = open_layer_tar(store, pool, blob, index);
+  const bool is_parallel = index != nullptr && index->frames_of(blob.digest) != nullptr;
+  if (is_parallel) return unpack_tar(*tar, name, folder, lower, options, cancel);
+  ReadAheadSource ahead(std::move(tar));
+  return unpack_tar(ahead, name, folder, lower, options, cancel);
+}
+
+}  // namespace kiln

@@ -1,0 +1,88 @@
+#include "builder/layer/tar_import.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/file.hpp"
+#include "layer_fixture.hpp"
+#include "tar_fixture.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+TarImport import_of(Workshop& shop, const std::string& tar, Whiteouts whiteouts = Whiteouts::ordinary) {
+  MemorySource source(tar);
+  return TarImport(spool_to_file(source, shop.dir.path(), 1 << 30, "archive.tar"), "archive.tar", whiteouts);
+}
+
+std::string listed(const TarImport& import) {
+  std::string text;
+  for (const FileEntry& entry : import.entries()) {
+    text += to_letter(entry.type);
+    text += ":" + entry.path + (entry.link.empty() ? "" : ">" + entry.link) + " ";
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("an archive's entries come in order, and their data in any") {
+  Workshop shop;
+  const TarImport import = import_of(shop, RawTar().file("z", "last").folder("a/").file("a/x", "first").file("z", "replaced").str());
+  CHECK(listed(import) == "d:a f:a/x f:z ");
+  CHECK(read_to_end(*import.open(2), 100, "z") == "replaced");
+  CHECK(read_to_end(*import.open(1), 100, "x") == "first");
+  CHECK(import.entries()[1].content == oci::sha256_of("first"));
+}
+
+TEST_CASE("the first name of a file in order has the data, wherever the archive had it") {
+  Workshop shop;
+  const TarImport import = import_of(shop, RawTar().file("m", "data").hardlink("a", "m").hardlink("z", "a").symlink("s", "m").hardlink("t", "s").str());
+  CHECK(listed(import) == "f:a h:m>a l:s>m l:t>m h:z>a ");
+  CHECK(read_to_end(*import.open(0), 100, "a") == "data");
+}
+
+TEST_CASE("a link to a file that is not in the archive is refused") {
+  Workshop shop;
+  CHECK_THROWS_AS(import_of(shop, RawTar().hardlink("a", "missing").str()), Error);
+  CHECK_THROWS_AS(import_of(shop, RawTar().hardlink("a", "b").file("b", "1").str()), Error);
+}
+
+TEST_CASE("names that look like whiteouts are ordinary in an archive") {
+  Workshop shop;
+  CHECK(listed(import_of(shop, RawTar().file(".wh.a", "1").str())) == "f:.wh.a ");
+  CHECK(listed(import_of(shop, RawTar().file(".wh.a", "1").str(), Whiteouts::recognise)) == "w:a ");
+}
+
+TEST_CASE("an import becomes a layer with other names and owners") {
+  Workshop shop;
+  const TarImport import = import_of(shop, RawTar().file("b", "bee").file("a", "ay").hardlink("c", "b").str());
+  LayerWriter writer(shop.store, shop.pool, {});
+  writer.add(folder_of("srv"));
+  for (std::size_t i = 0; i < import.entries().size(); ++i) {
+    FileEntry entry = import.entries()[i];
+    entry.path = join_path("srv", entry.path);
+    if (entry.type == EntryType::hardlink) entry.link = join_path("srv", entry.link);
+    entry.uid = 1000;
+    import.add_to(writer, i, entry);
+  }
+  const auto index = IndexCache(shop.store).find(writer.finish().diff_id);
+  CHECK(index->find("srv/a")->uid == 1000);
+  CHECK(index->find("srv/c")->type == EntryType::hardlink);
+  CHECK(index->find("srv/c")->content == oci::sha256_of("bee"));
+}
+
+TEST_CASE("sparse files are read with their holes") {
+  Workshop shop;
+  output_of({"sh", "-c", "cd '" + shop.dir.path().native() + "' && truncate -s 1M s && printf x >> s"});
+  const std::string tar = output_of({"tar", "-C", shop.dir.path().native(), "-S", "--format=pax", "-cf", "-", "s"});
+  const TarImport import = import_of(shop, tar);
+  CHECK(read_to_end(*import.open(0), 1 << 21, "s") == std::string(1 << 20, '\0') + "x");
+}
+
+TEST_CASE("spooling stops at its limit") {
+  Workshop shop;
+  MemorySource source("0123456789");
+  CHECK_THROWS_AS(spool_to_file(source, shop.dir.path(), 9, "archive"), Error);
+}

@@ -1,0 +1,324 @@
+#include "builder/layer/unpack.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/file.hpp"
+#include "builder/layer/tree_scanner.hpp"
+#include "layer_fixture.hpp"
+#include "tar_fixture.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+bool is_root() {
+  if (::geteuid() == 0) return true;
+  MESSAGE("skipped: needs root");
+  return false;
+}
+
+struct stat status_of(const fs::path& path) {
+  struct stat info;
+  REQUIRE(::lstat(path.c_str(), &info) == 0);
+  return info;
+}
+bool is_whiteout(const fs::path& path) {
+  const auto info = status_of(path);
+  return S_ISCHR(info.st_mode) && info.st_rdev == 0;
+}
+bool is_opaque(const fs::path& path) {
+  char value = 0;
+  return ::lgetxattr(path.c_str(), "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
+}
+
+struct Target {
+  Workshop shop;
+  fs::path folder = shop.path("out");
+  UnpackOptions options;
+  LowerLayers lower;
+  Target() {
+    fs::create_directory(folder);
+    write_file_atomically(shop.path("outside"), "untouched");
+  }
+
+  UnpackResult unpack(const std::string& tar) {
+    MemorySource source(tar);
+    return unpack_tar(source, "a layer", folder, lower, options);
+  }
+  std::string text(const char* path) const { return read_file(folder / path); }
+  void check_untouched() const {
+    CHECK(read_file(shop.path("outside")) == "untouched");
+    std::size_t count = 0;
+    for (const auto& item : fs::directory_iterator(shop.dir.path())) count += item.path().filename() == "home" ? 0 : 1;
+    CHECK(count == 2 + lower.folders.size());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a layer that was written comes out as it went in") {
+  if (!is_root()) return;
+  Target target;
+  LayerWriterOptions writer_options;
+  LayerWriter writer(target.shop.store, target.shop.pool, writer_options);
+  std::vector<FileEntry> entries;
+  const auto add = [&](FileEntry entry, std::string_view text = {}) {
+    entry.mtime = 1000 + std::ssize(entries);
+    if (entry.type == EntryType::file) {
+      entry.size = text.size();
+      entry.content = oci::sha256_of(text);
+      writer.add(entry, text);
+    } else {
+      writer.add(entry);
+    }
+    entries.push_back(entry);
+  };
+  add(folder_of("bin", 0555));
+  FileEntry ping = entry_of("bin/ping", EntryType::file, 04711);
+  ping.uid = 12;
+  ping.gid = 34;
+  ping.xattrs["security.capability"] =
+      std::string("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
+  ping.xattrs["user.k"] = "v";
+  add(ping, "program");
+  FileEntry device = entry_of("dev-null", EntryType::char_device, 0666);
+  device.device_major = 1;
+  device.device_minor = 3;
+  add(device);
+  add(folder_of("tmp", 01777));
+  add(entry_of("tmp/caf\xe9", EntryType::file, 0600), varied_bytes(1 << 20, 1));
+  add(entry_of("tmp/pipe", EntryType::fifo, 0640));
+  FileEntry symlink = link_of("tmp/sym", "../bin/ping");
+  symlink.uid = 99;
+  add(symlink);
+  const LayerValue layer = writer.finish();
+
+  const auto index = IndexCache(target.shop.store).find(layer.diff_id);
+  const UnpackResult result = unpack_layer(target.shop.store, target.shop.pool, layer.blobs.at(0).descriptor, &*index,
+                                           target.folder, target.lower, target.options);
+  CHECK(result.entries == entries.size());
+  ScanOptions options;
+  ScannedTree scanned = scan_tree(target.folder, options, target.shop.pool);
+  hash_files(target.folder, scanned, nullptr, target.shop.pool);
+  CHECK(scanned.entries == entries);
+  CHECK((status_of(target.folder).st_mode & 07777) == 0755);
+}
+
+TEST_CASE("names and links that lead out touch nothing outside") {
+  if (!is_root()) return;
+  const std::vector<std::string> tars{
+      RawTar().file("../outside", "evil").str(),
+      RawTar().file("a/../../outside", "evil").str(),
+      RawTar().symlink("up", "..").file("up/outside", "evil").str(),
+      RawTar().symlink("up", "/").symlink("up2", "up/../..").file("up2/outside", "evil").str(),
+      RawTar().hardlink("h", "../outside").str(),
+      RawTar().symlink("s", "../outside").hardlink("h", "s").file("h", "evil").str(),
+      RawTar().symlink("s", "../outside").file("s", "evil").str(),
+      RawTar().folder("d/").symlink("d", "..").file("d/outside", "evil").str(),
+      RawTar().file("d", "1").file("d/outside", "evil").str(),
+      RawTar().symlink("s", "..").file("s/.wh.outside", "").str(),
+      RawTar().symlink("s", "..").file("s/.wh..wh..opq", "").str(),
+      RawTar().pax("path", "../../outside").file("x", "evil").str(),
+  };
+  for (std::size_t i = 0; i < tars.size(); ++i) {
+    CAPTURE(i);
+    for (const UnpackTo to : {UnpackTo::overlay_lower, UnpackTo::plain_tree}) {
+      Target target;
+      target.options.to = to;
+      try {
+        target.unpack(tars[i]);
+      } catch (const Error& error) {
+        CHECK(error.category() == Category::build);
+      }
+      target.check_untouched();
+    }
+  }
+}
+
+TEST_CASE("a link that stands in the folder beforehand is not written through") {
+  if (!is_root()) return;
+  Target target;
+  fs::create_symlink("..", target.folder / "d");
+  fs::create_symlink("../outside", target.folder / "f");
+  target.unpack(RawTar().file("d/outside", "ours").file("f", "ours").str());
+  target.check_untouched();
+  CHECK(target.text("d/outside") == "ours");
+  CHECK(target.text("f") == "ours");
+}
+
+TEST_CASE("an absolute symlink of the layer is followed inside the folder") {
+  if (!is_root()) return;
+  Target target;
+  target.unpack(RawTar().symlink("etc", "/conf").file("etc/x", "1").str());
+  CHECK(target.text("conf/x") == "1");
+  CHECK(fs::read_symlink(target.folder / "etc") == "/conf");
+}
+
+TEST_CASE("whiteouts and opaque folders become what overlayfs reads") {
+  if (!is_root()) return;
+  Target target;
+  target.unpack(RawTar().folder("a/").file("a/.wh..wh..opq", "").file("a/x", "1").file(".wh.gone", "").file("b/.wh.c", "").str());
+  CHECK(is_opaque(target.folder / "a"));
+  CHECK(is_whiteout(target.folder / "gone"));
+  CHECK(is_whiteout(target.folder / "b/c"));
+  CHECK_FALSE(is_opaque(target.folder / "b"));
+}
+
+TEST_CASE("in a user store the opaque mark is a user's attribute") {
+  Target target;
+  target.options.overlay_xattrs = OverlayXattrs::user;
+  target.options.ownership = false;
+  target.unpack(RawTar().file("a/.wh..wh..opq", "").str());
+  char value = 0;
+  CHECK(::lgetxattr((target.folder / "a").c_str(), "user.overlay.opaque", &value, 1) == 1);
+}
+
+TEST_CASE("a whiteout and a folder of one name hide the lower folder, in either order") {
+  if (!is_root()) return;
+  for (const std::string& tar : {RawTar().file(".wh.d", "").folder("d/").file("d/x", "1").str(),
+                                 RawTar().folder("d/").file("d/x", "1").file(".wh.d", "").str(),
+                                 RawTar().file(".wh.d", "").file("d/x", "1").str()}) {
+    Target target;
+    target.unpack(tar);
+    CHECK(is_opaque(target.folder / "d"));
+    CHECK(target.text("d/x") == "1");
+  }
+  Target target;
+  target.unpack(RawTar().file(".wh.f", "").file("f", "1").file("g", "2").file(".wh.g", "").str());
+  CHECK(target.text("f") == "1");
+  CHECK(target.text("g") == "2");
+}
+
+TEST_CASE("a parent that the layer does not name is as the lower layers have it") {
+  if (!is_root()) return;
+  Target target;
+  FileEntry tmp = folder_of("tmp", 01777);
+  tmp.uid = 5;
+  tmp.mtime = 12345;
+  FileEntry root = folder_of("", 0711);
+  target.lower.view = MergedView({index_of({root, tmp})});
+  target.lower.folders = {target.shop.path("lower0")};
+  fs::create_directory(target.lower.folders[0]);
+  target.unpack(RawTar().file("tmp/x", "1").file("new/deep/y", "2").str());
+  CHECK((status_of(target.folder / "tmp").st_mode & 07777) == 01777);
+  CHECK(status_of(target.folder / "tmp").st_uid == 5);
+  CHECK(status_of(target.folder / "tmp").st_mtim.tv_sec == 12345);
+  CHECK((status_of(target.folder / "new/deep").st_mode & 07777) == 0755);
+  CHECK((status_of(target.folder).st_mode & 07777) == 0711);
+}
+
+TEST_CASE("a hard link to a lower layer's file becomes a copy of it") {
+  if (!is_root()) return;
+  Target target;
+  const fs::path below = target.shop.path("lower0");
+  fs::create_directories(below / "usr");
+  write_file_atomically(below / "usr/tool", "binary");
+  FileEntry tool = file_of("usr/tool", "binary", 0755);
+  tool.uid = 7;
+  tool.mtime = 77;
+  target.lower = {MergedView({index_of({folder_of("usr"), tool})}), {below}};
+  target.unpack(RawTar().hardlink("usr/alias", "usr/tool").str());
+  CHECK(target.text("usr/alias") == "binary");
+  const auto info = status_of(target.folder / "usr/alias");
+  CHECK(info.st_uid == 7);
+  CHECK((info.st_mode & 07777) == 0755);
+  CHECK(info.st_mtim.tv_sec == 77);
+  Target lonely;
+  CHECK(message_of([&] { lonely.unpack(RawTar().hardlink("a", "missing").str()); }).find("no file of this layer") != std::string::npos);
+}
+
+TEST_CASE("later entries replace earlier ones, whatever they are") {
+  if (!is_root()) return;
+  Target target;
+  target.unpack(RawTar().folder("a/").file("a/x", "1").file("a", "file").symlink("s", "a").folder("s/").file("s/y", "2").file("z", "1").file("z", "22").str());
+  CHECK(target.text("a") == "file");
+  CHECK(target.text("s/y") == "2");
+  CHECK(target.text("z") == "22");
+}
+
+TEST_CASE("in a plain tree whiteouts remove what lower layers left, and nothing of their own layer") {
+  if (!is_root()) return;
+  Target target;
+  target.options.to = UnpackTo::plain_tree;
+  target.unpack(RawTar().folder("d/").file("d/old", "1").folder("d/sub/").file("d/sub/older", "2").file("gone", "3").folder("tree/").file("tree/x", "4").str());
+  target.unpack(RawTar().file("d/new", "5").file("d/.wh..wh..opq", "").file(".wh.gone", "").file(".wh.tree", "").file(".wh.never", "").str());
+  CHECK(target.text("d/new") == "5");
+  CHECK_FALSE(fs::exists(target.folder / "d/old"));
+  CHECK_FALSE(fs::exists(target.folder / "d/sub"));
+  CHECK_FALSE(fs::exists(target.folder / "gone"));
+  CHECK_FALSE(fs::exists(target.folder / "tree"));
+}
+
+TEST_CASE("holes stay holes") {
+  Target target;
+  target.options.ownership = false;
+  target.options.to = UnpackTo::plain_tree;
+  std::string data(8 << 20, '\0');
+  data[4 << 20] = 'x';
+  target.unpack(RawTar().file("sparse", data).file("zeros", std::string(1 << 20, '\0')).str());
+  CHECK(target.text("sparse") == data);
+  CHECK(target.text("zeros") == std::string(1 << 20, '\0'));
+  CHECK(status_of(target.folder / "sparse").st_blocks * 512 < (4 << 20));
+}
+
+TEST_CASE("devices are left out and counted where they cannot be made") {
+  Target target;
+  target.options.ownership = false;
+  target.options.devices = false;
+  const UnpackResult result = target.unpack(RawTar().device("null", "0000001", "0000003").file("f", "1").str());
+  CHECK(result.devices_left_out == 1);
+  CHECK_FALSE(fs::exists(target.folder / "null"));
+  CHECK(target.text("f") == "1");
+}
+
+TEST_CASE("overlayfs shows unpacked layers as their merged view says") {
+  if (!is_root()) return;
+  Target base;
+  const std::vector<std::string> tars{
+      RawTar().folder("a/").file("a/x", "1").file("a/y", "2").folder("b/").file("b/z", "3").file("c", "4").symlink("l", "a").str(),
+      RawTar().file("a/.wh.x", "").file("a/n", "5").file(".wh.b", "").folder("b/").file("b/m", "6").file(".wh.c", "").hardlink("h", "a/y").str(),
+      RawTar().folder("c/").file("c/deep/w", "7").file("a/.wh..wh..opq", "").file("a/only", "8").str(),
+  };
+  std::string lowerdir;
+  LowerLayers lower;
+  for (std::size_t i = 0; i < tars.size(); ++i) {
+    const oci::Descriptor blob = base.shop.store.put(tars[i], oci::media_type::kOciLayer);
+    const IndexedLayer indexed = index_layer(base.shop.store, base.shop.pool, blob, std::nullopt);
+    const fs::path folder = base.shop.path("layer" + std::to_string(i));
+    fs::create_directory(folder);
+    unpack_layer(base.shop.store, base.shop.pool, blob, nullptr, folder, lower, base.options);
+    lower.view = lower.view.with_layer(IndexCache(base.shop.store).find(indexed.diff_id));
+    lower.folders.push_back(folder);
+    lowerdir = folder.native() + (lowerdir.empty() ? "" : ":") + lowerdir;
+  }
+  const fs::path merged = base.shop.path("merged");
+  fs::create_directory(merged);
+  const std::string script = "mount -t overlay -o redirect_dir=off,metacopy=off,index=off,lowerdir=" + lowerdir + " none " + merged.native() +
+                             " && find " + merged.native() + " -mindepth 1 -printf '%y %m %P\\n' | LC_ALL=C sort -k3";
+  Command command;
+  command.argv = {"unshare", "-m", "sh", "-c", script};
+  const CommandResult mounted = run_command(command, CancelToken{});
+  if (mounted.exit_code != 0) {
+    MESSAGE("skipped: overlayfs cannot be mounted here: " << mounted.stderr_bytes);
+    return;
+  }
+  std::vector<std::string> lines;
+  lower.view.walk("", [&](const MergedView::Found& found) {
+    if (found.path.empty()) return true;
+    const char letter = found.entry->type == EntryType::directory ? 'd' : found.entry->type == EntryType::symlink ? 'l' : 'f';
+    char mode[8];
+    std::snprintf(mode, sizeof mode, "%o", letter == 'l' ? 0777u : static_cast<unsigned>(found.entry->mode));
+    lines.push_back(std::string(1, letter) + " " + mode + " " + found.path);
+    return true;
+  });
+  std::sort(lines.begin(), lines.end(), [](const std::string& a, const std::string& b) { return a.substr(a.rfind(' ')) < b.substr(b.rfind(' ')); });
+  std::string expected;
+  for (const std::string& line : lines) expected += line + "\n";
+  CHECK(mounted.stdout_bytes == expected);
+}
