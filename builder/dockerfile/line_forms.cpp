@@ -17,6 +17,9 @@ constexpr int kMaxOnbuildDepth = 8;
 
 bool separates(char c) { return c == ' ' || c == '\t' || c == '\v' || c == '\f' || c == '\r'; }
 
+// White space in ASCII: flags are read byte by byte, and a byte of a longer character is none.
+bool is_blank(char c) { return separates(c) || c == '\n'; }
+
 // At runs of white space; a text that begins or ends with some gives an empty word there.
 std::vector<std::string> split_at_spaces(std::string_view text,
                                          std::size_t at_most = std::string_view::npos) {
@@ -41,14 +44,14 @@ std::vector<std::string> take_flags(std::string_view& rest) {
   std::vector<std::string> flags;
   std::size_t i = 0;
   for (;;) {
-    while (i < rest.size() && is_space(static_cast<unsigned char>(rest[i]))) ++i;
+    while (i < rest.size() && is_blank(rest[i])) ++i;
     if (rest.substr(i, 2) != "--") break;
     std::string word;
     char quote = '\0';
     bool quoted = false;
     for (; i < rest.size(); ++i) {
       const char c = rest[i];
-      if (quote == '\0' && is_space(static_cast<unsigned char>(c))) break;
+      if (quote == '\0' && is_blank(c)) break;
       if (c == '\\') {
         if (i + 1 == rest.size()) continue;
         word += rest[++i];
@@ -99,7 +102,7 @@ void names_with_values(std::string_view rest, char escape, Node& node) {
 // HEALTHCHECK: a type, then JSON or the rest.
 void type_then_json(std::string_view rest, char escape, Node& node) {
   std::size_t end = 0;
-  while (end < rest.size() && !is_space(static_cast<unsigned char>(rest[end]))) ++end;
+  while (end < rest.size() && !is_blank(rest[end])) ++end;
   if (end == 0) return;
   json_or_whole_rest(trim_left_spaces(rest.substr(end)), escape, node);
   node.args.emplace(node.args.begin(), rest.substr(0, end));
