@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""The house's rules, checked on the sources: which room may include which, and what must not stand in a header.
+
+Files that are longer than they should be are listed as warnings, and refused beyond a limit.
+"""
+
+import re
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Dependencies run from right to left: a room may include itself and what stands before it.
+ROOMS = ["base"] + [f"registry/{room}" for room in ("oci", "store", "remote")] + [
+    f"builder/{room}" for room in (
+        "layer", "dockerfile", "hierarchy", "plan", "cache", "debian", "run", "solve", "report", "cli")]
+
+# Third-party headers that only one room may see.
+ONLY_IN = {"CLI/": "builder/cli", "curl/": "registry/remote"}
+
+# Headers that only sources of their own room include, and that may therefore see a third-party library.
+SOURCE_PRIVATE = {
+    "builder/report/json_fields.hpp",
+    "registry/oci/json_reader.hpp",
+}
+
+# What a public header may include in angle brackets, beside the standard library.
+SYSTEM_HEADERS = re.compile(r"(sys|linux|netinet|arpa|net)/\w+\.h$|(unistd|fcntl|signal|poll|time|sched|pwd|grp|dirent)\.h$")
+PUBLIC_THIRD_PARTY = {"nlohmann/json_fwd.hpp"}
+STANDARD_HEADER = re.compile(r"[a-z0-9_]+$")  # <vector>, <cstdint>: no folder, no ending
+
+WARN_LINES = {".cpp": 400, ".hpp": 150}
+MOST_LINES = 600
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def product_files():
+    for top in ("base", "registry", "builder"):
+        for path in sorted((ROOT / top).rglob("*")):
+            if path.suffix in (".hpp", ".cpp", ".h", ".c", ".cc"):
+                yield path.relative_to(ROOT)
+
+
+def room_of(path):
+    """The room a path (of a file or of an include) belongs to, or None."""
+    for room in ROOMS:
+        if str(path).startswith(room + "/"):
+            return room
+    return None
+
+
+def includes_of(path):
+    """(line, bracket, name) of every include."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    for match in INCLUDE.finditer(text):
+        yield text.count("\n", 0, match.start(2)) + 1, match.group(1), match.group(2)
+
+
+def without_comments(text):
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
+
+
+def is_public_header(path):
+    return path.suffix == ".hpp" and str(path) not in SOURCE_PRIVATE
+
+
+def line_count(path):
+    return len((ROOT / path).read_text(encoding="utf-8").splitlines())
+
+
+class Architecture(unittest.TestCase):
+    def expect_none(self, problems):
+        if problems:
+            self.fail("\n" + "\n".join(problems))
+
+    def test_every_source_belongs_to_a_room(self):
+        self.assertGreater(len(list(product_files())), 50, "the sources were not found")
+        self.expect_none([f"{path}: is in no room of {', '.join(ROOMS)}" for path in product_files() if room_of(path) is None])
+
+    def test_file_endings_are_the_houses(self):
+        self.expect_none([f"{path}: expected .cpp or .hpp" for path in product_files() if path.suffix not in WARN_LINES])
+
+    def test_includes_point_along_the_arrows(self):
+        problems = []
+        for path in product_files():
+            own = room_of(path)
+            for line, bracket, name in includes_of(path):
+                if bracket != '"':
+                    continue
+                other = room_of(name)
+                if other is None:
+                    problems.append(f"{path}:{line}: '{name}' does not name a file by its path from the root")
+                elif not (ROOT / name).is_file():
+                    problems.append(f"{path}:{line}: '{name}' does not exist")
+                elif ROOMS.index(other) > ROOMS.index(own):
+                    problems.append(f"{path}:{line}: {own} must not include {other} ('{name}')")
+        self.expect_none(problems)
+
+    def test_links_point_along_the_arrows(self):
+        targets = {"kiln_" + room.split("/")[-1]: room for room in ROOMS}
+        problems = []
+        for path in sorted(ROOT.glob("**/CMakeLists.txt")):
+            own = room_of(path.relative_to(ROOT))
+            if own is None:
+                continue
+            for links in re.findall(r"\bLINKS\s+([^)A-Z]*)", path.read_text(encoding="utf-8")):
+                for target in links.split():
+                    if target in targets and ROOMS.index(targets[target]) > ROOMS.index(own):
+                        problems.append(f"{path.relative_to(ROOT)}: {own} must not link {target}")
+        self.expect_none(problems)
+
+    def test_some_libraries_are_seen_by_one_room_only(self):
+        problems = []
+        for path in product_files():
+            for line, _, name in includes_of(path):
+                for prefix, room in ONLY_IN.items():
+                    if name.startswith(prefix) and room_of(path) != room:
+                        problems.append(f"{path}:{line}: only {room} may include <{name}>")
+        self.expect_none(problems)
+
+    def test_public_headers_hold_no_third_party_types(self):
+        problems = []
+        for path in filter(is_public_header, product_files()):
+            for line, bracket, name in includes_of(path):
+                if bracket == '"' or name in PUBLIC_THIRD_PARTY or STANDARD_HEADER.match(name) or SYSTEM_HEADERS.match(name):
+                    continue
+                problems.append(f"{path}:{line}: <{name}> in a public header (or list it as private in {Path(__file__).name})")
+        self.expect_none(problems)
+
+    def test_private_headers_are_included_by_their_own_sources_only(self):
+        problems = [f"{name}: listed as private, but does not exist" for name in sorted(SOURCE_PRIVATE)
+                    if not (ROOT / name).is_file()]
+        for path in product_files():
+            for line, _, name in includes_of(path):
+                if name not in SOURCE_PRIVATE:
+                    continue
+                if room_of(path) != room_of(name):
+                    problems.append(f"{path}:{line}: '{name}' is private to {room_of(name)}")
+                elif is_public_header(path):
+                    problems.append(f"{path}:{line}: '{name}' is for sources, not for public headers")
+        self.expect_none(problems)
+
+    def test_headers_have_pragma_once_and_no_using_namespace(self):
+        problems = []
+        for path in product_files():
+            if path.suffix != ".hpp":
+                continue
+            text = without_comments((ROOT / path).read_text(encoding="utf-8"))
+            if not text.lstrip().startswith("#pragma once"):
+                problems.append(f"{path}: must begin with #pragma once")
+            if re.search(r"\busing\s+namespace\b", text):
+                problems.append(f"{path}: 'using namespace' in a header")
+        self.expect_none(problems)
+
+    def test_a_source_includes_its_own_header_first(self):
+        problems = []
+        for path in product_files():
+            if path.suffix != ".cpp" or not (ROOT / path.with_suffix(".hpp")).is_file():
+                continue
+            first = next(iter(includes_of(path)), (0, "", ""))
+            if first[2] != str(path.with_suffix(".hpp")):
+                problems.append(f"{path}: must include its own header first")
+        self.expect_none(problems)
+
+    def test_files_are_of_a_readable_length(self):
+        long_files = [(line_count(path), path) for path in product_files() if line_count(path) > WARN_LINES.get(path.suffix, 0)]
+        for lines, path in sorted(long_files, reverse=True):
+            print(f"warning: {path}: {lines} lines, aim at {WARN_LINES[path.suffix]}", file=sys.stderr)
+        self.expect_none([f"{path}: {lines} lines, more than {MOST_LINES}" for lines, path in long_files if lines > MOST_LINES])
+
+    def test_sources_hold_no_unfinished_business(self):
+        word = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+        problems = []
+        for path in product_files():
+            for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
+                if word.search(line):
+                    problems.append(f"{path}:{number}: {line.strip()}")
+        self.expect_none(problems)
+
+
+if __name__ == "__main__":
+    unittest.main()
