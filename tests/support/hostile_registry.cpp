@@ -260,7 +260,8 @@ void HostileRegistry::serve_connection(int fd) {
   while (!stopping_) {
     std::size_t end;
     while ((end = buffer.find("\r\n\r\n")) == std::string::npos) {
-      if (buffer.size() > 1'000'000 || !receive()) return;
+      constexpr char kTlsHandshake = 0x16;
+      if (buffer.size() > 1'000'000 || buffer.starts_with(kTlsHandshake) || !receive()) return;
     }
     SeenRequest request;
     request.head = buffer.substr(0, end);
@@ -275,12 +276,13 @@ void HostileRegistry::serve_connection(int fd) {
     if (const std::size_t question = words[1].find('?'); question != std::string_view::npos) request.query = words[1].substr(question + 1);
 
     Reaction reaction;
+    std::size_t index;
     {
       const std::lock_guard lock(mutex_);
+      index = requests_.size();
       requests_.push_back(request);
       if (script_) reaction = script_(request, static_cast<int>(requests_.size()) - 1);
     }
-    const std::size_t index = requests().size() - 1;
     using Kind = Reaction::Kind;
     const std::uint64_t length = parse_unsigned(request.header("Content-Length")).value_or(0);
     if (reaction.kind == Kind::serve && options_.largest_request != 0 && length > options_.largest_request) {
@@ -304,7 +306,7 @@ void HostileRegistry::serve_connection(int fd) {
     if (request.path.find("/blobs/") != std::string::npos) blob_bytes_received_ += request.body.size();
     {
       const std::lock_guard lock(mutex_);
-      if (index < requests_.size() && request.body.size() < 65536) requests_[index].body = request.body;
+      if (request.body.size() < 65536) requests_[index].body = request.body;
     }
     if (reaction.kind == Kind::keep_and_reset) {
       const std::lock_guard lock(mutex_);

@@ -1,5 +1,10 @@
 #include "registry/remote/push.hpp"
 
+#include <random>
+
+#include "base/process.hpp"
+#include "base/text.hpp"
+
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -159,12 +164,17 @@ TEST_CASE("an index is pushed after its manifests") {
 }
 
 TEST_CASE("faults in every twentieth request break no push and no tag") {
-  constexpr int kPushes = 50;
+  // KILN_STRESS_PUSHES and KILN_STRESS_SEED ask for more, or for the same again.
+  const int pushes = static_cast<int>(parse_unsigned(environment_variable("KILN_STRESS_PUSHES").value_or("")).value_or(50));
+  const auto seed = parse_unsigned(environment_variable("KILN_STRESS_SEED").value_or("")).value_or(std::random_device{}());
+  MESSAGE("seed " << seed);
+  std::mt19937_64 random(seed);
   Remote remote;
   int faults = 0;
-  remote.registry.script([&](const SeenRequest&, int number) {
-    if (number % 20 != 7) return Reaction{};
-    switch (faults++ % 6) {
+  remote.registry.script([&](const SeenRequest&, int) {
+    if (random() % 20 != 0) return Reaction{};
+    ++faults;
+    switch (random() % 6) {
       case 0: return Reaction{Reaction::Kind::reset, {}, 0};
       case 1: return Reaction{Reaction::Kind::serve_then_reset, {}, 0};
       case 2: return Reaction{Reaction::Kind::answer, {503, {}, ""}, 0};
@@ -175,16 +185,18 @@ TEST_CASE("faults in every twentieth request break no push and no tag") {
   });
   std::uint64_t bytes = 0;
   std::vector<PushRequest> requests;
-  for (int i = 0; i < kPushes; ++i) {
-    const auto seed = static_cast<unsigned>(i) * 3 + 100;
-    requests.push_back({remote.image({bytes_of(20'000, seed), bytes_of(5'000, seed + 1)}),
+  for (int i = 0; i < pushes; ++i) {
+    const auto content = static_cast<unsigned>(i) * 3 + 100;
+    requests.push_back({remote.image({bytes_of(20'000, content), bytes_of(5'000, content + 1)}),
                         {remote.reference("acme/app:" + std::to_string(i))}});
     bytes += 25'000;
   }
   int failed = 0;
   for (const PushOutcome& outcome : push_images(remote.session(), remote.store, requests)) failed += outcome.error ? 1 : 0;
-  CHECK(faults > 10);
-  CHECK(failed == 0);
+  MESSAGE(pushes << " pushes, " << faults << " faults, " << failed << " failed, " << remote.registry.blob_bytes_received() << " of "
+                 << bytes << " bytes sent");
+  CHECK(faults > pushes / 10);
+  CHECK(failed * 1000 <= pushes);
   CHECK(remote.registry.broken_tags().empty());
   CHECK(remote.registry.blob_bytes_received() < bytes * 12 / 10);
 }

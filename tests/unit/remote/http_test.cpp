@@ -1,0 +1,184 @@
+#include "registry/remote/http.hpp"
+
+#include <thread>
+
+#include "tests/unit/remote/remote_fixture.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+using Kind = Reaction::Kind;
+
+namespace {
+
+HttpRequest get(const HostileRegistry& registry, const std::string& path = "/v2/") {
+  HttpRequest request;
+  request.url = Url::parse("http://" + registry.authority() + path);
+  return request;
+}
+
+TransportFault fault_of(HttpClient& client, const HttpRequest& request) {
+  try {
+    client.send(request, CancelToken());
+  } catch (const TransportError& error) {
+    CHECK(error.message().find("secret") == std::string::npos);
+    return error.fault();
+  }
+  FAIL("expected a fault");
+  return TransportFault::reset;
+}
+
+}  // namespace
+
+TEST_CASE("a connection is used again") {
+  HostileRegistry registry;
+  const auto client = make_curl_client(quick_http());
+  for (int i = 0; i < 5; ++i) CHECK(client->send(get(registry), CancelToken()).status == 200);
+  CHECK(registry.connections() == 1);
+}
+
+TEST_CASE("many threads send at once over one client") {
+  HostileRegistry registry;
+  const auto client = make_curl_client(quick_http());
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < 20; ++k) good += client->send(get(registry), CancelToken()).status == 200 ? 1 : 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(good == 160);
+}
+
+TEST_CASE("faults are told apart, and no query shows") {
+  HostileRegistry registry;
+  const auto client = make_curl_client(quick_http());
+  const auto fault = [&](Reaction reaction) {
+    registry.script([=](const SeenRequest&, int) { return reaction; });
+    return fault_of(*client, get(registry, "/v2/?sig=secret"));
+  };
+  CHECK(fault({Kind::reset, {}, 0}) == TransportFault::reset);
+  CHECK(fault({Kind::truncate, {}, 1}) == TransportFault::truncated);
+  CHECK(fault({Kind::stall, {}, 1}) == TransportFault::stalled);
+  CHECK(fault({Kind::endless, {}, 0}) == TransportFault::too_large);
+  HttpRequest nobody = get(registry);
+  nobody.url.port = 1;
+  CHECK(fault_of(*client, nobody) == TransportFault::connect);
+  HttpRequest tls = get(registry);
+  tls.url.scheme = "https";
+  CHECK(fault_of(*client, tls) == TransportFault::tls);
+}
+
+TEST_CASE("an address that is more private than allowed is not connected to, on new and on kept connections") {
+  HostileRegistry registry;
+  const auto client = make_curl_client(quick_http());
+  HttpRequest request = get(registry);
+  request.url.host = "localhost";  // a name: only the connection tells where it leads
+  request.most_private = AddressClass::public_network;
+  CHECK(fault_of(*client, request) == TransportFault::refused);
+  CHECK(registry.connections() == 0);
+  request.most_private = AddressClass::loopback;
+  CHECK(client->send(request, CancelToken()).status == 200);
+  request.most_private = AddressClass::private_network;
+  CHECK(fault_of(*client, request) == TransportFault::refused);
+  CHECK(registry.requests().size() == 1);
+}
+
+TEST_CASE("a slow sink holds its own connection back and no other") {
+  HostileRegistry registry;
+  const std::string bytes = bytes_of(8'000'000);
+  const std::string digest = registry.add_blob("a", bytes);
+  const auto client = make_curl_client(HttpOptions{});
+  HttpRequest request = get(registry, "/v2/a/blobs/" + digest);
+  std::string got;
+  bool asked = false;
+  request.on_body = [&](std::string_view piece) {
+    CHECK(piece.size() <= 2'000'000);
+    got += piece;
+    if (!asked) CHECK(client->send(get(registry), CancelToken()).status == 200);
+    asked = true;
+  };
+  CHECK(client->send(request, CancelToken()).received_bytes == bytes.size());
+  CHECK(got == bytes);
+}
+
+TEST_CASE("what a sink throws leaves send") {
+  HostileRegistry registry;
+  const std::string digest = registry.add_blob("a", bytes_of(3'000'000));
+  const auto client = make_curl_client(quick_http());
+  HttpRequest request = get(registry, "/v2/a/blobs/" + digest);
+  request.on_body = [](std::string_view) { throw Error(Category::machine, "disk full"); };
+  CHECK_THROWS_WITH_AS(client->send(request, CancelToken()), "disk full", Error);
+  CHECK(client->send(get(registry), CancelToken()).status == 200);
+}
+
+TEST_CASE("a cancelled request ends soon") {
+  HostileRegistry registry;
+  registry.script([](const SeenRequest&, int) { return Reaction{Kind::stall, {}, 1}; });
+  const auto client = make_curl_client(HttpOptions{});
+  CancelToken cancel;
+  std::thread canceller([&] {
+    while (registry.requests().empty()) std::this_thread::yield();
+    cancel.cancel(2);
+  });
+  CHECK_THROWS_AS(client->send(get(registry), cancel), Error);
+  canceller.join();
+}
+
+TEST_CASE("a body is piped from another thread while it is sent") {
+  HostileRegistry registry;
+  const std::string bytes = bytes_of(5'000'000);
+  const auto client = make_curl_client(HttpOptions{});
+  const auto pipe = std::make_shared<PipeBody>(bytes.size(), 100'000);
+  std::thread writer([&] {
+    for (std::size_t at = 0; at < bytes.size(); at += 70'000) CHECK(pipe->write(std::string_view(bytes).substr(at, 70'000)));
+  });
+  HttpRequest request = get(registry, "/v2/a/blobs/uploads/x");
+  request.method = HttpMethod::put;
+  request.body = pipe;
+  const HttpResponse response = client->send(request, CancelToken());
+  writer.join();
+  CHECK(response.status == 404);
+  CHECK(response.sent_bytes == bytes.size());
+}
+
+TEST_CASE("a writer's failure ends the request, and a gone reader lets the writer go") {
+  HostileRegistry registry;
+  const auto client = make_curl_client(HttpOptions{});
+  const auto pipe = std::make_shared<PipeBody>(100, 10);
+  HttpRequest request = get(registry, "/v2/a/blobs/uploads/x");
+  request.method = HttpMethod::put;
+  request.body = pipe;
+  std::thread writer([&] {
+    pipe->write("0123456789");
+    pipe->fail(Error(Category::network, "the source is gone"));
+  });
+  CHECK_THROWS_WITH_AS(client->send(request, CancelToken()), "the source is gone", Error);
+  writer.join();
+  pipe->close_reader();
+  CHECK_FALSE(pipe->write("more"));
+}
+
+TEST_CASE("an early answer to a large upload is read") {
+  HostileRegistry registry;
+  registry.script([](const SeenRequest& request, int) {
+    return request.method == "PUT" ? Reaction{Kind::answer_early, {413, {}, "too large"}, 0} : Reaction{};
+  });
+  const auto client = make_curl_client(quick_http());
+  HttpRequest request = get(registry, "/v2/a/blobs/uploads/x");
+  request.method = HttpMethod::put;
+  request.body = memory_body(bytes_of(5'000'000));
+  const HttpResponse response = client->send(request, CancelToken());
+  CHECK(response.status == 413);
+  CHECK(response.body == "too large");
+  CHECK(response.sent_bytes < 5'000'000);
+}
+
+TEST_CASE("header fields compare without case") {
+  HttpHeaders headers;
+  headers.add("Link", "a");
+  headers.add("LINK", "b");
+  CHECK(headers.find("link") == "a");
+  CHECK(headers.all("link").size() == 2);
+  CHECK_FALSE(headers.find("lin").has_value());
+}
