@@ -78,6 +78,23 @@ TEST_CASE("the bytes of a compressed block are pinned") {
   CHECK(oci::sha256_of(compress_block(block, Compression::parse("zstd"))).str() == "sha256:49384da9e69ea266f57ecaebc3c1f9f0839803052345b8050c1358d16cad9447");
 }
 
+TEST_CASE("another CPU makes the same bytes") {
+#ifdef __SANITIZE_ADDRESS__
+  MESSAGE("skipped: a sanitized program does not run in the emulator");
+#else
+  if (!find_program("qemu-x86_64-static")) {
+    MESSAGE("skipped: there is no qemu-x86_64-static here");
+    return;
+  }
+  const std::string self = fs::read_symlink("/proc/self/exe").native();
+  for (const char* cpu : {"Nehalem", "Haswell"}) {
+    CAPTURE(cpu);
+    const std::string output = output_of({"qemu-x86_64-static", "-cpu", cpu, self, "--test-case=*are pinned*"});
+    CHECK(output.find("2 passed | 0 failed") != std::string::npos);
+  }
+#endif
+}
+
 TEST_CASE("level 3 of gzip is level 2, since ISA-L's own differs between CPUs") {
   const std::string block = varied_bytes(100000, 4);
   CHECK(compress_block(block, Compression::parse("gzip", 3)) == compress_block(block, Compression::parse("gzip", 2)));

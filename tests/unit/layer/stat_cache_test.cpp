@@ -83,7 +83,7 @@ TEST_CASE("the last digest of a file counts, through appending and folding") {
   for (std::uint64_t i = 0; i < 6000; ++i) right += cache.find(stamp_of(i, 10 * kSecond + 3)) == digest_of(i + 3) ? 1 : 0;
   CHECK(right == 6000);
   CHECK_FALSE(cache.find(stamp_of(5, 10 * kSecond)));
-  CHECK(kiln::file_size(place.file) < 2 * 6000 * 80 + 32);
+  CHECK(fs::file_size(place.file) < 2 * 6000 * 80 + 32);
 }
 
 TEST_CASE("caches of several processes do not lose one another's records") {
