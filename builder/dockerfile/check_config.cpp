@@ -23,29 +23,8 @@ void json_form(CheckContext& context, const Instruction& instruction, const Stag
   context.report(
       "JSONArgsRecommended",
       fmt::format("JSON arguments recommended for {} to prevent unintended behavior related to OS signals",
-                  instruction.keyword),
+                  instruction.keyword_as_written),
       instruction);
-}
-
-void expose(CheckContext& context, const Instruction& instruction) {
-  const auto* body = std::get_if<Expose>(&instruction.body);
-  if (!body) return;
-  for (const std::string& port : body->ports) {
-    if (port.find('$') != std::string::npos) continue;
-    const auto slash = port.find('/');
-    if (slash != std::string::npos && to_lower(port.substr(slash)) != port.substr(slash)) {
-      context.report("ExposeProtoCasing",
-                     fmt::format("Defined protocol '{}' in EXPOSE instruction should be lowercase", port),
-                     instruction);
-    }
-    if (port.substr(0, slash).find(':') != std::string::npos) {
-      context.report(
-          "ExposeInvalidFormat",
-          fmt::format("EXPOSE instruction should not define an IP address or host-port mapping, found '{}'",
-                      port),
-          instruction);
-    }
-  }
 }
 
 bool is_ignored(const IgnoreMatcher& ignore, const std::string& path) {
@@ -86,7 +65,6 @@ void check_config(CheckContext& context) {
     StageState state = view.parent ? ended[view.parent] : StageState{};
     for (const Instruction& instruction : view.stage->instructions) {
       json_form(context, instruction, state);
-      expose(context, instruction);
       ignored_sources(context, instruction);
       state.has_shell = state.has_shell || std::holds_alternative<Shell>(instruction.body);
     }

@@ -32,10 +32,9 @@ void stage_names(CheckContext& context) {
           fmt::format("Stage name should not use the same name as reserved stage \"{}\"", stage.name), stage);
     }
     if (!seen.insert(stage.name).second) {
-      context.report(
-          "DuplicateStageName",
-          fmt::format("Duplicate stage name \"{}\", stage names should be unique", stage.name_as_written),
-          stage);
+      context.report("DuplicateStageName",
+                     fmt::format("Duplicate stage name \"{}\", stage names should be unique", stage.name),
+                     stage);
     }
   }
 }
@@ -80,7 +79,7 @@ void legacy_forms(CheckContext& context, const Instruction& instruction) {
   if (pairs && !pairs->empty() && pairs->front().legacy) {
     context.report("LegacyKeyValueFormat",
                    fmt::format("\"{0} key=value\" should be used instead of legacy \"{0} key value\" format",
-                               instruction.keyword),
+                               instruction.keyword_as_written),
                    instruction);
   }
 }
@@ -96,7 +95,7 @@ void only_the_last_counts(CheckContext& context, const Stage& stage) {
           "MultipleInstructionsDisallowed",
           fmt::format("Multiple {} instructions should not be used in the same stage because only the last "
                       "one will be used",
-                      keyword),
+                      instruction.keyword_as_written),
           *previous);
     }
     previous = &instruction;

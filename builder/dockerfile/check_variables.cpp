@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "builder/dockerfile/check_context.hpp"
 #include "builder/dockerfile/check_suggestion.hpp"
+#include "builder/dockerfile/mount.hpp"
 
 // Rules about variables inside of stages. A stage is walked as an evaluator would walk it.
 namespace kiln::dockerfile {
@@ -47,7 +48,6 @@ std::vector<Word> expanded_words(const InstructionBody& body) {
     out.push_back({(*pairs)[i].key});
     out.push_back({(*pairs)[i].value});
   }
-  if (const auto* expose = std::get_if<Expose>(&body)) add(out, expose->ports);
   if (const auto* volume = std::get_if<Volume>(&body)) add(out, volume->paths);
   if (const auto* run = std::get_if<Run>(&body)) {
     for (const std::string& mount : run->mounts) out.push_back({mount, Quotes::literal});
@@ -72,6 +72,15 @@ bool names_a_secret(std::string_view name) {
   return found && parts.back() != "file" && parts.back() != "version";
 }
 
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
 class StageWalk {
  public:
   // What a stage starts with and hands on to the stages that are built on it.
@@ -84,15 +93,23 @@ class StageWalk {
   StageWalk(CheckContext& context, State start) : context_(context), state_(std::move(start)) {}
 
   void step(const Instruction& instruction) {
-    secrets(instruction);
     try {
       if (const auto* arg = std::get_if<Arg>(&instruction.body)) {
-        for (const ArgDefinition& definition : arg->definitions) declare(instruction, definition);
+        for (const ArgDefinition& definition : arg->definitions) {
+          secret("ARG", definition.name, instruction);
+          declare(instruction, definition);
+        }
         return;
       }
       for (const Word& word : expanded_words(instruction.body))
         look(instruction, state_.scope.expand(word.text, word.quotes));
-      if (const auto* env = std::get_if<Env>(&instruction.body)) set(*env);
+      if (const auto* env = std::get_if<Env>(&instruction.body)) set(instruction, *env);
+      if (const auto* expose = std::get_if<Expose>(&instruction.body)) ports(instruction, *expose);
+      if (const auto* run = std::get_if<Run>(&instruction.body)) {
+        for (const std::string& mount : run->mounts) {
+          parse_mount(mount, state_.scope.lookup(), context_.global().escape());
+        }
+      }
       if (const auto* workdir = std::get_if<Workdir>(&instruction.body)) enter(instruction, *workdir);
     } catch (const Error& error) {
       context_.fail(error, instruction.lines);
@@ -108,22 +125,25 @@ class StageWalk {
     state_.scope.declare(Arg{{definition}});
   }
 
-  void set(const Env& env) {
+  void set(const Instruction& instruction, const Env& env) {
     std::vector<std::pair<std::string, std::string>>
         values;  // all of them see what stood before the instruction
     for (const KeyValue& pair : env.pairs) {
       values.emplace_back(state_.scope.expand(pair.key).text, state_.scope.expand(pair.value).text);
     }
-    for (const auto& [key, value] : values) state_.scope.set_env(key, value);
+    for (const auto& [key, value] : values) {
+      secret("ENV", key, instruction);
+      state_.scope.set_env(key, value);
+    }
   }
 
   void enter(const Instruction& instruction, const Workdir& workdir) {
     const std::string path = state_.scope.expand(workdir.path).text;
     if (!state_.has_workdir && (path.empty() || path[0] != '/')) {
-      context_.report(
-          "WorkdirRelativePath",
-          fmt::format("Relative workdir \"{}\" can have unexpected results if the base image changes", path),
-          instruction);
+      context_.report("WorkdirRelativePath",
+                      fmt::format("Relative workdir {} can have unexpected results if the base image changes",
+                                  quoted(path)),
+                      instruction);
     }
     state_.has_workdir = true;
   }
@@ -144,19 +164,33 @@ class StageWalk {
     }
   }
 
-  void secrets(const Instruction& instruction) {
-    const auto look_at = [&](std::string_view keyword, const std::string& name) {
-      if (!names_a_secret(name)) return;
-      context_.report(
-          "SecretsUsedInArgOrEnv",
-          fmt::format("Do not use ARG or ENV instructions for sensitive data ({} \"{}\")", keyword, name),
-          instruction);
-    };
-    if (const auto* arg = std::get_if<Arg>(&instruction.body)) {
-      for (const ArgDefinition& definition : arg->definitions) look_at("ARG", definition.name);
-    }
-    if (const auto* env = std::get_if<Env>(&instruction.body)) {
-      for (const KeyValue& pair : env->pairs) look_at("ENV", pair.key);
+  void secret(std::string_view keyword, const std::string& name, const Instruction& instruction) {
+    if (!names_a_secret(name)) return;
+    context_.report(
+        "SecretsUsedInArgOrEnv",
+        fmt::format("Do not use ARG or ENV instructions for sensitive data ({} \"{}\")", keyword, name),
+        instruction);
+  }
+
+  void ports(const Instruction& instruction, const Expose& expose) {
+    for (const std::string& written : expose.ports) {
+      for (const std::string& port : state_.scope.expand(written).words) {
+        const auto slash = port.find('/');
+        if (slash != std::string::npos && to_lower(port.substr(slash)) != port.substr(slash)) {
+          context_.report(
+              "ExposeProtoCasing",
+              fmt::format("Defined protocol '{}' in EXPOSE instruction should be lowercase", port),
+              instruction);
+        }
+        if (port.substr(0, slash).find(':') != std::string::npos) {
+          context_.report(
+              "ExposeInvalidFormat",
+              fmt::format(
+                  "EXPOSE instruction should not define an IP address or host-port mapping, found '{}'",
+                  port),
+              instruction);
+        }
+      }
     }
   }
 

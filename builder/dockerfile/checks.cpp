@@ -38,8 +38,8 @@ const Rule* find_rule(std::string_view name) {
 
 bool CheckSettings::enables(const Rule& rule) const {
   const std::string name = to_lower(rule.name);
-  if (rule.state == RuleState::experimental && !experimental_all && experimental.count(name) == 0)
-    return false;
+  // Who asks for an experimental rule gets it, whatever is skipped.
+  if (rule.state == RuleState::experimental) return experimental_all || experimental.count(name) != 0;
   return !skip_all && skip.count(name) == 0;
 }
 

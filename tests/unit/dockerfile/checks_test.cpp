@@ -89,6 +89,22 @@ TEST_CASE("variables of a base image are known, unknown or asked for") {
   CHECK(finds("FROM scratch\nENV P=$GOPATH/bin\n", "UndefinedVar:2", options));
 }
 
+TEST_CASE("an experimental rule that is asked for runs whatever is skipped") {
+  CHECK(found("# check=skip=all;experimental=InvalidDefinitionDescription\n# what\nARG a\nFROM x AS B\n") ==
+        std::vector<std::string>{"InvalidDefinitionDescription:3"});
+}
+
+TEST_CASE("names of ENV and ports of EXPOSE are judged by what they come to") {
+  CHECK(finds("FROM scratch\nARG s=\nENV TOKEN$s=1\n", "SecretsUsedInArgOrEnv:3"));
+  CHECK(finds("FROM scratch\nARG p=80/TCP\nEXPOSE $p\n", "ExposeProtoCasing:3"));
+  CHECK_FALSE(finds("FROM scratch\nEXPOSE $p\n", "UndefinedVar:2"));
+}
+
+TEST_CASE("a mount that cannot be is an error of the check") {
+  CHECK(check("FROM scratch\nRUN --mount=typ=tmpfs true\n", "D").error_lines == LineRange{2, 2});
+  CHECK_FALSE(check("FROM scratch\nARG t=tmpfs\nRUN --mount=type=$t,target=/x true\n", "D").error);
+}
+
 TEST_CASE("a WORKDIR is judged by what it comes to") {
   CHECK(finds("FROM scratch\nARG d=app\nWORKDIR $d\n", "WorkdirRelativePath:3"));
   CHECK_FALSE(finds("FROM scratch\nARG d=/app\nWORKDIR $d\nWORKDIR sub\n", "WorkdirRelativePath:3"));
