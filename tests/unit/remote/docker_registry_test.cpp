@@ -111,19 +111,12 @@ class DockerRegistry {
   pid_t pid_ = -1;
 };
 
-HttpOptions patient_http() {
-  HttpOptions options;
-  options.stall_timeout_ms = 20'000;
-  return options;
-}
-
 }  // namespace
 
 TEST_CASE("what kiln pushes to docker-registry is what skopeo reads there") {
   if (!DockerRegistry::is_installed()) return;
   DockerRegistry registry;
   Remote remote;
-  remote.http = patient_http();
   remote.settings.credentials.flags.reset();
   const std::string shared = bytes_of(12'000'000);
   const oci::Descriptor first = remote.image({shared, bytes_of(1000, 2)});
@@ -163,7 +156,6 @@ TEST_CASE("what skopeo pushes to docker-registry is what kiln pulls") {
   DockerRegistry::run({"skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false", "oci:" + source.home.path().native() + "/oci:it",
                        "docker://" + registry.reference("acme/it:1").str()});
   Remote remote;
-  remote.http = patient_http();
   remote.settings.credentials.flags.reset();
   const PulledImage pulled = pull_image(remote.session(), remote.store, registry.reference("acme/it:1"),
                                         oci::Platform::parse("linux/amd64"), PullWhat::layers);
@@ -176,12 +168,10 @@ TEST_CASE("docker-registry with a password lets kiln in with it, and not without
   if (!DockerRegistry::is_installed()) return;
   DockerRegistry registry({"tester", "canary-7f3a91", false});
   Remote remote;
-  remote.http = patient_http();
   const oci::Descriptor image = remote.image({bytes_of(2'000'000)});
   push_image(remote.session(), remote.store, {image, {registry.reference("acme/app:1")}});
   CHECK(resolve_image(remote.session(), registry.reference("acme/app:1"))->digest == image.digest);
   Remote stranger;
-  stranger.http = patient_http();
   stranger.settings.credentials.flags.reset();
   const std::string message = stranger.failing([&] { resolve_image(stranger.session(), registry.reference("acme/app:1")); });
   CHECK(message.find("without credentials") != std::string::npos);
@@ -194,7 +184,7 @@ TEST_CASE("docker-registry with an authority of its own is trusted by certs.d an
   fs::create_directories(certificates.path() / registry.authority());
   fs::copy(registry.certificate(), certificates.path() / registry.authority() / "ca.crt");
   const auto with = [&](bool trusted) {
-    HttpOptions options = patient_http();
+    HttpOptions options;
     if (trusted) {
       options.certificates = [&](const std::string& authority) { return find_certificates({certificates.path()}, authority); };
     }
@@ -224,7 +214,6 @@ TEST_CASE("a deleted manifest is gone from docker-registry") {
   if (!DockerRegistry::is_installed()) return;
   DockerRegistry registry;
   Remote remote;
-  remote.http = patient_http();
   const oci::Descriptor image = remote.image({"layer"});
   push_image(remote.session(), remote.store, {image, {registry.reference("acme/app:1")}});
   RegistryClient client = remote.session().client_for(registry.reference("acme/app"));

@@ -119,6 +119,7 @@ TEST_CASE("a download goes on by range after the connection broke") {
 
 TEST_CASE("a download that stalls is tried again") {
   Remote remote;
+  remote.http = impatient_http();
   const std::string bytes = bytes_of(200'000);
   remote.registry.add_blob("acme/app", bytes);
   remote.registry.script(once("GET", "/blobs/", {Kind::stall, {}, 100'000}));

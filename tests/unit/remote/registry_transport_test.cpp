@@ -329,6 +329,7 @@ TEST_CASE("faults that may pass are met again, others are not") {
 TEST_CASE("resets and truncated answers are met again") {
   for (const Kind kind : {Kind::reset, Kind::serve_then_reset, Kind::truncate, Kind::stall}) {
     Remote remote;
+    if (kind == Kind::stall) remote.http = impatient_http();
     remote.remote_image("acme/app", "1", {"layer"});
     bool done = false;
     remote.registry.script([&](const SeenRequest& request, int) {
