@@ -220,7 +220,7 @@ std::vector<std::string> source_names(const df::Stage& stage) {
     if (const auto* run = std::get_if<df::Run>(&instruction.body)) {
       for (const std::string& options : run->mounts) {
         // Values with variables are known only when the stage is evaluated.
-        add(df::parse_mount(options, [](std::string_view) { return std::optional<std::string>("$"); }).from);
+        if (options.find('$') == std::string::npos) add(df::parse_mount(options, [](std::string_view) { return std::nullopt; }).from);
       }
     }
   }

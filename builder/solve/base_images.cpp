@@ -100,7 +100,8 @@ oci::Descriptor choose_layout_entry(const LayoutBase& layout) {
   const std::string where = fmt::format("image layout '{}'", layout.folder.native());
   std::vector<oci::Descriptor> entries;
   std::vector<std::string> names;
-  for (const auto& entry : read_index_file(layout.folder / "index.json").at("manifests")) {
+  const nlohmann::json index = read_index_file(layout.folder / "index.json");
+  for (const auto& entry : index.at("manifests")) {
     oci::Descriptor descriptor = oci::descriptor_from_json(entry, where);
     const std::string name = ref_name_of(entry);
     if (layout.tag.empty() || name == layout.tag || descriptor.digest.str() == layout.tag) entries.push_back(descriptor);
