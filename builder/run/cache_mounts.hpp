@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,16 +33,12 @@ struct CacheMountName {
 class CacheMountLease {
  public:
   const fs::path& folder() const noexcept { return folder_; }
-  // True for the first user, who may fill it (from=, source=); others wait until that one's call returned.
-  bool is_new() const noexcept { return is_new_; }
 
  private:
   friend class CacheMounts;
-  CacheMountLease(fs::path folder, FileLock lock, bool is_new)
-      : folder_(std::move(folder)), lock_(std::move(lock)), is_new_(is_new) {}
+  CacheMountLease(fs::path folder, FileLock lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}
   fs::path folder_;
   FileLock lock_;
-  bool is_new_;
 };
 
 struct CacheMountInfo {

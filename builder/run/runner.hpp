@@ -1,13 +1,18 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "base/cancel.hpp"
 #include "base/fd.hpp"
 #include "builder/run/run_request.hpp"
+#include "builder/run/runtime.hpp"
 #include "registry/store/layout.hpp"
 
 namespace kiln {
@@ -48,17 +53,21 @@ class Runner {
   // Why no user namespace was entered; empty where it was not tried or worked.
   const std::string& user_namespace_problem() const noexcept { return user_namespace_problem_; }
 
+  // The runtime that works here; probed when first asked. Error{machine} where none does.
+  Runtime runtime(const HomeLayout& home);
+
  private:
-  friend class RunningContainer;
-  friend class RuntimeProbe;
-  struct Channel;
-  Runner(Fd socket, int pid, std::string problem);
+  friend class WorkerClient;
+  Runner(Fd socket, pid_t pid, std::string problem)
+      : socket_(std::move(socket)), pid_(pid), user_namespace_problem_(std::move(problem)) {}
   // The socket of a new worker.
   Fd open_worker();
 
   Fd socket_;
-  int pid_;
+  pid_t pid_;
   std::string user_namespace_problem_;
+  std::mutex mutex_;  // for what is below, and for writing to the socket
+  std::map<fs::path, Runtime> runtimes_;
 };
 
 // Whether this process is root, root of a user namespace of its own, or neither.

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "builder/run/runner.hpp"
@@ -16,12 +17,6 @@ struct MachineCheck {
   CheckState state = CheckState::ok;
   std::string finding;  // "runc 1.1.5 started a container in 24 ms"
   std::string help;     // one command or sentence; empty where all is well
-};
-
-// The OCI runtime that works here and how it is to be called.
-struct Runtime {
-  fs::path program;
-  bool own_cgroups = true;  // false: the cgroup file systems may not be written, and the runtime is told to do without
 };
 
 // Finds out what containers need, by trying: mounts an overlay, starts a container. One answer per boot, kept in
@@ -39,11 +34,18 @@ class RuntimeProbe {
  private:
   MachineCheck check_privileges() const;
   MachineCheck check_overlay();
-  MachineCheck check_cgroups(bool& writable) const;
-  MachineCheck check_runtime(std::optional<Runtime>& found, bool own_cgroups);
+  MachineCheck check_cgroups() const;
+  MachineCheck check_runtime(std::optional<Runtime>& found);
+  // The error of a container really started with it; empty where it went well.
+  std::string try_runtime(const Runtime& runtime, double& seconds);
 
   Runner& runner_;
   const HomeLayout& home_;
 };
+
+// What a probe found, as it is remembered.
+std::string serialise_probe(const Runtime& runtime, std::string_view boot_id);
+// nullopt where the text is no such answer, or one of another boot, another user, or about a program that has changed.
+std::optional<Runtime> parse_probe(std::string_view text, std::string_view boot_id);
 
 }  // namespace kiln

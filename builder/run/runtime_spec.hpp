@@ -26,6 +26,8 @@ struct SpecProcess {
   std::vector<std::uint32_t> groups;
   RunSecurity security = RunSecurity::sandbox;
   std::vector<RunLimit> limits;
+  // By number. A runtime fails when it is to give what kiln does not have itself (as root of most containers).
+  std::uint64_t available_capabilities = ~std::uint64_t{0};
 };
 
 // Everything that config.json says (OCI runtime specification 1.0.2), in no way tied to this machine.
@@ -45,6 +47,9 @@ struct SpecInput {
 std::string runtime_spec(const SpecInput& input);
 // The process object alone, for `runc exec --process`.
 std::string runtime_process(const SpecProcess& process);
+
+// The capabilities of this process, by number.
+std::uint64_t own_capabilities();
 
 // Mount targets of every container, in order, without those that its own /dev holds.
 std::vector<std::string> standard_mount_targets();

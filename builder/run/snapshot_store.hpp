@@ -75,9 +75,9 @@ class SnapshotUpper {
 
  private:
   friend class SnapshotStore;
-  SnapshotUpper() = default;
+  SnapshotUpper(fs::path folder, FileLock lock);
   void discard() noexcept;
-  fs::path folder_;
+  fs::path folder_;  // empty: adopted or moved from
   UpperFolders folders_;
   std::optional<FileLock> lock_;
 };
@@ -94,7 +94,6 @@ struct SnapshotInfo {
 class SnapshotStore {
  public:
   SnapshotStore(ContentStore& store, ThreadPool& pool);
-  ~SnapshotStore();
 
   // The folders of a chain of layers, from the bottom; made where they are missing, each by one process while the others wait.
   SnapshotChain ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel);
@@ -117,19 +116,24 @@ class SnapshotStore {
   std::uint64_t prune(const std::function<bool(const SnapshotInfo&)>& keep);
 
  private:
-  using HeldSnapshot = std::shared_ptr<SnapshotChain::Held>;
   enum class Kind { trusted, user, plain };
+  using Held = std::shared_ptr<SnapshotChain::Held>;
+
   std::string_view kind_text() const;
-  HeldSnapshot find(const oci::Digest& chain_id);
-  HeldSnapshot make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower,
-                    const CancelToken& cancel);
-  SnapshotUpper allocate();
-  HeldSnapshot publish(SnapshotUpper& upper, const oci::Digest& chain_id);
-  HeldSnapshot hold(const fs::path& folder, FileLock lock);
-  std::uint64_t remove_leftovers();
+  // A whole snapshot of this chain, held; nullptr where there is none that may be used.
+  Held find(const oci::Digest& chain_id);
+  bool is_usable(const fs::path& folder, const oci::Digest& chain_id) const;
+  Held make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower, const CancelToken& cancel);
+  // Makes a folder whose fs is whole the snapshot of a chain, and keeps it in use.
+  Held publish(SnapshotUpper snapshot, const oci::Digest& chain_id);
+  Held hold(const fs::path& folder, FileLock lock);
+  FileLock lock_chain(const oci::Digest& chain_id, const CancelToken& cancel) const;
+  // Takes folders that nobody locks and `wanted` does not want away, and removes them.
+  std::uint64_t remove_unused(const std::function<bool(const fs::path&)>& wanted);
 
   ContentStore& store_;
   ThreadPool& pool_;
+  fs::path top_;
   Kind kind_;
   OverlayXattrs xattrs_;
   std::mutex mutex_;  // for what is below

@@ -1,0 +1,330 @@
+#include "builder/run/container_worker.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "builder/run/cgroups.hpp"
+#include "builder/run/container_plan.hpp"
+#include "builder/run/mount_source.hpp"
+#include "builder/run/mount_stubs.hpp"
+#include "builder/run/overlay.hpp"
+#include "builder/run/worker_socket.hpp"
+
+namespace kiln {
+
+namespace {
+
+// How many processes the kernel has killed for want of memory since it booted.
+std::uint64_t memory_kills() {
+  const std::string text = read_file_if_exists("/proc/vmstat").value_or("");
+  const std::size_t at = text.find("\noom_kill ");
+  if (at == std::string::npos) return 0;
+  const std::size_t begin = at + 10;
+  return parse_unsigned(std::string_view(text).substr(begin, text.find('\n', begin) - begin)).value_or(0);
+}
+
+struct Child {
+  pid_t pid = -1;
+  Fd pidfd;
+};
+
+class Worker {
+ public:
+  Worker(Fd socket, ContainerPlan plan, Fd output)
+      : socket_(std::move(socket)), plan_(std::move(plan)), folders_(plan_.mount_point), output_(std::move(output)) {}
+
+  WorkerReport work() {
+    WorkerReport report;
+    try {
+      mount_all();
+      if (!plan_.runtime.empty()) run(report);
+    } catch (const Error& error) {
+      report.outcome = WorkerReport::Outcome::refused;
+      report.category = error.category();
+      report.message = error.message();
+    }
+    end_all(report);
+    return report;
+  }
+
+ private:
+  void mount_all() {
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throw_errno("make private the mounts below", "/");
+    // The runtime reads /proc, which must show this PID namespace.
+    if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) throw_errno("mount", "/proc");
+    if (::mount("tmpfs", folders_.top.c_str(), "tmpfs", MS_NOSUID, "mode=0700") != 0) {
+      throw_errno("mount a tmpfs at", folders_.top.native());
+    }
+    for (const fs::path& folder : {folders_.rootfs(), folders_.stubs(), folders_.top / "m", folders_.top / "empty"}) {
+      make_directories(folder);
+    }
+    if (plan_.host_root) {
+      // Without the mounts below it: the runtime brings its own /proc, /sys and /dev. Programs may be on a mount, though.
+      if (::mount("/", folders_.rootfs().c_str(), nullptr, MS_BIND, nullptr) != 0) throw_errno("bind", "/");
+      if (::mount("/usr", (folders_.rootfs() / "usr").c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) throw_errno("bind", "/usr");
+      return;
+    }
+    std::vector<MountPoint> points;
+    for (const std::string& target : standard_mount_targets()) points.push_back({target, false});
+    for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+      points.push_back({plan_.mounts[i].target, prepare_mount_source(plan_, folders_, i)});
+    }
+    make_stubs(points);
+    mount_root();
+  }
+
+  void make_stubs(const std::vector<MountPoint>& points) {
+    if (plan_.lowers.empty()) {
+      make_mount_stubs(folders_.top / "empty", folders_.stubs(), points);
+      return;
+    }
+    OverlayMount image;
+    image.lowers = plan_.lowers;
+    image.lowers.push_back(folders_.top / "empty");
+    copy_root_attributes(plan_.lowers.back(), folders_.top / "empty");
+    image.user_xattrs = plan_.user_xattrs;
+    mount_overlay(image, plan_.snapshots, folders_.rootfs());
+    make_mount_stubs(folders_.rootfs(), folders_.stubs(), points);
+    if (::umount2(folders_.rootfs().c_str(), 0) != 0) throw_errno("unmount", folders_.rootfs().native());
+  }
+
+  void mount_root() {
+    // The upper folder is new and empty: as the root of what the container sees it must look like the root below.
+    copy_root_attributes(folders_.stubs(), plan_.upper.fs);
+    OverlayMount root;
+    root.lowers = plan_.lowers;
+    root.lowers.push_back(folders_.stubs());
+    root.upper = plan_.upper.fs;
+    root.work = plan_.upper.work;
+    root.user_xattrs = plan_.user_xattrs;
+    mount_overlay(root, plan_.snapshots, folders_.rootfs());
+  }
+
+  static void copy_root_attributes(const fs::path& from, const fs::path& to) {
+    struct stat status {};
+    if (::stat(from.c_str(), &status) != 0) throw_errno("look up", from.native());
+    if (::chown(to.c_str(), status.st_uid, status.st_gid) != 0) throw_errno("change the owner of", to.native());
+    if (::chmod(to.c_str(), status.st_mode & 07777) != 0) throw_errno("change the mode of", to.native());
+    const timespec times[2] = {status.st_atim, status.st_mtim};
+    if (::utimensat(AT_FDCWD, to.c_str(), times, 0) != 0) throw_errno("set the times of", to.native());
+  }
+
+  std::vector<std::string> runtime_command() const {
+    std::vector<std::string> argv = {plan_.runtime.native(), "--root",       (folders_.top / "state").native(),
+                                     "--log",                log().native(), "--log-format",
+                                     "json"};
+    if (!plan_.own_cgroups) {
+      argv.push_back(plan_.runtime.filename() == "crun" ? "--cgroup-manager=disabled" : "--rootless=true");
+    }
+    return argv;
+  }
+  fs::path log() const { return folders_.top / "log"; }
+  fs::path pid_file() const { return folders_.top / "pid"; }
+  fs::path exec_pid_file() const { return folders_.top / "exec-pid"; }
+
+  Child spawn(const std::vector<std::string>& argv, const Fd& input, const Fd& output) {
+    std::vector<char*> pointers;
+    for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
+    pointers.push_back(nullptr);
+    char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    char* environment[] = {path, nullptr};
+    Child child;
+    child.pid = ::fork();
+    if (child.pid < 0) throw_errno("fork for", argv[0]);
+    if (child.pid == 0) {
+      sigset_t none;
+      ::sigemptyset(&none);
+      ::sigprocmask(SIG_SETMASK, &none, nullptr);
+      if (::dup2(input.get(), 0) >= 0 && ::dup2(output.get(), 1) >= 0 && ::dup2(output.get(), 2) >= 0) {
+        ::execve(pointers[0], pointers.data(), environment);
+      }
+      ::_exit(127);
+    }
+    child.pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));
+    if (!child.pidfd) throw_errno("watch", argv[0]);
+    return child;
+  }
+
+  Fd make_input() const {
+    if (plan_.stdin_bytes.empty()) return open_read("/dev/null");
+    Fd memory(::memfd_create("stdin", MFD_CLOEXEC));
+    if (!memory) throw_errno("create", "a memory file");
+    write_all(memory, plan_.stdin_bytes, "stdin");
+    ::lseek(memory.get(), 0, SEEK_SET);
+    return memory;
+  }
+
+  void run(WorkerReport& report) {
+    const fs::path config = folders_.top / "config.json";
+    write_all(create_file(config, 0600), plan_.spec, config.native());
+    std::vector<std::string> argv = runtime_command();
+    for (const std::string& argument :
+         {std::string("run"), std::string("--pid-file"), pid_file().native(), std::string("--bundle"), folders_.top.native(), plan_.id}) {
+      argv.push_back(argument);
+    }
+    const std::uint64_t kills_before = memory_kills();
+    const double begin = monotonic_seconds();
+    const Child runtime = spawn(argv, make_input(), output_);
+    output_.reset();
+    const std::optional<int> code = wait_for(runtime);
+    report.seconds = monotonic_seconds() - begin;
+    if (!code) {
+      report.outcome = WorkerReport::Outcome::killed;
+      return;
+    }
+    report.exit_code = *code;
+    report.out_of_memory = *code != 0 && memory_kills() > kills_before;
+    if (*code != 0) explain_refusal(report);
+  }
+
+  // The exit code of the runtime, which is the container's; nullopt where kiln has hung up.
+  std::optional<int> wait_for(const Child& runtime) {
+    for (;;) {
+      // Only while a command waits for the container to be up, or is to be ended, there is something to look after.
+      const bool has_exec = static_cast<bool>(exec_.pidfd);
+      std::array<pollfd, 3> polled{pollfd{runtime.pidfd.get(), POLLIN, 0}, pollfd{socket_.get(), POLLIN, 0},
+                                   pollfd{exec_.pidfd.get(), POLLIN, 0}};
+      if (::poll(polled.data(), has_exec ? 3 : 2, waiting_exec_ ? 5 : -1) < 0 && errno != EINTR) throw_errno("wait for", "runtime");
+      if (polled[0].revents) return reap(runtime.pid);
+      if (has_exec && polled[2].revents) finish_exec();
+      if (polled[1].revents && !take_frame()) return std::nullopt;
+      if (waiting_exec_ && fs::exists(pid_file())) start_exec();
+    }
+  }
+
+  bool take_frame() {
+    std::optional<Frame> frame = receive_frame(socket_);
+    if (!frame) return false;
+    if (frame->type == FrameType::exec) waiting_exec_ = std::move(*frame);
+    if (frame->type == FrameType::exec_kill) kill_exec();
+    return true;
+  }
+
+  void start_exec() {
+    const fs::path process = folders_.top / "exec.json";
+    write_all(create_file(process, 0600), waiting_exec_->payload, process.native());
+    std::vector<std::string> argv = runtime_command();
+    for (const std::string& argument :
+         {std::string("exec"), std::string("--process"), process.native(), std::string("--pid-file"), exec_pid_file().native(), plan_.id}) {
+      argv.push_back(argument);
+    }
+    fs::remove(exec_pid_file());
+    exec_ = spawn(argv, open_read("/dev/null"), waiting_exec_->descriptor);
+    waiting_exec_.reset();
+  }
+
+  void kill_exec() {
+    if (waiting_exec_) {
+      waiting_exec_.reset();
+      send_frame(socket_, FrameType::exec_done, PayloadWriter().number(128 + SIGKILL).take());
+      return;
+    }
+    if (!exec_.pidfd) return;
+    const auto pid = parse_unsigned(trim(read_file_if_exists(exec_pid_file(), 64).value_or("")));
+    ::kill(pid ? static_cast<pid_t>(*pid) : exec_.pid, SIGKILL);
+  }
+
+  void finish_exec() {
+    const int code = reap(exec_.pid);
+    exec_ = {};
+    send_frame(socket_, FrameType::exec_done, PayloadWriter().number(static_cast<std::uint64_t>(code)).take());
+  }
+
+  static int reap(pid_t pid) {
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+
+  // A runtime that fails itself exits like a failing command; only its log tells.
+  void explain_refusal(WorkerReport& report) const {
+    std::string reason;
+    const std::string text = read_file_if_exists(log(), 1 << 20).value_or("");
+    for (const std::string_view line : split(text, '\n')) {
+      const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
+      if (entry.is_object() && entry.value("level", "") == "error") reason = entry.value("msg", "");
+    }
+    // The file appears when the container does.
+    if (reason.empty() && fs::exists(pid_file())) return;
+    if (reason.empty()) reason = fmt::format("exit code {} before the container was started", report.exit_code);
+    report.outcome = WorkerReport::Outcome::refused;
+    const bool about_command = reason.find("exec: \"") != std::string::npos || reason.find("exec /") != std::string::npos ||
+                               reason.find("chdir to cwd") != std::string::npos ||
+                               reason.find("executable file") != std::string::npos;
+    report.category = about_command ? Category::build : Category::machine;
+    report.message = about_command ? fmt::format("the command cannot be started: {}", printable(reason))
+                                   : fmt::format("the container runtime '{}' failed: {}; run 'kiln doctor'",
+                                                 plan_.runtime.native(), printable(reason));
+  }
+
+  // Whatever goes on in this PID namespace ends, then its mounts go: the upper folder is about to be read.
+  void end_all(WorkerReport& report) {
+    ::kill(-1, SIGKILL);
+    for (;;) {
+      if (::waitpid(-1, nullptr, 0) < 0 && errno != EINTR) break;
+    }
+    if (plan_.own_cgroups && report.outcome != WorkerReport::Outcome::exited) remove_cgroups(plan_.id);
+    std::vector<fs::path> mounts = {folders_.rootfs()};
+    for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+      mounts.push_back(folders_.mount(i));
+      mounts.push_back(folders_.top / "trees" / std::to_string(i));
+    }
+    for (const fs::path& mount : mounts) {
+      if (::umount2(mount.c_str(), plan_.host_root ? MNT_DETACH : 0) == 0 || errno == EINVAL || errno == ENOENT) continue;
+      if (report.outcome != WorkerReport::Outcome::exited) continue;
+      report.outcome = WorkerReport::Outcome::refused;
+      report.message = fmt::format("cannot unmount '{}': {}", mount.native(), errno_text(errno));
+    }
+  }
+
+  Fd socket_;
+  ContainerPlan plan_;
+  WorkerFolders folders_;
+  Fd output_;
+  Child exec_;
+  std::optional<Frame> waiting_exec_;
+
+ public:
+  const Fd& socket() const { return socket_; }
+};
+
+}  // namespace
+
+void work_for(Fd socket) noexcept {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_NAME, "kiln-worker");
+  ::signal(SIGCHLD, SIG_DFL);
+  ::setsid();
+  try {
+    std::optional<Frame> frame = receive_frame(socket);
+    if (!frame || frame->type != FrameType::run) ::_exit(0);
+    Worker worker(std::move(socket), ContainerPlan::parse(frame->payload), std::move(frame->descriptor));
+    frame.reset();
+    const WorkerReport report = worker.work();
+    send_frame(worker.socket(), FrameType::done, report.serialise());
+  } catch (const std::exception&) {
+    // kiln sees the socket close without a report, and says so.
+    ::_exit(1);
+  }
+  ::_exit(0);
+}
+
+}  // namespace kiln

@@ -1,0 +1,156 @@
+#include "builder/run/mount_stubs.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <cerrno>
+#include <deque>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr int kMaxLinks = 40;
+
+// Opens a path below `root` without following any link in it.
+Fd open_below(const Fd& root, const std::vector<std::string>& components) {
+  Fd current(::fcntl(root.get(), F_DUPFD_CLOEXEC, 0));
+  for (const std::string& component : components) {
+    current = Fd(::openat(current.get(), component.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!current) return current;
+  }
+  return current;
+}
+
+struct Resolved {
+  std::vector<std::string> components;  // without links
+  std::size_t existing = 0;             // how many of them are there
+  mode_t type = S_IFDIR;                // of the last one that is
+};
+
+Resolved resolve(const Fd& root, const std::string& target) {
+  std::deque<std::string> todo;
+  for (const std::string_view part : split(target, '/')) todo.emplace_back(part);
+  Resolved result;
+  int links = 0;
+  while (!todo.empty()) {
+    const std::string name = todo.front();
+    todo.pop_front();
+    if (name.empty() || name == ".") continue;
+    if (name == "..") {
+      if (!result.components.empty()) result.components.pop_back();
+      result.existing = std::min(result.existing, result.components.size());
+      result.type = S_IFDIR;
+      continue;
+    }
+    if (result.existing < result.components.size()) {
+      result.components.push_back(name);
+      continue;
+    }
+    if (!S_ISDIR(result.type)) {
+      throw Error(Category::build, fmt::format("mount target '{}': '/{}' is no folder", target, join(result.components, "/")));
+    }
+    result.components.push_back(name);
+    const Fd found = open_below(root, result.components);
+    if (!found) {
+      if (errno != ENOENT) throw_errno("look up mount target", target);
+      continue;
+    }
+    struct stat status {};
+    if (::fstat(found.get(), &status) != 0) throw_errno("look up mount target", target);
+    if (!S_ISLNK(status.st_mode)) {
+      result.existing = result.components.size();
+      result.type = status.st_mode & S_IFMT;
+      continue;
+    }
+    if (++links > kMaxLinks) throw Error(Category::build, fmt::format("mount target '{}': too many symbolic links", target));
+    std::string link(4096, '\0');
+    const ssize_t length = ::readlinkat(found.get(), "", link.data(), link.size());
+    if (length < 0) throw_errno("read the link at mount target", target);
+    link.resize(static_cast<std::size_t>(length));
+    result.components.pop_back();
+    if (link.starts_with('/')) result.components.clear();
+    result.existing = result.components.size();
+    std::deque<std::string> linked;
+    for (const std::string_view part : split(link, '/')) linked.emplace_back(part);
+    todo.insert(todo.begin(), linked.begin(), linked.end());
+  }
+  return result;
+}
+
+// The access lists of a folder; only these may stand on a tmpfs too, and overlay shows the uppermost folder's.
+void copy_access_lists(const fs::path& from, const fs::path& to) {
+  for (const char* name : {"system.posix_acl_access", "system.posix_acl_default"}) {
+    char value[65536];
+    const ssize_t size = ::lgetxattr(from.c_str(), name, value, sizeof value);
+    if (size > 0 && ::lsetxattr(to.c_str(), name, value, static_cast<std::size_t>(size), 0) != 0) {
+      throw_errno("copy the access list of", from.native());
+    }
+  }
+}
+
+void repeat_attributes(const fs::path& from, const fs::path& to) {
+  struct stat status {};
+  if (::lstat(from.c_str(), &status) != 0) throw_errno("look up", from.native());
+  if (::lchown(to.c_str(), status.st_uid, status.st_gid) != 0) throw_errno("change the owner of", to.native());
+  if (::chmod(to.c_str(), status.st_mode & 07777) != 0) throw_errno("change the mode of", to.native());
+  copy_access_lists(from, to);
+  const timespec times[2] = {status.st_atim, status.st_mtim};
+  if (::utimensat(AT_FDCWD, to.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("set the times of", to.native());
+}
+
+bool begins_with(const std::vector<std::string>& path, const std::vector<std::string>& prefix) {
+  return path.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), path.begin());
+}
+
+}  // namespace
+
+void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::vector<MountPoint>& points) {
+  const Fd root_fd = open_directory(root);
+  std::vector<std::vector<std::string>> mounted;
+  std::vector<std::pair<fs::path, fs::path>> repeated;  // from, to; parents before what they hold
+  repeated.emplace_back(root, stubs);
+  for (const MountPoint& point : points) {
+    const Resolved target = resolve(root_fd, point.target);
+    if (target.components.empty()) {
+      throw Error(Category::build, fmt::format("mount target '{}' is the root folder", point.target));
+    }
+    bool inside = false;
+    for (const auto& earlier : mounted) inside = inside || begins_with(target.components, earlier);
+    mounted.push_back(target.components);
+    if (inside) continue;
+    if (target.existing == target.components.size()) {
+      if (S_ISDIR(target.type) == point.is_file) {
+        throw Error(Category::build, fmt::format("mount target '{}' is {} in the image, and the mount's source is {}", point.target,
+                                                 point.is_file ? "a folder" : "no folder", point.is_file ? "a file" : "a folder"));
+      }
+      continue;
+    }
+    fs::path here = stubs;
+    fs::path there = root;
+    for (std::size_t i = 0; i < target.components.size(); ++i) {
+      here /= target.components[i];
+      there /= target.components[i];
+      const bool is_last = i + 1 == target.components.size();
+      if (is_last && point.is_file) {
+        create_file(here, 0644);
+        break;
+      }
+      if (::mkdir(here.c_str(), 0755) != 0) {
+        if (errno == EEXIST) continue;
+        throw_errno("create", here.native());
+      }
+      ::chmod(here.c_str(), 0755);
+      if (i < target.existing) repeated.emplace_back(there, here);
+    }
+  }
+  for (std::size_t i = repeated.size(); i-- > 0;) repeat_attributes(repeated[i].first, repeated[i].second);
+}
+
+}  // namespace kiln

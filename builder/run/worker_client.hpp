@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "builder/run/container_plan.hpp"
+#include "builder/run/runner.hpp"
+
+namespace kiln {
+
+// kiln's side of one container. For one thread at a time. The container ends with this object at the latest.
+class WorkerClient {
+ public:
+  WorkerClient(Runner& runner, const ContainerPlan& plan);
+
+  // Waits for something to happen, at most `timeout_ms`, and hands output on. True when the container has ended, its output is
+  // complete and its worker has unmounted.
+  bool pump(int timeout_ms, const OutputSink& output);
+  // Asks for the container's end; pump() tells when it came.
+  void stop() noexcept;
+  // Until the end; kills the container where `cancel` fires. Throws what run() throws.
+  RunResult wait(const OutputSink& output, const CancelToken& cancel);
+  // Of a container that has ended. Throws what run() throws.
+  RunResult result() const;
+
+  // Runs a command inside; its output goes to `output`. nullopt where the container ended meanwhile, 137 where time was up or
+  // `cancel` fired.
+  std::optional<int> exec(const std::string& process, int timeout_ms, const OutputSink& container_output, const OutputSink& output,
+                          const CancelToken& cancel);
+
+ private:
+  void read_frame();
+
+  Fd socket_;
+  Fd output_;
+  Fd exec_output_;
+  const OutputSink* exec_sink_ = nullptr;
+  std::optional<int> exec_code_;
+  std::optional<WorkerReport> report_;
+};
+
+}  // namespace kiln
