@@ -220,6 +220,16 @@ std::vector<std::string> HostileRegistry::secrets() const {
   return result;
 }
 
+void HostileRegistry::wait_until_left() const {
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (open_.empty()) return;
+    }
+    std::this_thread::yield();
+  }
+}
+
 int HostileRegistry::tokens_issued() const {
   const std::lock_guard lock(mutex_);
   return static_cast<int>(issued_.size());
