@@ -1,0 +1,1 @@
+"""Keeps what agents remember, and finds the memories that fit a question."""
