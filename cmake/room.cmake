@@ -19,6 +19,8 @@ function(kiln_unit_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   list(TRANSFORM ARG_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/tests/unit/${name}/)
   add_executable(kiln_${name}_test ${ARG_SOURCES})
+  # Compiling tests with optimisation costs more than they gain by it.
+  target_compile_options(kiln_${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
   target_link_libraries(kiln_${name}_test PRIVATE kiln_test_support ${ARG_LINKS} fmt::fmt Threads::Threads)
   add_test(NAME unit_${name} COMMAND kiln_${name}_test)
 endfunction()
