@@ -16,19 +16,22 @@ namespace kiln {
 struct TarEncoder::State {
   std::function<void(std::string_view)> out;
   std::exception_ptr failure;
+  bool given_up = false;
   std::string name;  // of the current entry
   std::unique_ptr<archive, decltype(&archive_write_free)> tar{archive_write_new(), &archive_write_free};
   std::unique_ptr<archive_entry, decltype(&archive_entry_free)> entry{archive_entry_new(), &archive_entry_free};
 
-  // No exception may pass through libarchive.
+  // No exception may pass through libarchive, and an error would leave what it allocated for the output behind; so a failure is
+  // kept until check(). Only a tar that is given up gets an error, lest closing it write the rest of a large file.
   static la_ssize_t take(archive*, void* self_pointer, const void* bytes, std::size_t size) {
     auto* self = static_cast<State*>(self_pointer);
+    if (self->given_up) return -1;
     try {
       if (!self->failure) self->out({static_cast<const char*>(bytes), size});
       return static_cast<la_ssize_t>(size);
     } catch (...) {
       self->failure = std::current_exception();
-      return -1;
+      return static_cast<la_ssize_t>(size);
     }
   }
 
@@ -76,10 +79,7 @@ TarEncoder::TarEncoder(std::function<void(std::string_view)> out) : state_(std::
   state_->check(archive_write_open(tar, state_.get(), nullptr, &State::take, nullptr));
 }
 
-TarEncoder::~TarEncoder() {
-  // Closing would write the end of a tar that was given up.
-  if (state_->tar) archive_write_fail(state_->tar.get());
-}
+TarEncoder::~TarEncoder() { state_->given_up = true; }
 
 void TarEncoder::header(const FileEntry& entry) {
   archive_entry* header = archive_entry_clear(state_->entry.get());

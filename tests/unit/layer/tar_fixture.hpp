@@ -72,7 +72,7 @@ class RawTar {
 
  private:
   static void put(std::array<char, 512>& block, std::size_t at, std::size_t room, std::string_view text) {
-    std::memcpy(block.data() + at, text.data(), std::min(room, text.size()));
+    text.substr(0, room).copy(block.data() + at, room);
   }
   static void seal(std::array<char, 512>& block) {
     std::memset(block.data() + 148, ' ', 8);
