@@ -36,7 +36,7 @@ struct ContainerPlan {
   fs::path runtime;
   bool own_cgroups = true;
   bool user_xattrs = false;
-  bool host_root = false;      // a probe: the root is the host's, read-only; lowers and upper are not used
+  bool host_root = false;      // a probe: the root shows the host's programs; lowers and upper are not used
   std::vector<fs::path> lowers;
   UpperFolders upper;
   std::vector<RunMount> mounts;

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cerrno>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -76,9 +77,7 @@ class Worker {
       make_directories(folder);
     }
     if (plan_.host_root) {
-      // Without the mounts below it: the runtime brings its own /proc, /sys and /dev. Programs may be on a mount, though.
-      if (::mount("/", folders_.rootfs().c_str(), nullptr, MS_BIND, nullptr) != 0) throw_errno("bind", "/");
-      if (::mount("/usr", (folders_.rootfs() / "usr").c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) throw_errno("bind", "/usr");
+      show_host_programs();
       return;
     }
     std::vector<MountPoint> points;
@@ -88,6 +87,22 @@ class Worker {
     }
     make_stubs(points);
     mount_root();
+  }
+
+  // The host's programs and libraries as a root of their own. (The host's "/" itself cannot be bound in a user namespace without
+  // all that is mounted below it, /proc and /sys too.)
+  void show_host_programs() {
+    for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "nix"}) {
+      const fs::path here = fs::path("/") / name;
+      const fs::path there = folders_.rootfs() / name;
+      std::error_code error;
+      if (fs::is_symlink(here, error)) {
+        fs::create_symlink(fs::read_symlink(here), there);
+      } else if (fs::is_directory(here, error)) {
+        make_directories(there);
+        if (::mount(here.c_str(), there.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) throw_errno("bind", here.native());
+      }
+    }
   }
 
   void make_stubs(const std::vector<MountPoint>& points) {
@@ -126,29 +141,29 @@ class Worker {
     if (::utimensat(AT_FDCWD, to.c_str(), times, 0) != 0) throw_errno("set the times of", to.native());
   }
 
-  std::vector<std::string> runtime_command() const {
+  std::vector<std::string> runtime_command(std::initializer_list<std::string> arguments) const {
     std::vector<std::string> argv = {plan_.runtime.native(), "--root",       (folders_.top / "state").native(),
                                      "--log",                log().native(), "--log-format",
                                      "json"};
     if (!plan_.own_cgroups) {
       argv.push_back(plan_.runtime.filename() == "crun" ? "--cgroup-manager=disabled" : "--rootless=true");
     }
+    argv.insert(argv.end(), arguments);
     return argv;
   }
   fs::path log() const { return folders_.top / "log"; }
   fs::path pid_file() const { return folders_.top / "pid"; }
   fs::path exec_pid_file() const { return folders_.top / "exec-pid"; }
 
-  Child spawn(const std::vector<std::string>& argv, const Fd& input, const Fd& output) {
+  static Child spawn(const std::vector<std::string>& argv, const Fd& input, const Fd& output) {
     std::vector<char*> pointers;
     for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
     pointers.push_back(nullptr);
     char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     char* environment[] = {path, nullptr};
-    Child child;
-    child.pid = ::fork();
-    if (child.pid < 0) throw_errno("fork for", argv[0]);
-    if (child.pid == 0) {
+    const pid_t pid = ::fork();
+    if (pid < 0) throw_errno("fork for", argv[0]);
+    if (pid == 0) {
       sigset_t none;
       ::sigemptyset(&none);
       ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -157,9 +172,7 @@ class Worker {
       }
       ::_exit(127);
     }
-    child.pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));
-    if (!child.pidfd) throw_errno("watch", argv[0]);
-    return child;
+    return watch(pid, argv[0]);
   }
 
   Fd make_input() const {
@@ -171,19 +184,25 @@ class Worker {
     return memory;
   }
 
+  // The runtime starts the container and ends (--detach). So the container has kiln's pipe for both outputs itself (the runtime
+  // would copy from two pipes of its own, and mix the order up), and is this process's child, whose end is seen first-hand.
   void run(WorkerReport& report) {
     const fs::path config = folders_.top / "config.json";
     write_all(create_file(config, 0600), plan_.spec, config.native());
-    std::vector<std::string> argv = runtime_command();
-    for (const std::string& argument :
-         {std::string("run"), std::string("--pid-file"), pid_file().native(), std::string("--bundle"), folders_.top.native(), plan_.id}) {
-      argv.push_back(argument);
-    }
     const std::uint64_t kills_before = memory_kills();
     const double begin = monotonic_seconds();
-    const Child runtime = spawn(argv, make_input(), output_);
+    Child runtime = spawn(runtime_command({"run", "--detach", "--pid-file", pid_file().native(), "--bundle", folders_.top.native(), plan_.id}),
+                          make_input(), output_);
     output_.reset();
-    const std::optional<int> code = wait_for(runtime);
+    std::optional<int> code = wait_for(runtime);
+    if (code && *code != 0) {
+      explain_refusal(report, *code);
+      return;
+    }
+    if (code) {
+      container_ = started_child(pid_file());
+      code = wait_for(container_);
+    }
     report.seconds = monotonic_seconds() - begin;
     if (!code) {
       report.outcome = WorkerReport::Outcome::killed;
@@ -191,60 +210,73 @@ class Worker {
     }
     report.exit_code = *code;
     report.out_of_memory = *code != 0 && memory_kills() > kills_before;
-    if (*code != 0) explain_refusal(report);
   }
 
-  // The exit code of the runtime, which is the container's; nullopt where kiln has hung up.
-  std::optional<int> wait_for(const Child& runtime) {
+  // What a runtime has started and left to this process.
+  static Child started_child(const fs::path& file) {
+    const auto pid = parse_unsigned(trim(read_file(file, 64)));
+    if (!pid) throw Error(Category::machine, fmt::format("the container runtime wrote no process number into '{}'", file.native()));
+    return watch(static_cast<pid_t>(*pid), "container");
+  }
+
+  static Child watch(pid_t pid, std::string_view what) {
+    Child child{pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))};
+    if (!child.pidfd) throw_errno("watch", what);
+    return child;
+  }
+
+  // The exit code of a child; nullopt where kiln has hung up. Meanwhile commands are run in the container.
+  std::optional<int> wait_for(const Child& child) {
     for (;;) {
-      // Only while a command waits for the container to be up, or is to be ended, there is something to look after.
+      if (waiting_exec_ && container_.pidfd) start_exec();
       const bool has_exec = static_cast<bool>(exec_.pidfd);
-      std::array<pollfd, 3> polled{pollfd{runtime.pidfd.get(), POLLIN, 0}, pollfd{socket_.get(), POLLIN, 0},
+      std::array<pollfd, 3> polled{pollfd{child.pidfd.get(), POLLIN, 0}, pollfd{socket_.get(), POLLIN, 0},
                                    pollfd{exec_.pidfd.get(), POLLIN, 0}};
-      if (::poll(polled.data(), has_exec ? 3 : 2, waiting_exec_ ? 5 : -1) < 0 && errno != EINTR) throw_errno("wait for", "runtime");
-      if (polled[0].revents) return reap(runtime.pid);
-      if (has_exec && polled[2].revents) finish_exec();
-      if (polled[1].revents && !take_frame()) return std::nullopt;
-      if (waiting_exec_ && fs::exists(pid_file())) start_exec();
+      if (::poll(polled.data(), has_exec ? 3 : 2, -1) < 0) {
+        if (errno == EINTR) continue;
+        throw_errno("wait for", "container");
+      }
+      if (polled[0].revents) return reap(child.pid);
+      if (has_exec && polled[2].revents) continue_exec();
+      if (polled[1].revents && !take_message()) return std::nullopt;
     }
   }
 
-  bool take_frame() {
-    std::optional<Frame> frame = receive_frame(socket_);
-    if (!frame) return false;
-    if (frame->type == FrameType::exec) waiting_exec_ = std::move(*frame);
-    if (frame->type == FrameType::exec_kill) kill_exec();
+  bool take_message() {
+    std::optional<WorkerMessage> message = receive_message(socket_);
+    if (!message) return false;
+    if (message->type == MessageType::exec) waiting_exec_ = std::move(*message);
+    if (message->type == MessageType::exec_kill) kill_exec();
     return true;
   }
 
   void start_exec() {
     const fs::path process = folders_.top / "exec.json";
     write_all(create_file(process, 0600), waiting_exec_->payload, process.native());
-    std::vector<std::string> argv = runtime_command();
-    for (const std::string& argument :
-         {std::string("exec"), std::string("--process"), process.native(), std::string("--pid-file"), exec_pid_file().native(), plan_.id}) {
-      argv.push_back(argument);
-    }
     fs::remove(exec_pid_file());
-    exec_ = spawn(argv, open_read("/dev/null"), waiting_exec_->descriptor);
+    exec_ = spawn(runtime_command({"exec", "--detach", "--process", process.native(), "--pid-file", exec_pid_file().native(), plan_.id}),
+                  open_read("/dev/null"), waiting_exec_->descriptor);
+    exec_is_runtime_ = true;
     waiting_exec_.reset();
   }
 
-  void kill_exec() {
-    if (waiting_exec_) {
-      waiting_exec_.reset();
-      send_frame(socket_, FrameType::exec_done, PayloadWriter().number(128 + SIGKILL).take());
+  // The runtime that starts the command has ended, or the command has.
+  void continue_exec() {
+    const int code = reap(exec_.pid);
+    if (exec_is_runtime_ && code == 0) {
+      exec_is_runtime_ = false;
+      exec_ = started_child(exec_pid_file());
       return;
     }
-    if (!exec_.pidfd) return;
-    const auto pid = parse_unsigned(trim(read_file_if_exists(exec_pid_file(), 64).value_or("")));
-    ::kill(pid ? static_cast<pid_t>(*pid) : exec_.pid, SIGKILL);
+    exec_ = {};
+    send_message(socket_, MessageType::exec_done, PayloadWriter().number(static_cast<std::uint64_t>(code)).take());
   }
 
-  void finish_exec() {
-    const int code = reap(exec_.pid);
-    exec_ = {};
-    send_frame(socket_, FrameType::exec_done, PayloadWriter().number(static_cast<std::uint64_t>(code)).take());
+  void kill_exec() {
+    if (exec_.pidfd) ::kill(exec_.pid, SIGKILL);
+    if (!waiting_exec_) return;
+    waiting_exec_.reset();
+    send_message(socket_, MessageType::exec_done, PayloadWriter().number(128 + SIGKILL).take());
   }
 
   static int reap(pid_t pid) {
@@ -254,17 +286,14 @@ class Worker {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   }
 
-  // A runtime that fails itself exits like a failing command; only its log tells.
-  void explain_refusal(WorkerReport& report) const {
+  void explain_refusal(WorkerReport& report, int code) const {
     std::string reason;
     const std::string text = read_file_if_exists(log(), 1 << 20).value_or("");
     for (const std::string_view line : split(text, '\n')) {
       const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
       if (entry.is_object() && entry.value("level", "") == "error") reason = entry.value("msg", "");
     }
-    // The file appears when the container does.
-    if (reason.empty() && fs::exists(pid_file())) return;
-    if (reason.empty()) reason = fmt::format("exit code {} before the container was started", report.exit_code);
+    if (reason.empty()) reason = fmt::format("exit code {} before the container was started", code);
     report.outcome = WorkerReport::Outcome::refused;
     const bool about_command = reason.find("exec: \"") != std::string::npos || reason.find("exec /") != std::string::npos ||
                                reason.find("chdir to cwd") != std::string::npos ||
@@ -281,7 +310,7 @@ class Worker {
     for (;;) {
       if (::waitpid(-1, nullptr, 0) < 0 && errno != EINTR) break;
     }
-    if (plan_.own_cgroups && report.outcome != WorkerReport::Outcome::exited) remove_cgroups(plan_.id);
+    if (plan_.own_cgroups && !plan_.runtime.empty()) remove_cgroups(plan_.id);
     std::vector<fs::path> mounts = {folders_.rootfs()};
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
       mounts.push_back(folders_.mount(i));
@@ -299,8 +328,10 @@ class Worker {
   ContainerPlan plan_;
   WorkerFolders folders_;
   Fd output_;
-  Child exec_;
-  std::optional<Frame> waiting_exec_;
+  Child container_;
+  Child exec_;                     // the command of an exec message, or the runtime that is about to start it
+  bool exec_is_runtime_ = false;
+  std::optional<WorkerMessage> waiting_exec_;
 
  public:
   const Fd& socket() const { return socket_; }
@@ -314,12 +345,12 @@ void work_for(Fd socket) noexcept {
   ::signal(SIGCHLD, SIG_DFL);
   ::setsid();
   try {
-    std::optional<Frame> frame = receive_frame(socket);
-    if (!frame || frame->type != FrameType::run) ::_exit(0);
-    Worker worker(std::move(socket), ContainerPlan::parse(frame->payload), std::move(frame->descriptor));
-    frame.reset();
+    std::optional<WorkerMessage> message = receive_message(socket);
+    if (!message || message->type != MessageType::run) ::_exit(0);
+    Worker worker(std::move(socket), ContainerPlan::parse(message->payload), std::move(message->descriptor));
+    message.reset();
     const WorkerReport report = worker.work();
-    send_frame(worker.socket(), FrameType::done, report.serialise());
+    send_message(worker.socket(), MessageType::done, report.serialise());
   } catch (const std::exception&) {
     // kiln sees the socket close without a report, and says so.
     ::_exit(1);

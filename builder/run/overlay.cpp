@@ -46,8 +46,8 @@ std::string overlay_options(const OverlayMount& mount, const fs::path& base) {
   if (!mount.upper.empty()) {
     options += fmt::format(",upperdir={},workdir={},volatile", shown(mount.upper, base), shown(mount.work, base));
   }
-  options += ",redirect_dir=off,metacopy=off,index=off";
-  if (mount.user_xattrs) options += ",userxattr";
+  // "off" would still follow redirects that are there, which the kernel does not allow with userxattr.
+  options += mount.user_xattrs ? ",redirect_dir=nofollow,metacopy=off,index=off,userxattr" : ",redirect_dir=off,metacopy=off,index=off";
   if (options.size() >= kPageBytes) {
     throw Error(Category::machine, fmt::format("overlay of {} layers: its mount options take {} bytes, the kernel takes {}; move "
                                                "KILN_HOME to a shorter path",

@@ -34,7 +34,7 @@ void refuse_worker(const Fd& socket, int error) {
   report.outcome = WorkerReport::Outcome::refused;
   report.message = fmt::format("cannot make namespaces for a container: {}; run kiln as root", errno_text(error));
   try {
-    send_frame(socket, FrameType::done, report.serialise());
+    send_message(socket, MessageType::done, report.serialise());
   } catch (const Error&) {
     // kiln is gone; so will this process be.
   }

@@ -115,7 +115,6 @@ std::string RuntimeProbe::try_runtime(const Runtime& runtime, double& seconds) {
     spec.hostname = "kiln";
     if (runtime.own_cgroups) spec.cgroups_path = "/kiln/" + plan.id;
     spec.in_user_namespace = current_privileges() != Privileges::root;
-    spec.read_only_root = true;
     plan.spec = runtime_spec(spec);
     const RunResult result = WorkerClient(runner_, plan).wait({}, CancelToken());
     seconds = result.seconds;

@@ -240,7 +240,7 @@ std::string runtime_spec(const SpecInput& input) {
   for (const SpecMount& mount : input.mounts) mounts.push_back(user_mount(mount));
   return dump({{"ociVersion", "1.0.2"},
                {"process", process_json(input.process)},
-               {"root", {{"path", input.rootfs}, {"readonly", input.read_only_root}}},
+               {"root", {{"path", input.rootfs}, {"readonly", false}}},
                {"hostname", input.hostname},
                {"mounts", std::move(mounts)},
                {"linux", linux_json(input)}});

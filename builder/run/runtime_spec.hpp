@@ -40,7 +40,6 @@ struct SpecInput {
   RunNetwork network = RunNetwork::host;
   std::uint64_t shm_bytes = std::uint64_t{64} << 20;
   std::vector<SpecMount> mounts;  // behind the usual ones
-  bool read_only_root = false;
 };
 
 // The config.json of a bundle.

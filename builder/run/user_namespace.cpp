@@ -39,6 +39,8 @@ class NamespaceHolder {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       release_.reset();
       const int error = ::unshare(CLONE_NEWUSER) == 0 ? 0 : errno;
+      // Gaining capabilities has closed /proc/PID to others, who are to open its namespace.
+      ::prctl(PR_SET_DUMPABLE, 1);
       char byte = 0;
       if (::write(ready_write.get(), &error, sizeof error) == sizeof error) {
         while (::read(release_read.get(), &byte, 1) < 0 && errno == EINTR) {

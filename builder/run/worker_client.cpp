@@ -45,13 +45,13 @@ struct Pipe {
 
 WorkerClient::WorkerClient(Runner& runner, const ContainerPlan& plan) : socket_(runner.open_worker()) {
   Pipe output;
-  send_frame(socket_, FrameType::run, plan.serialise(), output.write_end.get());
+  send_message(socket_, MessageType::run, plan.serialise(), output.write_end.get());
   output_ = std::move(output.read_end);
 }
 
-void WorkerClient::read_frame() {
-  const std::optional<Frame> frame = receive_frame(socket_);
-  if (!frame) {
+void WorkerClient::read_message() {
+  const std::optional<WorkerMessage> message = receive_message(socket_);
+  if (!message) {
     socket_.reset();
     if (report_) return;
     report_ = WorkerReport{};
@@ -59,8 +59,8 @@ void WorkerClient::read_frame() {
     report_->message = "the process that ran a container ended unexpectedly; run kiln again";
     return;
   }
-  if (frame->type == FrameType::done) report_ = WorkerReport::parse(frame->payload);
-  if (frame->type == FrameType::exec_done) exec_code_ = static_cast<int>(PayloadReader(frame->payload).number());
+  if (message->type == MessageType::done) report_ = WorkerReport::parse(message->payload);
+  if (message->type == MessageType::exec_done) exec_code_ = static_cast<int>(PayloadReader(message->payload).number());
 }
 
 bool WorkerClient::pump(int timeout_ms, const OutputSink& output) {
@@ -70,7 +70,7 @@ bool WorkerClient::pump(int timeout_ms, const OutputSink& output) {
   if (::poll(polled.data(), polled.size(), timeout_ms) < 0 && errno != EINTR) throw_errno("wait for", "a container");
   if (polled[0].revents) hand_on(output_, output);
   if (polled[2].revents) hand_on(exec_output_, exec_sink_ != nullptr ? *exec_sink_ : OutputSink{});
-  if (polled[1].revents) read_frame();
+  if (polled[1].revents) read_message();
   return !output_ && !socket_;
 }
 
@@ -109,7 +109,7 @@ std::optional<int> WorkerClient::exec(const std::string& process, int timeout_ms
                                       const OutputSink& output, const CancelToken& cancel) {
   if (!socket_) return std::nullopt;
   Pipe pipe;
-  send_frame(socket_, FrameType::exec, process, pipe.write_end.get());
+  send_message(socket_, MessageType::exec, process, pipe.write_end.get());
   pipe.write_end.reset();
   exec_output_ = std::move(pipe.read_end);
   exec_sink_ = &output;
@@ -120,7 +120,7 @@ std::optional<int> WorkerClient::exec(const std::string& process, int timeout_ms
     pump(kTickMs, container_output);
     if (!killed && (monotonic_seconds() > deadline || cancel.is_cancelled())) {
       killed = true;
-      if (socket_) send_frame(socket_, FrameType::exec_kill, "");
+      if (socket_) send_message(socket_, MessageType::exec_kill, "");
     }
   }
   // What it printed before it ended is in the pipe; a process it left behind may keep the pipe open, and is not waited for.

@@ -31,7 +31,7 @@ class WorkerClient {
                           const CancelToken& cancel);
 
  private:
-  void read_frame();
+  void read_message();
 
   Fd socket_;
   Fd output_;

@@ -72,7 +72,7 @@ SocketPair make_socket_pair() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-void send_frame(const Fd& socket, FrameType type, std::string_view payload, int descriptor) {
+void send_message(const Fd& socket, MessageType type, std::string_view payload, int descriptor) {
   std::string bytes(1, static_cast<char>(type));
   const auto length = static_cast<std::uint32_t>(payload.size());
   bytes.append(reinterpret_cast<const char*>(&length), sizeof length);
@@ -82,16 +82,16 @@ void send_frame(const Fd& socket, FrameType type, std::string_view payload, int 
   }
 }
 
-std::optional<Frame> receive_frame(const Fd& socket) {
+std::optional<WorkerMessage> receive_message(const Fd& socket) {
   std::array<char, kHeaderBytes> header;
-  Frame frame{};
-  if (!receive_bytes(socket, header.data(), header.size(), frame.descriptor)) return std::nullopt;
-  frame.type = static_cast<FrameType>(header[0]);
+  WorkerMessage message{};
+  if (!receive_bytes(socket, header.data(), header.size(), message.descriptor)) return std::nullopt;
+  message.type = static_cast<MessageType>(header[0]);
   std::uint32_t length = 0;
   std::memcpy(&length, header.data() + 1, sizeof length);
-  frame.payload.resize(length);
-  if (!receive_bytes(socket, frame.payload.data(), length, frame.descriptor)) return std::nullopt;
-  return frame;
+  message.payload.resize(length);
+  if (!receive_bytes(socket, message.payload.data(), length, message.descriptor)) return std::nullopt;
+  return message;
 }
 
 bool send_descriptor(const Fd& socket, int descriptor) { return send_bytes(socket, "+", descriptor); }

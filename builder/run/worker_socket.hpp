@@ -13,25 +13,25 @@ namespace kiln {
 // What kiln and a container's worker say to one another over a stream socket. Not for other programs and not kept: both ends
 // are one binary.
 //
-//   frame = type length(4 bytes, native) payload; a descriptor may come along with the first byte
-enum class FrameType : char {
+//   message = type length(4 bytes, native) payload; a descriptor may come along with the first byte
+enum class MessageType : char {
   run = 'R',        // kiln: a ContainerPlan; with it the pipe for the container's output
   exec = 'X',       // kiln: the process object of a command; with it the pipe for its output
-  exec_kill = 'K',  // kiln: the command of the last exec frame has had its time
+  exec_kill = 'K',  // kiln: the command of the last exec message has had its time
   exec_done = 'E',  // worker: an exit code
-  done = 'D',       // worker: a WorkerReport, the last frame
+  done = 'D',       // worker: a WorkerReport, the last message
 };
 
-struct Frame {
-  FrameType type;
+struct WorkerMessage {
+  MessageType type;
   std::string payload;
   Fd descriptor;
 };
 
 // Error{machine} where the other end is gone.
-void send_frame(const Fd& socket, FrameType type, std::string_view payload, int descriptor = -1);
+void send_message(const Fd& socket, MessageType type, std::string_view payload, int descriptor = -1);
 // nullopt where the other end has closed. Waits.
-std::optional<Frame> receive_frame(const Fd& socket);
+std::optional<WorkerMessage> receive_message(const Fd& socket);
 
 // A pair of connected stream sockets.
 struct SocketPair {

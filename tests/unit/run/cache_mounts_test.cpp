@@ -1,0 +1,153 @@
+#include "builder/run/cache_mounts.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+#include "base/temp_dir.hpp"
+
+using namespace kiln;
+
+namespace {
+
+struct Fixture {
+  TempDir top;
+  HomeLayout home = HomeLayout::open(top.path() / "home");
+  CacheMounts caches{home};
+  CancelToken cancel;
+  CacheMountName name{"pip", 0755, static_cast<std::uint32_t>(::getuid()), static_cast<std::uint32_t>(::getgid())};
+};
+
+}  // namespace
+
+TEST_CASE("a cache's folder is named by id, owner and mode") {
+  const CacheMountName name{"/root/.cache/pip", 0755, 0, 0};
+  CHECK(CacheMounts::folder_name(name) == "c0e4da013219ac1c919dc97851d394c3");
+  CacheMountName other = name;
+  other.uid = 1000;
+  CHECK(CacheMounts::folder_name(other) != CacheMounts::folder_name(name));
+  other = name;
+  other.gid = 1000;
+  CHECK(CacheMounts::folder_name(other) != CacheMounts::folder_name(name));
+  other = name;
+  other.mode = 0700;
+  CHECK(CacheMounts::folder_name(other) != CacheMounts::folder_name(name));
+  other = name;
+  other.id = "pip";
+  CHECK(CacheMounts::folder_name(other) != CacheMounts::folder_name(name));
+}
+
+TEST_CASE("a cache keeps what was written, with the mode asked for") {
+  Fixture f;
+  f.name.mode = 01777;
+  fs::path folder;
+  {
+    const auto lease = f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel);
+    folder = lease.folder();
+    struct stat status {};
+    REQUIRE(::stat(folder.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 01777);
+    write_file_atomically(folder / "kept", "x");
+  }
+  const auto again = f.caches.acquire(f.name, CacheMountSharing::locked, f.cancel);
+  CHECK(again.folder() == folder);
+  CHECK(read_file(again.folder() / "kept") == "x");
+}
+
+TEST_CASE("shared caches are used at the same time, private ones get a folder each") {
+  Fixture f;
+  const auto one = f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel);
+  const auto two = f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel);
+  CHECK(one.folder() == two.folder());
+  const auto three = f.caches.acquire(f.name, CacheMountSharing::private_, f.cancel);
+  const auto four = f.caches.acquire(f.name, CacheMountSharing::private_, f.cancel);
+  CHECK(three.folder() != one.folder());
+  CHECK(four.folder() != three.folder());
+}
+
+TEST_CASE("a locked cache is waited for, and the wait can be stopped") {
+  Fixture f;
+  std::optional<CacheMountLease> first = f.caches.acquire(f.name, CacheMountSharing::locked, f.cancel);
+  auto second = std::async(std::launch::async, [&] { return f.caches.acquire(f.name, CacheMountSharing::locked, f.cancel).folder(); });
+  CHECK(second.wait_for(std::chrono::milliseconds(150)) == std::future_status::timeout);
+  const fs::path folder = first->folder();
+  first.reset();
+  CHECK(second.get() == folder);
+
+  first = f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel);
+  auto third = std::async(std::launch::async, [&] { f.caches.acquire(f.name, CacheMountSharing::locked, f.cancel); });
+  f.cancel.cancel(SIGTERM);
+  CHECK_THROWS_AS(third.get(), Error);
+}
+
+TEST_CASE("a new cache is filled once, and stays new where that failed") {
+  Fixture f;
+  CHECK_THROWS_AS(f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel,
+                                   [](const fs::path&) { throw Error(Category::build, "no"); }),
+                  Error);
+  int filled = 0;
+  const auto fill = [&](const fs::path& folder) {
+    ++filled;
+    write_file_atomically(folder / "first", "x");
+  };
+  for (int i = 0; i < 3; ++i) {
+    const auto lease = f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel, fill);
+    CHECK(fs::exists(lease.folder() / "first"));
+  }
+  CHECK(filled == 1);
+}
+
+TEST_CASE("disk usage names every cache, and prune leaves those in use") {
+  Fixture f;
+  CacheMountName other = f.name;
+  other.id = "apt\nid with a line end";
+  std::optional<CacheMountLease> used = f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel);
+  write_file_atomically(f.caches.acquire(other, CacheMountSharing::shared, f.cancel).folder() / "big", std::string(100'000, 'x'));
+  auto usage = f.caches.disk_usage();
+  REQUIRE(usage.size() == 2);
+  for (const CacheMountInfo& info : usage) {
+    CHECK((info.name.id == "pip" || info.name.id == other.id));
+    CHECK(info.in_use == (info.name.id == "pip"));
+  }
+  CHECK(f.caches.prune([](const CacheMountInfo&) { return true; }) == 0);
+  CHECK(f.caches.prune([](const CacheMountInfo&) { return false; }) >= 100'000);
+  usage = f.caches.disk_usage();
+  REQUIRE(usage.size() == 1);
+  CHECK(usage.front().name.id == "pip");
+  used.reset();
+  f.caches.prune([](const CacheMountInfo&) { return false; });
+  CHECK(f.caches.disk_usage().empty());
+}
+
+TEST_CASE("a folder is copied with modes, times, links and hard links") {
+  const TempDir top;
+  const fs::path from = top.path() / "from";
+  const fs::path to = top.path() / "to";
+  make_directories(from / "sub");
+  make_directories(to);
+  write_file_atomically(from / "sub/file", "text");
+  fs::permissions(from / "sub/file", static_cast<fs::perms>(04711));
+  fs::create_hard_link(from / "sub/file", from / "zlink");
+  fs::create_symlink("/nowhere", from / "symlink");
+  const timespec times[2] = {{1000, 0}, {2000, 0}};
+  REQUIRE(::utimensat(AT_FDCWD, (from / "sub").c_str(), times, 0) == 0);
+  copy_folder(from, to);
+  CHECK(read_file(to / "sub/file") == "text");
+  CHECK(fs::read_symlink(to / "symlink") == "/nowhere");
+  struct stat one {};
+  struct stat two {};
+  REQUIRE(::stat((to / "sub/file").c_str(), &one) == 0);
+  REQUIRE(::stat((to / "zlink").c_str(), &two) == 0);
+  CHECK(one.st_ino == two.st_ino);
+  CHECK((one.st_mode & 07777) == 04711);
+  REQUIRE(::stat((to / "sub").c_str(), &one) == 0);
+  CHECK(one.st_mtim.tv_sec == 2000);
+}

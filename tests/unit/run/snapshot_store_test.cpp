@@ -1,0 +1,181 @@
+#include "builder/run/snapshot_store.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+#include "base/temp_dir.hpp"
+#include "builder/layer/layer_writer.hpp"
+#include "builder/run/boot_id.hpp"
+
+using namespace kiln;
+
+namespace {
+
+struct Fixture {
+  TempDir top;
+  ThreadPool pool{2};
+  ContentStore store{HomeLayout::open(top.path() / "home")};
+  SnapshotStore snapshots{store, pool};
+  CancelToken cancel;
+  std::atomic<int> asked{0};
+
+  // A layer with one file.
+  SnapshotLayer layer(const std::string& path, const std::string& text) {
+    LayerWriter writer(store, pool, {});
+    FileEntry entry;
+    entry.path = path;
+    entry.mode = 0644;
+    entry.uid = ::getuid();
+    entry.gid = ::getgid();
+    writer.add(entry, text);
+    const LayerValue value = writer.finish();
+    IndexCache indexes(store);
+    return {value.diff_id, indexes.load(*value.index), [this, value] {
+              ++asked;
+              return value.blobs.front().descriptor;
+            }};
+  }
+  fs::path folder(std::uint64_t number) const { return store.home().snapshots() / std::to_string(number); }
+};
+
+}  // namespace
+
+TEST_CASE("layers are unpacked once, bottom first, and found again by another store") {
+  Fixture f;
+  const std::vector<SnapshotLayer> layers = {f.layer("a", "one"), f.layer("b", "two")};
+  const SnapshotChain chain = f.snapshots.ensure(layers, f.cancel);
+  REQUIRE(chain.folders().size() == 2);
+  CHECK(read_file(chain.folders()[0] / "a") == "one");
+  CHECK(read_file(chain.folders()[1] / "b") == "two");
+  CHECK_FALSE(fs::exists(chain.folders()[1] / "a"));
+  CHECK(f.asked == 2);
+  SnapshotStore other(f.store, f.pool);
+  CHECK(other.ensure(layers, f.cancel).folders() == chain.folders());
+  CHECK(f.asked == 2);
+  CHECK_FALSE(fs::exists(chain.folders()[0].parent_path() / "work"));
+}
+
+TEST_CASE("the same layer over another one is another snapshot") {
+  Fixture f;
+  const SnapshotLayer a = f.layer("a", "one");
+  const SnapshotLayer b = f.layer("b", "two");
+  const auto ab = f.snapshots.ensure({a, b}, f.cancel);
+  const auto bb = f.snapshots.ensure({b, b}, f.cancel);
+  CHECK(ab.folders()[1] != bb.folders()[1]);
+  CHECK(ab.chain_id() != bb.chain_id());
+}
+
+TEST_CASE("threads that want the same chain make it once") {
+  Fixture f;
+  const std::vector<SnapshotLayer> layers = {f.layer("a", std::string(1 << 20, 'x')), f.layer("b", "two")};
+  std::vector<SnapshotChain> chains(6);
+  std::vector<std::thread> threads;
+  for (SnapshotChain& chain : chains) threads.emplace_back([&] { chain = f.snapshots.ensure(layers, f.cancel); });
+  for (std::thread& thread : threads) thread.join();
+  for (const SnapshotChain& chain : chains) CHECK(chain.folders() == chains.front().folders());
+  CHECK(f.asked == 2);
+}
+
+TEST_CASE("an upper folder becomes the snapshot of its layer without being copied") {
+  Fixture f;
+  const SnapshotLayer layer = f.layer("made", "by run");
+  SnapshotUpper upper = f.snapshots.begin_upper();
+  const fs::path folder = upper.folders().fs;
+  write_file_atomically(folder / "made", "by run");
+  f.snapshots.adopt(std::move(upper), oci::Digest(oci::Digest::parse(layer.diff_id.str())));
+  const SnapshotChain chain = f.snapshots.ensure({layer}, f.cancel);
+  CHECK(chain.folders() == std::vector<fs::path>{folder});
+  CHECK(f.asked == 0);
+  CHECK(chain.chain_id() == layer.diff_id);
+}
+
+TEST_CASE("of two equal layers the first one's snapshot stays") {
+  Fixture f;
+  const SnapshotLayer layer = f.layer("made", "by run");
+  const SnapshotChain first = f.snapshots.ensure({layer}, f.cancel);
+  SnapshotUpper upper = f.snapshots.begin_upper();
+  const fs::path second = upper.folders().fs;
+  f.snapshots.adopt(std::move(upper), first.chain_id());
+  CHECK(f.snapshots.ensure({layer}, f.cancel).folders() == first.folders());
+  CHECK_FALSE(fs::exists(second));
+}
+
+TEST_CASE("an upper folder that nobody adopts is gone with its value") {
+  Fixture f;
+  fs::path folder;
+  {
+    SnapshotUpper upper = f.snapshots.begin_upper();
+    folder = upper.folders().fs.parent_path();
+    write_file_atomically(upper.folders().fs / "file", "x");
+    SnapshotUpper moved = std::move(upper);
+    CHECK(fs::exists(folder));
+  }
+  CHECK_FALSE(fs::exists(folder));
+}
+
+TEST_CASE("a snapshot of an earlier boot is used only where it was synced") {
+  Fixture f;
+  const std::vector<SnapshotLayer> layers = {f.layer("a", "one")};
+  const auto pretend_earlier_boot = [&](const fs::path& folder) {
+    std::string meta = read_file(folder / "meta");
+    meta.replace(meta.find(boot_id()), boot_id().size(), "00000000-0000-0000-0000-000000000000");
+    write_file_atomically(folder / "meta", meta);
+  };
+  fs::path folder = f.snapshots.ensure(layers, f.cancel).folders()[0].parent_path();
+  pretend_earlier_boot(folder);
+  const fs::path again = f.snapshots.ensure(layers, f.cancel).folders()[0].parent_path();
+  CHECK(again != folder);
+  CHECK(f.asked == 2);
+  f.snapshots.sync();
+  CHECK(fs::exists(again / "synced"));
+  pretend_earlier_boot(again);
+  CHECK(f.snapshots.ensure(layers, f.cancel).folders()[0].parent_path() == again);
+  CHECK(f.asked == 2);
+}
+
+TEST_CASE("a snapshot of another kind of user is made again") {
+  Fixture f;
+  const std::vector<SnapshotLayer> layers = {f.layer("a", "one")};
+  const fs::path folder = f.snapshots.ensure(layers, f.cancel).folders()[0].parent_path();
+  std::string meta = read_file(folder / "meta");
+  const std::size_t at = meta.find("kind ");
+  write_file_atomically(folder / "meta", meta.substr(0, at) + "kind other\n");
+  CHECK(f.snapshots.ensure(layers, f.cancel).folders()[0].parent_path() != folder);
+}
+
+TEST_CASE("what a dead process left is removed, what a living one works on is not") {
+  Fixture f;
+  make_directories(f.folder(7) / "fs");
+  write_file_atomically(f.folder(7) / "lock", "");
+  SnapshotStore other(f.store, f.pool);
+  const SnapshotUpper living = other.begin_upper();
+  CHECK_FALSE(fs::exists(f.folder(7)));
+  const SnapshotUpper mine = f.snapshots.begin_upper();
+  CHECK(fs::exists(living.folders().fs));
+  CHECK(mine.folders().fs != living.folders().fs);
+}
+
+TEST_CASE("prune takes what nobody uses and nobody wants") {
+  Fixture f;
+  const std::vector<SnapshotLayer> used = {f.layer("a", "one")};
+  const std::vector<SnapshotLayer> kept = {f.layer("b", "two")};
+  const std::vector<SnapshotLayer> unused = {f.layer("c", std::string(200'000, 'x'))};
+  SnapshotChain chain = f.snapshots.ensure(used, f.cancel);
+  const oci::Digest kept_id = f.snapshots.ensure(kept, f.cancel).chain_id();
+  const fs::path gone = f.snapshots.ensure(unused, f.cancel).folders()[0];
+  const auto usage = f.snapshots.disk_usage();
+  REQUIRE(usage.size() == 3);
+  CHECK(std::count_if(usage.begin(), usage.end(), [](const SnapshotInfo& info) { return info.in_use; }) == 1);
+  const std::uint64_t freed = f.snapshots.prune([&](const SnapshotInfo& info) { return info.chain_id == kept_id; });
+  CHECK(freed >= 200'000);
+  CHECK_FALSE(fs::exists(gone));
+  CHECK(f.snapshots.disk_usage().size() == 2);
+  CHECK(read_file(chain.folders()[0] / "a") == "one");
+  CHECK(read_file(f.snapshots.ensure(unused, f.cancel).folders()[0] / "c").size() == 200'000);
+}
