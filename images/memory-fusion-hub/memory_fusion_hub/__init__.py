@@ -1,1 +1,0 @@
-"""Keeps what agents remember, and finds the memories that fit a question."""
