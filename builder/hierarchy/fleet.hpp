@@ -77,7 +77,7 @@ struct BaselineDefinition {
   bool operator==(const BaselineDefinition&) const = default;
 };
 
-struct TargetSecret {
+struct TargetSecret {  // with neither: the environment variable of its id, else the file of that name
   std::string id;
   std::optional<fs::path> file;
   std::optional<std::string> environment;  // a variable's name
@@ -102,22 +102,22 @@ struct Target {
   Device device = Device::cpu;
   fs::path definition;  // image.json or docker-bake.json, for messages
 
-  // Neither: the image is the Debian root itself.
+  // Neither: the image is the Debian root itself. In a remote context the path is relative to it.
   std::optional<fs::path> dockerfile;
   std::optional<std::string> dockerfile_inline;
   std::optional<fs::path> context;            // nullopt: none, or a remote one
   std::string remote_context;                 // a git or http URL, in place of a folder
   std::map<std::string, std::string> contexts;  // folder (absolute), "target:NAME", "docker-image://", "oci-layout://", URL
   std::string stage;                          // --target; empty: the last
-  std::map<std::string, std::string> args;    // of the definition; the profile's are profile_build_args()
-  std::map<std::string, std::string> labels;  // likewise
+  std::map<std::string, std::string> args;    // without the profile's, see baked_args()
+  std::map<std::string, std::string> labels;  // likewise, see profile_labels()
 
   // Names to publish: full references, and templates of tags in the repository that the settings' template gives.
   // image_names() makes references of both.
   std::vector<std::string> tags;
   std::vector<std::string> tag_templates;
 
-  std::vector<oci::Platform> platforms;    // empty: the settings', else the machine's own
+  std::vector<oci::Platform> platforms;    // empty: the machine's own
   std::optional<Compression> compression;  // nullopt: the parent's, else the settings'
   std::optional<DebianDefinition> debian;  // with a Dockerfile: what its FROM debian means
   std::optional<Cuda> cuda;
@@ -189,6 +189,7 @@ struct Fleet {
   // Names of targets and groups. Image definitions: "default", those of fleet.json, and one per image with profiles.
   std::map<std::string, std::vector<std::string>> groups;
   std::map<std::string, Profile> profiles;
+  std::vector<std::string> default_profiles;  // those that services are baked for unless they say otherwise
   std::vector<std::string> warnings;
 
   // nullptr where there is none.

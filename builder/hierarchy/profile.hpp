@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "builder/hierarchy/fleet.hpp"
@@ -17,6 +16,9 @@ std::map<std::string, Profile> load_profiles(const fs::path& folder, const JsonS
 
 // MACHINE (the profile's name), MACHINE_PROFILE (its values as one line of JSON, keys sorted) and each value.
 std::map<std::string, std::string> profile_build_args(const Profile& profile);
+
+// All build arguments of a target: its profile's, and over them its own.
+std::map<std::string, std::string> baked_args(const Target& target);
 
 // The values as one line of JSON, keys sorted: what MACHINE_PROFILE holds.
 std::string profile_json(const Profile& profile);

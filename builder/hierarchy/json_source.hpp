@@ -1,0 +1,44 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+
+namespace kiln {
+
+class JsonSchema;
+
+// The text of a definition file, kept so that messages can name the line of what they are about.
+class JsonSource {
+ public:
+  // Error{usage} where the file is not there or cannot be read.
+  static JsonSource read(const fs::path& file);
+  JsonSource(fs::path file, std::string text) : file_(std::move(file)), text_(std::move(text)) {}
+
+  // Error{usage} "FILE: line N: ..." for what is no JSON.
+  nlohmann::json parse() const;
+  // The same, and "FILE:LINE: ..." for the first thing in the file that the schema does not allow.
+  nlohmann::json parse(const JsonSchema& schema) const;
+
+  const fs::path& file() const noexcept { return file_; }
+  // "FILE:LINE" of the value at an RFC 6901 pointer, the file as people should read it.
+  std::string at(std::string_view pointer) const;
+  // Error{usage} "FILE:LINE: MESSAGE".
+  [[noreturn]] void fail(std::string_view pointer, std::string_view message) const;
+
+ private:
+  fs::path file_;
+  std::string text_;
+};
+
+// An RFC 6901 pointer to a member: PARENT/KEY with the key escaped.
+std::string child_pointer(std::string_view parent, std::string_view key);
+std::string child_pointer(std::string_view parent, std::size_t index);
+
+// A path as people should read it: relative where it is below the working directory, else as it is.
+std::string display_path(const fs::path& path);
+
+}  // namespace kiln
