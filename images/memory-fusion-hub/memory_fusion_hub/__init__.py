@@ -1,0 +1,1 @@
+"""Keeps what agents remember, and fuses what says the same."""
