@@ -57,7 +57,8 @@ AddressClass classify6(const in6_addr& address) {
   if (IN6_IS_ADDR_LOOPBACK(&address) || IN6_IS_ADDR_UNSPECIFIED(&address)) return AddressClass::loopback;
   if (b[0] == 0x20 && b[1] == 0x02) return classify4(embedded4(address, 2));  // 6to4
   if (IN6_IS_ADDR_LINKLOCAL(&address)) return AddressClass::link_local;
-  if ((b[0] & 0xfe) == 0xfc || IN6_IS_ADDR_SITELOCAL(&address) || b[0] == 0xff) return AddressClass::private_network;
+  if ((b[0] & 0xfe) == 0xfc || IN6_IS_ADDR_SITELOCAL(&address) || b[0] == 0xff)
+    return AddressClass::private_network;
   return AddressClass::public_network;
 }
 
@@ -70,10 +71,14 @@ std::string bare(std::string_view address) {
 
 std::string_view to_string(AddressClass address_class) {
   switch (address_class) {
-    case AddressClass::public_network: return "public";
-    case AddressClass::private_network: return "private";
-    case AddressClass::loopback: return "loopback";
-    case AddressClass::link_local: return "link-local";
+    case AddressClass::public_network:
+      return "public";
+    case AddressClass::private_network:
+      return "private";
+    case AddressClass::loopback:
+      return "loopback";
+    case AddressClass::link_local:
+      return "link-local";
   }
   return "unknown";
 }

@@ -51,7 +51,8 @@ Scope Scope::remove(std::string_view repository) {
 
 Scope Scope::with(const Scope& other) const {
   Scope result = *this;
-  for (const auto& [resource, actions] : other.actions_) result.actions_[resource].insert(actions.begin(), actions.end());
+  for (const auto& [resource, actions] : other.actions_)
+    result.actions_[resource].insert(actions.begin(), actions.end());
   return result;
 }
 
@@ -70,8 +71,8 @@ Scope Scope::with_text(std::string_view text) const {
 bool Scope::covers(const Scope& other) const {
   return std::all_of(other.actions_.begin(), other.actions_.end(), [&](const auto& entry) {
     const auto found = actions_.find(entry.first);
-    return found != actions_.end() && std::includes(found->second.begin(), found->second.end(), entry.second.begin(),
-                                                    entry.second.end());
+    return found != actions_.end() && std::includes(found->second.begin(), found->second.end(),
+                                                    entry.second.begin(), entry.second.end());
   });
 }
 
@@ -83,8 +84,8 @@ std::vector<std::string> Scope::texts() const {
   return result;
 }
 
-Authenticator::Authenticator(std::string registry, std::optional<Credentials> credentials, TokenRequester requester,
-                             WaitClock& clock)
+Authenticator::Authenticator(std::string registry, std::optional<Credentials> credentials,
+                             TokenRequester requester, WaitClock& clock)
     : registry_(std::move(registry)),
       credentials_(std::move(credentials)),
       requester_(std::move(requester)),
@@ -148,7 +149,8 @@ bool Authenticator::challenged(const std::vector<std::string>& www_authenticate,
 
 std::string Authenticator::identity() const {
   if (!credentials_) return "without credentials";
-  const std::string who = credentials_->username.empty() ? "with a token" : "as '" + printable(credentials_->username) + "'";
+  const std::string who =
+      credentials_->username.empty() ? "with a token" : "as '" + printable(credentials_->username) + "'";
   return fmt::format("{} (from {})", who, credentials_->source);
 }
 
@@ -185,13 +187,16 @@ Authenticator::Token Authenticator::fetch_token(const Scope& scope) {
   const double asked_at = clock_.monotonic_seconds();
   const HttpResponse response = requester_(std::move(request));
   if (response.status == 401 || response.status == 403) {
-    throw Error(Category::network,
-                fmt::format("registry '{}' refused to log in {}: the token server '{}' answered {}; run 'kiln login {}'",
-                            registry_, identity(), asked.redacted(), response.status, registry_));
+    throw Error(
+        Category::network,
+        fmt::format(
+            "registry '{}' refused to log in {}: the token server '{}' answered {}; run 'kiln login {}'",
+            registry_, identity(), asked.redacted(), response.status, registry_));
   }
   if (response.status != 200) {
-    throw Error(Category::network, fmt::format("registry '{}': the token server '{}' answered {}, expected 200", registry_,
-                                               asked.redacted(), response.status));
+    throw Error(Category::network,
+                fmt::format("registry '{}': the token server '{}' answered {}, expected 200", registry_,
+                            asked.redacted(), response.status));
   }
   // The document itself may hold secrets and is never quoted.
   const std::string name = fmt::format("answer of the token server '{}'", asked.redacted());

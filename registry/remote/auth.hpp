@@ -42,9 +42,9 @@ class Scope {
 // Sends one request on behalf of the authenticator: the answer as it is, faults retried. Checks realms.
 using TokenRequester = std::function<HttpResponse(HttpRequest)>;
 
-// How one registry lets us in. Remembers its challenge and the tokens by scope until shortly before they expire.
-// Any thread; several threads that need the same token wait for one request. Implements distribution's "Token
-// Authentication Specification" and "OAuth2" (POST for identity tokens).
+// How one registry lets us in. Remembers its challenge and the tokens by scope until shortly before they
+// expire. Any thread; several threads that need the same token wait for one request. Implements
+// distribution's "Token Authentication Specification" and "OAuth2" (POST for identity tokens).
 class Authenticator {
  public:
   // `requester` is called with requests to realms; `registry` names it in messages.
@@ -54,8 +54,8 @@ class Authenticator {
   // The value of the Authorization field; "" before the first challenge and where none is needed.
   std::string authorization(const Scope& scope);
 
-  // The registry answered 401 to a request that carried `used`: learns the challenge and throws the token away.
-  // False where there is nothing better to try: the refusal stands.
+  // The registry answered 401 to a request that carried `used`: learns the challenge and throws the token
+  // away. False where there is nothing better to try: the refusal stands.
   bool challenged(const std::vector<std::string>& www_authenticate, const std::string& used);
 
   // "as 'user' (from /root/.docker/config.json)" or "without credentials", for messages.

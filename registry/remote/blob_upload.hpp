@@ -9,13 +9,15 @@
 
 namespace kiln {
 
-// One blob on its way to a registry: POST and one PUT, streamed; in pieces by PATCH where the registry asks for that
-// (OCI-Chunk-Min-Length) or finds the whole too large (413). After a fault whose outcome is not known the blob is
-// asked for first (HEAD), then the upload (GET on its URL), and only what is missing is sent. For one thread.
+// One blob on its way to a registry: POST and one PUT, streamed; in pieces by PATCH where the registry asks
+// for that (OCI-Chunk-Min-Length) or finds the whole too large (413). After a fault whose outcome is not
+// known the blob is asked for first (HEAD), then the upload (GET on its URL), and only what is missing is
+// sent. For one thread.
 class BlobUpload {
  public:
-  BlobUpload(RemoteSession& session, RegistryClient& client, RegistryTransport& transport, std::string repository,
-             const oci::Descriptor& blob, UploadSource& source, ByteProgress progress);
+  BlobUpload(RemoteSession& session, RegistryClient& client, RegistryTransport& transport,
+             std::string repository, const oci::Descriptor& blob, UploadSource& source,
+             ByteProgress progress);
   void run();
 
  private:
@@ -29,7 +31,8 @@ class BlobUpload {
   Step send_rest(Open& upload);
   Step send_pieces(Open& upload);
   Step judge(const RegistryAnswer& answer, bool was_last);
-  RegistryAnswer send_part(HttpMethod method, const Url& url, std::uint64_t offset, std::uint64_t size, bool whole);
+  RegistryAnswer send_part(HttpMethod method, const Url& url, std::uint64_t offset, std::uint64_t size,
+                           bool whole);
   void recover();
   bool is_there();
 
@@ -44,7 +47,7 @@ class BlobUpload {
   std::optional<Open> open_;
   std::uint64_t piece_bytes_ = 0;  // 0: not in pieces
   int restarts_ = 0;
-  bool asked_to_finish_ = false;   // a PUT may have been taken although no answer came
+  bool asked_to_finish_ = false;  // a PUT may have been taken although no answer came
 };
 
 // Gives an upload up that a POST began; what goes wrong with that is of no interest.

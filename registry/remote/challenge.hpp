@@ -16,8 +16,8 @@ struct Challenge {
   std::string parameter(const std::string& name) const;
 };
 
-// All challenges of all the fields given; a field may hold several. What is no challenge is left out, and so are
-// parameters that come twice (the first counts).
+// All challenges of all the fields given; a field may hold several. What is no challenge is left out, and so
+// are parameters that come twice (the first counts).
 std::vector<Challenge> parse_challenges(const std::vector<std::string>& fields);
 
 }  // namespace kiln

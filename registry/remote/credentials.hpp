@@ -25,21 +25,21 @@ struct Credentials {
 
 // Where credentials come from, as read from the environment once; tests fill it in.
 struct CredentialEnvironment {
-  std::optional<Credentials> flags;      // for every registry
-  std::string docker_auth_config;        // $DOCKER_AUTH_CONFIG: the text of a config.json
-  fs::path docker_config;                // $DOCKER_CONFIG/config.json or ~/.docker/config.json
-  std::vector<fs::path> auth_files;      // containers' auth.json files, in the order they are asked
-  std::string github_token;              // only where GITHUB_ACTIONS is true
+  std::optional<Credentials> flags;  // for every registry
+  std::string docker_auth_config;    // $DOCKER_AUTH_CONFIG: the text of a config.json
+  fs::path docker_config;            // $DOCKER_CONFIG/config.json or ~/.docker/config.json
+  std::vector<fs::path> auth_files;  // containers' auth.json files, in the order they are asked
+  std::string github_token;          // only where GITHUB_ACTIONS is true
   std::string github_actor;
 
   static CredentialEnvironment from_process();
 };
 
-// Finds credentials: flags, DOCKER_AUTH_CONFIG, docker's config.json (credHelpers, then auths, then credsStore),
-// containers' auth.json (the longest key that is a prefix of registry/repository), GITHUB_TOKEN for ghcr.io in
-// Actions. The first place that knows the registry counts. Helper programs (docker-credential-NAME) are run once a
-// registry. A file that is there and cannot be read or parsed, or a helper that fails, is Error{machine}: pushing
-// as nobody instead would be a riddle. Any thread.
+// Finds credentials: flags, DOCKER_AUTH_CONFIG, docker's config.json (credHelpers, then auths, then
+// credsStore), containers' auth.json (the longest key that is a prefix of registry/repository), GITHUB_TOKEN
+// for ghcr.io in Actions. The first place that knows the registry counts. Helper programs
+// (docker-credential-NAME) are run once a registry. A file that is there and cannot be read or parsed, or a
+// helper that fails, is Error{machine}: pushing as nobody instead would be a riddle. Any thread.
 class CredentialStore {
  public:
   CredentialStore(CredentialEnvironment environment, CancelToken cancel);
@@ -54,9 +54,9 @@ class CredentialStore {
   mutable std::map<std::string, std::optional<Credentials>> found_;
 };
 
-// Writes (or takes out) a registry's credentials in docker's config.json: through the credential helper that file
-// names for the registry, else into "auths". Everything else in the file is kept; written with mode 0600 by rename;
-// a symlink is followed to its target. Returns where they went, for the message.
+// Writes (or takes out) a registry's credentials in docker's config.json: through the credential helper that
+// file names for the registry, else into "auths". Everything else in the file is kept; written with mode 0600
+// by rename; a symlink is followed to its target. Returns where they went, for the message.
 std::string store_credentials(const CredentialEnvironment& environment, std::string_view registry,
                               const Credentials& credentials, const CancelToken& cancel);
 // False where there were none.

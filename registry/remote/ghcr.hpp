@@ -11,7 +11,8 @@
 
 namespace kiln::ghcr {
 
-// What only GitHub's container registry does. The rest of the room asks these functions and knows nothing else of it.
+// What only GitHub's container registry does. The rest of the room asks these functions and knows nothing
+// else of it.
 
 inline constexpr std::uint64_t kMaxLayerBytes = std::uint64_t{10} * 1000 * 1000 * 1000;
 inline constexpr double kMaxUploadSeconds = 600;
@@ -20,13 +21,14 @@ inline constexpr double kMaxUploadSeconds = 600;
 bool is_ghcr(std::string_view authority);
 
 // A blob that GHCR will not take, before a byte is sent: larger than 10 GB, or one that at `bytes_per_second`
-// (0: not known yet) needs more than 10 minutes. `what` names the layer in the message (it may name a Dockerfile
-// line). nullopt where nothing speaks against it.
+// (0: not known yet) needs more than 10 minutes. `what` names the layer in the message (it may name a
+// Dockerfile line). nullopt where nothing speaks against it.
 std::optional<std::string> upload_objection(const oci::Descriptor& blob, std::string_view what,
                                             double bytes_per_second);
 
-// What to do about a refusal, to be added to its message: the package's "Manage Actions access" setting for a 403
-// "write_package", packages: write for Actions, the token's scopes otherwise. "" where GHCR's answer needs none.
+// What to do about a refusal, to be added to its message: the package's "Manage Actions access" setting for a
+// 403 "write_package", packages: write for Actions, the token's scopes otherwise. "" where GHCR's answer
+// needs none.
 std::string advice(const HttpResponse& response, std::string_view repository);
 
 }  // namespace kiln::ghcr

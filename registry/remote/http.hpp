@@ -33,14 +33,14 @@ class HttpHeaders {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
-// What a request sends. Its size is always known: registries want a Content-Length. read() is called from the I/O
-// thread and must not wait; everything else from the thread that sends.
+// What a request sends. Its size is always known: registries want a Content-Length. read() is called from the
+// I/O thread and must not wait; everything else from the thread that sends.
 class RequestBody {
  public:
   virtual ~RequestBody() = default;
   virtual std::uint64_t size() const = 0;
-  // Copies up to `capacity` bytes. 0: the end. nullopt: none yet; the function given to set_wake is called when
-  // there are. What it throws ends the request.
+  // Copies up to `capacity` bytes. 0: the end. nullopt: none yet; the function given to set_wake is called
+  // when there are. What it throws ends the request.
   virtual std::optional<std::size_t> read(char* buffer, std::size_t capacity) = 0;
   // Back to the first byte, for sending once more. False where that cannot be.
   virtual bool rewind() = 0;
@@ -84,16 +84,17 @@ struct HttpRequest {
   // The most private address that may be connected to (checked on the address really used; a proxy's is not).
   AddressClass most_private = AddressClass::link_local;
 
-  // Decides once status and headers are there whether the body goes to on_body; called on the I/O thread, must not
-  // wait. None: the body goes to on_body where the status is 2xx and on_body is set.
+  // Decides once status and headers are there whether the body goes to on_body; called on the I/O thread,
+  // must not wait. None: the body goes to on_body where the status is 2xx and on_body is set.
   std::function<bool(int status, const HttpHeaders&)> wants_body;
-  // Gets the body in pieces, on the thread that called send(); while it works the connection is not read further
-  // than a small buffer. What it throws ends the request and leaves send().
+  // Gets the body in pieces, on the thread that called send(); while it works the connection is not read
+  // further than a small buffer. What it throws ends the request and leaves send().
   std::function<void(std::string_view)> on_body;
   // Bytes of body sent so far, on the thread that called send(), a few times a second at most.
   std::function<void(std::uint64_t)> on_sent;
-  // A longer body ends the request with TransportFault::too_large; the body of an error (status 400 and up) is cut
-  // off instead. For the body kept in HttpResponse::body; what goes to on_body is limited by max_streamed_bytes.
+  // A longer body ends the request with TransportFault::too_large; the body of an error (status 400 and up)
+  // is cut off instead. For the body kept in HttpResponse::body; what goes to on_body is limited by
+  // max_streamed_bytes.
   std::uint64_t max_body_bytes = std::uint64_t{4} << 20;
   std::uint64_t max_streamed_bytes = UINT64_MAX;
 };
@@ -101,7 +102,7 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 0;
   HttpHeaders headers;
-  std::string body;  // unless on_body got it
+  std::string body;                  // unless on_body got it
   std::uint64_t received_bytes = 0;  // of body
   std::uint64_t sent_bytes = 0;      // of body
   bool through_proxy = false;
@@ -109,22 +110,26 @@ struct HttpResponse {
 };
 
 enum class TransportFault {
-  resolve,     // no address for the host
-  connect,     // nobody answers there
-  tls,         // no trust, or no TLS at all
-  reset,       // the connection broke
-  stalled,     // no byte moved for too long
-  truncated,   // the body ended before Content-Length
-  protocol,    // what came was no HTTP
-  too_large,   // more body than allowed
-  refused,     // the address is more private than allowed
+  resolve,    // no address for the host
+  connect,    // nobody answers there
+  tls,        // no trust, or no TLS at all
+  reset,      // the connection broke
+  stalled,    // no byte moved for too long
+  truncated,  // the body ended before Content-Length
+  protocol,   // what came was no HTTP
+  too_large,  // more body than allowed
+  refused,    // the address is more private than allowed
 };
 
 // A request that got no (whole) answer. The message names method and redacted URL.
 class TransportError : public Error {
  public:
-  TransportError(TransportFault fault, std::string message, std::uint64_t sent_bytes, std::uint64_t received_bytes)
-      : Error(Category::network, std::move(message)), fault_(fault), sent_bytes_(sent_bytes), received_bytes_(received_bytes) {}
+  TransportError(TransportFault fault, std::string message, std::uint64_t sent_bytes,
+                 std::uint64_t received_bytes)
+      : Error(Category::network, std::move(message)),
+        fault_(fault),
+        sent_bytes_(sent_bytes),
+        received_bytes_(received_bytes) {}
   TransportFault fault() const noexcept { return fault_; }
   std::uint64_t sent_bytes() const noexcept { return sent_bytes_; }          // of body
   std::uint64_t received_bytes() const noexcept { return received_bytes_; }  // of body
@@ -153,16 +158,16 @@ struct HttpOptions {
 };
 
 // Sends HTTP requests. send() may be called from any number of threads at once and returns when the answer is
-// whole; redirects are answers like others. Throws TransportError, Error{cancelled} soon after `cancel` fires,
-// and what on_body or the request body threw. There is no limit on a transfer's whole duration.
+// whole; redirects are answers like others. Throws TransportError, Error{cancelled} soon after `cancel`
+// fires, and what on_body or the request body threw. There is no limit on a transfer's whole duration.
 class HttpClient {
  public:
   virtual ~HttpClient() = default;
   virtual HttpResponse send(const HttpRequest& request, const CancelToken& cancel) = 0;
 };
 
-// The one with libcurl: a single I/O thread owns the multi handle, connections are kept and shared, HTTP/2 is used
-// where the server offers it.
+// The one with libcurl: a single I/O thread owns the multi handle, connections are kept and shared, HTTP/2 is
+// used where the server offers it.
 std::unique_ptr<HttpClient> make_curl_client(HttpOptions options);
 
 }  // namespace kiln

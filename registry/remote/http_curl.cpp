@@ -20,20 +20,21 @@
 #include "base/text.hpp"
 #include "registry/remote/http.hpp"
 
-// How the threads meet: send() hands a Transfer to the I/O thread by a command and then waits on the transfer's
-// condition variable. The I/O thread runs curl and appends what arrives to the transfer's buffer; the waiting thread
-// takes it from there and calls on_body, so that hashing and writing never hold up the other transfers. A full
-// buffer pauses the transfer within curl; the waiting thread asks for it to go on once it has emptied the buffer.
-// (Calling on_body on the I/O thread was rejected: one slow disk write would stall every connection.)
+// How the threads meet: send() hands a Transfer to the I/O thread by a command and then waits on the
+// transfer's condition variable. The I/O thread runs curl and appends what arrives to the transfer's buffer;
+// the waiting thread takes it from there and calls on_body, so that hashing and writing never hold up the
+// other transfers. A full buffer pauses the transfer within curl; the waiting thread asks for it to go on
+// once it has emptied the buffer. (Calling on_body on the I/O thread was rejected: one slow disk write would
+// stall every connection.)
 
 namespace kiln {
 
 namespace {
 
-constexpr std::size_t kBufferBytes = std::size_t{1} << 20;      // per transfer, before it is paused
+constexpr std::size_t kBufferBytes = std::size_t{1} << 20;  // per transfer, before it is paused
 constexpr std::size_t kMaxHeaderBytes = std::size_t{512} << 10;
 constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} << 10;
-constexpr auto kPollInterval = std::chrono::milliseconds(50);   // how soon a waiting thread notices a cancel
+constexpr auto kPollInterval = std::chrono::milliseconds(50);  // how soon a waiting thread notices a cancel
 
 struct Transfer {
   const HttpRequest* request = nullptr;
@@ -102,7 +103,8 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   if (!line.empty()) {
     const std::size_t colon = line.find(':');
     if (colon != std::string_view::npos && !transfer.header_done) {
-      transfer.response.headers.add(std::string(line.substr(0, colon)), std::string(trim(line.substr(colon + 1))));
+      transfer.response.headers.add(std::string(line.substr(0, colon)),
+                                    std::string(trim(line.substr(colon + 1))));
     }
     return size;
   }
@@ -112,7 +114,8 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   transfer.header_done = true;
   transfer.response.status = static_cast<int>(status);
   const HttpRequest& request = *transfer.request;
-  transfer.streaming = request.on_body && (request.wants_body ? request.wants_body(transfer.response.status, transfer.response.headers)
+  transfer.streaming = request.on_body && (request.wants_body ? request.wants_body(transfer.response.status,
+                                                                                   transfer.response.headers)
                                                               : status < 300);
   return size;
 }
@@ -128,8 +131,9 @@ std::size_t on_received(char* data, std::size_t, std::size_t size, void* user) {
       return CURL_WRITEFUNC_PAUSE;
     }
     if (transfer.response.received_bytes + size > transfer.request->max_streamed_bytes) {
-      return stop_with(transfer, TransportFault::too_large,
-                       fmt::format("more than the expected {} bytes came", transfer.request->max_streamed_bytes));
+      return stop_with(
+          transfer, TransportFault::too_large,
+          fmt::format("more than the expected {} bytes came", transfer.request->max_streamed_bytes));
     }
     transfer.response.received_bytes += size;
     transfer.buffer.append(data, size);
@@ -145,8 +149,9 @@ std::size_t on_received(char* data, std::size_t, std::size_t size, void* user) {
     return 0;
   }
   if (body.size() + size > transfer.request->max_body_bytes) {
-    return stop_with(transfer, TransportFault::too_large,
-                     fmt::format("the answer is larger than the {} bytes allowed", transfer.request->max_body_bytes));
+    return stop_with(
+        transfer, TransportFault::too_large,
+        fmt::format("the answer is larger than the {} bytes allowed", transfer.request->max_body_bytes));
   }
   body.append(data, size);
   return size;
@@ -214,21 +219,28 @@ int on_connected(void* user, char* remote, char*, int, int) {
 TransportFault fault_of(CURLcode code, bool connected) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY: return TransportFault::resolve;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return TransportFault::resolve;
     case CURLE_COULDNT_CONNECT:
-    case CURLE_PROXY: return TransportFault::connect;
-    case CURLE_OPERATION_TIMEDOUT: return connected ? TransportFault::stalled : TransportFault::connect;
+    case CURLE_PROXY:
+      return TransportFault::connect;
+    case CURLE_OPERATION_TIMEDOUT:
+      return connected ? TransportFault::stalled : TransportFault::connect;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS: return TransportFault::tls;
-    case CURLE_PARTIAL_FILE: return TransportFault::truncated;
+    case CURLE_SSL_INVALIDCERTSTATUS:
+      return TransportFault::tls;
+    case CURLE_PARTIAL_FILE:
+      return TransportFault::truncated;
     case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_WEIRD_SERVER_REPLY: return TransportFault::protocol;
-    default: return TransportFault::reset;
+    case CURLE_WEIRD_SERVER_REPLY:
+      return TransportFault::protocol;
+    default:
+      return TransportFault::reset;
   }
 }
 
@@ -395,7 +407,8 @@ class CurlClient : public HttpClient {
       bool done;
       {
         std::unique_lock lock(transfer->mutex);
-        transfer->changed.wait_for(lock, kPollInterval, [&] { return transfer->done || !transfer->buffer.empty(); });
+        transfer->changed.wait_for(lock, kPollInterval,
+                                   [&] { return transfer->done || !transfer->buffer.empty(); });
         piece.clear();
         piece.swap(transfer->buffer);
         resume_needed = std::exchange(transfer->wants_resume, false);
@@ -432,22 +445,25 @@ class CurlClient : public HttpClient {
       transfer.fault = TransportFault::refused;
     }
     if (transfer.fault == TransportFault::refused) {
-      transfer.fault_text = fmt::format("it leads to the {} address {}, which the registry has no business with",
-                                        to_string(classify_address(transfer.refused_address)), transfer.refused_address);
+      transfer.fault_text =
+          fmt::format("it leads to the {} address {}, which the registry has no business with",
+                      to_string(classify_address(transfer.refused_address)), transfer.refused_address);
     }
     if (!transfer.fault) {
       transfer.fault = fault_of(transfer.code, transfer.connected);
       std::string text = transfer.error_text[0] ? transfer.error_text : curl_easy_strerror(transfer.code);
       // curl names the URL in a few messages; what stands behind '?' is not for printing.
       if (const std::size_t question = text.find('?'); question != std::string::npos) text.resize(question);
-      if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' && !(text.size() > 1 && text[1] >= 'A' && text[1] <= 'Z')) {
+      if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' &&
+          !(text.size() > 1 && text[1] >= 'A' && text[1] <= 'Z')) {
         text[0] = static_cast<char>(text[0] + 32);
       }
       transfer.fault_text = printable(text);
     }
-    throw TransportError(*transfer.fault,
-                         fmt::format("{} '{}': {}", to_string(request.method), request.url.redacted(), transfer.fault_text),
-                         transfer.response.sent_bytes, transfer.response.received_bytes);
+    throw TransportError(
+        *transfer.fault,
+        fmt::format("{} '{}': {}", to_string(request.method), request.url.redacted(), transfer.fault_text),
+        transfer.response.sent_bytes, transfer.response.received_bytes);
   }
 
   // From here on: the I/O thread.
@@ -524,8 +540,10 @@ class CurlClient : public HttpClient {
         transfer->uploaded = uploaded;
         transfer->progress_at = now;
       }
-      const bool waits_for_answer = transfer->request->body && transfer->sending_done && !transfer->header_done;
-      const double limit = (waits_for_answer ? options_.answer_timeout_ms : options_.stall_timeout_ms) / 1000.0;
+      const bool waits_for_answer =
+          transfer->request->body && transfer->sending_done && !transfer->header_done;
+      const double limit =
+          (waits_for_answer ? options_.answer_timeout_ms : options_.stall_timeout_ms) / 1000.0;
       if (now - transfer->progress_at >= limit) {
         transfer->fault = TransportFault::stalled;
         transfer->fault_text = fmt::format("nothing moved for {}", human_seconds(limit));

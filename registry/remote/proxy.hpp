@@ -8,8 +8,8 @@
 
 namespace kiln {
 
-// Which requests go through a proxy: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, upper or lower case, read as
-// Go's programs read them (so that kiln and docker agree). Loopback hosts are never proxied.
+// Which requests go through a proxy: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, upper or lower case,
+// read as Go's programs read them (so that kiln and docker agree). Loopback hosts are never proxied.
 class ProxySettings {
  public:
   ProxySettings() = default;

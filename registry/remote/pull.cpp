@@ -52,7 +52,12 @@ Descriptor resolve_root(RegistryClient& client, ContentStore& store, const std::
     store.lease(*reference.digest);
     if (store.has(*reference.digest)) {
       bytes = store.read(*reference.digest);
-      return {oci::detect_media_type(bytes, "manifest '" + reference.str() + "'"), *reference.digest, bytes.size(), {}, {}, {}};
+      return {oci::detect_media_type(bytes, "manifest '" + reference.str() + "'"),
+              *reference.digest,
+              bytes.size(),
+              {},
+              {},
+              {}};
     }
   }
   FetchedManifest fetched = client.fetch_manifest(repository, reference.manifest_key());
@@ -69,8 +74,8 @@ std::string platforms_of(const oci::Index& index) {
   return names.empty() ? "none" : join(names, ", ");
 }
 
-PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPlace& place, const oci::Reference& reference,
-                      const oci::Platform& platform) {
+PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPlace& place,
+                      const oci::Reference& reference, const oci::Platform& platform) {
   RegistryClient client = session.client(place.endpoint);
   PulledImage image;
   image.source = {place.endpoint, place.repository};
@@ -84,13 +89,15 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
     const oci::Index index = oci::parse_index(bytes, where);
     const auto chosen = oci::select_platform(index, platform);
     if (!chosen) {
-      throw Error(Category::network, fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), platforms_of(index)));
+      throw Error(Category::network, fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(),
+                                                 platforms_of(index)));
     }
     image.index_bytes = std::move(bytes);
     image.manifest = *chosen;
     bytes = manifest_bytes(client, store, place.repository, image.manifest);
   } else if (!oci::media_type::is_manifest(image.root.media_type)) {
-    throw Error(Category::network, fmt::format("{}: '{}' is no image", where, printable(image.root.media_type)));
+    throw Error(Category::network,
+                fmt::format("{}: '{}' is no image", where, printable(image.root.media_type)));
   }
   image.parsed = oci::parse_manifest(bytes, where);
   const Descriptor& config = image.parsed.config;
@@ -100,7 +107,8 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
   }
   const std::string config_text = store.read(config.digest);
   if (config_text.size() != config.size) {
-    throw Error(Category::network, fmt::format("{}: its config has {} bytes, the manifest says {}", where, config_text.size(), config.size));
+    throw Error(Category::network, fmt::format("{}: its config has {} bytes, the manifest says {}", where,
+                                               config_text.size(), config.size));
   }
   image.config = oci::parse_image_config(config_text, where);
   if (image.config.diff_ids.size() != image.parsed.layers.size()) {
@@ -108,8 +116,10 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
                                                image.parsed.layers.size(), image.config.diff_ids.size()));
   }
   const oci::Platform& has = image.config.platform;
-  if (!image.index_bytes && !has.architecture.empty() && (has.os != platform.os || has.architecture != platform.architecture)) {
-    throw Error(Category::network, fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), printable(has.str())));
+  if (!image.index_bytes && !has.architecture.empty() &&
+      (has.os != platform.os || has.architecture != platform.architecture)) {
+    throw Error(Category::network, fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(),
+                                               printable(has.str())));
   }
   session.locations().add(config.digest, image.source);
   for (const Descriptor& layer : image.parsed.layers) session.locations().add(layer.digest, image.source);
@@ -123,7 +133,8 @@ auto from_first_place(RemoteSession& session, const oci::Reference& reference, A
   for (std::size_t i = 0; i + 1 < places.size(); ++i) {
     try {
       if (auto found = ask(places[i])) return found;
-      session.log().info(fmt::format("mirror '{}' does not have '{}'", places[i].endpoint.authority, reference.str()));
+      session.log().info(
+          fmt::format("mirror '{}' does not have '{}'", places[i].endpoint.authority, reference.str()));
     } catch (const Error& error) {
       if (error.category() != Category::network) throw;
       session.log().warn(fmt::format("mirror '{}': {}", places[i].endpoint.authority, error.message()));
@@ -138,9 +149,10 @@ PulledImage pull_image(RemoteSession& session, ContentStore& store, const oci::R
                        const oci::Platform& platform, PullWhat what, TransferObserver* observer) {
   return with_context([&] { return fmt::format("while pulling '{}'", reference.str()); },
                       [&] {
-                        PulledImage image = *from_first_place(session, reference, [&](const PullPlace& place) {
-                          return std::optional(pull_from(session, store, place, reference, platform));
-                        });
+                        PulledImage image =
+                            *from_first_place(session, reference, [&](const PullPlace& place) {
+                              return std::optional(pull_from(session, store, place, reference, platform));
+                            });
                         if (what == PullWhat::layers) fetch_layers(session, store, image, observer);
                         return image;
                       });
@@ -166,8 +178,10 @@ void fetch_blob(RemoteSession& session, ContentStore& store, const Descriptor& b
   store.lease(blob.digest);
   if (store.has(blob.digest)) return transfer.ended(TransferOutcome::skipped);
   if (places.empty()) {
-    throw Error(Category::network, fmt::format("blob '{}' is not in the store, and no registry is known to have it; pull its "
-                                               "image again", blob.digest.str()));
+    throw Error(Category::network,
+                fmt::format("blob '{}' is not in the store, and no registry is known to have it; pull its "
+                            "image again",
+                            blob.digest.str()));
   }
   for (std::size_t i = 0; i < places.size(); ++i) {
     try {
@@ -178,12 +192,14 @@ void fetch_blob(RemoteSession& session, ContentStore& store, const Descriptor& b
       return transfer.ended(TransferOutcome::transferred);
     } catch (const Error& error) {
       if (error.category() != Category::network || i + 1 == places.size()) throw;
-      session.log().warn(fmt::format("blob '{}': {}; asking '{}'", blob.digest.str(), error.message(), places[i + 1].name()));
+      session.log().warn(fmt::format("blob '{}': {}; asking '{}'", blob.digest.str(), error.message(),
+                                     places[i + 1].name()));
     }
   }
 }
 
-void fetch_layers(RemoteSession& session, ContentStore& store, const PulledImage& image, TransferObserver* observer) {
+void fetch_layers(RemoteSession& session, ContentStore& store, const PulledImage& image,
+                  TransferObserver* observer) {
   std::vector<Descriptor> layers;
   std::set<oci::Digest> seen;
   for (const Descriptor& layer : image.parsed.layers) {

@@ -16,7 +16,8 @@
 // A push is a graph of jobs on one pool; no job ever waits for another.
 //
 //   check(group)      one HEAD a tag; where a tag is missing, every blob of the image becomes a need
-//   settle(need)      one blob in one repository: skip, mount, upload or stream. Needs of one blob at one registry
+//   settle(need)      one blob in one repository: skip, mount, upload or stream. Needs of one blob at one
+//   registry
 //                     queue behind the first that has to upload; when it is done the others mount from there
 //   publish(group)    once the last need of a group is settled: manifests, then tags
 //
@@ -59,7 +60,8 @@ struct Parts {
   std::vector<Descriptor> blobs;
 };
 
-// Layers that by their media type are not to be pushed (OCI image spec, layer.md, "Non-Distributable Layers").
+// Layers that by their media type are not to be pushed (OCI image spec, layer.md, "Non-Distributable
+// Layers").
 bool stays_where_it_is(const Descriptor& layer) {
   return layer.media_type == oci::media_type::kDockerForeignLayerGzip ||
          layer.media_type.find(".nondistributable.") != std::string::npos;
@@ -70,7 +72,8 @@ void collect(const ContentStore& store, const Descriptor& root, Parts& parts, st
   const std::string where = fmt::format("manifest '{}'", root.digest.str());
   std::string bytes = store.read(root.digest);
   if (oci::media_type::is_index(root.media_type)) {
-    for (const Descriptor& child : oci::parse_index(bytes, where).manifests) collect(store, child, parts, seen);
+    for (const Descriptor& child : oci::parse_index(bytes, where).manifests)
+      collect(store, child, parts, seen);
   } else {
     const oci::Manifest manifest = oci::parse_manifest(bytes, where);
     if (seen.insert(manifest.config.digest).second) parts.blobs.push_back(manifest.config);
@@ -82,14 +85,15 @@ void collect(const ContentStore& store, const Descriptor& root, Parts& parts, st
 }
 
 bool misses_a_part(const RegistryError& error) {
-  return error.has_code("MANIFEST_BLOB_UNKNOWN") || error.has_code("BLOB_UNKNOWN") || error.has_code("MANIFEST_UNKNOWN") ||
+  return error.has_code("MANIFEST_BLOB_UNKNOWN") || error.has_code("BLOB_UNKNOWN") ||
+         error.has_code("MANIFEST_UNKNOWN") ||
          to_lower(error.message()).find("blob unknown") != std::string::npos;
 }
 
 class Pusher {
  public:
-  Pusher(RemoteSession& session, const ContentStore& store, std::span<const PushRequest> images, const PushOptions& options,
-         TransferObserver* observer)
+  Pusher(RemoteSession& session, const ContentStore& store, std::span<const PushRequest> images,
+         const PushOptions& options, TransferObserver* observer)
       : session_(session),
         store_(store),
         images_(images),
@@ -206,7 +210,8 @@ class Pusher {
     }
     if (all_there) return;
     std::vector<Descriptor> blobs = parts_of(group.image).blobs;
-    std::sort(blobs.begin(), blobs.end(), [](const Descriptor& a, const Descriptor& b) { return a.size > b.size; });
+    std::sort(blobs.begin(), blobs.end(),
+              [](const Descriptor& a, const Descriptor& b) { return a.size > b.size; });
     std::vector<Need*> fresh;
     bool ready;
     {
@@ -367,8 +372,10 @@ class Pusher {
       }
     }
     if (last) throw *last;
-    throw Error(Category::machine, fmt::format("layer '{}' is not in the store, and no registry is known to have it; pull or "
-                                               "build its image again", need.blob.digest.str()));
+    throw Error(Category::machine,
+                fmt::format("layer '{}' is not in the store, and no registry is known to have it; pull or "
+                            "build its image again",
+                            need.blob.digest.str()));
   }
 
   void publish(Group& group) {
@@ -428,31 +435,36 @@ class Pusher {
 
 }  // namespace
 
-std::vector<PushOutcome> push_images(RemoteSession& session, const ContentStore& store, std::span<const PushRequest> images,
-                                     const PushOptions& options, TransferObserver* observer) {
+std::vector<PushOutcome> push_images(RemoteSession& session, const ContentStore& store,
+                                     std::span<const PushRequest> images, const PushOptions& options,
+                                     TransferObserver* observer) {
   return Pusher(session, store, images, options, observer).run();
 }
 
 PushOutcome push_image(RemoteSession& session, const ContentStore& store, const PushRequest& image,
                        const PushOptions& options, TransferObserver* observer) {
-  PushOutcome outcome = std::move(push_images(session, store, std::span(&image, 1), options, observer).front());
+  PushOutcome outcome =
+      std::move(push_images(session, store, std::span(&image, 1), options, observer).front());
   if (outcome.error) throw *outcome.error;
   return outcome;
 }
 
 Descriptor tag_image(RemoteSession& session, const oci::Reference& existing, const std::string& new_tag) {
-  return with_context([&] { return fmt::format("while giving '{}' the tag '{}'", existing.str(), new_tag); },
-                      [&] {
-                        if (!oci::is_valid_tag(new_tag)) {
-                          throw Error(Category::usage, fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)",
-                                                                   printable(new_tag)));
-                        }
-                        const RemoteRepository place = session.repository_of(existing);
-                        RegistryClient client = session.client(place.endpoint);
-                        const FetchedManifest fetched = client.fetch_manifest(place.repository, existing.manifest_key());
-                        Descriptor put = client.put_manifest(place.repository, new_tag, fetched.bytes, fetched.descriptor.media_type);
-                        return put;
-                      });
+  return with_context(
+      [&] { return fmt::format("while giving '{}' the tag '{}'", existing.str(), new_tag); },
+      [&] {
+        if (!oci::is_valid_tag(new_tag)) {
+          throw Error(Category::usage,
+                      fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)",
+                                  printable(new_tag)));
+        }
+        const RemoteRepository place = session.repository_of(existing);
+        RegistryClient client = session.client(place.endpoint);
+        const FetchedManifest fetched = client.fetch_manifest(place.repository, existing.manifest_key());
+        Descriptor put =
+            client.put_manifest(place.repository, new_tag, fetched.bytes, fetched.descriptor.media_type);
+        return put;
+      });
 }
 
 }  // namespace kiln

@@ -11,16 +11,17 @@
 
 namespace kiln {
 
-// An image (or index) and the names it gets. Manifests, indexes and configs must be in the store; layers may be
-// there or at a place that the session knows (BlobLocations).
+// An image (or index) and the names it gets. Manifests, indexes and configs must be in the store; layers may
+// be there or at a place that the session knows (BlobLocations).
 struct PushRequest {
   oci::Descriptor root;
-  std::vector<oci::Reference> targets;  // with a tag; one with a digest only puts the manifest without naming it
+  std::vector<oci::Reference>
+      targets;  // with a tag; one with a digest only puts the manifest without naming it
 };
 
 struct PushedTarget {
-  oci::Reference target;                                     // with the digest it now has
-  TransferOutcome outcome = TransferOutcome::transferred;    // skipped: the tag named this digest already
+  oci::Reference target;                                   // with the digest it now has
+  TransferOutcome outcome = TransferOutcome::transferred;  // skipped: the tag named this digest already
 };
 
 struct PushOutcome {
@@ -35,12 +36,13 @@ struct PushOptions {
 
 // Pushes many images at once over the session's connections, one outcome for each in their order.
 //
-// One HEAD for each tag answers "already there". Else each blob is dealt with once for each repository: skipped where
-// it is there, mounted where another repository of the registry has it, uploaded from the store, or streamed from a
-// registry that has it; images that share a layer upload it once and mount it for the others. Then come the
-// manifests, children before indexes, and the tags last: no tag ever names an image whose blobs are not all there.
-// What the registry says it stored is checked, by its answer and by a HEAD. A registry that does not find a blob it
-// just took ("blob unknown") is asked about every blob, gets what it lacks, and is tried once more.
+// One HEAD for each tag answers "already there". Else each blob is dealt with once for each repository:
+// skipped where it is there, mounted where another repository of the registry has it, uploaded from the
+// store, or streamed from a registry that has it; images that share a layer upload it once and mount it for
+// the others. Then come the manifests, children before indexes, and the tags last: no tag ever names an image
+// whose blobs are not all there. What the registry says it stored is checked, by its answer and by a HEAD. A
+// registry that does not find a blob it just took ("blob unknown") is asked about every blob, gets what it
+// lacks, and is tried once more.
 //
 // One image's failure does not stop the others; only a cancelled session throws.
 std::vector<PushOutcome> push_images(RemoteSession& session, const ContentStore& store,
@@ -51,8 +53,8 @@ std::vector<PushOutcome> push_images(RemoteSession& session, const ContentStore&
 PushOutcome push_image(RemoteSession& session, const ContentStore& store, const PushRequest& image,
                        const PushOptions& options = {}, TransferObserver* observer = nullptr);
 
-// Gives an image that the registry has another name in the same repository: fetches the manifest's bytes and puts
-// them under the new tag. Returns its descriptor.
+// Gives an image that the registry has another name in the same repository: fetches the manifest's bytes and
+// puts them under the new tag. Returns its descriptor.
 oci::Descriptor tag_image(RemoteSession& session, const oci::Reference& existing, const std::string& new_tag);
 
 }  // namespace kiln

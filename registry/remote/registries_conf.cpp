@@ -46,7 +46,8 @@ void each_table(const toml::table& table, std::string_view key, std::string_view
   const toml::array* list = node->as_array();
   if (!list) refuse(name, *node, fmt::format("'{}' must be a list of tables: [[{}]]", key, key));
   for (const toml::node& entry : *list) {
-    if (!entry.is_table()) refuse(name, entry, fmt::format("'{}' must be a list of tables: [[{}]]", key, key));
+    if (!entry.is_table())
+      refuse(name, entry, fmt::format("'{}' must be a list of tables: [[{}]]", key, key));
     take(*entry.as_table());
   }
 }
@@ -66,7 +67,8 @@ std::string host_of(const std::string& location) { return location.substr(0, loc
 PullPlace place_at(const std::string& name, bool insecure, bool is_mirror, std::string_view for_reference) {
   const std::size_t slash = name.find('/');
   if (slash == std::string::npos || slash == 0 || slash + 1 == name.size()) {
-    throw Error(Category::usage, fmt::format("registries.conf leads '{}' to '{}', which names no repository", for_reference, name));
+    throw Error(Category::usage, fmt::format("registries.conf leads '{}' to '{}', which names no repository",
+                                             for_reference, name));
   }
   PullPlace place;
   place.endpoint.authority = name.substr(0, slash);
@@ -84,10 +86,13 @@ RegistriesConf RegistriesConf::parse(std::string_view text, std::string_view nam
   try {
     root = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    throw Error(Category::usage, fmt::format("'{}', line {}: {}", name, error.source().begin.line, printable(error.description())));
+    throw Error(Category::usage, fmt::format("'{}', line {}: {}", name, error.source().begin.line,
+                                             printable(error.description())));
   }
   if (const toml::node* old = root.get("registries")) {
-    refuse(name, *old, "this is version 1 of registries.conf; write [[registry]] with 'location', 'insecure' and 'blocked' instead");
+    refuse(name, *old,
+           "this is version 1 of registries.conf; write [[registry]] with 'location', 'insecure' and "
+           "'blocked' instead");
   }
   RegistriesConf conf;
   each_table(root, "registry", name, [&](const toml::table& table) {
@@ -98,7 +103,8 @@ RegistriesConf RegistriesConf::parse(std::string_view text, std::string_view nam
     if (registry.prefix.empty()) refuse(name, table, "[[registry]] needs 'location' or 'prefix'");
     const bool wildcard = registry.prefix.starts_with("*.");
     if (registry.location.empty() && !wildcard) registry.location = registry.prefix;
-    if (wildcard && !registry.location.empty()) refuse(name, table, "a prefix that begins with '*.' takes no 'location'");
+    if (wildcard && !registry.location.empty())
+      refuse(name, table, "a prefix that begins with '*.' takes no 'location'");
     registry.insecure = truth_of(table, "insecure", name);
     registry.blocked = truth_of(table, "blocked", name);
     const bool by_digest_only = truth_of(table, "mirror-by-digest-only", name);
@@ -110,7 +116,9 @@ RegistriesConf RegistriesConf::parse(std::string_view text, std::string_view nam
       mirror.pull_from = text_of(entry, "pull-from-mirror", name);
       if (mirror.pull_from.empty()) mirror.pull_from = by_digest_only ? "digest-only" : "all";
       if (mirror.pull_from != "all" && mirror.pull_from != "digest-only" && mirror.pull_from != "tag-only") {
-        refuse(name, entry, fmt::format("'pull-from-mirror' is '{}'; known: all, digest-only, tag-only", printable(mirror.pull_from)));
+        refuse(name, entry,
+               fmt::format("'pull-from-mirror' is '{}'; known: all, digest-only, tag-only",
+                           printable(mirror.pull_from)));
       }
       registry.mirrors.push_back(std::move(mirror));
     });
@@ -134,7 +142,9 @@ RegistriesConf RegistriesConf::from_environment() {
     return text.has_value();
   };
   if (const auto chosen = environment_variable("CONTAINERS_REGISTRIES_CONF"); chosen && !chosen->empty()) {
-    if (!merge_file(*chosen)) throw Error(Category::usage, fmt::format("CONTAINERS_REGISTRIES_CONF names '{}', which is not there", *chosen));
+    if (!merge_file(*chosen))
+      throw Error(Category::usage,
+                  fmt::format("CONTAINERS_REGISTRIES_CONF names '{}', which is not there", *chosen));
     return conf;
   }
   const fs::path system = "/etc/containers";
@@ -155,7 +165,8 @@ RegistriesConf RegistriesConf::from_environment() {
 const RegistriesConf::Registry* RegistriesConf::find(const std::string& name) const {
   const Registry* best = nullptr;
   for (const Registry& registry : registries_) {
-    if (prefix_matches(registry.prefix, name) && (!best || registry.prefix.size() > best->prefix.size())) best = &registry;
+    if (prefix_matches(registry.prefix, name) && (!best || registry.prefix.size() > best->prefix.size()))
+      best = &registry;
   }
   return best;
 }
@@ -165,10 +176,12 @@ PullPlace RegistriesConf::push_place(const oci::Reference& reference) const {
   const Registry* registry = find(name);
   if (!registry) return place_at(name, false, false, name);
   if (registry->blocked) {
-    throw Error(Category::network, fmt::format("'{}' is blocked by registries.conf (prefix '{}')", name, registry->prefix));
+    throw Error(Category::network,
+                fmt::format("'{}' is blocked by registries.conf (prefix '{}')", name, registry->prefix));
   }
   const bool rewritten = !registry->prefix.starts_with("*.");
-  return place_at(rewritten ? registry->location + name.substr(registry->prefix.size()) : name, registry->insecure, false, name);
+  return place_at(rewritten ? registry->location + name.substr(registry->prefix.size()) : name,
+                  registry->insecure, false, name);
 }
 
 std::vector<PullPlace> RegistriesConf::pull_places(const oci::Reference& reference) const {
@@ -178,7 +191,8 @@ std::vector<PullPlace> RegistriesConf::pull_places(const oci::Reference& referen
   if (const Registry* registry = find(name)) {
     for (const Mirror& mirror : registry->mirrors) {
       if (mirror.pull_from == (reference.digest ? "tag-only" : "digest-only")) continue;
-      const std::string rest = registry->prefix.starts_with("*.") ? name.substr(name.find('/')) : name.substr(registry->prefix.size());
+      const std::string rest = registry->prefix.starts_with("*.") ? name.substr(name.find('/'))
+                                                                  : name.substr(registry->prefix.size());
       places.push_back(place_at(mirror.location + rest, mirror.insecure, true, name));
     }
   }
@@ -191,7 +205,8 @@ void RegistriesConf::mark_insecure(std::string registry) {
     if (host_of(entry.location) == registry) entry.insecure = true;
   }
   const auto same = [&](const Registry& entry) { return entry.prefix == registry; };
-  if (std::none_of(registries_.begin(), registries_.end(), same)) registries_.push_back({registry, registry, true, false, {}});
+  if (std::none_of(registries_.begin(), registries_.end(), same))
+    registries_.push_back({registry, registry, true, false, {}});
 }
 
 bool RegistriesConf::is_insecure(std::string_view authority) const {
@@ -209,7 +224,8 @@ std::vector<fs::path> certificate_folders() {
     folders.push_back(fs::path(*home) / ".config/containers/certs.d");
   }
   folders.push_back("/etc/containers/certs.d");
-  if (const auto home = environment_variable("HOME"); home && !home->empty()) folders.push_back(fs::path(*home) / ".docker/certs.d");
+  if (const auto home = environment_variable("HOME"); home && !home->empty())
+    folders.push_back(fs::path(*home) / ".docker/certs.d");
   folders.push_back("/etc/docker/certs.d");
   return folders;
 }
@@ -230,7 +246,8 @@ HostCertificates find_certificates(const std::vector<fs::path>& folders, const s
       fs::path key = file;
       key.replace_extension(".key");
       if (!fs::exists(key)) {
-        throw Error(Category::machine, fmt::format("certificate '{}' has no key '{}' beside it", file.native(), key.native()));
+        throw Error(Category::machine,
+                    fmt::format("certificate '{}' has no key '{}' beside it", file.native(), key.native()));
       }
       found.client_certificate = file.native();
       found.client_key = key.native();

@@ -31,12 +31,12 @@ struct PullPlace {
   bool is_mirror = false;
 };
 
-// containers-registries.conf(5), version 2: [[registry]] with prefix (also "*.example.com"), location, insecure,
-// blocked, mirror-by-digest-only, and [[registry.mirror]] with location, insecure, pull-from-mirror. Short names
-// are docker's (docker.io/library), so unqualified-search-registries and aliases do not count. Read from
-// $CONTAINERS_REGISTRIES_CONF, else ~/.config/containers/registries.conf, else /etc/containers/registries.conf,
-// then the *.conf files of registries.conf.d. Version 1 files are refused with a message that says how to write
-// version 2.
+// containers-registries.conf(5), version 2: [[registry]] with prefix (also "*.example.com"), location,
+// insecure, blocked, mirror-by-digest-only, and [[registry.mirror]] with location, insecure,
+// pull-from-mirror. Short names are docker's (docker.io/library), so unqualified-search-registries and
+// aliases do not count. Read from $CONTAINERS_REGISTRIES_CONF, else ~/.config/containers/registries.conf,
+// else /etc/containers/registries.conf, then the *.conf files of registries.conf.d. Version 1 files are
+// refused with a message that says how to write version 2.
 class RegistriesConf {
  public:
   RegistriesConf() = default;
@@ -47,7 +47,8 @@ class RegistriesConf {
   // Later files win over earlier ones of the same prefix.
   void merge(const RegistriesConf& later);
 
-  // Where to ask for an image, in order: mirrors, then the registry itself. Error{network} where it is blocked.
+  // Where to ask for an image, in order: mirrors, then the registry itself. Error{network} where it is
+  // blocked.
   std::vector<PullPlace> pull_places(const oci::Reference& reference) const;
   // Where to push it (never a mirror; location rewriting counts). Error{network} where it is blocked.
   PullPlace push_place(const oci::Reference& reference) const;
@@ -75,7 +76,8 @@ class RegistriesConf {
   std::vector<Registry> registries_;
 };
 
-// Folders that hold HOST[:PORT]/{*.crt, *.cert + *.key}: ~/.config/containers/certs.d, /etc/containers/certs.d,
+// Folders that hold HOST[:PORT]/{*.crt, *.cert + *.key}: ~/.config/containers/certs.d,
+// /etc/containers/certs.d,
 // ~/.docker/certs.d, /etc/docker/certs.d. The first that has the host counts.
 std::vector<fs::path> certificate_folders();
 // Error{machine} for a certificate without its key.

@@ -25,8 +25,9 @@ constexpr int kMostPages = 10'000;
 constexpr int kFallbackAttempts = 3;
 
 void accept_manifests(HttpHeaders& headers) {
-  headers.add("Accept", fmt::format("{}, {}, {}, {}", oci::media_type::kOciManifest, oci::media_type::kOciIndex,
-                                    oci::media_type::kDockerManifest, oci::media_type::kDockerManifestList));
+  headers.add("Accept",
+              fmt::format("{}, {}, {}, {}", oci::media_type::kOciManifest, oci::media_type::kOciIndex,
+                          oci::media_type::kDockerManifest, oci::media_type::kDockerManifestList));
 }
 
 std::string media_type_of(const HttpHeaders& headers) {
@@ -59,7 +60,8 @@ std::optional<std::string> next_link(const HttpHeaders& headers) {
       const std::size_t close = link.find('>');
       if (!link.starts_with('<') || close == std::string_view::npos) continue;
       const std::string parameters = to_lower(link.substr(close));
-      if (parameters.find("rel=\"next\"") != std::string::npos || parameters.find("rel=next") != std::string::npos) {
+      if (parameters.find("rel=\"next\"") != std::string::npos ||
+          parameters.find("rel=next") != std::string::npos) {
         return std::string(link.substr(1, close - 1));
       }
     }
@@ -106,7 +108,8 @@ std::optional<Descriptor> RegistryClient::resolve(const std::string& repository,
   const RegistryAnswer answer = transport_->send(request);
   const HttpResponse& response = answer.response;
   if (response.status == 404) return std::nullopt;
-  const bool usable = response.status == 200 && digest_of(response.headers) && response.headers.find("Content-Length");
+  const bool usable =
+      response.status == 200 && digest_of(response.headers) && response.headers.find("Content-Length");
   if (response.status != 200 && response.status != 405) transport_->refuse(answer, repository);
   const std::string type = media_type_of(response.headers);
   if (!usable || !(oci::media_type::is_manifest(type) || oci::media_type::is_index(type))) {
@@ -123,13 +126,15 @@ std::optional<Descriptor> RegistryClient::resolve(const std::string& repository,
   descriptor.digest = *digest_of(response.headers);
   const auto size = parse_unsigned(*response.headers.find("Content-Length"));
   if (!size || *size > kMaxManifestBytes) {
-    throw Error(Category::network, fmt::format("manifest '{}/{}': its size is not between 0 and {} bytes",
-                                               endpoint().authority + "/" + repository, key, kMaxManifestBytes));
+    throw Error(Category::network,
+                fmt::format("manifest '{}/{}': its size is not between 0 and {} bytes",
+                            endpoint().authority + "/" + repository, key, kMaxManifestBytes));
   }
   descriptor.size = *size;
   if (Digest::is_valid(key) && descriptor.digest.str() != key && Digest::parse(key).algorithm() == "sha256") {
-    throw Error(Category::network, fmt::format("manifest '{}': expected digest {}, the registry answered {}",
-                                               endpoint().authority + "/" + repository, key, descriptor.digest.str()));
+    throw Error(Category::network,
+                fmt::format("manifest '{}': expected digest {}, the registry answered {}",
+                            endpoint().authority + "/" + repository, key, descriptor.digest.str()));
   }
   return descriptor;
 }
@@ -144,8 +149,8 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
   accept_manifests(request.headers);
   RegistryAnswer answer = transport_->send(request);
   if (answer.response.status != 200) transport_->refuse(answer, repository);
-  const std::string where =
-      fmt::format("manifest '{}/{}{}{}'", endpoint().authority, repository, Digest::is_valid(key) ? "@" : ":", key);
+  const std::string where = fmt::format("manifest '{}/{}{}{}'", endpoint().authority, repository,
+                                        Digest::is_valid(key) ? "@" : ":", key);
   const auto refuse = [&](const std::string& what) { return Error(Category::network, where + ": " + what); };
 
   FetchedManifest result;
@@ -155,11 +160,13 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
   result.descriptor.size = result.bytes.size();
   const Digest& digest = result.descriptor.digest;
   const auto check_digest = [&](const std::string& wanted, std::string_view who) {
-    if (wanted != digest.str()) throw refuse(fmt::format("{} {}, its bytes have {}", who, wanted, digest.str()));
+    if (wanted != digest.str())
+      throw refuse(fmt::format("{} {}, its bytes have {}", who, wanted, digest.str()));
   };
   if (Digest::is_valid(key)) check_digest(key, "expected digest");
   if (expected) check_digest(expected->digest.str(), "expected digest");
-  if (const auto said = digest_of(answer.response.headers)) check_digest(said->str(), "the registry says its digest is");
+  if (const auto said = digest_of(answer.response.headers))
+    check_digest(said->str(), "the registry says its digest is");
   if (expected && expected->size != result.bytes.size()) {
     throw refuse(fmt::format("expected {} bytes, got {}", expected->size, result.bytes.size()));
   }
@@ -172,8 +179,10 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
     throw refuse("it is of docker's schema 1, which is not supported; push it anew with a newer docker");
   }
   const bool says_itself = result.bytes.find("\"mediaType\"") != std::string::npos && !detected.empty();
-  if (telling && (!same_kind || (declared != detected && oci::media_type::is_manifest(detected) != oci::media_type::is_manifest(declared)))) {
-    throw refuse(fmt::format("the registry calls it '{}', itself it says '{}'", declared, printable(detected)));
+  if (telling && (!same_kind || (declared != detected && oci::media_type::is_manifest(detected) !=
+                                                             oci::media_type::is_manifest(declared)))) {
+    throw refuse(
+        fmt::format("the registry calls it '{}', itself it says '{}'", declared, printable(detected)));
   }
   result.descriptor.media_type = says_itself || !telling ? detected : declared;
   if (expected && !expected->media_type.empty() && expected->media_type != result.descriptor.media_type) {
@@ -183,8 +192,8 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
   return result;
 }
 
-Descriptor RegistryClient::put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
-                                        const std::string& media_type) {
+Descriptor RegistryClient::put_manifest(const std::string& repository, const std::string& key,
+                                        const std::string& bytes, const std::string& media_type) {
   const Descriptor descriptor{media_type, oci::sha256_of(bytes), bytes.size(), {}, {}, {}};
   const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, key);
   RegistryRequest request;
@@ -211,8 +220,8 @@ Descriptor RegistryClient::put_manifest(const std::string& repository, const std
   const oci::Manifest manifest = oci::parse_manifest(bytes, where);
   if (!manifest.subject) return descriptor;
 
-  // The fallback of distribution-spec, "Pushing Manifests with Subject"; read again afterwards, since others may
-  // have written at the same time.
+  // The fallback of distribution-spec, "Pushing Manifests with Subject"; read again afterwards, since others
+  // may have written at the same time.
   const std::string tag = referrers_fallback_tag(manifest.subject->digest);
   Descriptor entry = descriptor;
   entry.artifact_type = manifest.artifact_type.empty() ? manifest.config.media_type : manifest.artifact_type;
@@ -270,19 +279,21 @@ std::optional<std::uint64_t> RegistryClient::blob_size(const std::string& reposi
   if (answer.response.status == 404) return std::nullopt;
   if (answer.response.status != 206) transport_->refuse(answer, repository);
   const std::string range = answer.response.headers.find("Content-Range").value_or("");
-  const auto size = parse_unsigned(std::string_view(range).substr(std::min(range.size(), range.find('/') + 1)));
+  const auto size =
+      parse_unsigned(std::string_view(range).substr(std::min(range.size(), range.find('/') + 1)));
   if (!size) {
-    throw Error(Category::network, fmt::format("blob '{}' of '{}/{}': the registry does not tell its size", digest.str(),
-                                               endpoint().authority, repository));
+    throw Error(Category::network, fmt::format("blob '{}' of '{}/{}': the registry does not tell its size",
+                                               digest.str(), endpoint().authority, repository));
   }
   return *size;
 }
 
-bool RegistryClient::mount_blob(const std::string& repository, const Descriptor& blob, const std::string& from_repository) {
+bool RegistryClient::mount_blob(const std::string& repository, const Descriptor& blob,
+                                const std::string& from_repository) {
   RegistryRequest request;
   request.method = HttpMethod::post;
-  request.path = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository, percent_encoded(blob.digest.str()),
-                             percent_encoded(from_repository));
+  request.path = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository,
+                             percent_encoded(blob.digest.str()), percent_encoded(from_repository));
   request.repository = repository;
   request.scope = Scope::pull_push(repository).with(Scope::pull(from_repository));
   RegistryAnswer answer;
@@ -292,7 +303,8 @@ bool RegistryClient::mount_blob(const std::string& repository, const Descriptor&
     throw;
   } catch (const Error& error) {
     if (error.category() != Category::network) throw;
-    // A token server may refuse the pair of scopes; the upload that follows will say what is wrong, if it still is.
+    // A token server may refuse the pair of scopes; the upload that follows will say what is wrong, if it
+    // still is.
     session_->log().debug(fmt::format("mounting from '{}': {}", from_repository, error.message()));
     return false;
   }
@@ -309,7 +321,8 @@ void RegistryClient::upload_blob(const std::string& repository, const Descriptor
   BlobUpload(*session_, *this, *transport_, repository, blob, source, progress).run();
 }
 
-void RegistryClient::upload_bytes(const std::string& repository, const Descriptor& blob, const std::string& bytes) {
+void RegistryClient::upload_bytes(const std::string& repository, const Descriptor& blob,
+                                  const std::string& bytes) {
   class BytesSource : public UploadSource {
    public:
     explicit BytesSource(const std::string& text) : text_(text) {}
@@ -362,9 +375,11 @@ std::vector<std::string> RegistryClient::list_tags(const std::string& repository
     const auto next = next_link(answer.response.headers);
     if (!next) return tags;
     request.url = transport_->follow(answer.url, *next);
-    if (!seen.insert(request.url->str()).second) throw Error(Category::network, where + ": its pages go round in a circle");
+    if (!seen.insert(request.url->str()).second)
+      throw Error(Category::network, where + ": its pages go round in a circle");
   }
-  throw Error(Category::network, fmt::format("list of tags of '{}/{}': more than {} pages", endpoint().authority, repository, kMostPages));
+  throw Error(Category::network, fmt::format("list of tags of '{}/{}': more than {} pages",
+                                             endpoint().authority, repository, kMostPages));
 }
 
 std::vector<Descriptor> RegistryClient::referrers(const std::string& repository, const Digest& subject,
@@ -377,15 +392,19 @@ std::vector<Descriptor> RegistryClient::referrers(const std::string& repository,
   request.repository = repository;
   request.scope = Scope::pull(repository);
   request.headers.add("Accept", oci::media_type::kOciIndex);
-  const std::string where = fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
+  const std::string where =
+      fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
   for (;;) {
     const RegistryAnswer answer = transport_->send(request);
     const int status = answer.response.status;
-    const bool has_api = status == 200 && media_type_of(answer.response.headers) == oci::media_type::kOciIndex;
-    if (!has_api && (status == 401 || status == 403 || status == 429 || status >= 500)) transport_->refuse(answer, repository);
+    const bool has_api =
+        status == 200 && media_type_of(answer.response.headers) == oci::media_type::kOciIndex;
+    if (!has_api && (status == 401 || status == 403 || status == 429 || status >= 500))
+      transport_->refuse(answer, repository);
     if (!has_api) {
       const std::string tag = referrers_fallback_tag(subject);
-      if (resolve(repository, tag)) found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
+      if (resolve(repository, tag))
+        found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
       break;
     }
     const oci::Index index = oci::parse_index(answer.response.body, where);
@@ -393,7 +412,8 @@ std::vector<Descriptor> RegistryClient::referrers(const std::string& repository,
     const auto next = next_link(answer.response.headers);
     if (!next) break;
     request.url = transport_->follow(answer.url, *next);
-    if (!seen.insert(request.url->str()).second) throw Error(Category::network, where + ": its pages go round in a circle");
+    if (!seen.insert(request.url->str()).second)
+      throw Error(Category::network, where + ": its pages go round in a circle");
   }
   if (!artifact_type.empty()) {
     std::erase_if(found, [&](const Descriptor& entry) { return entry.artifact_type != artifact_type; });

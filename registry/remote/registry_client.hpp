@@ -35,11 +35,11 @@ class UploadSource {
 // Bytes moved so far.
 using ByteProgress = std::function<void(std::uint64_t)>;
 
-// The OCI distribution protocol (distribution-spec 1.1), spoken with one registry. A light handle on shared state:
-// copy it freely, any thread. Every method retries what is worth retrying, logs in as needed, follows redirects
-// within the rules of RegistryTransport, checks digests and sizes of what it gets, and counts in the session's
-// WireStats. Throws RegistryError for refusals, TransportError where nobody answers, Error{network} for answers that
-// are wrong. "key" is a tag or a digest.
+// The OCI distribution protocol (distribution-spec 1.1), spoken with one registry. A light handle on shared
+// state: copy it freely, any thread. Every method retries what is worth retrying, logs in as needed, follows
+// redirects within the rules of RegistryTransport, checks digests and sizes of what it gets, and counts in
+// the session's WireStats. Throws RegistryError for refusals, TransportError where nobody answers,
+// Error{network} for answers that are wrong. "key" is a tag or a digest.
 class RegistryClient {
  public:
   RegistryClient(RemoteSession& session, std::shared_ptr<RegistryTransport> transport);
@@ -53,13 +53,14 @@ class RegistryClient {
 
   // HEAD of a manifest: digest, size, media type; nullopt where there is none (404).
   std::optional<oci::Descriptor> resolve(const std::string& repository, const std::string& key);
-  // The manifest's bytes. With `expected` digest, size and media type must be those. Error where it is missing.
+  // The manifest's bytes. With `expected` digest, size and media type must be those. Error where it is
+  // missing.
   FetchedManifest fetch_manifest(const std::string& repository, const std::string& key,
                                  const std::optional<oci::Descriptor>& expected = {});
   // Puts a manifest under a tag or its digest and checks what the registry says it stored. A manifest with a
   // `subject` is added to the subject's fallback tag where the registry does not list referrers by itself.
-  oci::Descriptor put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
-                               const std::string& media_type);
+  oci::Descriptor put_manifest(const std::string& repository, const std::string& key,
+                               const std::string& bytes, const std::string& media_type);
   // Deletes a manifest by digest, or a tag where the registry allows that. False where there was none.
   bool delete_manifest(const std::string& repository, const std::string& key);
 
@@ -67,18 +68,19 @@ class RegistryClient {
   std::optional<std::uint64_t> blob_size(const std::string& repository, const oci::Digest& digest);
   // Mounts a blob from another repository of this registry. False where the registry did not (any reason: the
   // upload it may have begun instead is cancelled).
-  bool mount_blob(const std::string& repository, const oci::Descriptor& blob, const std::string& from_repository);
+  bool mount_blob(const std::string& repository, const oci::Descriptor& blob,
+                  const std::string& from_repository);
   void upload_blob(const std::string& repository, const oci::Descriptor& blob, UploadSource& source,
                    const ByteProgress& progress = {});
   // Small blobs, from memory.
   void upload_bytes(const std::string& repository, const oci::Descriptor& blob, const std::string& bytes);
 
-  // Streams bytes [offset, blob.size) to `sink`, going on by range after faults. The digest is for the caller to
-  // check; the size is checked.
+  // Streams bytes [offset, blob.size) to `sink`, going on by range after faults. The digest is for the caller
+  // to check; the size is checked.
   void stream_blob(const std::string& repository, const oci::Descriptor& blob, std::uint64_t offset,
                    const std::function<void(std::string_view)>& sink);
-  // Into the store, verified; nothing is published under a wrong digest. A blob that arrives with a wrong digest
-  // is fetched once more before that is an error. Nothing is done where the store has it.
+  // Into the store, verified; nothing is published under a wrong digest. A blob that arrives with a wrong
+  // digest is fetched once more before that is an error. Nothing is done where the store has it.
   void download_blob(const std::string& repository, const oci::Descriptor& blob, ContentStore& store,
                      Durability durability = Durability::durable, const ByteProgress& progress = {});
   // A whole small blob, verified.
@@ -89,7 +91,8 @@ class RegistryClient {
 
   // All tags, in the registry's order, over all pages.
   std::vector<std::string> list_tags(const std::string& repository);
-  // What refers to a manifest, by the referrers API or the fallback tag; filtered where artifact_type is given.
+  // What refers to a manifest, by the referrers API or the fallback tag; filtered where artifact_type is
+  // given.
   std::vector<oci::Descriptor> referrers(const std::string& repository, const oci::Digest& subject,
                                          const std::string& artifact_type = {});
 
@@ -104,6 +107,7 @@ std::string referrers_fallback_tag(const oci::Digest& subject);
 // Sources of blobs for upload_blob.
 std::unique_ptr<UploadSource> stored_blob(const ContentStore& store, const oci::Descriptor& blob);
 // Streams from another registry while it is uploaded; what came through is hashed, and a wrong digest fails.
-std::unique_ptr<UploadSource> remote_blob(RegistryClient from, std::string repository, const oci::Descriptor& blob);
+std::unique_ptr<UploadSource> remote_blob(RegistryClient from, std::string repository,
+                                          const oci::Descriptor& blob);
 
 }  // namespace kiln

@@ -13,8 +13,8 @@ struct RegistryErrorCode {
   std::string message;
 };
 
-// A registry's refusal, after everything worth trying was tried. The message holds method, redacted URL, status and
-// the registry's own codes.
+// A registry's refusal, after everything worth trying was tried. The message holds method, redacted URL,
+// status and the registry's own codes.
 class RegistryError : public Error {
  public:
   RegistryError(std::string message, int status, std::vector<RegistryErrorCode> codes)
@@ -28,8 +28,8 @@ class RegistryError : public Error {
   std::vector<RegistryErrorCode> codes_;
 };
 
-// What the body of a refusal says; empty where it is no error document. At most eight entries, texts cut short and
-// made printable.
+// What the body of a refusal says; empty where it is no error document. At most eight entries, texts cut
+// short and made printable.
 std::vector<RegistryErrorCode> parse_error_codes(std::string_view body);
 
 // "PUT 'https://ghcr.io/v2/acme/app/manifests/1': 404 NAME_UNKNOWN: repository name not known".

@@ -15,7 +15,9 @@ constexpr int kMostRedirects = 10;
 constexpr int kMostChallenges = 3;
 constexpr int kConnectAttempts = 3;  // nobody there: seldom cured by waiting
 
-bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 
 // What a server that wants TLS says to plain http (Go's and nginx's words).
 bool asks_for_tls(const HttpResponse& response) {
@@ -83,8 +85,8 @@ Authenticator& RegistryTransport::authenticator(const std::string& repository) {
   const auto credentials = session_.credentials().find(credentials_name_, repository);
   std::string key;
   if (credentials) {
-    for (const std::string* part : {&credentials->username, &credentials->password, &credentials->identity_token,
-                                    &credentials->registry_token}) {
+    for (const std::string* part : {&credentials->username, &credentials->password,
+                                    &credentials->identity_token, &credentials->registry_token}) {
       key += std::to_string(part->size()) + ":" + *part;
     }
   }
@@ -126,7 +128,8 @@ const Url& RegistryTransport::base() {
   return *base_;
 }
 
-// https without asking, for all but loopback and insecure registries: those are asked which of the two they speak.
+// https without asking, for all but loopback and insecure registries: those are asked which of the two they
+// speak.
 Url RegistryTransport::find_base() {
   const Url https = Url::parse("https://" + endpoint_.authority + "/");
   const bool insecure = endpoint_.security == Security::insecure;
@@ -142,7 +145,8 @@ Url RegistryTransport::find_base() {
     learn_address(url, response);
     return response;
   };
-  const bool has_certificates = !find_certificates(certificate_folders(), endpoint_.authority).authorities.empty();
+  const bool has_certificates =
+      !find_certificates(certificate_folders(), endpoint_.authority).authorities.empty();
   if (loopback && !insecure && has_certificates) return https;
   if (loopback) {
     try {
@@ -152,7 +156,8 @@ Url RegistryTransport::find_base() {
       try {
         ask(https);
       } catch (const TransportError& other) {
-        if (other.fault() == TransportFault::tls && other.message().find("certificate") != std::string::npos) throw;
+        if (other.fault() == TransportFault::tls && other.message().find("certificate") != std::string::npos)
+          throw;
         throw error;
       }
     }
@@ -178,8 +183,8 @@ RegistryAnswer RegistryTransport::send(const RegistryRequest& request) {
   RetryLoop retries(*this);
   for (bool first = true;; first = false) {
     if (!first && request.body && !request.body->rewind()) {
-      throw Error(Category::network, fmt::format("{} '{}': what was sent cannot be sent again", to_string(request.method),
-                                                 url.redacted()));
+      throw Error(Category::network, fmt::format("{} '{}': what was sent cannot be sent again",
+                                                 to_string(request.method), url.redacted()));
     }
     try {
       RegistryAnswer answer = send_once(request, url, scope);
@@ -208,7 +213,8 @@ RegistryAnswer RegistryTransport::send_once(const RegistryRequest& request, cons
       ++challenges;
       const std::vector<std::string> fields = response.headers.all("WWW-Authenticate");
       if (!authorization.empty()) {
-        for (const Challenge& challenge : parse_challenges(fields)) scope = scope.with_text(challenge.parameter("scope"));
+        for (const Challenge& challenge : parse_challenges(fields))
+          scope = scope.with_text(challenge.parameter("scope"));
       }
       if (!authenticator.challenged(fields, authorization) || !rewound()) return answer;
       continue;
@@ -218,8 +224,8 @@ RegistryAnswer RegistryTransport::send_once(const RegistryRequest& request, cons
                               response.status == 307 || response.status == 308;
     if (!is_redirect(response.status) || !location || !keeps_method) return answer;
     if (++redirects > kMostRedirects) {
-      throw Error(Category::network, fmt::format("{} '{}': redirected more than {} times", to_string(request.method),
-                                                 url.redacted(), kMostRedirects));
+      throw Error(Category::network, fmt::format("{} '{}': redirected more than {} times",
+                                                 to_string(request.method), url.redacted(), kMostRedirects));
     }
     at = follow(at, *location);
     if (!rewound()) return answer;
@@ -272,8 +278,10 @@ HttpResponse RegistryTransport::ask_realm(HttpRequest request) {
       if (request.body) request.body->rewind();
       HttpResponse response = send_counted(request);
       if (is_redirect(response.status)) {
-        throw Error(Category::network, fmt::format("token server '{}' of registry '{}' answered with a redirect, which is "
-                                                   "not followed with credentials", request.url.redacted(), endpoint_.authority));
+        throw Error(Category::network,
+                    fmt::format("token server '{}' of registry '{}' answered with a redirect, which is "
+                                "not followed with credentials",
+                                request.url.redacted(), endpoint_.authority));
       }
       if (!retries.again(response)) return response;
     } catch (const TransportError& error) {
@@ -287,11 +295,14 @@ AddressClass RegistryTransport::own_class() const {
   if (class_) return *class_;
   const std::string host = Url::parse("https://" + endpoint_.authority).host;
   if (is_numeric_address(host)) return classify_address(host);
-  return oci::is_loopback_registry(endpoint_.authority) ? AddressClass::loopback : AddressClass::public_network;
+  return oci::is_loopback_registry(endpoint_.authority) ? AddressClass::loopback
+                                                        : AddressClass::public_network;
 }
 
 void RegistryTransport::learn_address(const Url& url, const HttpResponse& response) {
-  if (response.remote_address.empty() || url.authority() != Url::parse(url.scheme + "://" + endpoint_.authority).authority()) return;
+  if (response.remote_address.empty() ||
+      url.authority() != Url::parse(url.scheme + "://" + endpoint_.authority).authority())
+    return;
   const std::lock_guard lock(mutex_);
   if (!class_) class_ = classify_address(response.remote_address);
 }
@@ -300,29 +311,37 @@ void RegistryTransport::check_led_to(const Url& url, bool carries_credentials) c
   const bool home = same_origin(url, *base_);
   if (home) return;
   if (!url.is_https() && base_->is_https()) {
+    throw Error(
+        Category::network,
+        fmt::format("registry '{}' leads from https to '{}', which is not encrypted; if it stands behind a "
+                    "proxy that ends TLS, that proxy must send X-Forwarded-Proto",
+                    endpoint_.authority, url.redacted()));
+  }
+  if (!url.is_https() && carries_credentials && !oci::is_loopback_registry(url.host) &&
+      url.host != base_->host && !session_.registries().is_insecure(url.authority())) {
     throw Error(Category::network,
-                fmt::format("registry '{}' leads from https to '{}', which is not encrypted; if it stands behind a "
-                            "proxy that ends TLS, that proxy must send X-Forwarded-Proto", endpoint_.authority, url.redacted()));
+                fmt::format("registry '{}' asks for credentials to be sent to '{}', which is not encrypted; "
+                            "mark '{}' as insecure in registries.conf if that is meant",
+                            endpoint_.authority, url.redacted(), url.authority()));
   }
-  if (!url.is_https() && carries_credentials && !oci::is_loopback_registry(url.host) && url.host != base_->host &&
-      !session_.registries().is_insecure(url.authority())) {
-    throw Error(Category::network, fmt::format("registry '{}' asks for credentials to be sent to '{}', which is not encrypted; "
-                                               "mark '{}' as insecure in registries.conf if that is meant",
-                                               endpoint_.authority, url.redacted(), url.authority()));
-  }
-  // A name is checked when it is connected to; an address can be refused before that, and a proxy would not do it.
+  // A name is checked when it is connected to; an address can be refused before that, and a proxy would not
+  // do it.
   if (url.host != base_->host && is_numeric_address(url.host) && classify_address(url.host) > own_class()) {
-    throw TransportError(TransportFault::refused,
-                         fmt::format("registry '{}' leads to the {} address '{}', which it has no business with",
-                                     endpoint_.authority, to_string(classify_address(url.host)), url.redacted()),
-                         0, 0);
+    throw TransportError(
+        TransportFault::refused,
+        fmt::format("registry '{}' leads to the {} address '{}', which it has no business with",
+                    endpoint_.authority, to_string(classify_address(url.host)), url.redacted()),
+        0, 0);
   }
 }
 
 Url RegistryTransport::follow(const Url& from, std::string_view location) {
   base();
-  const Url target = with_context([&] { return fmt::format("where registry '{}' leads from '{}'", endpoint_.authority, from.redacted()); },
-                                  [&] { return from.resolve(location); });
+  const Url target = with_context(
+      [&] {
+        return fmt::format("where registry '{}' leads from '{}'", endpoint_.authority, from.redacted());
+      },
+      [&] { return from.resolve(location); });
   check_led_to(target, false);
   return target;
 }
@@ -332,13 +351,15 @@ void RegistryTransport::refuse(const RegistryAnswer& answer, const std::string& 
   const int status = answer.response.status;
   if (status == 401 || status == 403) {
     error.add_context("asked " + authenticator(repository).identity());
-    const std::string advice = ghcr::is_ghcr(endpoint_.authority) ? ghcr::advice(answer.response, repository) : "";
+    const std::string advice =
+        ghcr::is_ghcr(endpoint_.authority) ? ghcr::advice(answer.response, repository) : "";
     if (!advice.empty()) {
       error.add_context(advice);
     } else if (classify_response(answer.response) == ResponseKind::throttled) {
       error.add_context("the registry throttles; try again later");
     } else {
-      error.add_context(fmt::format("run 'kiln login {}' with an account that may do this", credentials_name_));
+      error.add_context(
+          fmt::format("run 'kiln login {}' with an account that may do this", credentials_name_));
     }
   } else if (classify_response(answer.response) == ResponseKind::throttled) {
     const auto wait = requested_wait_seconds(answer.response, session_.clock().unix_seconds());

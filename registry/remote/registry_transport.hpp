@@ -23,8 +23,8 @@ enum class Retrying {
 
 struct RegistryRequest {
   HttpMethod method = HttpMethod::get;
-  std::string path;                // "/v2/..." with its query, or
-  std::optional<Url> url;          // where the registry led us (Location, next page)
+  std::string path;        // "/v2/..." with its query, or
+  std::optional<Url> url;  // where the registry led us (Location, next page)
   HttpHeaders headers;
   std::shared_ptr<RequestBody> body;
   std::string repository;  // whose credentials count; may be empty
@@ -61,9 +61,11 @@ class RetryLoop {
   int attempt_ = 0;
 };
 
-// Requests to one registry: its base URL, login, throttling, retries, and redirects followed by hand. The rules for
-// where a registry may lead its client (realm of a challenge, redirect, Location of an upload, next page):
-//   - from https only to https; a realm over http only to loopback, the registry itself, or a host marked insecure;
+// Requests to one registry: its base URL, login, throttling, retries, and redirects followed by hand. The
+// rules for where a registry may lead its client (realm of a challenge, redirect, Location of an upload, next
+// page):
+//   - from https only to https; a realm over http only to loopback, the registry itself, or a host marked
+//   insecure;
 //   - never to an address more private than the registry's own, checked on the address really connected to;
 //   - an Authorization field only ever goes to the registry's own origin, and credentials also to its realm.
 // Any thread.

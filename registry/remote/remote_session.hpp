@@ -31,8 +31,8 @@ struct RemoteRepository {
   auto operator<=>(const RemoteRepository&) const = default;
 };
 
-// Where blobs are known to be. Pulls and pushes write it, pushes read it to mount a blob or to stream it from one
-// registry to the other. Any thread.
+// Where blobs are known to be. Pulls and pushes write it, pushes read it to mount a blob or to stream it from
+// one registry to the other. Any thread.
 class BlobLocations {
  public:
   void add(const oci::Digest& blob, const RemoteRepository& place);
@@ -49,8 +49,8 @@ struct RemoteSettings {
   CredentialEnvironment credentials;
   RegistriesConf registries;
   RetryPolicy retry;
-  std::size_t parallel_requests = 16;     // threads of a push or a pull
-  double requests_per_second = 100;       // a registry's token bucket; loopback registries are not limited
+  std::size_t parallel_requests = 16;  // threads of a push or a pull
+  double requests_per_second = 100;    // a registry's token bucket; loopback registries are not limited
   double request_burst = 200;
   std::uint64_t upload_chunk_bytes = std::uint64_t{16} << 20;  // of chunked uploads, which are the exception
 

@@ -37,7 +37,8 @@ std::optional<UnixSeconds> parse_http_date(const std::string& text) {
                                                                "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   int day, year, hour, minute, second;
   char month[4];
-  if (std::sscanf(text.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, month, &year, &hour, &minute, &second) != 6) {
+  if (std::sscanf(text.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, month, &year, &hour, &minute,
+                  &second) != 6) {
     return std::nullopt;
   }
   const auto found = std::find(kMonths.begin(), kMonths.end(), std::string_view(month));
@@ -52,7 +53,8 @@ std::optional<UnixSeconds> parse_http_date(const std::string& text) {
   return ::timegm(&parts);
 }
 
-// A Go duration as registries print it: "44.204ms", "1m30.5s", "20s"; a bare number is seconds. nullopt for others.
+// A Go duration as registries print it: "44.204ms", "1m30.5s", "20s"; a bare number is seconds. nullopt for
+// others.
 std::optional<double> parse_duration(std::string_view text) {
   double seconds = 0;
   bool any = false;
@@ -99,7 +101,8 @@ WaitClock& system_wait_clock() {
 }
 
 double backoff_seconds(const RetryPolicy& policy, int attempt, std::mt19937_64& random) {
-  const double full = std::min(policy.max_delay_seconds, policy.first_delay_seconds * std::pow(2.0, std::min(attempt - 1, 30)));
+  const double full = std::min(policy.max_delay_seconds,
+                               policy.first_delay_seconds * std::pow(2.0, std::min(attempt - 1, 30)));
   return full * std::uniform_real_distribution<double>(0.5, 1.0)(random);
 }
 
@@ -121,10 +124,12 @@ bool is_transient(TransportFault fault) {
     case TransportFault::reset:
     case TransportFault::stalled:
     case TransportFault::truncated:
-    case TransportFault::protocol: return true;
+    case TransportFault::protocol:
+      return true;
     case TransportFault::tls:
     case TransportFault::too_large:
-    case TransportFault::refused: return false;
+    case TransportFault::refused:
+      return false;
   }
   return false;
 }
@@ -132,7 +137,8 @@ bool is_transient(TransportFault fault) {
 std::optional<double> requested_wait_seconds(const HttpResponse& response, UnixSeconds now) {
   if (const auto field = response.headers.find("Retry-After")) {
     if (const auto seconds = parse_unsigned(trim(*field))) return static_cast<double>(*seconds);
-    if (const auto date = parse_http_date(*field)) return std::max<double>(0, static_cast<double>(*date - now));
+    if (const auto date = parse_http_date(*field))
+      return std::max<double>(0, static_cast<double>(*date - now));
   }
   const std::string body = to_lower(response.body);
   constexpr std::string_view kName = "retry-after";

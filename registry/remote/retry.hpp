@@ -25,7 +25,7 @@ class WaitClock {
 WaitClock& system_wait_clock();
 
 struct RetryPolicy {
-  int attempts = 7;               // the first one included
+  int attempts = 7;  // the first one included
   double first_delay_seconds = 0.25;
   double max_delay_seconds = 20;  // of our own; a Retry-After may ask for more
   double max_wait_seconds = 300;  // longest Retry-After that is obeyed; a longer one is an error that says so
@@ -44,12 +44,12 @@ ResponseKind classify_response(const HttpResponse& response);
 // Faults of the transport that may be gone the next time.
 bool is_transient(TransportFault fault);
 
-// How long the registry asks to wait: Retry-After in seconds or as a date, or "retry-after: 12.5s" and the like
-// within the message of the body (GHCR). nullopt where it says nothing.
+// How long the registry asks to wait: Retry-After in seconds or as a date, or "retry-after: 12.5s" and the
+// like within the message of the body (GHCR). nullopt where it says nothing.
 std::optional<double> requested_wait_seconds(const HttpResponse& response, UnixSeconds now);
 
-// One per registry and process: requests take a token each, and when the registry throttles everybody pauses and
-// goes on slower. Any thread.
+// One per registry and process: requests take a token each, and when the registry throttles everybody pauses
+// and goes on slower. Any thread.
 class TokenBucket {
  public:
   TokenBucket(double tokens_per_second, double capacity);

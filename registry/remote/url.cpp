@@ -65,7 +65,8 @@ Url Url::parse(std::string_view text) {
     const std::size_t close = authority.find(']');
     if (close == std::string_view::npos) refuse(text, "unfinished IPv6 address");
     url.host = to_lower(authority.substr(0, close + 1));
-    if (url.host.find_first_not_of("[]0123456789abcdef:.") != std::string::npos) refuse(text, "no IPv6 address");
+    if (url.host.find_first_not_of("[]0123456789abcdef:.") != std::string::npos)
+      refuse(text, "no IPv6 address");
     if (close + 1 < authority.size()) {
       if (authority[close + 1] != ':') refuse(text, "no port after the IPv6 address");
       port = authority.substr(close + 2);
@@ -74,7 +75,8 @@ Url Url::parse(std::string_view text) {
   } else {
     const std::size_t at = authority.find(':');
     url.host = to_lower(authority.substr(0, at));
-    if (url.host.empty() || !std::all_of(url.host.begin(), url.host.end(), is_host_char)) refuse(text, "no host name");
+    if (url.host.empty() || !std::all_of(url.host.begin(), url.host.end(), is_host_char))
+      refuse(text, "no host name");
     if (at != std::string_view::npos) {
       port = authority.substr(at + 1);
       if (port.empty()) refuse(text, "no port after ':'");
@@ -121,8 +123,8 @@ bool same_origin(const Url& a, const Url& b) {
 std::string percent_encoded(std::string_view text) {
   std::string result;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
     if (plain) {
       result += c;
     } else {

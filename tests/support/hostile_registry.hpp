@@ -57,7 +57,7 @@ struct HostileOptions {
   enum class Auth { none, basic, token } auth = Auth::none;
   std::string user = "tester";
   std::string password = "canary-7f3a91";
-  std::string realm;                 // empty: its own /token
+  std::string realm;  // empty: its own /token
   int token_lifetime_seconds = 300;
   bool mounts = true;
   bool referrers_api = false;
@@ -68,8 +68,8 @@ struct HostileOptions {
   std::size_t tags_per_page = 0;       // 0: what the client asks for
 };
 
-// A registry of our own on a free port of 127.0.0.1: it does what distribution-spec says, unless a script tells it
-// otherwise, and remembers every request. Thread-safe; everything ends with the object.
+// A registry of our own on a free port of 127.0.0.1: it does what distribution-spec says, unless a script
+// tells it otherwise, and remembers every request. Thread-safe; everything ends with the object.
 class HostileRegistry {
  public:
   explicit HostileRegistry(HostileOptions options = {});
@@ -120,7 +120,8 @@ class HostileRegistry {
   Answer serve(const SeenRequest& request);
   std::optional<Answer> refuse_unknown_caller(const SeenRequest& request);
   Answer serve_token(const SeenRequest& request);
-  Answer serve_manifest(const SeenRequest& request, Repository& repository, const std::string& name, const std::string& key);
+  Answer serve_manifest(const SeenRequest& request, Repository& repository, const std::string& name,
+                        const std::string& key);
   Answer serve_blob(const SeenRequest& request, Repository& repository, const std::string& digest);
   Answer serve_upload(const SeenRequest& request, const std::string& name, const std::string& id);
   Answer serve_tags(const SeenRequest& request, const std::string& name);

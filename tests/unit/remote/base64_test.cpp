@@ -10,7 +10,8 @@ TEST_CASE("base64 goes there and back") {
   CHECK(base64_encoded("fo") == "Zm8=");
   CHECK(base64_encoded("foo") == "Zm9v");
   CHECK(base64_encoded("foobar") == "Zm9vYmFy");
-  for (const char* text : {"", "f", "fo", "foo", "foob", "\xff\xfe\x01"}) CHECK(base64_decoded(base64_encoded(text)) == text);
+  for (const char* text : {"", "f", "fo", "foo", "foob", "\xff\xfe\x01"})
+    CHECK(base64_decoded(base64_encoded(text)) == text);
   CHECK(base64_decoded("Zg") == "f");
 }
 

@@ -5,7 +5,8 @@
 using namespace kiln;
 
 TEST_CASE("a bearer challenge has realm, service and scope") {
-  const auto found = parse_challenges({R"(Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:a/b:pull,push")"});
+  const auto found = parse_challenges(
+      {R"(Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:a/b:pull,push")"});
   REQUIRE(found.size() == 1);
   CHECK(found[0].scheme == "bearer");
   CHECK(found[0].parameter("realm") == "https://ghcr.io/token");
@@ -14,8 +15,9 @@ TEST_CASE("a bearer challenge has realm, service and scope") {
 }
 
 TEST_CASE("several challenges stand in one field or in several") {
-  for (const std::vector<std::string>& fields : {std::vector<std::string>{R"(Basic realm="a, b", Bearer realm="c",service=d)"},
-                                                 std::vector<std::string>{R"(basic REALM="a, b")", R"(BEARER realm = "c" , service=d)"}}) {
+  for (const std::vector<std::string>& fields :
+       {std::vector<std::string>{R"(Basic realm="a, b", Bearer realm="c",service=d)"},
+        std::vector<std::string>{R"(basic REALM="a, b")", R"(BEARER realm = "c" , service=d)"}}) {
     const auto found = parse_challenges(fields);
     REQUIRE(found.size() == 2);
     CHECK(found[0].scheme == "basic");
@@ -32,7 +34,8 @@ TEST_CASE("quotes may be escaped, and the first of two equal parameters counts")
 }
 
 TEST_CASE("rubbish is no challenge and ends") {
-  for (const char* field : {"", ",,,", "=", "\"", "Bearer realm=\"unfinished", "\x01\x02", "a=b", "Negotiate dG9rZW4=="}) {
+  for (const char* field :
+       {"", ",,,", "=", "\"", "Bearer realm=\"unfinished", "\x01\x02", "a=b", "Negotiate dG9rZW4=="}) {
     CAPTURE(field);
     for (const Challenge& challenge : parse_challenges({field})) CHECK_FALSE(challenge.scheme.empty());
   }

@@ -47,11 +47,14 @@ std::string auths(const std::string& key, const std::string& user, const std::st
 struct FakeHelper {
   explicit FakeHelper(const fs::path& folder) : before(std::getenv("PATH")) {
     fs::create_directories(folder);
-    std::ofstream(folder / "docker-credential-fake") << "#!/bin/sh\nF=" << folder.native() << "/kept\ncase $1 in\n"
-        "store) cat > $F;;\n"
-        "erase) rm $F;;\n"
-        "get) read K; if [ \"$K\" = broken.example ]; then echo canary; exit 3; fi\n"
-        "  if [ -f $F ]; then cat $F; else echo 'credentials not found in native keychain'; exit 1; fi;;\nesac\n";
+    std::ofstream(folder / "docker-credential-fake")
+        << "#!/bin/sh\nF=" << folder.native()
+        << "/kept\ncase $1 in\n"
+           "store) cat > $F;;\n"
+           "erase) rm $F;;\n"
+           "get) read K; if [ \"$K\" = broken.example ]; then echo canary; exit 3; fi\n"
+           "  if [ -f $F ]; then cat $F; else echo 'credentials not found in native keychain'; exit 1; "
+           "fi;;\nesac\n";
     fs::permissions(folder / "docker-credential-fake", fs::perms::owner_all);
     ::setenv("PATH", (folder.native() + ":" + before).c_str(), 1);
   }
@@ -95,15 +98,17 @@ TEST_CASE("docker hub is known by its old key, and keys may be urls") {
 
 TEST_CASE("auth.json may have keys for parts of a registry") {
   Places places;
-  places.write(places.environment.auth_files[0], R"({"auths":{"r.example":{"auth":")" + base64_encoded("all:x") + R"("},"r.example/acme/app":{"auth":")" +
-                                                     base64_encoded("app:x") + R"("}}})");
+  places.write(places.environment.auth_files[0],
+               R"({"auths":{"r.example":{"auth":")" + base64_encoded("all:x") +
+                   R"("},"r.example/acme/app":{"auth":")" + base64_encoded("app:x") + R"("}}})");
   CHECK(places.find("r.example", "acme/app")->username == "app");
   CHECK(places.find("r.example", "acme/application")->username == "all");
 }
 
 TEST_CASE("identity and registry tokens are read") {
   Places places;
-  places.write(places.environment.docker_config, R"({"auths":{"a":{"identitytoken":"it"},"b":{"registrytoken":"rt"},"c":{}}})");
+  places.write(places.environment.docker_config,
+               R"({"auths":{"a":{"identitytoken":"it"},"b":{"registrytoken":"rt"},"c":{}}})");
   CHECK(places.find("a")->identity_token == "it");
   CHECK(places.find("b")->registry_token == "rt");
   CHECK_FALSE(places.find("c").has_value());
@@ -119,8 +124,9 @@ TEST_CASE("GITHUB_TOKEN counts for ghcr.io alone") {
 
 TEST_CASE("a file that cannot be understood is an error that quotes nothing of it") {
   Places places;
-  for (const char* text : {"{\"auths\": canary", "[\"canary\"]", R"({"auths":["canary"]})", R"({"auths":{"r.example":"canary"}})",
-                           R"({"auths":{"r.example":{"auth":"canary!!"}}})"}) {
+  for (const char* text :
+       {"{\"auths\": canary", "[\"canary\"]", R"({"auths":["canary"]})",
+        R"({"auths":{"r.example":"canary"}})", R"({"auths":{"r.example":{"auth":"canary!!"}}})"}) {
     places.write(places.environment.docker_config, text);
     CHECK(places.failing("r.example").find("config.json") != std::string::npos);
   }
@@ -129,18 +135,22 @@ TEST_CASE("a file that cannot be understood is an error that quotes nothing of i
 TEST_CASE("helpers are asked, and their failures told without what they printed") {
   Places places;
   FakeHelper helper(places.folder.path() / "bin");
-  places.write(places.environment.docker_config, R"({"credHelpers":{"r.example":"fake","broken.example":"fake","gone.example":"gone","evil.example":"../x"}})");
+  places.write(
+      places.environment.docker_config,
+      R"({"credHelpers":{"r.example":"fake","broken.example":"fake","gone.example":"gone","evil.example":"../x"}})");
   CHECK_FALSE(places.find("r.example").has_value());
   CHECK(places.failing("broken.example").find("exit code 3") != std::string::npos);
   places.failing("gone.example");
   CHECK(places.failing("evil.example").find("not the name of a credential helper") != std::string::npos);
-  std::ofstream(places.folder.path() / "bin/kept") << R"({"ServerURL":"r.example","Username":"<token>","Secret":"s"})";
+  std::ofstream(places.folder.path() / "bin/kept")
+      << R"({"ServerURL":"r.example","Username":"<token>","Secret":"s"})";
   CHECK(places.find("r.example")->identity_token == "s");
 }
 
 TEST_CASE("a login is written with mode 0600, keeps the rest of the file, and can be taken back") {
   Places places;
-  places.write(places.environment.docker_config, R"({"zeta":1,"auths":{"other":{"auth":"b3RoZXI6eA=="}},"alpha":{"x":[1,2]}})");
+  places.write(places.environment.docker_config,
+               R"({"zeta":1,"auths":{"other":{"auth":"b3RoZXI6eA=="}},"alpha":{"x":[1,2]}})");
   store_credentials(places.environment, "r.example", Credentials{"u", "p", "", "", ""}, CancelToken());
   struct stat info;
   REQUIRE(::stat(places.environment.docker_config.c_str(), &info) == 0);
@@ -166,7 +176,8 @@ TEST_CASE("a login goes to the helper that the file names") {
   Places places;
   FakeHelper helper(places.folder.path() / "bin");
   places.write(places.environment.docker_config, R"({"credsStore":"fake"})");
-  CHECK(store_credentials(places.environment, "r.example", Credentials{"u", "p", "", "", ""}, CancelToken()) == "docker-credential-fake");
+  CHECK(store_credentials(places.environment, "r.example", Credentials{"u", "p", "", "", ""},
+                          CancelToken()) == "docker-credential-fake");
   CHECK(places.find("r.example")->password == "p");
   CHECK(read_file(places.environment.docker_config).find("r.example") == std::string::npos);
   CHECK(erase_credentials(places.environment, "r.example", CancelToken()));

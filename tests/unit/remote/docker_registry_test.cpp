@@ -43,7 +43,7 @@ bool answers(std::uint16_t port) {
 }
 
 struct RegistrySettings {
-  std::string user;      // htpasswd where not empty
+  std::string user;  // htpasswd where not empty
   std::string password;
   bool tls = false;
 };
@@ -53,13 +53,15 @@ class DockerRegistry {
  public:
   explicit DockerRegistry(const RegistrySettings& settings = {}) : port_(free_port()) {
     std::ofstream config(folder_.path() / "config.yml");
-    config << "version: 0.1\nlog: {level: error}\nstorage:\n  filesystem: {rootdirectory: " << folder_.path().native()
+    config << "version: 0.1\nlog: {level: error}\nstorage:\n  filesystem: {rootdirectory: "
+           << folder_.path().native()
            << "/data}\n  delete: {enabled: true}\nhttp:\n  addr: 127.0.0.1:" << port_ << "\n";
     if (settings.tls) {
-      run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-           "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
-           (folder_.path() / "key.pem").native(), "-out", certificate().native()});
-      config << "  tls: {certificate: " << certificate().native() << ", key: " << folder_.path().native() << "/key.pem}\n";
+      run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+           "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+           "-keyout", (folder_.path() / "key.pem").native(), "-out", certificate().native()});
+      config << "  tls: {certificate: " << certificate().native() << ", key: " << folder_.path().native()
+             << "/key.pem}\n";
     }
     if (!settings.user.empty()) {
       Command command;
@@ -79,7 +81,8 @@ class DockerRegistry {
       ::execlp("docker-registry", "docker-registry", "serve", file.c_str(), nullptr);
       ::_exit(127);
     }
-    for (int i = 0; i < 200 && !answers(port_); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    for (int i = 0; i < 200 && !answers(port_); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
     REQUIRE(answers(port_));
   }
   ~DockerRegistry() {
@@ -94,7 +97,9 @@ class DockerRegistry {
   }
   std::string authority() const { return "localhost:" + std::to_string(port_); }
   fs::path certificate() const { return folder_.path() / "cert.pem"; }
-  oci::Reference reference(const std::string& name) const { return oci::Reference::parse(authority() + "/" + name); }
+  oci::Reference reference(const std::string& name) const {
+    return oci::Reference::parse(authority() + "/" + name);
+  }
 
   static std::string run(std::vector<std::string> argv) {
     Command command;
@@ -121,8 +126,9 @@ TEST_CASE("what kiln pushes to docker-registry is what skopeo reads there") {
   const std::string shared = bytes_of(12'000'000);
   const oci::Descriptor first = remote.image({shared, bytes_of(1000, 2)});
   const oci::Descriptor second = remote.image({shared, bytes_of(1000, 3)});
-  const std::vector<PushRequest> requests = {{first, {registry.reference("acme/one:1"), registry.reference("acme/one:latest")}},
-                                             {second, {registry.reference("acme/two:1")}}};
+  const std::vector<PushRequest> requests = {
+      {first, {registry.reference("acme/one:1"), registry.reference("acme/one:latest")}},
+      {second, {registry.reference("acme/two:1")}}};
   for (const PushOutcome& outcome : push_images(remote.session(), remote.store, requests)) {
     INFO((outcome.error ? outcome.error->message() : ""));
     CHECK_FALSE(outcome.error.has_value());
@@ -130,10 +136,12 @@ TEST_CASE("what kiln pushes to docker-registry is what skopeo reads there") {
   CHECK(remote.session().stats().mounted_bytes == shared.size());
   CHECK(remote.session().stats().pushed_bytes < shared.size() + 100'000);
 
-  const std::string raw = DockerRegistry::run({"skopeo", "inspect", "--raw", "--tls-verify=false", "docker://" + registry.reference("acme/one:latest").str()});
+  const std::string raw = DockerRegistry::run({"skopeo", "inspect", "--raw", "--tls-verify=false",
+                                               "docker://" + registry.reference("acme/one:latest").str()});
   CHECK(oci::sha256_of(raw) == first.digest);
   TempDir copy;
-  DockerRegistry::run({"skopeo", "copy", "-q", "--preserve-digests", "--src-tls-verify=false", "docker://" + registry.reference("acme/two:1").str(),
+  DockerRegistry::run({"skopeo", "copy", "-q", "--preserve-digests", "--src-tls-verify=false",
+                       "docker://" + registry.reference("acme/two:1").str(),
                        "oci:" + copy.path().native() + ":two"});
   CHECK(fs::exists(copy.path() / "blobs/sha256" / second.digest.hex()));
 
@@ -141,7 +149,8 @@ TEST_CASE("what kiln pushes to docker-registry is what skopeo reads there") {
   push_images(remote.session(), remote.store, requests);
   CHECK(remote.session().stats().requests - before == 3);
 
-  std::vector<std::string> tags = remote.session().client_for(registry.reference("acme/one")).list_tags("acme/one");
+  std::vector<std::string> tags =
+      remote.session().client_for(registry.reference("acme/one")).list_tags("acme/one");
   std::sort(tags.begin(), tags.end());
   CHECK(tags == std::vector<std::string>{"1", "latest"});
 }
@@ -153,7 +162,8 @@ TEST_CASE("what skopeo pushes to docker-registry is what kiln pulls") {
   const oci::Descriptor image = source.image({bytes_of(2'000'000), bytes_of(10, 2)});
   const NamedImage named{"it", image};
   source.store.publish(std::span(&named, 1));
-  DockerRegistry::run({"skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false", "oci:" + source.home.path().native() + "/oci:it",
+  DockerRegistry::run({"skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false",
+                       "oci:" + source.home.path().native() + "/oci:it",
                        "docker://" + registry.reference("acme/it:1").str()});
   Remote remote;
   remote.settings.credentials.flags.reset();
@@ -173,7 +183,8 @@ TEST_CASE("docker-registry with a password lets kiln in with it, and not without
   CHECK(resolve_image(remote.session(), registry.reference("acme/app:1"))->digest == image.digest);
   Remote stranger;
   stranger.settings.credentials.flags.reset();
-  const std::string message = stranger.failing([&] { resolve_image(stranger.session(), registry.reference("acme/app:1")); });
+  const std::string message =
+      stranger.failing([&] { resolve_image(stranger.session(), registry.reference("acme/app:1")); });
   CHECK(message.find("without credentials") != std::string::npos);
 }
 
@@ -186,7 +197,9 @@ TEST_CASE("docker-registry with an authority of its own is trusted by certs.d an
   const auto with = [&](bool trusted) {
     HttpOptions options;
     if (trusted) {
-      options.certificates = [&](const std::string& authority) { return find_certificates({certificates.path()}, authority); };
+      options.certificates = [&](const std::string& authority) {
+        return find_certificates({certificates.path()}, authority);
+      };
     }
     return options;
   };
@@ -200,7 +213,8 @@ TEST_CASE("docker-registry with an authority of its own is trusted by certs.d an
   Remote stranger;
   stranger.http = with(false);
   stranger.settings.credentials.flags.reset();
-  const std::string message = stranger.failing([&] { resolve_image(stranger.session(), registry.reference("acme/app:1")); });
+  const std::string message =
+      stranger.failing([&] { resolve_image(stranger.session(), registry.reference("acme/app:1")); });
   CHECK(message.find("certificate") != std::string::npos);
 
   Remote careless;

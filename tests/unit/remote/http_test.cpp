@@ -75,7 +75,8 @@ TEST_CASE("a connection on which nothing moves is a stall") {
   CHECK(fault_of(*client, get(registry)) == TransportFault::stalled);
 }
 
-TEST_CASE("an address that is more private than allowed is not connected to, on new and on kept connections") {
+TEST_CASE(
+    "an address that is more private than allowed is not connected to, on new and on kept connections") {
   HostileRegistry registry;
   const auto client = make_curl_client(HttpOptions{});
   HttpRequest request = get(registry);
@@ -137,7 +138,8 @@ TEST_CASE("a body is piped from another thread while it is sent") {
   const auto client = make_curl_client(HttpOptions{});
   const auto pipe = std::make_shared<PipeBody>(bytes.size(), 100'000);
   std::thread writer([&] {
-    for (std::size_t at = 0; at < bytes.size(); at += 70'000) CHECK(pipe->write(std::string_view(bytes).substr(at, 70'000)));
+    for (std::size_t at = 0; at < bytes.size(); at += 70'000)
+      CHECK(pipe->write(std::string_view(bytes).substr(at, 70'000)));
   });
   HttpRequest request = get(registry, "/v2/a/blobs/uploads/x");
   request.method = HttpMethod::put;

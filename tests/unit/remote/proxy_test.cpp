@@ -19,7 +19,8 @@ TEST_CASE("loopback is never asked through a proxy") {
 }
 
 TEST_CASE("NO_PROXY names hosts, domains, ports and networks") {
-  const ProxySettings proxies("http://p:1", "http://p:1", "a.example, .b.example,c.example:5000,10.0.0.0/8,*.d.example,fd00::/8");
+  const ProxySettings proxies("http://p:1", "http://p:1",
+                              "a.example, .b.example,c.example:5000,10.0.0.0/8,*.d.example,fd00::/8");
   const auto direct = [&](const char* url) { return !proxies.proxy_for(Url::parse(url)).has_value(); };
   CHECK(direct("https://a.example/"));
   CHECK(direct("https://x.a.example/"));

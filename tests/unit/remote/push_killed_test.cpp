@@ -34,7 +34,8 @@ namespace {
 TEST_CASE("a push that is killed anywhere leaves no broken tag, and the next push goes on") {
   // KILN_STRESS_KILLS asks for more points.
   const auto points = parse_unsigned(environment_variable("KILN_STRESS_KILLS").value_or("")).value_or(10);
-  const auto seed = parse_unsigned(environment_variable("KILN_STRESS_SEED").value_or("")).value_or(std::random_device{}());
+  const auto seed =
+      parse_unsigned(environment_variable("KILN_STRESS_SEED").value_or("")).value_or(std::random_device{}());
   MESSAGE("seed " << seed);
   std::mt19937_64 random(seed);
   for (std::uint64_t point = 0; point < points; ++point) {
@@ -47,7 +48,8 @@ TEST_CASE("a push that is killed anywhere leaves no broken tag, and the next pus
       oci::ImageConfig config;
       config.platform = oci::Platform::parse("linux/amd64");
       for (unsigned i = 0; i < 4; ++i) {
-        manifest.layers.push_back(store.put(bytes_of(100'000, i + 1), oci::media_type::kOciLayerGzip, Durability::ephemeral));
+        manifest.layers.push_back(
+            store.put(bytes_of(100'000, i + 1), oci::media_type::kOciLayerGzip, Durability::ephemeral));
         config.diff_ids.push_back(manifest.layers.back().digest);
         bytes += 100'000;
       }
@@ -85,7 +87,8 @@ TEST_CASE("a push that is killed anywhere leaves no broken tag, and the next pus
     RecordingLog log;
     RemoteSession session(make_curl_client({}), {}, log, CancelToken());
     std::uint64_t there = 0;
-    for (const oci::Descriptor& blob : store.closure(image)) there += registry.has_blob("acme/app", blob.digest.str()) ? blob.size : 0;
+    for (const oci::Descriptor& blob : store.closure(image))
+      there += registry.has_blob("acme/app", blob.digest.str()) ? blob.size : 0;
     push_image(session, store, {image, {oci::Reference::parse(registry.authority() + "/acme/app:1")}});
     CHECK(registry.tag("acme/app", "1") == image.digest.str());
     CHECK(registry.broken_tags().empty());

@@ -4,7 +4,6 @@
 
 #include "base/process.hpp"
 #include "base/text.hpp"
-
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -13,7 +12,8 @@ using namespace kiln::test;
 TEST_CASE("a pushed image is whole at the registry and pulls back with the same digest") {
   Remote remote;
   const oci::Descriptor image = remote.image({bytes_of(300'000), bytes_of(10, 2)});
-  const PushOutcome outcome = push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
+  const PushOutcome outcome =
+      push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
   REQUIRE(outcome.targets.size() == 1);
   CHECK(outcome.targets[0].outcome == TransferOutcome::transferred);
   CHECK(remote.registry.tag("acme/app", "1") == image.digest.str());
@@ -53,7 +53,8 @@ TEST_CASE("images that share a layer upload it once and mount it for the others"
   CHECK(remote.registry.blob_bytes_received() < 600'000);
   CHECK(remote.session().stats().mounted_bytes == 9 * 500'000);
   for (int i = 0; i < 10; ++i) {
-    CHECK(remote.registry.count("HEAD", "/acme/app" + std::to_string(i) + "/blobs/" + oci::sha256_of(shared).str()) <= 3);
+    CHECK(remote.registry.count(
+              "HEAD", "/acme/app" + std::to_string(i) + "/blobs/" + oci::sha256_of(shared).str()) <= 3);
   }
 }
 
@@ -64,7 +65,8 @@ TEST_CASE("where the registry mounts nothing, shared layers are uploaded to each
   const std::string shared = bytes_of(50'000);
   const std::vector<PushRequest> requests = {{remote.image({shared, "a"}), {remote.reference("acme/a:1")}},
                                              {remote.image({shared, "b"}), {remote.reference("acme/b:1")}}};
-  for (const PushOutcome& outcome : push_images(remote.session(), remote.store, requests)) CHECK_FALSE(outcome.error.has_value());
+  for (const PushOutcome& outcome : push_images(remote.session(), remote.store, requests))
+    CHECK_FALSE(outcome.error.has_value());
   CHECK(remote.registry.broken_tags().empty());
   CHECK(remote.registry.blob_bytes_received() > 100'000);
 }
@@ -102,7 +104,9 @@ TEST_CASE("a layer that nobody has stops the push before any tag is written") {
   manifest.layers.push_back(Remote::blob_of("nowhere"));
   manifest.config = remote.store.put(oci::serialise(config), oci::media_type::kOciConfig);
   const oci::Descriptor image = remote.store.put(oci::serialise(manifest), manifest.media_type);
-  const std::string message = remote.failing([&] { push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}}); });
+  const std::string message = remote.failing([&] {
+    push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
+  });
   CHECK(message.find("no registry is known to have it") != std::string::npos);
   CHECK_FALSE(remote.registry.tag("acme/app", "1").has_value());
 }
@@ -110,7 +114,8 @@ TEST_CASE("a layer that nobody has stops the push before any tag is written") {
 TEST_CASE("one image's failure does not stop the others") {
   Remote remote;
   remote.registry.script([](const SeenRequest& request, int) {
-    return request.is("POST", "/acme/bad/") ? Reaction{Reaction::Kind::answer, {403, {}, "{}"}, 0} : Reaction{};
+    return request.is("POST", "/acme/bad/") ? Reaction{Reaction::Kind::answer, {403, {}, "{}"}, 0}
+                                            : Reaction{};
   });
   const std::vector<PushRequest> requests = {{remote.image({"a"}), {remote.reference("acme/bad:1")}},
                                              {remote.image({"b"}), {remote.reference("acme/good:1")}}};
@@ -130,8 +135,10 @@ TEST_CASE("a registry that loses a blob it took gets it again, and the tag follo
   remote.registry.script([&](const SeenRequest& request, int) {
     if (request.is("PUT", "/manifests/") && !lost) {
       lost = true;
-      return Reaction{Reaction::Kind::answer,
-                      {404, {}, R"({"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]})"}, 0};
+      return Reaction{
+          Reaction::Kind::answer,
+          {404, {}, R"({"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]})"},
+          0};
     }
     return Reaction{};
   });
@@ -145,11 +152,15 @@ TEST_CASE("a registry that answers with another digest than it was sent is not b
   Remote remote;
   remote.registry.script([&](const SeenRequest& request, int) {
     return request.is("PUT", "/manifests/")
-               ? Reaction{Reaction::Kind::answer, {201, {{"Docker-Content-Digest", oci::sha256_of("x").str()}}, ""}, 0}
+               ? Reaction{Reaction::Kind::answer,
+                          {201, {{"Docker-Content-Digest", oci::sha256_of("x").str()}}, ""},
+                          0}
                : Reaction{};
   });
   const oci::Descriptor image = remote.image({"a"});
-  const std::string message = remote.failing([&] { push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}}); });
+  const std::string message = remote.failing([&] {
+    push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
+  });
   CHECK(message.find("says it stored") != std::string::npos);
 }
 
@@ -165,8 +176,10 @@ TEST_CASE("an index is pushed after its manifests") {
 
 TEST_CASE("faults in every twentieth request break no push and no tag") {
   // KILN_STRESS_PUSHES and KILN_STRESS_SEED ask for more, or for the same again.
-  const int pushes = static_cast<int>(parse_unsigned(environment_variable("KILN_STRESS_PUSHES").value_or("")).value_or(50));
-  const auto seed = parse_unsigned(environment_variable("KILN_STRESS_SEED").value_or("")).value_or(std::random_device{}());
+  const int pushes =
+      static_cast<int>(parse_unsigned(environment_variable("KILN_STRESS_PUSHES").value_or("")).value_or(50));
+  const auto seed =
+      parse_unsigned(environment_variable("KILN_STRESS_SEED").value_or("")).value_or(std::random_device{}());
   MESSAGE("seed " << seed);
   std::mt19937_64 random(seed);
   Remote remote;
@@ -175,12 +188,18 @@ TEST_CASE("faults in every twentieth request break no push and no tag") {
     if (random() % 20 != 0) return Reaction{};
     ++faults;
     switch (random() % 6) {
-      case 0: return Reaction{Reaction::Kind::reset, {}, 0};
-      case 1: return Reaction{Reaction::Kind::serve_then_reset, {}, 0};
-      case 2: return Reaction{Reaction::Kind::answer, {503, {}, ""}, 0};
-      case 3: return Reaction{Reaction::Kind::answer, {429, {{"Retry-After", "1"}}, ""}, 0};
-      case 4: return Reaction{Reaction::Kind::reset_midway, {}, 1000};
-      default: return Reaction{Reaction::Kind::answer, {502, {}, "<html>bad gateway</html>"}, 0};
+      case 0:
+        return Reaction{Reaction::Kind::reset, {}, 0};
+      case 1:
+        return Reaction{Reaction::Kind::serve_then_reset, {}, 0};
+      case 2:
+        return Reaction{Reaction::Kind::answer, {503, {}, ""}, 0};
+      case 3:
+        return Reaction{Reaction::Kind::answer, {429, {{"Retry-After", "1"}}, ""}, 0};
+      case 4:
+        return Reaction{Reaction::Kind::reset_midway, {}, 1000};
+      default:
+        return Reaction{Reaction::Kind::answer, {502, {}, "<html>bad gateway</html>"}, 0};
     }
   });
   std::uint64_t bytes = 0;
@@ -192,9 +211,10 @@ TEST_CASE("faults in every twentieth request break no push and no tag") {
     bytes += 25'000;
   }
   int failed = 0;
-  for (const PushOutcome& outcome : push_images(remote.session(), remote.store, requests)) failed += outcome.error ? 1 : 0;
-  MESSAGE(pushes << " pushes, " << faults << " faults, " << failed << " failed, " << remote.registry.blob_bytes_received() << " of "
-                 << bytes << " bytes sent");
+  for (const PushOutcome& outcome : push_images(remote.session(), remote.store, requests))
+    failed += outcome.error ? 1 : 0;
+  MESSAGE(pushes << " pushes, " << faults << " faults, " << failed << " failed, "
+                 << remote.registry.blob_bytes_received() << " of " << bytes << " bytes sent");
   CHECK(faults > pushes / 10);
   CHECK(failed * 1000 <= pushes);
   CHECK(remote.registry.broken_tags().empty());
@@ -211,7 +231,9 @@ TEST_CASE("a cancelled push throws and leaves no broken tag") {
     return Reaction{};
   });
   const oci::Descriptor image = remote.image({bytes_of(1000)});
-  remote.failing([&] { push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}}); });
+  remote.failing([&] {
+    push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
+  });
   CHECK_FALSE(remote.registry.tag("acme/app", "1").has_value());
 }
 

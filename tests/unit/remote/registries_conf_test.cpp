@@ -12,8 +12,8 @@ oci::Reference image_ref(const std::string& text) { return oci::Reference::parse
 std::string shown(const std::vector<PullPlace>& places) {
   std::string result;
   for (const PullPlace& place : places) {
-    result += place.endpoint.authority + "/" + place.repository + (place.endpoint.security == Security::insecure ? "!" : "") +
-              (place.is_mirror ? "~ " : " ");
+    result += place.endpoint.authority + "/" + place.repository +
+              (place.endpoint.security == Security::insecure ? "!" : "") + (place.is_mirror ? "~ " : " ");
   }
   return result;
 }
@@ -46,8 +46,10 @@ insecure = true
 [[registry.mirror]]
 location = "digests.example"
 pull-from-mirror = "digest-only"
-)", "x");
-  CHECK(shown(conf.pull_places(image_ref("busybox"))) == "mirror.example:5000/hub/library/busybox!~ registry-1.docker.io/library/busybox ");
+)",
+                                          "x");
+  CHECK(shown(conf.pull_places(image_ref("busybox"))) ==
+        "mirror.example:5000/hub/library/busybox!~ registry-1.docker.io/library/busybox ");
   const auto by_digest = image_ref("busybox@" + oci::sha256_of("x").str());
   CHECK(conf.pull_places(by_digest).size() == 3);
   CHECK(conf.push_place(image_ref("busybox")).endpoint.authority == "registry-1.docker.io");
@@ -70,7 +72,8 @@ insecure = true
 [[registry]]
 location = "bad.example"
 blocked = true
-)", "x");
+)",
+                                          "x");
   CHECK(shown(conf.pull_places(image_ref("r.example/other/app"))) == "a.example/other/app ");
   CHECK(shown(conf.pull_places(image_ref("r.example/acme/app"))) == "b.example/x/app! ");
   CHECK(shown(conf.pull_places(image_ref("r.example/acmeother/app"))) == "a.example/acmeother/app ");
@@ -91,8 +94,10 @@ TEST_CASE("what is no registries.conf is refused with its line") {
   CHECK(refusal("[[registry]]\n").find("needs 'location'") != std::string::npos);
   CHECK(refusal("[registries.search]\nregistries = []\n").find("version 1") != std::string::npos);
   CHECK(refusal("[[registry\n").find("line 1") != std::string::npos);
-  CHECK(refusal("[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\nlocation = \"b\"\npull-from-mirror = \"x\"\n").find("known: all") !=
-        std::string::npos);
+  CHECK(
+      refusal(
+          "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\nlocation = \"b\"\npull-from-mirror = \"x\"\n")
+          .find("known: all") != std::string::npos);
 }
 
 TEST_CASE("certificates are found by host and port, a certificate needs its key") {
@@ -117,9 +122,10 @@ TEST_CASE("mirrors are asked in order, and what they lack is asked of the regist
   HostileRegistry empty;
   HostileRegistry broken;
   broken.script([](const SeenRequest&, int) { return Reaction{Reaction::Kind::answer, {500, {}, ""}, 0}; });
-  remote.settings.registries = RegistriesConf::parse("[[registry]]\nlocation = \"" + remote.registry.authority() +
-                                                         "\"\n[[registry.mirror]]\nlocation = \"" + broken.authority() +
-                                                         "\"\n[[registry.mirror]]\nlocation = \"" + empty.authority() + "/mirror\"\n", "x");
+  remote.settings.registries = RegistriesConf::parse(
+      "[[registry]]\nlocation = \"" + remote.registry.authority() + "\"\n[[registry.mirror]]\nlocation = \"" +
+          broken.authority() + "\"\n[[registry.mirror]]\nlocation = \"" + empty.authority() + "/mirror\"\n",
+      "x");
   const PulledImage pulled = pull_image(remote.session(), remote.store, remote.reference("acme/app:1"),
                                         oci::Platform::parse("linux/amd64"), PullWhat::layers);
   CHECK(pulled.manifest.digest == image.digest);

@@ -33,7 +33,8 @@ class FakeHttp : public HttpClient {
   Answering answering_;
 };
 
-HttpResponse response(int status, std::vector<std::pair<std::string, std::string>> headers = {}, std::string body = {}) {
+HttpResponse response(int status, std::vector<std::pair<std::string, std::string>> headers = {},
+                      std::string body = {}) {
   HttpResponse result;
   result.status = status;
   for (auto& [name, value] : headers) result.headers.add(name, value);
@@ -44,7 +45,8 @@ HttpResponse response(int status, std::vector<std::pair<std::string, std::string
 struct PublicRegistry {
   explicit PublicRegistry(FakeHttp::Answering answering) {
     settings.credentials.flags = Credentials{"tester", "canary-9b", "", "", "test"};
-    session = std::make_unique<RemoteSession>(std::make_unique<FakeHttp>(std::move(answering)), settings, log, cancel, clock);
+    session = std::make_unique<RemoteSession>(std::make_unique<FakeHttp>(std::move(answering)), settings, log,
+                                              cancel, clock);
   }
   RegistryClient client() { return session->client({"registry.example", Security::verified}); }
   std::string failing(const std::function<void()>& action) {
@@ -72,7 +74,8 @@ TEST_CASE("a registry with tokens gets one for each repository, and uses it agai
   for (int i = 0; i < 5; ++i) CHECK(remote.client().resolve("acme/app", "1").has_value());
   CHECK(remote.registry.tokens_issued() == 1);
   const auto requests = remote.registry.requests();
-  const auto token = std::find_if(requests.begin(), requests.end(), [](const SeenRequest& r) { return r.path == "/token"; });
+  const auto token =
+      std::find_if(requests.begin(), requests.end(), [](const SeenRequest& r) { return r.path == "/token"; });
   REQUIRE(token != requests.end());
   CHECK(token->query.find("service=hostile") != std::string::npos);
   CHECK(token->query.find("scope=repository%3Aacme%2Fapp%3Apull") != std::string::npos);
@@ -107,7 +110,8 @@ TEST_CASE("pushing and mounting work with tokens") {
   const std::string shared = bytes_of(5000);
   const std::vector<PushRequest> requests = {{remote.image({shared, "a"}), {remote.reference("acme/a:1")}},
                                              {remote.image({shared, "b"}), {remote.reference("acme/b:1")}}};
-  for (const PushOutcome& outcome : push_images(remote.session(), remote.store, requests)) CHECK_FALSE(outcome.error.has_value());
+  for (const PushOutcome& outcome : push_images(remote.session(), remote.store, requests))
+    CHECK_FALSE(outcome.error.has_value());
   CHECK(remote.registry.broken_tags().empty());
 }
 
@@ -117,7 +121,8 @@ TEST_CASE("an identity token is exchanged by POST and stands in no query") {
   remote.settings.credentials.flags = Credentials{"", "", remote.registry.options().password, "", "test"};
   CHECK(remote.client().resolve("acme/app", "1").has_value());
   CHECK(remote.registry.count("POST", "/token") == 1);
-  for (const SeenRequest& request : remote.registry.requests()) CHECK(request.query.find("canary") == std::string::npos);
+  for (const SeenRequest& request : remote.registry.requests())
+    CHECK(request.query.find("canary") == std::string::npos);
 }
 
 TEST_CASE("basic authentication is used where it is asked for") {
@@ -148,13 +153,19 @@ TEST_CASE("a redirect to another host is followed without the authorization") {
   remote.registry.add_blob("acme/app", bytes);
   remote.registry.script([&](const SeenRequest& request, int) {
     const bool blob = request.is("GET", "/blobs/") && !request.header("Authorization").empty();
-    return blob ? Reaction{Kind::answer, {307, {{"Location", "http://" + remote.elsewhere.authority() + "/v2/storage/blobs/" + digest + "?sig=canary-signature"}}, ""}, 0}
+    return blob ? Reaction{Kind::answer,
+                           {307,
+                            {{"Location", "http://" + remote.elsewhere.authority() + "/v2/storage/blobs/" +
+                                              digest + "?sig=canary-signature"}},
+                            ""},
+                           0}
                 : Reaction{};
   });
   remote.client().download_blob("acme/app", Remote::blob_of(bytes), remote.store);
   CHECK(remote.store.has(oci::Digest::parse(digest)));
   CHECK(remote.elsewhere.count("GET", "/blobs/") == 1);
-  for (const SeenRequest& request : remote.elsewhere.requests()) CHECK(request.header("Authorization").empty());
+  for (const SeenRequest& request : remote.elsewhere.requests())
+    CHECK(request.header("Authorization").empty());
 }
 
 TEST_CASE("an upload location at another host gets the bytes and no authorization") {
@@ -162,7 +173,9 @@ TEST_CASE("an upload location at another host gets the bytes and no authorizatio
   const std::string bytes = bytes_of(50'000);
   remote.registry.script([&](const SeenRequest& request, int) {
     return request.is("POST", "/uploads/") && !request.header("Authorization").empty()
-               ? Reaction{Kind::answer, {202, {{"Location", "http://" + remote.elsewhere.authority() + "/put"}}, ""}, 0}
+               ? Reaction{Kind::answer,
+                          {202, {{"Location", "http://" + remote.elsewhere.authority() + "/put"}}, ""},
+                          0}
                : Reaction{};
   });
   remote.elsewhere.script([](const SeenRequest& request, int) {
@@ -171,42 +184,54 @@ TEST_CASE("an upload location at another host gets the bytes and no authorizatio
   const oci::Descriptor blob = remote.store.put(bytes, oci::media_type::kOciLayerGzip);
   remote.client().upload_blob("acme/app", blob, *stored_blob(remote.store, blob));
   CHECK(remote.elsewhere.count("PUT", "/put") == 1);
-  for (const SeenRequest& request : remote.elsewhere.requests()) CHECK(request.header("Authorization").empty());
+  for (const SeenRequest& request : remote.elsewhere.requests())
+    CHECK(request.header("Authorization").empty());
 }
 
 TEST_CASE("redirects in a circle end") {
   Remote remote;
   remote.registry.script([&](const SeenRequest& request, int) {
-    return request.is("GET", "/manifests/") ? Reaction{Kind::answer, {302, {{"Location", request.path}}, ""}, 0} : Reaction{};
+    return request.is("GET", "/manifests/")
+               ? Reaction{Kind::answer, {302, {{"Location", request.path}}, ""}, 0}
+               : Reaction{};
   });
-  CHECK(remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("redirected more than") != std::string::npos);
+  CHECK(
+      remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("redirected more than") !=
+      std::string::npos);
 }
 
 TEST_CASE("a token server's redirect is not followed") {
   HostileOptions options = with_tokens();
   Remote remote(options);
   remote.registry.script([&](const SeenRequest& request, int) {
-    return request.path == "/token" ? Reaction{Kind::answer, {302, {{"Location", "http://" + remote.elsewhere.authority() + "/token"}}, ""}, 0}
-                                    : Reaction{};
+    return request.path == "/token"
+               ? Reaction{Kind::answer,
+                          {302, {{"Location", "http://" + remote.elsewhere.authority() + "/token"}}, ""},
+                          0}
+               : Reaction{};
   });
-  CHECK(remote.failing([&] { remote.client().resolve("acme/app", "1"); }).find("redirect") != std::string::npos);
+  CHECK(remote.failing([&] { remote.client().resolve("acme/app", "1"); }).find("redirect") !=
+        std::string::npos);
   CHECK(remote.elsewhere.requests().empty());
 }
 
 TEST_CASE("a public registry cannot lead to private addresses") {
-  for (const std::string target : {"https://127.0.0.1/x", "https://10.0.0.1/x", "https://169.254.169.254/latest", "https://[::1]/x",
-                                   "https://[::ffff:192.168.1.1]/x"}) {
+  for (const std::string target :
+       {"https://127.0.0.1/x", "https://10.0.0.1/x", "https://169.254.169.254/latest", "https://[::1]/x",
+        "https://[::ffff:192.168.1.1]/x"}) {
     PublicRegistry registry([&](const HttpRequest& request) {
       CHECK(request.url.host == "registry.example");
       return request.url.path == "/v2/" ? response(200) : response(307, {{"Location", target}});
     });
-    CHECK(registry.failing([&] { registry.client().fetch_manifest("acme/app", "1"); }).find("no business with") != std::string::npos);
+    CHECK(registry.failing([&] { registry.client().fetch_manifest("acme/app", "1"); })
+              .find("no business with") != std::string::npos);
   }
 }
 
 TEST_CASE("names that a public registry leads to may only turn out to be public addresses") {
   PublicRegistry registry([&](const HttpRequest& request) {
-    if (request.url.host == "registry.example") return response(307, {{"Location", "https://storage.example/x"}});
+    if (request.url.host == "registry.example")
+      return response(307, {{"Location", "https://storage.example/x"}});
     CHECK(request.most_private == AddressClass::public_network);
     return response(404);
   });
@@ -229,14 +254,16 @@ TEST_CASE("an https registry cannot lead to http, by redirect, location or realm
     CHECK(request.url.is_https());
     return response(307, {{"Location", "http://registry.example/x"}});
   });
-  CHECK(redirect.failing([&] { redirect.client().fetch_manifest("acme/app", "1"); }).find("not encrypted") != std::string::npos);
+  CHECK(redirect.failing([&] { redirect.client().fetch_manifest("acme/app", "1"); }).find("not encrypted") !=
+        std::string::npos);
 
   PublicRegistry location([&](const HttpRequest& request) {
     CHECK(request.url.is_https());
     return response(202, {{"Location", "http://registry.example/x?_state=1"}});
   });
   const std::string bytes = "x";
-  const std::string message = location.failing([&] { location.client().upload_bytes("acme/app", Remote::blob_of(bytes), bytes); });
+  const std::string message =
+      location.failing([&] { location.client().upload_bytes("acme/app", Remote::blob_of(bytes), bytes); });
   CHECK(message.find("not encrypted") != std::string::npos);
   CHECK(message.find("_state") == std::string::npos);
 
@@ -244,7 +271,8 @@ TEST_CASE("an https registry cannot lead to http, by redirect, location or realm
     CHECK(request.url.is_https());
     return response(401, {{"WWW-Authenticate", "Bearer realm=\"http://registry.example/token\""}});
   });
-  CHECK(realm.failing([&] { realm.client().resolve("acme/app", "1"); }).find("not encrypted") != std::string::npos);
+  CHECK(realm.failing([&] { realm.client().resolve("acme/app", "1"); }).find("not encrypted") !=
+        std::string::npos);
 }
 
 TEST_CASE("a realm on a private address gets no credentials from a public registry's client") {
@@ -252,7 +280,8 @@ TEST_CASE("a realm on a private address gets no credentials from a public regist
     CHECK(request.url.host == "registry.example");
     return response(401, {{"WWW-Authenticate", "Bearer realm=\"https://10.0.0.7/token\""}});
   });
-  CHECK(registry.failing([&] { registry.client().resolve("acme/app", "1"); }).find("no business with") != std::string::npos);
+  CHECK(registry.failing([&] { registry.client().resolve("acme/app", "1"); }).find("no business with") !=
+        std::string::npos);
 }
 
 TEST_CASE("credentials go to the realm that an https registry names and to nobody else") {
@@ -261,13 +290,15 @@ TEST_CASE("credentials go to the realm that an https registry names and to nobod
     if (request.headers.find("Authorization")) with_credentials.push_back(request.url.host);
     if (request.url.host == "auth.example") return response(200, {}, R"({"token":"abc","expires_in":300})");
     if (!request.headers.find("Authorization")) {
-      return response(401, {{"WWW-Authenticate", "Bearer realm=\"https://auth.example/token\",service=\"r\""}});
+      return response(401,
+                      {{"WWW-Authenticate", "Bearer realm=\"https://auth.example/token\",service=\"r\""}});
     }
     return response(307, {{"Location", "https://cdn.example/x"}});
   });
   registry.failing([&] { registry.client().fetch_manifest("acme/app", "1"); });
   for (const std::string& host : with_credentials) CHECK(host != "cdn.example");
-  CHECK(std::find(with_credentials.begin(), with_credentials.end(), "auth.example") != with_credentials.end());
+  CHECK(std::find(with_credentials.begin(), with_credentials.end(), "auth.example") !=
+        with_credentials.end());
 }
 
 TEST_CASE("a throttling registry is obeyed, however it says so") {
@@ -278,8 +309,12 @@ TEST_CASE("a throttling registry is obeyed, however it says so") {
   const Case cases[] = {
       {{429, {{"Retry-After", "7"}}, ""}, 7},
       {{429, {{"Retry-After", "Tue, 14 Nov 2023 22:30:20 GMT"}}, ""}, 20},
-      {{403, {}, R"({"errors":[{"code":"DENIED","message":"secondary rate limit, retry-after: 12.5s"}]})"}, 12.5},
-      {{429, {}, R"({"errors":[{"code":"TOOMANYREQUESTS","message":"retry-after: 44.204ms, allowed: 44000/minute"}]})"}, 0.044},
+      {{403, {}, R"({"errors":[{"code":"DENIED","message":"secondary rate limit, retry-after: 12.5s"}]})"},
+       12.5},
+      {{429,
+        {},
+        R"({"errors":[{"code":"TOOMANYREQUESTS","message":"retry-after: 44.204ms, allowed: 44000/minute"}]})"},
+       0.044},
       {{503, {{"Retry-After", "3"}}, ""}, 3},
   };
   for (const Case& entry : cases) {
@@ -301,9 +336,12 @@ TEST_CASE("a throttling registry is obeyed, however it says so") {
 TEST_CASE("a pause that is too long is an error that says how long") {
   Remote remote;
   remote.registry.script([&](const SeenRequest& request, int) {
-    return request.is("GET", "/manifests/") ? Reaction{Kind::answer, {429, {{"Retry-After", "3600"}}, ""}, 0} : Reaction{};
+    return request.is("GET", "/manifests/") ? Reaction{Kind::answer, {429, {{"Retry-After", "3600"}}, ""}, 0}
+                                            : Reaction{};
   });
-  CHECK(remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("try again in 60m00s") != std::string::npos);
+  CHECK(
+      remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("try again in 60m00s") !=
+      std::string::npos);
 }
 
 TEST_CASE("faults that may pass are met again, others are not") {
@@ -312,7 +350,8 @@ TEST_CASE("faults that may pass are met again, others are not") {
     remote.remote_image("acme/app", "1", {"layer"});
     int left = 3;
     remote.registry.script([&](const SeenRequest& request, int) {
-      return request.is("HEAD", "/manifests/") && left-- > 0 ? Reaction{Kind::answer, {status, {}, ""}, 0} : Reaction{};
+      return request.is("HEAD", "/manifests/") && left-- > 0 ? Reaction{Kind::answer, {status, {}, ""}, 0}
+                                                             : Reaction{};
     });
     CHECK(remote.client().resolve("acme/app", "1").has_value());
   }
@@ -348,7 +387,9 @@ TEST_CASE("a registry that is not there is an error soon, and names no credentia
     authority = gone.authority();
   }
   Remote remote;
-  const std::string message = remote.failing([&] { remote.session().client({authority, Security::verified}).resolve("acme/app", "1"); });
+  const std::string message = remote.failing([&] {
+    remote.session().client({authority, Security::verified}).resolve("acme/app", "1");
+  });
   CHECK(message.find(authority) != std::string::npos);
   CHECK(remote.clock.waits().size() <= 3);
 }
@@ -356,7 +397,9 @@ TEST_CASE("a registry that is not there is an error soon, and names no credentia
 TEST_CASE("a signed redirect never shows in an error") {
   Remote remote;
   remote.registry.script([&](const SeenRequest& request, int) {
-    return request.is("GET", "/manifests/") ? Reaction{Kind::answer, {307, {{"Location", "/elsewhere?_state=canary-7f3a91"}}, ""}, 0} : Reaction{};
+    return request.is("GET", "/manifests/")
+               ? Reaction{Kind::answer, {307, {{"Location", "/elsewhere?_state=canary-7f3a91"}}, ""}, 0}
+               : Reaction{};
   });
   remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); });
 }
