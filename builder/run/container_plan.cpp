@@ -169,7 +169,7 @@ std::string hosts_file(const std::string& hostname, const std::vector<std::pair<
 }
 
 fs::path worker_mount_point(const HomeLayout& home) {
-  const fs::path folder = home.root() / "runtime" / "mnt";
+  const fs::path folder = home.runtime() / "mnt";
   make_directories(folder);
   return folder;
 }

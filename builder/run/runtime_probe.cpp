@@ -31,7 +31,7 @@ std::optional<ProgramStamp> stamp_of(const fs::path& program) {
   return ProgramStamp{static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_mtime)};
 }
 
-fs::path answer_file(const HomeLayout& home) { return home.root() / "runtime" / "probe"; }
+fs::path answer_file(const HomeLayout& home) { return home.runtime() / "probe"; }
 
 }  // namespace
 
@@ -73,7 +73,7 @@ MachineCheck RuntimeProbe::check_overlay() {
   MachineCheck check{"overlay", CheckState::ok, "an overlay was mounted", ""};
   try {
     worker_mount_point(home_);
-    const TempDir folder(home_.root() / "runtime", "probe-");
+    const TempDir folder(home_.runtime(), "probe-");
     for (const char* name : {"lower", "fs", "work"}) make_directories(folder.path() / name);
     ContainerPlan plan;
     plan.id = new_container_id();

@@ -15,6 +15,8 @@ namespace kiln {
 //   reports/              the last reports
 //   snapshots/N/fs        a layer's files as an overlayfs lower folder; snapshots/N/meta, snapshots/chains/HEX -> N
 //   cache-mounts/         contents of RUN --mount=type=cache
+//   runtime/probe         the container runtime that works here (builder/run/runtime_probe.hpp); runtime/mnt, an empty folder
+//                         that each container's worker mounts on, in a mount namespace of its own
 //   debs/                 .deb files by digest
 //   stat-cache            digests of files by device, inode, size and times
 //   leases/               one flock'd file per process: the digests it uses
@@ -40,6 +42,7 @@ class HomeLayout {
   fs::path reports() const { return root_ / "reports"; }
   fs::path snapshots() const { return root_ / "snapshots"; }
   fs::path cache_mounts() const { return root_ / "cache-mounts"; }
+  fs::path runtime() const { return root_ / "runtime"; }
   fs::path debs() const { return root_ / "debs"; }
   fs::path stat_cache() const { return root_ / "stat-cache"; }
   fs::path leases() const { return root_ / "leases"; }

@@ -82,6 +82,22 @@ TEST_CASE("a command that writes nothing leaves an empty upper folder, whatever 
   CHECK(box.upper_names().empty());
 }
 
+TEST_CASE("a command sees the machine's certificates and proxies, and its layer does not") {
+  KILN_NEEDS_CONTAINERS();
+  ContainerFixture box;
+  const fs::path bundle = box.top.path() / "bundle.crt";
+  write_file_atomically(bundle, "the certificates");
+  RunRequest request = box.request("cat $SSL_CERT_FILE $APT_CONFIG; echo $PIP_CERT $https_proxy; echo x > $SSL_CERT_FILE || echo mine > /work/out");
+  request.trust.bundle = bundle;
+  request.proxies = {"https_proxy=http://proxy:3128"};
+  request.env.push_back("PIP_CERT=/own");
+  CHECK(box.run(request).exit_code == 0);
+  CHECK(box.output.find("the certificatesAcquire::https::CaInfo") == 0);
+  CHECK(box.output.find("/own http://proxy:3128\n") != std::string::npos);
+  CHECK(box.upper_names() == Names{"work/", "work/out"});
+  CHECK(read_file(bundle) == "the certificates");
+}
+
 TEST_CASE("a folder that the command writes beside a mount keeps its own owner, mode and time") {
   KILN_NEEDS_CONTAINERS();
   ContainerFixture box;
