@@ -1,12 +1,8 @@
-# To be sourced: build WHAT [TARGET...] builds in build/. Says nothing where there is nothing to do.
+# To be sourced: build [TARGET...] builds in build/, with ninja's progress on a terminal and only complaints elsewhere.
 build() {
-  local what=$1
-  shift
-  if ninja -C build -n "$@" 2>/dev/null | grep -q 'no work to do'; then return; fi
-  echo "Building $what"
   if [ -t 1 ]; then
     ninja -C build "$@"
   else
-    ninja -C build --quiet "$@"
+    ninja -C build --quiet "$@" | sed '/^ninja: no work to do/d'
   fi
 }
