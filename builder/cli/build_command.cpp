@@ -1,9 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <iostream>
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -11,8 +9,11 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cli/build_session.hpp"
+#include "builder/cli/check_dockerfile.hpp"
 #include "builder/cli/commands.hpp"
+#include "builder/cli/dockerfile_input.hpp"
 #include "builder/cli/metadata.hpp"
+#include "builder/cli/print_input.hpp"
 #include "builder/cli/words.hpp"
 #include "builder/solve/exporter.hpp"
 
@@ -48,38 +49,10 @@ struct BuildWords {
   std::vector<std::string> add_hosts;
   std::vector<std::string> ulimits;
   std::string shm_size;
+  bool check = false;
+  bool print_ast = false;
+  bool print_ignored = false;
 };
-
-fs::path find_dockerfile(const BuildWords& words) {
-  if (words.file) {
-    const fs::path file = *words.file;
-    if (fs::exists(file)) return file;
-    const fs::path in_context = fs::path(words.context) / file;
-    if (file.is_relative() && fs::exists(in_context)) return in_context;
-    throw Error(Category::usage, fmt::format("there is no Dockerfile '{}'", file.native()));
-  }
-  const fs::path context = words.context;
-  for (const char* name : {"Dockerfile", "dockerfile"}) {
-    if (fs::exists(context / name)) return context / name;
-  }
-  std::vector<std::string> files;
-  for (const auto& entry : fs::directory_iterator(context)) files.push_back(entry.path().filename().native());
-  const auto near = nearest("Dockerfile", files);
-  throw Error(Category::usage, fmt::format("there is no Dockerfile in '{}'{}", context.native(),
-                                           near ? fmt::format("; did you mean -f {}?", (context / *near).native()) : "; name one with -f"));
-}
-
-std::string read_all(std::istream& stream) { return {std::istreambuf_iterator<char>(stream), {}}; }
-
-// The ignore file that goes with a Dockerfile: NAME.dockerignore beside it, else the context's.
-std::optional<std::string> find_ignore_text(const std::optional<fs::path>& dockerfile, const fs::path& context) {
-  if (dockerfile) {
-    fs::path own = *dockerfile;
-    own += ".dockerignore";
-    if (auto text = read_file_if_exists(own)) return text;
-  }
-  return read_file_if_exists(context / ".dockerignore");
-}
 
 std::string context_value(const std::string& value) {
   // A folder is resolved here, against the folder kiln was started in.
@@ -89,20 +62,11 @@ std::string context_value(const std::string& value) {
 
 BuildTarget make_target(const BuildWords& words) {
   BuildTarget target;
-  std::optional<fs::path> dockerfile;
-  if (!fs::is_directory(words.context)) {
-    throw Error(Category::usage, fmt::format("build context '{}' is not a folder", printable(words.context)));
-  }
+  const DockerfileInput input = read_dockerfile_input(words.file, words.context);
   target.context = fs::absolute(words.context);
-  if (words.file == "-") {
-    target.dockerfile_text = read_all(std::cin);
-    target.dockerfile_name = "Dockerfile";
-  } else {
-    dockerfile = find_dockerfile(words);
-    target.dockerfile_text = read_file(*dockerfile);
-    target.dockerfile_name = dockerfile->native();
-  }
-  target.ignore_text = find_ignore_text(dockerfile, *target.context);
+  target.dockerfile_text = input.text;
+  target.dockerfile_name = input.name;
+  target.ignore_text = input.ignore_text;
   target.stage = words.target;
   target.args = parse_build_args(words.build_args);
   for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context")) target.contexts[name] = context_value(value);
@@ -164,7 +128,28 @@ AssemblyOptions assembly_options(const BuildWords& words, const BuildTarget& tar
   return options;
 }
 
+// --check, --print-ast and --print-ignored look at the input only; nullopt where none of them was given.
+std::optional<int> look_at_input(const BuildWords& words) {
+  if (words.print_ast) {
+    // The word without dashes is the Dockerfile itself, or a context as in a build.
+    const bool is_file = !words.file && !fs::is_directory(words.context);
+    print_ast(is_file ? read_dockerfile_input(words.context, ".") : read_dockerfile_input(words.file, words.context));
+    return 0;
+  }
+  if (words.print_ignored) {
+    print_ignored(words.context, find_ignore_text(words.file, words.context).value_or(""));
+    return 0;
+  }
+  if (!words.check) return std::nullopt;
+  CheckWords check;
+  check.build_args = words.build_args;
+  check.platforms = words.platforms;
+  check.target = words.target;
+  return check_dockerfile(read_dockerfile_input(words.file, words.context), check);
+}
+
 int run_build(const BuildWords& words, const CancelToken& cancel) {
+  if (const auto exit_code = look_at_input(words)) return *exit_code;
   BuildTarget target = make_target(words);
   const std::vector<Output> outputs = make_outputs(words);
   for (const Output& output : outputs) {
@@ -240,6 +225,9 @@ void add_build_command(Arguments& root) {
       .option("--add-host", words->add_hosts, "NAME:ADDRESS in RUN's /etc/hosts")
       .option("--ulimit", words->ulimits, "NAME=SOFT[:HARD] for RUN")
       .option("--shm-size", words->shm_size, "size of RUN's /dev/shm")
+      .flag("--check", words->check, "look for mistakes and build nothing, as 'kiln check'")
+      .flag("--print-ast", words->print_ast, "print the parse of the Dockerfile CONTEXT as JSON, and build nothing")
+      .flag("--print-ignored", words->print_ignored, "list what .dockerignore keeps of CONTEXT, and build nothing")
       .refused("--builder", "kiln has no daemons to choose from")
       .refused("--cgroup-parent", "containers are kiln's own and live as long as a RUN")
       .handler([words](const CancelToken& cancel) { return run_build(*words, cancel); });

@@ -73,7 +73,6 @@ std::vector<BuiltImage> BuildSession::build(const Plan& plan, const std::vector<
                 parallel_stages());
   const auto results = solver.solve({wanted.begin(), wanted.end()});
   stat_cache_->flush();
-  snapshots_->sync();
   std::vector<BuiltImage> images;
   for (const std::size_t number : wanted) {
     const StageResult& stage = *results.at(number);
@@ -107,7 +106,7 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
     }
     requests.push_back(std::move(request));
   }
-  TransferTasks tasks(*recorder_, *steps_);
+  TransferTasks tasks(*recorder_, [this] { return steps_->next_number(); });
   const auto outcomes = push_images(remote, *store_, requests, {}, &tasks);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!outcomes[i].error) continue;

@@ -10,7 +10,23 @@ void add_commands(Arguments& root);
 void add_bake_command(Arguments& root);
 void add_baseline_command(Arguments& root);
 void add_build_command(Arguments& root);
+void add_check_command(Arguments& root);
+void add_copy_command(Arguments& root);
+void add_digest_command(Arguments& root);
+void add_doctor_command(Arguments& root);
+void add_history_command(Arguments& root);
+void add_images_command(Arguments& root);
+void add_inspect_command(Arguments& root);
 void add_lock_command(Arguments& root);
+void add_login_command(Arguments& root);
+void add_logout_command(Arguments& root);
+void add_ls_command(Arguments& root);
+void add_pull_command(Arguments& root);
+void add_push_command(Arguments& root);
+void add_report_command(Arguments& root);
+void add_tag_command(Arguments& root);
+void add_test_command(Arguments& root);
+void add_untag_command(Arguments& root);
 void add_version_command(Arguments& root);
 
 }  // namespace kiln::cli

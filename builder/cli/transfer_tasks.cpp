@@ -25,7 +25,7 @@ int TransferTasks::number_of(const Transfer& transfer) {
 void TransferTasks::transfer_started(const Transfer& transfer) {
   const std::string name = name_of(transfer);
   StepView view;
-  view.number = numbers_.next_number();
+  view.number = next_number_();
   view.text = name;
   {
     const std::lock_guard lock(mutex_);
@@ -50,7 +50,7 @@ void TransferTasks::transfer_ended(const Transfer& transfer, TransferOutcome out
 
 void TransferTasks::tag_done(std::string_view reference, const oci::Descriptor& manifest, TransferOutcome outcome) {
   StepView view;
-  view.number = numbers_.next_number();
+  view.number = next_number_();
   view.text = fmt::format("{} {}@{}", outcome == TransferOutcome::skipped ? "unchanged" : "pushed", reference, manifest.digest.short_hex());
   observer_.step_started(view);
   observer_.task_finished(view.number, "");

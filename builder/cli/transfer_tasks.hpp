@@ -1,11 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "builder/solve/events.hpp"
-#include "builder/solve/step_executor.hpp"
 #include "registry/remote/transfer_observer.hpp"
 
 namespace kiln::cli {
@@ -13,7 +14,9 @@ namespace kiln::cli {
 // Shows transfers as tasks of a build: one line for each blob that moves, one for each tag.
 class TransferTasks : public TransferObserver {
  public:
-  TransferTasks(BuildObserver& observer, StepExecutor& numbers) : observer_(observer), numbers_(numbers) {}
+  // `next_number` numbers the tasks; any thread may call it.
+  TransferTasks(BuildObserver& observer, std::function<int()> next_number)
+      : observer_(observer), next_number_(std::move(next_number)) {}
 
   void transfer_started(const Transfer& transfer) override;
   void transfer_advanced(const Transfer& transfer, std::uint64_t done_bytes) override;
@@ -24,7 +27,7 @@ class TransferTasks : public TransferObserver {
   int number_of(const Transfer& transfer);
 
   BuildObserver& observer_;
-  StepExecutor& numbers_;
+  std::function<int()> next_number_;
   std::mutex mutex_;
   std::map<std::string, int> open_;
 };

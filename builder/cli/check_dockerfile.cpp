@@ -1,0 +1,59 @@
+#include "builder/cli/check_dockerfile.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "builder/cli/words.hpp"
+#include "builder/dockerfile/check_output.hpp"
+#include "builder/dockerfile/checks.hpp"
+#include "registry/oci/platform.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+dockerfile::PlatformParts parts_of(const oci::Platform& platform) { return {platform.os, platform.architecture, platform.variant}; }
+
+dockerfile::CheckOptions options_of(const DockerfileInput& input, const CheckWords& words) {
+  dockerfile::CheckOptions options;
+  for (const auto& [name, value] : parse_build_args(words.build_args)) options.build_args[name] = value;
+  options.build_platform = parts_of(oci::Platform::host());
+  options.target_platform = words.platforms.empty() ? options.build_platform : parts_of(oci::Platform::parse(words.platforms.front()));
+  options.ignore = dockerfile::IgnoreMatcher(dockerfile::read_ignore_file(input.ignore_text.value_or("")));
+  options.target = words.target;
+  return options;
+}
+
+std::string render(const dockerfile::CheckReport& report, const DockerfileInput& input, const std::string& format) {
+  constexpr auto replace = nlohmann::json::error_handler_t::replace;
+  if (format == "json") return dockerfile::check_json(report, input.name).dump(2, ' ', false, replace) + "\n";
+  if (format == "sarif") return dockerfile::check_sarif(report, input.name).dump(2, ' ', false, replace) + "\n";
+  return dockerfile::check_text(report, input.text, input.name);
+}
+
+}  // namespace
+
+int check_dockerfile(const DockerfileInput& input, const CheckWords& words) {
+  const std::vector<std::string> formats = {"text", "json", "sarif"};
+  if (std::find(formats.begin(), formats.end(), words.format) == formats.end()) {
+    throw Error(Category::usage, fmt::format("--format: unknown format '{}'{}", printable(words.format), suggestion(words.format, formats)));
+  }
+  const dockerfile::CheckReport report = dockerfile::check(input.text, input.name, options_of(input, words));
+  fmt::print("{}", render(report, input, words.format));
+  if (report.error) return 2;
+  const bool refused = report.fails || (words.error_on_warning && !report.findings.empty());
+  if (words.format == "text") {
+    const std::size_t count = report.findings.size();
+    if (count == 0) {
+      fmt::print("{}: nothing found\n", printable(input.name));
+    } else {
+      fmt::print("{}: {} finding{}{}\n", printable(input.name), count, count == 1 ? "" : "s", refused ? ", which count as errors" : "");
+    }
+  }
+  return refused ? 1 : 0;
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,83 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "builder/cli/commands.hpp"
+#include "builder/cli/push_outcome.hpp"
+#include "builder/cli/registry_session.hpp"
+#include "registry/oci/manifest.hpp"
+#include "registry/remote/pull.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+struct CopyWords {
+  std::string source;
+  std::string destination;
+  std::string platform;
+  std::optional<std::string> progress;
+  bool quiet = false;
+  bool json = false;
+};
+
+// Brings an image's documents into the store and tells the session where its layers are, so that they are mounted or streamed.
+class DocumentFetcher {
+ public:
+  DocumentFetcher(RegistrySession& session, const oci::Reference& source)
+      : session_(session), client_(session.remote().client_for(source)), place_(session.remote().repository_of(source)) {}
+
+  oci::Descriptor fetch(const std::string& key, const std::optional<oci::Descriptor>& expected) {
+    const FetchedManifest fetched = client_.fetch_manifest(place_.repository, key, expected);
+    const std::string where = fmt::format("'{}@{}'", place_.name(), fetched.descriptor.digest.str());
+    session_.store().put(fetched.bytes, fetched.descriptor.media_type);
+    if (oci::media_type::is_index(fetched.descriptor.media_type)) {
+      for (const oci::Descriptor& child : oci::parse_index(fetched.bytes, where).manifests) fetch(child.digest.str(), child);
+      return fetched.descriptor;
+    }
+    const oci::Manifest manifest = oci::parse_manifest(fetched.bytes, where);
+    fetch_blob(session_.remote(), session_.store(), manifest.config, place_);
+    for (const oci::Descriptor& layer : manifest.layers) session_.remote().locations().add(layer.digest, place_);
+    return fetched.descriptor;
+  }
+
+ private:
+  RegistrySession& session_;
+  RegistryClient client_;
+  RemoteRepository place_;
+};
+
+oci::Descriptor fetch_documents(RegistrySession& session, const oci::Reference& source, const std::string& platform) {
+  if (platform.empty()) return DocumentFetcher(session, source).fetch(source.manifest_key(), std::nullopt);
+  return pull_image(session.remote(), session.store(), source, oci::Platform::parse(platform), PullWhat::manifests).manifest;
+}
+
+int run_copy(const CopyWords& words, const CancelToken& cancel) {
+  const oci::Reference source = oci::Reference::parse(words.source);
+  const oci::Reference destination = oci::Reference::parse(words.destination);
+  RegistrySession session(words.progress, words.quiet, cancel);
+  PushRequest request;
+  request.root = fetch_documents(session, source, words.platform);
+  request.targets = {destination};
+  const PushOutcome outcome = push_image(session.remote(), session.store(), request, {}, &session.transfers());
+  const std::string text = push_outcome_text(outcome, session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
+  session.end_progress();
+  fmt::print("{}", text);
+  return 0;
+}
+
+}  // namespace
+
+void add_copy_command(Arguments& root) {
+  const auto words = std::make_shared<CopyWords>();
+  root.command("copy", "Copy an image, all platforms of it, from one registry or repository to another.")
+      .required_positional("SRC", words->source, "the image")
+      .required_positional("DST", words->destination, "the name it gets")
+      .option("--platform", words->platform, "copy this platform's image alone")
+      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .flag("-q,--quiet", words->quiet, "show no progress")
+      .flag("--json", words->json, "print the result as JSON")
+      .handler([words](const CancelToken& cancel) { return run_copy(*words, cancel); });
+}
+
+}  // namespace kiln::cli
