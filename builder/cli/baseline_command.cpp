@@ -62,12 +62,14 @@ int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
 
   // A legacy Dockerfile is a target like any other; a reference is looked up in its registry.
   std::vector<Target> legacy;
+  std::vector<std::string> legacy_of;  // the image that each is the baseline of
   std::vector<std::pair<std::string, std::string>> references;
   for (const std::string& image : wanted) {
     for (const Target& target : fleet.targets) {
       if (target.image != image) continue;
       if (auto built = baseline_target(target)) {
         legacy.push_back(std::move(*built));
+        legacy_of.push_back(image);
       } else if (!target.baseline->reference.empty()) {
         references.emplace_back(image, target.baseline->reference);
       }
@@ -89,7 +91,7 @@ int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
     const std::string dockerfile = target.dockerfile->lexically_proximate(fleet.folder).native();
     Baseline baseline = measured(images[i].image.layers, images[i].image.manifest.digest, BaselineKind::dockerfile, dockerfile);
     baseline.source_digest = oci::sha256_of(images[i].target->dockerfile_text);
-    record(fleet, target.image, baseline);
+    record(fleet, legacy_of[i], baseline);
   }
   for (const auto& [image, reference] : references) {
     const PulledImage pulled = pull_image(session.remote().get(), session.store(), oci::Reference::parse(reference), oci::Platform::host(), PullWhat::manifests);

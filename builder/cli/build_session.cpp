@@ -73,6 +73,7 @@ std::vector<BuiltImage> BuildSession::build(const Plan& plan, const std::vector<
                 parallel_stages());
   const auto results = solver.solve({wanted.begin(), wanted.end()});
   stat_cache_->flush();
+  snapshots_->sync();
   std::vector<BuiltImage> images;
   for (const std::size_t number : wanted) {
     const StageResult& stage = *results.at(number);

@@ -111,7 +111,7 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
   for (const TargetSsh& ssh : target.ssh) result.ssh.push_back({ssh.id, ssh.paths});
   if (target.debian) {
     result.debian = DebianRequest{target.image, target.debian->suite, target.debian->variant, target.debian->include,
-                                  target.debian->mirror, target.debian->security_mirror, target.definition};
+                                  target.debian->mirror, target.debian->security_mirror, shown(target.definition)};
   }
   result.names = image_names(fleet, target, {publishing.registry, publishing.date, publishing.git});
   return result;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -18,7 +18,7 @@ struct BakeTarget {
 };
 
 // Reads the attributes of one target (name, matrix excepted). `block` is evaluated; places in messages are those of
-// `pointer`. Only this room's sources include this header.
+// `pointer`.
 BakeTarget read_bake_target(const JsonSource& source, const std::string& name, const nlohmann::json& block,
                             const std::string& pointer);
 

@@ -75,6 +75,12 @@ FleetSettings read_fleet_settings(const JsonSource& source, const json& content)
     source.fail("/repository", "\"repository\" has to say {image}, so that each image has one of its own");
   }
 
+  if (content.contains("tags")) {
+    for (std::size_t i = 0; i < settings.tag_templates.size(); ++i) {
+      at_pointer(source, child_pointer("/tags", i), [&] { check_tag_template(settings.tag_templates[i]); });
+    }
+  }
+
   const json cache = content.value("cache", json::object());
   settings.cache_from = cache.value("from", std::vector<std::string>{});
   settings.cache_to = cache.value("to", std::vector<std::string>{});

@@ -152,14 +152,8 @@ class Reader {
   void read_names() {
     target_.tag_templates = content_.value("tags", settings_.tag_templates);
     if (!content_.contains("tags")) return;
-    const std::map<std::string, std::optional<std::string>> sample = {
-        {"image", "i"}, {"profile", "p"}, {"date", "d"}, {"git", "g"}};
     for (std::size_t i = 0; i < target_.tag_templates.size(); ++i) {
-      const std::string pointer = child_pointer("/tags", i);
-      const std::string tag = checked(pointer, [&] { return render_template(target_.tag_templates[i], sample); });
-      if (!oci::is_valid_tag(tag)) {
-        source_.fail(pointer, fmt::format("'{}' makes no valid tag", printable(target_.tag_templates[i])));
-      }
+      checked(child_pointer("/tags", i), [&] { check_tag_template(target_.tag_templates[i]); });
     }
   }
 

@@ -18,7 +18,7 @@ class JsonSource {
   static JsonSource read(const fs::path& file);
   JsonSource(fs::path file, std::string text) : file_(std::move(file)), text_(std::move(text)) {}
 
-  // Error{usage} "FILE: line N: ..." for what is no JSON.
+  // Error{usage} "FILE:LINE: ..." for what is no JSON.
   nlohmann::json parse() const;
   // The same, and "FILE:LINE: ..." for the first thing in the file that the schema does not allow.
   nlohmann::json parse(const JsonSchema& schema) const;

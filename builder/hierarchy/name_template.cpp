@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "registry/oci/reference.hpp"
 
 namespace kiln {
 
@@ -45,6 +46,12 @@ std::string render_template(std::string_view text, const std::map<std::string, s
     }
   }
   return result;
+}
+
+void check_tag_template(std::string_view text) {
+  const std::string tag = render_template(
+      text, {{"image", "image"}, {"profile", "profile"}, {"date", "20000101"}, {"git", "0123456789ab"}});
+  if (!oci::is_valid_tag(tag)) throw Error(Category::usage, fmt::format("'{}' makes no valid tag", printable(text)));
 }
 
 bool template_uses(std::string_view text, std::string_view name) {

@@ -15,6 +15,9 @@ namespace kiln {
 // placeholder (with the nearest) and a brace without its partner.
 std::string render_template(std::string_view text, const std::map<std::string, std::optional<std::string>>& values);
 
+// Error{usage} where a tag's template has an unknown placeholder or cannot make a valid tag.
+void check_tag_template(std::string_view text);
+
 // Whether a template says {NAME}.
 bool template_uses(std::string_view text, std::string_view name);
 

@@ -191,8 +191,9 @@ class Worker {
     write_all(create_file(config, 0600), plan_.spec, config.native());
     const std::uint64_t kills_before = memory_kills();
     const double begin = monotonic_seconds();
-    Child runtime = spawn(runtime_command({"run", "--detach", "--pid-file", pid_file().native(), "--bundle", folders_.top.native(), plan_.id}),
-                          make_input(), output_);
+    const auto argv = runtime_command({"run", "--detach", "--pid-file", pid_file().native(), "--bundle",
+                                       folders_.top.native(), plan_.id});
+    const Child runtime = spawn(argv, make_input(), output_);
     output_.reset();
     std::optional<int> code = wait_for(runtime);
     if (code && *code != 0) {
@@ -254,8 +255,9 @@ class Worker {
     const fs::path process = folders_.top / "exec.json";
     write_all(create_file(process, 0600), waiting_exec_->payload, process.native());
     fs::remove(exec_pid_file());
-    exec_ = spawn(runtime_command({"exec", "--detach", "--process", process.native(), "--pid-file", exec_pid_file().native(), plan_.id}),
-                  open_read("/dev/null"), waiting_exec_->descriptor);
+    const auto argv = runtime_command({"exec", "--detach", "--process", process.native(), "--pid-file",
+                                       exec_pid_file().native(), plan_.id});
+    exec_ = spawn(argv, open_read("/dev/null"), waiting_exec_->descriptor);
     exec_is_runtime_ = true;
     waiting_exec_.reset();
   }

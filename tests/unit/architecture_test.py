@@ -21,6 +21,7 @@ ONLY_IN = {"CLI/": "builder/cli", "curl/": "registry/remote"}
 
 # Headers that only sources of their own room include, and that may therefore see a third-party library.
 SOURCE_PRIVATE = {
+    "builder/hierarchy/bake_variables.hpp",
     "builder/report/json_fields.hpp",
     "registry/oci/json_reader.hpp",
 }

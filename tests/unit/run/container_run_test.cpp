@@ -81,7 +81,7 @@ TEST_CASE("a check that never succeeds, and an image without one") {
   config.config.healthcheck = oci::Healthcheck{};
   config.config.healthcheck->test = {"CMD", "/bin/sh", "-c", "echo not yet; exit 1"};
   RunningContainer container = RunningContainer::start(runner(), box.home, box.request("exec sleep 300"));
-  const HealthVerdict verdict = wait_for_health(container, config, 1'500, box.cancel);
+  const HealthVerdict verdict = wait_for_health(container, config, 5'000, box.cancel);
   CHECK(verdict.health == Health::unhealthy);
   CHECK(verdict.check_output == "not yet\n");
 }
