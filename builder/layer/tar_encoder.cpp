@@ -18,7 +18,12 @@ struct TarEncoder::State {
   std::exception_ptr failure;
   bool given_up = false;
   std::string name;  // of the current entry
-  std::unique_ptr<archive, decltype(&archive_write_free)> tar{archive_write_new(), &archive_write_free};
+  // Two writers into one stream: ustar for what it can say, pax for the rest. libarchive's pax writer alone would put a pax
+  // record before every entry (hdrcharset), which costs a kilobyte each and makes GNU tar warn about each.
+  using Writer = std::unique_ptr<archive, decltype(&archive_write_free)>;
+  Writer ustar{archive_write_new(), &archive_write_free};
+  Writer pax{archive_write_new(), &archive_write_free};
+  archive* current = nullptr;  // the writer of the entry whose header came last
   std::unique_ptr<archive_entry, decltype(&archive_entry_free)> entry{archive_entry_new(), &archive_entry_free};
 
   // No exception may pass through libarchive, and an error would leave what it allocated for the output behind; so a failure is
@@ -38,7 +43,7 @@ struct TarEncoder::State {
   void check(int result) {
     if (failure) std::rethrow_exception(failure);
     if (result == ARCHIVE_OK) return;
-    const char* text = archive_error_string(tar.get());
+    const char* text = archive_error_string(current);
     throw Error(Category::build, fmt::format("cannot put '{}' into a tar: {}", printable(name),
                                              text == nullptr ? "libarchive gives no reason" : text));
   }
@@ -72,11 +77,17 @@ std::string tar_name(const FileEntry& entry) {
 
 TarEncoder::TarEncoder(std::function<void(std::string_view)> out) : state_(std::make_unique<State>()) {
   state_->out = std::move(out);
-  archive* tar = state_->tar.get();
-  state_->check(archive_write_set_format_pax_restricted(tar));
-  state_->check(archive_write_set_options(tar, "hdrcharset=BINARY,xattrheader=SCHILY"));
-  state_->check(archive_write_set_bytes_per_block(tar, 0));
-  state_->check(archive_write_open(tar, state_.get(), nullptr, &State::take, nullptr));
+  const auto open = [this](archive* tar, int format_result, const char* options) {
+    state_->current = tar;
+    state_->check(format_result);
+    if (*options != '\0') state_->check(archive_write_set_options(tar, options));
+    state_->check(archive_write_set_bytes_per_block(tar, 0));
+    state_->check(archive_write_open(tar, state_.get(), nullptr, &State::take, nullptr));
+  };
+  archive* pax = state_->pax.get();
+  open(pax, archive_write_set_format_pax_restricted(pax), "hdrcharset=BINARY,xattrheader=SCHILY");
+  archive* ustar = state_->ustar.get();
+  open(ustar, archive_write_set_format_ustar(ustar), "");  // writes names as they are
 }
 
 TarEncoder::~TarEncoder() { state_->given_up = true; }
@@ -103,18 +114,29 @@ void TarEncoder::header(const FileEntry& entry) {
       archive_entry_xattr_add_entry(header, name.c_str(), value.data(), value.size());
     }
   }
-  state_->check(archive_write_header(state_->tar.get(), header));
+  // ustar refuses, before it writes anything, what does not fit into its fields; attributes it would drop unsaid.
+  if (state_->current != nullptr) state_->check(archive_write_finish_entry(state_->current));
+  state_->current = state_->ustar.get();
+  const bool fits = archive_entry_xattr_count(header) == 0 && archive_write_header(state_->current, header) == ARCHIVE_OK;
+  if (fits) return state_->check(ARCHIVE_OK);
+  state_->current = state_->pax.get();
+  state_->check(archive_write_header(state_->current, header));
 }
 
 void TarEncoder::data(std::string_view bytes) {
   while (!bytes.empty()) {
-    const la_ssize_t count = archive_write_data(state_->tar.get(), bytes.data(), bytes.size());
+    const la_ssize_t count = archive_write_data(state_->current, bytes.data(), bytes.size());
     if (count <= 0) state_->check(count == 0 ? ARCHIVE_FATAL : static_cast<int>(count));
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   if (state_->failure) std::rethrow_exception(state_->failure);
 }
 
-void TarEncoder::finish() { state_->check(archive_write_close(state_->tar.get())); }
+void TarEncoder::finish() {
+  state_->check(archive_write_finish_entry(state_->current));
+  // One writer ends the stream; the other is given up when this object goes.
+  state_->current = state_->ustar.get();
+  state_->check(archive_write_close(state_->current));
+}
 
 }  // namespace kiln

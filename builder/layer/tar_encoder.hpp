@@ -8,8 +8,8 @@
 
 namespace kiln {
 
-// Entries and data in, tar bytes out, through libarchive: format pax_restricted (ustar, with pax records only where ustar
-// cannot say it), names as bytes (hdrcharset=BINARY), xattrs as SCHILY.xattr only, whole seconds, no names of users. The bytes
+// Entries and data in, tar bytes out, through libarchive: ustar, with pax records before the entries that ustar cannot say;
+// names as bytes (hdrcharset=BINARY), xattrs as SCHILY.xattr only, whole seconds, no names of users. The bytes
 // are pinned by golden tests: every diff ID rests on them.
 class TarEncoder {
  public:

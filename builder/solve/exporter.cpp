@@ -12,9 +12,9 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
+#include "builder/layer/tar_encoder.hpp"
 #include "builder/layer/unpack.hpp"
 #include "builder/solve/copy_source.hpp"
-#include "builder/solve/plain_tar.hpp"
 #include "registry/store/index_json.hpp"
 
 namespace kiln {
@@ -104,7 +104,9 @@ void write_layout_folder(LayerAccess& access, const AssembledImage& image, const
 template <class Write>
 void write_archive_to(const std::string& destination, int stdout_fd, const Write& write) {
   if (destination == "-") {
-    write(stdout_fd);
+    const Fd output(::fcntl(stdout_fd, F_DUPFD_CLOEXEC, 3));
+    TarEncoder tar([&](std::string_view bytes) { write_all(output, bytes, "standard output"); });
+    write(tar);
     return;
   }
   if (fs::is_directory(destination)) {
@@ -112,8 +114,18 @@ void write_archive_to(const std::string& destination, int stdout_fd, const Write
   }
   make_directories(fs::absolute(destination).parent_path());
   AtomicFile file(destination);
-  write(file.fd().get());
+  TarEncoder tar([&](std::string_view bytes) { file.write(bytes); });
+  write(tar);
   file.commit();
+}
+
+FileEntry archive_entry(const std::string& path, EntryType type, std::uint16_t mode, std::uint64_t size) {
+  FileEntry entry;
+  entry.path = path;
+  entry.type = type;
+  entry.mode = mode;
+  entry.size = size;
+  return entry;
 }
 
 }  // namespace
@@ -122,16 +134,15 @@ void export_archive(LayerAccess& access, const AssembledImage& image, const Outp
                     int stdout_fd) {
   for (const ImageLayer& layer : image.layers) access.local_blob(layer);
   if (!output.as_tar) return write_layout_folder(access, image, output, names);
-  write_archive_to(output.destination, stdout_fd, [&](int fd) {
-    PlainTar tar(fd, output.destination);
-    tar.add_directory("blobs");
-    tar.add_directory("blobs/sha256");
+  write_archive_to(output.destination, stdout_fd, [&](TarEncoder& tar) {
+    tar.header(archive_entry("blobs", EntryType::directory, 0755, 0));
+    tar.header(archive_entry("blobs/sha256", EntryType::directory, 0755, 0));
     for_each_file(image, output, names, [&](const ExportFile& file) {
-      tar.begin_file(file.path, file.blob ? file.size : file.bytes.size());
+      tar.header(archive_entry(file.path, EntryType::file, 0644, file.blob ? file.size : file.bytes.size()));
       if (file.blob) {
-        copy_blob(access.store(), *file.blob, [&](std::string_view bytes) { tar.write(bytes); });
+        copy_blob(access.store(), *file.blob, [&](std::string_view bytes) { tar.data(bytes); });
       } else {
-        tar.write(file.bytes);
+        tar.data(file.bytes);
       }
     });
     tar.finish();
@@ -142,15 +153,14 @@ void export_files(LayerAccess& access, const ImageLayers& layers, const Output& 
   const MergedView view = access.view(layers);
   const ImageSource source(access, layers, "the image");
   if (output.type == OutputType::tar) {
-    write_archive_to(output.destination, stdout_fd, [&](int fd) {
-      PlainTar tar(fd, output.destination);
+    write_archive_to(output.destination, stdout_fd, [&](TarEncoder& tar) {
       source.walk("", [&](const FileEntry& entry) {
         if (entry.path.empty()) return true;
-        tar.begin_entry(entry);
+        tar.header(entry);
         if (entry.type == EntryType::file && entry.size > 0) {
           const auto bytes = source.open(entry.path);
           std::string buffer(std::size_t{1} << 20, '\0');
-          while (const std::size_t got = bytes->read(buffer.data(), buffer.size())) tar.write(std::string_view(buffer).substr(0, got));
+          while (const std::size_t got = bytes->read(buffer.data(), buffer.size())) tar.data(std::string_view(buffer).substr(0, got));
         }
         return true;
       });
