@@ -95,7 +95,7 @@ int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<s
 
 int run_bake(const BakeWords& words, const CancelToken& cancel) {
   const LoadedFleet loaded = load(words, cancel);
-  const Plan plan = plan_fleet(loaded.fleet, loaded.publishing);
+  const Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.publishing);
   const std::vector<std::size_t> wanted = numbers_of(plan, loaded.selected);
   if (words.print) return print_fleet(loaded, plan, wanted);
 
@@ -105,7 +105,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   settings.bases.pull = words.pull;
   settings.bases.use_cache = !words.no_cache;
   BuildSession session(settings, cancel);
-  const auto images = session.build(plan, wanted, [&](const BuildTarget& target) { return fleet_assembly_options(loaded.fleet, target, settings.times); });
+  const auto images = session.build(plan, wanted, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
   std::vector<std::vector<std::string>> names;
   for (const std::size_t number : wanted) {
     names.push_back(plan.targets[number]->target.names);

@@ -78,13 +78,13 @@ int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
   }
   const std::size_t first = fleet.targets.size();
   fleet.targets.insert(fleet.targets.end(), legacy.begin(), legacy.end());
-  const Plan plan = plan_fleet(fleet, {});
+  const Plan plan = plan_fleet(fleet, all_targets(fleet), {});
   SessionSettings settings = fleet_session_settings(fleet, words.ca_bundle);
   settings.progress = words.progress;
   BuildSession session(settings, cancel);
   std::vector<std::size_t> numbers;
   for (std::size_t i = first; i < fleet.targets.size(); ++i) numbers.push_back(i);
-  const auto images = session.build(plan, numbers, [&](const BuildTarget& target) { return fleet_assembly_options(fleet, target, settings.times); });
+  const auto images = session.build(plan, numbers, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
   session.end_progress();
   for (std::size_t i = 0; i < images.size(); ++i) {
     const Target& target = fleet.targets[first + i];

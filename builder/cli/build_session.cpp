@@ -60,6 +60,7 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
 BuildSession::~BuildSession() = default;
 
 void BuildSession::end_progress() {
+  recorder_->stop_forwarding();
   progress_.reset();
 }
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <functional>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/process.hpp"
@@ -111,19 +111,51 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
   for (const TargetSsh& ssh : target.ssh) result.ssh.push_back({ssh.id, ssh.paths});
   if (target.debian) {
     result.debian = DebianRequest{target.image, target.debian->suite, target.debian->variant, target.debian->include,
-                                  target.debian->mirror, target.debian->security_mirror, shown(target.definition)};
+                                  target.debian->components, target.debian->mirror, target.debian->security_mirror, shown(target.definition)};
   }
   result.names = image_names(fleet, target, {publishing.registry, publishing.date, publishing.git});
   return result;
 }
 
-Plan plan_fleet(const Fleet& fleet, const Publishing& publishing) {
+std::vector<const Target*> all_targets(const Fleet& fleet) {
+  std::vector<const Target*> all;
+  for (const Target& target : fleet.targets) all.push_back(&target);
+  return all;
+}
+
+namespace {
+
+// The wanted targets of a bake file and, over and over, those that their contexts name; in the fleet's order.
+std::vector<const Target*> with_linked_targets(const Fleet& fleet, const std::vector<const Target*>& wanted) {
+  constexpr std::string_view kTarget = "target:";
+  std::set<std::string> names;
+  std::vector<const Target*> open_ends = wanted;
+  while (!open_ends.empty()) {
+    const Target* target = open_ends.back();
+    open_ends.pop_back();
+    if (!names.insert(target->name).second) continue;
+    for (const auto& [name, value] : target->contexts) {
+      if (!value.starts_with(kTarget)) continue;
+      if (const Target* linked = fleet.find(value.substr(kTarget.size()))) open_ends.push_back(linked);
+    }
+  }
+  std::vector<const Target*> result;
+  for (const Target& target : fleet.targets) {
+    if (names.count(target.name)) result.push_back(&target);
+  }
+  return result;
+}
+
+}  // namespace
+
+Plan plan_fleet(const Fleet& fleet, const std::vector<const Target*>& wanted, const Publishing& publishing) {
   FleetNames names;
   names.registry_and_namespace = fleet.settings.registry_and_namespace();
-  names.bare_names_must_exist = fleet.front_end == FrontEnd::image_definitions;
+  const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
+  if (is_definitions) names.bare_names = BareNames::fleet_only;
   std::vector<BuildTarget> targets;
-  for (const Target& target : fleet.targets) {
-    targets.push_back(build_target_of(fleet, target, publishing));
+  for (const Target* target : is_definitions ? all_targets(fleet) : with_linked_targets(fleet, wanted)) {
+    targets.push_back(build_target_of(fleet, *target, publishing));
     for (const std::string& name : targets.back().names) names.tags.insert(oci::Reference::parse(name).tag_or_latest());
   }
   Plan plan = make_plan(std::move(targets), names);
@@ -145,12 +177,11 @@ SessionSettings fleet_session_settings(const Fleet& fleet, const std::string& ca
   return settings;
 }
 
-AssemblyOptions fleet_assembly_options(const Fleet& fleet, const BuildTarget& target, const TimePolicy& times) {
+AssemblyOptions fleet_assembly_options(const BuildTarget& target, const TimePolicy& times) {
   AssemblyOptions options;
   options.compression = target.compression;
   options.created = times.epoch.value_or(now_unix_seconds());
   options.labels = target.labels;
-  if (!fleet.settings.source.empty()) options.labels.emplace("org.opencontainers.image.source", fleet.settings.source);
   if (target.profile) {
     options.env = target.profile->env;
     for (const auto& [key, value] : target.profile->labels) options.labels[key] = value;

@@ -27,6 +27,7 @@ DebianSpec spec_of(const BuildTarget& target) {
   spec.suite = target.debian->suite;
   spec.variant = target.debian->variant;
   spec.include = target.debian->include;
+  if (!target.debian->components.empty()) spec.components = target.debian->components;
   spec.mirror = target.debian->mirror;
   spec.security_mirror = target.debian->security_mirror;
   spec.architecture = debian_architecture(target.platform.architecture, target.platform.variant);
@@ -56,7 +57,7 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
   options.environment = environment_variable;
   const Fleet fleet = load_fleet(options);
   if (fleet.settings.lock_file.empty()) throw Error(Category::usage, "a bake file has no lock; only image definitions have one");
-  const Plan plan = plan_fleet(fleet, {});
+  const Plan plan = plan_fleet(fleet, all_targets(fleet), {});
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
   const TempDir work(home.tmp(), "lock-");
   const DebianLocker locker({fleet.settings.lock_file, home.debs(), work.path()}, words.update ? LockPolicy::renew : LockPolicy::use, log, cancel);

@@ -26,9 +26,10 @@ struct DebianRequest {
   std::string suite;
   std::string variant;
   std::vector<std::string> include;
+  std::vector<std::string> components;  // empty: main
   std::string mirror;
   std::string security_mirror;
-  fs::path definition;    // for messages
+  fs::path definition;  // for messages
 };
 
 struct SecretSource {

@@ -97,6 +97,7 @@ std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& 
                                          std::vector<std::string>& notes) {
   const FleetNames& names = plan.names;
   const bool is_bare = name.find_first_of("/:@") == std::string::npos;
+  if (is_bare && names.bare_names == BareNames::external) return std::nullopt;
   std::string image = name;
   if (!is_bare) {
     if (names.registry_and_namespace.empty()) return std::nullopt;
@@ -106,7 +107,7 @@ std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& 
     image = reference.name().substr(prefix.size());
     const bool own_tag = !reference.digest && (!reference.tag || *reference.tag == "latest" || names.tags.count(*reference.tag));
     if (!has_image(plan, image)) {
-      if (names.bare_names_must_exist && own_tag) {
+      if (names.bare_names == BareNames::fleet_only && own_tag) {
         throw Error(Category::usage, fmt::format("unknown parent '{}'{}", name, suggestion(image, image_names(plan))));
       }
       return std::nullopt;
@@ -122,7 +123,7 @@ std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& 
     throw Error(Category::usage, fmt::format("parent '{}' is not built for {}", image,
                                              planned.target.profile ? "profile '" + planned.target.profile->name + "'" : "no profile"));
   }
-  if (is_bare && names.bare_names_must_exist) {
+  if (is_bare) {
     throw Error(Category::usage, fmt::format("unknown parent '{}'{}; an image of Docker Hub is written docker.io/library/{}:TAG",
                                              printable(name), suggestion(name, image_names(plan)), printable(name)));
   }

@@ -47,12 +47,17 @@ struct PlannedTarget {
   std::set<std::size_t> fleet_parents;        // targets of the plan that any needed stage is built from
 };
 
+// What a name without registry and tag is, where no stage has it.
+enum class BareNames {
+  external,    // an image of Docker Hub: kiln build and bake files
+  fleet_only,  // an image of the fleet; one that there is not is a mistake: image definitions
+};
+
 // How the names of the fleet are known.
 struct FleetNames {
   std::string registry_and_namespace;  // "ghcr.io/acme"; empty: bare names only
   std::set<std::string> tags;          // those that this bake gives, besides "latest"
-  // Image definitions: a bare name that no image has is a mistake, not an image of Docker Hub.
-  bool bare_names_must_exist = false;
+  BareNames bare_names = BareNames::external;
 };
 
 // A build of one or many targets: every edge between them is found by reading the Dockerfiles.

@@ -36,15 +36,15 @@ void merge(ReportStep& step, ReportStep other) {
 }  // namespace
 
 void Recorder::info(std::string_view message) {
-  if (next_) next_->info(message);
+  if (BuildObserver* next = next_) next->info(message);
 }
 
 void Recorder::warn(std::string_view message) {
-  if (next_) next_->warn(message);
+  if (BuildObserver* next = next_) next->warn(message);
 }
 
 void Recorder::debug(std::string_view message) {
-  if (next_) next_->debug(message);
+  if (BuildObserver* next = next_) next->debug(message);
 }
 
 void Recorder::step_started(const StepView& step) {
@@ -57,15 +57,15 @@ void Recorder::step_started(const StepView& step) {
     entry.line = step.line;
     entry.text = step.text;
   }
-  if (next_) next_->step_started(step);
+  if (BuildObserver* next = next_) next->step_started(step);
 }
 
 void Recorder::step_output(int number, std::string_view bytes) {
-  if (next_) next_->step_output(number, bytes);
+  if (BuildObserver* next = next_) next->step_output(number, bytes);
 }
 
 void Recorder::step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) {
-  if (next_) next_->step_progress(number, what, done, total);
+  if (BuildObserver* next = next_) next->step_progress(number, what, done, total);
 }
 
 void Recorder::step_finished(int number, const StepResult& result) {
@@ -83,11 +83,11 @@ void Recorder::step_finished(int number, const StepResult& result) {
       entry.step.bytes = result.bytes;
     }
   }
-  if (next_) next_->step_finished(number, result);
+  if (BuildObserver* next = next_) next->step_finished(number, result);
 }
 
 void Recorder::task_finished(int number, std::string_view error) {
-  if (next_) next_->task_finished(number, error);
+  if (BuildObserver* next = next_) next->task_finished(number, error);
 }
 
 void Recorder::add_recorded_step(ReportStep step) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -32,6 +33,8 @@ class Recorder final : public BuildObserver {
  public:
   // `next` may be null; it is borrowed.
   explicit Recorder(BuildObserver* next = nullptr) : next_(next) {}
+  // Nothing is passed on any more: for when the display ends before what it displayed.
+  void stop_forwarding() { next_.store(nullptr); }
 
   void info(std::string_view message) override;
   void warn(std::string_view message) override;
@@ -66,7 +69,7 @@ class Recorder final : public BuildObserver {
 
   std::vector<ReportStep> counted_steps() const;
 
-  BuildObserver* next_;
+  std::atomic<BuildObserver*> next_;
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;
   std::map<int, std::size_t> entry_of_number_;

@@ -189,6 +189,7 @@ BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci:
   spec.suite = request.suite;
   spec.variant = request.variant;
   spec.include = request.include;
+  if (!request.components.empty()) spec.components = request.components;
   spec.mirror = request.mirror;
   spec.security_mirror = request.security_mirror;
   spec.architecture = debian_architecture(platform.architecture, platform.variant);

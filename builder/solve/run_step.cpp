@@ -159,8 +159,7 @@ std::string RunSteps::key_of(const RunCommand& command, const ImageLayers& below
   inputs.push_back({"command", join(command.argv, " ")});
   if (command.script) inputs.push_back({"script", command.script->text});
   for (std::size_t i = 0; i < below.size(); ++i) {
-    const std::string name = below[i].text.empty() ? fmt::format("parent layer {}", i + 1) : fmt::format("parent layer {} ({})", i + 1, below[i].text);
-    inputs.push_back({name, below[i].value.diff_id.str()});
+    inputs.push_back({fmt::format("parent layer {}", i + 1), below[i].value.diff_id.str(), false});
   }
   for (const ResolvedMount& mount : command.mounts) {
     const auto item = mount_key(mount);
