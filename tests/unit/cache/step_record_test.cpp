@@ -1,0 +1,79 @@
+#include "builder/cache/step_record.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+
+using namespace kiln;
+
+namespace {
+
+const std::string kKey(64, 'a');
+
+StepRecord sample() {
+  StepRecord record;
+  record.kind = "run";
+  record.key = kKey;
+  record.text = "RUN make";
+  record.target = "app";
+  record.file = "Dockerfile";
+  record.line = 7;
+  record.seconds = 1.25;
+  record.created = "2026-01-01T00:00:00Z";
+  record.salt = "0011";
+  LayerValue layer;
+  layer.diff_id = oci::sha256_of("tar");
+  layer.uncompressed_size = 3;
+  layer.blobs.push_back({{"application/vnd.oci.image.layer.v1.tar+gzip", oci::sha256_of("gz"), 2, {}, {}, {}}, Compression{}});
+  record.layers = {layer};
+  record.inputs = salted_inputs({{"command", "make"}, {"variable API_TOKEN", "hunter2"}}, record.salt);
+  return record;
+}
+
+}  // namespace
+
+TEST_CASE("a record survives its JSON") {
+  const StepRecord record = sample();
+  const StepRecord read = parse_step_record(serialise(record), kKey, "record");
+  CHECK(read.kind == record.kind);
+  CHECK(read.text == record.text);
+  CHECK(read.line == 7);
+  CHECK(read.seconds == doctest::Approx(1.25));
+  CHECK(read.layers == record.layers);
+  CHECK(read.inputs == record.inputs);
+}
+
+TEST_CASE("a secret's value is in no record") {
+  CHECK(serialise(sample()).find("hunter2") == std::string::npos);
+  CHECK(looks_like_secret("variable github_token"));
+  CHECK(looks_like_secret("variable DB_PASSWORD"));
+  CHECK_FALSE(looks_like_secret("variable PATH"));
+  const auto url = salted_inputs({{"variable INDEX", "https://me:pw@pypi.example/simple"}}, "s");
+  CHECK_FALSE(url[0].value.has_value());
+}
+
+TEST_CASE("a record for another key or of another version is refused") {
+  CHECK_THROWS_AS(parse_step_record(serialise(sample()), std::string(64, 'b'), "record"), Error);
+  std::string text = serialise(sample());
+  text.replace(text.find("\"version\":1"), 11, "\"version\":2");
+  CHECK_THROWS_AS(parse_step_record(text, kKey, "record"), Error);
+  CHECK_THROWS_AS(parse_step_record("{", kKey, "record"), Error);
+  CHECK_THROWS_AS(parse_step_record("[]", kKey, "record"), Error);
+}
+
+TEST_CASE("a miss is explained by the inputs that differ") {
+  const StepRecord earlier = sample();
+  CHECK(explain_difference({{"command", "make"}, {"variable API_TOKEN", "hunter2"}}, earlier).empty());
+  CHECK(explain_difference({{"command", "make all"}, {"variable API_TOKEN", "hunter2"}}, earlier) ==
+        "command changed from 'make' to 'make all'");
+  const std::string secret = explain_difference({{"command", "make"}, {"variable API_TOKEN", "hunter3"}}, earlier);
+  CHECK(secret == "variable API_TOKEN changed");
+  CHECK(explain_difference({{"command", "make"}}, earlier) == "variable API_TOKEN is gone");
+  CHECK(explain_difference({{"command", "make"}, {"variable API_TOKEN", "hunter2"}, {"user", "0:0"}}, earlier) == "user is new");
+}
+
+TEST_CASE("digests of values depend on the salt") {
+  const std::vector<RawInput> inputs = {{"command", "make"}};
+  CHECK(salted_inputs(inputs, "a")[0].digest != salted_inputs(inputs, "b")[0].digest);
+  CHECK(new_salt() != new_salt());
+}

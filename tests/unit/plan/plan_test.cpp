@@ -1,0 +1,135 @@
+#include "builder/plan/plan.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+
+using namespace kiln;
+
+namespace {
+
+BuildTarget target(const std::string& image, const std::string& dockerfile, const std::string& profile = "") {
+  BuildTarget result;
+  result.image = image;
+  result.name = profile.empty() ? image : image + "-" + profile;
+  if (!profile.empty()) result.profile = ProfileBinding{profile, {}, {}, {}, {}};
+  result.dockerfile_text = dockerfile;
+  result.dockerfile_name = image + "/Dockerfile";
+  return result;
+}
+
+FleetNames definitions() {
+  FleetNames names;
+  names.registry_and_namespace = "ghcr.io/acme";
+  names.tags = {"20260101-abc"};
+  names.bare_names = BareNames::fleet_only;
+  return names;
+}
+
+std::string message_of(const std::vector<BuildTarget>& targets, const FleetNames& names) {
+  try {
+    make_plan(targets, names);
+  } catch (const Error& error) {
+    CHECK(error.category() == Category::usage);
+    return error.message();
+  }
+  return "no error";
+}
+
+std::size_t parent_of(const Plan& plan, std::size_t number) {
+  const auto* base = std::get_if<FleetBase>(&plan.targets[number]->bases.back());
+  REQUIRE(base);
+  return base->target;
+}
+
+}  // namespace
+
+TEST_CASE("a parent is found by reading FROM, in every spelling that is the fleet's") {
+  for (const char* name : {"base", "ghcr.io/acme/base", "ghcr.io/acme/base:latest", "ghcr.io/acme/base:20260101-abc"}) {
+    CAPTURE(name);
+    const Plan plan = make_plan({target("base", "FROM scratch\n"), target("app", std::string("FROM ") + name + "\n")}, definitions());
+    CHECK(parent_of(plan, 1) == 0);
+    CHECK(plan.notes.empty());
+  }
+}
+
+TEST_CASE("another tag or a digest names an image of the registry, and that is said") {
+  const Plan plan = make_plan({target("base", "FROM scratch\n"), target("app", "FROM ghcr.io/acme/base:1.0\n")}, definitions());
+  CHECK(std::holds_alternative<ImageBase>(plan.targets[1]->bases[0]));
+  REQUIRE(plan.notes.size() == 1);
+  CHECK(plan.notes[0].find("ghcr.io/acme/base:1.0") != std::string::npos);
+}
+
+TEST_CASE("a child takes its parent for the same profile, or the one without") {
+  const Plan plan = make_plan({target("base", "FROM scratch\n"), target("mid", "FROM base\n", "big"), target("mid", "FROM base\n", "small"),
+                               target("app", "FROM mid\n", "small")},
+                              definitions());
+  CHECK(parent_of(plan, 3) == 2);
+  CHECK(parent_of(plan, 2) == 0);
+  CHECK(message_of({target("mid", "FROM scratch\n", "big"), target("app", "FROM mid\n", "small")}, definitions())
+            .find("is not built for profile 'small'") != std::string::npos);
+}
+
+TEST_CASE("a stage, then scratch, then the fleet: in this order a name is looked for") {
+  const Plan plan = make_plan({target("base", "FROM scratch\n"), target("app", "FROM scratch AS base\nFROM base\n")}, definitions());
+  CHECK(std::holds_alternative<StageBase>(plan.targets[1]->bases[1]));
+  CHECK(plan.targets[1]->fleet_parents.empty());
+}
+
+TEST_CASE("COPY --from and a mount's from are edges too") {
+  const Plan plan = make_plan({target("assets", "FROM scratch\n"), target("tools", "FROM scratch\n"),
+                               target("app", "FROM scratch\nCOPY --from=assets /a /a\nRUN --mount=from=tools,target=/t true\n")},
+                              definitions());
+  CHECK(plan.targets[2]->fleet_parents == std::set<std::size_t>{0, 1});
+  CHECK(plan.closure({2}) == std::set<std::size_t>{0, 1, 2});
+}
+
+TEST_CASE("an unknown parent of definitions is answered with file, line and the nearest image") {
+  const std::string message = message_of({target("base-utils", "FROM scratch\n"), target("app", "# app\nFROM base-util\n")}, definitions());
+  CHECK(message.find("app/Dockerfile:2: unknown parent 'base-util'") == 0);
+  CHECK(message.find("did you mean 'base-utils'?") != std::string::npos);
+  CHECK(message_of({target("base-utils", "FROM scratch\n"), target("app", "FROM ghcr.io/acme/base-util\n")}, definitions())
+            .find("unknown parent") != std::string::npos);
+}
+
+TEST_CASE("in a bake file a bare name is an image of Docker Hub") {
+  const Plan plan = make_plan({target("redis", "FROM redis\n")}, {});
+  REQUIRE(std::holds_alternative<ImageBase>(plan.targets[0]->bases[0]));
+}
+
+TEST_CASE("a context names another target, a folder, an image or a layout") {
+  BuildTarget app = target("app", "FROM one\nCOPY --from=two / /\n");
+  app.contexts = {{"one", "target:base"}, {"two", "/srv"}};
+  const Plan plan = make_plan({target("base", "FROM scratch\n"), app}, {});
+  CHECK(parent_of(plan, 1) == 0);
+  CHECK(std::holds_alternative<FolderBase>(resolve_name(plan, *plan.targets[1], "two", 0)));
+  app.contexts = {{"one", "oci-layout:///srv/images:1.0"}};
+  const Plan other = make_plan({app}, {});
+  const auto& layout = std::get<LayoutBase>(other.targets[0]->bases[0]);
+  CHECK(layout.folder == "/srv/images");
+  CHECK(layout.tag == "1.0");
+  app.contexts = {{"one", "target:bas"}};
+  CHECK(message_of({target("base", "FROM scratch\n"), app}, {}).find("did you mean 'base'?") != std::string::npos);
+}
+
+TEST_CASE("a cycle is refused with its members") {
+  const std::string message = message_of({target("a", "FROM b\n"), target("b", "FROM c\n"), target("c", "FROM a\n")}, definitions());
+  CHECK(message.find("a -> b -> c -> a") != std::string::npos);
+  CHECK(message.find("a/Dockerfile:1") == 0);
+}
+
+TEST_CASE("parents come before their children") {
+  const Plan plan = make_plan({target("app", "FROM mid\n"), target("mid", "FROM base\n"), target("base", "FROM scratch\n")}, definitions());
+  CHECK(plan.order() == std::vector<std::size_t>{2, 1, 0});
+}
+
+TEST_CASE("a target stage that is not there is answered with the nearest") {
+  BuildTarget app = target("app", "FROM scratch AS runtime\n");
+  app.stage = "runtme";
+  CHECK(message_of({app}, {}).find("did you mean 'runtime'?") != std::string::npos);
+}
+
+TEST_CASE("what a stage that is not needed names does not matter") {
+  const Plan plan = make_plan({target("app", "FROM nosuch AS unused\nFROM scratch\n")}, definitions());
+  CHECK(plan.targets[0]->final_stage == 1);
+}
