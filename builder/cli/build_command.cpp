@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
 
 #include "base/atomic_file.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/cli/build_context.hpp"
+#include "builder/cli/build_outputs.hpp"
 #include "builder/cli/build_session.hpp"
 #include "builder/cli/check_dockerfile.hpp"
 #include "builder/cli/commands.hpp"
@@ -15,7 +19,6 @@
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/print_input.hpp"
 #include "builder/cli/words.hpp"
-#include "builder/solve/exporter.hpp"
 
 namespace kiln::cli {
 
@@ -60,21 +63,16 @@ std::string context_value(const std::string& value) {
   return fs::absolute(value).native();
 }
 
-BuildTarget make_target(const BuildWords& words) {
+BuildTarget make_target(const BuildWords& words, const BuildContext& context) {
   BuildTarget target;
-  const DockerfileInput input = read_dockerfile_input(words.file, words.context);
-  target.context = fs::absolute(words.context);
-  target.dockerfile_text = input.text;
-  target.dockerfile_name = input.name;
-  target.ignore_text = input.ignore_text;
+  target.context = context.folder;
+  target.dockerfile_text = context.dockerfile.text;
+  target.dockerfile_name = context.dockerfile.name;
+  target.ignore_text = context.dockerfile.ignore_text;
   target.stage = words.target;
   target.args = parse_build_args(words.build_args);
   for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context")) target.contexts[name] = context_value(value);
-  target.labels = parse_pairs(words.labels, "--label");
-  if (words.platforms.size() > 1 || (words.platforms.size() == 1 && words.platforms[0].find(',') != std::string::npos)) {
-    throw Error(Category::usage, "--platform: one platform at a time; build each and join them with 'kiln index create'");
-  }
-  if (!words.platforms.empty()) target.platform = oci::Platform::parse(words.platforms[0]);
+  target.labels = parse_labels(words.labels);
   target.no_cache = words.no_cache;
   for (const std::string& filter : words.no_cache_filter) {
     for (const std::string_view stage : split(filter, ',')) target.no_cache_stages.emplace_back(stage);
@@ -100,11 +98,34 @@ std::vector<Output> make_outputs(const BuildWords& words) {
   return outputs;
 }
 
-SessionSettings make_settings(const BuildWords& words, const BuildTarget& target, const std::vector<Output>& outputs) {
+// SOURCE_DATE_EPOCH as a build arg, in the environment, or as an ARG of the Dockerfile above its first FROM.
+std::optional<UnixSeconds> epoch_of(const PlannedTarget& target) {
+  std::map<std::string, std::string> args = target.target.args;
+  const auto value = target.scope->find("SOURCE_DATE_EPOCH");
+  if (value && !environment_variable("SOURCE_DATE_EPOCH")) args.emplace("SOURCE_DATE_EPOCH", *value);
+  return source_date_epoch(args);
+}
+
+// One target for each platform.
+std::vector<BuildTarget> for_platforms(const BuildTarget& target, const std::vector<std::string>& platforms) {
+  std::vector<BuildTarget> targets;
+  std::set<std::string> seen;
+  for (const std::string& words : platforms) {
+    for (const std::string_view word : split(words, ',')) {
+      BuildTarget copy = target;
+      copy.platform = oci::Platform::parse(trim(word));
+      if (seen.insert(copy.platform.str()).second) targets.push_back(std::move(copy));
+    }
+  }
+  if (targets.empty()) targets.push_back(target);
+  return targets;
+}
+
+SessionSettings make_settings(const BuildWords& words, const Plan& plan, const std::vector<Output>& outputs) {
   SessionSettings settings;
   settings.progress = words.progress;
   settings.quiet = words.quiet;
-  settings.times.epoch = source_date_epoch(target.args);
+  settings.times.epoch = epoch_of(*plan.targets[0]);
   settings.bases.pull = words.pull;
   settings.bases.use_cache = !words.no_cache;
   settings.runs.trust = find_build_trust(words.ca_bundle);
@@ -122,7 +143,7 @@ AssemblyOptions assembly_options(const BuildWords& words, const BuildTarget& tar
   options.compression = output.compression.value_or(target.compression);
   options.force_compression = output.force_compression;
   options.oci_media_types = output.oci_media_types;
-  options.created = times.epoch.value_or(now_unix_seconds());
+  options.created = times.epoch;
   options.labels = target.labels;
   options.annotations = parse_pairs(words.annotations, "--annotation");
   return options;
@@ -150,47 +171,31 @@ std::optional<int> look_at_input(const BuildWords& words) {
 
 int run_build(const BuildWords& words, const CancelToken& cancel) {
   if (const auto exit_code = look_at_input(words)) return *exit_code;
-  BuildTarget target = make_target(words);
+  const BuildContext context = open_build_context(words.context, words.file, cancel);
+  BuildTarget target = make_target(words, context);
   const std::vector<Output> outputs = make_outputs(words);
   for (const Output& output : outputs) {
     if (output.compression) target.compression = *output.compression;
   }
-  const SessionSettings settings = make_settings(words, target, outputs);
-  const TimePolicy times = settings.times;
-  std::vector<BuildTarget> targets;
-  targets.push_back(std::move(target));
-  const Plan plan = make_plan(std::move(targets), {});
+  const Plan plan = make_plan(for_platforms(target, words.platforms), {});
+  check_outputs(outputs, target.names, plan.targets.size());
+  const SessionSettings settings = make_settings(words, plan, outputs);
+  std::vector<std::size_t> wanted(plan.targets.size());
+  std::iota(wanted.begin(), wanted.end(), std::size_t{0});
 
   BuildSession session(settings, cancel);
+  const auto stages = session.solve(plan, wanted);
   std::vector<BuiltImage> images;
   for (const Output& output : outputs) {
-    images = session.build(plan, {0}, [&](const BuildTarget& built) { return assembly_options(words, built, output, times); });
-    std::vector<std::string> names = plan.targets[0]->target.names;
-    for (const std::string& name : output.names) names.push_back(oci::Reference::parse(name).str());
-    switch (output.type) {
-      case OutputType::image:
-        if (output.push && names.empty()) throw Error(Category::usage, "--push needs a name; give one with -t");
-        if (output.push) session.push(images, {names});
-        if (output.store && !output.push) session.name_in_store(images, {names});
-        break;
-      case OutputType::oci:
-      case OutputType::docker:
-        export_archive(session.layers(), images[0].image, output, names, STDOUT_FILENO);
-        break;
-      case OutputType::local:
-      case OutputType::tar:
-        export_files(session.layers(), images[0].image.layers, output, STDOUT_FILENO);
-        break;
-    }
+    images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) { return assembly_options(words, built, output, settings.times); });
+    write_output(session, images, output, target.names);
   }
   session.finish_report({}, images, {}, words.report);
   session.end_progress();
-  const AssembledImage& image = images[0].image;
-  if (words.iidfile) write_file_atomically(*words.iidfile, image.config.digest.str());
-  if (words.metadata_file) {
-    write_file_atomically(*words.metadata_file, image_metadata(image, plan.targets[0]->target.names).dump(2) + "\n");
-  }
-  if (words.quiet) fmt::print("{}\n", image.config.digest.str());
+  const oci::Digest id = images.size() == 1 ? images[0].image.config.digest : root_of(session, images, true).digest;
+  if (words.iidfile) write_file_atomically(*words.iidfile, id.str());
+  if (words.metadata_file) write_file_atomically(*words.metadata_file, image_metadata(images[0].image, target.names).dump(2) + "\n");
+  if (words.quiet) fmt::print("{}\n", id.str());
   return 0;
 }
 
@@ -199,7 +204,7 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
 void add_build_command(Arguments& root) {
   const auto words = std::make_shared<BuildWords>();
   Arguments& build = root.command("build", "Build an image from a Dockerfile.");
-  build.required_positional("CONTEXT", words->context, "folder with the files of the build")
+  build.required_positional("CONTEXT", words->context, "folder, tar file, git repository, or '-' for a tar or Dockerfile on standard input")
       .option("-f,--file", words->file, "Dockerfile ('-': standard input; default CONTEXT/Dockerfile)")
       .option("-t,--tag", words->tags, "name of the image, NAME[:TAG]")
       .option("--target", words->target, "stage to build")
@@ -209,7 +214,7 @@ void add_build_command(Arguments& root) {
       .option("--ssh", words->ssh, "default|ID for RUN --mount=type=ssh")
       .option("--label", words->labels, "NAME=VALUE set in the image")
       .option("--annotation", words->annotations, "NAME=VALUE set in the manifest")
-      .option("--platform", words->platforms, "platform to build for, such as linux/amd64")
+      .option("--platform", words->platforms, "platforms to build for, such as linux/amd64,linux/arm64")
       .option("--network", words->network, "network of RUN: host (default) or none")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
       .flag("--no-cache", words->no_cache, "execute every step")

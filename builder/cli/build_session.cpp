@@ -66,15 +66,24 @@ void BuildSession::end_progress() {
 
 std::vector<BuiltImage> BuildSession::build(const Plan& plan, const std::vector<std::size_t>& wanted,
                                             const std::function<AssemblyOptions(const BuildTarget&)>& options) {
+  return assemble(plan, wanted, solve(plan, wanted), options);
+}
+
+BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std::size_t>& wanted) {
   for (const std::string& note : plan.notes) recorder_->warn(note);
   EvaluatorSettings evaluation;
   evaluation.times = settings_.times;
   evaluation.use_cache = settings_.bases.use_cache;
   Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation, {settings_.context_modes, stat_cache_.get()},
                 parallel_stages());
-  const auto results = solver.solve({wanted.begin(), wanted.end()});
+  Stages results = solver.solve({wanted.begin(), wanted.end()});
   stat_cache_->flush();
   snapshots_->sync();
+  return results;
+}
+
+std::vector<BuiltImage> BuildSession::assemble(const Plan& plan, const std::vector<std::size_t>& wanted, const Stages& results,
+                                               const std::function<AssemblyOptions(const BuildTarget&)>& options) {
   std::vector<BuiltImage> images;
   for (const std::size_t number : wanted) {
     const StageResult& stage = *results.at(number);
@@ -88,7 +97,7 @@ std::vector<BuiltImage> BuildSession::build(const Plan& plan, const std::vector<
 void BuildSession::name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names) {
   std::vector<NamedImage> named;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    for (const std::string& name : names[i]) named.push_back({oci::Reference::parse(name).str(), images[i].image.manifest});
+    for (const std::string& name : names[i]) named.push_back({oci::Reference::parse(name).str(), images[i].root()});
     if (names[i].empty()) continue;
     for (const ImageLayer& layer : images[i].image.layers) layers_->local_blob(layer);
   }
@@ -99,13 +108,13 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
   RemoteSession& remote = remote_->get();
   std::vector<PushRequest> requests;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    if (names[i].empty()) continue;
-    PushRequest request;
-    request.root = images[i].image.manifest;
-    for (const std::string& name : names[i]) request.targets.push_back(oci::Reference::parse(name));
     for (const ImageLayer& layer : images[i].image.layers) {
       if (layer.remote) remote.locations().add(layer.value.blobs.front().descriptor.digest, *layer.remote);
     }
+    if (names[i].empty()) continue;
+    PushRequest request;
+    request.root = images[i].root();
+    for (const std::string& name : names[i]) request.targets.push_back(oci::Reference::parse(name));
     requests.push_back(std::move(request));
   }
   TransferTasks tasks(*recorder_, [this] { return steps_->next_number(); });

@@ -42,6 +42,8 @@ std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::st
 struct BuiltImage {
   const BuildTarget* target = nullptr;
   AssembledImage image;
+  std::optional<oci::Descriptor> index;  // what is published in its place: an index with its siblings of other platforms
+  const oci::Descriptor& root() const { return index ? *index : image.manifest; }
 };
 
 // Everything one building command works with, in the order in which it must come to be: the runner's process is forked
@@ -54,6 +56,12 @@ class BuildSession {
   // Solves the wanted targets of a plan and writes their configs and manifests; in the order of `wanted`.
   std::vector<BuiltImage> build(const Plan& plan, const std::vector<std::size_t>& wanted,
                                 const std::function<AssemblyOptions(const BuildTarget&)>& options);
+
+  // The two halves of it, for several outputs of one build.
+  using Stages = std::map<std::size_t, std::shared_ptr<const StageResult>>;
+  Stages solve(const Plan& plan, const std::vector<std::size_t>& wanted);
+  std::vector<BuiltImage> assemble(const Plan& plan, const std::vector<std::size_t>& wanted, const Stages& results,
+                                   const std::function<AssemblyOptions(const BuildTarget&)>& options);
 
   // Names images in the store, all in one write. Layers that are elsewhere are fetched first.
   void name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names);

@@ -180,7 +180,7 @@ SessionSettings fleet_session_settings(const Fleet& fleet, const std::string& ca
 AssemblyOptions fleet_assembly_options(const BuildTarget& target, const TimePolicy& times) {
   AssemblyOptions options;
   options.compression = target.compression;
-  options.created = times.epoch.value_or(now_unix_seconds());
+  options.created = times.epoch;
   options.labels = target.labels;
   if (target.profile) {
     options.env = target.profile->env;

@@ -35,6 +35,12 @@ std::map<std::string, std::string> parse_pairs(const std::vector<std::string>& v
   return result;
 }
 
+std::map<std::string, std::string> parse_labels(const std::vector<std::string>& values) {
+  std::vector<std::string> pairs;
+  for (const std::string& value : values) pairs.push_back(value.find('=') == std::string::npos ? value + "=" : value);
+  return parse_pairs(pairs, "--label");
+}
+
 SecretSource parse_secret(std::string_view text) {
   SecretSource secret;
   std::string type;

@@ -17,6 +17,8 @@ namespace kiln::cli {
 std::map<std::string, std::string> parse_build_args(const std::vector<std::string>& values);
 // "K=V".
 std::map<std::string, std::string> parse_pairs(const std::vector<std::string>& values, std::string_view flag);
+// --label: a name alone has an empty value, as with docker.
+std::map<std::string, std::string> parse_labels(const std::vector<std::string>& values);
 // "id=ID[,src=FILE|,env=NAME]" or "type=...,": docker's --secret.
 SecretSource parse_secret(std::string_view text);
 // "default" or "ID[=PATH[,PATH]]": docker's --ssh.

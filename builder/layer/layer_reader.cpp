@@ -287,6 +287,8 @@ bool TarReader::State::take(const Header& header, const Extra& extra, const Bloc
       extents.clear();
     }
   }
+  // A file without a name cannot be placed anywhere; docker leaves it out too.
+  if (whiteouts == Whiteouts::ordinary && entry.path.empty() && !entry.is_directory()) return false;
   if (whiteouts == Whiteouts::recognise && !recognise_whiteout()) return false;
   check_entry(entry, name, Category::build);
   if (entry.type == EntryType::symlink) {

@@ -151,7 +151,8 @@ class Scanner {
       if (errno == ENOENT) refuse_vanished(shown(child.entry.path));
       throw_errno("stat", shown(child.entry.path));
     }
-    const auto type = type_of(status.stx_mode);
+    auto type = type_of(status.stx_mode);
+    if (!type && options_.sockets == ScanOptions::Sockets::as_empty_files) type = EntryType::file;
     if (!type) return;
     FileEntry& entry = child.entry;
     entry.type = *type;

@@ -28,6 +28,8 @@ struct ScanOptions {
   std::function<ScanVerdict(std::string_view path, bool is_directory)> verdict;
   // Extended attributes are read: file capabilities and user.*. All others belong to the machine.
   bool xattrs = true;
+  enum class Sockets { leave_out, as_empty_files };
+  Sockets sockets = Sockets::leave_out;  // a build context's sockets become empty files, as docker sends them
 };
 
 // What was found: entries in entry order with empty `content`, and each one's stamp.
@@ -39,7 +41,7 @@ struct ScannedTree {
 // The functions below share work among the pool's threads and must not be called from a job of the same pool.
 
 // Lists a folder (not the folder itself), such as a build context. Names are read through folder descriptors and no symlink
-// is followed; sockets are left out; a second name of one inode is an entry of its own, as in a context that was sent.
+// is followed; a second name of one inode is an entry of its own, as in a context that was sent.
 // Error{machine} for what cannot be read, Error{build} where a name vanishes underway.
 ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPool& pool, const CancelToken& cancel = {});
 

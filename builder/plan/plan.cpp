@@ -130,10 +130,20 @@ std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& 
   return std::nullopt;
 }
 
+// What named contexts are compared by: "busybox", "busybox:latest" and "docker.io/library/busybox" are one name, as for docker.
+std::string context_key(const std::string& name) {
+  try {
+    return oci::Reference::parse(to_lower(name)).str();
+  } catch (const Error&) {
+    return to_lower(name);
+  }
+}
+
 NameMeaning resolve(const Plan& plan, const PlannedTarget& planned, const std::string& name, std::size_t before_stage,
                     std::vector<std::string>& notes) {
+  const std::string wanted = context_key(name);
   for (const auto& [context, value] : planned.target.contexts) {
-    if (equals_ignoring_case(context, name)) return meaning_of_context(plan, planned, value);
+    if (context_key(context) == wanted) return meaning_of_context(plan, planned, value);
   }
   if (const auto stage = find_stage(planned.dockerfile, name, before_stage)) return StageBase{*stage};
   if (name == "scratch") return ScratchBase{};
@@ -148,8 +158,9 @@ std::unique_ptr<PlannedTarget> read_target(BuildTarget target) {
   const BuildTarget& t = planned->target;
   planned->dockerfile = df::parse(t.dockerfile_text, t.dockerfile_name);
   df::BuildArgs args(t.args.begin(), t.args.end());
+  const std::string target_stage = t.stage.empty() ? planned->dockerfile.stages.back().name : t.stage;
   planned->scope = std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform),
-                                                     t.stage, planned->dockerfile.directives.escape);
+                                                     target_stage, planned->dockerfile.directives.escape);
   for (const df::Instruction& instruction : planned->dockerfile.global_args) {
     planned->scope->declare(std::get<df::Arg>(instruction.body));
   }

@@ -3,47 +3,70 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/solve/archive_source.hpp"
+#include "builder/solve/fetched_source.hpp"
+#include "builder/solve/git_source.hpp"
 #include "builder/solve/stage_evaluator.hpp"
 
 namespace kiln {
 
 namespace {
 
-bool is_url(std::string_view path) { return path.starts_with("http://") || path.starts_with("https://"); }
-
-bool is_git(std::string_view path) {
-  return path.starts_with("git://") || path.starts_with("git@") || path.starts_with("ssh://") ||
-         path.substr(0, path.find_first_of("#?")).ends_with(".git");
+void unpack_archive(CopyPlan& plan, const ArchiveSource& archive, const std::string& destination) {
+  const std::string folder = plan.unpack_folder(destination);
+  for (const FileEntry& item : archive.entries()) {
+    if (item.path.empty()) continue;  // the folder it is unpacked into keeps its own owner and mode
+    FileEntry target = item;
+    target.path = join_path(folder, item.path);
+    plan.add_entry(archive, target, item.path);
+  }
 }
 
 }  // namespace
 
-bool StageEvaluator::add_special_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& path,
-                                        const std::string& destination, const std::shared_ptr<CopySource>& context,
-                                        std::vector<std::shared_ptr<CopySource>>& kept) {
-  if (is_git(path)) throw Error(Category::usage, fmt::format("ADD '{}': git sources are not supported yet; clone it in a RUN", printable(path)));
-  if (is_url(path)) throw Error(Category::usage, fmt::format("ADD '{}': remote sources are not supported yet; fetch it in a RUN", printable(path)));
-  if (add.unpack && !*add.unpack) return false;
-  bool unpacked = false;
-  for (const std::string& match : match_sources(*context, path)) {
-    const std::string followed = context->resolve(match);
-    const auto entry = context->lookup(followed);
+// A source that is on this machine: archives are unpacked unless --unpack=false. A pattern may name archives and plain files.
+void StageEvaluator::add_local_source(CopyPlan& plan, const std::shared_ptr<CopySource>& source, const std::string& path,
+                                      const std::string& destination, KeptSources& kept) {
+  for (const std::string& match : match_sources(*source, path)) {
+    const std::string followed = source->resolve(match);
+    const auto entry = source->lookup(followed);
     const bool is_file = entry && entry->type == EntryType::file;
-    const auto archive = is_file ? open_archive(context->open(followed), access_.store().home().tmp(), match, access_.cancel()) : nullptr;
-    if (!archive) {
-      // A pattern may name archives and plain files: each as what it is.
-      plan.add(*context, match, destination);
-    } else {
-      for (const FileEntry& item : archive->entries()) {
-        FileEntry target = item;
-        target.path = join_path(canonical_entry_path(destination, "destination"), item.path);
-        plan.add_entry(*archive, target, item.path);
-      }
+    const auto archive = is_file ? open_archive(source->open(followed), access_.store().home().tmp(), match, access_.cancel()) : nullptr;
+    if (archive) {
+      unpack_archive(plan, *archive, destination);
       kept.push_back(archive);
+    } else {
+      plan.add(*source, match, destination);
     }
-    unpacked = true;
   }
-  return unpacked;
+}
+
+void StageEvaluator::add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url, const std::string& destination,
+                                    KeptSources& kept) {
+  const auto source = fetch_url(access_.remote().http(), url, expand(add.checksum), access_.store().home().tmp(), access_.pool(), access_.cancel());
+  kept.push_back(source);
+  const std::string name = file_name_of_url(url);
+  // What comes by HTTP stays packed unless the Dockerfile asks otherwise.
+  if (add.unpack.value_or(false)) return add_local_source(plan, source, name, destination, kept);
+  plan.add(*source, name, destination);
+}
+
+void StageEvaluator::add_git_source(CopyPlan& plan, const dockerfile::Add& add, const GitReference& reference,
+                                    const std::string& destination, KeptSources& kept) {
+  TempDir folder(access_.store().home().tmp(), "git-");
+  const fs::path shown = check_out_git(reference, {add.keep_git_dir, expand(add.checksum)}, folder.path(), access_.cancel());
+  const auto source = std::make_shared<FetchedSource>(std::move(folder), shown, access_.pool(), access_.cancel(),
+                                                      fmt::format("git source '{}'", reference.shown()));
+  kept.push_back(source);
+  plan.add(*source, ".", destination);
+}
+
+void StageEvaluator::add_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& path, const std::string& destination,
+                                const std::shared_ptr<CopySource>& context, KeptSources& kept) {
+  if (const auto reference = parse_git_reference(path)) return add_git_source(plan, add, *reference, destination, kept);
+  if (is_http_url(path)) return add_url_source(plan, add, path, destination, kept);
+  if (!add.checksum.empty()) throw Error(Category::usage, "--checksum needs a source by HTTP, HTTPS or git");
+  if (!add.unpack.value_or(true)) return plan.add(*context, path, destination);
+  add_local_source(plan, context, path, destination, kept);
 }
 
 }  // namespace kiln

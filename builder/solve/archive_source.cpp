@@ -55,18 +55,28 @@ std::unique_ptr<ByteSource> ArchiveSource::open(const std::string& path) const {
   return import_.open(it->second);
 }
 
-std::shared_ptr<ArchiveSource> open_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name,
-                                            const CancelToken& cancel) {
-  Fd spooled;
+std::string ArchiveSource::identity(std::string_view path) const {
+  const auto entry = lookup(path);
+  return entry && entry->type == EntryType::hardlink ? entry->link : std::string(path);
+}
+
+std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name) {
   try {
     const auto plain = decompress_any(std::move(bytes), name);
-    spooled = spool_to_file(*plain, work, kMaxArchiveBytes, name);
+    Fd spooled = spool_to_file(*plain, work, kMaxArchiveBytes, name);
+    if (!begins_with_tar_header(spooled)) return std::nullopt;
+    return spooled;
   } catch (const Error& error) {
     if (error.category() != Category::build) throw;
-    return nullptr;  // compressed, it seemed, and then not: a file like any other
+    return std::nullopt;  // compressed, it seemed, and then not: a file like any other
   }
-  if (!begins_with_tar_header(spooled)) return nullptr;
-  return std::make_shared<ArchiveSource>(TarImport(std::move(spooled), name, Whiteouts::ordinary, cancel), "archive '" + name + "'");
+}
+
+std::shared_ptr<ArchiveSource> open_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name,
+                                            const CancelToken& cancel) {
+  auto spooled = spool_archive(std::move(bytes), work, name);
+  if (!spooled) return nullptr;
+  return std::make_shared<ArchiveSource>(TarImport(std::move(*spooled), name, Whiteouts::ordinary, cancel), "archive '" + name + "'");
 }
 
 }  // namespace kiln

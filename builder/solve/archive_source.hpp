@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "builder/layer/tar_import.hpp"
@@ -19,6 +20,7 @@ class ArchiveSource : public CopySource {
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
   void digest(std::vector<FileEntry*>& files) const override;
   std::unique_ptr<ByteSource> open(const std::string& path) const override;
+  std::string identity(std::string_view path) const override;
   std::string describe() const override { return description_; }
 
   const std::vector<FileEntry>& entries() const { return import_.entries(); }
@@ -28,6 +30,9 @@ class ArchiveSource : public CopySource {
   std::string description_;
   std::map<std::string, std::size_t, std::less<>> numbers_;
 };
+
+// The plain tar in an archive, spooled to an unnamed file in `work`; nullopt where the bytes are no tar, plain or compressed.
+std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name);
 
 // Opens a file as an archive (tar, plain or compressed by gzip, bzip2, xz or zstd); nullptr where it is none. Spooled to
 // an unnamed file in `work`.

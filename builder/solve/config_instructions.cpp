@@ -217,9 +217,12 @@ bool apply_config_instruction(StageConfig& stage, const df::Instruction& instruc
       instruction.body);
 }
 
-void add_layer_history(StageConfig& stage, std::string created_by) { add_history(stage, std::move(created_by), false); }
+void add_layer_history(StageConfig& stage, std::string created_by, std::string created) {
+  add_history(stage, std::move(created_by), false);
+  stage.image.history.back().created = std::move(created);
+}
 
-std::string run_history(const StageConfig& stage, const df::Run& run, std::string_view text) {
+std::string run_history(const StageConfig& stage, const std::vector<std::string>& argv) {
   std::vector<std::string> args;
   std::set<std::string> seen;
   for (const df::DeclaredArg& arg : stage.scope.declared_args()) {
@@ -228,16 +231,17 @@ std::string run_history(const StageConfig& stage, const df::Run& run, std::strin
     if (value && seen.insert(arg.name).second) args.push_back(arg.name + "=" + *value);
   }
   const std::string prefix = args.empty() ? "" : fmt::format("|{} {} ", args.size(), fmt::join(args, " "));
-  const std::string command = run.command.form == df::CommandForm::exec
-                                  ? join(run.command.words, " ")
-                                  : join(stage.shell(), " ") + " " + std::string(text);
-  return fmt::format("RUN {}{} # buildkit", prefix, command);
+  return fmt::format("RUN {}{} # buildkit", prefix, join(argv, " "));
 }
 
 std::string absolute_workdir(std::string_view current, std::string_view path) {
   if (path.starts_with('/')) return df::clean_path(path);
   const std::string base = current.empty() ? "/" : std::string(current);
   return df::clean_path("/" + base + "/" + std::string(path));
+}
+
+std::string workdir_as_written(std::string_view current, std::string_view path) {
+  return path.starts_with('/') ? std::string(path) : absolute_workdir(current, path);
 }
 
 void check_stop_signal(std::string_view signal) {

@@ -32,15 +32,18 @@ inline constexpr char kHistoryComment[] = "buildkit.dockerfile.v0";
 // included. False, and nothing done, for the others. Errors are without place; the caller adds the excerpt.
 bool apply_config_instruction(StageConfig& stage, const dockerfile::Instruction& instruction);
 
-// Adds a history entry for an instruction that makes a layer.
-void add_layer_history(StageConfig& stage, std::string created_by);
+// Adds a history entry for an instruction that makes a layer; `created` is empty where the image's own time is to be taken.
+void add_layer_history(StageConfig& stage, std::string created_by, std::string created);
 
 // "RUN |2 A=1 B=2 /bin/sh -c make # buildkit": docker's history line for RUN, without proxy arguments. Values of ARGs
 // are in it, as in docker's.
-std::string run_history(const StageConfig& stage, const dockerfile::Run& run, std::string_view text);
+std::string run_history(const StageConfig& stage, const std::vector<std::string>& argv);
 
 // An absolute path for WORKDIR's argument under the working directory so far, cleaned.
 std::string absolute_workdir(std::string_view current, std::string_view path);
+
+// What the config records for WORKDIR: as docker does, an absolute path as it is spelt, "/a/" too.
+std::string workdir_as_written(std::string_view current, std::string_view path);
 
 // The name or number (1 to 64) of a signal, or Error{usage}.
 void check_stop_signal(std::string_view signal);

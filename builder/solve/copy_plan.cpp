@@ -101,10 +101,10 @@ void CopyPlan::ensure_directories(const std::string& path) {
   ensure_directories(std::string(parent_path(path)));
   FileEntry entry = made_directory(path);
   apply_options(entry);
-  entries_[path] = {std::move(entry), nullptr, {}};
+  entries_[path] = {std::move(entry), nullptr, {}, {}};
 }
 
-void CopyPlan::put(FileEntry entry, const CopySource* source, std::string source_path) {
+void CopyPlan::put(FileEntry entry, const CopySource* source, std::string source_path, std::string file) {
   const auto existing = at(entry.path);
   if (existing && existing->is_directory() && !entry.is_directory()) {
     refuse(fmt::format("cannot replace the directory '/{}' with a file", printable(entry.path)));
@@ -113,7 +113,12 @@ void CopyPlan::put(FileEntry entry, const CopySource* source, std::string source
     refuse(fmt::format("cannot copy a directory to '/{}', which is not a directory", printable(entry.path)));
   }
   std::string path = entry.path;
-  entries_[std::move(path)] = {std::move(entry), source, std::move(source_path)};
+  entries_[std::move(path)] = {std::move(entry), source, std::move(source_path), std::move(file)};
+}
+
+void CopyPlan::forget_below(const std::string& path) {
+  auto it = entries_.lower_bound(path);
+  while (it != entries_.end() && is_within(it->first, path)) it = entries_.erase(it);
 }
 
 void CopyPlan::copy_tree(const CopySource& source, const std::string& from, const std::string& to, const std::string& shown) {
@@ -141,7 +146,9 @@ void CopyPlan::copy_tree(const CopySource& source, const std::string& from, cons
       }
     }
     if (!relative.empty()) ensure_directories(std::string(parent_path(entry.path)));
-    put(std::move(entry), &source, source_path);
+    std::string file = found.type == EntryType::file ? source.identity(found.path) : std::string();
+    if (!file.empty()) file = fmt::format("{} {}", transfers_, file);
+    put(std::move(entry), &source, source_path, std::move(file));
     return true;
   });
 }
@@ -175,35 +182,52 @@ void CopyPlan::copy_with_parents(const CopySource& source, const std::string& pa
   copy_tree(source, path, to, path);
 }
 
+// The part of a --parents source before "/./" may have wildcards, too: each folder it matches is a place to start from.
+std::vector<std::string> CopyPlan::pivots(const CopySource& source, const std::string& pattern) {
+  const std::string path = canonical_copy_path(pattern);
+  if (!df::has_wildcards(path)) return {path};
+  const df::PathPattern matcher(path);
+  std::vector<std::string> found;
+  source.walk("", [&](const FileEntry& entry) {
+    if (!entry.path.empty() && entry.is_directory() && matcher.matches(entry.path)) found.push_back(entry.path);
+    return true;
+  });
+  return found;
+}
+
+void CopyPlan::add_with_parents(const CopySource& source, std::string_view pattern, std::string_view destination) {
+  const std::string folder = resolve_target(destination, true);
+  ensure_directories(folder);
+  const std::size_t at_pivot = pattern.find("/./");
+  const std::string before(at_pivot == std::string_view::npos ? "" : pattern.substr(0, at_pivot));
+  const std::string wanted = canonical_copy_path(at_pivot == std::string_view::npos ? pattern : pattern.substr(at_pivot + 3));
+  bool any = df::has_wildcards(wanted) || df::has_wildcards(before);
+  for (const std::string& pivot : pivots(source, before)) any = add_below_pivot(source, pivot, wanted, folder) || any;
+  if (!any) refuse_missing(source, join_path(canonical_copy_path(before), wanted));
+}
+
+bool CopyPlan::add_below_pivot(const CopySource& source, const std::string& pivot, const std::string& wanted, const std::string& folder) {
+  const df::PathPattern matcher(wanted);
+  bool any = wanted.empty();
+  source.walk(pivot, [&](const FileEntry& entry) {
+    if (entry.path == pivot) {
+      if (!wanted.empty()) return true;
+      copy_tree(source, pivot, folder, pivot);
+      return false;
+    }
+    const std::string relative = pivot.empty() ? entry.path : entry.path.substr(pivot.size() + 1);
+    if (!matcher.matches(relative)) return true;
+    any = true;
+    copy_with_parents(source, entry.path, pivot, folder);
+    return false;
+  });
+  return any;
+}
+
 void CopyPlan::add(const CopySource& source, std::string_view pattern, std::string_view destination) {
   const bool into_folder = destination.ends_with('/');
-  if (options_.parents) {
-    const std::string folder = resolve_target(destination, true);
-    ensure_directories(folder);
-    std::string text(pattern);
-    std::string pivot;
-    if (const std::size_t at_pivot = text.find("/./"); at_pivot != std::string::npos) {
-      pivot = canonical_copy_path(text.substr(0, at_pivot));
-      text = text.substr(at_pivot + 3);
-    }
-    const std::string wanted = canonical_copy_path(text);
-    const df::PathPattern matcher(wanted);
-    bool any = wanted.empty();
-    source.walk(pivot, [&](const FileEntry& entry) {
-      if (entry.path == pivot) {
-        if (!wanted.empty()) return true;
-        copy_tree(source, pivot, folder, pivot);
-        return false;
-      }
-      const std::string relative = pivot.empty() ? entry.path : entry.path.substr(pivot.size() + 1);
-      if (!matcher.matches(relative)) return true;
-      any = true;
-      copy_with_parents(source, entry.path, pivot, folder);
-      return false;
-    });
-    if (!any && !df::has_wildcards(wanted)) refuse_missing(source, join_path(pivot, wanted));
-    return;
-  }
+  ++transfers_;
+  if (options_.parents) return add_with_parents(source, pattern, destination);
   for (const std::string& match : match_sources(source, pattern)) {
     const std::string followed = source.resolve(match);
     const auto from = source.lookup(followed);
@@ -219,13 +243,33 @@ void CopyPlan::add(const CopySource& source, std::string_view pattern, std::stri
   }
 }
 
+std::string CopyPlan::unpack_folder(std::string_view destination) {
+  ++transfers_;
+  const std::string folder = resolve_target(canonical_copy_path(destination), true);
+  ensure_directories(folder);
+  return folder;
+}
+
 void CopyPlan::add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path) {
   FileEntry copy = entry;
   const std::string parent = resolve_target(parent_path(copy.path), true);
   ensure_directories(parent);
   copy.path = join_path(parent, base_name(copy.path));
+  std::string content_path = source_path, file;
+  if (copy.type == EntryType::hardlink) {
+    content_path = copy.link;
+    copy.link.clear();
+    copy.type = EntryType::file;
+    if (const auto behind = source.lookup(content_path)) {
+      copy.size = behind->size;
+      copy.content = behind->content;
+    }
+  }
+  if (copy.type == EntryType::file) file = fmt::format("{} {}", transfers_, source.identity(source_path));
   apply_options(copy);
-  put(std::move(copy), &source, source_path);
+  const auto existing = at(copy.path);
+  if (existing && !(existing->is_directory() && copy.is_directory())) forget_below(copy.path);
+  entries_[copy.path] = {copy, &source, std::move(content_path), std::move(file)};
 }
 
 void CopyPlan::make_directory(std::string_view path, Ownership owner) {
@@ -233,23 +277,9 @@ void CopyPlan::make_directory(std::string_view path, Ownership owner) {
   ensure_directories(resolve_target(canonical_copy_path(path), true));
 }
 
-const std::vector<CopyPlan::Planned>& CopyPlan::finish() {
-  // The folders above what is written come along, so that the layer does not change them by leaving them out.
-  std::vector<std::string> paths;
-  for (const auto& [path, planned] : entries_) paths.push_back(path);
-  for (const std::string& path : paths) {
-    for (std::string folder(parent_path(path)); !folder.empty(); folder = std::string(parent_path(folder))) {
-      if (entries_.count(folder)) continue;
-      const auto found = target_.lookup(folder);
-      FileEntry entry = found && !found->implied ? *found->entry : made_directory(folder);
-      entry.path = folder;
-      entries_[folder] = {std::move(entry), nullptr, {}};
-    }
-  }
+void CopyPlan::hash_unhashed() {
   std::map<const CopySource*, std::vector<Planned*>> unhashed;
   for (auto& [path, planned] : entries_) {
-    if (planned.entry.type != EntryType::file && planned.entry.type != EntryType::hardlink) planned.source = nullptr;
-    planned.entry.type = planned.entry.type == EntryType::hardlink ? EntryType::file : planned.entry.type;
     if (planned.source && planned.entry.content.empty()) unhashed[planned.source].push_back(&planned);
   }
   for (auto& [source, list] : unhashed) {
@@ -262,6 +292,39 @@ const std::vector<CopyPlan::Planned>& CopyPlan::finish() {
     source->digest(pointers);
     for (std::size_t i = 0; i < list.size(); ++i) list[i]->entry.content = originals[i].content;
   }
+}
+
+// The first name of a file in entry order carries it, the others are links to that name.
+void CopyPlan::link_names_of_one_file() {
+  std::map<std::string, std::string> first_names;
+  for (auto& [path, planned] : entries_) {
+    if (planned.file.empty()) continue;
+    const auto [first, is_new] = first_names.try_emplace(planned.file, path);
+    if (is_new) continue;
+    planned.entry.type = EntryType::hardlink;
+    planned.entry.link = first->second;
+    planned.source = nullptr;
+  }
+}
+
+const std::vector<CopyPlan::Planned>& CopyPlan::finish() {
+  // The folders above what is written come along, so that the layer does not change them by leaving them out.
+  std::vector<std::string> paths;
+  for (const auto& [path, planned] : entries_) paths.push_back(path);
+  for (const std::string& path : paths) {
+    for (std::string folder(parent_path(path)); !folder.empty(); folder = std::string(parent_path(folder))) {
+      if (entries_.count(folder)) continue;
+      const auto found = target_.lookup(folder);
+      FileEntry entry = found && !found->implied ? *found->entry : made_directory(folder);
+      entry.path = folder;
+      entries_[folder] = {std::move(entry), nullptr, {}, {}};
+    }
+  }
+  for (auto& [path, planned] : entries_) {
+    if (planned.entry.type != EntryType::file) planned.source = nullptr;
+  }
+  hash_unhashed();
+  link_names_of_one_file();
   finished_.reserve(entries_.size());
   for (auto& [path, planned] : entries_) finished_.push_back(std::move(planned));
   entries_.clear();

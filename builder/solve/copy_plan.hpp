@@ -42,7 +42,10 @@ class CopyPlan {
   // `pattern` is a source path with docker's wildcards; `destination` is absolute, and ends in '/' where it must be a
   // folder. Error{build} where nothing is there or the target is in the way.
   void add(const CopySource& source, std::string_view pattern, std::string_view destination);
-  // One entry as it is, its parents made as needed: unpacked archives.
+  // The folder that an archive is unpacked into, made where it is missing; without symlinks.
+  std::string unpack_folder(std::string_view destination);
+  // One entry of an archive, its parents made as needed. As in tar it takes the place of whatever is there; only a folder
+  // stays one.
   void add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path);
   // Makes a folder and its missing parents, as WORKDIR does.
   void make_directory(std::string_view path, Ownership owner);
@@ -51,6 +54,7 @@ class CopyPlan {
     FileEntry entry;
     const CopySource* source = nullptr;  // of a file with content
     std::string source_path;
+    std::string file;  // equal for names of one file that were copied together; empty: it has no other name
   };
   // Hashes what has no digest yet and returns all entries in entry order, each with its parents. Nothing may be added after.
   const std::vector<Planned>& finish();
@@ -65,14 +69,22 @@ class CopyPlan {
   std::optional<FileEntry> at(std::string_view path) const;
   std::string resolve_target(std::string_view path, bool follow_last) const;
   void ensure_directories(const std::string& path);
-  void put(FileEntry entry, const CopySource* source, std::string source_path);
+  void put(FileEntry entry, const CopySource* source, std::string source_path, std::string file = {});
+  void forget_below(const std::string& path);
+  void link_names_of_one_file();
+  void hash_unhashed();
   void copy_tree(const CopySource& source, const std::string& from, const std::string& to, const std::string& shown);
+  static std::vector<std::string> pivots(const CopySource& source, const std::string& pattern);
+  void add_with_parents(const CopySource& source, std::string_view pattern, std::string_view destination);
+  // False where nothing matched.
+  bool add_below_pivot(const CopySource& source, const std::string& pivot, const std::string& wanted, const std::string& folder);
   void copy_with_parents(const CopySource& source, const std::string& path, const std::string& pivot, const std::string& destination);
   void apply_options(FileEntry& entry) const;
 
   MergedView target_;
   CopyOptions options_;
   std::map<std::string, Planned, Order> entries_;
+  int transfers_ = 0;  // hard links are kept within one
   std::vector<Planned> finished_;
 };
 

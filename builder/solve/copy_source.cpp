@@ -34,6 +34,8 @@ void normalise(FileEntry& entry, ContextModes modes) {
 
 std::string CopySource::why_missing(std::string_view) const { return {}; }
 
+std::string CopySource::identity(std::string_view) const { return {}; }
+
 void CopySource::add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const {
   const std::unique_ptr<ByteSource> bytes = open(source_path);
   writer.add(target, *bytes, fmt::format("/{} of {}", source_path, describe()));
@@ -49,6 +51,7 @@ const ScannedTree& ContextSource::tree() const {
   if (!tree_) {
     ScanOptions options;
     options.xattrs = modes_ == ContextModes::as_on_disk;
+    options.sockets = ScanOptions::Sockets::as_empty_files;
     if (!ignore_.empty()) {
       options.verdict = [this](std::string_view path, bool is_directory) {
         if (!ignore_.ignores(path)) return ScanVerdict::include;
@@ -120,6 +123,14 @@ std::unique_ptr<ByteSource> ContextSource::open(const std::string& path) const {
   return std::make_unique<OwnedFdSource>(open_scanned(root_fd_, path), (root_ / path).native());
 }
 
+std::string ContextSource::identity(std::string_view path) const {
+  // A checkout has no hard links, whatever the folder it lies in has.
+  const std::size_t number = modes_ == ContextModes::as_in_git ? kNone : find(path);
+  if (number == kNone) return {};
+  const FileStamp& stamp = tree().stamps[number];
+  return fmt::format("{}:{}", stamp.device, stamp.inode);
+}
+
 std::string ContextSource::why_missing(std::string_view path) const {
   if (ignore_.ignores(path)) return fmt::format("'{}' is excluded by the ignore file of the context", printable(path));
   std::vector<std::string> siblings;
@@ -183,6 +194,12 @@ std::unique_ptr<ByteSource> ImageSource::open(const std::string& path) const {
   }
   const Fd root = open_directory(folder);
   return std::make_unique<OwnedFdSource>(open_scanned(root, behind->path), fmt::format("/{} of {}", path, description_));
+}
+
+std::string ImageSource::identity(std::string_view path) const {
+  const auto found = view_.lookup(path);
+  const auto behind = found && found->entry ? view_.file_behind(*found) : std::nullopt;
+  return behind ? fmt::format("{}:{}", behind->layer, behind->path) : std::string();
 }
 
 InlineSource::InlineSource(std::map<std::string, std::string> files, std::uint16_t mode)

@@ -35,6 +35,9 @@ class CopySource {
   virtual void digest(std::vector<FileEntry*>& files) const = 0;
   // The bytes of the file at a path.
   virtual std::unique_ptr<ByteSource> open(const std::string& path) const = 0;
+  // What tells names of one file (hard links) from files that are merely equal: the same text for the same file. Empty
+  // where no path has another name.
+  virtual std::string identity(std::string_view path) const;
   // Adds the file at `source_path` to a layer as `target`. Its content must still have target.content.
   void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const;
 
@@ -61,6 +64,7 @@ class ContextSource : public CopySource {
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
   void digest(std::vector<FileEntry*>& files) const override;
   std::unique_ptr<ByteSource> open(const std::string& path) const override;
+  std::string identity(std::string_view path) const override;
   std::string describe() const override { return description_; }
   std::string why_missing(std::string_view path) const override;
 
@@ -92,6 +96,7 @@ class ImageSource : public CopySource {
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
   void digest(std::vector<FileEntry*>& files) const override;
   std::unique_ptr<ByteSource> open(const std::string& path) const override;
+  std::string identity(std::string_view path) const override;
   std::string describe() const override { return description_; }
 
   const ImageLayers& layers() const noexcept { return layers_; }

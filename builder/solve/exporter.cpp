@@ -31,16 +31,20 @@ struct ExportFile {
   std::uint64_t size = 0;
 };
 
-std::vector<oci::Descriptor> blobs_of(const AssembledImage& image) {
-  std::vector<oci::Descriptor> blobs = {image.manifest, image.config};
-  blobs.insert(blobs.end(), image.parsed.layers.begin(), image.parsed.layers.end());
+std::vector<oci::Descriptor> blobs_of(const ExportedImages& exported) {
+  std::vector<oci::Descriptor> blobs = {exported.root};
+  for (const AssembledImage* image : exported.images) {
+    blobs.push_back(image->manifest);
+    blobs.push_back(image->config);
+    blobs.insert(blobs.end(), image->parsed.layers.begin(), image->parsed.layers.end());
+  }
   return blobs;
 }
 
-std::string layout_index(const AssembledImage& image, const std::vector<std::string>& names) {
+std::string layout_index(const oci::Descriptor& root, const std::vector<std::string>& names) {
   json manifests = json::array();
   const auto add = [&](const std::string& name) {
-    oci::Descriptor entry = image.manifest;
+    oci::Descriptor entry = root;
     if (!name.empty()) {
       const oci::Reference reference = oci::Reference::parse(name);
       entry.annotations["io.containerd.image.name"] = reference.str();
@@ -66,16 +70,16 @@ std::string docker_manifest(const AssembledImage& image, const std::vector<std::
 
 // Calls `write` for every file of the layout, blobs once each.
 template <class Write>
-void for_each_file(const AssembledImage& image, const Output& output, const std::vector<std::string>& names, const Write& write) {
+void for_each_file(const ExportedImages& exported, const Output& output, const std::vector<std::string>& names, const Write& write) {
   std::set<oci::Digest> written;
-  const auto blobs = blobs_of(image);
+  const auto blobs = blobs_of(exported);
   for (const oci::Descriptor& blob : blobs) {
     if (written.insert(blob.digest).second) {
       write(ExportFile{"blobs/sha256/" + std::string(blob.digest.hex()), {}, &blob.digest, blob.size});
     }
   }
-  write(ExportFile{"index.json", layout_index(image, names), nullptr, 0});
-  if (output.type == OutputType::docker) write(ExportFile{"manifest.json", docker_manifest(image, names), nullptr, 0});
+  write(ExportFile{"index.json", layout_index(exported.root, names), nullptr, 0});
+  if (output.type == OutputType::docker) write(ExportFile{"manifest.json", docker_manifest(*exported.images.at(0), names), nullptr, 0});
   write(ExportFile{"oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", nullptr, 0});
 }
 
@@ -86,10 +90,10 @@ void copy_blob(const ContentStore& store, const oci::Digest& digest, const std::
   reader.finish();
 }
 
-void write_layout_folder(LayerAccess& access, const AssembledImage& image, const Output& output, const std::vector<std::string>& names) {
+void write_layout_folder(LayerAccess& access, const ExportedImages& exported, const Output& output, const std::vector<std::string>& names) {
   const fs::path folder = output.destination;
   make_directories(folder / "blobs/sha256");
-  for_each_file(image, output, names, [&](const ExportFile& file) {
+  for_each_file(exported, output, names, [&](const ExportFile& file) {
     AtomicFile target(folder / file.path);
     if (file.blob) {
       copy_blob(access.store(), *file.blob, [&](std::string_view bytes) { target.write(bytes); });
@@ -130,14 +134,16 @@ FileEntry archive_entry(const std::string& path, EntryType type, std::uint16_t m
 
 }  // namespace
 
-void export_archive(LayerAccess& access, const AssembledImage& image, const Output& output, const std::vector<std::string>& names,
+void export_archive(LayerAccess& access, const ExportedImages& exported, const Output& output, const std::vector<std::string>& names,
                     int stdout_fd) {
-  for (const ImageLayer& layer : image.layers) access.local_blob(layer);
-  if (!output.as_tar) return write_layout_folder(access, image, output, names);
+  for (const AssembledImage* image : exported.images) {
+    for (const ImageLayer& layer : image->layers) access.local_blob(layer);
+  }
+  if (!output.as_tar) return write_layout_folder(access, exported, output, names);
   write_archive_to(output.destination, stdout_fd, [&](TarEncoder& tar) {
     tar.header(archive_entry("blobs", EntryType::directory, 0755, 0));
     tar.header(archive_entry("blobs/sha256", EntryType::directory, 0755, 0));
-    for_each_file(image, output, names, [&](const ExportFile& file) {
+    for_each_file(exported, output, names, [&](const ExportFile& file) {
       tar.header(archive_entry(file.path, EntryType::file, 0644, file.blob ? file.size : file.bytes.size()));
       if (file.blob) {
         copy_blob(access.store(), *file.blob, [&](std::string_view bytes) { tar.data(bytes); });

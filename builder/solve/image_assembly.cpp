@@ -26,8 +26,40 @@ LayerBlob wanted_blob(LayerAccess& access, ImageLayer& layer, const AssemblyOpti
   return *layer.value.blob_of(options.compression);
 }
 
-void set_times(oci::ImageConfig& image, UnixSeconds created) {
-  const std::string text = format_rfc3339(created);
+// The time that entries before the first layer with one get: that of the first one after an entry without.
+std::string first_new_time(const std::vector<oci::HistoryEntry>& history) {
+  std::string time;
+  bool has_gap = false;
+  for (const oci::HistoryEntry& entry : history) {
+    if (entry.created.empty()) {
+      has_gap = true;
+      continue;
+    }
+    time = entry.created;
+    if (has_gap) break;
+  }
+  return time.empty() ? format_rfc3339(now_unix_seconds()) : time;
+}
+
+// BuildKit's rule: an entry without a layer has the time of the layer before it, and the image that of its last entry. So a
+// build that comes from the cache alone gives the same config again.
+void set_times_of_layers(oci::ImageConfig& image) {
+  std::string time = first_new_time(image.history);
+  bool has_gap = false;
+  for (oci::HistoryEntry& entry : image.history) {
+    if (entry.created.empty()) {
+      has_gap = true;
+      entry.created = time;
+    } else if (has_gap) {
+      time = entry.created;
+    }
+  }
+  image.created = image.history.empty() ? time : image.history.back().created;
+}
+
+void set_times(oci::ImageConfig& image, std::optional<UnixSeconds> created) {
+  if (!created) return set_times_of_layers(image);
+  const std::string text = format_rfc3339(*created);
   image.created = text;
   for (oci::HistoryEntry& entry : image.history) {
     if (entry.created.empty()) entry.created = text;

@@ -17,7 +17,8 @@ struct AssemblyOptions {
   Compression compression;
   bool force_compression = false;
   bool oci_media_types = true;
-  UnixSeconds created = 0;
+  // Of the image and of history entries without a time; nullopt: as docker has it, from the times of the layers around.
+  std::optional<UnixSeconds> created;
   std::map<std::string, std::string> labels;           // over the Dockerfile's
   std::vector<std::pair<std::string, std::string>> env;  // over the Dockerfile's: a profile's values
   oci::Annotations annotations;                        // of the manifest

@@ -67,6 +67,7 @@ class LayerAccess {
 
   ContentStore& store() noexcept { return store_; }
   ThreadPool& pool() noexcept { return pool_; }
+  RemoteSession& remote() { return remote_.get(); }
   SnapshotStore& snapshots() noexcept { return snapshots_; }
   const CancelToken& cancel() const noexcept { return cancel_; }
 

@@ -131,7 +131,36 @@ CacheMountSharing sharing_of(df::CacheSharing sharing) {
   return CacheMountSharing::shared;
 }
 
+void complete_secret(df::Mount& secret) {
+  if (secret.id.empty()) secret.id = secret.source;
+  if (secret.id.empty()) secret.id = base_name(secret.target);
+  if (secret.id.empty()) throw Error(Category::usage, "--mount=type=secret: 'id' or 'target' is missing");
+  if (secret.target.empty() && !secret.environment) secret.target = "/run/secrets/" + std::string(base_name(secret.id));
+}
+
+const SshForward* find_agent(const std::vector<SshForward>* forwards, const std::string& id) {
+  if (!forwards) return nullptr;
+  const auto it = std::find_if(forwards->begin(), forwards->end(), [&](const SshForward& ssh) { return ssh.id == id; });
+  return it == forwards->end() ? nullptr : &*it;
+}
+
+bool has_variable(const std::vector<std::string>& env, const std::string& name) {
+  return std::any_of(env.begin(), env.end(), [&](const std::string& variable) { return variable.starts_with(name + "="); });
+}
+
 }  // namespace
+
+void complete_mounts(std::vector<ResolvedMount>& mounts) {
+  int agents = 0;
+  for (ResolvedMount& mount : mounts) {
+    df::Mount& options = mount.options;
+    if (options.type == df::MountType::secret) complete_secret(options);
+    if (options.type != df::MountType::ssh) continue;
+    if (options.id.empty()) options.id = "default";
+    if (options.target.empty()) options.target = fmt::format("/run/buildkit/ssh_agent.{}", agents);
+    ++agents;
+  }
+}
 
 struct RunSteps::Held {
   std::vector<CacheMountLease> caches;
@@ -182,6 +211,20 @@ std::string RunSteps::key_of(const RunCommand& command, const ImageLayers& below
     inputs.push_back({"variable " + variable.substr(0, equals), variable.substr(equals + 1)});
   }
   return key.finish();
+}
+
+// The agent's socket behind --ssh: ID of the environment's, ID=SOCKET, or one of kiln's own for ID=KEY.
+fs::path RunSteps::agent_of(const SshForward& ssh) {
+  if (ssh.paths.empty()) {
+    const auto agent = environment_variable("SSH_AUTH_SOCK");
+    if (!agent) throw Error(Category::usage, fmt::format("--ssh {}: no agent is running here (SSH_AUTH_SOCK is not set)", ssh.id));
+    return *agent;
+  }
+  if (fs::is_socket(ssh.paths[0])) return ssh.paths[0];
+  const std::lock_guard lock(agents_mutex_);
+  auto& agent = agents_[ssh.id];
+  if (!agent) agent = std::make_unique<SshAgent>(ssh.paths, fs::temp_directory_path(), access_.cancel());
+  return agent->socket();
 }
 
 BindSource RunSteps::bind_source(const CopySource& source, const std::string& path, Held& held) {
@@ -243,16 +286,15 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
       return;
     }
     case df::MountType::ssh: {
-      const auto agent = environment_variable("SSH_AUTH_SOCK");
-      const bool forwarded = command.ssh && std::any_of(command.ssh->begin(), command.ssh->end(), [&](const SshForward& ssh) {
-                               return ssh.id == options.id || (options.id.empty() && ssh.id == "default");
-                             });
-      if (!forwarded || !agent) {
-        if (options.required) throw Error(Category::build, fmt::format("ssh agent '{}' is required and was not forwarded; pass --ssh default", options.id));
+      const SshForward* forward = find_agent(command.ssh, options.id);
+      if (!forward) {
+        if (options.required) {
+          throw Error(Category::build, fmt::format("ssh agent '{}' is required and was not forwarded; pass --ssh {}", options.id, options.id));
+        }
         return;
       }
-      request.mounts.push_back({options.target, kiln::SshSource{*agent, options.mode.value_or(0600), options.uid, options.gid}});
-      request.env.push_back("SSH_AUTH_SOCK=" + options.target);
+      request.mounts.push_back({options.target, kiln::SshSource{agent_of(*forward), options.mode.value_or(0600), options.uid, options.gid}});
+      if (!has_variable(request.env, "SSH_AUTH_SOCK")) request.env.push_back("SSH_AUTH_SOCK=" + options.target);
       return;
     }
   }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "builder/solve/copy_source.hpp"
 #include "builder/solve/events.hpp"
 #include "builder/solve/image_layers.hpp"
+#include "builder/solve/ssh_agent.hpp"
 #include "builder/solve/users.hpp"
 #include "builder/solve/work_slots.hpp"
 
@@ -33,6 +35,10 @@ struct ScriptFile {
   std::string path;
   std::string text;
 };
+
+// Fills in what options leave open, as BuildKit does: a secret is /run/secrets/ID unless it goes to the environment alone, its ID
+// may be its target's last part; agents are "default", at /run/buildkit/ssh_agent.N. Error{usage} where a secret has no ID.
+void complete_mounts(std::vector<ResolvedMount>& mounts);
 
 // A RUN, everything expanded and looked up.
 struct RunCommand {
@@ -75,6 +81,7 @@ class RunSteps {
   struct Held;
   void add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held);
   BindSource bind_source(const CopySource& source, const std::string& path, Held& held);
+  fs::path agent_of(const SshForward& ssh);
   void announce_trust();
   LayerValue layer_of(const SnapshotUpper& upper, const RunCommand& command, const MergedView& below);
 
@@ -85,6 +92,8 @@ class RunSteps {
   CacheMounts caches_;
   WorkSlots slots_;
   std::atomic<bool> trust_announced_{false};
+  std::mutex agents_mutex_;
+  std::map<std::string, std::unique_ptr<SshAgent>> agents_;  // of --ssh ID=KEY
 };
 
 }  // namespace kiln

@@ -11,8 +11,8 @@
 #include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/parser.hpp"
 #include "builder/dockerfile/pattern.hpp"
+#include "builder/dockerfile/run_script.hpp"
 #include "builder/layer/layer_writer.hpp"
-#include "builder/solve/heredoc_script.hpp"
 #include "builder/solve/link_resolution.hpp"
 
 namespace kiln {
@@ -166,25 +166,28 @@ void StageEvaluator::add_layers(const StepDone& done, const StepRequest& request
   }
 }
 
+// The time of a layer in the history: that of its making, also where it comes from the cache.
+std::string StageEvaluator::time_of(const StepDone& done) const { return settings_.times.epoch ? "" : done.record.created; }
+
 void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run& run) {
   StageConfig& config = state_->config;
   RunCommand command;
-  command.argv = config.argv(run.command);
   command.platform = config.image.platform;
-  command.working_dir = config.image.config.working_dir.empty() ? "/" : config.image.config.working_dir;
-  std::string text = join(run.command.words, " ");
-  if (run.command.form == df::CommandForm::shell && !instruction.heredocs.empty()) {
-    const HeredocScript script = heredoc_script(text, instruction.heredocs);
-    text = script.shell_text;
-    command.argv = config.shell();
-    command.argv.push_back(text);
-    if (script.file_name) command.script = {script.shell_text, script.file_text};
+  command.working_dir = absolute_workdir("/", config.image.config.working_dir);
+  const df::RunScript script = df::run_script(instruction);
+  if (script.file) {
+    // A script with an interpreter of its own is mounted and executed where nothing of an image stands.
+    const std::string path = "/dev/pipes/" + script.file->name;
+    command.argv = config.argv({df::CommandForm::shell, {path}});
+    command.script = {path, script.file->content};
+  } else {
+    command.argv = config.argv({script.form, script.words});
   }
   for (const auto& [name, value] : config.scope.environment()) {
     if (!df::is_proxy_arg(name) || oci::env_value(config.image.config.env, name)) command.env.push_back(name + "=" + value);
   }
   for (const auto& [name, value] : df::proxy_environment(target_.scope->build_args())) command.proxies.push_back(name + "=" + value);
-  if (!config.image.config.user.empty()) command.user = resolve_user(config.image.config.user, access_.view(state_->layers));
+  command.user = resolve_user(config.image.config.user, access_.view(state_->layers));
   const df::VariableLookup lookup = config.scope.lookup();
   for (const std::string& options : run.mounts) {
     ResolvedMount mount{df::parse_mount(options, lookup, target_.dockerfile.directives.escape), nullptr};
@@ -198,6 +201,7 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
     if (!mount.options.target.empty()) mount.options.target = absolute_workdir(command.working_dir, mount.options.target);
     command.mounts.push_back(std::move(mount));
   }
+  complete_mounts(command.mounts);
   const std::string asked = run.network.empty() || run.network == "default" ? target_.target.network : run.network;
   command.network = asked == "none" ? RunNetwork::none : RunNetwork::host;
   if (run.security == "insecure") command.security = RunSecurity::insecure;
@@ -208,10 +212,10 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
   StepRequest request = new_step(instruction, "run");
   request.key = runs_.key_of(command, state_->layers, request.inputs);
   request.execute = [&](int number) { return runs_.execute(command, state_->layers, number); };
-  const std::string history = run_history(config, run, text);
+  const std::string history = run_history(config, command.argv);
   const StepDone done = steps_.run(request);
   add_layers(done, request);
-  add_layer_history(config, history);
+  add_layer_history(config, history, time_of(done));
 }
 
 void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan& plan, const std::string& kind,
@@ -245,7 +249,7 @@ void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan&
   };
   const StepDone done = steps_.run(request);
   add_layers(done, request);
-  add_layer_history(state_->config, std::move(history));
+  add_layer_history(state_->config, std::move(history), time_of(done));
 }
 
 void StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer, CopyOptions options,
@@ -258,14 +262,13 @@ void StageEvaluator::transfer(const df::Instruction& instruction, const df::Tran
 
   const StageConfig& config = state_->config;
   std::string destination = expand(transfer.destination);
-  const bool is_folder = destination.ends_with('/') || destination == "." || destination.ends_with("/.");
+  const bool is_folder = destination.empty() || destination.ends_with('/') || destination == "." || destination.ends_with("/.");
   destination = absolute_workdir(config.image.config.working_dir, destination);
   if (is_folder && !destination.ends_with('/')) destination += '/';
   std::vector<std::string> paths;
   for (const std::string& path : transfer.paths) {
     const std::string expanded = expand(path);
-    if (expanded.empty()) throw Error(Category::usage, fmt::format("source '{}' is empty", path));
-    paths.push_back(expanded);
+    paths.push_back(expanded.empty() ? "." : expanded);  // all of the context, as for docker
   }
   if (paths.size() + transfer.files.size() > 1 && !destination.ends_with('/')) {
     throw Error(Category::usage, fmt::format("with more than one source the destination must be a directory and end with a '/', got '{}'", transfer.destination));
@@ -273,10 +276,13 @@ void StageEvaluator::transfer(const df::Instruction& instruction, const df::Tran
 
   CopyPlan plan(below, options);
   std::vector<RawInput> inputs = {{"command", text_of(instruction)}};
-  std::vector<std::shared_ptr<CopySource>> kept;  // sources live until the layer is written
+  KeptSources kept;  // sources live until the layer is written
   for (const std::string& path : paths) {
-    if (is_add && add_special_source(plan, std::get<df::Add>(instruction.body), path, destination, source, kept)) continue;
-    plan.add(*source, path, destination);
+    if (is_add) {
+      add_source(plan, std::get<df::Add>(instruction.body), path, destination, source, kept);
+    } else {
+      plan.add(*source, path, destination);
+    }
   }
   std::map<std::string, std::string> inline_files;
   for (const df::InlineFile& file : transfer.files) {
@@ -307,7 +313,7 @@ void StageEvaluator::apply_add(const df::Instruction& instruction, const df::Add
 void StageEvaluator::apply_workdir(const df::Instruction& instruction, const df::Workdir& workdir) {
   StageConfig& config = state_->config;
   const std::string path = absolute_workdir(config.image.config.working_dir, expand(workdir.path));
-  config.image.config.working_dir = path;
+  config.image.config.working_dir = workdir_as_written(config.image.config.working_dir, expand(workdir.path));
   if (path == "/") {
     config.image.history.push_back({"", "WORKDIR /", "", kHistoryComment, true});
     return;
@@ -315,12 +321,11 @@ void StageEvaluator::apply_workdir(const df::Instruction& instruction, const df:
   const MergedView below = access_.view(state_->layers);
   Ownership owner;
   if (!config.image.config.user.empty()) {
-    const ResolvedUser user = resolve_user(config.image.config.user, below);
-    owner = {user.uid, user.gid};
+    owner = resolve_owner(config.image.config.user, below);
   }
   CopyPlan plan(below, {});
   plan.make_directory(path, owner);
-  run_copy_step(instruction, plan, "workdir", {{"directory", path}}, "WORKDIR " + path);
+  run_copy_step(instruction, plan, "workdir", {{"directory", path}}, "WORKDIR " + config.image.config.working_dir);
 }
 
 }  // namespace kiln

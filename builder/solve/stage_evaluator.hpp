@@ -10,6 +10,7 @@
 #include "builder/solve/base_images.hpp"
 #include "builder/solve/config_instructions.hpp"
 #include "builder/solve/copy_source.hpp"
+#include "builder/solve/git_source.hpp"
 #include "builder/solve/image_layers.hpp"
 #include "builder/solve/run_step.hpp"
 #include "builder/solve/step_executor.hpp"
@@ -67,12 +68,20 @@ class StageEvaluator {
   // Adds the sources of a transfer to a plan and runs it as a step.
   void transfer(const dockerfile::Instruction& instruction, const dockerfile::Transfer& transfer, CopyOptions options,
                 const std::shared_ptr<CopySource>& source, bool is_add);
-  // ADD of an archive, a URL or a git repository; false for a plain source. `kept` keeps what the plan refers to.
-  bool add_special_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& path, const std::string& destination,
-                          const std::shared_ptr<CopySource>& context, std::vector<std::shared_ptr<CopySource>>& kept);
+  // The sources of ADD; `kept` keeps what the plan refers to.
+  using KeptSources = std::vector<std::shared_ptr<CopySource>>;
+  void add_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& path, const std::string& destination,
+                  const std::shared_ptr<CopySource>& context, KeptSources& kept);
+  void add_local_source(CopyPlan& plan, const std::shared_ptr<CopySource>& source, const std::string& path,
+                        const std::string& destination, KeptSources& kept);
+  void add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url, const std::string& destination,
+                      KeptSources& kept);
+  void add_git_source(CopyPlan& plan, const dockerfile::Add& add, const GitReference& reference, const std::string& destination,
+                      KeptSources& kept);
   void run_copy_step(const dockerfile::Instruction& instruction, CopyPlan& plan, const std::string& kind,
                      std::vector<RawInput> inputs, std::string history);
   StepRequest new_step(const dockerfile::Instruction& instruction, std::string kind) const;
+  std::string time_of(const StepDone& done) const;
   void add_layers(const StepDone& done, const StepRequest& request);
   std::string expand(std::string_view word) const { return state_->config.scope.expand(word).text; }
   std::string text_of(const dockerfile::Instruction& instruction) const;

@@ -99,8 +99,10 @@ ResolvedUser resolve_user(const std::string& user, const MergedView& view) {
     } else {
       throw Error(Category::build, fmt::format("group '{}' is not in the image's /etc/group", printable(group)));
     }
+    result.groups = {result.gid};
     return result;
   }
+  result.groups = {result.gid};  // the process has its own group among the further ones, as under BuildKit
   if (entry) {
     for (const GroupLine& line : groups) {
       if (std::find(line.members.begin(), line.members.end(), entry->name) != line.members.end()) result.groups.push_back(line.gid);

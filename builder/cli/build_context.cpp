@@ -1,0 +1,93 @@
+#include "builder/cli/build_context.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/layer/tar_import.hpp"
+#include "builder/layer/unpack.hpp"
+#include "builder/solve/archive_source.hpp"
+#include "builder/solve/fetched_source.hpp"
+#include "builder/solve/git_source.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+constexpr std::uint64_t kMaxContextBytes = std::uint64_t{64} << 30;
+constexpr std::uint64_t kMaxDockerfileBytes = std::uint64_t{64} << 20;
+
+// The Dockerfile of a context that kiln unpacked: -f names a file inside of it.
+DockerfileInput read_unpacked(const fs::path& folder, const std::optional<std::string>& file) {
+  if (file == "-") return read_dockerfile_input(file, folder);
+  const auto inside = file ? std::optional((folder / fs::path("/" + *file).lexically_normal().relative_path()).native()) : std::nullopt;
+  DockerfileInput input = read_dockerfile_input(inside, folder);
+  input.name = input.path->lexically_relative(folder).native();
+  return input;
+}
+
+BuildContext from_tar(const Fd& tar, const std::string& name, const std::optional<std::string>& file, const CancelToken& cancel) {
+  BuildContext result;
+  result.unpacked.emplace(fs::temp_directory_path(), "kiln-context-");
+  result.folder = result.unpacked->path();
+  UnpackOptions options;
+  options.to = UnpackTo::plain_tree;
+  options.ownership = false;  // a context's files are root's in the image whoever they belong to
+  options.devices = false;
+  FdSource bytes(tar, name);
+  unpack_tar(bytes, name, *result.folder, {}, options, cancel);
+  result.dockerfile = read_unpacked(*result.folder, file);
+  return result;
+}
+
+BuildContext from_stdin(const std::optional<std::string>& file, const CancelToken& cancel) {
+  if (file == "-") throw Error(Category::usage, "only one of the context and the Dockerfile can come from standard input");
+  const fs::path work = fs::temp_directory_path();
+  const Fd stream(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
+  FdSource input(stream, "standard input");
+  const Fd spooled = spool_to_file(input, work, kMaxContextBytes, "standard input");
+  const auto tar = spool_archive(std::make_unique<FdSource>(spooled, "standard input"), work, "standard input");
+  if (tar) return from_tar(*tar, "the build context", file, cancel);
+  if (file) throw Error(Category::usage, "standard input is no tar archive, so '-f' has nothing to be found in");
+  if (::lseek(spooled.get(), 0, SEEK_SET) != 0) throw_errno("read", "standard input");
+  BuildContext result;
+  FdSource text(spooled, "standard input");
+  result.dockerfile.text = read_to_end(text, kMaxDockerfileBytes, "the Dockerfile on standard input");
+  result.dockerfile.name = "Dockerfile";
+  return result;
+}
+
+BuildContext from_git(const GitReference& reference, const std::optional<std::string>& file, const CancelToken& cancel) {
+  BuildContext result;
+  result.unpacked.emplace(fs::temp_directory_path(), "kiln-context-");
+  result.folder = check_out_git(reference, {}, result.unpacked->path(), cancel);
+  result.dockerfile = read_unpacked(*result.folder, file);
+  return result;
+}
+
+}  // namespace
+
+BuildContext open_build_context(const std::string& context, const std::optional<std::string>& file, const CancelToken& cancel) {
+  if (context == "-") return from_stdin(file, cancel);
+  if (fs::is_directory(context)) {
+    BuildContext result;
+    result.folder = fs::absolute(context);
+    result.dockerfile = read_dockerfile_input(file, context);
+    return result;
+  }
+  if (const auto reference = parse_git_reference(context)) return from_git(*reference, file, cancel);
+  if (is_http_url(context)) {
+    throw Error(Category::usage, fmt::format("build context '{}': a URL can only be a git repository (ending in .git); for a tar "
+                                             "or a Dockerfile run 'curl -fL URL | kiln build -'", printable(context)));
+  }
+  if (fs::is_regular_file(context)) {
+    const Fd archive = open_read(context);
+    const auto tar = spool_archive(std::make_unique<FdSource>(archive, context), fs::temp_directory_path(), context);
+    if (tar) return from_tar(*tar, context, file, cancel);
+  }
+  throw Error(Category::usage, fmt::format("build context '{}' is neither a folder nor a tar file nor a git repository", printable(context)));
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "builder/cli/build_session.hpp"
+#include "builder/solve/output.hpp"
+
+namespace kiln::cli {
+
+// Error{usage} for outputs that cannot be written, before anything is built: a push without a name, and several platforms in
+// a format that holds one.
+void check_outputs(const std::vector<Output>& outputs, const std::vector<std::string>& names, std::size_t platforms);
+
+// The one thing to publish of a build: the image's manifest or, for several platforms, an index of theirs that is put into
+// the store.
+oci::Descriptor root_of(BuildSession& session, const std::vector<BuiltImage>& images, bool oci_media_types);
+
+// Writes what was built, one image for each platform, as one --output says.
+void write_output(BuildSession& session, std::vector<BuiltImage>& images, const Output& output, const std::vector<std::string>& names);
+
+}  // namespace kiln::cli
