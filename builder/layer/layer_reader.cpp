@@ -79,6 +79,7 @@ struct TarReader::State {
   ByteSource& source;
   std::string name;
   Whiteouts whiteouts;
+  bool is_unnamed = false;  // the entry's name is the empty text
   TarLimits limits;
 
   std::string buffer;
@@ -288,7 +289,7 @@ bool TarReader::State::take(const Header& header, const Extra& extra, const Bloc
     }
   }
   // A file without a name cannot be placed anywhere; docker leaves it out too.
-  if (whiteouts == Whiteouts::ordinary && entry.path.empty() && !entry.is_directory()) return false;
+  if (whiteouts == Whiteouts::ordinary && is_unnamed && !entry.is_directory()) return false;
   if (whiteouts == Whiteouts::recognise && !recognise_whiteout()) return false;
   check_entry(entry, name, Category::build);
   if (entry.type == EntryType::symlink) {
@@ -333,6 +334,7 @@ void TarReader::State::set_common(const Header& header, const Extra& extra) {
   if (const std::string* path = extra.find("GNU.sparse.name", global)) spelt = *path;
   // Before POSIX a folder was a file whose name ends in a slash.
   if (entry.type == EntryType::file && spelt.ends_with('/')) entry.type = EntryType::directory;
+  is_unnamed = spelt.empty();
   entry.path = resolved(canonical_entry_path(spelt, name));
 
   if (entry.type == EntryType::symlink || entry.type == EntryType::hardlink) {
