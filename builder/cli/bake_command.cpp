@@ -113,7 +113,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
       throw Error(Category::usage, fmt::format("target '{}' has no tags to be pushed under", plan.targets[number]->target.name));
     }
   }
-  session.name_in_store(images, names);
+  session.name_in_store(images, names, words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
   if (words.push) session.push(images, names);
   const auto baselines = read_baselines(loaded.fleet.folder / kBaselinesFileName);
   const BuildReport report = session.finish_report(fleet_report_targets(loaded.fleet), images, baselines, words.report);

@@ -23,12 +23,15 @@ void publish(BuildSession& session, std::vector<BuiltImage>& images, const Outpu
   if (images.size() > 1) images[0].index = root_of(session, images, output.oci_media_types);
   std::vector<std::vector<std::string>> named(images.size());
   named[0] = names;
-  if (output.push) return session.push(images, named);
+  if (output.push) session.push(images, named);
   if (!output.store || names.empty()) return;
-  for (const BuiltImage& built : images) {
-    for (const ImageLayer& layer : built.image.layers) session.layers().local_blob(layer);
+  if (!output.push) {
+    for (const BuiltImage& built : images) {
+      for (const ImageLayer& layer : built.image.layers) session.layers().local_blob(layer);
+    }
   }
-  session.name_in_store(images, named);
+  using AbsentLayers = BuildSession::AbsentLayers;
+  session.name_in_store(images, named, output.push ? AbsentLayers::leave_unnamed : AbsentLayers::fetch);
 }
 
 void write_files(BuildSession& session, const std::vector<BuiltImage>& images, const Output& output) {

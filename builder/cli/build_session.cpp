@@ -94,12 +94,18 @@ std::vector<BuiltImage> BuildSession::assemble(const Plan& plan, const std::vect
   return images;
 }
 
-void BuildSession::name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names) {
+void BuildSession::name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names,
+                                 AbsentLayers absent_layers) {
   std::vector<NamedImage> named;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    for (const std::string& name : names[i]) named.push_back({oci::Reference::parse(name).str(), images[i].root()});
     if (names[i].empty()) continue;
-    for (const ImageLayer& layer : images[i].image.layers) layers_->local_blob(layer);
+    const oci::Descriptor& root = images[i].root();
+    if (absent_layers == AbsentLayers::fetch) {
+      for (const ImageLayer& layer : images[i].image.layers) layers_->local_blob(layer);
+    } else if (!store_->missing(root).empty()) {
+      continue;
+    }
+    for (const std::string& name : names[i]) named.push_back({oci::Reference::parse(name).str(), root});
   }
   store_->publish(named);
 }

@@ -63,8 +63,13 @@ class BuildSession {
   std::vector<BuiltImage> assemble(const Plan& plan, const std::vector<std::size_t>& wanted, const Stages& results,
                                    const std::function<AssemblyOptions(const BuildTarget&)>& options);
 
-  // Names images in the store, all in one write. Layers that are elsewhere are fetched first.
-  void name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names);
+  // Names images in the store, all in one write.
+  enum class AbsentLayers {
+    fetch,         // layers that are elsewhere come here first
+    leave_unnamed, // an image with such layers gets no name: it was pushed, and nothing here needs it
+  };
+  void name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names,
+                     AbsentLayers absent_layers);
   // Pushes images, shown as tasks. Throws the first error after all were tried.
   void push(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names);
 
