@@ -13,6 +13,7 @@
 #include "builder/cli/build_context.hpp"
 #include "builder/cli/build_outputs.hpp"
 #include "builder/cli/build_session.hpp"
+#include "builder/cli/buildx_flags.hpp"
 #include "builder/cli/check_dockerfile.hpp"
 #include "builder/cli/commands.hpp"
 #include "builder/cli/dockerfile_input.hpp"
@@ -52,6 +53,8 @@ struct BuildWords {
   std::vector<std::string> add_hosts;
   std::vector<std::string> ulimits;
   std::string shm_size;
+  bool load = false;
+  BuildxWords buildx;
   bool check = false;
   bool print_ast = false;
   bool print_ignored = false;
@@ -128,6 +131,7 @@ SessionSettings make_settings(const BuildWords& words, const Plan& plan, const s
   settings.times.epoch = epoch_of(*plan.targets[0]);
   settings.bases.pull = words.pull;
   settings.bases.use_cache = !words.no_cache;
+  settings.runs.allow_insecure = words.buildx.allows_insecure();
   settings.runs.trust = find_build_trust(words.ca_bundle);
   settings.runs.host_proxies = host_proxies(environment_variable);
   for (const std::string& host : words.add_hosts) settings.runs.extra_hosts.push_back(parse_host(host));
@@ -161,7 +165,7 @@ std::optional<int> look_at_input(const BuildWords& words) {
     print_ignored(words.context, find_ignore_text(words.file, words.context).value_or(""));
     return 0;
   }
-  if (!words.check) return std::nullopt;
+  if (!words.check && !words.buildx.wants_check()) return std::nullopt;
   CheckWords check;
   check.build_args = words.build_args;
   check.platforms = words.platforms;
@@ -170,6 +174,7 @@ std::optional<int> look_at_input(const BuildWords& words) {
 }
 
 int run_build(const BuildWords& words, const CancelToken& cancel) {
+  check_buildx_words(words.buildx);
   if (const auto exit_code = look_at_input(words)) return *exit_code;
   const BuildContext context = open_build_context(words.context, words.file, cancel);
   BuildTarget target = make_target(words, context);
@@ -190,6 +195,7 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
     images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) { return assembly_options(words, built, output, settings.times); });
     write_output(session, images, output, target.names);
   }
+  if (words.load) load_into_engine(session, images, target.names);
   session.finish_report({}, images, {}, words.report);
   session.end_progress();
   const oci::Digest id = images.size() == 1 ? images[0].image.config.digest : root_of(session, images, true).digest;
@@ -204,6 +210,7 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
 void add_build_command(Arguments& root) {
   const auto words = std::make_shared<BuildWords>();
   Arguments& build = root.command("build", "Build an image from a Dockerfile.");
+  add_buildx_flags(build, words->buildx);
   build.required_positional("CONTEXT", words->context, "folder, tar file, git repository, or '-' for a tar or Dockerfile on standard input")
       .option("-f,--file", words->file, "Dockerfile ('-': standard input; default CONTEXT/Dockerfile)")
       .option("-t,--tag", words->tags, "name of the image, NAME[:TAG]")
@@ -233,8 +240,7 @@ void add_build_command(Arguments& root) {
       .flag("--check", words->check, "look for mistakes and build nothing, as 'kiln check'")
       .flag("--print-ast", words->print_ast, "print the parse of the Dockerfile CONTEXT as JSON, and build nothing")
       .flag("--print-ignored", words->print_ignored, "list what .dockerignore keeps of CONTEXT, and build nothing")
-      .refused("--builder", "kiln has no daemons to choose from")
-      .refused("--cgroup-parent", "containers are kiln's own and live as long as a RUN")
+      .flag("--load", words->load, "load the image into the docker or podman of this machine")
       .handler([words](const CancelToken& cancel) { return run_build(*words, cancel); });
 }
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/process.hpp"
+#include "base/temp_dir.hpp"
 #include "builder/solve/exporter.hpp"
 #include "registry/oci/manifest.hpp"
 
@@ -66,6 +68,22 @@ oci::Descriptor root_of(BuildSession& session, const std::vector<BuiltImage>& im
   index.media_type = oci_media_types ? oci::media_type::kOciIndex : oci::media_type::kDockerManifestList;
   for (const BuiltImage& built : images) index.manifests.push_back(built.image.manifest);
   return session.store().put(serialise(index), index.media_type, Durability::ephemeral);
+}
+
+void load_into_engine(BuildSession& session, const std::vector<BuiltImage>& images, const std::vector<std::string>& names) {
+  if (images.size() > 1) throw Error(Category::usage, "--load takes one platform; build one at a time");
+  const char* engine = find_program("docker") ? "docker" : "podman";
+  if (!find_program(engine)) throw Error(Category::machine, "--load: neither docker nor podman is installed; use --output type=docker,dest=FILE");
+  const TempDir folder;
+  Output output;
+  output.type = OutputType::docker;
+  output.destination = (folder.path() / "image.tar").native();
+  export_archive(session.layers(), {images[0].root(), {&images[0].image}}, output, names, STDOUT_FILENO);
+  const CommandResult result = run_command({{engine, "load", "-q", "-i", output.destination}, {}, {}, {}}, session.cancel());
+  if (result.exit_code == 0) return;
+  Error error(Category::machine, fmt::format("--load: '{} load' failed with exit code {}", engine, result.exit_code));
+  error.set_detail(result.stderr_bytes);
+  throw error;
 }
 
 void write_output(BuildSession& session, std::vector<BuiltImage>& images, const Output& output, const std::vector<std::string>& names) {

@@ -19,4 +19,8 @@ oci::Descriptor root_of(BuildSession& session, const std::vector<BuiltImage>& im
 // Writes what was built, one image for each platform, as one --output says.
 void write_output(BuildSession& session, std::vector<BuiltImage>& images, const Output& output, const std::vector<std::string>& names);
 
+// --load: hands the image to the docker, else the podman, of this machine. Error{usage} for several platforms, Error{machine}
+// where there is neither or it refuses.
+void load_into_engine(BuildSession& session, const std::vector<BuiltImage>& images, const std::vector<std::string>& names);
+
 }  // namespace kiln::cli

@@ -58,6 +58,16 @@ std::optional<Meta> read_meta(const fs::path& folder) {
 
 bool is_number(std::string_view name) { return parse_unsigned(name).has_value(); }
 
+// The exclusive lock of a folder that its owner, another process, may be taking away just now.
+std::optional<FileLock> lock_if_there(const fs::path& folder) {
+  try {
+    return FileLock::try_acquire(folder / "lock", LockMode::exclusive);
+  } catch (const Error&) {
+    if (fs::exists(folder)) throw;
+    return std::nullopt;
+  }
+}
+
 FileLock lock_top(const fs::path& locks) { return FileLock::acquire(locks / "snapshots", LockMode::exclusive); }
 
 }  // namespace
@@ -302,7 +312,7 @@ std::uint64_t SnapshotStore::remove_unused(const std::function<bool(const fs::pa
       // Left by a removal that did not come to its end; one that is going on is helped.
       if (name.starts_with(kTrash)) trash.push_back(folder);
       if (!is_number(name) || wanted(folder)) continue;
-      const auto lock = FileLock::try_acquire(folder / "lock", LockMode::exclusive);
+      const auto lock = lock_if_there(folder);
       if (!lock) continue;
       const std::optional<Meta> meta = read_meta(folder);
       if (meta && oci::Digest::is_valid(meta->chain)) {
@@ -310,8 +320,8 @@ std::uint64_t SnapshotStore::remove_unused(const std::function<bool(const fs::pa
         if (fs::read_symlink(link, error) == folder.filename()) fs::remove(link, error);
       }
       const fs::path away = top_ / (std::string(kTrash) + name);
-      fs::rename(folder, away);
-      trash.push_back(away);
+      fs::rename(folder, away, error);
+      if (!error) trash.push_back(away);
     }
   }
   std::uint64_t bytes = 0;

@@ -173,6 +173,9 @@ RunSteps::RunSteps(LayerAccess& access, Runner& runner, BuildObserver& observer,
       caches_(access.store().home()), slots_(parallel) {}
 
 std::string RunSteps::key_of(const RunCommand& command, const ImageLayers& below, std::vector<RawInput>& inputs) const {
+  if (command.security == RunSecurity::insecure && !settings_.allow_insecure) {
+    throw Error(Category::usage, "RUN --security=insecure is not allowed; pass --allow security.insecure");
+  }
   std::vector<std::string> parents;
   for (const ImageLayer& layer : below) parents.push_back(layer.value.diff_id.str());
   std::vector<std::string> groups;

@@ -62,6 +62,7 @@ struct RunSettings {
   std::vector<std::string> host_proxies;                         // "K=V"
   std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address
   std::vector<RunLimit> limits;
+  bool allow_insecure = false;                                   // --allow security.insecure
   std::uint64_t shm_bytes = std::uint64_t{64} << 20;
   std::optional<UnixSeconds> rewrite_times;  // rewrite-timestamp=true: no file of a RUN's layer is newer
 };

@@ -170,6 +170,10 @@ void StageEvaluator::add_layers(const StepDone& done, const StepRequest& request
 std::string StageEvaluator::time_of(const StepDone& done) const { return settings_.times.epoch ? "" : done.record.created; }
 
 void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run& run) {
+  if (!run.devices.empty()) {
+    throw Error(Category::usage, "RUN --device cannot be had: a device would make the layer depend on this machine; use it when the "
+                                 "image runs, with 'docker run --device'");
+  }
   StageConfig& config = state_->config;
   RunCommand command;
   command.platform = config.image.platform;

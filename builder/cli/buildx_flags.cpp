@@ -1,0 +1,76 @@
+#include "builder/cli/buildx_flags.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+struct RefusedFlag {
+  const char* names;
+  const char* reason;
+  bool takes_value = true;
+};
+
+constexpr char kOneCache[] = "all builds share the cache in KILN_HOME; keep that folder from one run to the next";
+constexpr char kNoLimits[] = "RUN has no limits of its own; run kiln in a scope that has them: systemd-run --scope -p MemoryMax=8G -p CPUQuota=200% kiln build ...";
+
+constexpr RefusedFlag kRefused[] = {
+    {"--attest", "kiln writes no attestations; make them for the pushed digest, with 'cosign attest'"},
+    {"--builder", "kiln has no daemons to choose from; KILN_HOME chooses the store"},
+    {"--cache-from", kOneCache},
+    {"--cache-to", kOneCache},
+    {"--cgroup-parent", "containers are kiln's own and live as long as a RUN; run kiln itself in the group"},
+    {"--compress", "no context is sent anywhere; leave the flag out", false},
+    {"--cpu-period", kNoLimits},
+    {"--cpu-quota", kNoLimits},
+    {"-c,--cpu-shares", kNoLimits},
+    {"--cpuset-cpus", kNoLimits},
+    {"--cpuset-mems", kNoLimits},
+    {"-D,--debug", "there is no daemon whose log it would show; use --progress plain", false},
+    {"--isolation", "RUN is always a Linux container; leave the flag out"},
+    {"-m,--memory", kNoLimits},
+    {"--memory-swap", kNoLimits},
+    {"--policy", "kiln evaluates no source policies; pin base images by digest"},
+    {"--security-opt", "say RUN --security=insecure in the Dockerfile and pass --allow security.insecure"},
+    {"--squash", "layers are kept apart so that they can be shared; copy the result into a last stage FROM scratch", false},
+};
+
+void refuse_attestation(const char* flag, const std::string& value) {
+  if (value.empty() || value == "false") return;
+  throw Error(Category::usage, fmt::format("{}={}: kiln writes no attestations; say {}=false and make them for the pushed digest, with "
+                                           "'cosign attest'", flag, printable(value), flag));
+}
+
+}  // namespace
+
+bool BuildxWords::allows_insecure() const { return std::find(allow.begin(), allow.end(), "security.insecure") != allow.end(); }
+
+void add_buildx_flags(Arguments& build, BuildxWords& words) {
+  build.option("--allow", words.allow, "security.insecure: RUN --security=insecure may be used; network.host needs no permission")
+      .option("--call", words.call, "build (default) or check")
+      .option("--provenance", words.provenance, "false: no attestation, as always")
+      .option("--sbom", words.sbom, "false: no attestation, as always")
+      .flag("--rm,--force-rm", words.remove, "containers are removed after each RUN, as always");
+  for (const RefusedFlag& flag : kRefused) build.refused(flag.names, flag.reason, flag.takes_value);
+}
+
+void check_buildx_words(const BuildxWords& words) {
+  refuse_attestation("--provenance", words.provenance);
+  refuse_attestation("--sbom", words.sbom);
+  for (const std::string& entitlement : words.allow) {
+    if (entitlement == "security.insecure" || entitlement == "network.host") continue;
+    throw Error(Category::usage, fmt::format("--allow '{}': expected security.insecure or network.host{}", printable(entitlement),
+                                             entitlement.starts_with("device") ? "; RUN --device cannot be had" : ""));
+  }
+  if (words.call.empty() || words.call == "build" || words.wants_check()) return;
+  throw Error(Category::usage, fmt::format("--call '{}': expected build or check; 'kiln build --print-ast' shows stages and arguments as JSON",
+                                           printable(words.call)));
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "builder/cli/arguments.hpp"
+
+namespace kiln::cli {
+
+// Flags of `docker buildx build` whose meaning kiln has only in part, and those that it refuses; docs/buildx-flags.md lists all.
+struct BuildxWords {
+  std::vector<std::string> allow;
+  std::string call;
+  std::string provenance;
+  std::string sbom;
+  bool remove = false;
+
+  bool allows_insecure() const;
+  bool wants_check() const { return call == "check" || call == "lint"; }
+};
+
+void add_buildx_flags(Arguments& build, BuildxWords& words);
+
+// Error{usage} with the reason and the alternative for a value that cannot be honoured.
+void check_buildx_words(const BuildxWords& words);
+
+}  // namespace kiln::cli
