@@ -1,0 +1,34 @@
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+#include "builder/solve/copy_plan.hpp"
+
+using namespace kiln;
+
+namespace {
+unsigned changed(std::string_view text, unsigned mode, bool is_directory = false) {
+  return parse_chmod(text)(static_cast<std::uint16_t>(mode), is_directory);
+}
+}  // namespace
+
+TEST_CASE("an octal mode replaces all bits") {
+  CHECK(changed("755", 04644) == 0755);
+  CHECK(changed("4755", 0644) == 04755);
+  CHECK(changed("0413", 0777) == 0413);
+}
+
+TEST_CASE("symbolic modes are chmod's") {
+  CHECK(changed("u+x", 0644) == 0744);
+  CHECK(changed("go-rwx", 0777) == 0700);
+  CHECK(changed("a=rX", 0644) == 0444);
+  CHECK(changed("a=rX", 0755) == 0555);
+  CHECK(changed("go=u", 0750) == 0777);
+  CHECK(changed("u=rwX,go=rX", 0600, true) == 0755);
+}
+
+TEST_CASE("what is no mode is refused") {
+  for (const char* text : {"8", "17777", "rwx", "u+q", "u", ""}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(parse_chmod(text), Error);
+  }
+}

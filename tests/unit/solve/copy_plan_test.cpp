@@ -1,0 +1,142 @@
+#include "builder/solve/copy_plan.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+#include "base/temp_dir.hpp"
+#include "tests/unit/solve/image_fixture.hpp"
+
+using namespace kiln;
+
+namespace {
+
+// A build context in a folder.
+struct Context {
+  TempDir folder;
+  ThreadPool pool;
+  ContextSource source{folder.path(), dockerfile::IgnoreMatcher(), ContextModes::as_on_disk, nullptr, pool, CancelToken()};
+
+  explicit Context(const std::vector<std::string>& files) {
+    for (const std::string& file : files) {
+      make_directories((folder.path() / file).parent_path());
+      const Fd made = create_file(folder.path() / file);
+      write_all(made, file, file);
+    }
+  }
+  void hard_link(const std::string& from, const std::string& to) { fs::create_hard_link(folder.path() / from, folder.path() / to); }
+  void symlink(const std::string& to, const std::string& at) { fs::create_symlink(to, folder.path() / at); }
+};
+
+// What a plan writes: "f app/a", "d app", "h app/b -> app/a".
+std::vector<std::string> written(CopyPlan& plan) {
+  std::vector<std::string> lines;
+  for (const auto& planned : plan.finish()) {
+    const FileEntry& entry = planned.entry;
+    lines.push_back(std::string(1, to_letter(entry.type)) + " " + entry.path + (entry.link.empty() ? "" : " -> " + entry.link));
+  }
+  return lines;
+}
+
+std::vector<std::string> copied(const CopySource& source, const std::string& from, const std::string& to,
+                                const MergedView& image = {}, CopyOptions options = {}) {
+  CopyPlan plan(image, std::move(options));
+  plan.add(source, from, to);
+  return written(plan);
+}
+
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a folder contributes its contents, and the folders above the target are made") {
+  const Context context({"src/a", "src/sub/b"});
+  CHECK(copied(context.source, "src", "/app/x") == Lines{"d app", "d app/x", "f app/x/a", "d app/x/sub", "f app/x/sub/b"});
+}
+
+TEST_CASE("a file goes into a folder that is there or is spelt as one") {
+  const Context context({"a"});
+  CHECK(copied(context.source, "a", "/app/") == Lines{"d app", "f app/a"});
+  CHECK(copied(context.source, "a", "/app") == Lines{"f app"});
+  CHECK(copied(context.source, "a", "/app", image_of({folder_of("app")})) == Lines{"d app", "f app/a"});
+}
+
+TEST_CASE("links of the target are followed, and --link does not see them") {
+  const Context context({"a"});
+  const MergedView image = image_of({folder_of("real"), link_of("app", "/real")});
+  CHECK(copied(context.source, "a", "/app/", image) == Lines{"d real", "f real/a"});
+  CopyOptions link;
+  link.link = true;
+  CHECK(copied(context.source, "a", "/app/", image, link) == Lines{"d app", "f app/a"});
+}
+
+TEST_CASE("folders and files do not take each other's place") {
+  const Context context({"dir/a", "file"});
+  CHECK_THROWS_AS(copied(context.source, "dir", "/app", image_of({entry_of("app")})), Error);
+  CHECK_THROWS_AS(copied(context.source, ".", "/", image_of({folder_of("file")})), Error);
+}
+
+TEST_CASE("a source that is a link is what it leads to") {
+  Context context({"dir/a"});
+  context.symlink("dir/a", "link");
+  CHECK(copied(context.source, "link", "/x") == Lines{"f x"});
+}
+
+TEST_CASE("names of one file stay one file within one transfer") {
+  Context context({"dir/a"});
+  context.hard_link("dir/a", "dir/b");
+  CHECK(copied(context.source, "dir", "/x") == Lines{"d x", "f x/a", "h x/b -> x/a"});
+  CopyPlan plan({}, {});
+  plan.add(context.source, "dir/a", "/x/");
+  plan.add(context.source, "dir/b", "/x/");
+  CHECK(written(plan) == Lines{"d x", "f x/a", "f x/b"});
+}
+
+TEST_CASE("a wildcard may match nothing, a plain path may not") {
+  const Context context({"a.txt", "b.md"});
+  CHECK(copied(context.source, "*.txt", "/x/") == Lines{"d x", "f x/a.txt"});
+  CHECK(copied(context.source, "*.rs", "/x/").empty());
+  CHECK_THROWS_WITH_AS(copied(context.source, "a.tx", "/x/"), doctest::Contains("did you mean 'a.txt'?"), Error);
+}
+
+TEST_CASE("--parents keeps what is behind the pivot, which may have wildcards") {
+  const Context context({"a/b/c/x", "a/b2/c/y"});
+  CopyOptions parents;
+  parents.parents = true;
+  CHECK(copied(context.source, "a/b/c/x", "/o/", {}, parents) == Lines{"d o", "d o/a", "d o/a/b", "d o/a/b/c", "f o/a/b/c/x"});
+  CHECK(copied(context.source, "a/b*/./c/*", "/o/", {}, parents) == Lines{"d o", "d o/c", "f o/c/x", "f o/c/y"});
+}
+
+TEST_CASE("--exclude leaves out what is inside of a folder") {
+  const Context context({"dir/a", "dir/b.log"});
+  CopyOptions options;
+  options.excludes = {"*.log"};
+  CHECK(copied(context.source, "dir", "/x", {}, options) == Lines{"d x", "f x/a"});
+}
+
+TEST_CASE("owner and mode go to folders that are made, too") {
+  const Context context({"a"});
+  CopyOptions options;
+  options.owner = Ownership{7, 8};
+  options.change_mode = parse_chmod("0700");
+  CopyPlan plan({}, options);
+  plan.add(context.source, "a", "/x/");
+  for (const auto& planned : plan.finish()) {
+    CHECK(planned.entry.uid == 7);
+    CHECK(planned.entry.gid == 8);
+    CHECK(planned.entry.mode == 0700);
+  }
+}
+
+TEST_CASE("the key of a copy does not know times") {
+  Context context({"a"});
+  const auto key = [&] {
+    const ContextSource source(context.folder.path(), dockerfile::IgnoreMatcher(), ContextModes::as_on_disk, nullptr, context.pool, CancelToken());
+    CopyPlan plan({}, {});
+    plan.add(source, "a", "/x");
+    plan.finish();
+    return plan.key_items();
+  };
+  const auto before = key();
+  fs::last_write_time(context.folder.path() / "a", fs::file_time_type::clock::now() - std::chrono::hours(100));
+  CHECK(key() == before);
+}

@@ -1,0 +1,40 @@
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+#include "builder/solve/fetched_source.hpp"
+#include "builder/solve/git_source.hpp"
+
+using namespace kiln;
+
+TEST_CASE("a URL's file is named after the last part of its path") {
+  CHECK(file_name_of_url("https://host/a/b.tar.gz?x=/y#z") == "b.tar.gz");
+  CHECK(file_name_of_url("https://host/a%20b") == "a b");
+  CHECK(file_name_of_url("http://host/dir/") == "dir");
+  for (const char* url : {"http://host", "http://host/", "http://host/..", "http://host/a%2fb", "http://host/%00"}) {
+    CAPTURE(url);
+    CHECK(file_name_of_url(url) == "__unnamed__");
+  }
+}
+
+TEST_CASE("git sources are told from files and downloads") {
+  CHECK(parse_git_reference("https://host/repo.git"));
+  CHECK(parse_git_reference("git@host:acme/repo.git"));
+  CHECK(parse_git_reference("ssh://host/repo"));
+  CHECK_FALSE(parse_git_reference("https://host/repo.tar.gz"));
+  CHECK_FALSE(parse_git_reference("repo.git"));
+  CHECK_FALSE(parse_git_reference("dir/a@b:c"));
+}
+
+TEST_CASE("a git source names a reference and a folder") {
+  const auto reference = parse_git_reference("https://host/repo.git#v1:sub/dir");
+  REQUIRE(reference);
+  CHECK(reference->remote == "https://host/repo.git");
+  CHECK(reference->ref == "v1");
+  CHECK(reference->folder == "sub/dir");
+  CHECK(parse_git_reference("https://host/repo.git#:sub")->ref.empty());
+}
+
+TEST_CASE("a git source shows no password and passes no option to git") {
+  CHECK(parse_git_reference("https://me:secret@host/repo.git#v1")->shown() == "https://host/repo.git#v1");
+  CHECK_THROWS_AS(parse_git_reference("https://host/repo.git#--upload-pack=evil"), Error);
+}
