@@ -14,7 +14,8 @@ struct Stage {
   StageConfig config{{}, dockerfile::StageScope(global, {})};
 
   explicit Stage(const std::string& instructions) {
-    for (const auto& instruction : dockerfile::parse("FROM scratch\n" + instructions, "Dockerfile").stages[0].instructions) {
+    const dockerfile::Dockerfile file = dockerfile::parse("FROM scratch\n" + instructions, "Dockerfile");
+    for (const auto& instruction : file.stages[0].instructions) {
       CHECK(apply_config_instruction(config, instruction));
     }
   }

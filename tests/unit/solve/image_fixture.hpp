@@ -39,7 +39,7 @@ inline MergedView image_of(std::vector<FileEntry> entries, std::map<std::string,
   }
   parts.diff_id = oci::sha256_of("layer");
   parts.entries = std::move(entries);
-  parts.kept_texts = std::move(texts);
+  parts.kept = std::move(texts);
   return MergedView({std::make_shared<const FileIndex>(std::move(parts))});
 }
 
