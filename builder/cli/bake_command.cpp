@@ -14,6 +14,7 @@
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/print_report.hpp"
 #include "builder/cli/stderr_log.hpp"
+#include "builder/cli/words.hpp"
 #include "builder/hierarchy/bake_print.hpp"
 #include "builder/hierarchy/image_names.hpp"
 #include "builder/hierarchy/load_fleet.hpp"
@@ -32,6 +33,7 @@ struct BakeWords {
   std::string registry;
   std::vector<std::string> set;
   std::string ca_bundle;
+  std::string security;
   bool no_cache = false;
   bool pull = false;
   bool print = false;
@@ -101,6 +103,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
 
   SessionSettings settings = fleet_session_settings(loaded.fleet, words.ca_bundle);
   settings.progress = words.progress;
+  settings.security = parse_security(words.security);
   settings.bases.locked = words.locked;
   settings.bases.pull = words.pull;
   settings.bases.use_cache = !words.no_cache;
@@ -139,6 +142,7 @@ void add_bake_command(Arguments& root) {
       .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name and push images under")
       .option("--set", words->set, "TARGET.KEY=VALUE over the definition")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
+      .option("--security", words->security, "of RUN: sandbox (default), or hardened: no program gains privileges")
       .flag("--no-cache", words->no_cache, "execute every step")
       .flag("--pull", words->pull, "ask registries for newer base images")
       .flag("--print", words->print, "print the resolved fleet as docker buildx bake does, and build nothing")

@@ -40,6 +40,7 @@ struct BuildWords {
   std::vector<std::string> platforms;
   std::string network;
   std::string ca_bundle;
+  std::string security;
   bool no_cache = false;
   std::vector<std::string> no_cache_filter;
   bool pull = false;
@@ -133,6 +134,7 @@ SessionSettings make_settings(const BuildWords& words, const Plan& plan, const s
   settings.bases.use_cache = !words.no_cache;
   settings.runs.allow_insecure = words.buildx.allows_insecure();
   settings.runs.trust = find_build_trust(words.ca_bundle);
+  settings.security = parse_security(words.security);
   settings.runs.host_proxies = host_proxies(environment_variable);
   for (const std::string& host : words.add_hosts) settings.runs.extra_hosts.push_back(parse_host(host));
   for (const std::string& limit : words.ulimits) settings.runs.limits.push_back(parse_ulimit(limit));
@@ -224,6 +226,7 @@ void add_build_command(Arguments& root) {
       .option("--platform", words->platforms, "platforms to build for, such as linux/amd64,linux/arm64")
       .option("--network", words->network, "network of RUN: host (default) or none")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
+      .option("--security", words->security, "of RUN: sandbox (default), or hardened: no program gains privileges")
       .flag("--no-cache", words->no_cache, "execute every step")
       .option("--no-cache-filter", words->no_cache_filter, "execute every step of these stages")
       .flag("--pull", words->pull, "ask registries for newer base images")

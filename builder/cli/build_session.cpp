@@ -74,6 +74,7 @@ BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std
   EvaluatorSettings evaluation;
   evaluation.times = settings_.times;
   evaluation.use_cache = settings_.bases.use_cache;
+  evaluation.security = settings_.security;
   Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation, {settings_.context_modes, stat_cache_.get()},
                 parallel_stages());
   Stages results = solver.solve({wanted.begin(), wanted.end()});

@@ -32,6 +32,7 @@ struct SessionSettings {
   RunSettings runs;
   BaseSettings bases;
   TimePolicy times;
+  RunSecurity security = RunSecurity::sandbox;
   ContextModes context_modes = ContextModes::as_on_disk;
 };
 

@@ -98,6 +98,13 @@ std::pair<std::string, std::string> parse_host(std::string_view text) {
   return {std::string(text.substr(0, separator)), std::string(text.substr(separator + 1))};
 }
 
+RunSecurity parse_security(std::string_view text) {
+  if (text.empty() || text == "sandbox") return RunSecurity::sandbox;
+  if (text == "hardened") return RunSecurity::hardened;
+  throw Error(Category::usage, fmt::format("--security '{}': expected sandbox or hardened{}", printable(text),
+                                           text == "insecure" ? "; a RUN says --security=insecure itself, and --allow permits it" : ""));
+}
+
 std::uint64_t parse_size(std::string_view text, std::string_view flag) {
   std::string number = to_lower(text);
   std::uint64_t factor = 1;

@@ -25,6 +25,8 @@ SecretSource parse_secret(std::string_view text);
 SshForward parse_ssh(std::string_view text);
 // "name:address" or "name=address".
 std::pair<std::string, std::string> parse_host(std::string_view text);
+// --security: "sandbox" (also for "") or "hardened".
+RunSecurity parse_security(std::string_view text);
 // "64m", "1g", "1024".
 std::uint64_t parse_size(std::string_view text, std::string_view flag);
 

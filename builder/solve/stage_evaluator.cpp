@@ -208,7 +208,7 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
   complete_mounts(command.mounts);
   const std::string asked = run.network.empty() || run.network == "default" ? target_.target.network : run.network;
   command.network = asked == "none" ? RunNetwork::none : RunNetwork::host;
-  if (run.security == "insecure") command.security = RunSecurity::insecure;
+  command.security = run.security == "insecure" ? RunSecurity::insecure : settings_.security;
   command.compression = target_.target.compression;
   command.secrets = &target_.target.secrets;
   command.ssh = &target_.target.ssh;

@@ -31,6 +31,7 @@ struct TimePolicy {
 struct EvaluatorSettings {
   TimePolicy times;
   bool use_cache = true;
+  RunSecurity security = RunSecurity::sandbox;  // of every RUN that does not say insecure
   CancelToken stop;  // asked before each instruction: another stage failed
 };
 
