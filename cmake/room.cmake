@@ -1,14 +1,18 @@
-# kiln_room(NAME SOURCES ... [LINKS ...] [PRIVATE ...] [TESTS ...])
+# kiln_room(NAME [LIGHT] SOURCES ... [LINKS ...] [PRIVATE ...] [TESTS ...])
 #
 # One static library per folder. LINKS are the rooms it may include (the arrows of the house, checked by
 # tests/unit/architecture_test.py), PRIVATE the third-party libraries that only its sources see, TESTS the
-# doctest sources of tests/unit/NAME/ that make the executable kiln_NAME_test.
+# doctest sources of tests/unit/NAME/ that make the executable kiln_NAME_test. LIGHT: nothing here is worth more than -O1; most
+# such sources are JSON, whose templates take GCC long to optimise.
 function(kiln_room name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE;TESTS" ${ARGN})
+  cmake_parse_arguments(ARG "LIGHT" "" "SOURCES;LINKS;PRIVATE;TESTS" ${ARGN})
   add_library(kiln_${name} STATIC ${ARG_SOURCES})
   target_include_directories(kiln_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_compile_features(kiln_${name} PUBLIC cxx_std_20)
   target_link_libraries(kiln_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE} fmt::fmt Threads::Threads)
+  if(ARG_LIGHT)
+    target_compile_options(kiln_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
   if(KILN_TESTS AND ARG_TESTS)
     kiln_unit_test(${name} SOURCES ${ARG_TESTS} LINKS kiln_${name} ${ARG_PRIVATE})
   endif()
