@@ -99,6 +99,7 @@ StepDone StepExecutor::run(const StepRequest& request) {
   observer_.step_started(view);
   try {
     auto [done, was_first] = flights_.run(request.key, [&] { return look_up_or_execute(request, view.number); });
+    if (!was_first) cache_.remember_slot(request.slot, request.key);
     if (!was_first && done.result.outcome == StepOutcome::built) {
       done.result.outcome = StepOutcome::hit;
       done.result.from = "this run";

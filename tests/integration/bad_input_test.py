@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""What people get wrong, and what machines do: the exit code, the words, and that nothing is lost."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import harness
+
+
+class BadInput(harness.KilnTest):
+    def build(self, dockerfile, *args, code=0, **options):
+        self.write("app/Dockerfile", dockerfile)
+        return self.kiln("build", "--progress", "plain", *args, "app", code=code, **options)
+
+    def busybox(self):
+        """A root with a shell, as a folder that `FROM scratch; COPY --from=rootfs / /` takes."""
+        self.need_containers()
+        self.need_programs("busybox")
+        root = self.folder / "rootfs"
+        (root / "bin").mkdir(parents=True, exist_ok=True)
+        shutil.copy(shutil.which("busybox"), root / "bin/sh")
+        return ["--build-context", f"rootfs={root}"]
+
+    def test_a_missing_dockerfile(self):
+        self.write("app/Dockerfil", "FROM scratch\n")
+        result = self.kiln("build", "app", code=2)
+        self.assertIn("there is no Dockerfile in 'app'", result.stderr)
+        self.assertIn("Dockerfil", result.stderr)
+
+    def test_a_syntax_error_is_shown_in_its_place(self):
+        result = self.build("FROM scratch\nCOPPY a b\n", code=2)
+        self.assertIn("Dockerfile:2", result.stderr)
+        self.assertIn("did you mean 'COPY'?", result.stderr)
+        self.assertIn(">>> COPPY a b", result.stderr)
+
+    def test_a_copy_of_a_file_that_is_not_there(self):
+        self.write("app/config.json", "{}")
+        result = self.build("FROM scratch\nCOPY confg.json /\n", code=1)
+        self.assertIn("Dockerfile:2: '/confg.json' is not in the build context; did you mean 'config.json'?", result.stderr)
+
+    def test_a_copy_of_an_ignored_file_says_so(self):
+        self.write("app/secret.txt", "x")
+        self.write("app/.dockerignore", "*.txt\n")
+        self.assertIn("is excluded by the ignore file", self.build("FROM scratch\nCOPY secret.txt /\n", code=1).stderr)
+
+    def test_a_stage_that_is_not_there(self):
+        result = self.build("FROM scratch AS runtime\n", "--target", "runtme", code=2)
+        self.assertIn("did you mean 'runtime'?", result.stderr)
+
+    def test_a_run_that_fails_shows_line_output_and_code(self):
+        context = self.busybox()
+        result = self.build("FROM scratch\nCOPY --from=rootfs / /\nRUN echo almost there; exit 7\n", *context, code=1)
+        self.assertIn("Dockerfile:3", result.stderr)
+        self.assertIn("exit code 7", result.stderr)
+        self.assertIn("almost there", result.stderr)
+        self.assertIn(">>> RUN echo almost there; exit 7", result.stderr)
+        self.assert_store_is_sound()
+        # The next run goes on from the last good step.
+        again = self.build("FROM scratch\nCOPY --from=rootfs / /\nRUN echo there\n", *context)
+        self.assertIn("CACHED", again.stderr)
+
+    def test_a_registry_that_is_not_there(self):
+        result = self.build("FROM 127.0.0.1:1/acme/base:1\n", code=3)
+        self.assertIn("127.0.0.1:1", result.stderr)
+        result = self.build("FROM scratch\nCOPY Dockerfile /\n", "-t", "127.0.0.1:1/acme/app:1", "--push", code=3)
+        self.assertIn("127.0.0.1:1", result.stderr)
+        self.assert_store_is_sound()
+
+    def test_unknown_words(self):
+        self.write("app/Dockerfile", "FROM scratch\n")
+        self.assertIn("did you mean '--target'?", self.kiln("build", "--targt", "x", "app", code=2).stderr)
+        self.assertIn("did you mean 'build'?", self.kiln("biuld", "app", code=2).stderr)
+
+    def test_a_full_disk_loses_nothing(self):
+        self.need_root()
+        self.home.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", self.home], capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest("no tmpfs can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.home])
+        self.write("app/small", "x" * 1000)
+        self.write("app/large", os.urandom(6_000_000))
+        dockerfile = "FROM scratch\nCOPY small /\nCOPY large /\n"
+        result = self.build(dockerfile, "-t", "acme/app:1", code=4)
+        self.assertIn("no space left on device", result.stderr)
+        subprocess.run(["mount", "-o", "remount,size=60m", self.home], check=True)
+        again = self.build(dockerfile, "-t", "acme/app:1")
+        self.assertIn("CACHED", again.stderr)
+        self.assertIn("large", self.stored_image("docker.io/acme/app:1").files())
+
+    def test_a_stop_leaves_no_process_no_mount_and_a_sound_store(self):
+        context = self.busybox()
+        self.write("app/Dockerfile", "FROM scratch\nCOPY --from=rootfs / /\nRUN echo begun; while :; do :; done\n")
+        for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)):
+            with self.subTest(signal=number):
+                process = subprocess.Popen([harness.kiln_binary(), "build", "--progress", "plain", *context, "app"],
+                                           cwd=self.folder, env=self.environment(), stderr=subprocess.PIPE, text=True)
+                for line in process.stderr:
+                    if "begun" in line and "RUN" not in line:
+                        break
+                process.send_signal(number)
+                process.stderr.read()
+                self.assertEqual(process.wait(30), code)
+                deadline = time.monotonic() + 20
+                while self.leftovers() and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                self.assertEqual(self.leftovers(), [])
+        self.write("app/Dockerfile", "FROM scratch\nCOPY --from=rootfs / /\nRUN echo done\n")
+        self.kiln("build", *context, "-t", "acme/app:1", "app")
+        self.stored_image("docker.io/acme/app:1")
+
+    def leftovers(self):
+        """Mounts below this test's folder, and processes that run its busybox."""
+        found = [line for line in open("/proc/self/mounts") if str(self.folder) in line]
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                command = open(f"/proc/{pid}/cmdline").read()
+            except OSError:
+                continue
+            if "echo begun" in command and "while :" in command:
+                found.append(command)
+        return found
+
+
+class BadDefinitions(harness.KilnTest):
+    def setUp(self):
+        super().setUp()
+        self.write("images/fleet.json", '{"registry": "ghcr.io", "namespace": "acme", "profiles_folder": "../profiles"}')
+        self.image("base-utils", "FROM scratch\n")
+
+    def image(self, name, dockerfile, definition=None):
+        self.write(f"images/{name}/Dockerfile", dockerfile)
+        self.write(f"images/{name}/image.json", json.dumps(definition or {"kind": "base"}))
+
+    def refused(self, *words, args=()):
+        stderr = self.kiln("bake", "--print", *args, code=2).stderr
+        for word in words:
+            self.assertIn(word, stderr)
+
+    def test_an_unknown_parent(self):
+        self.image("app", "FROM base-util\n")
+        self.refused("images/app/Dockerfile:1", "unknown parent 'base-util'", "did you mean 'base-utils'?")
+
+    def test_a_cycle(self):
+        self.image("a", "FROM b\n")
+        self.image("b", "FROM a\n")
+        self.refused("Dockerfile:1", "cycle", "a -> b -> a")
+
+    def test_an_unknown_key_and_a_wrong_type(self):
+        self.image("app", "FROM scratch\n", {"kind": "base", "dockerfil": "x"})
+        self.refused("images/app/image.json:1", "did you mean 'dockerfile'?")
+        self.image("app", "FROM scratch\n", {"kind": "base", "context": 7})
+        self.refused("images/app/image.json:1")
+
+    def test_an_unknown_profile_key(self):
+        self.write("profiles/mainpc.json", '{\n  "OMP_NUM_THREAD": "4"\n}')
+        self.refused("profiles/mainpc.json:2", "did you mean 'OMP_NUM_THREADS'?")
+
+    def test_unknown_targets_and_profiles(self):
+        self.refused("did you mean 'base-utils'?", args=["base-utls"])
+        self.write("profiles/mainpc.json", '{"OMP_NUM_THREADS": "4"}')
+        self.refused("mainpc", args=["--profile", "mainpcs"])
+
+    def test_an_hcl_file_is_answered_with_the_way_to_convert_it(self):
+        self.write("docker-bake.hcl", 'target "x" {}\n')
+        self.refused("docker buildx bake", "--print > docker-bake.json", args=["-f", "docker-bake.hcl"])
+
+
+if __name__ == "__main__":
+    harness.main()
