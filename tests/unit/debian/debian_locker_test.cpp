@@ -23,8 +23,10 @@ struct Fixture {
     archive.add("app", "3", "Depends: core\n");
     archive.publish();
     spec.include = {"app"};
+    make_directories(lock_file().parent_path());
   }
-  fs::path lock_file() const { return work.path() / "kiln.lock"; }
+  // Not in the TempDir itself, which holds a lock on its own folder as Lock::update() does.
+  fs::path lock_file() const { return work.path() / "images/kiln.lock"; }
   DebianLocker locker(LockPolicy policy, const std::string& debs = "debs") {
     return DebianLocker({lock_file(), work.path() / debs, work.path()}, policy, log, CancelToken(),
                         [this](const DebianSpec&) { return archive.archives(); });

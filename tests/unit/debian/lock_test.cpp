@@ -209,7 +209,8 @@ TEST_CASE("writing the same lock leaves the file alone") {
 
 TEST_CASE("updates from several threads lose nothing") {
   const TempDir folder;
-  const fs::path file = folder.path() / "kiln.lock";
+  const fs::path file = folder.path() / "images/kiln.lock";  // a TempDir's own folder is locked
+  make_directories(file.parent_path());
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&, i] {
