@@ -1,0 +1,149 @@
+#include "builder/cache/cache_reference.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "registry/oci/reference.hpp"
+#include "registry/remote/url.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::uint64_t kMostTimeoutSeconds = 3600;
+
+// What buildx knows and kiln has not, with what to use instead.
+constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
+    {"gha", "GitHub's cache service speaks a protocol of its own; use type=registry with a repository on ghcr.io"},
+    {"inline", "kiln's records do not fit into an image's config; use type=registry with a repository of its own"},
+    {"s3", "use type=http with a server in front of the bucket, or type=registry"},
+    {"azblob", "use type=http with a server in front of the container, or type=registry"},
+};
+
+const std::vector<std::string> kKeys = {"type", "src", "dest", "url", "ref", "mode", "ignore-error", "timeout"};
+
+// Options that buildx has and that change nothing here: entries have a form of their own.
+const std::vector<std::string> kNeedless = {"compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest", "tag", "digest"};
+
+class Reader {
+ public:
+  Reader(std::string_view text, CacheDirection direction)
+      : text_(text), flag_(direction == CacheDirection::from ? "--cache-from" : "--cache-to"), direction_(direction) {}
+
+  CacheReference read() {
+    const auto fields = split(text_, ',');
+    if (fields.size() == 1 && text_.find('=') == std::string_view::npos) {
+      reference_ = std::string(trim(text_));
+      has_type_ = true;
+    } else {
+      for (const std::string_view field : fields) read_field(field);
+    }
+    if (!has_type_) fail("type is missing; for example type=registry,ref=ghcr.io/acme/cache");
+    choose_place();
+    return result_;
+  }
+
+ private:
+  [[noreturn]] void fail(std::string_view problem) const {
+    throw Error(Category::usage, fmt::format("{} '{}': {}", flag_, printable(text_), problem));
+  }
+
+  void read_type(const std::string& value) {
+    has_type_ = true;
+    for (const auto& [name, instead] : kRefused) {
+      if (value == name) fail(fmt::format("type={} cannot be had: {}", name, instead));
+    }
+    if (value == "local") {
+      result_.type = CacheType::local;
+    } else if (value == "http") {
+      result_.type = CacheType::http;
+    } else if (value == "registry") {
+      result_.type = CacheType::registry;
+    } else {
+      fail(fmt::format("unknown type '{}'{}", printable(value), suggestion(value, {"local", "http", "registry"})));
+    }
+  }
+
+  void read_mode(const std::string& value) {
+    if (value == "min") {
+      result_.mode = CacheMode::min;
+    } else if (value == "max") {
+      result_.mode = CacheMode::max;
+    } else if (value == "read") {
+      result_.mode = CacheMode::read;
+    } else {
+      fail(fmt::format("unknown mode '{}'{}", printable(value), suggestion(value, {"min", "max", "read"})));
+    }
+  }
+
+  void read_field(std::string_view field) {
+    const std::size_t equals = field.find('=');
+    if (equals == std::string_view::npos) fail(fmt::format("expected KEY=VALUE, got '{}'", printable(field)));
+    const std::string key = to_lower(trim(field.substr(0, equals)));
+    const std::string value(trim(field.substr(equals + 1)));
+    if (key == "type") {
+      read_type(value);
+    } else if (key == "src") {
+      source_ = value;
+    } else if (key == "dest") {
+      destination_ = value;
+    } else if (key == "url") {
+      url_ = value;
+    } else if (key == "ref") {
+      reference_ = value;
+    } else if (key == "mode") {
+      read_mode(value);
+    } else if (key == "ignore-error") {
+      if (value != "true" && value != "false") fail(fmt::format("ignore-error must be true or false, got '{}'", printable(value)));
+      result_.ignore_error = value == "true";
+    } else if (key == "timeout") {
+      const auto seconds = parse_unsigned(value);
+      if (!seconds || *seconds == 0 || *seconds > kMostTimeoutSeconds) fail(fmt::format("timeout must be 1 to {} seconds, got '{}'", kMostTimeoutSeconds, printable(value)));
+      result_.timeout_seconds = static_cast<int>(*seconds);
+    } else {
+      for (const std::string& needless : kNeedless) {
+        if (key == needless) fail(fmt::format("'{}' has no meaning here: kiln keeps layers as the images have them; leave it out", key));
+      }
+      fail(fmt::format("unknown option '{}'{}", printable(key), suggestion(key, kKeys)));
+    }
+  }
+
+  void choose_place() {
+    if (result_.type == CacheType::local) {
+      const bool is_from = direction_ == CacheDirection::from;
+      const std::string& folder = is_from ? (source_.empty() ? destination_ : source_) : (destination_.empty() ? source_ : destination_);
+      if (folder.empty()) fail(fmt::format("type=local needs {}=FOLDER", is_from ? "src" : "dest"));
+      result_.place = fs::absolute(folder).lexically_normal().native();
+    } else if (result_.type == CacheType::http) {
+      if (url_.empty()) fail("type=http needs url=URL");
+      try {
+        Url::parse(url_);
+      } catch (const Error& error) {
+        fail(error.message());
+      }
+      result_.place = url_;
+    } else {
+      if (reference_.empty()) fail("type=registry needs ref=REFERENCE");
+      if (oci::Reference::parse(reference_).digest) fail("ref must name a repository, not a digest");
+      result_.place = reference_;
+    }
+  }
+
+  std::string_view text_;
+  std::string_view flag_;
+  CacheDirection direction_;
+  CacheReference result_;
+  bool has_type_ = false;
+  std::string source_, destination_, url_, reference_;
+};
+
+}  // namespace
+
+CacheReference parse_cache_reference(std::string_view text, CacheDirection direction) { return Reader(text, direction).read(); }
+
+}  // namespace kiln

@@ -1,0 +1,53 @@
+#include "builder/cache/cache_reference.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+
+using namespace kiln;
+
+namespace {
+
+std::string refusal(std::string_view text) {
+  try {
+    parse_cache_reference(text, CacheDirection::to);
+  } catch (const Error& error) {
+    CHECK(error.category() == Category::usage);
+    return error.message();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("the three kinds are read in buildx's words") {
+  const CacheReference registry = parse_cache_reference("type=registry,ref=ghcr.io/acme/cache,mode=max,ignore-error=false", CacheDirection::to);
+  CHECK(registry == CacheReference{CacheType::registry, "ghcr.io/acme/cache", CacheMode::max, false, 10});
+  const CacheReference http = parse_cache_reference("type=http,url=http://cache:8080/kiln,timeout=3", CacheDirection::from);
+  CHECK(http == CacheReference{CacheType::http, "http://cache:8080/kiln", CacheMode::min, true, 3});
+  CHECK(parse_cache_reference("type=local,src=/srv/cache", CacheDirection::from).place == "/srv/cache");
+  CHECK(parse_cache_reference("type=local,dest=/srv/x/../cache", CacheDirection::to).place == "/srv/cache");
+}
+
+TEST_CASE("a bare word is a repository") {
+  CHECK(parse_cache_reference("ghcr.io/acme/cache", CacheDirection::from) == CacheReference{CacheType::registry, "ghcr.io/acme/cache", CacheMode::min, true, 10});
+}
+
+TEST_CASE("what cannot be had is refused with what to use instead") {
+  CHECK(refusal("type=gha").find("type=registry") != std::string::npos);
+  CHECK(refusal("type=inline").find("type=registry") != std::string::npos);
+  CHECK(refusal("type=s3,bucket=b").find("type=http") != std::string::npos);
+  CHECK(refusal("type=registry,ref=a/b,compression=zstd").find("leave it out") != std::string::npos);
+}
+
+TEST_CASE("mistakes are refused by name") {
+  CHECK(refusal("type=regystry,ref=a/b").find("'registry'") != std::string::npos);
+  CHECK(refusal("type=registry,rref=a/b").find("'ref'") != std::string::npos);
+  CHECK(refusal("type=registry").find("ref=") != std::string::npos);
+  CHECK(refusal("type=local").find("dest=FOLDER") != std::string::npos);
+  CHECK(refusal("type=http,url=ftp://x/").find("ftp") != std::string::npos);
+  CHECK(refusal("ref=a/b").find("type is missing") != std::string::npos);
+  CHECK(refusal("type=registry,ref=a/b,mode=some").find("mode") != std::string::npos);
+  CHECK(refusal("type=registry,ref=a/b,timeout=0").find("timeout") != std::string::npos);
+  CHECK(refusal("type=registry,ref=a/b,ignore-error=maybe").find("true or false") != std::string::npos);
+}
