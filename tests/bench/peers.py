@@ -1,0 +1,200 @@
+"""The builders that are measured. Each has the same five verbs, so that a case is written once.
+
+A peer owns one "machine": everything it remembers lies in a folder, and forget() makes it a machine that never built
+anything. build() and bake() push what they built. None leaves a process behind.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import measure
+from tests.support.registry import die_with_parent
+
+
+class Peer:
+    name = ""
+    programs = ()
+    bakes = False            # builds a docker-bake.json in one call
+    shares_cache = False     # exports its cache to a registry and imports it
+
+    def __init__(self, folder, registry):
+        self.folder = Path(folder)
+        self.registry = registry     # HOST:PORT
+        self.state = self.folder / "state"
+        self.log = self.folder / "log"
+        self.state.mkdir(parents=True, exist_ok=True)
+
+    def start(self):
+        """Whatever must run before the first build; not measured."""
+
+    def stop(self):
+        """Ends what start() began."""
+
+    def forget(self):
+        self.stop()
+        # What a builder mounted ends with it, but a killed one may have left something.
+        for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
+            if line.split()[1].startswith(str(self.state)):
+                subprocess.run(["umount", "-l", line.split()[1]], check=False)
+        shutil.rmtree(self.state)
+        self.state.mkdir()
+        self.start()
+
+    def build(self, context, image, *, cache=None, contexts=None):
+        """Builds the folder's Dockerfile and pushes it; Cost. cache: a reference to read from and write to."""
+        raise NotImplementedError
+
+    def bake(self, folder, *, cache=None):
+        raise NotImplementedError
+
+    def run(self, command, **options):
+        return measure.run(command, log=self.log, **options)
+
+
+class Kiln(Peer):
+    name = "kiln"
+    bakes = True
+    shares_cache = True
+    binary = None
+
+    def _environment(self):
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("KILN_", "BUILDKIT_", "SOURCE_DATE"))}
+        return dict(kept, KILN_HOME=str(self.state))
+
+    def _cache(self, cache):
+        if not cache:
+            return []
+        return ["--cache-from", f"type=registry,ref={cache}", "--cache-to", f"type=registry,ref={cache},mode=max"]
+
+    def build(self, context, image, *, cache=None, contexts=None):
+        words = [word for name, path in (contexts or {}).items() for word in ("--build-context", f"{name}={path}")]
+        return self.run([self.binary, "build", "--progress", "plain", "-t", image, "--push", *self._cache(cache), *words, context],
+                        env=self._environment())
+
+    def bake(self, folder, *, cache=None):
+        return self.run([self.binary, "bake", "--progress", "plain", "-f", "docker-bake.json", "--push", *self._cache(cache)],
+                        env=self._environment(), cwd=folder)
+
+
+class BuildKit(Peer):
+    name = "buildkit"
+    programs = ("buildkitd", "buildctl", "runc")
+    shares_cache = True
+
+    daemon = None
+
+    @property
+    def bakes(self):
+        return shutil.which("buildx") is not None
+
+    @property
+    def _address(self):
+        return f"unix://{self.folder}/buildkitd.sock"
+
+    def start(self):
+        config = self.folder / "buildkitd.toml"
+        config.write_text(f'[registry."{self.registry}"]\n  http = true\n  insecure = true\n')
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "JAEGER_", "BUILDKIT_"))}
+        with open(self.folder / "buildkitd.log", "ab") as log:
+            self.daemon = subprocess.Popen(
+                ["buildkitd", "--oci-worker-binary", "runc", "--root", str(self.state), "--addr", self._address, "--config", str(config)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=kept, preexec_fn=die_with_parent)
+        for _ in range(300):
+            answer = subprocess.run(["buildctl", "--addr", self._address, "debug", "workers"], capture_output=True, check=False)
+            if answer.returncode == 0:
+                return
+            if self.daemon.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise measure.Failed("buildkitd did not start:\n" + (self.folder / "buildkitd.log").read_text(errors="replace")[-2000:])
+
+    def stop(self):
+        if self.daemon is not None:
+            self.daemon.terminate()
+            try:
+                self.daemon.wait(20)
+            except subprocess.TimeoutExpired:
+                self.daemon.kill()
+                self.daemon.wait()
+            self.daemon = None
+
+    def build(self, context, image, *, cache=None, contexts=None):
+        command = ["buildctl", "--addr", self._address, "build", "--progress", "plain", "--frontend", "dockerfile.v0",
+                   "--local", f"context={context}", "--local", f"dockerfile={context}",
+                   "--output", f"type=image,name={image},push=true,registry.insecure=true"]
+        for name, path in (contexts or {}).items():
+            command += ["--opt", f"context:{name}=local:{name}", "--local", f"{name}={path}"]
+        if cache:
+            command += ["--import-cache", f"type=registry,ref={cache},registry.insecure=true",
+                        "--export-cache", f"type=registry,ref={cache},mode=max,registry.insecure=true"]
+        return self.run(command, daemon=self.daemon.pid)
+
+    def bake(self, folder, *, cache=None):
+        config = self.folder / "buildx"
+        env = dict(os.environ, BUILDX_CONFIG=str(config), BUILDX_NO_DEFAULT_ATTESTATIONS="1")
+        if not config.exists():
+            subprocess.run(["buildx", "create", "--name", "bench", "--driver", "remote", self._address], env=env, check=True,
+                           capture_output=True)
+        words = ["--set", f"*.cache-from=type=registry,ref={cache}", "--set", f"*.cache-to=type=registry,ref={cache},mode=max"] if cache else []
+        return self.run(["buildx", "--builder", "bench", "bake", "--progress", "plain", "-f", "docker-bake.json", "--push", *words],
+                        env=env, cwd=folder, daemon=self.daemon.pid)
+
+
+class Buildah(Peer):
+    name = "buildah"
+    programs = ("buildah", "runc")
+
+    def _command(self, *words):
+        return ["buildah", "--root", self.state / "root", "--runroot", self.state / "run", "--storage-driver", "overlay", *words]
+
+    def build(self, context, image, *, cache=None, contexts=None):
+        local = "localhost/" + image.partition("/")[2]
+        words = [word for name, path in (contexts or {}).items() for word in ("--build-context", f"{name}={path}")]
+        built = self.run(self._command("build", "--runtime", "runc", "--network", "host", "--ulimit", "nofile=1024:1024",
+                                       "--ulimit", "nproc=1024:1024", "--layers", "--tls-verify=false", *words, "-t", local, context))
+        return built + self.run(self._command("push", "--tls-verify=false", local, f"docker://{image}"))
+
+
+class Docker(Peer):
+    """Debian's docker.io: a daemon with a data root of its own, and its classic builder."""
+
+    name = "docker"
+    programs = ("dockerd", "docker")
+    daemon = None
+
+    def start(self):
+        config = self.folder / "daemon.json"
+        config.write_text(json.dumps({"insecure-registries": [self.registry]}))
+        with open(self.folder / "dockerd.log", "ab") as log:
+            self.daemon = subprocess.Popen(
+                ["dockerd", "--config-file", str(config), "--data-root", str(self.state / "data"), "--exec-root", str(self.state / "exec"),
+                 "--pidfile", str(self.folder / "dockerd.pid"), "--host", f"unix://{self.folder}/docker.sock", "--iptables=false",
+                 "--bridge=none"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
+        for _ in range(300):
+            if subprocess.run(self._command("version"), capture_output=True, check=False).returncode == 0:
+                return
+            if self.daemon.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise measure.Failed("dockerd did not start:\n" + (self.folder / "dockerd.log").read_text(errors="replace")[-2000:])
+
+    def stop(self):
+        if self.daemon is not None:
+            self.daemon.terminate()
+            self.daemon.wait(30)
+            self.daemon = None
+
+    def _command(self, *words):
+        return ["docker", "--host", f"unix://{self.folder}/docker.sock", *words]
+
+    def build(self, context, image, *, cache=None, contexts=None):
+        env = dict(os.environ, DOCKER_BUILDKIT="0")
+        built = self.run(self._command("build", "--network", "host", "-t", image, context), daemon=self.daemon.pid, env=env)
+        return built + self.run(self._command("push", image), daemon=self.daemon.pid)
+
+
+PEERS = {peer.name: peer for peer in (BuildKit, Buildah, Docker)}
