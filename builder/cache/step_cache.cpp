@@ -3,13 +3,25 @@
 #include <fmt/format.h>
 
 #include "base/atomic_file.hpp"
+#include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
 
 namespace kiln {
 
 namespace {
 
-std::string slot_name(std::string_view slot) { return std::string(oci::sha256_of(slot).hex()); }
+fs::path slot_path(const HomeLayout& home, std::string_view slot) {
+  return home.steps() / "slots" / std::string(oci::sha256_of(slot).hex());
+}
+
+std::vector<std::string> keys_in_slot(const HomeLayout& home, std::string_view slot) {
+  std::vector<std::string> keys;
+  const std::string text = read_file_if_exists(slot_path(home, slot), 4096).value_or("");
+  for (const std::string_view line : split(text, '\n')) {
+    if (is_step_key(line)) keys.emplace_back(line);
+  }
+  return keys;
+}
 
 }  // namespace
 
@@ -67,17 +79,24 @@ FileLock StepCache::lock(std::string_view key) {
   return FileLock::acquire(folder / std::string(key.substr(0, 3)), LockMode::exclusive);
 }
 
-std::optional<StepRecord> StepCache::last_in_slot(std::string_view slot) {
-  const auto key = read_file_if_exists(store_.home().steps() / "slots" / slot_name(slot));
-  std::string problem;
-  if (!key || !is_step_key(*key)) return std::nullopt;
-  return load(*key, problem);
+std::vector<StepRecord> StepCache::earlier_in_slot(std::string_view slot) {
+  std::vector<StepRecord> records;
+  for (const std::string& key : keys_in_slot(store_.home(), slot)) {
+    std::string problem;
+    if (auto record = load(key, problem)) records.push_back(std::move(*record));
+  }
+  return records;
 }
 
 void StepCache::remember_slot(std::string_view slot, std::string_view key) {
-  const fs::path folder = store_.home().steps() / "slots";
-  make_directories(folder);
-  write_file_atomically(folder / slot_name(slot), key, Durability::ephemeral);
+  std::vector<std::string> keys = keys_in_slot(store_.home(), slot);
+  if (!keys.empty() && keys.front() == key) return;
+  std::erase(keys, key);
+  keys.emplace(keys.begin(), key);
+  if (keys.size() > kRememberedKeys) keys.resize(kRememberedKeys);
+  const fs::path path = slot_path(store_.home(), slot);
+  make_directories(path.parent_path());
+  write_file_atomically(path, join(keys, "\n") + "\n", Durability::ephemeral);
 }
 
 }  // namespace kiln

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file_lock.hpp"
 #include "builder/cache/step_record.hpp"
@@ -10,8 +11,8 @@
 
 namespace kiln {
 
-// The local cache of step records: steps/HH/KEY below KILN_HOME, and slots, which remember the last key of each
-// place in a build so that a miss can be explained.
+// The local cache of step records: steps/HH/KEY below KILN_HOME, and steps/slots/HEX, which remember the last keys of each
+// place in a build (a line each, newest first) so that a miss can be explained.
 //
 // Any thread, any number of processes. A record is published only after its blobs are durable.
 class StepCache {
@@ -33,9 +34,12 @@ class StepCache {
   // looks the key up again when it gets it.
   FileLock lock(std::string_view key);
 
-  // The record that the same place of a build (target, stage, position) had last time; nullopt on the first.
-  std::optional<StepRecord> last_in_slot(std::string_view slot);
+  // The records that the same place of a build (target, stage, position) had in its last builds, newest first, at most
+  // kRememberedKeys; empty on the first build.
+  std::vector<StepRecord> earlier_in_slot(std::string_view slot);
   void remember_slot(std::string_view slot, std::string_view key);
+
+  static constexpr std::size_t kRememberedKeys = 4;
 
  private:
   fs::path path_of(std::string_view key) const;

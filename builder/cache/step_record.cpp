@@ -8,6 +8,7 @@
 #include <array>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -122,32 +123,75 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
   return record;
 }
 
-std::string explain_difference(const std::vector<RawInput>& now, const StepRecord& earlier) {
-  std::map<std::string, const StepInput*> before;
+std::string_view input_type(std::string_view name) {
+  constexpr std::string_view kTypesOfWords[] = {"parent layer", "base image", "working directory", "times of files", "shm size"};
+  for (const std::string_view type : kTypesOfWords) {
+    if (name.starts_with(type)) return type;
+  }
+  return name.substr(0, name.find(' '));
+}
+
+std::string_view to_string(InputDifference::Change change) {
+  switch (change) {
+    case InputDifference::Change::changed: return "changed";
+    case InputDifference::Change::added: return "is new";
+    case InputDifference::Change::gone: return "is gone";
+  }
+  return "changed";
+}
+
+std::string to_text(const InputDifference& difference) {
+  std::string text = printable(difference.name);
+  if (!difference.about.empty()) text += fmt::format(" ({})", printable(difference.about));
+  text += fmt::format(" {}", to_string(difference.change));
+  if (difference.before && difference.after) {
+    text += fmt::format(" from '{}' to '{}'", printable(*difference.before), printable(*difference.after));
+  }
+  return text;
+}
+
+std::vector<InputDifference> find_differences(const std::vector<RawInput>& now, const StepRecord& earlier) {
+  using Change = InputDifference::Change;
+  std::map<std::string_view, const StepInput*> before;
   for (const StepInput& input : earlier.inputs) before.emplace(input.name, &input);
-  std::vector<std::string> differences;
+  std::vector<InputDifference> differences;
+  bool parent_named = false;
+  const auto add = [&](InputDifference difference) {
+    if (input_type(difference.name) == "parent layer" && std::exchange(parent_named, true)) return;
+    differences.push_back(std::move(difference));
+  };
   for (const RawInput& input : now) {
     const auto it = before.find(input.name);
     if (it == before.end()) {
-      differences.push_back(fmt::format("{} is new", input.name));
+      add({input.name, Change::added, {}, {}, input.about});
       continue;
     }
     const StepInput& old = *it->second;
     before.erase(it);
     if (old.digest == keyed_digest(earlier.salt, input.value)) continue;
+    InputDifference difference{input.name, Change::changed, {}, {}, input.about};
     if (old.value && may_keep_value(input)) {
-      differences.push_back(fmt::format("{} changed from '{}' to '{}'", input.name, printable(*old.value), printable(input.value)));
-    } else {
-      differences.push_back(fmt::format("{} changed", input.name));
+      difference.before = old.value;
+      difference.after = input.value;
     }
+    add(std::move(difference));
   }
-  for (const auto& [name, input] : before) differences.push_back(fmt::format("{} is gone", name));
-  if (differences.size() > kMostListedDifferences) {
-    const std::size_t more = differences.size() - kMostListedDifferences;
-    differences.resize(kMostListedDifferences);
-    differences.push_back(fmt::format("and {} more", more));
+  for (const StepInput& input : earlier.inputs) {
+    if (before.count(input.name)) add({input.name, Change::gone, {}, {}, {}});
   }
-  return join(differences, "; ");
+  return differences;
+}
+
+std::string to_text(const std::vector<InputDifference>& differences) {
+  std::vector<std::string> texts;
+  for (const InputDifference& difference : differences) {
+    if (texts.size() == kMostListedDifferences) {
+      texts.push_back(fmt::format("and {} more", differences.size() - kMostListedDifferences));
+      break;
+    }
+    texts.push_back(to_text(difference));
+  }
+  return join(texts, "; ");
 }
 
 }  // namespace kiln

@@ -12,8 +12,13 @@ namespace kiln {
 
 // One input of a step, for explaining a miss. Its value is compared by digest; the value itself is kept only where
 // it is short and its name does not look like a secret's.
+//
+// A name is a type, and for most types a space and which one of them (see input_type()):
+//   command, script, destination, directory PATH, file PATH, mount TYPE TARGET, parent layer N, base image, ARG NAME,
+//   ENV NAME, profile NAME, platform, user, working directory, network, security, host NAME, ulimit NAME, shm size,
+//   times of files, package NAME, epoch
 struct StepInput {
-  std::string name;                  // "ENV PATH", "ARG VERSION", "command", "parent 3", "source app/", "user"
+  std::string name;
   std::string digest;                // HMAC-SHA256 of the value under the record's salt, 64 hex digits
   std::optional<std::string> value;  // what people may see of it
 
@@ -25,7 +30,27 @@ struct RawInput {
   std::string name;
   std::string value;
   bool may_be_shown = true;
+  std::string about = {};  // for people: the line that made a parent layer
 };
+
+// The type of an input, by its name: "file" of "file app/main.py", "parent layer" of "parent layer 3".
+std::string_view input_type(std::string_view name);
+
+// An input that is not what an earlier record has.
+struct InputDifference {
+  enum class Change { changed, added, gone };
+  std::string name;
+  Change change = Change::changed;
+  std::optional<std::string> before;  // where both records may show it
+  std::optional<std::string> after;
+  std::string about;
+
+  bool operator==(const InputDifference&) const = default;
+};
+
+std::string_view to_string(InputDifference::Change change);
+// "ENV MODE changed from 'a' to 'b'"
+std::string to_text(const InputDifference& difference);
 
 // What one executed step gave: the entry of every cache.
 //
@@ -57,8 +82,10 @@ std::string new_salt();
 std::vector<StepInput> salted_inputs(const std::vector<RawInput>& inputs, std::string_view salt);
 bool looks_like_secret(std::string_view name);
 
-// Why `now` is not what `earlier` recorded: the first inputs that differ, by name and, where both may be seen, by
-// value. "" where nothing differs.
-std::string explain_difference(const std::vector<RawInput>& now, const StepRecord& earlier);
+// Why `now` is not what `earlier` recorded: all inputs that differ, in the order of `now`, those that are gone last. Of the
+// parent layers only the first: what lies above it was built on it.
+std::vector<InputDifference> find_differences(const std::vector<RawInput>& now, const StepRecord& earlier);
+// The first few of them on one line; "" for none.
+std::string to_text(const std::vector<InputDifference>& differences);
 
 }  // namespace kiln

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -57,7 +58,21 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
   runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, parallel_stages());
 }
 
-BuildSession::~BuildSession() = default;
+BuildSession::~BuildSession() {
+  // A session that ends well without a report measured something (a baseline): nobody asks why of that.
+  if (record_kept_ || log_.empty() || std::uncaught_exceptions() == 0) return;
+  try {
+    keep_record(true);
+  } catch (const std::exception& error) {
+    recorder_->warn(fmt::format("'kiln why' will not know this build: {}", error.what()));
+  }
+}
+
+void BuildSession::keep_record(bool failed) {
+  const BuildRecord record = log_.record(recorder_->heard_steps(), {monotonic_seconds() - began_, failed, kVersion});
+  BuildRecordStore(home_.builds()).save(record);
+  record_kept_ = true;
+}
 
 void BuildSession::end_progress() {
   recorder_->stop_forwarding();
@@ -75,6 +90,7 @@ BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std
   evaluation.times = settings_.times;
   evaluation.use_cache = settings_.bases.use_cache;
   evaluation.security = settings_.security;
+  log_.add_targets(plan, plan.closure({wanted.begin(), wanted.end()}));
   Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation, {settings_.context_modes, stat_cache_.get()},
                 parallel_stages());
   Stages results = solver.solve({wanted.begin(), wanted.end()});
@@ -153,6 +169,7 @@ BuildReport BuildSession::finish_report(const ReportTargets& targets, const std:
       recorded.layers.push_back(std::move(line));
     }
     if (const auto it = baselines.find(built.target->image); it != baselines.end()) recorded.baseline = it->second;
+    log_.set_digest(*built.target, recorded.digest);
     recorder_->add_image(std::move(recorded));
   }
   if (const RemoteSession* remote = remote_->opened()) {
@@ -161,6 +178,7 @@ BuildReport BuildSession::finish_report(const ReportTargets& targets, const std:
   }
   const BuildReport report = recorder_->report({now_unix_seconds(), monotonic_seconds() - began_, kVersion, targets});
   ReportStore(home_.reports(), home_.locks() / "reports").save(report);
+  keep_record(false);
   if (report_file) write_report(*report_file, report);
   return report;
 }

@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/cache/step_cache.hpp"
+#include "builder/cli/build_log.hpp"
 #include "builder/layer/stat_cache.hpp"
 #include "builder/report/recorder.hpp"
 #include "builder/run/runner.hpp"
@@ -74,7 +75,8 @@ class BuildSession {
   // Pushes images, shown as tasks. Throws the first error after all were tried.
   void push(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names);
 
-  // The report of all that was done, saved as this home's last one.
+  // The report of all that was done, saved as this home's last one; the build's record is saved with it. A session that an
+  // error ends leaves the record of a build that failed.
   BuildReport finish_report(const ReportTargets& targets, const std::vector<BuiltImage>& images,
                             const std::map<std::string, Baseline>& baselines, const std::optional<std::string>& report_file);
 
@@ -88,6 +90,8 @@ class BuildSession {
   void end_progress();
 
  private:
+  void keep_record(bool failed);
+
   SessionSettings settings_;
   CancelToken cancel_;
   double began_;
@@ -105,6 +109,8 @@ class BuildSession {
   std::unique_ptr<StatCache> stat_cache_;
   std::unique_ptr<BaseImages> bases_;
   std::unique_ptr<RunSteps> runs_;
+  BuildLog log_;
+  bool record_kept_ = false;
 };
 
 }  // namespace kiln::cli

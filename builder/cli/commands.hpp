@@ -28,5 +28,6 @@ void add_tag_command(Arguments& root);
 void add_test_command(Arguments& root);
 void add_untag_command(Arguments& root);
 void add_version_command(Arguments& root);
+void add_why_command(Arguments& root);
 
 }  // namespace kiln::cli

@@ -21,6 +21,21 @@ int strength(StepOutcome outcome) {
   return 0;
 }
 
+ReportStep report_step_of(const HeardStep& heard) {
+  ReportStep step;
+  step.key = heard.result.key;
+  step.image = heard.view.target;
+  step.file = heard.view.file;
+  step.line = heard.view.line;
+  step.text = heard.view.text;
+  step.outcome = heard.result.outcome;
+  step.from = heard.result.from;
+  step.reason = heard.result.reason;
+  step.seconds = heard.result.seconds;
+  step.bytes = heard.result.bytes;
+  return step;
+}
+
 // `step` and `other` have one key: leaves the stronger in `step`, with both images' names.
 void merge(ReportStep& step, ReportStep other) {
   if (strength(other.outcome) > strength(step.outcome)) std::swap(step, other);
@@ -51,11 +66,7 @@ void Recorder::step_started(const StepView& step) {
   {
     const std::lock_guard lock(mutex_);
     entry_of_number_[step.number] = entries_.size();
-    ReportStep& entry = entries_.emplace_back().step;
-    entry.image = step.target;
-    entry.file = step.file;
-    entry.line = step.line;
-    entry.text = step.text;
+    entries_.emplace_back().heard.view = step;
   }
   if (BuildObserver* next = next_) next->step_started(step);
 }
@@ -75,12 +86,7 @@ void Recorder::step_finished(int number, const StepResult& result) {
     if (found != entry_of_number_.end()) {
       Entry& entry = entries_[found->second];
       entry.finished = true;
-      entry.step.key = result.key;
-      entry.step.outcome = result.outcome;
-      entry.step.from = result.from;
-      entry.step.reason = result.reason;
-      entry.step.seconds = result.seconds;
-      entry.step.bytes = result.bytes;
+      entry.heard.result = result;
     }
   }
   if (BuildObserver* next = next_) next->step_finished(number, result);
@@ -122,9 +128,18 @@ std::vector<ReportStep> Recorder::counted_steps() const {
     steps.push_back(step);
   };
   for (const Entry& entry : entries_) {
-    if (entry.finished) count(entry.step);
+    if (entry.finished) count(report_step_of(entry.heard));
   }
   for (const ReportStep& step : recorded_) count(step);
+  return steps;
+}
+
+std::vector<HeardStep> Recorder::heard_steps() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<HeardStep> steps;
+  for (const Entry& entry : entries_) {
+    if (entry.finished) steps.push_back(entry.heard);
+  }
   return steps;
 }
 

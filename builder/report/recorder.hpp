@@ -22,6 +22,12 @@ struct RecordedImage {
   std::optional<Baseline> baseline;
 };
 
+// A step as it was heard, for one target.
+struct HeardStep {
+  StepView view;
+  StepResult result;
+};
+
 // Listens to a build and makes its report. Everything it hears it passes on to `next`, so that it stands between the
 // solver and the progress display. All methods may be called from any thread.
 //
@@ -60,10 +66,12 @@ class Recorder final : public BuildObserver {
   };
   // The report of what was heard so far; steps in the order in which they started, recorded ones last.
   BuildReport report(const Run& run) const;
+  // Every step that finished, of each target, equal ones not merged, in the order in which they started.
+  std::vector<HeardStep> heard_steps() const;
 
  private:
   struct Entry {
-    ReportStep step;
+    HeardStep heard;
     bool finished = false;
   };
 

@@ -209,6 +209,7 @@ BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci:
   }
   StepRequest step;
   step.view.target = target;
+  step.view.platform = platform.str();
   step.view.text = fmt::format("DEBIAN {} {} ({} packages)", lock.spec.suite, lock.spec.variant, lock.packages.size());
   step.view.file = request.definition.native();
   step.kind = "debian";

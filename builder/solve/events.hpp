@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log.hpp"
+#include "builder/cache/step_record.hpp"
 #include "registry/oci/digest.hpp"
 
 namespace kiln {
@@ -24,6 +26,7 @@ struct StepView {
   int number = 0;
   std::string target;  // the bake target or, for kiln build, ""
   std::string stage;   // "builder", "stage-1"
+  std::string platform;  // "linux/amd64"; empty for what belongs to none
   int index = 0;       // "[builder 2/5]"
   int count = 0;
   std::string text;    // "RUN pip install -r requirements.txt", one line
@@ -39,6 +42,10 @@ struct StepResult {
   double seconds = 0;          // what executing it took now or, for a hit, when it was recorded
   std::uint64_t bytes = 0;     // compressed bytes of its layers
   std::optional<oci::Digest> diff_id;
+  std::vector<LayerValue> layers;
+  // Of a miss that an earlier build of the same place explains: what is not as it was there, and when that was.
+  std::vector<InputDifference> differences;
+  std::string against;  // RFC 3339; empty without one
 };
 
 // What is told about a build while it goes on: to the progress display, to the recorder behind the report, to tests.

@@ -37,8 +37,8 @@ std::string_view word_of(RunSecurity security) {
   return "sandbox";
 }
 
-// A digest of all that a mount shows of a tree, times excepted.
-std::string tree_digest(const CopySource& source, const std::string& path) {
+// A digest of all that a mount shows of a tree, times excepted; its files are told one by one.
+std::string tree_digest(const CopySource& source, const std::string& path, std::vector<RawInput>& inputs) {
   const std::string root = source.resolve(path);
   if (!source.lookup(root)) {
     const std::string why = source.why_missing(path);
@@ -59,17 +59,18 @@ std::string tree_digest(const CopySource& source, const std::string& path) {
     digest.list("entry", {entry.path.substr(std::min(root.size(), entry.path.size())), std::string(1, to_letter(entry.type)),
                           fmt::format("{:o}", entry.mode), std::to_string(entry.uid), std::to_string(entry.gid),
                           entry.content.str(), entry.link});
+    inputs.push_back({(entry.is_directory() ? "directory /" : "file ") + entry.path, fmt::format("{}{} {:o} {}:{}", entry.content.str(), entry.link, entry.mode, entry.uid, entry.gid), false});
   }
   return digest.finish();
 }
 
-std::vector<std::string> mount_key(const ResolvedMount& mount) {
+std::vector<std::string> mount_key(const ResolvedMount& mount, std::vector<RawInput>& inputs) {
   const df::Mount& options = mount.options;
   std::vector<std::string> key = {df::to_string(options.type), options.target};
   switch (options.type) {
     case df::MountType::bind:
       key.push_back(options.read_only ? "ro" : "rw");
-      key.push_back(tree_digest(*mount.source, canonical_copy_path(options.source)));
+      key.push_back(tree_digest(*mount.source, canonical_copy_path(options.source), inputs));
       break;
     case df::MountType::tmpfs:
       key.push_back(std::to_string(options.size_bytes));
@@ -82,6 +83,21 @@ std::vector<std::string> mount_key(const ResolvedMount& mount) {
       break;
   }
   return key;
+}
+
+// The layers a step is built on: those of a foreign base as one, the others by the line that made each.
+void add_parent_inputs(const ImageLayers& below, std::vector<RawInput>& inputs) {
+  std::vector<oci::Digest> base;
+  std::size_t number = 0;
+  for (const ImageLayer& layer : below) {
+    if (layer.key.empty()) {
+      base.push_back(layer.value.diff_id);
+      continue;
+    }
+    const std::string where = layer.line ? fmt::format("{}, {}:{}", layer.text, layer.file, layer.line) : layer.text;
+    inputs.push_back({fmt::format("parent layer {}", ++number), layer.value.diff_id.str(), false, where});
+  }
+  if (!base.empty()) inputs.push_back({"base image", oci::chain_id(base).str()});
 }
 
 const SecretSource* find_secret(const std::vector<SecretSource>* secrets, const std::string& id) {
@@ -190,28 +206,41 @@ std::string RunSteps::key_of(const RunCommand& command, const ImageLayers& below
   if (command.script) key.text("heredoc", command.script->text);
   inputs.push_back({"command", join(command.argv, " ")});
   if (command.script) inputs.push_back({"script", command.script->text});
-  for (std::size_t i = 0; i < below.size(); ++i) {
-    inputs.push_back({fmt::format("parent layer {}", i + 1), below[i].value.diff_id.str(), false});
-  }
+  add_parent_inputs(below, inputs);
   for (const ResolvedMount& mount : command.mounts) {
-    const auto item = mount_key(mount);
+    std::vector<RawInput> files;
+    const auto item = mount_key(mount, files);
     key.list("mount", item);
-    inputs.push_back({fmt::format("mount {} {}", item[0], item[1]), join(item, " "), false});
+    // What the files say is not said again of the mount.
+    std::move(files.begin(), files.end(), std::back_inserter(inputs));
+    const bool is_tree = mount.options.type == df::MountType::bind;
+    inputs.push_back({fmt::format("mount {} {}", item[0], item[1]), is_tree ? item[2] : join(item, " "), false});
   }
   key.text("network", word_of(command.network)).text("security", word_of(command.security));
   std::vector<std::string> hosts, limits;
-  for (const auto& [name, address] : settings_.extra_hosts) hosts.push_back(name + ":" + address);
-  for (const RunLimit& limit : settings_.limits) limits.push_back(fmt::format("{}={}:{}", limit.name, limit.soft, limit.hard));
+  for (const auto& [name, address] : settings_.extra_hosts) {
+    hosts.push_back(name + ":" + address);
+    inputs.push_back({"host " + name, address});
+  }
+  for (const RunLimit& limit : settings_.limits) {
+    limits.push_back(fmt::format("{}={}:{}", limit.name, limit.soft, limit.hard));
+    inputs.push_back({"ulimit " + limit.name, fmt::format("{}:{}", limit.soft, limit.hard)});
+  }
   key.list("hosts", hosts).list("ulimits", limits).number("shm", static_cast<std::int64_t>(settings_.shm_bytes));
-  if (settings_.rewrite_times) key.number("times", *settings_.rewrite_times);
+  inputs.push_back({"shm size", std::to_string(settings_.shm_bytes)});
+  if (settings_.rewrite_times) {
+    key.number("times", *settings_.rewrite_times);
+    inputs.push_back({"times of files", std::to_string(*settings_.rewrite_times)});
+  }
   inputs.push_back({"working directory", command.working_dir});
-  inputs.push_back({"user", fmt::format("{}:{}", command.user.uid, command.user.gid)});
+  inputs.push_back({"user", fmt::format("{}:{} {}", command.user.uid, command.user.gid, join(groups, ","))});
   inputs.push_back({"platform", command.platform.str()});
   inputs.push_back({"network", std::string(word_of(command.network))});
   inputs.push_back({"security", std::string(word_of(command.security))});
   for (const std::string& variable : command.env) {
-    const std::size_t equals = variable.find('=');
-    inputs.push_back({"variable " + variable.substr(0, equals), variable.substr(equals + 1)});
+    const std::string name = variable.substr(0, variable.find('='));
+    const char* type = command.profile_keys.count(name) ? "profile" : command.args.count(name) ? "ARG" : "ENV";
+    inputs.push_back({fmt::format("{} {}", type, name), variable.substr(name.size() + 1)});
   }
   return key.finish();
 }

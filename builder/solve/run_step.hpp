@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ struct RunCommand {
   std::vector<std::string> argv;
   std::optional<ScriptFile> script;
   std::vector<std::string> env;      // "K=V", without proxies
+  std::set<std::string> args;          // which of them are ARGs, not ENV
+  std::set<std::string> profile_keys;  // which of those a machine profile gave
   std::vector<std::string> proxies;  // "K=V", from build args
   std::string working_dir = "/";
   ResolvedUser user;

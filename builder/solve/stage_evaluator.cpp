@@ -141,6 +141,7 @@ StepRequest StageEvaluator::new_step(const df::Instruction& instruction, std::st
   StepRequest request;
   request.view.target = target_.target.name;
   request.view.stage = stage_name(target_, number_);
+  request.view.platform = target_.target.platform.str();
   request.view.index = step_index_;
   request.view.count = step_count_;
   request.view.text = text_of(instruction);
@@ -188,7 +189,12 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
     command.argv = config.argv({script.form, script.words});
   }
   for (const auto& [name, value] : config.scope.environment()) {
-    if (!df::is_proxy_arg(name) || oci::env_value(config.image.config.env, name)) command.env.push_back(name + "=" + value);
+    const auto env = oci::env_value(config.image.config.env, name);
+    if (df::is_proxy_arg(name) && !env) continue;
+    command.env.push_back(name + "=" + value);
+    if (env == value) continue;
+    command.args.insert(name);
+    if (target_.target.profile && target_.target.profile->build_args.count(name)) command.profile_keys.insert(name);
   }
   for (const auto& [name, value] : df::proxy_environment(target_.scope->build_args())) command.proxies.push_back(name + "=" + value);
   command.user = resolve_user(config.image.config.user, access_.view(state_->layers));
@@ -234,8 +240,9 @@ void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan&
   request.inputs = std::move(inputs);
   request.inputs.push_back({"times of files", times});
   for (const CopyPlan::Planned& item : planned) {
-    if (!item.source) continue;
-    request.inputs.push_back({"file " + item.source_path, item.entry.content.str() + fmt::format(" {:o} {}:{}", item.entry.mode, item.entry.uid, item.entry.gid), false});
+    const std::string name = item.entry.is_directory() ? "directory /" + item.entry.path
+                             : "file " + (item.source_path.empty() ? "/" + item.entry.path : item.source_path);
+    request.inputs.push_back({name, fmt::format("{}{} {:o} {}:{}", item.entry.content.str(), item.entry.link, item.entry.mode, item.entry.uid, item.entry.gid), false});
   }
   request.execute = [&](int) {
     LayerWriterOptions options;
@@ -279,7 +286,7 @@ void StageEvaluator::transfer(const df::Instruction& instruction, const df::Tran
   }
 
   CopyPlan plan(below, options);
-  std::vector<RawInput> inputs = {{"command", text_of(instruction)}};
+  std::vector<RawInput> inputs = {{"command", text_of(instruction)}, {"destination", destination}};
   KeptSources kept;  // sources live until the layer is written
   for (const std::string& path : paths) {
     if (is_add) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/clock.hpp"
 #include "base/error.hpp"
 
@@ -24,6 +26,7 @@ StepResult result_of(const StepRecord& record, StepOutcome outcome) {
   result.seconds = record.seconds;
   result.bytes = layer_bytes(record.layers);
   if (!record.layers.empty()) result.diff_id = record.layers.back().diff_id;
+  result.layers = record.layers;
   return result;
 }
 
@@ -38,14 +41,27 @@ std::string_view to_string(StepOutcome outcome) {
   return "failed";
 }
 
-std::string StepExecutor::explain_miss(const StepRequest& request, const std::string& lookup_reason) {
-  if (!request.use_cache) return "the cache was not to be used";
-  if (!lookup_reason.empty()) return lookup_reason;
-  const auto earlier = cache_.last_in_slot(request.slot);
-  if (!earlier) return "no earlier build of this step";
-  const std::string difference = explain_difference(request.inputs, *earlier);
-  if (difference.empty()) return "its record is gone";
-  return difference;
+void StepExecutor::explain_miss(const StepRequest& request, const std::string& lookup_reason, StepResult& result) {
+  if (!request.use_cache) {
+    result.reason = "the cache was not to be used";
+    return;
+  }
+  if (!lookup_reason.empty()) {
+    result.reason = lookup_reason;
+    return;
+  }
+  result.reason = "no earlier build of this step";
+  bool is_first = true;
+  for (const StepRecord& earlier : cache_.earlier_in_slot(request.slot)) {
+    std::vector<InputDifference> differences = find_differences(request.inputs, earlier);
+    if (!std::exchange(is_first, false) && differences.size() >= result.differences.size()) continue;
+    result.against = earlier.created;
+    result.differences = std::move(differences);
+    result.reason = to_text(result.differences);
+    if (!result.differences.empty()) continue;
+    // The same inputs and another key: what a COPY meets at its target is part of the key alone.
+    result.reason = earlier.key == request.key ? "its record is gone" : "what is at its target below changed";
+  }
 }
 
 StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number) {
@@ -70,7 +86,8 @@ StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number
     cache_.remember_slot(request.slot, request.key);
     return *done;
   }
-  const std::string reason = explain_miss(request, lookup_reason);
+  StepResult why;
+  explain_miss(request, lookup_reason, why);
   const double begin = monotonic_seconds();
   StepRecord record;
   record.kind = request.kind;
@@ -88,7 +105,9 @@ StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number
   cache_.remember_slot(request.slot, request.key);
   StepDone done{std::move(record), {}};
   done.result = result_of(done.record, StepOutcome::built);
-  done.result.reason = reason;
+  done.result.reason = std::move(why.reason);
+  done.result.differences = std::move(why.differences);
+  done.result.against = std::move(why.against);
   return done;
 }
 
@@ -104,6 +123,8 @@ StepDone StepExecutor::run(const StepRequest& request) {
       done.result.outcome = StepOutcome::hit;
       done.result.from = "this run";
       done.result.reason.clear();
+      done.result.differences.clear();
+      done.result.against.clear();
     }
     observer_.step_finished(view.number, done.result);
     return done;

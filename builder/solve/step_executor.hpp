@@ -47,7 +47,8 @@ class StepExecutor {
 
  private:
   StepDone look_up_or_execute(const StepRequest& request, int number);
-  std::string explain_miss(const StepRequest& request, const std::string& lookup_reason);
+  // Fills in the reason of a miss and, by the nearest earlier build of the same place, what differs.
+  void explain_miss(const StepRequest& request, const std::string& lookup_reason, StepResult& result);
 
   StepCache& cache_;
   BuildObserver& observer_;

@@ -60,10 +60,10 @@ TEST_CASE_FIXTURE(Fixture, "a damaged record is a miss that says so") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "a slot remembers the last record of a place") {
-  CHECK_FALSE(cache.last_in_slot("Dockerfile|app|1"));
+  CHECK(cache.earlier_in_slot("Dockerfile|app|1").empty());
   stored_record();
   cache.remember_slot("Dockerfile|app|1", kKey);
-  REQUIRE(cache.last_in_slot("Dockerfile|app|1"));
-  CHECK(cache.last_in_slot("Dockerfile|app|1")->key == kKey);
-  CHECK_FALSE(cache.last_in_slot("Dockerfile|app|2"));
+  REQUIRE(cache.earlier_in_slot("Dockerfile|app|1").size() == 1);
+  CHECK(cache.earlier_in_slot("Dockerfile|app|1").front().key == kKey);
+  CHECK(cache.earlier_in_slot("Dockerfile|app|2").empty());
 }

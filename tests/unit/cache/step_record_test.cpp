@@ -30,6 +30,10 @@ StepRecord sample() {
   return record;
 }
 
+std::string differences_text(const std::vector<RawInput>& now, const StepRecord& earlier) {
+  return to_text(find_differences(now, earlier));
+}
+
 }  // namespace
 
 TEST_CASE("a record survives its JSON") {
@@ -63,13 +67,30 @@ TEST_CASE("a record for another key or of another version is refused") {
 
 TEST_CASE("a miss is explained by the inputs that differ") {
   const StepRecord earlier = sample();
-  CHECK(explain_difference({{"command", "make"}, {"variable API_TOKEN", "hunter2"}}, earlier).empty());
-  CHECK(explain_difference({{"command", "make all"}, {"variable API_TOKEN", "hunter2"}}, earlier) ==
+  CHECK(differences_text({{"command", "make"}, {"variable API_TOKEN", "hunter2"}}, earlier).empty());
+  CHECK(differences_text({{"command", "make all"}, {"variable API_TOKEN", "hunter2"}}, earlier) ==
         "command changed from 'make' to 'make all'");
-  const std::string secret = explain_difference({{"command", "make"}, {"variable API_TOKEN", "hunter3"}}, earlier);
+  const std::string secret = differences_text({{"command", "make"}, {"variable API_TOKEN", "hunter3"}}, earlier);
   CHECK(secret == "variable API_TOKEN changed");
-  CHECK(explain_difference({{"command", "make"}}, earlier) == "variable API_TOKEN is gone");
-  CHECK(explain_difference({{"command", "make"}, {"variable API_TOKEN", "hunter2"}, {"user", "0:0"}}, earlier) == "user is new");
+  CHECK(differences_text({{"command", "make"}}, earlier) == "variable API_TOKEN is gone");
+  CHECK(differences_text({{"command", "make"}, {"variable API_TOKEN", "hunter2"}, {"user", "0:0"}}, earlier) == "user is new");
+}
+
+TEST_CASE("of several parent layers that differ the first is named, with what made it") {
+  StepRecord earlier = sample();
+  earlier.inputs = salted_inputs({{"parent layer 1", "a", false}, {"parent layer 2", "b", false}, {"parent layer 3", "c", false}}, "s");
+  earlier.salt = "s";
+  const auto differences = find_differences(
+      {{"parent layer 1", "a", false}, {"parent layer 2", "x", false, "COPY . /app"}, {"parent layer 3", "y", false}}, earlier);
+  REQUIRE(differences.size() == 1);
+  CHECK(to_text(differences) == "parent layer 2 (COPY . /app) changed");
+}
+
+TEST_CASE("an input's type is the beginning of its name") {
+  CHECK(input_type("file app/main.py") == "file");
+  CHECK(input_type("ARG VERSION") == "ARG");
+  CHECK(input_type("parent layer 3") == "parent layer");
+  CHECK(input_type("command") == "command");
 }
 
 TEST_CASE("digests of values depend on the salt") {

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""kiln why: each step of a build, hit or miss, and of a miss the very input that changed."""
+
+import json
+import shutil
+
+import harness
+
+
+class Why(harness.KilnTest):
+    def setUp(self):
+        super().setUp()
+        self.need_containers()
+        self.need_programs("busybox")
+        context = self.folder / "app"
+        context.mkdir()
+        shutil.copy(shutil.which("busybox"), context / "busybox")
+        self.write("app/one.txt", "1")
+        self.write("app/src/main.py", "print(1)")
+        self.write("app/src/other.py", "print(2)")
+        self.write("app/Dockerfile", """
+            FROM scratch
+            ARG VERSION=1
+            ARG API_TOKEN
+            ENV MODE=fast
+            COPY --chmod=755 busybox /bin/busybox
+            COPY src /app/
+            RUN ["/bin/busybox", "touch", "/made"]
+            RUN --mount=type=bind,source=.,target=/src ["/bin/busybox", "cp", "/src/one.txt", "/two.txt"]
+        """)
+
+    def build(self, *args, code=0):
+        self.kiln("build", "-t", "app:1", *args, "app", code=code)
+
+    def why(self, *args):
+        return json.loads(self.kiln("why", "--json", *args).stdout)
+
+    def steps(self, *args):
+        return self.why(*args)["targets"][0]["steps"]
+
+    def differences(self, *args):
+        """By line: what changed, for the steps that missed."""
+        return {step["line"]: [item["text"] for item in step["differences"]] for step in self.steps(*args) if step["outcome"] != "hit"}
+
+    def test_a_first_build_and_its_repetition(self):
+        self.assertIn("no record of any build", self.kiln("why", code=2).stderr)
+        self.build()
+        steps = self.steps("app:1")
+        self.assertEqual([step["outcome"] for step in steps], ["built"] * 4)
+        self.assertEqual(steps[0]["reason"], "no earlier build of this step")
+        self.build()
+        steps = self.steps("docker.io/library/app:1")
+        self.assertEqual([(step["outcome"], step["from"]) for step in steps], [("hit", "local")] * 4)
+        self.assertTrue(all(step["bytes"] > 0 for step in steps[:2]))
+        self.assertIn("4 hits, 0 misses", self.kiln("why").stdout)
+        self.assertIn("did you mean 'docker.io/library/app:1'", self.kiln("why", "docker.io/library/ap:1", code=2).stderr)
+
+    def test_a_changed_file_is_named_and_what_was_built_on_it_names_the_line(self):
+        self.build()
+        self.write("app/src/main.py", "print(3)")
+        self.build()
+        changed = self.differences("app:1")
+        self.assertEqual(sorted(changed), [6, 7, 8])
+        self.assertEqual(changed[6], ["file src/main.py changed"])
+        self.assertEqual(changed[7], ["parent layer 2 (COPY src /app/, app/Dockerfile:6) changed"])
+        self.assertIn("parent layer 2 (COPY src /app/, app/Dockerfile:6) changed", changed[8])
+        self.assertIn("file src/main.py changed", changed[8], "the mount shows the file too")
+        text = self.kiln("why", "app:1").stdout
+        self.assertIn("file src/main.py changed", text)
+        self.assertIn("to hit: keep 'src/main.py' as it was", text)
+
+    def test_a_file_that_only_a_mount_shows_is_named(self):
+        self.build()
+        self.write("app/one.txt", "2")
+        self.build()
+        self.assertEqual(self.differences(), {8: ["file one.txt changed"]})
+
+    def test_an_arg_is_named_with_both_values_and_a_secret_without(self):
+        self.build("--build-arg", "API_TOKEN=hunter2")
+        self.build("--build-arg", "VERSION=2", "--build-arg", "API_TOKEN=hunter3")
+        changed = self.differences()
+        self.assertEqual(changed[7], ["ARG VERSION changed from '1' to '2'", "ARG API_TOKEN changed"])
+        self.assertIn("pass --build-arg VERSION=1", self.kiln("why").stdout)
+        # The image's own history shows the value of an ARG, as docker's does; no record does.
+        for folder in ("builds", "reports", "steps"):
+            for path in (self.home / folder).rglob("*"):
+                if path.is_file():
+                    self.assertNotIn(b"hunter", path.read_bytes(), path)
+
+    def test_env_and_the_edited_line_are_named(self):
+        self.build()
+        dockerfile = self.folder / "app/Dockerfile"
+        dockerfile.write_text(dockerfile.read_text().replace("MODE=fast", "MODE=slow").replace("/made", "/done"))
+        self.build()
+        changed = self.differences()
+        self.assertIn("ENV MODE changed from 'fast' to 'slow'", changed[7])
+        self.assertIn("command changed from '/bin/busybox touch /made' to '/bin/busybox touch /done'", changed[7])
+
+    def test_the_nearest_earlier_build_is_compared_with(self):
+        self.build()
+        self.build("--build-arg", "VERSION=2", "--build-arg", "API_TOKEN=x")
+        self.build("--build-arg", "VERSION=3")
+        # The first build differs in VERSION alone, the second one in API_TOKEN too.
+        self.assertEqual(self.differences()[7], ["ARG VERSION changed from '1' to '3'"])
+
+    def test_a_build_is_named_by_its_id_and_one_that_failed_is_kept(self):
+        self.build()
+        first = self.why()["build"]
+        dockerfile = self.folder / "app/Dockerfile"
+        dockerfile.write_text(dockerfile.read_text() + 'RUN ["/bin/busybox", "false"]\n')
+        self.build(code=1)
+        last = self.why()
+        self.assertTrue(last["failed"])
+        self.assertEqual(last["targets"][0]["steps"][-1]["outcome"], "failed")
+        self.assertEqual(self.why("--build", first)["build"], first)
+        self.assertFalse(self.why("--build", first[:-2])["failed"])
+        self.assertIn("no record of a build 'x'", self.kiln("why", "--build", "x", code=2).stderr)
+
+    def test_without_the_cache_the_reason_is_that(self):
+        self.build()
+        self.build("--no-cache")
+        self.assertTrue(all(step["reason"] == "the cache was not to be used" for step in self.steps()))
+        self.assertIn("leave out --no-cache", self.kiln("why").stdout)
+
+    def test_a_profiles_key_is_named(self):
+        self.write("repo/images/fleet.json", json.dumps({
+            "registry": "ghcr.io", "namespace": "acme", "profiles": ["big"], "profiles_folder": "../profiles", "tags": ["latest"]}))
+        self.write("repo/profiles/big.json", '{"OMP_NUM_THREADS": "16"}')
+        self.write("repo/images/tool/image.json", '{"kind": "service"}')
+        self.write("repo/images/tool/Dockerfile", """
+            FROM scratch
+            COPY --chmod=755 busybox /bin/busybox
+            ARG OMP_NUM_THREADS
+            RUN ["/bin/busybox", "touch", "/made"]
+        """)
+        shutil.copy(shutil.which("busybox"), self.folder / "repo/images/tool/busybox")
+        self.kiln("bake", cwd=self.folder / "repo")
+        self.write("repo/profiles/big.json", '{"OMP_NUM_THREADS": "8"}')
+        self.kiln("bake", cwd=self.folder / "repo")
+        self.assertEqual(self.differences("tool"), {4: ["profile OMP_NUM_THREADS changed from '16' to '8'"]})
+        self.assertEqual(self.why("tool-big")["targets"][0]["profile"], "big")
+
+
+if __name__ == "__main__":
+    harness.main()
