@@ -1,0 +1,255 @@
+#include "registry/remote/release_record.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "base/thread_pool.hpp"
+#include "registry/oci/manifest.hpp"
+#include "registry/remote/registry_client.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::string_view kEmptyConfig = "{}";
+
+// Members of one JSON object, by type; anything else is the release's error.
+class Fields {
+ public:
+  Fields(const nlohmann::json& value, std::string where, Category category)
+      : value_(value), where_(std::move(where)), category_(category) {
+    if (!value.is_object()) fail("expected a JSON object");
+  }
+
+  std::string text(const char* key) const {
+    const nlohmann::json& member = at(key);
+    if (!member.is_string()) fail(fmt::format("'{}' must be a string", key));
+    return member.get<std::string>();
+  }
+  std::uint64_t number(const char* key) const {
+    const nlohmann::json& member = at(key);
+    if (!member.is_number_unsigned()) fail(fmt::format("'{}' must be a whole number, not below 0", key));
+    return member.get<std::uint64_t>();
+  }
+  const nlohmann::json& list(const char* key) const {
+    const nlohmann::json& member = at(key);
+    if (!member.is_array()) fail(fmt::format("'{}' must be a list", key));
+    return member;
+  }
+  [[noreturn]] void fail(const std::string& what) const { throw Error(category_, where_ + ": " + what); }
+
+ private:
+  const nlohmann::json& at(const char* key) const {
+    const auto member = value_.find(key);
+    if (member == value_.end()) fail(fmt::format("'{}' is missing", key));
+    return *member;
+  }
+
+  const nlohmann::json& value_;
+  std::string where_;
+  Category category_;
+};
+
+ReleasedImage parse_image(const nlohmann::json& value, const std::string& where, Category category) {
+  const Fields fields(value, where, category);
+  ReleasedImage image;
+  image.name = fields.text("name");
+  image.repository = fields.text("repository");
+  const bool valid = [&] {
+    try {
+      const oci::Reference reference = oci::Reference::parse(image.repository);
+      return reference.name() == image.repository && !reference.tag && !reference.digest;
+    } catch (const Error&) {
+      return false;
+    }
+  }();
+  if (!valid) fields.fail(fmt::format("'{}' is no repository", printable(image.repository)));
+  image.tag = fields.text("tag");
+  if (!oci::is_valid_tag(image.tag)) fields.fail(fmt::format("'{}' is no tag", printable(image.tag)));
+  image.manifest.digest = oci::Digest::parse(fields.text("digest"), where + ": digest", category);
+  image.manifest.size = fields.number("size");
+  image.manifest.media_type = fields.text("media_type");
+  if (!oci::media_type::is_manifest(image.manifest.media_type) && !oci::media_type::is_index(image.manifest.media_type)) {
+    fields.fail(fmt::format("media type '{}' is no manifest's or index's", printable(image.manifest.media_type)));
+  }
+  image.compressed_bytes = fields.number("compressed_bytes");
+  return image;
+}
+
+oci::Manifest manifest_of(const ReleaseRecord& release, const std::string& payload) {
+  oci::Manifest manifest;
+  manifest.artifact_type = kReleaseType;
+  manifest.config = {oci::media_type::kOciEmpty, oci::sha256_of(kEmptyConfig), kEmptyConfig.size(), {}, {}, {}};
+  manifest.layers = {{kReleaseType, oci::sha256_of(payload), payload.size(), {}, {}, {}}};
+  manifest.annotations = {{"org.opencontainers.image.created", release.created},
+                          {"org.opencontainers.image.title", "release " + release.name}};
+  return manifest;
+}
+
+// nullopt where the tag is missing or names something foreign that is passed over.
+enum class Foreign { refused, passed_over };
+std::optional<StoredRelease> read_release(RegistryClient& client, const oci::Reference& reference, const std::string& repository,
+                                          Foreign foreign) {
+  const auto found = client.resolve(repository, *reference.tag);
+  if (!found) return std::nullopt;
+  const FetchedManifest fetched = client.fetch_manifest(repository, found->digest.str());
+  const std::string where = fmt::format("release '{}'", reference.str());
+  const bool is_manifest = oci::media_type::is_manifest(fetched.descriptor.media_type);
+  const oci::Manifest manifest = is_manifest ? oci::parse_manifest(fetched.bytes, where) : oci::Manifest{};
+  if (manifest.artifact_type != kReleaseType) {
+    if (foreign == Foreign::passed_over) return std::nullopt;
+    throw Error(Category::network, fmt::format("'{}' is no release of kiln: expected artifact type '{}', got '{}'", reference.str(),
+                                               kReleaseType, printable(manifest.artifact_type)));
+  }
+  if (manifest.layers.size() != 1 || manifest.layers.front().media_type != kReleaseType) {
+    throw Error(Category::network, fmt::format("{}: expected one layer of type '{}'", where, kReleaseType));
+  }
+  StoredRelease release;
+  release.artifact = fetched.descriptor;
+  release.record = parse_release(client.fetch_blob_bytes(repository, manifest.layers.front()), where, Category::network);
+  if (release.record.name != *reference.tag) {
+    throw Error(Category::network, fmt::format("{}: holds the record of release '{}'", where, printable(release.record.name)));
+  }
+  return release;
+}
+
+}  // namespace
+
+oci::Reference ReleasedImage::by_digest() const {
+  oci::Reference reference = oci::Reference::parse(repository);
+  reference.tag.reset();
+  return reference.with_digest(manifest.digest);
+}
+
+const ReleasedImage* ReleaseRecord::find(std::string_view wanted) const {
+  const auto matching = [&](auto matches) {
+    const auto it = std::find_if(images.begin(), images.end(), matches);
+    return it == images.end() ? nullptr : &*it;
+  };
+  if (const auto* image = matching([&](const ReleasedImage& each) { return each.name == wanted; })) return image;
+  if (const auto* image = matching([&](const ReleasedImage& each) { return each.repository == wanted; })) return image;
+  return matching([&](const ReleasedImage& each) { return each.repository.substr(each.repository.rfind('/') + 1) == wanted; });
+}
+
+oci::Reference release_reference(const std::string& registry_and_namespace, const std::string& name) {
+  if (!oci::is_valid_tag(name)) {
+    throw Error(Category::usage, fmt::format("'{}' cannot name a release: it must be a tag (letters, digits, '_', '.', '-'; at most 128)",
+                                             printable(name)));
+  }
+  if (registry_and_namespace.empty()) throw Error(Category::usage, "no registry is known; give one with --registry HOST[:PORT]/NAMESPACE");
+  const oci::Reference reference = oci::Reference::parse(registry_and_namespace + "/" + kReleasesRepository + ":" + name);
+  if (reference.name() != registry_and_namespace + "/" + kReleasesRepository) {
+    throw Error(Category::usage, fmt::format("'{}' is no registry; write HOST[:PORT]/NAMESPACE", printable(registry_and_namespace)));
+  }
+  return reference;
+}
+
+std::string to_json_text(const ReleaseRecord& release) {
+  nlohmann::ordered_json json;
+  json["schema_version"] = kReleaseSchemaVersion;
+  json["name"] = release.name;
+  json["created"] = release.created;
+  json["kiln_version"] = release.kiln_version;
+  json["registry"] = release.registry;
+  json["images"] = nlohmann::ordered_json::array();
+  for (const ReleasedImage& image : release.images) {
+    nlohmann::ordered_json entry;
+    entry["name"] = image.name;
+    entry["repository"] = image.repository;
+    entry["tag"] = image.tag;
+    entry["digest"] = image.manifest.digest.str();
+    entry["size"] = image.manifest.size;
+    entry["media_type"] = image.manifest.media_type;
+    entry["compressed_bytes"] = image.compressed_bytes;
+    json["images"].push_back(std::move(entry));
+  }
+  return json.dump(2) + "\n";
+}
+
+ReleaseRecord parse_release(std::string_view text, std::string_view where, Category category) {
+  const nlohmann::json json = parse_json(text, where, category);
+  const Fields fields(json, std::string(where), category);
+  if (const auto version = fields.number("schema_version"); version != kReleaseSchemaVersion) {
+    fields.fail(fmt::format("schema_version is {}, this kiln reads {}", version, kReleaseSchemaVersion));
+  }
+  ReleaseRecord release;
+  release.name = fields.text("name");
+  if (!oci::is_valid_tag(release.name)) fields.fail(fmt::format("'{}' cannot name a release", printable(release.name)));
+  release.created = fields.text("created");
+  try {
+    parse_rfc3339(release.created);
+  } catch (const Error&) {
+    fields.fail(fmt::format("'created' must be an RFC 3339 time, not '{}'", printable(release.created)));
+  }
+  release.kiln_version = fields.text("kiln_version");
+  release.registry = fields.text("registry");
+  std::set<std::string> repositories;
+  for (const nlohmann::json& entry : fields.list("images")) {
+    release.images.push_back(parse_image(entry, fmt::format("{}: image {}", where, release.images.size() + 1), category));
+    if (!repositories.insert(release.images.back().repository).second) {
+      fields.fail(fmt::format("repository '{}' stands there twice", release.images.back().repository));
+    }
+  }
+  if (release.images.empty()) fields.fail("it has no images");
+  return release;
+}
+
+std::optional<StoredRelease> fetch_release(RemoteSession& session, const std::string& registry_and_namespace, const std::string& name) {
+  const oci::Reference reference = release_reference(registry_and_namespace, name);
+  RegistryClient client = session.client_for(reference);
+  return read_release(client, reference, session.repository_of(reference).repository, Foreign::refused);
+}
+
+std::vector<StoredRelease> fetch_releases(RemoteSession& session, const std::string& registry_and_namespace) {
+  const oci::Reference any = release_reference(registry_and_namespace, "any");
+  RegistryClient client = session.client_for(any);
+  const std::string repository = session.repository_of(any).repository;
+  std::vector<std::string> tags;
+  try {
+    tags = client.list_tags(repository);
+  } catch (const RegistryError& error) {
+    if (error.status() != 404) throw;
+  }
+  std::vector<std::optional<StoredRelease>> read(tags.size());
+  ThreadPool pool(std::max<std::size_t>(1, session.settings().parallel_requests));
+  pool.parallel_for(tags.size(), [&](std::size_t i) {
+    if (!oci::is_valid_tag(tags[i])) return;
+    RegistryClient own = client;
+    read[i] = read_release(own, any.with_tag(tags[i]), repository, Foreign::passed_over);
+  });
+  std::vector<StoredRelease> releases;
+  for (auto& release : read) {
+    if (release) releases.push_back(std::move(*release));
+  }
+  std::sort(releases.begin(), releases.end(), [](const StoredRelease& a, const StoredRelease& b) {
+    const auto when = [](const StoredRelease& release) { return parse_rfc3339(release.record.created); };
+    return std::pair(when(a), a.record.name) < std::pair(when(b), b.record.name);
+  });
+  return releases;
+}
+
+oci::Descriptor release_artifact(const ReleaseRecord& release) {
+  const std::string bytes = oci::serialise(manifest_of(release, to_json_text(release)));
+  return {oci::media_type::kOciManifest, oci::sha256_of(bytes), bytes.size(), {}, {}, {}};
+}
+
+oci::Descriptor put_release(RemoteSession& session, const ReleaseRecord& release) {
+  const oci::Reference reference = release_reference(release.registry, release.name);
+  return with_context([&] { return fmt::format("while writing release '{}'", reference.str()); }, [&] {
+    RegistryClient client = session.client_for(reference);
+    const std::string repository = session.repository_of(reference).repository;
+    const std::string payload = to_json_text(release);
+    const oci::Manifest manifest = manifest_of(release, payload);
+    client.upload_bytes(repository, manifest.config, std::string(kEmptyConfig));
+    client.upload_bytes(repository, manifest.layers.front(), payload);
+    return client.put_manifest(repository, release.name, oci::serialise(manifest), manifest.media_type);
+  });
+}
+
+}  // namespace kiln
