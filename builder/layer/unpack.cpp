@@ -24,6 +24,7 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "builder/layer/beneath.hpp"
+#include "builder/layer/new_files.hpp"
 #include "builder/layer/read_ahead.hpp"
 
 namespace kiln {
@@ -47,7 +48,8 @@ class Unpacker {
         lower_(lower),
         options_(options),
         cancel_(cancel),
-        buffer_(kBufferBytes, '\0') {
+        buffer_(kBufferBytes, '\0'),
+        new_files_(root_) {
     if (lower.folders.size() != lower.view.layers().size()) {
       throw Error(Category::machine, "unpacking: as many folders as lower layers are needed");
     }
@@ -250,12 +252,16 @@ class Unpacker {
   void unpack_file(const Fd& parent, const FileEntry& entry, const std::string& name) {
     Fd file;
     make(parent, entry.path, name, "create", [&] {
-      file = Fd(::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+      file = create(parent, name, entry.mode);
       return file ? 0 : -1;
     });
     copy_data(file, entry, [&](char* bytes, std::size_t size) { return tar_.read(bytes, size); });
     result_.bytes += entry.size;
-    set_open_properties(file, entry);
+    set_open_properties(file, entry, new_files_.take_mode(entry.mode));
+  }
+
+  Fd create(const Fd& parent, const std::string& name, mode_t mode) const {
+    return Fd(::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, new_files_.take_mode(mode) ? mode : 0600));
   }
 
   // Zeros are not written, so that sparse files stay so.
@@ -321,12 +327,12 @@ class Unpacker {
     if (!from) throw_errno("open", (folder / file->path).native());
     Fd to;
     make(parent, entry.path, name, "create", [&] {
-      to = Fd(::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+      to = create(parent, name, copy.mode);
       return to ? 0 : -1;
     });
     copy_data(to, copy, [&](char* bytes, std::size_t size) { return read_some(from, bytes, size, file->path); });
     result_.bytes += copy.size;
-    set_open_properties(to, copy);
+    set_open_properties(to, copy, new_files_.take_mode(copy.mode));
   }
 
   MergedView::Found root_of_lower() const { return *lower_.view.lookup(""); }
@@ -337,22 +343,23 @@ class Unpacker {
   }
 
   // Order matters: a change of owner clears set-uid bits and capabilities.
-  void set_open_properties(const Fd& file, const FileEntry& entry) {
+  void set_open_properties(const Fd& file, const FileEntry& entry, bool has_mode) {
     const std::string path = shown(entry.path);
-    if (options_.ownership && ::fchown(file.get(), entry.uid, entry.gid) != 0) throw_errno("give away", path);
+    const bool give_away = options_.ownership && !new_files_.have_owner(entry.uid, entry.gid);
+    if (give_away && ::fchown(file.get(), entry.uid, entry.gid) != 0) throw_errno("give away", path);
     for (const auto& [attribute, value] : entry.xattrs) {
       if (may_set(attribute) && ::fsetxattr(file.get(), attribute.c_str(), value.data(), value.size(), 0) != 0) {
         throw_errno(fmt::format("set the attribute '{}' of", printable(attribute)), path);
       }
     }
-    if (::fchmod(file.get(), entry.mode) != 0) throw_errno("change the mode of", path);
+    if (!has_mode && ::fchmod(file.get(), entry.mode) != 0) throw_errno("change the mode of", path);
     const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
     if (::futimens(file.get(), times) != 0) throw_errno("set the time of", path);
   }
 
   void set_properties(const Fd& parent, const FileEntry& entry, const std::string& name) {
     const std::string path = shown(entry.path);
-    if (options_.ownership &&
+    if (options_.ownership && !new_files_.have_owner(entry.uid, entry.gid) &&
         ::fchownat(parent.get(), name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0) {
       throw_errno("give away", path);
     }
@@ -381,7 +388,7 @@ class Unpacker {
         if (errno == ENOENT && !is_overlay()) continue;  // a later whiteout took it
         throw_errno("open folder", shown(it->first));
       }
-      set_open_properties(folder, it->second);
+      set_open_properties(folder, it->second, false);
     }
   }
 
@@ -393,6 +400,7 @@ class Unpacker {
   const UnpackOptions& options_;
   const CancelToken& cancel_;
   std::string buffer_;
+  NewFiles new_files_;
   Fd current_;  // the folder that was used last
   std::string current_path_;
   std::map<std::string, FileEntry, PathBefore> folders_;  // whose properties are set at the end

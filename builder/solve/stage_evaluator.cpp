@@ -62,6 +62,7 @@ StageResult StageEvaluator::evaluate() {
     run_triggers();
   });
   for (const df::Instruction& instruction : stage_.instructions) {
+    ++next_instruction_;
     in_excerpt(instruction.lines, [&] { apply(instruction); });
   }
   return std::move(*state_);
@@ -170,6 +171,16 @@ void StageEvaluator::add_layers(const StepDone& done, const StepRequest& request
 // The time of a layer in the history: that of its making, also where it comes from the cache.
 std::string StageEvaluator::time_of(const StepDone& done) const { return settings_.times.epoch ? "" : done.record.created; }
 
+// Called where a COPY has to be executed. Its layer is new, so the RUN steps on top of it are new as well (or their layers' bytes
+// would have to be the same by chance), and what takes longest about the first of them is unpacking what lies below.
+void StageEvaluator::prepare_folders() {
+  if (folders_ahead_.valid() || state_->layers.empty()) return;
+  const bool run_follows = std::any_of(stage_.instructions.begin() + static_cast<std::ptrdiff_t>(next_instruction_), stage_.instructions.end(),
+                                       [](const df::Instruction& later) { return std::holds_alternative<df::Run>(later.body); });
+  if (!run_follows) return;
+  folders_ahead_ = std::async(std::launch::async, [&access = access_, layers = state_->layers] { return access.folders(layers); });
+}
+
 void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run& run) {
   if (!run.devices.empty()) {
     throw Error(Category::usage, "RUN --device cannot be had: a device would make the layer depend on this machine; use it when the "
@@ -245,6 +256,7 @@ void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan&
     request.inputs.push_back({name, fmt::format("{}{} {:o} {}:{}", item.entry.content.str(), item.entry.link, item.entry.mode, item.entry.uid, item.entry.gid), false});
   }
   request.execute = [&](int) {
+    prepare_folders();
     LayerWriterOptions options;
     options.compression = target_.target.compression;
     options.set_mtime = settings_.times.epoch;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,6 +83,8 @@ class StageEvaluator {
   void run_copy_step(const dockerfile::Instruction& instruction, CopyPlan& plan, const std::string& kind,
                      std::vector<RawInput> inputs, std::string history);
   StepRequest new_step(const dockerfile::Instruction& instruction, std::string kind) const;
+  // Unpacks the layers so far, in the background, where a RUN that is still to come will need them.
+  void prepare_folders();
   std::string time_of(const StepDone& done) const;
   void add_layers(const StepDone& done, const StepRequest& request);
   std::string expand(std::string_view word) const { return state_->config.scope.expand(word).text; }
@@ -101,6 +104,8 @@ class StageEvaluator {
   std::unique_ptr<StageResult> state_;
   int step_index_ = 0;
   int step_count_ = 0;
+  std::size_t next_instruction_ = 0;           // of the stage's own, after the one that is applied
+  std::future<SnapshotChain> folders_ahead_;   // waited for by the destructor; what fails in it fails again in the RUN
 };
 
 }  // namespace kiln

@@ -114,8 +114,6 @@ def measure_case(case, builders, runs):
                 say(f"{case.name}: {builder.name}: {failure}")
                 costs.setdefault(builder.name, [])
                 continue
-            finally:
-                shutil.rmtree(case.context(builder), ignore_errors=True)
             show(case, number, builder.name, cost)
             costs.setdefault(builder.name, []).append(cost)
     return costs
@@ -146,7 +144,7 @@ def table(rows):
     return "\n".join(lines)
 
 
-def run_case(name, words, folder, registry, chosen):
+def run_case(name, words, folder, registry, chosen, leftovers):
     """The row of a case of cases.py."""
     builders = [builder(folder / builder.name, registry.address) for builder in (peers.Kiln, *chosen)]
     case = CASES[name](folder, registry.address, words.size)
@@ -164,6 +162,7 @@ def run_case(name, words, folder, registry, chosen):
     finally:
         for builder in builders:
             builder.stop()
+            leftovers.append(builder)
 
 
 def run_transfer(name, words, folder, registry, chosen):
@@ -209,16 +208,17 @@ def main():
     builders = here(words.peer, peers.PEERS, lambda peer: peer.programs)
     clients = here(words.peer, transfers.CLIENTS, lambda client: [client.program])
 
-    rows = []
+    rows, leftovers = [], []
     with tempfile.TemporaryDirectory(prefix="kiln-bench-", dir=words.folder) as folder, Registry() as registry:
         if any(name in CASES for name in names):
             say("making the Python image")
             push_python_image(words.kiln, registry.address)
         for name in names:
-            measured, costs = (run_case(name, words, Path(folder) / name, registry, builders) if name in CASES
+            measured, costs = (run_case(name, words, Path(folder) / name, registry, builders, leftovers) if name in CASES
                                else run_transfer(name, words, Path(folder) / name, registry, clients))
             rows.append({"case": name, "what": measured.what, "builders": {key: summary(value) for key, value in costs.items()}})
-            shutil.rmtree(Path(folder) / name, ignore_errors=True)
+        for builder in leftovers:
+            builder.clear()
 
     print(table(rows))
     if words.json:

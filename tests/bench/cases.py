@@ -28,12 +28,11 @@ class Case:
         return f"{self.registry}/bench/{self.name.lower()}/{peer.name}-{self.round}"
 
     def context(self, peer):
-        return self.folder / "contexts" / f"{self.name}-{peer.name}"
+        return self.folder / "contexts" / f"{peer.name}-{self.round}"
 
     def copy_context(self, peer):
         """A checkout of the peer's own, so that one peer's edit is not another's."""
         target = self.context(peer)
-        shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(self.folder / "workload", target, symlinks=True)
         # A file that was written less than two seconds ago may still change unseen; a developer's checkout is older.
         time.sleep(2.1)
@@ -127,7 +126,6 @@ class _Fleet(Case):
 
     def copy_context(self, peer):
         target = self.context(peer)
-        shutil.rmtree(target, ignore_errors=True)
         workloads.fleet(target, self.registry, self.image(peer), self.images)
         time.sleep(2.1)
 

@@ -1,7 +1,6 @@
 """The builders that are measured. Each has the same five verbs, so that a case is written once.
 
-A peer owns one "machine": everything it remembers lies in a folder, and forget() makes it a machine that never built
-anything. build() and bake() push what they built. None leaves a process behind.
+A peer owns one "machine": everything it remembers lies in a folder, and forget() takes a new one. build() and bake() push what they built. None leaves a process behind.
 """
 
 import json
@@ -24,9 +23,9 @@ class Peer:
     def __init__(self, folder, registry):
         self.folder = Path(folder)
         self.registry = registry     # HOST:PORT
-        self.state = self.folder / "state"
         self.log = self.folder / "log"
-        self.state.mkdir(parents=True, exist_ok=True)
+        self.state = None            # of the machine that it is now
+        self._machines = 0
 
     def start(self):
         """Whatever must run before the first build; not measured."""
@@ -35,14 +34,22 @@ class Peer:
         """Ends what start() began."""
 
     def forget(self):
+        """A machine that never built anything. The old state stays until clear(): ext4 is slow to hand out the inodes of files
+        that were removed a moment ago, and would charge whoever builds next for it."""
+        self.stop()
+        self._machines += 1
+        self.state = self.folder / f"machine-{self._machines}"
+        self.state.mkdir(parents=True)
+        self.start()
+
+    def clear(self):
+        """Ends the peer and removes all it wrote."""
         self.stop()
         # What a builder mounted ends with it, but a killed one may have left something.
         for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
-            if line.split()[1].startswith(str(self.state)):
+            if line.split()[1].startswith(str(self.folder) + "/"):
                 subprocess.run(["umount", "-l", line.split()[1]], check=False)
-        shutil.rmtree(self.state)
-        self.state.mkdir()
-        self.start()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def build(self, context, image, *, cache=None, contexts=None):
         """Builds the folder's Dockerfile and pushes it; Cost. cache: a reference to read from and write to."""
