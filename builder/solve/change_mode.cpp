@@ -21,9 +21,10 @@ std::uint16_t spread(unsigned three_bits) {
   return static_cast<std::uint16_t>(three_bits << 6 | three_bits << 3 | three_bits);
 }
 
-std::uint16_t apply_clause(const Clause& clause, std::uint16_t mode, bool is_directory) {
+// `original` is the mode before all clauses, which X looks at: in "u=rwx,g=rX" it does not see the x of its neighbour.
+std::uint16_t apply_clause(const Clause& clause, std::uint16_t mode, std::uint16_t original, bool is_directory) {
   unsigned bits = (clause.read ? 4u : 0u) | (clause.write ? 2u : 0u) | (clause.execute ? 1u : 0u);
-  if (clause.execute_if_any && (is_directory || (mode & 0111))) bits |= 1;
+  if (clause.execute_if_any && (is_directory || (original & 0111))) bits |= 1;
   if (clause.copy_from == 'u') bits |= mode >> 6 & 7u;
   if (clause.copy_from == 'g') bits |= mode >> 3 & 7u;
   if (clause.copy_from == 'o') bits |= mode & 7u;
@@ -79,13 +80,20 @@ std::vector<Clause> parse_symbolic(std::string_view text) {
 
 }  // namespace
 
+std::optional<std::uint16_t> octal_chmod(std::string_view text) {
+  const auto octal = parse_unsigned(text, 8);
+  if (!octal) return std::nullopt;
+  if (*octal > kAllBits) throw Error(Category::usage, fmt::format("--chmod '{}' is larger than 7777", printable(text)));
+  return static_cast<std::uint16_t>(*octal);
+}
+
 ChangeMode parse_chmod(std::string_view text) {
-  if (const auto octal = parse_unsigned(text, 8)) {
-    if (*octal > kAllBits) throw Error(Category::usage, fmt::format("--chmod '{}' is larger than 7777", printable(text)));
-    return [mode = static_cast<std::uint16_t>(*octal)](std::uint16_t, bool) { return mode; };
+  if (const auto octal = octal_chmod(text)) {
+    return [mode = *octal](std::uint16_t, bool) { return mode; };
   }
-  return [clauses = parse_symbolic(text)](std::uint16_t mode, bool is_directory) {
-    for (const Clause& clause : clauses) mode = apply_clause(clause, mode, is_directory);
+  return [clauses = parse_symbolic(text)](std::uint16_t original, bool is_directory) {
+    std::uint16_t mode = original;
+    for (const Clause& clause : clauses) mode = apply_clause(clause, mode, original, is_directory);
     return mode;
   };
 }

@@ -76,11 +76,11 @@ void apply(StageConfig& stage, const df::Arg& arg) {
   stage.scope.declare(arg);
   std::vector<std::string> shown;
   for (const df::ArgDefinition& definition : arg.definitions) {
-    // A build arg's value may be anything; docker's history shows it, but never that of a proxy.
+    // A build arg's value may be anything; docker's history shows it, that of a proxy too where an ARG declares it.
     const auto& declared = stage.scope.declared_args();
     const auto it = std::find_if(declared.rbegin(), declared.rend(),
                                  [&](const df::DeclaredArg& item) { return item.name == definition.name; });
-    const bool has_value = it != declared.rend() && it->value && !df::is_proxy_arg(definition.name);
+    const bool has_value = it != declared.rend() && it->value;
     shown.push_back(has_value ? definition.name + "=" + *it->value : definition.name);
   }
   add_history(stage, "ARG " + join(shown, " "), true);
@@ -116,13 +116,13 @@ void apply(StageConfig& stage, const df::Entrypoint& entrypoint) {
 }
 
 void apply(StageConfig& stage, const df::Expose& expose) {
-  std::vector<std::string> ports;
-  for (const std::string& word : expose.ports) {
+  std::vector<std::string> ports, words = expose.ports;
+  std::sort(words.begin(), words.end());  // as they were written, before variables are in their place
+  for (const std::string& word : words) {
     for (const std::string& expanded : stage.scope.expand(word).words) {
       for (std::string& port : df::exposed_ports(expanded)) ports.push_back(std::move(port));
     }
   }
-  std::sort(ports.begin(), ports.end());
   for (const std::string& port : ports) stage.image.config.exposed_ports.insert(port);
   add_history(stage, "EXPOSE " + plain_list(ports), true);
 }
@@ -159,8 +159,8 @@ void apply(StageConfig& stage, const df::Healthcheck& check) {
   result.start_interval_ns = check.start_interval_ns;
   result.retries = check.retries;
   add_history(stage,
-              fmt::format("HEALTHCHECK &{{{} \"{}\" \"{}\" \"{}\" \"{}\" '\\x{:02x}'}}", quoted_list(result.test),
-                          go_duration(result.interval_ns), go_duration(result.timeout_ns),
+              fmt::format("HEALTHCHECK {{Test:{} Interval:{} Timeout:{} StartPeriod:{} StartInterval:{} Retries:{}}}",
+                          plain_list(result.test), go_duration(result.interval_ns), go_duration(result.timeout_ns),
                           go_duration(result.start_period_ns), go_duration(result.start_interval_ns), result.retries),
               true);
   stage.image.config.healthcheck = std::move(result);
@@ -179,8 +179,7 @@ void apply(StageConfig& stage, const df::Stopsignal& stop) {
 }
 
 void apply(StageConfig& stage, const df::Onbuild& onbuild) {
-  stage.image.config.on_build.push_back(onbuild.trigger);
-  add_history(stage, "ONBUILD " + onbuild.trigger, true);
+  stage.image.config.on_build.push_back(onbuild.trigger);  // docker's history says nothing of it
 }
 
 void apply(StageConfig& stage, const df::Maintainer& maintainer) {
@@ -226,9 +225,7 @@ std::string run_history(const StageConfig& stage, const std::vector<std::string>
   std::vector<std::string> args;
   std::set<std::string> seen;
   for (const df::DeclaredArg& arg : stage.scope.declared_args()) {
-    if (!arg.value || df::is_proxy_arg(arg.name)) continue;
-    const auto value = stage.scope.find(arg.name);
-    if (value && seen.insert(arg.name).second) args.push_back(arg.name + "=" + *value);
+    if (seen.insert(arg.name).second) args.push_back(arg.name + "=" + stage.scope.find(arg.name).value_or(""));
   }
   const std::string prefix = args.empty() ? "" : fmt::format("|{} {} ", args.size(), fmt::join(args, " "));
   return fmt::format("RUN {}{} # buildkit", prefix, join(argv, " "));

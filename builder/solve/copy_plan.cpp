@@ -81,26 +81,32 @@ std::string CopyPlan::resolve_target(std::string_view path, bool follow_last) co
   return resolve_links(path, follow_last ? LastLink::follow : LastLink::keep, [this](std::string_view p) { return at(p); });
 }
 
+void CopyPlan::apply_owner(FileEntry& entry) const {
+  if (!options_.owner) return;
+  entry.uid = options_.owner->uid;
+  entry.gid = options_.owner->gid;
+}
+
 void CopyPlan::apply_options(FileEntry& entry) const {
-  if (options_.owner) {
-    entry.uid = options_.owner->uid;
-    entry.gid = options_.owner->gid;
-  }
+  apply_owner(entry);
   if (options_.change_mode && entry.type != EntryType::symlink) {
     entry.mode = (*options_.change_mode)(entry.mode, entry.is_directory());
   }
 }
 
 // Makes what is missing of a path whose links have been resolved.
-void CopyPlan::ensure_directories(const std::string& path) {
+void CopyPlan::ensure_directories(const std::string& path) { ensure_directories(path, options_.made_directory_mode); }
+
+void CopyPlan::ensure_directories(const std::string& path, std::uint16_t mode) {
   if (path.empty()) return;
   if (const auto existing = at(path)) {
     if (!existing->is_directory()) refuse(fmt::format("cannot make the directory '/{}': there is something else", printable(path)));
     return;
   }
-  ensure_directories(std::string(parent_path(path)));
+  ensure_directories(std::string(parent_path(path)), mode);
   FileEntry entry = made_directory(path);
-  apply_options(entry);
+  entry.mode = mode;
+  apply_owner(entry);
   entries_[path] = {std::move(entry), nullptr, {}, {}};
 }
 
@@ -246,14 +252,14 @@ void CopyPlan::add(const CopySource& source, std::string_view pattern, std::stri
 std::string CopyPlan::unpack_folder(std::string_view destination) {
   ++transfers_;
   const std::string folder = resolve_target(canonical_copy_path(destination), true);
-  ensure_directories(folder);
+  ensure_directories(folder, kMadeDirectoryMode);
   return folder;
 }
 
 void CopyPlan::add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path) {
   FileEntry copy = entry;
   const std::string parent = resolve_target(parent_path(copy.path), true);
-  ensure_directories(parent);
+  ensure_directories(parent, kMadeDirectoryMode);
   copy.path = join_path(parent, base_name(copy.path));
   std::string content_path = source_path, file;
   if (copy.type == EntryType::hardlink) {
@@ -266,7 +272,7 @@ void CopyPlan::add_entry(const CopySource& source, const FileEntry& entry, const
     }
   }
   if (copy.type == EntryType::file) file = fmt::format("{} {}", transfers_, source.identity(source_path));
-  apply_options(copy);
+  apply_owner(copy);
   const auto existing = at(copy.path);
   if (existing && !(existing->is_directory() && copy.is_directory())) forget_below(copy.path);
   entries_[copy.path] = {copy, &source, std::move(content_path), std::move(file)};

@@ -22,10 +22,13 @@ struct Ownership {
 using ChangeMode = std::function<std::uint16_t(std::uint16_t mode, bool is_directory)>;
 // Error{usage} for what is neither.
 ChangeMode parse_chmod(std::string_view text);
+// The mode of an octal --chmod.
+std::optional<std::uint16_t> octal_chmod(std::string_view text);
 
 struct CopyOptions {
   std::optional<Ownership> owner;       // --chown; else context files are root's, and files of images keep theirs
-  std::optional<ChangeMode> change_mode;
+  std::optional<ChangeMode> change_mode;               // --chmod, of what is copied
+  std::uint16_t made_directory_mode = 0755;            // of folders made on the way: an octal --chmod, no symbolic one
   std::vector<std::string> excludes;    // --exclude
   bool parents = false;                 // --parents
   bool link = false;                    // --link: the target is a place in an empty tree
@@ -45,7 +48,7 @@ class CopyPlan {
   // The folder that an archive is unpacked into, made where it is missing; without symlinks.
   std::string unpack_folder(std::string_view destination);
   // One entry of an archive, its parents made as needed. As in tar it takes the place of whatever is there; only a folder
-  // stays one.
+  // stays one. --chmod is nothing to an archive, in which every file says its own mode.
   void add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path);
   // Makes a folder and its missing parents, as WORKDIR does.
   void make_directory(std::string_view path, Ownership owner);
@@ -79,7 +82,9 @@ class CopyPlan {
   // False where nothing matched.
   bool add_below_pivot(const CopySource& source, const std::string& pivot, const std::string& wanted, const std::string& folder);
   void copy_with_parents(const CopySource& source, const std::string& path, const std::string& pivot, const std::string& destination);
+  void apply_owner(FileEntry& entry) const;
   void apply_options(FileEntry& entry) const;
+  void ensure_directories(const std::string& path, std::uint16_t mode);
 
   MergedView target_;
   CopyOptions options_;

@@ -275,11 +275,25 @@ void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan&
   add_layer_history(state_->config, std::move(history), time_of(done));
 }
 
+std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool parents, bool is_add) const {
+  std::string shown = is_add ? "ADD" : "COPY";
+  if (parents) shown += " --parents";
+  if (!transfer.chown.empty()) shown += " --chown=" + expand(transfer.chown);
+  if (!transfer.chmod.empty()) shown += " --chmod=" + expand(transfer.chmod);
+  for (const std::string& path : transfer.paths) shown += " " + expand(path);
+  for (const df::InlineFile& file : transfer.files) shown += " <<" + file.name;
+  return shown + " " + expand(transfer.destination) + " # buildkit";
+}
+
 void StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer, CopyOptions options,
                               const std::shared_ptr<CopySource>& source, bool is_add) {
   const MergedView below = access_.view(state_->layers);
   if (!transfer.chown.empty()) options.owner = resolve_owner(expand(transfer.chown), below);
-  if (!transfer.chmod.empty()) options.change_mode = parse_chmod(expand(transfer.chmod));
+  if (!transfer.chmod.empty()) {
+    const std::string mode = expand(transfer.chmod);
+    options.change_mode = parse_chmod(mode);
+    options.made_directory_mode = octal_chmod(mode).value_or(options.made_directory_mode);
+  }
   options.excludes = transfer.excludes;
   options.link = transfer.link;
 
@@ -313,8 +327,7 @@ void StageEvaluator::transfer(const df::Instruction& instruction, const df::Tran
   }
   const InlineSource heredocs(inline_files);
   for (const df::InlineFile& file : transfer.files) plan.add(heredocs, file.name, destination);
-  const std::string shown = fmt::format("{} {} {} # buildkit", is_add ? "ADD" : "COPY", join(paths, " "), transfer.destination);
-  run_copy_step(instruction, plan, "copy", std::move(inputs), shown);
+  run_copy_step(instruction, plan, "copy", std::move(inputs), transfer_history(transfer, options.parents, is_add));
 }
 
 void StageEvaluator::apply_copy(const df::Instruction& instruction, const df::Copy& copy) {

@@ -68,6 +68,8 @@ class StageEvaluator {
   void apply_workdir(const dockerfile::Instruction& instruction, const dockerfile::Workdir& workdir);
 
   // Adds the sources of a transfer to a plan and runs it as a step.
+  // COPY or ADD as docker's history shows it, words expanded.
+  std::string transfer_history(const dockerfile::Transfer& transfer, bool parents, bool is_add) const;
   void transfer(const dockerfile::Instruction& instruction, const dockerfile::Transfer& transfer, CopyOptions options,
                 const std::shared_ptr<CopySource>& source, bool is_add);
   // The sources of ADD; `kept` keeps what the plan refers to.

@@ -24,6 +24,12 @@ TEST_CASE("symbolic modes are chmod's") {
   CHECK(changed("a=rX", 0755) == 0555);
   CHECK(changed("go=u", 0750) == 0777);
   CHECK(changed("u=rwX,go=rX", 0600, true) == 0755);
+  CHECK(changed("u=rwx,g=rX,o=", 0600) == 0740);  // as BuildKit: X looks at the mode before all clauses
+}
+
+TEST_CASE("only an octal mode is one for folders that are made on the way") {
+  CHECK(octal_chmod("0711") == 0711);
+  CHECK_FALSE(octal_chmod("u=rwx").has_value());
 }
 
 TEST_CASE("what is no mode is refused") {

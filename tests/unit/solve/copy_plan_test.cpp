@@ -118,6 +118,7 @@ TEST_CASE("owner and mode go to folders that are made, too") {
   CopyOptions options;
   options.owner = Ownership{7, 8};
   options.change_mode = parse_chmod("0700");
+  options.made_directory_mode = octal_chmod("0700").value();
   CopyPlan plan({}, options);
   plan.add(context.source, "a", "/x/");
   for (const auto& planned : plan.finish()) {

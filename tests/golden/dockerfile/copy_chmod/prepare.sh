@@ -1,0 +1,2 @@
+chmod 0600 dir/f
+chmod 0700 dir/sub

@@ -1,0 +1,1 @@
+ln tree/one tree/two
