@@ -16,6 +16,7 @@ void add_commands(Arguments& root) {
   add_copy_command(root);
   add_tag_command(root);
   add_untag_command(root);
+  add_release_command(root);
   add_ls_command(root);
   add_digest_command(root);
   add_inspect_command(root);

@@ -23,6 +23,7 @@ void add_logout_command(Arguments& root);
 void add_ls_command(Arguments& root);
 void add_pull_command(Arguments& root);
 void add_push_command(Arguments& root);
+void add_release_command(Arguments& root);
 void add_report_command(Arguments& root);
 void add_tag_command(Arguments& root);
 void add_test_command(Arguments& root);

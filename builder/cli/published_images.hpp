@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "builder/cli/arguments.hpp"
+#include "builder/release/create_release.hpp"
+
+namespace kiln::cli {
+
+// How commands that work with what a fleet has published name the fleet.
+struct PublishedWords {
+  std::optional<std::string> file;    // -f
+  std::string registry;               // --registry; empty: the fleet's
+  std::vector<std::string> profiles;  // --profile
+};
+
+void add_published_words(Arguments& command, PublishedWords& words);
+
+// The fleet's images as its definitions say they are published, and where its releases are.
+struct PublishedImages {
+  std::string registry;  // registry and namespace
+  fs::path folder;       // the folder that holds fleet.json's folder, or the bake file: releases/ goes there
+  std::vector<ReleaseCandidate> images;
+};
+
+// `targets` as bake takes them (none: the group 'default'), each image once for each repository it is published to, by the
+// tag `tag`; empty: `latest` where it is published under that, else its only tag. Error{usage} where that leaves a choice,
+// where nothing is published, and where images of a bake file are in several namespaces and --registry does not say which.
+PublishedImages published_images(const PublishedWords& words, const std::vector<std::string>& targets, const std::string& tag);
+
+// The registry and namespace alone: --registry, or the fleet's. No fleet is read where --registry is given.
+std::string registry_of_releases(const PublishedWords& words);
+
+}  // namespace kiln::cli
