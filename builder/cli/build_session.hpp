@@ -11,6 +11,7 @@
 #include "builder/cache/step_cache.hpp"
 #include "builder/cli/build_log.hpp"
 #include "builder/layer/stat_cache.hpp"
+#include "builder/plan/forecast.hpp"
 #include "builder/report/recorder.hpp"
 #include "builder/run/runner.hpp"
 #include "builder/run/snapshot_store.hpp"
@@ -64,6 +65,10 @@ class BuildSession {
   Stages solve(const Plan& plan, const std::vector<std::size_t>& wanted);
   std::vector<BuiltImage> assemble(const Plan& plan, const std::vector<std::size_t>& wanted, const Stages& results,
                                    const std::function<AssemblyOptions(const BuildTarget&)>& options);
+
+  // What a build would do, as far as the caches tell; nothing is executed, named or recorded. The
+  // session is of no other use afterwards.
+  Forecast look_up(const Plan& plan, const std::set<std::size_t>& wanted);
 
   // Names images in the store, all in one write.
   enum class AbsentLayers {

@@ -5,6 +5,7 @@ namespace kiln::cli {
 void add_commands(Arguments& root) {
   add_build_command(root);
   add_bake_command(root);
+  add_plan_command(root);
   add_lock_command(root);
   add_baseline_command(root);
   add_check_command(root);

@@ -29,6 +29,7 @@ struct Solver::State {
   std::shared_ptr<CopySource> context_of(const BuildTarget& target);
   std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore, const std::string& description);
   void fail(std::exception_ptr error);
+  void note_problem(std::size_t target, const std::exception& error);
 
   const Plan& plan;
   LayerAccess& access;
@@ -45,6 +46,8 @@ struct Solver::State {
   std::map<std::string, std::shared_ptr<CopySource>> folders;
   std::vector<std::thread> threads;
   std::exception_ptr failure;
+  bool only_looks_up = false;
+  std::map<std::size_t, std::string> problems;
 };
 
 namespace {
@@ -143,6 +146,11 @@ void Solver::State::fail(std::exception_ptr error) {
   settings.stop.cancel(1);
 }
 
+void Solver::State::note_problem(std::size_t target, const std::exception& error) {
+  const std::lock_guard lock(mutex);
+  problems.emplace(target, error.what());
+}
+
 // Starts a stage where nobody has yet.
 StageFuture Solver::State::request(StageKey key) {
   const std::lock_guard lock(mutex);
@@ -165,7 +173,14 @@ StageFuture Solver::State::request(StageKey key) {
       environment.begin_work();
       StageEvaluator evaluator(plan, planned, key.second, environment, access, bases, steps, runs, observer, settings);
       promise->set_value(std::make_shared<const StageResult>(evaluator.evaluate()));
-    } catch (...) {
+    } catch (const StepMissed&) {
+      promise->set_exception(std::current_exception());
+    } catch (const std::exception& error) {
+      if (only_looks_up) {
+        note_problem(key.first, error);
+        promise->set_exception(std::make_exception_ptr(StepMissed{}));
+        return;
+      }
       fail(std::current_exception());
       promise->set_exception(std::current_exception());
     }
@@ -179,12 +194,8 @@ Solver::Solver(const Plan& plan, LayerAccess& access, BaseImages& bases, StepExe
 
 Solver::~Solver() = default;
 
-std::map<std::size_t, std::shared_ptr<const StageResult>> Solver::solve(const std::set<std::size_t>& wanted) {
-  std::map<std::size_t, StageFuture> futures;
-  for (const std::size_t target : wanted) {
-    futures.emplace(target, state_->request({target, state_->plan.targets[target]->final_stage}));
-  }
-  for (auto& [target, future] : futures) future.wait();
+void Solver::finish_all(const std::set<std::size_t>& wanted) {
+  for (const std::size_t target : wanted) state_->request({target, state_->plan.targets[target]->final_stage});
   // Threads may still start threads until the last one has ended.
   for (std::size_t i = 0;; ++i) {
     std::thread thread;
@@ -195,10 +206,22 @@ std::map<std::size_t, std::shared_ptr<const StageResult>> Solver::solve(const st
     }
     thread.join();
   }
+}
+
+std::map<std::size_t, std::shared_ptr<const StageResult>> Solver::solve(const std::set<std::size_t>& wanted) {
+  finish_all(wanted);
   if (state_->failure) std::rethrow_exception(state_->failure);
   std::map<std::size_t, std::shared_ptr<const StageResult>> results;
-  for (auto& [target, future] : futures) results.emplace(target, future.get());
+  for (const std::size_t target : wanted) {
+    results.emplace(target, state_->request({target, state_->plan.targets[target]->final_stage}).get());
+  }
   return results;
+}
+
+std::map<std::size_t, std::string> Solver::look_up(const std::set<std::size_t>& wanted) {
+  state_->only_looks_up = true;
+  finish_all(wanted);
+  return state_->problems;
 }
 
 }  // namespace kiln

@@ -30,7 +30,14 @@ class Solver {
   // The final stage of each wanted target. Throws the first error, once everything has come to rest.
   std::map<std::size_t, std::shared_ptr<const StageResult>> solve(const std::set<std::size_t>& wanted);
 
+  // Evaluates as far as the cache goes and executes nothing; for a StepExecutor that only looks up. A stage ends at its first
+  // step that is missed, and with it the stages built from it. Gives, by target, what would fail whatever is built first (a
+  // COPY source that is missing, a name that nothing has).
+  std::map<std::size_t, std::string> look_up(const std::set<std::size_t>& wanted);
+
  private:
+  void finish_all(const std::set<std::size_t>& wanted);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -78,8 +78,14 @@ StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number
     return done;
   };
   if (auto done = find()) {
-    cache_.remember_slot(request.slot, request.key);
+    if (!on_miss_) cache_.remember_slot(request.slot, request.key);
     return *done;
+  }
+  if (on_miss_) {
+    StepMissed missed;
+    explain_miss(request, lookup_reason, missed.why);
+    missed.why.key = request.key;
+    throw missed;
   }
   const FileLock held = lock();
   if (auto done = find()) {
@@ -118,7 +124,7 @@ StepDone StepExecutor::run(const StepRequest& request) {
   observer_.step_started(view);
   try {
     auto [done, was_first] = flights_.run(request.key, [&] { return look_up_or_execute(request, view.number); });
-    if (!was_first) cache_.remember_slot(request.slot, request.key);
+    if (!was_first && !on_miss_) cache_.remember_slot(request.slot, request.key);
     if (!was_first && done.result.outcome == StepOutcome::built) {
       done.result.outcome = StepOutcome::hit;
       done.result.from = "this run";
@@ -128,6 +134,9 @@ StepDone StepExecutor::run(const StepRequest& request) {
     }
     observer_.step_finished(view.number, done.result);
     return done;
+  } catch (const StepMissed& missed) {
+    on_miss_(request.view, missed.why);
+    throw;
   } catch (const Error& error) {
     StepResult failed;
     failed.outcome = StepOutcome::failed;

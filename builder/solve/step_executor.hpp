@@ -31,6 +31,11 @@ struct StepDone {
   StepResult result;
 };
 
+// Thrown for a step that is not in the cache where steps are looked up only. No Error: nothing went wrong.
+struct StepMissed {
+  StepResult why;  // reason, differences, against
+};
+
 // Looks steps up, executes what is missing, records what was executed. Equal steps run once: of one process by sharing,
 // of several by a lock. Any thread.
 class StepExecutor {
@@ -41,7 +46,12 @@ class StepExecutor {
   // An error of execute() leaves with the step reported as failed.
   StepDone run(const StepRequest& request);
 
-  bool is_recorded(const std::string& key) { return cache_.find(key).record.has_value(); }
+  // From now on nothing is executed: a miss is told to `on_miss` (from any thread), and run() throws StepMissed.
+  using MissListener = std::function<void(const StepView&, const StepResult&)>;
+  void only_look_up(MissListener on_miss) { on_miss_ = std::move(on_miss); }
+
+  // Whether nothing has to be prepared for executing the step.
+  bool is_recorded(const std::string& key) { return on_miss_ || cache_.find(key).record.has_value(); }
   // A number for a piece of work that is no step.
   int next_number() { return ++last_number_; }
 
@@ -53,6 +63,7 @@ class StepExecutor {
   StepCache& cache_;
   BuildObserver& observer_;
   CancelToken cancel_;
+  MissListener on_miss_;
   std::atomic<int> last_number_{0};
   SingleFlight<StepDone> flights_;
 };

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""kiln plan: what a build would do, told before it is done, and that telling does nothing."""
+
+import json
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+import harness
+
+
+class PlanTest(harness.KilnTest):
+    def setUp(self):
+        super().setUp()
+        self.need_containers()
+        busybox = shutil.which("busybox")
+        if not busybox:
+            self.skipTest("busybox-static is not installed")
+        self.fleet = self.folder / "fleet"
+        (self.fleet / "base").mkdir(parents=True)
+        shutil.copy(busybox, self.fleet / "base/busybox")
+        self.write("fleet/base/Dockerfile", """
+            FROM scratch
+            COPY busybox /bin/sh
+            RUN echo base > /base
+            """)
+        self.write("fleet/app/Dockerfile", """
+            FROM base AS build
+            COPY source .
+            RUN sh -c 'read x < /source; echo made $x > /made'
+            FROM base
+            COPY --from=build /made /made
+            """)
+        self.write("fleet/app/source", "one\n")
+        self.write("fleet/docker-bake.json", json.dumps({
+            "group": {"default": {"targets": ["app"]}},
+            "target": {"base": {"context": "base", "tags": ["ghcr.io/acme/base:1"]},
+                       "app": {"context": "app", "contexts": {"base": "target:base"}, "tags": ["ghcr.io/acme/app:1"]}}}))
+
+    def plan(self, *args, code=0):
+        return self.kiln("plan", *args, code=code, cwd=self.fleet).stdout
+
+    def steps(self):
+        plan = json.loads(self.plan("--format", "json"))
+        return {(target["name"], step["text"].split()[0] + " " + step["stage"]): step for target in plan["targets"] for step in target["steps"]}, plan
+
+    def test_a_plan_says_what_is_built_and_what_is_unknown_until_then_and_builds_nothing(self):
+        steps, plan = self.steps()
+        self.assertEqual([t["name"] for t in plan["targets"]], ["base", "app"])
+        self.assertEqual([t["wave"] for t in plan["targets"]], [0, 1])
+        self.assertEqual(steps["base", "COPY stage-0"]["expectation"], "build")
+        self.assertEqual(steps["base", "RUN stage-0"]["expectation"], "unknown")
+        self.assertIn("unknown until 'COPY busybox /bin/sh'", steps["base", "RUN stage-0"]["reason"])
+        self.assertIn("unknown until 'COPY busybox /bin/sh'", steps["app", "RUN build"]["reason"])
+        again, _ = self.steps()
+        self.assertEqual(again, steps)
+
+        self.kiln("bake", cwd=self.fleet)
+        steps, plan = self.steps()
+        self.assertEqual({step["expectation"] for step in steps.values()}, {"hit"})
+        self.assertEqual(plan["totals"]["builds"] + plan["totals"]["unknowns"], 0)
+        self.assertIn("app from base: unchanged", self.plan())
+
+        self.write("fleet/app/source", "two\n")
+        steps, plan = self.steps()
+        changed = steps["app", "COPY build"]
+        self.assertEqual(changed["expectation"], "build")
+        self.assertIn("source changed", changed["reason"])
+        self.assertIn("unknown until 'COPY source .'", steps["app", "RUN build"]["reason"])
+        self.assertIn("unknown until 'COPY source .'", steps["app", "COPY stage-1"]["reason"])
+        self.assertGreater(steps["app", "RUN build"]["seconds"], 0)
+        self.assertGreater(steps["app", "RUN build"]["bytes"], 0)
+        self.assertEqual(steps["base", "RUN stage-0"]["expectation"], "hit")
+        self.assertEqual(plan["totals"]["without_record"], 0)
+
+    def test_what_would_fail_is_told_with_exit_code_1(self):
+        self.kiln("bake", cwd=self.fleet)
+        (self.fleet / "app/source").unlink()
+        text = self.plan(code=1)
+        self.assertIn("would fail: app/Dockerfile:2:", text)
+        self.assertIn("base: unchanged", text)
+
+    def test_drawings_are_valid(self):
+        root = ElementTree.fromstring(self.plan("--format", "svg"))
+        self.assertTrue(root.tag.endswith("svg"))
+        dot = self.plan("--format", "dot")
+        self.assertIn('"base" -> "app";', dot)
+        if shutil.which("dot"):
+            subprocess.run(["dot", "-Tsvg"], input=dot.encode(), stdout=subprocess.DEVNULL, check=True)
+
+    def test_a_format_that_is_not_known_is_refused(self):
+        result = self.kiln("plan", "--format", "jsn", code=2, cwd=self.fleet)
+        self.assertIn("did you mean 'json'?", result.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()
