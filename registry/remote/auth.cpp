@@ -49,6 +49,12 @@ Scope Scope::remove(std::string_view repository) {
   return scope;
 }
 
+Scope Scope::catalog() {
+  Scope scope;
+  scope.actions_["registry:catalog"] = {"*"};
+  return scope;
+}
+
 Scope Scope::with(const Scope& other) const {
   Scope result = *this;
   for (const auto& [resource, actions] : other.actions_)

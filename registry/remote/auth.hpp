@@ -24,6 +24,7 @@ class Scope {
   static Scope pull(std::string_view repository);
   static Scope pull_push(std::string_view repository);
   static Scope remove(std::string_view repository);  // pull, push and delete
+  static Scope catalog();                            // the list of all repositories
 
   // Joined with another: mounting needs to push here and to pull there.
   Scope with(const Scope& other) const;

@@ -94,6 +94,11 @@ std::optional<std::string> HttpHeaders::find(std::string_view name) const {
   return std::nullopt;
 }
 
+std::string HttpHeaders::media_type() const {
+  const std::string field = find("Content-Type").value_or("");
+  return to_lower(trim(std::string_view(field).substr(0, field.find(';'))));
+}
+
 std::vector<std::string> HttpHeaders::all(std::string_view name) const {
   std::vector<std::string> values;
   for (const auto& [field, value] : fields_) {

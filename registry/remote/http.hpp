@@ -27,6 +27,8 @@ class HttpHeaders {
   // The first value; nullopt where the field is missing.
   std::optional<std::string> find(std::string_view name) const;
   std::vector<std::string> all(std::string_view name) const;
+  // Content-Type in lower case and without its parameters; "" where there is none.
+  std::string media_type() const;
   const std::vector<std::pair<std::string, std::string>>& fields() const noexcept { return fields_; }
 
  private:

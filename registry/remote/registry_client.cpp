@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <set>
 
-#include "base/json.hpp"
 #include "base/text.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/oci/reference.hpp"
@@ -21,18 +18,12 @@ using oci::Descriptor;
 using oci::Digest;
 
 constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
-constexpr int kMostPages = 10'000;
 constexpr int kFallbackAttempts = 3;
 
 void accept_manifests(HttpHeaders& headers) {
   headers.add("Accept",
               fmt::format("{}, {}, {}, {}", oci::media_type::kOciManifest, oci::media_type::kOciIndex,
                           oci::media_type::kDockerManifest, oci::media_type::kDockerManifestList));
-}
-
-std::string media_type_of(const HttpHeaders& headers) {
-  const std::string field = headers.find("Content-Type").value_or("");
-  return to_lower(trim(std::string_view(field).substr(0, field.find(';'))));
 }
 
 // Docker-Content-Digest, where the registry sends one that kiln can compare.
@@ -52,28 +43,7 @@ std::string blob_path(const std::string& repository, const Digest& digest) {
   return "/v2/" + repository + "/blobs/" + digest.str();
 }
 
-// The target of `Link: <...>; rel="next"` (RFC 8288).
-std::optional<std::string> next_link(const HttpHeaders& headers) {
-  for (const std::string& field : headers.all("Link")) {
-    for (const std::string_view entry : split(field, ',')) {
-      const std::string_view link = trim(entry);
-      const std::size_t close = link.find('>');
-      if (!link.starts_with('<') || close == std::string_view::npos) continue;
-      const std::string parameters = to_lower(link.substr(close));
-      if (parameters.find("rel=\"next\"") != std::string::npos ||
-          parameters.find("rel=next") != std::string::npos) {
-        return std::string(link.substr(1, close - 1));
-      }
-    }
-  }
-  return std::nullopt;
-}
-
 }  // namespace
-
-std::string referrers_fallback_tag(const Digest& subject) {
-  return std::string(subject.algorithm()) + "-" + std::string(subject.hex());
-}
 
 RegistryClient::RegistryClient(RemoteSession& session, std::shared_ptr<RegistryTransport> transport)
     : session_(&session), transport_(std::move(transport)) {}
@@ -111,7 +81,7 @@ std::optional<Descriptor> RegistryClient::resolve(const std::string& repository,
   const bool usable =
       response.status == 200 && digest_of(response.headers) && response.headers.find("Content-Length");
   if (response.status != 200 && response.status != 405) transport_->refuse(answer, repository);
-  const std::string type = media_type_of(response.headers);
+  const std::string type = response.headers.media_type();
   if (!usable || !(oci::media_type::is_manifest(type) || oci::media_type::is_index(type))) {
     // A registry that tells too little in HEAD; one that lacks the manifest answers 404 to GET as well.
     try {
@@ -171,7 +141,7 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
     throw refuse(fmt::format("expected {} bytes, got {}", expected->size, result.bytes.size()));
   }
 
-  const std::string declared = media_type_of(answer.response.headers);
+  const std::string declared = answer.response.headers.media_type();
   const std::string detected = oci::detect_media_type(result.bytes, where);
   const bool telling = oci::media_type::is_manifest(declared) || oci::media_type::is_index(declared);
   const bool same_kind = oci::media_type::is_index(declared) == oci::media_type::is_index(detected);
@@ -250,7 +220,9 @@ bool RegistryClient::delete_manifest(const std::string& repository, const std::s
   if (status == 404) return false;
   if (status == 405) {
     RegistryError error = make_registry_error(answer.request, answer.response);
-    error.add_context("this registry does not delete manifests; turn deletion on there");
+    error.add_context(
+        "this registry does not delete manifests; turn that on there (docker-registry: 'storage: {delete: {enabled: "
+        "true}}' in its config.yml, or REGISTRY_STORAGE_DELETE_ENABLED=true)");
     throw error;
   }
   transport_->refuse(answer, repository);
@@ -346,79 +318,6 @@ bool RegistryClient::delete_blob(const std::string& repository, const Digest& di
   if (answer.response.status == 404) return false;
   if (answer.response.status < 200 || answer.response.status > 204) transport_->refuse(answer, repository);
   return true;
-}
-
-std::vector<std::string> RegistryClient::list_tags(const std::string& repository) {
-  std::vector<std::string> tags;
-  std::set<std::string> seen;
-  RegistryRequest request;
-  request.path = "/v2/" + repository + "/tags/list?n=1000";
-  request.repository = repository;
-  request.scope = Scope::pull(repository);
-  for (int page = 0; page < kMostPages; ++page) {
-    const RegistryAnswer answer = transport_->send(request);
-    if (answer.response.status != 200) transport_->refuse(answer, repository);
-    const std::string where = fmt::format("list of tags '{}'", answer.url.redacted());
-    const nlohmann::json document = parse_json(answer.response.body, where, Category::network);
-    const auto list = document.is_object() ? document.find("tags") : document.end();
-    if (!document.is_object() || (list != document.end() && !list->is_array() && !list->is_null())) {
-      throw Error(Category::network, where + ": expected an object with a list 'tags'");
-    }
-    if (list != document.end() && list->is_array()) {
-      for (const auto& tag : *list) {
-        if (!tag.is_string() || !oci::is_valid_tag(tag.get<std::string>())) {
-          throw Error(Category::network, where + ": holds something that is not a tag");
-        }
-        tags.push_back(tag.get<std::string>());
-      }
-    }
-    const auto next = next_link(answer.response.headers);
-    if (!next) return tags;
-    request.url = transport_->follow(answer.url, *next);
-    if (!seen.insert(request.url->str()).second)
-      throw Error(Category::network, where + ": its pages go round in a circle");
-  }
-  throw Error(Category::network, fmt::format("list of tags of '{}/{}': more than {} pages",
-                                             endpoint().authority, repository, kMostPages));
-}
-
-std::vector<Descriptor> RegistryClient::referrers(const std::string& repository, const Digest& subject,
-                                                  const std::string& artifact_type) {
-  std::vector<Descriptor> found;
-  std::set<std::string> seen;
-  RegistryRequest request;
-  request.path = "/v2/" + repository + "/referrers/" + subject.str();
-  if (!artifact_type.empty()) request.path += "?artifactType=" + percent_encoded(artifact_type);
-  request.repository = repository;
-  request.scope = Scope::pull(repository);
-  request.headers.add("Accept", oci::media_type::kOciIndex);
-  const std::string where =
-      fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
-  for (;;) {
-    const RegistryAnswer answer = transport_->send(request);
-    const int status = answer.response.status;
-    const bool has_api =
-        status == 200 && media_type_of(answer.response.headers) == oci::media_type::kOciIndex;
-    if (!has_api && (status == 401 || status == 403 || status == 429 || status >= 500))
-      transport_->refuse(answer, repository);
-    if (!has_api) {
-      const std::string tag = referrers_fallback_tag(subject);
-      if (resolve(repository, tag))
-        found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
-      break;
-    }
-    const oci::Index index = oci::parse_index(answer.response.body, where);
-    found.insert(found.end(), index.manifests.begin(), index.manifests.end());
-    const auto next = next_link(answer.response.headers);
-    if (!next) break;
-    request.url = transport_->follow(answer.url, *next);
-    if (!seen.insert(request.url->str()).second)
-      throw Error(Category::network, where + ": its pages go round in a circle");
-  }
-  if (!artifact_type.empty()) {
-    std::erase_if(found, [&](const Descriptor& entry) { return entry.artifact_type != artifact_type; });
-  }
-  return found;
 }
 
 }  // namespace kiln

@@ -18,6 +18,8 @@
 
 namespace kiln {
 
+struct RegistryRequest;
+
 // A manifest or index as the registry sent it, byte for byte.
 struct FetchedManifest {
   oci::Descriptor descriptor;  // media type, digest and size of `bytes`
@@ -91,12 +93,16 @@ class RegistryClient {
 
   // All tags, in the registry's order, over all pages.
   std::vector<std::string> list_tags(const std::string& repository);
+  // All repositories, over all pages ("_catalog", which many registries do not offer).
+  std::vector<std::string> list_repositories();
   // What refers to a manifest, by the referrers API or the fallback tag; filtered where artifact_type is
   // given.
   std::vector<oci::Descriptor> referrers(const std::string& repository, const oci::Digest& subject,
                                          const std::string& artifact_type = {});
 
  private:
+  std::vector<std::string> list_names(RegistryRequest request, const std::string& what, const char* member, bool (*is_valid)(std::string_view));
+
   RemoteSession* session_;
   std::shared_ptr<RegistryTransport> transport_;
 };

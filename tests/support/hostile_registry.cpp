@@ -152,6 +152,17 @@ std::string HostileRegistry::add_manifest(const std::string& repository, const s
   return digest;
 }
 
+void HostileRegistry::set_created(const std::string& digest, const std::string& rfc3339) {
+  const std::lock_guard lock(mutex_);
+  created_[digest] = rfc3339;
+}
+
+bool HostileRegistry::has_manifest(const std::string& repository, const std::string& digest) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = repositories_.find(repository);
+  return found != repositories_.end() && found->second.manifests.contains(digest);
+}
+
 void HostileRegistry::drop_blob(const std::string& repository, const std::string& digest) {
   const std::lock_guard lock(mutex_);
   repositories_[repository].blobs.erase(digest);
@@ -395,6 +406,7 @@ Answer HostileRegistry::serve_token(const SeenRequest& request) {
 Answer HostileRegistry::serve(const SeenRequest& request) {
   const std::lock_guard lock(mutex_);
   if (request.path == "/token") return serve_token(request);
+  if (options_.packages_api && request.path.starts_with("/api/v3/")) return serve_packages(request);
   if (auto refusal = refuse_unknown_caller(request)) return *refusal;
   if (request.path == "/v2/" || request.path == "/v2") return {200, {}, "{}"};
   if (!request.path.starts_with("/v2/")) return error(404, "UNSUPPORTED");
@@ -410,6 +422,11 @@ Answer HostileRegistry::serve(const SeenRequest& request) {
   if (const auto parts = cut("/manifests/"))
     return serve_manifest(request, repositories_[parts->first], parts->first, parts->second);
   if (const auto parts = cut("/tags/list")) return serve_tags(request, parts->first);
+  if (rest == "_catalog") {
+    json names = json::array();
+    for (const auto& [name, repository] : repositories_) names.push_back(name);
+    return {200, {{"Content-Type", "application/json"}}, json{{"repositories", names}}.dump()};
+  }
   if (const auto parts = cut("/referrers/"); parts && options_.referrers_api) {
     return serve_referrers(repositories_[parts->first], parts->second);
   }

@@ -66,6 +66,9 @@ struct HostileOptions {
   std::uint64_t chunk_min_length = 0;  // OCI-Chunk-Min-Length of uploads
   std::uint64_t largest_request = 0;   // 413 above; 0: none
   std::size_t tags_per_page = 0;       // 0: what the client asks for
+  bool packages_api = false;           // GitHub's packages REST API below /api/v3, with `password` as token
+  std::size_t versions_per_page = 100;
+  std::set<std::string> much_downloaded;  // digests whose versions GitHub would not delete
 };
 
 // A registry of our own on a free port of 127.0.0.1: it does what distribution-spec says, unless a script
@@ -88,6 +91,9 @@ class HostileRegistry {
   std::string add_blob(const std::string& repository, const std::string& bytes);  // its digest
   std::string add_manifest(const std::string& repository, const std::string& tag, const std::string& bytes,
                            const std::string& media_type);
+  // When the packages API says that a manifest came; 2026-01-01 where nothing was said.
+  void set_created(const std::string& digest, const std::string& rfc3339);
+  bool has_manifest(const std::string& repository, const std::string& digest) const;
   void drop_blob(const std::string& repository, const std::string& digest);
   std::optional<std::string> tag(const std::string& repository, const std::string& tag) const;
   bool has_blob(const std::string& repository, const std::string& digest) const;
@@ -125,6 +131,9 @@ class HostileRegistry {
   Answer serve_blob(const SeenRequest& request, Repository& repository, const std::string& digest);
   Answer serve_upload(const SeenRequest& request, const std::string& name, const std::string& id);
   Answer serve_tags(const SeenRequest& request, const std::string& name);
+  Answer serve_packages(const SeenRequest& request);  // hostile_packages.cpp
+  std::uint64_t version_of(const std::string& repository, const std::string& digest);
+  std::string version_json(const std::string& name, const std::string& digest);
   Answer serve_referrers(const Repository& repository, const std::string& subject);
   std::string location(const std::string& path) const;
 
@@ -142,6 +151,8 @@ class HostileRegistry {
   std::map<std::string, std::string> blobs_;    // digest -> bytes
   std::map<std::string, std::string> uploads_;  // id -> bytes
   int next_upload_ = 0;
+  std::vector<std::pair<std::string, std::string>> versions_;  // repository, digest; the ID is 1000 + the index
+  std::map<std::string, std::string> created_;                 // by digest
   std::set<std::string> tokens_;
   std::vector<std::string> issued_;
   std::set<int> open_;

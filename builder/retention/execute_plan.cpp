@@ -1,0 +1,137 @@
+#include "builder/retention/execute_plan.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <mutex>
+#include <optional>
+
+#include "base/fd.hpp"
+#include "base/text.hpp"
+#include "base/thread_pool.hpp"
+
+namespace kiln {
+
+namespace {
+
+using Tags = std::map<std::string, oci::Digest>;
+
+// One line a version, on the disk before the version goes.
+class RestoreNotes {
+ public:
+  explicit RestoreNotes(fs::path path) : path_(std::move(path)) {}
+
+  void add(const std::string& command, const Deletion& deletion) {
+    if (!file_) {
+      fs::create_directories(path_.parent_path());
+      file_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+      if (!file_) throw_errno("open", path_.string());
+    }
+    const std::string line = fmt::format("{}  # {}{}\n", command, deletion.digest.str(), deletion.tags.empty() ? "" : " " + join(deletion.tags, " "));
+    if (::write(file_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) || ::fsync(file_.get()) != 0) {
+      throw_errno("write", path_.string());
+    }
+  }
+
+ private:
+  fs::path path_;
+  Fd file_;
+};
+
+class Executor {
+ public:
+  Executor(RemoteSession& session, const Endpoint& endpoint, const RepositoryPlan& plan, const GithubPackages* packages, const fs::path& restore_file)
+      : plan_(plan), client_(session.client(endpoint)), packages_(packages), notes_(restore_file), pool_(session.settings().parallel_requests) {}
+
+  PruneOutcome run() {
+    for (const Deletion& deletion : plan_.deletions) {
+      if (const auto change = change_since_plan()) {
+        leave(deletion, fmt::format("{} while pruning; run again to plan with it", *change));
+        for (const Deletion* rest = &deletion + 1; rest != plan_.deletions.data() + plan_.deletions.size(); ++rest) leave(*rest, "the same");
+        break;
+      }
+      remove(deletion);
+    }
+    return std::move(outcome_);
+  }
+
+ private:
+  Tags tags_now() {
+    Tags tags;
+    if (packages_) {
+      for (const PackageVersion& version : packages_->versions(plan_.repository).value_or(std::vector<PackageVersion>())) {
+        for (const std::string& tag : version.tags) tags.emplace(tag, version.digest);
+      }
+      return tags;
+    }
+    std::vector<std::string> names;
+    try {
+      names = client_.list_tags(plan_.repository);
+    } catch (const RegistryError& error) {
+      if (error.status() != 404) throw;  // with its last tag a repository may be gone
+    }
+    std::mutex mutex;
+    pool_.parallel_for(names.size(), [&](std::size_t i) {
+      const auto found = client_.resolve(plan_.repository, names[i]);
+      const std::lock_guard lock(mutex);
+      if (found) tags.emplace(names[i], found->digest);
+    });
+    return tags;
+  }
+
+  std::optional<std::string> change_since_plan() {
+    for (const auto& [tag, digest] : tags_now()) {
+      const auto planned = plan_.tags.find(tag);
+      if (planned == plan_.tags.end()) return fmt::format("the tag '{}' came", tag);
+      if (planned->second != digest) return fmt::format("the tag '{}' was moved", tag);
+    }
+    return std::nullopt;
+  }
+
+  void remove(const Deletion& deletion) {
+    if (!packages_) {
+      if (client_.delete_manifest(plan_.repository, deletion.digest.str())) count(deletion);
+      return;
+    }
+    if (!deletion.version) return leave(deletion, "GitHub lists no version of it");
+    notes_.add(packages_->restore_command(plan_.repository, *deletion.version), deletion);
+    switch (packages_->remove(plan_.repository, *deletion.version)) {
+      case PackageRemoval::removed:
+        return count(deletion);
+      case PackageRemoval::absent:
+        return;
+      case PackageRemoval::too_many_downloads:
+        return leave(deletion, "GitHub deletes no public version with more than 5,000 downloads; its support does");
+      case PackageRemoval::last_tagged:
+        return leave(deletion, "GitHub deletes no package's last version with a tag; delete the package");
+    }
+  }
+
+  void count(const Deletion& deletion) {
+    ++outcome_.deleted;
+    outcome_.freed_bytes += deletion.freed_bytes;
+  }
+
+  void leave(const Deletion& deletion, const std::string& reason) {
+    const std::string name = deletion.tags.empty() ? "@" + deletion.digest.str() : ":" + deletion.tags.front();
+    outcome_.left.push_back(fmt::format("{}{}: {}", plan_.name, name, reason));
+  }
+
+  const RepositoryPlan& plan_;
+  RegistryClient client_;
+  const GithubPackages* packages_;
+  RestoreNotes notes_;
+  ThreadPool pool_;
+  PruneOutcome outcome_;
+};
+
+}  // namespace
+
+PruneOutcome execute_plan(RemoteSession& session, const Endpoint& endpoint, const RepositoryPlan& plan, const GithubPackages* packages,
+                          const fs::path& restore_file) {
+  return with_context([&] { return fmt::format("while pruning '{}'", plan.name); },
+                      [&] { return Executor(session, endpoint, plan, packages, restore_file).run(); });
+}
+
+}  // namespace kiln

@@ -1,0 +1,160 @@
+#include "builder/retention/retention_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "base/error.hpp"
+#include "builder/retention/retention_policy.hpp"
+
+namespace kiln {
+
+namespace {
+
+using oci::Digest;
+using Reasons = std::map<Digest, std::string>;
+
+bool has_fixed_tag(const StoredManifest& manifest, const std::set<std::string>& fixed) {
+  return std::any_of(manifest.tags.begin(), manifest.tags.end(), [&](const std::string& tag) { return fixed.contains(tag); });
+}
+
+bool is_image(const StoredManifest& manifest) { return !manifest.tags.empty() && !manifest.subject; }
+
+void keep_images(const RepositoryContents& contents, const RetentionRules& rules, Reasons& kept) {
+  std::vector<const StoredManifest*> images;
+  for (const auto& [digest, manifest] : contents.manifests) {
+    if (is_image(manifest)) images.push_back(&manifest);
+  }
+  // Of one day's tags the greater name counts as the newer: there has to be an order, and the same one every time.
+  std::sort(images.begin(), images.end(), [](const auto* a, const auto* b) { return a->tags.back() > b->tags.back(); });
+  std::vector<std::optional<UnixSeconds>> dates;
+  for (const StoredManifest* image : images) dates.push_back(image->date);
+  const std::vector<std::string> reasons = kept_by_age(rules.retention, dates);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    if (!reasons[i].empty()) kept.emplace(images[i]->descriptor.digest, reasons[i]);
+  }
+}
+
+void keep_cache_entries(const RepositoryContents& contents, const RetentionRules& rules, Reasons& kept) {
+  if (!rules.cache_use) throw Error(Category::machine, fmt::format("'{}' is a cache whose use is not known", contents.name));
+  for (const auto& [digest, entry] : contents.manifests) {
+    if (!is_image(entry)) continue;
+    if (!entry.date) {
+      kept.emplace(digest, "no date");
+    } else if (rules.now - *entry.date < kCacheEntryAge) {
+      kept.emplace(digest, "younger than 14 days");
+    } else if (rules.cache_use->is_used(entry)) {
+      kept.emplace(digest, "used by a kept image");
+    }
+  }
+}
+
+// Until nothing more is reached.
+void keep_what_is_reached(const RepositoryContents& contents, Reasons& kept) {
+  std::map<Digest, std::vector<Digest>> referrers;
+  for (const auto& [digest, manifest] : contents.manifests) {
+    if (manifest.subject) referrers[*manifest.subject].push_back(digest);
+  }
+  std::vector<Digest> todo;
+  for (const auto& [digest, reason] : kept) todo.push_back(digest);
+  const auto reach = [&](const Digest& digest, const std::string& reason) {
+    if (contents.manifests.contains(digest) && kept.emplace(digest, reason).second) todo.push_back(digest);
+  };
+  while (!todo.empty()) {
+    const Digest digest = todo.back();
+    todo.pop_back();
+    const auto found = contents.manifests.find(digest);
+    if (found == contents.manifests.end()) continue;
+    const StoredManifest& manifest = found->second;
+    const std::string name = manifest.tags.empty() ? digest.str().substr(0, 19) : manifest.tags.front();
+    for (const Digest& child : manifest.children) reach(child, fmt::format("part of '{}'", name));
+    for (const Digest& referrer : referrers[digest]) reach(referrer, fmt::format("refers to '{}'", name));
+    if (manifest.subject) reach(*manifest.subject, fmt::format("subject of '{}'", name));
+  }
+}
+
+Reasons kept_of(const RepositoryContents& contents, const RetentionRules& rules) {
+  Reasons kept;
+  static const std::set<std::string> kNone;
+  const auto found = rules.fixed_tags.find(contents.name);
+  const std::set<std::string>& fixed = found == rules.fixed_tags.end() ? kNone : found->second;
+  for (const auto& [digest, manifest] : contents.manifests) {
+    if (const auto release = rules.released.find(digest); release != rules.released.end()) {
+      kept.emplace(digest, fmt::format("in release '{}'", release->second));
+    } else if (has_fixed_tag(manifest, fixed)) {
+      kept.emplace(digest, "tag without a date");
+    } else if (manifest.subject && !contents.manifests.contains(*manifest.subject)) {
+      kept.emplace(digest, "refers to what is not here");
+    } else if (manifest.tags.empty() && manifest.version && (!manifest.date || rules.now - *manifest.date < kUntaggedAge)) {
+      kept.emplace(digest, "without a tag, younger than a day");
+    }
+  }
+  if (rules.caches.contains(contents.name)) {
+    keep_cache_entries(contents, rules, kept);
+  } else {
+    keep_images(contents, rules, kept);
+  }
+  keep_what_is_reached(contents, kept);
+  return kept;
+}
+
+// What refers to others first, then what holds others, so that nothing is ever left whose parts are gone: a crash between two
+// deletions leaves whole images.
+std::vector<const StoredManifest*> in_order_of_deletion(const RepositoryContents& contents, const Reasons& kept) {
+  std::vector<const StoredManifest*> order;
+  std::set<Digest> seen;
+  std::map<Digest, std::vector<const StoredManifest*>> before;  // of a manifest: those that speak of it
+  for (const auto& [digest, manifest] : contents.manifests) {
+    for (const Digest& child : manifest.children) before[child].push_back(&manifest);
+    if (manifest.subject) before[*manifest.subject].push_back(&manifest);
+  }
+  const std::function<void(const StoredManifest&)> add = [&](const StoredManifest& manifest) {
+    const Digest& digest = manifest.descriptor.digest;
+    if (kept.contains(digest) || !seen.insert(digest).second) return;
+    for (const StoredManifest* earlier : before[digest]) add(*earlier);
+    order.push_back(&manifest);
+  };
+  for (const auto& [digest, manifest] : contents.manifests) add(manifest);
+  return order;
+}
+
+}  // namespace
+
+RetentionPlan plan_retention(const std::vector<RepositoryContents>& repositories, const RetentionRules& rules) {
+  RetentionPlan plan;
+  std::set<Digest> counted;  // blobs of something kept, and those whose bytes are counted
+  std::vector<Reasons> kept;
+  for (const RepositoryContents& contents : repositories) {
+    kept.push_back(kept_of(contents, rules));
+    for (const auto& [digest, reason] : kept.back()) {
+      const auto found = contents.manifests.find(digest);
+      if (found == contents.manifests.end()) continue;
+      counted.insert(digest);
+      for (const oci::Descriptor& blob : found->second.blobs) counted.insert(blob.digest);
+    }
+  }
+  for (std::size_t i = 0; i < repositories.size(); ++i) {
+    const RepositoryContents& contents = repositories[i];
+    RepositoryPlan& own = plan.repositories.emplace_back();
+    own.name = contents.name;
+    own.repository = contents.repository;
+    for (const auto& [digest, manifest] : contents.manifests) {
+      for (const std::string& tag : manifest.tags) own.tags.emplace(tag, digest);
+      if (const auto reason = kept[i].find(digest); reason != kept[i].end()) own.kept.push_back({digest, manifest.tags, reason->second});
+    }
+    for (const StoredManifest* manifest : in_order_of_deletion(contents, kept[i])) {
+      Deletion deletion{manifest->descriptor.digest, manifest->tags, manifest->date, manifest->version, 0};
+      if (counted.insert(deletion.digest).second) deletion.freed_bytes += manifest->descriptor.size;
+      for (const oci::Descriptor& blob : manifest->blobs) {
+        if (counted.insert(blob.digest).second) deletion.freed_bytes += blob.size;
+      }
+      plan.freed_bytes += deletion.freed_bytes;
+      own.deletions.push_back(std::move(deletion));
+    }
+    plan.deletions += own.deletions.size();
+  }
+  return plan;
+}
+
+}  // namespace kiln
