@@ -286,7 +286,7 @@ TEST_CASE("manifests are deleted, and a registry that does not delete is explain
   remote.registry.options().deletes = false;
   const oci::Descriptor again = remote.remote_image("acme/app", "1", {"layer"});
   CHECK(remote.failing([&] { remote.client().delete_manifest("acme/app", again.digest.str()); })
-            .find("turn deletion on") != std::string::npos);
+            .find("REGISTRY_STORAGE_DELETE_ENABLED") != std::string::npos);
 }
 
 TEST_CASE("referrers are listed by the API or by the fallback tag alike") {
