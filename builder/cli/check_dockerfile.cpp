@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/text.hpp"
 #include "builder/cli/words.hpp"
 #include "builder/dockerfile/check_output.hpp"
 #include "builder/dockerfile/checks.hpp"
+#include "builder/hierarchy/definitions.hpp"
 #include "registry/oci/platform.hpp"
 
 namespace kiln::cli {
@@ -17,6 +19,23 @@ namespace {
 
 dockerfile::PlatformParts parts_of(const oci::Platform& platform) { return {platform.os, platform.architecture, platform.variant}; }
 
+// What FROM may name without a version: the images of the fleet that the Dockerfile belongs to, and the Debian packages of
+// its own definition. Nothing for one that is no part of a fleet.
+std::set<std::string> fleet_images_of(const DockerfileInput& input) {
+  if (!input.path) return {};
+  const fs::path folder = fs::absolute(*input.path).lexically_normal().parent_path();
+  if (!fs::exists(folder / "image.json") || !fs::exists(folder.parent_path() / "fleet.json")) return {};
+  const Fleet fleet = load_definitions(folder.parent_path());
+  const std::string prefix = fleet.settings.registry_and_namespace();
+  std::set<std::string> names;
+  for (const Target& target : fleet.targets) {
+    names.insert(target.image);
+    if (!prefix.empty()) names.insert(fmt::format("{}/{}", prefix, target.image));
+    if (target.debian && target.definition.parent_path() == folder) names.insert("debian");
+  }
+  return names;
+}
+
 dockerfile::CheckOptions options_of(const DockerfileInput& input, const CheckWords& words) {
   dockerfile::CheckOptions options;
   for (const auto& [name, value] : parse_build_args(words.build_args)) options.build_args[name] = value;
@@ -24,6 +43,7 @@ dockerfile::CheckOptions options_of(const DockerfileInput& input, const CheckWor
   options.target_platform = words.platforms.empty() ? options.build_platform : parts_of(oci::Platform::parse(words.platforms.front()));
   options.ignore = dockerfile::IgnoreMatcher(dockerfile::read_ignore_file(input.ignore_text.value_or("")));
   options.target = words.target;
+  options.fleet_images = fleet_images_of(input);
   return options;
 }
 
