@@ -1,0 +1,1 @@
+"""Decides which models are in the memory of a GPU."""

@@ -1,0 +1,1 @@
+"""Cuts a stream of sound into the stretches in which somebody speaks."""

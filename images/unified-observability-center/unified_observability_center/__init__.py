@@ -1,0 +1,1 @@
+"""Asks services how they are, and shows the answers in one place."""
