@@ -21,6 +21,7 @@ namespace kiln::fuzz {
 namespace {
 
 std::string current;
+std::uint64_t seed_used = 0;
 
 class Mutator {
  public:
@@ -88,7 +89,8 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 
 [[noreturn]] void found(const char* what) {
   std::ofstream("fuzz-finding", std::ios::binary) << current;
-  fmt::print(stderr, "finding: {}; the input of {} bytes is in ./fuzz-finding\n", what, current.size());
+  fmt::print(stderr, "finding: {} (KILN_FUZZ_SEED={}); the input of {} bytes is in ./fuzz-finding\n", what, seed_used,
+             current.size());
   std::abort();
 }
 
@@ -108,6 +110,7 @@ int main_of_driver(int argc, char** argv) {
     for (const std::string& seed : seeds()) run(seed);
     const std::uint64_t seconds = number_from("KILN_FUZZ_SECONDS", 0);
     const std::uint64_t seed = number_from("KILN_FUZZ_SEED", 1);
+    seed_used = seed;
     constexpr std::uint64_t kRounds = 3000;
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
     Mutator mutator(seed);
@@ -116,7 +119,7 @@ int main_of_driver(int argc, char** argv) {
       run(mutator.next());
       ++rounds;
     }
-    fmt::print("{} rounds, nothing found\n", rounds);
+    fmt::print("KILN_FUZZ_SEED={}: {} rounds, nothing found\n", seed, rounds);
   } catch (const std::exception& error) {
     found(error.what());
   }

@@ -20,6 +20,16 @@ def port_is_taken():
         return probe.connect_ex(("127.0.0.1", PORT)) == 0
 
 
+def offline():
+    """Whether what the chain fetches is out of reach: asked of the hosts themselves, whatever a failed build says."""
+    for url in ("http://deb.debian.org/debian/dists/bookworm/InRelease", "https://pypi.org/simple/pip/"):
+        try:
+            urllib.request.urlopen(url, timeout=20).close()
+        except (urllib.error.URLError, OSError):
+            return True
+    return False
+
+
 class Chain(harness.KilnTest):
     def setUp(self):
         super().setUp()
@@ -31,7 +41,7 @@ class Chain(harness.KilnTest):
     def bake(self, registry, *args):
         result = self.kiln("bake", "--progress", "plain", "--push", "--registry", f"{registry.address}/acme", "--report", "report.json",
                            "--metadata-file", "meta.json", *args, code=None, timeout=500)
-        if result.code == 3 and "could not resolve" in result.stderr:
+        if result.code != 0 and offline():
             self.skipTest("Debian's packages or PyPI cannot be reached from here")
         self.assertEqual(result.code, 0, result)
         return json.loads((self.folder / "meta.json").read_text()), json.loads((self.folder / "report.json").read_text())
@@ -68,8 +78,12 @@ class Chain(harness.KilnTest):
                          {target: entry["containerimage.digest"] for target, entry in again.items()})
         self.assertEqual((report["rates"]["steps_pct"], report["wire"]["pushed_bytes"]), (100, 0))
 
+        with self.subTest("it runs"):
+            self.run_service(registry)
+
+    def run_service(self, registry):
         if port_is_taken():
-            self.skipTest(f"port {PORT} is taken")
+            self.skipTest(f"running the service: port {PORT} is taken, on which it listens")
         name = f"kiln-test-{os.getpid()}"
         image = f"{registry.address}/acme/memory-fusion-hub-pc2:latest"
         self.podman("pull", "--quiet", "--tls-verify=false", image)

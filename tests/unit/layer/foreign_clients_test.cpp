@@ -76,7 +76,10 @@ std::string oci_name(const Workshop& shop) { return shop.store.home().oci().nati
 }  // namespace
 
 TEST_CASE("skopeo copies an image out of the store and decompresses both kinds of layer to their diff IDs") {
-  if (!has_program("skopeo")) return;
+  if (!has_program("skopeo")) {
+    MESSAGE("skipped: not installed: skopeo");
+    return;
+  }
   for (const char* kind : {"gzip", "zstd"}) {
     CAPTURE(kind);
     Workshop shop;
@@ -90,7 +93,10 @@ TEST_CASE("skopeo copies an image out of the store and decompresses both kinds o
 }
 
 TEST_CASE("umoci unpacks an image out of the store as it was written") {
-  if (!has_program("umoci")) return;
+  if (!has_program("umoci")) {
+    MESSAGE("skipped: not installed: umoci");
+    return;
+  }
   if (::geteuid() != 0) {
     MESSAGE("skipped: needs root");
     return;
