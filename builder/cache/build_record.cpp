@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "builder/cache/record_sum.hpp"
 #include "registry/oci/reference.hpp"
 
 namespace kiln {
@@ -156,14 +157,15 @@ std::string serialise(const BuildRecord& record) {
   json value = {{"version", 1}, {"id", record.id}, {"created", record.created}, {"kiln_version", record.kiln_version},
                 {"seconds", record.seconds}, {"failed", record.failed}, {"targets", json::array()}};
   for (const BuildRecordTarget& target : record.targets) value["targets"].push_back(to_json(target));
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return dump_with_sum(value);
 }
 
 BuildRecord parse_build_record(std::string_view text, std::string_view where) {
-  const json value = parse_json(text, where, Category::machine, {.max_bytes = kMaxRecordBytes});
+  json value = parse_json(text, where, Category::machine, {.max_bytes = kMaxRecordBytes});
   if (const int version = member<int>(value, "version", where); version != 1) {
     throw Error(Category::machine, fmt::format("{}: record version {}, expected 1", where, version));
   }
+  check_sum(value, where);
   BuildRecord record;
   record.id = member<std::string>(value, "id", where);
   record.created = member<std::string>(value, "created", where);

@@ -1,6 +1,8 @@
 #include "builder/cache/step_cache.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
@@ -62,7 +64,23 @@ StepCache::Lookup StepCache::find(std::string_view key) {
       }
     }
   }
+  ::utimensat(AT_FDCWD, path_of(key).c_str(), nullptr, 0);
   return lookup;
+}
+
+std::vector<StepCache::StoredRecord> StepCache::stored_records() const {
+  std::vector<StoredRecord> records;
+  const fs::path top = store_.home().steps();
+  for (const std::string& folder : list_directory(top)) {
+    if (folder.size() != 2) continue;
+    for (const std::string& key : list_directory(top / folder)) {
+      struct stat info;
+      const fs::path file = top / folder / key;
+      if (!is_step_key(key) || ::lstat(file.c_str(), &info) != 0) continue;
+      records.push_back({key, file, static_cast<std::uint64_t>(info.st_size), info.st_mtime});
+    }
+  }
+  return records;
 }
 
 void StepCache::store(const StepRecord& record) {

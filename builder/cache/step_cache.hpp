@@ -41,6 +41,15 @@ class StepCache {
 
   static constexpr std::size_t kRememberedKeys = 4;
 
+  // The records that are there, damaged ones too; a record's file was last used when it was last found.
+  struct StoredRecord {
+    std::string key;
+    fs::path file;
+    std::uint64_t bytes = 0;
+    std::int64_t last_used = 0;  // Unix seconds
+  };
+  std::vector<StoredRecord> stored_records() const;
+
  private:
   fs::path path_of(std::string_view key) const;
   std::optional<StepRecord> load(std::string_view key, std::string& problem);

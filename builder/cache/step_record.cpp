@@ -12,6 +12,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "builder/cache/record_sum.hpp"
 #include "builder/cache/step_key.hpp"
 
 namespace kiln {
@@ -91,14 +92,15 @@ std::string serialise(const StepRecord& record) {
                       {"text", record.text},    {"target", record.target},   {"file", record.file},
                       {"line", record.line},    {"layers", layers},          {"seconds", record.seconds},
                       {"created", record.created}, {"salt", record.salt},    {"inputs", inputs}};
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return dump_with_sum(value);
 }
 
 StepRecord parse_step_record(std::string_view text, std::string_view key, std::string_view where) {
-  const json value = parse_json(text, where, Category::machine, {.max_bytes = std::size_t{16} << 20});
+  json value = parse_json(text, where, Category::machine, {.max_bytes = std::size_t{16} << 20});
   if (const int version = member<int>(value, "version", where); version != 1) {
     throw Error(Category::machine, fmt::format("{}: record version {}, expected 1", where, version));
   }
+  check_sum(value, where);
   StepRecord record;
   record.kind = member<std::string>(value, "kind", where);
   record.key = member<std::string>(value, "key", where);

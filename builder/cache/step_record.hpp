@@ -57,7 +57,8 @@ std::string to_text(const InputDifference& difference);
 // JSON, version 1 (unknown members are ignored, another version is a miss):
 //   {"version": 1, "kind": "run", "key": HEX, "text": "RUN ...", "target": "app", "file": "Dockerfile", "line": 7,
 //    "layers": [LayerValue...], "seconds": 1.25, "created": RFC3339, "salt": HEX,
-//    "inputs": [{"name": ..., "digest": HEX, "value": ...}]}
+//    "inputs": [{"name": ..., "digest": HEX, "value": ...}], "sum": HEX}
+// sum is the sha256 of the text without it: a record with a flipped bit is none.
 struct StepRecord {
   std::string kind;
   std::string key;

@@ -10,6 +10,7 @@ void add_commands(Arguments& root);
 void add_bake_command(Arguments& root);
 void add_baseline_command(Arguments& root);
 void add_build_command(Arguments& root);
+void add_cache_command(Arguments& root);
 void add_check_command(Arguments& root);
 void add_copy_command(Arguments& root);
 void add_digest_command(Arguments& root);

@@ -1,5 +1,6 @@
 #include "registry/store/content_store.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,7 +98,26 @@ void ContentStore::sync() {
   }
 }
 
-void ContentStore::lease(const oci::Digest& digest) { lease_->add(digest); }
+void ContentStore::lease(const oci::Digest& digest) {
+  if (!lease_->add(digest) || digest.algorithm() != "sha256") return;
+  ::utimensat(AT_FDCWD, path_of(digest).c_str(), nullptr, 0);  // where it is there
+}
+
+std::vector<ContentStore::StoredBlob> ContentStore::blobs() const {
+  std::vector<StoredBlob> result;
+  for (const std::string& name : list_directory(home_.blobs())) {
+    struct stat info;
+    if (!oci::Digest::is_valid("sha256:" + name) || ::lstat((home_.blobs() / name).c_str(), &info) != 0) continue;
+    result.push_back({oci::Digest::parse("sha256:" + name), static_cast<std::uint64_t>(info.st_size), info.st_mtime});
+  }
+  return result;
+}
+
+void ContentStore::remove_damaged(const oci::Digest& digest) {
+  for (const fs::path& path : {path_of(digest), home_.blob_info() / std::string(digest.hex())}) {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_errno("remove", path.native());
+  }
+}
 
 std::vector<oci::Descriptor> ContentStore::closure(const oci::Descriptor& root) const {
   return walk(root, Absent::refused);

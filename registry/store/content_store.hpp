@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -88,7 +89,8 @@ class ContentStore {
   void sync();
 
   // Marks digests as used by this process until it ends, so that no gc takes them. begin_blob().commit() and put()
-  // do it by themselves; who relies on a blob found by has() calls lease() first and has() after it.
+  // do it by themselves; who relies on a blob found by has() calls lease() first and has() after it. The blob's time of
+  // modification becomes now: that is when it was last used.
   void lease(const oci::Digest& digest);
 
   // Names images in index.json in one atomic write, under the store's lock. A name that exists moves. Error{machine}
@@ -122,13 +124,30 @@ class ContentStore {
   // reaches is damaged, since what it needs cannot be known.
   enum class DryRun { no, yes };
   GarbageReport collect_garbage(const std::set<oci::Digest>& roots, DryRun dry_run);
+  // The same with roots that are asked for once leases and names stand still: what a process that ended before that has
+  // recorded (a step) is then to be seen, and what belongs to a living one is leased.
+  GarbageReport collect_garbage_asking(const std::function<std::set<oci::Digest>()>& roots, DryRun dry_run);
+  // What living processes use, this one too.
+  std::set<oci::Digest> leased() const;
+  // Calls `body` where no other process has joined the store, and lets none join until it is done. False where there is one.
+  bool while_alone(const std::function<void()>& body) const;
+
+  // Every blob that is there, with its size and the time of its last use (see lease()).
+  struct StoredBlob {
+    oci::Digest digest;
+    std::uint64_t bytes = 0;
+    std::int64_t last_used = 0;  // Unix seconds
+  };
+  std::vector<StoredBlob> blobs() const;
+  // Removes one blob that was found to be damaged, whoever names it, with what is known of it.
+  void remove_damaged(const oci::Digest& digest);
 
  private:
   friend class BlobWriter;
   struct LeaseFile;
   enum class Absent { refused, kept };  // a manifest that is not in the store: an error, or an end of the walk
   std::vector<oci::Descriptor> walk(const oci::Descriptor& root, Absent absent) const;
-  std::set<oci::Digest> reachable(const std::set<oci::Digest>& roots) const;
+  std::set<oci::Digest> reachable(const std::function<std::set<oci::Digest>()>& roots) const;
 
   HomeLayout home_;
   std::unique_ptr<LeaseFile> lease_;

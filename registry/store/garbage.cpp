@@ -37,7 +37,9 @@ void remove_dead_temporaries(const fs::path& folder) {
 
 // What an AtomicFile left behind whose process was killed.
 void remove_dead_atomic_files(const fs::path& folder, int youngest_seconds) {
-  for (const std::string& name : list_directory(folder)) {
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename();
     if (!name.starts_with('.') || !name.ends_with(".tmp")) continue;
     struct stat info;
     if (::lstat((folder / name).c_str(), &info) == 0 && !is_younger(info, youngest_seconds)) {
@@ -52,12 +54,14 @@ void remove_file(const fs::path& path) {
 
 }  // namespace
 
-std::set<oci::Digest> ContentStore::reachable(const std::set<oci::Digest>& roots) const {
-  std::set<oci::Digest> kept = roots;
+std::set<oci::Digest> ContentStore::reachable(const std::function<std::set<oci::Digest>()>& roots) const {
+  std::set<oci::Digest> kept;
   for (const NamedImage& image : images()) {
     for (const oci::Descriptor& item : walk(image.descriptor, Absent::kept)) kept.insert(item.digest);
   }
   for (const oci::Digest& digest : read_leases(home_)) kept.insert(digest);
+  // After the leases: whose lease has gone by now has recorded all it did.
+  kept.merge(roots());
   // A layer that stays keeps its file index: making that anew means reading the whole layer.
   std::set<oci::Digest> indexes;
   for (const oci::Digest& digest : kept) {
@@ -70,6 +74,25 @@ std::set<oci::Digest> ContentStore::reachable(const std::set<oci::Digest>& roots
 }
 
 GarbageReport ContentStore::collect_garbage(const std::set<oci::Digest>& roots, DryRun dry_run) {
+  return collect_garbage_asking([&] { return roots; }, dry_run);
+}
+
+std::set<oci::Digest> ContentStore::leased() const {
+  const FileLock closed_leases = close_leases(home_);
+  return read_leases(home_);
+}
+
+bool ContentStore::while_alone(const std::function<void()>& body) const {
+  const FileLock closed_leases = close_leases(home_);
+  for (const std::string& name : list_directory(home_.leases())) {
+    const fs::path file = home_.leases() / name;
+    if (file != lease_->path && fs::exists(file) && !FileLock::try_acquire(file, LockMode::exclusive)) return false;
+  }
+  body();
+  return true;
+}
+
+GarbageReport ContentStore::collect_garbage_asking(const std::function<std::set<oci::Digest>()>& roots, DryRun dry_run) {
   const FileLock lock = FileLock::acquire(home_.locks() / "store", LockMode::exclusive);
   const FileLock closed_leases = close_leases(home_);
   const std::set<oci::Digest> kept = reachable(roots);
@@ -95,8 +118,14 @@ GarbageReport ContentStore::collect_garbage(const std::set<oci::Digest>& roots, 
   remove_dead_temporaries(home_.tmp());
   // index.json is written under the store's lock, which is ours.
   remove_dead_atomic_files(home_.oci(), 0);
-  remove_dead_atomic_files(home_.indexes(), kYoungestUnlockedGarbageSeconds);
-  remove_dead_atomic_files(home_.blob_info(), kYoungestUnlockedGarbageSeconds);
+  std::vector<fs::path> folders = {home_.root(), home_.indexes(), home_.blob_info(), home_.steps(), home_.builds(), home_.reports(),
+                                   home_.debs(), home_.snapshots(), home_.runtime()};
+  for (const fs::path& top : {home_.steps(), home_.snapshots()}) {
+    for (const std::string& name : list_directory(top)) folders.push_back(top / name);
+  }
+  for (const fs::path& folder : folders) {
+    if (fs::is_directory(fs::symlink_status(folder))) remove_dead_atomic_files(folder, kYoungestUnlockedGarbageSeconds);
+  }
   return report;
 }
 

@@ -30,14 +30,15 @@ ContentStore::LeaseFile::LeaseFile(const HomeLayout& home, const FileLock&)
 
 ContentStore::LeaseFile::~LeaseFile() { ::unlink(path.c_str()); }
 
-void ContentStore::LeaseFile::add(const oci::Digest& digest) {
+bool ContentStore::LeaseFile::add(const oci::Digest& digest) {
   const std::lock_guard guard(mutex);
-  if (known.count(digest)) return;
+  if (known.count(digest)) return false;
   const FileLock gate = FileLock::acquire(gate_path, LockMode::shared);
   const std::string line = digest.str() + "\n";
   pwrite_all(lock.fd(), line, size, path.native());
   size += line.size();
   known.insert(digest);
+  return true;
 }
 
 FileLock close_leases(const HomeLayout& home) { return FileLock::acquire(home.locks() / kGate, LockMode::exclusive); }

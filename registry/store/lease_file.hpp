@@ -17,7 +17,8 @@ namespace kiln {
 struct ContentStore::LeaseFile {
   explicit LeaseFile(const HomeLayout& home);
   ~LeaseFile();
-  void add(const oci::Digest& digest);
+  // False where it was held already.
+  bool add(const oci::Digest& digest);
 
   fs::path gate_path;  // locks/leases
   fs::path path;

@@ -98,3 +98,13 @@ TEST_CASE("digests of values depend on the salt") {
   CHECK(salted_inputs(inputs, "a")[0].digest != salted_inputs(inputs, "b")[0].digest);
   CHECK(new_salt() != new_salt());
 }
+
+TEST_CASE("a record with any flipped bit is refused") {
+  const std::string text = serialise(sample());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    std::string flipped = text;
+    flipped[i] = static_cast<char>(flipped[i] ^ (1 << (i % 8)));
+    CAPTURE(flipped);
+    CHECK_THROWS_AS(parse_step_record(flipped, kKey, "record"), Error);
+  }
+}

@@ -1,0 +1,34 @@
+#include "builder/cache/record_sum.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "registry/oci/digest.hpp"
+
+namespace kiln {
+
+namespace {
+
+using nlohmann::json;
+
+std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string sum_of(const json& value) { return std::string(oci::sha256_of(dump(value)).hex()); }
+
+}  // namespace
+
+std::string dump_with_sum(json value) {
+  value["sum"] = sum_of(value);
+  return dump(value);
+}
+
+void check_sum(json& value, std::string_view where) {
+  const auto sum = value.is_object() ? value.find("sum") : value.end();
+  if (sum == value.end() || !sum->is_string()) throw Error(Category::machine, fmt::format("{}: 'sum' is missing", where));
+  const std::string expected = sum->get<std::string>();
+  value.erase(sum);
+  if (sum_of(value) != expected) throw Error(Category::machine, fmt::format("{} is damaged: its sum is another one", where));
+}
+
+}  // namespace kiln
