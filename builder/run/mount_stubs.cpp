@@ -146,7 +146,8 @@ void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::ve
         if (errno == EEXIST) continue;
         throw_errno("create", here.native());
       }
-      ::chmod(here.c_str(), 0755);
+      // A tmpfs takes the mode of the folder below it; on one that the image does not have, everybody may write.
+      ::chmod(here.c_str(), is_last ? 01777 : 0755);
       if (i < target.existing) repeated.emplace_back(there, here);
     }
   }
