@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "builder/retention/retention_policy.hpp"
+#include "registry/remote/release_record.hpp"
 
 namespace kiln {
 
@@ -24,7 +25,7 @@ bool is_image(const StoredManifest& manifest) { return !manifest.tags.empty() &&
 void keep_images(const RepositoryContents& contents, const RetentionRules& rules, Reasons& kept) {
   std::vector<const StoredManifest*> images;
   for (const auto& [digest, manifest] : contents.manifests) {
-    if (is_image(manifest)) images.push_back(&manifest);
+    if (is_image(manifest) && !is_cache_entry(manifest)) images.push_back(&manifest);
   }
   // Of one day's tags the greater name counts as the newer: there has to be an order, and the same one every time.
   std::sort(images.begin(), images.end(), [](const auto* a, const auto* b) { return a->tags.back() > b->tags.back(); });
@@ -37,9 +38,9 @@ void keep_images(const RepositoryContents& contents, const RetentionRules& rules
 }
 
 void keep_cache_entries(const RepositoryContents& contents, const RetentionRules& rules, Reasons& kept) {
-  if (!rules.cache_use) throw Error(Category::machine, fmt::format("'{}' is a cache whose use is not known", contents.name));
   for (const auto& [digest, entry] : contents.manifests) {
-    if (!is_image(entry)) continue;
+    if (!is_cache_entry(entry)) continue;
+    if (!rules.cache_use) throw Error(Category::machine, fmt::format("'{}' holds cache entries whose use is not known", contents.name));
     if (!entry.date) {
       kept.emplace(digest, "no date");
     } else if (rules.now - *entry.date < kCacheEntryAge) {
@@ -90,11 +91,8 @@ Reasons kept_of(const RepositoryContents& contents, const RetentionRules& rules)
       kept.emplace(digest, "without a tag, younger than a day");
     }
   }
-  if (rules.caches.contains(contents.name)) {
-    keep_cache_entries(contents, rules, kept);
-  } else {
-    keep_images(contents, rules, kept);
-  }
+  keep_cache_entries(contents, rules, kept);
+  keep_images(contents, rules, kept);
   keep_what_is_reached(contents, kept);
   return kept;
 }
@@ -120,6 +118,10 @@ std::vector<const StoredManifest*> in_order_of_deletion(const RepositoryContents
 }
 
 }  // namespace
+
+bool is_cache_entry(const StoredManifest& manifest) {
+  return !manifest.tags.empty() && manifest.artifact_type.starts_with("application/vnd.kiln.") && manifest.artifact_type != kReleaseType;
+}
 
 RetentionPlan plan_retention(const std::vector<RepositoryContents>& repositories, const RetentionRules& rules) {
   RetentionPlan plan;

@@ -11,6 +11,9 @@
 
 namespace kiln {
 
+// Whether a tagged manifest is an entry of a shared cache (builder/cache/registry_backend.hpp): an artifact of kiln's own.
+bool is_cache_entry(const StoredManifest& manifest);
+
 // Says of entries of a shared cache whether somebody still needs them.
 class CacheUse {
  public:
@@ -27,8 +30,7 @@ struct RetentionRules {
   // Tags that are kept whatever their age, by the repository's full name: the fleet's "latest" and the like.
   std::map<std::string, std::set<std::string>> fixed_tags;
   std::map<oci::Digest, std::string> released;  // digest -> the release that holds it
-  std::set<std::string> caches;                 // full names of repositories that hold cache entries
-  const CacheUse* cache_use = nullptr;          // of `caches`; must be set where there are any
+  const CacheUse* cache_use = nullptr;          // must be set where there are cache entries
   UnixSeconds now = 0;
 };
 
@@ -65,11 +67,11 @@ struct RetentionPlan {
 // What to keep and what to delete. Kept are
 //   - of each repository's images, tagged manifests that refer to nothing, those that the retention keeps by their age;
 //   - fixed tags, and every digest that a release names;
-//   - in a cache: entries that are used, or younger than kCacheEntryAge;
+//   - cache entries that are used, younger than kCacheEntryAge, or of unknown age;
 //   - at GitHub, what has no tag and is younger than kUntaggedAge: somebody may be pushing it;
 //   - whatever any of these reaches: an index's children, what refers to a kept manifest, what a kept one refers to;
 //   - what refers to something that is not there.
-// A digest is kept or deleted as one, with all its tags. Everything else is deleted. Pure.
+// Images and cache entries may share a repository. A digest is kept or deleted as one, with all its tags. Everything else is deleted. Pure.
 RetentionPlan plan_retention(const std::vector<RepositoryContents>& repositories, const RetentionRules& rules);
 
 }  // namespace kiln

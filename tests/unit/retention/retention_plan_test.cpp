@@ -190,10 +190,12 @@ TEST_CASE("a cache's entries stay while they are used or younger than 14 days") 
   cache.add("used", {"k2"}, 100);
   cache.add("old", {"k3"}, 15);
   cache.add("undated", {"k4"}, std::nullopt);
-  RetentionRules rules = last(0);
-  rules.caches = {"r.example/acme/cache"};
+  for (auto& [digest, entry] : cache.contents.manifests) entry.artifact_type = "application/vnd.kiln.step.v1+json";
+  cache.add("image", {"2"}, 100);
+  cache.add("old image", {"1"}, 101);
+  RetentionRules rules = last(1);
   CHECK_THROWS_AS(plan_retention({cache.contents}, rules), Error);
   const Used used({"k2"});
   rules.cache_use = &used;
-  CHECK(deleted_by(cache, rules) == set_of({"old"}));
+  CHECK(deleted_by(cache, rules) == set_of({"old", "old image"}));
 }

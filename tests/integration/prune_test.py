@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""kiln prune --registry against docker-registry: what goes, what stays, and that nothing goes unasked."""
+
+import json
+import urllib.request
+
+import harness
+
+
+class Prune(harness.KilnTest):
+    def setUp(self):
+        super().setUp()
+        self.server = self.registry(delete=True)
+        self.prepare()
+
+    def prepare(self):
+        """Six daily images of acme/app, 20261101 to 20261106, of a fleet that keeps two."""
+        self.repository = f"{self.server.address}/acme/app"
+        self.write("fleet/images/fleet.json", json.dumps({
+            "registry": self.server.address, "namespace": "acme", "tags": ["{date}", "latest"],
+            "profiles": [], "retention": {"last": 2, "daily": 0, "weekly": 0, "monthly": 0}}))
+        self.write("fleet/images/app/image.json", '{"kind": "base", "profiles": []}')
+        self.write("fleet/images/app/Dockerfile", "FROM scratch\nCOPY base /base\nCOPY day /day\n")
+        self.write("fleet/images/app/base", "b" * 5000)
+        self.digests = {}
+        for day in range(1, 7):
+            self.write("fleet/images/app/day", f"{day}" * 1000)
+            name = f"{self.repository}:2026110{day}"
+            self.kiln("build", "-t", name, "fleet/images/app")
+            self.kiln("push", name)
+            self.digests[day] = self.kiln("digest", name).stdout.strip()
+
+    def prune(self, *args, **options):
+        return self.kiln("prune", "--registry", *args, cwd=self.folder / "fleet", **options)
+
+    def tags(self):
+        return sorted(self.kiln("ls", self.repository).stdout.split())
+
+    def test_a_plan_is_shown_and_nothing_deleted_without_yes(self):
+        before = self.tags()
+        text = self.prune().stdout
+        self.assertIn("keep 2, delete 4", text)
+        self.assertIn("4 manifests would be deleted", text)
+        plan = json.loads(self.prune("--json").stdout)
+        self.assertEqual((plan["delete_count"], plan["deleted"]), (4, 0))
+        deletions = plan["repositories"][0]["delete"]
+        self.assertEqual(sorted(entry["digest"] for entry in deletions), sorted(self.digests[day] for day in range(1, 5)))
+        self.assertEqual(plan["freed_bytes"], sum(entry["freed_bytes"] for entry in deletions))
+        # Two layers an image, one of which all images share.
+        image = json.loads(self.kiln("inspect", "--json", f"{self.repository}:20261101").stdout)
+        shared = image["manifest"]["layers"][0]["size"]
+        self.assertLess(plan["freed_bytes"], 4 * (image["compressed_bytes"] + 4000))
+        for entry in deletions:
+            raw = self.kiln("inspect", "--raw", f"{self.repository}:{entry['date'].replace('-', '')[:8]}").stdout
+            manifest = json.loads(raw)
+            parts = sum(layer["size"] for layer in manifest["layers"]) + manifest["config"]["size"] + len(raw.encode())
+            self.assertEqual(entry["freed_bytes"], parts - shared)
+        self.assertEqual(self.tags(), before)
+
+    def test_yes_deletes_what_the_plan_says(self):
+        result = json.loads(self.prune("--json", "--yes").stdout)
+        self.assertEqual((result["deleted"], result["left"]), (4, []))
+        self.assertEqual(self.tags(), ["20261105", "20261106"])
+        for day in (5, 6):
+            self.assertEqual(self.pushed_image(f"{self.repository}:2026110{day}").digest, self.digests[day])
+        self.assertIn("nothing to delete", self.prune().stdout)
+
+    def test_what_a_fixed_tag_or_an_index_names_stays_with_all_its_tags(self):
+        self.kiln("tag", f"{self.repository}:20261101", "latest")
+        index = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
+            {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": self.digests[2],
+             "size": len(self.kiln("inspect", "--raw", f"{self.repository}:20261102").stdout.encode())}]})
+        self.put_manifest("acme/app", "20261107", index, "application/vnd.oci.image.index.v1+json")
+        self.prune("--yes")
+        # The index of the 7th and the image of the 6th are the last two.
+        self.assertEqual(self.tags(), ["20261101", "20261102", "20261106", "20261107", "latest"])
+
+    def put_manifest(self, repository, tag, text, media_type):
+        request = urllib.request.Request(f"http://{self.server.address}/v2/{repository}/manifests/{tag}", data=text.encode(),
+                                         headers={"Content-Type": media_type}, method="PUT")
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            self.assertEqual(answer.status, 201)
+
+    def test_a_prefix_names_repositories_and_the_default_retention_keeps_ten(self):
+        plan = json.loads(self.kiln("prune", "--registry", "--json", f"{self.server.address}/acme").stdout)
+        self.assertEqual([entry["name"] for entry in plan["repositories"]], [self.repository])
+        self.assertEqual(plan["delete_count"], 0)
+        with_fleet = json.loads(self.prune("--json", "-f", "images/fleet.json", self.repository).stdout)
+        self.assertEqual(with_fleet["delete_count"], 4)
+
+    def test_words_are_checked(self):
+        self.assertIn("--registry", self.kiln("prune", code=2).stderr)
+        self.assertIn("names one image", self.prune(f"{self.repository}:1", code=2).stderr)
+
+
+class PruneWithoutDelete(Prune):
+    """Against a registry that deletes nothing."""
+
+    def setUp(self):
+        harness.KilnTest.setUp(self)
+        self.server = self.registry(delete=False)
+        self.prepare()
+
+    def test_yes_deletes_what_the_plan_says(self):
+        before = self.tags()
+        self.assertIn("REGISTRY_STORAGE_DELETE_ENABLED", self.prune("--yes", code=3).stderr)
+        self.assertEqual(self.tags(), before)
+
+    test_a_plan_is_shown_and_nothing_deleted_without_yes = None
+    test_what_a_fixed_tag_or_an_index_names_stays_with_all_its_tags = None
+    test_a_prefix_names_repositories_and_the_default_retention_keeps_ten = None
+    test_words_are_checked = None
+
+
+if __name__ == "__main__":
+    harness.main()
