@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -33,12 +34,14 @@ class Registry:
     """A registry with its data in a folder of its own, removed at the end.
 
     delete: whether manifests can be deleted. user: ("name", "password") asks for basic authentication, by Debian's
-    htpasswd. Use as a context manager, or start() and stop(). `address` is HOST:PORT; what the registry printed is in log().
+    htpasswd. token: a tests.support.token_server.TokenServer whose tokens it wants. tls: (certificate, key) files. Use as a context manager, or start() and stop(). `address` is HOST:PORT; what the registry printed is in log().
     """
 
-    def __init__(self, delete=False, user=None):
+    def __init__(self, delete=False, user=None, token=None, tls=None):
         self._delete = delete
         self._user = user
+        self._token = token
+        self._tls = tls
         self._process = None
         self._folder = None
         self.address = None
@@ -91,10 +94,12 @@ class Registry:
 
     def get(self, path, headers=None):
         """(status, headers, body) of a request as the registry's user."""
-        request = urllib.request.Request(f"http://{self.address}{path}", headers=dict(headers or {}))
+        scheme = "https" if self._tls else "http"
+        request = urllib.request.Request(f"{scheme}://{self.address}{path}", headers=dict(headers or {}))
         if self._user:
             request.add_header("Authorization", "Basic " + base64.b64encode(":".join(self._user).encode()).decode())
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        # Whom it trusts is for the clients under test to find out.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl._create_unverified_context()))
         try:
             with opener.open(request, timeout=10) as answer:
                 return answer.status, answer.headers, answer.read()
@@ -113,10 +118,11 @@ class Registry:
         return False
 
     def _write_config(self):
+        tls = f", tls: {{certificate: '{self._tls[0]}', key: '{self._tls[1]}'}}" if self._tls else ""
         lines = [
             "version: 0.1",
             "log: {level: info, accesslog: {disabled: false}}",
-            f"http: {{addr: '{self.address}', secret: kiln-tests}}",
+            f"http: {{addr: '{self.address}', secret: kiln-tests{tls}}}",
             "storage:",
             "  cache: {blobdescriptor: inmemory}",
             f"  delete: {{enabled: {str(self._delete).lower()}}}",
@@ -127,6 +133,9 @@ class Registry:
             line = subprocess.run(["htpasswd", "-Bbn", name, password], check=True, capture_output=True, text=True).stdout
             (self._folder / "htpasswd").write_text(line)
             lines.append(f"auth: {{htpasswd: {{realm: kiln, path: '{self._folder / 'htpasswd'}'}}}}")
+        if self._token:
+            lines.append(f"auth: {{token: {{realm: '{self._token.realm}', service: '{self._token.service}', issuer: '{self._token.issuer}', "
+                         f"rootcertbundle: '{self._token.certificate}'}}}}")
         (self._folder / "config.yml").write_text("\n".join(lines) + "\n")
 
     def _launch(self):
@@ -140,7 +149,7 @@ class Registry:
         deadline = time.monotonic() + deadline_seconds
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                if self.get("/v2/")[0] == 200:
+                if self.get("/v2/")[0] == (401 if self._token else 200):
                     return True
             except OSError:
                 pass
