@@ -7,11 +7,11 @@
 #include <deque>
 #include <map>
 #include <mutex>
-#include <set>
 
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
-#include "registry/oci/manifest.hpp"
+#include "registry/remote/ghcr.hpp"
+#include "registry/remote/push_parts.hpp"
 
 // A push is a graph of jobs on one pool; no job ever waits for another.
 //
@@ -48,47 +48,6 @@ struct Group {
   std::size_t open_needs = 0;
   std::optional<Error> error;
 };
-
-struct ManifestBytes {
-  Descriptor descriptor;
-  std::string bytes;
-};
-
-// What an image consists of: manifests with children first, and blobs.
-struct Parts {
-  std::vector<ManifestBytes> manifests;
-  std::vector<Descriptor> blobs;
-};
-
-// Layers that by their media type are not to be pushed (OCI image spec, layer.md, "Non-Distributable
-// Layers").
-bool stays_where_it_is(const Descriptor& layer) {
-  return layer.media_type == oci::media_type::kDockerForeignLayerGzip ||
-         layer.media_type.find(".nondistributable.") != std::string::npos;
-}
-
-void collect(const ContentStore& store, const Descriptor& root, Parts& parts, std::set<Digest>& seen) {
-  if (!seen.insert(root.digest).second) return;
-  const std::string where = fmt::format("manifest '{}'", root.digest.str());
-  std::string bytes = store.read(root.digest);
-  if (oci::media_type::is_index(root.media_type)) {
-    for (const Descriptor& child : oci::parse_index(bytes, where).manifests)
-      collect(store, child, parts, seen);
-  } else {
-    const oci::Manifest manifest = oci::parse_manifest(bytes, where);
-    if (seen.insert(manifest.config.digest).second) parts.blobs.push_back(manifest.config);
-    for (const Descriptor& layer : manifest.layers) {
-      if (!stays_where_it_is(layer) && seen.insert(layer.digest).second) parts.blobs.push_back(layer);
-    }
-  }
-  parts.manifests.push_back({root, std::move(bytes)});
-}
-
-bool misses_a_part(const RegistryError& error) {
-  return error.has_code("MANIFEST_BLOB_UNKNOWN") || error.has_code("BLOB_UNKNOWN") ||
-         error.has_code("MANIFEST_UNKNOWN") ||
-         to_lower(error.message()).find("blob unknown") != std::string::npos;
-}
 
 class Pusher {
  public:
@@ -175,15 +134,20 @@ class Pusher {
     group.error = std::move(error);
   }
 
-  const Parts& parts_of(std::size_t image) {
+  const PushParts& parts_of(std::size_t image) {
     const std::lock_guard lock(parts_mutex_);
-    if (!parts_[image]) {
-      Parts parts;
-      std::set<Digest> seen;
-      collect(store_, images_[image].root, parts, seen);
-      parts_[image] = std::move(parts);
-    }
+    if (!parts_[image]) parts_[image] = parts_of_image(store_, images_[image].root);
     return *parts_[image];
+  }
+
+  // Layers that the registry will not take are told before a byte of any is sent.
+  void foresee_limits(const Group& group) {
+    if (!ghcr::is_ghcr(group.place.endpoint.authority)) return;
+    const PushParts& parts = parts_of(group.image);
+    for (const Descriptor& blob : parts.blobs) {
+      if (!ghcr::upload_objection(blob, "", 0)) continue;
+      throw Error(Category::network, *ghcr::upload_objection(blob, name_of_blob(store_, parts, blob.digest), 0));
+    }
   }
 
   void note_target(Group& group, std::size_t index, TransferOutcome outcome) {
@@ -209,6 +173,7 @@ class Pusher {
       }
     }
     if (all_there) return;
+    foresee_limits(group);
     std::vector<Descriptor> blobs = parts_of(group.image).blobs;
     std::sort(blobs.begin(), blobs.end(),
               [](const Descriptor& a, const Descriptor& b) { return a.size > b.size; });
@@ -424,7 +389,7 @@ class Pusher {
   TransferObserver* observer_;
   std::deque<Group> groups_;
   std::mutex parts_mutex_;
-  std::vector<std::optional<Parts>> parts_;
+  std::vector<std::optional<PushParts>> parts_;
   std::mutex mutex_;
   std::condition_variable idle_;
   std::size_t running_ = 0;

@@ -1,6 +1,7 @@
 #include "registry/remote/push.hpp"
 
 #include <random>
+#include <set>
 
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -219,6 +220,27 @@ TEST_CASE("faults in every twentieth request break no push and no tag") {
   CHECK(failed * 1000 <= pushes);
   CHECK(remote.registry.broken_tags().empty());
   CHECK(remote.registry.blob_bytes_received() < bytes * 12 / 10);
+}
+
+TEST_CASE("tokens that are refused in the middle of a push are renewed, and the push goes on") {
+  HostileOptions options;
+  options.auth = HostileOptions::Auth::token;
+  Remote remote(options);
+  std::set<std::string> refused;
+  const std::string challenge = "Bearer realm=\"http://" + remote.registry.authority() + "/token\",service=\"hostile\"";
+  remote.registry.script([&](const SeenRequest& request, int) {
+    for (const char* step : {"POST", "PUT", "HEAD"}) {
+      const bool is_one = request.method == step && request.path.find("/v2/acme/app/") == 0 && !request.header("Authorization").empty();
+      if (is_one && refused.insert(step).second) return Reaction{Reaction::Kind::answer, {401, {{"WWW-Authenticate", challenge}}, "{}"}, 0};
+    }
+    return Reaction{};
+  });
+  const oci::Descriptor image = remote.image({bytes_of(300'000)});
+  push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
+  CHECK(refused.size() == 3);
+  CHECK(remote.registry.tag("acme/app", "1") == image.digest.str());
+  CHECK(remote.registry.broken_tags().empty());
+  CHECK(remote.registry.tokens_issued() >= 4);
 }
 
 TEST_CASE("a cancelled push throws and leaves no broken tag") {

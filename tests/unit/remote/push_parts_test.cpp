@@ -1,0 +1,66 @@
+#include "registry/remote/push_parts.hpp"
+
+#include "registry/remote/retry.hpp"
+#include "tests/unit/remote/remote_fixture.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+// An image of three layers whose history says what made them, with an empty step between.
+struct Told {
+  TempDir home;
+  ContentStore store{HomeLayout::open(home.path())};
+  oci::Manifest manifest;
+  oci::Descriptor root;
+
+  explicit Told(std::uint64_t second_bytes = 3) {
+    oci::ImageConfig config;
+    config.platform = oci::Platform::parse("linux/amd64");
+    for (const char* text : {"one", "two", "three"}) {
+      manifest.layers.push_back(store.put(text, oci::media_type::kOciLayerGzip));
+      config.diff_ids.push_back(manifest.layers.back().digest);
+      config.history.push_back({"", std::string("RUN make ") + text, "", "", false});
+      config.history.push_back({"", "ENV A=b", "", "", true});
+    }
+    manifest.layers[1].size = second_bytes;
+    manifest.config = store.put(oci::serialise(config), oci::media_type::kOciConfig);
+    root = store.put(oci::serialise(manifest), manifest.media_type);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a layer is named by its number and the instruction that made it") {
+  const Told told;
+  const PushParts parts = parts_of_image(told.store, told.root);
+  CHECK(parts.blobs.size() == 4);
+  CHECK(name_of_blob(told.store, parts, told.manifest.layers[1].digest) == "layer 2 of 3 ('RUN make two')");
+  CHECK(name_of_blob(told.store, parts, told.manifest.config.digest) == "config");
+  CHECK(name_of_blob(told.store, parts, oci::sha256_of("none")).starts_with("blob 'sha256:"));
+}
+
+TEST_CASE("a layer that ghcr would not take stops the push before anything is sent, and is named") {
+  class NoBlobs : public HttpClient {
+   public:
+    HttpResponse send(const HttpRequest& request, const CancelToken&) override {
+      CHECK((request.method == HttpMethod::get || request.method == HttpMethod::head));
+      HttpResponse response;
+      response.status = request.url.path == "/v2/" ? 200 : 404;
+      return response;
+    }
+  };
+  const Told told(10'000'000'001);
+  RecordingLog log;
+  FakeClock clock;
+  RemoteSession session(std::make_unique<NoBlobs>(), {}, log, CancelToken(), clock);
+  std::string message;
+  try {
+    push_image(session, told.store, {told.root, {oci::Reference::parse("ghcr.io/acme/app:1")}});
+  } catch (const Error& error) {
+    message = error.message();
+  }
+  CHECK(message.find("layer 2 of 3 ('RUN make two') has 10") != std::string::npos);
+  CHECK(message.find("split the step") != std::string::npos);
+}
