@@ -90,11 +90,10 @@ void StepCache::store(const StepRecord& record) {
   write_file_atomically(path, serialise(record));
 }
 
-FileLock StepCache::lock(std::string_view key) {
+std::optional<FileLock> StepCache::try_lock(std::string_view key) {
   const fs::path folder = store_.home().locks() / "steps";
   make_directories(folder);
-  // One lock file per first three digits keeps the folder small; two steps that share one merely wait for each other.
-  return FileLock::acquire(folder / std::string(key.substr(0, 3)), LockMode::exclusive);
+  return FileLock::try_acquire(folder / std::string(key.substr(0, 4)), LockMode::exclusive);
 }
 
 std::vector<StepRecord> StepCache::earlier_in_slot(std::string_view slot) {

@@ -31,8 +31,9 @@ class StepCache {
   void store(const StepRecord& record);
 
   // A step that two processes want to execute at the same time is executed by one: whoever holds this lock. The other
-  // looks the key up again when it gets it.
-  FileLock lock(std::string_view key);
+  // looks the key up again when it gets it. nullopt while somebody else holds it. Keys that begin with the same four digits
+  // share one, which keeps the folder of locks small.
+  std::optional<FileLock> try_lock(std::string_view key);
 
   // The records that the same place of a build (target, stage, position) had in its last builds, newest first, at most
   // kRememberedKeys; empty on the first build.

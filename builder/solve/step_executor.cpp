@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -10,6 +12,8 @@
 namespace kiln {
 
 namespace {
+
+constexpr std::chrono::milliseconds kLockPoll{20};
 
 std::uint64_t layer_bytes(const std::vector<LayerValue>& layers) {
   std::uint64_t bytes = 0;
@@ -64,8 +68,16 @@ void StepExecutor::explain_miss(const StepRequest& request, const std::string& l
   }
 }
 
+FileLock StepExecutor::lock(const StepRequest& request, int number) {
+  for (bool said = false;; said = true) {
+    if (auto held = cache_.try_lock(request.key)) return std::move(*held);
+    if (!said) observer_.step_output(number, "waiting for another kiln that executes this step\n");
+    cancel_.check();
+    std::this_thread::sleep_for(kLockPoll);
+  }
+}
+
 StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number) {
-  const auto lock = [&] { return cache_.lock(request.key); };
   std::string lookup_reason;
   const auto find = [&]() -> std::optional<StepDone> {
     if (!request.use_cache) return std::nullopt;
@@ -87,7 +99,7 @@ StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number
     missed.why.key = request.key;
     throw missed;
   }
-  const FileLock held = lock();
+  const FileLock held = lock(request, number);
   if (auto done = find()) {
     cache_.remember_slot(request.slot, request.key);
     return *done;

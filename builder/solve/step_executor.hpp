@@ -57,6 +57,8 @@ class StepExecutor {
 
  private:
   StepDone look_up_or_execute(const StepRequest& request, int number);
+  // The step's lock, waited for with a word to people.
+  FileLock lock(const StepRequest& request, int number);
   // Fills in the reason of a miss and, by the nearest earlier build of the same place, what differs.
   void explain_miss(const StepRequest& request, const std::string& lookup_reason, StepResult& result);
 

@@ -52,6 +52,17 @@ void remove_file(const fs::path& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_errno("remove", path.native());
 }
 
+// Before the indexes themselves go, so that a kill in between leaves no note about what is gone.
+void forget_indexes_except(const ContentStore& store, const std::set<oci::Digest>& kept) {
+  const fs::path folder = store.home().indexes();
+  for (const std::string& name : list_directory(folder)) {
+    const std::string text = "sha256:" + name;
+    if (!oci::Digest::is_valid(text)) continue;
+    const auto index = store.index_of_layer(oci::Digest::parse(text));
+    if (!index || !kept.count(index->digest)) remove_file(folder / name);
+  }
+}
+
 }  // namespace
 
 std::set<oci::Digest> ContentStore::reachable(const std::function<std::set<oci::Digest>()>& roots) const {
@@ -97,6 +108,7 @@ GarbageReport ContentStore::collect_garbage_asking(const std::function<std::set<
   const FileLock closed_leases = close_leases(home_);
   const std::set<oci::Digest> kept = reachable(roots);
   GarbageReport report;
+  if (dry_run == DryRun::no) forget_indexes_except(*this, kept);
   for (const std::string& name : list_directory(home_.blobs())) {
     const std::string text = "sha256:" + name;
     if (!oci::Digest::is_valid(text) || kept.count(oci::Digest::parse(text))) continue;
@@ -110,11 +122,6 @@ GarbageReport ContentStore::collect_garbage_asking(const std::function<std::set<
     remove_file(home_.blob_info() / name);
   }
   if (dry_run == DryRun::yes) return report;
-  // Facts about layers whose file index is gone say nothing any more.
-  for (const std::string& name : list_directory(home_.indexes())) {
-    const std::string text = "sha256:" + name;
-    if (oci::Digest::is_valid(text) && !index_of_layer(oci::Digest::parse(text))) remove_file(home_.indexes() / name);
-  }
   remove_dead_temporaries(home_.tmp());
   // index.json is written under the store's lock, which is ours.
   remove_dead_atomic_files(home_.oci(), 0);
