@@ -145,8 +145,10 @@ class ManyProcesses(harness.KilnTest):
         began = time.monotonic()
         self.kiln("build", "-t", "killed:0", context)
         longest = max(0.2, 1.3 * (time.monotonic() - began))
-        killed = 0
-        for number in range(KILLS):
+        killed = number = 0
+        while killed < KILLS:
+            number += 1
+            self.assertLessEqual(number, 10 * KILLS, "kiln ends before it can be killed")
             self.make_context("killed", self.random.randrange(1 << 30))
             command = ["cache", "prune", "--all"] if self.random.random() < 0.15 else ["build", "-t", f"killed:{number % 3}", context]
             process = self.start(*command)
@@ -157,8 +159,7 @@ class ManyProcesses(harness.KilnTest):
             self.assertIn(process.returncode, (0, -signal.SIGKILL), out + err)
             if number % 10 == 9:
                 self.verify()
-        print(f"{killed} of {KILLS} were killed while they worked", flush=True)
-        self.assertGreater(killed, KILLS // 4)
+        print(f"{killed} of {number} were killed while they worked", flush=True)
         self.verify()
         self.age()
         self.kiln("cache", "prune", timeout=300)
