@@ -8,6 +8,7 @@ void add_commands(Arguments& root) {
   add_plan_command(root);
   add_lock_command(root);
   add_baseline_command(root);
+  add_profile_command(root);
   add_check_command(root);
   add_test_command(root);
   add_report_command(root);

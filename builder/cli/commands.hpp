@@ -23,6 +23,7 @@ void add_login_command(Arguments& root);
 void add_logout_command(Arguments& root);
 void add_ls_command(Arguments& root);
 void add_plan_command(Arguments& root);
+void add_profile_command(Arguments& root);
 void add_prune_command(Arguments& root);
 void add_pull_command(Arguments& root);
 void add_push_command(Arguments& root);
