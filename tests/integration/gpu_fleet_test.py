@@ -122,7 +122,7 @@ class Definitions(harness.KilnTest):
                 self.assertRegex(digest, r"^    --hash=sha256:[0-9a-f]{64}$")
 
     def test_the_services_pass_their_own_tests(self):
-        """As far as Python's own library goes; chain_test runs all of them in the images."""
+        """As far as Python's own library goes; those that need a package are skipped by name."""
         for name in SERVICES:
             with self.subTest(service=name):
                 folder = self.folder / name

@@ -64,7 +64,7 @@ TEST_CASE("a GPU that the machine has not is refused") {
   CHECK(check_profile(profile)[0].key == "GPU_VISIBLE_DEVICES");
   profile.values["GPU_VISIBLE_DEVICES"] = "-1";
   CHECK(check_profile(profile).empty());
-  profile.machine.vram_bytes = 1;
+  profile.machine.vram_bytes = std::uint64_t{12} << 30;
   CHECK(check_profile(profile)[0].key == "machine");
 }
 
