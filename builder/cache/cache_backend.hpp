@@ -1,11 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "builder/cache/cache_entry.hpp"
+#include "builder/cache/cache_reference.hpp"
 #include "registry/oci/descriptor.hpp"
 #include "registry/remote/remote_session.hpp"
 #include "registry/store/content_store.hpp"
@@ -21,9 +23,9 @@ struct CacheFinding {
 // One place that keeps entries and blobs beyond this machine's own store: a folder, an http server, a registry.
 //
 // Entries come out as they were put in, whole (see parse_entry), but not yet checked for a signature: SharedCache does that,
-// and everybody else goes through it. Any thread. Every method ends within the backend's deadline or while bytes move. A place
-// that cannot be reached, refuses, or is too slow: Error{network}, for a folder Error{machine}; after that the caller decides
-// whether to ask again.
+// and everybody else goes through it. Any thread. No method waits longer than the place's timeout while no byte moves. A place
+// that cannot be reached or is too slow: TransportError; that refuses: RegistryError; a folder that cannot be used:
+// Error{machine}. A plain Error{network} speaks of one answer that was wrong, not of the place.
 class CacheBackend {
  public:
   virtual ~CacheBackend() = default;
@@ -45,11 +47,14 @@ class CacheBackend {
   // what it has is another blob. Nothing wrong is ever published.
   virtual bool get_blob(const oci::Descriptor& blob, ContentStore& store) = 0;
   // From the store. Nothing is sent where the place has it already; a registry takes it from `elsewhere`, a repository of its
-  // own that has it, where it can.
-  virtual void put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository> elsewhere) = 0;
+  // own that has it, where it can. False where neither the store nor those have it.
+  virtual bool put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository> elsewhere) = 0;
 
   // The repository whose blobs an image can be pushed from by mounting; nullopt for what is no registry.
   virtual std::optional<RemoteRepository> repository() const { return std::nullopt; }
 };
+
+// The backend of a reference. `session` is borrowed; its settings say how long is waited.
+std::unique_ptr<CacheBackend> open_cache_backend(const CacheReference& reference, RemoteSession& session);
 
 }  // namespace kiln

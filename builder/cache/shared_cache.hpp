@@ -5,8 +5,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.hpp"
@@ -21,9 +23,15 @@ struct CachePlace {
   std::unique_ptr<CacheBackend> backend;
   bool reads = true;    // --cache-from
   bool writes = false;  // --cache-to
-  bool near = false;    // a folder: what a farther place answers is written to it
   CacheMode mode = CacheMode::min;
   bool ignore_error = true;
+};
+
+// An entry to be written. Its blobs are told apart by the mode of the place that is written.
+struct NewCacheEntry {
+  CacheEntry entry;                       // without blobs and signature
+  std::vector<oci::Descriptor> always;    // file indexes, and layers of images that were asked for
+  std::vector<oci::Descriptor> with_max;  // layers that no image has
 };
 
 // What was fetched from a shared cache, and for what.
@@ -42,40 +50,42 @@ struct FetchedFromCache {
 // miss with that reason. Where ignore-error=false, finish() reports what could not be written. Any thread.
 class SharedCache {
  public:
-  // `places` in the order in which they are asked. Without trust in `signatures`, entries need no signature.
+  // `places` in the order in which they are asked. `log` is borrowed.
   SharedCache(std::vector<CachePlace> places, EntrySignatures signatures, Log& log);
+  ~SharedCache();
 
-  bool is_empty() const noexcept { return places_.empty(); }
+  bool is_read() const;
   bool is_written() const;
-  // The largest mode of the places that are written.
-  CacheMode mode() const;
 
   struct Found {
     std::optional<CacheEntry> entry;
     std::string from;    // the place's name
     std::string reason;  // of a miss: why an entry that there is cannot be used; "" for none at all
   };
-  // In the order of the keys. What was found farther away is written to nearer folders. Entries' blobs are known to
-  // fetch_blob() afterwards.
+  // In the order of the keys. What was found farther away is written to nearer places that are written. Entries' blobs are
+  // known to fetch_blob() afterwards.
   std::vector<Found> find(std::span<const std::string> keys, std::string_view media_type);
   Found find(const std::string& key, std::string_view media_type);
+  // The entry was of no use (a blob of it cannot be had): find() does not answer with it again.
+  void distrust(const std::string& key);
 
   // Bundles (entry_bundle.hpp) spare a look-up for each of their entries: what they hold, find() answers from memory. A key
   // that has no bundle is no loss.
   void preload(std::span<const std::string> bundle_keys);
-  // Writes the bundle of what was found and put under `keys`, after what the preloaded bundle of that name held. Nothing is
-  // written where that says the same already.
-  void put_bundle(const std::string& bundle_key, std::span<const std::string> keys, const ContentStore& store);
+  // Writes a bundle of the entries that were found or put under `keys`, before what its predecessor held. Nothing is written
+  // where that held them all.
+  void put_bundle(const std::string& bundle_key, std::span<const std::string> keys);
 
-  // Writes an entry to every place that is written, its blobs (from the store) first. `elsewhere`: repositories that have
-  // layers already. Signs it where there is a key to sign with.
-  void put(CacheEntry entry, const ContentStore& store,
+  // Writes entries to every place that is written and lacks them, blobs (from the store) first; signs them where there is a
+  // key to sign with. `elsewhere`: repositories that have blobs already, for mounting.
+  void put(std::vector<NewCacheEntry> entries, const ContentStore& store,
            const std::map<oci::Digest, std::vector<RemoteRepository>>& elsewhere = {});
 
-  // Into the store, from any place that is known or likely to have it. False where none has it.
+  // Into the store, from any place that is known or likely to have it. False where none has it. What came from far is written
+  // to nearer places that are written. `what` and `step` are for fetched().
   bool fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step);
 
-  // Registries' repositories where a blob was seen: pushes mount it from there.
+  // The registry's repository where a blob was seen: pushes mount it from there.
   std::optional<RemoteRepository> repository_of(const oci::Digest& blob) const;
 
   // What was fetched so far.
@@ -84,25 +94,25 @@ class SharedCache {
   void finish() const;
 
  private:
-  struct State {
-    CachePlace place;
-    bool is_down = false;
-    std::optional<Error> write_error;
-  };
-  template <class Ask>
-  bool ask(State& state, std::string_view doing, Ask ask);
+  struct Place;
+  struct Known;
+  std::vector<CacheFinding> ask(Place& place, std::span<const std::string> keys);
+  std::string problem_of(const CacheEntry& entry, std::string_view media_type) const;
+  void note(const CacheEntry& entry, Place* place);
+  void write_nearer(const CacheEntry& entry, const Place& from);
+  void put_one(Place& place, const NewCacheEntry& entry, const ContentStore& store,
+               const std::map<oci::Digest, std::vector<RemoteRepository>>& elsewhere);
+  template <class Work>
+  bool guarded(Place& place, bool is_write, Work work);
 
-  std::vector<std::unique_ptr<State>> places_;
+  std::vector<std::unique_ptr<Place>> places_;
   EntrySignatures signatures_;
   Log& log_;
   mutable std::mutex mutex_;
-  struct Known {
-    CacheEntry entry;
-    State* place = nullptr;  // nullptr: put by this process
-  };
-  std::map<std::string, Known> known_;  // by key: preloaded, found, put
-  std::map<std::string, std::vector<std::string>> bundles_;  // the keys that preloaded bundles held
-  std::map<oci::Digest, State*> seen_;
+  std::map<std::string, Known> known_;                       // by key: preloaded, found, put
+  std::map<std::string, std::vector<std::string>> bundles_;  // what preloaded bundles held
+  std::map<oci::Digest, Place*> seen_;
+  std::set<std::string> distrusted_;
   std::vector<FetchedFromCache> fetched_;
 };
 

@@ -1,0 +1,161 @@
+#include "builder/cache/http_backend.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "base/thread_pool.hpp"
+#include "registry/oci/reference.hpp"
+#include "registry/remote/base64.hpp"
+#include "registry/remote/registry_error.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::size_t kMaxAnswerBytes = 2 * kMaxEntryBytes;
+constexpr std::size_t kParallelRequests = 8;
+
+bool is_created(int status) { return status == 200 || status == 201 || status == 204; }
+
+std::string action_result(const CacheEntry& entry) {
+  nlohmann::json files = nlohmann::json::array();
+  for (const oci::Descriptor& blob : entry.blobs) {
+    const std::string hex(blob.digest.hex());
+    files.push_back({{"path", "blobs/sha256/" + hex}, {"digest", {{"hash", hex}, {"sizeBytes", std::to_string(blob.size)}}}});
+  }
+  return nlohmann::json{{"outputFiles", files}, {"stdoutRaw", base64_encoded(serialise(entry))}}.dump();
+}
+
+CacheEntry parse_action_result(const std::string& text, const std::string& key, const std::string& where) {
+  const nlohmann::json result = parse_json(text, where, Category::network, {.max_bytes = kMaxAnswerBytes});
+  const auto member = result.is_object() ? result.find("stdoutRaw") : result.end();
+  const auto entry = member != result.end() && member->is_string() ? base64_decoded(member->get<std::string>()) : std::nullopt;
+  if (!entry) throw Error(Category::network, fmt::format("{}: it holds no entry of kiln", where));
+  return parse_entry(*entry, key, where);
+}
+
+}  // namespace
+
+HttpBackend::HttpBackend(const std::string& url, RemoteSession& session) : url_(Url::parse(url)), session_(session) {
+  while (url_.path.ends_with('/')) url_.path.pop_back();
+  name_ = fmt::format("http {}{}", url_.authority(), url_.path);
+  const auto credentials = session.credentials().find(url_.authority(), "");
+  if (!credentials || credentials->username.empty()) return;
+  if (!url_.is_https() && !oci::is_loopback_registry(url_.authority())) {
+    throw Error(Category::usage, fmt::format("there are credentials for the cache '{}', and it is not encrypted; use an https URL, "
+                                             "or take them away with 'kiln logout {}'", url_.redacted(), url_.authority()));
+  }
+  authorization_ = "Basic " + base64_encoded(credentials->username + ":" + credentials->password);
+}
+
+HttpRequest HttpBackend::request(HttpMethod method, std::string_view kind, std::string_view hex) const {
+  HttpRequest request;
+  request.method = method;
+  request.url = url_;
+  request.url.path += fmt::format("/{}/{}", kind, hex);
+  if (!authorization_.empty()) request.headers.add("Authorization", authorization_);
+  return request;
+}
+
+// One more attempt for a connection that the server closed just then.
+HttpResponse HttpBackend::send(HttpRequest request) {
+  for (bool first = true;; first = false) {
+    try {
+      ++session_.stats().requests;
+      return session_.http().send(request, session_.cancel());
+    } catch (const TransportError& error) {
+      const bool is_worth_it = error.fault() == TransportFault::reset && error.received_bytes() == 0;
+      if (!first || !is_worth_it || (request.body && !request.body->rewind())) throw;
+    }
+  }
+}
+
+CacheFinding HttpBackend::find_one(const std::string& key) {
+  HttpRequest asked = request(HttpMethod::get, "ac", key);
+  asked.headers.add("Accept", "application/json");
+  asked.max_body_bytes = kMaxAnswerBytes;
+  const HttpResponse answer = send(asked);
+  if (answer.status == 404) return {};
+  if (answer.status != 200) throw make_registry_error(asked, answer);
+  session_.stats().pulled_bytes += answer.received_bytes;
+  CacheFinding finding;
+  try {
+    finding.entry = parse_action_result(answer.body, key, fmt::format("cache entry '{}'", asked.url.redacted()));
+  } catch (const Error& error) {
+    finding.reason = error.message();
+    return finding;
+  }
+  for (const oci::Descriptor& blob : finding.entry->blobs) {
+    if (has_blob(blob)) continue;
+    finding.reason = fmt::format("its blob {} is not there", blob.digest.short_hex());
+    finding.entry.reset();
+    break;
+  }
+  return finding;
+}
+
+std::vector<CacheFinding> HttpBackend::find(std::span<const std::string> keys) {
+  std::vector<CacheFinding> findings(keys.size());
+  if (keys.size() == 1) return {find_one(keys[0])};
+  ThreadPool pool(std::clamp<std::size_t>(keys.size(), 1, kParallelRequests));
+  pool.parallel_for(keys.size(), [&](std::size_t i) { findings[i] = find_one(keys[i]); });
+  return findings;
+}
+
+void HttpBackend::put(const CacheEntry& entry) {
+  HttpRequest sent = request(HttpMethod::put, "ac", entry.key);
+  sent.headers.add("Content-Type", "application/json");
+  sent.body = memory_body(action_result(entry));
+  const HttpResponse answer = send(sent);
+  session_.stats().pushed_bytes += answer.sent_bytes;
+  if (!is_created(answer.status)) throw make_registry_error(sent, answer);
+}
+
+bool HttpBackend::has_blob(const oci::Descriptor& blob) {
+  const HttpRequest asked = request(HttpMethod::head, "cas", blob.digest.hex());
+  const HttpResponse answer = send(asked);
+  if (answer.status == 404) return false;
+  if (answer.status != 200) throw make_registry_error(asked, answer);
+  const auto length = answer.headers.find("Content-Length");
+  return !length || parse_unsigned(*length) == blob.size;
+}
+
+bool HttpBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
+  HttpRequest asked = request(HttpMethod::get, "cas", blob.digest.hex());
+  BlobWriter writer = store.begin_blob();
+  asked.wants_body = [](int status, const HttpHeaders&) { return status == 200; };
+  asked.on_body = [&](std::string_view bytes) { writer.write(bytes); };
+  asked.max_streamed_bytes = blob.size;
+  ++session_.stats().requests;
+  HttpResponse answer;
+  try {
+    answer = session_.http().send(asked, session_.cancel());
+  } catch (const TransportError& error) {
+    if (error.fault() != TransportFault::too_large) throw;
+    throw Error(Category::network, fmt::format("'{}': more than the {} bytes expected", asked.url.redacted(), blob.size));
+  }
+  if (answer.status == 404) return false;
+  if (answer.status != 200) throw make_registry_error(asked, answer);
+  session_.stats().pulled_bytes += answer.received_bytes;
+  writer.commit(blob.digest);
+  return true;
+}
+
+bool HttpBackend::put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository>) {
+  if (has_blob(blob)) return true;
+  if (!store.has(blob.digest)) return false;
+  HttpRequest sent = request(HttpMethod::put, "cas", blob.digest.hex());
+  sent.headers.add("Content-Type", "application/octet-stream");
+  sent.body = file_body(std::make_shared<Fd>(store.open(blob.digest)), 0, blob.size, store.path_of(blob.digest).native());
+  const HttpResponse answer = send(sent);
+  session_.stats().pushed_bytes += answer.sent_bytes;
+  if (!is_created(answer.status)) throw make_registry_error(sent, answer);
+  return true;
+}
+
+}  // namespace kiln

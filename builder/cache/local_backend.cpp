@@ -1,0 +1,99 @@
+#include "builder/cache/local_backend.hpp"
+
+#include <fmt/format.h>
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::string_view kVersion = "kiln cache 1\n";
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+
+}  // namespace
+
+LocalBackend::LocalBackend(fs::path folder) : folder_(std::move(folder)), name_(fmt::format("folder '{}'", folder_.native())) {}
+
+fs::path LocalBackend::entry_path(std::string_view key) const {
+  return folder_ / "entries" / std::string(key.substr(0, 2)) / std::string(key);
+}
+
+fs::path LocalBackend::blob_path(const oci::Digest& digest) const { return folder_ / "blobs/sha256" / std::string(digest.hex()); }
+
+bool LocalBackend::is_there() const {
+  const auto version = read_file_if_exists(folder_ / "version", 64);
+  if (version && *version == kVersion) return true;
+  if (version) throw Error(Category::machine, fmt::format("'{}' is a cache of another version of kiln; use another folder", folder_.native()));
+  std::error_code code;
+  if (fs::exists(folder_, code) && !fs::is_empty(folder_, code) && !code) {
+    throw Error(Category::machine, fmt::format("'{}' holds something else than a cache of kiln; use an empty folder", folder_.native()));
+  }
+  return false;
+}
+
+void LocalBackend::prepare() {
+  if (is_there()) return;
+  make_directories(folder_);
+  write_file_atomically(folder_ / "version", kVersion);
+}
+
+std::vector<CacheFinding> LocalBackend::find(std::span<const std::string> keys) {
+  std::vector<CacheFinding> findings(keys.size());
+  if (!is_there()) return findings;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const fs::path path = entry_path(keys[i]);
+    const auto text = read_file_if_exists(path, 2 * kMaxEntryBytes);
+    if (!text) continue;
+    try {
+      findings[i].entry = parse_entry(*text, keys[i], fmt::format("cache entry '{}'", path.native()));
+    } catch (const Error& error) {
+      findings[i].reason = error.message();
+    }
+  }
+  return findings;
+}
+
+void LocalBackend::put(const CacheEntry& entry) {
+  prepare();
+  const fs::path path = entry_path(entry.key);
+  make_directories(path.parent_path());
+  write_file_atomically(path, serialise(entry));
+}
+
+bool LocalBackend::has_blob(const oci::Descriptor& blob) {
+  std::error_code code;
+  const auto size = fs::file_size(blob_path(blob.digest), code);
+  return !code && size == blob.size;
+}
+
+bool LocalBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
+  if (!has_blob(blob)) return false;
+  const fs::path path = blob_path(blob.digest);
+  const Fd file = open_read(path);
+  BlobWriter writer = store.begin_blob();
+  std::string buffer(kPieceBytes, '\0');
+  while (const std::size_t got = read_some(file, buffer.data(), buffer.size(), path.native())) {
+    writer.write(std::string_view(buffer).substr(0, got));
+  }
+  writer.commit(blob.digest);
+  return true;
+}
+
+bool LocalBackend::put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository>) {
+  prepare();
+  if (has_blob(blob)) return true;
+  if (!store.has(blob.digest)) return false;
+  const fs::path path = blob_path(blob.digest);
+  make_directories(path.parent_path());
+  AtomicFile file(path);
+  VerifyingReader reader(store, blob.digest);
+  std::string buffer(kPieceBytes, '\0');
+  while (const std::size_t got = reader.read(buffer.data(), buffer.size())) file.write(std::string_view(buffer).substr(0, got));
+  reader.finish();
+  file.commit();
+  return true;
+}
+
+}  // namespace kiln

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+
+#include "base/file.hpp"
+#include "builder/cache/cache_backend.hpp"
+
+namespace kiln {
+
+// A folder, on this machine or shared by a network file system:
+//
+//   version              "kiln cache 1\n"; a folder with other files and no such one is refused
+//   entries/HH/KEY       an entry (cache_entry.hpp), HH = the key's first two digits
+//   blobs/sha256/HEX     a blob
+//
+// Files appear by rename, so any number of machines may use it at once.
+class LocalBackend : public CacheBackend {
+ public:
+  explicit LocalBackend(fs::path folder);
+
+  const std::string& name() const override { return name_; }
+  std::vector<CacheFinding> find(std::span<const std::string> keys) override;
+  void put(const CacheEntry& entry) override;
+  bool has_blob(const oci::Descriptor& blob) override;
+  bool get_blob(const oci::Descriptor& blob, ContentStore& store) override;
+  bool put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository> elsewhere) override;
+
+ private:
+  fs::path entry_path(std::string_view key) const;
+  fs::path blob_path(const oci::Digest& digest) const;
+  bool is_there() const;  // Error{machine} for a folder of something else
+  void prepare();
+
+  fs::path folder_;
+  std::string name_;
+};
+
+}  // namespace kiln

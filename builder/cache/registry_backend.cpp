@@ -1,0 +1,132 @@
+#include "builder/cache/registry_backend.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "base/thread_pool.hpp"
+#include "registry/remote/base64.hpp"
+#include "registry/remote/registry_error.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::size_t kMaxEmbeddedBytes = std::size_t{256} << 10;
+constexpr std::size_t kParallelRequests = 8;
+constexpr char kSignatureAnnotation[] = "dev.kiln.signature";
+
+oci::Descriptor content_of(const CacheEntry& entry) {
+  return {entry.media_type, oci::sha256_of(entry.content), entry.content.size(), {}, {}, {}};
+}
+
+std::string manifest_of(const CacheEntry& entry) {
+  nlohmann::json config = oci::to_json(content_of(entry));
+  if (entry.content.size() <= kMaxEmbeddedBytes) config["data"] = base64_encoded(entry.content);
+  nlohmann::json layers = nlohmann::json::array();
+  for (const oci::Descriptor& blob : entry.blobs) layers.push_back(oci::to_json(blob));
+  nlohmann::json manifest = {{"schemaVersion", 2},
+                             {"mediaType", oci::media_type::kOciManifest},
+                             {"artifactType", entry.media_type},
+                             {"config", config},
+                             {"layers", layers}};
+  if (!entry.signature.empty()) manifest["annotations"] = {{kSignatureAnnotation, entry.signature}};
+  return manifest.dump();
+}
+
+}  // namespace
+
+RegistryBackend::RegistryBackend(const std::string& reference, RemoteSession& session)
+    : session_(session), place_(session.repository_of(oci::Reference::parse(reference))), name_("registry " + place_.name()) {}
+
+CacheEntry RegistryBackend::parse(const std::string& text, const std::string& key, const std::string& where) {
+  const nlohmann::json manifest = parse_json(text, where, Category::network);
+  const auto need = [&](bool is_right) {
+    if (!is_right) throw Error(Category::network, where + ": it is no cache entry");
+  };
+  need(manifest.is_object() && manifest.contains("config") && manifest.contains("layers") && manifest["layers"].is_array());
+  const oci::Descriptor config = oci::descriptor_from_json(manifest["config"], where);
+  need(config.size <= kMaxEntryBytes);
+  CacheEntry entry;
+  entry.key = key;
+  entry.media_type = config.media_type;
+  for (const nlohmann::json& layer : manifest["layers"]) entry.blobs.push_back(oci::descriptor_from_json(layer, where));
+  if (const auto notes = manifest.find("annotations"); notes != manifest.end() && notes->is_object()) {
+    const auto signature = notes->find(kSignatureAnnotation);
+    if (signature != notes->end() && signature->is_string()) entry.signature = signature->get<std::string>();
+  }
+  const auto data = manifest["config"].find("data");
+  if (data != manifest["config"].end() && data->is_string()) {
+    entry.content = base64_decoded(data->get<std::string>()).value_or("");
+    if (entry.content.size() != config.size || oci::sha256_of(entry.content) != config.digest) {
+      throw Error(Category::network, where + ": its embedded content has not the digest of its config");
+    }
+  } else {
+    entry.content = session_.client(place_.endpoint).fetch_blob_bytes(place_.repository, config, kMaxEntryBytes);
+  }
+  return entry;
+}
+
+CacheFinding RegistryBackend::find_one(const std::string& key) {
+  CacheFinding finding;
+  try {
+    const FetchedManifest manifest = session_.client(place_.endpoint).fetch_manifest(place_.repository, key);
+    finding.entry = parse(manifest.bytes, key, fmt::format("cache entry '{}:{}'", place_.name(), key));
+  } catch (const RegistryError& error) {
+    if (error.status() != 404) throw;
+  } catch (const TransportError&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.category() != Category::network) throw;
+    finding.reason = error.message();
+  }
+  return finding;
+}
+
+std::vector<CacheFinding> RegistryBackend::find(std::span<const std::string> keys) {
+  std::vector<CacheFinding> findings(keys.size());
+  if (keys.size() == 1) return {find_one(keys[0])};
+  ThreadPool pool(std::clamp<std::size_t>(keys.size(), 1, kParallelRequests));
+  pool.parallel_for(keys.size(), [&](std::size_t i) { findings[i] = find_one(keys[i]); });
+  return findings;
+}
+
+void RegistryBackend::put(const CacheEntry& entry) {
+  RegistryClient client = session_.client(place_.endpoint);
+  const oci::Descriptor content = content_of(entry);
+  if (!client.blob_size(place_.repository, content.digest)) client.upload_bytes(place_.repository, content, entry.content);
+  client.put_manifest(place_.repository, entry.key, manifest_of(entry), oci::media_type::kOciManifest);
+}
+
+bool RegistryBackend::has_blob(const oci::Descriptor& blob) {
+  return session_.client(place_.endpoint).blob_size(place_.repository, blob.digest) == blob.size;
+}
+
+bool RegistryBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
+  try {
+    session_.client(place_.endpoint).download_blob(place_.repository, blob, store);
+    return true;
+  } catch (const RegistryError& error) {
+    if (error.status() == 404) return false;
+    throw;
+  }
+}
+
+bool RegistryBackend::put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository> elsewhere) {
+  if (has_blob(blob)) return true;
+  RegistryClient client = session_.client(place_.endpoint);
+  for (const RemoteRepository& other : elsewhere) {
+    if (other.endpoint != place_.endpoint || other.repository == place_.repository) continue;
+    // A registry may say 201 and not have it for whoever asks next; it is asked.
+    if (client.mount_blob(place_.repository, blob, other.repository) && has_blob(blob)) return true;
+  }
+  if (!store.has(blob.digest)) return false;
+  client.upload_blob(place_.repository, blob, *stored_blob(store, blob));
+  return true;
+}
+
+}  // namespace kiln
