@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "base/text.hpp"
 #include "registry/oci/reference.hpp"
 #include "registry/remote/url.hpp"
@@ -32,8 +31,8 @@ const std::vector<std::string> kNeedless = {"compression", "compression-level", 
 
 class Reader {
  public:
-  Reader(std::string_view text, CacheDirection direction)
-      : text_(text), flag_(direction == CacheDirection::from ? "--cache-from" : "--cache-to"), direction_(direction) {}
+  Reader(std::string_view text, CacheDirection direction, const fs::path& base)
+      : text_(text), base_(base), flag_(direction == CacheDirection::from ? "--cache-from" : "--cache-to"), direction_(direction) {}
 
   CacheReference read() {
     const auto fields = split(text_, ',');
@@ -118,7 +117,7 @@ class Reader {
       const bool is_from = direction_ == CacheDirection::from;
       const std::string& folder = is_from ? (source_.empty() ? destination_ : source_) : (destination_.empty() ? source_ : destination_);
       if (folder.empty()) fail(fmt::format("type=local needs {}=FOLDER", is_from ? "src" : "dest"));
-      result_.place = fs::absolute(folder).lexically_normal().native();
+      result_.place = fs::absolute(base_ / folder).lexically_normal().native();
     } else if (result_.type == CacheType::http) {
       if (url_.empty()) fail("type=http needs url=URL");
       try {
@@ -135,6 +134,7 @@ class Reader {
   }
 
   std::string_view text_;
+  const fs::path& base_;
   std::string_view flag_;
   CacheDirection direction_;
   CacheReference result_;
@@ -144,6 +144,8 @@ class Reader {
 
 }  // namespace
 
-CacheReference parse_cache_reference(std::string_view text, CacheDirection direction) { return Reader(text, direction).read(); }
+CacheReference parse_cache_reference(std::string_view text, CacheDirection direction, const fs::path& base) {
+  return Reader(text, direction, base).read();
+}
 
 }  // namespace kiln

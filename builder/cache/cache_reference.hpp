@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/file.hpp"
+
 namespace kiln {
 
 enum class CacheType { local, http, registry };
@@ -30,6 +32,7 @@ enum class CacheDirection { from, to };
 
 // Error{usage} naming the option and the nearest real one. "type=gha", "inline", "s3", "azblob" are refused with what to use
 // instead. `direction` decides whether a folder is src or dest (the other word is taken as well where it alone is given).
-CacheReference parse_cache_reference(std::string_view text, CacheDirection direction);
+// A relative folder is below `base`; empty: the working directory.
+CacheReference parse_cache_reference(std::string_view text, CacheDirection direction, const fs::path& base = {});
 
 }  // namespace kiln

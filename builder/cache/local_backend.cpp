@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 
@@ -23,11 +25,16 @@ fs::path LocalBackend::entry_path(std::string_view key) const {
 fs::path LocalBackend::blob_path(const oci::Digest& digest) const { return folder_ / "blobs/sha256" / std::string(digest.hex()); }
 
 bool LocalBackend::is_there() const {
-  const auto version = read_file_if_exists(folder_ / "version", 64);
+  const auto read_version = [&] { return read_file_if_exists(folder_ / "version", 64); };
+  const auto version = read_version();
   if (version && *version == kVersion) return true;
   if (version) throw Error(Category::machine, fmt::format("'{}' is a cache of another version of kiln; use another folder", folder_.native()));
   std::error_code code;
-  if (fs::exists(folder_, code) && !fs::is_empty(folder_, code) && !code) {
+  if (!fs::is_directory(folder_, code)) return false;
+  const std::vector<std::string> names = list_directory(folder_);
+  // Somebody else may be about to write the version, or have done so since we looked.
+  const auto is_own = [](const std::string& name) { return name.find("version") != std::string::npos; };
+  if (!std::all_of(names.begin(), names.end(), is_own) && read_version() != kVersion) {
     throw Error(Category::machine, fmt::format("'{}' holds something else than a cache of kiln; use an empty folder", folder_.native()));
   }
   return false;

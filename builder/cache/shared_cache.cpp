@@ -113,6 +113,7 @@ void SharedCache::write_nearer(const CacheEntry& entry, const Place& from) {
 }
 
 std::vector<SharedCache::Found> SharedCache::find(std::span<const std::string> keys, std::string_view media_type) {
+  load_expected();
   std::vector<Found> found(keys.size());
   std::vector<std::size_t> open;
   {
@@ -166,8 +167,33 @@ void SharedCache::distrust(const std::string& key) {
   known_.erase(key);
 }
 
-void SharedCache::preload(std::span<const std::string> bundle_keys) {
-  std::vector<std::string> open(bundle_keys.begin(), bundle_keys.end());
+void SharedCache::expect_bundles(const std::vector<std::string>& bundle_keys) {
+  const std::lock_guard lock(expected_mutex_);
+  expected_.insert(expected_.end(), bundle_keys.begin(), bundle_keys.end());
+}
+
+// Others wait for who loads: their keys may be in it.
+void SharedCache::load_expected() {
+  const std::lock_guard lock(expected_mutex_);
+  if (expected_.empty()) return;
+  preload(expected_);
+  expected_.clear();
+}
+
+std::vector<CacheEntry> SharedCache::preloaded() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<CacheEntry> entries;
+  for (const auto& [name, keys] : bundles_) {
+    for (const std::string& key : keys) {
+      const auto it = known_.find(key);
+      if (it != known_.end() && it->second.entry.media_type == kStepEntryType) entries.push_back(it->second.entry);
+    }
+  }
+  return entries;
+}
+
+void SharedCache::preload(const std::vector<std::string>& bundle_keys) {
+  std::vector<std::string> open = bundle_keys;
   for (const auto& place : places_) {
     if (open.empty()) return;
     if (!place->place.reads) continue;
@@ -245,7 +271,8 @@ void SharedCache::put_one(Place& place, const NewCacheEntry& entry, const Conten
 
 void SharedCache::put(std::vector<NewCacheEntry> entries, const ContentStore& store,
                       const std::map<oci::Digest, std::vector<RemoteRepository>>& elsewhere) {
-  if (entries.empty()) return;
+  if (entries.empty() || !is_written()) return;
+  load_expected();
   for (NewCacheEntry& entry : entries) {
     if (signatures_.can_sign()) entry.entry.signature = signatures_.sign(entry.entry);
   }
@@ -279,8 +306,12 @@ void SharedCache::put(std::vector<NewCacheEntry> entries, const ContentStore& st
 
 bool SharedCache::fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step) {
   std::vector<Place*> order;
+  std::shared_ptr<std::mutex> alone;
   {
     const std::lock_guard lock(mutex_);
+    auto& fetching = fetching_[blob.digest];
+    if (!fetching) fetching = std::make_shared<std::mutex>();
+    alone = fetching;
     for (const auto& place : places_) {
       if (place->place.reads) order.push_back(place.get());
     }
@@ -288,6 +319,9 @@ bool SharedCache::fetch_blob(const oci::Descriptor& blob, ContentStore& store, s
       std::stable_partition(order.begin(), order.end(), [&](const Place* place) { return place == it->second; });
     }
   }
+  const std::lock_guard once(*alone);
+  store.lease(blob.digest);
+  if (store.has(blob.digest)) return true;
   for (Place* place : order) {
     bool got = false;
     guarded(*place, false, [&] { got = place->place.backend->get_blob(blob, store); });

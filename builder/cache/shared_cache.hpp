@@ -69,9 +69,11 @@ class SharedCache {
   // The entry was of no use (a blob of it cannot be had): find() does not answer with it again.
   void distrust(const std::string& key);
 
-  // Bundles (entry_bundle.hpp) spare a look-up for each of their entries: what they hold, find() answers from memory. A key
-  // that has no bundle is no loss.
-  void preload(std::span<const std::string> bundle_keys);
+  // Bundles (entry_bundle.hpp) spare a look-up for each of their entries: what they hold, find() answers from memory. They are
+  // fetched before the first look-up, so that a build that needs none asks nobody. A key that has no bundle is no loss.
+  void expect_bundles(const std::vector<std::string>& bundle_keys);
+  // The step entries of the bundles, newest first.
+  std::vector<CacheEntry> preloaded() const;
   // Writes a bundle of the entries that were found or put under `keys`, before what its predecessor held. Nothing is written
   // where that held them all.
   void put_bundle(const std::string& bundle_key, std::span<const std::string> keys);
@@ -96,6 +98,8 @@ class SharedCache {
  private:
   struct Place;
   struct Known;
+  void load_expected();
+  void preload(const std::vector<std::string>& bundle_keys);
   std::vector<CacheFinding> ask(Place& place, std::span<const std::string> keys);
   std::string problem_of(const CacheEntry& entry, std::string_view media_type) const;
   void note(const CacheEntry& entry, Place* place);
@@ -108,10 +112,13 @@ class SharedCache {
   std::vector<std::unique_ptr<Place>> places_;
   EntrySignatures signatures_;
   Log& log_;
+  std::mutex expected_mutex_;  // before mutex_
+  std::vector<std::string> expected_;
   mutable std::mutex mutex_;
   std::map<std::string, Known> known_;                       // by key: preloaded, found, put
   std::map<std::string, std::vector<std::string>> bundles_;  // what preloaded bundles held
   std::map<oci::Digest, Place*> seen_;
+  std::map<oci::Digest, std::shared_ptr<std::mutex>> fetching_;
   std::set<std::string> distrusted_;
   std::vector<FetchedFromCache> fetched_;
 };

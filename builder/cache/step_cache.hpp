@@ -30,6 +30,9 @@ class StepCache {
   // Makes the layers' blobs durable and publishes the record, replacing an earlier one.
   void store(const StepRecord& record);
 
+  // Publishes a record that a shared cache answered. Its layers need not be in the store: then find() says so.
+  void adopt(const StepRecord& record);
+
   // A step that two processes want to execute at the same time is executed by one: whoever holds this lock. The other
   // looks the key up again when it gets it. nullopt while somebody else holds it. Keys that begin with the same four digits
   // share one, which keeps the folder of locks small.

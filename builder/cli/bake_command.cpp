@@ -32,6 +32,8 @@ struct BakeWords {
   bool push = false;
   std::string registry;
   std::vector<std::string> set;
+  std::vector<std::string> cache_from;
+  std::vector<std::string> cache_to;
   std::string ca_bundle;
   std::string security;
   bool no_cache = false;
@@ -107,8 +109,10 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   settings.bases.locked = words.locked;
   settings.bases.pull = words.pull;
   settings.bases.use_cache = !words.no_cache;
-  BuildSession session(settings, cancel);
-  const auto images = session.build(plan, wanted, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
+  {
+    StderrLog log;
+    settings.caches = fleet_cache_settings(loaded.fleet, loaded.selected, words.cache_from, words.cache_to, log);
+  }
   std::vector<std::vector<std::string>> names;
   for (const std::size_t number : wanted) {
     names.push_back(plan.targets[number]->target.names);
@@ -116,8 +120,14 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
       throw Error(Category::usage, fmt::format("target '{}' has no tags to be pushed under", plan.targets[number]->target.name));
     }
   }
-  session.name_in_store(images, names, words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
-  if (words.push) session.push(images, names);
+  BuildSession session(settings, cancel);
+  std::vector<BuiltImage> images;
+  session.with_lost_steps_redone([&] {
+    images = session.build(plan, wanted, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
+    session.name_in_store(images, names, words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
+    if (words.push) session.push(images, names);
+  });
+  session.write_caches(plan, wanted, images, words.push ? names : std::vector<std::vector<std::string>>());
   const auto baselines = read_baselines(loaded.fleet.folder / kBaselinesFileName);
   const BuildReport report = session.finish_report(fleet_report_targets(loaded.fleet), images, baselines, words.report);
   session.end_progress();
@@ -141,6 +151,8 @@ void add_bake_command(Arguments& root) {
       .flag("--push", words->push, "push the images")
       .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name and push images under")
       .option("--set", words->set, "TARGET.KEY=VALUE over the definition")
+      .option("--cache-from", words->cache_from, "a shared cache to look in, in place of the fleet's (see 'kiln build')")
+      .option("--cache-to", words->cache_to, "a shared cache to write to, in place of the fleet's")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
       .option("--security", words->security, "of RUN: sandbox (default), or hardened: no program gains privileges")
       .flag("--no-cache", words->no_cache, "execute every step")

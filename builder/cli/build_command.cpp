@@ -53,6 +53,8 @@ struct BuildWords {
   bool quiet = false;
   std::vector<std::string> add_hosts;
   std::vector<std::string> ulimits;
+  std::vector<std::string> cache_from;
+  std::vector<std::string> cache_to;
   std::string shm_size;
   bool load = false;
   BuildxWords buildx;
@@ -139,6 +141,9 @@ SessionSettings make_settings(const BuildWords& words, const Plan& plan, const s
   for (const std::string& host : words.add_hosts) settings.runs.extra_hosts.push_back(parse_host(host));
   for (const std::string& limit : words.ulimits) settings.runs.limits.push_back(parse_ulimit(limit));
   if (!words.shm_size.empty()) settings.runs.shm_bytes = parse_size(words.shm_size, "--shm-size");
+  for (const std::string& text : words.cache_from) settings.caches.from.push_back(parse_cache_reference(text, CacheDirection::from));
+  for (const std::string& text : words.cache_to) settings.caches.to.push_back(parse_cache_reference(text, CacheDirection::to));
+  add_cache_environment(settings.caches);
   const bool rewrite = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.rewrite_timestamp; });
   if (rewrite) settings.runs.rewrite_times = settings.times.epoch.value_or(kReproducibleEpoch);
   return settings;
@@ -191,13 +196,17 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   std::iota(wanted.begin(), wanted.end(), std::size_t{0});
 
   BuildSession session(settings, cancel);
-  const auto stages = session.solve(plan, wanted);
   std::vector<BuiltImage> images;
-  for (const Output& output : outputs) {
-    images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) { return assembly_options(words, built, output, settings.times); });
-    write_output(session, images, output, target.names);
-  }
-  if (words.load) load_into_engine(session, images, target.names);
+  session.with_lost_steps_redone([&] {
+    const auto stages = session.solve(plan, wanted);
+    for (const Output& output : outputs) {
+      images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) { return assembly_options(words, built, output, settings.times); });
+      write_output(session, images, output, target.names);
+    }
+    if (words.load) load_into_engine(session, images, target.names);
+  });
+  const bool pushed = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.push; });
+  session.write_caches(plan, wanted, images, std::vector(images.size(), pushed ? target.names : std::vector<std::string>()));
   session.finish_report({}, images, {}, words.report);
   session.end_progress();
   const oci::Digest id = images.size() == 1 ? images[0].image.config.digest : root_of(session, images, true).digest;
@@ -239,6 +248,8 @@ void add_build_command(Arguments& root) {
       .flag("-q,--quiet", words->quiet, "print the image ID only")
       .option("--add-host", words->add_hosts, "NAME:ADDRESS in RUN's /etc/hosts")
       .option("--ulimit", words->ulimits, "NAME=SOFT[:HARD] for RUN")
+      .option("--cache-from", words->cache_from, "type=local,src=FOLDER | type=http,url=URL | type=registry,ref=REF: a cache to look in")
+      .option("--cache-to", words->cache_to, "the same with dest=FOLDER: a cache to write to, mode=min|max|read")
       .option("--shm-size", words->shm_size, "size of RUN's /dev/shm")
       .flag("--check", words->check, "look for mistakes and build nothing, as 'kiln check'")
       .flag("--print-ast", words->print_ast, "print the parse of the Dockerfile CONTEXT as JSON, and build nothing")

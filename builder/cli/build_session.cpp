@@ -50,9 +50,10 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
   pool_ = std::make_unique<ThreadPool>();
   snapshots_ = std::make_unique<SnapshotStore>(*store_, *pool_);
   remote_ = std::make_unique<LazyRemote>([this] { return RemoteSession::open(RemoteSettings::from_environment(), *recorder_, cancel_); });
-  layers_ = std::make_unique<LayerAccess>(*store_, *pool_, *snapshots_, *remote_, cancel_);
+  caches_ = std::make_unique<CacheSession>(settings_.caches, *recorder_, cancel_);
+  layers_ = std::make_unique<LayerAccess>(*store_, *pool_, *snapshots_, *remote_, caches_->cache(), cancel_);
   cache_ = std::make_unique<StepCache>(*store_);
-  steps_ = std::make_unique<StepExecutor>(*cache_, *recorder_, cancel_);
+  steps_ = std::make_unique<StepExecutor>(*cache_, caches_->cache(), *recorder_, cancel_);
   stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
   bases_ = std::make_unique<BaseImages>(*layers_, *remote_, *steps_, *recorder_, settings_.bases);
   runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, parallel_stages());
@@ -84,7 +85,29 @@ std::vector<BuiltImage> BuildSession::build(const Plan& plan, const std::vector<
   return assemble(plan, wanted, solve(plan, wanted), options);
 }
 
+void BuildSession::with_lost_steps_redone(const std::function<void()>& work) {
+  std::set<std::string> redone;
+  for (;;) {
+    try {
+      return work();
+    } catch (const Error& error) {
+      const std::set<std::string> lost = layers_->take_lost();
+      const bool is_new = std::any_of(lost.begin(), lost.end(), [&](const std::string& key) { return redone.insert(key).second; });
+      if (error.category() == Category::cancelled || !is_new) throw;
+      const auto records = steps_->records();
+      for (const std::string& key : lost) {
+        const auto record = records.find(key);
+        recorder_->warn(fmt::format("no cache has the layer of '{}' any more; the step is executed again",
+                                    record == records.end() ? key : record->second.text));
+      }
+      steps_->execute_anew(lost);
+      recorder_->begin_again();
+    }
+  }
+}
+
 BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std::size_t>& wanted) {
+  caches_->expect(plan, wanted);
   for (const std::string& note : plan.notes) recorder_->warn(note);
   EvaluatorSettings evaluation;
   evaluation.times = settings_.times;
@@ -130,9 +153,14 @@ void BuildSession::name_in_store(const std::vector<BuiltImage>& images, const st
 void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names) {
   RemoteSession& remote = remote_->get();
   std::vector<PushRequest> requests;
+  std::map<oci::Digest, const ImageLayer*> by_blob;
   for (std::size_t i = 0; i < images.size(); ++i) {
     for (const ImageLayer& layer : images[i].image.layers) {
-      if (layer.remote) remote.locations().add(layer.value.blobs.front().descriptor.digest, *layer.remote);
+      const oci::Descriptor& blob = layer.value.blobs.front().descriptor;
+      if (layer.remote) remote.locations().add(blob.digest, *layer.remote);
+      const auto cached = caches_->cache() ? caches_->cache()->repository_of(blob.digest) : std::nullopt;
+      if (cached) remote.locations().add(blob.digest, *cached);
+      by_blob.emplace(blob.digest, &layer);
     }
     if (names[i].empty()) continue;
     PushRequest request;
@@ -140,13 +168,35 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
     for (const std::string& name : names[i]) request.targets.push_back(oci::Reference::parse(name));
     requests.push_back(std::move(request));
   }
+  PushOptions options;
+  options.fetch = [&](const oci::Descriptor& blob) {
+    const auto layer = by_blob.find(blob.digest);
+    return layer != by_blob.end() && layers_->fetch_for_push(*layer->second, blob);
+  };
   TransferTasks tasks(*recorder_, [this] { return steps_->next_number(); });
-  const auto outcomes = push_images(remote, *store_, requests, {}, &tasks);
+  const auto outcomes = push_images(remote, *store_, requests, options, &tasks);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!outcomes[i].error) continue;
     Error error = *outcomes[i].error;
     throw error.add_context(fmt::format("while pushing '{}'", requests[i].targets.front().str()));
   }
+}
+
+void BuildSession::write_caches(const Plan& plan, const std::vector<std::size_t>& wanted, const std::vector<BuiltImage>& images,
+                                const std::vector<std::vector<std::string>>& names) {
+  if (!caches_->cache() || !caches_->cache()->is_written()) return;
+  std::vector<CachedImage> cached;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    CachedImage image;
+    image.blobs = images[i].image.parsed.layers;
+    for (const std::string& name : i < names.size() ? names[i] : std::vector<std::string>()) {
+      const RemoteRepository place = remote_->get().repository_of(oci::Reference::parse(name));
+      if (std::find(image.pushed_to.begin(), image.pushed_to.end(), place) == image.pushed_to.end()) image.pushed_to.push_back(place);
+    }
+    cached.push_back(std::move(image));
+  }
+  caches_->write(plan, wanted, *steps_, *layers_, *store_, cached);
+  caches_->cache()->finish();
 }
 
 BuildReport BuildSession::finish_report(const ReportTargets& targets, const std::vector<BuiltImage>& images,
@@ -176,6 +226,8 @@ BuildReport BuildSession::finish_report(const ReportTargets& targets, const std:
     const WireStats& stats = remote->stats();
     recorder_->add_wire({stats.pushed_bytes, stats.pulled_bytes, stats.mounted_bytes});
   }
+  recorder_->add_wire(caches_->wire());
+  recorder_->add_fetched(caches_->fetched());
   const BuildReport report = recorder_->report({now_unix_seconds(), monotonic_seconds() - began_, kVersion, targets});
   ReportStore(home_.reports(), home_.locks() / "reports").save(report);
   keep_record(false);

@@ -10,6 +10,7 @@
 #include "base/thread_pool.hpp"
 #include "builder/cache/step_cache.hpp"
 #include "builder/cli/build_log.hpp"
+#include "builder/cli/cache_session.hpp"
 #include "builder/layer/stat_cache.hpp"
 #include "builder/plan/forecast.hpp"
 #include "builder/report/recorder.hpp"
@@ -36,6 +37,7 @@ struct SessionSettings {
   TimePolicy times;
   RunSecurity security = RunSecurity::sandbox;
   ContextModes context_modes = ContextModes::as_on_disk;
+  CacheSettings caches;
 };
 
 // SOURCE_DATE_EPOCH of the environment, or of a build arg, which wins; Error{usage} where it is no number.
@@ -70,6 +72,10 @@ class BuildSession {
   // session is of no other use afterwards.
   Forecast look_up(const Plan& plan, const std::set<std::size_t>& wanted);
 
+  // Does work with a build's layers, from solving to pushing. Where a cache promised a layer that no place has, the step that
+  // makes it is executed anew and the work done once more.
+  void with_lost_steps_redone(const std::function<void()>& work);
+
   // Names images in the store, all in one write.
   enum class AbsentLayers {
     fetch,         // layers that are elsewhere come here first
@@ -82,6 +88,11 @@ class BuildSession {
 
   // The report of all that was done, saved as this home's last one; the build's record is saved with it. A session that an
   // error ends leaves the record of a build that failed.
+  // Writes what the build used to the shared cache, after the images were pushed under `names` (none: they were not), so that
+  // their blobs can be mounted. Error{network} where that fails and its failing is not to be ignored.
+  void write_caches(const Plan& plan, const std::vector<std::size_t>& wanted, const std::vector<BuiltImage>& images,
+                    const std::vector<std::vector<std::string>>& names);
+
   BuildReport finish_report(const ReportTargets& targets, const std::vector<BuiltImage>& images,
                             const std::map<std::string, Baseline>& baselines, const std::optional<std::string>& report_file);
 
@@ -108,6 +119,7 @@ class BuildSession {
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<SnapshotStore> snapshots_;
   std::unique_ptr<LazyRemote> remote_;
+  std::unique_ptr<CacheSession> caches_;
   std::unique_ptr<LayerAccess> layers_;
   std::unique_ptr<StepCache> cache_;
   std::unique_ptr<StepExecutor> steps_;

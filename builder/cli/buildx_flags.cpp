@@ -17,14 +17,11 @@ struct RefusedFlag {
   bool takes_value = true;
 };
 
-constexpr char kOneCache[] = "all builds share the cache in KILN_HOME; keep that folder from one run to the next";
 constexpr char kNoLimits[] = "RUN has no limits of its own; run kiln in a scope that has them: systemd-run --scope -p MemoryMax=8G -p CPUQuota=200% kiln build ...";
 
 constexpr RefusedFlag kRefused[] = {
     {"--attest", "kiln writes no attestations; make them for the pushed digest, with 'cosign attest'"},
     {"--builder", "kiln has no daemons to choose from; KILN_HOME chooses the store"},
-    {"--cache-from", kOneCache},
-    {"--cache-to", kOneCache},
     {"--cgroup-parent", "containers are kiln's own and live as long as a RUN; run kiln itself in the group"},
     {"--compress", "no context is sent anywhere; leave the flag out", false},
     {"--cpu-period", kNoLimits},

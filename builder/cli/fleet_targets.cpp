@@ -177,6 +177,47 @@ SessionSettings fleet_session_settings(const Fleet& fleet, const std::string& ca
   return settings;
 }
 
+namespace {
+
+// Of all targets, each once, in their order.
+std::vector<CacheReference> target_caches(const Fleet& fleet, const std::vector<const Target*>& targets, CacheDirection direction, Log& log) {
+  const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
+  std::vector<CacheReference> references;
+  std::set<std::string> seen;
+  for (const Target* target : targets) {
+    for (const std::string& text : direction == CacheDirection::from ? target->cache_from : target->cache_to) {
+      if (!seen.insert(text).second) continue;
+      try {
+        references.push_back(parse_cache_reference(text, direction, is_definitions ? fleet.folder : fs::path()));
+      } catch (const Error& error) {
+        if (is_definitions) throw;
+        log.warn(fmt::format("target '{}': {}", target->name, error.message()));
+      }
+    }
+  }
+  return references;
+}
+
+std::vector<CacheReference> given_caches(const std::vector<std::string>& texts, CacheDirection direction) {
+  std::vector<CacheReference> references;
+  for (const std::string& text : texts) references.push_back(parse_cache_reference(text, direction));
+  return references;
+}
+
+}  // namespace
+
+CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const Target*>& targets,
+                                   const std::vector<std::string>& from, const std::vector<std::string>& to, Log& log) {
+  CacheSettings settings;
+  settings.from = from.empty() ? target_caches(fleet, targets, CacheDirection::from, log) : given_caches(from, CacheDirection::from);
+  settings.to = to.empty() ? target_caches(fleet, targets, CacheDirection::to, log) : given_caches(to, CacheDirection::to);
+  settings.read_only = fleet.settings.cache_read_only;
+  settings.sign_key = fleet.settings.cache_sign_key;
+  settings.trust = fleet.settings.cache_trust;
+  add_cache_environment(settings);
+  return settings;
+}
+
 AssemblyOptions fleet_assembly_options(const BuildTarget& target, const TimePolicy& times) {
   AssemblyOptions options;
   options.compression = target.compression;

@@ -28,6 +28,10 @@ std::vector<const Target*> all_targets(const Fleet& fleet);
 
 // How a fleet's images are built: image definitions reproducibly and by their lock, bake files as docker would.
 SessionSettings fleet_session_settings(const Fleet& fleet, const std::string& ca_bundle);
+// The shared caches of the targets: --cache-from and --cache-to where given, else those of fleet.json or the bake file. Kinds
+// that kiln has not are refused, except in a bake file, where they cost a warning.
+CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const Target*>& targets,
+                                   const std::vector<std::string>& from, const std::vector<std::string>& to, Log& log);
 // How a target's image is written: labels, and the values of its profile.
 AssemblyOptions fleet_assembly_options(const BuildTarget& target, const TimePolicy& times);
 ReportTargets fleet_report_targets(const Fleet& fleet);

@@ -165,6 +165,9 @@ struct FleetSettings {
   std::optional<Compression> compression;
   std::vector<std::string> cache_from;
   std::vector<std::string> cache_to;
+  bool cache_read_only = false;
+  std::string cache_sign_key;            // a file (absolute); empty: not said
+  std::vector<std::string> cache_trust;  // PEM texts, or files (absolute)
   std::string ca_bundle;  // a file (absolute), "host", "none"; empty: not said
   FleetGoals goals;
   Retention retention;

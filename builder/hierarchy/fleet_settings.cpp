@@ -84,6 +84,11 @@ FleetSettings read_fleet_settings(const JsonSource& source, const json& content)
   const json cache = content.value("cache", json::object());
   settings.cache_from = cache.value("from", std::vector<std::string>{});
   settings.cache_to = cache.value("to", std::vector<std::string>{});
+  settings.cache_read_only = cache.value("mode", std::string()) == "read";
+  const json sign = cache.value("sign", json::object());
+  const auto key_file = [&](const std::string& key) { return key.starts_with("-----BEGIN") ? key : path_from(source, key).string(); };
+  if (sign.contains("key")) settings.cache_sign_key = path_from(source, sign.at("key").get<std::string>()).string();
+  for (const std::string& key : sign.value("trust", std::vector<std::string>{})) settings.cache_trust.push_back(key_file(key));
   const auto bundle = content.value("build", json::object()).value("ca_bundle", std::string());
   const bool is_word = bundle.empty() || bundle == "host" || bundle == "none";
   settings.ca_bundle = is_word ? bundle : path_from(source, bundle).string();

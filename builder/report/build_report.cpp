@@ -247,6 +247,7 @@ std::string to_json_text(const BuildReport& report) {
                 {{"pushed_bytes", report.wire.pushed_bytes},
                  {"pulled_bytes", report.wire.pulled_bytes},
                  {"mounted_bytes", report.wire.mounted_bytes}}},
+               {"fetched", Json::array()},
                {"seconds", milliseconds(report.seconds)},
                {"fleet", to_json(report.fleet)},
                {"sharing", Json::array()},
@@ -256,6 +257,9 @@ std::string to_json_text(const BuildReport& report) {
                  {"build_seconds", report.targets.build_seconds}}}};
   for (const ReportImage& image : report.images) root["images"].push_back(to_json(image));
   for (const ReportStep& step : report.steps) root["steps"].push_back(to_json(step));
+  for (const ReportFetch& fetch : report.fetched) {
+    root["fetched"].push_back({{"from", fetch.from}, {"what", fetch.what}, {"step", fetch.step}, {"digest", fetch.digest}, {"bytes", fetch.bytes}});
+  }
   for (const ReportSharing& sharing : report.sharing) root["sharing"].push_back(to_json(sharing));
   // Instructions are quoted from files that need not be UTF-8.
   return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -288,6 +292,13 @@ BuildReport parse_report(std::string_view text, std::string_view name, Category 
   const JsonFields wire = fields.object("wire");
   report.wire = {wire.unsigned_integer("pushed_bytes"), wire.unsigned_integer("pulled_bytes"),
                  wire.unsigned_integer("mounted_bytes")};
+  // Reports of before there were shared caches have none.
+  if (root.contains("fetched")) {
+    fields.each("fetched", [&](const JsonFields& fetch) {
+      report.fetched.push_back({fetch.string("from"), fetch.string("what"), fetch.string("step"), fetch.string("digest"),
+                                fetch.unsigned_integer("bytes")});
+    });
+  }
   report.seconds = fields.number("seconds");
   report.fleet = read_fleet(fields.object("fleet"));
   fields.each("sharing", [&](const JsonFields& sharing) {

@@ -94,6 +94,17 @@ struct ReportWire {
   std::uint64_t mounted_bytes = 0;  // of blobs a registry took from another of its repositories
 };
 
+// A blob that came from a shared cache because a step needed it.
+struct ReportFetch {
+  std::string from;  // "registry ghcr.io/acme/cache"
+  std::string what;  // "layer", "file index"
+  std::string step;  // "RUN pip install ..."; "push"
+  std::string digest;
+  std::uint64_t bytes = 0;
+
+  bool operator==(const ReportFetch&) const = default;
+};
+
 // What the profiles of one image share: "memory-fusion-hub mainpc and pc2 share all 9 layers, 98.3 MB".
 struct ReportSharing {
   std::string name;
@@ -138,6 +149,7 @@ struct BuildReport {
   std::vector<ReportStep> steps;
   ReportRates rates;
   ReportWire wire;
+  std::vector<ReportFetch> fetched;  // in the order in which they came
   double seconds = 0;  // wall time
   ReportFleet fleet;
   std::vector<ReportSharing> sharing;

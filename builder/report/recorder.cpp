@@ -1,6 +1,7 @@
 #include "builder/report/recorder.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "builder/report/image_sums.hpp"
@@ -85,7 +86,7 @@ void Recorder::step_finished(int number, const StepResult& result) {
     const auto found = entry_of_number_.find(number);
     if (found != entry_of_number_.end()) {
       Entry& entry = entries_[found->second];
-      entry.finished = true;
+      entry.finished = result.outcome != StepOutcome::hit || !built_before_.count(result.key);
       entry.heard.result = result;
     }
   }
@@ -107,11 +108,24 @@ void Recorder::add_image(RecordedImage image) {
   images_.push_back(std::move(image));
 }
 
+void Recorder::begin_again() {
+  const std::lock_guard lock(mutex_);
+  for (Entry& entry : entries_) {
+    if (entry.heard.result.outcome != StepOutcome::built) entry.finished = false;
+    if (entry.finished) built_before_.insert(entry.heard.result.key);
+  }
+}
+
 void Recorder::add_wire(const ReportWire& wire) {
   const std::lock_guard lock(mutex_);
   wire_.pushed_bytes += wire.pushed_bytes;
   wire_.pulled_bytes += wire.pulled_bytes;
   wire_.mounted_bytes += wire.mounted_bytes;
+}
+
+void Recorder::add_fetched(std::vector<ReportFetch> fetched) {
+  const std::lock_guard lock(mutex_);
+  fetched_.insert(fetched_.end(), std::make_move_iterator(fetched.begin()), std::make_move_iterator(fetched.end()));
 }
 
 std::vector<ReportStep> Recorder::counted_steps() const {
@@ -153,6 +167,7 @@ BuildReport Recorder::report(const Run& run) const {
   report.steps = counted_steps();
   report.rates = rates_of(report.steps);
   report.wire = wire_;
+  report.fetched = fetched_;
   report.images = images_with_sums(images_);
   report.fleet = fleet_of(images_, report.images);
   report.sharing = sharing_of(report.images);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <set>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,9 +55,13 @@ class Recorder final : public BuildObserver {
   // A step of an image that was left out of the run because nothing of it changed: counts as a hit, or once with its
   // equals. Its outcome is set to hit whatever is handed in.
   void add_recorded_step(ReportStep step);
+  // The build starts anew, since something it relied on could not be had: of what was heard so far only the steps that were
+  // executed count, and their hits of now do not.
+  void begin_again();
   // Images are reported in the order in which they are added; call it once per image and profile.
   void add_image(RecordedImage image);
   void add_wire(const ReportWire& wire);
+  void add_fetched(std::vector<ReportFetch> fetched);
 
   struct Run {
     UnixSeconds created = 0;
@@ -81,9 +86,11 @@ class Recorder final : public BuildObserver {
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;
   std::map<int, std::size_t> entry_of_number_;
+  std::set<std::string> built_before_;  // keys
   std::vector<ReportStep> recorded_;
   std::vector<RecordedImage> images_;
   ReportWire wire_;
+  std::vector<ReportFetch> fetched_;
 };
 
 }  // namespace kiln

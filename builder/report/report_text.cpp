@@ -71,6 +71,7 @@ class Writer {
     layers();
     steps();
     wire();
+    fetched();
     targets();
     return std::move(out_);
   }
@@ -233,6 +234,31 @@ class Writer {
   void wire() {
     heading("Wire", fmt::format("pushed {}, pulled {}, mounted {}", human_bytes(report_.wire.pushed_bytes),
                                 human_bytes(report_.wire.pulled_bytes), human_bytes(report_.wire.mounted_bytes)));
+  }
+
+  // One line for each step that needed something.
+  void fetched() {
+    if (report_.fetched.empty()) return;
+    struct Sum {
+      std::size_t layers = 0;
+      std::size_t others = 0;
+      std::uint64_t bytes = 0;
+    };
+    std::vector<std::pair<std::string, Sum>> sums;
+    std::uint64_t all = 0;
+    for (const ReportFetch& fetch : report_.fetched) {
+      auto found = std::find_if(sums.begin(), sums.end(), [&](const auto& sum) { return sum.first == fetch.step; });
+      if (found == sums.end()) found = sums.insert(sums.end(), {fetch.step, Sum{}});
+      ++(fetch.what == "layer" ? found->second.layers : found->second.others);
+      found->second.bytes += fetch.bytes;
+      all += fetch.bytes;
+    }
+    heading("Fetched", fmt::format("{} from shared caches", human_bytes(all)));
+    for (const auto& [step, sum] : sums) {
+      const std::string counts = fmt::format("{:>9}  {} layers, {} file indexes for ", human_bytes(sum.bytes), sum.layers, sum.others);
+      const std::size_t room = width_ > kIndent + counts.size() ? width_ - kIndent - counts.size() : 1;
+      out_ += fmt::format("{:{}}{}{}\n", "", kIndent, counts, printable(step).substr(0, std::max<std::size_t>(room, 20)));
+    }
   }
 
   void targets() {

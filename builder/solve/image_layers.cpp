@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "builder/cache/layer_entry.hpp"
+#include "builder/cache/step_key.hpp"
 #include "builder/layer/layer_reader.hpp"
 #include "registry/remote/pull.hpp"
 
@@ -26,6 +28,42 @@ RemoteSession* LazyRemote::opened() {
   return session_.get();
 }
 
+namespace {
+
+thread_local std::string fetching_for;
+
+}  // namespace
+
+FetchingFor::FetchingFor(std::string step) : before_(std::exchange(fetching_for, std::move(step))) {}
+FetchingFor::~FetchingFor() { fetching_for = std::move(before_); }
+const std::string& FetchingFor::current() { return fetching_for; }
+
+std::string foreign_layer_key(const oci::Digest& blob, const oci::Digest& diff_id) {
+  return StepKeyBuilder("layer").text("blob", blob.str()).text("diff", diff_id.str()).finish();
+}
+
+void LayerAccess::lose(const ImageLayer& layer) {
+  if (layer.key.empty()) return;
+  const std::lock_guard lock(mutex_);
+  lost_.insert(layer.key);
+}
+
+std::set<std::string> LayerAccess::take_lost() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(lost_, {});
+}
+
+std::map<std::string, LayerValue> LayerAccess::foreign_layers() const {
+  const std::lock_guard lock(mutex_);
+  return foreign_;
+}
+
+bool LayerAccess::fetch_for_push(const ImageLayer& layer, const oci::Descriptor& blob) {
+  if (shared_ && shared_->fetch_blob(blob, store_, "layer", "push")) return true;
+  lose(layer);
+  return false;
+}
+
 LayerBlob LayerAccess::local_blob(const ImageLayer& layer) {
   for (const LayerBlob& blob : layer.value.blobs) {
     store_.lease(blob.descriptor.digest);
@@ -34,13 +72,55 @@ LayerBlob LayerAccess::local_blob(const ImageLayer& layer) {
   if (layer.value.blobs.empty()) {
     throw Error(Category::machine, fmt::format("layer '{}': no blob of it is known", layer.value.diff_id.str()));
   }
-  const LayerBlob& blob = layer.value.blobs.front();
-  if (!layer.remote) {
-    throw Error(Category::machine, fmt::format("layer blob '{}' is not in the store; run 'kiln cache verify'",
-                                               blob.descriptor.digest.str()));
+  const LayerBlob& first = layer.value.blobs.front();
+  if (layer.remote) {
+    fetch_blob(remote_.get(), store_, first.descriptor, layer.remote);
+    return first;
   }
-  fetch_blob(remote_.get(), store_, blob.descriptor, layer.remote);
-  return blob;
+  if (shared_ && !layer.key.empty()) {
+    for (const LayerBlob& blob : layer.value.blobs) {
+      if (shared_->fetch_blob(blob.descriptor, store_, "layer", FetchingFor::current())) return blob;
+    }
+  }
+  lose(layer);
+  throw Error(Category::machine, fmt::format("layer blob '{}' is not in the store; run 'kiln cache verify'", first.descriptor.digest.str()));
+}
+
+// An index that somebody else made: its digest was verified, and it must be of this layer.
+std::shared_ptr<const FileIndex> LayerAccess::checked_index(const oci::Descriptor& index, const oci::Digest& diff_id) {
+  if (!shared_->fetch_blob(index, store_, "file index", FetchingFor::current())) return nullptr;
+  try {
+    auto loaded = indexes_.load(index);
+    return loaded->diff_id() == diff_id ? loaded : nullptr;
+  } catch (const Error& error) {
+    if (error.category() == Category::cancelled) throw;
+    return nullptr;  // the layer itself tells what it holds
+  }
+}
+
+void LayerAccess::note_foreign(const ImageLayer& layer, const oci::Descriptor& index) {
+  if (!layer.key.empty() || layer.value.blobs.empty()) return;
+  LayerValue value = layer.value;
+  value.index = index;
+  const std::lock_guard lock(mutex_);
+  foreign_.emplace(foreign_layer_key(value.blobs.front().descriptor.digest, value.diff_id), std::move(value));
+}
+
+std::shared_ptr<const FileIndex> LayerAccess::shared_index(const ImageLayer& layer) {
+  if (!shared_) return nullptr;
+  if (layer.value.index) return checked_index(*layer.value.index, layer.value.diff_id);
+  if (!layer.key.empty() || layer.value.blobs.empty()) return nullptr;
+  const std::string key = foreign_layer_key(layer.value.blobs.front().descriptor.digest, layer.value.diff_id);
+  const auto found = shared_->find(key, kLayerEntryType);
+  if (!found.entry) return nullptr;
+  const auto value = parse_layer_entry(found.entry->content);
+  if (!value || value->diff_id != layer.value.diff_id || !value->index) return nullptr;
+  auto index = checked_index(*value->index, layer.value.diff_id);
+  if (index) {
+    store_.set_index_of_layer(layer.value.diff_id, *value->index);
+    note_foreign(layer, *value->index);
+  }
+  return index;
 }
 
 std::shared_ptr<const FileIndex> LayerAccess::index(const ImageLayer& layer) {
@@ -48,24 +128,46 @@ std::shared_ptr<const FileIndex> LayerAccess::index(const ImageLayer& layer) {
     store_.lease(layer.value.index->digest);
     if (store_.has(layer.value.index->digest)) return indexes_.load(*layer.value.index);
   }
-  if (auto known = indexes_.find(layer.value.diff_id)) return known;
+  if (auto known = indexes_.find(layer.value.diff_id)) {
+    if (const auto index = store_.index_of_layer(layer.value.diff_id)) note_foreign(layer, *index);
+    return known;
+  }
+  if (auto shared = shared_index(layer)) return shared;
   const LayerBlob blob = local_blob(layer);
   const IndexedLayer indexed = index_layer(store_, pool_, blob.descriptor, layer.value.diff_id, cancel_);
+  note_foreign(layer, indexed.index);
   return indexes_.load(indexed.index);
 }
 
 MergedView LayerAccess::view(const ImageLayers& layers) {
+  fetch_indexes(layers);
   std::vector<std::shared_ptr<const FileIndex>> indexes;
   indexes.reserve(layers.size());
   for (const ImageLayer& layer : layers) indexes.push_back(index(layer));
   return MergedView(std::move(indexes));
 }
 
+// Those that a shared cache has come together: one after the other each would cost its way there and back.
+void LayerAccess::fetch_indexes(const ImageLayers& layers) {
+  if (!shared_) return;
+  std::vector<oci::Descriptor> wanted;
+  for (const ImageLayer& layer : layers) {
+    if (layer.value.index && !store_.has(layer.value.index->digest)) wanted.push_back(*layer.value.index);
+  }
+  if (wanted.size() < 2) return;
+  const std::string step = FetchingFor::current();
+  ThreadPool pool(std::min<std::size_t>(wanted.size(), 8));
+  pool.parallel_for(wanted.size(), [&](std::size_t i) { shared_->fetch_blob(wanted[i], store_, "file index", step); });
+}
+
 SnapshotChain LayerAccess::folders(const ImageLayers& layers) {
   std::vector<SnapshotLayer> wanted;
   wanted.reserve(layers.size());
   for (const ImageLayer& layer : layers) {
-    wanted.push_back({layer.value.diff_id, index(layer), [this, layer] { return local_blob(layer).descriptor; }});
+    wanted.push_back({layer.value.diff_id, index(layer), [this, layer, step = FetchingFor::current()] {
+                        const FetchingFor for_step(step);
+                        return local_blob(layer).descriptor;
+                      }});
   }
   return snapshots_.ensure(wanted, cancel_);
 }

@@ -1,14 +1,17 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/cancel.hpp"
 #include "base/thread_pool.hpp"
+#include "builder/cache/shared_cache.hpp"
 #include "builder/layer/file_index.hpp"
 #include "builder/layer/layer.hpp"
 #include "builder/layer/merged_view.hpp"
@@ -51,19 +54,46 @@ class LazyRemote {
   std::unique_ptr<RemoteSession> session_;
 };
 
-// Everything that can be asked about layers, with the least effort that answers it: their indexes (from the store, else by
-// reading the blob, else by downloading it), their merged view, their files on disk. Any thread.
+// While it lives, what this thread fetches is said to be for this step.
+class FetchingFor {
+ public:
+  explicit FetchingFor(std::string step);
+  ~FetchingFor();
+  FetchingFor(const FetchingFor&) = delete;
+  FetchingFor& operator=(const FetchingFor&) = delete;
+  static const std::string& current();
+
+ private:
+  std::string before_;
+};
+
+// The key under which a shared cache has the file index of a layer that no kiln made: what its blob was verified to hold.
+std::string foreign_layer_key(const oci::Digest& blob, const oci::Digest& diff_id);
+
+// Everything that can be asked about layers, with the least effort that answers it: their indexes (from the store, else from
+// the shared cache, else by reading the blob, else by downloading it), their merged view, their files on disk. Any thread.
 class LayerAccess {
  public:
-  LayerAccess(ContentStore& store, ThreadPool& pool, SnapshotStore& snapshots, LazyRemote& remote, CancelToken cancel)
-      : store_(store), pool_(pool), snapshots_(snapshots), remote_(remote), indexes_(store), cancel_(std::move(cancel)) {}
+  // `shared` may be null; it is borrowed.
+  LayerAccess(ContentStore& store, ThreadPool& pool, SnapshotStore& snapshots, LazyRemote& remote, SharedCache* shared,
+              CancelToken cancel)
+      : store_(store), pool_(pool), snapshots_(snapshots), remote_(remote), shared_(shared), indexes_(store), cancel_(std::move(cancel)) {}
 
   std::shared_ptr<const FileIndex> index(const ImageLayer& layer);
   MergedView view(const ImageLayers& layers);
-  // A blob of the layer that is in the store, fetched where it is not.
+  // A blob of the layer that is in the store, fetched where it is not. Where it cannot be had from anywhere, the step that made
+  // the layer is lost: Error{machine}, and take_lost() names its key.
   LayerBlob local_blob(const ImageLayer& layer);
+  // Brings a blob of a step's layer here for a push that lacks it; false and lost where it cannot be had.
+  bool fetch_for_push(const ImageLayer& layer, const oci::Descriptor& blob);
   // The layers' folders on disk, bottom to top, kept from a garbage collector for as long as the value lives.
   SnapshotChain folders(const ImageLayers& layers);
+
+  // Keys of steps whose layers a cache promised and no place has, since the last call: with those steps executed anew the
+  // build can go on.
+  std::set<std::string> take_lost();
+  // Foreign layers whose file index was used, by foreign_layer_key(): for shared caches.
+  std::map<std::string, LayerValue> foreign_layers() const;
 
   ContentStore& store() noexcept { return store_; }
   ThreadPool& pool() noexcept { return pool_; }
@@ -72,10 +102,20 @@ class LayerAccess {
   const CancelToken& cancel() const noexcept { return cancel_; }
 
  private:
+  std::shared_ptr<const FileIndex> shared_index(const ImageLayer& layer);
+  std::shared_ptr<const FileIndex> checked_index(const oci::Descriptor& index, const oci::Digest& diff_id);
+  void note_foreign(const ImageLayer& layer, const oci::Descriptor& index);
+  void fetch_indexes(const ImageLayers& layers);
+  void lose(const ImageLayer& layer);
+
   ContentStore& store_;
   ThreadPool& pool_;
   SnapshotStore& snapshots_;
   LazyRemote& remote_;
+  SharedCache* shared_;
+  mutable std::mutex mutex_;
+  std::set<std::string> lost_;
+  std::map<std::string, LayerValue> foreign_;
   IndexCache indexes_;
   CancelToken cancel_;
 };

@@ -125,6 +125,7 @@ void StageEvaluator::apply(const df::Instruction& instruction) {
   access_.cancel().check();
   settings_.stop.check();
   if (apply_config_instruction(state_->config, instruction)) return;
+  const FetchingFor for_step(text_of(instruction));
   ++step_index_;
   if (const auto* run = std::get_if<df::Run>(&instruction.body)) return apply_run(instruction, *run);
   if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) return apply_copy(instruction, *copy);

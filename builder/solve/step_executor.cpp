@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "builder/solve/image_layers.hpp"
 
 namespace kiln {
 
@@ -45,9 +47,101 @@ std::string_view to_string(StepOutcome outcome) {
   return "failed";
 }
 
+bool StepExecutor::is_lost(const std::string& key) const {
+  const std::lock_guard lock(mutex_);
+  return lost_.count(key) > 0;
+}
+
+void StepExecutor::execute_anew(const std::set<std::string>& keys) {
+  const std::lock_guard lock(mutex_);
+  lost_.insert(keys.begin(), keys.end());
+  flights_ = std::make_unique<SingleFlight<StepDone>>();
+  for (const std::string& key : keys) {
+    if (shared_) shared_->distrust(key);
+  }
+}
+
+std::map<std::string, StepRecord> StepExecutor::records() const {
+  const std::lock_guard lock(mutex_);
+  return records_;
+}
+
+std::map<std::string, std::vector<std::string>> StepExecutor::keys_of_targets() const {
+  const std::lock_guard lock(mutex_);
+  return keys_of_targets_;
+}
+
+void StepExecutor::note(const StepRequest& request, const StepDone& done) {
+  const std::lock_guard lock(mutex_);
+  records_.insert_or_assign(request.key, done.record);
+  std::vector<std::string>& keys = keys_of_targets_[request.view.target];
+  if (std::find(keys.begin(), keys.end(), request.key) == keys.end()) keys.push_back(request.key);
+}
+
+std::optional<StepDone> StepExecutor::find_here(const StepRequest& request, std::string& reason) {
+  StepCache::Lookup lookup = cache_.find(request.key);
+  reason = lookup.reason;
+  if (!lookup.record) return std::nullopt;
+  StepDone done{std::move(*lookup.record), {}};
+  done.result = result_of(done.record, StepOutcome::hit);
+  done.result.from = "local";
+  return done;
+}
+
+std::optional<StepDone> StepExecutor::find_shared(const StepRequest& request, std::string& reason) {
+  if (!shared_ || !shared_->is_read()) return std::nullopt;
+  const SharedCache::Found found = shared_->find(request.key, kStepEntryType);
+  if (!found.reason.empty()) reason = found.reason;
+  if (!found.entry) return std::nullopt;
+  try {
+    StepDone done{parse_step_record(found.entry->content, request.key, "step record of " + found.from), {}};
+    cache_.adopt(done.record);
+    done.result = result_of(done.record, StepOutcome::hit);
+    done.result.from = found.from;
+    return done;
+  } catch (const Error& error) {
+    if (error.category() == Category::cancelled) throw;
+    reason = error.message();
+    observer_.warn(reason);
+    return std::nullopt;
+  }
+}
+
+bool StepExecutor::is_recorded(const std::string& key) {
+  if (on_miss_) return true;
+  if (is_lost(key)) return false;
+  StepRequest request;
+  request.key = key;
+  std::string reason;
+  return find_here(request, reason) || find_shared(request, reason);
+}
+
+// Steps of other builds that stood where this one stands, as the shared cache remembers them: for a machine that built nothing
+// yet.
+std::vector<StepRecord> StepExecutor::shared_predecessors(const StepRequest& request) {
+  std::vector<StepRecord> records;
+  if (!shared_) return records;
+  for (const CacheEntry& entry : shared_->preloaded()) {
+    try {
+      StepRecord record = parse_step_record(entry.content, entry.key, "step record");
+      // Not by target: images that share a step have one record of it.
+      const bool is_same_place = record.kind == request.kind && record.file == request.view.file &&
+                                 (record.line == request.view.line || record.text == request.view.text);
+      if (is_same_place && entry.key != request.key) records.push_back(std::move(record));
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return records;
+}
+
 void StepExecutor::explain_miss(const StepRequest& request, const std::string& lookup_reason, StepResult& result) {
   if (!request.use_cache) {
     result.reason = "the cache was not to be used";
+    return;
+  }
+  if (is_lost(request.key)) {
+    result.reason = "no cache has its layer any more";
     return;
   }
   if (!lookup_reason.empty()) {
@@ -55,8 +149,10 @@ void StepExecutor::explain_miss(const StepRequest& request, const std::string& l
     return;
   }
   result.reason = "no earlier build of this step";
+  std::vector<StepRecord> before = cache_.earlier_in_slot(request.slot);
+  if (before.empty()) before = shared_predecessors(request);
   bool is_first = true;
-  for (const StepRecord& earlier : cache_.earlier_in_slot(request.slot)) {
+  for (const StepRecord& earlier : before) {
     std::vector<InputDifference> differences = find_differences(request.inputs, earlier);
     if (!std::exchange(is_first, false) && differences.size() >= result.differences.size()) continue;
     result.against = earlier.created;
@@ -79,19 +175,17 @@ FileLock StepExecutor::lock(const StepRequest& request, int number) {
 
 StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number) {
   std::string lookup_reason;
-  const auto find = [&]() -> std::optional<StepDone> {
-    if (!request.use_cache) return std::nullopt;
-    StepCache::Lookup lookup = cache_.find(request.key);
-    lookup_reason = lookup.reason;
-    if (!lookup.record) return std::nullopt;
-    StepDone done{std::move(*lookup.record), {}};
-    done.result = result_of(done.record, StepOutcome::hit);
-    done.result.from = "local";
-    return done;
-  };
-  if (auto done = find()) {
+  const bool may_look_up = request.use_cache && !is_lost(request.key);
+  std::optional<StepDone> found;
+  if (may_look_up) {
+    found = find_here(request, lookup_reason);
+    std::string shared_reason;
+    if (!found) found = find_shared(request, shared_reason);
+    if (!shared_reason.empty()) lookup_reason = shared_reason;
+  }
+  if (found) {
     if (!on_miss_) cache_.remember_slot(request.slot, request.key);
-    return *done;
+    return *found;
   }
   if (on_miss_) {
     StepMissed missed;
@@ -100,9 +194,12 @@ StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number
     throw missed;
   }
   const FileLock held = lock(request, number);
-  if (auto done = find()) {
+  // Another process may have executed it meanwhile.
+  std::string ignored;
+  if (may_look_up) found = find_here(request, ignored);
+  if (found) {
     cache_.remember_slot(request.slot, request.key);
-    return *done;
+    return *found;
   }
   StepResult why;
   explain_miss(request, lookup_reason, why);
@@ -135,7 +232,8 @@ StepDone StepExecutor::run(const StepRequest& request) {
   view.number = next_number();
   observer_.step_started(view);
   try {
-    auto [done, was_first] = flights_.run(request.key, [&] { return look_up_or_execute(request, view.number); });
+    const FetchingFor for_step(request.view.text);
+    auto [done, was_first] = flights_->run(request.key, [&] { return look_up_or_execute(request, view.number); });
     if (!was_first && !on_miss_) cache_.remember_slot(request.slot, request.key);
     if (!was_first && done.result.outcome == StepOutcome::built) {
       done.result.outcome = StepOutcome::hit;
@@ -144,6 +242,7 @@ StepDone StepExecutor::run(const StepRequest& request) {
       done.result.differences.clear();
       done.result.against.clear();
     }
+    note(request, done);
     observer_.step_finished(view.number, done.result);
     return done;
   } catch (const StepMissed& missed) {

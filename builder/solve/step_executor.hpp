@@ -3,10 +3,14 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "builder/cache/shared_cache.hpp"
 #include "builder/cache/step_cache.hpp"
 #include "builder/solve/events.hpp"
 #include "builder/solve/work_slots.hpp"
@@ -36,12 +40,13 @@ struct StepMissed {
   StepResult why;  // reason, differences, against
 };
 
-// Looks steps up, executes what is missing, records what was executed. Equal steps run once: of one process by sharing,
-// of several by a lock. Any thread.
+// Looks steps up (in the store, then in the shared cache), executes what is missing, records what was executed. Equal steps run
+// once: of one process by sharing, of several by a lock. Any thread.
 class StepExecutor {
  public:
-  StepExecutor(StepCache& cache, BuildObserver& observer, CancelToken cancel)
-      : cache_(cache), observer_(observer), cancel_(std::move(cancel)) {}
+  // `shared` may be null; it is borrowed.
+  StepExecutor(StepCache& cache, SharedCache* shared, BuildObserver& observer, CancelToken cancel)
+      : cache_(cache), shared_(shared), observer_(observer), cancel_(std::move(cancel)) {}
 
   // An error of execute() leaves with the step reported as failed.
   StepDone run(const StepRequest& request);
@@ -51,11 +56,22 @@ class StepExecutor {
   void only_look_up(MissListener on_miss) { on_miss_ = std::move(on_miss); }
 
   // Whether nothing has to be prepared for executing the step.
-  bool is_recorded(const std::string& key) { return on_miss_ || cache_.find(key).record.has_value(); }
+  bool is_recorded(const std::string& key);
+  // What the steps came to so far, by key, and each target's keys in the order in which they came.
+  std::map<std::string, StepRecord> records() const;
+  std::map<std::string, std::vector<std::string>> keys_of_targets() const;
+  // The steps are to be executed however often they were recorded, and everything is looked up again: what they made cannot be
+  // had. Only while no step runs.
+  void execute_anew(const std::set<std::string>& keys);
   // A number for a piece of work that is no step.
   int next_number() { return ++last_number_; }
 
  private:
+  std::optional<StepDone> find_here(const StepRequest& request, std::string& reason);
+  std::optional<StepDone> find_shared(const StepRequest& request, std::string& reason);
+  std::vector<StepRecord> shared_predecessors(const StepRequest& request);
+  void note(const StepRequest& request, const StepDone& done);
+  bool is_lost(const std::string& key) const;
   StepDone look_up_or_execute(const StepRequest& request, int number);
   // The step's lock, waited for with a word to people.
   FileLock lock(const StepRequest& request, int number);
@@ -63,11 +79,16 @@ class StepExecutor {
   void explain_miss(const StepRequest& request, const std::string& lookup_reason, StepResult& result);
 
   StepCache& cache_;
+  SharedCache* shared_;
   BuildObserver& observer_;
   CancelToken cancel_;
   MissListener on_miss_;
   std::atomic<int> last_number_{0};
-  SingleFlight<StepDone> flights_;
+  std::unique_ptr<SingleFlight<StepDone>> flights_ = std::make_unique<SingleFlight<StepDone>>();
+  mutable std::mutex mutex_;
+  std::set<std::string> lost_;
+  std::map<std::string, StepRecord> records_;
+  std::map<std::string, std::vector<std::string>> keys_of_targets_;
 };
 
 }  // namespace kiln

@@ -336,6 +336,9 @@ class Pusher {
         last = error;
       }
     }
+    if (options_.fetch && options_.fetch(need.blob)) {
+      return client.upload_blob(need.place.repository, need.blob, *stored_blob(store_, need.blob), progress);
+    }
     if (last) throw *last;
     throw Error(Category::machine,
                 fmt::format("layer '{}' is not in the store, and no registry is known to have it; pull or "

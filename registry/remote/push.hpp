@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,6 +33,9 @@ struct PushOutcome {
 struct PushOptions {
   // A tag that names the digest already is believed without looking at the blobs. `yes` looks at each.
   enum class Recheck { no, yes } recheck = Recheck::no;
+  // Brings a blob into the store that neither the store nor a registry is known to have; false where it cannot be had. Called
+  // from several threads, only for what the target really lacks.
+  std::function<bool(const oci::Descriptor&)> fetch;
 };
 
 // Pushes many images at once over the session's connections, one outcome for each in their order.

@@ -49,6 +49,9 @@ RemoteSession::~RemoteSession() = default;
 
 std::unique_ptr<RemoteSession> RemoteSession::open(RemoteSettings settings, Log& log, CancelToken cancel) {
   HttpOptions options;
+  if (settings.timeout_ms > 0) {
+    options.connect_timeout_ms = options.stall_timeout_ms = options.answer_timeout_ms = settings.timeout_ms;
+  }
   options.proxies = ProxySettings::from_environment();
   options.certificates = [folders = certificate_folders()](const std::string& authority) {
     return find_certificates(folders, authority);

@@ -52,6 +52,7 @@ struct RemoteSettings {
   std::size_t parallel_requests = 16;  // threads of a push or a pull
   double requests_per_second = 100;    // a registry's token bucket; loopback registries are not limited
   double request_burst = 200;
+  int timeout_ms = 0;  // to connect, for an answer to begin, and while no byte moves; 0: HttpOptions' own
   std::uint64_t upload_chunk_bytes = std::uint64_t{16} << 20;  // of chunked uploads, which are the exception
 
   static RemoteSettings from_environment();

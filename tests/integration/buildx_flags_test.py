@@ -10,7 +10,7 @@ import harness
 # A value for each flag that takes one; None where it takes none.
 VALUES = {
     "--add-host": "a:1.2.3.4", "--allow": "network.host", "--annotation": "a=b", "--attest": "type=sbom", "--build-arg": "a=b",
-    "--build-context": "other=app", "--builder": "x", "--cache-from": "x", "--cache-to": "x", "--call": "build",
+    "--build-context": "other=app", "--builder": "x", "--cache-from": "type=local,src=cache", "--cache-to": "type=local,dest=cache", "--call": "build",
     "--cgroup-parent": "x", "--check": None, "--compress": None, "--cpu-period": "1", "--cpu-quota": "1", "--cpu-shares": "1",
     "--cpuset-cpus": "1", "--cpuset-mems": "1", "--debug": None, "--file": "app/Dockerfile", "--force-rm": None, "--iidfile": "iid",
     "--isolation": "x", "--label": "a=b", "--memory": "1g", "--memory-swap": "1g", "--metadata-file": "metadata.json",
