@@ -176,10 +176,13 @@ std::string StageEvaluator::time_of(const StepDone& done) const { return setting
 // would have to be the same by chance), and what takes longest about the first of them is unpacking what lies below.
 void StageEvaluator::prepare_folders() {
   if (folders_ahead_.valid() || state_->layers.empty()) return;
-  const bool run_follows = std::any_of(stage_.instructions.begin() + static_cast<std::ptrdiff_t>(next_instruction_), stage_.instructions.end(),
-                                       [](const df::Instruction& later) { return std::holds_alternative<df::Run>(later.body); });
-  if (!run_follows) return;
-  folders_ahead_ = std::async(std::launch::async, [&access = access_, layers = state_->layers] { return access.folders(layers); });
+  const auto run = std::find_if(stage_.instructions.begin() + static_cast<std::ptrdiff_t>(next_instruction_), stage_.instructions.end(),
+                                [](const df::Instruction& later) { return std::holds_alternative<df::Run>(later.body); });
+  if (run == stage_.instructions.end()) return;
+  folders_ahead_ = std::async(std::launch::async, [&access = access_, layers = state_->layers, text = text_of(*run)] {
+    const FetchingFor for_step(text);
+    return access.folders(layers);
+  });
 }
 
 void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run& run) {
