@@ -51,14 +51,14 @@ StepCache::Lookup StepCache::find(std::string_view key) {
     for (const LayerBlob& blob : layer.blobs) {
       store_.lease(blob.descriptor.digest);
       if (store_.has(blob.descriptor.digest)) continue;
-      lookup.reason = fmt::format("its layer {} is not in the store", blob.descriptor.digest.short_hex());
+      lookup.reason = fmt::format("its layer {} is no longer in the store", blob.descriptor.digest.short_hex());
       lookup.record.reset();
       return lookup;
     }
     if (layer.index) {
       store_.lease(layer.index->digest);
       if (!store_.has(layer.index->digest)) {
-        lookup.reason = fmt::format("the file index of layer {} is not in the store", layer.diff_id.short_hex());
+        lookup.reason = fmt::format("the file index of layer {} is no longer in the store", layer.diff_id.short_hex());
         lookup.record.reset();
         return lookup;
       }

@@ -47,10 +47,10 @@ class Machines(harness.KilnTest):
         self.write("repo/images/base/image.json", '{"kind": "base", "profiles": []}')
         self.write("repo/images/base/Dockerfile",
                    'FROM scratch\nCOPY busybox /bin/busybox\nENV PATH=/bin\n'
-                   'RUN ["/bin/busybox", "sh", "-c", "/bin/busybox --install -s /bin && touch -h -d @1000000000 /bin/*"]\n')
+                   'RUN ["/bin/busybox", "sh", "-c", "/bin/busybox --install -s /bin && touch -h -d @1000000000 /bin/* /bin"]\n')
         shutil.copy(shutil.which("busybox"), self.folder / "repo/images/base/busybox")
         self.write("repo/images/pydeps/image.json", '{"kind": "base", "profiles": []}')
-        self.write("repo/images/pydeps/Dockerfile", "FROM base\nCOPY wheels /usr/lib/wheels\nRUN touch -d @1000000000 /usr/lib/done\n")
+        self.write("repo/images/pydeps/Dockerfile", "FROM base\nCOPY wheels /usr/lib/wheels\nRUN touch -d @1000000000 /usr/lib/done /usr/lib\n")
         # Larger than what a changed application file may cost, and no zip makes it smaller.
         self.write("repo/images/pydeps/wheels/torch", os.urandom(3 * MOST_BYTES_FOR_A_CHANGED_FILE))
         self.write("repo/images/service/image.json", '{"kind": "service"}')
@@ -258,6 +258,175 @@ class FolderCache(SharedCacheChecks, Machines):
 
     def place(self):
         return f"folder '{self.folder}/cache'"
+
+
+class Trust(Machines):
+    """Caches that are damaged, not to be trusted, down, slow or refusing: a stated miss or a warning, and the right image."""
+
+    def setUp(self):
+        super().setUp()
+        self.cache = self.folder / "cache"
+        self.use_cache(f"type=local,dest={self.cache}")
+        self.first, report, _ = self.bake("warm", push=False)
+        self.steps = len(report["steps"])
+
+    def entries(self, kind="step"):
+        return [path for path in sorted((self.cache / "entries").glob("*/*")) if f"vnd.kiln.{kind}." in path.read_text(errors="replace")]
+
+    def drop_bundles(self):
+        for path in self.entries("bundle"):
+            path.unlink()
+
+    def bake_fresh(self, machine="fresh", **more):
+        metadata, report, output = self.bake(machine, push=False, **more)
+        self.assertEqual(self.digests(metadata), self.digests(self.first))
+        return report, output
+
+    def assert_all_missed(self, report, reason):
+        self.assertEqual(len(self.misses(report)), len(report["steps"]))
+        for step in report["steps"]:
+            self.assertIn(reason, step["reason"])
+
+    def test_a_corrupt_entry_is_a_stated_miss(self):
+        self.drop_bundles()
+        for path in self.entries():
+            text = path.read_bytes()
+            path.write_bytes(text[:-10] + bytes([text[-10] ^ 1]) + text[-9:])
+        report, output = self.bake_fresh()
+        self.assert_all_missed(report, "its content has the digest")
+        self.assertIn("shared cache folder", output)
+
+    def test_a_truncated_entry_is_a_stated_miss(self):
+        self.drop_bundles()
+        for path in self.entries():
+            path.write_bytes(path.read_bytes()[:100])
+        report, _ = self.bake_fresh()
+        self.assert_all_missed(report, "truncated")
+
+    def test_another_keys_entry_is_a_stated_miss(self):
+        self.drop_bundles()
+        entries = self.entries()
+        texts = [path.read_bytes() for path in entries]
+        for path, text in zip(entries, texts[1:] + texts[:1]):
+            path.write_bytes(text)
+        report, _ = self.bake_fresh()
+        self.assert_all_missed(report, "it is the entry of key")
+
+    def test_a_corrupt_bundle_costs_nothing_but_look_ups(self):
+        for path in self.entries("bundle"):
+            path.write_bytes(path.read_bytes().replace(b"entries", b"entrees"))
+        report, _ = self.bake_fresh()
+        self.assertEqual(self.misses(report), [])
+
+    def test_a_corrupt_layer_is_made_again(self):
+        for path in (self.cache / "blobs/sha256").iterdir():
+            text = path.read_bytes()
+            path.write_bytes(bytes([text[0] ^ 1]) + text[1:])
+        report, output = self.bake_fresh()
+        self.assertIn("digest", output)
+        self.assertTrue(self.misses(report))
+
+    def test_layers_that_are_gone_are_made_again_and_it_is_said(self):
+        shutil.rmtree(self.cache / "blobs")
+        report, output = self.bake_fresh()
+        self.assertIn("no cache has the layer of", output)
+        self.assertEqual({step["reason"] for step in report["steps"] if step["outcome"] != "hit"}, {"no cache has its layer any more"})
+
+    def keys(self, name):
+        private, public = self.folder / f"{name}.pem", self.folder / f"{name}.pub.pem"
+        self.run_program("openssl", "genpkey", "-algorithm", "ed25519", "-out", private)
+        self.run_program("openssl", "pkey", "-in", private, "-pubout", "-out", public)
+        return private, public
+
+    def test_only_entries_of_trusted_keys_hit(self):
+        self.need_programs("openssl")
+        private, public = self.keys("ci")
+        stranger, _ = self.keys("stranger")
+        reference = f"type=local,dest={self.cache}"
+        signing = {"env": {"KILN_CACHE_SIGN_KEY": private}}
+        # What was written before, unsigned.
+        self.use_cache(reference, sign={"trust": [str(public)]})
+        report, output = self.bake_fresh("unsigned")
+        self.assert_all_missed(report, "it is not signed")
+        self.assertIn("the shared cache is only read", output)
+        # Signed by somebody else.
+        shutil.rmtree(self.cache)
+        self.use_cache(reference)
+        self.bake_fresh("writer1", env={"KILN_CACHE_SIGN_KEY": stranger})
+        self.use_cache(reference, sign={"trust": [public.read_text()]})
+        report, _ = self.bake_fresh("foreign")
+        self.assert_all_missed(report, "which is not trusted")
+        # Signed by the one that is trusted, who writes over what cannot be used.
+        self.bake_fresh("writer2", **signing)
+        report, _ = self.bake_fresh("reader")
+        self.assertEqual(self.misses(report), [])
+        # A signature does not hold for anything else.
+        self.drop_bundles()
+        for path in self.entries():
+            path.write_bytes(path.read_bytes().replace(b"ed25519:", b"ed25519:0", 1))
+        report, _ = self.bake_fresh("damaged")
+        self.assertEqual(len(self.misses(report)), self.steps)
+
+    def test_reading_writes_nothing(self):
+        def listing():
+            return {path: path.stat().st_mtime_ns for path in self.cache.rglob("*")}
+
+        before = listing()
+        reference = f"type=local,dest={self.cache}"
+        self.write("repo/images/service/app.sh", "echo changed\n")
+        self.use_cache(reference, mode="read")
+        self.bake("one", push=False)
+        self.use_cache(reference)
+        self.bake("two", push=False, env={"KILN_CACHE_MODE": "read"})
+        self.bake("three", "--cache-from", reference, "--cache-to", reference + ",mode=read", push=False)
+        self.assertEqual(listing(), before)
+
+    def test_the_images_layers_are_kept_by_min_and_those_of_all_stages_by_max(self):
+        def kept():
+            return {path.name for path in (self.cache / "blobs/sha256").iterdir()}
+
+        small = kept()
+        shutil.rmtree(self.cache)
+        self.bake("warm", "--cache-to", f"type=local,dest={self.cache},mode=max", push=False)
+        self.assertLess(small, kept())
+
+    def test_a_cache_that_is_down_costs_a_warning(self):
+        with BazelRemote() as server:
+            address = server.address
+        self.use_cache(f"type=http,url=http://{address}")
+        report, output = self.bake_fresh()
+        self.assertEqual(len(self.misses(report)), self.steps)
+        self.assertEqual(output.count("going on without it"), 1, output)
+        self.assertIn(f"shared cache http {address}", output)
+
+    def test_a_cache_that_is_slow_costs_its_timeout_once(self):
+        with BazelRemote() as server:
+            server.delay_seconds = 30
+            self.use_cache(f"type=http,url={server.url},timeout=1")
+            _, output = self.bake_fresh()
+        self.assertEqual(output.count("going on without it"), 1, output)
+
+    def test_a_cache_that_refuses_costs_a_warning_or_the_build_where_that_is_asked_for(self):
+        with BazelRemote() as server:
+            server.refuse = 403
+            self.use_cache(f"type=http,url={server.url}")
+            _, output = self.bake_fresh()
+            self.assertIn("403", output)
+            server.refuse = 500
+            _, _, output = self.bake("strict", "--cache-to", f"type=http,url={server.url},ignore-error=false", push=False, code=3)
+            self.assertIn("could not be written", output)
+
+    def test_what_a_far_cache_answers_is_written_to_the_nearer_one(self):
+        with BazelRemote() as server:
+            self.use_cache(f"type=http,url={server.url}")
+            self.bake("warm", push=False)
+            near = f"type=local,dest={self.folder}/near"
+            self.use_cache(near, f"type=http,url={server.url}")
+            self.bake_fresh("one")
+        self.use_cache(near)
+        report, _ = self.bake_fresh("two")
+        self.assertEqual(self.misses(report), [])
+        self.assertEqual({step["from"] for step in report["steps"]}, {f"folder '{self.folder}/near'"})
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ TEST_CASE_FIXTURE(Fixture, "a record whose blob is gone is a miss that says so")
   ::unlink(store.path_of(record.layers[0].blobs[0].descriptor.digest).c_str());
   const auto found = cache.find(kKey);
   CHECK_FALSE(found.record);
-  CHECK(found.reason.find("not in the store") != std::string::npos);
+  CHECK(found.reason.find("no longer in the store") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a damaged record is a miss that says so") {
