@@ -66,7 +66,8 @@ bool SharedCache::guarded(Place& place, bool is_write, Work work) {
   } catch (const Error& error) {
     if (error.category() == Category::cancelled) throw;
     const bool ends = is_of_place(error);
-    if (is_write) {
+    // What cannot be asked is not written either.
+    if (is_write || (ends && place.place.writes)) {
       const std::lock_guard lock(mutex_);
       if (!place.write_error) place.write_error = error;
     }
