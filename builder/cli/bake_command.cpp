@@ -14,6 +14,7 @@
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/print_report.hpp"
 #include "builder/cli/stderr_log.hpp"
+#include "builder/cli/target_tags.hpp"
 #include "builder/cli/words.hpp"
 #include "builder/hierarchy/bake_print.hpp"
 #include "builder/hierarchy/image_names.hpp"
@@ -39,6 +40,8 @@ struct BakeWords {
   bool no_cache = false;
   bool pull = false;
   bool print = false;
+  bool inputs_tag = false;
+  std::vector<std::string> pins;
   bool locked = false;
   std::optional<std::string> metadata_file;
   std::optional<std::string> report;
@@ -113,6 +116,10 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
     StderrLog log;
     settings.caches = fleet_cache_settings(loaded.fleet, loaded.selected, words.cache_from, words.cache_to, log);
   }
+  if (words.inputs_tag && !words.push) throw Error(Category::usage, "--inputs-tag is given to what is pushed; add --push");
+  const std::vector<Pin> pins = parse_pins(words.pins, plan, {wanted.begin(), wanted.end()});
+  std::vector<std::size_t> built = wanted;  // and behind them what is only looked at
+  for (const Pin& pin : pins) built.push_back(pin.target);
   std::vector<std::vector<std::string>> names;
   for (const std::size_t number : wanted) {
     names.push_back(plan.targets[number]->target.names);
@@ -120,14 +127,26 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
       throw Error(Category::usage, fmt::format("target '{}' has no tags to be pushed under", plan.targets[number]->target.name));
     }
   }
+  std::vector<std::vector<std::string>> inputs_names;
+  if (words.inputs_tag) {
+    const std::vector<TargetInputs> inputs = fleet_inputs(plan, {wanted.begin(), wanted.end()}, settings, cancel);
+    for (const std::size_t number : wanted) {
+      inputs_names.emplace_back();
+      for (const oci::Reference& reference : inputs_references(plan.targets[number]->target, inputs[number])) inputs_names.back().push_back(reference.str());
+    }
+  }
   BuildSession session(settings, cancel);
   std::vector<BuiltImage> images;
   session.with_lost_steps_redone([&] {
-    images = session.build(plan, wanted, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
+    images = session.build(plan, built, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
+    for (std::size_t i = 0; i < pins.size(); ++i) check_pin(pins[i], images[wanted.size() + i], session.remote().get());
+    images.resize(wanted.size());
     session.name_in_store(images, names, words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
     if (words.push) session.push(images, names);
   });
   session.write_caches(plan, wanted, images, words.push ? names : std::vector<std::vector<std::string>>());
+  // Last: whoever finds this tag may rely on the cache too.
+  if (words.inputs_tag) session.push(images, inputs_names);
   const auto baselines = read_baselines(loaded.fleet.folder / kBaselinesFileName);
   const BuildReport report = session.finish_report(fleet_report_targets(loaded.fleet), images, baselines, words.report);
   session.end_progress();
@@ -157,6 +176,8 @@ void add_bake_command(Arguments& root) {
       .option("--security", words->security, "of RUN: sandbox (default), or hardened: no program gains privileges")
       .flag("--no-cache", words->no_cache, "execute every step")
       .flag("--pull", words->pull, "ask registries for newer base images")
+      .flag("--inputs-tag", words->inputs_tag, "push each image under a tag of its inputs too: 'kiln matrix' leaves out what has one")
+      .option("--pin", words->pins, "NAME=REFERENCE: fail where this image of the fleet comes out other than at the registry")
       .flag("--print", words->print, "print the resolved fleet as docker buildx bake does, and build nothing")
       .flag("--locked", words->locked, "fail where the lock file would have to change")
       .option("--metadata-file", words->metadata_file, "write what was built to this file, as JSON")

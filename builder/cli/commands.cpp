@@ -6,6 +6,8 @@ void add_commands(Arguments& root) {
   add_build_command(root);
   add_bake_command(root);
   add_plan_command(root);
+  add_matrix_command(root);
+  add_ci_command(root);
   add_lock_command(root);
   add_baseline_command(root);
   add_profile_command(root);

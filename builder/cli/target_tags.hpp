@@ -1,0 +1,36 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "builder/cli/build_session.hpp"
+#include "builder/hierarchy/fleet.hpp"
+#include "builder/plan/plan.hpp"
+#include "builder/solve/target_inputs.hpp"
+#include "registry/remote/remote_session.hpp"
+
+namespace kiln::cli {
+
+// The inputs of a fleet's targets as a build with these settings would have them; in the plan's numbers.
+std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted, const SessionSettings& settings,
+                                       const CancelToken& cancel);
+
+// The references that say an image with these inputs was pushed: the inputs' tag in each repository that the target is
+// published to. Empty for a target without names, and for inputs that the same hash does not decide.
+std::vector<oci::Reference> inputs_references(const BuildTarget& target, const TargetInputs& inputs);
+
+// One image of the fleet that has to come out as an image of a registry: NAME=REFERENCE, as --pin takes it.
+struct Pin {
+  std::size_t target = 0;  // of the plan
+  oci::Reference reference;
+};
+
+// Error{usage} for what is no pin or names no target that `wanted` needs.
+std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& plan, const std::set<std::size_t>& wanted);
+
+// Error{build} where the built image is not the one that the registry has under the pin.
+void check_pin(const Pin& pin, const BuiltImage& built, RemoteSession& remote);
+
+}  // namespace kiln::cli

@@ -1,0 +1,126 @@
+#include "builder/plan/matrix.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace kiln {
+
+namespace {
+
+double mean_of_known(const std::vector<const MatrixTarget*>& targets) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (const MatrixTarget* target : targets) {
+    if (target->seconds <= 0) continue;
+    sum += target->seconds;
+    ++count;
+  }
+  return count ? sum / static_cast<double>(count) : 1;
+}
+
+// Targets that one job has to build.
+struct Unit {
+  std::vector<const MatrixTarget*> targets;
+  double seconds = 0;
+};
+
+std::vector<Unit> units_of(const std::vector<const MatrixTarget*>& targets, Profiles profiles, double unknown_seconds) {
+  std::map<std::string, Unit> units;
+  for (const MatrixTarget* target : targets) {
+    Unit& unit = units[profiles == Profiles::together ? target->image : target->name];
+    unit.targets.push_back(target);
+    unit.seconds = std::max(unit.seconds, target->seconds > 0 ? target->seconds : unknown_seconds);
+  }
+  std::vector<Unit> result;
+  for (auto& [name, unit] : units) result.push_back(std::move(unit));
+  return result;
+}
+
+// Rows for the units of one runner.
+std::vector<MatrixRow> deal_out(std::vector<Unit> units, std::size_t rows) {
+  std::stable_sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) { return a.seconds > b.seconds; });
+  std::vector<MatrixRow> result(std::min(rows, units.size()));
+  for (const Unit& unit : units) {
+    MatrixRow& least = *std::min_element(result.begin(), result.end(), [](const MatrixRow& a, const MatrixRow& b) { return a.seconds < b.seconds; });
+    least.targets.insert(least.targets.end(), unit.targets.begin(), unit.targets.end());
+    least.seconds += unit.seconds;
+  }
+  for (MatrixRow& row : result) {
+    std::sort(row.targets.begin(), row.targets.end(), [](const MatrixTarget* a, const MatrixTarget* b) { return a->name < b->name; });
+  }
+  return result;
+}
+
+std::vector<MatrixRow> rows_of_wave(std::size_t wave, const std::vector<const MatrixTarget*>& targets, Profiles profiles,
+                                    std::size_t max_rows) {
+  std::map<std::string, std::vector<const MatrixTarget*>> by_runner;
+  for (const MatrixTarget* target : targets) by_runner[target->runner].push_back(target);
+  if (by_runner.size() > max_rows) {
+    throw Error(Category::usage, fmt::format("wave {} needs {} kinds of runners, and a matrix has at most {} rows", wave, by_runner.size(), max_rows));
+  }
+  const double unknown_seconds = mean_of_known(targets);
+  std::vector<std::vector<Unit>> units;
+  std::size_t units_left = 0;
+  for (const auto& [runner, own] : by_runner) {
+    units.push_back(units_of(own, profiles, unknown_seconds));
+    units_left += units.back().size();
+  }
+  // Each runner gets rows by its share of the work, one at least.
+  std::vector<MatrixRow> rows;
+  std::size_t rows_left = max_rows, runners_left = units.size();
+  for (const std::vector<Unit>& own : units) {
+    const std::size_t fair = units_left <= rows_left ? own.size() : std::max<std::size_t>(1, rows_left * own.size() / units_left);
+    const std::size_t count = std::min({fair, own.size(), rows_left - (runners_left - 1)});
+    for (MatrixRow& row : deal_out(own, count)) rows.push_back(std::move(row));
+    rows_left -= count;
+    units_left -= own.size();
+    --runners_left;
+  }
+  std::sort(rows.begin(), rows.end(), [](const MatrixRow& a, const MatrixRow& b) { return a.targets[0]->name < b.targets[0]->name; });
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].id = fmt::format("wave{}-{:02}", wave, i + 1);
+  return rows;
+}
+
+}  // namespace
+
+std::vector<std::vector<MatrixRow>> matrix_rows(const std::vector<MatrixTarget>& targets, Profiles profiles, std::size_t max_rows) {
+  std::map<std::size_t, std::vector<const MatrixTarget*>> by_wave;
+  for (const MatrixTarget& target : targets) by_wave[target.wave].push_back(&target);
+  std::vector<std::vector<MatrixRow>> waves;
+  for (const auto& [wave, own] : by_wave) waves.push_back(rows_of_wave(wave, own, profiles, max_rows));
+  return waves;
+}
+
+std::string matrix_json(const std::vector<MatrixRow>& rows) {
+  using Json = nlohmann::ordered_json;
+  Json include = Json::array();
+  for (const MatrixRow& row : rows) {
+    std::vector<std::string> names, images, profiles, inputs;
+    std::set<std::string> parents;
+    const auto add_once = [](std::vector<std::string>& list, const std::string& item) {
+      if (!item.empty() && std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
+    };
+    for (const MatrixTarget* target : row.targets) {
+      names.push_back(target->name);
+      add_once(images, target->image);
+      add_once(profiles, target->profile);
+      inputs.push_back(target->inputs);
+      parents.insert(target->parents.begin(), target->parents.end());
+    }
+    include.push_back({{"id", row.id}, {"target", join(names, " ")}, {"image", join(images, " ")}, {"profile", join(profiles, " ")},
+                       {"platform", row.targets[0]->platform}, {"runner", row.targets[0]->runner},
+                       {"parents", join({parents.begin(), parents.end()}, " ")}, {"inputs", join(inputs, " ")},
+                       {"seconds", static_cast<std::int64_t>(std::lround(row.seconds))}});
+  }
+  return Json{{"include", include}}.dump();
+}
+
+}  // namespace kiln

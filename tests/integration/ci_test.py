@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""kiln ci, the workflows it writes, and the action's script as a runner would run it."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import harness
+import workflow_player
+
+ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.7"
+FILES = [".github/workflows/kiln.yml", ".github/workflows/kiln-fleet.yml", ".github/workflows/kiln-wave.yml",
+         ".github/actions/kiln/action.yml", ".github/actions/kiln/kiln.sh"]
+
+
+class CiFilesTest(harness.KilnTest):
+    def test_init_writes_what_check_finds_current(self):
+        result = self.kiln("ci", "check", code=1)
+        self.assertEqual(result.stdout.count("missing"), len(FILES), result)
+        self.kiln("ci", "init")
+        for file in FILES:
+            self.assertTrue((self.folder / file).is_file(), file)
+        self.assertTrue(os.access(self.folder / FILES[4], os.X_OK))
+        self.kiln("ci", "check")
+        self.assertNotIn("@KILN_VERSION@", (self.folder / FILES[3]).read_text())
+
+    def test_what_is_stale_is_named_and_init_brings_it_up_to_date(self):
+        self.kiln("ci", "init")
+        with open(self.folder / FILES[1], "a") as file:
+            file.write("# changed\n")
+        (self.folder / FILES[0]).write_text("name: mine\n")
+        result = self.kiln("ci", "check", code=1)
+        self.assertIn(f"stale {FILES[1]}", result.stdout)
+        self.assertNotIn(FILES[0], result.stdout)
+        self.kiln("ci", "init")
+        self.kiln("ci", "check")
+        self.assertEqual((self.folder / FILES[0]).read_text(), "name: mine\n")
+
+    def test_files_of_others_are_not_replaced(self):
+        self.write(FILES[1], "name: theirs\n")
+        result = self.kiln("ci", "init", code=2)
+        self.assertIn("is not kiln's", result.stderr)
+        self.assertEqual((self.folder / FILES[1]).read_text(), "name: theirs\n")
+        self.assertFalse((self.folder / FILES[4]).exists())
+        self.kiln("ci", "init", "--force")
+        self.kiln("ci", "check")
+
+    def test_actions_of_others_are_pinned_by_commit(self):
+        self.kiln("ci", "init")
+        count = 0
+        for file in FILES[:4]:
+            for line in (self.folder / file).read_text().splitlines():
+                used = re.match(r"\s*(?:- )?uses: (\S+)(.*)", line)
+                if used and not used[1].startswith("./"):
+                    self.assertRegex(used[1] + used[2], r"^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", file)
+                    count += 1
+        self.assertGreater(count, 5)
+
+    def test_actionlint_finds_nothing(self):
+        self.need_programs("go", "git")
+        self.kiln("ci", "init")
+        env = {**os.environ, "GOBIN": str(self.folder / "bin"), "GOFLAGS": "-modcacherw"}
+        installed = subprocess.run(["go", "install", ACTIONLINT], env=env, cwd=self.folder, capture_output=True, text=True, timeout=500)
+        if installed.returncode:
+            self.skipTest(f"actionlint cannot be installed here: {installed.stderr.strip().splitlines()[-1]}")
+        subprocess.run(["git", "init", "-q", self.folder], check=True)
+        result = harness.run([self.folder / "bin/actionlint", "-no-color"], cwd=self.folder)
+        self.assertEqual((result.code, result.output), (0, ""), result)
+
+
+class ActionScriptTest(harness.KilnTest):
+    def setUp(self):
+        super().setUp()
+        self.need_containers()
+        self.need_programs("busybox", "jq")
+        self.server = self.registry()
+        self.fleet = workflow_player.small_fleet(self, self.folder / "fleet", self.server.address)
+
+    def test_a_push_gives_the_outputs_that_build_push_action_names(self):
+        job = workflow_player.Runner(self, "push", self.fleet)
+        result = job.run(TARGETS="base", PUSH="true")
+        digest = self.kiln("digest", f"{self.server.address}/acme/base:latest").stdout.strip()
+        self.assertEqual(job.outputs["digest"], digest)
+        self.assertEqual(job.outputs["reference"], f"{self.server.address}/acme/base@{digest}")
+        self.assertRegex(job.outputs["imageid"], r"^sha256:[0-9a-f]{64}$")
+        self.assertIn("containerimage.digest", job.outputs["metadata"])
+        self.assertIn("::group::kiln bake base", result.stdout)
+        self.assertIn("### kiln base", (job.folder / "summary").read_text())
+
+    def test_a_pull_request_pushes_nothing(self):
+        job = workflow_player.Runner(self, "pull-request", self.fleet)
+        job.run(TARGETS="base")
+        self.kiln("digest", f"{self.server.address}/acme/base:latest", code=3)
+
+    def test_an_error_is_annotated_at_its_line(self):
+        self.write("fleet/images/base/Dockerfile", "FROM scratch\nCOPY nothing /\n")
+        job = workflow_player.Runner(self, "broken", self.fleet)
+        result = job.run(TARGETS="base", code=1)
+        self.assertRegex(result.stdout, r"(?m)^::error file=images/base/Dockerfile,line=2::.*nothing")
+
+    def test_what_a_run_prints_gives_the_runner_no_orders(self):
+        with open(self.fleet / "images/base/Dockerfile", "a") as file:
+            file.write("RUN echo ::add-path::/evil\n")
+        job = workflow_player.Runner(self, "orders", self.fleet)
+        lines = job.run(TARGETS="base").stdout.splitlines()
+        stop = next(i for i, line in enumerate(lines) if line.startswith("::stop-commands::"))
+        token = lines[stop].removeprefix("::stop-commands::")
+        end = lines.index(f"::{token}::")
+        self.assertRegex(token, "^[0-9a-f]{32}$")
+        commands = [line for i, line in enumerate(lines) if line.startswith("::") and not stop <= i <= end]
+        self.assertEqual([line.split("::")[1].split(" ")[0] for line in commands], ["group", "endgroup"])
+
+    def test_the_token_is_masked_in_its_other_form_too(self):
+        job = workflow_player.Runner(self, "token", self.fleet)
+        result = job.run(COMMAND="matrix", GITHUB_TOKEN="not-a-real-token", GITHUB_ACTOR="octocat")
+        self.assertTrue(result.stdout.startswith("::add-mask::b2N0b2NhdDpub3QtYS1yZWFsLXRva2Vu\n"), result)
+        self.assertNotIn("not-a-real-token", result.output)
+
+
+if __name__ == "__main__":
+    harness.main()

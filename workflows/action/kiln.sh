@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Written by 'kiln ci init'; 'kiln ci check' says when it is stale. The steps of action.yml: kiln.sh install | run.
+set -euo pipefail
+
+temp=${RUNNER_TEMP:-/tmp}
+
+install_kiln() {
+  if command -v kiln >/dev/null; then
+    echo "kiln is here already: $(kiln version | head -n 1)"
+    return
+  fi
+  sudo apt-get update -q
+  sudo apt-get install -qy --no-install-recommends runc mmdebstrap uidmap ca-certificates git curl jq
+  if [ -n "$KILN_SHA256" ]; then
+    case $(uname -m) in
+      x86_64) arch=amd64 ;;
+      aarch64) arch=arm64 ;;
+      *) echo "::error::there is no kiln for $(uname -m)"; exit 1 ;;
+    esac
+    name=kiln-$KILN_VERSION-linux-$arch
+    curl -fsSL --retry 5 -o "$temp/$name.tar.gz" "https://github.com/$KILN_REPOSITORY/releases/download/v$KILN_VERSION/$name.tar.gz"
+    echo "$KILN_SHA256  $temp/$name.tar.gz" | sha256sum --check --quiet
+    sudo tar -xzf "$temp/$name.tar.gz" -C /opt
+    sudo ln -s "/opt/$name/bin/kiln" /usr/local/bin/kiln
+  else
+    git clone -q --depth 1 --branch "v$KILN_VERSION" "https://github.com/$KILN_REPOSITORY" "$temp/kiln-source"
+    sudo apt-get install -qy --no-install-recommends ccache
+    sudo env CCACHE_DIR="$temp/kiln-ccache" "$temp/kiln-source/script/bootstrap"
+    sudo chown -R "$(id -u)" "$temp/kiln-ccache"
+    sudo install -m 0755 "$temp/kiln-source/build/kiln" /usr/local/bin/kiln
+  fi
+  echo "kiln runs by sudo; its store is /var/lib/kiln, and later steps of this job find it as it was left"
+}
+
+# By sudo, with what kiln reads of the environment. The token is in the environment, never on a command line.
+run_kiln() {
+  sudo --preserve-env=GITHUB_TOKEN,GITHUB_ACTOR,GITHUB_ACTIONS,GITHUB_API_URL,KILN_CACHE_MODE,KILN_HOME,SOURCE_DATE_EPOCH kiln "$@"
+}
+
+# Shows what a command says in a group, in which it can give the runner no orders: a RUN prints what it likes.
+in_group() {
+  local title=$1 token code=0
+  shift
+  token=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n')
+  echo "::group::$title"
+  echo "::stop-commands::$token"
+  { "$@" 2>&1 >&3 | tee "$temp/kiln-stderr" >&2; } 3>&1 || code=$?
+  echo "::$token::"
+  echo "::endgroup::"
+  return $code
+}
+
+# A text as the value of a workflow command.
+escaped() {
+  local text=${1//'%'/%25}
+  text=${text//$'\r'/%0D}
+  printf '%s' "${text//$'\n'/%0A}"
+}
+
+# kiln's errors at the lines they name: "error: images/app/Dockerfile:7: what".
+annotate() {
+  local line
+  while IFS= read -r line; do
+    if [[ $line =~ ^(error|warning):\ ([^:\ ]+):([0-9]+):\ (.*)$ ]]; then
+      echo "::${BASH_REMATCH[1]} file=${BASH_REMATCH[2]//[,:%]/_},line=${BASH_REMATCH[3]}::$(escaped "${BASH_REMATCH[4]}")"
+    elif [[ $line =~ ^error:\ (.*)$ ]]; then
+      echo "::error::$(escaped "${BASH_REMATCH[1]}")"
+    fi
+  done <"$temp/kiln-stderr"
+}
+
+summarise() {
+  [ -s "$temp/kiln-report.json" ] || return 0
+  {
+    echo "### kiln ${TARGETS:-default}"
+    echo '```'
+    run_kiln report 2>/dev/null | head -c 900000 || true
+    echo '```'
+  } >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
+}
+
+output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
+
+bake() {
+  local flags=(--progress plain --metadata-file "$temp/kiln-metadata.json" --report "$temp/kiln-report.json") code=0 parent
+  [ ! -f images/kiln.lock ] || flags+=(--locked)
+  for parent in $PARENTS; do flags+=(--pin "$parent"); done
+  [ -z "$CACHE" ] || flags+=(--cache-from "type=registry,ref=$CACHE")
+  if [ "$PUSH" = true ]; then
+    flags+=(--push --inputs-tag)
+    [ -z "$CACHE" ] || flags+=(--cache-to "type=registry,ref=$CACHE,mode=max,ignore-error=false")
+  else
+    export KILN_CACHE_MODE=read
+  fi
+  # shellcheck disable=SC2086 # a list of words
+  in_group "kiln bake ${TARGETS:-default}" run_kiln bake "${flags[@]}" $TARGETS || code=$?
+  annotate
+  [ $code = 0 ] || exit $code
+  summarise
+  local references
+  references=$(jq -r 'to_entries[] | .value | select(."image.name") | (."image.name" | split(",")[0] | sub(":[^:/]+$"; "")) + "@" + ."containerimage.digest"' "$temp/kiln-metadata.json")
+  output digest "$(jq -r '[.[]][0]["containerimage.digest"] // ""' "$temp/kiln-metadata.json")"
+  output imageid "$(jq -r '[.[]][0]["containerimage.config.digest"] // ""' "$temp/kiln-metadata.json")"
+  output metadata "$(jq -c . "$temp/kiln-metadata.json")"
+  output reference "$(head -n 1 <<<"$references")"
+  output other-references "$(tail -n +2 <<<"$references" | tr '\n' ' ' | sed 's/ $//')"
+}
+
+matrix() {
+  local flags=(--format github --runner "$RUNNER") code=0
+  [ "$PUSH" != true ] || flags+=(--tag-unchanged)
+  # shellcheck disable=SC2086 # a list of words
+  run_kiln matrix "${flags[@]}" $TARGETS 2>&1 >"$temp/kiln-matrix" | tee "$temp/kiln-stderr" >&2 || code=$?
+  annotate
+  [ $code = 0 ] || exit $code
+  cat "$temp/kiln-matrix" >>"$GITHUB_OUTPUT"
+  {
+    echo '### kiln matrix'
+    sed -n -e 's/^changed=/To build: /p' -e 's/^unchanged=/\nAt the registry already: /p' "$temp/kiln-matrix"
+  } >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
+}
+
+release() {
+  local code=0
+  # shellcheck disable=SC2086 # a list of words
+  in_group "kiln release create $GITHUB_REF_NAME" run_kiln release create "$GITHUB_REF_NAME" $TARGETS --record "$temp/kiln-release.json" || code=$?
+  annotate
+  exit $code
+}
+
+prune() {
+  local code=0
+  in_group 'kiln prune --registry --yes' run_kiln prune --registry --yes || code=$?
+  annotate
+  exit $code
+}
+
+case ${1:-} in
+  install) install_kiln ;;
+  run)
+    : >"$temp/kiln-stderr"
+    # The token as registries' tokens are asked for with it.
+    [ -z "${GITHUB_TOKEN:-}" ] || echo "::add-mask::$(printf '%s:%s' "${GITHUB_ACTOR:-}" "$GITHUB_TOKEN" | base64 -w 0)"
+    case $COMMAND in
+      bake | matrix | release | prune) "$COMMAND" ;;
+      *) echo "::error::'$COMMAND' is no command of this action; it knows bake, matrix, release and prune"; exit 2 ;;
+    esac
+    ;;
+  *) echo "usage: kiln.sh install|run" >&2; exit 2 ;;
+esac
