@@ -45,6 +45,7 @@ struct BakeWords {
   bool locked = false;
   std::optional<std::string> metadata_file;
   std::optional<std::string> report;
+  std::optional<std::string> fail_under;
   std::optional<std::string> progress;
 };
 
@@ -101,6 +102,7 @@ int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<s
 }
 
 int run_bake(const BakeWords& words, const CancelToken& cancel) {
+  const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   const LoadedFleet loaded = load(words, cancel);
   const Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.publishing);
   const std::vector<std::size_t> wanted = numbers_of(plan, loaded.selected);
@@ -141,6 +143,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
     images = session.build(plan, built, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
     for (std::size_t i = 0; i < pins.size(); ++i) check_pin(pins[i], images[wanted.size() + i], session.remote().get());
     images.resize(wanted.size());
+    session.check_sizes(images);
     session.name_in_store(images, names, words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
     if (words.push) session.push(images, names);
   });
@@ -156,6 +159,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
     write_file_atomically(*words.metadata_file, metadata.dump(2) + "\n");
   }
   print_report(report);
+  refuse_failed_gates(failed_gates(report, gates));
   return 0;
 }
 
@@ -182,6 +186,7 @@ void add_bake_command(Arguments& root) {
       .flag("--locked", words->locked, "fail where the lock file would have to change")
       .option("--metadata-file", words->metadata_file, "write what was built to this file, as JSON")
       .option("--report", words->report, "write the report to this file, as JSON")
+      .option("--fail-under", words->fail_under, "reduction=PCT,cache=PCT: exit 1 where the run does not reach it")
       .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
       .handler([words](const CancelToken& cancel) { return run_bake(*words, cancel); });
 }

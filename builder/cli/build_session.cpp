@@ -9,9 +9,12 @@
 
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/cli/print_report.hpp"
 #include "builder/cli/progress/progress.hpp"
 #include "builder/cli/transfer_tasks.hpp"
 #include "builder/cli/version.hpp"
+#include "builder/report/gate.hpp"
+#include "builder/report/image_sums.hpp"
 #include "builder/report/report_store.hpp"
 #include "registry/remote/pull.hpp"
 
@@ -28,6 +31,26 @@ std::unique_ptr<BuildObserver> open_progress(const SessionSettings& settings) {
                                 : parse_progress_mode(settings.progress, std::getenv("BUILDKIT_PROGRESS"));
   options.colour = environment_variable("NO_COLOR").value_or("").empty() ? Colour::yes : Colour::no;
   return make_progress(options);
+}
+
+RecordedImage recorded_image(const BuiltImage& built) {
+  RecordedImage recorded;
+  recorded.name = built.target->image;
+  recorded.profile = built.target->profile ? built.target->profile->name : "";
+  recorded.digest = built.image.manifest.digest;
+  recorded.limit_bytes = built.target->size_limit_bytes;
+  for (const ImageLayer& layer : built.image.layers) {
+    ReportLayer line;
+    line.digest = layer.value.blobs.front().descriptor.digest;
+    line.diff_id = layer.value.diff_id;
+    line.bytes = layer.value.blobs.front().descriptor.size;
+    line.unpacked_bytes = layer.value.uncompressed_size;
+    line.file = layer.file;
+    line.line = layer.line;
+    line.text = layer.text;
+    recorded.layers.push_back(std::move(line));
+  }
+  return recorded;
 }
 
 }  // namespace
@@ -199,25 +222,19 @@ void BuildSession::write_caches(const Plan& plan, const std::vector<std::size_t>
   caches_->cache()->finish();
 }
 
+void BuildSession::check_sizes(const std::vector<BuiltImage>& images) const {
+  BuildReport sizes;
+  std::vector<RecordedImage> recorded;
+  for (const BuiltImage& built : images) recorded.push_back(recorded_image(built));
+  sizes.images = images_with_sums(recorded);
+  refuse_failed_gates(failed_gates(sizes, {}));
+}
+
 BuildReport BuildSession::finish_report(const ReportTargets& targets, const std::vector<BuiltImage>& images,
                                         const std::map<std::string, Baseline>& baselines,
                                         const std::optional<std::string>& report_file) {
   for (const BuiltImage& built : images) {
-    RecordedImage recorded;
-    recorded.name = built.target->image;
-    recorded.profile = built.target->profile ? built.target->profile->name : "";
-    recorded.digest = built.image.manifest.digest;
-    for (const ImageLayer& layer : built.image.layers) {
-      ReportLayer line;
-      line.digest = layer.value.blobs.front().descriptor.digest;
-      line.diff_id = layer.value.diff_id;
-      line.bytes = layer.value.blobs.front().descriptor.size;
-      line.unpacked_bytes = layer.value.uncompressed_size;
-      line.file = layer.file;
-      line.line = layer.line;
-      line.text = layer.text;
-      recorded.layers.push_back(std::move(line));
-    }
+    RecordedImage recorded = recorded_image(built);
     if (const auto it = baselines.find(built.target->image); it != baselines.end()) recorded.baseline = it->second;
     log_.set_digest(*built.target, recorded.digest);
     recorder_->add_image(std::move(recorded));

@@ -76,6 +76,9 @@ class BuildSession {
   // makes it is executed anew and the work done once more.
   void with_lost_steps_redone(const std::function<void()>& work);
 
+  // Error{build} where an image is larger than its definition's limits.size, naming its largest layer's line. For before
+  // anything is named or pushed.
+  void check_sizes(const std::vector<BuiltImage>& images) const;
   // Names images in the store, all in one write.
   enum class AbsentLayers {
     fetch,         // layers that are elsewhere come here first

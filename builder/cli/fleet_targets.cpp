@@ -106,6 +106,7 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
   result.compression = target.compression.value_or(fleet.settings.compression.value_or(Compression{}));
   result.no_cache = target.no_cache;
   result.no_cache_stages = target.no_cache_stages;
+  result.size_limit_bytes = target.size_limit_bytes;
   result.network = target.network;
   for (const TargetSecret& secret : target.secrets) result.secrets.push_back({secret.id, secret.file, secret.environment});
   for (const TargetSsh& ssh : target.ssh) result.ssh.push_back({ssh.id, ssh.paths});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -67,6 +68,7 @@ struct BuildTarget {
   std::vector<SshForward> ssh;
   std::optional<DebianRequest> debian;
   std::vector<std::string> names;         // references it gets when published
+  std::optional<std::uint64_t> size_limit_bytes;  // of its compressed layers; a larger image is an error
 };
 
 }  // namespace kiln

@@ -62,7 +62,7 @@ Json to_json(const ReportImage& image) {
                 {"unpacked_bytes", image.baseline->unpacked_bytes},
                 {"date", image.baseline->date}};
   }
-  return {{"name", image.name},
+  Json result = {{"name", image.name},
           {"profile", image.profile},
           {"digest", image.digest.str()},
           {"compressed_bytes", image.compressed_bytes},
@@ -72,6 +72,16 @@ Json to_json(const ReportImage& image) {
           {"layers", std::move(layers)},
           {"baseline", std::move(baseline)},
           {"reduction_pct", optional_number(image.reduction_pct)}};
+  if (image.limit_bytes) result["limit_bytes"] = *image.limit_bytes;
+  if (image.waste) {
+    Json waste = Json::array();
+    for (const Waste& item : *image.waste) {
+      waste.push_back({{"kind", to_string(item.kind)}, {"layer", item.layer}, {"because", item.because}, {"bytes", item.bytes},
+                       {"files", item.files}, {"example", item.example}, {"advice", item.advice}});
+    }
+    result["waste"] = std::move(waste);
+  }
+  return result;
 }
 
 Json to_json(const ReportStep& step) {
@@ -79,10 +89,13 @@ Json to_json(const ReportStep& step) {
   for (const auto& [value, name] : kOutcomes) {
     if (value == step.outcome) outcome = name;
   }
-  return {{"key", step.key},         {"image", step.image},   {"shared_with", step.shared_with},
+  Json result = {{"key", step.key},         {"image", step.image},   {"shared_with", step.shared_with},
           {"file", step.file},       {"line", step.line},     {"text", step.text},
           {"outcome", outcome},      {"from", step.from},     {"reason", step.reason},
           {"seconds", milliseconds(step.seconds)}, {"bytes", step.bytes}};
+  if (step.started) result["started"] = milliseconds(*step.started);
+  if (step.ended) result["ended"] = milliseconds(*step.ended);
+  return result;
 }
 
 Json to_json(const ReportFleet& fleet) {
@@ -137,6 +150,26 @@ ReportImage read_image(const JsonFields& fields) {
     image.baseline = std::move(value);
   }
   image.reduction_pct = fields.number_or_null("reduction_pct");
+  if (fields.has("limit_bytes")) image.limit_bytes = fields.unsigned_integer("limit_bytes");
+  if (fields.has("waste")) {
+    image.waste.emplace();
+    fields.each("waste", [&](const JsonFields& item) {
+      Waste waste;
+      try {
+        waste.kind = parse_waste_kind(item.string("kind"));
+      } catch (const Error& error) {
+        item.refuse("kind", error.message());
+      }
+      waste.layer = item.unsigned_integer("layer");
+      waste.because = item.unsigned_integer("because");
+      if (waste.layer >= image.layers.size() || waste.because >= image.layers.size()) item.refuse("layer", "the image has no such layer");
+      waste.bytes = item.unsigned_integer("bytes");
+      waste.files = item.unsigned_integer("files");
+      waste.example = item.string("example");
+      waste.advice = item.string("advice");
+      image.waste->push_back(std::move(waste));
+    });
+  }
   return image;
 }
 
@@ -160,6 +193,8 @@ ReportStep read_step(const JsonFields& fields) {
   step.reason = fields.string("reason");
   step.seconds = fields.number("seconds");
   step.bytes = fields.unsigned_integer("bytes");
+  if (fields.has("started")) step.started = fields.number("started");
+  if (fields.has("ended")) step.ended = fields.number("ended");
   return step;
 }
 
@@ -231,6 +266,18 @@ ReportRates rates_of(const std::vector<ReportStep>& steps) {
   }
   return {percent_of(hits.count, all.count), percent_of(hits.bytes, all.bytes),
           percent_of(hits.seconds, all.seconds)};
+}
+
+void add_waste(BuildReport& report, const std::function<std::shared_ptr<const FileIndex>(const oci::Digest& diff_id)>& index_of) {
+  for (ReportImage& image : report.images) {
+    std::vector<std::shared_ptr<const FileIndex>> indexes;
+    bool any = false;
+    for (const ReportLayer& layer : image.layers) {
+      indexes.push_back(index_of(layer.diff_id));
+      any = any || indexes.back();
+    }
+    if (any) image.waste = waste_of(indexes);
+  }
 }
 
 std::string to_json_text(const BuildReport& report) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "builder/report/waste.hpp"
 #include "builder/solve/events.hpp"
 #include "registry/oci/digest.hpp"
 
@@ -63,6 +66,8 @@ struct ReportImage {
   std::vector<ReportLayer> layers;  // bottom to top, as in the manifest
   std::optional<ReportBaseline> baseline;
   std::optional<double> reduction_pct;  // of compressed bytes; negative where the image grew
+  std::optional<std::uint64_t> limit_bytes;  // of compressed bytes: the definition's limits.size
+  std::optional<std::vector<Waste>> waste;   // none where nobody looked, see add_waste(); layers are numbers in `layers`
 };
 
 // A step that can make a layer. Equal steps of several images are one entry: `image` is the one that executed it or,
@@ -79,6 +84,9 @@ struct ReportStep {
   std::string reason;
   double seconds = 0;  // now or, for a hit, when it was recorded
   std::uint64_t bytes = 0;
+  // When it began and ended, in seconds from the start of the run; none for a step of an image that was left out.
+  std::optional<double> started;
+  std::optional<double> ended;
 };
 
 // Share of the hits among `steps`; nothing where the whole is zero.
@@ -163,6 +171,10 @@ std::optional<double> reduction_of(std::uint64_t bytes, std::uint64_t baseline_b
 
 // The rates of a list of steps in which each counts once.
 ReportRates rates_of(const std::vector<ReportStep>& steps);
+
+// Looks for waste in every image, by the file indexes that `index_of` has (nullptr: not here). An image none of whose layers
+// has an index is passed over.
+void add_waste(BuildReport& report, const std::function<std::shared_ptr<const FileIndex>(const oci::Digest& diff_id)>& index_of);
 
 // Indented, members in the order of the schema, with a newline at the end.
 std::string to_json_text(const BuildReport& report);

@@ -49,6 +49,7 @@ std::vector<ReportImage> images_with_sums(const std::vector<RecordedImage>& reco
       image.unpacked_bytes += layer.unpacked_bytes;
       (users[layer.digest] > 1 ? image.shared_bytes : image.unique_bytes) += layer.bytes;
     }
+    image.limit_bytes = source.limit_bytes;
     if (source.baseline) {
       image.baseline = source.baseline->summary();
       image.reduction_pct = reduction_of(image.compressed_bytes, source.baseline->compressed_bytes);

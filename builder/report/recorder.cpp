@@ -34,6 +34,8 @@ ReportStep report_step_of(const HeardStep& heard) {
   step.reason = heard.result.reason;
   step.seconds = heard.result.seconds;
   step.bytes = heard.result.bytes;
+  step.started = heard.started;
+  step.ended = heard.ended;
   return step;
 }
 
@@ -67,7 +69,9 @@ void Recorder::step_started(const StepView& step) {
   {
     const std::lock_guard lock(mutex_);
     entry_of_number_[step.number] = entries_.size();
-    entries_.emplace_back().heard.view = step;
+    Entry& entry = entries_.emplace_back();
+    entry.heard.view = step;
+    entry.heard.started = monotonic_seconds() - began_;
   }
   if (BuildObserver* next = next_) next->step_started(step);
 }
@@ -88,6 +92,7 @@ void Recorder::step_finished(int number, const StepResult& result) {
       Entry& entry = entries_[found->second];
       entry.finished = result.outcome != StepOutcome::hit || !built_before_.count(result.key);
       entry.heard.result = result;
+      entry.heard.ended = monotonic_seconds() - began_;
     }
   }
   if (BuildObserver* next = next_) next->step_finished(number, result);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "builder/report/baseline.hpp"
 #include "builder/report/build_report.hpp"
 #include "builder/solve/events.hpp"
@@ -21,12 +22,15 @@ struct RecordedImage {
   oci::Digest digest;
   std::vector<ReportLayer> layers;
   std::optional<Baseline> baseline;
+  std::optional<std::uint64_t> limit_bytes = std::nullopt;
 };
 
 // A step as it was heard, for one target.
 struct HeardStep {
   StepView view;
   StepResult result;
+  double started = 0;  // seconds from the recorder's beginning
+  double ended = 0;
 };
 
 // Listens to a build and makes its report. Everything it hears it passes on to `next`, so that it stands between the
@@ -83,6 +87,7 @@ class Recorder final : public BuildObserver {
   std::vector<ReportStep> counted_steps() const;
 
   std::atomic<BuildObserver*> next_;
+  const double began_ = monotonic_seconds();
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;
   std::map<int, std::size_t> entry_of_number_;

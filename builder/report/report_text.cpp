@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "base/utf8.hpp"
+#include "builder/report/figures.hpp"
 #include "builder/report/text_table.hpp"
 
 namespace kiln {
@@ -22,18 +23,6 @@ constexpr std::size_t kLeastWidth = 60;
 constexpr std::size_t kWidthForUnpacked = 88;
 constexpr std::size_t kWidthForBaseline = 72;
 
-std::string name_of(const ReportImage& image) {
-  if (image.name.empty()) return image.digest.short_hex();
-  return printable(image.profile.empty() ? image.name : image.name + " " + image.profile);
-}
-
-std::string percent(const std::optional<double>& value) { return value ? fmt::format("{:.1f} %", *value) : "-"; }
-
-std::string place_of(const std::string& file, int line) {
-  if (file.empty()) return "";
-  return printable(line > 0 ? fmt::format("{}:{}", file, line) : file);
-}
-
 // Keeps the end of a text, where a path says most.
 std::string keep_end(const std::string& text, std::size_t columns) {
   constexpr std::string_view kCut = "...";
@@ -41,22 +30,6 @@ std::string keep_end(const std::string& text, std::size_t columns) {
   std::string_view rest = text;
   while (display_width(rest) + kCut.size() > columns) rest.remove_prefix(next_character(rest).length);
   return std::string(kCut) + std::string(rest);
-}
-
-// An instruction as a table has room for it: without the mounts of a RUN, which stand before what it does.
-std::string instruction(std::string_view text) {
-  if (!text.starts_with("RUN ")) return printable(text);
-  std::string_view rest = text.substr(4);
-  while (rest.starts_with("--mount=")) {
-    const std::size_t end = rest.find(' ');
-    if (end == std::string_view::npos) return printable(text);
-    rest = trim(rest.substr(end));
-  }
-  return "RUN " + printable(rest);
-}
-
-std::string count_of(std::size_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 TextStyle verdict_style(bool met) { return met ? TextStyle::good : TextStyle::bad; }
@@ -87,7 +60,7 @@ class Writer {
     }
     out_ += '\n';
   }
-  std::string place(const std::string& file, int line) const { return keep_end(place_of(file, line), width_ / 3); }
+  std::string place(const std::string& file, int line) const { return keep_end(shown_place(file, line), width_ / 3); }
   void line(std::string_view text) {
     for (const std::string& part : wrapped(text, width_ - kIndent)) out_ += fmt::format("{:{}}{}\n", "", kIndent, part);
   }
@@ -112,13 +85,13 @@ class Writer {
     add(titles);
     for (const ReportImage& image : report_.images) {
       const bool met = image.reduction_pct && *image.reduction_pct >= report_.targets.reduction_pct_min;
-      add({{name_of(image)},
+      add({{shown_name(image)},
            {human_bytes(image.compressed_bytes)},
            {human_bytes(image.unpacked_bytes)},
            {human_bytes(image.unique_bytes)},
            {human_bytes(image.shared_bytes)},
            {image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-"},
-           {percent(image.reduction_pct), image.reduction_pct ? verdict_style(met) : TextStyle::normal}});
+           {shown_percent(image.reduction_pct), image.reduction_pct ? verdict_style(met) : TextStyle::normal}});
     }
     table(rows);
     sharing();
@@ -176,10 +149,10 @@ class Writer {
       std::string where = place(layer.file, layer.line);
       if (where.empty()) where = layer.digest.short_hex();
       rows.add({{human_bytes(layer.bytes)},
-                {percent(percent_of(static_cast<double>(layer.bytes), static_cast<double>(sum)))},
+                {shown_percent(percent_of(static_cast<double>(layer.bytes), static_cast<double>(sum)))},
                 {count_of(sorted[i].images, "image")},
                 {std::move(where), TextStyle::dim},
-                {instruction(layer.text)}});
+                {shown_instruction(layer.text)}});
     }
     table(rows);
     if (shown < sorted.size()) line(fmt::format("and {} more, {}", sorted.size() - shown, human_bytes(rest)));
@@ -217,7 +190,7 @@ class Writer {
   void miss(const ReportStep& step, std::size_t place_width) {
     const bool failed = step.outcome == StepOutcome::failed;
     TextTable row({Align::left, Align::right, Align::right, Align::left, Align::left}, 4);
-    std::string text = instruction(step.text);
+    std::string text = shown_instruction(step.text);
     if (!step.image.empty()) text = fmt::format("[{}] {}", printable(step.image), text);
     row.add({{failed ? "failed" : "built ", failed ? TextStyle::bad : TextStyle::normal},
              {fmt::format("{:>7}", human_bytes(step.bytes))},
@@ -263,33 +236,13 @@ class Writer {
 
   void targets() {
     heading("Targets");
-    const ReportTargets& targets = report_.targets;
     TextTable rows({Align::left, Align::right, Align::left, Align::left}, 3);
-    const auto add = [&](std::string name, std::string value, std::string target, std::optional<bool> met) {
-      rows.add({{std::move(name)},
-                {std::move(value)},
-                {std::move(target), TextStyle::dim},
-                {!met ? "not measured" : *met ? "met" : "missed", met ? verdict_style(*met) : TextStyle::dim}});
-    };
-    const auto at_least = [](const std::optional<double>& value, double least) {
-      return value ? std::optional(*value >= least) : std::nullopt;
-    };
-    const std::string reduction =
-        fmt::format("{:.4g} to {:.4g} %", targets.reduction_pct_min, targets.reduction_pct_max);
-    const ReportFleet& fleet = report_.fleet;
-    add("reduction of stored bytes", percent(fleet.reduction_pct), reduction,
-        at_least(fleet.reduction_pct, targets.reduction_pct_min));
-    add("reduction, mean of images", percent(fleet.mean_reduction_pct), reduction,
-        at_least(fleet.mean_reduction_pct, targets.reduction_pct_min));
-    const std::string hits = fmt::format("{:.4g} %", targets.cache_hit_pct);
-    add("cache hits by steps", percent(report_.rates.steps_pct), hits,
-        at_least(report_.rates.steps_pct, targets.cache_hit_pct));
-    add("cache hits by bytes", percent(report_.rates.bytes_pct), hits,
-        at_least(report_.rates.bytes_pct, targets.cache_hit_pct));
-    add("cache hits by seconds", percent(report_.rates.seconds_pct), hits,
-        at_least(report_.rates.seconds_pct, targets.cache_hit_pct));
-    add("wall time", human_seconds(report_.seconds), "under " + human_seconds(targets.build_seconds),
-        report_.seconds <= targets.build_seconds);
+    for (const Figure& figure : figures_of(report_)) {
+      rows.add({{figure.name},
+                {figure.value},
+                {figure.target, TextStyle::dim},
+                {!figure.met ? "not measured" : *figure.met ? "met" : "missed", figure.met ? verdict_style(*figure.met) : TextStyle::dim}});
+    }
     table(rows);
   }
 

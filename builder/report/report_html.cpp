@@ -1,0 +1,155 @@
+#include "builder/report/report_html.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "builder/report/figures.hpp"
+#include "builder/report/html_charts.hpp"
+#include "builder/report/html_text.hpp"
+
+namespace kiln {
+
+namespace embedded {
+std::string_view report_style();  // report.css
+}
+
+namespace {
+
+class Page {
+ public:
+  Page(const BuildReport& report, const std::vector<BuildReport>& earlier, const std::vector<GateFailure>& failures)
+      : report_(report), earlier_(earlier), failures_(failures) {}
+
+  std::string write() {
+    out_ = fmt::format("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>kiln report</title>\n<style>\n{}</style>\n"
+                       "</head>\n<body>\n<main>\n", embedded::report_style());
+    out_ += fmt::format("<h1>{}</h1>\n<p>{}, kiln {}</p>\n", count_of(report_.images.size(), "image"), format_rfc3339(report_.created),
+                        html_text(report_.kiln_version));
+    for (const GateFailure& failure : failures_) {
+      out_ += fmt::format("<div class=\"gate\">{}<br><code>{} {}</code></div>\n", html_text(failure.message),
+                          html_text(shown_place(failure.file, failure.line)), html_text(failure.text));
+    }
+    figures();
+    treemap();
+    images();
+    timeline();
+    trend();
+    misses();
+    waste();
+    return out_ + "</main>\n</body>\n</html>\n";
+  }
+
+ private:
+  void figures() {
+    out_ += "<div class=\"figures\">\n";
+    const auto tile = [&](std::string_view name, std::string_view value, std::string_view rest, std::string_view verdict) {
+      out_ += fmt::format("<div class=\"figure\"><span>{}</span><b>{}</b><span class=\"{}\">{}</span></div>\n", html_text(name), html_text(value),
+                          verdict, html_text(rest));
+    };
+    for (const Figure& figure : figures_of(report_)) {
+      tile(figure.name, figure.value, figure.target, !figure.met ? "" : *figure.met ? "met" : "missed");
+    }
+    const ReportFleet& fleet = report_.fleet;
+    tile("stored", human_bytes(fleet.stored_bytes), "instead of " + human_bytes(fleet.compressed_bytes), "");
+    tile("pushed", human_bytes(report_.wire.pushed_bytes),
+         fmt::format("pulled {}, mounted {}", human_bytes(report_.wire.pulled_bytes), human_bytes(report_.wire.mounted_bytes)), "");
+    out_ += "</div>\n";
+  }
+
+  void picture(std::string_view title, std::string_view text, const std::string& svg) {
+    if (svg.empty()) return;
+    out_ += fmt::format("<h2>{}</h2>\n<p>{}</p>\n{}", title, text, svg);
+  }
+
+  void treemap() {
+    picture("Where the bytes are",
+            "Each layer once, by compressed bytes.<span class=\"key shared\"></span>in several images<span class=\"key own\"></span>in one",
+            svg_treemap(report_));
+  }
+  void timeline() {
+    picture("The build",
+            "<span class=\"key hit\"></span>from the cache<span class=\"key built\"></span>executed<span class=\"key failed\"></span>failed",
+            svg_timeline(report_));
+  }
+  void trend() {
+    std::vector<BuildReport> builds = earlier_;
+    builds.push_back(report_);
+    picture("The last builds", "Of the same images, the newest on the right.", svg_trend(builds));
+  }
+
+  void images() {
+    if (report_.images.empty()) return;
+    out_ += "<h2>Images</h2>\n<div class=\"scroll\"><table>\n<tr><th>image</th><th>shared and its own</th><th class=\"number\">compressed</th>"
+            "<th class=\"number\">unpacked</th><th class=\"number\">before</th><th class=\"number\">reduction</th></tr>\n";
+    std::uint64_t widest = 1;
+    for (const ReportImage& image : report_.images) widest = std::max({widest, image.compressed_bytes, image.baseline ? image.baseline->compressed_bytes : 0});
+    const auto share = [&](std::uint64_t bytes) { return 100.0 * static_cast<double>(bytes) / static_cast<double>(widest); };
+    for (const ReportImage& image : report_.images) {
+      out_ += fmt::format("<tr><td>{}<br><code>{}</code></td><td><div class=\"bar\"><i class=\"shared\" style=\"width:{:.2f}%\"></i>"
+                          "<i class=\"own\" style=\"width:{:.2f}%\"></i></div></td><td class=\"number\">{}</td><td class=\"number\">{}</td>"
+                          "<td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
+                          html_text(shown_name(image)), html_text(image.digest.short_hex()), share(image.shared_bytes), share(image.unique_bytes),
+                          human_bytes(image.compressed_bytes), human_bytes(image.unpacked_bytes),
+                          image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-", shown_percent(image.reduction_pct));
+    }
+    out_ += "</table></div>\n";
+    for (const ReportSharing& sharing : report_.sharing) out_ += fmt::format("<p>{}.</p>\n", html_text(sharing.text()));
+  }
+
+  void misses() {
+    const auto is_miss = [](const ReportStep& step) { return step.outcome != StepOutcome::hit; };
+    if (std::none_of(report_.steps.begin(), report_.steps.end(), is_miss)) return;
+    out_ += "<h2>Steps that were not in the cache</h2>\n<div class=\"scroll\"><table>\n<tr><th>image</th><th>line</th><th>step</th><th>why</th>"
+            "<th class=\"number\">took</th><th class=\"number\">bytes</th></tr>\n";
+    for (const ReportStep& step : report_.steps) {
+      if (!is_miss(step)) continue;
+      out_ += fmt::format("<tr><td>{}</td><td class=\"place\"><code>{}</code></td><td><code>{}</code></td><td class=\"why\">{}{}</td>"
+                          "<td class=\"number\">{}</td>"
+                          "<td class=\"number\">{}</td></tr>\n",
+                          html_text(step.image), html_text(shown_place(step.file, step.line)), html_text(shown_instruction(step.text)),
+                          step.outcome == StepOutcome::failed ? "failed: " : "", html_text(step.reason), human_seconds(step.seconds),
+                          human_bytes(step.bytes));
+    }
+    out_ += "</table></div>\n";
+  }
+
+  void waste() {
+    const std::vector<FleetWaste> all = fleet_waste(report_);
+    const bool looked = std::any_of(report_.images.begin(), report_.images.end(), [](const ReportImage& image) { return image.waste.has_value(); });
+    if (!looked) return;
+    out_ += "<h2>Waste</h2>\n<p>Unpacked bytes that nobody who runs an image can use, and the line that could save them.</p>\n";
+    if (all.empty()) {
+      out_ += "<p>None.</p>\n";
+      return;
+    }
+    out_ += "<div class=\"scroll\"><table>\n<tr><th class=\"number\">bytes</th><th>kind</th><th>line</th><th>because of</th><th>largest</th>"
+            "<th>in</th><th>what helps</th></tr>\n";
+    for (const FleetWaste& entry : all) {
+      const bool other = entry.because != entry.layer;
+      out_ += fmt::format("<tr><td class=\"number\">{}</td><td>{}</td><td class=\"place\"><code>{}<br>{}</code></td><td><code>{}</code></td><td><code>/{}</code> {}</td>"
+                          "<td>{}</td><td class=\"why\">{}</td></tr>\n",
+                          human_bytes(entry.waste.bytes), to_string(entry.waste.kind), html_text(shown_place(entry.layer->file, entry.layer->line)),
+                          html_text(shown_instruction(entry.layer->text)),
+                          other ? html_text(shown_place(entry.because->file, entry.because->line)) : "", html_text(entry.waste.example),
+                          entry.waste.files > 1 ? fmt::format("and {} more", entry.waste.files - 1) : "", html_text(join(entry.images, ", ")),
+                          html_text(entry.waste.advice));
+    }
+    out_ += "</table></div>\n";
+  }
+
+  const BuildReport& report_;
+  const std::vector<BuildReport>& earlier_;
+  const std::vector<GateFailure>& failures_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string report_html(const BuildReport& report, const std::vector<BuildReport>& earlier, const std::vector<GateFailure>& failures) {
+  return Page(report, earlier, failures).write();
+}
+
+}  // namespace kiln

@@ -1,0 +1,132 @@
+#include "builder/report/report_markdown.hpp"
+
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "base/text.hpp"
+#include "builder/report/figures.hpp"
+
+namespace kiln {
+
+namespace {
+
+// Text that came from outside, as plain words in a table's cell.
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char c : printable(text)) {
+    switch (c) {
+      case '&': result += "&amp;"; break;
+      case '<': result += "&lt;"; break;
+      case '>': result += "&gt;"; break;
+      case '@': result += "&#64;"; break;  // else GitHub notifies who is called so
+      case '#': result += "&#35;"; break;  // else GitHub links an issue
+      case '\\': case '`': case '*': case '_': case '[': case ']': case '|': case '~': case '!':
+        result += '\\';
+        [[fallthrough]];
+      default: result += c;
+    }
+  }
+  return result;
+}
+
+class Writer {
+ public:
+  Writer(const BuildReport& report, const std::vector<GateFailure>& failures, const ReportMarkdownOptions& options)
+      : report_(report), failures_(failures), options_(options) {}
+
+  std::string write() {
+    out_ += "## kiln\n\n";
+    gates();
+    figures();
+    images();
+    misses();
+    waste();
+    return std::move(out_);
+  }
+
+ private:
+  void table(std::string_view title, std::string_view header, std::string_view columns, std::size_t count,
+             const std::function<std::string(std::size_t)>& row) {
+    if (count == 0) return;
+    if (!title.empty()) out_ += fmt::format("\n### {}\n\n", title);
+    out_ += fmt::format("{}\n{}\n", header, columns);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string line = row(i);
+      // Room for saying how much is left out, here and in the tables after this one.
+      constexpr std::size_t kReserve = 2048;
+      if (out_.size() + line.size() + kReserve > options_.most_bytes) {
+        out_ += fmt::format("\n{} more left out; `kiln report` has them.\n", count - i);
+        return;
+      }
+      out_ += line + "\n";
+    }
+  }
+
+  void gates() {
+    for (const GateFailure& failure : failures_) {
+      out_ += fmt::format("> [!CAUTION]\n> {}\n", escaped(failure.message));
+      if (!failure.file.empty()) out_ += fmt::format("> {}: {}\n", escaped(shown_place(failure.file, failure.line)), escaped(shown_instruction(failure.text)));
+      out_ += '\n';
+    }
+  }
+
+  void figures() {
+    const std::vector<Figure> all = figures_of(report_);
+    table("", "| figure | value | target | |", "|---|---:|---|---|", all.size(), [&](std::size_t i) {
+      const Figure& figure = all[i];
+      return fmt::format("| {} | {} | {} | {} |", figure.name, figure.value, figure.target,
+                         !figure.met ? "not measured" : *figure.met ? ":white_check_mark:" : ":x:");
+    });
+    out_ += fmt::format("\nPushed {}, pulled {}, mounted {}.\n", human_bytes(report_.wire.pushed_bytes), human_bytes(report_.wire.pulled_bytes),
+                        human_bytes(report_.wire.mounted_bytes));
+  }
+
+  void images() {
+    table("Images", "| image | compressed | unpacked | of its own | shared | before | reduction | digest |",
+          "|---|---:|---:|---:|---:|---:|---:|---|", report_.images.size(), [&](std::size_t i) {
+      const ReportImage& image = report_.images[i];
+      return fmt::format("| {} | {} | {} | {} | {} | {} | {} | `{}` |", escaped(shown_name(image)), human_bytes(image.compressed_bytes),
+                         human_bytes(image.unpacked_bytes), human_bytes(image.unique_bytes), human_bytes(image.shared_bytes),
+                         image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-", shown_percent(image.reduction_pct),
+                         image.digest.short_hex());
+    });
+    for (const ReportSharing& sharing : report_.sharing) out_ += fmt::format("\n{}.\n", escaped(sharing.text()));
+  }
+
+  void misses() {
+    std::vector<const ReportStep*> missed;
+    for (const ReportStep& step : report_.steps) {
+      if (step.outcome != StepOutcome::hit) missed.push_back(&step);
+    }
+    table("Steps that were not in the cache", "| image | line | step | why | took |", "|---|---|---|---|---:|", missed.size(), [&](std::size_t i) {
+      const ReportStep& step = *missed[i];
+      return fmt::format("| {} | {} | {} | {}{} | {} |", escaped(step.image), escaped(shown_place(step.file, step.line)),
+                         escaped(shown_instruction(step.text)), step.outcome == StepOutcome::failed ? "failed: " : "", escaped(step.reason),
+                         human_seconds(step.seconds));
+    });
+  }
+
+  void waste() {
+    const std::vector<FleetWaste> all = fleet_waste(report_);
+    table("Waste, unpacked", "| bytes | kind | line | in | example | what helps |", "|---:|---|---|---|---|---|", all.size(), [&](std::size_t i) {
+      const FleetWaste& entry = all[i];
+      return fmt::format("| {} | {} | {} | {} | /{} | {} |", human_bytes(entry.waste.bytes), to_string(entry.waste.kind),
+                         escaped(shown_place(entry.layer->file, entry.layer->line)), escaped(join(entry.images, ", ")),
+                         escaped(entry.waste.example), escaped(entry.waste.advice));
+    });
+  }
+
+  const BuildReport& report_;
+  const std::vector<GateFailure>& failures_;
+  const ReportMarkdownOptions& options_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string report_markdown(const BuildReport& report, const std::vector<GateFailure>& failures, const ReportMarkdownOptions& options) {
+  return Writer(report, failures, options).write();
+}
+
+}  // namespace kiln

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""The report in all its formats, and the gates that make CI red, on a small fleet without a network."""
+
+import json
+import xml.etree.ElementTree
+from html.parser import HTMLParser
+
+import harness
+
+VOID = {"meta", "br"}
+
+
+class WellFormed(HTMLParser):
+    """Raises for a tag that is not closed where it must be; collects the text."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text, self.outside = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.outside += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        if self.open.pop() != tag:
+            raise AssertionError(f"</{tag}> closes something else")
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+class ReportFormats(harness.KilnTest):
+    def setUp(self):
+        super().setUp()
+        self.write("images/fleet.json", '{"registry": "ghcr.io", "namespace": "acme"}')
+        self.write("images/tools/image.json", '{"kind": "service", "device": "cpu"}')
+        # The second COPY brings what the first one did under another owner; the third hides one file of it.
+        self.write("images/tools/Dockerfile", """
+            FROM scratch
+            COPY data /data
+            COPY --chown=1000 data /data
+            COPY small /data/large.bin
+            """)
+        self.write("images/tools/data/large.bin", bytes(range(256)) * 4096)
+        self.write("images/tools/data/other.bin", bytes(range(255, -1, -1)) * 2048)
+        self.write("images/tools/small", "small\n")
+
+    def report(self, *words, **options):
+        return self.kiln("report", *words, **options).stdout
+
+    def test_every_format_tells_the_same_run(self):
+        self.kiln("bake")
+        self.kiln("bake")
+        report = json.loads(self.report("--json"))
+        image = report["images"][0]
+        self.assertEqual(report, json.loads(self.report("--format", "json")))
+        size = image["compressed_bytes"]
+
+        samples = dict(line.rsplit(" ", 1) for line in self.report("--format", "prometheus").splitlines() if not line.startswith("#"))
+        self.assertEqual(float(samples['kiln_image_compressed_bytes{image="tools",profile=""}']), size)
+        self.assertEqual(float(samples['kiln_cache_hit_ratio{by="steps"}']), 1)
+
+        markdown = self.report("--format", "markdown")
+        self.assertIn("| cache hits by steps | 100.0 % |", markdown)
+        self.assertIn("Dockerfile:3", markdown)
+
+        self.kiln("report", "--format", "html", "-o", "report.html")
+        page = WellFormed()
+        text = (self.folder / "report.html").read_text()
+        page.feed(text)
+        self.assertEqual(page.open, [])
+        self.assertEqual(page.outside, [])
+        for start in [i for i in range(len(text)) if text.startswith("<svg", i)]:
+            xml.etree.ElementTree.fromstring(text[start:text.index("</svg>", start) + 6])
+        for heading in ("Where the bytes are", "The build", "The last builds", "Waste"):
+            self.assertIn(heading, "".join(page.text))
+
+    def test_waste_is_found_by_line_from_the_file_indexes(self):
+        self.kiln("bake")
+        waste = json.loads(self.report("--json"))["images"][0]["waste"]
+        found = {(item["kind"], item["layer"], item["because"]): item for item in waste}
+        self.assertEqual(found[("doubled", 1, 1)]["bytes"], (1 << 20) + (1 << 19))
+        self.assertEqual(found[("hidden", 1, 2)]["bytes"], 1 << 20)
+        self.assertEqual(found[("hidden", 1, 2)]["example"], "data/large.bin")
+
+    def test_gates_name_the_line_and_leave_with_1(self):
+        result = self.kiln("bake", "--fail-under", "cache=70", code=1)
+        self.assertIn("0.0 % of steps came from the cache, and 70 % are asked for", result.stderr)
+        self.assertIn("Dockerfile:2", result.stderr)
+        self.kiln("bake", "--fail-under", "cache=70")
+        self.kiln("report", "--fail-under", "cache=70")
+        self.assertIn("no image has a baseline", self.kiln("report", "--fail-under", "reduction=55", code=1).stderr)
+        self.assertIn("reduction", self.kiln("report", "--fail-under", "reductoin=55", code=2).stderr)
+        self.assertIn("markdown", self.kiln("report", "--format", "markdwon", code=2).stderr)
+
+    def test_an_image_above_its_limit_is_neither_named_nor_pushed(self):
+        self.write("images/tools/image.json", '{"kind": "service", "device": "cpu", "limits": {"size": "1 kB"}}')
+        registry = self.registry()
+        result = self.kiln("bake", "--push", "--registry", f"{registry.address}/acme", code=1)
+        self.assertIn("limits.size is 1.00 kB", result.stderr)
+        self.assertEqual(registry.get("/v2/acme/tools/tags/list")[0], 404)
+        self.assertNotIn("tools", self.kiln("images").stdout)
+
+
+if __name__ == "__main__":
+    harness.main()

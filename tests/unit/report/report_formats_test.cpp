@@ -1,0 +1,122 @@
+#include <doctest/doctest.h>
+
+#include "builder/report/report_html.hpp"
+#include "builder/report/report_markdown.hpp"
+#include "builder/report/report_prometheus.hpp"
+#include "sample_report.hpp"
+
+using namespace kiln;
+
+namespace {
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+std::size_t occurrences(std::string_view text, std::string_view part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) ++count;
+  return count;
+}
+
+// With waste in the two images that share the layer, and text that would be markup.
+BuildReport report_with_waste() {
+  BuildReport report = test::sample_report();
+  for (ReportImage& image : report.images) {
+    if (image.name != "memory-fusion-hub") continue;
+    image.waste = {Waste{WasteKind::hidden, 1, 3, 5'000'000, 2, "usr/lib/x.a", "remove it where it comes from"}};
+  }
+  report.images[0].name = "<script>alert(1)</script>|`x`";
+  report.steps[2].reason = "<b>bold</b> | @somebody";
+  return report;
+}
+
+}  // namespace
+
+TEST_CASE("Prometheus text has help and type for each metric, escaped labels, ratios and no figure that is not there") {
+  BuildReport report = test::sample_report();
+  report.images[0].name = "a\"b\\c\nd";
+  const std::string text = report_prometheus(report);
+  CHECK(contains(text, "kiln_image_compressed_bytes{image=\"a\\\"b\\\\c\\nd\",profile=\"\"} 39000000\n"));
+  CHECK(contains(text, "# HELP kiln_cache_hit_ratio "));
+  CHECK(contains(text, "# TYPE kiln_cache_hit_ratio gauge\n"));
+  CHECK(contains(text, "kiln_cache_hit_ratio{by=\"steps\"} 0.8\n"));
+  CHECK(contains(text, "kiln_wire_bytes{direction=\"mounted\"} 63000000\n"));
+  CHECK(occurrences(text, "kiln_image_reduction_ratio{") == 2);
+  CHECK(text.back() == '\n');
+  CHECK_FALSE(contains(report_prometheus(BuildReport{}), "kiln_cache_hit_ratio{"));
+}
+
+TEST_CASE("Markdown shows figures, images, misses and waste, and nothing from outside becomes markup") {
+  const std::string text = report_markdown(report_with_waste());
+  CHECK(contains(text, "| cache hits by steps | 80.0 % | 70 % | :white_check_mark: |"));
+  CHECK(contains(text, "memory-fusion-hub/Dockerfile:10"));
+  CHECK(contains(text, "| 5.00 MB | hidden | base-utils/Dockerfile:3 | memory-fusion-hub mainpc, memory-fusion-hub pc2 | /usr/lib/x.a |"));
+  CHECK_FALSE(contains(text, "<script>"));
+  CHECK(contains(text, "&lt;script&gt;alert(1)&lt;/script&gt;\\|\\`x\\`"));
+  CHECK_FALSE(contains(text, "<b>"));
+  CHECK(contains(text, "&#64;somebody"));
+}
+
+TEST_CASE("Markdown stays below its limit and says what it leaves out") {
+  BuildReport report = test::sample_report();
+  const ReportStep missed = report.steps[2];
+  for (int i = 0; i < 3000; ++i) report.steps.push_back(missed);
+  ReportMarkdownOptions options;
+  options.most_bytes = 64 << 10;
+  const std::string text = report_markdown(report, {}, options);
+  CHECK(text.size() <= options.most_bytes);
+  CHECK(contains(text, "more left out"));
+}
+
+TEST_CASE("a gate that failed stands first, with its line") {
+  const std::vector<GateFailure> failures = {{"too large", "images/a/Dockerfile", 7, "RUN x"}};
+  const std::string markdown = report_markdown(test::sample_report(), failures);
+  CHECK(markdown.find("too large") < markdown.find("| figure |"));
+  CHECK(contains(markdown, "images/a/Dockerfile:7"));
+  CHECK(contains(report_html(test::sample_report(), {}, failures), "too large<br><code>images/a/Dockerfile:7 RUN x</code>"));
+}
+
+TEST_CASE("the page needs nothing from elsewhere and escapes what came from outside") {
+  const std::string page = report_html(report_with_waste());
+  CHECK(page.starts_with("<!doctype html>"));
+  CHECK_FALSE(contains(page, "<script"));
+  CHECK_FALSE(contains(page, "src="));
+  CHECK_FALSE(contains(page, "href="));
+  CHECK_FALSE(contains(page, "url("));
+  CHECK_FALSE(contains(page, "<b>bold"));
+  CHECK(contains(page, "&lt;script&gt;"));
+  for (const char* part : {"Where the bytes are", "The build", "Images", "Steps that were not in the cache", "Waste"}) {
+    CAPTURE(part);
+    CHECK(contains(page, part));
+  }
+  CHECK_FALSE(contains(page, "The last builds"));
+}
+
+TEST_CASE("each distinct layer is one rectangle, each step one bar, and earlier builds make a trend") {
+  const BuildReport report = test::sample_report();
+  const std::string page = report_html(report, {report, report});
+  CHECK(occurrences(page, "<rect class=\"shared\"") == 3);  // the fourth has 5 kB of 94 MB
+  CHECK(occurrences(page, "<rect class=\"hit\"") == 3);
+  CHECK(occurrences(page, "<rect class=\"built\"") == 1);
+  CHECK(contains(page, "The last builds"));
+  CHECK(occurrences(page, "<circle") == 9);
+}
+
+TEST_CASE("waste, limits and times go through JSON and back") {
+  BuildReport report = report_with_waste();
+  report.images[1].limit_bytes = 12345;
+  const BuildReport back = parse_report(to_json_text(report), "report", Category::usage);
+  CHECK(back.images[1].limit_bytes == 12345);
+  CHECK_FALSE(back.images[0].limit_bytes);
+  REQUIRE(back.images[2].waste);
+  CHECK(*back.images[2].waste == *report.images[2].waste);
+  CHECK_FALSE(back.images[0].waste);
+  REQUIRE(back.steps[0].started);
+  CHECK(*back.steps[0].started == doctest::Approx(*report.steps[0].started).epsilon(0.001));
+  CHECK_FALSE(back.steps.back().started);
+}
+
+TEST_CASE("a report whose waste names a layer that is not there is refused") {
+  BuildReport report = report_with_waste();
+  report.images[2].waste->front().because = 99;
+  CHECK_THROWS_WITH_AS(parse_report(to_json_text(report), "report", Category::usage), doctest::Contains("no such layer"), Error);
+}
