@@ -155,6 +155,7 @@ AssemblyOptions assembly_options(const BuildWords& words, const BuildTarget& tar
   options.force_compression = output.force_compression;
   options.oci_media_types = output.oci_media_types;
   options.created = times.epoch;
+  options.is_run_as_image = output.type != OutputType::local && output.type != OutputType::tar;
   options.labels = target.labels;
   options.annotations = parse_pairs(words.annotations, "--annotation");
   return options;

@@ -151,7 +151,7 @@ std::vector<BuiltImage> BuildSession::assemble(const Plan& plan, const std::vect
   for (const std::size_t number : wanted) {
     const StageResult& stage = *results.at(number);
     const BuildTarget& target = plan.targets[number]->target;
-    images.push_back({&target, assemble_image(*layers_, stage.config.image, stage.layers, options(target)), std::nullopt});
+    images.push_back({&target, assemble_image(*layers_, stage.config.image, stage.layers, options(target), stage.base), std::nullopt});
   }
   store_->sync();
   return images;

@@ -127,7 +127,9 @@ BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const o
     manifest = *chosen;
   }
   const oci::Manifest parsed = oci::parse_manifest(store.read(manifest.digest), where);
-  return from_manifest(parsed, oci::parse_image_config(store.read(parsed.config.digest), where), name, std::nullopt);
+  BaseImage base = from_manifest(parsed, oci::parse_image_config(store.read(parsed.config.digest), where), name, std::nullopt);
+  base.digest = manifest.digest;
+  return base;
 }
 
 BaseImage BaseImages::image(const std::string& reference, const oci::Platform& platform) {
@@ -157,7 +159,9 @@ BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platfo
     Lock::update(settings_.lock_file, [&](Lock& lock) { lock.set_image(key, platform.str(), pulled.manifest.digest.str()); });
   }
   task.done();
-  return from_manifest(pulled.parsed, pulled.config, name, pulled.source);
+  BaseImage base = from_manifest(pulled.parsed, pulled.config, name, pulled.source);
+  base.digest = pulled.manifest.digest;
+  return base;
 }
 
 BaseImage BaseImages::layout(const LayoutBase& layout, const oci::Platform& platform) {

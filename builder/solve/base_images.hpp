@@ -20,6 +20,7 @@ struct BaseImage {
   oci::ImageConfig config;
   ImageLayers layers;
   std::string reference;  // as people know it
+  std::optional<oci::Digest> digest;  // of the manifest, where there is one
 };
 
 // How names outside of the build come to images.

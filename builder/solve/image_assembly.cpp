@@ -1,6 +1,7 @@
 #include "builder/solve/image_assembly.hpp"
 
 #include "builder/layer/layer_writer.hpp"
+#include "builder/solve/machine_check.hpp"
 
 namespace kiln {
 
@@ -68,7 +69,8 @@ void set_times(oci::ImageConfig& image, std::optional<UnixSeconds> created) {
 
 }  // namespace
 
-AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers, const AssemblyOptions& options) {
+AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers, const AssemblyOptions& options,
+                              const std::optional<BaseOrigin>& base) {
   AssembledImage result;
   result.image = std::move(config);
   result.layers = std::move(layers);
@@ -86,6 +88,7 @@ AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, Imag
   for (const auto& [key, value] : options.labels) result.image.config.labels[key] = value;
   result.image.diff_ids = diff_ids_of(result.layers);
   set_times(result.image, options.created);
+  if (options.is_run_as_image) check_machines(access, result.image, result.layers, base);
   const char* config_type = options.oci_media_types ? oci::media_type::kOciConfig : oci::media_type::kDockerConfig;
   result.config = access.store().put(serialise(result.image), config_type, Durability::ephemeral);
   result.parsed.config = result.config;

@@ -17,6 +17,7 @@ struct AssemblyOptions {
   Compression compression;
   bool force_compression = false;
   bool oci_media_types = true;
+  bool is_run_as_image = true;  // false: only its files are wanted, whatever machine they are for
   // Of the image and of history entries without a time; nullopt: as docker has it, from the times of the layers around.
   std::optional<UnixSeconds> created;
   std::map<std::string, std::string> labels;           // over the Dockerfile's
@@ -34,7 +35,9 @@ struct AssembledImage {
 };
 
 // Writes config and manifest. Layers of kiln's own are compressed anew where they exist in another compression only;
-// those of a foreign base keep their blobs (unless force_compression). Blobs are ephemeral: the caller syncs.
-AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers, const AssemblyOptions& options);
+// those of a foreign base keep their blobs (unless force_compression). Blobs are ephemeral: the caller syncs. Error{build} for
+// an image that its platform cannot run (see check_machines).
+AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers, const AssemblyOptions& options,
+                              const std::optional<BaseOrigin>& base);
 
 }  // namespace kiln

@@ -17,6 +17,11 @@ std::vector<oci::Digest> diff_ids_of(const ImageLayers& layers) {
   return result;
 }
 
+std::string BaseOrigin::str() const {
+  const std::string pin = digest && reference.find('@') == std::string::npos ? "@" + digest->str() : "";
+  return fmt::format("'{}{}' for {}", reference, pin, platform.str());
+}
+
 RemoteSession& LazyRemote::get() {
   const std::lock_guard lock(mutex_);
   if (!session_) session_ = opener_();

@@ -17,6 +17,7 @@
 #include "builder/layer/merged_view.hpp"
 #include "builder/run/snapshot_store.hpp"
 #include "builder/solve/events.hpp"
+#include "registry/oci/platform.hpp"
 #include "registry/remote/remote_session.hpp"
 #include "registry/store/content_store.hpp"
 
@@ -36,6 +37,15 @@ struct ImageLayer {
 };
 
 using ImageLayers = std::vector<ImageLayer>;
+
+// The image at the bottom of a stage, for messages.
+struct BaseOrigin {
+  std::string reference;              // as people know it
+  std::optional<oci::Digest> digest;  // of its manifest; nullopt for what has none (a Debian root file system)
+  oci::Platform platform;             // as its config says
+
+  std::string str() const;
+};
 
 std::vector<oci::Digest> diff_ids_of(const ImageLayers& layers);
 

@@ -72,7 +72,9 @@ void StageEvaluator::begin() {
   const NameMeaning& base = target_.bases[number_];
   const auto from_image = [&](BaseImage image) {
     df::StageScope scope(*target_.scope, image.config.config.env);
-    state_ = std::make_unique<StageResult>(StageResult{{std::move(image.config), std::move(scope)}, std::move(image.layers)});
+    std::optional<BaseOrigin> origin;
+    if (!image.reference.empty()) origin = BaseOrigin{image.reference, image.digest, image.config.platform};
+    state_ = std::make_unique<StageResult>(StageResult{{std::move(image.config), std::move(scope)}, std::move(image.layers), std::move(origin)});
   };
   const auto from_stage = [&](const StageResult& other) {
     state_ = std::make_unique<StageResult>(other);
@@ -96,6 +98,7 @@ void StageEvaluator::begin() {
     image.config = parent->config.image;
     image.layers = parent->layers;
     from_image(std::move(image));
+    state_->base = parent->base;
   } else if (const auto* image = std::get_if<ImageBase>(&base)) {
     from_image(bases_.image(image->reference, platform));
   } else if (const auto* layout = std::get_if<LayoutBase>(&base)) {

@@ -22,6 +22,7 @@ namespace kiln {
 struct StageResult {
   StageConfig config;
   ImageLayers layers;
+  std::optional<BaseOrigin> base;  // nullopt: scratch
 };
 
 // The times of what COPY, ADD and WORKDIR write, and of the image.
