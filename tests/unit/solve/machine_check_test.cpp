@@ -25,6 +25,7 @@ FileEntry entry(std::string path, EntryType type, std::string link = "") {
   made.type = type;
   made.mode = 0755;
   made.link = std::move(link);
+  if (type == EntryType::file) made.content = oci::sha256_of(made.path);
   return made;
 }
 
