@@ -81,9 +81,11 @@ class Worker {
       return;
     }
     std::vector<MountPoint> points;
-    for (const std::string& target : standard_mount_targets()) points.push_back({target, false});
+    for (const std::string& target : standard_mount_targets()) points.push_back({target});
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
-      points.push_back({plan_.mounts[i].target, prepare_mount_source(plan_, folders_, i)});
+      // Everybody may write to a tmpfs on a folder that the image does not have, as with BuildKit.
+      const bool is_tmpfs = std::holds_alternative<TmpfsSource>(plan_.mounts[i].source);
+      points.push_back({plan_.mounts[i].target, prepare_mount_source(plan_, folders_, i), is_tmpfs ? 01777u : 0755u});
     }
     make_stubs(points);
     mount_root();

@@ -146,8 +146,7 @@ void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::ve
         if (errno == EEXIST) continue;
         throw_errno("create", here.native());
       }
-      // A tmpfs takes the mode of the folder below it; on one that the image does not have, everybody may write.
-      ::chmod(here.c_str(), is_last ? 01777 : 0755);
+      if (is_last && ::chmod(here.c_str(), point.folder_mode) != 0) throw_errno("set the mode of", here.native());
       if (i < target.existing) repeated.emplace_back(there, here);
     }
   }

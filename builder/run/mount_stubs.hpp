@@ -15,6 +15,7 @@ namespace kiln {
 struct MountPoint {
   std::string target;  // absolute; symlinks of the image are followed inside it, as the runtime does
   bool is_file = false;
+  unsigned folder_mode = 0755;  // of a folder that the image does not have; a tmpfs mounted on it takes it over
 };
 
 // `root` is the image without the stubs (may be an empty folder), `stubs` an empty folder. A target inside an earlier one is left
