@@ -86,7 +86,9 @@ class ActionScriptTest(harness.KilnTest):
         self.assertRegex(job.outputs["imageid"], r"^sha256:[0-9a-f]{64}$")
         self.assertIn("containerimage.digest", job.outputs["metadata"])
         self.assertIn("::group::kiln bake base", result.stdout)
-        self.assertIn("### kiln base", (job.folder / "summary").read_text())
+        summary = (job.folder / "summary").read_text()
+        self.assertTrue(summary.startswith("## kiln\n"), summary)
+        self.assertRegex(summary, r"(?m)^\| base \| .* \| `" + digest[7:19] + r"` \|$")
 
     def test_a_pull_request_pushes_nothing(self):
         job = workflow_player.Runner(self, "pull-request", self.fleet)

@@ -69,20 +69,17 @@ annotate() {
   done <"$temp/kiln-stderr"
 }
 
+# Below 900 KiB, whatever the fleet's size: GitHub takes 1 MiB for a step.
 summarise() {
   [ -s "$temp/kiln-report.json" ] || return 0
-  {
-    echo "### kiln ${TARGETS:-default}"
-    echo '```'
-    run_kiln report 2>/dev/null | head -c 900000 || true
-    echo '```'
-  } >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
+  run_kiln report "$temp/kiln-report.json" --format markdown >>"${GITHUB_STEP_SUMMARY:-/dev/null}" || true
 }
 
 output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 
 bake() {
   local flags=(--progress plain --metadata-file "$temp/kiln-metadata.json" --report "$temp/kiln-report.json") code=0 parent
+  rm -f "$temp/kiln-report.json"
   [ ! -f images/kiln.lock ] || flags+=(--locked)
   for parent in $PARENTS; do flags+=(--pin "$parent"); done
   [ -z "$CACHE" ] || flags+=(--cache-from "type=registry,ref=$CACHE")
@@ -95,8 +92,9 @@ bake() {
   # shellcheck disable=SC2086 # a list of words
   in_group "kiln bake ${TARGETS:-default}" run_kiln bake "${flags[@]}" $TARGETS || code=$?
   annotate
-  [ $code = 0 ] || exit $code
+  # A gate that failed has left a report of what it refused.
   summarise
+  [ $code = 0 ] || exit $code
   local references
   references=$(jq -r 'to_entries[] | .value | select(."image.name") | (."image.name" | split(",")[0] | sub(":[^:/]+$"; "")) + "@" + ."containerimage.digest"' "$temp/kiln-metadata.json")
   output digest "$(jq -r '[.[]][0]["containerimage.digest"] // ""' "$temp/kiln-metadata.json")"
