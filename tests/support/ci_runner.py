@@ -69,7 +69,7 @@ def _inside(folder, ports):
 class CiRunner:
     """Use as a context manager; needs root. `ports` of 127.0.0.1 can be reached from inside under the same address.
 
-    command(args) is what to execute instead of args; received_bytes counts what came from the ports.
+    command(args) is what to execute instead of args, in the folder cwd; received_bytes counts what came from the ports.
     """
 
     def __init__(self, ports):
@@ -100,9 +100,9 @@ class CiRunner:
         with self._lock:
             self.received_bytes += size
 
-    def command(self, args):
+    def command(self, args, cwd=None):
         return ["nsenter", f"--net=/proc/{self._process.pid}/ns/net", f"--mount=/proc/{self._process.pid}/ns/mnt",
-                f"--wd={os.getcwd()}", *map(str, args)]
+                f"--wd={cwd or os.getcwd()}", *map(str, args)]
 
     def __enter__(self):
         return self
