@@ -5,7 +5,7 @@
 namespace kiln {
 
 BlobCompressor::BlobCompressor(ContentStore& store, ThreadPool& pool, const Compression& compression)
-    : blob_(store.begin_blob()), compression_(compression), jobs_(pool) {}
+    : blob_(store.begin_blob()), compression_(compression), jobs_(pool, BufferOwner::compression) {}
 
 void BlobCompressor::write(std::string_view tar_bytes) {
   hash_.update(tar_bytes);
@@ -25,8 +25,9 @@ void BlobCompressor::write(std::string_view tar_bytes) {
 
 void BlobCompressor::end_block() {
   if (jobs_.full()) write_oldest();
-  frames_.push_back({0, block_.size()});
-  jobs_.push([block = std::move(block_), compression = compression_] { return compress_block(block, compression); });
+  const std::size_t size = block_.size();
+  frames_.push_back({0, size});
+  jobs_.push(2 * size, [block = std::move(block_), compression = compression_] { return compress_block(block, compression); });
   block_ = {};
 }
 

@@ -219,7 +219,7 @@ std::string inflate_frame(const std::string& in, std::uint64_t size, const std::
 class FrameStream : public ByteSource {
  public:
   FrameStream(std::unique_ptr<ByteSource> source, std::vector<Frame> frames, ThreadPool& pool, Budget budget)
-      : source_(std::move(source)), frames_(std::move(frames)), budget_(std::move(budget)), jobs_(pool) {}
+      : source_(std::move(source)), frames_(std::move(frames)), budget_(std::move(budget)), jobs_(pool, BufferOwner::decompression) {}
 
   std::size_t read(void* buffer, std::size_t size) override {
     while (taken_ == current_.size()) {
@@ -245,7 +245,7 @@ class FrameStream : public ByteSource {
     budget_.spend(frame.uncompressed_bytes);
     std::string in(frame.compressed_bytes, '\0');
     if (read_fully(*source_, in.data(), in.size()) != in.size()) refuse(budget_.name(), "is shorter than its frames");
-    jobs_.push([in = std::move(in), size = frame.uncompressed_bytes, name = budget_.name()] {
+    jobs_.push(frame.compressed_bytes + frame.uncompressed_bytes, [in = std::move(in), size = frame.uncompressed_bytes, name = budget_.name()] {
       return inflate_frame(in, size, name);
     });
   }

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "base/error.hpp"
+#include "base/held_bytes.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -391,16 +392,32 @@ oci::Descriptor store_index(ContentStore& store, const FileIndex& index) {
   return descriptor;
 }
 
+namespace {
+
+// Near enough: what the strings of an entry take beside it, and nothing for the rare attributes.
+std::uint64_t bytes_in_memory(const FileIndex& index) {
+  std::uint64_t bytes = 0;
+  for (const FileEntry& entry : index.entries()) bytes += sizeof(FileEntry) + entry.path.capacity() + entry.content.str().size();
+  return bytes;
+}
+
+}  // namespace
+
 std::shared_ptr<const FileIndex> IndexCache::load(const oci::Descriptor& index) {
   {
     const std::lock_guard lock(mutex_);
     if (const auto it = loaded_.find(index.digest); it != loaded_.end()) return it->second;
   }
   constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{1} << 30;
-  auto parsed = std::make_shared<const FileIndex>(
-      FileIndex::parse(store_.read(index.digest, kMaxBlobBytes), fmt::format("blob '{}'", index.digest.str())));
+  FileIndex parsed = FileIndex::parse(store_.read(index.digest, kMaxBlobBytes), fmt::format("blob '{}'", index.digest.str()));
+  struct Counted {
+    FileIndex index;
+    HeldBytes held;
+  };
+  const std::uint64_t bytes = bytes_in_memory(parsed);
+  const auto counted = std::make_shared<const Counted>(Counted{std::move(parsed), HeldBytes(BufferOwner::file_indexes, bytes)});
   const std::lock_guard lock(mutex_);
-  return loaded_.try_emplace(index.digest, std::move(parsed)).first->second;
+  return loaded_.try_emplace(index.digest, std::shared_ptr<const FileIndex>(counted, &counted->index)).first->second;
 }
 
 std::shared_ptr<const FileIndex> IndexCache::find(const oci::Digest& diff_id) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "base/held_bytes.hpp"
 #include "base/thread_pool.hpp"
 
 namespace kiln {
@@ -19,7 +20,7 @@ namespace kiln {
 // at a time.
 class OrderedJobs {
  public:
-  explicit OrderedJobs(ThreadPool& pool) : pool_(&pool), limit_(2 * pool.size() + 2) {}
+  OrderedJobs(ThreadPool& pool, BufferOwner owner) : pool_(&pool), owner_(owner), limit_(2 * pool.size() + 2) {}
   OrderedJobs(const OrderedJobs&) = delete;
   OrderedJobs& operator=(const OrderedJobs&) = delete;
   ~OrderedJobs() {
@@ -32,8 +33,9 @@ class OrderedJobs {
   // Then pop() before the next push(), so that memory stays bounded.
   bool full() const noexcept { return tasks_.size() >= limit_; }
 
-  void push(std::function<std::string()> job) {
-    auto task = std::make_shared<Task>(std::move(job));
+  // `bytes`: what the job takes and makes, at most; counted as its owner's until pop().
+  void push(std::uint64_t bytes, std::function<std::string()> job) {
+    auto task = std::make_shared<Task>(std::move(job), HeldBytes(owner_, bytes));
     tasks_.push_back(task);
     pool_->submit([task] { task->run(); });
   }
@@ -50,7 +52,8 @@ class OrderedJobs {
 
  private:
   struct Task {
-    explicit Task(std::function<std::string()> job) : work(std::move(job)), result(work.get_future()) {}
+    Task(std::function<std::string()> job, HeldBytes bytes)
+        : work(std::move(job)), result(work.get_future()), held(std::move(bytes)) {}
     // False where somebody else had taken it.
     bool run() {
       if (taken.exchange(true)) return false;
@@ -60,9 +63,11 @@ class OrderedJobs {
     std::packaged_task<std::string()> work;
     std::future<std::string> result;
     std::atomic<bool> taken{false};
+    HeldBytes held;
   };
 
   ThreadPool* pool_;
+  BufferOwner owner_;
   std::size_t limit_;
   std::deque<std::shared_ptr<Task>> tasks_;
 };

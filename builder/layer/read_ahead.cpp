@@ -11,7 +11,7 @@ constexpr std::size_t kPieces = 8;
 }  // namespace
 
 ReadAheadSource::ReadAheadSource(std::unique_ptr<ByteSource> source)
-    : source_(std::move(source)), thread_([this] { pull(); }) {}
+    : source_(std::move(source)), held_(BufferOwner::read_ahead, (kPieces + 2) * kPieceBytes), thread_([this] { pull(); }) {}
 
 ReadAheadSource::~ReadAheadSource() {
   {

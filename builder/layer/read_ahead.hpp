@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "base/held_bytes.hpp"
 #include "builder/layer/byte_source.hpp"
 
 namespace kiln {
@@ -35,6 +36,7 @@ class ReadAheadSource : public ByteSource {
   bool stopping_ = false;
   std::string current_;
   std::size_t taken_ = 0;
+  HeldBytes held_;
   std::thread thread_;
 };
 

@@ -22,6 +22,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/held_bytes.hpp"
 #include "base/text.hpp"
 #include "builder/layer/beneath.hpp"
 #include "builder/layer/new_files.hpp"
@@ -49,6 +50,7 @@ class Unpacker {
         options_(options),
         cancel_(cancel),
         buffer_(kBufferBytes, '\0'),
+        held_(BufferOwner::unpacking, kBufferBytes),
         new_files_(root_) {
     if (lower.folders.size() != lower.view.layers().size()) {
       throw Error(Category::machine, "unpacking: as many folders as lower layers are needed");
@@ -400,6 +402,7 @@ class Unpacker {
   const UnpackOptions& options_;
   const CancelToken& cancel_;
   std::string buffer_;
+  HeldBytes held_;
   NewFiles new_files_;
   Fd current_;  // the folder that was used last
   std::string current_path_;
