@@ -8,6 +8,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/held_bytes.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -122,6 +123,7 @@ struct PipeBody::State {
   std::uint64_t size = 0;
   std::size_t capacity = 0;
   std::string buffer;
+  HeldBytes held{BufferOwner::transfers, 0};
   std::size_t at = 0;  // what of the buffer was read
   std::uint64_t read_bytes = 0;
   bool reader_gone = false;
@@ -143,6 +145,7 @@ bool PipeBody::write(std::string_view bytes) {
   if (state_->reader_gone) return false;
   state_->buffer.erase(0, std::exchange(state_->at, 0));
   state_->buffer += bytes;
+  state_->held.set(state_->buffer.capacity());
   const auto wake = state_->wake;
   lock.unlock();
   if (wake) wake();

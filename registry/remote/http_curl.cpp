@@ -17,6 +17,7 @@
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
+#include "base/held_bytes.hpp"
 #include "base/text.hpp"
 #include "registry/remote/http.hpp"
 
@@ -63,6 +64,7 @@ struct Transfer {
   std::mutex mutex;
   std::condition_variable changed;
   std::string buffer;
+  HeldBytes held{BufferOwner::transfers, 0};  // the buffer, the piece that is swapped for it, an answer kept whole
   bool wants_resume = false;
   bool done = false;
   CURLcode code = CURLE_OK;
@@ -137,6 +139,7 @@ std::size_t on_received(char* data, std::size_t, std::size_t size, void* user) {
     }
     transfer.response.received_bytes += size;
     transfer.buffer.append(data, size);
+    transfer.held.set(2 * transfer.buffer.capacity());
     transfer.changed.notify_all();
     return size;
   }
@@ -154,6 +157,7 @@ std::size_t on_received(char* data, std::size_t, std::size_t size, void* user) {
         fmt::format("the answer is larger than the {} bytes allowed", transfer.request->max_body_bytes));
   }
   body.append(data, size);
+  transfer.held.set(body.capacity());
   return size;
 }
 
