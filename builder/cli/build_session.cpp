@@ -196,6 +196,11 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
     const auto layer = by_blob.find(blob.digest);
     return layer != by_blob.end() && layers_->fetch_for_push(*layer->second, blob);
   };
+  options.origin = [&](const oci::Digest& blob) {
+    const auto layer = by_blob.find(blob);
+    if (layer == by_blob.end() || layer->second->line == 0) return std::string();
+    return fmt::format("{}:{}", layer->second->file, layer->second->line);
+  };
   TransferTasks tasks(*recorder_, [this] { return steps_->next_number(); });
   const auto outcomes = push_images(remote, *store_, requests, options, &tasks);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {

@@ -38,6 +38,7 @@ struct Need {
   std::vector<Group*> waiting;
   enum class State { open, settled, failed } state = State::open;
   std::optional<Error> error;
+  std::size_t image = 0;  // the first that has it, for messages
 };
 
 struct Group {
@@ -145,9 +146,21 @@ class Pusher {
     if (!ghcr::is_ghcr(group.place.endpoint.authority)) return;
     const PushParts& parts = parts_of(group.image);
     for (const Descriptor& blob : parts.blobs) {
-      if (!ghcr::upload_objection(blob, "", 0)) continue;
-      throw Error(Category::network, *ghcr::upload_objection(blob, name_of_blob(store_, parts, blob.digest), 0));
+      if (ghcr::upload_objection(blob, "", 0)) object(group.image, blob, 0);
     }
+  }
+
+  void foresee_duration(const RegistryClient& client, const Need& need) {
+    if (!ghcr::is_ghcr(need.place.endpoint.authority)) return;
+    const double rate = client.upload_bytes_per_second();
+    if (ghcr::upload_objection(need.blob, "", rate)) object(need.image, need.blob, rate);
+  }
+
+  [[noreturn]] void object(std::size_t image, const Descriptor& blob, double bytes_per_second) {
+    const std::string origin = options_.origin ? options_.origin(blob.digest) : std::string();
+    const std::string name = name_of_blob(store_, parts_of(image), blob.digest);
+    throw Error(Category::network,
+                *ghcr::upload_objection(blob, origin.empty() ? name : origin + ": " + name, bytes_per_second));
   }
 
   void note_target(Group& group, std::size_t index, TransferOutcome outcome) {
@@ -184,7 +197,7 @@ class Pusher {
       for (const Descriptor& blob : blobs) {
         auto& need = needs_[{group.place, blob.digest}];
         if (!need) {
-          need = std::make_unique<Need>(Need{group.place, blob, {}, Need::State::open, {}});
+          need = std::make_unique<Need>(Need{group.place, blob, {}, Need::State::open, {}, group.image});
           fresh.push_back(need.get());
         }
         if (need->state == Need::State::failed && !group.error) group.error = need->error;
@@ -321,6 +334,7 @@ class Pusher {
 
   // From the store, else through this machine from a registry that has it.
   void send(RegistryClient& client, const Need& need, const ByteProgress& progress) {
+    foresee_duration(client, need);
     if (store_.has(need.blob.digest)) {
       return client.upload_blob(need.place.repository, need.blob, *stored_blob(store_, need.blob), progress);
     }

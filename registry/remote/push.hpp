@@ -36,6 +36,8 @@ struct PushOptions {
   // Brings a blob into the store that neither the store nor a registry is known to have; false where it cannot be had. Called
   // from several threads, only for what the target really lacks.
   std::function<bool(const oci::Descriptor&)> fetch;
+  // The line that made a blob, "Dockerfile:7", for messages about it; "" where no line did. Called from several threads.
+  std::function<std::string(const oci::Digest&)> origin;
 };
 
 // Pushes many images at once over the session's connections, one outcome for each in their order.
@@ -47,6 +49,11 @@ struct PushOptions {
 // whose blobs are not all there. What the registry says it stored is checked, by its answer and by a HEAD. A
 // registry that does not find a blob it just took ("blob unknown") is asked about every blob, gets what it
 // lacks, and is tried once more.
+//
+// A layer that ghcr.io would refuse for its size stops its image before anything of it is sent, and one that needs more than
+// ghcr.io's 10 minutes at the best rate that this session has measured (of uploads of 8 MiB and more) stops it before that layer
+// is sent. Until something is measured every layer is taken to be fast enough: a layer of the permitted 10 GB is, from 17 MB a
+// second on.
 //
 // One image's failure does not stop the others; only a cancelled session throws.
 std::vector<PushOutcome> push_images(RemoteSession& session, const ContentStore& store,

@@ -18,7 +18,7 @@ using oci::Descriptor;
 using oci::Digest;
 
 constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
-constexpr int kFallbackAttempts = 3;
+constexpr int kFallbackAttempts = 5;
 
 void accept_manifests(HttpHeaders& headers) {
   headers.add("Accept",
@@ -164,22 +164,9 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
 
 Descriptor RegistryClient::put_manifest(const std::string& repository, const std::string& key,
                                         const std::string& bytes, const std::string& media_type) {
-  const Descriptor descriptor{media_type, oci::sha256_of(bytes), bytes.size(), {}, {}, {}};
   const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, key);
-  RegistryRequest request;
-  request.method = HttpMethod::put;
-  request.path = manifest_path(repository, key);
-  request.repository = repository;
-  request.scope = Scope::pull_push(repository);
-  request.headers.add("Content-Type", media_type);
-  request.body = memory_body(bytes);
-  const RegistryAnswer answer = transport_->send(request);
-  session_->stats().pushed_bytes += answer.response.sent_bytes;
-  if (answer.response.status < 200 || answer.response.status > 202) transport_->refuse(answer, repository);
-  if (const auto said = digest_of(answer.response.headers); said && *said != descriptor.digest) {
-    throw Error(Category::network, fmt::format("manifest {}: sent {}, the registry says it stored {}", where,
-                                               descriptor.digest.str(), said->str()));
-  }
+  const Descriptor descriptor{media_type, oci::sha256_of(bytes), bytes.size(), {}, {}, {}};
+  const RegistryAnswer answer = send_manifest(repository, key, bytes, descriptor);
   const auto stored = resolve(repository, key);
   if (!stored || stored->digest != descriptor.digest) {
     throw Error(Category::network,
@@ -189,23 +176,54 @@ Descriptor RegistryClient::put_manifest(const std::string& repository, const std
   if (answer.response.headers.find("OCI-Subject") || oci::media_type::is_index(media_type)) return descriptor;
   const oci::Manifest manifest = oci::parse_manifest(bytes, where);
   if (!manifest.subject) return descriptor;
-
-  // The fallback of distribution-spec, "Pushing Manifests with Subject"; read again afterwards, since others
-  // may have written at the same time.
-  const std::string tag = referrers_fallback_tag(manifest.subject->digest);
   Descriptor entry = descriptor;
   entry.artifact_type = manifest.artifact_type.empty() ? manifest.config.media_type : manifest.artifact_type;
   entry.annotations = manifest.annotations;
-  for (int attempt = 0; attempt < kFallbackAttempts; ++attempt) {
+  add_to_fallback_tag(repository, manifest.subject->digest, entry);
+  return descriptor;
+}
+
+RegistryAnswer RegistryClient::send_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
+                                             const Descriptor& descriptor) {
+  const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, key);
+  RegistryRequest request;
+  request.method = HttpMethod::put;
+  request.path = manifest_path(repository, key);
+  request.repository = repository;
+  request.scope = Scope::pull_push(repository);
+  request.headers.add("Content-Type", descriptor.media_type);
+  request.body = memory_body(bytes);
+  RegistryAnswer answer = transport_->send(request);
+  session_->stats().pushed_bytes += answer.response.sent_bytes;
+  if (answer.response.status < 200 || answer.response.status > 202) transport_->refuse(answer, repository);
+  if (const auto said = digest_of(answer.response.headers); said && *said != descriptor.digest) {
+    throw Error(Category::network, fmt::format("manifest {}: sent {}, the registry says it stored {}", where,
+                                               descriptor.digest.str(), said->str()));
+  }
+  return answer;
+}
+
+// The fallback of distribution-spec, "Pushing Manifests with Subject". This process writes one such tag at a time; others may
+// write it at the same time, so it is read again afterwards.
+void RegistryClient::add_to_fallback_tag(const std::string& repository, const Digest& subject, const Descriptor& entry) {
+  const std::lock_guard lock(transport_->fallback_tags_mutex());
+  const std::string tag = referrers_fallback_tag(subject);
+  const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, tag);
+  for (int attempt = 0;; ++attempt) {
     oci::Index index;
     if (resolve(repository, tag)) index = oci::parse_index(fetch_manifest(repository, tag).bytes, where);
     const bool listed = std::any_of(index.manifests.begin(), index.manifests.end(),
                                     [&](const Descriptor& other) { return other.digest == entry.digest; });
-    if (listed) return descriptor;
+    if (listed) return;
+    if (attempt == kFallbackAttempts) {
+      throw Error(Category::network,
+                  fmt::format("referrer '{}' was written into {} {} times, and others overwrote it each time; push it again",
+                              entry.digest.str(), where, kFallbackAttempts));
+    }
     index.manifests.push_back(entry);
-    put_manifest(repository, tag, oci::serialise(index), index.media_type);
+    const std::string text = oci::serialise(index);
+    send_manifest(repository, tag, text, {index.media_type, oci::sha256_of(text), text.size(), {}, {}, {}});
   }
-  return descriptor;
 }
 
 bool RegistryClient::delete_manifest(const std::string& repository, const std::string& key) {
@@ -292,6 +310,8 @@ void RegistryClient::upload_blob(const std::string& repository, const Descriptor
                                  const ByteProgress& progress) {
   BlobUpload(*session_, *this, *transport_, repository, blob, source, progress).run();
 }
+
+double RegistryClient::upload_bytes_per_second() const { return transport_->upload_bytes_per_second(); }
 
 void RegistryClient::upload_bytes(const std::string& repository, const Descriptor& blob,
                                   const std::string& bytes) {

@@ -18,6 +18,7 @@
 
 namespace kiln {
 
+struct RegistryAnswer;
 struct RegistryRequest;
 
 // A manifest or index as the registry sent it, byte for byte.
@@ -74,6 +75,8 @@ class RegistryClient {
                   const std::string& from_repository);
   void upload_blob(const std::string& repository, const oci::Descriptor& blob, UploadSource& source,
                    const ByteProgress& progress = {});
+  // The best rate of this session's uploads of 8 MiB and more; 0 before the first.
+  double upload_bytes_per_second() const;
   // Small blobs, from memory.
   void upload_bytes(const std::string& repository, const oci::Descriptor& blob, const std::string& bytes);
 
@@ -101,6 +104,9 @@ class RegistryClient {
                                          const std::string& artifact_type = {});
 
  private:
+  RegistryAnswer send_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
+                               const oci::Descriptor& descriptor);
+  void add_to_fallback_tag(const std::string& repository, const oci::Digest& subject, const oci::Descriptor& entry);
   std::vector<std::string> list_names(RegistryRequest request, const std::string& what, const char* member, bool (*is_valid)(std::string_view));
 
   RemoteSession* session_;

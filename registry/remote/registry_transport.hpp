@@ -84,6 +84,8 @@ class RegistryTransport {
   // How fast uploads to here have been; 0 before the first that says anything.
   void note_upload(std::uint64_t bytes, double seconds);
   double upload_bytes_per_second() const;
+  // Held while a referrers fallback tag is read and written: the registry has no such lock.
+  std::mutex& fallback_tags_mutex() noexcept { return fallback_tags_mutex_; }
   // RegistryError for an answer, with what can be done about it.
   [[noreturn]] void refuse(const RegistryAnswer& answer, const std::string& repository);
 
@@ -106,6 +108,7 @@ class RegistryTransport {
   TokenBucket bucket_;
   mutable std::mutex mutex_;
   std::mutex base_mutex_;
+  std::mutex fallback_tags_mutex_;
   std::optional<Url> base_;
   std::optional<AddressClass> class_;
   std::map<std::string, std::unique_ptr<Authenticator>> authenticators_;  // by credentials

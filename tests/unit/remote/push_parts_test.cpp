@@ -1,5 +1,6 @@
 #include "registry/remote/push_parts.hpp"
 
+#include "registry/remote/registry_client.hpp"
 #include "registry/remote/retry.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
@@ -41,6 +42,52 @@ TEST_CASE("a layer is named by its number and the instruction that made it") {
   CHECK(name_of_blob(told.store, parts, oci::sha256_of("none")).starts_with("blob 'sha256:"));
 }
 
+TEST_CASE("a layer that would need more than ghcr's ten minutes at the measured rate is not begun, and its line is named") {
+  class SlowUploads : public HttpClient {
+   public:
+    explicit SlowUploads(FakeClock& clock) : clock_(clock) {}
+    HttpResponse send(const HttpRequest& request, const CancelToken&) override {
+      HttpResponse response;
+      response.status = request.url.path == "/v2/" ? 200 : 404;
+      if (request.method == HttpMethod::post) {
+        response.status = 202;
+        response.headers.add("Location", "/v2/acme/app/blobs/uploads/1");
+      } else if (request.method == HttpMethod::put) {
+        response.status = 201;
+        clock_.advance(100);
+      }
+      return response;
+    }
+
+   private:
+    FakeClock& clock_;
+  };
+  const Told told(60'000'000);
+  const auto line_of = [&](const oci::Digest& blob) {
+    return blob == told.manifest.layers[1].digest ? std::string("Dockerfile:7") : std::string();
+  };
+  RecordingLog log;
+  FakeClock clock;
+  RemoteSettings settings;
+  settings.parallel_requests = 1;
+  RemoteSession session(std::make_unique<SlowUploads>(clock), settings, log, CancelToken(), clock);
+  RegistryClient client = session.client({"ghcr.io", Security::verified});
+  CHECK(client.upload_bytes_per_second() == 0);
+  const std::string measured(8 << 20, 'm');
+  client.upload_bytes("acme/app", {oci::media_type::kOciLayerGzip, oci::sha256_of(measured), measured.size(), {}, {}, {}}, measured);
+  CHECK(client.upload_bytes_per_second() == doctest::Approx(83'886.08));
+  std::string message;
+  try {
+    PushOptions options;
+    options.origin = line_of;
+    push_image(session, told.store, {told.root, {oci::Reference::parse("ghcr.io/acme/app:1")}}, options);
+  } catch (const Error& error) {
+    message = error.message();
+  }
+  CHECK(message.find("Dockerfile:7: layer 2 of 3 ('RUN make two') has 60") != std::string::npos);
+  CHECK(message.find("takes 11m") != std::string::npos);
+}
+
 TEST_CASE("a layer that ghcr would not take stops the push before anything is sent, and is named") {
   class NoBlobs : public HttpClient {
    public:
@@ -57,10 +104,12 @@ TEST_CASE("a layer that ghcr would not take stops the push before anything is se
   RemoteSession session(std::make_unique<NoBlobs>(), {}, log, CancelToken(), clock);
   std::string message;
   try {
-    push_image(session, told.store, {told.root, {oci::Reference::parse("ghcr.io/acme/app:1")}});
+    PushOptions options;
+    options.origin = [&](const oci::Digest& blob) { return blob == told.manifest.layers[1].digest ? "Dockerfile:7" : ""; };
+    push_image(session, told.store, {told.root, {oci::Reference::parse("ghcr.io/acme/app:1")}}, options);
   } catch (const Error& error) {
     message = error.message();
   }
-  CHECK(message.find("layer 2 of 3 ('RUN make two') has 10") != std::string::npos);
+  CHECK(message.find("Dockerfile:7: layer 2 of 3 ('RUN make two') has 10") != std::string::npos);
   CHECK(message.find("split the step") != std::string::npos);
 }
