@@ -34,14 +34,17 @@ class Registry:
     """A registry with its data in a folder of its own, removed at the end.
 
     delete: whether manifests can be deleted. user: ("name", "password") asks for basic authentication, by Debian's
-    htpasswd. token: a tests.support.token_server.TokenServer whose tokens it wants. tls: (certificate, key) files. Use as a context manager, or start() and stop(). `address` is HOST:PORT; what the registry printed is in log().
+    htpasswd. token: a tests.support.token_server.TokenServer whose tokens it wants. tls: (certificate, key) files. relative: its
+    Locations are without a host, as they must be where something before it ends TLS. Use as a context manager, or start() and
+    stop(). `address` is HOST:PORT; what the registry printed is in log().
     """
 
-    def __init__(self, delete=False, user=None, token=None, tls=None):
+    def __init__(self, delete=False, user=None, token=None, tls=None, relative=False):
         self._delete = delete
         self._user = user
         self._token = token
         self._tls = tls
+        self._relative = relative
         self._process = None
         self._folder = None
         self.address = None
@@ -122,7 +125,7 @@ class Registry:
         lines = [
             "version: 0.1",
             "log: {level: info, accesslog: {disabled: false}}",
-            f"http: {{addr: '{self.address}', secret: kiln-tests{tls}}}",
+            f"http: {{addr: '{self.address}', secret: kiln-tests, relativeurls: {str(self._relative).lower()}{tls}}}",
             "storage:",
             "  cache: {blobdescriptor: inmemory}",
             f"  delete: {{enabled: {str(self._delete).lower()}}}",
