@@ -188,11 +188,32 @@ RegistryAnswer RegistryTransport::send(const RegistryRequest& request) {
     }
     try {
       RegistryAnswer answer = send_once(request, url, scope);
+      if (request.method == HttpMethod::head && answer.response.status == 403) ask_for_reason(request, url, scope, answer);
       if (answer.response.status < 400) bucket_.succeeded();
       if (request.retrying == Retrying::no || !retries.again(answer.response)) return answer;
     } catch (const TransportError& error) {
       if (request.retrying == Retrying::no || !retries.again(error)) throw;
     }
+  }
+}
+
+// An answer to HEAD has no body, and only the body tells a throttled client from an unwelcome one: the same by GET.
+void RegistryTransport::ask_for_reason(const RegistryRequest& request, const Url& url, Scope& scope, RegistryAnswer& answer) {
+  constexpr std::uint64_t kMostBytes = 65536;
+  RegistryRequest asking = request;
+  asking.method = HttpMethod::get;
+  asking.headers.add("Range", "bytes=0-0");
+  asking.on_body = [](std::string_view) {};
+  asking.max_streamed_bytes = kMostBytes;
+  try {
+    HttpResponse reason = send_once(asking, url, scope).response;
+    if (reason.status != answer.response.status) return;
+    answer.response.body = std::move(reason.body);
+    if (const auto pause = reason.headers.find("Retry-After"); pause && !answer.response.headers.find("Retry-After")) {
+      answer.response.headers.add("Retry-After", *pause);
+    }
+  } catch (const TransportError&) {
+    // Then the bare 403 stands.
   }
 }
 

@@ -91,6 +91,7 @@ class RegistryTransport {
 
  private:
   friend class RetryLoop;
+  void ask_for_reason(const RegistryRequest& request, const Url& url, Scope& scope, RegistryAnswer& answer);
   RegistryAnswer send_once(const RegistryRequest& request, const Url& url, Scope& scope);
   RegistryAnswer send_to(const RegistryRequest& request, const Url& url, const std::string& authorization);
   HttpResponse send_counted(HttpRequest& request);

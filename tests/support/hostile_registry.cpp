@@ -254,6 +254,12 @@ int HostileRegistry::tokens_issued() const {
   return static_cast<int>(issued_.size());
 }
 
+void HostileRegistry::accept_token(const std::string& token) {
+  const std::lock_guard lock(mutex_);
+  issued_.push_back(token);
+  tokens_.insert(token);
+}
+
 void HostileRegistry::expire_tokens() {
   const std::lock_guard lock(mutex_);
   tokens_.clear();
@@ -326,7 +332,8 @@ void HostileRegistry::serve_connection(int fd) {
       return;
     }
     if (request.header("Expect") == "100-continue") send_all(fd, "HTTP/1.1 100 Continue\r\n\r\n");
-    const bool midway = reaction.kind == Kind::reset_midway || reaction.kind == Kind::keep_and_reset;
+    const bool midway = reaction.kind == Kind::reset_midway || reaction.kind == Kind::keep_and_reset ||
+                        reaction.kind == Kind::stop_reading;
     const std::uint64_t wanted = midway ? std::min<std::uint64_t>(length, reaction.bytes) : length;
     while (buffer.size() < wanted) {
       if (!receive()) return;
@@ -341,6 +348,11 @@ void HostileRegistry::serve_connection(int fd) {
     if (reaction.kind == Kind::keep_and_reset) {
       const std::lock_guard lock(mutex_);
       uploads_[request.path.substr(request.path.rfind('/') + 1)] += request.body;
+    }
+    if (reaction.kind == Kind::stop_reading) {
+      std::unique_lock lock(mutex_);
+      ended_.wait(lock, [&] { return stopping_.load(); });
+      return;
     }
     if (reaction.kind == Kind::reset || midway) return break_connection(fd);
 

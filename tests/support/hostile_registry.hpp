@@ -45,6 +45,7 @@ struct Reaction {
     keep_and_reset,    // read `bytes` of the body, keep them for the upload, break the connection
     serve_then_reset,  // do what was asked, then break the connection without an answer
     truncate,          // serve, but hang up after `bytes` of the answer's body
+    stop_reading,      // read `bytes` of the request's body, then neither read nor answer until the registry ends
     stall,             // serve `bytes` of the answer's body, then send nothing until the registry ends
     endless,           // answer 200 with a body that never ends
   };
@@ -111,6 +112,8 @@ class HostileRegistry {
   // What must be seen by no other host: the password and every token that was issued.
   std::vector<std::string> secrets() const;
   int tokens_issued() const;
+  // A token that a script hands out; a secret like those that were issued.
+  void accept_token(const std::string& token);
   void expire_tokens();
 
  private:

@@ -91,6 +91,22 @@ TEST_CASE(
   CHECK(registry.requests().size() == 1);
 }
 
+TEST_CASE("where a proxy leads to is the proxy's business: no address is refused, and none is known") {
+  HostileRegistry proxy;
+  proxy.script([](const SeenRequest&, int) { return Reaction{Kind::answer, {200, {}, "through"}, 0}; });
+  HttpOptions options;
+  options.proxies = ProxySettings("http://" + proxy.authority(), "", "");
+  const auto client = make_curl_client(options);
+  HttpRequest request;
+  request.url = Url::parse("http://registry.example/v2/");
+  request.most_private = AddressClass::public_network;  // and the proxy is on loopback
+  const HttpResponse response = client->send(request, CancelToken());
+  CHECK(response.body == "through");
+  CHECK(response.through_proxy);
+  CHECK(response.remote_address.empty());
+  CHECK(proxy.requests().at(0).head.starts_with("GET http://registry.example/v2/ "));
+}
+
 TEST_CASE("a slow sink holds its own connection back and no other") {
   HostileRegistry registry;
   const std::string bytes = bytes_of(8'000'000);

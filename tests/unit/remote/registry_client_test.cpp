@@ -92,6 +92,25 @@ TEST_CASE("an upload whose end the registry took without an answer is not sent a
   CHECK(remote.registry.count("HEAD", "/blobs/") == 1);
 }
 
+TEST_CASE("an upload that the registry stops reading is a stall, and is sent again") {
+  Remote remote;
+  remote.http = impatient_http();
+  // More than the two sockets' buffers hold.
+  remote.registry.script(once("PUT", "/uploads/", {Kind::stop_reading, {}, 100'000}));
+  upload(remote, bytes_of(16'000'000));
+  CHECK(remote.registry.count("PUT", "/uploads/") == 2);
+}
+
+TEST_CASE("a manifest that the registry took without an answer is there once, and is checked") {
+  Remote remote;
+  const oci::Descriptor image = remote.image({"layer"});
+  remote.registry.script(once("PUT", "/manifests/", {Kind::serve_then_reset, {}, 0}));
+  push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
+  CHECK(remote.registry.tag("acme/app", "1") == image.digest.str());
+  const auto requests = remote.registry.requests();
+  CHECK(requests.back().is("HEAD", "/manifests/1"));
+}
+
 TEST_CASE("an upload that the registry forgot begins anew") {
   Remote remote;
   remote.registry.script(once(

@@ -333,6 +333,28 @@ TEST_CASE("a throttling registry is obeyed, however it says so") {
   }
 }
 
+TEST_CASE("a HEAD that is refused with 403 is explained by a GET: throttled, or not welcome") {
+  for (const bool throttled : {true, false}) {
+    Remote remote;
+    remote.remote_image("acme/app", "1", {"layer"});
+    int left = throttled ? 2 : 100;
+    const std::string message = throttled ? "You have exceeded a secondary rate limit, retry-after: 3s" : "denied: no business here";
+    remote.registry.script([&](const SeenRequest& request, int) {
+      if (left == 0 || request.path.find("/manifests/") == std::string::npos) return Reaction{};
+      --left;
+      return Reaction{Kind::answer, {403, {}, R"({"errors":[{"code":"DENIED","message":")" + message + R"("}]})"}, 0};
+    });
+    if (throttled) {
+      const double before = remote.clock.monotonic_seconds();
+      CHECK(remote.client().resolve("acme/app", "1").has_value());
+      CHECK(remote.clock.monotonic_seconds() - before >= 3);
+    } else {
+      CHECK(remote.failing([&] { remote.client().resolve("acme/app", "1"); }).find("no business here") != std::string::npos);
+    }
+    CHECK(remote.registry.count("GET", "/manifests/") == 1);
+  }
+}
+
 TEST_CASE("a pause that is too long is an error that says how long") {
   Remote remote;
   remote.registry.script([&](const SeenRequest& request, int) {
