@@ -17,7 +17,8 @@ def _base64url(data):
 
 
 class TokenServer:
-    """Gives tokens to one user, as GET with basic authentication asks for them, each for `lifetime` seconds.
+    """Gives tokens to one user, as GET with basic authentication asks for them, or POST with the identity token that stands in
+    `identity`, each for `lifetime` seconds.
 
     Use as a context manager, or start() and stop(). `scopes` remembers what was asked for."""
 
@@ -31,6 +32,7 @@ class TokenServer:
         self._lifetime = lifetime
         self._login = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self._user = user
+        self.identity = None
         self._server = None
 
     def __enter__(self):
@@ -53,7 +55,15 @@ class TokenServer:
             def do_GET(self):
                 query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
                 is_known = self.headers.get("Authorization") == owner._login
-                body = json.dumps({"token": owner._token(query.get("scope", [])), "expires_in": owner._lifetime} if is_known else {}).encode()
+                self._answer(is_known, "token", query)
+
+            def do_POST(self):
+                form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                is_known = owner.identity is not None and form.get("refresh_token") == [owner.identity] and form.get("grant_type") == ["refresh_token"]
+                self._answer(is_known, "access_token", form)
+
+            def _answer(self, is_known, name, asked):
+                body = json.dumps({name: owner._token(asked.get("scope", [])), "expires_in": owner._lifetime} if is_known else {}).encode()
                 self.send_response(200 if is_known else 401)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
