@@ -69,7 +69,7 @@ int run_report(const ReportWords& words) {
   BuildReport report = find_report(words.file, home, reports);
   const ContentStore store(home);
   IndexCache indexes(store);
-  add_waste(report, [&](const oci::Digest& diff_id) { return indexes.find(diff_id); });
+  look_into_images(report, [&](const oci::Digest& diff_id) { return indexes.find(diff_id); });
   const std::vector<GateFailure> failures = failed_gates(report, limits);
 
   std::string text;

@@ -48,9 +48,14 @@ Baseline read_baseline(const JsonFields& fields) {
 
   std::uint64_t sum = 0;
   fields.each("layers", [&](const JsonFields& layer) {
-    layer.only({"digest", "bytes", "unpacked_bytes"});
+    layer.only({"digest", "bytes", "unpacked_bytes", "contents"});
     baseline.layers.push_back({layer.digest("digest"), layer.unsigned_integer("bytes"),
                                layer.unsigned_integer_or("unpacked_bytes", 0)});
+    if (layer.has("contents")) {
+      const JsonFields contents = layer.object("contents");
+      contents.only({"base", "build_tools", "caches", "duplicates", "packages", "repeated"});
+      baseline.layers.back().contents = read_contents(contents);
+    }
     sum += baseline.layers.back().bytes;
   });
   if (!baseline.layers.empty() && sum != baseline.compressed_bytes) {
@@ -70,15 +75,24 @@ Json to_json(const Baseline& baseline) {
   if (!baseline.image_digest.empty()) value["image_digest"] = baseline.image_digest.str();
   if (!baseline.source_digest.empty()) value["source_digest"] = baseline.source_digest.str();
   for (const BaselineLayer& layer : baseline.layers) {
-    value["layers"].push_back(
-        {{"digest", layer.digest.str()}, {"bytes", layer.bytes}, {"unpacked_bytes", layer.unpacked_bytes}});
+    Json entry = {{"digest", layer.digest.str()}, {"bytes", layer.bytes}, {"unpacked_bytes", layer.unpacked_bytes}};
+    if (layer.contents) entry["contents"] = contents_to_json(*layer.contents);
+    value["layers"].push_back(std::move(entry));
   }
   return value;
 }
 
 }  // namespace
 
-ReportBaseline Baseline::summary() const { return {kind, reference, compressed_bytes, unpacked_bytes, date}; }
+ReportBaseline Baseline::summary() const {
+  ReportBaseline result{kind, reference, compressed_bytes, unpacked_bytes, date};
+  if (!layers.empty()) result.contents.emplace();
+  for (const BaselineLayer& layer : layers) {
+    if (!layer.contents) result.contents.reset();
+    if (result.contents) *result.contents += *layer.contents;
+  }
+  return result;
+}
 
 bool Baseline::is_current(std::string_view dockerfile) const {
   return kind != BaselineKind::dockerfile || source_digest.empty() || source_digest == oci::sha256_of(dockerfile);

@@ -6,6 +6,7 @@
 
 #include "base/file.hpp"
 #include "builder/report/build_report.hpp"
+#include "builder/report/contents.hpp"
 
 namespace kiln {
 
@@ -23,7 +24,8 @@ namespace kiln {
 //      "kiln_version": "0.1.0",                              that measured it
 //      "image_digest": "sha256:...",                         the manifest that was measured; may be missing
 //      "source_digest": "sha256:...",                        of the Dockerfile's bytes; may be missing
-//      "layers": [{"digest", "bytes", "unpacked_bytes"}]     may be missing
+//      "layers": [{"digest", "bytes", "unpacked_bytes",      may be missing
+//                  "contents": {"base", "build_tools", "caches", "duplicates", "packages", "repeated"}}]   may be missing
 //    }}}
 inline constexpr int kBaselinesSchemaVersion = 1;
 inline constexpr const char* kBaselinesFileName = "baselines.json";
@@ -32,6 +34,7 @@ struct BaselineLayer {
   oci::Digest digest;
   std::uint64_t bytes = 0;
   std::uint64_t unpacked_bytes = 0;
+  std::optional<ContentBytes> contents = std::nullopt;
 };
 
 struct Baseline {

@@ -8,6 +8,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "builder/report/image_causes.hpp"
 #include "builder/report/json_fields.hpp"
 
 namespace kiln {
@@ -43,6 +44,19 @@ std::string enumeration(const std::vector<std::string>& names) {
   return result;
 }
 
+Json to_json(const std::vector<CauseShare>& causes) {
+  Json result = Json::array();
+  for (const CauseShare& share : causes) {
+    Json entry = {{"cause", to_string(share.cause)}, {"saved_bytes", share.saved_bytes}};
+    if (share.cause != Cause::compression) {
+      entry["unpacked_bytes_before"] = share.unpacked_before;
+      entry["unpacked_bytes"] = share.unpacked_after;
+    }
+    result.push_back(std::move(entry));
+  }
+  return result;
+}
+
 Json to_json(const ReportImage& image) {
   Json layers = Json::array();
   for (const ReportLayer& layer : image.layers) {
@@ -61,6 +75,7 @@ Json to_json(const ReportImage& image) {
                 {"compressed_bytes", image.baseline->compressed_bytes},
                 {"unpacked_bytes", image.baseline->unpacked_bytes},
                 {"date", image.baseline->date}};
+    if (image.baseline->contents) baseline["contents"] = contents_to_json(*image.baseline->contents);
   }
   Json result = {{"name", image.name},
           {"profile", image.profile},
@@ -71,7 +86,8 @@ Json to_json(const ReportImage& image) {
           {"shared_bytes", image.shared_bytes},
           {"layers", std::move(layers)},
           {"baseline", std::move(baseline)},
-          {"reduction_pct", optional_number(image.reduction_pct)}};
+          {"reduction_pct", optional_number(image.reduction_pct)},
+          {"unpacked_reduction_pct", optional_number(image.unpacked_reduction_pct)}};
   if (image.limit_bytes) result["limit_bytes"] = *image.limit_bytes;
   if (image.waste) {
     Json waste = Json::array();
@@ -81,6 +97,8 @@ Json to_json(const ReportImage& image) {
     }
     result["waste"] = std::move(waste);
   }
+  if (image.contents) result["contents"] = contents_to_json(*image.contents);
+  if (const std::vector<CauseShare> causes = image_causes(image); !causes.empty()) result["causes"] = to_json(causes);
   return result;
 }
 
@@ -99,7 +117,7 @@ Json to_json(const ReportStep& step) {
 }
 
 Json to_json(const ReportFleet& fleet) {
-  return {{"images", fleet.images},
+  Json result = {{"images", fleet.images},
           {"layers", fleet.layers},
           {"stored_layers", fleet.stored_layers},
           {"compressed_bytes", fleet.compressed_bytes},
@@ -108,8 +126,15 @@ Json to_json(const ReportFleet& fleet) {
           {"stored_unpacked_bytes", fleet.stored_unpacked_bytes},
           {"compared_bytes", fleet.compared_bytes},
           {"baseline_bytes", fleet.baseline_bytes},
+          {"compared_unpacked_bytes", fleet.compared_unpacked_bytes},
+          {"baseline_unpacked_bytes", fleet.baseline_unpacked_bytes},
           {"reduction_pct", optional_number(fleet.reduction_pct)},
+          {"unpacked_reduction_pct", optional_number(fleet.unpacked_reduction_pct)},
           {"mean_reduction_pct", optional_number(fleet.mean_reduction_pct)}};
+  if (fleet.baseline_contents) result["baseline_contents"] = contents_to_json(*fleet.baseline_contents);
+  if (fleet.compared_contents) result["compared_contents"] = contents_to_json(*fleet.compared_contents);
+  if (const std::vector<CauseShare> causes = fleet_causes(fleet); !causes.empty()) result["causes"] = to_json(causes);
+  return result;
 }
 
 Json to_json(const ReportSharing& sharing) {
@@ -147,9 +172,12 @@ ReportImage read_image(const JsonFields& fields) {
     value.compressed_bytes = baseline.unsigned_integer("compressed_bytes");
     value.unpacked_bytes = baseline.unsigned_integer("unpacked_bytes");
     value.date = baseline.string("date");
+    if (baseline.has("contents")) value.contents = read_contents(baseline.object("contents"));
     image.baseline = std::move(value);
   }
   image.reduction_pct = fields.number_or_null("reduction_pct");
+  if (fields.has("unpacked_reduction_pct")) image.unpacked_reduction_pct = fields.number("unpacked_reduction_pct");
+  if (fields.has("contents")) image.contents = read_contents(fields.object("contents"));
   if (fields.has("limit_bytes")) image.limit_bytes = fields.unsigned_integer("limit_bytes");
   if (fields.has("waste")) {
     image.waste.emplace();
@@ -211,6 +239,11 @@ ReportFleet read_fleet(const JsonFields& fields) {
   fleet.baseline_bytes = fields.unsigned_integer("baseline_bytes");
   fleet.reduction_pct = fields.number_or_null("reduction_pct");
   fleet.mean_reduction_pct = fields.number_or_null("mean_reduction_pct");
+  fleet.compared_unpacked_bytes = fields.unsigned_integer_or("compared_unpacked_bytes", 0);
+  fleet.baseline_unpacked_bytes = fields.unsigned_integer_or("baseline_unpacked_bytes", 0);
+  if (fields.has("unpacked_reduction_pct")) fleet.unpacked_reduction_pct = fields.number("unpacked_reduction_pct");
+  if (fields.has("compared_contents")) fleet.compared_contents = read_contents(fields.object("compared_contents"));
+  if (fields.has("baseline_contents")) fleet.baseline_contents = read_contents(fields.object("baseline_contents"));
   return fleet;
 }
 
@@ -266,18 +299,6 @@ ReportRates rates_of(const std::vector<ReportStep>& steps) {
   }
   return {percent_of(hits.count, all.count), percent_of(hits.bytes, all.bytes),
           percent_of(hits.seconds, all.seconds)};
-}
-
-void add_waste(BuildReport& report, const std::function<std::shared_ptr<const FileIndex>(const oci::Digest& diff_id)>& index_of) {
-  for (ReportImage& image : report.images) {
-    std::vector<std::shared_ptr<const FileIndex>> indexes;
-    bool any = false;
-    for (const ReportLayer& layer : image.layers) {
-      indexes.push_back(index_of(layer.diff_id));
-      any = any || indexes.back();
-    }
-    if (any) image.waste = waste_of(indexes);
-  }
 }
 
 std::string to_json_text(const BuildReport& report) {

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/text.hpp"
+#include "builder/report/image_causes.hpp"
 
 namespace kiln {
 
@@ -23,6 +24,15 @@ std::string shown_instruction(std::string_view text) {
     rest = trim(rest.substr(end));
   }
   return "RUN " + printable(rest);
+}
+
+std::string shown_reason(std::string_view text) {
+  constexpr std::size_t kMost = 240;
+  std::string reason = printable(text);
+  if (reason.size() <= kMost) return reason;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
+  return reason.substr(0, end) + " ...";
 }
 
 std::string shown_name(const ReportImage& image) {
@@ -50,12 +60,69 @@ std::vector<Figure> figures_of(const BuildReport& report) {
   const auto hit = [&](std::string name, const std::optional<double>& value) {
     return Figure{std::move(name), shown_percent(value), hits, at_least(value, targets.cache_hit_pct)};
   };
-  return {reduced("reduction of stored bytes", report.fleet.reduction_pct),
-          reduced("reduction, mean of images", report.fleet.mean_reduction_pct),
-          hit("cache hits by steps", report.rates.steps_pct),
-          hit("cache hits by bytes", report.rates.bytes_pct),
-          hit("cache hits by seconds", report.rates.seconds_pct),
-          Figure{"wall time", human_seconds(report.seconds), "under " + human_seconds(targets.build_seconds), report.seconds <= targets.build_seconds}};
+  std::vector<Figure> figures = {
+      reduced("reduction of stored bytes", report.fleet.reduction_pct),
+      reduced("reduction, mean of images", report.fleet.mean_reduction_pct),
+      hit("cache hits by steps", report.rates.steps_pct),
+      hit("cache hits by bytes", report.rates.bytes_pct),
+      hit("cache hits by seconds", report.rates.seconds_pct),
+      Figure{"wall time", human_seconds(report.seconds), "under " + human_seconds(targets.build_seconds), report.seconds <= targets.build_seconds}};
+  if (report.fleet.unpacked_reduction_pct) {
+    figures.insert(figures.begin() + 1, Figure{"the same unpacked", shown_percent(report.fleet.unpacked_reduction_pct), "", std::nullopt});
+  }
+  return figures;
+}
+
+namespace {
+
+// "1.54 GB images/base-gpu-cu121/Dockerfile:13, 677 MB ...": the layers that take the most, down to a tenth of the image.
+std::string largest_layers(const ReportImage& image) {
+  std::vector<const ReportLayer*> layers;
+  for (const ReportLayer& layer : image.layers) {
+    if (layer.bytes >= image.compressed_bytes / 10) layers.push_back(&layer);
+  }
+  std::stable_sort(layers.begin(), layers.end(), [](const ReportLayer* a, const ReportLayer* b) { return a->bytes > b->bytes; });
+  std::string result;
+  for (const ReportLayer* layer : layers) {
+    const std::string place = shown_place(layer->file, layer->line);
+    result += fmt::format("{}{} {}", result.empty() ? "" : ", ", human_bytes(layer->bytes), place.empty() ? layer->digest.short_hex() : place);
+  }
+  return result;
+}
+
+bool have_same_layers(const ReportImage& a, const ReportImage& b) {
+  return std::equal(a.layers.begin(), a.layers.end(), b.layers.begin(), b.layers.end(),
+                    [](const ReportLayer& x, const ReportLayer& y) { return x.digest == y.digest; });
+}
+
+}  // namespace
+
+std::vector<Reduction> reductions_of(const BuildReport& report) {
+  std::vector<Reduction> result;
+  std::vector<const ReportImage*> shown;
+  for (const ReportImage& image : report.images) {
+    if (!image.baseline || !image.reduction_pct) continue;
+    const bool is_known = std::any_of(shown.begin(), shown.end(), [&](const ReportImage* other) { return other->name == image.name && have_same_layers(*other, image); });
+    if (is_known) continue;
+    const bool is_alone = std::none_of(report.images.begin(), report.images.end(),
+                                       [&](const ReportImage& other) { return other.name == image.name && !have_same_layers(other, image); });
+    shown.push_back(&image);
+    const double least = report.targets.reduction_pct_min;
+    const bool falls_short = *image.reduction_pct < least || (image.unpacked_reduction_pct && *image.unpacked_reduction_pct < least);
+    result.push_back({is_alone && !image.name.empty() ? printable(image.name) : shown_name(image), image.baseline->compressed_bytes,
+                      image.compressed_bytes, image.baseline->unpacked_bytes, image.unpacked_bytes, image.reduction_pct,
+                      image.unpacked_reduction_pct, image_causes(image), falls_short ? largest_layers(image) : ""});
+  }
+  if (result.size() > 1) {
+    const ReportFleet& fleet = report.fleet;
+    result.insert(result.begin(), {"all images, each layer once", fleet.baseline_bytes, fleet.compared_bytes, fleet.baseline_unpacked_bytes,
+                                   fleet.compared_unpacked_bytes, fleet.reduction_pct, fleet.unpacked_reduction_pct, fleet_causes(fleet), ""});
+  }
+  return result;
+}
+
+std::optional<double> points_of(const Reduction& reduction, const CauseShare& share) {
+  return percent_of(static_cast<double>(share.saved_bytes), static_cast<double>(reduction.before_bytes));
 }
 
 std::vector<FleetWaste> fleet_waste(const BuildReport& report) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "builder/report/build_report.hpp"
+#include "builder/report/causes.hpp"
 
 namespace kiln {
 
@@ -16,11 +17,14 @@ std::string count_of(std::size_t count, std::string_view noun);
 // An instruction as a table has room for it: without the mounts of a RUN, which stand before what it does. Printable.
 std::string shown_instruction(std::string_view text);
 
+// Why a step missed, cut where it quotes at length; the JSON has all of it. Printable.
+std::string shown_reason(std::string_view text);
+
 // A figure of the run and what it is held against.
 struct Figure {
   std::string name;
   std::string value;          // "-" where it was not measured
-  std::string target;
+  std::string target;         // empty: there is none, the figure stands beside another one
   std::optional<bool> met;
 };
 std::vector<Figure> figures_of(const BuildReport& report);
@@ -31,6 +35,23 @@ std::string shown_name(const ReportImage& image);
 std::string shown_percent(const std::optional<double>& value);
 // "images/base-utils/Dockerfile:3"; empty where it is not known. Printable.
 std::string shown_place(const std::string& file, int line);
+
+// What became less, before and now, and why.
+struct Reduction {
+  std::string name;  // "all images, each layer once", or an image. Printable
+  std::uint64_t before_bytes = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t unpacked_before = 0;  // 0 where it is not known
+  std::uint64_t unpacked = 0;
+  std::optional<double> pct;
+  std::optional<double> unpacked_pct;
+  std::vector<CauseShare> causes;   // empty where nobody looked
+  std::string rest;                 // where less than the target fell: the layers that stand in the way. Printable
+};
+// The images together, where there are several, then each that has a baseline; profiles with the same layers once.
+std::vector<Reduction> reductions_of(const BuildReport& report);
+// The share of a cause in percent of what there was before.
+std::optional<double> points_of(const Reduction& reduction, const CauseShare& share);
 
 // Waste of all images together: what a shared layer wastes is told once, with the images that have it.
 struct FleetWaste {

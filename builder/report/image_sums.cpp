@@ -16,17 +16,27 @@ std::set<oci::Digest> digests_of(const std::vector<ReportLayer>& layers) {
 }
 
 // What a registry keeps for a set of baselines: each layer once; a baseline without a list of layers as a whole, once.
-std::uint64_t stored_bytes_of(const std::vector<const Baseline*>& baselines) {
-  std::map<oci::Digest, std::uint64_t> layers;
-  std::map<std::pair<BaselineKind, std::string>, std::uint64_t> wholes;
+void add_baselines(ReportFleet& fleet, const std::vector<const Baseline*>& baselines) {
+  std::map<oci::Digest, BaselineLayer> layers;
+  std::map<std::pair<BaselineKind, std::string>, const Baseline*> wholes;
+  bool unpacked_is_known = true;
   for (const Baseline* baseline : baselines) {
-    for (const BaselineLayer& layer : baseline->layers) layers[layer.digest] = layer.bytes;
-    if (baseline->layers.empty()) wholes[{baseline->kind, baseline->reference}] = baseline->compressed_bytes;
+    for (const BaselineLayer& layer : baseline->layers) layers[layer.digest] = layer;
+    if (baseline->layers.empty()) wholes[{baseline->kind, baseline->reference}] = baseline;
+    unpacked_is_known = unpacked_is_known && baseline->unpacked_bytes > 0;
   }
-  std::uint64_t bytes = 0;
-  for (const auto& [digest, size] : layers) bytes += size;
-  for (const auto& [name, size] : wholes) bytes += size;
-  return bytes;
+  if (!layers.empty() && wholes.empty()) fleet.baseline_contents.emplace();
+  for (const auto& [digest, layer] : layers) {
+    fleet.baseline_bytes += layer.bytes;
+    fleet.baseline_unpacked_bytes += layer.unpacked_bytes;
+    if (!layer.contents) fleet.baseline_contents.reset();
+    if (fleet.baseline_contents) *fleet.baseline_contents += *layer.contents;
+  }
+  for (const auto& [name, baseline] : wholes) {
+    fleet.baseline_bytes += baseline->compressed_bytes;
+    fleet.baseline_unpacked_bytes += baseline->unpacked_bytes;
+  }
+  if (!unpacked_is_known) fleet.baseline_unpacked_bytes = 0;
 }
 
 }  // namespace
@@ -53,6 +63,7 @@ std::vector<ReportImage> images_with_sums(const std::vector<RecordedImage>& reco
     if (source.baseline) {
       image.baseline = source.baseline->summary();
       image.reduction_pct = reduction_of(image.compressed_bytes, source.baseline->compressed_bytes);
+      image.unpacked_reduction_pct = reduction_of(image.unpacked_bytes, source.baseline->unpacked_bytes);
     }
   }
   return images;
@@ -77,7 +88,10 @@ ReportFleet fleet_of(const std::vector<RecordedImage>& recorded, const std::vect
         fleet.stored_bytes += layer.bytes;
         fleet.stored_unpacked_bytes += layer.unpacked_bytes;
       }
-      if (has_baseline && compared.insert(layer.digest).second) fleet.compared_bytes += layer.bytes;
+      if (has_baseline && compared.insert(layer.digest).second) {
+        fleet.compared_bytes += layer.bytes;
+        fleet.compared_unpacked_bytes += layer.unpacked_bytes;
+      }
     }
     if (has_baseline) {
       baselines.push_back(&*baseline);
@@ -85,8 +99,9 @@ ReportFleet fleet_of(const std::vector<RecordedImage>& recorded, const std::vect
     }
   }
   fleet.stored_layers = stored.size();
-  fleet.baseline_bytes = stored_bytes_of(baselines);
+  add_baselines(fleet, baselines);
   fleet.reduction_pct = reduction_of(fleet.compared_bytes, fleet.baseline_bytes);
+  fleet.unpacked_reduction_pct = reduction_of(fleet.compared_unpacked_bytes, fleet.baseline_unpacked_bytes);
   fleet.mean_reduction_pct = percent_of(reductions, static_cast<double>(baselines.size()));
   return fleet;
 }

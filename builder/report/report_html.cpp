@@ -35,6 +35,7 @@ class Page {
     figures();
     treemap();
     images();
+    reductions();
     timeline();
     trend();
     misses();
@@ -50,7 +51,8 @@ class Page {
                           verdict, html_text(rest));
     };
     for (const Figure& figure : figures_of(report_)) {
-      tile(figure.name, figure.value, figure.target, !figure.met ? "" : *figure.met ? "met" : "missed");
+      tile(figure.name, figure.value, figure.target.empty() ? "as tar, without compression" : figure.target,
+           !figure.met ? "" : *figure.met ? "met" : "missed");
     }
     const ReportFleet& fleet = report_.fleet;
     tile("stored", human_bytes(fleet.stored_bytes), "instead of " + human_bytes(fleet.compressed_bytes), "");
@@ -99,6 +101,35 @@ class Page {
     for (const ReportSharing& sharing : report_.sharing) out_ += fmt::format("<p>{}.</p>\n", html_text(sharing.text()));
   }
 
+  void reductions() {
+    std::vector<Reduction> all = reductions_of(report_);
+    std::erase_if(all, [](const Reduction& reduction) { return reduction.causes.empty(); });
+    if (all.empty()) return;
+    out_ += "<h2>Why it is less</h2>\n<p>Compressed bytes in percent of what there was before.<span class=\"key now\"></span>what is left";
+    for (const CauseShare& share : all.front().causes) {
+      out_ += fmt::format("<span class=\"key {}\"></span>{}", to_string(share.cause), shown_cause(share.cause));
+    }
+    out_ += "</p>\n<div class=\"scroll\"><table>\n";
+    for (const Reduction& reduction : all) {
+      const auto percent = [&](std::int64_t bytes) { return 100.0 * static_cast<double>(bytes) / static_cast<double>(reduction.before_bytes); };
+      std::string parts = fmt::format("<i class=\"now\" style=\"width:{:.2f}%\"></i>", percent(static_cast<std::int64_t>(reduction.bytes)));
+      std::string words;
+      for (const CauseShare& share : reduction.causes) {
+        if (share.saved_bytes > 0) {
+          parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{} {:.1f} %\"></i>", to_string(share.cause), percent(share.saved_bytes),
+                               shown_cause(share.cause), percent(share.saved_bytes));
+        }
+        words += fmt::format("{}{} {:.1f}", words.empty() ? "" : ", ", shown_cause(share.cause), percent(share.saved_bytes));
+      }
+      if (!reduction.rest.empty()) words += "; in the way: " + reduction.rest;
+      out_ += fmt::format("<tr><td>{}<br><span class=\"small\">{} of {}</span></td><td class=\"causes\"><div class=\"bar tall\">{}</div>"
+                          "<span class=\"small\">{}</span></td><td class=\"number\"><b>{}</b><br><span class=\"small\">unpacked {}</span></td></tr>\n",
+                          html_text(reduction.name), human_bytes(reduction.bytes), human_bytes(reduction.before_bytes), parts, html_text(words),
+                          shown_percent(reduction.pct), shown_percent(reduction.unpacked_pct));
+    }
+    out_ += "</table></div>\n";
+  }
+
   void misses() {
     const auto is_miss = [](const ReportStep& step) { return step.outcome != StepOutcome::hit; };
     if (std::none_of(report_.steps.begin(), report_.steps.end(), is_miss)) return;
@@ -110,7 +141,7 @@ class Page {
                           "<td class=\"number\">{}</td>"
                           "<td class=\"number\">{}</td></tr>\n",
                           html_text(step.image), html_text(shown_place(step.file, step.line)), html_text(shown_instruction(step.text)),
-                          step.outcome == StepOutcome::failed ? "failed: " : "", html_text(step.reason), human_seconds(step.seconds),
+                          step.outcome == StepOutcome::failed ? "failed: " : "", html_text(shown_reason(step.reason)), human_seconds(step.seconds),
                           human_bytes(step.bytes));
     }
     out_ += "</table></div>\n";

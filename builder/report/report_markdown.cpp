@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "base/text.hpp"
@@ -40,6 +41,7 @@ class Writer {
     gates();
     figures();
     images();
+    reductions();
     misses();
     waste();
     return std::move(out_);
@@ -76,7 +78,7 @@ class Writer {
     table("", "| figure | value | target | |", "|---|---:|---|---|", all.size(), [&](std::size_t i) {
       const Figure& figure = all[i];
       return fmt::format("| {} | {} | {} | {} |", figure.name, figure.value, figure.target,
-                         !figure.met ? "not measured" : *figure.met ? ":white_check_mark:" : ":x:");
+                         figure.target.empty() ? "" : !figure.met ? "not measured" : *figure.met ? ":white_check_mark:" : ":x:");
     });
     out_ += fmt::format("\nPushed {}, pulled {}, mounted {}.\n", human_bytes(report_.wire.pushed_bytes), human_bytes(report_.wire.pulled_bytes),
                         human_bytes(report_.wire.mounted_bytes));
@@ -94,6 +96,27 @@ class Writer {
     for (const ReportSharing& sharing : report_.sharing) out_ += fmt::format("\n{}.\n", escaped(sharing.text()));
   }
 
+  void reductions() {
+    std::vector<Reduction> all = reductions_of(report_);
+    std::erase_if(all, [](const Reduction& reduction) { return reduction.causes.empty() && reduction.rest.empty(); });
+    std::string header = "| in percent of before | less | unpacked |";
+    std::string columns = "|---|---:|---:|";
+    constexpr Cause kCauses[] = {Cause::base, Cause::build_tools, Cause::caches, Cause::duplicates, Cause::packages, Cause::sharing, Cause::compression};
+    for (const Cause cause : kCauses) {
+      header += fmt::format(" {} |", shown_cause(cause));
+      columns += "---:|";
+    }
+    table("Reduction by cause", header + " what stands in the way |", columns + "---|", all.size(), [&](std::size_t i) {
+      const Reduction& reduction = all[i];
+      std::string row = fmt::format("| {} | {} | {} |", escaped(reduction.name), shown_percent(reduction.pct), shown_percent(reduction.unpacked_pct));
+      for (const Cause cause : kCauses) {
+        const auto share = std::find_if(reduction.causes.begin(), reduction.causes.end(), [&](const CauseShare& one) { return one.cause == cause; });
+        row += fmt::format(" {} |", share == reduction.causes.end() ? "" : shown_percent(points_of(reduction, *share)));
+      }
+      return row + fmt::format(" {} |", escaped(reduction.rest));
+    });
+  }
+
   void misses() {
     std::vector<const ReportStep*> missed;
     for (const ReportStep& step : report_.steps) {
@@ -102,7 +125,7 @@ class Writer {
     table("Steps that were not in the cache", "| image | line | step | why | took |", "|---|---|---|---|---:|", missed.size(), [&](std::size_t i) {
       const ReportStep& step = *missed[i];
       return fmt::format("| {} | {} | {} | {}{} | {} |", escaped(step.image), escaped(shown_place(step.file, step.line)),
-                         escaped(shown_instruction(step.text)), step.outcome == StepOutcome::failed ? "failed: " : "", escaped(step.reason),
+                         escaped(shown_instruction(step.text)), step.outcome == StepOutcome::failed ? "failed: " : "", escaped(shown_reason(step.reason)),
                          human_seconds(step.seconds));
     });
   }

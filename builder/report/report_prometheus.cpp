@@ -5,6 +5,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "builder/report/image_causes.hpp"
+
 namespace kiln {
 
 namespace {
@@ -69,6 +71,10 @@ std::string report_prometheus(const BuildReport& report) {
   writer.sample(static_cast<double>(report.fleet.stored_bytes));
   writer.metric("kiln_fleet_reduction_ratio", "Share of the baselines' stored bytes that is gone.");
   writer.sample(report.fleet.reduction_pct);
+  writer.metric("kiln_fleet_unpacked_reduction_ratio", "Share of the baselines' stored bytes that is gone, as tar.");
+  writer.sample(report.fleet.unpacked_reduction_pct);
+  writer.metric("kiln_reduction_bytes", "Compressed bytes saved against the baselines' stored bytes, by cause.");
+  for (const CauseShare& share : fleet_causes(report.fleet)) writer.sample(static_cast<double>(share.saved_bytes), {{"cause", to_string(share.cause)}});
   writer.metric("kiln_cache_hit_ratio", "Share of steps that came from the cache: by number, by bytes and by seconds.");
   writer.sample(report.rates.steps_pct, {{"by", "steps"}});
   writer.sample(report.rates.bytes_pct, {{"by", "bytes"}});

@@ -41,7 +41,9 @@ class Writer {
 
   std::string write() {
     images();
+    reductions();
     layers();
+    waste();
     steps();
     wire();
     fetched();
@@ -115,6 +117,44 @@ class Writer {
     }
     if (!lines.empty()) out_ += '\n';
     for (const std::string& text : lines) line(text);
+  }
+
+  // Where nobody looked into the layers, the table of images has said it all.
+  void reductions() {
+    for (const Reduction& reduction : reductions_of(report_)) {
+      if (reduction.causes.empty() && reduction.rest.empty()) continue;
+      heading("Reduction", fmt::format("{}: {} less, {} before and {} now{}", reduction.name, shown_percent(reduction.pct),
+                                       human_bytes(reduction.before_bytes), human_bytes(reduction.bytes),
+                                       reduction.unpacked_pct ? fmt::format("; {} less unpacked", shown_percent(reduction.unpacked_pct)) : ""));
+      if (!reduction.rest.empty()) line("what stands in the way: " + reduction.rest);
+      if (reduction.causes.empty()) continue;
+      TextTable rows({Align::left, Align::right, Align::right, Align::right}, 0);
+      rows.add({{"why", TextStyle::dim}, {"of before", TextStyle::dim}, {"unpacked before", TextStyle::dim}, {"now", TextStyle::dim}});
+      for (const CauseShare& share : reduction.causes) {
+        const bool has_bytes = share.cause != Cause::compression;
+        rows.add({{std::string(shown_cause(share.cause))},
+                  {shown_percent(points_of(reduction, share))},
+                  {has_bytes ? human_bytes(share.unpacked_before) : ""},
+                  {has_bytes ? human_bytes(share.unpacked_after) : ""}});
+      }
+      table(rows);
+    }
+  }
+
+  void waste() {
+    const std::vector<FleetWaste> all = fleet_waste(report_);
+    if (all.empty()) return;
+    std::uint64_t sum = 0;
+    for (const FleetWaste& entry : all) sum += entry.waste.bytes;
+    heading("Waste", fmt::format("{} unpacked that nobody can use", human_bytes(sum)));
+    TextTable rows({Align::right, Align::left, Align::left, Align::left}, 3);
+    const std::size_t shown = std::min(all.size(), options_.most_layers);
+    for (std::size_t i = 0; i < shown; ++i) {
+      rows.add({{human_bytes(all[i].waste.bytes)}, {std::string(to_string(all[i].waste.kind))},
+                {place(all[i].layer->file, all[i].layer->line), TextStyle::dim}, {"/" + printable(all[i].waste.example)}});
+    }
+    table(rows);
+    if (shown < all.size()) line(fmt::format("and {} more", all.size() - shown));
   }
 
   void layers() {
@@ -199,7 +239,7 @@ class Writer {
              {std::move(text)}});
     table(row);
     constexpr std::size_t kReasonIndent = kIndent + 8;
-    for (const std::string& part : wrapped(printable(step.reason), width_ - kReasonIndent)) {
+    for (const std::string& part : wrapped(shown_reason(step.reason), width_ - kReasonIndent)) {
       out_ += fmt::format("{:{}}{}\n", "", kReasonIndent, styled(part, TextStyle::dim, options_.colour));
     }
   }
@@ -241,7 +281,8 @@ class Writer {
       rows.add({{figure.name},
                 {figure.value},
                 {figure.target, TextStyle::dim},
-                {!figure.met ? "not measured" : *figure.met ? "met" : "missed", figure.met ? verdict_style(*figure.met) : TextStyle::dim}});
+                {figure.target.empty() ? "" : !figure.met ? "not measured" : *figure.met ? "met" : "missed",
+                 figure.met ? verdict_style(*figure.met) : TextStyle::dim}});
     }
     table(rows);
   }

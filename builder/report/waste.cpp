@@ -10,16 +10,18 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/report/contents.hpp"
 
 namespace kiln {
 
 namespace {
 
-constexpr std::array<std::pair<WasteKind, std::string_view>, 4> kKinds = {{
+constexpr std::array<std::pair<WasteKind, std::string_view>, 5> kKinds = {{
     {WasteKind::hidden, "hidden"},
     {WasteKind::doubled, "doubled"},
     {WasteKind::cache, "cache"},
     {WasteKind::duplicate, "duplicate"},
+    {WasteKind::build, "build"},
 }};
 
 // Below this a second copy is not worth a link.
@@ -69,11 +71,17 @@ class Finder {
  public:
   explicit Finder(const std::vector<std::shared_ptr<const FileIndex>>& layers) : layers_(layers) {}
 
-  std::vector<Waste> run(std::uint64_t least_bytes) {
+  using Each = std::function<void(WasteKind kind, const FileEntry& entry)>;
+
+  void look(const Each& each) {
+    each_ = each;
     for (number_ = 0; number_ < layers_.size(); ++number_) {
       if (layers_[number_]) take_layer(*layers_[number_]);
     }
     look_at_what_is_left();
+  }
+
+  std::vector<Waste> sums(std::uint64_t least_bytes) {
     std::vector<Waste> result;
     for (auto& [_, found] : found_) {
       if (found.waste.bytes >= least_bytes) result.push_back(std::move(found.waste));
@@ -89,6 +97,7 @@ class Finder {
   };
 
   void add(WasteKind kind, const Seen& file, std::size_t because, std::string advice) {
+    if (each_) return each_(kind, *file.entry);
     Found& found = found_[{kind, file.layer, because, advice}];
     Waste& waste = found.waste;
     waste.kind = kind;
@@ -153,10 +162,15 @@ class Finder {
 
   void look_at_what_is_left() {
     std::unordered_map<std::string, const Seen*> contents;
+    const bool compiles = std::any_of(visible_.begin(), visible_.end(), [](const auto& file) { return is_compiler(file.first); });
     for (const auto& [path, file] : visible_) {
       if (file.entry->type != EntryType::file) continue;
       if (const CacheFolder* cache = cache_of(path)) {
         if (file.entry->size > 0) add(WasteKind::cache, file, file.layer, std::string(cache->advice));
+        continue;
+      }
+      if (!compiles && file.entry->size > 0 && is_build_only(path)) {
+        add(WasteKind::build, file, file.layer, "nothing here compiles: remove it in the line that brings it, or copy only what runs from a stage");
         continue;
       }
       if (file.entry->size < kLeastDuplicate || file.entry->content.empty()) continue;
@@ -170,6 +184,7 @@ class Finder {
   }
 
   const std::vector<std::shared_ptr<const FileIndex>>& layers_;
+  Each each_;  // is told instead of summing up, where there is one
   std::size_t number_ = 0;
   std::map<std::string_view, Seen, PathBefore> visible_;
   std::map<std::tuple<WasteKind, std::size_t, std::size_t, std::string>, Found> found_;
@@ -194,7 +209,14 @@ WasteKind parse_waste_kind(std::string_view text) {
 }
 
 std::vector<Waste> waste_of(const std::vector<std::shared_ptr<const FileIndex>>& layers, std::uint64_t least_bytes) {
-  return Finder(layers).run(least_bytes);
+  Finder finder(layers);
+  finder.look(nullptr);
+  return finder.sums(least_bytes);
+}
+
+void each_wasted_file(const std::vector<std::shared_ptr<const FileIndex>>& layers,
+                      const std::function<void(WasteKind kind, const FileEntry& entry)>& each) {
+  Finder(layers).look(each);
 }
 
 }  // namespace kiln

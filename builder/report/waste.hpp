@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ enum class WasteKind {
   doubled,     // a later layer holds the same bytes again for another owner or mode (chown, chmod)
   cache,       // caches of package managers and temporary files that were left behind
   duplicate,   // the same content under another path, where a hard link or a symlink would do
+  build,       // headers, static libraries, tests and the like in an image that has no compiler
 };
 
 std::string_view to_string(WasteKind kind);
@@ -39,5 +41,9 @@ struct Waste {
 // The waste in an image whose layers, from the bottom, have these indexes (none where it is not known: such a layer counts as empty).
 // One entry per kind, layer and reason; the most bytes first, those below `least_bytes` left out. A file counts in one entry only.
 std::vector<Waste> waste_of(const std::vector<std::shared_ptr<const FileIndex>>& layers, std::uint64_t least_bytes = 64 << 10);
+
+// The same file by file, whatever its size, before anything is summed up: each file at most once.
+void each_wasted_file(const std::vector<std::shared_ptr<const FileIndex>>& layers,
+                      const std::function<void(WasteKind kind, const FileEntry& entry)>& each);
 
 }  // namespace kiln

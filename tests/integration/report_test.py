@@ -87,6 +87,49 @@ class ReportFormats(harness.KilnTest):
         self.assertEqual(found[("hidden", 1, 2)]["bytes"], 1 << 20)
         self.assertEqual(found[("hidden", 1, 2)]["example"], "data/large.bin")
 
+    def test_a_reduction_is_split_by_cause_from_the_file_indexes_and_adds_up(self):
+        # Before: a library, its header, a cache, and the library again; the header and what is twice are not in what is baked.
+        library, header, cache = b"lib" * 40000, b"#define X 1\n" * 5000, bytes(range(256)) * 1000
+        self.write("images/service/image.json", '{"kind": "service", "default": false, "baseline": {"dockerfile": "Dockerfile.legacy"}}')
+        self.write("images/service/Dockerfile", "FROM scratch\nCOPY library /opt/library\n")
+        self.write("images/service/Dockerfile.legacy", """
+            FROM scratch
+            COPY library /opt/library
+            COPY header.h /usr/include/header.h
+            COPY cache /root/.cache/pip/http/1
+            COPY library /srv/library
+            """)
+        for name, data in (("library", library), ("header.h", header), ("cache", cache)):
+            self.write(f"images/service/{name}", data)
+        registry = self.registry()
+        # Without a name: every image that has a baseline, in the default group or not.
+        self.kiln("baseline", "--push", "--registry", f"{registry.address}/acme")
+        before = self.pushed_image(f"{registry.address}/acme/service-baseline:latest")
+        self.kiln("bake", "service")
+        image = json.loads(self.report("--json"))["images"][-1]
+        self.assertEqual(image["baseline"]["compressed_bytes"], sum(layer["size"] for layer in before.manifest["layers"]))
+        self.assertEqual(image["baseline"]["unpacked_bytes"], before.unpacked_bytes)
+        causes = {share["cause"]: share for share in image["causes"]}
+        self.assertEqual(sum(share["saved_bytes"] for share in image["causes"]), image["baseline"]["compressed_bytes"] - image["compressed_bytes"])
+        for cause, data in (("build_tools", header), ("caches", cache), ("duplicates", library)):
+            with self.subTest(cause=cause):
+                self.assertEqual(causes[cause]["unpacked_bytes"], 0)
+                self.assertGreaterEqual(causes[cause]["unpacked_bytes_before"], len(data) + 512)
+                self.assertLess(causes[cause]["unpacked_bytes_before"], len(data) + 2049)  # headers of its folders, padding
+        self.assertEqual(sum(value for name, value in image["contents"].items() if name != "repeated"), image["unpacked_bytes"])
+        self.assertIn("build tools", self.report())
+        self.assertIn("Why it is less", self.report("--format", "html"))
+
+    def test_what_only_compilers_read_is_waste_where_there_is_none(self):
+        self.write("images/tools/data/a.h", "#define X 1\n" * 10000)
+        self.kiln("bake")
+        waste = json.loads(self.report("--json"))["images"][0]["waste"]
+        # The second COPY brings the header again.
+        self.assertIn(("build", 120000, "data/a.h"), [(item["kind"], item["bytes"], item["example"]) for item in waste])
+        self.write("images/tools/data/bin/gcc", "#!\n", mode=0o755)
+        self.kiln("bake")
+        self.assertNotIn("build", [item["kind"] for item in json.loads(self.report("--json"))["images"][0]["waste"]])
+
     def test_gates_name_the_line_and_leave_with_1(self):
         result = self.kiln("bake", "--fail-under", "cache=70", code=1)
         self.assertIn("0.0 % of steps came from the cache, and 70 % are asked for", result.stderr)

@@ -124,6 +124,6 @@ def same_content_twice(files, at_least_bytes):
 
 
 def dead_weight(files, below):
-    """What only those who compile or debug would read, below a folder: headers, static libraries, CMake files."""
+    """What only those who compile or debug would read, below a folder: headers, static libraries, CMake files, stubs."""
     return sorted(path for path in files
-                  if path.startswith(below) and re.search(r"\.(a|cuh|cmake)$|/include/.*\.(h|hpp)$", path))
+                  if path.startswith(below) and re.search(r"\.(a|h|hpp|cuh|cmake|pyi)$", path))

@@ -40,7 +40,8 @@ mkdir -p "$6" && chown "$3:$5" "$6"
 
 # What the wheels of torch and triton hold beside one file of their own name.
 EXTRA = {
-    "torch": ("torch/lib/libtorch_cuda.so", "torch/include/ATen/ATen.h", "torch/lib/libx.a", "torch/share/cmake/x.cmake"),
+    "torch": ("torch/lib/libtorch_cuda.so", "torch/include/ATen/ATen.h", "torch/lib/libx.a", "torch/share/cmake/x.cmake",
+              "torch/utils/x.h", "torch/_C/__init__.pyi", "torchgen/__init__.py", "functorch/__init__.py"),
     "triton": ("triton/_C/libtriton.so", "triton/third_party/cuda/bin/nvdisasm"),
 }
 
