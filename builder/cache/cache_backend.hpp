@@ -41,6 +41,9 @@ class CacheBackend {
   // the old one or the new one.
   virtual void put(const CacheEntry& entry) = 0;
 
+  // Takes an entry away. False where the place cannot do that: it is still there.
+  virtual bool remove(const CacheEntry& entry) = 0;
+
   // Whether the blob is there.
   virtual bool has_blob(const oci::Descriptor& blob) = 0;
   // Into the store, verified by digest and size and leased. False where the place does not have it; Error{network} where

@@ -12,6 +12,7 @@ namespace kiln {
 inline constexpr char kStepEntryType[] = "application/vnd.kiln.step.v1+json";      // a step record (step_record.hpp)
 inline constexpr char kBundleEntryType[] = "application/vnd.kiln.bundle.v1+json";  // many entries at once (entry_bundle.hpp)
 inline constexpr char kLayerEntryType[] = "application/vnd.kiln.layer.v1+json";    // a foreign layer and its file index
+inline constexpr char kClaimEntryType[] = "application/vnd.kiln.claim.v1+json";    // who executes a step (step_claim.hpp)
 inline constexpr char kMountEntryType[] = "application/vnd.kiln.mount.v1+json";    // the chunks of a cache mount
 
 // What a shared cache holds under one key: a small JSON document and the blobs it speaks of.

@@ -116,6 +116,14 @@ void HttpBackend::put(const CacheEntry& entry) {
   if (!is_created(answer.status)) throw make_registry_error(sent, answer);
 }
 
+// nginx answers 204 where its configuration allows DELETE; bazel-remote has none.
+bool HttpBackend::remove(const CacheEntry& entry) {
+  if (refuses_delete_) return false;
+  const HttpResponse answer = send(request(HttpMethod::delete_, "ac", entry.key));
+  if (answer.status != 404 && !is_created(answer.status)) refuses_delete_ = true;
+  return !refuses_delete_;
+}
+
 bool HttpBackend::has_blob(const oci::Descriptor& blob) {
   const HttpRequest asked = request(HttpMethod::head, "cas", blob.digest.hex());
   const HttpResponse answer = send(asked);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <string>
 
 #include "builder/cache/cache_backend.hpp"
@@ -25,6 +26,7 @@ class HttpBackend : public CacheBackend {
   const std::string& name() const override { return name_; }
   std::vector<CacheFinding> find(std::span<const std::string> keys) override;
   void put(const CacheEntry& entry) override;
+  bool remove(const CacheEntry& entry) override;
   bool has_blob(const oci::Descriptor& blob) override;
   bool get_blob(const oci::Descriptor& blob, ContentStore& store) override;
   bool put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository> elsewhere) override;
@@ -38,6 +40,7 @@ class HttpBackend : public CacheBackend {
   RemoteSession& session_;
   std::string name_;
   std::string authorization_;
+  std::atomic<bool> refuses_delete_{false};
 };
 
 }  // namespace kiln

@@ -69,6 +69,12 @@ void LocalBackend::put(const CacheEntry& entry) {
   write_file_atomically(path, serialise(entry));
 }
 
+bool LocalBackend::remove(const CacheEntry& entry) {
+  std::error_code failed;
+  fs::remove(entry_path(entry.key), failed);
+  return !failed;
+}
+
 bool LocalBackend::has_blob(const oci::Descriptor& blob) {
   std::error_code code;
   const auto size = fs::file_size(blob_path(blob.digest), code);

@@ -21,6 +21,7 @@ class LocalBackend : public CacheBackend {
   const std::string& name() const override { return name_; }
   std::vector<CacheFinding> find(std::span<const std::string> keys) override;
   void put(const CacheEntry& entry) override;
+  bool remove(const CacheEntry& entry) override;
   bool has_blob(const oci::Descriptor& blob) override;
   bool get_blob(const oci::Descriptor& blob, ContentStore& store) override;
   bool put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository> elsewhere) override;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -19,9 +20,31 @@ namespace {
 constexpr std::size_t kMaxEmbeddedBytes = std::size_t{256} << 10;
 constexpr std::size_t kParallelRequests = 8;
 constexpr char kSignatureAnnotation[] = "dev.kiln.signature";
+constexpr char kContentAnnotation[] = "dev.kiln.content";
+constexpr char kCreatedAnnotation[] = "org.opencontainers.image.created";
+constexpr char kEmptyType[] = "application/vnd.oci.empty.v1+json";
 
 oci::Descriptor content_of(const CacheEntry& entry) {
   return {entry.media_type, oci::sha256_of(entry.content), entry.content.size(), {}, {}, {}};
+}
+
+const oci::Descriptor& empty_config() {
+  static const oci::Descriptor empty{kEmptyType, oci::sha256_of("{}"), 2, {}, {}, {}};
+  return empty;
+}
+
+bool stands_in_annotation(const CacheEntry& entry) { return entry.media_type == kClaimEntryType; }
+
+std::string annotated_manifest_of(const CacheEntry& entry) {
+  nlohmann::json notes = {{kContentAnnotation, entry.content}, {kCreatedAnnotation, format_rfc3339(now_unix_seconds())}};
+  if (!entry.signature.empty()) notes[kSignatureAnnotation] = entry.signature;
+  return nlohmann::json{{"schemaVersion", 2},
+                        {"mediaType", oci::media_type::kOciManifest},
+                        {"artifactType", entry.media_type},
+                        {"config", oci::to_json(empty_config())},
+                        {"layers", nlohmann::json::array({oci::to_json(empty_config())})},
+                        {"annotations", notes}}
+      .dump();
 }
 
 std::string manifest_of(const CacheEntry& entry) {
@@ -34,7 +57,8 @@ std::string manifest_of(const CacheEntry& entry) {
                              {"artifactType", entry.media_type},
                              {"config", config},
                              {"layers", layers}};
-  if (!entry.signature.empty()) manifest["annotations"] = {{kSignatureAnnotation, entry.signature}};
+  manifest["annotations"] = {{kCreatedAnnotation, format_rfc3339(now_unix_seconds())}};
+  if (!entry.signature.empty()) manifest["annotations"][kSignatureAnnotation] = entry.signature;
   return manifest.dump();
 }
 
@@ -54,6 +78,18 @@ CacheEntry RegistryBackend::parse(const std::string& text, const std::string& ke
   CacheEntry entry;
   entry.key = key;
   entry.media_type = config.media_type;
+  if (config.media_type == kEmptyType) {
+    const auto text_of = [&](const nlohmann::json& object, const char* name) {
+      need(object.is_object() && object.contains(name) && object[name].is_string());
+      return object[name].get<std::string>();
+    };
+    entry.media_type = text_of(manifest, "artifactType");
+    need(manifest.contains("annotations"));
+    const nlohmann::json& notes = manifest["annotations"];
+    entry.content = text_of(notes, kContentAnnotation);
+    if (notes.contains(kSignatureAnnotation)) entry.signature = text_of(notes, kSignatureAnnotation);
+    return entry;
+  }
   for (const nlohmann::json& layer : manifest["layers"]) entry.blobs.push_back(oci::descriptor_from_json(layer, where));
   if (const auto notes = manifest.find("annotations"); notes != manifest.end() && notes->is_object()) {
     const auto signature = notes->find(kSignatureAnnotation);
@@ -97,9 +133,27 @@ std::vector<CacheFinding> RegistryBackend::find(std::span<const std::string> key
 
 void RegistryBackend::put(const CacheEntry& entry) {
   RegistryClient client = session_.client(place_.endpoint);
+  if (stands_in_annotation(entry)) {
+    const oci::Descriptor& empty = empty_config();
+    if (!has_empty_config_ && !client.blob_size(place_.repository, empty.digest)) client.upload_bytes(place_.repository, empty, "{}");
+    has_empty_config_ = true;
+    client.put_manifest(place_.repository, entry.key, annotated_manifest_of(entry), oci::media_type::kOciManifest);
+    return;
+  }
   const oci::Descriptor content = content_of(entry);
   if (!client.blob_size(place_.repository, content.digest)) client.upload_bytes(place_.repository, content, entry.content);
   client.put_manifest(place_.repository, entry.key, manifest_of(entry), oci::media_type::kOciManifest);
+}
+
+// Many registries delete nothing; then it is tried once.
+bool RegistryBackend::remove(const CacheEntry& entry) {
+  if (refuses_delete_) return false;
+  try {
+    session_.client(place_.endpoint).delete_manifest(place_.repository, entry.key);
+  } catch (const RegistryError&) {
+    refuses_delete_ = true;
+  }
+  return !refuses_delete_;
 }
 
 bool RegistryBackend::has_blob(const oci::Descriptor& blob) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <string>
 
 #include "builder/cache/cache_backend.hpp"
@@ -10,11 +11,15 @@ namespace kiln {
 // A repository of an OCI registry. Each entry is a small artifact of its own (OCI image spec, manifest.md, "Guidelines for
 // Artifact Usage") whose tag is the key, so that parallel jobs never overwrite one another's:
 //
-//   manifest   artifactType and config.mediaType are the entry's; annotation dev.kiln.signature: its signature
+//   manifest   artifactType and config.mediaType are the entry's; annotation dev.kiln.signature: its signature;
+//              org.opencontainers.image.created: when it was put, for 'kiln prune'
 //   config     the entry's content; embedded in the descriptor too (descriptor.md, "data") up to 256 KiB, so that one request
 //              answers a look-up
 //   layers     the entry's blobs: a step's layers and file indexes. Those that an image's repository of the same registry has
 //              are mounted from there, not sent again
+//
+// A claim is written often and is small: its content stands in the annotation dev.kiln.content, its config is the empty one
+// (manifest.md, "Guidance for an Empty Descriptor").
 //
 // The registry refuses a manifest whose blobs it does not have; so an entry's blobs are there when the entry is.
 class RegistryBackend : public CacheBackend {
@@ -25,6 +30,7 @@ class RegistryBackend : public CacheBackend {
   const std::string& name() const override { return name_; }
   std::vector<CacheFinding> find(std::span<const std::string> keys) override;
   void put(const CacheEntry& entry) override;
+  bool remove(const CacheEntry& entry) override;
   bool has_blob(const oci::Descriptor& blob) override;
   bool get_blob(const oci::Descriptor& blob, ContentStore& store) override;
   bool put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository> elsewhere) override;
@@ -37,6 +43,8 @@ class RegistryBackend : public CacheBackend {
   RemoteSession& session_;
   RemoteRepository place_;
   std::string name_;
+  std::atomic<bool> has_empty_config_{false};
+  std::atomic<bool> refuses_delete_{false};
 };
 
 }  // namespace kiln

@@ -162,6 +162,38 @@ SharedCache::Found SharedCache::find(const std::string& key, std::string_view me
   return find(std::span(&key, 1), media_type).front();
 }
 
+SharedCache::Place* SharedCache::meeting_place() const {
+  for (auto place = places_.rbegin(); place != places_.rend(); ++place) {
+    if ((*place)->place.reads && (*place)->place.writes) return place->get();
+  }
+  return nullptr;
+}
+
+std::optional<CacheEntry> SharedCache::find_at_meeting_place(const std::string& key, std::string_view media_type) {
+  Place* place = meeting_place();
+  if (!place) return std::nullopt;
+  std::vector<CacheFinding> findings = ask(*place, std::span(&key, 1));
+  if (!findings[0].entry || !problem_of(*findings[0].entry, media_type).empty()) return std::nullopt;
+  return std::move(findings[0].entry);
+}
+
+void SharedCache::put_at_meeting_place(CacheEntry entry) {
+  Place* place = meeting_place();
+  if (!place) return;
+  if (signatures_.can_sign()) entry.signature = signatures_.sign(entry);
+  guarded(*place, true, [&] { place->place.backend->put(entry); });
+}
+
+bool SharedCache::remove_at_meeting_place(const std::string& key, std::string_view media_type) {
+  Place* place = meeting_place();
+  CacheEntry entry;
+  entry.key = key;
+  entry.media_type = std::string(media_type);
+  bool removed = false;
+  if (place) guarded(*place, true, [&] { removed = place->place.backend->remove(entry); });
+  return removed;
+}
+
 void SharedCache::distrust(const std::string& key) {
   const std::lock_guard lock(mutex_);
   distrusted_.insert(key);
@@ -266,7 +298,11 @@ void SharedCache::put_one(Place& place, const NewCacheEntry& entry, const Conten
     backend.put(written);
     const std::lock_guard lock(mutex_);
     Known& known = known_[written.key];
-    if (!known.place) known.entry = written;
+    if (known.place) return;
+    known.entry = written;
+    if (!place.place.reads) return;
+    known.place = &place;
+    for (const oci::Descriptor& blob : written.blobs) seen_.try_emplace(blob.digest, &place);
   });
 }
 

@@ -69,6 +69,15 @@ class SharedCache {
   // The entry was of no use (a blob of it cannot be had): find() does not answer with it again.
   void distrust(const std::string& key);
 
+  // The place where machines meet that build the same: of those that are both read and written the one that is asked last. What
+  // is written there changes (claims, step_claim.hpp): it is asked each time, and nothing is remembered. Nothing is found or
+  // done where there is no such place, or it went silent.
+  bool has_meeting_place() const { return meeting_place() != nullptr; }
+  std::optional<CacheEntry> find_at_meeting_place(const std::string& key, std::string_view media_type);
+  void put_at_meeting_place(CacheEntry entry);
+  // False where it is still there, since the place removes nothing.
+  bool remove_at_meeting_place(const std::string& key, std::string_view media_type);
+
   // Bundles (entry_bundle.hpp) spare a look-up for each of their entries: what they hold, find() answers from memory. They are
   // fetched before the first look-up, so that a build that needs none asks nobody. A key that has no bundle is no loss.
   void expect_bundles(const std::vector<std::string>& bundle_keys);
@@ -98,6 +107,7 @@ class SharedCache {
  private:
   struct Place;
   struct Known;
+  Place* meeting_place() const;
   void load_expected();
   void preload(const std::vector<std::string>& bundle_keys);
   std::vector<CacheFinding> ask(Place& place, std::span<const std::string> keys);

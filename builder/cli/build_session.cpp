@@ -76,7 +76,8 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
   caches_ = std::make_unique<CacheSession>(settings_.caches, *recorder_, cancel_);
   layers_ = std::make_unique<LayerAccess>(*store_, *pool_, *snapshots_, *remote_, caches_->cache(), cancel_);
   cache_ = std::make_unique<StepCache>(*store_);
-  steps_ = std::make_unique<StepExecutor>(*cache_, caches_->cache(), *recorder_, cancel_);
+  sharing_ = caches_->open_sharing(*store_, cancel_);
+  steps_ = std::make_unique<StepExecutor>(*cache_, caches_->cache(), sharing_.get(), *recorder_, cancel_);
   stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
   bases_ = std::make_unique<BaseImages>(*layers_, *remote_, *steps_, *recorder_, settings_.bases);
   runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, parallel_stages());
@@ -140,6 +141,8 @@ BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std
   Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation, {settings_.context_modes, stat_cache_.get()},
                 parallel_stages());
   Stages results = solver.solve({wanted.begin(), wanted.end()});
+  // What is pushed next is mounted from the cache, not sent a second time.
+  if (sharing_) sharing_->finish();
   stat_cache_->flush();
   snapshots_->sync();
   return results;

@@ -109,6 +109,10 @@ CacheSession::CacheSession(const CacheSettings& settings, Log& log, const Cancel
 
 CacheSession::~CacheSession() = default;
 
+std::unique_ptr<StepSharing> CacheSession::open_sharing(const ContentStore& store, const CancelToken& cancel) {
+  return cache_ && cache_->has_meeting_place() ? std::make_unique<StepSharing>(*cache_, store, cancel) : nullptr;
+}
+
 void CacheSession::expect(const Plan& plan, const std::vector<std::size_t>& wanted) {
   if (!cache_) return;
   std::vector<std::string> keys;
@@ -130,14 +134,7 @@ void CacheSession::write(const Plan& plan, const std::vector<std::size_t>& wante
   }
   std::vector<NewCacheEntry> entries;
   for (const auto& [key, record] : steps.records()) {
-    NewCacheEntry entry{{key, kStepEntryType, serialise(record), {}, ""}, {}, {}};
-    for (const LayerValue& layer : record.layers) {
-      if (layer.index) entry.always.push_back(*layer.index);
-      for (const LayerBlob& blob : layer.blobs) {
-        (in_images.count(blob.descriptor.digest) ? entry.always : entry.with_max).push_back(blob.descriptor);
-      }
-    }
-    entries.push_back(std::move(entry));
+    entries.push_back(new_step_entry(record, [&](const oci::Digest& layer) { return in_images.count(layer) > 0; }));
   }
   const auto foreign = layers.foreign_layers();
   for (const auto& [key, layer] : foreign) {

@@ -46,6 +46,9 @@ class CacheSession {
   // nullptr where there is no shared cache at all.
   SharedCache* cache() noexcept { return cache_.get(); }
 
+  // nullptr where the cache is not both read and written.
+  std::unique_ptr<StepSharing> open_sharing(const ContentStore& store, const CancelToken& cancel);
+
   // Says for which targets the cache will be asked.
   void expect(const Plan& plan, const std::vector<std::size_t>& wanted);
   // Writes what a build used: its steps, the indexes of foreign layers, and a bundle for each wanted target.

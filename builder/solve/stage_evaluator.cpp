@@ -142,6 +142,16 @@ std::string StageEvaluator::text_of(const df::Instruction& instruction) const {
   return text;
 }
 
+// Whether the stage the target ends in is built on this one, or is it.
+static bool is_of_image(const PlannedTarget& target, std::size_t stage) {
+  for (std::size_t at = target.final_stage; at != stage;) {
+    const StageBase* below = std::get_if<StageBase>(&target.bases[at]);
+    if (!below) return false;
+    at = below->stage;
+  }
+  return true;
+}
+
 StepRequest StageEvaluator::new_step(const df::Instruction& instruction, std::string kind) const {
   StepRequest request;
   request.view.target = target_.target.name;
@@ -153,6 +163,7 @@ StepRequest StageEvaluator::new_step(const df::Instruction& instruction, std::st
   request.view.file = target_.target.dockerfile_name;
   request.view.line = instruction.lines.first;
   request.kind = std::move(kind);
+  request.is_of_image = is_of_image(target_, number_);
   request.slot = fmt::format("{}|{}|{}|{}|{}", target_.target.dockerfile_name, target_.target.name, target_.target.platform.str(),
                              request.view.stage, step_index_);
   request.use_cache = settings_.use_cache && !target_.target.no_cache &&

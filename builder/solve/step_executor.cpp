@@ -173,6 +173,18 @@ FileLock StepExecutor::lock(const StepRequest& request, int number) {
   }
 }
 
+std::optional<StepSharing::Turn> StepExecutor::turn(const StepRequest& request, int number, std::optional<StepDone>& found) {
+  if (!sharing_) return std::nullopt;
+  const auto is_found = [&] {
+    std::string ignored;
+    found = find_shared(request, ignored);
+    return found.has_value();
+  };
+  const auto on_wait = [&] { observer_.step_output(number, "waiting for another machine that executes this step\n"); };
+  const bool is_quick = request.kind == "copy" || request.kind == "workdir";
+  return sharing_->await_turn(request.key, is_quick ? StepSharing::Care::quick : StepSharing::Care::careful, is_found, on_wait);
+}
+
 StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number) {
   std::string lookup_reason;
   const bool may_look_up = request.use_cache && !is_lost(request.key);
@@ -197,6 +209,7 @@ StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number
   // Another process may have executed it meanwhile.
   std::string ignored;
   if (may_look_up) found = find_here(request, ignored);
+  std::optional<StepSharing::Turn> my_turn = may_look_up && !found ? turn(request, number, found) : std::nullopt;
   if (found) {
     cache_.remember_slot(request.slot, request.key);
     return *found;
@@ -218,6 +231,7 @@ StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number
   record.inputs = salted_inputs(request.inputs, record.salt);
   cache_.store(record);
   cache_.remember_slot(request.slot, request.key);
+  if (my_turn) sharing_->publish(new_step_entry(record, [&](const oci::Digest&) { return request.is_of_image; }), std::move(*my_turn));
   StepDone done{std::move(record), {}};
   done.result = result_of(done.record, StepOutcome::built);
   done.result.reason = std::move(why.reason);

@@ -12,6 +12,7 @@
 
 #include "builder/cache/shared_cache.hpp"
 #include "builder/cache/step_cache.hpp"
+#include "builder/cache/step_sharing.hpp"
 #include "builder/solve/events.hpp"
 #include "builder/solve/work_slots.hpp"
 
@@ -25,6 +26,7 @@ struct StepRequest {
   std::vector<RawInput> inputs;  // for explaining a miss
   std::string slot;              // the place in the build: target, stage and position
   bool use_cache = true;
+  bool is_of_image = true;       // its layers are part of what the target ends in, not only copied from
   // Makes the layers. `number` is for the observer's step_output and step_progress.
   std::function<std::vector<LayerValue>(int number)> execute;
 };
@@ -41,12 +43,13 @@ struct StepMissed {
 };
 
 // Looks steps up (in the store, then in the shared cache), executes what is missing, records what was executed. Equal steps run
-// once: of one process by sharing, of several by a lock. Any thread.
+// once: of one process by sharing, of several by a lock, of several
+// machines by claims (step_sharing.hpp). Any thread.
 class StepExecutor {
  public:
-  // `shared` may be null; it is borrowed.
-  StepExecutor(StepCache& cache, SharedCache* shared, BuildObserver& observer, CancelToken cancel)
-      : cache_(cache), shared_(shared), observer_(observer), cancel_(std::move(cancel)) {}
+  // `shared` and `sharing` may be null; they are borrowed.
+  StepExecutor(StepCache& cache, SharedCache* shared, StepSharing* sharing, BuildObserver& observer, CancelToken cancel)
+      : cache_(cache), shared_(shared), sharing_(sharing), observer_(observer), cancel_(std::move(cancel)) {}
 
   // An error of execute() leaves with the step reported as failed.
   StepDone run(const StepRequest& request);
@@ -73,6 +76,8 @@ class StepExecutor {
   void note(const StepRequest& request, const StepDone& done);
   bool is_lost(const std::string& key) const;
   StepDone look_up_or_execute(const StepRequest& request, int number);
+  // The right to execute the step among the machines that share a cache; `found` where one of them has done it.
+  std::optional<StepSharing::Turn> turn(const StepRequest& request, int number, std::optional<StepDone>& found);
   // The step's lock, waited for with a word to people.
   FileLock lock(const StepRequest& request, int number);
   // Fills in the reason of a miss and, by the nearest earlier build of the same place, what differs.
@@ -80,6 +85,7 @@ class StepExecutor {
 
   StepCache& cache_;
   SharedCache* shared_;
+  StepSharing* sharing_;
   BuildObserver& observer_;
   CancelToken cancel_;
   MissListener on_miss_;

@@ -68,23 +68,19 @@ class Machines(harness.KilnTest):
 
     def bake(self, machine, *args, push=True, runner=None, env=None, code=0, targets=("service",)):
         """Bakes on the machine whose home has that name; (metadata, report, output)."""
-        for name in ("meta.json", "report.json"):
-            (self.folder / "repo" / name).unlink(missing_ok=True)
+        metadata, report = self.folder / f"{machine}.meta.json", self.folder / f"{machine}.report.json"
+        for path in (metadata, report):
+            path.unlink(missing_ok=True)
         pushing = ["--push", "--registry", f"{self.images.address}/acme"] if push else []
-        command = [harness.kiln_binary(), "bake", *targets, "--progress", "plain", "--metadata-file", "meta.json", "--report",
-                   "report.json", *pushing, *args]
-        old = os.getcwd()
-        os.chdir(self.folder / "repo")
-        try:
-            result = harness.run(runner.command(command) if runner else command, cwd=self.folder / "repo", timeout=300,
-                                 env=self.environment(KILN_HOME=str(self.folder / machine), **(env or {})))
-        finally:
-            os.chdir(old)
+        command = [harness.kiln_binary(), "bake", *targets, "--progress", "plain", "--metadata-file", metadata, "--report",
+                   report, *pushing, *args]
+        repo = self.folder / "repo"
+        result = harness.run(runner.command(command, cwd=repo) if runner else command, cwd=repo, timeout=300,
+                             env=self.environment(KILN_HOME=str(self.folder / machine), **(env or {})))
         self.assertEqual(result.code, code, result)
         if code != 0:
             return None, None, result.output
-        folder = self.folder / "repo"
-        return json.loads((folder / "meta.json").read_text()), json.loads((folder / "report.json").read_text()), result.output
+        return json.loads(metadata.read_text()), json.loads(report.read_text()), result.output
 
     def digests(self, metadata):
         return {target: entry["containerimage.digest"] for target, entry in metadata.items()}
