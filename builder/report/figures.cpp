@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "base/text.hpp"
@@ -90,19 +91,47 @@ std::string largest_layers(const ReportImage& image) {
   return result;
 }
 
+}  // namespace
+
 bool have_same_layers(const ReportImage& a, const ReportImage& b) {
-  return std::equal(a.layers.begin(), a.layers.end(), b.layers.begin(), b.layers.end(),
+  return a.name == b.name &&
+         std::equal(a.layers.begin(), a.layers.end(), b.layers.begin(), b.layers.end(),
                     [](const ReportLayer& x, const ReportLayer& y) { return x.digest == y.digest; });
 }
 
-}  // namespace
+std::string_view to_string(LayerUse use) {
+  switch (use) {
+    case LayerUse::image: return "own";
+    case LayerUse::profiles: return "profiles";
+    case LayerUse::images: return "shared";
+  }
+  return {};
+}
+
+std::map<oci::Digest, LayerUse> layer_uses(const BuildReport& report) {
+  std::map<oci::Digest, std::pair<std::set<std::string>, std::size_t>> users;
+  for (const ReportImage& image : report.images) {
+    std::set<oci::Digest> own;
+    for (const ReportLayer& layer : image.layers) own.insert(layer.digest);
+    for (const oci::Digest& digest : own) {
+      auto& [names, count] = users[digest];
+      names.insert(image.name);
+      ++count;
+    }
+  }
+  std::map<oci::Digest, LayerUse> result;
+  for (const auto& [digest, user] : users) {
+    result[digest] = user.first.size() > 1 ? LayerUse::images : user.second > 1 ? LayerUse::profiles : LayerUse::image;
+  }
+  return result;
+}
 
 std::vector<Reduction> reductions_of(const BuildReport& report) {
   std::vector<Reduction> result;
   std::vector<const ReportImage*> shown;
   for (const ReportImage& image : report.images) {
     if (!image.baseline || !image.reduction_pct) continue;
-    const bool is_known = std::any_of(shown.begin(), shown.end(), [&](const ReportImage* other) { return other->name == image.name && have_same_layers(*other, image); });
+    const bool is_known = std::any_of(shown.begin(), shown.end(), [&](const ReportImage* other) { return have_same_layers(*other, image); });
     if (is_known) continue;
     const bool is_alone = std::none_of(report.images.begin(), report.images.end(),
                                        [&](const ReportImage& other) { return other.name == image.name && !have_same_layers(other, image); });

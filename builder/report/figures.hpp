@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +53,18 @@ struct Reduction {
 std::vector<Reduction> reductions_of(const BuildReport& report);
 // The share of a cause in percent of what there was before.
 std::optional<double> points_of(const Reduction& reduction, const CauseShare& share);
+
+// Who has a layer.
+enum class LayerUse {
+  image,     // one image
+  profiles,  // profiles of one image
+  images,    // several images
+};
+// "own", "profiles", "shared": what pages call them.
+std::string_view to_string(LayerUse use);
+std::map<oci::Digest, LayerUse> layer_uses(const BuildReport& report);
+// True for images of one name that differ in their configs at most.
+bool have_same_layers(const ReportImage& a, const ReportImage& b);
 
 // Waste of all images together: what a shared layer wastes is told once, with the images that have it.
 struct FleetWaste {

@@ -91,11 +91,13 @@ std::string svg_line(std::string_view title, const std::vector<std::optional<dou
 }  // namespace
 
 std::string svg_treemap(const BuildReport& report) {
-  constexpr double kHeight = 380;
+  constexpr double kHeight = 300;
+  constexpr double kTextWidth = 120;  // below it there is room for a number only
   const std::vector<DistinctLayer> layers = distinct_layers(report);
   std::vector<double> weights;
   for (const DistinctLayer& entry : layers) weights.push_back(static_cast<double>(entry.layer->bytes));
   if (weights.empty() || weights.front() <= 0) return "";
+  const std::map<oci::Digest, LayerUse> uses = layer_uses(report);
   const std::vector<Rect> rects = squarified(weights, {0, 0, kWidth, kHeight});
   std::string result = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Stored bytes by layer\">\n", kWidth, kHeight);
   for (std::size_t i = 0; i < rects.size(); ++i) {
@@ -107,13 +109,15 @@ std::string svg_treemap(const BuildReport& report) {
     result += fmt::format("<g><title>{} compressed, {} unpacked\n{}\n{}\n{}</title>", human_bytes(entry.layer->bytes),
                           human_bytes(entry.layer->unpacked_bytes), html_text(place), html_text(entry.layer->text), html_text(images));
     result += fmt::format("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>",
-                          entry.images.size() > 1 ? "shared" : "own", rect.x + 0.5, rect.y + 0.5, std::max(0.1, rect.width - 1),
+                          to_string(uses.at(entry.layer->digest)), rect.x + 0.5, rect.y + 0.5, std::max(0.1, rect.width - 1),
                           std::max(0.1, rect.height - 1));
     if (rect.height > 18) {
       result += fmt::format("<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", rect.x + 6, rect.y + 16,
-                            cut(human_bytes(entry.layer->bytes) + "  " + shown_instruction(entry.layer->text), rect.width - 12));
+                            cut(rect.width < kTextWidth ? human_bytes(entry.layer->bytes)
+                                                        : human_bytes(entry.layer->bytes) + "  " + shown_instruction(entry.layer->text),
+                                rect.width - 12));
     }
-    if (rect.height > 34) {
+    if (rect.height > 34 && rect.width >= kTextWidth) {
       result += fmt::format("<text class=\"label faint\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", rect.x + 6, rect.y + 31,
                             cut(place + "  " + (entry.images.size() > 1 ? count_of(entry.images.size(), "image") : images), rect.width - 12));
     }

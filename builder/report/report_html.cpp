@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.hpp"
 #include "builder/report/figures.hpp"
@@ -34,8 +35,8 @@ class Page {
     }
     figures();
     treemap();
-    images();
     reductions();
+    images();
     timeline();
     trend();
     misses();
@@ -47,7 +48,7 @@ class Page {
   void figures() {
     out_ += "<div class=\"figures\">\n";
     const auto tile = [&](std::string_view name, std::string_view value, std::string_view rest, std::string_view verdict) {
-      out_ += fmt::format("<div class=\"figure\"><span>{}</span><b>{}</b><span class=\"{}\">{}</span></div>\n", html_text(name), html_text(value),
+      out_ += fmt::format("<div class=\"figure\"><b>{}</b><div>{}<br><span class=\"{}\">{}</span></div></div>\n", html_text(value), html_text(name),
                           verdict, html_text(rest));
     };
     for (const Figure& figure : figures_of(report_)) {
@@ -68,7 +69,8 @@ class Page {
 
   void treemap() {
     picture("Where the bytes are",
-            "Each layer once, by compressed bytes.<span class=\"key shared\"></span>in several images<span class=\"key own\"></span>in one",
+            "Each layer once, by compressed bytes.<span class=\"key shared\"></span>in several images"
+            "<span class=\"key profiles\"></span>in profiles of one<span class=\"key own\"></span>in one",
             svg_treemap(report_));
   }
   void timeline() {
@@ -82,30 +84,41 @@ class Page {
     picture("The last builds", "Of the same images, the newest on the right.", svg_trend(builds));
   }
 
+  // Profiles with the same layers are one row.
   void images() {
     if (report_.images.empty()) return;
-    out_ += "<h2>Images</h2>\n<div class=\"scroll\"><table>\n<tr><th>image</th><th>shared and its own</th><th class=\"number\">compressed</th>"
+    out_ += "<h2>Images</h2>\n<div class=\"scroll\"><table>\n<tr><th>image</th><th>what it shares</th><th class=\"number\">compressed</th>"
             "<th class=\"number\">unpacked</th><th class=\"number\">before</th><th class=\"number\">reduction</th></tr>\n";
-    std::uint64_t widest = 1;
-    for (const ReportImage& image : report_.images) widest = std::max({widest, image.compressed_bytes, image.baseline ? image.baseline->compressed_bytes : 0});
-    const auto share = [&](std::uint64_t bytes) { return 100.0 * static_cast<double>(bytes) / static_cast<double>(widest); };
+    const std::map<oci::Digest, LayerUse> uses = layer_uses(report_);
+    std::vector<const ReportImage*> told;
     for (const ReportImage& image : report_.images) {
-      out_ += fmt::format("<tr><td>{}<br><code>{}</code></td><td><div class=\"bar\"><i class=\"shared\" style=\"width:{:.2f}%\"></i>"
-                          "<i class=\"own\" style=\"width:{:.2f}%\"></i></div></td><td class=\"number\">{}</td><td class=\"number\">{}</td>"
-                          "<td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
-                          html_text(shown_name(image)), html_text(image.digest.short_hex()), share(image.shared_bytes), share(image.unique_bytes),
-                          human_bytes(image.compressed_bytes), human_bytes(image.unpacked_bytes),
+      if (std::any_of(told.begin(), told.end(), [&](const ReportImage* other) { return have_same_layers(*other, image); })) continue;
+      told.push_back(&image);
+      std::string names;
+      for (const ReportImage& other : report_.images) {
+        if (!have_same_layers(other, image)) continue;
+        names += fmt::format("{}{} <code>{}</code>", names.empty() ? "" : ", ", html_text(other.profile), html_text(other.digest.short_hex()));
+      }
+      std::map<LayerUse, std::uint64_t> bytes;
+      for (const ReportLayer& layer : image.layers) bytes[uses.at(layer.digest)] += layer.bytes;
+      std::string parts;
+      for (const LayerUse use : {LayerUse::images, LayerUse::profiles, LayerUse::image}) {
+        const double percent = image.compressed_bytes == 0 ? 0 : 100.0 * static_cast<double>(bytes[use]) / static_cast<double>(image.compressed_bytes);
+        parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{}\"></i>", to_string(use), percent, human_bytes(bytes[use]));
+      }
+      out_ += fmt::format("<tr><td>{}<br><span class=\"small\">{}</span></td><td><div class=\"bar\">{}</div></td><td class=\"number\">{}</td>"
+                          "<td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
+                          html_text(image.name), names, parts, human_bytes(image.compressed_bytes), human_bytes(image.unpacked_bytes),
                           image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-", shown_percent(image.reduction_pct));
     }
     out_ += "</table></div>\n";
-    for (const ReportSharing& sharing : report_.sharing) out_ += fmt::format("<p>{}.</p>\n", html_text(sharing.text()));
   }
 
   void reductions() {
     std::vector<Reduction> all = reductions_of(report_);
     std::erase_if(all, [](const Reduction& reduction) { return reduction.causes.empty(); });
     if (all.empty()) return;
-    out_ += "<h2>Why it is less</h2>\n<p>Compressed bytes in percent of what there was before.<span class=\"key now\"></span>what is left";
+    out_ += "<h2>Why it is less</h2>\n<p>In percent of before, compressed.<span class=\"key now\"></span>what is left";
     for (const CauseShare& share : all.front().causes) {
       out_ += fmt::format("<span class=\"key {}\"></span>{}", to_string(share.cause), shown_cause(share.cause));
     }

@@ -94,7 +94,8 @@ TEST_CASE("the page needs nothing from elsewhere and escapes what came from outs
 TEST_CASE("each distinct layer is one rectangle, each step one bar, and earlier builds make a trend") {
   const BuildReport report = test::sample_report();
   const std::string page = report_html(report, {report, report});
-  CHECK(occurrences(page, "<rect class=\"shared\"") == 3);  // the fourth has 5 kB of 94 MB
+  CHECK(occurrences(page, "<rect class=\"shared\"") == 2);
+  CHECK(occurrences(page, "<rect class=\"profiles\"") == 1);  // the fourth has 5 kB of 94 MB
   CHECK(occurrences(page, "<rect class=\"hit\"") == 3);
   CHECK(occurrences(page, "<rect class=\"built\"") == 1);
   CHECK(contains(page, "The last builds"));
