@@ -23,6 +23,7 @@ constexpr char kSignatureAnnotation[] = "dev.kiln.signature";
 constexpr char kContentAnnotation[] = "dev.kiln.content";
 constexpr char kCreatedAnnotation[] = "org.opencontainers.image.created";
 constexpr char kEmptyType[] = "application/vnd.oci.empty.v1+json";
+constexpr UnixSeconds kDay = 24 * 3600;
 
 oci::Descriptor content_of(const CacheEntry& entry) {
   return {entry.media_type, oci::sha256_of(entry.content), entry.content.size(), {}, {}, {}};
@@ -47,7 +48,7 @@ std::string annotated_manifest_of(const CacheEntry& entry) {
       .dump();
 }
 
-std::string manifest_of(const CacheEntry& entry) {
+std::string manifest_of(const CacheEntry& entry, UnixSeconds now) {
   nlohmann::json config = oci::to_json(content_of(entry));
   if (entry.content.size() <= kMaxEmbeddedBytes) config["data"] = base64_encoded(entry.content);
   nlohmann::json layers = nlohmann::json::array();
@@ -57,7 +58,7 @@ std::string manifest_of(const CacheEntry& entry) {
                              {"artifactType", entry.media_type},
                              {"config", config},
                              {"layers", layers}};
-  manifest["annotations"] = {{kCreatedAnnotation, format_rfc3339(now_unix_seconds())}};
+  manifest["annotations"] = {{kCreatedAnnotation, format_rfc3339(now - now % kDay)}};
   if (!entry.signature.empty()) manifest["annotations"][kSignatureAnnotation] = entry.signature;
   return manifest.dump();
 }
@@ -142,7 +143,7 @@ void RegistryBackend::put(const CacheEntry& entry) {
   }
   const oci::Descriptor content = content_of(entry);
   if (!client.blob_size(place_.repository, content.digest)) client.upload_bytes(place_.repository, content, entry.content);
-  client.put_manifest(place_.repository, entry.key, manifest_of(entry), oci::media_type::kOciManifest);
+  client.put_manifest(place_.repository, entry.key, manifest_of(entry, session_.clock().unix_seconds()), oci::media_type::kOciManifest);
 }
 
 // Many registries delete nothing; then it is tried once.

@@ -11,8 +11,9 @@ namespace kiln {
 // A repository of an OCI registry. Each entry is a small artifact of its own (OCI image spec, manifest.md, "Guidelines for
 // Artifact Usage") whose tag is the key, so that parallel jobs never overwrite one another's:
 //
-//   manifest   artifactType and config.mediaType are the entry's; annotation dev.kiln.signature: its signature;
-//              org.opencontainers.image.created: when it was put, for 'kiln prune'
+//   manifest   artifactType and config.mediaType are the entry's. Annotations: dev.kiln.signature, its signature;
+//              org.opencontainers.image.created, the day it was written (not the second, so that parallel jobs write the same
+//              bytes), by which kiln prune tells its age
 //   config     the entry's content; embedded in the descriptor too (descriptor.md, "data") up to 256 KiB, so that one request
 //              answers a look-up
 //   layers     the entry's blobs: a step's layers and file indexes. Those that an image's repository of the same registry has
