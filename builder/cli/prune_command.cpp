@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -79,15 +80,20 @@ std::unique_ptr<GithubPackages> packages_of(RemoteSession& session, const std::s
   return std::make_unique<GithubPackages>(session, GithubPackages::api_of(registry, environment_variable("GITHUB_API_URL").value_or("")), credentials->password);
 }
 
+const char* name_of(PlannedKind kind) { return kind == PlannedKind::cache_entry ? "cache entry" : "image"; }
+
 json to_json(const RetentionPlan& plan) {
   json document = {{"delete_count", plan.deletions}, {"freed_bytes", plan.freed_bytes}, {"repositories", json::array()}};
   for (const RepositoryPlan& repository : plan.repositories) {
     json kept = json::array();
-    for (const KeptManifest& manifest : repository.kept) kept.push_back({{"digest", manifest.digest.str()}, {"tags", manifest.tags}, {"reason", manifest.reason}});
+    for (const KeptManifest& manifest : repository.kept) {
+      kept.push_back({{"digest", manifest.digest.str()}, {"tags", manifest.tags}, {"kind", name_of(manifest.kind)}, {"reason", manifest.reason}});
+    }
     json deletions = json::array();
     for (const Deletion& deletion : repository.deletions) {
       deletions.push_back({{"digest", deletion.digest.str()},
                            {"tags", deletion.tags},
+                           {"kind", name_of(deletion.kind)},
                            {"date", deletion.date ? json(format_rfc3339(*deletion.date)) : json()},
                            {"freed_bytes", deletion.freed_bytes}});
       if (deletion.version) deletions.back()["version"] = *deletion.version;
@@ -97,19 +103,41 @@ json to_json(const RetentionPlan& plan) {
   return document;
 }
 
+std::string entries_text(std::size_t count) { return fmt::format("{} cache {}", count, count == 1 ? "entry" : "entries"); }
+
+// Their tags are keys, which say nothing to people: a row for each reason, and one for those that go.
+void add_cache_entries(TextTable& table, const RepositoryPlan& repository) {
+  std::map<std::string, std::size_t> kept;
+  for (const KeptManifest& manifest : repository.kept) {
+    if (manifest.kind == PlannedKind::cache_entry) ++kept[manifest.reason];
+  }
+  for (const auto& [reason, count] : kept) table.add({{"  keep"}, {entries_text(count)}, {reason, TextStyle::dim}, {""}});
+  std::size_t count = 0;
+  std::uint64_t bytes = 0;
+  for (const Deletion& deletion : repository.deletions) {
+    if (deletion.kind != PlannedKind::cache_entry) continue;
+    ++count;
+    bytes += deletion.freed_bytes;
+  }
+  if (count) table.add({{"  delete", TextStyle::bad}, {entries_text(count)}, {"older than 14 days, unused", TextStyle::dim}, {human_bytes(bytes)}});
+}
+
 void print_plan(const RetentionPlan& plan) {
   for (const RepositoryPlan& repository : plan.repositories) {
     fmt::print("{}: keep {}, delete {}\n", printable(repository.name), repository.kept.size(), repository.deletions.size());
     TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left, TextTable::Align::right}, 1);
     for (const KeptManifest& manifest : repository.kept) {
-      if (!manifest.tags.empty()) table.add({{"  keep"}, {join(manifest.tags, " ")}, {manifest.reason, TextStyle::dim}, {""}});
+      if (manifest.kind == PlannedKind::cache_entry || manifest.tags.empty()) continue;
+      table.add({{"  keep"}, {join(manifest.tags, " ")}, {manifest.reason, TextStyle::dim}, {""}});
     }
     for (const Deletion& deletion : repository.deletions) {
+      if (deletion.kind == PlannedKind::cache_entry) continue;
       table.add({{"  delete", TextStyle::bad},
                  {deletion.tags.empty() ? "@" + deletion.digest.short_hex() : join(deletion.tags, " ")},
                  {deletion.date ? format_rfc3339(*deletion.date).substr(0, 10) : "", TextStyle::dim},
                  {human_bytes(deletion.freed_bytes)}});
     }
+    add_cache_entries(table, repository);
     if (!table.empty()) print_table(table);
   }
 }

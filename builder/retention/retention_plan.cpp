@@ -117,6 +117,10 @@ std::vector<const StoredManifest*> in_order_of_deletion(const RepositoryContents
   return order;
 }
 
+PlannedKind kind_of(const StoredManifest& manifest) {
+  return is_cache_entry(manifest) ? PlannedKind::cache_entry : PlannedKind::image;
+}
+
 }  // namespace
 
 bool is_cache_entry(const StoredManifest& manifest) {
@@ -143,10 +147,10 @@ RetentionPlan plan_retention(const std::vector<RepositoryContents>& repositories
     own.repository = contents.repository;
     for (const auto& [digest, manifest] : contents.manifests) {
       for (const std::string& tag : manifest.tags) own.tags.emplace(tag, digest);
-      if (const auto reason = kept[i].find(digest); reason != kept[i].end()) own.kept.push_back({digest, manifest.tags, reason->second});
+      if (const auto reason = kept[i].find(digest); reason != kept[i].end()) own.kept.push_back({digest, manifest.tags, reason->second, kind_of(manifest)});
     }
     for (const StoredManifest* manifest : in_order_of_deletion(contents, kept[i])) {
-      Deletion deletion{manifest->descriptor.digest, manifest->tags, manifest->date, manifest->version, 0};
+      Deletion deletion{manifest->descriptor.digest, manifest->tags, manifest->date, manifest->version, 0, kind_of(*manifest)};
       if (counted.insert(deletion.digest).second) deletion.freed_bytes += manifest->descriptor.size;
       for (const oci::Descriptor& blob : manifest->blobs) {
         if (counted.insert(blob.digest).second) deletion.freed_bytes += blob.size;

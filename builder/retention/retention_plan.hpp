@@ -34,10 +34,13 @@ struct RetentionRules {
   UnixSeconds now = 0;
 };
 
+enum class PlannedKind { image, cache_entry };
+
 struct KeptManifest {
   oci::Digest digest;
   std::vector<std::string> tags;
   std::string reason;
+  PlannedKind kind = PlannedKind::image;
 };
 
 struct Deletion {
@@ -48,6 +51,7 @@ struct Deletion {
   // Of blobs that nothing kept has; a blob of several deletions counts with the first. What repositories that were not looked
   // at share is not known.
   std::uint64_t freed_bytes = 0;
+  PlannedKind kind = PlannedKind::image;
 };
 
 struct RepositoryPlan {

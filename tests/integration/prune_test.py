@@ -1,10 +1,18 @@
 #!/usr/bin/env python3
 """kiln prune --registry against docker-registry: what goes, what stays, and that nothing goes unasked."""
 
+import datetime
 import json
 import urllib.request
 
 import harness
+
+
+def put_manifest(server, repository, tag, text, media_type):
+    request = urllib.request.Request(f"http://{server.address}/v2/{repository}/manifests/{tag}", data=text.encode(),
+                                     headers={"Content-Type": media_type}, method="PUT")
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        assert answer.status == 201
 
 
 class Prune(harness.KilnTest):
@@ -70,16 +78,10 @@ class Prune(harness.KilnTest):
         index = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
             {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": self.digests[2],
              "size": len(self.kiln("inspect", "--raw", f"{self.repository}:20261102").stdout.encode())}]})
-        self.put_manifest("acme/app", "20261107", index, "application/vnd.oci.image.index.v1+json")
+        put_manifest(self.server, "acme/app", "20261107", index, "application/vnd.oci.image.index.v1+json")
         self.prune("--yes")
         # The index of the 7th and the image of the 6th are the last two.
         self.assertEqual(self.tags(), ["20261101", "20261102", "20261106", "20261107", "latest"])
-
-    def put_manifest(self, repository, tag, text, media_type):
-        request = urllib.request.Request(f"http://{self.server.address}/v2/{repository}/manifests/{tag}", data=text.encode(),
-                                         headers={"Content-Type": media_type}, method="PUT")
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
-            self.assertEqual(answer.status, 201)
 
     def test_a_prefix_names_repositories_and_the_default_retention_keeps_ten(self):
         plan = json.loads(self.kiln("prune", "--registry", "--json", f"{self.server.address}/acme").stdout)
@@ -91,6 +93,98 @@ class Prune(harness.KilnTest):
     def test_words_are_checked(self):
         self.assertIn("--registry", self.kiln("prune", code=2).stderr)
         self.assertIn("names one image", self.prune(f"{self.repository}:1", code=2).stderr)
+
+
+class CacheEntries(harness.KilnTest):
+    """A fleet that shares its steps through a repository of the registry."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.registry(delete=True)
+        self.cache = f"{self.server.address}/acme/cache"
+        self.write("fleet/images/fleet.json", json.dumps({
+            "registry": self.server.address, "namespace": "acme", "tags": ["{date}"], "profiles": [], "cache": {"to": [f"type=registry,ref={self.cache}"]},
+            "retention": {"last": 1, "daily": 0, "weekly": 0, "monthly": 0}}))
+        self.write("fleet/images/app/image.json", '{"kind": "base", "profiles": []}')
+        self.write("fleet/images/app/Dockerfile", "FROM scratch\nCOPY base /base\nCOPY day /day\n")
+        self.write("fleet/images/app/base", "b" * 5000)
+        for day in (1, 2):
+            before = set(self.entries())
+            self.write("fleet/images/app/day", f"{day}" * 1000)
+            name = f"{self.server.address}/acme/app:2026110{day}"
+            self.kiln("build", "-t", name, "--cache-to", f"type=registry,ref={self.cache}", "fleet/images/app")
+            self.kiln("push", name)
+            if day == 1:
+                self.shared = self.step_of(self.entries(), "base")
+                self.first = self.step_of(self.entries(), "day")
+            else:
+                self.second = self.step_of(set(self.entries()) - before, "day")
+
+    def step_of(self, tags, name):
+        """The entry of the step that copies `name`."""
+        found = [tag for tag in tags if self.manifest(tag)["artifactType"].startswith("application/vnd.kiln.step")
+                 and f"COPY {name} " in self.content(tag)]
+        self.assertEqual(len(found), 1, found)
+        return found[0]
+
+    def content(self, tag):
+        return self.server.get(f"/v2/acme/cache/blobs/{self.manifest(tag)['config']['digest']}")[2].decode()
+
+    def manifest(self, tag):
+        return json.loads(self.server.get(f"/v2/acme/cache/manifests/{tag}", {"Accept": "application/vnd.oci.image.manifest.v1+json"})[2])
+
+    def entries(self):
+        status, _, body = self.server.get("/v2/acme/cache/tags/list")
+        return json.loads(body)["tags"] if status == 200 else []
+
+    def make_older(self, days):
+        """As if all entries had been written so many days earlier."""
+        for tag in self.entries():
+            manifest = self.manifest(tag)
+            created = datetime.datetime.fromisoformat(manifest["annotations"]["org.opencontainers.image.created"].replace("Z", "+00:00"))
+            manifest["annotations"]["org.opencontainers.image.created"] = (created - datetime.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            put_manifest(self.server, "acme/cache", tag, json.dumps(manifest), "application/vnd.oci.image.manifest.v1+json")
+
+    def prune(self, *args):
+        return self.kiln("prune", "--registry", *args, cwd=self.folder / "fleet").stdout
+
+    def plan(self):
+        repositories = json.loads(self.prune("--json"))["repositories"]
+        return next(entry for entry in repositories if entry["name"] == self.cache)
+
+    def test_entries_are_written_with_their_day(self):
+        today = datetime.datetime.now(datetime.timezone.utc)
+        for tag in self.entries():
+            created = self.manifest(tag)["annotations"]["org.opencontainers.image.created"]
+            self.assertIn(created, [(today - datetime.timedelta(days=ago)).strftime("%Y-%m-%dT00:00:00Z") for ago in (0, 1)])
+
+    def test_young_entries_stay_whatever_they_are_for(self):
+        self.make_older(13)
+        self.assertEqual(self.plan()["delete"], [])
+        self.assertEqual({entry["reason"] for entry in self.plan()["keep"]}, {"younger than 14 days"})
+
+    def test_old_entries_go_that_no_kept_image_was_built_from(self):
+        self.make_older(16)
+        plan = self.plan()
+        going = {entry["tags"][0]: entry for entry in plan["delete"]}
+        self.assertIn(self.first, going)
+        self.assertNotIn(self.shared, going)
+        self.assertNotIn(self.second, going)
+        self.assertEqual({entry["kind"] for entry in plan["delete"] + plan["keep"]}, {"cache entry"})
+        manifest = self.manifest(self.first)
+        layers = sum(layer["size"] for layer in manifest["layers"])
+        self.assertGreaterEqual(going[self.first]["freed_bytes"], layers + manifest["config"]["size"])
+        text = self.prune()
+        self.assertIn(f"{len(plan['delete'])} cache entr", text)
+        self.assertIn("used by a kept image", text)
+        kept = sorted(set(self.entries()) - set(going))
+        self.prune("--yes")
+        self.assertEqual(sorted(self.entries()), kept)
+
+    def test_without_the_build_records_every_old_entry_goes(self):
+        self.make_older(16)
+        self.home = self.folder / "another-machine"
+        self.assertEqual(len(self.plan()["delete"]), len(self.entries()))
 
 
 class PruneWithoutDelete(Prune):
