@@ -22,6 +22,7 @@ void add_commands(Arguments& root) {
   add_tag_command(root);
   add_untag_command(root);
   add_release_command(root);
+  add_rollback_command(root);
   add_prune_command(root);
   add_ls_command(root);
   add_digest_command(root);
