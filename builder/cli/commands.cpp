@@ -23,6 +23,7 @@ void add_commands(Arguments& root) {
   add_untag_command(root);
   add_release_command(root);
   add_rollback_command(root);
+  add_compose_command(root);
   add_prune_command(root);
   add_ls_command(root);
   add_digest_command(root);

@@ -13,6 +13,7 @@ void add_build_command(Arguments& root);
 void add_cache_command(Arguments& root);
 void add_check_command(Arguments& root);
 void add_ci_command(Arguments& root);
+void add_compose_command(Arguments& root);
 void add_copy_command(Arguments& root);
 void add_digest_command(Arguments& root);
 void add_doctor_command(Arguments& root);

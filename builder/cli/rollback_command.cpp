@@ -31,6 +31,7 @@ struct RollbackWords {
   std::string timeout = "30s";
   bool resume = false;
   bool undo = false;
+  bool abandon = false;
   bool dry_run = false;
   bool as_json = false;
 };
@@ -99,7 +100,7 @@ int conclude(const RollbackPlan& plan, const RollbackOutcome& outcome, bool as_j
                           tag.problem.empty() ? "" : ": " + printable(tag.problem));
   }
   std::string message = outcome.failure.empty() ? "some tags are not where they should be" : printable(outcome.failure);
-  message += plan.state == RollbackPlan::State::stuck ? "; not everything could be undone: 'kiln rollback --undo' tries again, '--resume' goes on"
+  message += plan.state == RollbackPlan::State::stuck ? "; not everything could be undone: 'kiln rollback --undo' tries again, '--resume' goes on, '--abandon' leaves the tags where they are"
              : plan.state == RollbackPlan::State::undone ? "; everything was undone"
                                                          : "";
   Error error(Category::build, message);
@@ -109,15 +110,21 @@ int conclude(const RollbackPlan& plan, const RollbackOutcome& outcome, bool as_j
 
 RollbackPlan recorded_plan(const RollbackJournal& journal) {
   if (auto plan = journal.current()) return std::move(*plan);
-  throw Error(Category::usage, "no rollback is under way in this home; there is nothing to resume or undo");
+  throw Error(Category::usage, "no rollback is under way in this home; there is nothing to resume, undo or abandon");
 }
 
 int run_recorded(const RollbackWords& words, const RollbackJournal& journal, RemoteSession& session, const CancelToken& cancel) {
-  if (!words.release.empty()) throw Error(Category::usage, "--resume and --undo take the recorded rollback; leave the release out");
+  if (!words.release.empty()) throw Error(Category::usage, "--resume, --undo and --abandon take the recorded rollback; leave the release out");
   RollbackPlan plan = recorded_plan(journal);
   if (!words.as_json) print_plan(plan);
   if (words.dry_run) {
     if (words.as_json) fmt::print("{}\n", json_of(plan, nullptr).dump(2));
+    return 0;
+  }
+  if (words.abandon) {
+    plan.state = RollbackPlan::State::abandoned;
+    journal.write(plan);
+    fmt::print("{}", words.as_json ? json_of(plan, nullptr).dump(2) + "\n" : "the recorded rollback was given up; no tag was moved\n");
     return 0;
   }
   if (words.undo) return conclude(plan, undo(session, plan, journal), words.as_json);
@@ -125,13 +132,13 @@ int run_recorded(const RollbackWords& words, const RollbackJournal& journal, Rem
 }
 
 int run_rollback(const RollbackWords& words, const CancelToken& cancel) {
-  if (words.resume && words.undo) throw Error(Category::usage, "--resume and --undo exclude one another");
+  if (words.resume + words.undo + words.abandon > 1) throw Error(Category::usage, "--resume, --undo and --abandon exclude one another");
   const HealthCheck health = health_of(words);
   StderrLog log;
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
   const RollbackJournal journal(home.root() / kRollbacksFolder, home.locks() / "rollbacks");
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
-  if (words.resume || words.undo) return run_recorded(words, journal, *session, cancel);
+  if (words.resume || words.undo || words.abandon) return run_recorded(words, journal, *session, cancel);
   if (words.release.empty()) throw Error(Category::usage, "'kiln rollback' needs a release; 'kiln release list' lists them");
   if (const auto open = journal.current()) {
     throw Error(Category::usage, fmt::format("a rollback to '{}' was begun at {} and not ended; 'kiln rollback --resume' finishes it, '--undo' puts "
@@ -165,6 +172,7 @@ void add_rollback_command(Arguments& root) {
       .option("--timeout", words->timeout, "how long to ask for health (default: 30s)")
       .flag("--resume", words->resume, "finish the rollback that was interrupted, its health check included")
       .flag("--undo", words->undo, "put the tags of the rollback that was interrupted back")
+      .flag("--abandon", words->abandon, "forget the rollback that was interrupted or could not be undone; tags stay where they are")
       .flag("--dry-run", words->dry_run, "show the plan; change nothing")
       .flag("--json", words->as_json, "print the result as JSON")
       .handler([words](const CancelToken& cancel) { return run_rollback(*words, cancel); });

@@ -20,11 +20,11 @@ constexpr int kSchemaVersion = 1;
 constexpr std::size_t kKept = 20;
 
 using State = RollbackPlan::State;
-constexpr std::array<std::pair<State, std::string_view>, 5> kStates = {{{State::moving, "moving"},
+constexpr std::array<std::pair<State, std::string_view>, 6> kStates = {{{State::moving, "moving"},
                                                                         {State::undoing, "undoing"},
                                                                         {State::done, "done"},
                                                                         {State::undone, "undone"},
-                                                                        {State::stuck, "stuck"}}};
+                                                                        {State::stuck, "stuck"}, {State::abandoned, "abandoned"}}};
 using Kind = HealthCheck::Kind;
 constexpr std::array<std::pair<Kind, std::string_view>, 3> kKinds = {{{Kind::none, "none"}, {Kind::url, "url"}, {Kind::command, "command"}}};
 

@@ -37,7 +37,7 @@ struct TagMove {
 // at the registry says it, so a plan that a crash left can be finished or undone at any point. Grammar of the file, version 1:
 //
 //   {"schema_version": 1, "release": "v1", "registry": "ghcr.io/acme", "tag": "latest", "created": "2026-11-20T12:00:00Z",
-//    "state": "moving" | "undoing" | "done" | "undone" | "stuck",
+//    "state": "moving" | "undoing" | "done" | "undone" | "stuck" | "abandoned",
 //    "health": {"kind": "none" | "url" | "command", "subject": "...", "timeout_ms": N},
 //    "moves": [{"name", "repository", "from": "sha256:..." or null, "to": "sha256:..."}]}
 struct RollbackPlan {
@@ -47,6 +47,7 @@ struct RollbackPlan {
     done,
     undone,
     stuck,    // some tags could not be put back
+    abandoned,  // given up by hand
   };
   std::string release;
   std::string registry;
@@ -56,7 +57,7 @@ struct RollbackPlan {
   HealthCheck health;
   std::vector<TagMove> moves;
 
-  bool is_finished() const noexcept { return state == State::done || state == State::undone; }
+  bool is_finished() const noexcept { return state == State::done || state == State::undone || state == State::abandoned; }
   bool operator==(const RollbackPlan&) const = default;
 };
 

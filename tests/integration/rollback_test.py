@@ -182,6 +182,9 @@ class Rollback(releases_test.ReleaseTest):
         self.assertIn("not ended", self.kiln("rollback", "v1", code=2).stderr)
         self.kiln("rollback", "--undo", code=1)
         self.kiln("rollback", "--resume", code=1)
+        self.kiln("rollback", "--abandon")
+        self.assertIsNone(self.current())
+        self.kiln("rollback", "--abandon", code=2)
         self.assertEqual(self.digest(f"{self.base}/common:fresh"), self.then[f"{self.base}/common"])
 
     def test_a_tag_that_cannot_be_moved_undoes_the_others(self):

@@ -17,7 +17,7 @@ ROOMS = ["base"] + [f"registry/{room}" for room in ("oci", "store", "remote")] +
         "layer", "dockerfile", "hierarchy", "plan", "cache", "debian", "run", "storage", "solve", "report", "release", "retention", "cli")]
 
 # Third-party headers that only one room may see.
-ONLY_IN = {"CLI/": "builder/cli", "curl/": "registry/remote"}
+ONLY_IN = {"CLI/": "builder/cli", "curl/": "registry/remote", "yaml.h": "builder/release"}
 
 # Headers that only sources of their own room include, and that may therefore see a third-party library.
 SOURCE_PRIVATE = {
