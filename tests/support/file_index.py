@@ -1,11 +1,17 @@
 """Reads kiln's file indexes (the grammar stands in builder/layer/file_index.hpp) and asks them what an image carries twice
-or for nothing, without unpacking a layer."""
+or for nothing, without unpacking a layer. As a program:
+
+    python3 -m tests.support.file_index KILN_HOME IMAGE FOLDER    FOLDER: where dead weight is looked for
+
+It prints what it found, and leaves with 1 where a library of 100 kB or more is there twice, or dead weight takes over 1 MB."""
 
 import posixpath
 import re
 import subprocess
+import sys
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.support.image_check import Layout, parse_json
 
@@ -127,3 +133,21 @@ def dead_weight(files, below):
     """What only those who compile or debug would read, below a folder: headers, static libraries, CMake files, stubs."""
     return sorted(path for path in files
                   if path.startswith(below) and re.search(r"\.(a|h|hpp|cuh|cmake|pyi)$", path))
+
+
+def main():
+    home, name, folder = sys.argv[1:]
+    files = image_files(Path(home), name)
+    twice = libraries_twice(files, 100_000)
+    same = [paths for paths in same_content_twice(files, 100_000) if paths[0].startswith(folder)]
+    dead = dead_weight(files, folder)
+    dead_bytes = sum(files[path].size for path in dead)
+    print(f"{name}: {len(files)} files, {sum(file.size for file in files.values()) / 1e9:.2f} GB")
+    print(f"libraries twice: {len(twice)}", *(f"  {paths}" for paths in twice.values()), sep="\n")
+    print(f"files twice: {len(same)}, {sum(files[paths[0]].size for paths in same) / 1e6:.2f} MB", *(f"  {paths}" for paths in same), sep="\n")
+    print(f"headers, static libraries, CMake files, stubs: {len(dead)}, {dead_bytes / 1e6:.2f} MB")
+    return 1 if twice or dead_bytes > 1_000_000 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
