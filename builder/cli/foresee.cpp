@@ -18,7 +18,8 @@ using StepPlace = std::tuple<std::string, std::string, int>;  // target, stage, 
 
 constexpr std::size_t kBuildsLookedAt = 50;
 
-// What the steps of earlier builds took, the newest first: by target, else by image, else by their text alone.
+// What the steps of earlier builds took, the newest first: by target, else by image. Never by their text alone: 'COPY . .' of
+// another image says nothing.
 class EarlierSteps {
  public:
   explicit EarlierSteps(const BuildRecordStore& store) {
@@ -48,7 +49,7 @@ class EarlierSteps {
 
  private:
   static std::vector<std::string> names_of(const std::string& target, const std::string& image, const std::string& stage, const std::string& text) {
-    return {"target " + target + "\n" + stage + "\n" + text, "image " + image + "\n" + stage + "\n" + text, "text " + text};
+    return {"target " + target + "\n" + stage + "\n" + text, "image " + image + "\n" + stage + "\n" + text};
   }
   std::map<std::string, BuildRecordStep> steps_;
 };

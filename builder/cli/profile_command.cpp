@@ -14,6 +14,7 @@
 #include "builder/hierarchy/load_fleet.hpp"
 #include "builder/hierarchy/profile.hpp"
 #include "builder/hierarchy/profile_checks.hpp"
+#include "builder/report/figures.hpp"
 
 namespace kiln::cli {
 
@@ -156,11 +157,12 @@ void print_comparison(const ImageComparison& comparison, const ProfileWords& wor
   for (const StepComparison& step : comparison.steps) {
     const bool differs = step.verdict == StepComparison::Verdict::differs;
     const std::string size = differs && step.other_bytes != step.bytes ? bytes(step.bytes) + " / " + bytes(step.other_bytes) : bytes(step.bytes);
-    std::string text = step.text;
+    // The whole command is in --json.
+    std::string text = shortened(shown_instruction(step.text), 60);
     if (!step.causes.empty()) text = fmt::format("{}: {}", step.text.substr(0, step.text.find(' ')), join(step.causes, "; "));
     table.add({{std::string(to_string(step.verdict)), differs ? TextStyle::bad : TextStyle::good},
                {size},
-               {fmt::format("{}:{}{}", step.file, step.line, step.is_layer ? "" : " (no layer of the image)"), TextStyle::dim},
+               {fmt::format("{}{}", shown_place(step.file, step.line), step.is_layer ? "" : " (no layer of the image)"), TextStyle::dim},
                {printable(text)}});
   }
   print_table(table);

@@ -27,14 +27,14 @@ std::string shown_instruction(std::string_view text) {
   return "RUN " + printable(rest);
 }
 
-std::string shown_reason(std::string_view text) {
-  constexpr std::size_t kMost = 240;
-  std::string reason = printable(text);
-  if (reason.size() <= kMost) return reason;
-  std::size_t end = kMost;
-  while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
-  return reason.substr(0, end) + " ...";
+std::string shortened(std::string text, std::size_t most_bytes) {
+  if (text.size() <= most_bytes) return text;
+  std::size_t end = most_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + " ...";
 }
+
+std::string shown_reason(std::string_view text) { return shortened(printable(text), 240); }
 
 std::string shown_name(const ReportImage& image) {
   if (image.name.empty()) return image.digest.short_hex();

@@ -18,6 +18,8 @@ std::string count_of(std::size_t count, std::string_view noun);
 // An instruction as a table has room for it: without the mounts of a RUN, which stand before what it does. Printable.
 std::string shown_instruction(std::string_view text);
 
+// A printable text as it is, or its beginning and " ..." where it has more bytes than that.
+std::string shortened(std::string text, std::size_t most_bytes);
 // Why a step missed, cut where it quotes at length; the JSON has all of it. Printable.
 std::string shown_reason(std::string_view text);
 

@@ -73,6 +73,20 @@ class PlanTest(harness.KilnTest):
         self.assertEqual(steps["base", "RUN stage-0"]["expectation"], "hit")
         self.assertEqual(plan["totals"]["without_record"], 0)
 
+    def test_a_step_of_another_image_with_the_same_text_foretells_nothing(self):
+        self.kiln("bake", cwd=self.fleet)
+        bake = json.loads((self.fleet / "docker-bake.json").read_text())
+        bake["target"]["other"] = {"context": "other", "contexts": {"base": "target:base"}, "tags": ["ghcr.io/acme/other:1"]}
+        bake["group"]["default"]["targets"].append("other")
+        self.write("fleet/docker-bake.json", json.dumps(bake))
+        shutil.copytree(self.fleet / "app", self.fleet / "other")
+        self.write("fleet/other/source", "three\n")
+        steps, plan = self.steps()
+        self.assertEqual(steps["other", "COPY build"]["expectation"], "build")
+        self.assertIsNone(steps["other", "COPY build"]["bytes"])
+        self.assertIsNone(steps["other", "RUN build"]["seconds"])
+        self.assertGreater(plan["totals"]["without_record"], 0)
+
     def test_what_would_fail_is_told_with_exit_code_1(self):
         self.kiln("bake", cwd=self.fleet)
         (self.fleet / "app/source").unlink()
