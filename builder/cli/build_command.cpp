@@ -17,6 +17,7 @@
 #include "builder/cli/check_dockerfile.hpp"
 #include "builder/cli/commands.hpp"
 #include "builder/cli/dockerfile_input.hpp"
+#include "builder/cli/failure_shell.hpp"
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/print_input.hpp"
 #include "builder/cli/words.hpp"
@@ -57,6 +58,7 @@ struct BuildWords {
   std::vector<std::string> cache_to;
   std::string shm_size;
   bool load = false;
+  std::string on_error;
   BuildxWords buildx;
   bool check = false;
   bool print_ast = false;
@@ -135,6 +137,7 @@ SessionSettings make_settings(const BuildWords& words, const Plan& plan, const s
   settings.bases.pull = words.pull;
   settings.bases.use_cache = !words.no_cache;
   settings.runs.allow_insecure = words.buildx.allows_insecure();
+  settings.runs.keep_failed = !words.on_error.empty();
   settings.runs.trust = find_build_trust(words.ca_bundle);
   settings.security = parse_security(words.security);
   settings.runs.host_proxies = host_proxies(environment_variable);
@@ -181,9 +184,19 @@ std::optional<int> look_at_input(const BuildWords& words) {
   return check_dockerfile(read_dockerfile_input(words.file, words.context), check);
 }
 
+BuildSession::Stages solve(BuildSession& session, const Plan& plan, const std::vector<std::size_t>& wanted, bool opens_shell) {
+  try {
+    return session.solve(plan, wanted);
+  } catch (const Error& error) {
+    if (opens_shell && error.category() != Category::cancelled) open_failure_shell(session, error);
+    throw;
+  }
+}
+
 int run_build(const BuildWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
   if (const auto exit_code = look_at_input(words)) return *exit_code;
+  const bool opens_shell = wants_failure_shell(words.on_error);
   const BuildContext context = open_build_context(words.context, words.file, cancel);
   BuildTarget target = make_target(words, context);
   const std::vector<Output> outputs = make_outputs(words);
@@ -199,7 +212,7 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   BuildSession session(settings, cancel);
   std::vector<BuiltImage> images;
   session.with_lost_steps_redone([&] {
-    const auto stages = session.solve(plan, wanted);
+    const auto stages = solve(session, plan, wanted, opens_shell);
     for (const Output& output : outputs) {
       images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) { return assembly_options(words, built, output, settings.times); });
       write_output(session, images, output, target.names);
@@ -252,6 +265,7 @@ void add_build_command(Arguments& root) {
       .option("--cache-from", words->cache_from, "type=local,src=FOLDER | type=http,url=URL | type=registry,ref=REF: a cache to look in")
       .option("--cache-to", words->cache_to, "the same with dest=FOLDER: a cache to write to, mode=min|max|read")
       .option("--shm-size", words->shm_size, "size of RUN's /dev/shm")
+      .option("--on-error", words->on_error, "shell: open one in the root file system of the RUN that failed")
       .flag("--check", words->check, "look for mistakes and build nothing, as 'kiln check'")
       .flag("--print-ast", words->print_ast, "print the parse of the Dockerfile CONTEXT as JSON, and build nothing")
       .flag("--print-ignored", words->print_ignored, "list what .dockerignore keeps of CONTEXT, and build nothing")

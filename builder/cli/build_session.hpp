@@ -62,6 +62,9 @@ class BuildSession {
   std::vector<BuiltImage> build(const Plan& plan, const std::vector<std::size_t>& wanted,
                                 const std::function<AssemblyOptions(const BuildTarget&)>& options);
 
+  // The first RUN whose command failed, once; for settings.runs.keep_failed.
+  std::unique_ptr<FailedRun> take_failed_run() { return runs_->take_failed(); }
+
   // The two halves of it, for several outputs of one build.
   using Stages = std::map<std::size_t, std::shared_ptr<const StageResult>>;
   Stages solve(const Plan& plan, const std::vector<std::size_t>& wanted);
@@ -104,6 +107,7 @@ class BuildSession {
   BuildObserver& observer() noexcept { return *recorder_; }
   LazyRemote& remote() noexcept { return *remote_; }
   Runner& runner() noexcept { return *runner_; }
+  const HomeLayout& home() const noexcept { return home_; }
   const CancelToken& cancel() const noexcept { return cancel_; }
   // Ends the progress display; what is printed afterwards stands below it.
   void end_progress();

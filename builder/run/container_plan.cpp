@@ -113,7 +113,7 @@ std::string ContainerPlan::serialise() const {
     out.text(mount.target).number(mount.source.index());
     std::visit(SourceWriter{out}, mount.source);
   }
-  out.text(spec).text(stdin_bytes);
+  out.text(spec).text(stdin_bytes).number(terminal);
   return out.take();
 }
 
@@ -139,6 +139,7 @@ ContainerPlan ContainerPlan::parse(std::string_view payload) {
   }
   plan.spec = in.text();
   plan.stdin_bytes = in.text();
+  plan.terminal = in.number() != 0;
   return plan;
 }
 
@@ -193,12 +194,14 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   plan.lowers = request.lowers;
   plan.upper = request.upper;
   plan.stdin_bytes = request.stdin_bytes;
+  plan.terminal = request.terminal;
   plan.mounts = common_mounts(request);
   plan.mounts.insert(plan.mounts.end(), request.mounts.begin(), request.mounts.end());
 
   const WorkerFolders folders(plan.mount_point);
   SpecInput spec;
   spec.process.argv = request.argv;
+  spec.process.terminal = request.terminal;
   spec.process.env = merged_environment(merged_environment(request.env, request.proxies),
                                         trust_environment(request.trust, request.env));
   spec.process.working_dir = request.working_dir;
@@ -216,7 +219,10 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   spec.shm_bytes = request.shm_bytes;
   for (std::size_t i = 0; i < plan.mounts.size(); ++i) spec.mounts.push_back(spec_mount(plan.mounts[i], folders.mount(i)));
   plan.spec = runtime_spec(spec);
-  if (process != nullptr) *process = spec.process;
+  if (process != nullptr) {
+    *process = spec.process;
+    process->terminal = false;
+  }
   return plan;
 }
 

@@ -7,13 +7,16 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -40,6 +43,8 @@ std::uint64_t memory_kills() {
   const std::size_t begin = at + 10;
   return parse_unsigned(std::string_view(text).substr(begin, text.find('\n', begin) - begin)).value_or(0);
 }
+
+constexpr char kConsoleSocket[] = "/proc/1/cwd/console";
 
 struct Child {
   pid_t pid = -1;
@@ -193,8 +198,10 @@ class Worker {
     write_all(create_file(config, 0600), plan_.spec, config.native());
     const std::uint64_t kills_before = memory_kills();
     const double begin = monotonic_seconds();
-    const auto argv = runtime_command({"run", "--detach", "--pid-file", pid_file().native(), "--bundle",
-                                       folders_.top.native(), plan_.id});
+    const Fd console = plan_.terminal ? listen_for_console() : Fd();
+    auto argv = runtime_command({"run", "--detach", "--pid-file", pid_file().native(), "--bundle", folders_.top.native()});
+    if (console) argv.insert(argv.end(), {"--console-socket", kConsoleSocket});
+    argv.push_back(plan_.id);
     const Child runtime = spawn(argv, make_input(), output_);
     output_.reset();
     std::optional<int> code = wait_for(runtime);
@@ -204,6 +211,7 @@ class Worker {
     }
     if (code) {
       container_ = started_child(pid_file());
+      if (console) hand_over_console(console);
       code = wait_for(container_);
     }
     report.seconds = monotonic_seconds() - begin;
@@ -213,6 +221,30 @@ class Worker {
     }
     report.exit_code = *code;
     report.out_of_memory = *code != 0 && memory_kills() > kills_before;
+  }
+
+  // Where the runtime hands over a pseudoterminal. The name of a socket may have 107 bytes, so this process, number 1 of its PID
+  // namespace, stays in the folder.
+  Fd listen_for_console() const {
+    if (::chdir(folders_.top.c_str()) != 0) throw_errno("enter", folders_.top.native());
+    Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!listener) throw_errno("create", "socket");
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, kConsoleSocket, sizeof address.sun_path - 1);
+    if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(listener.get(), 1) != 0) {
+      throw_errno("listen at", kConsoleSocket);
+    }
+    return listener;
+  }
+
+  // The runtime has ended well, so its connection is there.
+  void hand_over_console(const Fd& listener) const {
+    const Fd connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!connection) throw_errno("accept", "the container's terminal");
+    const Fd terminal = receive_descriptor(connection);
+    if (!terminal) throw Error(Category::machine, "the container runtime sent no terminal; run 'kiln doctor'");
+    send_message(socket_, MessageType::console, "", terminal.get());
   }
 
   // What a runtime has started and left to this process.

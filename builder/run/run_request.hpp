@@ -90,6 +90,7 @@ struct RunRequest {
   std::vector<std::uint32_t> groups;
   std::string hostname = "buildkitsandbox";  // as under BuildKit, since commands write it into files
   std::string stdin_bytes;
+  bool terminal = false;  // a pseudoterminal for its input and both outputs: see run_on_terminal()
 
   std::vector<RunMount> mounts;  // in order: a later one may lie in an earlier one
   RunNetwork network = RunNetwork::host;

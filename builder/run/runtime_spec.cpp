@@ -92,7 +92,7 @@ json capabilities(const SpecProcess& process) {
 json process_json(const SpecProcess& process) {
   json user = {{"uid", process.uid}, {"gid", process.gid}};
   if (!process.groups.empty()) user["additionalGids"] = process.groups;
-  json result = {{"terminal", false},
+  json result = {{"terminal", process.terminal},
                  {"user", std::move(user)},
                  {"args", process.argv},
                  {"env", process.env},

@@ -18,6 +18,7 @@ struct SpecMount {
 };
 
 struct SpecProcess {
+  bool terminal = false;
   std::vector<std::string> argv;
   std::vector<std::string> env;
   std::string working_dir = "/";

@@ -50,7 +50,7 @@ WorkerClient::WorkerClient(Runner& runner, const ContainerPlan& plan) : socket_(
 }
 
 void WorkerClient::read_message() {
-  const std::optional<WorkerMessage> message = receive_message(socket_);
+  std::optional<WorkerMessage> message = receive_message(socket_);
   if (!message) {
     socket_.reset();
     if (report_) return;
@@ -59,6 +59,7 @@ void WorkerClient::read_message() {
     report_->message = "the process that ran a container ended unexpectedly; run kiln again";
     return;
   }
+  if (message->type == MessageType::console) console_ = std::move(message->descriptor);
   if (message->type == MessageType::done) report_ = WorkerReport::parse(message->payload);
   if (message->type == MessageType::exec_done) exec_code_ = static_cast<int>(PayloadReader(message->payload).number());
 }

@@ -18,6 +18,8 @@ class WorkerClient {
   // Waits for something to happen, at most `timeout_ms`, and hands output on. True when the container has ended, its output is
   // complete and its worker has unmounted.
   bool pump(int timeout_ms, const OutputSink& output);
+  // The pseudoterminal of a container that asked for one, once; none as long as it has not come.
+  Fd take_console() noexcept { return std::move(console_); }
   // Asks for the container's end; pump() tells when it came.
   void stop() noexcept;
   // Until the end; kills the container where `cancel` fires. Throws what run() throws.
@@ -36,6 +38,7 @@ class WorkerClient {
   Fd socket_;
   Fd output_;
   Fd exec_output_;
+  Fd console_;
   const OutputSink* exec_sink_ = nullptr;
   std::optional<int> exec_code_;
   std::optional<WorkerReport> report_;

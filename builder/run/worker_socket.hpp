@@ -19,6 +19,7 @@ enum class MessageType : char {
   exec = 'X',       // kiln: the process object of a command; with it the pipe for its output
   exec_kill = 'K',  // kiln: the command of the last exec message has had its time
   exec_done = 'E',  // worker: an exit code
+  console = 'C',    // worker: with it the pseudoterminal of a container that asked for one
   done = 'D',       // worker: a WorkerReport, the last message
 };
 

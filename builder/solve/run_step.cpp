@@ -10,7 +10,6 @@
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
-#include "builder/cache/step_key.hpp"
 #include "builder/cache/step_record.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/tree_scanner.hpp"
@@ -25,80 +24,6 @@ namespace {
 namespace df = dockerfile;
 
 constexpr std::uint64_t kMaxSecretBytes = std::uint64_t{500} << 10;  // BuildKit's limit
-
-std::string_view word_of(RunNetwork network) { return network == RunNetwork::none ? "none" : "host"; }
-
-std::string_view word_of(RunSecurity security) {
-  switch (security) {
-    case RunSecurity::sandbox: return "sandbox";
-    case RunSecurity::hardened: return "hardened";
-    case RunSecurity::insecure: return "insecure";
-  }
-  return "sandbox";
-}
-
-// A digest of all that a mount shows of a tree, times excepted; its files are told one by one.
-std::string tree_digest(const CopySource& source, const std::string& path, std::vector<RawInput>& inputs) {
-  const std::string root = source.resolve(path);
-  if (!source.lookup(root)) {
-    const std::string why = source.why_missing(path);
-    throw Error(Category::build, fmt::format("'/{}' is not in {}{}{}", printable(path), source.describe(), why.empty() ? "" : "; ", why));
-  }
-  std::vector<FileEntry> entries;
-  source.walk(root, [&](const FileEntry& entry) {
-    entries.push_back(entry);
-    return true;
-  });
-  std::vector<FileEntry*> files;
-  for (FileEntry& entry : entries) {
-    if (entry.type == EntryType::file && entry.content.empty()) files.push_back(&entry);
-  }
-  source.digest(files);
-  StepKeyBuilder digest("tree");
-  for (const FileEntry& entry : entries) {
-    digest.list("entry", {entry.path.substr(std::min(root.size(), entry.path.size())), std::string(1, to_letter(entry.type)),
-                          fmt::format("{:o}", entry.mode), std::to_string(entry.uid), std::to_string(entry.gid),
-                          entry.content.str(), entry.link});
-    inputs.push_back({(entry.is_directory() ? "directory /" : "file ") + entry.path, fmt::format("{}{} {:o} {}:{}", entry.content.str(), entry.link, entry.mode, entry.uid, entry.gid), false});
-  }
-  return digest.finish();
-}
-
-std::vector<std::string> mount_key(const ResolvedMount& mount, std::vector<RawInput>& inputs) {
-  const df::Mount& options = mount.options;
-  std::vector<std::string> key = {df::to_string(options.type), options.target};
-  switch (options.type) {
-    case df::MountType::bind:
-      key.push_back(options.read_only ? "ro" : "rw");
-      key.push_back(tree_digest(*mount.source, canonical_copy_path(options.source), inputs));
-      break;
-    case df::MountType::tmpfs:
-      key.push_back(std::to_string(options.size_bytes));
-      break;
-    case df::MountType::cache:
-    case df::MountType::secret:
-    case df::MountType::ssh:
-      // What they hold may change without the step's result counting as another.
-      key.push_back(options.id);
-      break;
-  }
-  return key;
-}
-
-// The layers a step is built on: those of a foreign base as one, the others by the line that made each.
-void add_parent_inputs(const ImageLayers& below, std::vector<RawInput>& inputs) {
-  std::vector<oci::Digest> base;
-  std::size_t number = 0;
-  for (const ImageLayer& layer : below) {
-    if (layer.key.empty()) {
-      base.push_back(layer.value.diff_id);
-      continue;
-    }
-    const std::string where = layer.line ? fmt::format("{}, {}:{}", layer.text, layer.file, layer.line) : layer.text;
-    inputs.push_back({fmt::format("parent layer {}", ++number), layer.value.diff_id.str(), false, where});
-  }
-  if (!base.empty()) inputs.push_back({"base image", oci::chain_id(base).str()});
-}
 
 const SecretSource* find_secret(const std::vector<SecretSource>* secrets, const std::string& id) {
   if (!secrets) return nullptr;
@@ -187,63 +112,6 @@ struct RunSteps::Held {
 RunSteps::RunSteps(LayerAccess& access, Runner& runner, BuildObserver& observer, RunSettings settings, std::size_t parallel)
     : access_(access), runner_(runner), observer_(observer), settings_(std::move(settings)),
       caches_(access.store().home()), slots_(parallel) {}
-
-std::string RunSteps::key_of(const RunCommand& command, const ImageLayers& below, std::vector<RawInput>& inputs) const {
-  if (command.security == RunSecurity::insecure && !settings_.allow_insecure) {
-    throw Error(Category::usage, "RUN --security=insecure is not allowed; pass --allow security.insecure");
-  }
-  std::vector<std::string> parents;
-  for (const ImageLayer& layer : below) parents.push_back(layer.value.diff_id.str());
-  std::vector<std::string> groups;
-  for (const std::uint32_t group : command.user.groups) groups.push_back(std::to_string(group));
-  std::vector<std::string> env = command.env;
-  std::sort(env.begin(), env.end());
-
-  StepKeyBuilder key("run");
-  key.text("platform", command.platform.str()).list("parents", parents);
-  key.number("user.uid", command.user.uid).number("user.gid", command.user.gid).list("user.groups", groups);
-  key.text("cwd", command.working_dir).list("env", env).list("argv", command.argv);
-  if (command.script) key.text("heredoc", command.script->text);
-  inputs.push_back({"command", join(command.argv, " ")});
-  if (command.script) inputs.push_back({"script", command.script->text});
-  add_parent_inputs(below, inputs);
-  for (const ResolvedMount& mount : command.mounts) {
-    std::vector<RawInput> files;
-    const auto item = mount_key(mount, files);
-    key.list("mount", item);
-    // What the files say is not said again of the mount.
-    std::move(files.begin(), files.end(), std::back_inserter(inputs));
-    const bool is_tree = mount.options.type == df::MountType::bind;
-    inputs.push_back({fmt::format("mount {} {}", item[0], item[1]), is_tree ? item[2] : join(item, " "), false});
-  }
-  key.text("network", word_of(command.network)).text("security", word_of(command.security));
-  std::vector<std::string> hosts, limits;
-  for (const auto& [name, address] : settings_.extra_hosts) {
-    hosts.push_back(name + ":" + address);
-    inputs.push_back({"host " + name, address});
-  }
-  for (const RunLimit& limit : settings_.limits) {
-    limits.push_back(fmt::format("{}={}:{}", limit.name, limit.soft, limit.hard));
-    inputs.push_back({"ulimit " + limit.name, fmt::format("{}:{}", limit.soft, limit.hard)});
-  }
-  key.list("hosts", hosts).list("ulimits", limits).number("shm", static_cast<std::int64_t>(settings_.shm_bytes));
-  inputs.push_back({"shm size", std::to_string(settings_.shm_bytes)});
-  if (settings_.rewrite_times) {
-    key.number("times", *settings_.rewrite_times);
-    inputs.push_back({"times of files", std::to_string(*settings_.rewrite_times)});
-  }
-  inputs.push_back({"working directory", command.working_dir});
-  inputs.push_back({"user", fmt::format("{}:{} {}", command.user.uid, command.user.gid, join(groups, ","))});
-  inputs.push_back({"platform", command.platform.str()});
-  inputs.push_back({"network", std::string(word_of(command.network))});
-  inputs.push_back({"security", std::string(word_of(command.security))});
-  for (const std::string& variable : command.env) {
-    const std::string name = variable.substr(0, variable.find('='));
-    const char* type = command.profile_keys.count(name) ? "profile" : command.args.count(name) ? "ARG" : "ENV";
-    inputs.push_back({fmt::format("{} {}", type, name), variable.substr(name.size() + 1)});
-  }
-  return key.finish();
-}
 
 // The agent's socket behind --ssh: ID of the environment's, ID=SOCKET, or one of kiln's own for ID=KEY.
 fs::path RunSteps::agent_of(const SshForward& ssh) {
@@ -357,30 +225,8 @@ LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& comm
   return writer.finish();
 }
 
-std::vector<LayerValue> RunSteps::execute(const RunCommand& command, const ImageLayers& below, int number) {
-  announce_trust();
-  const SnapshotChain chain = access_.folders(below);
-  SnapshotUpper upper = access_.snapshots().begin_upper();
-  Held held;
-  RunRequest request;
-  request.lowers = chain.folders();
-  request.upper = upper.folders();
-  request.argv = command.argv;
-  request.env = command.env;
-  request.working_dir = command.working_dir;
-  request.uid = command.user.uid;
-  request.gid = command.user.gid;
-  request.groups = command.user.groups;
-  for (const ResolvedMount& mount : command.mounts) add_mount(request, command, mount, held);
-  if (command.script) request.mounts.push_back({command.script->path, FileSource{command.script->text, 0755, 0, 0}});
-  request.network = command.network;
-  request.security = command.security;
-  request.extra_hosts = settings_.extra_hosts;
-  request.limits = settings_.limits;
-  request.shm_bytes = settings_.shm_bytes;
-  request.trust = settings_.trust;
-  request.proxies = merged_environment(command.proxies, settings_.host_proxies);
-
+// Error{build} where the command fails or cannot be started.
+void RunSteps::run_command(const RunCommand& command, const RunRequest& request, int number) {
   OutputTail tail;
   RunResult result;
   {
@@ -391,11 +237,49 @@ std::vector<LayerValue> RunSteps::execute(const RunCommand& command, const Image
     }, access_.cancel());
   }
   for (const std::string& warning : result.warnings) observer_.warn(warning);
-  if (result.exit_code != 0) {
-    Error error(Category::build, fmt::format("the command '{}' ended with exit code {}{}", join(command.argv, " "), result.exit_code,
-                                             result.out_of_memory ? ": the kernel killed it for want of memory" : ""));
-    error.set_detail(tail.text());
-    throw error;
+  if (result.exit_code == 0) return;
+  Error error(Category::build, fmt::format("the command '{}' ended with exit code {}{}", join(command.argv, " "), result.exit_code,
+                                           result.out_of_memory ? ": the kernel killed it for want of memory" : ""));
+  error.set_detail(tail.text());
+  throw error;
+}
+
+std::unique_ptr<FailedRun> RunSteps::take_failed() {
+  const std::lock_guard lock(failed_mutex_);
+  return std::move(failed_);
+}
+
+std::vector<LayerValue> RunSteps::execute(const RunCommand& command, const ImageLayers& below, int number) {
+  announce_trust();
+  const SnapshotChain chain = access_.folders(below);
+  SnapshotUpper upper = access_.snapshots().begin_upper();
+  const auto held = std::make_shared<Held>();
+  RunRequest request;
+  request.lowers = chain.folders();
+  request.upper = upper.folders();
+  request.argv = command.argv;
+  request.env = command.env;
+  request.working_dir = command.working_dir;
+  request.uid = command.user.uid;
+  request.gid = command.user.gid;
+  request.groups = command.user.groups;
+  for (const ResolvedMount& mount : command.mounts) add_mount(request, command, mount, *held);
+  if (command.script) request.mounts.push_back({command.script->path, FileSource{command.script->text, 0755, 0, 0}});
+  request.network = command.network;
+  request.security = command.security;
+  request.extra_hosts = settings_.extra_hosts;
+  request.limits = settings_.limits;
+  request.shm_bytes = settings_.shm_bytes;
+  request.trust = settings_.trust;
+  request.proxies = merged_environment(command.proxies, settings_.host_proxies);
+
+  try {
+    run_command(command, request, number);
+  } catch (const Error& error) {
+    if (!settings_.keep_failed || error.category() != Category::build) throw;
+    const std::lock_guard lock(failed_mutex_);
+    if (!failed_) failed_.reset(new FailedRun{std::move(request), command.shell, chain, std::move(upper), held});
+    throw;
   }
   const LayerValue layer = layer_of(upper, command, access_.view(below));
   access_.snapshots().adopt(std::move(upper), oci::chain_id(chain.chain_id(), layer.diff_id));

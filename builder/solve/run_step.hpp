@@ -16,6 +16,7 @@
 #include "builder/run/runner.hpp"
 #include "builder/solve/copy_source.hpp"
 #include "builder/solve/events.hpp"
+#include "builder/solve/failed_run.hpp"
 #include "builder/solve/image_layers.hpp"
 #include "builder/solve/ssh_agent.hpp"
 #include "builder/solve/users.hpp"
@@ -55,6 +56,7 @@ struct RunCommand {
   RunNetwork network = RunNetwork::host;
   RunSecurity security = RunSecurity::sandbox;
   oci::Platform platform;
+  std::vector<std::string> shell;    // what a person gets where the command fails
   Compression compression;  // of the layer; not part of the key
   const std::vector<SecretSource>* secrets = nullptr;
   const std::vector<SshForward>* ssh = nullptr;
@@ -67,6 +69,7 @@ struct RunSettings {
   std::vector<RunLimit> limits;
   bool allow_insecure = false;                                   // --allow security.insecure
   std::uint64_t shm_bytes = std::uint64_t{64} << 20;
+  bool keep_failed = false;                                      // what a failed command left stays for take_failed()
   std::optional<UnixSeconds> rewrite_times;  // rewrite-timestamp=true: no file of a RUN's layer is newer
 };
 
@@ -80,12 +83,16 @@ class RunSteps {
   // Error{build} with the last lines of output as detail where the command fails.
   std::vector<LayerValue> execute(const RunCommand& command, const ImageLayers& below, int number);
 
+  // The first command that failed, where it was to be kept; once.
+  std::unique_ptr<FailedRun> take_failed();
+
  private:
   // What the mounts of one container hold on to while it runs.
   struct Held;
   void add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held);
   BindSource bind_source(const CopySource& source, const std::string& path, Held& held);
   fs::path agent_of(const SshForward& ssh);
+  void run_command(const RunCommand& command, const RunRequest& request, int number);
   void announce_trust();
   LayerValue layer_of(const SnapshotUpper& upper, const RunCommand& command, const MergedView& below);
 
@@ -96,6 +103,8 @@ class RunSteps {
   CacheMounts caches_;
   WorkSlots slots_;
   std::atomic<bool> trust_announced_{false};
+  std::mutex failed_mutex_;
+  std::unique_ptr<FailedRun> failed_;
   std::mutex agents_mutex_;
   std::map<std::string, std::unique_ptr<SshAgent>> agents_;  // of --ssh ID=KEY
 };

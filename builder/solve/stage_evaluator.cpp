@@ -244,6 +244,7 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
   const std::string asked = run.network.empty() || run.network == "default" ? target_.target.network : run.network;
   command.network = asked == "none" ? RunNetwork::none : RunNetwork::host;
   command.security = run.security == "insecure" ? RunSecurity::insecure : settings_.security;
+  command.shell = interactive_shell(config.shell());
   command.compression = target_.target.compression;
   command.secrets = &target_.target.secrets;
   command.ssh = &target_.target.ssh;

@@ -1,0 +1,40 @@
+#include "builder/cli/failure_shell.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/text.hpp"
+#include "builder/run/terminal_session.hpp"
+
+namespace kiln::cli {
+
+bool wants_failure_shell(const std::string& on_error) {
+  if (on_error.empty()) return false;
+  if (on_error != "shell") throw Error(Category::usage, fmt::format("--on-error '{}': expected shell", printable(on_error)));
+  if (!is_terminal(STDIN_FILENO, STDERR_FILENO)) {
+    throw Error(Category::usage, "--on-error=shell: standard input or standard error is no terminal, so nobody could use the shell; "
+                                 "leave the flag out, or run kiln in a terminal");
+  }
+  return true;
+}
+
+void open_failure_shell(BuildSession& session, const Error& error) {
+  const auto failed = session.take_failed_run();
+  session.end_progress();
+  if (!failed) {
+    fmt::print(stderr, "no shell is opened: what failed is not the command of a RUN\n");
+    return;
+  }
+  fmt::print(stderr, "error: {}\n{}{}", error.message(), error.detail(), error.detail().empty() || error.detail().ends_with('\n') ? "" : "\n");
+  fmt::print(stderr, "This is '{}' as the command left its files. 'exit' ends the build; nothing of this is kept.\n", join(failed->shell, " "));
+  try {
+    failed->open_shell(session.runner(), session.home(), STDIN_FILENO, STDERR_FILENO, session.cancel());
+  } catch (const Error& problem) {
+    if (problem.category() == Category::cancelled) throw;
+    fmt::print(stderr, "no shell could be opened: {}\n", problem.message());
+  }
+}
+
+}  // namespace kiln::cli
