@@ -165,7 +165,7 @@ AssemblyOptions assembly_options(const BuildWords& words, const BuildTarget& tar
 }
 
 // --check, --print-ast and --print-ignored look at the input only; nullopt where none of them was given.
-std::optional<int> look_at_input(const BuildWords& words) {
+std::optional<int> look_at_input(const BuildWords& words, const CancelToken& cancel) {
   if (words.print_ast) {
     // The word without dashes is the Dockerfile itself, or a context as in a build.
     const bool is_file = !words.file && !fs::is_directory(words.context);
@@ -181,7 +181,7 @@ std::optional<int> look_at_input(const BuildWords& words) {
   check.build_args = words.build_args;
   check.platforms = words.platforms;
   check.target = words.target;
-  return check_dockerfile(read_dockerfile_input(words.file, words.context), check);
+  return check_dockerfile(open_build_context(words.context, words.file, cancel).dockerfile, check);
 }
 
 BuildSession::Stages solve(BuildSession& session, const Plan& plan, const std::vector<std::size_t>& wanted, bool opens_shell) {
@@ -195,7 +195,7 @@ BuildSession::Stages solve(BuildSession& session, const Plan& plan, const std::v
 
 int run_build(const BuildWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
-  if (const auto exit_code = look_at_input(words)) return *exit_code;
+  if (const auto exit_code = look_at_input(words, cancel)) return *exit_code;
   const bool opens_shell = wants_failure_shell(words.on_error);
   const BuildContext context = open_build_context(words.context, words.file, cancel);
   BuildTarget target = make_target(words, context);
@@ -236,7 +236,7 @@ void add_build_command(Arguments& root) {
   const auto words = std::make_shared<BuildWords>();
   Arguments& build = root.command("build", "Build an image from a Dockerfile.");
   add_buildx_flags(build, words->buildx);
-  build.required_positional("CONTEXT", words->context, "folder, tar file, git repository, or '-' for a tar or Dockerfile on standard input")
+  build.required_positional("CONTEXT", words->context, "folder, tar file, git repository, URL of a tar or a Dockerfile, or '-' for a tar or Dockerfile on standard input")
       .option("-f,--file", words->file, "Dockerfile ('-': standard input; default CONTEXT/Dockerfile)")
       .option("-t,--tag", words->tags, "name of the image, NAME[:TAG]")
       .option("--target", words->target, "stage to build")

@@ -6,11 +6,13 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/cli/stderr_log.hpp"
 #include "builder/layer/tar_import.hpp"
 #include "builder/layer/unpack.hpp"
 #include "builder/solve/archive_source.hpp"
 #include "builder/solve/fetched_source.hpp"
 #include "builder/solve/git_source.hpp"
+#include "registry/remote/remote_session.hpp"
 
 namespace kiln::cli {
 
@@ -67,6 +69,33 @@ BuildContext from_git(const GitReference& reference, const std::optional<std::st
   return result;
 }
 
+// A tar behind a URL is the context; anything else is a Dockerfile, whose context holds just itself under BuildKit's name for it.
+BuildContext from_url(const std::string& url, const std::optional<std::string>& file, const CancelToken& cancel) {
+  const fs::path work = fs::temp_directory_path();
+  BuildContext result;
+  result.unpacked.emplace(work, "kiln-context-");
+  result.folder = result.unpacked->path();
+  const fs::path place = *result.folder / "context";
+  {
+    // Connections end here: a session's runner must be started before any thread.
+    StderrLog log;
+    const auto remote = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
+    download_url(remote->http(), url, "", create_file(place, 0600), cancel);
+  }
+  const std::string shown = Url::parse(url).redacted();
+  const Fd bytes = open_read(place);
+  const auto tar = spool_archive(std::make_unique<FdSource>(bytes, shown), work, shown);
+  if (tar) return from_tar(*tar, "the build context", file, cancel);
+  if (file == "-") {
+    result.dockerfile = read_dockerfile_input(file, *result.folder);
+    return result;
+  }
+  if (file) throw Error(Category::usage, fmt::format("'{}' is no tar archive, so '-f' has nothing to be found in", shown));
+  result.dockerfile.text = read_file(place, kMaxDockerfileBytes);
+  result.dockerfile.name = file_name_of_url(url);
+  return result;
+}
+
 }  // namespace
 
 BuildContext open_build_context(const std::string& context, const std::optional<std::string>& file, const CancelToken& cancel) {
@@ -78,16 +107,13 @@ BuildContext open_build_context(const std::string& context, const std::optional<
     return result;
   }
   if (const auto reference = parse_git_reference(context)) return from_git(*reference, file, cancel);
-  if (is_http_url(context)) {
-    throw Error(Category::usage, fmt::format("build context '{}': a URL can only be a git repository (ending in .git); for a tar "
-                                             "or a Dockerfile run 'curl -fL URL | kiln build -'", printable(context)));
-  }
+  if (is_http_url(context)) return from_url(context, file, cancel);
   if (fs::is_regular_file(context)) {
     const Fd archive = open_read(context);
     const auto tar = spool_archive(std::make_unique<FdSource>(archive, context), fs::temp_directory_path(), context);
     if (tar) return from_tar(*tar, context, file, cancel);
   }
-  throw Error(Category::usage, fmt::format("build context '{}' is neither a folder nor a tar file nor a git repository", printable(context)));
+  throw Error(Category::usage, fmt::format("build context '{}' is neither a folder nor a tar file nor a URL nor a git repository", printable(context)));
 }
 
 }  // namespace kiln::cli

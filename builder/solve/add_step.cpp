@@ -26,18 +26,18 @@ void unpack_archive(CopyPlan& plan, const ArchiveSource& archive, const std::str
 // A source that is on this machine: archives are unpacked unless --unpack=false. A pattern may name archives and plain files.
 void StageEvaluator::add_local_source(CopyPlan& plan, const std::shared_ptr<CopySource>& source, const std::string& path,
                                       const std::string& destination, KeptSources& kept) {
-  for (const std::string& match : match_sources(*source, path)) {
-    const std::string followed = source->resolve(match);
-    const auto entry = source->lookup(followed);
-    const bool is_file = entry && entry->type == EntryType::file;
-    const auto archive = is_file ? open_archive(source->open(followed), access_.store().home().tmp(), match, access_.cancel()) : nullptr;
-    if (archive) {
-      unpack_archive(plan, *archive, destination);
-      kept.push_back(archive);
-    } else {
-      plan.add(*source, match, destination);
-    }
-  }
+  for (const std::string& match : match_sources(*source, path)) add_local_file(plan, source, match, destination, kept);
+}
+
+void StageEvaluator::add_local_file(CopyPlan& plan, const std::shared_ptr<CopySource>& source, const std::string& path,
+                                    const std::string& destination, KeptSources& kept) {
+  const std::string followed = source->resolve(path);
+  const auto entry = source->lookup(followed);
+  const bool is_file = entry && entry->type == EntryType::file;
+  const auto archive = is_file ? open_archive(source->open(followed), access_.store().home().tmp(), path, access_.cancel()) : nullptr;
+  if (!archive) return plan.add_path(*source, path, destination);
+  unpack_archive(plan, *archive, destination);
+  kept.push_back(archive);
 }
 
 void StageEvaluator::add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url, const std::string& destination,
@@ -46,8 +46,8 @@ void StageEvaluator::add_url_source(CopyPlan& plan, const dockerfile::Add& add, 
   kept.push_back(source);
   const std::string name = file_name_of_url(url);
   // What comes by HTTP stays packed unless the Dockerfile asks otherwise.
-  if (add.unpack.value_or(false)) return add_local_source(plan, source, name, destination, kept);
-  plan.add(*source, name, destination);
+  if (add.unpack.value_or(false)) return add_local_file(plan, source, name, destination, kept);
+  plan.add_path(*source, name, destination);
 }
 
 void StageEvaluator::add_git_source(CopyPlan& plan, const dockerfile::Add& add, const GitReference& reference,

@@ -231,22 +231,29 @@ bool CopyPlan::add_below_pivot(const CopySource& source, const std::string& pivo
 }
 
 void CopyPlan::add(const CopySource& source, std::string_view pattern, std::string_view destination) {
-  const bool into_folder = destination.ends_with('/');
   ++transfers_;
   if (options_.parents) return add_with_parents(source, pattern, destination);
-  for (const std::string& match : match_sources(source, pattern)) {
-    const std::string followed = source.resolve(match);
-    const auto from = source.lookup(followed);
-    if (!from) refuse_missing(source, match);
-    // What is before the last component exists or is made; a folder that is asked for by '/' too.
-    const std::string cleaned = canonical_copy_path(destination);
-    ensure_directories(resolve_target(into_folder ? cleaned : std::string(parent_path(cleaned)), true));
-    std::string target = resolve_target(cleaned, true);
-    const auto existing = at(target);
-    if (!from->is_directory() && existing && existing->is_directory()) target = join_path(target, base_name(match));
-    if (!from->is_directory()) ensure_directories(std::string(parent_path(target)));
-    copy_tree(source, followed, target, match);
-  }
+  for (const std::string& match : match_sources(source, pattern)) add_match(source, match, destination);
+}
+
+void CopyPlan::add_path(const CopySource& source, const std::string& path, std::string_view destination) {
+  ++transfers_;
+  add_match(source, path, destination);
+}
+
+void CopyPlan::add_match(const CopySource& source, const std::string& match, std::string_view destination) {
+  const bool into_folder = destination.ends_with('/');
+  const std::string followed = source.resolve(match);
+  const auto from = source.lookup(followed);
+  if (!from) refuse_missing(source, match);
+  // What is before the last component exists or is made; a folder that is asked for by '/' too.
+  const std::string cleaned = canonical_copy_path(destination);
+  ensure_directories(resolve_target(into_folder ? cleaned : std::string(parent_path(cleaned)), true));
+  std::string target = resolve_target(cleaned, true);
+  const auto existing = at(target);
+  if (!from->is_directory() && existing && existing->is_directory()) target = join_path(target, base_name(match));
+  if (!from->is_directory()) ensure_directories(std::string(parent_path(target)));
+  copy_tree(source, followed, target, match);
 }
 
 std::string CopyPlan::unpack_folder(std::string_view destination) {

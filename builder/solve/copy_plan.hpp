@@ -45,6 +45,8 @@ class CopyPlan {
   // `pattern` is a source path with docker's wildcards; `destination` is absolute, and ends in '/' where it must be a
   // folder. Error{build} where nothing is there or the target is in the way.
   void add(const CopySource& source, std::string_view pattern, std::string_view destination);
+  // The same for one path as it stands: '*', '?' and '[' are characters of names.
+  void add_path(const CopySource& source, const std::string& path, std::string_view destination);
   // The folder that an archive is unpacked into, made where it is missing; without symlinks.
   std::string unpack_folder(std::string_view destination);
   // One entry of an archive, its parents made as needed. As in tar it takes the place of whatever is there; only a folder
@@ -78,6 +80,7 @@ class CopyPlan {
   void hash_unhashed();
   void copy_tree(const CopySource& source, const std::string& from, const std::string& to, const std::string& shown);
   static std::vector<std::string> pivots(const CopySource& source, const std::string& pattern);
+  void add_match(const CopySource& source, const std::string& match, std::string_view destination);
   void add_with_parents(const CopySource& source, std::string_view pattern, std::string_view destination);
   // False where nothing matched.
   bool add_below_pivot(const CopySource& source, const std::string& pivot, const std::string& wanted, const std::string& folder);

@@ -102,16 +102,19 @@ std::string file_name_of_url(std::string_view url) {
   return is_name ? name : "__unnamed__";
 }
 
-std::shared_ptr<FetchedSource> fetch_url(HttpClient& http, const std::string& url, const std::string& checksum,
-                                         const fs::path& work, ThreadPool& pool, const CancelToken& cancel) {
-  TempDir folder(work, "url-");
+void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const Fd& file, const CancelToken& cancel) {
   const Url parsed = Url::parse(url.substr(0, url.find('#')));
-  const Fd file = create_file(folder.path() / file_name_of_url(url), 0600);
   const UnixSeconds time = download(http, parsed, checksum, file, cancel);
   const timespec times[2] = {{time, 0}, {time, 0}};
   if (::futimens(file.get(), times) != 0) throw_errno("set the time of", parsed.redacted());
+}
+
+std::shared_ptr<FetchedSource> fetch_url(HttpClient& http, const std::string& url, const std::string& checksum,
+                                         const fs::path& work, ThreadPool& pool, const CancelToken& cancel) {
+  TempDir folder(work, "url-");
+  download_url(http, url, checksum, create_file(folder.path() / file_name_of_url(url), 0600), cancel);
   const fs::path shown = folder.path();
-  return std::make_shared<FetchedSource>(std::move(folder), shown, pool, cancel, fmt::format("'{}'", parsed.redacted()));
+  return std::make_shared<FetchedSource>(std::move(folder), shown, pool, cancel, fmt::format("'{}'", Url::parse(url.substr(0, url.find('#'))).redacted()));
 }
 
 }  // namespace kiln

@@ -79,6 +79,8 @@ class StageEvaluator {
                   const std::shared_ptr<CopySource>& context, KeptSources& kept);
   void add_local_source(CopyPlan& plan, const std::shared_ptr<CopySource>& source, const std::string& path,
                         const std::string& destination, KeptSources& kept);
+  void add_local_file(CopyPlan& plan, const std::shared_ptr<CopySource>& source, const std::string& path,
+                      const std::string& destination, KeptSources& kept);
   void add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url, const std::string& destination,
                       KeptSources& kept);
   void add_git_source(CopyPlan& plan, const dockerfile::Add& add, const GitReference& reference, const std::string& destination,

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Every flag of docker buildx build, as docs/buildx-flags.md promises it, and the forms that a context may have."""
 
+import http.server
 import io
 import re
 import tarfile
+import threading
 
 import harness
 
@@ -76,8 +78,51 @@ class Contexts(harness.KilnTest):
         self.kiln("build", "-", stdin=b"FROM scratch\nLABEL a=b\n")
         self.kiln("build", "-f", "-", "-", stdin=b"FROM scratch\n", code=2)
 
-    def test_a_url_that_is_no_repository_is_refused_with_the_alternative(self):
-        self.assertIn("curl", self.kiln("build", "https://example.com/context.tar", code=2).stderr)
+    def serve(self, files):
+        """A web server for bytes by path."""
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = files.get(self.path)
+                self.send_response(404 if body is None else 200)
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.send_header("Last-Modified", "Tue, 02 Jan 2024 03:04:05 GMT")
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    def test_a_url_is_a_tar_or_a_dockerfile(self):
+        plain = b"FROM scratch\nCOPY . /\n"
+        address = self.serve({"/c.tar.gz": self.tar(), "/some/Dockerfile": plain})
+        self.kiln("build", "-o", "type=local,dest=tar", f"{address}/c.tar.gz")
+        self.assertEqual((self.folder / "tar/Dockerfile").read_text(), DOCKERFILE)
+        self.kiln("build", "-f", "-", "-o", "type=local,dest=other", f"{address}/c.tar.gz", stdin=b"FROM scratch\nCOPY . /all/\n")
+        self.assertEqual((self.folder / "other/all/Dockerfile").read_text(), DOCKERFILE)
+        self.kiln("build", "-o", "type=local,dest=plain", f"{address}/some/Dockerfile")
+        self.assertEqual([path.name for path in (self.folder / "plain").iterdir()], ["context"])
+        self.assertEqual((self.folder / "plain/context").read_bytes(), plain)
+        self.assertEqual((self.folder / "plain/context").stat().st_mtime, 1704164645)
+        self.kiln("build", "--check", f"{address}/some/Dockerfile")
+        self.kiln("build", "-f", "Other", f"{address}/some/Dockerfile", code=2)
+        self.assertIn("404", self.kiln("build", f"{address}/missing.tar", code=3).stderr)
+
+    def test_characters_of_patterns_in_the_name_of_a_url_stand_for_themselves(self):
+        address = self.serve({"/a[1]*?.txt": b"one", "/a%5B1%5D*%3F.txt": b"one"})
+        self.write("app/Dockerfile", f"FROM scratch\nADD {address}/a%5B1%5D*%3F.txt /in/\n")
+        self.kiln("build", "-o", "type=local,dest=files", "app")
+        self.assertEqual([path.name for path in (self.folder / "files/in").iterdir()], ["a[1]*?.txt"])
+        # What a pattern finds is no pattern again.
+        self.write("other/a[1].txt", "one")
+        self.write("other/Dockerfile", "FROM scratch\nADD *.txt /in/\n")
+        self.kiln("build", "-o", "type=local,dest=more", "other")
+        self.assertEqual([path.name for path in (self.folder / "more/in").iterdir()], ["a[1].txt"])
 
 
 if __name__ == "__main__":
