@@ -56,4 +56,12 @@ std::string advice(const HttpResponse& response, std::string_view repository) {
   return {};
 }
 
+std::string unlinked_advice(const std::vector<std::string>& repositories) {
+  return fmt::format(
+      "'{}'{} says by no label org.opencontainers.image.source which repository it is of, so GitHub links the package to none, and that "
+      "repository's workflows cannot write it; set \"source\" in fleet.json, or 'LABEL "
+      "org.opencontainers.image.source=https://github.com/OWNER/REPOSITORY' in the Dockerfile",
+      repositories.front(), repositories.size() == 1 ? "" : fmt::format(" (and {} more)", repositories.size() - 1));
+}
+
 }  // namespace kiln::ghcr

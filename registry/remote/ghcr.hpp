@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "registry/oci/descriptor.hpp"
 #include "registry/remote/http.hpp"
@@ -30,5 +31,8 @@ std::optional<std::string> upload_objection(const oci::Descriptor& blob, std::st
 // 403 "write_package", packages: write for Actions, the token's scopes otherwise. "" where GHCR's answer
 // needs none.
 std::string advice(const HttpResponse& response, std::string_view repository);
+
+// What to say of repositories whose images do not name their source (names_its_source): not empty.
+std::string unlinked_advice(const std::vector<std::string>& repositories);
 
 }  // namespace kiln::ghcr

@@ -73,6 +73,7 @@ class Pusher {
       idle_.wait(lock, [&] { return running_ == 0; });
     }
     session_.cancel().check();
+    tell_unlinked();
     for (Group& group : groups_) {
       PushOutcome& outcome = outcomes[group.image];
       for (auto& target : group.done) {
@@ -161,6 +162,19 @@ class Pusher {
     const std::string name = name_of_blob(store_, parts_of(image), blob.digest);
     throw Error(Category::network,
                 *ghcr::upload_objection(blob, origin.empty() ? name : origin + ": " + name, bytes_per_second));
+  }
+
+  // Once for all that is new at ghcr.io, since a fleet has them all or none.
+  void tell_unlinked() {
+    std::vector<std::string> names;
+    for (const Group& group : groups_) {
+      const bool is_new = std::any_of(group.done.begin(), group.done.end(), [](const auto& target) {
+        return target && target->outcome != TransferOutcome::skipped;
+      });
+      if (!is_new || !ghcr::is_ghcr(group.place.endpoint.authority)) continue;
+      if (!names_its_source(store_, parts_of(group.image))) names.push_back(group.place.name());
+    }
+    if (!names.empty()) session_.log().warn(ghcr::unlinked_advice(names));
   }
 
   void note_target(Group& group, std::size_t index, TransferOutcome outcome) {

@@ -16,6 +16,7 @@ using oci::Descriptor;
 using oci::Digest;
 
 constexpr std::size_t kMostStepText = 80;
+constexpr char kSource[] = "org.opencontainers.image.source";
 
 bool stays_where_it_is(const Descriptor& layer) {
   return layer.media_type == oci::media_type::kDockerForeignLayerGzip || layer.media_type.find(".nondistributable.") != std::string::npos;
@@ -38,10 +39,13 @@ void collect(const ContentStore& store, const Descriptor& root, PushParts& parts
   parts.manifests.push_back({root, std::move(bytes)});
 }
 
+bool is_image_config(const Descriptor& config) {
+  return config.media_type == oci::media_type::kOciConfig || config.media_type == oci::media_type::kDockerConfig;
+}
+
 // The text of the instruction that made the layer of this number; "" where the config does not tell.
 std::string step_of_layer(const ContentStore& store, const Descriptor& config, std::size_t number) {
-  const bool is_image = config.media_type == oci::media_type::kOciConfig || config.media_type == oci::media_type::kDockerConfig;
-  if (!is_image || !store.has(config.digest)) return {};
+  if (!is_image_config(config) || !store.has(config.digest)) return {};
   const oci::ImageConfig parsed = oci::parse_image_config(store.read(config.digest), fmt::format("config '{}'", config.digest.str()));
   std::size_t layer = 0;
   for (const oci::HistoryEntry& entry : parsed.history) {
@@ -71,6 +75,17 @@ std::string name_of_blob(const ContentStore& store, const PushParts& parts, cons
     }
   }
   return fmt::format("blob '{}'", blob.str());
+}
+
+bool names_its_source(const ContentStore& store, const PushParts& parts) {
+  for (const ManifestBytes& part : parts.manifests) {
+    if (oci::media_type::is_index(part.descriptor.media_type)) continue;
+    const oci::Manifest manifest = oci::parse_manifest(part.bytes, where_of(part.descriptor.digest));
+    const Digest& config = manifest.config.digest;
+    if (manifest.annotations.contains(kSource) || !is_image_config(manifest.config) || !store.has(config)) continue;
+    if (!oci::parse_image_config(store.read(config), fmt::format("config '{}'", config.str())).config.labels.contains(kSource)) return false;
+  }
+  return true;
 }
 
 bool misses_a_part(const RegistryError& error) {

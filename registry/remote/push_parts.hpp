@@ -27,6 +27,10 @@ PushParts parts_of_image(const ContentStore& store, const oci::Descriptor& root)
 // digest where neither is known.
 std::string name_of_blob(const ContentStore& store, const PushParts& parts, const oci::Digest& blob);
 
+// Whether every image of it says, by the label or the annotation org.opencontainers.image.source, which repository it is of: by
+// that GitHub links a package to a repository. What is no image, or whose config the store does not have, says enough.
+bool names_its_source(const ContentStore& store, const PushParts& parts);
+
 // Whether a registry refused a manifest because something that it names is not there.
 bool misses_a_part(const RegistryError& error);
 

@@ -113,3 +113,88 @@ TEST_CASE("a layer that ghcr would not take stops the push before anything is se
   CHECK(message.find("Dockerfile:7: layer 2 of 3 ('RUN make two') has 10") != std::string::npos);
   CHECK(message.find("split the step") != std::string::npos);
 }
+
+namespace {
+
+// ghcr.io as far as a push of new images needs it. Uploads are answered with `uploads`.
+class FakeGhcr : public HttpClient {
+ public:
+  explicit FakeGhcr(HttpResponse uploads) : uploads_(std::move(uploads)) {}
+  HttpResponse send(const HttpRequest& request, const CancelToken&) override {
+    const std::string& path = request.url.path;
+    HttpResponse response;
+    response.status = path == "/v2/" ? 200 : 404;
+    if (request.method == HttpMethod::post) return uploads_;
+    const std::lock_guard lock(mutex_);
+    if (request.method == HttpMethod::put) {
+      response.status = 201;
+      if (path.find("/manifests/") != std::string::npos) manifests_[path] = body_of(*request.body);
+    } else if (const auto found = manifests_.find(path); found != manifests_.end()) {
+      response.status = 200;
+      response.headers.add("Content-Type", oci::media_type::kOciManifest);
+      response.headers.add("Content-Length", std::to_string(found->second.size()));
+      response.headers.add("Docker-Content-Digest", oci::sha256_of(found->second).str());
+    }
+    return response;
+  }
+
+ private:
+  static std::string body_of(RequestBody& body) {
+    std::string bytes(body.size(), '\0');
+    bytes.resize(body.read(bytes.data(), bytes.size()).value_or(0));
+    return bytes;
+  }
+  HttpResponse uploads_;
+  std::mutex mutex_;
+  std::map<std::string, std::string> manifests_;
+};
+
+HttpResponse upload_answer(int status, const std::string& body = {}) {
+  HttpResponse response;
+  response.status = status;
+  response.body = body;
+  if (status == 202) response.headers.add("Location", "/v2/acme/app/blobs/uploads/1");
+  return response;
+}
+
+// What a push of these images to ghcr.io logs; their errors, too.
+std::string told_by_ghcr(const Told& told, const std::vector<PushRequest>& images, HttpResponse uploads) {
+  RecordingLog log;
+  FakeClock clock;
+  RemoteSession session(std::make_unique<FakeGhcr>(std::move(uploads)), {}, log, CancelToken(), clock);
+  std::string text;
+  for (const PushOutcome& outcome : push_images(session, told.store, images)) text += outcome.error ? outcome.error->message() + "\n" : "";
+  return log.text() + text;
+}
+
+oci::Descriptor labelled(Told& told) {
+  oci::ImageConfig config = oci::parse_image_config(told.store.read(told.manifest.config.digest), "config");
+  config.config.labels["org.opencontainers.image.source"] = "https://github.com/acme/app";
+  oci::Manifest manifest = told.manifest;
+  manifest.config = told.store.put(oci::serialise(config), oci::media_type::kOciConfig);
+  return told.store.put(oci::serialise(manifest), manifest.media_type);
+}
+
+}  // namespace
+
+TEST_CASE("new images at ghcr.io that say no source are named once, with what links them") {
+  Told told;
+  const oci::Descriptor linked = labelled(told);
+  const auto request = [](const oci::Descriptor& image, const char* name) { return PushRequest{image, {oci::Reference::parse(name)}}; };
+  CHECK(told_by_ghcr(told, {request(linked, "ghcr.io/acme/app:1")}, upload_answer(202)).find("image.source") == std::string::npos);
+  const std::string text = told_by_ghcr(
+      told, {request(linked, "ghcr.io/acme/a:1"), request(told.root, "ghcr.io/acme/b:1"), request(told.root, "ghcr.io/acme/c:1")}, upload_answer(202));
+  CHECK(text.find("'ghcr.io/acme/b' (and 1 more) says by no label org.opencontainers.image.source") != std::string::npos);
+  CHECK(text.find("image.source", text.find("Dockerfile")) == std::string::npos);
+  CHECK(told_by_ghcr(told, {request(told.root, "registry.example/acme/b:1")}, upload_answer(202)).find("image.source") == std::string::npos);
+}
+
+TEST_CASE("a push that ghcr.io refuses with write_package names the setting to change") {
+  const Told told;
+  const std::string text =
+      told_by_ghcr(told, {{told.root, {oci::Reference::parse("ghcr.io/acme/app:1")}}},
+                   upload_answer(403, R"({"errors":[{"code":"DENIED","message":"permission_denied: write_package"}]})"));
+  CHECK(text.find("'Manage Actions access'") != std::string::npos);
+  CHECK(text.find("permissions: packages: write") != std::string::npos);
+  CHECK(text.find("while pushing 'ghcr.io/acme/app:1'") != std::string::npos);
+}
