@@ -275,6 +275,26 @@ TEST_CASE("an https registry cannot lead to http, by redirect, location or realm
         std::string::npos);
 }
 
+TEST_CASE("http is spoken with an insecure registry alone, after https") {
+  for (const Security security : {Security::verified, Security::insecure}) {
+    std::vector<std::string> asked;
+    PublicRegistry registry([&](const HttpRequest& request) {
+      asked.push_back(request.url.scheme);
+      if (request.url.is_https()) throw TransportError(TransportFault::connect, "nobody answers at 443", 0, 0);
+      return request.url.path == "/v2/" ? response(200) : response(404);
+    });
+    RegistryClient client = registry.session->client({"registry.example", security});
+    if (security == Security::verified) {
+      CHECK(registry.failing([&] { client.resolve("acme/app", "1"); }).find("nobody answers") != std::string::npos);
+      CHECK(std::count(asked.begin(), asked.end(), "http") == 0);
+    } else {
+      CHECK_FALSE(client.resolve("acme/app", "1").has_value());
+      CHECK(asked.front() == "https");
+      CHECK(asked.back() == "http");
+    }
+  }
+}
+
 TEST_CASE("a realm on a private address gets no credentials from a public registry's client") {
   PublicRegistry registry([&](const HttpRequest& request) {
     CHECK(request.url.host == "registry.example");
