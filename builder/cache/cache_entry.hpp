@@ -9,7 +9,7 @@
 namespace kiln {
 
 // Media types of what a shared cache holds. A name is also the artifact type in a registry.
-inline constexpr char kStepEntryType[] = "application/vnd.kiln.step.v1+json";      // a step record (step_record.hpp)
+inline constexpr char kStepEntryType[] = "application/vnd.kiln.step.v2";           // a step record (step_record.hpp)
 inline constexpr char kBundleEntryType[] = "application/vnd.kiln.bundle.v1+json";  // many entries at once (entry_bundle.hpp)
 inline constexpr char kLayerEntryType[] = "application/vnd.kiln.layer.v1+json";    // a foreign layer and its file index
 inline constexpr char kClaimEntryType[] = "application/vnd.kiln.claim.v1+json";    // who executes a step (step_claim.hpp)
@@ -26,7 +26,7 @@ struct CacheEntry {
   std::string signature;               // see entry_signature.hpp; "" for none
 };
 
-inline constexpr std::size_t kMaxEntryBytes = std::size_t{4} << 20;
+inline constexpr std::size_t kMaxEntryBytes = std::size_t{64} << 20;
 
 // An entry as one file (a local folder's and, inside of an action result, an http cache's), version 1:
 //

@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -12,7 +13,6 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "builder/cache/record_sum.hpp"
 #include "builder/cache/step_key.hpp"
 
 namespace kiln {
@@ -23,13 +23,16 @@ using nlohmann::json;
 
 constexpr std::size_t kLongestShownValue = 256;
 constexpr std::size_t kMostListedDifferences = 4;
+constexpr unsigned int kDigestBytes = 16;
+constexpr std::size_t kMaxHeadBytes = std::size_t{16} << 20;
+constexpr std::size_t kSumBytes = 4 + 64 + 1;  // "sum HEX\n"
 
 std::string keyed_digest(std::string_view salt, std::string_view value) {
   unsigned char raw[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   HMAC(EVP_sha256(), salt.data(), static_cast<int>(salt.size()), reinterpret_cast<const unsigned char*>(value.data()),
        value.size(), raw, &size);
-  return hex(std::string_view(reinterpret_cast<const char*>(raw), size));
+  return hex(std::string_view(reinterpret_cast<const char*>(raw), std::min<unsigned int>(size, kDigestBytes)));
 }
 
 bool has_url_user(std::string_view value) {
@@ -41,6 +44,8 @@ bool may_keep_value(const RawInput& input) {
   return input.may_be_shown && input.value.size() <= kLongestShownValue && !looks_like_secret(input.name) &&
          !has_url_user(input.value);
 }
+
+std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 template <class T>
 T member(const json& object, const char* key, std::string_view where) {
@@ -79,28 +84,61 @@ std::vector<StepInput> salted_inputs(const std::vector<RawInput>& inputs, std::s
   return result;
 }
 
-std::string serialise(const StepRecord& record) {
-  json inputs = json::array();
-  for (const StepInput& input : record.inputs) {
-    json item = {{"name", input.name}, {"digest", input.digest}};
-    if (input.value) item["value"] = *input.value;
-    inputs.push_back(std::move(item));
+StepInputs::StepInputs(const std::vector<StepInput>& inputs) {
+  std::string text;
+  text.reserve(inputs.size() * 80);
+  for (const StepInput& input : inputs) {
+    json item = {input.name, input.digest};
+    if (input.value) item.push_back(*input.value);
+    text += dump(item) + "\n";
   }
+  text_ = std::make_shared<const std::string>(std::move(text));
+}
+
+StepInputs StepInputs::from_text(std::string text) {
+  StepInputs inputs;
+  inputs.text_ = std::make_shared<const std::string>(std::move(text));
+  return inputs;
+}
+
+std::vector<StepInput> StepInputs::list() const {
+  std::vector<StepInput> inputs;
+  std::string_view rest = text();
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\n');
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    const json item = parse_json(line, "step record", Category::machine, {.max_bytes = kMaxHeadBytes});
+    const bool is_input = item.is_array() && (item.size() == 2 || item.size() == 3) &&
+                          std::all_of(item.begin(), item.end(), [](const json& part) { return part.is_string(); });
+    if (!is_input) throw Error(Category::machine, fmt::format("step record: '{}' is no input of a step", printable(line.substr(0, 200))));
+    inputs.push_back({item[0], item[1], item.size() == 3 ? std::optional(item[2].get<std::string>()) : std::nullopt});
+  }
+  return inputs;
+}
+
+std::string serialise(const StepRecord& record) {
   json layers = json::array();
   for (const LayerValue& layer : record.layers) layers.push_back(to_json(layer));
-  const json value = {{"version", 1},           {"kind", record.kind},       {"key", record.key},
-                      {"text", record.text},    {"target", record.target},   {"file", record.file},
-                      {"line", record.line},    {"layers", layers},          {"seconds", record.seconds},
-                      {"created", record.created}, {"salt", record.salt},    {"inputs", inputs}};
-  return dump_with_sum(value);
+  const json head = {{"version", 2},           {"kind", record.kind},     {"key", record.key},         {"text", record.text},
+                     {"target", record.target}, {"file", record.file},     {"line", record.line},       {"layers", layers},
+                     {"seconds", record.seconds}, {"created", record.created}, {"salt", record.salt}};
+  std::string text = dump(head) + "\n" + record.inputs.text();
+  text += fmt::format("sum {}\n", oci::sha256_of(text).hex());
+  return text;
 }
 
 StepRecord parse_step_record(std::string_view text, std::string_view key, std::string_view where) {
-  json value = parse_json(text, where, Category::machine, {.max_bytes = std::size_t{16} << 20});
-  if (const int version = member<int>(value, "version", where); version != 1) {
-    throw Error(Category::machine, fmt::format("{}: record version {}, expected 1", where, version));
+  const std::size_t head_bytes = std::min(text.find('\n'), text.size());
+  const json value = parse_json(text.substr(0, head_bytes), where, Category::machine, {.max_bytes = kMaxHeadBytes});
+  if (const int version = member<int>(value, "version", where); version != 2) {
+    throw Error(Category::machine, fmt::format("{}: record version {}, expected 2", where, version));
   }
-  check_sum(value, where);
+  if (text.size() < head_bytes + 1 + kSumBytes) throw Error(Category::machine, fmt::format("{} is cut", where));
+  const std::string_view summed = text.substr(0, text.size() - kSumBytes);
+  if (text.substr(summed.size()) != fmt::format("sum {}\n", oci::sha256_of(summed).hex())) {
+    throw Error(Category::machine, fmt::format("{} is damaged: its sum is another one", where));
+  }
   StepRecord record;
   record.kind = member<std::string>(value, "kind", where);
   record.key = member<std::string>(value, "key", where);
@@ -117,11 +155,7 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
   record.seconds = member<double>(value, "seconds", where);
   record.created = member<std::string>(value, "created", where);
   record.salt = member<std::string>(value, "salt", where);
-  for (const json& item : member<json>(value, "inputs", where)) {
-    StepInput input{member<std::string>(item, "name", where), member<std::string>(item, "digest", where), {}};
-    if (item.contains("value")) input.value = member<std::string>(item, "value", where);
-    record.inputs.push_back(std::move(input));
-  }
+  record.inputs = StepInputs::from_text(std::string(summed.substr(head_bytes + 1)));
   return record;
 }
 
@@ -154,8 +188,9 @@ std::string to_text(const InputDifference& difference) {
 
 std::vector<InputDifference> find_differences(const std::vector<RawInput>& now, const StepRecord& earlier) {
   using Change = InputDifference::Change;
+  const std::vector<StepInput> recorded = earlier.inputs.list();
   std::map<std::string_view, const StepInput*> before;
-  for (const StepInput& input : earlier.inputs) before.emplace(input.name, &input);
+  for (const StepInput& input : recorded) before.emplace(input.name, &input);
   std::vector<InputDifference> differences;
   bool parent_named = false;
   const auto add = [&](InputDifference difference) {
@@ -178,7 +213,7 @@ std::vector<InputDifference> find_differences(const std::vector<RawInput>& now, 
     }
     add(std::move(difference));
   }
-  for (const StepInput& input : earlier.inputs) {
+  for (const StepInput& input : recorded) {
     if (before.count(input.name)) add({input.name, Change::gone, {}, {}, {}});
   }
   return differences;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,10 +20,26 @@ namespace kiln {
 //   times of files, package NAME, epoch
 struct StepInput {
   std::string name;
-  std::string digest;                // HMAC-SHA256 of the value under the record's salt, 64 hex digits
+  std::string digest;                // HMAC-SHA256 of the value under the record's salt, its first 32 hex digits
   std::optional<std::string> value;  // what people may see of it
 
   bool operator==(const StepInput&) const = default;
+};
+
+// A record's inputs as the text that is stored, since a COPY may have a hundred thousand of them and only the explaining of a miss
+// asks for them: a JSON array for each, [name, digest] or [name, digest, value], and a line feed.
+class StepInputs {
+ public:
+  StepInputs() : text_(std::make_shared<const std::string>()) {}
+  StepInputs(const std::vector<StepInput>& inputs);
+  static StepInputs from_text(std::string text);
+
+  const std::string& text() const noexcept { return *text_; }
+  // Error{machine} for a text that is none.
+  std::vector<StepInput> list() const;
+
+ private:
+  std::shared_ptr<const std::string> text_;
 };
 
 // A value on its way into a record: what it is called, all of it, and whether it may be shown.
@@ -54,11 +71,12 @@ std::string to_text(const InputDifference& difference);
 
 // What one executed step gave: the entry of every cache.
 //
-// JSON, version 1 (unknown members are ignored, another version is a miss):
-//   {"version": 1, "kind": "run", "key": HEX, "text": "RUN ...", "target": "app", "file": "Dockerfile", "line": 7,
-//    "layers": [LayerValue...], "seconds": 1.25, "created": RFC3339, "salt": HEX,
-//    "inputs": [{"name": ..., "digest": HEX, "value": ...}], "sum": HEX}
-// sum is the sha256 of the text without it: a record with a flipped bit is none.
+// Lines of text, version 2: a JSON object (unknown members are ignored, another version is a miss), the inputs, a sum:
+//   {"version": 2, "kind": "run", "key": HEX, "text": "RUN ...", "target": "app", "file": "Dockerfile", "line": 7,
+//    "layers": [LayerValue...], "seconds": 1.25, "created": RFC3339, "salt": HEX}
+//   [name, digest, value]                                                                  see StepInputs
+//   sum HEX
+// The sum is the sha256 of all before its line: a record with a flipped bit is none.
 struct StepRecord {
   std::string kind;
   std::string key;
@@ -70,7 +88,7 @@ struct StepRecord {
   double seconds = 0;
   std::string created;
   std::string salt;
-  std::vector<StepInput> inputs;
+  StepInputs inputs;
 };
 
 std::string serialise(const StepRecord& record);

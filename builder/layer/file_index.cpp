@@ -95,10 +95,20 @@ class IndexText {
     expect(":");
     return bytes(length);
   }
+  bool skip(char letter) {
+    if (!rest_.starts_with(letter)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
   oci::Digest digest() {
-    const std::string_view text = bytes(7 + 64);
-    if (!oci::Digest::is_valid(text)) refuse("expected a digest");
-    return oci::Digest::parse(text);
+    expect("sha256:");
+    return sha256_hex();
+  }
+  oci::Digest sha256_hex() {
+    const std::string_view hex = bytes(64);
+    const bool is_hex = std::all_of(hex.begin(), hex.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+    if (!is_hex) refuse("expected a digest");
+    return oci::Digest::from_sha256_hex(hex);
   }
   // A count of things of at least `min_bytes` each, so that a wrong one cannot make us reserve memory.
   std::size_t count(std::size_t min_bytes) {
@@ -133,12 +143,7 @@ FileEntry take_entry(IndexText& text) {
   text.expect(" ");
   entry.link = text.string();
   text.expect(" ");
-  const char first = text.letter();
-  if (first != '-') {
-    const std::string hex = first + std::string(text.bytes(63));
-    if (!oci::Digest::is_valid("sha256:" + hex)) text.refuse("expected a digest");
-    entry.content = oci::Digest::from_sha256_hex(hex);
-  }
+  if (!text.skip('-')) entry.content = text.sha256_hex();
   text.expect(" ");
   entry.device_major = static_cast<std::uint32_t>(text.number(UINT32_MAX));
   text.expect(" ");

@@ -109,7 +109,11 @@ class Scanner {
   }
 
  private:
-  std::string shown(std::string_view path) const { return (root_ / path).native(); }
+  // Without fs::path, whose operator/ takes as long as a stat.
+  std::string shown(std::string_view path) const {
+    const std::string& root = root_.native();
+    return root.ends_with('/') ? root + std::string(path) : join_path(root, path);
+  }
 
   void list(Folder& folder) {
     cancel_.check();

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -107,8 +109,11 @@ void CopyPlan::ensure_directories(const std::string& path, std::uint16_t mode) {
   FileEntry entry = made_directory(path);
   entry.mode = mode;
   apply_owner(entry);
-  entries_[path] = {std::move(entry), nullptr, {}, {}};
+  place(path) = {std::move(entry), nullptr, {}, {}};
 }
+
+// Most entries come in order.
+CopyPlan::Planned& CopyPlan::place(const std::string& path) { return entries_.try_emplace(entries_.end(), path)->second; }
 
 void CopyPlan::put(FileEntry entry, const CopySource* source, std::string source_path, std::string file) {
   const auto existing = at(entry.path);
@@ -118,8 +123,8 @@ void CopyPlan::put(FileEntry entry, const CopySource* source, std::string source
   if (existing && !existing->is_directory() && entry.is_directory()) {
     refuse(fmt::format("cannot copy a directory to '/{}', which is not a directory", printable(entry.path)));
   }
-  std::string path = entry.path;
-  entries_[std::move(path)] = {std::move(entry), source, std::move(source_path), std::move(file)};
+  Planned& planned = place(entry.path);
+  planned = {std::move(entry), source, std::move(source_path), std::move(file)};
 }
 
 void CopyPlan::forget_below(const std::string& path) {
@@ -130,6 +135,7 @@ void CopyPlan::forget_below(const std::string& path) {
 void CopyPlan::copy_tree(const CopySource& source, const std::string& from, const std::string& to, const std::string& shown) {
   const df::IgnoreMatcher excludes(options_.excludes);
   bool is_top = true;
+  std::string ensured;  // the folder that was there or made last
   source.walk(from, [&](const FileEntry& found) {
     FileEntry entry = found;
     const std::string relative = found.path == from ? "" : from.empty() ? found.path : found.path.substr(from.size() + 1);
@@ -151,7 +157,10 @@ void CopyPlan::copy_tree(const CopySource& source, const std::string& from, cons
         return true;
       }
     }
-    if (!relative.empty()) ensure_directories(std::string(parent_path(entry.path)));
+    if (!relative.empty() && parent_path(entry.path) != ensured) {
+      ensured = parent_path(entry.path);
+      ensure_directories(ensured);
+    }
     std::string file = found.type == EntryType::file ? source.identity(found.path) : std::string();
     if (!file.empty()) file = fmt::format("{} {}", transfers_, file);
     put(std::move(entry), &source, source_path, std::move(file));
@@ -322,11 +331,13 @@ void CopyPlan::link_names_of_one_file() {
 
 const std::vector<CopyPlan::Planned>& CopyPlan::finish() {
   // The folders above what is written come along, so that the layer does not change them by leaving them out.
-  std::vector<std::string> paths;
-  for (const auto& [path, planned] : entries_) paths.push_back(path);
-  for (const std::string& path : paths) {
-    for (std::string folder(parent_path(path)); !folder.empty(); folder = std::string(parent_path(folder))) {
-      if (entries_.count(folder)) continue;
+  std::set<std::string, Order> folders;
+  for (const auto& [path, planned] : entries_) {
+    if (const std::string_view folder = parent_path(path); folders.empty() || *folders.rbegin() != folder) folders.emplace(folder);
+  }
+  for (const std::string& lowest : folders) {
+    // One that is there has its parents looked after in its own turn.
+    for (std::string folder = lowest; !folder.empty() && !entries_.count(folder); folder = std::string(parent_path(folder))) {
       const auto found = target_.lookup(folder);
       FileEntry entry = found && !found->implied ? *found->entry : made_directory(folder);
       entry.path = folder;
@@ -344,26 +355,27 @@ const std::vector<CopyPlan::Planned>& CopyPlan::finish() {
   return finished_;
 }
 
-std::vector<std::vector<std::string>> CopyPlan::key_items() const {
-  std::vector<std::vector<std::string>> items;
-  items.reserve(finished_.size());
+void CopyPlan::for_each_key_item(const std::function<void(const std::vector<std::string>&)>& take) const {
+  std::vector<std::string> item;
   for (const Planned& planned : finished_) {
     const FileEntry& entry = planned.entry;
-    std::vector<std::string> item = {entry.path,
-                                     std::string(1, to_letter(entry.type)),
-                                     fmt::format("{:o}", entry.mode),
-                                     std::to_string(entry.uid),
-                                     std::to_string(entry.gid),
-                                     entry.content.str(),
-                                     entry.link,
-                                     fmt::format("{}:{}", entry.device_major, entry.device_minor)};
+    item.resize(8);  // its strings keep their memory from entry to entry
+    item[0] = entry.path;
+    item[1].assign(1, to_letter(entry.type));
+    item[2].clear();
+    fmt::format_to(std::back_inserter(item[2]), "{:o}", entry.mode);
+    item[3] = std::to_string(entry.uid);
+    item[4] = std::to_string(entry.gid);
+    item[5] = entry.content.str();
+    item[6] = entry.link;
+    item[7].clear();
+    fmt::format_to(std::back_inserter(item[7]), "{}:{}", entry.device_major, entry.device_minor);
     for (const auto& [name, value] : entry.xattrs) {
       item.push_back(name);
       item.push_back(value);
     }
-    items.push_back(std::move(item));
+    take(item);
   }
-  return items;
 }
 
 }  // namespace kiln

@@ -64,8 +64,8 @@ class CopyPlan {
   // Hashes what has no digest yet and returns all entries in entry order, each with its parents. Nothing may be added after.
   const std::vector<Planned>& finish();
 
-  // The fields of the step key: everything but times.
-  std::vector<std::vector<std::string>> key_items() const;
+  // Gives the fields of the step key, entry by entry: everything but times. The list is the callee's until it returns.
+  void for_each_key_item(const std::function<void(const std::vector<std::string>&)>& take) const;
 
  private:
   struct Order {
@@ -91,6 +91,8 @@ class CopyPlan {
 
   MergedView target_;
   CopyOptions options_;
+  Planned& place(const std::string& path);
+
   std::map<std::string, Planned, Order> entries_;
   int transfers_ = 0;  // hard links are kept within one
   std::vector<Planned> finished_;

@@ -66,10 +66,20 @@ const ScannedTree& ContextSource::tree() const {
 
 std::size_t ContextSource::find(std::string_view path) const {
   const auto& entries = tree().entries;
+  // Most questions come in entry order.
+  const std::size_t next = last_found_.load(std::memory_order_relaxed);
+  for (std::size_t near = next; near < std::min(next + 2, entries.size()); ++near) {
+    if (entries[near].path != path) continue;
+    last_found_.store(near, std::memory_order_relaxed);
+    return near;
+  }
   const auto it = std::lower_bound(entries.begin(), entries.end(), path, [](const FileEntry& entry, std::string_view wanted) {
     return compare_paths(entry.path, wanted) < 0;
   });
-  return it != entries.end() && it->path == path ? static_cast<std::size_t>(it - entries.begin()) : kNone;
+  if (it == entries.end() || it->path != path) return kNone;
+  const auto number = static_cast<std::size_t>(it - entries.begin());
+  last_found_.store(number, std::memory_order_relaxed);
+  return number;
 }
 
 std::optional<FileEntry> ContextSource::lookup(std::string_view path) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -84,6 +85,7 @@ class ContextSource : public CopySource {
   mutable std::mutex mutex_;
   mutable std::optional<ScannedTree> tree_;
   mutable Fd root_fd_;
+  mutable std::atomic<std::size_t> last_found_{0};  // where find() looks first
 };
 
 // The files of an image or stage, as its layers' indexes tell; only a file that is really copied needs the layers on disk.

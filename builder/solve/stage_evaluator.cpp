@@ -265,15 +265,18 @@ void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan&
   StepKeyBuilder key(kind);
   const std::string times = settings_.times.epoch ? std::to_string(*settings_.times.epoch) : "keep";
   key.text("times", times);
-  for (const auto& item : plan.key_items()) key.list("entry", item);
+  plan.for_each_key_item([&](const std::vector<std::string>& item) { key.list("entry", item); });
   request.key = key.finish();
   request.inputs = std::move(inputs);
   request.inputs.push_back({"times of files", times});
-  for (const CopyPlan::Planned& item : planned) {
-    const std::string name = item.entry.is_directory() ? "directory /" + item.entry.path
-                             : "file " + (item.source_path.empty() ? "/" + item.entry.path : item.source_path);
-    request.inputs.push_back({name, fmt::format("{}{} {:o} {}:{}", item.entry.content.str(), item.entry.link, item.entry.mode, item.entry.uid, item.entry.gid), false});
-  }
+  request.add_inputs = [&](std::vector<RawInput>& files) {
+    files.reserve(files.size() + planned.size());
+    for (const CopyPlan::Planned& item : planned) {
+      const std::string name = item.entry.is_directory() ? "directory /" + item.entry.path
+                               : "file " + (item.source_path.empty() ? "/" + item.entry.path : item.source_path);
+      files.push_back({name, fmt::format("{}{} {:o} {}:{}", item.entry.content.str(), item.entry.link, item.entry.mode, item.entry.uid, item.entry.gid), false});
+    }
+  };
   request.execute = [&](int) {
     prepare_folders();
     LayerWriterOptions options;

@@ -151,9 +151,11 @@ void StepExecutor::explain_miss(const StepRequest& request, const std::string& l
   result.reason = "no earlier build of this step";
   std::vector<StepRecord> before = cache_.earlier_in_slot(request.slot);
   if (before.empty()) before = shared_predecessors(request);
+  if (before.empty()) return;
+  const std::vector<RawInput> now = request.all_inputs();
   bool is_first = true;
   for (const StepRecord& earlier : before) {
-    std::vector<InputDifference> differences = find_differences(request.inputs, earlier);
+    std::vector<InputDifference> differences = find_differences(now, earlier);
     if (!std::exchange(is_first, false) && differences.size() >= result.differences.size()) continue;
     result.against = earlier.created;
     result.differences = std::move(differences);
@@ -228,7 +230,7 @@ StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number
   record.seconds = monotonic_seconds() - begin;
   record.created = format_rfc3339(now_unix_seconds());
   record.salt = new_salt();
-  record.inputs = salted_inputs(request.inputs, record.salt);
+  record.inputs = salted_inputs(request.all_inputs(), record.salt);
   cache_.store(record);
   cache_.remember_slot(request.slot, request.key);
   if (my_turn) sharing_->publish(new_step_entry(record, [&](const oci::Digest&) { return request.is_of_image; }), std::move(*my_turn));

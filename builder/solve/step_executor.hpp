@@ -24,11 +24,18 @@ struct StepRequest {
   std::string kind;              // "run", "copy", "workdir", "debian"
   std::string key;
   std::vector<RawInput> inputs;  // for explaining a miss
+  std::function<void(std::vector<RawInput>&)> add_inputs;  // those that take long to say; none where there are no more
   std::string slot;              // the place in the build: target, stage and position
   bool use_cache = true;
   bool is_of_image = true;       // its layers are part of what the target ends in, not only copied from
   // Makes the layers. `number` is for the observer's step_output and step_progress.
   std::function<std::vector<LayerValue>(int number)> execute;
+
+  std::vector<RawInput> all_inputs() const {
+    std::vector<RawInput> all = inputs;
+    if (add_inputs) add_inputs(all);
+    return all;
+  }
 };
 
 // What a step came to.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 
 namespace kiln::oci {
@@ -13,7 +15,7 @@ constexpr std::string_view kSha256 = "sha256:";
 constexpr std::string_view kSha512 = "sha512:";
 
 bool is_lower_hex(std::string_view text) {
-  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace
@@ -31,7 +33,13 @@ Digest Digest::parse(std::string_view text, std::string_view what, Category cate
   return Digest(std::string(text));
 }
 
-Digest Digest::from_sha256_hex(std::string_view hex) { return parse(std::string(kSha256) + std::string(hex)); }
+Digest Digest::from_sha256_hex(std::string_view hex) {
+  std::string text;
+  text.reserve(kSha256.size() + hex.size());
+  text.append(kSha256).append(hex);
+  if (!is_valid(text)) return parse(text);
+  return Digest(std::move(text));
+}
 
 std::string_view Digest::algorithm() const noexcept {
   return std::string_view(text_).substr(0, text_.find(':'));

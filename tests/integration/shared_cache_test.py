@@ -209,9 +209,9 @@ class RegistryCache(SharedCacheChecks, Machines):
             self.assertIn(step["key"], tags)
             raw = json.loads(self.run_program("skopeo", "inspect", "--raw", "--tls-verify=false",
                                               f"docker://{self.images.address}/acme/cache:{step['key']}").stdout)
-            self.assertEqual(raw["artifactType"], "application/vnd.kiln.step.v1+json")
+            self.assertEqual(raw["artifactType"], "application/vnd.kiln.step.v2")
             _, _, record = self.images.get(f"/v2/acme/cache/blobs/{raw['config']['digest']}")
-            self.assertEqual(json.loads(record)["key"], step["key"])
+            self.assertEqual(json.loads(record.splitlines()[0])["key"], step["key"])
 
 
 class BazelRemoteCache(SharedCacheChecks, Machines):

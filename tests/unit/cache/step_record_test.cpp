@@ -44,7 +44,9 @@ TEST_CASE("a record survives its JSON") {
   CHECK(read.line == 7);
   CHECK(read.seconds == doctest::Approx(1.25));
   CHECK(read.layers == record.layers);
-  CHECK(read.inputs == record.inputs);
+  CHECK(read.inputs.list() == record.inputs.list());
+  REQUIRE(read.inputs.list().size() == 2);
+  CHECK(read.inputs.list()[0].value == "make");
 }
 
 TEST_CASE("a secret's value is in no record") {
@@ -59,7 +61,7 @@ TEST_CASE("a secret's value is in no record") {
 TEST_CASE("a record for another key or of another version is refused") {
   CHECK_THROWS_AS(parse_step_record(serialise(sample()), std::string(64, 'b'), "record"), Error);
   std::string text = serialise(sample());
-  text.replace(text.find("\"version\":1"), 11, "\"version\":2");
+  text.replace(text.find("\"version\":2"), 11, "\"version\":3");
   CHECK_THROWS_AS(parse_step_record(text, kKey, "record"), Error);
   CHECK_THROWS_AS(parse_step_record("{", kKey, "record"), Error);
   CHECK_THROWS_AS(parse_step_record("[]", kKey, "record"), Error);
