@@ -192,7 +192,7 @@ def main():
     everybody = {**peers.PEERS, **transfers.CLIENTS}
     parser.add_argument("command", nargs="?", choices=["wheels", "peers"])
     parser.add_argument("--case", action="append", choices=cases, metavar="CASE", help=", ".join(cases))
-    parser.add_argument("--peer", action="append", choices=everybody, metavar="PEER", help=", ".join(everybody))
+    parser.add_argument("--peer", action="append", choices=[*everybody, "none"], metavar="PEER", help=", ".join(everybody) + "; none: kiln alone")
     parser.add_argument("--runs", type=int, default=3, help="rounds of each case")
     parser.add_argument("--size", type=float, default=1.0, help="of the workloads, 1 being whole")
     parser.add_argument("--kiln", default=os.environ.get("KILN_BINARY") or ROOT / "build/kiln", type=Path, help="the program")
