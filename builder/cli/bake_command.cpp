@@ -39,6 +39,7 @@ struct BakeWords {
   std::string security;
   bool no_cache = false;
   bool pull = false;
+  bool offline = false;
   bool print = false;
   bool inputs_tag = false;
   std::vector<std::string> pins;
@@ -118,6 +119,9 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
     StderrLog log;
     settings.caches = fleet_cache_settings(loaded.fleet, loaded.selected, words.cache_from, words.cache_to, log);
   }
+  settings.offline = words.offline;
+  apply_offline(settings);
+  if (words.inputs_tag && words.offline) throw Error(Category::usage, "--inputs-tag promises a cache that others can read; it cannot be given with --offline");
   if (words.inputs_tag && !words.push) throw Error(Category::usage, "--inputs-tag is given to what is pushed; add --push");
   const std::vector<Pin> pins = parse_pins(words.pins, plan, {wanted.begin(), wanted.end()});
   std::vector<std::size_t> built = wanted;  // and behind them what is only looked at
@@ -183,6 +187,7 @@ void add_bake_command(Arguments& root) {
       .flag("--inputs-tag", words->inputs_tag, "push each image under a tag of its inputs too: 'kiln matrix' leaves out what has one")
       .option("--pin", words->pins, "NAME=REFERENCE: fail where this image of the fleet comes out other than at the registry")
       .flag("--print", words->print, "print the resolved fleet as docker buildx bake does, and build nothing")
+      .flag("--offline", words->offline, "fetch nothing: build from the store, and remember what --push would have sent")
       .flag("--locked", words->locked, "fail where the lock file would have to change")
       .option("--metadata-file", words->metadata_file, "write what was built to this file, as JSON")
       .option("--report", words->report, "write the report to this file, as JSON")

@@ -21,6 +21,7 @@
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/print_input.hpp"
 #include "builder/cli/words.hpp"
+#include "builder/solve/git_source.hpp"
 
 namespace kiln::cli {
 
@@ -45,6 +46,7 @@ struct BuildWords {
   bool no_cache = false;
   std::vector<std::string> no_cache_filter;
   bool pull = false;
+  bool offline = false;
   bool push = false;
   std::vector<std::string> outputs;
   std::optional<std::string> iidfile;
@@ -147,6 +149,8 @@ SessionSettings make_settings(const BuildWords& words, const Plan& plan, const s
   for (const std::string& text : words.cache_from) settings.caches.from.push_back(parse_cache_reference(text, CacheDirection::from));
   for (const std::string& text : words.cache_to) settings.caches.to.push_back(parse_cache_reference(text, CacheDirection::to));
   add_cache_environment(settings.caches);
+  settings.offline = words.offline;
+  apply_offline(settings);
   const bool rewrite = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.rewrite_timestamp; });
   if (rewrite) settings.runs.rewrite_times = settings.times.epoch.value_or(kReproducibleEpoch);
   return settings;
@@ -197,6 +201,9 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
   if (const auto exit_code = look_at_input(words, cancel)) return *exit_code;
   const bool opens_shell = wants_failure_shell(words.on_error);
+  if (words.offline && !fs::exists(words.context) && (is_http_url(words.context) || parse_git_reference(words.context))) {
+    throw Error(Category::network, "--offline: the build context is a URL, and nothing is fetched");
+  }
   const BuildContext context = open_build_context(words.context, words.file, cancel);
   BuildTarget target = make_target(words, context);
   const std::vector<Output> outputs = make_outputs(words);
@@ -252,6 +259,7 @@ void add_build_command(Arguments& root) {
       .option("--security", words->security, "of RUN: sandbox (default), or hardened: no program gains privileges")
       .flag("--no-cache", words->no_cache, "execute every step")
       .option("--no-cache-filter", words->no_cache_filter, "execute every step of these stages")
+      .flag("--offline", words->offline, "fetch nothing: build from the store, and remember what --push would have sent")
       .flag("--pull", words->pull, "ask registries for newer base images")
       .flag("--push", words->push, "push the image to its registries")
       .option("-o,--output", words->outputs, "type=image|oci|docker|local|tar,dest=...,...")

@@ -64,6 +64,15 @@ std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::st
   return static_cast<UnixSeconds>(*seconds);
 }
 
+void apply_offline(SessionSettings& settings) {
+  settings.bases.offline = settings.offline;
+  if (!settings.offline) return;
+  if (settings.bases.pull) throw Error(Category::usage, "--offline and --pull exclude one another");
+  const auto is_elsewhere = [](const CacheReference& place) { return place.type != CacheType::local; };
+  std::erase_if(settings.caches.from, is_elsewhere);
+  std::erase_if(settings.caches.to, is_elsewhere);
+}
+
 BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
     : settings_(std::move(settings)), cancel_(std::move(cancel)), began_(monotonic_seconds()),
       runner_(Runner::start(WithoutRoot::enter_user_namespace)), home_(HomeLayout::open(HomeLayout::default_root())) {
@@ -72,7 +81,10 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
   store_ = std::make_unique<ContentStore>(home_);
   pool_ = std::make_unique<ThreadPool>();
   snapshots_ = std::make_unique<SnapshotStore>(*store_, *pool_);
-  remote_ = std::make_unique<LazyRemote>([this] { return RemoteSession::open(RemoteSettings::from_environment(), *recorder_, cancel_); });
+  remote_ = std::make_unique<LazyRemote>([this] {
+    if (settings_.offline) throw Error(Category::network, "--offline: the store does not have it, and nothing is fetched");
+    return RemoteSession::open(RemoteSettings::from_environment(), *recorder_, cancel_);
+  });
   caches_ = std::make_unique<CacheSession>(settings_.caches, *recorder_, cancel_);
   layers_ = std::make_unique<LayerAccess>(*store_, *pool_, *snapshots_, *remote_, caches_->cache(), cancel_);
   cache_ = std::make_unique<StepCache>(*store_);
@@ -177,15 +189,16 @@ void BuildSession::name_in_store(const std::vector<BuiltImage>& images, const st
 }
 
 void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names) {
-  RemoteSession& remote = remote_->get();
   std::vector<PushRequest> requests;
+  BlobSources sources;
+  std::vector<std::pair<oci::Digest, RemoteRepository>> places;
   std::map<oci::Digest, const ImageLayer*> by_blob;
   for (std::size_t i = 0; i < images.size(); ++i) {
     for (const ImageLayer& layer : images[i].image.layers) {
       const oci::Descriptor& blob = layer.value.blobs.front().descriptor;
-      if (layer.remote) remote.locations().add(blob.digest, *layer.remote);
+      if (layer.remote) places.emplace_back(blob.digest, *layer.remote);
       const auto cached = caches_->cache() ? caches_->cache()->repository_of(blob.digest) : std::nullopt;
-      if (cached) remote.locations().add(blob.digest, *cached);
+      if (cached) places.emplace_back(blob.digest, *cached);
       by_blob.emplace(blob.digest, &layer);
     }
     if (names[i].empty()) continue;
@@ -194,6 +207,10 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
     for (const std::string& name : names[i]) request.targets.push_back(oci::Reference::parse(name));
     requests.push_back(std::move(request));
   }
+  for (const auto& [blob, place] : places) sources.emplace(blob, place.name());
+  if (settings_.offline) return remember_all(requests, sources);
+  RemoteSession& remote = remote_->get();
+  for (const auto& [blob, place] : places) remote.locations().add(blob, place);
   PushOptions options;
   options.fetch = [&](const oci::Descriptor& blob) {
     const auto layer = by_blob.find(blob.digest);
@@ -206,11 +223,21 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
   };
   TransferTasks tasks(*recorder_, [this] { return steps_->next_number(); });
   const auto outcomes = push_images(remote, *store_, requests, options, &tasks);
+  if (const std::size_t remembered = remember_outcomes(*store_, requests, outcomes, sources)) recorder_->warn(remembered_note(remembered));
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!outcomes[i].error) continue;
     Error error = *outcomes[i].error;
     throw error.add_context(fmt::format("while pushing '{}'", requests[i].targets.front().str()));
   }
+}
+
+void BuildSession::remember_all(const std::vector<PushRequest>& requests, const BlobSources& sources) {
+  std::vector<PendingPush> pushes;
+  for (const PushRequest& request : requests) {
+    for (const oci::Reference& target : request.targets) pushes.push_back(remembered_push(*store_, request.root, target, sources, "--offline"));
+  }
+  PendingPushes(store_->home()).update({}, pushes);
+  recorder_->warn("--offline: " + remembered_note(pushes.size()));
 }
 
 void BuildSession::write_caches(const Plan& plan, const std::vector<std::size_t>& wanted, const std::vector<BuiltImage>& images,
@@ -220,7 +247,7 @@ void BuildSession::write_caches(const Plan& plan, const std::vector<std::size_t>
   for (std::size_t i = 0; i < images.size(); ++i) {
     CachedImage image;
     image.blobs = images[i].image.parsed.layers;
-    for (const std::string& name : i < names.size() ? names[i] : std::vector<std::string>()) {
+    for (const std::string& name : i < names.size() && !settings_.offline ? names[i] : std::vector<std::string>()) {
       const RemoteRepository place = remote_->get().repository_of(oci::Reference::parse(name));
       if (std::find(image.pushed_to.begin(), image.pushed_to.end(), place) == image.pushed_to.end()) image.pushed_to.push_back(place);
     }

@@ -11,6 +11,7 @@
 #include "builder/cache/step_cache.hpp"
 #include "builder/cli/build_log.hpp"
 #include "builder/cli/cache_session.hpp"
+#include "builder/cli/remembered_push.hpp"
 #include "builder/layer/stat_cache.hpp"
 #include "builder/plan/forecast.hpp"
 #include "builder/report/recorder.hpp"
@@ -38,7 +39,11 @@ struct SessionSettings {
   RunSecurity security = RunSecurity::sandbox;
   ContextModes context_modes = ContextModes::as_on_disk;
   CacheSettings caches;
+  bool offline = false;  // --offline: nothing is asked for at registries and servers; pushes are remembered
 };
+
+// Fits the settings to `offline`: caches that are elsewhere are left out. Error{usage} for --pull beside it.
+void apply_offline(SessionSettings& settings);
 
 // SOURCE_DATE_EPOCH of the environment, or of a build arg, which wins; Error{usage} where it is no number.
 std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::string>& build_args);
@@ -89,7 +94,8 @@ class BuildSession {
   };
   void name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names,
                      AbsentLayers absent_layers);
-  // Pushes images, shown as tasks. Throws the first error after all were tried.
+  // Pushes images, shown as tasks. Throws the first error after all were tried; what failed is remembered in the home. Offline
+  // all is remembered and nothing sent.
   void push(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names);
 
   // The report of all that was done, saved as this home's last one; the build's record is saved with it. A session that an
@@ -114,6 +120,7 @@ class BuildSession {
 
  private:
   void keep_record(bool failed);
+  void remember_all(const std::vector<PushRequest>& requests, const BlobSources& sources);
 
   SessionSettings settings_;
   CancelToken cancel_;

@@ -6,6 +6,7 @@
 #include "builder/solve/fetched_source.hpp"
 #include "builder/solve/git_source.hpp"
 #include "builder/solve/stage_evaluator.hpp"
+#include "registry/remote/url.hpp"
 
 namespace kiln {
 
@@ -42,7 +43,8 @@ void StageEvaluator::add_local_file(CopyPlan& plan, const std::shared_ptr<CopySo
 
 void StageEvaluator::add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url, const std::string& destination,
                                     KeptSources& kept) {
-  const auto source = fetch_url(access_.remote().http(), url, expand(add.checksum), access_.store().home().tmp(), access_.pool(), access_.cancel());
+  HttpClient& http = with_context([&] { return fmt::format("while fetching '{}'", Url::parse(url).redacted()); }, [&]() -> HttpClient& { return access_.remote().http(); });
+  const auto source = fetch_url(http, url, expand(add.checksum), access_.store().home().tmp(), access_.pool(), access_.cancel());
   kept.push_back(source);
   const std::string name = file_name_of_url(url);
   // What comes by HTTP stays packed unless the Dockerfile asks otherwise.
@@ -52,6 +54,8 @@ void StageEvaluator::add_url_source(CopyPlan& plan, const dockerfile::Add& add, 
 
 void StageEvaluator::add_git_source(CopyPlan& plan, const dockerfile::Add& add, const GitReference& reference,
                                     const std::string& destination, KeptSources& kept) {
+  // Opened to be allowed: offline nothing is fetched by git either.
+  with_context([&] { return fmt::format("while fetching '{}'", reference.shown()); }, [&] { access_.remote(); });
   TempDir folder(access_.store().home().tmp(), "git-");
   const fs::path shown = check_out_git(reference, {add.keep_git_dir, expand(add.checksum)}, folder.path(), access_.cancel());
   const auto source = std::make_shared<FetchedSource>(std::move(folder), shown, access_.pool(), access_.cancel(),

@@ -116,6 +116,17 @@ oci::Descriptor choose_layout_entry(const LayoutBase& layout) {
   return entries.front();
 }
 
+void refuse_missing_packages(const DebianLock& lock, const PackageStore& packages, const std::string& name) {
+  std::vector<std::string> missing;
+  for (const LockedPackage& package : lock.packages) {
+    if (!packages.has(package)) missing.push_back(package.name + " " + package.version);
+  }
+  if (missing.empty()) return;
+  Error error(Category::network, fmt::format("--offline: {} of {} packages of '{}' are not in the store", missing.size(), lock.packages.size(), name));
+  error.set_detail("  " + join(missing, "\n  ") + "\n");
+  throw error;
+}
+
 }  // namespace
 
 BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const oci::Platform& platform, const std::string& name) {
@@ -136,6 +147,20 @@ BaseImage BaseImages::image(const std::string& reference, const oci::Platform& p
   return flights_.run(reference + " " + platform.str(), [&] { return fetch(reference, platform); }).value;
 }
 
+BaseImage BaseImages::from_store_alone(const oci::Reference& reference, const oci::Platform& platform, const std::string& name) {
+  ContentStore& store = access_.store();
+  if (!reference.digest || !store.has(*reference.digest)) {
+    throw Error(Category::network, fmt::format("--offline: the store has no image '{}'{}; 'kiln pull {}' brings it there", reference.str(),
+                                               reference.digest ? "" : ", and no lock says which digest is meant", name));
+  }
+  store.lease(*reference.digest);
+  const std::string text = store.read(*reference.digest);
+  BaseImage base = stored_image(store, {oci::detect_media_type(text, name), *reference.digest, text.size(), {}, {}, {}}, platform, name);
+  // Where its layers would be fetched from, or mounted by a push that follows later.
+  for (ImageLayer& layer : base.layers) layer.remote = RemoteRepository{{reference.registry}, reference.repository};
+  return base;
+}
+
 BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platform) {
   ContentStore& store = access_.store();
   oci::Reference reference = oci::Reference::parse(name);
@@ -153,6 +178,7 @@ BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platfo
                                                settings_.lock_file.native()));
     }
   }
+  if (settings_.offline) return from_store_alone(reference, platform, name);
   Task task(observer_, steps_.next_number(), "resolve image " + reference.str());
   const PulledImage pulled = pull_image(remote_.get(), store, reference, platform, PullWhat::manifests);
   if (!settings_.lock_file.empty() && !settings_.locked && !oci::Reference::parse(name).digest) {
@@ -200,7 +226,7 @@ BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci:
   spec.normalize();
   const HomeLayout& home = access_.store().home();
   const TempDir work(home.tmp(), "lock-");
-  const LockPolicy policy = settings_.locked ? LockPolicy::frozen : LockPolicy::use;
+  const LockPolicy policy = settings_.locked || settings_.offline ? LockPolicy::frozen : LockPolicy::use;
   const DebianLocker locker({settings_.lock_file, home.debs(), work.path()}, policy, observer_, access_.cancel());
   const auto key_of = [](const DebianLock& lock) { return StepKeyBuilder("debian").text("lock", lock_digest(lock)).finish(); };
 
@@ -208,7 +234,9 @@ BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci:
   {
     Task task(observer_, steps_.next_number(), fmt::format("packages of Debian {} for {}", spec.suite, request.lock_name));
     lock = locker.entry(request.lock_name, spec);
-    if (!settings_.use_cache || !steps_.is_recorded(key_of(lock))) lock = locker.entry_with_packages(request.lock_name, spec);
+    const bool is_needed = !settings_.use_cache || !steps_.is_recorded(key_of(lock));
+    if (is_needed && settings_.offline) refuse_missing_packages(lock, locker.store(), request.lock_name);
+    if (is_needed) lock = locker.entry_with_packages(request.lock_name, spec);
     task.done();
   }
   StepRequest step;

@@ -28,6 +28,7 @@ struct BaseSettings {
   fs::path lock_file;             // images/kiln.lock; empty: nothing is locked
   bool locked = false;            // --locked: what the lock does not say is an error
   bool pull = false;              // --pull: ask registries anew even where the lock knows
+  bool offline = false;           // --offline: what the store does not have is an error
   bool prefer_local = true;       // an image of the store's index.json stands for its name
   UnixSeconds epoch = kReproducibleEpoch;
   bool use_cache = true;
@@ -45,6 +46,7 @@ class BaseImages {
   BaseImage debian(const DebianRequest& request, const oci::Platform& platform, const std::string& target);
 
  private:
+  BaseImage from_store_alone(const oci::Reference& reference, const oci::Platform& platform, const std::string& name);
   BaseImage fetch(const std::string& reference, const oci::Platform& platform);
   BaseImage build_debian_base(const DebianRequest& request, const oci::Platform& platform, const std::string& target);
   std::vector<LayerValue> build_debian(const DebianLock& lock, const PackageStore& packages, const DebianRequest& request, int number);

@@ -79,7 +79,8 @@ LayerBlob LayerAccess::local_blob(const ImageLayer& layer) {
   }
   const LayerBlob& first = layer.value.blobs.front();
   if (layer.remote) {
-    fetch_blob(remote_.get(), store_, first.descriptor, layer.remote);
+    with_context([&] { return fmt::format("while fetching layer '{}' of '{}'", first.descriptor.digest.str(), layer.text); },
+                 [&] { fetch_blob(remote_.get(), store_, first.descriptor, layer.remote); });
     return first;
   }
   if (shared_ && !layer.key.empty()) {

@@ -9,6 +9,7 @@
 #include "base/file_lock.hpp"
 #include "registry/store/content_store.hpp"
 #include "registry/store/lease_file.hpp"
+#include "registry/store/pending_pushes.hpp"
 
 namespace kiln {
 
@@ -71,6 +72,9 @@ std::set<oci::Digest> ContentStore::reachable(const std::function<std::set<oci::
     for (const oci::Descriptor& item : walk(image.descriptor, Absent::kept)) kept.insert(item.digest);
   }
   for (const oci::Digest& digest : read_leases(home_)) kept.insert(digest);
+  for (const PendingPush& push : PendingPushes(home_).list()) {
+    for (const PendingPush::Blob& blob : push.blobs) kept.insert(blob.digest);
+  }
   // After the leases: whose lease has gone by now has recorded all it did.
   kept.merge(roots());
   // A layer that stays keeps its file index: making that anew means reading the whole layer.
