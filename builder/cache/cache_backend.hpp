@@ -1,7 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,6 +57,23 @@ class CacheBackend {
 
   // The repository whose blobs an image can be pushed from by mounting; nullopt for what is no registry.
   virtual std::optional<RemoteRepository> repository() const { return std::nullopt; }
+};
+
+// Blobs of a place that turned out to be others than their names say: they are there, and still have to be put. Any thread.
+class DamagedBlobs {
+ public:
+  void add(const oci::Digest& blob) {
+    const std::lock_guard lock(mutex_);
+    blobs_.insert(blob);
+  }
+  bool has(const oci::Digest& blob) const {
+    const std::lock_guard lock(mutex_);
+    return blobs_.count(blob) > 0;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<oci::Digest> blobs_;
 };
 
 // The backend of a reference. `session` is borrowed; its settings say how long is waited.

@@ -90,7 +90,10 @@ CacheFinding HttpBackend::find_one(const std::string& key) {
     finding.reason = error.message();
     return finding;
   }
+  // The chunks of a cache mount are many, and whoever wants them asks for all of them next.
+  const bool is_asked_anyway = finding.entry->media_type == kMountEntryType;
   for (const oci::Descriptor& blob : finding.entry->blobs) {
+    if (is_asked_anyway) break;
     if (has_blob(blob)) continue;
     finding.reason = fmt::format("its blob {} is not there", blob.digest.short_hex());
     finding.entry.reset();
@@ -150,12 +153,17 @@ bool HttpBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
   if (answer.status == 404) return false;
   if (answer.status != 200) throw make_registry_error(asked, answer);
   session_.stats().pulled_bytes += answer.received_bytes;
-  writer.commit(blob.digest);
+  try {
+    writer.commit(blob.digest);
+  } catch (const Error&) {
+    damaged_.add(blob.digest);
+    throw;
+  }
   return true;
 }
 
 bool HttpBackend::put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository>) {
-  if (has_blob(blob)) return true;
+  if (!damaged_.has(blob.digest) && has_blob(blob)) return true;
   if (!store.has(blob.digest)) return false;
   HttpRequest sent = request(HttpMethod::put, "cas", blob.digest.hex());
   sent.headers.add("Content-Type", "application/octet-stream");

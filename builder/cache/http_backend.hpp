@@ -16,7 +16,8 @@ namespace kiln {
 //                 so that a server that checks that an action's outputs are there (bazel-remote) does so for an entry's blobs
 //   URL/cas/HEX   a blob
 //
-// Blobs are put before the action result that names them. An action result is trusted after a HEAD of each blob. Credentials
+// Blobs are put before the action result that names them. An action result is trusted after a HEAD of each blob (but
+// for those of a cache mount). Credentials
 // are those of the host in docker's config.json, sent as basic authentication, over http to loopback only.
 class HttpBackend : public CacheBackend {
  public:
@@ -40,6 +41,7 @@ class HttpBackend : public CacheBackend {
   RemoteSession& session_;
   std::string name_;
   std::string authorization_;
+  DamagedBlobs damaged_;
   std::atomic<bool> refuses_delete_{false};
 };
 

@@ -90,13 +90,18 @@ bool LocalBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
   while (const std::size_t got = read_some(file, buffer.data(), buffer.size(), path.native())) {
     writer.write(std::string_view(buffer).substr(0, got));
   }
-  writer.commit(blob.digest);
+  try {
+    writer.commit(blob.digest);
+  } catch (const Error&) {
+    damaged_.add(blob.digest);
+    throw;
+  }
   return true;
 }
 
 bool LocalBackend::put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository>) {
   prepare();
-  if (has_blob(blob)) return true;
+  if (!damaged_.has(blob.digest) && has_blob(blob)) return true;
   if (!store.has(blob.digest)) return false;
   const fs::path path = blob_path(blob.digest);
   make_directories(path.parent_path());

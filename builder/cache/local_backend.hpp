@@ -34,6 +34,7 @@ class LocalBackend : public CacheBackend {
 
   fs::path folder_;
   std::string name_;
+  DamagedBlobs damaged_;
 };
 
 }  // namespace kiln

@@ -341,6 +341,37 @@ void SharedCache::put(std::vector<NewCacheEntry> entries, const ContentStore& st
   }
 }
 
+void SharedCache::replace(NewCacheEntry entry, const ContentStore& store) {
+  if (signatures_.can_sign()) entry.entry.signature = signatures_.sign(entry.entry);
+  bool is_distrusted = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_distrusted = distrusted_.count(entry.entry.key) > 0;
+  }
+  ThreadPool pool(std::clamp<std::size_t>(entry.always.size(), 1, kParallelWrites));
+  for (const auto& place : places_) {
+    if (!place->place.writes) continue;
+    CacheBackend& backend = *place->place.backend;
+    const auto earlier = ask(*place, std::span(&entry.entry.key, 1)).front().entry;
+    std::set<oci::Digest> there;
+    if (earlier && !is_distrusted && problem_of(*earlier, entry.entry.media_type).empty()) {
+      if (earlier->content == entry.entry.content) continue;
+      // A registry keeps the blobs of what it keeps; others may have lost some.
+      for (const oci::Descriptor& blob : earlier->blobs) {
+        if (backend.repository()) there.insert(blob.digest);
+      }
+    }
+    guarded(*place, true, [&] {
+      CacheEntry written = entry.entry;
+      pool.parallel_for(entry.always.size(), [&](std::size_t i) {
+        if (!there.count(entry.always[i].digest)) backend.put_blob(entry.always[i], store, {});
+      });
+      written.blobs = entry.always;
+      backend.put(written);
+    });
+  }
+}
+
 bool SharedCache::fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step) {
   std::vector<Place*> order;
   std::shared_ptr<std::mutex> alone;

@@ -92,6 +92,10 @@ class SharedCache {
   void put(std::vector<NewCacheEntry> entries, const ContentStore& store,
            const std::map<oci::Digest, std::vector<RemoteRepository>>& elsewhere = {});
 
+  // Writes an entry in place of what stands under its key, to every place that is written, blobs (from the store) first. Nothing
+  // is written where the same stands there, unless that was distrusted.
+  void replace(NewCacheEntry entry, const ContentStore& store);
+
   // Into the store, from any place that is known or likely to have it. False where none has it. What came from far is written
   // to nearer places that are written. `what` and `step` are for fetched().
   bool fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step);

@@ -88,11 +88,14 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
   caches_ = std::make_unique<CacheSession>(settings_.caches, *recorder_, cancel_);
   layers_ = std::make_unique<LayerAccess>(*store_, *pool_, *snapshots_, *remote_, caches_->cache(), cancel_);
   cache_ = std::make_unique<StepCache>(*store_);
+  if (caches_->cache() && settings_.caches.share_mounts) {
+    mounts_ = std::make_unique<SharedMounts>(home_, *caches_->cache(), *pool_, *recorder_, cancel_);
+  }
   sharing_ = caches_->open_sharing(*store_, cancel_);
   steps_ = std::make_unique<StepExecutor>(*cache_, caches_->cache(), sharing_.get(), *recorder_, cancel_);
   stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
   bases_ = std::make_unique<BaseImages>(*layers_, *remote_, *steps_, *recorder_, settings_.bases);
-  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, parallel_stages());
+  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, parallel_stages(), mounts_.get());
 }
 
 BuildSession::~BuildSession() {
@@ -253,6 +256,7 @@ void BuildSession::write_caches(const Plan& plan, const std::vector<std::size_t>
     }
     cached.push_back(std::move(image));
   }
+  runs_->share_mounts();
   caches_->write(plan, wanted, *steps_, *layers_, *store_, cached);
   caches_->cache()->finish();
 }

@@ -136,6 +136,7 @@ class BuildSession {
   std::unique_ptr<CacheSession> caches_;
   std::unique_ptr<LayerAccess> layers_;
   std::unique_ptr<StepCache> cache_;
+  std::unique_ptr<SharedMounts> mounts_;  // may be null
   std::unique_ptr<StepSharing> sharing_;  // may be null
   std::unique_ptr<StepExecutor> steps_;
   std::unique_ptr<StatCache> stat_cache_;

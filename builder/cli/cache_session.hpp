@@ -24,6 +24,7 @@ struct CacheSettings {
   std::vector<CacheReference> to;
   bool read_only = false;           // nothing is ever written, whatever `to` says
   std::string sign_key;             // a PEM text or the file it is in; empty: entries are not signed
+  bool share_mounts = false;        // cache mounts travel too
   std::vector<std::string> trust;   // public keys, likewise; not empty: only entries signed by one of them are used
 };
 

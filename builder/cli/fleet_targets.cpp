@@ -215,6 +215,7 @@ CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const T
   settings.read_only = fleet.settings.cache_read_only;
   settings.sign_key = fleet.settings.cache_sign_key;
   settings.trust = fleet.settings.cache_trust;
+  settings.share_mounts = fleet.settings.share_cache_mounts;
   add_cache_environment(settings);
   return settings;
 }

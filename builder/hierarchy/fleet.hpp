@@ -168,6 +168,7 @@ struct FleetSettings {
   bool cache_read_only = false;
   std::string cache_sign_key;            // a file (absolute); empty: not said
   std::vector<std::string> cache_trust;  // PEM texts, or files (absolute)
+  bool share_cache_mounts = false;       // "cache_mounts": "share"
   std::string ca_bundle;  // a file (absolute), "host", "none"; empty: not said
   FleetGoals goals;
   Retention retention;

@@ -85,6 +85,7 @@ FleetSettings read_fleet_settings(const JsonSource& source, const json& content)
   settings.cache_from = cache.value("from", std::vector<std::string>{});
   settings.cache_to = cache.value("to", std::vector<std::string>{});
   settings.cache_read_only = cache.value("mode", std::string()) == "read";
+  settings.share_cache_mounts = content.value("cache_mounts", std::string()) == "share";
   const json sign = cache.value("sign", json::object());
   const auto key_file = [&](const std::string& key) { return key.starts_with("-----BEGIN") ? key : path_from(source, key).string(); };
   if (sign.contains("key")) settings.cache_sign_key = path_from(source, sign.at("key").get<std::string>()).string();

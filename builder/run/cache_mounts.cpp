@@ -114,6 +114,14 @@ CacheMountLease CacheMounts::acquire(const CacheMountName& name, CacheMountShari
   }
 }
 
+std::optional<CacheMountLease> CacheMounts::try_lock(const CacheMountName& name) const {
+  const std::string folder = folder_name(name) + "-0";
+  auto lock = FileLock::try_acquire(lock_path(home_, folder), LockMode::exclusive);
+  std::error_code error;
+  if (!lock || !fs::exists(home_.cache_mounts() / folder / "meta", error)) return std::nullopt;
+  return CacheMountLease(home_.cache_mounts() / folder / "data", std::move(*lock));
+}
+
 std::vector<CacheMountInfo> CacheMounts::disk_usage() const {
   std::vector<CacheMountInfo> result;
   std::error_code error;

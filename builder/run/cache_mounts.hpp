@@ -65,6 +65,9 @@ class CacheMounts {
   CacheMountLease acquire(const CacheMountName& name, CacheMountSharing sharing, const CancelToken& cancel,
                           const std::function<void(const fs::path&)>& fill = {});
 
+  // The cache for oneself alone, without waiting; nullopt where it does not exist or somebody uses it.
+  std::optional<CacheMountLease> try_lock(const CacheMountName& name) const;
+
   std::vector<CacheMountInfo> disk_usage() const;
   // Removes caches that nobody uses and `keep` does not want; returns the bytes that were freed.
   std::uint64_t prune(const std::function<bool(const CacheMountInfo&)>& keep);

@@ -105,13 +105,19 @@ void complete_mounts(std::vector<ResolvedMount>& mounts) {
 
 struct RunSteps::Held {
   std::vector<CacheMountLease> caches;
+  std::vector<CacheMountName> shared;
   std::vector<TempDir> folders;
   std::vector<SnapshotChain> chains;
 };
 
-RunSteps::RunSteps(LayerAccess& access, Runner& runner, BuildObserver& observer, RunSettings settings, std::size_t parallel)
+RunSteps::RunSteps(LayerAccess& access, Runner& runner, BuildObserver& observer, RunSettings settings, std::size_t parallel,
+                   SharedMounts* shared)
     : access_(access), runner_(runner), observer_(observer), settings_(std::move(settings)),
-      caches_(access.store().home()), slots_(parallel) {}
+      caches_(access.store().home()), shared_(shared), slots_(parallel) {}
+
+void RunSteps::share_mounts() {
+  if (shared_) shared_->save(caches_);
+}
 
 // The agent's socket behind --ssh: ID of the environment's, ID=SOCKET, or one of kiln's own for ID=KEY.
 fs::path RunSteps::agent_of(const SshForward& ssh) {
@@ -161,8 +167,10 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
     case df::MountType::cache: {
       const CacheMountName name{options.id.empty() ? options.target : options.id, options.mode.value_or(0755), options.uid, options.gid};
       const auto fill = [&](const fs::path& folder) {
+        if (shared_ && shared_->restore(name, folder, FetchingFor::current())) return;
         if (mount.source) copy_to_disk(*mount.source, mount.source->resolve(canonical_copy_path(options.source)), folder);
       };
+      if (shared_ && !options.read_only) held.shared.push_back(name);
       held.caches.push_back(caches_.acquire(name, sharing_of(options.sharing), access_.cancel(), fill));
       request.mounts.push_back({options.target, CacheSource{held.caches.back().folder(), "", options.read_only}});
       return;
@@ -281,6 +289,7 @@ std::vector<LayerValue> RunSteps::execute(const RunCommand& command, const Image
     if (!failed_) failed_.reset(new FailedRun{std::move(request), command.shell, chain, std::move(upper), held});
     throw;
   }
+  for (const CacheMountName& name : held->shared) shared_->used(name);
   const LayerValue layer = layer_of(upper, command, access_.view(below));
   access_.snapshots().adopt(std::move(upper), oci::chain_id(chain.chain_id(), layer.diff_id));
   return {layer};

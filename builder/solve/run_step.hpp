@@ -14,6 +14,7 @@
 #include "builder/run/cache_mounts.hpp"
 #include "builder/run/run_request.hpp"
 #include "builder/run/runner.hpp"
+#include "builder/run/shared_mounts.hpp"
 #include "builder/solve/copy_source.hpp"
 #include "builder/solve/events.hpp"
 #include "builder/solve/failed_run.hpp"
@@ -76,7 +77,12 @@ struct RunSettings {
 // Executes RUN steps: mounts, the container, and what it wrote as the layer. Any thread.
 class RunSteps {
  public:
-  RunSteps(LayerAccess& access, Runner& runner, BuildObserver& observer, RunSettings settings, std::size_t parallel);
+  // `shared` may be null: cache mounts stay on this machine. All are borrowed.
+  RunSteps(LayerAccess& access, Runner& runner, BuildObserver& observer, RunSettings settings, std::size_t parallel,
+           SharedMounts* shared = nullptr);
+
+  // Saves the cache mounts that were used to the shared cache.
+  void share_mounts();
 
   // The step's key, and the inputs that explain a miss. Reads what mounts select, runs nothing.
   std::string key_of(const RunCommand& command, const ImageLayers& below, std::vector<RawInput>& inputs) const;
@@ -101,6 +107,7 @@ class RunSteps {
   BuildObserver& observer_;
   RunSettings settings_;
   CacheMounts caches_;
+  SharedMounts* shared_;
   WorkSlots slots_;
   std::atomic<bool> trust_announced_{false};
   std::mutex failed_mutex_;

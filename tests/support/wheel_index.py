@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import re
+import ssl
 import threading
 import zipfile
 from pathlib import Path
@@ -23,9 +24,9 @@ def make_wheel(folder, project, version, files):
 
 
 class WheelIndex:
-    """Use as a context manager. `url` is what pip is given as --index-url; `fetched` lists the wheels that were downloaded."""
+    """Use as a context manager. tls: (certificate, key) files; pip keeps nothing that came without. `url` is what pip is given as --index-url; `fetched` lists the wheels that were downloaded."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, tls=None):
         self.fetched = []
         lock = threading.Lock()
         outer = self
@@ -66,7 +67,11 @@ class WheelIndex:
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}/simple/"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/simple/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def __enter__(self):
