@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "registry/remote/ghcr.hpp"
+#include "registry/remote/push_limits.hpp"
 #include "registry/remote/push_parts.hpp"
 
 // A push is a graph of jobs on one pool; no job ever waits for another.
@@ -58,6 +59,7 @@ class Pusher {
         store_(store),
         images_(images),
         options_(options),
+        limits_(store, options.origin),
         observer_(observer),
         parts_(images.size()),
         pool_(std::max<std::size_t>(1, session.settings().parallel_requests)) {}
@@ -142,28 +144,6 @@ class Pusher {
     return *parts_[image];
   }
 
-  // Layers that the registry will not take are told before a byte of any is sent.
-  void foresee_limits(const Group& group) {
-    if (!ghcr::is_ghcr(group.place.endpoint.authority)) return;
-    const PushParts& parts = parts_of(group.image);
-    for (const Descriptor& blob : parts.blobs) {
-      if (ghcr::upload_objection(blob, "", 0)) object(group.image, blob, 0);
-    }
-  }
-
-  void foresee_duration(const RegistryClient& client, const Need& need) {
-    if (!ghcr::is_ghcr(need.place.endpoint.authority)) return;
-    const double rate = client.upload_bytes_per_second();
-    if (ghcr::upload_objection(need.blob, "", rate)) object(need.image, need.blob, rate);
-  }
-
-  [[noreturn]] void object(std::size_t image, const Descriptor& blob, double bytes_per_second) {
-    const std::string origin = options_.origin ? options_.origin(blob.digest) : std::string();
-    const std::string name = name_of_blob(store_, parts_of(image), blob.digest);
-    throw Error(Category::network,
-                *ghcr::upload_objection(blob, origin.empty() ? name : origin + ": " + name, bytes_per_second));
-  }
-
   // Once for all that is new at ghcr.io, since a fleet has them all or none.
   void tell_unlinked() {
     std::vector<std::string> names;
@@ -171,8 +151,7 @@ class Pusher {
       const bool is_new = std::any_of(group.done.begin(), group.done.end(), [](const auto& target) {
         return target && target->outcome != TransferOutcome::skipped;
       });
-      if (!is_new || !ghcr::is_ghcr(group.place.endpoint.authority)) continue;
-      if (!names_its_source(store_, parts_of(group.image))) names.push_back(group.place.name());
+      if (is_new && limits_.lacks_source(group.place.endpoint.authority, parts_of(group.image))) names.push_back(group.place.name());
     }
     if (!names.empty()) session_.log().warn(ghcr::unlinked_advice(names));
   }
@@ -200,7 +179,7 @@ class Pusher {
       }
     }
     if (all_there) return;
-    foresee_limits(group);
+    limits_.check_sizes(group.place.endpoint.authority, parts_of(group.image));
     std::vector<Descriptor> blobs = parts_of(group.image).blobs;
     std::sort(blobs.begin(), blobs.end(),
               [](const Descriptor& a, const Descriptor& b) { return a.size > b.size; });
@@ -348,7 +327,7 @@ class Pusher {
 
   // From the store, else through this machine from a registry that has it.
   void send(RegistryClient& client, const Need& need, const ByteProgress& progress) {
-    foresee_duration(client, need);
+    limits_.check_duration(need.place.endpoint.authority, parts_of(need.image), need.blob, client.upload_bytes_per_second());
     if (store_.has(need.blob.digest)) {
       return client.upload_blob(need.place.repository, need.blob, *stored_blob(store_, need.blob), progress);
     }
@@ -417,6 +396,7 @@ class Pusher {
   const ContentStore& store_;
   std::span<const PushRequest> images_;
   PushOptions options_;
+  PushLimits limits_;
   TransferObserver* observer_;
   std::deque<Group> groups_;
   std::mutex parts_mutex_;

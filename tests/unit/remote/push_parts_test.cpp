@@ -189,6 +189,14 @@ TEST_CASE("new images at ghcr.io that say no source are named once, with what li
   CHECK(told_by_ghcr(told, {request(told.root, "registry.example/acme/b:1")}, upload_answer(202)).find("image.source") == std::string::npos);
 }
 
+TEST_CASE("a config that cannot be read stops no push to ghcr.io") {
+  Told told;
+  oci::Manifest manifest = told.manifest;
+  manifest.config = told.store.put("no json", oci::media_type::kOciConfig);
+  const oci::Descriptor image = told.store.put(oci::serialise(manifest), manifest.media_type);
+  CHECK(told_by_ghcr(told, {{image, {oci::Reference::parse("ghcr.io/acme/app:1")}}}, upload_answer(202)).empty());
+}
+
 TEST_CASE("a push that ghcr.io refuses with write_package names the setting to change") {
   const Told told;
   const std::string text =
