@@ -145,6 +145,13 @@ class SharedCacheChecks:
         self.assertEqual(self.misses(report), ["COPY . ."])
         missed = [step for step in report["steps"] if step["outcome"] != "hit"]
         self.assertIn("file app.sh changed", missed[0]["reason"])
+        # The fresh machine tells it too, though it has built nothing before: the shared cache's records are what it compares with.
+        why = json.loads(self.kiln("why", "service", "--json", env={"KILN_HOME": self.folder / "fresh"}).stdout)
+        explained = [step for target in why["targets"] for step in target["steps"] if step["outcome"] != "hit"]
+        self.assertEqual({step["text"] for step in explained}, {"COPY . ."})
+        for step in explained:
+            self.assertEqual([item["text"] for item in step["differences"]], ["file app.sh changed"])
+            self.assertTrue(step["against"] and step["advice"])
         self.assertEqual({item["what"] for item in report["fetched"]} - {"file index"}, set())
         self.assertLessEqual(received, MOST_BYTES_FOR_A_CHANGED_FILE)
         self.use_cache()
