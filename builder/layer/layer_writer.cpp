@@ -173,6 +173,16 @@ LayerValue LayerWriter::finish() {
 
 LayerValue recompress_layer(ContentStore& store, ThreadPool& pool, const LayerValue& layer,
                             const Compression& compression, CancelToken cancel) {
+  const auto with_form = [&](oci::Descriptor blob) {
+    LayerValue result = layer;
+    std::erase_if(result.blobs, [&](const LayerBlob& other) { return other.compression == compression; });
+    result.blobs.push_back({std::move(blob), compression});
+    return result;
+  };
+  if (auto known = store.form_of_layer(layer.diff_id, compression.str())) {
+    known->media_type = compression.media_type();
+    return with_form(std::move(*known));
+  }
   const auto from = std::find_if(layer.blobs.begin(), layer.blobs.end(),
                                  [&](const LayerBlob& blob) { return store.has(blob.descriptor.digest); });
   if (from == layer.blobs.end()) {
@@ -195,12 +205,11 @@ LayerValue recompress_layer(ContentStore& store, ThreadPool& pool, const LayerVa
                                                from->descriptor.digest.str(), layer.diff_id.str(), diff_id.str()));
   }
   auto [blob, frames] = compressor.finish();
-  LayerValue result = layer;
+  store.set_blob_info(blob.digest, {diff_id, compressor.bytes_in()});
+  store.set_form_of_layer(diff_id, compression.str(), blob);
+  LayerValue result = with_form(blob);
   result.uncompressed_size = compressor.bytes_in();
-  store.set_blob_info(blob.digest, {diff_id, result.uncompressed_size});
   if (index) result.index = store_index(store, index->with_blob({blob.digest, std::move(frames)}));
-  std::erase_if(result.blobs, [&](const LayerBlob& other) { return other.compression == compression; });
-  result.blobs.push_back({std::move(blob), compression});
   return result;
 }
 

@@ -136,6 +136,7 @@ std::vector<StorageItem> disk_usage(ContentStore& store, SnapshotStore& snapshot
   add_files(items, StorageKind::record, home.reports(), "reports");
   add_files(items, StorageKind::record, home.indexes(), "facts of layers");
   add_files(items, StorageKind::record, home.blob_info(), "facts of layers");
+  add_files(items, StorageKind::record, home.forms(), "facts of layers");
   struct stat info {};
   if (::stat(home.stat_cache().c_str(), &info) == 0) {
     items.push_back({StorageKind::record, "stat-cache", "digests of files", static_cast<std::uint64_t>(info.st_size), info.st_mtime, false});

@@ -246,6 +246,27 @@ void ContentStore::set_index_of_layer(const oci::Digest& diff_id, const oci::Des
   unsynced_.store(true);
 }
 
+std::optional<oci::Descriptor> ContentStore::form_of_layer(const oci::Digest& diff_id, std::string_view form) {
+  const auto text = read_file_if_exists(home_.forms() / fmt::format("{}-{}", diff_id.hex(), form), 4096);
+  if (!text) return std::nullopt;
+  const auto parts = split(trim(*text), ' ');
+  if (parts.size() != 2 || !oci::Digest::is_valid(parts[0]) || !parse_unsigned(parts[1])) return std::nullopt;
+  oci::Descriptor blob;
+  blob.digest = oci::Digest::parse(parts[0]);
+  blob.size = *parse_unsigned(parts[1]);
+  lease(blob.digest);
+  const auto info = blob_info(blob.digest);
+  if (size_of(blob.digest) != blob.size || !info || info->diff_id != diff_id) return std::nullopt;
+  return blob;
+}
+
+void ContentStore::set_form_of_layer(const oci::Digest& diff_id, std::string_view form, const oci::Descriptor& blob) {
+  make_directories(home_.forms());  // homes of before there were any
+  write_file_atomically(home_.forms() / fmt::format("{}-{}", diff_id.hex(), form), fmt::format("{} {}\n", blob.digest.str(), blob.size),
+                        Durability::ephemeral);
+  unsynced_.store(true);
+}
+
 std::optional<ContentStore::BlobInfo> ContentStore::blob_info(const oci::Digest& blob) const {
   const auto text = read_file_if_exists(home_.blob_info() / std::string(blob.hex()), 4096);
   if (!text) return std::nullopt;

@@ -111,6 +111,11 @@ class ContentStore {
   // the layout. nullopt where nobody has established them.
   std::optional<oci::Descriptor> index_of_layer(const oci::Digest& diff_id) const;
   void set_index_of_layer(const oci::Digest& diff_id, const oci::Descriptor& index);
+
+  // The blob that a layer was compressed to as `form` ("zstd", "gzip:6"; a file name), if it is still here and was verified to hold
+  // the layer; leased by this process then. The media type is left empty.
+  std::optional<oci::Descriptor> form_of_layer(const oci::Digest& diff_id, std::string_view form);
+  void set_form_of_layer(const oci::Digest& diff_id, std::string_view form, const oci::Descriptor& blob);
   struct BlobInfo {
     oci::Digest diff_id;
     std::uint64_t uncompressed_bytes;

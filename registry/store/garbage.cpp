@@ -64,6 +64,17 @@ void forget_indexes_except(const ContentStore& store, const std::set<oci::Digest
   }
 }
 
+// The same of what layers were compressed to.
+void forget_forms_except(const HomeLayout& home, const std::set<oci::Digest>& kept) {
+  if (!fs::is_directory(fs::symlink_status(home.forms()))) return;
+  for (const std::string& name : list_directory(home.forms())) {
+    if (name.starts_with(".")) continue;
+    const std::string text = read_file_if_exists(home.forms() / name, 4096).value_or("");
+    const std::string digest = text.substr(0, text.find(' '));
+    if (!oci::Digest::is_valid(digest) || !kept.count(oci::Digest::parse(digest))) remove_file(home.forms() / name);
+  }
+}
+
 }  // namespace
 
 std::set<oci::Digest> ContentStore::reachable(const std::function<std::set<oci::Digest>()>& roots) const {
@@ -112,7 +123,10 @@ GarbageReport ContentStore::collect_garbage_asking(const std::function<std::set<
   const FileLock closed_leases = close_leases(home_);
   const std::set<oci::Digest> kept = reachable(roots);
   GarbageReport report;
-  if (dry_run == DryRun::no) forget_indexes_except(*this, kept);
+  if (dry_run == DryRun::no) {
+    forget_indexes_except(*this, kept);
+    forget_forms_except(home_, kept);
+  }
   for (const std::string& name : list_directory(home_.blobs())) {
     const std::string text = "sha256:" + name;
     if (!oci::Digest::is_valid(text) || kept.count(oci::Digest::parse(text))) continue;
@@ -129,7 +143,7 @@ GarbageReport ContentStore::collect_garbage_asking(const std::function<std::set<
   remove_dead_temporaries(home_.tmp());
   // index.json is written under the store's lock, which is ours.
   remove_dead_atomic_files(home_.oci(), 0);
-  std::vector<fs::path> folders = {home_.root(), home_.indexes(), home_.blob_info(), home_.steps(), home_.builds(), home_.reports(),
+  std::vector<fs::path> folders = {home_.root(), home_.indexes(), home_.blob_info(), home_.forms(), home_.steps(), home_.builds(), home_.reports(),
                                    home_.debs(), home_.snapshots(), home_.runtime()};
   for (const fs::path& top : {home_.steps(), home_.snapshots()}) {
     for (const std::string& name : list_directory(top)) folders.push_back(top / name);

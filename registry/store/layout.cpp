@@ -32,7 +32,7 @@ HomeLayout HomeLayout::open(fs::path root) {
   const FileLock lock = FileLock::acquire(layout.locks() / "store", LockMode::exclusive);
   if (layout.is_whole()) return layout;
   for (const fs::path& folder :
-       {layout.blobs(), layout.indexes(), layout.blob_info(), layout.steps(), layout.builds(), layout.reports(),
+       {layout.blobs(), layout.indexes(), layout.blob_info(), layout.forms(), layout.steps(), layout.builds(), layout.reports(),
         layout.snapshots() / "chains", layout.cache_mounts(), layout.debs(), layout.leases(), layout.tmp()}) {
     make_directories(folder);
   }

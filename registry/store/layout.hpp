@@ -10,6 +10,7 @@ namespace kiln {
 //   oci/                  an OCI image layout (image-layout.md): oci-layout, index.json, blobs/sha256/HEX
 //   indexes/HEX           text "DIGEST SIZE MEDIATYPE\n": the file index blob of the layer with diff ID sha256:HEX
 //   blobinfo/HEX          text "DIFFID UNCOMPRESSED_BYTES\n": what the layer blob sha256:HEX was verified to hold
+//   forms/HEX-FORM        text "DIGEST SIZE\n": the blob that the layer with diff ID sha256:HEX was compressed to as FORM
 //   steps/HH/KEY          step records (builder/cache/step_record.hpp), HH = the key's first two digits
 //   builds/               build records, one file a build (builder/cache/build_record.hpp)
 //   reports/              the last reports
@@ -37,6 +38,7 @@ class HomeLayout {
   fs::path blobs() const { return root_ / "oci/blobs/sha256"; }
   fs::path indexes() const { return root_ / "indexes"; }
   fs::path blob_info() const { return root_ / "blobinfo"; }
+  fs::path forms() const { return root_ / "forms"; }
   fs::path steps() const { return root_ / "steps"; }
   fs::path builds() const { return root_ / "builds"; }
   fs::path reports() const { return root_ / "reports"; }

@@ -264,6 +264,22 @@ TEST_CASE("a layer can be compressed another way and stays the same layer") {
   CHECK(direct.finish().blobs.at(0).descriptor == zstd->descriptor);
 }
 
+TEST_CASE("a layer is compressed another way once, for as long as the store has the blob") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("gzip"));
+  add_everything(writer);
+  const LayerValue gzip = writer.finish();
+  const Compression zstd = Compression::parse("zstd");
+  const LayerValue first = recompress_layer(shop.store, shop.pool, gzip, zstd);
+  // Where the blob that it would be made from is gone, only the memory can answer.
+  shop.store.remove_damaged(gzip.blobs.at(0).descriptor.digest);
+  const LayerValue second = recompress_layer(shop.store, shop.pool, gzip, zstd);
+  CHECK(second.blobs == first.blobs);
+  CHECK_THROWS_AS(recompress_layer(shop.store, shop.pool, gzip, Compression::parse("zstd", 7)), Error);
+  shop.store.remove_damaged(first.blob_of(zstd)->descriptor.digest);
+  CHECK_THROWS_AS(recompress_layer(shop.store, shop.pool, gzip, zstd), Error);
+}
+
 TEST_CASE("a layer value survives JSON, and wrong JSON is refused") {
   Workshop shop;
   LayerWriter writer(shop.store, shop.pool, with("zstd"));
