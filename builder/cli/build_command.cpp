@@ -108,6 +108,17 @@ std::vector<Output> make_outputs(const BuildWords& words) {
   return outputs;
 }
 
+// The names of -t and of the outputs, each once.
+std::vector<std::string> all_names(const std::vector<Output>& outputs, std::vector<std::string> names) {
+  for (const Output& output : outputs) {
+    for (const std::string& name : output.names) {
+      const std::string full = oci::Reference::parse(name).str();
+      if (std::find(names.begin(), names.end(), full) == names.end()) names.push_back(full);
+    }
+  }
+  return names;
+}
+
 // SOURCE_DATE_EPOCH as a build arg, in the environment, or as an ARG of the Dockerfile above its first FROM.
 std::optional<UnixSeconds> epoch_of(const PlannedTarget& target) {
   std::map<std::string, std::string> args = target.target.args;
@@ -230,9 +241,14 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   session.write_caches(plan, wanted, images, std::vector(images.size(), pushed ? target.names : std::vector<std::string>()));
   session.finish_report({}, images, {}, words.report);
   session.end_progress();
-  const oci::Digest id = images.size() == 1 ? images[0].image.config.digest : root_of(session, images, true).digest;
+  const oci::Descriptor root = root_of(session, images, outputs.back().oci_media_types);
+  const oci::Digest id = images.size() == 1 ? images[0].image.config.digest : root.digest;
   if (words.iidfile) write_file_atomically(*words.iidfile, id.str());
-  if (words.metadata_file) write_file_atomically(*words.metadata_file, image_metadata(images[0].image, target.names).dump(2) + "\n");
+  if (words.metadata_file) {
+    const auto names = all_names(outputs, target.names);
+    const auto metadata = images.size() == 1 ? image_metadata(images[0].image, names) : index_metadata(root, names);
+    write_file_atomically(*words.metadata_file, metadata.dump(2) + "\n");
+  }
   if (words.quiet) fmt::print("{}\n", id.str());
   return 0;
 }

@@ -184,6 +184,29 @@ void collect_needed(const PlannedTarget& planned, std::size_t stage, std::set<st
   for (const std::size_t other : planned.needs[stage]) collect_needed(planned, other, needed);
 }
 
+// A reference that cannot be one is told as the Dockerfile spells it, since a variable without a value is what mostly makes it so.
+void refuse_bad_reference(const NameMeaning& meaning, const std::string& written, const std::string& name) {
+  if (!std::holds_alternative<ImageBase>(meaning) || written == name) return;
+  try {
+    oci::Reference::parse(name);
+  } catch (const Error& error) {
+    throw Error(Category::usage, fmt::format("failed to parse stage name \"{}\": invalid reference format: '{}' became '{}' ({}); give "
+                                             "its ARG a value with --build-arg or a default above the first FROM",
+                                             printable(name), printable(written), printable(name), error.message()));
+  }
+}
+
+// Error{usage}, in BuildKit's words, where a stage takes files from itself or from one below it.
+void refuse_stage_below(const PlannedTarget& planned, const std::string& source, std::size_t stage) {
+  const auto& stages = planned.dockerfile.stages;
+  const auto name_of = [&](std::size_t number) { return stages[number].name.empty() ? std::to_string(number) : stages[number].name; };
+  const auto number = parse_unsigned(source);
+  const auto other = number && *number < stages.size() ? std::optional(static_cast<std::size_t>(*number)) : find_stage(planned.dockerfile, source, stages.size());
+  if (!other || *other < stage || find_stage(planned.dockerfile, source, stage)) return;
+  if (*other == stage) throw Error(Category::usage, fmt::format("circular dependency detected on stage: {}", name_of(stage)));
+  throw Error(Category::usage, fmt::format("cannot copy from stage '{}', it needs to be defined before current stage '{}'", source, name_of(stage)));
+}
+
 void resolve_stages(Plan& plan, PlannedTarget& planned) {
   const auto& stages = planned.dockerfile.stages;
   planned.needs.resize(stages.size());
@@ -203,9 +226,12 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
         throw Error(Category::usage, fmt::format("base name ({}) should not be blank", stage.base_name));
       }
       base = resolve(plan, planned, name, i, plan.notes);
+      refuse_bad_reference(base, stage.base_name, name);
       note(i, base);
       for (const std::string& source : source_names(stage)) {
-        note(i, resolve(plan, planned, source, i, plan.notes));
+        const NameMeaning meaning = resolve(plan, planned, source, i, plan.notes);
+        if (std::holds_alternative<ImageBase>(meaning)) refuse_stage_below(planned, source, i);
+        note(i, meaning);
       }
     } catch (const Error& error) {
       problems[i] = error;

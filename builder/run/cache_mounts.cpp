@@ -59,9 +59,9 @@ void make_cache(const HomeLayout& home, const std::string& folder, const CacheMo
   TempDir draft(home.tmp(), "cache-");
   const fs::path data = draft.path() / "data";
   make_directories(data);
-  if (fill) fill(data);
   if (::chown(data.c_str(), name.uid, name.gid) != 0) throw_errno("change the owner of", data.native());
   if (::chmod(data.c_str(), name.mode & 07777) != 0) throw_errno("change the mode of", data.native());
+  if (fill) fill(data);
   write_file_atomically(draft.path() / "meta", meta_text(name), Durability::ephemeral);
   fs::rename(draft.path(), home.cache_mounts() / folder);
   draft.release();

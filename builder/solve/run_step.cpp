@@ -42,14 +42,21 @@ std::string read_secret(const SecretSource& secret) {
   return read_file(*secret.file, kMaxSecretBytes);
 }
 
+// Owners are kept where this process may give files away.
+void set_owner(const fs::path& path, const FileEntry& entry) {
+  if (::lchown(path.c_str(), entry.uid, entry.gid) != 0 && errno != EPERM && errno != EINVAL) throw_errno("change the owner of", path.native());
+}
+
 void copy_to_disk(const CopySource& source, const std::string& from, const fs::path& to) {
   source.walk(from, [&](const FileEntry& entry) {
     const fs::path target = entry.path == from ? to : to / entry.path.substr(from.empty() ? 0 : from.size() + 1);
     if (entry.is_directory()) {
       make_directories(target);
+      set_owner(target, entry);
       ::chmod(target.c_str(), entry.mode);
     } else if (entry.type == EntryType::symlink) {
       if (::symlink(entry.link.c_str(), target.c_str()) != 0) throw_errno("link", target.native());
+      set_owner(target, entry);
     } else if (entry.type == EntryType::file) {
       const Fd file = create_file(target, entry.mode);
       const auto bytes = source.open(entry.path);
@@ -57,6 +64,7 @@ void copy_to_disk(const CopySource& source, const std::string& from, const fs::p
       while (const std::size_t got = bytes->read(buffer.data(), buffer.size())) {
         write_all(file, std::string_view(buffer).substr(0, got), target.native());
       }
+      set_owner(target, entry);
       ::fchmod(file.get(), entry.mode);
     }
     return true;
@@ -83,6 +91,13 @@ const SshForward* find_agent(const std::vector<SshForward>* forwards, const std:
   if (!forwards) return nullptr;
   const auto it = std::find_if(forwards->begin(), forwards->end(), [&](const SshForward& ssh) { return ssh.id == id; });
   return it == forwards->end() ? nullptr : &*it;
+}
+
+// What makes programs of another machine run.
+std::string foreign_advice(const oci::Platform& platform) {
+  return fmt::format("; this machine is {} and has no handler for programs of {}: install one with 'apt-get install qemu-user-static "
+                     "binfmt-support' (kernel module binfmt_misc), or build for {} on such a machine",
+                     oci::Platform::host().str(), platform.str(), platform.str());
 }
 
 bool has_variable(const std::vector<std::string>& env, const std::string& name) {
@@ -168,7 +183,11 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
       const CacheMountName name{options.id.empty() ? options.target : options.id, options.mode.value_or(0755), options.uid, options.gid};
       const auto fill = [&](const fs::path& folder) {
         if (shared_ && shared_->restore(name, folder, FetchingFor::current())) return;
-        if (mount.source) copy_to_disk(*mount.source, mount.source->resolve(canonical_copy_path(options.source)), folder);
+        if (!mount.source) return;
+        copy_to_disk(*mount.source, mount.source->resolve(canonical_copy_path(options.source)), folder);
+        // The folder is the source's unless the mount says whose it is.
+        if (options.mode) ::chmod(folder.c_str(), *options.mode & 07777);
+        if ((options.uid != 0 || options.gid != 0) && ::chown(folder.c_str(), options.uid, options.gid) != 0) throw_errno("change the owner of", folder.native());
       };
       if (shared_ && !options.read_only) held.shared.push_back(name);
       held.caches.push_back(caches_.acquire(name, sharing_of(options.sharing), access_.cancel(), fill));
@@ -246,8 +265,12 @@ void RunSteps::run_command(const RunCommand& command, const RunRequest& request,
   }
   for (const std::string& warning : result.warnings) observer_.warn(warning);
   if (result.exit_code == 0) return;
-  Error error(Category::build, fmt::format("the command '{}' ended with exit code {}{}", join(command.argv, " "), result.exit_code,
-                                           result.out_of_memory ? ": the kernel killed it for want of memory" : ""));
+  // What the container runtime says of a program that the kernel does not know comes as the command's output.
+  const bool is_foreign = command.platform.architecture != oci::Platform::host().architecture &&
+                          tail.text().find("exec format error") != std::string::npos;
+  Error error(Category::build, fmt::format("the command '{}' ended with exit code {}{}{}", join(command.argv, " "), result.exit_code,
+                                           result.out_of_memory ? ": the kernel killed it for want of memory" : "",
+                                           is_foreign ? foreign_advice(command.platform) : ""));
   error.set_detail(tail.text());
   throw error;
 }
