@@ -28,6 +28,8 @@ void add_commands(Arguments& root) {
   add_ls_command(root);
   add_digest_command(root);
   add_inspect_command(root);
+  add_index_command(root);
+  add_diff_command(root);
   add_history_command(root);
   add_images_command(root);
   add_login_command(root);

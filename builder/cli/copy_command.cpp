@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "builder/cli/commands.hpp"
+#include "builder/cli/image_documents.hpp"
 #include "builder/cli/push_outcome.hpp"
 #include "builder/cli/registry_session.hpp"
-#include "registry/oci/manifest.hpp"
 #include "registry/remote/pull.hpp"
 
 namespace kiln::cli {
@@ -21,34 +21,8 @@ struct CopyWords {
   bool json = false;
 };
 
-// Brings an image's documents into the store and tells the session where its layers are, so that they are mounted or streamed.
-class DocumentFetcher {
- public:
-  DocumentFetcher(RegistrySession& session, const oci::Reference& source)
-      : session_(session), client_(session.remote().client_for(source)), place_(session.remote().repository_of(source)) {}
-
-  oci::Descriptor fetch(const std::string& key, const std::optional<oci::Descriptor>& expected) {
-    const FetchedManifest fetched = client_.fetch_manifest(place_.repository, key, expected);
-    const std::string where = fmt::format("'{}@{}'", place_.name(), fetched.descriptor.digest.str());
-    session_.store().put(fetched.bytes, fetched.descriptor.media_type);
-    if (oci::media_type::is_index(fetched.descriptor.media_type)) {
-      for (const oci::Descriptor& child : oci::parse_index(fetched.bytes, where).manifests) fetch(child.digest.str(), child);
-      return fetched.descriptor;
-    }
-    const oci::Manifest manifest = oci::parse_manifest(fetched.bytes, where);
-    fetch_blob(session_.remote(), session_.store(), manifest.config, place_);
-    for (const oci::Descriptor& layer : manifest.layers) session_.remote().locations().add(layer.digest, place_);
-    return fetched.descriptor;
-  }
-
- private:
-  RegistrySession& session_;
-  RegistryClient client_;
-  RemoteRepository place_;
-};
-
-oci::Descriptor fetch_documents(RegistrySession& session, const oci::Reference& source, const std::string& platform) {
-  if (platform.empty()) return DocumentFetcher(session, source).fetch(source.manifest_key(), std::nullopt);
+oci::Descriptor fetch_source(RegistrySession& session, const oci::Reference& source, const std::string& platform) {
+  if (platform.empty()) return fetch_documents(session, source);
   return pull_image(session.remote(), session.store(), source, oci::Platform::parse(platform), PullWhat::manifests).manifest;
 }
 
@@ -57,7 +31,7 @@ int run_copy(const CopyWords& words, const CancelToken& cancel) {
   const oci::Reference destination = oci::Reference::parse(words.destination);
   RegistrySession session(words.progress, words.quiet, cancel);
   PushRequest request;
-  request.root = fetch_documents(session, source, words.platform);
+  request.root = fetch_source(session, source, words.platform);
   request.targets = {destination};
   const PushOutcome outcome = push_image(session.remote(), session.store(), request, {}, &session.transfers());
   const std::string text = push_outcome_text(outcome, session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "builder/cli/commands.hpp"
 #include "builder/cli/found_image.hpp"
@@ -28,12 +29,15 @@ oci::Digest digest_of(const ImageWords& words, const CancelToken& cancel) {
 
 void add_digest_command(Arguments& root) {
   const auto words = std::make_shared<ImageWords>();
+  const auto as_json = std::make_shared<bool>(false);
   root.command("digest", "Print the digest that an image's name stands for.")
       .required_positional("REF", words->reference, "the image")
       .option("--platform", words->platform, "of this platform's image, where the name stands for several")
       .flag("--local", words->local, "in the store")
-      .handler([words](const CancelToken& cancel) {
-        fmt::print("{}\n", digest_of(*words, cancel).str());
+      .flag("--json", *as_json, "as JSON")
+      .handler([words, as_json](const CancelToken& cancel) {
+        const std::string digest = digest_of(*words, cancel).str();
+        fmt::print("{}\n", *as_json ? nlohmann::json{{"name", words->reference}, {"digest", digest}}.dump(2) : digest);
         return 0;
       });
 }
