@@ -25,7 +25,7 @@ struct CacheFinding {
 // One place that keeps entries and blobs beyond this machine's own store: a folder, an http server, a registry.
 //
 // Entries come out as they were put in, whole (see parse_entry), but not yet checked for a signature: SharedCache does that,
-// and everybody else goes through it. Any thread. No method waits longer than the place's timeout while no byte moves. A place
+// and everybody else goes through it. Any thread. No method waits longer than the place's timeout while less than a kilobyte moves. A place
 // that cannot be reached or is too slow: TransportError; that refuses: RegistryError; a folder that cannot be used:
 // Error{machine}. A plain Error{network} speaks of one answer that was wrong, not of the place.
 class CacheBackend {

@@ -23,7 +23,7 @@ struct CacheReference {
   std::string place;  // the folder (absolute), URL, or reference
   CacheMode mode = CacheMode::min;
   bool ignore_error = true;  // false: what could not be written fails the build
-  int timeout_seconds = 10;  // of one operation while no byte moves
+  int timeout_seconds = 10;  // of one operation while less than a kilobyte moves
 
   bool operator==(const CacheReference&) const = default;
 };

@@ -15,6 +15,7 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;  // per transfer, before it is paused
+constexpr std::size_t kProgressBytes = 1024;
 constexpr std::size_t kMaxHeaderBytes = std::size_t{512} << 10;
 constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} << 10;
 
@@ -26,9 +27,17 @@ std::size_t stop_with(CurlTransfer& transfer, TransportFault fault, std::string 
   return 0;
 }
 
+// Bytes that come one by one are no progress: whoever sends less than a kilobyte in the time of a stall is left.
+void note_received(CurlTransfer& transfer, std::size_t bytes) {
+  transfer.since_progress += bytes;
+  if (transfer.since_progress < kProgressBytes) return;
+  transfer.since_progress = 0;
+  transfer.progress_at = monotonic_seconds();
+}
+
 std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   CurlTransfer& transfer = transfer_of(user);
-  transfer.progress_at = monotonic_seconds();
+  note_received(transfer, size);
   transfer.header_bytes += size;
   if (transfer.header_bytes > kMaxHeaderBytes) {
     return stop_with(transfer, TransportFault::protocol, "the answer's header is endless");
@@ -52,6 +61,7 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
   if (status < 200) return size;
   transfer.header_done = true;
+  transfer.progress_at = monotonic_seconds();
   transfer.response.status = static_cast<int>(status);
   const HttpRequest& request = *transfer.request;
   transfer.streaming = request.on_body && (request.wants_body ? request.wants_body(transfer.response.status,
@@ -62,7 +72,7 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
 
 std::size_t on_received(char* data, std::size_t, std::size_t size, void* user) {
   CurlTransfer& transfer = transfer_of(user);
-  transfer.progress_at = monotonic_seconds();
+  note_received(transfer, size);
   const std::lock_guard lock(transfer.mutex);
   if (transfer.streaming) {
     if (transfer.buffer.size() >= kBufferBytes) {

@@ -35,6 +35,7 @@ struct CurlTransfer {
   bool cut_off = false;  // the rest of an error's body was not wanted
   std::size_t header_bytes = 0;
   double progress_at = 0;
+  std::size_t since_progress = 0;  // bytes that came after it
   curl_off_t uploaded = 0;
   std::string refused_address;
   std::optional<TransportFault> fault;

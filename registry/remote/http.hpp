@@ -152,7 +152,7 @@ struct HostCertificates {
 struct HttpOptions {
   std::string user_agent = "kiln";
   int connect_timeout_ms = 30'000;
-  int stall_timeout_ms = 60'000;    // no byte moved while a body is under way
+  int stall_timeout_ms = 60'000;    // less than a kilobyte moved while a body is under way
   int answer_timeout_ms = 300'000;  // from the last byte sent to the first byte of the answer
   ProxySettings proxies;
   std::function<HostCertificates(const std::string& authority)> certificates;  // none: the system's alone

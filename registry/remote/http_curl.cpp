@@ -203,7 +203,7 @@ class CurlClient : public HttpClient {
           (waits_for_answer ? options_.answer_timeout_ms : options_.stall_timeout_ms) / 1000.0;
       if (now - transfer->progress_at >= limit) {
         transfer->fault = TransportFault::stalled;
-        transfer->fault_text = fmt::format("nothing moved for {}", human_seconds(limit));
+        transfer->fault_text = fmt::format("{} moved for {}", transfer->since_progress == 0 ? "nothing" : "next to nothing", human_seconds(limit));
         stalled.push_back(transfer);
       } else {
         next = std::min(next, transfer->progress_at + limit);

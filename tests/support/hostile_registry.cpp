@@ -357,7 +357,7 @@ void HostileRegistry::serve_connection(int fd) {
     if (reaction.kind == Kind::reset || midway) return break_connection(fd);
 
     Answer answer = reaction.answer;
-    if (reaction.kind != Kind::answer && reaction.kind != Kind::endless) answer = serve(request);
+    if (reaction.kind != Kind::answer && reaction.kind != Kind::drip && reaction.kind != Kind::endless) answer = serve(request);
     if (reaction.kind == Kind::serve_then_reset) return break_connection(fd);
     if (reaction.kind == Kind::endless) {
       send_all(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -369,6 +369,16 @@ void HostileRegistry::serve_connection(int fd) {
     std::string_view body = request.method == "HEAD" ? std::string_view{} : std::string_view(answer.body);
     const bool cut = reaction.kind == Kind::truncate || reaction.kind == Kind::stall;
     if (cut) body = body.substr(0, reaction.bytes);
+    if (reaction.kind == Kind::drip) {
+      if (!send_all(fd, head_of(answer, answer.body.size()))) return;
+      for (; !body.empty(); body.remove_prefix(1)) {
+        std::unique_lock lock(mutex_);
+        if (ended_.wait_for(lock, std::chrono::milliseconds(20), [&] { return stopping_.load(); })) return;
+        lock.unlock();
+        if (!send_all(fd, body.substr(0, 1))) return;
+      }
+      continue;
+    }
     if (!send_all(fd, head_of(answer, answer.body.size())) || !send_all(fd, body)) return;
     if (reaction.kind == Kind::stall) {
       std::unique_lock lock(mutex_);

@@ -47,6 +47,7 @@ struct Reaction {
     truncate,          // serve, but hang up after `bytes` of the answer's body
     stop_reading,      // read `bytes` of the request's body, then neither read nor answer until the registry ends
     stall,             // serve `bytes` of the answer's body, then send nothing until the registry ends
+    drip,              // answer `answer`, its body byte by byte, 20 ms apart
     endless,           // answer 200 with a body that never ends
   };
   Kind kind = Kind::serve;

@@ -24,6 +24,7 @@ SOURCE_PRIVATE = {
     "builder/hierarchy/bake_variables.hpp",
     "builder/report/json_fields.hpp",
     "registry/oci/json_reader.hpp",
+    "registry/remote/curl_transfer.hpp",
 }
 
 # What a public header may include in angle brackets, beside the standard library.

@@ -75,6 +75,13 @@ TEST_CASE("a connection on which nothing moves is a stall") {
   CHECK(fault_of(*client, get(registry)) == TransportFault::stalled);
 }
 
+TEST_CASE("a body that comes byte by byte is a stall too") {
+  HostileRegistry registry;
+  registry.script([](const SeenRequest&, int) { return Reaction{Kind::drip, {200, {}, std::string(900, 'x')}, 0}; });
+  const auto client = make_curl_client(impatient_http());
+  CHECK(fault_of(*client, get(registry)) == TransportFault::stalled);
+}
+
 TEST_CASE(
     "an address that is more private than allowed is not connected to, on new and on kept connections") {
   HostileRegistry registry;
