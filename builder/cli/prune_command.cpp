@@ -8,6 +8,8 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cache/build_record.hpp"
+#include "builder/cache/entry_bundle.hpp"
+#include "builder/cache/registry_backend.hpp"
 #include "builder/cli/commands.hpp"
 #include "builder/cli/print_table.hpp"
 #include "builder/cli/prune_scope.hpp"
@@ -29,13 +31,34 @@ struct PruneWords {
   std::optional<std::string> file;
   bool registry = false;
   bool yes = false;
+  bool dry_run = false;
   bool json = false;
 };
 
-// The keys of the steps that this machine's build records name for images that stay.
+// The keys of the steps that the bundles of a cache hold: what the last builds of each target used, on whichever machine. A
+// bundle that nobody renewed for as long as an entry may be old speaks for nobody.
+std::set<std::string> bundled_keys(RemoteSession& session, const std::vector<RepositoryContents>& contents, UnixSeconds now) {
+  std::set<std::string> keys;
+  for (const RepositoryContents& repository : contents) {
+    std::vector<std::string> bundles;
+    for (const auto& [digest, manifest] : repository.manifests) {
+      const bool is_young = manifest.date && now - *manifest.date < kCacheEntryAge;
+      if (manifest.artifact_type == kBundleEntryType && is_young) bundles.insert(bundles.end(), manifest.tags.begin(), manifest.tags.end());
+    }
+    if (bundles.empty()) continue;
+    RegistryBackend cache(repository.name, session);
+    for (const CacheFinding& found : cache.find(bundles)) {
+      if (!found.entry) continue;
+      for (const CacheEntry& entry : parse_bundle(found.entry->content, cache.name())) keys.insert(entry.key);
+    }
+  }
+  return keys;
+}
+
+// What is used: `bundled`, and the keys of the steps that this machine's build records name for images that stay.
 class RecordedUse : public CacheUse {
  public:
-  RecordedUse(const BuildRecordStore& records, const std::set<oci::Digest>& kept) {
+  RecordedUse(const BuildRecordStore& records, const std::set<oci::Digest>& kept, std::set<std::string> bundled) : keys_(std::move(bundled)) {
     for (const std::string& id : records.ids()) {
       const auto record = records.load(id);
       if (!record) continue;
@@ -58,14 +81,14 @@ class NoUse : public CacheUse {
   bool is_used(const StoredManifest&) const override { return false; }
 };
 
-RetentionPlan make_plan(const std::vector<RepositoryContents>& contents, RetentionRules rules, const HomeLayout& home) {
+RetentionPlan make_plan(const std::vector<RepositoryContents>& contents, RetentionRules rules, const HomeLayout& home, RemoteSession& session) {
   const NoUse none;
   rules.cache_use = &none;
   std::set<oci::Digest> kept;
   for (const RepositoryPlan& repository : plan_retention(contents, rules).repositories) {
     for (const KeptManifest& manifest : repository.kept) kept.insert(manifest.digest);
   }
-  const RecordedUse use(BuildRecordStore(home.builds()), kept);
+  const RecordedUse use(BuildRecordStore(home.builds()), kept, bundled_keys(session, contents, rules.now));
   rules.cache_use = &use;
   return plan_retention(contents, rules);
 }
@@ -155,6 +178,7 @@ PruneOutcome execute(RemoteSession& session, const PruneScope& scope, const Rete
 
 int run_prune(const PruneWords& words, const CancelToken& cancel) {
   if (!words.registry) throw Error(Category::usage, "'kiln prune' prunes registries; write 'kiln prune --registry [PREFIX]', or 'kiln cache prune' for this machine's store");
+  if (words.yes && words.dry_run) throw Error(Category::usage, "'--dry-run' deletes nothing and '--yes' does: give one of them");
   if (words.prefix.size() > 1) throw Error(Category::usage, "'kiln prune' takes one prefix at a time");
   StderrLog log;
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
@@ -184,7 +208,7 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
   for (const RemoteRepository& place : scope.repositories) contents.push_back(read_repository(*session, place, packages.get()));
   rules.fixed_tags = scope.fixed_tags;
   for (const std::string& name : scope.namespaces) rules.released.merge(released_digests(*session, name));
-  const RetentionPlan plan = make_plan(contents, rules, home);
+  const RetentionPlan plan = make_plan(contents, rules, home, *session);
 
   json document = to_json(plan);
   if (!words.json) print_plan(plan);
@@ -226,6 +250,7 @@ void add_prune_command(Arguments& root) {
       .flag("--registry", words->registry, "prune at the registry")
       .option("-f,--file", words->file, "the fleet whose retention counts: fleet.json, its folder, or docker-bake.json")
       .flag("--yes", words->yes, "delete")
+      .flag("--dry-run", words->dry_run, "show the plan and delete nothing, as without --yes")
       .flag("--json", words->json, "print plan and result as JSON")
       .handler([words](const CancelToken& cancel) { return run_prune(*words, cancel); });
 }

@@ -49,6 +49,8 @@ class Prune(harness.KilnTest):
         text = self.prune().stdout
         self.assertIn("keep 2, delete 4", text)
         self.assertIn("4 manifests would be deleted", text)
+        self.assertEqual(self.prune("--dry-run").stdout, text)
+        self.assertIn("give one of them", self.prune("--dry-run", "--yes", code=2).stderr)
         plan = json.loads(self.prune("--json").stdout)
         self.assertEqual((plan["delete_count"], plan["deleted"]), (4, 0))
         deletions = plan["repositories"][0]["delete"]
@@ -137,9 +139,9 @@ class CacheEntries(harness.KilnTest):
         status, _, body = self.server.get("/v2/acme/cache/tags/list")
         return json.loads(body)["tags"] if status == 200 else []
 
-    def make_older(self, days):
-        """As if all entries had been written so many days earlier."""
-        for tag in self.entries():
+    def make_older(self, days, tags=None):
+        """As if these entries (all) had been written so many days earlier."""
+        for tag in tags or self.entries():
             manifest = self.manifest(tag)
             created = datetime.datetime.fromisoformat(manifest["annotations"]["org.opencontainers.image.created"].replace("Z", "+00:00"))
             manifest["annotations"]["org.opencontainers.image.created"] = (created - datetime.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -185,6 +187,17 @@ class CacheEntries(harness.KilnTest):
         self.make_older(16)
         self.home = self.folder / "another-machine"
         self.assertEqual(len(self.plan()["delete"]), len(self.entries()))
+
+    def test_what_a_young_bundle_names_stays_also_for_a_machine_that_built_nothing(self):
+        bundles = [tag for tag in self.entries() if self.manifest(tag)["artifactType"].startswith("application/vnd.kiln.bundle")]
+        self.assertTrue(bundles)
+        self.make_older(16, [tag for tag in self.entries() if tag not in bundles])
+        self.home = self.folder / "another-machine"
+        plan = self.plan()
+        reasons = {entry["tags"][0]: entry["reason"] for entry in plan["keep"]}
+        # The first image's own step is in no bundle any more: a build that does not read the cache replaces what it wrote.
+        self.assertEqual([entry["tags"] for entry in plan["delete"]], [[self.first]])
+        self.assertEqual({reasons.get(tag) for tag in (self.shared, self.second)}, {"used by a kept image"})
 
 
 class PruneWithoutDelete(Prune):
