@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """How seconds grow with the workload: the fleet with 12, 52 and 102 images, a context of 1,000, 10,000 and 100,000 files.
 
-    tests/bench/growth.py [--runs 3] [--kiln build/kiln] [--peer buildkit]     writes docs/growth-fleet.svg and docs/growth-files.svg
+    tests/bench/growth.py [--runs 3] [--kiln build/kiln] [--work /dev/shm]
 
-Each point is the median of a run of bench.py at that size; both are printed as a table too.
+writes docs/growth-fleet.svg and docs/growth-files.svg
+
+Each point is the median of the rounds of bench.py at that size; both are printed as a table too.
 """
 
 import argparse
@@ -29,7 +31,8 @@ def measure(words, case, size):
     """{builder: median seconds}"""
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         subprocess.run([sys.executable, ROOT / "tests/bench/bench.py", "--case", case, "--size", str(size), "--runs", str(words.runs),
-                        "--kiln", words.kiln, "--peer", words.peer or "none", "--json", file.name], check=True, stdout=subprocess.DEVNULL)
+                        "--kiln", words.kiln, "--peer", words.peer or "none", "--json", file.name,
+                        *(["--folder", words.work] if words.work else [])], check=True, stdout=subprocess.DEVNULL)
         row = json.load(open(file.name))["cases"][0]
     return {name: figures["wall_seconds"]["median"] for name, figures in row["builders"].items() if figures}
 
@@ -93,6 +96,7 @@ def main():
     parser.add_argument("--kiln", default=ROOT / "build/kiln", type=Path)
     parser.add_argument("--peer", choices=["buildkit", "buildah"], help="a peer to draw beside kiln")
     parser.add_argument("--plot", action="append", choices=PLOTS)
+    parser.add_argument("--work", help="where the bench works; a tmpfs such as /dev/shm keeps ext4's inodes of removed files out of it")
     parser.add_argument("--folder", default=ROOT / "docs", type=Path, help="where the drawings go")
     words = parser.parse_args()
     for name in words.plot or PLOTS:
