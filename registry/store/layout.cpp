@@ -25,7 +25,12 @@ void create_if_missing(const fs::path& path, std::string_view bytes) {
 }  // namespace
 
 HomeLayout HomeLayout::open(fs::path root) {
-  HomeLayout layout(fs::absolute(std::move(root)).lexically_normal());
+  // Without symbolic links: runc takes no root file system by a way through one.
+  // Where the way cannot be looked at, what is done next says so.
+  const fs::path named = fs::absolute(std::move(root)).lexically_normal();
+  std::error_code error;
+  const fs::path place = fs::weakly_canonical(named, error);
+  HomeLayout layout(error ? named : place);
   if (layout.is_whole()) return layout;
   make_directories(layout.locks());
   // Several processes may come first; an index.json of one must not be replaced by another's empty one.

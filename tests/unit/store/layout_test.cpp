@@ -23,6 +23,13 @@ TEST_CASE("a new home is an OCI image layout with a version beside it") {
   }
 }
 
+TEST_CASE("a home that is named by a link is known by where it lies") {
+  const TempDir top;
+  fs::create_directory(top.path() / "disk");
+  fs::create_directory_symlink(top.path() / "disk", top.path() / "link");
+  CHECK(HomeLayout::open(top.path() / "link" / "home").root() == fs::canonical(top.path()) / "disk" / "home");
+}
+
 TEST_CASE("a home that exists is opened as it is") {
   const TempDir folder;
   const HomeLayout home = HomeLayout::open(folder.path());
