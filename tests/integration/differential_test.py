@@ -60,8 +60,8 @@ class Differential(harness.KilnTest):
         self.base_digest = write_tiny_base(self.base)
         self.base_image = self.layout_image(self.base)
 
-    def run_builder(self, words):
-        return harness.run(words, env=self.environment(), timeout=120)
+    def run_builder(self, words, cwd=None):
+        return harness.run(words, env=self.environment(), cwd=cwd, timeout=120)
 
     def prepared(self, case):
         """A request with a copy of the case's context, as its prepare.sh wants it."""

@@ -45,8 +45,9 @@ class Buildah:
     def __init__(self, folder, base, run):
         self._run = run
         self._store = ["buildah", "--root", folder / "root", "--runroot", folder / "runroot", "--storage-driver", "overlay"]
-        for words in (["pull", "-q", f"oci:{base}:base"], ["images", "-q"]):
-            result = self._run([*self._store, *words])
+        # buildah names what it pulls after the path as it is given, and not every folder's path makes a name.
+        for words in (["pull", "-q", f"oci:{base.name}:base"], ["images", "-q"]):
+            result = self._run([*self._store, *words], cwd=base.parent)
             if result.code != 0:
                 raise RuntimeError(f"buildah cannot be used here\n{result}")
         self._run([*self._store, "tag", result.stdout.split()[0], "localhost/base"])
