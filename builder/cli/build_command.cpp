@@ -105,6 +105,10 @@ std::vector<Output> make_outputs(const BuildWords& words) {
       if (output.type == OutputType::image) output.push = true;
     }
   }
+  for (const std::string& text : words.annotations) {
+    const auto annotations = parse_annotation(text);
+    for (Output& output : outputs) output.annotations.insert(output.annotations.end(), annotations.begin(), annotations.end());
+  }
   return outputs;
 }
 
@@ -112,7 +116,8 @@ std::vector<Output> make_outputs(const BuildWords& words) {
 std::vector<std::string> all_names(const std::vector<Output>& outputs, std::vector<std::string> names) {
   for (const Output& output : outputs) {
     for (const std::string& name : output.names) {
-      const std::string full = oci::Reference::parse(name).str();
+      const oci::Reference reference = oci::Reference::parse(name);
+      const std::string full = output.push_by_digest ? reference.name() : reference.str();
       if (std::find(names.begin(), names.end(), full) == names.end()) names.push_back(full);
     }
   }
@@ -167,15 +172,15 @@ SessionSettings make_settings(const BuildWords& words, const Plan& plan, const s
   return settings;
 }
 
-AssemblyOptions assembly_options(const BuildWords& words, const BuildTarget& target, const Output& output, const TimePolicy& times) {
+AssemblyOptions assembly_options(const BuildTarget& target, const Output& output, const TimePolicy& times) {
   AssemblyOptions options;
   options.compression = output.compression.value_or(target.compression);
   options.force_compression = output.force_compression;
   options.oci_media_types = output.oci_media_types;
   options.created = times.epoch;
-  options.is_run_as_image = output.type != OutputType::local && output.type != OutputType::tar;
+  options.is_run_as_image = output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
   options.labels = target.labels;
-  options.annotations = parse_pairs(words.annotations, "--annotation");
+  options.annotations = annotations_at(output.annotations, AnnotationPlace::manifest, target.platform);
   return options;
 }
 
@@ -232,8 +237,8 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   session.with_lost_steps_redone([&] {
     const auto stages = solve(session, plan, wanted, opens_shell);
     for (const Output& output : outputs) {
-      images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) { return assembly_options(words, built, output, settings.times); });
-      write_output(session, images, output, target.names);
+      images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) { return assembly_options(built, output, settings.times); });
+      write_output(session, images, output, target.names, settings.times.epoch);
     }
     if (words.load) load_into_engine(session, images, target.names);
   });
@@ -241,7 +246,7 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   session.write_caches(plan, wanted, images, std::vector(images.size(), pushed ? target.names : std::vector<std::string>()));
   session.finish_report({}, images, {}, words.report);
   session.end_progress();
-  const oci::Descriptor root = root_of(session, images, outputs.back().oci_media_types);
+  const oci::Descriptor root = root_of(session, images, outputs.back());
   const oci::Digest id = images.size() == 1 ? images[0].image.config.digest : root.digest;
   if (words.iidfile) write_file_atomically(*words.iidfile, id.str());
   if (words.metadata_file) {
@@ -268,7 +273,7 @@ void add_build_command(Arguments& root) {
       .option("--secret", words->secrets, "id=ID[,src=FILE|,env=NAME] for RUN --mount=type=secret")
       .option("--ssh", words->ssh, "default|ID for RUN --mount=type=ssh")
       .option("--label", words->labels, "NAME=VALUE set in the image")
-      .option("--annotation", words->annotations, "NAME=VALUE set in the manifest")
+      .option("--annotation", words->annotations, "[PLACE:]NAME=VALUE set in the manifest, or index, manifest-descriptor, index-descriptor")
       .option("--platform", words->platforms, "platforms to build for, such as linux/amd64,linux/arm64")
       .option("--network", words->network, "network of RUN: host (default) or none")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
@@ -278,7 +283,7 @@ void add_build_command(Arguments& root) {
       .flag("--offline", words->offline, "fetch nothing: build from the store, and remember what --push would have sent")
       .flag("--pull", words->pull, "ask registries for newer base images")
       .flag("--push", words->push, "push the image to its registries")
-      .option("-o,--output", words->outputs, "type=image|oci|docker|local|tar,dest=...,...")
+      .option("-o,--output", words->outputs, "type=image|registry|oci|docker|local|tar|cacheonly,dest=...,...")
       .option("--iidfile", words->iidfile, "write the image ID to this file")
       .option("--metadata-file", words->metadata_file, "write what was built to this file, as JSON")
       .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")

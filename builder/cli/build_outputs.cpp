@@ -22,11 +22,15 @@ std::vector<std::string> all_names(const Output& output, std::vector<std::string
 
 // The images under one name: the first stands for all of them.
 void publish(BuildSession& session, std::vector<BuiltImage>& images, const Output& output, const std::vector<std::string>& names) {
-  if (images.size() > 1) images[0].index = root_of(session, images, output.oci_media_types);
+  if (images.size() > 1) images[0].index = root_of(session, images, output);
   std::vector<std::vector<std::string>> named(images.size());
   named[0] = names;
+  if (output.push_by_digest) {
+    const oci::Digest digest = images[0].root().digest;
+    for (std::string& name : named[0]) name = oci::Reference::parse(name).name() + "@" + digest.str();
+  }
   if (output.push) session.push(images, named);
-  if (!output.store || names.empty()) return;
+  if (!output.store || output.push_by_digest || names.empty()) return;
   if (!output.push) {
     for (const BuiltImage& built : images) {
       for (const ImageLayer& layer : built.image.layers) session.layers().local_blob(layer);
@@ -36,47 +40,91 @@ void publish(BuildSession& session, std::vector<BuiltImage>& images, const Outpu
   session.name_in_store(images, named, output.push ? AbsentLayers::leave_unnamed : AbsentLayers::fetch);
 }
 
-void write_files(BuildSession& session, const std::vector<BuiltImage>& images, const Output& output) {
-  if (images.size() == 1) return export_files(session.layers(), images[0].image.layers, output, STDOUT_FILENO);
+void write_files(BuildSession& session, const std::vector<BuiltImage>& images, const Output& output, std::optional<UnixSeconds> mtime) {
+  std::vector<ExportedFiles> exported;
   for (const BuiltImage& built : images) {
-    std::string folder = built.target->platform.str();
-    std::replace(folder.begin(), folder.end(), '/', '_');
-    Output one = output;
-    one.destination = (fs::path(output.destination) / folder).native();
-    export_files(session.layers(), built.image.layers, one, STDOUT_FILENO);
+    ExportedFiles files{&built.image.layers, ""};
+    if (output.platform_split.value_or(images.size() > 1)) {
+      files.folder = built.image.image.platform.str();
+      std::replace(files.folder.begin(), files.folder.end(), '/', '_');
+    }
+    exported.push_back(std::move(files));
+  }
+  export_files(session.layers(), exported, output, mtime, STDOUT_FILENO);
+}
+
+// The docker of this machine where its daemon answers, else the podman.
+const char* find_engine(BuildSession& session) {
+  const bool has_podman = find_program("podman").has_value();
+  if (!find_program("docker")) {
+    if (has_podman) return "podman";
+    throw Error(Category::machine, "--load: neither docker nor podman is installed; use --output type=docker,dest=FILE");
+  }
+  // A docker program may be there without a daemon, beside a podman that needs none.
+  if (!has_podman || run_command({{"docker", "version"}, {}, {}, {}}, session.cancel()).exit_code == 0) return "docker";
+  session.observer().warn("--load: no docker daemon answers; loading into podman");
+  return "podman";
+}
+
+bool has_annotation(const Output& output, std::initializer_list<AnnotationPlace> places) {
+  return std::any_of(output.annotations.begin(), output.annotations.end(), [&](const Annotation& annotation) {
+    return std::find(places.begin(), places.end(), annotation.place) != places.end();
+  });
+}
+
+void check_output(const Output& output, const std::vector<std::string>& names, std::size_t platforms) {
+  const auto full = all_names(output, names);
+  if (output.push && full.empty()) throw Error(Category::usage, "--push needs a name; give one with -t");
+  if (output.destination == "-" && ::isatty(STDOUT_FILENO) == 1) {
+    throw Error(Category::usage, "--output: standard output is a terminal; name a file with dest=FILE, or redirect it");
+  }
+  if (output.push_by_digest) {
+    for (const std::string& name : names) {
+      throw Error(Category::usage, fmt::format("push-by-digest pushes under no tag; say name=REPOSITORY in place of -t '{}'", name));
+    }
+    for (const std::string& name : output.names) {
+      if (!oci::Reference::parse(name).tag) continue;
+      throw Error(Category::usage, fmt::format("push-by-digest pushes under no tag, but '{}' has one; leave it out", name));
+    }
+  }
+  if (platforms < 2) {
+    if (has_annotation(output, {AnnotationPlace::index, AnnotationPlace::index_descriptor})) {
+      throw Error(Category::usage, "--annotation: one platform has no index; annotate the manifest, or build for several platforms");
+    }
+  } else if (output.type == OutputType::docker) {
+    throw Error(Category::usage, "type=docker holds one platform; build one at a time, or use type=oci");
   }
 }
 
 }  // namespace
 
 void check_outputs(const std::vector<Output>& outputs, const std::vector<std::string>& names, std::size_t platforms) {
-  for (const Output& output : outputs) {
-    if (output.push && all_names(output, names).empty()) throw Error(Category::usage, "--push needs a name; give one with -t");
-    if (platforms < 2) continue;
-    if (output.type == OutputType::docker) {
-      throw Error(Category::usage, "type=docker holds one platform; build one at a time, or use type=oci");
-    }
-    if (output.type == OutputType::tar) {
-      throw Error(Category::usage, "type=tar holds one platform; build one at a time, or use type=local, which has a folder for each");
-    }
-  }
+  for (const Output& output : outputs) check_output(output, names, platforms);
 }
 
-oci::Descriptor root_of(BuildSession& session, const std::vector<BuiltImage>& images, bool oci_media_types) {
-  if (images.size() == 1) return images[0].image.manifest;
+oci::Descriptor root_of(BuildSession& session, const std::vector<BuiltImage>& images, const Output& output) {
+  const auto entry_of = [&](const BuiltImage& built) {
+    oci::Descriptor entry = built.image.manifest;
+    entry.annotations.merge(annotations_at(output.annotations, AnnotationPlace::manifest_descriptor, built.image.image.platform));
+    return entry;
+  };
+  if (images.size() == 1) return entry_of(images[0]);
   oci::Index index;
-  index.media_type = oci_media_types ? oci::media_type::kOciIndex : oci::media_type::kDockerManifestList;
-  for (const BuiltImage& built : images) index.manifests.push_back(built.image.manifest);
-  return session.store().put(serialise(index), index.media_type, Durability::ephemeral);
+  index.media_type = output.oci_media_types ? oci::media_type::kOciIndex : oci::media_type::kDockerManifestList;
+  index.annotations = annotations_at(output.annotations, AnnotationPlace::index);
+  for (const BuiltImage& built : images) index.manifests.push_back(entry_of(built));
+  oci::Descriptor root = session.store().put(serialise(index), index.media_type, Durability::ephemeral);
+  root.annotations = annotations_at(output.annotations, AnnotationPlace::index_descriptor);
+  return root;
 }
 
 void load_into_engine(BuildSession& session, const std::vector<BuiltImage>& images, const std::vector<std::string>& names) {
   if (images.size() > 1) throw Error(Category::usage, "--load takes one platform; build one at a time");
-  const char* engine = find_program("docker") ? "docker" : "podman";
-  if (!find_program(engine)) throw Error(Category::machine, "--load: neither docker nor podman is installed; use --output type=docker,dest=FILE");
+  const char* engine = find_engine(session);
   const TempDir folder;
   Output output;
   output.type = OutputType::docker;
+  output.load = true;
   output.destination = (folder.path() / "image.tar").native();
   export_archive(session.layers(), {images[0].root(), {&images[0].image}}, output, names, STDOUT_FILENO);
   const CommandResult result = run_command({{engine, "load", "-q", "-i", output.destination}, {}, {}, {}}, session.cancel());
@@ -86,7 +134,8 @@ void load_into_engine(BuildSession& session, const std::vector<BuiltImage>& imag
   throw error;
 }
 
-void write_output(BuildSession& session, std::vector<BuiltImage>& images, const Output& output, const std::vector<std::string>& names) {
+void write_output(BuildSession& session, std::vector<BuiltImage>& images, const Output& output, const std::vector<std::string>& names,
+                  std::optional<UnixSeconds> mtime) {
   const std::vector<std::string> full = all_names(output, names);
   switch (output.type) {
     case OutputType::image:
@@ -94,14 +143,17 @@ void write_output(BuildSession& session, std::vector<BuiltImage>& images, const 
       return;
     case OutputType::oci:
     case OutputType::docker: {
-      ExportedImages exported{root_of(session, images, output.oci_media_types), {}};
+      if (output.load) return load_into_engine(session, images, full);
+      ExportedImages exported{root_of(session, images, output), {}};
       for (const BuiltImage& built : images) exported.images.push_back(&built.image);
       export_archive(session.layers(), exported, output, full, STDOUT_FILENO);
       return;
     }
     case OutputType::local:
     case OutputType::tar:
-      write_files(session, images, output);
+      write_files(session, images, output, mtime);
+      return;
+    case OutputType::cache_only:
       return;
   }
 }

@@ -51,7 +51,8 @@ void TransferTasks::transfer_ended(const Transfer& transfer, TransferOutcome out
 void TransferTasks::tag_done(std::string_view reference, const oci::Descriptor& manifest, TransferOutcome outcome) {
   StepView view;
   view.number = next_number_();
-  view.text = fmt::format("{} {}@{}", outcome == TransferOutcome::skipped ? "unchanged" : "pushed", reference, manifest.digest.short_hex());
+  const std::string_view name = reference.substr(0, reference.find('@'));
+  view.text = fmt::format("{} {}@{}", outcome == TransferOutcome::skipped ? "unchanged" : "pushed", name, manifest.digest.short_hex());
   observer_.step_started(view);
   observer_.task_finished(view.number, "");
 }

@@ -1,9 +1,5 @@
 #include "builder/solve/exporter.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -11,10 +7,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
-#include "base/temp_dir.hpp"
-#include "builder/layer/tar_encoder.hpp"
-#include "builder/layer/unpack.hpp"
-#include "builder/solve/copy_source.hpp"
+#include "builder/solve/archive_file.hpp"
 #include "registry/store/index_json.hpp"
 
 namespace kiln {
@@ -57,11 +50,19 @@ std::string layout_index(const oci::Descriptor& root, const std::vector<std::str
   return json{{"schemaVersion", 2}, {"mediaType", oci::media_type::kOciIndex}, {"manifests", manifests}}.dump();
 }
 
-std::string docker_manifest(const AssembledImage& image, const std::vector<std::string>& names) {
+// The name as docker prints it: without docker.io, and without library there.
+std::string familiar_name(const oci::Reference& reference) {
+  if (reference.registry != "docker.io") return reference.name();
+  constexpr std::string_view kOfficial = "library/";
+  return reference.repository.substr(reference.repository.starts_with(kOfficial) ? kOfficial.size() : 0);
+}
+
+// In an archive that is loaded names are in full, since podman takes those without a registry for names of localhost.
+std::string docker_manifest(const AssembledImage& image, const Output& output, const std::vector<std::string>& names) {
   json tags = json::array();
   for (const std::string& name : names) {
     const oci::Reference reference = oci::Reference::parse(name);
-    tags.push_back((reference.registry == "docker.io" ? reference.repository : reference.name()) + ":" + reference.tag_or_latest());
+    tags.push_back((output.load ? reference.name() : familiar_name(reference)) + ":" + reference.tag_or_latest());
   }
   json layers = json::array();
   for (const oci::Descriptor& layer : image.parsed.layers) layers.push_back("blobs/sha256/" + std::string(layer.digest.hex()));
@@ -79,7 +80,7 @@ void for_each_file(const ExportedImages& exported, const Output& output, const s
     }
   }
   write(ExportFile{"index.json", layout_index(exported.root, names), nullptr, 0});
-  if (output.type == OutputType::docker) write(ExportFile{"manifest.json", docker_manifest(*exported.images.at(0), names), nullptr, 0});
+  if (output.type == OutputType::docker) write(ExportFile{"manifest.json", docker_manifest(*exported.images.at(0), output, names), nullptr, 0});
   write(ExportFile{"oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", nullptr, 0});
 }
 
@@ -102,25 +103,6 @@ void write_layout_folder(LayerAccess& access, const ExportedImages& exported, co
     }
     target.commit(Durability::ephemeral);
   });
-}
-
-// Gives `write` a descriptor to write an archive to: standard output, or a file that appears when it is whole.
-template <class Write>
-void write_archive_to(const std::string& destination, int stdout_fd, const Write& write) {
-  if (destination == "-") {
-    const Fd output(::fcntl(stdout_fd, F_DUPFD_CLOEXEC, 3));
-    TarEncoder tar([&](std::string_view bytes) { write_all(output, bytes, "standard output"); });
-    write(tar);
-    return;
-  }
-  if (fs::is_directory(destination)) {
-    throw Error(Category::usage, fmt::format("destination '{}' is a folder; name a file, or say tar=false", destination));
-  }
-  make_directories(fs::absolute(destination).parent_path());
-  AtomicFile file(destination);
-  TarEncoder tar([&](std::string_view bytes) { file.write(bytes); });
-  write(tar);
-  file.commit();
 }
 
 FileEntry archive_entry(const std::string& path, EntryType type, std::uint16_t mode, std::uint64_t size) {
@@ -153,37 +135,6 @@ void export_archive(LayerAccess& access, const ExportedImages& exported, const O
     });
     tar.finish();
   });
-}
-
-void export_files(LayerAccess& access, const ImageLayers& layers, const Output& output, int stdout_fd) {
-  const MergedView view = access.view(layers);
-  const ImageSource source(access, layers, "the image");
-  if (output.type == OutputType::tar) {
-    write_archive_to(output.destination, stdout_fd, [&](TarEncoder& tar) {
-      source.walk("", [&](const FileEntry& entry) {
-        if (entry.path.empty()) return true;
-        tar.header(entry);
-        if (entry.type == EntryType::file && entry.size > 0) {
-          const auto bytes = source.open(entry.path);
-          std::string buffer(std::size_t{1} << 20, '\0');
-          while (const std::size_t got = bytes->read(buffer.data(), buffer.size())) tar.data(std::string_view(buffer).substr(0, got));
-        }
-        return true;
-      });
-      tar.finish();
-    });
-    return;
-  }
-  const fs::path folder = output.destination;
-  make_directories(folder);
-  UnpackOptions options;
-  options.to = UnpackTo::plain_tree;
-  options.ownership = ::geteuid() == 0;
-  options.devices = ::geteuid() == 0;
-  for (const ImageLayer& layer : layers) {
-    const auto index = access.index(layer);
-    unpack_layer(access.store(), access.pool(), access.local_blob(layer).descriptor, index.get(), folder, {}, options, access.cancel());
-  }
 }
 
 }  // namespace kiln

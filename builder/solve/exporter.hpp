@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "builder/solve/image_assembly.hpp"
 #include "builder/solve/output.hpp"
 
@@ -21,7 +23,16 @@ struct ExportedImages {
 void export_archive(LayerAccess& access, const ExportedImages& exported, const Output& output, const std::vector<std::string>& names,
                     int stdout_fd);
 
-// type=local (a folder) and type=tar: the image's merged files.
-void export_files(LayerAccess& access, const ImageLayers& layers, const Output& output, int stdout_fd);
+// The files of one image below a folder of an output ("": below its root). Borrows the layers.
+struct ExportedFiles {
+  const ImageLayers* layers = nullptr;
+  std::string folder;
+};
+
+// type=local (a folder, where files belong to who runs the program and nothing else is touched) and type=tar: the merged files
+// of images. Files of one content and several names stay one. `mtime`: the time of all of them, else each keeps its own.
+// Error{build} for a path that several images have.
+void export_files(LayerAccess& access, const std::vector<ExportedFiles>& images, const Output& output, std::optional<UnixSeconds> mtime,
+                  int stdout_fd);
 
 }  // namespace kiln

@@ -13,10 +13,19 @@ namespace {
 
 const std::map<std::string, OutputType, std::less<>> kTypes = {
     {"image", OutputType::image}, {"registry", OutputType::image}, {"oci", OutputType::oci},
-    {"docker", OutputType::docker}, {"local", OutputType::local}, {"tar", OutputType::tar}};
+    {"docker", OutputType::docker}, {"local", OutputType::local}, {"tar", OutputType::tar}, {"cacheonly", OutputType::cache_only}};
 
-const std::vector<std::string> kKeys = {"type", "dest", "tar", "name", "push", "store", "compression",
-                                        "compression-level", "force-compression", "oci-mediatypes", "rewrite-timestamp"};
+const std::vector<std::string> kKeys = {"type", "dest", "tar", "name", "push", "push-by-digest", "name-canonical", "store", "unpack",
+                                        "compression", "compression-level", "force-compression", "oci-mediatypes", "rewrite-timestamp",
+                                        "platform-split"};
+
+// BuildKit's options that kiln does not have, and what to do instead; `false` is what it does anyway.
+const std::map<std::string, std::string, std::less<>> kRefused = {
+    {"attestation-inline", "no attestations are made; 'cosign attest' makes one for the pushed digest"},
+    {"oci-artifact", "no attestations are made; 'cosign attest' makes one for the pushed digest"},
+    {"prefer-nondist-layers", "layers keep the media types of their base"},
+    {"registry.insecure", "registries on loopback are asked over http, others as docs/registries.md says"},
+};
 
 // The fields of one CSV record; a field in double quotes may hold commas.
 std::vector<std::string> csv_fields(std::string_view text) {
@@ -57,8 +66,10 @@ OutputType parse_type(std::string_view value) {
 }
 
 void finish(Output& output) {
-  const bool needs_destination = output.type != OutputType::image;
-  if (needs_destination && output.destination.empty()) {
+  const bool needs_destination = output.type != OutputType::image && output.type != OutputType::cache_only;
+  if (output.type == OutputType::docker && output.destination.empty() && output.as_tar) {
+    output.load = true;
+  } else if (needs_destination && output.destination.empty()) {
     if (output.type == OutputType::local) throw Error(Category::usage, "--output type=local needs dest=FOLDER");
     output.destination = "-";
   }
@@ -68,6 +79,7 @@ void finish(Output& output) {
   if (!output.as_tar && output.destination == "-") {
     throw Error(Category::usage, "--output tar=false writes a folder and needs dest=FOLDER");
   }
+  if (output.push_by_digest && !output.push) throw Error(Category::usage, "--output: push-by-digest=true goes with push=true");
 }
 
 }  // namespace
@@ -75,7 +87,7 @@ void finish(Output& output) {
 Output parse_output(std::string_view text) {
   Output output;
   const auto fields = csv_fields(text);
-  if (fields.size() == 1 && fields[0].find('=') == std::string::npos) {
+  if (fields.size() == 1 && fields[0] == text && !text.starts_with("type=")) {
     output.type = fields[0] == "-" ? OutputType::tar : OutputType::local;
     output.destination = fields[0];
     finish(output);
@@ -103,8 +115,18 @@ Output parse_output(std::string_view text) {
       for (const std::string_view name : split(value, ',')) output.names.emplace_back(trim(name));
     } else if (key == "push") {
       output.push = parse_boolean(key, value);
+    } else if (key == "push-by-digest") {
+      output.push_by_digest = parse_boolean(key, value);
     } else if (key == "store") {
       output.store = parse_boolean(key, value);
+    } else if (key == "name-canonical" || key == "unpack") {
+      parse_boolean(key, value);  // the store finds every image by its digest, and unpacks where a RUN needs files
+    } else if (key == "platform-split") {
+      output.platform_split = parse_boolean(key, value);
+    } else if (const auto refused = kRefused.find(key); refused != kRefused.end()) {
+      if (parse_boolean(key, value)) throw Error(Category::usage, fmt::format("--output: '{}' is refused: {}", key, refused->second));
+    } else if (auto annotation = parse_annotation_option(trim(field.substr(0, equals)), value)) {
+      output.annotations.push_back(*std::move(annotation));
     } else if (key == "compression") {
       kind = value;
     } else if (key == "compression-level") {

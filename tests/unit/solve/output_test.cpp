@@ -17,6 +17,26 @@ TEST_CASE("an output says type, destination and options") {
 TEST_CASE("a bare path is a folder, and '-' a tar on standard output") {
   CHECK(parse_output("out").type == OutputType::local);
   CHECK(parse_output("-").type == OutputType::tar);
+  CHECK(parse_output("a=b").destination == "a=b");
+}
+
+TEST_CASE("docker without a destination is loaded, other archives go to standard output") {
+  CHECK(parse_output("type=docker").load);
+  CHECK_FALSE(parse_output("type=docker,dest=-").load);
+  CHECK(parse_output("type=oci").destination == "-");
+  CHECK_THROWS_AS(parse_output("type=local"), Error);
+}
+
+TEST_CASE("options of BuildKit that kiln does not have are taken where they are off, and refused with the reason") {
+  CHECK_NOTHROW(parse_output("type=image,registry.insecure=false"));
+  CHECK_THROWS_WITH_AS(parse_output("type=image,registry.insecure=true"), doctest::Contains("docs/registries.md"), Error);
+  CHECK_THROWS_AS(parse_output("type=image,push-by-digest=true"), Error);
+}
+
+TEST_CASE("an output's annotations keep the case of their keys") {
+  const Output output = parse_output("type=image,annotation-index.Org=a");
+  REQUIRE(output.annotations.size() == 1);
+  CHECK(output.annotations[0].key == "Org");
 }
 
 TEST_CASE("an unknown type or option is refused with the nearest one") {
