@@ -67,13 +67,17 @@ struct BuildWords {
   bool print_ignored = false;
 };
 
-std::string context_value(const std::string& value) {
-  // A folder is resolved here, against the folder kiln was started in.
-  if (value.find("://") != std::string::npos || value.starts_with("target:")) return value;
-  return fs::absolute(value).native();
+using NamedContexts = std::map<std::string, NamedContext>;
+
+NamedContexts open_named_contexts(const BuildWords& words, const CancelToken& cancel) {
+  NamedContexts contexts;
+  for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context")) {
+    contexts.emplace(name, open_named_context(name, value, words.offline ? MayFetch::no : MayFetch::yes, cancel));
+  }
+  return contexts;
 }
 
-BuildTarget make_target(const BuildWords& words, const BuildContext& context) {
+BuildTarget make_target(const BuildWords& words, const BuildContext& context, const NamedContexts& named) {
   BuildTarget target;
   target.context = context.folder;
   target.dockerfile_text = context.dockerfile.text;
@@ -81,7 +85,7 @@ BuildTarget make_target(const BuildWords& words, const BuildContext& context) {
   target.ignore_text = context.dockerfile.ignore_text;
   target.stage = words.target;
   target.args = parse_build_args(words.build_args);
-  for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context")) target.contexts[name] = context_value(value);
+  for (const auto& [name, found] : named) target.contexts[name] = found.value;
   target.labels = parse_labels(words.labels);
   target.no_cache = words.no_cache;
   for (const std::string& filter : words.no_cache_filter) {
@@ -221,7 +225,8 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
     throw Error(Category::network, "--offline: the build context is a URL, and nothing is fetched");
   }
   const BuildContext context = open_build_context(words.context, words.file, cancel);
-  BuildTarget target = make_target(words, context);
+  const NamedContexts named = open_named_contexts(words, cancel);
+  BuildTarget target = make_target(words, context, named);
   const std::vector<Output> outputs = make_outputs(words);
   for (const Output& output : outputs) {
     if (output.compression) target.compression = *output.compression;
@@ -269,7 +274,7 @@ void add_build_command(Arguments& root) {
       .option("-t,--tag", words->tags, "name of the image, NAME[:TAG]")
       .option("--target", words->target, "stage to build")
       .option("--build-arg", words->build_args, "NAME=VALUE of an ARG")
-      .option("--build-context", words->build_contexts, "NAME=FOLDER|docker-image://REF|oci-layout://FOLDER")
+      .option("--build-context", words->build_contexts, "NAME=FOLDER|docker-image://REF|oci-layout://FOLDER|git repository|URL of a file")
       .option("--secret", words->secrets, "id=ID[,src=FILE|,env=NAME] for RUN --mount=type=secret")
       .option("--ssh", words->ssh, "default|ID for RUN --mount=type=ssh")
       .option("--label", words->labels, "NAME=VALUE set in the image")

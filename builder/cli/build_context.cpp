@@ -19,6 +19,7 @@ namespace kiln::cli {
 namespace {
 
 constexpr std::uint64_t kMaxContextBytes = std::uint64_t{64} << 30;
+constexpr const char* kFetchedName = "context";  // BuildKit's name for the file behind a URL
 constexpr std::uint64_t kMaxDockerfileBytes = std::uint64_t{64} << 20;
 
 // The Dockerfile of a context that kiln unpacked: -f names a file inside of it.
@@ -69,19 +70,21 @@ BuildContext from_git(const GitReference& reference, const std::optional<std::st
   return result;
 }
 
+void download(const std::string& url, const fs::path& place, const CancelToken& cancel) {
+  // Connections end here: a session's runner must be started before any thread.
+  StderrLog log;
+  const auto remote = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
+  download_url(remote->http(), url, "", create_file(place, 0600), cancel);
+}
+
 // A tar behind a URL is the context; anything else is a Dockerfile, whose context holds just itself under BuildKit's name for it.
 BuildContext from_url(const std::string& url, const std::optional<std::string>& file, const CancelToken& cancel) {
   const fs::path work = fs::temp_directory_path();
   BuildContext result;
   result.unpacked.emplace(work, "kiln-context-");
   result.folder = result.unpacked->path();
-  const fs::path place = *result.folder / "context";
-  {
-    // Connections end here: a session's runner must be started before any thread.
-    StderrLog log;
-    const auto remote = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
-    download_url(remote->http(), url, "", create_file(place, 0600), cancel);
-  }
+  const fs::path place = *result.folder / kFetchedName;
+  download(url, place, cancel);
   const std::string shown = Url::parse(url).redacted();
   const Fd bytes = open_read(place);
   const auto tar = spool_archive(std::make_unique<FdSource>(bytes, shown), work, shown);
@@ -114,6 +117,27 @@ BuildContext open_build_context(const std::string& context, const std::optional<
     if (tar) return from_tar(*tar, context, file, cancel);
   }
   throw Error(Category::usage, fmt::format("build context '{}' is neither a folder nor a tar file nor a URL nor a git repository", printable(context)));
+}
+
+NamedContext open_named_context(const std::string& name, const std::string& value, MayFetch may_fetch, const CancelToken& cancel) {
+  if (value.starts_with("docker-image://") || value.starts_with("oci-layout://")) return {value, std::nullopt};
+  if (fs::is_directory(value)) return {fs::absolute(value).native(), std::nullopt};
+  const auto repository = parse_git_reference(value);
+  if (!repository && !is_http_url(value)) {
+    throw Error(Category::usage, fmt::format("--build-context '{}': '{}' is neither a folder nor a git repository nor a URL; images are "
+                                             "docker-image://REF or oci-layout://FOLDER", printable(name), printable(value)));
+  }
+  if (may_fetch == MayFetch::no) {
+    throw Error(Category::network, fmt::format("--offline: the build context '{}' is a URL, and nothing is fetched", printable(name)));
+  }
+  NamedContext result{"", TempDir(fs::temp_directory_path(), "kiln-context-")};
+  if (repository) {
+    result.value = check_out_git(*repository, {}, result.unpacked->path(), cancel).native();
+  } else {
+    result.value = result.unpacked->path().native();
+    download(value, result.unpacked->path() / kFetchedName, cancel);
+  }
+  return result;
 }
 
 }  // namespace kiln::cli

@@ -24,4 +24,15 @@ struct BuildContext {
 // Call it while kiln has one thread; it leaves none behind. Error{usage} for what is none of these, and where no Dockerfile is found.
 BuildContext open_build_context(const std::string& context, const std::optional<std::string>& file, const CancelToken& cancel);
 
+// A --build-context: its value as a plan takes it, and the folder that holds what was fetched for it.
+struct NamedContext {
+  std::string value;
+  std::optional<TempDir> unpacked;
+};
+
+// A folder, "docker-image://REF", "oci-layout://FOLDER", a git repository, or the URL of a file, which is then called "context" as
+// BuildKit has it. Call it while kiln has one thread. Error{usage} that names `name` for what is none of these.
+enum class MayFetch { no, yes };
+NamedContext open_named_context(const std::string& name, const std::string& value, MayFetch may_fetch, const CancelToken& cancel);
+
 }  // namespace kiln::cli

@@ -54,6 +54,7 @@ NameMeaning meaning_of_context(const Plan& plan, const PlannedTarget& planned, c
                                              suggestion(name, known)));
   }
   constexpr std::string_view kImage = "docker-image://", kLayout = "oci-layout://";
+  if (value == "docker-image://scratch") return ScratchBase{};
   if (value.starts_with(kImage)) return ImageBase{value.substr(kImage.size())};
   if (value.starts_with(kLayout)) {
     std::string path = value.substr(kLayout.size());

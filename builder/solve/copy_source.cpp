@@ -212,8 +212,8 @@ std::string ImageSource::identity(std::string_view path) const {
   return behind ? fmt::format("{}:{}", behind->layer, behind->path) : std::string();
 }
 
-InlineSource::InlineSource(std::map<std::string, std::string> files, std::uint16_t mode)
-    : files_(std::move(files)), mode_(mode) {}
+InlineSource::InlineSource(std::map<std::string, std::string> files, std::uint16_t mode, std::string description)
+    : files_(std::move(files)), mode_(mode), description_(std::move(description)) {}
 
 std::optional<FileEntry> InlineSource::lookup(std::string_view path) const {
   if (path.empty()) return directory_entry("");

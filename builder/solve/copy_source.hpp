@@ -112,21 +112,22 @@ class ImageSource : public CopySource {
   mutable std::optional<SnapshotChain> folders_;
 };
 
-// Files given in memory, all of one mode: heredocs.
+// Files given in memory, all of one mode: heredocs; or none at all, where a build has no context.
 class InlineSource : public CopySource {
  public:
-  explicit InlineSource(std::map<std::string, std::string> files, std::uint16_t mode = 0644);
+  explicit InlineSource(std::map<std::string, std::string> files, std::uint16_t mode = 0644, std::string description = "a heredoc");
 
   std::optional<FileEntry> lookup(std::string_view path) const override;
   std::string resolve(std::string_view path) const override;
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
   void digest(std::vector<FileEntry*>& files) const override;
   std::unique_ptr<ByteSource> open(const std::string& path) const override;
-  std::string describe() const override { return "a heredoc"; }
+  std::string describe() const override { return description_; }
 
  private:
   std::map<std::string, std::string> files_;
   std::uint16_t mode_;
+  std::string description_;
 };
 
 }  // namespace kiln

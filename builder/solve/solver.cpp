@@ -136,7 +136,9 @@ std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const st
 }
 
 std::shared_ptr<CopySource> Solver::State::context_of(const BuildTarget& target) {
-  if (!target.context) return std::make_shared<InlineSource>(std::map<std::string, std::string>());
+  if (!target.context) {
+    return std::make_shared<InlineSource>(std::map<std::string, std::string>(), 0644, "the build context, which is empty: only a Dockerfile was given");
+  }
   return folder(*target.context, target.ignore_text, "the build context");
 }
 

@@ -77,12 +77,13 @@ class Contexts(harness.KilnTest):
         self.assertEqual(((self.folder / "files") / "Dockerfile").read_text(), DOCKERFILE)
         self.kiln("build", "-", stdin=b"FROM scratch\nLABEL a=b\n")
         self.kiln("build", "-f", "-", "-", stdin=b"FROM scratch\n", code=2)
+        self.assertIn("only a Dockerfile was given", self.kiln("build", "-", stdin=b"FROM scratch\nCOPY a /\n", code=1).stderr)
 
     def serve(self, files):
         """A web server for bytes by path."""
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                body = files.get(self.path)
+                body = files.get(self.path.partition("?service=")[0])
                 self.send_response(404 if body is None else 200)
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.send_header("Last-Modified", "Tue, 02 Jan 2024 03:04:05 GMT")
@@ -112,6 +113,29 @@ class Contexts(harness.KilnTest):
         self.kiln("build", "--check", f"{address}/some/Dockerfile")
         self.kiln("build", "-f", "Other", f"{address}/some/Dockerfile", code=2)
         self.assertIn("404", self.kiln("build", f"{address}/missing.tar", code=3).stderr)
+
+    def test_a_named_context_is_a_folder_a_repository_a_file_behind_a_url_or_nothing(self):
+        self.need_programs("git")
+        self.write("folder/kept", "kept")
+        self.write("folder/left", "left")
+        self.write("folder/.dockerignore", "left\n")
+        self.write("repository/sub/file", "file")
+        for words in (["init", "-q", "-b", "main"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "x"],
+                      ["update-server-info"]):
+            self.run_program("git", *words, cwd=self.folder / "repository")
+        git = self.folder / "repository/.git"
+        # git asks with '?service=git-upload-pack' first.
+        files = {f"/r.git/{path.relative_to(git)}": path.read_bytes() for path in git.rglob("*") if path.is_file()}
+        address = self.serve({**files, "/file.txt": b"text"})
+        self.write("app/Dockerfile", "FROM scratch\nCOPY --from=named . /\n")
+        for value, expected in (("folder", [".dockerignore", "kept"]), (f"{address}/r.git", ["sub"]), (f"{address}/r.git#main:sub", ["file"]),
+                                (f"{address}/file.txt", ["context"]), ("docker-image://scratch", [])):
+            with self.subTest(value=value):
+                self.kiln("build", "--build-context", f"named={value}", "-o", "type=tar,dest=files.tar", "app")
+                with tarfile.open(self.folder / "files.tar") as tar:
+                    self.assertEqual([name for name in tar.getnames() if "/" not in name], expected)
+        self.assertIn("'nowhere'", self.kiln("build", "--build-context", "named=nowhere", "app", code=2).stderr)
+        self.assertIn("--offline", self.kiln("build", "--offline", "--build-context", f"named={address}/file.txt", "app", code=3).stderr)
 
     def test_characters_of_patterns_in_the_name_of_a_url_stand_for_themselves(self):
         address = self.serve({"/a[1]*?.txt": b"one", "/a%5B1%5D*%3F.txt": b"one"})
