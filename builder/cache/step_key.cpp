@@ -2,16 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+
 namespace kiln {
 
+namespace {
+
+constexpr std::size_t kHashedAtOnce = 64 << 10;
+
+}  // namespace
+
 StepKeyBuilder::StepKeyBuilder(std::string_view kind) {
-  hash_.update(fmt::format("kiln step key {}\n{}\n", kStepKeyVersion, kind));
+  unhashed_ = fmt::format("kiln step key {}\n{}\n", kStepKeyVersion, kind);
 }
 
 void StepKeyBuilder::field(std::string_view name, char type, std::string_view bytes) {
-  hash_.update(fmt::format("{} {} {}:", name, type, bytes.size()));
-  hash_.update(bytes);
-  hash_.update("\n");
+  fmt::format_to(std::back_inserter(unhashed_), "{} {} {}:", name, type, bytes.size());
+  unhashed_ += bytes;
+  unhashed_ += '\n';
+  if (unhashed_.size() < kHashedAtOnce) return;
+  hash_.update(unhashed_);
+  unhashed_.clear();
 }
 
 StepKeyBuilder& StepKeyBuilder::text(std::string_view name, std::string_view value) {
@@ -25,17 +36,21 @@ StepKeyBuilder& StepKeyBuilder::number(std::string_view name, std::int64_t value
 }
 
 StepKeyBuilder& StepKeyBuilder::list(std::string_view name, const std::vector<std::string>& items) {
-  std::string bytes;
+  items_.clear();
   for (const std::string& item : items) {
-    bytes += std::to_string(item.size());
-    bytes += ':';
-    bytes += item;
+    const fmt::format_int size(item.size());
+    items_.append(size.data(), size.size());
+    items_ += ':';
+    items_ += item;
   }
-  field(name, 'l', bytes);
+  field(name, 'l', items_);
   return *this;
 }
 
-std::string StepKeyBuilder::finish() { return std::string(hash_.finish().hex()); }
+std::string StepKeyBuilder::finish() {
+  hash_.update(unhashed_);
+  return std::string(hash_.finish().hex());
+}
 
 bool is_step_key(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;

@@ -45,6 +45,8 @@ class StepKeyBuilder {
  private:
   void field(std::string_view name, char type, std::string_view bytes);
   oci::Sha256 hash_;
+  std::string unhashed_;  // a key is made of very many small fields
+  std::string items_;
 };
 
 inline constexpr int kStepKeyVersion = 1;

@@ -106,9 +106,11 @@ class IndexText {
   }
   oci::Digest sha256_hex() {
     const std::string_view hex = bytes(64);
-    const bool is_hex = std::all_of(hex.begin(), hex.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-    if (!is_hex) refuse("expected a digest");
-    return oci::Digest::from_sha256_hex(hex);
+    try {
+      return oci::Digest::from_sha256_hex(hex);
+    } catch (const Error&) {
+      refuse("expected a digest");
+    }
   }
   // A count of things of at least `min_bytes` each, so that a wrong one cannot make us reserve memory.
   std::size_t count(std::size_t min_bytes) {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <shared_mutex>
 #include <unordered_map>
 #include <vector>
 
@@ -23,15 +24,16 @@ namespace kiln {
 namespace {
 
 constexpr std::array<char, 8> kMagic{'k', 'i', 'l', 'n', 's', 't', 'a', 't'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::int64_t kSettledAfterNs = 2'000'000'000;
 constexpr std::size_t kMinFoldedRecords = 4096;
-constexpr std::size_t kMaxRecords = 4'000'000;  // above that (320 MB) only what was appended last is kept
+constexpr std::uint64_t kHasNoXattrs = 1;
+constexpr std::size_t kMaxRecords = 4'000'000;  // above that (352 MB) only what was appended last is kept
 
 struct Header {
   std::array<char, 8> magic = kMagic;
   std::uint32_t version = kVersion;
-  std::uint32_t record_bytes = 80;
+  std::uint32_t record_bytes = 88;
   std::uint64_t sorted = 0;
   std::uint64_t checksum = 0;
 
@@ -42,30 +44,28 @@ static_assert(sizeof(Header) == 32);
 struct Record {
   FileStamp stamp;
   std::array<unsigned char, 32> sha256{};
+  std::uint64_t flags = 0;
   std::uint64_t checksum = 0;
 
   std::uint64_t sum() const { return XXH64(this, offsetof(Record, checksum), 0); }
   bool is_whole() const { return checksum == sum(); }
 };
-static_assert(sizeof(Record) == 80);
+static_assert(sizeof(Record) == 88);
 
-bool key_before(const FileStamp& a, const FileStamp& b) {
-  return a.device != b.device ? a.device < b.device : a.inode < b.inode;
-}
-
+// What a stamp begins with.
 struct Key {
   std::uint64_t device;
   std::uint64_t inode;
-  bool operator==(const Key&) const = default;
+  auto operator<=>(const Key&) const = default;
 };
 struct KeyHash {
   std::size_t operator()(const Key& key) const noexcept { return XXH64(&key, sizeof key, 0); }
 };
 Key key_of(const FileStamp& stamp) { return {stamp.device, stamp.inode}; }
 
-oci::Digest digest_of(const Record& record) {
-  return oci::Digest::from_sha256_hex(
-      hex({reinterpret_cast<const char*>(record.sha256.data()), record.sha256.size()}));
+KnownFile file_of(const Record& record) {
+  const std::string text = hex({reinterpret_cast<const char*>(record.sha256.data()), record.sha256.size()});
+  return {oci::Digest::from_sha256_hex(text), (record.flags & kHasNoXattrs) != 0};
 }
 
 // The cache's file as it is now, mapped; nothing where there is none or it is not one of ours.
@@ -100,16 +100,14 @@ class MappedRecords {
   std::size_t count() const noexcept { return count_; }
   std::size_t sorted() const noexcept { return sorted_; }
   Record at(std::size_t number) const {
-    Record record;
-    std::memcpy(&record, static_cast<const char*>(address_) + sizeof(Header) + number * sizeof(Record), sizeof record);
-    return record;
+    return read<Record>(number);
   }
-  std::optional<Record> find_sorted(const FileStamp& stamp) const {
+  std::optional<Record> find_sorted(const Key& key) const {
     std::size_t low = 0;
     std::size_t high = sorted_;
     while (low < high) {
       const std::size_t middle = low + (high - low) / 2;
-      if (key_before(at(middle).stamp, stamp)) {
+      if (read<Key>(middle) < key) {
         low = middle + 1;
       } else {
         high = middle;
@@ -120,6 +118,13 @@ class MappedRecords {
   }
 
  private:
+  // The beginning of a record.
+  template <class T>
+  T read(std::size_t number) const {
+    T value;
+    std::memcpy(&value, static_cast<const char*>(address_) + sizeof(Header) + number * sizeof(Record), sizeof value);
+    return value;
+  }
   void unmap() {
     if (address_ != nullptr) ::munmap(address_, bytes_);
     address_ = nullptr;
@@ -139,7 +144,7 @@ std::string bytes_of(const std::vector<Record>& records) {
 void write_anew(const fs::path& file, std::vector<Record> records) {
   // Of several records of one file the last counts.
   std::stable_sort(records.begin(), records.end(),
-                   [](const Record& a, const Record& b) { return key_before(a.stamp, b.stamp); });
+                   [](const Record& a, const Record& b) { return key_of(a.stamp) < key_of(b.stamp); });
   std::vector<Record> unique;
   unique.reserve(records.size());
   for (const Record& record : records) {
@@ -163,22 +168,28 @@ void write_anew(const fs::path& file, std::vector<Record> records) {
 struct StatCache::State {
   fs::path file;
   fs::path lock;
-  std::mutex mutex;
-  bool loaded = false;
-  MappedRecords mapped;
+  std::once_flag is_loaded;
+  MappedRecords mapped;  // as it was at the first question
+  mutable std::shared_mutex mutex;                  // of the two below
   std::unordered_map<Key, Record, KeyHash> recent;  // the mapped tail, and what is new
   std::vector<Record> fresh;                        // not yet written
 
   void load() {
-    if (loaded) return;
-    loaded = true;
-    const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd) return;
-    mapped.map(fd);
-    for (std::size_t i = mapped.sorted(); i < mapped.count(); ++i) {
-      const Record record = mapped.at(i);
-      if (record.is_whole()) recent[key_of(record.stamp)] = record;
-    }
+    std::call_once(is_loaded, [this] {
+      const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+      if (!fd) return;
+      mapped.map(fd);
+      for (std::size_t i = mapped.sorted(); i < mapped.count(); ++i) {
+        const Record record = mapped.at(i);
+        if (record.is_whole()) recent[key_of(record.stamp)] = record;
+      }
+    });
+  }
+
+  std::optional<Record> find_recent(const Key& key) const {
+    const std::shared_lock lock(mutex);
+    const auto it = recent.find(key);
+    return it == recent.end() ? std::nullopt : std::optional(it->second);
   }
 
   void flush() {
@@ -220,33 +231,31 @@ StatCache::~StatCache() {
   }
 }
 
-std::optional<oci::Digest> StatCache::find(const FileStamp& stamp) const {
-  State& state = *state_;
-  const std::lock_guard lock(state.mutex);
-  state.load();
-  if (const auto it = state.recent.find(key_of(stamp)); it != state.recent.end()) {
-    if (it->second.stamp == stamp) return digest_of(it->second);
-    return std::nullopt;
+std::optional<KnownFile> StatCache::find(const FileStamp& stamp) const {
+  state_->load();
+  auto record = state_->find_recent(key_of(stamp));
+  if (!record) {
+    record = state_->mapped.find_sorted(key_of(stamp));
+    if (record && !record->is_whole()) return std::nullopt;
   }
-  const auto record = state.mapped.find_sorted(stamp);
-  if (!record || record->stamp != stamp || !record->is_whole()) return std::nullopt;
-  return digest_of(*record);
+  if (!record || record->stamp != stamp) return std::nullopt;
+  return file_of(*record);
 }
 
-void StatCache::remember(const FileStamp& stamp, const oci::Digest& digest, std::int64_t hashed_at_ns) {
+void StatCache::remember(const FileStamp& stamp, const KnownFile& file, std::int64_t hashed_at_ns) {
   if (hashed_at_ns - std::max(stamp.mtime_ns, stamp.ctime_ns) <= kSettledAfterNs) return;
   Record record;
   record.stamp = stamp;
-  const std::string_view text = digest.hex();
+  const std::string_view text = file.content.hex();
   for (std::size_t i = 0; i < record.sha256.size(); ++i) {
     record.sha256[i] = static_cast<unsigned char>(*parse_unsigned(text.substr(i * 2, 2), 16));
   }
+  record.flags = file.has_no_xattrs ? kHasNoXattrs : 0;
   record.checksum = record.sum();
-  State& state = *state_;
-  const std::lock_guard lock(state.mutex);
-  state.load();
-  state.recent[key_of(stamp)] = record;
-  state.fresh.push_back(record);
+  state_->load();
+  const std::lock_guard lock(state_->mutex);
+  state_->recent[key_of(stamp)] = record;
+  state_->fresh.push_back(record);
 }
 
 void StatCache::flush() {

@@ -105,6 +105,7 @@ class Scanner {
       level = std::move(next);
     }
     put_folder(folders_.front());
+    tree_.has_xattrs = options_.xattrs;
     return std::move(tree_);
   }
 
@@ -188,9 +189,16 @@ class Scanner {
       entry.device_major = status.stx_rdev_major;
       entry.device_minor = status.stx_rdev_minor;
     }
+    bool may_have_xattrs = options_.xattrs;
+    if (options_.known != nullptr && entry.type == EntryType::file && entry.size != 0) {
+      if (auto known = options_.known->find(child.stamp)) {
+        entry.content = std::move(known->content);
+        may_have_xattrs = may_have_xattrs && !known->has_no_xattrs;
+      }
+    }
     // By its path, which costs a third of going through /proc: a folder that is swapped for a link meanwhile could only lend its
     // own file's attributes.
-    if (options_.xattrs) read_xattrs(entry, shown(entry.path));
+    if (may_have_xattrs) read_xattrs(entry, shown(entry.path));
     folder.children.push_back(std::move(child));
   }
 
@@ -240,9 +248,10 @@ class Scanner {
     }
   }
 
-  void put(FileEntry entry, const FileStamp& stamp) {
+  void put(FileEntry entry, const FileStamp& stamp, bool has_other_names) {
     tree_.entries.push_back(std::move(entry));
     tree_.stamps.push_back(stamp);
+    tree_.has_other_names.push_back(has_other_names);
   }
 
   void put_folder(Folder& folder) {
@@ -250,18 +259,19 @@ class Scanner {
       FileEntry marker;
       marker.path = folder.path;
       marker.type = EntryType::opaque;
-      put(std::move(marker), {});
+      put(std::move(marker), {}, false);
     }
     for (Child& child : folder.children) {
       const std::size_t before = tree_.entries.size();
       if (lower_ != nullptr && child.has_other_names) make_link(child);
-      put(std::move(child.entry), child.stamp);
+      put(std::move(child.entry), child.stamp, child.has_other_names);
       if (child.folder == kNoFolder) continue;
       put_folder(folders_[child.folder]);
       const bool nothing_below = tree_.entries.size() == before + 1;
       if (child.verdict == ScanVerdict::look_below && nothing_below) {
         tree_.entries.pop_back();
         tree_.stamps.pop_back();
+        tree_.has_other_names.pop_back();
       }
     }
     folder.children = {};
@@ -358,7 +368,7 @@ void hash_files(const fs::path& root, ScannedTree& tree, std::span<const std::si
     if (entry.size == 0) {
       entry.content = empty;
     } else if (const auto known = cache == nullptr ? std::nullopt : cache->find(tree.stamps[number])) {
-      entry.content = *known;
+      entry.content = known->content;
     } else {
       unknown.push_back(number);
     }
@@ -368,7 +378,7 @@ void hash_files(const fs::path& root, ScannedTree& tree, std::span<const std::si
     const FileStamp& stamp = tree.stamps[number];
     const std::int64_t now = wall_clock_ns();
     entry.content = hash_file(root_fd, entry.path, (root / entry.path).native(), stamp, cancel);
-    if (cache != nullptr) cache->remember(stamp, entry.content, now);
+    if (cache != nullptr) cache->remember(stamp, {entry.content, tree.has_xattrs && entry.xattrs.empty()}, now);
   };
   pool.parallel_for(unknown.size(), [&](std::size_t i) { hash(unknown[i]); });
   for (const std::size_t number : links) {

@@ -28,14 +28,18 @@ struct ScanOptions {
   std::function<ScanVerdict(std::string_view path, bool is_directory)> verdict;
   // Extended attributes are read: file capabilities and user.*. All others belong to the machine.
   bool xattrs = true;
+  // Gives what it knows of a file: its digest, and that there are no extended attributes to ask for. May be null.
+  const StatCache* known = nullptr;
   enum class Sockets { leave_out, as_empty_files };
   Sockets sockets = Sockets::leave_out;  // a build context's sockets become empty files, as docker sends them
 };
 
-// What was found: entries in entry order with empty `content`, and each one's stamp.
+// What was found: entries in entry order, their `content` empty where it was not known, and what is beside each one.
 struct ScannedTree {
   std::vector<FileEntry> entries;
-  std::vector<FileStamp> stamps;  // of the same length
+  std::vector<FileStamp> stamps;      // of the same length
+  std::vector<bool> has_other_names;  // so is this: a file with more than one link
+  bool has_xattrs = false;            // extended attributes were asked for
 };
 
 // The functions below share work among the pool's threads and must not be called from a job of the same pool.

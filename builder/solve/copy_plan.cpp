@@ -71,12 +71,24 @@ CopyPlan::CopyPlan(MergedView target, CopyOptions options) : target_(std::move(t
 
 std::optional<FileEntry> CopyPlan::at(std::string_view path) const {
   if (path.empty()) return made_directory("");
-  if (const auto it = entries_.find(std::string(path)); it != entries_.end()) return it->second.entry;
-  if (options_.link) return std::nullopt;
+  // Most questions come in entry order, ahead of what is planned.
+  if (!entries_.empty() && compare_paths(entries_.rbegin()->first, path) >= 0) {
+    if (const auto it = entries_.find(std::string(path)); it != entries_.end()) return it->second.entry;
+  }
+  if (options_.link || is_new_in_target(parent_path(path))) return std::nullopt;
   const auto found = target_.lookup(path);
   if (!found) return std::nullopt;
   if (found->implied) return made_directory(path);
   return *found->entry;
+}
+
+// Whether the target has no such folder, so that nothing is below it either: asked once for a run of neighbours.
+bool CopyPlan::is_new_in_target(std::string_view folder) const {
+  if (folder.empty() || folder == old_folder_) return false;
+  if (new_folder_ && is_within(folder, *new_folder_)) return true;
+  const bool is_new = !target_.lookup(folder);
+  (is_new ? new_folder_ : old_folder_) = std::string(folder);
+  return is_new;
 }
 
 std::string CopyPlan::resolve_target(std::string_view path, bool follow_last) const {

@@ -72,6 +72,7 @@ class CopyPlan {
     bool operator()(const std::string& a, const std::string& b) const { return compare_paths(a, b) < 0; }
   };
   std::optional<FileEntry> at(std::string_view path) const;
+  bool is_new_in_target(std::string_view folder) const;
   std::string resolve_target(std::string_view path, bool follow_last) const;
   void ensure_directories(const std::string& path);
   void put(FileEntry entry, const CopySource* source, std::string source_path, std::string file = {});
@@ -94,6 +95,9 @@ class CopyPlan {
   Planned& place(const std::string& path);
 
   std::map<std::string, Planned, Order> entries_;
+  // The last answers of is_new_in_target().
+  mutable std::optional<std::string> new_folder_;
+  mutable std::optional<std::string> old_folder_;
   int transfers_ = 0;  // hard links are kept within one
   std::vector<Planned> finished_;
 };

@@ -52,6 +52,7 @@ const ScannedTree& ContextSource::tree() const {
     ScanOptions options;
     options.xattrs = modes_ == ContextModes::as_on_disk;
     options.sockets = ScanOptions::Sockets::as_empty_files;
+    options.known = stat_cache_;
     if (!ignore_.empty()) {
       options.verdict = [this](std::string_view path, bool is_directory) {
         if (!ignore_.ignores(path)) return ScanVerdict::include;
@@ -59,9 +60,23 @@ const ScannedTree& ContextSource::tree() const {
       };
     }
     root_fd_ = open_directory(root_);
-    tree_ = scan_tree(root_, options, pool_, cancel_);
+    ScannedTree scanned = scan_tree(root_, options, pool_, cancel_);
+    for (FileEntry& entry : scanned.entries) normalise(entry, modes_);
+    tree_ = std::move(scanned);
   }
   return *tree_;
+}
+
+void ContextSource::begin_listing() const {
+  const std::lock_guard lock(mutex_);
+  if (tree_ || listing_.valid()) return;
+  listing_ = std::async(std::launch::async, [this] {
+    try {
+      tree();
+    } catch (const std::exception&) {
+      // Told to whoever asks for the tree.
+    }
+  });
 }
 
 std::size_t ContextSource::find(std::string_view path) const {
@@ -86,9 +101,7 @@ std::optional<FileEntry> ContextSource::lookup(std::string_view path) const {
   if (path.empty()) return directory_entry("");
   const std::size_t number = find(path);
   if (number == kNone) return std::nullopt;
-  FileEntry entry = tree().entries[number];
-  normalise(entry, modes_);
-  return entry;
+  return tree().entries[number];
 }
 
 std::string ContextSource::resolve(std::string_view path) const {
@@ -105,8 +118,7 @@ void ContextSource::walk(std::string_view path, const std::function<bool(const F
     if (number == kNone) return;
   }
   while (number < entries.size() && is_within(entries[number].path, path)) {
-    FileEntry entry = entries[number++];
-    normalise(entry, modes_);
+    const FileEntry& entry = entries[number++];
     const bool go_below = visit(entry);
     if (go_below || !entry.is_directory()) continue;
     while (number < entries.size() && is_within(entries[number].path, entry.path)) ++number;
@@ -136,7 +148,7 @@ std::unique_ptr<ByteSource> ContextSource::open(const std::string& path) const {
 std::string ContextSource::identity(std::string_view path) const {
   // A checkout has no hard links, whatever the folder it lies in has.
   const std::size_t number = modes_ == ContextModes::as_in_git ? kNone : find(path);
-  if (number == kNone) return {};
+  if (number == kNone || !tree().has_other_names[number]) return {};
   const FileStamp& stamp = tree().stamps[number];
   return fmt::format("{}:{}", stamp.device, stamp.inode);
 }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,6 +25,9 @@ namespace kiln {
 class CopySource {
  public:
   virtual ~CopySource() = default;
+
+  // Says that questions will come: what takes time to list is listed in the background. What fails then fails again when asked.
+  virtual void begin_listing() const {}
 
   // What stands at a path as it is spelt; a hard link shows as the file it is a name of.
   virtual std::optional<FileEntry> lookup(std::string_view path) const = 0;
@@ -60,6 +64,7 @@ class ContextSource : public CopySource {
   ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
                 ThreadPool& pool, CancelToken cancel, std::string description = "the build context");
 
+  void begin_listing() const override;
   std::optional<FileEntry> lookup(std::string_view path) const override;
   std::string resolve(std::string_view path) const override;
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
@@ -86,6 +91,7 @@ class ContextSource : public CopySource {
   mutable std::optional<ScannedTree> tree_;
   mutable Fd root_fd_;
   mutable std::atomic<std::size_t> last_found_{0};  // where find() looks first
+  mutable std::future<void> listing_;
 };
 
 // The files of an image or stage, as its layers' indexes tell; only a file that is really copied needs the layers on disk.

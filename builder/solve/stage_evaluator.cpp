@@ -26,6 +26,11 @@ bool makes_step(const df::Instruction& instruction) {
          std::holds_alternative<df::Add>(instruction.body) || std::holds_alternative<df::Workdir>(instruction.body);
 }
 
+bool takes_from_context(const df::Instruction& instruction) {
+  const auto* copy = std::get_if<df::Copy>(&instruction.body);
+  return copy != nullptr && copy->from.empty() && !copy->paths.empty();
+}
+
 std::string stage_name(const PlannedTarget& target, std::size_t number) {
   const std::string& name = target.dockerfile.stages[number].name;
   return name.empty() ? fmt::format("stage-{}", number) : name;
@@ -57,6 +62,9 @@ StageResult StageEvaluator::evaluate() {
       throw located;
     }
   };
+  // Listed while the base is asked for.
+  const auto first_copy = std::find_if(stage_.instructions.begin(), stage_.instructions.end(), takes_from_context);
+  if (first_copy != stage_.instructions.end()) in_excerpt(first_copy->lines, [&] { environment_.context()->begin_listing(); });
   in_excerpt(stage_.lines, [&] {
     begin();
     run_triggers();

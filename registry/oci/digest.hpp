@@ -20,6 +20,7 @@ class Digest {
   // Error{category} that names `what` where the text is not a digest.
   static Digest parse(std::string_view text, std::string_view what = "digest", Category category = Category::usage);
   static bool is_valid(std::string_view text) noexcept;
+  // Error{usage} where the text is not 64 lower-case hex digits.
   static Digest from_sha256_hex(std::string_view hex);
 
   bool empty() const noexcept { return text_.empty(); }

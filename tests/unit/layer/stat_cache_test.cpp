@@ -25,7 +25,7 @@ FileStamp stamp_of(std::uint64_t inode, std::int64_t age_ns = 10 * kSecond) {
   return stamp;
 }
 
-oci::Digest digest_of(std::uint64_t number) { return oci::sha256_of(std::to_string(number)); }
+KnownFile file_of(std::uint64_t number) { return {oci::sha256_of(std::to_string(number)), number % 2 == 0}; }
 
 struct Place {
   TempDir dir;
@@ -40,11 +40,11 @@ TEST_CASE("a digest is found again by another process, and only by exactly its s
   {
     StatCache cache(place.file, place.lock);
     CHECK_FALSE(cache.find(stamp_of(1)));
-    cache.remember(stamp_of(1), digest_of(1), kNow);
-    CHECK(cache.find(stamp_of(1)) == digest_of(1));
+    cache.remember(stamp_of(1), file_of(1), kNow);
+    CHECK(cache.find(stamp_of(1)) == file_of(1));
   }
   const StatCache again(place.file, place.lock);
-  CHECK(again.find(stamp_of(1)) == digest_of(1));
+  CHECK(again.find(stamp_of(1)) == file_of(1));
   for (auto member : {&FileStamp::device, &FileStamp::inode, &FileStamp::size}) {
     FileStamp other = stamp_of(1);
     other.*member += 1;
@@ -60,13 +60,13 @@ TEST_CASE("a digest is found again by another process, and only by exactly its s
 TEST_CASE("a file that was touched within two seconds of being hashed is not trusted") {
   Place place;
   StatCache cache(place.file, place.lock);
-  cache.remember(stamp_of(1, 2 * kSecond), digest_of(1), kNow);
+  cache.remember(stamp_of(1, 2 * kSecond), file_of(1), kNow);
   CHECK_FALSE(cache.find(stamp_of(1, 2 * kSecond)));
-  cache.remember(stamp_of(2, 2 * kSecond + 1), digest_of(2), kNow);
+  cache.remember(stamp_of(2, 2 * kSecond + 1), file_of(2), kNow);
   CHECK(cache.find(stamp_of(2, 2 * kSecond + 1)));
   FileStamp changed = stamp_of(3);
   changed.ctime_ns = kNow;
-  cache.remember(changed, digest_of(3), kNow);
+  cache.remember(changed, file_of(3), kNow);
   CHECK_FALSE(cache.find(changed));
 }
 
@@ -75,12 +75,12 @@ TEST_CASE("the last digest of a file counts, through appending and folding") {
   for (int round = 0; round < 4; ++round) {
     StatCache cache(place.file, place.lock);
     for (std::uint64_t i = 0; i < 6000; ++i) {
-      cache.remember(stamp_of(i * 31 % 6000, 10 * kSecond + round), digest_of(i * 31 % 6000 + static_cast<std::uint64_t>(round)), kNow);
+      cache.remember(stamp_of(i * 31 % 6000, 10 * kSecond + round), file_of(i * 31 % 6000 + static_cast<std::uint64_t>(round)), kNow);
     }
   }
   const StatCache cache(place.file, place.lock);
   std::size_t right = 0;
-  for (std::uint64_t i = 0; i < 6000; ++i) right += cache.find(stamp_of(i, 10 * kSecond + 3)) == digest_of(i + 3) ? 1 : 0;
+  for (std::uint64_t i = 0; i < 6000; ++i) right += cache.find(stamp_of(i, 10 * kSecond + 3)) == file_of(i + 3) ? 1 : 0;
   CHECK(right == 6000);
   CHECK_FALSE(cache.find(stamp_of(5, 10 * kSecond)));
   CHECK(fs::file_size(place.file) < 2 * 6000 * 80 + 32);
@@ -95,7 +95,7 @@ TEST_CASE("caches of several processes do not lose one another's records") {
         StatCache cache(place.file, place.lock);
         for (std::uint64_t i = 0; i < 500; ++i) {
           const std::uint64_t number = t * 10000 + round * 500 + i;
-          cache.remember(stamp_of(number), digest_of(number), kNow);
+          cache.remember(stamp_of(number), file_of(number), kNow);
         }
         cache.flush();
       }
@@ -105,7 +105,7 @@ TEST_CASE("caches of several processes do not lose one another's records") {
   const StatCache cache(place.file, place.lock);
   std::size_t found = 0;
   for (std::uint64_t t = 0; t < 4; ++t) {
-    for (std::uint64_t i = 0; i < 2500; ++i) found += cache.find(stamp_of(t * 10000 + i)) == digest_of(t * 10000 + i) ? 1 : 0;
+    for (std::uint64_t i = 0; i < 2500; ++i) found += cache.find(stamp_of(t * 10000 + i)) == file_of(t * 10000 + i) ? 1 : 0;
   }
   CHECK(found == 10000);
 }
@@ -114,7 +114,7 @@ TEST_CASE("a cache that is cut, damaged or none is not believed, and is usable a
   Place place;
   {
     StatCache cache(place.file, place.lock);
-    for (std::uint64_t i = 0; i < 10; ++i) cache.remember(stamp_of(i), digest_of(i), kNow);
+    for (std::uint64_t i = 0; i < 10; ++i) cache.remember(stamp_of(i), file_of(i), kNow);
   }
   const std::string good = read_file(place.file);
   const auto found_in = [&](std::string_view bytes) {
@@ -123,14 +123,14 @@ TEST_CASE("a cache that is cut, damaged or none is not believed, and is usable a
     {
       StatCache cache(place.file, place.lock);
       for (std::uint64_t i = 0; i < 10; ++i) {
-        if (const auto digest = cache.find(stamp_of(i))) {
-          CHECK(*digest == digest_of(i));
+        if (const auto file = cache.find(stamp_of(i))) {
+          CHECK(*file == file_of(i));
           ++found;
         }
       }
-      cache.remember(stamp_of(99), digest_of(99), kNow);
+      cache.remember(stamp_of(99), file_of(99), kNow);
     }
-    CHECK(StatCache(place.file, place.lock).find(stamp_of(99)) == digest_of(99));
+    CHECK(StatCache(place.file, place.lock).find(stamp_of(99)) == file_of(99));
     return found;
   };
   CHECK(found_in(good) == 10);
@@ -138,10 +138,10 @@ TEST_CASE("a cache that is cut, damaged or none is not believed, and is usable a
   CHECK(found_in("") == 0);
   CHECK(found_in("something else entirely, and longer than a header") == 0);
   std::string flipped = good;
-  flipped[32 + 80 * 4 + 50] ^= 1;
+  flipped[32 + 88 * 4 + 50] ^= 1;
   CHECK(found_in(flipped) == 9);
   std::string version = good;
-  version[8] = 2;
+  version[8] = 3;
   CHECK(found_in(version) == 0);
   CHECK(found_in(good + "half a record") == 10);
 }

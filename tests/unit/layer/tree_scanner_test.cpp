@@ -9,6 +9,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include "layer_fixture.hpp"
 
 using namespace kiln;
@@ -129,11 +132,52 @@ TEST_CASE("files are hashed in parallel, and an unchanged one not again") {
   StatCache cache(tree.shop.path("cache"), tree.shop.path("lock"));
   ScannedTree again = tree.scan();
   for (std::size_t i = 0; i < again.entries.size(); ++i) {
-    if (again.entries[i].path == "d3/f13") cache.remember(again.stamps[i], oci::sha256_of("planted"), INT64_MAX);
+    if (again.entries[i].path == "d3/f13") cache.remember(again.stamps[i], {oci::sha256_of("planted"), false}, INT64_MAX);
   }
   hash_files(tree.root, again, &cache, tree.shop.pool);
   CHECK(entry_at(again, "d3/f13").content == oci::sha256_of("planted"));
   CHECK(entry_at(again, "d4/f14").content == oci::sha256_of(varied_bytes(5000, 14)));
+}
+
+TEST_CASE("a listing gives what is known of a file, and asks for attributes where nobody has looked") {
+  Tree tree;
+  for (const char* name : {"plain", "odd", "unknown"}) {
+    tree.file(name, "text");
+    REQUIRE(::lsetxattr((tree.root / name).c_str(), "user.note", "1", 1, 0) == 0);
+  }
+  StatCache cache(tree.shop.path("cache"), tree.shop.path("lock"));
+  const ScannedTree before = tree.scan();
+  for (std::size_t i = 0; i < before.entries.size(); ++i) {
+    const std::string& path = before.entries[i].path;
+    if (path != "unknown") cache.remember(before.stamps[i], {oci::sha256_of("planted"), path == "plain"}, INT64_MAX);
+  }
+  ScanOptions options;
+  options.known = &cache;
+  const ScannedTree scanned = tree.scan(options);
+  CHECK(entry_at(scanned, "plain").content == oci::sha256_of("planted"));
+  CHECK(entry_at(scanned, "plain").xattrs.empty());
+  CHECK(entry_at(scanned, "odd").content == oci::sha256_of("planted"));
+  CHECK(entry_at(scanned, "odd").xattrs.size() == 1);
+  CHECK(entry_at(scanned, "unknown").content.empty());
+  CHECK(entry_at(scanned, "unknown").xattrs.size() == 1);
+}
+
+TEST_CASE("that a file has no attributes is remembered only where they were asked for, and new ones are seen") {
+  Tree tree;
+  tree.file("f", "text");
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));  // until its times tell it from what comes later
+  const auto known_after = [&](const char* file, bool xattrs) {
+    StatCache cache(tree.shop.path(file), tree.shop.path("lock"));
+    ScanOptions options;
+    options.xattrs = xattrs;
+    ScannedTree scanned = tree.scan(options);
+    hash_files(tree.root, scanned, &cache, tree.shop.pool);
+    return cache.find(scanned.stamps[0]);
+  };
+  CHECK(known_after("one", false) == KnownFile{oci::sha256_of("text"), false});
+  CHECK(known_after("two", true) == KnownFile{oci::sha256_of("text"), true});
+  REQUIRE(::lsetxattr((tree.root / "f").c_str(), "user.note", "1", 1, 0) == 0);
+  CHECK_FALSE(StatCache(tree.shop.path("two"), tree.shop.path("lock")).find(tree.scan().stamps[0]));
 }
 
 TEST_CASE("a file that changed, vanished or became a link after the listing fails by name") {

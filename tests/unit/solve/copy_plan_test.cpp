@@ -75,6 +75,26 @@ TEST_CASE("folders and files do not take each other's place") {
   CHECK_THROWS_AS(copied(context.source, ".", "/", image_of({folder_of("file")})), Error);
 }
 
+TEST_CASE("what the target has is seen in every folder, also after one that it does not have") {
+  const Context context({"a/new/x", "a/old/f/y", "a/old/g", "z/f"});
+  const MergedView image = image_of({folder_of("a"), folder_of("a/old"), entry_of("a/old/f"), folder_of("z"), folder_of("z/f")});
+  CHECK_THROWS_AS(copied(context.source, "a", "/a", image), Error);
+  CHECK_THROWS_AS(copied(context.source, ".", "/", image), Error);
+  CHECK(copied(context.source, "a", "/", image_of({folder_of("old"), entry_of("old/g")})) ==
+        Lines{"d new", "f new/x", "d old", "d old/f", "f old/f/y", "f old/g"});
+}
+
+TEST_CASE("a listing that was begun ahead is the one that is asked for, and fails when asked") {
+  Context context({"a"});
+  context.source.begin_listing();
+  CHECK(copied(context.source, "a", "/app") == Lines{"f app"});
+  const Context gone({"a"});
+  fs::remove_all(gone.folder.path());
+  gone.source.begin_listing();
+  CHECK_THROWS_AS(copied(gone.source, "a", "/app"), Error);
+  fs::create_directory(gone.folder.path());
+}
+
 TEST_CASE("a source that is a link is what it leads to") {
   Context context({"dir/a"});
   context.symlink("dir/a", "link");
