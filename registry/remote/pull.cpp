@@ -75,7 +75,7 @@ std::string platforms_of(const oci::Index& index) {
 }
 
 PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPlace& place,
-                      const oci::Reference& reference, const oci::Platform& platform) {
+                      const oci::Reference& reference, const oci::Platform& platform, OtherPlatform other) {
   RegistryClient client = session.client(place.endpoint);
   PulledImage image;
   image.source = {place.endpoint, place.repository};
@@ -116,7 +116,7 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
                                                image.parsed.layers.size(), image.config.diff_ids.size()));
   }
   const oci::Platform& has = image.config.platform;
-  if (!image.index_bytes && !has.architecture.empty() &&
+  if (other == OtherPlatform::refuse && !image.index_bytes && !has.architecture.empty() &&
       (has.os != platform.os || has.architecture != platform.architecture)) {
     throw Error(Category::network, fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(),
                                                printable(has.str())));
@@ -146,12 +146,12 @@ auto from_first_place(RemoteSession& session, const oci::Reference& reference, A
 }  // namespace
 
 PulledImage pull_image(RemoteSession& session, ContentStore& store, const oci::Reference& reference,
-                       const oci::Platform& platform, PullWhat what, TransferObserver* observer) {
+                       const oci::Platform& platform, PullWhat what, TransferObserver* observer, OtherPlatform other) {
   return with_context([&] { return fmt::format("while pulling '{}'", reference.str()); },
                       [&] {
                         PulledImage image =
                             *from_first_place(session, reference, [&](const PullPlace& place) {
-                              return std::optional(pull_from(session, store, place, reference, platform));
+                              return std::optional(pull_from(session, store, place, reference, platform, other));
                             });
                         if (what == PullWhat::layers) fetch_layers(session, store, image, observer);
                         return image;

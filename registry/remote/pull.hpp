@@ -16,6 +16,9 @@ enum class PullWhat {
   layers,     // all layers too
 };
 
+// Of an image that no index offers by platform, and whose config names another one than was asked for.
+enum class OtherPlatform { refuse, take };
+
 struct PulledImage {
   oci::Reference reference;                // as asked, with the digest of `root`
   oci::Descriptor root;                    // what the name means: an index or a manifest
@@ -33,7 +36,8 @@ struct PulledImage {
 // stream layers that were never fetched. Error{network} where the image is missing or has no such platform
 // (those it has are listed), or where config and manifest contradict one another.
 PulledImage pull_image(RemoteSession& session, ContentStore& store, const oci::Reference& reference,
-                       const oci::Platform& platform, PullWhat what, TransferObserver* observer = nullptr);
+                       const oci::Platform& platform, PullWhat what, TransferObserver* observer = nullptr,
+                       OtherPlatform other = OtherPlatform::refuse);
 
 // The descriptor a name has right now at the registry (or its mirrors), by HEAD; nullopt where it has none.
 std::optional<oci::Descriptor> resolve_image(RemoteSession& session, const oci::Reference& reference);
