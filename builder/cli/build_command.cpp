@@ -144,6 +144,7 @@ std::vector<BuildTarget> for_platforms(const BuildTarget& target, const std::vec
     for (const std::string_view word : split(words, ',')) {
       BuildTarget copy = target;
       copy.platform = oci::Platform::parse(trim(word));
+      copy.platform_is_asked_for = true;
       if (seen.insert(copy.platform.str()).second) targets.push_back(std::move(copy));
     }
   }
@@ -183,6 +184,7 @@ AssemblyOptions assembly_options(const BuildTarget& target, const Output& output
   options.oci_media_types = output.oci_media_types;
   options.created = times.epoch;
   options.is_run_as_image = output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
+  if (target.platform_is_asked_for) options.platform = target.platform;
   options.labels = target.labels;
   options.annotations = annotations_at(output.annotations, AnnotationPlace::manifest, target.platform);
   return options;

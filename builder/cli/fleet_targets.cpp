@@ -103,6 +103,7 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
   const auto& platforms = target.platforms.empty() ? fleet.settings.platforms : target.platforms;
   if (platforms.size() > 1) throw Error(Category::usage, fmt::format("target '{}': one platform at a time", target.name));
   if (!platforms.empty()) result.platform = platforms.front();
+  result.platform_is_asked_for = !platforms.empty();
   result.compression = target.compression.value_or(fleet.settings.compression.value_or(Compression{}));
   result.no_cache = target.no_cache;
   result.no_cache_stages = target.no_cache_stages;
@@ -222,6 +223,7 @@ CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const T
 
 AssemblyOptions fleet_assembly_options(const BuildTarget& target, const TimePolicy& times) {
   AssemblyOptions options;
+  if (target.platform_is_asked_for) options.platform = target.platform;
   options.compression = target.compression;
   options.created = times.epoch;
   options.labels = target.labels;

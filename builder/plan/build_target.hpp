@@ -60,6 +60,7 @@ struct BuildTarget {
   std::map<std::string, std::string> args;
   std::map<std::string, std::string> labels;
   oci::Platform platform = oci::Platform::host();
+  bool platform_is_asked_for = false;     // the image is for it then, whatever its base image says of itself
   Compression compression;
   bool no_cache = false;
   std::vector<std::string> no_cache_stages;

@@ -87,6 +87,7 @@ AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, Imag
   for (const auto& [key, value] : options.env) oci::set_env(result.image.config.env, key, value);
   for (const auto& [key, value] : options.labels) result.image.config.labels[key] = value;
   result.image.diff_ids = diff_ids_of(result.layers);
+  if (options.platform) result.image.platform = *options.platform;
   set_times(result.image, options.created);
   if (options.is_run_as_image) check_machines(access, result.image, result.layers, base);
   const char* config_type = options.oci_media_types ? oci::media_type::kOciConfig : oci::media_type::kDockerConfig;

@@ -20,6 +20,7 @@ struct AssemblyOptions {
   bool is_run_as_image = true;  // false: only its files are wanted, whatever machine they are for
   // Of the image and of history entries without a time; nullopt: as docker has it, from the times of the layers around.
   std::optional<UnixSeconds> created;
+  std::optional<oci::Platform> platform;               // over the base image's
   std::map<std::string, std::string> labels;           // over the Dockerfile's
   std::vector<std::pair<std::string, std::string>> env;  // over the Dockerfile's: a profile's values
   oci::Annotations annotations;                        // of the manifest
