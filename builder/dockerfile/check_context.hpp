@@ -32,6 +32,7 @@ class CheckContext {
   void report(std::string_view rule, std::string message, LineRange lines,
               const std::vector<std::string>& comments);
   void report(std::string_view rule, std::string message, const Instruction& instruction) {
+    if (!looks_at(rule, instruction)) return;
     report(rule, std::move(message), instruction.lines, instruction.comments);
   }
   void report(std::string_view rule, std::string message, const Stage& stage) {
@@ -45,6 +46,8 @@ class CheckContext {
 
  private:
   void resolve_stages();
+  // Whether the instruction stands in a stage that is built, or the rule is one of those that read the whole file.
+  bool looks_at(std::string_view rule, const Instruction& instruction) const;
 
   const Dockerfile& file_;
   const std::vector<LineRange>& empty_continuations_;

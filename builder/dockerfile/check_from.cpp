@@ -134,6 +134,17 @@ void default_image(CheckContext& context, const GlobalScope& defaults, const Sta
       stage);
 }
 
+void base_platform(CheckContext& context, const StageView& view) {
+  if (!context.options().base_mismatch) return;
+  const auto number = static_cast<std::size_t>(&view - context.stages().data());
+  const auto mismatch = context.options().base_mismatch(number);
+  if (!mismatch) return;
+  context.report("InvalidBaseImagePlatform",
+                 fmt::format("Base image {} was pulled with platform \"{}\", expected \"{}\" for current build",
+                             view.base, mismatch->actual, mismatch->expected),
+                 *view.stage);
+}
+
 }  // namespace
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates,
@@ -190,6 +201,7 @@ void check_from(CheckContext& context) {
     }
     platform(context, stage, declared);
     default_image(context, defaults, stage);
+    base_platform(context, view);
   }
 }
 

@@ -122,6 +122,14 @@ const StageView* CheckContext::target() const {
   return stages_.empty() ? nullptr : &stages_.back();
 }
 
+bool CheckContext::looks_at(std::string_view rule, const Instruction& instruction) const {
+  static const std::set<std::string_view> whole_file = {"MaintainerDeprecated", "ConsistentInstructionCasing", "InvalidDefinitionDescription"};
+  if (!options_.built_stages || whole_file.count(rule) != 0) return true;
+  std::size_t stage = 0;
+  while (stage < file_.stages.size() && file_.stages[stage].lines.first <= instruction.lines.first) ++stage;
+  return stage == 0 || options_.built_stages->count(stage - 1) != 0;
+}
+
 void CheckContext::report(std::string_view rule, std::string message, LineRange lines,
                           const std::vector<std::string>& comments) {
   const Rule& known = *find_rule(rule);

@@ -23,8 +23,8 @@ enum class RuleState {
   experimental,  // only where `# check=experimental=NAME` asks for it
 };
 
-// A lint rule is data; what finds it stands in one of the check_*.cpp (InvalidBaseImagePlatform needs the
-// base image and is found when a stage is evaluated).
+// A lint rule is data; what finds it stands in one of the check_*.cpp (InvalidBaseImagePlatform
+// needs the base image, so only a build finds it).
 struct Rule {
   std::string_view name;
   std::string_view description;  // one sentence
@@ -65,6 +65,14 @@ struct CheckOptions {
   // Environment entries of a base image, nullopt where they are not known: then undefined variables of stages
   // on it are not reported. Without this function every base image counts as one that sets PATH alone.
   std::function<std::optional<std::vector<std::string>>(const std::string& image)> base_environment;
+  // The platforms that a stage's base image should have and has, where they differ; for InvalidBaseImagePlatform.
+  struct PlatformMismatch {
+    std::string expected;  // "linux/arm64"
+    std::string actual;
+  };
+  std::function<std::optional<PlatformMismatch>(std::size_t stage)> base_mismatch;
+  // Of a build: the stages that are built. Rules about the insides of stages look at these only; nullopt: at all.
+  std::optional<std::set<std::size_t>> built_stages;
   // Names of images that are built together with this one: a FROM on them needs no tag.
   std::set<std::string> fleet_images;
   // ARGs whose value differs between the machines an image is built for.
@@ -78,7 +86,7 @@ struct CheckReport {
   bool fails = false;  // `error=true`, and one of BuildKit's rules found something
 };
 
-// Looks at all stages, built or not.
+// Looks at all stages, built or not, unless the options name those that are.
 CheckReport check(std::string_view text, std::string_view file_name, const CheckOptions& options = {});
 
 }  // namespace kiln::dockerfile

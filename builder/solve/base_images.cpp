@@ -180,7 +180,7 @@ BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platfo
   }
   if (settings_.offline) return from_store_alone(reference, platform, name);
   Task task(observer_, steps_.next_number(), "resolve image " + reference.str());
-  const PulledImage pulled = pull_image(remote_.get(), store, reference, platform, PullWhat::manifests);
+  const PulledImage pulled = pull_image(remote_.get(), store, reference, platform, PullWhat::manifests, nullptr, OtherPlatform::take);
   if (!settings_.lock_file.empty() && !settings_.locked && !oci::Reference::parse(name).digest) {
     Lock::update(settings_.lock_file, [&](Lock& lock) { lock.set_image(key, platform.str(), pulled.manifest.digest.str()); });
   }

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "builder/dockerfile/ignore.hpp"
+#include "builder/solve/build_checks.hpp"
 #include "builder/solve/work_slots.hpp"
 
 namespace kiln {
@@ -211,7 +212,29 @@ void Solver::finish_all(const std::set<std::size_t>& wanted) {
 }
 
 std::map<std::size_t, std::shared_ptr<const StageResult>> Solver::solve(const std::set<std::size_t>& wanted) {
+  std::set<std::string> told;
+  std::vector<const PlannedTarget*> checked_beside;
+  for (const std::size_t number : state_->plan.closure(wanted)) {
+    const PlannedTarget& target = *state_->plan.targets[number];
+    if (findings_are_errors(target)) {
+      check_target(target, state_->bases, state_->observer, told);
+    } else {
+      checked_beside.push_back(&target);
+    }
+  }
+  // The rules wait for base images, and no step waits for the rules.
+  std::jthread checks([&] {
+    try {
+      for (const PlannedTarget* target : checked_beside) {
+        if (state_->settings.stop.is_cancelled()) break;
+        check_target(*target, state_->bases, state_->observer, told);
+      }
+    } catch (const std::exception&) {
+      state_->fail(std::current_exception());
+    }
+  });
   finish_all(wanted);
+  checks.join();
   if (state_->failure) std::rethrow_exception(state_->failure);
   std::map<std::size_t, std::shared_ptr<const StageResult>> results;
   for (const std::size_t target : wanted) {

@@ -94,7 +94,8 @@ void StageEvaluator::begin() {
                                                                      target_.dockerfile.directives.escape));
   if (std::holds_alternative<ScratchBase>(base)) {
     BaseImage empty;
-    empty.config.platform = platform;
+    // An empty image is for no platform; FROM --platform only chooses among images there are.
+    empty.config.platform = target_.target.platform;
     empty.config.config.env = {std::string("PATH=") + kDefaultPath};
     empty.config.config.working_dir = "/";
     from_image(std::move(empty));

@@ -89,6 +89,31 @@ TEST_CASE("variables of a base image are known, unknown or asked for") {
   CHECK(finds("FROM scratch\nENV P=$GOPATH/bin\n", "UndefinedVar:2", options));
 }
 
+TEST_CASE("of a build, rules about the insides of stages look at the stages that are built") {
+  const std::string text = "FROM scratch AS Other\nMAINTAINER me\nLABEL a 1\nCMD a\nFROM scratch\nENV b $c\n";
+  CHECK(finds(text, "LegacyKeyValueFormat:3"));
+  CheckOptions options;
+  options.built_stages = {1};
+  for (const std::string hidden : {"LegacyKeyValueFormat:3", "JSONArgsRecommended:4"}) CHECK_FALSE(finds(text, hidden, options));
+  for (const std::string shown : {"StageNameCasing:1", "MaintainerDeprecated:2", "LegacyKeyValueFormat:6", "UndefinedVar:6"}) {
+    CHECK(finds(text, shown, options));
+  }
+}
+
+TEST_CASE("a base image for another platform is reported where the build knows of it") {
+  CheckOptions options;
+  options.base_mismatch = [](std::size_t stage) -> std::optional<CheckOptions::PlatformMismatch> {
+    if (stage == 1) return CheckOptions::PlatformMismatch{"linux/amd64", "linux/arm64"};
+    return std::nullopt;
+  };
+  const CheckReport report = check("ARG V=1\nFROM scratch\nFROM x:$V\n", "D", options);
+  const auto found = std::find_if(report.findings.begin(), report.findings.end(),
+                                  [](const Finding& finding) { return finding.rule == "InvalidBaseImagePlatform"; });
+  REQUIRE(found != report.findings.end());
+  CHECK(found->lines == LineRange{3, 3});
+  CHECK(found->message == "Base image x:1 was pulled with platform \"linux/arm64\", expected \"linux/amd64\" for current build");
+}
+
 TEST_CASE("an experimental rule that is asked for runs whatever is skipped") {
   CHECK(found("# check=skip=all;experimental=InvalidDefinitionDescription\n# what\nARG a\nFROM x AS B\n") ==
         std::vector<std::string>{"InvalidDefinitionDescription:3"});

@@ -1,0 +1,111 @@
+#include "builder/solve/build_checks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.hpp"
+#include "builder/dockerfile/checks.hpp"
+#include "builder/dockerfile/expansion.hpp"
+
+namespace kiln {
+
+namespace df = dockerfile;
+
+namespace {
+
+df::PlatformParts parts_of(const oci::Platform& platform) { return {platform.os, platform.architecture, platform.variant}; }
+
+void collect_needed(const PlannedTarget& target, std::size_t stage, std::set<std::size_t>& needed) {
+  if (!needed.insert(stage).second) return;
+  for (const std::size_t other : target.needs[stage]) collect_needed(target, other, needed);
+}
+
+// The base images of one target, as far as they can be known before the build.
+class KnownBases {
+ public:
+  KnownBases(const PlannedTarget& target, BaseImages& bases, const std::set<std::size_t>& needed) : target_(target) {
+    for (const std::size_t stage : needed) {
+      const NameMeaning& base = target.bases[stage];
+      try {
+        if (const auto* image = std::get_if<ImageBase>(&base)) {
+          configs_.emplace(stage, bases.image(image->reference, platform_of(stage)).config);
+        } else if (const auto* layout = std::get_if<LayoutBase>(&base)) {
+          configs_.emplace(stage, bases.layout(*layout, platform_of(stage)).config);
+        }
+      } catch (const Error&) {
+        continue;  // the stage itself fails there, with the line
+      }
+    }
+  }
+
+  std::optional<std::vector<std::string>> environment(const std::string& name) const {
+    for (const auto& [stage, config] : configs_) {
+      if (name_of(stage) == name) return config.config.env;
+    }
+    return std::nullopt;
+  }
+
+  // Of an image that a named context stands for nobody expects anything.
+  std::optional<df::CheckOptions::PlatformMismatch> mismatch(std::size_t stage) const {
+    const auto config = configs_.find(stage);
+    if (config == configs_.end() || !std::holds_alternative<ImageBase>(target_.bases[stage])) return std::nullopt;
+    if (target_.target.contexts.count(name_of(stage)) != 0) return std::nullopt;
+    const oci::Platform& has = config->second.platform;
+    const oci::Platform expected = platform_of(stage);
+    if (has.architecture.empty() || (has.os == expected.os && has.architecture == expected.architecture)) return std::nullopt;
+    return df::CheckOptions::PlatformMismatch{expected.str(), printable(has.str())};
+  }
+
+ private:
+  std::string expand(const std::string& word) const {
+    return df::expand_word(word, target_.scope->lookup(), target_.dockerfile.directives.escape);
+  }
+  std::string name_of(std::size_t stage) const { return expand(target_.dockerfile.stages[stage].base_name); }
+  oci::Platform platform_of(std::size_t stage) const {
+    const std::string& written = target_.dockerfile.stages[stage].platform;
+    return written.empty() ? target_.target.platform : oci::Platform::parse(expand(written));
+  }
+
+  const PlannedTarget& target_;
+  std::map<std::size_t, oci::ImageConfig> configs_;
+};
+
+}  // namespace
+
+bool findings_are_errors(const PlannedTarget& target) {
+  const auto given = target.scope->build_args().find("BUILDKIT_DOCKERFILE_CHECK");
+  const auto& directive = target.dockerfile.directives.check;
+  if (given != target.scope->build_args().end()) return df::parse_check_settings(given->second).error;
+  return directive && df::parse_check_settings(directive->value).error;
+}
+
+void check_target(const PlannedTarget& target, BaseImages& bases, BuildObserver& observer, std::set<std::string>& told) {
+  std::set<std::size_t> needed;
+  collect_needed(target, target.final_stage, needed);
+  const KnownBases known(target, bases, needed);
+  df::CheckOptions options;
+  options.build_args = target.scope->build_args();
+  options.build_platform = parts_of(oci::Platform::host());
+  options.target_platform = parts_of(target.target.platform);
+  options.ignore = df::IgnoreMatcher(df::read_ignore_file(target.target.ignore_text.value_or("")));
+  options.target = target.target.stage;
+  options.built_stages = needed;
+  options.base_environment = [&](const std::string& name) { return known.environment(name); };
+  options.base_mismatch = [&](std::size_t stage) { return known.mismatch(stage); };
+  const df::CheckReport report = df::check(target.target.dockerfile_text, target.target.dockerfile_name, options);
+
+  std::vector<std::string> violated;
+  for (const df::Finding& finding : report.findings) {
+    if (df::find_rule(finding.rule)->origin != df::RuleOrigin::buildkit) continue;
+    if (std::find(violated.begin(), violated.end(), finding.rule) == violated.end()) violated.push_back(finding.rule);
+    const std::string text = fmt::format("{}:{}: {}: {}", printable(target.target.dockerfile_name), finding.lines.first, finding.rule, printable(finding.message));
+    if (told.insert(text).second) observer.warn(text);
+  }
+  if (!report.fails) return;
+  throw Error(Category::build, fmt::format("{}: lint violation found for rules: {}; 'kiln check' shows them, and '# check=skip={}' passes over them",
+                                           printable(target.target.dockerfile_name), join(violated, ", "), join(violated, ",")));
+}
+
+}  // namespace kiln
