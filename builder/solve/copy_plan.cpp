@@ -19,6 +19,7 @@ namespace {
 namespace df = dockerfile;
 
 constexpr std::uint16_t kMadeDirectoryMode = 0755;
+constexpr std::uint16_t kSetGroupId = 02000;
 
 [[noreturn]] void refuse(std::string message) { throw Error(Category::build, std::move(message)); }
 
@@ -111,6 +112,7 @@ void CopyPlan::apply_options(FileEntry& entry) const {
 // Makes what is missing of a path whose links have been resolved.
 void CopyPlan::ensure_directories(const std::string& path) { ensure_directories(path, options_.made_directory_mode); }
 
+// In a folder with the set-group-ID bit they are made as the kernel makes them: with its group and its bit.
 void CopyPlan::ensure_directories(const std::string& path, std::uint16_t mode) {
   if (path.empty()) return;
   if (const auto existing = at(path)) {
@@ -120,6 +122,10 @@ void CopyPlan::ensure_directories(const std::string& path, std::uint16_t mode) {
   ensure_directories(std::string(parent_path(path)), mode);
   FileEntry entry = made_directory(path);
   entry.mode = mode;
+  if (const auto parent = at(parent_path(path)); parent && (parent->mode & kSetGroupId) != 0) {
+    entry.mode |= kSetGroupId;
+    entry.gid = parent->gid;
+  }
   apply_owner(entry);
   place(path) = {std::move(entry), nullptr, {}, {}};
 }
@@ -165,7 +171,11 @@ void CopyPlan::copy_tree(const CopySource& source, const std::string& from, cons
         if (existing && !existing->is_directory()) {
           refuse(fmt::format("cannot copy the directory '{}' to '/{}', which is not a directory", printable(shown), printable(to)));
         }
-        if (!existing) ensure_directories(to);
+        if (!existing) {
+          ensure_directories(to);
+          // Given away, it has the mode that it was made with.
+          if (options_.owner) place(to).entry.mode = options_.made_directory_mode;
+        }
         return true;
       }
     }
@@ -252,17 +262,15 @@ bool CopyPlan::add_below_pivot(const CopySource& source, const std::string& pivo
 }
 
 void CopyPlan::add(const CopySource& source, std::string_view pattern, std::string_view destination) {
-  ++transfers_;
-  if (options_.parents) return add_with_parents(source, pattern, destination);
-  for (const std::string& match : match_sources(source, pattern)) add_match(source, match, destination);
+  if (options_.parents) {
+    ++transfers_;
+    return add_with_parents(source, pattern, destination);
+  }
+  for (const std::string& match : match_sources(source, pattern)) add_path(source, match, destination);
 }
 
-void CopyPlan::add_path(const CopySource& source, const std::string& path, std::string_view destination) {
+void CopyPlan::add_path(const CopySource& source, const std::string& match, std::string_view destination) {
   ++transfers_;
-  add_match(source, path, destination);
-}
-
-void CopyPlan::add_match(const CopySource& source, const std::string& match, std::string_view destination) {
   const bool into_folder = destination.ends_with('/');
   const std::string followed = source.resolve(match);
   const auto from = source.lookup(followed);
@@ -306,7 +314,7 @@ void CopyPlan::add_entry(const CopySource& source, const FileEntry& entry, const
   entries_[copy.path] = {copy, &source, std::move(content_path), std::move(file)};
 }
 
-void CopyPlan::make_directory(std::string_view path, Ownership owner) {
+void CopyPlan::make_directory(std::string_view path, std::optional<Ownership> owner) {
   options_.owner = owner;
   ensure_directories(resolve_target(canonical_copy_path(path), true));
 }

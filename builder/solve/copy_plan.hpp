@@ -46,14 +46,14 @@ class CopyPlan {
   // folder. Error{build} where nothing is there or the target is in the way.
   void add(const CopySource& source, std::string_view pattern, std::string_view destination);
   // The same for one path as it stands: '*', '?' and '[' are characters of names.
-  void add_path(const CopySource& source, const std::string& path, std::string_view destination);
+  void add_path(const CopySource& source, const std::string& match, std::string_view destination);
   // The folder that an archive is unpacked into, made where it is missing; without symlinks.
   std::string unpack_folder(std::string_view destination);
   // One entry of an archive, its parents made as needed. As in tar it takes the place of whatever is there; only a folder
   // stays one. --chmod is nothing to an archive, in which every file says its own mode.
   void add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path);
-  // Makes a folder and its missing parents, as WORKDIR does.
-  void make_directory(std::string_view path, Ownership owner);
+  // Makes a folder and its missing parents, as WORKDIR does. No owner: root's, or of the group that the folder above hands on.
+  void make_directory(std::string_view path, std::optional<Ownership> owner);
 
   struct Planned {
     FileEntry entry;
@@ -81,7 +81,6 @@ class CopyPlan {
   void hash_unhashed();
   void copy_tree(const CopySource& source, const std::string& from, const std::string& to, const std::string& shown);
   static std::vector<std::string> pivots(const CopySource& source, const std::string& pattern);
-  void add_match(const CopySource& source, const std::string& match, std::string_view destination);
   void add_with_parents(const CopySource& source, std::string_view pattern, std::string_view destination);
   // False where nothing matched.
   bool add_below_pivot(const CopySource& source, const std::string& pivot, const std::string& wanted, const std::string& folder);
@@ -98,7 +97,7 @@ class CopyPlan {
   // The last answers of is_new_in_target().
   mutable std::optional<std::string> new_folder_;
   mutable std::optional<std::string> old_folder_;
-  int transfers_ = 0;  // hard links are kept within one
+  int transfers_ = 0;  // hard links are kept within one: a source, or one match of its wildcards
   std::vector<Planned> finished_;
 };
 

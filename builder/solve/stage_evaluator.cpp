@@ -338,10 +338,6 @@ void StageEvaluator::transfer(const df::Instruction& instruction, const df::Tran
     const std::string expanded = expand(path);
     paths.push_back(expanded.empty() ? "." : expanded);  // all of the context, as for docker
   }
-  if (paths.size() + transfer.files.size() > 1 && !destination.ends_with('/')) {
-    throw Error(Category::usage, fmt::format("with more than one source the destination must be a directory and end with a '/', got '{}'", transfer.destination));
-  }
-
   CopyPlan plan(below, options);
   std::vector<RawInput> inputs = {{"command", text_of(instruction)}, {"destination", destination}};
   KeptSources kept;  // sources live until the layer is written
@@ -386,10 +382,8 @@ void StageEvaluator::apply_workdir(const df::Instruction& instruction, const df:
     return;
   }
   const MergedView below = access_.view(state_->layers);
-  Ownership owner;
-  if (!config.image.config.user.empty()) {
-    owner = resolve_owner(config.image.config.user, below);
-  }
+  std::optional<Ownership> owner;
+  if (!config.image.config.user.empty()) owner = resolve_owner(config.image.config.user, below);
   CopyPlan plan(below, {});
   plan.make_directory(path, owner);
   run_copy_step(instruction, plan, "workdir", {{"directory", path}}, "WORKDIR " + config.image.config.working_dir);

@@ -139,8 +139,9 @@ Ownership resolve_owner(const std::string& owner, const MergedView& view) {
     result.gid = *gid;
   } else if (const GroupLine* line = find_line(groups, group, &GroupLine::gid)) {
     result.gid = line->gid;
-  } else if (!group.empty()) {
-    result.gid = 0;
+  } else if (group.empty()) {
+    result.gid = 0;  // "app:", unlike "app"
+  } else {
     refuse("group", group, "/etc/group");
   }
   return result;

@@ -1,0 +1,3 @@
+mkdir -p t/a
+echo 1 > t/a/one
+echo 1 > 'a b'

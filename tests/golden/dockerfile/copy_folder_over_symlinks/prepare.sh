@@ -1,0 +1,4 @@
+mkdir -p s
+echo f > s/a
+echo g > s/b
+echo p > s/p

@@ -1,0 +1,2 @@
+mkdir t
+echo > t/one

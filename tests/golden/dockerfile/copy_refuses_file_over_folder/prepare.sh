@@ -1,0 +1,2 @@
+mkdir s
+echo f > s/a
