@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
@@ -15,15 +16,37 @@ constexpr const char* kErrorRule = "DockerfileError";
 
 const char* to_string(RuleOrigin origin) { return origin == RuleOrigin::buildkit ? "buildkit" : "kiln"; }
 
-nlohmann::json sarif_rule(std::string_view id, std::string_view description) {
-  return {{"id", id}, {"shortDescription", {{"text", description}}}};
+// SARIF 2.1.0 (OASIS), 3.49: what a viewer shows beside a rule is its `help`.
+nlohmann::json sarif_rule(std::string_view id, std::string_view description, std::string_view page) {
+  nlohmann::json rule = {{"id", id}, {"name", id}, {"shortDescription", {{"text", description}}}};
+  if (!page.empty()) {
+    rule["help"] = {{"text", fmt::format("How to fix it: {} of kiln", page)}};
+    rule["properties"] = {{"page", page}};
+  }
+  return rule;
 }
 
-nlohmann::json sarif_result(std::string_view rule, const char* level, std::string_view message,
+// A path as a relative URI (RFC 3986, 2.3 and 3.3).
+std::string uri_of(std::string_view path) {
+  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+  std::string uri;
+  for (const char c : path) {
+    if (kPlain.find(c) != std::string_view::npos) {
+      uri += c;
+    } else {
+      uri += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return uri;
+}
+
+nlohmann::json sarif_result(std::string_view rule, std::size_t rule_number, const char* level, std::string_view message,
                             std::string_view file_name, LineRange lines) {
-  const nlohmann::json location = {{"artifactLocation", {{"uri", printable(file_name)}}},
-                                   {"region", {{"startLine", lines.first}, {"endLine", lines.last}}}};
+  const auto first = std::max(lines.first, decltype(lines.first){1});  // a file without instructions has no line
+  const nlohmann::json location = {{"artifactLocation", {{"uri", uri_of(file_name)}}},
+                                   {"region", {{"startLine", first}, {"endLine", std::max(first, lines.last)}}}};
   return {{"ruleId", rule},
+          {"ruleIndex", rule_number},
           {"level", level},
           {"message", {{"text", printable(message)}}},
           {"locations", nlohmann::json::array({{{"physicalLocation", location}}})}};
@@ -63,17 +86,20 @@ nlohmann::json check_json(const CheckReport& report, std::string_view file_name)
 
 nlohmann::json check_sarif(const CheckReport& report, std::string_view file_name) {
   nlohmann::json known = nlohmann::json::array();
-  for (const Rule& rule : rules()) known.push_back(sarif_rule(rule.name, rule.description));
-  known.push_back(sarif_rule(kErrorRule, "The Dockerfile does not build"));
+  for (const Rule& rule : rules()) known.push_back(sarif_rule(rule.name, rule.description, rule.page));
+  known.push_back(sarif_rule(kErrorRule, "The Dockerfile does not build", ""));
+  const auto number_of = [&](std::string_view name) {
+    return static_cast<std::size_t>(std::find_if(known.begin(), known.end(), [&](const auto& rule) { return rule["id"] == name; }) - known.begin());
+  };
   nlohmann::json results = nlohmann::json::array();
   for (const Finding& finding : report.findings) {
     const bool fails = report.fails && find_rule(finding.rule)->origin == RuleOrigin::buildkit;
     results.push_back(
-        sarif_result(finding.rule, fails ? "error" : "warning", finding.message, file_name, finding.lines));
+        sarif_result(finding.rule, number_of(finding.rule), fails ? "error" : "warning", finding.message, file_name, finding.lines));
   }
   if (report.error) {
     results.push_back(
-        sarif_result(kErrorRule, "error", report.error->message(), file_name, report.error_lines));
+        sarif_result(kErrorRule, number_of(kErrorRule), "error", report.error->message(), file_name, report.error_lines));
   }
   const nlohmann::json driver = {{"name", "kiln"}, {"rules", std::move(known)}};
   const nlohmann::json run = {{"tool", {{"driver", driver}}}, {"results", std::move(results)}};

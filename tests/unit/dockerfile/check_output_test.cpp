@@ -44,6 +44,14 @@ TEST_CASE("SARIF places every result in the file, under a rule it declares") {
   CHECK(run["results"][1]["level"] == "error");
 }
 
+TEST_CASE("SARIF names files by URIs and lines from 1 on, and every rule's page") {
+  const auto run = check_sarif(check("# nothing\n", "a b/Dockerfile"), "a b/Dockerfile")["runs"][0];
+  const auto& place = run["results"].at(0)["locations"][0]["physicalLocation"];
+  CHECK(place["artifactLocation"]["uri"] == "a%20b/Dockerfile");
+  CHECK(place["region"]["startLine"].get<int>() >= 1);
+  CHECK(has(run["tool"]["driver"]["rules"][0]["help"]["text"], "docs/rules/stage-name-casing.md"));
+}
+
 TEST_CASE("bytes that are no UTF-8 do not keep a report from being JSON") {
   const std::string text = "FROM scratch\nENV key \xff\nCOPY $\xc3\xa9\xff /\nCMD \x1b[31m\n";
   CHECK_NOTHROW(check_json(check(text, "D\xff"), "D\xff").dump());
