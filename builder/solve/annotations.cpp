@@ -26,8 +26,8 @@ Annotation parse_place(std::string_view text, std::string_view whole) {
     if (place == kPlaces.end()) {
       std::vector<std::string> names;
       for (const auto& [name, value] : kPlaces) names.push_back(name);
-      throw Error(Category::usage, fmt::format("annotation '{}': unknown place '{}'; known: {}{}", printable(whole), printable(word),
-                                               join(names, ", "), suggestion(word, names)));
+      throw Error(Category::usage, fmt::format("annotation '{}': unknown place '{}'{}", printable(whole), printable(word),
+                                               suggestion(word, names)));
     }
     annotation.place = place->second;
   }

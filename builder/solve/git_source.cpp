@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.hpp"
 #include "base/process.hpp"
@@ -101,7 +102,9 @@ std::string fetch(const Git& git, const GitReference& reference) {
     if (head.exit_code != 0) throw git.refused(head);
     return git.expect({"rev-parse", "FETCH_HEAD^{commit}"});
   }
-  for (const std::string& name : {"refs/remotes/origin/" + ref, "refs/tags/" + ref, ref}) {
+  constexpr std::string_view kHeads = "refs/heads/";
+  const std::string branch = ref.starts_with(kHeads) ? ref.substr(kHeads.size()) : ref;
+  for (const std::string& name : {"refs/remotes/origin/" + branch, "refs/tags/" + ref, ref}) {
     if (name == ref && !is_commit(ref) && !ref.starts_with("refs/")) break;
     const CommandResult found = git.run({"rev-parse", "--verify", "-q", name + "^{commit}"});
     if (found.exit_code == 0) return std::string(trim(found.stdout_bytes));
@@ -116,6 +119,57 @@ void check_commit(const GitReference& reference, const std::string& commit, cons
   }
 }
 
+using Setting = void (*)(GitReference&, const std::string&);
+
+[[noreturn]] void refuse_query(const GitReference& reference, const std::string& why) {
+  throw Error(Category::usage, fmt::format("git source '{}': {}", printable(reference.shown()), why));
+}
+
+// Sets what may have been said before, by the fragment or another word of the query, if it is the same.
+void set_once(const GitReference& reference, std::string& field, const std::string& value, const char* what) {
+  if (value.empty()) refuse_query(reference, fmt::format("'{}' has no value", what));
+  if (!field.empty() && field != value) {
+    refuse_query(reference, fmt::format("'{}' says '{}' and '{}'", what, printable(field), printable(value)));
+  }
+  field = value;
+}
+
+std::string with_prefix(std::string_view prefix, const std::string& name) {
+  return name.empty() || name.starts_with(prefix) ? name : std::string(prefix) + name;
+}
+
+bool boolean_of(const GitReference& reference, const std::string& value) {
+  if (value.empty() || value == "1" || value == "true") return true;
+  if (value == "0" || value == "false") return false;
+  refuse_query(reference, fmt::format("expected true or false, got '{}'", printable(value)));
+}
+
+const std::map<std::string, Setting, std::less<>> kQuery = {
+    {"ref", [](GitReference& r, const std::string& v) { set_once(r, r.ref, v, "ref"); }},
+    {"tag", [](GitReference& r, const std::string& v) { set_once(r, r.ref, with_prefix("refs/tags/", v), "tag"); }},
+    {"branch", [](GitReference& r, const std::string& v) { set_once(r, r.ref, with_prefix("refs/heads/", v), "branch"); }},
+    {"subdir", [](GitReference& r, const std::string& v) { set_once(r, r.folder, v, "subdir"); }},
+    {"checksum", [](GitReference& r, const std::string& v) { set_once(r, r.checksum, v, "checksum"); }},
+    {"commit", [](GitReference& r, const std::string& v) { set_once(r, r.checksum, v, "commit"); }},
+    {"keep-git-dir", [](GitReference& r, const std::string& v) { r.keep_git_folder = boolean_of(r, v); }},
+    {"submodules", [](GitReference& r, const std::string& v) { r.submodules = boolean_of(r, v); }},
+};
+
+void read_query(GitReference& reference, std::string_view query) {
+  for (const std::string_view word : split(query, '&')) {
+    if (word.empty()) continue;
+    const std::size_t equals = word.find('=');
+    const std::string_view name = word.substr(0, equals);
+    const auto setting = kQuery.find(name);
+    if (setting == kQuery.end()) {
+      std::vector<std::string> names;
+      for (const auto& [known, unused] : kQuery) names.push_back(known);
+      refuse_query(reference, fmt::format("unknown query '{}'{}", printable(name), suggestion(name, names)));
+    }
+    setting->second(reference, equals == std::string_view::npos ? "" : percent_decoded(word.substr(equals + 1)));
+  }
+}
+
 }  // namespace
 
 std::string GitReference::shown() const {
@@ -127,13 +181,19 @@ std::string GitReference::shown() const {
 
 std::optional<GitReference> parse_git_reference(std::string_view text) {
   const std::size_t hash = text.find('#');
-  GitReference reference{std::string(text.substr(0, hash)), "", ""};
+  GitReference reference;
+  reference.remote = text.substr(0, hash);
   if (!is_remote(reference.remote)) return std::nullopt;
   if (hash != std::string_view::npos) {
     const std::string_view fragment = text.substr(hash + 1);
     const std::size_t colon = fragment.find(':');
     reference.ref = fragment.substr(0, colon);
     if (colon != std::string_view::npos) reference.folder = fragment.substr(colon + 1);
+  }
+  if (const std::size_t question = reference.remote.find('?'); question != std::string::npos && !is_scp_form(reference.remote)) {
+    const std::string query = reference.remote.substr(question + 1);
+    reference.remote.resize(question);
+    read_query(reference, query);
   }
   if (reference.ref.starts_with('-') || reference.remote.starts_with('-')) {
     throw Error(Category::usage, fmt::format("git source '{}': nothing in it may begin with '-'", printable(reference.shown())));
@@ -149,10 +209,11 @@ fs::path check_out_git(const GitReference& reference, const GitCheckout& options
   git.expect({"init", "-q"});
   git.expect({"remote", "add", "origin", reference.remote});
   const std::string commit = fetch(git, reference);
+  check_commit(reference, commit, reference.checksum);
   check_commit(reference, commit, options.checksum);
   git.expect({"checkout", "-q", "--detach", commit});
-  if (fs::exists(folder / ".gitmodules")) git.expect({"submodule", "update", "-q", "--init", "--recursive"});
-  if (!options.keep_git_folder) fs::remove_all(folder / ".git");
+  if (reference.submodules && fs::exists(folder / ".gitmodules")) git.expect({"submodule", "update", "-q", "--init", "--recursive"});
+  if (!options.keep_git_folder && !reference.keep_git_folder) fs::remove_all(folder / ".git");
   if (reference.folder.empty()) return folder;
   const fs::path root = fs::canonical(folder);
   const fs::path wanted = fs::weakly_canonical(root / fs::path("/" + reference.folder).relative_path());

@@ -11,18 +11,22 @@
 
 namespace kiln {
 
-// What a git source says: "https://host/repo.git#ref:folder".
+// What a git source says: "https://host/repo.git#ref:folder", or as a query "https://host/repo.git?branch=main&subdir=folder"
+// (Dockerfile reference, "ADD", "Git URL queries").
 struct GitReference {
   std::string remote;
-  std::string ref;     // branch, tag or commit; empty: the remote's default branch
-  std::string folder;  // inside of the repository; empty: all of it
+  std::string ref;       // branch, tag, commit or "refs/..."; empty: the remote's default branch
+  std::string folder;    // inside of the repository; empty: all of it
+  std::string checksum;  // the commit, or how it begins; empty: any
+  bool keep_git_folder = false;
+  bool submodules = true;
 
   // For messages: without user name and password.
   std::string shown() const;
 };
 
 // nullopt for what is no git source. https and http URLs are one where their path ends in ".git"; git://, ssh:// and
-// "user@host:path" always are.
+// "user@host:path" always are. Error{usage} for a query that says what kiln does not know, or two different things.
 std::optional<GitReference> parse_git_reference(std::string_view text);
 
 struct GitCheckout {

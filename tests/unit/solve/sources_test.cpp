@@ -34,6 +34,26 @@ TEST_CASE("a git source names a reference and a folder") {
   CHECK(parse_git_reference("https://host/repo.git#:sub")->ref.empty());
 }
 
+TEST_CASE("a git source says the same by a query") {
+  const auto reference = parse_git_reference("https://host/repo.git?branch=main&subdir=a%20b&keep-git-dir&submodules=false&commit=0a");
+  REQUIRE(reference);
+  CHECK(reference->remote == "https://host/repo.git");
+  CHECK(reference->ref == "refs/heads/main");
+  CHECK(reference->folder == "a b");
+  CHECK(reference->checksum == "0a");
+  CHECK(reference->keep_git_folder);
+  CHECK_FALSE(reference->submodules);
+  CHECK(parse_git_reference("https://host/repo.git?tag=v1#refs/tags/v1")->ref == "refs/tags/v1");
+}
+
+TEST_CASE("a git source's query says known things, once each and with a value") {
+  CHECK_THROWS_WITH_AS(parse_git_reference("https://host/repo.git?brunch=main"), doctest::Contains("did you mean 'branch'"), Error);
+  CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?ref=a#b"), Error);
+  CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?tag=a&branch=b"), Error);
+  CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?subdir="), Error);
+  CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?submodules=maybe"), Error);
+}
+
 TEST_CASE("a git source shows no password and passes no option to git") {
   CHECK(parse_git_reference("https://me:secret@host/repo.git#v1")->shown() == "https://host/repo.git#v1");
   CHECK_THROWS_AS(parse_git_reference("https://host/repo.git#--upload-pack=evil"), Error);
