@@ -8,7 +8,10 @@
 #include "base/atomic_file.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/cli/build_outputs.hpp"
 #include "builder/cli/build_session.hpp"
+#include "builder/cli/buildx_flags.hpp"
+#include "builder/cli/check_dockerfile.hpp"
 #include "builder/cli/commands.hpp"
 #include "builder/cli/fleet_targets.hpp"
 #include "builder/cli/metadata.hpp"
@@ -41,6 +44,9 @@ struct BakeWords {
   bool pull = false;
   bool offline = false;
   bool print = false;
+  bool check = false;
+  bool load = false;
+  BuildxWords buildx;
   bool inputs_tag = false;
   std::vector<std::string> pins;
   bool locked = false;
@@ -102,16 +108,35 @@ int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<s
   return 0;
 }
 
+// --check: what the rules find in each Dockerfile; the exit code of the worst.
+int check_fleet(const Plan& plan, const std::vector<std::size_t>& wanted) {
+  int worst = 0;
+  for (const std::size_t number : wanted) {
+    const BuildTarget& target = plan.targets[number]->target;
+    DockerfileInput input{std::nullopt, target.dockerfile_text, target.dockerfile_name, target.ignore_text};
+    if (fs::exists(target.dockerfile_name)) input.path = target.dockerfile_name;
+    CheckWords check;
+    for (const auto& [name, value] : target.args) check.build_args.push_back(fmt::format("{}={}", name, value));
+    check.platforms = {target.platform.str()};
+    check.target = target.stage;
+    worst = std::max(worst, check_dockerfile(input, check));
+  }
+  return worst;
+}
+
 int run_bake(const BakeWords& words, const CancelToken& cancel) {
+  check_buildx_words(words.buildx);
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   const LoadedFleet loaded = load(words, cancel);
   const Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.publishing);
   const std::vector<std::size_t> wanted = numbers_of(plan, loaded.selected);
   if (words.print) return print_fleet(loaded, plan, wanted);
+  if (words.check || words.buildx.wants_check()) return check_fleet(plan, wanted);
 
   SessionSettings settings = fleet_session_settings(loaded.fleet, words.ca_bundle);
   settings.progress = words.progress;
   settings.security = parse_security(words.security);
+  settings.runs.allow_insecure = words.buildx.allows_insecure();
   settings.bases.locked = words.locked;
   settings.bases.pull = words.pull;
   settings.bases.use_cache = !words.no_cache;
@@ -150,6 +175,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
     session.check_sizes(images);
     session.name_in_store(images, names, words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
     if (words.push) session.push(images, names);
+    for (std::size_t i = 0; words.load && i < images.size(); ++i) load_into_engine(session, {images[i]}, names[i]);
   });
   session.write_caches(plan, wanted, images, words.push ? names : std::vector<std::vector<std::string>>());
   // Last: whoever finds this tag may rely on the cache too.
@@ -171,11 +197,14 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
 
 void add_bake_command(Arguments& root) {
   const auto words = std::make_shared<BakeWords>();
-  root.command("bake", "Build a fleet of images.")
-      .positional("TARGET", words->targets, "targets, images or groups (default: the group 'default')")
+  Arguments& bake = root.command("bake", "Build a fleet of images.");
+  add_buildx_bake_flags(bake, words->buildx);
+  bake.positional("TARGET", words->targets, "targets, images or groups (default: the group 'default')")
       .option("-f,--file", words->file, "fleet.json, its folder, or docker-bake.json")
       .option("--profile", words->profiles, "bake for this machine profile only")
       .flag("--push", words->push, "push the images")
+      .flag("--load", words->load, "load the images into the docker or podman of this machine")
+      .flag("--check", words->check, "look for mistakes in the targets' Dockerfiles and build nothing, as 'kiln check'")
       .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name and push images under")
       .option("--set", words->set, "TARGET.KEY=VALUE over the definition")
       .option("--cache-from", words->cache_from, "a shared cache to look in, in place of the fleet's (see 'kiln build')")

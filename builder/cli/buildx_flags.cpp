@@ -38,6 +38,12 @@ constexpr RefusedFlag kRefused[] = {
     {"--squash", "layers are kept apart so that they can be shared; copy the result into a last stage FROM scratch", false},
 };
 
+// What docker asks for before a bake file may name folders and agents outside of its own; kiln runs as who starts it.
+bool needs_no_permission(std::string_view entitlement) {
+  const std::string_view kind = entitlement.substr(0, entitlement.find('='));
+  return entitlement == "network.host" || kind == "ssh" || kind == "fs" || kind == "fs.read" || kind == "fs.write";
+}
+
 void refuse_attestation(const char* flag, const std::string& value) {
   if (value.empty() || value == "false") return;
   throw Error(Category::usage, fmt::format("{}={}: kiln writes no attestations; say {}=false and make them for the pushed digest, with "
@@ -45,6 +51,18 @@ void refuse_attestation(const char* flag, const std::string& value) {
 }
 
 }  // namespace
+
+void add_buildx_bake_flags(Arguments& bake, BuildxWords& words) {
+  bake.option("--allow", words.allow, "security.insecure: RUN --security=insecure may be used; network.host, ssh and fs need no permission")
+      .option("--call", words.call, "build (default) or check")
+      .option("--provenance", words.provenance, "false: no attestation, as always")
+      .option("--sbom", words.sbom, "false: no attestation, as always")
+      .refused("--list", "say 'kiln bake --print', which shows groups and targets with the values of their variables");
+  for (const RefusedFlag& flag : kRefused) {
+    const std::string_view names = flag.names;
+    if (names == "--builder" || names == "-D,--debug") bake.refused(flag.names, flag.reason, flag.takes_value);
+  }
+}
 
 bool BuildxWords::allows_insecure() const { return std::find(allow.begin(), allow.end(), "security.insecure") != allow.end(); }
 
@@ -61,7 +79,7 @@ void check_buildx_words(const BuildxWords& words) {
   refuse_attestation("--provenance", words.provenance);
   refuse_attestation("--sbom", words.sbom);
   for (const std::string& entitlement : words.allow) {
-    if (entitlement == "security.insecure" || entitlement == "network.host") continue;
+    if (entitlement == "security.insecure" || needs_no_permission(entitlement)) continue;
     throw Error(Category::usage, fmt::format("--allow '{}': expected security.insecure or network.host{}", printable(entitlement),
                                              entitlement.starts_with("device") ? "; RUN --device cannot be had" : ""));
   }

@@ -23,14 +23,56 @@ VALUES = {
 }
 # They need an engine and a registry.
 TRIED_ELSEWHERE = {"--load", "--push"}
+BAKE_VALUES = {
+    "--allow": "ssh", "--builder": "x", "--call": "build", "--check": None, "--debug": None, "--file": "bake.json", "--list": "targets",
+    "--metadata-file": "metadata.json", "--no-cache": None, "--print": None, "--progress": "plain", "--provenance": "false", "--pull": None,
+    "--sbom": "false", "--set": "app.labels.a=b",
+}
 
 DOCKERFILE = "FROM scratch AS build\nCOPY Dockerfile /\n"
 
 
 class Flags(harness.KilnTest):
-    def documented(self):
-        table = (harness.ROOT / "docs/buildx-flags.md").read_text()
+    def documented(self, command="build"):
+        page = (harness.ROOT / "docs/buildx-flags.md").read_text()
+        table = page.split(f"| flag | kiln {command} |")[1].split("\n\n")[0]
         return dict(re.findall(r"^\| `(--[a-z-]+)` \| (honoured|refused)", table, re.M))
+
+    def test_the_tables_have_each_flag_of_the_buildx_that_is_installed(self):
+        self.need_programs("buildx")
+        for command in ("build", "bake"):
+            shown = set(re.findall(r"^  (?:-\w,|   ) (--[a-z-]+)", self.run_program("buildx", command, "--help").stdout, re.M)) - {"--help"}
+            self.assertGreater(len(shown), 10)
+            self.assertEqual(shown - set(self.documented(command)), set())
+
+    def test_each_flag_of_bake_is_honoured_or_refused_as_documented(self):
+        self.write("app/Dockerfile", DOCKERFILE)
+        definition = '{"target": {"default": {"context": "app"}, "app": {"context": "app"}}}'
+        self.write("docker-bake.json", definition)
+        self.write("bake.json", definition)
+        documented = self.documented("bake")
+        self.assertEqual(set(documented), set(BAKE_VALUES) | TRIED_ELSEWHERE)
+        for flag, value in BAKE_VALUES.items():
+            with self.subTest(flag=flag):
+                words = [flag] if value is None else [flag, value]
+                if documented[flag] == "honoured":
+                    self.kiln("bake", *words, "app")
+                else:
+                    self.assertIn("cannot be honoured: ", self.kiln("bake", *words, "app", code=2).stderr)
+        for word in ("--provenance=mode=max", "--sbom=true", "--allow=device", "--call=outline"):
+            self.kiln("bake", word, "app", code=2)
+
+    def test_bake_checks_the_dockerfiles_of_its_targets(self):
+        self.write("good/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        self.write("bad/Dockerfile", "# check=error=true\nFROM scratch\nLABEL a b\n")
+        self.write("docker-bake.json", '{"target": {"good": {"context": "good"}, "bad": {"context": "bad"}}}')
+        self.kiln("bake", "--check", "good")
+        for word in ("--check", "--call=check"):
+            self.assertIn("LegacyKeyValueFormat", self.kiln("bake", word, "good", "bad", code=1).stdout)
+        self.assertFalse((self.home / "oci/index.json").exists() and self.stored_names())
+
+    def stored_names(self):
+        return self.kiln("images").stdout.splitlines()[1:]
 
     def test_each_flag_is_honoured_or_refused_as_documented(self):
         self.write("app/Dockerfile", DOCKERFILE)
