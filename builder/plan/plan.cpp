@@ -185,6 +185,29 @@ void collect_needed(const PlannedTarget& planned, std::size_t stage, std::set<st
   for (const std::size_t other : planned.needs[stage]) collect_needed(planned, other, needed);
 }
 
+std::vector<std::string> source_names(const df::Instruction& instruction) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& name) {
+    if (!name.empty() && name.find('$') == std::string::npos && !parse_unsigned(name)) names.push_back(name);
+  };
+  if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) add(copy->from);
+  if (const auto* run = std::get_if<df::Run>(&instruction.body)) {
+    for (const std::string& options : run->mounts) {
+      // Values with variables are known only when the stage is evaluated.
+      if (options.find('$') == std::string::npos) add(df::parse_mount(options, [](std::string_view) { return std::nullopt; }).from);
+    }
+  }
+  return names;
+}
+
+// --from and --target find a stage in any case, but FROM in lower case only: docker takes another spelling for an image.
+void refuse_capitals(const NameMeaning& meaning, const std::string& name) {
+  const std::string lower = to_lower(name);
+  if (!std::holds_alternative<StageBase>(meaning) || name == lower) return;
+  throw Error(Category::usage, fmt::format("failed to parse stage name \"{}\": invalid reference format: names of images are lower case, and "
+                                           "the stage is called '{}'", printable(name), printable(lower)));
+}
+
 // A reference that cannot be one is told as the Dockerfile spells it, since a variable without a value is what mostly makes it so.
 void refuse_bad_reference(const NameMeaning& meaning, const std::string& written, const std::string& name) {
   if (!std::holds_alternative<ImageBase>(meaning) || written == name) return;
@@ -217,32 +240,41 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
     if (const auto* base = std::get_if<FleetBase>(&meaning)) fleet[stage].insert(base->target);
   };
   std::set<std::size_t> needed;
-  std::vector<std::optional<Error>> problems(stages.size());
+  struct Problem {
+    Error error;
+    df::LineRange lines;
+  };
+  std::vector<std::optional<Problem>> problems(stages.size());
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const df::Stage& stage = stages[i];
     NameMeaning base = ScratchBase{};
+    df::LineRange lines = stage.lines;
     try {
       const std::string name = df::expand_word(stage.base_name, planned.scope->lookup(), planned.dockerfile.directives.escape);
       if (name.empty()) {
         throw Error(Category::usage, fmt::format("base name ({}) should not be blank", stage.base_name));
       }
       base = resolve(plan, planned, name, i, plan.notes);
+      refuse_capitals(base, name);
       refuse_bad_reference(base, stage.base_name, name);
       note(i, base);
-      for (const std::string& source : source_names(stage)) {
-        const NameMeaning meaning = resolve(plan, planned, source, i, plan.notes);
-        if (std::holds_alternative<ImageBase>(meaning)) refuse_stage_below(planned, source, i);
-        note(i, meaning);
+      for (const df::Instruction& instruction : stage.instructions) {
+        lines = instruction.lines;
+        for (const std::string& source : source_names(instruction)) {
+          const NameMeaning meaning = resolve(plan, planned, source, i, plan.notes);
+          if (std::holds_alternative<ImageBase>(meaning)) refuse_stage_below(planned, source, i);
+          note(i, meaning);
+        }
       }
     } catch (const Error& error) {
-      problems[i] = error;
+      problems[i] = Problem{error, lines};
     }
     planned.bases.push_back(std::move(base));
   }
   collect_needed(planned, planned.final_stage, needed);
   for (const std::size_t stage : needed) {
     // A stage that is not needed may name what it likes.
-    if (problems[stage]) refuse(planned, stages[stage].lines, problems[stage]->message());
+    if (problems[stage]) refuse(planned, problems[stage]->lines, problems[stage]->error.message());
     planned.fleet_parents.insert(fleet[stage].begin(), fleet[stage].end());
   }
 }
@@ -251,17 +283,8 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
 
 std::vector<std::string> source_names(const df::Stage& stage) {
   std::vector<std::string> names;
-  const auto add = [&](const std::string& name) {
-    if (!name.empty() && name.find('$') == std::string::npos && !parse_unsigned(name)) names.push_back(name);
-  };
   for (const df::Instruction& instruction : stage.instructions) {
-    if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) add(copy->from);
-    if (const auto* run = std::get_if<df::Run>(&instruction.body)) {
-      for (const std::string& options : run->mounts) {
-        // Values with variables are known only when the stage is evaluated.
-        if (options.find('$') == std::string::npos) add(df::parse_mount(options, [](std::string_view) { return std::nullopt; }).from);
-      }
-    }
+    for (std::string& name : source_names(instruction)) names.push_back(std::move(name));
   }
   return names;
 }
