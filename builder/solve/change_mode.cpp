@@ -40,7 +40,8 @@ std::uint16_t apply_clause(const Clause& clause, std::uint16_t mode, std::uint16
 
 std::vector<Clause> parse_symbolic(std::string_view text) {
   const auto refuse = [&] {
-    return Error(Category::usage, fmt::format("--chmod '{}' is neither octal (0755) nor symbolic (u=rwX,go=rX)", printable(text)));
+    return Error(Category::usage, fmt::format("invalid chmod parameter: '{}': invalid syntax; expected an octal mode (0755) or a symbolic one (u=rwX,go=rX)",
+                                              printable(text)));
   };
   std::vector<Clause> clauses;
   for (std::string_view part : split(text, ',')) {
@@ -81,9 +82,11 @@ std::vector<Clause> parse_symbolic(std::string_view text) {
 }  // namespace
 
 std::optional<std::uint16_t> octal_chmod(std::string_view text) {
+  if (text.empty() || text[0] < '0' || text[0] > '9') return std::nullopt;
   const auto octal = parse_unsigned(text, 8);
-  if (!octal) return std::nullopt;
-  if (*octal > kAllBits) throw Error(Category::usage, fmt::format("--chmod '{}' is larger than 7777", printable(text)));
+  if (!octal || *octal > kAllBits) {
+    throw Error(Category::usage, fmt::format("invalid chmod parameter: '{}'. it should be octal string and between 0 and 07777", printable(text)));
+  }
   return static_cast<std::uint16_t>(*octal);
 }
 
