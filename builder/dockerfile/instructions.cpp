@@ -211,7 +211,7 @@ InstructionBody read_run(const Node& node) {
   const InstructionFlags flags(node.keyword, node.flags);
   Run out;
   out.command = command_line(node.args, node.json);
-  if (out.command.words.empty()) fail("RUN needs a command");
+  if (node.json && out.command.words.empty()) fail("RUN needs a command");
   out.mounts = flags.list("mount");
   for (const std::string& mount : out.mounts) check_mount(mount);
   out.network = flags.text("network");

@@ -9,6 +9,7 @@ RunScript run_script(const Instruction& instruction) {
   RunScript out;
   out.form = command.form;
   out.words = command.words;
+  if (out.form == CommandForm::shell && out.words.empty()) out.words.emplace_back();  // a shell that does nothing
   if (instruction.heredocs.empty() || command.form == CommandForm::exec) return out;
 
   std::string& text = out.words.at(0);

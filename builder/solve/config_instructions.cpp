@@ -100,7 +100,6 @@ void apply(StageConfig& stage, const df::Label& label) {
 
 void apply(StageConfig& stage, const df::Cmd& cmd) {
   auto words = stage.argv(cmd.command);
-  if (cmd.command.form == df::CommandForm::shell && cmd.command.words.empty()) words.clear();
   add_history(stage, "CMD " + quoted_list(words), true);
   stage.image.config.cmd = std::move(words);
   stage.image.config.args_escaped = true;
@@ -109,7 +108,6 @@ void apply(StageConfig& stage, const df::Cmd& cmd) {
 
 void apply(StageConfig& stage, const df::Entrypoint& entrypoint) {
   auto words = stage.argv(entrypoint.command);
-  if (entrypoint.command.form == df::CommandForm::shell && entrypoint.command.words.empty()) words.clear();
   add_history(stage, "ENTRYPOINT " + quoted_list(words), true);
   stage.image.config.entrypoint = std::move(words);
   if (!stage.cmd_set_in_stage) stage.image.config.cmd.reset();

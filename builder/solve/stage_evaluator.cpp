@@ -226,15 +226,16 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
   } else {
     command.argv = config.argv({script.form, script.words});
   }
+  for (const auto& [name, value] : df::proxy_environment(target_.scope->build_args())) command.proxies.push_back(name + "=" + value);
   for (const auto& [name, value] : config.scope.environment()) {
     const auto env = oci::env_value(config.image.config.env, name);
-    if (df::is_proxy_arg(name) && !env) continue;
+    // A proxy given as a build arg is no part of the step; the default of an ARG is as any other's.
+    if (!env && oci::env_value(command.proxies, name)) continue;
     command.env.push_back(name + "=" + value);
     if (env == value) continue;
     command.args.insert(name);
     if (target_.target.profile && target_.target.profile->build_args.count(name)) command.profile_keys.insert(name);
   }
-  for (const auto& [name, value] : df::proxy_environment(target_.scope->build_args())) command.proxies.push_back(name + "=" + value);
   command.user = resolve_user(config.image.config.user, access_.view(state_->layers));
   const df::VariableLookup lookup = config.scope.lookup();
   for (const std::string& options : run.mounts) {
@@ -309,8 +310,8 @@ void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan&
 std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool parents, bool is_add) const {
   std::string shown = is_add ? "ADD" : "COPY";
   if (parents) shown += " --parents";
-  if (!transfer.chown.empty()) shown += " --chown=" + expand(transfer.chown);
-  if (!transfer.chmod.empty()) shown += " --chmod=" + expand(transfer.chmod);
+  if (const std::string owner = expand(transfer.chown); !owner.empty()) shown += " --chown=" + owner;
+  if (const std::string mode = expand(transfer.chmod); !mode.empty()) shown += " --chmod=" + mode;
   for (const std::string& path : transfer.paths) shown += " " + expand(path);
   for (const df::InlineFile& file : transfer.files) shown += " <<" + file.name;
   return shown + " " + expand(transfer.destination) + " # buildkit";
@@ -320,8 +321,8 @@ void StageEvaluator::transfer(const df::Instruction& instruction, const df::Tran
                               const std::shared_ptr<CopySource>& source, bool is_add) {
   const MergedView below = access_.view(state_->layers);
   if (!transfer.chown.empty()) options.owner = resolve_owner(expand(transfer.chown), below);
-  if (!transfer.chmod.empty()) {
-    const std::string mode = expand(transfer.chmod);
+  // A variable without a value asks for nothing.
+  if (const std::string mode = expand(transfer.chmod); !mode.empty()) {
     options.change_mode = parse_chmod(mode);
     options.made_directory_mode = octal_chmod(mode).value_or(options.made_directory_mode);
   }

@@ -61,7 +61,7 @@ TEST_CASE("shell and exec forms") {
   CHECK(only<Cmd>("CMD []").command.words.empty());
   CHECK(only<Entrypoint>("ENTRYPOINT []x").command.form == CommandForm::shell);
   CHECK(has(refusal("RUN []"), "needs a command"));
-  CHECK(has(refusal("RUN"), "needs a command"));
+  CHECK(has(refusal("RUN []"), "needs a command"));
   CHECK(has(refusal("SHELL bash"), "JSON form"));
 }
 
