@@ -8,6 +8,7 @@
 #include "base/atomic_file.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/cli/bake_outputs.hpp"
 #include "builder/cli/build_outputs.hpp"
 #include "builder/cli/build_session.hpp"
 #include "builder/cli/buildx_flags.hpp"
@@ -158,6 +159,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
       throw Error(Category::usage, fmt::format("target '{}' has no tags to be pushed under", plan.targets[number]->target.name));
     }
   }
+  const std::vector<std::vector<Output>> outputs = bake_outputs(loaded.selected, names);
   std::vector<std::vector<std::string>> inputs_names;
   if (words.inputs_tag) {
     const std::vector<TargetInputs> inputs = fleet_inputs(plan, {wanted.begin(), wanted.end()}, settings, cancel);
@@ -176,6 +178,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
     session.name_in_store(images, names, words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
     if (words.push) session.push(images, names);
     for (std::size_t i = 0; words.load && i < images.size(); ++i) load_into_engine(session, {images[i]}, names[i]);
+    write_bake_outputs(session, images, names, outputs, words.push, settings.times.epoch);
   });
   session.write_caches(plan, wanted, images, words.push ? names : std::vector<std::vector<std::string>>());
   // Last: whoever finds this tag may rely on the cache too.

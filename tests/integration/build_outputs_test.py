@@ -166,6 +166,22 @@ class Outputs(harness.KilnTest):
         self.assertIn("leave it out", self.build("-o", f"type=image,name={name}:1,push-by-digest=true,push=true", code=2).stderr)
         self.build("-o", f"type=image,name={name},push-by-digest=true", code=2)
 
+    # Bakes
+
+    def test_a_bake_writes_what_its_targets_outputs_say(self):
+        server = self.registry()
+        name = f"{server.address}/acme/app:1"
+        self.write("app/docker-bake.json", json.dumps({"target": {
+            "default": {"target": "export", "output": ["type=local,dest=files", "type=oci,dest=image.tar"]},
+            "pushed": {"tags": [name], "output": ["type=registry"]},
+            "left": {"output": ["type=cacheonly"]}}}))
+        self.kiln("bake", "default", "pushed", "left", cwd=self.folder / "app")
+        self.assertEqual(os.listdir(self.folder / "app/files"), ["a"])
+        self.assertTrue((self.folder / "app/image.tar").is_file())
+        self.assertEqual(len(self.pushed_image(name).files()), 1)
+        for output, words in (("-", "standard output"), ("type=oci,dest=x.tar,compression=zstd", "the fleet's"), ("type=registry", "needs a name")):
+            self.assertIn(words, self.kiln("bake", "--set", f"default.output={output}", cwd=self.folder / "app", code=2).stderr)
+
     # Engines
 
     def test_an_image_is_loaded_into_podman_and_runs_under_each_of_its_names(self):
