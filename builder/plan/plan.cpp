@@ -200,6 +200,18 @@ std::vector<std::string> source_names(const df::Instruction& instruction) {
   return names;
 }
 
+// A number in a mount's from= is the name of an image for docker, which hardly anybody means.
+void refuse_numbered_mounts(const PlannedTarget& planned, const df::Instruction& instruction) {
+  const auto* run = std::get_if<df::Run>(&instruction.body);
+  for (const std::string& options : run ? run->mounts : std::vector<std::string>()) {
+    if (options.find('$') != std::string::npos) continue;
+    const std::string from = df::parse_mount(options, [](std::string_view) { return std::nullopt; }).from;
+    if (!parse_unsigned(from) || planned.target.contexts.count(from) != 0) continue;
+    throw Error(Category::usage, fmt::format("--mount: from={0} is no stage: only COPY --from takes a stage's number; give the stage a name, "
+                                             "'FROM ... AS NAME', and say from=NAME", from));
+  }
+}
+
 // --from and --target find a stage in any case, but FROM in lower case only: docker takes another spelling for an image.
 void refuse_capitals(const NameMeaning& meaning, const std::string& name) {
   const std::string lower = to_lower(name);
@@ -260,6 +272,7 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
       note(i, base);
       for (const df::Instruction& instruction : stage.instructions) {
         lines = instruction.lines;
+        refuse_numbered_mounts(planned, instruction);
         for (const std::string& source : source_names(instruction)) {
           const NameMeaning meaning = resolve(plan, planned, source, i, plan.notes);
           if (std::holds_alternative<ImageBase>(meaning)) refuse_stage_below(planned, source, i);
