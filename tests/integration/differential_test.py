@@ -43,6 +43,12 @@ def known_differences(peer):
     return {line.split()[0] for line in lines if line.strip() and not line.startswith("#")}
 
 
+def without_text_of_healthchecks(config):
+    """BuildKit up to 0.26 writes HEALTHCHECK into the history in another form than its successors."""
+    history = [{**entry, "created_by": "HEALTHCHECK"} if entry["created_by"].startswith("HEALTHCHECK ") else entry for entry in config["history"]]
+    return {**config, "history": history}
+
+
 def without_buildahs(config):
     kept = {key: value for key, value in config["config"].items() if key not in NOT_BUILDAHS}
     return {**{key: value for key, value in config.items() if key not in NOT_BUILDAHS}, "config": kept}
@@ -100,6 +106,8 @@ class Differential(harness.KilnTest):
             (case / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
         self.assertEqual((case / "files.txt").read_text(), files)
         expected = json.loads((case / "config.json").read_text())
+        if builder.name == "BuildKit" and any(entry["created_by"].startswith("HEALTHCHECK &{") for entry in config["history"]):
+            expected, config = without_text_of_healthchecks(expected), without_text_of_healthchecks(config)
         if builder.name == "buildah":
             expected, config = without_buildahs(expected), without_buildahs(config)
         self.assertEqual(expected, config)
