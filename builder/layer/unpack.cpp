@@ -16,23 +16,19 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <map>
 #include <set>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "base/held_bytes.hpp"
 #include "base/text.hpp"
 #include "builder/layer/beneath.hpp"
-#include "builder/layer/new_files.hpp"
+#include "builder/layer/entry_writer.hpp"
 #include "builder/layer/read_ahead.hpp"
 
 namespace kiln {
 
 namespace {
-
-constexpr std::size_t kBufferBytes = 256 << 10;
 
 struct PathBefore {
   bool operator()(const std::string& a, const std::string& b) const noexcept { return compare_paths(a, b) < 0; }
@@ -41,17 +37,14 @@ struct PathBefore {
 class Unpacker {
  public:
   Unpacker(TarReader& tar, std::string_view name, const fs::path& folder, const LowerLayers& lower,
-           const UnpackOptions& options, const CancelToken& cancel)
+           const UnpackOptions& options, ThreadPool* pool, const CancelToken& cancel)
       : tar_(tar),
         name_(name),
-        root_path_(folder),
         root_(open_directory(folder)),
         lower_(lower),
         options_(options),
         cancel_(cancel),
-        buffer_(kBufferBytes, '\0'),
-        held_(BufferOwner::unpacking, kBufferBytes),
-        new_files_(root_) {
+        files_(root_, folder, {options.ownership}, pool, cancel) {
     if (lower.folders.size() != lower.view.layers().size()) {
       throw Error(Category::machine, "unpacking: as many folders as lower layers are needed");
     }
@@ -63,12 +56,13 @@ class Unpacker {
       unpack(*entry);
       ++result_.entries;
     }
+    files_.finish();
     finish_folders();
     return result_;
   }
 
  private:
-  std::string shown(std::string_view path) const { return (root_path_ / path).native(); }
+  std::string shown(std::string_view path) const { return files_.shown(path); }
   bool is_overlay() const noexcept { return options_.to == UnpackTo::overlay_lower; }
 
   // The parent of a path, made where it is missing.
@@ -188,7 +182,7 @@ class Unpacker {
         }
         make_node(parent, entry, name);
     }
-    set_properties(parent, entry, name);
+    files_.set_properties(parent, entry, name);
   }
 
   void make_node(const Fd& parent, const FileEntry& entry, const std::string& name) {
@@ -252,37 +246,17 @@ class Unpacker {
   }
 
   void unpack_file(const Fd& parent, const FileEntry& entry, const std::string& name) {
+    write_file(parent, entry, name, [&](char* bytes, std::size_t size) { return tar_.read(bytes, size); });
+  }
+
+  void write_file(const Fd& parent, const FileEntry& entry, const std::string& name, const EntryWriter::Read& read) {
     Fd file;
     make(parent, entry.path, name, "create", [&] {
-      file = create(parent, name, entry.mode);
+      file = files_.create(parent, name, entry.mode);
       return file ? 0 : -1;
     });
-    copy_data(file, entry, [&](char* bytes, std::size_t size) { return tar_.read(bytes, size); });
+    files_.write(std::move(file), entry, read);
     result_.bytes += entry.size;
-    set_open_properties(file, entry, new_files_.take_mode(entry.mode));
-  }
-
-  Fd create(const Fd& parent, const std::string& name, mode_t mode) const {
-    return Fd(::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, new_files_.take_mode(mode) ? mode : 0600));
-  }
-
-  // Zeros are not written, so that sparse files stay so.
-  template <class Read>
-  void copy_data(const Fd& file, const FileEntry& entry, const Read& read) {
-    const std::string path = shown(entry.path);
-    bool ends_in_hole = false;
-    while (const std::size_t count = read(buffer_.data(), buffer_.size())) {
-      cancel_.check();
-      const bool is_hole = count >= 4096 && buffer_[0] == '\0' &&
-                           std::memcmp(buffer_.data(), buffer_.data() + 1, count - 1) == 0;
-      if (is_hole) {
-        if (::lseek(file.get(), static_cast<off_t>(count), SEEK_CUR) < 0) throw_errno("seek in", path);
-      } else {
-        write_all(file, {buffer_.data(), count}, path);
-      }
-      ends_in_hole = is_hole;
-    }
-    if (ends_in_hole && ::ftruncate(file.get(), static_cast<off_t>(entry.size)) != 0) throw_errno("extend", path);
   }
 
   void unpack_hardlink(const FileEntry& entry, const std::string& name) {
@@ -317,7 +291,7 @@ class Unpacker {
     if (copy.type == EntryType::symlink) {
       make(parent, entry.path, name, "create link",
            [&] { return ::symlinkat(copy.link.c_str(), parent.get(), name.c_str()); });
-      set_properties(parent, copy, name);
+      files_.set_properties(parent, copy, name);
       return;
     }
     const auto file = lower_.view.file_behind(*found);
@@ -327,58 +301,10 @@ class Unpacker {
     const fs::path& folder = lower_.folders[file->layer];
     const Fd from = open_beneath(open_directory(folder), file->path, O_RDONLY | O_NONBLOCK);
     if (!from) throw_errno("open", (folder / file->path).native());
-    Fd to;
-    make(parent, entry.path, name, "create", [&] {
-      to = create(parent, name, copy.mode);
-      return to ? 0 : -1;
-    });
-    copy_data(to, copy, [&](char* bytes, std::size_t size) { return read_some(from, bytes, size, file->path); });
-    result_.bytes += copy.size;
-    set_open_properties(to, copy, new_files_.take_mode(copy.mode));
+    write_file(parent, copy, name, [&](char* bytes, std::size_t size) { return read_some(from, bytes, size, file->path); });
   }
 
   MergedView::Found root_of_lower() const { return *lower_.view.lookup(""); }
-
-  bool may_set(const std::string& attribute) const {
-    // Without the right to give files away there is none for the attributes of security either.
-    return options_.ownership || attribute.starts_with("user.");
-  }
-
-  // Order matters: a change of owner clears set-uid bits and capabilities.
-  void set_open_properties(const Fd& file, const FileEntry& entry, bool has_mode) {
-    const std::string path = shown(entry.path);
-    const bool give_away = options_.ownership && !new_files_.have_owner(entry.uid, entry.gid);
-    if (give_away && ::fchown(file.get(), entry.uid, entry.gid) != 0) throw_errno("give away", path);
-    for (const auto& [attribute, value] : entry.xattrs) {
-      if (may_set(attribute) && ::fsetxattr(file.get(), attribute.c_str(), value.data(), value.size(), 0) != 0) {
-        throw_errno(fmt::format("set the attribute '{}' of", printable(attribute)), path);
-      }
-    }
-    if (!has_mode && ::fchmod(file.get(), entry.mode) != 0) throw_errno("change the mode of", path);
-    const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
-    if (::futimens(file.get(), times) != 0) throw_errno("set the time of", path);
-  }
-
-  void set_properties(const Fd& parent, const FileEntry& entry, const std::string& name) {
-    const std::string path = shown(entry.path);
-    if (options_.ownership && !new_files_.have_owner(entry.uid, entry.gid) &&
-        ::fchownat(parent.get(), name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0) {
-      throw_errno("give away", path);
-    }
-    for (const auto& [attribute, value] : entry.xattrs) {
-      // The kernel keeps user.* for files and folders.
-      if (attribute.starts_with("user.") || !may_set(attribute)) continue;
-      if (::lsetxattr(magic_path(parent, name).c_str(), attribute.c_str(), value.data(), value.size(), 0) != 0) {
-        throw_errno(fmt::format("set the attribute '{}' of", printable(attribute)), path);
-      }
-    }
-    // The name was made by us a moment ago and is no symlink, so that fchmodat does not follow one.
-    if (entry.type != EntryType::symlink && ::fchmodat(parent.get(), name.c_str(), entry.mode, 0) != 0) {
-      throw_errno("change the mode of", path);
-    }
-    const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
-    if (::utimensat(parent.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("set the time of", path);
-  }
 
   void finish_folders() {
     current_.reset();
@@ -390,33 +316,35 @@ class Unpacker {
         if (errno == ENOENT && !is_overlay()) continue;  // a later whiteout took it
         throw_errno("open folder", shown(it->first));
       }
-      set_open_properties(folder, it->second, false);
+      files_.set_properties(folder, it->second);
     }
   }
 
   TarReader& tar_;
   std::string name_;
-  fs::path root_path_;
   Fd root_;
   const LowerLayers& lower_;
   const UnpackOptions& options_;
   const CancelToken& cancel_;
-  std::string buffer_;
-  HeldBytes held_;
-  NewFiles new_files_;
   Fd current_;  // the folder that was used last
   std::string current_path_;
   std::map<std::string, FileEntry, PathBefore> folders_;  // whose properties are set at the end
   std::set<std::string, PathBefore> made_;                // by this layer, in a plain tree
   UnpackResult result_;
+  EntryWriter files_;
 };
+
+UnpackResult unpack(ByteSource& tar, std::string_view name, const fs::path& folder, const LowerLayers& lower,
+                    const UnpackOptions& options, ThreadPool* pool, const CancelToken& cancel) {
+  TarReader reader(tar, std::string(name), Whiteouts::recognise);
+  return Unpacker(reader, name, folder, lower, options, pool, cancel).run();
+}
 
 }  // namespace
 
 UnpackResult unpack_tar(ByteSource& tar, std::string_view name, const fs::path& folder, const LowerLayers& lower,
                         const UnpackOptions& options, const CancelToken& cancel) {
-  TarReader reader(tar, std::string(name), Whiteouts::recognise);
-  return Unpacker(reader, name, folder, lower, options, cancel).run();
+  return unpack(tar, name, folder, lower, options, nullptr, cancel);
 }
 
 UnpackResult unpack_layer(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob, const FileIndex* index,
@@ -425,9 +353,9 @@ UnpackResult unpack_layer(const ContentStore& store, ThreadPool& pool, const oci
   const std::string name = fmt::format("layer blob {}", blob.digest.str());
   auto tar = open_layer_tar(store, pool, blob, index);
   const bool is_parallel = index != nullptr && index->frames_of(blob.digest) != nullptr;
-  if (is_parallel) return unpack_tar(*tar, name, folder, lower, options, cancel);
+  if (is_parallel) return unpack(*tar, name, folder, lower, options, &pool, cancel);
   ReadAheadSource ahead(std::move(tar));
-  return unpack_tar(ahead, name, folder, lower, options, cancel);
+  return unpack(ahead, name, folder, lower, options, &pool, cancel);
 }
 
 }  // namespace kiln

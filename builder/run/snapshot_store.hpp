@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -124,6 +125,8 @@ class SnapshotStore {
   Held find(const oci::Digest& chain_id);
   bool is_usable(const fs::path& folder, const oci::Digest& chain_id) const;
   Held make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower, const CancelToken& cancel);
+  // What fetches the blobs of the layers, upwards from a chain, that have no snapshot yet.
+  std::vector<std::function<void()>> fetches_above(oci::Digest chain_id, std::span<const SnapshotLayer> layers);
   // Makes a folder whose fs is whole the snapshot of a chain, and keeps it in use.
   Held publish(SnapshotUpper snapshot, const oci::Digest& chain_id);
   Held hold(const fs::path& folder, FileLock lock);

@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <chrono>
+#include <future>
+#include <utility>
 
 #include "base/error.hpp"
 #include "registry/store/content_store.hpp"
@@ -16,7 +19,7 @@ namespace {
 std::atomic<unsigned> sequence{0};
 
 // A large blob's pages go to the disk while the rest of it still comes: the fsync at its end then waits for the last of them
-// alone, and not for all.
+// alone, and not for all. On a thread of its own, since the call waits for room in the disk's queue.
 constexpr std::uint64_t kWriteBackBytes = std::uint64_t{8} << 20;
 
 }  // namespace
@@ -39,6 +42,15 @@ struct BlobWriter::State {
   oci::Sha256 hash;
   std::uint64_t size = 0;
   std::uint64_t written_back = 0;  // up to here the kernel was told to begin
+  std::future<void> writing_back;
+
+  void begin_write_back() {
+    if (writing_back.valid() && writing_back.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
+    const auto from = static_cast<off64_t>(std::exchange(written_back, size));
+    const auto bytes = static_cast<off64_t>(size) - from;
+    // No more than a hint: where it fails, the fsync does everything.
+    writing_back = std::async(std::launch::async, [file = fd.get(), from, bytes] { ::sync_file_range(file, from, bytes, SYNC_FILE_RANGE_WRITE); });
+  }
 };
 
 BlobWriter::BlobWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -50,11 +62,7 @@ void BlobWriter::write(std::string_view bytes) {
   write_all(state_->fd, bytes, state_->temporary.native());
   state_->hash.update(bytes);
   state_->size += bytes.size();
-  if (state_->size - state_->written_back < kWriteBackBytes) return;
-  // No more than a hint: where it fails, the fsync does everything.
-  ::sync_file_range(state_->fd.get(), static_cast<off64_t>(state_->written_back), static_cast<off64_t>(state_->size - state_->written_back),
-                    SYNC_FILE_RANGE_WRITE);
-  state_->written_back = state_->size;
+  if (state_->size - state_->written_back >= kWriteBackBytes) state_->begin_write_back();
 }
 
 std::uint64_t BlobWriter::size() const noexcept { return state_->size; }
@@ -79,6 +87,7 @@ oci::Digest BlobWriter::commit(const std::optional<oci::Digest>& expected, Durab
   const fs::path path = state.store.path_of(digest);
   if (::rename(state.temporary.c_str(), path.c_str()) != 0) throw_errno("publish blob", path.native());
   state.temporary.clear();
+  state.store.note_written(digest, state.size);
   if (durability == Durability::durable) sync_directory(path.parent_path());
   return digest;
 }

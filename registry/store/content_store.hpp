@@ -156,12 +156,18 @@ class ContentStore {
 
   HomeLayout home_;
   std::unique_ptr<LeaseFile> lease_;
+  friend class VerifyingReader;
+  void note_written(const oci::Digest& digest, std::uint64_t bytes);
+  bool was_written_here(const oci::Digest& digest) const;
+
   std::atomic<bool> unsynced_{false};  // something was published that no sync has made durable
   std::mutex sync_mutex_;
+  mutable std::mutex written_mutex_;
+  std::set<oci::Digest> written_;  // large blobs that this object has hashed while it wrote them
 };
 
 // Reads a blob's file and checks its digest at the end: finish() reads what is left and throws Error{machine} where the
-// bytes differ.
+// bytes differ. A blob that this very store object hashed while writing it is not hashed again.
 class VerifyingReader {
  public:
   VerifyingReader(const ContentStore& store, const oci::Digest& digest);
@@ -172,6 +178,7 @@ class VerifyingReader {
   oci::Digest expected_;
   std::string name_;
   Fd fd_;
+  bool is_known_ = false;
   oci::Sha256 hash_;
 };
 

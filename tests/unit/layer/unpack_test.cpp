@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -108,6 +109,62 @@ TEST_CASE("a layer that was written comes out as it went in") {
   hash_files(target.folder, scanned, nullptr, target.shop.pool);
   CHECK(scanned.entries == entries);
   CHECK((status_of(target.folder).st_mode & 07777) == 0755);
+}
+
+TEST_CASE("large files are written by several threads, with their holes, times and later entries of the same name") {
+  Target target;
+  std::string text = varied_bytes(5 << 20, 7);
+  std::fill_n(text.begin() + (2 << 20), 1 << 20, '\0');           // a hole in the middle,
+  std::fill(text.end() - (700 << 10), text.end(), '\0');          // and one at the end
+  LayerWriter writer(target.shop.store, target.shop.pool, {});
+  FileEntry entry = entry_of("large", EntryType::file, 0604);
+  entry.uid = ::geteuid();
+  entry.gid = ::getegid();
+  entry.mtime = 1234;
+  entry.size = text.size();
+  entry.content = oci::sha256_of(text);
+  writer.add(entry, text);
+  FileEntry zeros = entry;
+  zeros.path = "zeros";
+  const std::string nothing(3 << 20, '\0');
+  zeros.size = nothing.size();
+  zeros.content = oci::sha256_of(nothing);
+  writer.add(zeros, nothing);
+  const LayerValue layer = writer.finish();
+  const auto index = IndexCache(target.shop.store).find(layer.diff_id);
+  for (const FileIndex* known : {&*index, static_cast<const FileIndex*>(nullptr)}) {
+    const UnpackResult result = unpack_layer(target.shop.store, target.shop.pool, layer.blobs.at(0).descriptor, known, target.folder,
+                                             target.lower, target.options);
+    CHECK(result.bytes == text.size() + nothing.size());
+    CHECK(target.text("large") == text);
+    CHECK(target.text("zeros") == nothing);
+    const struct stat large = status_of(target.folder / "large");
+    CHECK((large.st_mode & 07777) == 0604);
+    CHECK(large.st_mtim.tv_sec == 1234);
+    CHECK(large.st_blocks * 512 <= large.st_size - (1 << 20));
+    CHECK(status_of(target.folder / "zeros").st_blocks * 512 < 4096 * 16);
+  }
+}
+
+TEST_CASE("a large file that finds no room fails by its name") {
+  if (!is_root()) return;
+  Target target;
+  const std::string text = varied_bytes(4 << 20, 9);
+  LayerWriter writer(target.shop.store, target.shop.pool, {});
+  FileEntry entry = entry_of("large", EntryType::file);
+  entry.size = text.size();
+  entry.content = oci::sha256_of(text);
+  writer.add(entry, text);
+  const LayerValue layer = writer.finish();
+  REQUIRE(::mount("tmpfs", target.folder.c_str(), "tmpfs", 0, "size=2m") == 0);
+  const auto index = IndexCache(target.shop.store).find(layer.diff_id);
+  const std::string message = message_of([&] {
+    unpack_layer(target.shop.store, target.shop.pool, layer.blobs.at(0).descriptor, &*index, target.folder, target.lower, target.options);
+  });
+  REQUIRE(::umount(target.folder.c_str()) == 0);
+  INFO(message);
+  CHECK(message.find("large") != std::string::npos);
+  CHECK(message.find("no space left") != std::string::npos);
 }
 
 TEST_CASE("names and links that lead out touch nothing outside") {

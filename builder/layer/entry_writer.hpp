@@ -1,0 +1,73 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/cancel.hpp"
+#include "base/file.hpp"
+#include "base/held_bytes.hpp"
+#include "base/thread_pool.hpp"
+#include "builder/layer/file_entry.hpp"
+#include "builder/layer/new_files.hpp"
+#include "builder/layer/ordered_jobs.hpp"
+
+namespace kiln {
+
+// What an unpacked entry holds and has: the bytes of files, and owner, mode, attributes and times of everything. Errors are
+// Error{machine} with the path as it is shown below `root`.
+//
+// Files that are larger than a piece are written by the threads of a pool, since writing costs a core as much as inflating does.
+// For one thread at a time.
+class EntryWriter {
+ public:
+  struct Owners {
+    bool give_away = true;  // false where the process may not: everything is its own, and attributes of security are left out
+  };
+
+  // `pool` may be null: then everything is written by the caller.
+  EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, const CancelToken& cancel);
+
+  // A new file in an open folder; none, with errno, where it cannot be made.
+  Fd create(const Fd& parent, const std::string& name, mode_t mode) const;
+
+  // Writes the entry's bytes into a file of create() and then sets its properties. `read` gives at most as many bytes as are
+  // asked for, and 0 only at the end. Zeros are not written, so that sparse files stay so. May return before the file is whole.
+  using Read = std::function<std::size_t(char* bytes, std::size_t size)>;
+  void write(Fd file, const FileEntry& entry, const Read& read);
+  // Waits until every file is whole.
+  void finish();
+
+  // Of an open file or folder that was made with a mode of its own.
+  void set_properties(const Fd& opened, const FileEntry& entry) const;
+  // Of what is no file and no folder, by its name.
+  void set_properties(const Fd& parent, const FileEntry& entry, const std::string& name) const;
+
+  std::string shown(std::string_view path) const { return (shown_root_ / path).native(); }
+
+ private:
+  struct Pending;
+  enum class Mode { is_set, to_set };
+  void set_properties(const Fd& opened, const FileEntry& entry, Mode mode) const;
+  Mode mode_after_create(const FileEntry& entry) const;
+  bool may_set(const std::string& attribute) const;
+  void write_alone(const Fd& file, const FileEntry& entry, const Read& read);
+  void write_in_pieces(Fd file, const FileEntry& entry, const Read& read);
+  void write_piece(Pending& pending, std::uint64_t at, std::string_view piece) const;
+
+  fs::path shown_root_;
+  Owners owners_;
+  const CancelToken& cancel_;
+  std::string buffer_;
+  HeldBytes held_;
+  NewFiles new_files_;
+  std::optional<OrderedJobs> jobs_;  // the last member: its jobs use the others
+};
+
+}  // namespace kiln
