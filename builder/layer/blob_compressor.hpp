@@ -41,7 +41,7 @@ class BlobCompressor {
   std::string block_;
   std::vector<Frame> frames_;       // of all blocks; compressed_bytes are set as they are written
   std::size_t frames_written_ = 0;
-  OrderedJobs jobs_;
+  OrderedJobs<std::string> jobs_;
 };
 
 }  // namespace kiln

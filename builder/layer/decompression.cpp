@@ -16,6 +16,7 @@
 #include <exception>
 
 #include "base/error.hpp"
+#include "builder/layer/byte_buffer.hpp"
 #include "builder/layer/compression.hpp"
 #include "builder/layer/ordered_jobs.hpp"
 
@@ -190,8 +191,8 @@ std::unique_ptr<ByteSource> decompress_peeked(const std::string& head, std::uniq
   return std::make_unique<PlainStream>(std::move(source), std::move(budget));
 }
 
-std::string inflate_frame(const std::string& in, std::uint64_t size, const std::string& name) {
-  std::string out(size, '\0');
+ByteBuffer inflate_frame(std::string_view in, std::uint64_t size, const std::string& name) {
+  const ByteBuffer out(size);
   switch (detect_compression(in)) {
     case CompressionKind::gzip: {
       const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> inflater(
@@ -243,10 +244,10 @@ class FrameStream : public ByteSource {
       refuse(budget_.name(), "has a frame of more than 256 MiB");
     }
     budget_.spend(frame.uncompressed_bytes);
-    std::string in(frame.compressed_bytes, '\0');
+    const ByteBuffer in(frame.compressed_bytes);
     if (read_fully(*source_, in.data(), in.size()) != in.size()) refuse(budget_.name(), "is shorter than its frames");
-    jobs_.push(frame.compressed_bytes + frame.uncompressed_bytes, [in = std::move(in), size = frame.uncompressed_bytes, name = budget_.name()] {
-      return inflate_frame(in, size, name);
+    jobs_.push(frame.compressed_bytes + frame.uncompressed_bytes, [in, size = frame.uncompressed_bytes, name = budget_.name()] {
+      return inflate_frame(in.view(), size, name);
     });
   }
   // The last read also lets the source check itself (see BlobSource).
@@ -259,9 +260,9 @@ class FrameStream : public ByteSource {
   std::vector<Frame> frames_;
   Budget budget_;
   std::size_t next_ = 0;
-  std::string current_;
+  ByteBuffer current_;
   std::size_t taken_ = 0;
-  OrderedJobs jobs_;
+  OrderedJobs<ByteBuffer> jobs_;
 };
 
 // bzip2, xz and lzma by libarchive's filters.

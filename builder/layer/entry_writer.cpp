@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/layer/beneath.hpp"
+#include "builder/layer/byte_buffer.hpp"
 
 namespace kiln {
 
@@ -80,7 +81,7 @@ void EntryWriter::write_in_pieces(Fd file, const FileEntry& entry, const Read& r
   const auto pending = std::make_shared<Pending>(std::move(file), entry, entry.size);
   for (std::uint64_t offset = 0; offset < entry.size;) {
     cancel_.check();
-    std::string piece(static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, entry.size - offset)), '\0');
+    const ByteBuffer piece(static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, entry.size - offset)));
     for (std::size_t filled = 0; filled < piece.size();) {
       const std::size_t count = read(piece.data() + filled, piece.size() - filled);
       if (count == 0) throw Error(Category::build, fmt::format("'{}' ends before its {} bytes", shown(entry.path), entry.size));
@@ -88,10 +89,7 @@ void EntryWriter::write_in_pieces(Fd file, const FileEntry& entry, const Read& r
     }
     if (jobs_->full()) jobs_->pop();
     const std::uint64_t at = std::exchange(offset, offset + piece.size());
-    jobs_->push(piece.size(), [this, pending, at, piece = std::move(piece)] {
-      write_piece(*pending, at, piece);
-      return std::string();
-    });
+    jobs_->push(piece.size(), [this, pending, at, piece] { write_piece(*pending, at, piece.view()); });
   }
 }
 

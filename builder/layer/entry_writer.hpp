@@ -67,7 +67,7 @@ class EntryWriter {
   std::string buffer_;
   HeldBytes held_;
   NewFiles new_files_;
-  std::optional<OrderedJobs> jobs_;  // the last member: its jobs use the others
+  std::optional<OrderedJobs<void>> jobs_;  // the last member: its jobs use the others
 };
 
 }  // namespace kiln

@@ -7,7 +7,6 @@
 #include <functional>
 #include <future>
 #include <memory>
-#include <string>
 #include <utility>
 
 #include "base/held_bytes.hpp"
@@ -15,9 +14,10 @@
 
 namespace kiln {
 
-// Makes strings in a pool and hands them out in the order they were asked for. Whoever waits works too: pop() takes up jobs
+// Makes results in a pool and hands them out in the order they were asked for. Whoever waits works too: pop() takes up jobs
 // that no thread of the pool has begun, so it never waits for a queue, and may run in a job of the same pool. For one thread
 // at a time.
+template <class Result>
 class OrderedJobs {
  public:
   OrderedJobs(ThreadPool& pool, BufferOwner owner) : pool_(&pool), owner_(owner), limit_(2 * pool.size() + 2) {}
@@ -34,14 +34,14 @@ class OrderedJobs {
   bool full() const noexcept { return tasks_.size() >= limit_; }
 
   // `bytes`: what the job takes and makes, at most; counted as its owner's until pop().
-  void push(std::uint64_t bytes, std::function<std::string()> job) {
+  void push(std::uint64_t bytes, std::function<Result()> job) {
     auto task = std::make_shared<Task>(std::move(job), HeldBytes(owner_, bytes));
     tasks_.push_back(task);
     pool_->submit([task] { task->run(); });
   }
 
   // The oldest result, or its job's exception.
-  std::string pop() {
+  Result pop() {
     auto oldest = tasks_.front();
     const auto is_done = [&] { return oldest->result.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
     while (!is_done() && std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->run(); })) {
@@ -52,7 +52,7 @@ class OrderedJobs {
 
  private:
   struct Task {
-    Task(std::function<std::string()> job, HeldBytes bytes)
+    Task(std::function<Result()> job, HeldBytes bytes)
         : work(std::move(job)), result(work.get_future()), held(std::move(bytes)) {}
     // False where somebody else had taken it.
     bool run() {
@@ -60,8 +60,8 @@ class OrderedJobs {
       work();
       return true;
     }
-    std::packaged_task<std::string()> work;
-    std::future<std::string> result;
+    std::packaged_task<Result()> work;
+    std::future<Result> result;
     std::atomic<bool> taken{false};
     HeldBytes held;
   };
