@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 
@@ -21,6 +22,9 @@
 namespace kiln::cli {
 
 namespace {
+
+// Twice what the kernel leaves written pages in memory for by itself (vm.dirty_expire_centisecs).
+constexpr std::chrono::seconds kSettled{60};
 
 // Stages mostly wait for containers and disks, so there may be more of them at work than cores.
 std::size_t parallel_stages() { return std::max<std::size_t>(4, std::thread::hardware_concurrency() * 2); }
@@ -159,7 +163,7 @@ BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std
   // What is pushed next is mounted from the cache, not sent a second time.
   if (sharing_) sharing_->finish();
   stat_cache_->flush();
-  snapshots_->sync();
+  snapshots_->mark_settled(kSettled);
   return results;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 #include "base/atomic_file.hpp"
@@ -213,10 +214,6 @@ SnapshotStore::Held SnapshotStore::publish(SnapshotUpper snapshot, const oci::Di
   // The kernel gives the exclusive lock up before it gives the shared one; nobody takes folders away meanwhile.
   const FileLock top = lock_top(store_.home().locks());
   if (::flock(snapshot.lock_->fd().get(), LOCK_SH) != 0) throw_errno("lock", folder.native());
-  {
-    const std::lock_guard guard(mutex_);
-    unsynced_.push_back(folder);
-  }
   FileLock lock = std::move(*snapshot.lock_);
   snapshot.lock_.reset();
   snapshot.folder_.clear();
@@ -274,19 +271,26 @@ void SnapshotStore::adopt(SnapshotUpper upper, const oci::Digest& chain_id) {
   publish(std::move(upper), chain_id);
 }
 
-void SnapshotStore::sync() {
-  std::vector<fs::path> made;
-  {
-    const std::lock_guard guard(mutex_);
-    made.swap(unsynced_);
+void SnapshotStore::mark_settled(std::chrono::seconds settled) {
+  const std::time_t latest = std::time(nullptr) - settled.count();
+  std::vector<fs::path> unmarked;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(top_, error)) {
+    const fs::path& folder = entry.path();
+    struct stat made {};
+    if (!is_number(folder.filename().native()) || fs::exists(folder / "synced", error)) continue;
+    if (::stat((folder / "meta").c_str(), &made) != 0 || made.st_mtime > latest) continue;
+    const std::optional<Meta> meta = read_meta(folder);
+    if (meta && meta->boot == boot_id()) unmarked.push_back(folder);
   }
-  if (made.empty()) return;
+  if (unmarked.empty()) return;
   const Fd top = open_directory(top_);
   if (::syncfs(top.get()) != 0) throw_errno("sync", top_.native());
-  // A mark that a crash loses costs unpacking once more, so the marks need no sync of their own.
-  std::error_code error;
-  for (const fs::path& folder : made) {
-    if (fs::exists(folder, error)) create_file(folder / "synced");
+  // A mark that a crash loses costs unpacking once more, so the marks need no sync of their own; nor does it matter that a prune
+  // takes one away meanwhile.
+  for (const fs::path& folder : unmarked) {
+    const Fd mark(::open((folder / "synced").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    if (!mark && errno != ENOENT) throw_errno("create", (folder / "synced").native());
   }
 }
 

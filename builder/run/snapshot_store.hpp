@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -105,9 +106,9 @@ class SnapshotStore {
   // the chain has a snapshot already, that one stays.
   void adopt(SnapshotUpper upper, const oci::Digest& chain_id);
 
-  // Brings everything made by this process to disk and marks it so: one syncfs. Where it is not called, what was made is made
-  // again after the next boot.
-  void sync();
+  // Marks what was made at least `settled` ago, by any process, as being on the disk: one syncfs, which by then finds little to
+  // write. What has no mark is made again after the next boot.
+  void mark_settled(std::chrono::seconds settled);
 
   // How overlayfs mounts of this process read whiteouts.
   OverlayXattrs overlay_xattrs() const noexcept { return xattrs_; }
@@ -141,7 +142,6 @@ class SnapshotStore {
   OverlayXattrs xattrs_;
   std::mutex mutex_;  // for what is below
   std::map<fs::path, std::weak_ptr<SnapshotChain::Held>> held_;
-  std::vector<fs::path> unsynced_;
   bool leftovers_removed_ = false;
 };
 

@@ -76,13 +76,13 @@ oci::Digest BlobWriter::commit(const std::optional<oci::Digest>& expected, Durab
   state.store.lease(digest);
   // One that is there wins, unless it is to be durable: its writer may not have synced it yet.
   if (durability == Durability::ephemeral && state.store.size_of(digest) == state.size) {
-    state.store.unsynced_.store(true);
+    state.store.note_unsynced(digest);
     return digest;
   }
   if (durability == Durability::durable) {
     if (::fsync(state.fd.get()) != 0) throw_errno("sync", state.temporary.native());
   } else {
-    state.store.unsynced_.store(true);
+    state.store.note_unsynced(digest);
   }
   const fs::path path = state.store.path_of(digest);
   if (::rename(state.temporary.c_str(), path.c_str()) != 0) throw_errno("publish blob", path.native());

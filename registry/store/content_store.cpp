@@ -22,6 +22,7 @@ namespace kiln {
 namespace {
 
 constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
+constexpr std::size_t kSyncedOneByOne = 32;
 constexpr std::uint64_t kWorthNoting = std::uint64_t{1} << 20;  // smaller blobs are hashed again as fast as they are looked up
 
 Error damaged(const oci::Digest& digest, const oci::Digest& actual) {
@@ -79,7 +80,7 @@ oci::Descriptor ContentStore::put(std::string_view bytes, std::string media_type
   descriptor.digest = oci::sha256_of(bytes);
   lease(descriptor.digest);
   if (size_of(descriptor.digest) == bytes.size() && durability == Durability::ephemeral) {
-    unsynced_.store(true);  // whoever wrote it may not have synced it yet
+    note_unsynced(descriptor.digest);  // whoever wrote it may not have synced it yet
     return descriptor;
   }
   BlobWriter writer = begin_blob();
@@ -88,14 +89,42 @@ oci::Descriptor ContentStore::put(std::string_view bytes, std::string media_type
   return descriptor;
 }
 
+void ContentStore::note_unsynced(const oci::Digest& digest) {
+  const std::lock_guard lock(unsynced_mutex_);
+  unsynced_.insert(digest);
+}
+
+void ContentStore::make_durable(const std::set<oci::Digest>& blobs) const {
+  if (blobs.empty()) return;
+  if (blobs.size() > kSyncedOneByOne) {
+    const Fd folder = open_directory(home_.root());
+    if (::syncfs(folder.get()) != 0) throw_errno("sync", home_.root().native());
+    return;
+  }
+  for (const oci::Digest& digest : blobs) {
+    const fs::path path = path_of(digest);
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file && errno == ENOENT) continue;  // a repair took it
+    if (!file) throw_errno("open", path.native());
+    if (::fsync(file.get()) != 0) throw_errno("sync", path.native());
+  }
+  sync_directory(home_.blobs());
+}
+
 void ContentStore::sync() {
-  // The lock makes a second caller wait for the first one's syncfs, which covers its blobs too.
+  // The lock makes a second caller wait for the first one, who may have taken its blobs along.
   const std::lock_guard guard(sync_mutex_);
-  if (!unsynced_.exchange(false)) return;
-  const Fd folder = open_directory(home_.root());
-  if (::syncfs(folder.get()) != 0) {
-    unsynced_.store(true);
-    throw_errno("sync", home_.root().native());
+  std::set<oci::Digest> blobs;
+  {
+    const std::lock_guard lock(unsynced_mutex_);
+    blobs.swap(unsynced_);
+  }
+  try {
+    make_durable(blobs);
+  } catch (const Error&) {
+    const std::lock_guard lock(unsynced_mutex_);
+    unsynced_.merge(blobs);
+    throw;
   }
 }
 
@@ -200,8 +229,10 @@ void ContentStore::publish(std::span<const NamedImage> images) {
   }
   after["manifests"] = std::move(entries);
   if (after == before) return;
-  // Always: what this process found in the store may be another's that has not synced yet.
-  unsynced_.store(true);
+  // All of them: what this process found in the store may be another's that has not synced yet.
+  for (const NamedImage& image : images) {
+    for (const oci::Descriptor& item : closure(image.descriptor)) note_unsynced(item.digest);
+  }
   sync();
   write_index_file(path, after);
 }
@@ -259,7 +290,6 @@ std::optional<oci::Descriptor> ContentStore::index_of_layer(const oci::Digest& d
 void ContentStore::set_index_of_layer(const oci::Digest& diff_id, const oci::Descriptor& index) {
   write_file_atomically(home_.indexes() / std::string(diff_id.hex()),
                         fmt::format("{} {} {}\n", index.digest.str(), index.size, index.media_type), Durability::ephemeral);
-  unsynced_.store(true);
 }
 
 std::optional<oci::Descriptor> ContentStore::form_of_layer(const oci::Digest& diff_id, std::string_view form) {
@@ -280,7 +310,6 @@ void ContentStore::set_form_of_layer(const oci::Digest& diff_id, std::string_vie
   make_directories(home_.forms());  // homes of before there were any
   write_file_atomically(home_.forms() / fmt::format("{}-{}", diff_id.hex(), form), fmt::format("{} {}\n", blob.digest.str(), blob.size),
                         Durability::ephemeral);
-  unsynced_.store(true);
 }
 
 std::optional<ContentStore::BlobInfo> ContentStore::blob_info(const oci::Digest& blob) const {
@@ -294,7 +323,6 @@ std::optional<ContentStore::BlobInfo> ContentStore::blob_info(const oci::Digest&
 void ContentStore::set_blob_info(const oci::Digest& blob, const BlobInfo& info) {
   write_file_atomically(home_.blob_info() / std::string(blob.hex()),
                         fmt::format("{} {}\n", info.diff_id.str(), info.uncompressed_bytes), Durability::ephemeral);
-  unsynced_.store(true);
 }
 
 VerifyingReader::VerifyingReader(const ContentStore& store, const oci::Digest& digest)

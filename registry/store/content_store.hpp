@@ -85,7 +85,8 @@ class ContentStore {
   BlobWriter begin_blob();
   // Writes a small blob at once.
   oci::Descriptor put(std::string_view bytes, std::string media_type, Durability durability = Durability::durable);
-  // Makes every blob that was committed as ephemeral durable: one syncfs.
+  // Makes every blob that was committed as ephemeral durable: by fsync where they are few, so that nothing else of the disk's is
+  // waited for; else by one syncfs.
   void sync();
 
   // Marks digests as used by this process until it ends, so that no gc takes them. begin_blob().commit() and put()
@@ -160,7 +161,12 @@ class ContentStore {
   void note_written(const oci::Digest& digest, std::uint64_t bytes);
   bool was_written_here(const oci::Digest& digest) const;
 
-  std::atomic<bool> unsynced_{false};  // something was published that no sync has made durable
+  // Blobs that sync() has to look after.
+  void note_unsynced(const oci::Digest& digest);
+  void make_durable(const std::set<oci::Digest>& blobs) const;
+
+  std::mutex unsynced_mutex_;
+  std::set<oci::Digest> unsynced_;
   std::mutex sync_mutex_;
   mutable std::mutex written_mutex_;
   std::set<oci::Digest> written_;  // large blobs that this object has hashed while it wrote them
