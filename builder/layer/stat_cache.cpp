@@ -187,7 +187,7 @@ struct StatCache::State {
   }
 
   std::optional<Record> find_recent(const Key& key) const {
-    const std::shared_lock lock(mutex);
+    const std::shared_lock guard(mutex);
     const auto it = recent.find(key);
     return it == recent.end() ? std::nullopt : std::optional(it->second);
   }

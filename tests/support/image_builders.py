@@ -44,7 +44,8 @@ class Buildah:
 
     def __init__(self, folder, base, run):
         self._run = run
-        self._store = ["buildah", "--root", folder / "root", "--runroot", folder / "runroot", "--storage-driver", "overlay"]
+        # In a mount namespace of its own: what buildah leaves mounted, as it does with its store, ends with each call.
+        self._store = ["unshare", "--mount", "buildah", "--root", folder / "root", "--runroot", folder / "runroot", "--storage-driver", "overlay"]
         # buildah names what it pulls after the path as it is given, and not every folder's path makes a name.
         for words in (["pull", "-q", f"oci:{base.name}:base"], ["images", "-q"]):
             result = self._run([*self._store, *words], cwd=base.parent)
