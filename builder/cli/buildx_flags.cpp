@@ -44,6 +44,14 @@ bool needs_no_permission(std::string_view entitlement) {
   return entitlement == "network.host" || kind == "ssh" || kind == "fs" || kind == "fs.read" || kind == "fs.write";
 }
 
+Arguments& add_common_flags(Arguments& command, BuildxWords& words, const char* what_needs) {
+  return command
+      .option("--allow", words.allow, fmt::format("security.insecure: RUN --security=insecure may be used; {} no permission", what_needs))
+      .option("--call", words.call, "build (default) or check")
+      .option("--provenance", words.provenance, "false: no attestation, as always")
+      .option("--sbom", words.sbom, "false: no attestation, as always");
+}
+
 void refuse_attestation(const char* flag, const std::string& value) {
   if (value.empty() || value == "false") return;
   throw Error(Category::usage, fmt::format("{}={}: kiln writes no attestations; say {}=false and make them for the pushed digest, with "
@@ -53,10 +61,7 @@ void refuse_attestation(const char* flag, const std::string& value) {
 }  // namespace
 
 void add_buildx_bake_flags(Arguments& bake, BuildxWords& words) {
-  bake.option("--allow", words.allow, "security.insecure: RUN --security=insecure may be used; network.host, ssh and fs need no permission")
-      .option("--call", words.call, "build (default) or check")
-      .option("--provenance", words.provenance, "false: no attestation, as always")
-      .option("--sbom", words.sbom, "false: no attestation, as always")
+  add_common_flags(bake, words, "network.host, ssh and fs need")
       .refused("--list", "say 'kiln bake --print', which shows groups and targets with the values of their variables");
   for (const RefusedFlag& flag : kRefused) {
     const std::string_view names = flag.names;
@@ -67,10 +72,7 @@ void add_buildx_bake_flags(Arguments& bake, BuildxWords& words) {
 bool BuildxWords::allows_insecure() const { return std::find(allow.begin(), allow.end(), "security.insecure") != allow.end(); }
 
 void add_buildx_flags(Arguments& build, BuildxWords& words) {
-  build.option("--allow", words.allow, "security.insecure: RUN --security=insecure may be used; network.host needs no permission")
-      .option("--call", words.call, "build (default) or check")
-      .option("--provenance", words.provenance, "false: no attestation, as always")
-      .option("--sbom", words.sbom, "false: no attestation, as always")
+  add_common_flags(build, words, "network.host needs")
       .flag("--rm,--force-rm", words.remove, "containers are removed after each RUN, as always");
   for (const RefusedFlag& flag : kRefused) build.refused(flag.names, flag.reason, flag.takes_value);
 }

@@ -178,21 +178,6 @@ std::string without_credentials(std::string_view text) {
   }
 }
 
-std::string percent_decode(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto value =
-        text[i] == '%' && text.size() - i > 2 ? parse_unsigned(text.substr(i + 1, 2), 16) : std::nullopt;
-    if (value) {
-      result += static_cast<char>(*value);
-      i += 2;
-    } else {
-      result += text[i];
-    }
-  }
-  return result;
-}
-
 std::string percent_encode(std::string_view text) {
   std::string result;
   for (const char c : text) {

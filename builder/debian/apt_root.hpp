@@ -42,8 +42,7 @@ std::string apt_messages(std::string_view stderr_bytes);
 // "scheme://user:password@host/..." -> "scheme://host/...", everywhere in a text.
 std::string without_credentials(std::string_view text);
 
-// apt writes bytes that have a meaning in URIs as %XX.
-std::string percent_decode(std::string_view text);
+// As apt writes paths: unlike percent_encoded(), "~" too and with small letters. percent_decoded() reads it.
 std::string percent_encode(std::string_view text);
 
 }  // namespace kiln

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <optional>
 
+#include "base/percent.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
 #include "builder/debian/apt_root.hpp"
@@ -61,9 +62,9 @@ LockedPackage read_uri_line(std::string_view line, const DebianArchives& archive
   LockedPackage package;
   const auto names = split(fields[0].substr(0, fields[0].size() - 4), '_');
   if (names.size() != 3) throw bad("expected NAME_VERSION_ARCHITECTURE.deb");
-  package.name = percent_decode(names[0]);
-  package.version = percent_decode(names[1]);
-  package.architecture = percent_decode(names[2]);
+  package.name = percent_decoded(names[0]);
+  package.version = percent_decoded(names[1]);
+  package.architecture = percent_decoded(names[2]);
   const auto size = parse_unsigned(fields[1]);
   if (!size) throw bad("expected a size");
   package.size_bytes = *size;
@@ -84,7 +85,7 @@ LockedPackage read_uri_line(std::string_view line, const DebianArchives& archive
   for (const auto& [root, name] : roots) {
     const std::string prefix = plain(root) + "/";
     if (plain(uri).starts_with(prefix)) {
-      package.path = fmt::format("{}/{}", name, percent_decode(plain(uri).substr(prefix.size())));
+      package.path = fmt::format("{}/{}", name, percent_decoded(plain(uri).substr(prefix.size())));
       return package;
     }
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/percent.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/excerpt.hpp"
 
@@ -26,24 +27,10 @@ nlohmann::json sarif_rule(std::string_view id, std::string_view description, std
   return rule;
 }
 
-// A path as a relative URI (RFC 3986, 2.3 and 3.3).
-std::string uri_of(std::string_view path) {
-  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-  std::string uri;
-  for (const char c : path) {
-    if (kPlain.find(c) != std::string_view::npos) {
-      uri += c;
-    } else {
-      uri += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return uri;
-}
-
 nlohmann::json sarif_result(std::string_view rule, std::size_t rule_number, const char* level, std::string_view message,
                             std::string_view file_name, LineRange lines) {
   const auto first = std::max(lines.first, decltype(lines.first){1});  // a file without instructions has no line
-  const nlohmann::json location = {{"artifactLocation", {{"uri", uri_of(file_name)}}},
+  const nlohmann::json location = {{"artifactLocation", {{"uri", percent_encoded(file_name, "/")}}},
                                    {"region", {{"startLine", first}, {"endLine", std::max(first, lines.last)}}}};
   return {{"ruleId", rule},
           {"ruleIndex", rule_number},

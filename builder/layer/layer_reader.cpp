@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/error.hpp"
+#include "base/percent.hpp"
 #include "base/text.hpp"
 #include "builder/layer/tar_header.hpp"
 
@@ -30,21 +31,6 @@ constexpr int kMaxLinks = 40;
 constexpr std::string_view kSchilyXattr = "SCHILY.xattr.";
 constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
 constexpr std::string_view kAufsPrefix = ".wh..wh.";
-
-std::string percent_decoded(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size()) {
-      if (const auto byte = parse_unsigned(text.substr(i + 1, 2), 16)) {
-        result += static_cast<char>(*byte);
-        i += 2;
-        continue;
-      }
-    }
-    result += text[i];
-  }
-  return result;
-}
 
 // LIBARCHIVE.xattr values are base64 without padding.
 std::optional<std::string> base64_decoded(std::string_view text) {

@@ -179,33 +179,27 @@ std::unique_ptr<PlannedTarget> read_target(BuildTarget target) {
   return planned;
 }
 
-// The stages that `stage` needs, transitively.
-void collect_needed(const PlannedTarget& planned, std::size_t stage, std::set<std::size_t>& needed) {
-  if (!needed.insert(stage).second) return;
-  for (const std::size_t other : planned.needs[stage]) collect_needed(planned, other, needed);
+// What the mounts of an instruction are from. Values with variables are known only when the stage is evaluated.
+std::vector<std::string> mount_sources(const df::Instruction& instruction) {
+  std::vector<std::string> sources;
+  const auto* run = std::get_if<df::Run>(&instruction.body);
+  for (const std::string& options : run ? run->mounts : std::vector<std::string>()) {
+    if (options.find('$') != std::string::npos) continue;
+    sources.push_back(df::parse_mount(options, [](std::string_view) { return std::nullopt; }).from);
+  }
+  return sources;
 }
 
 std::vector<std::string> source_names(const df::Instruction& instruction) {
-  std::vector<std::string> names;
-  const auto add = [&](const std::string& name) {
-    if (!name.empty() && name.find('$') == std::string::npos && !parse_unsigned(name)) names.push_back(name);
-  };
-  if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) add(copy->from);
-  if (const auto* run = std::get_if<df::Run>(&instruction.body)) {
-    for (const std::string& options : run->mounts) {
-      // Values with variables are known only when the stage is evaluated.
-      if (options.find('$') == std::string::npos) add(df::parse_mount(options, [](std::string_view) { return std::nullopt; }).from);
-    }
-  }
+  std::vector<std::string> names = mount_sources(instruction);
+  if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) names.push_back(copy->from);
+  std::erase_if(names, [](const std::string& name) { return name.empty() || name.find('$') != std::string::npos || parse_unsigned(name); });
   return names;
 }
 
 // A number in a mount's from= is the name of an image for docker, which hardly anybody means.
 void refuse_numbered_mounts(const PlannedTarget& planned, const df::Instruction& instruction) {
-  const auto* run = std::get_if<df::Run>(&instruction.body);
-  for (const std::string& options : run ? run->mounts : std::vector<std::string>()) {
-    if (options.find('$') != std::string::npos) continue;
-    const std::string from = df::parse_mount(options, [](std::string_view) { return std::nullopt; }).from;
+  for (const std::string& from : mount_sources(instruction)) {
     if (!parse_unsigned(from) || planned.target.contexts.count(from) != 0) continue;
     throw Error(Category::usage, fmt::format("--mount: from={0} is no stage: only COPY --from takes a stage's number; give the stage a name, "
                                              "'FROM ... AS NAME', and say from=NAME", from));
@@ -251,7 +245,6 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
     if (const auto* base = std::get_if<StageBase>(&meaning)) planned.needs[stage].insert(base->stage);
     if (const auto* base = std::get_if<FleetBase>(&meaning)) fleet[stage].insert(base->target);
   };
-  std::set<std::size_t> needed;
   struct Problem {
     Error error;
     df::LineRange lines;
@@ -284,8 +277,7 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
     }
     planned.bases.push_back(std::move(base));
   }
-  collect_needed(planned, planned.final_stage, needed);
-  for (const std::size_t stage : needed) {
+  for (const std::size_t stage : needed_stages(planned)) {
     // A stage that is not needed may name what it likes.
     if (problems[stage]) refuse(planned, problems[stage]->lines, problems[stage]->error.message());
     planned.fleet_parents.insert(fleet[stage].begin(), fleet[stage].end());
@@ -293,6 +285,23 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
 }
 
 }  // namespace
+
+std::set<std::size_t> needed_stages(const PlannedTarget& target) {
+  std::set<std::size_t> stages;
+  std::vector<std::size_t> open_ends = {target.final_stage};
+  while (!open_ends.empty()) {
+    const std::size_t stage = open_ends.back();
+    open_ends.pop_back();
+    if (stages.insert(stage).second) open_ends.insert(open_ends.end(), target.needs[stage].begin(), target.needs[stage].end());
+  }
+  return stages;
+}
+
+oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage) {
+  const std::string& written = target.dockerfile.stages[stage].platform;
+  if (written.empty()) return target.target.platform;
+  return oci::Platform::parse(df::expand_word(written, target.scope->lookup(), target.dockerfile.directives.escape));
+}
 
 std::vector<std::string> source_names(const df::Stage& stage) {
   std::vector<std::string> names;

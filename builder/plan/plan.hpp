@@ -79,6 +79,12 @@ Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names);
 // What a name used in a stage (by --from, a mount) stands for. `before_stage`: only stages above may be named.
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name, std::size_t before_stage);
 
+// The stages of a target that its final one needs, that one included.
+std::set<std::size_t> needed_stages(const PlannedTarget& target);
+
+// The platform that a stage's base image is asked for: of FROM --platform, else the target's. Error{usage} for one that is none.
+oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage);
+
 // The names COPY --from and mounts of a stage use, where no variable hides them.
 std::vector<std::string> source_names(const dockerfile::Stage& stage);
 

@@ -61,8 +61,7 @@ class CacheMounts {
   explicit CacheMounts(HomeLayout home) : home_(std::move(home)) {}
 
   // Waits where `sharing` says so; Error{cancelled} where `cancel` fires meanwhile. `fill` is called with the folder when it is
-  // new and has its
-  // owner and mode, before anybody else sees it; where it throws, the folder stays new.
+  // new and has its owner and mode, before anybody else sees it; where it throws, the folder stays new.
   CacheMountLease acquire(const CacheMountName& name, CacheMountSharing sharing, const CancelToken& cancel,
                           const std::function<void(const fs::path&)>& fill = {});
 

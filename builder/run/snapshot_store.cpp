@@ -252,9 +252,11 @@ SnapshotChain SnapshotStore::ensure(const std::vector<SnapshotLayer>& layers, co
     if (!held) {
       const FileLock making = lock_chain(id, cancel);
       held = find(id);
-      // Only now: who else wants these layers waits for the first of them, so that nobody fetches them twice.
-      if (!held && !ahead) ahead.emplace(fetches_above(id, std::span(layers).subspan(chain.folders_.size() + 1)));
-      if (!held) held = make(id, layer, lower, cancel);
+      if (!held) {
+        // Only now: who else wants these layers waits for the first of them, so that nobody fetches them twice.
+        if (!ahead) ahead.emplace(fetches_above(id, std::span(layers).subspan(chain.folders_.size() + 1)));
+        held = make(id, layer, lower, cancel);
+      }
     }
     chain.chain_id_ = id;
     chain.folders_.push_back(held->folder / "fs");

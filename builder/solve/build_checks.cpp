@@ -17,11 +17,6 @@ namespace {
 
 df::PlatformParts parts_of(const oci::Platform& platform) { return {platform.os, platform.architecture, platform.variant}; }
 
-void collect_needed(const PlannedTarget& target, std::size_t stage, std::set<std::size_t>& needed) {
-  if (!needed.insert(stage).second) return;
-  for (const std::size_t other : target.needs[stage]) collect_needed(target, other, needed);
-}
-
 // The base images of one target, as far as they can be known before the build.
 class KnownBases {
  public:
@@ -30,9 +25,9 @@ class KnownBases {
       const NameMeaning& base = target.bases[stage];
       try {
         if (const auto* image = std::get_if<ImageBase>(&base)) {
-          configs_.emplace(stage, bases.image(image->reference, platform_of(stage)).config);
+          configs_.emplace(stage, bases.image(image->reference, platform_of_base(target_, stage)).config);
         } else if (const auto* layout = std::get_if<LayoutBase>(&base)) {
-          configs_.emplace(stage, bases.layout(*layout, platform_of(stage)).config);
+          configs_.emplace(stage, bases.layout(*layout, platform_of_base(target_, stage)).config);
         }
       } catch (const Error&) {
         continue;  // the stage itself fails there, with the line
@@ -53,19 +48,14 @@ class KnownBases {
     if (config == configs_.end() || !std::holds_alternative<ImageBase>(target_.bases[stage])) return std::nullopt;
     if (target_.target.contexts.count(name_of(stage)) != 0) return std::nullopt;
     const oci::Platform& has = config->second.platform;
-    const oci::Platform expected = platform_of(stage);
+    const oci::Platform expected = platform_of_base(target_, stage);
     if (has.architecture.empty() || (has.os == expected.os && has.architecture == expected.architecture)) return std::nullopt;
     return df::CheckOptions::PlatformMismatch{expected.str(), printable(has.str())};
   }
 
  private:
-  std::string expand(const std::string& word) const {
-    return df::expand_word(word, target_.scope->lookup(), target_.dockerfile.directives.escape);
-  }
-  std::string name_of(std::size_t stage) const { return expand(target_.dockerfile.stages[stage].base_name); }
-  oci::Platform platform_of(std::size_t stage) const {
-    const std::string& written = target_.dockerfile.stages[stage].platform;
-    return written.empty() ? target_.target.platform : oci::Platform::parse(expand(written));
+  std::string name_of(std::size_t stage) const {
+    return df::expand_word(target_.dockerfile.stages[stage].base_name, target_.scope->lookup(), target_.dockerfile.directives.escape);
   }
 
   const PlannedTarget& target_;
@@ -82,8 +72,7 @@ bool findings_are_errors(const PlannedTarget& target) {
 }
 
 void check_target(const PlannedTarget& target, BaseImages& bases, BuildObserver& observer, std::set<std::string>& told) {
-  std::set<std::size_t> needed;
-  collect_needed(target, target.final_stage, needed);
+  const std::set<std::size_t> needed = needed_stages(target);
   const KnownBases known(target, bases, needed);
   df::CheckOptions options;
   options.build_args = target.scope->build_args();

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "base/error.hpp"
+#include "base/percent.hpp"
 #include "base/text.hpp"
 #include "registry/oci/digest.hpp"
 
@@ -14,13 +15,6 @@ namespace kiln {
 namespace {
 
 constexpr int kMostRedirects = 10;
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // RFC 9110, section 5.6.7, in the form that servers send; 1970 where it is missing or none.
 UnixSeconds last_modified(const HttpHeaders& headers) {
@@ -68,20 +62,6 @@ UnixSeconds download(HttpClient& http, Url url, const std::string& checksum, con
 }
 
 }  // namespace
-
-std::string percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool is_escape = text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
-    if (!is_escape) {
-      decoded += text[i];
-      continue;
-    }
-    decoded += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
-    i += 2;
-  }
-  return decoded;
-}
 
 FetchedSource::FetchedSource(TempDir folder, const fs::path& shown, ThreadPool& pool, CancelToken cancel, std::string description)
     : ContextSource(shown, dockerfile::IgnoreMatcher(std::vector<std::string>{}), ContextModes::as_on_disk, nullptr, pool,

@@ -23,9 +23,6 @@ class FetchedSource : public ContextSource {
 // Whether a source of ADD is fetched by HTTP.
 bool is_http_url(std::string_view text);
 
-// Text with the bytes that '%41' and the like stand for.
-std::string percent_decoded(std::string_view text);
-
 // The name a URL's file gets in a folder: the last component of its path, or "__unnamed__".
 std::string file_name_of_url(std::string_view url);
 

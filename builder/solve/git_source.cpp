@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "base/percent.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 

@@ -88,10 +88,7 @@ void StageEvaluator::begin() {
     state_ = std::make_unique<StageResult>(other);
     state_->config.cmd_set_in_stage = false;
   };
-  const oci::Platform platform =
-      stage_.platform.empty() ? target_.target.platform
-                              : oci::Platform::parse(df::expand_word(stage_.platform, target_.scope->lookup(),
-                                                                     target_.dockerfile.directives.escape));
+  const oci::Platform platform = platform_of_base(target_, number_);
   if (std::holds_alternative<ScratchBase>(base)) {
     BaseImage empty;
     // An empty image is for no platform; FROM --platform only chooses among images there are.

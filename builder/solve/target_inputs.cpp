@@ -73,7 +73,7 @@ class InputsOfTarget {
       key_.text("parent", known[parent].hash);
       if (!known[parent].open.empty()) leave_open(fmt::format("'{}': {}", plan_.targets[parent]->target.name, known[parent].open));
     }
-    for (const std::size_t stage : needed_stages()) add_stage(stage);
+    for (const std::size_t stage : needed_stages(planned_)) add_stage(stage);
     add_contexts();
     result_.hash = key_.finish();
     return std::move(result_);
@@ -82,17 +82,6 @@ class InputsOfTarget {
  private:
   void leave_open(std::string why) {
     if (result_.open.empty()) result_.open = std::move(why);
-  }
-
-  std::set<std::size_t> needed_stages() const {
-    std::set<std::size_t> stages;
-    std::vector<std::size_t> open_ends = {planned_.final_stage};
-    while (!open_ends.empty()) {
-      const std::size_t stage = open_ends.back();
-      open_ends.pop_back();
-      if (stages.insert(stage).second) open_ends.insert(open_ends.end(), planned_.needs[stage].begin(), planned_.needs[stage].end());
-    }
-    return stages;
   }
 
   void add_meaning(const NameMeaning& meaning) {

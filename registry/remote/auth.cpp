@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/percent.hpp"
 #include "base/text.hpp"
 #include "registry/remote/base64.hpp"
 

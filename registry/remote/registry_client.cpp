@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/percent.hpp"
 #include "base/text.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/oci/reference.hpp"

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/json.hpp"
+#include "base/percent.hpp"
 #include "base/text.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/oci/reference.hpp"

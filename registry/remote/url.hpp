@@ -41,7 +41,4 @@ struct Url {
 // Same scheme, host and port: the only case in which a credential may travel along.
 bool same_origin(const Url& a, const Url& b);
 
-// Everything but unreserved characters as %XX.
-std::string percent_encoded(std::string_view text);
-
 }  // namespace kiln

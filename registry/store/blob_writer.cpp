@@ -6,13 +6,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <future>
-#include <mutex>
-#include <thread>
+#include <optional>
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/thread_pool.hpp"
 #include "registry/store/content_store.hpp"
 
 namespace kiln {
@@ -27,66 +26,6 @@ constexpr std::uint64_t kWriteBackBytes = std::uint64_t{8} << 20;
 
 // Pieces from here on are hashed by another thread while they are written: below, waking it costs more than it saves.
 constexpr std::size_t kHashedBeside = std::size_t{128} << 10;
-
-// SHA-256 of pieces one after the other, on a thread of its own that begins with the first.
-class HashThread {
- public:
-  explicit HashThread(oci::Sha256& hash) : hash_(hash) {}
-  ~HashThread() {
-    if (!thread_.joinable()) return;
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-
-  // The piece stays until the returned value is gone, which waits for it.
-  class Busy {
-   public:
-    explicit Busy(HashThread& thread) : thread_(thread) {}
-    ~Busy() {
-      std::unique_lock lock(thread_.mutex_);
-      thread_.changed_.wait(lock, [&] { return thread_.piece_.empty(); });
-    }
-    Busy(const Busy&) = delete;
-    Busy& operator=(const Busy&) = delete;
-
-   private:
-    HashThread& thread_;
-  };
-  [[nodiscard]] Busy begin(std::string_view piece) {
-    if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
-    {
-      const std::lock_guard lock(mutex_);
-      piece_ = piece;
-    }
-    changed_.notify_all();
-    return Busy(*this);
-  }
-
- private:
-  void work() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      changed_.wait(lock, [&] { return stopping_ || !piece_.empty(); });
-      if (stopping_) return;
-      lock.unlock();
-      hash_.update(piece_);
-      lock.lock();
-      piece_ = {};
-      changed_.notify_all();
-    }
-  }
-
-  oci::Sha256& hash_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::string_view piece_;
-  bool stopping_ = false;
-  std::thread thread_;
-};
 
 }  // namespace
 
@@ -106,7 +45,7 @@ struct BlobWriter::State {
   fs::path temporary;
   Fd fd;
   oci::Sha256 hash;
-  HashThread hash_thread{hash};
+  std::optional<ThreadPool> hasher;  // of one thread, which begins with the first large piece
   std::uint64_t size = 0;
   std::uint64_t written_back = 0;  // up to here the kernel was told to begin
   std::future<void> writing_back;
@@ -126,12 +65,14 @@ BlobWriter& BlobWriter::operator=(BlobWriter&&) noexcept = default;
 BlobWriter::~BlobWriter() = default;
 
 void BlobWriter::write(std::string_view bytes) {
+  const auto write = [&] { write_all(state_->fd, bytes, state_->temporary.native()); };
+  const auto hash = [&] { state_->hash.update(bytes); };
   if (bytes.size() >= kHashedBeside) {
-    const auto busy = state_->hash_thread.begin(bytes);
-    write_all(state_->fd, bytes, state_->temporary.native());
+    if (!state_->hasher) state_->hasher.emplace(1);
+    state_->hasher->parallel_for(2, [&](std::size_t part) { part == 0 ? write() : hash(); });
   } else {
-    write_all(state_->fd, bytes, state_->temporary.native());
-    state_->hash.update(bytes);
+    write();
+    hash();
   }
   state_->size += bytes.size();
   if (state_->size - state_->written_back >= kWriteBackBytes) state_->begin_write_back();

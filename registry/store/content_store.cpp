@@ -43,6 +43,20 @@ void check_name(const std::string& name) {
   }
 }
 
+// "DIGEST NUMBER\n", or with a third word, "DIGEST NUMBER REST\n"; nullopt where there is no such file or it is damaged.
+struct Fact {
+  oci::Digest digest;
+  std::uint64_t number = 0;
+  std::string rest;
+};
+std::optional<Fact> read_fact(const fs::path& file, std::size_t words) {
+  const auto text = read_file_if_exists(file, 4096);
+  if (!text) return std::nullopt;
+  const auto parts = split(trim(*text), ' ');
+  if (parts.size() != words || !oci::Digest::is_valid(parts[0]) || !parse_unsigned(parts[1])) return std::nullopt;
+  return Fact{oci::Digest::parse(parts[0]), *parse_unsigned(parts[1]), words > 2 ? std::string(parts[2]) : ""};
+}
+
 }  // namespace
 
 ContentStore::ContentStore(HomeLayout home) : home_(std::move(home)), lease_(std::make_unique<LeaseFile>(home_)) {}
@@ -204,11 +218,14 @@ void ContentStore::publish(std::span<const NamedImage> images) {
   for (const NamedImage& image : images) check_name(image.name);
   const FileLock lock = FileLock::acquire(home_.locks() / "store", LockMode::exclusive);
   // Under the lock, so that no gc takes a blob between this check and the new index.json.
+  std::set<oci::Digest> needed;
   for (const NamedImage& image : images) {
-    const auto absent = missing(image.descriptor);
-    if (absent.empty()) continue;
+    std::vector<oci::Descriptor> items = walk(image.descriptor, Absent::kept);
+    for (const oci::Descriptor& item : items) needed.insert(item.digest);
+    std::erase_if(items, [&](const oci::Descriptor& item) { return size_of(item.digest) == item.size; });
+    if (items.empty()) continue;
     throw Error(Category::machine, fmt::format("image '{}' cannot be named: {} of its blobs are not in the store, the first is '{}'",
-                                               image.name, absent.size(), absent.front().digest.str()));
+                                               image.name, items.size(), items.front().digest.str()));
   }
   const fs::path path = home_.oci() / "index.json";
   const nlohmann::json before = read_index_file(path);
@@ -230,9 +247,7 @@ void ContentStore::publish(std::span<const NamedImage> images) {
   after["manifests"] = std::move(entries);
   if (after == before) return;
   // All of them: what this process found in the store may be another's that has not synced yet.
-  for (const NamedImage& image : images) {
-    for (const oci::Descriptor& item : closure(image.descriptor)) note_unsynced(item.digest);
-  }
+  for (const oci::Digest& digest : needed) note_unsynced(digest);
   sync();
   write_index_file(path, after);
 }
@@ -275,14 +290,9 @@ std::vector<NamedImage> ContentStore::images() const {
 }
 
 std::optional<oci::Descriptor> ContentStore::index_of_layer(const oci::Digest& diff_id) const {
-  const auto text = read_file_if_exists(home_.indexes() / std::string(diff_id.hex()), 4096);
-  if (!text) return std::nullopt;
-  const auto parts = split(trim(*text), ' ');
-  if (parts.size() != 3 || !oci::Digest::is_valid(parts[0]) || !parse_unsigned(parts[1])) return std::nullopt;
-  oci::Descriptor index;
-  index.digest = oci::Digest::parse(parts[0]);
-  index.size = *parse_unsigned(parts[1]);
-  index.media_type = std::string(parts[2]);
+  const auto fact = read_fact(home_.indexes() / std::string(diff_id.hex()), 3);
+  if (!fact) return std::nullopt;
+  const oci::Descriptor index{fact->rest, fact->digest, fact->number, {}, {}, {}};
   if (size_of(index.digest) != index.size) return std::nullopt;
   return index;
 }
@@ -293,13 +303,9 @@ void ContentStore::set_index_of_layer(const oci::Digest& diff_id, const oci::Des
 }
 
 std::optional<oci::Descriptor> ContentStore::form_of_layer(const oci::Digest& diff_id, std::string_view form) {
-  const auto text = read_file_if_exists(home_.forms() / fmt::format("{}-{}", diff_id.hex(), form), 4096);
-  if (!text) return std::nullopt;
-  const auto parts = split(trim(*text), ' ');
-  if (parts.size() != 2 || !oci::Digest::is_valid(parts[0]) || !parse_unsigned(parts[1])) return std::nullopt;
-  oci::Descriptor blob;
-  blob.digest = oci::Digest::parse(parts[0]);
-  blob.size = *parse_unsigned(parts[1]);
+  const auto fact = read_fact(home_.forms() / fmt::format("{}-{}", diff_id.hex(), form), 2);
+  if (!fact) return std::nullopt;
+  oci::Descriptor blob{"", fact->digest, fact->number, {}, {}, {}};
   lease(blob.digest);
   const auto info = blob_info(blob.digest);
   if (size_of(blob.digest) != blob.size || !info || info->diff_id != diff_id) return std::nullopt;
@@ -313,11 +319,9 @@ void ContentStore::set_form_of_layer(const oci::Digest& diff_id, std::string_vie
 }
 
 std::optional<ContentStore::BlobInfo> ContentStore::blob_info(const oci::Digest& blob) const {
-  const auto text = read_file_if_exists(home_.blob_info() / std::string(blob.hex()), 4096);
-  if (!text) return std::nullopt;
-  const auto parts = split(trim(*text), ' ');
-  if (parts.size() != 2 || !oci::Digest::is_valid(parts[0]) || !parse_unsigned(parts[1])) return std::nullopt;
-  return BlobInfo{oci::Digest::parse(parts[0]), *parse_unsigned(parts[1])};
+  const auto fact = read_fact(home_.blob_info() / std::string(blob.hex()), 2);
+  if (!fact) return std::nullopt;
+  return BlobInfo{fact->digest, fact->number};
 }
 
 void ContentStore::set_blob_info(const oci::Digest& blob, const BlobInfo& info) {

@@ -33,10 +33,26 @@ DOCKERFILE = "FROM scratch AS build\nCOPY Dockerfile /\n"
 
 
 class Flags(harness.KilnTest):
-    def documented(self, command="build"):
+    def documented(self, command):
         page = (harness.ROOT / "docs/buildx-flags.md").read_text()
         table = page.split(f"| flag | kiln {command} |")[1].split("\n\n")[0]
         return dict(re.findall(r"^\| `(--[a-z-]+)` \| (honoured|refused)", table, re.M))
+
+    def check_flags(self, command, values):
+        documented = self.documented(command)
+        self.assertEqual(set(documented), set(values) | TRIED_ELSEWHERE)
+        for flag, value in values.items():
+            with self.subTest(flag=flag):
+                words = [flag] if value is None else [flag, value]
+                if documented[flag] == "honoured":
+                    self.kiln(command, *words, "app")
+                else:
+                    self.assertIn("cannot be honoured: ", self.kiln(command, *words, "app", code=2).stderr)
+
+    def check_refused_words(self, command):
+        for word in ("--provenance=mode=max", "--sbom=true", "--allow=device", "--call=outline"):
+            with self.subTest(word=word):
+                self.kiln(command, word, "app", code=2)
 
     def test_the_tables_have_each_flag_of_the_buildx_that_is_installed(self):
         self.need_programs("buildx")
@@ -50,17 +66,8 @@ class Flags(harness.KilnTest):
         definition = '{"target": {"default": {"context": "app"}, "app": {"context": "app"}}}'
         self.write("docker-bake.json", definition)
         self.write("bake.json", definition)
-        documented = self.documented("bake")
-        self.assertEqual(set(documented), set(BAKE_VALUES) | TRIED_ELSEWHERE)
-        for flag, value in BAKE_VALUES.items():
-            with self.subTest(flag=flag):
-                words = [flag] if value is None else [flag, value]
-                if documented[flag] == "honoured":
-                    self.kiln("bake", *words, "app")
-                else:
-                    self.assertIn("cannot be honoured: ", self.kiln("bake", *words, "app", code=2).stderr)
-        for word in ("--provenance=mode=max", "--sbom=true", "--allow=device", "--call=outline"):
-            self.kiln("bake", word, "app", code=2)
+        self.check_flags("bake", BAKE_VALUES)
+        self.check_refused_words("bake")
 
     def test_bake_checks_the_dockerfiles_of_its_targets(self):
         self.write("good/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
@@ -76,21 +83,11 @@ class Flags(harness.KilnTest):
 
     def test_each_flag_is_honoured_or_refused_as_documented(self):
         self.write("app/Dockerfile", DOCKERFILE)
-        documented = self.documented()
-        self.assertEqual(set(documented), set(VALUES) | TRIED_ELSEWHERE)
-        for flag, value in VALUES.items():
-            with self.subTest(flag=flag):
-                words = [flag] if value is None else [flag, value]
-                if documented[flag] == "honoured":
-                    self.kiln("build", *words, "app")
-                else:
-                    self.assertIn("cannot be honoured: ", self.kiln("build", *words, "app", code=2).stderr)
+        self.check_flags("build", VALUES)
 
     def test_attestations_other_entitlements_and_other_calls_are_refused(self):
         self.write("app/Dockerfile", DOCKERFILE)
-        for word in ("--provenance=mode=max", "--sbom=true", "--allow=device", "--call=outline"):
-            with self.subTest(word=word):
-                self.kiln("build", word, "app", code=2)
+        self.check_refused_words("build")
 
     def test_several_platforms_give_an_index(self):
         self.write("app/Dockerfile", DOCKERFILE)
