@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 
 namespace kiln::cli {
@@ -45,7 +46,9 @@ void TransferTasks::transfer_ended(const Transfer& transfer, TransferOutcome out
     const std::lock_guard lock(mutex_);
     open_.erase(name_of(transfer));
   }
-  observer_.task_finished(number, outcome == TransferOutcome::failed ? "failed" : "");
+  observer_.task_finished(number, outcome == TransferOutcome::failed     ? "failed"
+                                  : outcome == TransferOutcome::deferred ? kStoppedOnRequest
+                                                                         : "");
 }
 
 void TransferTasks::tag_done(std::string_view reference, const oci::Descriptor& manifest, TransferOutcome outcome) {

@@ -10,6 +10,8 @@
 
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
+#include "registry/remote/blob_push.hpp"
+#include "registry/remote/early_push.hpp"
 #include "registry/remote/ghcr.hpp"
 #include "registry/remote/push_limits.hpp"
 #include "registry/remote/push_parts.hpp"
@@ -19,7 +21,8 @@
 //   check(group)      one HEAD a tag; where a tag is missing, every blob of the image becomes a need
 //   settle(need)      one blob in one repository: skip, mount, upload or stream. Needs of one blob at one
 //   registry
-//                     queue behind the first that has to upload; when it is done the others mount from there
+//                     queue behind the first that has to upload, or behind an early upload; when it is done the
+//                     others mount from there
 //   publish(group)    once the last need of a group is settled: manifests, then tags
 //
 // A group is one image in one repository.
@@ -61,10 +64,12 @@ class Pusher {
         options_(options),
         limits_(store, options.origin),
         observer_(observer),
+        blobs_(session, store, options.fetch, observer),
         parts_(images.size()),
         pool_(std::max<std::size_t>(1, session.settings().parallel_requests)) {}
 
   std::vector<PushOutcome> run() {
+    if (options_.early) options_.early->hand_over();
     std::vector<PushOutcome> outcomes(images_.size());
     for (std::size_t i = 0; i < images_.size(); ++i) make_groups(i, outcomes[i]);
     for (Group& group : groups_) {
@@ -237,7 +242,6 @@ class Pusher {
       need.waiting.clear();
     }
     for (Group* group : failed) fail(*group, *error);
-    if (!error) session_.locations().add(need.blob.digest, need.place);
     for (Group* group : ready) {
       start([this, group] { publish(*group); }, *group);
     }
@@ -265,15 +269,9 @@ class Pusher {
   }
 
   void settle(Need& need) {
-    RegistryClient client = session_.client(need.place.endpoint);
-    const auto size = client.blob_size(need.place.repository, need.blob.digest);
-    if (size && *size == need.blob.size) {
-      session_.stats().skipped_bytes += need.blob.size;
-      report(need, TransferOutcome::skipped);
-      return settled(need, {});
-    }
-    session_.locations().forget(need.blob.digest, need.place);
-    if (mount(client, need)) return settled(need, {});
+    if (waits_for_early(need)) return;
+    const bool is_known = options_.early && options_.early->has(need.place, need.blob.digest);
+    if (is_known || blobs_.find(need.place, need.blob) || blobs_.mount(need.place, need.blob)) return settled(need, {});
     if (!lead(need)) return;
     struct Leader {
       Pusher& pusher;
@@ -281,76 +279,26 @@ class Pusher {
       ~Leader() { pusher.stop_leading(need); }
     } leader{*this, need};
     // Somebody may have uploaded it between our look and our turn.
-    if (mount(client, need)) return settled(need, {});
-    transfer(client, need);
+    if (!blobs_.mount(need.place, need.blob)) send(need);
     settled(need, {});
   }
 
-  void report(const Need& need, TransferOutcome outcome) {
-    if (!observer_) return;
-    const std::string name = need.place.name();
-    const Transfer transfer{TransferDirection::push, name, need.blob};
-    observer_->transfer_started(transfer);
-    observer_->transfer_ended(transfer, outcome);
+  // True: the blob is on its way to this registry since before the push; settle() runs again when that has ended.
+  bool waits_for_early(Need& need) {
+    if (!options_.early) return false;
+    begin_job();
+    const bool waits = options_.early->when_ended(need.place.endpoint, need.blob.digest, [this, &need] {
+      start_settling(need);
+      end_job();
+    });
+    if (!waits) end_job();
+    return waits;
   }
 
-  bool mount(RegistryClient& client, const Need& need) {
-    constexpr std::size_t kMostTried = 3;
-    std::size_t tried = 0;
-    for (const RemoteRepository& place : session_.locations().find(need.blob.digest)) {
-      if (place.endpoint != need.place.endpoint || place.repository == need.place.repository) continue;
-      if (tried++ == kMostTried) break;
-      if (!client.mount_blob(need.place.repository, need.blob, place.repository)) continue;
-      const auto size = client.blob_size(need.place.repository, need.blob.digest);
-      if (!size || *size != need.blob.size) continue;
-      report(need, TransferOutcome::mounted);
-      return true;
-    }
-    return false;
-  }
-
-  void transfer(RegistryClient& client, const Need& need) {
-    const std::string name = need.place.name();
-    const Transfer shown{TransferDirection::push, name, need.blob};
-    if (observer_) observer_->transfer_started(shown);
-    const ByteProgress progress = [&](std::uint64_t done) {
-      if (observer_) observer_->transfer_advanced(shown, done);
-    };
-    try {
-      send(client, need, progress);
-    } catch (...) {
-      if (observer_) observer_->transfer_ended(shown, TransferOutcome::failed);
-      throw;
-    }
-    if (observer_) observer_->transfer_ended(shown, TransferOutcome::transferred);
-  }
-
-  // From the store, else through this machine from a registry that has it.
-  void send(RegistryClient& client, const Need& need, const ByteProgress& progress) {
-    limits_.check_duration(need.place.endpoint.authority, parts_of(need.image), need.blob, client.upload_bytes_per_second());
-    if (store_.has(need.blob.digest)) {
-      return client.upload_blob(need.place.repository, need.blob, *stored_blob(store_, need.blob), progress);
-    }
-    const std::vector<RemoteRepository> places = session_.locations().find(need.blob.digest);
-    std::optional<Error> last;
-    for (const RemoteRepository& place : places) {
-      if (place == need.place) continue;
-      try {
-        const auto source = remote_blob(session_.client(place.endpoint), place.repository, need.blob);
-        return client.upload_blob(need.place.repository, need.blob, *source, progress);
-      } catch (const Error& error) {
-        if (error.category() != Category::network) throw;
-        last = error;
-      }
-    }
-    if (options_.fetch && options_.fetch(need.blob)) {
-      return client.upload_blob(need.place.repository, need.blob, *stored_blob(store_, need.blob), progress);
-    }
-    if (last) throw *last;
-    throw Error(Category::machine,
-                fmt::format("layer '{}' is not in the store, and no registry is known to have it; pull or "
-                            "build its image again",
-                            need.blob.digest.str()));
+  void send(const Need& need) {
+    const double rate = session_.client(need.place.endpoint).upload_bytes_per_second();
+    limits_.check_duration(need.place.endpoint.authority, parts_of(need.image), need.blob, rate);
+    blobs_.send(need.place, need.blob);
   }
 
   void publish(Group& group) {
@@ -387,8 +335,7 @@ class Pusher {
     for (const Descriptor& blob : parts_of(group.image).blobs) {
       const auto size = client.blob_size(group.place.repository, blob.digest);
       if (size && *size == blob.size) continue;
-      const Need need{group.place, blob, {}, Need::State::open, {}};
-      transfer(client, need);
+      send(Need{group.place, blob, {}, Need::State::open, {}, group.image});
     }
   }
 
@@ -398,6 +345,7 @@ class Pusher {
   PushOptions options_;
   PushLimits limits_;
   TransferObserver* observer_;
+  BlobPush blobs_;
   std::deque<Group> groups_;
   std::mutex parts_mutex_;
   std::vector<std::optional<PushParts>> parts_;

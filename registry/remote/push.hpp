@@ -12,6 +12,8 @@
 
 namespace kiln {
 
+class EarlyPush;
+
 // An image (or index) and the names it gets. Manifests, indexes and configs must be in the store; layers may
 // be there or at a place that the session knows (BlobLocations).
 struct PushRequest {
@@ -38,6 +40,9 @@ struct PushOptions {
   std::function<bool(const oci::Descriptor&)> fetch;
   // The line that made a blob, "Dockerfile:7", for messages about it; "" where no line did. Called from several threads.
   std::function<std::string(const oci::Digest&)> origin;
+  // What was sent while the images were being built: the push takes over from it, waits for what is under way and asks nothing
+  // about what is there. Borrowed; may be null.
+  EarlyPush* early = nullptr;
 };
 
 // Pushes many images at once over the session's connections, one outcome for each in their order.

@@ -14,6 +14,7 @@ enum class TransferOutcome {
   skipped,  // it was there
   mounted,  // the registry took it from another of its repositories
   failed,
+  deferred,  // not now; nothing is wrong yet: what it is needed for deals with it again
 };
 
 // Where one blob (or manifest) goes from or to. The references are borrowed for the call.

@@ -1,0 +1,85 @@
+#include "registry/remote/blob_push.hpp"
+
+#include <fmt/format.h>
+
+namespace kiln {
+
+using oci::Descriptor;
+
+bool BlobPush::find(const RemoteRepository& place, const Descriptor& blob) {
+  const auto size = session_.client(place.endpoint).blob_size(place.repository, blob.digest);
+  if (!size || *size != blob.size) {
+    session_.locations().forget(blob.digest, place);
+    return false;
+  }
+  session_.stats().skipped_bytes += blob.size;
+  report(place, blob, TransferOutcome::skipped);
+  session_.locations().add(blob.digest, place);
+  return true;
+}
+
+bool BlobPush::mount(const RemoteRepository& place, const Descriptor& blob) {
+  constexpr std::size_t kMostTried = 3;
+  RegistryClient client = session_.client(place.endpoint);
+  std::size_t tried = 0;
+  for (const RemoteRepository& other : session_.locations().find(blob.digest)) {
+    if (other.endpoint != place.endpoint || other.repository == place.repository) continue;
+    if (tried++ == kMostTried) break;
+    if (!client.mount_blob(place.repository, blob, other.repository)) continue;
+    const auto size = client.blob_size(place.repository, blob.digest);
+    if (!size || *size != blob.size) continue;
+    report(place, blob, TransferOutcome::mounted);
+    session_.locations().add(blob.digest, place);
+    return true;
+  }
+  return false;
+}
+
+void BlobPush::send(const RemoteRepository& place, const Descriptor& blob) {
+  const std::string name = place.name();
+  const Transfer shown{TransferDirection::push, name, blob};
+  if (observer_) observer_->transfer_started(shown);
+  const ByteProgress progress = [&](std::uint64_t done) {
+    if (observer_) observer_->transfer_advanced(shown, done);
+  };
+  try {
+    transfer(place, blob, progress);
+  } catch (...) {
+    if (observer_) observer_->transfer_ended(shown, on_fault_);
+    throw;
+  }
+  if (observer_) observer_->transfer_ended(shown, TransferOutcome::transferred);
+  session_.locations().add(blob.digest, place);
+}
+
+void BlobPush::report(const RemoteRepository& place, const Descriptor& blob, TransferOutcome outcome) {
+  if (!observer_) return;
+  const std::string name = place.name();
+  const Transfer transfer{TransferDirection::push, name, blob};
+  observer_->transfer_started(transfer);
+  observer_->transfer_ended(transfer, outcome);
+}
+
+void BlobPush::transfer(const RemoteRepository& place, const Descriptor& blob, const ByteProgress& progress) {
+  RegistryClient client = session_.client(place.endpoint);
+  if (store_.has(blob.digest)) return client.upload_blob(place.repository, blob, *stored_blob(store_, blob), progress);
+  std::optional<Error> last;
+  for (const RemoteRepository& other : session_.locations().find(blob.digest)) {
+    if (other == place) continue;
+    try {
+      const auto source = remote_blob(session_.client(other.endpoint), other.repository, blob);
+      return client.upload_blob(place.repository, blob, *source, progress);
+    } catch (const Error& error) {
+      if (error.category() != Category::network) throw;
+      last = error;
+    }
+  }
+  if (fetch_ && fetch_(blob)) return client.upload_blob(place.repository, blob, *stored_blob(store_, blob), progress);
+  if (last) throw *last;
+  throw Error(Category::machine,
+              fmt::format("layer '{}' is not in the store, and no registry is known to have it; pull or "
+                          "build its image again",
+                          blob.digest.str()));
+}
+
+}  // namespace kiln
