@@ -413,6 +413,15 @@ std::optional<RemoteRepository> SharedCache::repository_of(const oci::Digest& bl
   return it == seen_.end() ? std::nullopt : it->second->place.backend->repository();
 }
 
+std::vector<RemoteRepository> SharedCache::written_repositories() const {
+  std::vector<RemoteRepository> repositories;
+  for (const auto& place : places_) {
+    const auto repository = place->place.backend->repository();
+    if (place->place.writes && repository) repositories.push_back(*repository);
+  }
+  return repositories;
+}
+
 std::vector<FetchedFromCache> SharedCache::fetched() const {
   const std::lock_guard lock(mutex_);
   return fetched_;

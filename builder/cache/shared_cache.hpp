@@ -103,6 +103,9 @@ class SharedCache {
   // The registry's repository where a blob was seen: pushes mount it from there.
   std::optional<RemoteRepository> repository_of(const oci::Digest& blob) const;
 
+  // The repositories that entries and their blobs are written to.
+  std::vector<RemoteRepository> written_repositories() const;
+
   // What was fetched so far.
   std::vector<FetchedFromCache> fetched() const;
   // Error{network} for the first place with ignore-error=false that could not be written.

@@ -109,6 +109,20 @@ int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<s
   return 0;
 }
 
+// Where layers may go while their images are built. With pins nothing: an image that comes out wrong is to send nothing.
+std::map<std::string, EarlyTarget> early_targets(const BakeWords& words, const Plan& plan, const std::vector<std::size_t>& wanted,
+                                                 const std::vector<std::vector<Output>>& outputs) {
+  std::map<std::string, EarlyTarget> targets;
+  if (!words.pins.empty()) return targets;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const BuildTarget& target = plan.targets[wanted[i]]->target;
+    std::vector<Output> all = outputs[i];
+    if (words.push) all.emplace_back().push = true;
+    if (const auto first = early_target(target, all, target.names)) targets.emplace(target.name, *first);
+  }
+  return targets;
+}
+
 // --check: what the rules find in each Dockerfile; the exit code of the worst.
 int check_fleet(const Plan& plan, const std::vector<std::size_t>& wanted) {
   int worst = 0;
@@ -170,6 +184,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   }
   BuildSession session(settings, cancel);
   std::vector<BuiltImage> images;
+  session.push_early(early_targets(words, plan, wanted, outputs));
   session.with_lost_steps_redone([&] {
     images = session.build(plan, built, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
     for (std::size_t i = 0; i < pins.size(); ++i) check_pin(pins[i], images[wanted.size() + i], session.remote().get());

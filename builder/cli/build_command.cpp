@@ -241,6 +241,9 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
 
   BuildSession session(settings, cancel);
   std::vector<BuiltImage> images;
+  std::map<std::string, EarlyTarget> early;
+  if (const auto first = early_target(target, outputs, target.names)) early.emplace(target.name, *first);
+  session.push_early(std::move(early));
   session.with_lost_steps_redone([&] {
     const auto stages = solve(session, plan, wanted, opens_shell);
     for (const Output& output : outputs) {

@@ -1,6 +1,7 @@
 #include "builder/cli/build_session.hpp"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -78,7 +79,7 @@ void apply_offline(SessionSettings& settings) {
 }
 
 BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
-    : settings_(std::move(settings)), cancel_(std::move(cancel)), began_(monotonic_seconds()),
+    : settings_(std::move(settings)), cancel_(std::move(cancel)), remote_cancel_(cancel_.child()), began_(monotonic_seconds()),
       runner_(Runner::start(WithoutRoot::enter_user_namespace)), home_(HomeLayout::open(HomeLayout::default_root())) {
   progress_ = open_progress(settings_);
   recorder_ = std::make_unique<Recorder>(progress_.get());
@@ -87,7 +88,7 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
   snapshots_ = std::make_unique<SnapshotStore>(*store_, *pool_);
   remote_ = std::make_unique<LazyRemote>([this] {
     if (settings_.offline) throw Error(Category::network, "--offline: the store does not have it, and nothing is fetched");
-    return RemoteSession::open(RemoteSettings::from_environment(), *recorder_, cancel_);
+    return RemoteSession::open(RemoteSettings::from_environment(), *recorder_, remote_cancel_);
   });
   caches_ = std::make_unique<CacheSession>(settings_.caches, *recorder_, cancel_);
   layers_ = std::make_unique<LayerAccess>(*store_, *pool_, *snapshots_, *remote_, caches_->cache(), cancel_);
@@ -103,6 +104,8 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
 }
 
 BuildSession::~BuildSession() {
+  abandon_remote();
+  early_.reset();
   // A session that ends well without a report measured something (a baseline): nobody asks why of that.
   if (record_kept_ || log_.empty() || std::uncaught_exceptions() == 0) return;
   try {
@@ -111,6 +114,16 @@ BuildSession::~BuildSession() {
     recorder_->warn(fmt::format("'kiln why' will not know this build: {}", error.what()));
   }
 }
+
+void BuildSession::push_early(std::map<std::string, EarlyTarget> targets) {
+  if (settings_.offline || targets.empty()) return;
+  const CacheWriting writing = sharing_ ? CacheWriting::by_each_step : CacheWriting::at_the_end;
+  early_ = std::make_unique<EarlyLayers>(std::move(targets), *remote_, *store_, caches_->cache(), writing, *recorder_,
+                                         [this] { return steps_->next_number(); });
+  steps_->tell_layers_made([this](const StepRequest& request, const std::vector<LayerValue>& layers) { early_->made(request, layers); });
+}
+
+void BuildSession::abandon_remote() noexcept { remote_cancel_.cancel(SIGTERM); }
 
 void BuildSession::keep_record(bool failed) {
   const BuildRecord record = log_.record(recorder_->heard_steps(), {monotonic_seconds() - began_, failed, kVersion});
@@ -219,6 +232,7 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
   RemoteSession& remote = remote_->get();
   for (const auto& [blob, place] : places) remote.locations().add(blob, place);
   PushOptions options;
+  options.early = early_ ? early_->push() : nullptr;
   options.fetch = [&](const oci::Descriptor& blob) {
     const auto layer = by_blob.find(blob.digest);
     return layer != by_blob.end() && layers_->fetch_for_push(*layer->second, blob);

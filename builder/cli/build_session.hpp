@@ -11,6 +11,7 @@
 #include "builder/cache/step_cache.hpp"
 #include "builder/cli/build_log.hpp"
 #include "builder/cli/cache_session.hpp"
+#include "builder/cli/early_layers.hpp"
 #include "builder/cli/remembered_push.hpp"
 #include "builder/layer/stat_cache.hpp"
 #include "builder/plan/forecast.hpp"
@@ -62,6 +63,11 @@ class BuildSession {
  public:
   BuildSession(SessionSettings settings, CancelToken cancel);
   ~BuildSession();
+
+  // For before anything is solved: layers that steps of these targets make are sent while later steps run. Not offline.
+  void push_early(std::map<std::string, EarlyTarget> targets);
+  // The build has failed for good: what is on its way to registries is given up, and they are not asked any more.
+  void abandon_remote() noexcept;
 
   // Solves the wanted targets of a plan and writes their configs and manifests; in the order of `wanted`.
   std::vector<BuiltImage> build(const Plan& plan, const std::vector<std::size_t>& wanted,
@@ -124,6 +130,7 @@ class BuildSession {
 
   SessionSettings settings_;
   CancelToken cancel_;
+  CancelToken remote_cancel_;  // a part of cancel_
   double began_;
   std::unique_ptr<Runner> runner_;  // before anything that has a thread, and before the home, which it may move
   HomeLayout home_;
@@ -142,6 +149,7 @@ class BuildSession {
   std::unique_ptr<StatCache> stat_cache_;
   std::unique_ptr<BaseImages> bases_;
   std::unique_ptr<RunSteps> runs_;
+  std::unique_ptr<EarlyLayers> early_;  // may be null; its threads end before what they use
   BuildLog log_;
   bool record_kept_ = false;
 };

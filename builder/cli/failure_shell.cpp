@@ -27,6 +27,7 @@ void open_failure_shell(BuildSession& session, const Error& error) {
     fmt::print(stderr, "no shell is opened: what failed is not the command of a RUN\n");
     return;
   }
+  session.abandon_remote();
   fmt::print(stderr, "error: {}\n{}{}", error.message(), error.detail(), error.detail().empty() || error.detail().ends_with('\n') ? "" : "\n");
   fmt::print(stderr, "This is '{}' as the command left its files. 'exit' ends the build; nothing of this is kept.\n", join(failed->shell, " "));
   try {

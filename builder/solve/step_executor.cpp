@@ -233,6 +233,7 @@ StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number
   record.inputs = salted_inputs(request.all_inputs(), record.salt);
   cache_.store(record);
   cache_.remember_slot(request.slot, request.key);
+  if (on_layers_made_) on_layers_made_(request, record.layers);
   if (my_turn) sharing_->publish(new_step_entry(record, [&](const oci::Digest&) { return request.is_of_image; }), std::move(*my_turn));
   StepDone done{std::move(record), {}};
   done.result = result_of(done.record, StepOutcome::built);

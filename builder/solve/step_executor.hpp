@@ -65,6 +65,11 @@ class StepExecutor {
   using MissListener = std::function<void(const StepView&, const StepResult&)>;
   void only_look_up(MissListener on_miss) { on_miss_ = std::move(on_miss); }
 
+  // From now on the layers of each step that is executed are told to `listener`, once they are in the store, by the thread that
+  // executed it: it must not wait.
+  using LayerListener = std::function<void(const StepRequest&, const std::vector<LayerValue>&)>;
+  void tell_layers_made(LayerListener listener) { on_layers_made_ = std::move(listener); }
+
   // Whether nothing has to be prepared for executing the step.
   bool is_recorded(const std::string& key);
   // What the steps came to so far, by key, and each target's keys in the order in which they came.
@@ -96,6 +101,7 @@ class StepExecutor {
   BuildObserver& observer_;
   CancelToken cancel_;
   MissListener on_miss_;
+  LayerListener on_layers_made_;
   std::atomic<int> last_number_{0};
   std::unique_ptr<SingleFlight<StepDone>> flights_ = std::make_unique<SingleFlight<StepDone>>();
   mutable std::mutex mutex_;
