@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <cstdio>
 #include <exception>
 
@@ -6,7 +8,19 @@
 #include "builder/cli/exit_code.hpp"
 #include "builder/cli/memory_marks.hpp"
 
+namespace {
+
+// Buffers of some megabytes come and go all the time. By itself malloc gives their pages back to the kernel and asks for others,
+// of which each costs a fault, and on a virtual machine often a second one of its host.
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  keep_freed_memory();
   const kiln::CancelToken cancel;
   kiln::cli::install_signal_handlers(cancel);
   try {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -12,6 +13,9 @@ class ByteBuffer {
  public:
   ByteBuffer() = default;
   explicit ByteBuffer(std::size_t size) : bytes_(std::make_shared_for_overwrite<char[]>(size)), size_(size) {}
+
+  // Only the first `size` bytes count from now on.
+  void shrink(std::size_t size) noexcept { size_ = std::min(size_, size); }
 
   char* data() const noexcept { return bytes_.get(); }
   std::size_t size() const noexcept { return size_; }

@@ -5,10 +5,12 @@
 #include <libdeflate.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/layer/byte_buffer.hpp"
 #include "registry/oci/descriptor.hpp"
 
 namespace kiln {
@@ -21,13 +23,19 @@ constexpr int kMaxGzipLevel = 12;
 constexpr int kMaxZstdLevel = 22;
 constexpr int kFirstLibdeflateLevel = 4;
 
+// Room for what a block becomes, kept by each thread: its pages are in memory already when the next block comes.
+char* scratch(std::size_t bytes) {
+  thread_local ByteBuffer room;
+  if (room.size() < bytes) room = ByteBuffer(bytes);
+  return room.data();
+}
+
 std::string compress_by_isal(std::string_view block, int level) {
   // Level 3 gives other bytes on CPUs with AVX-512, so it is never used.
   const int isal_level = std::min(level, 2);
   const std::size_t buffer_bytes = isal_level == 1 ? ISAL_DEF_LVL1_DEFAULT : ISAL_DEF_LVL2_DEFAULT;
   const auto level_buffer = std::make_unique_for_overwrite<std::uint8_t[]>(buffer_bytes);
-  std::string out;
-  out.resize(block.size() + block.size() / 1024 + 4096);
+  const std::size_t room = block.size() + block.size() / 1024 + 4096;
   const auto stream = std::make_unique<isal_zstream>();
   isal_deflate_init(stream.get());
   stream->level = static_cast<std::uint32_t>(isal_level);
@@ -38,32 +46,28 @@ std::string compress_by_isal(std::string_view block, int level) {
   stream->flush = NO_FLUSH;
   stream->next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(block.data()));
   stream->avail_in = static_cast<std::uint32_t>(block.size());
-  stream->next_out = reinterpret_cast<std::uint8_t*>(out.data());
-  stream->avail_out = static_cast<std::uint32_t>(out.size());
+  std::string out;
   for (;;) {
+    char* const made = scratch(room);
+    stream->next_out = reinterpret_cast<std::uint8_t*>(made);
+    stream->avail_out = static_cast<std::uint32_t>(room);
     const int result = isal_deflate(stream.get());
     if (result != COMP_OK) throw Error(Category::machine, fmt::format("gzip: ISA-L answered {}", result));
-    if (stream->internal_state.state == ZSTATE_END) break;
+    out.append(made, room - stream->avail_out);
+    if (stream->internal_state.state == ZSTATE_END) return out;
     if (stream->avail_out > 0) throw Error(Category::machine, "gzip: ISA-L did not come to an end");
-    const std::size_t done = out.size();
-    out.resize(done + done / 4);
-    stream->next_out = reinterpret_cast<std::uint8_t*>(out.data() + done);
-    stream->avail_out = static_cast<std::uint32_t>(out.size() - done);
   }
-  out.resize(stream->total_out);
-  return out;
 }
 
 std::string compress_by_libdeflate(std::string_view block, int level) {
   const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
       libdeflate_alloc_compressor(level), &libdeflate_free_compressor);
   if (!compressor) throw Error(Category::machine, "gzip: no memory for the compressor");
-  std::string out(libdeflate_gzip_compress_bound(compressor.get(), block.size()), '\0');
-  const std::size_t size =
-      libdeflate_gzip_compress(compressor.get(), block.data(), block.size(), out.data(), out.size());
+  const std::size_t room = libdeflate_gzip_compress_bound(compressor.get(), block.size());
+  char* const made = scratch(room);
+  const std::size_t size = libdeflate_gzip_compress(compressor.get(), block.data(), block.size(), made, room);
   if (size == 0) throw Error(Category::machine, "gzip: libdeflate failed");
-  out.resize(size);
-  return out;
+  return {made, size};
 }
 
 std::string compress_by_zstd(std::string_view block, int level) {
@@ -72,11 +76,11 @@ std::string compress_by_zstd(std::string_view block, int level) {
   if (!context) throw Error(Category::machine, "zstd: no memory for the compressor");
   ZSTD_CCtx_reset(context.get(), ZSTD_reset_session_and_parameters);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
-  std::string out(ZSTD_compressBound(block.size()), '\0');
-  const std::size_t size = ZSTD_compress2(context.get(), out.data(), out.size(), block.data(), block.size());
+  const std::size_t room = ZSTD_compressBound(block.size());
+  char* const made = scratch(room);
+  const std::size_t size = ZSTD_compress2(context.get(), made, room, block.data(), block.size());
   if (ZSTD_isError(size)) throw Error(Category::machine, fmt::format("zstd: {}", ZSTD_getErrorName(size)));
-  out.resize(size);
-  return out;
+  return {made, size};
 }
 
 }  // namespace

@@ -24,10 +24,10 @@ ReadAheadSource::~ReadAheadSource() {
 
 void ReadAheadSource::pull() {
   for (bool more = true; more;) {
-    std::string piece(kPieceBytes, '\0');
+    ByteBuffer piece(kPieceBytes);
     std::exception_ptr failure;
     try {
-      piece.resize(read_fully(*source_, piece.data(), piece.size()));
+      piece.shrink(read_fully(*source_, piece.data(), piece.size()));
       more = piece.size() == kPieceBytes;
     } catch (...) {
       failure = std::current_exception();
@@ -38,7 +38,7 @@ void ReadAheadSource::pull() {
     if (stopping_) return;
     if (failure) {
       failure_ = failure;
-    } else if (!piece.empty()) {
+    } else if (piece.size() > 0) {
       ready_.push_back(std::move(piece));
     }
     ended_ = !more;

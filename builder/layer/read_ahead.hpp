@@ -5,10 +5,10 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <thread>
 
 #include "base/held_bytes.hpp"
+#include "builder/layer/byte_buffer.hpp"
 #include "builder/layer/byte_source.hpp"
 
 namespace kiln {
@@ -30,11 +30,11 @@ class ReadAheadSource : public ByteSource {
   std::unique_ptr<ByteSource> source_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::string> ready_;
+  std::deque<ByteBuffer> ready_;
   std::exception_ptr failure_;
   bool ended_ = false;
   bool stopping_ = false;
-  std::string current_;
+  ByteBuffer current_;
   std::size_t taken_ = 0;
   HeldBytes held_;
   std::thread thread_;
