@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -89,23 +90,24 @@ void EntryWriter::write_in_pieces(Fd file, const FileEntry& entry, const Read& r
     }
     if (jobs_->full()) jobs_->pop();
     const std::uint64_t at = std::exchange(offset, offset + piece.size());
-    jobs_->push(piece.size(), [this, pending, at, piece] { write_piece(*pending, at, piece.view()); });
+    jobs_->push(piece.size(), [this, pending, at, piece] { write_piece(pending, at, piece.view()); });
   }
 }
 
-void EntryWriter::write_piece(Pending& pending, std::uint64_t at, std::string_view piece) const {
-  const FileEntry& entry = pending.entry;
+void EntryWriter::write_piece(const std::shared_ptr<Pending>& pending, std::uint64_t at, std::string_view piece) {
+  const FileEntry& entry = pending->entry;
+  const std::shared_ptr<const Fd> file(pending, &pending->file);
   const std::string path = shown(entry.path);
   for (std::size_t done = 0; done < piece.size();) {
     const std::string_view block = piece.substr(done, kBlockBytes);
     done += block.size();
     if (!is_hole(block)) {
-      pwrite_all(pending.file, block, at + done - block.size(), path);
-    } else if (at + done == entry.size && ::ftruncate(pending.file.get(), static_cast<off_t>(entry.size)) != 0) {
+      behind_.write(file, block, at + done - block.size(), path);
+    } else if (at + done == entry.size && ::ftruncate(file->get(), static_cast<off_t>(entry.size)) != 0) {
       throw_errno("extend", path);
     }
   }
-  if (pending.left.fetch_sub(piece.size()) == piece.size()) set_properties(pending.file, entry, mode_after_create(entry));
+  if (pending->left.fetch_sub(piece.size()) == piece.size()) set_properties(*file, entry, mode_after_create(entry));
 }
 
 void EntryWriter::finish() {

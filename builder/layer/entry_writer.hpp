@@ -2,10 +2,10 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +14,7 @@
 #include "base/file.hpp"
 #include "base/held_bytes.hpp"
 #include "base/thread_pool.hpp"
+#include "base/write_behind.hpp"
 #include "builder/layer/file_entry.hpp"
 #include "builder/layer/new_files.hpp"
 #include "builder/layer/ordered_jobs.hpp"
@@ -59,7 +60,7 @@ class EntryWriter {
   bool may_set(const std::string& attribute) const;
   void write_alone(const Fd& file, const FileEntry& entry, const Read& read);
   void write_in_pieces(Fd file, const FileEntry& entry, const Read& read);
-  void write_piece(Pending& pending, std::uint64_t at, std::string_view piece) const;
+  void write_piece(const std::shared_ptr<Pending>& pending, std::uint64_t at, std::string_view piece);
 
   fs::path shown_root_;
   Owners owners_;
@@ -67,6 +68,7 @@ class EntryWriter {
   std::string buffer_;
   HeldBytes held_;
   NewFiles new_files_;
+  WriteBehind behind_{WriteBehind::Pages::recycle};
   std::optional<OrderedJobs<void>> jobs_;  // the last member: its jobs use the others
 };
 

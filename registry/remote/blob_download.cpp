@@ -188,12 +188,13 @@ void RegistryClient::stream_blob(const std::string& repository, const oci::Descr
 }
 
 void RegistryClient::download_blob(const std::string& repository, const oci::Descriptor& blob,
-                                   ContentStore& store, Durability durability, const ByteProgress& progress) {
+                                   ContentStore& store, Durability durability, const ByteProgress& progress,
+                                   WriteBehind::Pages pages) {
   check_algorithm(blob);
   store.lease(blob.digest);
   if (store.has(blob.digest)) return;
   for (int attempt = 0;; ++attempt) {
-    BlobWriter writer = store.begin_blob();
+    BlobWriter writer = store.begin_blob(pages);
     stream_blob(repository, blob, 0, [&](std::string_view bytes) {
       writer.write(bytes);
       if (progress) progress(writer.size());

@@ -15,6 +15,7 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{256} << 10;  // per transfer, before it is paused: what is hashed and written next is still in the cache
+constexpr std::size_t kWorthWaking = std::size_t{128} << 10;  // less is taken when the transfer ends, or at the next poll
 constexpr std::size_t kProgressBytes = 1024;
 constexpr std::size_t kMaxHeaderBytes = std::size_t{512} << 10;
 constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} << 10;
@@ -88,7 +89,7 @@ std::size_t on_received(char* data, std::size_t, std::size_t size, void* user) {
     transfer.response.received_bytes += size;
     transfer.buffer.append(data, size);
     transfer.held.set(2 * transfer.buffer.capacity());
-    transfer.changed.notify_all();
+    if (transfer.buffer.size() >= kWorthWaking) transfer.changed.notify_all();
     return size;
   }
   transfer.response.received_bytes += size;

@@ -165,7 +165,7 @@ std::optional<Descriptor> resolve_image(RemoteSession& session, const oci::Refer
 }
 
 void fetch_blob(RemoteSession& session, ContentStore& store, const Descriptor& blob,
-                const std::optional<RemoteRepository>& hint, TransferObserver* observer) {
+                const std::optional<RemoteRepository>& hint, TransferObserver* observer, WriteBehind::Pages pages) {
   std::vector<RemoteRepository> places = session.locations().find(blob.digest);
   if (hint) {
     std::erase(places, *hint);
@@ -187,7 +187,7 @@ void fetch_blob(RemoteSession& session, ContentStore& store, const Descriptor& b
     try {
       session.client(places[i].endpoint)
           .download_blob(places[i].repository, blob, store, Durability::durable,
-                         [&](std::uint64_t done) { transfer.advanced(done); });
+                         [&](std::uint64_t done) { transfer.advanced(done); }, pages);
       session.locations().add(blob.digest, places[i]);
       return transfer.ended(TransferOutcome::transferred);
     } catch (const Error& error) {
@@ -209,7 +209,7 @@ void fetch_layers(RemoteSession& session, ContentStore& store, const PulledImage
   std::vector<std::future<void>> jobs;
   for (const Descriptor& layer : layers) {
     jobs.push_back(pool.submit([&session, &store, &image, layer, observer] {
-      fetch_blob(session, store, layer, image.source, observer);
+      fetch_blob(session, store, layer, image.source, observer, WriteBehind::Pages::recycle);
     }));
   }
   std::exception_ptr first;

@@ -87,7 +87,8 @@ class RegistryClient {
   // Into the store, verified; nothing is published under a wrong digest. A blob that arrives with a wrong
   // digest is fetched once more before that is an error. Nothing is done where the store has it.
   void download_blob(const std::string& repository, const oci::Descriptor& blob, ContentStore& store,
-                     Durability durability = Durability::durable, const ByteProgress& progress = {});
+                     Durability durability = Durability::durable, const ByteProgress& progress = {},
+                     WriteBehind::Pages pages = WriteBehind::Pages::keep);
   // A whole small blob, verified.
   std::string fetch_blob_bytes(const std::string& repository, const oci::Descriptor& blob,
                                std::uint64_t max_bytes = std::uint64_t{16} << 20);

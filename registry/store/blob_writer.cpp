@@ -1,12 +1,10 @@
-#include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include <atomic>
-#include <chrono>
-#include <future>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -20,22 +18,20 @@ namespace {
 
 std::atomic<unsigned> sequence{0};
 
-// A large blob's pages go to the disk while the rest of it still comes: the fsync at its end then waits for the last of them
-// alone, and not for all. On a thread of its own, since the call waits for room in the disk's queue.
-constexpr std::uint64_t kWriteBackBytes = std::uint64_t{8} << 20;
-
-// Pieces from here on are hashed by another thread while they are written: below, waking it costs more than it saves.
-constexpr std::size_t kHashedBeside = std::size_t{128} << 10;
+// Pieces from here on are hashed by another thread while they are written: below, as what comes from a network is, waking it costs
+// more than it saves.
+constexpr std::size_t kHashedBeside = std::size_t{512} << 10;
 
 }  // namespace
 
 struct BlobWriter::State {
-  explicit State(ContentStore& content_store)
+  State(ContentStore& content_store, WriteBehind::Pages pages)
       : store(content_store),
         temporary(store.home().tmp() / fmt::format("blob-{}-{}", ::getpid(), sequence++)),
-        fd(create_file(temporary)) {
+        file(std::make_shared<const Fd>(create_file(temporary))),
+        behind(pages) {
     // A gc takes temporary files that nobody has locked.
-    ::flock(fd.get(), LOCK_EX | LOCK_NB);
+    ::flock(file->get(), LOCK_EX | LOCK_NB);
   }
   ~State() {
     if (!temporary.empty()) ::unlink(temporary.c_str());
@@ -43,20 +39,11 @@ struct BlobWriter::State {
 
   ContentStore& store;
   fs::path temporary;
-  Fd fd;
+  std::shared_ptr<const Fd> file;
   oci::Sha256 hash;
   std::optional<ThreadPool> hasher;  // of one thread, which begins with the first large piece
   std::uint64_t size = 0;
-  std::uint64_t written_back = 0;  // up to here the kernel was told to begin
-  std::future<void> writing_back;
-
-  void begin_write_back() {
-    if (writing_back.valid() && writing_back.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
-    const auto from = static_cast<off64_t>(std::exchange(written_back, size));
-    const auto bytes = static_cast<off64_t>(size) - from;
-    // No more than a hint: where it fails, the fsync does everything.
-    writing_back = std::async(std::launch::async, [file = fd.get(), from, bytes] { ::sync_file_range(file, from, bytes, SYNC_FILE_RANGE_WRITE); });
-  }
+  WriteBehind behind;
 };
 
 BlobWriter::BlobWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -65,7 +52,7 @@ BlobWriter& BlobWriter::operator=(BlobWriter&&) noexcept = default;
 BlobWriter::~BlobWriter() = default;
 
 void BlobWriter::write(std::string_view bytes) {
-  const auto write = [&] { write_all(state_->fd, bytes, state_->temporary.native()); };
+  const auto write = [&] { state_->behind.write(state_->file, bytes, state_->size, state_->temporary.native()); };
   const auto hash = [&] { state_->hash.update(bytes); };
   if (bytes.size() >= kHashedBeside) {
     if (!state_->hasher) state_->hasher.emplace(1);
@@ -75,7 +62,6 @@ void BlobWriter::write(std::string_view bytes) {
     hash();
   }
   state_->size += bytes.size();
-  if (state_->size - state_->written_back >= kWriteBackBytes) state_->begin_write_back();
 }
 
 std::uint64_t BlobWriter::size() const noexcept { return state_->size; }
@@ -93,7 +79,7 @@ oci::Digest BlobWriter::commit(const std::optional<oci::Digest>& expected, Durab
     return digest;
   }
   if (durability == Durability::durable) {
-    if (::fsync(state.fd.get()) != 0) throw_errno("sync", state.temporary.native());
+    if (::fsync(state.file->get()) != 0) throw_errno("sync", state.temporary.native());
   } else {
     state.store.note_unsynced(digest);
   }
@@ -105,6 +91,6 @@ oci::Digest BlobWriter::commit(const std::optional<oci::Digest>& expected, Durab
   return digest;
 }
 
-BlobWriter ContentStore::begin_blob() { return BlobWriter(std::make_unique<BlobWriter::State>(*this)); }
+BlobWriter ContentStore::begin_blob(WriteBehind::Pages pages) { return BlobWriter(std::make_unique<BlobWriter::State>(*this, pages)); }
 
 }  // namespace kiln

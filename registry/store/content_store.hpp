@@ -15,6 +15,7 @@
 #include "base/atomic_file.hpp"
 #include "base/cancel.hpp"
 #include "base/fd.hpp"
+#include "base/write_behind.hpp"
 #include "registry/oci/descriptor.hpp"
 #include "registry/oci/digest.hpp"
 #include "registry/store/layout.hpp"
@@ -82,7 +83,8 @@ class ContentStore {
   // The blob's file, for streaming; who reads it to the end verifies (see VerifyingReader).
   Fd open(const oci::Digest& digest) const;
 
-  BlobWriter begin_blob();
+  // `pages`: WriteBehind::Pages::recycle for what nobody will read soon.
+  BlobWriter begin_blob(WriteBehind::Pages pages = WriteBehind::Pages::keep);
   // Writes a small blob at once.
   oci::Descriptor put(std::string_view bytes, std::string media_type, Durability durability = Durability::durable);
   // Makes every blob that was committed as ephemeral durable: by fsync where they are few, so that nothing else of the disk's is
