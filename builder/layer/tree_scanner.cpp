@@ -355,47 +355,56 @@ Fd open_scanned(const Fd& root, const std::string& path) {
   return file;
 }
 
-void hash_files(const fs::path& root, ScannedTree& tree, std::span<const std::size_t> numbers, StatCache* cache,
-                ThreadPool& pool, const CancelToken& cancel) {
+std::vector<oci::Digest> digests_of(const fs::path& root, const ScannedTree& tree, std::span<const std::size_t> numbers, StatCache* cache,
+                                    ThreadPool& pool, const CancelToken& cancel) {
   static const oci::Digest empty = oci::sha256_of({});
   const Fd root_fd = open_directory(root);
-  std::vector<std::size_t> unknown;
-  std::vector<std::size_t> links;
-  for (const std::size_t number : numbers) {
-    FileEntry& entry = tree.entries.at(number);
-    if (entry.type == EntryType::hardlink) links.push_back(number);
-    if (entry.type != EntryType::file || !entry.content.empty()) continue;
-    if (entry.size == 0) {
-      entry.content = empty;
+  std::vector<oci::Digest> digests(numbers.size());
+  struct Unknown {
+    std::size_t place;   // among the digests
+    std::size_t number;  // of the file in the tree
+  };
+  std::vector<Unknown> unknown;
+  for (std::size_t place = 0; place < numbers.size(); ++place) {
+    const std::size_t number = numbers[place];
+    const FileEntry& entry = tree.entries.at(number);
+    if (entry.type != EntryType::file) continue;
+    if (!entry.content.empty()) {
+      digests[place] = entry.content;
+    } else if (entry.size == 0) {
+      digests[place] = empty;
     } else if (const auto known = cache == nullptr ? std::nullopt : cache->find(tree.stamps[number])) {
-      entry.content = known->content;
+      digests[place] = known->content;
     } else {
-      unknown.push_back(number);
+      unknown.push_back({place, number});
     }
   }
-  const auto hash = [&](std::size_t number) {
-    FileEntry& entry = tree.entries[number];
-    const FileStamp& stamp = tree.stamps[number];
+  pool.parallel_for(unknown.size(), [&](std::size_t i) {
+    const FileEntry& entry = tree.entries[unknown[i].number];
+    const FileStamp& stamp = tree.stamps[unknown[i].number];
     const std::int64_t now = wall_clock_ns();
-    entry.content = hash_file(root_fd, entry.path, (root / entry.path).native(), stamp, cancel);
-    if (cache != nullptr) cache->remember(stamp, {entry.content, tree.has_xattrs && entry.xattrs.empty()}, now);
-  };
-  pool.parallel_for(unknown.size(), [&](std::size_t i) { hash(unknown[i]); });
-  for (const std::size_t number : links) {
-    FileEntry& link = tree.entries[number];
-    const auto target = std::lower_bound(
-        tree.entries.begin(), tree.entries.end(), link.link,
-        [](const FileEntry& entry, const std::string& path) { return compare_paths(entry.path, path) < 0; });
-    if (target->content.empty()) hash(static_cast<std::size_t>(target - tree.entries.begin()));
-    link.content = target->content;
-    link.size = target->size;
-  }
+    oci::Digest& content = digests[unknown[i].place];
+    content = hash_file(root_fd, entry.path, (root / entry.path).native(), stamp, cancel);
+    if (cache != nullptr) cache->remember(stamp, {content, tree.has_xattrs && entry.xattrs.empty()}, now);
+  });
+  return digests;
 }
 
 void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool, const CancelToken& cancel) {
-  std::vector<std::size_t> numbers(tree.entries.size());
-  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
-  hash_files(root, tree, numbers, cache, pool, cancel);
+  std::vector<std::size_t> numbers;
+  for (std::size_t i = 0; i < tree.entries.size(); ++i) {
+    if (tree.entries[i].type == EntryType::file) numbers.push_back(i);
+  }
+  std::vector<oci::Digest> digests = digests_of(root, tree, numbers, cache, pool, cancel);
+  for (std::size_t i = 0; i < numbers.size(); ++i) tree.entries[numbers[i]].content = std::move(digests[i]);
+  for (FileEntry& link : tree.entries) {
+    if (link.type != EntryType::hardlink) continue;
+    const auto target = std::lower_bound(
+        tree.entries.begin(), tree.entries.end(), link.link,
+        [](const FileEntry& entry, const std::string& path) { return compare_paths(entry.path, path) < 0; });
+    link.content = target->content;
+    link.size = target->size;
+  }
 }
 
 }  // namespace kiln

@@ -56,11 +56,11 @@ ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPo
 ScannedTree scan_upper(const fs::path& upper, OverlayXattrs xattrs, const MergedView& lower, ThreadPool& pool,
                        const CancelToken& cancel = {});
 
-// Fills in `content` of the files (and hard links) among entries[first, first + count), reading in parallel what the cache
-// (may be null) does not know. Error{build}, "changed while it was being read", where a file is no longer what was scanned.
-void hash_files(const fs::path& root, ScannedTree& tree, std::span<const std::size_t> numbers, StatCache* cache,
-                ThreadPool& pool, const CancelToken& cancel = {});
-// All of them.
+// The digests of the tree's files with these numbers, in their order (empty for what is no file), reading in parallel what the
+// cache (may be null) does not know. Error{build}, "changed while it was being read", where a file is no longer what was scanned.
+std::vector<oci::Digest> digests_of(const fs::path& root, const ScannedTree& tree, std::span<const std::size_t> numbers, StatCache* cache,
+                                    ThreadPool& pool, const CancelToken& cancel = {});
+// Fills in `content` of all files and hard links.
 void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool,
                 const CancelToken& cancel = {});
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/text.hpp"
+#include "builder/solve/copy_plan.hpp"
 #include "builder/solve/link_resolution.hpp"
 
 namespace kiln {
@@ -12,6 +15,8 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+constexpr std::size_t kFilesAhead = 256;                            // hashed ahead at once: who asks meanwhile waits for these
+constexpr std::uint64_t kMaxBytesAhead = std::uint64_t{64} << 20;   // a larger file would hold up a build that ends early
 
 FileEntry directory_entry(std::string_view path) {
   FileEntry entry;
@@ -20,6 +25,18 @@ FileEntry directory_entry(std::string_view path) {
   entry.mode = 0755;
   return entry;
 }
+
+// Counts who asks.
+class Asking {
+ public:
+  explicit Asking(std::atomic<int>& count) : count_(count) { ++count_; }
+  ~Asking() { --count_; }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+
+ private:
+  std::atomic<int>& count_;
+};
 
 void normalise(FileEntry& entry, ContextModes modes) {
   entry.uid = 0;
@@ -31,6 +48,8 @@ void normalise(FileEntry& entry, ContextModes modes) {
 }
 
 }  // namespace
+
+void CopySource::read_ahead(std::vector<std::string>) const {}
 
 std::string CopySource::why_missing(std::string_view) const { return {}; }
 
@@ -67,16 +86,37 @@ const ScannedTree& ContextSource::tree() const {
   return *tree_;
 }
 
-void ContextSource::begin_listing() const {
-  const std::lock_guard lock(mutex_);
-  if (tree_ || listing_.valid()) return;
-  listing_ = std::async(std::launch::async, [this] {
+ContextSource::~ContextSource() {
+  stopping_ = true;
+  ahead_.clear();  // waits for them
+}
+
+void ContextSource::read_ahead(std::vector<std::string> patterns) const {
+  const std::lock_guard lock(ahead_mutex_);
+  ahead_.push_back(std::async(std::launch::async, [this, patterns = std::move(patterns)] {
     try {
       tree();
+      for (const std::string& pattern : patterns) hash_ahead(pattern);
     } catch (const std::exception&) {
-      // Told to whoever asks for the tree.
+      // Told to whoever asks for it.
     }
-  });
+  }));
+}
+
+void ContextSource::hash_ahead(const std::string& pattern) const {
+  std::vector<std::size_t> numbers;
+  for (const std::string& match : match_sources(*this, pattern)) {
+    walk(resolve(match), [&](const FileEntry& entry) {
+      if (entry.type == EntryType::file && entry.size <= kMaxBytesAhead) numbers.push_back(find(entry.path));
+      return true;
+    });
+  }
+  for (std::span<const std::size_t> rest = numbers; !rest.empty() && !stopping_;) {
+    while (asking_ > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const std::size_t count = std::min(rest.size(), kFilesAhead);
+    hashed(rest.first(count));
+    rest = rest.subspan(count);
+  }
 }
 
 std::size_t ContextSource::find(std::string_view path) const {
@@ -129,15 +169,30 @@ void ContextSource::digest(std::vector<FileEntry*>& files) const {
   std::vector<std::size_t> numbers;
   numbers.reserve(files.size());
   for (const FileEntry* file : files) numbers.push_back(find(file->path));
-  const std::lock_guard lock(mutex_);
+  std::vector<oci::Digest> digests;
+  {
+    const Asking asking(asking_);
+    digests = hashed(numbers);
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) files[i]->content = std::move(digests[i]);
+}
+
+std::vector<oci::Digest> ContextSource::hashed(std::span<const std::size_t> numbers) const {
+  const ScannedTree& all = tree();
+  const std::lock_guard lock(hash_mutex_);
+  digests_.resize(all.entries.size());
   std::vector<std::size_t> unknown;
   for (const std::size_t number : numbers) {
-    if (tree_->entries[number].content.empty()) unknown.push_back(number);
+    if (digests_[number].empty()) unknown.push_back(number);
   }
   std::sort(unknown.begin(), unknown.end());
   unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
-  if (!unknown.empty()) hash_files(root_, *tree_, unknown, stat_cache_, pool_, cancel_);
-  for (std::size_t i = 0; i < files.size(); ++i) files[i]->content = tree_->entries[numbers[i]].content;
+  std::vector<oci::Digest> found = digests_of(root_, all, unknown, stat_cache_, pool_, cancel_);
+  for (std::size_t i = 0; i < unknown.size(); ++i) digests_[unknown[i]] = std::move(found[i]);
+  std::vector<oci::Digest> result;
+  result.reserve(numbers.size());
+  for (const std::size_t number : numbers) result.push_back(digests_[number]);
+  return result;
 }
 
 std::unique_ptr<ByteSource> ContextSource::open(const std::string& path) const {

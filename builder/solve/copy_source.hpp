@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,9 @@ class CopySource {
  public:
   virtual ~CopySource() = default;
 
-  // Says that questions will come: what takes time to list is listed in the background. What fails then fails again when asked.
-  virtual void begin_listing() const {}
+  // Says that these source patterns of COPY will be asked for: what takes time to list and to hash is listed and hashed in the
+  // background, in their order. What fails then fails again when asked.
+  virtual void read_ahead(std::vector<std::string> patterns) const;
 
   // What stands at a path as it is spelt; a hard link shows as the file it is a name of.
   virtual std::optional<FileEntry> lookup(std::string_view path) const = 0;
@@ -58,13 +60,14 @@ enum class ContextModes {
   as_in_git,   // 0755 for folders and what its owner may execute, else 0644: a checkout's umask changes nothing
 };
 
-// A folder on disk, filtered by its .dockerignore. Listed once, when first asked; contents are hashed when needed.
+// A folder on disk, filtered by its .dockerignore. Listed once, when first asked; contents are hashed when needed or ahead of it.
 class ContextSource : public CopySource {
  public:
   ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
                 ThreadPool& pool, CancelToken cancel, std::string description = "the build context");
 
-  void begin_listing() const override;
+  ~ContextSource() override;
+  void read_ahead(std::vector<std::string> patterns) const override;
   std::optional<FileEntry> lookup(std::string_view path) const override;
   std::string resolve(std::string_view path) const override;
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;
@@ -79,6 +82,8 @@ class ContextSource : public CopySource {
  private:
   const ScannedTree& tree() const;
   std::size_t find(std::string_view path) const;  // npos where there is none
+  std::vector<oci::Digest> hashed(std::span<const std::size_t> numbers) const;
+  void hash_ahead(const std::string& pattern) const;
 
   fs::path root_;
   dockerfile::IgnoreMatcher ignore_;
@@ -88,10 +93,15 @@ class ContextSource : public CopySource {
   CancelToken cancel_;
   std::string description_;
   mutable std::mutex mutex_;
-  mutable std::optional<ScannedTree> tree_;
+  mutable std::optional<ScannedTree> tree_;  // never changed once it is there
   mutable Fd root_fd_;
   mutable std::atomic<std::size_t> last_found_{0};  // where find() looks first
-  mutable std::future<void> listing_;
+  mutable std::mutex hash_mutex_;
+  mutable std::vector<oci::Digest> digests_;  // by the tree's numbers, as far as they were asked for
+  mutable std::atomic<int> asking_{0};        // who waits for digests: reading ahead lets them go first
+  mutable std::atomic<bool> stopping_{false};
+  mutable std::mutex ahead_mutex_;
+  mutable std::vector<std::future<void>> ahead_;
 };
 
 // The files of an image or stage, as its layers' indexes tell; only a file that is really copied needs the layers on disk.

@@ -31,6 +31,19 @@ bool takes_from_context(const df::Instruction& instruction) {
   return copy != nullptr && copy->from.empty() && !copy->paths.empty();
 }
 
+// What the COPYs of a stage take from the build context, as far as no variable and no flag hides it.
+std::vector<std::string> patterns_of_context(const df::Stage& stage) {
+  std::vector<std::string> patterns;
+  for (const df::Instruction& instruction : stage.instructions) {
+    const auto* copy = std::get_if<df::Copy>(&instruction.body);
+    if (copy == nullptr || !copy->from.empty() || copy->parents || !copy->excludes.empty()) continue;
+    for (const std::string& path : copy->paths) {
+      if (path.find('$') == std::string::npos) patterns.push_back(path);
+    }
+  }
+  return patterns;
+}
+
 std::string stage_name(const PlannedTarget& target, std::size_t number) {
   const std::string& name = target.dockerfile.stages[number].name;
   return name.empty() ? fmt::format("stage-{}", number) : name;
@@ -62,9 +75,11 @@ StageResult StageEvaluator::evaluate() {
       throw located;
     }
   };
-  // Listed while the base is asked for.
+  // Listed and hashed while the base is asked for, fetched and unpacked.
   const auto first_copy = std::find_if(stage_.instructions.begin(), stage_.instructions.end(), takes_from_context);
-  if (first_copy != stage_.instructions.end()) in_excerpt(first_copy->lines, [&] { environment_.context()->begin_listing(); });
+  if (first_copy != stage_.instructions.end()) {
+    in_excerpt(first_copy->lines, [&] { environment_.context()->read_ahead(patterns_of_context(stage_)); });
+  }
   in_excerpt(stage_.lines, [&] {
     begin();
     run_triggers();

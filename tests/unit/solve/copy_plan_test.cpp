@@ -84,13 +84,19 @@ TEST_CASE("what the target has is seen in every folder, also after one that it d
         Lines{"d new", "f new/x", "d old", "d old/f", "f old/f/y", "f old/g"});
 }
 
-TEST_CASE("a listing that was begun ahead is the one that is asked for, and fails when asked") {
-  Context context({"a"});
-  context.source.begin_listing();
+TEST_CASE("what was read ahead is what is asked for, and what failed then fails when asked") {
+  Context context({"a", "dir/b", "dir/c"});
+  context.source.read_ahead({"a", "missing", "dir"});
   CHECK(copied(context.source, "a", "/app") == Lines{"f app"});
+  context.source.read_ahead({"d*", "a"});
+  FileEntry b = *context.source.lookup("dir/b");
+  CHECK(b.content.empty());
+  std::vector<FileEntry*> files = {&b};
+  context.source.digest(files);
+  CHECK(b.content == oci::sha256_of(read_file(context.folder.path() / "dir/b")));
   const Context gone({"a"});
   fs::remove_all(gone.folder.path());
-  gone.source.begin_listing();
+  gone.source.read_ahead({"a"});
   CHECK_THROWS_AS(copied(gone.source, "a", "/app"), Error);
   fs::create_directory(gone.folder.path());
 }
