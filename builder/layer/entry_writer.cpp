@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -24,6 +25,8 @@ namespace {
 constexpr std::size_t kBlockBytes = 256 << 10;  // what is looked at for zeros, and written, at once
 constexpr std::size_t kMinHoleBytes = 4096;
 constexpr std::size_t kPieceBytes = 1 << 20;
+constexpr std::size_t kBatchBytes = 1 << 20;
+constexpr std::size_t kBatchFiles = 64;
 
 bool is_hole(std::string_view bytes) {
   return bytes.size() >= kMinHoleBytes && bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
@@ -38,13 +41,30 @@ struct EntryWriter::Pending {
   std::atomic<std::uint64_t> left;  // bytes
 };
 
-EntryWriter::EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, const CancelToken& cancel)
+// Small files on their way, and their bytes one after the other.
+struct EntryWriter::Batch {
+  struct File {
+    std::shared_ptr<const Fd> parent;
+    std::string name;
+    FileEntry entry;
+    std::size_t offset;
+    bool name_is_taken = false;
+  };
+  std::string_view bytes_of(const File& file) const { return bytes.view().substr(file.offset, static_cast<std::size_t>(file.entry.size)); }
+
+  std::vector<File> files;
+  ByteBuffer bytes{kBatchBytes};
+  std::size_t filled = 0;
+};
+
+EntryWriter::EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, MakeRoom make_room, const CancelToken& cancel)
     : shown_root_(std::move(shown_root)),
       owners_(owners),
       cancel_(cancel),
       buffer_(kBlockBytes, '\0'),
-      held_(BufferOwner::unpacking, kBlockBytes),
-      new_files_(root) {
+      held_(BufferOwner::unpacking, kBlockBytes + (pool == nullptr ? 0 : kBatchBytes)),
+      new_files_(root),
+      make_room_(std::move(make_room)) {
   if (pool != nullptr) jobs_.emplace(*pool, BufferOwner::unpacking);
 }
 
@@ -88,9 +108,12 @@ void EntryWriter::write_in_pieces(Fd file, const FileEntry& entry, const Read& r
       if (count == 0) throw Error(Category::build, fmt::format("'{}' ends before its {} bytes", shown(entry.path), entry.size));
       filled += count;
     }
-    if (jobs_->full()) jobs_->pop();
+    if (jobs_->full()) settle(jobs_->pop());
     const std::uint64_t at = std::exchange(offset, offset + piece.size());
-    jobs_->push(piece.size(), [this, pending, at, piece] { write_piece(pending, at, piece.view()); });
+    jobs_->push(piece.size(), [this, pending, at, piece] {
+      write_piece(pending, at, piece.view());
+      return std::shared_ptr<Batch>();
+    });
   }
 }
 
@@ -110,8 +133,69 @@ void EntryWriter::write_piece(const std::shared_ptr<Pending>& pending, std::uint
   if (pending->left.fetch_sub(piece.size()) == piece.size()) set_properties(*file, entry, mode_after_create(entry));
 }
 
+void EntryWriter::write_soon(std::shared_ptr<const Fd> parent, std::string name, const FileEntry& entry, const Read& read) {
+  const auto size = static_cast<std::size_t>(entry.size);
+  if (batch_ && (batch_->files.size() == kBatchFiles || size > kBatchBytes - batch_->filled)) send_batch();
+  if (!batch_) batch_ = std::make_shared<Batch>();
+  for (std::size_t filled = 0; filled < size;) {
+    const std::size_t count = read(batch_->bytes.data() + batch_->filled + filled, size - filled);
+    if (count == 0) throw Error(Category::build, fmt::format("'{}' ends before its {} bytes", shown(entry.path), size));
+    filled += count;
+  }
+  batch_->files.push_back({std::move(parent), std::move(name), entry, batch_->filled});
+  batch_->filled += size;
+  pending_.insert(entry.path);
+}
+
+void EntryWriter::send_batch() {
+  if (jobs_->full()) settle(jobs_->pop());
+  jobs_->push(kBatchBytes, [this, batch = std::exchange(batch_, nullptr)] {
+    write_batch(*batch);
+    return batch;
+  });
+}
+
+void EntryWriter::write_batch(Batch& batch) const {
+  for (Batch::File& file : batch.files) {
+    cancel_.check();
+    const Fd made = create(*file.parent, file.name, file.entry.mode);
+    if (made) {
+      write_whole(made, file.entry, batch.bytes_of(file));
+    } else if (errno == EEXIST) {
+      file.name_is_taken = true;
+    } else {
+      throw_errno("create", shown(file.entry.path));
+    }
+  }
+}
+
+void EntryWriter::write_whole(const Fd& file, const FileEntry& entry, std::string_view bytes) const {
+  if (!is_hole(bytes)) {
+    write_all(file, bytes, shown(entry.path));
+  } else if (::ftruncate(file.get(), static_cast<off_t>(entry.size)) != 0) {
+    throw_errno("extend", shown(entry.path));
+  }
+  set_properties(file, entry, mode_after_create(entry));
+}
+
+// Makes the files of a batch that found their names taken.
+void EntryWriter::settle(const std::shared_ptr<Batch>& batch) {
+  if (!batch) return;
+  for (const Batch::File& file : batch->files) {
+    if (file.name_is_taken) {
+      make_room_(*file.parent, file.entry, file.name);
+      const Fd made = create(*file.parent, file.name, file.entry.mode);
+      if (!made) throw_errno("create", shown(file.entry.path));
+      write_whole(made, file.entry, batch->bytes_of(file));
+    }
+    pending_.erase(file.entry.path);
+  }
+}
+
 void EntryWriter::finish() {
-  while (jobs_ && !jobs_->empty()) jobs_->pop();
+  if (!jobs_) return;
+  if (batch_) send_batch();
+  while (!jobs_->empty()) settle(jobs_->pop());
 }
 
 bool EntryWriter::may_set(const std::string& attribute) const {

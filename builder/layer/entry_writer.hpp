@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "base/cancel.hpp"
 #include "base/file.hpp"
@@ -24,16 +25,19 @@ namespace kiln {
 // What an unpacked entry holds and has: the bytes of files, and owner, mode, attributes and times of everything. Errors are
 // Error{machine} with the path as it is shown below `root`.
 //
-// Files that are larger than a piece are written by the threads of a pool, since writing costs a core as much as inflating does.
-// For one thread at a time.
+// With a pool its threads do the work, since making and writing files costs a core as much as inflating does: large files in
+// pieces, small ones many at a time. For one thread at a time.
 class EntryWriter {
  public:
   struct Owners {
     bool give_away = true;  // false where the process may not: everything is its own, and attributes of security are left out
   };
 
-  // `pool` may be null: then everything is written by the caller.
-  EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, const CancelToken& cancel);
+  // Takes away what has the name of a new file. Called by the thread that calls write_soon() and finish().
+  using MakeRoom = std::function<void(const Fd& parent, const FileEntry& entry, const std::string& name)>;
+
+  // `pool` may be null: then everything is written by the caller, and there is no write_soon().
+  EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, MakeRoom make_room, const CancelToken& cancel);
 
   // A new file in an open folder; none, with errno, where it cannot be made.
   Fd create(const Fd& parent, const std::string& name, mode_t mode) const;
@@ -42,6 +46,14 @@ class EntryWriter {
   // asked for, and 0 only at the end. Zeros are not written, so that sparse files stay so. May return before the file is whole.
   using Read = std::function<std::size_t(char* bytes, std::size_t size)>;
   void write(Fd file, const FileEntry& entry, const Read& read);
+
+  // Whether write_soon() takes a file.
+  bool takes(const FileEntry& entry) const noexcept { return jobs_ && entry.size <= kMaxBatchedBytes; }
+  // Reads a small file whole; it is made some time before finish() returns.
+  void write_soon(std::shared_ptr<const Fd> parent, std::string name, const FileEntry& entry, const Read& read);
+  // Whether a file of write_soon() may not be there yet.
+  bool is_pending(std::string_view path) const { return !pending_.empty() && pending_.count(std::string(path)) > 0; }
+
   // Waits until every file is whole.
   void finish();
 
@@ -54,6 +66,8 @@ class EntryWriter {
 
  private:
   struct Pending;
+  struct Batch;
+  static constexpr std::size_t kMaxBatchedBytes = std::size_t{256} << 10;
   enum class Mode { is_set, to_set };
   void set_properties(const Fd& opened, const FileEntry& entry, Mode mode) const;
   Mode mode_after_create(const FileEntry& entry) const;
@@ -61,6 +75,10 @@ class EntryWriter {
   void write_alone(const Fd& file, const FileEntry& entry, const Read& read);
   void write_in_pieces(Fd file, const FileEntry& entry, const Read& read);
   void write_piece(const std::shared_ptr<Pending>& pending, std::uint64_t at, std::string_view piece);
+  void send_batch();
+  void write_batch(Batch& batch) const;
+  void write_whole(const Fd& file, const FileEntry& entry, std::string_view bytes) const;
+  void settle(const std::shared_ptr<Batch>& batch);
 
   fs::path shown_root_;
   Owners owners_;
@@ -69,7 +87,10 @@ class EntryWriter {
   HeldBytes held_;
   NewFiles new_files_;
   WriteBehind behind_{WriteBehind::Pages::recycle};
-  std::optional<OrderedJobs<void>> jobs_;  // the last member: its jobs use the others
+  MakeRoom make_room_;
+  std::shared_ptr<Batch> batch_;                // not sent yet
+  std::unordered_set<std::string> pending_;     // paths of files in batches that were not settled
+  std::optional<OrderedJobs<std::shared_ptr<Batch>>> jobs_;  // the last member: its jobs use the others; nullptr for a piece
 };
 
 }  // namespace kiln

@@ -17,6 +17,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 
 #include "base/error.hpp"
@@ -44,7 +46,8 @@ class Unpacker {
         lower_(lower),
         options_(options),
         cancel_(cancel),
-        files_(root_, folder, {options.ownership}, pool, cancel) {
+        files_(root_, folder, {options.ownership}, pool,
+               [this](const Fd& parent, const FileEntry& entry, const std::string& taken) { remove(parent, entry.path, taken); }, cancel) {
     if (lower.folders.size() != lower.view.layers().size()) {
       throw Error(Category::machine, "unpacking: as many folders as lower layers are needed");
     }
@@ -69,15 +72,15 @@ class Unpacker {
   const Fd& parent_of(std::string_view path) { return folder_at(parent_path(path)); }
 
   const Fd& folder_at(std::string_view path) {
-    if (current_ && current_path_ == path) return current_;
+    if (current_ && current_path_ == path) return *current_;
     Fd fd = open_beneath(root_, path, O_RDONLY | O_DIRECTORY);
     if (!fd) {
       if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) throw_errno("open folder", shown(path));
       fd = make_missing(path);
     }
-    current_ = std::move(fd);
+    current_ = std::make_shared<const Fd>(std::move(fd));
     current_path_ = path;
-    return current_;
+    return *current_;
   }
 
   // A folder that the layer reaches through without describing it: as the lower layers have it.
@@ -143,7 +146,23 @@ class Unpacker {
     throw_errno(what, shown(path));
   }
 
+  // Small files are made a while after they were read: before anything that has to do with one of them.
+  void settle_before(const FileEntry& entry) {
+    const bool names_pending = files_.is_pending(entry.path) || (entry.type == EntryType::hardlink && files_.is_pending(entry.link));
+    if (names_pending || has_pending_parent(entry.path)) files_.finish();
+  }
+  bool has_pending_parent(std::string_view path) {
+    const std::string_view parent = parent_path(path);
+    if (settled_parent_ == parent) return false;
+    for (std::string_view above = parent; !above.empty(); above = parent_path(above)) {
+      if (files_.is_pending(above)) return true;
+    }
+    settled_parent_ = parent;
+    return false;
+  }
+
   void unpack(const FileEntry& entry) {
+    settle_before(entry);
     if (entry.path.empty()) {
       if (entry.is_directory()) folders_.insert_or_assign(std::string(), entry);
       if (entry.type == EntryType::opaque) hide_below(entry);
@@ -246,6 +265,13 @@ class Unpacker {
   }
 
   void unpack_file(const Fd& parent, const FileEntry& entry, const std::string& name) {
+    // A plain tree's whiteouts look at what is there.
+    if (is_overlay() && files_.takes(entry)) {
+      if (settled_parent_ && is_within(*settled_parent_, entry.path)) settled_parent_.reset();
+      files_.write_soon(current_, name, entry, [&](char* bytes, std::size_t size) { return tar_.read(bytes, size); });
+      result_.bytes += entry.size;
+      return;
+    }
     write_file(parent, entry, name, [&](char* bytes, std::size_t size) { return tar_.read(bytes, size); });
   }
 
@@ -326,8 +352,9 @@ class Unpacker {
   const LowerLayers& lower_;
   const UnpackOptions& options_;
   const CancelToken& cancel_;
-  Fd current_;  // the folder that was used last
+  std::shared_ptr<const Fd> current_;  // the folder that was used last
   std::string current_path_;
+  std::optional<std::string> settled_parent_;  // the parent that was last found not to be, or be below, a pending file
   std::map<std::string, FileEntry, PathBefore> folders_;  // whose properties are set at the end
   std::set<std::string, PathBefore> made_;                // by this layer, in a plain tree
   UnpackResult result_;

@@ -299,6 +299,58 @@ TEST_CASE("later entries replace earlier ones, whatever they are") {
   CHECK(target.text("z") == "22");
 }
 
+TEST_CASE("small files that several threads make come out as one thread makes them, whatever has to do with one another") {
+  if (!is_root()) return;
+  RawTar tar;
+  tar.folder("many/");
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = "many/" + std::to_string(i);
+    tar.file(name, varied_bytes(static_cast<std::size_t>(i) * 100, static_cast<unsigned>(i)));
+    if (i % 50 == 7) tar.file(name, "again");                            // the name twice in one batch
+    if (i % 50 == 9) tar.hardlink("many/link-" + std::to_string(i), name);
+    if (i % 50 == 11) tar.folder(name + "/").file(name + "/below", "x");   // a folder in place of a file that is on its way
+    if (i % 50 == 13) tar.file(name + "/implied", "y");                    // the same, unsaid
+    if (i % 50 == 15) tar.symlink(name, "0");
+    if (i % 50 == 17) tar.file("many/.wh." + std::to_string(i), "");
+  }
+  tar.folder("tree/").file("tree/a", "1").file("tree/b", "2").file("tree", "no folder any more").file("zeros", std::string(100 << 10, '\0'));
+  const std::string bytes = tar.str();
+
+  Target one;
+  one.unpack(bytes);
+  Target several;
+  const oci::Descriptor blob = several.shop.store.put(bytes, oci::media_type::kOciLayer);
+  unpack_layer(several.shop.store, several.shop.pool, blob, nullptr, several.folder, several.lower, several.options);
+  const auto listed = [](Target& target) {
+    ScannedTree scanned = scan_upper(target.folder, OverlayXattrs::trusted, MergedView(), target.shop.pool);
+    hash_files(target.folder, scanned, nullptr, target.shop.pool);
+    return scanned.entries;
+  };
+  const auto entries = listed(several);
+  CHECK(entries.size() > 300);
+  CHECK(entries == listed(one));
+  CHECK(several.text("many/7") == "again");
+  CHECK(several.text("many/13/implied") == "y");
+  CHECK(several.text("tree") == "no folder any more");
+  CHECK(status_of(several.folder / "zeros").st_blocks == 0);
+}
+
+TEST_CASE("a small file that finds no room fails by its name") {
+  if (!is_root()) return;
+  Target target;
+  RawTar tar;
+  for (int i = 0; i < 40; ++i) tar.file("small-" + std::to_string(i), varied_bytes(100 << 10, static_cast<unsigned>(i)));
+  const oci::Descriptor blob = target.shop.store.put(tar.str(), oci::media_type::kOciLayer);
+  REQUIRE(::mount("tmpfs", target.folder.c_str(), "tmpfs", 0, "size=2m") == 0);
+  const std::string message = message_of([&] {
+    unpack_layer(target.shop.store, target.shop.pool, blob, nullptr, target.folder, target.lower, target.options);
+  });
+  REQUIRE(::umount(target.folder.c_str()) == 0);
+  INFO(message);
+  CHECK(message.find("small-") != std::string::npos);
+  CHECK(message.find("no space left") != std::string::npos);
+}
+
 TEST_CASE("in a plain tree whiteouts remove what lower layers left, and nothing of their own layer") {
   if (!is_root()) return;
   Target target;
