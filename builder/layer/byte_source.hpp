@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,9 @@ class ByteSource {
   // At most `size` bytes; 0 only at the end. Errors are Errors.
   virtual std::size_t read(void* buffer, std::size_t size) = 0;
 };
+
+// Told the bytes of a tar, in order, as they are written or read.
+using TarListener = std::function<void(std::string_view)>;
 
 // Reads until the buffer is full or the source has ended.
 std::size_t read_fully(ByteSource& source, void* buffer, std::size_t size);

@@ -11,13 +11,15 @@ namespace kiln {
 
 namespace {
 
-// Hashes and counts what passes.
+// Hashes, counts and tells what passes.
 class HashingSource : public ByteSource {
  public:
-  explicit HashingSource(ByteSource& source) : source_(source) {}
+  HashingSource(ByteSource& source, const TarListener& listener) : source_(source), listener_(listener) {}
   std::size_t read(void* buffer, std::size_t size) override {
     const std::size_t count = source_.read(buffer, size);
-    hash_.update({static_cast<const char*>(buffer), count});
+    const std::string_view bytes(static_cast<const char*>(buffer), count);
+    hash_.update(bytes);
+    if (listener_) listener_(bytes);
     bytes_ += count;
     return count;
   }
@@ -26,6 +28,7 @@ class HashingSource : public ByteSource {
 
  private:
   ByteSource& source_;
+  const TarListener& listener_;
   oci::Sha256 hash_;
   std::uint64_t bytes_ = 0;
 };
@@ -102,7 +105,7 @@ std::unique_ptr<ByteSource> open_layer_tar(const ContentStore& store, ThreadPool
 }
 
 IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,
-                         const std::optional<oci::Digest>& expected_diff_id, const CancelToken& cancel) {
+                         const std::optional<oci::Digest>& expected_diff_id, const CancelToken& cancel, const TarListener& listener) {
   if (const auto info = store.blob_info(blob.digest)) {
     if (expected_diff_id) check_diff_id(blob.digest, *expected_diff_id, info->diff_id);
     if (const auto index = store.index_of_layer(info->diff_id)) {
@@ -111,7 +114,7 @@ IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descr
     }
   }
   ReadAheadSource plain(open_layer_tar(store, pool, blob, nullptr));
-  HashingSource tar(plain);
+  HashingSource tar(plain, listener);
   const std::string name = fmt::format("layer blob {}", blob.digest.str());
   TarReader reader(tar, name, Whiteouts::recognise);
   Lister lister(reader, cancel);

@@ -31,7 +31,10 @@ struct LayerWriter::State {
         options(std::move(options_in)),
         cancel(std::move(cancel_in)),
         blob(store_in, pool, options.compression),
-        tar([this](std::string_view bytes) { blob.write(bytes); }) {}
+        tar([this](std::string_view bytes) {
+          blob.write(bytes);
+          if (options.listener) options.listener(bytes);
+        }) {}
 
   ContentStore& store;
   LayerWriterOptions options;

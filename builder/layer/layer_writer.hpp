@@ -18,6 +18,7 @@ struct LayerWriterOptions {
   Compression compression;
   std::optional<UnixSeconds> set_mtime;    // every entry gets this time
   std::optional<UnixSeconds> clamp_mtime;  // entries get at most this time
+  TarListener listener;                    // may be empty
 };
 
 // Makes a layer in one pass: entries -> tar -> diff ID -> blocks, compressed in the pool -> blob in the store, and its

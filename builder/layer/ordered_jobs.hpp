@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <future>
 #include <memory>
@@ -25,7 +26,11 @@ class OrderedJobs {
   OrderedJobs& operator=(const OrderedJobs&) = delete;
   ~OrderedJobs() {
     for (auto& task : tasks_) {
-      if (task->taken.exchange(true)) task->result.wait();
+      if (task->taken.exchange(true)) {
+        task->result.wait();
+      } else {
+        task->job = nullptr;
+      }
     }
   }
 
@@ -52,15 +57,23 @@ class OrderedJobs {
 
  private:
   struct Task {
-    Task(std::function<Result()> job, HeldBytes bytes)
-        : work(std::move(job)), result(work.get_future()), held(std::move(bytes)) {}
-    // False where somebody else had taken it.
+    Task(std::function<Result()> work, HeldBytes bytes)
+        : job(std::move(work)), result(promise.get_future()), held(std::move(bytes)) {}
+    // False where somebody else had taken it. What the job holds is let go before anybody hears that it is done.
     bool run() {
       if (taken.exchange(true)) return false;
-      work();
+      try {
+        Result made = job();
+        job = nullptr;
+        promise.set_value(std::move(made));
+      } catch (...) {
+        job = nullptr;
+        promise.set_exception(std::current_exception());
+      }
       return true;
     }
-    std::packaged_task<Result()> work;
+    std::function<Result()> job;
+    std::promise<Result> promise;
     std::future<Result> result;
     std::atomic<bool> taken{false};
     HeldBytes held;

@@ -48,7 +48,7 @@ class Unpacker {
         cancel_(cancel),
         files_(root_, folder, {options.ownership}, pool,
                [this](const Fd& parent, const FileEntry& entry, const std::string& taken) { remove(parent, entry.path, taken); }, cancel) {
-    if (lower.folders.size() != lower.view.layers().size()) {
+    if (!lower.folders.empty() && lower.folders.size() != lower.view.layers().size()) {
       throw Error(Category::machine, "unpacking: as many folders as lower layers are needed");
     }
   }
@@ -321,7 +321,7 @@ class Unpacker {
       return;
     }
     const auto file = lower_.view.file_behind(*found);
-    if (!file) refuse_link(entry);
+    if (!file || lower_.folders.empty()) refuse_link(entry);
     copy = *file->entry;
     copy.path = entry.path;
     const fs::path& folder = lower_.folders[file->layer];
@@ -370,8 +370,8 @@ UnpackResult unpack(ByteSource& tar, std::string_view name, const fs::path& fold
 }  // namespace
 
 UnpackResult unpack_tar(ByteSource& tar, std::string_view name, const fs::path& folder, const LowerLayers& lower,
-                        const UnpackOptions& options, const CancelToken& cancel) {
-  return unpack(tar, name, folder, lower, options, nullptr, cancel);
+                        const UnpackOptions& options, const CancelToken& cancel, ThreadPool* pool) {
+  return unpack(tar, name, folder, lower, options, pool, cancel);
 }
 
 UnpackResult unpack_layer(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob, const FileIndex* index,

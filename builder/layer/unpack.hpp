@@ -21,7 +21,7 @@ enum class UnpackTo {
 };
 
 // What lies below the layer that is unpacked: its view, and each of its layers' folders (from the bottom; as many as the view
-// has layers). For parents that the layer does not name and for hard links into lower layers.
+// has layers, or none). For parents that the layer does not name and for hard links into lower layers, which need the folders.
 struct LowerLayers {
   MergedView view;
   std::vector<fs::path> folders;
@@ -49,9 +49,10 @@ struct UnpackResult {
 // says replaces the earlier. A parent that no entry names takes the lower layers' owner, mode and xattrs (the folder itself too, for overlay_lower); a hard link to a file
 // that only lower layers have becomes a copy of it.
 //
-// Error{build} naming `name` for a tar that cannot be; Error{machine} for what the file system refuses.
+// With a pool its threads make the files. Error{build} naming `name` for a tar that cannot be; Error{machine} for what the file
+// system refuses.
 UnpackResult unpack_tar(ByteSource& tar, std::string_view name, const fs::path& folder, const LowerLayers& lower,
-                        const UnpackOptions& options, const CancelToken& cancel = {});
+                        const UnpackOptions& options, const CancelToken& cancel = {}, ThreadPool* pool = nullptr);
 
 // The same for a layer blob of the store, inflated in parallel where `index` (may be null) knows its frames.
 UnpackResult unpack_layer(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob, const FileIndex* index,

@@ -17,6 +17,7 @@
 #include "builder/run/blobs_ahead.hpp"
 #include "builder/run/boot_id.hpp"
 #include "builder/run/disk_space.hpp"
+#include "builder/run/growing_snapshot.hpp"
 #include "builder/run/runner.hpp"
 #include "registry/oci/image_config.hpp"
 
@@ -220,15 +221,19 @@ SnapshotStore::Held SnapshotStore::publish(SnapshotUpper snapshot, const oci::Di
   return hold(folder, std::move(lock));
 }
 
-SnapshotStore::Held SnapshotStore::make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower,
-                                        const CancelToken& cancel) {
-  SnapshotUpper snapshot = begin_upper();
-  const oci::Descriptor blob = layer.blob();
+UnpackOptions SnapshotStore::unpack_options() const {
   UnpackOptions options;
   options.overlay_xattrs = xattrs_;
   options.ownership = kind_ != Kind::plain;
   options.devices = kind_ == Kind::trusted;
-  unpack_layer(store_, pool_, blob, layer.index.get(), snapshot.folders().fs, lower, options, cancel);
+  return options;
+}
+
+SnapshotStore::Held SnapshotStore::make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower,
+                                        const CancelToken& cancel) {
+  SnapshotUpper snapshot = begin_upper();
+  const oci::Descriptor blob = layer.blob();
+  unpack_layer(store_, pool_, blob, layer.index.get(), snapshot.folders().fs, lower, unpack_options(), cancel);
   return publish(std::move(snapshot), chain_id);
 }
 
@@ -271,6 +276,14 @@ void SnapshotStore::adopt(SnapshotUpper upper, const oci::Digest& chain_id) {
   const FileLock making = lock_chain(chain_id, CancelToken());
   if (find(chain_id)) return;
   publish(std::move(upper), chain_id);
+}
+
+std::unique_ptr<GrowingSnapshot> SnapshotStore::begin_growing(LowerLayers lower, const CancelToken& cancel) {
+  return std::unique_ptr<GrowingSnapshot>(new GrowingSnapshot(begin_upper(), std::move(lower), unpack_options(), pool_, cancel));
+}
+
+void SnapshotStore::adopt(std::unique_ptr<GrowingSnapshot> snapshot, const oci::Digest& chain_id) {
+  if (auto upper = snapshot->finish()) adopt(std::move(*upper), chain_id);
 }
 
 void SnapshotStore::mark_settled(std::chrono::seconds settled) {

@@ -84,6 +84,8 @@ class SnapshotUpper {
   std::optional<FileLock> lock_;
 };
 
+class GrowingSnapshot;
+
 struct SnapshotInfo {
   std::uint64_t number = 0;
   oci::Digest chain_id;
@@ -106,6 +108,14 @@ class SnapshotStore {
   // the chain has a snapshot already, that one stays.
   void adopt(SnapshotUpper upper, const oci::Digest& chain_id);
 
+  // A snapshot of a layer whose tar is about to come. `lower` as for unpacking; its folders must stay for as long as it grows.
+  std::unique_ptr<GrowingSnapshot> begin_growing(LowerLayers lower, const CancelToken& cancel);
+  // The same for one that got all of its layer: waits until it is whole. Where it could not be unpacked there is none, and
+  // ensure() tries once more.
+  void adopt(std::unique_ptr<GrowingSnapshot> snapshot, const oci::Digest& chain_id);
+  // Whether a chain has a snapshot.
+  bool has(const oci::Digest& chain_id) { return find(chain_id) != nullptr; }
+
   // Marks what was made at least `settled` ago, by any process, as being on the disk: one syncfs, which by then finds little to
   // write. What has no mark is made again after the next boot.
   void mark_settled(std::chrono::seconds settled);
@@ -122,6 +132,7 @@ class SnapshotStore {
   using Held = std::shared_ptr<SnapshotChain::Held>;
 
   std::string_view kind_text() const;
+  UnpackOptions unpack_options() const;
   // A whole snapshot of this chain, held; nullptr where there is none that may be used.
   Held find(const oci::Digest& chain_id);
   bool is_usable(const fs::path& folder, const oci::Digest& chain_id) const;

@@ -203,7 +203,9 @@ std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const P
   const fs::path tar = build_rootfs(lock, packages, work.path(), observer_, access_.cancel(),
                                     [&](std::string_view bytes) { observer_.step_output(number, bytes); });
   const TarImport import(open_read(tar), request.lock_name + " root file system", Whiteouts::ordinary, access_.cancel());
-  LayerWriter writer(access_.store(), access_.pool(), {Compression{}, {}, lock.epoch}, access_.cancel());
+  LayerWriterOptions options;
+  options.clamp_mtime = lock.epoch;
+  LayerWriter writer(access_.store(), access_.pool(), options, access_.cancel());
   for (std::size_t i = 0; i < import.entries().size(); ++i) {
     if (!import.entries()[i].path.empty()) import.add_to(writer, i, import.entries()[i]);
   }

@@ -6,6 +6,8 @@
 #include "builder/cache/layer_entry.hpp"
 #include "builder/cache/step_key.hpp"
 #include "builder/layer/layer_reader.hpp"
+#include "builder/run/blobs_ahead.hpp"
+#include "builder/run/growing_snapshot.hpp"
 #include "registry/remote/pull.hpp"
 
 namespace kiln {
@@ -130,6 +132,11 @@ std::shared_ptr<const FileIndex> LayerAccess::shared_index(const ImageLayer& lay
 }
 
 std::shared_ptr<const FileIndex> LayerAccess::index(const ImageLayer& layer) {
+  auto known = known_index(layer);
+  return known ? known : read_index(layer);
+}
+
+std::shared_ptr<const FileIndex> LayerAccess::known_index(const ImageLayer& layer) {
   if (layer.value.index) {
     store_.lease(layer.value.index->digest);
     if (store_.has(layer.value.index->digest)) return indexes_.load(*layer.value.index);
@@ -138,19 +145,72 @@ std::shared_ptr<const FileIndex> LayerAccess::index(const ImageLayer& layer) {
     if (const auto index = store_.index_of_layer(layer.value.diff_id)) note_foreign(layer, *index);
     return known;
   }
-  if (auto shared = shared_index(layer)) return shared;
+  return shared_index(layer);
+}
+
+// `read`: how many bytes of its tar were read for it; 0 where an index was there.
+std::shared_ptr<const FileIndex> LayerAccess::read_index(const ImageLayer& layer, const TarListener& listener, std::uint64_t* read) {
   const LayerBlob blob = local_blob(layer);
-  const IndexedLayer indexed = index_layer(store_, pool_, blob.descriptor, layer.value.diff_id, cancel_);
+  const IndexedLayer indexed = index_layer(store_, pool_, blob.descriptor, layer.value.diff_id, cancel_, listener);
+  if (read != nullptr) *read = indexed.uncompressed_bytes;
   note_foreign(layer, indexed.index);
   return indexes_.load(indexed.index);
 }
 
-MergedView LayerAccess::view(const ImageLayers& layers) {
+std::shared_ptr<const FileIndex> LayerAccess::unpack_and_index(const ImageLayers& layers, std::size_t number, MergedView below) {
+  const ImageLayer& layer = layers[number];
+  const ImageLayers lower(layers.begin(), layers.begin() + static_cast<std::ptrdiff_t>(number));
+  const SnapshotChain chain = folders(lower);
+  const oci::Digest id = oci::chain_id(chain.chain_id(), layer.value.diff_id);
+  if (snapshots_.has(id)) return read_index(layer);
+  auto snapshot = snapshots_.begin_growing({std::move(below), chain.folders()}, cancel_);
+  std::uint64_t told = 0;
+  std::uint64_t whole = 0;
+  auto index = read_index(layer, [&](std::string_view tar) {
+    told += tar.size();
+    snapshot->write(tar);
+  }, &whole);
+  if (told == whole) snapshots_.adopt(std::move(snapshot), id);
+  return index;
+}
+
+// Layers of a base that no kiln has seen are read one after the other, and fetched together.
+std::vector<std::function<void()>> LayerAccess::fetches_above(const ImageLayers& layers, std::size_t number) {
+  std::vector<std::function<void()>> fetches;
+  for (std::size_t above = number + 1; above < layers.size(); ++above) {
+    if (layers[above].value.index || store_.index_of_layer(layers[above].value.diff_id)) continue;
+    fetches.push_back([this, layer = layers[above], step = FetchingFor::current()] {
+      const FetchingFor for_step(step);
+      local_blob(layer);
+    });
+  }
+  return fetches;
+}
+
+MergedView LayerAccess::view(const ImageLayers& layers, Files files) {
   fetch_indexes(layers);
-  std::vector<std::shared_ptr<const FileIndex>> indexes;
-  indexes.reserve(layers.size());
-  for (const ImageLayer& layer : layers) indexes.push_back(index(layer));
-  return MergedView(std::move(indexes));
+  MergedView view;
+  std::optional<BlobsAhead> ahead;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    auto index = known_index(layers[i]);
+    if (!index) {
+      if (!ahead) ahead.emplace(fetches_above(layers, i));
+      index = files == Files::soon ? unpack_and_index(layers, i, view) : read_index(layers[i]);
+    }
+    view = view.with_layer(std::move(index));
+  }
+  return view;
+}
+
+std::unique_ptr<GrowingSnapshot> LayerAccess::begin_folder(const ImageLayers& below) {
+  // No hard link leads out of a layer of kiln's own, so the folders below are not needed.
+  return snapshots_.begin_growing({view(below), {}}, cancel_);
+}
+
+void LayerAccess::end_folder(std::unique_ptr<GrowingSnapshot> folder, const ImageLayers& below, const oci::Digest& diff_id) {
+  oci::Digest chain;
+  for (const ImageLayer& layer : below) chain = oci::chain_id(chain, layer.value.diff_id);
+  snapshots_.adopt(std::move(folder), oci::chain_id(chain, diff_id));
 }
 
 // Those that a shared cache has come together: one after the other each would cost its way there and back.

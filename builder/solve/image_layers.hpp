@@ -89,8 +89,11 @@ class LayerAccess {
               CancelToken cancel)
       : store_(store), pool_(pool), snapshots_(snapshots), remote_(remote), shared_(shared), indexes_(store), cancel_(std::move(cancel)) {}
 
+  // Whether the layers' files will be wanted as well: then a layer whose blob must be read for its index is unpacked by the way.
+  enum class Files { later, soon };
+
   std::shared_ptr<const FileIndex> index(const ImageLayer& layer);
-  MergedView view(const ImageLayers& layers);
+  MergedView view(const ImageLayers& layers, Files files = Files::later);
   // A blob of the layer that is in the store, fetched where it is not. Where it cannot be had from anywhere, the step that made
   // the layer is lost: Error{machine}, and take_lost() names its key.
   LayerBlob local_blob(const ImageLayer& layer);
@@ -98,6 +101,9 @@ class LayerAccess {
   bool fetch_for_push(const ImageLayer& layer, const oci::Descriptor& blob);
   // The layers' folders on disk, bottom to top, kept from a garbage collector for as long as the value lives.
   SnapshotChain folders(const ImageLayers& layers);
+  // The folder of a layer that is about to be written on top of these, and its end: the layer is whole.
+  std::unique_ptr<GrowingSnapshot> begin_folder(const ImageLayers& below);
+  void end_folder(std::unique_ptr<GrowingSnapshot> folder, const ImageLayers& below, const oci::Digest& diff_id);
 
   // Keys of steps whose layers a cache promised and no place has, since the last call: with those steps executed anew the
   // build can go on.
@@ -112,6 +118,10 @@ class LayerAccess {
   const CancelToken& cancel() const noexcept { return cancel_; }
 
  private:
+  std::shared_ptr<const FileIndex> known_index(const ImageLayer& layer);
+  std::shared_ptr<const FileIndex> read_index(const ImageLayer& layer, const TarListener& listener = {}, std::uint64_t* read = nullptr);
+  std::shared_ptr<const FileIndex> unpack_and_index(const ImageLayers& layers, std::size_t number, MergedView below);
+  std::vector<std::function<void()>> fetches_above(const ImageLayers& layers, std::size_t number);
   std::shared_ptr<const FileIndex> shared_index(const ImageLayer& layer);
   std::shared_ptr<const FileIndex> checked_index(const oci::Descriptor& index, const oci::Digest& diff_id);
   void note_foreign(const ImageLayer& layer, const oci::Descriptor& index);

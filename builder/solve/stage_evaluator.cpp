@@ -13,6 +13,7 @@
 #include "builder/dockerfile/pattern.hpp"
 #include "builder/dockerfile/run_script.hpp"
 #include "builder/layer/layer_writer.hpp"
+#include "builder/run/growing_snapshot.hpp"
 #include "builder/solve/link_resolution.hpp"
 
 namespace kiln {
@@ -207,13 +208,24 @@ void StageEvaluator::add_layers(const StepDone& done, const StepRequest& request
 // The time of a layer in the history: that of its making, also where it comes from the cache.
 std::string StageEvaluator::time_of(const StepDone& done) const { return settings_.times.epoch ? "" : done.record.created; }
 
+// The RUN that is executed after this instruction, if there is one; nullptr where nothing is to be executed at all.
+const df::Instruction* StageEvaluator::next_run() const {
+  if (steps_.only_looks_up()) return nullptr;
+  const auto run = std::find_if(stage_.instructions.begin() + static_cast<std::ptrdiff_t>(next_instruction_), stage_.instructions.end(),
+                                [](const df::Instruction& later) { return std::holds_alternative<df::Run>(later.body); });
+  return run == stage_.instructions.end() ? nullptr : &*run;
+}
+
+// What the instruction meets. A layer that nobody knows yet is unpacked while it is read for that, where a RUN will want its files.
+MergedView StageEvaluator::below(const df::Instruction* run) {
+  return access_.view(state_->layers, run == nullptr || steps_.only_looks_up() ? LayerAccess::Files::later : LayerAccess::Files::soon);
+}
+
 // Called where a COPY has to be executed. Its layer is new, so the RUN steps on top of it are new as well (or their layers' bytes
 // would have to be the same by chance), and what takes longest about the first of them is unpacking what lies below.
 void StageEvaluator::prepare_folders() {
-  if (folders_ahead_.valid() || state_->layers.empty()) return;
-  const auto run = std::find_if(stage_.instructions.begin() + static_cast<std::ptrdiff_t>(next_instruction_), stage_.instructions.end(),
-                                [](const df::Instruction& later) { return std::holds_alternative<df::Run>(later.body); });
-  if (run == stage_.instructions.end()) return;
+  const df::Instruction* run = next_run();
+  if (folders_ahead_.valid() || state_->layers.empty() || run == nullptr) return;
   folders_ahead_ = std::async(std::launch::async, [&access = access_, layers = state_->layers, text = text_of(*run)] {
     const FetchingFor for_step(text);
     return access.folders(layers);
@@ -248,7 +260,7 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
     command.args.insert(name);
     if (target_.target.profile && target_.target.profile->build_args.count(name)) command.profile_keys.insert(name);
   }
-  command.user = resolve_user(config.image.config.user, access_.view(state_->layers));
+  command.user = resolve_user(config.image.config.user, below(&instruction));
   const df::VariableLookup lookup = config.scope.lookup();
   for (const std::string& options : run.mounts) {
     ResolvedMount mount{df::parse_mount(options, lookup, target_.dockerfile.directives.escape), nullptr};
@@ -304,6 +316,12 @@ void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan&
     LayerWriterOptions options;
     options.compression = target_.target.compression;
     options.set_mtime = settings_.times.epoch;
+    // The same RUN will want this layer's files, too: they are unpacked while the layer is written.
+    std::unique_ptr<GrowingSnapshot> folder;
+    if (next_run() != nullptr) {
+      folder = access_.begin_folder(state_->layers);
+      options.listener = [&](std::string_view tar) { folder->write(tar); };
+    }
     LayerWriter writer(access_.store(), access_.pool(), options, access_.cancel());
     for (const CopyPlan::Planned& item : planned) {
       if (item.source && item.entry.size > 0) {
@@ -312,7 +330,9 @@ void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan&
         writer.add(item.entry);
       }
     }
-    return std::vector<LayerValue>{writer.finish()};
+    LayerValue layer = writer.finish();
+    if (folder) access_.end_folder(std::move(folder), state_->layers, layer.diff_id);
+    return std::vector<LayerValue>{std::move(layer)};
   };
   const StepDone done = steps_.run(request);
   add_layers(done, request);
@@ -331,7 +351,7 @@ std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool 
 
 void StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer, CopyOptions options,
                               const std::shared_ptr<CopySource>& source, bool is_add) {
-  const MergedView below = access_.view(state_->layers);
+  const MergedView below = this->below(next_run());
   if (!transfer.chown.empty()) options.owner = resolve_owner(expand(transfer.chown), below);
   // A variable without a value asks for nothing.
   if (const std::string mode = expand(transfer.chmod); !mode.empty()) {
@@ -394,7 +414,7 @@ void StageEvaluator::apply_workdir(const df::Instruction& instruction, const df:
     config.image.history.push_back({"", "WORKDIR /", "", kHistoryComment, true});
     return;
   }
-  const MergedView below = access_.view(state_->layers);
+  const MergedView below = this->below(next_run());
   std::optional<Ownership> owner;
   if (!config.image.config.user.empty()) owner = resolve_owner(config.image.config.user, below);
   CopyPlan plan(below, {});

@@ -90,6 +90,8 @@ class StageEvaluator {
   StepRequest new_step(const dockerfile::Instruction& instruction, std::string kind) const;
   // Unpacks the layers so far, in the background, where a RUN that is still to come will need them.
   void prepare_folders();
+  const dockerfile::Instruction* next_run() const;
+  MergedView below(const dockerfile::Instruction* run);
   std::string time_of(const StepDone& done) const;
   void add_layers(const StepDone& done, const StepRequest& request);
   std::string expand(std::string_view word) const { return state_->config.scope.expand(word).text; }

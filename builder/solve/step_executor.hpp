@@ -64,6 +64,7 @@ class StepExecutor {
   // From now on nothing is executed: a miss is told to `on_miss` (from any thread), and run() throws StepMissed.
   using MissListener = std::function<void(const StepView&, const StepResult&)>;
   void only_look_up(MissListener on_miss) { on_miss_ = std::move(on_miss); }
+  bool only_looks_up() const noexcept { return on_miss_ != nullptr; }
 
   // From now on the layers of each step that is executed are told to `listener`, once they are in the store, by the thread that
   // executed it: it must not wait.

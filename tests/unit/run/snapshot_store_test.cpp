@@ -14,6 +14,8 @@
 #include "base/temp_dir.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/run/boot_id.hpp"
+#include "builder/run/growing_snapshot.hpp"
+#include "registry/oci/image_config.hpp"
 
 using namespace kiln;
 
@@ -144,6 +146,46 @@ TEST_CASE("of two equal layers the first one's snapshot stays") {
   f.snapshots.adopt(std::move(upper), first.chain_id());
   CHECK(f.snapshots.ensure({layer}, f.cancel).folders() == first.folders());
   CHECK_FALSE(fs::exists(second));
+}
+
+TEST_CASE("a layer is unpacked while it is written, and its snapshot is found then") {
+  Fixture f;
+  const std::vector<SnapshotLayer> base = {f.layer("a", "one")};
+  LayerWriterOptions options;
+  auto growing = f.snapshots.begin_growing({MergedView({base[0].index}), {}}, f.cancel);
+  options.listener = [&](std::string_view tar) { growing->write(tar); };
+  LayerWriter writer(f.store, f.pool, options);
+  FileEntry entry;
+  entry.path = "b";
+  entry.mode = 0640;
+  entry.uid = ::getuid();
+  entry.gid = ::getgid();
+  writer.add(entry, "two");
+  const LayerValue value = writer.finish();
+  const oci::Digest id = oci::chain_id(oci::chain_id({}, base[0].diff_id), value.diff_id);
+  CHECK_FALSE(f.snapshots.has(id));
+  f.snapshots.adopt(std::move(growing), id);
+  CHECK(f.snapshots.has(id));
+  IndexCache indexes(f.store);
+  const SnapshotLayer written = {value.diff_id, indexes.load(*value.index), []() -> oci::Descriptor { throw Error(Category::machine, "not needed"); }};
+  const SnapshotChain chain = f.snapshots.ensure({base[0], written}, f.cancel);
+  CHECK(read_file(chain.folders().at(1) / "b") == "two");
+}
+
+TEST_CASE("a growing snapshot that is given up or cannot be unpacked leaves nothing") {
+  Fixture f;
+  const oci::Digest id = oci::sha256_of("chain");
+  {
+    const auto given_up = f.snapshots.begin_growing({}, f.cancel);
+    given_up->write("the beginning of a tar");
+  }
+  auto damaged = f.snapshots.begin_growing({}, f.cancel);
+  damaged->write(std::string(4096, 'x'));
+  f.snapshots.adopt(std::move(damaged), id);
+  CHECK_FALSE(f.snapshots.has(id));
+  std::size_t left = 0;
+  for (const auto& item : fs::directory_iterator(f.store.home().snapshots())) left += fs::exists(item.path() / "fs") ? 1 : 0;
+  CHECK(left == 0);
 }
 
 TEST_CASE("an upper folder that nobody adopts is gone with its value") {
