@@ -16,6 +16,7 @@ constexpr std::uint64_t kRangeBytes = std::uint64_t{8} << 20;     // what is sen
 constexpr std::uint64_t kMaxWaiting = std::uint64_t{128} << 20;   // a slow disk gets the rest when the kernel thinks fit
 constexpr std::uint64_t kWindowBytes = std::uint64_t{32} << 20;   // written last, and most likely not on the disk yet
 constexpr std::uint64_t kMeasuredBytes = std::uint64_t{16} << 20;
+constexpr std::size_t kMinMeasured = std::size_t{64} << 10;       // of a smaller write the call itself is what costs
 constexpr double kDearNanosecondsPerByte = 0.7;                   // filling a page that is in memory takes 0.1 to 0.4
 
 std::int64_t thread_cpu_nanoseconds() {
@@ -58,9 +59,10 @@ WriteBehind::~WriteBehind() {
 }
 
 void WriteBehind::write(std::shared_ptr<const Fd> file, std::string_view bytes, std::uint64_t offset, std::string_view name) {
-  const std::int64_t begin = thread_cpu_nanoseconds();
+  const bool is_measured = bytes.size() >= kMinMeasured;
+  const std::int64_t begin = is_measured ? thread_cpu_nanoseconds() : 0;
   pwrite_all(*file, bytes, offset, name);
-  page_cost.add(bytes.size(), thread_cpu_nanoseconds() - begin);
+  if (is_measured) page_cost.add(bytes.size(), thread_cpu_nanoseconds() - begin);
   add({std::move(file), offset, bytes.size()});
 }
 
