@@ -65,6 +65,17 @@ std::map<std::string, LayerValue> LayerAccess::foreign_layers() const {
   return foreign_;
 }
 
+std::optional<std::string> LayerAccess::known_head(const oci::Digest& diff_id, const std::string& path) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = heads_.find({diff_id, path});
+  return it == heads_.end() ? std::nullopt : std::optional(it->second);
+}
+
+void LayerAccess::remember_head(const oci::Digest& diff_id, const std::string& path, std::string head) {
+  const std::lock_guard lock(mutex_);
+  heads_.insert_or_assign({diff_id, path}, std::move(head));
+}
+
 bool LayerAccess::fetch_for_push(const ImageLayer& layer, const oci::Descriptor& blob) {
   if (shared_ && shared_->fetch_blob(blob, store_, "layer", "push")) return true;
   lose(layer);

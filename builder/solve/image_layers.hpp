@@ -105,6 +105,11 @@ class LayerAccess {
   std::unique_ptr<GrowingSnapshot> begin_folder(const ImageLayers& below);
   void end_folder(std::unique_ptr<GrowingSnapshot> folder, const ImageLayers& below, const oci::Digest& diff_id);
 
+  // The first bytes of a layer's file as somebody read them before ("" where it has no such file), so that the images of a fleet
+  // inflate a layer that they share once.
+  std::optional<std::string> known_head(const oci::Digest& diff_id, const std::string& path) const;
+  void remember_head(const oci::Digest& diff_id, const std::string& path, std::string head);
+
   // Keys of steps whose layers a cache promised and no place has, since the last call: with those steps executed anew the
   // build can go on.
   std::set<std::string> take_lost();
@@ -136,6 +141,7 @@ class LayerAccess {
   mutable std::mutex mutex_;
   std::set<std::string> lost_;
   std::map<std::string, LayerValue> foreign_;
+  std::map<std::pair<oci::Digest, std::string>, std::string> heads_;
   IndexCache indexes_;
   CancelToken cancel_;
 };

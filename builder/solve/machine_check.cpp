@@ -92,10 +92,8 @@ ImageLayers known_layers(LayerAccess& access, const ImageLayers& layers) {
   return {begin, layers.end()};
 }
 
-// The first bytes of files of one layer, by path.
 std::map<std::string, std::string> read_heads(LayerAccess& access, const ImageLayer& layer, std::set<std::string> wanted) {
   std::map<std::string, std::string> heads;
-  if (!is_blob_here(access, layer)) return heads;
   const LayerBlob blob = access.local_blob(layer);
   const auto index = access.index(layer);
   const auto tar = open_layer_tar(access.store(), access.pool(), blob.descriptor, index.get());
@@ -120,6 +118,29 @@ std::map<std::string, std::string> read_heads(LayerAccess& access, const ImageLa
   return heads;
 }
 
+// The first bytes of files of one layer, by path.
+std::map<std::string, std::string> heads_in_layer(LayerAccess& access, const ImageLayer& layer, const std::set<std::string>& wanted) {
+  const oci::Digest& diff_id = layer.value.diff_id;
+  std::map<std::string, std::string> heads;
+  std::set<std::string> unknown;
+  for (const std::string& path : wanted) {
+    if (auto head = access.known_head(diff_id, path)) {
+      heads.emplace(path, std::move(*head));
+    } else {
+      unknown.insert(path);
+    }
+  }
+  if (unknown.empty() || !is_blob_here(access, layer)) return heads;
+  const auto read = read_heads(access, layer, unknown);
+  for (const std::string& path : unknown) {
+    const auto it = read.find(path);
+    const std::string head = it == read.end() ? "" : it->second;
+    access.remember_head(diff_id, path, head);
+    heads.emplace(path, head);
+  }
+  return heads;
+}
+
 // The first bytes of programs, by the name they were asked by.
 std::map<std::string, std::string> heads_of(LayerAccess& access, const ImageLayers& layers, const MergedView& view,
                                             const std::set<std::string>& programs) {
@@ -134,7 +155,7 @@ std::map<std::string, std::string> heads_of(LayerAccess& access, const ImageLaye
   }
   std::map<std::string, std::string> result;
   for (const auto& [number, paths] : wanted) {
-    const auto heads = read_heads(access, layers[number], paths);
+    const auto heads = heads_in_layer(access, layers[number], paths);
     for (const auto& [program, place] : places) {
       if (place.layer != number) continue;
       if (const auto it = heads.find(place.entry->path); it != heads.end()) result[program] = it->second;
