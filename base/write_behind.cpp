@@ -12,9 +12,9 @@ namespace kiln {
 
 namespace {
 
-constexpr std::uint64_t kRangeBytes = std::uint64_t{8} << 20;     // what is sent to the disk at once
+constexpr std::uint64_t kRangeBytes = std::uint64_t{4} << 20;     // what is sent to the disk at once
 constexpr std::uint64_t kMaxWaiting = std::uint64_t{128} << 20;   // a slow disk gets the rest when the kernel thinks fit
-constexpr std::uint64_t kWindowBytes = std::uint64_t{32} << 20;   // written last, and most likely not on the disk yet
+constexpr std::uint64_t kWindowBytes = std::uint64_t{8} << 20;    // written last, and most likely not on the disk yet
 constexpr std::uint64_t kMeasuredBytes = std::uint64_t{16} << 20;
 constexpr std::size_t kMinMeasured = std::size_t{64} << 10;       // of a smaller write the call itself is what costs
 constexpr double kDearNanosecondsPerByte = 0.7;                   // filling a page that is in memory takes 0.1 to 0.4

@@ -14,8 +14,8 @@ namespace kiln {
 
 namespace {
 
-constexpr std::size_t kBufferBytes = std::size_t{256} << 10;  // per transfer, before it is paused: what is hashed and written next is still in the cache
-constexpr std::size_t kWorthWaking = std::size_t{128} << 10;  // less is taken when the transfer ends, or at the next poll
+constexpr std::size_t kBufferBytes = std::size_t{1} << 20;  // per transfer, before it is paused
+constexpr std::size_t kWorthWaking = std::size_t{256} << 10;  // less is taken when the transfer ends, or at the next poll
 constexpr std::size_t kProgressBytes = 1024;
 constexpr std::size_t kMaxHeaderBytes = std::size_t{512} << 10;
 constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} << 10;
