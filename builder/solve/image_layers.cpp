@@ -219,9 +219,7 @@ std::unique_ptr<GrowingSnapshot> LayerAccess::begin_folder(const ImageLayers& be
 }
 
 void LayerAccess::end_folder(std::unique_ptr<GrowingSnapshot> folder, const ImageLayers& below, const oci::Digest& diff_id) {
-  oci::Digest chain;
-  for (const ImageLayer& layer : below) chain = oci::chain_id(chain, layer.value.diff_id);
-  snapshots_.adopt(std::move(folder), oci::chain_id(chain, diff_id));
+  snapshots_.adopt(std::move(folder), oci::chain_id(oci::chain_id(diff_ids_of(below)), diff_id));
 }
 
 // Those that a shared cache has come together: one after the other each would cost its way there and back.
