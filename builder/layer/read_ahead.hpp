@@ -1,15 +1,10 @@
 #pragma once
 
-#include <condition_variable>
-#include <deque>
-#include <exception>
 #include <memory>
-#include <mutex>
 #include <thread>
 
-#include "base/held_bytes.hpp"
-#include "builder/layer/byte_buffer.hpp"
 #include "builder/layer/byte_source.hpp"
+#include "builder/layer/tar_pipe.hpp"
 
 namespace kiln {
 
@@ -22,21 +17,13 @@ class ReadAheadSource : public ByteSource {
   ReadAheadSource(const ReadAheadSource&) = delete;
   ReadAheadSource& operator=(const ReadAheadSource&) = delete;
 
-  std::size_t read(void* buffer, std::size_t size) override;
+  std::size_t read(void* buffer, std::size_t size) override { return pipe_.read(buffer, size); }
 
  private:
   void pull();
 
   std::unique_ptr<ByteSource> source_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<ByteBuffer> ready_;
-  std::exception_ptr failure_;
-  bool ended_ = false;
-  bool stopping_ = false;
-  ByteBuffer current_;
-  std::size_t taken_ = 0;
-  HeldBytes held_;
+  TarPipe pipe_{BufferOwner::read_ahead};
   std::thread thread_;
 };
 

@@ -4,16 +4,13 @@
 #include <cstring>
 #include <utility>
 
-#include "base/error.hpp"
-
 namespace kiln {
 
 namespace {
-constexpr std::size_t kPieceBytes = 256 << 10;
-constexpr std::size_t kPieces = 16;
+constexpr std::size_t kPieces = 8;
 }  // namespace
 
-TarPipe::TarPipe() : held_(BufferOwner::unpacking, (kPieces + 2) * kPieceBytes) {}
+TarPipe::TarPipe(BufferOwner owner) : held_(owner, (kPieces + 2) * kPieceBytes) {}
 
 void TarPipe::write(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -22,31 +19,35 @@ void TarPipe::write(std::string_view bytes) {
     std::memcpy(filling_.data() + filled_, bytes.data(), count);
     filled_ += count;
     bytes.remove_prefix(count);
-    if (filled_ == kPieceBytes) send();
+    if (filled_ == kPieceBytes) send_filled();
   }
 }
 
-void TarPipe::send() {
+void TarPipe::send_filled() {
   ByteBuffer piece = std::exchange(filling_, {});
   piece.shrink(std::exchange(filled_, 0));
-  if (piece.size() == 0) return;
+  write(std::move(piece));
+}
+
+bool TarPipe::write(ByteBuffer piece) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return ready_.size() < kPieces || !has_reader_; });
-  if (!has_reader_) return;
-  ready_.push_back(std::move(piece));
+  if (has_reader_ && piece.size() > 0) ready_.push_back(std::move(piece));
   changed_.notify_all();
+  return has_reader_;
 }
 
 void TarPipe::end() {
-  send();
-  stop(State::ended);
+  send_filled();
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
 }
 
-void TarPipe::abandon() { stop(State::abandoned); }
-
-void TarPipe::stop(State state) {
+void TarPipe::fail(std::exception_ptr error) {
   const std::lock_guard lock(mutex_);
-  if (state_ == State::open) state_ = state;
+  if (!ended_) failure_ = std::move(error);
+  ended_ = true;
   changed_.notify_all();
 }
 
@@ -54,9 +55,11 @@ std::size_t TarPipe::read(void* buffer, std::size_t size) {
   if (size == 0) return 0;
   if (taken_ == current_.size()) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !ready_.empty() || state_ != State::open; });
-    if (state_ == State::abandoned) throw Error(Category::cancelled, "the layer was not written to its end");
-    if (ready_.empty()) return 0;
+    changed_.wait(lock, [&] { return !ready_.empty() || ended_; });
+    if (ready_.empty()) {
+      if (failure_) std::rethrow_exception(failure_);
+      return 0;
+    }
     current_ = std::move(ready_.front());
     ready_.pop_front();
     taken_ = 0;

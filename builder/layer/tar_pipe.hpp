@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <string_view>
 
@@ -14,22 +15,25 @@ namespace kiln {
 // A tar on its way from one thread that writes it to another that reads it, a few megabytes apart at most.
 class TarPipe : public ByteSource {
  public:
-  TarPipe();
+  static constexpr std::size_t kPieceBytes = std::size_t{512} << 10;
 
-  // Waits while the reader is too far behind. Once the reader is gone nothing is kept.
+  // The owner that its bytes are counted for.
+  explicit TarPipe(BufferOwner owner);
+
+  // Wait while the reader is too far behind. Once the reader is gone nothing is kept.
   void write(std::string_view bytes);
+  // Without a copy; false once the reader is gone. A writer uses one of the two.
+  bool write(ByteBuffer piece);
   // All was written.
   void end();
-  // No more comes, and what came is not all: the reader gets an Error{cancelled}.
-  void abandon();
+  // No more comes, and what came is not all: the reader gets this after it.
+  void fail(std::exception_ptr error);
 
   std::size_t read(void* buffer, std::size_t size) override;
   void close_reader();
 
  private:
-  enum class State { open, ended, abandoned };
-  void send();
-  void stop(State state);
+  void send_filled();
 
   ByteBuffer filling_;  // of the writer
   std::size_t filled_ = 0;
@@ -38,7 +42,8 @@ class TarPipe : public ByteSource {
   std::mutex mutex_;  // for what is below
   std::condition_variable changed_;
   std::deque<ByteBuffer> ready_;
-  State state_ = State::open;
+  bool ended_ = false;
+  std::exception_ptr failure_;
   bool has_reader_ = true;
   HeldBytes held_;
 };

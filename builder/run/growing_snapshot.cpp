@@ -16,7 +16,7 @@ GrowingSnapshot::GrowingSnapshot(SnapshotUpper upper, LowerLayers lower, const U
 }
 
 GrowingSnapshot::~GrowingSnapshot() {
-  pipe_.abandon();
+  pipe_.fail(std::make_exception_ptr(Error(Category::cancelled, "the layer was not written to its end")));
   if (unpacking_.valid()) unpacking_.wait();
 }
 

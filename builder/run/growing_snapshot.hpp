@@ -27,7 +27,7 @@ class GrowingSnapshot {
   std::optional<SnapshotUpper> finish();
 
   SnapshotUpper upper_;
-  TarPipe pipe_;
+  TarPipe pipe_{BufferOwner::unpacking};
   std::future<void> unpacking_;
 };
 

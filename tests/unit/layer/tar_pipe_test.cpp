@@ -12,7 +12,7 @@ using namespace kiln::test;
 
 TEST_CASE("what goes into a pipe comes out of it, however it is cut") {
   const std::string text = varied_bytes(20 << 20, 3);
-  TarPipe pipe;
+  TarPipe pipe(BufferOwner::unpacking);
   auto writer = std::async(std::launch::async, [&] {
     for (std::size_t at = 0, size = 1; at < text.size(); at += size, size = size * 3 % 700'001 + 1) {
       pipe.write(std::string_view(text).substr(at, size));
@@ -25,13 +25,13 @@ TEST_CASE("what goes into a pipe comes out of it, however it is cut") {
 }
 
 TEST_CASE("a writer that gives up is no end, and a reader that is gone holds nobody up") {
-  TarPipe cut;
+  TarPipe cut(BufferOwner::unpacking);
   cut.write("some");
-  cut.abandon();
+  cut.fail(std::make_exception_ptr(Error(Category::cancelled, "given up")));
   char byte;
   CHECK_THROWS_AS(cut.read(&byte, 1), Error);
 
-  TarPipe unread;
+  TarPipe unread(BufferOwner::unpacking);
   auto writer = std::async(std::launch::async, [&] {
     unread.write(std::string(30 << 20, 'x'));
     unread.end();
