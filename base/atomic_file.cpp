@@ -1,10 +1,9 @@
 #include "base/atomic_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <atomic>
 #include <cstdio>
@@ -18,8 +17,8 @@ std::atomic<unsigned> sequence{0};
 }
 
 AtomicFile::AtomicFile(fs::path target, unsigned mode) : target_(std::move(target)) {
-  temporary_ = target_.parent_path() /
-               fmt::format(".{}.{}.{}.tmp", target_.filename().native(), ::getpid(), sequence++);
+  temporary_ =
+      target_.parent_path() / fmt::format(".{}.{}.{}.tmp", target_.filename().native(), ::getpid(), sequence++);
   fd_ = create_file(temporary_, mode);
 }
 

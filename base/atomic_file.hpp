@@ -31,7 +31,7 @@ class AtomicFile {
   Fd fd_;
 };
 
-void write_file_atomically(const fs::path& path, std::string_view bytes,
-                           Durability durability = Durability::durable, unsigned mode = 0644);
+void write_file_atomically(const fs::path& path, std::string_view bytes, Durability durability = Durability::durable,
+                           unsigned mode = 0644);
 
 }  // namespace kiln

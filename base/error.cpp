@@ -21,8 +21,7 @@ void throw_errno(std::string_view operation, std::string_view subject) {
   const int saved = errno;
   std::string advice;
   if (saved == ENOSPC) advice = "; free some space or point KILN_HOME at a larger disk";
-  throw Error(Category::machine,
-              fmt::format("cannot {} '{}': {}{}", operation, subject, errno_text(saved), advice));
+  throw Error(Category::machine, fmt::format("cannot {} '{}': {}{}", operation, subject, errno_text(saved), advice));
 }
 
 }  // namespace kiln

@@ -29,8 +29,7 @@ void pwrite_all(const Fd& fd, std::string_view bytes, std::uint64_t offset, std:
 // The whole file; Error{machine} if it is larger than `max_bytes`.
 std::string read_file(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
 // The same, and nullopt where there is no such file.
-std::optional<std::string> read_file_if_exists(const fs::path& path,
-                                               std::uint64_t max_bytes = std::uint64_t{1} << 30);
+std::optional<std::string> read_file_if_exists(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
 
 void make_directories(const fs::path& path);
 // The names in a folder, sorted; without "." and "..".

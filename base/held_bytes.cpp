@@ -14,7 +14,8 @@ struct Account {
 };
 
 // In the order of BufferOwner.
-std::array<Account, 6> accounts{{{"compression"}, {"decompression"}, {"read-ahead"}, {"unpacking"}, {"file indexes"}, {"transfers"}}};
+std::array<Account, 6> accounts{
+    {{"compression"}, {"decompression"}, {"read-ahead"}, {"unpacking"}, {"file indexes"}, {"transfers"}}};
 
 Account& account_of(BufferOwner owner) { return accounts[static_cast<std::size_t>(owner)]; }
 

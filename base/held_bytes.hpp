@@ -12,8 +12,8 @@ enum class BufferOwner { compression, decompression, read_ahead, unpacking, file
 
 const char* to_string(BufferOwner owner);  // such as "file indexes"
 
-// Says for as long as it lives that its owner holds that many bytes. Cheap enough for every block of a layer; not for every
-// file. May be made in one thread and end in another.
+// Says for as long as it lives that its owner holds that many bytes. Cheap enough for every block of a layer; not for
+// every file. May be made in one thread and end in another.
 class HeldBytes {
  public:
   HeldBytes(BufferOwner owner, std::uint64_t bytes) : owner_(owner) { set(bytes); }

@@ -143,8 +143,8 @@ class Walker : public json::json_sax_t {
 
 json parse_json(std::string_view text, std::string_view name, Category category, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
-    throw Error(category, fmt::format("{}: {} bytes of JSON, more than the {} allowed", name, text.size(),
-                                      limits.max_bytes));
+    throw Error(category,
+                fmt::format("{}: {} bytes of JSON, more than the {} allowed", name, text.size(), limits.max_bytes));
   }
   // nlohmann takes a NUL for the end of the text.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {

@@ -95,8 +95,8 @@ void OutputLines::take_sequence(unsigned char byte) {
       return;
     case State::string:
     case State::string_escape: {
-      const bool string_terminator = (state_ == State::string_escape && byte == '\\') ||
-                                     (pending_ == "\xC2" && byte == 0x9C) || byte == kBell;
+      const bool string_terminator =
+          (state_ == State::string_escape && byte == '\\') || (pending_ == "\xC2" && byte == 0x9C) || byte == kBell;
       pending_.clear();
       state_ = string_terminator ? State::text : byte == kEscape ? State::string_escape : State::string;
       if (state_ == State::string && byte == 0xC2) pending_ = "\xC2";

@@ -37,9 +37,9 @@ class OutputLines {
   void end_line();
 
   State state_ = State::text;
-  bool returned_ = false;      // a carriage return came, and nothing after it yet
-  std::size_t column_ = 0;     // where the next character stands
-  std::string pending_;        // the beginning of a UTF-8 sequence
+  bool returned_ = false;   // a carriage return came, and nothing after it yet
+  std::size_t column_ = 0;  // where the next character stands
+  std::string pending_;     // the beginning of a UTF-8 sequence
   std::string line_;
   std::vector<std::string> lines_;
 };

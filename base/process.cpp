@@ -1,13 +1,12 @@
 #include "base/process.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <array>
 #include <cerrno>
@@ -102,8 +101,8 @@ class Reaper {
 };
 
 // Only async-signal-safe calls between fork and exec.
-[[noreturn]] void exec_child(const char* program, char* const* argv, char* const* envp, const char* directory,
-                             int in, int out, int err, int report) {
+[[noreturn]] void exec_child(const char* program, char* const* argv, char* const* envp, const char* directory, int in,
+                             int out, int err, int report) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::setpgid(0, 0);
   sigset_t none;
@@ -128,8 +127,7 @@ std::optional<fs::path> find_program(std::string_view name) {
     const bool is_program = fs::is_regular_file(path, unreadable) && ::access(path.c_str(), X_OK) == 0;
     return is_program ? std::optional(path) : std::nullopt;
   }
-  const std::string path =
-      environment_variable("PATH").value_or("/usr/local/bin:/usr/bin:/bin") + ":/usr/sbin:/sbin";
+  const std::string path = environment_variable("PATH").value_or("/usr/local/bin:/usr/bin:/bin") + ":/usr/sbin:/sbin";
   for (const std::string_view folder : split(path, ':')) {
     if (folder.empty()) continue;
     const fs::path candidate = fs::path(folder) / name;
@@ -151,8 +149,7 @@ CommandResult run_command(const Command& command, const CancelToken& cancel,
 
   Pipe in = make_pipe(), out = make_pipe(), err = make_pipe(), report = make_pipe();
   const std::vector<char*> argv = c_strings(command.argv);
-  const std::vector<char*> envp =
-      command.environment ? c_strings(*command.environment) : std::vector<char*>{};
+  const std::vector<char*> envp = command.environment ? c_strings(*command.environment) : std::vector<char*>{};
   const pid_t pid = ::fork();
   if (pid < 0) throw_errno("fork for", command.argv[0]);
   if (pid == 0) {

@@ -105,7 +105,8 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
   if (const auto best = nearest(word, candidates)) return fmt::format("; did you mean '{}'?", *best);
   constexpr std::size_t kMostListed = 12;
   const std::size_t shown = std::min(candidates.size(), kMostListed);
-  return fmt::format("; known: {}{}", fmt::join(candidates.begin(), candidates.begin() + static_cast<long>(shown), ", "),
+  return fmt::format("; known: {}{}",
+                     fmt::join(candidates.begin(), candidates.begin() + static_cast<long>(shown), ", "),
                      shown < candidates.size() ? ", ..." : "");
 }
 

@@ -29,7 +29,8 @@ std::string human_bytes(std::uint64_t bytes);
 // "0.3s", "12.4s", "3m05s".
 std::string human_seconds(double seconds);
 
-// Control characters, bidirectional overrides and invalid UTF-8 made visible, so that text from a hostile source can be printed.
+// Control characters, bidirectional overrides and invalid UTF-8 made visible, so that text from a hostile source can be
+// printed.
 std::string printable(std::string_view text);
 
 std::string hex(std::string_view bytes);

@@ -12,12 +12,12 @@ namespace kiln {
 
 namespace {
 
-constexpr std::uint64_t kRangeBytes = std::uint64_t{4} << 20;     // what is sent to the disk at once
-constexpr std::uint64_t kMaxWaiting = std::uint64_t{128} << 20;   // a slow disk gets the rest when the kernel thinks fit
-constexpr std::uint64_t kWindowBytes = std::uint64_t{8} << 20;    // written last, and most likely not on the disk yet
+constexpr std::uint64_t kRangeBytes = std::uint64_t{4} << 20;    // what is sent to the disk at once
+constexpr std::uint64_t kMaxWaiting = std::uint64_t{128} << 20;  // a slow disk gets the rest when the kernel thinks fit
+constexpr std::uint64_t kWindowBytes = std::uint64_t{8} << 20;   // written last, and most likely not on the disk yet
 constexpr std::uint64_t kMeasuredBytes = std::uint64_t{16} << 20;
-constexpr std::size_t kMinMeasured = std::size_t{64} << 10;       // of a smaller write the call itself is what costs
-constexpr double kDearNanosecondsPerByte = 0.7;                   // filling a page that is in memory takes 0.1 to 0.4
+constexpr std::size_t kMinMeasured = std::size_t{64} << 10;  // of a smaller write the call itself is what costs
+constexpr double kDearNanosecondsPerByte = 0.7;              // filling a page that is in memory takes 0.1 to 0.4
 
 std::int64_t thread_cpu_nanoseconds() {
   timespec now{};
@@ -32,7 +32,8 @@ class PageCost {
     const auto time = nanoseconds_.fetch_add(nanoseconds) + nanoseconds;
     const auto size = bytes_.fetch_add(bytes) + bytes;
     if (size < kMeasuredBytes) return;
-    // Once dear they are taken to be so until the end: pages in use again are cheap, which says nothing about fresh ones.
+    // Once dear they are taken to be so until the end: pages in use again are cheap, which says nothing about fresh
+    // ones.
     if (static_cast<double>(time) > kDearNanosecondsPerByte * static_cast<double>(size)) is_high_ = true;
     bytes_ = 0;
     nanoseconds_ = 0;
@@ -58,7 +59,8 @@ WriteBehind::~WriteBehind() {
   if (thread_.joinable()) thread_.join();
 }
 
-void WriteBehind::write(std::shared_ptr<const Fd> file, std::string_view bytes, std::uint64_t offset, std::string_view name) {
+void WriteBehind::write(std::shared_ptr<const Fd> file, std::string_view bytes, std::uint64_t offset,
+                        std::string_view name) {
   const bool is_measured = bytes.size() >= kMinMeasured;
   const std::int64_t begin = is_measured ? thread_cpu_nanoseconds() : 0;
   pwrite_all(*file, bytes, offset, name);
@@ -71,7 +73,8 @@ void WriteBehind::add(Range range) {
     const std::lock_guard lock(mutex_);
     waiting_bytes_ += range.bytes;
     Range* last = waiting_.empty() ? nullptr : &waiting_.back();
-    if (last != nullptr && last->file == range.file && last->offset + last->bytes == range.offset && last->bytes < kRangeBytes) {
+    if (last != nullptr && last->file == range.file && last->offset + last->bytes == range.offset &&
+        last->bytes < kRangeBytes) {
       last->bytes += range.bytes;
     } else if (waiting_bytes_ > kMaxWaiting) {
       waiting_bytes_ -= range.bytes;
@@ -93,7 +96,9 @@ void WriteBehind::run() {
     Range range;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return stopping_ || waiting_.size() > 1 || (!waiting_.empty() && waiting_.front().bytes >= kRangeBytes); });
+      changed_.wait(lock, [&] {
+        return stopping_ || waiting_.size() > 1 || (!waiting_.empty() && waiting_.front().bytes >= kRangeBytes);
+      });
       if (stopping_) return;
       range = std::move(waiting_.front());
       waiting_.pop_front();
@@ -101,14 +106,16 @@ void WriteBehind::run() {
     }
     const bool recycles = pages_ == Pages::recycle;
     if (recycles && !page_cost.is_high()) continue;
-    ::sync_file_range(range.file->get(), static_cast<off64_t>(range.offset), static_cast<off64_t>(range.bytes), SYNC_FILE_RANGE_WRITE);
+    ::sync_file_range(range.file->get(), static_cast<off64_t>(range.offset), static_cast<off64_t>(range.bytes),
+                      SYNC_FILE_RANGE_WRITE);
     if (!recycles) continue;
     begun_bytes += range.bytes;
     begun.push_back(std::move(range));
     for (; begun_bytes > kWindowBytes; begun.pop_front()) {
       const Range& oldest = begun.front();
       begun_bytes -= oldest.bytes;
-      ::posix_fadvise(oldest.file->get(), static_cast<off_t>(oldest.offset), static_cast<off_t>(oldest.bytes), POSIX_FADV_DONTNEED);
+      ::posix_fadvise(oldest.file->get(), static_cast<off_t>(oldest.offset), static_cast<off_t>(oldest.bytes),
+                      POSIX_FADV_DONTNEED);
     }
   }
 }

@@ -13,13 +13,13 @@
 
 namespace kiln {
 
-// Writes large files and has the kernel take them to the disk while more of them comes, by a thread of its own: whoever writes
-// never waits for the disk, and an fsync at the end waits for the last few megabytes alone.
+// Writes large files and has the kernel take them to the disk while more of them comes, by a thread of its own: whoever
+// writes never waits for the disk, and an fsync at the end waits for the last few megabytes alone.
 //
-// With Pages::recycle, what has reached the disk also leaves the page cache again where fresh pages are dear: on a virtual machine
-// whose host takes free memory back, the first touch of a page can cost ten times as much as filling it, and pages that were just
-// let go are the ones that come next. Whether that is so is measured while writing; elsewhere, and where the disk is slower than
-// the writer, everything stays in memory as the kernel likes it.
+// With Pages::recycle, what has reached the disk also leaves the page cache again where fresh pages are dear: on a
+// virtual machine whose host takes free memory back, the first touch of a page can cost ten times as much as filling
+// it, and pages that were just let go are the ones that come next. Whether that is so is measured while writing;
+// elsewhere, and where the disk is slower than the writer, everything stays in memory as the kernel likes it.
 //
 // Any thread may write. What is written is no more durable than by pwrite.
 class WriteBehind {

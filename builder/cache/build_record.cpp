@@ -35,12 +35,14 @@ T member(const json& object, const char* key, std::string_view where) {
 }
 
 oci::Digest digest_member(const json& value, std::string_view where) {
-  if (value.is_string() && oci::Digest::is_valid(value.get<std::string>())) return oci::Digest::parse(value.get<std::string>());
+  if (value.is_string() && oci::Digest::is_valid(value.get<std::string>()))
+    return oci::Digest::parse(value.get<std::string>());
   throw Error(Category::machine, fmt::format("{}: '{}' is no digest", where, printable(value.dump())));
 }
 
 json to_json(const InputDifference& difference) {
-  json value = {{"type", input_type(difference.name)}, {"name", difference.name}, {"change", to_string(difference.change)}};
+  json value = {
+      {"type", input_type(difference.name)}, {"name", difference.name}, {"change", to_string(difference.change)}};
   if (difference.before) value["before"] = *difference.before;
   if (difference.after) value["after"] = *difference.after;
   if (!difference.about.empty()) value["about"] = difference.about;
@@ -62,9 +64,9 @@ InputDifference difference_from_json(const json& value, std::string_view where) 
 }
 
 json to_json(const BuildRecordStep& step) {
-  json value = {{"stage", step.stage},     {"index", step.index},     {"file", step.file}, {"line", step.line},
-                {"text", step.text},       {"key", step.key},         {"outcome", step.outcome},
-                {"seconds", step.seconds}, {"bytes", step.bytes}};
+  json value = {{"stage", step.stage},     {"index", step.index},     {"file", step.file},
+                {"line", step.line},       {"text", step.text},       {"key", step.key},
+                {"outcome", step.outcome}, {"seconds", step.seconds}, {"bytes", step.bytes}};
   for (const oci::Digest& diff_id : step.diff_ids) value["diff_ids"].push_back(diff_id.str());
   if (!step.from.empty()) value["from"] = step.from;
   if (!step.reason.empty()) value["reason"] = step.reason;
@@ -74,7 +76,9 @@ json to_json(const BuildRecordStep& step) {
 }
 
 BuildRecordStep step_from_json(const json& value, std::string_view where) {
-  const auto text_or_nothing = [&](const char* key) { return value.contains(key) ? member<std::string>(value, key, where) : std::string(); };
+  const auto text_or_nothing = [&](const char* key) {
+    return value.contains(key) ? member<std::string>(value, key, where) : std::string();
+  };
   BuildRecordStep step;
   step.stage = member<std::string>(value, "stage", where);
   step.index = member<int>(value, "index", where);
@@ -89,17 +93,20 @@ BuildRecordStep step_from_json(const json& value, std::string_view where) {
   step.reason = text_or_nothing("reason");
   step.against = text_or_nothing("against");
   if (value.contains("diff_ids")) {
-    for (const json& item : member<json::array_t>(value, "diff_ids", where)) step.diff_ids.push_back(digest_member(item, where));
+    for (const json& item : member<json::array_t>(value, "diff_ids", where))
+      step.diff_ids.push_back(digest_member(item, where));
   }
   if (value.contains("differences")) {
-    for (const json& item : member<json::array_t>(value, "differences", where)) step.differences.push_back(difference_from_json(item, where));
+    for (const json& item : member<json::array_t>(value, "differences", where))
+      step.differences.push_back(difference_from_json(item, where));
   }
   return step;
 }
 
 json to_json(const BuildRecordTarget& target) {
-  json value = {{"name", target.name}, {"image", target.image}, {"profile", target.profile}, {"platform", target.platform},
-                {"file", target.file}, {"names", target.names}, {"steps", json::array()}};
+  json value = {{"name", target.name},         {"image", target.image}, {"profile", target.profile},
+                {"platform", target.platform}, {"file", target.file},   {"names", target.names},
+                {"steps", json::array()}};
   if (target.digest) value["digest"] = target.digest->str();
   for (const BuildRecordStep& step : target.steps) value["steps"].push_back(to_json(step));
   return value;
@@ -114,7 +121,8 @@ BuildRecordTarget target_from_json(const json& value, std::string_view where) {
   target.file = member<std::string>(value, "file", where);
   target.names = member<std::vector<std::string>>(value, "names", where);
   if (value.contains("digest")) target.digest = digest_member(value["digest"], where);
-  for (const json& step : member<json::array_t>(value, "steps", where)) target.steps.push_back(step_from_json(step, where));
+  for (const json& step : member<json::array_t>(value, "steps", where))
+    target.steps.push_back(step_from_json(step, where));
   return target;
 }
 
@@ -138,10 +146,13 @@ std::vector<const BuildRecordTarget*> BuildRecord::find(std::string_view word) c
 std::string new_build_id() {
   unsigned char raw[4];
   if (RAND_bytes(raw, sizeof raw) != 1) throw Error(Category::machine, "OpenSSL has no random numbers");
-  const auto now = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto now =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   std::string time = format_rfc3339(now / 1000000);
   std::erase_if(time, [](char c) { return c == '-' || c == ':' || c == 'Z'; });
-  return fmt::format("{}.{:06}-{}", time, now % 1000000, hex(std::string_view(reinterpret_cast<const char*>(raw), sizeof raw)));
+  return fmt::format("{}.{:06}-{}", time, now % 1000000,
+                     hex(std::string_view(reinterpret_cast<const char*>(raw), sizeof raw)));
 }
 
 bool is_build_id(std::string_view text) {
@@ -154,8 +165,13 @@ bool is_build_id(std::string_view text) {
 }
 
 std::string serialise(const BuildRecord& record) {
-  json value = {{"version", 1}, {"id", record.id}, {"created", record.created}, {"kiln_version", record.kiln_version},
-                {"seconds", record.seconds}, {"failed", record.failed}, {"targets", json::array()}};
+  json value = {{"version", 1},
+                {"id", record.id},
+                {"created", record.created},
+                {"kiln_version", record.kiln_version},
+                {"seconds", record.seconds},
+                {"failed", record.failed},
+                {"targets", json::array()}};
   for (const BuildRecordTarget& target : record.targets) value["targets"].push_back(to_json(target));
   return dump_with_sum(value);
 }
@@ -172,7 +188,8 @@ BuildRecord parse_build_record(std::string_view text, std::string_view where) {
   record.kiln_version = member<std::string>(value, "kiln_version", where);
   record.seconds = member<double>(value, "seconds", where);
   record.failed = member<bool>(value, "failed", where);
-  for (const json& target : member<json::array_t>(value, "targets", where)) record.targets.push_back(target_from_json(target, where));
+  for (const json& target : member<json::array_t>(value, "targets", where))
+    record.targets.push_back(target_from_json(target, where));
   return record;
 }
 

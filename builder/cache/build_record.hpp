@@ -12,19 +12,20 @@
 
 namespace kiln {
 
-// How one step of one target went in one build. What it was made from stands in the step's own record, under `key`, and what
-// of that differed from the nearest earlier build here, found when all values were at hand: records hold keyed digests only.
+// How one step of one target went in one build. What it was made from stands in the step's own record, under `key`, and
+// what of that differed from the nearest earlier build here, found when all values were at hand: records hold keyed
+// digests only.
 struct BuildRecordStep {
   std::string stage;
   int index = 0;  // of the steps of its stage, from 1; 0 for what is no instruction
   std::string file;
   int line = 0;
   std::string text;
-  std::string key;      // empty where it failed before that was known
-  std::string outcome;  // "hit", "built", "failed"
-  std::string from;     // of a hit
-  std::string reason;   // of a miss or failure
-  double seconds = 0;   // of executing it, now or, for a hit, when it was recorded
+  std::string key;          // empty where it failed before that was known
+  std::string outcome;      // "hit", "built", "failed"
+  std::string from;         // of a hit
+  std::string reason;       // of a miss or failure
+  double seconds = 0;       // of executing it, now or, for a hit, when it was recorded
   std::uint64_t bytes = 0;  // of its layers' blobs
   std::vector<oci::Digest> diff_ids;
   std::string against;  // when the build was recorded that `differences` compare with; RFC 3339, empty for none
@@ -34,12 +35,12 @@ struct BuildRecordStep {
 };
 
 struct BuildRecordTarget {
-  std::string name;      // of the fleet; empty for kiln build
-  std::string image;     // without the profile
+  std::string name;   // of the fleet; empty for kiln build
+  std::string image;  // without the profile
   std::string profile;
   std::string platform;
-  std::string file;      // its Dockerfile
-  std::vector<std::string> names;  // references it was to be published under
+  std::string file;                   // its Dockerfile
+  std::vector<std::string> names;     // references it was to be published under
   std::optional<oci::Digest> digest;  // of its manifest; nullopt where it was not made or not asked for
   std::vector<BuildRecordStep> steps;
 
@@ -48,9 +49,9 @@ struct BuildRecordTarget {
 
 // One run of build or bake, kept so that `kiln why` can answer offline. Values of secrets are never in it.
 //
-// JSON, version 1, one file a build, builds/ID.json; its members are called as here. Unknown members are ignored, another
-// version is refused. ID is the UTC time and four random bytes, "20261121T094210.123456-1f00ab34": IDs sort by time, and
-// two machines never give the same.
+// JSON, version 1, one file a build, builds/ID.json; its members are called as here. Unknown members are ignored,
+// another version is refused. ID is the UTC time and four random bytes, "20261121T094210.123456-1f00ab34": IDs sort by
+// time, and two machines never give the same.
 struct BuildRecord {
   std::string id;
   std::string created;  // RFC 3339

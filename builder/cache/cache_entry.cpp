@@ -51,7 +51,8 @@ oci::Descriptor parse_blob(Lines& lines) {
 std::string serialise(const CacheEntry& entry) {
   std::string text = fmt::format("{}\n{}\n{}\n{}\n{}\nblobs {}\n", kFirstLine, entry.key, entry.media_type,
                                  oci::sha256_of(entry.content).str(), entry.signature, entry.blobs.size());
-  for (const oci::Descriptor& blob : entry.blobs) text += fmt::format("{} {} {}\n", blob.digest.str(), blob.size, blob.media_type);
+  for (const oci::Descriptor& blob : entry.blobs)
+    text += fmt::format("{} {} {}\n", blob.digest.str(), blob.size, blob.media_type);
   return text + entry.content;
 }
 
@@ -60,7 +61,8 @@ CacheEntry parse_entry(std::string_view text, std::string_view key, std::string_
   if (lines.next() != kFirstLine) lines.fail("it is no cache entry of version 1");
   CacheEntry entry;
   entry.key = std::string(lines.next());
-  if (entry.key != key) lines.fail(fmt::format("it is the entry of key '{}', expected '{}'", printable(entry.key), key));
+  if (entry.key != key)
+    lines.fail(fmt::format("it is the entry of key '{}', expected '{}'", printable(entry.key), key));
   entry.media_type = std::string(lines.next());
   const std::string digest(lines.next());
   entry.signature = std::string(lines.next());

@@ -27,12 +27,16 @@ constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
 const std::vector<std::string> kKeys = {"type", "src", "dest", "url", "ref", "mode", "ignore-error", "timeout"};
 
 // Options that buildx has and that change nothing here: entries have a form of their own.
-const std::vector<std::string> kNeedless = {"compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest", "tag", "digest"};
+const std::vector<std::string> kNeedless = {
+    "compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest", "tag", "digest"};
 
 class Reader {
  public:
   Reader(std::string_view text, CacheDirection direction, const fs::path& base)
-      : text_(text), base_(base), flag_(direction == CacheDirection::from ? "--cache-from" : "--cache-to"), direction_(direction) {}
+      : text_(text),
+        base_(base),
+        flag_(direction == CacheDirection::from ? "--cache-from" : "--cache-to"),
+        direction_(direction) {}
 
   CacheReference read() {
     const auto fields = split(text_, ',');
@@ -98,15 +102,18 @@ class Reader {
     } else if (key == "mode") {
       read_mode(value);
     } else if (key == "ignore-error") {
-      if (value != "true" && value != "false") fail(fmt::format("ignore-error must be true or false, got '{}'", printable(value)));
+      if (value != "true" && value != "false")
+        fail(fmt::format("ignore-error must be true or false, got '{}'", printable(value)));
       result_.ignore_error = value == "true";
     } else if (key == "timeout") {
       const auto seconds = parse_unsigned(value);
-      if (!seconds || *seconds == 0 || *seconds > kMostTimeoutSeconds) fail(fmt::format("timeout must be 1 to {} seconds, got '{}'", kMostTimeoutSeconds, printable(value)));
+      if (!seconds || *seconds == 0 || *seconds > kMostTimeoutSeconds)
+        fail(fmt::format("timeout must be 1 to {} seconds, got '{}'", kMostTimeoutSeconds, printable(value)));
       result_.timeout_seconds = static_cast<int>(*seconds);
     } else {
       for (const std::string& needless : kNeedless) {
-        if (key == needless) fail(fmt::format("'{}' has no meaning here: kiln keeps layers as the images have them; leave it out", key));
+        if (key == needless)
+          fail(fmt::format("'{}' has no meaning here: kiln keeps layers as the images have them; leave it out", key));
       }
       fail(fmt::format("unknown option '{}'{}", printable(key), suggestion(key, kKeys)));
     }
@@ -115,7 +122,8 @@ class Reader {
   void choose_place() {
     if (result_.type == CacheType::local) {
       const bool is_from = direction_ == CacheDirection::from;
-      const std::string& folder = is_from ? (source_.empty() ? destination_ : source_) : (destination_.empty() ? source_ : destination_);
+      const std::string& folder =
+          is_from ? (source_.empty() ? destination_ : source_) : (destination_.empty() ? source_ : destination_);
       if (folder.empty()) fail(fmt::format("type=local needs {}=FOLDER", is_from ? "src" : "dest"));
       result_.place = fs::absolute(base_ / folder).lexically_normal().native();
     } else if (result_.type == CacheType::http) {

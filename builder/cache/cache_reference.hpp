@@ -30,9 +30,9 @@ struct CacheReference {
 
 enum class CacheDirection { from, to };
 
-// Error{usage} naming the option and the nearest real one. "type=gha", "inline", "s3", "azblob" are refused with what to use
-// instead. `direction` decides whether a folder is src or dest (the other word is taken as well where it alone is given).
-// A relative folder is below `base`; empty: the working directory.
+// Error{usage} naming the option and the nearest real one. "type=gha", "inline", "s3", "azblob" are refused with what
+// to use instead. `direction` decides whether a folder is src or dest (the other word is taken as well where it alone
+// is given). A relative folder is below `base`; empty: the working directory.
 CacheReference parse_cache_reference(std::string_view text, CacheDirection direction, const fs::path& base = {});
 
 }  // namespace kiln

@@ -16,10 +16,13 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxListBytes = std::size_t{4} << 20;
 
-[[noreturn]] void refuse(std::string_view where, std::string_view why) { throw Error(Category::network, fmt::format("{}: {}", where, why)); }
+[[noreturn]] void refuse(std::string_view where, std::string_view why) {
+  throw Error(Category::network, fmt::format("{}: {}", where, why));
+}
 
 oci::Digest digest_of(const json& value, std::string_view where) {
-  if (!value.is_string() || !oci::Digest::is_valid(value.get_ref<const std::string&>())) refuse(where, "it holds what is no digest");
+  if (!value.is_string() || !oci::Digest::is_valid(value.get_ref<const std::string&>()))
+    refuse(where, "it holds what is no digest");
   return oci::Digest::parse(value.get_ref<const std::string&>());
 }
 
@@ -39,7 +42,8 @@ const json& member(const json& object, const char* key, std::string_view where) 
 std::string serialise(const ChunkList& list) {
   json chunks = json::array();
   for (const ChunkList::Chunk& chunk : list.chunks) chunks.push_back({chunk.digest.str(), chunk.bytes});
-  return dump_with_sum({{"version", 1}, {"digest", list.digest.str()}, {"bytes", list.bytes}, {"chunks", std::move(chunks)}});
+  return dump_with_sum(
+      {{"version", 1}, {"digest", list.digest.str()}, {"bytes", list.bytes}, {"chunks", std::move(chunks)}});
 }
 
 ChunkList parse_chunk_list(std::string_view text, std::string_view where) {

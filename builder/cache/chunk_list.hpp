@@ -9,11 +9,11 @@
 
 namespace kiln {
 
-// A long content as the chunks it was cut into: what a cache mount's contents (a tar) are kept as in a shared cache, the
-// chunks beside it as blobs. A content that changed a little shares most of its chunks with the one before.
+// A long content as the chunks it was cut into: what a cache mount's contents (a tar) are kept as in a shared cache,
+// the chunks beside it as blobs. A content that changed a little shares most of its chunks with the one before.
 //
-// JSON, version 1: {"version": 1, "digest": DIGEST of all bytes, "bytes": N, "chunks": [[DIGEST, SIZE]...], "sum": HEX}.
-// Invariant: the sizes add up to bytes, and no chunk is empty.
+// JSON, version 1: {"version": 1, "digest": DIGEST of all bytes, "bytes": N, "chunks": [[DIGEST, SIZE]...], "sum":
+// HEX}. Invariant: the sizes add up to bytes, and no chunk is empty.
 struct ChunkList {
   struct Chunk {
     oci::Digest digest;

@@ -30,7 +30,8 @@ std::uint64_t top_bits(int count) { return ~std::uint64_t{0} << (64 - count); }
 
 }  // namespace
 
-Chunker::Chunker(std::function<void(std::string_view)> sink, ChunkBounds bounds) : sink_(std::move(sink)), bounds_(bounds) {
+Chunker::Chunker(std::function<void(std::string_view)> sink, ChunkBounds bounds)
+    : sink_(std::move(sink)), bounds_(bounds) {
   const int bits = std::countr_zero(bounds.usual_bytes);
   early_mask_ = top_bits(bits + 1);
   late_mask_ = top_bits(bits - 1);

@@ -14,13 +14,13 @@ struct ChunkBounds {
   std::size_t most_bytes = std::size_t{1} << 20;
 };
 
-// Cuts a stream into chunks by what it holds, so that a byte put in or taken out changes the chunk it stands in and, at most,
-// a few after it: what follows is cut as before, wherever it stands now.
+// Cuts a stream into chunks by what it holds, so that a byte put in or taken out changes the chunk it stands in and, at
+// most, a few after it: what follows is cut as before, wherever it stands now.
 //
-// A rolling "gear" hash h = 2h + G[byte] is 0 in chosen bits where a chunk ends; after 64 bytes nothing of what stood before
-// is in it. Below the usual size two bits more are asked for than above it, so that sizes stay near the usual one (the
-// normalised chunking of FastCDC, Xia and others 2016). Fixed-size blocks were rejected: one new wheel at the front of a cache
-// would move all of them. G is made by splitmix64 and pinned by a test.
+// A rolling "gear" hash h = 2h + G[byte] is 0 in chosen bits where a chunk ends; after 64 bytes nothing of what stood
+// before is in it. Below the usual size two bits more are asked for than above it, so that sizes stay near the usual
+// one (the normalised chunking of FastCDC, Xia and others 2016). Fixed-size blocks were rejected: one new wheel at the
+// front of a cache would move all of them. G is made by splitmix64 and pinned by a test.
 //
 // For one thread at a time.
 class Chunker {
@@ -42,8 +42,8 @@ class Chunker {
   std::uint64_t early_mask_;
   std::uint64_t late_mask_;
   std::string pending_;
-  std::size_t scanned_ = 0;   // of pending_, without an end in it
-  std::uint64_t hash_ = 0;    // at scanned_
+  std::size_t scanned_ = 0;  // of pending_, without an end in it
+  std::uint64_t hash_ = 0;   // at scanned_
 };
 
 }  // namespace kiln

@@ -10,7 +10,9 @@
 
 namespace kiln {
 
-std::string bundle_key(const std::vector<std::string>& parts) { return StepKeyBuilder("bundle").list("target", parts).finish(); }
+std::string bundle_key(const std::vector<std::string>& parts) {
+  return StepKeyBuilder("bundle").list("target", parts).finish();
+}
 
 std::string serialise_bundle(const std::vector<CacheEntry>& entries) {
   nlohmann::json texts = nlohmann::json::array();
@@ -28,7 +30,8 @@ std::string serialise_bundle(const std::vector<CacheEntry>& entries) {
 
 std::vector<CacheEntry> parse_bundle(std::string_view content, std::string_view where) {
   const nlohmann::json bundle = parse_json(content, where, Category::network);
-  if (!bundle.is_object() || bundle.value("version", nlohmann::json()) != 1 || !bundle.contains("entries") || !bundle["entries"].is_array()) {
+  if (!bundle.is_object() || bundle.value("version", nlohmann::json()) != 1 || !bundle.contains("entries") ||
+      !bundle["entries"].is_array()) {
     throw Error(Category::network, fmt::format("{}: it is no bundle of version 1", where));
   }
   std::vector<CacheEntry> entries;

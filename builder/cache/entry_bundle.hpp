@@ -8,12 +8,12 @@
 
 namespace kiln {
 
-// Many entries in one, so that one look-up answers a whole unchanged image. Each keeps its key and signature and is verified
-// by itself; a bundle is a shortcut and decides nothing: an entry that it lacks is looked up alone.
+// Many entries in one, so that one look-up answers a whole unchanged image. Each keeps its key and signature and is
+// verified by itself; a bundle is a shortcut and decides nothing: an entry that it lacks is looked up alone.
 //
-// Its key names a target (bundle_key), not contents: the entry is replaced by each build that added something. It keeps what
-// the last builds used, newest first, up to kMaxBundleEntries and kMaxBundleBytes, so that branches which build in turns spare
-// one another nothing.
+// Its key names a target (bundle_key), not contents: the entry is replaced by each build that added something. It keeps
+// what the last builds used, newest first, up to kMaxBundleEntries and kMaxBundleBytes, so that branches which build in
+// turns spare one another nothing.
 //
 // JSON, version 1: {"version": 1, "entries": [TEXT of serialise(entry), ...]}
 inline constexpr std::size_t kMaxBundleEntries = 256;

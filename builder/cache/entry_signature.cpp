@@ -35,21 +35,24 @@ int no_password(char*, int, int, void*) { return -1; }
 std::string id_of(EVP_PKEY* key) {
   unsigned char raw[kKeyBytes];
   std::size_t size = sizeof raw;
-  if (EVP_PKEY_get_raw_public_key(key, raw, &size) != 1) throw Error(Category::machine, "OpenSSL cannot read an Ed25519 key");
+  if (EVP_PKEY_get_raw_public_key(key, raw, &size) != 1)
+    throw Error(Category::machine, "OpenSSL cannot read an Ed25519 key");
   return std::string(oci::sha256_of(std::string_view(reinterpret_cast<const char*>(raw), size)).hex().substr(0, 16));
 }
 
 Key checked(EVP_PKEY* raw, std::string_view what, std::string_view where) {
   Key key(raw);
   if (!key || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_ED25519) {
-    throw Error(Category::usage, fmt::format("{} is no Ed25519 {} key in PEM; make one with 'openssl genpkey -algorithm ed25519'{}",
-                                             where, what, what == "public" ? " and 'openssl pkey -pubout'" : ""));
+    throw Error(Category::usage,
+                fmt::format("{} is no Ed25519 {} key in PEM; make one with 'openssl genpkey -algorithm ed25519'{}",
+                            where, what, what == "public" ? " and 'openssl pkey -pubout'" : ""));
   }
   return key;
 }
 
 std::string signed_text(const CacheEntry& entry) {
-  return fmt::format("kiln cache entry 1\n{}\n{}\n{}\n", entry.key, entry.media_type, oci::sha256_of(entry.content).str());
+  return fmt::format("kiln cache entry 1\n{}\n{}\n{}\n", entry.key, entry.media_type,
+                     oci::sha256_of(entry.content).str());
 }
 
 const unsigned char* bytes_of(const std::string& text) { return reinterpret_cast<const unsigned char*>(text.data()); }
@@ -89,7 +92,8 @@ std::string EntrySignatures::sign(const CacheEntry& entry) const {
   std::string raw(kSignatureBytes, '\0');
   std::size_t size = raw.size();
   if (!can_sign() || EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, keys_->private_key.get()) != 1 ||
-      EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(raw.data()), &size, bytes_of(text), text.size()) != 1) {
+      EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(raw.data()), &size, bytes_of(text), text.size()) !=
+          1) {
     throw Error(Category::machine, "OpenSSL cannot sign with this Ed25519 key");
   }
   return fmt::format("{}{}:{}", kPrefix, keys_->private_id, base64_encoded(raw));
@@ -100,9 +104,11 @@ std::string EntrySignatures::problem(const CacheEntry& entry) const {
   if (entry.signature.empty()) return "it is not signed";
   const auto fields = split(entry.signature, ':');
   const auto raw = fields.size() == 3 ? base64_decoded(fields[2]) : std::nullopt;
-  if (!entry.signature.starts_with(kPrefix) || !raw || raw->size() != kSignatureBytes) return "its signature is damaged";
+  if (!entry.signature.starts_with(kPrefix) || !raw || raw->size() != kSignatureBytes)
+    return "its signature is damaged";
   const auto key = keys_->trusted.find(std::string(fields[1]));
-  if (key == keys_->trusted.end()) return fmt::format("it is signed by key {}, which is not trusted", printable(fields[1]));
+  if (key == keys_->trusted.end())
+    return fmt::format("it is signed by key {}, which is not trusted", printable(fields[1]));
   const std::string text = signed_text(entry);
   const Context context(EVP_MD_CTX_new());
   const bool is_right = EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key->second.get()) == 1 &&

@@ -12,15 +12,15 @@
 
 namespace kiln {
 
-// Who may write to a shared cache: entries are signed with Ed25519 (RFC 8032), and where public keys are given, an entry that
-// none of them signed never hits.
+// Who may write to a shared cache: entries are signed with Ed25519 (RFC 8032), and where public keys are given, an
+// entry that none of them signed never hits.
 //
 //   signature = "ed25519:" key-id ":" BASE64 of 64 bytes
 //   key-id    = the first 16 hex digits of sha256 of the 32 bytes of the public key
 //   signed    = "kiln cache entry 1\n" key LF media-type LF "sha256:" HEX of content LF
 //
-// The document names every blob by digest, so they are signed with it. Keys are PEM, as `openssl genpkey -algorithm ed25519`
-// and `openssl pkey -pubout` write them. Immutable after loading; any thread.
+// The document names every blob by digest, so they are signed with it. Keys are PEM, as `openssl genpkey -algorithm
+// ed25519` and `openssl pkey -pubout` write them. Immutable after loading; any thread.
 class EntrySignatures {
  public:
   EntrySignatures();

@@ -26,7 +26,8 @@ std::string action_result(const CacheEntry& entry) {
   nlohmann::json files = nlohmann::json::array();
   for (const oci::Descriptor& blob : entry.blobs) {
     const std::string hex(blob.digest.hex());
-    files.push_back({{"path", "blobs/sha256/" + hex}, {"digest", {{"hash", hex}, {"sizeBytes", std::to_string(blob.size)}}}});
+    files.push_back(
+        {{"path", "blobs/sha256/" + hex}, {"digest", {{"hash", hex}, {"sizeBytes", std::to_string(blob.size)}}}});
   }
   return nlohmann::json{{"outputFiles", files}, {"stdoutRaw", base64_encoded(serialise(entry))}}.dump();
 }
@@ -34,7 +35,8 @@ std::string action_result(const CacheEntry& entry) {
 CacheEntry parse_action_result(const std::string& text, const std::string& key, const std::string& where) {
   const nlohmann::json result = parse_json(text, where, Category::network, {.max_bytes = kMaxAnswerBytes});
   const auto member = result.is_object() ? result.find("stdoutRaw") : result.end();
-  const auto entry = member != result.end() && member->is_string() ? base64_decoded(member->get<std::string>()) : std::nullopt;
+  const auto entry =
+      member != result.end() && member->is_string() ? base64_decoded(member->get<std::string>()) : std::nullopt;
   if (!entry) throw Error(Category::network, fmt::format("{}: it holds no entry of kiln", where));
   return parse_entry(*entry, key, where);
 }
@@ -47,8 +49,10 @@ HttpBackend::HttpBackend(const std::string& url, RemoteSession& session) : url_(
   const auto credentials = session.credentials().find(url_.authority(), "");
   if (!credentials || credentials->username.empty()) return;
   if (!url_.is_https() && !oci::is_loopback_registry(url_.authority())) {
-    throw Error(Category::usage, fmt::format("there are credentials for the cache '{}', and it is not encrypted; use an https URL, "
-                                             "or take them away with 'kiln logout {}'", url_.redacted(), url_.authority()));
+    throw Error(Category::usage,
+                fmt::format("there are credentials for the cache '{}', and it is not encrypted; use an https URL, "
+                            "or take them away with 'kiln logout {}'",
+                            url_.redacted(), url_.authority()));
   }
   authorization_ = "Basic " + base64_encoded(credentials->username + ":" + credentials->password);
 }
@@ -148,7 +152,8 @@ bool HttpBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
     answer = session_.http().send(asked, session_.cancel());
   } catch (const TransportError& error) {
     if (error.fault() != TransportFault::too_large) throw;
-    throw Error(Category::network, fmt::format("'{}': more than the {} bytes expected", asked.url.redacted(), blob.size));
+    throw Error(Category::network,
+                fmt::format("'{}': more than the {} bytes expected", asked.url.redacted(), blob.size));
   }
   if (answer.status == 404) return false;
   if (answer.status != 200) throw make_registry_error(asked, answer);
@@ -167,7 +172,8 @@ bool HttpBackend::put_blob(const oci::Descriptor& blob, const ContentStore& stor
   if (!store.has(blob.digest)) return false;
   HttpRequest sent = request(HttpMethod::put, "cas", blob.digest.hex());
   sent.headers.add("Content-Type", "application/octet-stream");
-  sent.body = file_body(std::make_shared<Fd>(store.open(blob.digest)), 0, blob.size, store.path_of(blob.digest).native());
+  sent.body =
+      file_body(std::make_shared<Fd>(store.open(blob.digest)), 0, blob.size, store.path_of(blob.digest).native());
   const HttpResponse answer = send(sent);
   session_.stats().pushed_bytes += answer.sent_bytes;
   if (!is_created(answer.status)) throw make_registry_error(sent, answer);

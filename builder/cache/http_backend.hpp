@@ -13,7 +13,8 @@ namespace kiln {
 //   URL/ac/KEY    an action result in JSON (build/bazel/remote/execution/v2, proto3 JSON):
 //                   {"outputFiles": [{"path": "blobs/sha256/HEX", "digest": {"hash": HEX, "sizeBytes": "N"}}, ...],
 //                    "stdoutRaw": BASE64 of the entry (cache_entry.hpp)}
-//                 so that a server that checks that an action's outputs are there (bazel-remote) does so for an entry's blobs
+//                 so that a server that checks that an action's outputs are there (bazel-remote) does so for an entry's
+//                 blobs
 //   URL/cas/HEX   a blob
 //
 // Blobs are put before the action result that names them. An action result is trusted after a HEAD of each blob (but
@@ -30,7 +31,8 @@ class HttpBackend : public CacheBackend {
   bool remove(const CacheEntry& entry) override;
   bool has_blob(const oci::Descriptor& blob) override;
   bool get_blob(const oci::Descriptor& blob, ContentStore& store) override;
-  bool put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository> elsewhere) override;
+  bool put_blob(const oci::Descriptor& blob, const ContentStore& store,
+                std::span<const RemoteRepository> elsewhere) override;
 
  private:
   HttpRequest request(HttpMethod method, std::string_view kind, std::string_view hex) const;

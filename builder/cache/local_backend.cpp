@@ -16,26 +16,32 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
 }  // namespace
 
-LocalBackend::LocalBackend(fs::path folder) : folder_(std::move(folder)), name_(fmt::format("folder '{}'", folder_.native())) {}
+LocalBackend::LocalBackend(fs::path folder)
+    : folder_(std::move(folder)), name_(fmt::format("folder '{}'", folder_.native())) {}
 
 fs::path LocalBackend::entry_path(std::string_view key) const {
   return folder_ / "entries" / std::string(key.substr(0, 2)) / std::string(key);
 }
 
-fs::path LocalBackend::blob_path(const oci::Digest& digest) const { return folder_ / "blobs/sha256" / std::string(digest.hex()); }
+fs::path LocalBackend::blob_path(const oci::Digest& digest) const {
+  return folder_ / "blobs/sha256" / std::string(digest.hex());
+}
 
 bool LocalBackend::is_there() const {
   const auto read_version = [&] { return read_file_if_exists(folder_ / "version", 64); };
   const auto version = read_version();
   if (version && *version == kVersion) return true;
-  if (version) throw Error(Category::machine, fmt::format("'{}' is a cache of another version of kiln; use another folder", folder_.native()));
+  if (version)
+    throw Error(Category::machine,
+                fmt::format("'{}' is a cache of another version of kiln; use another folder", folder_.native()));
   std::error_code code;
   if (!fs::is_directory(folder_, code)) return false;
   const std::vector<std::string> names = list_directory(folder_);
   // Somebody else may be about to write the version, or have done so since we looked.
   const auto is_own = [](const std::string& name) { return name.find("version") != std::string::npos; };
   if (!std::all_of(names.begin(), names.end(), is_own) && read_version() != kVersion) {
-    throw Error(Category::machine, fmt::format("'{}' holds something else than a cache of kiln; use an empty folder", folder_.native()));
+    throw Error(Category::machine,
+                fmt::format("'{}' holds something else than a cache of kiln; use an empty folder", folder_.native()));
   }
   return false;
 }
@@ -108,7 +114,8 @@ bool LocalBackend::put_blob(const oci::Descriptor& blob, const ContentStore& sto
   AtomicFile file(path);
   VerifyingReader reader(store, blob.digest);
   std::string buffer(kPieceBytes, '\0');
-  while (const std::size_t got = reader.read(buffer.data(), buffer.size())) file.write(std::string_view(buffer).substr(0, got));
+  while (const std::size_t got = reader.read(buffer.data(), buffer.size()))
+    file.write(std::string_view(buffer).substr(0, got));
   reader.finish();
   file.commit();
   return true;

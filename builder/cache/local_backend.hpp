@@ -24,7 +24,8 @@ class LocalBackend : public CacheBackend {
   bool remove(const CacheEntry& entry) override;
   bool has_blob(const oci::Descriptor& blob) override;
   bool get_blob(const oci::Descriptor& blob, ContentStore& store) override;
-  bool put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository> elsewhere) override;
+  bool put_blob(const oci::Descriptor& blob, const ContentStore& store,
+                std::span<const RemoteRepository> elsewhere) override;
 
  private:
   fs::path entry_path(std::string_view key) const;

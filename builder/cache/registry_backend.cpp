@@ -37,7 +37,8 @@ const oci::Descriptor& empty_config() {
 bool stands_in_annotation(const CacheEntry& entry) { return entry.media_type == kClaimEntryType; }
 
 std::string annotated_manifest_of(const CacheEntry& entry) {
-  nlohmann::json notes = {{kContentAnnotation, entry.content}, {kCreatedAnnotation, format_rfc3339(now_unix_seconds())}};
+  nlohmann::json notes = {{kContentAnnotation, entry.content},
+                          {kCreatedAnnotation, format_rfc3339(now_unix_seconds())}};
   if (!entry.signature.empty()) notes[kSignatureAnnotation] = entry.signature;
   return nlohmann::json{{"schemaVersion", 2},
                         {"mediaType", oci::media_type::kOciManifest},
@@ -66,14 +67,17 @@ std::string manifest_of(const CacheEntry& entry, UnixSeconds now) {
 }  // namespace
 
 RegistryBackend::RegistryBackend(const std::string& reference, RemoteSession& session)
-    : session_(session), place_(session.repository_of(oci::Reference::parse(reference))), name_("registry " + place_.name()) {}
+    : session_(session),
+      place_(session.repository_of(oci::Reference::parse(reference))),
+      name_("registry " + place_.name()) {}
 
 CacheEntry RegistryBackend::parse(const std::string& text, const std::string& key, const std::string& where) {
   const nlohmann::json manifest = parse_json(text, where, Category::network);
   const auto need = [&](bool is_right) {
     if (!is_right) throw Error(Category::network, where + ": it is no cache entry");
   };
-  need(manifest.is_object() && manifest.contains("config") && manifest.contains("layers") && manifest["layers"].is_array());
+  need(manifest.is_object() && manifest.contains("config") && manifest.contains("layers") &&
+       manifest["layers"].is_array());
   const oci::Descriptor config = oci::descriptor_from_json(manifest["config"], where);
   need(config.size <= kMaxEntryBytes);
   CacheEntry entry;
@@ -136,14 +140,17 @@ void RegistryBackend::put(const CacheEntry& entry) {
   RegistryClient client = session_.client(place_.endpoint);
   if (stands_in_annotation(entry)) {
     const oci::Descriptor& empty = empty_config();
-    if (!has_empty_config_ && !client.blob_size(place_.repository, empty.digest)) client.upload_bytes(place_.repository, empty, "{}");
+    if (!has_empty_config_ && !client.blob_size(place_.repository, empty.digest))
+      client.upload_bytes(place_.repository, empty, "{}");
     has_empty_config_ = true;
     client.put_manifest(place_.repository, entry.key, annotated_manifest_of(entry), oci::media_type::kOciManifest);
     return;
   }
   const oci::Descriptor content = content_of(entry);
-  if (!client.blob_size(place_.repository, content.digest)) client.upload_bytes(place_.repository, content, entry.content);
-  client.put_manifest(place_.repository, entry.key, manifest_of(entry, session_.clock().unix_seconds()), oci::media_type::kOciManifest);
+  if (!client.blob_size(place_.repository, content.digest))
+    client.upload_bytes(place_.repository, content, entry.content);
+  client.put_manifest(place_.repository, entry.key, manifest_of(entry, session_.clock().unix_seconds()),
+                      oci::media_type::kOciManifest);
 }
 
 // Many registries delete nothing; then it is tried once.
@@ -171,7 +178,8 @@ bool RegistryBackend::get_blob(const oci::Descriptor& blob, ContentStore& store)
   }
 }
 
-bool RegistryBackend::put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository> elsewhere) {
+bool RegistryBackend::put_blob(const oci::Descriptor& blob, const ContentStore& store,
+                               std::span<const RemoteRepository> elsewhere) {
   if (has_blob(blob)) return true;
   RegistryClient client = session_.client(place_.endpoint);
   for (const RemoteRepository& other : elsewhere) {

@@ -19,7 +19,8 @@ constexpr std::size_t kParallelWrites = 8;
 
 // Whether an error speaks of the place, not of one answer.
 bool is_of_place(const Error& error) {
-  return error.category() == Category::machine || dynamic_cast<const TransportError*>(&error) || dynamic_cast<const RegistryError*>(&error);
+  return error.category() == Category::machine || dynamic_cast<const TransportError*>(&error) ||
+         dynamic_cast<const RegistryError*>(&error);
 }
 
 }  // namespace
@@ -79,7 +80,8 @@ bool SharedCache::guarded(Place& place, bool is_write, Work work) {
 }
 
 std::string SharedCache::problem_of(const CacheEntry& entry, std::string_view media_type) const {
-  if (entry.media_type != media_type) return fmt::format("it is of the kind '{}', expected '{}'", printable(entry.media_type), media_type);
+  if (entry.media_type != media_type)
+    return fmt::format("it is of the kind '{}', expected '{}'", printable(entry.media_type), media_type);
   return signatures_.problem(entry);
 }
 
@@ -122,7 +124,8 @@ std::vector<SharedCache::Found> SharedCache::find(std::span<const std::string> k
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (distrusted_.count(keys[i])) {
         found[i].reason = "what it needs cannot be had from any cache";
-      } else if (const auto it = known_.find(keys[i]); it != known_.end() && it->second.place && it->second.entry.media_type == media_type) {
+      } else if (const auto it = known_.find(keys[i]);
+                 it != known_.end() && it->second.place && it->second.entry.media_type == media_type) {
         found[i].entry = it->second.entry;
         found[i].from = it->second.place->place.backend->name();
       } else {
@@ -143,7 +146,8 @@ std::vector<SharedCache::Found> SharedCache::find(std::span<const std::string> k
       if (findings[i].entry) problem = problem_of(*findings[i].entry, media_type);
       if (!problem.empty()) {
         result.reason = fmt::format("the entry in {} cannot be used: {}", place->place.backend->name(), problem);
-        log_.warn(fmt::format("shared cache {}: entry {} is not used: {}", place->place.backend->name(), asked[i].substr(0, 12), problem));
+        log_.warn(fmt::format("shared cache {}: entry {} is not used: {}", place->place.backend->name(),
+                              asked[i].substr(0, 12), problem));
       }
       if (!findings[i].entry || !problem.empty()) {
         still_open.push_back(open[i]);
@@ -238,7 +242,8 @@ void SharedCache::preload(const std::vector<std::string>& bundle_keys) {
         continue;
       }
       std::vector<CacheEntry> entries;
-      guarded(*place, false, [&] { entries = parse_bundle(findings[i].entry->content, "bundle of " + place->place.backend->name()); });
+      guarded(*place, false,
+              [&] { entries = parse_bundle(findings[i].entry->content, "bundle of " + place->place.backend->name()); });
       std::vector<std::string> keys;
       for (CacheEntry& entry : entries) {
         if (!signatures_.problem(entry).empty()) continue;  // looked up by itself, it is a stated miss
@@ -372,7 +377,8 @@ void SharedCache::replace(NewCacheEntry entry, const ContentStore& store) {
   }
 }
 
-bool SharedCache::fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step) {
+bool SharedCache::fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what,
+                             std::string_view step) {
   std::vector<Place*> order;
   std::shared_ptr<std::mutex> alone;
   {

@@ -45,9 +45,9 @@ struct FetchedFromCache {
 
 // All caches beyond this machine's store, asked in order: folders, then http, then registries.
 //
-// Nothing here ever fails a build by itself: a place that is down, slow or refuses is warned about once with its reason and
-// left alone from then on; an entry that is corrupt, truncated, another key's, or not signed by a key that is trusted is a
-// miss with that reason. Where ignore-error=false, finish() reports what could not be written. Any thread.
+// Nothing here ever fails a build by itself: a place that is down, slow or refuses is warned about once with its reason
+// and left alone from then on; an entry that is corrupt, truncated, another key's, or not signed by a key that is
+// trusted is a miss with that reason. Where ignore-error=false, finish() reports what could not be written. Any thread.
 class SharedCache {
  public:
   // `places` in the order in which they are asked. `log` is borrowed.
@@ -62,42 +62,43 @@ class SharedCache {
     std::string from;    // the place's name
     std::string reason;  // of a miss: why an entry that there is cannot be used; "" for none at all
   };
-  // In the order of the keys. What was found farther away is written to nearer places that are written. Entries' blobs are
-  // known to fetch_blob() afterwards.
+  // In the order of the keys. What was found farther away is written to nearer places that are written. Entries' blobs
+  // are known to fetch_blob() afterwards.
   std::vector<Found> find(std::span<const std::string> keys, std::string_view media_type);
   Found find(const std::string& key, std::string_view media_type);
   // The entry was of no use (a blob of it cannot be had): find() does not answer with it again.
   void distrust(const std::string& key);
 
-  // The place where machines meet that build the same: of those that are both read and written the one that is asked last. What
-  // is written there changes (claims, step_claim.hpp): it is asked each time, and nothing is remembered. Nothing is found or
-  // done where there is no such place, or it went silent.
+  // The place where machines meet that build the same: of those that are both read and written the one that is asked
+  // last. What is written there changes (claims, step_claim.hpp): it is asked each time, and nothing is remembered.
+  // Nothing is found or done where there is no such place, or it went silent.
   bool has_meeting_place() const { return meeting_place() != nullptr; }
   std::optional<CacheEntry> find_at_meeting_place(const std::string& key, std::string_view media_type);
   void put_at_meeting_place(CacheEntry entry);
   // False where it is still there, since the place removes nothing.
   bool remove_at_meeting_place(const std::string& key, std::string_view media_type);
 
-  // Bundles (entry_bundle.hpp) spare a look-up for each of their entries: what they hold, find() answers from memory. They are
-  // fetched before the first look-up, so that a build that needs none asks nobody. A key that has no bundle is no loss.
+  // Bundles (entry_bundle.hpp) spare a look-up for each of their entries: what they hold, find() answers from memory.
+  // They are fetched before the first look-up, so that a build that needs none asks nobody. A key that has no bundle is
+  // no loss.
   void expect_bundles(const std::vector<std::string>& bundle_keys);
   // The step entries of the bundles, newest first.
   std::vector<CacheEntry> preloaded() const;
-  // Writes a bundle of the entries that were found or put under `keys`, before what its predecessor held. Nothing is written
-  // where that held them all.
+  // Writes a bundle of the entries that were found or put under `keys`, before what its predecessor held. Nothing is
+  // written where that held them all.
   void put_bundle(const std::string& bundle_key, std::span<const std::string> keys);
 
-  // Writes entries to every place that is written and lacks them, blobs (from the store) first; signs them where there is a
-  // key to sign with. `elsewhere`: repositories that have blobs already, for mounting.
+  // Writes entries to every place that is written and lacks them, blobs (from the store) first; signs them where there
+  // is a key to sign with. `elsewhere`: repositories that have blobs already, for mounting.
   void put(std::vector<NewCacheEntry> entries, const ContentStore& store,
            const std::map<oci::Digest, std::vector<RemoteRepository>>& elsewhere = {});
 
-  // Writes an entry in place of what stands under its key, to every place that is written, blobs (from the store) first. Nothing
-  // is written where the same stands there, unless that was distrusted.
+  // Writes an entry in place of what stands under its key, to every place that is written, blobs (from the store)
+  // first. Nothing is written where the same stands there, unless that was distrusted.
   void replace(NewCacheEntry entry, const ContentStore& store);
 
-  // Into the store, from any place that is known or likely to have it. False where none has it. What came from far is written
-  // to nearer places that are written. `what` and `step` are for fetched().
+  // Into the store, from any place that is known or likely to have it. False where none has it. What came from far is
+  // written to nearer places that are written. `what` and `step` are for fetched().
   bool fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step);
 
   // The registry's repository where a blob was seen: pushes mount it from there.

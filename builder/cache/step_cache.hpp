@@ -11,8 +11,8 @@
 
 namespace kiln {
 
-// The local cache of step records: steps/HH/KEY below KILN_HOME, and steps/slots/HEX, which remember the last keys of each
-// place in a build (a line each, newest first) so that a miss can be explained.
+// The local cache of step records: steps/HH/KEY below KILN_HOME, and steps/slots/HEX, which remember the last keys of
+// each place in a build (a line each, newest first) so that a miss can be explained.
 //
 // Any thread, any number of processes. A record is published only after its blobs are durable.
 class StepCache {
@@ -34,8 +34,8 @@ class StepCache {
   void adopt(const StepRecord& record);
 
   // A step that two processes want to execute at the same time is executed by one: whoever holds this lock. The other
-  // looks the key up again when it gets it. nullopt while somebody else holds it. Keys that begin with the same four digits
-  // share one, which keeps the folder of locks small.
+  // looks the key up again when it gets it. nullopt while somebody else holds it. Keys that begin with the same four
+  // digits share one, which keeps the folder of locks small.
   std::optional<FileLock> try_lock(std::string_view key);
 
   // The records that the same place of a build (target, stage, position) had in its last builds, newest first, at most

@@ -27,7 +27,9 @@ std::string claim_key(std::string_view step_key) {
 }
 
 std::string serialise(const StepClaim& claim, std::string_view step_key) {
-  return nlohmann::json{{"version", 1}, {"key", step_key}, {"holder", claim.holder}, {"beat", claim.beat}, {"over", claim.is_over}}.dump();
+  return nlohmann::json{
+      {"version", 1}, {"key", step_key}, {"holder", claim.holder}, {"beat", claim.beat}, {"over", claim.is_over}}
+      .dump();
 }
 
 StepClaim parse_step_claim(std::string_view text, std::string_view step_key, std::string_view where) {
@@ -37,9 +39,11 @@ StepClaim parse_step_claim(std::string_view text, std::string_view step_key, std
   };
   need(value.is_object() && value.contains("version") && value["version"] == 1);
   need(value.contains("key") && value["key"] == step_key);
-  need(value.contains("holder") && value["holder"].is_string() && value.contains("beat") && value["beat"].is_number_unsigned());
+  need(value.contains("holder") && value["holder"].is_string() && value.contains("beat") &&
+       value["beat"].is_number_unsigned());
   StepClaim claim{value["holder"].get<std::string>(), value["beat"].get<unsigned long long>()};
-  if (const auto over = value.find("over"); over != value.end() && over->is_boolean()) claim.is_over = over->get<bool>();
+  if (const auto over = value.find("over"); over != value.end() && over->is_boolean())
+    claim.is_over = over->get<bool>();
   need(is_holder(claim.holder));
   return claim;
 }

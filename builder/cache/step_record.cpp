@@ -59,8 +59,8 @@ T member(const json& object, const char* key, std::string_view where) {
 }  // namespace
 
 bool looks_like_secret(std::string_view name) {
-  constexpr std::array kMarks = {"TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL", "APIKEY",
-                                 "API_KEY", "PRIVATE", "AUTH", "ACCESS_KEY", "_KEY", "SIGNATURE", "COOKIE"};
+  constexpr std::array kMarks = {"TOKEN",   "PASSWORD", "PASSWD",     "SECRET", "CREDENTIAL", "APIKEY", "API_KEY",
+                                 "PRIVATE", "AUTH",     "ACCESS_KEY", "_KEY",   "SIGNATURE",  "COOKIE"};
   const std::string upper = to_upper(name);
   for (const char* mark : kMarks) {
     if (upper.find(mark) != std::string::npos) return true;
@@ -111,7 +111,9 @@ std::vector<StepInput> StepInputs::list() const {
     const json item = parse_json(line, "step record", Category::machine, {.max_bytes = kMaxHeadBytes});
     const bool is_input = item.is_array() && (item.size() == 2 || item.size() == 3) &&
                           std::all_of(item.begin(), item.end(), [](const json& part) { return part.is_string(); });
-    if (!is_input) throw Error(Category::machine, fmt::format("step record: '{}' is no input of a step", printable(line.substr(0, 200))));
+    if (!is_input)
+      throw Error(Category::machine,
+                  fmt::format("step record: '{}' is no input of a step", printable(line.substr(0, 200))));
     inputs.push_back({item[0], item[1], item.size() == 3 ? std::optional(item[2].get<std::string>()) : std::nullopt});
   }
   return inputs;
@@ -120,9 +122,17 @@ std::vector<StepInput> StepInputs::list() const {
 std::string serialise(const StepRecord& record) {
   json layers = json::array();
   for (const LayerValue& layer : record.layers) layers.push_back(to_json(layer));
-  const json head = {{"version", 2},           {"kind", record.kind},     {"key", record.key},         {"text", record.text},
-                     {"target", record.target}, {"file", record.file},     {"line", record.line},       {"layers", layers},
-                     {"seconds", record.seconds}, {"created", record.created}, {"salt", record.salt}};
+  const json head = {{"version", 2},
+                     {"kind", record.kind},
+                     {"key", record.key},
+                     {"text", record.text},
+                     {"target", record.target},
+                     {"file", record.file},
+                     {"line", record.line},
+                     {"layers", layers},
+                     {"seconds", record.seconds},
+                     {"created", record.created},
+                     {"salt", record.salt}};
   std::string text = dump(head) + "\n" + record.inputs.text();
   text += fmt::format("sum {}\n", oci::sha256_of(text).hex());
   return text;
@@ -143,7 +153,8 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
   record.kind = member<std::string>(value, "kind", where);
   record.key = member<std::string>(value, "key", where);
   if (record.key != key) {
-    throw Error(Category::machine, fmt::format("{}: the record is for key {}, expected {}", where, printable(record.key), key));
+    throw Error(Category::machine,
+                fmt::format("{}: the record is for key {}, expected {}", where, printable(record.key), key));
   }
   record.text = member<std::string>(value, "text", where);
   record.target = member<std::string>(value, "target", where);
@@ -160,7 +171,8 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
 }
 
 std::string_view input_type(std::string_view name) {
-  constexpr std::string_view kTypesOfWords[] = {"parent layer", "base image", "working directory", "times of files", "shm size"};
+  constexpr std::string_view kTypesOfWords[] = {"parent layer", "base image", "working directory", "times of files",
+                                                "shm size"};
   for (const std::string_view type : kTypesOfWords) {
     if (name.starts_with(type)) return type;
   }
@@ -169,9 +181,12 @@ std::string_view input_type(std::string_view name) {
 
 std::string_view to_string(InputDifference::Change change) {
   switch (change) {
-    case InputDifference::Change::changed: return "changed";
-    case InputDifference::Change::added: return "is new";
-    case InputDifference::Change::gone: return "is gone";
+    case InputDifference::Change::changed:
+      return "changed";
+    case InputDifference::Change::added:
+      return "is new";
+    case InputDifference::Change::gone:
+      return "is gone";
   }
   return "changed";
 }

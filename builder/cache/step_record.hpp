@@ -26,8 +26,8 @@ struct StepInput {
   bool operator==(const StepInput&) const = default;
 };
 
-// A record's inputs as the text that is stored, since a COPY may have a hundred thousand of them and only the explaining of a miss
-// asks for them: a JSON array for each, [name, digest] or [name, digest, value], and a line feed.
+// A record's inputs as the text that is stored, since a COPY may have a hundred thousand of them and only the
+// explaining of a miss asks for them: a JSON array for each, [name, digest] or [name, digest, value], and a line feed.
 class StepInputs {
  public:
   StepInputs() : text_(std::make_shared<const std::string>()) {}
@@ -101,8 +101,8 @@ std::string new_salt();
 std::vector<StepInput> salted_inputs(const std::vector<RawInput>& inputs, std::string_view salt);
 bool looks_like_secret(std::string_view name);
 
-// Why `now` is not what `earlier` recorded: all inputs that differ, in the order of `now`, those that are gone last. Of the
-// parent layers only the first: what lies above it was built on it.
+// Why `now` is not what `earlier` recorded: all inputs that differ, in the order of `now`, those that are gone last. Of
+// the parent layers only the first: what lies above it was built on it.
 std::vector<InputDifference> find_differences(const std::vector<RawInput>& now, const StepRecord& earlier);
 // The first few of them on one line; "" for none.
 std::string to_text(const std::vector<InputDifference>& differences);

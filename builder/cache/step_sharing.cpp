@@ -25,7 +25,12 @@ struct StepSharing::Seen {
 };
 
 StepSharing::StepSharing(SharedCache& cache, const ContentStore& store, CancelToken cancel, ClaimTimes times)
-    : cache_(cache), store_(store), cancel_(std::move(cancel)), times_(times), holder_(new_salt()), pool_(kParallelPublishing) {}
+    : cache_(cache),
+      store_(store),
+      cancel_(std::move(cancel)),
+      times_(times),
+      holder_(new_salt()),
+      pool_(kParallelPublishing) {}
 
 StepSharing::~StepSharing() {
   finish();
@@ -97,7 +102,8 @@ void StepSharing::beat_on() {
   }
 }
 
-std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key, Care care, const std::function<bool()>& is_found,
+std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key, Care care,
+                                                         const std::function<bool()>& is_found,
                                                          const std::function<void()>& on_wait) {
   const double begin = monotonic_seconds();
   double pause = times_.first_poll_seconds;
@@ -107,12 +113,14 @@ std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key,
     const std::optional<StepClaim> claim = read(key);
     const double now = monotonic_seconds();
     if (claim != seen.claim) seen = {claim, now};
-    const bool is_taken = claim && !claim->is_over && claim->holder != holder_ && now - seen.since < times_.patience_seconds;
+    const bool is_taken =
+        claim && !claim->is_over && claim->holder != holder_ && now - seen.since < times_.patience_seconds;
     if (is_taken && now - begin < times_.most_seconds) {
       if (!std::exchange(has_waited, true)) on_wait();
       for (const double until = now + pause; monotonic_seconds() < until;) {
         cancel_.check();
-        std::this_thread::sleep_for(std::min<std::chrono::duration<double>>(kCancelPoll, std::chrono::duration<double>(pause)));
+        std::this_thread::sleep_for(
+            std::min<std::chrono::duration<double>>(kCancelPoll, std::chrono::duration<double>(pause)));
       }
       pause = std::min(pause * kPollGrowth, times_.longest_poll_seconds);
       if (is_found()) return std::nullopt;

@@ -20,26 +20,28 @@
 namespace kiln {
 
 // A step's entry: its record, and its blobs told apart by whether a cache of mode=min keeps the layers.
-NewCacheEntry new_step_entry(const StepRecord& record, const std::function<bool(const oci::Digest& layer)>& is_of_image);
+NewCacheEntry new_step_entry(const StepRecord& record,
+                             const std::function<bool(const oci::Digest& layer)>& is_of_image);
 
 struct ClaimTimes {
   double beat_seconds = 5;       // between two beats of a claim
   double patience_seconds = 20;  // without a beat: its holder is dead, the step is taken over
   double first_poll_seconds = 0.1;
   double longest_poll_seconds = 2;
-  double most_seconds = 3600;    // a step is waited for no longer than this
+  double most_seconds = 3600;  // a step is waited for no longer than this
 };
 
-// Lets machines that share a cache execute equal steps once: whoever is about to execute a step says so in the cache (a claim,
-// step_claim.hpp), and publishes the result as soon as it is there; the others wait for it.
+// Lets machines that share a cache execute equal steps once: whoever is about to execute a step says so in the cache (a
+// claim, step_claim.hpp), and publishes the result as soon as it is there; the others wait for it.
 //
-// Caches have no compare-and-set, so a claim is taken as in Fischer's mutual exclusion: nobody's is there; write one's own; wait
-// for longer than writing took; it is still one's own. Where that goes wrong (a network with hiccups) both execute the step,
-// which costs time and nothing else: the result is the same. Steps that take no time (COPY) do without the second look.
-// Only beats are watched, each machine by its own clock: a holder that died costs those who wait patience_seconds.
+// Caches have no compare-and-set, so a claim is taken as in Fischer's mutual exclusion: nobody's is there; write one's
+// own; wait for longer than writing took; it is still one's own. Where that goes wrong (a network with hiccups) both
+// execute the step, which costs time and nothing else: the result is the same. Steps that take no time (COPY) do
+// without the second look. Only beats are watched, each machine by its own clock: a holder that died costs those who
+// wait patience_seconds.
 //
-// Claims are written where a place of the cache is both read and written, to the one that is asked last: the one that most
-// machines share. Any thread. Nothing here fails a build; Error{cancelled} alone leaves.
+// Claims are written where a place of the cache is both read and written, to the one that is asked last: the one that
+// most machines share. Any thread. Nothing here fails a build; Error{cancelled} alone leaves.
 class StepSharing {
  public:
   // Borrows the cache and the store.
@@ -47,8 +49,8 @@ class StepSharing {
   // Waits for what is being published. Claims that are still held are given up.
   ~StepSharing();
 
-  // The right to execute a step. Given up by the destructor unless it was handed to publish(). Move-only; goes before its
-  // StepSharing does.
+  // The right to execute a step. Given up by the destructor unless it was handed to publish(). Move-only; goes before
+  // its StepSharing does.
   class Turn {
    public:
     Turn(Turn&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), key_(std::move(other.key_)) {}
@@ -64,7 +66,8 @@ class StepSharing {
 
   enum class Care { quick, careful };  // quick: for a step that takes hardly longer than asking does
   // nullopt once `is_found` says that the result is in the cache. `on_wait` is called when waiting begins.
-  std::optional<Turn> await_turn(const std::string& key, Care care, const std::function<bool()>& is_found, const std::function<void()>& on_wait);
+  std::optional<Turn> await_turn(const std::string& key, Care care, const std::function<bool()>& is_found,
+                                 const std::function<void()>& on_wait);
 
   // Writes the entry to the cache in the background; the claim ends when it is there.
   void publish(NewCacheEntry entry, Turn turn);

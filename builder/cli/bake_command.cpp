@@ -83,7 +83,8 @@ LoadedFleet load(const BakeWords& words, const CancelToken& cancel) {
 std::vector<std::size_t> numbers_of(const Plan& plan, const std::vector<const Target*>& selected) {
   std::vector<std::size_t> numbers;
   for (const Target* target : selected) {
-    const auto it = std::find_if(plan.targets.begin(), plan.targets.end(), [&](const auto& planned) { return planned->target.name == target->name; });
+    const auto it = std::find_if(plan.targets.begin(), plan.targets.end(),
+                                 [&](const auto& planned) { return planned->target.name == target->name; });
     numbers.push_back(static_cast<std::size_t>(it - plan.targets.begin()));
   }
   return numbers;
@@ -100,7 +101,8 @@ int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<s
     options.names[target->name] = planned.target.names;
     for (std::size_t stage = 0; stage < planned.bases.size(); ++stage) {
       if (const auto* parent = std::get_if<FleetBase>(&planned.bases[stage])) {
-        options.edges[target->name][planned.dockerfile.stages[stage].base_name] = plan.targets[parent->target]->target.name;
+        options.edges[target->name][planned.dockerfile.stages[stage].base_name] =
+            plan.targets[parent->target]->target.name;
       }
     }
   }
@@ -109,8 +111,10 @@ int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<s
   return 0;
 }
 
-// Where layers may go while their images are built. With pins nothing: an image that comes out wrong is to send nothing.
-std::map<std::string, EarlyTarget> early_targets(const BakeWords& words, const Plan& plan, const std::vector<std::size_t>& wanted,
+// Where layers may go while their images are built. With pins nothing: an image that comes out wrong is to send
+// nothing.
+std::map<std::string, EarlyTarget> early_targets(const BakeWords& words, const Plan& plan,
+                                                 const std::vector<std::size_t>& wanted,
                                                  const std::vector<std::vector<Output>>& outputs) {
   std::map<std::string, EarlyTarget> targets;
   if (!words.pins.empty()) return targets;
@@ -161,8 +165,11 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   }
   settings.offline = words.offline;
   apply_offline(settings);
-  if (words.inputs_tag && words.offline) throw Error(Category::usage, "--inputs-tag promises a cache that others can read; it cannot be given with --offline");
-  if (words.inputs_tag && !words.push) throw Error(Category::usage, "--inputs-tag is given to what is pushed; add --push");
+  if (words.inputs_tag && words.offline)
+    throw Error(Category::usage,
+                "--inputs-tag promises a cache that others can read; it cannot be given with --offline");
+  if (words.inputs_tag && !words.push)
+    throw Error(Category::usage, "--inputs-tag is given to what is pushed; add --push");
   const std::vector<Pin> pins = parse_pins(words.pins, plan, {wanted.begin(), wanted.end()});
   std::vector<std::size_t> built = wanted;  // and behind them what is only looked at
   for (const Pin& pin : pins) built.push_back(pin.target);
@@ -170,7 +177,8 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   for (const std::size_t number : wanted) {
     names.push_back(plan.targets[number]->target.names);
     if (words.push && names.back().empty()) {
-      throw Error(Category::usage, fmt::format("target '{}' has no tags to be pushed under", plan.targets[number]->target.name));
+      throw Error(Category::usage,
+                  fmt::format("target '{}' has no tags to be pushed under", plan.targets[number]->target.name));
     }
   }
   const std::vector<std::vector<Output>> outputs = bake_outputs(loaded.selected, names);
@@ -179,18 +187,21 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
     const std::vector<TargetInputs> inputs = fleet_inputs(plan, {wanted.begin(), wanted.end()}, settings, cancel);
     for (const std::size_t number : wanted) {
       inputs_names.emplace_back();
-      for (const oci::Reference& reference : inputs_references(plan.targets[number]->target, inputs[number])) inputs_names.back().push_back(reference.str());
+      for (const oci::Reference& reference : inputs_references(plan.targets[number]->target, inputs[number]))
+        inputs_names.back().push_back(reference.str());
     }
   }
   BuildSession session(settings, cancel);
   std::vector<BuiltImage> images;
   session.push_early(early_targets(words, plan, wanted, outputs));
   session.with_lost_steps_redone([&] {
-    images = session.build(plan, built, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
+    images = session.build(plan, built,
+                           [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
     for (std::size_t i = 0; i < pins.size(); ++i) check_pin(pins[i], images[wanted.size() + i], session.remote().get());
     images.resize(wanted.size());
     session.check_sizes(images);
-    session.name_in_store(images, names, words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
+    session.name_in_store(images, names,
+                          words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
     if (words.push) session.push(images, names);
     for (std::size_t i = 0; words.load && i < images.size(); ++i) load_into_engine(session, {images[i]}, names[i]);
     write_bake_outputs(session, images, names, outputs, words.push, settings.times.epoch);
@@ -203,7 +214,8 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   session.end_progress();
   if (words.metadata_file) {
     nlohmann::json metadata = nlohmann::json::object();
-    for (std::size_t i = 0; i < images.size(); ++i) metadata[images[i].target->name] = image_metadata(images[i].image, names[i]);
+    for (std::size_t i = 0; i < images.size(); ++i)
+      metadata[images[i].target->name] = image_metadata(images[i].image, names[i]);
     write_file_atomically(*words.metadata_file, metadata.dump(2) + "\n");
   }
   print_report(report);
@@ -225,16 +237,20 @@ void add_bake_command(Arguments& root) {
       .flag("--check", words->check, "look for mistakes in the targets' Dockerfiles and build nothing, as 'kiln check'")
       .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name and push images under")
       .option("--set", words->set, "TARGET.KEY=VALUE over the definition")
-      .option("--cache-from", words->cache_from, "a shared cache to look in, in place of the fleet's (see 'kiln build')")
+      .option("--cache-from", words->cache_from,
+              "a shared cache to look in, in place of the fleet's (see 'kiln build')")
       .option("--cache-to", words->cache_to, "a shared cache to write to, in place of the fleet's")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
       .option("--security", words->security, "of RUN: sandbox (default), or hardened: no program gains privileges")
       .flag("--no-cache", words->no_cache, "execute every step")
       .flag("--pull", words->pull, "ask registries for newer base images")
-      .flag("--inputs-tag", words->inputs_tag, "push each image under a tag of its inputs too: 'kiln matrix' leaves out what has one")
-      .option("--pin", words->pins, "NAME=REFERENCE: fail where this image of the fleet comes out other than at the registry")
+      .flag("--inputs-tag", words->inputs_tag,
+            "push each image under a tag of its inputs too: 'kiln matrix' leaves out what has one")
+      .option("--pin", words->pins,
+              "NAME=REFERENCE: fail where this image of the fleet comes out other than at the registry")
       .flag("--print", words->print, "print the resolved fleet as docker buildx bake does, and build nothing")
-      .flag("--offline", words->offline, "fetch nothing: build from the store, and remember what --push would have sent")
+      .flag("--offline", words->offline,
+            "fetch nothing: build from the store, and remember what --push would have sent")
       .flag("--locked", words->locked, "fail where the lock file would have to change")
       .option("--metadata-file", words->metadata_file, "write what was built to this file, as JSON")
       .option("--report", words->report, "write the report to this file, as JSON")

@@ -15,7 +15,8 @@ Output bake_output(const Target& target, const std::string& text) {
     throw Error(Category::usage, fmt::format("target '{}', output '{}': {}", target.name, printable(text), why));
   };
   if (output.destination == "-") refuse("a bake's report goes to standard output; name a file with dest=FILE");
-  if (output.compression || output.force_compression || !output.oci_media_types || output.rewrite_timestamp || !output.annotations.empty()) {
+  if (output.compression || output.force_compression || !output.oci_media_types || output.rewrite_timestamp ||
+      !output.annotations.empty()) {
     refuse("compression, media types, times and annotations are the fleet's in a bake; use 'kiln build' for one image");
   }
   return output;
@@ -33,8 +34,10 @@ std::vector<std::vector<Output>> bake_outputs(const std::vector<const Target*>& 
   return result;
 }
 
-void write_bake_outputs(BuildSession& session, const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names,
-                        const std::vector<std::vector<Output>>& outputs, bool is_pushed, std::optional<UnixSeconds> mtime) {
+void write_bake_outputs(BuildSession& session, const std::vector<BuiltImage>& images,
+                        const std::vector<std::vector<std::string>>& names,
+                        const std::vector<std::vector<Output>>& outputs, bool is_pushed,
+                        std::optional<UnixSeconds> mtime) {
   for (std::size_t i = 0; i < images.size(); ++i) {
     for (const Output& output : outputs[i]) {
       const bool is_done = output.type == OutputType::image && output.names.empty() && (!output.push || is_pushed);

@@ -46,8 +46,8 @@ Baseline measured(const ImageLayers& layers, const oci::Digest& manifest, Baseli
 
 void record(const Fleet& fleet, const std::string& image, const Baseline& baseline) {
   record_baseline(fleet.folder / kBaselinesFileName, image, baseline);
-  fmt::print("{}: {} compressed, {} unpacked ({})\n", image, human_bytes(baseline.compressed_bytes), human_bytes(baseline.unpacked_bytes),
-             baseline.reference);
+  fmt::print("{}: {} compressed, {} unpacked ({})\n", image, human_bytes(baseline.compressed_bytes),
+             human_bytes(baseline.unpacked_bytes), baseline.reference);
 }
 
 // What the bytes of before-images are for, of each layer; an image at a registry is not looked into.
@@ -61,12 +61,14 @@ void look_into(std::vector<Baseline>& baselines, const std::vector<BuiltImage>& 
   const auto contents = contents_of(layers);
   for (std::size_t i = 0; i < baselines.size(); ++i) {
     if (!contents[i]) continue;
-    for (std::size_t layer = 0; layer < baselines[i].layers.size(); ++layer) baselines[i].layers[layer].contents = (*contents[i])[layer];
+    for (std::size_t layer = 0; layer < baselines[i].layers.size(); ++layer)
+      baselines[i].layers[layer].contents = (*contents[i])[layer];
   }
 }
 
 int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
-  if (!words.registry.empty() && !words.push) throw Error(Category::usage, "--registry says where before-images are pushed; add --push");
+  if (!words.registry.empty() && !words.push)
+    throw Error(Category::usage, "--registry says where before-images are pushed; add --push");
   LoadFleetOptions options;
   options.working_directory = fs::current_path();
   if (words.file) options.file = *words.file;
@@ -102,7 +104,8 @@ int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
   BuildSession session(settings, cancel);
   std::vector<std::size_t> numbers;
   for (std::size_t i = first; i < fleet.targets.size(); ++i) numbers.push_back(i);
-  const auto images = session.build(plan, numbers, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
+  const auto images = session.build(
+      plan, numbers, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
   if (words.push) {
     const std::string place = words.registry.empty() ? fleet.settings.registry_and_namespace() : words.registry;
     std::vector<std::vector<std::string>> names;
@@ -114,13 +117,15 @@ int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
   for (std::size_t i = 0; i < images.size(); ++i) {
     const Target& target = fleet.targets[first + i];
     const std::string dockerfile = target.dockerfile->lexically_proximate(fleet.folder).native();
-    baselines.push_back(measured(images[i].image.layers, images[i].image.manifest.digest, BaselineKind::dockerfile, dockerfile));
+    baselines.push_back(
+        measured(images[i].image.layers, images[i].image.manifest.digest, BaselineKind::dockerfile, dockerfile));
     baselines.back().source_digest = oci::sha256_of(images[i].target->dockerfile_text);
   }
   look_into(baselines, images, session.store());
   for (std::size_t i = 0; i < images.size(); ++i) record(fleet, legacy_of[i], baselines[i]);
   for (const auto& [image, reference] : references) {
-    const PulledImage pulled = pull_image(session.remote().get(), session.store(), oci::Reference::parse(reference), oci::Platform::host(), PullWhat::manifests);
+    const PulledImage pulled = pull_image(session.remote().get(), session.store(), oci::Reference::parse(reference),
+                                          oci::Platform::host(), PullWhat::manifests);
     const BaseImage base = stored_image(session.store(), pulled.manifest, oci::Platform::host(), reference);
     record(fleet, image, measured(base.layers, pulled.manifest.digest, BaselineKind::reference, reference));
   }

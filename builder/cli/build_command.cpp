@@ -103,7 +103,8 @@ std::vector<Output> make_outputs(const BuildWords& words) {
   for (const std::string& text : words.outputs) outputs.push_back(parse_output(text));
   if (outputs.empty()) outputs.push_back(Output{});
   if (words.push) {
-    const bool has_image = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.type == OutputType::image; });
+    const bool has_image = std::any_of(outputs.begin(), outputs.end(),
+                                       [](const Output& output) { return output.type == OutputType::image; });
     if (!has_image) outputs.push_back(Output{});
     for (Output& output : outputs) {
       if (output.type == OutputType::image) output.push = true;
@@ -111,7 +112,8 @@ std::vector<Output> make_outputs(const BuildWords& words) {
   }
   for (const std::string& text : words.annotations) {
     const auto annotations = parse_annotation(text);
-    for (Output& output : outputs) output.annotations.insert(output.annotations.end(), annotations.begin(), annotations.end());
+    for (Output& output : outputs)
+      output.annotations.insert(output.annotations.end(), annotations.begin(), annotations.end());
   }
   return outputs;
 }
@@ -167,12 +169,15 @@ SessionSettings make_settings(const BuildWords& words, const Plan& plan, const s
   for (const std::string& host : words.add_hosts) settings.runs.extra_hosts.push_back(parse_host(host));
   for (const std::string& limit : words.ulimits) settings.runs.limits.push_back(parse_ulimit(limit));
   if (!words.shm_size.empty()) settings.runs.shm_bytes = parse_size(words.shm_size, "--shm-size");
-  for (const std::string& text : words.cache_from) settings.caches.from.push_back(parse_cache_reference(text, CacheDirection::from));
-  for (const std::string& text : words.cache_to) settings.caches.to.push_back(parse_cache_reference(text, CacheDirection::to));
+  for (const std::string& text : words.cache_from)
+    settings.caches.from.push_back(parse_cache_reference(text, CacheDirection::from));
+  for (const std::string& text : words.cache_to)
+    settings.caches.to.push_back(parse_cache_reference(text, CacheDirection::to));
   add_cache_environment(settings.caches);
   settings.offline = words.offline;
   apply_offline(settings);
-  const bool rewrite = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.rewrite_timestamp; });
+  const bool rewrite =
+      std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.rewrite_timestamp; });
   if (rewrite) settings.runs.rewrite_times = settings.times.epoch.value_or(kReproducibleEpoch);
   return settings;
 }
@@ -183,7 +188,8 @@ AssemblyOptions assembly_options(const BuildTarget& target, const Output& output
   options.force_compression = output.force_compression;
   options.oci_media_types = output.oci_media_types;
   options.created = times.epoch;
-  options.is_run_as_image = output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
+  options.is_run_as_image =
+      output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
   if (target.platform_is_asked_for) options.platform = target.platform;
   options.labels = target.labels;
   options.annotations = annotations_at(output.annotations, AnnotationPlace::manifest, target.platform);
@@ -210,7 +216,8 @@ std::optional<int> look_at_input(const BuildWords& words, const CancelToken& can
   return check_dockerfile(open_build_context(words.context, words.file, cancel).dockerfile, check);
 }
 
-BuildSession::Stages solve(BuildSession& session, const Plan& plan, const std::vector<std::size_t>& wanted, bool opens_shell) {
+BuildSession::Stages solve(BuildSession& session, const Plan& plan, const std::vector<std::size_t>& wanted,
+                           bool opens_shell) {
   try {
     return session.solve(plan, wanted);
   } catch (const Error& error) {
@@ -223,7 +230,8 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
   if (const auto exit_code = look_at_input(words, cancel)) return *exit_code;
   const bool opens_shell = wants_failure_shell(words.on_error);
-  if (words.offline && !fs::exists(words.context) && (is_http_url(words.context) || parse_git_reference(words.context))) {
+  if (words.offline && !fs::exists(words.context) &&
+      (is_http_url(words.context) || parse_git_reference(words.context))) {
     throw Error(Category::network, "--offline: the build context is a URL, and nothing is fetched");
   }
   const BuildContext context = open_build_context(words.context, words.file, cancel);
@@ -247,13 +255,16 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   session.with_lost_steps_redone([&] {
     const auto stages = solve(session, plan, wanted, opens_shell);
     for (const Output& output : outputs) {
-      images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) { return assembly_options(built, output, settings.times); });
+      images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) {
+        return assembly_options(built, output, settings.times);
+      });
       write_output(session, images, output, target.names, settings.times.epoch);
     }
     if (words.load) load_into_engine(session, images, target.names);
   });
   const bool pushed = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.push; });
-  session.write_caches(plan, wanted, images, std::vector(images.size(), pushed ? target.names : std::vector<std::string>()));
+  session.write_caches(plan, wanted, images,
+                       std::vector(images.size(), pushed ? target.names : std::vector<std::string>()));
   session.finish_report({}, images, {}, words.report);
   session.end_progress();
   const oci::Descriptor root = root_of(session, images, outputs.back());
@@ -274,23 +285,29 @@ void add_build_command(Arguments& root) {
   const auto words = std::make_shared<BuildWords>();
   Arguments& build = root.command("build", "Build an image from a Dockerfile.");
   add_buildx_flags(build, words->buildx);
-  build.required_positional("CONTEXT", words->context, "folder, tar file, git repository, URL of a tar or a Dockerfile, or '-' for a tar or Dockerfile on standard input")
+  build
+      .required_positional("CONTEXT", words->context,
+                           "folder, tar file, git repository, URL of a tar or a Dockerfile, or '-' for a tar or "
+                           "Dockerfile on standard input")
       .option("-f,--file", words->file, "Dockerfile ('-': standard input; default CONTEXT/Dockerfile)")
       .option("-t,--tag", words->tags, "name of the image, NAME[:TAG]")
       .option("--target", words->target, "stage to build")
       .option("--build-arg", words->build_args, "NAME=VALUE of an ARG")
-      .option("--build-context", words->build_contexts, "NAME=FOLDER|docker-image://REF|oci-layout://FOLDER|git repository|URL of a file")
+      .option("--build-context", words->build_contexts,
+              "NAME=FOLDER|docker-image://REF|oci-layout://FOLDER|git repository|URL of a file")
       .option("--secret", words->secrets, "id=ID[,src=FILE|,env=NAME] for RUN --mount=type=secret")
       .option("--ssh", words->ssh, "default|ID for RUN --mount=type=ssh")
       .option("--label", words->labels, "NAME=VALUE set in the image")
-      .option("--annotation", words->annotations, "[PLACE:]NAME=VALUE set in the manifest, or index, manifest-descriptor, index-descriptor")
+      .option("--annotation", words->annotations,
+              "[PLACE:]NAME=VALUE set in the manifest, or index, manifest-descriptor, index-descriptor")
       .option("--platform", words->platforms, "platforms to build for, such as linux/amd64,linux/arm64")
       .option("--network", words->network, "network of RUN: host (default) or none")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
       .option("--security", words->security, "of RUN: sandbox (default), or hardened: no program gains privileges")
       .flag("--no-cache", words->no_cache, "execute every step")
       .option("--no-cache-filter", words->no_cache_filter, "execute every step of these stages")
-      .flag("--offline", words->offline, "fetch nothing: build from the store, and remember what --push would have sent")
+      .flag("--offline", words->offline,
+            "fetch nothing: build from the store, and remember what --push would have sent")
       .flag("--pull", words->pull, "ask registries for newer base images")
       .flag("--push", words->push, "push the image to its registries")
       .option("-o,--output", words->outputs, "type=image|registry|oci|docker|local|tar|cacheonly,dest=...,...")
@@ -301,7 +318,8 @@ void add_build_command(Arguments& root) {
       .flag("-q,--quiet", words->quiet, "print the image ID only")
       .option("--add-host", words->add_hosts, "NAME:ADDRESS in RUN's /etc/hosts")
       .option("--ulimit", words->ulimits, "NAME=SOFT[:HARD] for RUN")
-      .option("--cache-from", words->cache_from, "type=local,src=FOLDER | type=http,url=URL | type=registry,ref=REF: a cache to look in")
+      .option("--cache-from", words->cache_from,
+              "type=local,src=FOLDER | type=http,url=URL | type=registry,ref=REF: a cache to look in")
       .option("--cache-to", words->cache_to, "the same with dest=FOLDER: a cache to write to, mode=min|max|read")
       .option("--shm-size", words->shm_size, "size of RUN's /dev/shm")
       .option("--on-error", words->on_error, "shell: open one in the root file system of the RUN that failed")

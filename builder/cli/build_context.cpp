@@ -25,13 +25,15 @@ constexpr std::uint64_t kMaxDockerfileBytes = std::uint64_t{64} << 20;
 // The Dockerfile of a context that kiln unpacked: -f names a file inside of it.
 DockerfileInput read_unpacked(const fs::path& folder, const std::optional<std::string>& file) {
   if (file == "-") return read_dockerfile_input(file, folder);
-  const auto inside = file ? std::optional((folder / fs::path("/" + *file).lexically_normal().relative_path()).native()) : std::nullopt;
+  const auto inside =
+      file ? std::optional((folder / fs::path("/" + *file).lexically_normal().relative_path()).native()) : std::nullopt;
   DockerfileInput input = read_dockerfile_input(inside, folder);
   input.name = input.path->lexically_relative(folder).native();
   return input;
 }
 
-BuildContext from_tar(const Fd& tar, const std::string& name, const std::optional<std::string>& file, const CancelToken& cancel) {
+BuildContext from_tar(const Fd& tar, const std::string& name, const std::optional<std::string>& file,
+                      const CancelToken& cancel) {
   BuildContext result;
   result.unpacked.emplace(fs::temp_directory_path(), "kiln-context-");
   result.folder = result.unpacked->path();
@@ -46,7 +48,8 @@ BuildContext from_tar(const Fd& tar, const std::string& name, const std::optiona
 }
 
 BuildContext from_stdin(const std::optional<std::string>& file, const CancelToken& cancel) {
-  if (file == "-") throw Error(Category::usage, "only one of the context and the Dockerfile can come from standard input");
+  if (file == "-")
+    throw Error(Category::usage, "only one of the context and the Dockerfile can come from standard input");
   const fs::path work = fs::temp_directory_path();
   const Fd stream(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
   FdSource input(stream, "standard input");
@@ -62,7 +65,8 @@ BuildContext from_stdin(const std::optional<std::string>& file, const CancelToke
   return result;
 }
 
-BuildContext from_git(const GitReference& reference, const std::optional<std::string>& file, const CancelToken& cancel) {
+BuildContext from_git(const GitReference& reference, const std::optional<std::string>& file,
+                      const CancelToken& cancel) {
   BuildContext result;
   result.unpacked.emplace(fs::temp_directory_path(), "kiln-context-");
   result.folder = check_out_git(reference, {}, result.unpacked->path(), cancel);
@@ -77,7 +81,8 @@ void download(const std::string& url, const fs::path& place, const CancelToken& 
   download_url(remote->http(), url, "", create_file(place, 0600), cancel);
 }
 
-// A tar behind a URL is the context; anything else is a Dockerfile, whose context holds just itself under BuildKit's name for it.
+// A tar behind a URL is the context; anything else is a Dockerfile, whose context holds just itself under BuildKit's
+// name for it.
 BuildContext from_url(const std::string& url, const std::optional<std::string>& file, const CancelToken& cancel) {
   const fs::path work = fs::temp_directory_path();
   BuildContext result;
@@ -93,7 +98,8 @@ BuildContext from_url(const std::string& url, const std::optional<std::string>& 
     result.dockerfile = read_dockerfile_input(file, *result.folder);
     return result;
   }
-  if (file) throw Error(Category::usage, fmt::format("'{}' is no tar archive, so '-f' has nothing to be found in", shown));
+  if (file)
+    throw Error(Category::usage, fmt::format("'{}' is no tar archive, so '-f' has nothing to be found in", shown));
   result.dockerfile.text = read_file(place, kMaxDockerfileBytes);
   result.dockerfile.name = file_name_of_url(url);
   return result;
@@ -101,7 +107,8 @@ BuildContext from_url(const std::string& url, const std::optional<std::string>& 
 
 }  // namespace
 
-BuildContext open_build_context(const std::string& context, const std::optional<std::string>& file, const CancelToken& cancel) {
+BuildContext open_build_context(const std::string& context, const std::optional<std::string>& file,
+                                const CancelToken& cancel) {
   if (context == "-") return from_stdin(file, cancel);
   if (fs::is_directory(context)) {
     BuildContext result;
@@ -116,19 +123,25 @@ BuildContext open_build_context(const std::string& context, const std::optional<
     const auto tar = spool_archive(std::make_unique<FdSource>(archive, context), fs::temp_directory_path(), context);
     if (tar) return from_tar(*tar, context, file, cancel);
   }
-  throw Error(Category::usage, fmt::format("build context '{}' is neither a folder nor a tar file nor a URL nor a git repository", printable(context)));
+  throw Error(Category::usage,
+              fmt::format("build context '{}' is neither a folder nor a tar file nor a URL nor a git repository",
+                          printable(context)));
 }
 
-NamedContext open_named_context(const std::string& name, const std::string& value, MayFetch may_fetch, const CancelToken& cancel) {
+NamedContext open_named_context(const std::string& name, const std::string& value, MayFetch may_fetch,
+                                const CancelToken& cancel) {
   if (value.starts_with("docker-image://") || value.starts_with("oci-layout://")) return {value, std::nullopt};
   if (fs::is_directory(value)) return {fs::absolute(value).native(), std::nullopt};
   const auto repository = parse_git_reference(value);
   if (!repository && !is_http_url(value)) {
-    throw Error(Category::usage, fmt::format("--build-context '{}': '{}' is neither a folder nor a git repository nor a URL; images are "
-                                             "docker-image://REF or oci-layout://FOLDER", printable(name), printable(value)));
+    throw Error(Category::usage,
+                fmt::format("--build-context '{}': '{}' is neither a folder nor a git repository nor a URL; images are "
+                            "docker-image://REF or oci-layout://FOLDER",
+                            printable(name), printable(value)));
   }
   if (may_fetch == MayFetch::no) {
-    throw Error(Category::network, fmt::format("--offline: the build context '{}' is a URL, and nothing is fetched", printable(name)));
+    throw Error(Category::network,
+                fmt::format("--offline: the build context '{}' is a URL, and nothing is fetched", printable(name)));
   }
   NamedContext result{"", TempDir(fs::temp_directory_path(), "kiln-context-")};
   if (repository) {

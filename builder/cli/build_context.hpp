@@ -12,17 +12,18 @@ namespace kiln::cli {
 
 // Where the files of a build and its Dockerfile come from.
 struct BuildContext {
-  std::optional<fs::path> folder;   // nullopt: a build without files
+  std::optional<fs::path> folder;  // nullopt: a build without files
   DockerfileInput dockerfile;
   std::optional<TempDir> unpacked;  // where it is no folder of the user's
 };
 
-// Finds the build context that the command line names, as docker does: a folder; a tar file, plain or compressed; "-" for a
-// tar on standard input, or for a Dockerfile there and no files; a git repository, "https://host/repo.git#ref:folder"; the URL of a tar
-// or of a Dockerfile.
-// `file` is -f: a Dockerfile, beside the context or inside of it, or "-" for standard input.
-// Call it while kiln has one thread; it leaves none behind. Error{usage} for what is none of these, and where no Dockerfile is found.
-BuildContext open_build_context(const std::string& context, const std::optional<std::string>& file, const CancelToken& cancel);
+// Finds the build context that the command line names, as docker does: a folder; a tar file, plain or compressed; "-"
+// for a tar on standard input, or for a Dockerfile there and no files; a git repository,
+// "https://host/repo.git#ref:folder"; the URL of a tar or of a Dockerfile. `file` is -f: a Dockerfile, beside the
+// context or inside of it, or "-" for standard input. Call it while kiln has one thread; it leaves none behind.
+// Error{usage} for what is none of these, and where no Dockerfile is found.
+BuildContext open_build_context(const std::string& context, const std::optional<std::string>& file,
+                                const CancelToken& cancel);
 
 // A --build-context: its value as a plan takes it, and the folder that holds what was fetched for it.
 struct NamedContext {
@@ -30,9 +31,11 @@ struct NamedContext {
   std::optional<TempDir> unpacked;
 };
 
-// A folder, "docker-image://REF", "oci-layout://FOLDER", a git repository, or the URL of a file, which is then called "context" as
-// BuildKit has it. Call it while kiln has one thread. Error{usage} that names `name` for what is none of these.
+// A folder, "docker-image://REF", "oci-layout://FOLDER", a git repository, or the URL of a file, which is then called
+// "context" as BuildKit has it. Call it while kiln has one thread. Error{usage} that names `name` for what is none of
+// these.
 enum class MayFetch { no, yes };
-NamedContext open_named_context(const std::string& name, const std::string& value, MayFetch may_fetch, const CancelToken& cancel);
+NamedContext open_named_context(const std::string& name, const std::string& value, MayFetch may_fetch,
+                                const CancelToken& cancel);
 
 }  // namespace kiln::cli

@@ -8,7 +8,8 @@ namespace kiln::cli {
 
 namespace {
 
-BuildRecordTarget* find_target(std::vector<BuildRecordTarget>& targets, const std::string& name, const std::string& platform) {
+BuildRecordTarget* find_target(std::vector<BuildRecordTarget>& targets, const std::string& name,
+                               const std::string& platform) {
   const auto it = std::find_if(targets.begin(), targets.end(), [&](const BuildRecordTarget& target) {
     return target.name == name && target.platform == platform;
   });
@@ -62,7 +63,8 @@ BuildRecord BuildLog::record(const std::vector<HeardStep>& steps, const Run& run
   record.seconds = run.seconds;
   record.failed = run.failed;
   for (const HeardStep& heard : steps) {
-    if (auto* target = find_target(record.targets, heard.view.target, heard.view.platform)) target->steps.push_back(record_step(heard));
+    if (auto* target = find_target(record.targets, heard.view.target, heard.view.platform))
+      target->steps.push_back(record_step(heard));
   }
   return record;
 }

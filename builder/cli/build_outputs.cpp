@@ -21,7 +21,8 @@ std::vector<std::string> all_names(const Output& output, std::vector<std::string
 }
 
 // The images under one name: the first stands for all of them.
-void publish(BuildSession& session, std::vector<BuiltImage>& images, const Output& output, const std::vector<std::string>& names) {
+void publish(BuildSession& session, std::vector<BuiltImage>& images, const Output& output,
+             const std::vector<std::string>& names) {
   if (images.size() > 1) images[0].index = root_of(session, images, output);
   std::vector<std::vector<std::string>> named(images.size());
   named[0] = names;
@@ -40,7 +41,8 @@ void publish(BuildSession& session, std::vector<BuiltImage>& images, const Outpu
   session.name_in_store(images, named, output.push ? AbsentLayers::leave_unnamed : AbsentLayers::fetch);
 }
 
-void write_files(BuildSession& session, const std::vector<BuiltImage>& images, const Output& output, std::optional<UnixSeconds> mtime) {
+void write_files(BuildSession& session, const std::vector<BuiltImage>& images, const Output& output,
+                 std::optional<UnixSeconds> mtime) {
   std::vector<ExportedFiles> exported;
   for (const BuiltImage& built : images) {
     ExportedFiles files{&built.image.layers, ""};
@@ -58,7 +60,8 @@ const char* find_engine(BuildSession& session) {
   const bool has_podman = find_program("podman").has_value();
   if (!find_program("docker")) {
     if (has_podman) return "podman";
-    throw Error(Category::machine, "--load: neither docker nor podman is installed; use --output type=docker,dest=FILE");
+    throw Error(Category::machine,
+                "--load: neither docker nor podman is installed; use --output type=docker,dest=FILE");
   }
   // A docker program may be there without a daemon, beside a podman that needs none.
   if (!has_podman || run_command({{"docker", "version"}, {}, {}, {}}, session.cancel()).exit_code == 0) return "docker";
@@ -80,16 +83,19 @@ void check_output(const Output& output, const std::vector<std::string>& names, s
   }
   if (output.push_by_digest) {
     for (const std::string& name : names) {
-      throw Error(Category::usage, fmt::format("push-by-digest pushes under no tag; say name=REPOSITORY in place of -t '{}'", name));
+      throw Error(Category::usage,
+                  fmt::format("push-by-digest pushes under no tag; say name=REPOSITORY in place of -t '{}'", name));
     }
     for (const std::string& name : output.names) {
       if (!oci::Reference::parse(name).tag) continue;
-      throw Error(Category::usage, fmt::format("push-by-digest pushes under no tag, but '{}' has one; leave it out", name));
+      throw Error(Category::usage,
+                  fmt::format("push-by-digest pushes under no tag, but '{}' has one; leave it out", name));
     }
   }
   if (platforms < 2) {
     if (has_annotation(output, {AnnotationPlace::index, AnnotationPlace::index_descriptor})) {
-      throw Error(Category::usage, "--annotation: one platform has no index; annotate the manifest, or build for several platforms");
+      throw Error(Category::usage,
+                  "--annotation: one platform has no index; annotate the manifest, or build for several platforms");
     }
   } else if (output.type == OutputType::docker) {
     throw Error(Category::usage, "type=docker holds one platform; build one at a time, or use type=oci");
@@ -105,7 +111,8 @@ void check_outputs(const std::vector<Output>& outputs, const std::vector<std::st
 oci::Descriptor root_of(BuildSession& session, const std::vector<BuiltImage>& images, const Output& output) {
   const auto entry_of = [&](const BuiltImage& built) {
     oci::Descriptor entry = built.image.manifest;
-    entry.annotations.merge(annotations_at(output.annotations, AnnotationPlace::manifest_descriptor, built.image.image.platform));
+    entry.annotations.merge(
+        annotations_at(output.annotations, AnnotationPlace::manifest_descriptor, built.image.image.platform));
     return entry;
   };
   if (images.size() == 1) return entry_of(images[0]);
@@ -118,7 +125,8 @@ oci::Descriptor root_of(BuildSession& session, const std::vector<BuiltImage>& im
   return root;
 }
 
-void load_into_engine(BuildSession& session, const std::vector<BuiltImage>& images, const std::vector<std::string>& names) {
+void load_into_engine(BuildSession& session, const std::vector<BuiltImage>& images,
+                      const std::vector<std::string>& names) {
   if (images.size() > 1) throw Error(Category::usage, "--load takes one platform; build one at a time");
   const char* engine = find_engine(session);
   const TempDir folder;
@@ -127,15 +135,16 @@ void load_into_engine(BuildSession& session, const std::vector<BuiltImage>& imag
   output.load = true;
   output.destination = (folder.path() / "image.tar").native();
   export_archive(session.layers(), {images[0].root(), {&images[0].image}}, output, names, STDOUT_FILENO);
-  const CommandResult result = run_command({{engine, "load", "-q", "-i", output.destination}, {}, {}, {}}, session.cancel());
+  const CommandResult result =
+      run_command({{engine, "load", "-q", "-i", output.destination}, {}, {}, {}}, session.cancel());
   if (result.exit_code == 0) return;
   Error error(Category::machine, fmt::format("--load: '{} load' failed with exit code {}", engine, result.exit_code));
   error.set_detail(result.stderr_bytes);
   throw error;
 }
 
-void write_output(BuildSession& session, std::vector<BuiltImage>& images, const Output& output, const std::vector<std::string>& names,
-                  std::optional<UnixSeconds> mtime) {
+void write_output(BuildSession& session, std::vector<BuiltImage>& images, const Output& output,
+                  const std::vector<std::string>& names, std::optional<UnixSeconds> mtime) {
   const std::vector<std::string> full = all_names(output, names);
   switch (output.type) {
     case OutputType::image:

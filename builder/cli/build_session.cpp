@@ -32,8 +32,8 @@ std::size_t parallel_stages() { return std::max<std::size_t>(4, std::thread::har
 
 std::unique_ptr<BuildObserver> open_progress(const SessionSettings& settings) {
   ProgressOptions options;
-  options.mode = settings.quiet ? ProgressMode::quiet
-                                : parse_progress_mode(settings.progress, std::getenv("BUILDKIT_PROGRESS"));
+  options.mode =
+      settings.quiet ? ProgressMode::quiet : parse_progress_mode(settings.progress, std::getenv("BUILDKIT_PROGRESS"));
   options.colour = environment_variable("NO_COLOR").value_or("").empty() ? Colour::yes : Colour::no;
   return make_progress(options);
 }
@@ -62,10 +62,12 @@ RecordedImage recorded_image(const BuiltImage& built) {
 
 std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::string>& build_args) {
   const auto arg = build_args.find("SOURCE_DATE_EPOCH");
-  const std::string text = arg != build_args.end() ? arg->second : environment_variable("SOURCE_DATE_EPOCH").value_or("");
+  const std::string text =
+      arg != build_args.end() ? arg->second : environment_variable("SOURCE_DATE_EPOCH").value_or("");
   if (text.empty()) return std::nullopt;
   const auto seconds = parse_unsigned(text);
-  if (!seconds) throw Error(Category::usage, fmt::format("SOURCE_DATE_EPOCH '{}' is not a number of seconds", printable(text)));
+  if (!seconds)
+    throw Error(Category::usage, fmt::format("SOURCE_DATE_EPOCH '{}' is not a number of seconds", printable(text)));
   return static_cast<UnixSeconds>(*seconds);
 }
 
@@ -79,15 +81,20 @@ void apply_offline(SessionSettings& settings) {
 }
 
 BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
-    : settings_(std::move(settings)), cancel_(std::move(cancel)), remote_cancel_(cancel_.child()), began_(monotonic_seconds()),
-      runner_(Runner::start(WithoutRoot::enter_user_namespace)), home_(HomeLayout::open(HomeLayout::default_root())) {
+    : settings_(std::move(settings)),
+      cancel_(std::move(cancel)),
+      remote_cancel_(cancel_.child()),
+      began_(monotonic_seconds()),
+      runner_(Runner::start(WithoutRoot::enter_user_namespace)),
+      home_(HomeLayout::open(HomeLayout::default_root())) {
   progress_ = open_progress(settings_);
   recorder_ = std::make_unique<Recorder>(progress_.get());
   store_ = std::make_unique<ContentStore>(home_);
   pool_ = std::make_unique<ThreadPool>();
   snapshots_ = std::make_unique<SnapshotStore>(*store_, *pool_);
   remote_ = std::make_unique<LazyRemote>([this] {
-    if (settings_.offline) throw Error(Category::network, "--offline: the store does not have it, and nothing is fetched");
+    if (settings_.offline)
+      throw Error(Category::network, "--offline: the store does not have it, and nothing is fetched");
     return RemoteSession::open(RemoteSettings::from_environment(), *recorder_, remote_cancel_);
   });
   caches_ = std::make_unique<CacheSession>(settings_.caches, *recorder_, cancel_);
@@ -120,7 +127,8 @@ void BuildSession::push_early(std::map<std::string, EarlyTarget> targets) {
   const CacheWriting writing = sharing_ ? CacheWriting::by_each_step : CacheWriting::at_the_end;
   early_ = std::make_unique<EarlyLayers>(std::move(targets), *remote_, *store_, caches_->cache(), writing, *recorder_,
                                          [this] { return steps_->next_number(); });
-  steps_->tell_layers_made([this](const StepRequest& request, const std::vector<LayerValue>& layers) { early_->made(request, layers); });
+  steps_->tell_layers_made(
+      [this](const StepRequest& request, const std::vector<LayerValue>& layers) { early_->made(request, layers); });
 }
 
 void BuildSession::abandon_remote() noexcept { remote_cancel_.cancel(SIGTERM); }
@@ -148,7 +156,8 @@ void BuildSession::with_lost_steps_redone(const std::function<void()>& work) {
       return work();
     } catch (const Error& error) {
       const std::set<std::string> lost = layers_->take_lost();
-      const bool is_new = std::any_of(lost.begin(), lost.end(), [&](const std::string& key) { return redone.insert(key).second; });
+      const bool is_new =
+          std::any_of(lost.begin(), lost.end(), [&](const std::string& key) { return redone.insert(key).second; });
       if (error.category() == Category::cancelled || !is_new) throw;
       const auto records = steps_->records();
       for (const std::string& key : lost) {
@@ -170,8 +179,8 @@ BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std
   evaluation.use_cache = settings_.bases.use_cache;
   evaluation.security = settings_.security;
   log_.add_targets(plan, plan.closure({wanted.begin(), wanted.end()}));
-  Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation, {settings_.context_modes, stat_cache_.get()},
-                parallel_stages());
+  Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation,
+                {settings_.context_modes, stat_cache_.get()}, parallel_stages());
   Stages results = solver.solve({wanted.begin(), wanted.end()});
   // What is pushed next is mounted from the cache, not sent a second time.
   if (sharing_) sharing_->finish();
@@ -180,20 +189,22 @@ BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std
   return results;
 }
 
-std::vector<BuiltImage> BuildSession::assemble(const Plan& plan, const std::vector<std::size_t>& wanted, const Stages& results,
+std::vector<BuiltImage> BuildSession::assemble(const Plan& plan, const std::vector<std::size_t>& wanted,
+                                               const Stages& results,
                                                const std::function<AssemblyOptions(const BuildTarget&)>& options) {
   std::vector<BuiltImage> images;
   for (const std::size_t number : wanted) {
     const StageResult& stage = *results.at(number);
     const BuildTarget& target = plan.targets[number]->target;
-    images.push_back({&target, assemble_image(*layers_, stage.config.image, stage.layers, options(target), stage.base), std::nullopt});
+    images.push_back({&target, assemble_image(*layers_, stage.config.image, stage.layers, options(target), stage.base),
+                      std::nullopt});
   }
   store_->sync();
   return images;
 }
 
-void BuildSession::name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names,
-                                 AbsentLayers absent_layers) {
+void BuildSession::name_in_store(const std::vector<BuiltImage>& images,
+                                 const std::vector<std::vector<std::string>>& names, AbsentLayers absent_layers) {
   std::vector<NamedImage> named;
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (names[i].empty()) continue;
@@ -244,7 +255,8 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
   };
   TransferTasks tasks(*recorder_, [this] { return steps_->next_number(); });
   const auto outcomes = push_images(remote, *store_, requests, options, &tasks);
-  if (const std::size_t remembered = remember_outcomes(*store_, requests, outcomes, sources)) recorder_->warn(remembered_note(remembered));
+  if (const std::size_t remembered = remember_outcomes(*store_, requests, outcomes, sources))
+    recorder_->warn(remembered_note(remembered));
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!outcomes[i].error) continue;
     Error error = *outcomes[i].error;
@@ -255,13 +267,15 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
 void BuildSession::remember_all(const std::vector<PushRequest>& requests, const BlobSources& sources) {
   std::vector<PendingPush> pushes;
   for (const PushRequest& request : requests) {
-    for (const oci::Reference& target : request.targets) pushes.push_back(remembered_push(*store_, request.root, target, sources, "--offline"));
+    for (const oci::Reference& target : request.targets)
+      pushes.push_back(remembered_push(*store_, request.root, target, sources, "--offline"));
   }
   PendingPushes(store_->home()).update({}, pushes);
   recorder_->warn("--offline: " + remembered_note(pushes.size()));
 }
 
-void BuildSession::write_caches(const Plan& plan, const std::vector<std::size_t>& wanted, const std::vector<BuiltImage>& images,
+void BuildSession::write_caches(const Plan& plan, const std::vector<std::size_t>& wanted,
+                                const std::vector<BuiltImage>& images,
                                 const std::vector<std::vector<std::string>>& names) {
   if (!caches_->cache() || !caches_->cache()->is_written()) return;
   std::vector<CachedImage> cached;
@@ -270,7 +284,8 @@ void BuildSession::write_caches(const Plan& plan, const std::vector<std::size_t>
     image.blobs = images[i].image.parsed.layers;
     for (const std::string& name : i < names.size() && !settings_.offline ? names[i] : std::vector<std::string>()) {
       const RemoteRepository place = remote_->get().repository_of(oci::Reference::parse(name));
-      if (std::find(image.pushed_to.begin(), image.pushed_to.end(), place) == image.pushed_to.end()) image.pushed_to.push_back(place);
+      if (std::find(image.pushed_to.begin(), image.pushed_to.end(), place) == image.pushed_to.end())
+        image.pushed_to.push_back(place);
     }
     cached.push_back(std::move(image));
   }

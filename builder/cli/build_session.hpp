@@ -53,7 +53,8 @@ std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::st
 struct BuiltImage {
   const BuildTarget* target = nullptr;
   AssembledImage image;
-  std::optional<oci::Descriptor> index;  // what is published in its place: an index with its siblings of other platforms
+  std::optional<oci::Descriptor>
+      index;  // what is published in its place: an index with its siblings of other platforms
   const oci::Descriptor& root() const { return index ? *index : image.manifest; }
 };
 
@@ -86,33 +87,34 @@ class BuildSession {
   // session is of no other use afterwards.
   Forecast look_up(const Plan& plan, const std::set<std::size_t>& wanted);
 
-  // Does work with a build's layers, from solving to pushing. Where a cache promised a layer that no place has, the step that
-  // makes it is executed anew and the work done once more.
+  // Does work with a build's layers, from solving to pushing. Where a cache promised a layer that no place has, the
+  // step that makes it is executed anew and the work done once more.
   void with_lost_steps_redone(const std::function<void()>& work);
 
-  // Error{build} where an image is larger than its definition's limits.size, naming its largest layer's line. For before
-  // anything is named or pushed.
+  // Error{build} where an image is larger than its definition's limits.size, naming its largest layer's line. For
+  // before anything is named or pushed.
   void check_sizes(const std::vector<BuiltImage>& images) const;
   // Names images in the store, all in one write.
   enum class AbsentLayers {
-    fetch,         // layers that are elsewhere come here first
-    leave_unnamed, // an image with such layers gets no name: it was pushed, and nothing here needs it
+    fetch,          // layers that are elsewhere come here first
+    leave_unnamed,  // an image with such layers gets no name: it was pushed, and nothing here needs it
   };
   void name_in_store(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names,
                      AbsentLayers absent_layers);
-  // Pushes images, shown as tasks. Throws the first error after all were tried; what failed is remembered in the home. Offline
-  // all is remembered and nothing sent.
+  // Pushes images, shown as tasks. Throws the first error after all were tried; what failed is remembered in the home.
+  // Offline all is remembered and nothing sent.
   void push(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names);
 
-  // The report of all that was done, saved as this home's last one; the build's record is saved with it. A session that an
-  // error ends leaves the record of a build that failed.
-  // Writes what the build used to the shared cache, after the images were pushed under `names` (none: they were not), so that
-  // their blobs can be mounted. Error{network} where that fails and its failing is not to be ignored.
+  // The report of all that was done, saved as this home's last one; the build's record is saved with it. A session that
+  // an error ends leaves the record of a build that failed. Writes what the build used to the shared cache, after the
+  // images were pushed under `names` (none: they were not), so that their blobs can be mounted. Error{network} where
+  // that fails and its failing is not to be ignored.
   void write_caches(const Plan& plan, const std::vector<std::size_t>& wanted, const std::vector<BuiltImage>& images,
                     const std::vector<std::vector<std::string>>& names);
 
   BuildReport finish_report(const ReportTargets& targets, const std::vector<BuiltImage>& images,
-                            const std::map<std::string, Baseline>& baselines, const std::optional<std::string>& report_file);
+                            const std::map<std::string, Baseline>& baselines,
+                            const std::optional<std::string>& report_file);
 
   LayerAccess& layers() noexcept { return *layers_; }
   ContentStore& store() noexcept { return *store_; }

@@ -17,7 +17,9 @@ struct RefusedFlag {
   bool takes_value = true;
 };
 
-constexpr char kNoLimits[] = "RUN has no limits of its own; run kiln in a scope that has them: systemd-run --scope -p MemoryMax=8G -p CPUQuota=200% kiln build ...";
+constexpr char kNoLimits[] =
+    "RUN has no limits of its own; run kiln in a scope that has them: systemd-run --scope -p MemoryMax=8G -p "
+    "CPUQuota=200% kiln build ...";
 
 constexpr RefusedFlag kRefused[] = {
     {"--attest", "kiln writes no attestations; make them for the pushed digest, with 'cosign attest'"},
@@ -35,7 +37,8 @@ constexpr RefusedFlag kRefused[] = {
     {"--memory-swap", kNoLimits},
     {"--policy", "kiln evaluates no source policies; pin base images by digest"},
     {"--security-opt", "say RUN --security=insecure in the Dockerfile and pass --allow security.insecure"},
-    {"--squash", "layers are kept apart so that they can be shared; copy the result into a last stage FROM scratch", false},
+    {"--squash", "layers are kept apart so that they can be shared; copy the result into a last stage FROM scratch",
+     false},
 };
 
 // What docker asks for before a bake file may name folders and agents outside of its own; kiln runs as who starts it.
@@ -46,7 +49,8 @@ bool needs_no_permission(std::string_view entitlement) {
 
 Arguments& add_common_flags(Arguments& command, BuildxWords& words, const char* what_needs) {
   return command
-      .option("--allow", words.allow, fmt::format("security.insecure: RUN --security=insecure may be used; {} no permission", what_needs))
+      .option("--allow", words.allow,
+              fmt::format("security.insecure: RUN --security=insecure may be used; {} no permission", what_needs))
       .option("--call", words.call, "build (default) or check")
       .option("--provenance", words.provenance, "false: no attestation, as always")
       .option("--sbom", words.sbom, "false: no attestation, as always");
@@ -54,8 +58,10 @@ Arguments& add_common_flags(Arguments& command, BuildxWords& words, const char* 
 
 void refuse_attestation(const char* flag, const std::string& value) {
   if (value.empty() || value == "false") return;
-  throw Error(Category::usage, fmt::format("{}={}: kiln writes no attestations; say {}=false and make them for the pushed digest, with "
-                                           "'cosign attest'", flag, printable(value), flag));
+  throw Error(Category::usage,
+              fmt::format("{}={}: kiln writes no attestations; say {}=false and make them for the pushed digest, with "
+                          "'cosign attest'",
+                          flag, printable(value), flag));
 }
 
 }  // namespace
@@ -69,7 +75,9 @@ void add_buildx_bake_flags(Arguments& bake, BuildxWords& words) {
   }
 }
 
-bool BuildxWords::allows_insecure() const { return std::find(allow.begin(), allow.end(), "security.insecure") != allow.end(); }
+bool BuildxWords::allows_insecure() const {
+  return std::find(allow.begin(), allow.end(), "security.insecure") != allow.end();
+}
 
 void add_buildx_flags(Arguments& build, BuildxWords& words) {
   add_common_flags(build, words, "network.host needs")
@@ -82,12 +90,15 @@ void check_buildx_words(const BuildxWords& words) {
   refuse_attestation("--sbom", words.sbom);
   for (const std::string& entitlement : words.allow) {
     if (entitlement == "security.insecure" || needs_no_permission(entitlement)) continue;
-    throw Error(Category::usage, fmt::format("--allow '{}': expected security.insecure or network.host{}", printable(entitlement),
-                                             entitlement.starts_with("device") ? "; RUN --device cannot be had" : ""));
+    throw Error(Category::usage,
+                fmt::format("--allow '{}': expected security.insecure or network.host{}", printable(entitlement),
+                            entitlement.starts_with("device") ? "; RUN --device cannot be had" : ""));
   }
   if (words.call.empty() || words.call == "build" || words.wants_check()) return;
-  throw Error(Category::usage, fmt::format("--call '{}': expected build or check; 'kiln build --print-ast' shows stages and arguments as JSON",
-                                           printable(words.call)));
+  throw Error(
+      Category::usage,
+      fmt::format("--call '{}': expected build or check; 'kiln build --print-ast' shows stages and arguments as JSON",
+                  printable(words.call)));
 }
 
 }  // namespace kiln::cli

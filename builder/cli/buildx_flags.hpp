@@ -7,7 +7,8 @@
 
 namespace kiln::cli {
 
-// Flags of `docker buildx build` and `bake` whose meaning kiln has only in part, and those that it refuses; docs/buildx-flags.md lists all.
+// Flags of `docker buildx build` and `bake` whose meaning kiln has only in part, and those that it refuses;
+// docs/buildx-flags.md lists all.
 struct BuildxWords {
   std::vector<std::string> allow;
   std::string call;

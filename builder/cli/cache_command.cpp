@@ -25,7 +25,8 @@ using nlohmann::json;
 
 constexpr std::int64_t kDay = 86400;
 
-// The store with all that keeps things in it. The runner comes first: without root it makes files of other users removable.
+// The store with all that keeps things in it. The runner comes first: without root it makes files of other users
+// removable.
 struct Storage {
   std::unique_ptr<Runner> runner = Runner::start(WithoutRoot::enter_user_namespace);
   ContentStore store{HomeLayout::open(HomeLayout::default_root())};
@@ -37,8 +38,12 @@ struct Storage {
 std::string dump(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
 
 json to_json(const StorageItem& item) {
-  return {{"kind", to_string(item.kind)}, {"id", item.id}, {"description", item.description}, {"bytes", item.bytes},
-          {"last_used", format_rfc3339(item.last_used)}, {"in_use", item.in_use}};
+  return {{"kind", to_string(item.kind)},
+          {"id", item.id},
+          {"description", item.description},
+          {"bytes", item.bytes},
+          {"last_used", format_rfc3339(item.last_used)},
+          {"in_use", item.in_use}};
 }
 
 std::string age_text(std::int64_t seconds) {
@@ -55,8 +60,8 @@ struct Age {
   std::string_view text;
   std::int64_t below_seconds;
 };
-constexpr std::array kAges = {Age{"within a day", kDay}, Age{"within a week", 7 * kDay}, Age{"within 30 days", 30 * kDay},
-                              Age{"longer ago", INT64_MAX}};
+constexpr std::array kAges = {Age{"within a day", kDay}, Age{"within a week", 7 * kDay},
+                              Age{"within 30 days", 30 * kDay}, Age{"longer ago", INT64_MAX}};
 
 struct Sum {
   std::size_t count = 0;
@@ -70,7 +75,8 @@ struct Sum {
     bytes += item.bytes;
     if (item.in_use) in_use_bytes += item.bytes;
     last_used = std::max(last_used, item.last_used);
-    const auto age = std::find_if(kAges.begin(), kAges.end(), [&](const Age& limit) { return now - item.last_used < limit.below_seconds; });
+    const auto age = std::find_if(kAges.begin(), kAges.end(),
+                                  [&](const Age& limit) { return now - item.last_used < limit.below_seconds; });
     by_age[static_cast<std::size_t>(age - kAges.begin())] += item.bytes;
   }
 };
@@ -84,8 +90,11 @@ json sums_json(const Sums& sums, const std::vector<StorageItem>& items) {
     total += sum.bytes;
     json ages = json::object();
     for (std::size_t i = 0; i < kAges.size(); ++i) ages[std::string(kAges[i].text)] = sum.by_age[i];
-    kinds[std::string(to_string(kind))] = {{"count", sum.count}, {"bytes", sum.bytes}, {"in_use_bytes", sum.in_use_bytes},
-                                           {"last_used", format_rfc3339(sum.last_used)}, {"by_age", std::move(ages)}};
+    kinds[std::string(to_string(kind))] = {{"count", sum.count},
+                                           {"bytes", sum.bytes},
+                                           {"in_use_bytes", sum.in_use_bytes},
+                                           {"last_used", format_rfc3339(sum.last_used)},
+                                           {"by_age", std::move(ages)}};
   }
   json list = json::array();
   for (const StorageItem& item : items) list.push_back(to_json(item));
@@ -95,9 +104,16 @@ json sums_json(const Sums& sums, const std::vector<StorageItem>& items) {
 void print_items(const std::vector<StorageItem>& items, UnixSeconds now) {
   using Align = TextTable::Align;
   TextTable table({Align::left, Align::left, Align::right, Align::left, Align::left}, 4);
-  table.add({{"KIND", TextStyle::bold}, {"ID", TextStyle::bold}, {"SIZE", TextStyle::bold}, {"LAST USED", TextStyle::bold}, {"", TextStyle::bold}});
+  table.add({{"KIND", TextStyle::bold},
+             {"ID", TextStyle::bold},
+             {"SIZE", TextStyle::bold},
+             {"LAST USED", TextStyle::bold},
+             {"", TextStyle::bold}});
   for (const StorageItem& item : items) {
-    table.add({{std::string(to_string(item.kind))}, {printable(item.id)}, {human_bytes(item.bytes)}, {age_text(now - item.last_used)},
+    table.add({{std::string(to_string(item.kind))},
+               {printable(item.id)},
+               {human_bytes(item.bytes)},
+               {age_text(now - item.last_used)},
                {printable(item.description) + (item.in_use ? " (in use)" : "")}});
   }
   print_table(table);
@@ -105,9 +121,12 @@ void print_items(const std::vector<StorageItem>& items, UnixSeconds now) {
 
 void print_sums(const Sums& sums, UnixSeconds now) {
   using Align = TextTable::Align;
-  TextTable table({Align::left, Align::right, Align::right, Align::right, Align::left, Align::right, Align::right, Align::right, Align::right}, 0);
+  TextTable table({Align::left, Align::right, Align::right, Align::right, Align::left, Align::right, Align::right,
+                   Align::right, Align::right},
+                  0);
   std::vector<TextCell> head;
-  for (const char* word : {"KIND", "COUNT", "SIZE", "IN USE", "LAST USED", "<1 DAY", "<1 WEEK", "<30 DAYS", "OLDER"}) head.push_back({word, TextStyle::bold});
+  for (const char* word : {"KIND", "COUNT", "SIZE", "IN USE", "LAST USED", "<1 DAY", "<1 WEEK", "<30 DAYS", "OLDER"})
+    head.push_back({word, TextStyle::bold});
   table.add(head);
   std::uint64_t total = 0;
   for (const StorageKind kind : kStorageKinds) {
@@ -115,8 +134,11 @@ void print_sums(const Sums& sums, UnixSeconds now) {
     if (it == sums.end()) continue;
     const Sum& sum = it->second;
     total += sum.bytes;
-    std::vector<TextCell> row = {{std::string(to_string(kind))}, {std::to_string(sum.count)}, {human_bytes(sum.bytes)},
-                                 {human_bytes(sum.in_use_bytes)}, {age_text(now - sum.last_used)}};
+    std::vector<TextCell> row = {{std::string(to_string(kind))},
+                                 {std::to_string(sum.count)},
+                                 {human_bytes(sum.bytes)},
+                                 {human_bytes(sum.in_use_bytes)},
+                                 {age_text(now - sum.last_used)}};
     for (const std::uint64_t bytes : sum.by_age) row.push_back({bytes ? human_bytes(bytes) : "-"});
     table.add(std::move(row));
   }
@@ -133,7 +155,8 @@ int run_du(const UsageWords& words) {
   Storage storage;
   const UnixSeconds now = now_unix_seconds();
   std::vector<StorageItem> items = disk_usage(storage.store, storage.snapshots, storage.mounts);
-  std::stable_sort(items.begin(), items.end(), [](const StorageItem& a, const StorageItem& b) { return a.bytes > b.bytes; });
+  std::stable_sort(items.begin(), items.end(),
+                   [](const StorageItem& a, const StorageItem& b) { return a.bytes > b.bytes; });
   Sums sums;
   for (const StorageItem& item : items) sums[item.kind].add(item, now);
   if (words.json) {
@@ -170,20 +193,26 @@ void apply_filter(PruneOptions& options, const std::string& filter) {
   const std::string value = equals == std::string::npos ? "" : filter.substr(equals + 1);
   if (key == "until") {
     const auto duration = dockerfile::parse_duration(value);
-    if (!duration || *duration < 0) throw Error(Category::usage, fmt::format("--filter until '{}' is no duration such as 48h or 90m", printable(value)));
+    if (!duration || *duration < 0)
+      throw Error(Category::usage,
+                  fmt::format("--filter until '{}' is no duration such as 48h or 90m", printable(value)));
     options.unused_seconds = *duration / 1'000'000'000;
     return;
   }
   if (key == "type") {
-    for (const StorageKind kind : {StorageKind::step, StorageKind::file_index, StorageKind::base, StorageKind::snapshot, StorageKind::cache_mount, StorageKind::package}) {
+    for (const StorageKind kind : {StorageKind::step, StorageKind::file_index, StorageKind::base, StorageKind::snapshot,
+                                   StorageKind::cache_mount, StorageKind::package}) {
       if (value == to_string(kind) || (value == "exec.cachemount" && kind == StorageKind::cache_mount)) {
         options.kinds.insert(kind);
         return;
       }
     }
-    throw Error(Category::usage, fmt::format("--filter type '{}' is none of step, index, base, snapshot, cachemount and package", printable(value)));
+    throw Error(Category::usage,
+                fmt::format("--filter type '{}' is none of step, index, base, snapshot, cachemount and package",
+                            printable(value)));
   }
-  throw Error(Category::usage, fmt::format("--filter '{}' is not known; there are until=DURATION and type=KIND", printable(filter)));
+  throw Error(Category::usage,
+              fmt::format("--filter '{}' is not known; there are until=DURATION and type=KIND", printable(filter)));
 }
 
 PruneOptions make_options(const PruneWords& words) {
@@ -209,7 +238,10 @@ int run_prune(const PruneWords& words) {
   if (words.json) {
     json list = json::array();
     for (const StorageItem& item : report.removed) list.push_back(to_json(item));
-    fmt::print("{}", dump({{"bytes", report.bytes}, {"used_before", report.used_before}, {"dry_run", options.dry_run}, {"removed", std::move(list)}}));
+    fmt::print("{}", dump({{"bytes", report.bytes},
+                           {"used_before", report.used_before},
+                           {"dry_run", options.dry_run},
+                           {"removed", std::move(list)}}));
     return 0;
   }
   if (!report.removed.empty()) print_items(report.removed, now);
@@ -226,28 +258,41 @@ struct VerifyWords {
 
 int run_verify(const VerifyWords& words, const CancelToken& cancel) {
   Storage storage;
-  const VerifyReport report = verify_store(storage.store, storage.snapshots, storage.pool, words.repair ? Repair::yes : Repair::no, cancel);
+  const VerifyReport report =
+      verify_store(storage.store, storage.snapshots, storage.pool, words.repair ? Repair::yes : Repair::no, cancel);
   if (words.json) {
     json problems = json::array();
     for (const StoreProblem& problem : report.problems) {
-      problems.push_back({{"what", problem.what}, {"problem", problem.problem}, {"remedy", problem.remedy}, {"repaired", problem.repaired}});
+      problems.push_back({{"what", problem.what},
+                          {"problem", problem.problem},
+                          {"remedy", problem.remedy},
+                          {"repaired", problem.repaired}});
     }
-    fmt::print("{}", dump({{"blobs", report.blobs}, {"layers", report.layers}, {"records", report.records}, {"packages", report.packages},
-                           {"snapshots", report.snapshots}, {"snapshots_unknown", report.snapshots_unknown}, {"bytes", report.bytes},
+    fmt::print("{}", dump({{"blobs", report.blobs},
+                           {"layers", report.layers},
+                           {"records", report.records},
+                           {"packages", report.packages},
+                           {"snapshots", report.snapshots},
+                           {"snapshots_unknown", report.snapshots_unknown},
+                           {"bytes", report.bytes},
                            {"problems", std::move(problems)}}));
   } else {
     for (const StoreProblem& problem : report.problems) {
-      fmt::print("{}: {}\n  {}{}\n", problem.what, problem.problem, problem.repaired ? "repaired: " : "'kiln cache verify --repair': ", problem.remedy);
+      fmt::print("{}: {}\n  {}{}\n", problem.what, problem.problem,
+                 problem.repaired ? "repaired: " : "'kiln cache verify --repair': ", problem.remedy);
     }
-    fmt::print("{} blobs, {} layers, {} records, {} packages and {} snapshots were verified, {} read", report.blobs, report.layers,
-               report.records, report.packages, report.snapshots, human_bytes(report.bytes));
-    if (report.snapshots_unknown) fmt::print("; {} snapshots have no file index to be held against", report.snapshots_unknown);
+    fmt::print("{} blobs, {} layers, {} records, {} packages and {} snapshots were verified, {} read", report.blobs,
+               report.layers, report.records, report.packages, report.snapshots, human_bytes(report.bytes));
+    if (report.snapshots_unknown)
+      fmt::print("; {} snapshots have no file index to be held against", report.snapshots_unknown);
     fmt::print("\n");
   }
   if (report.is_sound()) return 0;
-  const auto left = std::count_if(report.problems.begin(), report.problems.end(), [](const StoreProblem& problem) { return !problem.repaired; });
-  throw Error(Category::machine, fmt::format("{} of {} problems of the store '{}' are not repaired{}", left, report.problems.size(),
-                                             storage.store.home().root().native(), words.repair ? "" : "; run 'kiln cache verify --repair'"));
+  const auto left = std::count_if(report.problems.begin(), report.problems.end(),
+                                  [](const StoreProblem& problem) { return !problem.repaired; });
+  throw Error(Category::machine, fmt::format("{} of {} problems of the store '{}' are not repaired{}", left,
+                                             report.problems.size(), storage.store.home().root().native(),
+                                             words.repair ? "" : "; run 'kiln cache verify --repair'"));
 }
 
 }  // namespace

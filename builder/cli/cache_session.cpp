@@ -58,7 +58,8 @@ std::vector<WantedPlace> wanted_places(const CacheSettings& settings) {
     place.writes = !settings.read_only && reference.mode != CacheMode::read;
   }
   std::erase_if(places, [](const WantedPlace& place) { return !place.reads && !place.writes; });
-  std::stable_sort(places.begin(), places.end(), [](const WantedPlace& a, const WantedPlace& b) { return a.reference.type < b.reference.type; });
+  std::stable_sort(places.begin(), places.end(),
+                   [](const WantedPlace& a, const WantedPlace& b) { return a.reference.type < b.reference.type; });
   return places;
 }
 
@@ -91,7 +92,10 @@ CacheSession::CacheSession(const CacheSettings& settings, Log& log, const Cancel
   EntrySignatures signatures = read_keys(settings);
   if (signatures.is_required() && !signatures.can_sign()) {
     const bool any = std::any_of(wanted.begin(), wanted.end(), [](const WantedPlace& place) { return place.writes; });
-    if (any) log.warn("the shared cache is only read: its entries have to be signed, and there is no key to sign with (KILN_CACHE_SIGN_KEY)");
+    if (any)
+      log.warn(
+          "the shared cache is only read: its entries have to be signed, and there is no key to sign with "
+          "(KILN_CACHE_SIGN_KEY)");
     for (WantedPlace& place : wanted) place.writes = false;
   }
   std::vector<CachePlace> places;
@@ -101,8 +105,8 @@ CacheSession::CacheSession(const CacheSettings& settings, Log& log, const Cancel
     remote.retry.attempts = 2;
     remote.retry.max_wait_seconds = place.reference.timeout_seconds;
     sessions_.push_back(RemoteSession::open(std::move(remote), log, cancel));
-    places.push_back({open_cache_backend(place.reference, *sessions_.back()), place.reads, place.writes, place.reference.mode,
-                      place.reference.ignore_error});
+    places.push_back({open_cache_backend(place.reference, *sessions_.back()), place.reads, place.writes,
+                      place.reference.mode, place.reference.ignore_error});
   }
   cache_ = std::make_unique<SharedCache>(std::move(places), std::move(signatures), log);
 }
@@ -120,8 +124,8 @@ void CacheSession::expect(const Plan& plan, const std::vector<std::size_t>& want
   cache_->expect_bundles(keys);
 }
 
-void CacheSession::write(const Plan& plan, const std::vector<std::size_t>& wanted, const StepExecutor& steps, const LayerAccess& layers,
-                         const ContentStore& store, const std::vector<CachedImage>& images) {
+void CacheSession::write(const Plan& plan, const std::vector<std::size_t>& wanted, const StepExecutor& steps,
+                         const LayerAccess& layers, const ContentStore& store, const std::vector<CachedImage>& images) {
   if (!cache_ || !cache_->is_written()) return;
   std::set<oci::Digest> in_images;
   std::map<oci::Digest, std::vector<RemoteRepository>> elsewhere;

@@ -22,13 +22,14 @@ namespace kiln::cli {
 struct CacheSettings {
   std::vector<CacheReference> from;
   std::vector<CacheReference> to;
-  bool read_only = false;           // nothing is ever written, whatever `to` says
-  std::string sign_key;             // a PEM text or the file it is in; empty: entries are not signed
-  bool share_mounts = false;        // cache mounts travel too
-  std::vector<std::string> trust;   // public keys, likewise; not empty: only entries signed by one of them are used
+  bool read_only = false;          // nothing is ever written, whatever `to` says
+  std::string sign_key;            // a PEM text or the file it is in; empty: entries are not signed
+  bool share_mounts = false;       // cache mounts travel too
+  std::vector<std::string> trust;  // public keys, likewise; not empty: only entries signed by one of them are used
 };
 
-// Adds what the environment says: KILN_CACHE_MODE=read, KILN_CACHE_SIGN_KEY, KILN_CACHE_TRUST. Error{usage} for another mode.
+// Adds what the environment says: KILN_CACHE_MODE=read, KILN_CACHE_SIGN_KEY, KILN_CACHE_TRUST. Error{usage} for another
+// mode.
 void add_cache_environment(CacheSettings& settings);
 
 // An image as a cache wants to know it: its layers, and the repositories it was pushed to.
@@ -53,8 +54,8 @@ class CacheSession {
   // Says for which targets the cache will be asked.
   void expect(const Plan& plan, const std::vector<std::size_t>& wanted);
   // Writes what a build used: its steps, the indexes of foreign layers, and a bundle for each wanted target.
-  void write(const Plan& plan, const std::vector<std::size_t>& wanted, const StepExecutor& steps, const LayerAccess& layers,
-             const ContentStore& store, const std::vector<CachedImage>& images);
+  void write(const Plan& plan, const std::vector<std::size_t>& wanted, const StepExecutor& steps,
+             const LayerAccess& layers, const ContentStore& store, const std::vector<CachedImage>& images);
 
   ReportWire wire() const;
   std::vector<ReportFetch> fetched() const;

@@ -24,7 +24,9 @@ void add_check_command(Arguments& root) {
       .option("--platform", words->platforms, "platform to build for, such as linux/amd64")
       .option("--format", words->format, "text (default), json or sarif")
       .flag("--error-on-warning", words->error_on_warning, "exit with 1 where anything is found")
-      .handler([words](const CancelToken&) { return check_dockerfile(read_dockerfile_input(words->file, words->context), *words); });
+      .handler([words](const CancelToken&) {
+        return check_dockerfile(read_dockerfile_input(words->file, words->context), *words);
+      });
 }
 
 }  // namespace kiln::cli

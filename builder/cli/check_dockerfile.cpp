@@ -17,10 +17,12 @@ namespace kiln::cli {
 
 namespace {
 
-dockerfile::PlatformParts parts_of(const oci::Platform& platform) { return {platform.os, platform.architecture, platform.variant}; }
+dockerfile::PlatformParts parts_of(const oci::Platform& platform) {
+  return {platform.os, platform.architecture, platform.variant};
+}
 
-// What FROM may name without a version: the images of the fleet that the Dockerfile belongs to, and the Debian packages of
-// its own definition. Nothing for one that is no part of a fleet.
+// What FROM may name without a version: the images of the fleet that the Dockerfile belongs to, and the Debian packages
+// of its own definition. Nothing for one that is no part of a fleet.
 std::set<std::string> fleet_images_of(const DockerfileInput& input) {
   if (!input.path) return {};
   const fs::path folder = fs::absolute(*input.path).lexically_normal().parent_path();
@@ -40,7 +42,8 @@ dockerfile::CheckOptions options_of(const DockerfileInput& input, const CheckWor
   dockerfile::CheckOptions options;
   for (const auto& [name, value] : parse_build_args(words.build_args)) options.build_args[name] = value;
   options.build_platform = parts_of(oci::Platform::host());
-  options.target_platform = words.platforms.empty() ? options.build_platform : parts_of(oci::Platform::parse(words.platforms.front()));
+  options.target_platform =
+      words.platforms.empty() ? options.build_platform : parts_of(oci::Platform::parse(words.platforms.front()));
   options.ignore = dockerfile::IgnoreMatcher(dockerfile::read_ignore_file(input.ignore_text.value_or("")));
   options.target = words.target;
   options.fleet_images = fleet_images_of(input);
@@ -59,7 +62,8 @@ std::string render(const dockerfile::CheckReport& report, const DockerfileInput&
 int check_dockerfile(const DockerfileInput& input, const CheckWords& words) {
   const std::vector<std::string> formats = {"text", "json", "sarif"};
   if (std::find(formats.begin(), formats.end(), words.format) == formats.end()) {
-    throw Error(Category::usage, fmt::format("--format: unknown format '{}'{}", printable(words.format), suggestion(words.format, formats)));
+    throw Error(Category::usage, fmt::format("--format: unknown format '{}'{}", printable(words.format),
+                                             suggestion(words.format, formats)));
   }
   const dockerfile::CheckReport report = dockerfile::check(input.text, input.name, options_of(input, words));
   fmt::print("{}", render(report, input, words.format));
@@ -70,7 +74,8 @@ int check_dockerfile(const DockerfileInput& input, const CheckWords& words) {
     if (count == 0) {
       fmt::print("{}: nothing found\n", printable(input.name));
     } else {
-      fmt::print("{}: {} finding{}{}\n", printable(input.name), count, count == 1 ? "" : "s", refused ? ", which count as errors" : "");
+      fmt::print("{}: {} finding{}{}\n", printable(input.name), count, count == 1 ? "" : "s",
+                 refused ? ", which count as errors" : "");
     }
   }
   return refused ? 1 : 0;

@@ -16,8 +16,8 @@ struct CheckWords {
   bool error_on_warning = false;
 };
 
-// Prints what the rules find in a Dockerfile. The exit code: 2 where it does not build, 1 where it says `error=true` or every
-// finding counts as an error, else 0.
+// Prints what the rules find in a Dockerfile. The exit code: 2 where it does not build, 1 where it says `error=true` or
+// every finding counts as an error, else 0.
 int check_dockerfile(const DockerfileInput& input, const CheckWords& words);
 
 }  // namespace kiln::cli

@@ -23,7 +23,8 @@ constexpr std::uint64_t kMaxFileBytes = std::uint64_t{4} << 20;
 
 fs::path repository_of(const CiWords& words) {
   const fs::path folder = words.folder;
-  if (!fs::is_directory(folder)) throw Error(Category::usage, fmt::format("'{}' is not a folder", printable(words.folder)));
+  if (!fs::is_directory(folder))
+    throw Error(Category::usage, fmt::format("'{}' is not a folder", printable(words.folder)));
   return folder;
 }
 
@@ -32,7 +33,9 @@ std::optional<std::string> text_of(const fs::path& path) {
   return read_file(path, kMaxFileBytes);
 }
 
-bool was_written_by_kiln(const std::string& text) { return text.find("Written by 'kiln ci init'") != std::string::npos; }
+bool was_written_by_kiln(const std::string& text) {
+  return text.find("Written by 'kiln ci init'") != std::string::npos;
+}
 
 int run_init(const CiWords& words) {
   const fs::path folder = repository_of(words);
@@ -40,7 +43,8 @@ int run_init(const CiWords& words) {
   for (const CiFile& file : files) {  // all or nothing
     const auto there = text_of(folder / file.path);
     if (!file.is_users && there && !was_written_by_kiln(*there) && !words.force) {
-      throw Error(Category::usage, fmt::format("'{}' is not kiln's; move it away, or pass --force to replace it", file.path));
+      throw Error(Category::usage,
+                  fmt::format("'{}' is not kiln's; move it away, or pass --force to replace it", file.path));
     }
   }
   for (const CiFile& file : files) {
@@ -51,7 +55,8 @@ int run_init(const CiWords& words) {
       fs::create_directories(path.parent_path());
       write_file_atomically(path, file.text);
       if (file.is_executable) {
-        fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec, fs::perm_options::add);
+        fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec,
+                        fs::perm_options::add);
       }
     }
     fmt::print("{} {}\n", keep ? (file.is_users ? "yours    " : "unchanged") : "written  ", file.path);
@@ -75,7 +80,8 @@ int run_check(const CiWords& words) {
     is_current = false;
     fmt::print("{} {}\n", state, file.path);
   }
-  fmt::print("{}\n", is_current ? fmt::format("the workflows are those of kiln {}", kVersion) : "run 'kiln ci init' and commit what it writes");
+  fmt::print("{}\n", is_current ? fmt::format("the workflows are those of kiln {}", kVersion)
+                                : "run 'kiln ci init' and commit what it writes");
   return is_current ? 0 : 1;
 }
 
@@ -95,7 +101,8 @@ std::vector<CiFile> ci_files() {
 void add_ci_command(Arguments& root) {
   const auto words = std::make_shared<CiWords>();
   Arguments& ci = root.command("ci", "GitHub Actions workflows for a repository with a fleet.");
-  ci.command("init", "Write the workflows and the action into .github/; what is there and kiln's is brought up to date.")
+  ci.command("init",
+             "Write the workflows and the action into .github/; what is there and kiln's is brought up to date.")
       .option("-C,--directory", words->folder, "the repository (default: the working directory)")
       .flag("--force", words->force, "replace files that are not kiln's too")
       .handler([words](const CancelToken&) { return run_init(*words); });

@@ -19,7 +19,7 @@ namespace kiln::cli {
 struct CiFile {
   std::string path;  // in the repository: ".github/workflows/kiln-fleet.yml"
   std::string text;
-  bool is_users = false;        // written once, the user's to change from then on
+  bool is_users = false;  // written once, the user's to change from then on
   bool is_executable = false;
 };
 

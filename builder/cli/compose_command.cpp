@@ -56,11 +56,14 @@ fs::path file_of(const PinWords& words) {
 StoredRelease wanted_release(RemoteSession& session, const PinWords& words, const std::string& registry) {
   if (words.release.empty()) {
     auto releases = fetch_releases(session, registry);
-    if (releases.empty()) throw Error(Category::usage, fmt::format("'{}' has no releases; 'kiln release create' makes one", registry));
+    if (releases.empty())
+      throw Error(Category::usage, fmt::format("'{}' has no releases; 'kiln release create' makes one", registry));
     return std::move(releases.back());
   }
   auto release = fetch_release(session, registry, words.release);
-  if (!release) throw Error(Category::usage, fmt::format("'{}' has no release '{}'; 'kiln release list' lists those it has", registry, printable(words.release)));
+  if (!release)
+    throw Error(Category::usage, fmt::format("'{}' has no release '{}'; 'kiln release list' lists those it has",
+                                             registry, printable(words.release)));
   return std::move(*release);
 }
 
@@ -86,12 +89,17 @@ const char* word_of(Outcome outcome) {
 void print_pin(const PinWords& words, const ComposePin& pin, const std::string& source) {
   json services = json::array();
   for (const PinnedService& service : pin.services) {
-    services.push_back({{"service", service.service}, {"line", service.line}, {"before", service.before}, {"after", service.after},
-                        {"outcome", word_of(service.outcome)}, {"reason", service.reason}});
+    services.push_back({{"service", service.service},
+                        {"line", service.line},
+                        {"before", service.before},
+                        {"after", service.after},
+                        {"outcome", word_of(service.outcome)},
+                        {"reason", service.reason}});
     if (words.as_json) continue;
     const std::string where = fmt::format("{}:{}: service '{}'", words.file, service.line, printable(service.service));
     if (service.outcome == Outcome::pinned) {
-      fmt::print("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to", printable(service.after));
+      fmt::print("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to",
+                 printable(service.after));
     } else if (service.outcome == Outcome::unknown) {
       fmt::print("{}: '{}' is not {}; it stays\n", where, printable(service.before),
                  source.empty() ? "in the store" : fmt::format("in the release '{}'", source));
@@ -100,47 +108,62 @@ void print_pin(const PinWords& words, const ComposePin& pin, const std::string& 
     }
   }
   if (!words.as_json) return;
-  const json result = {{"file", words.file}, {"release", source.empty() ? json() : json(source)}, {"services", services}, {"dry_run", words.dry_run}};
+  const json result = {{"file", words.file},
+                       {"release", source.empty() ? json() : json(source)},
+                       {"services", services},
+                       {"dry_run", words.dry_run}};
   fmt::print("{}\n", result.dump(2, ' ', false, json::error_handler_t::replace));
 }
 
 int run_restore(const PinWords& words) {
   const fs::path file = file_of(words);
   const auto before = read_file_if_exists(backup_of(file), kMostBytes);
-  if (!before) throw Error(Category::usage, fmt::format("'{}' does not exist; there is nothing to put back", backup_of(file).native()));
+  if (!before)
+    throw Error(Category::usage,
+                fmt::format("'{}' does not exist; there is nothing to put back", backup_of(file).native()));
   if (!differ_in_images_alone(*before, read_file(file, kMostBytes), words.file)) {
-    throw Error(Category::usage, fmt::format("'{}' was changed since it was pinned, and not in its images alone; take what you want from '{}' yourself",
-                                             words.file, backup_of(file).native()));
+    throw Error(
+        Category::usage,
+        fmt::format(
+            "'{}' was changed since it was pinned, and not in its images alone; take what you want from '{}' yourself",
+            words.file, backup_of(file).native()));
   }
   if (!words.dry_run) {
     write_file_atomically(file, *before, Durability::durable, mode_of(file));
     fs::remove(backup_of(file));
   }
   if (words.as_json) {
-    fmt::print("{}\n", json{{"file", words.file}, {"restored_from", backup_of(file).native()}, {"dry_run", words.dry_run}}
-                           .dump(2, ' ', false, json::error_handler_t::replace));
+    fmt::print("{}\n",
+               json{{"file", words.file}, {"restored_from", backup_of(file).native()}, {"dry_run", words.dry_run}}.dump(
+                   2, ' ', false, json::error_handler_t::replace));
   } else {
-    fmt::print("{} '{}' back as it was in '{}'\n", words.dry_run ? "would put" : "put", words.file, backup_of(file).native());
+    fmt::print("{} '{}' back as it was in '{}'\n", words.dry_run ? "would put" : "put", words.file,
+               backup_of(file).native());
   }
   return 0;
 }
 
 int run_pin(const PinWords& words, const CancelToken& cancel) {
-  if (words.restore && (words.local || !words.release.empty())) throw Error(Category::usage, "--restore takes neither --release nor --local");
+  if (words.restore && (words.local || !words.release.empty()))
+    throw Error(Category::usage, "--restore takes neither --release nor --local");
   if (words.restore) return run_restore(words);
   if (words.local && !words.release.empty()) throw Error(Category::usage, "--release and --local exclude one another");
   const fs::path file = file_of(words);
   const std::string text = read_file(file, kMostBytes);
   std::string source;
-  const DigestOf digest_of = words.local ? digests_of_store(std::make_shared<ContentStore>(HomeLayout::open(HomeLayout::default_root())))
-                                         : digests_of_release(words, cancel, source);
+  const DigestOf digest_of =
+      words.local ? digests_of_store(std::make_shared<ContentStore>(HomeLayout::open(HomeLayout::default_root())))
+                  : digests_of_release(words, cancel, source);
   const ComposePin pin = pin_compose(text, words.file, digest_of);
   if (!words.dry_run && pin.text != text) {
     write_file_atomically(backup_of(file), text, Durability::durable, mode_of(file));
     write_file_atomically(file, pin.text, Durability::durable, mode_of(file));
   }
   print_pin(words, pin, source);
-  return std::any_of(pin.services.begin(), pin.services.end(), [](const auto& service) { return service.outcome == Outcome::unpinned; }) ? 1 : 0;
+  return std::any_of(pin.services.begin(), pin.services.end(),
+                     [](const auto& service) { return service.outcome == Outcome::unpinned; })
+             ? 1
+             : 0;
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ struct CopyWords {
 
 oci::Descriptor fetch_source(RegistrySession& session, const oci::Reference& source, const std::string& platform) {
   if (platform.empty()) return fetch_documents(session, source);
-  return pull_image(session.remote(), session.store(), source, oci::Platform::parse(platform), PullWhat::manifests).manifest;
+  return pull_image(session.remote(), session.store(), source, oci::Platform::parse(platform), PullWhat::manifests)
+      .manifest;
 }
 
 int run_copy(const CopyWords& words, const CancelToken& cancel) {
@@ -34,7 +35,8 @@ int run_copy(const CopyWords& words, const CancelToken& cancel) {
   request.root = fetch_source(session, source, words.platform);
   request.targets = {destination};
   const PushOutcome outcome = push_image(session.remote(), session.store(), request, {}, &session.transfers());
-  const std::string text = push_outcome_text(outcome, session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
+  const std::string text =
+      push_outcome_text(outcome, session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
   session.end_progress();
   fmt::print("{}", text);
   return 0;

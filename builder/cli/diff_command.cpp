@@ -40,7 +40,8 @@ struct Side {
 };
 
 // The documents of one image, its layers in the store.
-Side open_side(RegistrySession& session, ThreadPool& pool, const std::string& word, const DiffWords& words, const CancelToken& cancel) {
+Side open_side(RegistrySession& session, ThreadPool& pool, const std::string& word, const DiffWords& words,
+               const CancelToken& cancel) {
   Side side;
   ContentStore& store = session.store();
   if (words.local) {
@@ -50,8 +51,10 @@ Side open_side(RegistrySession& session, ThreadPool& pool, const std::string& wo
     side.parsed = image.parsed;
   } else {
     const oci::Reference reference = oci::Reference::parse(word);
-    const oci::Platform platform = words.platform.empty() ? oci::Platform::host() : oci::Platform::parse(words.platform);
-    const PulledImage image = pull_image(session.remote(), store, reference, platform, PullWhat::layers, &session.transfers());
+    const oci::Platform platform =
+        words.platform.empty() ? oci::Platform::host() : oci::Platform::parse(words.platform);
+    const PulledImage image =
+        pull_image(session.remote(), store, reference, platform, PullWhat::layers, &session.transfers());
     side.name = reference.str();
     side.manifest = image.manifest;
     side.parsed = image.parsed;
@@ -61,8 +64,8 @@ Side open_side(RegistrySession& session, ThreadPool& pool, const std::string& wo
   side.diff_ids = oci::parse_image_config(text, where).diff_ids;
   side.config = parse_json(text, where, Category::network);
   if (side.diff_ids.size() != side.parsed.layers.size()) {
-    throw Error(Category::network, fmt::format("image '{}': its manifest has {} layers and its config {}", side.name, side.parsed.layers.size(),
-                                               side.diff_ids.size()));
+    throw Error(Category::network, fmt::format("image '{}': its manifest has {} layers and its config {}", side.name,
+                                               side.parsed.layers.size(), side.diff_ids.size()));
   }
   IndexCache indexes(store);
   std::vector<std::shared_ptr<const FileIndex>> layers;
@@ -107,9 +110,12 @@ json config_differences(const Side& a, const Side& b) {
 json layers_of(const Side& side, const Side& other, bool in_both) {
   json list = json::array();
   for (std::size_t i = 0; i < side.diff_ids.size(); ++i) {
-    const bool found = std::find(other.diff_ids.begin(), other.diff_ids.end(), side.diff_ids[i]) != other.diff_ids.end();
+    const bool found =
+        std::find(other.diff_ids.begin(), other.diff_ids.end(), side.diff_ids[i]) != other.diff_ids.end();
     if (found != in_both) continue;
-    list.push_back({{"diff_id", side.diff_ids[i].str()}, {"digest", side.parsed.layers[i].digest.str()}, {"bytes", side.parsed.layers[i].size}});
+    list.push_back({{"diff_id", side.diff_ids[i].str()},
+                    {"digest", side.parsed.layers[i].digest.str()},
+                    {"bytes", side.parsed.layers[i].size}});
   }
   return list;
 }
@@ -118,9 +124,11 @@ json files_json(const std::vector<FileDifference>& files) {
   json added = json::array(), removed = json::array(), changed = json::array();
   for (const FileDifference& file : files) {
     if (file.kind == FileDifference::Kind::added) added.push_back({{"path", file.path}, {"bytes", file.after_bytes}});
-    if (file.kind == FileDifference::Kind::removed) removed.push_back({{"path", file.path}, {"bytes", file.before_bytes}});
+    if (file.kind == FileDifference::Kind::removed)
+      removed.push_back({{"path", file.path}, {"bytes", file.before_bytes}});
     if (file.kind != FileDifference::Kind::changed) continue;
-    changed.push_back({{"path", file.path}, {"a_bytes", file.before_bytes}, {"b_bytes", file.after_bytes}, {"what", file.what}});
+    changed.push_back(
+        {{"path", file.path}, {"a_bytes", file.before_bytes}, {"b_bytes", file.after_bytes}, {"what", file.what}});
   }
   return {{"added", added}, {"removed", removed}, {"changed", changed}};
 }
@@ -131,22 +139,31 @@ std::uint64_t bytes_of(const json& list) {
   return bytes;
 }
 
-std::string shown(const json& value) { return printable(value.is_null() ? "-" : value.dump(-1, ' ', false, json::error_handler_t::replace)); }
+std::string shown(const json& value) {
+  return printable(value.is_null() ? "-" : value.dump(-1, ' ', false, json::error_handler_t::replace));
+}
 
 void print_diff(const json& diff, const std::vector<FileDifference>& files) {
-  fmt::print("--- {}@{}\n+++ {}@{}\n", diff["a"]["name"].get<std::string>(), diff["a"]["digest"].get<std::string>(), diff["b"]["name"].get<std::string>(),
-             diff["b"]["digest"].get<std::string>());
-  for (const json& field : diff["config"]) fmt::print("config {}: {} -> {}\n", printable(field["field"].get<std::string>()), shown(field["a"]), shown(field["b"]));
+  fmt::print("--- {}@{}\n+++ {}@{}\n", diff["a"]["name"].get<std::string>(), diff["a"]["digest"].get<std::string>(),
+             diff["b"]["name"].get<std::string>(), diff["b"]["digest"].get<std::string>());
+  for (const json& field : diff["config"])
+    fmt::print("config {}: {} -> {}\n", printable(field["field"].get<std::string>()), shown(field["a"]),
+               shown(field["b"]));
   const json& layers = diff["layers"];
   for (const auto& [key, sign] : {std::pair("shared", '='), std::pair("only_a", '-'), std::pair("only_b", '+')}) {
     fmt::print("layers {} {}: {}, {}\n", sign, key, layers[key].size(), human_bytes(bytes_of(layers[key])));
   }
   for (const FileDifference& file : files) {
     switch (file.kind) {
-      case FileDifference::Kind::added: fmt::print("+ /{} {}\n", printable(file.path), human_bytes(file.after_bytes)); break;
-      case FileDifference::Kind::removed: fmt::print("- /{} {}\n", printable(file.path), human_bytes(file.before_bytes)); break;
+      case FileDifference::Kind::added:
+        fmt::print("+ /{} {}\n", printable(file.path), human_bytes(file.after_bytes));
+        break;
+      case FileDifference::Kind::removed:
+        fmt::print("- /{} {}\n", printable(file.path), human_bytes(file.before_bytes));
+        break;
       case FileDifference::Kind::changed:
-        fmt::print("~ /{} {} -> {} ({})\n", printable(file.path), human_bytes(file.before_bytes), human_bytes(file.after_bytes), join(file.what, ", "));
+        fmt::print("~ /{} {} -> {} ({})\n", printable(file.path), human_bytes(file.before_bytes),
+                   human_bytes(file.after_bytes), join(file.what, ", "));
         break;
     }
   }
@@ -160,11 +177,13 @@ int run_diff(const DiffWords& words, const CancelToken& cancel) {
   const Side b = open_side(session, pool, words.after, words, cancel);
   session.end_progress();
   const std::vector<FileDifference> files = differences(a.files, b.files);
-  json diff = {{"a", {{"name", a.name}, {"digest", a.manifest.digest.str()}}},
-               {"b", {{"name", b.name}, {"digest", b.manifest.digest.str()}}},
-               {"config", config_differences(a, b)},
-               {"layers", {{"shared", layers_of(a, b, true)}, {"only_a", layers_of(a, b, false)}, {"only_b", layers_of(b, a, false)}}},
-               {"files", files_json(files)}};
+  json diff = {
+      {"a", {{"name", a.name}, {"digest", a.manifest.digest.str()}}},
+      {"b", {{"name", b.name}, {"digest", b.manifest.digest.str()}}},
+      {"config", config_differences(a, b)},
+      {"layers",
+       {{"shared", layers_of(a, b, true)}, {"only_a", layers_of(a, b, false)}, {"only_b", layers_of(b, a, false)}}},
+      {"files", files_json(files)}};
   diff["same"] = diff["config"].empty() && files.empty();
   if (words.json) {
     fmt::print("{}\n", diff.dump(2, ' ', false, json::error_handler_t::replace));

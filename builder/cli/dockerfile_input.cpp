@@ -28,7 +28,8 @@ fs::path find_default(const fs::path& context) {
   const auto near = nearest("Dockerfile", files);
   throw Error(Category::usage,
               fmt::format("there is no Dockerfile in '{}'{}", printable(context.native()),
-                          near ? fmt::format("; did you mean -f {}?", printable((context / *near).native())) : "; name one with -f"));
+                          near ? fmt::format("; did you mean -f {}?", printable((context / *near).native()))
+                               : "; name one with -f"));
 }
 
 void refuse_other_than_folder(const fs::path& context) {

@@ -11,12 +11,12 @@ namespace kiln::cli {
 struct DockerfileInput {
   std::optional<fs::path> path;  // nullopt: standard input
   std::string text;
-  std::string name;              // as people know it
+  std::string name;                        // as people know it
   std::optional<std::string> ignore_text;  // of NAME.dockerignore beside it, else of the context's .dockerignore
 };
 
-// `file` is -f: a file, one inside the context, or "-"; nullopt: the context's Dockerfile. Error{usage} where the context is no
-// folder or there is no such file, with the nearest one.
+// `file` is -f: a file, one inside the context, or "-"; nullopt: the context's Dockerfile. Error{usage} where the
+// context is no folder or there is no such file, with the nearest one.
 DockerfileInput read_dockerfile_input(const std::optional<std::string>& file, const fs::path& context);
 
 // The ignore file alone; without -f there need not be a Dockerfile. Error{usage} where the context is no folder.

@@ -21,9 +21,12 @@ struct DoctorWords {
 
 std::string_view to_string(CheckState state) {
   switch (state) {
-    case CheckState::ok: return "ok";
-    case CheckState::warn: return "warn";
-    case CheckState::fail: return "fail";
+    case CheckState::ok:
+      return "ok";
+    case CheckState::warn:
+      return "warn";
+    case CheckState::fail:
+      return "fail";
   }
   return "";
 }
@@ -38,7 +41,10 @@ void print_checks(const std::vector<MachineCheck>& checks) {
 void print_json(const std::vector<MachineCheck>& checks, bool has_failed) {
   nlohmann::json list = nlohmann::json::array();
   for (const MachineCheck& check : checks) {
-    list.push_back({{"name", check.name}, {"state", to_string(check.state)}, {"finding", printable(check.finding)}, {"help", printable(check.help)}});
+    list.push_back({{"name", check.name},
+                    {"state", to_string(check.state)},
+                    {"finding", printable(check.finding)},
+                    {"help", printable(check.help)}});
   }
   fmt::print("{}\n", nlohmann::json{{"ok", !has_failed}, {"checks", std::move(list)}}.dump(2));
 }
@@ -54,7 +60,8 @@ int run_doctor(const DoctorWords& words, const CancelToken& cancel) {
   checks.push_back(check_authorities(definitions.ca_bundle));
   const std::string& registry = words.registry.empty() ? definitions.registry_and_namespace : words.registry;
   for (MachineCheck& check : check_registry(registry, cancel)) checks.push_back(std::move(check));
-  const bool has_failed = std::any_of(checks.begin(), checks.end(), [](const MachineCheck& check) { return check.state == CheckState::fail; });
+  const bool has_failed = std::any_of(checks.begin(), checks.end(),
+                                      [](const MachineCheck& check) { return check.state == CheckState::fail; });
   if (words.json) {
     print_json(checks, has_failed);
   } else {
@@ -69,7 +76,8 @@ void add_doctor_command(Arguments& root) {
   const auto words = std::make_shared<DoctorWords>();
   root.command("doctor", "Find out whether this machine has what kiln needs, and what to do where it has not.")
       .option("-f,--file", words->file, "definitions to load (default: those of this folder)")
-      .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to be allowed to push to (default: the definitions')")
+      .option("--registry", words->registry,
+              "HOST[:PORT]/NAMESPACE to be allowed to push to (default: the definitions')")
       .flag("--json", words->json, "as JSON")
       .handler([words](const CancelToken& cancel) { return run_doctor(*words, cancel); });
 }

@@ -4,7 +4,8 @@
 
 namespace kiln::cli {
 
-std::optional<EarlyTarget> early_target(const BuildTarget& target, const std::vector<Output>& outputs, const std::vector<std::string>& names) {
+std::optional<EarlyTarget> early_target(const BuildTarget& target, const std::vector<Output>& outputs,
+                                        const std::vector<std::string>& names) {
   for (const Output& output : outputs) {
     if (!output.push) continue;
     const std::vector<std::string>& from = names.empty() ? output.names : names;
@@ -43,7 +44,8 @@ EarlyPush* EarlyLayers::push() {
 bool EarlyLayers::goes_by_the_cache(const RemoteRepository& place) const {
   if (!cache_ || writing_ == CacheWriting::at_the_end) return false;
   const auto written = cache_->written_repositories();
-  return std::any_of(written.begin(), written.end(), [&](const RemoteRepository& other) { return other.endpoint == place.endpoint; });
+  return std::any_of(written.begin(), written.end(),
+                     [&](const RemoteRepository& other) { return other.endpoint == place.endpoint; });
 }
 
 }  // namespace kiln::cli

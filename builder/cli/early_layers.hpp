@@ -25,7 +25,8 @@ struct EarlyTarget {
 };
 
 // By the first of the outputs that pushes; nullopt where none does. `names` are those of the target.
-std::optional<EarlyTarget> early_target(const BuildTarget& target, const std::vector<Output>& outputs, const std::vector<std::string>& names);
+std::optional<EarlyTarget> early_target(const BuildTarget& target, const std::vector<Output>& outputs,
+                                        const std::vector<std::string>& names);
 
 // What to leave out, since it goes to the same registry another way.
 enum class CacheWriting {
@@ -37,9 +38,14 @@ enum class CacheWriting {
 class EarlyLayers {
  public:
   // `targets` by their name. `cache` may be null. Everything is borrowed.
-  EarlyLayers(std::map<std::string, EarlyTarget> targets, LazyRemote& remote, const ContentStore& store, const SharedCache* cache,
-              CacheWriting writing, BuildObserver& observer, std::function<int()> next_number)
-      : targets_(std::move(targets)), remote_(remote), store_(store), cache_(cache), writing_(writing), tasks_(observer, std::move(next_number)) {}
+  EarlyLayers(std::map<std::string, EarlyTarget> targets, LazyRemote& remote, const ContentStore& store,
+              const SharedCache* cache, CacheWriting writing, BuildObserver& observer, std::function<int()> next_number)
+      : targets_(std::move(targets)),
+        remote_(remote),
+        store_(store),
+        cache_(cache),
+        writing_(writing),
+        tasks_(observer, std::move(next_number)) {}
 
   void made(const StepRequest& request, const std::vector<LayerValue>& layers);
 

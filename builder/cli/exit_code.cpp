@@ -21,11 +21,16 @@ void on_signal(int number) {
 
 int exit_code_of(Category category, const CancelToken& cancel) {
   switch (category) {
-    case Category::build: return 1;
-    case Category::usage: return 2;
-    case Category::network: return 3;
-    case Category::machine: return 4;
-    case Category::cancelled: return 128 + (cancel.is_cancelled() ? cancel.signal_number() : SIGINT);
+    case Category::build:
+      return 1;
+    case Category::usage:
+      return 2;
+    case Category::network:
+      return 3;
+    case Category::machine:
+      return 4;
+    case Category::cancelled:
+      return 128 + (cancel.is_cancelled() ? cancel.signal_number() : SIGINT);
   }
   return 4;
 }

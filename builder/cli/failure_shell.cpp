@@ -12,10 +12,12 @@ namespace kiln::cli {
 
 bool wants_failure_shell(const std::string& on_error) {
   if (on_error.empty()) return false;
-  if (on_error != "shell") throw Error(Category::usage, fmt::format("--on-error '{}': expected shell", printable(on_error)));
+  if (on_error != "shell")
+    throw Error(Category::usage, fmt::format("--on-error '{}': expected shell", printable(on_error)));
   if (!is_terminal(STDIN_FILENO, STDERR_FILENO)) {
-    throw Error(Category::usage, "--on-error=shell: standard input or standard error is no terminal, so nobody could use the shell; "
-                                 "leave the flag out, or run kiln in a terminal");
+    throw Error(Category::usage,
+                "--on-error=shell: standard input or standard error is no terminal, so nobody could use the shell; "
+                "leave the flag out, or run kiln in a terminal");
   }
   return true;
 }
@@ -28,8 +30,10 @@ void open_failure_shell(BuildSession& session, const Error& error) {
     return;
   }
   session.abandon_remote();
-  fmt::print(stderr, "error: {}\n{}{}", error.message(), error.detail(), error.detail().empty() || error.detail().ends_with('\n') ? "" : "\n");
-  fmt::print(stderr, "This is '{}' as the command left its files. 'exit' ends the build; nothing of this is kept.\n", join(failed->shell, " "));
+  fmt::print(stderr, "error: {}\n{}{}", error.message(), error.detail(),
+             error.detail().empty() || error.detail().ends_with('\n') ? "" : "\n");
+  fmt::print(stderr, "This is '{}' as the command left its files. 'exit' ends the build; nothing of this is kept.\n",
+             join(failed->shell, " "));
   try {
     failed->open_shell(session.runner(), session.home(), STDIN_FILENO, STDERR_FILENO, session.cancel());
   } catch (const Error& problem) {

@@ -48,7 +48,8 @@ void check_gpu_services(const Plan& plan, const Fleet& fleet) {
     const Cuda* cuda = cuda_of(plan, fleet, i);
     if (wanted == target->profile->values.end() || !cuda) continue;
     if (const auto problem = check_cuda_arch(wanted->second, cuda->arch_list)) {
-      throw Error(Category::usage, fmt::format("{}: target '{}': {}", shown(target->definition), target->name, *problem));
+      throw Error(Category::usage,
+                  fmt::format("{}: target '{}': {}", shown(target->definition), target->name, *problem));
     }
   }
 }
@@ -88,7 +89,8 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
     result.dockerfile_name = shown(target.definition);
   }
   if (!target.remote_context.empty()) {
-    throw Error(Category::usage, fmt::format("target '{}': context '{}' is remote; check it out and name the folder", target.name, target.remote_context));
+    throw Error(Category::usage, fmt::format("target '{}': context '{}' is remote; check it out and name the folder",
+                                             target.name, target.remote_context));
   }
   result.context = target.context;
   if (target.dockerfile) {
@@ -96,12 +98,14 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
     own += ".dockerignore";
     result.ignore_text = read_file_if_exists(own);
   }
-  if (!result.ignore_text && target.context) result.ignore_text = read_file_if_exists(*target.context / ".dockerignore");
+  if (!result.ignore_text && target.context)
+    result.ignore_text = read_file_if_exists(*target.context / ".dockerignore");
   result.contexts = target.contexts;
   result.stage = target.stage;
   result.labels = target.labels;
   const auto& platforms = target.platforms.empty() ? fleet.settings.platforms : target.platforms;
-  if (platforms.size() > 1) throw Error(Category::usage, fmt::format("target '{}': one platform at a time", target.name));
+  if (platforms.size() > 1)
+    throw Error(Category::usage, fmt::format("target '{}': one platform at a time", target.name));
   if (!platforms.empty()) result.platform = platforms.front();
   result.platform_is_asked_for = !platforms.empty();
   result.compression = target.compression.value_or(fleet.settings.compression.value_or(Compression{}));
@@ -109,11 +113,18 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
   result.no_cache_stages = target.no_cache_stages;
   result.size_limit_bytes = target.size_limit_bytes;
   result.network = target.network;
-  for (const TargetSecret& secret : target.secrets) result.secrets.push_back({secret.id, secret.file, secret.environment});
+  for (const TargetSecret& secret : target.secrets)
+    result.secrets.push_back({secret.id, secret.file, secret.environment});
   for (const TargetSsh& ssh : target.ssh) result.ssh.push_back({ssh.id, ssh.paths});
   if (target.debian) {
-    result.debian = DebianRequest{target.image, target.debian->suite, target.debian->variant, target.debian->include,
-                                  target.debian->components, target.debian->mirror, target.debian->security_mirror, shown(target.definition)};
+    result.debian = DebianRequest{target.image,
+                                  target.debian->suite,
+                                  target.debian->variant,
+                                  target.debian->include,
+                                  target.debian->components,
+                                  target.debian->mirror,
+                                  target.debian->security_mirror,
+                                  shown(target.definition)};
   }
   result.names = image_names(fleet, target, {publishing.registry, publishing.date, publishing.git});
   return result;
@@ -182,7 +193,8 @@ SessionSettings fleet_session_settings(const Fleet& fleet, const std::string& ca
 namespace {
 
 // Of all targets, each once, in their order.
-std::vector<CacheReference> target_caches(const Fleet& fleet, const std::vector<const Target*>& targets, CacheDirection direction, Log& log) {
+std::vector<CacheReference> target_caches(const Fleet& fleet, const std::vector<const Target*>& targets,
+                                          CacheDirection direction, Log& log) {
   const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
   std::vector<CacheReference> references;
   std::set<std::string> seen;
@@ -211,8 +223,10 @@ std::vector<CacheReference> given_caches(const std::vector<std::string>& texts, 
 CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const Target*>& targets,
                                    const std::vector<std::string>& from, const std::vector<std::string>& to, Log& log) {
   CacheSettings settings;
-  settings.from = from.empty() ? target_caches(fleet, targets, CacheDirection::from, log) : given_caches(from, CacheDirection::from);
-  settings.to = to.empty() ? target_caches(fleet, targets, CacheDirection::to, log) : given_caches(to, CacheDirection::to);
+  settings.from = from.empty() ? target_caches(fleet, targets, CacheDirection::from, log)
+                               : given_caches(from, CacheDirection::from);
+  settings.to =
+      to.empty() ? target_caches(fleet, targets, CacheDirection::to, log) : given_caches(to, CacheDirection::to);
   settings.read_only = fleet.settings.cache_read_only;
   settings.sign_key = fleet.settings.cache_sign_key;
   settings.trust = fleet.settings.cache_trust;

@@ -18,8 +18,8 @@ using StepPlace = std::tuple<std::string, std::string, int>;  // target, stage, 
 
 constexpr std::size_t kBuildsLookedAt = 50;
 
-// What the steps of earlier builds took, the newest first: by target, else by image. Never by their text alone: 'COPY . .' of
-// another image says nothing.
+// What the steps of earlier builds took, the newest first: by target, else by image. Never by their text alone: 'COPY .
+// .' of another image says nothing.
 class EarlierSteps {
  public:
   explicit EarlierSteps(const BuildRecordStore& store) {
@@ -30,7 +30,8 @@ class EarlierSteps {
       for (const BuildRecordTarget& target : record->targets) {
         for (const BuildRecordStep& step : target.steps) {
           if (step.outcome == "failed") continue;
-          for (const std::string& name : names_of(target.name, target.image, step.stage, step.text)) steps_.emplace(name, step);
+          for (const std::string& name : names_of(target.name, target.image, step.stage, step.text))
+            steps_.emplace(name, step);
         }
       }
     }
@@ -48,7 +49,8 @@ class EarlierSteps {
   }
 
  private:
-  static std::vector<std::string> names_of(const std::string& target, const std::string& image, const std::string& stage, const std::string& text) {
+  static std::vector<std::string> names_of(const std::string& target, const std::string& image,
+                                           const std::string& stage, const std::string& text) {
     return {"target " + target + "\n" + stage + "\n" + text, "image " + image + "\n" + stage + "\n" + text};
   }
   std::map<std::string, BuildRecordStep> steps_;
@@ -64,7 +66,8 @@ class Obstacles {
     const std::string& given = planned.dockerfile.stages[stage].name;
     const std::string name = given.empty() ? fmt::format("stage-{}", stage) : given;
     const auto first = misses_.lower_bound({planned.target.name, name, 0});
-    if (first != misses_.end() && std::get<0>(first->first) == planned.target.name && std::get<1>(first->first) == name) return first->second;
+    if (first != misses_.end() && std::get<0>(first->first) == planned.target.name && std::get<1>(first->first) == name)
+      return first->second;
     for (const std::size_t needed : planned.needs[stage]) {
       if (std::string found = of_stage(target, needed); !found.empty()) return found;
     }
@@ -91,7 +94,8 @@ class Obstacles {
 std::string shown(const StepView& step) {
   constexpr std::size_t kLength = 60;
   const std::string text = step.text.size() > kLength ? step.text.substr(0, kLength) + "..." : step.text;
-  return step.line ? fmt::format("'{}' ({}:{})", text, step.file, step.line) : fmt::format("'{}' ({})", text, step.file);
+  return step.line ? fmt::format("'{}' ({}:{})", text, step.file, step.line)
+                   : fmt::format("'{}' ({})", text, step.file);
 }
 
 }  // namespace
@@ -109,7 +113,8 @@ Forecast BuildSession::look_up(const Plan& plan, const std::set<std::size_t>& wa
   evaluation.times = settings_.times;
   evaluation.use_cache = settings_.bases.use_cache;
   evaluation.security = settings_.security;
-  Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation, {settings_.context_modes, stat_cache_.get()},
+  Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation,
+                {settings_.context_modes, stat_cache_.get()},
                 std::max<std::size_t>(4, std::thread::hardware_concurrency() * 2));
   const std::map<std::size_t, std::string> problems = solver.look_up(wanted);
   cancel_.check();
@@ -156,7 +161,8 @@ Forecast BuildSession::look_up(const Plan& plan, const std::set<std::size_t>& wa
         const std::string& given = planned.dockerfile.stages[stage].name;
         if (step.stage != (given.empty() ? fmt::format("stage-{}", stage) : given)) continue;
         const std::string obstacle = obstacles.of_stage(number, stage);
-        step.reason = obstacle.empty() ? "unknown: see the problem of this target or of what it is built from" : "unknown until " + obstacle + " is built";
+        step.reason = obstacle.empty() ? "unknown: see the problem of this target or of what it is built from"
+                                       : "unknown until " + obstacle + " is built";
       }
     }
   }

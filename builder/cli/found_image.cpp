@@ -24,7 +24,8 @@ std::string platforms_of(const oci::Index& index) {
   return join(names, ", ");
 }
 
-void read_documents(FoundImage& image, const std::string& platform_text, const FetchBytes& manifest_bytes, const FetchBytes& blob_bytes) {
+void read_documents(FoundImage& image, const std::string& platform_text, const FetchBytes& manifest_bytes,
+                    const FetchBytes& blob_bytes) {
   image.manifest = image.root;
   image.manifest_bytes = image.root_bytes;
   if (oci::media_type::is_index(image.root.media_type)) {
@@ -32,7 +33,8 @@ void read_documents(FoundImage& image, const std::string& platform_text, const F
     const oci::Platform platform = platform_text.empty() ? oci::Platform::host() : oci::Platform::parse(platform_text);
     const auto child = oci::select_platform(*image.index, platform);
     if (!child) {
-      throw Error(Category::network, fmt::format("'{}' has no image for {}; it has: {}", image.name, platform.str(), printable(platforms_of(*image.index))));
+      throw Error(Category::network, fmt::format("'{}' has no image for {}; it has: {}", image.name, platform.str(),
+                                                 printable(platforms_of(*image.index))));
     }
     image.manifest = *child;
     image.manifest_bytes = manifest_bytes(*child);
@@ -94,8 +96,9 @@ NamedImage find_in_store(const ContentStore& store, const std::string& reference
   std::vector<std::string> names;
   for (const NamedImage& image : store.images()) names.push_back(image.name);
   const auto near = nearest(full, names);
-  throw Error(Category::usage, fmt::format("the store has no image '{}'{}", full,
-                                           near ? fmt::format("; did you mean '{}'?", *near) : "; 'kiln images' lists those it has"));
+  throw Error(Category::usage,
+              fmt::format("the store has no image '{}'{}", full,
+                          near ? fmt::format("; did you mean '{}'?", *near) : "; 'kiln images' lists those it has"));
 }
 
 }  // namespace kiln::cli

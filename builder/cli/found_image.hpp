@@ -20,11 +20,11 @@ struct ImageWords {
 
 // An image with its documents as their bytes are.
 struct FoundImage {
-  std::string name;                        // the full reference
-  oci::Descriptor root;                    // what the name means: an index or a manifest
+  std::string name;      // the full reference
+  oci::Descriptor root;  // what the name means: an index or a manifest
   std::string root_bytes;
-  std::optional<oci::Index> index;         // where root is an index
-  oci::Descriptor manifest;                // of the platform; root where that is a manifest
+  std::optional<oci::Index> index;  // where root is an index
+  oci::Descriptor manifest;         // of the platform; root where that is a manifest
   std::string manifest_bytes;
   oci::Manifest parsed;
   std::string config_bytes;
@@ -33,8 +33,8 @@ struct FoundImage {
   std::uint64_t layer_bytes() const;
 };
 
-// Error{network} where the registry has no such image or not for the platform; Error{usage}, with the nearest name, where the
-// store has none.
+// Error{network} where the registry has no such image or not for the platform; Error{usage}, with the nearest name,
+// where the store has none.
 FoundImage find_image(const ImageWords& words, const CancelToken& cancel);
 
 // What a name means in the store: as it was given, or in its full form. Error{usage} with the nearest name.

@@ -21,7 +21,10 @@ int run_history(const HistoryWords& words, const CancelToken& cancel) {
   if (!image.config) throw Error(Category::network, fmt::format("'{}' is no image and has no history", image.name));
   nlohmann::json list = nlohmann::json::array();
   TextTable table({TextTable::Align::left, TextTable::Align::right, TextTable::Align::left, TextTable::Align::left}, 3);
-  table.add({{"CREATED", TextStyle::bold}, {"SIZE", TextStyle::bold}, {"LAYER", TextStyle::bold}, {"CREATED BY", TextStyle::bold}});
+  table.add({{"CREATED", TextStyle::bold},
+             {"SIZE", TextStyle::bold},
+             {"LAYER", TextStyle::bold},
+             {"CREATED BY", TextStyle::bold}});
   std::size_t next_layer = 0;
   for (const oci::HistoryEntry& entry : image.config->history) {
     const oci::Descriptor* layer = nullptr;
@@ -30,8 +33,10 @@ int run_history(const HistoryWords& words, const CancelToken& cancel) {
     item["digest"] = layer ? nlohmann::json(layer->digest.str()) : nlohmann::json();
     item["bytes"] = layer ? layer->size : 0;
     list.push_back(std::move(item));
-    table.add({{printable(entry.created.substr(0, 19))}, {layer ? human_bytes(layer->size) : "-"},
-               {layer ? layer->digest.short_hex() : "-"}, {printable(entry.created_by)}});
+    table.add({{printable(entry.created.substr(0, 19))},
+               {layer ? human_bytes(layer->size) : "-"},
+               {layer ? layer->digest.short_hex() : "-"},
+               {printable(entry.created_by)}});
   }
   if (words.json) {
     fmt::print("{}\n", list.dump(2));

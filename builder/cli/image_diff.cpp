@@ -56,12 +56,14 @@ std::vector<FileDifference> differences(const MergedView& before, const MergedVi
     }
     const FileEntry& new_entry = entry_behind(after, other->second);
     auto what = what_differs(old_entry, new_entry);
-    if (!what.empty()) found.push_back({Kind::changed, path, bytes_of(old_entry), bytes_of(new_entry), std::move(what)});
+    if (!what.empty())
+      found.push_back({Kind::changed, path, bytes_of(old_entry), bytes_of(new_entry), std::move(what)});
   }
   for (const auto& [path, file] : new_files) {
     if (!old_files.count(path)) found.push_back({Kind::added, path, 0, bytes_of(entry_behind(after, file)), {}});
   }
-  std::sort(found.begin(), found.end(), [](const FileDifference& a, const FileDifference& b) { return compare_paths(a.path, b.path) < 0; });
+  std::sort(found.begin(), found.end(),
+            [](const FileDifference& a, const FileDifference& b) { return compare_paths(a.path, b.path) < 0; });
   return found;
 }
 

@@ -12,14 +12,17 @@ namespace {
 class DocumentFetcher {
  public:
   DocumentFetcher(RegistrySession& session, const oci::Reference& source)
-      : session_(session), client_(session.remote().client_for(source)), place_(session.remote().repository_of(source)) {}
+      : session_(session),
+        client_(session.remote().client_for(source)),
+        place_(session.remote().repository_of(source)) {}
 
   oci::Descriptor fetch(const std::string& key, const std::optional<oci::Descriptor>& expected) {
     const FetchedManifest fetched = client_.fetch_manifest(place_.repository, key, expected);
     const std::string where = fmt::format("'{}@{}'", place_.name(), fetched.descriptor.digest.str());
     session_.store().put(fetched.bytes, fetched.descriptor.media_type);
     if (oci::media_type::is_index(fetched.descriptor.media_type)) {
-      for (const oci::Descriptor& child : oci::parse_index(fetched.bytes, where).manifests) fetch(child.digest.str(), child);
+      for (const oci::Descriptor& child : oci::parse_index(fetched.bytes, where).manifests)
+        fetch(child.digest.str(), child);
       return fetched.descriptor;
     }
     const oci::Manifest manifest = oci::parse_manifest(fetched.bytes, where);

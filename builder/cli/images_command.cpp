@@ -25,7 +25,8 @@ ListedImage describe(const ContentStore& store, const NamedImage& named) {
   for (const oci::Descriptor& blob : store.closure(named.descriptor)) {
     listed.bytes += blob.size;
     if (blob.media_type != oci::media_type::kOciConfig && blob.media_type != oci::media_type::kDockerConfig) continue;
-    listed.platforms.push_back(oci::parse_image_config(store.read(blob.digest), fmt::format("config of '{}'", named.name)).platform.str());
+    listed.platforms.push_back(
+        oci::parse_image_config(store.read(blob.digest), fmt::format("config of '{}'", named.name)).platform.str());
   }
   return listed;
 }
@@ -34,13 +35,22 @@ int run_images(bool json) {
   const ContentStore store(HomeLayout::open(HomeLayout::default_root()));
   nlohmann::json list = nlohmann::json::array();
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left, TextTable::Align::right}, 0);
-  table.add({{"NAME", TextStyle::bold}, {"DIGEST", TextStyle::bold}, {"PLATFORM", TextStyle::bold}, {"SIZE", TextStyle::bold}});
+  table.add({{"NAME", TextStyle::bold},
+             {"DIGEST", TextStyle::bold},
+             {"PLATFORM", TextStyle::bold},
+             {"SIZE", TextStyle::bold}});
   for (const NamedImage& named : store.images()) {
     const ListedImage image = describe(store, named);
     if (json) {
-      list.push_back({{"name", named.name}, {"digest", named.descriptor.digest.str()}, {"platforms", image.platforms}, {"compressed_bytes", image.bytes}});
+      list.push_back({{"name", named.name},
+                      {"digest", named.descriptor.digest.str()},
+                      {"platforms", image.platforms},
+                      {"compressed_bytes", image.bytes}});
     } else {
-      table.add({{printable(named.name)}, {named.descriptor.digest.short_hex()}, {join(image.platforms, ",")}, {human_bytes(image.bytes)}});
+      table.add({{printable(named.name)},
+                 {named.descriptor.digest.short_hex()},
+                 {join(image.platforms, ",")},
+                 {human_bytes(image.bytes)}});
     }
   }
   if (json) {

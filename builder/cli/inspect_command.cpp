@@ -83,7 +83,9 @@ int run_inspect(const InspectWords& words, const CancelToken& cancel) {
   const FoundImage image = find_image(words, cancel);
   if (words.raw) {
     // Byte for byte: its digest is that of what is printed.
-    const std::string& bytes = words.config ? image.config_bytes : words.platform.empty() ? image.root_bytes : image.manifest_bytes;
+    const std::string& bytes = words.config             ? image.config_bytes
+                               : words.platform.empty() ? image.root_bytes
+                                                        : image.manifest_bytes;
     std::fwrite(bytes.data(), 1, bytes.size(), stdout);
     return 0;
   }

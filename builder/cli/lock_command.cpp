@@ -56,11 +56,13 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
   if (words.file) options.file = *words.file;
   options.environment = environment_variable;
   const Fleet fleet = load_fleet(options);
-  if (fleet.settings.lock_file.empty()) throw Error(Category::usage, "a bake file has no lock; only image definitions have one");
+  if (fleet.settings.lock_file.empty())
+    throw Error(Category::usage, "a bake file has no lock; only image definitions have one");
   const Plan plan = plan_fleet(fleet, all_targets(fleet), {});
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
   const TempDir work(home.tmp(), "lock-");
-  const DebianLocker locker({fleet.settings.lock_file, home.debs(), work.path()}, words.update ? LockPolicy::renew : LockPolicy::use, log, cancel);
+  const DebianLocker locker({fleet.settings.lock_file, home.debs(), work.path()},
+                            words.update ? LockPolicy::renew : LockPolicy::use, log, cancel);
   std::set<std::string> done;
   for (const auto& planned : plan.targets) {
     const BuildTarget& target = planned->target;
@@ -77,8 +79,10 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
     if (!words.update && Lock::read(fleet.settings.lock_file).find_image(reference, platform)) continue;
     if (!remote) remote = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
     ContentStore store(home);
-    const PulledImage pulled = pull_image(*remote, store, oci::Reference::parse(reference), oci::Platform::parse(platform), PullWhat::manifests);
-    Lock::update(fleet.settings.lock_file, [&](Lock& lock) { lock.set_image(reference, platform, pulled.manifest.digest.str()); });
+    const PulledImage pulled = pull_image(*remote, store, oci::Reference::parse(reference),
+                                          oci::Platform::parse(platform), PullWhat::manifests);
+    Lock::update(fleet.settings.lock_file,
+                 [&](Lock& lock) { lock.set_image(reference, platform, pulled.manifest.digest.str()); });
     fmt::print("{} {}: {}\n", reference, platform, pulled.manifest.digest.str());
   }
   return 0;

@@ -22,7 +22,9 @@ struct LoginWords {
 Credentials read_credentials(const LoginWords& words) {
   if (words.user.empty()) throw Error(Category::usage, "'kiln login' needs the user; give it with -u");
   if (!words.password_stdin) {
-    throw Error(Category::usage, "a password is read from standard input only; write 'kiln login REGISTRY -u USER --password-stdin <FILE'");
+    throw Error(
+        Category::usage,
+        "a password is read from standard input only; write 'kiln login REGISTRY -u USER --password-stdin <FILE'");
   }
   Credentials credentials;
   credentials.username = words.user;
@@ -41,7 +43,8 @@ int run_login(const LoginWords& words, const CancelToken& cancel) {
   settings.credentials.flags = credentials;
   StderrLog log;
   const auto session = RemoteSession::open(std::move(settings), log, cancel);
-  with_context([&] { return fmt::format("while logging in to '{}'", registry); }, [&] { client_of(*session, registry).ping(); });
+  with_context([&] { return fmt::format("while logging in to '{}'", registry); },
+               [&] { client_of(*session, registry).ping(); });
   const std::string place = store_credentials(environment, registry, credentials, cancel);
   fmt::print("logged in to {}; the credentials are in {}\n", registry, place);
   return 0;

@@ -13,7 +13,8 @@ namespace {
 int run_logout(const std::string& word, const CancelToken& cancel) {
   const std::string registry = parse_registry_name(word);
   const bool was_there = erase_credentials(CredentialEnvironment::from_process(), registry, cancel);
-  fmt::print("{}\n", was_there ? fmt::format("logged out of {}", registry) : fmt::format("there were no credentials for {}", registry));
+  fmt::print("{}\n", was_there ? fmt::format("logged out of {}", registry)
+                               : fmt::format("there were no credentials for {}", registry));
   return 0;
 }
 

@@ -15,7 +15,8 @@ namespace {
 int run_ls(const std::string& repository, bool json, const CancelToken& cancel) {
   const oci::Reference reference = oci::Reference::parse(repository);
   if (reference.tag || reference.digest) {
-    throw Error(Category::usage, fmt::format("'{}' names one image; a repository such as '{}' was expected", reference.str(), reference.name()));
+    throw Error(Category::usage, fmt::format("'{}' names one image; a repository such as '{}' was expected",
+                                             reference.str(), reference.name()));
   }
   StderrLog log;
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);

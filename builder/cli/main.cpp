@@ -10,8 +10,8 @@
 
 namespace {
 
-// Buffers of some megabytes come and go all the time. By itself malloc gives their pages back to the kernel and asks for others,
-// of which each costs a fault, and on a virtual machine often a second one of its host.
+// Buffers of some megabytes come and go all the time. By itself malloc gives their pages back to the kernel and asks
+// for others, of which each costs a fault, and on a virtual machine often a second one of its host.
 void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
   try {
     kiln::cli::Arguments arguments("kiln", "Builds fleets of container images without a daemon.");
     bool debug_memory = false;
-    arguments.flag("--debug-memory", debug_memory, "At the end, say on stderr how much memory was held at most, and by which buffers");
+    arguments.flag("--debug-memory", debug_memory,
+                   "At the end, say on stderr how much memory was held at most, and by which buffers");
     kiln::cli::add_commands(arguments);
     const int code = arguments.parse(argc, argv, cancel);
     if (debug_memory) kiln::cli::print_memory_marks();

@@ -67,19 +67,21 @@ class RunnerLabels {
   std::string any_ = kRunner;
 };
 
-KnownImages find_known(const Plan& plan, const std::set<std::size_t>& needed, const std::vector<TargetInputs>& inputs, RemoteSession& remote,
-                       Log& log) {
+KnownImages find_known(const Plan& plan, const std::set<std::size_t>& needed, const std::vector<TargetInputs>& inputs,
+                       RemoteSession& remote, Log& log) {
   KnownImages known;
   for (const std::size_t number : needed) {
     std::vector<oci::Reference> found;
     const auto references = inputs_references(plan.targets[number]->target, inputs[number]);
     for (const oci::Reference& reference : references) {
       try {
-        const auto image = remote.client_for(reference).resolve(remote.repository_of(reference).repository, reference.manifest_key());
+        const auto image =
+            remote.client_for(reference).resolve(remote.repository_of(reference).repository, reference.manifest_key());
         if (image) found.push_back(reference.with_digest(image->digest));
       } catch (const Error& error) {
         if (error.category() != Category::network) throw;
-        log.warn(fmt::format("'{}' is built because the registry did not answer: {}", plan.targets[number]->target.name, error.message()));
+        log.warn(fmt::format("'{}' is built because the registry did not answer: {}", plan.targets[number]->target.name,
+                             error.message()));
       }
     }
     if (!found.empty() && found.size() == references.size()) known.emplace(number, std::move(found));
@@ -117,8 +119,9 @@ std::map<std::string, double> recorded_seconds() {
   return seconds;
 }
 
-std::vector<MatrixTarget> targets_to_build(const Plan& plan, const std::set<std::size_t>& needed, const KnownImages& known,
-                                           const std::vector<TargetInputs>& inputs, const RunnerLabels& runners) {
+std::vector<MatrixTarget> targets_to_build(const Plan& plan, const std::set<std::size_t>& needed,
+                                           const KnownImages& known, const std::vector<TargetInputs>& inputs,
+                                           const RunnerLabels& runners) {
   const std::map<std::string, double> seconds = recorded_seconds();
   std::vector<MatrixTarget> targets;
   std::map<std::size_t, std::size_t> waves;  // by target: the wave after which it is there
@@ -154,8 +157,8 @@ std::vector<MatrixTarget> targets_to_build(const Plan& plan, const std::set<std:
   return targets;
 }
 
-void print_matrix(const MatrixWords& words, const Plan& plan, const std::set<std::size_t>& needed, const KnownImages& known,
-                  const std::vector<std::vector<MatrixRow>>& waves) {
+void print_matrix(const MatrixWords& words, const Plan& plan, const std::set<std::size_t>& needed,
+                  const KnownImages& known, const std::vector<std::vector<MatrixRow>>& waves) {
   std::vector<std::string> changed, unchanged;
   for (const auto& rows : waves) {
     for (const MatrixRow& row : rows) {
@@ -172,7 +175,10 @@ void print_matrix(const MatrixWords& words, const Plan& plan, const std::set<std
     fmt::print("waves={}\nchanged={}\nunchanged={}\n", waves.size(), join(changed, " "), join(unchanged, " "));
     return;
   }
-  nlohmann::ordered_json json = {{"schema_version", 1}, {"waves", nlohmann::json::array()}, {"changed", changed}, {"unchanged", nlohmann::json::array()}};
+  nlohmann::ordered_json json = {{"schema_version", 1},
+                                 {"waves", nlohmann::json::array()},
+                                 {"changed", changed},
+                                 {"unchanged", nlohmann::json::array()}};
   for (const auto& rows : waves) json["waves"].push_back(nlohmann::ordered_json::parse(matrix_json(rows)));
   for (const auto& [number, references] : known) {
     json["unchanged"].push_back({{"target", plan.targets[number]->target.name}, {"image", references.front().str()}});
@@ -183,7 +189,8 @@ void print_matrix(const MatrixWords& words, const Plan& plan, const std::set<std
 int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
   const std::vector<std::string> formats = {"github", "json"};
   if (std::find(formats.begin(), formats.end(), words.format) == formats.end()) {
-    throw Error(Category::usage, fmt::format("'--format {}' is not known{}", printable(words.format), suggestion(words.format, formats)));
+    throw Error(Category::usage, fmt::format("'--format {}' is not known{}", printable(words.format),
+                                             suggestion(words.format, formats)));
   }
   if (words.max_rows < 1 || words.max_rows > static_cast<int>(kMaxMatrixRows)) {
     throw Error(Category::usage, fmt::format("--max-rows must be 1 to {}, got {}", kMaxMatrixRows, words.max_rows));
@@ -204,7 +211,8 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
   std::set<std::size_t> wanted;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     const std::string& name = plan.targets[i]->target.name;
-    if (std::any_of(selected.begin(), selected.end(), [&](const Target* target) { return target->name == name; })) wanted.insert(i);
+    if (std::any_of(selected.begin(), selected.end(), [&](const Target* target) { return target->name == name; }))
+      wanted.insert(i);
   }
   const std::set<std::size_t> needed = plan.closure(wanted);
   const std::vector<TargetInputs> inputs = fleet_inputs(plan, wanted, fleet_session_settings(fleet, ""), cancel);
@@ -215,12 +223,15 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
     if (words.tag_unchanged) tag_known(plan, known, *remote);
   }
   for (const std::size_t number : needed) {
-    if (!inputs[number].open.empty()) log.info(fmt::format("'{}' is never left out: {}", plan.targets[number]->target.name, inputs[number].open));
+    if (!inputs[number].open.empty())
+      log.info(fmt::format("'{}' is never left out: {}", plan.targets[number]->target.name, inputs[number].open));
   }
   const auto targets = targets_to_build(plan, needed, known, inputs, RunnerLabels(words.runners));
-  const auto waves = matrix_rows(targets, words.split_profiles ? Profiles::apart : Profiles::together, static_cast<std::size_t>(words.max_rows));
+  const auto waves = matrix_rows(targets, words.split_profiles ? Profiles::apart : Profiles::together,
+                                 static_cast<std::size_t>(words.max_rows));
   if (waves.size() > kWaves && words.format == "github") {
-    throw Error(Category::usage, fmt::format("the fleet needs {} waves and the workflow has jobs for {}; build the deepest images in one job with 'kiln bake'",
+    throw Error(Category::usage, fmt::format("the fleet needs {} waves and the workflow has jobs for {}; build the "
+                                             "deepest images in one job with 'kiln bake'",
                                              waves.size(), kWaves));
   }
   print_matrix(words, plan, needed, known, waves);
@@ -238,11 +249,14 @@ void add_matrix_command(Arguments& root) {
       .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name images under")
       .option("--set", words->set, "TARGET.KEY=VALUE over the definition")
       .option("--format", words->format, "github (default): lines for $GITHUB_OUTPUT; or json")
-      .option("--runner", words->runners, "LABEL, or PLATFORM=LABEL: the machines that jobs run on (default: ubuntu-24.04)")
+      .option("--runner", words->runners,
+              "LABEL, or PLATFORM=LABEL: the machines that jobs run on (default: ubuntu-24.04)")
       .option("--max-rows", words->max_rows, "jobs a wave at most (default and most: 256)")
-      .flag("--split-profiles", words->split_profiles, "a job for each profile of an image; together they execute shared steps once")
+      .flag("--split-profiles", words->split_profiles,
+            "a job for each profile of an image; together they execute shared steps once")
       .flag("--all", words->all, "ask no registry and leave nothing out")
-      .flag("--tag-unchanged", words->tag_unchanged, "give images that need not be built the tags of this build, at the registry")
+      .flag("--tag-unchanged", words->tag_unchanged,
+            "give images that need not be built the tags of this build, at the registry")
       .handler([words](const CancelToken& cancel) { return run_matrix(*words, cancel); });
 }
 

@@ -22,7 +22,8 @@ std::uint64_t peak_of(int whom) {
 }  // namespace
 
 void print_memory_marks() {
-  fmt::print(stderr, "memory: {} at most, {} in the largest child\n", human_bytes(peak_of(RUSAGE_SELF)), human_bytes(peak_of(RUSAGE_CHILDREN)));
+  fmt::print(stderr, "memory: {} at most, {} in the largest child\n", human_bytes(peak_of(RUSAGE_SELF)),
+             human_bytes(peak_of(RUSAGE_CHILDREN)));
   for (const HeldMark& mark : held_marks()) {
     fmt::print(stderr, "  {:<14} {:>9} at most\n", to_string(mark.owner), human_bytes(mark.most));
   }

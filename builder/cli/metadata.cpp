@@ -9,7 +9,8 @@ namespace kiln::cli {
 namespace {
 
 nlohmann::json root_metadata(const oci::Descriptor& root, const std::vector<std::string>& names) {
-  nlohmann::json result = {{"containerimage.digest", root.digest.str()}, {"containerimage.descriptor", oci::to_json(root)}};
+  nlohmann::json result = {{"containerimage.digest", root.digest.str()},
+                           {"containerimage.descriptor", oci::to_json(root)}};
   if (!names.empty()) result["image.name"] = join(names, ",");
   return result;
 }
@@ -22,6 +23,8 @@ nlohmann::json image_metadata(const AssembledImage& image, const std::vector<std
   return result;
 }
 
-nlohmann::json index_metadata(const oci::Descriptor& index, const std::vector<std::string>& names) { return root_metadata(index, names); }
+nlohmann::json index_metadata(const oci::Descriptor& index, const std::vector<std::string>& names) {
+  return root_metadata(index, names);
+}
 
 }  // namespace kiln::cli

@@ -32,18 +32,24 @@ std::string kind_of(const Fleet& fleet, const std::string& name) {
   const Target* target = fleet.find(name);
   if (!target || fleet.front_end != FrontEnd::image_definitions) return "";
   switch (target->kind) {
-    case ImageKind::base: return "base";
-    case ImageKind::family: return "family";
-    case ImageKind::service: return "service";
+    case ImageKind::base:
+      return "base";
+    case ImageKind::family:
+      return "family";
+    case ImageKind::service:
+      return "service";
   }
   return "";
 }
 
 TextStyle style_of(Expectation expectation) {
   switch (expectation) {
-    case Expectation::hit: return TextStyle::good;
-    case Expectation::build: return TextStyle::bad;
-    case Expectation::unknown: return TextStyle::dim;
+    case Expectation::hit:
+      return TextStyle::good;
+    case Expectation::build:
+      return TextStyle::bad;
+    case Expectation::unknown:
+      return TextStyle::dim;
   }
   return TextStyle::normal;
 }
@@ -61,10 +67,13 @@ std::string cut(const std::string& text) {
 void print_target(const ForeseenTarget& target) {
   const std::string from = target.parents.empty() ? "" : " from " + join(target.parents, ", ");
   const double seconds = Forecast::seconds_of(target);
-  fmt::print("{}{}{}{}\n", target.name, from, target.is_unchanged() ? ": unchanged" : "", seconds > 0 ? fmt::format(": about {}", human_seconds(seconds)) : "");
+  fmt::print("{}{}{}{}\n", target.name, from, target.is_unchanged() ? ": unchanged" : "",
+             seconds > 0 ? fmt::format(": about {}", human_seconds(seconds)) : "");
   if (!target.problem.empty()) fmt::print("  would fail: {}\n", printable(target.problem));
   if (target.is_unchanged()) return;
-  TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::right, TextTable::Align::right, TextTable::Align::left}, 4);
+  TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::right, TextTable::Align::right,
+                   TextTable::Align::left},
+                  4);
   for (const ForeseenStep& step : target.steps) {
     const std::string place = step.line ? fmt::format("{}:{}", step.file, step.line) : step.file;
     const std::string reason = step.expectation == Expectation::hit || step.reason.empty() ? "" : " - " + step.reason;
@@ -88,21 +97,25 @@ void print_text(const Forecast& forecast) {
     }
   }
   const Forecast::Totals totals = forecast.totals();
-  fmt::print("\n{} targets: {} steps hit, {} to build, {} unknown until then\n", forecast.targets.size(), totals.hits, totals.builds, totals.unknowns);
+  fmt::print("\n{} targets: {} steps hit, {} to build, {} unknown until then\n", forecast.targets.size(), totals.hits,
+             totals.builds, totals.unknowns);
   if (totals.builds + totals.unknowns == 0) return;
   if (totals.without_record == totals.builds + totals.unknowns) {
     fmt::print("no earlier build here tells what these take\n");
     return;
   }
-  fmt::print("at most {} of work, {} in the longest chain, {} of layers{}\n", human_seconds(totals.seconds), human_seconds(totals.longest_seconds),
-             human_bytes(totals.bytes),
-             totals.without_record ? fmt::format("; no earlier build tells about {} of these steps", totals.without_record) : "");
+  fmt::print("at most {} of work, {} in the longest chain, {} of layers{}\n", human_seconds(totals.seconds),
+             human_seconds(totals.longest_seconds), human_bytes(totals.bytes),
+             totals.without_record
+                 ? fmt::format("; no earlier build tells about {} of these steps", totals.without_record)
+                 : "");
 }
 
 int run_plan(const PlanWords& words, const CancelToken& cancel) {
   const std::vector<std::string> formats = {"text", "json", "dot", "svg"};
   if (std::find(formats.begin(), formats.end(), words.format) == formats.end()) {
-    throw Error(Category::usage, fmt::format("'--format {}' is not known{}", printable(words.format), suggestion(words.format, formats)));
+    throw Error(Category::usage, fmt::format("'--format {}' is not known{}", printable(words.format),
+                                             suggestion(words.format, formats)));
   }
   StderrLog log;
   LoadFleetOptions options;

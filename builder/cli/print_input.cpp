@@ -28,7 +28,8 @@ class ContextListing {
   // Lists what is below a folder ("" or "a/b"). True where anything of it is kept.
   bool list(const std::string& folder, const dockerfile::IgnoreMatcher::State& state) {
     std::vector<fs::directory_entry> children(fs::directory_iterator(root_ / folder), {});
-    std::sort(children.begin(), children.end(), [](const auto& a, const auto& b) { return a.path().filename() < b.path().filename(); });
+    std::sort(children.begin(), children.end(),
+              [](const auto& a, const auto& b) { return a.path().filename() < b.path().filename(); });
     bool any_kept = false;
     for (const fs::directory_entry& child : children) {
       const std::string name = child.path().filename().native();
@@ -69,9 +70,11 @@ void print_ignored(const fs::path& context, const std::string& ignore_text) {
   try {
     listing.list("", {});
   } catch (const fs::filesystem_error& error) {
-    throw Error(Category::machine, fmt::format("cannot list '{}': {}", printable(error.path1().native()), errno_text(error.code().value())));
+    throw Error(Category::machine, fmt::format("cannot list '{}': {}", printable(error.path1().native()),
+                                               errno_text(error.code().value())));
   }
-  for (const ListedPath& line : listing.lines()) fmt::print("{:<9}{}\n", line.is_kept ? "kept" : "ignored", printable(line.path));
+  for (const ListedPath& line : listing.lines())
+    fmt::print("{:<9}{}\n", line.is_kept ? "kept" : "ignored", printable(line.path));
 }
 
 }  // namespace kiln::cli

@@ -19,7 +19,8 @@ void print_table(const TextTable& table) {
   const bool is_terminal = ::isatty(STDOUT_FILENO) == 1;
   winsize size{};
   std::size_t width = kUnlimitedWidth;
-  if (is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) width = std::max<std::size_t>(size.ws_col, 60);
+  if (is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    width = std::max<std::size_t>(size.ws_col, 60);
   const bool colour = is_terminal && environment_variable("NO_COLOR").value_or("").empty();
   fmt::print("{}", table.render(width, 0, colour ? Colour::yes : Colour::no));
 }

@@ -54,7 +54,9 @@ std::string describe(const Machine& machine) {
   std::vector<std::string> parts;
   if (machine.cores) parts.push_back(fmt::format("{} cores", *machine.cores));
   if (machine.memory_bytes) parts.push_back(fmt::format("{} memory", human_bytes(*machine.memory_bytes)));
-  if (!machine.gpu.empty()) parts.push_back(machine.vram_bytes ? fmt::format("{} ({})", machine.gpu, human_bytes(*machine.vram_bytes)) : machine.gpu);
+  if (!machine.gpu.empty())
+    parts.push_back(machine.vram_bytes ? fmt::format("{} ({})", machine.gpu, human_bytes(*machine.vram_bytes))
+                                       : machine.gpu);
   return parts.empty() ? "-" : join(parts, ", ");
 }
 
@@ -74,7 +76,9 @@ json to_json(const Profile& profile, const Fleet& fleet) {
           {"values", profile.values}, {"environment", environment},    {"targets", targets}};
 }
 
-void print_json(const json& document) { fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace)); }
+void print_json(const json& document) {
+  fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
+}
 
 int list_profiles(const ProfileWords& words) {
   const Fleet fleet = load(words);
@@ -87,7 +91,8 @@ int list_profiles(const ProfileWords& words) {
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::right}, 1);
   table.add({{"profile", TextStyle::dim}, {"machine", TextStyle::dim}, {"images", TextStyle::dim}});
   for (const auto& [name, profile] : fleet.profiles) {
-    const auto images = std::count_if(fleet.targets.begin(), fleet.targets.end(), [&name = name](const Target& t) { return t.profile && t.profile->name == name; });
+    const auto images = std::count_if(fleet.targets.begin(), fleet.targets.end(),
+                                      [&name = name](const Target& t) { return t.profile && t.profile->name == name; });
     table.add({{name, TextStyle::bold}, {printable(describe(profile.machine))}, {std::to_string(images)}});
   }
   print_table(table);
@@ -109,7 +114,8 @@ int show_profile(const ProfileWords& words) {
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left}, 1);
   for (const auto& [name, value] : profile.env) {
     const bool own = profile.values.count(name) != 0;
-    table.add({{name, TextStyle::bold}, {printable(value)}, {own ? "" : "derived: what the library reads", TextStyle::dim}});
+    table.add(
+        {{name, TextStyle::bold}, {printable(value)}, {own ? "" : "derived: what the library reads", TextStyle::dim}});
   }
   print_table(table);
   return 0;
@@ -133,7 +139,8 @@ int check_profiles(const ProfileWords& words) {
       const bool is_error = finding.severity == ProfileFinding::Severity::error;
       errors += is_error ? 1 : 0;
       const char* severity = is_error ? "error" : "warning";
-      findings.push_back({{"profile", profile->name}, {"severity", severity}, {"key", finding.key}, {"text", finding.text}});
+      findings.push_back(
+          {{"profile", profile->name}, {"severity", severity}, {"key", finding.key}, {"text", finding.text}});
       if (!words.json) fmt::print("{}: {}: {}: {}\n", profile->name, severity, finding.key, finding.text);
     }
   }
@@ -144,7 +151,12 @@ int check_profiles(const ProfileWords& words) {
 json to_json(const StepComparison& step) {
   json causes = json::array();
   for (const std::string& cause : step.causes) causes.push_back(cause);
-  json item = {{"file", step.file}, {"line", step.line}, {"text", step.text}, {"is_layer", step.is_layer}, {"verdict", to_string(step.verdict)}, {"because", causes}};
+  json item = {{"file", step.file},
+               {"line", step.line},
+               {"text", step.text},
+               {"is_layer", step.is_layer},
+               {"verdict", to_string(step.verdict)},
+               {"because", causes}};
   item["bytes"] = step.bytes ? json(*step.bytes) : json(nullptr);
   item["other_bytes"] = step.other_bytes ? json(*step.other_bytes) : json(nullptr);
   return item;
@@ -153,23 +165,32 @@ json to_json(const StepComparison& step) {
 void print_comparison(const ImageComparison& comparison, const ProfileWords& words) {
   fmt::print("\n{}\n", comparison.image);
   TextTable table({TextTable::Align::left, TextTable::Align::right, TextTable::Align::left, TextTable::Align::left}, 3);
-  const auto bytes = [](const std::optional<std::uint64_t>& value) { return value ? human_bytes(*value) : std::string("not built"); };
+  const auto bytes = [](const std::optional<std::uint64_t>& value) {
+    return value ? human_bytes(*value) : std::string("not built");
+  };
   for (const StepComparison& step : comparison.steps) {
     const bool differs = step.verdict == StepComparison::Verdict::differs;
-    const std::string size = differs && step.other_bytes != step.bytes ? bytes(step.bytes) + " / " + bytes(step.other_bytes) : bytes(step.bytes);
+    const std::string size = differs && step.other_bytes != step.bytes
+                                 ? bytes(step.bytes) + " / " + bytes(step.other_bytes)
+                                 : bytes(step.bytes);
     // The whole command is in --json.
     std::string text = shortened(shown_instruction(step.text), 60);
-    if (!step.causes.empty()) text = fmt::format("{}: {}", step.text.substr(0, step.text.find(' ')), join(step.causes, "; "));
+    if (!step.causes.empty())
+      text = fmt::format("{}: {}", step.text.substr(0, step.text.find(' ')), join(step.causes, "; "));
     table.add({{std::string(to_string(step.verdict)), differs ? TextStyle::bad : TextStyle::good},
                {size},
-               {fmt::format("{}{}", shown_place(step.file, step.line), step.is_layer ? "" : " (no layer of the image)"), TextStyle::dim},
+               {fmt::format("{}{}", shown_place(step.file, step.line), step.is_layer ? "" : " (no layer of the image)"),
+                TextStyle::dim},
                {printable(text)}});
   }
   print_table(table);
   const auto totals = comparison.totals();
-  fmt::print("{} and {} share {} of {} layers, {}; {} bear their own, {} and {}{}\n", words.name, words.other, totals.shared_layers,
-             totals.shared_layers + totals.own_layers, human_bytes(totals.shared_bytes), totals.own_layers, human_bytes(totals.bytes),
-             human_bytes(totals.other_bytes), totals.unmeasured ? fmt::format("; {} were not built here yet and are not in these sums", totals.unmeasured) : "");
+  fmt::print("{} and {} share {} of {} layers, {}; {} bear their own, {} and {}{}\n", words.name, words.other,
+             totals.shared_layers, totals.shared_layers + totals.own_layers, human_bytes(totals.shared_bytes),
+             totals.own_layers, human_bytes(totals.bytes), human_bytes(totals.other_bytes),
+             totals.unmeasured
+                 ? fmt::format("; {} were not built here yet and are not in these sums", totals.unmeasured)
+                 : "");
 }
 
 int diff_profiles(const ProfileWords& words, const CancelToken& cancel) {
@@ -182,13 +203,17 @@ int diff_profiles(const ProfileWords& words, const CancelToken& cancel) {
   json values = json::object();
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left}, 2);
   table.add({{"", TextStyle::dim}, {profile.name, TextStyle::bold}, {other.name, TextStyle::bold}});
-  const auto value_of = [](const Profile& p, const std::string& key) { return p.values.count(key) ? json(p.values.at(key)) : json(nullptr); };
+  const auto value_of = [](const Profile& p, const std::string& key) {
+    return p.values.count(key) ? json(p.values.at(key)) : json(nullptr);
+  };
   for (const std::string& key : keys) {
     const json a = value_of(profile, key);
     const json b = value_of(other, key);
     if (a == b) continue;
     values[key] = {a, b};
-    const auto shown = [](const json& value) { return value.is_null() ? std::string("-") : printable(value.get<std::string>()); };
+    const auto shown = [](const json& value) {
+      return value.is_null() ? std::string("-") : printable(value.get<std::string>());
+    };
     table.add({{key}, {shown(a)}, {shown(b)}});
   }
   std::optional<ImageComparison> comparison;
@@ -199,11 +224,12 @@ int diff_profiles(const ProfileWords& words, const CancelToken& cancel) {
       json steps = json::array();
       for (const StepComparison& step : comparison->steps) steps.push_back(to_json(step));
       const auto totals = comparison->totals();
-      document["image"] = {{"name", comparison->image},
-                           {"steps", steps},
-                           {"shared", {{"layers", totals.shared_layers}, {"bytes", totals.shared_bytes}}},
-                           {"own", {{"layers", totals.own_layers}, {"bytes", totals.bytes}, {"other_bytes", totals.other_bytes}}},
-                           {"unmeasured", totals.unmeasured}};
+      document["image"] = {
+          {"name", comparison->image},
+          {"steps", steps},
+          {"shared", {{"layers", totals.shared_layers}, {"bytes", totals.shared_bytes}}},
+          {"own", {{"layers", totals.own_layers}, {"bytes", totals.bytes}, {"other_bytes", totals.other_bytes}}},
+          {"unmeasured", totals.unmeasured}};
     }
     print_json(document);
     return 0;
@@ -223,16 +249,20 @@ void add_profile_command(Arguments& root) {
   const auto words = std::make_shared<ProfileWords>();
   Arguments& profile = root.command("profile", "The machines that images are baked for.");
   const auto common = [&](Arguments& command) -> Arguments& {
-    return command.option("-f,--file", words->file, "fleet.json or its folder").flag("--json", words->json, "print JSON");
+    return command.option("-f,--file", words->file, "fleet.json or its folder")
+        .flag("--json", words->json, "print JSON");
   };
-  common(profile.command("list", "List the profiles and their machines.")).handler([words](const CancelToken&) { return list_profiles(*words); });
+  common(profile.command("list", "List the profiles and their machines.")).handler([words](const CancelToken&) {
+    return list_profiles(*words);
+  });
   common(profile.command("show", "Show what a profile bakes into images."))
       .required_positional("PROFILE", words->name, "the profile")
       .handler([words](const CancelToken&) { return show_profile(*words); });
   common(profile.command("diff", "Compare two profiles, and what they make of an image."))
       .required_positional("PROFILE", words->name, "the one")
       .required_positional("OTHER", words->other, "and the other")
-      .positional("IMAGE", words->image, "an image that is baked for both: which of its layers differ, and which ARG does it")
+      .positional("IMAGE", words->image,
+                  "an image that is baked for both: which of its layers differ, and which ARG does it")
       .handler([words](const CancelToken& cancel) { return diff_profiles(*words, cancel); });
   common(profile.command("check", "Hold profiles against their machines, and against what torch and CUDA take."))
       .positional("PROFILE", words->names, "profiles (default: all)")

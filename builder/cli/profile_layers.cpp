@@ -26,7 +26,8 @@ const Target& target_for(const Fleet& fleet, const std::string& image, const std
     is_known = is_known || target.image == image;
     if (target.profile) known.push_back(target.image);
   }
-  if (is_known) throw Error(Category::usage, fmt::format("'{}' is not baked for the profile '{}'", printable(image), profile));
+  if (is_known)
+    throw Error(Category::usage, fmt::format("'{}' is not baked for the profile '{}'", printable(image), profile));
   throw Error(Category::usage, fmt::format("there is no image '{}'{}", printable(image), suggestion(image, known)));
 }
 
@@ -142,8 +143,8 @@ Plan plan_targets(const Fleet& fleet) {
   return plan_fleet(fleet, all_targets(fleet), {"", date_for_tags(now_unix_seconds()), std::nullopt});
 }
 
-ImageComparison compare_profiles(const Fleet& fleet, const Profile& profile, const Profile& other, const std::string& image,
-                                 const CancelToken& cancel) {
+ImageComparison compare_profiles(const Fleet& fleet, const Profile& profile, const Profile& other,
+                                 const std::string& image, const CancelToken& cancel) {
   const Target& first = target_for(fleet, image, profile.name);
   const Target& second = target_for(fleet, image, other.name);
   const Plan plan = plan_targets(fleet);

@@ -23,9 +23,9 @@ struct StepComparison {
   std::string text;
   bool is_layer = false;  // of the image; else of a stage that it copies from or mounts
   Verdict verdict = Verdict::shared;
-  std::vector<std::string> causes;            // why it differs
-  std::optional<std::uint64_t> bytes;         // compressed, as built here for the first profile; nullopt: not built here
-  std::optional<std::uint64_t> other_bytes;   // for the second one
+  std::vector<std::string> causes;           // why it differs
+  std::optional<std::uint64_t> bytes;        // compressed, as built here for the first profile; nullopt: not built here
+  std::optional<std::uint64_t> other_bytes;  // for the second one
 };
 
 std::string_view to_string(StepComparison::Verdict verdict);
@@ -47,9 +47,9 @@ struct ImageComparison {
 // The plan of everything. Error{usage} as for a bake: a GPU service whose family cannot serve its profile, say.
 Plan plan_targets(const Fleet& fleet);
 
-// Compares without building: by the keys of steps that were built here, else by what the Dockerfiles say of the values that
-// differ. Error{usage} where the image is unknown or not baked for both.
-ImageComparison compare_profiles(const Fleet& fleet, const Profile& profile, const Profile& other, const std::string& image,
-                                 const CancelToken& cancel);
+// Compares without building: by the keys of steps that were built here, else by what the Dockerfiles say of the values
+// that differ. Error{usage} where the image is unknown or not baked for both.
+ImageComparison compare_profiles(const Fleet& fleet, const Profile& profile, const Profile& other,
+                                 const std::string& image, const CancelToken& cancel);
 
 }  // namespace kiln::cli

@@ -35,15 +35,17 @@ struct PruneWords {
   bool json = false;
 };
 
-// The keys of the steps that the bundles of a cache hold: what the last builds of each target used, on whichever machine. A
-// bundle that nobody renewed for as long as an entry may be old speaks for nobody.
-std::set<std::string> bundled_keys(RemoteSession& session, const std::vector<RepositoryContents>& contents, UnixSeconds now) {
+// The keys of the steps that the bundles of a cache hold: what the last builds of each target used, on whichever
+// machine. A bundle that nobody renewed for as long as an entry may be old speaks for nobody.
+std::set<std::string> bundled_keys(RemoteSession& session, const std::vector<RepositoryContents>& contents,
+                                   UnixSeconds now) {
   std::set<std::string> keys;
   for (const RepositoryContents& repository : contents) {
     std::vector<std::string> bundles;
     for (const auto& [digest, manifest] : repository.manifests) {
       const bool is_young = manifest.date && now - *manifest.date < kCacheEntryAge;
-      if (manifest.artifact_type == kBundleEntryType && is_young) bundles.insert(bundles.end(), manifest.tags.begin(), manifest.tags.end());
+      if (manifest.artifact_type == kBundleEntryType && is_young)
+        bundles.insert(bundles.end(), manifest.tags.begin(), manifest.tags.end());
     }
     if (bundles.empty()) continue;
     RegistryBackend cache(repository.name, session);
@@ -58,7 +60,8 @@ std::set<std::string> bundled_keys(RemoteSession& session, const std::vector<Rep
 // What is used: `bundled`, and the keys of the steps that this machine's build records name for images that stay.
 class RecordedUse : public CacheUse {
  public:
-  RecordedUse(const BuildRecordStore& records, const std::set<oci::Digest>& kept, std::set<std::string> bundled) : keys_(std::move(bundled)) {
+  RecordedUse(const BuildRecordStore& records, const std::set<oci::Digest>& kept, std::set<std::string> bundled)
+      : keys_(std::move(bundled)) {
     for (const std::string& id : records.ids()) {
       const auto record = records.load(id);
       if (!record) continue;
@@ -69,7 +72,8 @@ class RecordedUse : public CacheUse {
     }
   }
   bool is_used(const StoredManifest& entry) const override {
-    return std::any_of(entry.tags.begin(), entry.tags.end(), [&](const std::string& tag) { return keys_.contains(tag); });
+    return std::any_of(entry.tags.begin(), entry.tags.end(),
+                       [&](const std::string& tag) { return keys_.contains(tag); });
   }
 
  private:
@@ -81,7 +85,8 @@ class NoUse : public CacheUse {
   bool is_used(const StoredManifest&) const override { return false; }
 };
 
-RetentionPlan make_plan(const std::vector<RepositoryContents>& contents, RetentionRules rules, const HomeLayout& home, RemoteSession& session) {
+RetentionPlan make_plan(const std::vector<RepositoryContents>& contents, RetentionRules rules, const HomeLayout& home,
+                        RemoteSession& session) {
   const NoUse none;
   rules.cache_use = &none;
   std::set<oci::Digest> kept;
@@ -93,24 +98,33 @@ RetentionPlan make_plan(const std::vector<RepositoryContents>& contents, Retenti
   return plan_retention(contents, rules);
 }
 
-std::unique_ptr<GithubPackages> packages_of(RemoteSession& session, const std::string& registry, const std::string& repository) {
+std::unique_ptr<GithubPackages> packages_of(RemoteSession& session, const std::string& registry,
+                                            const std::string& repository) {
   if (!ghcr::is_ghcr(registry)) return nullptr;
   const auto credentials = session.credentials().find(registry, repository);
   if (!credentials || credentials->password.empty()) {
-    throw Error(Category::usage, fmt::format("GitHub's packages can only be pruned with a token; run 'kiln login {} -u USER --password-stdin' with one that has "
-                                             "the scopes read:packages and delete:packages", registry));
+    throw Error(Category::usage, fmt::format("GitHub's packages can only be pruned with a token; run 'kiln login {} -u "
+                                             "USER --password-stdin' with one that has "
+                                             "the scopes read:packages and delete:packages",
+                                             registry));
   }
-  return std::make_unique<GithubPackages>(session, GithubPackages::api_of(registry, environment_variable("GITHUB_API_URL").value_or("")), credentials->password);
+  return std::make_unique<GithubPackages>(
+      session, GithubPackages::api_of(registry, environment_variable("GITHUB_API_URL").value_or("")),
+      credentials->password);
 }
 
 const char* name_of(PlannedKind kind) { return kind == PlannedKind::cache_entry ? "cache entry" : "image"; }
 
 json to_json(const RetentionPlan& plan) {
-  json document = {{"delete_count", plan.deletions}, {"freed_bytes", plan.freed_bytes}, {"repositories", json::array()}};
+  json document = {
+      {"delete_count", plan.deletions}, {"freed_bytes", plan.freed_bytes}, {"repositories", json::array()}};
   for (const RepositoryPlan& repository : plan.repositories) {
     json kept = json::array();
     for (const KeptManifest& manifest : repository.kept) {
-      kept.push_back({{"digest", manifest.digest.str()}, {"tags", manifest.tags}, {"kind", name_of(manifest.kind)}, {"reason", manifest.reason}});
+      kept.push_back({{"digest", manifest.digest.str()},
+                      {"tags", manifest.tags},
+                      {"kind", name_of(manifest.kind)},
+                      {"reason", manifest.reason}});
     }
     json deletions = json::array();
     for (const Deletion& deletion : repository.deletions) {
@@ -126,7 +140,9 @@ json to_json(const RetentionPlan& plan) {
   return document;
 }
 
-std::string entries_text(std::size_t count) { return fmt::format("{} cache {}", count, count == 1 ? "entry" : "entries"); }
+std::string entries_text(std::size_t count) {
+  return fmt::format("{} cache {}", count, count == 1 ? "entry" : "entries");
+}
 
 // Their tags are keys, which say nothing to people: a row for each reason, and one for those that go.
 void add_cache_entries(TextTable& table, const RepositoryPlan& repository) {
@@ -134,7 +150,8 @@ void add_cache_entries(TextTable& table, const RepositoryPlan& repository) {
   for (const KeptManifest& manifest : repository.kept) {
     if (manifest.kind == PlannedKind::cache_entry) ++kept[manifest.reason];
   }
-  for (const auto& [reason, count] : kept) table.add({{"  keep"}, {entries_text(count)}, {reason, TextStyle::dim}, {""}});
+  for (const auto& [reason, count] : kept)
+    table.add({{"  keep"}, {entries_text(count)}, {reason, TextStyle::dim}, {""}});
   std::size_t count = 0;
   std::uint64_t bytes = 0;
   for (const Deletion& deletion : repository.deletions) {
@@ -142,13 +159,19 @@ void add_cache_entries(TextTable& table, const RepositoryPlan& repository) {
     ++count;
     bytes += deletion.freed_bytes;
   }
-  if (count) table.add({{"  delete", TextStyle::bad}, {entries_text(count)}, {"older than 14 days, unused", TextStyle::dim}, {human_bytes(bytes)}});
+  if (count)
+    table.add({{"  delete", TextStyle::bad},
+               {entries_text(count)},
+               {"older than 14 days, unused", TextStyle::dim},
+               {human_bytes(bytes)}});
 }
 
 void print_plan(const RetentionPlan& plan) {
   for (const RepositoryPlan& repository : plan.repositories) {
-    fmt::print("{}: keep {}, delete {}\n", printable(repository.name), repository.kept.size(), repository.deletions.size());
-    TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left, TextTable::Align::right}, 1);
+    fmt::print("{}: keep {}, delete {}\n", printable(repository.name), repository.kept.size(),
+               repository.deletions.size());
+    TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left, TextTable::Align::right},
+                    1);
     for (const KeptManifest& manifest : repository.kept) {
       if (manifest.kind == PlannedKind::cache_entry || manifest.tags.empty()) continue;
       table.add({{"  keep"}, {join(manifest.tags, " ")}, {manifest.reason, TextStyle::dim}, {""}});
@@ -165,10 +188,12 @@ void print_plan(const RetentionPlan& plan) {
   }
 }
 
-PruneOutcome execute(RemoteSession& session, const PruneScope& scope, const RetentionPlan& plan, const GithubPackages* packages, const fs::path& restore_file) {
+PruneOutcome execute(RemoteSession& session, const PruneScope& scope, const RetentionPlan& plan,
+                     const GithubPackages* packages, const fs::path& restore_file) {
   PruneOutcome sum;
   for (std::size_t i = 0; i < plan.repositories.size(); ++i) {
-    PruneOutcome outcome = execute_plan(session, scope.repositories[i].endpoint, plan.repositories[i], packages, restore_file);
+    PruneOutcome outcome =
+        execute_plan(session, scope.repositories[i].endpoint, plan.repositories[i], packages, restore_file);
     sum.deleted += outcome.deleted;
     sum.freed_bytes += outcome.freed_bytes;
     sum.left.insert(sum.left.end(), outcome.left.begin(), outcome.left.end());
@@ -177,8 +202,12 @@ PruneOutcome execute(RemoteSession& session, const PruneScope& scope, const Rete
 }
 
 int run_prune(const PruneWords& words, const CancelToken& cancel) {
-  if (!words.registry) throw Error(Category::usage, "'kiln prune' prunes registries; write 'kiln prune --registry [PREFIX]', or 'kiln cache prune' for this machine's store");
-  if (words.yes && words.dry_run) throw Error(Category::usage, "'--dry-run' deletes nothing and '--yes' does: give one of them");
+  if (!words.registry)
+    throw Error(Category::usage,
+                "'kiln prune' prunes registries; write 'kiln prune --registry [PREFIX]', or 'kiln cache prune' for "
+                "this machine's store");
+  if (words.yes && words.dry_run)
+    throw Error(Category::usage, "'--dry-run' deletes nothing and '--yes' does: give one of them");
   if (words.prefix.size() > 1) throw Error(Category::usage, "'kiln prune' takes one prefix at a time");
   StderrLog log;
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
@@ -205,7 +234,8 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
   }
 
   std::vector<RepositoryContents> contents;
-  for (const RemoteRepository& place : scope.repositories) contents.push_back(read_repository(*session, place, packages.get()));
+  for (const RemoteRepository& place : scope.repositories)
+    contents.push_back(read_repository(*session, place, packages.get()));
   rules.fixed_tags = scope.fixed_tags;
   for (const std::string& name : scope.namespaces) rules.released.merge(released_digests(*session, name));
   const RetentionPlan plan = make_plan(contents, rules, home, *session);
@@ -219,7 +249,8 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
     } else if (plan.deletions == 0) {
       fmt::print("nothing to delete\n");
     } else {
-      fmt::print("{} manifests would be deleted, {} that nothing kept shares; delete them with --yes\n", plan.deletions, human_bytes(plan.freed_bytes));
+      fmt::print("{} manifests would be deleted, {} that nothing kept shares; delete them with --yes\n", plan.deletions,
+                 human_bytes(plan.freed_bytes));
     }
     return 0;
   }
@@ -235,7 +266,8 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
     if (has_notes) document["restore_file"] = restore_file.string();
     fmt::print("{}\n", document.dump(2));
   } else {
-    fmt::print("deleted {} of {} manifests, {} that nothing kept shares\n", outcome.deleted, plan.deletions, human_bytes(outcome.freed_bytes));
+    fmt::print("deleted {} of {} manifests, {} that nothing kept shares\n", outcome.deleted, plan.deletions,
+               human_bytes(outcome.freed_bytes));
     if (has_notes) fmt::print("within 30 days each can be brought back: see {}\n", restore_file.string());
   }
   return 0;
@@ -245,7 +277,8 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
 
 void add_prune_command(Arguments& root) {
   const auto words = std::make_shared<PruneWords>();
-  root.command("prune", "Delete old images from a registry, by the fleet's retention; shows what, and deletes with --yes only.")
+  root.command("prune",
+               "Delete old images from a registry, by the fleet's retention; shows what, and deletes with --yes only.")
       .positional("PREFIX", words->prefix, "a repository or namespace to prune (default: the fleet's repositories)")
       .flag("--registry", words->registry, "prune at the registry")
       .option("-f,--file", words->file, "the fleet whose retention counts: fleet.json, its folder, or docker-bake.json")

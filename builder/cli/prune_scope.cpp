@@ -14,15 +14,20 @@ namespace kiln::cli {
 namespace {
 
 // A repository and, for releases, every namespace above it.
-void add_repository(RemoteSession& session, PruneScope& scope, const oci::Reference& reference, const std::set<std::string>& fixed_tags) {
+void add_repository(RemoteSession& session, PruneScope& scope, const oci::Reference& reference,
+                    const std::set<std::string>& fixed_tags) {
   if (scope.registry.empty()) scope.registry = reference.registry;
   if (scope.registry != reference.registry) {
-    throw Error(Category::usage, fmt::format("images are at '{}' and at '{}'; prune one registry at a time, with 'kiln prune --registry REGISTRY/NAMESPACE'",
+    throw Error(Category::usage, fmt::format("images are at '{}' and at '{}'; prune one registry at a time, with 'kiln "
+                                             "prune --registry REGISTRY/NAMESPACE'",
                                              scope.registry, reference.registry));
   }
-  if (reference.repository == kReleasesRepository || reference.repository.ends_with(fmt::format("/{}", kReleasesRepository))) return;
+  if (reference.repository == kReleasesRepository ||
+      reference.repository.ends_with(fmt::format("/{}", kReleasesRepository)))
+    return;
   const RemoteRepository place = session.repository_of(reference);
-  if (std::find(scope.repositories.begin(), scope.repositories.end(), place) == scope.repositories.end()) scope.repositories.push_back(place);
+  if (std::find(scope.repositories.begin(), scope.repositories.end(), place) == scope.repositories.end())
+    scope.repositories.push_back(place);
   scope.fixed_tags[place.name()].insert(fixed_tags.begin(), fixed_tags.end());
   for (std::string name = reference.name(); name.find('/') != std::string::npos;) {
     name.resize(name.rfind('/'));
@@ -30,7 +35,8 @@ void add_repository(RemoteSession& session, PruneScope& scope, const oci::Refere
   }
 }
 
-std::vector<std::string> names_below(RegistryClient& client, const std::string& repository, const GithubPackages* packages) {
+std::vector<std::string> names_below(RegistryClient& client, const std::string& repository,
+                                     const GithubPackages* packages) {
   std::vector<std::string> names;
   if (packages) {
     const std::string owner = repository.substr(0, repository.find('/'));
@@ -42,7 +48,8 @@ std::vector<std::string> names_below(RegistryClient& client, const std::string& 
       names = {repository};  // few registries list them to everybody
     }
   }
-  std::erase_if(names, [&](const std::string& name) { return name != repository && !name.starts_with(repository + "/"); });
+  std::erase_if(names,
+                [&](const std::string& name) { return name != repository && !name.starts_with(repository + "/"); });
   if (names.empty()) names = {repository};
   return names;
 }
@@ -58,13 +65,16 @@ PruneScope scope_of_fleet(RemoteSession& session, const Fleet& fleet) {
     for (const std::string& name : names) {
       const oci::Reference reference = oci::Reference::parse(name);
       const bool is_fixed = std::find(others.begin(), others.end(), name) != others.end();
-      add_repository(session, scope, reference, is_fixed ? std::set<std::string>{reference.tag_or_latest()} : std::set<std::string>());
+      add_repository(session, scope, reference,
+                     is_fixed ? std::set<std::string>{reference.tag_or_latest()} : std::set<std::string>());
     }
   }
-  if (scope.repositories.empty()) throw Error(Category::usage, fmt::format("no image of '{}' is published anywhere", fleet.file.string()));
+  if (scope.repositories.empty())
+    throw Error(Category::usage, fmt::format("no image of '{}' is published anywhere", fleet.file.string()));
   for (const std::string& text : fleet.settings.cache_to) {
     const CacheReference cache = parse_cache_reference(text, CacheDirection::to);
-    if (cache.type == CacheType::registry && cache.mode != CacheMode::read) add_repository(session, scope, oci::Reference::parse(cache.place), {});
+    if (cache.type == CacheType::registry && cache.mode != CacheMode::read)
+      add_repository(session, scope, oci::Reference::parse(cache.place), {});
   }
   return scope;
 }
@@ -73,7 +83,9 @@ PruneScope scope_of_prefix(RemoteSession& session, const std::string& prefix, co
   PruneScope scope;
   const oci::Reference reference = oci::Reference::parse(prefix);
   if (reference.tag || reference.digest) {
-    throw Error(Category::usage, fmt::format("'{}' names one image; a repository or a namespace such as '{}' was expected", reference.str(), reference.name()));
+    throw Error(Category::usage,
+                fmt::format("'{}' names one image; a repository or a namespace such as '{}' was expected",
+                            reference.str(), reference.name()));
   }
   RegistryClient client = session.client_for(reference);
   for (const std::string& name : names_below(client, reference.repository, packages)) {

@@ -14,18 +14,18 @@ namespace kiln::cli {
 
 // What `kiln prune --registry` looks at.
 struct PruneScope {
-  std::string registry;                     // the one registry of all of it
+  std::string registry;  // the one registry of all of it
   std::vector<RemoteRepository> repositories;
   std::map<std::string, std::set<std::string>> fixed_tags;  // by RemoteRepository::name()
-  std::set<std::string> namespaces;         // registries and namespaces that releases may be in
+  std::set<std::string> namespaces;                         // registries and namespaces that releases may be in
 };
 
-// The repositories of a fleet's images and of the registry caches it writes. Error{usage} where it names no registry, or
-// several.
+// The repositories of a fleet's images and of the registry caches it writes. Error{usage} where it names no registry,
+// or several.
 PruneScope scope_of_fleet(RemoteSession& session, const Fleet& fleet);
 
-// A repository and all below it ("ghcr.io/acme" is all of acme's). Where the registry does not list its repositories, the one
-// that is named. "latest" is a fixed tag. `packages`: GitHub's, nullptr elsewhere.
+// A repository and all below it ("ghcr.io/acme" is all of acme's). Where the registry does not list its repositories,
+// the one that is named. "latest" is a fixed tag. `packages`: GitHub's, nullptr elsewhere.
 PruneScope scope_of_prefix(RemoteSession& session, const std::string& prefix, const GithubPackages* packages);
 
 }  // namespace kiln::cli

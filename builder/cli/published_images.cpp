@@ -31,7 +31,8 @@ Fleet load(const PublishedWords& words) {
 // Tags with a date or a commit name one build each; "0" stands for them here, where only the repository matters.
 constexpr const char* kOneBuild = "0";
 
-std::map<std::string, std::vector<std::string>> tags_by_repository(const Fleet& fleet, const Target& target, const std::string& registry) {
+std::map<std::string, std::vector<std::string>> tags_by_repository(const Fleet& fleet, const Target& target,
+                                                                   const std::string& registry) {
   std::map<std::string, std::vector<std::string>> tags;
   for (const std::string& name : image_names(fleet, target, {registry, kOneBuild, kOneBuild})) {
     const oci::Reference reference = oci::Reference::parse(name);
@@ -44,7 +45,8 @@ std::string choose_tag(const Target& target, const std::vector<std::string>& tag
   if (!wanted.empty()) return wanted;
   if (std::find(tags.begin(), tags.end(), "latest") != tags.end()) return "latest";
   if (tags.size() == 1 && target.tag_templates.empty()) return tags.front();
-  throw Error(Category::usage, fmt::format("target '{}' is not published as 'latest'; say by --from which tag is meant", target.name));
+  throw Error(Category::usage,
+              fmt::format("target '{}' is not published as 'latest'; say by --from which tag is meant", target.name));
 }
 
 std::string without_trailing_slashes(std::string text) {
@@ -60,16 +62,21 @@ std::string registry_of(const Fleet& fleet, const PublishedWords& words, const s
   std::set<std::string> parents;
   for (const ReleaseCandidate& image : images) parents.insert(parent_of(image.reference.name()));
   if (parents.size() == 1) return *parents.begin();
-  throw Error(Category::usage, fmt::format("the images of '{}' are in several namespaces ({}); say with --registry HOST[:PORT]/NAMESPACE where "
-                                           "the release goes", fleet.file.native(), join({parents.begin(), parents.end()}, ", ")));
+  throw Error(
+      Category::usage,
+      fmt::format("the images of '{}' are in several namespaces ({}); say with --registry HOST[:PORT]/NAMESPACE where "
+                  "the release goes",
+                  fleet.file.native(), join({parents.begin(), parents.end()}, ", ")));
 }
 
-PublishedImages images_of(const Fleet& fleet, const PublishedWords& words, const std::vector<std::string>& targets, const std::string& tag) {
+PublishedImages images_of(const Fleet& fleet, const PublishedWords& words, const std::vector<std::string>& targets,
+                          const std::string& tag) {
   PublishedImages published;
   published.folder = fleet.front_end == FrontEnd::image_definitions ? fleet.folder.parent_path() : fleet.folder;
   for (const Target* target : select_targets(fleet, targets, words.profiles)) {
     for (const auto& [repository, tags] : tags_by_repository(fleet, *target, words.registry)) {
-      published.images.push_back({target->name, oci::Reference::parse(repository).with_tag(choose_tag(*target, tags, tag))});
+      published.images.push_back(
+          {target->name, oci::Reference::parse(repository).with_tag(choose_tag(*target, tags, tag))});
     }
   }
   if (published.images.empty()) throw Error(Category::usage, "none of these targets has a name to be published under");
@@ -84,8 +91,10 @@ void add_published_words(Arguments& command, PublishedWords& words) {
       .option("--registry", words.registry, "HOST[:PORT]/NAMESPACE that the images are published under");
 }
 
-PublishedImages published_images(const PublishedWords& words, const std::vector<std::string>& targets, const std::string& tag) {
-  if (!tag.empty() && !oci::is_valid_tag(tag)) throw Error(Category::usage, fmt::format("'{}' is no tag", printable(tag)));
+PublishedImages published_images(const PublishedWords& words, const std::vector<std::string>& targets,
+                                 const std::string& tag) {
+  if (!tag.empty() && !oci::is_valid_tag(tag))
+    throw Error(Category::usage, fmt::format("'{}' is no tag", printable(tag)));
   return images_of(load(words), words, targets, tag);
 }
 

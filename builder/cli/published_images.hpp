@@ -24,10 +24,12 @@ struct PublishedImages {
   std::vector<ReleaseCandidate> images;
 };
 
-// `targets` as bake takes them (none: the group 'default'), each image once for each repository it is published to, by the
-// tag `tag`; empty: `latest` where it is published under that, else its only tag. Error{usage} where that leaves a choice,
-// where nothing is published, and where images of a bake file are in several namespaces and --registry does not say which.
-PublishedImages published_images(const PublishedWords& words, const std::vector<std::string>& targets, const std::string& tag);
+// `targets` as bake takes them (none: the group 'default'), each image once for each repository it is published to, by
+// the tag `tag`; empty: `latest` where it is published under that, else its only tag. Error{usage} where that leaves a
+// choice, where nothing is published, and where images of a bake file are in several namespaces and --registry does not
+// say which.
+PublishedImages published_images(const PublishedWords& words, const std::vector<std::string>& targets,
+                                 const std::string& tag);
 
 // The registry and namespace alone: --registry, or the fleet's. No fleet is read where --registry is given.
 std::string registry_of_releases(const PublishedWords& words);

@@ -23,7 +23,8 @@ int run_pull(const PullWords& words, const CancelToken& cancel) {
   const oci::Reference reference = oci::Reference::parse(words.reference);
   const oci::Platform platform = words.platform.empty() ? oci::Platform::host() : oci::Platform::parse(words.platform);
   RegistrySession session(words.progress, words.quiet, cancel);
-  const PulledImage image = pull_image(session.remote(), session.store(), reference, platform, PullWhat::layers, &session.transfers());
+  const PulledImage image =
+      pull_image(session.remote(), session.store(), reference, platform, PullWhat::layers, &session.transfers());
   // The name means one platform's image here: the others of an index were not fetched.
   const NamedImage named{reference.str(), image.manifest};
   session.store().sync();

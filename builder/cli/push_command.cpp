@@ -48,7 +48,8 @@ int push_one(const PushWords& words, const CancelToken& cancel) {
     log.warn(remembered_note(remembered));
     throw error.add_context(fmt::format("while pushing '{}'", named.name));
   }
-  const std::string text = push_outcome_text(outcomes[0], session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
+  const std::string text =
+      push_outcome_text(outcomes[0], session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
   session.end_progress();
   fmt::print("{}", text);
   return 0;
@@ -66,7 +67,8 @@ std::vector<PendingPush> chosen_pushes(const PushWords& words, const HomeLayout&
   for (const std::string& word : wanted) {
     const std::string name = oci::Reference::parse(word).str();
     const auto it = std::find_if(all.begin(), all.end(), [&](const PendingPush& push) { return push.target == name; });
-    if (it == all.end()) throw Error(Category::usage, fmt::format("no push of '{}' is pending{}", name, suggestion(name, known)));
+    if (it == all.end())
+      throw Error(Category::usage, fmt::format("no push of '{}' is pending{}", name, suggestion(name, known)));
     chosen.push_back(*it);
   }
   return chosen;
@@ -79,7 +81,10 @@ json json_of(const PendingPush& push) {
 void print_pushes(const std::vector<PendingPush>& pushes, const char* outcome, bool as_json) {
   json list = json::array();
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left, TextTable::Align::left}, 3);
-  table.add({{"IMAGE", TextStyle::bold}, {"DIGEST", TextStyle::bold}, {"SINCE", TextStyle::bold}, {"PROBLEM", TextStyle::bold}});
+  table.add({{"IMAGE", TextStyle::bold},
+             {"DIGEST", TextStyle::bold},
+             {"SINCE", TextStyle::bold},
+             {"PROBLEM", TextStyle::bold}});
   for (const PendingPush& push : pushes) {
     list.push_back(json_of(push));
     list.back()["outcome"] = outcome;
@@ -120,7 +125,8 @@ int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes,
     list.push_back(json_of(pushes[i]));
     list.back()["outcome"] = error ? "failed" : "pushed";
     list.back()["problem"] = error ? error->message() : "";
-    if (!words.json) fmt::print("{} {}@{}\n", error ? "failed" : "pushed", pushes[i].target, pushes[i].root.digest.str());
+    if (!words.json)
+      fmt::print("{} {}@{}\n", error ? "failed" : "pushed", pushes[i].target, pushes[i].root.digest.str());
   }
   if (words.json) fmt::print("{}\n", json{{"targets", list}}.dump(2, ' ', false, json::error_handler_t::replace));
   if (!first) return 0;
@@ -151,7 +157,8 @@ void add_push_command(Arguments& root) {
   root.command("push", "Push an image of the store to a registry.")
       .positional("REF", words->reference, "the image's name in the store")
       .positional("TARGET", words->targets, "names to give it at registries (default: REF)")
-      .flag("--pending", words->pending, "send what an earlier push, build or bake could not send (or the names given of it)")
+      .flag("--pending", words->pending,
+            "send what an earlier push, build or bake could not send (or the names given of it)")
       .flag("--dry-run", words->dry_run, "with --pending: show what would be sent")
       .flag("--forget", words->forget, "with --pending: send nothing, forget it")
       .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")

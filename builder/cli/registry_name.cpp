@@ -16,7 +16,8 @@ std::string parse_registry_name(std::string_view text) {
     return Error(Category::usage, fmt::format("'{}' is no registry; expected HOST[:PORT]{}", printable(text), hint));
   };
   if (text.find("://") != std::string_view::npos) throw refuse(", without http:// or https://");
-  if (text.find('/') != std::string_view::npos) throw refuse(fmt::format(", such as '{}'", printable(text.substr(0, text.find('/')))));
+  if (text.find('/') != std::string_view::npos)
+    throw refuse(fmt::format(", such as '{}'", printable(text.substr(0, text.find('/')))));
   if (text == "localhost" || text.find_first_of(".:") != std::string_view::npos) {
     try {
       return oci::Reference::parse(fmt::format("{}/{}", text, kAnyRepository)).registry;

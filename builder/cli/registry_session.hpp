@@ -23,8 +23,8 @@ class RegistrySession {
   ContentStore& store() noexcept { return *store_; }
   RemoteSession& remote() noexcept { return *remote_; }
   TransferObserver& transfers() noexcept { return *transfers_; }
-  // Ends the progress display, so that what is printed next stands below it. Neither registries nor transfers() may be used
-  // afterwards.
+  // Ends the progress display, so that what is printed next stands below it. Neither registries nor transfers() may be
+  // used afterwards.
   void end_progress();
 
  private:

@@ -43,25 +43,38 @@ const char* outcome_of(const ReleasePlan& plan, std::size_t i) {
   return *plan.tags[i].now == plan.record.images[i].manifest.digest ? "unchanged" : "moved";
 }
 
-void print_created(const ReleaseWords& words, const ReleasePlan& plan, const oci::Descriptor& artifact, const fs::path& file) {
+void print_created(const ReleaseWords& words, const ReleasePlan& plan, const oci::Descriptor& artifact,
+                   const fs::path& file) {
   const std::string reference = release_reference(plan.record.registry, plan.record.name).str();
   if (words.as_json) {
     json tags = json::array();
     for (std::size_t i = 0; i < plan.tags.size(); ++i) {
       const ReleasedImage& image = plan.record.images[i];
-      tags.push_back({{"name", image.repository + ":" + plan.record.name}, {"digest", image.manifest.digest.str()}, {"outcome", outcome_of(plan, i)}});
+      tags.push_back({{"name", image.repository + ":" + plan.record.name},
+                      {"digest", image.manifest.digest.str()},
+                      {"outcome", outcome_of(plan, i)}});
     }
     const json verified = {{"manifests", plan.manifests}, {"blobs", plan.blobs}, {"bytes", plan.bytes}};
-    fmt::print("{}\n", json{{"release", json_of(plan.record)}, {"reference", reference}, {"artifact", artifact.digest.str()},
-                            {"file", file.string()}, {"tags", tags}, {"verified", verified}, {"conflicts", plan.conflicts()},
-                            {"dry_run", words.dry_run}}.dump(2));
+    fmt::print("{}\n", json{{"release", json_of(plan.record)},
+                            {"reference", reference},
+                            {"artifact", artifact.digest.str()},
+                            {"file", file.string()},
+                            {"tags", tags},
+                            {"verified", verified},
+                            {"conflicts", plan.conflicts()},
+                            {"dry_run", words.dry_run}}
+                           .dump(2));
     return;
   }
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::right, TextTable::Align::left}, 0);
-  table.add({{"IMAGE", TextStyle::bold}, {"DIGEST", TextStyle::bold}, {"SIZE", TextStyle::bold}, {"TAG", TextStyle::bold}});
+  table.add(
+      {{"IMAGE", TextStyle::bold}, {"DIGEST", TextStyle::bold}, {"SIZE", TextStyle::bold}, {"TAG", TextStyle::bold}});
   for (std::size_t i = 0; i < plan.tags.size(); ++i) {
     const ReleasedImage& image = plan.record.images[i];
-    table.add({{image.repository + ":" + image.tag}, {image.manifest.digest.short_hex()}, {human_bytes(image.compressed_bytes)}, {outcome_of(plan, i)}});
+    table.add({{image.repository + ":" + image.tag},
+               {image.manifest.digest.short_hex()},
+               {human_bytes(image.compressed_bytes)},
+               {outcome_of(plan, i)}});
   }
   print_table(table);
   fmt::print("verified {} manifests and {} blobs, {}\n", plan.manifests, plan.blobs, human_bytes(plan.bytes));
@@ -77,7 +90,8 @@ int run_create(const ReleaseWords& words, const CancelToken& cancel) {
   const PublishedImages published = published_images(words.fleet, words.images, words.from);
   StderrLog log;
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
-  const ReleasePlan plan = plan_release(*session, {words.name, published.registry, published.images, kVersion, now_unix_seconds()});
+  const ReleasePlan plan =
+      plan_release(*session, {words.name, published.registry, published.images, kVersion, now_unix_seconds()});
   const fs::path file = words.file ? fs::path(*words.file) : published.folder / "releases" / (words.name + ".json");
   if (words.dry_run) {
     print_created(words, plan, release_artifact(plan.record), file);
@@ -95,13 +109,22 @@ int run_list(const ReleaseWords& words, const CancelToken& cancel) {
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
   const auto releases = fetch_releases(*session, registry_of_releases(words.fleet));
   json list = json::array();
-  TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::right, TextTable::Align::right, TextTable::Align::left}, 0);
-  table.add({{"RELEASE", TextStyle::bold}, {"CREATED", TextStyle::bold}, {"IMAGES", TextStyle::bold}, {"SIZE", TextStyle::bold}, {"DIGEST", TextStyle::bold}});
+  TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::right, TextTable::Align::right,
+                   TextTable::Align::left},
+                  0);
+  table.add({{"RELEASE", TextStyle::bold},
+             {"CREATED", TextStyle::bold},
+             {"IMAGES", TextStyle::bold},
+             {"SIZE", TextStyle::bold},
+             {"DIGEST", TextStyle::bold}});
   for (const StoredRelease& release : releases) {
     std::uint64_t bytes = 0;
     for (const ReleasedImage& image : release.record.images) bytes += image.compressed_bytes;
     list.push_back({{"release", json_of(release.record)}, {"artifact", release.artifact.digest.str()}});
-    table.add({{release.record.name}, {printable(release.record.created)}, {std::to_string(release.record.images.size())}, {human_bytes(bytes)},
+    table.add({{release.record.name},
+               {printable(release.record.created)},
+               {std::to_string(release.record.images.size())},
+               {human_bytes(bytes)},
                {release.artifact.digest.short_hex()}});
   }
   if (words.as_json) {
@@ -145,7 +168,8 @@ int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
     fmt::print("{} {}\n", problems[i].empty() ? "whole" : "broken", printable(image.by_digest().str()));
     for (const std::string& problem : problems[i]) fmt::print("  {}\n", printable(problem));
   }
-  if (words.as_json) fmt::print("{}\n", json{{"release", release.record.name}, {"whole", whole}, {"images", list}}.dump(2));
+  if (words.as_json)
+    fmt::print("{}\n", json{{"release", release.record.name}, {"whole", whole}, {"images", list}}.dump(2));
   return whole ? 0 : 1;
 }
 
@@ -153,7 +177,8 @@ int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
 
 void add_release_command(Arguments& root) {
   const auto words = std::make_shared<ReleaseWords>();
-  Arguments& release = root.command("release", "Name the images of a fleet, by digest, as they are at the registry now.");
+  Arguments& release =
+      root.command("release", "Name the images of a fleet, by digest, as they are at the registry now.");
   Arguments& create = release.command("create", "Verify the images, tag them with NAME and record their digests.");
   create.required_positional("NAME", words->name, "the release's name, a tag")
       .positional("IMAGE", words->images, "targets, images or groups (default: the group 'default')")
@@ -166,14 +191,17 @@ void add_release_command(Arguments& root) {
       .handler([words](const CancelToken& cancel) { return run_create(*words, cancel); });
   add_published_words(create, words->fleet);
   Arguments& list = release.command("list", "List the releases that the registry has.");
-  list.flag("--json", words->as_json, "as JSON").handler([words](const CancelToken& cancel) { return run_list(*words, cancel); });
+  list.flag("--json", words->as_json, "as JSON").handler([words](const CancelToken& cancel) {
+    return run_list(*words, cancel);
+  });
   add_published_words(list, words->fleet);
   Arguments& show = release.command("show", "Show the images of a release.");
   show.required_positional("NAME", words->name, "the release")
       .flag("--json", words->as_json, "the record as it is")
       .handler([words](const CancelToken& cancel) { return run_show(*words, cancel); });
   add_published_words(show, words->fleet);
-  Arguments& verify = release.command("verify", "Look whether every manifest, blob and tag of a release is still there.");
+  Arguments& verify =
+      release.command("verify", "Look whether every manifest, blob and tag of a release is still there.");
   verify.required_positional("NAME", words->name, "the release")
       .flag("--json", words->as_json, "as JSON")
       .handler([words](const CancelToken& cancel) { return run_verify(*words, cancel); });

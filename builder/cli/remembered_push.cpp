@@ -17,8 +17,8 @@ std::string tagged_name(oci::Reference target) {
 
 }  // namespace
 
-PendingPush remembered_push(const ContentStore& store, const oci::Descriptor& root, const oci::Reference& target, const BlobSources& sources,
-                            const std::string& problem) {
+PendingPush remembered_push(const ContentStore& store, const oci::Descriptor& root, const oci::Reference& target,
+                            const BlobSources& sources, const std::string& problem) {
   PendingPush push;
   push.target = target.str();
   push.root = {root.media_type, root.digest, root.size, {}, {}, {}};
@@ -31,8 +31,8 @@ PendingPush remembered_push(const ContentStore& store, const oci::Descriptor& ro
   return push;
 }
 
-std::size_t remember_outcomes(const ContentStore& store, std::span<const PushRequest> requests, std::span<const PushOutcome> outcomes,
-                              const BlobSources& sources) {
+std::size_t remember_outcomes(const ContentStore& store, std::span<const PushRequest> requests,
+                              std::span<const PushOutcome> outcomes, const BlobSources& sources) {
   std::vector<std::string> pushed;
   std::vector<PendingPush> failed;
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -41,7 +41,8 @@ std::size_t remember_outcomes(const ContentStore& store, std::span<const PushReq
     pushed.insert(pushed.end(), done.begin(), done.end());
     if (!outcomes[i].error) continue;
     for (const oci::Reference& target : requests[i].targets) {
-      if (!done.count(tagged_name(target))) failed.push_back(remembered_push(store, requests[i].root, target, sources, outcomes[i].error->message()));
+      if (!done.count(tagged_name(target)))
+        failed.push_back(remembered_push(store, requests[i].root, target, sources, outcomes[i].error->message()));
     }
   }
   PendingPushes(store.home()).update(pushed, failed);
@@ -49,7 +50,8 @@ std::size_t remember_outcomes(const ContentStore& store, std::span<const PushReq
 }
 
 std::string remembered_note(std::size_t pushes) {
-  return fmt::format("{} push{} remembered; 'kiln push --pending' sends {}", pushes, pushes == 1 ? " is" : "es are", pushes == 1 ? "it" : "them");
+  return fmt::format("{} push{} remembered; 'kiln push --pending' sends {}", pushes, pushes == 1 ? " is" : "es are",
+                     pushes == 1 ? "it" : "them");
 }
 
 }  // namespace kiln::cli

@@ -39,7 +39,9 @@ std::set<std::string> names_of(const BuildReport& report) {
 BuildReport find_report(const std::string& file, const HomeLayout& home, const ReportStore& reports) {
   if (!file.empty()) return read_report(file);
   const auto latest = reports.latest();
-  if (!latest) throw Error(Category::usage, fmt::format("there is no report in '{}' yet; a build leaves one", home.reports().native()));
+  if (!latest)
+    throw Error(Category::usage,
+                fmt::format("there is no report in '{}' yet; a build leaves one", home.reports().native()));
   return *latest;
 }
 
@@ -51,7 +53,8 @@ std::vector<BuildReport> earlier_builds(const BuildReport& report, const ReportS
   for (auto file = files.rbegin(); file != files.rend() && result.size() < kTrend; ++file) {
     BuildReport earlier = read_report(*file);
     const bool is_this_one = earlier.created == report.created && earlier.seconds == report.seconds;
-    if (earlier.created <= report.created && !is_this_one && names_of(earlier) == names) result.push_back(std::move(earlier));
+    if (earlier.created <= report.created && !is_this_one && names_of(earlier) == names)
+      result.push_back(std::move(earlier));
   }
   std::reverse(result.begin(), result.end());
   return result;
@@ -61,7 +64,8 @@ int run_report(const ReportWords& words) {
   const std::string format = words.json ? "json" : words.format;
   const std::vector<std::string> formats = {"text", "json", "markdown", "prometheus", "html"};
   if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
-    throw Error(Category::usage, fmt::format("unknown format '{}'{}; expected {}", printable(format), suggestion(format, formats), join(formats, ", ")));
+    throw Error(Category::usage, fmt::format("unknown format '{}'{}; expected {}", printable(format),
+                                             suggestion(format, formats), join(formats, ", ")));
   }
   const GateLimits limits = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());

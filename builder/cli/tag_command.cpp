@@ -53,7 +53,8 @@ std::string tag_of(const std::string& name, const oci::Reference& source) {
     throw Error(Category::usage, fmt::format("'{}' is in another repository than '{}'; 'kiln copy' brings images there",
                                              reference.str(), source.str()));
   }
-  if (reference.digest) throw Error(Category::usage, fmt::format("'{}' names a digest; a tag was expected", reference.str()));
+  if (reference.digest)
+    throw Error(Category::usage, fmt::format("'{}' names a digest; a tag was expected", reference.str()));
   return reference.tag_or_latest();
 }
 
@@ -83,16 +84,22 @@ std::vector<NewTag> tag_at_registry(const TagWords& words, const CancelToken& ca
   return tags;
 }
 
-const char* outcome_of(const NewTag& tag) { return !tag.before ? "new" : *tag.before == tag.image.digest ? "unchanged" : "moved"; }
+const char* outcome_of(const NewTag& tag) {
+  return !tag.before ? "new" : *tag.before == tag.image.digest ? "unchanged" : "moved";
+}
 
 int run_tag(const TagWords& words, const CancelToken& cancel) {
   if (words.names.empty()) throw Error(Category::usage, "'kiln tag' needs the new names; give them behind the image");
   const std::vector<NewTag> tags = words.local ? tag_in_store(words) : tag_at_registry(words, cancel);
   nlohmann::json list = nlohmann::json::array();
   for (const NewTag& tag : tags) {
-    list.push_back({{"name", tag.name}, {"digest", tag.image.digest.str()}, {"outcome", outcome_of(tag)},
+    list.push_back({{"name", tag.name},
+                    {"digest", tag.image.digest.str()},
+                    {"outcome", outcome_of(tag)},
                     {"before", tag.before ? nlohmann::json(tag.before->str()) : nlohmann::json()}});
-    if (!words.json) fmt::print("{}{}@{}\n", words.dry_run ? fmt::format("{}: ", outcome_of(tag)) : "", tag.name, tag.image.digest.str());
+    if (!words.json)
+      fmt::print("{}{}@{}\n", words.dry_run ? fmt::format("{}: ", outcome_of(tag)) : "", tag.name,
+                 tag.image.digest.str());
   }
   if (words.json) fmt::print("{}\n", nlohmann::json{{"tags", list}, {"dry_run", words.dry_run}}.dump(2));
   return 0;

@@ -11,8 +11,8 @@
 
 namespace kiln::cli {
 
-std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted, const SessionSettings& settings,
-                                       const CancelToken& cancel) {
+std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted,
+                                       const SessionSettings& settings, const CancelToken& cancel) {
   ThreadPool pool;
   InputSettings inputs;
   inputs.kiln_version = kVersion;
@@ -29,12 +29,14 @@ std::vector<oci::Reference> inputs_references(const BuildTarget& target, const T
     oci::Reference reference = oci::Reference::parse(name);
     reference.digest.reset();
     reference.tag = inputs.tag();
-    if (std::find(references.begin(), references.end(), reference) == references.end()) references.push_back(std::move(reference));
+    if (std::find(references.begin(), references.end(), reference) == references.end())
+      references.push_back(std::move(reference));
   }
   return references;
 }
 
-std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& plan, const std::set<std::size_t>& wanted) {
+std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& plan,
+                            const std::set<std::size_t>& wanted) {
   std::vector<Pin> pins;
   const std::set<std::size_t> needed = plan.closure(wanted);
   std::vector<std::string> names;
@@ -42,12 +44,16 @@ std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& p
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos) {
-      throw Error(Category::usage, fmt::format("'--pin {}' must be NAME=REFERENCE: an image of the fleet and what it must come out as", printable(word)));
+      throw Error(Category::usage,
+                  fmt::format("'--pin {}' must be NAME=REFERENCE: an image of the fleet and what it must come out as",
+                              printable(word)));
     }
     const std::string name = word.substr(0, equals);
-    const auto it = std::find_if(needed.begin(), needed.end(), [&](std::size_t number) { return plan.targets[number]->target.name == name; });
+    const auto it = std::find_if(needed.begin(), needed.end(),
+                                 [&](std::size_t number) { return plan.targets[number]->target.name == name; });
     if (it == needed.end()) {
-      throw Error(Category::usage, fmt::format("'--pin {}': '{}' is no target that this build needs{}", printable(word), printable(name), suggestion(name, names)));
+      throw Error(Category::usage, fmt::format("'--pin {}': '{}' is no target that this build needs{}", printable(word),
+                                               printable(name), suggestion(name, names)));
     }
     pins.push_back({*it, oci::Reference::parse(word.substr(equals + 1))});
   }
@@ -59,13 +65,18 @@ void check_pin(const Pin& pin, const BuiltImage& built, RemoteSession& remote) {
   if (pin.reference.digest) {
     expected = *pin.reference.digest;
   } else {
-    const auto found = remote.client_for(pin.reference).resolve(remote.repository_of(pin.reference).repository, pin.reference.manifest_key());
-    if (!found) throw Error(Category::network, fmt::format("'{}', which '{}' is pinned to, is not at the registry", pin.reference.str(), built.target->name));
+    const auto found = remote.client_for(pin.reference)
+                           .resolve(remote.repository_of(pin.reference).repository, pin.reference.manifest_key());
+    if (!found)
+      throw Error(Category::network, fmt::format("'{}', which '{}' is pinned to, is not at the registry",
+                                                 pin.reference.str(), built.target->name));
     expected = found->digest;
   }
   if (built.root().digest == expected) return;
-  throw Error(Category::build, fmt::format("'{}' comes out as {} here, but is pinned to {} ({}); the builds do not share one cache, or their inputs differ",
-                                           built.target->name, built.root().digest.str(), expected.str(), pin.reference.str()));
+  throw Error(Category::build,
+              fmt::format("'{}' comes out as {} here, but is pinned to {} ({}); the builds do not share one cache, or "
+                          "their inputs differ",
+                          built.target->name, built.root().digest.str(), expected.str(), pin.reference.str()));
 }
 
 }  // namespace kiln::cli

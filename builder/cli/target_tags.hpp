@@ -14,8 +14,8 @@
 namespace kiln::cli {
 
 // The inputs of a fleet's targets as a build with these settings would have them; in the plan's numbers.
-std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted, const SessionSettings& settings,
-                                       const CancelToken& cancel);
+std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted,
+                                       const SessionSettings& settings, const CancelToken& cancel);
 
 // The references that say an image with these inputs was pushed: the inputs' tag in each repository that the target is
 // published to. Empty for a target without names, and for inputs that the same hash does not decide.
@@ -28,7 +28,8 @@ struct Pin {
 };
 
 // Error{usage} for what is no pin or names no target that `wanted` needs.
-std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& plan, const std::set<std::size_t>& wanted);
+std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& plan,
+                            const std::set<std::size_t>& wanted);
 
 // Error{build} where the built image is not the one that the registry has under the pin.
 void check_pin(const Pin& pin, const BuiltImage& built, RemoteSession& remote);

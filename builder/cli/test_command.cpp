@@ -40,40 +40,56 @@ TestedImage find_tested_image(BuildSession& session, const TestWords& words) {
         return {stored_image(session.store(), *root, platform, name), root->digest, "the store"};
       }
     }
-    if (words.local) throw Error(Category::usage, fmt::format("the store has no image '{}'; 'kiln images' lists those it has", reference.str()));
+    if (words.local)
+      throw Error(Category::usage,
+                  fmt::format("the store has no image '{}'; 'kiln images' lists those it has", reference.str()));
   }
   const PulledImage pulled = pull_image(session.remote().get(), session.store(), reference, platform, PullWhat::layers);
-  return {stored_image(session.store(), pulled.manifest, platform, reference.str()), pulled.manifest.digest, pulled.source.name()};
+  return {stored_image(session.store(), pulled.manifest, platform, reference.str()), pulled.manifest.digest,
+          pulled.source.name()};
 }
 
 RunNetwork network_of(const std::string& word) {
   if (word == "none") return RunNetwork::none;
   if (word == "host") return RunNetwork::host;
-  throw Error(Category::usage, fmt::format("--network: unknown network '{}'{}", printable(word), suggestion(word, {"none", "host"})));
+  throw Error(Category::usage,
+              fmt::format("--network: unknown network '{}'{}", printable(word), suggestion(word, {"none", "host"})));
 }
 
 std::string_view to_string(Health health) {
   switch (health) {
-    case Health::healthy: return "healthy";
-    case Health::unhealthy: return "unhealthy";
-    case Health::exited: return "exited";
-    case Health::no_check: return "running, without a HEALTHCHECK";
+    case Health::healthy:
+      return "healthy";
+    case Health::unhealthy:
+      return "unhealthy";
+    case Health::exited:
+      return "exited";
+    case Health::no_check:
+      return "running, without a HEALTHCHECK";
   }
   return "";
 }
 
-void print_verdict(const TestWords& words, const TestedImage& tested, const HealthVerdict& verdict, const std::string& output) {
+void print_verdict(const TestWords& words, const TestedImage& tested, const HealthVerdict& verdict,
+                   const std::string& output) {
   if (words.json) {
-    nlohmann::json json = {{"name", tested.image.reference}, {"digest", tested.digest.str()},  {"from", tested.place},
-                           {"health", to_string(verdict.health)}, {"seconds", verdict.seconds}, {"checks", verdict.checks},
-                           {"check_output", verdict.check_output}, {"output", output}};
+    nlohmann::json json = {{"name", tested.image.reference},
+                           {"digest", tested.digest.str()},
+                           {"from", tested.place},
+                           {"health", to_string(verdict.health)},
+                           {"seconds", verdict.seconds},
+                           {"checks", verdict.checks},
+                           {"check_output", verdict.check_output},
+                           {"output", output}};
     json["exit_code"] = verdict.exit_code ? nlohmann::json(*verdict.exit_code) : nlohmann::json();
     fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return;
   }
-  fmt::print("{}@{} from {}: {}", tested.image.reference, tested.digest.short_hex(), tested.place, to_string(verdict.health));
+  fmt::print("{}@{} from {}: {}", tested.image.reference, tested.digest.short_hex(), tested.place,
+             to_string(verdict.health));
   if (verdict.exit_code) fmt::print(" with exit code {}", *verdict.exit_code);
-  fmt::print(" after {} and {} check{}\n", human_seconds(verdict.seconds), verdict.checks, verdict.checks == 1 ? "" : "s");
+  fmt::print(" after {} and {} check{}\n", human_seconds(verdict.seconds), verdict.checks,
+             verdict.checks == 1 ? "" : "s");
   const auto show = [](std::string_view title, const std::string& text) {
     if (trim(text).empty()) return;
     fmt::print("{}:\n", title);

@@ -55,7 +55,8 @@ void TransferTasks::tag_done(std::string_view reference, const oci::Descriptor& 
   StepView view;
   view.number = next_number_();
   const std::string_view name = reference.substr(0, reference.find('@'));
-  view.text = fmt::format("{} {}@{}", outcome == TransferOutcome::skipped ? "unchanged" : "pushed", name, manifest.digest.short_hex());
+  view.text = fmt::format("{} {}@{}", outcome == TransferOutcome::skipped ? "unchanged" : "pushed", name,
+                          manifest.digest.short_hex());
   observer_.step_started(view);
   observer_.task_finished(view.number, "");
 }

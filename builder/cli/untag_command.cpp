@@ -44,8 +44,8 @@ std::vector<oci::Reference> tags_of(const std::vector<std::string>& words) {
   return references;
 }
 
-// The tag alone: a manifest deleted by its digest would take every other tag of the image along. All are looked for before the
-// first goes.
+// The tag alone: a manifest deleted by its digest would take every other tag of the image along. All are looked for
+// before the first goes.
 std::vector<NamedImage> untag_at_registry(const UntagWords& words, const CancelToken& cancel) {
   const std::vector<oci::Reference> references = tags_of(words.references);
   StderrLog log;
@@ -57,7 +57,8 @@ std::vector<NamedImage> untag_at_registry(const UntagWords& words, const CancelT
       const oci::Reference& reference = references[i];
       RegistryClient client = session->client_for(reference);
       const std::string repository = session->repository_of(reference).repository;
-      with_context([&] { return fmt::format("while untagging '{}'", reference.str()); }, [&] { body(i, client, repository); });
+      with_context([&] { return fmt::format("while untagging '{}'", reference.str()); },
+                   [&] { body(i, client, repository); });
     });
   };
   for_each([&](std::size_t i, RegistryClient& client, const std::string& repository) {

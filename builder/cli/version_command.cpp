@@ -17,7 +17,10 @@ void add_version_command(Arguments& root) {
       .handler([as_json](const CancelToken&) {
         const std::string platform = oci::Platform::host().str();
         if (*as_json) {
-          fmt::print("{}\n", nlohmann::json{{"version", kVersion}, {"platform", platform}, {"step_key_version", kStepKeyVersion}}.dump());
+          fmt::print(
+              "{}\n",
+              nlohmann::json{{"version", kVersion}, {"platform", platform}, {"step_key_version", kStepKeyVersion}}
+                  .dump());
         } else {
           fmt::print("kiln {} {}\n", kVersion, platform);
         }

@@ -33,9 +33,11 @@ std::string find_build_id(const std::vector<std::string>& ids, const std::string
   if (fitting.size() == 1) return fitting[0];
   if (fitting.empty()) {
     const auto near = nearest(word, ids);
-    throw Error(Category::usage, fmt::format("there is no record of a build '{}'{}", printable(word), near ? fmt::format("; the nearest is '{}'", *near) : ""));
+    throw Error(Category::usage, fmt::format("there is no record of a build '{}'{}", printable(word),
+                                             near ? fmt::format("; the nearest is '{}'", *near) : ""));
   }
-  throw Error(Category::usage, fmt::format("'{}' begins the IDs of {} builds, the first is '{}'", printable(word), fitting.size(), fitting[0]));
+  throw Error(Category::usage, fmt::format("'{}' begins the IDs of {} builds, the first is '{}'", printable(word),
+                                           fitting.size(), fitting[0]));
 }
 
 // The newest build that built what `words` name.
@@ -57,21 +59,25 @@ std::unique_ptr<FoundBuild> find_build(const BuildRecordStore& store, const WhyW
     }
   }
   const auto near = nearest(words.image, known);
-  throw Error(Category::usage, fmt::format("no recorded build {}built '{}'{}", words.build.empty() ? "" : "of that ID ", printable(words.image),
-                                           near ? fmt::format("; did you mean '{}'?", *near) : ""));
+  throw Error(Category::usage,
+              fmt::format("no recorded build {}built '{}'{}", words.build.empty() ? "" : "of that ID ",
+                          printable(words.image), near ? fmt::format("; did you mean '{}'?", *near) : ""));
 }
 
 nlohmann::json to_json(const BuildRecordStep& step) {
   nlohmann::json differences = nlohmann::json::array();
   for (const InputDifference& difference : step.differences) {
-    nlohmann::json item = {{"type", input_type(difference.name)}, {"name", difference.name}, {"text", to_text(difference)}};
+    nlohmann::json item = {
+        {"type", input_type(difference.name)}, {"name", difference.name}, {"text", to_text(difference)}};
     if (difference.before) item["before"] = *difference.before;
     if (difference.after) item["after"] = *difference.after;
     differences.push_back(std::move(item));
   }
-  return {{"stage", step.stage},     {"index", step.index}, {"file", step.file},     {"line", step.line},       {"text", step.text},
-          {"key", step.key},         {"outcome", step.outcome}, {"from", step.from}, {"reason", step.reason},   {"seconds", step.seconds},
-          {"bytes", step.bytes},     {"against", step.against}, {"differences", differences}, {"advice", miss_advice(step)}};
+  return {{"stage", step.stage},        {"index", step.index},        {"file", step.file},
+          {"line", step.line},          {"text", step.text},          {"key", step.key},
+          {"outcome", step.outcome},    {"from", step.from},          {"reason", step.reason},
+          {"seconds", step.seconds},    {"bytes", step.bytes},        {"against", step.against},
+          {"differences", differences}, {"advice", miss_advice(step)}};
 }
 
 nlohmann::json to_json(const FoundBuild& build) {
@@ -79,12 +85,20 @@ nlohmann::json to_json(const FoundBuild& build) {
   for (const BuildRecordTarget* target : build.targets) {
     nlohmann::json steps = nlohmann::json::array();
     for (const BuildRecordStep& step : target->steps) steps.push_back(to_json(step));
-    targets.push_back({{"name", target->name}, {"image", target->image}, {"profile", target->profile}, {"platform", target->platform},
-                       {"file", target->file}, {"names", target->names}, {"steps", std::move(steps)},
+    targets.push_back({{"name", target->name},
+                       {"image", target->image},
+                       {"profile", target->profile},
+                       {"platform", target->platform},
+                       {"file", target->file},
+                       {"names", target->names},
+                       {"steps", std::move(steps)},
                        {"digest", target->digest ? nlohmann::json(target->digest->str()) : nlohmann::json()}});
   }
-  return {{"build", build.record.id}, {"created", build.record.created}, {"failed", build.record.failed},
-          {"seconds", build.record.seconds}, {"targets", std::move(targets)}};
+  return {{"build", build.record.id},
+          {"created", build.record.created},
+          {"failed", build.record.failed},
+          {"seconds", build.record.seconds},
+          {"targets", std::move(targets)}};
 }
 
 std::string title_of(const BuildRecordTarget& target) {
@@ -94,7 +108,8 @@ std::string title_of(const BuildRecordTarget& target) {
 
 void print_step(const BuildRecordStep& step) {
   const std::string place = step.line ? fmt::format("{}:{}", step.file, step.line) : step.file;
-  fmt::print("  {:<6} {}  {}\n", step.outcome == "built" ? "miss" : step.outcome, printable(place), printable(step.text));
+  fmt::print("  {:<6} {}  {}\n", step.outcome == "built" ? "miss" : step.outcome, printable(place),
+             printable(step.text));
   if (step.outcome == "hit") {
     fmt::print("         from {}; saved {:.2f} s, {}\n", printable(step.from), step.seconds, human_bytes(step.bytes));
     return;
@@ -108,7 +123,8 @@ void print_step(const BuildRecordStep& step) {
     for (std::size_t i = 0; i < std::min(kMostShown, step.differences.size()); ++i) {
       fmt::print("           {}\n", to_text(step.differences[i]));
     }
-    if (step.differences.size() > kMostShown) fmt::print("           and {} more (--json lists all)\n", step.differences.size() - kMostShown);
+    if (step.differences.size() > kMostShown)
+      fmt::print("           and {} more (--json lists all)\n", step.differences.size() - kMostShown);
   }
   for (const std::string& sentence : miss_advice(step)) fmt::print("         to hit: {}\n", sentence);
 }
@@ -125,8 +141,8 @@ void print_target(const BuildRecordTarget& target) {
       bytes += step.bytes;
     }
   }
-  fmt::print("{} ({}): {} hits, {} misses; the misses cost {:.2f} s and {}\n", printable(title_of(target)), target.platform, hits,
-             target.steps.size() - hits, seconds, human_bytes(bytes));
+  fmt::print("{} ({}): {} hits, {} misses; the misses cost {:.2f} s and {}\n", printable(title_of(target)),
+             target.platform, hits, target.steps.size() - hits, seconds, human_bytes(bytes));
   for (const BuildRecordStep& step : target.steps) print_step(step);
 }
 
@@ -137,7 +153,8 @@ int run_why(const WhyWords& words) {
     fmt::print("{}\n", to_json(*build).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return 0;
   }
-  fmt::print("build {}{}, {:.2f} s\n", build->record.id, build->record.failed ? " (failed)" : "", build->record.seconds);
+  fmt::print("build {}{}, {:.2f} s\n", build->record.id, build->record.failed ? " (failed)" : "",
+             build->record.seconds);
   for (const BuildRecordTarget* target : build->targets) print_target(*target);
   return 0;
 }

@@ -13,7 +13,8 @@ std::map<std::string, std::string> parse_build_args(const std::vector<std::strin
   for (const std::string& value : values) {
     const std::size_t equals = value.find('=');
     const std::string name = value.substr(0, equals);
-    if (name.empty()) throw Error(Category::usage, fmt::format("--build-arg '{}': expected NAME=VALUE", printable(value)));
+    if (name.empty())
+      throw Error(Category::usage, fmt::format("--build-arg '{}': expected NAME=VALUE", printable(value)));
     if (equals != std::string::npos) {
       result[name] = value.substr(equals + 1);
     } else if (const auto inherited = environment_variable(name)) {
@@ -101,8 +102,9 @@ std::pair<std::string, std::string> parse_host(std::string_view text) {
 RunSecurity parse_security(std::string_view text) {
   if (text.empty() || text == "sandbox") return RunSecurity::sandbox;
   if (text == "hardened") return RunSecurity::hardened;
-  throw Error(Category::usage, fmt::format("--security '{}': expected sandbox or hardened{}", printable(text),
-                                           text == "insecure" ? "; a RUN says --security=insecure itself, and --allow permits it" : ""));
+  throw Error(Category::usage,
+              fmt::format("--security '{}': expected sandbox or hardened{}", printable(text),
+                          text == "insecure" ? "; a RUN says --security=insecure itself, and --allow permits it" : ""));
 }
 
 std::uint64_t parse_size(std::string_view text, std::string_view flag) {

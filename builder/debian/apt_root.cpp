@@ -19,12 +19,10 @@ constexpr std::string_view kAptHelper = "/usr/lib/apt/apt-helper";
 
 void require(std::string_view program) {
   if (!find_program(program)) {
-    throw Error(
-        Category::machine,
-        fmt::format(
-            "'{}' is missing, and Debian packages are resolved by apt; run 'apt-get install apt' (on a "
-            "machine that is no Debian or Ubuntu, lock and build the base image on one that is)",
-            program));
+    throw Error(Category::machine,
+                fmt::format("'{}' is missing, and Debian packages are resolved by apt; run 'apt-get install apt' (on a "
+                            "machine that is no Debian or Ubuntu, lock and build the base image on one that is)",
+                            program));
   }
 }
 
@@ -52,12 +50,10 @@ std::string settings_of_host(const CancelToken& cancel) {
         .set_detail(apt_messages(result.stderr_bytes));
   }
   static constexpr std::array<std::string_view, 5> kWanted = {
-      "Acquire::http::", "Acquire::https::", "Acquire::Retries ", "Acquire::ForceIPv4 ",
-      "Acquire::ForceIPv6 "};
+      "Acquire::http::", "Acquire::https::", "Acquire::Retries ", "Acquire::ForceIPv4 ", "Acquire::ForceIPv6 "};
   std::string kept;
   for (const std::string_view line : split(result.stdout_bytes, '\n')) {
-    if (std::any_of(kWanted.begin(), kWanted.end(),
-                    [&](std::string_view key) { return line.starts_with(key); })) {
+    if (std::any_of(kWanted.begin(), kWanted.end(), [&](std::string_view key) { return line.starts_with(key); })) {
       kept += line;
       kept += '\n';
     }
@@ -72,9 +68,8 @@ void write_text(const fs::path& path, std::string_view text, unsigned mode) {
 
 std::string stanza(std::string_view uri, const std::vector<std::string>& suites, const DebianSpec& spec,
                    const DebianArchives& archives) {
-  return fmt::format("Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\nArchitectures: {}\nSigned-By: {}\n\n",
-                     uri, join(suites, " "), join(spec.components, " "), spec.architecture,
-                     archives.keyring.string());
+  return fmt::format("Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\nArchitectures: {}\nSigned-By: {}\n\n", uri,
+                     join(suites, " "), join(spec.components, " "), spec.architecture, archives.keyring.string());
 }
 
 }  // namespace
@@ -85,10 +80,9 @@ AptRoot::AptRoot(const fs::path& folder, const DebianSpec& spec, const DebianArc
   for (const char* program : {"apt-get", "apt-cache"}) require(program);
   const std::string root = fs::absolute(folder_).string();
   if (root.find_first_of("\"\n;") != std::string::npos) {
-    throw Error(Category::machine,
-                fmt::format("folder '{}' has a name that apt's configuration cannot hold; choose "
-                            "another KILN_HOME",
-                            printable(root)));
+    throw Error(Category::machine, fmt::format("folder '{}' has a name that apt's configuration cannot hold; choose "
+                                               "another KILN_HOME",
+                                               printable(root)));
   }
   for (const char* part : {"state/lists/partial", "cache/archives/partial", "log", "sources.d"}) {
     make_directories(folder_ / part);
@@ -137,19 +131,17 @@ AptRoot::AptRoot(const fs::path& folder, const DebianSpec& spec, const DebianArc
 CommandResult AptRoot::run(std::vector<std::string> argv, const CancelToken& cancel) const {
   if (argv.at(0) == "apt-helper") argv[0] = kAptHelper;
   require(argv[0]);
-  return run_command(
-      {.argv = std::move(argv), .environment = environment_, .working_directory = {}, .stdin_bytes = {}},
-      cancel);
+  return run_command({.argv = std::move(argv), .environment = environment_, .working_directory = {}, .stdin_bytes = {}},
+                     cancel);
 }
 
 fs::path apt_archives_of_host(const CancelToken& cancel) {
   require("apt-config");
-  const CommandResult result =
-      run_command({.argv = {"apt-config", "shell", "FOLDER", "Dir::Cache::archives/d"},
-                   .environment = inherited_environment(),
-                   .working_directory = {},
-                   .stdin_bytes = {}},
-                  cancel);
+  const CommandResult result = run_command({.argv = {"apt-config", "shell", "FOLDER", "Dir::Cache::archives/d"},
+                                            .environment = inherited_environment(),
+                                            .working_directory = {},
+                                            .stdin_bytes = {}},
+                                           cancel);
   const std::string_view line = trim(result.stdout_bytes);
   constexpr std::string_view kPrefix = "FOLDER='";
   if (!line.starts_with(kPrefix) || !line.ends_with("'")) return "/var/cache/apt/archives";
@@ -159,8 +151,7 @@ fs::path apt_archives_of_host(const CancelToken& cancel) {
 std::string apt_messages(std::string_view stderr_bytes) {
   std::vector<std::string> lines;
   for (const std::string_view line : split(stderr_bytes, '\n')) {
-    if (trim(line).empty() || line.find("Download is performed unsandboxed") != std::string_view::npos)
-      continue;
+    if (trim(line).empty() || line.find("Download is performed unsandboxed") != std::string_view::npos) continue;
     lines.push_back(without_credentials(printable(line)));
   }
   return join(lines, "\n");

@@ -19,8 +19,7 @@ namespace kiln {
 class AptRoot {
  public:
   // Writes the configuration. Error{machine} where apt is missing.
-  AptRoot(const fs::path& folder, const DebianSpec& spec, const DebianArchives& archives,
-          const CancelToken& cancel);
+  AptRoot(const fs::path& folder, const DebianSpec& spec, const DebianArchives& archives, const CancelToken& cancel);
 
   // Runs apt-get, apt-cache or apt-helper (by name) with this configuration, in the C locale.
   CommandResult run(std::vector<std::string> argv, const CancelToken& cancel) const;

@@ -42,12 +42,10 @@ DebianLock DebianLocker::current_entry(std::string_view image, const DebianSpec&
   const DebianLock* found = lock.find_debian(image);
   if (is_of(found, spec)) return *found;
   if (policy_ == LockPolicy::frozen) {
-    throw Error(
-        Category::usage,
-        found
-            ? fmt::format("the definition of '{}' was edited after it was locked in '{}'; run 'kiln lock'",
-                          image, places_.lock_file.string())
-            : fmt::format("'{}' is not locked in '{}'; run 'kiln lock'", image, places_.lock_file.string()));
+    throw Error(Category::usage,
+                found ? fmt::format("the definition of '{}' was edited after it was locked in '{}'; run 'kiln lock'",
+                                    image, places_.lock_file.string())
+                      : fmt::format("'{}' is not locked in '{}'; run 'kiln lock'", image, places_.lock_file.string()));
   }
   return resolve_and_record(image, spec);
 }
@@ -100,12 +98,10 @@ DebianLock DebianLocker::entry_with_packages(std::string_view image, const Debia
   lock = resolve_and_record(image, spec);
   gone = fetch();
   if (!gone.empty()) {
-    throw Error(
-        Category::network,
-        fmt::format(
-            "the mirror '{}' lists packages that it does not have: {}; try again later or name another "
-            "mirror",
-            archives.debian, names(gone)));
+    throw Error(Category::network,
+                fmt::format("the mirror '{}' lists packages that it does not have: {}; try again later or name another "
+                            "mirror",
+                            archives.debian, names(gone)));
   }
   return lock;
 }

@@ -29,8 +29,7 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
 }
 
 void refuse(std::string_view what, std::string_view value, std::string_view expected) {
-  throw Error(Category::usage,
-              fmt::format("{} '{}' is not valid; expected {}", what, printable(value), expected));
+  throw Error(Category::usage, fmt::format("{} '{}' is not valid; expected {}", what, printable(value), expected));
 }
 
 // Debian Policy 5.6.1: lower-case letters, digits, "+-.", two characters or more, a letter or digit first.
@@ -49,9 +48,8 @@ void check_mirror(std::string_view uri) {
   }
   const std::string_view rest = uri.substr(scheme_end + 3);
   if (rest.find('@') != std::string_view::npos) {
-    throw Error(Category::usage,
-                fmt::format("mirror on '{}' carries credentials; keep them in /etc/apt/auth.conf",
-                            printable(rest.substr(rest.rfind('@') + 1))));
+    throw Error(Category::usage, fmt::format("mirror on '{}' carries credentials; keep them in /etc/apt/auth.conf",
+                                             printable(rest.substr(rest.rfind('@') + 1))));
   }
   if (!std::all_of(rest.begin(), rest.end(), [](unsigned char c) {
         return c > 0x20 && c < 0x7f &&
@@ -161,8 +159,7 @@ std::string_view host_of(std::string_view uri) {
   if (scheme_end == std::string_view::npos) return {};
   std::string_view authority = uri.substr(scheme_end + 3);
   authority = authority.substr(0, authority.find('/'));
-  if (const auto at = authority.rfind('@'); at != std::string_view::npos)
-    authority = authority.substr(at + 1);
+  if (const auto at = authority.rfind('@'); at != std::string_view::npos) authority = authority.substr(at + 1);
   return authority.substr(0, authority.find(':'));
 }
 
@@ -199,8 +196,8 @@ void DebianSpec::normalize() {
   static const std::vector<std::string> known = {"main", "contrib", "non-free", "non-free-firmware"};
   for (const std::string& component : components) {
     if (std::find(known.begin(), known.end(), component) == known.end()) {
-      throw Error(Category::usage, fmt::format("unknown component '{}'{}", printable(component),
-                                               suggestion(component, known)));
+      throw Error(Category::usage,
+                  fmt::format("unknown component '{}'{}", printable(component), suggestion(component, known)));
     }
   }
   check_mirror(mirror);
@@ -243,12 +240,10 @@ std::string debian_architecture(std::string_view oci_architecture, std::string_v
   for (const Row& row : kRows) {
     if (row.oci == oci_architecture && row.variant == oci_variant) return std::string(row.debian);
   }
-  throw Error(
-      Category::usage,
-      fmt::format(
-          "Debian has no architecture for '{}{}{}'; known: amd64, arm64, arm/v7, arm/v5, 386, ppc64le, "
-          "s390x, riscv64",
-          printable(oci_architecture), oci_variant.empty() ? "" : "/", printable(oci_variant)));
+  throw Error(Category::usage,
+              fmt::format("Debian has no architecture for '{}{}{}'; known: amd64, arm64, arm/v7, arm/v5, 386, ppc64le, "
+                          "s390x, riscv64",
+                          printable(oci_architecture), oci_variant.empty() ? "" : "/", printable(oci_variant)));
 }
 
 DebianArchives archives_from_sources(const DebianSpec& spec, const std::vector<AptSourceFile>& files) {
@@ -271,8 +266,7 @@ DebianArchives archives_from_sources(const DebianSpec& spec, const std::vector<A
       if (!is_usable_uri(uri)) continue;
       const std::string_view host = host_of(uri);
       const bool is_debians_host = host == "debian.org" || host.ends_with(".debian.org");
-      if (!found_debian && last_segment(uri) == "debian" &&
-          (is_debians_host || has_suite_ending(source, "-updates"))) {
+      if (!found_debian && last_segment(uri) == "debian" && (is_debians_host || has_suite_ending(source, "-updates"))) {
         archives.debian = uri;
         found_debian = true;
       } else if (!found_security && last_segment(uri) == "debian-security" &&
@@ -290,8 +284,7 @@ DebianArchives archives_from_sources(const DebianSpec& spec, const std::vector<A
 
 DebianArchives archives_of_host(const DebianSpec& spec) {
   std::vector<AptSourceFile> files;
-  if (auto text = read_file_if_exists("/etc/apt/sources.list"))
-    files.push_back({"sources.list", std::move(*text)});
+  if (auto text = read_file_if_exists("/etc/apt/sources.list")) files.push_back({"sources.list", std::move(*text)});
   std::error_code ignored;
   std::vector<fs::path> parts;
   for (const auto& entry : fs::directory_iterator("/etc/apt/sources.list.d", ignored)) {

@@ -45,9 +45,8 @@ bool is_pool_path(std::string_view text) {
   if (!text.starts_with("debian/") && !text.starts_with("debian-security/")) return false;
   if (!text.ends_with(".deb") || !only(text, extra)) return false;
   const auto segments = split(text, '/');
-  return std::none_of(segments.begin(), segments.end(), [](std::string_view segment) {
-    return segment.empty() || segment == "." || segment == "..";
-  });
+  return std::none_of(segments.begin(), segments.end(),
+                      [](std::string_view segment) { return segment.empty() || segment == "." || segment == ".."; });
 }
 
 // RFC 6901.
@@ -75,13 +74,11 @@ class Reader {
                                              json_line_of(text_, pointer).value_or(1), what));
   }
 
-  void expect_object(const json& value, std::string_view pointer,
-                     const std::vector<std::string>& keys) const {
+  void expect_object(const json& value, std::string_view pointer, const std::vector<std::string>& keys) const {
     if (!value.is_object()) fail(pointer, fmt::format("expected an object, got {}", value.type_name()));
     for (const auto& [key, unused] : value.items()) {
       if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-        fail(pointer_to(pointer, key),
-             fmt::format("unknown key '{}'{}", printable(key), suggestion(key, keys)));
+        fail(pointer_to(pointer, key), fmt::format("unknown key '{}'{}", printable(key), suggestion(key, keys)));
       }
     }
     for (const std::string& key : keys) {
@@ -108,12 +105,10 @@ class Reader {
   std::vector<std::string> strings_at(const json& object, std::string_view parent, const char* key) const {
     const json& value = object.at(key);
     const std::string pointer = pointer_to(parent, key);
-    if (!value.is_array())
-      fail(pointer, fmt::format("'{}': expected a list, got {}", key, value.type_name()));
+    if (!value.is_array()) fail(pointer, fmt::format("'{}': expected a list, got {}", key, value.type_name()));
     std::vector<std::string> strings;
     for (const json& item : value) {
-      if (!item.is_string())
-        fail(pointer, fmt::format("'{}': expected strings, got {}", key, item.type_name()));
+      if (!item.is_string()) fail(pointer, fmt::format("'{}': expected strings, got {}", key, item.type_name()));
       strings.push_back(item.get<std::string>());
     }
     return strings;
@@ -135,24 +130,20 @@ class Reader {
       fail(pointer_to(pointer, "version"), fmt::format("'{}' is no version", printable(result.version)));
     }
     if (!only(result.architecture, "-")) {
-      fail(pointer_to(pointer, "architecture"),
-           fmt::format("'{}' is no architecture", printable(result.architecture)));
+      fail(pointer_to(pointer, "architecture"), fmt::format("'{}' is no architecture", printable(result.architecture)));
     }
     if (!is_sha256_hex(result.sha256)) {
-      fail(pointer_to(pointer, "sha256"),
-           fmt::format("'{}' is no sha256 (64 hex digits)", printable(result.sha256)));
+      fail(pointer_to(pointer, "sha256"), fmt::format("'{}' is no sha256 (64 hex digits)", printable(result.sha256)));
     }
     if (!is_pool_path(result.path)) {
       fail(pointer_to(pointer, "path"),
-           fmt::format("'{}' is no path of a .deb below 'debian/' or 'debian-security/'",
-                       printable(result.path)));
+           fmt::format("'{}' is no path of a .deb below 'debian/' or 'debian-security/'", printable(result.path)));
     }
     return result;
   }
 
   DebianLock debian(const json& value, const std::string& pointer) const {
-    expect_object(value, pointer,
-                  {"suite", "variant", "include", "architecture", "components", "epoch", "packages"});
+    expect_object(value, pointer, {"suite", "variant", "include", "architecture", "components", "epoch", "packages"});
     DebianLock entry;
     entry.spec.suite = string_at(value, pointer, "suite");
     entry.spec.variant = string_at(value, pointer, "variant");
@@ -249,10 +240,9 @@ Lock Lock::parse(std::string_view text, std::string_view name) {
   if (root.is_object() && root.contains("schema_version")) {
     const json& version = root["schema_version"];
     if (!version.is_number_integer() || version.get<std::int64_t>() != kSchemaVersion) {
-      throw Error(
-          Category::usage,
-          fmt::format("{}:{}: schema_version is {}, this kiln reads {}; use a newer kiln", name,
-                      json_line_of(text, "/schema_version").value_or(1), version.dump(), kSchemaVersion));
+      throw Error(Category::usage,
+                  fmt::format("{}:{}: schema_version is {}, this kiln reads {}; use a newer kiln", name,
+                              json_line_of(text, "/schema_version").value_or(1), version.dump(), kSchemaVersion));
     }
   }
   reader.expect_object(root, "", {"schema_version", "debian", "images"});
@@ -267,12 +257,10 @@ Lock Lock::parse(std::string_view text, std::string_view name) {
   if (!images.is_object()) reader.fail("/images", "'images': expected an object");
   for (const auto& [reference, platforms] : images.items()) {
     const std::string pointer = pointer_to("/images", reference);
-    if (!platforms.is_object())
-      reader.fail(pointer, fmt::format("'{}': expected an object", printable(reference)));
+    if (!platforms.is_object()) reader.fail(pointer, fmt::format("'{}': expected an object", printable(reference)));
     for (const auto& [platform, digest] : platforms.items()) {
       if (!digest.is_string() || !oci::Digest::is_valid(digest.get<std::string>())) {
-        reader.fail(pointer_to(pointer, platform),
-                    fmt::format("'{}': expected a digest", printable(platform)));
+        reader.fail(pointer_to(pointer, platform), fmt::format("'{}': expected a digest", printable(platform)));
       }
       lock.images_[reference][platform] = digest.get<std::string>();
     }
@@ -348,8 +336,7 @@ void Lock::set_debian(std::string_view image, DebianLock entry) {
   entry.spec.security_mirror.clear();
   std::sort(entry.packages.begin(), entry.packages.end(), Reader::by_name);
   const auto found = debian_.find(image);
-  if (found != debian_.end() && found->second.spec == entry.spec && found->second.packages == entry.packages)
-    return;
+  if (found != debian_.end() && found->second.spec == entry.spec && found->second.packages == entry.packages) return;
   debian_.insert_or_assign(std::string(image), std::move(entry));
 }
 

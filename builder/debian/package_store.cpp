@@ -80,13 +80,9 @@ std::string apt_cache_name(const LockedPackage& package) {
 
 }  // namespace
 
-PackageStore::PackageStore(fs::path directory) : directory_(std::move(directory)) {
-  make_directories(directory_);
-}
+PackageStore::PackageStore(fs::path directory) : directory_(std::move(directory)) { make_directories(directory_); }
 
-fs::path PackageStore::path_of(const LockedPackage& package) const {
-  return directory_ / (package.sha256 + ".deb");
-}
+fs::path PackageStore::path_of(const LockedPackage& package) const { return directory_ / (package.sha256 + ".deb"); }
 
 bool PackageStore::has(const LockedPackage& package) const {
   std::error_code missing;
@@ -107,14 +103,13 @@ bool PackageStore::verify(const LockedPackage& package) const {
 bool PackageStore::adopt(const LockedPackage& package, const fs::path& file) const {
   const Fd from = open_read(file);
   AtomicFile to(path_of(package));
-  if (!read_verified(package, from, file.string(), [&](std::string_view bytes) { to.write(bytes); }))
-    return false;
+  if (!read_verified(package, from, file.string(), [&](std::string_view bytes) { to.write(bytes); })) return false;
   to.commit();
   return true;
 }
 
-PackageFetch PackageStore::fetch(const DebianLock& lock, const DebianArchives& archives,
-                                 const fs::path& work_dir, Log& log, const CancelToken& cancel) const {
+PackageFetch PackageStore::fetch(const DebianLock& lock, const DebianArchives& archives, const fs::path& work_dir,
+                                 Log& log, const CancelToken& cancel) const {
   PackageFetch result;
   std::vector<const LockedPackage*> wanted;
   for (const LockedPackage& package : lock.packages) {
@@ -159,10 +154,8 @@ PackageFetch PackageStore::fetch(const DebianLock& lock, const DebianArchives& a
       const Fd file = open_read(arrived);
       is_good = read_verified(*package, file, arrived.string(), [](std::string_view) {});
       if (is_good) {
-        if (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0)
-          throw_errno("write", arrived.string());
-        if (::rename(arrived.c_str(), path_of(*package).c_str()) != 0)
-          throw_errno("rename", arrived.string());
+        if (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0) throw_errno("write", arrived.string());
+        if (::rename(arrived.c_str(), path_of(*package).c_str()) != 0) throw_errno("rename", arrived.string());
         result.downloaded_bytes += package->size_bytes;
       }
     }
@@ -173,10 +166,10 @@ PackageFetch PackageStore::fetch(const DebianLock& lock, const DebianArchives& a
 
   const auto reasons = failures(download.stderr_bytes);
   if (reasons.empty() || !std::all_of(reasons.begin(), reasons.end(), says_not_there)) {
-    throw Error(Category::network,
-                fmt::format("cannot download {} of {} Debian packages from '{}' and '{}'",
-                            result.unavailable.size(), wanted.size(), without_credentials(archives.debian),
-                            without_credentials(archives.security)))
+    throw Error(
+        Category::network,
+        fmt::format("cannot download {} of {} Debian packages from '{}' and '{}'", result.unavailable.size(),
+                    wanted.size(), without_credentials(archives.debian), without_credentials(archives.security)))
         .set_detail(apt_messages(download.stderr_bytes));
   }
   return result;

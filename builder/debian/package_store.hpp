@@ -42,8 +42,8 @@ class PackageStore {
   // Brings every package of the lock into the store: from this machine's apt cache, else from the archives by
   // apt's own client. A file of the store whose size is wrong is fetched again. Error{network} where a mirror
   // cannot be reached, {machine} for the disk.
-  PackageFetch fetch(const DebianLock& lock, const DebianArchives& archives, const fs::path& work_dir,
-                     Log& log, const CancelToken& cancel) const;
+  PackageFetch fetch(const DebianLock& lock, const DebianArchives& archives, const fs::path& work_dir, Log& log,
+                     const CancelToken& cancel) const;
 
  private:
   fs::path directory_;

@@ -20,14 +20,10 @@ namespace {
 std::vector<std::string> request_of(const DebianSpec& spec) {
   static constexpr std::array<std::string_view, 3> kPriorities = {"required", "important", "standard"};
   const auto& variant = spec.variant;
-  const std::size_t priorities = variant == "minbase"     ? 1
-                                 : variant == "important" ? 2
-                                 : variant == "standard"  ? 3
-                                                          : 0;
+  const std::size_t priorities = variant == "minbase" ? 1 : variant == "important" ? 2 : variant == "standard" ? 3 : 0;
   std::string wanted = "?essential";
   for (std::size_t i = 0; i < priorities; ++i) wanted += fmt::format(",?priority({})", kPriorities[i]);
-  std::vector<std::string> request = {
-      fmt::format("?narrow(?architecture({}),?or({}))", spec.architecture, wanted)};
+  std::vector<std::string> request = {fmt::format("?narrow(?architecture({}),?or({}))", spec.architecture, wanted)};
   if (variant != "essential") request.push_back("apt");
   request.insert(request.end(), spec.include.begin(), spec.include.end());
   return request;
@@ -50,8 +46,8 @@ std::optional<std::string> unknown_package(std::string_view messages) {
 // One line of --print-uris: 'URI' NAME_VERSION_ARCHITECTURE.deb SIZE SHA256:HEX
 LockedPackage read_uri_line(std::string_view line, const DebianArchives& archives) {
   const auto bad = [&](std::string_view what) {
-    return Error(Category::machine, fmt::format("cannot read apt's answer '{}': {}",
-                                                without_credentials(printable(line)), what));
+    return Error(Category::machine,
+                 fmt::format("cannot read apt's answer '{}': {}", without_credentials(printable(line)), what));
   };
   const auto close = line.find('\'', 1);
   if (close == std::string_view::npos) throw bad("no closing quote");
@@ -74,14 +70,10 @@ LockedPackage read_uri_line(std::string_view line, const DebianArchives& archive
 
   // The longer URI first: one may be the beginning of the other.
   std::array<std::pair<std::string, std::string_view>, 2> roots = {
-      {{without_credentials(archives.debian), "debian"},
-       {without_credentials(archives.security), "debian-security"}}};
-  std::sort(roots.begin(), roots.end(),
-            [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+      {{without_credentials(archives.debian), "debian"}, {without_credentials(archives.security), "debian-security"}}};
+  std::sort(roots.begin(), roots.end(), [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
   // apt writes file:/path where file:///path was said.
-  const auto plain = [](std::string text) {
-    return text.starts_with("file:///") ? "file:" + text.substr(7) : text;
-  };
+  const auto plain = [](std::string text) { return text.starts_with("file:///") ? "file:" + text.substr(7) : text; };
   for (const auto& [root, name] : roots) {
     const std::string prefix = plain(root) + "/";
     if (plain(uri).starts_with(prefix)) {
@@ -105,13 +97,11 @@ std::vector<LockedPackage> solve(const AptRoot& apt, const DebianSpec& spec, con
         if (!line.empty()) names.emplace_back(line);
       }
       const auto near = nearest(*name, names);
-      throw Error(Category::usage,
-                  fmt::format("suite '{}' has no package '{}' for {}{}", spec.suite, printable(*name),
-                              spec.architecture, near ? "; did you mean '" + *near + "'?" : ""));
+      throw Error(Category::usage, fmt::format("suite '{}' has no package '{}' for {}{}", spec.suite, printable(*name),
+                                               spec.architecture, near ? "; did you mean '" + *near + "'?" : ""));
     }
     throw Error(Category::usage,
-                fmt::format("the packages of suite '{}' that were asked for cannot be installed together",
-                            spec.suite))
+                fmt::format("the packages of suite '{}' that were asked for cannot be installed together", spec.suite))
         .set_detail(apt_messages(result.stdout_bytes) + "\n" + apt_messages(result.stderr_bytes));
   }
   std::vector<LockedPackage> packages;
@@ -124,8 +114,7 @@ std::vector<LockedPackage> solve(const AptRoot& apt, const DebianSpec& spec, con
 }
 
 bool has(const std::vector<LockedPackage>& packages, std::string_view name) {
-  return std::any_of(packages.begin(), packages.end(),
-                     [&](const LockedPackage& p) { return p.name == name; });
+  return std::any_of(packages.begin(), packages.end(), [&](const LockedPackage& p) { return p.name == name; });
 }
 
 // "Sat, 10 Jan 2026 11:02:12 UTC", whatever the process's locale.
@@ -136,10 +125,8 @@ std::optional<UnixSeconds> read_release_date(std::string_view text) {
   const auto month = kMonths.find(fields[2]);
   const auto day = parse_unsigned(fields[1]), year = parse_unsigned(fields[3]);
   const auto clock = split(fields[4], ':');
-  if (month == std::string_view::npos || month % 3 != 0 || !day || !year || clock.size() != 3)
-    return std::nullopt;
-  const auto hour = parse_unsigned(clock[0]), minute = parse_unsigned(clock[1]),
-             second = parse_unsigned(clock[2]);
+  if (month == std::string_view::npos || month % 3 != 0 || !day || !year || clock.size() != 3) return std::nullopt;
+  const auto hour = parse_unsigned(clock[0]), minute = parse_unsigned(clock[1]), second = parse_unsigned(clock[2]);
   if (!hour || !minute || !second || *year < 1970 || *year > 9999) return std::nullopt;
   std::tm time{};
   time.tm_year = static_cast<int>(*year) - 1900;
@@ -174,18 +161,16 @@ DebianLock resolve(DebianSpec spec, const DebianArchives& archives, const fs::pa
   spec.normalize();
   const TempDir scratch(work_dir, "apt-");
   const AptRoot apt(scratch.path(), spec, archives, cancel);
-  log.debug(fmt::format("resolving {} packages of Debian {} from '{}' and '{}'", spec.architecture,
-                        spec.suite, without_credentials(archives.debian),
-                        without_credentials(archives.security)));
+  log.debug(fmt::format("resolving {} packages of Debian {} from '{}' and '{}'", spec.architecture, spec.suite,
+                        without_credentials(archives.debian), without_credentials(archives.security)));
 
   const CommandResult update = apt.run({"apt-get", "--quiet", "update"}, cancel);
   if (update.exit_code != 0) {
     throw Error(
         Category::network,
-        fmt::format(
-            "cannot read Debian's index of suite '{}' from '{}' and '{}'; is the suite's name right, and "
-            "does 'apt-get update' work on this machine?",
-            spec.suite, without_credentials(archives.debian), without_credentials(archives.security)))
+        fmt::format("cannot read Debian's index of suite '{}' from '{}' and '{}'; is the suite's name right, and "
+                    "does 'apt-get update' work on this machine?",
+                    spec.suite, without_credentials(archives.debian), without_credentials(archives.security)))
         .set_detail(apt_messages(update.stderr_bytes));
   }
 
@@ -200,8 +185,7 @@ DebianLock resolve(DebianSpec spec, const DebianArchives& archives, const fs::pa
     lock.packages = solve(apt, spec, archives, request, cancel);
   }
   if (lock.packages.empty()) {
-    throw Error(Category::usage,
-                fmt::format("suite '{}' has no packages for '{}'", spec.suite, spec.architecture));
+    throw Error(Category::usage, fmt::format("suite '{}' has no packages for '{}'", spec.suite, spec.architecture));
   }
   lock.epoch = newest_release_date(apt.lists());
   lock.spec = std::move(spec);

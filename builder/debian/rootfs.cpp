@@ -45,8 +45,7 @@ void open_to_everyone(const fs::path& folder) {
 bool is_root() { return ::geteuid() == 0; }
 
 std::string output_of(std::vector<std::string> argv, const CancelToken& cancel) {
-  const Command command{
-      .argv = std::move(argv), .environment = {}, .working_directory = {}, .stdin_bytes = {}};
+  const Command command{.argv = std::move(argv), .environment = {}, .working_directory = {}, .stdin_bytes = {}};
   return std::string(trim(run_command(command, cancel).stdout_bytes));
 }
 
@@ -59,10 +58,9 @@ void require_user_namespaces(const CancelToken& cancel) {
   }
   const auto allowed = read_file_if_exists("/proc/sys/kernel/unprivileged_userns_clone");
   if (allowed && trim(*allowed) == "0") {
-    throw Error(
-        Category::machine,
-        "a base image cannot be built by an ordinary user because this kernel forbids user namespaces; run "
-        "'sudo sysctl -w kernel.unprivileged_userns_clone=1'");
+    throw Error(Category::machine,
+                "a base image cannot be built by an ordinary user because this kernel forbids user namespaces; run "
+                "'sudo sysctl -w kernel.unprivileged_userns_clone=1'");
   }
   const auto uid = std::to_string(::geteuid());
   const std::string user = output_of({"id", "-un"}, cancel);
@@ -75,10 +73,9 @@ void require_user_namespaces(const CancelToken& cancel) {
     if (!has_range) {
       throw Error(
           Category::machine,
-          fmt::format(
-              "a base image cannot be built by user '{0}' because '{1}' gives no range of IDs; run 'sudo "
-              "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {0}'",
-              user.empty() ? uid : user, file));
+          fmt::format("a base image cannot be built by user '{0}' because '{1}' gives no range of IDs; run 'sudo "
+                      "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {0}'",
+                      user.empty() ? uid : user, file));
     }
   }
 }
@@ -88,10 +85,9 @@ void require_user_namespaces(const CancelToken& cancel) {
 void require_architecture(const DebianSpec& spec, const CancelToken& cancel) {
   const std::string native = output_of({"dpkg", "--print-architecture"}, cancel);
   if (spec.architecture == native || find_program("arch-test")) return;
-  throw Error(Category::machine,
-              fmt::format("a base image for {} cannot be built on this {} machine as it is; run "
-                          "'apt-get install arch-test qemu-user-static binfmt-support'",
-                          spec.architecture, native));
+  throw Error(Category::machine, fmt::format("a base image for {} cannot be built on this {} machine as it is; run "
+                                             "'apt-get install arch-test qemu-user-static binfmt-support'",
+                                             spec.architecture, native));
 }
 
 // Memory that can be used without anybody being killed for it.
@@ -136,11 +132,9 @@ void write_repository(const DebianLock& lock, const PackageStore& store, const f
       fs::copy_file(from, folder / name);
       fs::permissions(folder / name, fs::perms(0644));
     }
-    const CommandResult control = run_command({.argv = {"dpkg-deb", "--field", from.string()},
-                                               .environment = {},
-                                               .working_directory = {},
-                                               .stdin_bytes = {}},
-                                              cancel);
+    const CommandResult control = run_command(
+        {.argv = {"dpkg-deb", "--field", from.string()}, .environment = {}, .working_directory = {}, .stdin_bytes = {}},
+        cancel);
     if (control.exit_code != 0) {
       throw Error(Category::machine,
                   fmt::format("package '{}' {} cannot be read by dpkg-deb", package.name, package.version))
@@ -151,9 +145,8 @@ void write_repository(const DebianLock& lock, const PackageStore& store, const f
   });
   std::string index;
   for (const std::string& stanza : stanzas) index += stanza;
-  for (const auto& [name, text] :
-       {std::pair<std::string, std::string>{"Packages", index},
-        {"Release", fmt::format("Suite: {0}\nCodename: {0}\n", lock.spec.suite)}}) {
+  for (const auto& [name, text] : {std::pair<std::string, std::string>{"Packages", index},
+                                   {"Release", fmt::format("Suite: {0}\nCodename: {0}\n", lock.spec.suite)}}) {
     const Fd file = create_file(folder / name, 0644);
     write_all(file, text, name);
     if (::fchmod(file.get(), 0644) != 0) throw_errno("change the mode of", name);
@@ -193,8 +186,7 @@ class Tail {
     if (text_.size() > 2 * kKept) text_.erase(0, text_.size() - kKept);
   }
   std::string lines() const {
-    const std::string_view end =
-        std::string_view(text_).substr(text_.size() > kKept ? text_.size() - kKept : 0);
+    const std::string_view end = std::string_view(text_).substr(text_.size() > kKept ? text_.size() - kKept : 0);
     std::vector<std::string> kept;
     for (const std::string_view line : split(end, '\n')) {
       if (!trim(line).empty()) kept.push_back(printable(line));
@@ -251,15 +243,13 @@ exec "$@" >> "$tar")";
                     "--mount-proc", "--uts",   "--ipc", "--net",  "--"};
   }
   const std::vector<std::string> rest = {
-      "sh", "-c", std::string(is_root() ? kRootScript : kUserScript), "kiln", tar.string(),
-      std::to_string(tmpfs_bytes), "mmdebstrap", is_root() ? "--mode=root" : "--mode=unshare",
-      "--variant=custom", "--format=tar", "--architectures=" + lock.spec.architecture,
-      "--include=" + join(include, ","),
+      "sh", "-c", std::string(is_root() ? kRootScript : kUserScript), "kiln", tar.string(), std::to_string(tmpfs_bytes),
+      "mmdebstrap", is_root() ? "--mode=root" : "--mode=unshare", "--variant=custom", "--format=tar",
+      "--architectures=" + lock.spec.architecture, "--include=" + join(include, ","),
       // apt would run the image's hooks on this machine's cache
       "--skip=output/dev,chroot/policy-rc.d,cleanup/apt", "--setup-hook=" + (scratch / "setup").string(),
-      "--extract-hook=" + (scratch / "extract").string(),
-      "--customize-hook=" + (scratch / "customize").string(), lock.spec.suite, "-",
-      "deb [trusted=yes] copy://" + percent_encode((scratch / "repository").string()) + " ./"};
+      "--extract-hook=" + (scratch / "extract").string(), "--customize-hook=" + (scratch / "customize").string(),
+      lock.spec.suite, "-", "deb [trusted=yes] copy://" + percent_encode((scratch / "repository").string()) + " ./"};
   command.argv.insert(command.argv.end(), rest.begin(), rest.end());
   command.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                          "HOME=/nonexistent",
@@ -309,11 +299,11 @@ fs::path build_rootfs(const DebianLock& lock, const PackageStore& store, const f
   log.debug(fmt::format("installing {} Debian packages with mmdebstrap{}", lock.packages.size(),
                         tmpfs_bytes ? " on a tmpfs" : ""));
   Tail tail;
-  const CommandResult result = run_command(mmdebstrap_command(lock, scratch.path(), tar, tmpfs_bytes), cancel,
-                                           [&](std::string_view bytes) {
-                                             tail.add(bytes);
-                                             if (on_output) on_output(bytes);
-                                           });
+  const CommandResult result =
+      run_command(mmdebstrap_command(lock, scratch.path(), tar, tmpfs_bytes), cancel, [&](std::string_view bytes) {
+        tail.add(bytes);
+        if (on_output) on_output(bytes);
+      });
   if (result.exit_code != 0) {
     if (tail.contains("unshare: unshare failed") || tail.contains("unshare: mount")) {
       throw Error(Category::machine,
@@ -322,9 +312,8 @@ fs::path build_rootfs(const DebianLock& lock, const PackageStore& store, const f
                   "start it with '--privileged'")
           .set_detail(tail.lines());
     }
-    throw Error(Category::build,
-                fmt::format("mmdebstrap could not install the {} packages of Debian {} (exit code {})",
-                            lock.packages.size(), lock.spec.suite, result.exit_code))
+    throw Error(Category::build, fmt::format("mmdebstrap could not install the {} packages of Debian {} (exit code {})",
+                                             lock.packages.size(), lock.spec.suite, result.exit_code))
         .set_detail(tail.lines());
   }
   return unfinished.keep();

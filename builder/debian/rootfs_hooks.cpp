@@ -64,8 +64,8 @@ std::string customize_hook(const DebianSpec& spec) {
         "/usr/share/keyrings/debian-archive-keyring.gpg\n",
         uri, suites, components);
   };
-  std::string sources = stanza("http://deb.debian.org/debian",
-                               is_rolling ? spec.suite : fmt::format("{0} {0}-updates", spec.suite));
+  std::string sources =
+      stanza("http://deb.debian.org/debian", is_rolling ? spec.suite : fmt::format("{0} {0}-updates", spec.suite));
   if (!is_rolling) {
     sources += "\n" + stanza("http://deb.debian.org/debian-security", spec.suite + "-security");
   }

@@ -137,13 +137,13 @@ struct Maintainer {
   std::string name;
 };
 
-using InstructionBody = std::variant<Add, Arg, Cmd, Copy, Entrypoint, Env, Expose, Healthcheck, Label,
-                                     Maintainer, Onbuild, Run, Shell, Stopsignal, User, Volume, Workdir>;
+using InstructionBody = std::variant<Add, Arg, Cmd, Copy, Entrypoint, Env, Expose, Healthcheck, Label, Maintainer,
+                                     Onbuild, Run, Shell, Stopsignal, User, Volume, Workdir>;
 
 struct Instruction {
   std::string keyword;             // upper case: "RUN"
   std::string keyword_as_written;  // "Run"
-  std::string original;  // the logical line: continuations joined, comments dropped, heredocs not included
+  std::string original;            // the logical line: continuations joined, comments dropped, heredocs not included
   LineRange lines;
   std::vector<std::string> flags;     // as written: "--mount=type=cache,target=/c"
   std::vector<std::string> comments;  // the comment lines directly above, without '#'
@@ -154,9 +154,9 @@ struct Instruction {
 struct Stage {
   std::string name;  // lower case; empty where there is no AS
   std::string name_as_written;
-  std::string base_name;           // expanded in the global scope
-  std::string platform;            // value of --platform, expanded in the global scope; empty where not given
-  std::string keyword_as_written;  // of FROM
+  std::string base_name;              // expanded in the global scope
+  std::string platform;               // value of --platform, expanded in the global scope; empty where not given
+  std::string keyword_as_written;     // of FROM
   std::string as_keyword_as_written;  // "AS", "as", or empty
   std::string original;
   LineRange lines;  // of the FROM instruction

@@ -18,12 +18,9 @@ nlohmann::json heredocs_json(const std::vector<Heredoc>& heredocs) {
 }
 
 nlohmann::json node_json(const Node& node) {
-  nlohmann::json out = {{"instruction", node.keyword},
-                        {"flags", node.flags},
-                        {"heredocs", heredocs_json(node.heredocs)},
-                        {"start_line", node.lines.first},
-                        {"end_line", node.lines.last},
-                        {"original", node.original}};
+  nlohmann::json out = {
+      {"instruction", node.keyword},    {"flags", node.flags},         {"heredocs", heredocs_json(node.heredocs)},
+      {"start_line", node.lines.first}, {"end_line", node.lines.last}, {"original", node.original}};
   nlohmann::json& args = out[node.json ? "json" : "args"] = node.args;
   for (const Node& child : node.children) {
     nlohmann::json trigger = {{"instruction", child.keyword}, {"flags", child.flags}};

@@ -20,11 +20,10 @@ void json_form(CheckContext& context, const Instruction& instruction, const Stag
   if (const auto* entrypoint = std::get_if<Entrypoint>(&instruction.body)) command = &entrypoint->command;
   // Whoever chose a shell wants it to run.
   if (!command || command->form == CommandForm::exec || state.has_shell) return;
-  context.report(
-      "JSONArgsRecommended",
-      fmt::format("JSON arguments recommended for {} to prevent unintended behavior related to OS signals",
-                  instruction.keyword_as_written),
-      instruction);
+  context.report("JSONArgsRecommended",
+                 fmt::format("JSON arguments recommended for {} to prevent unintended behavior related to OS signals",
+                             instruction.keyword_as_written),
+                 instruction);
 }
 
 bool is_ignored(const IgnoreMatcher& ignore, const std::string& path) {
@@ -50,10 +49,10 @@ void ignored_sources(CheckContext& context, const Instruction& instruction) {
     if (path.size() > 1 && path[0] == '/') path.erase(0, 1);
     if (path == "/") path = ".";
     if (!is_ignored(context.options().ignore, path)) continue;
-    context.report("CopyIgnoredFile",
-                   fmt::format("Attempting to {} file \"{}\" that is excluded by .dockerignore",
-                               copy ? "Copy" : "Add", path),
-                   instruction);
+    context.report(
+        "CopyIgnoredFile",
+        fmt::format("Attempting to {} file \"{}\" that is excluded by .dockerignore", copy ? "Copy" : "Add", path),
+        instruction);
   }
 }
 

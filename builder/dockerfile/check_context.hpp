@@ -18,8 +18,8 @@ struct StageView {
 
 class CheckContext {
  public:
-  CheckContext(const Dockerfile& file, const std::vector<LineRange>& empty_continuations,
-               const CheckOptions& options, CheckSettings settings);
+  CheckContext(const Dockerfile& file, const std::vector<LineRange>& empty_continuations, const CheckOptions& options,
+               CheckSettings settings);
 
   const Dockerfile& file() const { return file_; }
   const CheckOptions& options() const { return options_; }
@@ -29,8 +29,7 @@ class CheckContext {
   const StageView* target() const;  // the stage of the finished image; nullptr in a file without stages
 
   // Adds a finding unless the settings, or a `# check=skip=` comment above the instruction, skip the rule.
-  void report(std::string_view rule, std::string message, LineRange lines,
-              const std::vector<std::string>& comments);
+  void report(std::string_view rule, std::string message, LineRange lines, const std::vector<std::string>& comments);
   void report(std::string_view rule, std::string message, const Instruction& instruction) {
     if (!looks_at(rule, instruction)) return;
     report(rule, std::move(message), instruction.lines, instruction.comments);

@@ -46,16 +46,13 @@ bool is_image_reference(std::string_view text) {
   if (const auto at = text.find('@'); at != std::string_view::npos) {
     const std::string_view digest = text.substr(at + 1);
     const auto colon = digest.find(':');
-    if (colon == std::string_view::npos || !all_of(digest.substr(colon + 1), "0123456789abcdef"))
-      return false;
+    if (colon == std::string_view::npos || !all_of(digest.substr(colon + 1), "0123456789abcdef")) return false;
     text = text.substr(0, at);
   }
   const auto slash = text.rfind('/');
-  if (const auto colon = text.find(':', slash == std::string_view::npos ? 0 : slash);
-      colon != std::string_view::npos) {
+  if (const auto colon = text.find(':', slash == std::string_view::npos ? 0 : slash); colon != std::string_view::npos) {
     const std::string_view tag = text.substr(colon + 1);
-    if (tag.size() > 128 || !all_of(tag, std::string(kWord) + ".-") || tag[0] == '.' || tag[0] == '-')
-      return false;
+    if (tag.size() > 128 || !all_of(tag, std::string(kWord) + ".-") || tag[0] == '.' || tag[0] == '-') return false;
     text = text.substr(0, colon);
   }
   auto parts = split(text, '/');
@@ -72,9 +69,8 @@ void undefined_args(CheckContext& context, const Stage& stage, const Expansion& 
                     const std::vector<std::string>& declared) {
   for (const std::string& name : expansion.unset) {
     if (std::find(declared.begin(), declared.end(), name) != declared.end()) continue;
-    context.report(
-        "UndefinedArgInFrom",
-        fmt::format("FROM argument '{}' is not declared{}", name, did_you_mean(name, declared, "")), stage);
+    context.report("UndefinedArgInFrom",
+                   fmt::format("FROM argument '{}' is not declared{}", name, did_you_mean(name, declared, "")), stage);
   }
 }
 
@@ -82,32 +78,29 @@ void platform(CheckContext& context, const Stage& stage, const std::vector<std::
   if (stage.platform.empty()) return;
   Expansion expansion;
   try {
-    expansion =
-        expand(stage.platform, context.global().lookup(), {context.global().escape(), Quotes::process});
+    expansion = expand(stage.platform, context.global().lookup(), {context.global().escape(), Quotes::process});
   } catch (const Error& error) {
     context.fail(error, stage.lines);
     return;
   }
   undefined_args(context, stage, expansion, declared);
   if (stage.platform == "$TARGETPLATFORM" || stage.platform == "${TARGETPLATFORM}") {
-    context.report(
-        "RedundantTargetPlatform",
-        fmt::format("Setting platform to predefined {} in FROM is redundant as this is the default behavior",
-                    stage.platform),
-        stage);
+    context.report("RedundantTargetPlatform",
+                   fmt::format("Setting platform to predefined {} in FROM is redundant as this is the default behavior",
+                               stage.platform),
+                   stage);
   }
   const auto parts = split(expansion.text, '/');
   if (expansion.text.empty()) {
-    context.fail(
-        Error(Category::usage, fmt::format("--platform='{}' comes to nothing", printable(stage.platform))),
-        stage.lines);
+    context.fail(Error(Category::usage, fmt::format("--platform='{}' comes to nothing", printable(stage.platform))),
+                 stage.lines);
   } else if (parts.size() > 4 || !std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
                return all_of(part, std::string(kWord) + ".-");
              })) {
-    context.fail(Error(Category::usage,
-                       fmt::format("--platform='{}' comes to '{}', which is no OS/ARCHITECTURE[/VARIANT]",
-                                   printable(stage.platform), printable(expansion.text))),
-                 stage.lines);
+    context.fail(
+        Error(Category::usage, fmt::format("--platform='{}' comes to '{}', which is no OS/ARCHITECTURE[/VARIANT]",
+                                           printable(stage.platform), printable(expansion.text))),
+        stage.lines);
   }
   if (!expansion.used.empty() || !expansion.unset.empty()) return;
   // A stage that bears its platform in its name means it.
@@ -115,8 +108,7 @@ void platform(CheckContext& context, const Stage& stage, const std::vector<std::
     if (!parts[i].empty() && stage.name.find(to_lower(parts[i])) != std::string::npos) return;
   }
   context.report("FromPlatformFlagConstDisallowed",
-                 fmt::format("FROM --platform flag should not use constant value \"{}\"", expansion.text),
-                 stage);
+                 fmt::format("FROM --platform flag should not use constant value \"{}\"", expansion.text), stage);
 }
 
 void default_image(CheckContext& context, const GlobalScope& defaults, const Stage& stage) {
@@ -128,10 +120,9 @@ void default_image(CheckContext& context, const GlobalScope& defaults, const Sta
     return;  // ${X:?} says itself that there is no default
   }
   if (!name.empty() && is_image_reference(name)) return;
-  context.report(
-      "InvalidDefaultArgInFrom",
-      fmt::format("Default value for ARG {} results in empty or invalid base image name", stage.base_name),
-      stage);
+  context.report("InvalidDefaultArgInFrom",
+                 fmt::format("Default value for ARG {} results in empty or invalid base image name", stage.base_name),
+                 stage);
 }
 
 void base_platform(CheckContext& context, const StageView& view) {
@@ -147,8 +138,7 @@ void base_platform(CheckContext& context, const StageView& view) {
 
 }  // namespace
 
-std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates,
-                         std::string_view prefix) {
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates, std::string_view prefix) {
   std::size_t best_distance = 3;
   std::string best;
   for (const std::string& candidate : candidates) {
@@ -187,14 +177,13 @@ void check_from(CheckContext& context) {
   for (const StageView& view : context.stages()) {
     const Stage& stage = *view.stage;
     try {
-      undefined_args(
-          context, stage,
-          expand(stage.base_name, context.global().lookup(), {context.global().escape(), Quotes::process}),
-          declared);
+      undefined_args(context, stage,
+                     expand(stage.base_name, context.global().lookup(), {context.global().escape(), Quotes::process}),
+                     declared);
       if (view.base.empty()) {
-        context.fail(Error(Category::usage,
-                           fmt::format("the base image '{}' comes to nothing", printable(stage.base_name))),
-                     stage.lines);
+        context.fail(
+            Error(Category::usage, fmt::format("the base image '{}' comes to nothing", printable(stage.base_name))),
+            stage.lines);
       }
     } catch (const Error& error) {
       context.fail(error, stage.lines);

@@ -17,12 +17,11 @@ void floating_tags(CheckContext& context) {
     const auto colon = name.find(':', slash == std::string::npos ? 0 : slash);
     const std::string tag = colon == std::string::npos ? "" : name.substr(colon + 1);
     if (!tag.empty() && tag != "latest") continue;
-    context.report(
-        "FloatingTag",
-        fmt::format("'{}' is another image every time its publisher wants; name a version, or a digest: "
-                    "{}@sha256:...",
-                    printable(name), printable(name.substr(0, colon))),
-        *view.stage);
+    context.report("FloatingTag",
+                   fmt::format("'{}' is another image every time its publisher wants; name a version, or a digest: "
+                               "{}@sha256:...",
+                               printable(name), printable(name.substr(0, colon))),
+                   *view.stage);
   }
 }
 
@@ -64,24 +63,21 @@ void check_image(CheckContext& context) {
   const std::string& base = stages.back()->base;
   if (const Instruction* user = last_of<User>(stages)) {
     if (is_root(std::get<User>(user->body).user)) {
-      context.report("RootAtRunTime",
-                     "the program runs as root; name another USER below the last step that needs root",
+      context.report("RootAtRunTime", "the program runs as root; name another USER below the last step that needs root",
                      *user);
     }
   } else {
-    context.report(
-        "RootAtRunTime",
-        fmt::format("there is no USER, so that the program runs as root unless '{}' names another one; add "
-                    "USER with a name or number",
-                    printable(base)),
-        *program);
+    context.report("RootAtRunTime",
+                   fmt::format("there is no USER, so that the program runs as root unless '{}' names another one; add "
+                               "USER with a name or number",
+                               printable(base)),
+                   *program);
   }
   if (!last_of<Healthcheck>(stages)) {
-    context.report(
-        "NoHealthcheck",
-        "there is no HEALTHCHECK, so that nobody can tell from outside whether the program works; add "
-        "HEALTHCHECK CMD, or HEALTHCHECK NONE where there is nothing to ask",
-        *program);
+    context.report("NoHealthcheck",
+                   "there is no HEALTHCHECK, so that nobody can tell from outside whether the program works; add "
+                   "HEALTHCHECK CMD, or HEALTHCHECK NONE where there is nothing to ask",
+                   *program);
   }
 }
 

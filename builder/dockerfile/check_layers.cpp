@@ -35,19 +35,16 @@ Step step_of(const Instruction& instruction) {
 // Whether a path is another one or lies below it.
 bool covers(std::string_view folder, std::string_view path) {
   while (folder.size() > 1 && folder.back() == '/') folder.remove_suffix(1);
-  return path.substr(0, folder.size()) == folder &&
-         (path.size() == folder.size() || path[folder.size()] == '/');
+  return path.substr(0, folder.size()) == folder && (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
 bool mounts_over(const Run& run, std::string_view path) {
   return std::any_of(run.mounts.begin(), run.mounts.end(), [&](const std::string& mount) {
-    if (mount.find("type=cache") == std::string::npos && mount.find("type=tmpfs") == std::string::npos)
-      return false;
+    if (mount.find("type=cache") == std::string::npos && mount.find("type=tmpfs") == std::string::npos) return false;
     for (std::string_view field : split(mount, ',')) {
       const auto equals = field.find('=');
       const std::string key = to_lower(field.substr(0, equals));
-      if (equals == std::string_view::npos || (key != "target" && key != "dst" && key != "destination"))
-        continue;
+      if (equals == std::string_view::npos || (key != "target" && key != "dst" && key != "destination")) continue;
       if (covers(field.substr(equals + 1), path)) return true;
     }
     return false;
@@ -73,8 +70,7 @@ bool removes_apt_lists(const Step& step) {
 bool is_pip_install(const ShellCommand& command) {
   if (command.words.empty() || !command.has("install")) return false;
   const std::string& program = command.words[0];
-  if (program.substr(0, 3) == "pip" && program.substr(0, 4) != "pipx" && program.substr(0, 4) != "pipe")
-    return true;
+  if (program.substr(0, 3) == "pip" && program.substr(0, 4) != "pipx" && program.substr(0, 4) != "pipe") return true;
   return program.substr(0, 6) == "python" && command.has("-m") && command.has("pip");
 }
 
@@ -109,15 +105,14 @@ bool is_heavy(const ShellCommand& command) {
                                           {"gradle", {}}};
   for (const Tool& tool : tools) {
     if (!command.is(tool.program)) continue;
-    return tool.verbs.empty() || std::any_of(tool.verbs.begin(), tool.verbs.end(),
-                                             [&](std::string_view verb) { return command.has(verb); });
+    return tool.verbs.empty() ||
+           std::any_of(tool.verbs.begin(), tool.verbs.end(), [&](std::string_view verb) { return command.has(verb); });
   }
   return false;
 }
 
 bool is_heavy(const Step& step) {
-  return std::any_of(step.commands.begin(), step.commands.end(),
-                     [](const ShellCommand& c) { return is_heavy(c); });
+  return std::any_of(step.commands.begin(), step.commands.end(), [](const ShellCommand& c) { return is_heavy(c); });
 }
 
 void own_layer_chown(CheckContext& context, const Step& step) {
@@ -147,19 +142,17 @@ void apt_lists(CheckContext& context, const Step& step) {
 
 void pip_cache(CheckContext& context, const Step& step, bool turned_off) {
   if (!step.run || turned_off) return;
-  const bool mounted =
-      std::any_of(step.run->mounts.begin(), step.run->mounts.end(), [](const std::string& mount) {
-        return mount.find("type=cache") != std::string::npos &&
-               (mount.find(".cache") != std::string::npos || mount.find("pip") != std::string::npos);
-      });
+  const bool mounted = std::any_of(step.run->mounts.begin(), step.run->mounts.end(), [](const std::string& mount) {
+    return mount.find("type=cache") != std::string::npos &&
+           (mount.find(".cache") != std::string::npos || mount.find("pip") != std::string::npos);
+  });
   if (mounted) return;
   for (const ShellCommand& command : step.commands) {
     if (!is_pip_install(command) || command.has("--no-cache-dir")) continue;
-    context.report(
-        "PipCacheInLayer",
-        "pip's download cache stays in this layer; use RUN --mount=type=cache,target=/root/.cache/pip, or "
-        "pip install --no-cache-dir",
-        *step.instruction);
+    context.report("PipCacheInLayer",
+                   "pip's download cache stays in this layer; use RUN --mount=type=cache,target=/root/.cache/pip, or "
+                   "pip install --no-cache-dir",
+                   *step.instruction);
     return;
   }
 }
@@ -170,16 +163,14 @@ struct Written {
   int line = 0;
 };
 
-void later_removal(CheckContext& context, const Step& step, const std::vector<Written>& written,
-                   int lists_line) {
+void later_removal(CheckContext& context, const Step& step, const std::vector<Written>& written, int lists_line) {
   if (!step.run) return;
   const auto report = [&](std::string_view path, int line) {
     context.report(
         "RemovedInLaterLayer",
-        fmt::format(
-            "'{}' came with line {} and stays in that layer; remove it in the step that brings it, or "
-            "do not bring it (.dockerignore, --exclude, --mount=type=bind)",
-            printable(path), line),
+        fmt::format("'{}' came with line {} and stays in that layer; remove it in the step that brings it, or "
+                    "do not bring it (.dockerignore, --exclude, --mount=type=bind)",
+                    printable(path), line),
         *step.instruction);
   };
   for (const ShellCommand& command : step.commands) {
@@ -217,8 +208,7 @@ bool copies_context(const Instruction& instruction) {
 // Dependencies that a manifest names, which is what a COPY of the manifest alone would do for.
 bool installs_from_manifest(const ShellCommand& command) {
   if (is_pip_install(command)) return command.has("-r") || command.has("--requirement");
-  if (command.is("apt-get") || command.is("apt") || command.is("apk") || command.is("dnf") ||
-      command.is("yum")) {
+  if (command.is("apt-get") || command.is("apt") || command.is("apk") || command.is("dnf") || command.is("yum")) {
     return is_heavy(command);
   }
   if (command.is("go")) return command.has("mod");
@@ -262,12 +252,11 @@ void profile_args(CheckContext& context, const Step& step,
       ++it;
       continue;
     }
-    context.report(
-        "ProfileArgAboveHeavyRun",
-        fmt::format("'{}' differs from machine to machine and is in the environment of line {}, which "
-                    "therefore runs once for each; move the ARG below it",
-                    it->first, step.instruction->lines.first),
-        *it->second);
+    context.report("ProfileArgAboveHeavyRun",
+                   fmt::format("'{}' differs from machine to machine and is in the environment of line {}, which "
+                               "therefore runs once for each; move the ARG below it",
+                               it->first, step.instruction->lines.first),
+                   *it->second);
     it = open.erase(it);
   }
 }
@@ -275,8 +264,8 @@ void profile_args(CheckContext& context, const Step& step,
 bool brings_cuda(const ShellCommand& command) {
   if (command.is("apt-get") || command.is("apt")) {
     return std::any_of(command.words.begin(), command.words.end(), [](const std::string& word) {
-      return word.substr(0, 5) == "cuda-" || word.substr(0, 8) == "libcudnn" ||
-             word.substr(0, 9) == "libcublas" || word == "nvidia-cuda-toolkit";
+      return word.substr(0, 5) == "cuda-" || word.substr(0, 8) == "libcudnn" || word.substr(0, 9) == "libcublas" ||
+             word == "nvidia-cuda-toolkit";
     });
   }
   return false;
@@ -288,9 +277,9 @@ bool brings_cuda_wheels(const ShellCommand& command) {
   return std::any_of(command.words.begin(), command.words.end(), [&](const std::string& word) {
     const std::string name = word.substr(0, word.find_first_of("=<>!~["));
     if (word.find("whl/cpu") != std::string::npos || word.find("+cpu") != std::string::npos) return false;
-    const bool cpu_index =
-        std::any_of(command.words.begin(), command.words.end(),
-                    [](const std::string& other) { return other.find("whl/cpu") != std::string::npos; });
+    const bool cpu_index = std::any_of(command.words.begin(), command.words.end(), [](const std::string& other) {
+      return other.find("whl/cpu") != std::string::npos;
+    });
     if (name == "torch" || name == "torchvision" || name == "torchaudio") {
       return !cpu_index && word.find("+cpu") == std::string::npos;
     }
@@ -305,10 +294,9 @@ void cuda(CheckContext& context, const Step& step, int& cuda_line) {
     if (cuda_line == 0 || !brings_cuda_wheels(command)) continue;
     context.report(
         "CudaLibrariesTwice",
-        fmt::format(
-            "these wheels bring CUDA's libraries along, and line {} has brought them already; install "
-            "the wheels on a base without CUDA, or share one set of nvidia-* wheels",
-            cuda_line),
+        fmt::format("these wheels bring CUDA's libraries along, and line {} has brought them already; install "
+                    "the wheels on a base without CUDA, or share one set of nvidia-* wheels",
+                    cuda_line),
         *step.instruction);
     return;
   }
@@ -342,8 +330,7 @@ void check_layers(CheckContext& context) {
       note_written(instruction, written);
       if (step.run && updates_apt(step) && !removes_apt_lists(step)) lists_line = instruction.lines.first;
       if (const auto* env = std::get_if<Env>(&instruction.body)) {
-        for (const KeyValue& pair : env->pairs)
-          pip_cache_off = pip_cache_off || pair.key == "PIP_NO_CACHE_DIR";
+        for (const KeyValue& pair : env->pairs) pip_cache_off = pip_cache_off || pair.key == "PIP_NO_CACHE_DIR";
       }
     }
   }

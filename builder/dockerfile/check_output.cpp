@@ -46,8 +46,8 @@ std::string check_text(const CheckReport& report, std::string_view text, std::st
   for (const Finding& finding : report.findings) {
     const Rule& rule = *find_rule(finding.rule);
     out += fmt::format("{}: {} ({})\n{}\n{}\n\n",
-                       report.fails && rule.origin == RuleOrigin::buildkit ? "error" : "warning", rule.name,
-                       rule.page, printable(finding.message), excerpt(text, file_name, finding.lines));
+                       report.fails && rule.origin == RuleOrigin::buildkit ? "error" : "warning", rule.name, rule.page,
+                       printable(finding.message), excerpt(text, file_name, finding.lines));
   }
   if (report.error) out += fmt::format("error: {}\n{}\n", report.error->message(), report.error->detail());
   return out;
@@ -65,8 +65,7 @@ nlohmann::json check_json(const CheckReport& report, std::string_view file_name)
                         {"start_line", finding.lines.first},
                         {"end_line", finding.lines.last}});
   }
-  nlohmann::json out = {
-      {"file", printable(file_name)}, {"fails", report.fails}, {"findings", std::move(findings)}};
+  nlohmann::json out = {{"file", printable(file_name)}, {"fails", report.fails}, {"findings", std::move(findings)}};
   out["error"] = report.error ? nlohmann::json(report.error->message()) : nlohmann::json();
   return out;
 }
@@ -76,17 +75,18 @@ nlohmann::json check_sarif(const CheckReport& report, std::string_view file_name
   for (const Rule& rule : rules()) known.push_back(sarif_rule(rule.name, rule.description, rule.page));
   known.push_back(sarif_rule(kErrorRule, "The Dockerfile does not build", ""));
   const auto number_of = [&](std::string_view name) {
-    return static_cast<std::size_t>(std::find_if(known.begin(), known.end(), [&](const auto& rule) { return rule["id"] == name; }) - known.begin());
+    return static_cast<std::size_t>(
+        std::find_if(known.begin(), known.end(), [&](const auto& rule) { return rule["id"] == name; }) - known.begin());
   };
   nlohmann::json results = nlohmann::json::array();
   for (const Finding& finding : report.findings) {
     const bool fails = report.fails && find_rule(finding.rule)->origin == RuleOrigin::buildkit;
-    results.push_back(
-        sarif_result(finding.rule, number_of(finding.rule), fails ? "error" : "warning", finding.message, file_name, finding.lines));
+    results.push_back(sarif_result(finding.rule, number_of(finding.rule), fails ? "error" : "warning", finding.message,
+                                   file_name, finding.lines));
   }
   if (report.error) {
-    results.push_back(
-        sarif_result(kErrorRule, number_of(kErrorRule), "error", report.error->message(), file_name, report.error_lines));
+    results.push_back(sarif_result(kErrorRule, number_of(kErrorRule), "error", report.error->message(), file_name,
+                                   report.error_lines));
   }
   const nlohmann::json driver = {{"name", "kiln"}, {"rules", std::move(known)}};
   const nlohmann::json run = {{"tool", {{"driver", driver}}}, {"results", std::move(results)}};

@@ -16,25 +16,23 @@ void stage_names(CheckContext& context) {
   std::set<std::string> seen;
   for (const Stage& stage : context.file().stages) {
     if (!is_lower(stage.name_as_written)) {
-      context.report("StageNameCasing",
-                     fmt::format("Stage name '{}' should be lowercase", stage.name_as_written), stage);
+      context.report("StageNameCasing", fmt::format("Stage name '{}' should be lowercase", stage.name_as_written),
+                     stage);
     }
     const std::string& keyword = stage.keyword_as_written;
     const std::string& as = stage.as_keyword_as_written;
     if ((is_lower(keyword) && !is_lower(as)) || (is_upper(keyword) && !is_upper(as))) {
-      context.report("FromAsCasing", fmt::format("'{}' and '{}' keywords' casing do not match", as, keyword),
-                     stage);
+      context.report("FromAsCasing", fmt::format("'{}' and '{}' keywords' casing do not match", as, keyword), stage);
     }
     if (stage.name.empty()) continue;
     if (stage.name == "scratch" || stage.name == "context") {
-      context.report(
-          "ReservedStageName",
-          fmt::format("Stage name should not use the same name as reserved stage \"{}\"", stage.name), stage);
+      context.report("ReservedStageName",
+                     fmt::format("Stage name should not use the same name as reserved stage \"{}\"", stage.name),
+                     stage);
     }
     if (!seen.insert(stage.name).second) {
       context.report("DuplicateStageName",
-                     fmt::format("Duplicate stage name \"{}\", stage names should be unique", stage.name),
-                     stage);
+                     fmt::format("Duplicate stage name \"{}\", stage names should be unique", stage.name), stage);
     }
   }
 }
@@ -63,15 +61,13 @@ void instruction_casing(CheckContext& context) {
   };
   for (const Stage& stage : context.file().stages) {
     look(stage.keyword_as_written, stage);
-    for (const Instruction& instruction : stage.instructions)
-      look(instruction.keyword_as_written, instruction);
+    for (const Instruction& instruction : stage.instructions) look(instruction.keyword_as_written, instruction);
   }
 }
 
 void legacy_forms(CheckContext& context, const Instruction& instruction) {
   if (std::holds_alternative<Maintainer>(instruction.body)) {
-    context.report("MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label",
-                   instruction);
+    context.report("MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label", instruction);
   }
   const std::vector<KeyValue>* pairs = nullptr;
   if (const auto* env = std::get_if<Env>(&instruction.body)) pairs = &env->pairs;
@@ -91,12 +87,11 @@ void only_the_last_counts(CheckContext& context, const Stage& stage) {
     if (keyword != "CMD" && keyword != "ENTRYPOINT" && keyword != "HEALTHCHECK") continue;
     const Instruction*& previous = earlier[keyword];
     if (previous) {
-      context.report(
-          "MultipleInstructionsDisallowed",
-          fmt::format("Multiple {} instructions should not be used in the same stage because only the last "
-                      "one will be used",
-                      instruction.keyword_as_written),
-          *previous);
+      context.report("MultipleInstructionsDisallowed",
+                     fmt::format("Multiple {} instructions should not be used in the same stage because only the last "
+                                 "one will be used",
+                                 instruction.keyword_as_written),
+                     *previous);
     }
     previous = &instruction;
   }
@@ -130,9 +125,8 @@ void descriptions(CheckContext& context) {
   for (const Instruction& instruction : context.file().global_args) arg(instruction);
   for (const Stage& stage : context.file().stages) {
     if (!stage.name.empty() && !describes(stage.comments, {stage.name})) {
-      context.report(
-          "InvalidDefinitionDescription",
-          fmt::format("Comment for FROM should follow the format: `# {} <description>`", stage.name), stage);
+      context.report("InvalidDefinitionDescription",
+                     fmt::format("Comment for FROM should follow the format: `# {} <description>`", stage.name), stage);
     }
     for (const Instruction& instruction : stage.instructions) arg(instruction);
   }

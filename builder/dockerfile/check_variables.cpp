@@ -126,8 +126,7 @@ class StageWalk {
   }
 
   void set(const Instruction& instruction, const Env& env) {
-    std::vector<std::pair<std::string, std::string>>
-        values;  // all of them see what stood before the instruction
+    std::vector<std::pair<std::string, std::string>> values;  // all of them see what stood before the instruction
     for (const KeyValue& pair : env.pairs) {
       values.emplace_back(state_.scope.expand(pair.key).text, state_.scope.expand(pair.value).text);
     }
@@ -140,10 +139,10 @@ class StageWalk {
   void enter(const Instruction& instruction, const Workdir& workdir) {
     const std::string path = state_.scope.expand(workdir.path).text;
     if (!state_.has_workdir && (path.empty() || path[0] != '/')) {
-      context_.report("WorkdirRelativePath",
-                      fmt::format("Relative workdir {} can have unexpected results if the base image changes",
-                                  quoted(path)),
-                      instruction);
+      context_.report(
+          "WorkdirRelativePath",
+          fmt::format("Relative workdir {} can have unexpected results if the base image changes", quoted(path)),
+          instruction);
     }
     state_.has_workdir = true;
   }
@@ -157,19 +156,17 @@ class StageWalk {
           name == "BUILDKIT_SBOM_SCAN_STAGE") {
         continue;
       }
-      context_.report(
-          "UndefinedVar",
-          fmt::format("Usage of undefined variable '${}'{}", name, did_you_mean(name, names, "$")),
-          instruction);
+      context_.report("UndefinedVar",
+                      fmt::format("Usage of undefined variable '${}'{}", name, did_you_mean(name, names, "$")),
+                      instruction);
     }
   }
 
   void secret(std::string_view keyword, const std::string& name, const Instruction& instruction) {
     if (!names_a_secret(name)) return;
-    context_.report(
-        "SecretsUsedInArgOrEnv",
-        fmt::format("Do not use ARG or ENV instructions for sensitive data ({} \"{}\")", keyword, name),
-        instruction);
+    context_.report("SecretsUsedInArgOrEnv",
+                    fmt::format("Do not use ARG or ENV instructions for sensitive data ({} \"{}\")", keyword, name),
+                    instruction);
   }
 
   void ports(const Instruction& instruction, const Expose& expose) {
@@ -177,17 +174,14 @@ class StageWalk {
       for (const std::string& port : state_.scope.expand(written).words) {
         const auto slash = port.find('/');
         if (slash != std::string::npos && to_lower(port.substr(slash)) != port.substr(slash)) {
-          context_.report(
-              "ExposeProtoCasing",
-              fmt::format("Defined protocol '{}' in EXPOSE instruction should be lowercase", port),
-              instruction);
+          context_.report("ExposeProtoCasing",
+                          fmt::format("Defined protocol '{}' in EXPOSE instruction should be lowercase", port),
+                          instruction);
         }
         if (port.substr(0, slash).find(':') != std::string::npos) {
           context_.report(
               "ExposeInvalidFormat",
-              fmt::format(
-                  "EXPOSE instruction should not define an IP address or host-port mapping, found '{}'",
-                  port),
+              fmt::format("EXPOSE instruction should not define an IP address or host-port mapping, found '{}'", port),
               instruction);
         }
       }

@@ -16,8 +16,7 @@ namespace {
 constexpr std::string_view kOverride = "BUILDKIT_DOCKERFILE_CHECK";
 
 GlobalScope make_global(const Dockerfile& file, const CheckOptions& options) {
-  return {options.build_args, options.build_platform, options.target_platform, options.target,
-          file.directives.escape};
+  return {options.build_args, options.build_platform, options.target_platform, options.target, file.directives.escape};
 }
 
 std::set<std::string> names_in(std::string_view list) {
@@ -108,8 +107,7 @@ void CheckContext::resolve_stages() {
       fail(error, stage.lines);
     }
     for (const StageView& earlier : stages_) {
-      if (!earlier.stage->name.empty() && equals_ignoring_case(earlier.stage->name, view.base))
-        view.parent = &earlier;
+      if (!earlier.stage->name.empty() && equals_ignoring_case(earlier.stage->name, view.base)) view.parent = &earlier;
     }
     stages_.push_back(view);
   }
@@ -123,7 +121,8 @@ const StageView* CheckContext::target() const {
 }
 
 bool CheckContext::looks_at(std::string_view rule, const Instruction& instruction) const {
-  static const std::set<std::string_view> whole_file = {"MaintainerDeprecated", "ConsistentInstructionCasing", "InvalidDefinitionDescription"};
+  static const std::set<std::string_view> whole_file = {"MaintainerDeprecated", "ConsistentInstructionCasing",
+                                                        "InvalidDefinitionDescription"};
   if (!options_.built_stages || whole_file.count(rule) != 0) return true;
   std::size_t stage = 0;
   while (stage < file_.stages.size() && file_.stages[stage].lines.first <= instruction.lines.first) ++stage;
@@ -160,8 +159,7 @@ CheckReport check(std::string_view text, std::string_view file_name, const Check
   CheckSettings settings;
   const auto fail_at = [&](const Error& error, LineRange lines) {
     if (out.error) return;
-    out.error.emplace(error.category(),
-                      fmt::format("{}:{}: {}", printable(file_name), lines.first, error.message()));
+    out.error.emplace(error.category(), fmt::format("{}:{}: {}", printable(file_name), lines.first, error.message()));
     out.error->set_detail(excerpt(text, file_name, lines));
     out.error_lines = lines;
   };
@@ -187,10 +185,9 @@ CheckReport check(std::string_view text, std::string_view file_name, const Check
     out.error = parsed.error;
     out.error_lines = parsed.error_lines;
   }
-  out.fails =
-      settings.error && std::any_of(out.findings.begin(), out.findings.end(), [](const Finding& finding) {
-        return find_rule(finding.rule)->origin == RuleOrigin::buildkit;
-      });
+  out.fails = settings.error && std::any_of(out.findings.begin(), out.findings.end(), [](const Finding& finding) {
+                return find_rule(finding.rule)->origin == RuleOrigin::buildkit;
+              });
   return out;
 }
 

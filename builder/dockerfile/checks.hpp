@@ -60,8 +60,7 @@ struct CheckOptions {
   PlatformParts build_platform{"linux", "amd64", ""};
   PlatformParts target_platform{"linux", "amd64", ""};
   IgnoreMatcher ignore;
-  std::string
-      target;  // --target: which stage the rules about the finished image look at; the last one where empty
+  std::string target;  // --target: which stage the rules about the finished image look at; the last one where empty
   // Environment entries of a base image, nullopt where they are not known: then undefined variables of stages
   // on it are not reported. Without this function every base image counts as one that sets PATH alone.
   std::function<std::optional<std::vector<std::string>>(const std::string& image)> base_environment;

@@ -23,8 +23,7 @@ std::string_view without_byte_order_mark(std::string_view text) {
 std::optional<DirectiveLine> parse_directive(std::string_view comment) {
   comment = trim_spaces(comment);
   std::size_t end = 0;
-  while (end < comment.size() && static_cast<unsigned char>(comment[end]) < 0x80 &&
-         is_alphanumeric(comment[end])) {
+  while (end < comment.size() && static_cast<unsigned char>(comment[end]) < 0x80 && is_alphanumeric(comment[end])) {
     ++end;
   }
   if (end == 0 || (comment[0] >= '0' && comment[0] <= '9')) return std::nullopt;
@@ -33,15 +32,13 @@ std::optional<DirectiveLine> parse_directive(std::string_view comment) {
   std::string_view rest = trim_left_spaces(comment.substr(end));
   if (rest.empty() || rest[0] != '=') return std::nullopt;
   rest = trim_left_spaces(rest.substr(1));
-  if (rest.empty() || (out.name != "syntax" && out.name != "escape" && out.name != "check"))
-    return std::nullopt;
+  if (rest.empty() || (out.name != "syntax" && out.name != "escape" && out.name != "check")) return std::nullopt;
   out.whole_value = rest;
   out.value = rest.substr(0, rest.find(' '));
   return out;
 }
 
-std::optional<Directive> find_directive(std::string_view text, std::string_view name,
-                                        std::string_view comment_sign) {
+std::optional<Directive> find_directive(std::string_view text, std::string_view name, std::string_view comment_sign) {
   text = without_byte_order_mark(text);
   int line_number = 0;
   bool first = true;

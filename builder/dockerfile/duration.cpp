@@ -6,8 +6,7 @@ namespace kiln::dockerfile {
 namespace {
 
 constexpr std::pair<std::string_view, double> kUnits[] = {
-    {"ns", 1},   {"us", 1e3},  {"\u00B5s", 1e3}, {"\u03BCs", 1e3},
-    {"ms", 1e6}, {"h", 36e11}, {"m", 6e10},      {"s", 1e9},
+    {"ns", 1}, {"us", 1e3}, {"\u00B5s", 1e3}, {"\u03BCs", 1e3}, {"ms", 1e6}, {"h", 36e11}, {"m", 6e10}, {"s", 1e9},
 };
 
 }  // namespace

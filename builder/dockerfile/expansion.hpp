@@ -36,7 +36,6 @@ Expansion expand(std::string_view word, const VariableLookup& lookup, const Expa
 
 // The text alone, the words alone.
 std::string expand_word(std::string_view word, const VariableLookup& lookup, char escape = '\\');
-std::vector<std::string> expand_words(std::string_view word, const VariableLookup& lookup,
-                                      char escape = '\\');
+std::vector<std::string> expand_words(std::string_view word, const VariableLookup& lookup, char escape = '\\');
 
 }  // namespace kiln::dockerfile

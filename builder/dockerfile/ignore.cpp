@@ -60,8 +60,7 @@ bool IgnoreMatcher::ignores(std::string_view path, const State& folder, State& o
 bool IgnoreMatcher::ignores(std::string_view path) const {
   State folder;
   State own;
-  for (std::size_t slash = path.find('/'); slash != std::string_view::npos;
-       slash = path.find('/', slash + 1)) {
+  for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
     ignores(path.substr(0, slash), folder, own);
     folder.swap(own);
   }

@@ -53,8 +53,8 @@ const Flag& find_flag(std::string_view keyword, std::string_view name) {
   if (known.empty()) {
     throw Error(Category::usage, fmt::format("{} takes no flags, got '{}'", to_upper(keyword), written));
   }
-  throw Error(Category::usage, fmt::format("unknown flag '{}' of {}{}", written, to_upper(keyword),
-                                           suggestion(written, known)));
+  throw Error(Category::usage,
+              fmt::format("unknown flag '{}' of {}{}", written, to_upper(keyword), suggestion(written, known)));
 }
 
 }  // namespace

@@ -68,8 +68,7 @@ void read_transfer(const Node& node, const InstructionFlags& flags, Transfer& ou
     }
   };
   out.destination = node.args.back();
-  if (heredoc_in(out.destination))
-    fail("{} cannot take a heredoc as its destination", to_upper(node.keyword));
+  if (heredoc_in(out.destination)) fail("{} cannot take a heredoc as its destination", to_upper(node.keyword));
   for (std::size_t i = 0; i + 1 < node.args.size(); ++i) {
     const auto heredoc = heredoc_in(node.args[i]);
     if (!heredoc) {
@@ -104,9 +103,8 @@ InstructionBody read_copy(const Node& node) {
   read_transfer(node, flags, out);
   out.from = flags.text("from");
   if (out.from.find('$') != std::string::npos) {
-    fail(
-        "flag '--from' cannot hold a variable, got '{}'; name a stage 'FROM {} AS NAME' and copy --from=NAME",
-        printable(out.from), printable(out.from));
+    fail("flag '--from' cannot hold a variable, got '{}'; name a stage 'FROM {} AS NAME' and copy --from=NAME",
+         printable(out.from), printable(out.from));
   }
   out.parents = flags.boolean("parents").value_or(false);
   return out;
@@ -292,8 +290,7 @@ Instruction instruction_of_node(const Node& node) {
   if (reader == readers().end()) {
     std::vector<std::string> known{"FROM"};
     for (const auto& [keyword, read] : readers()) known.push_back(to_upper(keyword));
-    fail("unknown instruction '{}'{}", printable(node.keyword_as_written),
-         suggestion(to_upper(node.keyword), known));
+    fail("unknown instruction '{}'{}", printable(node.keyword_as_written), suggestion(to_upper(node.keyword), known));
   }
   Instruction out;
   out.body = reader->second(node);

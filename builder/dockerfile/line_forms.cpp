@@ -21,8 +21,7 @@ bool separates(char c) { return c == ' ' || c == '\t' || c == '\v' || c == '\f' 
 bool is_blank(char c) { return separates(c) || c == '\n'; }
 
 // At runs of white space; a text that begins or ends with some gives an empty word there.
-std::vector<std::string> split_at_spaces(std::string_view text,
-                                         std::size_t at_most = std::string_view::npos) {
+std::vector<std::string> split_at_spaces(std::string_view text, std::size_t at_most = std::string_view::npos) {
   std::vector<std::string> out;
   std::size_t start = 0;
   for (std::size_t i = 0; i < text.size() && out.size() + 1 < at_most;) {
@@ -95,9 +94,7 @@ void json_or_words(std::string_view rest, char escape, Node& node) {
   if (!node.json) space_separated(rest, escape, node);
 }
 
-void names_with_values(std::string_view rest, char escape, Node& node) {
-  node.args = split_words(rest, escape);
-}
+void names_with_values(std::string_view rest, char escape, Node& node) { node.args = split_words(rest, escape); }
 
 // HEALTHCHECK: a type, then JSON or the rest.
 void type_then_json(std::string_view rest, char escape, Node& node) {
@@ -115,9 +112,8 @@ void key_value_pairs(std::string_view rest, char escape, Node& node) {
   if (words[0].find('=') == std::string::npos) {
     const auto parts = split_at_spaces(rest, 2);
     if (parts.size() < 2) {
-      throw Error(Category::usage,
-                  fmt::format("{} '{}' has no value; write {} {}=VALUE", to_upper(node.keyword),
-                              printable(words[0]), to_upper(node.keyword), printable(words[0])));
+      throw Error(Category::usage, fmt::format("{} '{}' has no value; write {} {}=VALUE", to_upper(node.keyword),
+                                               printable(words[0]), to_upper(node.keyword), printable(words[0])));
     }
     node.args = {parts[0], parts[1], ""};
     return;
@@ -125,10 +121,9 @@ void key_value_pairs(std::string_view rest, char escape, Node& node) {
   for (const std::string& word : words) {
     const auto equals = word.find('=');
     if (equals == std::string::npos) {
-      throw Error(Category::usage,
-                  fmt::format("no '=' in '{}'; {} takes name=value pairs, with quotes around values "
-                              "that hold spaces",
-                              printable(word), to_upper(node.keyword)));
+      throw Error(Category::usage, fmt::format("no '=' in '{}'; {} takes name=value pairs, with quotes around values "
+                                               "that hold spaces",
+                                               printable(word), to_upper(node.keyword)));
     }
     node.args.push_back(word.substr(0, equals));
     node.args.push_back(word.substr(equals + 1));
@@ -197,9 +192,8 @@ JsonForm parse_json_words(std::string_view text, std::vector<std::string>& words
   std::vector<std::string> out;
   for (const auto& entry : json) {
     if (!entry.is_string()) {
-      throw Error(Category::usage,
-                  fmt::format("a JSON array of a command may hold strings only, got {} in '{}'",
-                              entry.type_name(), printable(text.substr(0, 120))));
+      throw Error(Category::usage, fmt::format("a JSON array of a command may hold strings only, got {} in '{}'",
+                                               entry.type_name(), printable(text.substr(0, 120))));
     }
     out.push_back(entry.get<std::string>());
   }

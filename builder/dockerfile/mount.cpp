@@ -26,9 +26,8 @@ struct Option {
 constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
     {"src", "source"}, {"dst", "target"}, {"destination", "target"}, {"ro", "readonly"}, {"rw", "readwrite"},
 };
-const std::vector<std::string> kKeys = {"type",      "from", "source",  "target", "readonly",
-                                        "readwrite", "id",   "sharing", "mode",   "uid",
-                                        "required",  "gid",  "size",    "env"};
+const std::vector<std::string> kKeys = {"type",    "from", "source", "target",   "readonly", "readwrite", "id",
+                                        "sharing", "mode", "uid",    "required", "gid",      "size",      "env"};
 
 // One CSV record (RFC 4180): a field that begins with a quote goes on to the closing one, "" in it is a
 // quote.
@@ -95,8 +94,7 @@ std::uint32_t number(const Option& option, int base) {
 std::uint64_t bytes(const Option& option) {
   const std::string text = to_lower(option.value);
   std::size_t digits = 0;
-  while (digits < text.size() && ((text[digits] >= '0' && text[digits] <= '9') || text[digits] == '.'))
-    ++digits;
+  while (digits < text.size() && ((text[digits] >= '0' && text[digits] <= '9') || text[digits] == '.')) ++digits;
   const std::string unit(trim(std::string_view(text).substr(digits)));
   static const std::map<std::string, int, std::less<>> powers = {
       {"", 0},   {"b", 0},   {"k", 1}, {"kb", 1}, {"kib", 1}, {"m", 2}, {"mb", 2}, {"mib", 2}, {"g", 3},

@@ -15,10 +15,9 @@ enum class CacheSharing { shared, private_, locked };
 // One --mount of a RUN, its options checked against its type.
 struct Mount {
   MountType type = MountType::bind;
-  std::string
-      from;  // bind, cache: a stage or an image; empty: the build context (bind) or an empty folder (cache)
-  std::string source;     // bind, cache: the path inside `from`
-  std::string target;     // may be relative to WORKDIR; empty where a secret goes to the environment only
+  std::string from;    // bind, cache: a stage or an image; empty: the build context (bind) or an empty folder (cache)
+  std::string source;  // bind, cache: the path inside `from`
+  std::string target;  // may be relative to WORKDIR; empty where a secret goes to the environment only
   bool read_only = true;  // bind: true unless rw; cache: false unless ro
   std::string id;         // cache (default: the target), secret, ssh
   CacheSharing sharing = CacheSharing::shared;

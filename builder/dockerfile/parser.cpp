@@ -20,8 +20,7 @@ void add_node(const Node& node, Dockerfile& out) {
   } else if (std::holds_alternative<Arg>(instruction.body)) {
     out.global_args.push_back(std::move(instruction));
   } else {
-    throw Error(Category::usage,
-                fmt::format("{} stands before the first FROM; only ARG may", instruction.keyword));
+    throw Error(Category::usage, fmt::format("{} stands before the first FROM; only ARG may", instruction.keyword));
   }
 }
 
@@ -56,8 +55,8 @@ PartialParse parse_partially(std::string_view text, std::string_view file_name) 
     }
   }
   if (out.dockerfile.stages.empty()) {
-    out.error = placed(Error(Category::usage, "the file holds no FROM, so there is no stage to build"), text,
-                       file_name, tree.nodes.back().lines);
+    out.error = placed(Error(Category::usage, "the file holds no FROM, so there is no stage to build"), text, file_name,
+                       tree.nodes.back().lines);
     out.error_lines = tree.nodes.back().lines;
   }
   return out;
@@ -70,9 +69,7 @@ Dockerfile parse(std::string_view text, std::string_view file_name) {
 }
 
 Instruction parse_trigger(std::string_view text, std::string_view origin, char escape) {
-  const auto clause = [&] {
-    return fmt::format("in the ONBUILD trigger '{}' of {}", printable(text), origin);
-  };
+  const auto clause = [&] { return fmt::format("in the ONBUILD trigger '{}' of {}", printable(text), origin); };
   return with_context(clause, [&] {
     std::string file(text);
     if (escape != '\\') file.insert(0, fmt::format("# escape={}\n", escape));

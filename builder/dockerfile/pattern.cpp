@@ -47,9 +47,8 @@ class Compiler {
   char32_t take() {
     const Rune rune = rune_at(pattern_, position_);
     // A byte that is no character stands for itself, beyond all characters.
-    const char32_t value = rune.size == 1 && rune.value >= 0x80
-                               ? 0x110000 + static_cast<unsigned char>(pattern_[position_])
-                               : rune.value;
+    const char32_t value =
+        rune.size == 1 && rune.value >= 0x80 ? 0x110000 + static_cast<unsigned char>(pattern_[position_]) : rune.value;
     position_ += rune.size;
     return value;
   }
@@ -87,8 +86,7 @@ class Compiler {
         high = class_end();
       }
       // filepath.Match takes a reversed range for an empty one, moby's matcher refuses it.
-      if (low > high && stars_ == Stars::folders)
-        malformed(pattern_, "a range whose end lies before its start");
+      if (low > high && stars_ == Stars::folders) malformed(pattern_, "a range whose end lies before its start");
       token.ranges.emplace_back(low, high);
     }
     ++position_;
@@ -145,8 +143,7 @@ bool run_tokens(const std::vector<Token>& tokens, std::string_view text, bool cl
           if (here && !at_end && !slash) next[i + rune.size] = 1;
           break;
         case Kind::char_class:
-          if (here && !at_end && (classes_cross || !slash) && in_class(token, rune.value))
-            next[i + rune.size] = 1;
+          if (here && !at_end && (classes_cross || !slash) && in_class(token, rune.value)) next[i + rune.size] = 1;
           break;
       }
       i += at_end ? 1 : rune.size;

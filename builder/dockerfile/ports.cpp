@@ -73,8 +73,8 @@ std::vector<std::string> exposed_ports(std::string_view word) {
   const Parts parts = split_parts(ports);
   if (parts.container.empty()) refuse(word, "no port given; write 'EXPOSE 8080' or 'EXPOSE 8080/udp'");
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") {
-    refuse(word, fmt::format("unknown protocol '{}'{}", printable(protocol),
-                             suggestion(protocol, {"tcp", "udp", "sctp"})));
+    refuse(word,
+           fmt::format("unknown protocol '{}'{}", printable(protocol), suggestion(protocol, {"tcp", "udp", "sctp"})));
   }
   const auto container = parse_range(parts.container);
   if (!container) refuse(word, "expected a number up to 65535 or a range FIRST-LAST");

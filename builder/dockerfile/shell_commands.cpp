@@ -9,8 +9,8 @@ namespace {
 bool is_assignment(const std::string& word) {
   const auto equals = word.find('=');
   return equals != std::string::npos && equals > 0 &&
-         word.substr(0, equals).find_first_not_of(
-             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == std::string::npos;
+         word.substr(0, equals).find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+             std::string::npos;
 }
 
 class Splitter {

@@ -91,10 +91,9 @@ ShellPattern::ShellPattern(std::string_view pattern) {
       const char escaped = i < pattern.size() ? pattern[i] : '\0';
       if (escaped == '}' || escaped == '/') continue;
       if (escaped != '*' && escaped != '?' && escaped != '\\') {
-        throw Error(
-            Category::usage,
-            fmt::format("invalid pattern '{}': '\\' may stand before '*', '?', '\\', '/' and '}}' only",
-                        printable(pattern)));
+        throw Error(Category::usage,
+                    fmt::format("invalid pattern '{}': '\\' may stand before '*', '?', '\\', '/' and '}}' only",
+                                printable(pattern)));
       }
       tokens_.push_back({Token::Kind::literal, std::string(1, escaped)});
       ++i;

@@ -49,8 +49,7 @@ class Reader {
     rest_.remove_prefix(line_.size());
     ++number_;
     if (line_.size() > kMaxLineBytes) {
-      fail({number_, number_},
-           fmt::format("the line is longer than the {} bytes that are allowed", kMaxLineBytes));
+      fail({number_, number_}, fmt::format("the line is longer than the {} bytes that are allowed", kMaxLineBytes));
     }
     return true;
   }
@@ -100,8 +99,7 @@ class Reader {
 
   void set_escape(std::string_view value) {
     if (value != "\\" && value != "`") {
-      fail({number_, number_},
-           fmt::format("the escape character may be '\\' or '`', got '{}'", printable(value)));
+      fail({number_, number_}, fmt::format("the escape character may be '\\' or '`', got '{}'", printable(value)));
     }
     tree_.directives.escape = value[0];
   }
@@ -159,8 +157,8 @@ class Reader {
       if (end == heredoc.name) return;
       heredoc.content += line_;
     }
-    fail(lines, fmt::format("the heredoc '{}' has no end: there is no line '{}' below it",
-                            printable(heredoc.name), printable(heredoc.name)));
+    fail(lines, fmt::format("the heredoc '{}' has no end: there is no line '{}' below it", printable(heredoc.name),
+                            printable(heredoc.name)));
   }
 
   std::string_view whole_;
@@ -176,8 +174,6 @@ class Reader {
 
 }  // namespace
 
-SyntaxTree parse_syntax(std::string_view text, std::string_view file_name) {
-  return Reader(text, file_name).read();
-}
+SyntaxTree parse_syntax(std::string_view text, std::string_view file_name) { return Reader(text, file_name).read(); }
 
 }  // namespace kiln::dockerfile

@@ -37,8 +37,7 @@ struct SyntaxTree {
 // Error{usage} that knows its lines; the message begins with "FILE:LINE: ", the detail is the excerpt.
 class SyntaxError : public Error {
  public:
-  SyntaxError(std::string message, LineRange lines)
-      : Error(Category::usage, std::move(message)), lines_(lines) {}
+  SyntaxError(std::string message, LineRange lines) : Error(Category::usage, std::move(message)), lines_(lines) {}
   LineRange lines() const noexcept { return lines_; }
 
  private:

@@ -7,8 +7,7 @@
 namespace kiln::dockerfile {
 namespace {
 
-constexpr std::string_view kProxyNames[] = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
-                                            "all_proxy"};
+constexpr std::string_view kProxyNames[] = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"};
 
 // These say something to the builder and are no variables of RUN.
 bool is_for_the_builder(std::string_view name) {
@@ -142,8 +141,7 @@ void StageScope::set(std::string_view key, std::string_view value) {
   variables_.emplace_back(key, value);
 }
 
-void set_environment_entry(std::vector<std::string>& environment, std::string_view key,
-                           std::string_view value) {
+void set_environment_entry(std::vector<std::string>& environment, std::string_view key, std::string_view value) {
   std::string entry(key);
   entry += '=';
   const std::size_t name_size = entry.size();

@@ -36,8 +36,8 @@ std::vector<std::pair<std::string, std::string>> proxy_environment(const BuildAr
 class GlobalScope {
  public:
   // `target_stage` is what --target said, empty for the last stage.
-  GlobalScope(BuildArgs build_args, const PlatformParts& build, const PlatformParts& target,
-              std::string target_stage, char escape = '\\');
+  GlobalScope(BuildArgs build_args, const PlatformParts& build, const PlatformParts& target, std::string target_stage,
+              char escape = '\\');
 
   // The ARGs of a Dockerfile that stand above its first FROM, in order.
   void declare(const Arg& arg);
@@ -96,7 +96,6 @@ class StageScope {
 };
 
 // Replaces `key` in a config's "K=V" list where it stands, or appends it.
-void set_environment_entry(std::vector<std::string>& environment, std::string_view key,
-                           std::string_view value);
+void set_environment_entry(std::vector<std::string>& environment, std::string_view key, std::string_view value);
 
 }  // namespace kiln::dockerfile

@@ -82,10 +82,13 @@ class BakeFile {
       const std::string pointer = child_pointer("", key);
       if (key == "target" || key == "group" || key == "variable" || key == "//" || key == "$schema") continue;
       if (key == "function") {
-        source_.fail(pointer, "kiln evaluates no functions; run 'docker buildx bake --print > resolved.json' and bake that file");
+        source_.fail(
+            pointer,
+            "kiln evaluates no functions; run 'docker buildx bake --print > resolved.json' and bake that file");
       }
       if (value.is_object()) {
-        source_.fail(pointer, fmt::format("unknown key '{}'{}", printable(key), suggestion(key, {"group", "target", "variable"})));
+        source_.fail(pointer, fmt::format("unknown key '{}'{}", printable(key),
+                                          suggestion(key, {"group", "target", "variable"})));
       }
       variables_.define(key, value, pointer);
     }
@@ -101,7 +104,8 @@ class BakeFile {
       if (block.contains("name")) source_.fail(child_pointer(pointer, "name"), "'name' belongs to a 'matrix'");
       return add(read_bake_target(source_, name, evaluate_block(block, pointer, {}), pointer));
     }
-    if (!block.contains("name")) source_.fail(child_pointer(pointer, "matrix"), "a matrix needs a 'name' for its targets");
+    if (!block.contains("name"))
+      source_.fail(child_pointer(pointer, "matrix"), "a matrix needs a 'name' for its targets");
     std::vector<std::string> names;
     for (const auto& scope : combinations(block.at("matrix"), child_pointer(pointer, "matrix"))) {
       const std::string at = child_pointer(pointer, "name");
@@ -182,7 +186,8 @@ class BakeFile {
       }
     }
     if (groups_.contains(name)) {
-      source_.fail(pointer, fmt::format("the group '{}' is there twice (a matrix makes one of its target's name)", name));
+      source_.fail(pointer,
+                   fmt::format("the group '{}' is there twice (a matrix makes one of its target's name)", name));
     }
     groups_[name] = std::move(group);
   }
@@ -199,8 +204,9 @@ class BakeFile {
     for (const auto& [name, group] : groups_) {
       for (const std::string& member : group.members) {
         if (targets_.contains(member) || groups_.contains(member)) continue;
-        source_.fail(child_pointer(group.pointer, "targets"),
-                     fmt::format("group '{}': unknown target '{}'{}", name, printable(member), suggestion(member, known)));
+        source_.fail(
+            child_pointer(group.pointer, "targets"),
+            fmt::format("group '{}': unknown target '{}'{}", name, printable(member), suggestion(member, known)));
       }
     }
   }
@@ -210,7 +216,8 @@ class BakeFile {
     if (const auto known = resolved_.find(target.name); known != resolved_.end()) return known->second;
     const std::string at = child_pointer(target.pointer, "inherits");
     if (std::find(path.begin(), path.end(), target.name) != path.end()) {
-      source_.fail(at, fmt::format("target '{}' inherits from itself: {} -> {}", target.name, join(path, " -> "), target.name));
+      source_.fail(
+          at, fmt::format("target '{}' inherits from itself: {} -> {}", target.name, join(path, " -> "), target.name));
     }
     path.push_back(target.name);
     TargetParts parts;

@@ -56,9 +56,8 @@ class Printer {
     ordered_json json = ordered_json::object();
     for (auto& [name, members] : result) {
       // With --profile some members of a group are not baked.
-      std::erase_if(members, [&](const std::string& member) {
-        return !targets_.contains(member) && !result.contains(member);
-      });
+      std::erase_if(members,
+                    [&](const std::string& member) { return !targets_.contains(member) && !result.contains(member); });
       json[name]["targets"] = members;
     }
     return json;

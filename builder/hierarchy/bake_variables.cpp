@@ -122,7 +122,8 @@ json BakeVariables::evaluate_text(const std::string& text, const std::string& po
     for (const auto& [local, ignored] : scope) known.push_back(local);
     if (name == "target" || name == "group" || name == "variable") {
       source_.fail(pointer, fmt::format("kiln evaluates no attributes of others by '{}'; write the value itself, or a "
-                                        "variable that both name", name));
+                                        "variable that both name",
+                                        name));
     }
     source_.fail(pointer, fmt::format("unknown variable '{}'{}", printable(name), suggestion(name, known)));
   };

@@ -41,8 +41,8 @@ class BakeVariables {
 
   nlohmann::json evaluate_text(const std::string& text, const std::string& pointer,
                                const std::map<std::string, nlohmann::json>& scope);
-  nlohmann::json from_environment(const std::string& name, const Variable& variable, const nlohmann::json& default_value,
-                                  const std::string& text) const;
+  nlohmann::json from_environment(const std::string& name, const Variable& variable,
+                                  const nlohmann::json& default_value, const std::string& text) const;
 
   const JsonSource& source_;
   const EnvironmentLookup& environment_;

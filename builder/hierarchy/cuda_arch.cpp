@@ -31,8 +31,8 @@ Capability parse_capability(std::string_view text) {
   const auto major = parse_unsigned(rest.substr(0, dot));
   const auto minor = dot == std::string_view::npos ? std::nullopt : parse_unsigned(rest.substr(dot + 1));
   if (!major || !minor || *major > 99 || *minor > 9) {
-    throw Error(Category::usage, fmt::format("'{}' is no compute capability; expected one such as '8.6' or '9.0+PTX'",
-                                             printable(text)));
+    throw Error(Category::usage,
+                fmt::format("'{}' is no compute capability; expected one such as '8.6' or '9.0+PTX'", printable(text)));
   }
   result.major = static_cast<unsigned>(*major);
   result.minor = static_cast<unsigned>(*minor);

@@ -80,7 +80,8 @@ void check_gpu(const ImageDefinition& image, const Profile& profile, const std::
 // One target for each profile of the image, or one without.
 std::vector<Target> targets_of(const ImageDefinition& image, const Fleet& fleet) {
   const bool inherits = !image.profiles && image.target.kind == ImageKind::service;
-  const std::vector<std::string>& names = inherits ? fleet.default_profiles : image.profiles.value_or(std::vector<std::string>{});
+  const std::vector<std::string>& names =
+      inherits ? fleet.default_profiles : image.profiles.value_or(std::vector<std::string>{});
   std::vector<Target> targets;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string pointer = inherits ? "/kind" : child_pointer("/profiles", i);
@@ -127,7 +128,8 @@ void resolve_target_contexts(Target& target, const ImageDefinition& image, const
   }
 }
 
-void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const JsonSource& source, const json& content) {
+void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const JsonSource& source,
+                const json& content) {
   std::vector<std::string>& by_default = fleet.groups["default"];
   for (const ImageDefinition& image : images) {
     std::vector<std::string> names;
@@ -180,10 +182,11 @@ void check_names(const Fleet& fleet, const JsonSource& source) {
     for (const std::string& name : names) {
       const auto [owner, is_new] = owners.emplace(name, &target);
       if (is_new) continue;
-      source.fail("/repository",
-                  fmt::format("the targets '{}' and '{}' would both be published as '{}'; say {{image}} and {{profile}} in "
-                              "\"repository\" or \"tags\"",
-                              owner->second->name, target.name, name));
+      source.fail(
+          "/repository",
+          fmt::format("the targets '{}' and '{}' would both be published as '{}'; say {{image}} and {{profile}} in "
+                      "\"repository\" or \"tags\"",
+                      owner->second->name, target.name, name));
     }
   }
 }

@@ -9,8 +9,9 @@ std::string FleetSettings::registry_and_namespace() const {
 }
 
 const Target* Fleet::find(const std::string& name) const {
-  const auto at = std::lower_bound(targets.begin(), targets.end(), name,
-                                   [](const Target& target, const std::string& wanted) { return target.name < wanted; });
+  const auto at =
+      std::lower_bound(targets.begin(), targets.end(), name,
+                       [](const Target& target, const std::string& wanted) { return target.name < wanted; });
   return at != targets.end() && at->name == name ? &*at : nullptr;
 }
 

@@ -105,11 +105,12 @@ struct Target {
   // Neither: the image is the Debian root itself. In a remote context the path is relative to it.
   std::optional<fs::path> dockerfile;
   std::optional<std::string> dockerfile_inline;
-  std::optional<fs::path> context;            // nullopt: none, or a remote one
-  std::string remote_context;                 // a git or http URL, in place of a folder
-  std::map<std::string, std::string> contexts;  // folder (absolute), "target:NAME", "docker-image://", "oci-layout://", URL
-  std::string stage;                          // --target; empty: the last
-  std::map<std::string, std::string> args;    // without the profile's, see baked_args()
+  std::optional<fs::path> context;  // nullopt: none, or a remote one
+  std::string remote_context;       // a git or http URL, in place of a folder
+  std::map<std::string, std::string>
+      contexts;                             // folder (absolute), "target:NAME", "docker-image://", "oci-layout://", URL
+  std::string stage;                        // --target; empty: the last
+  std::map<std::string, std::string> args;  // without the profile's, see baked_args()
   std::map<std::string, std::string> labels;  // likewise, see profile_labels()
 
   // Names to publish: full references, and templates of tags in the repository that the settings' template gives.
@@ -169,7 +170,7 @@ struct FleetSettings {
   std::string cache_sign_key;            // a file (absolute); empty: not said
   std::vector<std::string> cache_trust;  // PEM texts, or files (absolute)
   bool share_cache_mounts = false;       // "cache_mounts": "share"
-  std::string ca_bundle;  // a file (absolute), "host", "none"; empty: not said
+  std::string ca_bundle;                 // a file (absolute), "host", "none"; empty: not said
   FleetGoals goals;
   Retention retention;
   std::string source;  // for org.opencontainers.image.source; empty: not said

@@ -64,9 +64,8 @@ FleetSettings read_fleet_settings(const JsonSource& source, const json& content)
     });
   }
   if (content.contains("compression")) {
-    settings.compression = at_pointer(source, "/compression", [&] {
-      return Compression::parse_text(content.at("compression").get<std::string>());
-    });
+    settings.compression = at_pointer(
+        source, "/compression", [&] { return Compression::parse_text(content.at("compression").get<std::string>()); });
   }
 
   const std::map<std::string, std::optional<std::string>> in_repository = {{"image", "i"}, {"profile", "p"}};
@@ -87,9 +86,12 @@ FleetSettings read_fleet_settings(const JsonSource& source, const json& content)
   settings.cache_read_only = cache.value("mode", std::string()) == "read";
   settings.share_cache_mounts = content.value("cache_mounts", std::string()) == "share";
   const json sign = cache.value("sign", json::object());
-  const auto key_file = [&](const std::string& key) { return key.starts_with("-----BEGIN") ? key : path_from(source, key).string(); };
+  const auto key_file = [&](const std::string& key) {
+    return key.starts_with("-----BEGIN") ? key : path_from(source, key).string();
+  };
   if (sign.contains("key")) settings.cache_sign_key = path_from(source, sign.at("key").get<std::string>()).string();
-  for (const std::string& key : sign.value("trust", std::vector<std::string>{})) settings.cache_trust.push_back(key_file(key));
+  for (const std::string& key : sign.value("trust", std::vector<std::string>{}))
+    settings.cache_trust.push_back(key_file(key));
   const auto bundle = content.value("build", json::object()).value("ca_bundle", std::string());
   const bool is_word = bundle.empty() || bundle == "host" || bundle == "none";
   settings.ca_bundle = is_word ? bundle : path_from(source, bundle).string();

@@ -91,8 +91,8 @@ class Expression {
     if (value.is_object()) {
       for (const auto& [name, ignored] : value.items()) known.push_back(name);
     }
-    throw Error(Category::usage,
-                fmt::format("'${{{}}}': there is no key '{}'{}", printable(text_), printable(key), suggestion(key, known)));
+    throw Error(Category::usage, fmt::format("'${{{}}}': there is no key '{}'{}", printable(text_), printable(key),
+                                             suggestion(key, known)));
   }
 
   std::string_view text_;
@@ -128,7 +128,7 @@ std::string template_text(const json& value) {
   if (value.is_number()) {
     const double number = value.get<double>();
     return std::trunc(number) == number && std::fabs(number) < 1e15 ? fmt::format("{:.0f}", number)
-                                                                     : fmt::format("{}", number);
+                                                                    : fmt::format("{}", number);
   }
   const char* what = value.is_null() ? "null" : value.is_array() ? "a list" : "an object";
   throw Error(Category::usage, fmt::format("expected a text, got {}", what));

@@ -14,8 +14,8 @@ using VariableLookup = std::function<const nlohmann::json*(const std::string& na
 // ${NAME[0]}; `$${` stands for `${`, `%%{` for `%{`. A string that is one ${...} and nothing else has the value's own
 // type; else values become text.
 //
-// Error{usage} (without a place: the caller knows it) for an unknown variable or key, a list or object inside a text, and
-// for everything of HCL beyond that, by name: functions, operators, literals, %{ directives.
+// Error{usage} (without a place: the caller knows it) for an unknown variable or key, a list or object inside a text,
+// and for everything of HCL beyond that, by name: functions, operators, literals, %{ directives.
 nlohmann::json evaluate_template(std::string_view text, const VariableLookup& lookup);
 
 // A string, number, true or false as text, as HCL converts it; Error{usage} for anything else.

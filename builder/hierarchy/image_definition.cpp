@@ -40,9 +40,8 @@ class Reader {
     read_platforms();
     read_names();
     if (content_.contains("compression")) {
-      target_.compression = checked("/compression", [&] {
-        return Compression::parse_text(content_.at("compression").get<std::string>());
-      });
+      target_.compression = checked(
+          "/compression", [&] { return Compression::parse_text(content_.at("compression").get<std::string>()); });
     }
     if (content_.contains("cuda")) {
       target_.cuda = Cuda{content_.at("cuda").at("version").get<std::string>(),
@@ -94,7 +93,7 @@ class Reader {
 
   void read_dockerfile() {
     if (target_.debian && !content_.contains("dockerfile")) {
-      static constexpr std::array<const char*, 8> kNeedDockerfile = {"context", "contexts", "target",  "args",
+      static constexpr std::array<const char*, 8> kNeedDockerfile = {"context", "contexts", "target",   "args",
                                                                      "secrets", "network",  "no_cache", "cuda"};
       for (const char* key : kNeedDockerfile) {
         if (!content_.contains(key)) continue;
@@ -106,9 +105,10 @@ class Reader {
     target_.dockerfile = path_from(content_.value("dockerfile", "Dockerfile"));
     if (!fs::is_regular_file(*target_.dockerfile)) {
       const std::string pointer = content_.contains("dockerfile") ? "/dockerfile" : "";
-      source_.fail(pointer, fmt::format("there is no Dockerfile '{}'; name another by \"dockerfile\", or Debian packages "
-                                        "by \"debian\"",
-                                        display_path(*target_.dockerfile)));
+      source_.fail(pointer,
+                   fmt::format("there is no Dockerfile '{}'; name another by \"dockerfile\", or Debian packages "
+                               "by \"debian\"",
+                               display_path(*target_.dockerfile)));
     }
     target_.context = path_from(content_.value("context", "."));
     if (!fs::is_directory(*target_.context)) {
@@ -143,9 +143,8 @@ class Reader {
     target_.platforms.clear();
     const json& platforms = content_.at("platforms");
     for (std::size_t i = 0; i < platforms.size(); ++i) {
-      target_.platforms.push_back(checked(child_pointer("/platforms", i), [&] {
-        return oci::Platform::parse(platforms[i].get<std::string>());
-      }));
+      target_.platforms.push_back(checked(child_pointer("/platforms", i),
+                                          [&] { return oci::Platform::parse(platforms[i].get<std::string>()); }));
     }
   }
 
@@ -161,8 +160,8 @@ class Reader {
     const json limits = content_.value("limits", json::object());
     if (!limits.contains("size")) return;
     const json& size = limits.at("size");
-    target_.size_limit_bytes = size.is_string() ? parse_byte_size(size.get<std::string>())
-                                                : std::optional(size.get<std::uint64_t>());
+    target_.size_limit_bytes =
+        size.is_string() ? parse_byte_size(size.get<std::string>()) : std::optional(size.get<std::uint64_t>());
     if (!target_.size_limit_bytes) source_.fail("/limits/size", "the size is too large");
   }
 
@@ -182,9 +181,11 @@ class Reader {
       if (baseline.contains("dockerfile")) {
         result.dockerfile = path_from(baseline.at("dockerfile").get<std::string>());
         if (!fs::is_regular_file(*result.dockerfile)) {
-          source_.fail("/baseline/dockerfile", fmt::format("there is no Dockerfile '{}'", display_path(*result.dockerfile)));
+          source_.fail("/baseline/dockerfile",
+                       fmt::format("there is no Dockerfile '{}'", display_path(*result.dockerfile)));
         }
-        if (!target_.context) source_.fail("/baseline/dockerfile", "an image without a Dockerfile has no context for it");
+        if (!target_.context)
+          source_.fail("/baseline/dockerfile", "an image without a Dockerfile has no context for it");
       }
       if (baseline.contains("recorded")) {
         const json& recorded = baseline.at("recorded");

@@ -21,10 +21,11 @@ std::string checked_registry(std::string_view text) {
   const auto reference = with_context([&] { return fmt::format("in the registry '{}'", printable(text)); },
                                       [&] { return oci::Reference::parse(fmt::format("{}/x:x", text)); });
   if (reference.registry != host) {
-    throw Error(Category::usage,
-                fmt::format("'{}' is no registry: expected HOST[:PORT][/NAMESPACE] with a '.' or a port in the host, such "
-                            "as 'localhost:5000/{}'",
-                            printable(text), printable(text)));
+    throw Error(
+        Category::usage,
+        fmt::format("'{}' is no registry: expected HOST[:PORT][/NAMESPACE] with a '.' or a port in the host, such "
+                    "as 'localhost:5000/{}'",
+                    printable(text), printable(text)));
   }
   return std::string(text);
 }
@@ -39,8 +40,7 @@ std::string checked_name(const std::string& text, const Target& target) {
 std::vector<std::string> image_names(const Fleet& fleet, const Target& target, const NameValues& values) {
   const std::string registry =
       values.registry.empty() ? fleet.settings.registry_and_namespace() : checked_registry(values.registry);
-  const std::optional<std::string> profile =
-      target.profile ? std::optional(target.profile->name) : std::nullopt;
+  const std::optional<std::string> profile = target.profile ? std::optional(target.profile->name) : std::nullopt;
 
   std::vector<std::string> names;
   const auto add = [&](const std::string& text) {

@@ -21,9 +21,10 @@ struct NameValues {
 // The full references (registry/namespace/repository:tag) a target is published under, in order, each once.
 //
 // A template may say {image}, {profile}, {date} and {git}; anything else in braces is refused. Without a profile
-// {profile} goes together with the one separator (-, _, . or /) before it: "{image}-{profile}" is "{image}". A --registry
-// takes the place of registry and namespace; of literal tags (bake files) it keeps the repository's last component.
-// Error{usage} for what is no valid reference. Empty where nothing is published (a bake target without tags).
+// {profile} goes together with the one separator (-, _, . or /) before it: "{image}-{profile}" is "{image}". A
+// --registry takes the place of registry and namespace; of literal tags (bake files) it keeps the repository's last
+// component. Error{usage} for what is no valid reference. Empty where nothing is published (a bake target without
+// tags).
 std::vector<std::string> image_names(const Fleet& fleet, const Target& target, const NameValues& values);
 
 // True where a template of the targets uses {git}: only then git has to be asked.

@@ -37,9 +37,8 @@ nlohmann::json JsonSource::parse(const JsonSchema& schema) const {
   const std::vector<SchemaIssue> issues = schema.validate(value);
   if (issues.empty()) return value;
   const auto line = [&](const SchemaIssue& issue) { return json_line_of(text_, issue.pointer).value_or(1); };
-  const auto first = std::min_element(issues.begin(), issues.end(), [&](const auto& a, const auto& b) {
-    return line(a) < line(b);
-  });
+  const auto first =
+      std::min_element(issues.begin(), issues.end(), [&](const auto& a, const auto& b) { return line(a) < line(b); });
   fail(first->pointer, first->message);
 }
 
@@ -67,9 +66,7 @@ std::string child_pointer(std::string_view parent, std::string_view key) {
   return result;
 }
 
-std::string child_pointer(std::string_view parent, std::size_t index) {
-  return fmt::format("{}/{}", parent, index);
-}
+std::string child_pointer(std::string_view parent, std::size_t index) { return fmt::format("{}/{}", parent, index); }
 
 std::string display_path(const fs::path& path) {
   std::error_code error;

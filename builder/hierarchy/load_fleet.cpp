@@ -30,9 +30,8 @@ fs::path find_definitions(const LoadFleetOptions& options) {
   const fs::path given = options.file ? options.working_directory / *options.file : options.working_directory;
   if (fs::is_directory(given)) {
     if (auto found = definitions_in(given)) return *found;
-    throw Error(Category::usage,
-                fmt::format("'{}' holds no images/fleet.json and no docker-bake.json; name one by -f",
-                            printable(options.file ? options.file->string() : given.string())));
+    throw Error(Category::usage, fmt::format("'{}' holds no images/fleet.json and no docker-bake.json; name one by -f",
+                                             printable(options.file ? options.file->string() : given.string())));
   }
   if (!fs::exists(given)) {
     throw Error(Category::usage, fmt::format("there is no file '{}'", printable(options.file->string())));

@@ -57,12 +57,13 @@ const Key& key_of(const std::string& name, std::string_view text) {
   const auto at = std::find_if(keys().begin(), keys().end(), [&](const Key& key) { return key.name == name; });
   if (at != keys().end()) return *at;
   if (const auto reason = reason_against(name)) {
-    throw Error(Category::usage, fmt::format("--set '{}': kiln does not honour '{}': {}", printable(text), name, *reason));
+    throw Error(Category::usage,
+                fmt::format("--set '{}': kiln does not honour '{}': {}", printable(text), name, *reason));
   }
   std::vector<std::string> known;
   for (const Key& key : keys()) known.emplace_back(key.name);
-  throw Error(Category::usage, fmt::format("--set '{}': unknown key '{}'{}", printable(text), printable(name),
-                                           suggestion(name, known)));
+  throw Error(Category::usage,
+              fmt::format("--set '{}': unknown key '{}'{}", printable(text), printable(name), suggestion(name, known)));
 }
 
 // The words that Go's strconv.ParseBool takes.
@@ -71,8 +72,8 @@ bool parse_bool(const Override& override) {
   static const std::set<std::string> no = {"0", "f", "F", "FALSE", "false", "False"};
   if (yes.contains(override.value)) return true;
   if (no.contains(override.value)) return false;
-  throw Error(Category::usage,
-              fmt::format("--set '{}': expected true or false, got '{}'", printable(override.text), printable(override.value)));
+  throw Error(Category::usage, fmt::format("--set '{}': expected true or false, got '{}'", printable(override.text),
+                                           printable(override.value)));
 }
 
 // push and load stand for outputs: they add the one that is meant, or take it away.
@@ -122,15 +123,16 @@ std::optional<Override> parse_override(std::string_view text, const EnvironmentL
                                              override.key, printable(override.pattern), override.key));
   }
   if (override.appends && key.texts == nullptr) {
-    throw Error(Category::usage, fmt::format("--set '{}': '{}' is no list, so '+=' adds nothing to it", printable(text),
-                                             override.key));
+    throw Error(Category::usage,
+                fmt::format("--set '{}': '{}' is no list, so '+=' adds nothing to it", printable(text), override.key));
   }
   if (equals != std::string_view::npos) {
     override.value = text.substr(equals + 1);
     return override;
   }
   if (override.key != "args") {
-    throw Error(Category::usage, fmt::format("--set '{}' has no value; expected {}=VALUE", printable(text), printable(path)));
+    throw Error(Category::usage,
+                fmt::format("--set '{}' has no value; expected {}=VALUE", printable(text), printable(path)));
   }
   const auto value = environment(override.name);
   if (!value) return std::nullopt;
@@ -146,8 +148,7 @@ void check_override_patterns(const std::vector<Override>& overrides, const std::
   }
 }
 
-void override_parts(TargetParts& parts, const std::vector<std::string>& names,
-                    const std::vector<Override>& overrides) {
+void override_parts(TargetParts& parts, const std::vector<std::string>& names, const std::vector<Override>& overrides) {
   std::set<std::string> replaced;
   for (const Override& override : overrides) {
     if (!is_for(override, names)) continue;

@@ -31,11 +31,10 @@ void check_override_patterns(const std::vector<Override>& overrides, const std::
 
 // Says in `parts` what the overrides that match one of a target's names say. Several values for one list are all kept;
 // the first of them replaces the list unless it was given with '+'.
-void override_parts(TargetParts& parts, const std::vector<std::string>& names,
-                    const std::vector<Override>& overrides);
+void override_parts(TargetParts& parts, const std::vector<std::string>& names, const std::vector<Override>& overrides);
 
-// The same for targets that are complete already; a pattern may be an image's name too, for all its profiles. New `tags`
-// take the place of templates.
+// The same for targets that are complete already; a pattern may be an image's name too, for all its profiles. New
+// `tags` take the place of templates.
 void override_targets(std::vector<Target>& targets, const std::vector<Override>& overrides,
                       const fs::path& working_directory);
 

@@ -23,16 +23,14 @@ struct ProfileFile {
 };
 
 bool is_name(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '_';
-  });
+  return !text.empty() && std::all_of(text.begin(), text.end(),
+                                      [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; });
 }
 
 bool is_value_key(std::string_view key) {
-  return !key.empty() && key.front() >= 'A' && key.front() <= 'Z' &&
-         std::all_of(key.begin(), key.end(), [](char c) {
-           return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-         });
+  return !key.empty() && key.front() >= 'A' && key.front() <= 'Z' && std::all_of(key.begin(), key.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
 }
 
 std::optional<std::uint64_t> size_of(const JsonSource& source, const json& machine, const char* key) {
@@ -69,7 +67,8 @@ class Loader {
     if (content.contains("extends")) {
       const auto parent = content.at("extends").get<std::string>();
       if (std::find(path.begin(), path.end(), parent) != path.end()) {
-        source.fail("/extends", fmt::format("profile '{}' extends itself: {} -> {}", parent, join(path, " -> "), parent));
+        source.fail("/extends",
+                    fmt::format("profile '{}' extends itself: {} -> {}", parent, join(path, " -> "), parent));
       }
       if (!files_.contains(parent)) {
         std::vector<std::string> known;
@@ -122,8 +121,8 @@ std::map<std::string, Profile> load_profiles(const fs::path& folder, const JsonS
     const std::string name = entry.substr(0, entry.size() - 5);
     const fs::path path = folder / entry;
     if (!is_name(name)) {
-      throw Error(Category::usage, fmt::format("{}: a profile's name holds letters, digits, '-' and '_' only",
-                                               display_path(path)));
+      throw Error(Category::usage,
+                  fmt::format("{}: a profile's name holds letters, digits, '-' and '_' only", display_path(path)));
     }
     JsonSource source = JsonSource::read(path);
     json content = source.parse(schema);

@@ -7,8 +7,8 @@
 
 namespace kiln {
 
-// What a profile's values say against one another, against its `machine` section, and against what torch and CUDA accept.
-// The schema has looked at each value alone before.
+// What a profile's values say against one another, against its `machine` section, and against what torch and CUDA
+// accept. The schema has looked at each value alone before.
 struct ProfileFinding {
   enum class Severity {
     error,    // cannot work on that machine

@@ -57,14 +57,21 @@ struct Node {
 
 std::string_view type_of(const json& value) {
   switch (value.type()) {
-    case json::value_t::null: return "null";
-    case json::value_t::boolean: return "boolean";
-    case json::value_t::string: return "string";
-    case json::value_t::array: return "array";
-    case json::value_t::object: return "object";
+    case json::value_t::null:
+      return "null";
+    case json::value_t::boolean:
+      return "boolean";
+    case json::value_t::string:
+      return "string";
+    case json::value_t::array:
+      return "array";
+    case json::value_t::object:
+      return "object";
     case json::value_t::number_integer:
-    case json::value_t::number_unsigned: return "integer";
-    default: return "number";
+    case json::value_t::number_unsigned:
+      return "integer";
+    default:
+      return "number";
   }
 }
 
@@ -111,8 +118,8 @@ std::size_t length_in_characters(const std::string& text) {
 }
 
 const std::set<std::string>& annotations() {
-  static const std::set<std::string> names = {"$schema",  "$id",        "$comment", "title",  "description",
-                                              "default",  "deprecated", "examples", "format", "$defs"};
+  static const std::set<std::string> names = {"$schema", "$id",        "$comment", "title",  "description",
+                                              "default", "deprecated", "examples", "format", "$defs"};
   return names;
 }
 
@@ -264,9 +271,8 @@ class Compiler {
     const auto any = [&](const std::vector<Node*>& children) {
       return std::any_of(children.begin(), children.end(), [&](Node* child) { return leads_back(child, path); });
     };
-    const bool back = (node->ref != nullptr && leads_back(node->ref, path)) || any(node->one_of) ||
-                      any(node->any_of) || any(node->all_of) ||
-                      (node->none_of != nullptr && leads_back(node->none_of, path));
+    const bool back = (node->ref != nullptr && leads_back(node->ref, path)) || any(node->one_of) || any(node->any_of) ||
+                      any(node->all_of) || (node->none_of != nullptr && leads_back(node->none_of, path));
     path.erase(node);
     return back;
   }
@@ -344,8 +350,8 @@ void check_object(const Node& node, const json& value, const std::string& pointe
     if (!value.contains(name)) issues.push_back({pointer, fmt::format("the key '{}' is missing", name)});
   }
   if (node.min_properties && value.size() < *node.min_properties) {
-    issues.push_back({pointer, fmt::format("expected at least {} of the keys {}", *node.min_properties,
-                                           join(known, ", "))});
+    issues.push_back(
+        {pointer, fmt::format("expected at least {} of the keys {}", *node.min_properties, join(known, ", "))});
   }
   for (const auto& [name, member] : value.items()) {
     const std::string at = child_pointer(pointer, name);
@@ -393,9 +399,9 @@ void check_array(const Node& node, const json& value, const std::string& pointer
 void check_string(const Node& node, const json& value, const std::string& pointer, Issues& issues) {
   const auto& text = value.get_ref<const std::string&>();
   if (node.min_length && length_in_characters(text) < *node.min_length) {
-    issues.push_back({pointer, text.empty() ? std::string("expected a text, got an empty one")
-                                            : fmt::format("{} is shorter than {} characters", shown(value),
-                                                          *node.min_length)});
+    issues.push_back({pointer, text.empty()
+                                   ? std::string("expected a text, got an empty one")
+                                   : fmt::format("{} is shorter than {} characters", shown(value), *node.min_length)});
   }
   if (node.max_length && length_in_characters(text) > *node.max_length) {
     issues.push_back({pointer, fmt::format("{} is longer than {} characters", shown(value), *node.max_length)});

@@ -17,11 +17,11 @@ struct SchemaIssue {
 
 // A JSON Schema (draft 2020-12) of the subset that kiln's own schemas use: type, properties, required,
 // additionalProperties, patternProperties, propertyNames, enum, const, pattern, minLength, maxLength, minimum, maximum,
-// items, minItems, maxItems, uniqueItems, minProperties, oneOf, anyOf, allOf, not, $ref to #/$defs/..., and annotations ($schema, $id,
-// $comment, title, description, default, examples, deprecated, format, x-...). "x-kiln-expects" says in words what a pattern
-// allows, for messages.
-// Any other keyword is refused when the schema is read, so that none is ever ignored. Patterns are ECMA 262, unanchored,
-// and are tried on at most 4,096 bytes. Immutable; may be used from many threads.
+// items, minItems, maxItems, uniqueItems, minProperties, oneOf, anyOf, allOf, not, $ref to #/$defs/..., and annotations
+// ($schema, $id, $comment, title, description, default, examples, deprecated, format, x-...). "x-kiln-expects" says in
+// words what a pattern allows, for messages. Any other keyword is refused when the schema is read, so that none is ever
+// ignored. Patterns are ECMA 262, unanchored, and are tried on at most 4,096 bytes. Immutable; may be used from many
+// threads.
 class JsonSchema {
  public:
   // Error{usage} naming `name` for text that is no JSON, an unknown keyword, a reference that leads nowhere or back to
@@ -48,6 +48,5 @@ class JsonSchema {
 const JsonSchema& fleet_schema();
 const JsonSchema& image_schema();
 const JsonSchema& profile_schema();
-
 
 }  // namespace kiln

@@ -72,8 +72,8 @@ class Selection {
       found.insert(target->name);
       return;
     }
-    throw Error(Category::usage, fmt::format("unknown target '{}'{}", printable(name),
-                                             suggestion(name, known_names(fleet_))));
+    throw Error(Category::usage,
+                fmt::format("unknown target '{}'{}", printable(name), suggestion(name, known_names(fleet_))));
   }
 
   std::set<std::string> found;
@@ -94,9 +94,8 @@ class Selection {
 
   void add_group(const std::pair<const std::string, std::vector<std::string>>& group) {
     if (std::find(path_.begin(), path_.end(), group.first) != path_.end()) {
-      throw Error(Category::usage,
-                  fmt::format("group '{}' contains itself: {} -> {}", printable(group.first),
-                              printable(join(path_, " -> ")), printable(group.first)));
+      throw Error(Category::usage, fmt::format("group '{}' contains itself: {} -> {}", printable(group.first),
+                                               printable(join(path_, " -> ")), printable(group.first)));
     }
     path_.push_back(group.first);
     for (const std::string& member : group.second) {
@@ -164,8 +163,7 @@ std::vector<const Target*> select_targets(const Fleet& fleet, const std::vector<
     if (fleet.profiles.contains(profile)) continue;
     std::vector<std::string> known;
     for (const auto& [name, value] : fleet.profiles) known.push_back(name);
-    throw Error(Category::usage,
-                fmt::format("unknown profile '{}'{}", printable(profile), suggestion(profile, known)));
+    throw Error(Category::usage, fmt::format("unknown profile '{}'{}", printable(profile), suggestion(profile, known)));
   }
   const auto is_wanted = [&](const Target& target) {
     return profiles.empty() || !target.profile ||

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view kWorkingDirectoryScheme = "cwd://";
 
-// One line of comma-separated values as Go's encoding/csv reads it, which buildx uses: a field in double quotes may hold
-// commas, and quotes doubled.
+// One line of comma-separated values as Go's encoding/csv reads it, which buildx uses: a field in double quotes may
+// hold commas, and quotes doubled.
 std::vector<std::string> csv_fields(std::string_view text) {
   std::vector<std::string> fields;
   std::size_t at = 0;
@@ -50,7 +50,8 @@ std::vector<std::string> csv_fields(std::string_view text) {
 }
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) { return text.starts_with(prefix); });
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](std::string_view prefix) { return text.starts_with(prefix); });
 }
 
 bool is_remote(std::string_view context) {
@@ -81,8 +82,8 @@ TargetSecret parse_secret(const std::string& text, const fs::path& working_direc
     const std::string key = to_lower(field.substr(0, equals));
     const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);
     if (equals == std::string::npos) {
-      throw Error(Category::usage, fmt::format("secret '{}': expected KEY=VALUE, got '{}'", printable(text),
-                                               printable(field)));
+      throw Error(Category::usage,
+                  fmt::format("secret '{}': expected KEY=VALUE, got '{}'", printable(text), printable(field)));
     }
     if (key == "id") {
       secret.id = value;
@@ -99,8 +100,8 @@ TargetSecret parse_secret(const std::string& text, const fs::path& working_direc
   }
   if (secret.id.empty()) throw Error(Category::usage, fmt::format("secret '{}' has no id", printable(text)));
   if (!type.empty() && type != "file" && type != "env") {
-    throw Error(Category::usage, fmt::format("secret '{}': unknown type '{}'; known: file, env", printable(text),
-                                             printable(type)));
+    throw Error(Category::usage,
+                fmt::format("secret '{}': unknown type '{}'; known: file, env", printable(text), printable(type)));
   }
   if (source && type == "env" && !secret.environment) {
     secret.environment = *source;
@@ -173,7 +174,8 @@ void TargetParts::merge(const TargetParts& over) {
 void TargetParts::apply_to(Target& target, const fs::path& working_directory) const {
   if (context == "-" || dockerfile == "-") {
     throw Error(Category::usage, fmt::format("target '{}': a context or Dockerfile from standard input belongs to "
-                                             "'kiln build'", printable(target.name)));
+                                             "'kiln build'",
+                                             printable(target.name)));
   }
   if (description) target.description = *description;
   if (context && is_remote(*context)) {
@@ -219,8 +221,7 @@ void TargetParts::apply_to(Target& target, const fs::path& working_directory) co
     target.platforms.clear();
     for (const std::string& value : without_repeats(*platforms)) {
       for (const std::string_view one : split(value, ',')) {
-        const oci::Platform platform =
-            trim(one) == "local" ? oci::Platform::host() : oci::Platform::parse(trim(one));
+        const oci::Platform platform = trim(one) == "local" ? oci::Platform::host() : oci::Platform::parse(trim(one));
         if (std::find(target.platforms.begin(), target.platforms.end(), platform) == target.platforms.end()) {
           target.platforms.push_back(platform);
         }

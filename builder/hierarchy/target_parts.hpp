@@ -15,8 +15,7 @@ struct TargetParts {
   std::optional<std::string> description, context, dockerfile, dockerfile_inline, stage, network;
   std::optional<bool> pull, no_cache;
   std::map<std::string, std::string> args, labels, contexts;
-  std::optional<std::vector<std::string>> tags, platforms, outputs, cache_from, cache_to, secrets, ssh,
-      no_cache_stages;
+  std::optional<std::vector<std::string>> tags, platforms, outputs, cache_from, cache_to, secrets, ssh, no_cache_stages;
 
   // Merges as buildx does when a target inherits: maps by key; cache-from, secrets, ssh and no-cache-filter are
   // appended to; everything else is replaced.

@@ -27,7 +27,8 @@ void BlobCompressor::end_block() {
   if (jobs_.full()) write_oldest();
   const std::size_t size = block_.size();
   frames_.push_back({0, size});
-  jobs_.push(2 * size, [block = std::move(block_), compression = compression_] { return compress_block(block, compression); });
+  jobs_.push(2 * size,
+             [block = std::move(block_), compression = compression_] { return compress_block(block, compression); });
   block_ = {};
 }
 

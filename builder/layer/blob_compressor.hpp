@@ -39,7 +39,7 @@ class BlobCompressor {
   oci::Sha256 hash_;
   std::uint64_t bytes_in_ = 0;
   std::string block_;
-  std::vector<Frame> frames_;       // of all blocks; compressed_bytes are set as they are written
+  std::vector<Frame> frames_;  // of all blocks; compressed_bytes are set as they are written
   std::size_t frames_written_ = 0;
   OrderedJobs<std::string> jobs_;
 };

@@ -7,8 +7,8 @@
 
 namespace kiln {
 
-// Bytes whose number is known beforehand and that are filled at once: unlike a string's they are not set to zero first. Copies
-// share them.
+// Bytes whose number is known beforehand and that are filled at once: unlike a string's they are not set to zero first.
+// Copies share them.
 class ByteBuffer {
  public:
   ByteBuffer() = default;

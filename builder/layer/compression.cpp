@@ -87,9 +87,12 @@ std::string compress_by_zstd(std::string_view block, int level) {
 
 std::string_view to_string(CompressionKind kind) {
   switch (kind) {
-    case CompressionKind::none: return "none";
-    case CompressionKind::gzip: return "gzip";
-    case CompressionKind::zstd: return "zstd";
+    case CompressionKind::none:
+      return "none";
+    case CompressionKind::gzip:
+      return "gzip";
+    case CompressionKind::zstd:
+      return "zstd";
   }
   return "none";
 }
@@ -113,8 +116,8 @@ Compression Compression::parse(std::string_view kind, std::optional<int> level) 
   }
   if (result.kind == CompressionKind::none || !level) return result;
   if (*level < min_level || *level > max_level) {
-    throw Error(Category::usage, fmt::format("compression level {} of {}: expected {} to {}", *level, kind, min_level,
-                                             max_level));
+    throw Error(Category::usage,
+                fmt::format("compression level {} of {}: expected {} to {}", *level, kind, min_level, max_level));
   }
   if (*level != result.effective_level()) result.level = level;
   return result;
@@ -122,18 +125,24 @@ Compression Compression::parse(std::string_view kind, std::optional<int> level) 
 
 int Compression::effective_level() const {
   switch (kind) {
-    case CompressionKind::none: return 0;
-    case CompressionKind::gzip: return level.value_or(kDefaultGzipLevel);
-    case CompressionKind::zstd: return level.value_or(kDefaultZstdLevel);
+    case CompressionKind::none:
+      return 0;
+    case CompressionKind::gzip:
+      return level.value_or(kDefaultGzipLevel);
+    case CompressionKind::zstd:
+      return level.value_or(kDefaultZstdLevel);
   }
   return 0;
 }
 
 std::string Compression::media_type() const {
   switch (kind) {
-    case CompressionKind::none: return oci::media_type::kOciLayer;
-    case CompressionKind::gzip: return oci::media_type::kOciLayerGzip;
-    case CompressionKind::zstd: return oci::media_type::kOciLayerZstd;
+    case CompressionKind::none:
+      return oci::media_type::kOciLayer;
+    case CompressionKind::gzip:
+      return oci::media_type::kOciLayerGzip;
+    case CompressionKind::zstd:
+      return oci::media_type::kOciLayerZstd;
   }
   return oci::media_type::kOciLayer;
 }
@@ -186,11 +195,13 @@ CompressionKind detect_compression(std::string_view first_bytes) {
 std::string compress_block(std::string_view block, const Compression& compression) {
   const int level = compression.effective_level();
   switch (compression.kind) {
-    case CompressionKind::none: return std::string(block);
+    case CompressionKind::none:
+      return std::string(block);
     case CompressionKind::gzip:
       return level == 0 || level >= kFirstLibdeflateLevel ? compress_by_libdeflate(block, level)
                                                           : compress_by_isal(block, level);
-    case CompressionKind::zstd: return compress_by_zstd(block, level);
+    case CompressionKind::zstd:
+      return compress_by_zstd(block, level);
   }
   return std::string(block);
 }

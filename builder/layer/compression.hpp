@@ -64,8 +64,8 @@ struct DecompressionLimits {
 };
 
 // The plain bytes of a gzip (any number of members), zstd (any number of frames, skippable ones too) or uncompressed
-// stream, recognised by its first bytes. Error{build} naming `name` for damaged or cut data, for anything behind it, and
-// where more comes out than the limits allow.
+// stream, recognised by its first bytes. Error{build} naming `name` for damaged or cut data, for anything behind it,
+// and where more comes out than the limits allow.
 std::unique_ptr<ByteSource> decompress_stream(std::unique_ptr<ByteSource> source, std::string name,
                                               DecompressionLimits limits = {});
 
@@ -73,8 +73,7 @@ std::unique_ptr<ByteSource> decompress_stream(std::unique_ptr<ByteSource> source
 // Error{build} where a frame does not come out at its stated size or the frames are not the whole stream.
 // An empty list of frames means unknown: plain decompress_stream.
 std::unique_ptr<ByteSource> decompress_frames(std::unique_ptr<ByteSource> source, std::vector<Frame> frames,
-                                              ThreadPool& pool, std::string name,
-                                              DecompressionLimits limits = {});
+                                              ThreadPool& pool, std::string name, DecompressionLimits limits = {});
 
 // For ADD: also bzip2, xz, lzma and whatever else libarchive's filters know.
 std::unique_ptr<ByteSource> decompress_any(std::unique_ptr<ByteSource> source, std::string name,

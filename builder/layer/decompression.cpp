@@ -1,7 +1,7 @@
 // Inflating: one stream piece by piece, or known frames in parallel.
 //
-// gzip goes through ISA-L's streaming inflate (several times as fast as zlib), known frames through libdeflate, which wants
-// whole members. zstd's own decoder reads on over frame borders by itself.
+// gzip goes through ISA-L's streaming inflate (several times as fast as zlib), known frames through libdeflate, which
+// wants whole members. zstd's own decoder reads on over frame borders by itself.
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -184,9 +184,12 @@ class ZstdStream : public ByteSource {
 std::unique_ptr<ByteSource> decompress_peeked(const std::string& head, std::unique_ptr<ByteSource> source,
                                               Budget budget) {
   switch (detect_compression(head)) {
-    case CompressionKind::gzip: return std::make_unique<GzipStream>(std::move(source), std::move(budget));
-    case CompressionKind::zstd: return std::make_unique<ZstdStream>(std::move(source), std::move(budget));
-    case CompressionKind::none: break;
+    case CompressionKind::gzip:
+      return std::make_unique<GzipStream>(std::move(source), std::move(budget));
+    case CompressionKind::zstd:
+      return std::make_unique<ZstdStream>(std::move(source), std::move(budget));
+    case CompressionKind::none:
+      break;
   }
   return std::make_unique<PlainStream>(std::move(source), std::move(budget));
 }
@@ -212,7 +215,8 @@ ByteBuffer inflate_frame(std::string_view in, std::uint64_t size, const std::str
       if (ZSTD_isError(made) || made != size) refuse(name, "is damaged: a zstd frame is not what the file index says");
       return out;
     }
-    case CompressionKind::none: break;
+    case CompressionKind::none:
+      break;
   }
   refuse(name, "is damaged: a frame is neither gzip nor zstd");
 }
@@ -220,7 +224,10 @@ ByteBuffer inflate_frame(std::string_view in, std::uint64_t size, const std::str
 class FrameStream : public ByteSource {
  public:
   FrameStream(std::unique_ptr<ByteSource> source, std::vector<Frame> frames, ThreadPool& pool, Budget budget)
-      : source_(std::move(source)), frames_(std::move(frames)), budget_(std::move(budget)), jobs_(pool, BufferOwner::decompression) {}
+      : source_(std::move(source)),
+        frames_(std::move(frames)),
+        budget_(std::move(budget)),
+        jobs_(pool, BufferOwner::decompression) {}
 
   std::size_t read(void* buffer, std::size_t size) override {
     while (taken_ == current_.size()) {
@@ -246,9 +253,9 @@ class FrameStream : public ByteSource {
     budget_.spend(frame.uncompressed_bytes);
     const ByteBuffer in(frame.compressed_bytes);
     if (read_fully(*source_, in.data(), in.size()) != in.size()) refuse(budget_.name(), "is shorter than its frames");
-    jobs_.push(frame.compressed_bytes + frame.uncompressed_bytes, [in, size = frame.uncompressed_bytes, name = budget_.name()] {
-      return inflate_frame(in.view(), size, name);
-    });
+    jobs_.push(
+        frame.compressed_bytes + frame.uncompressed_bytes,
+        [in, size = frame.uncompressed_bytes, name = budget_.name()] { return inflate_frame(in.view(), size, name); });
   }
   // The last read also lets the source check itself (see BlobSource).
   void finish() {
@@ -314,7 +321,11 @@ class ArchiveFilterStream : public ByteSource {
 
 bool is_for_libarchive(std::string_view head) {
   using namespace std::string_view_literals;
-  return head.starts_with("BZh") || head.starts_with("\xfd" "7zXZ\0"sv) || head.starts_with("\x5d\0\0"sv);
+  return head.starts_with("BZh") ||
+         head.starts_with(
+             "\xfd"
+             "7zXZ\0"sv) ||
+         head.starts_with("\x5d\0\0"sv);
 }
 
 }  // namespace

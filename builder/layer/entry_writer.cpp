@@ -29,7 +29,8 @@ constexpr std::size_t kBatchBytes = 1 << 20;
 constexpr std::size_t kBatchFiles = 64;
 
 bool is_hole(std::string_view bytes) {
-  return bytes.size() >= kMinHoleBytes && bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+  return bytes.size() >= kMinHoleBytes && bytes[0] == '\0' &&
+         std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
 }  // namespace
@@ -50,14 +51,17 @@ struct EntryWriter::Batch {
     std::size_t offset;
     bool name_is_taken = false;
   };
-  std::string_view bytes_of(const File& file) const { return bytes.view().substr(file.offset, static_cast<std::size_t>(file.entry.size)); }
+  std::string_view bytes_of(const File& file) const {
+    return bytes.view().substr(file.offset, static_cast<std::size_t>(file.entry.size));
+  }
 
   std::vector<File> files;
   ByteBuffer bytes{kBatchBytes};
   std::size_t filled = 0;
 };
 
-EntryWriter::EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, MakeRoom make_room, const CancelToken& cancel)
+EntryWriter::EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, MakeRoom make_room,
+                         const CancelToken& cancel)
     : shown_root_(std::move(shown_root)),
       owners_(owners),
       cancel_(cancel),
@@ -69,7 +73,8 @@ EntryWriter::EntryWriter(const Fd& root, fs::path shown_root, Owners owners, Thr
 }
 
 Fd EntryWriter::create(const Fd& parent, const std::string& name, mode_t mode) const {
-  return Fd(::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, new_files_.take_mode(mode) ? mode : 0600));
+  return Fd(::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                     new_files_.take_mode(mode) ? mode : 0600));
 }
 
 EntryWriter::Mode EntryWriter::mode_after_create(const FileEntry& entry) const {
@@ -105,7 +110,8 @@ void EntryWriter::write_in_pieces(Fd file, const FileEntry& entry, const Read& r
     const ByteBuffer piece(static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, entry.size - offset)));
     for (std::size_t filled = 0; filled < piece.size();) {
       const std::size_t count = read(piece.data() + filled, piece.size() - filled);
-      if (count == 0) throw Error(Category::build, fmt::format("'{}' ends before its {} bytes", shown(entry.path), entry.size));
+      if (count == 0)
+        throw Error(Category::build, fmt::format("'{}' ends before its {} bytes", shown(entry.path), entry.size));
       filled += count;
     }
     if (jobs_->full()) settle(jobs_->pop());
@@ -133,7 +139,8 @@ void EntryWriter::write_piece(const std::shared_ptr<Pending>& pending, std::uint
   if (pending->left.fetch_sub(piece.size()) == piece.size()) set_properties(*file, entry, mode_after_create(entry));
 }
 
-void EntryWriter::write_soon(std::shared_ptr<const Fd> parent, std::string name, const FileEntry& entry, const Read& read) {
+void EntryWriter::write_soon(std::shared_ptr<const Fd> parent, std::string name, const FileEntry& entry,
+                             const Read& read) {
   const auto size = static_cast<std::size_t>(entry.size);
   if (batch_ && (batch_->files.size() == kBatchFiles || size > kBatchBytes - batch_->filled)) send_batch();
   if (!batch_) batch_ = std::make_shared<Batch>();
@@ -203,7 +210,9 @@ bool EntryWriter::may_set(const std::string& attribute) const {
   return owners_.give_away || attribute.starts_with("user.");
 }
 
-void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry) const { set_properties(opened, entry, Mode::to_set); }
+void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry) const {
+  set_properties(opened, entry, Mode::to_set);
+}
 
 // Order matters: a change of owner clears set-uid bits and capabilities.
 void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry, Mode mode) const {

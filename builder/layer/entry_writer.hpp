@@ -22,28 +22,31 @@
 
 namespace kiln {
 
-// What an unpacked entry holds and has: the bytes of files, and owner, mode, attributes and times of everything. Errors are
-// Error{machine} with the path as it is shown below `root`.
+// What an unpacked entry holds and has: the bytes of files, and owner, mode, attributes and times of everything. Errors
+// are Error{machine} with the path as it is shown below `root`.
 //
-// With a pool its threads do the work, since making and writing files costs a core as much as inflating does: large files in
-// pieces, small ones many at a time. For one thread at a time.
+// With a pool its threads do the work, since making and writing files costs a core as much as inflating does: large
+// files in pieces, small ones many at a time. For one thread at a time.
 class EntryWriter {
  public:
   struct Owners {
-    bool give_away = true;  // false where the process may not: everything is its own, and attributes of security are left out
+    bool give_away =
+        true;  // false where the process may not: everything is its own, and attributes of security are left out
   };
 
   // Takes away what has the name of a new file. Called by the thread that calls write_soon() and finish().
   using MakeRoom = std::function<void(const Fd& parent, const FileEntry& entry, const std::string& name)>;
 
   // `pool` may be null: then everything is written by the caller, and there is no write_soon().
-  EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, MakeRoom make_room, const CancelToken& cancel);
+  EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, MakeRoom make_room,
+              const CancelToken& cancel);
 
   // A new file in an open folder; none, with errno, where it cannot be made.
   Fd create(const Fd& parent, const std::string& name, mode_t mode) const;
 
-  // Writes the entry's bytes into a file of create() and then sets its properties. `read` gives at most as many bytes as are
-  // asked for, and 0 only at the end. Zeros are not written, so that sparse files stay so. May return before the file is whole.
+  // Writes the entry's bytes into a file of create() and then sets its properties. `read` gives at most as many bytes
+  // as are asked for, and 0 only at the end. Zeros are not written, so that sparse files stay so. May return before the
+  // file is whole.
   using Read = std::function<std::size_t(char* bytes, std::size_t size)>;
   void write(Fd file, const FileEntry& entry, const Read& read);
 
@@ -88,9 +91,10 @@ class EntryWriter {
   NewFiles new_files_;
   WriteBehind behind_{WriteBehind::Pages::recycle};
   MakeRoom make_room_;
-  std::shared_ptr<Batch> batch_;                // not sent yet
-  std::unordered_set<std::string> pending_;     // paths of files in batches that were not settled
-  std::optional<OrderedJobs<std::shared_ptr<Batch>>> jobs_;  // the last member: its jobs use the others; nullptr for a piece
+  std::shared_ptr<Batch> batch_;             // not sent yet
+  std::unordered_set<std::string> pending_;  // paths of files in batches that were not settled
+  std::optional<OrderedJobs<std::shared_ptr<Batch>>>
+      jobs_;  // the last member: its jobs use the others; nullptr for a piece
 };
 
 }  // namespace kiln

@@ -34,10 +34,12 @@ void check_entry(const FileEntry& entry, std::string_view where, Category catego
   const bool has_bytes = type == EntryType::file || type == EntryType::hardlink;
   const bool is_device = type == EntryType::char_device || type == EntryType::block_device;
   if (!is_canonical_entry_path(entry.path)) refuse("has no canonical path");
-  if (entry.path.empty() && type != EntryType::directory && type != EntryType::opaque) refuse("is the root but no folder");
+  if (entry.path.empty() && type != EntryType::directory && type != EntryType::opaque)
+    refuse("is the root but no folder");
   if (entry.mode > 07777) refuse("has a mode of more than twelve bits");
   if (!has_bytes && (entry.size != 0 || !entry.content.empty())) refuse("has content, and its type has none");
-  if (is_link == entry.link.empty()) refuse(is_link ? "is a link to nothing" : "has a link target, and its type has none");
+  if (is_link == entry.link.empty())
+    refuse(is_link ? "is a link to nothing" : "has a link target, and its type has none");
   if (entry.link.size() > kMaxPathBytes || entry.link.find('\0') != std::string::npos) refuse("has a bad link target");
   if (type == EntryType::hardlink && (!is_canonical_entry_path(entry.link) || entry.link == entry.path)) {
     refuse("is a hard link to what cannot be its file");
@@ -98,7 +100,8 @@ bool is_canonical_entry_path(std::string_view path) noexcept {
   for (;;) {
     const auto slash = path.find('/');
     const std::string_view component = path.substr(0, slash);
-    if (component.empty() || component.size() > kMaxComponentBytes || component == "." || component == "..") return false;
+    if (component.empty() || component.size() > kMaxComponentBytes || component == "." || component == "..")
+      return false;
     if (slash == std::string_view::npos) return true;
     path.remove_prefix(slash + 1);
   }

@@ -15,12 +15,12 @@ enum class EntryType : std::uint8_t {
   file,
   directory,
   symlink,
-  hardlink,      // another name of the file `link`
+  hardlink,  // another name of the file `link`
   char_device,
   block_device,
   fifo,
-  whiteout,      // `path` of the lower layers is gone
-  opaque,        // nothing of the lower layers shows in the folder `path`; stands beside the folder's own entry
+  whiteout,  // `path` of the lower layers is gone
+  opaque,    // nothing of the lower layers shows in the folder `path`; stands beside the folder's own entry
 };
 
 // One letter for listings and the index: f d l h c b p w o.
@@ -35,16 +35,16 @@ using Xattrs = std::map<std::string, std::string>;
 struct FileEntry {
   std::string path;
   EntryType type = EntryType::file;
-  std::uint16_t mode = 0;       // the lower twelve bits
+  std::uint16_t mode = 0;  // the lower twelve bits
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::uint64_t size = 0;       // bytes of a file; of a hard link: of its target, where that is known
-  UnixSeconds mtime = 0;        // for unpacking and listing; never part of a key
-  std::string link;             // a symlink's text, byte for byte; a hard link's target as a canonical path
-  oci::Digest content;          // sha256 of a file's bytes; a hard link carries its target's, where that is known
+  std::uint64_t size = 0;  // bytes of a file; of a hard link: of its target, where that is known
+  UnixSeconds mtime = 0;   // for unpacking and listing; never part of a key
+  std::string link;        // a symlink's text, byte for byte; a hard link's target as a canonical path
+  oci::Digest content;     // sha256 of a file's bytes; a hard link carries its target's, where that is known
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
-  Xattrs xattrs;                // full names ("security.capability") and raw values
+  Xattrs xattrs;  // full names ("security.capability") and raw values
 
   bool is_directory() const noexcept { return type == EntryType::directory; }
   bool operator==(const FileEntry&) const = default;

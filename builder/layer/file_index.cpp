@@ -219,8 +219,8 @@ void check_frames(const FileIndex::Parts& parts) {
       total += frame.uncompressed_bytes;
     }
     if (total != parts.uncompressed_bytes) {
-      throw Error(Category::build, fmt::format("file index: frames of '{}' hold {} bytes, expected {}",
-                                               blob.blob.str(), total, parts.uncompressed_bytes));
+      throw Error(Category::build, fmt::format("file index: frames of '{}' hold {} bytes, expected {}", blob.blob.str(),
+                                               total, parts.uncompressed_bytes));
     }
   }
 }
@@ -238,7 +238,8 @@ void check_entries(const std::vector<FileEntry>& entries) {
       }
       const bool may_hold = previous->is_directory() || previous->type == EntryType::opaque;
       if (!may_hold && is_within(entry.path, previous->path)) {
-        throw Error(Category::build, fmt::format("file index: '{}' lies below what is no folder", printable(entry.path)));
+        throw Error(Category::build,
+                    fmt::format("file index: '{}' lies below what is no folder", printable(entry.path)));
       }
     }
     previous = &entry;
@@ -263,7 +264,8 @@ FileIndex::FileIndex(Parts parts) : parts_(std::move(parts)) {
   for (const auto& [path, text] : parts_.kept) {
     const FileEntry* entry = find(path);
     if (entry == nullptr || entry->type != EntryType::file || entry->size != text.size()) {
-      throw Error(Category::build, fmt::format("file index: kept text of '{}', which is no such file", printable(path)));
+      throw Error(Category::build,
+                  fmt::format("file index: kept text of '{}', which is no such file", printable(path)));
     }
   }
 }
@@ -358,8 +360,8 @@ std::span<const FileEntry> FileIndex::subtree(std::string_view path) const {
   const auto& all = parts_.entries;
   const auto first = std::partition_point(all.begin(), all.end(),
                                           [&](const FileEntry& entry) { return compare_paths(entry.path, path) < 0; });
-  const auto last = std::partition_point(first, all.end(),
-                                         [&](const FileEntry& entry) { return is_within(entry.path, path); });
+  const auto last =
+      std::partition_point(first, all.end(), [&](const FileEntry& entry) { return is_within(entry.path, path); });
   return {first, last};
 }
 
@@ -404,7 +406,8 @@ namespace {
 // Near enough: what the strings of an entry take beside it, and nothing for the rare attributes.
 std::uint64_t bytes_in_memory(const FileIndex& index) {
   std::uint64_t bytes = 0;
-  for (const FileEntry& entry : index.entries()) bytes += sizeof(FileEntry) + entry.path.capacity() + entry.content.str().size();
+  for (const FileEntry& entry : index.entries())
+    bytes += sizeof(FileEntry) + entry.path.capacity() + entry.content.str().size();
   return bytes;
 }
 
@@ -416,13 +419,15 @@ std::shared_ptr<const FileIndex> IndexCache::load(const oci::Descriptor& index) 
     if (const auto it = loaded_.find(index.digest); it != loaded_.end()) return it->second;
   }
   constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{1} << 30;
-  FileIndex parsed = FileIndex::parse(store_.read(index.digest, kMaxBlobBytes), fmt::format("blob '{}'", index.digest.str()));
+  FileIndex parsed =
+      FileIndex::parse(store_.read(index.digest, kMaxBlobBytes), fmt::format("blob '{}'", index.digest.str()));
   struct Counted {
     FileIndex index;
     HeldBytes held;
   };
   const std::uint64_t bytes = bytes_in_memory(parsed);
-  const auto counted = std::make_shared<const Counted>(Counted{std::move(parsed), HeldBytes(BufferOwner::file_indexes, bytes)});
+  const auto counted =
+      std::make_shared<const Counted>(Counted{std::move(parsed), HeldBytes(BufferOwner::file_indexes, bytes)});
   const std::lock_guard lock(mutex_);
   return loaded_.try_emplace(index.digest, std::shared_ptr<const FileIndex>(counted, &counted->index)).first->second;
 }

@@ -22,19 +22,19 @@ namespace kiln {
 inline constexpr char kFileIndexMediaType[] = "application/vnd.kiln.file-index.v1+zstd";
 
 // Files that an index keeps whole, so that questions about users and the system are answered without the layer.
-inline constexpr std::string_view kKeptFiles[] = {"etc/passwd", "etc/group", "etc/os-release",
-                                                  "usr/lib/os-release"};
+inline constexpr std::string_view kKeptFiles[] = {"etc/passwd", "etc/group", "etc/os-release", "usr/lib/os-release"};
 inline constexpr std::uint64_t kMaxKeptFileBytes = std::uint64_t{1} << 20;
 bool is_kept_file(std::string_view path);
 
 // What a layer holds, in entry order (see entry_before): every entry, the frames of its blobs, and a few small files.
 // Immutable, so it may be used from any thread; share it by shared_ptr<const FileIndex>.
 //
-// Invariants: paths are canonical and strictly ascending (an opaque marker follows its folder's entry); a whiteout never
-// shares its path with another entry (a folder that replaces one is opaque instead).
+// Invariants: paths are canonical and strictly ascending (an opaque marker follows its folder's entry); a whiteout
+// never shares its path with another entry (a folder that replaces one is opaque instead).
 //
 // As a blob (kFileIndexMediaType) it is one zstd frame of this text, version 1. Integers are decimal without leading
-// zeros, a string is its length, ':' and its bytes, so that names need no escaping; everything stands in the order given.
+// zeros, a string is its length, ':' and its bytes, so that names need no escaping; everything stands in the order
+// given.
 //
 //   index   = "kiln file index 1\n" diff blobs kept entries
 //   diff    = "diff " DIGEST SP uncompressed-bytes LF              the layer, and the size of its tar
@@ -67,8 +67,8 @@ class FileIndex {
   // Sorts. Error{build} for parts that break an invariant.
   explicit FileIndex(Parts parts);
 
-  // The blob's bytes and back. parse() takes them from anybody: Error{network} naming `where` for what is not exactly such
-  // an index, or would take more than 2 GiB.
+  // The blob's bytes and back. parse() takes them from anybody: Error{network} naming `where` for what is not exactly
+  // such an index, or would take more than 2 GiB.
   std::string serialise() const;
   static FileIndex parse(std::string_view blob, std::string_view where);
 

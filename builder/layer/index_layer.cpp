@@ -86,8 +86,10 @@ class Lister {
 
 void check_diff_id(const oci::Digest& blob, const oci::Digest& expected, const oci::Digest& actual) {
   if (expected == actual) return;
-  throw Error(Category::network, fmt::format("layer blob '{}': expected diff ID '{}', got '{}'; the image's config and its "
-                                             "layers do not belong together", blob.str(), expected.str(), actual.str()));
+  throw Error(Category::network,
+              fmt::format("layer blob '{}': expected diff ID '{}', got '{}'; the image's config and its "
+                          "layers do not belong together",
+                          blob.str(), expected.str(), actual.str()));
 }
 
 }  // namespace
@@ -105,7 +107,8 @@ std::unique_ptr<ByteSource> open_layer_tar(const ContentStore& store, ThreadPool
 }
 
 IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,
-                         const std::optional<oci::Digest>& expected_diff_id, const CancelToken& cancel, const TarListener& listener) {
+                         const std::optional<oci::Digest>& expected_diff_id, const CancelToken& cancel,
+                         const TarListener& listener) {
   if (const auto info = store.blob_info(blob.digest)) {
     if (expected_diff_id) check_diff_id(blob.digest, *expected_diff_id, info->diff_id);
     if (const auto index = store.index_of_layer(info->diff_id)) {

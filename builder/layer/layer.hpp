@@ -18,8 +18,8 @@ struct LayerBlob {
   bool operator==(const LayerBlob&) const = default;
 };
 
-// A layer as a value: what it is (diff ID), the forms it can be had in, and its file index. The blobs need not be in the
-// store: a layer that nothing on this machine needs is never downloaded.
+// A layer as a value: what it is (diff ID), the forms it can be had in, and its file index. The blobs need not be in
+// the store: a layer that nothing on this machine needs is never downloaded.
 struct LayerValue {
   oci::Digest diff_id;
   std::uint64_t uncompressed_size = 0;  // bytes of the tar; 0 where nobody has read it yet

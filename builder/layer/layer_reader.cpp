@@ -1,5 +1,6 @@
-// Reading tars. Written by hand and not on libarchive: that one converts pax names to the locale's encoding and reports it as
-// the same warning as damage, does not say where a file's data lies, and reads on over what this room must refuse.
+// Reading tars. Written by hand and not on libarchive: that one converts pax names to the locale's encoding and reports
+// it as the same warning as damage, does not say where a file's data lies, and reads on over what this room must
+// refuse.
 
 #include "builder/layer/layer_reader.hpp"
 
@@ -37,12 +38,12 @@ std::optional<std::string> base64_decoded(std::string_view text) {
   std::string padded(text);
   while (padded.size() % 4 != 0) padded += '=';
   std::string bytes(padded.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(padded.data()),
-                                   static_cast<int>(padded.size()));
+  const int size =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                      reinterpret_cast<const unsigned char*>(padded.data()), static_cast<int>(padded.size()));
   if (size < 0) return std::nullopt;
-  const auto padding = static_cast<std::size_t>(std::count(padded.end() - std::min<std::ptrdiff_t>(2, std::ssize(padded)),
-                                                           padded.end(), '='));
+  const auto padding = static_cast<std::size_t>(
+      std::count(padded.end() - std::min<std::ptrdiff_t>(2, std::ssize(padded)), padded.end(), '='));
   bytes.resize(static_cast<std::size_t>(size) - std::min(padding, static_cast<std::size_t>(size)));
   return bytes;
 }
@@ -81,9 +82,9 @@ struct TarReader::State {
 
   FileEntry entry;
   std::vector<TarExtent> extents;
-  std::size_t extent = 0;         // the one being read
-  std::uint64_t read_at = 0;      // in the file
-  std::uint64_t data_end = 0;     // in the tar, of the current entry with its padding
+  std::size_t extent = 0;      // the one being read
+  std::uint64_t read_at = 0;   // in the file
+  std::uint64_t data_end = 0;  // in the tar, of the current entry with its padding
 
   [[noreturn]] void refuse(std::string_view what) const {
     throw Error(Category::build, fmt::format("'{}': {} at byte {} of the tar", printable(name), what, position));
@@ -247,19 +248,32 @@ bool TarReader::State::take(const Header& header, const Extra& extra, const Bloc
       entry.type = EntryType::file;
       has_data = true;
       break;
-    case '1': entry.type = EntryType::hardlink; break;
-    case '2': entry.type = EntryType::symlink; break;
-    case '3': entry.type = EntryType::char_device; break;
-    case '4': entry.type = EntryType::block_device; break;
-    case '5': entry.type = EntryType::directory; break;
-    case '6': entry.type = EntryType::fifo; break;
+    case '1':
+      entry.type = EntryType::hardlink;
+      break;
+    case '2':
+      entry.type = EntryType::symlink;
+      break;
+    case '3':
+      entry.type = EntryType::char_device;
+      break;
+    case '4':
+      entry.type = EntryType::block_device;
+      break;
+    case '5':
+      entry.type = EntryType::directory;
+      break;
+    case '6':
+      entry.type = EntryType::fifo;
+      break;
     case 'D':  // a folder of an incremental GNU archive, with a list of names as its data
       entry.type = EntryType::directory;
       data_end = position + stored + padding_of(stored);
       break;
     case 'V':  // a volume's label
       return false;
-    default: refuse(fmt::format("an entry of unknown type '{}'", printable(std::string(1, header.type))));
+    default:
+      refuse(fmt::format("an entry of unknown type '{}'", printable(std::string(1, header.type))));
   }
   set_common(header, extra);
   if (has_data) {
@@ -446,8 +460,8 @@ void TarReader::State::set_extents(const Header& header, const Extra& extra, con
   if (in_tar != stored) refuse("a sparse map that does not fit the data");
 }
 
-// The path with symlinks of this tar in its parents followed inside the root, as those tools do that unpack into a chroot. So
-// nothing that reads entries ever has to go through a link.
+// The path with symlinks of this tar in its parents followed inside the root, as those tools do that unpack into a
+// chroot. So nothing that reads entries ever has to go through a link.
 std::string TarReader::State::resolved(std::string path) const {
   if (symlinks.empty()) return path;
   std::deque<std::string> todo;
@@ -522,7 +536,8 @@ std::size_t TarReader::read(void* buffer, std::size_t size) {
     const TarExtent& extent = state.extents[state.extent];
     if (state.read_at >= extent.file_offset) {
       const std::uint64_t in_extent = extent.bytes - (state.read_at - extent.file_offset);
-      const std::size_t count = state.read_some(buffer, static_cast<std::size_t>(std::min<std::uint64_t>(size, in_extent)));
+      const std::size_t count =
+          state.read_some(buffer, static_cast<std::size_t>(std::min<std::uint64_t>(size, in_extent)));
       if (count == 0) state.refuse("it is cut");
       state.read_at += count;
       if (count == in_extent) ++state.extent;

@@ -19,7 +19,7 @@ namespace kiln {
 struct TarLimits {
   std::uint64_t max_entries = 5'000'000;
   std::uint64_t max_file_bytes = std::uint64_t{1} << 40;
-  std::uint64_t max_total_bytes = std::uint64_t{1} << 41;  // of all files, sparse ones at full length
+  std::uint64_t max_total_bytes = std::uint64_t{1} << 41;   // of all files, sparse ones at full length
   std::uint64_t max_header_bytes = std::uint64_t{1} << 20;  // of one entry's pax and GNU long-name records
   std::uint64_t max_xattr_bytes = 64 << 10;                 // of one value, as the kernel has it
 };
@@ -37,9 +37,9 @@ struct TarExtent {
   std::uint64_t bytes = 0;
 };
 
-// Reads any tar stream (v7, ustar, GNU with long names, base-256 numbers and sparse files, pax): entries in tar order, names
-// as bytes, whatever their encoding. For one thread at a time. All errors are Error{build} naming `name`: cut or damaged
-// headers, names that canonical_entry_path() refuses, limits exceeded.
+// Reads any tar stream (v7, ustar, GNU with long names, base-256 numbers and sparse files, pax): entries in tar order,
+// names as bytes, whatever their encoding. For one thread at a time. All errors are Error{build} naming `name`: cut or
+// damaged headers, names that canonical_entry_path() refuses, limits exceeded.
 //
 // Entry types nobody can make (volume labels, GNU dumpdirs) are passed over; unknown ones are refused.
 class TarReader {
@@ -47,8 +47,8 @@ class TarReader {
   TarReader(ByteSource& tar, std::string name, Whiteouts whiteouts, TarLimits limits = {});
   ~TarReader();
 
-  // The next entry, or nullptr at the end, where trailing bytes of the stream have been read to their end too. The entry is
-  // the reader's until the next call. What is left of the one before is passed over. `content` is empty.
+  // The next entry, or nullptr at the end, where trailing bytes of the stream have been read to their end too. The
+  // entry is the reader's until the next call. What is left of the one before is passed over. `content` is empty.
   const FileEntry* next();
   // Data of the current file, zeros of a sparse one included; 0 at its end.
   std::size_t read(void* buffer, std::size_t size);
@@ -67,17 +67,17 @@ struct IndexedLayer {
   oci::Descriptor index;
 };
 
-// Reads a layer blob that is in the store, verifies it (its digest; with `expected_diff_id` that too, Error{network} with
-// both values otherwise), writes its file index and records index_of_layer() and blob_info(). An entry that a later one of
-// the same path replaces is left out, as unpacking would do. An index the store already has is used again, once the blob is
-// known to hold that diff ID. `listener` is told the layer's tar: all uncompressed_bytes of it where the blob was read, nothing
-// where an index was used again.
+// Reads a layer blob that is in the store, verifies it (its digest; with `expected_diff_id` that too, Error{network}
+// with both values otherwise), writes its file index and records index_of_layer() and blob_info(). An entry that a
+// later one of the same path replaces is left out, as unpacking would do. An index the store already has is used again,
+// once the blob is known to hold that diff ID. `listener` is told the layer's tar: all uncompressed_bytes of it where
+// the blob was read, nothing where an index was used again.
 IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,
                          const std::optional<oci::Digest>& expected_diff_id, const CancelToken& cancel = {},
                          const TarListener& listener = {});
 
-// The plain tar of a layer blob in the store; verified against the blob's digest at its end. In parallel where the index
-// knows the blob's frames (`index` may be null).
+// The plain tar of a layer blob in the store; verified against the blob's digest at its end. In parallel where the
+// index knows the blob's frames (`index` may be null).
 std::unique_ptr<ByteSource> open_layer_tar(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,
                                            const FileIndex* index);
 

@@ -20,7 +20,8 @@ namespace {
 constexpr std::size_t kReadBytes = 256 << 10;
 
 [[noreturn]] void refuse_changed(std::string_view source_name) {
-  throw Error(Category::build, fmt::format("'{}' changed while it was being read; build again", printable(source_name)));
+  throw Error(Category::build,
+              fmt::format("'{}' changed while it was being read; build again", printable(source_name)));
 }
 
 }  // namespace
@@ -51,14 +52,14 @@ struct LayerWriter::State {
     check_entry(given, "layer", Category::build);
     FileEntry entry = given;
     if (!index.entries.empty() && !entry_before(index.entries.back(), entry)) {
-      throw Error(Category::build,
-                  fmt::format("layer: entry '{}' came after '{}'; expected each path once, in order",
-                              printable(entry.path), printable(index.entries.back().path)));
+      throw Error(Category::build, fmt::format("layer: entry '{}' came after '{}'; expected each path once, in order",
+                                               printable(entry.path), printable(index.entries.back().path)));
     }
     const bool is_mark = entry.type == EntryType::whiteout || entry.type == EntryType::opaque;
     if (base_name(entry.path).starts_with(kWhiteoutPrefix)) {
-      throw Error(Category::build, fmt::format("'{}' cannot be in a layer: names that begin with '{}' stand for removed files",
-                                               printable(entry.path), kWhiteoutPrefix));
+      throw Error(Category::build,
+                  fmt::format("'{}' cannot be in a layer: names that begin with '{}' stand for removed files",
+                              printable(entry.path), kWhiteoutPrefix));
     }
     if (!is_mark) {
       if (options.set_mtime) entry.mtime = *options.set_mtime;

@@ -24,9 +24,10 @@ struct LayerWriterOptions {
 // Makes a layer in one pass: entries -> tar -> diff ID -> blocks, compressed in the pool -> blob in the store, and its
 // file index beside it. Memory is bounded by a few blocks per thread of the pool.
 //
-// Entries come in entry order (entry_before), each path once; that parents come along is the caller's duty (so that a layer
-// does not change the mode of a folder it merely reaches through). The tar is pax (POSIX.1-2001) where ustar cannot say it,
-// whole seconds, numeric owners, xattrs as SCHILY.xattr; its bytes, and so the diff ID, are promised for ever.
+// Entries come in entry order (entry_before), each path once; that parents come along is the caller's duty (so that a
+// layer does not change the mode of a folder it merely reaches through). The tar is pax (POSIX.1-2001) where ustar
+// cannot say it, whole seconds, numeric owners, xattrs as SCHILY.xattr; its bytes, and so the diff ID, are promised for
+// ever.
 //
 // For one thread at a time; that thread may be one of the pool's. Dropped without finish() it leaves nothing.
 class LayerWriter {
@@ -47,8 +48,8 @@ class LayerWriter {
 
   // Completes the tar. The last blocks may still be in compression, so a step that needs the diff ID can go on.
   const oci::Digest& finish_diff_id();
-  // Waits for the blob, puts it and the index into the store (Durability::ephemeral: the caller runs store.sync() before
-  // anything durable names them) and records the store's index_of_layer() and blob_info().
+  // Waits for the blob, puts it and the index into the store (Durability::ephemeral: the caller runs store.sync()
+  // before anything durable names them) and records the store's index_of_layer() and blob_info().
   LayerValue finish();
 
  private:
@@ -56,8 +57,8 @@ class LayerWriter {
   std::unique_ptr<State> state_;
 };
 
-// Compresses a layer that is in the store in one form in another one, and records it. The index, where the store has it,
-// gets the new blob's frames. Done once: the store remembers the blob for as long as it has it.
+// Compresses a layer that is in the store in one form in another one, and records it. The index, where the store has
+// it, gets the new blob's frames. Done once: the store remembers the blob for as long as it has it.
 LayerValue recompress_layer(ContentStore& store, ThreadPool& pool, const LayerValue& layer,
                             const Compression& compression, CancelToken cancel = {});
 

@@ -1,9 +1,9 @@
 // Nodes: what all layers together say about one path, found by descending from the root component by component.
 //
-// In entry order every subtree is one run of neighbours, so a layer's part of a folder is a span of its entries, and a child's
-// part is found by bisection within it. A node holds the spans, from the top, of those layers whose contents of the folder
-// show; a whiteout, an opaque marker or something that is no folder ends the list. Rejected: one merged table per image, which
-// for a hundred images of ten layers would hold everything a thousand times.
+// In entry order every subtree is one run of neighbours, so a layer's part of a folder is a span of its entries, and a
+// child's part is found by bisection within it. A node holds the spans, from the top, of those layers whose contents of
+// the folder show; a whiteout, an opaque marker or something that is no folder ends the list. Rejected: one merged
+// table per image, which for a hundred images of ten layers would hold everything a thousand times.
 
 #include "builder/layer/merged_view.hpp"
 
@@ -102,11 +102,10 @@ Node root_of(const std::vector<std::shared_ptr<const FileIndex>>& layers) {
 }
 
 std::span<const FileEntry> run_of(std::span<const FileEntry> entries, std::string_view path) {
-  const auto first = std::partition_point(entries.begin(), entries.end(), [&](const FileEntry& entry) {
-    return compare_paths(entry.path, path) < 0;
-  });
-  const auto last = std::partition_point(first, entries.end(),
-                                         [&](const FileEntry& entry) { return is_within(entry.path, path); });
+  const auto first = std::partition_point(entries.begin(), entries.end(),
+                                          [&](const FileEntry& entry) { return compare_paths(entry.path, path) < 0; });
+  const auto last =
+      std::partition_point(first, entries.end(), [&](const FileEntry& entry) { return is_within(entry.path, path); });
   return {first, last};
 }
 
@@ -154,9 +153,8 @@ void for_each_child(const Node& folder, const Visit& visit) {
     bool shows = true;
     for (LayerSpan& span : rest) {
       if (span.below.empty() || child_name(span.below.front(), folder) != smallest) continue;
-      const auto end = std::partition_point(span.below.begin(), span.below.end(), [&](const FileEntry& entry) {
-        return is_within(entry.path, child.path);
-      });
+      const auto end = std::partition_point(span.below.begin(), span.below.end(),
+                                            [&](const FileEntry& entry) { return is_within(entry.path, child.path); });
       const auto run = span.below.first(static_cast<std::size_t>(end - span.below.begin()));
       // The name points into the run, which stays alive; only the span moves on.
       span.below = span.below.subspan(run.size());
@@ -220,8 +218,10 @@ MergedView::Resolved MergedView::resolve(std::string_view path, FollowLast follo
       continue;
     }
     if (++links > kMaxLinks) {
-      throw Error(Category::build, fmt::format("cannot resolve '{}' in the image: more than {} symbolic links, the last "
-                                               "at '/{}'", printable(path), kMaxLinks, printable(next.path)));
+      throw Error(Category::build,
+                  fmt::format("cannot resolve '{}' in the image: more than {} symbolic links, the last "
+                              "at '/{}'",
+                              printable(path), kMaxLinks, printable(next.path)));
     }
     if (next.entry->link.starts_with('/')) trail.erase(trail.begin() + 1, trail.end());
     put_first(next.entry->link);
@@ -266,8 +266,9 @@ std::optional<std::string> MergedView::kept_text(std::string_view path) const {
   if (!file) return std::nullopt;
   const std::string* text = layers_[file->layer]->kept_file(file->path);
   if (text == nullptr) {
-    throw Error(Category::build, fmt::format("'/{}' of the image is too large, or lies too far off, to be read as '/{}'",
-                                             printable(file->path), printable(path)));
+    throw Error(Category::build,
+                fmt::format("'/{}' of the image is too large, or lies too far off, to be read as '/{}'",
+                            printable(file->path), printable(path)));
   }
   return *text;
 }

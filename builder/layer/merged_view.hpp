@@ -12,9 +12,9 @@
 
 namespace kiln {
 
-// The root file system of a stack of layers, as its indexes tell it: whiteouts and opaque markers applied, nothing unpacked.
-// A value, cheap to copy and to extend: it holds shared indexes and looks into them from the top when asked. Immutable, so it
-// may be used from any thread. All paths are canonical (canonical_entry_path); "" is the root.
+// The root file system of a stack of layers, as its indexes tell it: whiteouts and opaque markers applied, nothing
+// unpacked. A value, cheap to copy and to extend: it holds shared indexes and looks into them from the top when asked.
+// Immutable, so it may be used from any thread. All paths are canonical (canonical_entry_path); "" is the root.
 class MergedView {
  public:
   // Something that is there. A folder that layers write into and none describes is `implied`: 0755, root's, time 0.
@@ -35,8 +35,8 @@ class MergedView {
   // The path as it is spelt: no symlink is followed, also not in the middle.
   std::optional<Found> lookup(std::string_view path) const;
 
-  // The path as a process inside would reach it, however it is spelt: symlinks are followed with "/" as this root, ".." ends
-  // there. Components that are not there are allowed where nothing stands in their way.
+  // The path as a process inside would reach it, however it is spelt: symlinks are followed with "/" as this root, ".."
+  // ends there. Components that are not there are allowed where nothing stands in their way.
   enum class FollowLast { no, yes };
   struct Resolved {
     std::string path;            // no symlink in it, but for the last component with FollowLast::no
@@ -47,17 +47,18 @@ class MergedView {
 
   // What a folder holds, in order of names; empty for what is no folder.
   std::vector<Found> list(std::string_view folder) const;
-  // Everything at and below a path in entry order, folders before what they hold. `visit` returns false to keep out of a
-  // folder.
+  // Everything at and below a path in entry order, folders before what they hold. `visit` returns false to keep out of
+  // a folder.
   void walk(std::string_view path, const std::function<bool(const Found&)>& visit) const;
 
-  // The file's text at the top of the stack (symlinks followed) for files that indexes keep whole; nullopt where there is no
-  // such file. Error{build} where it is there but too large to have been kept.
+  // The file's text at the top of the stack (symlinks followed) for files that indexes keep whole; nullopt where there
+  // is no such file. Error{build} where it is there but too large to have been kept.
   std::optional<std::string> kept_text(std::string_view path) const;
   std::optional<std::string> passwd() const { return kept_text("etc/passwd"); }
   std::optional<std::string> group() const { return kept_text("etc/group"); }
 
-  // The file behind a hard link (or the file itself): where its bytes are in the stack. nullopt for a link that leads nowhere.
+  // The file behind a hard link (or the file itself): where its bytes are in the stack. nullopt for a link that leads
+  // nowhere.
   std::optional<Found> file_behind(const Found& found) const;
 
  private:

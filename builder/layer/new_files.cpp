@@ -20,7 +20,8 @@ NewFiles::NewFiles(const Fd& folder) : uid_(::geteuid()), gid_(::getegid()) {
   // umask(2) can be asked only by setting it, for all threads; proc(5) tells it.
   const std::string status = read_file("/proc/self/status", 64 << 10);
   for (const std::string_view line : split(status, '\n')) {
-    if (line.starts_with("Umask:")) umask_ = static_cast<mode_t>(std::strtoul(std::string(trim(line.substr(6))).c_str(), nullptr, 8));
+    if (line.starts_with("Umask:"))
+      umask_ = static_cast<mode_t>(std::strtoul(std::string(trim(line.substr(6))).c_str(), nullptr, 8));
   }
 }
 

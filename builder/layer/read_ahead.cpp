@@ -4,7 +4,8 @@
 
 namespace kiln {
 
-ReadAheadSource::ReadAheadSource(std::unique_ptr<ByteSource> source) : source_(std::move(source)), thread_([this] { pull(); }) {}
+ReadAheadSource::ReadAheadSource(std::unique_ptr<ByteSource> source)
+    : source_(std::move(source)), thread_([this] { pull(); }) {}
 
 ReadAheadSource::~ReadAheadSource() {
   pipe_.close_reader();

@@ -8,8 +8,8 @@
 
 namespace kiln {
 
-// Pulls another source on a thread of its own, a few pieces ahead, so that inflating and what is done with the result share
-// two cores.
+// Pulls another source on a thread of its own, a few pieces ahead, so that inflating and what is done with the result
+// share two cores.
 class ReadAheadSource : public ByteSource {
  public:
   explicit ReadAheadSource(std::unique_ptr<ByteSource> source);

@@ -99,9 +99,7 @@ class MappedRecords {
   bool is_valid() const noexcept { return address_ != nullptr; }
   std::size_t count() const noexcept { return count_; }
   std::size_t sorted() const noexcept { return sorted_; }
-  Record at(std::size_t number) const {
-    return read<Record>(number);
-  }
+  Record at(std::size_t number) const { return read<Record>(number); }
   std::optional<Record> find_sorted(const Key& key) const {
     std::size_t low = 0;
     std::size_t high = sorted_;
@@ -169,7 +167,7 @@ struct StatCache::State {
   fs::path file;
   fs::path lock;
   std::once_flag is_loaded;
-  MappedRecords mapped;  // as it was at the first question
+  MappedRecords mapped;                             // as it was at the first question
   mutable std::shared_mutex mutex;                  // of the two below
   std::unordered_map<Key, Record, KeyHash> recent;  // the mapped tail, and what is new
   std::vector<Record> fresh;                        // not yet written

@@ -18,16 +18,17 @@ struct TarEncoder::State {
   std::exception_ptr failure;
   bool given_up = false;
   std::string name;  // of the current entry
-  // Two writers into one stream: ustar for what it can say, pax for the rest. libarchive's pax writer alone would put a pax
-  // record before every entry (hdrcharset), which costs a kilobyte each and makes GNU tar warn about each.
+  // Two writers into one stream: ustar for what it can say, pax for the rest. libarchive's pax writer alone would put a
+  // pax record before every entry (hdrcharset), which costs a kilobyte each and makes GNU tar warn about each.
   using Writer = std::unique_ptr<archive, decltype(&archive_write_free)>;
   Writer ustar{archive_write_new(), &archive_write_free};
   Writer pax{archive_write_new(), &archive_write_free};
   archive* current = nullptr;  // the writer of the entry whose header came last
   std::unique_ptr<archive_entry, decltype(&archive_entry_free)> entry{archive_entry_new(), &archive_entry_free};
 
-  // No exception may pass through libarchive, and an error would leave what it allocated for the output behind; so a failure is
-  // kept until check(). Only a tar that is given up gets an error, lest closing it write the rest of a large file.
+  // No exception may pass through libarchive, and an error would leave what it allocated for the output behind; so a
+  // failure is kept until check(). Only a tar that is given up gets an error, lest closing it write the rest of a large
+  // file.
   static la_ssize_t take(archive*, void* self_pointer, const void* bytes, std::size_t size) {
     auto* self = static_cast<State*>(self_pointer);
     if (self->given_up) return -1;
@@ -53,12 +54,18 @@ namespace {
 
 mode_t file_type(EntryType type) {
   switch (type) {
-    case EntryType::directory: return AE_IFDIR;
-    case EntryType::symlink: return AE_IFLNK;
-    case EntryType::char_device: return AE_IFCHR;
-    case EntryType::block_device: return AE_IFBLK;
-    case EntryType::fifo: return AE_IFIFO;
-    default: return AE_IFREG;
+    case EntryType::directory:
+      return AE_IFDIR;
+    case EntryType::symlink:
+      return AE_IFLNK;
+    case EntryType::char_device:
+      return AE_IFCHR;
+    case EntryType::block_device:
+      return AE_IFBLK;
+    case EntryType::fifo:
+      return AE_IFIFO;
+    default:
+      return AE_IFREG;
   }
 }
 
@@ -67,9 +74,12 @@ std::string tar_name(const FileEntry& entry) {
   switch (entry.type) {
     case EntryType::whiteout:
       return join_path(parent_path(entry.path), std::string(kWhiteoutPrefix) + std::string(base_name(entry.path)));
-    case EntryType::opaque: return join_path(entry.path, kOpaqueMarker);
-    case EntryType::directory: return (entry.path.empty() ? "." : entry.path) + "/";
-    default: return entry.path;
+    case EntryType::opaque:
+      return join_path(entry.path, kOpaqueMarker);
+    case EntryType::directory:
+      return (entry.path.empty() ? "." : entry.path) + "/";
+    default:
+      return entry.path;
   }
 }
 
@@ -117,7 +127,8 @@ void TarEncoder::header(const FileEntry& entry) {
   // ustar refuses, before it writes anything, what does not fit into its fields; attributes it would drop unsaid.
   if (state_->current != nullptr) state_->check(archive_write_finish_entry(state_->current));
   state_->current = state_->ustar.get();
-  const bool fits = archive_entry_xattr_count(header) == 0 && archive_write_header(state_->current, header) == ARCHIVE_OK;
+  const bool fits =
+      archive_entry_xattr_count(header) == 0 && archive_write_header(state_->current, header) == ARCHIVE_OK;
   if (fits) return state_->check(ARCHIVE_OK);
   state_->current = state_->pax.get();
   state_->check(archive_write_header(state_->current, header));

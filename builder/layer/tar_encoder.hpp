@@ -8,9 +8,9 @@
 
 namespace kiln {
 
-// Entries and data in, tar bytes out, through libarchive: ustar, with pax records before the entries that ustar cannot say;
-// names as bytes (hdrcharset=BINARY), xattrs as SCHILY.xattr only, whole seconds, no names of users. The bytes
-// are pinned by golden tests: every diff ID rests on them.
+// Entries and data in, tar bytes out, through libarchive: ustar, with pax records before the entries that ustar cannot
+// say; names as bytes (hdrcharset=BINARY), xattrs as SCHILY.xattr only, whole seconds, no names of users. The bytes are
+// pinned by golden tests: every diff ID rests on them.
 class TarEncoder {
  public:
   // `out` gets the tar in pieces; what it throws leaves the method that caused it.

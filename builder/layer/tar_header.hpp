@@ -13,8 +13,8 @@ namespace kiln::tar {
 inline constexpr std::size_t kBlock = 512;
 using Block = std::array<char, kBlock>;
 
-// One header block (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format") with its fields read
-// as far as all formats share them.
+// One header block (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format") with its fields
+// read as far as all formats share them.
 struct Header {
   enum class Format { v7, ustar, star, gnu };
   Format format = Format::v7;
@@ -38,8 +38,8 @@ std::optional<Header> parse_header(const Block& block);
 // A number field: octal digits, or base-256 with the first bit set. nullopt for what is neither.
 std::optional<std::int64_t> parse_number(std::string_view field);
 
-// The records of a pax header. The later of two of one key counts; GNU.sparse.offset and .numbytes, of which version 0.0 has
-// many, are gathered in `sparse` in their order.
+// The records of a pax header. The later of two of one key counts; GNU.sparse.offset and .numbytes, of which version
+// 0.0 has many, are gathered in `sparse` in their order.
 struct PaxRecords {
   std::map<std::string, std::string> values;
   std::vector<std::uint64_t> sparse;
@@ -56,8 +56,8 @@ struct Segment {
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
 };
-// The (offset, bytes) pairs of a GNU sparse block from `at`, up to `count` of them, ending at the first empty one. False
-// where a number is none.
+// The (offset, bytes) pairs of a GNU sparse block from `at`, up to `count` of them, ending at the first empty one.
+// False where a number is none.
 bool parse_sparse_pairs(const Block& block, std::size_t at, std::size_t count, std::vector<Segment>& segments);
 
 }  // namespace kiln::tar

@@ -92,8 +92,9 @@ void TarImport::State::list(Whiteouts whiteouts, const CancelToken& cancel, cons
     } else if (entry.type == EntryType::hardlink) {
       const auto target = named.find(entry.link);
       if (target == named.end()) {
-        throw Error(Category::build, fmt::format("'{}': '{}' is a hard link to '{}', which is no file before it in the archive",
-                                                 printable(name), printable(entry.path), printable(entry.link)));
+        throw Error(Category::build,
+                    fmt::format("'{}': '{}' is a hard link to '{}', which is no file before it in the archive",
+                                printable(name), printable(entry.path), printable(entry.link)));
       }
       where = tar_extents[target->second];
       FileEntry file = in_tar_order[target->second];

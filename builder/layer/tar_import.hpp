@@ -12,12 +12,13 @@
 
 namespace kiln {
 
-// Any tar as entries that a LayerWriter takes: the first pass lists and hashes a seekable, uncompressed tar file, then the
-// data of each file can be opened in any order. So the entries can be renamed, dropped and given other owners in between.
+// Any tar as entries that a LayerWriter takes: the first pass lists and hashes a seekable, uncompressed tar file, then
+// the data of each file can be opened in any order. So the entries can be renamed, dropped and given other owners in
+// between.
 //
-// Entries are in entry order, each path once (a later one replaced an earlier one, as tar -x would do). Hard links point at
-// the first path of their file in that order, wherever the tar had the data; a link to a file that is not in the tar is
-// Error{build}. Parents that the tar does not name are not made up.
+// Entries are in entry order, each path once (a later one replaced an earlier one, as tar -x would do). Hard links
+// point at the first path of their file in that order, wherever the tar had the data; a link to a file that is not in
+// the tar is Error{build}. Parents that the tar does not name are not made up.
 class TarImport {
  public:
   TarImport(Fd tar, std::string name, Whiteouts whiteouts, CancelToken cancel = {}, TarLimits limits = {});
@@ -28,8 +29,8 @@ class TarImport {
   const std::vector<FileEntry>& entries() const;
   // The data of entries()[number], a file. Borrows this object.
   std::unique_ptr<ByteSource> open(std::size_t number) const;
-  // Adds entries()[number], changed by the caller as it likes (path, owner, time), to a layer. Data is compared with the
-  // digest found in the first pass.
+  // Adds entries()[number], changed by the caller as it likes (path, owner, time), to a layer. Data is compared with
+  // the digest found in the first pass.
   void add_to(LayerWriter& writer, std::size_t number, const FileEntry& entry) const;
 
  private:

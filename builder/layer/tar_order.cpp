@@ -11,9 +11,7 @@ namespace kiln {
 
 namespace {
 
-bool is_mark(const FileEntry& entry) {
-  return entry.type == EntryType::whiteout || entry.type == EntryType::opaque;
-}
+bool is_mark(const FileEntry& entry) { return entry.type == EntryType::whiteout || entry.type == EntryType::opaque; }
 
 // What the entries of one path, in tar order, amount to.
 struct Group {

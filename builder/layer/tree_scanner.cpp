@@ -1,6 +1,6 @@
-// A tree is listed level by level: the folders of one level in parallel, each by readdir and statx through its own descriptor.
-// Within a folder names are sorted, so that putting the folders' lists together depth-first gives entry order without sorting
-// whole paths.
+// A tree is listed level by level: the folders of one level in parallel, each by readdir and statx through its own
+// descriptor. Within a folder names are sorted, so that putting the folders' lists together depth-first gives entry
+// order without sorting whole paths.
 
 #include "builder/layer/tree_scanner.hpp"
 
@@ -14,8 +14,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <deque>
 #include <ctime>
+#include <deque>
 #include <map>
 #include <memory>
 
@@ -63,18 +63,26 @@ FileStamp stamp_of(const struct statx& status) {
 // nullopt for a socket, which no layer can hold.
 std::optional<EntryType> type_of(std::uint16_t mode) {
   switch (mode & S_IFMT) {
-    case S_IFREG: return EntryType::file;
-    case S_IFDIR: return EntryType::directory;
-    case S_IFLNK: return EntryType::symlink;
-    case S_IFCHR: return EntryType::char_device;
-    case S_IFBLK: return EntryType::block_device;
-    case S_IFIFO: return EntryType::fifo;
-    default: return std::nullopt;
+    case S_IFREG:
+      return EntryType::file;
+    case S_IFDIR:
+      return EntryType::directory;
+    case S_IFLNK:
+      return EntryType::symlink;
+    case S_IFCHR:
+      return EntryType::char_device;
+    case S_IFBLK:
+      return EntryType::block_device;
+    case S_IFIFO:
+      return EntryType::fifo;
+    default:
+      return std::nullopt;
   }
 }
 
 [[noreturn]] void refuse_vanished(const std::string& shown) {
-  throw Error(Category::build, fmt::format("'{}' vanished while its folder was being read; build again", printable(shown)));
+  throw Error(Category::build,
+              fmt::format("'{}' vanished while its folder was being read; build again", printable(shown)));
 }
 
 class Scanner {
@@ -142,9 +150,8 @@ class Scanner {
       if (name == "." || name == "..") continue;
       take(folder, fd, name);
     }
-    std::sort(folder.children.begin(), folder.children.end(), [](const Child& a, const Child& b) {
-      return base_name(a.entry.path) < base_name(b.entry.path);
-    });
+    std::sort(folder.children.begin(), folder.children.end(),
+              [](const Child& a, const Child& b) { return base_name(a.entry.path) < base_name(b.entry.path); });
   }
 
   void take(Folder& folder, const Fd& fd, std::string_view name) {
@@ -163,14 +170,14 @@ class Scanner {
     entry.type = *type;
     if (options_.verdict) {
       child.verdict = options_.verdict(entry.path, entry.is_directory());
-      const bool skip = child.verdict == ScanVerdict::exclude ||
-                        (child.verdict == ScanVerdict::look_below && !entry.is_directory());
+      const bool skip =
+          child.verdict == ScanVerdict::exclude || (child.verdict == ScanVerdict::look_below && !entry.is_directory());
       if (skip) return;
     }
     child.stamp = stamp_of(status);
     child.has_other_names = status.stx_nlink > 1 && !entry.is_directory();
-    const bool is_whiteout = lower_ != nullptr && entry.type == EntryType::char_device &&
-                             status.stx_rdev_major == 0 && status.stx_rdev_minor == 0;
+    const bool is_whiteout = lower_ != nullptr && entry.type == EntryType::char_device && status.stx_rdev_major == 0 &&
+                             status.stx_rdev_minor == 0;
     if (is_whiteout) {
       // Where the lower layers have nothing it hides nothing.
       if (!lower_->lookup(entry.path)) return;
@@ -196,8 +203,8 @@ class Scanner {
         may_have_xattrs = may_have_xattrs && !known->has_no_xattrs;
       }
     }
-    // By its path, which costs a third of going through /proc: a folder that is swapped for a link meanwhile could only lend its
-    // own file's attributes.
+    // By its path, which costs a third of going through /proc: a folder that is swapped for a link meanwhile could only
+    // lend its own file's attributes.
     if (may_have_xattrs) read_xattrs(entry, shown(entry.path));
     folder.children.push_back(std::move(child));
   }
@@ -355,8 +362,8 @@ Fd open_scanned(const Fd& root, const std::string& path) {
   return file;
 }
 
-std::vector<oci::Digest> digests_of(const fs::path& root, const ScannedTree& tree, std::span<const std::size_t> numbers, StatCache* cache,
-                                    ThreadPool& pool, const CancelToken& cancel) {
+std::vector<oci::Digest> digests_of(const fs::path& root, const ScannedTree& tree, std::span<const std::size_t> numbers,
+                                    StatCache* cache, ThreadPool& pool, const CancelToken& cancel) {
   static const oci::Digest empty = oci::sha256_of({});
   const Fd root_fd = open_directory(root);
   std::vector<oci::Digest> digests(numbers.size());
@@ -390,7 +397,8 @@ std::vector<oci::Digest> digests_of(const fs::path& root, const ScannedTree& tre
   return digests;
 }
 
-void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool, const CancelToken& cancel) {
+void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool,
+                const CancelToken& cancel) {
   std::vector<std::size_t> numbers;
   for (std::size_t i = 0; i < tree.entries.size(); ++i) {
     if (tree.entries[i].type == EntryType::file) numbers.push_back(i);

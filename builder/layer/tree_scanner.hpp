@@ -18,13 +18,13 @@ namespace kiln {
 // What a caller says about a name that a scan meets.
 enum class ScanVerdict {
   include,
-  exclude,        // and whatever is below
-  look_below,     // a folder that is left out, but for what is included below it; then it comes along as a parent
+  exclude,     // and whatever is below
+  look_below,  // a folder that is left out, but for what is included below it; then it comes along as a parent
 };
 
 struct ScanOptions {
-  // Asked for every name below the root, folders before what they hold, from many threads at once; all are included where
-  // it is empty. The path is canonical.
+  // Asked for every name below the root, folders before what they hold, from many threads at once; all are included
+  // where it is empty. The path is canonical.
   std::function<ScanVerdict(std::string_view path, bool is_directory)> verdict;
   // Extended attributes are read: file capabilities and user.*. All others belong to the machine.
   bool xattrs = true;
@@ -44,28 +44,30 @@ struct ScannedTree {
 
 // The functions below share work among the pool's threads and must not be called from a job of the same pool.
 
-// Lists a folder (not the folder itself), such as a build context. Names are read through folder descriptors and no symlink
-// is followed; a second name of one inode is an entry of its own, as in a context that was sent.
-// Error{machine} for what cannot be read, Error{build} where a name vanishes underway.
-ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPool& pool, const CancelToken& cancel = {});
+// Lists a folder (not the folder itself), such as a build context. Names are read through folder descriptors and no
+// symlink is followed; a second name of one inode is an entry of its own, as in a context that was sent. Error{machine}
+// for what cannot be read, Error{build} where a name vanishes underway.
+ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPool& pool,
+                      const CancelToken& cancel = {});
 
-// Lists the upper folder of an overlay that is unmounted, as the entries of a layer: 0:0 devices are whiteouts, opaque folders
-// have their marker, a second name of one inode is a hard link to the first in entry order. The root's own entry is left out.
-// `lower` is what the overlay was mounted on: overlayfs marks every new folder as opaque, and only what hides something of the
-// lower layers becomes a mark of the layer.
+// Lists the upper folder of an overlay that is unmounted, as the entries of a layer: 0:0 devices are whiteouts, opaque
+// folders have their marker, a second name of one inode is a hard link to the first in entry order. The root's own
+// entry is left out. `lower` is what the overlay was mounted on: overlayfs marks every new folder as opaque, and only
+// what hides something of the lower layers becomes a mark of the layer.
 ScannedTree scan_upper(const fs::path& upper, OverlayXattrs xattrs, const MergedView& lower, ThreadPool& pool,
                        const CancelToken& cancel = {});
 
-// The digests of the tree's files with these numbers, in their order (empty for what is no file), reading in parallel what the
-// cache (may be null) does not know. Error{build}, "changed while it was being read", where a file is no longer what was scanned.
-std::vector<oci::Digest> digests_of(const fs::path& root, const ScannedTree& tree, std::span<const std::size_t> numbers, StatCache* cache,
-                                    ThreadPool& pool, const CancelToken& cancel = {});
+// The digests of the tree's files with these numbers, in their order (empty for what is no file), reading in parallel
+// what the cache (may be null) does not know. Error{build}, "changed while it was being read", where a file is no
+// longer what was scanned.
+std::vector<oci::Digest> digests_of(const fs::path& root, const ScannedTree& tree, std::span<const std::size_t> numbers,
+                                    StatCache* cache, ThreadPool& pool, const CancelToken& cancel = {});
 // Fills in `content` of all files and hard links.
 void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool,
                 const CancelToken& cancel = {});
 
-// Opens a file of a scanned tree for reading: relative to the root, no symlink followed on the way. Error{build} where it is no
-// longer there.
+// Opens a file of a scanned tree for reading: relative to the root, no symlink followed on the way. Error{build} where
+// it is no longer there.
 Fd open_scanned(const Fd& root, const std::string& path);
 
 }  // namespace kiln

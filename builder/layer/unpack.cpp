@@ -1,9 +1,9 @@
 // Unpacking: entries in tar order, each made relative to its parent folder's descriptor.
 //
-// TarReader has already followed the tar's own symlinks in parents' names, so a symlink (or anything else that is no folder)
-// that stands where a parent should be came before by another layer's doing; it gives way to a folder, as it would in overlayfs.
-// Folders are made with mode 0700 and get their mode and times at the end, children first, since writing into them changes
-// their times and a mode may forbid it.
+// TarReader has already followed the tar's own symlinks in parents' names, so a symlink (or anything else that is no
+// folder) that stands where a parent should be came before by another layer's doing; it gives way to a folder, as it
+// would in overlayfs. Folders are made with mode 0700 and get their mode and times at the end, children first, since
+// writing into them changes their times and a mode may forbid it.
 
 #include "builder/layer/unpack.hpp"
 
@@ -46,8 +46,12 @@ class Unpacker {
         lower_(lower),
         options_(options),
         cancel_(cancel),
-        files_(root_, folder, {options.ownership}, pool,
-               [this](const Fd& parent, const FileEntry& entry, const std::string& taken) { remove(parent, entry.path, taken); }, cancel) {
+        files_(
+            root_, folder, {options.ownership}, pool,
+            [this](const Fd& parent, const FileEntry& entry, const std::string& taken) {
+              remove(parent, entry.path, taken);
+            },
+            cancel) {
     if (!lower.folders.empty() && lower.folders.size() != lower.view.layers().size()) {
       throw Error(Category::machine, "unpacking: as many folders as lower layers are needed");
     }
@@ -148,7 +152,8 @@ class Unpacker {
 
   // Small files are made a while after they were read: before anything that has to do with one of them.
   void settle_before(const FileEntry& entry) {
-    const bool names_pending = files_.is_pending(entry.path) || (entry.type == EntryType::hardlink && files_.is_pending(entry.link));
+    const bool names_pending =
+        files_.is_pending(entry.path) || (entry.type == EntryType::hardlink && files_.is_pending(entry.link));
     if (names_pending || has_pending_parent(entry.path)) files_.finish();
   }
   bool has_pending_parent(std::string_view path) {
@@ -227,7 +232,8 @@ class Unpacker {
     const Fd& parent = parent_of(entry.path);
     if (::mknodat(parent.get(), name.c_str(), S_IFCHR, makedev(0, 0)) == 0) return;
     if (errno != EEXIST) throw_errno("create a whiteout at", shown(entry.path));
-    // The layer has something of that name already, which covers the lower layers' by itself; a folder would let them through.
+    // The layer has something of that name already, which covers the lower layers' by itself; a folder would let them
+    // through.
     struct stat info;
     if (::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat", shown(entry.path));
     if (S_ISDIR(info.st_mode)) set_opaque(parent, entry.path, name);
@@ -260,7 +266,8 @@ class Unpacker {
     const Fd folder = open_beneath(root_, path, O_RDONLY | O_DIRECTORY);
     if (!folder) return;
     std::vector<std::string> names;
-    for (const auto& item : fs::directory_iterator(magic_path(folder, ""))) names.push_back(item.path().filename().native());
+    for (const auto& item : fs::directory_iterator(magic_path(folder, "")))
+      names.push_back(item.path().filename().native());
     for (const std::string& name : names) remove_lower(folder, join_path(path, name), name);
   }
 
@@ -298,14 +305,14 @@ class Unpacker {
       return;
     }
     if (S_ISDIR(info.st_mode)) refuse_link(entry);
-    make(parent, entry.path, name, "link", [&] {
-      return ::linkat(target_parent.get(), target_name.c_str(), parent.get(), name.c_str(), 0);
-    });
+    make(parent, entry.path, name, "link",
+         [&] { return ::linkat(target_parent.get(), target_name.c_str(), parent.get(), name.c_str(), 0); });
   }
 
   [[noreturn]] void refuse_link(const FileEntry& entry) const {
-    throw Error(Category::build, fmt::format("'{}': hard link '{}' to '{}', which is no file of this layer or those below",
-                                             name_, printable(entry.path), printable(entry.link)));
+    throw Error(Category::build,
+                fmt::format("'{}': hard link '{}' to '{}', which is no file of this layer or those below", name_,
+                            printable(entry.path), printable(entry.link)));
   }
 
   // Two folders of an overlay cannot share an inode, so the link becomes a file.
@@ -327,7 +334,8 @@ class Unpacker {
     const fs::path& folder = lower_.folders[file->layer];
     const Fd from = open_beneath(open_directory(folder), file->path, O_RDONLY | O_NONBLOCK);
     if (!from) throw_errno("open", (folder / file->path).native());
-    write_file(parent, copy, name, [&](char* bytes, std::size_t size) { return read_some(from, bytes, size, file->path); });
+    write_file(parent, copy, name,
+               [&](char* bytes, std::size_t size) { return read_some(from, bytes, size, file->path); });
   }
 
   MergedView::Found root_of_lower() const { return *lower_.view.lookup(""); }
@@ -374,9 +382,9 @@ UnpackResult unpack_tar(ByteSource& tar, std::string_view name, const fs::path& 
   return unpack(tar, name, folder, lower, options, pool, cancel);
 }
 
-UnpackResult unpack_layer(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob, const FileIndex* index,
-                          const fs::path& folder, const LowerLayers& lower, const UnpackOptions& options,
-                          const CancelToken& cancel) {
+UnpackResult unpack_layer(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,
+                          const FileIndex* index, const fs::path& folder, const LowerLayers& lower,
+                          const UnpackOptions& options, const CancelToken& cancel) {
   const std::string name = fmt::format("layer blob {}", blob.digest.str());
   auto tar = open_layer_tar(store, pool, blob, index);
   const bool is_parallel = index != nullptr && index->frames_of(blob.digest) != nullptr;

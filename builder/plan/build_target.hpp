@@ -15,8 +15,8 @@ namespace kiln {
 // The values of a machine profile that are baked into one target.
 struct ProfileBinding {
   std::string name;
-  std::map<std::string, std::string> values;      // UPPER_CASE keys, sorted
-  std::map<std::string, std::string> build_args;  // MACHINE, MACHINE_PROFILE and each key
+  std::map<std::string, std::string> values;             // UPPER_CASE keys, sorted
+  std::map<std::string, std::string> build_args;         // MACHINE, MACHINE_PROFILE and each key
   std::vector<std::pair<std::string, std::string>> env;  // written to the config when the image is published
   std::map<std::string, std::string> labels;
 };
@@ -52,23 +52,24 @@ struct BuildTarget {
   std::optional<ProfileBinding> profile;
 
   std::string dockerfile_text;
-  std::string dockerfile_name;            // as people know it: "images/base-utils/Dockerfile"
-  std::optional<fs::path> context;        // nullopt: none, only contexts by name
-  std::optional<std::string> ignore_text; // the ignore file that applies; nullopt: none
-  std::map<std::string, std::string> contexts;  // name -> folder, "target:NAME", "docker-image://REF", "oci-layout://PATH[:TAG]"
-  std::string stage;                      // --target
+  std::string dockerfile_name;             // as people know it: "images/base-utils/Dockerfile"
+  std::optional<fs::path> context;         // nullopt: none, only contexts by name
+  std::optional<std::string> ignore_text;  // the ignore file that applies; nullopt: none
+  std::map<std::string, std::string>
+      contexts;       // name -> folder, "target:NAME", "docker-image://REF", "oci-layout://PATH[:TAG]"
+  std::string stage;  // --target
   std::map<std::string, std::string> args;
   std::map<std::string, std::string> labels;
   oci::Platform platform = oci::Platform::host();
-  bool platform_is_asked_for = false;     // the image is for it then, whatever its base image says of itself
+  bool platform_is_asked_for = false;  // the image is for it then, whatever its base image says of itself
   Compression compression;
   bool no_cache = false;
   std::vector<std::string> no_cache_stages;
-  std::string network;                    // of RUN: "" and "default", "host", "none"
+  std::string network;  // of RUN: "" and "default", "host", "none"
   std::vector<SecretSource> secrets;
   std::vector<SshForward> ssh;
   std::optional<DebianRequest> debian;
-  std::vector<std::string> names;         // references it gets when published
+  std::vector<std::string> names;                 // references it gets when published
   std::optional<std::uint64_t> size_limit_bytes;  // of its compressed layers; a larger image is an error
 };
 

@@ -46,22 +46,26 @@ std::vector<ForeseenStep> steps_of(const PlannedTarget& planned) {
 
 std::string_view to_string(Expectation expectation) {
   switch (expectation) {
-    case Expectation::hit: return "hit";
-    case Expectation::build: return "build";
-    case Expectation::unknown: return "unknown";
+    case Expectation::hit:
+      return "hit";
+    case Expectation::build:
+      return "build";
+    case Expectation::unknown:
+      return "unknown";
   }
   return "unknown";
 }
 
 std::size_t ForeseenTarget::count(Expectation expectation) const {
-  return static_cast<std::size_t>(
-      std::count_if(steps.begin(), steps.end(), [&](const ForeseenStep& step) { return step.expectation == expectation; }));
+  return static_cast<std::size_t>(std::count_if(
+      steps.begin(), steps.end(), [&](const ForeseenStep& step) { return step.expectation == expectation; }));
 }
 
 bool ForeseenTarget::is_unchanged() const { return problem.empty() && count(Expectation::hit) == steps.size(); }
 
 const ForeseenTarget* Forecast::find(const std::string& name) const {
-  const auto it = std::find_if(targets.begin(), targets.end(), [&](const ForeseenTarget& target) { return target.name == name; });
+  const auto it =
+      std::find_if(targets.begin(), targets.end(), [&](const ForeseenTarget& target) { return target.name == name; });
   return it == targets.end() ? nullptr : &*it;
 }
 
@@ -101,7 +105,8 @@ Forecast::Totals Forecast::totals() const {
 std::vector<std::size_t> waves_of(const Plan& plan) {
   std::vector<std::size_t> waves(plan.targets.size(), 0);
   for (const std::size_t number : plan.order()) {
-    for (const std::size_t parent : plan.targets[number]->fleet_parents) waves[number] = std::max(waves[number], waves[parent] + 1);
+    for (const std::size_t parent : plan.targets[number]->fleet_parents)
+      waves[number] = std::max(waves[number], waves[parent] + 1);
   }
   return waves;
 }

@@ -25,11 +25,11 @@ struct ForeseenStep {
   int line = 0;
   std::string text;
   Expectation expectation = Expectation::unknown;
-  std::string key;     // empty where it is not known
-  std::string reason;  // why it is no hit; of an unknown one, what has to be built first
+  std::string key;                     // empty where it is not known
+  std::string reason;                  // why it is no hit; of an unknown one, what has to be built first
   std::optional<double> seconds;       // of executing it; a hit's record has them, others have an earlier build's
   std::optional<std::uint64_t> bytes;  // compressed bytes of its layers, likewise
-  std::string identity;  // equal for steps that an earlier build ran as one; empty: like no other
+  std::string identity;                // equal for steps that an earlier build ran as one; empty: like no other
 };
 
 // One target of a fleet, before anything is built.
@@ -41,9 +41,9 @@ struct ForeseenTarget {
   std::string platform;
   std::vector<std::string> parents;  // targets of the forecast
   std::vector<std::string> names;
-  std::size_t wave = 0;              // 0: built from nothing of the fleet, else one more than its last parent's
-  bool wanted = false;               // asked for; else only what such a one is built from
-  std::string problem;               // what would fail
+  std::size_t wave = 0;  // 0: built from nothing of the fleet, else one more than its last parent's
+  bool wanted = false;   // asked for; else only what such a one is built from
+  std::string problem;   // what would fail
   std::vector<ForeseenStep> steps;
 
   bool is_unchanged() const;
@@ -61,9 +61,9 @@ struct Forecast {
     std::size_t hits = 0;
     std::size_t builds = 0;
     std::size_t unknowns = 0;
-    double seconds = 0;           // of what would be executed, one after the other, as far as earlier builds tell
-    double longest_seconds = 0;   // of the chain of targets that takes longest: no number of cores makes it faster
-    std::uint64_t bytes = 0;      // of layers that would be made
+    double seconds = 0;              // of what would be executed, one after the other, as far as earlier builds tell
+    double longest_seconds = 0;      // of the chain of targets that takes longest: no number of cores makes it faster
+    std::uint64_t bytes = 0;         // of layers that would be made
     std::size_t without_record = 0;  // steps to be executed that no earlier build tells about
   };
   Totals totals() const;
@@ -71,8 +71,8 @@ struct Forecast {
   static double seconds_of(const ForeseenTarget& target);
 };
 
-// The targets that `wanted` needs with their edges, waves and steps, nothing looked up yet. Steps are those of the stages
-// that are built, in order.
+// The targets that `wanted` needs with their edges, waves and steps, nothing looked up yet. Steps are those of the
+// stages that are built, in order.
 Forecast lay_out_forecast(const Plan& plan, const std::set<std::size_t>& wanted);
 
 // By target, in the plan's numbers: 0 for what has no parent in the fleet, else one more than the last parent's.

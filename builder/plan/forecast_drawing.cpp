@@ -1,8 +1,9 @@
 // Forecasts as drawings: DOT for Graphviz, and SVG by a layered layout of our own.
 //
-// The layers of the SVG are the waves, from left to right. Inside of a wave stand frames, one for each image, with a box for
-// each of its targets. Frames are ordered by the mean height of their parents (one sweep from left to right, ties by name), which
-// for a fleet, a forest with few cross edges, leaves next to no crossings; a general crossing minimiser would gain nothing.
+// The layers of the SVG are the waves, from left to right. Inside of a wave stand frames, one for each image, with a
+// box for each of its targets. Frames are ordered by the mean height of their parents (one sweep from left to right,
+// ties by name), which for a fleet, a forest with few cross edges, leaves next to no crossings; a general crossing
+// minimiser would gain nothing.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,7 +48,8 @@ std::uint64_t bytes_of(const ForeseenTarget& target) {
 std::string state_of(const ForeseenTarget& target) {
   if (!target.problem.empty()) return "would fail";
   std::string text = target.is_unchanged() ? fmt::format("unchanged: {} hits", target.steps.size())
-                                           : fmt::format("{} hits, {} to build", target.count(Expectation::hit), target.count(Expectation::build));
+                                           : fmt::format("{} hits, {} to build", target.count(Expectation::hit),
+                                                         target.count(Expectation::build));
   if (const std::size_t unknown = target.count(Expectation::unknown)) text += fmt::format(", {} unknown", unknown);
   return text;
 }
@@ -62,11 +64,20 @@ std::string escape_xml(std::string_view text) {
   std::string result;
   for (const char c : printable(text)) {
     switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      default: result += c;
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      default:
+        result += c;
     }
   }
   return result;
@@ -112,7 +123,8 @@ std::vector<std::vector<ImageFrame>> frames_of(const Forecast& forecast) {
   for (const ForeseenTarget& target : forecast.targets) {
     if (target.wave >= waves.size()) waves.resize(target.wave + 1);
     auto& frames = waves[target.wave];
-    auto it = std::find_if(frames.begin(), frames.end(), [&](const ImageFrame& frame) { return frame.image == target.image; });
+    auto it = std::find_if(frames.begin(), frames.end(),
+                           [&](const ImageFrame& frame) { return frame.image == target.image; });
     if (it == frames.end()) {
       frames.push_back({});
       it = std::prev(frames.end());
@@ -163,9 +175,11 @@ Layout lay_out(const Forecast& forecast) {
 
 void draw_frame(std::string& svg, const ImageFrame& frame) {
   if (frame.has_title()) {
-    svg += fmt::format(R"(<rect x="{}" y="{}" width="{}" height="{}" rx="8" class="frame"/><text x="{}" y="{}" class="title">{}</text>)" "\n",
-                       frame.x, frame.y, kBoxWidth + 2 * kFrame, frame.height(), frame.x + kFrame + 4, frame.y + kFrame + 11,
-                       escape_xml(cut(fmt::format("{}: {} profiles", frame.image, frame.targets.size()), kNameCharacters)));
+    svg += fmt::format(
+        R"(<rect x="{}" y="{}" width="{}" height="{}" rx="8" class="frame"/><text x="{}" y="{}" class="title">{}</text>)"
+        "\n",
+        frame.x, frame.y, kBoxWidth + 2 * kFrame, frame.height(), frame.x + kFrame + 4, frame.y + kFrame + 11,
+        escape_xml(cut(fmt::format("{}: {} profiles", frame.image, frame.targets.size()), kNameCharacters)));
   }
   for (std::size_t i = 0; i < frame.targets.size(); ++i) {
     const ForeseenTarget& target = *frame.targets[i];
@@ -173,33 +187,40 @@ void draw_frame(std::string& svg, const ImageFrame& frame) {
     const int x = frame.x + kFrame, y = frame.box_y(i);
     std::string hint = target.name + "\n" + (target.problem.empty() ? "" : target.problem + "\n");
     for (const ForeseenStep& step : target.steps) {
-      hint += fmt::format("{}: {}{}{}\n", to_string(step.expectation), step.text, step.reason.empty() ? "" : " - ", step.reason);
+      hint += fmt::format("{}: {}{}{}\n", to_string(step.expectation), step.text, step.reason.empty() ? "" : " - ",
+                          step.reason);
     }
-    svg += fmt::format(R"(<g><title>{}</title><rect x="{}" y="{}" width="{}" height="{}" rx="5" fill="{}" stroke="{}" stroke-width="{}"/>)"
-                       R"(<text x="{}" y="{}" class="name">{}</text><text x="{}" y="{}">{}</text><text x="{}" y="{}">{}</text></g>)" "\n",
-                       escape_xml(hint), x, y, kBoxWidth, kBoxHeight, colours.fill, colours.line, target.wanted ? 2 : 1, x + 9, y + 16,
-                       escape_xml(cut(target.name, kNameCharacters)), x + 9, y + 30, escape_xml(cut(state_of(target), kTextCharacters)),
-                       x + 9, y + 43, escape_xml(figures_of(target)));
+    svg += fmt::format(
+        R"(<g><title>{}</title><rect x="{}" y="{}" width="{}" height="{}" rx="5" fill="{}" stroke="{}" stroke-width="{}"/>)"
+        R"(<text x="{}" y="{}" class="name">{}</text><text x="{}" y="{}">{}</text><text x="{}" y="{}">{}</text></g>)"
+        "\n",
+        escape_xml(hint), x, y, kBoxWidth, kBoxHeight, colours.fill, colours.line, target.wanted ? 2 : 1, x + 9, y + 16,
+        escape_xml(cut(target.name, kNameCharacters)), x + 9, y + 30,
+        escape_xml(cut(state_of(target), kTextCharacters)), x + 9, y + 43, escape_xml(figures_of(target)));
   }
 }
 
 }  // namespace
 
 std::string forecast_dot(const Forecast& forecast) {
-  std::string dot = "digraph fleet {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=10];\n";
+  std::string dot =
+      "digraph fleet {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", "
+      "fontsize=10];\n";
   std::map<std::size_t, std::vector<const ForeseenTarget*>> waves;
   for (const ForeseenTarget& target : forecast.targets) waves[target.wave].push_back(&target);
   for (const auto& [wave, targets] : waves) {
     dot += fmt::format("  subgraph wave{} {{\n    rank=same;\n", wave);
     for (const ForeseenTarget* target : targets) {
       const Colours colours = colours_of(*target);
-      dot += fmt::format("    \"{}\" [label=\"{}\\n{}\\n{}\", fillcolor=\"{}\", color=\"{}\"];\n", escape_dot(target->name),
-                         escape_dot(target->name), escape_dot(state_of(*target)), escape_dot(figures_of(*target)), colours.fill, colours.line);
+      dot += fmt::format("    \"{}\" [label=\"{}\\n{}\\n{}\", fillcolor=\"{}\", color=\"{}\"];\n",
+                         escape_dot(target->name), escape_dot(target->name), escape_dot(state_of(*target)),
+                         escape_dot(figures_of(*target)), colours.fill, colours.line);
     }
     dot += "  }\n";
   }
   for (const ForeseenTarget& target : forecast.targets) {
-    for (const std::string& parent : target.parents) dot += fmt::format("  \"{}\" -> \"{}\";\n", escape_dot(parent), escape_dot(target.name));
+    for (const std::string& parent : target.parents)
+      dot += fmt::format("  \"{}\" -> \"{}\";\n", escape_dot(parent), escape_dot(target.name));
   }
   return dot + "}\n";
 }
@@ -213,11 +234,13 @@ std::string forecast_svg(const Forecast& forecast) {
 <rect width="{0}" height="{1}" fill="#ffffff"/>
 <text x="{2}" y="22" class="name">{3} targets: {4} steps hit, {5} to build, {6} unknown until then; about {7} of work and {8}</text>
 )",
-      layout.width, layout.height, kGap, forecast.targets.size(), totals.hits, totals.builds, totals.unknowns, human_seconds(totals.seconds),
-      human_bytes(totals.bytes));
+      layout.width, layout.height, kGap, forecast.targets.size(), totals.hits, totals.builds, totals.unknowns,
+      human_seconds(totals.seconds), human_bytes(totals.bytes));
   for (std::size_t wave = 0; wave < layout.waves.size(); ++wave) {
     if (layout.waves[wave].empty()) continue;
-    svg += fmt::format(R"(<text x="{}" y="52" class="wave">wave {}</text>)" "\n", layout.waves[wave].front().x + kFrame, wave);
+    svg += fmt::format(R"(<text x="{}" y="52" class="wave">wave {}</text>)"
+                       "\n",
+                       layout.waves[wave].front().x + kFrame, wave);
   }
   for (const ForeseenTarget& target : forecast.targets) {
     const auto [x, y] = layout.places.at(target.name);
@@ -225,7 +248,9 @@ std::string forecast_svg(const Forecast& forecast) {
       const auto [left, parent_y] = layout.places.at(parent);
       const int begin = left + kBoxWidth;
       const int bend = std::min(kColumnGap, x - begin) / 2;
-      svg += fmt::format(R"(<path class="edge" d="M{} {} C{} {} {} {} {} {}"/>)" "\n", begin, parent_y, begin + bend, parent_y, x - bend, y, x, y);
+      svg += fmt::format(R"(<path class="edge" d="M{} {} C{} {} {} {} {} {}"/>)"
+                         "\n",
+                         begin, parent_y, begin + bend, parent_y, x - bend, y, x, y);
     }
   }
   for (const auto& frames : layout.waves) {

@@ -9,8 +9,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json to_json(const ForeseenStep& step) {
-  Json json = {{"stage", step.stage}, {"file", step.file}, {"line", step.line}, {"text", step.text},
-               {"expectation", to_string(step.expectation)}, {"reason", step.reason}};
+  Json json = {{"stage", step.stage},
+               {"file", step.file},
+               {"line", step.line},
+               {"text", step.text},
+               {"expectation", to_string(step.expectation)},
+               {"reason", step.reason}};
   json["key"] = step.key.empty() ? Json() : Json(step.key);
   json["seconds"] = step.seconds ? Json(*step.seconds) : Json();
   json["bytes"] = step.bytes ? Json(*step.bytes) : Json();
@@ -24,18 +28,32 @@ std::string forecast_json(const Forecast& forecast) {
   for (const ForeseenTarget& target : forecast.targets) {
     Json steps = Json::array();
     for (const ForeseenStep& step : target.steps) steps.push_back(to_json(step));
-    targets.push_back({{"name", target.name}, {"image", target.image}, {"profile", target.profile}, {"kind", target.kind},
-                       {"platform", target.platform}, {"wave", target.wave}, {"parents", target.parents}, {"names", target.names},
-                       {"wanted", target.wanted}, {"unchanged", target.is_unchanged()}, {"problem", target.problem},
-                       {"seconds", Forecast::seconds_of(target)}, {"steps", steps}});
+    targets.push_back({{"name", target.name},
+                       {"image", target.image},
+                       {"profile", target.profile},
+                       {"kind", target.kind},
+                       {"platform", target.platform},
+                       {"wave", target.wave},
+                       {"parents", target.parents},
+                       {"names", target.names},
+                       {"wanted", target.wanted},
+                       {"unchanged", target.is_unchanged()},
+                       {"problem", target.problem},
+                       {"seconds", Forecast::seconds_of(target)},
+                       {"steps", steps}});
   }
   const Forecast::Totals totals = forecast.totals();
   const Json json = {{"schema_version", 1},
                      {"targets", targets},
                      {"notes", forecast.notes},
-                     {"totals", {{"hits", totals.hits}, {"builds", totals.builds}, {"unknowns", totals.unknowns},
-                                 {"seconds", totals.seconds}, {"longest_seconds", totals.longest_seconds}, {"bytes", totals.bytes},
-                                 {"without_record", totals.without_record}}}};
+                     {"totals",
+                      {{"hits", totals.hits},
+                       {"builds", totals.builds},
+                       {"unknowns", totals.unknowns},
+                       {"seconds", totals.seconds},
+                       {"longest_seconds", totals.longest_seconds},
+                       {"bytes", totals.bytes},
+                       {"without_record", totals.without_record}}}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -49,22 +49,25 @@ std::vector<MatrixRow> deal_out(std::vector<Unit> units, std::size_t rows) {
   std::stable_sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) { return a.seconds > b.seconds; });
   std::vector<MatrixRow> result(std::min(rows, units.size()));
   for (const Unit& unit : units) {
-    MatrixRow& least = *std::min_element(result.begin(), result.end(), [](const MatrixRow& a, const MatrixRow& b) { return a.seconds < b.seconds; });
+    MatrixRow& least = *std::min_element(result.begin(), result.end(),
+                                         [](const MatrixRow& a, const MatrixRow& b) { return a.seconds < b.seconds; });
     least.targets.insert(least.targets.end(), unit.targets.begin(), unit.targets.end());
     least.seconds += unit.seconds;
   }
   for (MatrixRow& row : result) {
-    std::sort(row.targets.begin(), row.targets.end(), [](const MatrixTarget* a, const MatrixTarget* b) { return a->name < b->name; });
+    std::sort(row.targets.begin(), row.targets.end(),
+              [](const MatrixTarget* a, const MatrixTarget* b) { return a->name < b->name; });
   }
   return result;
 }
 
-std::vector<MatrixRow> rows_of_wave(std::size_t wave, const std::vector<const MatrixTarget*>& targets, Profiles profiles,
-                                    std::size_t max_rows) {
+std::vector<MatrixRow> rows_of_wave(std::size_t wave, const std::vector<const MatrixTarget*>& targets,
+                                    Profiles profiles, std::size_t max_rows) {
   std::map<std::string, std::vector<const MatrixTarget*>> by_runner;
   for (const MatrixTarget* target : targets) by_runner[target->runner].push_back(target);
   if (by_runner.size() > max_rows) {
-    throw Error(Category::usage, fmt::format("wave {} needs {} kinds of runners, and a matrix has at most {} rows", wave, by_runner.size(), max_rows));
+    throw Error(Category::usage, fmt::format("wave {} needs {} kinds of runners, and a matrix has at most {} rows",
+                                             wave, by_runner.size(), max_rows));
   }
   const double unknown_seconds = mean_of_known(targets);
   std::vector<std::vector<Unit>> units;
@@ -77,21 +80,24 @@ std::vector<MatrixRow> rows_of_wave(std::size_t wave, const std::vector<const Ma
   std::vector<MatrixRow> rows;
   std::size_t rows_left = max_rows, runners_left = units.size();
   for (const std::vector<Unit>& own : units) {
-    const std::size_t fair = units_left <= rows_left ? own.size() : std::max<std::size_t>(1, rows_left * own.size() / units_left);
+    const std::size_t fair =
+        units_left <= rows_left ? own.size() : std::max<std::size_t>(1, rows_left * own.size() / units_left);
     const std::size_t count = std::min({fair, own.size(), rows_left - (runners_left - 1)});
     for (MatrixRow& row : deal_out(own, count)) rows.push_back(std::move(row));
     rows_left -= count;
     units_left -= own.size();
     --runners_left;
   }
-  std::sort(rows.begin(), rows.end(), [](const MatrixRow& a, const MatrixRow& b) { return a.targets[0]->name < b.targets[0]->name; });
+  std::sort(rows.begin(), rows.end(),
+            [](const MatrixRow& a, const MatrixRow& b) { return a.targets[0]->name < b.targets[0]->name; });
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i].id = fmt::format("wave{}-{:02}", wave, i + 1);
   return rows;
 }
 
 }  // namespace
 
-std::vector<std::vector<MatrixRow>> matrix_rows(const std::vector<MatrixTarget>& targets, Profiles profiles, std::size_t max_rows) {
+std::vector<std::vector<MatrixRow>> matrix_rows(const std::vector<MatrixTarget>& targets, Profiles profiles,
+                                                std::size_t max_rows) {
   std::map<std::size_t, std::vector<const MatrixTarget*>> by_wave;
   for (const MatrixTarget& target : targets) by_wave[target.wave].push_back(&target);
   std::vector<std::vector<MatrixRow>> waves;
@@ -115,9 +121,14 @@ std::string matrix_json(const std::vector<MatrixRow>& rows) {
       inputs.push_back(target->inputs);
       parents.insert(target->parents.begin(), target->parents.end());
     }
-    include.push_back({{"id", row.id}, {"target", join(names, " ")}, {"image", join(images, " ")}, {"profile", join(profiles, " ")},
-                       {"platform", row.targets[0]->platform}, {"runner", row.targets[0]->runner},
-                       {"parents", join({parents.begin(), parents.end()}, " ")}, {"inputs", join(inputs, " ")},
+    include.push_back({{"id", row.id},
+                       {"target", join(names, " ")},
+                       {"image", join(images, " ")},
+                       {"profile", join(profiles, " ")},
+                       {"platform", row.targets[0]->platform},
+                       {"runner", row.targets[0]->runner},
+                       {"parents", join({parents.begin(), parents.end()}, " ")},
+                       {"inputs", join(inputs, " ")},
                        {"seconds", static_cast<std::int64_t>(std::lround(row.seconds))}});
   }
   return Json{{"include", include}}.dump();

@@ -15,11 +15,12 @@ struct MatrixTarget {
   std::string image;
   std::string profile;
   std::string platform;
-  std::string runner;                // the label of the machine it is built on
-  std::size_t wave = 0;              // one more than that of the last of its parents that has to be built too
-  std::vector<std::string> parents;  // NAME=REFERENCE: images of the fleet that it is built from, by digest or inputs' tag
-  double seconds = 0;                // predicted; 0: not known
-  std::string inputs;                // hash
+  std::string runner;    // the label of the machine it is built on
+  std::size_t wave = 0;  // one more than that of the last of its parents that has to be built too
+  std::vector<std::string>
+      parents;         // NAME=REFERENCE: images of the fleet that it is built from, by digest or inputs' tag
+  double seconds = 0;  // predicted; 0: not known
+  std::string inputs;  // hash
 };
 
 // A job: one image, or several of one runner that are built in one process.
@@ -29,14 +30,16 @@ struct MatrixRow {
   double seconds = 0;
 };
 
-// Whether the profiles of one image are one job. They share their layers: apart, at the same time, each machine would execute
-// the same steps, and a RUN gives other bytes each time.
+// Whether the profiles of one image are one job. They share their layers: apart, at the same time, each machine would
+// execute the same steps, and a RUN gives other bytes each time.
 enum class Profiles { together, apart };
 
-// The jobs of each wave. A wave with more than `max_rows` images is dealt out so that the longest job is about as short as can
-// be: the longest image first, each to the job with the least work. Profiles that are together take as long as the longest of
-// them; targets without a prediction as the mean of the others. Rows stand in the order of their first target.
-std::vector<std::vector<MatrixRow>> matrix_rows(const std::vector<MatrixTarget>& targets, Profiles profiles = Profiles::together,
+// The jobs of each wave. A wave with more than `max_rows` images is dealt out so that the longest job is about as short
+// as can be: the longest image first, each to the job with the least work. Profiles that are together take as long as
+// the longest of them; targets without a prediction as the mean of the others. Rows stand in the order of their first
+// target.
+std::vector<std::vector<MatrixRow>> matrix_rows(const std::vector<MatrixTarget>& targets,
+                                                Profiles profiles = Profiles::together,
                                                 std::size_t max_rows = kMaxMatrixRows);
 
 // {"include": [{"id", "target", "image", "profile", "platform", "runner", "parents", "inputs", "seconds"}]}: what

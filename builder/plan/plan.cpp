@@ -18,7 +18,9 @@ namespace {
 
 namespace df = dockerfile;
 
-df::PlatformParts parts_of(const oci::Platform& platform) { return {platform.os, platform.architecture, platform.variant}; }
+df::PlatformParts parts_of(const oci::Platform& platform) {
+  return {platform.os, platform.architecture, platform.variant};
+}
 
 [[noreturn]] void refuse(const PlannedTarget& planned, df::LineRange lines, std::string message) {
   Error error(Category::usage, fmt::format("{}:{}: {}", planned.target.dockerfile_name, lines.first, message));
@@ -50,8 +52,8 @@ NameMeaning meaning_of_context(const Plan& plan, const PlannedTarget& planned, c
       if (plan.targets[i]->target.name == name) return FleetBase{i};
       known.push_back(plan.targets[i]->target.name);
     }
-    throw Error(Category::usage, fmt::format("context '{}' of target '{}': unknown target{}", value, planned.target.name,
-                                             suggestion(name, known)));
+    throw Error(Category::usage, fmt::format("context '{}' of target '{}': unknown target{}", value,
+                                             planned.target.name, suggestion(name, known)));
   }
   constexpr std::string_view kImage = "docker-image://", kLayout = "oci-layout://";
   if (value == "docker-image://scratch") return ScratchBase{};
@@ -62,7 +64,8 @@ NameMeaning meaning_of_context(const Plan& plan, const PlannedTarget& planned, c
     if (const auto at = path.find('@'); at != std::string::npos) {
       tag = path.substr(at + 1);
       path.resize(at);
-    } else if (const auto colon = path.rfind(':'); colon != std::string::npos && path.find('/', colon) == std::string::npos) {
+    } else if (const auto colon = path.rfind(':');
+               colon != std::string::npos && path.find('/', colon) == std::string::npos) {
       tag = path.substr(colon + 1);
       path.resize(colon);
     }
@@ -71,7 +74,8 @@ NameMeaning meaning_of_context(const Plan& plan, const PlannedTarget& planned, c
   return FolderBase{value};
 }
 
-// The target of the fleet that is image `image` for the same profile as `planned`; an image without profiles serves all.
+// The target of the fleet that is image `image` for the same profile as `planned`; an image without profiles serves
+// all.
 std::optional<std::size_t> fleet_target(const Plan& plan, const PlannedTarget& planned, const std::string& image) {
   std::optional<std::size_t> without_profile;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
@@ -90,7 +94,8 @@ std::vector<std::string> image_names(const Plan& plan) {
 }
 
 bool has_image(const Plan& plan, const std::string& image) {
-  return std::any_of(plan.targets.begin(), plan.targets.end(), [&](const auto& planned) { return planned->target.image == image; });
+  return std::any_of(plan.targets.begin(), plan.targets.end(),
+                     [&](const auto& planned) { return planned->target.image == image; });
 }
 
 // The fleet's image that a reference names, or why it is none: nullopt and, where it looks like one, a note.
@@ -106,7 +111,8 @@ std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& 
     const std::string prefix = names.registry_and_namespace + "/";
     if (!reference.name().starts_with(prefix)) return std::nullopt;
     image = reference.name().substr(prefix.size());
-    const bool own_tag = !reference.digest && (!reference.tag || *reference.tag == "latest" || names.tags.count(*reference.tag));
+    const bool own_tag =
+        !reference.digest && (!reference.tag || *reference.tag == "latest" || names.tags.count(*reference.tag));
     if (!has_image(plan, image)) {
       if (names.bare_names == BareNames::fleet_only && own_tag) {
         throw Error(Category::usage, fmt::format("unknown parent '{}'{}", name, suggestion(image, image_names(plan))));
@@ -114,24 +120,29 @@ std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& 
       return std::nullopt;
     }
     if (!own_tag) {
-      notes.push_back(fmt::format("{}: '{}' names an image of this fleet with a tag or digest of its own, so it is taken "
-                                       "from the registry and not built", planned.target.dockerfile_name, name));
+      notes.push_back(
+          fmt::format("{}: '{}' names an image of this fleet with a tag or digest of its own, so it is taken "
+                      "from the registry and not built",
+                      planned.target.dockerfile_name, name));
       return std::nullopt;
     }
   }
   if (has_image(plan, image)) {
     if (const auto target = fleet_target(plan, planned, image)) return FleetBase{*target};
-    throw Error(Category::usage, fmt::format("parent '{}' is not built for {}", image,
-                                             planned.target.profile ? "profile '" + planned.target.profile->name + "'" : "no profile"));
+    throw Error(Category::usage,
+                fmt::format("parent '{}' is not built for {}", image,
+                            planned.target.profile ? "profile '" + planned.target.profile->name + "'" : "no profile"));
   }
   if (is_bare) {
-    throw Error(Category::usage, fmt::format("unknown parent '{}'{}; an image of Docker Hub is written docker.io/library/{}:TAG",
-                                             printable(name), suggestion(name, image_names(plan)), printable(name)));
+    throw Error(Category::usage,
+                fmt::format("unknown parent '{}'{}; an image of Docker Hub is written docker.io/library/{}:TAG",
+                            printable(name), suggestion(name, image_names(plan)), printable(name)));
   }
   return std::nullopt;
 }
 
-// What named contexts are compared by: "busybox", "busybox:latest" and "docker.io/library/busybox" are one name, as for docker.
+// What named contexts are compared by: "busybox", "busybox:latest" and "docker.io/library/busybox" are one name, as for
+// docker.
 std::string context_key(const std::string& name) {
   try {
     return oci::Reference::parse(to_lower(name)).str();
@@ -160,8 +171,9 @@ std::unique_ptr<PlannedTarget> read_target(BuildTarget target) {
   planned->dockerfile = df::parse(t.dockerfile_text, t.dockerfile_name);
   df::BuildArgs args(t.args.begin(), t.args.end());
   const std::string target_stage = t.stage.empty() ? planned->dockerfile.stages.back().name : t.stage;
-  planned->scope = std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform),
-                                                     target_stage, planned->dockerfile.directives.escape);
+  planned->scope =
+      std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform),
+                                        target_stage, planned->dockerfile.directives.escape);
   for (const df::Instruction& instruction : planned->dockerfile.global_args) {
     planned->scope->declare(std::get<df::Arg>(instruction.body));
   }
@@ -193,7 +205,9 @@ std::vector<std::string> mount_sources(const df::Instruction& instruction) {
 std::vector<std::string> source_names(const df::Instruction& instruction) {
   std::vector<std::string> names = mount_sources(instruction);
   if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) names.push_back(copy->from);
-  std::erase_if(names, [](const std::string& name) { return name.empty() || name.find('$') != std::string::npos || parse_unsigned(name); });
+  std::erase_if(names, [](const std::string& name) {
+    return name.empty() || name.find('$') != std::string::npos || parse_unsigned(name);
+  });
   return names;
 }
 
@@ -201,40 +215,55 @@ std::vector<std::string> source_names(const df::Instruction& instruction) {
 void refuse_numbered_mounts(const PlannedTarget& planned, const df::Instruction& instruction) {
   for (const std::string& from : mount_sources(instruction)) {
     if (!parse_unsigned(from) || planned.target.contexts.count(from) != 0) continue;
-    throw Error(Category::usage, fmt::format("--mount: from={0} is no stage: only COPY --from takes a stage's number; give the stage a name, "
-                                             "'FROM ... AS NAME', and say from=NAME", from));
+    throw Error(
+        Category::usage,
+        fmt::format("--mount: from={0} is no stage: only COPY --from takes a stage's number; give the stage a name, "
+                    "'FROM ... AS NAME', and say from=NAME",
+                    from));
   }
 }
 
-// --from and --target find a stage in any case, but FROM in lower case only: docker takes another spelling for an image.
+// --from and --target find a stage in any case, but FROM in lower case only: docker takes another spelling for an
+// image.
 void refuse_capitals(const NameMeaning& meaning, const std::string& name) {
   const std::string lower = to_lower(name);
   if (!std::holds_alternative<StageBase>(meaning) || name == lower) return;
-  throw Error(Category::usage, fmt::format("failed to parse stage name \"{}\": invalid reference format: names of images are lower case, and "
-                                           "the stage is called '{}'", printable(name), printable(lower)));
+  throw Error(
+      Category::usage,
+      fmt::format("failed to parse stage name \"{}\": invalid reference format: names of images are lower case, and "
+                  "the stage is called '{}'",
+                  printable(name), printable(lower)));
 }
 
-// A reference that cannot be one is told as the Dockerfile spells it, since a variable without a value is what mostly makes it so.
+// A reference that cannot be one is told as the Dockerfile spells it, since a variable without a value is what mostly
+// makes it so.
 void refuse_bad_reference(const NameMeaning& meaning, const std::string& written, const std::string& name) {
   if (!std::holds_alternative<ImageBase>(meaning) || written == name) return;
   try {
     oci::Reference::parse(name);
   } catch (const Error& error) {
-    throw Error(Category::usage, fmt::format("failed to parse stage name \"{}\": invalid reference format: '{}' became '{}' ({}); give "
-                                             "its ARG a value with --build-arg or a default above the first FROM",
-                                             printable(name), printable(written), printable(name), error.message()));
+    throw Error(Category::usage,
+                fmt::format("failed to parse stage name \"{}\": invalid reference format: '{}' became '{}' ({}); give "
+                            "its ARG a value with --build-arg or a default above the first FROM",
+                            printable(name), printable(written), printable(name), error.message()));
   }
 }
 
 // Error{usage}, in BuildKit's words, where a stage takes files from itself or from one below it.
 void refuse_stage_below(const PlannedTarget& planned, const std::string& source, std::size_t stage) {
   const auto& stages = planned.dockerfile.stages;
-  const auto name_of = [&](std::size_t number) { return stages[number].name.empty() ? std::to_string(number) : stages[number].name; };
+  const auto name_of = [&](std::size_t number) {
+    return stages[number].name.empty() ? std::to_string(number) : stages[number].name;
+  };
   const auto number = parse_unsigned(source);
-  const auto other = number && *number < stages.size() ? std::optional(static_cast<std::size_t>(*number)) : find_stage(planned.dockerfile, source, stages.size());
+  const auto other = number && *number < stages.size() ? std::optional(static_cast<std::size_t>(*number))
+                                                       : find_stage(planned.dockerfile, source, stages.size());
   if (!other || *other < stage || find_stage(planned.dockerfile, source, stage)) return;
-  if (*other == stage) throw Error(Category::usage, fmt::format("circular dependency detected on stage: {}", name_of(stage)));
-  throw Error(Category::usage, fmt::format("cannot copy from stage '{}', it needs to be defined before current stage '{}'", source, name_of(stage)));
+  if (*other == stage)
+    throw Error(Category::usage, fmt::format("circular dependency detected on stage: {}", name_of(stage)));
+  throw Error(Category::usage,
+              fmt::format("cannot copy from stage '{}', it needs to be defined before current stage '{}'", source,
+                          name_of(stage)));
 }
 
 void resolve_stages(Plan& plan, PlannedTarget& planned) {
@@ -255,7 +284,8 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
     NameMeaning base = ScratchBase{};
     df::LineRange lines = stage.lines;
     try {
-      const std::string name = df::expand_word(stage.base_name, planned.scope->lookup(), planned.dockerfile.directives.escape);
+      const std::string name =
+          df::expand_word(stage.base_name, planned.scope->lookup(), planned.dockerfile.directives.escape);
       if (name.empty()) {
         throw Error(Category::usage, fmt::format("base name ({}) should not be blank", stage.base_name));
       }
@@ -292,7 +322,8 @@ std::set<std::size_t> needed_stages(const PlannedTarget& target) {
   while (!open_ends.empty()) {
     const std::size_t stage = open_ends.back();
     open_ends.pop_back();
-    if (stages.insert(stage).second) open_ends.insert(open_ends.end(), target.needs[stage].begin(), target.needs[stage].end());
+    if (stages.insert(stage).second)
+      open_ends.insert(open_ends.end(), target.needs[stage].begin(), target.needs[stage].end());
   }
   return stages;
 }
@@ -311,7 +342,8 @@ std::vector<std::string> source_names(const df::Stage& stage) {
   return names;
 }
 
-NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name, std::size_t before_stage) {
+NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
+                         std::size_t before_stage) {
   if (const auto number = parse_unsigned(name); number && *number < before_stage) {
     return StageBase{static_cast<std::size_t>(*number)};
   }
@@ -338,10 +370,12 @@ std::vector<std::size_t> Plan::order() const {
     if (marks[target] == Mark::done) return;
     if (marks[target] == Mark::open) {
       std::vector<std::string> cycle;
-      for (auto it = std::find(path.begin(), path.end(), target); it != path.end(); ++it) cycle.push_back(targets[*it]->target.name);
+      for (auto it = std::find(path.begin(), path.end(), target); it != path.end(); ++it)
+        cycle.push_back(targets[*it]->target.name);
       cycle.push_back(targets[target]->target.name);
       const PlannedTarget& planned = *targets[target];
-      refuse(planned, planned.dockerfile.stages[0].lines, fmt::format("images are built from one another in a cycle: {}", join(cycle, " -> ")));
+      refuse(planned, planned.dockerfile.stages[0].lines,
+             fmt::format("images are built from one another in a cycle: {}", join(cycle, " -> ")));
     }
     marks[target] = Mark::open;
     path.push_back(target);

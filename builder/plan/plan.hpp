@@ -42,9 +42,9 @@ struct PlannedTarget {
   dockerfile::Dockerfile dockerfile;
   std::unique_ptr<dockerfile::GlobalScope> scope;
   std::size_t final_stage = 0;
-  std::vector<NameMeaning> bases;             // of each stage's FROM
-  std::vector<std::set<std::size_t>> needs;   // for each stage, the other stages it is built from
-  std::set<std::size_t> fleet_parents;        // targets of the plan that any needed stage is built from
+  std::vector<NameMeaning> bases;            // of each stage's FROM
+  std::vector<std::set<std::size_t>> needs;  // for each stage, the other stages it is built from
+  std::set<std::size_t> fleet_parents;       // targets of the plan that any needed stage is built from
 };
 
 // What a name without registry and tag is, where no stage has it.
@@ -77,12 +77,14 @@ struct Plan {
 Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names);
 
 // What a name used in a stage (by --from, a mount) stands for. `before_stage`: only stages above may be named.
-NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name, std::size_t before_stage);
+NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
+                         std::size_t before_stage);
 
 // The stages of a target that its final one needs, that one included.
 std::set<std::size_t> needed_stages(const PlannedTarget& target);
 
-// The platform that a stage's base image is asked for: of FROM --platform, else the target's. Error{usage} for one that is none.
+// The platform that a stage's base image is asked for: of FROM --platform, else the target's. Error{usage} for one that
+// is none.
 oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage);
 
 // The names COPY --from and mounts of a stage use, where no variable hides them.

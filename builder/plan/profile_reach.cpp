@@ -60,7 +60,8 @@ class Reach {
     const int line = instruction.lines.first;
     if (const auto* arg = std::get_if<df::Arg>(&instruction.body)) {
       for (const df::ArgDefinition& definition : arg->definitions) {
-        const bool takes = definition.default_value && !target_.target.args.count(definition.name) && expands(state, *definition.default_value);
+        const bool takes = definition.default_value && !target_.target.args.count(definition.name) &&
+                           expands(state, *definition.default_value);
         if (arguments_.count(definition.name) != 0 || takes) state.variables[definition.name] = line;
       }
       return;
@@ -78,7 +79,8 @@ class Reach {
       for (const auto& [name, at] : state.variables) causes.push_back({ReachCause::Kind::argument_in_scope, name, at});
       if (state.first_different) causes.push_back({ReachCause::Kind::parent, "", *state.first_different});
       for (const std::string& mount : run->mounts) add_source(causes, stage, option(mount, "from"));
-    } else if (copy || std::holds_alternative<df::Add>(instruction.body) || std::holds_alternative<df::Workdir>(instruction.body)) {
+    } else if (copy || std::holds_alternative<df::Add>(instruction.body) ||
+               std::holds_alternative<df::Workdir>(instruction.body)) {
       std::set<std::string> named;
       for (const std::string& name : expanded_names(instruction.original)) named.insert(name);
       for (const std::string& name : named) {
@@ -97,7 +99,8 @@ class Reach {
 
   static bool expands(const StageState& state, const std::string& text) {
     const auto names = expanded_names(text);
-    return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return state.variables.count(name) != 0; });
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return state.variables.count(name) != 0; });
   }
 
   static std::string option(const std::string& mount, std::string_view key) {
@@ -105,7 +108,8 @@ class Reach {
     while (begin <= mount.size()) {
       const std::size_t end = std::min(mount.find(',', begin), mount.size());
       const std::string_view part = std::string_view(mount).substr(begin, end - begin);
-      if (part.starts_with(key) && part.size() > key.size() && part[key.size()] == '=') return std::string(part.substr(key.size() + 1));
+      if (part.starts_with(key) && part.size() > key.size() && part[key.size()] == '=')
+        return std::string(part.substr(key.size() + 1));
       begin = end + 1;
     }
     return "";
@@ -116,12 +120,14 @@ class Reach {
     for (const std::size_t other : target_.needs[stage]) {
       const df::Stage& source = target_.dockerfile.stages[other];
       if (source.name != lower(from) && std::to_string(other) != from) continue;
-      if (states_.at(other).first_different) causes.push_back({ReachCause::Kind::source_stage, from, source.lines.first});
+      if (states_.at(other).first_different)
+        causes.push_back({ReachCause::Kind::source_stage, from, source.lines.first});
     }
   }
 
   static std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return text;
   }
 
@@ -135,15 +141,20 @@ class Reach {
 
 std::string to_text(const ReachCause& cause) {
   switch (cause.kind) {
-    case ReachCause::Kind::argument_in_scope: return fmt::format("{} of line {} is in scope", cause.name, cause.line);
-    case ReachCause::Kind::argument_expanded: return fmt::format("it expands {} of line {}", cause.name, cause.line);
-    case ReachCause::Kind::parent: return fmt::format("it runs on the layer of line {}", cause.line);
-    case ReachCause::Kind::source_stage: return fmt::format("it reads the stage '{}' of line {}", cause.name, cause.line);
+    case ReachCause::Kind::argument_in_scope:
+      return fmt::format("{} of line {} is in scope", cause.name, cause.line);
+    case ReachCause::Kind::argument_expanded:
+      return fmt::format("it expands {} of line {}", cause.name, cause.line);
+    case ReachCause::Kind::parent:
+      return fmt::format("it runs on the layer of line {}", cause.line);
+    case ReachCause::Kind::source_stage:
+      return fmt::format("it reads the stage '{}' of line {}", cause.name, cause.line);
   }
   return "";
 }
 
-std::map<int, std::vector<ReachCause>> profile_reach(const PlannedTarget& target, const std::set<std::string>& arguments) {
+std::map<int, std::vector<ReachCause>> profile_reach(const PlannedTarget& target,
+                                                     const std::set<std::string>& arguments) {
   return Reach(target, arguments).run();
 }
 

@@ -27,7 +27,8 @@ struct Event {
   bool is_one_line = true;
 
   bool says_the_same_as(const Event& other) const {
-    return type == other.type && value == other.value && anchor == other.anchor && tag == other.tag && style == other.style;
+    return type == other.type && value == other.value && anchor == other.anchor && tag == other.tag &&
+           style == other.style;
   }
 };
 
@@ -51,7 +52,9 @@ void take(Event& event, const yaml_event_t& from) {
       event.tag = text_of(from.data.scalar.tag);
       event.style = from.data.scalar.style;
       break;
-    case YAML_ALIAS_EVENT: event.anchor = text_of(from.data.alias.anchor); break;
+    case YAML_ALIAS_EVENT:
+      event.anchor = text_of(from.data.alias.anchor);
+      break;
     case YAML_MAPPING_START_EVENT:
       event.anchor = text_of(from.data.mapping_start.anchor);
       event.tag = text_of(from.data.mapping_start.tag);
@@ -62,7 +65,8 @@ void take(Event& event, const yaml_event_t& from) {
       event.tag = text_of(from.data.sequence_start.tag);
       event.style = from.data.sequence_start.style;
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -73,12 +77,14 @@ std::vector<Event> read_events(const std::string& text, const std::string& file_
   const std::unique_ptr<yaml_parser_t, decltype(&yaml_parser_delete)> owned(&parser, &yaml_parser_delete);
   yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
   const std::size_t skipped = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-  yaml_parser_set_input_string(&parser, reinterpret_cast<const unsigned char*>(text.data()) + skipped, text.size() - skipped);
+  yaml_parser_set_input_string(&parser, reinterpret_cast<const unsigned char*>(text.data()) + skipped,
+                               text.size() - skipped);
   std::vector<Event> events;
   while (events.empty() || events.back().type != YAML_STREAM_END_EVENT) {
     yaml_event_t raw;
     if (!yaml_parser_parse(&parser, &raw)) {
-      throw Error(Category::usage, fmt::format("{}:{}: {}", file_name, parser.problem_mark.line + 1, parser.problem ? parser.problem : "no YAML"));
+      throw Error(Category::usage, fmt::format("{}:{}: {}", file_name, parser.problem_mark.line + 1,
+                                               parser.problem ? parser.problem : "no YAML"));
     }
     const std::unique_ptr<yaml_event_t, decltype(&yaml_event_delete)> owned_event(&raw, &yaml_event_delete);
     Event event;
@@ -122,11 +128,13 @@ struct FoundImage {
 };
 
 std::string why_not(const Event& value) {
-  if (value.type == YAML_ALIAS_EVENT) return fmt::format("it is the alias '*{}'; pin the value where it is written", value.anchor);
+  if (value.type == YAML_ALIAS_EVENT)
+    return fmt::format("it is the alias '*{}'; pin the value where it is written", value.anchor);
   if (value.type != YAML_SCALAR_EVENT) return "it is no text";
   if (!value.anchor.empty()) return fmt::format("it carries the anchor '&{}', and may be used elsewhere", value.anchor);
   if (!value.tag.empty()) return "it carries a tag";
-  if (value.style == YAML_LITERAL_SCALAR_STYLE || value.style == YAML_FOLDED_SCALAR_STYLE) return "it is a block scalar";
+  if (value.style == YAML_LITERAL_SCALAR_STYLE || value.style == YAML_FOLDED_SCALAR_STYLE)
+    return "it is a block scalar";
   if (!value.is_one_line) return "it runs over several lines";
   if (value.value.find('$') != std::string::npos) return "it holds a variable";
   return {};
@@ -228,9 +236,12 @@ ComposePin pin_compose(const std::string& text, const std::string& file_name, co
   for (const FoundImage& image : images) {
     if (!is_right || !replaced.contains(image.scalar.value_or(0))) continue;
     const Event& scalar = after[*image.scalar];
-    is_right = scalar.type == YAML_SCALAR_EVENT && scalar.value == image.service.after && scalar.style == events[*image.scalar].style;
+    is_right = scalar.type == YAML_SCALAR_EVENT && scalar.value == image.service.after &&
+               scalar.style == events[*image.scalar].style;
   }
-  if (!is_right) throw Error(Category::build, fmt::format("'{}' would not be the same file but for its images; it was left as it is", file_name));
+  if (!is_right)
+    throw Error(Category::build,
+                fmt::format("'{}' would not be the same file but for its images; it was left as it is", file_name));
   for (FoundImage& image : images) pin.services.push_back(std::move(image.service));
   return pin;
 }

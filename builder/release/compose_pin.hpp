@@ -11,17 +11,18 @@
 
 namespace kiln {
 
-// Writes digests into the `image:` references of a compose file (compose specification, "services", "image"). The file is
-// never printed anew: libyaml's events say at which bytes each such scalar stands, and those bytes alone are replaced, so
-// that layout, comments, quotes, anchors and line ends stay. libyaml's marks count characters; they are turned into bytes
-// here. Text must be UTF-8.
+// Writes digests into the `image:` references of a compose file (compose specification, "services", "image"). The file
+// is never printed anew: libyaml's events say at which bytes each such scalar stands, and those bytes alone are
+// replaced, so that layout, comments, quotes, anchors and line ends stay. libyaml's marks count characters; they are
+// turned into bytes here. Text must be UTF-8.
 
 // One service's image, and what became of it.
 struct PinnedService {
   enum class Outcome {
-    pinned,     // the scalar gets a digest (`after` tells from `before` what changed; they are equal where it had it already)
-    unknown,    // nobody knows a digest for this image: it stays as it is
-    unpinned,   // it cannot be pinned where it stands: `reason` says why
+    pinned,    // the scalar gets a digest (`after` tells from `before` what changed; they are equal where it had it
+               // already)
+    unknown,   // nobody knows a digest for this image: it stays as it is
+    unpinned,  // it cannot be pinned where it stands: `reason` says why
   };
   std::string service;
   int line = 0;        // from 1
@@ -39,9 +40,10 @@ struct ComposePin {
 // Gives the digest an image is to have; nullopt: not known.
 using DigestOf = std::function<std::optional<oci::Digest>(const oci::Reference&)>;
 
-// Pins what can be pinned. The result was parsed again and has the same events but for the scalars that were pinned. A plain
-// or quoted scalar on one line is pinned; a value with a variable, an alias, a block scalar, an anchored value, and an image that
-// comes by a merge key or `extends` are named. Error{usage} "FILE:LINE: ..." for what is no YAML or has no services.
+// Pins what can be pinned. The result was parsed again and has the same events but for the scalars that were pinned. A
+// plain or quoted scalar on one line is pinned; a value with a variable, an alias, a block scalar, an anchored value,
+// and an image that comes by a merge key or `extends` are named. Error{usage} "FILE:LINE: ..." for what is no YAML or
+// has no services.
 ComposePin pin_compose(const std::string& text, const std::string& file_name, const DigestOf& digest_of);
 
 // True where two texts are the same YAML but for the images of services.

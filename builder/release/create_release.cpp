@@ -14,7 +14,9 @@ namespace kiln {
 
 namespace {
 
-std::size_t parallel(const RemoteSession& session) { return std::max<std::size_t>(1, session.settings().parallel_requests); }
+std::size_t parallel(const RemoteSession& session) {
+  return std::max<std::size_t>(1, session.settings().parallel_requests);
+}
 
 [[noreturn]] void refuse(std::string message, const std::vector<std::string>& lines) {
   Error error(Category::network, std::move(message));
@@ -31,11 +33,13 @@ std::optional<oci::Descriptor> resolve(RemoteSession& session, const oci::Refere
 std::vector<ReleasedImage> resolve_candidates(RemoteSession& session, const ReleaseRequest& request, ThreadPool& pool) {
   std::vector<ReleaseCandidate> candidates = request.candidates;
   if (candidates.empty()) throw Error(Category::usage, "no image is to be released");
-  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.reference.name() < b.reference.name(); });
+  std::sort(candidates.begin(), candidates.end(),
+            [](const auto& a, const auto& b) { return a.reference.name() < b.reference.name(); });
   for (std::size_t i = 1; i < candidates.size(); ++i) {
     if (candidates[i].reference.name() != candidates[i - 1].reference.name()) continue;
-    throw Error(Category::usage, fmt::format("'{}' and '{}' are both published to '{}'; a release holds each repository once",
-                                             candidates[i - 1].name, candidates[i].name, candidates[i].reference.name()));
+    throw Error(Category::usage,
+                fmt::format("'{}' and '{}' are both published to '{}'; a release holds each repository once",
+                            candidates[i - 1].name, candidates[i].name, candidates[i].reference.name()));
   }
   std::vector<ReleasedImage> images(candidates.size());
   std::vector<std::string> missing(candidates.size());
@@ -50,8 +54,9 @@ std::vector<ReleasedImage> resolve_candidates(RemoteSession& session, const Rele
   });
   missing.erase(std::remove(missing.begin(), missing.end(), ""), missing.end());
   if (!missing.empty()) {
-    refuse(fmt::format("{} of {} images are not at the registry; push them, or name the images that the release is to hold", missing.size(),
-                       candidates.size()),
+    refuse(fmt::format(
+               "{} of {} images are not at the registry; push them, or name the images that the release is to hold",
+               missing.size(), candidates.size()),
            missing);
   }
   return images;
@@ -60,7 +65,8 @@ std::vector<ReleasedImage> resolve_candidates(RemoteSession& session, const Rele
 std::vector<ImageAtRegistry> places_of(const RemoteSession& session, const std::vector<ReleasedImage>& images) {
   std::vector<ImageAtRegistry> places;
   for (const ReleasedImage& image : images) {
-    places.push_back({session.repository_of(image.by_digest()), {image.manifest.media_type, image.manifest.digest, image.manifest.size, {}, {}, {}}});
+    places.push_back({session.repository_of(image.by_digest()),
+                      {image.manifest.media_type, image.manifest.digest, image.manifest.size, {}, {}, {}}});
   }
   return places;
 }
@@ -70,7 +76,8 @@ void verify(RemoteSession& session, ReleasePlan& plan) {
   std::vector<std::string> problems;
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     ReleasedImage& image = plan.record.images[i];
-    for (const std::string& problem : verdicts[i].problems) problems.push_back(image.by_digest().str() + ": " + problem);
+    for (const std::string& problem : verdicts[i].problems)
+      problems.push_back(image.by_digest().str() + ": " + problem);
     image.manifest = {verdicts[i].root.media_type, verdicts[i].root.digest, verdicts[i].root.size, {}, {}, {}};
     image.compressed_bytes = verdicts[i].bytes;
     plan.manifests += verdicts[i].manifests;
@@ -81,12 +88,15 @@ void verify(RemoteSession& session, ReleasePlan& plan) {
 }
 
 bool same_images(const ReleaseRecord& a, const ReleaseRecord& b) {
-  return std::equal(a.images.begin(), a.images.end(), b.images.begin(), b.images.end(), [](const ReleasedImage& x, const ReleasedImage& y) {
-    return x.repository == y.repository && x.manifest.digest == y.manifest.digest;
-  });
+  return std::equal(a.images.begin(), a.images.end(), b.images.begin(), b.images.end(),
+                    [](const ReleasedImage& x, const ReleasedImage& y) {
+                      return x.repository == y.repository && x.manifest.digest == y.manifest.digest;
+                    });
 }
 
-oci::Reference tagged(const ReleasedImage& image, const std::string& tag) { return oci::Reference::parse(image.repository).with_tag(tag); }
+oci::Reference tagged(const ReleasedImage& image, const std::string& tag) {
+  return oci::Reference::parse(image.repository).with_tag(tag);
+}
 
 }  // namespace
 
@@ -95,7 +105,8 @@ std::vector<std::string> ReleasePlan::conflicts() const {
   for (std::size_t i = 0; i < tags.size(); ++i) {
     const ReleasedImage& image = record.images[i];
     if (!tags[i].now || *tags[i].now == image.manifest.digest) continue;
-    found.push_back(fmt::format("{}:{} names {}, not {}", image.repository, record.name, tags[i].now->str(), image.manifest.digest.str()));
+    found.push_back(fmt::format("{}:{} names {}, not {}", image.repository, record.name, tags[i].now->str(),
+                                image.manifest.digest.str()));
   }
   if (existing && !same_images(existing->record, record)) {
     found.push_back(fmt::format("the release '{}' of {} holds other images", record.name, existing->record.created));
@@ -125,7 +136,8 @@ ReleasePlan plan_release(RemoteSession& session, const ReleaseRequest& request) 
 oci::Descriptor carry_out(RemoteSession& session, const ReleasePlan& plan, Force force) {
   const std::vector<std::string> conflicts = plan.conflicts();
   if (!conflicts.empty() && force == Force::no) {
-    Error error(Category::usage, fmt::format("release '{}' would move what exists; choose another name, or say --force", plan.record.name));
+    Error error(Category::usage, fmt::format("release '{}' would move what exists; choose another name, or say --force",
+                                             plan.record.name));
     error.set_detail("  " + join(conflicts, "\n  ") + "\n");
     throw error;
   }
@@ -147,9 +159,11 @@ std::vector<std::vector<std::string>> verify_release(RemoteSession& session, con
     problems[i] = verdicts[i].problems;
     const auto named = resolve(session, tagged(image, release.name));
     if (!named) {
-      problems[i].push_back(fmt::format("tag '{}' is gone; expected it to name '{}'", release.name, image.manifest.digest.str()));
+      problems[i].push_back(
+          fmt::format("tag '{}' is gone; expected it to name '{}'", release.name, image.manifest.digest.str()));
     } else if (named->digest != image.manifest.digest) {
-      problems[i].push_back(fmt::format("tag '{}': expected '{}', it names '{}'", release.name, image.manifest.digest.str(), named->digest.str()));
+      problems[i].push_back(fmt::format("tag '{}': expected '{}', it names '{}'", release.name,
+                                        image.manifest.digest.str(), named->digest.str()));
     }
   });
   return problems;

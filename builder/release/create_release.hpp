@@ -42,20 +42,20 @@ struct ReleasePlan {
   std::vector<std::string> conflicts() const;
 };
 
-// Resolves every candidate by HEAD, looks whether each is whole (verify_images) and what its tag NAME means now. Where the
-// release exists with the same images its record is kept as it is, so that creating it once more changes nothing.
-// Error{network} that lists all images that the registry lacks or that are not whole; Error{usage} for two candidates of one
-// repository, and for none at all.
+// Resolves every candidate by HEAD, looks whether each is whole (verify_images) and what its tag NAME means now. Where
+// the release exists with the same images its record is kept as it is, so that creating it once more changes nothing.
+// Error{network} that lists all images that the registry lacks or that are not whole; Error{usage} for two candidates
+// of one repository, and for none at all.
 ReleasePlan plan_release(RemoteSession& session, const ReleaseRequest& request);
 
 enum class Force { no, yes };
 
-// Tags the images, then puts the record: a release that can be fetched has all its tags. Error{usage} for conflicts without
-// force, before anything is changed. Ended in between, the same request carries on. Returns the artifact.
+// Tags the images, then puts the record: a release that can be fetched has all its tags. Error{usage} for conflicts
+// without force, before anything is changed. Ended in between, the same request carries on. Returns the artifact.
 oci::Descriptor carry_out(RemoteSession& session, const ReleasePlan& plan, Force force);
 
-// Verifies a release's images where it recorded them, and that their tag NAME still names the recorded digest. One list of
-// problems for each image, in their order; all empty: the release is whole.
+// Verifies a release's images where it recorded them, and that their tag NAME still names the recorded digest. One list
+// of problems for each image, in their order; all empty: the release is whole.
 std::vector<std::vector<std::string>> verify_release(RemoteSession& session, const ReleaseRecord& release);
 
 }  // namespace kiln

@@ -24,7 +24,8 @@ class Deadline {
  public:
   Deadline(double at_seconds, const CancelToken& outer)
       : thread_([this, at_seconds, outer] {
-          while (!ended_ && !outer.is_cancelled() && monotonic_seconds() < at_seconds) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          while (!ended_ && !outer.is_cancelled() && monotonic_seconds() < at_seconds)
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
           if (!ended_) token_.cancel(SIGTERM);
         }) {}
   ~Deadline() {
@@ -55,7 +56,8 @@ std::optional<std::string> ask_command(const std::string& line, const CancelToke
   if (result.exit_code == 0) return std::nullopt;
   const std::string_view said = trim(result.stderr_bytes.empty() ? result.stdout_bytes : result.stderr_bytes);
   const std::string last(said.substr(said.rfind('\n') + 1).substr(0, 500));
-  return fmt::format("the command ended with exit code {}{}", result.exit_code, last.empty() ? "" : ": " + printable(last));
+  return fmt::format("the command ended with exit code {}{}", result.exit_code,
+                     last.empty() ? "" : ": " + printable(last));
 }
 
 }  // namespace

@@ -16,7 +16,9 @@ namespace kiln {
 
 namespace {
 
-std::size_t parallel(const RemoteSession& session) { return std::max<std::size_t>(1, session.settings().parallel_requests); }
+std::size_t parallel(const RemoteSession& session) {
+  return std::max<std::size_t>(1, session.settings().parallel_requests);
+}
 
 std::optional<oci::Digest> digest_of(RemoteSession& session, const oci::Reference& reference) {
   const auto found = session.client_for(reference).resolve(session.repository_of(reference).repository, *reference.tag);
@@ -33,7 +35,8 @@ std::vector<const ReleasedImage*> chosen(const ReleaseRecord& release, const std
   for (const std::string& name : names) {
     const ReleasedImage* image = release.find(name);
     if (!image) {
-      throw Error(Category::usage, fmt::format("release '{}' holds no image '{}'{}", release.name, printable(name), suggestion(name, known)));
+      throw Error(Category::usage, fmt::format("release '{}' holds no image '{}'{}", release.name, printable(name),
+                                               suggestion(name, known)));
     }
     if (std::find(images.begin(), images.end(), image) == images.end()) images.push_back(image);
   }
@@ -46,7 +49,9 @@ void put_digest(RemoteSession& session, const TagMove& move, const std::string& 
   tag_image(session, source.with_digest(digest), tag);
 }
 
-std::string named(const std::optional<oci::Digest>& digest) { return digest ? fmt::format("'{}'", digest->str()) : "nothing"; }
+std::string named(const std::optional<oci::Digest>& digest) {
+  return digest ? fmt::format("'{}'", digest->str()) : "nothing";
+}
 
 // Brings one tag from one digest to another, as far as it is not there yet.
 void bring(RemoteSession& session, const TagMove& move, const std::string& tag, const std::optional<oci::Digest>& from,
@@ -55,7 +60,8 @@ void bring(RemoteSession& session, const TagMove& move, const std::string& tag, 
   const auto now = digest_of(session, reference);
   if (now == to) return;
   if (now != from) {
-    throw Error(Category::build, fmt::format("'{}' names {}: somebody else moved it, expected {}", reference.str(), named(now), named(from)));
+    throw Error(Category::build, fmt::format("'{}' names {}: somebody else moved it, expected {}", reference.str(),
+                                             named(now), named(from)));
   }
   if (to) return put_digest(session, move, tag, *to);
   session.client_for(reference).delete_manifest(session.repository_of(reference).repository, tag);
@@ -129,7 +135,8 @@ RollbackPlan plan_rollback(RemoteSession& session, const ReleaseRecord& release,
   const auto verdicts = verify_images(session, places);
   std::string problems;
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
-    for (const std::string& problem : verdicts[i].problems) problems += fmt::format("  {}: {}\n", plan.moves[i].repository, problem);
+    for (const std::string& problem : verdicts[i].problems)
+      problems += fmt::format("  {}: {}\n", plan.moves[i].repository, problem);
   }
   if (!problems.empty()) {
     Error error(Category::network, fmt::format("release '{}' is not whole any more; no tag was moved", release.name));
@@ -137,18 +144,21 @@ RollbackPlan plan_rollback(RemoteSession& session, const ReleaseRecord& release,
     throw error;
   }
   ThreadPool pool(parallel(session));
-  pool.parallel_for(plan.moves.size(), [&](std::size_t i) { plan.moves[i].from = digest_of(session, plan.moves[i].tagged(tag)); });
+  pool.parallel_for(plan.moves.size(),
+                    [&](std::size_t i) { plan.moves[i].from = digest_of(session, plan.moves[i].tagged(tag)); });
   return plan;
 }
 
-RollbackOutcome carry_out(RemoteSession& session, RollbackPlan& plan, const RollbackJournal& journal, const AskHealth& ask_health) {
+RollbackOutcome carry_out(RemoteSession& session, RollbackPlan& plan, const RollbackJournal& journal,
+                          const AskHealth& ask_health) {
   set_state(plan, RollbackPlan::State::moving, journal);
   std::string failure;
   for (const std::string& problem : bring_all(session, plan, Direction::to_release)) {
     if (failure.empty() && !problem.empty()) failure = problem;
   }
   if (failure.empty() && plan.health.kind != HealthCheck::Kind::none) {
-    if (const auto unhealthy = ask_health(plan.health)) failure = fmt::format("the health check failed: {}", *unhealthy);
+    if (const auto unhealthy = ask_health(plan.health))
+      failure = fmt::format("the health check failed: {}", *unhealthy);
     session.cancel().check();
   }
   if (failure.empty()) {
@@ -167,7 +177,8 @@ RollbackOutcome undo(RemoteSession& session, RollbackPlan& plan, const RollbackJ
   for (std::size_t i = 0; i < problems.size(); ++i) {
     if (!problems[i].empty() && !outcome.tags[i].problem.empty()) outcome.tags[i].problem = problems[i];
   }
-  set_state(plan, outcome.is_everything_where_intended() ? RollbackPlan::State::undone : RollbackPlan::State::stuck, journal);
+  set_state(plan, outcome.is_everything_where_intended() ? RollbackPlan::State::undone : RollbackPlan::State::stuck,
+            journal);
   return outcome;
 }
 

@@ -24,9 +24,11 @@ constexpr std::array<std::pair<State, std::string_view>, 6> kStates = {{{State::
                                                                         {State::undoing, "undoing"},
                                                                         {State::done, "done"},
                                                                         {State::undone, "undone"},
-                                                                        {State::stuck, "stuck"}, {State::abandoned, "abandoned"}}};
+                                                                        {State::stuck, "stuck"},
+                                                                        {State::abandoned, "abandoned"}}};
 using Kind = HealthCheck::Kind;
-constexpr std::array<std::pair<Kind, std::string_view>, 3> kKinds = {{{Kind::none, "none"}, {Kind::url, "url"}, {Kind::command, "command"}}};
+constexpr std::array<std::pair<Kind, std::string_view>, 3> kKinds = {
+    {{Kind::none, "none"}, {Kind::url, "url"}, {Kind::command, "command"}}};
 
 template <class Table, class Value>
 std::string word_of(const Table& table, Value value) {
@@ -63,7 +65,9 @@ std::string to_json_text(const RollbackPlan& plan) {
   json["tag"] = plan.tag;
   json["created"] = plan.created;
   json["state"] = to_string(plan.state);
-  json["health"] = {{"kind", word_of(kKinds, plan.health.kind)}, {"subject", plan.health.subject}, {"timeout_ms", plan.health.timeout_ms}};
+  json["health"] = {{"kind", word_of(kKinds, plan.health.kind)},
+                    {"subject", plan.health.subject},
+                    {"timeout_ms", plan.health.timeout_ms}};
   json["moves"] = nlohmann::ordered_json::array();
   for (const TagMove& move : plan.moves) {
     nlohmann::ordered_json entry;
@@ -80,7 +84,8 @@ RollbackPlan parse_rollback_plan(std::string_view text, std::string_view where) 
   const nlohmann::json json = parse_json(text, where, Category::machine);
   try {
     if (json.at("schema_version") != kSchemaVersion) {
-      throw Error(Category::machine, fmt::format("schema_version is {}, this kiln reads {}", json.at("schema_version").dump(), kSchemaVersion));
+      throw Error(Category::machine, fmt::format("schema_version is {}, this kiln reads {}",
+                                                 json.at("schema_version").dump(), kSchemaVersion));
     }
     RollbackPlan plan;
     plan.release = json.at("release").get<std::string>();
@@ -89,7 +94,8 @@ RollbackPlan parse_rollback_plan(std::string_view text, std::string_view where) 
     plan.created = json.at("created").get<std::string>();
     plan.state = value_of(kStates, json.at("state").get<std::string>());
     const nlohmann::json& health = json.at("health");
-    plan.health = {value_of(kKinds, health.at("kind").get<std::string>()), health.at("subject").get<std::string>(), health.at("timeout_ms").get<int>()};
+    plan.health = {value_of(kKinds, health.at("kind").get<std::string>()), health.at("subject").get<std::string>(),
+                   health.at("timeout_ms").get<int>()};
     for (const nlohmann::json& entry : json.at("moves")) {
       TagMove move;
       move.name = entry.at("name").get<std::string>();
@@ -109,7 +115,8 @@ RollbackPlan parse_rollback_plan(std::string_view text, std::string_view where) 
   }
 }
 
-RollbackJournal::RollbackJournal(fs::path folder, const fs::path& lock_file) : folder_(std::move(folder)), lock_(lock_or_refuse(lock_file)) {
+RollbackJournal::RollbackJournal(fs::path folder, const fs::path& lock_file)
+    : folder_(std::move(folder)), lock_(lock_or_refuse(lock_file)) {
   make_directories(folder_);
 }
 

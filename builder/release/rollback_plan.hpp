@@ -15,7 +15,7 @@ namespace kiln {
 // How a rollback's success is checked once the tags have moved.
 struct HealthCheck {
   enum class Kind { none, url, command } kind = Kind::none;
-  std::string subject;    // a URL that must answer 2xx, or a command line for /bin/sh that must exit with 0
+  std::string subject;  // a URL that must answer 2xx, or a command line for /bin/sh that must exit with 0
   int timeout_ms = 30'000;
 
   bool operator==(const HealthCheck&) const = default;
@@ -23,20 +23,22 @@ struct HealthCheck {
 
 // One tag of one image that a rollback moves.
 struct TagMove {
-  std::string name;                    // the fleet's target
-  std::string repository;              // registry/path
-  std::optional<oci::Digest> from;     // what the tag named before; nullopt: there was no such tag
-  oci::Digest to;                      // what the release recorded
+  std::string name;                 // the fleet's target
+  std::string repository;           // registry/path
+  std::optional<oci::Digest> from;  // what the tag named before; nullopt: there was no such tag
+  oci::Digest to;                   // what the release recorded
 
   bool is_needed() const { return from != to; }
   oci::Reference tagged(const std::string& tag) const;
   bool operator==(const TagMove&) const = default;
 };
 
-// What a rollback is to do, written down before the first tag moves. Which moves were done is not recorded: what a tag names
-// at the registry says it, so a plan that a crash left can be finished or undone at any point. Grammar of the file, version 1:
+// What a rollback is to do, written down before the first tag moves. Which moves were done is not recorded: what a tag
+// names at the registry says it, so a plan that a crash left can be finished or undone at any point. Grammar of the
+// file, version 1:
 //
-//   {"schema_version": 1, "release": "v1", "registry": "ghcr.io/acme", "tag": "latest", "created": "2026-11-20T12:00:00Z",
+//   {"schema_version": 1, "release": "v1", "registry": "ghcr.io/acme", "tag": "latest", "created":
+//   "2026-11-20T12:00:00Z",
 //    "state": "moving" | "undoing" | "done" | "undone" | "stuck" | "abandoned",
 //    "health": {"kind": "none" | "url" | "command", "subject": "...", "timeout_ms": N},
 //    "moves": [{"name", "repository", "from": "sha256:..." or null, "to": "sha256:..."}]}
@@ -46,7 +48,7 @@ struct RollbackPlan {
     undoing,  // failed; tags are being put back
     done,
     undone,
-    stuck,    // some tags could not be put back
+    stuck,      // some tags could not be put back
     abandoned,  // given up by hand
   };
   std::string release;
@@ -57,7 +59,9 @@ struct RollbackPlan {
   HealthCheck health;
   std::vector<TagMove> moves;
 
-  bool is_finished() const noexcept { return state == State::done || state == State::undone || state == State::abandoned; }
+  bool is_finished() const noexcept {
+    return state == State::done || state == State::undone || state == State::abandoned;
+  }
   bool operator==(const RollbackPlan&) const = default;
 };
 
@@ -68,9 +72,10 @@ RollbackPlan parse_rollback_plan(std::string_view text, std::string_view where);
 
 inline constexpr char kRollbacksFolder[] = "rollbacks";  // below $KILN_HOME
 
-// The rollbacks of a home: rollbacks/current.json while one is under way, and rollbacks/CREATED-RELEASE.json of the last twenty
-// that ended. Readable by their owner alone (a health command may hold what is nobody's business). Holding a journal holds
-// the home's lock on rollbacks, so that two never run at once: Error{usage} where another process has it.
+// The rollbacks of a home: rollbacks/current.json while one is under way, and rollbacks/CREATED-RELEASE.json of the
+// last twenty that ended. Readable by their owner alone (a health command may hold what is nobody's business). Holding
+// a journal holds the home's lock on rollbacks, so that two never run at once: Error{usage} where another process has
+// it.
 class RollbackJournal {
  public:
   RollbackJournal(fs::path folder, const fs::path& lock_file);

@@ -49,8 +49,8 @@ Baseline read_baseline(const JsonFields& fields) {
   std::uint64_t sum = 0;
   fields.each("layers", [&](const JsonFields& layer) {
     layer.only({"digest", "bytes", "unpacked_bytes", "contents"});
-    baseline.layers.push_back({layer.digest("digest"), layer.unsigned_integer("bytes"),
-                               layer.unsigned_integer_or("unpacked_bytes", 0)});
+    baseline.layers.push_back(
+        {layer.digest("digest"), layer.unsigned_integer("bytes"), layer.unsigned_integer_or("unpacked_bytes", 0)});
     if (layer.has("contents")) {
       const JsonFields contents = layer.object("contents");
       contents.only({"base", "build_tools", "caches", "duplicates", "packages", "repeated"});
@@ -59,8 +59,9 @@ Baseline read_baseline(const JsonFields& fields) {
     sum += baseline.layers.back().bytes;
   });
   if (!baseline.layers.empty() && sum != baseline.compressed_bytes) {
-    fields.refuse("compressed_bytes", fmt::format("expected {}, the sum of the layers, got {}; run 'kiln baseline' again",
-                                                  sum, baseline.compressed_bytes));
+    fields.refuse("compressed_bytes",
+                  fmt::format("expected {}, the sum of the layers, got {}; run 'kiln baseline' again", sum,
+                              baseline.compressed_bytes));
   }
   return baseline;
 }

@@ -25,7 +25,8 @@ namespace kiln {
 //      "image_digest": "sha256:...",                         the manifest that was measured; may be missing
 //      "source_digest": "sha256:...",                        of the Dockerfile's bytes; may be missing
 //      "layers": [{"digest", "bytes", "unpacked_bytes",      may be missing
-//                  "contents": {"base", "build_tools", "caches", "duplicates", "packages", "repeated"}}]   may be missing
+//                  "contents": {"base", "build_tools", "caches", "duplicates", "packages", "repeated"}}]   may be
+//                  missing
 //    }}}
 inline constexpr int kBaselinesSchemaVersion = 1;
 inline constexpr const char* kBaselinesFileName = "baselines.json";

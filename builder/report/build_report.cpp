@@ -78,22 +78,27 @@ Json to_json(const ReportImage& image) {
     if (image.baseline->contents) baseline["contents"] = contents_to_json(*image.baseline->contents);
   }
   Json result = {{"name", image.name},
-          {"profile", image.profile},
-          {"digest", image.digest.str()},
-          {"compressed_bytes", image.compressed_bytes},
-          {"unpacked_bytes", image.unpacked_bytes},
-          {"unique_bytes", image.unique_bytes},
-          {"shared_bytes", image.shared_bytes},
-          {"layers", std::move(layers)},
-          {"baseline", std::move(baseline)},
-          {"reduction_pct", optional_number(image.reduction_pct)},
-          {"unpacked_reduction_pct", optional_number(image.unpacked_reduction_pct)}};
+                 {"profile", image.profile},
+                 {"digest", image.digest.str()},
+                 {"compressed_bytes", image.compressed_bytes},
+                 {"unpacked_bytes", image.unpacked_bytes},
+                 {"unique_bytes", image.unique_bytes},
+                 {"shared_bytes", image.shared_bytes},
+                 {"layers", std::move(layers)},
+                 {"baseline", std::move(baseline)},
+                 {"reduction_pct", optional_number(image.reduction_pct)},
+                 {"unpacked_reduction_pct", optional_number(image.unpacked_reduction_pct)}};
   if (image.limit_bytes) result["limit_bytes"] = *image.limit_bytes;
   if (image.waste) {
     Json waste = Json::array();
     for (const Waste& item : *image.waste) {
-      waste.push_back({{"kind", to_string(item.kind)}, {"layer", item.layer}, {"because", item.because}, {"bytes", item.bytes},
-                       {"files", item.files}, {"example", item.example}, {"advice", item.advice}});
+      waste.push_back({{"kind", to_string(item.kind)},
+                       {"layer", item.layer},
+                       {"because", item.because},
+                       {"bytes", item.bytes},
+                       {"files", item.files},
+                       {"example", item.example},
+                       {"advice", item.advice}});
     }
     result["waste"] = std::move(waste);
   }
@@ -107,10 +112,17 @@ Json to_json(const ReportStep& step) {
   for (const auto& [value, name] : kOutcomes) {
     if (value == step.outcome) outcome = name;
   }
-  Json result = {{"key", step.key},         {"image", step.image},   {"shared_with", step.shared_with},
-          {"file", step.file},       {"line", step.line},     {"text", step.text},
-          {"outcome", outcome},      {"from", step.from},     {"reason", step.reason},
-          {"seconds", milliseconds(step.seconds)}, {"bytes", step.bytes}};
+  Json result = {{"key", step.key},
+                 {"image", step.image},
+                 {"shared_with", step.shared_with},
+                 {"file", step.file},
+                 {"line", step.line},
+                 {"text", step.text},
+                 {"outcome", outcome},
+                 {"from", step.from},
+                 {"reason", step.reason},
+                 {"seconds", milliseconds(step.seconds)},
+                 {"bytes", step.bytes}};
   if (step.started) result["started"] = milliseconds(*step.started);
   if (step.ended) result["ended"] = milliseconds(*step.ended);
   return result;
@@ -118,19 +130,19 @@ Json to_json(const ReportStep& step) {
 
 Json to_json(const ReportFleet& fleet) {
   Json result = {{"images", fleet.images},
-          {"layers", fleet.layers},
-          {"stored_layers", fleet.stored_layers},
-          {"compressed_bytes", fleet.compressed_bytes},
-          {"unpacked_bytes", fleet.unpacked_bytes},
-          {"stored_bytes", fleet.stored_bytes},
-          {"stored_unpacked_bytes", fleet.stored_unpacked_bytes},
-          {"compared_bytes", fleet.compared_bytes},
-          {"baseline_bytes", fleet.baseline_bytes},
-          {"compared_unpacked_bytes", fleet.compared_unpacked_bytes},
-          {"baseline_unpacked_bytes", fleet.baseline_unpacked_bytes},
-          {"reduction_pct", optional_number(fleet.reduction_pct)},
-          {"unpacked_reduction_pct", optional_number(fleet.unpacked_reduction_pct)},
-          {"mean_reduction_pct", optional_number(fleet.mean_reduction_pct)}};
+                 {"layers", fleet.layers},
+                 {"stored_layers", fleet.stored_layers},
+                 {"compressed_bytes", fleet.compressed_bytes},
+                 {"unpacked_bytes", fleet.unpacked_bytes},
+                 {"stored_bytes", fleet.stored_bytes},
+                 {"stored_unpacked_bytes", fleet.stored_unpacked_bytes},
+                 {"compared_bytes", fleet.compared_bytes},
+                 {"baseline_bytes", fleet.baseline_bytes},
+                 {"compared_unpacked_bytes", fleet.compared_unpacked_bytes},
+                 {"baseline_unpacked_bytes", fleet.baseline_unpacked_bytes},
+                 {"reduction_pct", optional_number(fleet.reduction_pct)},
+                 {"unpacked_reduction_pct", optional_number(fleet.unpacked_reduction_pct)},
+                 {"mean_reduction_pct", optional_number(fleet.mean_reduction_pct)}};
   if (fleet.baseline_contents) result["baseline_contents"] = contents_to_json(*fleet.baseline_contents);
   if (fleet.compared_contents) result["compared_contents"] = contents_to_json(*fleet.compared_contents);
   if (const std::vector<CauseShare> causes = fleet_causes(fleet); !causes.empty()) result["causes"] = to_json(causes);
@@ -156,9 +168,9 @@ ReportImage read_image(const JsonFields& fields) {
   image.unique_bytes = fields.unsigned_integer("unique_bytes");
   image.shared_bytes = fields.unsigned_integer("shared_bytes");
   fields.each("layers", [&](const JsonFields& layer) {
-    image.layers.push_back(ReportLayer{layer.digest("digest"), layer.digest("diff_id"),
-                                       layer.unsigned_integer("bytes"), layer.unsigned_integer("unpacked_bytes"),
-                                       layer.string("file"), layer.small_integer("line"), layer.string("text")});
+    image.layers.push_back(ReportLayer{layer.digest("digest"), layer.digest("diff_id"), layer.unsigned_integer("bytes"),
+                                       layer.unsigned_integer("unpacked_bytes"), layer.string("file"),
+                                       layer.small_integer("line"), layer.string("text")});
   });
   if (fields.has("baseline")) {
     const JsonFields baseline = fields.object("baseline");
@@ -190,7 +202,8 @@ ReportImage read_image(const JsonFields& fields) {
       }
       waste.layer = item.unsigned_integer("layer");
       waste.because = item.unsigned_integer("because");
-      if (waste.layer >= image.layers.size() || waste.because >= image.layers.size()) item.refuse("layer", "the image has no such layer");
+      if (waste.layer >= image.layers.size() || waste.because >= image.layers.size())
+        item.refuse("layer", "the image has no such layer");
       waste.bytes = item.unsigned_integer("bytes");
       waste.files = item.unsigned_integer("files");
       waste.example = item.string("example");
@@ -262,7 +275,8 @@ BaselineKind parse_baseline_kind(std::string_view text) {
     if (name == text) return value;
     names.emplace_back(name);
   }
-  throw Error(Category::usage, fmt::format("unknown kind of baseline '{}'{}", printable(text), suggestion(text, names)));
+  throw Error(Category::usage,
+              fmt::format("unknown kind of baseline '{}'{}", printable(text), suggestion(text, names)));
 }
 
 std::string ReportSharing::text() const {
@@ -297,8 +311,7 @@ ReportRates rates_of(const std::vector<ReportStep>& steps) {
     all.add(step);
     if (step.outcome == StepOutcome::hit) hits.add(step);
   }
-  return {percent_of(hits.count, all.count), percent_of(hits.bytes, all.bytes),
-          percent_of(hits.seconds, all.seconds)};
+  return {percent_of(hits.count, all.count), percent_of(hits.bytes, all.bytes), percent_of(hits.seconds, all.seconds)};
 }
 
 std::string to_json_text(const BuildReport& report) {
@@ -326,7 +339,11 @@ std::string to_json_text(const BuildReport& report) {
   for (const ReportImage& image : report.images) root["images"].push_back(to_json(image));
   for (const ReportStep& step : report.steps) root["steps"].push_back(to_json(step));
   for (const ReportFetch& fetch : report.fetched) {
-    root["fetched"].push_back({{"from", fetch.from}, {"what", fetch.what}, {"step", fetch.step}, {"digest", fetch.digest}, {"bytes", fetch.bytes}});
+    root["fetched"].push_back({{"from", fetch.from},
+                               {"what", fetch.what},
+                               {"step", fetch.step},
+                               {"digest", fetch.digest},
+                               {"bytes", fetch.bytes}});
   }
   for (const ReportSharing& sharing : report.sharing) root["sharing"].push_back(to_json(sharing));
   // Instructions are quoted from files that need not be UTF-8.
@@ -342,8 +359,8 @@ BuildReport parse_report(std::string_view text, std::string_view name, Category 
   const JsonFields fields(root, "", refuse);
   const std::uint64_t version = fields.unsigned_integer("schema_version");
   if (version != kReportSchemaVersion) {
-    fields.refuse("schema_version", fmt::format("expected {}, got {}; use the kiln that wrote it",
-                                                kReportSchemaVersion, version));
+    fields.refuse("schema_version",
+                  fmt::format("expected {}, got {}; use the kiln that wrote it", kReportSchemaVersion, version));
   }
   BuildReport report;
   report.kiln_version = fields.string("kiln_version");
@@ -363,17 +380,16 @@ BuildReport parse_report(std::string_view text, std::string_view name, Category 
   // Reports of before there were shared caches have none.
   if (root.contains("fetched")) {
     fields.each("fetched", [&](const JsonFields& fetch) {
-      report.fetched.push_back({fetch.string("from"), fetch.string("what"), fetch.string("step"), fetch.string("digest"),
-                                fetch.unsigned_integer("bytes")});
+      report.fetched.push_back({fetch.string("from"), fetch.string("what"), fetch.string("step"),
+                                fetch.string("digest"), fetch.unsigned_integer("bytes")});
     });
   }
   report.seconds = fields.number("seconds");
   report.fleet = read_fleet(fields.object("fleet"));
   fields.each("sharing", [&](const JsonFields& sharing) {
-    report.sharing.push_back(ReportSharing{sharing.string("name"), sharing.strings("profiles"),
-                                           sharing.unsigned_integer("layers"),
-                                           sharing.unsigned_integer("shared_layers"),
-                                           sharing.unsigned_integer("shared_bytes")});
+    report.sharing.push_back(
+        ReportSharing{sharing.string("name"), sharing.strings("profiles"), sharing.unsigned_integer("layers"),
+                      sharing.unsigned_integer("shared_layers"), sharing.unsigned_integer("shared_bytes")});
   });
   const JsonFields targets = fields.object("targets");
   const std::vector<double> reduction = targets.numbers("reduction_pct");

@@ -50,8 +50,8 @@ struct ReportBaseline {
   BaselineKind kind = BaselineKind::recorded;
   std::string reference;  // the Dockerfile (relative to the definitions), the image, or where the number is from
   std::uint64_t compressed_bytes = 0;
-  std::uint64_t unpacked_bytes = 0;  // 0 where it is not known
-  std::string date;                  // RFC 3339 or YYYY-MM-DD
+  std::uint64_t unpacked_bytes = 0;                     // 0 where it is not known
+  std::string date;                                     // RFC 3339 or YYYY-MM-DD
   std::optional<ContentBytes> contents = std::nullopt;  // of its unpacked bytes; none where nobody looked
 };
 
@@ -67,11 +67,11 @@ struct ReportImage {
   std::uint64_t shared_bytes = 0;
   std::vector<ReportLayer> layers;  // bottom to top, as in the manifest
   std::optional<ReportBaseline> baseline;
-  std::optional<double> reduction_pct;  // of compressed bytes; negative where the image grew
+  std::optional<double> reduction_pct;           // of compressed bytes; negative where the image grew
   std::optional<double> unpacked_reduction_pct;  // of unpacked ones, which compression has no part in
-  std::optional<std::uint64_t> limit_bytes;  // of compressed bytes: the definition's limits.size
+  std::optional<std::uint64_t> limit_bytes;      // of compressed bytes: the definition's limits.size
   // None where nobody looked, see look_into_images().
-  std::optional<std::vector<Waste>> waste;   // layers are numbers in `layers`
+  std::optional<std::vector<Waste>> waste;  // layers are numbers in `layers`
   std::optional<ContentBytes> contents;
 };
 
@@ -144,7 +144,7 @@ struct ReportFleet {
   std::uint64_t compared_bytes = 0;  // stored bytes of the images with a baseline
   std::uint64_t baseline_bytes = 0;  // stored bytes of their baselines
   std::uint64_t compared_unpacked_bytes = 0;
-  std::uint64_t baseline_unpacked_bytes = 0;  // 0 where it is not known of each
+  std::uint64_t baseline_unpacked_bytes = 0;     // 0 where it is not known of each
   std::optional<double> reduction_pct;           // of baseline_bytes
   std::optional<double> unpacked_reduction_pct;  // of baseline_unpacked_bytes
   std::optional<double> mean_reduction_pct;
@@ -169,7 +169,7 @@ struct BuildReport {
   ReportRates rates;
   ReportWire wire;
   std::vector<ReportFetch> fetched;  // in the order in which they came
-  double seconds = 0;  // wall time
+  double seconds = 0;                // wall time
   ReportFleet fleet;
   std::vector<ReportSharing> sharing;
   ReportTargets targets;
@@ -183,9 +183,10 @@ std::optional<double> reduction_of(std::uint64_t bytes, std::uint64_t baseline_b
 // The rates of a list of steps in which each counts once.
 ReportRates rates_of(const std::vector<ReportStep>& steps);
 
-// Looks for waste in every image, and at what its bytes are for, by the file indexes that `index_of` has (nullptr: not here). An
-// image none of whose layers has an index is passed over; contents are told only where each layer has one.
-void look_into_images(BuildReport& report, const std::function<std::shared_ptr<const FileIndex>(const oci::Digest& diff_id)>& index_of);
+// Looks for waste in every image, and at what its bytes are for, by the file indexes that `index_of` has (nullptr: not
+// here). An image none of whose layers has an index is passed over; contents are told only where each layer has one.
+void look_into_images(BuildReport& report,
+                      const std::function<std::shared_ptr<const FileIndex>(const oci::Digest& diff_id)>& index_of);
 
 // Indented, members in the order of the schema, with a newline at the end.
 std::string to_json_text(const BuildReport& report);

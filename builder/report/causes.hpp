@@ -27,9 +27,11 @@ struct CauseShare {
   Cause cause = Cause::base;
   std::uint64_t unpacked_before = 0;  // 0 for compression
   std::uint64_t unpacked_after = 0;
-  std::int64_t saved_bytes = 0;       // compressed ones; negative where it costs some
+  std::int64_t saved_bytes = 0;  // compressed ones; negative where it costs some
 
-  std::int64_t saved_unpacked() const { return static_cast<std::int64_t>(unpacked_before) - static_cast<std::int64_t>(unpacked_after); }
+  std::int64_t saved_unpacked() const {
+    return static_cast<std::int64_t>(unpacked_before) - static_cast<std::int64_t>(unpacked_after);
+  }
   bool operator==(const CauseShare&) const = default;
 };
 
@@ -38,10 +40,10 @@ struct Weight {
   std::uint64_t compressed_bytes = 0;
 };
 
-// Splits a difference of compressed bytes, exactly: the shares add up to before.compressed_bytes - after.compressed_bytes. What
-// the contents save counts at the compression of before; what better compression saves counts on the bytes that are left.
-// Sharing stands apart from packages where `with_sharing` says so: it is a matter of several images. Every cause once, in the order
-// of the enumeration; nothing where before weighs nothing.
+// Splits a difference of compressed bytes, exactly: the shares add up to before.compressed_bytes -
+// after.compressed_bytes. What the contents save counts at the compression of before; what better compression saves
+// counts on the bytes that are left. Sharing stands apart from packages where `with_sharing` says so: it is a matter of
+// several images. Every cause once, in the order of the enumeration; nothing where before weighs nothing.
 enum class WithSharing { no, yes };
 std::vector<CauseShare> causes_of(const Weight& before, const Weight& after, WithSharing with_sharing);
 

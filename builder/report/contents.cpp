@@ -11,23 +11,62 @@ namespace kiln {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kBuildFolders = {
-    "usr/include", "usr/lib/gcc", "usr/libexec/gcc", "usr/lib/git-core", "usr/share/git-core", "usr/share/aclocal", "usr/share/autoconf",
-    "usr/share/libtool", "usr/share/pkgconfig", "usr/share/cmake", "usr/share/gcc", "usr/lib/python3/dist-packages/mercurial",
-    "usr/lib/python3/dist-packages/hgext"};
-constexpr std::array<std::string_view, 15> kBuildSuffixes = {".a",   ".la",  ".o",   ".h",   ".hh",    ".hpp", ".hxx", ".cuh",
-                                                             ".inl", ".inc", ".tcc", ".pc",  ".cmake", ".m4",  ".pxd"};
+constexpr std::array<std::string_view, 13> kBuildFolders = {"usr/include",
+                                                            "usr/lib/gcc",
+                                                            "usr/libexec/gcc",
+                                                            "usr/lib/git-core",
+                                                            "usr/share/git-core",
+                                                            "usr/share/aclocal",
+                                                            "usr/share/autoconf",
+                                                            "usr/share/libtool",
+                                                            "usr/share/pkgconfig",
+                                                            "usr/share/cmake",
+                                                            "usr/share/gcc",
+                                                            "usr/lib/python3/dist-packages/mercurial",
+                                                            "usr/lib/python3/dist-packages/hgext"};
+constexpr std::array<std::string_view, 15> kBuildSuffixes = {
+    ".a", ".la", ".o", ".h", ".hh", ".hpp", ".hxx", ".cuh", ".inl", ".inc", ".tcc", ".pc", ".cmake", ".m4", ".pxd"};
 // As the beginning of a program's name; a '$' says that it ends there.
-constexpr std::array<std::string_view, 31> kBuildPrograms = {
-    "gcc", "g++", "c++", "cpp", "cc$", "c89", "c99", "clang", "x86_64-linux-gnu-", "aarch64-linux-gnu-", "ld$", "ld.", "as$", "ar$", "nm$", "objdump",
-    "objcopy", "strip$", "ranlib", "readelf", "make$", "cmake", "auto", "libtool", "m4$", "git", "hg$", "svn", "cuobjdump", "nvdisasm", "nvcc"};
-constexpr std::array<std::string_view, 10> kBuildLibraries = {"libasan.", "libtsan.", "liblsan.", "libubsan.", "libhwasan.",
-                                                              "libbfd-",  "libctf",   "libopcodes-", "libsvn_", "libgprofng."};
+constexpr std::array<std::string_view, 31> kBuildPrograms = {"gcc",
+                                                             "g++",
+                                                             "c++",
+                                                             "cpp",
+                                                             "cc$",
+                                                             "c89",
+                                                             "c99",
+                                                             "clang",
+                                                             "x86_64-linux-gnu-",
+                                                             "aarch64-linux-gnu-",
+                                                             "ld$",
+                                                             "ld.",
+                                                             "as$",
+                                                             "ar$",
+                                                             "nm$",
+                                                             "objdump",
+                                                             "objcopy",
+                                                             "strip$",
+                                                             "ranlib",
+                                                             "readelf",
+                                                             "make$",
+                                                             "cmake",
+                                                             "auto",
+                                                             "libtool",
+                                                             "m4$",
+                                                             "git",
+                                                             "hg$",
+                                                             "svn",
+                                                             "cuobjdump",
+                                                             "nvdisasm",
+                                                             "nvcc"};
+constexpr std::array<std::string_view, 10> kBuildLibraries = {"libasan.",   "libtsan.",   "liblsan.", "libubsan.",
+                                                              "libhwasan.", "libbfd-",    "libctf",   "libopcodes-",
+                                                              "libsvn_",    "libgprofng."};
 constexpr std::array<std::string_view, 5> kCompilers = {"gcc", "g++", "cc$", "clang", "nvcc"};
 
 // Where packages and applications go; what is elsewhere is the system's.
 constexpr std::array<std::string_view, 7> kOwnFolders = {"usr/local", "opt", "app", "root", "home", "srv", "data"};
-constexpr std::array<std::string_view, 9> kSystemFolders = {"usr", "etc", "var", "bin", "sbin", "lib", "lib32", "lib64", "boot"};
+constexpr std::array<std::string_view, 9> kSystemFolders = {"usr", "etc",   "var",   "bin", "sbin",
+                                                            "lib", "lib32", "lib64", "boot"};
 
 template <std::size_t size>
 bool is_within_any(std::string_view path, const std::array<std::string_view, size>& folders) {
@@ -41,7 +80,9 @@ bool is_named(std::string_view name, const std::array<std::string_view, size>& n
   });
 }
 
-bool is_in_program_folder(std::string_view path) { return base_name(parent_path(path)) == "bin" || base_name(parent_path(path)) == "sbin"; }
+bool is_in_program_folder(std::string_view path) {
+  return base_name(parent_path(path)) == "bin" || base_name(parent_path(path)) == "sbin";
+}
 
 // "site-packages/torch/test/x", not "site-packages/pytest/x".
 bool is_test_of_package(std::string_view path) {
@@ -62,9 +103,12 @@ Content content_of(const FileEntry& entry, const std::unordered_map<const FileEn
     switch (found->second) {
       case WasteKind::hidden:
       case WasteKind::doubled:
-      case WasteKind::duplicate: return Content::duplicates;
-      case WasteKind::cache: return Content::caches;
-      case WasteKind::build: return Content::build_tools;
+      case WasteKind::duplicate:
+        return Content::duplicates;
+      case WasteKind::cache:
+        return Content::caches;
+      case WasteKind::build:
+        return Content::build_tools;
     }
   }
   return content_by_path(entry.path);
@@ -88,7 +132,8 @@ ContentBytes layer_contents(const FileIndex& layer, const std::unordered_map<con
     sum += bytes;
     const Content content = content_of(entry, wasted);
     result[content] += bytes;
-    if (content != Content::packages || entry.type != EntryType::file || entry.size == 0 || entry.content.empty()) continue;
+    if (content != Content::packages || entry.type != EntryType::file || entry.size == 0 || entry.content.empty())
+      continue;
     if (known.contains(entry.content.str())) {
       result.repeated += bytes;
     } else {
@@ -104,11 +149,16 @@ ContentBytes layer_contents(const FileIndex& layer, const std::unordered_map<con
 
 std::string_view to_string(Content content) {
   switch (content) {
-    case Content::base: return "base";
-    case Content::build_tools: return "build_tools";
-    case Content::caches: return "caches";
-    case Content::duplicates: return "duplicates";
-    case Content::packages: return "packages";
+    case Content::base:
+      return "base";
+    case Content::build_tools:
+      return "build_tools";
+    case Content::caches:
+      return "caches";
+    case Content::duplicates:
+      return "duplicates";
+    case Content::packages:
+      return "packages";
   }
   return {};
 }
@@ -121,14 +171,16 @@ ContentBytes& ContentBytes::operator+=(const ContentBytes& other) {
   return *this;
 }
 
-std::vector<std::optional<std::vector<ContentBytes>>> contents_of(const std::vector<std::vector<std::shared_ptr<const FileIndex>>>& images) {
+std::vector<std::optional<std::vector<ContentBytes>>> contents_of(
+    const std::vector<std::vector<std::shared_ptr<const FileIndex>>>& images) {
   std::unordered_map<oci::Digest, ContentBytes> judged;
   std::unordered_set<std::string> known;
   std::vector<std::optional<std::vector<ContentBytes>>> result;
   for (const auto& layers : images) {
     result.emplace_back();
     if (std::any_of(layers.begin(), layers.end(), [](const auto& layer) { return layer == nullptr; })) continue;
-    const bool is_new = std::any_of(layers.begin(), layers.end(), [&](const auto& layer) { return !judged.contains(layer->diff_id()); });
+    const bool is_new = std::any_of(layers.begin(), layers.end(),
+                                    [&](const auto& layer) { return !judged.contains(layer->diff_id()); });
     std::unordered_map<const FileEntry*, WasteKind> wasted;
     if (is_new) {
       each_wasted_file(layers, [&](WasteKind kind, const FileEntry& entry) { wasted.emplace(&entry, kind); });
@@ -146,7 +198,9 @@ std::vector<std::optional<std::vector<ContentBytes>>> contents_of(const std::vec
 bool is_build_only(std::string_view path) {
   const std::string_view name = base_name(path);
   if (is_within_any(path, kBuildFolders) || is_test_of_package(path)) return true;
-  if (std::any_of(kBuildSuffixes.begin(), kBuildSuffixes.end(), [&](std::string_view suffix) { return name.ends_with(suffix); })) return true;
+  if (std::any_of(kBuildSuffixes.begin(), kBuildSuffixes.end(),
+                  [&](std::string_view suffix) { return name.ends_with(suffix); }))
+    return true;
   if (is_in_program_folder(path)) return is_named(name, kBuildPrograms);
   return path.find("lib/") != std::string_view::npos && is_named(name, kBuildLibraries);
 }

@@ -67,26 +67,31 @@ std::vector<Figure> figures_of(const BuildReport& report) {
       hit("cache hits by steps", report.rates.steps_pct),
       hit("cache hits by bytes", report.rates.bytes_pct),
       hit("cache hits by seconds", report.rates.seconds_pct),
-      Figure{"wall time", human_seconds(report.seconds), "under " + human_seconds(targets.build_seconds), report.seconds <= targets.build_seconds}};
+      Figure{"wall time", human_seconds(report.seconds), "under " + human_seconds(targets.build_seconds),
+             report.seconds <= targets.build_seconds}};
   if (report.fleet.unpacked_reduction_pct) {
-    figures.insert(figures.begin() + 1, Figure{"the same unpacked", shown_percent(report.fleet.unpacked_reduction_pct), "", std::nullopt});
+    figures.insert(figures.begin() + 1,
+                   Figure{"the same unpacked", shown_percent(report.fleet.unpacked_reduction_pct), "", std::nullopt});
   }
   return figures;
 }
 
 namespace {
 
-// "1.54 GB images/base-gpu-cu121/Dockerfile:13, 677 MB ...": the layers that take the most, down to a tenth of the image.
+// "1.54 GB images/base-gpu-cu121/Dockerfile:13, 677 MB ...": the layers that take the most, down to a tenth of the
+// image.
 std::string largest_layers(const ReportImage& image) {
   std::vector<const ReportLayer*> layers;
   for (const ReportLayer& layer : image.layers) {
     if (layer.bytes >= image.compressed_bytes / 10) layers.push_back(&layer);
   }
-  std::stable_sort(layers.begin(), layers.end(), [](const ReportLayer* a, const ReportLayer* b) { return a->bytes > b->bytes; });
+  std::stable_sort(layers.begin(), layers.end(),
+                   [](const ReportLayer* a, const ReportLayer* b) { return a->bytes > b->bytes; });
   std::string result;
   for (const ReportLayer* layer : layers) {
     const std::string place = shown_place(layer->file, layer->line);
-    result += fmt::format("{}{} {}", result.empty() ? "" : ", ", human_bytes(layer->bytes), place.empty() ? layer->digest.short_hex() : place);
+    result += fmt::format("{}{} {}", result.empty() ? "" : ", ", human_bytes(layer->bytes),
+                          place.empty() ? layer->digest.short_hex() : place);
   }
   return result;
 }
@@ -101,9 +106,12 @@ bool have_same_layers(const ReportImage& a, const ReportImage& b) {
 
 std::string_view to_string(LayerUse use) {
   switch (use) {
-    case LayerUse::image: return "own";
-    case LayerUse::profiles: return "profiles";
-    case LayerUse::images: return "shared";
+    case LayerUse::image:
+      return "own";
+    case LayerUse::profiles:
+      return "profiles";
+    case LayerUse::images:
+      return "shared";
   }
   return {};
 }
@@ -131,21 +139,26 @@ std::vector<Reduction> reductions_of(const BuildReport& report) {
   std::vector<const ReportImage*> shown;
   for (const ReportImage& image : report.images) {
     if (!image.baseline || !image.reduction_pct) continue;
-    const bool is_known = std::any_of(shown.begin(), shown.end(), [&](const ReportImage* other) { return have_same_layers(*other, image); });
+    const bool is_known = std::any_of(shown.begin(), shown.end(),
+                                      [&](const ReportImage* other) { return have_same_layers(*other, image); });
     if (is_known) continue;
-    const bool is_alone = std::none_of(report.images.begin(), report.images.end(),
-                                       [&](const ReportImage& other) { return other.name == image.name && !have_same_layers(other, image); });
+    const bool is_alone = std::none_of(report.images.begin(), report.images.end(), [&](const ReportImage& other) {
+      return other.name == image.name && !have_same_layers(other, image);
+    });
     shown.push_back(&image);
     const double least = report.targets.reduction_pct_min;
-    const bool falls_short = *image.reduction_pct < least || (image.unpacked_reduction_pct && *image.unpacked_reduction_pct < least);
-    result.push_back({is_alone && !image.name.empty() ? printable(image.name) : shown_name(image), image.baseline->compressed_bytes,
-                      image.compressed_bytes, image.baseline->unpacked_bytes, image.unpacked_bytes, image.reduction_pct,
-                      image.unpacked_reduction_pct, image_causes(image), falls_short ? largest_layers(image) : ""});
+    const bool falls_short =
+        *image.reduction_pct < least || (image.unpacked_reduction_pct && *image.unpacked_reduction_pct < least);
+    result.push_back({is_alone && !image.name.empty() ? printable(image.name) : shown_name(image),
+                      image.baseline->compressed_bytes, image.compressed_bytes, image.baseline->unpacked_bytes,
+                      image.unpacked_bytes, image.reduction_pct, image.unpacked_reduction_pct, image_causes(image),
+                      falls_short ? largest_layers(image) : ""});
   }
   if (result.size() > 1) {
     const ReportFleet& fleet = report.fleet;
-    result.insert(result.begin(), {"all images, each layer once", fleet.baseline_bytes, fleet.compared_bytes, fleet.baseline_unpacked_bytes,
-                                   fleet.compared_unpacked_bytes, fleet.reduction_pct, fleet.unpacked_reduction_pct, fleet_causes(fleet), ""});
+    result.insert(result.begin(), {"all images, each layer once", fleet.baseline_bytes, fleet.compared_bytes,
+                                   fleet.baseline_unpacked_bytes, fleet.compared_unpacked_bytes, fleet.reduction_pct,
+                                   fleet.unpacked_reduction_pct, fleet_causes(fleet), ""});
   }
   return result;
 }
@@ -168,7 +181,8 @@ std::vector<FleetWaste> fleet_waste(const BuildReport& report) {
   }
   std::vector<FleetWaste> result;
   for (auto& [_, entry] : found) result.push_back(std::move(entry));
-  std::stable_sort(result.begin(), result.end(), [](const FleetWaste& a, const FleetWaste& b) { return a.waste.bytes > b.waste.bytes; });
+  std::stable_sort(result.begin(), result.end(),
+                   [](const FleetWaste& a, const FleetWaste& b) { return a.waste.bytes > b.waste.bytes; });
   return result;
 }
 

@@ -26,8 +26,8 @@ std::string shown_reason(std::string_view text);
 // A figure of the run and what it is held against.
 struct Figure {
   std::string name;
-  std::string value;          // "-" where it was not measured
-  std::string target;         // empty: there is none, the figure stands beside another one
+  std::string value;   // "-" where it was not measured
+  std::string target;  // empty: there is none, the figure stands beside another one
   std::optional<bool> met;
 };
 std::vector<Figure> figures_of(const BuildReport& report);
@@ -48,8 +48,8 @@ struct Reduction {
   std::uint64_t unpacked = 0;
   std::optional<double> pct;
   std::optional<double> unpacked_pct;
-  std::vector<CauseShare> causes;   // empty where nobody looked
-  std::string rest;                 // where less than the target fell: the layers that stand in the way. Printable
+  std::vector<CauseShare> causes;  // empty where nobody looked
+  std::string rest;                // where less than the target fell: the layers that stand in the way. Printable
 };
 // The images together, where there are several, then each that has a baseline; profiles with the same layers once.
 std::vector<Reduction> reductions_of(const BuildReport& report);
@@ -71,7 +71,7 @@ bool have_same_layers(const ReportImage& a, const ReportImage& b);
 // Waste of all images together: what a shared layer wastes is told once, with the images that have it.
 struct FleetWaste {
   Waste waste;
-  const ReportLayer* layer = nullptr;     // that holds the bytes; borrowed from the report
+  const ReportLayer* layer = nullptr;  // that holds the bytes; borrowed from the report
   const ReportLayer* because = nullptr;
   std::vector<std::string> images;
 };

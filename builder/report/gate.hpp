@@ -23,13 +23,13 @@ struct GateFailure {
   std::string message;  // one sentence with the figures
   std::string file;     // "" where no line stands out
   int line = 0;
-  std::string text;     // the instruction
+  std::string text;  // the instruction
 
   bool operator==(const GateFailure&) const = default;
 };
 
-// Sizes are always checked against limits.size; a figure that is asked for and was not measured (no baseline, no step) fails too,
-// since a gate that checks nothing is none.
+// Sizes are always checked against limits.size; a figure that is asked for and was not measured (no baseline, no step)
+// fails too, since a gate that checks nothing is none.
 std::vector<GateFailure> failed_gates(const BuildReport& report, const GateLimits& limits);
 
 }  // namespace kiln

@@ -35,7 +35,8 @@ std::vector<DistinctLayer> distinct_layers(const BuildReport& report) {
   }
   std::vector<DistinctLayer> result;
   for (auto& [_, entry] : found) result.push_back(std::move(entry));
-  std::stable_sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.layer->bytes > b.layer->bytes; });
+  std::stable_sort(result.begin(), result.end(),
+                   [](const auto& a, const auto& b) { return a.layer->bytes > b.layer->bytes; });
   return result;
 }
 
@@ -48,9 +49,12 @@ std::string cut(std::string_view text, double width) {
 
 std::string step_class(StepOutcome outcome) {
   switch (outcome) {
-    case StepOutcome::hit: return "hit";
-    case StepOutcome::built: return "built";
-    case StepOutcome::failed: return "failed";
+    case StepOutcome::hit:
+      return "hit";
+    case StepOutcome::built:
+      return "built";
+    case StepOutcome::failed:
+      return "failed";
   }
   return "failed";
 }
@@ -67,8 +71,8 @@ double tick_of(double seconds) {
 }
 
 // One line through values, with the last one named.
-std::string svg_line(std::string_view title, const std::vector<std::optional<double>>& values, double x, double width, double height,
-                     const std::function<std::string(double)>& shown) {
+std::string svg_line(std::string_view title, const std::vector<std::optional<double>>& values, double x, double width,
+                     double height, const std::function<std::string(double)>& shown) {
   double top = 0;
   for (const auto& value : values) top = std::max(top, value.value_or(0));
   std::string result = fmt::format("<text class=\"axis\" x=\"{:.1f}\" y=\"14\">{}</text>\n", x, html_text(title));
@@ -81,9 +85,11 @@ std::string svg_line(std::string_view title, const std::vector<std::optional<dou
     const double px = x + step * static_cast<double>(i);
     const double py = base - (base - 30) * *values[i] / top;
     points += fmt::format("{:.1f},{:.1f} ", px, py);
-    dots += fmt::format("<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}</title></circle>\n", px, py, html_text(shown(*values[i])));
+    dots += fmt::format("<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}</title></circle>\n", px,
+                        py, html_text(shown(*values[i])));
   }
-  result += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" y1=\"{2:.1f}\" x2=\"{1:.1f}\" y2=\"{2:.1f}\"/>\n", x, x + width, base);
+  result += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" y1=\"{2:.1f}\" x2=\"{1:.1f}\" y2=\"{2:.1f}\"/>\n", x,
+                        x + width, base);
   result += fmt::format("<polyline class=\"line\" points=\"{}\"/>\n{}", points, dots);
   return result;
 }
@@ -99,7 +105,8 @@ std::string svg_treemap(const BuildReport& report) {
   if (weights.empty() || weights.front() <= 0) return "";
   const std::map<oci::Digest, LayerUse> uses = layer_uses(report);
   const std::vector<Rect> rects = squarified(weights, {0, 0, kWidth, kHeight});
-  std::string result = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Stored bytes by layer\">\n", kWidth, kHeight);
+  std::string result =
+      fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Stored bytes by layer\">\n", kWidth, kHeight);
   for (std::size_t i = 0; i < rects.size(); ++i) {
     const Rect& rect = rects[i];
     if (rect.width < 0.2 || rect.height < 0.2) continue;
@@ -107,19 +114,23 @@ std::string svg_treemap(const BuildReport& report) {
     const std::string place = shown_place(entry.layer->file, entry.layer->line);
     const std::string images = join(std::vector<std::string>(entry.images.begin(), entry.images.end()), ", ");
     result += fmt::format("<g><title>{} compressed, {} unpacked\n{}\n{}\n{}</title>", human_bytes(entry.layer->bytes),
-                          human_bytes(entry.layer->unpacked_bytes), html_text(place), html_text(entry.layer->text), html_text(images));
+                          human_bytes(entry.layer->unpacked_bytes), html_text(place), html_text(entry.layer->text),
+                          html_text(images));
     result += fmt::format("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>",
-                          to_string(uses.at(entry.layer->digest)), rect.x + 0.5, rect.y + 0.5, std::max(0.1, rect.width - 1),
-                          std::max(0.1, rect.height - 1));
+                          to_string(uses.at(entry.layer->digest)), rect.x + 0.5, rect.y + 0.5,
+                          std::max(0.1, rect.width - 1), std::max(0.1, rect.height - 1));
     if (rect.height > 18) {
-      result += fmt::format("<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", rect.x + 6, rect.y + 16,
-                            cut(rect.width < kTextWidth ? human_bytes(entry.layer->bytes)
-                                                        : human_bytes(entry.layer->bytes) + "  " + shown_instruction(entry.layer->text),
-                                rect.width - 12));
+      result += fmt::format(
+          "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", rect.x + 6, rect.y + 16,
+          cut(rect.width < kTextWidth ? human_bytes(entry.layer->bytes)
+                                      : human_bytes(entry.layer->bytes) + "  " + shown_instruction(entry.layer->text),
+              rect.width - 12));
     }
     if (rect.height > 34 && rect.width >= kTextWidth) {
-      result += fmt::format("<text class=\"label faint\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", rect.x + 6, rect.y + 31,
-                            cut(place + "  " + (entry.images.size() > 1 ? count_of(entry.images.size(), "image") : images), rect.width - 12));
+      result +=
+          fmt::format("<text class=\"label faint\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", rect.x + 6, rect.y + 31,
+                      cut(place + "  " + (entry.images.size() > 1 ? count_of(entry.images.size(), "image") : images),
+                          rect.width - 12));
     }
     result += "</g>\n";
   }
@@ -140,7 +151,8 @@ std::string svg_timeline(const BuildReport& report) {
   }
   if (steps.empty()) return "";
   end = std::max(end, 0.001);
-  std::stable_sort(steps.begin(), steps.end(), [](const ReportStep* a, const ReportStep* b) { return *a->started < *b->started; });
+  std::stable_sort(steps.begin(), steps.end(),
+                   [](const ReportStep* a, const ReportStep* b) { return *a->started < *b->started; });
   std::vector<double> lanes;  // when each is free again
   std::vector<Bar> bars;
   for (const ReportStep* step : steps) {
@@ -151,22 +163,26 @@ std::string svg_timeline(const BuildReport& report) {
   }
   constexpr double kLane = 24;
   const double bottom = kLane * static_cast<double>(lanes.size());
-  std::string result = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Steps along the time\">\n", kWidth, bottom + 22);
+  std::string result = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Steps along the time\">\n",
+                                   kWidth, bottom + 22);
   const double tick = tick_of(end);
   for (double at = 0; at <= end; at += tick) {
     const double x = at / end * kWidth;
     result += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" y1=\"0\" x2=\"{0:.1f}\" y2=\"{1:.1f}\"/>", x, bottom);
-    result += fmt::format("<text class=\"axis\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + 3, bottom + 16, human_seconds(at));
+    result += fmt::format("<text class=\"axis\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + 3, bottom + 16,
+                          human_seconds(at));
   }
   for (const Bar& bar : bars) {
     const double x = *bar.step->started / end * kWidth;
     const double width = std::max(2.0, (*bar.step->ended - *bar.step->started) / end * kWidth);
     const double y = kLane * static_cast<double>(bar.lane);
-    result += fmt::format("<g><title>{}\n{}\n{}\n{}: {}</title><rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>",
-                          html_text(bar.step->image), html_text(shown_place(bar.step->file, bar.step->line)), html_text(bar.step->text),
-                          human_seconds(*bar.step->ended - *bar.step->started),
-                          html_text(bar.step->outcome == StepOutcome::hit ? "hit, from " + bar.step->from : bar.step->reason),
-                          step_class(bar.step->outcome), x, y + 2, width, kLane - 4);
+    result += fmt::format(
+        "<g><title>{}\n{}\n{}\n{}: {}</title><rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
+        "height=\"{:.1f}\"/>",
+        html_text(bar.step->image), html_text(shown_place(bar.step->file, bar.step->line)), html_text(bar.step->text),
+        human_seconds(*bar.step->ended - *bar.step->started),
+        html_text(bar.step->outcome == StepOutcome::hit ? "hit, from " + bar.step->from : bar.step->reason),
+        step_class(bar.step->outcome), x, y + 2, width, kLane - 4);
     result += fmt::format("<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text></g>\n", x + 5, y + 16,
                           cut(bar.step->image + "  " + shown_instruction(bar.step->text), width - 10));
   }
@@ -184,10 +200,12 @@ std::string svg_trend(const std::vector<BuildReport>& builds) {
     seconds.push_back(build.seconds);
   }
   const BuildReport& last = builds.back();
-  std::string result = fmt::format("<svg viewBox=\"-6 0 {} {}\" role=\"img\" aria-label=\"The last builds\">\n", kWidth + 12, kHeight);
+  std::string result =
+      fmt::format("<svg viewBox=\"-6 0 {} {}\" role=\"img\" aria-label=\"The last builds\">\n", kWidth + 12, kHeight);
   result += svg_line("stored " + human_bytes(last.fleet.stored_bytes), bytes, 0, width, kHeight,
                      [](double value) { return human_bytes(static_cast<std::uint64_t>(value)); });
-  result += svg_line("hits " + shown_percent(last.rates.steps_pct), hits, width + kGap, width, kHeight, [](double value) { return shown_percent(value); });
+  result += svg_line("hits " + shown_percent(last.rates.steps_pct), hits, width + kGap, width, kHeight,
+                     [](double value) { return shown_percent(value); });
   result += svg_line("wall time " + human_seconds(last.seconds), seconds, 2 * (width + kGap), width, kHeight,
                      [](double value) { return human_seconds(value); });
   return result + "</svg>\n";

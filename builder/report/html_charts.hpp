@@ -7,14 +7,15 @@
 
 namespace kiln {
 
-// The pictures of the HTML page, each an <svg> that scales with the page; every shape has a <title> for who points at it. Empty
-// where there is nothing to draw. Colours are the page's CSS classes.
+// The pictures of the HTML page, each an <svg> that scales with the page; every shape has a <title> for who points at
+// it. Empty where there is nothing to draw. Colours are the page's CSS classes.
 
-// Every distinct layer of the run, its area its compressed bytes: what several images share in one colour, what one image has alone
-// in another.
+// Every distinct layer of the run, its area its compressed bytes: what several images share in one colour, what one
+// image has alone in another.
 std::string svg_treemap(const BuildReport& report);
 
-// The steps of the run along the time, hits, misses and failures in their colours; steps that ran side by side stand in lanes.
+// The steps of the run along the time, hits, misses and failures in their colours; steps that ran side by side stand in
+// lanes.
 std::string svg_timeline(const BuildReport& report);
 
 // Stored bytes, hit rate and wall time of builds of the same images, oldest first, `report` being the last.

@@ -7,15 +7,18 @@ namespace kiln {
 
 std::vector<CauseShare> image_causes(const ReportImage& image) {
   if (!image.contents || !image.baseline || !image.baseline->contents) return {};
-  return causes_of({*image.baseline->contents, image.baseline->compressed_bytes}, {*image.contents, image.compressed_bytes}, WithSharing::no);
+  return causes_of({*image.baseline->contents, image.baseline->compressed_bytes},
+                   {*image.contents, image.compressed_bytes}, WithSharing::no);
 }
 
 std::vector<CauseShare> fleet_causes(const ReportFleet& fleet) {
   if (!fleet.compared_contents || !fleet.baseline_contents) return {};
-  return causes_of({*fleet.baseline_contents, fleet.baseline_bytes}, {*fleet.compared_contents, fleet.compared_bytes}, WithSharing::yes);
+  return causes_of({*fleet.baseline_contents, fleet.baseline_bytes}, {*fleet.compared_contents, fleet.compared_bytes},
+                   WithSharing::yes);
 }
 
-void look_into_images(BuildReport& report, const std::function<std::shared_ptr<const FileIndex>(const oci::Digest& diff_id)>& index_of) {
+void look_into_images(BuildReport& report,
+                      const std::function<std::shared_ptr<const FileIndex>(const oci::Digest& diff_id)>& index_of) {
   std::vector<std::vector<std::shared_ptr<const FileIndex>>> indexes;
   std::map<std::vector<oci::Digest>, std::vector<Waste>> known;  // profiles of an image mostly have the same layers
   for (ReportImage& image : report.images) {

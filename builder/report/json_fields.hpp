@@ -143,7 +143,8 @@ class JsonFields {
   const Refuse& refuse_;
 };
 
-// {"base": N, "build_tools": N, "caches": N, "duplicates": N, "packages": N, "repeated": N}; in reports and baselines.json.
+// {"base": N, "build_tools": N, "caches": N, "duplicates": N, "packages": N, "repeated": N}; in reports and
+// baselines.json.
 inline nlohmann::ordered_json contents_to_json(const ContentBytes& contents) {
   nlohmann::ordered_json result = nlohmann::ordered_json::object();
   for (const Content content : kContents) result[std::string(to_string(content))] = contents[content];
@@ -153,7 +154,8 @@ inline nlohmann::ordered_json contents_to_json(const ContentBytes& contents) {
 
 inline ContentBytes read_contents(const JsonFields& fields) {
   ContentBytes contents;
-  for (const Content content : kContents) contents[content] = fields.unsigned_integer(std::string(to_string(content)).c_str());
+  for (const Content content : kContents)
+    contents[content] = fields.unsigned_integer(std::string(to_string(content)).c_str());
   contents.repeated = fields.unsigned_integer("repeated");
   if (contents.repeated > contents[Content::packages]) fields.refuse("repeated", "expected no more than 'packages'");
   return contents;

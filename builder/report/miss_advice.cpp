@@ -28,7 +28,8 @@ constexpr Remedy kRemedies[] = {
     {"mount", "keep what is mounted at '{}', or mount less of it"},
     {"ARG", "pass the value that '{}' had, or declare it below this line where the step does not need it"},
     {"ENV", "keep the value of '{}', or set it below this line where the step does not need it"},
-    {"profile", "take 'ARG {}' out of this stage or below this line: the profile sets it in the image's config in any case"},
+    {"profile",
+     "take 'ARG {}' out of this stage or below this line: the profile sets it in the image's config in any case"},
     {"base image", "name the base by digest, so that it moves only when you say so"},
     {"platform", "build for the same platform"},
     {"package", "keep the lock file as it was; 'kiln bake --locked' refuses to change it"},
@@ -43,7 +44,8 @@ std::string sentence_for(const InputDifference& difference) {
     if (difference.about.empty()) return "it hits when the lines above it are as they were";
     return fmt::format("it hits when '{}' gives the same layer as before", printable(difference.about));
   }
-  if (type == "ARG" && difference.before) return fmt::format("pass --build-arg {}={}", subject, printable(*difference.before));
+  if (type == "ARG" && difference.before)
+    return fmt::format("pass --build-arg {}={}", subject, printable(*difference.before));
   for (const Remedy& remedy : kRemedies) {
     if (remedy.type == type) return fmt::format(fmt::runtime(remedy.sentence), printable(subject));
   }
@@ -58,7 +60,8 @@ std::vector<std::string> miss_advice(const BuildRecordStep& step) {
   std::vector<std::string> sentences;
   for (const InputDifference& difference : step.differences) {
     std::string sentence = sentence_for(difference);
-    if (std::find(sentences.begin(), sentences.end(), sentence) == sentences.end()) sentences.push_back(std::move(sentence));
+    if (std::find(sentences.begin(), sentences.end(), sentence) == sentences.end())
+      sentences.push_back(std::move(sentence));
     if (sentences.size() == kMostSentences) break;
   }
   if (!sentences.empty()) return sentences;

@@ -3,8 +3,8 @@
 #include <atomic>
 #include <map>
 #include <mutex>
-#include <set>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,8 +59,8 @@ class Recorder final : public BuildObserver {
   // A step of an image that was left out of the run because nothing of it changed: counts as a hit, or once with its
   // equals. Its outcome is set to hit whatever is handed in.
   void add_recorded_step(ReportStep step);
-  // The build starts anew, since something it relied on could not be had: of what was heard so far only the steps that were
-  // executed count, and their hits of now do not.
+  // The build starts anew, since something it relied on could not be had: of what was heard so far only the steps that
+  // were executed count, and their hits of now do not.
   void begin_again();
   // Images are reported in the order in which they are added; call it once per image and profile.
   void add_image(RecordedImage image);

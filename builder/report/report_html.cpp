@@ -24,11 +24,14 @@ class Page {
       : report_(report), earlier_(earlier), failures_(failures) {}
 
   std::string write() {
-    out_ = fmt::format("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>kiln report</title>\n<style>\n{}</style>\n"
-                       "</head>\n<body>\n<main>\n", embedded::report_style());
-    out_ += fmt::format("<h1>{}</h1>\n<p>{}, kiln {}</p>\n", count_of(report_.images.size(), "image"), format_rfc3339(report_.created),
-                        html_text(report_.kiln_version));
+    out_ = fmt::format(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>kiln "
+        "report</title>\n<style>\n{}</style>\n"
+        "</head>\n<body>\n<main>\n",
+        embedded::report_style());
+    out_ += fmt::format("<h1>{}</h1>\n<p>{}, kiln {}</p>\n", count_of(report_.images.size(), "image"),
+                        format_rfc3339(report_.created), html_text(report_.kiln_version));
     for (const GateFailure& failure : failures_) {
       out_ += fmt::format("<div class=\"gate\">{}<br><code>{} {}</code></div>\n", html_text(failure.message),
                           html_text(shown_place(failure.file, failure.line)), html_text(failure.text));
@@ -47,18 +50,23 @@ class Page {
  private:
   void figures() {
     out_ += "<div class=\"figures\">\n";
-    const auto tile = [&](std::string_view name, std::string_view value, std::string_view rest, std::string_view verdict) {
-      out_ += fmt::format("<div class=\"figure\"><b>{}</b><div>{}<br><span class=\"{}\">{}</span></div></div>\n", html_text(value), html_text(name),
-                          verdict, html_text(rest));
+    const auto tile = [&](std::string_view name, std::string_view value, std::string_view rest,
+                          std::string_view verdict) {
+      out_ += fmt::format("<div class=\"figure\"><b>{}</b><div>{}<br><span class=\"{}\">{}</span></div></div>\n",
+                          html_text(value), html_text(name), verdict, html_text(rest));
     };
     for (const Figure& figure : figures_of(report_)) {
       tile(figure.name, figure.value, figure.target.empty() ? "as tar, without compression" : figure.target,
-           !figure.met ? "" : *figure.met ? "met" : "missed");
+           !figure.met   ? ""
+           : *figure.met ? "met"
+                         : "missed");
     }
     const ReportFleet& fleet = report_.fleet;
     tile("stored", human_bytes(fleet.stored_bytes), "instead of " + human_bytes(fleet.compressed_bytes), "");
     tile("pushed", human_bytes(report_.wire.pushed_bytes),
-         fmt::format("pulled {}, mounted {}", human_bytes(report_.wire.pulled_bytes), human_bytes(report_.wire.mounted_bytes)), "");
+         fmt::format("pulled {}, mounted {}", human_bytes(report_.wire.pulled_bytes),
+                     human_bytes(report_.wire.mounted_bytes)),
+         "");
     out_ += "</div>\n";
   }
 
@@ -75,7 +83,8 @@ class Page {
   }
   void timeline() {
     picture("The build",
-            "<span class=\"key hit\"></span>from the cache<span class=\"key built\"></span>executed<span class=\"key failed\"></span>failed",
+            "<span class=\"key hit\"></span>from the cache<span class=\"key built\"></span>executed<span class=\"key "
+            "failed\"></span>failed",
             svg_timeline(report_));
   }
   void trend() {
@@ -87,29 +96,39 @@ class Page {
   // Profiles with the same layers are one row.
   void images() {
     if (report_.images.empty()) return;
-    out_ += "<h2>Images</h2>\n<div class=\"scroll\"><table>\n<tr><th>image</th><th>what it shares</th><th class=\"number\">compressed</th>"
-            "<th class=\"number\">unpacked</th><th class=\"number\">before</th><th class=\"number\">reduction</th></tr>\n";
+    out_ +=
+        "<h2>Images</h2>\n<div class=\"scroll\"><table>\n<tr><th>image</th><th>what it shares</th><th "
+        "class=\"number\">compressed</th>"
+        "<th class=\"number\">unpacked</th><th class=\"number\">before</th><th class=\"number\">reduction</th></tr>\n";
     const std::map<oci::Digest, LayerUse> uses = layer_uses(report_);
     std::vector<const ReportImage*> told;
     for (const ReportImage& image : report_.images) {
-      if (std::any_of(told.begin(), told.end(), [&](const ReportImage* other) { return have_same_layers(*other, image); })) continue;
+      if (std::any_of(told.begin(), told.end(),
+                      [&](const ReportImage* other) { return have_same_layers(*other, image); }))
+        continue;
       told.push_back(&image);
       std::string names;
       for (const ReportImage& other : report_.images) {
         if (!have_same_layers(other, image)) continue;
-        names += fmt::format("{}{} <code>{}</code>", names.empty() ? "" : ", ", html_text(other.profile), html_text(other.digest.short_hex()));
+        names += fmt::format("{}{} <code>{}</code>", names.empty() ? "" : ", ", html_text(other.profile),
+                             html_text(other.digest.short_hex()));
       }
       std::map<LayerUse, std::uint64_t> bytes;
       for (const ReportLayer& layer : image.layers) bytes[uses.at(layer.digest)] += layer.bytes;
       std::string parts;
       for (const LayerUse use : {LayerUse::images, LayerUse::profiles, LayerUse::image}) {
-        const double percent = image.compressed_bytes == 0 ? 0 : 100.0 * static_cast<double>(bytes[use]) / static_cast<double>(image.compressed_bytes);
-        parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{}\"></i>", to_string(use), percent, human_bytes(bytes[use]));
+        const double percent = image.compressed_bytes == 0 ? 0
+                                                           : 100.0 * static_cast<double>(bytes[use]) /
+                                                                 static_cast<double>(image.compressed_bytes);
+        parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{}\"></i>", to_string(use), percent,
+                             human_bytes(bytes[use]));
       }
-      out_ += fmt::format("<tr><td>{}<br><span class=\"small\">{}</span></td><td><div class=\"bar\">{}</div></td><td class=\"number\">{}</td>"
-                          "<td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
-                          html_text(image.name), names, parts, human_bytes(image.compressed_bytes), human_bytes(image.unpacked_bytes),
-                          image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-", shown_percent(image.reduction_pct));
+      out_ += fmt::format(
+          "<tr><td>{}<br><span class=\"small\">{}</span></td><td><div class=\"bar\">{}</div></td><td "
+          "class=\"number\">{}</td>"
+          "<td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
+          html_text(image.name), names, parts, human_bytes(image.compressed_bytes), human_bytes(image.unpacked_bytes),
+          image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-", shown_percent(image.reduction_pct));
     }
     out_ += "</table></div>\n";
   }
@@ -124,21 +143,29 @@ class Page {
     }
     out_ += "</p>\n<div class=\"scroll\"><table>\n";
     for (const Reduction& reduction : all) {
-      const auto percent = [&](std::int64_t bytes) { return 100.0 * static_cast<double>(bytes) / static_cast<double>(reduction.before_bytes); };
-      std::string parts = fmt::format("<i class=\"now\" style=\"width:{:.2f}%\"></i>", percent(static_cast<std::int64_t>(reduction.bytes)));
+      const auto percent = [&](std::int64_t bytes) {
+        return 100.0 * static_cast<double>(bytes) / static_cast<double>(reduction.before_bytes);
+      };
+      std::string parts = fmt::format("<i class=\"now\" style=\"width:{:.2f}%\"></i>",
+                                      percent(static_cast<std::int64_t>(reduction.bytes)));
       std::string words;
       for (const CauseShare& share : reduction.causes) {
         if (share.saved_bytes > 0) {
-          parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{} {:.1f} %\"></i>", to_string(share.cause), percent(share.saved_bytes),
-                               shown_cause(share.cause), percent(share.saved_bytes));
+          parts +=
+              fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{} {:.1f} %\"></i>", to_string(share.cause),
+                          percent(share.saved_bytes), shown_cause(share.cause), percent(share.saved_bytes));
         }
-        words += fmt::format("{}{} {:.1f}", words.empty() ? "" : ", ", shown_cause(share.cause), percent(share.saved_bytes));
+        words +=
+            fmt::format("{}{} {:.1f}", words.empty() ? "" : ", ", shown_cause(share.cause), percent(share.saved_bytes));
       }
       if (!reduction.rest.empty()) words += "; in the way: " + reduction.rest;
-      out_ += fmt::format("<tr><td>{}<br><span class=\"small\">{} of {}</span></td><td class=\"causes\"><div class=\"bar tall\">{}</div>"
-                          "<span class=\"small\">{}</span></td><td class=\"number\"><b>{}</b><br><span class=\"small\">unpacked {}</span></td></tr>\n",
-                          html_text(reduction.name), human_bytes(reduction.bytes), human_bytes(reduction.before_bytes), parts, html_text(words),
-                          shown_percent(reduction.pct), shown_percent(reduction.unpacked_pct));
+      out_ += fmt::format(
+          "<tr><td>{}<br><span class=\"small\">{} of {}</span></td><td class=\"causes\"><div class=\"bar "
+          "tall\">{}</div>"
+          "<span class=\"small\">{}</span></td><td class=\"number\"><b>{}</b><br><span class=\"small\">unpacked "
+          "{}</span></td></tr>\n",
+          html_text(reduction.name), human_bytes(reduction.bytes), human_bytes(reduction.before_bytes), parts,
+          html_text(words), shown_percent(reduction.pct), shown_percent(reduction.unpacked_pct));
     }
     out_ += "</table></div>\n";
   }
@@ -146,40 +173,50 @@ class Page {
   void misses() {
     const auto is_miss = [](const ReportStep& step) { return step.outcome != StepOutcome::hit; };
     if (std::none_of(report_.steps.begin(), report_.steps.end(), is_miss)) return;
-    out_ += "<h2>Steps that were not in the cache</h2>\n<div class=\"scroll\"><table>\n<tr><th>image</th><th>line</th><th>step</th><th>why</th>"
-            "<th class=\"number\">took</th><th class=\"number\">bytes</th></tr>\n";
+    out_ +=
+        "<h2>Steps that were not in the cache</h2>\n<div "
+        "class=\"scroll\"><table>\n<tr><th>image</th><th>line</th><th>step</th><th>why</th>"
+        "<th class=\"number\">took</th><th class=\"number\">bytes</th></tr>\n";
     for (const ReportStep& step : report_.steps) {
       if (!is_miss(step)) continue;
-      out_ += fmt::format("<tr><td>{}</td><td class=\"place\"><code>{}</code></td><td><code>{}</code></td><td class=\"why\">{}{}</td>"
-                          "<td class=\"number\">{}</td>"
-                          "<td class=\"number\">{}</td></tr>\n",
-                          html_text(step.image), html_text(shown_place(step.file, step.line)), html_text(shown_instruction(step.text)),
-                          step.outcome == StepOutcome::failed ? "failed: " : "", html_text(shown_reason(step.reason)), human_seconds(step.seconds),
-                          human_bytes(step.bytes));
+      out_ += fmt::format(
+          "<tr><td>{}</td><td class=\"place\"><code>{}</code></td><td><code>{}</code></td><td class=\"why\">{}{}</td>"
+          "<td class=\"number\">{}</td>"
+          "<td class=\"number\">{}</td></tr>\n",
+          html_text(step.image), html_text(shown_place(step.file, step.line)), html_text(shown_instruction(step.text)),
+          step.outcome == StepOutcome::failed ? "failed: " : "", html_text(shown_reason(step.reason)),
+          human_seconds(step.seconds), human_bytes(step.bytes));
     }
     out_ += "</table></div>\n";
   }
 
   void waste() {
     const std::vector<FleetWaste> all = fleet_waste(report_);
-    const bool looked = std::any_of(report_.images.begin(), report_.images.end(), [](const ReportImage& image) { return image.waste.has_value(); });
+    const bool looked = std::any_of(report_.images.begin(), report_.images.end(),
+                                    [](const ReportImage& image) { return image.waste.has_value(); });
     if (!looked) return;
-    out_ += "<h2>Waste</h2>\n<p>Unpacked bytes that nobody who runs an image can use, and the line that could save them.</p>\n";
+    out_ +=
+        "<h2>Waste</h2>\n<p>Unpacked bytes that nobody who runs an image can use, and the line that could save "
+        "them.</p>\n";
     if (all.empty()) {
       out_ += "<p>None.</p>\n";
       return;
     }
-    out_ += "<div class=\"scroll\"><table>\n<tr><th class=\"number\">bytes</th><th>kind</th><th>line</th><th>because of</th><th>largest</th>"
-            "<th>in</th><th>what helps</th></tr>\n";
+    out_ +=
+        "<div class=\"scroll\"><table>\n<tr><th class=\"number\">bytes</th><th>kind</th><th>line</th><th>because "
+        "of</th><th>largest</th>"
+        "<th>in</th><th>what helps</th></tr>\n";
     for (const FleetWaste& entry : all) {
       const bool other = entry.because != entry.layer;
-      out_ += fmt::format("<tr><td class=\"number\">{}</td><td>{}</td><td class=\"place\"><code>{}<br>{}</code></td><td><code>{}</code></td><td><code>/{}</code> {}</td>"
-                          "<td>{}</td><td class=\"why\">{}</td></tr>\n",
-                          human_bytes(entry.waste.bytes), to_string(entry.waste.kind), html_text(shown_place(entry.layer->file, entry.layer->line)),
-                          html_text(shown_instruction(entry.layer->text)),
-                          other ? html_text(shown_place(entry.because->file, entry.because->line)) : "", html_text(entry.waste.example),
-                          entry.waste.files > 1 ? fmt::format("and {} more", entry.waste.files - 1) : "", html_text(join(entry.images, ", ")),
-                          html_text(entry.waste.advice));
+      out_ += fmt::format(
+          "<tr><td class=\"number\">{}</td><td>{}</td><td "
+          "class=\"place\"><code>{}<br>{}</code></td><td><code>{}</code></td><td><code>/{}</code> {}</td>"
+          "<td>{}</td><td class=\"why\">{}</td></tr>\n",
+          human_bytes(entry.waste.bytes), to_string(entry.waste.kind),
+          html_text(shown_place(entry.layer->file, entry.layer->line)), html_text(shown_instruction(entry.layer->text)),
+          other ? html_text(shown_place(entry.because->file, entry.because->line)) : "", html_text(entry.waste.example),
+          entry.waste.files > 1 ? fmt::format("and {} more", entry.waste.files - 1) : "",
+          html_text(join(entry.images, ", ")), html_text(entry.waste.advice));
     }
     out_ += "</table></div>\n";
   }
@@ -192,7 +229,8 @@ class Page {
 
 }  // namespace
 
-std::string report_html(const BuildReport& report, const std::vector<BuildReport>& earlier, const std::vector<GateFailure>& failures) {
+std::string report_html(const BuildReport& report, const std::vector<BuildReport>& earlier,
+                        const std::vector<GateFailure>& failures) {
   return Page(report, earlier, failures).write();
 }
 

@@ -8,10 +8,11 @@
 
 namespace kiln {
 
-// The report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere, so that it can be kept as a CI
-// artefact or mailed. It holds the figures against their targets, a treemap of the stored bytes, the images with what they share, the
-// build along the time, the trend over `earlier` (reports of the same images, oldest first), the steps that missed, and the
-// waste by Dockerfile line. What came from outside is escaped.
-std::string report_html(const BuildReport& report, const std::vector<BuildReport>& earlier = {}, const std::vector<GateFailure>& failures = {});
+// The report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere, so that it can be
+// kept as a CI artefact or mailed. It holds the figures against their targets, a treemap of the stored bytes, the
+// images with what they share, the build along the time, the trend over `earlier` (reports of the same images, oldest
+// first), the steps that missed, and the waste by Dockerfile line. What came from outside is escaped.
+std::string report_html(const BuildReport& report, const std::vector<BuildReport>& earlier = {},
+                        const std::vector<GateFailure>& failures = {});
 
 }  // namespace kiln

@@ -17,15 +17,34 @@ std::string escaped(std::string_view text) {
   std::string result;
   for (const char c : printable(text)) {
     switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '@': result += "&#64;"; break;  // else GitHub notifies who is called so
-      case '#': result += "&#35;"; break;  // else GitHub links an issue
-      case '\\': case '`': case '*': case '_': case '[': case ']': case '|': case '~': case '!':
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '@':
+        result += "&#64;";
+        break;  // else GitHub notifies who is called so
+      case '#':
+        result += "&#35;";
+        break;  // else GitHub links an issue
+      case '\\':
+      case '`':
+      case '*':
+      case '_':
+      case '[':
+      case ']':
+      case '|':
+      case '~':
+      case '!':
         result += '\\';
         [[fallthrough]];
-      default: result += c;
+      default:
+        result += c;
     }
   }
   return result;
@@ -68,7 +87,9 @@ class Writer {
   void gates() {
     for (const GateFailure& failure : failures_) {
       out_ += fmt::format("> [!CAUTION]\n> {}\n", escaped(failure.message));
-      if (!failure.file.empty()) out_ += fmt::format("> {}: {}\n", escaped(shown_place(failure.file, failure.line)), escaped(shown_instruction(failure.text)));
+      if (!failure.file.empty())
+        out_ += fmt::format("> {}: {}\n", escaped(shown_place(failure.file, failure.line)),
+                            escaped(shown_instruction(failure.text)));
       out_ += '\n';
     }
   }
@@ -78,21 +99,25 @@ class Writer {
     table("", "| figure | value | target | |", "|---|---:|---|---|", all.size(), [&](std::size_t i) {
       const Figure& figure = all[i];
       return fmt::format("| {} | {} | {} | {} |", figure.name, figure.value, figure.target,
-                         figure.target.empty() ? "" : !figure.met ? "not measured" : *figure.met ? ":white_check_mark:" : ":x:");
+                         figure.target.empty() ? ""
+                         : !figure.met         ? "not measured"
+                         : *figure.met         ? ":white_check_mark:"
+                                               : ":x:");
     });
-    out_ += fmt::format("\nPushed {}, pulled {}, mounted {}.\n", human_bytes(report_.wire.pushed_bytes), human_bytes(report_.wire.pulled_bytes),
-                        human_bytes(report_.wire.mounted_bytes));
+    out_ += fmt::format("\nPushed {}, pulled {}, mounted {}.\n", human_bytes(report_.wire.pushed_bytes),
+                        human_bytes(report_.wire.pulled_bytes), human_bytes(report_.wire.mounted_bytes));
   }
 
   void images() {
     table("Images", "| image | compressed | unpacked | of its own | shared | before | reduction | digest |",
           "|---|---:|---:|---:|---:|---:|---:|---|", report_.images.size(), [&](std::size_t i) {
-      const ReportImage& image = report_.images[i];
-      return fmt::format("| {} | {} | {} | {} | {} | {} | {} | `{}` |", escaped(shown_name(image)), human_bytes(image.compressed_bytes),
-                         human_bytes(image.unpacked_bytes), human_bytes(image.unique_bytes), human_bytes(image.shared_bytes),
-                         image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-", shown_percent(image.reduction_pct),
-                         image.digest.short_hex());
-    });
+            const ReportImage& image = report_.images[i];
+            return fmt::format("| {} | {} | {} | {} | {} | {} | {} | `{}` |", escaped(shown_name(image)),
+                               human_bytes(image.compressed_bytes), human_bytes(image.unpacked_bytes),
+                               human_bytes(image.unique_bytes), human_bytes(image.shared_bytes),
+                               image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-",
+                               shown_percent(image.reduction_pct), image.digest.short_hex());
+          });
     for (const ReportSharing& sharing : report_.sharing) out_ += fmt::format("\n{}.\n", escaped(sharing.text()));
   }
 
@@ -101,16 +126,19 @@ class Writer {
     std::erase_if(all, [](const Reduction& reduction) { return reduction.causes.empty() && reduction.rest.empty(); });
     std::string header = "| in percent of before | less | unpacked |";
     std::string columns = "|---|---:|---:|";
-    constexpr Cause kCauses[] = {Cause::base, Cause::build_tools, Cause::caches, Cause::duplicates, Cause::packages, Cause::sharing, Cause::compression};
+    constexpr Cause kCauses[] = {Cause::base,     Cause::build_tools, Cause::caches,     Cause::duplicates,
+                                 Cause::packages, Cause::sharing,     Cause::compression};
     for (const Cause cause : kCauses) {
       header += fmt::format(" {} |", shown_cause(cause));
       columns += "---:|";
     }
     table("Reduction by cause", header + " what stands in the way |", columns + "---|", all.size(), [&](std::size_t i) {
       const Reduction& reduction = all[i];
-      std::string row = fmt::format("| {} | {} | {} |", escaped(reduction.name), shown_percent(reduction.pct), shown_percent(reduction.unpacked_pct));
+      std::string row = fmt::format("| {} | {} | {} |", escaped(reduction.name), shown_percent(reduction.pct),
+                                    shown_percent(reduction.unpacked_pct));
       for (const Cause cause : kCauses) {
-        const auto share = std::find_if(reduction.causes.begin(), reduction.causes.end(), [&](const CauseShare& one) { return one.cause == cause; });
+        const auto share = std::find_if(reduction.causes.begin(), reduction.causes.end(),
+                                        [&](const CauseShare& one) { return one.cause == cause; });
         row += fmt::format(" {} |", share == reduction.causes.end() ? "" : shown_percent(points_of(reduction, *share)));
       }
       return row + fmt::format(" {} |", escaped(reduction.rest));
@@ -122,22 +150,26 @@ class Writer {
     for (const ReportStep& step : report_.steps) {
       if (step.outcome != StepOutcome::hit) missed.push_back(&step);
     }
-    table("Steps that were not in the cache", "| image | line | step | why | took |", "|---|---|---|---|---:|", missed.size(), [&](std::size_t i) {
-      const ReportStep& step = *missed[i];
-      return fmt::format("| {} | {} | {} | {}{} | {} |", escaped(step.image), escaped(shown_place(step.file, step.line)),
-                         escaped(shown_instruction(step.text)), step.outcome == StepOutcome::failed ? "failed: " : "", escaped(shown_reason(step.reason)),
-                         human_seconds(step.seconds));
-    });
+    table("Steps that were not in the cache", "| image | line | step | why | took |", "|---|---|---|---|---:|",
+          missed.size(), [&](std::size_t i) {
+            const ReportStep& step = *missed[i];
+            return fmt::format("| {} | {} | {} | {}{} | {} |", escaped(step.image),
+                               escaped(shown_place(step.file, step.line)), escaped(shown_instruction(step.text)),
+                               step.outcome == StepOutcome::failed ? "failed: " : "",
+                               escaped(shown_reason(step.reason)), human_seconds(step.seconds));
+          });
   }
 
   void waste() {
     const std::vector<FleetWaste> all = fleet_waste(report_);
-    table("Waste, unpacked", "| bytes | kind | line | in | example | what helps |", "|---:|---|---|---|---|---|", all.size(), [&](std::size_t i) {
-      const FleetWaste& entry = all[i];
-      return fmt::format("| {} | {} | {} | {} | /{} | {} |", human_bytes(entry.waste.bytes), to_string(entry.waste.kind),
-                         escaped(shown_place(entry.layer->file, entry.layer->line)), escaped(join(entry.images, ", ")),
-                         escaped(entry.waste.example), escaped(entry.waste.advice));
-    });
+    table("Waste, unpacked", "| bytes | kind | line | in | example | what helps |", "|---:|---|---|---|---|---|",
+          all.size(), [&](std::size_t i) {
+            const FleetWaste& entry = all[i];
+            return fmt::format("| {} | {} | {} | {} | /{} | {} |", human_bytes(entry.waste.bytes),
+                               to_string(entry.waste.kind), escaped(shown_place(entry.layer->file, entry.layer->line)),
+                               escaped(join(entry.images, ", ")), escaped(entry.waste.example),
+                               escaped(entry.waste.advice));
+          });
   }
 
   const BuildReport& report_;
@@ -148,7 +180,8 @@ class Writer {
 
 }  // namespace
 
-std::string report_markdown(const BuildReport& report, const std::vector<GateFailure>& failures, const ReportMarkdownOptions& options) {
+std::string report_markdown(const BuildReport& report, const std::vector<GateFailure>& failures,
+                            const ReportMarkdownOptions& options) {
   return Writer(report, failures, options).write();
 }
 

@@ -57,7 +57,8 @@ std::string report_prometheus(const BuildReport& report) {
   Writer writer;
   const auto each_image = [&](std::string_view name, std::string_view help, const auto& value) {
     writer.metric(name, help);
-    for (const ReportImage& image : report.images) writer.sample(value(image), {{"image", image.name}, {"profile", image.profile}});
+    for (const ReportImage& image : report.images)
+      writer.sample(value(image), {{"image", image.name}, {"profile", image.profile}});
   };
   each_image("kiln_image_compressed_bytes", "Compressed bytes of the image's layers.",
              [](const ReportImage& image) { return static_cast<double>(image.compressed_bytes); });
@@ -74,7 +75,8 @@ std::string report_prometheus(const BuildReport& report) {
   writer.metric("kiln_fleet_unpacked_reduction_ratio", "Share of the baselines' stored bytes that is gone, as tar.");
   writer.sample(report.fleet.unpacked_reduction_pct);
   writer.metric("kiln_reduction_bytes", "Compressed bytes saved against the baselines' stored bytes, by cause.");
-  for (const CauseShare& share : fleet_causes(report.fleet)) writer.sample(static_cast<double>(share.saved_bytes), {{"cause", to_string(share.cause)}});
+  for (const CauseShare& share : fleet_causes(report.fleet))
+    writer.sample(static_cast<double>(share.saved_bytes), {{"cause", to_string(share.cause)}});
   writer.metric("kiln_cache_hit_ratio", "Share of steps that came from the cache: by number, by bytes and by seconds.");
   writer.sample(report.rates.steps_pct, {{"by", "steps"}});
   writer.sample(report.rates.bytes_pct, {{"by", "bytes"}});

@@ -76,8 +76,8 @@ class Writer {
     std::vector<Align> columns(with_unpacked ? 7 : with_baseline ? 6 : 5, Align::right);
     columns[0] = Align::left;
     TextTable rows(std::move(columns), 0);
-    std::vector<TextCell> titles = {{""}, {"compressed"}, {"unpacked"}, {"unique"}, {"shared"}, {"baseline"},
-                                    {"reduction"}};
+    std::vector<TextCell> titles = {{""},       {"compressed"}, {"unpacked"}, {"unique"},
+                                    {"shared"}, {"baseline"},   {"reduction"}};
     for (TextCell& title : titles) title.style = TextStyle::dim;
     const auto add = [&](std::vector<TextCell> row) {
       if (!with_baseline) row.erase(row.begin() + 5);
@@ -103,9 +103,9 @@ class Writer {
     const ReportFleet& fleet = report_.fleet;
     std::vector<std::string> lines;
     if (fleet.images > 1) {
-      lines.push_back(fmt::format("{} with {}, of which {} distinct: {} stored instead of {}", count_of(fleet.images, "image"),
-                       count_of(fleet.layers, "layer"), fleet.stored_layers, human_bytes(fleet.stored_bytes),
-                       human_bytes(fleet.compressed_bytes)));
+      lines.push_back(fmt::format("{} with {}, of which {} distinct: {} stored instead of {}",
+                                  count_of(fleet.images, "image"), count_of(fleet.layers, "layer"), fleet.stored_layers,
+                                  human_bytes(fleet.stored_bytes), human_bytes(fleet.compressed_bytes)));
     }
     for (const ReportSharing& entry : report_.sharing) lines.push_back(printable(entry.text()));
     std::set<std::string> told;
@@ -123,13 +123,19 @@ class Writer {
   void reductions() {
     for (const Reduction& reduction : reductions_of(report_)) {
       if (reduction.causes.empty() && reduction.rest.empty()) continue;
-      heading("Reduction", fmt::format("{}: {} less, {} before and {} now{}", reduction.name, shown_percent(reduction.pct),
-                                       human_bytes(reduction.before_bytes), human_bytes(reduction.bytes),
-                                       reduction.unpacked_pct ? fmt::format("; {} less unpacked", shown_percent(reduction.unpacked_pct)) : ""));
+      heading(
+          "Reduction",
+          fmt::format(
+              "{}: {} less, {} before and {} now{}", reduction.name, shown_percent(reduction.pct),
+              human_bytes(reduction.before_bytes), human_bytes(reduction.bytes),
+              reduction.unpacked_pct ? fmt::format("; {} less unpacked", shown_percent(reduction.unpacked_pct)) : ""));
       if (!reduction.rest.empty()) line("what stands in the way: " + reduction.rest);
       if (reduction.causes.empty()) continue;
       TextTable rows({Align::left, Align::right, Align::right, Align::right}, 0);
-      rows.add({{"why", TextStyle::dim}, {"of before", TextStyle::dim}, {"unpacked before", TextStyle::dim}, {"now", TextStyle::dim}});
+      rows.add({{"why", TextStyle::dim},
+                {"of before", TextStyle::dim},
+                {"unpacked before", TextStyle::dim},
+                {"now", TextStyle::dim}});
       for (const CauseShare& share : reduction.causes) {
         const bool has_bytes = share.cause != Cause::compression;
         rows.add({{std::string(shown_cause(share.cause))},
@@ -150,8 +156,10 @@ class Writer {
     TextTable rows({Align::right, Align::left, Align::left, Align::left}, 3);
     const std::size_t shown = std::min(all.size(), options_.most_layers);
     for (std::size_t i = 0; i < shown; ++i) {
-      rows.add({{human_bytes(all[i].waste.bytes)}, {std::string(to_string(all[i].waste.kind))},
-                {place(all[i].layer->file, all[i].layer->line), TextStyle::dim}, {"/" + printable(all[i].waste.example)}});
+      rows.add({{human_bytes(all[i].waste.bytes)},
+                {std::string(to_string(all[i].waste.kind))},
+                {place(all[i].layer->file, all[i].layer->line), TextStyle::dim},
+                {"/" + printable(all[i].waste.example)}});
     }
     table(rows);
     if (shown < all.size()) line(fmt::format("and {} more", all.size() - shown));
@@ -268,9 +276,11 @@ class Writer {
     }
     heading("Fetched", fmt::format("{} from shared caches", human_bytes(all)));
     for (const auto& [step, sum] : sums) {
-      const std::string counts = fmt::format("{:>9}  {} layers, {} file indexes for ", human_bytes(sum.bytes), sum.layers, sum.others);
+      const std::string counts =
+          fmt::format("{:>9}  {} layers, {} file indexes for ", human_bytes(sum.bytes), sum.layers, sum.others);
       const std::size_t room = width_ > kIndent + counts.size() ? width_ - kIndent - counts.size() : 1;
-      out_ += fmt::format("{:{}}{}{}\n", "", kIndent, counts, printable(step).substr(0, std::max<std::size_t>(room, 20)));
+      out_ +=
+          fmt::format("{:{}}{}{}\n", "", kIndent, counts, printable(step).substr(0, std::max<std::size_t>(room, 20)));
     }
   }
 
@@ -281,7 +291,10 @@ class Writer {
       rows.add({{figure.name},
                 {figure.value},
                 {figure.target, TextStyle::dim},
-                {figure.target.empty() ? "" : !figure.met ? "not measured" : *figure.met ? "met" : "missed",
+                {figure.target.empty() ? ""
+                 : !figure.met         ? "not measured"
+                 : *figure.met         ? "met"
+                                       : "missed",
                  figure.met ? verdict_style(*figure.met) : TextStyle::dim}});
     }
     table(rows);

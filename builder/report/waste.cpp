@@ -114,7 +114,8 @@ class Finder {
 
   void hide(const Seen& file) {
     if (file.layer == number_ || file.entry->size == 0) return;
-    add(WasteKind::hidden, file, number_, "remove or replace it in the line that brings it, or build it in a stage of its own");
+    add(WasteKind::hidden, file, number_,
+        "remove or replace it in the line that brings it, or build it in a stage of its own");
   }
 
   // Everything of lower layers below a folder (and the path itself) goes.
@@ -151,7 +152,8 @@ class Finder {
     const bool same_bytes = entry.type == EntryType::file && before.entry->type == EntryType::file && entry.size > 0 &&
                             !entry.content.empty() && entry.content == before.entry->content;
     if (same_bytes) {
-      const bool is_rewritten = entry.uid == before.entry->uid && entry.gid == before.entry->gid && entry.mode == before.entry->mode;
+      const bool is_rewritten =
+          entry.uid == before.entry->uid && entry.gid == before.entry->gid && entry.mode == before.entry->mode;
       add(WasteKind::doubled, Seen{number_, &entry}, number_,
           is_rewritten ? "the line writes files again with the bytes they had: leave them, or make both in one RUN"
                        : "give files their owner and mode where they are copied: COPY --chown, --chmod");
@@ -162,7 +164,8 @@ class Finder {
 
   void look_at_what_is_left() {
     std::unordered_map<std::string, const Seen*> contents;
-    const bool compiles = std::any_of(visible_.begin(), visible_.end(), [](const auto& file) { return is_compiler(file.first); });
+    const bool compiles =
+        std::any_of(visible_.begin(), visible_.end(), [](const auto& file) { return is_compiler(file.first); });
     for (const auto& [path, file] : visible_) {
       if (file.entry->type != EntryType::file) continue;
       if (const CacheFolder* cache = cache_of(path)) {
@@ -170,7 +173,8 @@ class Finder {
         continue;
       }
       if (!compiles && file.entry->size > 0 && is_build_only(path)) {
-        add(WasteKind::build, file, file.layer, "nothing here compiles: remove it in the line that brings it, or copy only what runs from a stage");
+        add(WasteKind::build, file, file.layer,
+            "nothing here compiles: remove it in the line that brings it, or copy only what runs from a stage");
         continue;
       }
       if (file.entry->size < kLeastDuplicate || file.entry->content.empty()) continue;
@@ -179,7 +183,8 @@ class Finder {
       // The copy that came later could have been left out.
       const Seen& copy = file.layer >= first->second->layer ? file : *first->second;
       const Seen& original = &copy == &file ? *first->second : file;
-      add(WasteKind::duplicate, copy, copy.layer, fmt::format("the same bytes stand in '/{}'", printable(parent_path(original.entry->path))));
+      add(WasteKind::duplicate, copy, copy.layer,
+          fmt::format("the same bytes stand in '/{}'", printable(parent_path(original.entry->path))));
     }
   }
 

@@ -28,8 +28,10 @@ class RestoreNotes {
       file_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
       if (!file_) throw_errno("open", path_.string());
     }
-    const std::string line = fmt::format("{}  # {}{}\n", command, deletion.digest.str(), deletion.tags.empty() ? "" : " " + join(deletion.tags, " "));
-    if (::write(file_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) || ::fsync(file_.get()) != 0) {
+    const std::string line = fmt::format("{}  # {}{}\n", command, deletion.digest.str(),
+                                         deletion.tags.empty() ? "" : " " + join(deletion.tags, " "));
+    if (::write(file_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
+        ::fsync(file_.get()) != 0) {
       throw_errno("write", path_.string());
     }
   }
@@ -41,14 +43,20 @@ class RestoreNotes {
 
 class Executor {
  public:
-  Executor(RemoteSession& session, const Endpoint& endpoint, const RepositoryPlan& plan, const GithubPackages* packages, const fs::path& restore_file)
-      : plan_(plan), client_(session.client(endpoint)), packages_(packages), notes_(restore_file), pool_(session.settings().parallel_requests) {}
+  Executor(RemoteSession& session, const Endpoint& endpoint, const RepositoryPlan& plan, const GithubPackages* packages,
+           const fs::path& restore_file)
+      : plan_(plan),
+        client_(session.client(endpoint)),
+        packages_(packages),
+        notes_(restore_file),
+        pool_(session.settings().parallel_requests) {}
 
   PruneOutcome run() {
     for (const Deletion& deletion : plan_.deletions) {
       if (const auto change = change_since_plan()) {
         leave(deletion, fmt::format("{} while pruning; run again to plan with it", *change));
-        for (const Deletion* rest = &deletion + 1; rest != plan_.deletions.data() + plan_.deletions.size(); ++rest) leave(*rest, "the same");
+        for (const Deletion* rest = &deletion + 1; rest != plan_.deletions.data() + plan_.deletions.size(); ++rest)
+          leave(*rest, "the same");
         break;
       }
       remove(deletion);
@@ -60,7 +68,8 @@ class Executor {
   Tags tags_now() {
     Tags tags;
     if (packages_) {
-      for (const PackageVersion& version : packages_->versions(plan_.repository).value_or(std::vector<PackageVersion>())) {
+      for (const PackageVersion& version :
+           packages_->versions(plan_.repository).value_or(std::vector<PackageVersion>())) {
         for (const std::string& tag : version.tags) tags.emplace(tag, version.digest);
       }
       return tags;
@@ -128,8 +137,8 @@ class Executor {
 
 }  // namespace
 
-PruneOutcome execute_plan(RemoteSession& session, const Endpoint& endpoint, const RepositoryPlan& plan, const GithubPackages* packages,
-                          const fs::path& restore_file) {
+PruneOutcome execute_plan(RemoteSession& session, const Endpoint& endpoint, const RepositoryPlan& plan,
+                          const GithubPackages* packages, const fs::path& restore_file) {
   return with_context([&] { return fmt::format("while pruning '{}'", plan.name); },
                       [&] { return Executor(session, endpoint, plan, packages, restore_file).run(); });
 }

@@ -38,7 +38,10 @@ std::optional<UnixSeconds> later(std::optional<UnixSeconds> a, std::optional<Uni
 class Reader {
  public:
   Reader(RemoteSession& session, const RemoteRepository& place, const GithubPackages* packages)
-      : session_(session), client_(session.client(place.endpoint)), packages_(packages), pool_(session.settings().parallel_requests) {
+      : session_(session),
+        client_(session.client(place.endpoint)),
+        packages_(packages),
+        pool_(session.settings().parallel_requests) {
     contents_.name = place.name();
     contents_.repository = place.repository;
   }
@@ -123,7 +126,9 @@ class Reader {
       read.blobs.push_back(manifest.config);
       subject = manifest.subject;
       read.artifact_type = manifest.artifact_type;
-      if (manifest.config.media_type == oci::media_type::kOciConfig || manifest.config.media_type == oci::media_type::kDockerConfig) config = manifest.config;
+      if (manifest.config.media_type == oci::media_type::kOciConfig ||
+          manifest.config.media_type == oci::media_type::kDockerConfig)
+        config = manifest.config;
       annotations = std::move(manifest.annotations);
     }
     std::optional<UnixSeconds> date = telling_time(annotations[kCreatedAnnotation]);
@@ -158,7 +163,8 @@ class Reader {
 
   std::optional<UnixSeconds> created_in(const oci::Descriptor& config) {
     const std::string bytes = client_.fetch_blob_bytes(contents_.repository, config);
-    return telling_time(oci::parse_image_config(bytes, fmt::format("config '{}@{}'", contents_.name, config.digest.str())).created);
+    return telling_time(
+        oci::parse_image_config(bytes, fmt::format("config '{}@{}'", contents_.name, config.digest.str())).created);
   }
 
   // An index is as old as the newest of what it holds.
@@ -166,7 +172,8 @@ class Reader {
     for (auto& [digest, manifest] : contents_.manifests) {
       if (manifest.date) continue;
       for (const Digest& child : manifest.children) {
-        if (const auto found = contents_.manifests.find(child); found != contents_.manifests.end()) manifest.date = later(manifest.date, found->second.date);
+        if (const auto found = contents_.manifests.find(child); found != contents_.manifests.end())
+          manifest.date = later(manifest.date, found->second.date);
       }
     }
   }
@@ -199,8 +206,10 @@ std::optional<Digest> digest_in_tag(std::string_view tag) {
   return Digest::parse(text);
 }
 
-RepositoryContents read_repository(RemoteSession& session, const RemoteRepository& place, const GithubPackages* packages) {
-  return with_context([&] { return fmt::format("while reading '{}'", place.name()); }, [&] { return Reader(session, place, packages).run(); });
+RepositoryContents read_repository(RemoteSession& session, const RemoteRepository& place,
+                                   const GithubPackages* packages) {
+  return with_context([&] { return fmt::format("while reading '{}'", place.name()); },
+                      [&] { return Reader(session, place, packages).run(); });
 }
 
 }  // namespace kiln

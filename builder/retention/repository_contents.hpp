@@ -16,36 +16,38 @@ namespace kiln {
 // A manifest or index of a repository and what it speaks of.
 struct StoredManifest {
   oci::Descriptor descriptor;
-  std::vector<std::string> tags;          // sorted
-  std::optional<UnixSeconds> date;        // of the image, see read_repository()
-  std::vector<oci::Digest> children;      // of an index
-  std::optional<oci::Digest> subject;     // what it refers to, by its field or by its tag
-  std::vector<oci::Descriptor> blobs;     // config and layers
+  std::vector<std::string> tags;       // sorted
+  std::optional<UnixSeconds> date;     // of the image, see read_repository()
+  std::vector<oci::Digest> children;   // of an index
+  std::optional<oci::Digest> subject;  // what it refers to, by its field or by its tag
+  std::vector<oci::Descriptor> blobs;  // config and layers
   std::string artifact_type;
-  std::optional<std::uint64_t> version;   // of the package, where the registry is GitHub's
+  std::optional<std::uint64_t> version;  // of the package, where the registry is GitHub's
 
-  std::uint64_t bytes() const;            // its own and its blobs'
+  std::uint64_t bytes() const;  // its own and its blobs'
 };
 
-// What a repository holds, as far as the registry tells: all that its tags reach, what refers to it, and, at GitHub, manifests
-// without a tag too.
+// What a repository holds, as far as the registry tells: all that its tags reach, what refers to it, and, at GitHub,
+// manifests without a tag too.
 struct RepositoryContents {
   std::string name;        // registry/repository, for people
   std::string repository;  // as the registry calls it
   std::map<oci::Digest, StoredManifest> manifests;
 };
 
-// The digest that a tag is attached to: "sha256-<hex>" (referrers fallback) and cosign's "sha256-<hex>.sig"; nullopt for others.
+// The digest that a tag is attached to: "sha256-<hex>" (referrers fallback) and cosign's "sha256-<hex>.sig"; nullopt
+// for others.
 std::optional<oci::Digest> digest_in_tag(std::string_view tag);
 
 // Reads a repository, many requests at once. `packages` lists versions at GitHub; nullptr elsewhere.
 //
-// An image's date is the newest day in one of its tags (date_in_tag) or the time GitHub got it, whichever is later; where
-// there is neither, the annotation org.opencontainers.image.created, else the config's "created" (an index: its newest
-// child's). Times that reproducible builds write (1980 and before) say nothing.
+// An image's date is the newest day in one of its tags (date_in_tag) or the time GitHub got it, whichever is later;
+// where there is neither, the annotation org.opencontainers.image.created, else the config's "created" (an index: its
+// newest child's). Times that reproducible builds write (1980 and before) say nothing.
 //
-// A repository that the registry does not know is empty. Error{network} where anything cannot be read: what is not known
-// cannot be kept.
-RepositoryContents read_repository(RemoteSession& session, const RemoteRepository& place, const GithubPackages* packages);
+// A repository that the registry does not know is empty. Error{network} where anything cannot be read: what is not
+// known cannot be kept.
+RepositoryContents read_repository(RemoteSession& session, const RemoteRepository& place,
+                                   const GithubPackages* packages);
 
 }  // namespace kiln

@@ -17,7 +17,8 @@ using oci::Digest;
 using Reasons = std::map<Digest, std::string>;
 
 bool has_fixed_tag(const StoredManifest& manifest, const std::set<std::string>& fixed) {
-  return std::any_of(manifest.tags.begin(), manifest.tags.end(), [&](const std::string& tag) { return fixed.contains(tag); });
+  return std::any_of(manifest.tags.begin(), manifest.tags.end(),
+                     [&](const std::string& tag) { return fixed.contains(tag); });
 }
 
 bool is_image(const StoredManifest& manifest) { return !manifest.tags.empty() && !manifest.subject; }
@@ -40,7 +41,8 @@ void keep_images(const RepositoryContents& contents, const RetentionRules& rules
 void keep_cache_entries(const RepositoryContents& contents, const RetentionRules& rules, Reasons& kept) {
   for (const auto& [digest, entry] : contents.manifests) {
     if (!is_cache_entry(entry)) continue;
-    if (!rules.cache_use) throw Error(Category::machine, fmt::format("'{}' holds cache entries whose use is not known", contents.name));
+    if (!rules.cache_use)
+      throw Error(Category::machine, fmt::format("'{}' holds cache entries whose use is not known", contents.name));
     if (!entry.date) {
       kept.emplace(digest, "no date");
     } else if (rules.now - *entry.date < kCacheEntryAge) {
@@ -87,7 +89,8 @@ Reasons kept_of(const RepositoryContents& contents, const RetentionRules& rules)
       kept.emplace(digest, "tag without a date");
     } else if (manifest.subject && !contents.manifests.contains(*manifest.subject)) {
       kept.emplace(digest, "refers to what is not here");
-    } else if (manifest.tags.empty() && manifest.version && (!manifest.date || rules.now - *manifest.date < kUntaggedAge)) {
+    } else if (manifest.tags.empty() && manifest.version &&
+               (!manifest.date || rules.now - *manifest.date < kUntaggedAge)) {
       kept.emplace(digest, "without a tag, younger than a day");
     }
   }
@@ -97,8 +100,8 @@ Reasons kept_of(const RepositoryContents& contents, const RetentionRules& rules)
   return kept;
 }
 
-// What refers to others first, then what holds others, so that nothing is ever left whose parts are gone: a crash between two
-// deletions leaves whole images.
+// What refers to others first, then what holds others, so that nothing is ever left whose parts are gone: a crash
+// between two deletions leaves whole images.
 std::vector<const StoredManifest*> in_order_of_deletion(const RepositoryContents& contents, const Reasons& kept) {
   std::vector<const StoredManifest*> order;
   std::set<Digest> seen;
@@ -124,7 +127,8 @@ PlannedKind kind_of(const StoredManifest& manifest) {
 }  // namespace
 
 bool is_cache_entry(const StoredManifest& manifest) {
-  return !manifest.tags.empty() && manifest.artifact_type.starts_with("application/vnd.kiln.") && manifest.artifact_type != kReleaseType;
+  return !manifest.tags.empty() && manifest.artifact_type.starts_with("application/vnd.kiln.") &&
+         manifest.artifact_type != kReleaseType;
 }
 
 RetentionPlan plan_retention(const std::vector<RepositoryContents>& repositories, const RetentionRules& rules) {
@@ -147,10 +151,12 @@ RetentionPlan plan_retention(const std::vector<RepositoryContents>& repositories
     own.repository = contents.repository;
     for (const auto& [digest, manifest] : contents.manifests) {
       for (const std::string& tag : manifest.tags) own.tags.emplace(tag, digest);
-      if (const auto reason = kept[i].find(digest); reason != kept[i].end()) own.kept.push_back({digest, manifest.tags, reason->second, kind_of(manifest)});
+      if (const auto reason = kept[i].find(digest); reason != kept[i].end())
+        own.kept.push_back({digest, manifest.tags, reason->second, kind_of(manifest)});
     }
     for (const StoredManifest* manifest : in_order_of_deletion(contents, kept[i])) {
-      Deletion deletion{manifest->descriptor.digest, manifest->tags, manifest->date, manifest->version, 0, kind_of(*manifest)};
+      Deletion deletion{manifest->descriptor.digest, manifest->tags, manifest->date, manifest->version, 0,
+                        kind_of(*manifest)};
       if (counted.insert(deletion.digest).second) deletion.freed_bytes += manifest->descriptor.size;
       for (const oci::Descriptor& blob : manifest->blobs) {
         if (counted.insert(blob.digest).second) deletion.freed_bytes += blob.size;

@@ -11,7 +11,8 @@
 
 namespace kiln {
 
-// Whether a tagged manifest is an entry of a shared cache (builder/cache/registry_backend.hpp): an artifact of kiln's own.
+// Whether a tagged manifest is an entry of a shared cache (builder/cache/registry_backend.hpp): an artifact of kiln's
+// own.
 bool is_cache_entry(const StoredManifest& manifest);
 
 // Says of entries of a shared cache whether somebody still needs them.
@@ -48,8 +49,8 @@ struct Deletion {
   std::vector<std::string> tags;
   std::optional<UnixSeconds> date;
   std::optional<std::uint64_t> version;
-  // Of blobs that nothing kept has; a blob of several deletions counts with the first. What repositories that were not looked
-  // at share is not known.
+  // Of blobs that nothing kept has; a blob of several deletions counts with the first. What repositories that were not
+  // looked at share is not known.
   std::uint64_t freed_bytes = 0;
   PlannedKind kind = PlannedKind::image;
 };
@@ -58,7 +59,8 @@ struct RepositoryPlan {
   std::string name;
   std::string repository;
   std::vector<KeptManifest> kept;
-  std::vector<Deletion> deletions;  // in the order of deleting: what refers before what is referred to, indexes before children
+  std::vector<Deletion>
+      deletions;  // in the order of deleting: what refers before what is referred to, indexes before children
   std::map<std::string, oci::Digest> tags;  // all of them, as planned with
 };
 
@@ -75,7 +77,8 @@ struct RetentionPlan {
 //   - at GitHub, what has no tag and is younger than kUntaggedAge: somebody may be pushing it;
 //   - whatever any of these reaches: an index's children, what refers to a kept manifest, what a kept one refers to;
 //   - what refers to something that is not there.
-// Images and cache entries may share a repository. A digest is kept or deleted as one, with all its tags. Everything else is deleted. Pure.
+// Images and cache entries may share a repository. A digest is kept or deleted as one, with all its tags. Everything
+// else is deleted. Pure.
 RetentionPlan plan_retention(const std::vector<RepositoryContents>& repositories, const RetentionRules& rules);
 
 }  // namespace kiln

@@ -23,7 +23,8 @@ sys_days day_of(UnixSeconds time) {
 
 std::string day_name(sys_days day) {
   const std::chrono::year_month_day date(day);
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()));
 }
 
 std::string month_name(sys_days day) { return day_name(day).substr(0, 7); }
@@ -46,7 +47,8 @@ std::vector<std::string> kept_by_age(const Retention& retention, const std::vect
     if (dates[i]) newest_first.push_back(i);
     if (!dates[i]) reasons[i] = "no date";
   }
-  std::stable_sort(newest_first.begin(), newest_first.end(), [&](std::size_t a, std::size_t b) { return *dates[a] > *dates[b]; });
+  std::stable_sort(newest_first.begin(), newest_first.end(),
+                   [&](std::size_t a, std::size_t b) { return *dates[a] > *dates[b]; });
 
   const auto add = [&](std::size_t image, const std::string& reason) {
     reasons[image] += (reasons[image].empty() ? "" : ", ") + reason;
@@ -54,7 +56,8 @@ std::vector<std::string> kept_by_age(const Retention& retention, const std::vect
   const auto last = std::min(newest_first.size(), static_cast<std::size_t>(std::max(0, retention.last)));
   for (std::size_t i = 0; i < last; ++i) add(newest_first[i], fmt::format("last {}", retention.last));
 
-  const auto keep_newest_of_each = [&](std::string_view rule, int count, const std::function<std::string(sys_days)>& period_of) {
+  const auto keep_newest_of_each = [&](std::string_view rule, int count,
+                                       const std::function<std::string(sys_days)>& period_of) {
     std::set<std::string> periods;
     for (const std::size_t image : newest_first) {
       const std::string period = period_of(day_of(*dates[image]));
@@ -78,8 +81,8 @@ std::optional<UnixSeconds> date_in_tag(std::string_view tag) {
     begin = end + 1;
     const auto number = word.size() == 8 ? parse_unsigned(word) : std::nullopt;
     if (!number) continue;
-    const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(*number / 10000)), std::chrono::month(*number / 100 % 100),
-                                           std::chrono::day(*number % 100));
+    const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(*number / 10000)),
+                                           std::chrono::month(*number / 100 % 100), std::chrono::day(*number % 100));
     if (!date.ok() || *number < 20000101 || *number >= 21000101) continue;
     if (found) return std::nullopt;
     found = std::chrono::duration_cast<std::chrono::seconds>(sys_days(date).time_since_epoch()).count();

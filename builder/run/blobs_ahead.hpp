@@ -8,8 +8,8 @@
 
 namespace kiln {
 
-// Fetches blobs in the background, a few at a time and in their order, while the first of them are unpacked. What fails fails again
-// for whoever asks for that blob. The destructor begins no other and waits for those that are on their way.
+// Fetches blobs in the background, a few at a time and in their order, while the first of them are unpacked. What fails
+// fails again for whoever asks for that blob. The destructor begins no other and waits for those that are on their way.
 class BlobsAhead {
  public:
   explicit BlobsAhead(std::vector<std::function<void()>> fetches);

@@ -51,7 +51,9 @@ std::optional<CacheMountName> parse_meta(std::string_view text) {
   return name;
 }
 
-fs::path lock_path(const HomeLayout& home, const std::string& folder) { return home.locks() / ("cache-mount-" + folder); }
+fs::path lock_path(const HomeLayout& home, const std::string& folder) {
+  return home.locks() / ("cache-mount-" + folder);
+}
 
 // Makes the folder, whole or not at all. The caller holds its lock exclusively.
 void make_cache(const HomeLayout& home, const std::string& folder, const CacheMountName& name,
@@ -165,10 +167,12 @@ void copy_folder(const fs::path& source, const fs::path& target) {
     for (ssize_t at = 0; at < size;) {
       const std::string name(names.data() + at);
       at += static_cast<ssize_t>(name.size()) + 1;
-      if (name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.") || name == "security.selinux") continue;
+      if (name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.") || name == "security.selinux")
+        continue;
       std::vector<char> value(65536);
       const ssize_t length = ::lgetxattr(from.c_str(), name.c_str(), value.data(), value.size());
-      if (length >= 0 && ::lsetxattr(to.c_str(), name.c_str(), value.data(), static_cast<std::size_t>(length), 0) != 0) {
+      if (length >= 0 &&
+          ::lsetxattr(to.c_str(), name.c_str(), value.data(), static_cast<std::size_t>(length), 0) != 0) {
         throw_errno("set an extended attribute of", to.native());
       }
     }
@@ -199,7 +203,8 @@ void copy_folder(const fs::path& source, const fs::path& target) {
   }
   for (auto it = finished.rbegin(); it != finished.rend(); ++it) {
     const auto& [path, status] = *it;
-    if (!S_ISLNK(status.st_mode) && ::chmod(path.c_str(), status.st_mode & 07777) != 0) throw_errno("change the mode of", path.native());
+    if (!S_ISLNK(status.st_mode) && ::chmod(path.c_str(), status.st_mode & 07777) != 0)
+      throw_errno("change the mode of", path.native());
     const timespec times[2] = {status.st_atim, status.st_mtim};
     ::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW);
   }

@@ -20,8 +20,8 @@ enum class CacheMountSharing {
   locked,    // one user at a time, the others wait
 };
 
-// A cache mount is known by its id and by who it belongs to: another owner or mode is another cache, since programs refuse
-// caches that are not theirs (pip does).
+// A cache mount is known by its id and by who it belongs to: another owner or mode is another cache, since programs
+// refuse caches that are not theirs (pip does).
 struct CacheMountName {
   std::string id;
   unsigned mode = 0755;
@@ -54,14 +54,14 @@ struct CacheMountInfo {
 //   NAME-I/data   the contents; its mode and owner are the mount's
 //   NAME-I/meta   "kiln cache mount 1\nmode OCTAL\nuid N\ngid N\nid TEXT\n"; its time is that of the last use
 //
-// NAME is the first 32 hex digits of sha256 of the meta text, I counts from 0 (only private mounts go above). The lock of
-// each is locks/cache-mount-NAME-I. Any thread, any number of processes.
+// NAME is the first 32 hex digits of sha256 of the meta text, I counts from 0 (only private mounts go above). The lock
+// of each is locks/cache-mount-NAME-I. Any thread, any number of processes.
 class CacheMounts {
  public:
   explicit CacheMounts(HomeLayout home) : home_(std::move(home)) {}
 
-  // Waits where `sharing` says so; Error{cancelled} where `cancel` fires meanwhile. `fill` is called with the folder when it is
-  // new and has its owner and mode, before anybody else sees it; where it throws, the folder stays new.
+  // Waits where `sharing` says so; Error{cancelled} where `cancel` fires meanwhile. `fill` is called with the folder
+  // when it is new and has its owner and mode, before anybody else sees it; where it throws, the folder stays new.
   CacheMountLease acquire(const CacheMountName& name, CacheMountSharing sharing, const CancelToken& cancel,
                           const std::function<void(const fs::path&)>& fill = {});
 
@@ -78,8 +78,8 @@ class CacheMounts {
   HomeLayout home_;
 };
 
-// Copies what is in `source` into the existing folder `target`: owners, modes, times, links and xattrs; devices and sockets
-// are left out. For filling a cache mount.
+// Copies what is in `source` into the existing folder `target`: owners, modes, times, links and xattrs; devices and
+// sockets are left out. For filling a cache mount.
 void copy_folder(const fs::path& source, const fs::path& target);
 
 }  // namespace kiln

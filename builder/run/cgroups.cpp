@@ -1,11 +1,10 @@
 #include "builder/run/cgroups.hpp"
 
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#include <linux/magic.h>
 
 #include <ctime>
 #include <vector>
@@ -31,7 +30,8 @@ std::vector<fs::path> hierarchies() {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(kRoot, error)) {
     if (entry.is_symlink(error)) continue;  // "cpu,cpuacct" has a name for each
-    if (is_type(entry.path(), CGROUP_SUPER_MAGIC) || is_type(entry.path(), CGROUP2_SUPER_MAGIC)) result.push_back(entry.path());
+    if (is_type(entry.path(), CGROUP_SUPER_MAGIC) || is_type(entry.path(), CGROUP2_SUPER_MAGIC))
+      result.push_back(entry.path());
   }
   return result;
 }

@@ -4,8 +4,8 @@
 
 namespace kiln {
 
-// The cgroups of kiln's containers: /kiln/ID in every hierarchy that is mounted below /sys/fs/cgroup, whether version 1, version 2
-// or both (hybrid). The runtime makes and removes them; after a kill somebody else must.
+// The cgroups of kiln's containers: /kiln/ID in every hierarchy that is mounted below /sys/fs/cgroup, whether version
+// 1, version 2 or both (hybrid). The runtime makes and removes them; after a kill somebody else must.
 
 // Whether folders may be made there: false in most containers.
 bool can_make_cgroups();

@@ -56,7 +56,8 @@ decltype(RunMount::source) read_source(std::uint64_t kind, PayloadReader& in) {
       source.read_only = in.number() != 0;
       return source;
     }
-    case 2: return TmpfsSource{in.number()};
+    case 2:
+      return TmpfsSource{in.number()};
     case 3: {
       FileSource source;
       source.bytes = in.text();
@@ -84,7 +85,8 @@ std::vector<RunMount> common_mounts(const RunRequest& request) {
   mounts.push_back({"/etc/resolv.conf", FileSource{std::move(resolv), 0644}});
   mounts.push_back({"/etc/hosts", FileSource{hosts_file(request.hostname, request.extra_hosts), 0644}});
   if (request.trust.in_use()) {
-    mounts.push_back({fmt::format("{}/ca-certificates.crt", kTrustFolder), BindSource{{request.trust.bundle}, "", false}});
+    mounts.push_back(
+        {fmt::format("{}/ca-certificates.crt", kTrustFolder), BindSource{{request.trust.bundle}, "", false}});
     mounts.push_back({fmt::format("{}/apt.conf", kTrustFolder), FileSource{trust_apt_conf(), 0644}});
   }
   return mounts;
@@ -163,7 +165,8 @@ WorkerReport WorkerReport::parse(std::string_view payload) {
   return report;
 }
 
-std::string hosts_file(const std::string& hostname, const std::vector<std::pair<std::string, std::string>>& extra_hosts) {
+std::string hosts_file(const std::string& hostname,
+                       const std::vector<std::pair<std::string, std::string>>& extra_hosts) {
   std::string text = fmt::format("127.0.0.1\tlocalhost {}\n::1\tlocalhost ip6-localhost ip6-loopback\n", hostname);
   for (const auto& [name, address] : extra_hosts) text += fmt::format("{}\t{}\n", address, name);
   return text;
@@ -217,7 +220,8 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   spec.in_user_namespace = in_user_namespace;
   spec.network = request.network;
   spec.shm_bytes = request.shm_bytes;
-  for (std::size_t i = 0; i < plan.mounts.size(); ++i) spec.mounts.push_back(spec_mount(plan.mounts[i], folders.mount(i)));
+  for (std::size_t i = 0; i < plan.mounts.size(); ++i)
+    spec.mounts.push_back(spec_mount(plan.mounts[i], folders.mount(i)));
   plan.spec = runtime_spec(spec);
   if (process != nullptr) {
     *process = spec.process;

@@ -13,8 +13,8 @@
 
 namespace kiln {
 
-// Where a worker puts a container together: a tmpfs of its own on the folder runtime/mnt, invisible to the host. The same path
-// in every worker, since each has a mount namespace of its own.
+// Where a worker puts a container together: a tmpfs of its own on the folder runtime/mnt, invisible to the host. The
+// same path in every worker, since each has a mount namespace of its own.
 //
 //   rootfs          the container's root
 //   stubs           the uppermost lower folder: mount points that the image does not have (see mount_stubs.hpp)
@@ -31,25 +31,26 @@ struct WorkerFolders {
 // Everything that a worker needs to know about its container.
 struct ContainerPlan {
   std::string id;
-  fs::path mount_point;        // exists
-  fs::path snapshots;          // overlay options are relative to it
+  fs::path mount_point;  // exists
+  fs::path snapshots;    // overlay options are relative to it
   fs::path runtime;
   bool own_cgroups = true;
   bool user_xattrs = false;
-  bool host_root = false;      // a probe: the root shows the host's programs; lowers and upper are not used
+  bool host_root = false;  // a probe: the root shows the host's programs; lowers and upper are not used
   std::vector<fs::path> lowers;
   UpperFolders upper;
   std::vector<RunMount> mounts;
-  std::string spec;            // config.json
+  std::string spec;  // config.json
   std::string stdin_bytes;
-  bool terminal = false;       // its pseudoterminal is sent to kiln when it has been started
+  bool terminal = false;  // its pseudoterminal is sent to kiln when it has been started
 
   std::string serialise() const;
   static ContainerPlan parse(std::string_view payload);
 };
 
-// The plan of a request on this machine: the mounts that every container gets (/etc/resolv.conf, /etc/hosts, build-time trust)
-// before its own, the environment completed. Warnings go to `warnings`. `process` gets what `runtime exec` needs.
+// The plan of a request on this machine: the mounts that every container gets (/etc/resolv.conf, /etc/hosts, build-time
+// trust) before its own, the environment completed. Warnings go to `warnings`. `process` gets what `runtime exec`
+// needs.
 ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, const RunRequest& request,
                              std::vector<std::string>& warnings, SpecProcess* process = nullptr);
 
@@ -59,7 +60,8 @@ fs::path worker_mount_point(const HomeLayout& home);
 std::string new_container_id();
 
 // /etc/hosts of a container.
-std::string hosts_file(const std::string& hostname, const std::vector<std::pair<std::string, std::string>>& extra_hosts);
+std::string hosts_file(const std::string& hostname,
+                       const std::vector<std::pair<std::string, std::string>>& extra_hosts);
 
 // The end of a container, as its worker tells it.
 struct WorkerReport {

@@ -67,7 +67,8 @@ void apply_image_config(RunRequest& request, const oci::ImageConfig& config) {
   request.argv = container.entrypoint.value_or(std::vector<std::string>{});
   const std::vector<std::string> cmd = container.cmd.value_or(std::vector<std::string>{});
   request.argv.insert(request.argv.end(), cmd.begin(), cmd.end());
-  if (request.argv.empty()) throw Error(Category::usage, "the image has neither ENTRYPOINT nor CMD, so there is nothing to start");
+  if (request.argv.empty())
+    throw Error(Category::usage, "the image has neither ENTRYPOINT nor CMD, so there is nothing to start");
   request.env = container.env;
   if (!oci::env_value(request.env, "PATH")) request.env.push_back(kDefaultPath);
   request.working_dir = container.working_dir.empty() ? "/" : container.working_dir;
@@ -103,13 +104,14 @@ std::optional<RunResult> RunningContainer::wait(int timeout_ms) {
   return state_->client.result();
 }
 
-RunningContainer::ExecResult RunningContainer::exec(const std::vector<std::string>& argv, int timeout_ms, const CancelToken& cancel) {
+RunningContainer::ExecResult RunningContainer::exec(const std::vector<std::string>& argv, int timeout_ms,
+                                                    const CancelToken& cancel) {
   SpecProcess process = state_->process;
   process.argv = argv;
   Tail output;
   const double begin = monotonic_seconds();
-  const auto code = state_->client.exec(runtime_process(process), timeout_ms, state_->sink,
-                                        [&](std::string_view bytes) { output.add(bytes); }, cancel);
+  const auto code = state_->client.exec(
+      runtime_process(process), timeout_ms, state_->sink, [&](std::string_view bytes) { output.add(bytes); }, cancel);
   cancel.check();
   ExecResult result;
   result.exit_code = code.value_or(-1);
@@ -130,7 +132,8 @@ void RunningContainer::kill() {
   while (!state_->ended && monotonic_seconds() < deadline) state_->ended = state_->client.pump(kTickMs, state_->sink);
 }
 
-HealthVerdict wait_for_health(RunningContainer& container, const oci::ImageConfig& config, int timeout_ms, const CancelToken& cancel) {
+HealthVerdict wait_for_health(RunningContainer& container, const oci::ImageConfig& config, int timeout_ms,
+                              const CancelToken& cancel) {
   const auto& check = config.config.healthcheck;
   const bool has_check = check && check->test.size() > 1 && check->test.front() != "NONE";
   std::vector<std::string> argv;
@@ -142,7 +145,8 @@ HealthVerdict wait_for_health(RunningContainer& container, const oci::ImageConfi
     } else {
       argv.assign(check->test.begin() + 1, check->test.end());
     }
-    if (check->timeout_ns > 0) check_timeout_ms = static_cast<int>(std::max<std::int64_t>(check->timeout_ns / 1'000'000, 1));
+    if (check->timeout_ns > 0)
+      check_timeout_ms = static_cast<int>(std::max<std::int64_t>(check->timeout_ns / 1'000'000, 1));
   }
   HealthVerdict verdict;
   const double begin = monotonic_seconds();

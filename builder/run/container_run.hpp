@@ -11,16 +11,16 @@
 
 namespace kiln {
 
-// Fills in what an image's config says about the container it starts: entrypoint and command, environment, working directory.
-// The user is the caller's to resolve. Error{usage} where there is nothing to execute.
+// Fills in what an image's config says about the container it starts: entrypoint and command, environment, working
+// directory. The user is the caller's to resolve. Error{usage} where there is nothing to execute.
 void apply_image_config(RunRequest& request, const oci::ImageConfig& config);
 
-// A container that goes on until it ends or this object does; its processes and mounts are gone then. For one thread at a
-// time, but last_output(), which any may call.
+// A container that goes on until it ends or this object does; its processes and mounts are gone then. For one thread at
+// a time, but last_output(), which any may call.
 class RunningContainer {
  public:
-  // Returns when the runtime has been called; the command may not have been executed yet. Its network is request.network:
-  // RunNetwork::none gives it ports of its own.
+  // Returns when the runtime has been called; the command may not have been executed yet. Its network is
+  // request.network: RunNetwork::none gives it ports of its own.
   static RunningContainer start(Runner& runner, const HomeLayout& home, const RunRequest& request);
   RunningContainer(RunningContainer&&) noexcept;
   RunningContainer& operator=(RunningContainer&&) noexcept;
@@ -57,10 +57,10 @@ enum class Health {
 
 struct HealthVerdict {
   Health health = Health::unhealthy;
-  double seconds = 0;           // until the verdict
-  int checks = 0;               // how many were run
+  double seconds = 0;            // until the verdict
+  int checks = 0;                // how many were run
   std::optional<int> exit_code;  // of a container that ended
-  std::string check_output;     // of the last check
+  std::string check_output;      // of the last check
 };
 
 // Waits until the image's HEALTHCHECK succeeds, trying every half second rather than at its interval, each try with its

@@ -72,7 +72,8 @@ class Worker {
 
  private:
   void mount_all() {
-    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throw_errno("make private the mounts below", "/");
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+      throw_errno("make private the mounts below", "/");
     // The runtime reads /proc, which must show this PID namespace.
     if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) throw_errno("mount", "/proc");
     if (::mount("tmpfs", folders_.top.c_str(), "tmpfs", MS_NOSUID, "mode=0700") != 0) {
@@ -96,8 +97,8 @@ class Worker {
     mount_root();
   }
 
-  // The host's programs and libraries as a root of their own. (The host's "/" itself cannot be bound in a user namespace without
-  // all that is mounted below it, /proc and /sys too.)
+  // The host's programs and libraries as a root of their own. (The host's "/" itself cannot be bound in a user
+  // namespace without all that is mounted below it, /proc and /sys too.)
   void show_host_programs() {
     for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "nix"}) {
       const fs::path here = fs::path("/") / name;
@@ -107,7 +108,8 @@ class Worker {
         fs::create_symlink(fs::read_symlink(here), there);
       } else if (fs::is_directory(here, error)) {
         make_directories(there);
-        if (::mount(here.c_str(), there.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) throw_errno("bind", here.native());
+        if (::mount(here.c_str(), there.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
+          throw_errno("bind", here.native());
       }
     }
   }
@@ -149,9 +151,9 @@ class Worker {
   }
 
   std::vector<std::string> runtime_command(std::initializer_list<std::string> arguments) const {
-    std::vector<std::string> argv = {plan_.runtime.native(), "--root",       (folders_.top / "state").native(),
-                                     "--log",                log().native(), "--log-format",
-                                     "json"};
+    std::vector<std::string> argv = {
+        plan_.runtime.native(), "--root", (folders_.top / "state").native(), "--log", log().native(),
+        "--log-format",         "json"};
     if (!plan_.own_cgroups) {
       argv.push_back(plan_.runtime.filename() == "crun" ? "--cgroup-manager=disabled" : "--rootless=true");
     }
@@ -191,15 +193,17 @@ class Worker {
     return memory;
   }
 
-  // The runtime starts the container and ends (--detach). So the container has kiln's pipe for both outputs itself (the runtime
-  // would copy from two pipes of its own, and mix the order up), and is this process's child, whose end is seen first-hand.
+  // The runtime starts the container and ends (--detach). So the container has kiln's pipe for both outputs itself (the
+  // runtime would copy from two pipes of its own, and mix the order up), and is this process's child, whose end is seen
+  // first-hand.
   void run(WorkerReport& report) {
     const fs::path config = folders_.top / "config.json";
     write_all(create_file(config, 0600), plan_.spec, config.native());
     const std::uint64_t kills_before = memory_kills();
     const double begin = monotonic_seconds();
     const Fd console = plan_.terminal ? listen_for_console() : Fd();
-    auto argv = runtime_command({"run", "--detach", "--pid-file", pid_file().native(), "--bundle", folders_.top.native()});
+    auto argv =
+        runtime_command({"run", "--detach", "--pid-file", pid_file().native(), "--bundle", folders_.top.native()});
     if (console) argv.insert(argv.end(), {"--console-socket", kConsoleSocket});
     argv.push_back(plan_.id);
     const Child runtime = spawn(argv, make_input(), output_);
@@ -223,8 +227,8 @@ class Worker {
     report.out_of_memory = *code != 0 && memory_kills() > kills_before;
   }
 
-  // Where the runtime hands over a pseudoterminal. The name of a socket may have 107 bytes, so this process, number 1 of its PID
-  // namespace, stays in the folder.
+  // Where the runtime hands over a pseudoterminal. The name of a socket may have 107 bytes, so this process, number 1
+  // of its PID namespace, stays in the folder.
   Fd listen_for_console() const {
     if (::chdir(folders_.top.c_str()) != 0) throw_errno("enter", folders_.top.native());
     Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -232,7 +236,8 @@ class Worker {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, kConsoleSocket, sizeof address.sun_path - 1);
-    if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(listener.get(), 1) != 0) {
+    if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(listener.get(), 1) != 0) {
       throw_errno("listen at", kConsoleSocket);
     }
     return listener;
@@ -250,7 +255,9 @@ class Worker {
   // What a runtime has started and left to this process.
   static Child started_child(const fs::path& file) {
     const auto pid = parse_unsigned(trim(read_file(file, 64)));
-    if (!pid) throw Error(Category::machine, fmt::format("the container runtime wrote no process number into '{}'", file.native()));
+    if (!pid)
+      throw Error(Category::machine,
+                  fmt::format("the container runtime wrote no process number into '{}'", file.native()));
     return watch(static_cast<pid_t>(*pid), "container");
   }
 
@@ -289,8 +296,8 @@ class Worker {
     const fs::path process = folders_.top / "exec.json";
     write_all(create_file(process, 0600), waiting_exec_->payload, process.native());
     fs::remove(exec_pid_file());
-    const auto argv = runtime_command({"exec", "--detach", "--process", process.native(), "--pid-file",
-                                       exec_pid_file().native(), plan_.id});
+    const auto argv = runtime_command(
+        {"exec", "--detach", "--process", process.native(), "--pid-file", exec_pid_file().native(), plan_.id});
     exec_ = spawn(argv, open_read("/dev/null"), waiting_exec_->descriptor);
     exec_is_runtime_ = true;
     waiting_exec_.reset();
@@ -331,9 +338,9 @@ class Worker {
     }
     if (reason.empty()) reason = fmt::format("exit code {} before the container was started", code);
     report.outcome = WorkerReport::Outcome::refused;
-    const bool about_command = reason.find("exec: \"") != std::string::npos || reason.find("exec /") != std::string::npos ||
-                               reason.find("chdir to cwd") != std::string::npos ||
-                               reason.find("executable file") != std::string::npos;
+    const bool about_command =
+        reason.find("exec: \"") != std::string::npos || reason.find("exec /") != std::string::npos ||
+        reason.find("chdir to cwd") != std::string::npos || reason.find("executable file") != std::string::npos;
     report.category = about_command ? Category::build : Category::machine;
     report.message = about_command ? fmt::format("the command cannot be started: {}", printable(reason))
                                    : fmt::format("the container runtime '{}' failed: {}; run 'kiln doctor'",
@@ -353,7 +360,8 @@ class Worker {
       mounts.push_back(folders_.top / "trees" / std::to_string(i));
     }
     for (const fs::path& mount : mounts) {
-      if (::umount2(mount.c_str(), plan_.host_root ? MNT_DETACH : 0) == 0 || errno == EINVAL || errno == ENOENT) continue;
+      if (::umount2(mount.c_str(), plan_.host_root ? MNT_DETACH : 0) == 0 || errno == EINVAL || errno == ENOENT)
+        continue;
       if (report.outcome != WorkerReport::Outcome::exited) continue;
       report.outcome = WorkerReport::Outcome::refused;
       report.message = fmt::format("cannot unmount '{}': {}", mount.native(), errno_text(errno));
@@ -365,7 +373,7 @@ class Worker {
   WorkerFolders folders_;
   Fd output_;
   Child container_;
-  Child exec_;                     // the command of an exec message, or the runtime that is about to start it
+  Child exec_;  // the command of an exec message, or the runtime that is about to start it
   bool exec_is_runtime_ = false;
   std::optional<WorkerMessage> waiting_exec_;
 

@@ -19,7 +19,8 @@ std::uint64_t disk_space(const fs::path& folder) {
   count(folder);
   std::error_code error;
   const auto options = fs::directory_options::skip_permission_denied;
-  for (fs::recursive_directory_iterator it(folder, options, error), end; !error && it != end; it.increment(error)) count(it->path());
+  for (fs::recursive_directory_iterator it(folder, options, error), end; !error && it != end; it.increment(error))
+    count(it->path());
   return bytes;
 }
 

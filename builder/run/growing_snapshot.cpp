@@ -4,7 +4,8 @@
 
 namespace kiln {
 
-GrowingSnapshot::GrowingSnapshot(SnapshotUpper upper, LowerLayers lower, const UnpackOptions& options, ThreadPool& pool, const CancelToken& cancel)
+GrowingSnapshot::GrowingSnapshot(SnapshotUpper upper, LowerLayers lower, const UnpackOptions& options, ThreadPool& pool,
+                                 const CancelToken& cancel)
     : upper_(std::move(upper)) {
   unpacking_ = std::async(std::launch::async, [this, lower = std::move(lower), options, &pool, cancel] {
     struct Closing {

@@ -9,8 +9,8 @@
 
 namespace kiln {
 
-// A layer's snapshot that is made while the layer is written or read for the first time: its tar is unpacked as it comes, by a
-// thread of its own. For one thread at a time. Given up unless SnapshotStore::adopt() takes it.
+// A layer's snapshot that is made while the layer is written or read for the first time: its tar is unpacked as it
+// comes, by a thread of its own. For one thread at a time. Given up unless SnapshotStore::adopt() takes it.
 class GrowingSnapshot {
  public:
   ~GrowingSnapshot();
@@ -22,7 +22,8 @@ class GrowingSnapshot {
 
  private:
   friend class SnapshotStore;
-  GrowingSnapshot(SnapshotUpper upper, LowerLayers lower, const UnpackOptions& options, ThreadPool& pool, const CancelToken& cancel);
+  GrowingSnapshot(SnapshotUpper upper, LowerLayers lower, const UnpackOptions& options, ThreadPool& pool,
+                  const CancelToken& cancel);
   // The folder with all that was written; none where that could not be unpacked.
   std::optional<SnapshotUpper> finish();
 

@@ -68,10 +68,12 @@ struct SourceMaker {
   std::size_t number;
 
   bool operator()(const BindSource& source) const {
-    if (source.folders.empty()) throw Error(Category::build, "a bind mount has no source: the stage it names has no files");
+    if (source.folders.empty())
+      throw Error(Category::build, "a bind mount has no source: the stage it names has no files");
     fs::path tree = source.folders.front();
     if (source.writable || source.folders.size() > 1) tree = merged(source);
-    return bind_to(open_inside(tree, source.path), folders.mount(number), source.writable ? Access::read_write : Access::read_only);
+    return bind_to(open_inside(tree, source.path), folders.mount(number),
+                   source.writable ? Access::read_write : Access::read_only);
   }
   bool operator()(const CacheSource& source) const {
     return bind_to(open_inside(source.folder, source.path), folders.mount(number),
@@ -113,7 +115,8 @@ struct SourceMaker {
   static void copy_root_attributes(const fs::path& from, const fs::path& to) {
     struct stat status {};
     if (::stat(from.c_str(), &status) != 0) throw_errno("look up", from.native());
-    if (::chown(to.c_str(), status.st_uid, status.st_gid) != 0 && errno != EINVAL) throw_errno("change the owner of", to.native());
+    if (::chown(to.c_str(), status.st_uid, status.st_gid) != 0 && errno != EINVAL)
+      throw_errno("change the owner of", to.native());
     if (::chmod(to.c_str(), status.st_mode & 07777) != 0) throw_errno("change the mode of", to.native());
   }
 };
@@ -123,7 +126,9 @@ struct SourceMaker {
 bool prepare_mount_source(const ContainerPlan& plan, const WorkerFolders& folders, std::size_t number) {
   const RunMount& mount = plan.mounts[number];
   return with_context([&] { return fmt::format("while preparing the mount at '{}'", mount.target); },
-                      [&] { return std::visit(SourceMaker{plan, folders, number}, mount.source); });
+                      [&] {
+                        return std::visit(SourceMaker{plan, folders, number}, mount.source);
+                      });
 }
 
 }  // namespace kiln

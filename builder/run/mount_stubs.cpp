@@ -54,7 +54,8 @@ Resolved resolve(const Fd& root, const std::string& target) {
       continue;
     }
     if (!S_ISDIR(result.type)) {
-      throw Error(Category::build, fmt::format("mount target '{}': '/{}' is no folder", target, join(result.components, "/")));
+      throw Error(Category::build,
+                  fmt::format("mount target '{}': '/{}' is no folder", target, join(result.components, "/")));
     }
     result.components.push_back(name);
     const Fd found = open_below(root, result.components);
@@ -69,7 +70,8 @@ Resolved resolve(const Fd& root, const std::string& target) {
       result.type = status.st_mode & S_IFMT;
       continue;
     }
-    if (++links > kMaxLinks) throw Error(Category::build, fmt::format("mount target '{}': too many symbolic links", target));
+    if (++links > kMaxLinks)
+      throw Error(Category::build, fmt::format("mount target '{}': too many symbolic links", target));
     std::string link(4096, '\0');
     const ssize_t length = ::readlinkat(found.get(), "", link.data(), link.size());
     if (length < 0) throw_errno("read the link at mount target", target);
@@ -127,8 +129,9 @@ void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::ve
     if (inside) continue;
     if (target.existing == target.components.size()) {
       if (S_ISDIR(target.type) == point.is_file) {
-        throw Error(Category::build, fmt::format("mount target '{}' is {} in the image, and the mount's source is {}", point.target,
-                                                 point.is_file ? "a folder" : "no folder", point.is_file ? "a file" : "a folder"));
+        throw Error(Category::build,
+                    fmt::format("mount target '{}' is {} in the image, and the mount's source is {}", point.target,
+                                point.is_file ? "a folder" : "no folder", point.is_file ? "a file" : "a folder"));
       }
       continue;
     }

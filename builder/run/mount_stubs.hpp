@@ -7,20 +7,20 @@
 
 namespace kiln {
 
-// Mount points that an image does not have must exist while its container runs, and must leave no trace in the layer that the
-// container writes. They are therefore made in a folder of their own that is the uppermost *lower* folder: the upper never
-// sees them, so nothing has to be taken out of it again. (Making them in the upper and removing them afterwards would leave
-// copies of their parents behind, with changed times.) Parents are repeated there with the owner, mode, times and access lists
-// they have below, since overlayfs shows the uppermost ones.
+// Mount points that an image does not have must exist while its container runs, and must leave no trace in the layer
+// that the container writes. They are therefore made in a folder of their own that is the uppermost *lower* folder: the
+// upper never sees them, so nothing has to be taken out of it again. (Making them in the upper and removing them
+// afterwards would leave copies of their parents behind, with changed times.) Parents are repeated there with the
+// owner, mode, times and access lists they have below, since overlayfs shows the uppermost ones.
 struct MountPoint {
   std::string target;  // absolute; symlinks of the image are followed inside it, as the runtime does
   bool is_file = false;
   unsigned folder_mode = 0755;  // of a folder that the image does not have; a tmpfs mounted on it takes it over
 };
 
-// `root` is the image without the stubs (may be an empty folder), `stubs` an empty folder. A target inside an earlier one is left
-// to the runtime, which makes it in that mount. Error{build} for a target that cannot be: a loop of links, a way through a file,
-// a file where a folder is wanted.
+// `root` is the image without the stubs (may be an empty folder), `stubs` an empty folder. A target inside an earlier
+// one is left to the runtime, which makes it in that mount. Error{build} for a target that cannot be: a loop of links,
+// a way through a file, a file where a folder is wanted.
 void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::vector<MountPoint>& points);
 
 }  // namespace kiln

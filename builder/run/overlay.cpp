@@ -34,9 +34,10 @@ std::string shown(const fs::path& path, const fs::path& base) {
 
 std::string overlay_options(const OverlayMount& mount, const fs::path& base) {
   if (mount.lowers.size() > kMaxLayers + 1) {
-    throw Error(Category::build, fmt::format("an image has {} layers, expected at most {}; join some RUN instructions or build "
-                                             "the first ones as an image of their own and COPY from it",
-                                             mount.lowers.size() - 1, kMaxLayers));
+    throw Error(Category::build,
+                fmt::format("an image has {} layers, expected at most {}; join some RUN instructions or build "
+                            "the first ones as an image of their own and COPY from it",
+                            mount.lowers.size() - 1, kMaxLayers));
   }
   std::string options = "lowerdir=";
   for (std::size_t i = mount.lowers.size(); i-- > 0;) {
@@ -47,11 +48,13 @@ std::string overlay_options(const OverlayMount& mount, const fs::path& base) {
     options += fmt::format(",upperdir={},workdir={},volatile", shown(mount.upper, base), shown(mount.work, base));
   }
   // "off" would still follow redirects that are there, which the kernel does not allow with userxattr.
-  options += mount.user_xattrs ? ",redirect_dir=nofollow,metacopy=off,index=off,userxattr" : ",redirect_dir=off,metacopy=off,index=off";
+  options += mount.user_xattrs ? ",redirect_dir=nofollow,metacopy=off,index=off,userxattr"
+                               : ",redirect_dir=off,metacopy=off,index=off";
   if (options.size() >= kPageBytes) {
-    throw Error(Category::machine, fmt::format("overlay of {} layers: its mount options take {} bytes, the kernel takes {}; move "
-                                               "KILN_HOME to a shorter path",
-                                               mount.lowers.size(), options.size(), kPageBytes - 1));
+    throw Error(Category::machine,
+                fmt::format("overlay of {} layers: its mount options take {} bytes, the kernel takes {}; move "
+                            "KILN_HOME to a shorter path",
+                            mount.lowers.size(), options.size(), kPageBytes - 1));
   }
   return options;
 }

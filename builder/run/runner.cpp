@@ -139,7 +139,8 @@ Runtime Runner::runtime(const HomeLayout& home) {
   return runtimes_.emplace(home.root(), std::move(found)).first->second;
 }
 
-RunResult Runner::run(const HomeLayout& home, const RunRequest& request, const OutputSink& output, const CancelToken& cancel) {
+RunResult Runner::run(const HomeLayout& home, const RunRequest& request, const OutputSink& output,
+                      const CancelToken& cancel) {
   cancel.check();
   std::vector<std::string> warnings;
   const ContainerPlan plan = plan_container(home, runtime(home), request, warnings);

@@ -28,17 +28,19 @@ enum class WithoutRoot {
 
 // Runs containers and leaves nothing of them on the host, whatever happens to kiln.
 //
-// start() forks one small process, the runner, while kiln has a single thread. For each container it clones a worker, the
-// init of a PID namespace and owner of a mount namespace: the worker mounts, calls the OCI runtime and waits. So whatever it
-// mounted and started ends with it, and it ends with its socket to kiln, with the runner, which the kernel kills when kiln
-// dies, or by itself. After kill -9 nothing is left but empty cgroup folders, which the next runner removes.
+// start() forks one small process, the runner, while kiln has a single thread. For each container it clones a worker,
+// the init of a PID namespace and owner of a mount namespace: the worker mounts, calls the OCI runtime and waits. So
+// whatever it mounted and started ends with it, and it ends with its socket to kiln, with the runner, which the kernel
+// kills when kiln dies, or by itself. After kill -9 nothing is left but empty cgroup folders, which the next runner
+// removes.
 //
-// Nothing is probed before the first container: a machine that cannot run any is Error{machine} from then on, with the one
-// command that helps. Any thread may run containers, many at a time.
+// Nothing is probed before the first container: a machine that cannot run any is Error{machine} from then on, with the
+// one command that helps. Any thread may run containers, many at a time.
 class Runner {
  public:
-  // Call it first thing in main(): no thread may exist. Where a user namespace is entered, the calling process enters it (so
-  // that it may read and remove files of the users in it), and KILN_HOME is set before, since it depends on who one is.
+  // Call it first thing in main(): no thread may exist. Where a user namespace is entered, the calling process enters
+  // it (so that it may read and remove files of the users in it), and KILN_HOME is set before, since it depends on who
+  // one is.
   static std::unique_ptr<Runner> start(WithoutRoot without_root);
   // Ends the runner and every container.
   ~Runner();
@@ -46,8 +48,8 @@ class Runner {
   Runner& operator=(const Runner&) = delete;
 
   // Runs a container to its end. Error{build} where the runtime cannot start the command (not found, not executable);
-  // Error{machine} where the machine cannot run containers; Error{cancelled} where `cancel` fires: the container has been
-  // killed and unmounted by then. A command that fails is no error but an exit code.
+  // Error{machine} where the machine cannot run containers; Error{cancelled} where `cancel` fires: the container has
+  // been killed and unmounted by then. A command that fails is no error but an exit code.
   RunResult run(const HomeLayout& home, const RunRequest& request, const OutputSink& output, const CancelToken& cancel);
 
   // Why no user namespace was entered; empty where it was not tried or worked.

@@ -48,21 +48,27 @@ std::optional<Runtime> parse_probe(std::string_view text, std::string_view boot_
     if (line == "cgroups none") runtime.own_cgroups = false;
   }
   // Whatever has changed since shows as another text.
-  if (runtime.program.empty() || !stamp_of(runtime.program) || serialise_probe(runtime, boot_id) != text) return std::nullopt;
+  if (runtime.program.empty() || !stamp_of(runtime.program) || serialise_probe(runtime, boot_id) != text)
+    return std::nullopt;
   return runtime;
 }
 
 MachineCheck RuntimeProbe::check_privileges() const {
   MachineCheck check{"user namespace", CheckState::ok, "", ""};
   switch (current_privileges()) {
-    case Privileges::root: check.finding = "not needed: kiln runs as root"; break;
-    case Privileges::user_namespace_root: check.finding = "kiln is root of a user namespace"; break;
+    case Privileges::root:
+      check.finding = "not needed: kiln runs as root";
+      break;
+    case Privileges::user_namespace_root:
+      check.finding = "kiln is root of a user namespace";
+      break;
     case Privileges::none: {
       const std::string& problem = runner_.user_namespace_problem();
       const std::size_t semicolon = problem.rfind("; ");
       check.state = CheckState::fail;
       check.finding = problem.empty() ? "kiln is neither root nor in a user namespace" : problem.substr(0, semicolon);
-      check.help = problem.empty() || semicolon == std::string::npos ? "run kiln as root" : problem.substr(semicolon + 2);
+      check.help =
+          problem.empty() || semicolon == std::string::npos ? "run kiln as root" : problem.substr(semicolon + 2);
       break;
     }
   }
@@ -87,9 +93,10 @@ MachineCheck RuntimeProbe::check_overlay() {
   } catch (const Error& error) {
     check.state = CheckState::fail;
     check.finding = error.message();
-    check.help = fmt::format("let KILN_HOME (now '{}') be a folder on ext4, xfs, btrfs or tmpfs, such as a volume: overlayfs "
-                             "cannot write on another overlay",
-                             home_.root().native());
+    check.help = fmt::format(
+        "let KILN_HOME (now '{}') be a folder on ext4, xfs, btrfs or tmpfs, such as a volume: overlayfs "
+        "cannot write on another overlay",
+        home_.root().native());
   }
   return check;
 }
@@ -152,7 +159,8 @@ MachineCheck RuntimeProbe::check_runtime(std::optional<Runtime>& found) {
 Runtime RuntimeProbe::find() {
   const auto demand = [](const MachineCheck& check) {
     if (check.state != CheckState::fail) return;
-    throw Error(Category::machine, fmt::format("RUN is not possible on this machine ({}): {}; {}", check.name, check.finding, check.help));
+    throw Error(Category::machine,
+                fmt::format("RUN is not possible on this machine ({}): {}; {}", check.name, check.finding, check.help));
   };
   demand(check_privileges());
   const std::string boot = boot_id();

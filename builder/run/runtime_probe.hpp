@@ -13,15 +13,15 @@ enum class CheckState { ok, warn, fail };
 
 // What was found about one thing that containers need.
 struct MachineCheck {
-  std::string name;     // "overlay", "user namespace", "runtime", "cgroups"
+  std::string name;  // "overlay", "user namespace", "runtime", "cgroups"
   CheckState state = CheckState::ok;
   std::string finding;  // "runc 1.1.5 started a container in 24 ms"
   std::string help;     // one command or sentence; empty where all is well
 };
 
 // Finds out what containers need, by trying: mounts an overlay, starts a container. One answer per boot, kept in
-// runtime/probe ("kiln runtime 1\nboot UUID\nuid N\nprogram PATH\nsize N\nmtime N\ncgroups own|none\n") and used again while the
-// program is the same.
+// runtime/probe ("kiln runtime 1\nboot UUID\nuid N\nprogram PATH\nsize N\nmtime N\ncgroups own|none\n") and used again
+// while the program is the same.
 class RuntimeProbe {
  public:
   RuntimeProbe(Runner& runner, const HomeLayout& home) : runner_(runner), home_(home) {}

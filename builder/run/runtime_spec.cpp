@@ -53,27 +53,63 @@ const LimitName& limit_named(std::string_view name) {
 std::uint64_t parse_limit_value(std::string_view text, std::string_view whole) {
   if (text == "-1" || text == "unlimited") return RunLimit::kUnlimited;
   if (const auto value = parse_unsigned(text)) return *value;
-  throw Error(Category::usage, fmt::format("ulimit '{}': expected NAME=SOFT[:HARD] with whole numbers, got '{}'", whole, text));
+  throw Error(Category::usage,
+              fmt::format("ulimit '{}': expected NAME=SOFT[:HARD] with whole numbers, got '{}'", whole, text));
 }
 
 // By number (capabilities(7)).
-constexpr std::array<std::string_view, 41> kCapabilities = {
-    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-    "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
-    "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"};
+constexpr std::array<std::string_view, 41> kCapabilities = {"CAP_CHOWN",
+                                                            "CAP_DAC_OVERRIDE",
+                                                            "CAP_DAC_READ_SEARCH",
+                                                            "CAP_FOWNER",
+                                                            "CAP_FSETID",
+                                                            "CAP_KILL",
+                                                            "CAP_SETGID",
+                                                            "CAP_SETUID",
+                                                            "CAP_SETPCAP",
+                                                            "CAP_LINUX_IMMUTABLE",
+                                                            "CAP_NET_BIND_SERVICE",
+                                                            "CAP_NET_BROADCAST",
+                                                            "CAP_NET_ADMIN",
+                                                            "CAP_NET_RAW",
+                                                            "CAP_IPC_LOCK",
+                                                            "CAP_IPC_OWNER",
+                                                            "CAP_SYS_MODULE",
+                                                            "CAP_SYS_RAWIO",
+                                                            "CAP_SYS_CHROOT",
+                                                            "CAP_SYS_PTRACE",
+                                                            "CAP_SYS_PACCT",
+                                                            "CAP_SYS_ADMIN",
+                                                            "CAP_SYS_BOOT",
+                                                            "CAP_SYS_NICE",
+                                                            "CAP_SYS_RESOURCE",
+                                                            "CAP_SYS_TIME",
+                                                            "CAP_SYS_TTY_CONFIG",
+                                                            "CAP_MKNOD",
+                                                            "CAP_LEASE",
+                                                            "CAP_AUDIT_WRITE",
+                                                            "CAP_AUDIT_CONTROL",
+                                                            "CAP_SETFCAP",
+                                                            "CAP_MAC_OVERRIDE",
+                                                            "CAP_MAC_ADMIN",
+                                                            "CAP_SYSLOG",
+                                                            "CAP_WAKE_ALARM",
+                                                            "CAP_BLOCK_SUSPEND",
+                                                            "CAP_AUDIT_READ",
+                                                            "CAP_PERFMON",
+                                                            "CAP_BPF",
+                                                            "CAP_CHECKPOINT_RESTORE"};
 
 // What docker leaves to a container's root.
 constexpr std::array<std::string_view, 14> kDefaultCapabilities = {
-    "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FSETID",  "CAP_FOWNER",           "CAP_MKNOD",      "CAP_NET_RAW", "CAP_SETGID",
-    "CAP_SETUID", "CAP_SETFCAP",      "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",    "CAP_AUDIT_WRITE"};
+    "CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FSETID",           "CAP_FOWNER",
+    "CAP_MKNOD",   "CAP_NET_RAW",      "CAP_SETGID",           "CAP_SETUID",
+    "CAP_SETFCAP", "CAP_SETPCAP",      "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",
+    "CAP_KILL",    "CAP_AUDIT_WRITE"};
 
 constexpr std::array<const char*, 11> kMaskedPaths = {
-    "/proc/acpi",       "/proc/asound",      "/proc/interrupts",  "/proc/kcore",         "/proc/keys",    "/proc/latency_stats",
-    "/proc/sched_debug", "/proc/scsi",       "/proc/timer_list",  "/proc/timer_stats",   "/sys/firmware"};
+    "/proc/acpi",        "/proc/asound", "/proc/interrupts", "/proc/kcore",       "/proc/keys",   "/proc/latency_stats",
+    "/proc/sched_debug", "/proc/scsi",   "/proc/timer_list", "/proc/timer_stats", "/sys/firmware"};
 constexpr std::array<const char*, 5> kReadOnlyPaths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                                        "/proc/sysrq-trigger"};
 
@@ -81,7 +117,8 @@ json capabilities(const SpecProcess& process) {
   json set = json::array();
   for (std::size_t number = 0; number < kCapabilities.size(); ++number) {
     const std::string_view name = kCapabilities[number];
-    const bool is_default = std::find(kDefaultCapabilities.begin(), kDefaultCapabilities.end(), name) != kDefaultCapabilities.end();
+    const bool is_default =
+        std::find(kDefaultCapabilities.begin(), kDefaultCapabilities.end(), name) != kDefaultCapabilities.end();
     const bool wanted = is_default || process.security == RunSecurity::insecure;
     if (wanted && (process.available_capabilities >> number & 1) != 0) set.push_back(name);
   }
@@ -166,8 +203,9 @@ std::string dump(const json& value) {
   try {
     return value.dump();
   } catch (const json::type_error&) {
-    throw Error(Category::build, "the command, its environment or a mount target is not valid UTF-8, which the container "
-                                 "runtime's configuration cannot hold");
+    throw Error(Category::build,
+                "the command, its environment or a mount target is not valid UTF-8, which the container "
+                "runtime's configuration cannot hold");
   }
 }
 
@@ -228,7 +266,8 @@ std::uint64_t own_capabilities() {
   const std::size_t at = status.find(kKey);
   if (at == std::string::npos) return ~std::uint64_t{0};
   const std::size_t begin = at + kKey.size();
-  return parse_unsigned(std::string_view(status).substr(begin, status.find('\n', begin) - begin), 16).value_or(~std::uint64_t{0});
+  return parse_unsigned(std::string_view(status).substr(begin, status.find('\n', begin) - begin), 16)
+      .value_or(~std::uint64_t{0});
 }
 
 std::vector<std::string> standard_mount_targets() { return {"/proc", "/dev", "/sys"}; }

@@ -36,7 +36,7 @@ struct SpecInput {
   SpecProcess process;
   std::string rootfs;
   std::string hostname;
-  std::string cgroups_path;      // empty: the runtime's own choice
+  std::string cgroups_path;        // empty: the runtime's own choice
   bool in_user_namespace = false;  // sysfs cannot be mounted there beside the host's network: bound instead
   RunNetwork network = RunNetwork::host;
   std::uint64_t shm_bytes = std::uint64_t{64} << 20;
@@ -54,8 +54,8 @@ std::uint64_t own_capabilities();
 // Mount targets of every container, in order, without those that its own /dev holds.
 std::vector<std::string> standard_mount_targets();
 
-// The limits as this machine can give them: nothing above the hard limit of this process. Each that had to be lowered is
-// told in `warnings`.
+// The limits as this machine can give them: nothing above the hard limit of this process. Each that had to be lowered
+// is told in `warnings`.
 std::vector<RunLimit> attainable_limits(const std::vector<RunLimit>& wanted, std::vector<std::string>& warnings);
 
 }  // namespace kiln

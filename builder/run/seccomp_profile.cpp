@@ -15,8 +15,8 @@ namespace kiln {
 
 namespace {
 
-// Allowed whatever the arguments. ptrace and its like are safe since Linux 4.8; chroot comes with CAP_SYS_CHROOT, which is
-// among the default capabilities. A name that the runtime's libseccomp does not know is passed over by it.
+// Allowed whatever the arguments. ptrace and its like are safe since Linux 4.8; chroot comes with CAP_SYS_CHROOT, which
+// is among the default capabilities. A name that the runtime's libseccomp does not know is passed over by it.
 constexpr std::string_view kAllowed =
     "_llseek _newselect accept accept4 access adjtimex alarm bind brk cachestat capget capset chdir chmod chown "
     "chown32 chroot clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 clock_gettime clock_gettime64 "
@@ -56,8 +56,9 @@ constexpr std::string_view kAllowed =
     "truncate64 ugetrlimit umask uname unlink unlinkat utime utimensat utimensat_time64 utimes vfork vmsplice "
     "wait4 waitid waitpid write writev ";
 
-// The runtime compiles the list anew for each container and each kind of calls, so kinds are few: x32 alone, which kernels of
-// today do not offer, would make starting a container take half as long again. Calls of a kind that is not named kill the process.
+// The runtime compiles the list anew for each container and each kind of calls, so kinds are few: x32 alone, which
+// kernels of today do not offer, would make starting a container take half as long again. Calls of a kind that is not
+// named kill the process.
 struct ArchitectureRules {
   std::string_view architecture;
   std::vector<std::string_view> names;  // as libseccomp calls it, and its 32-bit calls

@@ -36,7 +36,8 @@ class ChunkSource : public ByteSource {
   std::size_t read(void* buffer, std::size_t size) override {
     while (rest_.empty()) {
       if (next_ == list_.chunks.size()) {
-        if (!is_checked_ && hash_.finish() != list_.digest) throw Error(Category::network, "its chunks are not what was cut");
+        if (!is_checked_ && hash_.finish() != list_.digest)
+          throw Error(Category::network, "its chunks are not what was cut");
         is_checked_ = true;
         return 0;
       }
@@ -93,7 +94,8 @@ ChunkList cut(const oci::Descriptor& tar, ContentStore& store) {
   });
   VerifyingReader reader(store, tar.digest);
   std::string buffer(kPieceBytes, '\0');
-  while (const std::size_t got = reader.read(buffer.data(), buffer.size())) chunker.write(std::string_view(buffer).substr(0, got));
+  while (const std::size_t got = reader.read(buffer.data(), buffer.size()))
+    chunker.write(std::string_view(buffer).substr(0, got));
   reader.finish();
   chunker.finish();
   return list;
@@ -101,11 +103,18 @@ ChunkList cut(const oci::Descriptor& tar, ContentStore& store) {
 
 }  // namespace
 
-SharedMounts::SharedMounts(HomeLayout home, SharedCache& cache, ThreadPool& pool, Log& log, CancelToken cancel, std::uint64_t most_bytes)
-    : home_(std::move(home)), cache_(cache), pool_(pool), log_(log), cancel_(std::move(cancel)), most_bytes_(most_bytes) {}
+SharedMounts::SharedMounts(HomeLayout home, SharedCache& cache, ThreadPool& pool, Log& log, CancelToken cancel,
+                           std::uint64_t most_bytes)
+    : home_(std::move(home)),
+      cache_(cache),
+      pool_(pool),
+      log_(log),
+      cancel_(std::move(cancel)),
+      most_bytes_(most_bytes) {}
 
 std::string SharedMounts::key_of(const CacheMountName& name) {
-  return std::string(oci::sha256_of(fmt::format("kiln shared cache mount 1\n{}\n", CacheMounts::folder_name(name))).hex());
+  return std::string(
+      oci::sha256_of(fmt::format("kiln shared cache mount 1\n{}\n", CacheMounts::folder_name(name))).hex());
 }
 
 void SharedMounts::used(const CacheMountName& name) {
@@ -176,8 +185,10 @@ void SharedMounts::save_one(const CacheMountName& name, CacheMounts& mounts) {
   const auto lease = mounts.try_lock(name);
   if (!lease) return;
   if (const std::uint64_t bytes = disk_space(lease->folder()); bytes > most_bytes_) {
-    log_.warn(fmt::format("{} is not shared: it has {}, and at most {} are; make it smaller ('kiln cache prune --filter type=cachemount')",
-                          title_of(name), human_bytes(bytes), human_bytes(most_bytes_)));
+    log_.warn(
+        fmt::format("{} is not shared: it has {}, and at most {} are; make it smaller ('kiln cache prune --filter "
+                    "type=cachemount')",
+                    title_of(name), human_bytes(bytes), human_bytes(most_bytes_)));
     return;
   }
   const TempDir draft(home_.tmp(), "mount-");

@@ -20,21 +20,22 @@ inline constexpr std::uint64_t kMostSharedMountBytes = std::uint64_t{2} << 30;
 
 // Carries the contents of RUN --mount=type=cache through the shared cache, for machines that build nothing twice.
 //
-// A mount's contents are a tar in the entry order of layers (whole seconds, owners, modes, xattrs; sockets, devices and names
-// that a layer would take for whiteouts are left out), cut by content (cache/chunker.hpp). The entry (kMountEntryType) under
-// the mount's key holds the chunk list, its blobs are the chunks. A mount is restored when its folder is new on a machine, and
-// saved after a build that used it, where it changed; of two machines that save at once the later one stays, whole: entries are
-// replaced in one piece, and chunks never change.
+// A mount's contents are a tar in the entry order of layers (whole seconds, owners, modes, xattrs; sockets, devices and
+// names that a layer would take for whiteouts are left out), cut by content (cache/chunker.hpp). The entry
+// (kMountEntryType) under the mount's key holds the chunk list, its blobs are the chunks. A mount is restored when its
+// folder is new on a machine, and saved after a build that used it, where it changed; of two machines that save at once
+// the later one stays, whole: entries are replaced in one piece, and chunks never change.
 //
-// Nothing here fails a build: what cannot be had, is damaged or too large is said, and the mount begins empty or is not saved.
-// Error{cancelled} alone leaves. Any thread; save() from none of the pool's.
+// Nothing here fails a build: what cannot be had, is damaged or too large is said, and the mount begins empty or is not
+// saved. Error{cancelled} alone leaves. Any thread; save() from none of the pool's.
 class SharedMounts {
  public:
   // All are borrowed but the home.
   SharedMounts(HomeLayout home, SharedCache& cache, ThreadPool& pool, Log& log, CancelToken cancel,
                std::uint64_t most_bytes = kMostSharedMountBytes);
 
-  // Fills a new, empty folder. False where there is nothing to fill it with: then it is still empty. `step` is what needs it.
+  // Fills a new, empty folder. False where there is nothing to fill it with: then it is still empty. `step` is what
+  // needs it.
   bool restore(const CacheMountName& name, const fs::path& folder, std::string_view step);
   // A command that used it ended well: it is to be saved.
   void used(const CacheMountName& name);

@@ -21,10 +21,10 @@
 #include "builder/run/runner.hpp"
 #include "registry/oci/image_config.hpp"
 
-// How processes agree. Folders appear and vanish only under locks/snapshots (exclusive): a new one is made and its lock file taken
-// there, an unused one is renamed to "trash-N" there and removed afterwards. Whoever found a folder by its chain takes its lock and
-// then looks whether the folder is still in place. Making the snapshot of a chain is done under one of 256 locks that chains share by
-// their first byte, so that the others wait for it instead of doing it too.
+// How processes agree. Folders appear and vanish only under locks/snapshots (exclusive): a new one is made and its lock
+// file taken there, an unused one is renamed to "trash-N" there and removed afterwards. Whoever found a folder by its
+// chain takes its lock and then looks whether the folder is still in place. Making the snapshot of a chain is done
+// under one of 256 locks that chains share by their first byte, so that the others wait for it instead of doing it too.
 
 namespace kiln {
 
@@ -55,7 +55,8 @@ std::optional<Meta> read_meta(const fs::path& folder) {
   if (!text) return std::nullopt;
   const auto lines = split(*text, '\n');
   if (lines.size() != 5 || lines[0] != "kiln snapshot 1") return std::nullopt;
-  if (!lines[1].starts_with("chain ") || !lines[2].starts_with("boot ") || !lines[3].starts_with("kind ")) return std::nullopt;
+  if (!lines[1].starts_with("chain ") || !lines[2].starts_with("boot ") || !lines[3].starts_with("kind "))
+    return std::nullopt;
   return Meta{std::string(lines[1].substr(6)), std::string(lines[2].substr(5)), std::string(lines[3].substr(5))};
 }
 
@@ -76,7 +77,9 @@ FileLock lock_top(const fs::path& locks) { return FileLock::acquire(locks / "sna
 }  // namespace
 
 SnapshotUpper::SnapshotUpper(fs::path folder, FileLock lock)
-    : folder_(std::move(folder)), folders_{folder_ / "fs", folder_ / "work", folder_ / "scratch"}, lock_(std::move(lock)) {}
+    : folder_(std::move(folder)),
+      folders_{folder_ / "fs", folder_ / "work", folder_ / "scratch"},
+      lock_(std::move(lock)) {}
 
 SnapshotUpper::SnapshotUpper(SnapshotUpper&& other) noexcept
     : folder_(std::exchange(other.folder_, {})), folders_(std::move(other.folders_)), lock_(std::move(other.lock_)) {}
@@ -107,18 +110,27 @@ void SnapshotUpper::discard() noexcept {
 SnapshotStore::SnapshotStore(ContentStore& store, ThreadPool& pool)
     : store_(store), pool_(pool), top_(store.home().snapshots()) {
   switch (current_privileges()) {
-    case Privileges::root: kind_ = Kind::trusted; break;
-    case Privileges::user_namespace_root: kind_ = Kind::user; break;
-    case Privileges::none: kind_ = Kind::plain; break;
+    case Privileges::root:
+      kind_ = Kind::trusted;
+      break;
+    case Privileges::user_namespace_root:
+      kind_ = Kind::user;
+      break;
+    case Privileges::none:
+      kind_ = Kind::plain;
+      break;
   }
   xattrs_ = kind_ == Kind::trusted ? OverlayXattrs::trusted : OverlayXattrs::user;
 }
 
 std::string_view SnapshotStore::kind_text() const {
   switch (kind_) {
-    case Kind::trusted: return "trusted";
-    case Kind::user: return "user";
-    case Kind::plain: return "plain";
+    case Kind::trusted:
+      return "trusted";
+    case Kind::user:
+      return "user";
+    case Kind::plain:
+      return "plain";
   }
   return "plain";
 }
@@ -206,7 +218,8 @@ SnapshotStore::Held SnapshotStore::publish(SnapshotUpper snapshot, const oci::Di
   const fs::path folder = snapshot.folder_;
   remove_tree(snapshot.folders_.work);
   remove_tree(snapshot.folders_.scratch);
-  write_file_atomically(folder / "meta", meta_text({chain_id.str(), boot_id(), std::string(kind_text())}), Durability::ephemeral);
+  write_file_atomically(folder / "meta", meta_text({chain_id.str(), boot_id(), std::string(kind_text())}),
+                        Durability::ephemeral);
   const fs::path temporary = top_ / "chains" / fmt::format("new-{}", folder.filename().native());
   std::error_code error;
   fs::remove(temporary, error);
@@ -229,15 +242,16 @@ UnpackOptions SnapshotStore::unpack_options() const {
   return options;
 }
 
-SnapshotStore::Held SnapshotStore::make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower,
-                                        const CancelToken& cancel) {
+SnapshotStore::Held SnapshotStore::make(const oci::Digest& chain_id, const SnapshotLayer& layer,
+                                        const LowerLayers& lower, const CancelToken& cancel) {
   SnapshotUpper snapshot = begin_upper();
   const oci::Descriptor blob = layer.blob();
   unpack_layer(store_, pool_, blob, layer.index.get(), snapshot.folders().fs, lower, unpack_options(), cancel);
   return publish(std::move(snapshot), chain_id);
 }
 
-std::vector<std::function<void()>> SnapshotStore::fetches_above(oci::Digest chain_id, std::span<const SnapshotLayer> layers) {
+std::vector<std::function<void()>> SnapshotStore::fetches_above(oci::Digest chain_id,
+                                                                std::span<const SnapshotLayer> layers) {
   std::vector<std::function<void()>> fetches;
   for (const SnapshotLayer& layer : layers) {
     chain_id = oci::chain_id(chain_id, layer.diff_id);
@@ -279,7 +293,8 @@ void SnapshotStore::adopt(SnapshotUpper upper, const oci::Digest& chain_id) {
 }
 
 std::unique_ptr<GrowingSnapshot> SnapshotStore::begin_growing(LowerLayers lower, const CancelToken& cancel) {
-  return std::unique_ptr<GrowingSnapshot>(new GrowingSnapshot(begin_upper(), std::move(lower), unpack_options(), pool_, cancel));
+  return std::unique_ptr<GrowingSnapshot>(
+      new GrowingSnapshot(begin_upper(), std::move(lower), unpack_options(), pool_, cancel));
 }
 
 void SnapshotStore::adopt(std::unique_ptr<GrowingSnapshot> snapshot, const oci::Digest& chain_id) {
@@ -301,8 +316,8 @@ void SnapshotStore::mark_settled(std::chrono::seconds settled) {
   if (unmarked.empty()) return;
   const Fd top = open_directory(top_);
   if (::syncfs(top.get()) != 0) throw_errno("sync", top_.native());
-  // A mark that a crash loses costs unpacking once more, so the marks need no sync of their own; nor does it matter that a prune
-  // takes one away meanwhile.
+  // A mark that a crash loses costs unpacking once more, so the marks need no sync of their own; nor does it matter
+  // that a prune takes one away meanwhile.
   for (const fs::path& folder : unmarked) {
     const Fd mark(::open((folder / "synced").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
     if (!mark && errno != ENOENT) throw_errno("create", (folder / "synced").native());

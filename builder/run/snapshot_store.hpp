@@ -23,8 +23,9 @@
 
 namespace kiln {
 
-// The files of layers on disk, each in a folder of its own that overlayfs takes as a lower directory. What a folder holds
-// depends on the layers below (parents that the layer does not name, hard links into them), so it belongs to a chain ID.
+// The files of layers on disk, each in a folder of its own that overlayfs takes as a lower directory. What a folder
+// holds depends on the layers below (parents that the layer does not name, hard links into them), so it belongs to a
+// chain ID.
 //
 // Below snapshots/, version 1:
 //
@@ -37,9 +38,9 @@ namespace kiln {
 //   chains/HEX  a symbolic link "N"
 //   next        the number to try next
 //
-// A snapshot of an earlier boot without N/synced may be damaged: it is made again. So is one of another kind: root's overlay
-// reads trusted.*, a user namespace's user.*, and "plain" ones (nobody may give files away) have lost their owners.
-// One without meta that nobody locks was left by a kiln that died, and is removed.
+// A snapshot of an earlier boot without N/synced may be damaged: it is made again. So is one of another kind: root's
+// overlay reads trusted.*, a user namespace's user.*, and "plain" ones (nobody may give files away) have lost their
+// owners. One without meta that nobody locks was left by a kiln that died, and is removed.
 
 // A layer whose files are wanted.
 struct SnapshotLayer {
@@ -65,8 +66,8 @@ class SnapshotChain {
   oci::Digest chain_id_;
 };
 
-// Where a container writes: a snapshot on its way. Removed with all it holds at the end unless SnapshotStore::adopt() takes
-// it. Move-only.
+// Where a container writes: a snapshot on its way. Removed with all it holds at the end unless SnapshotStore::adopt()
+// takes it. Move-only.
 class SnapshotUpper {
  public:
   SnapshotUpper(SnapshotUpper&&) noexcept;
@@ -89,9 +90,9 @@ class GrowingSnapshot;
 struct SnapshotInfo {
   std::uint64_t number = 0;
   oci::Digest chain_id;
-  std::uint64_t bytes = 0;      // on disk
+  std::uint64_t bytes = 0;  // on disk
   UnixSeconds last_used = 0;
-  bool in_use = false;          // by any process, this one too
+  bool in_use = false;  // by any process, this one too
 };
 
 // Any thread, and any number of processes on one store.
@@ -99,25 +100,27 @@ class SnapshotStore {
  public:
   SnapshotStore(ContentStore& store, ThreadPool& pool);
 
-  // The folders of a chain of layers, from the bottom; made where they are missing, each by one process while the others wait.
+  // The folders of a chain of layers, from the bottom; made where they are missing, each by one process while the
+  // others wait.
   SnapshotChain ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel);
 
   // An empty upper folder for a container.
   SnapshotUpper begin_upper();
-  // Makes what a container wrote the snapshot of the layer it became: the folder is taken as it is. It must be unmounted. Where
-  // the chain has a snapshot already, that one stays.
+  // Makes what a container wrote the snapshot of the layer it became: the folder is taken as it is. It must be
+  // unmounted. Where the chain has a snapshot already, that one stays.
   void adopt(SnapshotUpper upper, const oci::Digest& chain_id);
 
-  // A snapshot of a layer whose tar is about to come. `lower` as for unpacking; its folders must stay for as long as it grows.
+  // A snapshot of a layer whose tar is about to come. `lower` as for unpacking; its folders must stay for as long as it
+  // grows.
   std::unique_ptr<GrowingSnapshot> begin_growing(LowerLayers lower, const CancelToken& cancel);
-  // The same for one that got all of its layer: waits until it is whole. Where it could not be unpacked there is none, and
-  // ensure() tries once more.
+  // The same for one that got all of its layer: waits until it is whole. Where it could not be unpacked there is none,
+  // and ensure() tries once more.
   void adopt(std::unique_ptr<GrowingSnapshot> snapshot, const oci::Digest& chain_id);
   // Whether a chain has a snapshot.
   bool has(const oci::Digest& chain_id) { return find(chain_id) != nullptr; }
 
-  // Marks what was made at least `settled` ago, by any process, as being on the disk: one syncfs, which by then finds little to
-  // write. What has no mark is made again after the next boot.
+  // Marks what was made at least `settled` ago, by any process, as being on the disk: one syncfs, which by then finds
+  // little to write. What has no mark is made again after the next boot.
   void mark_settled(std::chrono::seconds settled);
 
   // How overlayfs mounts of this process read whiteouts.
@@ -136,7 +139,8 @@ class SnapshotStore {
   // A whole snapshot of this chain, held; nullptr where there is none that may be used.
   Held find(const oci::Digest& chain_id);
   bool is_usable(const fs::path& folder, const oci::Digest& chain_id) const;
-  Held make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower, const CancelToken& cancel);
+  Held make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower,
+            const CancelToken& cancel);
   // What fetches the blobs of the layers, upwards from a chain, that have no snapshot yet.
   std::vector<std::function<void()>> fetches_above(oci::Digest chain_id, std::span<const SnapshotLayer> layers);
   // Makes a folder whose fs is whole the snapshot of a chain, and keeps it in use.

@@ -22,8 +22,8 @@ sockaddr_un address_of(const fs::path& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.native().size() >= sizeof address.sun_path) {
-    throw Error(Category::machine, fmt::format("socket '{}': its path is longer than the {} bytes a socket may have", path.native(),
-                                               sizeof address.sun_path - 1));
+    throw Error(Category::machine, fmt::format("socket '{}': its path is longer than the {} bytes a socket may have",
+                                               path.native(), sizeof address.sun_path - 1));
   }
   std::memcpy(address.sun_path, path.c_str(), path.native().size() + 1);
   return address;
@@ -80,7 +80,8 @@ void start_ssh_proxy(const SshSource& source, const fs::path& place) {
   const Fd folder = open_directory(place.parent_path());
   const sockaddr_un own = address_of(fmt::format("/proc/self/fd/{}/{}", folder.get(), place.filename().native()));
   const Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 || ::listen(listener.get(), 64) != 0) {
+  if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 ||
+      ::listen(listener.get(), 64) != 0) {
     throw_errno("listen on", place.native());
   }
   if (::chown(place.c_str(), source.uid, source.gid) != 0) throw_errno("change the owner of", place.native());

@@ -67,7 +67,8 @@ class Relay {
   // Waits for bytes of either side, at most a tick.
   void turn() {
     std::array<pollfd, 2> polled{pollfd{console_.get(), POLLIN, 0}, pollfd{input_, POLLIN, 0}};
-    if (::poll(polled.data(), input_ended_ ? 1 : 2, kTickMs) < 0 && errno != EINTR) throw_errno("wait for", "the terminal");
+    if (::poll(polled.data(), input_ended_ ? 1 : 2, kTickMs) < 0 && errno != EINTR)
+      throw_errno("wait for", "the terminal");
     copy_size();
     if (polled[0].revents) move_output();
     if (!input_ended_ && polled[1].revents) move_input();
@@ -79,7 +80,8 @@ class Relay {
     const ssize_t got = ::read(console_.get(), buffer.data(), buffer.size());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
     // EIO: nobody in the container has its terminal open any more.
-    if (got <= 0 || !write_whole(output_, std::string_view(buffer.data(), static_cast<std::size_t>(got)))) console_.reset();
+    if (got <= 0 || !write_whole(output_, std::string_view(buffer.data(), static_cast<std::size_t>(got))))
+      console_.reset();
   }
 
   void move_input() {

@@ -15,8 +15,8 @@ namespace {
 constexpr std::uint64_t kMaxBundleBytes = std::uint64_t{32} << 20;
 constexpr std::array<std::string_view, 5> kProxyVariables = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
                                                              "all_proxy"};
-constexpr std::array<const char*, 6> kBundleVariables = {"SSL_CERT_FILE",  "PIP_CERT",            "REQUESTS_CA_BUNDLE",
-                                                         "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"};
+constexpr std::array<const char*, 6> kBundleVariables = {
+    "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"};
 
 bool sets(const std::vector<std::string>& env, std::string_view name) {
   for (const std::string& variable : env) {
@@ -55,7 +55,8 @@ BuildTrust find_build_trust(std::string_view setting, const TrustPlaces& places)
     const std::size_t count = count_certificates(places.additions);
     const auto bundle = count == 0 ? std::nullopt : host_bundle(places);
     if (!bundle) return {};
-    return {*bundle, fmt::format("'{}' holds {} certificate{}", places.additions.native(), count, count == 1 ? "" : "s")};
+    return {*bundle,
+            fmt::format("'{}' holds {} certificate{}", places.additions.native(), count, count == 1 ? "" : "s")};
   }
   if (setting == "host") {
     if (const auto bundle = host_bundle(places)) return {*bundle, "it was asked for"};
@@ -64,7 +65,8 @@ BuildTrust find_build_trust(std::string_view setting, const TrustPlaces& places)
   std::error_code error;
   const fs::path file = fs::absolute(fs::path(setting));
   if (!fs::is_regular_file(file, error)) {
-    throw Error(Category::usage, fmt::format("CA bundle '{}': expected a file, \"host\" or \"none\"; no such file", setting));
+    throw Error(Category::usage,
+                fmt::format("CA bundle '{}': expected a file, \"host\" or \"none\"; no such file", setting));
   }
   if (!holds_certificate(file)) {
     throw Error(Category::usage, fmt::format("CA bundle '{}': expected certificates in PEM form, found none", setting));

@@ -10,12 +10,13 @@
 
 namespace kiln {
 
-// Build-time trust: the certificate authorities of this machine (a company proxy's, say) made known to the programs of a
-// RUN while it runs. It is seen read-only below kTrustFolder and named by environment variables; it is in no layer, no config,
-// no history and no key.
+// Build-time trust: the certificate authorities of this machine (a company proxy's, say) made known to the programs of
+// a RUN while it runs. It is seen read-only below kTrustFolder and named by environment variables; it is in no layer,
+// no config, no history and no key.
 struct BuildTrust {
-  fs::path bundle;      // PEM file on the host; empty: none
-  std::string reason;   // for the one line that says it is in use: "/usr/local/share/ca-certificates holds 2 certificates"
+  fs::path bundle;  // PEM file on the host; empty: none
+  std::string
+      reason;  // for the one line that says it is in use: "/usr/local/share/ca-certificates holds 2 certificates"
 
   bool in_use() const noexcept { return !bundle.empty(); }
 };
@@ -30,8 +31,8 @@ struct TrustPlaces {
 };
 
 // `setting` is --ca-bundle or build.ca_bundle: a file, "host", "none", or "" for the rule (the host's bundle where its
-// administrator added certificates). Error{usage} for a file that is missing or holds no certificate, and for "host" on a
-// machine without a bundle.
+// administrator added certificates). Error{usage} for a file that is missing or holds no certificate, and for "host" on
+// a machine without a bundle.
 BuildTrust find_build_trust(std::string_view setting, const TrustPlaces& places = {});
 
 // "K=V" that point programs at the bundle, without those that `env` sets itself. Empty where there is no trust to tell.
@@ -39,8 +40,8 @@ std::vector<std::string> trust_environment(const BuildTrust& trust, const std::v
 // The text of the apt configuration that stands in kTrustFolder too.
 std::string trust_apt_conf();
 
-// The host's proxy variables in both spellings ("http_proxy" and "HTTP_PROXY"), as docker's predefined ARGs. `lookup` gives
-// the value of an environment variable.
+// The host's proxy variables in both spellings ("http_proxy" and "HTTP_PROXY"), as docker's predefined ARGs. `lookup`
+// gives the value of an environment variable.
 std::vector<std::string> host_proxies(const std::function<std::optional<std::string>(const std::string&)>& lookup);
 // True for a name that is a proxy variable in either spelling.
 bool is_proxy_variable(std::string_view name);

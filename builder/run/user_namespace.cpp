@@ -107,16 +107,18 @@ std::string enter_user_namespace() {
   const auto uids = find_id_range(read_file_if_exists("/etc/subuid").value_or(""), name, uid);
   const auto gids = find_id_range(read_file_if_exists("/etc/subgid").value_or(""), name, uid);
   if (!uids || !gids || uids->count < kNeededIds || gids->count < kNeededIds) {
-    return fmt::format("/etc/subuid and /etc/subgid give user '{0}' fewer than {1} further ids; run 'sudo usermod --add-subuids "
-                       "100000-165535 --add-subgids 100000-165535 {0}'",
-                       name, kNeededIds);
+    return fmt::format(
+        "/etc/subuid and /etc/subgid give user '{0}' fewer than {1} further ids; run 'sudo usermod --add-subuids "
+        "100000-165535 --add-subgids 100000-165535 {0}'",
+        name, kNeededIds);
   }
   try {
     const NamespaceHolder holder;
     if (holder.error() != 0) {
-      return fmt::format("the kernel refuses user namespaces ({}); run 'sudo sysctl -w kernel.unprivileged_userns_clone=1 "
-                         "kernel.apparmor_restrict_unprivileged_userns=0' where these settings exist, or kiln as root",
-                         errno_text(holder.error()));
+      return fmt::format(
+          "the kernel refuses user namespaces ({}); run 'sudo sysctl -w kernel.unprivileged_userns_clone=1 "
+          "kernel.apparmor_restrict_unprivileged_userns=0' where these settings exist, or kiln as root",
+          errno_text(holder.error()));
     }
     std::string problem = map_ids("newuidmap", holder.pid(), uid, *uids);
     if (problem.empty()) problem = map_ids("newgidmap", holder.pid(), gid, *gids);

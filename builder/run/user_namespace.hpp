@@ -14,8 +14,9 @@ struct IdRange {
 };
 std::optional<IdRange> find_id_range(std::string_view text, std::string_view user_name, std::uint64_t user_id);
 
-// Makes this process, which must have a single thread, root of a new user namespace: its user is 0 in it, further ids are those of
-// /etc/subuid and /etc/subgid, mapped by newuidmap and newgidmap. Returns "" or, where it stayed as it was, the reason and what helps.
+// Makes this process, which must have a single thread, root of a new user namespace: its user is 0 in it, further ids
+// are those of /etc/subuid and /etc/subgid, mapped by newuidmap and newgidmap. Returns "" or, where it stayed as it
+// was, the reason and what helps.
 std::string enter_user_namespace();
 
 }  // namespace kiln

@@ -94,9 +94,12 @@ RunResult WorkerClient::wait(const OutputSink& output, const CancelToken& cancel
 RunResult WorkerClient::result() const {
   const WorkerReport& report = report_.value();
   switch (report.outcome) {
-    case WorkerReport::Outcome::refused: throw Error(report.category, report.message);
-    case WorkerReport::Outcome::killed: throw Error(Category::cancelled, "the container was stopped");
-    case WorkerReport::Outcome::exited: break;
+    case WorkerReport::Outcome::refused:
+      throw Error(report.category, report.message);
+    case WorkerReport::Outcome::killed:
+      throw Error(Category::cancelled, "the container was stopped");
+    case WorkerReport::Outcome::exited:
+      break;
   }
   RunResult result;
   result.exit_code = report.exit_code;
@@ -124,7 +127,8 @@ std::optional<int> WorkerClient::exec(const std::string& process, int timeout_ms
       if (socket_) send_message(socket_, MessageType::exec_kill, "");
     }
   }
-  // What it printed before it ended is in the pipe; a process it left behind may keep the pipe open, and is not waited for.
+  // What it printed before it ended is in the pipe; a process it left behind may keep the pipe open, and is not waited
+  // for.
   while (exec_code_ && exec_output_) {
     pollfd polled{exec_output_.get(), POLLIN, 0};
     if (::poll(&polled, 1, 0) <= 0) break;

@@ -15,8 +15,8 @@ class WorkerClient {
  public:
   WorkerClient(Runner& runner, const ContainerPlan& plan);
 
-  // Waits for something to happen, at most `timeout_ms`, and hands output on. True when the container has ended, its output is
-  // complete and its worker has unmounted.
+  // Waits for something to happen, at most `timeout_ms`, and hands output on. True when the container has ended, its
+  // output is complete and its worker has unmounted.
   bool pump(int timeout_ms, const OutputSink& output);
   // The pseudoterminal of a container that asked for one, once; none as long as it has not come.
   Fd take_console() noexcept { return std::move(console_); }
@@ -27,10 +27,10 @@ class WorkerClient {
   // Of a container that has ended. Throws what run() throws.
   RunResult result() const;
 
-  // Runs a command inside; its output goes to `output`. nullopt where the container ended meanwhile, 137 where time was up or
-  // `cancel` fired.
-  std::optional<int> exec(const std::string& process, int timeout_ms, const OutputSink& container_output, const OutputSink& output,
-                          const CancelToken& cancel);
+  // Runs a command inside; its output goes to `output`. nullopt where the container ended meanwhile, 137 where time was
+  // up or `cancel` fired.
+  std::optional<int> exec(const std::string& process, int timeout_ms, const OutputSink& container_output,
+                          const OutputSink& output, const CancelToken& cancel);
 
  private:
   void read_message();

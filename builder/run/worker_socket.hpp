@@ -10,8 +10,8 @@
 
 namespace kiln {
 
-// What kiln and a container's worker say to one another over a stream socket. Not for other programs and not kept: both ends
-// are one binary.
+// What kiln and a container's worker say to one another over a stream socket. Not for other programs and not kept: both
+// ends are one binary.
 //
 //   message = type length(4 bytes, native) payload; a descriptor may come along with the first byte
 enum class MessageType : char {

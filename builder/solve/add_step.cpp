@@ -24,9 +24,10 @@ void unpack_archive(CopyPlan& plan, const ArchiveSource& archive, const std::str
 
 }  // namespace
 
-// A source that is on this machine: archives are unpacked unless --unpack=false. A pattern may name archives and plain files.
-void StageEvaluator::add_local_source(CopyPlan& plan, const std::shared_ptr<CopySource>& source, const std::string& path,
-                                      const std::string& destination, KeptSources& kept) {
+// A source that is on this machine: archives are unpacked unless --unpack=false. A pattern may name archives and plain
+// files.
+void StageEvaluator::add_local_source(CopyPlan& plan, const std::shared_ptr<CopySource>& source,
+                                      const std::string& path, const std::string& destination, KeptSources& kept) {
   for (const std::string& match : match_sources(*source, path)) add_local_file(plan, source, match, destination, kept);
 }
 
@@ -35,16 +36,19 @@ void StageEvaluator::add_local_file(CopyPlan& plan, const std::shared_ptr<CopySo
   const std::string followed = source->resolve(path);
   const auto entry = source->lookup(followed);
   const bool is_file = entry && entry->type == EntryType::file;
-  const auto archive = is_file ? open_archive(source->open(followed), access_.store().home().tmp(), path, access_.cancel()) : nullptr;
+  const auto archive =
+      is_file ? open_archive(source->open(followed), access_.store().home().tmp(), path, access_.cancel()) : nullptr;
   if (!archive) return plan.add_path(*source, path, destination);
   unpack_archive(plan, *archive, destination);
   kept.push_back(archive);
 }
 
-void StageEvaluator::add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url, const std::string& destination,
-                                    KeptSources& kept) {
-  HttpClient& http = with_context([&] { return fmt::format("while fetching '{}'", Url::parse(url).redacted()); }, [&]() -> HttpClient& { return access_.remote().http(); });
-  const auto source = fetch_url(http, url, expand(add.checksum), access_.store().home().tmp(), access_.pool(), access_.cancel());
+void StageEvaluator::add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url,
+                                    const std::string& destination, KeptSources& kept) {
+  HttpClient& http = with_context([&] { return fmt::format("while fetching '{}'", Url::parse(url).redacted()); },
+                                  [&]() -> HttpClient& { return access_.remote().http(); });
+  const auto source =
+      fetch_url(http, url, expand(add.checksum), access_.store().home().tmp(), access_.pool(), access_.cancel());
   kept.push_back(source);
   const std::string name = file_name_of_url(url);
   // What comes by HTTP stays packed unless the Dockerfile asks otherwise.
@@ -57,15 +61,17 @@ void StageEvaluator::add_git_source(CopyPlan& plan, const dockerfile::Add& add, 
   // Opened to be allowed: offline nothing is fetched by git either.
   with_context([&] { return fmt::format("while fetching '{}'", reference.shown()); }, [&] { access_.remote(); });
   TempDir folder(access_.store().home().tmp(), "git-");
-  const fs::path shown = check_out_git(reference, {add.keep_git_dir, expand(add.checksum)}, folder.path(), access_.cancel());
+  const fs::path shown =
+      check_out_git(reference, {add.keep_git_dir, expand(add.checksum)}, folder.path(), access_.cancel());
   const auto source = std::make_shared<FetchedSource>(std::move(folder), shown, access_.pool(), access_.cancel(),
                                                       fmt::format("git source '{}'", reference.shown()));
   kept.push_back(source);
   plan.add(*source, ".", destination);
 }
 
-void StageEvaluator::add_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& path, const std::string& destination,
-                                const std::shared_ptr<CopySource>& context, KeptSources& kept) {
+void StageEvaluator::add_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& path,
+                                const std::string& destination, const std::shared_ptr<CopySource>& context,
+                                KeptSources& kept) {
   if (const auto reference = parse_git_reference(path)) return add_git_source(plan, add, *reference, destination, kept);
   if (is_http_url(path)) return add_url_source(plan, add, path, destination, kept);
   if (!add.checksum.empty()) throw Error(Category::usage, "--checksum needs a source by HTTP, HTTPS or git");

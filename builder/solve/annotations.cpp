@@ -11,10 +11,11 @@ namespace kiln {
 
 namespace {
 
-const std::map<std::string, AnnotationPlace, std::less<>> kPlaces = {{"manifest", AnnotationPlace::manifest},
-                                                                     {"manifest-descriptor", AnnotationPlace::manifest_descriptor},
-                                                                     {"index", AnnotationPlace::index},
-                                                                     {"index-descriptor", AnnotationPlace::index_descriptor}};
+const std::map<std::string, AnnotationPlace, std::less<>> kPlaces = {
+    {"manifest", AnnotationPlace::manifest},
+    {"manifest-descriptor", AnnotationPlace::manifest_descriptor},
+    {"index", AnnotationPlace::index},
+    {"index-descriptor", AnnotationPlace::index_descriptor}};
 
 // "PLACE" or "PLACE[PLATFORM]"; an empty PLACE is the manifest.
 Annotation parse_place(std::string_view text, std::string_view whole) {
@@ -26,15 +27,18 @@ Annotation parse_place(std::string_view text, std::string_view whole) {
     if (place == kPlaces.end()) {
       std::vector<std::string> names;
       for (const auto& [name, value] : kPlaces) names.push_back(name);
-      throw Error(Category::usage, fmt::format("annotation '{}': unknown place '{}'{}", printable(whole), printable(word),
-                                               suggestion(word, names)));
+      throw Error(Category::usage, fmt::format("annotation '{}': unknown place '{}'{}", printable(whole),
+                                               printable(word), suggestion(word, names)));
     }
     annotation.place = place->second;
   }
   if (bracket == std::string_view::npos) return annotation;
-  if (text.back() != ']') throw Error(Category::usage, fmt::format("annotation '{}': '[' is not closed", printable(whole)));
-  const bool is_of_manifest = annotation.place == AnnotationPlace::manifest || annotation.place == AnnotationPlace::manifest_descriptor;
-  if (!is_of_manifest) throw Error(Category::usage, fmt::format("annotation '{}': an index has no platform", printable(whole)));
+  if (text.back() != ']')
+    throw Error(Category::usage, fmt::format("annotation '{}': '[' is not closed", printable(whole)));
+  const bool is_of_manifest =
+      annotation.place == AnnotationPlace::manifest || annotation.place == AnnotationPlace::manifest_descriptor;
+  if (!is_of_manifest)
+    throw Error(Category::usage, fmt::format("annotation '{}': an index has no platform", printable(whole)));
   annotation.platform = oci::Platform::parse(text.substr(bracket + 1, text.size() - bracket - 2));
   return annotation;
 }
@@ -49,7 +53,8 @@ std::vector<Annotation> parse_annotation(std::string_view text) {
   const std::string_view name = text.substr(0, equals);
   const std::size_t colon = name.find(':');
   std::vector<Annotation> annotations;
-  for (const std::string_view place : split(colon == std::string_view::npos ? std::string_view() : name.substr(0, colon), ',')) {
+  for (const std::string_view place :
+       split(colon == std::string_view::npos ? std::string_view() : name.substr(0, colon), ',')) {
     annotations.push_back(parse_place(place, text));
   }
   if (annotations.empty()) annotations.emplace_back();
@@ -76,7 +81,8 @@ std::optional<Annotation> parse_annotation_option(std::string_view name, std::st
   return annotation;
 }
 
-oci::Annotations annotations_at(const std::vector<Annotation>& annotations, AnnotationPlace place, const oci::Platform& platform) {
+oci::Annotations annotations_at(const std::vector<Annotation>& annotations, AnnotationPlace place,
+                                const oci::Platform& platform) {
   oci::Annotations result;
   for (const Annotation& annotation : annotations) {
     if (annotation.place != place || (annotation.platform && annotation.platform->str() != platform.str())) continue;

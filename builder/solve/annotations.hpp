@@ -31,6 +31,7 @@ std::vector<Annotation> parse_annotation(std::string_view text);
 std::optional<Annotation> parse_annotation_option(std::string_view name, std::string_view value);
 
 // What goes to one place; of several with the same key the last.
-oci::Annotations annotations_at(const std::vector<Annotation>& annotations, AnnotationPlace place, const oci::Platform& platform = {});
+oci::Annotations annotations_at(const std::vector<Annotation>& annotations, AnnotationPlace place,
+                                const oci::Platform& platform = {});
 
 }  // namespace kiln

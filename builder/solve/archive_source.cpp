@@ -72,11 +72,12 @@ std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::pat
   }
 }
 
-std::shared_ptr<ArchiveSource> open_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name,
-                                            const CancelToken& cancel) {
+std::shared_ptr<ArchiveSource> open_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work,
+                                            const std::string& name, const CancelToken& cancel) {
   auto spooled = spool_archive(std::move(bytes), work, name);
   if (!spooled) return nullptr;
-  return std::make_shared<ArchiveSource>(TarImport(std::move(*spooled), name, Whiteouts::ordinary, cancel), "archive '" + name + "'");
+  return std::make_shared<ArchiveSource>(TarImport(std::move(*spooled), name, Whiteouts::ordinary, cancel),
+                                         "archive '" + name + "'");
 }
 
 }  // namespace kiln

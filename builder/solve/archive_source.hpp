@@ -31,12 +31,13 @@ class ArchiveSource : public CopySource {
   std::map<std::string, std::size_t, std::less<>> numbers_;
 };
 
-// The plain tar in an archive, spooled to an unnamed file in `work`; nullopt where the bytes are no tar, plain or compressed.
+// The plain tar in an archive, spooled to an unnamed file in `work`; nullopt where the bytes are no tar, plain or
+// compressed.
 std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name);
 
-// Opens a file as an archive (tar, plain or compressed by gzip, bzip2, xz or zstd); nullptr where it is none. Spooled to
-// an unnamed file in `work`.
-std::shared_ptr<ArchiveSource> open_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name,
-                                            const CancelToken& cancel);
+// Opens a file as an archive (tar, plain or compressed by gzip, bzip2, xz or zstd); nullptr where it is none. Spooled
+// to an unnamed file in `work`.
+std::shared_ptr<ArchiveSource> open_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work,
+                                            const std::string& name, const CancelToken& cancel);
 
 }  // namespace kiln

@@ -52,8 +52,8 @@ BaseImage from_manifest(const oci::Manifest& manifest, oci::ImageConfig config, 
   for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
     const auto kind = compression_of_media_type(manifest.layers[i].media_type);
     if (!kind) {
-      throw Error(Category::network, fmt::format("image '{}': layer {} has the media type '{}', which is no layer's", name, i + 1,
-                                                 printable(manifest.layers[i].media_type)));
+      throw Error(Category::network, fmt::format("image '{}': layer {} has the media type '{}', which is no layer's",
+                                                 name, i + 1, printable(manifest.layers[i].media_type)));
     }
     ImageLayer layer;
     layer.value.diff_id = config.diff_ids[i];
@@ -86,7 +86,8 @@ void adopt_image(ContentStore& store, const fs::path& layout, const oci::Descrip
   const std::string where = fmt::format("image layout '{}'", layout.native());
   if (oci::media_type::is_index(root.media_type)) {
     for (const oci::Descriptor& manifest : oci::parse_index(store.read(root.digest), where).manifests) {
-      if (fs::exists(layout / "blobs/sha256" / std::string(manifest.digest.hex()))) adopt_image(store, layout, manifest);
+      if (fs::exists(layout / "blobs/sha256" / std::string(manifest.digest.hex())))
+        adopt_image(store, layout, manifest);
     }
     return;
   }
@@ -104,15 +105,19 @@ oci::Descriptor choose_layout_entry(const LayoutBase& layout) {
   for (const auto& entry : index.at("manifests")) {
     oci::Descriptor descriptor = oci::descriptor_from_json(entry, where);
     const std::string name = ref_name_of(entry);
-    if (layout.tag.empty() || name == layout.tag || descriptor.digest.str() == layout.tag) entries.push_back(descriptor);
+    if (layout.tag.empty() || name == layout.tag || descriptor.digest.str() == layout.tag)
+      entries.push_back(descriptor);
     if (!name.empty()) names.push_back(name);
   }
   if (entries.empty() && layout.tag == "latest") return choose_layout_entry({layout.folder, ""});
   if (entries.empty()) {
-    throw Error(Category::network, fmt::format("{} has no image '{}'{}", where, printable(layout.tag), suggestion(layout.tag, names)));
+    throw Error(Category::network,
+                fmt::format("{} has no image '{}'{}", where, printable(layout.tag), suggestion(layout.tag, names)));
   }
-  const bool are_same = std::all_of(entries.begin(), entries.end(), [&](const auto& entry) { return entry.digest == entries[0].digest; });
-  if (!are_same) throw Error(Category::usage, fmt::format("{} has several images; name one with :TAG or @DIGEST", where));
+  const bool are_same =
+      std::all_of(entries.begin(), entries.end(), [&](const auto& entry) { return entry.digest == entries[0].digest; });
+  if (!are_same)
+    throw Error(Category::usage, fmt::format("{} has several images; name one with :TAG or @DIGEST", where));
   return entries.front();
 }
 
@@ -122,14 +127,16 @@ void refuse_missing_packages(const DebianLock& lock, const PackageStore& package
     if (!packages.has(package)) missing.push_back(package.name + " " + package.version);
   }
   if (missing.empty()) return;
-  Error error(Category::network, fmt::format("--offline: {} of {} packages of '{}' are not in the store", missing.size(), lock.packages.size(), name));
+  Error error(Category::network, fmt::format("--offline: {} of {} packages of '{}' are not in the store",
+                                             missing.size(), lock.packages.size(), name));
   error.set_detail("  " + join(missing, "\n  ") + "\n");
   throw error;
 }
 
 }  // namespace
 
-BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const oci::Platform& platform, const std::string& name) {
+BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const oci::Platform& platform,
+                       const std::string& name) {
   const std::string where = fmt::format("image '{}'", name);
   oci::Descriptor manifest = root;
   if (oci::media_type::is_index(root.media_type)) {
@@ -138,7 +145,8 @@ BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const o
     manifest = *chosen;
   }
   const oci::Manifest parsed = oci::parse_manifest(store.read(manifest.digest), where);
-  BaseImage base = from_manifest(parsed, oci::parse_image_config(store.read(parsed.config.digest), where), name, std::nullopt);
+  BaseImage base =
+      from_manifest(parsed, oci::parse_image_config(store.read(parsed.config.digest), where), name, std::nullopt);
   base.digest = manifest.digest;
   return base;
 }
@@ -147,15 +155,18 @@ BaseImage BaseImages::image(const std::string& reference, const oci::Platform& p
   return flights_.run(reference + " " + platform.str(), [&] { return fetch(reference, platform); }).value;
 }
 
-BaseImage BaseImages::from_store_alone(const oci::Reference& reference, const oci::Platform& platform, const std::string& name) {
+BaseImage BaseImages::from_store_alone(const oci::Reference& reference, const oci::Platform& platform,
+                                       const std::string& name) {
   ContentStore& store = access_.store();
   if (!reference.digest || !store.has(*reference.digest)) {
-    throw Error(Category::network, fmt::format("--offline: the store has no image '{}'{}; 'kiln pull {}' brings it there", reference.str(),
-                                               reference.digest ? "" : ", and no lock says which digest is meant", name));
+    throw Error(Category::network,
+                fmt::format("--offline: the store has no image '{}'{}; 'kiln pull {}' brings it there", reference.str(),
+                            reference.digest ? "" : ", and no lock says which digest is meant", name));
   }
   store.lease(*reference.digest);
   const std::string text = store.read(*reference.digest);
-  BaseImage base = stored_image(store, {oci::detect_media_type(text, name), *reference.digest, text.size(), {}, {}, {}}, platform, name);
+  BaseImage base = stored_image(store, {oci::detect_media_type(text, name), *reference.digest, text.size(), {}, {}, {}},
+                                platform, name);
   // Where its layers would be fetched from, or mounted by a push that follows later.
   for (ImageLayer& layer : base.layers) layer.remote = RemoteRepository{{reference.registry}, reference.repository};
   return base;
@@ -174,15 +185,17 @@ BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platfo
     if (const auto digest = Lock::read(settings_.lock_file).find_image(key, platform.str())) {
       reference.digest = oci::Digest::parse(*digest);
     } else if (settings_.locked) {
-      throw Error(Category::usage, fmt::format("'{}' is not in '{}' and --locked is given; run 'kiln lock --update'", name,
-                                               settings_.lock_file.native()));
+      throw Error(Category::usage, fmt::format("'{}' is not in '{}' and --locked is given; run 'kiln lock --update'",
+                                               name, settings_.lock_file.native()));
     }
   }
   if (settings_.offline) return from_store_alone(reference, platform, name);
   Task task(observer_, steps_.next_number(), "resolve image " + reference.str());
-  const PulledImage pulled = pull_image(remote_.get(), store, reference, platform, PullWhat::manifests, nullptr, OtherPlatform::take);
+  const PulledImage pulled =
+      pull_image(remote_.get(), store, reference, platform, PullWhat::manifests, nullptr, OtherPlatform::take);
   if (!settings_.lock_file.empty() && !settings_.locked && !oci::Reference::parse(name).digest) {
-    Lock::update(settings_.lock_file, [&](Lock& lock) { lock.set_image(key, platform.str(), pulled.manifest.digest.str()); });
+    Lock::update(settings_.lock_file,
+                 [&](Lock& lock) { lock.set_image(key, platform.str(), pulled.manifest.digest.str()); });
   }
   task.done();
   BaseImage base = from_manifest(pulled.parsed, pulled.config, name, pulled.source);
@@ -197,12 +210,13 @@ BaseImage BaseImages::layout(const LayoutBase& layout, const oci::Platform& plat
   return stored_image(access_.store(), root, platform, name);
 }
 
-std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const PackageStore& packages, const DebianRequest& request,
-                                                 int number) {
+std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const PackageStore& packages,
+                                                 const DebianRequest& request, int number) {
   const TempDir work(access_.store().home().tmp(), "debian-");
   const fs::path tar = build_rootfs(lock, packages, work.path(), observer_, access_.cancel(),
                                     [&](std::string_view bytes) { observer_.step_output(number, bytes); });
-  const TarImport import(open_read(tar), request.lock_name + " root file system", Whiteouts::ordinary, access_.cancel());
+  const TarImport import(open_read(tar), request.lock_name + " root file system", Whiteouts::ordinary,
+                         access_.cancel());
   LayerWriterOptions options;
   options.clamp_mtime = lock.epoch;
   LayerWriter writer(access_.store(), access_.pool(), options, access_.cancel());
@@ -213,10 +227,14 @@ std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const P
 }
 
 BaseImage BaseImages::debian(const DebianRequest& request, const oci::Platform& platform, const std::string& target) {
-  return flights_.run("debian " + request.lock_name + " " + platform.str(), [&] { return build_debian_base(request, platform, target); }).value;
+  return flights_
+      .run("debian " + request.lock_name + " " + platform.str(),
+           [&] { return build_debian_base(request, platform, target); })
+      .value;
 }
 
-BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci::Platform& platform, const std::string& target) {
+BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci::Platform& platform,
+                                        const std::string& target) {
   DebianSpec spec;
   spec.suite = request.suite;
   spec.variant = request.variant;
@@ -230,11 +248,14 @@ BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci:
   const TempDir work(home.tmp(), "lock-");
   const LockPolicy policy = settings_.locked || settings_.offline ? LockPolicy::frozen : LockPolicy::use;
   const DebianLocker locker({settings_.lock_file, home.debs(), work.path()}, policy, observer_, access_.cancel());
-  const auto key_of = [](const DebianLock& lock) { return StepKeyBuilder("debian").text("lock", lock_digest(lock)).finish(); };
+  const auto key_of = [](const DebianLock& lock) {
+    return StepKeyBuilder("debian").text("lock", lock_digest(lock)).finish();
+  };
 
   DebianLock lock;
   {
-    Task task(observer_, steps_.next_number(), fmt::format("packages of Debian {} for {}", spec.suite, request.lock_name));
+    Task task(observer_, steps_.next_number(),
+              fmt::format("packages of Debian {} for {}", spec.suite, request.lock_name));
     lock = locker.entry(request.lock_name, spec);
     const bool is_needed = !settings_.use_cache || !steps_.is_recorded(key_of(lock));
     if (is_needed && settings_.offline) refuse_missing_packages(lock, locker.store(), request.lock_name);

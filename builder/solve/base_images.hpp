@@ -19,26 +19,27 @@ namespace kiln {
 struct BaseImage {
   oci::ImageConfig config;
   ImageLayers layers;
-  std::string reference;  // as people know it
+  std::string reference;              // as people know it
   std::optional<oci::Digest> digest;  // of the manifest, where there is one
 };
 
 // How names outside of the build come to images.
 struct BaseSettings {
-  fs::path lock_file;             // images/kiln.lock; empty: nothing is locked
-  bool locked = false;            // --locked: what the lock does not say is an error
-  bool pull = false;              // --pull: ask registries anew even where the lock knows
-  bool offline = false;           // --offline: what the store does not have is an error
-  bool prefer_local = true;       // an image of the store's index.json stands for its name
+  fs::path lock_file;        // images/kiln.lock; empty: nothing is locked
+  bool locked = false;       // --locked: what the lock does not say is an error
+  bool pull = false;         // --pull: ask registries anew even where the lock knows
+  bool offline = false;      // --offline: what the store does not have is an error
+  bool prefer_local = true;  // an image of the store's index.json stands for its name
   UnixSeconds epoch = kReproducibleEpoch;
   bool use_cache = true;
 };
 
-// Resolves images of registries (each once; manifests and configs only, layers follow when something needs them), images of
-// the store and of other OCI layouts, and Debian root file systems. Any thread.
+// Resolves images of registries (each once; manifests and configs only, layers follow when something needs them),
+// images of the store and of other OCI layouts, and Debian root file systems. Any thread.
 class BaseImages {
  public:
-  BaseImages(LayerAccess& access, LazyRemote& remote, StepExecutor& steps, BuildObserver& observer, BaseSettings settings)
+  BaseImages(LayerAccess& access, LazyRemote& remote, StepExecutor& steps, BuildObserver& observer,
+             BaseSettings settings)
       : access_(access), remote_(remote), steps_(steps), observer_(observer), settings_(std::move(settings)) {}
 
   BaseImage image(const std::string& reference, const oci::Platform& platform);
@@ -49,7 +50,8 @@ class BaseImages {
   BaseImage from_store_alone(const oci::Reference& reference, const oci::Platform& platform, const std::string& name);
   BaseImage fetch(const std::string& reference, const oci::Platform& platform);
   BaseImage build_debian_base(const DebianRequest& request, const oci::Platform& platform, const std::string& target);
-  std::vector<LayerValue> build_debian(const DebianLock& lock, const PackageStore& packages, const DebianRequest& request, int number);
+  std::vector<LayerValue> build_debian(const DebianLock& lock, const PackageStore& packages,
+                                       const DebianRequest& request, int number);
 
   LayerAccess& access_;
   LazyRemote& remote_;
@@ -60,6 +62,7 @@ class BaseImages {
 };
 
 // The image that a descriptor of a store stands for, its layers not necessarily there.
-BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const oci::Platform& platform, const std::string& name);
+BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const oci::Platform& platform,
+                       const std::string& name);
 
 }  // namespace kiln

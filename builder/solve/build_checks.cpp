@@ -15,7 +15,9 @@ namespace df = dockerfile;
 
 namespace {
 
-df::PlatformParts parts_of(const oci::Platform& platform) { return {platform.os, platform.architecture, platform.variant}; }
+df::PlatformParts parts_of(const oci::Platform& platform) {
+  return {platform.os, platform.architecture, platform.variant};
+}
 
 // The base images of one target, as far as they can be known before the build.
 class KnownBases {
@@ -49,13 +51,15 @@ class KnownBases {
     if (target_.target.contexts.count(name_of(stage)) != 0) return std::nullopt;
     const oci::Platform& has = config->second.platform;
     const oci::Platform expected = platform_of_base(target_, stage);
-    if (has.architecture.empty() || (has.os == expected.os && has.architecture == expected.architecture)) return std::nullopt;
+    if (has.architecture.empty() || (has.os == expected.os && has.architecture == expected.architecture))
+      return std::nullopt;
     return df::CheckOptions::PlatformMismatch{expected.str(), printable(has.str())};
   }
 
  private:
   std::string name_of(std::size_t stage) const {
-    return df::expand_word(target_.dockerfile.stages[stage].base_name, target_.scope->lookup(), target_.dockerfile.directives.escape);
+    return df::expand_word(target_.dockerfile.stages[stage].base_name, target_.scope->lookup(),
+                           target_.dockerfile.directives.escape);
   }
 
   const PlannedTarget& target_;
@@ -71,7 +75,8 @@ bool findings_are_errors(const PlannedTarget& target) {
   return directive && df::parse_check_settings(directive->value).error;
 }
 
-void check_target(const PlannedTarget& target, BaseImages& bases, BuildObserver& observer, std::set<std::string>& told) {
+void check_target(const PlannedTarget& target, BaseImages& bases, BuildObserver& observer,
+                  std::set<std::string>& told) {
   const std::set<std::size_t> needed = needed_stages(target);
   const KnownBases known(target, bases, needed);
   df::CheckOptions options;
@@ -89,12 +94,16 @@ void check_target(const PlannedTarget& target, BaseImages& bases, BuildObserver&
   for (const df::Finding& finding : report.findings) {
     if (df::find_rule(finding.rule)->origin != df::RuleOrigin::buildkit) continue;
     if (std::find(violated.begin(), violated.end(), finding.rule) == violated.end()) violated.push_back(finding.rule);
-    const std::string text = fmt::format("{}:{}: {}: {}", printable(target.target.dockerfile_name), finding.lines.first, finding.rule, printable(finding.message));
+    const std::string text = fmt::format("{}:{}: {}: {}", printable(target.target.dockerfile_name), finding.lines.first,
+                                         finding.rule, printable(finding.message));
     if (told.insert(text).second) observer.warn(text);
   }
   if (!report.fails) return;
-  throw Error(Category::build, fmt::format("{}: lint violation found for rules: {}; 'kiln check' shows them, and '# check=skip={}' passes over them",
-                                           printable(target.target.dockerfile_name), join(violated, ", "), join(violated, ",")));
+  throw Error(
+      Category::build,
+      fmt::format(
+          "{}: lint violation found for rules: {}; 'kiln check' shows them, and '# check=skip={}' passes over them",
+          printable(target.target.dockerfile_name), join(violated, ", "), join(violated, ",")));
 }
 
 }  // namespace kiln

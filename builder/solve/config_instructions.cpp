@@ -203,8 +203,8 @@ bool apply_config_instruction(StageConfig& stage, const df::Instruction& instruc
   return std::visit(
       [&](const auto& body) {
         using Body = std::decay_t<decltype(body)>;
-        if constexpr (std::is_same_v<Body, df::Run> || std::is_same_v<Body, df::Copy> || std::is_same_v<Body, df::Add> ||
-                      std::is_same_v<Body, df::Workdir>) {
+        if constexpr (std::is_same_v<Body, df::Run> || std::is_same_v<Body, df::Copy> ||
+                      std::is_same_v<Body, df::Add> || std::is_same_v<Body, df::Workdir>) {
           return false;
         } else {
           apply(stage, body);
@@ -240,10 +240,10 @@ std::string workdir_as_written(std::string_view current, std::string_view path) 
 }
 
 void check_stop_signal(std::string_view signal) {
-  static constexpr std::array kSignals = {
-      "ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT", "FPE",  "HUP",    "ILL",  "INT",  "IO",   "IOT",
-      "KILL", "PIPE", "POLL", "PROF", "PWR",  "QUIT", "SEGV", "STKFLT", "STOP", "SYS",  "TERM", "TRAP",
-      "TSTP", "TTIN", "TTOU", "URG",  "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ"};
+  static constexpr std::array kSignals = {"ABRT", "ALRM",   "BUS",  "CHLD",   "CLD",   "CONT", "FPE",  "HUP",  "ILL",
+                                          "INT",  "IO",     "IOT",  "KILL",   "PIPE",  "POLL", "PROF", "PWR",  "QUIT",
+                                          "SEGV", "STKFLT", "STOP", "SYS",    "TERM",  "TRAP", "TSTP", "TTIN", "TTOU",
+                                          "URG",  "USR1",   "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ"};
   if (const auto number = parse_unsigned(signal)) {
     if (*number >= 1 && *number <= 64) return;
   } else {
@@ -254,7 +254,8 @@ void check_stop_signal(std::string_view signal) {
     if (real_time) return;
   }
   throw Error(Category::usage, fmt::format("STOPSIGNAL '{}' is no signal, expected a name such as SIGTERM or a number "
-                                           "from 1 to 64", printable(signal)));
+                                           "from 1 to 64",
+                                           printable(signal)));
 }
 
 }  // namespace kiln

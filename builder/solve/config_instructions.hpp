@@ -32,7 +32,8 @@ inline constexpr char kHistoryComment[] = "buildkit.dockerfile.v0";
 // included. False, and nothing done, for the others. Errors are without place; the caller adds the excerpt.
 bool apply_config_instruction(StageConfig& stage, const dockerfile::Instruction& instruction);
 
-// Adds a history entry for an instruction that makes a layer; `created` is empty where the image's own time is to be taken.
+// Adds a history entry for an instruction that makes a layer; `created` is empty where the image's own time is to be
+// taken.
 void add_layer_history(StageConfig& stage, std::string created_by, std::string created);
 
 // "RUN |2 A=1 B=2 /bin/sh -c make # buildkit": docker's history line for RUN, without proxy arguments. Values of ARGs

@@ -93,7 +93,8 @@ bool CopyPlan::is_new_in_target(std::string_view folder) const {
 }
 
 std::string CopyPlan::resolve_target(std::string_view path, bool follow_last) const {
-  return resolve_links(path, follow_last ? LastLink::follow : LastLink::keep, [this](std::string_view p) { return at(p); });
+  return resolve_links(path, follow_last ? LastLink::follow : LastLink::keep,
+                       [this](std::string_view p) { return at(p); });
 }
 
 void CopyPlan::apply_owner(FileEntry& entry) const {
@@ -116,7 +117,8 @@ void CopyPlan::ensure_directories(const std::string& path) { ensure_directories(
 void CopyPlan::ensure_directories(const std::string& path, std::uint16_t mode) {
   if (path.empty()) return;
   if (const auto existing = at(path)) {
-    if (!existing->is_directory()) refuse(fmt::format("cannot make the directory '/{}': there is something else", printable(path)));
+    if (!existing->is_directory())
+      refuse(fmt::format("cannot make the directory '/{}': there is something else", printable(path)));
     return;
   }
   ensure_directories(std::string(parent_path(path)), mode);
@@ -131,7 +133,9 @@ void CopyPlan::ensure_directories(const std::string& path, std::uint16_t mode) {
 }
 
 // Most entries come in order.
-CopyPlan::Planned& CopyPlan::place(const std::string& path) { return entries_.try_emplace(entries_.end(), path)->second; }
+CopyPlan::Planned& CopyPlan::place(const std::string& path) {
+  return entries_.try_emplace(entries_.end(), path)->second;
+}
 
 void CopyPlan::put(FileEntry entry, const CopySource* source, std::string source_path, std::string file) {
   const auto existing = at(entry.path);
@@ -150,13 +154,16 @@ void CopyPlan::forget_below(const std::string& path) {
   while (it != entries_.end() && is_within(it->first, path)) it = entries_.erase(it);
 }
 
-void CopyPlan::copy_tree(const CopySource& source, const std::string& from, const std::string& to, const std::string& shown) {
+void CopyPlan::copy_tree(const CopySource& source, const std::string& from, const std::string& to,
+                         const std::string& shown) {
   const df::IgnoreMatcher excludes(options_.excludes);
   bool is_top = true;
   std::string ensured;  // the folder that was there or made last
   source.walk(from, [&](const FileEntry& found) {
     FileEntry entry = found;
-    const std::string relative = found.path == from ? "" : from.empty() ? found.path : found.path.substr(from.size() + 1);
+    const std::string relative = found.path == from ? ""
+                                 : from.empty()     ? found.path
+                                                    : found.path.substr(from.size() + 1);
     if (!relative.empty() && !excludes.empty() && excludes.ignores(relative)) {
       return found.is_directory() && excludes.may_reinclude_below(relative);
     }
@@ -169,7 +176,8 @@ void CopyPlan::copy_tree(const CopySource& source, const std::string& from, cons
       if (found.is_directory()) {
         const auto existing = at(to);
         if (existing && !existing->is_directory()) {
-          refuse(fmt::format("cannot copy the directory '{}' to '/{}', which is not a directory", printable(shown), printable(to)));
+          refuse(fmt::format("cannot copy the directory '{}' to '/{}', which is not a directory", printable(shown),
+                             printable(to)));
         }
         if (!existing) {
           ensure_directories(to);
@@ -237,13 +245,15 @@ void CopyPlan::add_with_parents(const CopySource& source, std::string_view patte
   ensure_directories(folder);
   const std::size_t at_pivot = pattern.find("/./");
   const std::string before(at_pivot == std::string_view::npos ? "" : pattern.substr(0, at_pivot));
-  const std::string wanted = canonical_copy_path(at_pivot == std::string_view::npos ? pattern : pattern.substr(at_pivot + 3));
+  const std::string wanted =
+      canonical_copy_path(at_pivot == std::string_view::npos ? pattern : pattern.substr(at_pivot + 3));
   bool any = df::has_wildcards(wanted) || df::has_wildcards(before);
   for (const std::string& pivot : pivots(source, before)) any = add_below_pivot(source, pivot, wanted, folder) || any;
   if (!any) refuse_missing(source, join_path(canonical_copy_path(before), wanted));
 }
 
-bool CopyPlan::add_below_pivot(const CopySource& source, const std::string& pivot, const std::string& wanted, const std::string& folder) {
+bool CopyPlan::add_below_pivot(const CopySource& source, const std::string& pivot, const std::string& wanted,
+                               const std::string& folder) {
   const df::PathPattern matcher(wanted);
   bool any = wanted.empty();
   source.walk(pivot, [&](const FileEntry& entry) {
@@ -353,11 +363,13 @@ const std::vector<CopyPlan::Planned>& CopyPlan::finish() {
   // The folders above what is written come along, so that the layer does not change them by leaving them out.
   std::set<std::string, Order> folders;
   for (const auto& [path, planned] : entries_) {
-    if (const std::string_view folder = parent_path(path); folders.empty() || *folders.rbegin() != folder) folders.emplace(folder);
+    if (const std::string_view folder = parent_path(path); folders.empty() || *folders.rbegin() != folder)
+      folders.emplace(folder);
   }
   for (const std::string& lowest : folders) {
     // One that is there has its parents looked after in its own turn.
-    for (std::string folder = lowest; !folder.empty() && !entries_.count(folder); folder = std::string(parent_path(folder))) {
+    for (std::string folder = lowest; !folder.empty() && !entries_.count(folder);
+         folder = std::string(parent_path(folder))) {
       const auto found = target_.lookup(folder);
       FileEntry entry = found && !found->implied ? *found->entry : made_directory(folder);
       entry.path = folder;

@@ -26,12 +26,12 @@ ChangeMode parse_chmod(std::string_view text);
 std::optional<std::uint16_t> octal_chmod(std::string_view text);
 
 struct CopyOptions {
-  std::optional<Ownership> owner;       // --chown; else context files are root's, and files of images keep theirs
-  std::optional<ChangeMode> change_mode;               // --chmod, of what is copied
-  std::uint16_t made_directory_mode = 0755;            // of folders made on the way: an octal --chmod, no symbolic one
-  std::vector<std::string> excludes;    // --exclude
-  bool parents = false;                 // --parents
-  bool link = false;                    // --link: the target is a place in an empty tree
+  std::optional<Ownership> owner;            // --chown; else context files are root's, and files of images keep theirs
+  std::optional<ChangeMode> change_mode;     // --chmod, of what is copied
+  std::uint16_t made_directory_mode = 0755;  // of folders made on the way: an octal --chmod, no symbolic one
+  std::vector<std::string> excludes;         // --exclude
+  bool parents = false;                      // --parents
+  bool link = false;                         // --link: the target is a place in an empty tree
   bool allow_missing_wildcard = true;
 };
 
@@ -49,10 +49,11 @@ class CopyPlan {
   void add_path(const CopySource& source, const std::string& match, std::string_view destination);
   // The folder that an archive is unpacked into, made where it is missing; without symlinks.
   std::string unpack_folder(std::string_view destination);
-  // One entry of an archive, its parents made as needed. As in tar it takes the place of whatever is there; only a folder
-  // stays one. --chmod is nothing to an archive, in which every file says its own mode.
+  // One entry of an archive, its parents made as needed. As in tar it takes the place of whatever is there; only a
+  // folder stays one. --chmod is nothing to an archive, in which every file says its own mode.
   void add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path);
-  // Makes a folder and its missing parents, as WORKDIR does. No owner: root's, or of the group that the folder above hands on.
+  // Makes a folder and its missing parents, as WORKDIR does. No owner: root's, or of the group that the folder above
+  // hands on.
   void make_directory(std::string_view path, std::optional<Ownership> owner);
 
   struct Planned {
@@ -61,7 +62,8 @@ class CopyPlan {
     std::string source_path;
     std::string file;  // equal for names of one file that were copied together; empty: it has no other name
   };
-  // Hashes what has no digest yet and returns all entries in entry order, each with its parents. Nothing may be added after.
+  // Hashes what has no digest yet and returns all entries in entry order, each with its parents. Nothing may be added
+  // after.
   const std::vector<Planned>& finish();
 
   // Gives the fields of the step key, entry by entry: everything but times. The list is the callee's until it returns.
@@ -83,8 +85,10 @@ class CopyPlan {
   static std::vector<std::string> pivots(const CopySource& source, const std::string& pattern);
   void add_with_parents(const CopySource& source, std::string_view pattern, std::string_view destination);
   // False where nothing matched.
-  bool add_below_pivot(const CopySource& source, const std::string& pivot, const std::string& wanted, const std::string& folder);
-  void copy_with_parents(const CopySource& source, const std::string& path, const std::string& pivot, const std::string& destination);
+  bool add_below_pivot(const CopySource& source, const std::string& pivot, const std::string& wanted,
+                       const std::string& folder);
+  void copy_with_parents(const CopySource& source, const std::string& path, const std::string& pivot,
+                         const std::string& destination);
   void apply_owner(FileEntry& entry) const;
   void apply_options(FileEntry& entry) const;
   void ensure_directories(const std::string& path, std::uint16_t mode);
@@ -101,8 +105,8 @@ class CopyPlan {
   std::vector<Planned> finished_;
 };
 
-// The source paths that a pattern with wildcards names, in entry order; a plain path names itself. Error{build} where a plain
-// path is not there.
+// The source paths that a pattern with wildcards names, in entry order; a plain path names itself. Error{build} where a
+// plain path is not there.
 std::vector<std::string> match_sources(const CopySource& source, std::string_view pattern);
 
 }  // namespace kiln

@@ -15,8 +15,9 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-constexpr std::size_t kFilesAhead = 256;                            // hashed ahead at once: who asks meanwhile waits for these
-constexpr std::uint64_t kMaxBytesAhead = std::uint64_t{64} << 20;   // a larger file would hold up a build that ends early
+constexpr std::size_t kFilesAhead = 256;  // hashed ahead at once: who asks meanwhile waits for these
+constexpr std::uint64_t kMaxBytesAhead = std::uint64_t{64}
+                                         << 20;  // a larger file would hold up a build that ends early
 
 FileEntry directory_entry(std::string_view path) {
   FileEntry entry;
@@ -62,8 +63,13 @@ void CopySource::add_file(LayerWriter& writer, const FileEntry& target, const st
 
 ContextSource::ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
                              ThreadPool& pool, CancelToken cancel, std::string description)
-    : root_(std::move(root)), ignore_(std::move(ignore)), modes_(modes), stat_cache_(stat_cache), pool_(pool),
-      cancel_(std::move(cancel)), description_(std::move(description)) {}
+    : root_(std::move(root)),
+      ignore_(std::move(ignore)),
+      modes_(modes),
+      stat_cache_(stat_cache),
+      pool_(pool),
+      cancel_(std::move(cancel)),
+      description_(std::move(description)) {}
 
 const ScannedTree& ContextSource::tree() const {
   const std::lock_guard lock(mutex_);
@@ -128,9 +134,9 @@ std::size_t ContextSource::find(std::string_view path) const {
     last_found_.store(near, std::memory_order_relaxed);
     return near;
   }
-  const auto it = std::lower_bound(entries.begin(), entries.end(), path, [](const FileEntry& entry, std::string_view wanted) {
-    return compare_paths(entry.path, wanted) < 0;
-  });
+  const auto it = std::lower_bound(
+      entries.begin(), entries.end(), path,
+      [](const FileEntry& entry, std::string_view wanted) { return compare_paths(entry.path, wanted) < 0; });
   if (it == entries.end() || it->path != path) return kNone;
   const auto number = static_cast<std::size_t>(it - entries.begin());
   last_found_.store(number, std::memory_order_relaxed);
@@ -270,7 +276,8 @@ std::unique_ptr<ByteSource> ImageSource::open(const std::string& path) const {
     folder = folders_->folders().at(behind->layer);
   }
   const Fd root = open_directory(folder);
-  return std::make_unique<OwnedFdSource>(open_scanned(root, behind->path), fmt::format("/{} of {}", path, description_));
+  return std::make_unique<OwnedFdSource>(open_scanned(root, behind->path),
+                                         fmt::format("/{} of {}", path, description_));
 }
 
 std::string ImageSource::identity(std::string_view path) const {

@@ -27,8 +27,8 @@ class CopySource {
  public:
   virtual ~CopySource() = default;
 
-  // Says that these source patterns of COPY will be asked for: what takes time to list and to hash is listed and hashed in the
-  // background, in their order. What fails then fails again when asked.
+  // Says that these source patterns of COPY will be asked for: what takes time to list and to hash is listed and hashed
+  // in the background, in their order. What fails then fails again when asked.
   virtual void read_ahead(std::vector<std::string> patterns) const;
 
   // What stands at a path as it is spelt; a hard link shows as the file it is a name of.
@@ -60,7 +60,8 @@ enum class ContextModes {
   as_in_git,   // 0755 for folders and what its owner may execute, else 0644: a checkout's umask changes nothing
 };
 
-// A folder on disk, filtered by its .dockerignore. Listed once, when first asked; contents are hashed when needed or ahead of it.
+// A folder on disk, filtered by its .dockerignore. Listed once, when first asked; contents are hashed when needed or
+// ahead of it.
 class ContextSource : public CopySource {
  public:
   ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
@@ -104,7 +105,8 @@ class ContextSource : public CopySource {
   mutable std::vector<std::future<void>> ahead_;
 };
 
-// The files of an image or stage, as its layers' indexes tell; only a file that is really copied needs the layers on disk.
+// The files of an image or stage, as its layers' indexes tell; only a file that is really copied needs the layers on
+// disk.
 class ImageSource : public CopySource {
  public:
   ImageSource(LayerAccess& access, ImageLayers layers, std::string description);
@@ -131,7 +133,8 @@ class ImageSource : public CopySource {
 // Files given in memory, all of one mode: heredocs; or none at all, where a build has no context.
 class InlineSource : public CopySource {
  public:
-  explicit InlineSource(std::map<std::string, std::string> files, std::uint16_t mode = 0644, std::string description = "a heredoc");
+  explicit InlineSource(std::map<std::string, std::string> files, std::uint16_t mode = 0644,
+                        std::string description = "a heredoc");
 
   std::optional<FileEntry> lookup(std::string_view path) const override;
   std::string resolve(std::string_view path) const override;

@@ -24,23 +24,23 @@ std::string_view to_string(StepOutcome outcome);
 // A step as people see it. `number` is unique in one run of kiln and is the N of "#N" in plain progress.
 struct StepView {
   int number = 0;
-  std::string target;  // the bake target or, for kiln build, ""
-  std::string stage;   // "builder", "stage-1"
+  std::string target;    // the bake target or, for kiln build, ""
+  std::string stage;     // "builder", "stage-1"
   std::string platform;  // "linux/amd64"; empty for what belongs to none
-  int index = 0;       // "[builder 2/5]"
+  int index = 0;         // "[builder 2/5]"
   int count = 0;
-  std::string text;    // "RUN pip install -r requirements.txt", one line
-  std::string file;    // the Dockerfile, or the definition
-  int line = 0;        // 0 where it stands on no line
+  std::string text;  // "RUN pip install -r requirements.txt", one line
+  std::string file;  // the Dockerfile, or the definition
+  int line = 0;      // 0 where it stands on no line
 };
 
 struct StepResult {
   StepOutcome outcome = StepOutcome::built;
-  std::string key;             // the step key, hex
-  std::string from;            // a hit's source: "local", "registry ghcr.io/acme/cache", "this run"
-  std::string reason;          // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
-  double seconds = 0;          // what executing it took now or, for a hit, when it was recorded
-  std::uint64_t bytes = 0;     // compressed bytes of its layers
+  std::string key;          // the step key, hex
+  std::string from;         // a hit's source: "local", "registry ghcr.io/acme/cache", "this run"
+  std::string reason;       // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
+  double seconds = 0;       // what executing it took now or, for a hit, when it was recorded
+  std::uint64_t bytes = 0;  // compressed bytes of its layers
   std::optional<oci::Digest> diff_id;
   std::vector<LayerValue> layers;
   // Of a miss that an earlier build of the same place explains: what is not as it was there, and when that was.

@@ -65,13 +65,18 @@ std::string docker_manifest(const AssembledImage& image, const Output& output, c
     tags.push_back((output.load ? reference.name() : familiar_name(reference)) + ":" + reference.tag_or_latest());
   }
   json layers = json::array();
-  for (const oci::Descriptor& layer : image.parsed.layers) layers.push_back("blobs/sha256/" + std::string(layer.digest.hex()));
-  return json::array({{{"Config", "blobs/sha256/" + std::string(image.config.digest.hex())}, {"RepoTags", tags}, {"Layers", layers}}}).dump();
+  for (const oci::Descriptor& layer : image.parsed.layers)
+    layers.push_back("blobs/sha256/" + std::string(layer.digest.hex()));
+  return json::array({{{"Config", "blobs/sha256/" + std::string(image.config.digest.hex())},
+                       {"RepoTags", tags},
+                       {"Layers", layers}}})
+      .dump();
 }
 
 // Calls `write` for every file of the layout, blobs once each.
 template <class Write>
-void for_each_file(const ExportedImages& exported, const Output& output, const std::vector<std::string>& names, const Write& write) {
+void for_each_file(const ExportedImages& exported, const Output& output, const std::vector<std::string>& names,
+                   const Write& write) {
   std::set<oci::Digest> written;
   const auto blobs = blobs_of(exported);
   for (const oci::Descriptor& blob : blobs) {
@@ -80,18 +85,22 @@ void for_each_file(const ExportedImages& exported, const Output& output, const s
     }
   }
   write(ExportFile{"index.json", layout_index(exported.root, names), nullptr, 0});
-  if (output.type == OutputType::docker) write(ExportFile{"manifest.json", docker_manifest(*exported.images.at(0), output, names), nullptr, 0});
+  if (output.type == OutputType::docker)
+    write(ExportFile{"manifest.json", docker_manifest(*exported.images.at(0), output, names), nullptr, 0});
   write(ExportFile{"oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", nullptr, 0});
 }
 
-void copy_blob(const ContentStore& store, const oci::Digest& digest, const std::function<void(std::string_view)>& sink) {
+void copy_blob(const ContentStore& store, const oci::Digest& digest,
+               const std::function<void(std::string_view)>& sink) {
   VerifyingReader reader(store, digest);
   std::string buffer(std::size_t{1} << 20, '\0');
-  while (const std::size_t got = reader.read(buffer.data(), buffer.size())) sink(std::string_view(buffer).substr(0, got));
+  while (const std::size_t got = reader.read(buffer.data(), buffer.size()))
+    sink(std::string_view(buffer).substr(0, got));
   reader.finish();
 }
 
-void write_layout_folder(LayerAccess& access, const ExportedImages& exported, const Output& output, const std::vector<std::string>& names) {
+void write_layout_folder(LayerAccess& access, const ExportedImages& exported, const Output& output,
+                         const std::vector<std::string>& names) {
   const fs::path folder = output.destination;
   make_directories(folder / "blobs/sha256");
   for_each_file(exported, output, names, [&](const ExportFile& file) {
@@ -116,8 +125,8 @@ FileEntry archive_entry(const std::string& path, EntryType type, std::uint16_t m
 
 }  // namespace
 
-void export_archive(LayerAccess& access, const ExportedImages& exported, const Output& output, const std::vector<std::string>& names,
-                    int stdout_fd) {
+void export_archive(LayerAccess& access, const ExportedImages& exported, const Output& output,
+                    const std::vector<std::string>& names, int stdout_fd) {
   for (const AssembledImage* image : exported.images) {
     for (const ImageLayer& layer : image->layers) access.local_blob(layer);
   }

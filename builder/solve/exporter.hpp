@@ -10,8 +10,8 @@
 
 namespace kiln {
 
-// Writes an assembled image somewhere outside the store. Everything is written under a temporary name first; what was there
-// before stays whole until the new one is.
+// Writes an assembled image somewhere outside the store. Everything is written under a temporary name first; what was
+// there before stays whole until the new one is.
 
 // What is written together: one image, or an index of images for several platforms. Borrows the images.
 struct ExportedImages {
@@ -20,8 +20,8 @@ struct ExportedImages {
 };
 
 // type=oci and type=docker (one image). `names` are annotated (oci) or become RepoTags (docker).
-void export_archive(LayerAccess& access, const ExportedImages& exported, const Output& output, const std::vector<std::string>& names,
-                    int stdout_fd);
+void export_archive(LayerAccess& access, const ExportedImages& exported, const Output& output,
+                    const std::vector<std::string>& names, int stdout_fd);
 
 // The files of one image below a folder of an output ("": below its root). Borrows the layers.
 struct ExportedFiles {
@@ -29,10 +29,10 @@ struct ExportedFiles {
   std::string folder;
 };
 
-// type=local (a folder, where files belong to who runs the program and nothing else is touched) and type=tar: the merged files
-// of images. Files of one content and several names stay one. `mtime`: the time of all of them, else each keeps its own.
-// Error{build} for a path that several images have.
-void export_files(LayerAccess& access, const std::vector<ExportedFiles>& images, const Output& output, std::optional<UnixSeconds> mtime,
-                  int stdout_fd);
+// type=local (a folder, where files belong to who runs the program and nothing else is touched) and type=tar: the
+// merged files of images. Files of one content and several names stay one. `mtime`: the time of all of them, else each
+// keeps its own. Error{build} for a path that several images have.
+void export_files(LayerAccess& access, const std::vector<ExportedFiles>& images, const Output& output,
+                  std::optional<UnixSeconds> mtime, int stdout_fd);
 
 }  // namespace kiln

@@ -24,10 +24,13 @@ UnixSeconds last_modified(const HttpHeaders& headers) {
   return end && *end == '\0' ? ::timegm(&parts) : 0;
 }
 
-bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 
 // Downloads into a file that is there, and gives its time.
-UnixSeconds download(HttpClient& http, Url url, const std::string& checksum, const Fd& file, const CancelToken& cancel) {
+UnixSeconds download(HttpClient& http, Url url, const std::string& checksum, const Fd& file,
+                     const CancelToken& cancel) {
   AddressClass most_private = AddressClass::loopback;
   for (int hop = 0; hop <= kMostRedirects; ++hop) {
     oci::Sha256 hash;
@@ -43,18 +46,21 @@ UnixSeconds download(HttpClient& http, Url url, const std::string& checksum, con
     const HttpResponse response = http.send(request, cancel);
     if (is_redirect(response.status)) {
       const auto location = response.headers.find("Location");
-      if (!location) throw Error(Category::network, fmt::format("GET '{}': a redirect without a Location", url.redacted()));
+      if (!location)
+        throw Error(Category::network, fmt::format("GET '{}': a redirect without a Location", url.redacted()));
       url = url.resolve(*location);
       // A host of the open internet leads nobody into the machine's own network.
       if (!response.through_proxy) most_private = classify_address(response.remote_address);
       continue;
     }
     if (response.status != 200) {
-      throw Error(Category::network, fmt::format("GET '{}': expected status 200, got {}", url.redacted(), response.status));
+      throw Error(Category::network,
+                  fmt::format("GET '{}': expected status 200, got {}", url.redacted(), response.status));
     }
     const oci::Digest got = hash.finish();
     if (!checksum.empty() && got != oci::Digest::parse(checksum)) {
-      throw Error(Category::network, fmt::format("'{}': expected checksum {}, got {}", url.redacted(), checksum, got.str()));
+      throw Error(Category::network,
+                  fmt::format("'{}': expected checksum {}, got {}", url.redacted(), checksum, got.str()));
     }
     return last_modified(response.headers);
   }
@@ -63,9 +69,10 @@ UnixSeconds download(HttpClient& http, Url url, const std::string& checksum, con
 
 }  // namespace
 
-FetchedSource::FetchedSource(TempDir folder, const fs::path& shown, ThreadPool& pool, CancelToken cancel, std::string description)
-    : ContextSource(shown, dockerfile::IgnoreMatcher(std::vector<std::string>{}), ContextModes::as_on_disk, nullptr, pool,
-                    std::move(cancel), std::move(description)),
+FetchedSource::FetchedSource(TempDir folder, const fs::path& shown, ThreadPool& pool, CancelToken cancel,
+                             std::string description)
+    : ContextSource(shown, dockerfile::IgnoreMatcher(std::vector<std::string>{}), ContextModes::as_on_disk, nullptr,
+                    pool, std::move(cancel), std::move(description)),
       folder_(std::move(folder)) {}
 
 bool is_http_url(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
@@ -82,7 +89,8 @@ std::string file_name_of_url(std::string_view url) {
   return is_name ? name : "__unnamed__";
 }
 
-void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const Fd& file, const CancelToken& cancel) {
+void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const Fd& file,
+                  const CancelToken& cancel) {
   const Url parsed = Url::parse(url.substr(0, url.find('#')));
   const UnixSeconds time = download(http, parsed, checksum, file, cancel);
   const timespec times[2] = {{time, 0}, {time, 0}};
@@ -94,7 +102,8 @@ std::shared_ptr<FetchedSource> fetch_url(HttpClient& http, const std::string& ur
   TempDir folder(work, "url-");
   download_url(http, url, checksum, create_file(folder.path() / file_name_of_url(url), 0600), cancel);
   const fs::path shown = folder.path();
-  return std::make_shared<FetchedSource>(std::move(folder), shown, pool, cancel, fmt::format("'{}'", Url::parse(url.substr(0, url.find('#'))).redacted()));
+  return std::make_shared<FetchedSource>(std::move(folder), shown, pool, cancel,
+                                         fmt::format("'{}'", Url::parse(url.substr(0, url.find('#'))).redacted()));
 }
 
 }  // namespace kiln

@@ -26,13 +26,14 @@ bool is_http_url(std::string_view text);
 // The name a URL's file gets in a folder: the last component of its path, or "__unnamed__".
 std::string file_name_of_url(std::string_view url);
 
-// Downloads the file behind an http or https URL, redirects followed, into an open file, and sets that file's time to what
-// Last-Modified says, else 1970. Errors as below.
-void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const Fd& file, const CancelToken& cancel);
+// Downloads the file behind an http or https URL, redirects followed, into an open file, and sets that file's time to
+// what Last-Modified says, else 1970. Errors as below.
+void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const Fd& file,
+                  const CancelToken& cancel);
 
 // Downloads the file behind an http or https URL into `work`. Its mode is 0600 and its time that of
-// Last-Modified, else 1970, as BuildKit has them. `checksum` ("sha256:..." or empty) is what it must have. Error{network} for
-// what is not there or has another checksum, Error{usage} for a checksum that is none.
+// Last-Modified, else 1970, as BuildKit has them. `checksum` ("sha256:..." or empty) is what it must have.
+// Error{network} for what is not there or has another checksum, Error{usage} for a checksum that is none.
 std::shared_ptr<FetchedSource> fetch_url(HttpClient& http, const std::string& url, const std::string& checksum,
                                          const fs::path& work, ThreadPool& pool, const CancelToken& cancel);
 

@@ -1,6 +1,6 @@
-// type=local and type=tar: the merged files of images as one tar stream, written to where it is wanted, or unpacked from a pipe
-// into a folder. So both say the same, and what the folder holds besides stays as it is: the stream has no whiteouts, unlike
-// the layers.
+// type=local and type=tar: the merged files of images as one tar stream, written to where it is wanted, or unpacked
+// from a pipe into a folder. So both say the same, and what the folder holds besides stays as it is: the stream has no
+// whiteouts, unlike the layers.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -52,14 +52,18 @@ class FileStream {
       if (mtime_) entry.mtime = *mtime_;
       const bool is_new = written_.insert(entry.path).second;
       if (!is_new && entry.is_directory()) return true;
-      if (!is_new) throw Error(Category::build, fmt::format("'/{}' is in the images of several platforms; leave out platform-split=false", printable(entry.path)));
+      if (!is_new)
+        throw Error(Category::build,
+                    fmt::format("'/{}' is in the images of several platforms; leave out platform-split=false",
+                                printable(entry.path)));
       write(source, found.path, std::move(entry), first_names);
       return true;
     });
   }
 
  private:
-  void write(const ImageSource& source, const std::string& path, FileEntry entry, std::map<std::string, std::string>& first_names) {
+  void write(const ImageSource& source, const std::string& path, FileEntry entry,
+             std::map<std::string, std::string>& first_names) {
     if (entry.type == EntryType::file) {
       const std::string identity = source.identity(path);
       const auto [first, is_first] = first_names.emplace(identity, entry.path);
@@ -72,7 +76,8 @@ class FileStream {
     tar_.header(entry);
     if (entry.type != EntryType::file || entry.size == 0) return;
     const auto bytes = source.open(path);
-    while (const std::size_t got = bytes->read(buffer_.data(), buffer_.size())) tar_.data(std::string_view(buffer_).substr(0, got));
+    while (const std::size_t got = bytes->read(buffer_.data(), buffer_.size()))
+      tar_.data(std::string_view(buffer_).substr(0, got));
   }
 
   LayerAccess& access_;
@@ -82,8 +87,8 @@ class FileStream {
   std::set<std::string> written_;
 };
 
-// Runs `write` in a thread of its own, with a pipe whose other end `read` gets. The error of `write` comes first: what `read`
-// says then is its consequence. A reader that gives up closes the pipe, which ends the writer.
+// Runs `write` in a thread of its own, with a pipe whose other end `read` gets. The error of `write` comes first: what
+// `read` says then is its consequence. A reader that gives up closes the pipe, which ends the writer.
 template <class Write, class Read>
 void through_pipe(const Write& write, const Read& read) {
   int ends[2];
@@ -124,8 +129,8 @@ void through_pipe(const Write& write, const Read& read) {
 
 }  // namespace
 
-void export_files(LayerAccess& access, const std::vector<ExportedFiles>& images, const Output& output, std::optional<UnixSeconds> mtime,
-                  int stdout_fd) {
+void export_files(LayerAccess& access, const std::vector<ExportedFiles>& images, const Output& output,
+                  std::optional<UnixSeconds> mtime, int stdout_fd) {
   const auto stream = [&](TarEncoder& tar) {
     FileStream files(access, tar, mtime);
     for (const ExportedFiles& image : images) files.add(image);

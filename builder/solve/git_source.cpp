@@ -18,8 +18,8 @@ namespace {
 bool is_scp_form(std::string_view text) {
   const std::size_t at = text.find('@');
   const std::size_t colon = text.find(':');
-  return at != std::string_view::npos && at > 0 && colon != std::string_view::npos && at < colon && text.find('/') > at &&
-         text.find("://") == std::string_view::npos;
+  return at != std::string_view::npos && at > 0 && colon != std::string_view::npos && at < colon &&
+         text.find('/') > at && text.find("://") == std::string_view::npos;
 }
 
 bool is_remote(std::string_view remote) {
@@ -35,12 +35,14 @@ std::string without_password(std::string_view remote) {
   if (scheme == std::string_view::npos) return std::string(remote);
   const std::size_t begin = scheme + 3;
   const std::size_t at = remote.substr(begin, remote.find('/', begin) - begin).rfind('@');
-  return at == std::string_view::npos ? std::string(remote)
-                                      : std::string(remote.substr(0, begin)) + std::string(remote.substr(begin + at + 1));
+  return at == std::string_view::npos
+             ? std::string(remote)
+             : std::string(remote.substr(0, begin)) + std::string(remote.substr(begin + at + 1));
 }
 
 bool is_commit(std::string_view text) {
-  return text.size() == 40 && std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return text.size() == 40 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 // The git program at work in one repository.
@@ -51,7 +53,8 @@ class Git {
 
   CommandResult run(std::vector<std::string> words) const {
     Command command;
-    command.argv = {"git", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false", "-c", "protocol.ext.allow=never"};
+    command.argv = {
+        "git", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false", "-c", "protocol.ext.allow=never"};
     command.argv.insert(command.argv.end(), words.begin(), words.end());
     command.environment = environment();
     command.working_directory = folder_;
@@ -67,7 +70,8 @@ class Git {
   Error refused(const CommandResult& result) const {
     std::string said = result.stderr_bytes;
     const std::string shown = without_password(reference_.remote);
-    for (std::size_t at = said.find(reference_.remote); shown != reference_.remote && at != std::string::npos; at = said.find(reference_.remote)) {
+    for (std::size_t at = said.find(reference_.remote); shown != reference_.remote && at != std::string::npos;
+         at = said.find(reference_.remote)) {
       said.replace(at, reference_.remote.size(), shown);
     }
     Error error(Category::network, fmt::format("git source '{}' cannot be had", reference_.shown()));
@@ -116,7 +120,8 @@ std::string fetch(const Git& git, const GitReference& reference) {
 void check_commit(const GitReference& reference, const std::string& commit, const std::string& checksum) {
   if (checksum.empty()) return;
   if (!commit.starts_with(to_lower(checksum))) {
-    throw Error(Category::build, fmt::format("git source '{}': expected commit {}, got {}", reference.shown(), checksum, commit));
+    throw Error(Category::build,
+                fmt::format("git source '{}': expected commit {}, got {}", reference.shown(), checksum, commit));
   }
 }
 
@@ -148,7 +153,8 @@ bool boolean_of(const GitReference& reference, const std::string& value) {
 const std::map<std::string, Setting, std::less<>> kQuery = {
     {"ref", [](GitReference& r, const std::string& v) { set_once(r, r.ref, v, "ref"); }},
     {"tag", [](GitReference& r, const std::string& v) { set_once(r, r.ref, with_prefix("refs/tags/", v), "tag"); }},
-    {"branch", [](GitReference& r, const std::string& v) { set_once(r, r.ref, with_prefix("refs/heads/", v), "branch"); }},
+    {"branch",
+     [](GitReference& r, const std::string& v) { set_once(r, r.ref, with_prefix("refs/heads/", v), "branch"); }},
     {"subdir", [](GitReference& r, const std::string& v) { set_once(r, r.folder, v, "subdir"); }},
     {"checksum", [](GitReference& r, const std::string& v) { set_once(r, r.checksum, v, "checksum"); }},
     {"commit", [](GitReference& r, const std::string& v) { set_once(r, r.checksum, v, "commit"); }},
@@ -191,20 +197,25 @@ std::optional<GitReference> parse_git_reference(std::string_view text) {
     reference.ref = fragment.substr(0, colon);
     if (colon != std::string_view::npos) reference.folder = fragment.substr(colon + 1);
   }
-  if (const std::size_t question = reference.remote.find('?'); question != std::string::npos && !is_scp_form(reference.remote)) {
+  if (const std::size_t question = reference.remote.find('?');
+      question != std::string::npos && !is_scp_form(reference.remote)) {
     const std::string query = reference.remote.substr(question + 1);
     reference.remote.resize(question);
     read_query(reference, query);
   }
   if (reference.ref.starts_with('-') || reference.remote.starts_with('-')) {
-    throw Error(Category::usage, fmt::format("git source '{}': nothing in it may begin with '-'", printable(reference.shown())));
+    throw Error(Category::usage,
+                fmt::format("git source '{}': nothing in it may begin with '-'", printable(reference.shown())));
   }
   return reference;
 }
 
-fs::path check_out_git(const GitReference& reference, const GitCheckout& options, const fs::path& folder, const CancelToken& cancel) {
+fs::path check_out_git(const GitReference& reference, const GitCheckout& options, const fs::path& folder,
+                       const CancelToken& cancel) {
   if (!find_program("git")) {
-    throw Error(Category::machine, fmt::format("git source '{}' needs the program 'git'; install it: apt-get install git", reference.shown()));
+    throw Error(
+        Category::machine,
+        fmt::format("git source '{}' needs the program 'git'; install it: apt-get install git", reference.shown()));
   }
   const Git git(reference, folder, cancel);
   git.expect({"init", "-q"});
@@ -213,14 +224,16 @@ fs::path check_out_git(const GitReference& reference, const GitCheckout& options
   check_commit(reference, commit, reference.checksum);
   check_commit(reference, commit, options.checksum);
   git.expect({"checkout", "-q", "--detach", commit});
-  if (reference.submodules && fs::exists(folder / ".gitmodules")) git.expect({"submodule", "update", "-q", "--init", "--recursive"});
+  if (reference.submodules && fs::exists(folder / ".gitmodules"))
+    git.expect({"submodule", "update", "-q", "--init", "--recursive"});
   if (!options.keep_git_folder && !reference.keep_git_folder) fs::remove_all(folder / ".git");
   if (reference.folder.empty()) return folder;
   const fs::path root = fs::canonical(folder);
   const fs::path wanted = fs::weakly_canonical(root / fs::path("/" + reference.folder).relative_path());
   const auto [end, unused] = std::mismatch(root.begin(), root.end(), wanted.begin(), wanted.end());
   if (end != root.end() || !fs::is_directory(wanted)) {
-    throw Error(Category::build, fmt::format("git source '{}' has no folder '{}'", reference.shown(), printable(reference.folder)));
+    throw Error(Category::build,
+                fmt::format("git source '{}' has no folder '{}'", reference.shown(), printable(reference.folder)));
   }
   return wanted;
 }

@@ -11,8 +11,8 @@
 
 namespace kiln {
 
-// What a git source says: "https://host/repo.git#ref:folder", or as a query "https://host/repo.git?branch=main&subdir=folder"
-// (Dockerfile reference, "ADD", "Git URL queries").
+// What a git source says: "https://host/repo.git#ref:folder", or as a query
+// "https://host/repo.git?branch=main&subdir=folder" (Dockerfile reference, "ADD", "Git URL queries").
 struct GitReference {
   std::string remote;
   std::string ref;       // branch, tag, commit or "refs/..."; empty: the remote's default branch
@@ -34,9 +34,11 @@ struct GitCheckout {
   std::string checksum;  // the commit, or how it begins; empty: any
 };
 
-// Checks a reference (submodules too) out into `folder`, which is empty, by the git program, and returns the path of the
-// wanted folder in it. It never asks for a password and runs no hook. Error{machine} where there is no git, Error{network}
-// where the repository or the reference cannot be had, Error{build} for another commit than `checksum` or a missing folder.
-fs::path check_out_git(const GitReference& reference, const GitCheckout& options, const fs::path& folder, const CancelToken& cancel);
+// Checks a reference (submodules too) out into `folder`, which is empty, by the git program, and returns the path of
+// the wanted folder in it. It never asks for a password and runs no hook. Error{machine} where there is no git,
+// Error{network} where the repository or the reference cannot be had, Error{build} for another commit than `checksum`
+// or a missing folder.
+fs::path check_out_git(const GitReference& reference, const GitCheckout& options, const fs::path& folder,
+                       const CancelToken& cancel);
 
 }  // namespace kiln

@@ -10,9 +10,12 @@ namespace {
 std::string layer_media_type(const LayerBlob& blob, bool oci_media_types) {
   if (oci_media_types) return blob.compression.media_type();
   switch (blob.compression.kind) {
-    case CompressionKind::gzip: return oci::media_type::kDockerLayerGzip;
-    case CompressionKind::none: return "application/vnd.docker.image.rootfs.diff.tar";
-    case CompressionKind::zstd: return "application/vnd.docker.image.rootfs.diff.tar.zstd";
+    case CompressionKind::gzip:
+      return oci::media_type::kDockerLayerGzip;
+    case CompressionKind::none:
+      return "application/vnd.docker.image.rootfs.diff.tar";
+    case CompressionKind::zstd:
+      return "application/vnd.docker.image.rootfs.diff.tar.zstd";
   }
   return blob.compression.media_type();
 }
@@ -42,8 +45,8 @@ std::string first_new_time(const std::vector<oci::HistoryEntry>& history) {
   return time.empty() ? format_rfc3339(now_unix_seconds()) : time;
 }
 
-// BuildKit's rule: an entry without a layer has the time of the layer before it, and the image that of its last entry. So a
-// build that comes from the cache alone gives the same config again.
+// BuildKit's rule: an entry without a layer has the time of the layer before it, and the image that of its last entry.
+// So a build that comes from the cache alone gives the same config again.
 void set_times_of_layers(oci::ImageConfig& image) {
   std::string time = first_new_time(image.history);
   bool has_gap = false;
@@ -69,8 +72,8 @@ void set_times(oci::ImageConfig& image, std::optional<UnixSeconds> created) {
 
 }  // namespace
 
-AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers, const AssemblyOptions& options,
-                              const std::optional<BaseOrigin>& base) {
+AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers,
+                              const AssemblyOptions& options, const std::optional<BaseOrigin>& base) {
   AssembledImage result;
   result.image = std::move(config);
   result.layers = std::move(layers);
@@ -81,7 +84,8 @@ AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, Imag
     descriptor.media_type = layer_media_type(blob, options.oci_media_types);
     descriptor.annotations.clear();
     result.parsed.layers.push_back(descriptor);
-    std::erase_if(layer.value.blobs, [&](const LayerBlob& other) { return other.descriptor.digest == blob.descriptor.digest; });
+    std::erase_if(layer.value.blobs,
+                  [&](const LayerBlob& other) { return other.descriptor.digest == blob.descriptor.digest; });
     layer.value.blobs.insert(layer.value.blobs.begin(), blob);
   }
   for (const auto& [key, value] : options.env) oci::set_env(result.image.config.env, key, value);

@@ -20,10 +20,10 @@ struct AssemblyOptions {
   bool is_run_as_image = true;  // false: only its files are wanted, whatever machine they are for
   // Of the image and of history entries without a time; nullopt: as docker has it, from the times of the layers around.
   std::optional<UnixSeconds> created;
-  std::optional<oci::Platform> platform;               // over the base image's
-  std::map<std::string, std::string> labels;           // over the Dockerfile's
+  std::optional<oci::Platform> platform;                 // over the base image's
+  std::map<std::string, std::string> labels;             // over the Dockerfile's
   std::vector<std::pair<std::string, std::string>> env;  // over the Dockerfile's: a profile's values
-  oci::Annotations annotations;                        // of the manifest
+  oci::Annotations annotations;                          // of the manifest
 };
 
 // An image whose config and manifest are in the store.
@@ -36,9 +36,9 @@ struct AssembledImage {
 };
 
 // Writes config and manifest. Layers of kiln's own are compressed anew where they exist in another compression only;
-// those of a foreign base keep their blobs (unless force_compression). Blobs are ephemeral: the caller syncs. Error{build} for
-// an image that its platform cannot run (see check_machines).
-AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers, const AssemblyOptions& options,
-                              const std::optional<BaseOrigin>& base);
+// those of a foreign base keep their blobs (unless force_compression). Blobs are ephemeral: the caller syncs.
+// Error{build} for an image that its platform cannot run (see check_machines).
+AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers,
+                              const AssemblyOptions& options, const std::optional<BaseOrigin>& base);
 
 }  // namespace kiln

@@ -92,8 +92,9 @@ LayerBlob LayerAccess::local_blob(const ImageLayer& layer) {
   }
   const LayerBlob& first = layer.value.blobs.front();
   if (layer.remote) {
-    with_context([&] { return fmt::format("while fetching layer '{}' of '{}'", first.descriptor.digest.str(), layer.text); },
-                 [&] { fetch_blob(remote_.get(), store_, first.descriptor, layer.remote); });
+    with_context(
+        [&] { return fmt::format("while fetching layer '{}' of '{}'", first.descriptor.digest.str(), layer.text); },
+        [&] { fetch_blob(remote_.get(), store_, first.descriptor, layer.remote); });
     return first;
   }
   if (shared_ && !layer.key.empty()) {
@@ -102,7 +103,8 @@ LayerBlob LayerAccess::local_blob(const ImageLayer& layer) {
     }
   }
   lose(layer);
-  throw Error(Category::machine, fmt::format("layer blob '{}' is not in the store; run 'kiln cache verify'", first.descriptor.digest.str()));
+  throw Error(Category::machine, fmt::format("layer blob '{}' is not in the store; run 'kiln cache verify'",
+                                             first.descriptor.digest.str()));
 }
 
 // An index that somebody else made: its digest was verified, and it must be of this layer.
@@ -160,7 +162,8 @@ std::shared_ptr<const FileIndex> LayerAccess::known_index(const ImageLayer& laye
 }
 
 // `read`: how many bytes of its tar were read for it; 0 where an index was there.
-std::shared_ptr<const FileIndex> LayerAccess::read_index(const ImageLayer& layer, const TarListener& listener, std::uint64_t* read) {
+std::shared_ptr<const FileIndex> LayerAccess::read_index(const ImageLayer& layer, const TarListener& listener,
+                                                         std::uint64_t* read) {
   const LayerBlob blob = local_blob(layer);
   const IndexedLayer indexed = index_layer(store_, pool_, blob.descriptor, layer.value.diff_id, cancel_, listener);
   if (read != nullptr) *read = indexed.uncompressed_bytes;
@@ -168,7 +171,8 @@ std::shared_ptr<const FileIndex> LayerAccess::read_index(const ImageLayer& layer
   return indexes_.load(indexed.index);
 }
 
-std::shared_ptr<const FileIndex> LayerAccess::unpack_and_index(const ImageLayers& layers, std::size_t number, MergedView below) {
+std::shared_ptr<const FileIndex> LayerAccess::unpack_and_index(const ImageLayers& layers, std::size_t number,
+                                                               MergedView below) {
   const ImageLayer& layer = layers[number];
   const ImageLayers lower(layers.begin(), layers.begin() + static_cast<std::ptrdiff_t>(number));
   const SnapshotChain chain = folders(lower);
@@ -177,10 +181,13 @@ std::shared_ptr<const FileIndex> LayerAccess::unpack_and_index(const ImageLayers
   auto snapshot = snapshots_.begin_growing({std::move(below), chain.folders()}, cancel_);
   std::uint64_t told = 0;
   std::uint64_t whole = 0;
-  auto index = read_index(layer, [&](std::string_view tar) {
-    told += tar.size();
-    snapshot->write(tar);
-  }, &whole);
+  auto index = read_index(
+      layer,
+      [&](std::string_view tar) {
+        told += tar.size();
+        snapshot->write(tar);
+      },
+      &whole);
   if (told == whole) snapshots_.adopt(std::move(snapshot), id);
   return index;
 }
@@ -218,7 +225,8 @@ std::unique_ptr<GrowingSnapshot> LayerAccess::begin_folder(const ImageLayers& be
   return snapshots_.begin_growing({view(below), {}}, cancel_);
 }
 
-void LayerAccess::end_folder(std::unique_ptr<GrowingSnapshot> folder, const ImageLayers& below, const oci::Digest& diff_id) {
+void LayerAccess::end_folder(std::unique_ptr<GrowingSnapshot> folder, const ImageLayers& below,
+                             const oci::Digest& diff_id) {
   snapshots_.adopt(std::move(folder), oci::chain_id(oci::chain_id(diff_ids_of(below)), diff_id));
 }
 

@@ -77,25 +77,34 @@ class FetchingFor {
   std::string before_;
 };
 
-// The key under which a shared cache has the file index of a layer that no kiln made: what its blob was verified to hold.
+// The key under which a shared cache has the file index of a layer that no kiln made: what its blob was verified to
+// hold.
 std::string foreign_layer_key(const oci::Digest& blob, const oci::Digest& diff_id);
 
-// Everything that can be asked about layers, with the least effort that answers it: their indexes (from the store, else from
-// the shared cache, else by reading the blob, else by downloading it), their merged view, their files on disk. Any thread.
+// Everything that can be asked about layers, with the least effort that answers it: their indexes (from the store, else
+// from the shared cache, else by reading the blob, else by downloading it), their merged view, their files on disk. Any
+// thread.
 class LayerAccess {
  public:
   // `shared` may be null; it is borrowed.
   LayerAccess(ContentStore& store, ThreadPool& pool, SnapshotStore& snapshots, LazyRemote& remote, SharedCache* shared,
               CancelToken cancel)
-      : store_(store), pool_(pool), snapshots_(snapshots), remote_(remote), shared_(shared), indexes_(store), cancel_(std::move(cancel)) {}
+      : store_(store),
+        pool_(pool),
+        snapshots_(snapshots),
+        remote_(remote),
+        shared_(shared),
+        indexes_(store),
+        cancel_(std::move(cancel)) {}
 
-  // Whether the layers' files will be wanted as well: then a layer whose blob must be read for its index is unpacked by the way.
+  // Whether the layers' files will be wanted as well: then a layer whose blob must be read for its index is unpacked by
+  // the way.
   enum class Files { later, soon };
 
   std::shared_ptr<const FileIndex> index(const ImageLayer& layer);
   MergedView view(const ImageLayers& layers, Files files = Files::later);
-  // A blob of the layer that is in the store, fetched where it is not. Where it cannot be had from anywhere, the step that made
-  // the layer is lost: Error{machine}, and take_lost() names its key.
+  // A blob of the layer that is in the store, fetched where it is not. Where it cannot be had from anywhere, the step
+  // that made the layer is lost: Error{machine}, and take_lost() names its key.
   LayerBlob local_blob(const ImageLayer& layer);
   // Brings a blob of a step's layer here for a push that lacks it; false and lost where it cannot be had.
   bool fetch_for_push(const ImageLayer& layer, const oci::Descriptor& blob);
@@ -105,13 +114,13 @@ class LayerAccess {
   std::unique_ptr<GrowingSnapshot> begin_folder(const ImageLayers& below);
   void end_folder(std::unique_ptr<GrowingSnapshot> folder, const ImageLayers& below, const oci::Digest& diff_id);
 
-  // The first bytes of a layer's file as somebody read them before ("" where it has no such file), so that the images of a fleet
-  // inflate a layer that they share once.
+  // The first bytes of a layer's file as somebody read them before ("" where it has no such file), so that the images
+  // of a fleet inflate a layer that they share once.
   std::optional<std::string> known_head(const oci::Digest& diff_id, const std::string& path) const;
   void remember_head(const oci::Digest& diff_id, const std::string& path, std::string head);
 
-  // Keys of steps whose layers a cache promised and no place has, since the last call: with those steps executed anew the
-  // build can go on.
+  // Keys of steps whose layers a cache promised and no place has, since the last call: with those steps executed anew
+  // the build can go on.
   std::set<std::string> take_lost();
   // Foreign layers whose file index was used, by foreign_layer_key(): for shared caches.
   std::map<std::string, LayerValue> foreign_layers() const;
@@ -124,7 +133,8 @@ class LayerAccess {
 
  private:
   std::shared_ptr<const FileIndex> known_index(const ImageLayer& layer);
-  std::shared_ptr<const FileIndex> read_index(const ImageLayer& layer, const TarListener& listener = {}, std::uint64_t* read = nullptr);
+  std::shared_ptr<const FileIndex> read_index(const ImageLayer& layer, const TarListener& listener = {},
+                                              std::uint64_t* read = nullptr);
   std::shared_ptr<const FileIndex> unpack_and_index(const ImageLayers& layers, std::size_t number, MergedView below);
   std::vector<std::function<void()>> fetches_above(const ImageLayers& layers, std::size_t number);
   std::shared_ptr<const FileIndex> shared_index(const ImageLayer& layer);

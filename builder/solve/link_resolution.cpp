@@ -49,7 +49,8 @@ std::string resolve_links(std::string_view path, LastLink last,
     }
     if (entry->type == EntryType::symlink) {
       if (++links > kMostLinks) {
-        throw Error(Category::build, fmt::format("'/{}': more than {} symbolic links on the way", printable(path), kMostLinks));
+        throw Error(Category::build,
+                    fmt::format("'/{}': more than {} symbolic links on the way", printable(path), kMostLinks));
       }
       const auto parts = split(entry->link, '/');
       for (auto it = parts.rbegin(); it != parts.rend(); ++it) rest.emplace_front(*it);
@@ -57,7 +58,8 @@ std::string resolve_links(std::string_view path, LastLink last,
       continue;
     }
     if (!is_last && !entry->is_directory()) {
-      throw Error(Category::build, fmt::format("'/{}' leads through '/{}', which is not a directory", printable(path), printable(next)));
+      throw Error(Category::build,
+                  fmt::format("'/{}' leads through '/{}', which is not a directory", printable(path), printable(next)));
     }
     resolved = next;
   }

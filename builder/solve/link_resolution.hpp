@@ -11,9 +11,9 @@ namespace kiln {
 
 enum class LastLink { keep, follow };
 
-// The path a process with "/" at the tree's root would reach: symlinks followed, ".." stopping at the root, in a tree that
-// `lookup` describes entry by entry. Components that do not exist are kept as they are spelt. Error{build} for a loop
-// (more than 40 links) and for a way through something that is no folder.
+// The path a process with "/" at the tree's root would reach: symlinks followed, ".." stopping at the root, in a tree
+// that `lookup` describes entry by entry. Components that do not exist are kept as they are spelt. Error{build} for a
+// loop (more than 40 links) and for a way through something that is no folder.
 std::string resolve_links(std::string_view path, LastLink last,
                           const std::function<std::optional<FileEntry>(std::string_view)>& lookup);
 

@@ -1,5 +1,5 @@
-// A program's layer is found by the merged view; its first bytes are read from the layer's tar, which is read no further than
-// to the last program that is wanted. Unpacking would answer too, at the price of a whole layer.
+// A program's layer is found by the merged view; its first bytes are read from the layer's tar, which is read no
+// further than to the last program that is wanted. Unpacking would answer too, at the price of a whole layer.
 
 #include "builder/solve/machine_check.hpp"
 
@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t kHeadBytes = 256;  // of a script's first line the kernel reads as much
 constexpr int kMaxInterpreters = 5;      // as the kernel: an interpreter may be a script
-constexpr std::string_view kWellKnown[] = {"/bin/sh",          "/bin/bash",         "/usr/bin/env",
-                                           "/usr/bin/python3", "/usr/local/bin/python3"};
+constexpr std::string_view kWellKnown[] = {"/bin/sh", "/bin/bash", "/usr/bin/env", "/usr/bin/python3",
+                                           "/usr/local/bin/python3"};
 
 struct Machine {
   unsigned number;  // e_machine
@@ -27,8 +27,9 @@ struct Machine {
   std::string_view big;
 };
 constexpr Machine kMachines[] = {
-    {3, "386", ""},           {8, "mipsle", "mips"},     {20, "", "ppc"},          {21, "ppc64le", "ppc64"}, {22, "", "s390x"},
-    {40, "arm", "armbe"},     {62, "amd64", ""},         {183, "arm64", "arm64be"}, {243, "riscv64", ""},     {258, "loong64", ""},
+    {3, "386", ""},       {8, "mipsle", "mips"}, {20, "", "ppc"},   {21, "ppc64le", "ppc64"},
+    {22, "", "s390x"},    {40, "arm", "armbe"},  {62, "amd64", ""}, {183, "arm64", "arm64be"},
+    {243, "riscv64", ""}, {258, "loong64", ""},
 };
 
 std::string machine_name(unsigned number, bool is_big_endian, bool is_64_bit) {
@@ -92,7 +93,8 @@ ImageLayers known_layers(LayerAccess& access, const ImageLayers& layers) {
   return {begin, layers.end()};
 }
 
-std::map<std::string, std::string> read_heads(LayerAccess& access, const ImageLayer& layer, std::set<std::string> wanted) {
+std::map<std::string, std::string> read_heads(LayerAccess& access, const ImageLayer& layer,
+                                              std::set<std::string> wanted) {
   std::map<std::string, std::string> heads;
   const LayerBlob blob = access.local_blob(layer);
   const auto index = access.index(layer);
@@ -119,7 +121,8 @@ std::map<std::string, std::string> read_heads(LayerAccess& access, const ImageLa
 }
 
 // The first bytes of files of one layer, by path.
-std::map<std::string, std::string> heads_in_layer(LayerAccess& access, const ImageLayer& layer, const std::set<std::string>& wanted) {
+std::map<std::string, std::string> heads_in_layer(LayerAccess& access, const ImageLayer& layer,
+                                                  const std::set<std::string>& wanted) {
   const oci::Digest& diff_id = layer.value.diff_id;
   std::map<std::string, std::string> heads;
   std::set<std::string> unknown;
@@ -184,14 +187,17 @@ std::string verdict_text(LayerAccess& access, const oci::ImageConfig& image, con
   add(first_word(image.config));
   add(image.config.working_dir);
   add(oci::env_value(image.config.env, "PATH").value_or(""));
-  for (const ImageLayer& layer : known) text += fmt::format("{} {}\n", layer.value.diff_id.str(), is_blob_here(access, layer) ? "here" : "away");
+  for (const ImageLayer& layer : known)
+    text += fmt::format("{} {}\n", layer.value.diff_id.str(), is_blob_here(access, layer) ? "here" : "away");
   return text;
 }
 
 }  // namespace
 
 std::optional<std::string> elf_machine(std::string_view head) {
-  if (head.size() < 20 || !head.starts_with("\x7f" "ELF")) return std::nullopt;
+  if (head.size() < 20 || !head.starts_with("\x7f"
+                                            "ELF"))
+    return std::nullopt;
   const bool is_big_endian = head[5] == 2;
   const auto half = [&](std::size_t at) {
     const auto first = static_cast<unsigned char>(head[at]);
@@ -218,7 +224,8 @@ std::string find_program(const MergedView& view, const oci::ContainerConfig& con
   std::string folders(oci::env_value(config.env, "PATH").value_or(""));
   for (std::size_t begin = 0; begin <= folders.size();) {
     const std::size_t end = std::min(folders.find(':', begin), folders.size());
-    const std::string path = join_from(config.working_dir, folders.substr(begin, end - begin)) + "/" + std::string(name);
+    const std::string path =
+        join_from(config.working_dir, folders.substr(begin, end - begin)) + "/" + std::string(name);
     if (is_file(view, path)) return path;
     begin = end + 1;
   }
@@ -260,10 +267,11 @@ void check_machines(LayerAccess& access, const oci::ImageConfig& image, const Im
     for (const auto& [program, head] : heads_of(access, known, view, programs)) {
       const auto machine = elf_machine(head);
       if (machine && !runs_on(*machine, image.platform.architecture)) {
-        throw Error(Category::build,
-                    fmt::format("'{}': expected a program for {}, the image's platform, got one for {} (base image: {}); take "
-                                "the program, or the base image, for {}",
-                                program, image.platform.str(), *machine, base ? base->str() : "scratch", image.platform.str()));
+        throw Error(
+            Category::build,
+            fmt::format("'{}': expected a program for {}, the image's platform, got one for {} (base image: {}); take "
+                        "the program, or the base image, for {}",
+                        program, image.platform.str(), *machine, base ? base->str() : "scratch", image.platform.str()));
       }
       for (const std::string& name : shebang_programs(head)) next.insert(find_program(view, image.config, name));
     }

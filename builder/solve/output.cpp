@@ -12,11 +12,24 @@ namespace kiln {
 namespace {
 
 const std::map<std::string, OutputType, std::less<>> kTypes = {
-    {"image", OutputType::image}, {"registry", OutputType::image}, {"oci", OutputType::oci},
-    {"docker", OutputType::docker}, {"local", OutputType::local}, {"tar", OutputType::tar}, {"cacheonly", OutputType::cache_only}};
+    {"image", OutputType::image},         {"registry", OutputType::image}, {"oci", OutputType::oci},
+    {"docker", OutputType::docker},       {"local", OutputType::local},    {"tar", OutputType::tar},
+    {"cacheonly", OutputType::cache_only}};
 
-const std::vector<std::string> kKeys = {"type", "dest", "tar", "name", "push", "push-by-digest", "name-canonical", "store", "unpack",
-                                        "compression", "compression-level", "force-compression", "oci-mediatypes", "rewrite-timestamp",
+const std::vector<std::string> kKeys = {"type",
+                                        "dest",
+                                        "tar",
+                                        "name",
+                                        "push",
+                                        "push-by-digest",
+                                        "name-canonical",
+                                        "store",
+                                        "unpack",
+                                        "compression",
+                                        "compression-level",
+                                        "force-compression",
+                                        "oci-mediatypes",
+                                        "rewrite-timestamp",
                                         "platform-split"};
 
 // BuildKit's options that kiln does not have, and what to do instead; `false` is what it does anyway.
@@ -62,7 +75,8 @@ OutputType parse_type(std::string_view value) {
   if (it != kTypes.end()) return it->second;
   std::vector<std::string> names;
   for (const auto& [name, type] : kTypes) names.push_back(name);
-  throw Error(Category::usage, fmt::format("--output: unknown type '{}'{}", printable(value), suggestion(value, names)));
+  throw Error(Category::usage,
+              fmt::format("--output: unknown type '{}'{}", printable(value), suggestion(value, names)));
 }
 
 void finish(Output& output) {
@@ -79,7 +93,8 @@ void finish(Output& output) {
   if (!output.as_tar && output.destination == "-") {
     throw Error(Category::usage, "--output tar=false writes a folder and needs dest=FOLDER");
   }
-  if (output.push_by_digest && !output.push) throw Error(Category::usage, "--output: push-by-digest=true goes with push=true");
+  if (output.push_by_digest && !output.push)
+    throw Error(Category::usage, "--output: push-by-digest=true goes with push=true");
 }
 
 }  // namespace
@@ -100,7 +115,8 @@ Output parse_output(std::string_view text) {
     const std::size_t equals = field.find('=');
     const std::string key = to_lower(trim(field.substr(0, equals)));
     if (equals == std::string::npos) {
-      throw Error(Category::usage, fmt::format("--output '{}': expected KEY=VALUE, got '{}'", printable(text), printable(field)));
+      throw Error(Category::usage,
+                  fmt::format("--output '{}': expected KEY=VALUE, got '{}'", printable(text), printable(field)));
     }
     const std::string value = field.substr(equals + 1);
     if (key == "type") {
@@ -124,14 +140,17 @@ Output parse_output(std::string_view text) {
     } else if (key == "platform-split") {
       output.platform_split = parse_boolean(key, value);
     } else if (const auto refused = kRefused.find(key); refused != kRefused.end()) {
-      if (parse_boolean(key, value)) throw Error(Category::usage, fmt::format("--output: '{}' is refused: {}", key, refused->second));
+      if (parse_boolean(key, value))
+        throw Error(Category::usage, fmt::format("--output: '{}' is refused: {}", key, refused->second));
     } else if (auto annotation = parse_annotation_option(trim(field.substr(0, equals)), value)) {
       output.annotations.push_back(*std::move(annotation));
     } else if (key == "compression") {
       kind = value;
     } else if (key == "compression-level") {
       const auto number = parse_unsigned(value);
-      if (!number || *number > 22) throw Error(Category::usage, fmt::format("--output: compression-level must be a number from 0 to 22, got '{}'", printable(value)));
+      if (!number || *number > 22)
+        throw Error(Category::usage, fmt::format("--output: compression-level must be a number from 0 to 22, got '{}'",
+                                                 printable(value)));
       level = static_cast<int>(*number);
     } else if (key == "force-compression") {
       output.force_compression = parse_boolean(key, value);
@@ -140,10 +159,13 @@ Output parse_output(std::string_view text) {
     } else if (key == "rewrite-timestamp") {
       output.rewrite_timestamp = parse_boolean(key, value);
     } else {
-      throw Error(Category::usage, fmt::format("--output: unknown option '{}'{}", printable(key), suggestion(key, kKeys)));
+      throw Error(Category::usage,
+                  fmt::format("--output: unknown option '{}'{}", printable(key), suggestion(key, kKeys)));
     }
   }
-  if (!has_type) throw Error(Category::usage, fmt::format("--output '{}': type is missing{}", printable(text), "; for example type=oci,dest=image.tar"));
+  if (!has_type)
+    throw Error(Category::usage, fmt::format("--output '{}': type is missing{}", printable(text),
+                                             "; for example type=oci,dest=image.tar"));
   if (kind || level) output.compression = Compression::parse(kind.value_or("gzip"), level);
   finish(output);
   return output;

@@ -22,17 +22,17 @@ enum class OutputType {
 // One --output of a build, in buildx's words: "type=oci,dest=out.tar,compression=zstd".
 struct Output {
   OutputType type = OutputType::image;
-  std::string destination;          // "-": standard output; empty for image
-  bool as_tar = true;               // oci and docker: an archive rather than a folder
-  std::vector<std::string> names;   // image: further names; oci and docker: annotated names
-  bool push = false;                // image
-  bool push_by_digest = false;      // image: push it under no tag
-  bool store = true;                // image: name it in the store
-  bool load = false;                // docker: hand it to the docker or podman of this machine
+  std::string destination;             // "-": standard output; empty for image
+  bool as_tar = true;                  // oci and docker: an archive rather than a folder
+  std::vector<std::string> names;      // image: further names; oci and docker: annotated names
+  bool push = false;                   // image
+  bool push_by_digest = false;         // image: push it under no tag
+  bool store = true;                   // image: name it in the store
+  bool load = false;                   // docker: hand it to the docker or podman of this machine
   std::optional<bool> platform_split;  // local and tar: a folder for each platform; nullopt: where there are several
   std::vector<Annotation> annotations;
   std::optional<Compression> compression;
-  bool force_compression = false;   // also layers of the base are written anew
+  bool force_compression = false;  // also layers of the base are written anew
   bool oci_media_types = true;
   bool rewrite_timestamp = false;
 };

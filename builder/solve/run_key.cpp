@@ -22,9 +22,12 @@ std::string_view word_of(RunNetwork network) { return network == RunNetwork::non
 
 std::string_view word_of(RunSecurity security) {
   switch (security) {
-    case RunSecurity::sandbox: return "sandbox";
-    case RunSecurity::hardened: return "hardened";
-    case RunSecurity::insecure: return "insecure";
+    case RunSecurity::sandbox:
+      return "sandbox";
+    case RunSecurity::hardened:
+      return "hardened";
+    case RunSecurity::insecure:
+      return "insecure";
   }
   return "sandbox";
 }
@@ -34,7 +37,8 @@ std::string tree_digest(const CopySource& source, const std::string& path, std::
   const std::string root = source.resolve(path);
   if (!source.lookup(root)) {
     const std::string why = source.why_missing(path);
-    throw Error(Category::build, fmt::format("'/{}' is not in {}{}{}", printable(path), source.describe(), why.empty() ? "" : "; ", why));
+    throw Error(Category::build, fmt::format("'/{}' is not in {}{}{}", printable(path), source.describe(),
+                                             why.empty() ? "" : "; ", why));
   }
   std::vector<FileEntry> entries;
   source.walk(root, [&](const FileEntry& entry) {
@@ -48,10 +52,12 @@ std::string tree_digest(const CopySource& source, const std::string& path, std::
   source.digest(files);
   StepKeyBuilder digest("tree");
   for (const FileEntry& entry : entries) {
-    digest.list("entry", {entry.path.substr(std::min(root.size(), entry.path.size())), std::string(1, to_letter(entry.type)),
-                          fmt::format("{:o}", entry.mode), std::to_string(entry.uid), std::to_string(entry.gid),
-                          entry.content.str(), entry.link});
-    inputs.push_back({(entry.is_directory() ? "directory /" : "file ") + entry.path, fmt::format("{}{} {:o} {}:{}", entry.content.str(), entry.link, entry.mode, entry.uid, entry.gid), false});
+    digest.list("entry", {entry.path.substr(std::min(root.size(), entry.path.size())),
+                          std::string(1, to_letter(entry.type)), fmt::format("{:o}", entry.mode),
+                          std::to_string(entry.uid), std::to_string(entry.gid), entry.content.str(), entry.link});
+    inputs.push_back({(entry.is_directory() ? "directory /" : "file ") + entry.path,
+                      fmt::format("{}{} {:o} {}:{}", entry.content.str(), entry.link, entry.mode, entry.uid, entry.gid),
+                      false});
   }
   return digest.finish();
 }

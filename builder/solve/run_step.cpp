@@ -27,7 +27,8 @@ constexpr std::uint64_t kMaxSecretBytes = std::uint64_t{500} << 10;  // BuildKit
 
 const SecretSource* find_secret(const std::vector<SecretSource>* secrets, const std::string& id) {
   if (!secrets) return nullptr;
-  const auto it = std::find_if(secrets->begin(), secrets->end(), [&](const SecretSource& secret) { return secret.id == id; });
+  const auto it =
+      std::find_if(secrets->begin(), secrets->end(), [&](const SecretSource& secret) { return secret.id == id; });
   return it == secrets->end() ? nullptr : &*it;
 }
 
@@ -35,7 +36,8 @@ std::string read_secret(const SecretSource& secret) {
   if (secret.environment) {
     const auto value = environment_variable(*secret.environment);
     if (!value) {
-      throw Error(Category::usage, fmt::format("secret '{}': the environment variable '{}' is not set", secret.id, *secret.environment));
+      throw Error(Category::usage,
+                  fmt::format("secret '{}': the environment variable '{}' is not set", secret.id, *secret.environment));
     }
     return *value;
   }
@@ -44,7 +46,8 @@ std::string read_secret(const SecretSource& secret) {
 
 // Owners are kept where this process may give files away.
 void set_owner(const fs::path& path, const FileEntry& entry) {
-  if (::lchown(path.c_str(), entry.uid, entry.gid) != 0 && errno != EPERM && errno != EINVAL) throw_errno("change the owner of", path.native());
+  if (::lchown(path.c_str(), entry.uid, entry.gid) != 0 && errno != EPERM && errno != EINVAL)
+    throw_errno("change the owner of", path.native());
 }
 
 void copy_to_disk(const CopySource& source, const std::string& from, const fs::path& to) {
@@ -73,9 +76,12 @@ void copy_to_disk(const CopySource& source, const std::string& from, const fs::p
 
 CacheMountSharing sharing_of(df::CacheSharing sharing) {
   switch (sharing) {
-    case df::CacheSharing::shared: return CacheMountSharing::shared;
-    case df::CacheSharing::private_: return CacheMountSharing::private_;
-    case df::CacheSharing::locked: return CacheMountSharing::locked;
+    case df::CacheSharing::shared:
+      return CacheMountSharing::shared;
+    case df::CacheSharing::private_:
+      return CacheMountSharing::private_;
+    case df::CacheSharing::locked:
+      return CacheMountSharing::locked;
   }
   return CacheMountSharing::shared;
 }
@@ -95,13 +101,15 @@ const SshForward* find_agent(const std::vector<SshForward>* forwards, const std:
 
 // What makes programs of another machine run.
 std::string foreign_advice(const oci::Platform& platform) {
-  return fmt::format("; this machine is {} and has no handler for programs of {}: install one with 'apt-get install qemu-user-static "
-                     "binfmt-support' (kernel module binfmt_misc), or build for {} on such a machine",
-                     oci::Platform::host().str(), platform.str(), platform.str());
+  return fmt::format(
+      "; this machine is {} and has no handler for programs of {}: install one with 'apt-get install qemu-user-static "
+      "binfmt-support' (kernel module binfmt_misc), or build for {} on such a machine",
+      oci::Platform::host().str(), platform.str(), platform.str());
 }
 
 bool has_variable(const std::vector<std::string>& env, const std::string& name) {
-  return std::any_of(env.begin(), env.end(), [&](const std::string& variable) { return variable.starts_with(name + "="); });
+  return std::any_of(env.begin(), env.end(),
+                     [&](const std::string& variable) { return variable.starts_with(name + "="); });
 }
 
 }  // namespace
@@ -125,10 +133,15 @@ struct RunSteps::Held {
   std::vector<SnapshotChain> chains;
 };
 
-RunSteps::RunSteps(LayerAccess& access, Runner& runner, BuildObserver& observer, RunSettings settings, std::size_t parallel,
-                   SharedMounts* shared)
-    : access_(access), runner_(runner), observer_(observer), settings_(std::move(settings)),
-      caches_(access.store().home()), shared_(shared), slots_(parallel) {}
+RunSteps::RunSteps(LayerAccess& access, Runner& runner, BuildObserver& observer, RunSettings settings,
+                   std::size_t parallel, SharedMounts* shared)
+    : access_(access),
+      runner_(runner),
+      observer_(observer),
+      settings_(std::move(settings)),
+      caches_(access.store().home()),
+      shared_(shared),
+      slots_(parallel) {}
 
 void RunSteps::share_mounts() {
   if (shared_) shared_->save(caches_);
@@ -138,7 +151,9 @@ void RunSteps::share_mounts() {
 fs::path RunSteps::agent_of(const SshForward& ssh) {
   if (ssh.paths.empty()) {
     const auto agent = environment_variable("SSH_AUTH_SOCK");
-    if (!agent) throw Error(Category::usage, fmt::format("--ssh {}: no agent is running here (SSH_AUTH_SOCK is not set)", ssh.id));
+    if (!agent)
+      throw Error(Category::usage,
+                  fmt::format("--ssh {}: no agent is running here (SSH_AUTH_SOCK is not set)", ssh.id));
     return *agent;
   }
   if (fs::is_socket(ssh.paths[0])) return ssh.paths[0];
@@ -180,14 +195,16 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
       return;
     }
     case df::MountType::cache: {
-      const CacheMountName name{options.id.empty() ? options.target : options.id, options.mode.value_or(0755), options.uid, options.gid};
+      const CacheMountName name{options.id.empty() ? options.target : options.id, options.mode.value_or(0755),
+                                options.uid, options.gid};
       const auto fill = [&](const fs::path& folder) {
         if (shared_ && shared_->restore(name, folder, FetchingFor::current())) return;
         if (!mount.source) return;
         copy_to_disk(*mount.source, mount.source->resolve(canonical_copy_path(options.source)), folder);
         // The folder is the source's unless the mount says whose it is.
         if (options.mode) ::chmod(folder.c_str(), *options.mode & 07777);
-        if ((options.uid != 0 || options.gid != 0) && ::chown(folder.c_str(), options.uid, options.gid) != 0) throw_errno("change the owner of", folder.native());
+        if ((options.uid != 0 || options.gid != 0) && ::chown(folder.c_str(), options.uid, options.gid) != 0)
+          throw_errno("change the owner of", folder.native());
       };
       if (shared_ && !options.read_only) held.shared.push_back(name);
       held.caches.push_back(caches_.acquire(name, sharing_of(options.sharing), access_.cancel(), fill));
@@ -201,14 +218,17 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
       const SecretSource* secret = find_secret(command.secrets, options.id);
       if (!secret) {
         if (options.required) {
-          throw Error(Category::build, fmt::format("secret '{}' is required and was not given; pass --secret id={},src=FILE", options.id, options.id));
+          throw Error(Category::build,
+                      fmt::format("secret '{}' is required and was not given; pass --secret id={},src=FILE", options.id,
+                                  options.id));
         }
         return;
       }
       const std::string value = read_secret(*secret);
       if (options.environment) request.env.push_back(*options.environment + "=" + value);
       if (!options.target.empty()) {
-        request.mounts.push_back({options.target, FileSource{value, options.mode.value_or(0400), options.uid, options.gid}});
+        request.mounts.push_back(
+            {options.target, FileSource{value, options.mode.value_or(0400), options.uid, options.gid}});
       }
       return;
     }
@@ -216,11 +236,13 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
       const SshForward* forward = find_agent(command.ssh, options.id);
       if (!forward) {
         if (options.required) {
-          throw Error(Category::build, fmt::format("ssh agent '{}' is required and was not forwarded; pass --ssh {}", options.id, options.id));
+          throw Error(Category::build, fmt::format("ssh agent '{}' is required and was not forwarded; pass --ssh {}",
+                                                   options.id, options.id));
         }
         return;
       }
-      request.mounts.push_back({options.target, kiln::SshSource{agent_of(*forward), options.mode.value_or(0600), options.uid, options.gid}});
+      request.mounts.push_back(
+          {options.target, kiln::SshSource{agent_of(*forward), options.mode.value_or(0600), options.uid, options.gid}});
       if (!has_variable(request.env, "SSH_AUTH_SOCK")) request.env.push_back("SSH_AUTH_SOCK=" + options.target);
       return;
     }
@@ -229,14 +251,16 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
 
 void RunSteps::announce_trust() {
   if (settings_.trust.in_use() && !trust_announced_.exchange(true)) {
-    observer_.info(fmt::format("RUN sees this machine's certificate authorities ({}); nothing of them is in any layer, config or key",
-                               settings_.trust.reason));
+    observer_.info(fmt::format(
+        "RUN sees this machine's certificate authorities ({}); nothing of them is in any layer, config or key",
+        settings_.trust.reason));
   }
 }
 
 LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& command, const MergedView& below) {
   const fs::path& folder = upper.folders().fs;
-  const ScannedTree tree = scan_upper(folder, access_.snapshots().overlay_xattrs(), below, access_.pool(), access_.cancel());
+  const ScannedTree tree =
+      scan_upper(folder, access_.snapshots().overlay_xattrs(), below, access_.pool(), access_.cancel());
   LayerWriterOptions options;
   options.compression = command.compression;
   options.clamp_mtime = settings_.rewrite_times;
@@ -258,19 +282,23 @@ void RunSteps::run_command(const RunCommand& command, const RunRequest& request,
   RunResult result;
   {
     const WorkSlots::Slot slot = slots_.acquire(access_.cancel());
-    result = runner_.run(access_.store().home(), request, [&](std::string_view bytes) {
-      tail.add(bytes);
-      observer_.step_output(number, bytes);
-    }, access_.cancel());
+    result = runner_.run(
+        access_.store().home(), request,
+        [&](std::string_view bytes) {
+          tail.add(bytes);
+          observer_.step_output(number, bytes);
+        },
+        access_.cancel());
   }
   for (const std::string& warning : result.warnings) observer_.warn(warning);
   if (result.exit_code == 0) return;
   // What the container runtime says of a program that the kernel does not know comes as the command's output.
   const bool is_foreign = command.platform.architecture != oci::Platform::host().architecture &&
                           tail.text().find("exec format error") != std::string::npos;
-  Error error(Category::build, fmt::format("the command '{}' ended with exit code {}{}{}", join(command.argv, " "), result.exit_code,
-                                           result.out_of_memory ? ": the kernel killed it for want of memory" : "",
-                                           is_foreign ? foreign_advice(command.platform) : ""));
+  Error error(Category::build,
+              fmt::format("the command '{}' ended with exit code {}{}{}", join(command.argv, " "), result.exit_code,
+                          result.out_of_memory ? ": the kernel killed it for want of memory" : "",
+                          is_foreign ? foreign_advice(command.platform) : ""));
   error.set_detail(tail.text());
   throw error;
 }

@@ -22,13 +22,22 @@ using StageFuture = std::shared_future<std::shared_ptr<const StageResult>>;
 }  // namespace
 
 struct Solver::State {
-  State(const Plan& p, LayerAccess& a, BaseImages& b, StepExecutor& s, RunSteps& r, BuildObserver& o, EvaluatorSettings e,
-        ContextSettings c, std::size_t parallel)
-      : plan(p), access(a), bases(b), steps(s), runs(r), observer(o), settings(std::move(e)), contexts(c), slots(parallel) {}
+  State(const Plan& p, LayerAccess& a, BaseImages& b, StepExecutor& s, RunSteps& r, BuildObserver& o,
+        EvaluatorSettings e, ContextSettings c, std::size_t parallel)
+      : plan(p),
+        access(a),
+        bases(b),
+        steps(s),
+        runs(r),
+        observer(o),
+        settings(std::move(e)),
+        contexts(c),
+        slots(parallel) {}
 
   StageFuture request(StageKey key);
   std::shared_ptr<CopySource> context_of(const BuildTarget& target);
-  std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore, const std::string& description);
+  std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore,
+                                     const std::string& description);
   void fail(std::exception_ptr error);
   void note_problem(std::size_t target, const std::exception& error);
 
@@ -57,11 +66,18 @@ namespace {
 class Environment : public StageEnvironment {
  public:
   using Request = std::function<StageFuture(StageKey)>;
-  Environment(const Plan& plan, std::size_t target, Request request, WorkSlots& slots, LayerAccess& access, BaseImages& bases,
-              std::function<std::shared_ptr<CopySource>()> context,
+  Environment(const Plan& plan, std::size_t target, Request request, WorkSlots& slots, LayerAccess& access,
+              BaseImages& bases, std::function<std::shared_ptr<CopySource>()> context,
               std::function<std::shared_ptr<CopySource>(const fs::path&, const std::string&)> folder, CancelToken stop)
-      : plan_(plan), target_(target), request_(std::move(request)), slots_(slots), access_(access), bases_(bases),
-        context_(std::move(context)), folder_(std::move(folder)), stop_(std::move(stop)) {}
+      : plan_(plan),
+        target_(target),
+        request_(std::move(request)),
+        slots_(slots),
+        access_(access),
+        bases_(bases),
+        context_(std::move(context)),
+        folder_(std::move(folder)),
+        stop_(std::move(stop)) {}
 
   void begin_work() { slot_.emplace(slots_.acquire(stop_)); }
 
@@ -83,13 +99,15 @@ class Environment : public StageEnvironment {
       return from_image(target(fleet->target)->layers, fmt::format("image '{}'", name));
     }
     if (const auto* image = std::get_if<ImageBase>(&meaning)) {
-      return from_image(bases_.image(image->reference, planned.target.platform).layers, fmt::format("image '{}'", name));
+      return from_image(bases_.image(image->reference, planned.target.platform).layers,
+                        fmt::format("image '{}'", name));
     }
     if (const auto* layout = std::get_if<LayoutBase>(&meaning)) {
       return from_image(bases_.layout(*layout, planned.target.platform).layers, fmt::format("context '{}'", name));
     }
     if (std::holds_alternative<DebianBase>(meaning)) {
-      return from_image(bases_.debian(*planned.target.debian, planned.target.platform, planned.target.name).layers, "the Debian root");
+      return from_image(bases_.debian(*planned.target.debian, planned.target.platform, planned.target.name).layers,
+                        "the Debian root");
     }
     if (const auto* folder = std::get_if<FolderBase>(&meaning)) {
       return folder_(folder->folder, fmt::format("context '{}'", name));
@@ -130,15 +148,17 @@ std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const st
   const std::lock_guard lock(mutex);
   auto& source = folders[key];
   if (!source) {
-    source = std::make_shared<ContextSource>(path, dockerfile::IgnoreMatcher(dockerfile::read_ignore_file(ignore.value_or(""))),
-                                             contexts.modes, contexts.stat_cache, access.pool(), access.cancel(), description);
+    source = std::make_shared<ContextSource>(
+        path, dockerfile::IgnoreMatcher(dockerfile::read_ignore_file(ignore.value_or(""))), contexts.modes,
+        contexts.stat_cache, access.pool(), access.cancel(), description);
   }
   return source;
 }
 
 std::shared_ptr<CopySource> Solver::State::context_of(const BuildTarget& target) {
   if (!target.context) {
-    return std::make_shared<InlineSource>(std::map<std::string, std::string>(), 0644, "the build context, which is empty: only a Dockerfile was given");
+    return std::make_shared<InlineSource>(std::map<std::string, std::string>(), 0644,
+                                          "the build context, which is empty: only a Dockerfile was given");
   }
   return folder(*target.context, target.ignore_text, "the build context");
 }
@@ -193,7 +213,8 @@ StageFuture Solver::State::request(StageKey key) {
 
 Solver::Solver(const Plan& plan, LayerAccess& access, BaseImages& bases, StepExecutor& steps, RunSteps& runs,
                BuildObserver& observer, EvaluatorSettings settings, ContextSettings contexts, std::size_t parallel)
-    : state_(std::make_unique<State>(plan, access, bases, steps, runs, observer, std::move(settings), contexts, parallel)) {}
+    : state_(std::make_unique<State>(plan, access, bases, steps, runs, observer, std::move(settings), contexts,
+                                     parallel)) {}
 
 Solver::~Solver() = default;
 

@@ -21,7 +21,8 @@ SshAgent::SshAgent(const std::vector<fs::path>& keys, const fs::path& work, cons
     : folder_(work, "ssh-"), socket_(folder_.path() / "agent") {
   for (const char* program : {"ssh-agent", "ssh-add"}) {
     if (!find_program(program)) {
-      throw Error(Category::machine, fmt::format("--ssh with a key needs '{}'; install it: apt-get install openssh-client", program));
+      throw Error(Category::machine,
+                  fmt::format("--ssh with a key needs '{}'; install it: apt-get install openssh-client", program));
     }
   }
   thread_ = std::thread([this] {
@@ -59,12 +60,15 @@ void SshAgent::wait_until_it_listens(const CancelToken& cancel) {
 void SshAgent::add_key(const fs::path& key, const CancelToken& cancel) {
   Command command;
   command.argv = {"ssh-add", "-q", key.native()};
-  command.environment = {{"SSH_AUTH_SOCK=" + socket_.native(), "PATH=" + environment_variable("PATH").value_or("/usr/bin:/bin"),
-                          "SSH_ASKPASS_REQUIRE=never", "LC_ALL=C"}};
+  command.environment = {{"SSH_AUTH_SOCK=" + socket_.native(),
+                          "PATH=" + environment_variable("PATH").value_or("/usr/bin:/bin"), "SSH_ASKPASS_REQUIRE=never",
+                          "LC_ALL=C"}};
   const CommandResult result = run_command(command, cancel);
   if (result.exit_code == 0) return;
-  Error error(Category::usage, fmt::format("--ssh: the key '{}' cannot be used; a key with a passphrase belongs in an agent: "
-                                           "eval $(ssh-agent); ssh-add {}", printable(key.native()), printable(key.native())));
+  Error error(Category::usage,
+              fmt::format("--ssh: the key '{}' cannot be used; a key with a passphrase belongs in an agent: "
+                          "eval $(ssh-agent); ssh-add {}",
+                          printable(key.native()), printable(key.native())));
   error.set_detail(result.stderr_bytes);
   throw error;
 }

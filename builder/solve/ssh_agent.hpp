@@ -10,11 +10,12 @@
 
 namespace kiln {
 
-// An ssh-agent of kiln's own that holds the keys of `--ssh ID=KEY`, so that RUN gets to use them and never to see them. It ends
-// with the object, and with kiln however kiln ends.
+// An ssh-agent of kiln's own that holds the keys of `--ssh ID=KEY`, so that RUN gets to use them and never to see them.
+// It ends with the object, and with kiln however kiln ends.
 class SshAgent {
  public:
-  // Error{machine} where OpenSSH's client is not installed, Error{usage} for a key that cannot be used without a question.
+  // Error{machine} where OpenSSH's client is not installed, Error{usage} for a key that cannot be used without a
+  // question.
   SshAgent(const std::vector<fs::path>& keys, const fs::path& work, const CancelToken& cancel);
   ~SshAgent();
   SshAgent(const SshAgent&) = delete;

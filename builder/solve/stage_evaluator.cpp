@@ -51,16 +51,27 @@ std::string stage_name(const PlannedTarget& target, std::size_t number) {
 }
 
 bool equals_stage(const std::vector<std::string>& names, const std::string& stage) {
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return equals_ignoring_case(name, stage); });
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return equals_ignoring_case(name, stage); });
 }
 
 }  // namespace
 
-StageEvaluator::StageEvaluator(const Plan& plan, const PlannedTarget& target, std::size_t stage, StageEnvironment& environment,
-                               LayerAccess& access, BaseImages& bases, StepExecutor& steps, RunSteps& runs,
-                               BuildObserver& observer, const EvaluatorSettings& settings)
-    : plan_(plan), target_(target), number_(stage), stage_(target.dockerfile.stages[stage]), environment_(environment),
-      access_(access), bases_(bases), steps_(steps), runs_(runs), observer_(observer), settings_(settings) {}
+StageEvaluator::StageEvaluator(const Plan& plan, const PlannedTarget& target, std::size_t stage,
+                               StageEnvironment& environment, LayerAccess& access, BaseImages& bases,
+                               StepExecutor& steps, RunSteps& runs, BuildObserver& observer,
+                               const EvaluatorSettings& settings)
+    : plan_(plan),
+      target_(target),
+      number_(stage),
+      stage_(target.dockerfile.stages[stage]),
+      environment_(environment),
+      access_(access),
+      bases_(bases),
+      steps_(steps),
+      runs_(runs),
+      observer_(observer),
+      settings_(settings) {}
 
 StageResult StageEvaluator::evaluate() {
   step_count_ = static_cast<int>(std::count_if(stage_.instructions.begin(), stage_.instructions.end(), makes_step));
@@ -69,9 +80,11 @@ StageResult StageEvaluator::evaluate() {
       body();
     } catch (Error& error) {
       if (error.category() == Category::cancelled) throw;
-      const std::string around = lines.first ? df::excerpt(target_.target.dockerfile_text, target_.target.dockerfile_name, lines) : "";
-      Error located(error.category(), lines.first ? fmt::format("{}:{}: {}", target_.target.dockerfile_name, lines.first, error.message())
-                                                  : error.message());
+      const std::string around =
+          lines.first ? df::excerpt(target_.target.dockerfile_text, target_.target.dockerfile_name, lines) : "";
+      Error located(error.category(),
+                    lines.first ? fmt::format("{}:{}: {}", target_.target.dockerfile_name, lines.first, error.message())
+                                : error.message());
       located.set_detail(around + (around.empty() || error.detail().empty() ? "" : "\n") + error.detail());
       throw located;
     }
@@ -98,7 +111,8 @@ void StageEvaluator::begin() {
     df::StageScope scope(*target_.scope, image.config.config.env);
     std::optional<BaseOrigin> origin;
     if (!image.reference.empty()) origin = BaseOrigin{image.reference, image.digest, image.config.platform};
-    state_ = std::make_unique<StageResult>(StageResult{{std::move(image.config), std::move(scope)}, std::move(image.layers), std::move(origin)});
+    state_ = std::make_unique<StageResult>(
+        StageResult{{std::move(image.config), std::move(scope)}, std::move(image.layers), std::move(origin)});
   };
   const auto from_stage = [&](const StageResult& other) {
     state_ = std::make_unique<StageResult>(other);
@@ -128,10 +142,12 @@ void StageEvaluator::begin() {
   } else if (std::holds_alternative<DebianBase>(base)) {
     from_image(bases_.debian(*target_.target.debian, platform, target_.target.name));
   } else {
-    throw Error(Category::usage, fmt::format("'{}' is a folder, and a stage cannot be built FROM one", stage_.base_name));
+    throw Error(Category::usage,
+                fmt::format("'{}' is a folder, and a stage cannot be built FROM one", stage_.base_name));
   }
   if (!oci::env_value(state_->config.image.config.env, "PATH")) {
-    state_->config.image.config.env.insert(state_->config.image.config.env.begin(), std::string("PATH=") + kDefaultPath);
+    state_->config.image.config.env.insert(state_->config.image.config.env.begin(),
+                                           std::string("PATH=") + kDefaultPath);
     state_->config.scope = df::StageScope(*target_.scope, state_->config.image.config.env);
   }
 }
@@ -140,7 +156,8 @@ void StageEvaluator::run_triggers() {
   std::vector<std::string> triggers;
   triggers.swap(state_->config.image.config.on_build);
   for (const std::string& trigger : triggers) {
-    const df::Instruction instruction = df::parse_trigger(trigger, "ONBUILD of '" + stage_.base_name + "'", target_.dockerfile.directives.escape);
+    const df::Instruction instruction =
+        df::parse_trigger(trigger, "ONBUILD of '" + stage_.base_name + "'", target_.dockerfile.directives.escape);
     if (makes_step(instruction)) ++step_count_;
     apply(instruction);
   }
@@ -186,8 +203,8 @@ StepRequest StageEvaluator::new_step(const df::Instruction& instruction, std::st
   request.view.line = instruction.lines.first;
   request.kind = std::move(kind);
   request.is_of_image = is_of_image(target_, number_);
-  request.slot = fmt::format("{}|{}|{}|{}|{}", target_.target.dockerfile_name, target_.target.name, target_.target.platform.str(),
-                             request.view.stage, step_index_);
+  request.slot = fmt::format("{}|{}|{}|{}|{}", target_.target.dockerfile_name, target_.target.name,
+                             target_.target.platform.str(), request.view.stage, step_index_);
   request.use_cache = settings_.use_cache && !target_.target.no_cache &&
                       !equals_stage(target_.target.no_cache_stages, request.view.stage);
   return request;
@@ -206,23 +223,29 @@ void StageEvaluator::add_layers(const StepDone& done, const StepRequest& request
 }
 
 // The time of a layer in the history: that of its making, also where it comes from the cache.
-std::string StageEvaluator::time_of(const StepDone& done) const { return settings_.times.epoch ? "" : done.record.created; }
+std::string StageEvaluator::time_of(const StepDone& done) const {
+  return settings_.times.epoch ? "" : done.record.created;
+}
 
 // The RUN that is executed after this instruction, if there is one; nullptr where nothing is to be executed at all.
 const df::Instruction* StageEvaluator::next_run() const {
   if (steps_.only_looks_up()) return nullptr;
-  const auto run = std::find_if(stage_.instructions.begin() + static_cast<std::ptrdiff_t>(next_instruction_), stage_.instructions.end(),
-                                [](const df::Instruction& later) { return std::holds_alternative<df::Run>(later.body); });
+  const auto run = std::find_if(
+      stage_.instructions.begin() + static_cast<std::ptrdiff_t>(next_instruction_), stage_.instructions.end(),
+      [](const df::Instruction& later) { return std::holds_alternative<df::Run>(later.body); });
   return run == stage_.instructions.end() ? nullptr : &*run;
 }
 
-// What the instruction meets. A layer that nobody knows yet is unpacked while it is read for that, where a RUN will want its files.
+// What the instruction meets. A layer that nobody knows yet is unpacked while it is read for that, where a RUN will
+// want its files.
 MergedView StageEvaluator::below(const df::Instruction* run) {
-  return access_.view(state_->layers, run == nullptr || steps_.only_looks_up() ? LayerAccess::Files::later : LayerAccess::Files::soon);
+  return access_.view(state_->layers,
+                      run == nullptr || steps_.only_looks_up() ? LayerAccess::Files::later : LayerAccess::Files::soon);
 }
 
-// Called where a COPY has to be executed. Its layer is new, so the RUN steps on top of it are new as well (or their layers' bytes
-// would have to be the same by chance), and what takes longest about the first of them is unpacking what lies below.
+// Called where a COPY has to be executed. Its layer is new, so the RUN steps on top of it are new as well (or their
+// layers' bytes would have to be the same by chance), and what takes longest about the first of them is unpacking what
+// lies below.
 void StageEvaluator::prepare_folders() {
   const df::Instruction* run = next_run();
   if (folders_ahead_.valid() || state_->layers.empty() || run == nullptr) return;
@@ -234,8 +257,9 @@ void StageEvaluator::prepare_folders() {
 
 void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run& run) {
   if (!run.devices.empty()) {
-    throw Error(Category::usage, "RUN --device cannot be had: a device would make the layer depend on this machine; use it when the "
-                                 "image runs, with 'docker run --device'");
+    throw Error(Category::usage,
+                "RUN --device cannot be had: a device would make the layer depend on this machine; use it when the "
+                "image runs, with 'docker run --device'");
   }
   StageConfig& config = state_->config;
   RunCommand command;
@@ -250,7 +274,8 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
   } else {
     command.argv = config.argv({script.form, script.words});
   }
-  for (const auto& [name, value] : df::proxy_environment(target_.scope->build_args())) command.proxies.push_back(name + "=" + value);
+  for (const auto& [name, value] : df::proxy_environment(target_.scope->build_args()))
+    command.proxies.push_back(name + "=" + value);
   for (const auto& [name, value] : config.scope.environment()) {
     const auto env = oci::env_value(config.image.config.env, name);
     // A proxy given as a build arg is no part of the step; the default of an ARG is as any other's.
@@ -267,11 +292,13 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
     const bool takes_files = mount.options.type == df::MountType::bind ||
                              (mount.options.type == df::MountType::cache && !mount.options.from.empty());
     if (takes_files) {
-      mount.source = mount.options.from.empty()
-                         ? environment_.context()
-                         : environment_.source(resolve_name(plan_, target_, mount.options.from, number_), mount.options.from);
+      mount.source =
+          mount.options.from.empty()
+              ? environment_.context()
+              : environment_.source(resolve_name(plan_, target_, mount.options.from, number_), mount.options.from);
     }
-    if (!mount.options.target.empty()) mount.options.target = absolute_workdir(command.working_dir, mount.options.target);
+    if (!mount.options.target.empty())
+      mount.options.target = absolute_workdir(command.working_dir, mount.options.target);
     command.mounts.push_back(std::move(mount));
   }
   complete_mounts(command.mounts);
@@ -306,9 +333,13 @@ void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan&
   request.add_inputs = [&](std::vector<RawInput>& files) {
     files.reserve(files.size() + planned.size());
     for (const CopyPlan::Planned& item : planned) {
-      const std::string name = item.entry.is_directory() ? "directory /" + item.entry.path
-                               : "file " + (item.source_path.empty() ? "/" + item.entry.path : item.source_path);
-      files.push_back({name, fmt::format("{}{} {:o} {}:{}", item.entry.content.str(), item.entry.link, item.entry.mode, item.entry.uid, item.entry.gid), false});
+      const std::string name = item.entry.is_directory()
+                                   ? "directory /" + item.entry.path
+                                   : "file " + (item.source_path.empty() ? "/" + item.entry.path : item.source_path);
+      files.push_back({name,
+                       fmt::format("{}{} {:o} {}:{}", item.entry.content.str(), item.entry.link, item.entry.mode,
+                                   item.entry.uid, item.entry.gid),
+                       false});
     }
   };
   request.execute = [&](int) {
@@ -363,7 +394,8 @@ void StageEvaluator::transfer(const df::Instruction& instruction, const df::Tran
 
   const StageConfig& config = state_->config;
   std::string destination = expand(transfer.destination);
-  const bool is_folder = destination.empty() || destination.ends_with('/') || destination == "." || destination.ends_with("/.");
+  const bool is_folder =
+      destination.empty() || destination.ends_with('/') || destination == "." || destination.ends_with("/.");
   destination = absolute_workdir(config.image.config.working_dir, destination);
   if (is_folder && !destination.ends_with('/')) destination += '/';
   std::vector<std::string> paths;

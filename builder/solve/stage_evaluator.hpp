@@ -34,7 +34,7 @@ struct EvaluatorSettings {
   TimePolicy times;
   bool use_cache = true;
   RunSecurity security = RunSecurity::sandbox;  // of every RUN that does not say insecure
-  CancelToken stop;  // asked before each instruction: another stage failed
+  CancelToken stop;                             // asked before each instruction: another stage failed
 };
 
 // What a stage needs from the build around it.
@@ -81,10 +81,10 @@ class StageEvaluator {
                         const std::string& destination, KeptSources& kept);
   void add_local_file(CopyPlan& plan, const std::shared_ptr<CopySource>& source, const std::string& path,
                       const std::string& destination, KeptSources& kept);
-  void add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url, const std::string& destination,
-                      KeptSources& kept);
-  void add_git_source(CopyPlan& plan, const dockerfile::Add& add, const GitReference& reference, const std::string& destination,
-                      KeptSources& kept);
+  void add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url,
+                      const std::string& destination, KeptSources& kept);
+  void add_git_source(CopyPlan& plan, const dockerfile::Add& add, const GitReference& reference,
+                      const std::string& destination, KeptSources& kept);
   void run_copy_step(const dockerfile::Instruction& instruction, CopyPlan& plan, const std::string& kind,
                      std::vector<RawInput> inputs, std::string history);
   StepRequest new_step(const dockerfile::Instruction& instruction, std::string kind) const;
@@ -111,8 +111,8 @@ class StageEvaluator {
   std::unique_ptr<StageResult> state_;
   int step_index_ = 0;
   int step_count_ = 0;
-  std::size_t next_instruction_ = 0;           // of the stage's own, after the one that is applied
-  std::future<SnapshotChain> folders_ahead_;   // waited for by the destructor; what fails in it fails again in the RUN
+  std::size_t next_instruction_ = 0;          // of the stage's own, after the one that is applied
+  std::future<SnapshotChain> folders_ahead_;  // waited for by the destructor; what fails in it fails again in the RUN
 };
 
 }  // namespace kiln

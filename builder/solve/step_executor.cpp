@@ -40,9 +40,12 @@ StepResult result_of(const StepRecord& record, StepOutcome outcome) {
 
 std::string_view to_string(StepOutcome outcome) {
   switch (outcome) {
-    case StepOutcome::hit: return "hit";
-    case StepOutcome::built: return "built";
-    case StepOutcome::failed: return "failed";
+    case StepOutcome::hit:
+      return "hit";
+    case StepOutcome::built:
+      return "built";
+    case StepOutcome::failed:
+      return "failed";
   }
   return "failed";
 }
@@ -116,8 +119,8 @@ bool StepExecutor::is_recorded(const std::string& key) {
   return find_here(request, reason) || find_shared(request, reason);
 }
 
-// Steps of other builds that stood where this one stands, as the shared cache remembers them: for a machine that built nothing
-// yet.
+// Steps of other builds that stood where this one stands, as the shared cache remembers them: for a machine that built
+// nothing yet.
 std::vector<StepRecord> StepExecutor::shared_predecessors(const StepRequest& request) {
   std::vector<StepRecord> records;
   if (!shared_) return records;
@@ -175,7 +178,8 @@ FileLock StepExecutor::lock(const StepRequest& request, int number) {
   }
 }
 
-std::optional<StepSharing::Turn> StepExecutor::turn(const StepRequest& request, int number, std::optional<StepDone>& found) {
+std::optional<StepSharing::Turn> StepExecutor::turn(const StepRequest& request, int number,
+                                                    std::optional<StepDone>& found) {
   if (!sharing_) return std::nullopt;
   const auto is_found = [&] {
     std::string ignored;
@@ -184,7 +188,8 @@ std::optional<StepSharing::Turn> StepExecutor::turn(const StepRequest& request, 
   };
   const auto on_wait = [&] { observer_.step_output(number, "waiting for another machine that executes this step\n"); };
   const bool is_quick = request.kind == "copy" || request.kind == "workdir";
-  return sharing_->await_turn(request.key, is_quick ? StepSharing::Care::quick : StepSharing::Care::careful, is_found, on_wait);
+  return sharing_->await_turn(request.key, is_quick ? StepSharing::Care::quick : StepSharing::Care::careful, is_found,
+                              on_wait);
 }
 
 StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number) {
@@ -234,7 +239,9 @@ StepDone StepExecutor::look_up_or_execute(const StepRequest& request, int number
   cache_.store(record);
   cache_.remember_slot(request.slot, request.key);
   if (on_layers_made_) on_layers_made_(request, record.layers);
-  if (my_turn) sharing_->publish(new_step_entry(record, [&](const oci::Digest&) { return request.is_of_image; }), std::move(*my_turn));
+  if (my_turn)
+    sharing_->publish(new_step_entry(record, [&](const oci::Digest&) { return request.is_of_image; }),
+                      std::move(*my_turn));
   StepDone done{std::move(record), {}};
   done.result = result_of(done.record, StepOutcome::built);
   done.result.reason = std::move(why.reason);

@@ -20,14 +20,14 @@ namespace kiln {
 
 // A step that can make layers, ready to be looked up or executed.
 struct StepRequest {
-  StepView view;                 // its number is given by the executor
-  std::string kind;              // "run", "copy", "workdir", "debian"
+  StepView view;     // its number is given by the executor
+  std::string kind;  // "run", "copy", "workdir", "debian"
   std::string key;
-  std::vector<RawInput> inputs;  // for explaining a miss
+  std::vector<RawInput> inputs;                            // for explaining a miss
   std::function<void(std::vector<RawInput>&)> add_inputs;  // those that take long to say; none where there are no more
-  std::string slot;              // the place in the build: target, stage and position
+  std::string slot;                                        // the place in the build: target, stage and position
   bool use_cache = true;
-  bool is_of_image = true;       // its layers are part of what the target ends in, not only copied from
+  bool is_of_image = true;  // its layers are part of what the target ends in, not only copied from
   // Makes the layers. `number` is for the observer's step_output and step_progress.
   std::function<std::vector<LayerValue>(int number)> execute;
 
@@ -49,9 +49,9 @@ struct StepMissed {
   StepResult why;  // reason, differences, against
 };
 
-// Looks steps up (in the store, then in the shared cache), executes what is missing, records what was executed. Equal steps run
-// once: of one process by sharing, of several by a lock, of several
-// machines by claims (step_sharing.hpp). Any thread.
+// Looks steps up (in the store, then in the shared cache), executes what is missing, records what was executed. Equal
+// steps run once: of one process by sharing, of several by a lock, of several machines by claims (step_sharing.hpp).
+// Any thread.
 class StepExecutor {
  public:
   // `shared` and `sharing` may be null; they are borrowed.
@@ -66,8 +66,8 @@ class StepExecutor {
   void only_look_up(MissListener on_miss) { on_miss_ = std::move(on_miss); }
   bool only_looks_up() const noexcept { return on_miss_ != nullptr; }
 
-  // From now on the layers of each step that is executed are told to `listener`, once they are in the store, by the thread that
-  // executed it: it must not wait.
+  // From now on the layers of each step that is executed are told to `listener`, once they are in the store, by the
+  // thread that executed it: it must not wait.
   using LayerListener = std::function<void(const StepRequest&, const std::vector<LayerValue>&)>;
   void tell_layers_made(LayerListener listener) { on_layers_made_ = std::move(listener); }
 
@@ -76,8 +76,8 @@ class StepExecutor {
   // What the steps came to so far, by key, and each target's keys in the order in which they came.
   std::map<std::string, StepRecord> records() const;
   std::map<std::string, std::vector<std::string>> keys_of_targets() const;
-  // The steps are to be executed however often they were recorded, and everything is looked up again: what they made cannot be
-  // had. Only while no step runs.
+  // The steps are to be executed however often they were recorded, and everything is looked up again: what they made
+  // cannot be had. Only while no step runs.
   void execute_anew(const std::set<std::string>& keys);
   // A number for a piece of work that is no step.
   int next_number() { return ++last_number_; }

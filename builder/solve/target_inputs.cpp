@@ -41,16 +41,23 @@ struct ContextUse {
 // Whether what is built from an image may copy from its own context by the image's ONBUILD.
 bool has_triggers(const PlannedTarget& planned) {
   return std::any_of(planned.dockerfile.stages.begin(), planned.dockerfile.stages.end(), [](const df::Stage& stage) {
-    return std::any_of(stage.instructions.begin(), stage.instructions.end(),
-                       [](const df::Instruction& instruction) { return std::holds_alternative<df::Onbuild>(instruction.body); });
+    return std::any_of(stage.instructions.begin(), stage.instructions.end(), [](const df::Instruction& instruction) {
+      return std::holds_alternative<df::Onbuild>(instruction.body);
+    });
   });
 }
 
 class InputsOfTarget {
  public:
-  InputsOfTarget(const Plan& plan, const PlannedTarget& planned, const InputSettings& settings, StatCache* stat_cache, ThreadPool& pool,
-                 const CancelToken& cancel)
-      : plan_(plan), planned_(planned), target_(planned.target), settings_(settings), stat_cache_(stat_cache), pool_(pool), cancel_(cancel),
+  InputsOfTarget(const Plan& plan, const PlannedTarget& planned, const InputSettings& settings, StatCache* stat_cache,
+                 ThreadPool& pool, const CancelToken& cancel)
+      : plan_(plan),
+        planned_(planned),
+        target_(planned.target),
+        settings_(settings),
+        stat_cache_(stat_cache),
+        pool_(pool),
+        cancel_(cancel),
         key_("inputs") {}
 
   TargetInputs find(const std::vector<TargetInputs>& known) {
@@ -62,16 +69,21 @@ class InputsOfTarget {
         env.push_back(name);
         env.push_back(value);
       }
-      key_.text("profile", target_.profile->name).list("profile.values", pairs_of(target_.profile->values)).list("profile.env", env);
+      key_.text("profile", target_.profile->name)
+          .list("profile.values", pairs_of(target_.profile->values))
+          .list("profile.env", env);
       key_.list("profile.labels", pairs_of(target_.profile->labels));
     }
-    key_.text("platform", target_.platform.str()).text("compression", target_.compression.str()).text("network", target_.network);
+    key_.text("platform", target_.platform.str())
+        .text("compression", target_.compression.str())
+        .text("network", target_.network);
     key_.text("times", settings_.times.epoch ? std::to_string(*settings_.times.epoch) : "keep");
     if (!settings_.times.epoch) leave_open("its files keep the times they have on disk");
     for (const std::size_t parent : planned_.fleet_parents) {
       if (has_triggers(*plan_.targets[parent])) use_.everything = true;
       key_.text("parent", known[parent].hash);
-      if (!known[parent].open.empty()) leave_open(fmt::format("'{}': {}", plan_.targets[parent]->target.name, known[parent].open));
+      if (!known[parent].open.empty())
+        leave_open(fmt::format("'{}': {}", plan_.targets[parent]->target.name, known[parent].open));
     }
     for (const std::size_t stage : needed_stages(planned_)) add_stage(stage);
     add_contexts();
@@ -106,7 +118,8 @@ class InputsOfTarget {
       digest = Lock::read(settings_.lock_file).find_image(reference.str(), target_.platform.str());
     }
     key_.text("base", digest.value_or(reference.str()));
-    if (!digest) leave_open(fmt::format("'{}' is a tag that may move; name a digest or lock it with 'kiln lock'", name));
+    if (!digest)
+      leave_open(fmt::format("'{}' is a tag that may move; name a digest or lock it with 'kiln lock'", name));
   }
 
   void add_debian() {
@@ -122,7 +135,8 @@ class InputsOfTarget {
     const DebianLock* entry = lock.find_debian(request.lock_name);
     const bool fits = entry && spec_digest(entry->spec) == spec_digest(spec);
     key_.text("debian", fits ? lock_digest(*entry) : spec_digest(spec));
-    if (!fits) leave_open(fmt::format("the Debian packages of '{}' are not locked; run 'kiln lock'", request.lock_name));
+    if (!fits)
+      leave_open(fmt::format("the Debian packages of '{}' are not locked; run 'kiln lock'", request.lock_name));
   }
 
   void add_stage(std::size_t number) {
@@ -143,7 +157,8 @@ class InputsOfTarget {
   void add_sources(const df::Add& add) {
     for (const std::string& path : add.paths) {
       if (is_http_url(path) || parse_git_reference(path)) {
-        if (add.checksum.empty()) leave_open(fmt::format("what is behind '{}' may change; ADD it with --checksum", path));
+        if (add.checksum.empty())
+          leave_open(fmt::format("what is behind '{}' may change; ADD it with --checksum", path));
       } else {
         if (path.starts_with('$')) leave_open(fmt::format("'ADD {}' may name anything", path));
         add_paths({path});
@@ -152,8 +167,9 @@ class InputsOfTarget {
   }
 
   void add_mount(const std::string& options) {
-    const df::Mount mount = df::parse_mount(options, [](std::string_view) { return std::optional<std::string>("$"); },
-                                            planned_.dockerfile.directives.escape);
+    const df::Mount mount = df::parse_mount(
+        options, [](std::string_view) { return std::optional<std::string>("$"); },
+        planned_.dockerfile.directives.escape);
     const bool takes_files = mount.type == df::MountType::bind;
     if (takes_files && mount.from.empty()) add_paths({mount.source.empty() ? "." : mount.source});
   }
@@ -177,13 +193,16 @@ class InputsOfTarget {
     }
     source.digest(files);
     for (const FileEntry& entry : entries) {
-      key_.list("file", {entry.path, std::string(1, to_letter(entry.type)), fmt::format("{:o}", entry.mode), entry.content.str(), entry.link});
+      key_.list("file", {entry.path, std::string(1, to_letter(entry.type)), fmt::format("{:o}", entry.mode),
+                         entry.content.str(), entry.link});
     }
   }
 
   ContextSource open(const fs::path& folder, const std::optional<std::string>& ignore) const {
-    if (!fs::is_directory(folder)) throw Error(Category::usage, fmt::format("build context '{}' is not a folder", folder.native()));
-    return ContextSource(folder, df::IgnoreMatcher(df::read_ignore_file(ignore.value_or(""))), settings_.modes, stat_cache_, pool_, cancel_);
+    if (!fs::is_directory(folder))
+      throw Error(Category::usage, fmt::format("build context '{}' is not a folder", folder.native()));
+    return ContextSource(folder, df::IgnoreMatcher(df::read_ignore_file(ignore.value_or(""))), settings_.modes,
+                         stat_cache_, pool_, cancel_);
   }
 
   void add_contexts() {
@@ -220,8 +239,9 @@ class InputsOfTarget {
 
 }  // namespace
 
-std::vector<TargetInputs> inputs_of(const Plan& plan, const std::set<std::size_t>& wanted, const InputSettings& settings,
-                                    StatCache* stat_cache, ThreadPool& pool, const CancelToken& cancel) {
+std::vector<TargetInputs> inputs_of(const Plan& plan, const std::set<std::size_t>& wanted,
+                                    const InputSettings& settings, StatCache* stat_cache, ThreadPool& pool,
+                                    const CancelToken& cancel) {
   std::vector<TargetInputs> known(plan.targets.size());
   const std::set<std::size_t> needed = plan.closure(wanted);
   for (const std::size_t number : plan.order()) {

@@ -36,7 +36,8 @@ std::vector<PasswdLine> read_passwd(const MergedView& view) {
     if (fields.size() < 4) continue;
     const auto uid = parse_id(fields[2]);
     const auto gid = parse_id(fields[3]);
-    if (uid && gid) lines.push_back({std::string(fields[0]), *uid, *gid, fields.size() > 5 ? std::string(fields[5]) : "/"});
+    if (uid && gid)
+      lines.push_back({std::string(fields[0]), *uid, *gid, fields.size() > 5 ? std::string(fields[5]) : "/"});
   }
   return lines;
 }
@@ -59,7 +60,7 @@ std::vector<GroupLine> read_group(const MergedView& view) {
 }
 
 template <class Line, class Id>
-const Line* find_line(const std::vector<Line>& lines, std::string_view name, Id Line::* id) {
+const Line* find_line(const std::vector<Line>& lines, std::string_view name, Id Line::*id) {
   for (const Line& line : lines) {
     if (line.name == name) return &line;
   }
@@ -89,7 +90,8 @@ ResolvedUser resolve_user(const std::string& user, const MergedView& view) {
   } else {
     std::vector<std::string> names;
     for (const PasswdLine& line : passwd) names.push_back(line.name);
-    throw Error(Category::build, fmt::format("user '{}' is not in the image's /etc/passwd{}", printable(name), suggestion(name, names)));
+    throw Error(Category::build,
+                fmt::format("user '{}' is not in the image's /etc/passwd{}", printable(name), suggestion(name, names)));
   }
   if (!group.empty()) {
     if (const GroupLine* line = find_line(groups, group, &GroupLine::gid)) {
@@ -105,7 +107,8 @@ ResolvedUser resolve_user(const std::string& user, const MergedView& view) {
   result.groups = {result.gid};  // the process has its own group among the further ones, as under BuildKit
   if (entry) {
     for (const GroupLine& line : groups) {
-      if (std::find(line.members.begin(), line.members.end(), entry->name) != line.members.end()) result.groups.push_back(line.gid);
+      if (std::find(line.members.begin(), line.members.end(), entry->name) != line.members.end())
+        result.groups.push_back(line.gid);
     }
     std::sort(result.groups.begin(), result.groups.end());
     result.groups.erase(std::unique(result.groups.begin(), result.groups.end()), result.groups.end());
@@ -121,7 +124,8 @@ Ownership resolve_owner(const std::string& owner, const MergedView& view) {
   Ownership result;
   const auto refuse = [&](const char* what, const std::string& name, const char* file) {
     if (!is_empty_image) return;
-    throw Error(Category::build, fmt::format("--chown: {} '{}' cannot be looked up: the image has no {}", what, printable(name), file));
+    throw Error(Category::build,
+                fmt::format("--chown: {} '{}' cannot be looked up: the image has no {}", what, printable(name), file));
   };
   const auto passwd = read_passwd(view);
   if (const auto uid = parse_id(user)) {

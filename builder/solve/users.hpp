@@ -23,7 +23,8 @@ struct ResolvedUser {
 // Error{build} for a name that is not there.
 ResolvedUser resolve_user(const std::string& user, const MergedView& view);
 
-// --chown's argument. As with BuildKit an unknown name is root in an image that has files, and Error{build} in an empty one.
+// --chown's argument. As with BuildKit an unknown name is root in an image that has files, and Error{build} in an empty
+// one.
 Ownership resolve_owner(const std::string& owner, const MergedView& view);
 
 }  // namespace kiln

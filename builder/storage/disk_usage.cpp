@@ -17,14 +17,16 @@ std::vector<std::string> names_in(const fs::path& folder) {
 }
 
 // The files right below a folder as items; what vanishes meanwhile is passed over.
-void add_files(std::vector<StorageItem>& items, StorageKind kind, const fs::path& folder, const std::string& description) {
+void add_files(std::vector<StorageItem>& items, StorageKind kind, const fs::path& folder,
+               const std::string& description) {
   for (const std::string& name : names_in(folder)) {
     struct stat info {};
     const fs::path path = folder / name;
     if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
     const bool is_unfinished = name.starts_with('.') && name.ends_with(".tmp");
-    items.push_back({is_unfinished ? StorageKind::temporary : kind, path.filename(), is_unfinished ? "unfinished" : description,
-                     static_cast<std::uint64_t>(info.st_size), info.st_mtime, false});
+    items.push_back({is_unfinished ? StorageKind::temporary : kind, path.filename(),
+                     is_unfinished ? "unfinished" : description, static_cast<std::uint64_t>(info.st_size),
+                     info.st_mtime, false});
   }
 }
 
@@ -38,11 +40,13 @@ void add_blobs(std::vector<StorageItem>& items, const ContentStore& store, const
   std::set<oci::Digest> known_indexes;
   for (const std::string& name : names_in(store.home().indexes())) {
     if (!oci::Digest::is_valid("sha256:" + name)) continue;
-    if (const auto index = store.index_of_layer(oci::Digest::parse("sha256:" + name))) known_indexes.insert(index->digest);
+    if (const auto index = store.index_of_layer(oci::Digest::parse("sha256:" + name)))
+      known_indexes.insert(index->digest);
   }
   const std::set<oci::Digest> leased = store.leased();
   for (const ContentStore::StoredBlob& blob : store.blobs()) {
-    StorageItem item{StorageKind::base, blob.digest.str(), "", blob.bytes, blob.last_used, leased.count(blob.digest) != 0};
+    StorageItem item{StorageKind::base, blob.digest.str(), "",
+                     blob.bytes,        blob.last_used,    leased.count(blob.digest) != 0};
     if (const auto image = images.find(blob.digest); image != images.end()) {
       item.kind = StorageKind::image;
       item.description = image->second;
@@ -63,21 +67,31 @@ void add_blobs(std::vector<StorageItem>& items, const ContentStore& store, const
 
 std::string_view to_string(StorageKind kind) {
   switch (kind) {
-    case StorageKind::image: return "image";
-    case StorageKind::step: return "step";
-    case StorageKind::file_index: return "index";
-    case StorageKind::base: return "base";
-    case StorageKind::snapshot: return "snapshot";
-    case StorageKind::cache_mount: return "cachemount";
-    case StorageKind::package: return "package";
-    case StorageKind::record: return "record";
-    case StorageKind::temporary: return "temporary";
+    case StorageKind::image:
+      return "image";
+    case StorageKind::step:
+      return "step";
+    case StorageKind::file_index:
+      return "index";
+    case StorageKind::base:
+      return "base";
+    case StorageKind::snapshot:
+      return "snapshot";
+    case StorageKind::cache_mount:
+      return "cachemount";
+    case StorageKind::package:
+      return "package";
+    case StorageKind::record:
+      return "record";
+    case StorageKind::temporary:
+      return "temporary";
   }
   return "base";
 }
 
 StoredStep read_stored_step(const StepCache::StoredRecord& file) {
-  const StepRecord record = parse_step_record(read_file(file.file, kMaxRecordBytes), file.key, "step record '" + file.file.native() + "'");
+  const StepRecord record =
+      parse_step_record(read_file(file.file, kMaxRecordBytes), file.key, "step record '" + file.file.native() + "'");
   StoredStep step{file, record.text, {}, {}};
   for (const LayerValue& layer : record.layers) {
     for (const LayerBlob& blob : layer.blobs) step.blobs.push_back(blob.descriptor.digest);
@@ -119,10 +133,12 @@ std::vector<StorageItem> disk_usage(ContentStore& store, SnapshotStore& snapshot
   const std::vector<StoredStep> steps = read_stored_steps(cache);
   add_blobs(items, store, steps);
   for (const SnapshotInfo& info : snapshots.disk_usage()) {
-    items.push_back({StorageKind::snapshot, std::to_string(info.number), info.chain_id.str(), info.bytes, info.last_used, info.in_use});
+    items.push_back({StorageKind::snapshot, std::to_string(info.number), info.chain_id.str(), info.bytes,
+                     info.last_used, info.in_use});
   }
   for (const CacheMountInfo& info : mounts.disk_usage()) {
-    items.push_back({StorageKind::cache_mount, info.folder.filename(), info.name.id, info.bytes, info.last_used, info.in_use});
+    items.push_back(
+        {StorageKind::cache_mount, info.folder.filename(), info.name.id, info.bytes, info.last_used, info.in_use});
   }
   const std::size_t first_package = items.size();
   add_files(items, StorageKind::package, home.debs(), "");
@@ -139,7 +155,8 @@ std::vector<StorageItem> disk_usage(ContentStore& store, SnapshotStore& snapshot
   add_files(items, StorageKind::record, home.forms(), "facts of layers");
   struct stat info {};
   if (::stat(home.stat_cache().c_str(), &info) == 0) {
-    items.push_back({StorageKind::record, "stat-cache", "digests of files", static_cast<std::uint64_t>(info.st_size), info.st_mtime, false});
+    items.push_back({StorageKind::record, "stat-cache", "digests of files", static_cast<std::uint64_t>(info.st_size),
+                     info.st_mtime, false});
   }
   for (const std::string& name : names_in(home.tmp())) {
     const fs::path path = home.tmp() / name;

@@ -27,9 +27,9 @@ enum class StorageKind {
   temporary,    // what is being written, or was when its writer was killed
 };
 
-inline constexpr StorageKind kStorageKinds[] = {
-    StorageKind::image,    StorageKind::step,        StorageKind::file_index, StorageKind::base,     StorageKind::snapshot,
-    StorageKind::cache_mount, StorageKind::package,  StorageKind::record,     StorageKind::temporary};
+inline constexpr StorageKind kStorageKinds[] = {StorageKind::image,   StorageKind::step,     StorageKind::file_index,
+                                                StorageKind::base,    StorageKind::snapshot, StorageKind::cache_mount,
+                                                StorageKind::package, StorageKind::record,   StorageKind::temporary};
 
 std::string_view to_string(StorageKind kind);
 
@@ -39,13 +39,13 @@ struct StorageItem {
   std::string description;  // the image's name, the step's text
   std::uint64_t bytes = 0;
   UnixSeconds last_used = 0;
-  bool in_use = false;      // by a running kiln
+  bool in_use = false;  // by a running kiln
 };
 
 // A step record with the blobs it names, read once.
 struct StoredStep {
   StepCache::StoredRecord file;
-  std::string text;              // the instruction
+  std::string text;                  // the instruction
   std::vector<oci::Digest> blobs;    // of its layers
   std::vector<oci::Digest> indexes;  // file indexes of its layers
 };

@@ -21,9 +21,17 @@ struct Candidate {
 
 class Pruning {
  public:
-  Pruning(ContentStore& store, SnapshotStore& snapshots, CacheMounts& mounts, const PruneOptions& options, UnixSeconds now)
-      : store_(store), snapshots_(snapshots), mounts_(mounts), options_(options), now_(now), cache_(store),
-        steps_(read_stored_steps(cache_)), items_(disk_usage(store, snapshots, mounts)), leased_(store.leased()) {}
+  Pruning(ContentStore& store, SnapshotStore& snapshots, CacheMounts& mounts, const PruneOptions& options,
+          UnixSeconds now)
+      : store_(store),
+        snapshots_(snapshots),
+        mounts_(mounts),
+        options_(options),
+        now_(now),
+        cache_(store),
+        steps_(read_stored_steps(cache_)),
+        items_(disk_usage(store, snapshots, mounts)),
+        leased_(store.leased()) {}
 
   PruneReport run() {
     count_blobs();
@@ -67,11 +75,14 @@ class Pruning {
   std::vector<Candidate> find_candidates() const {
     std::vector<Candidate> candidates;
     const auto add = [&](Candidate candidate) {
-      if (!candidate.item.in_use && may_take(candidate.item.kind) && is_old_enough(candidate.item)) candidates.push_back(std::move(candidate));
+      if (!candidate.item.in_use && may_take(candidate.item.kind) && is_old_enough(candidate.item))
+        candidates.push_back(std::move(candidate));
     };
     for (const StoredStep& step : steps_) {
-      const bool is_leased = std::any_of(step.blobs.begin(), step.blobs.end(), [&](const oci::Digest& blob) { return leased_.count(blob) != 0; });
-      const bool frees_layers = std::any_of(step.blobs.begin(), step.blobs.end(), [&](const oci::Digest& blob) { return !is_image(blob); });
+      const bool is_leased = std::any_of(step.blobs.begin(), step.blobs.end(),
+                                         [&](const oci::Digest& blob) { return leased_.count(blob) != 0; });
+      const bool frees_layers =
+          std::any_of(step.blobs.begin(), step.blobs.end(), [&](const oci::Digest& blob) { return !is_image(blob); });
       if (!frees_layers && !options_.all) continue;
       add({{StorageKind::step, step.file.key, step.text, step.file.bytes, step.file.last_used, is_leased}, &step});
     }
@@ -80,14 +91,17 @@ class Pruning {
         case StorageKind::step:
         case StorageKind::image:
         case StorageKind::record:
-        case StorageKind::temporary: break;
+        case StorageKind::temporary:
+          break;
         case StorageKind::file_index:
         case StorageKind::base:
           if (!references_.count(oci::Digest::parse(item.id))) add({item});
           break;
         case StorageKind::snapshot:
         case StorageKind::cache_mount:
-        case StorageKind::package: add({item}); break;
+        case StorageKind::package:
+          add({item});
+          break;
       }
     }
     return candidates;
@@ -137,11 +151,13 @@ class Pruning {
     for (const StoredStep* step : steps_to_go_) {
       // One that was found since is in use.
       struct stat status {};
-      if (::stat(step->file.file.c_str(), &status) == 0 && status.st_mtime == step->file.last_used) remove_file(step->file.file);
+      if (::stat(step->file.file.c_str(), &status) == 0 && status.st_mtime == step->file.last_used)
+        remove_file(step->file.file);
     }
     store_.collect_garbage_asking([&] { return blobs_that_stay(); }, ContentStore::DryRun::no);
     const auto keep = [&](StorageKind kind, const std::string& id) { return to_go_[kind].count(id) == 0; };
-    snapshots_.prune([&](const SnapshotInfo& info) { return keep(StorageKind::snapshot, std::to_string(info.number)); });
+    snapshots_.prune(
+        [&](const SnapshotInfo& info) { return keep(StorageKind::snapshot, std::to_string(info.number)); });
     mounts_.prune([&](const CacheMountInfo& info) { return keep(StorageKind::cache_mount, info.folder.filename()); });
     if (!to_go_[StorageKind::package].empty()) {
       store_.while_alone([&] {
@@ -163,7 +179,8 @@ class Pruning {
       std::optional<StoredStep> read;
       try {
         // Most are as they were; what was written again since may name other layers.
-        const bool is_as_it_was = it != known.end() && it->second->file.last_used == file.last_used && file.last_used + 2 < now_;
+        const bool is_as_it_was =
+            it != known.end() && it->second->file.last_used == file.last_used && file.last_used + 2 < now_;
         if (!is_as_it_was) read = read_stored_step(file);
       } catch (const Error&) {
         continue;  // damaged, so it hits nothing; or taken away meanwhile
@@ -198,7 +215,8 @@ class Pruning {
 
 }  // namespace
 
-PruneReport prune(ContentStore& store, SnapshotStore& snapshots, CacheMounts& mounts, const PruneOptions& options, UnixSeconds now) {
+PruneReport prune(ContentStore& store, SnapshotStore& snapshots, CacheMounts& mounts, const PruneOptions& options,
+                  UnixSeconds now) {
   return Pruning(store, snapshots, mounts, options, now).run();
 }
 

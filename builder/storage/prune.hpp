@@ -16,7 +16,7 @@ struct PruneOptions {
   std::optional<std::uint64_t> min_free_bytes;  // go on until the file system has this much free
   std::optional<std::int64_t> unused_seconds;   // only what nobody used for so long
   std::set<StorageKind> kinds;                  // only these; empty: all that may be taken
-  bool all = false;   // also what is dear to get again: bases, packages, and the records of steps of named images
+  bool all = false;  // also what is dear to get again: bases, packages, and the records of steps of named images
   bool dry_run = false;
 };
 
@@ -27,10 +27,11 @@ struct PruneReport {
 };
 
 // Removes what was used longest ago. Never what a running kiln uses, nor a blob that a name in index.json reaches. Step
-// records go with the layers that only they name. A kill at any point leaves a store that is whole: a record without its
-// blobs is a miss, a blob without a record goes with the next prune.
+// records go with the layers that only they name. A kill at any point leaves a store that is whole: a record without
+// its blobs is a miss, a blob without a record goes with the next prune.
 //
 // Error{machine}, and no blob is removed, where a manifest that index.json reaches is damaged.
-PruneReport prune(ContentStore& store, SnapshotStore& snapshots, CacheMounts& mounts, const PruneOptions& options, UnixSeconds now);
+PruneReport prune(ContentStore& store, SnapshotStore& snapshots, CacheMounts& mounts, const PruneOptions& options,
+                  UnixSeconds now);
 
 }  // namespace kiln

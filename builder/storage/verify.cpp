@@ -69,16 +69,19 @@ class Verification {
     }
     for (const std::string& name : list_directory(store_.home().blob_info())) {
       const fs::path path = store_.home().blob_info() / name;
-      if (!oci::Digest::is_valid("sha256:" + name) || store_.blob_info(oci::Digest::parse("sha256:" + name)) || !fs::exists(path)) continue;
-      add(fmt::format("note about blob 'sha256:{}'", name), "it cannot be read", "it is removed and made again when the blob is read",
-          [&] { remove_file(path); });
+      if (!oci::Digest::is_valid("sha256:" + name) || store_.blob_info(oci::Digest::parse("sha256:" + name)) ||
+          !fs::exists(path))
+        continue;
+      add(fmt::format("note about blob 'sha256:{}'", name), "it cannot be read",
+          "it is removed and made again when the blob is read", [&] { remove_file(path); });
     }
   }
 
   void records() {
     const StepCache cache(store_);
     for (const auto& file : cache.stored_records()) {
-      record(file.file, fmt::format("step record '{}'", file.key), [&](const std::string& text) { parse_step_record(text, file.key, "it"); });
+      record(file.file, fmt::format("step record '{}'", file.key),
+             [&](const std::string& text) { parse_step_record(text, file.key, "it"); });
     }
     const BuildRecordStore builds(store_.home().builds());
     for (const std::string& id : builds.ids()) {
@@ -108,16 +111,19 @@ class Verification {
       std::string problem;
       try {
         const auto missing = store_.missing(image.descriptor);
-        if (!missing.empty()) problem = fmt::format("{} of its blobs are not in the store, the first is '{}'", missing.size(), missing[0].digest.str());
+        if (!missing.empty())
+          problem = fmt::format("{} of its blobs are not in the store, the first is '{}'", missing.size(),
+                                missing[0].digest.str());
       } catch (const Error& error) {
         problem = error.message();
       }
       if (problem.empty()) continue;
-      add(fmt::format("image '{}'", printable(image.name)), problem, "its name is taken away; build or pull it again", [&] {
-        // Somebody may have made it whole, or named another image so.
-        const auto now = store_.resolve(image.name);
-        if (now && now->digest == image.descriptor.digest) store_.unpublish({&image.name, 1});
-      });
+      add(fmt::format("image '{}'", printable(image.name)), problem, "its name is taken away; build or pull it again",
+          [&] {
+            // Somebody may have made it whole, or named another image so.
+            const auto now = store_.resolve(image.name);
+            if (now && now->digest == image.descriptor.digest) store_.unpublish({&image.name, 1});
+          });
     }
   }
 
@@ -148,8 +154,8 @@ class Verification {
       const auto tar = decompress_stream(std::make_unique<FdSource>(fd, digest.str()), digest.str());
       const Hashed held = hash_all(*tar, cancel_);
       if (held.digest != info.diff_id || held.bytes != info.uncompressed_bytes) {
-        problem = fmt::format("it is noted to hold '{}' of {} bytes, and holds '{}' of {}", info.diff_id.str(), info.uncompressed_bytes,
-                              held.digest.str(), held.bytes);
+        problem = fmt::format("it is noted to hold '{}' of {} bytes, and holds '{}' of {}", info.diff_id.str(),
+                              info.uncompressed_bytes, held.digest.str(), held.bytes);
       }
     } catch (const Error& error) {
       if (error.category() == Category::cancelled) throw;
@@ -159,7 +165,8 @@ class Verification {
     const std::lock_guard guard(mutex_);
     ++report_.layers;
     if (problem.empty()) return;
-    add_locked(fmt::format("layer blob '{}'", digest.str()), problem, "the note is removed and made again when the blob is read",
+    add_locked(fmt::format("layer blob '{}'", digest.str()), problem,
+               "the note is removed and made again when the blob is read",
                [&] { remove_file(store_.home().blob_info() / std::string(digest.hex())); });
   }
 
@@ -183,7 +190,8 @@ class Verification {
       problem = error.message();
     }
     if (problem.empty() || !fs::exists(path)) return;
-    add(fmt::format("file index of layer '{}'", diff_id.str()), problem, "it is dropped and made again from the layer", [&] { remove_file(path); });
+    add(fmt::format("file index of layer '{}'", diff_id.str()), problem, "it is dropped and made again from the layer",
+        [&] { remove_file(path); });
   }
 
   void record(const fs::path& path, const std::string& what, const std::function<void(const std::string&)>& parse) {
@@ -227,7 +235,8 @@ bool VerifyReport::is_sound() const {
   return std::all_of(problems.begin(), problems.end(), [](const StoreProblem& problem) { return problem.repaired; });
 }
 
-VerifyReport verify_store(ContentStore& store, SnapshotStore& snapshots, ThreadPool& pool, Repair repair, const CancelToken& cancel) {
+VerifyReport verify_store(ContentStore& store, SnapshotStore& snapshots, ThreadPool& pool, Repair repair,
+                          const CancelToken& cancel) {
   VerifyReport report;
   Verification verification(store, pool, repair, cancel, report);
   // Snapshots are held against the indexes, so before a repair takes damaged ones away.
@@ -237,7 +246,8 @@ VerifyReport verify_store(ContentStore& store, SnapshotStore& snapshots, ThreadP
   verification.records();
   verification.packages();
   verification.images();
-  std::sort(report.problems.begin(), report.problems.end(), [](const StoreProblem& a, const StoreProblem& b) { return a.what < b.what; });
+  std::sort(report.problems.begin(), report.problems.end(),
+            [](const StoreProblem& a, const StoreProblem& b) { return a.what < b.what; });
   return report;
 }
 

@@ -13,8 +13,8 @@
 #include "builder/storage/verify.hpp"
 #include "registry/oci/image_config.hpp"
 
-// A snapshot is known by its chain ID, which is a digest of its layer's diff ID and of what lies below. Which layer that is, is
-// found by trying every layer that has a file index over every chain that has a snapshot.
+// A snapshot is known by its chain ID, which is a digest of its layer's diff ID and of what lies below. Which layer
+// that is, is found by trying every layer that has a file index over every chain that has a snapshot.
 
 namespace kiln {
 
@@ -24,12 +24,18 @@ namespace {
 bool is_of_type(const struct stat& info, EntryType type) {
   switch (type) {
     case EntryType::file:
-    case EntryType::hardlink: return S_ISREG(info.st_mode) || S_ISLNK(info.st_mode);  // a hard link may name a symlink
-    case EntryType::directory: return S_ISDIR(info.st_mode);
-    case EntryType::symlink: return S_ISLNK(info.st_mode);
-    case EntryType::fifo: return S_ISFIFO(info.st_mode);
-    case EntryType::whiteout: return S_ISCHR(info.st_mode);
-    default: return true;  // devices cannot be made everywhere; an opaque marker is an attribute of its folder
+    case EntryType::hardlink:
+      return S_ISREG(info.st_mode) || S_ISLNK(info.st_mode);  // a hard link may name a symlink
+    case EntryType::directory:
+      return S_ISDIR(info.st_mode);
+    case EntryType::symlink:
+      return S_ISLNK(info.st_mode);
+    case EntryType::fifo:
+      return S_ISFIFO(info.st_mode);
+    case EntryType::whiteout:
+      return S_ISCHR(info.st_mode);
+    default:
+      return true;  // devices cannot be made everywhere; an opaque marker is an attribute of its folder
   }
 }
 
@@ -46,22 +52,28 @@ std::string content_of(const fs::path& path, std::uint64_t& bytes, const CancelT
 }
 
 // What is wrong with one entry of a snapshot; "" for nothing.
-std::string entry_problem(const fs::path& folder, const FileEntry& entry, std::uint64_t& bytes, const CancelToken& cancel) {
+std::string entry_problem(const fs::path& folder, const FileEntry& entry, std::uint64_t& bytes,
+                          const CancelToken& cancel) {
   const fs::path path = folder / entry.path;
   struct stat info {};
-  const bool may_be_absent = entry.type == EntryType::char_device || entry.type == EntryType::block_device || entry.type == EntryType::whiteout;
+  const bool may_be_absent = entry.type == EntryType::char_device || entry.type == EntryType::block_device ||
+                             entry.type == EntryType::whiteout;
   if (::lstat(path.c_str(), &info) != 0) {
     if (may_be_absent) return "";
-    return errno == ENOENT || errno == ENOTDIR ? fmt::format("'/{}' is not there", printable(entry.path)) : errno_text(errno);
+    return errno == ENOENT || errno == ENOTDIR ? fmt::format("'/{}' is not there", printable(entry.path))
+                                               : errno_text(errno);
   }
   if (!is_of_type(info, entry.type)) return fmt::format("'/{}' is of another type", printable(entry.path));
   if (entry.type == EntryType::symlink) {
     std::error_code error;
     const std::string target = fs::read_symlink(path, error).native();
-    return target == entry.link ? "" : fmt::format("'/{}' leads to '{}', expected '{}'", printable(entry.path), printable(target), printable(entry.link));
+    return target == entry.link ? ""
+                                : fmt::format("'/{}' leads to '{}', expected '{}'", printable(entry.path),
+                                              printable(target), printable(entry.link));
   }
   if (entry.type == EntryType::directory || entry.type == EntryType::file) {
-    if ((info.st_mode & 07777) != entry.mode) return fmt::format("'/{}' has mode {:o}, expected {:o}", printable(entry.path), info.st_mode & 07777, entry.mode);
+    if ((info.st_mode & 07777) != entry.mode)
+      return fmt::format("'/{}' has mode {:o}, expected {:o}", printable(entry.path), info.st_mode & 07777, entry.mode);
   }
   if (entry.type != EntryType::file || entry.content.empty()) return "";
   if (static_cast<std::uint64_t>(info.st_size) != entry.size) {
@@ -72,7 +84,8 @@ std::string entry_problem(const fs::path& folder, const FileEntry& entry, std::u
 }
 
 // The diff ID of each snapshot's layer, by chain ID, as far as it can be found.
-std::map<oci::Digest, oci::Digest> layers_of_chains(const ContentStore& store, const std::vector<SnapshotInfo>& snapshots) {
+std::map<oci::Digest, oci::Digest> layers_of_chains(const ContentStore& store,
+                                                    const std::vector<SnapshotInfo>& snapshots) {
   std::vector<oci::Digest> diff_ids;
   for (const std::string& name : list_directory(store.home().indexes())) {
     if (oci::Digest::is_valid("sha256:" + name)) diff_ids.push_back(oci::Digest::parse("sha256:" + name));
@@ -92,8 +105,8 @@ std::map<oci::Digest, oci::Digest> layers_of_chains(const ContentStore& store, c
 
 }  // namespace
 
-void verify_snapshots(ContentStore& store, SnapshotStore& snapshots, ThreadPool& pool, Repair repair, const CancelToken& cancel,
-                      VerifyReport& report) {
+void verify_snapshots(ContentStore& store, SnapshotStore& snapshots, ThreadPool& pool, Repair repair,
+                      const CancelToken& cancel, VerifyReport& report) {
   const std::vector<SnapshotInfo> all = snapshots.disk_usage();
   const auto layers = layers_of_chains(store, all);
   IndexCache indexes(store);
@@ -130,7 +143,8 @@ void verify_snapshots(ContentStore& store, SnapshotStore& snapshots, ThreadPool&
     if (!fs::exists(folder / "meta", error)) continue;  // taken away meanwhile
     for (const std::string& problem : problems) {
       if (problem.empty()) continue;
-      damaged[info.number] = {fmt::format("snapshot {}", info.number), problem, "it is removed and unpacked again", false};
+      damaged[info.number] = {fmt::format("snapshot {}", info.number), problem, "it is removed and unpacked again",
+                              false};
       break;
     }
   }

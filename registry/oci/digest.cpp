@@ -47,9 +47,7 @@ Digest Digest::from_sha256_hex(std::string_view hex) {
   return Digest(std::move(text));
 }
 
-std::string_view Digest::algorithm() const noexcept {
-  return std::string_view(text_).substr(0, text_.find(':'));
-}
+std::string_view Digest::algorithm() const noexcept { return std::string_view(text_).substr(0, text_.find(':')); }
 
 std::string_view Digest::hex() const noexcept {
   return text_.empty() ? std::string_view() : std::string_view(text_).substr(text_.find(':') + 1);

@@ -51,7 +51,8 @@ void check_exclusive(const JsonReader& reader, std::string_view where) {
 
 void check_schema_version(const JsonReader& reader, std::string_view where) {
   const std::int64_t version = reader.integer("schemaVersion");
-  if (version == 1) refuse(where, "is a docker schema 1 manifest, which no current registry or client supports; push the image anew");
+  if (version == 1)
+    refuse(where, "is a docker schema 1 manifest, which no current registry or client supports; push the image anew");
   if (version != 2) refuse(where, fmt::format("schemaVersion is {}, expected 2", version));
 }
 
@@ -133,7 +134,8 @@ std::optional<Descriptor> select_platform(const Index& index, const Platform& pl
       continue;
     }
     if (manifest.platform->variant == platform.variant) return manifest;
-    if (!without_variant && (manifest.platform->variant.empty() || platform.variant.empty())) without_variant = manifest;
+    if (!without_variant && (manifest.platform->variant.empty() || platform.variant.empty()))
+      without_variant = manifest;
   }
   return without_variant;
 }

@@ -12,8 +12,8 @@ namespace kiln::oci {
 
 namespace {
 
-const std::vector<std::string> kArchitectures = {"386",     "amd64",   "arm",     "arm64", "loong64", "mips64le",
-                                                 "ppc64le", "riscv64", "s390x",   "wasm"};
+const std::vector<std::string> kArchitectures = {"386",      "amd64",   "arm",     "arm64", "loong64",
+                                                 "mips64le", "ppc64le", "riscv64", "s390x", "wasm"};
 
 void normalise(Platform& platform) {
   std::string& architecture = platform.architecture;
@@ -38,8 +38,9 @@ Platform Platform::parse(std::string_view text) {
   const auto parts = split(text, '/');
   Platform result;
   const auto refuse = [&](std::string_view why) {
-    return Error(Category::usage, fmt::format("platform '{}': {}, expected OS/ARCHITECTURE[/VARIANT] such as linux/amd64",
-                                              printable(text), why));
+    return Error(
+        Category::usage,
+        fmt::format("platform '{}': {}, expected OS/ARCHITECTURE[/VARIANT] such as linux/amd64", printable(text), why));
   };
   if (parts.size() > 3 || std::any_of(parts.begin(), parts.end(), [](auto part) { return part.empty(); })) {
     throw refuse("malformed");

@@ -72,7 +72,8 @@ Reference Reference::parse(std::string_view text) {
   Reference result;
   std::string_view rest = text;
   if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
-    if (!Digest::is_valid(rest.substr(at + 1))) refuse(text, "what follows '@' is not a digest (sha256:<64 hex digits>)");
+    if (!Digest::is_valid(rest.substr(at + 1)))
+      refuse(text, "what follows '@' is not a digest (sha256:<64 hex digits>)");
     result.digest = Digest::parse(rest.substr(at + 1));
     rest = rest.substr(0, at);
   }
@@ -80,20 +81,22 @@ Reference Reference::parse(std::string_view text) {
   const std::size_t colon = rest.find(':', last_slash == std::string_view::npos ? 0 : last_slash);
   if (colon != std::string_view::npos) {
     const std::string_view tag = rest.substr(colon + 1);
-    if (!is_valid_tag(tag)) refuse(text, fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)", printable(tag)));
+    if (!is_valid_tag(tag))
+      refuse(text, fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)", printable(tag)));
     result.tag = std::string(tag);
     rest = rest.substr(0, colon);
   }
   const std::size_t first_slash = rest.find('/');
   const std::string_view head = rest.substr(0, first_slash);
-  const bool has_registry = first_slash != std::string_view::npos &&
-                            (head.find_first_of(".:[") != std::string_view::npos || head == "localhost" ||
-                             head != to_lower(head));
+  const bool has_registry =
+      first_slash != std::string_view::npos &&
+      (head.find_first_of(".:[") != std::string_view::npos || head == "localhost" || head != to_lower(head));
   if (has_registry) {
     if (!is_valid_host(head)) refuse(text, fmt::format("'{}' is not a registry host", printable(head)));
     result.registry = std::string(head);
     rest = rest.substr(first_slash + 1);
-    if (result.registry == "index.docker.io" || result.registry == "registry-1.docker.io") result.registry = "docker.io";
+    if (result.registry == "index.docker.io" || result.registry == "registry-1.docker.io")
+      result.registry = "docker.io";
   } else {
     result.registry = "docker.io";
   }

@@ -57,8 +57,7 @@ AddressClass classify6(const in6_addr& address) {
   if (IN6_IS_ADDR_LOOPBACK(&address) || IN6_IS_ADDR_UNSPECIFIED(&address)) return AddressClass::loopback;
   if (b[0] == 0x20 && b[1] == 0x02) return classify4(embedded4(address, 2));  // 6to4
   if (IN6_IS_ADDR_LINKLOCAL(&address)) return AddressClass::link_local;
-  if ((b[0] & 0xfe) == 0xfc || IN6_IS_ADDR_SITELOCAL(&address) || b[0] == 0xff)
-    return AddressClass::private_network;
+  if ((b[0] & 0xfe) == 0xfc || IN6_IS_ADDR_SITELOCAL(&address) || b[0] == 0xff) return AddressClass::private_network;
   return AddressClass::public_network;
 }
 

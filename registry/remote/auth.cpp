@@ -78,8 +78,8 @@ Scope Scope::with_text(std::string_view text) const {
 bool Scope::covers(const Scope& other) const {
   return std::all_of(other.actions_.begin(), other.actions_.end(), [&](const auto& entry) {
     const auto found = actions_.find(entry.first);
-    return found != actions_.end() && std::includes(found->second.begin(), found->second.end(),
-                                                    entry.second.begin(), entry.second.end());
+    return found != actions_.end() &&
+           std::includes(found->second.begin(), found->second.end(), entry.second.begin(), entry.second.end());
   });
 }
 
@@ -91,8 +91,8 @@ std::vector<std::string> Scope::texts() const {
   return result;
 }
 
-Authenticator::Authenticator(std::string registry, std::optional<Credentials> credentials,
-                             TokenRequester requester, WaitClock& clock)
+Authenticator::Authenticator(std::string registry, std::optional<Credentials> credentials, TokenRequester requester,
+                             WaitClock& clock)
     : registry_(std::move(registry)),
       credentials_(std::move(credentials)),
       requester_(std::move(requester)),
@@ -196,14 +196,12 @@ Authenticator::Token Authenticator::fetch_token(const Scope& scope) {
   if (response.status == 401 || response.status == 403) {
     throw Error(
         Category::network,
-        fmt::format(
-            "registry '{}' refused to log in {}: the token server '{}' answered {}; run 'kiln login {}'",
-            registry_, identity(), asked.redacted(), response.status, registry_));
+        fmt::format("registry '{}' refused to log in {}: the token server '{}' answered {}; run 'kiln login {}'",
+                    registry_, identity(), asked.redacted(), response.status, registry_));
   }
   if (response.status != 200) {
-    throw Error(Category::network,
-                fmt::format("registry '{}': the token server '{}' answered {}, expected 200", registry_,
-                            asked.redacted(), response.status));
+    throw Error(Category::network, fmt::format("registry '{}': the token server '{}' answered {}, expected 200",
+                                               registry_, asked.redacted(), response.status));
   }
   // The document itself may hold secrets and is never quoted.
   const std::string name = fmt::format("answer of the token server '{}'", asked.redacted());

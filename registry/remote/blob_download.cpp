@@ -10,13 +10,11 @@ namespace kiln {
 
 namespace {
 
-constexpr std::uint64_t kProgressBytes = std::uint64_t{64}
-                                         << 10;  // less than this between two faults is none
+constexpr std::uint64_t kProgressBytes = std::uint64_t{64} << 10;  // less than this between two faults is none
 
 void check_algorithm(const oci::Descriptor& blob) {
   if (blob.digest.algorithm() == "sha256") return;
-  throw Error(Category::network,
-              fmt::format("blob '{}': only sha256 digests are supported", blob.digest.str()));
+  throw Error(Category::network, fmt::format("blob '{}': only sha256 digests are supported", blob.digest.str()));
 }
 
 // Where "bytes 100-199/200" begins, if the total agrees.
@@ -82,9 +80,8 @@ class RemoteBlob : public UploadSource {
         }
       });
       if (whole && hash.finish() != blob_.digest) {
-        pipe.fail(Error(Category::network,
-                        fmt::format("blob '{}': '{}/{}' sent other bytes than that digest's",
-                                    blob_.digest.str(), from_.endpoint().authority, repository_)));
+        pipe.fail(Error(Category::network, fmt::format("blob '{}': '{}/{}' sent other bytes than that digest's",
+                                                       blob_.digest.str(), from_.endpoint().authority, repository_)));
         return;
       }
       pipe.write(held);
@@ -118,18 +115,16 @@ std::unique_ptr<UploadSource> stored_blob(const ContentStore& store, const oci::
   return std::make_unique<StoredBlob>(store, blob);
 }
 
-std::unique_ptr<UploadSource> remote_blob(RegistryClient from, std::string repository,
-                                          const oci::Descriptor& blob) {
+std::unique_ptr<UploadSource> remote_blob(RegistryClient from, std::string repository, const oci::Descriptor& blob) {
   return std::make_unique<RemoteBlob>(std::move(from), std::move(repository), blob);
 }
 
-void RegistryClient::stream_blob(const std::string& repository, const oci::Descriptor& blob,
-                                 std::uint64_t offset, const std::function<void(std::string_view)>& sink) {
+void RegistryClient::stream_blob(const std::string& repository, const oci::Descriptor& blob, std::uint64_t offset,
+                                 const std::function<void(std::string_view)>& sink) {
   check_algorithm(blob);
   const auto wrong_size = [&](std::string_view got) {
-    return Error(Category::network,
-                 fmt::format("blob '{}' of '{}/{}': expected {} bytes, got {}", blob.digest.str(),
-                             endpoint().authority, repository, blob.size, got));
+    return Error(Category::network, fmt::format("blob '{}' of '{}/{}': expected {} bytes, got {}", blob.digest.str(),
+                                                endpoint().authority, repository, blob.size, got));
   };
   RetryLoop retries(*transport_);
   std::uint64_t at = offset;
@@ -174,8 +169,7 @@ void RegistryClient::stream_blob(const std::string& repository, const oci::Descr
         if (!retries.again(answer.response)) transport_->refuse(answer, repository);
       } else if (at < blob.size) {
         note_progress();
-        const TransportError truncated(TransportFault::truncated, wrong_size(std::to_string(at)).message(), 0,
-                                       at);
+        const TransportError truncated(TransportFault::truncated, wrong_size(std::to_string(at)).message(), 0, at);
         if (!retries.again(truncated)) throw truncated;
       }
     } catch (const TransportError& error) {
@@ -187,9 +181,8 @@ void RegistryClient::stream_blob(const std::string& repository, const oci::Descr
   } while (at < blob.size);
 }
 
-void RegistryClient::download_blob(const std::string& repository, const oci::Descriptor& blob,
-                                   ContentStore& store, Durability durability, const ByteProgress& progress,
-                                   WriteBehind::Pages pages) {
+void RegistryClient::download_blob(const std::string& repository, const oci::Descriptor& blob, ContentStore& store,
+                                   Durability durability, const ByteProgress& progress, WriteBehind::Pages pages) {
   check_algorithm(blob);
   store.lease(blob.digest);
   if (store.has(blob.digest)) return;
@@ -204,8 +197,8 @@ void RegistryClient::download_blob(const std::string& repository, const oci::Des
       return;
     } catch (const Error& error) {
       if (error.category() != Category::network || attempt > 0) throw;
-      session_->log().warn(fmt::format("{}; fetching it from '{}/{}' once more", error.message(),
-                                       endpoint().authority, repository));
+      session_->log().warn(
+          fmt::format("{}; fetching it from '{}/{}' once more", error.message(), endpoint().authority, repository));
     }
   }
 }
@@ -224,9 +217,8 @@ std::string RegistryClient::fetch_blob_bytes(const std::string& repository, cons
     const oci::Digest digest = oci::sha256_of(bytes);
     if (digest == blob.digest) return bytes;
     if (attempt > 0) {
-      throw Error(Category::network,
-                  fmt::format("blob of '{}/{}': expected digest {}, its bytes have {}", endpoint().authority,
-                              repository, blob.digest.str(), digest.str()));
+      throw Error(Category::network, fmt::format("blob of '{}/{}': expected digest {}, its bytes have {}",
+                                                 endpoint().authority, repository, blob.digest.str(), digest.str()));
     }
   }
 }

@@ -7,20 +7,21 @@
 
 namespace kiln {
 
-// The ways in which one blob comes into one repository. Each shows itself to the observer; what they find out about where the
-// blob is they read from and write to the session's locations. Any thread; whoever calls sees to it that no two send the same
-// blob to the same registry.
+// The ways in which one blob comes into one repository. Each shows itself to the observer; what they find out about
+// where the blob is they read from and write to the session's locations. Any thread; whoever calls sees to it that no
+// two send the same blob to the same registry.
 class BlobPush {
  public:
-  // `fetch`: see PushOptions::fetch; may be empty. `on_fault`: how a transfer that fails is said to have ended. Session, store and
-  // observer are borrowed; the observer may be null.
-  BlobPush(RemoteSession& session, const ContentStore& store, std::function<bool(const oci::Descriptor&)> fetch, TransferObserver* observer,
-           TransferOutcome on_fault = TransferOutcome::failed)
+  // `fetch`: see PushOptions::fetch; may be empty. `on_fault`: how a transfer that fails is said to have ended.
+  // Session, store and observer are borrowed; the observer may be null.
+  BlobPush(RemoteSession& session, const ContentStore& store, std::function<bool(const oci::Descriptor&)> fetch,
+           TransferObserver* observer, TransferOutcome on_fault = TransferOutcome::failed)
       : session_(session), store_(store), fetch_(std::move(fetch)), observer_(observer), on_fault_(on_fault) {}
 
   // Asks whether it is there.
   bool find(const RemoteRepository& place, const oci::Descriptor& blob);
-  // Takes it from another repository of the same registry. False where none is known to have it or the registry did not.
+  // Takes it from another repository of the same registry. False where none is known to have it or the registry did
+  // not.
   bool mount(const RemoteRepository& place, const oci::Descriptor& blob);
   // Sends it, from the store, else through this machine from a registry that has it.
   void send(const RemoteRepository& place, const oci::Descriptor& blob);

@@ -47,8 +47,7 @@ void cancel_upload(RegistryTransport& transport, const std::string& repository, 
 }
 
 BlobUpload::BlobUpload(RemoteSession& session, RegistryClient& client, RegistryTransport& transport,
-                       std::string repository, const oci::Descriptor& blob, UploadSource& source,
-                       ByteProgress progress)
+                       std::string repository, const oci::Descriptor& blob, UploadSource& source, ByteProgress progress)
     : session_(session),
       client_(client),
       transport_(transport),
@@ -60,8 +59,8 @@ BlobUpload::BlobUpload(RemoteSession& session, RegistryClient& client, RegistryT
 
 void BlobUpload::run() {
   if (ghcr::is_ghcr(transport_.endpoint().authority)) {
-    if (const auto objection = ghcr::upload_objection(blob_, "blob '" + blob_.digest.str() + "'",
-                                                      transport_.upload_bytes_per_second())) {
+    if (const auto objection =
+            ghcr::upload_objection(blob_, "blob '" + blob_.digest.str() + "'", transport_.upload_bytes_per_second())) {
       throw Error(Category::network, *objection);
     }
   }
@@ -89,20 +88,18 @@ BlobUpload::Open BlobUpload::begin() {
   if (answer.response.status != 202) transport_.refuse(answer, repository_);
   const auto location = answer.response.headers.find("Location");
   if (!location) {
-    throw Error(Category::network,
-                fmt::format("registry '{}' began an upload to '{}' and names no Location for it",
-                            transport_.endpoint().authority, repository_));
+    throw Error(Category::network, fmt::format("registry '{}' began an upload to '{}' and names no Location for it",
+                                               transport_.endpoint().authority, repository_));
   }
   const auto smallest = answer.response.headers.find("OCI-Chunk-Min-Length");
   if (smallest && piece_bytes_ == 0 && !ghcr::is_ghcr(transport_.endpoint().authority)) {
-    piece_bytes_ =
-        std::max(parse_unsigned(trim(*smallest)).value_or(0), session_.settings().upload_chunk_bytes);
+    piece_bytes_ = std::max(parse_unsigned(trim(*smallest)).value_or(0), session_.settings().upload_chunk_bytes);
   }
   return {transport_.follow(answer.url, *location), 0};
 }
 
-RegistryAnswer BlobUpload::send_part(HttpMethod method, const Url& url, std::uint64_t offset,
-                                     std::uint64_t size, bool whole) {
+RegistryAnswer BlobUpload::send_part(HttpMethod method, const Url& url, std::uint64_t offset, std::uint64_t size,
+                                     bool whole) {
   RegistryRequest request;
   request.method = method;
   request.url = url;
@@ -110,16 +107,14 @@ RegistryAnswer BlobUpload::send_part(HttpMethod method, const Url& url, std::uin
   request.scope = Scope::pull_push(repository_);
   request.retrying = Retrying::no;
   request.headers.add("Content-Type", "application/octet-stream");
-  if (size > 0 && !whole)
-    request.headers.add("Content-Range", fmt::format("{}-{}", offset, offset + size - 1));
+  if (size > 0 && !whole) request.headers.add("Content-Range", fmt::format("{}-{}", offset, offset + size - 1));
   if (size > 0) request.body = source_.open(offset, size);
   if (progress_) request.on_sent = [&](std::uint64_t sent) { progress_(offset + std::min(sent, size)); };
   if (method == HttpMethod::put) asked_to_finish_ = true;
   const double begun = session_.clock().monotonic_seconds();
   RegistryAnswer answer = transport_.send(request);
   session_.stats().pushed_bytes += answer.response.sent_bytes;
-  if (answer.response.status < 300)
-    transport_.note_upload(size, session_.clock().monotonic_seconds() - begun);
+  if (answer.response.status < 300) transport_.note_upload(size, session_.clock().monotonic_seconds() - begun);
   return answer;
 }
 
@@ -168,13 +163,12 @@ BlobUpload::Step BlobUpload::judge(const RegistryAnswer& answer, bool was_last) 
     asked_to_finish_ = false;
     const auto said = response.headers.find("Docker-Content-Digest");
     if (said && oci::Digest::is_valid(*said) && said->starts_with("sha256:") && *said != blob_.digest.str()) {
-      throw Error(Category::network, fmt::format("blob '{}': registry '{}' says it stored {}",
-                                                 blob_.digest.str(), transport_.endpoint().authority, *said));
+      throw Error(Category::network, fmt::format("blob '{}': registry '{}' says it stored {}", blob_.digest.str(),
+                                                 transport_.endpoint().authority, *said));
     }
     if (response.status == 201 || is_there()) return Step::done;
-    throw Error(Category::network,
-                fmt::format("blob '{}': registry '{}' answered {}, and does not have it", blob_.digest.str(),
-                            transport_.endpoint().authority, response.status));
+    throw Error(Category::network, fmt::format("blob '{}': registry '{}' answered {}, and does not have it",
+                                               blob_.digest.str(), transport_.endpoint().authority, response.status));
   }
   const bool ambiguous = response.status >= 500 || response.status == 408;
   if (std::exchange(asked_to_finish_, false) && ambiguous && is_there()) return Step::done;
@@ -185,10 +179,8 @@ BlobUpload::Step BlobUpload::judge(const RegistryAnswer& answer, bool was_last) 
     return Step::again;
   }
   if (response.status == 413) {
-    const std::uint64_t before =
-        piece_bytes_ == 0 ? session_.settings().upload_chunk_bytes * 4 : piece_bytes_;
-    if (before > kSmallestPiece && blob_.size > kSmallestPiece &&
-        !ghcr::is_ghcr(transport_.endpoint().authority)) {
+    const std::uint64_t before = piece_bytes_ == 0 ? session_.settings().upload_chunk_bytes * 4 : piece_bytes_;
+    if (before > kSmallestPiece && blob_.size > kSmallestPiece && !ghcr::is_ghcr(transport_.endpoint().authority)) {
       piece_bytes_ = std::max(before / 4, kSmallestPiece);
       open_.reset();
       return Step::again;
@@ -200,8 +192,7 @@ BlobUpload::Step BlobUpload::judge(const RegistryAnswer& answer, bool was_last) 
   const std::vector<RegistryErrorCode> codes = parse_error_codes(response.body);
   const bool name_unknown =
       std::any_of(codes.begin(), codes.end(), [](const auto& entry) { return entry.code == "NAME_UNKNOWN"; });
-  if (lost && !name_unknown &&
-      ++restarts_ <= (response.status == 416 || response.status == 404 ? kMostRestarts : 1)) {
+  if (lost && !name_unknown && ++restarts_ <= (response.status == 416 || response.status == 404 ? kMostRestarts : 1)) {
     open_.reset();
     return Step::again;
   }

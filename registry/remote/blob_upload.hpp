@@ -15,9 +15,8 @@ namespace kiln {
 // sent. For one thread.
 class BlobUpload {
  public:
-  BlobUpload(RemoteSession& session, RegistryClient& client, RegistryTransport& transport,
-             std::string repository, const oci::Descriptor& blob, UploadSource& source,
-             ByteProgress progress);
+  BlobUpload(RemoteSession& session, RegistryClient& client, RegistryTransport& transport, std::string repository,
+             const oci::Descriptor& blob, UploadSource& source, ByteProgress progress);
   void run();
 
  private:
@@ -31,8 +30,7 @@ class BlobUpload {
   Step send_rest(Open& upload);
   Step send_pieces(Open& upload);
   Step judge(const RegistryAnswer& answer, bool was_last);
-  RegistryAnswer send_part(HttpMethod method, const Url& url, std::uint64_t offset, std::uint64_t size,
-                           bool whole);
+  RegistryAnswer send_part(HttpMethod method, const Url& url, std::uint64_t offset, std::uint64_t size, bool whole);
   void recover();
   bool is_there();
 

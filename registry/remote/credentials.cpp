@@ -46,8 +46,7 @@ std::string text_member(const json& object, const char* key) {
 }
 
 // One entry of "auths"; nullopt for an empty one, which docker writes beside a credential store.
-std::optional<Credentials> from_auth_entry(const json& entry, const std::string& source,
-                                           std::string_view registry) {
+std::optional<Credentials> from_auth_entry(const json& entry, const std::string& source, std::string_view registry) {
   if (!entry.is_object())
     throw Error(Category::machine, fmt::format("'{}': the entry of '{}' is no object", source, registry));
   Credentials found;
@@ -61,15 +60,14 @@ std::optional<Credentials> from_auth_entry(const json& entry, const std::string&
     const std::size_t colon = decoded ? decoded->find(':') : std::string::npos;
     if (colon == std::string::npos) {
       throw Error(Category::machine,
-                  fmt::format("'{}': 'auth' of '{}' is not base64 of 'user:password'; run 'kiln login {}'",
-                              source, registry, registry));
+                  fmt::format("'{}': 'auth' of '{}' is not base64 of 'user:password'; run 'kiln login {}'", source,
+                              registry, registry));
     }
     while (decoded->ends_with('\0')) decoded->pop_back();
     found.username = decoded->substr(0, colon);
     found.password = decoded->substr(colon + 1);
   }
-  if (found.username.empty() && found.identity_token.empty() && found.registry_token.empty())
-    return std::nullopt;
+  if (found.username.empty() && found.identity_token.empty() && found.registry_token.empty()) return std::nullopt;
   return found;
 }
 
@@ -78,22 +76,19 @@ std::string helper_program(const std::string& name) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
   });
   if (!plain)
-    throw Error(Category::machine,
-                fmt::format("'{}' is not the name of a credential helper", printable(name)));
+    throw Error(Category::machine, fmt::format("'{}' is not the name of a credential helper", printable(name)));
   return "docker-credential-" + name;
 }
 
 // Neither what goes to a helper nor what comes from it is ever quoted.
-CommandResult run_helper(const std::string& name, const char* action, std::string input,
-                         const CancelToken& cancel) {
+CommandResult run_helper(const std::string& name, const char* action, std::string input, const CancelToken& cancel) {
   Command command;
   command.argv = {helper_program(name), action};
   command.stdin_bytes = std::move(input);
   return run_command(command, cancel);
 }
 
-std::optional<Credentials> ask_helper(const std::string& name, std::string_view registry,
-                                      const CancelToken& cancel) {
+std::optional<Credentials> ask_helper(const std::string& name, std::string_view registry, const CancelToken& cancel) {
   const CommandResult result = run_helper(name, "get", server_key(registry), cancel);
   const std::string program = helper_program(name);
   if (result.exit_code != 0) {
@@ -103,8 +98,8 @@ std::optional<Credentials> ask_helper(const std::string& name, std::string_view 
                             "{} | {} get",
                             program, registry, result.exit_code, server_key(registry), program));
   }
-  const json answer = parse_json(result.stdout_bytes,
-                                 fmt::format("answer of credential helper '{}'", program), Category::machine);
+  const json answer =
+      parse_json(result.stdout_bytes, fmt::format("answer of credential helper '{}'", program), Category::machine);
   if (!answer.is_object())
     throw Error(Category::machine, fmt::format("credential helper '{}' answered no object", program));
   Credentials found;
@@ -129,8 +124,8 @@ std::string helper_for(const json& document, std::string_view registry) {
 }
 
 // The entry of "auths" with the longest key that is the registry or a prefix of registry/repository.
-std::optional<Credentials> from_auths(const json& document, std::string_view registry,
-                                      std::string_view repository, const std::string& source) {
+std::optional<Credentials> from_auths(const json& document, std::string_view registry, std::string_view repository,
+                                      const std::string& source) {
   const auto auths = document.find("auths");
   if (auths == document.end() || auths->is_null()) return std::nullopt;
   if (!auths->is_object()) throw Error(Category::machine, fmt::format("'{}': 'auths' is no object", source));
@@ -148,9 +143,8 @@ std::optional<Credentials> from_auths(const json& document, std::string_view reg
   return best ? from_auth_entry(*best, source, best_key) : std::nullopt;
 }
 
-std::optional<Credentials> from_config(const std::string& text, const std::string& source,
-                                       std::string_view registry, std::string_view repository,
-                                       const CancelToken& cancel) {
+std::optional<Credentials> from_config(const std::string& text, const std::string& source, std::string_view registry,
+                                       std::string_view repository, const CancelToken& cancel) {
   if (trim(text).empty()) return std::nullopt;
   const json document = parse_json(text, "'" + source + "'", Category::machine);
   if (!document.is_object()) throw Error(Category::machine, fmt::format("'{}' is no JSON object", source));
@@ -168,8 +162,7 @@ ordered_json read_document(const fs::path& path) {
   if (!text || trim(*text).empty()) return ordered_json::object();
   parse_json(*text, "'" + path.native() + "'", Category::machine);
   ordered_json document = ordered_json::parse(*text);
-  if (!document.is_object())
-    throw Error(Category::machine, fmt::format("'{}' is no JSON object", path.native()));
+  if (!document.is_object()) throw Error(Category::machine, fmt::format("'{}' is no JSON object", path.native()));
   return document;
 }
 
@@ -198,8 +191,7 @@ CredentialEnvironment CredentialEnvironment::from_process() {
   const fs::path home = variable("HOME").empty() ? fs::path("/root") : fs::path(variable("HOME"));
   result.docker_auth_config = variable("DOCKER_AUTH_CONFIG");
   result.docker_config =
-      (variable("DOCKER_CONFIG").empty() ? home / ".docker" : fs::path(variable("DOCKER_CONFIG"))) /
-      "config.json";
+      (variable("DOCKER_CONFIG").empty() ? home / ".docker" : fs::path(variable("DOCKER_CONFIG"))) / "config.json";
   if (!variable("REGISTRY_AUTH_FILE").empty()) {
     result.auth_files.push_back(variable("REGISTRY_AUTH_FILE"));
   } else {
@@ -219,15 +211,13 @@ CredentialEnvironment CredentialEnvironment::from_process() {
 CredentialStore::CredentialStore(CredentialEnvironment environment, CancelToken cancel)
     : environment_(std::move(environment)), cancel_(std::move(cancel)) {}
 
-std::optional<Credentials> CredentialStore::find(std::string_view registry,
-                                                 std::string_view repository) const {
+std::optional<Credentials> CredentialStore::find(std::string_view registry, std::string_view repository) const {
   const std::string key = std::string(registry) + "/" + std::string(repository);
   const std::lock_guard lock(mutex_);
   if (const auto found = found_.find(key); found != found_.end()) return found->second;
   const auto look = [&]() -> std::optional<Credentials> {
     if (environment_.flags) return environment_.flags;
-    if (auto found =
-            from_config(environment_.docker_auth_config, "DOCKER_AUTH_CONFIG", registry, repository, cancel_))
+    if (auto found = from_config(environment_.docker_auth_config, "DOCKER_AUTH_CONFIG", registry, repository, cancel_))
       return found;
     std::vector<fs::path> files = {environment_.docker_config};
     files.insert(files.end(), environment_.auth_files.begin(), environment_.auth_files.end());
@@ -271,8 +261,7 @@ std::string store_credentials(const CredentialEnvironment& environment, std::str
   return environment.docker_config.native();
 }
 
-bool erase_credentials(const CredentialEnvironment& environment, std::string_view registry,
-                       const CancelToken& cancel) {
+bool erase_credentials(const CredentialEnvironment& environment, std::string_view registry, const CancelToken& cancel) {
   ordered_json document = read_document(environment.docker_config);
   bool erased = false;
   if (const std::string helper = writing_helper(document, registry); !helper.empty()) {

@@ -60,7 +60,6 @@ class CredentialStore {
 std::string store_credentials(const CredentialEnvironment& environment, std::string_view registry,
                               const Credentials& credentials, const CancelToken& cancel);
 // False where there were none.
-bool erase_credentials(const CredentialEnvironment& environment, std::string_view registry,
-                       const CancelToken& cancel);
+bool erase_credentials(const CredentialEnvironment& environment, std::string_view registry, const CancelToken& cancel);
 
 }  // namespace kiln

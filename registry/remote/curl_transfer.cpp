@@ -15,7 +15,8 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;  // per transfer, before it is paused
-constexpr std::size_t kWorthWaking = std::size_t{256} << 10;  // less is taken when the transfer ends, or at the next poll
+constexpr std::size_t kWorthWaking = std::size_t{256}
+                                     << 10;  // less is taken when the transfer ends, or at the next poll
 constexpr std::size_t kProgressBytes = 1024;
 constexpr std::size_t kMaxHeaderBytes = std::size_t{512} << 10;
 constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} << 10;
@@ -53,8 +54,7 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   if (!line.empty()) {
     const std::size_t colon = line.find(':');
     if (colon != std::string_view::npos && !transfer.header_done) {
-      transfer.response.headers.add(std::string(line.substr(0, colon)),
-                                    std::string(trim(line.substr(colon + 1))));
+      transfer.response.headers.add(std::string(line.substr(0, colon)), std::string(trim(line.substr(colon + 1))));
     }
     return size;
   }
@@ -65,9 +65,9 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   transfer.progress_at = monotonic_seconds();
   transfer.response.status = static_cast<int>(status);
   const HttpRequest& request = *transfer.request;
-  transfer.streaming = request.on_body && (request.wants_body ? request.wants_body(transfer.response.status,
-                                                                                   transfer.response.headers)
-                                                              : status < 300);
+  transfer.streaming =
+      request.on_body &&
+      (request.wants_body ? request.wants_body(transfer.response.status, transfer.response.headers) : status < 300);
   return size;
 }
 
@@ -82,9 +82,8 @@ std::size_t on_received(char* data, std::size_t, std::size_t size, void* user) {
       return CURL_WRITEFUNC_PAUSE;
     }
     if (transfer.response.received_bytes + size > transfer.request->max_streamed_bytes) {
-      return stop_with(
-          transfer, TransportFault::too_large,
-          fmt::format("more than the expected {} bytes came", transfer.request->max_streamed_bytes));
+      return stop_with(transfer, TransportFault::too_large,
+                       fmt::format("more than the expected {} bytes came", transfer.request->max_streamed_bytes));
     }
     transfer.response.received_bytes += size;
     transfer.buffer.append(data, size);
@@ -101,9 +100,8 @@ std::size_t on_received(char* data, std::size_t, std::size_t size, void* user) {
     return 0;
   }
   if (body.size() + size > transfer.request->max_body_bytes) {
-    return stop_with(
-        transfer, TransportFault::too_large,
-        fmt::format("the answer is larger than the {} bytes allowed", transfer.request->max_body_bytes));
+    return stop_with(transfer, TransportFault::too_large,
+                     fmt::format("the answer is larger than the {} bytes allowed", transfer.request->max_body_bytes));
   }
   body.append(data, size);
   transfer.held.set(body.capacity());
@@ -228,12 +226,11 @@ void set_method(CurlTransfer& transfer, const HttpRequest& request) {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     return;
   }
-  const bool takes_body = request.method == HttpMethod::put || request.method == HttpMethod::post ||
-                          request.method == HttpMethod::patch;
+  const bool takes_body =
+      request.method == HttpMethod::put || request.method == HttpMethod::post || request.method == HttpMethod::patch;
   if (takes_body) {
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
-                     static_cast<curl_off_t>(request.body ? request.body->size() : 0));
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body ? request.body->size() : 0));
     if (request.body) {
       curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
       curl_easy_setopt(easy, CURLOPT_READDATA, &transfer);
@@ -309,17 +306,15 @@ HttpResponse answer_of(CurlTransfer& transfer) {
     transfer.fault = TransportFault::refused;
   }
   if (transfer.fault == TransportFault::refused) {
-    transfer.fault_text =
-        fmt::format("it leads to the {} address {}, which the registry has no business with",
-                    to_string(classify_address(transfer.refused_address)), transfer.refused_address);
+    transfer.fault_text = fmt::format("it leads to the {} address {}, which the registry has no business with",
+                                      to_string(classify_address(transfer.refused_address)), transfer.refused_address);
   }
   if (!transfer.fault) {
     transfer.fault = fault_of(transfer.code, transfer.connected);
     std::string text = transfer.error_text[0] ? transfer.error_text : curl_easy_strerror(transfer.code);
     // curl names the URL in a few messages; what stands behind '?' is not for printing.
     if (const std::size_t question = text.find('?'); question != std::string::npos) text.resize(question);
-    if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' &&
-        !(text.size() > 1 && text[1] >= 'A' && text[1] <= 'Z')) {
+    if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' && !(text.size() > 1 && text[1] >= 'A' && text[1] <= 'Z')) {
       text[0] = static_cast<char>(text[0] + 32);
     }
     transfer.fault_text = printable(text);

@@ -13,12 +13,12 @@
 
 namespace kiln {
 
-// Sends blobs to registries while the images that will name them are still being built, at most two at once, so that the push
-// (PushOptions::early) has less to do. No manifest and no tag goes this way.
+// Sends blobs to registries while the images that will name them are still being built, at most two at once, so that
+// the push (PushOptions::early) has less to do. No manifest and no tag goes this way.
 //
-// Nothing here is an error: what would be refused (ghcr.io's limits) is not sent, and a registry that fails once is left alone
-// from then on; the push meets the same fault again and says it. Each blob goes to a registry once, to the repository it was
-// added for first. Any thread.
+// Nothing here is an error: what would be refused (ghcr.io's limits) is not sent, and a registry that fails once is
+// left alone from then on; the push meets the same fault again and says it. Each blob goes to a registry once, to the
+// repository it was added for first. Any thread.
 class EarlyPush {
  public:
   // Borrows everything; `observer` may be null. A transfer that fails is shown as deferred.
@@ -33,8 +33,8 @@ class EarlyPush {
 
   // Whether the blob is known to be in the repository by what was done here.
   bool has(const RemoteRepository& place, const oci::Digest& blob) const;
-  // Where the blob is on its way to the registry, `next` is called once that has ended, however it did. False, and it is never
-  // called, where it is not.
+  // Where the blob is on its way to the registry, `next` is called once that has ended, however it did. False, and it
+  // is never called, where it is not.
   bool when_ended(const Endpoint& registry, const oci::Digest& blob, std::function<void()> next);
 
  private:

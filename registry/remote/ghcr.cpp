@@ -14,8 +14,8 @@ bool is_ghcr(std::string_view authority) {
 std::optional<std::string> upload_objection(const oci::Descriptor& blob, std::string_view what,
                                             double bytes_per_second) {
   if (blob.size > kMaxLayerBytes) {
-    return fmt::format("{} has {}, and ghcr.io takes at most {} in one layer; split the step that makes it",
-                       what, human_bytes(blob.size), human_bytes(kMaxLayerBytes));
+    return fmt::format("{} has {}, and ghcr.io takes at most {} in one layer; split the step that makes it", what,
+                       human_bytes(blob.size), human_bytes(kMaxLayerBytes));
   }
   if (bytes_per_second > 0 && static_cast<double>(blob.size) / bytes_per_second > kMaxUploadSeconds) {
     return fmt::format(
@@ -36,8 +36,8 @@ std::string advice(const HttpResponse& response, std::string_view repository) {
   const std::size_t slash = repository.find('/');
   const std::string owner(repository.substr(0, slash));
   const std::string package(slash == std::string_view::npos ? repository : repository.substr(slash + 1));
-  if (response.status == 403 && (body.find("write_package") != std::string::npos ||
-                                 body.find("permission_denied") != std::string::npos)) {
+  if (response.status == 403 &&
+      (body.find("write_package") != std::string::npos || body.find("permission_denied") != std::string::npos)) {
     return fmt::format(
         "the account may not write package '{}' of '{}'. In GitHub Actions: give the job 'permissions: "
         "packages: "
@@ -58,7 +58,8 @@ std::string advice(const HttpResponse& response, std::string_view repository) {
 
 std::string unlinked_advice(const std::vector<std::string>& repositories) {
   return fmt::format(
-      "'{}'{} says by no label org.opencontainers.image.source which repository it is of, so GitHub links the package to none, and that "
+      "'{}'{} says by no label org.opencontainers.image.source which repository it is of, so GitHub links the package "
+      "to none, and that "
       "repository's workflows cannot write it; set \"source\" in fleet.json, or 'LABEL "
       "org.opencontainers.image.source=https://github.com/OWNER/REPOSITORY' in the Dockerfile",
       repositories.front(), repositories.size() == 1 ? "" : fmt::format(" (and {} more)", repositories.size() - 1));

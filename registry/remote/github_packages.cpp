@@ -44,12 +44,16 @@ std::string message_of(const HttpResponse& response) {
 
 bool leads_on(const HttpResponse& response) {
   const auto links = response.headers.all("Link");
-  return std::any_of(links.begin(), links.end(), [](const std::string& link) { return link.find("rel=\"next\"") != std::string::npos; });
+  return std::any_of(links.begin(), links.end(),
+                     [](const std::string& link) { return link.find("rel=\"next\"") != std::string::npos; });
 }
 
 PackageVersion version_from_json(const json& value, const std::string& where) {
-  const auto refuse = [&](std::string_view what) { return Error(Category::network, fmt::format("{}: {}", where, what)); };
-  if (!value.is_object() || !value.contains("id") || !value["id"].is_number_unsigned()) throw refuse("expected versions with a numeric 'id'");
+  const auto refuse = [&](std::string_view what) {
+    return Error(Category::network, fmt::format("{}: {}", where, what));
+  };
+  if (!value.is_object() || !value.contains("id") || !value["id"].is_number_unsigned())
+    throw refuse("expected versions with a numeric 'id'");
   PackageVersion version;
   version.id = value["id"].get<std::uint64_t>();
   const auto name = value.find("name");
@@ -63,7 +67,8 @@ PackageVersion version_from_json(const json& value, const std::string& where) {
   const json tags = value.value(json::json_pointer("/metadata/container/tags"), json::array());
   if (!tags.is_array()) throw refuse("'tags' must be a list");
   for (const json& tag : tags) {
-    if (!tag.is_string() || !oci::is_valid_tag(tag.get<std::string>())) throw refuse("holds something that is not a tag");
+    if (!tag.is_string() || !oci::is_valid_tag(tag.get<std::string>()))
+      throw refuse("holds something that is not a tag");
     version.tags.push_back(tag.get<std::string>());
   }
   std::sort(version.tags.begin(), version.tags.end());
@@ -77,14 +82,18 @@ struct GithubPackages::Reply {
   HttpResponse response;
 
   std::string where() const { return fmt::format("'{}'", request.url.redacted()); }
-  json document() const { return parse_json(response.body, where(), Category::network, {.max_bytes = std::size_t{16} << 20}); }
+  json document() const {
+    return parse_json(response.body, where(), Category::network, {.max_bytes = std::size_t{16} << 20});
+  }
 };
 
-GithubPackages::GithubPackages(RemoteSession& session, std::string_view api, std::string token) : session_(session), token_(std::move(token)) {
+GithubPackages::GithubPackages(RemoteSession& session, std::string_view api, std::string token)
+    : session_(session), token_(std::move(token)) {
   while (api.ends_with('/')) api.remove_suffix(1);
   api_ = Url::parse(api);
   if (!api_.is_https() && !oci::is_loopback_registry(api_.authority())) {
-    throw Error(Category::usage, fmt::format("the packages API '{}' must be asked by https: a token goes there", api_.redacted()));
+    throw Error(Category::usage,
+                fmt::format("the packages API '{}' must be asked by https: a token goes there", api_.redacted()));
   }
 }
 
@@ -95,7 +104,9 @@ std::string GithubPackages::api_of(std::string_view registry, std::string_view n
   return "https://api.github.com";
 }
 
-Url GithubPackages::url_of(const std::string& path) const { return Url::parse(api_.origin() + (api_.path == "/" ? "" : api_.path) + path); }
+Url GithubPackages::url_of(const std::string& path) const {
+  return Url::parse(api_.origin() + (api_.path == "/" ? "" : api_.path) + path);
+}
 
 GithubPackages::Reply GithubPackages::send(HttpMethod method, const Url& url) const {
   HttpRequest request;
@@ -120,7 +131,8 @@ GithubPackages::Reply GithubPackages::send(HttpMethod method, const Url& url) co
       if (const auto seconds = limited_for(response, session_.clock().unix_seconds())) {
         if (*seconds > policy.max_wait_seconds) {
           RegistryError error = make_registry_error(request, response);
-          error.add_context(fmt::format("GitHub's rate limit for this token ends in {}; go on then", human_seconds(*seconds)));
+          error.add_context(
+              fmt::format("GitHub's rate limit for this token ends in {}; go on then", human_seconds(*seconds)));
           throw error;
         }
         if (is_last) return reply;
@@ -140,15 +152,18 @@ GithubPackages::Reply GithubPackages::send(HttpMethod method, const Url& url) co
 void GithubPackages::refuse(const Reply& reply, const std::string& repository) const {
   const int status = reply.response.status;
   std::string said = message_of(reply.response);
-  RegistryError error(fmt::format("{} '{}': GitHub answered {}{}", to_string(reply.request.method), reply.request.url.redacted(), status,
-                                  said.empty() ? "" : fmt::format(" ({})", said)),
+  RegistryError error(fmt::format("{} '{}': GitHub answered {}{}", to_string(reply.request.method),
+                                  reply.request.url.redacted(), status, said.empty() ? "" : fmt::format(" ({})", said)),
                       status, {});
   if (status >= 300 && status < 400) {
     error.add_context("redirects of the packages API are not followed; set GITHUB_API_URL to where it leads");
   } else if (status == 401 || status == 403 || status == 404) {
-    error.add_context(fmt::format("while asking for the package '{}': the token needs the scopes read:packages and delete:packages (a classic token), or "
-                                  "in Actions 'permissions: packages: write' and the role Admin under the package's settings, 'Manage Actions access'",
-                                  repository));
+    error.add_context(
+        fmt::format("while asking for the package '{}': the token needs the scopes read:packages and delete:packages "
+                    "(a classic token), or "
+                    "in Actions 'permissions: packages: write' and the role Admin under the package's settings, "
+                    "'Manage Actions access'",
+                    repository));
   }
   throw error;
 }
@@ -169,14 +184,18 @@ std::string GithubPackages::owner_path(const std::string& owner) const {
 
 std::string GithubPackages::package_path(const std::string& repository) const {
   const std::size_t slash = repository.find('/');
-  if (slash == std::string::npos) throw Error(Category::usage, fmt::format("'{}' names no package; OWNER/PACKAGE was expected", repository));
-  return owner_path(repository.substr(0, slash)) + "/packages/container/" + percent_encoded(repository.substr(slash + 1));
+  if (slash == std::string::npos)
+    throw Error(Category::usage, fmt::format("'{}' names no package; OWNER/PACKAGE was expected", repository));
+  return owner_path(repository.substr(0, slash)) + "/packages/container/" +
+         percent_encoded(repository.substr(slash + 1));
 }
 
 std::vector<std::string> GithubPackages::packages(const std::string& owner) const {
   std::vector<std::string> names;
   for (int page = 1; page <= kMostPages; ++page) {
-    const Reply reply = send(HttpMethod::get, url_of(fmt::format("{}/packages?package_type=container&per_page={}&page={}", owner_path(owner), kPerPage, page)));
+    const Reply reply =
+        send(HttpMethod::get, url_of(fmt::format("{}/packages?package_type=container&per_page={}&page={}",
+                                                 owner_path(owner), kPerPage, page)));
     if (reply.response.status != 200) refuse(reply, owner);
     const json document = reply.document();
     if (!document.is_array()) throw Error(Category::network, reply.where() + ": expected a list of packages");
@@ -220,7 +239,8 @@ PackageRemoval GithubPackages::remove(const std::string& repository, std::uint64
   if (status == 404) return PackageRemoval::absent;
   const std::string said = to_lower(message_of(reply.response));
   if (said.find("downloads") != std::string::npos) return PackageRemoval::too_many_downloads;
-  if (said.find("last tagged version") != std::string::npos || said.find("last version") != std::string::npos) return PackageRemoval::last_tagged;
+  if (said.find("last tagged version") != std::string::npos || said.find("last version") != std::string::npos)
+    return PackageRemoval::last_tagged;
   refuse(reply, repository);
 }
 

@@ -23,18 +23,19 @@ struct PackageVersion {
 
 enum class PackageRemoval {
   removed,
-  absent,                // somebody else was faster
-  too_many_downloads,    // public, and downloaded more than 5,000 times: only GitHub's support deletes it
-  last_tagged,           // the last version with a tag: only the whole package can be deleted
+  absent,              // somebody else was faster
+  too_many_downloads,  // public, and downloaded more than 5,000 times: only GitHub's support deletes it
+  last_tagged,         // the last version with a tag: only the whole package can be deleted
 };
 
-// GitHub's packages REST API (docs.github.com, "REST API endpoints for packages"), which lists and deletes what ghcr.io's own
-// protocol does not. Follows pages, waits where GitHub limits the rate (Retry-After, X-RateLimit-Reset), and tries again
-// after faults. The token goes to the API's host alone; redirects are refused. RegistryError for refusals. Any thread.
+// GitHub's packages REST API (docs.github.com, "REST API endpoints for packages"), which lists and deletes what
+// ghcr.io's own protocol does not. Follows pages, waits where GitHub limits the rate (Retry-After, X-RateLimit-Reset),
+// and tries again after faults. The token goes to the API's host alone; redirects are refused. RegistryError for
+// refusals. Any thread.
 class GithubPackages {
  public:
-  // `api` is "https://api.github.com", or a GitHub Enterprise server's ".../api/v3"; https, or http on loopback. Error{usage}
-  // for another.
+  // `api` is "https://api.github.com", or a GitHub Enterprise server's ".../api/v3"; https, or http on loopback.
+  // Error{usage} for another.
   GithubPackages(RemoteSession& session, std::string_view api, std::string token);
 
   // The API's address: `named` ($GITHUB_API_URL), else that of the registry ("ghcr.io", "containers.HOST").

@@ -49,8 +49,7 @@ class FileBody : public RequestBody {
     } while (got < 0 && errno == EINTR);
     if (got < 0) throw_errno("read", name_);
     if (got == 0) {
-      throw Error(Category::machine,
-                  "file '" + name_ + "' became shorter while it was sent; run 'kiln cache verify'");
+      throw Error(Category::machine, "file '" + name_ + "' became shorter while it was sent; run 'kiln cache verify'");
     }
     at_ += static_cast<std::uint64_t>(got);
     return static_cast<std::size_t>(got);
@@ -108,9 +107,7 @@ std::vector<std::string> HttpHeaders::all(std::string_view name) const {
   return values;
 }
 
-std::shared_ptr<RequestBody> memory_body(std::string bytes) {
-  return std::make_shared<MemoryBody>(std::move(bytes));
-}
+std::shared_ptr<RequestBody> memory_body(std::string bytes) { return std::make_shared<MemoryBody>(std::move(bytes)); }
 
 std::shared_ptr<RequestBody> file_body(std::shared_ptr<Fd> file, std::uint64_t offset, std::uint64_t size,
                                        std::string name) {
@@ -140,8 +137,7 @@ PipeBody::~PipeBody() = default;
 
 bool PipeBody::write(std::string_view bytes) {
   std::unique_lock lock(state_->mutex);
-  state_->room.wait(
-      lock, [&] { return state_->reader_gone || state_->buffer.size() - state_->at < state_->capacity; });
+  state_->room.wait(lock, [&] { return state_->reader_gone || state_->buffer.size() - state_->at < state_->capacity; });
   if (state_->reader_gone) return false;
   state_->buffer.erase(0, std::exchange(state_->at, 0));
   state_->buffer += bytes;

@@ -126,8 +126,7 @@ enum class TransportFault {
 // A request that got no (whole) answer. The message names method and redacted URL.
 class TransportError : public Error {
  public:
-  TransportError(TransportFault fault, std::string message, std::uint64_t sent_bytes,
-                 std::uint64_t received_bytes)
+  TransportError(TransportFault fault, std::string message, std::uint64_t sent_bytes, std::uint64_t received_bytes)
       : Error(Category::network, std::move(message)),
         fault_(fault),
         sent_bytes_(sent_bytes),

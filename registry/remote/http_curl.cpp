@@ -1,5 +1,3 @@
-#include "registry/remote/http.hpp"
-
 #include <fmt/format.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "registry/remote/curl_transfer.hpp"
+#include "registry/remote/http.hpp"
 
 // How the threads meet: send() hands a CurlTransfer to the I/O thread by a command and then waits on the
 // transfer's condition variable. The I/O thread runs curl and appends what arrives to the transfer's buffer;
@@ -101,8 +100,7 @@ class CurlClient : public HttpClient {
       bool done;
       {
         std::unique_lock lock(transfer->mutex);
-        transfer->changed.wait_for(lock, kPollInterval,
-                                   [&] { return transfer->done || !transfer->buffer.empty(); });
+        transfer->changed.wait_for(lock, kPollInterval, [&] { return transfer->done || !transfer->buffer.empty(); });
         piece.clear();
         piece.swap(transfer->buffer);
         resume_needed = std::exchange(transfer->wants_resume, false);
@@ -197,13 +195,12 @@ class CurlClient : public HttpClient {
         transfer->uploaded = uploaded;
         transfer->progress_at = now;
       }
-      const bool waits_for_answer =
-          transfer->request->body && transfer->sending_done && !transfer->header_done;
-      const double limit =
-          (waits_for_answer ? options_.answer_timeout_ms : options_.stall_timeout_ms) / 1000.0;
+      const bool waits_for_answer = transfer->request->body && transfer->sending_done && !transfer->header_done;
+      const double limit = (waits_for_answer ? options_.answer_timeout_ms : options_.stall_timeout_ms) / 1000.0;
       if (now - transfer->progress_at >= limit) {
         transfer->fault = TransportFault::stalled;
-        transfer->fault_text = fmt::format("{} moved for {}", transfer->since_progress == 0 ? "nothing" : "next to nothing", human_seconds(limit));
+        transfer->fault_text = fmt::format(
+            "{} moved for {}", transfer->since_progress == 0 ? "nothing" : "next to nothing", human_seconds(limit));
         stalled.push_back(transfer);
       } else {
         next = std::min(next, transfer->progress_at + limit);

@@ -78,8 +78,7 @@ std::optional<std::string> ProxySettings::proxy_for(const Url& url) const {
   const std::string& proxy = url.is_https() ? https_proxy_ : http_proxy_;
   if (proxy.empty()) return std::nullopt;
   if (oci::is_loopback_registry(url.host)) return std::nullopt;
-  if (is_numeric_address(url.host) && classify_address(url.host) == AddressClass::loopback)
-    return std::nullopt;
+  if (is_numeric_address(url.host) && classify_address(url.host) == AddressClass::loopback) return std::nullopt;
   for (const std::string& pattern : no_proxy_) {
     if (matches(url, pattern)) return std::nullopt;
   }

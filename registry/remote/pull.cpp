@@ -89,15 +89,14 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
     const oci::Index index = oci::parse_index(bytes, where);
     const auto chosen = oci::select_platform(index, platform);
     if (!chosen) {
-      throw Error(Category::network, fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(),
-                                                 platforms_of(index)));
+      throw Error(Category::network,
+                  fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), platforms_of(index)));
     }
     image.index_bytes = std::move(bytes);
     image.manifest = *chosen;
     bytes = manifest_bytes(client, store, place.repository, image.manifest);
   } else if (!oci::media_type::is_manifest(image.root.media_type)) {
-    throw Error(Category::network,
-                fmt::format("{}: '{}' is no image", where, printable(image.root.media_type)));
+    throw Error(Category::network, fmt::format("{}: '{}' is no image", where, printable(image.root.media_type)));
   }
   image.parsed = oci::parse_manifest(bytes, where);
   const Descriptor& config = image.parsed.config;
@@ -118,8 +117,8 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
   const oci::Platform& has = image.config.platform;
   if (other == OtherPlatform::refuse && !image.index_bytes && !has.architecture.empty() &&
       (has.os != platform.os || has.architecture != platform.architecture)) {
-    throw Error(Category::network, fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(),
-                                               printable(has.str())));
+    throw Error(Category::network,
+                fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), printable(has.str())));
   }
   session.locations().add(config.digest, image.source);
   for (const Descriptor& layer : image.parsed.layers) session.locations().add(layer.digest, image.source);
@@ -133,8 +132,7 @@ auto from_first_place(RemoteSession& session, const oci::Reference& reference, A
   for (std::size_t i = 0; i + 1 < places.size(); ++i) {
     try {
       if (auto found = ask(places[i])) return found;
-      session.log().info(
-          fmt::format("mirror '{}' does not have '{}'", places[i].endpoint.authority, reference.str()));
+      session.log().info(fmt::format("mirror '{}' does not have '{}'", places[i].endpoint.authority, reference.str()));
     } catch (const Error& error) {
       if (error.category() != Category::network) throw;
       session.log().warn(fmt::format("mirror '{}': {}", places[i].endpoint.authority, error.message()));
@@ -149,10 +147,9 @@ PulledImage pull_image(RemoteSession& session, ContentStore& store, const oci::R
                        const oci::Platform& platform, PullWhat what, TransferObserver* observer, OtherPlatform other) {
   return with_context([&] { return fmt::format("while pulling '{}'", reference.str()); },
                       [&] {
-                        PulledImage image =
-                            *from_first_place(session, reference, [&](const PullPlace& place) {
-                              return std::optional(pull_from(session, store, place, reference, platform, other));
-                            });
+                        PulledImage image = *from_first_place(session, reference, [&](const PullPlace& place) {
+                          return std::optional(pull_from(session, store, place, reference, platform, other));
+                        });
                         if (what == PullWhat::layers) fetch_layers(session, store, image, observer);
                         return image;
                       });
@@ -186,20 +183,20 @@ void fetch_blob(RemoteSession& session, ContentStore& store, const Descriptor& b
   for (std::size_t i = 0; i < places.size(); ++i) {
     try {
       session.client(places[i].endpoint)
-          .download_blob(places[i].repository, blob, store, Durability::durable,
-                         [&](std::uint64_t done) { transfer.advanced(done); }, pages);
+          .download_blob(
+              places[i].repository, blob, store, Durability::durable,
+              [&](std::uint64_t done) { transfer.advanced(done); }, pages);
       session.locations().add(blob.digest, places[i]);
       return transfer.ended(TransferOutcome::transferred);
     } catch (const Error& error) {
       if (error.category() != Category::network || i + 1 == places.size()) throw;
-      session.log().warn(fmt::format("blob '{}': {}; asking '{}'", blob.digest.str(), error.message(),
-                                     places[i + 1].name()));
+      session.log().warn(
+          fmt::format("blob '{}': {}; asking '{}'", blob.digest.str(), error.message(), places[i + 1].name()));
     }
   }
 }
 
-void fetch_layers(RemoteSession& session, ContentStore& store, const PulledImage& image,
-                  TransferObserver* observer) {
+void fetch_layers(RemoteSession& session, ContentStore& store, const PulledImage& image, TransferObserver* observer) {
   std::vector<Descriptor> layers;
   std::set<oci::Digest> seen;
   for (const Descriptor& layer : image.parsed.layers) {

@@ -43,7 +43,8 @@ PulledImage pull_image(RemoteSession& session, ContentStore& store, const oci::R
 std::optional<oci::Descriptor> resolve_image(RemoteSession& session, const oci::Reference& reference);
 
 // Fetches one blob into the store from any place that is known to have it, `hint` first. Two threads that ask
-// for the same blob at once are one download. Does nothing where the store has it. `pages`: see ContentStore::begin_blob().
+// for the same blob at once are one download. Does nothing where the store has it. `pages`: see
+// ContentStore::begin_blob().
 void fetch_blob(RemoteSession& session, ContentStore& store, const oci::Descriptor& blob,
                 const std::optional<RemoteRepository>& hint, TransferObserver* observer = nullptr,
                 WriteBehind::Pages pages = WriteBehind::Pages::keep);

@@ -156,7 +156,8 @@ class Pusher {
       const bool is_new = std::any_of(group.done.begin(), group.done.end(), [](const auto& target) {
         return target && target->outcome != TransferOutcome::skipped;
       });
-      if (is_new && limits_.lacks_source(group.place.endpoint.authority, parts_of(group.image))) names.push_back(group.place.name());
+      if (is_new && limits_.lacks_source(group.place.endpoint.authority, parts_of(group.image)))
+        names.push_back(group.place.name());
     }
     if (!names.empty()) session_.log().warn(ghcr::unlinked_advice(names));
   }
@@ -186,8 +187,7 @@ class Pusher {
     if (all_there) return;
     limits_.check_sizes(group.place.endpoint.authority, parts_of(group.image));
     std::vector<Descriptor> blobs = parts_of(group.image).blobs;
-    std::sort(blobs.begin(), blobs.end(),
-              [](const Descriptor& a, const Descriptor& b) { return a.size > b.size; });
+    std::sort(blobs.begin(), blobs.end(), [](const Descriptor& a, const Descriptor& b) { return a.size > b.size; });
     std::vector<Need*> fresh;
     bool ready;
     {
@@ -367,8 +367,7 @@ std::vector<PushOutcome> push_images(RemoteSession& session, const ContentStore&
 
 PushOutcome push_image(RemoteSession& session, const ContentStore& store, const PushRequest& image,
                        const PushOptions& options, TransferObserver* observer) {
-  PushOutcome outcome =
-      std::move(push_images(session, store, std::span(&image, 1), options, observer).front());
+  PushOutcome outcome = std::move(push_images(session, store, std::span(&image, 1), options, observer).front());
   if (outcome.error) throw *outcome.error;
   return outcome;
 }
@@ -378,15 +377,13 @@ Descriptor tag_image(RemoteSession& session, const oci::Reference& existing, con
       [&] { return fmt::format("while giving '{}' the tag '{}'", existing.str(), new_tag); },
       [&] {
         if (!oci::is_valid_tag(new_tag)) {
-          throw Error(Category::usage,
-                      fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)",
-                                  printable(new_tag)));
+          throw Error(Category::usage, fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)",
+                                                   printable(new_tag)));
         }
         const RemoteRepository place = session.repository_of(existing);
         RegistryClient client = session.client(place.endpoint);
         const FetchedManifest fetched = client.fetch_manifest(place.repository, existing.manifest_key());
-        Descriptor put =
-            client.put_manifest(place.repository, new_tag, fetched.bytes, fetched.descriptor.media_type);
+        Descriptor put = client.put_manifest(place.repository, new_tag, fetched.bytes, fetched.descriptor.media_type);
         return put;
       });
 }

@@ -18,8 +18,7 @@ class EarlyPush;
 // be there or at a place that the session knows (BlobLocations).
 struct PushRequest {
   oci::Descriptor root;
-  std::vector<oci::Reference>
-      targets;  // with a tag; one with a digest only puts the manifest without naming it
+  std::vector<oci::Reference> targets;  // with a tag; one with a digest only puts the manifest without naming it
 };
 
 struct PushedTarget {
@@ -35,13 +34,14 @@ struct PushOutcome {
 struct PushOptions {
   // A tag that names the digest already is believed without looking at the blobs. `yes` looks at each.
   enum class Recheck { no, yes } recheck = Recheck::no;
-  // Brings a blob into the store that neither the store nor a registry is known to have; false where it cannot be had. Called
-  // from several threads, only for what the target really lacks.
+  // Brings a blob into the store that neither the store nor a registry is known to have; false where it cannot be had.
+  // Called from several threads, only for what the target really lacks.
   std::function<bool(const oci::Descriptor&)> fetch;
-  // The line that made a blob, "Dockerfile:7", for messages about it; "" where no line did. Called from several threads.
+  // The line that made a blob, "Dockerfile:7", for messages about it; "" where no line did. Called from several
+  // threads.
   std::function<std::string(const oci::Digest&)> origin;
-  // What was sent while the images were being built: the push takes over from it, waits for what is under way and asks nothing
-  // about what is there. Borrowed; may be null.
+  // What was sent while the images were being built: the push takes over from it, waits for what is under way and asks
+  // nothing about what is there. Borrowed; may be null.
   EarlyPush* early = nullptr;
 };
 
@@ -55,10 +55,10 @@ struct PushOptions {
 // registry that does not find a blob it just took ("blob unknown") is asked about every blob, gets what it
 // lacks, and is tried once more.
 //
-// A layer that ghcr.io would refuse for its size stops its image before anything of it is sent, and one that needs more than
-// ghcr.io's 10 minutes at the best rate that this session has measured (of uploads of 8 MiB and more) stops it before that layer
-// is sent. Until something is measured every layer is taken to be fast enough: a layer of the permitted 10 GB is, from 17 MB a
-// second on.
+// A layer that ghcr.io would refuse for its size stops its image before anything of it is sent, and one that needs more
+// than ghcr.io's 10 minutes at the best rate that this session has measured (of uploads of 8 MiB and more) stops it
+// before that layer is sent. Until something is measured every layer is taken to be fast enough: a layer of the
+// permitted 10 GB is, from 17 MB a second on.
 //
 // One image's failure does not stop the others; only a cancelled session throws.
 std::vector<PushOutcome> push_images(RemoteSession& session, const ContentStore& store,

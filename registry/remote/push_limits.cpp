@@ -13,7 +13,8 @@ void PushLimits::check_sizes(std::string_view registry, const PushParts& parts) 
   for (const oci::Descriptor& blob : parts.blobs) check(parts, blob, 0);
 }
 
-void PushLimits::check_duration(std::string_view registry, const PushParts& parts, const oci::Descriptor& blob, double bytes_per_second) const {
+void PushLimits::check_duration(std::string_view registry, const PushParts& parts, const oci::Descriptor& blob,
+                                double bytes_per_second) const {
   if (ghcr::is_ghcr(registry)) check(parts, blob, bytes_per_second);
 }
 
@@ -30,7 +31,8 @@ void PushLimits::check(const PushParts& parts, const oci::Descriptor& blob, doub
   if (!ghcr::upload_objection(blob, "", bytes_per_second)) return;
   const std::string origin = origin_ ? origin_(blob.digest) : std::string();
   const std::string name = name_of_blob(store_, parts, blob.digest);
-  throw Error(Category::network, *ghcr::upload_objection(blob, origin.empty() ? name : origin + ": " + name, bytes_per_second));
+  throw Error(Category::network,
+              *ghcr::upload_objection(blob, origin.empty() ? name : origin + ": " + name, bytes_per_second));
 }
 
 }  // namespace kiln

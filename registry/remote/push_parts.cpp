@@ -19,7 +19,8 @@ constexpr std::size_t kMostStepText = 80;
 constexpr char kSource[] = "org.opencontainers.image.source";
 
 bool stays_where_it_is(const Descriptor& layer) {
-  return layer.media_type == oci::media_type::kDockerForeignLayerGzip || layer.media_type.find(".nondistributable.") != std::string::npos;
+  return layer.media_type == oci::media_type::kDockerForeignLayerGzip ||
+         layer.media_type.find(".nondistributable.") != std::string::npos;
 }
 
 std::string where_of(const Digest& digest) { return fmt::format("manifest '{}'", digest.str()); }
@@ -28,7 +29,8 @@ void collect(const ContentStore& store, const Descriptor& root, PushParts& parts
   if (!seen.insert(root.digest).second) return;
   std::string bytes = store.read(root.digest);
   if (oci::media_type::is_index(root.media_type)) {
-    for (const Descriptor& child : oci::parse_index(bytes, where_of(root.digest)).manifests) collect(store, child, parts, seen);
+    for (const Descriptor& child : oci::parse_index(bytes, where_of(root.digest)).manifests)
+      collect(store, child, parts, seen);
   } else {
     const oci::Manifest manifest = oci::parse_manifest(bytes, where_of(root.digest));
     if (seen.insert(manifest.config.digest).second) parts.blobs.push_back(manifest.config);
@@ -46,7 +48,8 @@ bool is_image_config(const Descriptor& config) {
 // The text of the instruction that made the layer of this number; "" where the config does not tell.
 std::string step_of_layer(const ContentStore& store, const Descriptor& config, std::size_t number) {
   if (!is_image_config(config) || !store.has(config.digest)) return {};
-  const oci::ImageConfig parsed = oci::parse_image_config(store.read(config.digest), fmt::format("config '{}'", config.digest.str()));
+  const oci::ImageConfig parsed =
+      oci::parse_image_config(store.read(config.digest), fmt::format("config '{}'", config.digest.str()));
   std::size_t layer = 0;
   for (const oci::HistoryEntry& entry : parsed.history) {
     if (!entry.empty_layer && layer++ == number) return printable(entry.created_by.substr(0, kMostStepText));
@@ -71,7 +74,8 @@ std::string name_of_blob(const ContentStore& store, const PushParts& parts, cons
     for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
       if (manifest.layers[i].digest != blob) continue;
       const std::string step = step_of_layer(store, manifest.config, i);
-      return fmt::format("layer {} of {}{}", i + 1, manifest.layers.size(), step.empty() ? "" : fmt::format(" ('{}')", step));
+      return fmt::format("layer {} of {}{}", i + 1, manifest.layers.size(),
+                         step.empty() ? "" : fmt::format(" ('{}')", step));
     }
   }
   return fmt::format("blob '{}'", blob.str());
@@ -83,14 +87,16 @@ bool names_its_source(const ContentStore& store, const PushParts& parts) {
     const oci::Manifest manifest = oci::parse_manifest(part.bytes, where_of(part.descriptor.digest));
     const Digest& config = manifest.config.digest;
     if (manifest.annotations.contains(kSource) || !is_image_config(manifest.config) || !store.has(config)) continue;
-    if (!oci::parse_image_config(store.read(config), fmt::format("config '{}'", config.str())).config.labels.contains(kSource)) return false;
+    if (!oci::parse_image_config(store.read(config), fmt::format("config '{}'", config.str()))
+             .config.labels.contains(kSource))
+      return false;
   }
   return true;
 }
 
 bool misses_a_part(const RegistryError& error) {
-  return error.has_code("MANIFEST_BLOB_UNKNOWN") || error.has_code("BLOB_UNKNOWN") || error.has_code("MANIFEST_UNKNOWN") ||
-         to_lower(error.message()).find("blob unknown") != std::string::npos;
+  return error.has_code("MANIFEST_BLOB_UNKNOWN") || error.has_code("BLOB_UNKNOWN") ||
+         error.has_code("MANIFEST_UNKNOWN") || to_lower(error.message()).find("blob unknown") != std::string::npos;
 }
 
 }  // namespace kiln

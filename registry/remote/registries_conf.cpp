@@ -46,8 +46,7 @@ void each_table(const toml::table& table, std::string_view key, std::string_view
   const toml::array* list = node->as_array();
   if (!list) refuse(name, *node, fmt::format("'{}' must be a list of tables: [[{}]]", key, key));
   for (const toml::node& entry : *list) {
-    if (!entry.is_table())
-      refuse(name, entry, fmt::format("'{}' must be a list of tables: [[{}]]", key, key));
+    if (!entry.is_table()) refuse(name, entry, fmt::format("'{}' must be a list of tables: [[{}]]", key, key));
     take(*entry.as_table());
   }
 }
@@ -67,8 +66,8 @@ std::string host_of(const std::string& location) { return location.substr(0, loc
 PullPlace place_at(const std::string& name, bool insecure, bool is_mirror, std::string_view for_reference) {
   const std::size_t slash = name.find('/');
   if (slash == std::string::npos || slash == 0 || slash + 1 == name.size()) {
-    throw Error(Category::usage, fmt::format("registries.conf leads '{}' to '{}', which names no repository",
-                                             for_reference, name));
+    throw Error(Category::usage,
+                fmt::format("registries.conf leads '{}' to '{}', which names no repository", for_reference, name));
   }
   PullPlace place;
   place.endpoint.authority = name.substr(0, slash);
@@ -86,8 +85,8 @@ RegistriesConf RegistriesConf::parse(std::string_view text, std::string_view nam
   try {
     root = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    throw Error(Category::usage, fmt::format("'{}', line {}: {}", name, error.source().begin.line,
-                                             printable(error.description())));
+    throw Error(Category::usage,
+                fmt::format("'{}', line {}: {}", name, error.source().begin.line, printable(error.description())));
   }
   if (const toml::node* old = root.get("registries")) {
     refuse(name, *old,
@@ -116,9 +115,9 @@ RegistriesConf RegistriesConf::parse(std::string_view text, std::string_view nam
       mirror.pull_from = text_of(entry, "pull-from-mirror", name);
       if (mirror.pull_from.empty()) mirror.pull_from = by_digest_only ? "digest-only" : "all";
       if (mirror.pull_from != "all" && mirror.pull_from != "digest-only" && mirror.pull_from != "tag-only") {
-        refuse(name, entry,
-               fmt::format("'pull-from-mirror' is '{}'; known: all, digest-only, tag-only",
-                           printable(mirror.pull_from)));
+        refuse(
+            name, entry,
+            fmt::format("'pull-from-mirror' is '{}'; known: all, digest-only, tag-only", printable(mirror.pull_from)));
       }
       registry.mirrors.push_back(std::move(mirror));
     });
@@ -143,8 +142,7 @@ RegistriesConf RegistriesConf::from_environment() {
   };
   if (const auto chosen = environment_variable("CONTAINERS_REGISTRIES_CONF"); chosen && !chosen->empty()) {
     if (!merge_file(*chosen))
-      throw Error(Category::usage,
-                  fmt::format("CONTAINERS_REGISTRIES_CONF names '{}', which is not there", *chosen));
+      throw Error(Category::usage, fmt::format("CONTAINERS_REGISTRIES_CONF names '{}', which is not there", *chosen));
     return conf;
   }
   const fs::path system = "/etc/containers";
@@ -180,8 +178,8 @@ PullPlace RegistriesConf::push_place(const oci::Reference& reference) const {
                 fmt::format("'{}' is blocked by registries.conf (prefix '{}')", name, registry->prefix));
   }
   const bool rewritten = !registry->prefix.starts_with("*.");
-  return place_at(rewritten ? registry->location + name.substr(registry->prefix.size()) : name,
-                  registry->insecure, false, name);
+  return place_at(rewritten ? registry->location + name.substr(registry->prefix.size()) : name, registry->insecure,
+                  false, name);
 }
 
 std::vector<PullPlace> RegistriesConf::pull_places(const oci::Reference& reference) const {
@@ -191,8 +189,8 @@ std::vector<PullPlace> RegistriesConf::pull_places(const oci::Reference& referen
   if (const Registry* registry = find(name)) {
     for (const Mirror& mirror : registry->mirrors) {
       if (mirror.pull_from == (reference.digest ? "tag-only" : "digest-only")) continue;
-      const std::string rest = registry->prefix.starts_with("*.") ? name.substr(name.find('/'))
-                                                                  : name.substr(registry->prefix.size());
+      const std::string rest =
+          registry->prefix.starts_with("*.") ? name.substr(name.find('/')) : name.substr(registry->prefix.size());
       places.push_back(place_at(mirror.location + rest, mirror.insecure, true, name));
     }
   }
@@ -212,9 +210,8 @@ void RegistriesConf::mark_insecure(std::string registry) {
 bool RegistriesConf::is_insecure(std::string_view authority) const {
   return std::any_of(registries_.begin(), registries_.end(), [&](const Registry& registry) {
     if (registry.insecure && host_of(registry.location) == authority) return true;
-    return std::any_of(registry.mirrors.begin(), registry.mirrors.end(), [&](const Mirror& mirror) {
-      return mirror.insecure && host_of(mirror.location) == authority;
-    });
+    return std::any_of(registry.mirrors.begin(), registry.mirrors.end(),
+                       [&](const Mirror& mirror) { return mirror.insecure && host_of(mirror.location) == authority; });
   });
 }
 

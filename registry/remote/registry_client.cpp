@@ -22,9 +22,8 @@ constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
 constexpr int kFallbackAttempts = 5;
 
 void accept_manifests(HttpHeaders& headers) {
-  headers.add("Accept",
-              fmt::format("{}, {}, {}, {}", oci::media_type::kOciManifest, oci::media_type::kOciIndex,
-                          oci::media_type::kDockerManifest, oci::media_type::kDockerManifestList));
+  headers.add("Accept", fmt::format("{}, {}, {}, {}", oci::media_type::kOciManifest, oci::media_type::kOciIndex,
+                                    oci::media_type::kDockerManifest, oci::media_type::kDockerManifestList));
 }
 
 // Docker-Content-Digest, where the registry sends one that kiln can compare.
@@ -79,8 +78,7 @@ std::optional<Descriptor> RegistryClient::resolve(const std::string& repository,
   const RegistryAnswer answer = transport_->send(request);
   const HttpResponse& response = answer.response;
   if (response.status == 404) return std::nullopt;
-  const bool usable =
-      response.status == 200 && digest_of(response.headers) && response.headers.find("Content-Length");
+  const bool usable = response.status == 200 && digest_of(response.headers) && response.headers.find("Content-Length");
   if (response.status != 200 && response.status != 405) transport_->refuse(answer, repository);
   const std::string type = response.headers.media_type();
   if (!usable || !(oci::media_type::is_manifest(type) || oci::media_type::is_index(type))) {
@@ -97,15 +95,13 @@ std::optional<Descriptor> RegistryClient::resolve(const std::string& repository,
   descriptor.digest = *digest_of(response.headers);
   const auto size = parse_unsigned(*response.headers.find("Content-Length"));
   if (!size || *size > kMaxManifestBytes) {
-    throw Error(Category::network,
-                fmt::format("manifest '{}/{}': its size is not between 0 and {} bytes",
-                            endpoint().authority + "/" + repository, key, kMaxManifestBytes));
+    throw Error(Category::network, fmt::format("manifest '{}/{}': its size is not between 0 and {} bytes",
+                                               endpoint().authority + "/" + repository, key, kMaxManifestBytes));
   }
   descriptor.size = *size;
   if (Digest::is_valid(key) && descriptor.digest.str() != key && Digest::parse(key).algorithm() == "sha256") {
-    throw Error(Category::network,
-                fmt::format("manifest '{}': expected digest {}, the registry answered {}",
-                            endpoint().authority + "/" + repository, key, descriptor.digest.str()));
+    throw Error(Category::network, fmt::format("manifest '{}': expected digest {}, the registry answered {}",
+                                               endpoint().authority + "/" + repository, key, descriptor.digest.str()));
   }
   return descriptor;
 }
@@ -120,8 +116,8 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
   accept_manifests(request.headers);
   RegistryAnswer answer = transport_->send(request);
   if (answer.response.status != 200) transport_->refuse(answer, repository);
-  const std::string where = fmt::format("manifest '{}/{}{}{}'", endpoint().authority, repository,
-                                        Digest::is_valid(key) ? "@" : ":", key);
+  const std::string where =
+      fmt::format("manifest '{}/{}{}{}'", endpoint().authority, repository, Digest::is_valid(key) ? "@" : ":", key);
   const auto refuse = [&](const std::string& what) { return Error(Category::network, where + ": " + what); };
 
   FetchedManifest result;
@@ -131,8 +127,7 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
   result.descriptor.size = result.bytes.size();
   const Digest& digest = result.descriptor.digest;
   const auto check_digest = [&](const std::string& wanted, std::string_view who) {
-    if (wanted != digest.str())
-      throw refuse(fmt::format("{} {}, its bytes have {}", who, wanted, digest.str()));
+    if (wanted != digest.str()) throw refuse(fmt::format("{} {}, its bytes have {}", who, wanted, digest.str()));
   };
   if (Digest::is_valid(key)) check_digest(key, "expected digest");
   if (expected) check_digest(expected->digest.str(), "expected digest");
@@ -150,10 +145,9 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
     throw refuse("it is of docker's schema 1, which is not supported; push it anew with a newer docker");
   }
   const bool says_itself = result.bytes.find("\"mediaType\"") != std::string::npos && !detected.empty();
-  if (telling && (!same_kind || (declared != detected && oci::media_type::is_manifest(detected) !=
-                                                             oci::media_type::is_manifest(declared)))) {
-    throw refuse(
-        fmt::format("the registry calls it '{}', itself it says '{}'", declared, printable(detected)));
+  if (telling && (!same_kind || (declared != detected &&
+                                 oci::media_type::is_manifest(detected) != oci::media_type::is_manifest(declared)))) {
+    throw refuse(fmt::format("the registry calls it '{}', itself it says '{}'", declared, printable(detected)));
   }
   result.descriptor.media_type = says_itself || !telling ? detected : declared;
   if (expected && !expected->media_type.empty() && expected->media_type != result.descriptor.media_type) {
@@ -163,8 +157,8 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
   return result;
 }
 
-Descriptor RegistryClient::put_manifest(const std::string& repository, const std::string& key,
-                                        const std::string& bytes, const std::string& media_type) {
+Descriptor RegistryClient::put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
+                                        const std::string& media_type) {
   const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, key);
   const Descriptor descriptor{media_type, oci::sha256_of(bytes), bytes.size(), {}, {}, {}};
   const RegistryAnswer answer = send_manifest(repository, key, bytes, descriptor);
@@ -184,8 +178,8 @@ Descriptor RegistryClient::put_manifest(const std::string& repository, const std
   return descriptor;
 }
 
-RegistryAnswer RegistryClient::send_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
-                                             const Descriptor& descriptor) {
+RegistryAnswer RegistryClient::send_manifest(const std::string& repository, const std::string& key,
+                                             const std::string& bytes, const Descriptor& descriptor) {
   const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, key);
   RegistryRequest request;
   request.method = HttpMethod::put;
@@ -204,9 +198,10 @@ RegistryAnswer RegistryClient::send_manifest(const std::string& repository, cons
   return answer;
 }
 
-// The fallback of distribution-spec, "Pushing Manifests with Subject". This process writes one such tag at a time; others may
-// write it at the same time, so it is read again afterwards.
-void RegistryClient::add_to_fallback_tag(const std::string& repository, const Digest& subject, const Descriptor& entry) {
+// The fallback of distribution-spec, "Pushing Manifests with Subject". This process writes one such tag at a time;
+// others may write it at the same time, so it is read again afterwards.
+void RegistryClient::add_to_fallback_tag(const std::string& repository, const Digest& subject,
+                                         const Descriptor& entry) {
   const std::lock_guard lock(transport_->fallback_tags_mutex());
   const std::string tag = referrers_fallback_tag(subject);
   const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, tag);
@@ -217,9 +212,10 @@ void RegistryClient::add_to_fallback_tag(const std::string& repository, const Di
                                     [&](const Descriptor& other) { return other.digest == entry.digest; });
     if (listed) return;
     if (attempt == kFallbackAttempts) {
-      throw Error(Category::network,
-                  fmt::format("referrer '{}' was written into {} {} times, and others overwrote it each time; push it again",
-                              entry.digest.str(), where, kFallbackAttempts));
+      throw Error(
+          Category::network,
+          fmt::format("referrer '{}' was written into {} {} times, and others overwrote it each time; push it again",
+                      entry.digest.str(), where, kFallbackAttempts));
     }
     index.manifests.push_back(entry);
     const std::string text = oci::serialise(index);
@@ -270,8 +266,7 @@ std::optional<std::uint64_t> RegistryClient::blob_size(const std::string& reposi
   if (answer.response.status == 404) return std::nullopt;
   if (answer.response.status != 206) transport_->refuse(answer, repository);
   const std::string range = answer.response.headers.find("Content-Range").value_or("");
-  const auto size =
-      parse_unsigned(std::string_view(range).substr(std::min(range.size(), range.find('/') + 1)));
+  const auto size = parse_unsigned(std::string_view(range).substr(std::min(range.size(), range.find('/') + 1)));
   if (!size) {
     throw Error(Category::network, fmt::format("blob '{}' of '{}/{}': the registry does not tell its size",
                                                digest.str(), endpoint().authority, repository));
@@ -283,8 +278,8 @@ bool RegistryClient::mount_blob(const std::string& repository, const Descriptor&
                                 const std::string& from_repository) {
   RegistryRequest request;
   request.method = HttpMethod::post;
-  request.path = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository,
-                             percent_encoded(blob.digest.str()), percent_encoded(from_repository));
+  request.path = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository, percent_encoded(blob.digest.str()),
+                             percent_encoded(from_repository));
   request.repository = repository;
   request.scope = Scope::pull_push(repository).with(Scope::pull(from_repository));
   RegistryAnswer answer;
@@ -314,8 +309,7 @@ void RegistryClient::upload_blob(const std::string& repository, const Descriptor
 
 double RegistryClient::upload_bytes_per_second() const { return transport_->upload_bytes_per_second(); }
 
-void RegistryClient::upload_bytes(const std::string& repository, const Descriptor& blob,
-                                  const std::string& bytes) {
+void RegistryClient::upload_bytes(const std::string& repository, const Descriptor& blob, const std::string& bytes) {
   class BytesSource : public UploadSource {
    public:
     explicit BytesSource(const std::string& text) : text_(text) {}

@@ -62,8 +62,8 @@ class RegistryClient {
                                  const std::optional<oci::Descriptor>& expected = {});
   // Puts a manifest under a tag or its digest and checks what the registry says it stored. A manifest with a
   // `subject` is added to the subject's fallback tag where the registry does not list referrers by itself.
-  oci::Descriptor put_manifest(const std::string& repository, const std::string& key,
-                               const std::string& bytes, const std::string& media_type);
+  oci::Descriptor put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
+                               const std::string& media_type);
   // Deletes a manifest by digest, or a tag where the registry allows that. False where there was none.
   bool delete_manifest(const std::string& repository, const std::string& key);
 
@@ -71,8 +71,7 @@ class RegistryClient {
   std::optional<std::uint64_t> blob_size(const std::string& repository, const oci::Digest& digest);
   // Mounts a blob from another repository of this registry. False where the registry did not (any reason: the
   // upload it may have begun instead is cancelled).
-  bool mount_blob(const std::string& repository, const oci::Descriptor& blob,
-                  const std::string& from_repository);
+  bool mount_blob(const std::string& repository, const oci::Descriptor& blob, const std::string& from_repository);
   void upload_blob(const std::string& repository, const oci::Descriptor& blob, UploadSource& source,
                    const ByteProgress& progress = {});
   // The best rate of this session's uploads of 8 MiB and more; 0 before the first.
@@ -108,7 +107,8 @@ class RegistryClient {
   RegistryAnswer send_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
                                const oci::Descriptor& descriptor);
   void add_to_fallback_tag(const std::string& repository, const oci::Digest& subject, const oci::Descriptor& entry);
-  std::vector<std::string> list_names(RegistryRequest request, const std::string& what, const char* member, bool (*is_valid)(std::string_view));
+  std::vector<std::string> list_names(RegistryRequest request, const std::string& what, const char* member,
+                                      bool (*is_valid)(std::string_view));
 
   RemoteSession* session_;
   std::shared_ptr<RegistryTransport> transport_;
@@ -120,7 +120,6 @@ std::string referrers_fallback_tag(const oci::Digest& subject);
 // Sources of blobs for upload_blob.
 std::unique_ptr<UploadSource> stored_blob(const ContentStore& store, const oci::Descriptor& blob);
 // Streams from another registry while it is uploaded; what came through is hashed, and a wrong digest fails.
-std::unique_ptr<UploadSource> remote_blob(RegistryClient from, std::string repository,
-                                          const oci::Descriptor& blob);
+std::unique_ptr<UploadSource> remote_blob(RegistryClient from, std::string repository, const oci::Descriptor& blob);
 
 }  // namespace kiln

@@ -23,16 +23,14 @@ std::string short_text(const nlohmann::json& object, const char* key) {
 // What registries answer in words where they send no error document.
 std::string plain_text(const HttpResponse& response) {
   const std::string type = response.headers.find("Content-Type").value_or("");
-  if (response.body.empty() || type.find("html") != std::string::npos || response.body.starts_with("<"))
-    return {};
+  if (response.body.empty() || type.find("html") != std::string::npos || response.body.starts_with("<")) return {};
   const std::string_view line = trim(std::string_view(response.body).substr(0, response.body.find('\n')));
   return printable(line.substr(0, kMostText / 2));
 }
 }  // namespace
 
 bool RegistryError::has_code(std::string_view code) const {
-  return std::any_of(codes_.begin(), codes_.end(),
-                     [&](const RegistryErrorCode& entry) { return entry.code == code; });
+  return std::any_of(codes_.begin(), codes_.end(), [&](const RegistryErrorCode& entry) { return entry.code == code; });
 }
 
 std::vector<RegistryErrorCode> parse_error_codes(std::string_view body) {

@@ -32,8 +32,7 @@ std::optional<std::string> next_link(const HttpHeaders& headers) {
       const std::size_t close = link.find('>');
       if (!link.starts_with('<') || close == std::string_view::npos) continue;
       const std::string parameters = to_lower(link.substr(close));
-      if (parameters.find("rel=\"next\"") != std::string::npos ||
-          parameters.find("rel=next") != std::string::npos) {
+      if (parameters.find("rel=\"next\"") != std::string::npos || parameters.find("rel=next") != std::string::npos) {
         return std::string(link.substr(1, close - 1));
       }
     }
@@ -42,12 +41,15 @@ std::optional<std::string> next_link(const HttpHeaders& headers) {
 }
 
 // Adds the strings of one page's list `member`. Error{network} for anything else in it.
-void add_page(const std::string& body, const std::string& where, const char* member, bool (*is_valid)(std::string_view), std::vector<std::string>& names) {
+void add_page(const std::string& body, const std::string& where, const char* member, bool (*is_valid)(std::string_view),
+              std::vector<std::string>& names) {
   const nlohmann::json document = parse_json(body, where, Category::network);
-  if (!document.is_object()) throw Error(Category::network, fmt::format("{}: expected an object with a list '{}'", where, member));
+  if (!document.is_object())
+    throw Error(Category::network, fmt::format("{}: expected an object with a list '{}'", where, member));
   const auto list = document.find(member);
   if (list == document.end() || list->is_null()) return;
-  if (!list->is_array()) throw Error(Category::network, fmt::format("{}: expected an object with a list '{}'", where, member));
+  if (!list->is_array())
+    throw Error(Category::network, fmt::format("{}: expected an object with a list '{}'", where, member));
   for (const auto& name : *list) {
     if (!name.is_string() || !is_valid(name.get_ref<const std::string&>())) {
       throw Error(Category::network, fmt::format("{}: '{}' holds something that does not belong there", where, member));
@@ -70,7 +72,8 @@ std::string referrers_fallback_tag(const Digest& subject) {
   return std::string(subject.algorithm()) + "-" + std::string(subject.hex());
 }
 
-std::vector<std::string> RegistryClient::list_names(RegistryRequest request, const std::string& what, const char* member, bool (*is_valid)(std::string_view)) {
+std::vector<std::string> RegistryClient::list_names(RegistryRequest request, const std::string& what,
+                                                    const char* member, bool (*is_valid)(std::string_view)) {
   std::vector<std::string> names;
   std::set<std::string> seen;
   for (int page = 0; page < kMostPages; ++page) {
@@ -81,9 +84,11 @@ std::vector<std::string> RegistryClient::list_names(RegistryRequest request, con
     const auto next = next_link(answer.response.headers);
     if (!next) return names;
     request.url = transport_->follow(answer.url, *next);
-    if (!seen.insert(request.url->str()).second) throw Error(Category::network, where + ": its pages go round in a circle");
+    if (!seen.insert(request.url->str()).second)
+      throw Error(Category::network, where + ": its pages go round in a circle");
   }
-  throw Error(Category::network, fmt::format("{} of '{}/{}': more than {} pages", what, endpoint().authority, request.repository, kMostPages));
+  throw Error(Category::network, fmt::format("{} of '{}/{}': more than {} pages", what, endpoint().authority,
+                                             request.repository, kMostPages));
 }
 
 std::vector<std::string> RegistryClient::list_tags(const std::string& repository) {
@@ -111,19 +116,16 @@ std::vector<Descriptor> RegistryClient::referrers(const std::string& repository,
   request.repository = repository;
   request.scope = Scope::pull(repository);
   request.headers.add("Accept", oci::media_type::kOciIndex);
-  const std::string where =
-      fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
+  const std::string where = fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
   for (;;) {
     const RegistryAnswer answer = transport_->send(request);
     const int status = answer.response.status;
-    const bool has_api =
-        status == 200 && answer.response.headers.media_type() == oci::media_type::kOciIndex;
+    const bool has_api = status == 200 && answer.response.headers.media_type() == oci::media_type::kOciIndex;
     if (!has_api && (status == 401 || status == 403 || status == 429 || status >= 500))
       transport_->refuse(answer, repository);
     if (!has_api) {
       const std::string tag = referrers_fallback_tag(subject);
-      if (resolve(repository, tag))
-        found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
+      if (resolve(repository, tag)) found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
       break;
     }
     const oci::Index index = oci::parse_index(answer.response.body, where);

@@ -85,8 +85,8 @@ Authenticator& RegistryTransport::authenticator(const std::string& repository) {
   const auto credentials = session_.credentials().find(credentials_name_, repository);
   std::string key;
   if (credentials) {
-    for (const std::string* part : {&credentials->username, &credentials->password,
-                                    &credentials->identity_token, &credentials->registry_token}) {
+    for (const std::string* part :
+         {&credentials->username, &credentials->password, &credentials->identity_token, &credentials->registry_token}) {
       key += std::to_string(part->size()) + ":" + *part;
     }
   }
@@ -145,8 +145,7 @@ Url RegistryTransport::find_base() {
     learn_address(url, response);
     return response;
   };
-  const bool has_certificates =
-      !find_certificates(certificate_folders(), endpoint_.authority).authorities.empty();
+  const bool has_certificates = !find_certificates(certificate_folders(), endpoint_.authority).authorities.empty();
   if (loopback && !insecure && has_certificates) return https;
   if (loopback) {
     try {
@@ -156,8 +155,7 @@ Url RegistryTransport::find_base() {
       try {
         ask(https);
       } catch (const TransportError& other) {
-        if (other.fault() == TransportFault::tls && other.message().find("certificate") != std::string::npos)
-          throw;
+        if (other.fault() == TransportFault::tls && other.message().find("certificate") != std::string::npos) throw;
         throw error;
       }
     }
@@ -188,7 +186,8 @@ RegistryAnswer RegistryTransport::send(const RegistryRequest& request) {
     }
     try {
       RegistryAnswer answer = send_once(request, url, scope);
-      if (request.method == HttpMethod::head && answer.response.status == 403) ask_for_reason(request, url, scope, answer);
+      if (request.method == HttpMethod::head && answer.response.status == 403)
+        ask_for_reason(request, url, scope, answer);
       if (answer.response.status < 400) bucket_.succeeded();
       if (request.retrying == Retrying::no || !retries.again(answer.response)) return answer;
     } catch (const TransportError& error) {
@@ -198,7 +197,8 @@ RegistryAnswer RegistryTransport::send(const RegistryRequest& request) {
 }
 
 // An answer to HEAD has no body, and only the body tells a throttled client from an unwelcome one: the same by GET.
-void RegistryTransport::ask_for_reason(const RegistryRequest& request, const Url& url, Scope& scope, RegistryAnswer& answer) {
+void RegistryTransport::ask_for_reason(const RegistryRequest& request, const Url& url, Scope& scope,
+                                       RegistryAnswer& answer) {
   constexpr std::uint64_t kMostBytes = 65536;
   RegistryRequest asking = request;
   asking.method = HttpMethod::get;
@@ -245,8 +245,8 @@ RegistryAnswer RegistryTransport::send_once(const RegistryRequest& request, cons
                               response.status == 307 || response.status == 308;
     if (!is_redirect(response.status) || !location || !keeps_method) return answer;
     if (++redirects > kMostRedirects) {
-      throw Error(Category::network, fmt::format("{} '{}': redirected more than {} times",
-                                                 to_string(request.method), url.redacted(), kMostRedirects));
+      throw Error(Category::network, fmt::format("{} '{}': redirected more than {} times", to_string(request.method),
+                                                 url.redacted(), kMostRedirects));
     }
     at = follow(at, *location);
     if (!rewound()) return answer;
@@ -268,8 +268,7 @@ RegistryAnswer RegistryTransport::send_to(const RegistryRequest& request, const 
   if (!authorization.empty()) http.headers.add("Authorization", authorization);
   const bool own_host = url.host == base().host;
   http.most_private = own_host ? AddressClass::link_local : own_class();
-  if (session_.registries().is_insecure(url.authority()) ||
-      (own_host && endpoint_.security == Security::insecure)) {
+  if (session_.registries().is_insecure(url.authority()) || (own_host && endpoint_.security == Security::insecure)) {
     http.tls = TlsCheck::none;
   }
   RegistryAnswer answer{send_counted(http), url, {}};
@@ -316,8 +315,7 @@ AddressClass RegistryTransport::own_class() const {
   if (class_) return *class_;
   const std::string host = Url::parse("https://" + endpoint_.authority).host;
   if (is_numeric_address(host)) return classify_address(host);
-  return oci::is_loopback_registry(endpoint_.authority) ? AddressClass::loopback
-                                                        : AddressClass::public_network;
+  return oci::is_loopback_registry(endpoint_.authority) ? AddressClass::loopback : AddressClass::public_network;
 }
 
 void RegistryTransport::learn_address(const Url& url, const HttpResponse& response) {
@@ -332,14 +330,13 @@ void RegistryTransport::check_led_to(const Url& url, bool carries_credentials) c
   const bool home = same_origin(url, *base_);
   if (home) return;
   if (!url.is_https() && base_->is_https()) {
-    throw Error(
-        Category::network,
-        fmt::format("registry '{}' leads from https to '{}', which is not encrypted; if it stands behind a "
-                    "proxy that ends TLS, that proxy must send X-Forwarded-Proto",
-                    endpoint_.authority, url.redacted()));
+    throw Error(Category::network,
+                fmt::format("registry '{}' leads from https to '{}', which is not encrypted; if it stands behind a "
+                            "proxy that ends TLS, that proxy must send X-Forwarded-Proto",
+                            endpoint_.authority, url.redacted()));
   }
-  if (!url.is_https() && carries_credentials && !oci::is_loopback_registry(url.host) &&
-      url.host != base_->host && !session_.registries().is_insecure(url.authority())) {
+  if (!url.is_https() && carries_credentials && !oci::is_loopback_registry(url.host) && url.host != base_->host &&
+      !session_.registries().is_insecure(url.authority())) {
     throw Error(Category::network,
                 fmt::format("registry '{}' asks for credentials to be sent to '{}', which is not encrypted; "
                             "mark '{}' as insecure in registries.conf if that is meant",
@@ -348,20 +345,17 @@ void RegistryTransport::check_led_to(const Url& url, bool carries_credentials) c
   // A name is checked when it is connected to; an address can be refused before that, and a proxy would not
   // do it.
   if (url.host != base_->host && is_numeric_address(url.host) && classify_address(url.host) > own_class()) {
-    throw TransportError(
-        TransportFault::refused,
-        fmt::format("registry '{}' leads to the {} address '{}', which it has no business with",
-                    endpoint_.authority, to_string(classify_address(url.host)), url.redacted()),
-        0, 0);
+    throw TransportError(TransportFault::refused,
+                         fmt::format("registry '{}' leads to the {} address '{}', which it has no business with",
+                                     endpoint_.authority, to_string(classify_address(url.host)), url.redacted()),
+                         0, 0);
   }
 }
 
 Url RegistryTransport::follow(const Url& from, std::string_view location) {
   base();
   const Url target = with_context(
-      [&] {
-        return fmt::format("where registry '{}' leads from '{}'", endpoint_.authority, from.redacted());
-      },
+      [&] { return fmt::format("where registry '{}' leads from '{}'", endpoint_.authority, from.redacted()); },
       [&] { return from.resolve(location); });
   check_led_to(target, false);
   return target;
@@ -372,15 +366,13 @@ void RegistryTransport::refuse(const RegistryAnswer& answer, const std::string& 
   const int status = answer.response.status;
   if (status == 401 || status == 403) {
     error.add_context("asked " + authenticator(repository).identity());
-    const std::string advice =
-        ghcr::is_ghcr(endpoint_.authority) ? ghcr::advice(answer.response, repository) : "";
+    const std::string advice = ghcr::is_ghcr(endpoint_.authority) ? ghcr::advice(answer.response, repository) : "";
     if (!advice.empty()) {
       error.add_context(advice);
     } else if (classify_response(answer.response) == ResponseKind::throttled) {
       error.add_context("the registry throttles; try again later");
     } else {
-      error.add_context(
-          fmt::format("run 'kiln login {}' with an account that may do this", credentials_name_));
+      error.add_context(fmt::format("run 'kiln login {}' with an account that may do this", credentials_name_));
     }
   } else if (classify_response(answer.response) == ResponseKind::throttled) {
     const auto wait = requested_wait_seconds(answer.response, session_.clock().unix_seconds());

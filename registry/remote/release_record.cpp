@@ -75,7 +75,8 @@ ReleasedImage parse_image(const nlohmann::json& value, const std::string& where,
   image.manifest.digest = oci::Digest::parse(fields.text("digest"), where + ": digest", category);
   image.manifest.size = fields.number("size");
   image.manifest.media_type = fields.text("media_type");
-  if (!oci::media_type::is_manifest(image.manifest.media_type) && !oci::media_type::is_index(image.manifest.media_type)) {
+  if (!oci::media_type::is_manifest(image.manifest.media_type) &&
+      !oci::media_type::is_index(image.manifest.media_type)) {
     fields.fail(fmt::format("media type '{}' is no manifest's or index's", printable(image.manifest.media_type)));
   }
   image.compressed_bytes = fields.number("compressed_bytes");
@@ -94,8 +95,8 @@ oci::Manifest manifest_of(const ReleaseRecord& release, const std::string& paylo
 
 // nullopt where the tag is missing or names something foreign that is passed over.
 enum class Foreign { refused, passed_over };
-std::optional<StoredRelease> read_release(RegistryClient& client, const oci::Reference& reference, const std::string& repository,
-                                          Foreign foreign) {
+std::optional<StoredRelease> read_release(RegistryClient& client, const oci::Reference& reference,
+                                          const std::string& repository, Foreign foreign) {
   const auto found = client.resolve(repository, *reference.tag);
   if (!found) return std::nullopt;
   const FetchedManifest fetched = client.fetch_manifest(repository, found->digest.str());
@@ -104,17 +105,19 @@ std::optional<StoredRelease> read_release(RegistryClient& client, const oci::Ref
   const oci::Manifest manifest = is_manifest ? oci::parse_manifest(fetched.bytes, where) : oci::Manifest{};
   if (manifest.artifact_type != kReleaseType) {
     if (foreign == Foreign::passed_over) return std::nullopt;
-    throw Error(Category::network, fmt::format("'{}' is no release of kiln: expected artifact type '{}', got '{}'", reference.str(),
-                                               kReleaseType, printable(manifest.artifact_type)));
+    throw Error(Category::network, fmt::format("'{}' is no release of kiln: expected artifact type '{}', got '{}'",
+                                               reference.str(), kReleaseType, printable(manifest.artifact_type)));
   }
   if (manifest.layers.size() != 1 || manifest.layers.front().media_type != kReleaseType) {
     throw Error(Category::network, fmt::format("{}: expected one layer of type '{}'", where, kReleaseType));
   }
   StoredRelease release;
   release.artifact = fetched.descriptor;
-  release.record = parse_release(client.fetch_blob_bytes(repository, manifest.layers.front()), where, Category::network);
+  release.record =
+      parse_release(client.fetch_blob_bytes(repository, manifest.layers.front()), where, Category::network);
   if (release.record.name != *reference.tag) {
-    throw Error(Category::network, fmt::format("{}: holds the record of release '{}'", where, printable(release.record.name)));
+    throw Error(Category::network,
+                fmt::format("{}: holds the record of release '{}'", where, printable(release.record.name)));
   }
   return release;
 }
@@ -134,18 +137,24 @@ const ReleasedImage* ReleaseRecord::find(std::string_view wanted) const {
   };
   if (const auto* image = matching([&](const ReleasedImage& each) { return each.name == wanted; })) return image;
   if (const auto* image = matching([&](const ReleasedImage& each) { return each.repository == wanted; })) return image;
-  return matching([&](const ReleasedImage& each) { return each.repository.substr(each.repository.rfind('/') + 1) == wanted; });
+  return matching(
+      [&](const ReleasedImage& each) { return each.repository.substr(each.repository.rfind('/') + 1) == wanted; });
 }
 
 oci::Reference release_reference(const std::string& registry_and_namespace, const std::string& name) {
   if (!oci::is_valid_tag(name)) {
-    throw Error(Category::usage, fmt::format("'{}' cannot name a release: it must be a tag (letters, digits, '_', '.', '-'; at most 128)",
-                                             printable(name)));
+    throw Error(
+        Category::usage,
+        fmt::format("'{}' cannot name a release: it must be a tag (letters, digits, '_', '.', '-'; at most 128)",
+                    printable(name)));
   }
-  if (registry_and_namespace.empty()) throw Error(Category::usage, "no registry is known; give one with --registry HOST[:PORT]/NAMESPACE");
-  const oci::Reference reference = oci::Reference::parse(registry_and_namespace + "/" + kReleasesRepository + ":" + name);
+  if (registry_and_namespace.empty())
+    throw Error(Category::usage, "no registry is known; give one with --registry HOST[:PORT]/NAMESPACE");
+  const oci::Reference reference =
+      oci::Reference::parse(registry_and_namespace + "/" + kReleasesRepository + ":" + name);
   if (reference.name() != registry_and_namespace + "/" + kReleasesRepository) {
-    throw Error(Category::usage, fmt::format("'{}' is no registry; write HOST[:PORT]/NAMESPACE", printable(registry_and_namespace)));
+    throw Error(Category::usage,
+                fmt::format("'{}' is no registry; write HOST[:PORT]/NAMESPACE", printable(registry_and_namespace)));
   }
   return reference;
 }
@@ -191,7 +200,8 @@ ReleaseRecord parse_release(std::string_view text, std::string_view where, Categ
   release.registry = fields.text("registry");
   std::set<std::string> repositories;
   for (const nlohmann::json& entry : fields.list("images")) {
-    release.images.push_back(parse_image(entry, fmt::format("{}: image {}", where, release.images.size() + 1), category));
+    release.images.push_back(
+        parse_image(entry, fmt::format("{}: image {}", where, release.images.size() + 1), category));
     if (!repositories.insert(release.images.back().repository).second) {
       fields.fail(fmt::format("repository '{}' stands there twice", release.images.back().repository));
     }
@@ -200,7 +210,8 @@ ReleaseRecord parse_release(std::string_view text, std::string_view where, Categ
   return release;
 }
 
-std::optional<StoredRelease> fetch_release(RemoteSession& session, const std::string& registry_and_namespace, const std::string& name) {
+std::optional<StoredRelease> fetch_release(RemoteSession& session, const std::string& registry_and_namespace,
+                                           const std::string& name) {
   const oci::Reference reference = release_reference(registry_and_namespace, name);
   RegistryClient client = session.client_for(reference);
   return read_release(client, reference, session.repository_of(reference).repository, Foreign::refused);
@@ -241,15 +252,17 @@ oci::Descriptor release_artifact(const ReleaseRecord& release) {
 
 oci::Descriptor put_release(RemoteSession& session, const ReleaseRecord& release) {
   const oci::Reference reference = release_reference(release.registry, release.name);
-  return with_context([&] { return fmt::format("while writing release '{}'", reference.str()); }, [&] {
-    RegistryClient client = session.client_for(reference);
-    const std::string repository = session.repository_of(reference).repository;
-    const std::string payload = to_json_text(release);
-    const oci::Manifest manifest = manifest_of(release, payload);
-    client.upload_bytes(repository, manifest.config, std::string(kEmptyConfig));
-    client.upload_bytes(repository, manifest.layers.front(), payload);
-    return client.put_manifest(repository, release.name, oci::serialise(manifest), manifest.media_type);
-  });
+  return with_context([&] { return fmt::format("while writing release '{}'", reference.str()); },
+                      [&] {
+                        RegistryClient client = session.client_for(reference);
+                        const std::string repository = session.repository_of(reference).repository;
+                        const std::string payload = to_json_text(release);
+                        const oci::Manifest manifest = manifest_of(release, payload);
+                        client.upload_bytes(repository, manifest.config, std::string(kEmptyConfig));
+                        client.upload_bytes(repository, manifest.layers.front(), payload);
+                        return client.put_manifest(repository, release.name, oci::serialise(manifest),
+                                                   manifest.media_type);
+                      });
 }
 
 }  // namespace kiln

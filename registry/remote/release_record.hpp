@@ -14,8 +14,8 @@ namespace kiln {
 
 // A release: a name for the digests that the images of a fleet had at one time. At a registry it is an OCI artifact
 // (OCI image spec, manifest.md, "Guidelines for Artifact Usage") under the tag NAME of the repository
-// REGISTRY[/NAMESPACE]/releases: artifactType kReleaseType, the empty config, and one layer of media type kReleaseType that
-// holds the record. The same JSON is the file that `kiln release create` writes. Grammar, version 1:
+// REGISTRY[/NAMESPACE]/releases: artifactType kReleaseType, the empty config, and one layer of media type kReleaseType
+// that holds the record. The same JSON is the file that `kiln release create` writes. Grammar, version 1:
 //
 //   {"schema_version": 1,
 //    "name": "v2026.11.20",                      a tag; every image of the release has it too
@@ -65,8 +65,8 @@ struct ReleaseRecord {
 oci::Reference release_reference(const std::string& registry_and_namespace, const std::string& name);
 
 std::string to_json_text(const ReleaseRecord& release);
-// Error{category} that names `where` for anything the grammar does not allow. Unknown members are passed over, so that a
-// later kiln may add some; another schema_version is refused.
+// Error{category} that names `where` for anything the grammar does not allow. Unknown members are passed over, so that
+// a later kiln may add some; another schema_version is refused.
 ReleaseRecord parse_release(std::string_view text, std::string_view where, Category category);
 
 // A release and the artifact that holds it.
@@ -75,11 +75,12 @@ struct StoredRelease {
   oci::Descriptor artifact;
 };
 
-// nullopt where the registry has none of that name. Error{network} where the tag names something else than a release, or one
-// of another name.
-std::optional<StoredRelease> fetch_release(RemoteSession& session, const std::string& registry_and_namespace, const std::string& name);
-// All releases, oldest first; empty where the repository does not exist. Tags that name something else are passed over, a
-// release that cannot be read is an error.
+// nullopt where the registry has none of that name. Error{network} where the tag names something else than a release,
+// or one of another name.
+std::optional<StoredRelease> fetch_release(RemoteSession& session, const std::string& registry_and_namespace,
+                                           const std::string& name);
+// All releases, oldest first; empty where the repository does not exist. Tags that name something else are passed over,
+// a release that cannot be read is an error.
 std::vector<StoredRelease> fetch_releases(RemoteSession& session, const std::string& registry_and_namespace);
 // The artifact a record becomes: its bytes depend on nothing but the record.
 oci::Descriptor release_artifact(const ReleaseRecord& release);

@@ -36,8 +36,8 @@ RemoteSettings RemoteSettings::from_environment() {
   return settings;
 }
 
-RemoteSession::RemoteSession(std::unique_ptr<HttpClient> http, RemoteSettings settings, Log& log,
-                             CancelToken cancel, WaitClock& clock)
+RemoteSession::RemoteSession(std::unique_ptr<HttpClient> http, RemoteSettings settings, Log& log, CancelToken cancel,
+                             WaitClock& clock)
     : http_(std::move(http)),
       settings_(std::move(settings)),
       log_(log),
@@ -64,8 +64,7 @@ RegistryClient RemoteSession::client(const Endpoint& endpoint) {
   const std::lock_guard lock(mutex_);
   auto& transport = transports_[endpoint];
   if (!transport) {
-    const std::string credentials_name(endpoint.authority == kDockerHubHost ? kDockerHub
-                                                                            : endpoint.authority);
+    const std::string credentials_name(endpoint.authority == kDockerHubHost ? kDockerHub : endpoint.authority);
     transport = std::make_shared<RegistryTransport>(*this, endpoint, credentials_name);
   }
   return RegistryClient(*this, transport);

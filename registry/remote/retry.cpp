@@ -37,8 +37,8 @@ std::optional<UnixSeconds> parse_http_date(const std::string& text) {
                                                                "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   int day, year, hour, minute, second;
   char month[4];
-  if (std::sscanf(text.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, month, &year, &hour, &minute,
-                  &second) != 6) {
+  if (std::sscanf(text.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, month, &year, &hour, &minute, &second) !=
+      6) {
     return std::nullopt;
   }
   const auto found = std::find(kMonths.begin(), kMonths.end(), std::string_view(month));
@@ -101,8 +101,8 @@ WaitClock& system_wait_clock() {
 }
 
 double backoff_seconds(const RetryPolicy& policy, int attempt, std::mt19937_64& random) {
-  const double full = std::min(policy.max_delay_seconds,
-                               policy.first_delay_seconds * std::pow(2.0, std::min(attempt - 1, 30)));
+  const double full =
+      std::min(policy.max_delay_seconds, policy.first_delay_seconds * std::pow(2.0, std::min(attempt - 1, 30)));
   return full * std::uniform_real_distribution<double>(0.5, 1.0)(random);
 }
 
@@ -137,8 +137,7 @@ bool is_transient(TransportFault fault) {
 std::optional<double> requested_wait_seconds(const HttpResponse& response, UnixSeconds now) {
   if (const auto field = response.headers.find("Retry-After")) {
     if (const auto seconds = parse_unsigned(trim(*field))) return static_cast<double>(*seconds);
-    if (const auto date = parse_http_date(*field))
-      return std::max<double>(0, static_cast<double>(*date - now));
+    if (const auto date = parse_http_date(*field)) return std::max<double>(0, static_cast<double>(*date - now));
   }
   const std::string body = to_lower(response.body);
   constexpr std::string_view kName = "retry-after";

@@ -33,8 +33,7 @@ class TransferObserver {
   virtual void transfer_advanced(const Transfer&, std::uint64_t /*done_bytes*/) {}
   virtual void transfer_ended(const Transfer&, TransferOutcome) {}
   // A tag now names `blob`, and did so already where `outcome` is skipped.
-  virtual void tag_done(std::string_view /*reference*/, const oci::Descriptor& /*manifest*/,
-                        TransferOutcome) {}
+  virtual void tag_done(std::string_view /*reference*/, const oci::Descriptor& /*manifest*/, TransferOutcome) {}
 };
 
 }  // namespace kiln

@@ -66,8 +66,7 @@ Url Url::parse(std::string_view text) {
     const std::size_t close = authority.find(']');
     if (close == std::string_view::npos) refuse(text, "unfinished IPv6 address");
     url.host = to_lower(authority.substr(0, close + 1));
-    if (url.host.find_first_not_of("[]0123456789abcdef:.") != std::string::npos)
-      refuse(text, "no IPv6 address");
+    if (url.host.find_first_not_of("[]0123456789abcdef:.") != std::string::npos) refuse(text, "no IPv6 address");
     if (close + 1 < authority.size()) {
       if (authority[close + 1] != ':') refuse(text, "no port after the IPv6 address");
       port = authority.substr(close + 2);
@@ -76,8 +75,7 @@ Url Url::parse(std::string_view text) {
   } else {
     const std::size_t at = authority.find(':');
     url.host = to_lower(authority.substr(0, at));
-    if (url.host.empty() || !std::all_of(url.host.begin(), url.host.end(), is_host_char))
-      refuse(text, "no host name");
+    if (url.host.empty() || !std::all_of(url.host.begin(), url.host.end(), is_host_char)) refuse(text, "no host name");
     if (at != std::string_view::npos) {
       port = authority.substr(at + 1);
       if (port.empty()) refuse(text, "no port after ':'");
@@ -117,8 +115,6 @@ void Url::add_query(std::string_view name, std::string_view value) {
   query += percent_encoded(name) + "=" + percent_encoded(value);
 }
 
-bool same_origin(const Url& a, const Url& b) {
-  return a.scheme == b.scheme && a.host == b.host && a.port == b.port;
-}
+bool same_origin(const Url& a, const Url& b) { return a.scheme == b.scheme && a.host == b.host && a.port == b.port; }
 
 }  // namespace kiln

@@ -21,7 +21,8 @@ struct BlobQuestion {
 };
 
 bool stays_elsewhere(const oci::Descriptor& layer) {
-  return layer.media_type == oci::media_type::kDockerForeignLayerGzip || layer.media_type.find(".nondistributable.") != std::string::npos;
+  return layer.media_type == oci::media_type::kDockerForeignLayerGzip ||
+         layer.media_type.find(".nondistributable.") != std::string::npos;
 }
 
 // Walks one image's manifests and notes the blobs they need.
@@ -35,9 +36,11 @@ class ManifestWalk {
     FetchedManifest fetched;
     try {
       const bool is_known = wanted.size != 0 && !wanted.media_type.empty();
-      fetched = client_.fetch_manifest(repository_, wanted.digest.str(), is_known ? std::optional(wanted) : std::nullopt);
+      fetched =
+          client_.fetch_manifest(repository_, wanted.digest.str(), is_known ? std::optional(wanted) : std::nullopt);
       if (fetched.descriptor.digest != wanted.digest) {
-        throw Error(Category::network, fmt::format("expected digest '{}', got '{}'", wanted.digest.str(), fetched.descriptor.digest.str()));
+        throw Error(Category::network, fmt::format("expected digest '{}', got '{}'", wanted.digest.str(),
+                                                   fetched.descriptor.digest.str()));
       }
     } catch (const RegistryError& error) {
       if (error.status() != 404) throw;
@@ -82,12 +85,14 @@ std::vector<ImageVerdict> verify_images(RemoteSession& session, std::span<const 
   std::vector<std::vector<oci::Descriptor>> blobs(images.size());
   ThreadPool pool(std::max<std::size_t>(1, session.settings().parallel_requests));
   pool.parallel_for(images.size(), [&](std::size_t i) {
-    with_context([&] { return fmt::format("while looking at '{}@{}'", images[i].place.name(), images[i].root.digest.str()); }, [&] {
-      verdicts[i].root = images[i].root;
-      ManifestWalk walk(session.client(images[i].place.endpoint), images[i].place.repository, verdicts[i]);
-      walk.walk(images[i].root, true);
-      blobs[i] = std::move(walk.blobs);
-    });
+    with_context(
+        [&] { return fmt::format("while looking at '{}@{}'", images[i].place.name(), images[i].root.digest.str()); },
+        [&] {
+          verdicts[i].root = images[i].root;
+          ManifestWalk walk(session.client(images[i].place.endpoint), images[i].place.repository, verdicts[i]);
+          walk.walk(images[i].root, true);
+          blobs[i] = std::move(walk.blobs);
+        });
   });
   std::vector<BlobQuestion> questions;
   for (std::size_t i = 0; i < images.size(); ++i) {
@@ -98,9 +103,11 @@ std::vector<ImageVerdict> verify_images(RemoteSession& session, std::span<const 
     const RemoteRepository& place = images[question.image].place;
     const auto size = session.client(place.endpoint).blob_size(place.repository, question.blob.digest);
     if (!size) {
-      question.problem = fmt::format("blob '{}': expected {} bytes, the repository does not have it", question.blob.digest.str(), question.blob.size);
+      question.problem = fmt::format("blob '{}': expected {} bytes, the repository does not have it",
+                                     question.blob.digest.str(), question.blob.size);
     } else if (*size != question.blob.size) {
-      question.problem = fmt::format("blob '{}': expected {} bytes, the repository has {}", question.blob.digest.str(), question.blob.size, *size);
+      question.problem = fmt::format("blob '{}': expected {} bytes, the repository has {}", question.blob.digest.str(),
+                                     question.blob.size, *size);
     }
   });
   for (BlobQuestion& question : questions) {

@@ -1,7 +1,6 @@
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <atomic>
 #include <memory>
@@ -18,8 +17,8 @@ namespace {
 
 std::atomic<unsigned> sequence{0};
 
-// Pieces from here on are hashed by another thread while they are written: below, as what comes from a network is, waking it costs
-// more than it saves.
+// Pieces from here on are hashed by another thread while they are written: below, as what comes from a network is,
+// waking it costs more than it saves.
 constexpr std::size_t kHashedBeside = std::size_t{512} << 10;
 
 }  // namespace
@@ -70,7 +69,8 @@ oci::Digest BlobWriter::commit(const std::optional<oci::Digest>& expected, Durab
   State& state = *state_;
   const oci::Digest digest = state.hash.finish();
   if (expected && digest != *expected) {
-    throw Error(Category::network, fmt::format("blob '{}': its {} bytes have the digest '{}'", expected->str(), state.size, digest.str()));
+    throw Error(Category::network,
+                fmt::format("blob '{}': its {} bytes have the digest '{}'", expected->str(), state.size, digest.str()));
   }
   state.store.lease(digest);
   // One that is there wins, unless it is to be durable: its writer may not have synced it yet.
@@ -91,6 +91,8 @@ oci::Digest BlobWriter::commit(const std::optional<oci::Digest>& expected, Durab
   return digest;
 }
 
-BlobWriter ContentStore::begin_blob(WriteBehind::Pages pages) { return BlobWriter(std::make_unique<BlobWriter::State>(*this, pages)); }
+BlobWriter ContentStore::begin_blob(WriteBehind::Pages pages) {
+  return BlobWriter(std::make_unique<BlobWriter::State>(*this, pages));
+}
 
 }  // namespace kiln

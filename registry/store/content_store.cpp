@@ -1,10 +1,9 @@
 #include "registry/store/content_store.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <map>
 #include <nlohmann/json.hpp>
@@ -23,11 +22,13 @@ namespace {
 
 constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
 constexpr std::size_t kSyncedOneByOne = 32;
-constexpr std::uint64_t kWorthNoting = std::uint64_t{1} << 20;  // smaller blobs are hashed again as fast as they are looked up
+constexpr std::uint64_t kWorthNoting = std::uint64_t{1}
+                                       << 20;  // smaller blobs are hashed again as fast as they are looked up
 
 Error damaged(const oci::Digest& digest, const oci::Digest& actual) {
-  return Error(Category::machine, fmt::format("blob '{}' is damaged: its bytes have the digest '{}'; run 'kiln cache verify'",
-                                              digest.str(), actual.str()));
+  return Error(Category::machine,
+               fmt::format("blob '{}' is damaged: its bytes have the digest '{}'; run 'kiln cache verify'",
+                           digest.str(), actual.str()));
 }
 
 // The entry of index.json for a descriptor under a name.
@@ -43,7 +44,8 @@ void check_name(const std::string& name) {
   }
 }
 
-// "DIGEST NUMBER\n", or with a third word, "DIGEST NUMBER REST\n"; nullopt where there is no such file or it is damaged.
+// "DIGEST NUMBER\n", or with a third word, "DIGEST NUMBER REST\n"; nullopt where there is no such file or it is
+// damaged.
 struct Fact {
   oci::Digest digest;
   std::uint64_t number = 0;
@@ -79,7 +81,8 @@ std::optional<std::uint64_t> ContentStore::size_of(const oci::Digest& digest) co
 std::string ContentStore::read(const oci::Digest& digest, std::uint64_t max_bytes) const {
   const auto bytes = read_file_if_exists(path_of(digest), max_bytes);
   if (!bytes) {
-    throw Error(Category::machine, fmt::format("blob '{}' is not in the store '{}'", digest.str(), home_.oci().native()));
+    throw Error(Category::machine,
+                fmt::format("blob '{}' is not in the store '{}'", digest.str(), home_.oci().native()));
   }
   if (const oci::Digest actual = oci::sha256_of(*bytes); actual != digest) throw damaged(digest, actual);
   return *bytes;
@@ -224,8 +227,9 @@ void ContentStore::publish(std::span<const NamedImage> images) {
     for (const oci::Descriptor& item : items) needed.insert(item.digest);
     std::erase_if(items, [&](const oci::Descriptor& item) { return size_of(item.digest) == item.size; });
     if (items.empty()) continue;
-    throw Error(Category::machine, fmt::format("image '{}' cannot be named: {} of its blobs are not in the store, the first is '{}'",
-                                               image.name, items.size(), items.front().digest.str()));
+    throw Error(Category::machine,
+                fmt::format("image '{}' cannot be named: {} of its blobs are not in the store, the first is '{}'",
+                            image.name, items.size(), items.front().digest.str()));
   }
   const fs::path path = home_.oci() / "index.json";
   const nlohmann::json before = read_index_file(path);
@@ -299,7 +303,8 @@ std::optional<oci::Descriptor> ContentStore::index_of_layer(const oci::Digest& d
 
 void ContentStore::set_index_of_layer(const oci::Digest& diff_id, const oci::Descriptor& index) {
   write_file_atomically(home_.indexes() / std::string(diff_id.hex()),
-                        fmt::format("{} {} {}\n", index.digest.str(), index.size, index.media_type), Durability::ephemeral);
+                        fmt::format("{} {} {}\n", index.digest.str(), index.size, index.media_type),
+                        Durability::ephemeral);
 }
 
 std::optional<oci::Descriptor> ContentStore::form_of_layer(const oci::Digest& diff_id, std::string_view form) {
@@ -314,8 +319,8 @@ std::optional<oci::Descriptor> ContentStore::form_of_layer(const oci::Digest& di
 
 void ContentStore::set_form_of_layer(const oci::Digest& diff_id, std::string_view form, const oci::Descriptor& blob) {
   make_directories(home_.forms());  // homes of before there were any
-  write_file_atomically(home_.forms() / fmt::format("{}-{}", diff_id.hex(), form), fmt::format("{} {}\n", blob.digest.str(), blob.size),
-                        Durability::ephemeral);
+  write_file_atomically(home_.forms() / fmt::format("{}-{}", diff_id.hex(), form),
+                        fmt::format("{} {}\n", blob.digest.str(), blob.size), Durability::ephemeral);
 }
 
 std::optional<ContentStore::BlobInfo> ContentStore::blob_info(const oci::Digest& blob) const {
@@ -332,7 +337,8 @@ void ContentStore::set_blob_info(const oci::Digest& blob, const BlobInfo& info) 
 VerifyingReader::VerifyingReader(const ContentStore& store, const oci::Digest& digest)
     : expected_(digest), name_(store.path_of(digest).native()) {
   if (!store.has(digest)) {
-    throw Error(Category::machine, fmt::format("blob '{}' is not in the store '{}'", digest.str(), store.home().oci().native()));
+    throw Error(Category::machine,
+                fmt::format("blob '{}' is not in the store '{}'", digest.str(), store.home().oci().native()));
   }
   is_known_ = store.was_written_here(digest);
   fd_ = store.open(digest);

@@ -39,8 +39,7 @@ class BlobWriter {
   // With `expected`, Error{network} where the bytes have another digest; nothing is published then.
   // Durability::ephemeral leaves the fsync to ContentStore::sync(), which must run before the blob is named by
   // an index.json, a step record or a tag.
-  oci::Digest commit(const std::optional<oci::Digest>& expected = {},
-                     Durability durability = Durability::durable);
+  oci::Digest commit(const std::optional<oci::Digest>& expected = {}, Durability durability = Durability::durable);
 
  private:
   friend class ContentStore;
@@ -87,8 +86,8 @@ class ContentStore {
   BlobWriter begin_blob(WriteBehind::Pages pages = WriteBehind::Pages::keep);
   // Writes a small blob at once.
   oci::Descriptor put(std::string_view bytes, std::string media_type, Durability durability = Durability::durable);
-  // Makes every blob that was committed as ephemeral durable: by fsync where they are few, so that nothing else of the disk's is
-  // waited for; else by one syncfs.
+  // Makes every blob that was committed as ephemeral durable: by fsync where they are few, so that nothing else of the
+  // disk's is waited for; else by one syncfs.
   void sync();
 
   // Marks digests as used by this process until it ends, so that no gc takes them. begin_blob().commit() and put()
@@ -115,8 +114,8 @@ class ContentStore {
   std::optional<oci::Descriptor> index_of_layer(const oci::Digest& diff_id) const;
   void set_index_of_layer(const oci::Digest& diff_id, const oci::Descriptor& index);
 
-  // The blob that a layer was compressed to as `form` ("zstd", "gzip:6"; a file name), if it is still here and was verified to hold
-  // the layer; leased by this process then. The media type is left empty.
+  // The blob that a layer was compressed to as `form` ("zstd", "gzip:6"; a file name), if it is still here and was
+  // verified to hold the layer; leased by this process then. The media type is left empty.
   std::optional<oci::Descriptor> form_of_layer(const oci::Digest& diff_id, std::string_view form);
   void set_form_of_layer(const oci::Digest& diff_id, std::string_view form, const oci::Descriptor& blob);
   struct BlobInfo {
@@ -126,10 +125,10 @@ class ContentStore {
   std::optional<BlobInfo> blob_info(const oci::Digest& blob) const;
   void set_blob_info(const oci::Digest& blob, const BlobInfo& info);
 
-  // Removes blobs that neither index.json, nor a pending push, nor `roots` (each for itself, not for what it refers to), nor any live
-  // process's lease reaches, and temporary files that nobody holds. The file index of a layer stays with the layer.
-  // Takes the store's lock exclusively. Error{machine}, and nothing is removed, where a manifest that index.json
-  // reaches is damaged, since what it needs cannot be known.
+  // Removes blobs that neither index.json, nor a pending push, nor `roots` (each for itself, not for what it refers
+  // to), nor any live process's lease reaches, and temporary files that nobody holds. The file index of a layer stays
+  // with the layer. Takes the store's lock exclusively. Error{machine}, and nothing is removed, where a manifest that
+  // index.json reaches is damaged, since what it needs cannot be known.
   enum class DryRun { no, yes };
   GarbageReport collect_garbage(const std::set<oci::Digest>& roots, DryRun dry_run);
   // The same with roots that are asked for once leases and names stand still: what a process that ended before that has
@@ -137,7 +136,8 @@ class ContentStore {
   GarbageReport collect_garbage_asking(const std::function<std::set<oci::Digest>()>& roots, DryRun dry_run);
   // What living processes use, this one too.
   std::set<oci::Digest> leased() const;
-  // Calls `body` where no other process has joined the store, and lets none join until it is done. False where there is one.
+  // Calls `body` where no other process has joined the store, and lets none join until it is done. False where there is
+  // one.
   bool while_alone(const std::function<void()>& body) const;
 
   // Every blob that is there, with its size and the time of its last use (see lease()).

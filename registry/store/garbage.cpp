@@ -118,7 +118,8 @@ bool ContentStore::while_alone(const std::function<void()>& body) const {
   return true;
 }
 
-GarbageReport ContentStore::collect_garbage_asking(const std::function<std::set<oci::Digest>()>& roots, DryRun dry_run) {
+GarbageReport ContentStore::collect_garbage_asking(const std::function<std::set<oci::Digest>()>& roots,
+                                                   DryRun dry_run) {
   const FileLock lock = FileLock::acquire(home_.locks() / "store", LockMode::exclusive);
   const FileLock closed_leases = close_leases(home_);
   const std::set<oci::Digest> kept = reachable(roots);
@@ -143,8 +144,9 @@ GarbageReport ContentStore::collect_garbage_asking(const std::function<std::set<
   remove_dead_temporaries(home_.tmp());
   // index.json is written under the store's lock, which is ours.
   remove_dead_atomic_files(home_.oci(), 0);
-  std::vector<fs::path> folders = {home_.root(), home_.indexes(), home_.blob_info(), home_.forms(), home_.steps(), home_.builds(), home_.reports(),
-                                   home_.debs(), home_.snapshots(), home_.runtime()};
+  std::vector<fs::path> folders = {home_.root(),      home_.indexes(), home_.blob_info(), home_.forms(),
+                                   home_.steps(),     home_.builds(),  home_.reports(),   home_.debs(),
+                                   home_.snapshots(), home_.runtime()};
   for (const fs::path& top : {home_.steps(), home_.snapshots()}) {
     for (const std::string& name : list_directory(top)) folders.push_back(top / name);
   }

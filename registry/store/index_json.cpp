@@ -21,9 +21,7 @@ nlohmann::json read_index_file(const fs::path& path) {
   return index;
 }
 
-void write_index_file(const fs::path& path, const nlohmann::json& index) {
-  write_file_atomically(path, index.dump());
-}
+void write_index_file(const fs::path& path, const nlohmann::json& index) { write_file_atomically(path, index.dump()); }
 
 oci::Descriptor descriptor_of_entry(const nlohmann::json& entry, const fs::path& path) {
   try {

@@ -36,9 +36,9 @@ HomeLayout HomeLayout::open(fs::path root) {
   // Several processes may come first; an index.json of one must not be replaced by another's empty one.
   const FileLock lock = FileLock::acquire(layout.locks() / "store", LockMode::exclusive);
   if (layout.is_whole()) return layout;
-  for (const fs::path& folder :
-       {layout.blobs(), layout.indexes(), layout.blob_info(), layout.forms(), layout.steps(), layout.builds(), layout.reports(),
-        layout.snapshots() / "chains", layout.cache_mounts(), layout.debs(), layout.leases(), layout.tmp()}) {
+  for (const fs::path& folder : {layout.blobs(), layout.indexes(), layout.blob_info(), layout.forms(), layout.steps(),
+                                 layout.builds(), layout.reports(), layout.snapshots() / "chains",
+                                 layout.cache_mounts(), layout.debs(), layout.leases(), layout.tmp()}) {
     make_directories(folder);
   }
   create_if_missing(layout.oci() / "oci-layout", kOciLayout);
@@ -54,7 +54,8 @@ bool HomeLayout::is_whole() const {
   if (*text != kVersion) {
     throw Error(Category::machine,
                 fmt::format("'{}' holds '{}', expected '{}'; point KILN_HOME at another folder or use the kiln that "
-                            "made it", version_file().native(), printable(trim(*text)), trim(kVersion)));
+                            "made it",
+                            version_file().native(), printable(trim(*text)), trim(kVersion)));
   }
   return true;
 }
@@ -64,7 +65,8 @@ fs::path HomeLayout::default_root() {
   if (::geteuid() == 0) return "/var/lib/kiln";
   if (const auto data = environment_variable("XDG_DATA_HOME"); data && !data->empty()) return fs::path(*data) / "kiln";
   const auto home = environment_variable("HOME");
-  if (!home || home->empty()) throw Error(Category::machine, "neither KILN_HOME nor HOME is set; set KILN_HOME to a folder");
+  if (!home || home->empty())
+    throw Error(Category::machine, "neither KILN_HOME nor HOME is set; set KILN_HOME to a folder");
   return fs::path(*home) / ".local/share/kiln";
 }
 

@@ -10,13 +10,13 @@ namespace kiln {
 //   oci/                  an OCI image layout (image-layout.md): oci-layout, index.json, blobs/sha256/HEX
 //   indexes/HEX           text "DIGEST SIZE MEDIATYPE\n": the file index blob of the layer with diff ID sha256:HEX
 //   blobinfo/HEX          text "DIFFID UNCOMPRESSED_BYTES\n": what the layer blob sha256:HEX was verified to hold
-//   forms/HEX-FORM        text "DIGEST SIZE\n": the blob that the layer with diff ID sha256:HEX was compressed to as FORM
-//   steps/HH/KEY          step records (builder/cache/step_record.hpp), HH = the key's first two digits
-//   builds/               build records, one file a build (builder/cache/build_record.hpp)
-//   reports/              the last reports
+//   forms/HEX-FORM        text "DIGEST SIZE\n": the blob that the layer with diff ID sha256:HEX was compressed to as
+//   FORM steps/HH/KEY          step records (builder/cache/step_record.hpp), HH = the key's first two digits builds/
+//   build records, one file a build (builder/cache/build_record.hpp) reports/              the last reports
 //   snapshots/N/fs        a layer's files as an overlayfs lower folder; snapshots/N/meta, snapshots/chains/HEX -> N
 //   cache-mounts/         contents of RUN --mount=type=cache
-//   runtime/probe         the container runtime that works here (builder/run/runtime_probe.hpp); runtime/mnt, an empty folder
+//   runtime/probe         the container runtime that works here (builder/run/runtime_probe.hpp); runtime/mnt, an empty
+//   folder
 //                         that each container's worker mounts on, in a mount namespace of its own
 //   debs/                 .deb files by digest
 //   stat-cache            digests of files by device, inode, size and times

@@ -19,8 +19,13 @@ constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 
 nlohmann::json json_of(const PendingPush& push) {
   nlohmann::json blobs = nlohmann::json::array();
-  for (const PendingPush::Blob& blob : push.blobs) blobs.push_back({{"digest", blob.digest.str()}, {"source", blob.source}});
-  return {{"target", push.target}, {"root", oci::to_json(push.root)}, {"blobs", std::move(blobs)}, {"since", push.since}, {"problem", push.problem}};
+  for (const PendingPush::Blob& blob : push.blobs)
+    blobs.push_back({{"digest", blob.digest.str()}, {"source", blob.source}});
+  return {{"target", push.target},
+          {"root", oci::to_json(push.root)},
+          {"blobs", std::move(blobs)},
+          {"since", push.since},
+          {"problem", push.problem}};
 }
 
 PendingPush push_from(const nlohmann::json& json, const std::string& where) {
@@ -28,7 +33,8 @@ PendingPush push_from(const nlohmann::json& json, const std::string& where) {
   push.target = json.at("target").get<std::string>();
   push.root = oci::descriptor_from_json(json.at("root"), where);
   for (const nlohmann::json& blob : json.at("blobs")) {
-    push.blobs.push_back({oci::Digest::parse(blob.at("digest").get<std::string>(), where, Category::machine), blob.at("source").get<std::string>()});
+    push.blobs.push_back({oci::Digest::parse(blob.at("digest").get<std::string>(), where, Category::machine),
+                          blob.at("source").get<std::string>()});
   }
   push.since = json.at("since").get<std::string>();
   push.problem = json.at("problem").get<std::string>();
@@ -37,7 +43,8 @@ PendingPush push_from(const nlohmann::json& json, const std::string& where) {
 
 }  // namespace
 
-PendingPushes::PendingPushes(const HomeLayout& home) : file_(home.root() / "pending-pushes.json"), lock_(home.locks() / "pending-pushes") {}
+PendingPushes::PendingPushes(const HomeLayout& home)
+    : file_(home.root() / "pending-pushes.json"), lock_(home.locks() / "pending-pushes") {}
 
 std::vector<PendingPush> PendingPushes::list() const {
   const auto text = read_file_if_exists(file_, kMostBytes);
@@ -45,7 +52,8 @@ std::vector<PendingPush> PendingPushes::list() const {
   const nlohmann::json json = parse_json(*text, file_.native(), Category::machine, {kMostBytes, 16});
   try {
     if (json.at("schema_version") != kSchemaVersion) {
-      throw Error(Category::machine, fmt::format("'{}': schema_version is {}, this kiln reads {}", file_.native(), json.at("schema_version").dump(), kSchemaVersion));
+      throw Error(Category::machine, fmt::format("'{}': schema_version is {}, this kiln reads {}", file_.native(),
+                                                 json.at("schema_version").dump(), kSchemaVersion));
     }
     std::vector<PendingPush> pushes;
     for (const nlohmann::json& entry : json.at("pushes")) pushes.push_back(push_from(entry, file_.native()));
@@ -69,7 +77,8 @@ void PendingPushes::update(std::span<const std::string> pushed, std::span<const 
   nlohmann::json entries = nlohmann::json::array();
   for (const PendingPush& push : after) entries.push_back(json_of(push));
   const nlohmann::json json = {{"schema_version", kSchemaVersion}, {"pushes", std::move(entries)}};
-  write_file_atomically(file_, json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n", Durability::durable, 0600);
+  write_file_atomically(file_, json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n",
+                        Durability::durable, 0600);
 }
 
 }  // namespace kiln

@@ -31,7 +31,9 @@ void fuzz_one(std::string_view input) {
   const auto source = [&] { return std::make_unique<MemorySource>(input); };
   attempt([&] { return decompress_any(source(), "input", kLimits); });
   const std::uint64_t half = input.size() / 2;
-  attempt([&] { return decompress_frames(source(), {{half, 1000}, {input.size() - half, 1000}}, pool, "input", kLimits); });
+  attempt([&] {
+    return decompress_frames(source(), {{half, 1000}, {input.size() - half, 1000}}, pool, "input", kLimits);
+  });
 }
 
 std::vector<std::string> seeds() {
@@ -41,9 +43,13 @@ std::vector<std::string> seeds() {
   for (const char* kind : {"gzip", "gzip:6", "gzip:0", "zstd", "zstd:19"}) {
     const Compression compression = Compression::parse_text(kind);
     result.push_back(compress_block(text, compression));
-    result.push_back(compress_block(text.substr(0, 1000), compression) + compress_block(text.substr(1000, 1000), compression));
+    result.push_back(compress_block(text.substr(0, 1000), compression) +
+                     compress_block(text.substr(1000, 1000), compression));
   }
-  result.push_back(std::string("\xfd" "7zXZ\0\0\x04\xe6\xd6\xb4\x46\x02\0\x21\x01\x16\0\0\0", 20));
+  result.push_back(
+      std::string("\xfd"
+                  "7zXZ\0\0\x04\xe6\xd6\xb4\x46\x02\0\x21\x01\x16\0\0\0",
+                  20));
   result.push_back("BZh91AY&SY");
   return result;
 }

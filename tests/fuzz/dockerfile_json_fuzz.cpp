@@ -5,7 +5,8 @@
 #include "builder/dockerfile/syntax.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
-// Any bytes as what stands behind CMD, RUN, COPY, VOLUME or HEALTHCHECK CMD: a JSON array of strings, or else shell words.
+// Any bytes as what stands behind CMD, RUN, COPY, VOLUME or HEALTHCHECK CMD: a JSON array of strings, or else shell
+// words.
 namespace kiln::fuzz {
 
 using namespace dockerfile;
@@ -39,7 +40,8 @@ void fuzz_one(std::string_view input) {
   may_refuse([&] { json_words(input); });
   // Taken for one line: every instruction with a JSON form, and ONBUILD around it.
   const std::string rest(input.substr(0, input.find_first_of("\r\n")));
-  for (const char* keyword : {"CMD ", "RUN ", "SHELL ", "VOLUME ", "COPY ", "HEALTHCHECK CMD ", "ONBUILD ENTRYPOINT "}) {
+  for (const char* keyword :
+       {"CMD ", "RUN ", "SHELL ", "VOLUME ", "COPY ", "HEALTHCHECK CMD ", "ONBUILD ENTRYPOINT "}) {
     for (const char escape : {'\\', '`'}) {
       may_refuse([&] { require(node_of_line(keyword + rest, escape).children.size() <= 1, "several triggers"); });
     }
@@ -58,7 +60,8 @@ std::vector<std::string> seeds() {
 }
 
 std::vector<std::string> words() {
-  return {"[", "]", "\"", "\\", "\\u", "\\ud83d", "dead", ",", " ", "\t", "'", "{", "}", ":", "null", "1e9", "\xC3\xA9", "\xFF", "--x=", "$x"};
+  return {"[", "]", "\"", "\\", "\\u",  "\\ud83d", "dead",     ",",    " ",    "\t",
+          "'", "{", "}",  ":",  "null", "1e9",     "\xC3\xA9", "\xFF", "--x=", "$x"};
 }
 
 }  // namespace kiln::fuzz

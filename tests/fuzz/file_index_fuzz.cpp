@@ -81,8 +81,13 @@ std::vector<std::string> seeds() {
   device.device_major = 1;
   FileEntry file = entry_of("usr/x", EntryType::file, "x");
   file.xattrs = {{"user.a", "1"}, {"user.b", ""}};
-  parts.entries = {entry_of("etc", EntryType::directory), entry_of("etc", EntryType::opaque),
-                   entry_of("etc/passwd", EntryType::file, "root\n"), symlink, link, device, file,
+  parts.entries = {entry_of("etc", EntryType::directory),
+                   entry_of("etc", EntryType::opaque),
+                   entry_of("etc/passwd", EntryType::file, "root\n"),
+                   symlink,
+                   link,
+                   device,
+                   file,
                    entry_of("gone", EntryType::whiteout)};
   parts.kept = {{"etc/passwd", "root\n"}};
   FileIndex::Parts empty;
@@ -92,8 +97,9 @@ std::vector<std::string> seeds() {
 }
 
 std::vector<std::string> words() {
-  return {"0:", "1:a", "3:../", "f ", "d 1:b 755 0 0 0 0 0: - 0 0 0\n", "w 1:b 0 0 0 0 0 0: - 0 0 0\n", "o 3:etc", "\n", " ", "-",
-          "18446744073709551615", "9223372036854775807", "blobs 1\n", "kept 0\n", "entries 3\n"};
+  return {"0:",        "1:a",      "3:../",      "f ", "d 1:b 755 0 0 0 0 0: - 0 0 0\n", "w 1:b 0 0 0 0 0 0: - 0 0 0\n",
+          "o 3:etc",   "\n",       " ",          "-",  "18446744073709551615",           "9223372036854775807",
+          "blobs 1\n", "kept 0\n", "entries 3\n"};
 }
 
 }  // namespace kiln::fuzz

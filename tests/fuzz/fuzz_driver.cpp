@@ -37,9 +37,7 @@ class Mutator {
   }
 
  private:
-  std::size_t below(std::size_t bound) {
-    return bound == 0 ? 0 : static_cast<std::size_t>(random_() % bound);
-  }
+  std::size_t below(std::size_t bound) { return bound == 0 ? 0 : static_cast<std::size_t>(random_() % bound); }
   const std::string& pick(const std::vector<std::string>& from) { return from[below(from.size())]; }
 
   void change(std::string& text) {

@@ -12,8 +12,8 @@
 #include "tests/fuzz/fuzz.hpp"
 #include "tests/unit/layer/tar_fixture.hpp"
 
-// Any bytes as a tar: read as a layer, put in order, made an index, imported, unpacked. Checksums are corrected first, or
-// hardly an input would get past the first header.
+// Any bytes as a tar: read as a layer, put in order, made an index, imported, unpacked. Checksums are corrected first,
+// or hardly an input would get past the first header.
 namespace kiln::fuzz {
 
 namespace {
@@ -86,8 +86,8 @@ void unpack(const std::string& tar, UnpackTo to) {
 
 void import(const std::string& tar) {
   MemorySource source(tar);
-  const TarImport imported(spool_to_file(source, fs::temp_directory_path(), 1 << 30, "input"), "input", Whiteouts::ordinary, {},
-                           limits());
+  const TarImport imported(spool_to_file(source, fs::temp_directory_path(), 1 << 30, "input"), "input",
+                           Whiteouts::ordinary, {}, limits());
   for (std::size_t i = 0; i < imported.entries().size(); ++i) {
     const FileEntry& entry = imported.entries()[i];
     if (entry.type != EntryType::file) continue;
@@ -99,7 +99,8 @@ void import(const std::string& tar) {
 
 void fuzz_one(std::string_view input) {
   const std::string tar = sealed(input);
-  for (const auto& use : {+[](const std::string& bytes) { index(bytes); }, +[](const std::string& bytes) { import(bytes); }}) {
+  for (const auto& use :
+       {+[](const std::string& bytes) { index(bytes); }, +[](const std::string& bytes) { import(bytes); }}) {
     try {
       use(tar);
     } catch (const Error& error) {
@@ -116,18 +117,32 @@ std::vector<std::string> seeds() {
           RawTar().folder("d/").file("d/.wh..wh..opq", "").file(".wh.e", "").folder("e/").file("e/f", "1").str(),
           RawTar().symlink("s", "..").file("s/outside", "evil").symlink("t", "/").folder("t/").str(),
           RawTar().pax("path", "long/name").pax("SCHILY.xattr.user.k", "v").pax("mtime", "1.5").file("x", "y").str(),
-          RawTar().add('L', "././@LongLink", std::string(200, 'n')).file("x", "y").device("dev", "0000000", "0000000").str(),
+          RawTar()
+              .add('L', "././@LongLink", std::string(200, 'n'))
+              .file("x", "y")
+              .device("dev", "0000000", "0000000")
+              .str(),
           RawTar().add('x', "p", "23 GNU.sparse.map=1,2\n24 GNU.sparse.size=100\n").file("sparse", "ab").str(),
           RawTar().file("f", "1").file("f/x", "2").folder("f/").file("f", "3").hardlink("g", "f").file("f", "4").str()};
 }
 
 std::vector<std::string> words() {
   using test::RawTar;
-  return {RawTar().folder("a/").without_end(),          RawTar().file("a", "1").without_end(),
-          RawTar().symlink("a", "..").without_end(),     RawTar().symlink("x", "/").without_end(),
-          RawTar().hardlink("b", "a").without_end(),     RawTar().file("a/.wh.b", "").without_end(),
-          RawTar().file("a/.wh..wh..opq", "").without_end(), RawTar().file("a/b/c", "2").without_end(),
-          "../", "/", ".wh.", std::string(512, '\0'), "11 path=x/y\n", "\xff\xff", "0000000"};
+  return {RawTar().folder("a/").without_end(),
+          RawTar().file("a", "1").without_end(),
+          RawTar().symlink("a", "..").without_end(),
+          RawTar().symlink("x", "/").without_end(),
+          RawTar().hardlink("b", "a").without_end(),
+          RawTar().file("a/.wh.b", "").without_end(),
+          RawTar().file("a/.wh..wh..opq", "").without_end(),
+          RawTar().file("a/b/c", "2").without_end(),
+          "../",
+          "/",
+          ".wh.",
+          std::string(512, '\0'),
+          "11 path=x/y\n",
+          "\xff\xff",
+          "0000000"};
 }
 
 }  // namespace kiln::fuzz

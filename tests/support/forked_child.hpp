@@ -8,8 +8,8 @@
 
 namespace kiln {
 
-// A second process of a test: a fork that runs a function and exits with what it returns (70 where it throws). Parent and
-// child talk in lines. The child dies with the test, and is killed and reaped at the end.
+// A second process of a test: a fork that runs a function and exits with what it returns (70 where it throws). Parent
+// and child talk in lines. The child dies with the test, and is killed and reaped at the end.
 class ForkedChild {
  public:
   // The child's side of the conversation.

@@ -20,7 +20,8 @@ Answer said(int status, const std::string& message) {
 
 std::size_t parameter(std::string_view query, std::string_view name, std::size_t otherwise) {
   for (const std::string_view entry : split(query, '&')) {
-    if (entry.starts_with(std::string(name) + "=")) return parse_unsigned(entry.substr(name.size() + 1)).value_or(otherwise);
+    if (entry.starts_with(std::string(name) + "="))
+      return parse_unsigned(entry.substr(name.size() + 1)).value_or(otherwise);
   }
   return otherwise;
 }
@@ -33,7 +34,8 @@ Answer page_of(const json& all, const SeenRequest& request, std::size_t per_page
   for (std::size_t i = (page - 1) * per_page; i < std::min(all.size(), page * per_page); ++i) shown.push_back(all[i]);
   Answer answer{200, {{"Content-Type", "application/json"}}, shown.dump()};
   if (page * per_page < all.size()) {
-    answer.headers.emplace_back("Link", fmt::format("<https://elsewhere.invalid/page>; rel=\"next\", <{}>; rel=\"last\"", request.path));
+    answer.headers.emplace_back(
+        "Link", fmt::format("<https://elsewhere.invalid/page>; rel=\"next\", <{}>; rel=\"last\"", request.path));
   }
   return answer;
 }
@@ -96,11 +98,16 @@ Answer HostileRegistry::serve_packages(const SeenRequest& request) {
   if (!repository.manifests.contains(digest)) return said(404, "Not Found");
   if (request.method != "DELETE") return {200, {{"Content-Type", "application/json"}}, version_json(name, digest)};
   if (options_.much_downloaded.contains(digest)) {
-    return said(400, "Publicly visible package versions with more than 5000 downloads cannot be deleted. Contact GitHub support for further assistance.");
+    return said(400,
+                "Publicly visible package versions with more than 5000 downloads cannot be deleted. Contact GitHub "
+                "support for further assistance.");
   }
-  const bool is_tagged = std::any_of(repository.tags.begin(), repository.tags.end(), [&](const auto& tag) { return tag.second == digest; });
-  const bool others_tagged = std::any_of(repository.tags.begin(), repository.tags.end(), [&](const auto& tag) { return tag.second != digest; });
-  if (is_tagged && !others_tagged) return said(400, "You cannot delete the last tagged version of a package. You must delete the package instead.");
+  const bool is_tagged = std::any_of(repository.tags.begin(), repository.tags.end(),
+                                     [&](const auto& tag) { return tag.second == digest; });
+  const bool others_tagged = std::any_of(repository.tags.begin(), repository.tags.end(),
+                                         [&](const auto& tag) { return tag.second != digest; });
+  if (is_tagged && !others_tagged)
+    return said(400, "You cannot delete the last tagged version of a package. You must delete the package instead.");
   std::erase_if(repository.tags, [&](const auto& tag) { return tag.second == digest; });
   repository.manifests.erase(digest);
   return {204, {}, ""};

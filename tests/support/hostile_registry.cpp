@@ -27,8 +27,7 @@ std::string base64(std::string_view bytes) {
     std::uint32_t group = 0;
     for (std::size_t k = 0; k < 3; ++k)
       group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0);
-    for (std::size_t k = 0; k < 4; ++k)
-      result += i + k <= bytes.size() ? kAlphabet[group >> (18 - 6 * k) & 63] : '=';
+    for (std::size_t k = 0; k < 4; ++k) result += i + k <= bytes.size() ? kAlphabet[group >> (18 - 6 * k) & 63] : '=';
   }
   return result;
 }
@@ -49,8 +48,7 @@ std::string decoded(std::string_view text) {
 std::string parameter(std::string_view query, std::string_view name) {
   for (const std::string_view entry : split(query, '&')) {
     const std::size_t equals = entry.find('=');
-    if (entry.substr(0, equals) == name && equals != std::string_view::npos)
-      return decoded(entry.substr(equals + 1));
+    if (entry.substr(0, equals) == name && equals != std::string_view::npos) return decoded(entry.substr(equals + 1));
   }
   return {};
 }
@@ -101,8 +99,7 @@ HostileRegistry::HostileRegistry(HostileOptions options) : options_(std::move(op
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   if (listener_ < 0 || ::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::listen(listener_, 128) != 0 ||
-      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+      ::listen(listener_, 128) != 0 || ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     throw std::runtime_error("the hostile registry cannot listen");
   }
   port_ = ntohs(address.sin_port);
@@ -215,17 +212,15 @@ std::vector<SeenRequest> HostileRegistry::requests() const {
 
 int HostileRegistry::count(std::string_view method, std::string_view path_part) const {
   const std::lock_guard lock(mutex_);
-  return static_cast<int>(std::count_if(requests_.begin(), requests_.end(), [&](const SeenRequest& request) {
-    return request.is(method, path_part);
-  }));
+  return static_cast<int>(std::count_if(requests_.begin(), requests_.end(),
+                                        [&](const SeenRequest& request) { return request.is(method, path_part); }));
 }
 
 bool HostileRegistry::saw_secret(const std::vector<std::string>& secrets) const {
   const std::lock_guard lock(mutex_);
   for (const SeenRequest& request : requests_) {
     for (const std::string& secret : secrets) {
-      if (request.head.find(secret) != std::string::npos || request.body.find(secret) != std::string::npos)
-        return true;
+      if (request.head.find(secret) != std::string::npos || request.body.find(secret) != std::string::npos) return true;
     }
   }
   return false;
@@ -357,7 +352,8 @@ void HostileRegistry::serve_connection(int fd) {
     if (reaction.kind == Kind::reset || midway) return break_connection(fd);
 
     Answer answer = reaction.answer;
-    if (reaction.kind != Kind::answer && reaction.kind != Kind::drip && reaction.kind != Kind::endless) answer = serve(request);
+    if (reaction.kind != Kind::answer && reaction.kind != Kind::drip && reaction.kind != Kind::endless)
+      answer = serve(request);
     if (reaction.kind == Kind::serve_then_reset) return break_connection(fd);
     if (reaction.kind == Kind::endless) {
       send_all(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -403,16 +399,14 @@ std::optional<Answer> HostileRegistry::refuse_unknown_caller(const SeenRequest& 
   }
   if (given.starts_with("Bearer ") && tokens_.contains(given.substr(7))) return std::nullopt;
   const std::string realm = options_.realm.empty() ? "http://" + authority() + "/token" : options_.realm;
-  refusal.headers.emplace_back("WWW-Authenticate",
-                               fmt::format("Bearer realm=\"{}\",service=\"hostile\"", realm));
+  refusal.headers.emplace_back("WWW-Authenticate", fmt::format("Bearer realm=\"{}\",service=\"hostile\"", realm));
   return refusal;
 }
 
 Answer HostileRegistry::serve_token(const SeenRequest& request) {
   const bool by_password =
       request.header("Authorization") == "Basic " + base64(options_.user + ":" + options_.password);
-  const bool by_identity = request.method == "POST" &&
-                           parameter(request.body, "refresh_token") == options_.password &&
+  const bool by_identity = request.method == "POST" && parameter(request.body, "refresh_token") == options_.password &&
                            parameter(request.body, "grant_type") == "refresh_token";
   if (!by_password && !by_identity) return error(401, "UNAUTHORIZED", "wrong user or password");
   const std::string token = fmt::format("canary-token-{}-{}", port_, issued_.size());
@@ -421,8 +415,7 @@ Answer HostileRegistry::serve_token(const SeenRequest& request) {
   return {
       200,
       {{"Content-Type", "application/json"}},
-      json{{by_identity ? "access_token" : "token", token}, {"expires_in", options_.token_lifetime_seconds}}
-          .dump()};
+      json{{by_identity ? "access_token" : "token", token}, {"expires_in", options_.token_lifetime_seconds}}.dump()};
 }
 
 Answer HostileRegistry::serve(const SeenRequest& request) {
@@ -439,8 +432,7 @@ Answer HostileRegistry::serve(const SeenRequest& request) {
     return std::pair(rest.substr(0, at), rest.substr(at + word.size()));
   };
   if (const auto parts = cut("/blobs/uploads/")) return serve_upload(request, parts->first, parts->second);
-  if (const auto parts = cut("/blobs/"))
-    return serve_blob(request, repositories_[parts->first], parts->second);
+  if (const auto parts = cut("/blobs/")) return serve_blob(request, repositories_[parts->first], parts->second);
   if (const auto parts = cut("/manifests/"))
     return serve_manifest(request, repositories_[parts->first], parts->first, parts->second);
   if (const auto parts = cut("/tags/list")) return serve_tags(request, parts->first);
@@ -455,8 +447,8 @@ Answer HostileRegistry::serve(const SeenRequest& request) {
   return {404, {{"Content-Type", "text/plain"}}, "404 page not found"};
 }
 
-Answer HostileRegistry::serve_manifest(const SeenRequest& request, Repository& repository,
-                                       const std::string& name, const std::string& key) {
+Answer HostileRegistry::serve_manifest(const SeenRequest& request, Repository& repository, const std::string& name,
+                                       const std::string& key) {
   if (request.method == "PUT") {
     const json document = json::parse(request.body);
     json blobs = document.value("layers", json::array());
@@ -470,9 +462,7 @@ Answer HostileRegistry::serve_manifest(const SeenRequest& request, Repository& r
     repository.manifests[digest] = {request.header("Content-Type"), request.body};
     if (key.find(':') == std::string::npos) repository.tags[key] = digest;
     Answer answer{
-        201,
-        {{"Docker-Content-Digest", digest}, {"Location", location("/v2/" + name + "/manifests/" + digest)}},
-        ""};
+        201, {{"Docker-Content-Digest", digest}, {"Location", location("/v2/" + name + "/manifests/" + digest)}}, ""};
     if (options_.referrers_api && document.contains("subject")) {
       answer.headers.emplace_back("OCI-Subject", document["subject"].at("digest").get<std::string>());
     }
@@ -487,12 +477,10 @@ Answer HostileRegistry::serve_manifest(const SeenRequest& request, Repository& r
     repository.manifests.erase(found);
     return {202, {}, ""};
   }
-  return {
-      200, {{"Content-Type", found->second.first}, {"Docker-Content-Digest", digest}}, found->second.second};
+  return {200, {{"Content-Type", found->second.first}, {"Docker-Content-Digest", digest}}, found->second.second};
 }
 
-Answer HostileRegistry::serve_blob(const SeenRequest& request, Repository& repository,
-                                   const std::string& digest) {
+Answer HostileRegistry::serve_blob(const SeenRequest& request, Repository& repository, const std::string& digest) {
   if (!repository.blobs.contains(digest)) return error(404, "BLOB_UNKNOWN");
   if (request.method == "DELETE") {
     if (!options_.deletes) return error(405, "UNSUPPORTED");
@@ -500,14 +488,12 @@ Answer HostileRegistry::serve_blob(const SeenRequest& request, Repository& repos
     return {202, {}, ""};
   }
   const std::string& bytes = blobs_.at(digest);
-  Answer answer{
-      200, {{"Content-Type", "application/octet-stream"}, {"Docker-Content-Digest", digest}}, bytes};
+  Answer answer{200, {{"Content-Type", "application/octet-stream"}, {"Docker-Content-Digest", digest}}, bytes};
   const std::string range = request.header("Range");
   if (range.starts_with("bytes=")) {
     const auto parts = split(std::string_view(range).substr(6), '-');
     const std::size_t from = parse_unsigned(parts[0]).value_or(0);
-    const std::size_t to =
-        std::min<std::size_t>(parse_unsigned(parts[1]).value_or(bytes.size() - 1), bytes.size() - 1);
+    const std::size_t to = std::min<std::size_t>(parse_unsigned(parts[1]).value_or(bytes.size() - 1), bytes.size() - 1);
     answer.status = 206;
     answer.body = bytes.substr(from, to - from + 1);
     answer.headers.emplace_back("Content-Range", fmt::format("bytes {}-{}/{}", from, to, bytes.size()));
@@ -515,24 +501,20 @@ Answer HostileRegistry::serve_blob(const SeenRequest& request, Repository& repos
   return answer;
 }
 
-Answer HostileRegistry::serve_upload(const SeenRequest& request, const std::string& name,
-                                     const std::string& id) {
+Answer HostileRegistry::serve_upload(const SeenRequest& request, const std::string& name, const std::string& id) {
   const auto progress = [&](int status, const std::string& upload) {
     const std::size_t size = uploads_[upload].size();
-    return Answer{
-        status,
-        {{"Location", location(fmt::format("/v2/{}/blobs/uploads/{}?_state=secret-{}", name, upload, size))},
-         {"Range", fmt::format("0-{}", size == 0 ? 0 : size - 1)}},
-        ""};
+    return Answer{status,
+                  {{"Location", location(fmt::format("/v2/{}/blobs/uploads/{}?_state=secret-{}", name, upload, size))},
+                   {"Range", fmt::format("0-{}", size == 0 ? 0 : size - 1)}},
+                  ""};
   };
   if (request.method == "POST") {
     const std::string digest = parameter(request.query, "mount");
     const std::string from = parameter(request.query, "from");
     if (!digest.empty() && options_.mounts && repositories_[from].blobs.contains(digest)) {
       repositories_[name].blobs.insert(digest);
-      return {201,
-              {{"Docker-Content-Digest", digest}, {"Location", location("/v2/" + name + "/blobs/" + digest)}},
-              ""};
+      return {201, {{"Docker-Content-Digest", digest}, {"Location", location("/v2/" + name + "/blobs/" + digest)}}, ""};
     }
     const std::string upload = fmt::format("u{}", next_upload_++);
     uploads_[upload];
@@ -544,8 +526,7 @@ Answer HostileRegistry::serve_upload(const SeenRequest& request, const std::stri
   }
   const auto found = uploads_.find(id);
   if (found == uploads_.end()) return error(404, "BLOB_UPLOAD_UNKNOWN");
-  if (!request.query.starts_with("_state=secret-"))
-    return error(400, "BLOB_UPLOAD_INVALID", "the query is gone");
+  if (!request.query.starts_with("_state=secret-")) return error(400, "BLOB_UPLOAD_INVALID", "the query is gone");
   if (request.method == "GET") return progress(204, id);
   if (request.method == "DELETE") {
     uploads_.erase(found);
@@ -562,9 +543,7 @@ Answer HostileRegistry::serve_upload(const SeenRequest& request, const std::stri
   if (oci::sha256_of(bytes).str() != digest) return error(400, "DIGEST_INVALID");
   blobs_[digest] = bytes;
   repositories_[name].blobs.insert(digest);
-  return {201,
-          {{"Docker-Content-Digest", digest}, {"Location", location("/v2/" + name + "/blobs/" + digest)}},
-          ""};
+  return {201, {{"Docker-Content-Digest", digest}, {"Location", location("/v2/" + name + "/blobs/" + digest)}}, ""};
 }
 
 Answer HostileRegistry::serve_tags(const SeenRequest& request, const std::string& name) {
@@ -579,9 +558,8 @@ Answer HostileRegistry::serve_tags(const SeenRequest& request, const std::string
   Answer answer{200, {{"Content-Type", "application/json"}}, json{{"name", name}, {"tags", tags}}.dump()};
   if (next != all.end()) {
     answer.headers.emplace_back(
-        "Link",
-        fmt::format("<{}>; rel=\"next\"", location(fmt::format("/v2/{}/tags/list?n={}&last={}", name, size,
-                                                               tags.back().get<std::string>()))));
+        "Link", fmt::format("<{}>; rel=\"next\"", location(fmt::format("/v2/{}/tags/list?n={}&last={}", name, size,
+                                                                       tags.back().get<std::string>()))));
   }
   return answer;
 }
@@ -597,9 +575,8 @@ Answer HostileRegistry::serve_referrers(const Repository& repository, const std:
                          {"artifactType", document.value("artifactType", "")}});
   }
   const std::string type = "application/vnd.oci.image.index.v1+json";
-  return {200,
-          {{"Content-Type", type}},
-          json{{"schemaVersion", 2}, {"mediaType", type}, {"manifests", manifests}}.dump()};
+  return {
+      200, {{"Content-Type", type}}, json{{"schemaVersion", 2}, {"mediaType", type}, {"manifests", manifests}}.dump()};
 }
 
 }  // namespace kiln::test

@@ -117,8 +117,8 @@ std::vector<std::string> TtyView::frame(double now, TerminalSize size) const {
   for (const Step* step : running) wanted += (below[step] = details(*step, columns)).size();
 
   const auto not_shown = [&](std::size_t count, const char* what) {
-    return painted(fit_width(fmt::format("    ... {} {} step{} not shown", count, what, count == 1 ? "" : "s"), columns),
-                   kDim);
+    return painted(
+        fit_width(fmt::format("    ... {} {} step{} not shown", count, what, count == 1 ? "" : "s"), columns), kDim);
   };
   std::vector<std::string> lines = {fit_width(header(now, ""), columns)};
   if (running.size() > room) {
@@ -172,8 +172,10 @@ std::vector<std::string> TtyView::final_frame(double now, TerminalSize size) {
     any_cancelled |= step.state == State::cancelled;
   }
   stages_.clear();
-  std::vector<std::string> lines = {
-      fit_width(header(now, any_failed ? " FAILED" : any_cancelled ? " CANCELED" : " FINISHED"), columns)};
+  std::vector<std::string> lines = {fit_width(header(now, any_failed      ? " FAILED"
+                                                          : any_cancelled ? " CANCELED"
+                                                                          : " FINISHED"),
+                                              columns)};
   for (const Step& step : steps_) {
     lines.push_back(step_line(step, now, columns));
     if (step.state == State::done && !step.note.empty()) {
@@ -192,15 +194,14 @@ TtyView::Step* TtyView::find(int number) {
 }
 
 std::string TtyView::header(double now, std::string_view verdict) const {
-  const auto finished = static_cast<std::size_t>(std::count_if(
-      steps_.begin(), steps_.end(),
-      [](const Step& step) { return step.state != State::running && step.state != State::cancelled; }));
+  const auto finished = static_cast<std::size_t>(std::count_if(steps_.begin(), steps_.end(), [](const Step& step) {
+    return step.state != State::running && step.state != State::cancelled;
+  }));
   std::size_t known = steps_.size();
   for (const auto& [stage, progress] : stages_) {
     known += static_cast<std::size_t>(std::max(0, progress.second - progress.first));
   }
-  std::string text =
-      fmt::format("[+] Building {} ({}/{}){}", human_seconds(now - began_), finished, known, verdict);
+  std::string text = fmt::format("[+] Building {} ({}/{}){}", human_seconds(now - began_), finished, known, verdict);
   if (!warnings_.empty()) {
     text += fmt::format(", {} warning{}", warnings_.size(), warnings_.size() == 1 ? "" : "s");
   }
@@ -244,10 +245,10 @@ std::vector<std::string> TtyView::details(const Step& step, std::size_t columns)
   for (const std::string& line : step.last_lines) lines.push_back(note_line("# " + line, columns));
   if (!step.output.partial().empty()) lines.push_back(note_line("# " + step.output.partial(), columns));
   for (const Transfer& transfer : step.transfers) {
-    const std::string amount =
-        transfer.total == 0 ? human_bytes(transfer.done)
-                            : fmt::format("{} {} / {}", bar(transfer.done, transfer.total), human_bytes(transfer.done),
-                                          human_bytes(transfer.total));
+    const std::string amount = transfer.total == 0
+                                   ? human_bytes(transfer.done)
+                                   : fmt::format("{} {} / {}", bar(transfer.done, transfer.total),
+                                                 human_bytes(transfer.done), human_bytes(transfer.total));
     lines.push_back(note_line(fmt::format("{} {}", transfer.what, amount), columns));
   }
   if (lines.size() > kMostDetails) lines.erase(lines.begin(), lines.end() - kMostDetails);

@@ -10,9 +10,11 @@ using namespace kiln;
 
 TEST_CASE("each layer adds a clause, the innermost first") {
   try {
-    with_context([] { return "while publishing 'b'"; }, [] {
-      with_context([] { return "while pushing 'a'"; }, []() -> void { throw Error(Category::network, "no route"); });
-    });
+    with_context([] { return "while publishing 'b'"; },
+                 [] {
+                   with_context([] { return "while pushing 'a'"; },
+                                []() -> void { throw Error(Category::network, "no route"); });
+                 });
     FAIL("no error");
   } catch (const Error& error) {
     CHECK(error.message() == "no route, while pushing 'a', while publishing 'b'");
@@ -23,7 +25,12 @@ TEST_CASE("each layer adds a clause, the innermost first") {
 
 TEST_CASE("with_context returns what the body returns and does not make clauses needlessly") {
   int made = 0;
-  CHECK(with_context([&] { ++made; return "x"; }, [] { return 42; }) == 42);
+  CHECK(with_context(
+            [&] {
+              ++made;
+              return "x";
+            },
+            [] { return 42; }) == 42);
   CHECK(made == 0);
 }
 
@@ -38,9 +45,9 @@ TEST_CASE("errno is put into words, a full disk with what to do") {
   errno = EACCES;
   CHECK_THROWS_WITH_AS(throw_errno("open", "/x"), "cannot open '/x': permission denied", Error);
   errno = ENOSPC;
-  CHECK_THROWS_WITH_AS(throw_errno("write", "/x"),
-                       "cannot write '/x': no space left on device; free some space or point KILN_HOME at a larger disk",
-                       Error);
+  CHECK_THROWS_WITH_AS(
+      throw_errno("write", "/x"),
+      "cannot write '/x': no space left on device; free some space or point KILN_HOME at a larger disk", Error);
 }
 
 TEST_CASE("copies of a cancel token share one flag") {

@@ -54,8 +54,10 @@ TEST_CASE("size is bounded before anything is read") {
 }
 
 TEST_CASE("what is no JSON is refused with its line") {
-  for (const std::string bad : {"", " ", "{", "[1,]", "{\"a\":1,}", "{a:1}", "'a'", "nul", "01", "1 2", "{} {}", "[1] // x",
-                                "\"\t\"", "\"\\x\"", "\"\\ud800\"", "\"\xff\"", "\"\xc0\x80\"", "NaN", "1e999", "]", "+1", "\xff"}) {
+  for (const std::string bad :
+       {"",      " ",     "{",        "[1,]",   "{\"a\":1,}", "{a:1}",       "'a'",      "nul",          "01",
+        "1 2",   "{} {}", "[1] // x", "\"\t\"", "\"\\x\"",    "\"\\ud800\"", "\"\xff\"", "\"\xc0\x80\"", "NaN",
+        "1e999", "]",     "+1",       "\xff"}) {
     CAPTURE(bad);
     CHECK_FALSE(refusal(bad).empty());
   }
@@ -70,33 +72,45 @@ TEST_CASE("a NUL does not end the text, so nothing can hide behind it") {
 
 TEST_CASE("the line of a value is found by its pointer") {
   const std::string text =
-      "{\n"                                    // 1
-      "  \"name\": \"x\",\n"                   // 2
-      "  \"list\": [\n"                        // 3
-      "    1,\n"                               // 4
-      "    {\"k\": 1,\n"                       // 5
-      "     \"deep\": {\n"                     // 6
-      "       \"a/b~c\": [10,\n"               // 7
-      "         20]\n"                         // 8
-      "     }}\n"                              // 9
-      "  ],\n"                                 // 10
-      "  \"k\":\n"                             // 11
-      "    null,\n"                            // 12
-      "  \"empty\": [], \"\": {\"\": 3},\n"    // 13
-      "  \"last\": 7\n"                        // 14
+      "{\n"                                  // 1
+      "  \"name\": \"x\",\n"                 // 2
+      "  \"list\": [\n"                      // 3
+      "    1,\n"                             // 4
+      "    {\"k\": 1,\n"                     // 5
+      "     \"deep\": {\n"                   // 6
+      "       \"a/b~c\": [10,\n"             // 7
+      "         20]\n"                       // 8
+      "     }}\n"                            // 9
+      "  ],\n"                               // 10
+      "  \"k\":\n"                           // 11
+      "    null,\n"                          // 12
+      "  \"empty\": [], \"\": {\"\": 3},\n"  // 13
+      "  \"last\": 7\n"                      // 14
       "}\n";
   struct Case {
     const char* pointer;
     int line;
   };
-  for (const Case& expected : {Case{"", 1}, {"/name", 2}, {"/list", 3}, {"/list/0", 4}, {"/list/1", 5}, {"/list/1/k", 5},
-                               {"/list/1/deep", 6}, {"/list/1/deep/a~1b~0c", 7}, {"/list/1/deep/a~1b~0c/0", 7},
-                               {"/list/1/deep/a~1b~0c/1", 8}, {"/k", 11}, {"/empty", 13}, {"/", 13}, {"//", 13},
+  for (const Case& expected : {Case{"", 1},
+                               {"/name", 2},
+                               {"/list", 3},
+                               {"/list/0", 4},
+                               {"/list/1", 5},
+                               {"/list/1/k", 5},
+                               {"/list/1/deep", 6},
+                               {"/list/1/deep/a~1b~0c", 7},
+                               {"/list/1/deep/a~1b~0c/0", 7},
+                               {"/list/1/deep/a~1b~0c/1", 8},
+                               {"/k", 11},
+                               {"/empty", 13},
+                               {"/", 13},
+                               {"//", 13},
                                {"/last", 14}}) {
     CAPTURE(expected.pointer);
     CHECK(json_line_of(text, expected.pointer) == expected.line);
   }
-  for (const char* nowhere : {"/absent", "/list/2", "/list/1/absent", "/name/0", "/empty/0", "name", "/list/-", "/list/01"}) {
+  for (const char* nowhere :
+       {"/absent", "/list/2", "/list/1/absent", "/name/0", "/empty/0", "name", "/list/-", "/list/01"}) {
     CAPTURE(nowhere);
     CHECK_FALSE(json_line_of(text, nowhere));
   }

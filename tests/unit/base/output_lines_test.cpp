@@ -40,12 +40,21 @@ TEST_CASE("command output becomes the same safe lines wherever it was cut") {
       {"a window title ended by BEL", "\x1b]0;owned\x07visible\n", {"visible"}},
       {"a hyperlink ended by ST", "\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\\n", {"link"}},
       {"a device control string", "\x1bPq#0\x1b\\end\n", {"end"}},
-      {"an escape inside a string that does not end it", "\x1b]0;a\x1bZb\x07" "c\n", {"c"}},
+      {"an escape inside a string that does not end it",
+       "\x1b]0;a\x1bZb\x07"
+       "c\n",
+       {"c"}},
       {"character set selection", "\x1b(Bx\x1b=y\n", {"xy"}},
       {"8-bit control sequences written as UTF-8", "\u009b31mred\u009d0;t\u009cx\n", {"redx"}},
-      {"an 8-bit control byte is no UTF-8", "\x9b" "31m\n", {"\uFFFD31m"}},
+      {"an 8-bit control byte is no UTF-8",
+       "\x9b"
+       "31m\n",
+       {"\uFFFD31m"}},
       {"an unterminated sequence ends with its line", "\x1b]0;hidden\nshown\n\x1b[\nalso\n", {"", "shown", "", "also"}},
-      {"other control characters", "a\x01\x02\x7f\x07" "b\n", {"ab"}},
+      {"other control characters",
+       "a\x01\x02\x7f\x07"
+       "b\n",
+       {"ab"}},
       {"NUL", std::string("a\0b\n", 4), {"ab"}},
       {"tabs", "a\tb\n\tc\n1234567\t8\n12345678\t9\n", {"a       b", "        c", "1234567 8", "12345678        9"}},
       {"a tab after a wide character", "\u7a91\tx\n", {"\u7a91      x"}},
@@ -77,9 +86,8 @@ TEST_CASE("no byte string leaves a control character in a line") {
     }
   }
   for (const std::string& line : lines_of(all, 7)) {
-    CHECK(std::none_of(line.begin(), line.end(), [](char c) {
-      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    }));
+    CHECK(std::none_of(line.begin(), line.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }));
     CHECK(line.find("\xC2\x9B") == std::string::npos);
   }
 }

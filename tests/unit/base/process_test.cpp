@@ -53,7 +53,8 @@ TEST_CASE("a program that does not read its input does no harm") {
 }
 
 TEST_CASE("outputs larger than a pipe do not block one another") {
-  const CommandResult result = run_command(shell("head -c 500000 /dev/zero >&2; head -c 500000 /dev/zero"), CancelToken());
+  const CommandResult result =
+      run_command(shell("head -c 500000 /dev/zero >&2; head -c 500000 /dev/zero"), CancelToken());
   CHECK(result.stdout_bytes.size() == 500000);
   CHECK(result.stderr_bytes.size() == 500000);
 }
@@ -110,7 +111,8 @@ TEST_CASE("cancelling ends the program and what it started, and lets it clean up
     while (!fs::exists(pid)) std::this_thread::yield();
     cancel.cancel(SIGINT);
   });
-  Command command = shell("trap 'touch \"$1\"; exit 1' TERM; (sleep 1000 & echo $! > \"$2.tmp\"; mv \"$2.tmp\" \"$2\"; wait) & wait");
+  Command command =
+      shell("trap 'touch \"$1\"; exit 1' TERM; (sleep 1000 & echo $! > \"$2.tmp\"; mv \"$2.tmp\" \"$2\"; wait) & wait");
   command.argv.insert(command.argv.end(), {"sh", cleaned.native(), pid.native()});
   try {
     run_command(command, cancel);

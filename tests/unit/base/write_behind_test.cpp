@@ -27,7 +27,8 @@ TEST_CASE("what several threads write in pieces is all there, whatever becomes o
     constexpr std::size_t kPieces = 64;
     {
       WriteBehind behind(pages);
-      const auto file = std::make_shared<const Fd>(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+      const auto file =
+          std::make_shared<const Fd>(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
       std::vector<std::future<void>> writers;
       for (std::size_t first = 0; first < 4; ++first) {
         writers.push_back(std::async(std::launch::async, [&, first] {

@@ -32,7 +32,14 @@ BuildRecord sample(const std::string& id) {
   record.created = "2026-11-21T09:42:10Z";
   record.kiln_version = "1.0";
   record.seconds = 3.5;
-  record.targets = {{"app-pc2", "app", "pc2", "linux/amd64", "images/app/Dockerfile", {"ghcr.io/acme/app-pc2:1"}, oci::sha256_of("m"), {step}},
+  record.targets = {{"app-pc2",
+                     "app",
+                     "pc2",
+                     "linux/amd64",
+                     "images/app/Dockerfile",
+                     {"ghcr.io/acme/app-pc2:1"},
+                     oci::sha256_of("m"),
+                     {step}},
                     {"base", "base", "", "linux/amd64", "images/base/Dockerfile", {}, {}, {}}};
   return record;
 }
@@ -60,7 +67,8 @@ TEST_CASE("a build record is found by target, image and name, and whole without 
 
 TEST_CASE("what is no build record of this version is refused by name") {
   std::string text = serialise(sample(kId));
-  for (const std::string& bad : {std::string("{"), std::string("[]"), std::string("{\"version\": 2}"), text.substr(0, text.size() / 2)}) {
+  for (const std::string& bad :
+       {std::string("{"), std::string("[]"), std::string("{\"version\": 2}"), text.substr(0, text.size() / 2)}) {
     CAPTURE(bad);
     CHECK_THROWS_WITH_AS(parse_build_record(bad, "record 'x'"), doctest::Contains("record 'x'"), Error);
   }
@@ -77,7 +85,9 @@ TEST_CASE("the store keeps the newest records and names a damaged one") {
   const TempDir folder;
   const BuildRecordStore store(folder.path() / "builds", 2);
   CHECK(store.ids().empty());
-  for (const char* id : {"20260101T000000.000000-00000000", "20260102T000000.000000-00000000", "20260103T000000.000000-00000000"}) store.save(sample(id));
+  for (const char* id :
+       {"20260101T000000.000000-00000000", "20260102T000000.000000-00000000", "20260103T000000.000000-00000000"})
+    store.save(sample(id));
   CHECK(store.ids() == std::vector<std::string>{"20260102T000000.000000-00000000", "20260103T000000.000000-00000000"});
   CHECK_FALSE(store.load("20260101T000000.000000-00000000"));
   CHECK(store.load("20260103T000000.000000-00000000") == sample("20260103T000000.000000-00000000"));

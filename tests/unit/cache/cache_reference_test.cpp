@@ -21,16 +21,19 @@ std::string refusal(std::string_view text) {
 }  // namespace
 
 TEST_CASE("the three kinds are read in buildx's words") {
-  const CacheReference registry = parse_cache_reference("type=registry,ref=ghcr.io/acme/cache,mode=max,ignore-error=false", CacheDirection::to);
+  const CacheReference registry =
+      parse_cache_reference("type=registry,ref=ghcr.io/acme/cache,mode=max,ignore-error=false", CacheDirection::to);
   CHECK(registry == CacheReference{CacheType::registry, "ghcr.io/acme/cache", CacheMode::max, false, 10});
-  const CacheReference http = parse_cache_reference("type=http,url=http://cache:8080/kiln,timeout=3", CacheDirection::from);
+  const CacheReference http =
+      parse_cache_reference("type=http,url=http://cache:8080/kiln,timeout=3", CacheDirection::from);
   CHECK(http == CacheReference{CacheType::http, "http://cache:8080/kiln", CacheMode::min, true, 3});
   CHECK(parse_cache_reference("type=local,src=/srv/cache", CacheDirection::from).place == "/srv/cache");
   CHECK(parse_cache_reference("type=local,dest=/srv/x/../cache", CacheDirection::to).place == "/srv/cache");
 }
 
 TEST_CASE("a bare word is a repository") {
-  CHECK(parse_cache_reference("ghcr.io/acme/cache", CacheDirection::from) == CacheReference{CacheType::registry, "ghcr.io/acme/cache", CacheMode::min, true, 10});
+  CHECK(parse_cache_reference("ghcr.io/acme/cache", CacheDirection::from) ==
+        CacheReference{CacheType::registry, "ghcr.io/acme/cache", CacheMode::min, true, 10});
 }
 
 TEST_CASE("what cannot be had is refused with what to use instead") {

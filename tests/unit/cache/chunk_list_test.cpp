@@ -16,7 +16,8 @@ TEST_CASE("a chunk list survives its JSON") { CHECK(parse_chunk_list(serialise(s
 
 TEST_CASE("a chunk list whose sizes do not add up is refused by name") {
   for (const auto& spoil : {+[](ChunkList& list) { list.bytes = 7; }, +[](ChunkList& list) { list.bytes = 5; },
-                            +[](ChunkList& list) { list.chunks[0].bytes = 0; }, +[](ChunkList& list) { list.chunks[1].bytes = ~std::uint64_t{0}; }}) {
+                            +[](ChunkList& list) { list.chunks[0].bytes = 0; },
+                            +[](ChunkList& list) { list.chunks[1].bytes = ~std::uint64_t{0}; }}) {
     ChunkList list = sample();
     spoil(list);
     CHECK_THROWS_WITH_AS(parse_chunk_list(serialise(list), "list 'x'"), doctest::Contains("list 'x'"), Error);

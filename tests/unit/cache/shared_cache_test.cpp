@@ -22,7 +22,9 @@ class Warnings : public Log {
 
 const std::string kKey(64, 'a');
 
-NewCacheEntry step(std::string content, const std::string& key = kKey) { return {{key, kStepEntryType, std::move(content), {}, ""}, {}, {}}; }
+NewCacheEntry step(std::string content, const std::string& key = kKey) {
+  return {{key, kStepEntryType, std::move(content), {}, ""}, {}, {}};
+}
 
 // A machine's store, and caches in folders below one that goes with the fixture.
 struct Fixture {
@@ -126,7 +128,8 @@ TEST_CASE_FIXTURE(Fixture, "a place that cannot be used costs one warning and is
 
 TEST_CASE("a bundle holds as much as fits, the first entries first") {
   std::vector<CacheEntry> entries;
-  for (int i = 0; i < 5; ++i) entries.push_back(step(std::string(kMaxBundleBytes / 3, 'x'), std::string(64, static_cast<char>('a' + i))).entry);
+  for (int i = 0; i < 5; ++i)
+    entries.push_back(step(std::string(kMaxBundleBytes / 3, 'x'), std::string(64, static_cast<char>('a' + i))).entry);
   const auto back = parse_bundle(serialise_bundle(entries), "bundle");
   REQUIRE(back.size() == 2);
   CHECK(back[0].key == entries[0].key);

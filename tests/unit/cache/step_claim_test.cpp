@@ -22,10 +22,11 @@ TEST_CASE("what is no claim is refused by name") {
   const std::string key = R"("key": ")" + kKey + R"(", )";
   const std::string holder = R"("holder": ")" + kHolder + R"(")";
   REQUIRE(parse_step_claim("{" + key + holder + R"(, "version": 1, "beat": 1})", kKey, "claim").beat == 1);
-  for (const std::string& text : {std::string(), std::string("{}"), std::string("[]"), "{" + key + holder + R"(, "version": 2, "beat": 1})",
-                                  "{" + key + holder + R"(, "version": 1, "beat": -1})", "{" + holder + R"(, "version": 1, "beat": 1})",
-                                  "{" + key + R"("holder": "../../etc", "version": 1, "beat": 1})",
-                                  "{" + key + R"("holder": 5, "version": 1, "beat": 1})"}) {
+  for (const std::string& text :
+       {std::string(), std::string("{}"), std::string("[]"), "{" + key + holder + R"(, "version": 2, "beat": 1})",
+        "{" + key + holder + R"(, "version": 1, "beat": -1})", "{" + holder + R"(, "version": 1, "beat": 1})",
+        "{" + key + R"("holder": "../../etc", "version": 1, "beat": 1})",
+        "{" + key + R"("holder": 5, "version": 1, "beat": 1})"}) {
     CAPTURE(text);
     CHECK_THROWS_WITH_AS(parse_step_claim(text, kKey, "claim of c"), doctest::Contains("claim of c"), Error);
   }

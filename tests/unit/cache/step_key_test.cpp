@@ -17,7 +17,9 @@ TEST_CASE("the keys of version 1 are pinned") {
 }
 
 TEST_CASE("a list is not its concatenation") {
-  const auto key = [](const std::vector<std::string>& items) { return StepKeyBuilder("run").list("argv", items).finish(); };
+  const auto key = [](const std::vector<std::string>& items) {
+    return StepKeyBuilder("run").list("argv", items).finish();
+  };
   CHECK(key({"ab", "c"}) != key({"a", "bc"}));
   CHECK(key({"a", ""}) != key({"a"}));
   CHECK(key({}) != key({""}));

@@ -24,7 +24,8 @@ StepRecord sample() {
   LayerValue layer;
   layer.diff_id = oci::sha256_of("tar");
   layer.uncompressed_size = 3;
-  layer.blobs.push_back({{"application/vnd.oci.image.layer.v1.tar+gzip", oci::sha256_of("gz"), 2, {}, {}, {}}, Compression{}});
+  layer.blobs.push_back(
+      {{"application/vnd.oci.image.layer.v1.tar+gzip", oci::sha256_of("gz"), 2, {}, {}, {}}, Compression{}});
   record.layers = {layer};
   record.inputs = salted_inputs({{"command", "make"}, {"variable API_TOKEN", "hunter2"}}, record.salt);
   return record;
@@ -75,15 +76,18 @@ TEST_CASE("a miss is explained by the inputs that differ") {
   const std::string secret = differences_text({{"command", "make"}, {"variable API_TOKEN", "hunter3"}}, earlier);
   CHECK(secret == "variable API_TOKEN changed");
   CHECK(differences_text({{"command", "make"}}, earlier) == "variable API_TOKEN is gone");
-  CHECK(differences_text({{"command", "make"}, {"variable API_TOKEN", "hunter2"}, {"user", "0:0"}}, earlier) == "user is new");
+  CHECK(differences_text({{"command", "make"}, {"variable API_TOKEN", "hunter2"}, {"user", "0:0"}}, earlier) ==
+        "user is new");
 }
 
 TEST_CASE("of several parent layers that differ the first is named, with what made it") {
   StepRecord earlier = sample();
-  earlier.inputs = salted_inputs({{"parent layer 1", "a", false}, {"parent layer 2", "b", false}, {"parent layer 3", "c", false}}, "s");
+  earlier.inputs = salted_inputs(
+      {{"parent layer 1", "a", false}, {"parent layer 2", "b", false}, {"parent layer 3", "c", false}}, "s");
   earlier.salt = "s";
   const auto differences = find_differences(
-      {{"parent layer 1", "a", false}, {"parent layer 2", "x", false, "COPY . /app"}, {"parent layer 3", "y", false}}, earlier);
+      {{"parent layer 1", "a", false}, {"parent layer 2", "x", false, "COPY . /app"}, {"parent layer 3", "y", false}},
+      earlier);
   REQUIRE(differences.size() == 1);
   CHECK(to_text(differences) == "parent layer 2 (COPY . /app) changed");
 }

@@ -24,7 +24,9 @@ const std::string kKey(64, 'a');
 // Machines that share a folder; each has a cache of its own, so that nothing but the folder connects them.
 struct Machine {
   Machine(const fs::path& folder, ClaimTimes times, bool writes = true)
-      : store(HomeLayout::open(folder / fs::path("home"))), cache(places(folder, writes), {}, log), sharing(cache, store, {}, times) {}
+      : store(HomeLayout::open(folder / fs::path("home"))),
+        cache(places(folder, writes), {}, log),
+        sharing(cache, store, {}, times) {}
 
   static std::vector<CachePlace> places(const fs::path& folder, bool writes) {
     std::vector<CachePlace> places;
@@ -33,9 +35,12 @@ struct Machine {
   }
   bool has_result() { return cache.find(kKey, kStepEntryType).entry.has_value(); }
   std::optional<StepSharing::Turn> turn() {
-    return sharing.await_turn(kKey, StepSharing::Care::careful, [&] { return has_result(); }, [&] { ++waits; });
+    return sharing.await_turn(
+        kKey, StepSharing::Care::careful, [&] { return has_result(); }, [&] { ++waits; });
   }
-  void publish(StepSharing::Turn turn) { sharing.publish({{kKey, kStepEntryType, "{}", {}, ""}, {}, {}}, std::move(turn)); }
+  void publish(StepSharing::Turn turn) {
+    sharing.publish({{kKey, kStepEntryType, "{}", {}, ""}, {}, {}}, std::move(turn));
+  }
 
   Silent log;
   ContentStore store;
@@ -58,7 +63,8 @@ TEST_CASE("of two machines one executes, and the other takes what it published")
   REQUIRE(mine);
   std::atomic<bool> is_waiting{false};
   auto other = std::async(std::launch::async, [&] {
-    return second.sharing.await_turn(kKey, StepSharing::Care::careful, [&] { return second.has_result(); }, [&] { is_waiting = true; });
+    return second.sharing.await_turn(
+        kKey, StepSharing::Care::careful, [&] { return second.has_result(); }, [&] { is_waiting = true; });
   });
   while (!is_waiting) std::this_thread::yield();
   first.publish(std::move(*mine));
@@ -99,7 +105,8 @@ TEST_CASE("a machine that died is waited for once, and then its step is taken ov
   {
     Silent log;
     SharedCache cache(Machine::places(folder.path(), true), {}, log);
-    cache.put_at_meeting_place({claim_key(kKey), kClaimEntryType, serialise(StepClaim{std::string(32, 'd'), 3}, kKey), {}, ""});
+    cache.put_at_meeting_place(
+        {claim_key(kKey), kClaimEntryType, serialise(StepClaim{std::string(32, 'd'), 3}, kKey), {}, ""});
   }
   Machine living(folder.path(), kQuick);
   CHECK(living.turn());

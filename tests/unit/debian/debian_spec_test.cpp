@@ -110,25 +110,23 @@ TEST_CASE("OCI architectures have Debian's names") {
 }
 
 TEST_CASE("without sources of Debian the archives are deb.debian.org") {
-  const DebianArchives archives =
-      archives_from_sources(valid(), {{"x.list", "deb http://apt.example/ stable main\n"}});
+  const DebianArchives archives = archives_from_sources(valid(), {{"x.list", "deb http://apt.example/ stable main\n"}});
   CHECK(archives.debian == "http://deb.debian.org/debian");
   CHECK(archives.security == "http://deb.debian.org/debian-security");
 }
 
 TEST_CASE("mirrors are found in deb822 sources") {
-  const DebianArchives archives =
-      archives_from_sources(valid(), {{"debian.sources",
-                                       "# a comment\n"
-                                       "Types: deb deb-src\n"
-                                       "URIs: https://mirror.corp.example/debian/\n"
-                                       "Suites: bookworm\n bookworm-updates\n"
-                                       "Components: main contrib\n"
-                                       "\n"
-                                       "types: deb\n"
-                                       "uris: https://mirror.corp.example/debian-security\n"
-                                       "suites: bookworm-security\n"
-                                       "components: main\n"}});
+  const DebianArchives archives = archives_from_sources(valid(), {{"debian.sources",
+                                                                   "# a comment\n"
+                                                                   "Types: deb deb-src\n"
+                                                                   "URIs: https://mirror.corp.example/debian/\n"
+                                                                   "Suites: bookworm\n bookworm-updates\n"
+                                                                   "Components: main contrib\n"
+                                                                   "\n"
+                                                                   "types: deb\n"
+                                                                   "uris: https://mirror.corp.example/debian-security\n"
+                                                                   "suites: bookworm-security\n"
+                                                                   "components: main\n"}});
   CHECK(archives.debian == "https://mirror.corp.example/debian");
   CHECK(archives.security == "https://mirror.corp.example/debian-security");
 }
@@ -162,7 +160,7 @@ TEST_CASE("other people's repositories, disabled stanzas and other schemes are n
 TEST_CASE("the spec's mirrors come before the machine's") {
   DebianSpec spec = valid();
   spec.mirror = "http://mine.example/debian";
-  const DebianArchives archives = archives_from_sources(
-      spec, {{"sources.list", "deb http://near.example/debian bookworm-updates main\n"}});
+  const DebianArchives archives =
+      archives_from_sources(spec, {{"sources.list", "deb http://near.example/debian bookworm-updates main\n"}});
   CHECK(archives.debian == "http://mine.example/debian");
 }

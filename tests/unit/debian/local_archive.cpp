@@ -29,19 +29,19 @@ std::string LocalArchive::missing_programs() {
 LocalArchive::LocalArchive() {
   make_directories(folder_.path() / "gnupg");
   fs::permissions(folder_.path() / "gnupg", fs::perms::owner_all);
-  run({"gpg", "--batch", "--passphrase", "", "--quick-generate-key", "kiln test <test@kiln.example>",
-       "ed25519", "default", "never"});
+  run({"gpg", "--batch", "--passphrase", "", "--quick-generate-key", "kiln test <test@kiln.example>", "ed25519",
+       "default", "never"});
   run({"gpg", "--batch", "--output", (folder_.path() / "keyring.gpg").string(), "--export"});
 }
 
 void LocalArchive::run(std::vector<std::string> argv) const {
-  const CommandResult result = run_command(
-      {.argv = argv,
-       .environment = std::vector<std::string>{"PATH=/usr/bin:/bin", "LC_ALL=C",
-                                               "GNUPGHOME=" + (folder_.path() / "gnupg").string()},
-       .working_directory = {},
-       .stdin_bytes = {}},
-      CancelToken());
+  const CommandResult result =
+      run_command({.argv = argv,
+                   .environment = std::vector<std::string>{"PATH=/usr/bin:/bin", "LC_ALL=C",
+                                                           "GNUPGHOME=" + (folder_.path() / "gnupg").string()},
+                   .working_directory = {},
+                   .stdin_bytes = {}},
+                  CancelToken());
   if (result.exit_code != 0) throw Error(Category::machine, argv[0] + ": " + result.stderr_bytes);
 }
 
@@ -56,8 +56,7 @@ void LocalArchive::add(const std::string& name, const std::string& version, cons
   write(tree / "DEBIAN" / "control", control);
   write(tree / "usr" / "share" / name / "hello", version + "\n");
   std::string plain_version = version;
-  if (const auto colon = plain_version.find(':'); colon != std::string::npos)
-    plain_version.erase(0, colon + 1);
+  if (const auto colon = plain_version.find(':'); colon != std::string::npos) plain_version.erase(0, colon + 1);
   remove(name);
   const fs::path file = debian() / "pool" / "main" / name / fmt::format("{}_{}_all.deb", name, plain_version);
   make_directories(file.parent_path());
@@ -81,8 +80,7 @@ void LocalArchive::write_suite(const fs::path& archive, const std::string& suite
                                       "{3} main/binary-amd64/Packages\n",
                                       suite, date, oci::sha256_of(index).hex(), index.size()));
   fs::remove(dist / "InRelease");
-  run({"gpg", "--batch", "--clearsign", "--output", (dist / "InRelease").string(),
-       (dist / "Release").string()});
+  run({"gpg", "--batch", "--clearsign", "--output", (dist / "InRelease").string(), (dist / "Release").string()});
   fs::remove(dist / "Release");
 }
 
@@ -90,9 +88,8 @@ void LocalArchive::publish(const std::string& date) {
   std::string index;
   for (const auto& [name, package] : packages_) {
     const std::string bytes = read_file(package.file);
-    index +=
-        fmt::format("{}Filename: {}\nSize: {}\nSHA256: {}\n\n", package.control,
-                    fs::relative(package.file, debian()).string(), bytes.size(), oci::sha256_of(bytes).hex());
+    index += fmt::format("{}Filename: {}\nSize: {}\nSHA256: {}\n\n", package.control,
+                         fs::relative(package.file, debian()).string(), bytes.size(), oci::sha256_of(bytes).hex());
   }
   write_suite(debian(), "bookworm", index, date);
   write_suite(debian(), "bookworm-updates", "", date);

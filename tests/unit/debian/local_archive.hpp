@@ -18,8 +18,7 @@ class LocalArchive {
   LocalArchive();
 
   // Adds a package (Priority: required, so that every variant has it where `is_required`).
-  void add(const std::string& name, const std::string& version, const std::string& fields,
-           bool is_required = false);
+  void add(const std::string& name, const std::string& version, const std::string& fields, bool is_required = false);
   void remove(const std::string& name);
   // Writes indexes of all suites, signed.
   void publish(const std::string& date = "Sat, 10 Jan 2026 11:02:12 UTC");

@@ -14,12 +14,7 @@ using namespace kiln;
 namespace {
 
 LockedPackage package(const std::string& name, const std::string& version, char digit = 'a') {
-  return {name,
-          version,
-          "amd64",
-          1234,
-          std::string(64, digit),
-          "debian/pool/main/x/" + name + "_" + version + ".deb"};
+  return {name, version, "amd64", 1234, std::string(64, digit), "debian/pool/main/x/" + name + "_" + version + ".deb"};
 }
 
 DebianLock entry() {
@@ -102,8 +97,8 @@ TEST_CASE("bad locks are refused with file and line") {
   CHECK(message_of(good).empty());
   CHECK(message_of(replaced(good, "\"suite\": \"bookworm\"", "\"siute\": \"bookworm\""))
             .find("images/kiln.lock:5: unknown key 'siute'; did you mean 'suite'?") != std::string::npos);
-  CHECK(message_of(replaced(good, "\"schema_version\": 1", "\"schema_version\": 2"))
-            .find("images/kiln.lock:2:") != std::string::npos);
+  CHECK(message_of(replaced(good, "\"schema_version\": 1", "\"schema_version\": 2")).find("images/kiln.lock:2:") !=
+        std::string::npos);
   CHECK(message_of(replaced(good, "\"epoch\": 1700000000", "\"epoch\": -1")).find("images/kiln.lock:10:") !=
         std::string::npos);
   CHECK(message_of(replaced(good, "\"size\": 1234", "\"size\": 1.5")).find("images/kiln.lock:12:") !=
@@ -111,25 +106,22 @@ TEST_CASE("bad locks are refused with file and line") {
   CHECK(message_of(replaced(good, std::string(64, 'a'), "zz")).find("is no sha256") != std::string::npos);
   CHECK(message_of(replaced(good, "debian/pool/main/x/bash", "debian/../../etc/bash")).find("is no path") !=
         std::string::npos);
-  CHECK(
-      message_of(replaced(good, "debian/pool/main/x/bash", "http://evil.example/bash")).find("is no path") !=
-      std::string::npos);
-  CHECK(message_of(replaced(good, "\"name\": \"bash\"", "\"name\": \"bash,evil\""))
-            .find("is no package name") != std::string::npos);
-  CHECK(
-      message_of(replaced(good, "\"version\": \"5.2-1\"", "\"version\": \"5 --x\"")).find("is no version") !=
-      std::string::npos);
+  CHECK(message_of(replaced(good, "debian/pool/main/x/bash", "http://evil.example/bash")).find("is no path") !=
+        std::string::npos);
+  CHECK(message_of(replaced(good, "\"name\": \"bash\"", "\"name\": \"bash,evil\"")).find("is no package name") !=
+        std::string::npos);
+  CHECK(message_of(replaced(good, "\"version\": \"5.2-1\"", "\"version\": \"5 --x\"")).find("is no version") !=
+        std::string::npos);
   CHECK(message_of(replaced(good, "\"name\": \"zlib1g\"", "\"name\": \"bash\"")).find("listed twice") !=
         std::string::npos);
-  CHECK(message_of(replaced(good, "\"variant\": \"minbase\"", "\"variant\": \"huge\""))
-            .find("unknown variant") != std::string::npos);
-  CHECK(message_of(replaced(good, "sha256:ccc", "sha256:xyz")).find("expected a digest") !=
+  CHECK(message_of(replaced(good, "\"variant\": \"minbase\"", "\"variant\": \"huge\"")).find("unknown variant") !=
         std::string::npos);
-  for (const char* text : {"", "[]", "{}", "null", "{\"schema_version\": 1}",
-                           "{\"schema_version\": 1, \"debian\": [], \"images\": {}}",
-                           "{\"schema_version\": 1, \"debian\": {\"x\": 1}, \"images\": {}}",
-                           "{\"schema_version\": 1, \"debian\": {}, \"images\": {\"r\": []}}",
-                           "{\"schema_version\": 1, \"debian\": {}, \"debian\": {}, \"images\": {}}"}) {
+  CHECK(message_of(replaced(good, "sha256:ccc", "sha256:xyz")).find("expected a digest") != std::string::npos);
+  for (const char* text :
+       {"", "[]", "{}", "null", "{\"schema_version\": 1}", "{\"schema_version\": 1, \"debian\": [], \"images\": {}}",
+        "{\"schema_version\": 1, \"debian\": {\"x\": 1}, \"images\": {}}",
+        "{\"schema_version\": 1, \"debian\": {}, \"images\": {\"r\": []}}",
+        "{\"schema_version\": 1, \"debian\": {}, \"debian\": {}, \"images\": {}}"}) {
     CHECK_MESSAGE(!message_of(text).empty(), "accepted: " << text);
   }
 }
@@ -155,8 +147,7 @@ TEST_CASE("mirrors do not reach the lock") {
 
 TEST_CASE("images are found by reference and platform") {
   const Lock lock = full();
-  CHECK(lock.find_image("docker.io/library/python:3.11-slim", "linux/arm64") ==
-        "sha256:" + std::string(64, 'd'));
+  CHECK(lock.find_image("docker.io/library/python:3.11-slim", "linux/arm64") == "sha256:" + std::string(64, 'd'));
   CHECK(!lock.find_image("docker.io/library/python:3.11-slim", "linux/s390x"));
   CHECK(!lock.find_image("docker.io/library/python:3.12", "linux/amd64"));
   CHECK(lock.find_debian("nothing") == nullptr);
@@ -213,9 +204,8 @@ TEST_CASE("updates from several threads lose nothing") {
   make_directories(file.parent_path());
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([&, i] {
-      Lock::update(file, [&](Lock& lock) { lock.set_debian("image-" + std::to_string(i), entry()); });
-    });
+    threads.emplace_back(
+        [&, i] { Lock::update(file, [&](Lock& lock) { lock.set_debian("image-" + std::to_string(i), entry()); }); });
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(Lock::read(file).debian().size() == 8);

@@ -97,8 +97,7 @@ TEST_CASE("unknown packages are answered with the nearest, impossible wishes wit
   f.archive.publish();
   const Error unknown = f.failure({"python3-vnev"});
   CHECK(unknown.category() == Category::usage);
-  CHECK(unknown.message() ==
-        "suite 'bookworm' has no package 'python3-vnev' for amd64; did you mean 'python3-venv'?");
+  CHECK(unknown.message() == "suite 'bookworm' has no package 'python3-vnev' for amd64; did you mean 'python3-venv'?");
   const Error impossible = f.failure({"broken"});
   CHECK(impossible.category() == Category::usage);
   CHECK(impossible.detail().find("not-there") != std::string::npos);
@@ -126,8 +125,7 @@ TEST_CASE("an index that the keyring does not vouch for is an error") {
   }
   SUBCASE("not signed at all") { write_file_atomically(release, text.substr(text.find("Origin"))); }
   SUBCASE("of other packages") {
-    write_file_atomically(f.archive.debian() / "dists/bookworm/main/binary-amd64/Packages",
-                          "Package: evil\n\n");
+    write_file_atomically(f.archive.debian() / "dists/bookworm/main/binary-amd64/Packages", "Package: evil\n\n");
   }
   SUBCASE("missing") { fs::remove_all(f.archive.debian() / "dists/bookworm-updates"); }
   const Error error = f.failure({});

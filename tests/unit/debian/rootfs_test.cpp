@@ -22,8 +22,8 @@ namespace {
 std::string tar(const std::vector<std::string>& arguments) {
   std::vector<std::string> argv = {"tar"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  const CommandResult result = run_command(
-      {.argv = argv, .environment = {}, .working_directory = {}, .stdin_bytes = {}}, CancelToken());
+  const CommandResult result =
+      run_command({.argv = argv, .environment = {}, .working_directory = {}, .stdin_bytes = {}}, CancelToken());
   REQUIRE_MESSAGE(result.exit_code == 0, result.stderr_bytes);
   return result.stdout_bytes;
 }
@@ -41,9 +41,8 @@ TEST_CASE("the hooks are shell without errors, and name the public archives") {
   spec.suite = "sid";
   CHECK(customize_hook(spec).find("security") == std::string::npos);
   for (const std::string& hook : {setup_hook(), extract_hook(), customize}) {
-    const CommandResult checked =
-        run_command({.argv = {"sh", "-n"}, .environment = {}, .working_directory = {}, .stdin_bytes = hook},
-                    CancelToken());
+    const CommandResult checked = run_command(
+        {.argv = {"sh", "-n"}, .environment = {}, .working_directory = {}, .stdin_bytes = hook}, CancelToken());
     CHECK_MESSAGE(checked.exit_code == 0, checked.stderr_bytes);
   }
 }
@@ -84,12 +83,11 @@ TEST_CASE("a real Debian root is made twice with the same bytes, and holds what 
     return;
   }
   DebianSpec spec;
-  spec.architecture = std::string(trim(run_command({.argv = {"dpkg", "--print-architecture"},
-                                                    .environment = {},
-                                                    .working_directory = {},
-                                                    .stdin_bytes = {}},
-                                                   CancelToken())
-                                           .stdout_bytes));
+  spec.architecture = std::string(trim(
+      run_command(
+          {.argv = {"dpkg", "--print-architecture"}, .environment = {}, .working_directory = {}, .stdin_bytes = {}},
+          CancelToken())
+          .stdout_bytes));
   spec.variant = "apt";
   spec.include = {"netbase"};
   const TempDir work;
@@ -125,17 +123,15 @@ TEST_CASE("a real Debian root is made twice with the same bytes, and holds what 
   std::set<std::string> names;
   const std::string listing = tar({"--list", "--file", first.string()});
   for (const std::string_view line : split(listing, '\n')) names.emplace(line);
-  for (const char* there :
-       {"./", "./dev/", "./usr/bin/dash", "./bin", "./usr/bin/apt-get", "./etc/services",
-        "./usr/share/doc/bash/copyright", "./etc/apt/sources.list.d/debian.sources",
-        "./etc/apt/apt.conf.d/docker-clean", "./etc/dpkg/dpkg.cfg.d/slim", "./usr/share/man/man1/",
-        "./usr/sbin/policy-rc.d", "./var/lib/dpkg/status", "./var/lib/apt/lists/partial/"}) {
+  for (const char* there : {"./", "./dev/", "./usr/bin/dash", "./bin", "./usr/bin/apt-get", "./etc/services",
+                            "./usr/share/doc/bash/copyright", "./etc/apt/sources.list.d/debian.sources",
+                            "./etc/apt/apt.conf.d/docker-clean", "./etc/dpkg/dpkg.cfg.d/slim", "./usr/share/man/man1/",
+                            "./usr/sbin/policy-rc.d", "./var/lib/dpkg/status", "./var/lib/apt/lists/partial/"}) {
     CHECK_MESSAGE(names.contains(there), "missing: " << there);
   }
-  for (const char* gone :
-       {"./etc/resolv.conf", "./etc/hostname", "./etc/apt/sources.list", "./etc/passwd-", "./libx32",
-        "./var/log/dpkg.log", "./var/lib/apt/lists/lock", "./etc/dpkg/dpkg.cfg.d/unsafe-io",
-        "./usr/share/doc/bash/README.gz", "./usr/share/man/man1/bash.1.gz"}) {
+  for (const char* gone : {"./etc/resolv.conf", "./etc/hostname", "./etc/apt/sources.list", "./etc/passwd-", "./libx32",
+                           "./var/log/dpkg.log", "./var/lib/apt/lists/lock", "./etc/dpkg/dpkg.cfg.d/unsafe-io",
+                           "./usr/share/doc/bash/README.gz", "./usr/share/man/man1/bash.1.gz"}) {
     CHECK_MESSAGE(!names.contains(gone), "still there: " << gone);
   }
   for (const std::string& name : names) {
@@ -143,14 +139,12 @@ TEST_CASE("a real Debian root is made twice with the same bytes, and holds what 
     CHECK_MESSAGE((!name.starts_with("./var/cache/apt/") || name.ends_with("/")), "cache: " << name);
   }
   // dpkg's own records say exactly what the lock says.
-  const std::string status =
-      tar({"--extract", "--to-stdout", "--file", first.string(), "./var/lib/dpkg/status"});
+  const std::string status = tar({"--extract", "--to-stdout", "--file", first.string(), "./var/lib/dpkg/status"});
   std::set<std::string> installed, locked;
   std::string name;
   for (const std::string_view line : split(status, '\n')) {
     if (line.starts_with("Package: ")) name = line.substr(9);
-    if (line.starts_with("Status: "))
-      CHECK_MESSAGE(line == "Status: install ok installed", name << ": " << line);
+    if (line.starts_with("Status: ")) CHECK_MESSAGE(line == "Status: install ok installed", name << ": " << line);
     if (line.starts_with("Version: ")) installed.insert(name + "=" + std::string(line.substr(9)));
   }
   for (const LockedPackage& package : lock.packages) locked.insert(package.name + "=" + package.version);

@@ -8,8 +8,7 @@ namespace kiln::dockerfile {
 namespace {
 
 TEST_CASE("the JSON holds what an instruction is, where it stands and how it was written") {
-  const auto tree =
-      parse_syntax("FROM a\nRUN --network=none <<E\nls\nE\nCMD [\"x\"]\nONBUILD COPY --link a b\n", "D");
+  const auto tree = parse_syntax("FROM a\nRUN --network=none <<E\nls\nE\nCMD [\"x\"]\nONBUILD COPY --link a b\n", "D");
   const nlohmann::json expected = nlohmann::json::parse(R"([
     {"instruction": "from", "flags": [], "args": ["a"], "heredocs": [], "start_line": 1, "end_line": 1,
      "original": "FROM a"},

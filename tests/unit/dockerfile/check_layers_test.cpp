@@ -46,8 +46,7 @@ TEST_CASE("pip's cache") {
 }
 
 TEST_CASE("removing what an earlier layer holds") {
-  CHECK(lines("RemovedInLaterLayer", "COPY big.tar /tmp/\nRUN tar xf /tmp/big.tar && rm /tmp/big.tar") ==
-        Lines{3});
+  CHECK(lines("RemovedInLaterLayer", "COPY big.tar /tmp/\nRUN tar xf /tmp/big.tar && rm /tmp/big.tar") == Lines{3});
   CHECK(lines("RemovedInLaterLayer", "COPY . /src\nRUN make -C /src && rm -rf /src/obj") == Lines{3});
   CHECK(lines("RemovedInLaterLayer", "RUN apt-get update\nRUN rm -rf /var/lib/apt/lists/*") == Lines{3});
   CHECK(lines("RemovedInLaterLayer", "COPY a /src/\nRUN rm -rf /srcs").empty());
@@ -56,8 +55,7 @@ TEST_CASE("removing what an earlier layer holds") {
 
 TEST_CASE("the whole context before the dependencies") {
   CHECK(lines("CopyBeforeDependencies", "COPY . /app\nRUN pip install -r requirements.txt") == Lines{2});
-  CHECK(lines("CopyBeforeDependencies",
-              "COPY requirements.txt /app/\nRUN pip install -r requirements.txt\nCOPY . /app")
+  CHECK(lines("CopyBeforeDependencies", "COPY requirements.txt /app/\nRUN pip install -r requirements.txt\nCOPY . /app")
             .empty());
   CHECK(lines("CopyBeforeDependencies", "COPY --from=a . /app\nRUN npm ci").empty());
   CHECK(lines("CopyBeforeDependencies", "COPY . /app\nRUN make").empty());
@@ -71,10 +69,8 @@ TEST_CASE("a machine's ARG above a heavy step that does not need it") {
 }
 
 TEST_CASE("CUDA brought by the base and by wheels") {
-  CHECK(lines("CudaLibrariesTwice", "RUN pip install torch==2.3.1", "nvidia/cuda:12.1.0-runtime") ==
-        Lines{2});
-  CHECK(lines("CudaLibrariesTwice", "RUN apt-get install -y cuda-runtime-12-1\nRUN pip install torch") ==
-        Lines{3});
+  CHECK(lines("CudaLibrariesTwice", "RUN pip install torch==2.3.1", "nvidia/cuda:12.1.0-runtime") == Lines{2});
+  CHECK(lines("CudaLibrariesTwice", "RUN apt-get install -y cuda-runtime-12-1\nRUN pip install torch") == Lines{3});
   CHECK(lines("CudaLibrariesTwice", "RUN pip install torch --index-url https://example.org/whl/cpu",
               "nvidia/cuda:12.1.0-runtime")
             .empty());

@@ -12,8 +12,7 @@ const std::string kText = "FROM scratch\nMAINTAINER a\nNOPE\n";
 
 TEST_CASE("text names rule, page, message and lines") {
   const std::string out = check_text(check(kText, "Dockerfile"), kText, "Dockerfile");
-  CHECK(has(out,
-            "warning: MaintainerDeprecated (docs/rules/maintainer-deprecated.md)\nMaintainer instruction"));
+  CHECK(has(out, "warning: MaintainerDeprecated (docs/rules/maintainer-deprecated.md)\nMaintainer instruction"));
   CHECK(has(out, "2 | >>> MAINTAINER a"));
   CHECK(has(out, "error: Dockerfile:3: unknown instruction 'NOPE'"));
   CHECK(check_text(check("FROM scratch\n", "D"), "FROM scratch\n", "D").empty());
@@ -38,8 +37,7 @@ TEST_CASE("SARIF places every result in the file, under a rule it declares") {
     CHECK(place["artifactLocation"]["uri"] == "a/Dockerfile");
     CHECK(place["region"]["startLine"].get<int>() > 1);
     const auto& rules = run["tool"]["driver"]["rules"];
-    CHECK(std::any_of(rules.begin(), rules.end(),
-                      [&](const auto& rule) { return rule["id"] == result["ruleId"]; }));
+    CHECK(std::any_of(rules.begin(), rules.end(), [&](const auto& rule) { return rule["id"] == result["ruleId"]; }));
   }
   CHECK(run["results"][1]["level"] == "error");
 }

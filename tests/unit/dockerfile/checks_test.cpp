@@ -34,8 +34,7 @@ TEST_CASE("every rule has a name, a sentence and a page that begins with its nam
 }
 
 TEST_CASE("settings of the check directive") {
-  const CheckSettings settings =
-      parse_check_settings("skip=StageNameCasing, undefinedvar;error=true;experimental=all");
+  const CheckSettings settings = parse_check_settings("skip=StageNameCasing, undefinedvar;error=true;experimental=all");
   CHECK(settings.error);
   CHECK(settings.experimental_all);
   CHECK_FALSE(settings.enables(*find_rule("UndefinedVar")));
@@ -45,8 +44,7 @@ TEST_CASE("settings of the check directive") {
   CHECK(has(usage_error([] { parse_check_settings("error=yes"); }), "true or false, got 'yes'"));
 }
 
-TEST_CASE(
-    "a directive skips for the file, a comment for its instruction, a build arg replaces the directive") {
+TEST_CASE("a directive skips for the file, a comment for its instruction, a build arg replaces the directive") {
   const std::string body = "FROM scratch\nMAINTAINER a\n# check=skip=MaintainerDeprecated\nMAINTAINER b\n";
   CHECK(finds(body, "MaintainerDeprecated:2"));
   CHECK_FALSE(finds(body, "MaintainerDeprecated:4"));
@@ -94,8 +92,10 @@ TEST_CASE("of a build, rules about the insides of stages look at the stages that
   CHECK(finds(text, "LegacyKeyValueFormat:3"));
   CheckOptions options;
   options.built_stages = {1};
-  for (const std::string hidden : {"LegacyKeyValueFormat:3", "JSONArgsRecommended:4"}) CHECK_FALSE(finds(text, hidden, options));
-  for (const std::string shown : {"StageNameCasing:1", "MaintainerDeprecated:2", "LegacyKeyValueFormat:6", "UndefinedVar:6"}) {
+  for (const std::string hidden : {"LegacyKeyValueFormat:3", "JSONArgsRecommended:4"})
+    CHECK_FALSE(finds(text, hidden, options));
+  for (const std::string shown :
+       {"StageNameCasing:1", "MaintainerDeprecated:2", "LegacyKeyValueFormat:6", "UndefinedVar:6"}) {
     CHECK(finds(text, shown, options));
   }
 }
@@ -111,7 +111,8 @@ TEST_CASE("a base image for another platform is reported where the build knows o
                                   [](const Finding& finding) { return finding.rule == "InvalidBaseImagePlatform"; });
   REQUIRE(found != report.findings.end());
   CHECK(found->lines == LineRange{3, 3});
-  CHECK(found->message == "Base image x:1 was pulled with platform \"linux/arm64\", expected \"linux/amd64\" for current build");
+  CHECK(found->message ==
+        "Base image x:1 was pulled with platform \"linux/arm64\", expected \"linux/amd64\" for current build");
 }
 
 TEST_CASE("an experimental rule that is asked for runs whatever is skipped") {
@@ -149,8 +150,7 @@ TEST_CASE("rules about the finished image look at the target and what it is buil
   CheckOptions options;
   options.target = "base";
   CHECK(found(text, options).empty());
-  CHECK(found("FROM busybox:1\nCMD [\"a\"]\n") ==
-        std::vector<std::string>{"RootAtRunTime:2", "NoHealthcheck:2"});
+  CHECK(found("FROM busybox:1\nCMD [\"a\"]\n") == std::vector<std::string>{"RootAtRunTime:2", "NoHealthcheck:2"});
   CHECK(found("FROM busybox:1\nRUN true\n").empty());
 }
 
@@ -159,8 +159,7 @@ TEST_CASE("a base image without a version floats, unless it is scratch, a stage,
   options.fleet_images = {"base-python"};
   CHECK(finds("FROM python\n", "FloatingTag:1"));
   CHECK(finds("FROM ghcr.io:443/acme/python:latest\n", "FloatingTag:1"));
-  CHECK(found("FROM python:3.11 AS a\nFROM a\nFROM scratch\nFROM base-python\nFROM x@sha256:00\n", options)
-            .empty());
+  CHECK(found("FROM python:3.11 AS a\nFROM a\nFROM scratch\nFROM base-python\nFROM x@sha256:00\n", options).empty());
 }
 
 TEST_CASE("the root of the context is ignored only where everything in it is") {

@@ -9,8 +9,7 @@ namespace kiln::conformance {
 
 std::optional<fs::path> folder(const std::string& test) {
   const auto named = environment_variable("KILN_CONFORMANCE");
-  const fs::path path =
-      named ? fs::path(*named) : fs::path(KILN_SOURCE_DIR) / ".." / "shared" / "conformance";
+  const fs::path path = named ? fs::path(*named) : fs::path(KILN_SOURCE_DIR) / ".." / "shared" / "conformance";
   if (fs::exists(path / "README.md")) return path;
   fmt::print("SKIPPED {}: no conformance tables at '{}' (KILN_CONFORMANCE names their folder)\n", test,
              path.lexically_normal().string());

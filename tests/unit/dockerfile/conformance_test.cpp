@@ -145,8 +145,7 @@ TEST_CASE("heredoc tables") {
   for (const std::string word : table["word_is_not_heredoc"]) score.row(!heredoc_of_word(word), word);
   for (const json& row : table["line_names"]) {
     json names = json::array();
-    for (const Heredoc& heredoc : heredocs_of_line(row["line"].get<std::string>()))
-      names.push_back(heredoc.name);
+    for (const Heredoc& heredoc : heredocs_of_line(row["line"].get<std::string>())) names.push_back(heredoc.name);
     score.row(names == row["heredoc_names"], row.dump() + names.dump());
   }
 }
@@ -188,8 +187,7 @@ TEST_CASE("words, JSON arrays and directives") {
     const auto tree = parse_syntax(row["dockerfile"].get<std::string>() + "FROM x\n", "Dockerfile");
     score.row(std::string(1, tree.directives.escape) == row["escape"], row.dump());
   }
-  const auto warned =
-      parse_syntax(table["empty_continuation_warning"]["dockerfile"].get<std::string>(), "Dockerfile");
+  const auto warned = parse_syntax(table["empty_continuation_warning"]["dockerfile"].get<std::string>(), "Dockerfile");
   score.row(warned.empty_continuations.size() == table["empty_continuation_warning"]["warnings"],
             "empty continuation lines");
   score.row(!parses("\n\t\tFROM image\n\t\tLABEL test=" + std::string(65536, 'a') + "\n"), "too long a line");
@@ -218,8 +216,7 @@ TEST_CASE("ports of EXPOSE") {
     } catch (const Error&) {
       failed = true;
     }
-    score.row(row.contains("error") ? failed : !failed && actual == row["expected"],
-              row.dump() + actual.dump());
+    score.row(row.contains("error") ? failed : !failed && actual == row["expected"], row.dump() + actual.dump());
   }
 }
 
@@ -331,8 +328,7 @@ TEST_CASE("lint tables") {
       }
       std::vector<std::string> expected;
       for (const json& warning : row["warnings"]) {
-        expected.push_back(fmt::format("{} {}: {}", warning["line"].get<int>(),
-                                       warning["rule"].get<std::string>(),
+        expected.push_back(fmt::format("{} {}: {}", warning["line"].get<int>(), warning["rule"].get<std::string>(),
                                        warning["detail"].get<std::string>()));
       }
       std::sort(expected.begin(), expected.end());

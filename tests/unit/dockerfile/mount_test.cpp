@@ -25,8 +25,7 @@ TEST_CASE("bind mounts are read-only unless they say otherwise") {
 }
 
 TEST_CASE("cache mounts with all their options") {
-  const Mount cache =
-      mount("type=cache,id=c,dst=$dir,sharing=locked,from=a,source=/s,mode=0750,uid=1,gid=2,ro");
+  const Mount cache = mount("type=cache,id=c,dst=$dir,sharing=locked,from=a,source=/s,mode=0750,uid=1,gid=2,ro");
   CHECK(cache.type == MountType::cache);
   CHECK(cache.target == "/cache");
   CHECK(cache.sharing == CacheSharing::locked);

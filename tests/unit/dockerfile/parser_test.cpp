@@ -77,8 +77,7 @@ TEST_CASE("COPY and ADD keep their flags typed and their heredocs as files") {
   CHECK(copy.paths == Words{"x", "y"});
   CHECK(copy.destination == "/z/");
 
-  const Add add =
-      only<Add>("ADD --unpack=false --keep-git-dir=true --checksum=sha256:ab <<-'F' b /\n\tone\nF");
+  const Add add = only<Add>("ADD --unpack=false --keep-git-dir=true --checksum=sha256:ab <<-'F' b /\n\tone\nF");
   CHECK(add.unpack == false);
   CHECK(add.keep_git_dir);
   CHECK(add.checksum == "sha256:ab");
@@ -137,8 +136,7 @@ TEST_CASE("HEALTHCHECK in all its forms") {
 }
 
 TEST_CASE("RUN's flags") {
-  const Run run =
-      only<Run>("RUN --mount=type=cache,target=/c --mount=target=/x --network=none --security=insecure a");
+  const Run run = only<Run>("RUN --mount=type=cache,target=/c --mount=target=/x --network=none --security=insecure a");
   CHECK(run.mounts == Words{"type=cache,target=/c", "target=/x"});
   CHECK(run.network == "none");
   CHECK(run.security == "insecure");

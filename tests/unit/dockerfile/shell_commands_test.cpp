@@ -8,8 +8,7 @@ namespace {
 using Words = std::vector<std::string>;
 
 TEST_CASE("a script falls into its commands") {
-  const auto commands =
-      shell_commands("set -ex; A=1 /usr/bin/apt-get update && echo 'a;b' | tee x # no; yes\n(cd /x)");
+  const auto commands = shell_commands("set -ex; A=1 /usr/bin/apt-get update && echo 'a;b' | tee x # no; yes\n(cd /x)");
   REQUIRE(commands.size() == 5);
   CHECK(commands[0].words == Words{"set", "-ex"});
   CHECK(commands[1].words == Words{"apt-get", "update"});

@@ -21,8 +21,6 @@ std::string usage_error(Body&& body) {
   return "";
 }
 
-inline bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace kiln::dockerfile

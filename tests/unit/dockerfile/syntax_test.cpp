@@ -38,16 +38,15 @@ TEST_CASE("an escaped escape at the end of a line does not continue it") {
 }
 
 TEST_CASE("directives stand above everything else, once each") {
-  CHECK(parse_syntax("# syntax=docker/dockerfile:1 // x\n# check=skip=all\nFROM x\n", "D")
-            .directives.check->value == "skip=all");
+  CHECK(parse_syntax("# syntax=docker/dockerfile:1 // x\n# check=skip=all\nFROM x\n", "D").directives.check->value ==
+        "skip=all");
   CHECK_FALSE(parse_syntax("# a comment\n# check=skip=all\nFROM x\n", "D").directives.check);
   CHECK(has(usage_error([] { parse_syntax("# escape=`\n# escape=`\nFROM x\n", "D"); }), "only one 'escape'"));
   CHECK(has(usage_error([] { parse_syntax("# escape=x\nFROM x\n", "D"); }), "'\\' or '`', got 'x'"));
 }
 
 TEST_CASE("heredoc bodies follow their line in order, whatever they hold") {
-  const auto tree =
-      parse_syntax("FROM x\nCOPY <<A <<-'B' /d/\n# kept\nB\nA\n\t\\\n\tB\nRUN true\n", "Dockerfile");
+  const auto tree = parse_syntax("FROM x\nCOPY <<A <<-'B' /d/\n# kept\nB\nA\n\t\\\n\tB\nRUN true\n", "Dockerfile");
   REQUIRE(tree.nodes.size() == 3);
   const auto& heredocs = tree.nodes[1].heredocs;
   REQUIRE(heredocs.size() == 2);

@@ -121,17 +121,17 @@ TEST_CASE("variables have defaults, over which the environment's values count") 
       "P": "${PLAIN}", "NIL": "${NIL}", "${TAG}_KEY": "k"}}, "b": {"tags": "${LIST}", "no-cache": "${ON}"}}})";
   const kiln::Fleet fleet = load(file);
   CHECK(fleet.find("a")->tags == Texts{"r/a:dev"});
-  CHECK(fleet.find("a")->args == Pairs{{"N", "3"}, {"ON", "true"}, {"E", "[]"}, {"F", "x-dev"}, {"P", "p"}, {"NIL", ""},
-                                       {"dev_KEY", "k"}});
+  CHECK(fleet.find("a")->args ==
+        Pairs{{"N", "3"}, {"ON", "true"}, {"E", "[]"}, {"F", "x-dev"}, {"P", "p"}, {"NIL", ""}, {"dev_KEY", "k"}});
   CHECK(fleet.find("b")->tags == Texts{"dev", "b"});
   CHECK(fleet.find("b")->no_cache);
 
   const Given given{{{"TAG", "1.0"}, {"N", "4"}, {"ON", "false"}, {"EMPTY", "e"}, {"PLAIN", "ignored"}}, {}};
   const kiln::Fleet changed = load(file, given);
-  CHECK(changed.find("a")->args == Pairs{{"N", "4"}, {"ON", "false"}, {"E", "[e]"}, {"F", "x-1.0"}, {"P", "p"},
-                                         {"NIL", ""}, {"1.0_KEY", "k"}});
-  CHECK(refusal(file, {{{"N", "four"}}, {}}).find("the environment's value of variable 'N' is not valid: expected a number") !=
-        std::string::npos);
+  CHECK(changed.find("a")->args ==
+        Pairs{{"N", "4"}, {"ON", "false"}, {"E", "[e]"}, {"F", "x-1.0"}, {"P", "p"}, {"NIL", ""}, {"1.0_KEY", "k"}});
+  CHECK(refusal(file, {{{"N", "four"}}, {}})
+            .find("the environment's value of variable 'N' is not valid: expected a number") != std::string::npos);
   CHECK(refusal(file, {{{"LIST", "a,b"}}, {}}).find("takes no lists and objects") != std::string::npos);
 }
 
@@ -147,7 +147,8 @@ TEST_CASE("a matrix makes a target for each combination, and a group of them") {
 }
 
 TEST_CASE("groups hold targets, groups and what a matrix made") {
-  const kiln::Fleet fleet = load(R"({"variable": {"T": {"default": "b"}}, "group": [{"default": {"targets": ["a", "more"]}},
+  const kiln::Fleet fleet =
+      load(R"({"variable": {"T": {"default": "b"}}, "group": [{"default": {"targets": ["a", "more"]}},
       {"more": {"targets": ["${T}", "m"], "description": "x"}}], "target": [{"a": {}}, {"b": {}},
       {"m": {"matrix": {"x": ["1", "2"]}, "name": "m${x}"}}, {"//": "a comment", "z": {}}], "//": "another"})");
   Texts selected;
@@ -170,7 +171,8 @@ TEST_CASE("mistakes are answered with line and nearest name") {
   CHECK(refusal("{\n\"target\": {\n\"a\": {\n\"contxt\": \".\"}}}") ==
         "4: unknown attribute 'contxt' of a target; did you mean 'context'?");
   CHECK(refusal("{\"targets\": {}}") == "1: unknown key 'targets'; did you mean 'target'?");
-  CHECK(refusal("{\"group\": {\"g\": {\"target\": []}}}") == "1: unknown attribute 'target' of a group; did you mean 'targets'?");
+  CHECK(refusal("{\"group\": {\"g\": {\"target\": []}}}") ==
+        "1: unknown attribute 'target' of a group; did you mean 'targets'?");
   CHECK(refusal("{\"variable\": {\"V\": {\"defualt\": 1}}}") ==
         "1: unknown attribute 'defualt' of a variable; did you mean 'default'?");
   CHECK(refusal("{\"target\": {\"app\": {}},\n\"group\": {\"g\": {\n\"targets\": [\"ap\"]}}}") ==
@@ -204,29 +206,35 @@ TEST_CASE("what leads back to itself is refused with the way") {
         "1: target 'a' inherits from itself: a -> b -> a");
   CHECK(refusal(R"({"target": {"a": {"contexts": {"x": "target:b"}}, "b": {"contexts": {"x": "target:a"}}}})") ==
         "1: target 'a' is built from itself: a -> b -> a");
-  CHECK(refusal(R"({"target": {"a": {"contexts": {"x": "target:a"}}}})") == "1: target 'a' is built from itself: a -> a");
-  CHECK(refusal(R"({"variable": {"A": {"default": "${B}"}, "B": {"default": "${A}"}}, "target": {"a": {"tags": ["${A}"]}}})") ==
-        "1: the default of variable 'A' leads back to it");
+  CHECK(refusal(R"({"target": {"a": {"contexts": {"x": "target:a"}}}})") ==
+        "1: target 'a' is built from itself: a -> a");
+  CHECK(
+      refusal(
+          R"({"variable": {"A": {"default": "${B}"}, "B": {"default": "${A}"}}, "target": {"a": {"tags": ["${A}"]}}})") ==
+      "1: the default of variable 'A' leads back to it");
 }
 
 TEST_CASE("a matrix is refused where it has no name, equal names or too many combinations") {
   CHECK(refusal(R"({"target": {"a": {"matrix": {"x": ["1"]}}}})") == "1: a matrix needs a 'name' for its targets");
   CHECK(refusal(R"({"target": {"a": {"name": "x"}}})") == "1: 'name' belongs to a 'matrix'");
-  CHECK(refusal(R"({"target": {"a": {"matrix": {"x": ["1", "2"]}, "name": "a"}}})") == "1: two targets have the name 'a'");
+  CHECK(refusal(R"({"target": {"a": {"matrix": {"x": ["1", "2"]}, "name": "a"}}})") ==
+        "1: two targets have the name 'a'");
   CHECK(refusal(R"({"target": {"a": {"matrix": {"x": "1"}, "name": "a"}}})") == "1: the values of a matrix are a list");
   std::string list = "0";
   for (int i = 1; i < 101; ++i) list += "," + std::to_string(i);
-  CHECK(refusal("{\"target\": {\"a\": {\"name\": \"a${x}${y}\", \"matrix\": {\"x\": [" + list + "], \"y\": [" + list + "]}}}}") ==
-        "1: the matrix has more than 10000 combinations");
+  CHECK(refusal("{\"target\": {\"a\": {\"name\": \"a${x}${y}\", \"matrix\": {\"x\": [" + list + "], \"y\": [" + list +
+                "]}}}}") == "1: the matrix has more than 10000 combinations");
 }
 
 TEST_CASE("what kiln does not evaluate or honour is refused with the reason") {
   CHECK(refusal(R"({"target": {"a": {"tags": ["${upper(\"x\")}"]}}})").find("1: the function 'upper' in") == 0);
   CHECK(refusal(R"({"function": {"f": {}}, "target": {}})").find("1: kiln evaluates no functions") == 0);
-  CHECK(refusal(R"({"target": {"a": {"args": {"X": "${target.b.args.Y}"}}, "b": {}}})").find("1: kiln evaluates no attributes") == 0);
+  CHECK(refusal(R"({"target": {"a": {"args": {"X": "${target.b.args.Y}"}}, "b": {}}})")
+            .find("1: kiln evaluates no attributes") == 0);
   CHECK(refusal(R"({"target": {"a": {"annotations": ["x=y"]}}})").find("1: kiln does not honour 'annotations': ") == 0);
   CHECK(refusal(R"({"target": {"a": {"attest": ["type=sbom"]}}})").find("1: kiln does not honour 'attest': ") == 0);
-  CHECK(refusal(R"({"target": {"a": {"entitlements": ["security.insecure"]}}})").find("1: kiln does not honour the entitlement") == 0);
+  CHECK(refusal(R"({"target": {"a": {"entitlements": ["security.insecure"]}}})")
+            .find("1: kiln does not honour the entitlement") == 0);
   CHECK(refusal(R"({"variable": {"A": {"validation": {}}}})").find("1: kiln evaluates no conditions") == 0);
 }
 

@@ -16,7 +16,8 @@ TEST_CASE("sizes are decimal or binary by their unit") {
 }
 
 TEST_CASE("what is no size is refused") {
-  for (const char* text : {"", "MB", "200", "-1MB", "1.2.3MB", "1mb", "1 MB x", ".5MB", "1.MB", "1e3MB", "99999999TB"}) {
+  for (const char* text :
+       {"", "MB", "200", "-1MB", "1.2.3MB", "1mb", "1 MB x", ".5MB", "1.MB", "1e3MB", "99999999TB"}) {
     INFO(text);
     CHECK_FALSE(parse_byte_size(text));
   }

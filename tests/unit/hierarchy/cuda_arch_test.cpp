@@ -27,7 +27,8 @@ TEST_CASE("an entry with a letter serves that GPU alone") {
 }
 
 TEST_CASE("the reason names the GPU and the list") {
-  CHECK(check_cuda_arch("8.6", {"8.9", "9.0"})->find("CUDA_ARCH '8.6' is served by no entry of the arch list '8.9;9.0'") == 0);
+  CHECK(check_cuda_arch("8.6", {"8.9", "9.0"})
+            ->find("CUDA_ARCH '8.6' is served by no entry of the arch list '8.9;9.0'") == 0);
   CHECK(check_cuda_arch("8.6", {}));
 }
 

@@ -10,8 +10,8 @@
 #include "builder/hierarchy/image_names.hpp"
 #include "builder/hierarchy/profile.hpp"
 #include "builder/hierarchy/select.hpp"
-#include "tests/unit/hierarchy/support/folder.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/unit/hierarchy/support/folder.hpp"
 
 using kiln::load_definitions;
 using kiln::Target;
@@ -141,8 +141,8 @@ TEST_CASE("everything an image may say is carried over") {
   CHECK(target.compression == kiln::Compression::parse("none"));
   CHECK(target.cuda == kiln::Cuda{"12.1", {"8.6"}});
   CHECK(target.tag_templates == std::vector<std::string>{"v1-{date}"});
-  CHECK(target.labels == std::map<std::string, std::string>{
-                             {"l", "v"}, {"org.opencontainers.image.source", "https://example.com/x"}});
+  CHECK(target.labels ==
+        std::map<std::string, std::string>{{"l", "v"}, {"org.opencontainers.image.source", "https://example.com/x"}});
   CHECK(target.size_limit_bytes == 5);
   CHECK(target.network == "none");
   CHECK(target.no_cache);
@@ -158,11 +158,11 @@ TEST_CASE("everything an image may say is carried over") {
 
 TEST_CASE("a context of another image means its target for the same profile") {
   const kiln::test::Folder folder({{"profiles/a.json", "{}"},
-       {"images/fleet.json", R"({"registry": "r.io", "profiles": ["a"]})"},
-       {"images/x/image.json", R"({"kind": "service"})"},
-       {"images/x/Dockerfile", ""},
-       {"images/y/image.json", R"({"kind": "service", "contexts": {"other": "target:x"}})"},
-       {"images/y/Dockerfile", ""}});
+                                   {"images/fleet.json", R"({"registry": "r.io", "profiles": ["a"]})"},
+                                   {"images/x/image.json", R"({"kind": "service"})"},
+                                   {"images/x/Dockerfile", ""},
+                                   {"images/y/image.json", R"({"kind": "service", "contexts": {"other": "target:x"}})"},
+                                   {"images/y/Dockerfile", ""}});
   CHECK(load_definitions(folder.path() / "images").find("y-a")->contexts.at("other") == "target:x-a");
 }
 
@@ -179,11 +179,12 @@ TEST_CASE("the baseline of the pilot is its legacy Dockerfile in the same contex
 }
 
 TEST_CASE("the default group can be the fleet's own") {
-  const kiln::test::Folder folder({{"images/fleet.json", R"({"registry": "r.io", "groups": {"default": ["b"], "all": ["a", "b"]}})"},
-                                   {"images/a/image.json", R"({"kind": "base"})"},
-                                   {"images/a/Dockerfile", ""},
-                                   {"images/b/image.json", R"({"kind": "base"})"},
-                                   {"images/b/Dockerfile", ""}});
+  const kiln::test::Folder folder(
+      {{"images/fleet.json", R"({"registry": "r.io", "groups": {"default": ["b"], "all": ["a", "b"]}})"},
+       {"images/a/image.json", R"({"kind": "base"})"},
+       {"images/a/Dockerfile", ""},
+       {"images/b/image.json", R"({"kind": "base"})"},
+       {"images/b/Dockerfile", ""}});
   const kiln::Fleet fleet = load_definitions(folder.path() / "images");
   CHECK(select_targets(fleet, {}, {}).size() == 1);
   CHECK(select_targets(fleet, {"all"}, {}).size() == 2);

@@ -39,7 +39,8 @@ TEST_CASE("a file or a folder can be named") {
 
 TEST_CASE("what is not there is named") {
   const kiln::test::Folder folder({{"x", ""}});
-  CHECK_THROWS_WITH_AS(load(folder.path()), doctest::Contains("holds no images/fleet.json and no docker-bake.json"), kiln::Error);
+  CHECK_THROWS_WITH_AS(load(folder.path()), doctest::Contains("holds no images/fleet.json and no docker-bake.json"),
+                       kiln::Error);
   CHECK_THROWS_WITH_AS(load(folder.path(), "nope.json"), "there is no file 'nope.json'", kiln::Error);
 }
 

@@ -16,8 +16,12 @@ Profile workstation() {
   profile.machine.memory_bytes = std::uint64_t{64} << 30;
   profile.machine.gpu = "RTX 3060";
   profile.machine.vram_bytes = std::uint64_t{12} << 30;
-  profile.values = {{"OMP_NUM_THREADS", "4"}, {"UVICORN_WORKERS", "8"}, {"CUDA_ARCH", "8.6"}, {"GPU_VISIBLE_DEVICES", "0"},
-                    {"TORCH_CUDA_ALLOC_CONF", "max_split_size_mb:64"}, {"MODEL_EVICT_THRESHOLD_PCT", "70"}};
+  profile.values = {{"OMP_NUM_THREADS", "4"},
+                    {"UVICORN_WORKERS", "8"},
+                    {"CUDA_ARCH", "8.6"},
+                    {"GPU_VISIBLE_DEVICES", "0"},
+                    {"TORCH_CUDA_ALLOC_CONF", "max_split_size_mb:64"},
+                    {"MODEL_EVICT_THRESHOLD_PCT", "70"}};
   return profile;
 }
 
@@ -69,7 +73,8 @@ TEST_CASE("a GPU that the machine has not is refused") {
 }
 
 TEST_CASE("the allocator's options are those that torch reads") {
-  CHECK(finding_with("TORCH_CUDA_ALLOC_CONF", "max_split_size:64").text == "torch knows no option 'max_split_size'; did you mean 'max_split_size_mb'?");
+  CHECK(finding_with("TORCH_CUDA_ALLOC_CONF", "max_split_size:64").text ==
+        "torch knows no option 'max_split_size'; did you mean 'max_split_size_mb'?");
   CHECK(finding_with("TORCH_CUDA_ALLOC_CONF", "max_split_size_mb:20").text.find("above 20") != std::string::npos);
   CHECK(finding_with("TORCH_CUDA_ALLOC_CONF", "max_split_size_mb:20000").text.find("the GPU has") != std::string::npos);
   CHECK(finding_with("TORCH_CUDA_ALLOC_CONF", "garbage_collection_threshold:1.5").severity == Severity::error);

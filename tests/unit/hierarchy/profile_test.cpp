@@ -22,7 +22,8 @@ Profile sample() {
 }  // namespace
 
 TEST_CASE("a profile takes what it does not say from the one it extends") {
-  const kiln::test::Folder folder({{"base.json", R"({"OMP_NUM_THREADS": "4", "CUDA_ARCH": "8.6", "machine": {"cores": 8, "vram": "12GB"}})"},
+  const kiln::test::Folder folder(
+      {{"base.json", R"({"OMP_NUM_THREADS": "4", "CUDA_ARCH": "8.6", "machine": {"cores": 8, "vram": "12GB"}})"},
        {"big.json", R"({"extends": "base", "OMP_NUM_THREADS": "16", "machine": {"vram": "24 GB", "gpu": "RTX 4090"}})"},
        {"schema.json", "not a profile"},
        {"notes.txt", "neither"}});
@@ -37,7 +38,9 @@ TEST_CASE("a profile takes what it does not say from the one it extends") {
 }
 
 TEST_CASE("the environment holds what the libraries read beside each value, sorted") {
-  const kiln::test::Folder folder({{"a.json", R"({"TORCH_CUDA_ALLOC_CONF": "max_split_size_mb:64", "GPU_VISIBLE_DEVICES": "0,1", "CUDA_ARCH": "8.9"})"}});
+  const kiln::test::Folder folder(
+      {{"a.json",
+        R"({"TORCH_CUDA_ALLOC_CONF": "max_split_size_mb:64", "GPU_VISIBLE_DEVICES": "0,1", "CUDA_ARCH": "8.9"})"}});
   const auto env = load_profiles(folder.path(), kiln::profile_schema()).at("a").env;
   CHECK(env == std::vector<std::pair<std::string, std::string>>{{"CUDA_ARCH", "8.9"},
                                                                 {"CUDA_VISIBLE_DEVICES", "0,1"},
@@ -49,7 +52,8 @@ TEST_CASE("the environment holds what the libraries read beside each value, sort
 TEST_CASE("a schema of one's own brings its own keys") {
   const kiln::test::Folder folder({{"a.json", R"({"FAN_SPEED": 7})"}});
   const auto schema = kiln::JsonSchema::parse(
-      R"({"properties": {"FAN_SPEED": {"type": "integer", "x-kiln-sets": ["FANS"]}}, "additionalProperties": false})", "s");
+      R"({"properties": {"FAN_SPEED": {"type": "integer", "x-kiln-sets": ["FANS"]}}, "additionalProperties": false})",
+      "s");
   const Profile profile = load_profiles(folder.path(), schema).at("a");
   CHECK(profile.values == Pairs{{"FAN_SPEED", "7"}});
   CHECK(profile.env.size() == 2);
@@ -66,10 +70,11 @@ TEST_CASE("a profile's file name has to be a name") {
 }
 
 TEST_CASE("build arguments are the values, the machine, and the values as one sorted line") {
-  CHECK(kiln::profile_build_args(sample()) == Pairs{{"CUDA_ARCH", "8.6"},
-                                                    {"OMP_NUM_THREADS", "4"},
-                                                    {"MACHINE", "pc2"},
-                                                    {"MACHINE_PROFILE", R"({"CUDA_ARCH":"8.6","OMP_NUM_THREADS":"4"})"}});
+  CHECK(kiln::profile_build_args(sample()) ==
+        Pairs{{"CUDA_ARCH", "8.6"},
+              {"OMP_NUM_THREADS", "4"},
+              {"MACHINE", "pc2"},
+              {"MACHINE_PROFILE", R"({"CUDA_ARCH":"8.6","OMP_NUM_THREADS":"4"})"}});
 }
 
 TEST_CASE("labels carry the profile's name and values") {

@@ -63,7 +63,8 @@ TEST_CASE("numbers have bounds") {
 TEST_CASE("a pattern says in words what it allows") {
   CHECK(issues(R"({"pattern": "^[a-z]+$", "x-kiln-expects": "small letters"})", R"("A")") ==
         ": 'A' is not valid; expected small letters\n");
-  CHECK(issues(R"({"pattern": "^[a-z]+$"})", R"("A")") == ": 'A' is not valid; expected a text that matches '^[a-z]+$'\n");
+  CHECK(issues(R"({"pattern": "^[a-z]+$"})", R"("A")") ==
+        ": 'A' is not valid; expected a text that matches '^[a-z]+$'\n");
   CHECK(issues(R"({"pattern": "b"})", R"("abc")").empty());
 }
 
@@ -95,9 +96,11 @@ TEST_CASE("keys that are missing or too few are named") {
 TEST_CASE("keys may be bound by a pattern") {
   CHECK(issues(R"({"propertyNames": {"pattern": "^[a-z]+$", "x-kiln-expects": "letters"}})", R"({"A1": 1})") ==
         "/A1: key 'A1' is not valid; expected letters\n");
-  const char* schema = R"({"patternProperties": {"^N_": {"type": "number"}}, "additionalProperties": {"type": "string"}})";
+  const char* schema =
+      R"({"patternProperties": {"^N_": {"type": "number"}}, "additionalProperties": {"type": "string"}})";
   CHECK(issues(schema, R"({"N_a": 1, "b": "x"})").empty());
-  CHECK(issues(schema, R"({"N_a": "x", "b": 1})") == "/N_a: expected a number, got 'x'\n/b: expected a string, got 1\n");
+  CHECK(issues(schema, R"({"N_a": "x", "b": 1})") ==
+        "/N_a: expected a number, got 'x'\n/b: expected a string, got 1\n");
 }
 
 TEST_CASE("of several forms the one that fits the type explains what is wrong") {
@@ -144,5 +147,7 @@ TEST_CASE("the image schema takes what GPU images say") {
   const json image = json::parse(R"({"kind": "family", "device": "gpu", "compression": "zstd:3",
                                      "cuda": {"version": "12.1", "arch": ["8.6", "8.9", "9.0+PTX"]}})");
   CHECK(kiln::image_schema().validate(image).empty());
-  CHECK(kiln::image_schema().validate(json::parse(R"({"kind": "family", "cuda": {"version": "12", "arch": []}})")).size() == 2);
+  CHECK(kiln::image_schema()
+            .validate(json::parse(R"({"kind": "family", "cuda": {"version": "12", "arch": []}})"))
+            .size() == 2);
 }

@@ -61,7 +61,8 @@ TEST_CASE("an inline Dockerfile goes over a named one") {
 }
 
 TEST_CASE("remote contexts are no folders, and a Dockerfile is looked for in them") {
-  for (const char* url : {"https://example.com/x.git", "git@example.com:x", "ssh://x/y", "git://x/y", "github.com/a/b"}) {
+  for (const char* url :
+       {"https://example.com/x.git", "git@example.com:x", "ssh://x/y", "git://x/y", "github.com/a/b"}) {
     TargetParts parts;
     parts.context = url;
     parts.dockerfile = "docker/D";

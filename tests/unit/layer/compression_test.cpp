@@ -47,7 +47,8 @@ TEST_CASE("every compression gives back what it was given, block after block, ho
   const std::string b = varied_bytes(70000, 2);
   for (const Compression& compression : all_kinds()) {
     CAPTURE(compression.str());
-    const std::string packed = compress_block(a, compression) + compress_block("", compression) + compress_block(b, compression);
+    const std::string packed =
+        compress_block(a, compression) + compress_block("", compression) + compress_block(b, compression);
     CHECK(inflate(packed) == a + b);
     CHECK(inflate(packed, 7) == a + b);
     CHECK(inflate(compress_block(a.substr(0, 1000), compression), 1) == a.substr(0, 1000));
@@ -73,9 +74,12 @@ TEST_CASE("incompressible blocks survive too") {
 
 TEST_CASE("the bytes of a compressed block are pinned") {
   const std::string block = varied_bytes(kBlockBytes, 3);
-  CHECK(oci::sha256_of(compress_block(block, Compression::parse("gzip"))).str() == "sha256:f7ead86f565cefb292fc19891fb1a9adf6ea0f59071caa5b648dbd66d7a12391");
-  CHECK(oci::sha256_of(compress_block(block, Compression::parse("gzip", 6))).str() == "sha256:f29cd12bcc84709c0bafefc0ff12ef2ba42b2474f5d21242302d47ee90a8f7b1");
-  CHECK(oci::sha256_of(compress_block(block, Compression::parse("zstd"))).str() == "sha256:49384da9e69ea266f57ecaebc3c1f9f0839803052345b8050c1358d16cad9447");
+  CHECK(oci::sha256_of(compress_block(block, Compression::parse("gzip"))).str() ==
+        "sha256:f7ead86f565cefb292fc19891fb1a9adf6ea0f59071caa5b648dbd66d7a12391");
+  CHECK(oci::sha256_of(compress_block(block, Compression::parse("gzip", 6))).str() ==
+        "sha256:f29cd12bcc84709c0bafefc0ff12ef2ba42b2474f5d21242302d47ee90a8f7b1");
+  CHECK(oci::sha256_of(compress_block(block, Compression::parse("zstd"))).str() ==
+        "sha256:49384da9e69ea266f57ecaebc3c1f9f0839803052345b8050c1358d16cad9447");
 }
 
 TEST_CASE("another CPU makes the same bytes") {
@@ -102,9 +106,11 @@ TEST_CASE("level 3 of gzip is level 2, since ISA-L's own differs between CPUs") 
 
 TEST_CASE("other people's tools read what was compressed") {
   const std::string a = varied_bytes(100000, 5);
-  const std::string gzip = compress_block(a, Compression::parse("gzip")) + compress_block(a, Compression::parse("gzip", 9));
+  const std::string gzip =
+      compress_block(a, Compression::parse("gzip")) + compress_block(a, Compression::parse("gzip", 9));
   CHECK(output_of({"gzip", "-dc"}, gzip) == a + a);
-  const std::string zstd = compress_block(a, Compression::parse("zstd")) + compress_block(a, Compression::parse("zstd", 1));
+  const std::string zstd =
+      compress_block(a, Compression::parse("zstd")) + compress_block(a, Compression::parse("zstd", 1));
   CHECK(output_of({"zstd", "-dcq"}, zstd) == a + a);
 }
 

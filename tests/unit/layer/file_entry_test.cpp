@@ -58,9 +58,7 @@ TEST_CASE("paths are taken apart and joined") {
 }
 
 TEST_CASE("entries that contradict themselves are refused") {
-  const auto refused = [](const FileEntry& entry) {
-    CHECK_THROWS_AS(check_entry(entry, "t", Category::build), Error);
-  };
+  const auto refused = [](const FileEntry& entry) { CHECK_THROWS_AS(check_entry(entry, "t", Category::build), Error); };
   refused(entry_of("", EntryType::file));
   refused(entry_of("a", EntryType::symlink));
   refused(link_of("a", "a", EntryType::hardlink));

@@ -85,8 +85,8 @@ TEST_CASE("the text of an index is pinned") {
 }
 
 TEST_CASE("entries are found by path, and subtrees as one run") {
-  const auto index = index_of({folder_of("a"), entry_of("a", EntryType::opaque), file_of("a/x", "1"), file_of("a-b", "2"),
-                               folder_of("b"), entry_of("c", EntryType::whiteout)});
+  const auto index = index_of({folder_of("a"), entry_of("a", EntryType::opaque), file_of("a/x", "1"),
+                               file_of("a-b", "2"), folder_of("b"), entry_of("c", EntryType::whiteout)});
   CHECK(index->find("a")->is_directory());
   CHECK(index->is_opaque("a"));
   CHECK_FALSE(index->is_opaque("b"));
@@ -124,8 +124,8 @@ TEST_CASE("a hostile index is refused as what came from outside") {
   };
   refused("kiln file index 1", "kiln file index 2");
   refused("3:lib", "3:../");
-  refused("3:lib", "3:Zib");        // out of order
-  refused("3:lib", "03:lib");       // not as we write numbers
+  refused("3:lib", "3:Zib");   // out of order
+  refused("3:lib", "03:lib");  // not as we write numbers
   refused("3:lib", "9999999999999:lib");
   refused("entries 10", "entries 11");
   refused("entries 10", "entries 9");

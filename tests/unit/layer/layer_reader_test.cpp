@@ -47,8 +47,10 @@ fs::path sample_tree(Workshop& shop) {
   const std::string script =
       "set -e; mkdir -p '" + root.native() + "/d/e'; cd '" + root.native() +
       "'; printf hello > f; ln f d/hard; ln -s ../f d/soft; mkfifo d/pipe; printf x > $(printf 'caf\\351'); "
-      "printf y > $(printf 'd/%0150d' 7); mkdir -p $(printf 'd/%0120d/%0120d' 1 2); printf z > $(printf 'd/%0120d/%0120d/deep' 1 2); "
-      "truncate -s 3M sparse; printf middle | dd of=sparse bs=1 seek=1000000 conv=notrunc status=none; printf end >> sparse; "
+      "printf y > $(printf 'd/%0150d' 7); mkdir -p $(printf 'd/%0120d/%0120d' 1 2); printf z > $(printf "
+      "'d/%0120d/%0120d/deep' 1 2); "
+      "truncate -s 3M sparse; printf middle | dd of=sparse bs=1 seek=1000000 conv=notrunc status=none; printf end >> "
+      "sparse; "
       "chown 70000:80000 f; chmod 4755 f; touch -d '2001-02-03 04:05:06.789Z' d/e";
   output_of({"sh", "-c", script});
   REQUIRE(::setxattr((root / "f").c_str(), "user.note", "a=b", 3, 0) == 0);
@@ -62,7 +64,8 @@ TEST_CASE("GNU tar's formats are read alike") {
   const fs::path root = sample_tree(shop);
   for (const char* format : {"gnu", "oldgnu", "pax", "posix"}) {
     CAPTURE(format);
-    std::vector<std::string> argv{"tar", "-C", root.native(), "--format", format, "--sort=name", "--numeric-owner", "-S", "-cf", "-"};
+    std::vector<std::string> argv{
+        "tar", "-C", root.native(), "--format", format, "--sort=name", "--numeric-owner", "-S", "-cf", "-"};
     const bool is_pax = std::string_view(format) == "pax" || std::string_view(format) == "posix";
     if (is_pax) argv.push_back("--xattrs");
     argv.push_back(".");
@@ -98,8 +101,8 @@ TEST_CASE("all versions of pax's sparse files are read") {
   const fs::path root = sample_tree(shop);
   for (const char* version : {"0.0", "0.1", "1.0"}) {
     CAPTURE(version);
-    const std::string tar = output_of({"tar", "-C", root.native(), "--format=pax", "-S", std::string("--sparse-version=") + version,
-                                       "-cf", "-", "sparse"});
+    const std::string tar = output_of({"tar", "-C", root.native(), "--format=pax", "-S",
+                                       std::string("--sparse-version=") + version, "-cf", "-", "sparse"});
     CHECK(tar.size() < 200000);
     const auto found = read_all(tar);
     REQUIRE(found.size() == 1);
@@ -152,8 +155,13 @@ TEST_CASE("global pax records hold until they are overridden") {
 }
 
 TEST_CASE("whiteouts are recognised in layers and nowhere else") {
-  const std::string tar =
-      RawTar().folder("a/").file("a/.wh..wh..opq", "").file("a/.wh.b", "").file(".wh..wh.aufs", "").device("c", "0000000", "0000000").str();
+  const std::string tar = RawTar()
+                              .folder("a/")
+                              .file("a/.wh..wh..opq", "")
+                              .file("a/.wh.b", "")
+                              .file(".wh..wh.aufs", "")
+                              .device("c", "0000000", "0000000")
+                              .str();
   const auto layer = read_all(tar, Whiteouts::recognise);
   REQUIRE(layer.size() == 4);
   CHECK(layer[1].entry == entry_of("a", EntryType::opaque));
@@ -200,8 +208,10 @@ TEST_CASE("damaged, cut and impossible headers are refused") {
   CHECK(contains(refusal(flipped), "damaged header"));
   CHECK(contains(refusal(std::string(1024, 'x')), "damaged header"));
   CHECK(contains(refusal(RawTar().add('0', "a", "", "", "77777777777").str()), "cut"));
-  CHECK(contains(refusal(RawTar().add('0', "a", "", "", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff").str()), "negative size"));
-  CHECK(contains(refusal(RawTar().add('0', "a", "", "", "\x80\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff").str()), "damaged header"));
+  CHECK(contains(refusal(RawTar().add('0', "a", "", "", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff").str()),
+                 "negative size"));
+  CHECK(contains(refusal(RawTar().add('0', "a", "", "", "\x80\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff").str()),
+                 "damaged header"));
   CHECK(contains(refusal(RawTar().add('Q', "a").str()), "unknown type 'Q'"));
   CHECK(contains(refusal(RawTar().add('x', "p", "99 path=a\n").file("a", "").str()), "damaged pax header"));
   CHECK(contains(refusal(RawTar().add('x', "p", "7 ab=\n").file("a", "").str()), "damaged pax header"));
@@ -217,7 +227,8 @@ TEST_CASE("sparse maps that cannot be are refused") {
     std::string records;
     for (const std::string& text : {std::string("GNU.sparse.map=") + map, std::string("GNU.sparse.size=") + size}) {
       std::size_t length = text.size() + 4;
-      if (std::to_string(length).size() + text.size() + 2 != length) length = std::to_string(length).size() + text.size() + 2;
+      if (std::to_string(length).size() + text.size() + 2 != length)
+        length = std::to_string(length).size() + text.size() + 2;
       records += std::to_string(length) + " " + text + "\n";
     }
     return tar.add('x', "p", records).file("a", data).str();
@@ -242,8 +253,12 @@ TEST_CASE("limits hold") {
 }
 
 TEST_CASE("overlayfs's own attributes are dropped, and libarchive's spelling is read") {
-  const auto found = read_all(RawTar().pax("SCHILY.xattr.trusted.overlay.redirect", "/etc").file("a", "")
-                                  .pax("LIBARCHIVE.xattr.user.a%20b", "aGVsbG8").file("b", "").str());
+  const auto found = read_all(RawTar()
+                                  .pax("SCHILY.xattr.trusted.overlay.redirect", "/etc")
+                                  .file("a", "")
+                                  .pax("LIBARCHIVE.xattr.user.a%20b", "aGVsbG8")
+                                  .file("b", "")
+                                  .str());
   CHECK(found[0].entry.xattrs.empty());
   CHECK(found[1].entry.xattrs == Xattrs{{"user.a b", "hello"}});
 }
@@ -261,13 +276,21 @@ TEST_CASE("a file's extents say where its data lies in the tar") {
 
 TEST_CASE("a foreign layer is indexed and verified") {
   Workshop shop;
-  const std::string tar = RawTar().folder("./").folder("./etc/").file("./etc/passwd", "root:x:0:0\n").file("./etc/passwd", "app:x:1:1\n")
-                              .hardlink("etc/p2", "etc/passwd").hardlink("lower", "usr/bin/tool").file("etc/.wh.gone", "").str();
+  const std::string tar = RawTar()
+                              .folder("./")
+                              .folder("./etc/")
+                              .file("./etc/passwd", "root:x:0:0\n")
+                              .file("./etc/passwd", "app:x:1:1\n")
+                              .hardlink("etc/p2", "etc/passwd")
+                              .hardlink("lower", "usr/bin/tool")
+                              .file("etc/.wh.gone", "")
+                              .str();
   for (const char* kind : {"gzip", "zstd", "none"}) {
     CAPTURE(kind);
     TempDir dir;
     ContentStore store(HomeLayout::open(dir.path() / "home"));
-    const oci::Descriptor blob = store.put(compress_block(tar, Compression::parse(kind)), Compression::parse(kind).media_type());
+    const oci::Descriptor blob =
+        store.put(compress_block(tar, Compression::parse(kind)), Compression::parse(kind).media_type());
     const IndexedLayer indexed = index_layer(store, shop.pool, blob, std::nullopt);
     CHECK(indexed.diff_id == oci::sha256_of(tar));
     CHECK(indexed.uncompressed_bytes == tar.size());

@@ -68,10 +68,12 @@ TEST_CASE("a layer's diff ID and blobs are pinned") {
   };
   const LayerValue gzip = make("gzip");
   CHECK(gzip.diff_id.str() == "sha256:828fa5511a07eb9bfaec4abc76e1612d2f1281ff93e7668da2908a64604fccf2");
-  CHECK(gzip.blobs.at(0).descriptor.digest.str() == "sha256:713416d68536f0491357eca08339166dfd845324d14c351673f57b679fc29f25");
+  CHECK(gzip.blobs.at(0).descriptor.digest.str() ==
+        "sha256:713416d68536f0491357eca08339166dfd845324d14c351673f57b679fc29f25");
   const LayerValue zstd = make("zstd");
   CHECK(zstd.diff_id == gzip.diff_id);
-  CHECK(zstd.blobs.at(0).descriptor.digest.str() == "sha256:98d493bccb755f2a9fd53fbae56022114081279e3fe85283c2be36d6b9acc424");
+  CHECK(zstd.blobs.at(0).descriptor.digest.str() ==
+        "sha256:98d493bccb755f2a9fd53fbae56022114081279e3fe85283c2be36d6b9acc424");
   const LayerValue none = make("none");
   CHECK(none.diff_id == gzip.diff_id);
   CHECK(none.blobs.at(0).descriptor.digest == gzip.diff_id);

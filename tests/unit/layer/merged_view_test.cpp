@@ -50,9 +50,10 @@ TEST_CASE("an upper layer's entry covers the lower one's, and folders are merged
 }
 
 TEST_CASE("whiteouts hide what is below them, and only that") {
-  const MergedView view({index_of({folder_of("a"), file_of("a/x", "1"), folder_of("a/d"), file_of("a/d/e", "2"), file_of("b", "3")}),
-                         index_of({folder_of("a"), entry_of("a/d", EntryType::whiteout), entry_of("b", EntryType::whiteout)}),
-                         index_of({folder_of("a"), folder_of("a/d"), file_of("a/d/new", "4")})});
+  const MergedView view(
+      {index_of({folder_of("a"), file_of("a/x", "1"), folder_of("a/d"), file_of("a/d/e", "2"), file_of("b", "3")}),
+       index_of({folder_of("a"), entry_of("a/d", EntryType::whiteout), entry_of("b", EntryType::whiteout)}),
+       index_of({folder_of("a"), folder_of("a/d"), file_of("a/d/new", "4")})});
   CHECK_FALSE(view.lookup("b"));
   CHECK_FALSE(view.lookup("a/d/e"));
   CHECK(view.lookup("a/d/new"));
@@ -69,7 +70,8 @@ TEST_CASE("an opaque folder shows nothing of the lower layers") {
 }
 
 TEST_CASE("an opaque marker without its folder's entry leaves the lower folder's mode") {
-  const MergedView view({index_of({folder_of("a", 01777), file_of("a/x", "1")}), index_of({entry_of("a", EntryType::opaque), file_of("a/y", "2")})});
+  const MergedView view({index_of({folder_of("a", 01777), file_of("a/x", "1")}),
+                         index_of({entry_of("a", EntryType::opaque), file_of("a/y", "2")})});
   CHECK(view.lookup("a")->entry->mode == 01777);
   CHECK(names_in(view, "a") == "a/y@1 ");
   CHECK_FALSE(view.lookup("a/x"));
@@ -84,7 +86,8 @@ TEST_CASE("a file over a folder hides the folder, and a folder over a file shows
 }
 
 TEST_CASE("a folder that only lower layers describe keeps their mode; one that none describes is implied") {
-  const MergedView view({index_of({folder_of("tmp", 01777)}), index_of({file_of("tmp/x", "1"), file_of("opt/y", "2")})});
+  const MergedView view(
+      {index_of({folder_of("tmp", 01777)}), index_of({file_of("tmp/x", "1"), file_of("opt/y", "2")})});
   CHECK(view.lookup("tmp")->entry->mode == 01777);
   CHECK_FALSE(view.lookup("tmp")->implied);
   CHECK(view.lookup("opt")->implied);
@@ -94,10 +97,10 @@ TEST_CASE("a folder that only lower layers describe keeps their mode; one that n
 }
 
 TEST_CASE("symlinks are followed as inside the image") {
-  const MergedView view({index_of({folder_of("usr"), folder_of("usr/lib"), file_of("usr/lib/so", "1"), link_of("lib", "usr/lib"),
-                                   link_of("abs", "/usr/lib"), link_of("up", "../../../../usr"), link_of("usr/back", "../lib/so"),
-                                   link_of("loop", "loop2"), link_of("loop2", "loop"), link_of("dangling", "nowhere/x"),
-                                   file_of("file", "2")})});
+  const MergedView view({index_of(
+      {folder_of("usr"), folder_of("usr/lib"), file_of("usr/lib/so", "1"), link_of("lib", "usr/lib"),
+       link_of("abs", "/usr/lib"), link_of("up", "../../../../usr"), link_of("usr/back", "../lib/so"),
+       link_of("loop", "loop2"), link_of("loop2", "loop"), link_of("dangling", "nowhere/x"), file_of("file", "2")})});
   CHECK(view.resolve("lib/so", yes).path == "usr/lib/so");
   CHECK(view.resolve("/abs/so", yes).path == "usr/lib/so");
   CHECK(view.resolve("up/back", yes).path == "usr/lib/so");
@@ -109,7 +112,8 @@ TEST_CASE("symlinks are followed as inside the image") {
   CHECK_FALSE(view.resolve("dangling", yes).found);
   CHECK(view.resolve("lib/new/deep", yes).path == "usr/lib/new/deep");
   CHECK(message_of([&] { view.resolve("loop/x", yes); }).find("more than 40 symbolic links") != std::string::npos);
-  CHECK(message_of([&] { view.resolve("file/x", yes); }) == "cannot resolve 'file/x' in the image: '/file' is no folder");
+  CHECK(message_of([&] { view.resolve("file/x", yes); }) ==
+        "cannot resolve 'file/x' in the image: '/file' is no folder");
   CHECK_FALSE(view.lookup("lib/so"));
 }
 
@@ -121,8 +125,9 @@ TEST_CASE("users are read from the top of the stack, through links") {
   CHECK(*MergedView({base, index_of({file_of("etc/passwd", upper)}, {{"etc/passwd", upper}})}).passwd() == upper);
   CHECK_FALSE(MergedView({base, index_of({entry_of("etc/passwd", EntryType::whiteout)})}).passwd());
   CHECK_FALSE(MergedView({base}).group());
-  const MergedView linked({index_of({link_of("etc/os-release", "../usr/lib/os-release"), file_of("usr/lib/os-release", "ID=debian\n")},
-                                    {{"usr/lib/os-release", "ID=debian\n"}})});
+  const MergedView linked(
+      {index_of({link_of("etc/os-release", "../usr/lib/os-release"), file_of("usr/lib/os-release", "ID=debian\n")},
+                {{"usr/lib/os-release", "ID=debian\n"}})});
   CHECK(*linked.kept_text("etc/os-release") == "ID=debian\n");
   CHECK_THROWS_AS(MergedView({index_of({file_of("etc/passwd", "not kept")})}).passwd(), Error);
 }

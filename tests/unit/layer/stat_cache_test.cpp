@@ -75,7 +75,8 @@ TEST_CASE("the last digest of a file counts, through appending and folding") {
   for (int round = 0; round < 4; ++round) {
     StatCache cache(place.file, place.lock);
     for (std::uint64_t i = 0; i < 6000; ++i) {
-      cache.remember(stamp_of(i * 31 % 6000, 10 * kSecond + round), file_of(i * 31 % 6000 + static_cast<std::uint64_t>(round)), kNow);
+      cache.remember(stamp_of(i * 31 % 6000, 10 * kSecond + round),
+                     file_of(i * 31 % 6000 + static_cast<std::uint64_t>(round)), kNow);
     }
   }
   const StatCache cache(place.file, place.lock);
@@ -105,7 +106,8 @@ TEST_CASE("caches of several processes do not lose one another's records") {
   const StatCache cache(place.file, place.lock);
   std::size_t found = 0;
   for (std::uint64_t t = 0; t < 4; ++t) {
-    for (std::uint64_t i = 0; i < 2500; ++i) found += cache.find(stamp_of(t * 10000 + i)) == file_of(t * 10000 + i) ? 1 : 0;
+    for (std::uint64_t i = 0; i < 2500; ++i)
+      found += cache.find(stamp_of(t * 10000 + i)) == file_of(t * 10000 + i) ? 1 : 0;
   }
   CHECK(found == 10000);
 }

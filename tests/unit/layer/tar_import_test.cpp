@@ -29,7 +29,8 @@ std::string listed(const TarImport& import) {
 
 TEST_CASE("an archive's entries come in order, and their data in any") {
   Workshop shop;
-  const TarImport import = import_of(shop, RawTar().file("z", "last").folder("a/").file("a/x", "first").file("z", "replaced").str());
+  const TarImport import =
+      import_of(shop, RawTar().file("z", "last").folder("a/").file("a/x", "first").file("z", "replaced").str());
   CHECK(listed(import) == "d:a f:a/x f:z ");
   CHECK(read_to_end(*import.open(2), 100, "z") == "replaced");
   CHECK(read_to_end(*import.open(1), 100, "x") == "first");
@@ -38,7 +39,9 @@ TEST_CASE("an archive's entries come in order, and their data in any") {
 
 TEST_CASE("the first name of a file in order has the data, wherever the archive had it") {
   Workshop shop;
-  const TarImport import = import_of(shop, RawTar().file("m", "data").hardlink("a", "m").hardlink("z", "a").symlink("s", "m").hardlink("t", "s").str());
+  const TarImport import = import_of(
+      shop,
+      RawTar().file("m", "data").hardlink("a", "m").hardlink("z", "a").symlink("s", "m").hardlink("t", "s").str());
   CHECK(listed(import) == "f:a h:m>a l:s>m l:t>m h:z>a ");
   CHECK(read_to_end(*import.open(0), 100, "a") == "data");
 }

@@ -37,7 +37,8 @@ TEST_CASE("the later of two entries of one path counts") {
 
 TEST_CASE("what takes a folder's place takes away what was below") {
   CHECK(settled({folder_of("a"), file_of("a/x", "1"), folder_of("a/d"), file_of("a", "2")}) == "f:a ");
-  CHECK(settled({folder_of("a"), file_of("a/x", "1"), file_of("a", "2"), folder_of("a"), file_of("a/y", "3")}) == "d:a f:a/y ");
+  CHECK(settled({folder_of("a"), file_of("a/x", "1"), file_of("a", "2"), folder_of("a"), file_of("a/y", "3")}) ==
+        "d:a f:a/y ");
   CHECK(settled({folder_of("a"), entry_of("a", kOpaque), link_of("a", "b")}) == "l:a ");
 }
 
@@ -51,8 +52,8 @@ TEST_CASE("a whiteout beside a folder of its name makes it opaque, and beside a 
 
 TEST_CASE("marks below a mark are dropped") {
   CHECK(settled({entry_of("a", kWhiteout), entry_of("a/b", kWhiteout)}) == "w:a ");
-  CHECK(settled({folder_of("a"), entry_of("a", kOpaque), entry_of("a/b", kWhiteout), folder_of("a/c"), entry_of("a/c", kOpaque)}) ==
-        "d:a o:a d:a/c ");
+  CHECK(settled({folder_of("a"), entry_of("a", kOpaque), entry_of("a/b", kWhiteout), folder_of("a/c"),
+                 entry_of("a/c", kOpaque)}) == "d:a o:a d:a/c ");
 }
 
 TEST_CASE("something below a file is refused") {

@@ -121,7 +121,9 @@ TEST_CASE("a second name of one file is a file of its own in a context") {
 
 TEST_CASE("files are hashed in parallel, and an unchanged one not again") {
   Tree tree;
-  for (int i = 0; i < 50; ++i) tree.file(("d" + std::to_string(i % 5) + "/f" + std::to_string(i)).c_str(), varied_bytes(5000, static_cast<std::uint32_t>(i)));
+  for (int i = 0; i < 50; ++i)
+    tree.file(("d" + std::to_string(i % 5) + "/f" + std::to_string(i)).c_str(),
+              varied_bytes(5000, static_cast<std::uint32_t>(i)));
   tree.file("empty", "");
   ScannedTree scanned = tree.scan();
   hash_files(tree.root, scanned, nullptr, tree.shop.pool);
@@ -132,7 +134,8 @@ TEST_CASE("files are hashed in parallel, and an unchanged one not again") {
   StatCache cache(tree.shop.path("cache"), tree.shop.path("lock"));
   ScannedTree again = tree.scan();
   for (std::size_t i = 0; i < again.entries.size(); ++i) {
-    if (again.entries[i].path == "d3/f13") cache.remember(again.stamps[i], {oci::sha256_of("planted"), false}, INT64_MAX);
+    if (again.entries[i].path == "d3/f13")
+      cache.remember(again.stamps[i], {oci::sha256_of("planted"), false}, INT64_MAX);
   }
   hash_files(tree.root, again, &cache, tree.shop.pool);
   CHECK(entry_at(again, "d3/f13").content == oci::sha256_of("planted"));
@@ -188,7 +191,9 @@ TEST_CASE("a file that changed, vanished or became a link after the listing fail
     change(tree.root / "f");
     return message_of([&] { hash_files(tree.root, scanned, nullptr, tree.shop.pool); });
   };
-  CHECK(outcome([](const fs::path& path) { write_file_atomically(path, "longer than before"); }).find("changed while it was being read") != std::string::npos);
+  CHECK(outcome([](const fs::path& path) {
+          write_file_atomically(path, "longer than before");
+        }).find("changed while it was being read") != std::string::npos);
   CHECK(outcome([](const fs::path& path) { fs::remove(path); }).find("vanished") != std::string::npos);
   CHECK(outcome([](const fs::path& path) {
           fs::remove(path);
@@ -223,8 +228,8 @@ TEST_CASE("an upper folder becomes a layer's entries") {
     REQUIRE(::setxattr((tree.root / name).c_str(), "trusted.overlay.opaque", "y", 1, 0) == 0);
   }
   REQUIRE(::setxattr((tree.root / "etc/new").c_str(), "trusted.overlay.origin", "x", 1, 0) == 0);
-  const MergedView lower({index_of({folder_of("etc"), file_of("etc/gone", "1"), file_of("gone", "2"), folder_of("replaced"),
-                                    file_of("replaced/old", "3")})});
+  const MergedView lower({index_of({folder_of("etc"), file_of("etc/gone", "1"), file_of("gone", "2"),
+                                    folder_of("replaced"), file_of("replaced/old", "3")})});
   ScannedTree scanned = scan_upper(tree.root, OverlayXattrs::trusted, lower, tree.shop.pool);
   CHECK(listed(scanned) == "d:etc w:etc/gone f:etc/new d:fresh w:gone d:opt f:opt/a h:opt/z d:replaced o:replaced ");
   CHECK(entry_at(scanned, "opt/z").link == "opt/a");

@@ -114,8 +114,8 @@ TEST_CASE("a layer that was written comes out as it went in") {
 TEST_CASE("large files are written by several threads, with their holes, times and later entries of the same name") {
   Target target;
   std::string text = varied_bytes(5 << 20, 7);
-  std::fill_n(text.begin() + (2 << 20), 1 << 20, '\0');           // a hole in the middle,
-  std::fill(text.end() - (700 << 10), text.end(), '\0');          // and one at the end
+  std::fill_n(text.begin() + (2 << 20), 1 << 20, '\0');   // a hole in the middle,
+  std::fill(text.end() - (700 << 10), text.end(), '\0');  // and one at the end
   LayerWriter writer(target.shop.store, target.shop.pool, {});
   FileEntry entry = entry_of("large", EntryType::file, 0604);
   entry.uid = ::geteuid();
@@ -133,8 +133,8 @@ TEST_CASE("large files are written by several threads, with their holes, times a
   const LayerValue layer = writer.finish();
   const auto index = IndexCache(target.shop.store).find(layer.diff_id);
   for (const FileIndex* known : {&*index, static_cast<const FileIndex*>(nullptr)}) {
-    const UnpackResult result = unpack_layer(target.shop.store, target.shop.pool, layer.blobs.at(0).descriptor, known, target.folder,
-                                             target.lower, target.options);
+    const UnpackResult result = unpack_layer(target.shop.store, target.shop.pool, layer.blobs.at(0).descriptor, known,
+                                             target.folder, target.lower, target.options);
     CHECK(result.bytes == text.size() + nothing.size());
     CHECK(target.text("large") == text);
     CHECK(target.text("zeros") == nothing);
@@ -159,7 +159,8 @@ TEST_CASE("a large file that finds no room fails by its name") {
   REQUIRE(::mount("tmpfs", target.folder.c_str(), "tmpfs", 0, "size=2m") == 0);
   const auto index = IndexCache(target.shop.store).find(layer.diff_id);
   const std::string message = message_of([&] {
-    unpack_layer(target.shop.store, target.shop.pool, layer.blobs.at(0).descriptor, &*index, target.folder, target.lower, target.options);
+    unpack_layer(target.shop.store, target.shop.pool, layer.blobs.at(0).descriptor, &*index, target.folder,
+                 target.lower, target.options);
   });
   REQUIRE(::umount(target.folder.c_str()) == 0);
   INFO(message);
@@ -220,7 +221,8 @@ TEST_CASE("an absolute symlink of the layer is followed inside the folder") {
 TEST_CASE("whiteouts and opaque folders become what overlayfs reads") {
   if (!is_root()) return;
   Target target;
-  target.unpack(RawTar().folder("a/").file("a/.wh..wh..opq", "").file("a/x", "1").file(".wh.gone", "").file("b/.wh.c", "").str());
+  target.unpack(
+      RawTar().folder("a/").file("a/.wh..wh..opq", "").file("a/x", "1").file(".wh.gone", "").file("b/.wh.c", "").str());
   CHECK(is_opaque(target.folder / "a"));
   CHECK(is_whiteout(target.folder / "gone"));
   CHECK(is_whiteout(target.folder / "b/c"));
@@ -287,33 +289,49 @@ TEST_CASE("a hard link to a lower layer's file becomes a copy of it") {
   CHECK((info.st_mode & 07777) == 0755);
   CHECK(info.st_mtim.tv_sec == 77);
   Target lonely;
-  CHECK(message_of([&] { lonely.unpack(RawTar().hardlink("a", "missing").str()); }).find("no file of this layer") != std::string::npos);
+  CHECK(message_of([&] { lonely.unpack(RawTar().hardlink("a", "missing").str()); }).find("no file of this layer") !=
+        std::string::npos);
 }
 
 TEST_CASE("later entries replace earlier ones, whatever they are") {
   if (!is_root()) return;
   Target target;
-  target.unpack(RawTar().folder("a/").file("a/x", "1").file("a", "file").symlink("s", "a").folder("s/").file("s/y", "2").file("z", "1").file("z", "22").str());
+  target.unpack(RawTar()
+                    .folder("a/")
+                    .file("a/x", "1")
+                    .file("a", "file")
+                    .symlink("s", "a")
+                    .folder("s/")
+                    .file("s/y", "2")
+                    .file("z", "1")
+                    .file("z", "22")
+                    .str());
   CHECK(target.text("a") == "file");
   CHECK(target.text("s/y") == "2");
   CHECK(target.text("z") == "22");
 }
 
-TEST_CASE("small files that several threads make come out as one thread makes them, whatever has to do with one another") {
+TEST_CASE(
+    "small files that several threads make come out as one thread makes them, whatever has to do with one another") {
   if (!is_root()) return;
   RawTar tar;
   tar.folder("many/");
   for (int i = 0; i < 300; ++i) {
     const std::string name = "many/" + std::to_string(i);
     tar.file(name, varied_bytes(static_cast<std::size_t>(i) * 100, static_cast<unsigned>(i)));
-    if (i % 50 == 7) tar.file(name, "again");                            // the name twice in one batch
+    if (i % 50 == 7) tar.file(name, "again");  // the name twice in one batch
     if (i % 50 == 9) tar.hardlink("many/link-" + std::to_string(i), name);
-    if (i % 50 == 11) tar.folder(name + "/").file(name + "/below", "x");   // a folder in place of a file that is on its way
-    if (i % 50 == 13) tar.file(name + "/implied", "y");                    // the same, unsaid
+    if (i % 50 == 11)
+      tar.folder(name + "/").file(name + "/below", "x");  // a folder in place of a file that is on its way
+    if (i % 50 == 13) tar.file(name + "/implied", "y");   // the same, unsaid
     if (i % 50 == 15) tar.symlink(name, "0");
     if (i % 50 == 17) tar.file("many/.wh." + std::to_string(i), "");
   }
-  tar.folder("tree/").file("tree/a", "1").file("tree/b", "2").file("tree", "no folder any more").file("zeros", std::string(100 << 10, '\0'));
+  tar.folder("tree/")
+      .file("tree/a", "1")
+      .file("tree/b", "2")
+      .file("tree", "no folder any more")
+      .file("zeros", std::string(100 << 10, '\0'));
   const std::string bytes = tar.str();
 
   Target one;
@@ -339,7 +357,8 @@ TEST_CASE("a small file that finds no room fails by its name") {
   if (!is_root()) return;
   Target target;
   RawTar tar;
-  for (int i = 0; i < 40; ++i) tar.file("small-" + std::to_string(i), varied_bytes(100 << 10, static_cast<unsigned>(i)));
+  for (int i = 0; i < 40; ++i)
+    tar.file("small-" + std::to_string(i), varied_bytes(100 << 10, static_cast<unsigned>(i)));
   const oci::Descriptor blob = target.shop.store.put(tar.str(), oci::media_type::kOciLayer);
   REQUIRE(::mount("tmpfs", target.folder.c_str(), "tmpfs", 0, "size=2m") == 0);
   const std::string message = message_of([&] {
@@ -355,8 +374,22 @@ TEST_CASE("in a plain tree whiteouts remove what lower layers left, and nothing 
   if (!is_root()) return;
   Target target;
   target.options.to = UnpackTo::plain_tree;
-  target.unpack(RawTar().folder("d/").file("d/old", "1").folder("d/sub/").file("d/sub/older", "2").file("gone", "3").folder("tree/").file("tree/x", "4").str());
-  target.unpack(RawTar().file("d/new", "5").file("d/.wh..wh..opq", "").file(".wh.gone", "").file(".wh.tree", "").file(".wh.never", "").str());
+  target.unpack(RawTar()
+                    .folder("d/")
+                    .file("d/old", "1")
+                    .folder("d/sub/")
+                    .file("d/sub/older", "2")
+                    .file("gone", "3")
+                    .folder("tree/")
+                    .file("tree/x", "4")
+                    .str());
+  target.unpack(RawTar()
+                    .file("d/new", "5")
+                    .file("d/.wh..wh..opq", "")
+                    .file(".wh.gone", "")
+                    .file(".wh.tree", "")
+                    .file(".wh.never", "")
+                    .str());
   CHECK(target.text("d/new") == "5");
   CHECK_FALSE(fs::exists(target.folder / "d/old"));
   CHECK_FALSE(fs::exists(target.folder / "d/sub"));
@@ -390,8 +423,24 @@ TEST_CASE("overlayfs shows unpacked layers as their merged view says") {
   if (!is_root()) return;
   Target base;
   const std::vector<std::string> tars{
-      RawTar().folder("a/").file("a/x", "1").file("a/y", "2").folder("b/").file("b/z", "3").file("c", "4").symlink("l", "a").str(),
-      RawTar().file("a/.wh.x", "").file("a/n", "5").file(".wh.b", "").folder("b/").file("b/m", "6").file(".wh.c", "").hardlink("h", "a/y").str(),
+      RawTar()
+          .folder("a/")
+          .file("a/x", "1")
+          .file("a/y", "2")
+          .folder("b/")
+          .file("b/z", "3")
+          .file("c", "4")
+          .symlink("l", "a")
+          .str(),
+      RawTar()
+          .file("a/.wh.x", "")
+          .file("a/n", "5")
+          .file(".wh.b", "")
+          .folder("b/")
+          .file("b/m", "6")
+          .file(".wh.c", "")
+          .hardlink("h", "a/y")
+          .str(),
       RawTar().folder("c/").file("c/deep/w", "7").file("a/.wh..wh..opq", "").file("a/only", "8").str(),
   };
   std::string lowerdir;
@@ -408,8 +457,9 @@ TEST_CASE("overlayfs shows unpacked layers as their merged view says") {
   }
   const fs::path merged = base.shop.path("merged");
   fs::create_directory(merged);
-  const std::string script = "mount -t overlay -o redirect_dir=off,metacopy=off,index=off,lowerdir=" + lowerdir + " none " + merged.native() +
-                             " && find " + merged.native() + " -mindepth 1 -printf '%y %m %P\\n' | LC_ALL=C sort -k3";
+  const std::string script = "mount -t overlay -o redirect_dir=off,metacopy=off,index=off,lowerdir=" + lowerdir +
+                             " none " + merged.native() + " && find " + merged.native() +
+                             " -mindepth 1 -printf '%y %m %P\\n' | LC_ALL=C sort -k3";
   Command command;
   command.argv = {"unshare", "-m", "sh", "-c", script};
   const CommandResult mounted = run_command(command, CancelToken{});
@@ -420,13 +470,16 @@ TEST_CASE("overlayfs shows unpacked layers as their merged view says") {
   std::vector<std::string> lines;
   lower.view.walk("", [&](const MergedView::Found& found) {
     if (found.path.empty()) return true;
-    const char letter = found.entry->type == EntryType::directory ? 'd' : found.entry->type == EntryType::symlink ? 'l' : 'f';
+    const char letter = found.entry->type == EntryType::directory ? 'd'
+                        : found.entry->type == EntryType::symlink ? 'l'
+                                                                  : 'f';
     char mode[8];
     std::snprintf(mode, sizeof mode, "%o", letter == 'l' ? 0777u : static_cast<unsigned>(found.entry->mode));
     lines.push_back(std::string(1, letter) + " " + mode + " " + found.path);
     return true;
   });
-  std::sort(lines.begin(), lines.end(), [](const std::string& a, const std::string& b) { return a.substr(a.rfind(' ')) < b.substr(b.rfind(' ')); });
+  std::sort(lines.begin(), lines.end(),
+            [](const std::string& a, const std::string& b) { return a.substr(a.rfind(' ')) < b.substr(b.rfind(' ')); });
   std::string expected;
   for (const std::string& line : lines) expected += line + "\n";
   CHECK(mounted.stdout_bytes == expected);

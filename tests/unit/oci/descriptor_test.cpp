@@ -29,8 +29,8 @@ TEST_CASE("a descriptor survives being written and read") {
 }
 
 TEST_CASE("null members count as absent, unknown ones are passed over") {
-  const json value = {{"mediaType", nullptr}, {"digest", kDigest}, {"size", 1}, {"annotations", nullptr},
-                      {"platform", nullptr}, {"urls", {"x"}}, {"data", "eA=="}};
+  const json value = {{"mediaType", nullptr}, {"digest", kDigest}, {"size", 1},     {"annotations", nullptr},
+                      {"platform", nullptr},  {"urls", {"x"}},     {"data", "eA=="}};
   const Descriptor descriptor = descriptor_from_json(value, "d");
   CHECK(descriptor.media_type.empty());
   CHECK_FALSE(descriptor.platform);
@@ -44,10 +44,11 @@ TEST_CASE("wrong types, sizes and digests are refused by the name of the documen
     changed[key] = value;
     return changed;
   };
-  for (const json& bad : {json(1), json::array(), with("digest", 1), with("digest", "sha256:x"), with("digest", nullptr),
-                          with("size", -1), with("size", "1"), with("size", 1.5), with("size", nullptr),
-                          with("size", 18446744073709551615u), with("mediaType", 1), with("annotations", {{"a", 1}}),
-                          with("annotations", "a"), with("platform", "linux"), with("platform", {{"os", 1}})}) {
+  for (const json& bad :
+       {json(1), json::array(), with("digest", 1), with("digest", "sha256:x"), with("digest", nullptr),
+        with("size", -1), with("size", "1"), with("size", 1.5), with("size", nullptr),
+        with("size", 18446744073709551615u), with("mediaType", 1), with("annotations", {{"a", 1}}),
+        with("annotations", "a"), with("platform", "linux"), with("platform", {{"os", 1}})}) {
     CAPTURE(bad.dump());
     try {
       descriptor_from_json(bad, "manifest 'm'");
@@ -60,7 +61,8 @@ TEST_CASE("wrong types, sizes and digests are refused by the name of the documen
 }
 
 TEST_CASE("arm64 means the same with and without its variant") {
-  CHECK(platform_from_json({{"os", "linux"}, {"architecture", "arm64"}, {"variant", "v8"}}, "p") == Platform::parse("linux/arm64"));
+  CHECK(platform_from_json({{"os", "linux"}, {"architecture", "arm64"}, {"variant", "v8"}}, "p") ==
+        Platform::parse("linux/arm64"));
 }
 
 TEST_CASE("manifests and indexes are told apart by their media types") {

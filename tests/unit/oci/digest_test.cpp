@@ -26,10 +26,10 @@ TEST_CASE("only lower-case digits of the right number are a digest") {
   const std::string hex(64, 'a');
   CHECK(Digest::is_valid("sha256:" + hex));
   CHECK(Digest::is_valid("sha512:" + hex + hex));
-  for (const std::string& bad : {std::string(), std::string("sha256:"), "sha256:" + hex + "a", "sha256:" + hex.substr(1), hex,
-                                "SHA256:" + hex, "sha256:" + std::string(64, 'A'), "sha256:" + hex.substr(1) + "g",
-                                "sha512:" + hex, "md5:" + hex, " sha256:" + hex, "sha256:../" + hex.substr(3),
-                                "sha256:" + hex + "\n"}) {
+  for (const std::string& bad :
+       {std::string(), std::string("sha256:"), "sha256:" + hex + "a", "sha256:" + hex.substr(1), hex, "SHA256:" + hex,
+        "sha256:" + std::string(64, 'A'), "sha256:" + hex.substr(1) + "g", "sha512:" + hex, "md5:" + hex,
+        " sha256:" + hex, "sha256:../" + hex.substr(3), "sha256:" + hex + "\n"}) {
     CAPTURE(bad);
     CHECK_FALSE(Digest::is_valid(bad));
     CHECK_THROWS_AS(Digest::parse(bad), Error);

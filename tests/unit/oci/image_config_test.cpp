@@ -48,10 +48,11 @@ TEST_CASE("the bytes of a config are pinned") {
   image.config.cmd = {"sh"};
   image.diff_ids = {sha256_of("")};
   image.history = {{"1980-01-01T00:00:00Z", "CMD [\"sh\"]", "", "", true}};
-  CHECK(serialise(image) ==
-        R"({"architecture":"amd64","config":{"Env":["PATH=/bin"],"Cmd":["sh"]},"created":"1980-01-01T00:00:00Z",)"
-        R"("history":[{"created":"1980-01-01T00:00:00Z","created_by":"CMD [\"sh\"]","empty_layer":true}],"os":"linux",)"
-        R"("rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]}})");
+  CHECK(
+      serialise(image) ==
+      R"({"architecture":"amd64","config":{"Env":["PATH=/bin"],"Cmd":["sh"]},"created":"1980-01-01T00:00:00Z",)"
+      R"("history":[{"created":"1980-01-01T00:00:00Z","created_by":"CMD [\"sh\"]","empty_layer":true}],"os":"linux",)"
+      R"("rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]}})");
 }
 
 TEST_CASE("a list that is present and empty differs from one that is absent") {
@@ -66,19 +67,21 @@ TEST_CASE("a list that is present and empty differs from one that is absent") {
 TEST_CASE("docker's nulls count as absent") {
   const ImageConfig image = parse_image_config(
       R"({"os":"linux","architecture":"amd64","config":{"Cmd":null,"Entrypoint":null,"Labels":null,"Volumes":null,"OnBuild":null,)"
-      R"("Healthcheck":null,"Env":null,"ExposedPorts":null},"history":null,"rootfs":{"type":"layers","diff_ids":null}})", "c");
+      R"("Healthcheck":null,"Env":null,"ExposedPorts":null},"history":null,"rootfs":{"type":"layers","diff_ids":null}})",
+      "c");
   CHECK(image.config == ContainerConfig{});
   CHECK(image.diff_ids.empty());
   CHECK(parse_image_config(R"({"rootfs":{}})", "c").config == ContainerConfig{});
 }
 
 TEST_CASE("what is no image config is refused by its name") {
-  for (const char* bad : {"", "[]", "{}", R"({"rootfs":[]})", R"({"rootfs":{"diff_ids":["x"]}})", R"({"rootfs":{"diff_ids":"x"}})",
-                          R"({"rootfs":{},"config":{"Env":["a",1]}})", R"({"rootfs":{},"config":{"Env":"a"}})",
-                          R"({"rootfs":{},"config":{"Labels":{"a":1}}})", R"({"rootfs":{},"config":{"ExposedPorts":["80"]}})",
-                          R"({"rootfs":{},"config":{"Healthcheck":{"Interval":"1s"}}})", R"({"rootfs":{},"config":1})",
-                          R"({"rootfs":{},"history":{}})", R"({"rootfs":{},"history":[{"empty_layer":1}]})",
-                          R"({"rootfs":{},"rootfs":{}})", R"({"rootfs":{},"config":{"User":"a","User":"b"}})"}) {
+  for (const char* bad :
+       {"", "[]", "{}", R"({"rootfs":[]})", R"({"rootfs":{"diff_ids":["x"]}})", R"({"rootfs":{"diff_ids":"x"}})",
+        R"({"rootfs":{},"config":{"Env":["a",1]}})", R"({"rootfs":{},"config":{"Env":"a"}})",
+        R"({"rootfs":{},"config":{"Labels":{"a":1}}})", R"({"rootfs":{},"config":{"ExposedPorts":["80"]}})",
+        R"({"rootfs":{},"config":{"Healthcheck":{"Interval":"1s"}}})", R"({"rootfs":{},"config":1})",
+        R"({"rootfs":{},"history":{}})", R"({"rootfs":{},"history":[{"empty_layer":1}]})",
+        R"({"rootfs":{},"rootfs":{}})", R"({"rootfs":{},"config":{"User":"a","User":"b"}})"}) {
     CAPTURE(bad);
     try {
       parse_image_config(bad, "config 'c'");

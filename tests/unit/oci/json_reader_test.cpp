@@ -7,7 +7,8 @@ using namespace kiln::oci;
 using nlohmann::json;
 
 TEST_CASE("members of the right type are given, absent ones are their type's nothing") {
-  const json value = {{"s", "x"}, {"b", true}, {"i", -3}, {"l", {"a", "b"}}, {"m", {{"k", "v"}}}, {"o", {{"80/tcp", json::object()}}}};
+  const json value = {{"s", "x"},        {"b", true},         {"i", -3},
+                      {"l", {"a", "b"}}, {"m", {{"k", "v"}}}, {"o", {{"80/tcp", json::object()}}}};
   const JsonReader reader(value, "doc");
   CHECK(reader.string("s") == "x");
   CHECK(reader.boolean("b"));

@@ -23,7 +23,8 @@ Descriptor for_platform(const std::string& content, const std::string& platform)
   return result;
 }
 
-const std::string kConfig = R"({"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" + sha256_of("c").str() + R"(","size":1})";
+const std::string kConfig =
+    R"({"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" + sha256_of("c").str() + R"(","size":1})";
 
 std::string refusal_of_manifest(const std::string& text) {
   try {
@@ -67,8 +68,9 @@ TEST_CASE("a manifest survives being written and read, with and without its opti
 }
 
 TEST_CASE("docker's manifests are read and keep their type") {
-  const std::string text = R"({"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":)" +
-                           kConfig + R"(,"layers":[]})";
+  const std::string text =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":)" + kConfig +
+      R"(,"layers":[]})";
   CHECK(parse_manifest(text, "m").media_type == media_type::kDockerManifest);
   CHECK(detect_media_type(text, "m") == media_type::kDockerManifest);
 }
@@ -91,12 +93,15 @@ TEST_CASE("ambiguous and malformed manifests are refused") {
            {R"({"config":)" + kConfig + "}", "schemaVersion is 0, expected 2"},
            {R"({"schemaVersion":"2","config":)" + kConfig + "}", "'schemaVersion' must be a whole number"},
            {R"({"schemaVersion":2})", "has no 'config'"},
-           {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[],"manifests":[]})", "both 'layers' and 'manifests'"},
+           {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[],"manifests":[]})",
+            "both 'layers' and 'manifests'"},
            {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[],"layers":[]})", "duplicate key 'layers'"},
-           {R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","config":)" + kConfig + "}", "is not that of an image manifest"},
+           {R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","config":)" + kConfig + "}",
+            "is not that of an image manifest"},
            {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":{}})", "'layers' must be a list"},
            {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[null]})", "expected a JSON object"},
-           {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[{"digest":"sha256:1","size":1}]})", "is not of the form"},
+           {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[{"digest":"sha256:1","size":1}]})",
+            "is not of the form"},
        }) {
     CAPTURE(bad.text);
     const std::string message = refusal_of_manifest(bad.text);
@@ -113,7 +118,8 @@ TEST_CASE("an index survives being written and read, and a manifest is not taken
   const Index again = parse_index(serialise(index), "i");
   CHECK(again.manifests == index.manifests);
   CHECK(serialise(again) == serialise(index));
-  CHECK_THROWS_AS(parse_index(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"})", "i"), Error);
+  CHECK_THROWS_AS(parse_index(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"})", "i"),
+                  Error);
   CHECK_THROWS_AS(parse_index(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "i"), Error);
 }
 

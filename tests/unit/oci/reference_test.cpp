@@ -64,11 +64,47 @@ TEST_CASE("names are read as docker reads them") {
 
 TEST_CASE("what docker refuses is refused") {
   for (const std::string bad : {
-           "", ":", "@", "/", "app:", "app@", ":tag", "app:tag:tag", "app:-x", "app:.x", "app:a b", "app@sha256:abc",
-           "-app", "app-", "app_", ".app", "a..b", "a___b", "a._b", "a/", "/a", "a//b", "App", "acme/App",
-           "ghcr.io/", "ghcr.io/App", "ghcr.io:/app", "ghcr.io:99999/app", "ghcr.io:x/app", "[::1/app", "[zz]/app",
-           "-x.io/app", "x-.io/app", "a..io/app", "ghcr.io/acme/app:\n", "http://ghcr.io/app", "a b", "\xff",
-           "localhost:/app", "[]/app", "[::1]x/app",
+           "",
+           ":",
+           "@",
+           "/",
+           "app:",
+           "app@",
+           ":tag",
+           "app:tag:tag",
+           "app:-x",
+           "app:.x",
+           "app:a b",
+           "app@sha256:abc",
+           "-app",
+           "app-",
+           "app_",
+           ".app",
+           "a..b",
+           "a___b",
+           "a._b",
+           "a/",
+           "/a",
+           "a//b",
+           "App",
+           "acme/App",
+           "ghcr.io/",
+           "ghcr.io/App",
+           "ghcr.io:/app",
+           "ghcr.io:99999/app",
+           "ghcr.io:x/app",
+           "[::1/app",
+           "[zz]/app",
+           "-x.io/app",
+           "x-.io/app",
+           "a..io/app",
+           "ghcr.io/acme/app:\n",
+           "http://ghcr.io/app",
+           "a b",
+           "\xff",
+           "localhost:/app",
+           "[]/app",
+           "[::1]x/app",
        }) {
     CAPTURE(bad);
     CHECK_FALSE(refusal(bad).empty());
@@ -99,12 +135,13 @@ TEST_CASE("the forms of a reference") {
 }
 
 TEST_CASE("loopback registries are known by their names and addresses") {
-  for (const char* loopback : {"localhost", "localhost:5000", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:5000", "x.localhost:1"}) {
+  for (const char* loopback :
+       {"localhost", "localhost:5000", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:5000", "x.localhost:1"}) {
     CAPTURE(loopback);
     CHECK(is_loopback_registry(loopback));
   }
-  for (const char* remote : {"ghcr.io", "localhost.evil.com", "127.0.0.1.evil.com", "127.0.0.256", "127.0.0", "10.0.0.1:5000",
-                             "[::2]", "[::1].evil.com", "[::1]evil:5000", "notlocalhost"}) {
+  for (const char* remote : {"ghcr.io", "localhost.evil.com", "127.0.0.1.evil.com", "127.0.0.256", "127.0.0",
+                             "10.0.0.1:5000", "[::2]", "[::1].evil.com", "[::1]evil:5000", "notlocalhost"}) {
     CAPTURE(remote);
     CHECK_FALSE(is_loopback_registry(remote));
   }

@@ -21,10 +21,12 @@ BuildTarget target(const std::string& image, const std::string& dockerfile, cons
 Plan fleet() {
   FleetNames names;
   names.bare_names = BareNames::fleet_only;
-  return make_plan({target("app", "FROM base AS build\nRUN make\n\nFROM base\nWORKDIR /app\nCOPY --from=build /out .\n", "a"),
-                    target("app", "FROM base AS build\nRUN make\n\nFROM base\nWORKDIR /app\nCOPY --from=build /out .\n", "b"),
-                    target("base", "FROM scratch\nCOPY . /\n"), target("other", "FROM scratch AS unused\nRUN x\nFROM scratch\nADD a /\n")},
-                   names);
+  return make_plan(
+      {target("app", "FROM base AS build\nRUN make\n\nFROM base\nWORKDIR /app\nCOPY --from=build /out .\n", "a"),
+       target("app", "FROM base AS build\nRUN make\n\nFROM base\nWORKDIR /app\nCOPY --from=build /out .\n", "b"),
+       target("base", "FROM scratch\nCOPY . /\n"),
+       target("other", "FROM scratch AS unused\nRUN x\nFROM scratch\nADD a /\n")},
+      names);
 }
 
 void set(ForeseenTarget& target, std::size_t step, Expectation expectation, const std::string& key, double seconds) {
@@ -99,7 +101,8 @@ TEST_CASE("drawings hold every target and edge, and hostile names as text") {
   CHECK(svg.find("app: 2 profiles") != std::string::npos);
   CHECK(svg.find("no &lt;such&gt; &quot;file&quot; &amp; more") != std::string::npos);
   std::size_t edges = 0;
-  for (std::size_t at = svg.find("class=\"edge\""); at != std::string::npos; at = svg.find("class=\"edge\"", at + 1)) ++edges;
+  for (std::size_t at = svg.find("class=\"edge\""); at != std::string::npos; at = svg.find("class=\"edge\"", at + 1))
+    ++edges;
   CHECK(edges == 2);
   forecast.targets[0].name = "a\"b";
   const std::string dot = forecast_dot(forecast);

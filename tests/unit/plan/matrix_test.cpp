@@ -10,7 +10,8 @@ using namespace kiln;
 
 namespace {
 
-MatrixTarget target(const std::string& name, std::size_t wave, double seconds = 0, const std::string& runner = "ubuntu-24.04") {
+MatrixTarget target(const std::string& name, std::size_t wave, double seconds = 0,
+                    const std::string& runner = "ubuntu-24.04") {
   MatrixTarget result;
   result.name = name;
   result.image = name;
@@ -48,7 +49,8 @@ TEST_CASE("more targets than rows are dealt out by predicted time") {
   for (const MatrixRow& row : waves[0]) count += row.targets.size();
   CHECK(count == 300);
 
-  const auto two = matrix_rows({target("a", 0, 10), target("b", 0, 6), target("c", 0, 5), target("d", 0)}, Profiles::together, 2);
+  const auto two =
+      matrix_rows({target("a", 0, 10), target("b", 0, 6), target("c", 0, 5), target("d", 0)}, Profiles::together, 2);
   REQUIRE(two[0].size() == 2);
   CHECK(two[0][0].seconds == 15);  // a and c; d counts as the mean, 7
   CHECK(two[0][1].seconds == 13);
@@ -61,7 +63,8 @@ TEST_CASE("a job has targets of one runner only") {
   const auto waves = matrix_rows(targets, Profiles::together, 3);
   CHECK(waves[0].size() <= 3);
   for (const MatrixRow& row : waves[0]) {
-    const bool same = std::all_of(row.targets.begin(), row.targets.end(), [&](const MatrixTarget* each) { return each->runner == row.targets[0]->runner; });
+    const bool same = std::all_of(row.targets.begin(), row.targets.end(),
+                                  [&](const MatrixTarget* each) { return each->runner == row.targets[0]->runner; });
     CHECK(same);
   }
 }

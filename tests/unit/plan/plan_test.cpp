@@ -47,22 +47,24 @@ std::size_t parent_of(const Plan& plan, std::size_t number) {
 TEST_CASE("a parent is found by reading FROM, in every spelling that is the fleet's") {
   for (const char* name : {"base", "ghcr.io/acme/base", "ghcr.io/acme/base:latest", "ghcr.io/acme/base:20260101-abc"}) {
     CAPTURE(name);
-    const Plan plan = make_plan({target("base", "FROM scratch\n"), target("app", std::string("FROM ") + name + "\n")}, definitions());
+    const Plan plan =
+        make_plan({target("base", "FROM scratch\n"), target("app", std::string("FROM ") + name + "\n")}, definitions());
     CHECK(parent_of(plan, 1) == 0);
     CHECK(plan.notes.empty());
   }
 }
 
 TEST_CASE("another tag or a digest names an image of the registry, and that is said") {
-  const Plan plan = make_plan({target("base", "FROM scratch\n"), target("app", "FROM ghcr.io/acme/base:1.0\n")}, definitions());
+  const Plan plan =
+      make_plan({target("base", "FROM scratch\n"), target("app", "FROM ghcr.io/acme/base:1.0\n")}, definitions());
   CHECK(std::holds_alternative<ImageBase>(plan.targets[1]->bases[0]));
   REQUIRE(plan.notes.size() == 1);
   CHECK(plan.notes[0].find("ghcr.io/acme/base:1.0") != std::string::npos);
 }
 
 TEST_CASE("a child takes its parent for the same profile, or the one without") {
-  const Plan plan = make_plan({target("base", "FROM scratch\n"), target("mid", "FROM base\n", "big"), target("mid", "FROM base\n", "small"),
-                               target("app", "FROM mid\n", "small")},
+  const Plan plan = make_plan({target("base", "FROM scratch\n"), target("mid", "FROM base\n", "big"),
+                               target("mid", "FROM base\n", "small"), target("app", "FROM mid\n", "small")},
                               definitions());
   CHECK(parent_of(plan, 3) == 2);
   CHECK(parent_of(plan, 2) == 0);
@@ -71,24 +73,28 @@ TEST_CASE("a child takes its parent for the same profile, or the one without") {
 }
 
 TEST_CASE("a stage, then scratch, then the fleet: in this order a name is looked for") {
-  const Plan plan = make_plan({target("base", "FROM scratch\n"), target("app", "FROM scratch AS base\nFROM base\n")}, definitions());
+  const Plan plan =
+      make_plan({target("base", "FROM scratch\n"), target("app", "FROM scratch AS base\nFROM base\n")}, definitions());
   CHECK(std::holds_alternative<StageBase>(plan.targets[1]->bases[1]));
   CHECK(plan.targets[1]->fleet_parents.empty());
 }
 
 TEST_CASE("COPY --from and a mount's from are edges too") {
-  const Plan plan = make_plan({target("assets", "FROM scratch\n"), target("tools", "FROM scratch\n"),
-                               target("app", "FROM scratch\nCOPY --from=assets /a /a\nRUN --mount=from=tools,target=/t true\n")},
-                              definitions());
+  const Plan plan =
+      make_plan({target("assets", "FROM scratch\n"), target("tools", "FROM scratch\n"),
+                 target("app", "FROM scratch\nCOPY --from=assets /a /a\nRUN --mount=from=tools,target=/t true\n")},
+                definitions());
   CHECK(plan.targets[2]->fleet_parents == std::set<std::size_t>{0, 1});
   CHECK(plan.closure({2}) == std::set<std::size_t>{0, 1, 2});
 }
 
 TEST_CASE("an unknown parent of definitions is answered with file, line and the nearest image") {
-  const std::string message = message_of({target("base-utils", "FROM scratch\n"), target("app", "# app\nFROM base-util\n")}, definitions());
+  const std::string message =
+      message_of({target("base-utils", "FROM scratch\n"), target("app", "# app\nFROM base-util\n")}, definitions());
   CHECK(message.find("app/Dockerfile:2: unknown parent 'base-util'") == 0);
   CHECK(message.find("did you mean 'base-utils'?") != std::string::npos);
-  CHECK(message_of({target("base-utils", "FROM scratch\n"), target("app", "FROM ghcr.io/acme/base-util\n")}, definitions())
+  CHECK(message_of({target("base-utils", "FROM scratch\n"), target("app", "FROM ghcr.io/acme/base-util\n")},
+                   definitions())
             .find("unknown parent") != std::string::npos);
 }
 
@@ -113,13 +119,15 @@ TEST_CASE("a context names another target, a folder, an image or a layout") {
 }
 
 TEST_CASE("a cycle is refused with its members") {
-  const std::string message = message_of({target("a", "FROM b\n"), target("b", "FROM c\n"), target("c", "FROM a\n")}, definitions());
+  const std::string message =
+      message_of({target("a", "FROM b\n"), target("b", "FROM c\n"), target("c", "FROM a\n")}, definitions());
   CHECK(message.find("a -> b -> c -> a") != std::string::npos);
   CHECK(message.find("a/Dockerfile:1") == 0);
 }
 
 TEST_CASE("parents come before their children") {
-  const Plan plan = make_plan({target("app", "FROM mid\n"), target("mid", "FROM base\n"), target("base", "FROM scratch\n")}, definitions());
+  const Plan plan = make_plan(
+      {target("app", "FROM mid\n"), target("mid", "FROM base\n"), target("base", "FROM scratch\n")}, definitions());
   CHECK(plan.order() == std::vector<std::size_t>{2, 1, 0});
 }
 

@@ -41,7 +41,9 @@ TEST_CASE("other arguments and ENV carry the value on") {
 }
 
 TEST_CASE("a stage that differs reaches those who read from it") {
-  const Texts found = reach_of("FROM scratch AS build\nARG CUDA_ARCH\nRUN make\nFROM scratch\nCOPY --from=build /o /o\nRUN --mount=type=bind,from=build,target=/b c\n");
+  const Texts found = reach_of(
+      "FROM scratch AS build\nARG CUDA_ARCH\nRUN make\nFROM scratch\nCOPY --from=build /o /o\nRUN "
+      "--mount=type=bind,from=build,target=/b c\n");
   CHECK(found.at(5) == std::vector<std::string>{"it reads the stage 'build' of line 1"});
   CHECK(found.at(6).size() == 2);
 }

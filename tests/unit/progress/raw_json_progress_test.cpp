@@ -47,12 +47,28 @@ TEST_CASE("each event is a JSON object on a line of its own") {
   }
   const std::vector<json> events = events_of(stage);
   REQUIRE(events.size() == 9);
-  CHECK(events[0] == json{{"time", 0.25}, {"event", "started"}, {"step", 3}, {"target", "hub"}, {"stage", "builder"},
-                          {"index", 2}, {"count", 4}, {"text", "RUN x"}, {"file", "Dockerfile"}, {"line", 7}});
+  CHECK(events[0] == json{{"time", 0.25},
+                          {"event", "started"},
+                          {"step", 3},
+                          {"target", "hub"},
+                          {"stage", "builder"},
+                          {"index", 2},
+                          {"count", 4},
+                          {"text", "RUN x"},
+                          {"file", "Dockerfile"},
+                          {"line", 7}});
   CHECK(events[1] == json{{"time", 0.25}, {"event", "output"}, {"step", 3}, {"text", "a\x1b[31m\nb"}});
-  CHECK(events[2] == json{{"time", 0.25}, {"event", "progress"}, {"step", 3}, {"what", "layer"}, {"done", 5}, {"total", 9}});
-  CHECK(events[3] == json{{"time", 0.25}, {"event", "finished"}, {"step", 3}, {"outcome", "built"}, {"key", "ab12"},
-                          {"from", ""}, {"reason", "no record"}, {"seconds", 1.5}, {"bytes", 77},
+  CHECK(events[2] ==
+        json{{"time", 0.25}, {"event", "progress"}, {"step", 3}, {"what", "layer"}, {"done", 5}, {"total", 9}});
+  CHECK(events[3] == json{{"time", 0.25},
+                          {"event", "finished"},
+                          {"step", 3},
+                          {"outcome", "built"},
+                          {"key", "ab12"},
+                          {"from", ""},
+                          {"reason", "no record"},
+                          {"seconds", 1.5},
+                          {"bytes", 77},
                           {"diff_id", oci::sha256_of("tar").str()}});
   CHECK(events[5] == json{{"time", 0.25}, {"event", "task"}, {"step", 4}, {"error", "refused"}});
   CHECK(events[6] == json{{"time", 0.25}, {"event", "log"}, {"level", "warning"}, {"message", "w"}});

@@ -96,8 +96,7 @@ TEST_CASE("a frame is drawn over the one before, and messages stay above it") {
   terminal.write(screen.draw({"a long message that takes more than one row"}, {"h4"}, 40));
   CHECK(terminal.lines() == Lines{"a message", "a long message that takes more than one ", "row", "h4"});
   terminal.write(screen.draw_last({"last"}, {"done"}, 40));
-  CHECK(terminal.lines() ==
-        Lines{"a message", "a long message that takes more than one ", "row", "last", "done"});
+  CHECK(terminal.lines() == Lines{"a message", "a long message that takes more than one ", "row", "last", "done"});
   CHECK(terminal.cursor_shown);
   CHECK(terminal.row() == 5);
 }
@@ -119,8 +118,12 @@ TEST_CASE("a frame drawn on a terminal that was wider is erased as the rows it t
 TEST_CASE("a build leaves its final state on the screen and the cursor shown") {
   Stage stage;
   {
-    TtyProgress progress(stage.fd.get(), Colour::no, [] { return 7.0; }, [] { return TerminalSize{60, 24}; },
-                         TtyProgress::Debug::hide);
+    TtyProgress progress(
+        stage.fd.get(), Colour::no, [] { return 7.0; },
+        [] {
+          return TerminalSize{60, 24};
+        },
+        TtyProgress::Debug::hide);
     progress.info("build-time trust is in use");
     progress.debug("hidden");
     progress.step_started(step(1, "hub", "builder", 1, 2, "COPY app ."));
@@ -143,8 +146,8 @@ TEST_CASE("a build leaves its final state on the screen and the cursor shown") {
 TEST_CASE("debug messages are shown when asked for") {
   Stage stage;
   {
-    TtyProgress progress(stage.fd.get(), Colour::no, [] { return 7.0; }, [] { return TerminalSize{}; },
-                         TtyProgress::Debug::show);
+    TtyProgress progress(
+        stage.fd.get(), Colour::no, [] { return 7.0; }, [] { return TerminalSize{}; }, TtyProgress::Debug::show);
     progress.debug("a detail");
   }
   Terminal terminal(80);

@@ -26,7 +26,8 @@ TtyView busy_view(Colour colour) {
   view.task_finished(1, "", 100.4);
   view.step_started(step(2, "hub-mainpc", "builder", 1, 4, "COPY requirements.txt ."), 100.4);
   view.step_finished(2, hit("local"), 100.4);
-  view.step_started(step(3, "hub-mainpc", "builder", 2, 4, "RUN pip install --require-hashes -r requirements.txt"), 100.5);
+  view.step_started(step(3, "hub-mainpc", "builder", 2, 4, "RUN pip install --require-hashes -r requirements.txt"),
+                    100.5);
   for (int i = 1; i <= 8; ++i) view.step_output(3, "Collecting package-" + std::to_string(i) + "\n");
   view.step_output(3, "  Downloading \x1b[31m12%\r  Downloading 57%");
   view.step_started(step(4, "base-utils", "stage-0", 2, 2, "RUN apt-get install --yes tini"), 101);
@@ -80,12 +81,12 @@ TEST_CASE("the last frame shows every step, why it missed, what was cancelled, a
   TtyView good(Colour::no, 0);
   good.step_started(step(1, "", "builder", 1, 9, "RUN x"), 0);
   good.step_finished(1, built(1, ""), 1);
-  CHECK(good.final_frame(75, {40, 24}) == Lines{"[+] Building 1m15s (1/1) FINISHED",
-                                               " => [builder 1/9] RUN x            1.0s"});
+  CHECK(good.final_frame(75, {40, 24}) ==
+        Lines{"[+] Building 1m15s (1/1) FINISHED", " => [builder 1/9] RUN x            1.0s"});
   TtyView stopped(Colour::no, 0);
   stopped.step_started(step(1, "", "", 0, 0, "export"), 0);
-  CHECK(stopped.final_frame(2, {40, 24}) == Lines{"[+] Building 2.0s (0/1) CANCELED",
-                                                 " => CANCELED export                2.0s"});
+  CHECK(stopped.final_frame(2, {40, 24}) ==
+        Lines{"[+] Building 2.0s (0/1) CANCELED", " => CANCELED export                2.0s"});
 }
 
 TEST_CASE("what is left of a stage counts as known") {
@@ -103,7 +104,8 @@ TEST_CASE("what is left of a stage counts as known") {
 TEST_CASE("a frame fits the terminal whatever its size") {
   for (const int rows : {1, 4, 5, 8, 10, 24, 60}) {
     for (const int columns : {1, 20, 33, 80, 200}) {
-      for (const auto& [finished, running] : std::vector<std::pair<int, int>>{{0, 1}, {3, 2}, {30, 3}, {2, 40}, {50, 0}}) {
+      for (const auto& [finished, running] :
+           std::vector<std::pair<int, int>>{{0, 1}, {3, 2}, {30, 3}, {2, 40}, {50, 0}}) {
         CAPTURE(rows);
         CAPTURE(columns);
         CAPTURE(finished);

@@ -37,13 +37,17 @@ TEST_CASE("only the bytes of image references change") {
       "\n"
       "    'quoted': {image: 'ghcr.io/acme/b', ports: [ \"80:80\" ]}\n"
       "    double:\n"
-      "        \"image\": \"ghcr.io/acme/c:2@sha256:" + std::string(64, '0') + "\"\n"
+      "        \"image\": \"ghcr.io/acme/c:2@sha256:" +
+      std::string(64, '0') +
+      "\"\n"
       "    db: { image: postgres:16 }\n"
       "x-image: ghcr.io/acme/app:latest\n"
       "...\n";
   const ComposePin pinned = pin(before);
   std::string expected = before;
-  const auto replace = [&](const std::string& what, const std::string& by) { expected.replace(expected.find(what), what.size(), by); };
+  const auto replace = [&](const std::string& what, const std::string& by) {
+    expected.replace(expected.find(what), what.size(), by);
+  };
   replace("ghcr.io/acme/app:latest ", "ghcr.io/acme/app:latest@" + kDigest + " ");
   replace("'ghcr.io/acme/b'", "'ghcr.io/acme/b@" + kDigest + "'");
   replace("c:2@sha256:" + std::string(64, '0'), "c:2@" + kDigest);
@@ -60,14 +64,22 @@ TEST_CASE("only the bytes of image references change") {
 }
 
 TEST_CASE("line ends of DOS and a byte order mark are kept") {
-  const std::string before = "\xEF\xBB\xBF" "services:\r\n  app:\r\n    image: ghcr.io/acme/app\r\n    tty: true\r\n";
-  CHECK(pin(before).text == "\xEF\xBB\xBF" "services:\r\n  app:\r\n    image: ghcr.io/acme/app@" + kDigest + "\r\n    tty: true\r\n");
+  const std::string before =
+      "\xEF\xBB\xBF"
+      "services:\r\n  app:\r\n    image: ghcr.io/acme/app\r\n    tty: true\r\n";
+  CHECK(pin(before).text ==
+        "\xEF\xBB\xBF"
+        "services:\r\n  app:\r\n    image: ghcr.io/acme/app@" +
+            kDigest + "\r\n    tty: true\r\n");
 }
 
 TEST_CASE("every document of a file is pinned") {
-  const std::string before = "---\nservices: {a: {image: ghcr.io/acme/a}}\n---\n# the second\nservices:\n  b: {image: ghcr.io/acme/b, tty: true}\n";
+  const std::string before =
+      "---\nservices: {a: {image: ghcr.io/acme/a}}\n---\n# the second\nservices:\n  b: {image: ghcr.io/acme/b, tty: "
+      "true}\n";
   const ComposePin pinned = pin(before);
-  CHECK(pinned.text == "---\nservices: {a: {image: ghcr.io/acme/a@" + kDigest + "}}\n---\n# the second\nservices:\n  b: {image: ghcr.io/acme/b@" + kDigest +
+  CHECK(pinned.text == "---\nservices: {a: {image: ghcr.io/acme/a@" + kDigest +
+                           "}}\n---\n# the second\nservices:\n  b: {image: ghcr.io/acme/b@" + kDigest +
                            ", tty: true}\n");
   REQUIRE(pinned.services.size() == 2);
   CHECK(pinned.services[1].line == 6);
@@ -79,7 +91,8 @@ TEST_CASE("what cannot be pinned where it stands is named and stays") {
   CHECK(reason("services:\n  a:\n    image: &i ghcr.io/acme/app\n").find("anchor '&i'") != std::string::npos);
   CHECK(reason("services:\n  a:\n    image: >-\n      ghcr.io/acme/app\n") == "it is a block scalar");
   CHECK(reason("services:\n  a:\n    image: !!str ghcr.io/acme/app\n") == "it carries a tag");
-  CHECK(reason("x: &b {image: ghcr.io/acme/app}\nservices:\n  a:\n    <<: *b\n    tty: true\n").find("merge key") != std::string::npos);
+  CHECK(reason("x: &b {image: ghcr.io/acme/app}\nservices:\n  a:\n    <<: *b\n    tty: true\n").find("merge key") !=
+        std::string::npos);
   CHECK(reason("x: &b {image: ghcr.io/acme/app}\nservices:\n  a: *b\n").find("alias '*b'") != std::string::npos);
   CHECK(reason("services:\n  a:\n    extends: {file: other.yaml, service: b}\n").find("extends") != std::string::npos);
   CHECK(reason("services:\n  a:\n    image: [ghcr.io/acme/app]\n") == "it is no text");
@@ -87,13 +100,16 @@ TEST_CASE("what cannot be pinned where it stands is named and stays") {
 }
 
 TEST_CASE("an image of its own wins over a merge key, and a service that is built needs none") {
-  const ComposePin pinned = pin("x: &b {tty: true}\nservices:\n  a:\n    <<: *b\n    image: ghcr.io/acme/app\n  built:\n    build: .\n    <<: *b\n");
+  const ComposePin pinned =
+      pin("x: &b {tty: true}\nservices:\n  a:\n    <<: *b\n    image: ghcr.io/acme/app\n  built:\n    build: .\n    "
+          "<<: *b\n");
   REQUIRE(pinned.services.size() == 1);
   CHECK(pinned.services[0].outcome == PinnedService::Outcome::pinned);
 }
 
 TEST_CASE("what is no compose file is refused with its line") {
-  for (const std::string text : {"", "services: {}\n", "[1]\n", "a: b\n", "services:\n  a: [\n", "services:\n\ta: b\n", "\xFF\xFE", "services: {a: {image: \xC3}}\n"}) {
+  for (const std::string text : {"", "services: {}\n", "[1]\n", "a: b\n", "services:\n  a: [\n", "services:\n\ta: b\n",
+                                 "\xFF\xFE", "services: {a: {image: \xC3}}\n"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(pin(text), Error);
   }

@@ -11,7 +11,8 @@ using namespace kiln;
 TEST_CASE("a command is asked again until it succeeds") {
   TempDir folder;
   const std::string file = (folder.path() / "asked").native();
-  const HealthCheck check{HealthCheck::Kind::command, "echo x >>" + file + "; test $(wc -l <" + file + ") -ge 2", 60'000};
+  const HealthCheck check{HealthCheck::Kind::command, "echo x >>" + file + "; test $(wc -l <" + file + ") -ge 2",
+                          60'000};
   CHECK_FALSE(probe_health(check, CancelToken()));
   CHECK(read_file(file) == "x\nx\n");
 }

@@ -5,8 +5,8 @@
 using namespace kiln;
 
 TEST_CASE("a bearer challenge has realm, service and scope") {
-  const auto found = parse_challenges(
-      {R"(Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:a/b:pull,push")"});
+  const auto found =
+      parse_challenges({R"(Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:a/b:pull,push")"});
   REQUIRE(found.size() == 1);
   CHECK(found[0].scheme == "bearer");
   CHECK(found[0].parameter("realm") == "https://ghcr.io/token");

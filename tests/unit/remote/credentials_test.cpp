@@ -98,9 +98,9 @@ TEST_CASE("docker hub is known by its old key, and keys may be urls") {
 
 TEST_CASE("auth.json may have keys for parts of a registry") {
   Places places;
-  places.write(places.environment.auth_files[0],
-               R"({"auths":{"r.example":{"auth":")" + base64_encoded("all:x") +
-                   R"("},"r.example/acme/app":{"auth":")" + base64_encoded("app:x") + R"("}}})");
+  places.write(places.environment.auth_files[0], R"({"auths":{"r.example":{"auth":")" + base64_encoded("all:x") +
+                                                     R"("},"r.example/acme/app":{"auth":")" + base64_encoded("app:x") +
+                                                     R"("}}})");
   CHECK(places.find("r.example", "acme/app")->username == "app");
   CHECK(places.find("r.example", "acme/application")->username == "all");
 }
@@ -124,9 +124,8 @@ TEST_CASE("GITHUB_TOKEN counts for ghcr.io alone") {
 
 TEST_CASE("a file that cannot be understood is an error that quotes nothing of it") {
   Places places;
-  for (const char* text :
-       {"{\"auths\": canary", "[\"canary\"]", R"({"auths":["canary"]})",
-        R"({"auths":{"r.example":"canary"}})", R"({"auths":{"r.example":{"auth":"canary!!"}}})"}) {
+  for (const char* text : {"{\"auths\": canary", "[\"canary\"]", R"({"auths":["canary"]})",
+                           R"({"auths":{"r.example":"canary"}})", R"({"auths":{"r.example":{"auth":"canary!!"}}})"}) {
     places.write(places.environment.docker_config, text);
     CHECK(places.failing("r.example").find("config.json") != std::string::npos);
   }
@@ -142,8 +141,7 @@ TEST_CASE("helpers are asked, and their failures told without what they printed"
   CHECK(places.failing("broken.example").find("exit code 3") != std::string::npos);
   places.failing("gone.example");
   CHECK(places.failing("evil.example").find("not the name of a credential helper") != std::string::npos);
-  std::ofstream(places.folder.path() / "bin/kept")
-      << R"({"ServerURL":"r.example","Username":"<token>","Secret":"s"})";
+  std::ofstream(places.folder.path() / "bin/kept") << R"({"ServerURL":"r.example","Username":"<token>","Secret":"s"})";
   CHECK(places.find("r.example")->identity_token == "s");
 }
 
@@ -176,8 +174,8 @@ TEST_CASE("a login goes to the helper that the file names") {
   Places places;
   FakeHelper helper(places.folder.path() / "bin");
   places.write(places.environment.docker_config, R"({"credsStore":"fake"})");
-  CHECK(store_credentials(places.environment, "r.example", Credentials{"u", "p", "", "", ""},
-                          CancelToken()) == "docker-credential-fake");
+  CHECK(store_credentials(places.environment, "r.example", Credentials{"u", "p", "", "", ""}, CancelToken()) ==
+        "docker-credential-fake");
   CHECK(places.find("r.example")->password == "p");
   CHECK(read_file(places.environment.docker_config).find("r.example") == std::string::npos);
   CHECK(erase_credentials(places.environment, "r.example", CancelToken()));

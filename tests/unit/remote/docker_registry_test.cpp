@@ -53,13 +53,12 @@ class DockerRegistry {
  public:
   explicit DockerRegistry(const RegistrySettings& settings = {}) : port_(free_port()) {
     std::ofstream config(folder_.path() / "config.yml");
-    config << "version: 0.1\nlog: {level: error}\nstorage:\n  filesystem: {rootdirectory: "
-           << folder_.path().native()
+    config << "version: 0.1\nlog: {level: error}\nstorage:\n  filesystem: {rootdirectory: " << folder_.path().native()
            << "/data}\n  delete: {enabled: true}\nhttp:\n  addr: 127.0.0.1:" << port_ << "\n";
     if (settings.tls) {
-      run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-           "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-           "-keyout", (folder_.path() / "key.pem").native(), "-out", certificate().native()});
+      run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+           "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+           (folder_.path() / "key.pem").native(), "-out", certificate().native()});
       config << "  tls: {certificate: " << certificate().native() << ", key: " << folder_.path().native()
              << "/key.pem}\n";
     }
@@ -81,8 +80,7 @@ class DockerRegistry {
       ::execlp("docker-registry", "docker-registry", "serve", file.c_str(), nullptr);
       ::_exit(127);
     }
-    for (int i = 0; i < 200 && !answers(port_); ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    for (int i = 0; i < 200 && !answers(port_); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     REQUIRE(answers(port_));
   }
   ~DockerRegistry() {
@@ -97,9 +95,7 @@ class DockerRegistry {
   }
   std::string authority() const { return "localhost:" + std::to_string(port_); }
   fs::path certificate() const { return folder_.path() / "cert.pem"; }
-  oci::Reference reference(const std::string& name) const {
-    return oci::Reference::parse(authority() + "/" + name);
-  }
+  oci::Reference reference(const std::string& name) const { return oci::Reference::parse(authority() + "/" + name); }
 
   static std::string run(std::vector<std::string> argv) {
     Command command;
@@ -136,21 +132,19 @@ TEST_CASE("what kiln pushes to docker-registry is what skopeo reads there") {
   CHECK(remote.session().stats().mounted_bytes == shared.size());
   CHECK(remote.session().stats().pushed_bytes < shared.size() + 100'000);
 
-  const std::string raw = DockerRegistry::run({"skopeo", "inspect", "--raw", "--tls-verify=false",
-                                               "docker://" + registry.reference("acme/one:latest").str()});
+  const std::string raw = DockerRegistry::run(
+      {"skopeo", "inspect", "--raw", "--tls-verify=false", "docker://" + registry.reference("acme/one:latest").str()});
   CHECK(oci::sha256_of(raw) == first.digest);
   TempDir copy;
   DockerRegistry::run({"skopeo", "copy", "-q", "--preserve-digests", "--src-tls-verify=false",
-                       "docker://" + registry.reference("acme/two:1").str(),
-                       "oci:" + copy.path().native() + ":two"});
+                       "docker://" + registry.reference("acme/two:1").str(), "oci:" + copy.path().native() + ":two"});
   CHECK(fs::exists(copy.path() / "blobs/sha256" / second.digest.hex()));
 
   const auto before = remote.session().stats().requests.load();
   push_images(remote.session(), remote.store, requests);
   CHECK(remote.session().stats().requests - before == 3);
 
-  std::vector<std::string> tags =
-      remote.session().client_for(registry.reference("acme/one")).list_tags("acme/one");
+  std::vector<std::string> tags = remote.session().client_for(registry.reference("acme/one")).list_tags("acme/one");
   std::sort(tags.begin(), tags.end());
   CHECK(tags == std::vector<std::string>{"1", "latest"});
 }

@@ -66,7 +66,8 @@ RemoteRepository place_of(Remote& remote, const std::string& repository) {
 }
 
 bool waits_for(EarlyPush& early, const RemoteRepository& place, const std::string& blob) {
-  for (int i = 0; i < 2000 && !early.has(place, oci::sha256_of(blob)); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  for (int i = 0; i < 2000 && !early.has(place, oci::sha256_of(blob)); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   return early.has(place, oci::sha256_of(blob));
 }
 
@@ -85,7 +86,8 @@ TEST_CASE("what was sent early is neither asked about nor sent by the push") {
   CHECK(remote.registry.count("PUT", "/manifests/") == 0);
   PushOptions options;
   options.early = &early;
-  push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1"), remote.reference("acme/app:2")}}, options);
+  push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1"), remote.reference("acme/app:2")}},
+             options);
   CHECK(remote.registry.count("HEAD", blob) == 1);
   CHECK(remote.registry.broken_tags().empty());
   CHECK(remote.registry.tag("acme/app", "2") == image.digest.str());
@@ -104,10 +106,12 @@ TEST_CASE("a push waits for the upload of a blob that is under way, and other re
   PushOptions options;
   options.early = &early;
   std::thread release([&] {
-    while (remote.registry.count("PUT", "/uploads/") < 1) std::this_thread::sleep_for(std::chrono::milliseconds(5));  // of the config
+    while (remote.registry.count("PUT", "/uploads/") < 1)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));  // of the config
     watched.release();
   });
-  push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1"), remote.reference("acme/other:1")}}, options);
+  push_image(remote.session(), remote.store,
+             {image, {remote.reference("acme/app:1"), remote.reference("acme/other:1")}}, options);
   release.join();
   CHECK(watched.ended(TransferOutcome::transferred) == 1);
   CHECK(remote.registry.broken_tags().empty());
@@ -157,7 +161,8 @@ TEST_CASE("a registry that refuses once is left alone until the push, which says
   const oci::Descriptor image = remote.image({"one", "two"});
   std::atomic<bool> refuses = true;
   remote.registry.script([&](const SeenRequest& request, int) {
-    return refuses && request.is("POST", "/blobs/uploads/") ? Reaction{Reaction::Kind::answer, {403, {}, "{}"}, 0} : Reaction{};
+    return refuses && request.is("POST", "/blobs/uploads/") ? Reaction{Reaction::Kind::answer, {403, {}, "{}"}, 0}
+                                                            : Reaction{};
   });
   const RemoteRepository place = place_of(remote, "acme/app");
   Watched watched;
@@ -167,14 +172,16 @@ TEST_CASE("a registry that refuses once is left alone until the push, which says
   PushOptions options;
   SUBCASE("it refuses still") {
     options.early = &early;
-    const std::string message = remote.failing(
-        [&] { push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}}, options); });
+    const std::string message = remote.failing([&] {
+      push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}}, options);
+    });
     CHECK(message.find("403") != std::string::npos);
     CHECK_FALSE(remote.registry.tag("acme/app", "1").has_value());
   }
   SUBCASE("it has come round") {
     refuses = false;
-    while (remote.log.text().find("is left to the push") == std::string::npos) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (remote.log.text().find("is left to the push") == std::string::npos)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     early.add(place, Remote::blob_of("two"));
     options.early = &early;
     push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}}, options);

@@ -16,7 +16,9 @@ HostileOptions github() {
 
 struct Github : Remote {
   explicit Github(HostileOptions options = github()) : Remote(std::move(options)) {}
-  GithubPackages packages() { return {session(), "http://" + registry.authority() + "/api/v3/", registry.options().password}; }
+  GithubPackages packages() {
+    return {session(), "http://" + registry.authority() + "/api/v3/", registry.options().password};
+  }
 };
 
 Reaction answer(int status, std::vector<std::pair<std::string, std::string>> headers, std::string body) {
@@ -30,7 +32,8 @@ TEST_CASE("versions come with their digests, tags and times, over all pages") {
   options.versions_per_page = 2;
   Github github(options);
   std::vector<std::string> digests;
-  for (int i = 0; i < 5; ++i) digests.push_back(github.remote_image("acme/team/app", "t" + std::to_string(i), {std::to_string(i)}).digest.str());
+  for (int i = 0; i < 5; ++i)
+    digests.push_back(github.remote_image("acme/team/app", "t" + std::to_string(i), {std::to_string(i)}).digest.str());
   github.registry.set_created(digests[3], "2026-11-21T09:00:00Z");
   const auto versions = github.packages().versions("acme/team/app");
   REQUIRE(versions.has_value());
@@ -73,7 +76,8 @@ TEST_CASE("a version is removed once; what GitHub will not remove is told apart"
   github.registry.options().much_downloaded.clear();
   CHECK(packages.remove("acme/app", ids[popular.digest.str()]) == PackageRemoval::removed);
   CHECK(packages.remove("acme/app", ids[other.digest.str()]) == PackageRemoval::last_tagged);
-  CHECK(packages.restore_command("acme/team/app", 77) == "gh api -X POST /orgs/acme/packages/container/team%2Fapp/versions/77/restore");
+  CHECK(packages.restore_command("acme/team/app", 77) ==
+        "gh api -X POST /orgs/acme/packages/container/team%2Fapp/versions/77/restore");
 }
 
 TEST_CASE("GitHub's rate limits are waited for, and faults are tried again") {
@@ -84,7 +88,8 @@ TEST_CASE("GitHub's rate limits are waited for, and faults are tried again") {
     if (!request.path.starts_with("/api/")) return Reaction{};
     switch (number) {
       case 0:
-        return answer(403, {{"X-RateLimit-Remaining", "0"}, {"X-RateLimit-Reset", reset}}, R"({"message":"API rate limit exceeded"})");
+        return answer(403, {{"X-RateLimit-Remaining", "0"}, {"X-RateLimit-Reset", reset}},
+                      R"({"message":"API rate limit exceeded"})");
       case 1:
         return answer(403, {{"Retry-After", "60"}}, R"({"message":"You have exceeded a secondary rate limit"})");
       case 2:
@@ -106,7 +111,8 @@ TEST_CASE("a rate limit that lasts an hour is an error that says so") {
   Github github;
   const auto reset = std::to_string(github.clock.unix_seconds() + 3000);
   github.registry.script([&](const SeenRequest&, int) {
-    return answer(403, {{"X-RateLimit-Remaining", "0"}, {"X-RateLimit-Reset", reset}}, R"({"message":"API rate limit exceeded"})");
+    return answer(403, {{"X-RateLimit-Remaining", "0"}, {"X-RateLimit-Reset", reset}},
+                  R"({"message":"API rate limit exceeded"})");
   });
   const std::string message = github.failing([&] { github.packages().versions("acme/app"); });
   CHECK(message.find("50m01s") != std::string::npos);
@@ -115,7 +121,9 @@ TEST_CASE("a rate limit that lasts an hour is an error that says so") {
 
 TEST_CASE("what is refused names the scopes, and a redirect is not followed") {
   Github github;
-  github.registry.script([&](const SeenRequest&, int) { return answer(403, {}, R"({"message":"Resource not accessible by integration"})"); });
+  github.registry.script([&](const SeenRequest&, int) {
+    return answer(403, {}, R"({"message":"Resource not accessible by integration"})");
+  });
   const std::string refused = github.failing([&] { github.packages().versions("acme/app"); });
   CHECK(refused.find("delete:packages") != std::string::npos);
   CHECK(refused.find("Resource not accessible by integration") != std::string::npos);
@@ -127,12 +135,16 @@ TEST_CASE("what is refused names the scopes, and a redirect is not followed") {
 }
 
 TEST_CASE("an answer that is no list of versions is refused") {
-  for (const char* body : {"{}", "[1]", R"([{"id":"7"}])", R"([{"id":7,"name":"latest"}])", R"([{"id":7,"id":8}])", "[",
-                           R"([{"id":7,"name":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","metadata":{"container":{"tags":["a b"]}}}])",
-                           R"([{"id":7,"name":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","created_at":"soon"}])"}) {
+  for (
+      const char* body :
+      {"{}", "[1]", R"([{"id":"7"}])", R"([{"id":7,"name":"latest"}])", R"([{"id":7,"id":8}])", "[",
+       R"([{"id":7,"name":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","metadata":{"container":{"tags":["a b"]}}}])",
+       R"([{"id":7,"name":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","created_at":"soon"}])"}) {
     CAPTURE(body);
     Github github;
-    github.registry.script([&](const SeenRequest& request, int) { return request.path.ends_with("/versions") ? answer(200, {}, body) : Reaction{}; });
+    github.registry.script([&](const SeenRequest& request, int) {
+      return request.path.ends_with("/versions") ? answer(200, {}, body) : Reaction{};
+    });
     github.failing([&] { github.packages().versions("acme/app"); });
   }
 }

@@ -43,7 +43,8 @@ TEST_CASE("a mount that is refused becomes an upload, and the tag is whole") {
     Remote remote;
     const std::string layer = bytes_of(40'000);
     remote.remote_image("acme/base", "1", {layer});
-    remote.session().locations().add(oci::sha256_of(layer), {{remote.registry.authority(), Security::verified}, "acme/base"});
+    remote.session().locations().add(oci::sha256_of(layer),
+                                     {{remote.registry.authority(), Security::verified}, "acme/base"});
     remote.registry.script([&](const SeenRequest& request, int) {
       const bool is_mount = request.method == "POST" && request.query.find("mount=") != std::string::npos;
       return is_mount ? Reaction{Kind::answer, {status, {}, R"({"errors":[{"code":"UNSUPPORTED"}]})"}, 0} : Reaction{};
@@ -53,7 +54,8 @@ TEST_CASE("a mount that is refused becomes an upload, and the tag is whole") {
     CHECK(remote.registry.tag("acme/app", "1") == image.digest.str());
     CHECK(remote.registry.broken_tags().empty());
     const auto requests = remote.registry.requests();
-    CHECK(std::any_of(requests.begin(), requests.end(), [](const SeenRequest& r) { return r.query.find("mount=") != std::string::npos; }));
+    CHECK(std::any_of(requests.begin(), requests.end(),
+                      [](const SeenRequest& r) { return r.query.find("mount=") != std::string::npos; }));
   }
 }
 
@@ -62,8 +64,9 @@ TEST_CASE("every scope that a registry names when it refuses a token is asked fo
   options.auth = HostileOptions::Auth::token;
   Remote remote(options);
   remote.remote_image("acme/app", "1", {"layer"});
-  const std::string challenge = "Bearer realm=\"http://" + remote.registry.authority() +
-                                "/token\",service=\"hostile\",scope=\"repository:acme/app:pull repository:acme/base:pull,push\"";
+  const std::string challenge =
+      "Bearer realm=\"http://" + remote.registry.authority() +
+      "/token\",service=\"hostile\",scope=\"repository:acme/app:pull repository:acme/base:pull,push\"";
   bool refused = false;
   remote.registry.script([&](const SeenRequest& request, int) {
     if (refused || !request.is("HEAD", "/manifests/") || request.header("Authorization").empty()) return Reaction{};
@@ -92,7 +95,9 @@ TEST_CASE("referrers that are pushed at the same time are all listed by the fall
     });
   }
   for (std::thread& writer : writers) writer.join();
-  CHECK(session.client({remote.registry.authority(), Security::verified}).referrers("acme/app", subject.digest).size() == 16);
+  CHECK(
+      session.client({remote.registry.authority(), Security::verified}).referrers("acme/app", subject.digest).size() ==
+      16);
 }
 
 TEST_CASE("a referrer that another machine overwrites is written again, and told where that never ends") {
@@ -111,8 +116,8 @@ TEST_CASE("a referrer that another machine overwrites is written again, and told
   CHECK(lost == 0);
   CHECK(remote.client().referrers("acme/app", subject.digest).size() == 1);
   lost = 1000;
-  CHECK(remote.failing([&] { put_referrer(remote.client(), subject, "application/x-second"); }).find("others overwrote it") !=
-        std::string::npos);
+  CHECK(remote.failing([&] { put_referrer(remote.client(), subject, "application/x-second"); })
+            .find("others overwrote it") != std::string::npos);
 }
 
 TEST_CASE("a compressed bomb in place of a manifest or a config is refused unopened") {
@@ -124,10 +129,12 @@ TEST_CASE("a compressed bomb in place of a manifest or a config is refused unope
     remote.registry.script([&](const SeenRequest& request, int) {
       if (!request.is("GET", part)) return Reaction{};
       return Reaction{Kind::answer,
-                      {200, {{"Content-Type", oci::media_type::kOciManifest}, {"Content-Encoding", "gzip"}}, bomb}, 0};
+                      {200, {{"Content-Type", oci::media_type::kOciManifest}, {"Content-Encoding", "gzip"}}, bomb},
+                      0};
     });
     const std::string message = remote.failing([&] {
-      pull_image(remote.session(), remote.store, remote.reference("acme/app:1"), oci::Platform::parse("linux/amd64"), PullWhat::manifests);
+      pull_image(remote.session(), remote.store, remote.reference("acme/app:1"), oci::Platform::parse("linux/amd64"),
+                 PullWhat::manifests);
     });
     CHECK(message.size() < 2000);
     CHECK_FALSE(remote.store.has(oci::sha256_of(bomb)));

@@ -82,8 +82,7 @@ TEST_CASE("a body that comes byte by byte is a stall too") {
   CHECK(fault_of(*client, get(registry)) == TransportFault::stalled);
 }
 
-TEST_CASE(
-    "an address that is more private than allowed is not connected to, on new and on kept connections") {
+TEST_CASE("an address that is more private than allowed is not connected to, on new and on kept connections") {
   HostileRegistry registry;
   const auto client = make_curl_client(HttpOptions{});
   HttpRequest request = get(registry);

@@ -56,8 +56,8 @@ TEST_CASE("the platform's manifest is chosen from an index, and the others are n
   CHECK(pulled.root.digest == oci::sha256_of(oci::serialise(index)));
   CHECK(pulled.index_bytes == oci::serialise(index));
   const std::string message = remote.failing([&] {
-    pull_image(remote.session(), remote.store, remote.reference("acme/app:1"),
-               oci::Platform::parse("linux/s390x"), PullWhat::manifests);
+    pull_image(remote.session(), remote.store, remote.reference("acme/app:1"), oci::Platform::parse("linux/s390x"),
+               PullWhat::manifests);
   });
   CHECK(message.find("linux/amd64, linux/arm64") != std::string::npos);
 }
@@ -99,8 +99,7 @@ TEST_CASE("a config that does not fit its manifest is refused") {
   manifest.config = {oci::media_type::kOciConfig, oci::sha256_of(text), text.size(), {}, {}, {}};
   manifest.layers = {Remote::blob_of("layer")};
   remote.registry.add_manifest("acme/app", "1", oci::serialise(manifest), manifest.media_type);
-  CHECK(remote.failing([&] { pull(remote, "acme/app:1"); }).find("1 layers, its config 0") !=
-        std::string::npos);
+  CHECK(remote.failing([&] { pull(remote, "acme/app:1"); }).find("1 layers, its config 0") != std::string::npos);
 }
 
 TEST_CASE("threads that want the same blob make one download") {
@@ -110,8 +109,7 @@ TEST_CASE("threads that want the same blob make one download") {
   const PulledImage pulled = pull(remote, "acme/app:1");
   std::vector<std::thread> threads;
   for (int i = 0; i < 6; ++i) {
-    threads.emplace_back(
-        [&] { fetch_blob(remote.session(), remote.store, pulled.parsed.layers[0], pulled.source); });
+    threads.emplace_back([&] { fetch_blob(remote.session(), remote.store, pulled.parsed.layers[0], pulled.source); });
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(remote.registry.count("GET", "/blobs/") == 2);  // config and layer
@@ -131,8 +129,7 @@ TEST_CASE("transfers are told about from their start to their end") {
   } observer;
   Remote remote;
   remote.remote_image("acme/app", "1", {bytes_of(1000), bytes_of(2000, 2)});
-  pull_image(remote.session(), remote.store, remote.reference("acme/app:1"), kAmd, PullWhat::layers,
-             &observer);
+  pull_image(remote.session(), remote.store, remote.reference("acme/app:1"), kAmd, PullWhat::layers, &observer);
   CHECK(observer.started == 2);
   CHECK(observer.whole == 2);
   CHECK(observer.ended == 2);

@@ -42,7 +42,8 @@ TEST_CASE("a layer is named by its number and the instruction that made it") {
   CHECK(name_of_blob(told.store, parts, oci::sha256_of("none")).starts_with("blob 'sha256:"));
 }
 
-TEST_CASE("a layer that would need more than ghcr's ten minutes at the measured rate is not begun, and its line is named") {
+TEST_CASE(
+    "a layer that would need more than ghcr's ten minutes at the measured rate is not begun, and its line is named") {
   class SlowUploads : public HttpClient {
    public:
     explicit SlowUploads(FakeClock& clock) : clock_(clock) {}
@@ -74,7 +75,8 @@ TEST_CASE("a layer that would need more than ghcr's ten minutes at the measured 
   RegistryClient client = session.client({"ghcr.io", Security::verified});
   CHECK(client.upload_bytes_per_second() == 0);
   const std::string measured(8 << 20, 'm');
-  client.upload_bytes("acme/app", {oci::media_type::kOciLayerGzip, oci::sha256_of(measured), measured.size(), {}, {}, {}}, measured);
+  client.upload_bytes(
+      "acme/app", {oci::media_type::kOciLayerGzip, oci::sha256_of(measured), measured.size(), {}, {}, {}}, measured);
   CHECK(client.upload_bytes_per_second() == doctest::Approx(83'886.08));
   std::string message;
   try {
@@ -105,7 +107,9 @@ TEST_CASE("a layer that ghcr would not take stops the push before anything is se
   std::string message;
   try {
     PushOptions options;
-    options.origin = [&](const oci::Digest& blob) { return blob == told.manifest.layers[1].digest ? "Dockerfile:7" : ""; };
+    options.origin = [&](const oci::Digest& blob) {
+      return blob == told.manifest.layers[1].digest ? "Dockerfile:7" : "";
+    };
     push_image(session, told.store, {told.root, {oci::Reference::parse("ghcr.io/acme/app:1")}}, options);
   } catch (const Error& error) {
     message = error.message();
@@ -163,7 +167,8 @@ std::string told_by_ghcr(const Told& told, const std::vector<PushRequest>& image
   FakeClock clock;
   RemoteSession session(std::make_unique<FakeGhcr>(std::move(uploads)), {}, log, CancelToken(), clock);
   std::string text;
-  for (const PushOutcome& outcome : push_images(session, told.store, images)) text += outcome.error ? outcome.error->message() + "\n" : "";
+  for (const PushOutcome& outcome : push_images(session, told.store, images))
+    text += outcome.error ? outcome.error->message() + "\n" : "";
   return log.text() + text;
 }
 
@@ -180,13 +185,21 @@ oci::Descriptor labelled(Told& told) {
 TEST_CASE("new images at ghcr.io that say no source are named once, with what links them") {
   Told told;
   const oci::Descriptor linked = labelled(told);
-  const auto request = [](const oci::Descriptor& image, const char* name) { return PushRequest{image, {oci::Reference::parse(name)}}; };
-  CHECK(told_by_ghcr(told, {request(linked, "ghcr.io/acme/app:1")}, upload_answer(202)).find("image.source") == std::string::npos);
-  const std::string text = told_by_ghcr(
-      told, {request(linked, "ghcr.io/acme/a:1"), request(told.root, "ghcr.io/acme/b:1"), request(told.root, "ghcr.io/acme/c:1")}, upload_answer(202));
-  CHECK(text.find("'ghcr.io/acme/b' (and 1 more) says by no label org.opencontainers.image.source") != std::string::npos);
+  const auto request = [](const oci::Descriptor& image, const char* name) {
+    return PushRequest{image, {oci::Reference::parse(name)}};
+  };
+  CHECK(told_by_ghcr(told, {request(linked, "ghcr.io/acme/app:1")}, upload_answer(202)).find("image.source") ==
+        std::string::npos);
+  const std::string text = told_by_ghcr(told,
+                                        {request(linked, "ghcr.io/acme/a:1"), request(told.root, "ghcr.io/acme/b:1"),
+                                         request(told.root, "ghcr.io/acme/c:1")},
+                                        upload_answer(202));
+  CHECK(text.find("'ghcr.io/acme/b' (and 1 more) says by no label org.opencontainers.image.source") !=
+        std::string::npos);
   CHECK(text.find("image.source", text.find("Dockerfile")) == std::string::npos);
-  CHECK(told_by_ghcr(told, {request(told.root, "registry.example/acme/b:1")}, upload_answer(202)).find("image.source") == std::string::npos);
+  CHECK(
+      told_by_ghcr(told, {request(told.root, "registry.example/acme/b:1")}, upload_answer(202)).find("image.source") ==
+      std::string::npos);
 }
 
 TEST_CASE("a config that cannot be read stops no push to ghcr.io") {
@@ -199,9 +212,9 @@ TEST_CASE("a config that cannot be read stops no push to ghcr.io") {
 
 TEST_CASE("a push that ghcr.io refuses with write_package names the setting to change") {
   const Told told;
-  const std::string text =
-      told_by_ghcr(told, {{told.root, {oci::Reference::parse("ghcr.io/acme/app:1")}}},
-                   upload_answer(403, R"({"errors":[{"code":"DENIED","message":"permission_denied: write_package"}]})"));
+  const std::string text = told_by_ghcr(
+      told, {{told.root, {oci::Reference::parse("ghcr.io/acme/app:1")}}},
+      upload_answer(403, R"({"errors":[{"code":"DENIED","message":"permission_denied: write_package"}]})"));
   CHECK(text.find("'Manage Actions access'") != std::string::npos);
   CHECK(text.find("permissions: packages: write") != std::string::npos);
   CHECK(text.find("while pushing 'ghcr.io/acme/app:1'") != std::string::npos);

@@ -13,8 +13,7 @@ using namespace kiln::test;
 TEST_CASE("a pushed image is whole at the registry and pulls back with the same digest") {
   Remote remote;
   const oci::Descriptor image = remote.image({bytes_of(300'000), bytes_of(10, 2)});
-  const PushOutcome outcome =
-      push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
+  const PushOutcome outcome = push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
   REQUIRE(outcome.targets.size() == 1);
   CHECK(outcome.targets[0].outcome == TransferOutcome::transferred);
   CHECK(remote.registry.tag("acme/app", "1") == image.digest.str());
@@ -54,8 +53,8 @@ TEST_CASE("images that share a layer upload it once and mount it for the others"
   CHECK(remote.registry.blob_bytes_received() < 600'000);
   CHECK(remote.session().stats().mounted_bytes == 9 * 500'000);
   for (int i = 0; i < 10; ++i) {
-    CHECK(remote.registry.count(
-              "HEAD", "/acme/app" + std::to_string(i) + "/blobs/" + oci::sha256_of(shared).str()) <= 3);
+    CHECK(remote.registry.count("HEAD", "/acme/app" + std::to_string(i) + "/blobs/" + oci::sha256_of(shared).str()) <=
+          3);
   }
 }
 
@@ -115,8 +114,7 @@ TEST_CASE("a layer that nobody has stops the push before any tag is written") {
 TEST_CASE("one image's failure does not stop the others") {
   Remote remote;
   remote.registry.script([](const SeenRequest& request, int) {
-    return request.is("POST", "/acme/bad/") ? Reaction{Reaction::Kind::answer, {403, {}, "{}"}, 0}
-                                            : Reaction{};
+    return request.is("POST", "/acme/bad/") ? Reaction{Reaction::Kind::answer, {403, {}, "{}"}, 0} : Reaction{};
   });
   const std::vector<PushRequest> requests = {{remote.image({"a"}), {remote.reference("acme/bad:1")}},
                                              {remote.image({"b"}), {remote.reference("acme/good:1")}}};
@@ -153,9 +151,7 @@ TEST_CASE("a registry that answers with another digest than it was sent is not b
   Remote remote;
   remote.registry.script([&](const SeenRequest& request, int) {
     return request.is("PUT", "/manifests/")
-               ? Reaction{Reaction::Kind::answer,
-                          {201, {{"Docker-Content-Digest", oci::sha256_of("x").str()}}, ""},
-                          0}
+               ? Reaction{Reaction::Kind::answer, {201, {{"Docker-Content-Digest", oci::sha256_of("x").str()}}, ""}, 0}
                : Reaction{};
   });
   const oci::Descriptor image = remote.image({"a"});
@@ -230,8 +226,10 @@ TEST_CASE("tokens that are refused in the middle of a push are renewed, and the 
   const std::string challenge = "Bearer realm=\"http://" + remote.registry.authority() + "/token\",service=\"hostile\"";
   remote.registry.script([&](const SeenRequest& request, int) {
     for (const char* step : {"POST", "PUT", "HEAD"}) {
-      const bool is_one = request.method == step && request.path.find("/v2/acme/app/") == 0 && !request.header("Authorization").empty();
-      if (is_one && refused.insert(step).second) return Reaction{Reaction::Kind::answer, {401, {{"WWW-Authenticate", challenge}}, "{}"}, 0};
+      const bool is_one =
+          request.method == step && request.path.find("/v2/acme/app/") == 0 && !request.header("Authorization").empty();
+      if (is_one && refused.insert(step).second)
+        return Reaction{Reaction::Kind::answer, {401, {{"WWW-Authenticate", challenge}}, "{}"}, 0};
     }
     return Reaction{};
   });
@@ -253,9 +251,7 @@ TEST_CASE("a cancelled push throws and leaves no broken tag") {
     return Reaction{};
   });
   const oci::Descriptor image = remote.image({bytes_of(1000)});
-  remote.failing([&] {
-    push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
-  });
+  remote.failing([&] { push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}}); });
   CHECK_FALSE(remote.registry.tag("acme/app", "1").has_value());
 }
 

@@ -94,10 +94,8 @@ TEST_CASE("what is no registries.conf is refused with its line") {
   CHECK(refusal("[[registry]]\n").find("needs 'location'") != std::string::npos);
   CHECK(refusal("[registries.search]\nregistries = []\n").find("version 1") != std::string::npos);
   CHECK(refusal("[[registry\n").find("line 1") != std::string::npos);
-  CHECK(
-      refusal(
-          "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\nlocation = \"b\"\npull-from-mirror = \"x\"\n")
-          .find("known: all") != std::string::npos);
+  CHECK(refusal("[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\nlocation = \"b\"\npull-from-mirror = \"x\"\n")
+            .find("known: all") != std::string::npos);
 }
 
 TEST_CASE("certificates are found by host and port, a certificate needs its key") {

@@ -113,8 +113,8 @@ TEST_CASE("a manifest that the registry took without an answer is there once, an
 
 TEST_CASE("an upload that the registry forgot begins anew") {
   Remote remote;
-  remote.registry.script(once(
-      "PUT", "/uploads/", {Kind::answer, {404, {}, R"({"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]})"}, 0}));
+  remote.registry.script(
+      once("PUT", "/uploads/", {Kind::answer, {404, {}, R"({"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]})"}, 0}));
   upload(remote, bytes_of(1000));
   CHECK(remote.registry.count("POST", "/uploads/") == 2);
 }
@@ -122,8 +122,7 @@ TEST_CASE("an upload that the registry forgot begins anew") {
 TEST_CASE("a registry that says it stored other bytes is not believed") {
   Remote remote;
   remote.registry.script(
-      once("PUT", "/uploads/",
-           {Kind::answer, {201, {{"Docker-Content-Digest", oci::sha256_of("x").str()}}, ""}, 0}));
+      once("PUT", "/uploads/", {Kind::answer, {201, {{"Docker-Content-Digest", oci::sha256_of("x").str()}}, ""}, 0}));
   const std::string message = remote.failing([&] { upload(remote, bytes_of(1000)); });
   CHECK(message.find("says it stored") != std::string::npos);
 }
@@ -169,8 +168,7 @@ TEST_CASE("a range other than the one asked for is refused") {
     if (request.header("Range").empty()) return Reaction{Kind::truncate, {}, 100'000};
     return Reaction{Kind::answer, {206, {{"Content-Range", "bytes 5-299999/300000"}}, bytes.substr(5)}, 0};
   });
-  CHECK(remote.failing([&] { download(remote, bytes); }).find("the registry sent others") !=
-        std::string::npos);
+  CHECK(remote.failing([&] { download(remote, bytes); }).find("the registry sent others") != std::string::npos);
 }
 
 TEST_CASE("a blob with a wrong digest is fetched once more, then refused, and never stored") {
@@ -178,8 +176,7 @@ TEST_CASE("a blob with a wrong digest is fetched once more, then refused, and ne
   const std::string bytes = bytes_of(5000);
   const oci::Descriptor blob = Remote::blob_of(bytes);
   remote.registry.script([&](const SeenRequest& request, int) {
-    return request.is("GET", "/blobs/") ? Reaction{Kind::answer, {200, {}, bytes_of(5000, 9)}, 0}
-                                        : Reaction{};
+    return request.is("GET", "/blobs/") ? Reaction{Kind::answer, {200, {}, bytes_of(5000, 9)}, 0} : Reaction{};
   });
   remote.failing([&] { remote.client().download_blob("acme/app", blob, remote.store); });
   CHECK(remote.registry.count("GET", "/blobs/") == 2);
@@ -206,8 +203,7 @@ TEST_CASE("bodies without end are cut off") {
   remote.registry.script([&](const SeenRequest& request, int) {
     return request.path == "/v2/" ? Reaction{} : Reaction{Kind::endless, {}, 0};
   });
-  remote.failing(
-      [&] { remote.client().download_blob("acme/app", Remote::blob_of(bytes_of(1000)), remote.store); });
+  remote.failing([&] { remote.client().download_blob("acme/app", Remote::blob_of(bytes_of(1000)), remote.store); });
   CHECK(remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("larger than") !=
         std::string::npos);
 }
@@ -233,14 +229,14 @@ TEST_CASE("a registry that hides the digest in HEAD is asked for the manifest it
 TEST_CASE("a manifest whose bytes have another digest is refused") {
   Remote remote;
   const oci::Descriptor image = remote.remote_image("acme/app", "1", {"layer"});
-  Answer answer{200,
-                {{"Content-Type", oci::media_type::kOciManifest}},
-                R"({"schemaVersion":2,"config":{},"layers":[]})"};
+  Answer answer{
+      200, {{"Content-Type", oci::media_type::kOciManifest}}, R"({"schemaVersion":2,"config":{},"layers":[]})"};
   remote.registry.script([&](const SeenRequest& request, int) {
     return request.is("GET", "/manifests/") ? Reaction{Kind::answer, answer, 0} : Reaction{};
   });
-  CHECK(remote.failing([&] { remote.client().fetch_manifest("acme/app", image.digest.str()); })
-            .find("expected digest") != std::string::npos);
+  CHECK(
+      remote.failing([&] { remote.client().fetch_manifest("acme/app", image.digest.str()); }).find("expected digest") !=
+      std::string::npos);
   answer.headers.emplace_back("Docker-Content-Digest", image.digest.str());
   CHECK(remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); })
             .find("the registry says its digest is") != std::string::npos);
@@ -260,9 +256,8 @@ TEST_CASE("a manifest that is called an index, has duplicate keys, or holds both
   answer = {200, {{"Content-Type", oci::media_type::kOciManifest}}, R"({"layers":[],"layers":[]})"};
   CHECK(remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("duplicate key") !=
         std::string::npos);
-  answer = {200,
-            {{"Content-Type", oci::media_type::kOciManifest}},
-            R"({"schemaVersion":2,"layers":[],"manifests":[]})"};
+  answer = {
+      200, {{"Content-Type", oci::media_type::kOciManifest}}, R"({"schemaVersion":2,"layers":[],"manifests":[]})"};
   remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); });
   answer = {200, {{"Content-Type", oci::media_type::kOciManifest}}, std::string(200'000, '[')};
   remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); });
@@ -270,8 +265,8 @@ TEST_CASE("a manifest that is called an index, has duplicate keys, or holds both
 
 TEST_CASE("a manifest without a media type takes the one of the header") {
   Remote remote;
-  const std::string text = R"({"schemaVersion":2,"config":{"mediaType":"a","digest":"sha256:)" +
-                           std::string(64, '0') + R"(","size":1},"layers":[]})";
+  const std::string text = R"({"schemaVersion":2,"config":{"mediaType":"a","digest":"sha256:)" + std::string(64, '0') +
+                           R"(","size":1},"layers":[]})";
   remote.registry.add_manifest("acme/app", "1", text, oci::media_type::kOciManifest);
   const FetchedManifest fetched = remote.client().fetch_manifest("acme/app", "1");
   CHECK(fetched.bytes == text);
@@ -287,14 +282,11 @@ TEST_CASE("tags are listed over all pages, and pages that go round end") {
   remote.registry.script([&](const SeenRequest& request, int) {
     return request.is("GET", "/tags/list")
                ? Reaction{Kind::answer,
-                          {200,
-                           {{"Link", "</v2/acme/app/tags/list?last=a>; rel=\"next\""}},
-                           R"({"tags":["a"]})"},
+                          {200, {{"Link", "</v2/acme/app/tags/list?last=a>; rel=\"next\""}}, R"({"tags":["a"]})"},
                           0}
                : Reaction{};
   });
-  CHECK(remote.failing([&] { remote.client().list_tags("acme/app"); }).find("in a circle") !=
-        std::string::npos);
+  CHECK(remote.failing([&] { remote.client().list_tags("acme/app"); }).find("in a circle") != std::string::npos);
 }
 
 TEST_CASE("manifests are deleted, and a registry that does not delete is explained") {
@@ -315,8 +307,7 @@ TEST_CASE("referrers are listed by the API or by the fallback tag alike") {
     Remote remote(options);
     const oci::Descriptor subject = remote.remote_image("acme/app", "1", {"layer"});
     const std::string empty = "{}";
-    remote.client().upload_bytes("acme/app",
-                                 {oci::media_type::kOciEmpty, oci::sha256_of(empty), 2, {}, {}, {}}, empty);
+    remote.client().upload_bytes("acme/app", {oci::media_type::kOciEmpty, oci::sha256_of(empty), 2, {}, {}, {}}, empty);
     std::vector<oci::Digest> pushed;
     for (const char* type : {"application/x-sbom", "application/x-signature"}) {
       oci::Manifest manifest;
@@ -324,9 +315,8 @@ TEST_CASE("referrers are listed by the API or by the fallback tag alike") {
       manifest.config = {oci::media_type::kOciEmpty, oci::sha256_of(empty), 2, {}, {}, {}};
       manifest.subject = subject;
       const std::string text = oci::serialise(manifest);
-      pushed.push_back(remote.client()
-                           .put_manifest("acme/app", oci::sha256_of(text).str(), text, manifest.media_type)
-                           .digest);
+      pushed.push_back(
+          remote.client().put_manifest("acme/app", oci::sha256_of(text).str(), text, manifest.media_type).digest);
     }
     CHECK(remote.client().referrers("acme/app", subject.digest).size() == 2);
     const auto signatures = remote.client().referrers("acme/app", subject.digest, "application/x-signature");

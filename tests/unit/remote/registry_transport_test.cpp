@@ -45,8 +45,8 @@ HttpResponse response(int status, std::vector<std::pair<std::string, std::string
 struct PublicRegistry {
   explicit PublicRegistry(FakeHttp::Answering answering) {
     settings.credentials.flags = Credentials{"tester", "canary-9b", "", "", "test"};
-    session = std::make_unique<RemoteSession>(std::make_unique<FakeHttp>(std::move(answering)), settings, log,
-                                              cancel, clock);
+    session =
+        std::make_unique<RemoteSession>(std::make_unique<FakeHttp>(std::move(answering)), settings, log, cancel, clock);
   }
   RegistryClient client() { return session->client({"registry.example", Security::verified}); }
   std::string failing(const std::function<void()>& action) {
@@ -155,8 +155,8 @@ TEST_CASE("a redirect to another host is followed without the authorization") {
     const bool blob = request.is("GET", "/blobs/") && !request.header("Authorization").empty();
     return blob ? Reaction{Kind::answer,
                            {307,
-                            {{"Location", "http://" + remote.elsewhere.authority() + "/v2/storage/blobs/" +
-                                              digest + "?sig=canary-signature"}},
+                            {{"Location", "http://" + remote.elsewhere.authority() + "/v2/storage/blobs/" + digest +
+                                              "?sig=canary-signature"}},
                             ""},
                            0}
                 : Reaction{};
@@ -164,8 +164,7 @@ TEST_CASE("a redirect to another host is followed without the authorization") {
   remote.client().download_blob("acme/app", Remote::blob_of(bytes), remote.store);
   CHECK(remote.store.has(oci::Digest::parse(digest)));
   CHECK(remote.elsewhere.count("GET", "/blobs/") == 1);
-  for (const SeenRequest& request : remote.elsewhere.requests())
-    CHECK(request.header("Authorization").empty());
+  for (const SeenRequest& request : remote.elsewhere.requests()) CHECK(request.header("Authorization").empty());
 }
 
 TEST_CASE("an upload location at another host gets the bytes and no authorization") {
@@ -173,9 +172,7 @@ TEST_CASE("an upload location at another host gets the bytes and no authorizatio
   const std::string bytes = bytes_of(50'000);
   remote.registry.script([&](const SeenRequest& request, int) {
     return request.is("POST", "/uploads/") && !request.header("Authorization").empty()
-               ? Reaction{Kind::answer,
-                          {202, {{"Location", "http://" + remote.elsewhere.authority() + "/put"}}, ""},
-                          0}
+               ? Reaction{Kind::answer, {202, {{"Location", "http://" + remote.elsewhere.authority() + "/put"}}, ""}, 0}
                : Reaction{};
   });
   remote.elsewhere.script([](const SeenRequest& request, int) {
@@ -184,20 +181,17 @@ TEST_CASE("an upload location at another host gets the bytes and no authorizatio
   const oci::Descriptor blob = remote.store.put(bytes, oci::media_type::kOciLayerGzip);
   remote.client().upload_blob("acme/app", blob, *stored_blob(remote.store, blob));
   CHECK(remote.elsewhere.count("PUT", "/put") == 1);
-  for (const SeenRequest& request : remote.elsewhere.requests())
-    CHECK(request.header("Authorization").empty());
+  for (const SeenRequest& request : remote.elsewhere.requests()) CHECK(request.header("Authorization").empty());
 }
 
 TEST_CASE("redirects in a circle end") {
   Remote remote;
   remote.registry.script([&](const SeenRequest& request, int) {
-    return request.is("GET", "/manifests/")
-               ? Reaction{Kind::answer, {302, {{"Location", request.path}}, ""}, 0}
-               : Reaction{};
+    return request.is("GET", "/manifests/") ? Reaction{Kind::answer, {302, {{"Location", request.path}}, ""}, 0}
+                                            : Reaction{};
   });
-  CHECK(
-      remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("redirected more than") !=
-      std::string::npos);
+  CHECK(remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("redirected more than") !=
+        std::string::npos);
 }
 
 TEST_CASE("a token server's redirect is not followed") {
@@ -210,28 +204,25 @@ TEST_CASE("a token server's redirect is not followed") {
                           0}
                : Reaction{};
   });
-  CHECK(remote.failing([&] { remote.client().resolve("acme/app", "1"); }).find("redirect") !=
-        std::string::npos);
+  CHECK(remote.failing([&] { remote.client().resolve("acme/app", "1"); }).find("redirect") != std::string::npos);
   CHECK(remote.elsewhere.requests().empty());
 }
 
 TEST_CASE("a public registry cannot lead to private addresses") {
-  for (const std::string target :
-       {"https://127.0.0.1/x", "https://10.0.0.1/x", "https://169.254.169.254/latest", "https://[::1]/x",
-        "https://[::ffff:192.168.1.1]/x"}) {
+  for (const std::string target : {"https://127.0.0.1/x", "https://10.0.0.1/x", "https://169.254.169.254/latest",
+                                   "https://[::1]/x", "https://[::ffff:192.168.1.1]/x"}) {
     PublicRegistry registry([&](const HttpRequest& request) {
       CHECK(request.url.host == "registry.example");
       return request.url.path == "/v2/" ? response(200) : response(307, {{"Location", target}});
     });
-    CHECK(registry.failing([&] { registry.client().fetch_manifest("acme/app", "1"); })
-              .find("no business with") != std::string::npos);
+    CHECK(registry.failing([&] { registry.client().fetch_manifest("acme/app", "1"); }).find("no business with") !=
+          std::string::npos);
   }
 }
 
 TEST_CASE("names that a public registry leads to may only turn out to be public addresses") {
   PublicRegistry registry([&](const HttpRequest& request) {
-    if (request.url.host == "registry.example")
-      return response(307, {{"Location", "https://storage.example/x"}});
+    if (request.url.host == "registry.example") return response(307, {{"Location", "https://storage.example/x"}});
     CHECK(request.most_private == AddressClass::public_network);
     return response(404);
   });
@@ -271,8 +262,7 @@ TEST_CASE("an https registry cannot lead to http, by redirect, location or realm
     CHECK(request.url.is_https());
     return response(401, {{"WWW-Authenticate", "Bearer realm=\"http://registry.example/token\""}});
   });
-  CHECK(realm.failing([&] { realm.client().resolve("acme/app", "1"); }).find("not encrypted") !=
-        std::string::npos);
+  CHECK(realm.failing([&] { realm.client().resolve("acme/app", "1"); }).find("not encrypted") != std::string::npos);
 }
 
 TEST_CASE("http is spoken with an insecure registry alone, after https") {
@@ -310,15 +300,13 @@ TEST_CASE("credentials go to the realm that an https registry names and to nobod
     if (request.headers.find("Authorization")) with_credentials.push_back(request.url.host);
     if (request.url.host == "auth.example") return response(200, {}, R"({"token":"abc","expires_in":300})");
     if (!request.headers.find("Authorization")) {
-      return response(401,
-                      {{"WWW-Authenticate", "Bearer realm=\"https://auth.example/token\",service=\"r\""}});
+      return response(401, {{"WWW-Authenticate", "Bearer realm=\"https://auth.example/token\",service=\"r\""}});
     }
     return response(307, {{"Location", "https://cdn.example/x"}});
   });
   registry.failing([&] { registry.client().fetch_manifest("acme/app", "1"); });
   for (const std::string& host : with_credentials) CHECK(host != "cdn.example");
-  CHECK(std::find(with_credentials.begin(), with_credentials.end(), "auth.example") !=
-        with_credentials.end());
+  CHECK(std::find(with_credentials.begin(), with_credentials.end(), "auth.example") != with_credentials.end());
 }
 
 TEST_CASE("a throttling registry is obeyed, however it says so") {
@@ -329,11 +317,8 @@ TEST_CASE("a throttling registry is obeyed, however it says so") {
   const Case cases[] = {
       {{429, {{"Retry-After", "7"}}, ""}, 7},
       {{429, {{"Retry-After", "Tue, 14 Nov 2023 22:30:20 GMT"}}, ""}, 20},
-      {{403, {}, R"({"errors":[{"code":"DENIED","message":"secondary rate limit, retry-after: 12.5s"}]})"},
-       12.5},
-      {{429,
-        {},
-        R"({"errors":[{"code":"TOOMANYREQUESTS","message":"retry-after: 44.204ms, allowed: 44000/minute"}]})"},
+      {{403, {}, R"({"errors":[{"code":"DENIED","message":"secondary rate limit, retry-after: 12.5s"}]})"}, 12.5},
+      {{429, {}, R"({"errors":[{"code":"TOOMANYREQUESTS","message":"retry-after: 44.204ms, allowed: 44000/minute"}]})"},
        0.044},
       {{503, {{"Retry-After", "3"}}, ""}, 3},
   };
@@ -358,7 +343,8 @@ TEST_CASE("a HEAD that is refused with 403 is explained by a GET: throttled, or 
     Remote remote;
     remote.remote_image("acme/app", "1", {"layer"});
     int left = throttled ? 2 : 100;
-    const std::string message = throttled ? "You have exceeded a secondary rate limit, retry-after: 3s" : "denied: no business here";
+    const std::string message =
+        throttled ? "You have exceeded a secondary rate limit, retry-after: 3s" : "denied: no business here";
     remote.registry.script([&](const SeenRequest& request, int) {
       if (left == 0 || request.path.find("/manifests/") == std::string::npos) return Reaction{};
       --left;
@@ -369,7 +355,8 @@ TEST_CASE("a HEAD that is refused with 403 is explained by a GET: throttled, or 
       CHECK(remote.client().resolve("acme/app", "1").has_value());
       CHECK(remote.clock.monotonic_seconds() - before >= 3);
     } else {
-      CHECK(remote.failing([&] { remote.client().resolve("acme/app", "1"); }).find("no business here") != std::string::npos);
+      CHECK(remote.failing([&] { remote.client().resolve("acme/app", "1"); }).find("no business here") !=
+            std::string::npos);
     }
     CHECK(remote.registry.count("GET", "/manifests/") == 1);
   }
@@ -381,9 +368,8 @@ TEST_CASE("a pause that is too long is an error that says how long") {
     return request.is("GET", "/manifests/") ? Reaction{Kind::answer, {429, {{"Retry-After", "3600"}}, ""}, 0}
                                             : Reaction{};
   });
-  CHECK(
-      remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("try again in 60m00s") !=
-      std::string::npos);
+  CHECK(remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("try again in 60m00s") !=
+        std::string::npos);
 }
 
 TEST_CASE("faults that may pass are met again, others are not") {
@@ -392,8 +378,7 @@ TEST_CASE("faults that may pass are met again, others are not") {
     remote.remote_image("acme/app", "1", {"layer"});
     int left = 3;
     remote.registry.script([&](const SeenRequest& request, int) {
-      return request.is("HEAD", "/manifests/") && left-- > 0 ? Reaction{Kind::answer, {status, {}, ""}, 0}
-                                                             : Reaction{};
+      return request.is("HEAD", "/manifests/") && left-- > 0 ? Reaction{Kind::answer, {status, {}, ""}, 0} : Reaction{};
     });
     CHECK(remote.client().resolve("acme/app", "1").has_value());
   }

@@ -54,7 +54,8 @@ TEST_CASE("releases are listed oldest first, and what else is in their repositor
   REQUIRE(releases.size() == 2);
   CHECK(releases[0].record.name == "v9");
   CHECK(releases[1].record.name == "v2");
-  CHECK(remote.failing([&] { fetch_release(remote.session(), release.registry, "stray"); }).find("is no release of kiln") != std::string::npos);
+  CHECK(remote.failing([&] { fetch_release(remote.session(), release.registry, "stray"); })
+            .find("is no release of kiln") != std::string::npos);
 }
 
 TEST_CASE("an image of a release is found by its target, its repository or that one's last part") {
@@ -63,7 +64,8 @@ TEST_CASE("an image of a release is found by its target, its repository or that 
   CHECK(release.find("app") == &release.images.front());
   CHECK(release.find(release.registry + "/app") == &release.images.front());
   CHECK(release.find("ap") == nullptr);
-  CHECK(release.images.front().by_digest().str() == release.registry + "/app@" + release.images.front().manifest.digest.str());
+  CHECK(release.images.front().by_digest().str() ==
+        release.registry + "/app@" + release.images.front().manifest.digest.str());
 }
 
 TEST_CASE("what is no release is refused by the member that is wrong") {
@@ -81,7 +83,8 @@ TEST_CASE("what is no release is refused by the member that is wrong") {
   CHECK(message("\"compressed_bytes\": 123", "\"compressed_bytes\": -1").find("compressed_bytes") != std::string::npos);
   CHECK(message("\"images\"", "\"pictures\"").find("'images' is missing") != std::string::npos);
   CHECK(message("\"tag\": \"latest\"", "\"tag\": \"a b\"").find("is no tag") != std::string::npos);
-  CHECK(parse_release(replaced(text, "\"name\": \"v1\"", "\"later\": 7, \"name\": \"v1\""), "release", Category::usage) == release);
+  CHECK(parse_release(replaced(text, "\"name\": \"v1\"", "\"later\": 7, \"name\": \"v1\""), "release",
+                      Category::usage) == release);
 }
 
 TEST_CASE("an image is whole when its manifests and all its blobs are there") {

@@ -45,9 +45,7 @@ class FakeClock : public WaitClock {
     const std::lock_guard lock(mutex_);
     return now_;
   }
-  UnixSeconds unix_seconds() override {
-    return 1'700'000'000 + static_cast<UnixSeconds>(monotonic_seconds());
-  }
+  UnixSeconds unix_seconds() override { return 1'700'000'000 + static_cast<UnixSeconds>(monotonic_seconds()); }
   void wait(double seconds, const CancelToken& cancel) override {
     cancel.check();
     const std::lock_guard lock(mutex_);
@@ -81,10 +79,8 @@ inline HttpOptions impatient_http() {
 // and neither the log nor any error text noted by failing() holds one.
 class Remote {
  public:
-  explicit Remote(HostileOptions options = {})
-      : registry(std::move(options)), store(HomeLayout::open(home.path())) {
-    settings.credentials.flags =
-        Credentials{registry.options().user, registry.options().password, "", "", "test"};
+  explicit Remote(HostileOptions options = {}) : registry(std::move(options)), store(HomeLayout::open(home.path())) {
+    settings.credentials.flags = Credentials{registry.options().user, registry.options().password, "", "", "test"};
     settings.parallel_requests = 4;
   }
   ~Remote() {
@@ -99,8 +95,7 @@ class Remote {
   }
 
   RemoteSession& session() {
-    if (!session_)
-      session_ = std::make_unique<RemoteSession>(make_curl_client(http), settings, log, cancel, clock);
+    if (!session_) session_ = std::make_unique<RemoteSession>(make_curl_client(http), settings, log, cancel, clock);
     return *session_;
   }
   RegistryClient client() { return session().client({registry.authority(), Security::verified}); }
@@ -136,21 +131,18 @@ class Remote {
 
   // An image at the registry alone; its manifest's descriptor.
   oci::Descriptor remote_image(const std::string& repository, const std::string& tag,
-                               const std::vector<std::string>& layers,
-                               const std::string& platform = "linux/amd64") {
+                               const std::vector<std::string>& layers, const std::string& platform = "linux/amd64") {
     oci::Manifest manifest;
     oci::ImageConfig config;
     config.platform = oci::Platform::parse(platform);
     for (const std::string& layer : layers) {
       registry.add_blob(repository, layer);
-      manifest.layers.push_back(
-          {oci::media_type::kOciLayerGzip, oci::sha256_of(layer), layer.size(), {}, {}, {}});
+      manifest.layers.push_back({oci::media_type::kOciLayerGzip, oci::sha256_of(layer), layer.size(), {}, {}, {}});
       config.diff_ids.push_back(oci::sha256_of(layer));
     }
     const std::string config_text = oci::serialise(config);
     registry.add_blob(repository, config_text);
-    manifest.config = {
-        oci::media_type::kOciConfig, oci::sha256_of(config_text), config_text.size(), {}, {}, {}};
+    manifest.config = {oci::media_type::kOciConfig, oci::sha256_of(config_text), config_text.size(), {}, {}, {}};
     const std::string text = oci::serialise(manifest);
     registry.add_manifest(repository, tag, text, manifest.media_type);
     return {manifest.media_type, oci::sha256_of(text), text.size(), {}, {}, {}};

@@ -24,8 +24,7 @@ TEST_CASE("answers are final, transient or throttling") {
   for (const int status : {408, 500, 502, 503, 504})
     CHECK(classify_response(answer(status)) == ResponseKind::transient);
   CHECK(classify_response(answer(429)) == ResponseKind::throttled);
-  CHECK(classify_response(answer(403, "You have exceeded a secondary rate limit")) ==
-        ResponseKind::throttled);
+  CHECK(classify_response(answer(403, "You have exceeded a secondary rate limit")) == ResponseKind::throttled);
   CHECK(classify_response(answer(403, "denied: permission_denied: write_package")) == ResponseKind::final);
 }
 
@@ -34,10 +33,8 @@ TEST_CASE("the wished pause is read from the field or the message") {
   CHECK(requested_wait_seconds(answer(429, "", "120"), now) == 120);
   CHECK(requested_wait_seconds(answer(429, "", "Sun, 06 Nov 1994 08:50:37 GMT"), now) == 60);
   CHECK(requested_wait_seconds(answer(429, "", "Sun, 06 Nov 1994 08:00:00 GMT"), now) == 0);
-  CHECK(requested_wait_seconds(answer(429, "retry-after: 1m30.5s, allowed: 1/minute"), now) ==
-        doctest::Approx(90.5));
-  CHECK(requested_wait_seconds(answer(403, R"({"message":"slow, \"Retry-After\": 5"})"), now) ==
-        doctest::Approx(5));
+  CHECK(requested_wait_seconds(answer(429, "retry-after: 1m30.5s, allowed: 1/minute"), now) == doctest::Approx(90.5));
+  CHECK(requested_wait_seconds(answer(403, R"({"message":"slow, \"Retry-After\": 5"})"), now) == doctest::Approx(5));
   CHECK_FALSE(requested_wait_seconds(answer(429, "retry-after: soon", "soon"), now).has_value());
   CHECK_FALSE(requested_wait_seconds(answer(429), now).has_value());
 }
@@ -46,8 +43,7 @@ TEST_CASE("pauses grow, with jitter, up to a limit") {
   std::mt19937_64 random(7);
   const RetryPolicy policy;
   for (int attempt = 1; attempt < 20; ++attempt) {
-    const double full =
-        std::min(policy.max_delay_seconds, policy.first_delay_seconds * std::pow(2.0, attempt - 1));
+    const double full = std::min(policy.max_delay_seconds, policy.first_delay_seconds * std::pow(2.0, attempt - 1));
     const double delay = backoff_seconds(policy, attempt, random);
     CHECK(delay >= full / 2);
     CHECK(delay <= full);

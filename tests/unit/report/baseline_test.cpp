@@ -88,10 +88,12 @@ TEST_CASE("a mistake in the file of baselines is answered with file and line") {
       {head + good + ",\n      \"compressed_bytes\": 5,\n      \"image_digest\": \"abc\"" + tail,
        "f.json:9: /baselines/hub/image_digest: expected a digest 'sha256:HEX'"},
       {head + good + ",\n      \"compressed_bytes\": 5,\n      \"layers\": [{\"digest\": \"\", \"bytes\": 4}]" + tail,
-       "f.json:8: /baselines/hub/compressed_bytes: expected 4, the sum of the layers, got 5; run 'kiln baseline' again"},
+       "f.json:8: /baselines/hub/compressed_bytes: expected 4, the sum of the layers, got 5; run 'kiln baseline' "
+       "again"},
       {head + good + ",\n      \"compressed_bytes\": 5,\n      \"kind\": \"x\"" + tail,
        "f.json:9: duplicate key 'kind'"},
-      {"{\n  \"schema_version\": 2, \"baselines\": {}}", "f.json:2: /schema_version: expected 1, got 2; use a newer kiln"},
+      {"{\n  \"schema_version\": 2, \"baselines\": {}}",
+       "f.json:2: /schema_version: expected 1, got 2; use a newer kiln"},
       {"{\n  \"schema_version\": 1\n}", "f.json:1: misses 'baselines'"},
   };
   for (const Case& c : cases) CHECK_THROWS_WITH_AS(parse_baselines(c.text, "f.json"), c.message, Error);

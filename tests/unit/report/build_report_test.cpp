@@ -63,8 +63,8 @@ TEST_CASE("rates are the hits' share of steps, bytes and seconds") {
   CHECK_FALSE(none.bytes_pct);
   CHECK_FALSE(none.seconds_pct);
 
-  const ReportRates mixed = rates_of({step(StepOutcome::hit, 9, 100), step(StepOutcome::built, 2, 300),
-                                      step(StepOutcome::failed, 1, 0)});
+  const ReportRates mixed =
+      rates_of({step(StepOutcome::hit, 9, 100), step(StepOutcome::built, 2, 300), step(StepOutcome::failed, 1, 0)});
   CHECK(mixed.steps_pct == 33.33);
   CHECK(mixed.bytes_pct == 25.0);
   CHECK(mixed.seconds_pct == 75.0);
@@ -143,7 +143,8 @@ TEST_CASE("what is no report is refused with the member that is wrong") {
     const char* message;
   };
   const std::vector<Case> cases = {
-      {"/schema_version", 2, "'r' is no report of kiln: /schema_version: expected 1, got 2; use the kiln that wrote it"},
+      {"/schema_version", 2,
+       "'r' is no report of kiln: /schema_version: expected 1, got 2; use the kiln that wrote it"},
       {"/schema_version", "1", "'r' is no report of kiln: /schema_version: expected a whole number, not negative"},
       {"/images", 3, "'r' is no report of kiln: /images: expected a list"},
       {"/images/0", "x", "'r' is no report of kiln: /images/0: expected an object"},

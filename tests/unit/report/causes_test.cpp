@@ -1,16 +1,15 @@
-#include "builder/report/image_causes.hpp"
-
 #include <doctest/doctest.h>
 
 #include "builder/report/figures.hpp"
+#include "builder/report/image_causes.hpp"
 #include "sample_report.hpp"
 
 using namespace kiln;
 
 namespace {
 
-ContentBytes contents(std::uint64_t base, std::uint64_t tools, std::uint64_t caches, std::uint64_t duplicates, std::uint64_t packages,
-                      std::uint64_t repeated = 0) {
+ContentBytes contents(std::uint64_t base, std::uint64_t tools, std::uint64_t caches, std::uint64_t duplicates,
+                      std::uint64_t packages, std::uint64_t repeated = 0) {
   ContentBytes result;
   result.bytes = {base, tools, caches, duplicates, packages};
   result.repeated = repeated;
@@ -34,7 +33,8 @@ const CauseShare& share_of(const std::vector<CauseShare>& shares, Cause cause) {
 }  // namespace
 
 TEST_CASE("what the contents save counts at the compression of before, and the rest is compression's") {
-  const auto shares = causes_of({contents(400, 300, 100, 100, 100), 500}, {contents(200, 0, 0, 0, 100), 120}, WithSharing::no);
+  const auto shares =
+      causes_of({contents(400, 300, 100, 100, 100), 500}, {contents(200, 0, 0, 0, 100), 120}, WithSharing::no);
   CHECK(share_of(shares, Cause::base).saved_bytes == 100);
   CHECK(share_of(shares, Cause::build_tools).saved_bytes == 150);
   CHECK(share_of(shares, Cause::caches).saved_bytes == 50);
@@ -54,7 +54,8 @@ TEST_CASE("compression alone gets all of it where the contents are the same, and
 }
 
 TEST_CASE("what several images bring stands apart from packages, and shares add up whatever the rounding") {
-  const auto shares = causes_of({contents(333, 77, 13, 5, 1001, 700), 997}, {contents(100, 1, 0, 0, 301, 3), 301}, WithSharing::yes);
+  const auto shares =
+      causes_of({contents(333, 77, 13, 5, 1001, 700), 997}, {contents(100, 1, 0, 0, 301, 3), 301}, WithSharing::yes);
   CHECK(share_of(shares, Cause::sharing).unpacked_before == 700);
   CHECK(share_of(shares, Cause::packages).unpacked_before == 301);
   CHECK(share_of(shares, Cause::packages).unpacked_after == 298);
@@ -73,8 +74,10 @@ TEST_CASE("an image that falls short names its largest layers, and profiles with
   const std::vector<Reduction> reductions = reductions_of(report);
   REQUIRE(reductions.size() == 1);
   CHECK(reductions[0].name == "memory-fusion-hub");
-  CHECK(reductions[0].rest == "39.0 MB base-python/image.json, 31.4 MB memory-fusion-hub/Dockerfile:10, 24.0 MB base-utils/Dockerfile:3");
-  CHECK(sum_of(reductions[0].causes) == static_cast<std::int64_t>(reductions[0].before_bytes) - static_cast<std::int64_t>(reductions[0].bytes));
+  CHECK(reductions[0].rest ==
+        "39.0 MB base-python/image.json, 31.4 MB memory-fusion-hub/Dockerfile:10, 24.0 MB base-utils/Dockerfile:3");
+  CHECK(sum_of(reductions[0].causes) ==
+        static_cast<std::int64_t>(reductions[0].before_bytes) - static_cast<std::int64_t>(reductions[0].bytes));
 }
 
 TEST_CASE("contents and causes go through JSON and back") {

@@ -11,8 +11,13 @@ TEST_CASE("limits are read from the flag, and what is none is refused by name") 
   CHECK(limits.reduction_pct == 55);
   CHECK(limits.cache_pct == 70.5);
   CHECK_FALSE(parse_gate_limits("cache=0").reduction_pct);
-  for (const auto& [text, part] : {std::pair{"reductoin=5", "reduction"}, {"cache", "needs a number"}, {"cache=101", "0 to 100"},
-                                   {"cache=", "0 to 100"}, {"cache=nan", "0 to 100"}, {"cache=1,cache=2", "twice"}, {"", "unknown"}}) {
+  for (const auto& [text, part] : {std::pair{"reductoin=5", "reduction"},
+                                   {"cache", "needs a number"},
+                                   {"cache=101", "0 to 100"},
+                                   {"cache=", "0 to 100"},
+                                   {"cache=nan", "0 to 100"},
+                                   {"cache=1,cache=2", "twice"},
+                                   {"", "unknown"}}) {
     CAPTURE(text);
     CHECK_THROWS_WITH_AS(parse_gate_limits(text), doctest::Contains(part), Error);
   }

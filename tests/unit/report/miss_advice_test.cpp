@@ -25,11 +25,14 @@ TEST_CASE("a hit needs no advice") {
 }
 
 TEST_CASE("each type of input has its remedy") {
-  CHECK(miss_advice(miss({{"file app/main.py", kChanged, {}, {}, {}}})).at(0).find("'app/main.py'") != std::string::npos);
+  CHECK(miss_advice(miss({{"file app/main.py", kChanged, {}, {}, {}}})).at(0).find("'app/main.py'") !=
+        std::string::npos);
   CHECK(miss_advice(miss({{"ARG V", kChanged, "1", "2", {}}})).at(0) == "pass --build-arg V=1");
   CHECK(miss_advice(miss({{"ARG TOKEN", kChanged, {}, {}, {}}})).at(0).find("pass the value") == 0);
-  CHECK(miss_advice(miss({{"profile OMP_NUM_THREADS", kChanged, {}, {}, {}}})).at(0).find("ARG OMP_NUM_THREADS") != std::string::npos);
-  CHECK(miss_advice(miss({{"parent layer 2", kChanged, {}, {}, "RUN make"}})).at(0).find("'RUN make'") != std::string::npos);
+  CHECK(miss_advice(miss({{"profile OMP_NUM_THREADS", kChanged, {}, {}, {}}})).at(0).find("ARG OMP_NUM_THREADS") !=
+        std::string::npos);
+  CHECK(miss_advice(miss({{"parent layer 2", kChanged, {}, {}, "RUN make"}})).at(0).find("'RUN make'") !=
+        std::string::npos);
   CHECK(miss_advice(miss({{"base image", kChanged, {}, {}, {}}})).at(0).find("by digest") != std::string::npos);
   CHECK(miss_advice(miss({{"ulimit nofile", kChanged, {}, {}, {}}})).at(0) == "keep ulimit nofile as it was");
 }

@@ -23,7 +23,8 @@ constexpr StepOutcome kHit = StepOutcome::hit, kBuilt = StepOutcome::built, kFai
 
 BuildReport report_of(const std::vector<Heard>& steps) {
   Recorder recorder;
-  for (const Heard& step : steps) recorder.step_started(view(step.number, step.image, "Dockerfile", step.number, "RUN x"));
+  for (const Heard& step : steps)
+    recorder.step_started(view(step.number, step.image, "Dockerfile", step.number, "RUN x"));
   for (const Heard& step : steps) recorder.step_finished(step.number, result(step.outcome, step.key, 1, 10, "why"));
   return recorder.report({});
 }
@@ -65,7 +66,10 @@ TEST_CASE("steps are counted by key, and the strongest outcome of equal steps wi
       {"found in this run before it was told to be built", {{1, "a", kHit, "k"}, {2, "b", kBuilt, "k"}}, {kBuilt}, 0.0},
       {"failed for both", {{1, "a", kFailed, "k"}, {2, "b", kFailed, "k"}}, {kFailed}, 0.0},
       {"failures before there was a key", {{1, "a", kFailed, ""}, {2, "b", kFailed, ""}}, {kFailed, kFailed}, 0.0},
-      {"one of three missed", {{1, "a", kHit, "k"}, {2, "a", kHit, "l"}, {3, "a", kBuilt, "m"}}, {kHit, kHit, kBuilt}, 66.67},
+      {"one of three missed",
+       {{1, "a", kHit, "k"}, {2, "a", kHit, "l"}, {3, "a", kBuilt, "m"}},
+       {kHit, kHit, kBuilt},
+       66.67},
   };
   for (const Case& c : cases) {
     CAPTURE(c.what);
@@ -78,8 +82,8 @@ TEST_CASE("steps are counted by key, and the strongest outcome of equal steps wi
 }
 
 TEST_CASE("a shared step names the image that executed it and the others once each") {
-  const BuildReport report =
-      report_of({{1, "a", kHit, "k"}, {2, "b", kBuilt, "k"}, {3, "c", kHit, "k"}, {4, "c", kHit, "k"}, {5, "b", kHit, "k"}});
+  const BuildReport report = report_of(
+      {{1, "a", kHit, "k"}, {2, "b", kBuilt, "k"}, {3, "c", kHit, "k"}, {4, "c", kHit, "k"}, {5, "b", kHit, "k"}});
   REQUIRE(report.steps.size() == 1);
   CHECK(report.steps[0].image == "b");
   CHECK(report.steps[0].line == 2);

@@ -49,7 +49,9 @@ TEST_CASE("Markdown shows figures, images, misses and waste, and nothing from ou
   const std::string text = report_markdown(report_with_waste());
   CHECK(contains(text, "| cache hits by steps | 80.0 % | 70 % | :white_check_mark: |"));
   CHECK(contains(text, "memory-fusion-hub/Dockerfile:10"));
-  CHECK(contains(text, "| 5.00 MB | hidden | base-utils/Dockerfile:3 | memory-fusion-hub mainpc, memory-fusion-hub pc2 | /usr/lib/x.a |"));
+  CHECK(contains(text,
+                 "| 5.00 MB | hidden | base-utils/Dockerfile:3 | memory-fusion-hub mainpc, memory-fusion-hub pc2 | "
+                 "/usr/lib/x.a |"));
   CHECK_FALSE(contains(text, "<script>"));
   CHECK(contains(text, "&lt;script&gt;alert(1)&lt;/script&gt;\\|\\`x\\`"));
   CHECK_FALSE(contains(text, "<b>"));
@@ -72,7 +74,8 @@ TEST_CASE("a gate that failed stands first, with its line") {
   const std::string markdown = report_markdown(test::sample_report(), failures);
   CHECK(markdown.find("too large") < markdown.find("| figure |"));
   CHECK(contains(markdown, "images/a/Dockerfile:7"));
-  CHECK(contains(report_html(test::sample_report(), {}, failures), "too large<br><code>images/a/Dockerfile:7 RUN x</code>"));
+  CHECK(contains(report_html(test::sample_report(), {}, failures),
+                 "too large<br><code>images/a/Dockerfile:7 RUN x</code>"));
 }
 
 TEST_CASE("the page needs nothing from elsewhere and escapes what came from outside") {
@@ -119,5 +122,6 @@ TEST_CASE("waste, limits and times go through JSON and back") {
 TEST_CASE("a report whose waste names a layer that is not there is refused") {
   BuildReport report = report_with_waste();
   report.images[2].waste->front().because = 99;
-  CHECK_THROWS_WITH_AS(parse_report(to_json_text(report), "report", Category::usage), doctest::Contains("no such layer"), Error);
+  CHECK_THROWS_WITH_AS(parse_report(to_json_text(report), "report", Category::usage),
+                       doctest::Contains("no such layer"), Error);
 }

@@ -59,7 +59,9 @@ TEST_CASE("text from outside cannot drive the terminal") {
   BuildReport report = failed_report();
   report.steps[1].text = "RUN echo \x1b[2J";
   report.steps[1].reason = "\x1b]0;title\x07";
-  report.steps[1].file = "Docker\x1b" "file";
+  report.steps[1].file =
+      "Docker\x1b"
+      "file";
   report.images.push_back({});
   report.images[0].name = "\x1b[31mred";
   report.images[0].layers.push_back(test::layer("x", 5, "f\x07", 1, "RUN \x1b[1m"));

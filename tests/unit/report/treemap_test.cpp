@@ -17,8 +17,10 @@ TEST_CASE("areas are in proportion to the weights, inside the whole, and do not 
     CHECK(rects[i].x + rects[i].width <= 70 + 1e-9);
     CHECK(rects[i].y + rects[i].height <= 60 + 1e-9);
     for (std::size_t j = 0; j < i; ++j) {
-      const double wide = std::min(rects[i].x + rects[i].width, rects[j].x + rects[j].width) - std::max(rects[i].x, rects[j].x);
-      const double high = std::min(rects[i].y + rects[i].height, rects[j].y + rects[j].height) - std::max(rects[i].y, rects[j].y);
+      const double wide =
+          std::min(rects[i].x + rects[i].width, rects[j].x + rects[j].width) - std::max(rects[i].x, rects[j].x);
+      const double high =
+          std::min(rects[i].y + rects[i].height, rects[j].y + rects[j].height) - std::max(rects[i].y, rects[j].y);
       CHECK_FALSE((wide > 1e-6 && high > 1e-6));
     }
   }

@@ -43,9 +43,10 @@ std::shared_ptr<const FileIndex> layer(std::vector<FileEntry> entries) {
 }  // namespace
 
 TEST_CASE("a file that a later layer removes, replaces or covers is hidden in the layer that holds it") {
-  const auto waste = waste_of({layer({file("a", "1"), file("b", "2"), folder("d"), file("d/x", "3"), folder("o"), file("o/y", "4")}),
-                               layer({special("a", EntryType::whiteout), file("b", "other"), file("d", "5"), folder("o"),
-                                      special("o", EntryType::opaque)})});
+  const auto waste =
+      waste_of({layer({file("a", "1"), file("b", "2"), folder("d"), file("d/x", "3"), folder("o"), file("o/y", "4")}),
+                layer({special("a", EntryType::whiteout), file("b", "other"), file("d", "5"), folder("o"),
+                       special("o", EntryType::opaque)})});
   REQUIRE(waste.size() == 1);
   CHECK(waste[0].kind == WasteKind::hidden);
   CHECK(waste[0].layer == 0);
@@ -55,8 +56,8 @@ TEST_CASE("a file that a later layer removes, replaces or covers is hidden in th
 }
 
 TEST_CASE("what a layer writes and removes itself is no waste, and nothing is counted twice") {
-  const auto waste = waste_of({layer({file("a", "1")}), layer({special("a", EntryType::whiteout)}), layer({file("a", "2")}),
-                               layer({special("a", EntryType::whiteout)})});
+  const auto waste = waste_of({layer({file("a", "1")}), layer({special("a", EntryType::whiteout)}),
+                               layer({file("a", "2")}), layer({special("a", EntryType::whiteout)})});
   REQUIRE(waste.size() == 2);
   CHECK(waste[0].bytes == kLarge);
   CHECK(waste[1].bytes == kLarge);
@@ -74,8 +75,9 @@ TEST_CASE("the same bytes under another owner are doubled by the line that chang
 }
 
 TEST_CASE("caches that stay are named with what avoids them") {
-  const auto waste = waste_of({layer({file("var/lib/apt/lists/deb.debian.org", "1", 3 * kLarge), file("root/.cache/pip/http/x", "2", 2 * kLarge),
-                                      file("tmp/left", "3"), file("opt/.cache/kept", "4")})});
+  const auto waste = waste_of(
+      {layer({file("var/lib/apt/lists/deb.debian.org", "1", 3 * kLarge),
+              file("root/.cache/pip/http/x", "2", 2 * kLarge), file("tmp/left", "3"), file("opt/.cache/kept", "4")})});
   REQUIRE(waste.size() == 3);
   for (const Waste& item : waste) CHECK(item.kind == WasteKind::cache);
   CHECK(waste[0].advice.find("apt") != std::string::npos);

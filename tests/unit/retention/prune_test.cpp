@@ -19,17 +19,24 @@ struct Pruning : Remote {
   }
   void days(int count) {
     for (int day = 1; day <= count; ++day) {
-      images.push_back(remote_image("acme/app", fmt::format("202611{:02}-abc", day), {"base", "day " + std::to_string(day)}));
+      images.push_back(
+          remote_image("acme/app", fmt::format("202611{:02}-abc", day), {"base", "day " + std::to_string(day)}));
       registry.set_created(images.back().digest.str(), fmt::format("2026-11-{:02}T08:00:00Z", day));
     }
   }
-  RemoteRepository place(const std::string& repository = "acme/app") { return {{registry.authority(), Security::verified}, repository}; }
+  RemoteRepository place(const std::string& repository = "acme/app") {
+    return {{registry.authority(), Security::verified}, repository};
+  }
   const GithubPackages* packages() {
     if (!registry.options().packages_api) return nullptr;
-    if (!packages_) packages_ = std::make_unique<GithubPackages>(session(), "http://" + registry.authority() + "/api/v3", registry.options().password);
+    if (!packages_)
+      packages_ = std::make_unique<GithubPackages>(session(), "http://" + registry.authority() + "/api/v3",
+                                                   registry.options().password);
     return packages_.get();
   }
-  RepositoryContents read(const std::string& repository = "acme/app") { return read_repository(session(), place(repository), packages()); }
+  RepositoryContents read(const std::string& repository = "acme/app") {
+    return read_repository(session(), place(repository), packages());
+  }
   RetentionPlan plan() { return plan_retention({read()}, rules); }
   PruneOutcome execute(const RetentionPlan& planned) {
     return execute_plan(session(), place().endpoint, planned.repositories[0], packages(), restore_file());
@@ -65,7 +72,8 @@ TEST_CASE("what a plan names is deleted, and nothing else") {
   CHECK(outcome.freed_bytes == plan.freed_bytes);
   CHECK(outcome.left.empty());
   CHECK(pruning.registry.count("DELETE", "") == 3);
-  for (int i = 0; i < 5; ++i) CHECK(pruning.registry.has_manifest("acme/app", pruning.images[i].digest.str()) == (i >= 3));
+  for (int i = 0; i < 5; ++i)
+    CHECK(pruning.registry.has_manifest("acme/app", pruning.images[i].digest.str()) == (i >= 3));
   CHECK(pruning.registry.broken_tags().empty());
   CHECK(pruning.plan().deletions == 0);
 }
@@ -114,7 +122,8 @@ TEST_CASE("a registry that deletes nothing is told how it would") {
   Pruning pruning(options);
   pruning.days(3);
   const RetentionPlan plan = pruning.plan();
-  CHECK(pruning.failing([&] { pruning.execute(plan); }).find("REGISTRY_STORAGE_DELETE_ENABLED=true") != std::string::npos);
+  CHECK(pruning.failing([&] { pruning.execute(plan); }).find("REGISTRY_STORAGE_DELETE_ENABLED=true") !=
+        std::string::npos);
 }
 
 TEST_CASE("indexes, their children and referrers are read, with and without a referrers API") {
@@ -134,14 +143,16 @@ TEST_CASE("indexes, their children and referrers are read, with and without a re
     signature.subject = pruning.images[1];
     pruning.registry.add_blob("acme/app", "{}");
     const std::string signature_text = oci::serialise(signature);
-    pruning.client().put_manifest("acme/app", oci::sha256_of(signature_text).str(), signature_text, signature.media_type);
+    pruning.client().put_manifest("acme/app", oci::sha256_of(signature_text).str(), signature_text,
+                                  signature.media_type);
 
     const RepositoryContents contents = pruning.read();
     CHECK(contents.manifests.size() == (api ? 5 : 6));
     REQUIRE(contents.manifests.contains(oci::sha256_of(signature_text)));
     CHECK(contents.manifests.at(oci::sha256_of(signature_text)).subject == pruning.images[1].digest);
     const PruneOutcome outcome = pruning.execute(pruning.plan());
-    // Kept: the index of the 9th with the image of the 1st, the image of the 3rd. Gone: the image of the 2nd and its signature.
+    // Kept: the index of the 9th with the image of the 1st, the image of the 3rd. Gone: the image of the 2nd and its
+    // signature.
     CHECK(outcome.deleted == (api ? 2 : 3));
     CHECK(pruning.registry.has_manifest("acme/app", pruning.images[0].digest.str()));
     CHECK_FALSE(pruning.registry.has_manifest("acme/app", pruning.images[1].digest.str()));
@@ -218,23 +229,27 @@ TEST_CASE("releases name what they keep, and one that cannot be read stops a pru
   const std::string place = pruning.registry.authority() + "/acme";
   CHECK(released_digests(pruning.session(), place).empty());
   pruning.days(2);
-  ReleaseRecord release{"v1", "2026-11-20T12:00:00Z", "0.1.0", place, {{"app", place + "/app", "latest", pruning.images[0], 1}}};
+  ReleaseRecord release{
+      "v1", "2026-11-20T12:00:00Z", "0.1.0", place, {{"app", place + "/app", "latest", pruning.images[0], 1}}};
   put_release(pruning.session(), release);
   release.name = "v2";
   release.images[0].manifest = pruning.images[1];
   put_release(pruning.session(), release);
-  CHECK(released_digests(pruning.session(), place) == std::map<oci::Digest, std::string>{{pruning.images[0].digest, "v1"}, {pruning.images[1].digest, "v2"}});
+  CHECK(released_digests(pruning.session(), place) ==
+        std::map<oci::Digest, std::string>{{pruning.images[0].digest, "v1"}, {pruning.images[1].digest, "v2"}});
   pruning.registry.script([](const SeenRequest& request, int) {
     return request.is("GET", "/releases/blobs/") ? Reaction{Reaction::Kind::answer, {200, {}, "{}"}, 0} : Reaction{};
   });
-  CHECK(pruning.failing([&] { released_digests(pruning.session(), place); }).find("while reading what the releases") != std::string::npos);
+  CHECK(pruning.failing([&] { released_digests(pruning.session(), place); }).find("while reading what the releases") !=
+        std::string::npos);
 }
 
 TEST_CASE("tags that are attached to a digest are known by their form") {
   const std::string hex(64, 'a');
   CHECK(digest_in_tag("sha256-" + hex)->hex() == hex);
   CHECK(digest_in_tag("sha256-" + hex + ".sig")->hex() == hex);
-  for (const std::string& tag : {std::string("latest"), "sha256-" + hex.substr(1), "sha256-" + hex + "b", "sha256-" + std::string(64, 'g')}) {
+  for (const std::string& tag :
+       {std::string("latest"), "sha256-" + hex.substr(1), "sha256-" + hex + "b", "sha256-" + std::string(64, 'g')}) {
     CAPTURE(tag);
     CHECK_FALSE(digest_in_tag(tag).has_value());
   }

@@ -21,12 +21,14 @@ struct Repo {
     contents.name = name;
     contents.repository = name.substr(name.find('/') + 1);
   }
-  StoredManifest& add(const std::string& name, std::vector<std::string> tags, std::optional<int> days_ago, std::vector<std::string> layers = {}) {
+  StoredManifest& add(const std::string& name, std::vector<std::string> tags, std::optional<int> days_ago,
+                      std::vector<std::string> layers = {}) {
     StoredManifest& manifest = contents.manifests[digest_of(name)];
     manifest.descriptor = {oci::media_type::kOciManifest, digest_of(name), 10, {}, {}, {}};
     manifest.tags = std::move(tags);
     if (days_ago) manifest.date = kNow - *days_ago * kDay;
-    for (const std::string& layer : layers) manifest.blobs.push_back({oci::media_type::kOciLayerGzip, digest_of(layer), 100, {}, {}, {}});
+    for (const std::string& layer : layers)
+      manifest.blobs.push_back({oci::media_type::kOciLayerGzip, digest_of(layer), 100, {}, {}, {}});
     return manifest;
   }
 };
@@ -137,7 +139,8 @@ TEST_CASE("a kept referrer keeps its subject, and one whose subject is elsewhere
   repo.add("new", {"3"}, 0).subject = digest_of("old");
   repo.add("old", {"1"}, 9);
   repo.add("newest", {"4"}, 0);
-  repo.add("orphan", {"sha256-" + std::string(digest_of("elsewhere").hex()) + ".sig"}, 9).subject = digest_of("elsewhere");
+  repo.add("orphan", {"sha256-" + std::string(digest_of("elsewhere").hex()) + ".sig"}, 9).subject =
+      digest_of("elsewhere");
   RetentionRules rules = last(1);
   rules.fixed_tags["r.example/acme/app"] = {"3"};
   CHECK(deleted_by(repo, rules).empty());

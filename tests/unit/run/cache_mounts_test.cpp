@@ -76,7 +76,8 @@ TEST_CASE("shared caches are used at the same time, private ones get a folder ea
 TEST_CASE("a locked cache is waited for, and the wait can be stopped") {
   Fixture f;
   std::optional<CacheMountLease> first = f.caches.acquire(f.name, CacheMountSharing::locked, f.cancel);
-  auto second = std::async(std::launch::async, [&] { return f.caches.acquire(f.name, CacheMountSharing::locked, f.cancel).folder(); });
+  auto second = std::async(std::launch::async,
+                           [&] { return f.caches.acquire(f.name, CacheMountSharing::locked, f.cancel).folder(); });
   CHECK(second.wait_for(std::chrono::milliseconds(150)) == std::future_status::timeout);
   const fs::path folder = first->folder();
   first.reset();
@@ -110,7 +111,8 @@ TEST_CASE("disk usage names every cache, and prune leaves those in use") {
   CacheMountName other = f.name;
   other.id = "apt\nid with a line end";
   std::optional<CacheMountLease> used = f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel);
-  write_file_atomically(f.caches.acquire(other, CacheMountSharing::shared, f.cancel).folder() / "big", std::string(100'000, 'x'));
+  write_file_atomically(f.caches.acquire(other, CacheMountSharing::shared, f.cancel).folder() / "big",
+                        std::string(100'000, 'x'));
   auto usage = f.caches.disk_usage();
   REQUIRE(usage.size() == 2);
   for (const CacheMountInfo& info : usage) {

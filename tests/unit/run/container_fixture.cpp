@@ -36,8 +36,9 @@ ContainerFixture::ContainerFixture() : home(HomeLayout::open(top.path() / "home"
   for (const char* folder : {"bin", "etc", "tmp", "work"}) make_directories(image / folder);
   fs::permissions(image / "tmp", static_cast<fs::perms>(01777));
   fs::copy_file(kBusybox, image / "bin/busybox");
-  for (const char* applet : {"sh", "cat", "echo", "ls", "id", "sleep", "ip", "touch", "mkdir", "rm", "env", "kill", "stat", "mount",
-                             "grep", "nc", "hostname", "readlink", "true", "chmod", "seq", "ln", "dd", "df"}) {
+  for (const char* applet :
+       {"sh",   "cat",   "echo", "ls", "id",       "sleep",    "ip",   "touch", "mkdir", "rm", "env", "kill",
+        "stat", "mount", "grep", "nc", "hostname", "readlink", "true", "chmod", "seq",   "ln", "dd",  "df"}) {
     fs::create_symlink("busybox", image / "bin" / applet);
   }
 }
@@ -58,13 +59,15 @@ RunResult ContainerFixture::run(const std::string& script) { return run(request(
 
 RunResult ContainerFixture::run(const RunRequest& request) {
   output.clear();
-  return runner().run(home, request, [this](std::string_view bytes) { output += bytes; }, cancel);
+  return runner().run(
+      home, request, [this](std::string_view bytes) { output += bytes; }, cancel);
 }
 
 std::vector<std::string> ContainerFixture::upper_names() const {
   std::vector<std::string> names;
   for (const auto& entry : fs::recursive_directory_iterator(upper.fs)) {
-    names.push_back(entry.path().lexically_relative(upper.fs).native() + (entry.is_directory() && !entry.is_symlink() ? "/" : ""));
+    names.push_back(entry.path().lexically_relative(upper.fs).native() +
+                    (entry.is_directory() && !entry.is_symlink() ? "/" : ""));
   }
   std::sort(names.begin(), names.end());
   return names;

@@ -14,10 +14,10 @@ Runner& runner();
 
 // Why containers cannot be run here; empty where they can. A test that needs them says so and returns.
 const std::string& no_containers();
-#define KILN_NEEDS_CONTAINERS()                                              \
-  if (!kiln::testing::no_containers().empty()) {                             \
-    MESSAGE("skipped: " << kiln::testing::no_containers());                  \
-    return;                                                                  \
+#define KILN_NEEDS_CONTAINERS()                             \
+  if (!kiln::testing::no_containers().empty()) {            \
+    MESSAGE("skipped: " << kiln::testing::no_containers()); \
+    return;                                                 \
   }
 
 // A home with the files of an image (busybox and little else) and one upper folder after the other.

@@ -63,7 +63,8 @@ TEST_CASE("an image becomes healthy when its check succeeds") {
   oci::ImageConfig config;
   config.config.healthcheck = oci::Healthcheck{};
   config.config.healthcheck->test = {"CMD-SHELL", "grep -q ready /tmp/state && echo fine"};
-  RunningContainer container = RunningContainer::start(runner(), box.home, box.request("sleep 1; echo ready > /tmp/state; sleep 300"));
+  RunningContainer container =
+      RunningContainer::start(runner(), box.home, box.request("sleep 1; echo ready > /tmp/state; sleep 300"));
   const HealthVerdict verdict = wait_for_health(container, config, 30'000, box.cancel);
   CHECK(verdict.health == Health::healthy);
   CHECK(verdict.checks > 1);

@@ -12,7 +12,8 @@ TEST_CASE("folders are named relative to the store, the uppermost first") {
   mount.upper = "/home/snapshots/3/fs";
   mount.work = "/home/snapshots/3/work";
   CHECK(overlay_options(mount, "/home/snapshots") ==
-        "lowerdir=/elsewhere/stubs:2/fs:1/fs,upperdir=3/fs,workdir=3/work,volatile,redirect_dir=off,metacopy=off,index=off");
+        "lowerdir=/elsewhere/stubs:2/fs:1/fs,upperdir=3/fs,workdir=3/"
+        "work,volatile,redirect_dir=off,metacopy=off,index=off");
   mount.upper.clear();
   mount.user_xattrs = true;
   CHECK(overlay_options(mount, "/home/snapshots") ==

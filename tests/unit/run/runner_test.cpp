@@ -71,7 +71,8 @@ TEST_CASE("the upper folder holds just what the command wrote") {
 TEST_CASE("a command that writes nothing leaves an empty upper folder, whatever was mounted for it") {
   KILN_NEEDS_CONTAINERS();
   ContainerFixture box;
-  RunRequest request = box.request("cat /etc/hosts /etc/resolv.conf /run/secrets/token /made/up/by/kiln/file && ls /proc /sys /dev >/dev/null");
+  RunRequest request = box.request(
+      "cat /etc/hosts /etc/resolv.conf /run/secrets/token /made/up/by/kiln/file && ls /proc /sys /dev >/dev/null");
   request.trust.bundle = box.image / "bin/busybox";
   request.mounts.push_back({"/run/secrets/token", FileSource{"s3cret", 0400}});
   request.mounts.push_back({"/made/up/by/kiln/file", FileSource{"text", 0444}});
@@ -87,7 +88,8 @@ TEST_CASE("a command sees the machine's certificates and proxies, and its layer 
   ContainerFixture box;
   const fs::path bundle = box.top.path() / "bundle.crt";
   write_file_atomically(bundle, "the certificates");
-  RunRequest request = box.request("cat $SSL_CERT_FILE $APT_CONFIG; echo $PIP_CERT $https_proxy; echo x > $SSL_CERT_FILE || echo mine > /work/out");
+  RunRequest request = box.request(
+      "cat $SSL_CERT_FILE $APT_CONFIG; echo $PIP_CERT $https_proxy; echo x > $SSL_CERT_FILE || echo mine > /work/out");
   request.trust.bundle = bundle;
   request.proxies = {"https_proxy=http://proxy:3128"};
   request.env.push_back("PIP_CERT=/own");
@@ -195,7 +197,8 @@ TEST_CASE("a secret is readable where it is mounted and nowhere on disk") {
   KILN_NEEDS_CONTAINERS();
   ContainerFixture box;
   const std::string secret = std::string("needle-") + "in-a-haystack";
-  RunRequest request = box.request("cat /run/secrets/a | grep -c needle; stat -c '%a %u %g' /run/secrets/a; echo x > /run/secrets/a");
+  RunRequest request =
+      box.request("cat /run/secrets/a | grep -c needle; stat -c '%a %u %g' /run/secrets/a; echo x > /run/secrets/a");
   request.mounts.push_back({"/run/secrets/a", FileSource{secret, 0440, 5, 6}});
   CHECK(box.run(request).exit_code != 0);
   CHECK(box.output.find("1\n") == 0);
@@ -240,7 +243,8 @@ TEST_CASE("a bind mount is read-only, or its changes are thrown away") {
   CHECK(box.run(request).exit_code != 0);
   CHECK(box.output.find("Read-only file system") != std::string::npos);
 
-  request = box.request("echo changed > /src/file; rm -r /src/sub; echo more > /src/more; cat /src/file; echo x > /one; cat /one");
+  request = box.request(
+      "echo changed > /src/file; rm -r /src/sub; echo more > /src/more; cat /src/file; echo x > /one; cat /one");
   request.mounts.push_back({"/src", BindSource{{context}, "", true}});
   request.mounts.push_back({"/one", BindSource{{context}, "file", true}});
   CHECK(box.run(request).exit_code == 0);
@@ -277,7 +281,9 @@ TEST_CASE("a cache mount keeps what is written, a tmpfs has its size, /dev/shm t
   const fs::path cache = box.top.path() / "cache";
   make_directories(cache);
   for (const char* expected : {"1\n", "2\n"}) {
-    RunRequest request = box.request("echo x >> /root/.cache/log; grep -c x /root/.cache/log; df -k /t | grep -c 1024; df -k /dev/shm | grep -c 2048");
+    RunRequest request = box.request(
+        "echo x >> /root/.cache/log; grep -c x /root/.cache/log; df -k /t | grep -c 1024; df -k /dev/shm | grep -c "
+        "2048");
     request.shm_bytes = 2 << 20;
     request.mounts.push_back({"/root/.cache", CacheSource{cache, "", false}});
     request.mounts.push_back({"/t", TmpfsSource{1 << 20}});
@@ -291,7 +297,9 @@ TEST_CASE("a cache mount keeps what is written, a tmpfs has its size, /dev/shm t
 TEST_CASE("a sandbox has docker's capabilities and filter, insecure has all, hardened gains none") {
   KILN_NEEDS_CONTAINERS();
   ContainerFixture box;
-  const std::string script = "grep -E 'CapEff|CapBnd|Seccomp:|NoNewPrivs' /proc/self/status; echo x > /proc/sysrq-trigger || echo refused; ls /proc/acpi /sys/firmware";
+  const std::string script =
+      "grep -E 'CapEff|CapBnd|Seccomp:|NoNewPrivs' /proc/self/status; echo x > /proc/sysrq-trigger || echo refused; ls "
+      "/proc/acpi /sys/firmware";
   RunRequest request = box.request(script);
   box.run(request);
   CHECK(box.output.find("CapEff:\t00000000a80425fb") != std::string::npos);
@@ -336,11 +344,13 @@ TEST_CASE("an ssh agent is reached by the user it is lent to") {
     const Fd client(::accept(listener.get(), nullptr, nullptr));
     char buffer[64];
     const ssize_t got = ::read(client.get(), buffer, sizeof buffer);
-    const std::string answer = "agent heard " + std::string(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    const std::string answer =
+        "agent heard " + std::string(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     CHECK(::write(client.get(), answer.data(), answer.size()) == static_cast<ssize_t>(answer.size()));
   });
-  RunRequest request = box.request("stat -c '%a %u %F' /run/agent; /usr/bin/perl -MIO::Socket::UNIX -e '"
-                                   "$s = IO::Socket::UNIX->new(\"/run/agent\") or die; print $s \"hello\"; $s->flush; print <$s>'");
+  RunRequest request = box.request(
+      "stat -c '%a %u %F' /run/agent; /usr/bin/perl -MIO::Socket::UNIX -e '"
+      "$s = IO::Socket::UNIX->new(\"/run/agent\") or die; print $s \"hello\"; $s->flush; print <$s>'");
   request.mounts.push_back({"/usr", BindSource{{"/usr"}, "", false}});
   request.uid = 1000;
   request.mounts.push_back({"/run/agent", SshSource{path, 0600, 1000, 1000}});
@@ -358,8 +368,8 @@ TEST_CASE("many containers run at the same time") {
   make_directories(meeting);
   std::vector<RunRequest> requests;
   for (int i = 0; i < 2; ++i) {
-    requests.push_back(box.request("touch /m/" + std::to_string(i) + "; for n in $(seq 500); do [ -e /m/" + std::to_string(1 - i) +
-                                   " ] && exit 0; sleep 0.02; done; exit 1"));
+    requests.push_back(box.request("touch /m/" + std::to_string(i) + "; for n in $(seq 500); do [ -e /m/" +
+                                   std::to_string(1 - i) + " ] && exit 0; sleep 0.02; done; exit 1"));
     requests.back().mounts.push_back({"/m", CacheSource{meeting, "", false}});
   }
   std::vector<int> codes(2, -1);
@@ -419,7 +429,8 @@ TEST_CASE("empty cgroups of a container are removed") {
   for (const auto& entry : fs::directory_iterator("/sys/fs/cgroup")) {
     const fs::path group = entry.path() / "kiln" / "kiln-test-of-removal" / "child";
     std::error_code error;
-    if (entry.is_directory() && !entry.is_symlink() && fs::create_directories(group, error)) made.push_back(group.parent_path());
+    if (entry.is_directory() && !entry.is_symlink() && fs::create_directories(group, error))
+      made.push_back(group.parent_path());
   }
   remove_cgroups("kiln-test-of-removal");
   for (const fs::path& group : made) CHECK_FALSE(fs::exists(group));
@@ -441,7 +452,8 @@ TEST_CASE("a process that is neither root nor in a user namespace is told what h
       const auto own = Runner::start(WithoutRoot::stay);
       own->runtime(HomeLayout::open(folder.path() / "home"));
     } catch (const Error& error) {
-      code = error.category() == Category::machine && error.message().find("run kiln as root") != std::string::npos ? 0 : 7;
+      code = error.category() == Category::machine && error.message().find("run kiln as root") != std::string::npos ? 0
+                                                                                                                    : 7;
     }
     ::_exit(code);
   }

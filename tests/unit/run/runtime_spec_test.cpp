@@ -88,9 +88,13 @@ TEST_CASE("the user, limits and mounts of a request are in it") {
   CHECK(spec["process"]["rlimits"] == json::parse(R"([{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 20},
       {"type": "RLIMIT_CORE", "soft": 18446744073709551615, "hard": 18446744073709551615}])"));
   CHECK(spec["mounts"][3]["options"].back() == "size=1024");
-  CHECK(spec["mounts"][6] == json::parse(R"({"destination": "/a", "type": "bind", "source": "/host/a", "options": ["rbind", "rprivate", "ro"]})"));
+  CHECK(spec["mounts"][6] ==
+        json::parse(
+            R"({"destination": "/a", "type": "bind", "source": "/host/a", "options": ["rbind", "rprivate", "ro"]})"));
   CHECK(spec["mounts"][7]["options"] == json::parse(R"(["rbind", "rprivate"])"));
-  CHECK(spec["mounts"][8] == json::parse(R"({"destination": "/t", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "size=4096"]})"));
+  CHECK(
+      spec["mounts"][8] ==
+      json::parse(R"({"destination": "/t", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "size=4096"]})"));
 }
 
 TEST_CASE("only a RUN without a network has one of its own") {
@@ -178,10 +182,15 @@ TEST_CASE("the filter allows what programs need and denies what leads out of a c
   CHECK(profile["defaultAction"] == "SCMP_ACT_ERRNO");
   CHECK(profile["architectures"][0] == "SCMP_ARCH_X86_64");
   const json& allowed = profile["syscalls"][0]["names"];
-  const auto allows = [&](const char* name) { return std::find(allowed.begin(), allowed.end(), name) != allowed.end(); };
-  for (const char* name : {"read", "openat2", "execve", "chroot", "ptrace", "statx", "arch_prctl", "mknod", "futex_waitv"}) CHECK(allows(name));
-  for (const char* name : {"mount", "umount2", "unshare", "setns", "bpf", "keyctl", "add_key", "kexec_load", "init_module", "reboot",
-                           "open_by_handle_at", "userfaultfd", "perf_event_open", "clone", "clone3", "io_uring_setup", "socket"}) {
+  const auto allows = [&](const char* name) {
+    return std::find(allowed.begin(), allowed.end(), name) != allowed.end();
+  };
+  for (const char* name :
+       {"read", "openat2", "execve", "chroot", "ptrace", "statx", "arch_prctl", "mknod", "futex_waitv"})
+    CHECK(allows(name));
+  for (const char* name :
+       {"mount", "umount2", "unshare", "setns", "bpf", "keyctl", "add_key", "kexec_load", "init_module", "reboot",
+        "open_by_handle_at", "userfaultfd", "perf_event_open", "clone", "clone3", "io_uring_setup", "socket"}) {
     CHECK_FALSE(allows(name));
   }
   const json& last = profile["syscalls"].back();

@@ -33,7 +33,10 @@ std::string noise(std::size_t bytes, unsigned seed) {
 // A machine of its own with the shared cache in `folder`/cache.
 struct Machine {
   Machine(const fs::path& folder, const std::string& name, std::uint64_t most_bytes = kMostSharedMountBytes)
-      : home(HomeLayout::open(folder / name)), cache(places(folder), {}, log), mounts(home), shared(home, cache, pool, log, {}, most_bytes) {}
+      : home(HomeLayout::open(folder / name)),
+        cache(places(folder), {}, log),
+        mounts(home),
+        shared(home, cache, pool, log, {}, most_bytes) {}
 
   static std::vector<CachePlace> places(const fs::path& folder) {
     std::vector<CachePlace> places;
@@ -182,7 +185,8 @@ TEST_CASE("of machines that save at once one stays, whole") {
   bool is_one = false;
   for (unsigned i = 0; i < 4; ++i) {
     for (unsigned round = 0; round < 3; ++round) {
-      is_one = is_one || (read_file(data / "a") == noise(700'000, 10 * i + round) && read_file(data / "b") == noise(700'000, 10 * i + round + 1));
+      is_one = is_one || (read_file(data / "a") == noise(700'000, 10 * i + round) &&
+                          read_file(data / "b") == noise(700'000, 10 * i + round + 1));
     }
   }
   CHECK(is_one);
@@ -191,7 +195,10 @@ TEST_CASE("of machines that save at once one stays, whole") {
 TEST_CASE("an entry that is no chunk list is said, and the mount begins empty") {
   const TempDir folder;
   Machine machine(folder.path(), "machine");
-  NewCacheEntry entry{{SharedMounts::key_of(kPip), kMountEntryType, "{\"version\": 1, \"chunks\": [[\"../../etc\", 1]]}", {}, ""}, {}, {}};
+  NewCacheEntry entry{
+      {SharedMounts::key_of(kPip), kMountEntryType, "{\"version\": 1, \"chunks\": [[\"../../etc\", 1]]}", {}, ""},
+      {},
+      {}};
   const ContentStore store(HomeLayout::open(folder.path() / "writer"));
   machine.cache.replace(std::move(entry), store);
   CHECK(fs::is_empty(machine.folder()));

@@ -72,7 +72,8 @@ TEST_CASE("layers are unpacked once, bottom first, and found again by another st
   CHECK_FALSE(fs::exists(chain.folders()[0].parent_path() / "work"));
 }
 
-TEST_CASE("blobs are fetched ahead of what is unpacked, those of snapshots that are there are not, and a failure is told") {
+TEST_CASE(
+    "blobs are fetched ahead of what is unpacked, those of snapshots that are there are not, and a failure is told") {
   Fixture f;
   const std::vector<SnapshotLayer> layers = {f.layer("a", "one"), f.layer("b", "two"), f.layer("c", "three")};
   // The first blob comes only once somebody has asked for the last.
@@ -167,7 +168,8 @@ TEST_CASE("a layer is unpacked while it is written, and its snapshot is found th
   f.snapshots.adopt(std::move(growing), id);
   CHECK(f.snapshots.has(id));
   IndexCache indexes(f.store);
-  const SnapshotLayer written = {value.diff_id, indexes.load(*value.index), []() -> oci::Descriptor { throw Error(Category::machine, "not needed"); }};
+  const SnapshotLayer written = {value.diff_id, indexes.load(*value.index),
+                                 []() -> oci::Descriptor { throw Error(Category::machine, "not needed"); }};
   const SnapshotChain chain = f.snapshots.ensure({base[0], written}, f.cancel);
   CHECK(read_file(chain.folders().at(1) / "b") == "two");
 }
@@ -184,7 +186,8 @@ TEST_CASE("a growing snapshot that is given up or cannot be unpacked leaves noth
   f.snapshots.adopt(std::move(damaged), id);
   CHECK_FALSE(f.snapshots.has(id));
   std::size_t left = 0;
-  for (const auto& item : fs::directory_iterator(f.store.home().snapshots())) left += fs::exists(item.path() / "fs") ? 1 : 0;
+  for (const auto& item : fs::directory_iterator(f.store.home().snapshots()))
+    left += fs::exists(item.path() / "fs") ? 1 : 0;
   CHECK(left == 0);
 }
 

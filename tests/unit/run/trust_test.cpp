@@ -85,8 +85,8 @@ TEST_CASE("programs are pointed at the bundle unless the step does it itself") {
 }
 
 TEST_CASE("proxies travel in both spellings, each with its own value where it has one") {
-  const std::map<std::string, std::string> env = {{"http_proxy", "http://a"}, {"HTTPS_PROXY", "http://b"},
-                                                  {"no_proxy", "x"}, {"NO_PROXY", "y"}};
+  const std::map<std::string, std::string> env = {
+      {"http_proxy", "http://a"}, {"HTTPS_PROXY", "http://b"}, {"no_proxy", "x"}, {"NO_PROXY", "y"}};
   const auto proxies = host_proxies([&](const std::string& name) -> std::optional<std::string> {
     const auto it = env.find(name);
     return it == env.end() ? std::nullopt : std::optional(it->second);

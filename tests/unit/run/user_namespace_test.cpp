@@ -71,7 +71,8 @@ TEST_CASE("a user who is not root runs containers in a user namespace, as root a
         report.clear();
         {
           kiln::testing::ContainerFixture box;
-          RunRequest request = box.request("id -u; touch /work/root; rm /bin/dd; chmod 700 /work; cat /made/file; ls /sys >/dev/null");
+          RunRequest request =
+              box.request("id -u; touch /work/root; rm /bin/dd; chmod 700 /work; cat /made/file; ls /sys >/dev/null");
           request.mounts.push_back({"/made/file", FileSource{"made\n", 0444}});
           const auto sink = [&](std::string_view bytes) { report += bytes; };
           report += std::to_string(runner->run(box.home, request, sink, CancelToken()).exit_code) + "\n";
@@ -93,7 +94,8 @@ TEST_CASE("a user who is not root runs containers in a user namespace, as root a
   ::close(pipe[1]);
   std::string report;
   char buffer[4096];
-  for (ssize_t got = 0; (got = ::read(pipe[0], buffer, sizeof buffer)) > 0;) report.append(buffer, static_cast<std::size_t>(got));
+  for (ssize_t got = 0; (got = ::read(pipe[0], buffer, sizeof buffer)) > 0;)
+    report.append(buffer, static_cast<std::size_t>(got));
   ::close(pipe[0]);
   ::waitpid(child, nullptr, 0);
   if (report.starts_with("skipped: ")) {

@@ -39,8 +39,12 @@ TEST_CASE("what is no mode is refused") {
   }
   // BuildKit's words, for what begins like an octal mode and for what does not.
   for (const std::string text : {"8", "08", "999", "77777", "17777", "0x1ff", "1e3", "0755x"}) {
-    const std::string expected = "invalid chmod parameter: '" + text + "'. it should be octal string and between 0 and 07777";
+    const std::string expected =
+        "invalid chmod parameter: '" + text + "'. it should be octal string and between 0 and 07777";
     CHECK_THROWS_WITH_AS(parse_chmod(text), expected.c_str(), Error);
   }
-  CHECK_THROWS_WITH_AS(parse_chmod("abc"), "invalid chmod parameter: 'abc': invalid syntax; expected an octal mode (0755) or a symbolic one (u=rwX,go=rX)", Error);
+  CHECK_THROWS_WITH_AS(
+      parse_chmod("abc"),
+      "invalid chmod parameter: 'abc': invalid syntax; expected an octal mode (0755) or a symbolic one (u=rwX,go=rX)",
+      Error);
 }

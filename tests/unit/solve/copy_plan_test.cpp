@@ -14,7 +14,8 @@ namespace {
 struct Context {
   TempDir folder;
   ThreadPool pool;
-  ContextSource source{folder.path(), dockerfile::IgnoreMatcher(), ContextModes::as_on_disk, nullptr, pool, CancelToken()};
+  ContextSource source{folder.path(), dockerfile::IgnoreMatcher(), ContextModes::as_on_disk, nullptr, pool,
+                       CancelToken()};
 
   explicit Context(const std::vector<std::string>& files) {
     for (const std::string& file : files) {
@@ -23,7 +24,9 @@ struct Context {
       write_all(made, file, file);
     }
   }
-  void hard_link(const std::string& from, const std::string& to) { fs::create_hard_link(folder.path() / from, folder.path() / to); }
+  void hard_link(const std::string& from, const std::string& to) {
+    fs::create_hard_link(folder.path() / from, folder.path() / to);
+  }
   void symlink(const std::string& to, const std::string& at) { fs::create_symlink(to, folder.path() / at); }
 };
 
@@ -32,7 +35,8 @@ std::vector<std::string> written(CopyPlan& plan) {
   std::vector<std::string> lines;
   for (const auto& planned : plan.finish()) {
     const FileEntry& entry = planned.entry;
-    lines.push_back(std::string(1, to_letter(entry.type)) + " " + entry.path + (entry.link.empty() ? "" : " -> " + entry.link));
+    lines.push_back(std::string(1, to_letter(entry.type)) + " " + entry.path +
+                    (entry.link.empty() ? "" : " -> " + entry.link));
   }
   return lines;
 }
@@ -50,7 +54,8 @@ using Lines = std::vector<std::string>;
 
 TEST_CASE("a folder contributes its contents, and the folders above the target are made") {
   const Context context({"src/a", "src/sub/b"});
-  CHECK(copied(context.source, "src", "/app/x") == Lines{"d app", "d app/x", "f app/x/a", "d app/x/sub", "f app/x/sub/b"});
+  CHECK(copied(context.source, "src", "/app/x") ==
+        Lines{"d app", "d app/x", "f app/x/a", "d app/x/sub", "f app/x/sub/b"});
 }
 
 TEST_CASE("a file goes into a folder that is there or is spelt as one") {
@@ -77,7 +82,8 @@ TEST_CASE("folders and files do not take each other's place") {
 
 TEST_CASE("what the target has is seen in every folder, also after one that it does not have") {
   const Context context({"a/new/x", "a/old/f/y", "a/old/g", "z/f"});
-  const MergedView image = image_of({folder_of("a"), folder_of("a/old"), entry_of("a/old/f"), folder_of("z"), folder_of("z/f")});
+  const MergedView image =
+      image_of({folder_of("a"), folder_of("a/old"), entry_of("a/old/f"), folder_of("z"), folder_of("z/f")});
   CHECK_THROWS_AS(copied(context.source, "a", "/a", image), Error);
   CHECK_THROWS_AS(copied(context.source, ".", "/", image), Error);
   CHECK(copied(context.source, "a", "/", image_of({folder_of("old"), entry_of("old/g")})) ==
@@ -128,7 +134,8 @@ TEST_CASE("--parents keeps what is behind the pivot, which may have wildcards") 
   const Context context({"a/b/c/x", "a/b2/c/y"});
   CopyOptions parents;
   parents.parents = true;
-  CHECK(copied(context.source, "a/b/c/x", "/o/", {}, parents) == Lines{"d o", "d o/a", "d o/a/b", "d o/a/b/c", "f o/a/b/c/x"});
+  CHECK(copied(context.source, "a/b/c/x", "/o/", {}, parents) ==
+        Lines{"d o", "d o/a", "d o/a/b", "d o/a/b/c", "f o/a/b/c/x"});
   CHECK(copied(context.source, "a/b*/./c/*", "/o/", {}, parents) == Lines{"d o", "d o/c", "f o/c/x", "f o/c/y"});
 }
 
@@ -157,7 +164,8 @@ TEST_CASE("owner and mode go to folders that are made, too") {
 TEST_CASE("the key of a copy does not know times") {
   Context context({"a"});
   const auto key = [&] {
-    const ContextSource source(context.folder.path(), dockerfile::IgnoreMatcher(), ContextModes::as_on_disk, nullptr, context.pool, CancelToken());
+    const ContextSource source(context.folder.path(), dockerfile::IgnoreMatcher(), ContextModes::as_on_disk, nullptr,
+                               context.pool, CancelToken());
     CopyPlan plan({}, {});
     plan.add(source, "a", "/x");
     plan.finish();

@@ -17,7 +17,9 @@ inline FileEntry entry_of(std::string path, EntryType type = EntryType::file, un
   return entry;
 }
 
-inline FileEntry folder_of(std::string path, unsigned mode = 0755) { return entry_of(std::move(path), EntryType::directory, mode); }
+inline FileEntry folder_of(std::string path, unsigned mode = 0755) {
+  return entry_of(std::move(path), EntryType::directory, mode);
+}
 
 inline FileEntry link_of(std::string path, std::string to) {
   FileEntry entry = entry_of(std::move(path), EntryType::symlink, 0777);

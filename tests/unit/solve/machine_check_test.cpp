@@ -11,7 +11,9 @@ namespace {
 // The first bytes of a program.
 std::string elf(char machine, char bits = 2, char order = 1, char type = 3) {
   std::string head(64, '\0');
-  head.replace(0, 4, "\x7f" "ELF");
+  head.replace(0, 4,
+               "\x7f"
+               "ELF");
   head[4] = bits;
   head[5] = order;
   head[order == 1 ? 16 : 17] = type;
@@ -54,7 +56,9 @@ TEST_CASE("a program's machine is told in the words of platforms") {
 TEST_CASE("what is no program has no machine") {
   CHECK_FALSE(elf_machine(""));
   CHECK_FALSE(elf_machine("#!/bin/sh\necho a script of some length\n"));
-  CHECK_FALSE(elf_machine(std::string("\x7f" "ELF")));
+  CHECK_FALSE(
+      elf_machine(std::string("\x7f"
+                              "ELF")));
   constexpr char kRelocatable = 1;
   CHECK_FALSE(elf_machine(elf(62, 2, 1, kRelocatable)));
 }
@@ -70,9 +74,10 @@ TEST_CASE("amd64 runs 386, and nothing else runs a foreign program") {
 }
 
 TEST_CASE("a program is found as execve and PATH find it, through links") {
-  const MergedView view = view_of({entry("app/tool", EntryType::file), entry("bin", EntryType::symlink, "usr/bin"),
-                                   entry("usr/bin/dash", EntryType::file), entry("usr/bin/sh", EntryType::symlink, "dash"),
-                                   entry("usr/sbin/dash", EntryType::directory)});
+  const MergedView view =
+      view_of({entry("app/tool", EntryType::file), entry("bin", EntryType::symlink, "usr/bin"),
+               entry("usr/bin/dash", EntryType::file), entry("usr/bin/sh", EntryType::symlink, "dash"),
+               entry("usr/sbin/dash", EntryType::directory)});
   oci::ContainerConfig config;
   config.working_dir = "/app";
   config.env = {"PATH=/nowhere:/usr/bin/dash:/usr/sbin:/bin"};

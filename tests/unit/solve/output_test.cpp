@@ -29,7 +29,8 @@ TEST_CASE("docker without a destination is loaded, other archives go to standard
 
 TEST_CASE("options of BuildKit that kiln does not have are taken where they are off, and refused with the reason") {
   CHECK_NOTHROW(parse_output("type=image,registry.insecure=false"));
-  CHECK_THROWS_WITH_AS(parse_output("type=image,registry.insecure=true"), doctest::Contains("docs/registries.md"), Error);
+  CHECK_THROWS_WITH_AS(parse_output("type=image,registry.insecure=true"), doctest::Contains("docs/registries.md"),
+                       Error);
   CHECK_THROWS_AS(parse_output("type=image,push-by-digest=true"), Error);
 }
 

@@ -35,7 +35,8 @@ TEST_CASE("a git source names a reference and a folder") {
 }
 
 TEST_CASE("a git source says the same by a query") {
-  const auto reference = parse_git_reference("https://host/repo.git?branch=main&subdir=a%20b&keep-git-dir&submodules=false&commit=0a");
+  const auto reference =
+      parse_git_reference("https://host/repo.git?branch=main&subdir=a%20b&keep-git-dir&submodules=false&commit=0a");
   REQUIRE(reference);
   CHECK(reference->remote == "https://host/repo.git");
   CHECK(reference->ref == "refs/heads/main");
@@ -47,7 +48,8 @@ TEST_CASE("a git source says the same by a query") {
 }
 
 TEST_CASE("a git source's query says known things, once each and with a value") {
-  CHECK_THROWS_WITH_AS(parse_git_reference("https://host/repo.git?brunch=main"), doctest::Contains("did you mean 'branch'"), Error);
+  CHECK_THROWS_WITH_AS(parse_git_reference("https://host/repo.git?brunch=main"),
+                       doctest::Contains("did you mean 'branch'"), Error);
   CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?ref=a#b"), Error);
   CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?tag=a&branch=b"), Error);
   CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?subdir="), Error);

@@ -36,7 +36,8 @@ TEST_CASE_FIXTURE(StoreFixture, "a writer that is dropped leaves nothing") {
   CHECK(list_directory(home.blobs()).empty());
 }
 
-TEST_CASE_FIXTURE(StoreFixture, "bytes with another digest than expected are a fault of the sender and are not published") {
+TEST_CASE_FIXTURE(StoreFixture,
+                  "bytes with another digest than expected are a fault of the sender and are not published") {
   BlobWriter writer = store.begin_blob();
   writer.write("evil");
   const oci::Digest expected = oci::sha256_of("good");

@@ -40,7 +40,8 @@ TEST_CASE_FIXTURE(StoreFixture, "a flipped bit is found by every way of reading"
   CHECK(error_of([&] { reader.finish(); }).find("run 'kiln cache verify'") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(StoreFixture, "a large blob is hashed where it comes from another process, and once where it was written here") {
+TEST_CASE_FIXTURE(StoreFixture,
+                  "a large blob is hashed where it comes from another process, and once where it was written here") {
   const std::string bytes(3 << 20, 'x');
   const oci::Digest digest = store.put(bytes, "text/plain").digest;
   write_file_atomically(store.path_of(digest), std::string(3 << 20, 'y'));
@@ -80,7 +81,8 @@ TEST_CASE_FIXTURE(StoreFixture, "a published image is found by its name, and a n
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "several images are named by one write, and taken out again") {
-  const std::vector<NamedImage> both{{"a", put_image(store, "{\"a\":1}", {})}, {"b", put_image(store, "{\"b\":1}", {})}};
+  const std::vector<NamedImage> both{{"a", put_image(store, "{\"a\":1}", {})},
+                                     {"b", put_image(store, "{\"b\":1}", {})}};
   store.publish(both);
   CHECK(names_of(store.images()) == std::vector<std::string>{"a", "b"});
   const std::vector<std::string> names{"b", "c"};
@@ -132,8 +134,9 @@ TEST_CASE_FIXTURE(StoreFixture, "publishing what is named already writes nothing
 TEST_CASE_FIXTURE(StoreFixture, "what others wrote into index.json stays") {
   const oci::Descriptor image = put_image(store, "{}", {});
   const oci::Digest foreign = oci::sha256_of("foreign");
-  write_file_atomically(index_path(), R"({"schemaVersion":2,"x-note":"mine","manifests":[{"mediaType":"application/x","digest":")" +
-                                          foreign.str() + R"(","size":7,"urls":["http://example.com"],"annotations":{"k":"v"}}]})");
+  write_file_atomically(index_path(),
+                        R"({"schemaVersion":2,"x-note":"mine","manifests":[{"mediaType":"application/x","digest":")" +
+                            foreign.str() + R"(","size":7,"urls":["http://example.com"],"annotations":{"k":"v"}}]})");
   publish(store, "app", image);
   const std::string text = read_file(index_path());
   CHECK(text.find("\"x-note\":\"mine\"") != std::string::npos);
@@ -230,14 +233,17 @@ TEST_CASE_FIXTURE(StoreFixture, "skopeo reads the store in place, by full refere
     return;
   }
   const std::string layer(1024, '\0');  // an empty tar
-  const std::string config = R"({"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[")" +
-                             oci::sha256_of(layer).str() + R"("]}})";
+  const std::string config =
+      R"({"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[")" +
+      oci::sha256_of(layer).str() + R"("]}})";
   const oci::Descriptor image = put_image(store, config, {layer});
   for (const std::string name : {"app", "ghcr.io/acme/app:1", "localhost:5000/app:latest"}) {
     publish(store, name, image);
-    const CommandResult result =
-        run_command({.argv = {"skopeo", "inspect", "oci:" + home.oci().native() + ":" + name}, .environment = {},
-                     .working_directory = {}, .stdin_bytes = {}}, CancelToken());
+    const CommandResult result = run_command({.argv = {"skopeo", "inspect", "oci:" + home.oci().native() + ":" + name},
+                                              .environment = {},
+                                              .working_directory = {},
+                                              .stdin_bytes = {}},
+                                             CancelToken());
     CAPTURE(name);
     CAPTURE(result.stderr_bytes);
     CHECK(result.exit_code == 0);

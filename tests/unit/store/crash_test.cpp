@@ -23,7 +23,8 @@ TEST_CASE_FIXTURE(StoreFixture, "a process killed at any moment leaves a store t
         const std::string name = std::to_string(round) + "-" + std::to_string(i);
         oci::Manifest manifest;
         manifest.config = own.put("{}", oci::media_type::kOciConfig, Durability::ephemeral);
-        manifest.layers.push_back(own.put(std::string(200000, 'x') + name, oci::media_type::kOciLayer, Durability::ephemeral));
+        manifest.layers.push_back(
+            own.put(std::string(200000, 'x') + name, oci::media_type::kOciLayer, Durability::ephemeral));
         own.set_blob_info(manifest.layers[0].digest, {manifest.layers[0].digest, 200000});
         const NamedImage image{name, own.put(oci::serialise(manifest), manifest.media_type, Durability::ephemeral)};
         own.publish({&image, 1});

@@ -45,21 +45,24 @@ TEST_CASE("a full disk is an error of the machine, publishes nothing by halves, 
 
   const std::string error = error_of([&] { store.put(std::string(3000000, '2'), oci::media_type::kOciLayer); });
   CHECK(error.starts_with("machine: cannot write '"));
-  CHECK(error.find("no space left on device; free some space or point KILN_HOME at a larger disk") != std::string::npos);
+  CHECK(error.find("no space left on device; free some space or point KILN_HOME at a larger disk") !=
+        std::string::npos);
   CHECK(list_directory(home.tmp()).empty());
   CHECK(list_directory(home.blobs()) == blobs_before);
 
   // Filled to the last byte: neither a name, nor a fact, nor a lease can be written any more.
   Fd filler = create_file(disk.path() / "filler");
   CHECK_FALSE(error_of([&] {
-    for (;;) write_all(filler, std::string(4096, 'x'), "filler");
-  }).empty());
+                for (;;) write_all(filler, std::string(4096, 'x'), "filler");
+              }).empty());
   const NamedImage second{"second, with a name that needs another page " + std::string(5000, 'n'), first.descriptor};
   CHECK(error_of([&] { store.publish({&second, 1}); }).starts_with("machine: "));
-  CHECK(error_of([&] { store.set_blob_info(first.descriptor.digest, {first.descriptor.digest, 1}); }).starts_with("machine: "));
   CHECK(error_of([&] {
-    for (int i = 0; i < 100; ++i) store.lease(oci::sha256_of(std::to_string(i)));
-  }).starts_with("machine: "));
+          store.set_blob_info(first.descriptor.digest, {first.descriptor.digest, 1});
+        }).starts_with("machine: "));
+  CHECK(error_of([&] {
+          for (int i = 0; i < 100; ++i) store.lease(oci::sha256_of(std::to_string(i)));
+        }).starts_with("machine: "));
   CHECK(read_file(home.oci() / "index.json") == index_before);
   CHECK(list_directory(home.oci()) == std::vector<std::string>{"blobs", "index.json", "oci-layout"});
   CHECK(store.missing(first.descriptor).empty());

@@ -15,7 +15,8 @@ namespace {
 constexpr auto kReally = ContentStore::DryRun::no;
 
 // What a process that has ended left in the store: none of it is leased.
-oci::Descriptor left_by_another(const HomeLayout& home, const std::string& name, const std::vector<std::string>& layers) {
+oci::Descriptor left_by_another(const HomeLayout& home, const std::string& name,
+                                const std::vector<std::string>& layers) {
   ContentStore other(home);
   const oci::Descriptor descriptor = put_image(other, "{\"of\":\"" + name + "\"}", layers);
   if (!name.empty()) {

@@ -16,8 +16,9 @@ TEST_CASE("a new home is an OCI image layout with a version beside it") {
   CHECK(read_file(home.root() / "version") == "kiln home 1\n");
   CHECK(read_file(home.oci() / "oci-layout") == R"({"imageLayoutVersion":"1.0.0"})");
   CHECK(read_file(home.oci() / "index.json").find("\"manifests\":[]") != std::string::npos);
-  for (const fs::path& path : {home.blobs(), home.indexes(), home.blob_info(), home.steps(), home.builds(), home.reports(),
-                               home.snapshots(), home.cache_mounts(), home.debs(), home.leases(), home.locks(), home.tmp()}) {
+  for (const fs::path& path :
+       {home.blobs(), home.indexes(), home.blob_info(), home.steps(), home.builds(), home.reports(), home.snapshots(),
+        home.cache_mounts(), home.debs(), home.leases(), home.locks(), home.tmp()}) {
     CAPTURE(path);
     CHECK(fs::is_directory(path));
   }

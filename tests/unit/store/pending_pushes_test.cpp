@@ -61,7 +61,8 @@ TEST_CASE("a garbage collection keeps what a pending push needs") {
 TEST_CASE("a file that is no list of pending pushes is named") {
   const TempDir folder;
   const HomeLayout home = HomeLayout::open(folder.path() / "home");
-  for (const std::string text : {"", "[]", "{\"schema_version\": 2, \"pushes\": []}", "{\"schema_version\": 1, \"pushes\": [{}]}"}) {
+  for (const std::string text :
+       {"", "[]", "{\"schema_version\": 2, \"pushes\": []}", "{\"schema_version\": 1, \"pushes\": [{}]}"}) {
     CAPTURE(text);
     write_file_atomically(home.root() / "pending-pushes.json", text);
     CHECK_THROWS_AS(PendingPushes(home).list(), Error);
