@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "builder/cli/build_session.hpp"
-#include "builder/hierarchy/fleet.hpp"
+#include "builder/definitions/fleet.hpp"
 #include "builder/solve/output.hpp"
 
 namespace kiln::cli {

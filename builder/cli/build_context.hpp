@@ -6,7 +6,7 @@
 #include "base/cancel.hpp"
 #include "base/file.hpp"
 #include "base/temp_dir.hpp"
-#include "builder/cli/dockerfile_input.hpp"
+#include "builder/cli/words/dockerfile_input.hpp"
 
 namespace kiln::cli {
 

@@ -7,10 +7,10 @@
 #include <set>
 
 #include "base/text.hpp"
-#include "builder/cli/words.hpp"
+#include "builder/cli/words/words.hpp"
+#include "builder/definitions/definitions.hpp"
 #include "builder/dockerfile/check_output.hpp"
 #include "builder/dockerfile/checks.hpp"
-#include "builder/hierarchy/definitions.hpp"
 #include "registry/oci/platform.hpp"
 
 namespace kiln::cli {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/cli/dockerfile_input.hpp"
+#include "builder/cli/words/dockerfile_input.hpp"
 
 namespace kiln::cli {
 

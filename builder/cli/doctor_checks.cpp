@@ -10,9 +10,9 @@
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
-#include "builder/cli/registry_name.hpp"
 #include "builder/cli/stderr_log.hpp"
-#include "builder/hierarchy/load_fleet.hpp"
+#include "builder/cli/words/registry_name.hpp"
+#include "builder/definitions/load_fleet.hpp"
 #include "builder/run/trust.hpp"
 
 namespace kiln::cli {

@@ -6,9 +6,9 @@
 
 #include "base/error.hpp"
 #include "base/process.hpp"
-#include "builder/hierarchy/cuda_arch.hpp"
-#include "builder/hierarchy/image_names.hpp"
-#include "builder/hierarchy/profile.hpp"
+#include "builder/definitions/cuda_arch.hpp"
+#include "builder/definitions/image_names.hpp"
+#include "builder/definitions/profile.hpp"
 
 namespace kiln::cli {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "builder/cli/build_session.hpp"
-#include "builder/hierarchy/fleet.hpp"
+#include "builder/definitions/fleet.hpp"
 #include "builder/plan/plan.hpp"
 
 namespace kiln::cli {

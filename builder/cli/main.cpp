@@ -3,10 +3,10 @@
 #include <cstdio>
 #include <exception>
 
-#include "builder/cli/arguments.hpp"
-#include "builder/cli/commands.hpp"
+#include "builder/cli/commands/commands.hpp"
 #include "builder/cli/exit_code.hpp"
 #include "builder/cli/memory_marks.hpp"
+#include "builder/cli/words/arguments.hpp"
 
 namespace {
 

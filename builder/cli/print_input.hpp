@@ -1,6 +1,6 @@
 #pragma once
 
-#include "builder/cli/dockerfile_input.hpp"
+#include "builder/cli/words/dockerfile_input.hpp"
 
 namespace kiln::cli {
 

@@ -8,8 +8,8 @@
 #include "base/text.hpp"
 #include "builder/cli/build_session.hpp"
 #include "builder/cli/fleet_targets.hpp"
-#include "builder/hierarchy/image_names.hpp"
-#include "builder/hierarchy/profile.hpp"
+#include "builder/definitions/image_names.hpp"
+#include "builder/definitions/profile.hpp"
 #include "builder/plan/profile_reach.hpp"
 
 namespace kiln::cli {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/cancel.hpp"
-#include "builder/hierarchy/fleet.hpp"
+#include "builder/definitions/fleet.hpp"
 #include "builder/plan/plan.hpp"
 
 namespace kiln::cli {

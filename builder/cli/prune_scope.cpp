@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "builder/cache/cache_reference.hpp"
-#include "builder/hierarchy/image_names.hpp"
+#include "builder/definitions/image_names.hpp"
 #include "registry/remote/registry_client.hpp"
 #include "registry/remote/release_record.hpp"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/hierarchy/fleet.hpp"
+#include "builder/definitions/fleet.hpp"
 #include "registry/remote/github_packages.hpp"
 #include "registry/remote/remote_session.hpp"
 

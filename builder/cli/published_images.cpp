@@ -9,9 +9,9 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cli/stderr_log.hpp"
-#include "builder/hierarchy/image_names.hpp"
-#include "builder/hierarchy/load_fleet.hpp"
-#include "builder/hierarchy/select.hpp"
+#include "builder/definitions/image_names.hpp"
+#include "builder/definitions/load_fleet.hpp"
+#include "builder/definitions/select.hpp"
 
 namespace kiln::cli {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/cli/arguments.hpp"
+#include "builder/cli/words/arguments.hpp"
 #include "builder/release/create_release.hpp"
 
 namespace kiln::cli {

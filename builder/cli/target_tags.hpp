@@ -6,7 +6,7 @@
 
 #include "base/cancel.hpp"
 #include "builder/cli/build_session.hpp"
-#include "builder/hierarchy/fleet.hpp"
+#include "builder/definitions/fleet.hpp"
 #include "builder/plan/plan.hpp"
 #include "builder/solve/target_inputs.hpp"
 #include "registry/remote/remote_session.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/hierarchy/fleet.hpp"
+#include "builder/definitions/fleet.hpp"
 #include "builder/retention/repository_contents.hpp"
 
 namespace kiln {

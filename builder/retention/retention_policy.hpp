@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "builder/hierarchy/fleet.hpp"
+#include "builder/definitions/fleet.hpp"
 
 namespace kiln {
 

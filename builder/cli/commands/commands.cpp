@@ -1,0 +1,41 @@
+#include "builder/cli/commands/commands.hpp"
+
+namespace kiln::cli {
+
+void add_commands(Arguments& root) {
+  add_build_command(root);
+  add_bake_command(root);
+  add_plan_command(root);
+  add_matrix_command(root);
+  add_ci_command(root);
+  add_lock_command(root);
+  add_baseline_command(root);
+  add_profile_command(root);
+  add_check_command(root);
+  add_test_command(root);
+  add_report_command(root);
+  add_why_command(root);
+  add_cache_command(root);
+  add_pull_command(root);
+  add_push_command(root);
+  add_copy_command(root);
+  add_tag_command(root);
+  add_untag_command(root);
+  add_release_command(root);
+  add_rollback_command(root);
+  add_compose_command(root);
+  add_prune_command(root);
+  add_ls_command(root);
+  add_digest_command(root);
+  add_inspect_command(root);
+  add_index_command(root);
+  add_diff_command(root);
+  add_history_command(root);
+  add_images_command(root);
+  add_login_command(root);
+  add_logout_command(root);
+  add_doctor_command(root);
+  add_version_command(root);
+}
+
+}  // namespace kiln::cli

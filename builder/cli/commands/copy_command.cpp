@@ -1,0 +1,59 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "builder/cli/commands/commands.hpp"
+#include "builder/cli/image_documents.hpp"
+#include "builder/cli/push_outcome.hpp"
+#include "builder/cli/registry_session.hpp"
+#include "registry/remote/pull.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+struct CopyWords {
+  std::string source;
+  std::string destination;
+  std::string platform;
+  std::optional<std::string> progress;
+  bool quiet = false;
+  bool json = false;
+};
+
+oci::Descriptor fetch_source(RegistrySession& session, const oci::Reference& source, const std::string& platform) {
+  if (platform.empty()) return fetch_documents(session, source);
+  return pull_image(session.remote(), session.store(), source, oci::Platform::parse(platform), PullWhat::manifests)
+      .manifest;
+}
+
+int run_copy(const CopyWords& words, const CancelToken& cancel) {
+  const oci::Reference source = oci::Reference::parse(words.source);
+  const oci::Reference destination = oci::Reference::parse(words.destination);
+  RegistrySession session(words.progress, words.quiet, cancel);
+  PushRequest request;
+  request.root = fetch_source(session, source, words.platform);
+  request.targets = {destination};
+  const PushOutcome outcome = push_image(session.remote(), session.store(), request, {}, &session.transfers());
+  const std::string text =
+      push_outcome_text(outcome, session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
+  session.end_progress();
+  fmt::print("{}", text);
+  return 0;
+}
+
+}  // namespace
+
+void add_copy_command(Arguments& root) {
+  const auto words = std::make_shared<CopyWords>();
+  root.command("copy", "Copy an image, all platforms of it, from one registry or repository to another.")
+      .required_positional("SRC", words->source, "the image")
+      .required_positional("DST", words->destination, "the name it gets")
+      .option("--platform", words->platform, "copy this platform's image alone")
+      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .flag("-q,--quiet", words->quiet, "show no progress")
+      .flag("--json", words->json, "print the result as JSON")
+      .handler([words](const CancelToken& cancel) { return run_copy(*words, cancel); });
+}
+
+}  // namespace kiln::cli

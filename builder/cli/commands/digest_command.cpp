@@ -1,0 +1,45 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "builder/cli/commands/commands.hpp"
+#include "builder/cli/found_image.hpp"
+#include "builder/cli/stderr_log.hpp"
+#include "registry/remote/pull.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+oci::Digest digest_of(const ImageWords& words, const CancelToken& cancel) {
+  if (!words.platform.empty()) return find_image(words, cancel).manifest.digest;
+  if (words.local) {
+    return find_in_store(ContentStore(HomeLayout::open(HomeLayout::default_root())), words.reference).descriptor.digest;
+  }
+  StderrLog log;
+  const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
+  const oci::Reference reference = oci::Reference::parse(words.reference);
+  const auto found = resolve_image(*session, reference);
+  if (!found) throw Error(Category::network, fmt::format("the registry has no '{}'", reference.str()));
+  return found->digest;
+}
+
+}  // namespace
+
+void add_digest_command(Arguments& root) {
+  const auto words = std::make_shared<ImageWords>();
+  const auto as_json = std::make_shared<bool>(false);
+  root.command("digest", "Print the digest that an image's name stands for.")
+      .required_positional("REF", words->reference, "the image")
+      .option("--platform", words->platform, "of this platform's image, where the name stands for several")
+      .flag("--local", words->local, "in the store")
+      .flag("--json", *as_json, "as JSON")
+      .handler([words, as_json](const CancelToken& cancel) {
+        const std::string digest = digest_of(*words, cancel).str();
+        fmt::print("{}\n", *as_json ? nlohmann::json{{"name", words->reference}, {"digest", digest}}.dump(2) : digest);
+        return 0;
+      });
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,159 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "builder/cli/commands/commands.hpp"
+#include "builder/cli/image_documents.hpp"
+#include "builder/cli/registry_session.hpp"
+#include "registry/oci/image_config.hpp"
+#include "registry/oci/manifest.hpp"
+#include "registry/remote/push.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+using nlohmann::json;
+
+struct IndexWords {
+  std::string destination;
+  std::vector<std::string> sources;
+  std::string tag;  // append: another name than the index's own
+  std::optional<std::string> progress;
+  bool quiet = false;
+  bool dry_run = false;
+  bool json = false;
+};
+
+// What a source brings into an index: its own entries where it is one, else itself with the platform of its config.
+std::vector<oci::Descriptor> entries_of(RegistrySession& session, const oci::Reference& source) {
+  const oci::Descriptor root = fetch_documents(session, source);
+  const std::string where = fmt::format("'{}'", source.str());
+  const std::string text = session.store().read(root.digest);
+  if (oci::media_type::is_index(root.media_type)) return oci::parse_index(text, where).manifests;
+  oci::Descriptor entry{root.media_type, root.digest, root.size, {}, {}, {}};
+  const oci::Manifest manifest = oci::parse_manifest(text, where);
+  const std::string& type = manifest.config.media_type;
+  if (type == oci::media_type::kOciConfig || type == oci::media_type::kDockerConfig) {
+    entry.platform = oci::parse_image_config(session.store().read(manifest.config.digest), where).platform;
+  } else {
+    entry.artifact_type = manifest.artifact_type;
+  }
+  return {entry};
+}
+
+// Attestations call themselves unknown/unknown, and there may be many of them.
+bool names_platform(const oci::Descriptor& entry) { return entry.platform && entry.platform->os != "unknown"; }
+
+enum class SamePlatform { refused, replaces };
+
+void add_entry(oci::Index& index, const oci::Descriptor& entry, const std::string& source, SamePlatform same_platform) {
+  const auto same = std::find_if(index.manifests.begin(), index.manifests.end(), [&](const oci::Descriptor& other) {
+    return other.digest == entry.digest ||
+           (names_platform(entry) && names_platform(other) && other.platform->str() == entry.platform->str());
+  });
+  if (same == index.manifests.end()) {
+    index.manifests.push_back(entry);
+  } else if (same->digest == entry.digest || same_platform == SamePlatform::replaces) {
+    *same = entry;
+  } else {
+    throw Error(Category::usage, fmt::format("'{}' is a second image for {}; an index holds one for each platform",
+                                             source, entry.platform->str()));
+  }
+}
+
+int put_index(const IndexWords& words, RegistrySession& session, const oci::Index& index,
+              const oci::Reference& destination) {
+  if (destination.digest)
+    throw Error(Category::usage, fmt::format("'{}' names a digest; a tag was expected", destination.str()));
+  const oci::Descriptor root = session.store().put(serialise(index), index.media_type);
+  PushRequest request{root, {destination}};
+  if (!words.dry_run) push_image(session.remote(), session.store(), request, {}, &session.transfers());
+  const WireStats& stats = session.remote().stats();
+  const json wire = {{"pushed_bytes", stats.pushed_bytes.load()},
+                     {"pulled_bytes", stats.pulled_bytes.load()},
+                     {"mounted_bytes", stats.mounted_bytes.load()}};
+  session.end_progress();
+  json manifests = json::array();
+  for (const oci::Descriptor& entry : index.manifests) {
+    const std::string platform = entry.platform ? entry.platform->str() : "";
+    manifests.push_back({{"digest", entry.digest.str()}, {"platform", platform}, {"media_type", entry.media_type}});
+    if (!words.json) fmt::print("  {} {}\n", entry.digest.str(), printable(platform));
+  }
+  if (words.json) {
+    fmt::print("{}\n", json{{"name", destination.str()},
+                            {"digest", root.digest.str()},
+                            {"manifests", manifests},
+                            {"wire", wire},
+                            {"dry_run", words.dry_run}}
+                           .dump(2, ' ', false, json::error_handler_t::replace));
+  } else {
+    fmt::print("{}{}@{}\n", words.dry_run ? "would put " : "put ", destination.str(), root.digest.str());
+  }
+  return 0;
+}
+
+int run_create(const IndexWords& words, const CancelToken& cancel) {
+  if (words.sources.empty())
+    throw Error(Category::usage, "'kiln index create' needs the images that the index is to hold");
+  const oci::Reference destination = oci::Reference::parse(words.destination);
+  RegistrySession session(words.progress, words.quiet, cancel);
+  oci::Index index;
+  for (const std::string& source : words.sources) {
+    for (const oci::Descriptor& entry : entries_of(session, oci::Reference::parse(source)))
+      add_entry(index, entry, source, SamePlatform::refused);
+  }
+  return put_index(words, session, index, destination);
+}
+
+int run_append(const IndexWords& words, const CancelToken& cancel) {
+  if (words.sources.empty())
+    throw Error(Category::usage, "'kiln index append' needs the images that the index is to get");
+  const oci::Reference existing = oci::Reference::parse(words.destination);
+  const oci::Reference destination = words.tag.empty() ? existing : oci::Reference::parse(words.tag);
+  RegistrySession session(words.progress, words.quiet, cancel);
+  const oci::Descriptor root = fetch_documents(session, existing);
+  if (!oci::media_type::is_index(root.media_type)) {
+    throw Error(
+        Category::usage,
+        fmt::format("'{}' is no index but one image; 'kiln index create' makes an index of images", existing.str()));
+  }
+  // What else stands in it (annotations, subject) stays.
+  oci::Index index = oci::parse_index(session.store().read(root.digest), fmt::format("'{}'", existing.str()));
+  for (const std::string& source : words.sources) {
+    for (const oci::Descriptor& entry : entries_of(session, oci::Reference::parse(source)))
+      add_entry(index, entry, source, SamePlatform::replaces);
+  }
+  return put_index(words, session, index, destination);
+}
+
+void add_common_words(Arguments& command, IndexWords& words) {
+  command.flag("--dry-run", words.dry_run, "show the index; put nothing")
+      .option("--progress", words.progress, "auto, tty, plain, quiet or rawjson")
+      .flag("-q,--quiet", words.quiet, "show no progress")
+      .flag("--json", words.json, "print the result as JSON");
+}
+
+}  // namespace
+
+void add_index_command(Arguments& root) {
+  const auto words = std::make_shared<IndexWords>();
+  Arguments& index = root.command("index", "Make one name stand for images of several platforms.");
+  Arguments& create = index.command("create", "Put an index of images that registries have.");
+  create.required_positional("DST", words->destination, "the name it gets")
+      .positional("REF", words->sources, "images; of an index all that it holds")
+      .handler([words](const CancelToken& cancel) { return run_create(*words, cancel); });
+  add_common_words(create, *words);
+  Arguments& append =
+      index.command("append", "Put further images into an index, in place of those of their platforms.");
+  append.required_positional("INDEX", words->destination, "the index")
+      .positional("REF", words->sources, "images; of an index all that it holds")
+      .option("-t,--tag", words->tag, "the name that the new index gets (default: INDEX)")
+      .handler([words](const CancelToken& cancel) { return run_append(*words, cancel); });
+  add_common_words(append, *words);
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,101 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <set>
+
+#include "base/process.hpp"
+#include "base/temp_dir.hpp"
+#include "builder/cli/commands/commands.hpp"
+#include "builder/cli/fleet_targets.hpp"
+#include "builder/cli/stderr_log.hpp"
+#include "builder/debian/debian_locker.hpp"
+#include "builder/definitions/load_fleet.hpp"
+#include "registry/remote/pull.hpp"
+#include "registry/store/layout.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+struct LockWords {
+  std::optional<std::string> file;
+  bool update = false;
+};
+
+DebianSpec spec_of(const BuildTarget& target) {
+  DebianSpec spec;
+  spec.suite = target.debian->suite;
+  spec.variant = target.debian->variant;
+  spec.include = target.debian->include;
+  if (!target.debian->components.empty()) spec.components = target.debian->components;
+  spec.mirror = target.debian->mirror;
+  spec.security_mirror = target.debian->security_mirror;
+  spec.architecture = debian_architecture(target.platform.architecture, target.platform.variant);
+  spec.normalize();
+  return spec;
+}
+
+// The images of registries that any stage of the fleet is built FROM, with the platform they are wanted for.
+std::set<std::pair<std::string, std::string>> foreign_images(const Plan& plan) {
+  std::set<std::pair<std::string, std::string>> images;
+  for (const auto& planned : plan.targets) {
+    for (const NameMeaning& base : planned->bases) {
+      const auto* image = std::get_if<ImageBase>(&base);
+      if (image && !oci::Reference::parse(image->reference).digest) {
+        images.emplace(oci::Reference::parse(image->reference).str(), planned->target.platform.str());
+      }
+    }
+  }
+  return images;
+}
+
+int run_lock(const LockWords& words, const CancelToken& cancel) {
+  StderrLog log;
+  LoadFleetOptions options;
+  options.working_directory = fs::current_path();
+  if (words.file) options.file = *words.file;
+  options.environment = environment_variable;
+  const Fleet fleet = load_fleet(options);
+  if (fleet.settings.lock_file.empty())
+    throw Error(Category::usage, "a bake file has no lock; only image definitions have one");
+  const Plan plan = plan_fleet(fleet, all_targets(fleet), {});
+  const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
+  const TempDir work(home.tmp(), "lock-");
+  const DebianLocker locker({fleet.settings.lock_file, home.debs(), work.path()},
+                            words.update ? LockPolicy::renew : LockPolicy::use, log, cancel);
+  std::set<std::string> done;
+  for (const auto& planned : plan.targets) {
+    const BuildTarget& target = planned->target;
+    if (!target.debian || !done.insert(target.debian->lock_name).second) continue;
+    const Lock before = Lock::read(fleet.settings.lock_file);
+    const DebianLock* known = before.find_debian(target.debian->lock_name);
+    const DebianLock entry = locker.entry(target.debian->lock_name, spec_of(target));
+    fmt::print("{}: {} packages of Debian {}\n", target.debian->lock_name, entry.packages.size(), entry.spec.suite);
+    if (!known) continue;
+    for (const std::string& change : describe_changes(*known, entry)) fmt::print("  {}\n", change);
+  }
+  std::unique_ptr<RemoteSession> remote;
+  for (const auto& [reference, platform] : foreign_images(plan)) {
+    if (!words.update && Lock::read(fleet.settings.lock_file).find_image(reference, platform)) continue;
+    if (!remote) remote = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
+    ContentStore store(home);
+    const PulledImage pulled = pull_image(*remote, store, oci::Reference::parse(reference),
+                                          oci::Platform::parse(platform), PullWhat::manifests);
+    Lock::update(fleet.settings.lock_file,
+                 [&](Lock& lock) { lock.set_image(reference, platform, pulled.manifest.digest.str()); });
+    fmt::print("{} {}: {}\n", reference, platform, pulled.manifest.digest.str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_lock_command(Arguments& root) {
+  const auto words = std::make_shared<LockWords>();
+  root.command("lock", "Record what the fleet's bases come to: Debian packages and image digests.")
+      .option("-f,--file", words->file, "fleet.json or its folder")
+      .flag("--update", words->update, "resolve everything anew")
+      .handler([words](const CancelToken& cancel) { return run_lock(*words, cancel); });
+}
+
+}  // namespace kiln::cli

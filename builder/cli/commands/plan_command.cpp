@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "builder/cli/build_session.hpp"
+#include "builder/cli/commands/commands.hpp"
+#include "builder/cli/fleet_targets.hpp"
+#include "builder/cli/print_table.hpp"
+#include "builder/cli/stderr_log.hpp"
+#include "builder/cli/words/words.hpp"
+#include "builder/definitions/image_names.hpp"
+#include "builder/definitions/load_fleet.hpp"
+#include "builder/definitions/select.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+struct PlanWords {
+  std::vector<std::string> targets;
+  std::optional<std::string> file;
+  std::vector<std::string> profiles;
+  std::string registry;
+  std::vector<std::string> set;
+  std::string format = "text";
+};
+
+std::string kind_of(const Fleet& fleet, const std::string& name) {
+  const Target* target = fleet.find(name);
+  if (!target || fleet.front_end != FrontEnd::image_definitions) return "";
+  switch (target->kind) {
+    case ImageKind::base:
+      return "base";
+    case ImageKind::family:
+      return "family";
+    case ImageKind::service:
+      return "service";
+  }
+  return "";
+}
+
+TextStyle style_of(Expectation expectation) {
+  switch (expectation) {
+    case Expectation::hit:
+      return TextStyle::good;
+    case Expectation::build:
+      return TextStyle::bad;
+    case Expectation::unknown:
+      return TextStyle::dim;
+  }
+  return TextStyle::normal;
+}
+
+// An instruction as one line that leaves room for what is said of it.
+std::string cut(const std::string& text) {
+  constexpr std::size_t kLength = 60;
+  std::string line;
+  for (const char c : text) {
+    if (c != ' ' || line.empty() || line.back() != ' ') line += c;
+  }
+  return line.size() > kLength ? line.substr(0, kLength) + "..." : line;
+}
+
+void print_target(const ForeseenTarget& target) {
+  const std::string from = target.parents.empty() ? "" : " from " + join(target.parents, ", ");
+  const double seconds = Forecast::seconds_of(target);
+  fmt::print("{}{}{}{}\n", target.name, from, target.is_unchanged() ? ": unchanged" : "",
+             seconds > 0 ? fmt::format(": about {}", human_seconds(seconds)) : "");
+  if (!target.problem.empty()) fmt::print("  would fail: {}\n", printable(target.problem));
+  if (target.is_unchanged()) return;
+  TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::right, TextTable::Align::right,
+                   TextTable::Align::left},
+                  4);
+  for (const ForeseenStep& step : target.steps) {
+    const std::string place = step.line ? fmt::format("{}:{}", step.file, step.line) : step.file;
+    const std::string reason = step.expectation == Expectation::hit || step.reason.empty() ? "" : " - " + step.reason;
+    table.add({{fmt::format("  {}", to_string(step.expectation)), style_of(step.expectation)},
+               {place, TextStyle::dim},
+               {step.seconds ? human_seconds(*step.seconds) : "?"},
+               {step.bytes ? human_bytes(*step.bytes) : "?"},
+               {printable(cut(step.text) + reason)}});
+  }
+  print_table(table);
+}
+
+void print_text(const Forecast& forecast) {
+  for (const std::string& note : forecast.notes) fmt::print("note: {}\n", printable(note));
+  std::size_t waves = 0;
+  for (const ForeseenTarget& target : forecast.targets) waves = std::max(waves, target.wave + 1);
+  for (std::size_t wave = 0; wave < waves; ++wave) {
+    fmt::print("{}wave {}\n", wave ? "\n" : "", wave);
+    for (const ForeseenTarget& target : forecast.targets) {
+      if (target.wave == wave) print_target(target);
+    }
+  }
+  const Forecast::Totals totals = forecast.totals();
+  fmt::print("\n{} targets: {} steps hit, {} to build, {} unknown until then\n", forecast.targets.size(), totals.hits,
+             totals.builds, totals.unknowns);
+  if (totals.builds + totals.unknowns == 0) return;
+  if (totals.without_record == totals.builds + totals.unknowns) {
+    fmt::print("no earlier build here tells what these take\n");
+    return;
+  }
+  fmt::print("at most {} of work, {} in the longest chain, {} of layers{}\n", human_seconds(totals.seconds),
+             human_seconds(totals.longest_seconds), human_bytes(totals.bytes),
+             totals.without_record
+                 ? fmt::format("; no earlier build tells about {} of these steps", totals.without_record)
+                 : "");
+}
+
+int run_plan(const PlanWords& words, const CancelToken& cancel) {
+  const std::vector<std::string> formats = {"text", "json", "dot", "svg"};
+  if (std::find(formats.begin(), formats.end(), words.format) == formats.end()) {
+    throw Error(Category::usage, fmt::format("'--format {}' is not known{}", printable(words.format),
+                                             suggestion(words.format, formats)));
+  }
+  StderrLog log;
+  LoadFleetOptions options;
+  options.working_directory = fs::current_path();
+  if (words.file) options.file = *words.file;
+  options.set = words.set;
+  options.environment = environment_variable;
+  const Fleet fleet = load_fleet(options);
+  for (const std::string& warning : fleet.warnings) log.warn(warning);
+  const std::vector<const Target*> selected = select_targets(fleet, words.targets, words.profiles);
+  Publishing publishing{words.registry, date_for_tags(now_unix_seconds()), std::nullopt};
+  if (uses_git(selected)) publishing.git = git_commit_of(fleet.folder, cancel, log);
+  const Plan plan = plan_fleet(fleet, selected, publishing);
+
+  std::set<std::size_t> wanted;
+  for (const Target* target : selected) {
+    for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+      if (plan.targets[i]->target.name == target->name) wanted.insert(i);
+    }
+  }
+  SessionSettings settings = fleet_session_settings(fleet, "");
+  settings.quiet = true;
+  settings.bases.locked = true;  // a look writes no lock file
+  BuildSession session(settings, cancel);
+  Forecast forecast = session.look_up(plan, wanted);
+  session.end_progress();
+  for (ForeseenTarget& target : forecast.targets) target.kind = kind_of(fleet, target.name);
+  if (words.format == "json") {
+    fmt::print("{}", forecast_json(forecast));
+  } else if (words.format == "dot") {
+    fmt::print("{}", forecast_dot(forecast));
+  } else if (words.format == "svg") {
+    fmt::print("{}", forecast_svg(forecast));
+  } else {
+    print_text(forecast);
+  }
+  for (const ForeseenTarget& target : forecast.targets) {
+    if (!target.problem.empty()) return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_plan_command(Arguments& root) {
+  const auto words = std::make_shared<PlanWords>();
+  root.command("plan", "Show what a build of the fleet would do and why, before anything is built.")
+      .positional("TARGET", words->targets, "targets, images or groups (default: the group 'default')")
+      .option("-f,--file", words->file, "fleet.json, its folder, or docker-bake.json")
+      .option("--profile", words->profiles, "for this machine profile only")
+      .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name images under")
+      .option("--set", words->set, "TARGET.KEY=VALUE over the definition")
+      .option("--format", words->format, "text (default), json, dot or svg")
+      .handler([words](const CancelToken& cancel) { return run_plan(*words, cancel); });
+}
+
+}  // namespace kiln::cli

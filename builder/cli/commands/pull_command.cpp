@@ -1,0 +1,60 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "builder/cli/commands/commands.hpp"
+#include "builder/cli/registry_session.hpp"
+#include "registry/remote/pull.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+struct PullWords {
+  std::string reference;
+  std::string platform;
+  std::optional<std::string> progress;
+  bool quiet = false;
+  bool json = false;
+};
+
+int run_pull(const PullWords& words, const CancelToken& cancel) {
+  const oci::Reference reference = oci::Reference::parse(words.reference);
+  const oci::Platform platform = words.platform.empty() ? oci::Platform::host() : oci::Platform::parse(words.platform);
+  RegistrySession session(words.progress, words.quiet, cancel);
+  const PulledImage image =
+      pull_image(session.remote(), session.store(), reference, platform, PullWhat::layers, &session.transfers());
+  // The name means one platform's image here: the others of an index were not fetched.
+  const NamedImage named{reference.str(), image.manifest};
+  session.store().sync();
+  session.store().publish({&named, 1});
+  const std::uint64_t pulled_bytes = session.remote().stats().pulled_bytes;
+  session.end_progress();
+  if (words.json) {
+    fmt::print("{}\n", nlohmann::json{{"name", named.name},
+                                      {"digest", image.manifest.digest.str()},
+                                      {"platform", image.config.platform.str()},
+                                      {"source", image.source.name()},
+                                      {"pulled_bytes", pulled_bytes}}
+                           .dump(2));
+  } else {
+    fmt::print("{}@{}\n", reference.name(), image.manifest.digest.str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_pull_command(Arguments& root) {
+  const auto words = std::make_shared<PullWords>();
+  root.command("pull", "Fetch an image from its registry into the store.")
+      .required_positional("REF", words->reference, "the image")
+      .option("--platform", words->platform, "platform to fetch (default: this machine's)")
+      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .flag("-q,--quiet", words->quiet, "show no progress")
+      .flag("--json", words->json, "print the result as JSON")
+      .handler([words](const CancelToken& cancel) { return run_pull(*words, cancel); });
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "builder/cli/commands/commands.hpp"
+#include "builder/cli/found_image.hpp"
+#include "builder/cli/print_table.hpp"
+#include "builder/cli/push_outcome.hpp"
+#include "builder/cli/registry_session.hpp"
+#include "builder/cli/remembered_push.hpp"
+#include "builder/cli/stderr_log.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+using nlohmann::json;
+
+struct PushWords {
+  std::string reference;
+  std::vector<std::string> targets;
+  std::optional<std::string> progress;
+  bool quiet = false;
+  bool pending = false;
+  bool forget = false;
+  bool dry_run = false;
+  bool json = false;
+};
+
+int push_one(const PushWords& words, const CancelToken& cancel) {
+  if (words.dry_run || words.forget) throw Error(Category::usage, "--dry-run and --forget belong to --pending");
+  if (words.reference.empty()) throw Error(Category::usage, "'kiln push' needs an image of the store, or --pending");
+  RegistrySession session(words.progress, words.quiet, cancel);
+  const NamedImage named = find_in_store(session.store(), words.reference);
+  PushRequest request;
+  request.root = named.descriptor;
+  for (const std::string& target : words.targets) request.targets.push_back(oci::Reference::parse(target));
+  if (request.targets.empty()) request.targets.push_back(oci::Reference::parse(named.name));
+  const auto outcomes = push_images(session.remote(), session.store(), {&request, 1}, {}, &session.transfers());
+  const std::size_t remembered = remember_outcomes(session.store(), {&request, 1}, outcomes, {});
+  if (outcomes[0].error) {
+    Error error = *outcomes[0].error;
+    session.end_progress();
+    StderrLog log;
+    log.warn(remembered_note(remembered));
+    throw error.add_context(fmt::format("while pushing '{}'", named.name));
+  }
+  const std::string text =
+      push_outcome_text(outcomes[0], session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
+  session.end_progress();
+  fmt::print("{}", text);
+  return 0;
+}
+
+// Those that the words name; none named: all.
+std::vector<PendingPush> chosen_pushes(const PushWords& words, const HomeLayout& home) {
+  const std::vector<PendingPush> all = PendingPushes(home).list();
+  std::vector<std::string> wanted = words.targets;
+  if (!words.reference.empty()) wanted.push_back(words.reference);
+  if (wanted.empty()) return all;
+  std::vector<std::string> known;
+  for (const PendingPush& push : all) known.push_back(push.target);
+  std::vector<PendingPush> chosen;
+  for (const std::string& word : wanted) {
+    const std::string name = oci::Reference::parse(word).str();
+    const auto it = std::find_if(all.begin(), all.end(), [&](const PendingPush& push) { return push.target == name; });
+    if (it == all.end())
+      throw Error(Category::usage, fmt::format("no push of '{}' is pending{}", name, suggestion(name, known)));
+    chosen.push_back(*it);
+  }
+  return chosen;
+}
+
+json json_of(const PendingPush& push) {
+  return {{"name", push.target}, {"digest", push.root.digest.str()}, {"since", push.since}, {"problem", push.problem}};
+}
+
+void print_pushes(const std::vector<PendingPush>& pushes, const char* outcome, bool as_json) {
+  json list = json::array();
+  TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left, TextTable::Align::left}, 3);
+  table.add({{"IMAGE", TextStyle::bold},
+             {"DIGEST", TextStyle::bold},
+             {"SINCE", TextStyle::bold},
+             {"PROBLEM", TextStyle::bold}});
+  for (const PendingPush& push : pushes) {
+    list.push_back(json_of(push));
+    list.back()["outcome"] = outcome;
+    table.add({{printable(push.target)}, {push.root.digest.short_hex()}, {push.since}, {printable(push.problem)}});
+  }
+  if (as_json) {
+    fmt::print("{}\n", json{{"targets", list}}.dump(2, ' ', false, json::error_handler_t::replace));
+  } else if (pushes.empty()) {
+    fmt::print("no push is pending\n");
+  } else {
+    print_table(table);
+  }
+}
+
+int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes, const CancelToken& cancel) {
+  RegistrySession session(words.progress, words.quiet, cancel);
+  std::vector<PushRequest> requests;
+  BlobSources sources;
+  for (const PendingPush& push : pushes) {
+    requests.push_back({push.root, {oci::Reference::parse(push.target)}});
+    for (const PendingPush::Blob& blob : push.blobs) {
+      session.store().lease(blob.digest);
+      if (blob.source.empty()) continue;
+      sources[blob.digest] = blob.source;
+      session.remote().locations().add(blob.digest, session.remote().repository_of(oci::Reference::parse(blob.source)));
+    }
+  }
+  const auto outcomes = push_images(session.remote(), session.store(), requests, {}, &session.transfers());
+  remember_outcomes(session.store(), requests, outcomes, sources);
+  session.end_progress();
+  json list = json::array();
+  const Error* first = nullptr;
+  std::size_t failed = 0;
+  for (std::size_t i = 0; i < pushes.size(); ++i) {
+    const auto& error = outcomes[i].error;
+    if (error && !first) first = &*error;
+    failed += error ? 1 : 0;
+    list.push_back(json_of(pushes[i]));
+    list.back()["outcome"] = error ? "failed" : "pushed";
+    list.back()["problem"] = error ? error->message() : "";
+    if (!words.json)
+      fmt::print("{} {}@{}\n", error ? "failed" : "pushed", pushes[i].target, pushes[i].root.digest.str());
+  }
+  if (words.json) fmt::print("{}\n", json{{"targets", list}}.dump(2, ' ', false, json::error_handler_t::replace));
+  if (!first) return 0;
+  Error error = *first;
+  throw error.add_context(fmt::format("{} of {} pushes failed and stay pending", failed, pushes.size()));
+}
+
+int run_push(const PushWords& words, const CancelToken& cancel) {
+  if (!words.pending) return push_one(words, cancel);
+  const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
+  const std::vector<PendingPush> pushes = chosen_pushes(words, home);
+  if (words.dry_run || pushes.empty()) {
+    print_pushes(pushes, "pending", words.json);
+    return 0;
+  }
+  if (!words.forget) return send_pending(words, pushes, cancel);
+  std::vector<std::string> targets;
+  for (const PendingPush& push : pushes) targets.push_back(push.target);
+  PendingPushes(home).update(targets, {});
+  print_pushes(pushes, "forgotten", words.json);
+  return 0;
+}
+
+}  // namespace
+
+void add_push_command(Arguments& root) {
+  const auto words = std::make_shared<PushWords>();
+  root.command("push", "Push an image of the store to a registry.")
+      .positional("REF", words->reference, "the image's name in the store")
+      .positional("TARGET", words->targets, "names to give it at registries (default: REF)")
+      .flag("--pending", words->pending,
+            "send what an earlier push, build or bake could not send (or the names given of it)")
+      .flag("--dry-run", words->dry_run, "with --pending: show what would be sent")
+      .flag("--forget", words->forget, "with --pending: send nothing, forget it")
+      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .flag("-q,--quiet", words->quiet, "show no progress")
+      .flag("--json", words->json, "print the result as JSON")
+      .handler([words](const CancelToken& cancel) { return run_push(*words, cancel); });
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "base/atomic_file.hpp"
+#include "base/text.hpp"
+#include "builder/cli/commands/commands.hpp"
+#include "builder/cli/print_report.hpp"
+#include "builder/report/report_html.hpp"
+#include "builder/report/report_markdown.hpp"
+#include "builder/report/report_prometheus.hpp"
+#include "builder/report/report_store.hpp"
+#include "builder/report/report_text.hpp"
+#include "registry/store/layout.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+// How many builds the trend looks back.
+constexpr std::size_t kTrend = 30;
+
+struct ReportWords {
+  std::string file;
+  std::string format = "text";
+  std::string output;
+  std::optional<std::string> fail_under;
+  bool json = false;
+};
+
+std::set<std::string> names_of(const BuildReport& report) {
+  std::set<std::string> names;
+  for (const ReportImage& image : report.images) names.insert(image.name + " " + image.profile);
+  return names;
+}
+
+BuildReport find_report(const std::string& file, const HomeLayout& home, const ReportStore& reports) {
+  if (!file.empty()) return read_report(file);
+  const auto latest = reports.latest();
+  if (!latest)
+    throw Error(Category::usage,
+                fmt::format("there is no report in '{}' yet; a build leaves one", home.reports().native()));
+  return *latest;
+}
+
+// The builds of the same images before this one, oldest first.
+std::vector<BuildReport> earlier_builds(const BuildReport& report, const ReportStore& reports) {
+  std::vector<BuildReport> result;
+  const std::vector<fs::path> files = reports.list();
+  const std::set<std::string> names = names_of(report);
+  for (auto file = files.rbegin(); file != files.rend() && result.size() < kTrend; ++file) {
+    BuildReport earlier = read_report(*file);
+    const bool is_this_one = earlier.created == report.created && earlier.seconds == report.seconds;
+    if (earlier.created <= report.created && !is_this_one && names_of(earlier) == names)
+      result.push_back(std::move(earlier));
+  }
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+int run_report(const ReportWords& words) {
+  const std::string format = words.json ? "json" : words.format;
+  const std::vector<std::string> formats = {"text", "json", "markdown", "prometheus", "html"};
+  if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
+    throw Error(Category::usage, fmt::format("unknown format '{}'{}; expected {}", printable(format),
+                                             suggestion(format, formats), join(formats, ", ")));
+  }
+  const GateLimits limits = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
+  const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
+  const ReportStore reports(home.reports(), home.locks() / "reports");
+  BuildReport report = find_report(words.file, home, reports);
+  const ContentStore store(home);
+  IndexCache indexes(store);
+  look_into_images(report, [&](const oci::Digest& diff_id) { return indexes.find(diff_id); });
+  const std::vector<GateFailure> failures = failed_gates(report, limits);
+
+  std::string text;
+  if (format == "json") text = to_json_text(report);
+  if (format == "markdown") text = report_markdown(report, failures);
+  if (format == "prometheus") text = report_prometheus(report);
+  if (format == "html") text = report_html(report, earlier_builds(report, reports), failures);
+  if (format == "text" && !words.output.empty()) text = report_text(report);
+  if (!words.output.empty()) {
+    write_file_atomically(words.output, text);
+  } else if (format == "text") {
+    print_report(report);
+  } else {
+    fmt::print("{}", text);
+  }
+  refuse_failed_gates(failures);
+  return 0;
+}
+
+}  // namespace
+
+void add_report_command(Arguments& root) {
+  const auto words = std::make_shared<ReportWords>();
+  root.command("report", "Print the report of the last build again, or make another format of it.")
+      .positional("FILE", words->file, "a report that --report wrote (default: the last one)")
+      .option("--format", words->format, "text, json, markdown, prometheus or html")
+      .option("-o,--output", words->output, "write to this file, at once or not at all")
+      .option("--fail-under", words->fail_under, "reduction=PCT,cache=PCT: exit 1 where the build did not reach it")
+      .flag("--json", words->json, "as --format json")
+      .handler([words](const CancelToken&) { return run_report(*words); });
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,149 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "builder/cli/build_session.hpp"
+#include "builder/cli/commands/commands.hpp"
+#include "builder/run/container_run.hpp"
+#include "builder/solve/users.hpp"
+#include "registry/remote/pull.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+struct TestWords {
+  std::string reference;
+  std::string platform;
+  int timeout_s = 60;
+  bool local = false;
+  bool pull = false;
+  bool json = false;
+  std::string network = "none";
+  std::optional<std::string> progress;
+};
+
+struct TestedImage {
+  BaseImage image;
+  oci::Digest digest;
+  std::string place;  // "the store", or the registry's repository
+};
+
+TestedImage find_tested_image(BuildSession& session, const TestWords& words) {
+  const oci::Platform platform = words.platform.empty() ? oci::Platform::host() : oci::Platform::parse(words.platform);
+  const oci::Reference reference = oci::Reference::parse(words.reference);
+  if (!words.pull) {
+    for (const std::string& name : {reference.str(), words.reference}) {
+      if (const auto root = session.store().resolve(name)) {
+        return {stored_image(session.store(), *root, platform, name), root->digest, "the store"};
+      }
+    }
+    if (words.local)
+      throw Error(Category::usage,
+                  fmt::format("the store has no image '{}'; 'kiln images' lists those it has", reference.str()));
+  }
+  const PulledImage pulled = pull_image(session.remote().get(), session.store(), reference, platform, PullWhat::layers);
+  return {stored_image(session.store(), pulled.manifest, platform, reference.str()), pulled.manifest.digest,
+          pulled.source.name()};
+}
+
+RunNetwork network_of(const std::string& word) {
+  if (word == "none") return RunNetwork::none;
+  if (word == "host") return RunNetwork::host;
+  throw Error(Category::usage,
+              fmt::format("--network: unknown network '{}'{}", printable(word), suggestion(word, {"none", "host"})));
+}
+
+std::string_view to_string(Health health) {
+  switch (health) {
+    case Health::healthy:
+      return "healthy";
+    case Health::unhealthy:
+      return "unhealthy";
+    case Health::exited:
+      return "exited";
+    case Health::no_check:
+      return "running, without a HEALTHCHECK";
+  }
+  return "";
+}
+
+void print_verdict(const TestWords& words, const TestedImage& tested, const HealthVerdict& verdict,
+                   const std::string& output) {
+  if (words.json) {
+    nlohmann::json json = {{"name", tested.image.reference},
+                           {"digest", tested.digest.str()},
+                           {"from", tested.place},
+                           {"health", to_string(verdict.health)},
+                           {"seconds", verdict.seconds},
+                           {"checks", verdict.checks},
+                           {"check_output", verdict.check_output},
+                           {"output", output}};
+    json["exit_code"] = verdict.exit_code ? nlohmann::json(*verdict.exit_code) : nlohmann::json();
+    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return;
+  }
+  fmt::print("{}@{} from {}: {}", tested.image.reference, tested.digest.short_hex(), tested.place,
+             to_string(verdict.health));
+  if (verdict.exit_code) fmt::print(" with exit code {}", *verdict.exit_code);
+  fmt::print(" after {} and {} check{}\n", human_seconds(verdict.seconds), verdict.checks,
+             verdict.checks == 1 ? "" : "s");
+  const auto show = [](std::string_view title, const std::string& text) {
+    if (trim(text).empty()) return;
+    fmt::print("{}:\n", title);
+    for (const std::string_view line : split(trim(text), '\n')) fmt::print("  {}\n", printable(line));
+  };
+  show("the last check printed", verdict.check_output);
+  show("the container printed", output);
+}
+
+int run_test(const TestWords& words, const CancelToken& cancel) {
+  if (words.timeout_s <= 0) throw Error(Category::usage, "--timeout: expected a number of seconds above zero");
+  RunRequest request;
+  request.network = network_of(words.network);
+  SessionSettings settings;
+  settings.progress = words.progress;
+  BuildSession session(settings, cancel);
+  const TestedImage tested = find_tested_image(session, words);
+  const ResolvedUser user = resolve_user(tested.image.config.config.user, session.layers().view(tested.image.layers));
+  const SnapshotChain chain = session.layers().folders(tested.image.layers);
+  const SnapshotUpper upper = session.layers().snapshots().begin_upper();
+  request.lowers = chain.folders();
+  request.upper = upper.folders();
+  request.uid = user.uid;
+  request.gid = user.gid;
+  request.groups = user.groups;
+  request.hostname = "kiln-test";
+  apply_image_config(request, tested.image.config);
+  HealthVerdict verdict;
+  std::string output;
+  {
+    RunningContainer container = RunningContainer::start(session.runner(), session.store().home(), request);
+    verdict = wait_for_health(container, tested.image.config, words.timeout_s * 1000, cancel);
+    output = container.last_output();
+    container.kill();
+  }
+  session.end_progress();
+  print_verdict(words, tested, verdict, output);
+  return verdict.health == Health::healthy || verdict.health == Health::no_check ? 0 : 1;
+}
+
+}  // namespace
+
+void add_test_command(Arguments& root) {
+  const auto words = std::make_shared<TestWords>();
+  root.command("test", "Start an image, wait for its HEALTHCHECK, and say by the exit code whether it is healthy.")
+      .required_positional("REF", words->reference, "the image, of the store or else of its registry")
+      .option("--timeout", words->timeout_s, "seconds until it must be healthy (default 60)")
+      .option("--platform", words->platform, "of this platform's image, where the name stands for several")
+      .option("--network", words->network, "none (default: a network of its own) or host")
+      .flag("--local", words->local, "ask no registry")
+      .flag("--pull", words->pull, "ask the registry even where the store knows the name")
+      .flag("--json", words->json, "print the verdict as JSON")
+      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .handler([words](const CancelToken& cancel) { return run_test(*words, cancel); });
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,170 @@
+#include "builder/cli/words/arguments.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace kiln::cli {
+
+struct Arguments::Implementation {
+  std::unique_ptr<CLI::App> owned;  // the root's only
+  CLI::App* app = nullptr;
+  Handler handler;
+  std::vector<std::unique_ptr<Arguments>> commands;
+};
+
+namespace {
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+  }
+  return names;
+}
+
+// The innermost command that the words reached.
+const CLI::App& selected(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? app : selected(*chosen.back());
+}
+
+[[noreturn]] void refuse_words(const CLI::App& root, const std::vector<std::string>& words) {
+  const CLI::App& app = selected(root);
+  const std::string where = &app == &root ? "kiln" : "kiln " + app.get_name();
+  const std::string word = words.empty() ? "" : words.front();
+  if (word.starts_with("-")) {
+    const std::string name = word.substr(0, word.find('='));
+    throw Error(Category::usage, fmt::format("unknown flag '{}' of '{}'{}", printable(name), where,
+                                             suggestion(name, option_names(app))));
+  }
+  if (!command_names(app).empty()) {
+    throw Error(Category::usage,
+                fmt::format("unknown command '{}'{}", printable(word), suggestion(word, command_names(app))));
+  }
+  throw Error(Category::usage, fmt::format("'{}' takes no further argument '{}'", where, printable(word)));
+}
+
+}  // namespace
+
+Arguments::Arguments(std::string name, std::string description) : implementation_(std::make_unique<Implementation>()) {
+  implementation_->owned = std::make_unique<CLI::App>(std::move(description), std::move(name));
+  implementation_->app = implementation_->owned.get();
+}
+
+Arguments::Arguments(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+Arguments::~Arguments() = default;
+
+Arguments& Arguments::command(std::string name, std::string description) {
+  auto child = std::make_unique<Implementation>();
+  child->app = implementation_->app->add_subcommand(std::move(name), std::move(description));
+  implementation_->commands.push_back(std::unique_ptr<Arguments>(new Arguments(std::move(child))));
+  return *implementation_->commands.back();
+}
+
+Arguments& Arguments::flag(const std::string& names, bool& value, const std::string& help) {
+  implementation_->app->add_flag(names, value, help);
+  return *this;
+}
+
+Arguments& Arguments::optional_flag(const std::string& names, std::optional<bool>& value, const std::string& help) {
+  implementation_->app->add_flag(names, value, help);
+  return *this;
+}
+
+Arguments& Arguments::option(const std::string& names, std::string& value, const std::string& help) {
+  implementation_->app->add_option(names, value, help);
+  return *this;
+}
+
+Arguments& Arguments::option(const std::string& names, std::optional<std::string>& value, const std::string& help) {
+  implementation_->app->add_option(names, value, help);
+  return *this;
+}
+
+Arguments& Arguments::option(const std::string& names, std::vector<std::string>& values, const std::string& help) {
+  implementation_->app->add_option(names, values, help)->expected(1)->take_all()->allow_extra_args(false);
+  return *this;
+}
+
+Arguments& Arguments::option(const std::string& names, int& value, const std::string& help) {
+  implementation_->app->add_option(names, value, help);
+  return *this;
+}
+
+Arguments& Arguments::positional(const std::string& name, std::vector<std::string>& values, const std::string& help) {
+  implementation_->app->add_option(name, values, help);
+  return *this;
+}
+
+Arguments& Arguments::positional(const std::string& name, std::string& value, const std::string& help) {
+  implementation_->app->add_option(name, value, help);
+  return *this;
+}
+
+Arguments& Arguments::required_positional(const std::string& name, std::string& value, const std::string& help) {
+  implementation_->app->add_option(name, value, help)->required();
+  return *this;
+}
+
+Arguments& Arguments::refused(const std::string& names, const std::string& reason, bool takes_value) {
+  const auto refuse = [names, reason] {
+    throw Error(Category::usage, fmt::format("flag '{}' cannot be honoured: {}", names, reason));
+  };
+  CLI::Option* option = takes_value
+                            ? implementation_->app->add_option_function<std::string>(
+                                  names, [refuse](const std::string&) { refuse(); }, "not supported: " + reason)
+                            : implementation_->app->add_flag_callback(names, refuse, "not supported: " + reason);
+  option->group("");
+  return *this;
+}
+
+Arguments& Arguments::handler(Handler handler) {
+  implementation_->handler = std::move(handler);
+  return *this;
+}
+
+int Arguments::parse(int argc, char** argv, const CancelToken& cancel) {
+  CLI::App& app = *implementation_->app;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    std::cout << selected(app).help("kiln");
+    return 0;
+  } catch (const CLI::ExtrasError&) {
+    std::vector<std::string> extras = app.remaining(true);
+    refuse_words(app, extras);
+  } catch (const CLI::ParseError& error) {
+    throw Error(Category::usage, fmt::format("{}; 'kiln {} --help' shows the words", printable(error.what()),
+                                             &selected(app) == &app ? "" : selected(app).get_name()));
+  }
+  Arguments* chosen = this;
+  for (bool descended = true; descended;) {
+    descended = false;
+    for (const auto& command : chosen->implementation_->commands) {
+      if (command->implementation_->app->parsed()) {
+        chosen = command.get();
+        descended = true;
+        break;
+      }
+    }
+  }
+  if (!chosen->implementation_->handler) {
+    std::cout << chosen->implementation_->app->help("kiln");
+    return 2;
+  }
+  return chosen->implementation_->handler(cancel);
+}
+
+}  // namespace kiln::cli

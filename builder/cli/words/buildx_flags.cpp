@@ -1,0 +1,104 @@
+#include "builder/cli/words/buildx_flags.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+struct RefusedFlag {
+  const char* names;
+  const char* reason;
+  bool takes_value = true;
+};
+
+constexpr char kNoLimits[] =
+    "RUN has no limits of its own; run kiln in a scope that has them: systemd-run --scope -p MemoryMax=8G -p "
+    "CPUQuota=200% kiln build ...";
+
+constexpr RefusedFlag kRefused[] = {
+    {"--attest", "kiln writes no attestations; make them for the pushed digest, with 'cosign attest'"},
+    {"--builder", "kiln has no daemons to choose from; KILN_HOME chooses the store"},
+    {"--cgroup-parent", "containers are kiln's own and live as long as a RUN; run kiln itself in the group"},
+    {"--compress", "no context is sent anywhere; leave the flag out", false},
+    {"--cpu-period", kNoLimits},
+    {"--cpu-quota", kNoLimits},
+    {"-c,--cpu-shares", kNoLimits},
+    {"--cpuset-cpus", kNoLimits},
+    {"--cpuset-mems", kNoLimits},
+    {"-D,--debug", "there is no daemon whose log it would show; use --progress plain", false},
+    {"--isolation", "RUN is always a Linux container; leave the flag out"},
+    {"-m,--memory", kNoLimits},
+    {"--memory-swap", kNoLimits},
+    {"--policy", "kiln evaluates no source policies; pin base images by digest"},
+    {"--security-opt", "say RUN --security=insecure in the Dockerfile and pass --allow security.insecure"},
+    {"--squash", "layers are kept apart so that they can be shared; copy the result into a last stage FROM scratch",
+     false},
+};
+
+// What docker asks for before a bake file may name folders and agents outside of its own; kiln runs as who starts it.
+bool needs_no_permission(std::string_view entitlement) {
+  const std::string_view kind = entitlement.substr(0, entitlement.find('='));
+  return entitlement == "network.host" || kind == "ssh" || kind == "fs" || kind == "fs.read" || kind == "fs.write";
+}
+
+Arguments& add_common_flags(Arguments& command, BuildxWords& words, const char* what_needs) {
+  return command
+      .option("--allow", words.allow,
+              fmt::format("security.insecure: RUN --security=insecure may be used; {} no permission", what_needs))
+      .option("--call", words.call, "build (default) or check")
+      .option("--provenance", words.provenance, "false: no attestation, as always")
+      .option("--sbom", words.sbom, "false: no attestation, as always");
+}
+
+void refuse_attestation(const char* flag, const std::string& value) {
+  if (value.empty() || value == "false") return;
+  throw Error(Category::usage,
+              fmt::format("{}={}: kiln writes no attestations; say {}=false and make them for the pushed digest, with "
+                          "'cosign attest'",
+                          flag, printable(value), flag));
+}
+
+}  // namespace
+
+void add_buildx_bake_flags(Arguments& bake, BuildxWords& words) {
+  add_common_flags(bake, words, "network.host, ssh and fs need")
+      .refused("--list", "say 'kiln bake --print', which shows groups and targets with the values of their variables");
+  for (const RefusedFlag& flag : kRefused) {
+    const std::string_view names = flag.names;
+    if (names == "--builder" || names == "-D,--debug") bake.refused(flag.names, flag.reason, flag.takes_value);
+  }
+}
+
+bool BuildxWords::allows_insecure() const {
+  return std::find(allow.begin(), allow.end(), "security.insecure") != allow.end();
+}
+
+void add_buildx_flags(Arguments& build, BuildxWords& words) {
+  add_common_flags(build, words, "network.host needs")
+      .flag("--rm,--force-rm", words.remove, "containers are removed after each RUN, as always");
+  for (const RefusedFlag& flag : kRefused) build.refused(flag.names, flag.reason, flag.takes_value);
+}
+
+void check_buildx_words(const BuildxWords& words) {
+  refuse_attestation("--provenance", words.provenance);
+  refuse_attestation("--sbom", words.sbom);
+  for (const std::string& entitlement : words.allow) {
+    if (entitlement == "security.insecure" || needs_no_permission(entitlement)) continue;
+    throw Error(Category::usage,
+                fmt::format("--allow '{}': expected security.insecure or network.host{}", printable(entitlement),
+                            entitlement.starts_with("device") ? "; RUN --device cannot be had" : ""));
+  }
+  if (words.call.empty() || words.call == "build" || words.wants_check()) return;
+  throw Error(
+      Category::usage,
+      fmt::format("--call '{}': expected build or check; 'kiln build --print-ast' shows stages and arguments as JSON",
+                  printable(words.call)));
+}
+
+}  // namespace kiln::cli

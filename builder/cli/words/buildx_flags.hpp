@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "builder/cli/words/arguments.hpp"
+
+namespace kiln::cli {
+
+// Flags of `docker buildx build` and `bake` whose meaning kiln has only in part, and those that it refuses;
+// docs/buildx-flags.md lists all.
+struct BuildxWords {
+  std::vector<std::string> allow;
+  std::string call;
+  std::string provenance;
+  std::string sbom;
+  bool remove = false;
+
+  bool allows_insecure() const;
+  bool wants_check() const { return call == "check" || call == "lint"; }
+};
+
+void add_buildx_flags(Arguments& build, BuildxWords& words);
+// The same of `docker buildx bake`.
+void add_buildx_bake_flags(Arguments& bake, BuildxWords& words);
+
+// Error{usage} with the reason and the alternative for a value that cannot be honoured.
+void check_buildx_words(const BuildxWords& words);
+
+}  // namespace kiln::cli

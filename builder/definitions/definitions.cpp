@@ -1,0 +1,264 @@
+#include "builder/definitions/definitions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/definitions/cuda_arch.hpp"
+#include "builder/definitions/embedded_schemas.hpp"
+#include "builder/definitions/fleet_settings.hpp"
+#include "builder/definitions/image_definition.hpp"
+#include "builder/definitions/image_names.hpp"
+#include "builder/definitions/json_source.hpp"
+#include "builder/definitions/profile.hpp"
+#include "builder/definitions/schema.hpp"
+#include "builder/definitions/select.hpp"
+
+namespace kiln {
+
+using nlohmann::json;
+
+namespace {
+
+template <class Map>
+std::vector<std::string> keys_of(const Map& map) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : map) keys.push_back(key);
+  return keys;
+}
+
+// A profiles' folder may bring a schema with keys of its own; kiln's is for all others.
+std::map<std::string, Profile> profiles_of(const fs::path& folder) {
+  const fs::path file = folder / "schema.json";
+  const auto text = read_file_if_exists(file, std::uint64_t{4} << 20);
+  if (!text || *text == embedded::profile_schema_text()) return load_profiles(folder, profile_schema());
+  return load_profiles(folder, JsonSchema::parse(*text, file.string()));
+}
+
+std::vector<ImageDefinition> images_in(Fleet& fleet) {
+  std::vector<ImageDefinition> images;
+  for (const std::string& name : list_directory(fleet.folder)) {
+    const fs::path folder = fleet.folder / name;
+    if (name.starts_with(".") || !fs::is_directory(folder)) continue;
+    const fs::path file = folder / "image.json";
+    if (fs::exists(file)) {
+      images.push_back(read_image_definition(file, fleet.settings));
+    } else if (fs::exists(folder / "Dockerfile")) {
+      fleet.warnings.push_back(
+          fmt::format("'{}' has a Dockerfile but no image.json, so it is no image of the fleet", display_path(folder)));
+    }
+  }
+  return images;
+}
+
+void refuse_equal_names(const std::vector<ImageDefinition>& images) {
+  std::map<std::string, const ImageDefinition*> by_name;
+  for (const ImageDefinition& image : images) {
+    const auto [other, is_new] = by_name.emplace(image.target.image, &image);
+    if (is_new) continue;
+    image.source.fail("/name", fmt::format("two images have the name '{}'; the other is in '{}'", image.target.image,
+                                           display_path(other->second->source.file())));
+  }
+}
+
+void check_gpu(const ImageDefinition& image, const Profile& profile, const std::string& pointer) {
+  if (image.target.device != Device::gpu || image.target.kind != ImageKind::service) return;
+  const auto arch = profile.values.find("CUDA_ARCH");
+  if (arch == profile.values.end()) {
+    image.source.fail(pointer, fmt::format("profile '{}' has no CUDA_ARCH, which a GPU service needs", profile.name));
+  }
+  if (!image.target.cuda) return;
+  if (const auto problem = check_cuda_arch(arch->second, image.target.cuda->arch_list)) {
+    image.source.fail(pointer, fmt::format("profile '{}': {}", profile.name, *problem));
+  }
+}
+
+// One target for each profile of the image, or one without.
+std::vector<Target> targets_of(const ImageDefinition& image, const Fleet& fleet) {
+  const bool inherits = !image.profiles && image.target.kind == ImageKind::service;
+  const std::vector<std::string>& names =
+      inherits ? fleet.default_profiles : image.profiles.value_or(std::vector<std::string>{});
+  std::vector<Target> targets;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string pointer = inherits ? "/kind" : child_pointer("/profiles", i);
+    const auto profile = fleet.profiles.find(names[i]);
+    if (profile == fleet.profiles.end()) {
+      image.source.fail(pointer, fmt::format("unknown profile '{}'{}", printable(names[i]),
+                                             suggestion(names[i], keys_of(fleet.profiles))));
+    }
+    check_gpu(image, profile->second, pointer);
+    Target target = image.target;
+    target.profile = profile->second;
+    target.name = fmt::format("{}-{}", target.image, names[i]);
+    const auto baked = profile_build_args(profile->second);
+    for (const auto& [key, value] : target.args) {
+      if (!baked.contains(key)) continue;
+      image.source.fail(child_pointer("/args", key), fmt::format("'{}' is set by the profile '{}'", key, names[i]));
+    }
+    targets.push_back(std::move(target));
+  }
+  if (!targets.empty()) return targets;
+  if (image.target.device == Device::gpu && image.target.kind == ImageKind::service) {
+    image.source.fail("/device", fmt::format("a GPU service needs a profile; add \"profiles\" with some of: {}",
+                                             join(keys_of(fleet.profiles), ", ")));
+  }
+  Target target = image.target;
+  target.name = target.image;
+  return {std::move(target)};
+}
+
+// "target:NAME" may name an image: then its target for the same profile is meant.
+void resolve_target_contexts(Target& target, const ImageDefinition& image, const Fleet& fleet) {
+  for (auto& [name, value] : target.contexts) {
+    if (!value.starts_with("target:")) continue;
+    const std::string wanted = value.substr(7);
+    if (fleet.find(wanted) != nullptr) continue;
+    const std::string of_profile = target.profile ? fmt::format("{}-{}", wanted, target.profile->name) : wanted;
+    if (fleet.find(of_profile) == nullptr) {
+      std::vector<std::string> known;
+      for (const Target& other : fleet.targets) known.push_back(other.name);
+      image.source.fail(child_pointer("/contexts", name),
+                        fmt::format("unknown target '{}'{}", printable(wanted), suggestion(wanted, known)));
+    }
+    value = "target:" + of_profile;
+  }
+}
+
+void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const JsonSource& source,
+                const json& content) {
+  std::vector<std::string>& by_default = fleet.groups["default"];
+  for (const ImageDefinition& image : images) {
+    std::vector<std::string> names;
+    for (const Target& target : fleet.targets) {
+      if (target.image == image.target.image) names.push_back(target.name);
+    }
+    if (image.is_default) by_default.insert(by_default.end(), names.begin(), names.end());
+    if (names.front() != image.target.image) fleet.groups[image.target.image] = names;
+  }
+  std::sort(by_default.begin(), by_default.end());
+  if (!content.contains("groups")) return;
+
+  const json& groups = content.at("groups");
+  for (const auto& [name, members] : groups.items()) {
+    if (name != "default" && (fleet.find(name) != nullptr || fleet.groups.contains(name))) {
+      source.fail(child_pointer("/groups", name), fmt::format("'{}' is the name of an image or target already", name));
+    }
+    fleet.groups[name] = members.get<std::vector<std::string>>();
+  }
+  std::set<std::string> names;
+  for (const Target& target : fleet.targets) names.insert(target.name);
+  for (const auto& [name, members] : fleet.groups) names.insert(name);
+  for (const auto& [name, members] : groups.items()) {
+    const std::string pointer = child_pointer("/groups", name);
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const auto member = members[i].get<std::string>();
+      if (names.contains(member)) continue;
+      source.fail(child_pointer(pointer, i), fmt::format("unknown image, target or group '{}'{}", printable(member),
+                                                         suggestion(member, {names.begin(), names.end()})));
+    }
+    try {
+      select_targets(fleet, {name}, {});
+    } catch (const Error& error) {
+      source.fail(pointer, error.message());
+    }
+  }
+}
+
+// Two targets under one name would overwrite one another in the registry.
+void check_names(const Fleet& fleet, const JsonSource& source) {
+  const NameValues sample{"", "20000101", "0123456789ab"};
+  std::map<std::string, const Target*> owners;
+  for (const Target& target : fleet.targets) {
+    std::vector<std::string> names;
+    try {
+      names = image_names(fleet, target, sample);
+    } catch (const Error& error) {
+      throw Error(Category::usage, fmt::format("{}: {}", display_path(source.file()), error.message()));
+    }
+    for (const std::string& name : names) {
+      const auto [owner, is_new] = owners.emplace(name, &target);
+      if (is_new) continue;
+      source.fail(
+          "/repository",
+          fmt::format("the targets '{}' and '{}' would both be published as '{}'; say {{image}} and {{profile}} in "
+                      "\"repository\" or \"tags\"",
+                      owner->second->name, target.name, name));
+    }
+  }
+}
+
+}  // namespace
+
+Fleet load_definitions(const fs::path& given) {
+  Fleet fleet;
+  fleet.folder = fs::absolute(given).lexically_normal();
+  if (!fleet.folder.has_filename()) fleet.folder = fleet.folder.parent_path();
+  fleet.file = fleet.folder / "fleet.json";
+  if (!fs::exists(fleet.file)) {
+    throw Error(Category::usage, fmt::format("'{}' holds no fleet.json, so it is no folder of image definitions",
+                                             display_path(fleet.folder)));
+  }
+  const JsonSource source = JsonSource::read(fleet.file);
+  const json content = source.parse(fleet_schema());
+  fleet.settings = read_fleet_settings(source, content);
+  fleet.profiles = profiles_of(fleet.settings.profiles_folder);
+  fleet.default_profiles = content.value("profiles", std::vector<std::string>{});
+  for (std::size_t i = 0; i < fleet.default_profiles.size(); ++i) {
+    const std::string& name = fleet.default_profiles[i];
+    if (fleet.profiles.contains(name)) continue;
+    source.fail(child_pointer("/profiles", i),
+                fmt::format("unknown profile '{}'{}", printable(name), suggestion(name, keys_of(fleet.profiles))));
+  }
+
+  const std::vector<ImageDefinition> images = images_in(fleet);
+  refuse_equal_names(images);
+  std::map<std::string, const ImageDefinition*> owners;
+  for (const ImageDefinition& image : images) {
+    for (Target& target : targets_of(image, fleet)) {
+      const auto [owner, is_new] = owners.emplace(target.name, &image);
+      if (!is_new) {
+        image.source.fail("", fmt::format("'{}' is also the name of a target of the image '{}'", target.name,
+                                          owner->second->target.image));
+      }
+      fleet.targets.push_back(std::move(target));
+    }
+  }
+  std::sort(fleet.targets.begin(), fleet.targets.end(),
+            [](const Target& a, const Target& b) { return a.name < b.name; });
+  for (Target& target : fleet.targets) resolve_target_contexts(target, *owners.at(target.name), fleet);
+  for (const ImageDefinition& image : images) {
+    if (owners.contains(image.target.image) && owners.at(image.target.image) != &image) {
+      image.source.fail("", fmt::format("'{}' is also the name of a target of the image '{}'", image.target.image,
+                                        owners.at(image.target.image)->target.image));
+    }
+  }
+  add_groups(fleet, images, source, content);
+  check_names(fleet, source);
+  return fleet;
+}
+
+std::optional<Target> baseline_target(const Target& target) {
+  if (!target.baseline || !target.baseline->dockerfile) return std::nullopt;
+  Target result;
+  result.name = target.image + "-baseline";
+  result.image = result.name;
+  result.kind = target.kind;
+  result.device = target.device;
+  result.definition = target.definition;
+  result.dockerfile = target.baseline->dockerfile;
+  result.context = target.context;
+  result.remote_context = target.remote_context;
+  result.contexts = target.contexts;
+  result.platforms = target.platforms;
+  result.compression = target.compression;
+  result.network = target.network;
+  result.secrets = target.secrets;
+  result.ssh = target.ssh;
+  return result;
+}
+
+}  // namespace kiln

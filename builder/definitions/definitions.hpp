@@ -1,0 +1,24 @@
+#pragma once
+
+#include "builder/definitions/fleet.hpp"
+
+namespace kiln {
+
+// Loads FOLDER/fleet.json, FOLDER/*/image.json and the profiles' folder. Each file is checked against its schema
+// (images/schema/, profiles/schema.json; a profiles' folder with a schema.json of its own is checked against that).
+//
+// A folder below FOLDER without image.json is no image. An image with `profiles`, or a service where fleet.json has
+// `profiles`, gives one target for each; any other gives one without. Groups: "default" holds every target of images
+// that do not say `"default": false`, unless fleet.json names another.
+//
+// Error{usage} "FILE:LINE: ..." with the nearest valid name for an unknown key, a wrong type, a profile key that the
+// schema does not know, two images or targets of one name, an unknown profile or group member, a profile that extends
+// itself, a Dockerfile or context folder that is not there, and a GPU service without a profile or with one whose
+// CUDA_ARCH its own `cuda` list does not serve.
+Fleet load_definitions(const fs::path& folder);
+
+// The target that measures `target`'s baseline by its legacy Dockerfile: same context, no profile, nothing published.
+// nullopt where the baseline is no Dockerfile. Its name is "IMAGE-baseline".
+std::optional<Target> baseline_target(const Target& target);
+
+}  // namespace kiln

@@ -1,0 +1,80 @@
+#include "builder/definitions/json_source.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "builder/definitions/schema.hpp"
+
+namespace kiln {
+
+JsonSource JsonSource::read(const fs::path& file) {
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
+  try {
+    return {file, read_file(file, kMaxBytes)};
+  } catch (const Error& error) {
+    throw Error(Category::usage, error.message());
+  }
+}
+
+nlohmann::json JsonSource::parse() const {
+  const std::string name = display_path(file_);
+  try {
+    return parse_json(text_, name, Category::usage);
+  } catch (const Error& error) {
+    // "NAME: line 3: ..." as all other messages about definitions are written: "NAME:3: ...".
+    const std::string prefix = name + ": line ";
+    if (!error.message().starts_with(prefix)) throw;
+    throw Error(Category::usage, name + ":" + error.message().substr(prefix.size()));
+  }
+}
+
+nlohmann::json JsonSource::parse(const JsonSchema& schema) const {
+  nlohmann::json value = parse();
+  const std::vector<SchemaIssue> issues = schema.validate(value);
+  if (issues.empty()) return value;
+  const auto line = [&](const SchemaIssue& issue) { return json_line_of(text_, issue.pointer).value_or(1); };
+  const auto first =
+      std::min_element(issues.begin(), issues.end(), [&](const auto& a, const auto& b) { return line(a) < line(b); });
+  fail(first->pointer, first->message);
+}
+
+std::string JsonSource::at(std::string_view pointer) const {
+  const auto line = json_line_of(text_, pointer);
+  return line ? fmt::format("{}:{}", display_path(file_), *line) : display_path(file_);
+}
+
+void JsonSource::fail(std::string_view pointer, std::string_view message) const {
+  throw Error(Category::usage, fmt::format("{}: {}", at(pointer), message));
+}
+
+std::string child_pointer(std::string_view parent, std::string_view key) {
+  std::string result(parent);
+  result += '/';
+  for (const char c : key) {
+    if (c == '~') {
+      result += "~0";
+    } else if (c == '/') {
+      result += "~1";
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+std::string child_pointer(std::string_view parent, std::size_t index) { return fmt::format("{}/{}", parent, index); }
+
+std::string display_path(const fs::path& path) {
+  std::error_code error;
+  const fs::path here = fs::current_path(error);
+  if (error || !path.is_absolute()) return printable(path.string());
+  const fs::path relative = path.lexically_relative(here);
+  if (relative.empty() || *relative.begin() == "..") return printable(path.string());
+  return printable(relative.string());
+}
+
+}  // namespace kiln

@@ -1,0 +1,70 @@
+#include "builder/definitions/bake_print.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "builder/definitions/bake_file.hpp"
+#include "builder/definitions/definitions.hpp"
+#include "builder/definitions/image_names.hpp"
+#include "builder/definitions/select.hpp"
+#include "tests/support/golden.hpp"
+#include "tests/unit/definitions/support/folder.hpp"
+
+namespace {
+
+const std::filesystem::path kSource = KILN_SOURCE_DIR;
+
+}  // namespace
+
+TEST_CASE("the repository's fleet is printed in buildx's shape") {
+  const kiln::Fleet fleet = kiln::load_definitions(kSource / "images");
+  const auto targets = kiln::select_targets(fleet, {"memory-fusion-hub", "base-python"}, {"pc2"});
+  kiln::BakePrintOptions options;
+  options.working_directory = kSource;
+  options.requested = {"memory-fusion-hub", "base-python"};
+  options.edges["memory-fusion-hub-pc2"]["base-cpu-pydeps"] = "base-cpu-pydeps";
+  for (const auto& target : fleet.targets) {
+    options.names[target.name] = kiln::image_names(fleet, target, {"", "20250131", "0123456789ab"});
+  }
+  kiln::test::check_golden(kSource / "tests/golden/bake_print/fleet.json", kiln::bake_print(fleet, targets, options));
+}
+
+TEST_CASE("a bake file that is printed and read again is the same fleet") {
+  const kiln::test::Folder folder({{"docker-bake.json", R"({"group": {"default": {"targets": ["app"]}}, "target": {
+      "lib": {"context": "lib"},
+      "app": {"description": "d", "context": "app", "dockerfile": "../D", "contexts": {"lib": "target:lib", "dir": "x",
+      "abs": "/else"}, "args": {"A": "$${x} %%{y}"}, "labels": {"l": "v"}, "tags": ["docker.io/library/app:1"],
+      "target": "s", "secret": ["id=a,src=f", "id=b,env=B"], "ssh": ["default", "k=p"], "platforms": ["linux/amd64"],
+      "output": ["type=registry"], "pull": true, "no-cache": true, "network": "none", "no-cache-filter": ["s"],
+      "cache-from": ["type=inline"], "cache-to": ["type=inline"]},
+      "inline": {"dockerfile-inline": "FROM x\nRUN echo $${y}", "context": "https://example.com/x.git"}}})"}});
+  kiln::BakeFileOptions options;
+  options.working_directory = folder.path();
+  options.environment = [](const std::string&) { return std::nullopt; };
+  const kiln::Fleet fleet = kiln::load_bake_file(folder.path() / "docker-bake.json", options);
+  kiln::BakePrintOptions print;
+  print.working_directory = folder.path();
+  print.requested = {"default", "inline"};
+  const std::string text = kiln::bake_print(fleet, kiln::select_targets(fleet, print.requested, {}), print);
+
+  const kiln::test::Folder again({{"docker-bake.json", text}});
+  kiln::Fleet reread = kiln::load_bake_file(again.path() / "docker-bake.json", options);
+  for (kiln::Target& target : reread.targets) target.definition = folder.path() / "docker-bake.json";
+  CHECK(reread.targets == fleet.targets);
+  CHECK(reread.groups == fleet.groups);
+}
+
+TEST_CASE("a target that another is built from is printed too, one that was not asked for is not") {
+  const kiln::test::Folder folder({{"docker-bake.json", R"({"target": {"lib": {}, "other": {},
+      "app": {"contexts": {"lib": "target:lib"}}}})"}});
+  kiln::BakeFileOptions options;
+  options.environment = [](const std::string&) { return std::nullopt; };
+  const kiln::Fleet fleet = kiln::load_bake_file(folder.path() / "docker-bake.json", options);
+  kiln::BakePrintOptions print;
+  print.requested = {"app"};
+  const auto json = nlohmann::json::parse(kiln::bake_print(fleet, kiln::select_targets(fleet, {"app"}, {}), print));
+  CHECK(json.at("target").size() == 2);
+  CHECK(json.at("target").contains("lib"));
+  CHECK(json.at("group") == nlohmann::json::parse(R"({"default": {"targets": ["app"]}})"));
+}

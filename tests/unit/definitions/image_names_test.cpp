@@ -1,0 +1,119 @@
+#include "builder/definitions/image_names.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+#include "tests/unit/definitions/support/folder.hpp"
+
+using kiln::image_names;
+using Texts = std::vector<std::string>;
+
+namespace {
+
+struct Warnings : kiln::Log {
+  void info(std::string_view) override {}
+  void debug(std::string_view) override {}
+  void warn(std::string_view message) override { lines.emplace_back(message); }
+  Texts lines;
+};
+
+kiln::Fleet fleet() {
+  kiln::Fleet fleet;
+  fleet.settings.registry = "ghcr.io";
+  fleet.settings.image_namespace = "acme";
+  return fleet;
+}
+
+kiln::Target target(const char* profile = nullptr) {
+  kiln::Target target;
+  target.name = target.image = "hub";
+  target.tag_templates = {"{date}-{git}", "latest"};
+  if (profile != nullptr) {
+    target.profile.emplace();
+    target.profile->name = profile;
+  }
+  return target;
+}
+
+const kiln::NameValues kValues = {"", "20250131", "0123456789ab"};
+
+}  // namespace
+
+TEST_CASE("a repository for each profile, none of it without") {
+  CHECK(image_names(fleet(), target("pc2"), kValues) ==
+        Texts{"ghcr.io/acme/hub-pc2:20250131-0123456789ab", "ghcr.io/acme/hub-pc2:latest"});
+  CHECK(image_names(fleet(), target(), kValues) ==
+        Texts{"ghcr.io/acme/hub:20250131-0123456789ab", "ghcr.io/acme/hub:latest"});
+}
+
+TEST_CASE("without a checkout tags that name the commit are left out") {
+  CHECK(image_names(fleet(), target(), {"", "20250131", std::nullopt}) == Texts{"ghcr.io/acme/hub:latest"});
+}
+
+TEST_CASE("another registry takes the place of registry and namespace") {
+  CHECK(image_names(fleet(), target("pc2"), {"localhost:5000/test/", "1", "2"}) ==
+        Texts{"localhost:5000/test/hub-pc2:1-2", "localhost:5000/test/hub-pc2:latest"});
+  CHECK(image_names(fleet(), target(), {"127.0.0.1:5000", "1", "2"}).front() == "127.0.0.1:5000/hub:1-2");
+}
+
+TEST_CASE("literal tags of bake files are read as docker reads them, and keep their last name elsewhere") {
+  kiln::Target bake;
+  bake.name = "app";
+  bake.tags = {"app", "ghcr.io/acme/deep/app:1", "ghcr.io/acme/deep/app:1"};
+  CHECK(image_names(kiln::Fleet{}, bake, {}) == Texts{"docker.io/library/app:latest", "ghcr.io/acme/deep/app:1"});
+  CHECK(image_names(kiln::Fleet{}, bake, {"localhost:5000/x", "", {}}) ==
+        Texts{"localhost:5000/x/app:latest", "localhost:5000/x/app:1"});
+  bake.tags.clear();
+  CHECK(image_names(kiln::Fleet{}, bake, {}).empty());
+}
+
+TEST_CASE("names that are none are refused") {
+  kiln::Target bad = target();
+  bad.tag_templates = {"{dat}"};
+  CHECK_THROWS_WITH_AS(image_names(fleet(), bad, kValues), doctest::Contains("did you mean 'date'?"), kiln::Error);
+  bad.tag_templates = {"a b"};
+  CHECK_THROWS_AS(image_names(fleet(), bad, kValues), kiln::Error);
+  CHECK_THROWS_WITH_AS(image_names(fleet(), target(), {"acme/test", "1", "2"}),
+                       doctest::Contains("'acme/test' is no registry"), kiln::Error);
+  CHECK_THROWS_AS(image_names(fleet(), target(), {"localhost:5000/UPPER", "1", "2"}), kiln::Error);
+}
+
+TEST_CASE("git is asked only where a tag names the commit") {
+  const kiln::Target with = target();
+  kiln::Target without = target();
+  without.tag_templates = {"{date}"};
+  CHECK(kiln::uses_git({&without, &with}));
+  CHECK_FALSE(kiln::uses_git({&without}));
+}
+
+TEST_CASE("dates are those of UTC") {
+  CHECK(kiln::date_for_tags(0) == "19700101");
+  CHECK(kiln::date_for_tags(1738367999) == "20250131");
+}
+
+TEST_CASE("the commit of a checkout is its first twelve digits; elsewhere there is a warning") {
+  const kiln::test::Folder folder({{"f", "x"}});
+  Warnings warnings;
+  CHECK_FALSE(kiln::git_commit_of(folder.path(), {}, warnings));
+  REQUIRE(warnings.lines.size() == 1);
+  CHECK(warnings.lines[0].find("tags with {git} are left out: ") == 0);
+  if (!kiln::find_program("git")) {
+    MESSAGE("skipped: the program git is not installed");
+    return;
+  }
+  const auto git = [&](Texts words) {
+    Texts argv = {"git", "-C", folder.path().string(), "-c", "user.name=a", "-c", "user.email=a@b"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    return kiln::run_command({argv, {}, {}, {}}, {});
+  };
+  REQUIRE(git({"init", "-q"}).exit_code == 0);
+  CHECK_FALSE(kiln::git_commit_of(folder.path(), {}, warnings));
+  git({"add", "f"});
+  REQUIRE(git({"commit", "-q", "-m", "m"}).exit_code == 0);
+  const auto commit = kiln::git_commit_of(folder.path(), {}, warnings);
+  REQUIRE(commit);
+  CHECK(*commit == git({"rev-parse", "HEAD"}).stdout_bytes.substr(0, 12));
+}
