@@ -9,7 +9,7 @@ namespace kiln::cli {
 
 namespace {
 
-Output bake_output(const Target& target, const std::string& text) {
+Output bake_output(const TargetSpec& target, const std::string& text) {
   Output output = parse_output(text);
   const auto refuse = [&](const char* why) {
     throw Error(Category::usage, fmt::format("target '{}', output '{}': {}", target.name, printable(text), why));
@@ -24,7 +24,7 @@ Output bake_output(const Target& target, const std::string& text) {
 
 }  // namespace
 
-std::vector<std::vector<Output>> bake_outputs(const std::vector<const Target*>& targets,
+std::vector<std::vector<Output>> bake_outputs(const std::vector<const TargetSpec*>& targets,
                                               const std::vector<std::vector<std::string>>& names) {
   std::vector<std::vector<Output>> result(targets.size());
   for (std::size_t i = 0; i < targets.size(); ++i) {

@@ -39,20 +39,20 @@ BuildRecordStep record_step(const HeardStep& heard) {
 
 void BuildLog::add_targets(const Plan& plan, const std::set<std::size_t>& numbers) {
   for (const std::size_t number : numbers) {
-    const BuildTarget& target = plan.targets[number]->target;
-    if (find_target(record_.targets, target.name, target.platform.str())) continue;
+    const TargetSpec& target = plan.targets[number]->target;
+    if (find_target(record_.targets, target.name, target.platform().str())) continue;
     BuildRecordTarget& added = record_.targets.emplace_back();
     added.name = target.name;
     added.image = target.image;
     if (target.profile) added.profile = target.profile->name;
-    added.platform = target.platform.str();
+    added.platform = target.platform().str();
     added.file = target.dockerfile_name;
     added.names = target.names;
   }
 }
 
-void BuildLog::set_digest(const BuildTarget& target, const oci::Digest& manifest) {
-  if (auto* found = find_target(record_.targets, target.name, target.platform.str())) found->digest = manifest;
+void BuildLog::set_digest(const TargetSpec& target, const oci::Digest& manifest) {
+  if (auto* found = find_target(record_.targets, target.name, target.platform().str())) found->digest = manifest;
 }
 
 BuildRecord BuildLog::record(const std::vector<HeardStep>& steps, const Run& run) const {

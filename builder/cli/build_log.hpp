@@ -14,7 +14,7 @@ class BuildLog {
  public:
   // Targets that are about to be solved: the wanted ones and what they are built from.
   void add_targets(const Plan& plan, const std::set<std::size_t>& numbers);
-  void set_digest(const BuildTarget& target, const oci::Digest& manifest);
+  void set_digest(const TargetSpec& target, const oci::Digest& manifest);
   bool empty() const noexcept { return record_.targets.empty(); }
 
   struct Run {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "builder/cli/build_session.hpp"
-#include "builder/solve/output.hpp"
+#include "builder/definitions/output.hpp"
 
 namespace kiln::cli {
 

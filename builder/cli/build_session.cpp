@@ -145,7 +145,7 @@ void BuildSession::end_progress() {
 }
 
 std::vector<BuiltImage> BuildSession::build(const Plan& plan, const std::vector<std::size_t>& wanted,
-                                            const std::function<AssemblyOptions(const BuildTarget&)>& options) {
+                                            const std::function<AssemblyOptions(const TargetSpec&)>& options) {
   return assemble(plan, wanted, solve(plan, wanted), options);
 }
 
@@ -191,11 +191,11 @@ BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std
 
 std::vector<BuiltImage> BuildSession::assemble(const Plan& plan, const std::vector<std::size_t>& wanted,
                                                const Stages& results,
-                                               const std::function<AssemblyOptions(const BuildTarget&)>& options) {
+                                               const std::function<AssemblyOptions(const TargetSpec&)>& options) {
   std::vector<BuiltImage> images;
   for (const std::size_t number : wanted) {
     const StageResult& stage = *results.at(number);
-    const BuildTarget& target = plan.targets[number]->target;
+    const TargetSpec& target = plan.targets[number]->target;
     images.push_back({&target, assemble_image(*layers_, stage.config.image, stage.layers, options(target), stage.base),
                       std::nullopt});
   }

@@ -13,6 +13,7 @@
 #include "builder/cli/cache_session.hpp"
 #include "builder/cli/early_layers.hpp"
 #include "builder/cli/remembered_push.hpp"
+#include "builder/definitions/output.hpp"
 #include "builder/layer/stat_cache.hpp"
 #include "builder/plan/forecast.hpp"
 #include "builder/report/recorder.hpp"
@@ -21,7 +22,6 @@
 #include "builder/solve/base_images.hpp"
 #include "builder/solve/image_assembly.hpp"
 #include "builder/solve/image_layers.hpp"
-#include "builder/solve/output.hpp"
 #include "builder/solve/run_step.hpp"
 #include "builder/solve/solver.hpp"
 #include "builder/solve/step_executor.hpp"
@@ -51,7 +51,7 @@ std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::st
 
 // A target that was built, as an image in the store.
 struct BuiltImage {
-  const BuildTarget* target = nullptr;
+  const TargetSpec* target = nullptr;
   AssembledImage image;
   std::optional<oci::Descriptor>
       index;  // what is published in its place: an index with its siblings of other platforms
@@ -72,7 +72,7 @@ class BuildSession {
 
   // Solves the wanted targets of a plan and writes their configs and manifests; in the order of `wanted`.
   std::vector<BuiltImage> build(const Plan& plan, const std::vector<std::size_t>& wanted,
-                                const std::function<AssemblyOptions(const BuildTarget&)>& options);
+                                const std::function<AssemblyOptions(const TargetSpec&)>& options);
 
   // The first RUN whose command failed, once; for settings.runs.keep_failed.
   std::unique_ptr<FailedRun> take_failed_run() { return runs_->take_failed(); }
@@ -81,7 +81,7 @@ class BuildSession {
   using Stages = std::map<std::size_t, std::shared_ptr<const StageResult>>;
   Stages solve(const Plan& plan, const std::vector<std::size_t>& wanted);
   std::vector<BuiltImage> assemble(const Plan& plan, const std::vector<std::size_t>& wanted, const Stages& results,
-                                   const std::function<AssemblyOptions(const BuildTarget&)>& options);
+                                   const std::function<AssemblyOptions(const TargetSpec&)>& options);
 
   // What a build would do, as far as the caches tell; nothing is executed, named or recorded. The
   // session is of no other use afterwards.

@@ -63,8 +63,8 @@ std::vector<WantedPlace> wanted_places(const CacheSettings& settings) {
   return places;
 }
 
-std::string target_bundle_key(const BuildTarget& target) {
-  std::vector<std::string> parts = {target.name, target.platform.str(), target.stage};
+std::string target_bundle_key(const TargetSpec& target) {
+  std::vector<std::string> parts = {target.name, target.platform().str(), target.stage};
   for (const std::string& name : target.names) {
     const oci::Reference reference = oci::Reference::parse(name);
     const std::string repository = reference.registry + "/" + reference.repository;

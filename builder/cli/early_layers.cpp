@@ -4,12 +4,12 @@
 
 namespace kiln::cli {
 
-std::optional<EarlyTarget> early_target(const BuildTarget& target, const std::vector<Output>& outputs,
+std::optional<EarlyTarget> early_target(const TargetSpec& target, const std::vector<Output>& outputs,
                                         const std::vector<std::string>& names) {
   for (const Output& output : outputs) {
     if (!output.push) continue;
     const std::vector<std::string>& from = names.empty() ? output.names : names;
-    if (!from.empty()) return EarlyTarget{from.front(), output.compression.value_or(target.compression)};
+    if (!from.empty()) return EarlyTarget{from.front(), output.compression.value_or(target.layer_compression())};
   }
   return std::nullopt;
 }

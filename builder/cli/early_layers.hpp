@@ -10,9 +10,9 @@
 
 #include "builder/cache/shared_cache.hpp"
 #include "builder/cli/transfer_tasks.hpp"
-#include "builder/plan/build_target.hpp"
+#include "builder/definitions/output.hpp"
+#include "builder/definitions/target_spec.hpp"
 #include "builder/solve/image_layers.hpp"
-#include "builder/solve/output.hpp"
 #include "builder/solve/step_executor.hpp"
 #include "registry/remote/early_push.hpp"
 
@@ -25,7 +25,7 @@ struct EarlyTarget {
 };
 
 // By the first of the outputs that pushes; nullopt where none does. `names` are those of the target.
-std::optional<EarlyTarget> early_target(const BuildTarget& target, const std::vector<Output>& outputs,
+std::optional<EarlyTarget> early_target(const TargetSpec& target, const std::vector<Output>& outputs,
                                         const std::vector<std::string>& names);
 
 // What to leave out, since it goes to the same registry another way.

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/process.hpp"
+#include "builder/definitions/annotations.hpp"
 #include "builder/definitions/cuda_arch.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/profile.hpp"
@@ -20,19 +21,9 @@ std::string shown(const fs::path& path) {
   return relative.native().starts_with("../") ? path.native() : relative.native();
 }
 
-ProfileBinding bind_profile(const Profile& profile) {
-  ProfileBinding binding;
-  binding.name = profile.name;
-  binding.values = profile.values;
-  binding.build_args = profile_build_args(profile);
-  binding.env = profile.env;
-  binding.labels = profile_labels(profile);
-  return binding;
-}
-
 // The CUDA arch list that a target's code was built for: its own, else the nearest ancestor's.
 const Cuda* cuda_of(const Plan& plan, const Fleet& fleet, std::size_t number) {
-  const Target* target = fleet.find(plan.targets[number]->target.name);
+  const TargetSpec* target = fleet.find(plan.targets[number]->target.name);
   if (target && target->cuda) return &*target->cuda;
   for (const std::size_t parent : plan.targets[number]->fleet_parents) {
     if (const Cuda* cuda = cuda_of(plan, fleet, parent)) return cuda;
@@ -42,7 +33,7 @@ const Cuda* cuda_of(const Plan& plan, const Fleet& fleet, std::size_t number) {
 
 void check_gpu_services(const Plan& plan, const Fleet& fleet) {
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
-    const Target* target = fleet.find(plan.targets[i]->target.name);
+    const TargetSpec* target = fleet.find(plan.targets[i]->target.name);
     if (!target || target->device != Device::gpu || target->kind != ImageKind::service || !target->profile) continue;
     const auto wanted = target->profile->values.find("CUDA_ARCH");
     const Cuda* cuda = cuda_of(plan, fleet, i);
@@ -57,7 +48,7 @@ void check_gpu_services(const Plan& plan, const Fleet& fleet) {
 // Children inherit their parent's compression where they say nothing.
 void inherit_compression(Plan& plan, const Fleet& fleet) {
   for (const std::size_t number : plan.order()) {
-    const Target* target = fleet.find(plan.targets[number]->target.name);
+    const TargetSpec* target = fleet.find(plan.targets[number]->target.name);
     if (!target || target->compression) continue;
     const NameMeaning* base = &plan.targets[number]->bases[plan.targets[number]->final_stage];
     while (const auto* stage = std::get_if<StageBase>(base)) base = &plan.targets[number]->bases[stage->stage];
@@ -69,15 +60,9 @@ void inherit_compression(Plan& plan, const Fleet& fleet) {
 
 }  // namespace
 
-BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publishing& publishing) {
-  BuildTarget result;
-  result.name = target.name;
-  result.image = target.image;
-  if (target.profile) {
-    result.profile = bind_profile(*target.profile);
-    result.args = result.profile->build_args;
-  }
-  for (const auto& [name, value] : target.args) result.args[name] = value;
+TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const Publishing& publishing) {
+  TargetSpec result = target;
+  result.args = baked_args(target);
   if (target.dockerfile_inline) {
     result.dockerfile_text = *target.dockerfile_inline;
     result.dockerfile_name = shown(target.definition) + " (inline)";
@@ -92,7 +77,6 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
     throw Error(Category::usage, fmt::format("target '{}': context '{}' is remote; check it out and name the folder",
                                              target.name, target.remote_context));
   }
-  result.context = target.context;
   if (target.dockerfile) {
     fs::path own = *target.dockerfile;
     own += ".dockerignore";
@@ -100,60 +84,38 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
   }
   if (!result.ignore_text && target.context)
     result.ignore_text = read_file_if_exists(*target.context / ".dockerignore");
-  result.contexts = target.contexts;
-  result.stage = target.stage;
-  result.labels = target.labels;
-  const auto& platforms = target.platforms.empty() ? fleet.settings.platforms : target.platforms;
-  if (platforms.size() > 1)
+  if (result.platforms.empty()) result.platforms = fleet.settings.platforms;
+  if (result.platforms.size() > 1)
     throw Error(Category::usage, fmt::format("target '{}': one platform at a time", target.name));
-  if (!platforms.empty()) result.platform = platforms.front();
-  result.platform_is_asked_for = !platforms.empty();
-  result.compression = target.compression.value_or(fleet.settings.compression.value_or(Compression{}));
-  result.no_cache = target.no_cache;
-  result.no_cache_stages = target.no_cache_stages;
-  result.size_limit_bytes = target.size_limit_bytes;
-  result.network = target.network;
-  for (const TargetSecret& secret : target.secrets)
-    result.secrets.push_back({secret.id, secret.file, secret.environment});
-  for (const TargetSsh& ssh : target.ssh) result.ssh.push_back({ssh.id, ssh.paths});
-  if (target.debian) {
-    result.debian = DebianRequest{target.image,
-                                  target.debian->suite,
-                                  target.debian->variant,
-                                  target.debian->include,
-                                  target.debian->components,
-                                  target.debian->mirror,
-                                  target.debian->security_mirror,
-                                  shown(target.definition)};
-  }
+  if (!result.compression) result.compression = fleet.settings.compression;
   result.names = image_names(fleet, target, {publishing.registry, publishing.date, publishing.git});
   return result;
 }
 
-std::vector<const Target*> all_targets(const Fleet& fleet) {
-  std::vector<const Target*> all;
-  for (const Target& target : fleet.targets) all.push_back(&target);
+std::vector<const TargetSpec*> all_targets(const Fleet& fleet) {
+  std::vector<const TargetSpec*> all;
+  for (const TargetSpec& target : fleet.targets) all.push_back(&target);
   return all;
 }
 
 namespace {
 
 // The wanted targets of a bake file and, over and over, those that their contexts name; in the fleet's order.
-std::vector<const Target*> with_linked_targets(const Fleet& fleet, const std::vector<const Target*>& wanted) {
+std::vector<const TargetSpec*> with_linked_targets(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted) {
   constexpr std::string_view kTarget = "target:";
   std::set<std::string> names;
-  std::vector<const Target*> open_ends = wanted;
+  std::vector<const TargetSpec*> open_ends = wanted;
   while (!open_ends.empty()) {
-    const Target* target = open_ends.back();
+    const TargetSpec* target = open_ends.back();
     open_ends.pop_back();
     if (!names.insert(target->name).second) continue;
     for (const auto& [name, value] : target->contexts) {
       if (!value.starts_with(kTarget)) continue;
-      if (const Target* linked = fleet.find(value.substr(kTarget.size()))) open_ends.push_back(linked);
+      if (const TargetSpec* linked = fleet.find(value.substr(kTarget.size()))) open_ends.push_back(linked);
     }
   }
-  std::vector<const Target*> result;
-  for (const Target& target : fleet.targets) {
+  std::vector<const TargetSpec*> result;
+  for (const TargetSpec& target : fleet.targets) {
     if (names.count(target.name)) result.push_back(&target);
   }
   return result;
@@ -161,14 +123,14 @@ std::vector<const Target*> with_linked_targets(const Fleet& fleet, const std::ve
 
 }  // namespace
 
-Plan plan_fleet(const Fleet& fleet, const std::vector<const Target*>& wanted, const Publishing& publishing) {
+Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted, const Publishing& publishing) {
   FleetNames names;
   names.registry_and_namespace = fleet.settings.registry_and_namespace();
   const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
   if (is_definitions) names.bare_names = BareNames::fleet_only;
-  std::vector<BuildTarget> targets;
-  for (const Target* target : is_definitions ? all_targets(fleet) : with_linked_targets(fleet, wanted)) {
-    targets.push_back(build_target_of(fleet, *target, publishing));
+  std::vector<TargetSpec> targets;
+  for (const TargetSpec* target : is_definitions ? all_targets(fleet) : with_linked_targets(fleet, wanted)) {
+    targets.push_back(complete_target(fleet, *target, publishing));
     for (const std::string& name : targets.back().names) names.tags.insert(oci::Reference::parse(name).tag_or_latest());
   }
   Plan plan = make_plan(std::move(targets), names);
@@ -193,12 +155,12 @@ SessionSettings fleet_session_settings(const Fleet& fleet, const std::string& ca
 namespace {
 
 // Of all targets, each once, in their order.
-std::vector<CacheReference> target_caches(const Fleet& fleet, const std::vector<const Target*>& targets,
+std::vector<CacheReference> target_caches(const Fleet& fleet, const std::vector<const TargetSpec*>& targets,
                                           CacheDirection direction, Log& log) {
   const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
   std::vector<CacheReference> references;
   std::set<std::string> seen;
-  for (const Target* target : targets) {
+  for (const TargetSpec* target : targets) {
     for (const std::string& text : direction == CacheDirection::from ? target->cache_from : target->cache_to) {
       if (!seen.insert(text).second) continue;
       try {
@@ -220,7 +182,7 @@ std::vector<CacheReference> given_caches(const std::vector<std::string>& texts, 
 
 }  // namespace
 
-CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const Target*>& targets,
+CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const TargetSpec*>& targets,
                                    const std::vector<std::string>& from, const std::vector<std::string>& to, Log& log) {
   CacheSettings settings;
   settings.from = from.empty() ? target_caches(fleet, targets, CacheDirection::from, log)
@@ -235,15 +197,20 @@ CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const T
   return settings;
 }
 
-AssemblyOptions fleet_assembly_options(const BuildTarget& target, const TimePolicy& times) {
+AssemblyOptions fleet_assembly_options(const TargetSpec& target, const TimePolicy& times) {
   AssemblyOptions options;
-  if (target.platform_is_asked_for) options.platform = target.platform;
-  options.compression = target.compression;
+  if (target.platform_is_asked_for()) options.platform = target.platform();
+  options.compression = target.layer_compression();
   options.created = times.epoch;
   options.labels = target.labels;
+  for (const std::string& text : target.annotations) {
+    for (const auto& [key, value] :
+         annotations_at(parse_annotation(text), AnnotationPlace::manifest, target.platform()))
+      options.annotations[key] = value;
+  }
   if (target.profile) {
     options.env = target.profile->env;
-    for (const auto& [key, value] : target.profile->labels) options.labels[key] = value;
+    for (const auto& [key, value] : profile_labels(*target.profile)) options.labels[key] = value;
   }
   return options;
 }

@@ -18,10 +18,10 @@ namespace {
 
 using Verdict = StepComparison::Verdict;
 
-const Target& target_for(const Fleet& fleet, const std::string& image, const std::string& profile) {
+const TargetSpec& target_for(const Fleet& fleet, const std::string& image, const std::string& profile) {
   std::vector<std::string> known;
   bool is_known = false;
-  for (const Target& target : fleet.targets) {
+  for (const TargetSpec& target : fleet.targets) {
     if (target.image == image && target.profile && target.profile->name == profile) return target;
     is_known = is_known || target.image == image;
     if (target.profile) known.push_back(target.image);
@@ -145,8 +145,8 @@ Plan plan_targets(const Fleet& fleet) {
 
 ImageComparison compare_profiles(const Fleet& fleet, const Profile& profile, const Profile& other,
                                  const std::string& image, const CancelToken& cancel) {
-  const Target& first = target_for(fleet, image, profile.name);
-  const Target& second = target_for(fleet, image, other.name);
+  const TargetSpec& first = target_for(fleet, image, profile.name);
+  const TargetSpec& second = target_for(fleet, image, other.name);
   const Plan plan = plan_targets(fleet);
   const std::size_t a = number_of(plan, first.name);
   const std::size_t b = number_of(plan, second.name);

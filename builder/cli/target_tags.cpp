@@ -22,7 +22,7 @@ std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::siz
   return inputs_of(plan, wanted, inputs, nullptr, pool, cancel);
 }
 
-std::vector<oci::Reference> inputs_references(const BuildTarget& target, const TargetInputs& inputs) {
+std::vector<oci::Reference> inputs_references(const TargetSpec& target, const TargetInputs& inputs) {
   std::vector<oci::Reference> references;
   if (!inputs.open.empty()) return references;
   for (const std::string& name : target.names) {

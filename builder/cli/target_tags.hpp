@@ -19,7 +19,7 @@ std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::siz
 
 // The references that say an image with these inputs was pushed: the inputs' tag in each repository that the target is
 // published to. Empty for a target without names, and for inputs that the same hash does not decide.
-std::vector<oci::Reference> inputs_references(const BuildTarget& target, const TargetInputs& inputs);
+std::vector<oci::Reference> inputs_references(const TargetSpec& target, const TargetInputs& inputs);
 
 // One image of the fleet that has to come out as an image of a registry: NAME=REFERENCE, as --pin takes it.
 struct Pin {

@@ -79,7 +79,7 @@ NameMeaning meaning_of_context(const Plan& plan, const PlannedTarget& planned, c
 std::optional<std::size_t> fleet_target(const Plan& plan, const PlannedTarget& planned, const std::string& image) {
   std::optional<std::size_t> without_profile;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
-    const BuildTarget& other = plan.targets[i]->target;
+    const TargetSpec& other = plan.targets[i]->target;
     if (other.image != image) continue;
     if (!other.profile) without_profile = i;
     if (other.profile && planned.target.profile && other.profile->name == planned.target.profile->name) return i;
@@ -164,15 +164,15 @@ NameMeaning resolve(const Plan& plan, const PlannedTarget& planned, const std::s
   return ImageBase{name};
 }
 
-std::unique_ptr<PlannedTarget> read_target(BuildTarget target) {
+std::unique_ptr<PlannedTarget> read_target(TargetSpec target) {
   auto planned = std::make_unique<PlannedTarget>();
   planned->target = std::move(target);
-  const BuildTarget& t = planned->target;
+  const TargetSpec& t = planned->target;
   planned->dockerfile = df::parse(t.dockerfile_text, t.dockerfile_name);
   df::BuildArgs args(t.args.begin(), t.args.end());
   const std::string target_stage = t.stage.empty() ? planned->dockerfile.stages.back().name : t.stage;
   planned->scope =
-      std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform),
+      std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform()),
                                         target_stage, planned->dockerfile.directives.escape);
   for (const df::Instruction& instruction : planned->dockerfile.global_args) {
     planned->scope->declare(std::get<df::Arg>(instruction.body));
@@ -330,7 +330,7 @@ std::set<std::size_t> needed_stages(const PlannedTarget& target) {
 
 oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage) {
   const std::string& written = target.dockerfile.stages[stage].platform;
-  if (written.empty()) return target.target.platform;
+  if (written.empty()) return target.target.platform();
   return oci::Platform::parse(df::expand_word(written, target.scope->lookup(), target.dockerfile.directives.escape));
 }
 
@@ -351,10 +351,10 @@ NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const st
   return resolve(plan, target, name, before_stage, notes);
 }
 
-Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names) {
+Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names) {
   Plan plan;
   plan.names = names;
-  for (BuildTarget& target : targets) plan.targets.push_back(read_target(std::move(target)));
+  for (TargetSpec& target : targets) plan.targets.push_back(read_target(std::move(target)));
   for (const auto& planned : plan.targets) resolve_stages(plan, *planned);
   std::sort(plan.notes.begin(), plan.notes.end());
   plan.notes.erase(std::unique(plan.notes.begin(), plan.notes.end()), plan.notes.end());

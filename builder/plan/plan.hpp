@@ -7,9 +7,9 @@
 #include <variant>
 #include <vector>
 
+#include "builder/definitions/target_spec.hpp"
 #include "builder/dockerfile/ast.hpp"
 #include "builder/dockerfile/variables.hpp"
-#include "builder/plan/build_target.hpp"
 #include "registry/oci/reference.hpp"
 
 namespace kiln {
@@ -38,7 +38,7 @@ using NameMeaning = std::variant<ScratchBase, StageBase, FleetBase, ImageBase, L
 
 // A target with its Dockerfile read and its stages' names resolved. Move-only: scopes point into it.
 struct PlannedTarget {
-  BuildTarget target;
+  TargetSpec target;
   dockerfile::Dockerfile dockerfile;
   std::unique_ptr<dockerfile::GlobalScope> scope;
   std::size_t final_stage = 0;
@@ -74,7 +74,7 @@ struct Plan {
 
 // Error{usage} with file and line for a Dockerfile that does not parse, an unknown stage or target stage, a parent that
 // does not exist, and a cycle.
-Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names);
+Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names);
 
 // What a name used in a stage (by --from, a mount) stands for. `before_stage`: only stages above may be named.
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,

@@ -34,6 +34,10 @@ struct BaseSettings {
   bool use_cache = true;
 };
 
+// Whether a registry is asked for an image that the lock or the store knows.
+enum class Pull { where_needed, always };
+inline Pull pull_of(const TargetSpec& target) { return target.pull ? Pull::always : Pull::where_needed; }
+
 // Resolves images of registries (each once; manifests and configs only, layers follow when something needs them),
 // images of the store and of other OCI layouts, and Debian root file systems. Any thread.
 class BaseImages {
@@ -42,13 +46,13 @@ class BaseImages {
              BaseSettings settings)
       : access_(access), remote_(remote), steps_(steps), observer_(observer), settings_(std::move(settings)) {}
 
-  BaseImage image(const std::string& reference, const oci::Platform& platform);
+  BaseImage image(const std::string& reference, const oci::Platform& platform, Pull pull = Pull::where_needed);
   BaseImage layout(const LayoutBase& layout, const oci::Platform& platform);
   BaseImage debian(const DebianRequest& request, const oci::Platform& platform, const std::string& target);
 
  private:
   BaseImage from_store_alone(const oci::Reference& reference, const oci::Platform& platform, const std::string& name);
-  BaseImage fetch(const std::string& reference, const oci::Platform& platform);
+  BaseImage fetch(const std::string& reference, const oci::Platform& platform, Pull pull);
   BaseImage build_debian_base(const DebianRequest& request, const oci::Platform& platform, const std::string& target);
   std::vector<LayerValue> build_debian(const DebianLock& lock, const PackageStore& packages,
                                        const DebianRequest& request, int number);

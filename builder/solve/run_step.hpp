@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "builder/definitions/target_spec.hpp"
 #include "builder/dockerfile/mount.hpp"
-#include "builder/plan/build_target.hpp"
 #include "builder/run/cache_mounts.hpp"
 #include "builder/run/run_request.hpp"
 #include "builder/run/runner.hpp"
@@ -58,21 +58,21 @@ struct RunCommand {
   RunNetwork network = RunNetwork::host;
   RunSecurity security = RunSecurity::sandbox;
   oci::Platform platform;
-  std::vector<std::string> shell;  // what a person gets where the command fails
-  Compression compression;         // of the layer; not part of the key
+  std::vector<std::string> shell;                                // what a person gets where the command fails
+  Compression compression;                                       // of the layer; not part of the key
+  std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address
+  std::vector<RunLimit> limits;
+  std::uint64_t shm_bytes = std::uint64_t{64} << 20;
+  std::optional<UnixSeconds> rewrite_times;  // rewrite-timestamp=true: no file of its layer is newer
   const std::vector<SecretSource>* secrets = nullptr;
   const std::vector<SshForward>* ssh = nullptr;
 };
 
 struct RunSettings {
   BuildTrust trust;
-  std::vector<std::string> host_proxies;                         // "K=V"
-  std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address
-  std::vector<RunLimit> limits;
-  bool allow_insecure = false;  // --allow security.insecure
-  std::uint64_t shm_bytes = std::uint64_t{64} << 20;
-  bool keep_failed = false;                  // what a failed command left stays for take_failed()
-  std::optional<UnixSeconds> rewrite_times;  // rewrite-timestamp=true: no file of a RUN's layer is newer
+  std::vector<std::string> host_proxies;  // "K=V"
+  bool allow_insecure = false;            // --allow security.insecure
+  bool keep_failed = false;               // what a failed command left stays for take_failed()
 };
 
 // Executes RUN steps: mounts, the container, and what it wrote as the layer. Any thread.

@@ -35,7 +35,7 @@ struct Solver::State {
         slots(parallel) {}
 
   StageFuture request(StageKey key);
-  std::shared_ptr<CopySource> context_of(const BuildTarget& target);
+  std::shared_ptr<CopySource> context_of(const TargetSpec& target);
   std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore,
                                      const std::string& description);
   void fail(std::exception_ptr error);
@@ -99,14 +99,14 @@ class Environment : public StageEnvironment {
       return from_image(target(fleet->target)->layers, fmt::format("image '{}'", name));
     }
     if (const auto* image = std::get_if<ImageBase>(&meaning)) {
-      return from_image(bases_.image(image->reference, planned.target.platform).layers,
+      return from_image(bases_.image(image->reference, planned.target.platform(), pull_of(planned.target)).layers,
                         fmt::format("image '{}'", name));
     }
     if (const auto* layout = std::get_if<LayoutBase>(&meaning)) {
-      return from_image(bases_.layout(*layout, planned.target.platform).layers, fmt::format("context '{}'", name));
+      return from_image(bases_.layout(*layout, planned.target.platform()).layers, fmt::format("context '{}'", name));
     }
     if (std::holds_alternative<DebianBase>(meaning)) {
-      return from_image(bases_.debian(*planned.target.debian, planned.target.platform, planned.target.name).layers,
+      return from_image(bases_.debian(*planned.target.debian, planned.target.platform(), planned.target.name).layers,
                         "the Debian root");
     }
     if (const auto* folder = std::get_if<FolderBase>(&meaning)) {
@@ -155,7 +155,7 @@ std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const st
   return source;
 }
 
-std::shared_ptr<CopySource> Solver::State::context_of(const BuildTarget& target) {
+std::shared_ptr<CopySource> Solver::State::context_of(const TargetSpec& target) {
   if (!target.context) {
     return std::make_shared<InlineSource>(std::map<std::string, std::string>(), 0644,
                                           "the build context, which is empty: only a Dockerfile was given");

@@ -7,6 +7,8 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
+#include "builder/definitions/profile.hpp"
+#include "builder/definitions/target_words.hpp"
 #include "builder/dockerfile/excerpt.hpp"
 #include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/parser.hpp"
@@ -122,7 +124,7 @@ void StageEvaluator::begin() {
   if (std::holds_alternative<ScratchBase>(base)) {
     BaseImage empty;
     // An empty image is for no platform; FROM --platform only chooses among images there are.
-    empty.config.platform = target_.target.platform;
+    empty.config.platform = target_.target.platform();
     empty.config.config.env = {std::string("PATH=") + kDefaultPath};
     empty.config.config.working_dir = "/";
     from_image(std::move(empty));
@@ -136,7 +138,7 @@ void StageEvaluator::begin() {
     from_image(std::move(image));
     state_->base = parent->base;
   } else if (const auto* image = std::get_if<ImageBase>(&base)) {
-    from_image(bases_.image(image->reference, platform));
+    from_image(bases_.image(image->reference, platform, pull_of(target_.target)));
   } else if (const auto* layout = std::get_if<LayoutBase>(&base)) {
     from_image(bases_.layout(*layout, platform));
   } else if (std::holds_alternative<DebianBase>(base)) {
@@ -195,7 +197,7 @@ StepRequest StageEvaluator::new_step(const df::Instruction& instruction, std::st
   StepRequest request;
   request.view.target = target_.target.name;
   request.view.stage = stage_name(target_, number_);
-  request.view.platform = target_.target.platform.str();
+  request.view.platform = target_.target.platform().str();
   request.view.index = step_index_;
   request.view.count = step_count_;
   request.view.text = text_of(instruction);
@@ -204,7 +206,7 @@ StepRequest StageEvaluator::new_step(const df::Instruction& instruction, std::st
   request.kind = std::move(kind);
   request.is_of_image = is_of_image(target_, number_);
   request.slot = fmt::format("{}|{}|{}|{}|{}", target_.target.dockerfile_name, target_.target.name,
-                             target_.target.platform.str(), request.view.stage, step_index_);
+                             target_.target.platform().str(), request.view.stage, step_index_);
   request.use_cache = settings_.use_cache && !target_.target.no_cache &&
                       !equals_stage(target_.target.no_cache_stages, request.view.stage);
   return request;
@@ -276,6 +278,8 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
   }
   for (const auto& [name, value] : df::proxy_environment(target_.scope->build_args()))
     command.proxies.push_back(name + "=" + value);
+  const auto profile_args =
+      target_.target.profile ? profile_build_args(*target_.target.profile) : std::map<std::string, std::string>();
   for (const auto& [name, value] : config.scope.environment()) {
     const auto env = oci::env_value(config.image.config.env, name);
     // A proxy given as a build arg is no part of the step; the default of an ARG is as any other's.
@@ -283,7 +287,7 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
     command.env.push_back(name + "=" + value);
     if (env == value) continue;
     command.args.insert(name);
-    if (target_.target.profile && target_.target.profile->build_args.count(name)) command.profile_keys.insert(name);
+    if (profile_args.count(name)) command.profile_keys.insert(name);
   }
   command.user = resolve_user(config.image.config.user, below(&instruction));
   const df::VariableLookup lookup = config.scope.lookup();
@@ -306,7 +310,12 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
   command.network = asked == "none" ? RunNetwork::none : RunNetwork::host;
   command.security = run.security == "insecure" ? RunSecurity::insecure : settings_.security;
   command.shell = interactive_shell(config.shell());
-  command.compression = target_.target.compression;
+  command.compression = target_.target.layer_compression();
+  command.extra_hosts = target_.target.extra_hosts;
+  for (const std::string& limit : target_.target.ulimits) command.limits.push_back(parse_ulimit(limit));
+  if (!target_.target.shm_size.empty())
+    command.shm_bytes = parse_memory_size(target_.target.shm_size).value_or(command.shm_bytes);
+  if (target_.target.rewrites_times) command.rewrite_times = settings_.times.epoch.value_or(kReproducibleEpoch);
   command.secrets = &target_.target.secrets;
   command.ssh = &target_.target.ssh;
 
@@ -345,7 +354,7 @@ void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan&
   request.execute = [&](int) {
     prepare_folders();
     LayerWriterOptions options;
-    options.compression = target_.target.compression;
+    options.compression = target_.target.layer_compression();
     options.set_mtime = settings_.times.epoch;
     // The same RUN will want this layer's files, too: they are unpacked while the layer is written.
     std::unique_ptr<GrowingSnapshot> folder;

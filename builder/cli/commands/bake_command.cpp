@@ -59,7 +59,7 @@ struct BakeWords {
 
 struct LoadedFleet {
   Fleet fleet;
-  std::vector<const Target*> selected;
+  std::vector<const TargetSpec*> selected;
   Publishing publishing;
 };
 
@@ -80,9 +80,9 @@ LoadedFleet load(const BakeWords& words, const CancelToken& cancel) {
   return loaded;
 }
 
-std::vector<std::size_t> numbers_of(const Plan& plan, const std::vector<const Target*>& selected) {
+std::vector<std::size_t> numbers_of(const Plan& plan, const std::vector<const TargetSpec*>& selected) {
   std::vector<std::size_t> numbers;
-  for (const Target* target : selected) {
+  for (const TargetSpec* target : selected) {
     const auto it = std::find_if(plan.targets.begin(), plan.targets.end(),
                                  [&](const auto& planned) { return planned->target.name == target->name; });
     numbers.push_back(static_cast<std::size_t>(it - plan.targets.begin()));
@@ -93,10 +93,10 @@ std::vector<std::size_t> numbers_of(const Plan& plan, const std::vector<const Ta
 int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<std::size_t>& wanted) {
   BakePrintOptions options;
   options.working_directory = fs::current_path();
-  std::vector<const Target*> shown;
+  std::vector<const TargetSpec*> shown;
   for (const std::size_t number : plan.closure({wanted.begin(), wanted.end()})) {
     const PlannedTarget& planned = *plan.targets[number];
-    const Target* target = loaded.fleet.find(planned.target.name);
+    const TargetSpec* target = loaded.fleet.find(planned.target.name);
     shown.push_back(target);
     options.names[target->name] = planned.target.names;
     for (std::size_t stage = 0; stage < planned.bases.size(); ++stage) {
@@ -106,7 +106,7 @@ int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<s
       }
     }
   }
-  for (const Target* target : loaded.selected) options.requested.push_back(target->name);
+  for (const TargetSpec* target : loaded.selected) options.requested.push_back(target->name);
   fmt::print("{}", bake_print(loaded.fleet, shown, options));
   return 0;
 }
@@ -119,7 +119,7 @@ std::map<std::string, EarlyTarget> early_targets(const BakeWords& words, const P
   std::map<std::string, EarlyTarget> targets;
   if (!words.pins.empty()) return targets;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const BuildTarget& target = plan.targets[wanted[i]]->target;
+    const TargetSpec& target = plan.targets[wanted[i]]->target;
     std::vector<Output> all = outputs[i];
     if (words.push) all.emplace_back().push = true;
     if (const auto first = early_target(target, all, target.names)) targets.emplace(target.name, *first);
@@ -131,12 +131,12 @@ std::map<std::string, EarlyTarget> early_targets(const BakeWords& words, const P
 int check_fleet(const Plan& plan, const std::vector<std::size_t>& wanted) {
   int worst = 0;
   for (const std::size_t number : wanted) {
-    const BuildTarget& target = plan.targets[number]->target;
+    const TargetSpec& target = plan.targets[number]->target;
     DockerfileInput input{std::nullopt, target.dockerfile_text, target.dockerfile_name, target.ignore_text};
     if (fs::exists(target.dockerfile_name)) input.path = target.dockerfile_name;
     CheckWords check;
     for (const auto& [name, value] : target.args) check.build_args.push_back(fmt::format("{}={}", name, value));
-    check.platforms = {target.platform.str()};
+    check.platforms = {target.platform().str()};
     check.target = target.stage;
     worst = std::max(worst, check_dockerfile(input, check));
   }
@@ -146,11 +146,21 @@ int check_fleet(const Plan& plan, const std::vector<std::size_t>& wanted) {
 int run_bake(const BakeWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
-  const LoadedFleet loaded = load(words, cancel);
+  LoadedFleet loaded = load(words, cancel);
   const Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.publishing);
-  const std::vector<std::size_t> wanted = numbers_of(plan, loaded.selected);
+  std::vector<std::size_t> wanted = numbers_of(plan, loaded.selected);
   if (words.print) return print_fleet(loaded, plan, wanted);
   if (words.check || words.buildx.wants_check()) return check_fleet(plan, wanted);
+  std::vector<std::size_t> checked;
+  std::erase_if(wanted, [&](std::size_t number) {
+    const std::string& call = plan.targets[number]->target.call;
+    const bool is_checked = call == "check" || call == "lint";
+    if (is_checked) checked.push_back(number);
+    return is_checked;
+  });
+  if (const int found = check_fleet(plan, checked); found != 0 || wanted.empty()) return found;
+  std::erase_if(loaded.selected,
+                [](const TargetSpec* target) { return target->call == "check" || target->call == "lint"; });
 
   SessionSettings settings = fleet_session_settings(loaded.fleet, words.ca_bundle);
   settings.progress = words.progress;
@@ -196,7 +206,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   session.push_early(early_targets(words, plan, wanted, outputs));
   session.with_lost_steps_redone([&] {
     images = session.build(plan, built,
-                           [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
+                           [&](const TargetSpec& target) { return fleet_assembly_options(target, settings.times); });
     for (std::size_t i = 0; i < pins.size(); ++i) check_pin(pins[i], images[wanted.size() + i], session.remote().get());
     images.resize(wanted.size());
     session.check_sizes(images);

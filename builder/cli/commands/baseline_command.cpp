@@ -75,17 +75,17 @@ int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
   options.environment = environment_variable;
   Fleet fleet = load_fleet(options);
   std::set<std::string> wanted;
-  for (const Target* target : words.images.empty() ? all_targets(fleet) : select_targets(fleet, words.images, {})) {
+  for (const TargetSpec* target : words.images.empty() ? all_targets(fleet) : select_targets(fleet, words.images, {})) {
     if (target->baseline) wanted.insert(target->image);
   }
   if (wanted.empty()) throw Error(Category::usage, "none of the images has a baseline; say what it is in image.json");
 
   // A legacy Dockerfile is a target like any other; a reference is looked up in its registry.
-  std::vector<Target> legacy;
+  std::vector<TargetSpec> legacy;
   std::vector<std::string> legacy_of;  // the image that each is the baseline of
   std::vector<std::pair<std::string, std::string>> references;
   for (const std::string& image : wanted) {
-    for (const Target& target : fleet.targets) {
+    for (const TargetSpec& target : fleet.targets) {
       if (target.image != image) continue;
       if (auto built = baseline_target(target)) {
         legacy.push_back(std::move(*built));
@@ -105,7 +105,7 @@ int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
   std::vector<std::size_t> numbers;
   for (std::size_t i = first; i < fleet.targets.size(); ++i) numbers.push_back(i);
   const auto images = session.build(
-      plan, numbers, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
+      plan, numbers, [&](const TargetSpec& target) { return fleet_assembly_options(target, settings.times); });
   if (words.push) {
     const std::string place = words.registry.empty() ? fleet.settings.registry_and_namespace() : words.registry;
     std::vector<std::vector<std::string>> names;
@@ -115,7 +115,7 @@ int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
   session.end_progress();
   std::vector<Baseline> baselines;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    const Target& target = fleet.targets[first + i];
+    const TargetSpec& target = fleet.targets[first + i];
     const std::string dockerfile = target.dockerfile->lexically_proximate(fleet.folder).native();
     baselines.push_back(
         measured(images[i].image.layers, images[i].image.manifest.digest, BaselineKind::dockerfile, dockerfile));

@@ -5,7 +5,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <set>
 
 #include "base/atomic_file.hpp"
 #include "base/process.hpp"
@@ -21,6 +20,7 @@
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/dockerfile_input.hpp"
 #include "builder/cli/words/words.hpp"
+#include "builder/definitions/target_words.hpp"
 #include "builder/solve/git_source.hpp"
 
 namespace kiln::cli {
@@ -77,8 +77,8 @@ NamedContexts open_named_contexts(const BuildWords& words, const CancelToken& ca
   return contexts;
 }
 
-BuildTarget make_target(const BuildWords& words, const BuildContext& context, const NamedContexts& named) {
-  BuildTarget target;
+TargetSpec make_target(const BuildWords& words, const BuildContext& context, const NamedContexts& named) {
+  TargetSpec target;
   target.context = context.folder;
   target.dockerfile_text = context.dockerfile.text;
   target.dockerfile_name = context.dockerfile.name;
@@ -92,7 +92,17 @@ BuildTarget make_target(const BuildWords& words, const BuildContext& context, co
     for (const std::string_view stage : split(filter, ',')) target.no_cache_stages.emplace_back(stage);
   }
   target.network = words.network;
-  for (const std::string& secret : words.secrets) target.secrets.push_back(parse_secret(secret));
+  for (const std::string& text : words.secrets) {
+    const SecretSource secret = target.secrets.emplace_back(located(parse_secret(text)));
+    if (secret.file && !fs::exists(*secret.file))
+      throw Error(Category::usage,
+                  fmt::format("--secret '{}': there is no file '{}'", secret.id, secret.file->native()));
+  }
+  for (const std::string& host : words.add_hosts) target.extra_hosts.push_back(parse_host(host));
+  for (const std::string& limit : words.ulimits) parse_ulimit(limit);
+  target.ulimits = words.ulimits;
+  if (!words.shm_size.empty()) parse_size(words.shm_size, "--shm-size");
+  target.shm_size = words.shm_size;
   for (const std::string& ssh : words.ssh) target.ssh.push_back(parse_ssh(ssh));
   for (const std::string& tag : words.tags) target.names.push_back(oci::Reference::parse(tag).str());
   return target;
@@ -139,22 +149,17 @@ std::optional<UnixSeconds> epoch_of(const PlannedTarget& target) {
 }
 
 // One target for each platform.
-std::vector<BuildTarget> for_platforms(const BuildTarget& target, const std::vector<std::string>& platforms) {
-  std::vector<BuildTarget> targets;
-  std::set<std::string> seen;
-  for (const std::string& words : platforms) {
-    for (const std::string_view word : split(words, ',')) {
-      BuildTarget copy = target;
-      copy.platform = oci::Platform::parse(trim(word));
-      copy.platform_is_asked_for = true;
-      if (seen.insert(copy.platform.str()).second) targets.push_back(std::move(copy));
-    }
+std::vector<TargetSpec> for_platforms(const TargetSpec& target, const std::vector<std::string>& platforms) {
+  std::vector<TargetSpec> targets;
+  for (const oci::Platform& platform : parse_platforms(platforms)) {
+    targets.push_back(target);
+    targets.back().platforms = {platform};
   }
   if (targets.empty()) targets.push_back(target);
   return targets;
 }
 
-SessionSettings make_settings(const BuildWords& words, const Plan& plan, const std::vector<Output>& outputs) {
+SessionSettings make_settings(const BuildWords& words, const Plan& plan) {
   SessionSettings settings;
   settings.progress = words.progress;
   settings.quiet = words.quiet;
@@ -166,9 +171,6 @@ SessionSettings make_settings(const BuildWords& words, const Plan& plan, const s
   settings.runs.trust = find_build_trust(words.ca_bundle);
   settings.security = parse_security(words.security);
   settings.runs.host_proxies = host_proxies(environment_variable);
-  for (const std::string& host : words.add_hosts) settings.runs.extra_hosts.push_back(parse_host(host));
-  for (const std::string& limit : words.ulimits) settings.runs.limits.push_back(parse_ulimit(limit));
-  if (!words.shm_size.empty()) settings.runs.shm_bytes = parse_size(words.shm_size, "--shm-size");
   for (const std::string& text : words.cache_from)
     settings.caches.from.push_back(parse_cache_reference(text, CacheDirection::from));
   for (const std::string& text : words.cache_to)
@@ -176,23 +178,20 @@ SessionSettings make_settings(const BuildWords& words, const Plan& plan, const s
   add_cache_environment(settings.caches);
   settings.offline = words.offline;
   apply_offline(settings);
-  const bool rewrite =
-      std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.rewrite_timestamp; });
-  if (rewrite) settings.runs.rewrite_times = settings.times.epoch.value_or(kReproducibleEpoch);
   return settings;
 }
 
-AssemblyOptions assembly_options(const BuildTarget& target, const Output& output, const TimePolicy& times) {
+AssemblyOptions assembly_options(const TargetSpec& target, const Output& output, const TimePolicy& times) {
   AssemblyOptions options;
-  options.compression = output.compression.value_or(target.compression);
+  options.compression = output.compression.value_or(target.layer_compression());
   options.force_compression = output.force_compression;
   options.oci_media_types = output.oci_media_types;
   options.created = times.epoch;
   options.is_run_as_image =
       output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
-  if (target.platform_is_asked_for) options.platform = target.platform;
+  if (target.platform_is_asked_for()) options.platform = target.platform();
   options.labels = target.labels;
-  options.annotations = annotations_at(output.annotations, AnnotationPlace::manifest, target.platform);
+  options.annotations = annotations_at(output.annotations, AnnotationPlace::manifest, target.platform());
   return options;
 }
 
@@ -236,14 +235,15 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   }
   const BuildContext context = open_build_context(words.context, words.file, cancel);
   const NamedContexts named = open_named_contexts(words, cancel);
-  BuildTarget target = make_target(words, context, named);
+  TargetSpec target = make_target(words, context, named);
   const std::vector<Output> outputs = make_outputs(words);
   for (const Output& output : outputs) {
     if (output.compression) target.compression = *output.compression;
+    target.rewrites_times = target.rewrites_times || output.rewrite_timestamp;
   }
   const Plan plan = make_plan(for_platforms(target, words.platforms), {});
   check_outputs(outputs, target.names, plan.targets.size());
-  const SessionSettings settings = make_settings(words, plan, outputs);
+  const SessionSettings settings = make_settings(words, plan);
   std::vector<std::size_t> wanted(plan.targets.size());
   std::iota(wanted.begin(), wanted.end(), std::size_t{0});
 
@@ -255,7 +255,7 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   session.with_lost_steps_redone([&] {
     const auto stages = solve(session, plan, wanted, opens_shell);
     for (const Output& output : outputs) {
-      images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) {
+      images = session.assemble(plan, wanted, stages, [&](const TargetSpec& built) {
         return assembly_options(built, output, settings.times);
       });
       write_output(session, images, output, target.names, settings.times.epoch);

@@ -137,13 +137,13 @@ std::vector<MatrixTarget> targets_to_build(const Plan& plan, const std::set<std:
     target.name = planned.target.name;
     target.image = planned.target.image;
     if (planned.target.profile) target.profile = planned.target.profile->name;
-    target.platform = planned.target.platform.str();
-    target.runner = runners.of(planned.target.platform);
+    target.platform = planned.target.platform().str();
+    target.runner = runners.of(planned.target.platform());
     target.wave = wave;
     target.inputs = inputs[number].hash;
     if (const auto it = seconds.find(target.name); it != seconds.end()) target.seconds = it->second;
     for (const std::size_t parent : planned.fleet_parents) {
-      const BuildTarget& above = plan.targets[parent]->target;
+      const TargetSpec& above = plan.targets[parent]->target;
       if (const auto it = known.find(parent); it != known.end()) {
         oci::Reference pinned = it->second.front();
         pinned.tag.reset();
@@ -203,7 +203,7 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
   options.environment = environment_variable;
   const Fleet fleet = load_fleet(options);
   for (const std::string& warning : fleet.warnings) log.warn(warning);
-  const std::vector<const Target*> selected = select_targets(fleet, words.targets, words.profiles);
+  const std::vector<const TargetSpec*> selected = select_targets(fleet, words.targets, words.profiles);
   Publishing publishing{words.registry, date_for_tags(now_unix_seconds()), std::nullopt};
   if (uses_git(selected)) publishing.git = git_commit_of(fleet.folder, cancel, log);
   const Plan plan = plan_fleet(fleet, selected, publishing);
@@ -211,7 +211,7 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
   std::set<std::size_t> wanted;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     const std::string& name = plan.targets[i]->target.name;
-    if (std::any_of(selected.begin(), selected.end(), [&](const Target* target) { return target->name == name; }))
+    if (std::any_of(selected.begin(), selected.end(), [&](const TargetSpec* target) { return target->name == name; }))
       wanted.insert(i);
   }
   const std::set<std::size_t> needed = plan.closure(wanted);

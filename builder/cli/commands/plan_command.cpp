@@ -29,7 +29,7 @@ struct PlanWords {
 };
 
 std::string kind_of(const Fleet& fleet, const std::string& name) {
-  const Target* target = fleet.find(name);
+  const TargetSpec* target = fleet.find(name);
   if (!target || fleet.front_end != FrontEnd::image_definitions) return "";
   switch (target->kind) {
     case ImageKind::base:
@@ -125,13 +125,13 @@ int run_plan(const PlanWords& words, const CancelToken& cancel) {
   options.environment = environment_variable;
   const Fleet fleet = load_fleet(options);
   for (const std::string& warning : fleet.warnings) log.warn(warning);
-  const std::vector<const Target*> selected = select_targets(fleet, words.targets, words.profiles);
+  const std::vector<const TargetSpec*> selected = select_targets(fleet, words.targets, words.profiles);
   Publishing publishing{words.registry, date_for_tags(now_unix_seconds()), std::nullopt};
   if (uses_git(selected)) publishing.git = git_commit_of(fleet.folder, cancel, log);
   const Plan plan = plan_fleet(fleet, selected, publishing);
 
   std::set<std::size_t> wanted;
-  for (const Target* target : selected) {
+  for (const TargetSpec* target : selected) {
     for (std::size_t i = 0; i < plan.targets.size(); ++i) {
       if (plan.targets[i]->target.name == target->name) wanted.insert(i);
     }

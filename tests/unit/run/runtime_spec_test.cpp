@@ -144,20 +144,6 @@ TEST_CASE("a command that is no UTF-8 is refused") {
   CHECK_THROWS_WITH_AS(runtime_spec(input), doctest::Contains("not valid UTF-8"), Error);
 }
 
-TEST_CASE("limits are read as docker reads them") {
-  const RunLimit limit = parse_ulimit("nofile=1024:2048");
-  CHECK(limit.name == "nofile");
-  CHECK(limit.soft == 1024);
-  CHECK(limit.hard == 2048);
-  CHECK(parse_ulimit("nproc=5").hard == 5);
-  CHECK(parse_ulimit("memlock=unlimited").soft == RunLimit::kUnlimited);
-  CHECK_THROWS_WITH_AS(parse_ulimit("nofiles=1"), doctest::Contains("did you mean 'nofile'"), Error);
-  CHECK_THROWS_WITH_AS(parse_ulimit("nofile=2:1"), doctest::Contains("above the hard limit"), Error);
-  CHECK_THROWS_AS(parse_ulimit("nofile"), Error);
-  CHECK_THROWS_AS(parse_ulimit("nofile=x"), Error);
-  CHECK_THROWS_AS(parse_ulimit("nofile=1:"), Error);
-}
-
 TEST_CASE("a limit that this machine cannot give is lowered with a warning, and asking changes nothing") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/definitions/annotations.hpp"
 #include "builder/layer/compression.hpp"
-#include "builder/solve/annotations.hpp"
 
 namespace kiln {
 

@@ -1,4 +1,4 @@
-#include "builder/solve/output.hpp"
+#include "builder/definitions/output.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "builder/solve/annotations.hpp"
+#include "builder/definitions/annotations.hpp"
 
 #include <fmt/format.h>
 
