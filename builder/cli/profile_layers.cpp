@@ -7,7 +7,7 @@
 
 #include "base/text.hpp"
 #include "builder/cli/build_session.hpp"
-#include "builder/cli/fleet_targets.hpp"
+#include "builder/build/fleet_plan.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/plan/profile_reach.hpp"

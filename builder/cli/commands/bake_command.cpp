@@ -13,11 +13,11 @@
 #include "builder/cli/build_session.hpp"
 #include "builder/cli/check_dockerfile.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/fleet_targets.hpp"
+#include "builder/build/fleet_plan.hpp"
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/print_report.hpp"
 #include "builder/cli/stderr_log.hpp"
-#include "builder/cli/target_tags.hpp"
+#include "builder/build/target_tags.hpp"
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/bake_print.hpp"
@@ -146,21 +146,11 @@ int check_fleet(const Plan& plan, const std::vector<std::size_t>& wanted) {
 int run_bake(const BakeWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
-  LoadedFleet loaded = load(words, cancel);
+  const LoadedFleet loaded = load(words, cancel);
   const Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.publishing);
-  std::vector<std::size_t> wanted = numbers_of(plan, loaded.selected);
+  const std::vector<std::size_t> wanted = numbers_of(plan, loaded.selected);
   if (words.print) return print_fleet(loaded, plan, wanted);
   if (words.check || words.buildx.wants_check()) return check_fleet(plan, wanted);
-  std::vector<std::size_t> checked;
-  std::erase_if(wanted, [&](std::size_t number) {
-    const std::string& call = plan.targets[number]->target.call;
-    const bool is_checked = call == "check" || call == "lint";
-    if (is_checked) checked.push_back(number);
-    return is_checked;
-  });
-  if (const int found = check_fleet(plan, checked); found != 0 || wanted.empty()) return found;
-  std::erase_if(loaded.selected,
-                [](const TargetSpec* target) { return target->call == "check" || target->call == "lint"; });
 
   SessionSettings settings = fleet_session_settings(loaded.fleet, words.ca_bundle);
   settings.progress = words.progress;

@@ -6,7 +6,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/fleet_targets.hpp"
+#include "builder/build/fleet_plan.hpp"
 #include "builder/cli/version.hpp"
 #include "builder/definitions/definitions.hpp"
 #include "builder/definitions/load_fleet.hpp"

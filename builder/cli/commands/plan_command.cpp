@@ -7,7 +7,7 @@
 #include "base/text.hpp"
 #include "builder/cli/build_session.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/fleet_targets.hpp"
+#include "builder/build/fleet_plan.hpp"
 #include "builder/cli/print_table.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/cli/words/words.hpp"

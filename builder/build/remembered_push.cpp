@@ -1,4 +1,4 @@
-#include "builder/cli/remembered_push.hpp"
+#include "builder/build/remembered_push.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/clock.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 namespace {
 
@@ -54,4 +54,4 @@ std::string remembered_note(std::size_t pushes) {
                      pushes == 1 ? "it" : "them");
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln

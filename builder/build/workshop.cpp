@@ -13,14 +13,14 @@
 #include "base/text.hpp"
 #include "builder/cli/print_report.hpp"
 #include "builder/cli/progress/progress.hpp"
-#include "builder/cli/transfer_tasks.hpp"
+#include "builder/build/transfer_tasks.hpp"
 #include "builder/cli/version.hpp"
 #include "builder/report/gate.hpp"
 #include "builder/report/image_sums.hpp"
 #include "builder/report/report_store.hpp"
 #include "registry/remote/pull.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 namespace {
 
@@ -324,4 +324,4 @@ BuildReport BuildSession::finish_report(const ReportTargets& targets, const std:
   return report;
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln

@@ -7,7 +7,7 @@
 #include "builder/cli/build_session.hpp"
 #include "builder/definitions/output.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 // Error{usage} for outputs that cannot be written, before anything is built: a push without a name, several platforms
 // in a format that holds one, annotations with nowhere to go, an archive for a terminal.
@@ -27,4 +27,4 @@ void write_output(BuildSession& session, std::vector<BuiltImage>& images, const 
 void load_into_engine(BuildSession& session, const std::vector<BuiltImage>& images,
                       const std::vector<std::string>& names);
 
-}  // namespace kiln::cli
+}  // namespace kiln

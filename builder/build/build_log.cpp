@@ -1,10 +1,10 @@
-#include "builder/cli/build_log.hpp"
+#include "builder/build/build_log.hpp"
 
 #include <algorithm>
 
 #include "base/clock.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 namespace {
 
@@ -69,4 +69,4 @@ BuildRecord BuildLog::record(const std::vector<HeardStep>& steps, const Run& run
   return record;
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln

@@ -9,10 +9,10 @@
 #include "base/clock.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/cache/step_cache.hpp"
-#include "builder/cli/build_log.hpp"
-#include "builder/cli/cache_session.hpp"
-#include "builder/cli/early_layers.hpp"
-#include "builder/cli/remembered_push.hpp"
+#include "builder/build/build_log.hpp"
+#include "builder/build/cache_session.hpp"
+#include "builder/build/early_layers.hpp"
+#include "builder/build/remembered_push.hpp"
 #include "builder/definitions/output.hpp"
 #include "builder/layer/stat_cache.hpp"
 #include "builder/plan/forecast.hpp"
@@ -28,7 +28,7 @@
 #include "registry/remote/push.hpp"
 #include "registry/store/content_store.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 // What build, bake and baseline have in common of their flags.
 struct SessionSettings {
@@ -156,4 +156,4 @@ class BuildSession {
   bool record_kept_ = false;
 };
 
-}  // namespace kiln::cli
+}  // namespace kiln

@@ -1,4 +1,4 @@
-#include "builder/cli/target_tags.hpp"
+#include "builder/build/target_tags.hpp"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "builder/cli/version.hpp"
 #include "registry/remote/registry_client.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted,
                                        const SessionSettings& settings, const CancelToken& cancel) {
@@ -79,4 +79,4 @@ void check_pin(const Pin& pin, const BuiltImage& built, RemoteSession& remote) {
                           built.target->name, built.root().digest.str(), expected.str(), pin.reference.str()));
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln

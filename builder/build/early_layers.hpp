@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "builder/cache/shared_cache.hpp"
-#include "builder/cli/transfer_tasks.hpp"
+#include "builder/build/transfer_tasks.hpp"
 #include "builder/definitions/output.hpp"
 #include "builder/definitions/target_spec.hpp"
 #include "builder/solve/image_layers.hpp"
 #include "builder/solve/step_executor.hpp"
 #include "registry/remote/early_push.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 // The first place that a target's image is pushed to, and the form its layers have there.
 struct EarlyTarget {
@@ -65,4 +65,4 @@ class EarlyLayers {
   std::unique_ptr<EarlyPush> push_;  // last: its threads end before what they use
 };
 
-}  // namespace kiln::cli
+}  // namespace kiln

@@ -16,7 +16,7 @@
 #include "builder/solve/step_executor.hpp"
 #include "registry/remote/remote_session.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 // The shared caches of a build as its flags, bake file or fleet.json say.
 struct CacheSettings {
@@ -65,4 +65,4 @@ class CacheSession {
   std::unique_ptr<SharedCache> cache_;
 };
 
-}  // namespace kiln::cli
+}  // namespace kiln

@@ -9,7 +9,7 @@
 #include "builder/solve/events.hpp"
 #include "registry/remote/transfer_observer.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 // Shows transfers as tasks of a build: one line for each blob that moves, one for each tag.
 class TransferTasks : public TransferObserver {
@@ -32,4 +32,4 @@ class TransferTasks : public TransferObserver {
   std::map<std::string, int> open_;
 };
 
-}  // namespace kiln::cli
+}  // namespace kiln

@@ -1,8 +1,8 @@
-#include "builder/cli/early_layers.hpp"
+#include "builder/build/early_layers.hpp"
 
 #include <algorithm>
 
-namespace kiln::cli {
+namespace kiln {
 
 std::optional<EarlyTarget> early_target(const TargetSpec& target, const std::vector<Output>& outputs,
                                         const std::vector<std::string>& names) {
@@ -48,4 +48,4 @@ bool EarlyLayers::goes_by_the_cache(const RemoteRepository& place) const {
                      [&](const RemoteRepository& other) { return other.endpoint == place.endpoint; });
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln

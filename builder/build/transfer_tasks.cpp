@@ -1,11 +1,11 @@
-#include "builder/cli/transfer_tasks.hpp"
+#include "builder/build/transfer_tasks.hpp"
 
 #include <fmt/format.h>
 
 #include "base/cancel.hpp"
 #include "base/text.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 namespace {
 
@@ -61,4 +61,4 @@ void TransferTasks::tag_done(std::string_view reference, const oci::Descriptor& 
   observer_.task_finished(view.number, "");
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln

@@ -1,4 +1,4 @@
-#include "builder/cli/cache_session.hpp"
+#include "builder/build/cache_session.hpp"
 
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 #include "builder/cache/entry_bundle.hpp"
 #include "builder/cache/layer_entry.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 namespace {
 
@@ -176,4 +176,4 @@ ReportWire CacheSession::wire() const {
   return wire;
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln

@@ -7,7 +7,7 @@
 #include "builder/plan/plan.hpp"
 #include "builder/report/recorder.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 // What of a build is kept for `kiln why`: its targets, and each one's steps as the recorder heard them.
 class BuildLog {
@@ -28,4 +28,4 @@ class BuildLog {
   BuildRecord record_;
 };
 
-}  // namespace kiln::cli
+}  // namespace kiln

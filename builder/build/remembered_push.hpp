@@ -9,7 +9,7 @@
 #include "registry/store/content_store.hpp"
 #include "registry/store/pending_pushes.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 // The repository that a blob can be had from which may not be in the store, as "HOST[:PORT]/path".
 using BlobSources = std::map<oci::Digest, std::string>;
@@ -26,4 +26,4 @@ std::size_t remember_outcomes(const ContentStore& store, std::span<const PushReq
 // What to tell about it: "2 pushes are remembered; ...".
 std::string remembered_note(std::size_t pushes);
 
-}  // namespace kiln::cli
+}  // namespace kiln

@@ -11,7 +11,7 @@
 #include "builder/solve/target_inputs.hpp"
 #include "registry/remote/remote_session.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 // The inputs of a fleet's targets as a build with these settings would have them; in the plan's numbers.
 std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted,
@@ -34,4 +34,4 @@ std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& p
 // Error{build} where the built image is not the one that the registry has under the pin.
 void check_pin(const Pin& pin, const BuiltImage& built, RemoteSession& remote);
 
-}  // namespace kiln::cli
+}  // namespace kiln

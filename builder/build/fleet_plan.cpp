@@ -1,4 +1,4 @@
-#include "builder/cli/fleet_targets.hpp"
+#include "builder/build/fleet_plan.hpp"
 
 #include <fmt/format.h>
 
@@ -6,12 +6,11 @@
 
 #include "base/error.hpp"
 #include "base/process.hpp"
-#include "builder/definitions/annotations.hpp"
 #include "builder/definitions/cuda_arch.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/profile.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 namespace {
 
@@ -203,11 +202,6 @@ AssemblyOptions fleet_assembly_options(const TargetSpec& target, const TimePolic
   options.compression = target.layer_compression();
   options.created = times.epoch;
   options.labels = target.labels;
-  for (const std::string& text : target.annotations) {
-    for (const auto& [key, value] :
-         annotations_at(parse_annotation(text), AnnotationPlace::manifest, target.platform()))
-      options.annotations[key] = value;
-  }
   if (target.profile) {
     options.env = target.profile->env;
     for (const auto& [key, value] : profile_labels(*target.profile)) options.labels[key] = value;
@@ -225,4 +219,4 @@ ReportTargets fleet_report_targets(const Fleet& fleet) {
   return targets;
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln

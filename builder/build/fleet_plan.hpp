@@ -7,7 +7,7 @@
 #include "builder/definitions/fleet.hpp"
 #include "builder/plan/plan.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 // Where a fleet's images go when they are published.
 struct Publishing {
@@ -37,4 +37,4 @@ CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const T
 AssemblyOptions fleet_assembly_options(const TargetSpec& target, const TimePolicy& times);
 ReportTargets fleet_report_targets(const Fleet& fleet);
 
-}  // namespace kiln::cli
+}  // namespace kiln

@@ -11,7 +11,7 @@
 #include "builder/solve/exporter.hpp"
 #include "registry/oci/manifest.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 namespace {
 
@@ -167,4 +167,4 @@ void write_output(BuildSession& session, std::vector<BuiltImage>& images, const 
   }
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln

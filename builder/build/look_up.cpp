@@ -10,7 +10,7 @@
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/build_session.hpp"
 
-namespace kiln::cli {
+namespace kiln {
 
 namespace {
 
@@ -169,4 +169,4 @@ Forecast BuildSession::look_up(const Plan& plan, const std::set<std::size_t>& wa
   return forecast;
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln
