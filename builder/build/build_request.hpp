@@ -13,6 +13,7 @@
 #include "builder/definitions/fleet.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/output.hpp"
+#include "builder/report/baseline.hpp"
 #include "builder/report/build_report.hpp"
 #include "builder/solve/base_images.hpp"
 #include "builder/solve/failed_run.hpp"
@@ -35,11 +36,11 @@ struct BuildSettings {
 
 // What happens to the images besides what their targets' outputs say.
 struct DeliveryWishes {
-  bool push = false;              // under their names
-  bool load = false;              // into the docker or podman of this machine
+  bool push = false;               // under their names
+  bool load = false;               // into the docker or podman of this machine
   bool to_standard_output = true;  // whether an output may go there
-  bool inputs_tag = false;        // a tag of their inputs too, once the cache holds what made them
-  std::vector<std::string> pins;  // NAME=REFERENCE
+  bool inputs_tag = false;         // a tag of their inputs too, once the cache holds what made them
+  std::vector<std::string> pins;   // NAME=REFERENCE
 };
 
 // One build, as plain values: `kiln build` is a fleet of one target.

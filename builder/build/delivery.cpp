@@ -31,7 +31,8 @@ bool has_annotation(const Output& output, std::initializer_list<AnnotationPlace>
 void check_push(const TargetSpec& target, const Output& output) {
   if (output.push && names_at(output, target.names).empty()) {
     if (!target.name.empty())
-      throw Error(Category::usage, fmt::format("target '{}' has no tags to be pushed under", target.name));
+      throw Error(Category::usage,
+                  fmt::format("target '{}' has no tags to be pushed under, and a push needs a name", target.name));
     throw Error(Category::usage, "--push needs a name; give one with -t");
   }
   if (!output.push_by_digest) return;
@@ -62,9 +63,8 @@ void check_output(const TargetSpec& target, const Output& output, const Delivery
                   "--annotation: one platform has no index; annotate the manifest, or build for several platforms");
     }
   } else if (output.type == OutputType::docker) {
-    throw Error(Category::usage,
-                output.load ? "--load takes one platform; build one at a time"
-                            : "type=docker holds one platform; build one at a time, or use type=oci");
+    throw Error(Category::usage, output.load ? "--load takes one platform; build one at a time"
+                                             : "type=docker holds one platform; build one at a time, or use type=oci");
   }
 }
 

@@ -6,8 +6,9 @@
 
 #include "base/error.hpp"
 #include "base/process.hpp"
+#include "base/text.hpp"
+#include "base/thread_pool.hpp"
 #include "builder/definitions/cuda_arch.hpp"
-#include "builder/definitions/image_names.hpp"
 #include "builder/definitions/profile.hpp"
 
 namespace kiln {
@@ -59,10 +60,12 @@ void inherit_compression(Plan& plan, const Fleet& fleet) {
 
 }  // namespace
 
-TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const Publishing& publishing) {
+TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const NameValues& naming) {
   TargetSpec result = target;
   result.args = baked_args(target);
-  if (target.dockerfile_inline) {
+  if (!target.dockerfile_name.empty()) {
+    // It was read already.
+  } else if (target.dockerfile_inline) {
     result.dockerfile_text = *target.dockerfile_inline;
     result.dockerfile_name = shown(target.definition) + " (inline)";
   } else if (target.dockerfile) {
@@ -81,13 +84,11 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const P
     own += ".dockerignore";
     result.ignore_text = read_file_if_exists(own);
   }
-  if (!result.ignore_text && target.context)
+  if (!result.ignore_text && target.context && target.dockerfile_name.empty())
     result.ignore_text = read_file_if_exists(*target.context / ".dockerignore");
   if (result.platforms.empty()) result.platforms = fleet.settings.platforms;
-  if (result.platforms.size() > 1)
-    throw Error(Category::usage, fmt::format("target '{}': one platform at a time", target.name));
   if (!result.compression) result.compression = fleet.settings.compression;
-  result.names = image_names(fleet, target, {publishing.registry, publishing.date, publishing.git});
+  result.names = image_names(fleet, target, naming);
   return result;
 }
 
@@ -120,26 +121,75 @@ std::vector<const TargetSpec*> with_linked_targets(const Fleet& fleet, const std
   return result;
 }
 
+// The target once for each of its platforms.
+std::vector<TargetSpec> for_each_platform(TargetSpec target) {
+  if (target.platforms.size() < 2) return {std::move(target)};
+  std::vector<TargetSpec> targets;
+  for (const oci::Platform& platform : target.platforms) {
+    targets.push_back(target);
+    targets.back().platforms = {platform};
+  }
+  return targets;
+}
+
+// An output's own compression is the one that its layers are compressed by when they are made.
+void prefer_output_compression(Plan& plan) {
+  for (const auto& planned : plan.targets) {
+    TargetSpec& target = planned->target;
+    for (const std::string& text : target.outputs) {
+      try {
+        const Output output = parse_output(text);
+        if (output.compression) target.compression = output.compression;
+        target.rewrites_times = target.rewrites_times || output.rewrite_timestamp;
+      } catch (const Error&) {
+        // It is refused where the target is wanted.
+      }
+    }
+  }
+}
+
 }  // namespace
 
-Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted, const Publishing& publishing) {
+Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted, const NameValues& naming) {
   FleetNames names;
   names.registry_and_namespace = fleet.settings.registry_and_namespace();
   const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
   if (is_definitions) names.bare_names = BareNames::fleet_only;
   std::vector<TargetSpec> targets;
   for (const TargetSpec* target : is_definitions ? all_targets(fleet) : with_linked_targets(fleet, wanted)) {
-    targets.push_back(complete_target(fleet, *target, publishing));
-    for (const std::string& name : targets.back().names) names.tags.insert(oci::Reference::parse(name).tag_or_latest());
+    TargetSpec complete = complete_target(fleet, *target, naming);
+    for (const std::string& name : complete.names) names.tags.insert(oci::Reference::parse(name).tag_or_latest());
+    for (TargetSpec& one : for_each_platform(std::move(complete))) targets.push_back(std::move(one));
   }
   Plan plan = make_plan(std::move(targets), names);
   inherit_compression(plan, fleet);
+  prefer_output_compression(plan);
   check_gpu_services(plan, fleet);
   return plan;
 }
 
-SessionSettings fleet_session_settings(const Fleet& fleet, const std::string& ca_bundle) {
-  SessionSettings settings;
+std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::string>& build_args) {
+  const auto arg = build_args.find("SOURCE_DATE_EPOCH");
+  const std::string text =
+      arg != build_args.end() ? arg->second : environment_variable("SOURCE_DATE_EPOCH").value_or("");
+  if (text.empty()) return std::nullopt;
+  const auto seconds = parse_unsigned(text);
+  if (!seconds)
+    throw Error(Category::usage, fmt::format("SOURCE_DATE_EPOCH '{}' is not a number of seconds", printable(text)));
+  return static_cast<UnixSeconds>(*seconds);
+}
+
+void apply_offline(BuildSettings& settings) {
+  settings.bases.offline = settings.offline;
+  if (!settings.offline) return;
+  if (settings.bases.pull) throw Error(Category::usage, "--offline and --pull exclude one another");
+  const auto is_elsewhere = [](const CacheReference& place) { return place.type != CacheType::local; };
+  std::erase_if(settings.caches.from, is_elsewhere);
+  std::erase_if(settings.caches.to, is_elsewhere);
+}
+
+BuildSettings fleet_build_settings(const Fleet& fleet, const std::string& ca_bundle) {
+  BuildSettings settings;
   settings.times.epoch = source_date_epoch({});
   if (fleet.front_end == FrontEnd::image_definitions) {
     if (!settings.times.epoch) settings.times.epoch = kReproducibleEpoch;
@@ -165,7 +215,7 @@ std::vector<CacheReference> target_caches(const Fleet& fleet, const std::vector<
       try {
         references.push_back(parse_cache_reference(text, direction, is_definitions ? fleet.folder : fs::path()));
       } catch (const Error& error) {
-        if (is_definitions) throw;
+        if (fleet.front_end != FrontEnd::bake_file) throw;
         log.warn(fmt::format("target '{}': {}", target->name, error.message()));
       }
     }
@@ -182,12 +232,12 @@ std::vector<CacheReference> given_caches(const std::vector<std::string>& texts, 
 }  // namespace
 
 CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const TargetSpec*>& targets,
-                                   const std::vector<std::string>& from, const std::vector<std::string>& to, Log& log) {
+                                   const GivenCaches& given, Log& log) {
   CacheSettings settings;
-  settings.from = from.empty() ? target_caches(fleet, targets, CacheDirection::from, log)
-                               : given_caches(from, CacheDirection::from);
-  settings.to =
-      to.empty() ? target_caches(fleet, targets, CacheDirection::to, log) : given_caches(to, CacheDirection::to);
+  settings.from = given.from.empty() ? target_caches(fleet, targets, CacheDirection::from, log)
+                                     : given_caches(given.from, CacheDirection::from);
+  settings.to = given.to.empty() ? target_caches(fleet, targets, CacheDirection::to, log)
+                                 : given_caches(given.to, CacheDirection::to);
   settings.read_only = fleet.settings.cache_read_only;
   settings.sign_key = fleet.settings.cache_sign_key;
   settings.trust = fleet.settings.cache_trust;
@@ -196,20 +246,25 @@ CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const T
   return settings;
 }
 
-AssemblyOptions fleet_assembly_options(const TargetSpec& target, const TimePolicy& times) {
+AssemblyOptions assembly_options(const TargetSpec& target, const Output& output, const TimePolicy& times) {
   AssemblyOptions options;
-  if (target.platform_is_asked_for()) options.platform = target.platform();
-  options.compression = target.layer_compression();
+  options.compression = output.compression.value_or(target.layer_compression());
+  options.force_compression = output.force_compression;
+  options.oci_media_types = output.oci_media_types;
   options.created = times.epoch;
+  options.is_run_as_image =
+      output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
+  if (target.platform_is_asked_for()) options.platform = target.platform();
   options.labels = target.labels;
   if (target.profile) {
     options.env = target.profile->env;
     for (const auto& [key, value] : profile_labels(*target.profile)) options.labels[key] = value;
   }
+  options.annotations = annotations_at(output.annotations, AnnotationPlace::manifest, target.platform());
   return options;
 }
 
-ReportTargets fleet_report_targets(const Fleet& fleet) {
+ReportTargets fleet_goals(const Fleet& fleet) {
   const FleetGoals& goals = fleet.settings.goals;
   ReportTargets targets;
   targets.reduction_pct_min = goals.reduction_min_pct.value_or(targets.reduction_pct_min);
@@ -217,6 +272,17 @@ ReportTargets fleet_report_targets(const Fleet& fleet) {
   targets.cache_hit_pct = goals.cache_hit_pct.value_or(targets.cache_hit_pct);
   targets.build_seconds = goals.build_seconds.value_or(targets.build_seconds);
   return targets;
+}
+
+std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted,
+                                       const BuildSettings& settings, const BuildSurroundings& surroundings) {
+  ThreadPool pool;
+  InputSettings inputs;
+  inputs.kiln_version = surroundings.kiln_version;
+  inputs.lock_file = settings.bases.lock_file;
+  inputs.times = settings.times;
+  inputs.modes = settings.context_modes;
+  return inputs_of(plan, wanted, inputs, nullptr, pool, surroundings.cancel);
 }
 
 }  // namespace kiln

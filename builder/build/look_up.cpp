@@ -1,20 +1,20 @@
-// BuildSession::look_up: the layout of a forecast filled in with what the caches answer and what earlier builds took.
+// look_up(): the layout of a forecast filled in with what the caches answer and what earlier builds took.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <tuple>
 
+#include "builder/build/build.hpp"
+#include "builder/build/workshop.hpp"
 #include "builder/cache/build_record.hpp"
-#include "builder/cli/build_session.hpp"
 
 namespace kiln {
 
 namespace {
 
-using StepPlace = std::tuple<std::string, std::string, int>;  // target, stage, line
+using StepPlace = std::tuple<std::string, std::string, std::string, int>;  // target, platform, stage, line
 
 constexpr std::size_t kBuildsLookedAt = 50;
 
@@ -65,14 +65,16 @@ class Obstacles {
     const PlannedTarget& planned = *plan_.targets[target];
     const std::string& given = planned.dockerfile.stages[stage].name;
     const std::string name = given.empty() ? fmt::format("stage-{}", stage) : given;
-    const auto first = misses_.lower_bound({planned.target.name, name, 0});
-    if (first != misses_.end() && std::get<0>(first->first) == planned.target.name && std::get<1>(first->first) == name)
+    const std::string platform = planned.target.platform().str();
+    const auto first = misses_.lower_bound({planned.target.name, platform, name, 0});
+    if (first != misses_.end() && std::get<0>(first->first) == planned.target.name &&
+        std::get<1>(first->first) == platform && std::get<2>(first->first) == name)
       return first->second;
     for (const std::size_t needed : planned.needs[stage]) {
       if (std::string found = of_stage(target, needed); !found.empty()) return found;
     }
     if (std::holds_alternative<DebianBase>(planned.bases[stage])) {
-      const auto debian = misses_.find({planned.target.name, "", 0});
+      const auto debian = misses_.find({planned.target.name, platform, "", 0});
       if (debian != misses_.end()) return debian->second;
     }
     if (const auto* parent = std::get_if<FleetBase>(&planned.bases[stage])) {
@@ -100,42 +102,40 @@ std::string shown(const StepView& step) {
 
 }  // namespace
 
-Forecast BuildSession::look_up(const Plan& plan, const std::set<std::size_t>& wanted) {
+Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundings) {
+  const Plan plan = plan_request(request);
+  const std::vector<std::size_t> numbers_wanted = wanted_of(plan, request);
+  const std::set<std::size_t> wanted(numbers_wanted.begin(), numbers_wanted.end());
+  Workshop shop(request.settings, surroundings);
   std::mutex mutex;
   std::vector<HeardStep> heard;
   std::map<StepPlace, std::string> missed;
-  steps_->only_look_up([&](const StepView& view, const StepResult& why) {
+  shop.steps().only_look_up([&](const StepView& view, const StepResult& why) {
     const std::lock_guard lock(mutex);
     heard.push_back({view, why});
-    missed.emplace(StepPlace{view.target, view.stage, view.line}, shown(view));
+    missed.emplace(StepPlace{view.target, view.platform, view.stage, view.line}, shown(view));
   });
-  EvaluatorSettings evaluation;
-  evaluation.times = settings_.times;
-  evaluation.use_cache = settings_.bases.use_cache;
-  evaluation.security = settings_.security;
-  Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation,
-                {settings_.context_modes, stat_cache_.get()},
-                std::max<std::size_t>(4, std::thread::hardware_concurrency() * 2));
-  const std::map<std::size_t, std::string> problems = solver.look_up(wanted);
-  cancel_.check();
-  stat_cache_->flush();
-  for (const HeardStep& step : recorder_->heard_steps()) {
+  const std::map<std::size_t, std::string> problems = shop.solver(plan).look_up(wanted);
+  shop.cancel().check();
+  shop.stat_cache().flush();
+  for (const HeardStep& step : shop.recorder().heard_steps()) {
     if (step.result.outcome == StepOutcome::hit) heard.push_back(step);
   }
 
   Forecast forecast = lay_out_forecast(plan, wanted);
   const Obstacles obstacles(plan, missed);
-  const EarlierSteps earlier{BuildRecordStore(home_.builds())};
-  std::map<std::string, std::size_t> numbers;
-  for (std::size_t i = 0; i < plan.targets.size(); ++i) numbers[plan.targets[i]->target.name] = i;
+  const EarlierSteps earlier{BuildRecordStore(shop.home().builds())};
+  std::map<std::pair<std::string, std::string>, std::size_t> numbers;  // by name and platform
+  for (std::size_t i = 0; i < plan.targets.size(); ++i)
+    numbers[{plan.targets[i]->target.name, plan.targets[i]->target.platform().str()}] = i;
   for (ForeseenTarget& target : forecast.targets) {
-    const std::size_t number = numbers.at(target.name);
+    const std::size_t number = numbers.at({target.name, target.platform});
     const PlannedTarget& planned = *plan.targets[number];
     if (const auto it = problems.find(number); it != problems.end()) target.problem = it->second;
     std::map<StepPlace, const HeardStep*> known;
     for (const HeardStep& step : heard) {
-      if (step.view.target != target.name) continue;
-      known.emplace(StepPlace{target.name, step.view.stage, step.view.line}, &step);
+      if (step.view.target != target.name || step.view.platform != target.platform) continue;
+      known.emplace(StepPlace{target.name, target.platform, step.view.stage, step.view.line}, &step);
       if (!step.view.stage.empty()) continue;
       ForeseenStep debian;  // stands in no Dockerfile
       debian.file = step.view.file;
@@ -144,7 +144,7 @@ Forecast BuildSession::look_up(const Plan& plan, const std::set<std::size_t>& wa
     }
     for (ForeseenStep& step : target.steps) {
       earlier.foretell(target, step);
-      const auto it = known.find({target.name, step.stage, step.line});
+      const auto it = known.find({target.name, target.platform, step.stage, step.line});
       if (it != known.end()) {
         const StepResult& result = it->second->result;
         step.key = result.key;

@@ -1,30 +1,36 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "builder/cli/build_session.hpp"
-#include "builder/definitions/output.hpp"
+#include "builder/build/delivery.hpp"
+#include "builder/build/workshop.hpp"
 
 namespace kiln {
 
-// Error{usage} for outputs that cannot be written, before anything is built: a push without a name, several platforms
-// in a format that holds one, annotations with nowhere to go, an archive for a terminal.
-void check_outputs(const std::vector<Output>& outputs, const std::vector<std::string>& names, std::size_t platforms);
+// The places that a build delivers to: this machine's files, engines and store, and registries.
+class WorkshopPlaces : public DeliveryPlaces {
+ public:
+  // `mtime`: the time of files that are written as files; nullopt: each keeps its own.
+  WorkshopPlaces(Workshop& shop, std::optional<UnixSeconds> mtime) : shop_(shop), mtime_(mtime) {}
 
-// The one thing to publish of a build: the image's manifest or, for several platforms, an index of theirs that is put
-// into the store.
-oci::Descriptor root_of(BuildSession& session, const std::vector<BuiltImage>& images, const Output& output);
+  void verify_layers(const Delivery& delivery) override;
+  void export_images(const Delivery& delivery) override;
+  std::vector<std::optional<Error>> push(const std::vector<const Delivery*>& deliveries) override;
+  void name_in_store(const std::vector<const Delivery*>& deliveries) override;
 
-// Writes what was built, one image for each platform, as one --output says. `mtime`: the time of files that are written
-// as files; nullopt: each keeps its own.
-void write_output(BuildSession& session, std::vector<BuiltImage>& images, const Output& output,
-                  const std::vector<std::string>& names, std::optional<UnixSeconds> mtime);
+ private:
+  // Hands the image to the docker of this machine, or to its podman where no docker daemon answers. Error{machine}
+  // where there is neither or it refuses.
+  void load_into_engine(const Delivery& delivery);
+  void write_files(const Delivery& delivery);
 
-// --load: hands the image to the docker of this machine, or to its podman where no docker daemon answers. Error{usage}
-// for several platforms, Error{machine} where there is neither or it refuses.
-void load_into_engine(BuildSession& session, const std::vector<BuiltImage>& images,
-                      const std::vector<std::string>& names);
+  Workshop& shop_;
+  std::optional<UnixSeconds> mtime_;
+};
+
+// What is delivered as one: the image's manifest or, for several platforms, an index of theirs that is put into the
+// store.
+oci::Descriptor root_of(ContentStore& store, const std::vector<BuiltImage>& images, const Output& output);
 
 }  // namespace kiln

@@ -5,21 +5,21 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "base/thread_pool.hpp"
-#include "builder/cli/version.hpp"
+#include "builder/cache/step_key.hpp"
 #include "registry/remote/registry_client.hpp"
 
 namespace kiln {
 
-std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted,
-                                       const SessionSettings& settings, const CancelToken& cancel) {
-  ThreadPool pool;
-  InputSettings inputs;
-  inputs.kiln_version = kVersion;
-  inputs.lock_file = settings.bases.lock_file;
-  inputs.times = settings.times;
-  inputs.modes = settings.context_modes;
-  return inputs_of(plan, wanted, inputs, nullptr, pool, cancel);
+TargetInputs inputs_of_all(const std::vector<TargetInputs>& platforms) {
+  if (platforms.size() == 1) return platforms.front();
+  TargetInputs all;
+  StepKeyBuilder key("index inputs");
+  for (const TargetInputs& one : platforms) {
+    key.text("inputs", one.hash);
+    if (all.open.empty()) all.open = one.open;
+  }
+  all.hash = key.finish();
+  return all;
 }
 
 std::vector<oci::Reference> inputs_references(const TargetSpec& target, const TargetInputs& inputs) {
@@ -60,7 +60,7 @@ std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& p
   return pins;
 }
 
-void check_pin(const Pin& pin, const BuiltImage& built, RemoteSession& remote) {
+void check_pin(const Pin& pin, const std::string& target, const oci::Digest& root, RemoteSession& remote) {
   oci::Digest expected;
   if (pin.reference.digest) {
     expected = *pin.reference.digest;
@@ -68,15 +68,15 @@ void check_pin(const Pin& pin, const BuiltImage& built, RemoteSession& remote) {
     const auto found = remote.client_for(pin.reference)
                            .resolve(remote.repository_of(pin.reference).repository, pin.reference.manifest_key());
     if (!found)
-      throw Error(Category::network, fmt::format("'{}', which '{}' is pinned to, is not at the registry",
-                                                 pin.reference.str(), built.target->name));
+      throw Error(Category::network,
+                  fmt::format("'{}', which '{}' is pinned to, is not at the registry", pin.reference.str(), target));
     expected = found->digest;
   }
-  if (built.root().digest == expected) return;
+  if (root == expected) return;
   throw Error(Category::build,
               fmt::format("'{}' comes out as {} here, but is pinned to {} ({}); the builds do not share one cache, or "
                           "their inputs differ",
-                          built.target->name, built.root().digest.str(), expected.str(), pin.reference.str()));
+                          target, root.str(), expected.str(), pin.reference.str()));
 }
 
 }  // namespace kiln

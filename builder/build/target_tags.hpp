@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/cancel.hpp"
-#include "builder/cli/build_session.hpp"
 #include "builder/definitions/fleet.hpp"
 #include "builder/plan/plan.hpp"
 #include "builder/solve/target_inputs.hpp"
@@ -13,9 +12,8 @@
 
 namespace kiln {
 
-// The inputs of a fleet's targets as a build with these settings would have them; in the plan's numbers.
-std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted,
-                                       const SessionSettings& settings, const CancelToken& cancel);
+// What decides the index of images for several platforms: the inputs of all; one's own are its inputs.
+TargetInputs inputs_of_all(const std::vector<TargetInputs>& platforms);
 
 // The references that say an image with these inputs was pushed: the inputs' tag in each repository that the target is
 // published to. Empty for a target without names, and for inputs that the same hash does not decide.
@@ -31,7 +29,7 @@ struct Pin {
 std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& plan,
                             const std::set<std::size_t>& wanted);
 
-// Error{build} where the built image is not the one that the registry has under the pin.
-void check_pin(const Pin& pin, const BuiltImage& built, RemoteSession& remote);
+// Error{build} where the image that was built, `root`, is not the one that the registry has under the pin.
+void check_pin(const Pin& pin, const std::string& target, const oci::Digest& root, RemoteSession& remote);
 
 }  // namespace kiln

@@ -57,7 +57,7 @@ struct FleetSettings {
   bool operator==(const FleetSettings&) const = default;
 };
 
-enum class FrontEnd { image_definitions, bake_file };
+enum class FrontEnd { image_definitions, bake_file, flags };
 
 struct Fleet {
   FrontEnd front_end = FrontEnd::image_definitions;
@@ -73,6 +73,8 @@ struct Fleet {
 
   // nullptr where there is none.
   const TargetSpec* find(const std::string& name) const;
+  // Puts the targets into their order again.
+  void sort();
 };
 
 }  // namespace kiln

@@ -45,6 +45,8 @@ struct PlannedTarget {
   std::vector<NameMeaning> bases;            // of each stage's FROM
   std::vector<std::set<std::size_t>> needs;  // for each stage, the other stages it is built from
   std::set<std::size_t> fleet_parents;       // targets of the plan that any needed stage is built from
+  // It was not asked for: it is built because a target of this platform is built from it.
+  bool is_for_children = false;
 };
 
 // What a name without registry and tag is, where no stage has it.
@@ -60,7 +62,9 @@ struct FleetNames {
   BareNames bare_names = BareNames::external;
 };
 
-// A build of one or many targets: every edge between them is found by reading the Dockerfiles.
+// A build of one or many targets: every edge between them is found by reading the Dockerfiles. Each target is for one
+// platform, so an image of several is in it several times, one after the other. What a target of a platform that was
+// asked for is built from is built for that platform, by a target of its own where none is there.
 struct Plan {
   std::vector<std::unique_ptr<PlannedTarget>> targets;
   FleetNames names;
