@@ -13,7 +13,7 @@ namespace kiln::dockerfile {
 namespace {
 
 template <class... Args>
-[[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
+[[noreturn]] void refuse_mount(fmt::format_string<Args...> format, Args&&... args) {
   throw Error(Category::usage, "--mount: " + fmt::format(format, std::forward<Args>(args)...));
 }
 
@@ -38,7 +38,7 @@ std::vector<std::string> split_record(std::string_view text) {
     std::string field;
     if (i < text.size() && text[i] == '"') {
       for (++i;; ++i) {
-        if (i >= text.size()) fail("missing closing quote in '{}'", printable(text));
+        if (i >= text.size()) refuse_mount("missing closing quote in '{}'", printable(text));
         if (text[i] != '"') {
           field += text[i];
         } else if (i + 1 < text.size() && text[i + 1] == '"') {
@@ -48,11 +48,11 @@ std::vector<std::string> split_record(std::string_view text) {
         }
       }
       ++i;
-      if (i < text.size() && text[i] != ',') fail("text behind a closing quote in '{}'", printable(text));
+      if (i < text.size() && text[i] != ',') refuse_mount("text behind a closing quote in '{}'", printable(text));
     } else {
       const std::size_t comma = text.find(',', i);
       field = text.substr(i, comma == std::string_view::npos ? comma : comma - i);
-      if (field.find('"') != std::string::npos) fail("a quote inside of '{}'", printable(field));
+      if (field.find('"') != std::string::npos) refuse_mount("a quote inside of '{}'", printable(field));
       i = comma == std::string_view::npos ? text.size() : comma;
     }
     fields.push_back(std::move(field));
@@ -79,13 +79,13 @@ bool truth(const Option& option) {
   for (std::string_view no : {"0", "f", "F", "FALSE", "false", "False"}) {
     if (option.value == no) return false;
   }
-  fail("'{}' may be true or false, got '{}'", option.key, printable(option.value));
+  refuse_mount("'{}' may be true or false, got '{}'", option.key, printable(option.value));
 }
 
 std::uint32_t number(const Option& option, int base) {
   const auto value = parse_unsigned(option.value, base);
   if (!value || *value > 0xffffffff) {
-    fail("'{}' needs {} number, got '{}'", option.key, base == 8 ? "an octal" : "a", printable(option.value));
+    refuse_mount("'{}' needs {} number, got '{}'", option.key, base == 8 ? "an octal" : "a", printable(option.value));
   }
   return static_cast<std::uint32_t>(*value);
 }
@@ -105,14 +105,14 @@ std::uint64_t bytes(const Option& option) {
   const auto integral = parse_unsigned(std::string_view(whole).substr(0, dot));
   const std::string fraction = dot == std::string::npos ? "" : whole.substr(dot + 1);
   if (power == powers.end() || !integral || fraction.size() > 9 || fraction.find('.') != std::string::npos) {
-    fail("'{}' needs a size such as 512m or 1g, got '{}'", option.key, printable(option.value));
+    refuse_mount("'{}' needs a size such as 512m or 1g, got '{}'", option.key, printable(option.value));
   }
   double factor = 1;
   for (int i = 0; i < power->second; ++i) factor *= 1024;
   double value = static_cast<double>(*integral);
   double scale = 1;
   for (char digit : fraction) value += (digit - '0') * (scale /= 10);
-  if (value * factor >= 9.2e18) fail("'{}' is too large: '{}'", option.key, printable(option.value));
+  if (value * factor >= 9.2e18) refuse_mount("'{}' is too large: '{}'", option.key, printable(option.value));
   return static_cast<std::uint64_t>(value * factor);
 }
 
@@ -122,7 +122,7 @@ MountType type_of(const std::string& value) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] == lower) return static_cast<MountType>(i);
   }
-  fail("unsupported type '{}'{}", printable(value), suggestion(lower, names));
+  refuse_mount("unsupported type '{}'{}", printable(value), suggestion(lower, names));
 }
 
 CacheSharing sharing_of(const std::string& value) {
@@ -131,7 +131,7 @@ CacheSharing sharing_of(const std::string& value) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] == lower) return static_cast<CacheSharing>(i);
   }
-  fail("unsupported sharing '{}'{}", printable(value), suggestion(lower, names));
+  refuse_mount("unsupported sharing '{}'{}", printable(value), suggestion(lower, names));
 }
 
 class Builder {
@@ -141,9 +141,9 @@ class Builder {
     const bool may_be_bare = key == "readonly" || key == "readwrite" || key == "required";
     if (!option.has_value && !may_be_bare) {
       for (const std::string& known : kKeys) {
-        if (key == known) fail("'{}' needs a value: {}=VALUE", key, key);
+        if (key == known) refuse_mount("'{}' needs a value: {}=VALUE", key, key);
       }
-      fail("unknown option '{}'{}", printable(key), suggestion(key, kKeys));
+      refuse_mount("unknown option '{}'{}", printable(key), suggestion(key, kKeys));
     }
     if (key == "type") {
       mount_.type = type_of(option.value);
@@ -180,7 +180,7 @@ class Builder {
       only_for(key, mount_.type == MountType::secret);
       mount_.environment = option.value;
     } else {
-      fail("unknown option '{}'{}", printable(key), suggestion(key, kKeys));
+      refuse_mount("unknown option '{}'{}", printable(key), suggestion(key, kKeys));
     }
   }
 
@@ -194,16 +194,16 @@ class Builder {
     if (type == MountType::secret) {
       only_for("from", mount_.from.empty());
       if (mount_.source.empty() && mount_.target.empty() && mount_.id.empty()) {
-        fail("a secret needs an id or a target");
+        refuse_mount("a secret needs an id or a target");
       }
-      if (!mount_.source.empty() && !mount_.id.empty()) fail("a secret takes 'id' or 'source', not both");
+      if (!mount_.source.empty() && !mount_.id.empty()) refuse_mount("a secret takes 'id' or 'source', not both");
     }
     return std::move(mount_);
   }
 
  private:
   void only_for(std::string_view key, bool allowed) const {
-    if (!allowed) fail("'{}' is no option of the type '{}'", key, to_string(mount_.type));
+    if (!allowed) refuse_mount("'{}' is no option of the type '{}'", key, to_string(mount_.type));
   }
 
   Mount mount_;
@@ -246,8 +246,8 @@ void check_mount(std::string_view options) {
     if (option.key != "from") continue;
     const auto dollar = option.value.find('$');
     if (dollar != std::string::npos && dollar + 1 < option.value.size()) {
-      fail("'from' cannot hold a variable, got '{}'; name a stage 'FROM {} AS NAME' and mount from=NAME",
-           printable(option.value), printable(option.value));
+      refuse_mount("'from' cannot hold a variable, got '{}'; name a stage 'FROM {} AS NAME' and mount from=NAME",
+                   printable(option.value), printable(option.value));
     }
   }
 }

@@ -22,7 +22,7 @@ namespace kiln {
 
 namespace {
 
-constexpr std::size_t kBlockBytes = 256 << 10;  // what is looked at for zeros, and written, at once
+constexpr std::size_t kWriteBytes = 256 << 10;  // what is looked at for zeros, and written, at once
 constexpr std::size_t kMinHoleBytes = 4096;
 constexpr std::size_t kPieceBytes = 1 << 20;
 constexpr std::size_t kBatchBytes = 1 << 20;
@@ -65,8 +65,8 @@ EntryWriter::EntryWriter(const Fd& root, fs::path shown_root, Owners owners, Thr
     : shown_root_(std::move(shown_root)),
       owners_(owners),
       cancel_(cancel),
-      buffer_(kBlockBytes, '\0'),
-      held_(BufferOwner::unpacking, kBlockBytes + (pool == nullptr ? 0 : kBatchBytes)),
+      buffer_(kWriteBytes, '\0'),
+      held_(BufferOwner::unpacking, kWriteBytes + (pool == nullptr ? 0 : kBatchBytes)),
       new_files_(root),
       make_room_(std::move(make_room)) {
   if (pool != nullptr) jobs_.emplace(*pool, BufferOwner::unpacking);
@@ -128,7 +128,7 @@ void EntryWriter::write_piece(const std::shared_ptr<Pending>& pending, std::uint
   const std::shared_ptr<const Fd> file(pending, &pending->file);
   const std::string path = shown(entry.path);
   for (std::size_t done = 0; done < piece.size();) {
-    const std::string_view block = piece.substr(done, kBlockBytes);
+    const std::string_view block = piece.substr(done, kWriteBytes);
     done += block.size();
     if (!is_hole(block)) {
       behind_.write(file, block, at + done - block.size(), path);

@@ -28,7 +28,7 @@ using tar::PaxRecords;
 using tar::Segment;
 
 constexpr std::size_t kBufferBytes = 256 << 10;
-constexpr int kMaxLinks = 40;
+constexpr int kMaxNameLinks = 40;
 constexpr std::string_view kSchilyXattr = "SCHILY.xattr.";
 constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
 constexpr std::string_view kAufsPrefix = ".wh..wh.";
@@ -481,7 +481,7 @@ std::string TarReader::State::resolved(std::string path) const {
       done = std::move(next);
       continue;
     }
-    if (++links > kMaxLinks) refuse(fmt::format("the name '{}' runs into a loop of links", printable(path)));
+    if (++links > kMaxNameLinks) refuse(fmt::format("the name '{}' runs into a loop of links", printable(path)));
     if (link->second.starts_with('/')) done.clear();
     std::vector<std::string> parts;
     for (const std::string_view item : split(link->second, '/')) parts.emplace_back(item);

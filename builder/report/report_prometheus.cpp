@@ -13,7 +13,7 @@ namespace {
 
 using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-std::string escaped(std::string_view value) {
+std::string escaped_label(std::string_view value) {
   std::string result;
   for (const char c : value) {
     if (c == '\\' || c == '"') result += '\\';
@@ -26,7 +26,7 @@ std::string escaped(std::string_view value) {
   return result;
 }
 
-class Writer {
+class SampleWriter {
  public:
   void metric(std::string_view name, std::string_view help) {
     name_ = name;
@@ -36,7 +36,7 @@ class Writer {
     out_ += name_;
     std::string_view separator = "{";
     for (const auto& [name, text] : labels) {
-      out_ += fmt::format("{}{}=\"{}\"", separator, name, escaped(text));
+      out_ += fmt::format("{}{}=\"{}\"", separator, name, escaped_label(text));
       separator = ",";
     }
     out_ += fmt::format("{} {}\n", labels.size() == 0 ? "" : "}", value);
@@ -54,7 +54,7 @@ class Writer {
 }  // namespace
 
 std::string report_prometheus(const BuildReport& report) {
-  Writer writer;
+  SampleWriter writer;
   const auto each_image = [&](std::string_view name, std::string_view help, const auto& value) {
     writer.metric(name, help);
     for (const ReportImage& image : report.images)

@@ -34,9 +34,9 @@ std::string keep_end(const std::string& text, std::size_t columns) {
 
 TextStyle verdict_style(bool met) { return met ? TextStyle::good : TextStyle::bad; }
 
-class Writer {
+class TextWriter {
  public:
-  Writer(const BuildReport& report, const ReportTextOptions& options)
+  TextWriter(const BuildReport& report, const ReportTextOptions& options)
       : report_(report), options_(options), width_(std::max(options.width, kLeastWidth)) {}
 
   std::string write() {
@@ -309,7 +309,7 @@ class Writer {
 }  // namespace
 
 std::string report_text(const BuildReport& report, const ReportTextOptions& options) {
-  return Writer(report, options).write();
+  return TextWriter(report, options).write();
 }
 
 }  // namespace kiln
