@@ -20,8 +20,9 @@ class JsonSource {
 
   // Error{usage} "FILE:LINE: ..." for what is no JSON.
   nlohmann::json parse() const;
-  // The same, and "FILE:LINE: ..." for the first thing in the file that the schema does not allow.
-  nlohmann::json parse(const JsonSchema& schema) const;
+  // The same, and "FILE:LINE: ..." for the first thing in the file that the schema does not allow; `unknown_key_help`
+  // ends the message about a key at the top level that the schema does not have.
+  nlohmann::json parse(const JsonSchema& schema, std::string_view unknown_key_help = {}) const;
 
   const fs::path& file() const noexcept { return file_; }
   // "FILE:LINE" of the value at an RFC 6901 pointer, the file as people should read it.

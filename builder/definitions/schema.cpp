@@ -372,7 +372,7 @@ void check_object(const Node& node, const json& value, const std::string& pointe
     }
     if (is_known || node.additional == nullptr) continue;
     if (node.additional->verdict == false) {
-      issues.push_back({at, fmt::format("unknown key '{}'{}", printable(name), suggestion(name, known))});
+      issues.push_back({at, fmt::format("unknown key '{}'{}", printable(name), suggestion(name, known)), true});
     } else {
       check(*node.additional, member, at, issues);
     }
