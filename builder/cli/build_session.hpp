@@ -20,11 +20,11 @@
 #include "builder/run/snapshot_store.hpp"
 #include "builder/solve/base_images.hpp"
 #include "builder/solve/image_assembly.hpp"
-#include "builder/solve/image_layers.hpp"
 #include "builder/solve/output.hpp"
-#include "builder/solve/run_step.hpp"
 #include "builder/solve/solver.hpp"
 #include "builder/solve/step_executor.hpp"
+#include "builder/steps/image_layers.hpp"
+#include "builder/steps/run_step.hpp"
 #include "registry/remote/push.hpp"
 #include "registry/store/content_store.hpp"
 

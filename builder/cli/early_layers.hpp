@@ -11,9 +11,9 @@
 #include "builder/cache/shared_cache.hpp"
 #include "builder/cli/transfer_tasks.hpp"
 #include "builder/plan/build_target.hpp"
-#include "builder/solve/image_layers.hpp"
 #include "builder/solve/output.hpp"
 #include "builder/solve/step_executor.hpp"
+#include "builder/steps/image_layers.hpp"
 #include "registry/remote/early_push.hpp"
 
 namespace kiln::cli {

@@ -11,7 +11,7 @@
 #include "base/clock.hpp"
 #include "builder/report/baseline.hpp"
 #include "builder/report/build_report.hpp"
-#include "builder/solve/events.hpp"
+#include "builder/steps/events.hpp"
 
 namespace kiln {
 

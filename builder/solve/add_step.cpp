@@ -2,10 +2,10 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/solve/archive_source.hpp"
-#include "builder/solve/fetched_source.hpp"
-#include "builder/solve/git_source.hpp"
 #include "builder/solve/stage_evaluator.hpp"
+#include "builder/steps/archive_source.hpp"
+#include "builder/steps/fetched_source.hpp"
+#include "builder/steps/git_source.hpp"
 #include "registry/remote/url.hpp"
 
 namespace kiln {

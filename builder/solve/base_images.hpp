@@ -8,9 +8,9 @@
 #include "builder/debian/lock.hpp"
 #include "builder/debian/package_store.hpp"
 #include "builder/plan/plan.hpp"
-#include "builder/solve/events.hpp"
-#include "builder/solve/image_layers.hpp"
 #include "builder/solve/step_executor.hpp"
+#include "builder/steps/events.hpp"
+#include "builder/steps/image_layers.hpp"
 #include "registry/oci/image_config.hpp"
 
 namespace kiln {

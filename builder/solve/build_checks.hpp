@@ -4,7 +4,7 @@
 
 #include "builder/plan/plan.hpp"
 #include "builder/solve/base_images.hpp"
-#include "builder/solve/events.hpp"
+#include "builder/steps/events.hpp"
 
 namespace kiln {
 

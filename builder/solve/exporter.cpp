@@ -7,7 +7,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
-#include "builder/solve/archive_file.hpp"
+#include "builder/steps/archive_file.hpp"
 #include "registry/store/index_json.hpp"
 
 namespace kiln {

@@ -10,7 +10,7 @@
 #include "base/error.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/solve/build_checks.hpp"
-#include "builder/solve/work_slots.hpp"
+#include "builder/steps/work_slots.hpp"
 
 namespace kiln {
 

@@ -14,7 +14,7 @@
 #include "builder/dockerfile/run_script.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/run/growing_snapshot.hpp"
-#include "builder/solve/link_resolution.hpp"
+#include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
 

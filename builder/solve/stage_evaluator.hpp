@@ -10,11 +10,11 @@
 #include "builder/plan/plan.hpp"
 #include "builder/solve/base_images.hpp"
 #include "builder/solve/config_instructions.hpp"
-#include "builder/solve/copy_source.hpp"
-#include "builder/solve/git_source.hpp"
-#include "builder/solve/image_layers.hpp"
-#include "builder/solve/run_step.hpp"
 #include "builder/solve/step_executor.hpp"
+#include "builder/steps/copy_source.hpp"
+#include "builder/steps/git_source.hpp"
+#include "builder/steps/image_layers.hpp"
+#include "builder/steps/run_step.hpp"
 
 namespace kiln {
 

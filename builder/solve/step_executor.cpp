@@ -9,7 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
-#include "builder/solve/image_layers.hpp"
+#include "builder/steps/image_layers.hpp"
 
 namespace kiln {
 

@@ -13,8 +13,8 @@
 #include "builder/cache/shared_cache.hpp"
 #include "builder/cache/step_cache.hpp"
 #include "builder/cache/step_sharing.hpp"
-#include "builder/solve/events.hpp"
-#include "builder/solve/work_slots.hpp"
+#include "builder/steps/events.hpp"
+#include "builder/steps/work_slots.hpp"
 
 namespace kiln {
 

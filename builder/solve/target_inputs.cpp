@@ -10,10 +10,10 @@
 #include "builder/debian/lock.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/mount.hpp"
-#include "builder/solve/copy_plan.hpp"
-#include "builder/solve/fetched_source.hpp"
-#include "builder/solve/git_source.hpp"
-#include "builder/solve/link_resolution.hpp"
+#include "builder/steps/copy_plan.hpp"
+#include "builder/steps/fetched_source.hpp"
+#include "builder/steps/git_source.hpp"
+#include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
 

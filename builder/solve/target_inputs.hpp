@@ -6,8 +6,8 @@
 
 #include "builder/layer/stat_cache.hpp"
 #include "builder/plan/plan.hpp"
-#include "builder/solve/copy_source.hpp"
 #include "builder/solve/stage_evaluator.hpp"
+#include "builder/steps/copy_source.hpp"
 
 namespace kiln {
 

@@ -21,7 +21,7 @@
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/dockerfile_input.hpp"
 #include "builder/cli/words/words.hpp"
-#include "builder/solve/git_source.hpp"
+#include "builder/steps/git_source.hpp"
 
 namespace kiln::cli {
 

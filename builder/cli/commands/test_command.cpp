@@ -7,7 +7,7 @@
 #include "builder/cli/build_session.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/run/container_run.hpp"
-#include "builder/solve/users.hpp"
+#include "builder/steps/users.hpp"
 #include "registry/remote/pull.hpp"
 
 namespace kiln::cli {

@@ -1,4 +1,4 @@
-#include "builder/solve/output_tail.hpp"
+#include "builder/steps/output_tail.hpp"
 
 #include "base/text.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/solve/failed_run.hpp"
+#include "builder/steps/failed_run.hpp"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
-#include "builder/solve/users.hpp"
+#include "builder/steps/users.hpp"
 
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "tests/unit/solve/image_fixture.hpp"
+#include "tests/unit/steps/image_fixture.hpp"
 
 using namespace kiln;
 

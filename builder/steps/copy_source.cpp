@@ -1,4 +1,4 @@
-#include "builder/solve/copy_source.hpp"
+#include "builder/steps/copy_source.hpp"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "base/text.hpp"
-#include "builder/solve/copy_plan.hpp"
-#include "builder/solve/link_resolution.hpp"
+#include "builder/steps/copy_plan.hpp"
+#include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
 

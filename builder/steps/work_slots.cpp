@@ -1,4 +1,4 @@
-#include "builder/solve/work_slots.hpp"
+#include "builder/steps/work_slots.hpp"
 
 #include <chrono>
 

@@ -18,7 +18,7 @@
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/stat_cache.hpp"
 #include "builder/layer/tree_scanner.hpp"
-#include "builder/solve/image_layers.hpp"
+#include "builder/steps/image_layers.hpp"
 
 namespace kiln {
 

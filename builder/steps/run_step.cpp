@@ -1,4 +1,4 @@
-#include "builder/solve/run_step.hpp"
+#include "builder/steps/run_step.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -13,8 +13,8 @@
 #include "builder/cache/step_record.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/tree_scanner.hpp"
-#include "builder/solve/link_resolution.hpp"
-#include "builder/solve/output_tail.hpp"
+#include "builder/steps/link_resolution.hpp"
+#include "builder/steps/output_tail.hpp"
 #include "registry/oci/image_config.hpp"
 
 namespace kiln {

@@ -15,13 +15,13 @@
 #include "builder/run/run_request.hpp"
 #include "builder/run/runner.hpp"
 #include "builder/run/shared_mounts.hpp"
-#include "builder/solve/copy_source.hpp"
-#include "builder/solve/events.hpp"
-#include "builder/solve/failed_run.hpp"
-#include "builder/solve/image_layers.hpp"
-#include "builder/solve/ssh_agent.hpp"
-#include "builder/solve/users.hpp"
-#include "builder/solve/work_slots.hpp"
+#include "builder/steps/copy_source.hpp"
+#include "builder/steps/events.hpp"
+#include "builder/steps/failed_run.hpp"
+#include "builder/steps/image_layers.hpp"
+#include "builder/steps/ssh_agent.hpp"
+#include "builder/steps/users.hpp"
+#include "builder/steps/work_slots.hpp"
 
 namespace kiln {
 

@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/solve/copy_plan.hpp"
+#include "builder/steps/copy_plan.hpp"
 
 namespace kiln {
 

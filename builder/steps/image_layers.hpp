@@ -16,7 +16,7 @@
 #include "builder/layer/layer.hpp"
 #include "builder/layer/merged_view.hpp"
 #include "builder/run/snapshot_store.hpp"
-#include "builder/solve/events.hpp"
+#include "builder/steps/events.hpp"
 #include "registry/oci/platform.hpp"
 #include "registry/remote/remote_session.hpp"
 #include "registry/store/content_store.hpp"

@@ -1,4 +1,4 @@
-#include "builder/solve/ssh_agent.hpp"
+#include "builder/steps/ssh_agent.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "builder/layer/merged_view.hpp"
-#include "builder/solve/copy_source.hpp"
+#include "builder/steps/copy_source.hpp"
 
 namespace kiln {
 

@@ -1,4 +1,4 @@
-#include "builder/solve/copy_plan.hpp"
+#include "builder/steps/copy_plan.hpp"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include "base/text.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/pattern.hpp"
-#include "builder/solve/link_resolution.hpp"
+#include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
 

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "builder/solve/fetched_source.hpp"
-#include "builder/solve/git_source.hpp"
+#include "builder/steps/fetched_source.hpp"
+#include "builder/steps/git_source.hpp"
 
 using namespace kiln;
 

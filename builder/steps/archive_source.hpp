@@ -6,7 +6,7 @@
 #include <string>
 
 #include "builder/layer/tar_import.hpp"
-#include "builder/solve/copy_source.hpp"
+#include "builder/steps/copy_source.hpp"
 
 namespace kiln {
 

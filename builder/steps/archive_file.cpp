@@ -1,4 +1,4 @@
-#include "builder/solve/archive_file.hpp"
+#include "builder/steps/archive_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

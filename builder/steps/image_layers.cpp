@@ -1,4 +1,4 @@
-#include "builder/solve/image_layers.hpp"
+#include "builder/steps/image_layers.hpp"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "builder/solve/copy_plan.hpp"
+#include "builder/steps/copy_plan.hpp"
 
 using namespace kiln;
 

@@ -1,4 +1,4 @@
-#include "builder/solve/git_source.hpp"
+#include "builder/steps/git_source.hpp"
 
 #include <fmt/format.h>
 

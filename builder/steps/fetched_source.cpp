@@ -1,4 +1,4 @@
-#include "builder/solve/fetched_source.hpp"
+#include "builder/steps/fetched_source.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

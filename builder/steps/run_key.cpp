@@ -8,8 +8,8 @@
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
 #include "builder/cache/step_record.hpp"
-#include "builder/solve/link_resolution.hpp"
-#include "builder/solve/run_step.hpp"
+#include "builder/steps/link_resolution.hpp"
+#include "builder/steps/run_step.hpp"
 #include "registry/oci/image_config.hpp"
 
 namespace kiln {

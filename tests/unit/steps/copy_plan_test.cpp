@@ -1,10 +1,10 @@
-#include "builder/solve/copy_plan.hpp"
+#include "builder/steps/copy_plan.hpp"
 
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
-#include "tests/unit/solve/image_fixture.hpp"
+#include "tests/unit/steps/image_fixture.hpp"
 
 using namespace kiln;
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "builder/layer/merged_view.hpp"
-#include "builder/solve/copy_plan.hpp"
+#include "builder/steps/copy_plan.hpp"
 
 namespace kiln {
 

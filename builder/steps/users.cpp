@@ -1,4 +1,4 @@
-#include "builder/solve/users.hpp"
+#include "builder/steps/users.hpp"
 
 #include <fmt/format.h>
 

@@ -7,7 +7,7 @@
 
 #include "base/cancel.hpp"
 #include "base/file.hpp"
-#include "builder/solve/fetched_source.hpp"
+#include "builder/steps/fetched_source.hpp"
 
 namespace kiln {
 

@@ -1,4 +1,4 @@
-#include "builder/solve/archive_source.hpp"
+#include "builder/steps/archive_source.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

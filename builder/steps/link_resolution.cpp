@@ -1,4 +1,4 @@
-#include "builder/solve/link_resolution.hpp"
+#include "builder/steps/link_resolution.hpp"
 
 #include <fmt/format.h>
 
