@@ -11,6 +11,12 @@
 
 namespace kiln {
 
+// What makes a step's layers. ADD is a copy, too.
+enum class StepKind { run, copy, workdir, debian };
+
+// As records and keys have it: "run".
+std::string_view to_string(StepKind kind);
+
 // One input of a step, for explaining a miss. Its value is compared by digest; the value itself is kept only where
 // it is short and its name does not look like a secret's.
 //
@@ -78,7 +84,7 @@ std::string to_text(const InputDifference& difference);
 //   sum HEX
 // The sum is the sha256 of all before its line: a record with a flipped bit is none.
 struct StepRecord {
-  std::string kind;
+  StepKind kind = StepKind::run;
   std::string key;
   std::string text;
   std::string target;

@@ -66,6 +66,9 @@ class CopyPlan {
   // after.
   const std::vector<Planned>& finish();
 
+  // What it is planned on.
+  const MergedView& target() const noexcept { return target_; }
+
   // Gives the fields of the step key, entry by entry: everything but times. The list is the callee's until it returns.
   void for_each_key_item(const std::function<void(const std::vector<std::string>&)>& take) const;
 

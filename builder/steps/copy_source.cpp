@@ -54,6 +54,8 @@ void CopySource::read_ahead(std::vector<std::string>) const {}
 
 std::string CopySource::why_missing(std::string_view) const { return {}; }
 
+std::optional<Blocked> CopySource::bring() const { return std::nullopt; }
+
 std::string CopySource::identity(std::string_view) const { return {}; }
 
 void CopySource::add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const {
@@ -227,8 +229,22 @@ std::string ContextSource::why_missing(std::string_view path) const {
   return {};
 }
 
-ImageSource::ImageSource(LayerAccess& access, ImageLayers layers, std::string description)
-    : access_(access), layers_(std::move(layers)), description_(std::move(description)), view_(access.view(layers_)) {}
+ImageSource::ImageSource(LayerAccess& access, ImageLayers layers, MergedView view, std::string description,
+                         std::string step)
+    : access_(access),
+      layers_(std::move(layers)),
+      view_(std::move(view)),
+      description_(std::move(description)),
+      step_(std::move(step)) {}
+
+std::optional<Blocked> ImageSource::bring() const {
+  const std::lock_guard lock(mutex_);
+  if (folders_) return std::nullopt;
+  OrBlocked<SnapshotChain> folders = access_.folders(layers_, step_);
+  if (folders.is_blocked()) return folders.blocked();
+  folders_ = std::move(folders).value();
+  return std::nullopt;
+}
 
 namespace {
 
@@ -269,10 +285,10 @@ std::unique_ptr<ByteSource> ImageSource::open(const std::string& path) const {
   const auto found = view_.lookup(path);
   const auto behind = found ? view_.file_behind(*found) : std::nullopt;
   if (!behind) throw Error(Category::build, fmt::format("'/{}' of {} is not a file", printable(path), description_));
+  if (const auto blocked = bring()) refuse_lost(*blocked);
   fs::path folder;
   {
     const std::lock_guard lock(mutex_);
-    if (!folders_) folders_ = access_.folders(layers_);
     folder = folders_->folders().at(behind->layer);
   }
   const Fd root = open_directory(folder);

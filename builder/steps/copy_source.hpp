@@ -45,6 +45,8 @@ class CopySource {
   // What tells names of one file (hard links) from files that are merely equal: the same text for the same file. Empty
   // where no path has another name.
   virtual std::string identity(std::string_view path) const;
+  // Brings here what open() will need, for files that are going to be opened; nullopt where all is there.
+  virtual std::optional<Blocked> bring() const;
   // Adds the file at `source_path` to a layer as `target`. Its content must still have target.content.
   void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const;
 
@@ -109,7 +111,8 @@ class ContextSource : public CopySource {
 // disk.
 class ImageSource : public CopySource {
  public:
-  ImageSource(LayerAccess& access, ImageLayers layers, std::string description);
+  // `view` is the layers'; `step` is the text of the instruction that reads it.
+  ImageSource(LayerAccess& access, ImageLayers layers, MergedView view, std::string description, std::string step);
 
   std::optional<FileEntry> lookup(std::string_view path) const override;
   std::string resolve(std::string_view path) const override;
@@ -117,6 +120,7 @@ class ImageSource : public CopySource {
   void digest(std::vector<FileEntry*>& files) const override;
   std::unique_ptr<ByteSource> open(const std::string& path) const override;
   std::string identity(std::string_view path) const override;
+  std::optional<Blocked> bring() const override;
   std::string describe() const override { return description_; }
 
   const ImageLayers& layers() const noexcept { return layers_; }
@@ -124,8 +128,9 @@ class ImageSource : public CopySource {
  private:
   LayerAccess& access_;
   ImageLayers layers_;
-  std::string description_;
   MergedView view_;
+  std::string description_;
+  std::string step_;
   mutable std::mutex mutex_;
   mutable std::optional<SnapshotChain> folders_;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -49,9 +50,13 @@ struct StepResult {
 };
 
 // What is told about a build while it goes on: to the progress display, to the recorder behind the report, to tests.
-// Called from many threads at once. Steps nest nowhere: each starts once and finishes once.
+// Called from many threads at once. Steps nest nowhere: each starts once and finishes once. A step that is solved again
+// at its place, since the layers of one were lost, starts again under another number.
 class BuildObserver : public Log {
  public:
+  // A number for a step or another piece of work that is about to start.
+  int new_number() { return ++last_number_; }
+
   // Anything that takes time and is shown: a step of a Dockerfile, resolving a base, an upload.
   virtual void step_started(const StepView& step) = 0;
   // Bytes the step's command printed, cut anywhere.
@@ -61,6 +66,9 @@ class BuildObserver : public Log {
   virtual void step_finished(int number, const StepResult& result) = 0;
   // A piece of work that cannot make a layer (resolve, push, export) has ended; "" where it went well.
   virtual void task_finished(int number, std::string_view error) = 0;
+
+ private:
+  std::atomic<int> last_number_{0};
 };
 
 }  // namespace kiln

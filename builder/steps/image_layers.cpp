@@ -35,29 +35,16 @@ RemoteSession* LazyRemote::opened() {
   return session_.get();
 }
 
-namespace {
-
-thread_local std::string fetching_for;
-
-}  // namespace
-
-FetchingFor::FetchingFor(std::string step) : before_(std::exchange(fetching_for, std::move(step))) {}
-FetchingFor::~FetchingFor() { fetching_for = std::move(before_); }
-const std::string& FetchingFor::current() { return fetching_for; }
+void refuse_lost(const Blocked& blocked) {
+  if (blocked.lost.empty()) throw Error(Category::machine, "a step was looked up only");
+  const auto& [key, text] = *blocked.lost.begin();
+  throw Error(Category::machine, fmt::format("no place has the layer of '{}' any more; build it again, or run 'kiln "
+                                             "cache verify'",
+                                             text.empty() ? key : text));
+}
 
 std::string foreign_layer_key(const oci::Digest& blob, const oci::Digest& diff_id) {
   return StepKeyBuilder("layer").text("blob", blob.str()).text("diff", diff_id.str()).finish();
-}
-
-void LayerAccess::lose(const ImageLayer& layer) {
-  if (layer.key.empty()) return;
-  const std::lock_guard lock(mutex_);
-  lost_.insert(layer.key);
-}
-
-std::set<std::string> LayerAccess::take_lost() {
-  const std::lock_guard lock(mutex_);
-  return std::exchange(lost_, {});
 }
 
 std::map<std::string, LayerValue> LayerAccess::foreign_layers() const {
@@ -76,13 +63,19 @@ void LayerAccess::remember_head(const oci::Digest& diff_id, const std::string& p
   heads_.insert_or_assign({diff_id, path}, std::move(head));
 }
 
-bool LayerAccess::fetch_for_push(const ImageLayer& layer, const oci::Descriptor& blob) {
-  if (shared_ && shared_->fetch_blob(blob, store_, "layer", "push")) return true;
-  lose(layer);
-  return false;
+bool LayerAccess::fetch_for_push(const oci::Descriptor& blob) {
+  return shared_ && shared_->fetch_blob(blob, store_, "layer", "push");
 }
 
-LayerBlob LayerAccess::local_blob(const ImageLayer& layer) {
+bool LayerAccess::can_be_had(const ImageLayer& layer) {
+  if (layer.remote || layer.key.empty()) return true;
+  return std::any_of(layer.value.blobs.begin(), layer.value.blobs.end(), [&](const LayerBlob& blob) {
+    store_.lease(blob.descriptor.digest);
+    return store_.has(blob.descriptor.digest) || (shared_ && shared_->has_blob(blob.descriptor));
+  });
+}
+
+OrBlocked<LayerBlob> LayerAccess::local_blob(const ImageLayer& layer, const std::string& step) {
   for (const LayerBlob& blob : layer.value.blobs) {
     store_.lease(blob.descriptor.digest);
     if (store_.has(blob.descriptor.digest)) return blob;
@@ -97,19 +90,20 @@ LayerBlob LayerAccess::local_blob(const ImageLayer& layer) {
         [&] { fetch_blob(remote_.get(), store_, first.descriptor, layer.remote); });
     return first;
   }
-  if (shared_ && !layer.key.empty()) {
+  if (!layer.key.empty()) {
     for (const LayerBlob& blob : layer.value.blobs) {
-      if (shared_->fetch_blob(blob.descriptor, store_, "layer", FetchingFor::current())) return blob;
+      if (shared_ && shared_->fetch_blob(blob.descriptor, store_, "layer", step)) return blob;
     }
+    return Blocked{{{layer.key, layer.text}}};
   }
-  lose(layer);
   throw Error(Category::machine, fmt::format("layer blob '{}' is not in the store; run 'kiln cache verify'",
                                              first.descriptor.digest.str()));
 }
 
 // An index that somebody else made: its digest was verified, and it must be of this layer.
-std::shared_ptr<const FileIndex> LayerAccess::checked_index(const oci::Descriptor& index, const oci::Digest& diff_id) {
-  if (!shared_->fetch_blob(index, store_, "file index", FetchingFor::current())) return nullptr;
+std::shared_ptr<const FileIndex> LayerAccess::checked_index(const oci::Descriptor& index, const oci::Digest& diff_id,
+                                                            const std::string& step) {
+  if (!shared_->fetch_blob(index, store_, "file index", step)) return nullptr;
   try {
     auto loaded = indexes_.load(index);
     return loaded->diff_id() == diff_id ? loaded : nullptr;
@@ -127,16 +121,16 @@ void LayerAccess::note_foreign(const ImageLayer& layer, const oci::Descriptor& i
   foreign_.emplace(foreign_layer_key(value.blobs.front().descriptor.digest, value.diff_id), std::move(value));
 }
 
-std::shared_ptr<const FileIndex> LayerAccess::shared_index(const ImageLayer& layer) {
+std::shared_ptr<const FileIndex> LayerAccess::shared_index(const ImageLayer& layer, const std::string& step) {
   if (!shared_) return nullptr;
-  if (layer.value.index) return checked_index(*layer.value.index, layer.value.diff_id);
+  if (layer.value.index) return checked_index(*layer.value.index, layer.value.diff_id, step);
   if (!layer.key.empty() || layer.value.blobs.empty()) return nullptr;
   const std::string key = foreign_layer_key(layer.value.blobs.front().descriptor.digest, layer.value.diff_id);
   const auto found = shared_->find(key, kLayerEntryType);
   if (!found.entry) return nullptr;
   const auto value = parse_layer_entry(found.entry->content);
   if (!value || value->diff_id != layer.value.diff_id || !value->index) return nullptr;
-  auto index = checked_index(*value->index, layer.value.diff_id);
+  auto index = checked_index(*value->index, layer.value.diff_id, step);
   if (index) {
     store_.set_index_of_layer(layer.value.diff_id, *value->index);
     note_foreign(layer, *value->index);
@@ -144,12 +138,12 @@ std::shared_ptr<const FileIndex> LayerAccess::shared_index(const ImageLayer& lay
   return index;
 }
 
-std::shared_ptr<const FileIndex> LayerAccess::index(const ImageLayer& layer) {
-  auto known = known_index(layer);
-  return known ? known : read_index(layer);
+OrBlocked<std::shared_ptr<const FileIndex>> LayerAccess::index(const ImageLayer& layer, const std::string& step) {
+  if (auto known = known_index(layer, step)) return known;
+  return read_index(layer, step);
 }
 
-std::shared_ptr<const FileIndex> LayerAccess::known_index(const ImageLayer& layer) {
+std::shared_ptr<const FileIndex> LayerAccess::known_index(const ImageLayer& layer, const std::string& step) {
   if (layer.value.index) {
     store_.lease(layer.value.index->digest);
     if (store_.has(layer.value.index->digest)) return indexes_.load(*layer.value.index);
@@ -158,71 +152,81 @@ std::shared_ptr<const FileIndex> LayerAccess::known_index(const ImageLayer& laye
     if (const auto index = store_.index_of_layer(layer.value.diff_id)) note_foreign(layer, *index);
     return known;
   }
-  return shared_index(layer);
+  return shared_index(layer, step);
 }
 
 // `read`: how many bytes of its tar were read for it; 0 where an index was there.
-std::shared_ptr<const FileIndex> LayerAccess::read_index(const ImageLayer& layer, const TarListener& listener,
-                                                         std::uint64_t* read) {
-  const LayerBlob blob = local_blob(layer);
-  const IndexedLayer indexed = index_layer(store_, pool_, blob.descriptor, layer.value.diff_id, cancel_, listener);
+OrBlocked<std::shared_ptr<const FileIndex>> LayerAccess::read_index(const ImageLayer& layer, const std::string& step,
+                                                                    const TarListener& listener, std::uint64_t* read) {
+  const OrBlocked<LayerBlob> blob = local_blob(layer, step);
+  if (blob.is_blocked()) return blob.blocked();
+  const IndexedLayer indexed =
+      index_layer(store_, pool_, blob.value().descriptor, layer.value.diff_id, cancel_, listener);
   if (read != nullptr) *read = indexed.uncompressed_bytes;
   note_foreign(layer, indexed.index);
   return indexes_.load(indexed.index);
 }
 
-std::shared_ptr<const FileIndex> LayerAccess::unpack_and_index(const ImageLayers& layers, std::size_t number,
-                                                               MergedView below) {
+OrBlocked<std::shared_ptr<const FileIndex>> LayerAccess::unpack_and_index(const ImageLayers& layers, std::size_t number,
+                                                                          MergedView below, const std::string& step) {
   const ImageLayer& layer = layers[number];
   const ImageLayers lower(layers.begin(), layers.begin() + static_cast<std::ptrdiff_t>(number));
-  const SnapshotChain chain = folders(lower);
-  const oci::Digest id = oci::chain_id(chain.chain_id(), layer.value.diff_id);
-  if (snapshots_.has(id)) return read_index(layer);
-  auto snapshot = snapshots_.begin_growing({std::move(below), chain.folders()}, cancel_);
+  const OrBlocked<SnapshotChain> chain = folders(lower, step);
+  if (chain.is_blocked()) return chain.blocked();
+  const oci::Digest id = oci::chain_id(chain.value().chain_id(), layer.value.diff_id);
+  if (snapshots_.has(id)) return read_index(layer, step);
+  auto snapshot = snapshots_.begin_growing({std::move(below), chain.value().folders()}, cancel_);
   std::uint64_t told = 0;
   std::uint64_t whole = 0;
   auto index = read_index(
-      layer,
+      layer, step,
       [&](std::string_view tar) {
         told += tar.size();
         snapshot->write(tar);
       },
       &whole);
-  if (told == whole) snapshots_.adopt(std::move(snapshot), id);
+  if (!index.is_blocked() && told == whole) snapshots_.adopt(std::move(snapshot), id);
   return index;
 }
 
 // Layers of a base that no kiln has seen are read one after the other, and fetched together.
-std::vector<std::function<void()>> LayerAccess::fetches_above(const ImageLayers& layers, std::size_t number) {
+std::vector<std::function<void()>> LayerAccess::fetches_above(const ImageLayers& layers, std::size_t number,
+                                                              const std::string& step) {
   std::vector<std::function<void()>> fetches;
   for (std::size_t above = number + 1; above < layers.size(); ++above) {
     if (layers[above].value.index || store_.index_of_layer(layers[above].value.diff_id)) continue;
-    fetches.push_back([this, layer = layers[above], step = FetchingFor::current()] {
-      const FetchingFor for_step(step);
-      local_blob(layer);
-    });
+    fetches.push_back([this, layer = layers[above], step] { local_blob(layer, step); });
   }
   return fetches;
 }
 
-MergedView LayerAccess::view(const ImageLayers& layers, Files files) {
-  fetch_indexes(layers);
+OrBlocked<MergedView> LayerAccess::view(const ImageLayers& layers, Files files, const std::string& step) {
+  fetch_indexes(layers, step);
   MergedView view;
+  Blocked blocked;
   std::optional<BlobsAhead> ahead;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    auto index = known_index(layers[i]);
+    auto index = known_index(layers[i], step);
     if (!index) {
-      if (!ahead) ahead.emplace(fetches_above(layers, i));
-      index = files == Files::soon ? unpack_and_index(layers, i, view) : read_index(layers[i]);
+      if (!ahead) ahead.emplace(fetches_above(layers, i, step));
+      // With one layer missing only the others that are missing too are of interest.
+      const bool unpacks = files == Files::soon && blocked.lost.empty();
+      auto read = unpacks ? unpack_and_index(layers, i, view, step) : read_index(layers[i], step);
+      if (read.is_blocked()) {
+        blocked.add(read.blocked());
+        continue;
+      }
+      index = std::move(read).value();
     }
     view = view.with_layer(std::move(index));
   }
+  if (!blocked.lost.empty()) return blocked;
   return view;
 }
 
-std::unique_ptr<GrowingSnapshot> LayerAccess::begin_folder(const ImageLayers& below) {
+std::unique_ptr<GrowingSnapshot> LayerAccess::begin_folder(const MergedView& below) {
   // No hard link leads out of a layer of kiln's own, so the folders below are not needed.
-  return snapshots_.begin_growing({view(below), {}}, cancel_);
+  return snapshots_.begin_growing({below, {}}, cancel_);
 }
 
 void LayerAccess::end_folder(std::unique_ptr<GrowingSnapshot> folder, const ImageLayers& below,
@@ -231,28 +235,37 @@ void LayerAccess::end_folder(std::unique_ptr<GrowingSnapshot> folder, const Imag
 }
 
 // Those that a shared cache has come together: one after the other each would cost its way there and back.
-void LayerAccess::fetch_indexes(const ImageLayers& layers) {
+void LayerAccess::fetch_indexes(const ImageLayers& layers, const std::string& step) {
   if (!shared_) return;
   std::vector<oci::Descriptor> wanted;
   for (const ImageLayer& layer : layers) {
     if (layer.value.index && !store_.has(layer.value.index->digest)) wanted.push_back(*layer.value.index);
   }
   if (wanted.size() < 2) return;
-  const std::string step = FetchingFor::current();
   ThreadPool pool(std::min<std::size_t>(wanted.size(), 8));
   pool.parallel_for(wanted.size(), [&](std::size_t i) { shared_->fetch_blob(wanted[i], store_, "file index", step); });
 }
 
-SnapshotChain LayerAccess::folders(const ImageLayers& layers) {
+OrBlocked<SnapshotChain> LayerAccess::folders(const ImageLayers& layers, const std::string& step) {
+  Blocked blocked;
+  std::mutex blocked_mutex;  // blobs are fetched ahead by other threads
   std::vector<SnapshotLayer> wanted;
   wanted.reserve(layers.size());
   for (const ImageLayer& layer : layers) {
-    wanted.push_back({layer.value.diff_id, index(layer), [this, layer, step = FetchingFor::current()] {
-                        const FetchingFor for_step(step);
-                        return local_blob(layer).descriptor;
+    auto known = index(layer, step);
+    if (known.is_blocked()) return known.blocked();
+    wanted.push_back({layer.value.diff_id, std::move(known).value(), [&, layer]() -> std::optional<oci::Descriptor> {
+                        const OrBlocked<LayerBlob> blob = local_blob(layer, step);
+                        if (!blob.is_blocked()) return blob.value().descriptor;
+                        const std::lock_guard lock(blocked_mutex);
+                        blocked.add(blob.blocked());
+                        return std::nullopt;
                       }});
   }
-  return snapshots_.ensure(wanted, cancel_);
+  // Returns with no fetch on its way any more.
+  std::optional<SnapshotChain> chain = snapshots_.try_ensure(wanted, cancel_);
+  if (!chain) return blocked;
+  return std::move(*chain);
 }
 
 }  // namespace kiln

@@ -5,7 +5,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "builder/layer/merged_view.hpp"
 #include "builder/run/snapshot_store.hpp"
 #include "builder/steps/events.hpp"
+#include "builder/steps/or_blocked.hpp"
 #include "registry/oci/platform.hpp"
 #include "registry/remote/remote_session.hpp"
 #include "registry/store/content_store.hpp"
@@ -64,18 +64,13 @@ class LazyRemote {
   std::unique_ptr<RemoteSession> session_;
 };
 
-// While it lives, what this thread fetches is said to be for this step.
-class FetchingFor {
- public:
-  explicit FetchingFor(std::string step);
-  ~FetchingFor();
-  FetchingFor(const FetchingFor&) = delete;
-  FetchingFor& operator=(const FetchingFor&) = delete;
-  static const std::string& current();
-
- private:
-  std::string before_;
-};
+[[noreturn]] void refuse_lost(const Blocked& blocked);
+// What is needed of layers that were found to be there: Error{machine} where one is gone meanwhile.
+template <class Value>
+Value still_there(OrBlocked<Value> value) {
+  if (value.is_blocked()) refuse_lost(value.blocked());
+  return std::move(value).value();
+}
 
 // The key under which a shared cache has the file index of a layer that no kiln made: what its blob was verified to
 // hold.
@@ -101,17 +96,21 @@ class LayerAccess {
   // the way.
   enum class Files { later, soon };
 
-  std::shared_ptr<const FileIndex> index(const ImageLayer& layer);
-  MergedView view(const ImageLayers& layers, Files files = Files::later);
-  // A blob of the layer that is in the store, fetched where it is not. Where it cannot be had from anywhere, the step
-  // that made the layer is lost: Error{machine}, and take_lost() names its key.
-  LayerBlob local_blob(const ImageLayer& layer);
-  // Brings a blob of a step's layer here for a push that lacks it; false and lost where it cannot be had.
-  bool fetch_for_push(const ImageLayer& layer, const oci::Descriptor& blob);
+  // Each of these is blocked where it needs the blob of a step's layer that no place has. What is fetched is noted as
+  // fetched for `step`, the text of an instruction.
+  OrBlocked<std::shared_ptr<const FileIndex>> index(const ImageLayer& layer, const std::string& step = {});
+  OrBlocked<MergedView> view(const ImageLayers& layers, Files files = Files::later, const std::string& step = {});
+  // A blob of the layer that is in the store, fetched where it is not. Error{machine} where it was no step's.
+  OrBlocked<LayerBlob> local_blob(const ImageLayer& layer, const std::string& step = {});
   // The layers' folders on disk, bottom to top, kept from a garbage collector for as long as the value lives.
-  SnapshotChain folders(const ImageLayers& layers);
+  OrBlocked<SnapshotChain> folders(const ImageLayers& layers, const std::string& step = {});
+
+  // Brings a blob of a step's layer here for a push that lacks it; false where it cannot be had.
+  bool fetch_for_push(const oci::Descriptor& blob);
+  // Whether a blob of the layer is here or, as far as can be told without fetching it, can be fetched.
+  bool can_be_had(const ImageLayer& layer);
   // The folder of a layer that is about to be written on top of these, and its end: the layer is whole.
-  std::unique_ptr<GrowingSnapshot> begin_folder(const ImageLayers& below);
+  std::unique_ptr<GrowingSnapshot> begin_folder(const MergedView& below);
   void end_folder(std::unique_ptr<GrowingSnapshot> folder, const ImageLayers& below, const oci::Digest& diff_id);
 
   // The first bytes of a layer's file as somebody read them before ("" where it has no such file), so that the images
@@ -119,9 +118,6 @@ class LayerAccess {
   std::optional<std::string> known_head(const oci::Digest& diff_id, const std::string& path) const;
   void remember_head(const oci::Digest& diff_id, const std::string& path, std::string head);
 
-  // Keys of steps whose layers a cache promised and no place has, since the last call: with those steps executed anew
-  // the build can go on.
-  std::set<std::string> take_lost();
   // Foreign layers whose file index was used, by foreign_layer_key(): for shared caches.
   std::map<std::string, LayerValue> foreign_layers() const;
 
@@ -132,16 +128,19 @@ class LayerAccess {
   const CancelToken& cancel() const noexcept { return cancel_; }
 
  private:
-  std::shared_ptr<const FileIndex> known_index(const ImageLayer& layer);
-  std::shared_ptr<const FileIndex> read_index(const ImageLayer& layer, const TarListener& listener = {},
-                                              std::uint64_t* read = nullptr);
-  std::shared_ptr<const FileIndex> unpack_and_index(const ImageLayers& layers, std::size_t number, MergedView below);
-  std::vector<std::function<void()>> fetches_above(const ImageLayers& layers, std::size_t number);
-  std::shared_ptr<const FileIndex> shared_index(const ImageLayer& layer);
-  std::shared_ptr<const FileIndex> checked_index(const oci::Descriptor& index, const oci::Digest& diff_id);
+  std::shared_ptr<const FileIndex> known_index(const ImageLayer& layer, const std::string& step);
+  OrBlocked<std::shared_ptr<const FileIndex>> read_index(const ImageLayer& layer, const std::string& step,
+                                                         const TarListener& listener = {},
+                                                         std::uint64_t* read = nullptr);
+  OrBlocked<std::shared_ptr<const FileIndex>> unpack_and_index(const ImageLayers& layers, std::size_t number,
+                                                               MergedView below, const std::string& step);
+  std::vector<std::function<void()>> fetches_above(const ImageLayers& layers, std::size_t number,
+                                                   const std::string& step);
+  std::shared_ptr<const FileIndex> shared_index(const ImageLayer& layer, const std::string& step);
+  std::shared_ptr<const FileIndex> checked_index(const oci::Descriptor& index, const oci::Digest& diff_id,
+                                                 const std::string& step);
   void note_foreign(const ImageLayer& layer, const oci::Descriptor& index);
-  void fetch_indexes(const ImageLayers& layers);
-  void lose(const ImageLayer& layer);
+  void fetch_indexes(const ImageLayers& layers, const std::string& step);
 
   ContentStore& store_;
   ThreadPool& pool_;
@@ -149,7 +148,6 @@ class LayerAccess {
   LazyRemote& remote_;
   SharedCache* shared_;
   mutable std::mutex mutex_;
-  std::set<std::string> lost_;
   std::map<std::string, LayerValue> foreign_;
   std::map<std::pair<oci::Digest, std::string>, std::string> heads_;
   IndexCache indexes_;

@@ -86,6 +86,10 @@ CacheMountSharing sharing_of(df::CacheSharing sharing) {
   return CacheMountSharing::shared;
 }
 
+CacheMountName cache_name(const df::Mount& mount) {
+  return {mount.id.empty() ? mount.target : mount.id, mount.mode.value_or(0755), mount.uid, mount.gid};
+}
+
 void complete_secret(df::Mount& secret) {
   if (secret.id.empty()) secret.id = secret.source;
   if (secret.id.empty()) secret.id = base_name(secret.target);
@@ -127,6 +131,7 @@ void complete_mounts(std::vector<ResolvedMount>& mounts) {
 }
 
 struct RunSteps::Held {
+  std::string step;  // what is fetched for its mounts is fetched for this instruction
   std::vector<CacheMountLease> caches;
   std::vector<CacheMountName> shared;
   std::vector<TempDir> folders;
@@ -166,7 +171,7 @@ fs::path RunSteps::agent_of(const SshForward& ssh) {
 BindSource RunSteps::bind_source(const CopySource& source, const std::string& path, Held& held) {
   BindSource bind;
   if (const auto* image = dynamic_cast<const ImageSource*>(&source)) {
-    held.chains.push_back(access_.folders(image->layers()));
+    held.chains.push_back(still_there(access_.folders(image->layers(), held.step)));
     bind.folders = held.chains.back().folders();
     bind.path = path;
     return bind;
@@ -195,10 +200,9 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
       return;
     }
     case df::MountType::cache: {
-      const CacheMountName name{options.id.empty() ? options.target : options.id, options.mode.value_or(0755),
-                                options.uid, options.gid};
+      const CacheMountName name = cache_name(options);
       const auto fill = [&](const fs::path& folder) {
-        if (shared_ && shared_->restore(name, folder, FetchingFor::current())) return;
+        if (shared_ && shared_->restore(name, folder, held.step)) return;
         if (!mount.source) return;
         copy_to_disk(*mount.source, mount.source->resolve(canonical_copy_path(options.source)), folder);
         // The folder is the source's unless the mount says whose it is.
@@ -308,11 +312,21 @@ std::unique_ptr<FailedRun> RunSteps::take_failed() {
   return std::move(failed_);
 }
 
-std::vector<LayerValue> RunSteps::execute(const RunCommand& command, const ImageLayers& below, int number) {
+OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, const ImageLayers& below,
+                                                     const std::string& step, int number) {
   announce_trust();
-  const SnapshotChain chain = access_.folders(below);
+  for (const ResolvedMount& mount : command.mounts) {
+    if (!mount.source) continue;
+    // A cache that is there already needs nothing of its source.
+    if (mount.options.type == df::MountType::cache && caches_.try_lock(cache_name(mount.options))) continue;
+    if (const auto blocked = mount.source->bring()) return *blocked;
+  }
+  OrBlocked<SnapshotChain> folders = access_.folders(below, step);
+  if (folders.is_blocked()) return folders.blocked();
+  const SnapshotChain chain = std::move(folders).value();
   SnapshotUpper upper = access_.snapshots().begin_upper();
   const auto held = std::make_shared<Held>();
+  held->step = step;
   RunRequest request;
   request.lowers = chain.folders();
   request.upper = upper.folders();
@@ -341,9 +355,9 @@ std::vector<LayerValue> RunSteps::execute(const RunCommand& command, const Image
     throw;
   }
   for (const CacheMountName& name : held->shared) shared_->used(name);
-  const LayerValue layer = layer_of(upper, command, access_.view(below));
+  const LayerValue layer = layer_of(upper, command, still_there(access_.view(below)));
   access_.snapshots().adopt(std::move(upper), oci::chain_id(chain.chain_id(), layer.diff_id));
-  return {layer};
+  return std::vector<LayerValue>{layer};
 }
 
 }  // namespace kiln

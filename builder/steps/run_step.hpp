@@ -87,8 +87,9 @@ class RunSteps {
 
   // The step's key, and the inputs that explain a miss. Reads what mounts select, runs nothing.
   std::string key_of(const RunCommand& command, const ImageLayers& below, std::vector<RawInput>& inputs) const;
-  // Error{build} with the last lines of output as detail where the command fails.
-  std::vector<LayerValue> execute(const RunCommand& command, const ImageLayers& below, int number);
+  // `step` is the instruction's text. Error{build} with the last lines of output as detail where the command fails.
+  OrBlocked<std::vector<LayerValue>> execute(const RunCommand& command, const ImageLayers& below,
+                                             const std::string& step, int number);
 
   // The first command that failed, where it was to be kept; once.
   std::unique_ptr<FailedRun> take_failed();

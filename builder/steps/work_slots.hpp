@@ -72,6 +72,12 @@ class SingleFlight {
     return {future.get(), first};
   }
 
+  // Whoever comes next with this key does the work again.
+  void forget(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    flights_.erase(key);
+  }
+
  private:
   std::mutex mutex_;
   std::map<std::string, std::shared_future<Value>> flights_;

@@ -62,6 +62,19 @@ TEST_CASE_FIXTURE(Fixture, "what one machine puts another one finds, with its bl
   CHECK(reader.fetched()[0].step == "RUN x");
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "a blob is said to be there while a place that is read has it, and is not fetched for that") {
+  NewCacheEntry entry = step("{}");
+  const oci::Descriptor blob = store.put("layer", "application/x");
+  entry.always = {blob};
+  cache({{"c", true}}).put({entry}, store);
+  SharedCache reader = cache({{"empty", false}, {"c", false}});
+  CHECK(reader.has_blob(blob));
+  CHECK(reader.fetched().empty());
+  fs::remove_all(folder.path() / "c/blobs");
+  CHECK_FALSE(reader.has_blob(blob));
+}
+
 TEST_CASE_FIXTURE(Fixture, "nothing is found where nothing was put, and nobody is warned") {
   const auto found = cache({{"c", true}}).find(kKey, kStepEntryType);
   CHECK_FALSE(found.entry);

@@ -12,7 +12,7 @@ const std::string kKey(64, 'a');
 
 StepRecord sample() {
   StepRecord record;
-  record.kind = "run";
+  record.kind = StepKind::run;
   record.key = kKey;
   record.text = "RUN make";
   record.target = "app";

@@ -104,6 +104,17 @@ TEST_CASE(
   CHECK_THROWS_WITH_AS(f.snapshots.ensure(broken, f.cancel), "no such blob", Error);
 }
 
+TEST_CASE("a layer that must be unpacked and has no blob makes no chain, and is tried again") {
+  Fixture f;
+  const std::vector<SnapshotLayer> layers = {f.layer("a", "one"), f.layer("b", "two")};
+  std::vector<SnapshotLayer> lacking = layers;
+  lacking[1].blob = [] { return std::nullopt; };
+  CHECK_FALSE(f.snapshots.try_ensure(lacking, f.cancel));
+  CHECK(f.snapshots.ensure(layers, f.cancel).folders().size() == 2);
+  // Unpacked, it needs none.
+  CHECK(f.snapshots.try_ensure(lacking, f.cancel));
+}
+
 TEST_CASE("the same layer over another one is another snapshot") {
   Fixture f;
   const SnapshotLayer a = f.layer("a", "one");
