@@ -191,6 +191,14 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
   return record;
 }
 
+RawInput entry_input(std::string name, const FileEntry& entry) {
+  std::string value = fmt::format("{}{} {:o} {}:{}", entry.content.str(), entry.link, entry.mode, entry.uid, entry.gid);
+  if (entry.device_major != 0 || entry.device_minor != 0)
+    value += fmt::format(" {}:{}", entry.device_major, entry.device_minor);
+  for (const auto& [key, bytes] : entry.xattrs) value += fmt::format(" {}={}:{}", key, bytes.size(), bytes);
+  return {std::move(name), std::move(value), false};
+}
+
 std::string_view input_type(std::string_view name) {
   constexpr std::string_view kTypesOfWords[] = {"parent layer", "base image", "working directory", "times of files",
                                                 "shm size"};

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/layer/file_entry.hpp"
 #include "builder/layer/layer.hpp"
 
 namespace kiln {
@@ -55,6 +56,9 @@ struct RawInput {
   bool may_be_shown = true;
   std::string about = {};  // for people: the line that made a parent layer
 };
+
+// What explains a miss by an entry of a tree; `name` is "file PATH" or "directory PATH".
+RawInput entry_input(std::string name, const FileEntry& entry);
 
 // The type of an input, by its name: "file" of "file app/main.py", "parent layer" of "parent layer 3".
 std::string_view input_type(std::string_view name);

@@ -108,7 +108,8 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
   steps_ = std::make_unique<StepExecutor>(*lookup_, *cache_, sharing_.get(), *recorder_, cancel_);
   stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
   bases_ = std::make_unique<BaseImages>(*layers_, *remote_, *steps_, *recorder_, settings_.bases);
-  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, parallel_stages(), mounts_.get());
+  settings_.runs.parallel = parallel_stages();
+  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, mounts_.get());
 }
 
 BuildSession::~BuildSession() {
@@ -168,7 +169,8 @@ BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std
   caches_->expect(plan, wanted);
   for (const std::string& note : plan.notes) recorder_->warn(note);
   log_.add_targets(plan, plan.closure({wanted.begin(), wanted.end()}));
-  const StageTools tools{*layers_, *bases_, *runs_, *steps_, *recorder_};
+  RemoteFetcher fetcher(*layers_);
+  const StageTools tools{*layers_, *bases_, fetcher, *runs_, *steps_, *recorder_};
   Stages results = Solver(plan, tools, solver_settings()).solve({wanted.begin(), wanted.end()}, needed_here);
   // What is pushed next is mounted from the cache, not sent a second time.
   if (sharing_) sharing_->finish();

@@ -103,7 +103,8 @@ Forecast BuildSession::look_up(const Plan& plan, const std::set<std::size_t>& wa
   BaseImages bases(*layers_, *remote_, steps, *recorder_, settings_.bases);
   SolverSettings settings = solver_settings();
   settings.evaluation.unpacks_ahead = false;
-  const StageTools tools{*layers_, bases, *runs_, steps, *recorder_};
+  RemoteFetcher fetcher(*layers_);
+  const StageTools tools{*layers_, bases, fetcher, *runs_, steps, *recorder_};
   const std::map<std::size_t, std::string> problems = Solver(plan, tools, settings).look_up(wanted);
   cancel_.check();
   stat_cache_->flush();

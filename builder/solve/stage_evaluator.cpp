@@ -3,18 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/cache/step_key.hpp"
 #include "builder/dockerfile/excerpt.hpp"
-#include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/parser.hpp"
-#include "builder/dockerfile/pattern.hpp"
+#include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/run_script.hpp"
-#include "builder/layer/layer_writer.hpp"
-#include "builder/run/growing_snapshot.hpp"
 #include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
@@ -23,14 +18,13 @@ namespace {
 
 namespace df = dockerfile;
 
-bool makes_step(const df::Instruction& instruction) {
-  return std::holds_alternative<df::Run>(instruction.body) || std::holds_alternative<df::Copy>(instruction.body) ||
-         std::holds_alternative<df::Add>(instruction.body) || std::holds_alternative<df::Workdir>(instruction.body);
-}
-
-bool takes_from_context(const df::Instruction& instruction) {
-  const auto* copy = std::get_if<df::Copy>(&instruction.body);
-  return copy != nullptr && copy->from.empty() && !copy->paths.empty();
+// The files that an instruction takes from the build context by COPY.
+std::vector<std::string> copied_from_context(const df::Instruction& instruction) {
+  if (!std::holds_alternative<df::Copy>(instruction.body)) return {};
+  for (const df::Read& read : df::reads_of(instruction)) {
+    if (read.is_of_context()) return read.paths;
+  }
+  return {};
 }
 
 // What the COPYs of a stage take from the build context, as far as no variable and no flag hides it.
@@ -38,9 +32,9 @@ std::vector<std::string> patterns_of_context(const df::Stage& stage) {
   std::vector<std::string> patterns;
   for (const df::Instruction& instruction : stage.instructions) {
     const auto* copy = std::get_if<df::Copy>(&instruction.body);
-    if (copy == nullptr || !copy->from.empty() || copy->parents || !copy->excludes.empty()) continue;
-    for (const std::string& path : copy->paths) {
-      if (path.find('$') == std::string::npos) patterns.push_back(path);
+    if (copy == nullptr || copy->parents || !copy->excludes.empty()) continue;
+    for (const std::string& path : copied_from_context(instruction)) {
+      if (!df::has_variable(path)) patterns.push_back(path);
     }
   }
   return patterns;
@@ -70,7 +64,7 @@ StageEvaluator::StageEvaluator(const Plan& plan, StageId id, StageEnvironment& e
       settings_(settings) {}
 
 OrBlocked<StageResult> StageEvaluator::evaluate() {
-  step_count_ = static_cast<int>(std::count_if(stage_.instructions.begin(), stage_.instructions.end(), makes_step));
+  step_count_ = static_cast<int>(std::count_if(stage_.instructions.begin(), stage_.instructions.end(), df::makes_step));
   const auto in_excerpt = [&](df::LineRange lines, const auto& body) -> Progress {
     try {
       return body();
@@ -86,7 +80,9 @@ OrBlocked<StageResult> StageEvaluator::evaluate() {
     }
   };
   // Listed and hashed while the base is asked for, fetched and unpacked.
-  const auto first_copy = std::find_if(stage_.instructions.begin(), stage_.instructions.end(), takes_from_context);
+  const auto first_copy =
+      std::find_if(stage_.instructions.begin(), stage_.instructions.end(),
+                   [](const df::Instruction& instruction) { return !copied_from_context(instruction).empty(); });
   if (first_copy != stage_.instructions.end()) {
     in_excerpt(first_copy->lines, [&] {
       environment_.context()->read_ahead(patterns_of_context(stage_));
@@ -165,7 +161,7 @@ StageEvaluator::Progress StageEvaluator::run_triggers() {
   for (const std::string& trigger : triggers) {
     const df::Instruction instruction =
         df::parse_trigger(trigger, "ONBUILD of '" + stage_.base_name + "'", target_.dockerfile.directives.escape);
-    if (makes_step(instruction)) ++step_count_;
+    if (df::makes_step(instruction)) ++step_count_;
     if (Progress blocked = apply(instruction)) return blocked;
   }
   return std::nullopt;
@@ -198,8 +194,8 @@ static bool is_of_image(const PlannedTarget& target, std::size_t stage) {
   return true;
 }
 
-Step StageEvaluator::new_step(const df::Instruction& instruction, StepKind kind) const {
-  Step step;
+// Says where in the build a step stands.
+void StageEvaluator::place(Step& step, const df::Instruction& instruction) const {
   step.view.target = target_.target.name;
   step.view.stage = stage_name(target_, number_);
   step.view.platform = target_.target.platform.str();
@@ -208,13 +204,11 @@ Step StageEvaluator::new_step(const df::Instruction& instruction, StepKind kind)
   step.view.text = text_of(instruction);
   step.view.file = target_.target.dockerfile_name;
   step.view.line = instruction.lines.first;
-  step.kind = kind;
   step.is_of_image = is_of_image(target_, number_);
   step.slot = fmt::format("{}|{}|{}|{}|{}", target_.target.dockerfile_name, target_.target.name,
                           target_.target.platform.str(), step.view.stage, step_index_);
   step.use_cache =
       settings_.use_cache && !target_.target.no_cache && !equals_stage(target_.target.no_cache_stages, step.view.stage);
-  return step;
 }
 
 void StageEvaluator::add_layers(const StepDone& done, const Step& step) {
@@ -297,11 +291,9 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
   if (below.is_blocked()) return below.blocked();
   command.user = resolve_user(config.image.config.user, below.value());
   const df::VariableLookup lookup = config.scope.lookup();
-  for (const std::string& options : run.mounts) {
-    ResolvedMount mount{df::parse_mount(options, lookup, target_.dockerfile.directives.escape), nullptr};
-    const bool takes_files = mount.options.type == df::MountType::bind ||
-                             (mount.options.type == df::MountType::cache && !mount.options.from.empty());
-    if (takes_files) {
+  for (const df::WrittenMount& written : run.mounts) {
+    ResolvedMount mount{df::expand_mount(written, lookup, target_.dockerfile.directives.escape), nullptr};
+    if (df::takes_files(mount.options)) {
       StageEnvironment::Source source =
           mount.options.from.empty() ? environment_.context()
                                      : environment_.source(resolve_name(plan_, target_, mount.options.from, number_),
@@ -322,10 +314,10 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
   command.secrets = &target_.target.secrets;
   command.ssh = &target_.target.ssh;
 
-  Step step = new_step(instruction, StepKind::run);
-  step.key = tools_.runs.key_of(command, state_->layers, step.inputs);
-  step.execute = [&](int number) { return tools_.runs.execute(command, state_->layers, text, number); };
-  return take(step, run_history(config, command.argv));
+  std::string history = run_history(config, command.argv);
+  Step step = tools_.runs.step(std::move(command), state_->layers, text);
+  place(step, instruction);
+  return take(step, std::move(history));
 }
 
 StageEvaluator::Progress StageEvaluator::take(const Step& step, std::string history) {
@@ -336,59 +328,14 @@ StageEvaluator::Progress StageEvaluator::take(const Step& step, std::string hist
   return std::nullopt;
 }
 
-StageEvaluator::Progress StageEvaluator::take_copy_step(const df::Instruction& instruction, CopyPlan& plan,
-                                                        StepKind kind, std::vector<RawInput> inputs,
+StageEvaluator::Progress StageEvaluator::take_copy_step(const df::Instruction& instruction, CopyWork work,
                                                         std::string history) {
-  const auto& planned = plan.finish();
-  Step step = new_step(instruction, kind);
-  StepKeyBuilder key(to_string(kind));
-  const std::string times = settings_.times.epoch ? std::to_string(*settings_.times.epoch) : "keep";
-  key.text("times", times);
-  plan.for_each_key_item([&](const std::vector<std::string>& item) { key.list("entry", item); });
-  step.key = key.finish();
-  step.inputs = std::move(inputs);
-  step.inputs.push_back({"times of files", times});
-  step.add_inputs = [&](std::vector<RawInput>& files) {
-    files.reserve(files.size() + planned.size());
-    for (const CopyPlan::Planned& item : planned) {
-      const std::string name = item.entry.is_directory()
-                                   ? "directory /" + item.entry.path
-                                   : "file " + (item.source_path.empty() ? "/" + item.entry.path : item.source_path);
-      files.push_back({name,
-                       fmt::format("{}{} {:o} {}:{}", item.entry.content.str(), item.entry.link, item.entry.mode,
-                                   item.entry.uid, item.entry.gid),
-                       false});
-    }
-  };
-  step.execute = [&](int) -> OrBlocked<std::vector<LayerValue>> {
-    std::set<const CopySource*> sources;
-    for (const CopyPlan::Planned& item : planned) {
-      if (item.source && item.entry.size > 0 && sources.insert(item.source).second) {
-        if (const auto blocked = item.source->bring()) return *blocked;
-      }
-    }
-    prepare_folders();
-    LayerWriterOptions options;
-    options.compression = target_.target.compression;
-    options.set_mtime = settings_.times.epoch;
-    // The same RUN will want this layer's files, too: they are unpacked while the layer is written.
-    std::unique_ptr<GrowingSnapshot> folder;
-    if (next_run() != nullptr) {
-      folder = access_.begin_folder(plan.target());
-      options.listener = [&](std::string_view tar) { folder->write(tar); };
-    }
-    LayerWriter writer(access_.store(), access_.pool(), options, access_.cancel());
-    for (const CopyPlan::Planned& item : planned) {
-      if (item.source && item.entry.size > 0) {
-        item.source->add_file(writer, item.entry, item.source_path);
-      } else {
-        writer.add(item.entry);
-      }
-    }
-    LayerValue layer = writer.finish();
-    if (folder) access_.end_folder(std::move(folder), state_->layers, layer.diff_id);
-    return std::vector<LayerValue>{std::move(layer)};
-  };
+  work.epoch = settings_.times.epoch;
+  work.compression = target_.target.compression;
+  work.below = state_->layers;
+  if (next_run() != nullptr) work.prepare_run = [this] { prepare_folders(); };
+  Step step = copy_step(std::move(work), access_);
+  place(step, instruction);
   return take(step, std::move(history));
 }
 
@@ -403,8 +350,7 @@ std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool 
 }
 
 StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer,
-                                                  CopyOptions options, const std::shared_ptr<CopySource>& source,
-                                                  bool is_add) {
+                                                  CopyOptions options, const std::shared_ptr<CopySource>& source) {
   OrBlocked<MergedView> view = this->below(instruction, next_run());
   if (view.is_blocked()) return view.blocked();
   const MergedView below = std::move(view).value();
@@ -428,24 +374,28 @@ StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruc
     const std::string expanded = expand(path);
     paths.push_back(expanded.empty() ? "." : expanded);  // all of the context, as for docker
   }
-  CopyPlan plan(below, options);
-  std::vector<RawInput> inputs = {{"command", text_of(instruction)}, {"destination", destination}};
-  KeptSources kept;  // sources live until the layer is written
+  CopyWork work{StepKind::copy, CopyPlan(below, options), {}, {}, {}, {}, {}, {}};
+  work.inputs = {{"command", text_of(instruction)}, {"destination", destination}};
+  if (source) work.sources.push_back(source);
+  const auto* add = std::get_if<df::Add>(&instruction.body);
+  AddOptions add_options;
+  if (add) add_options = {expand(add->checksum), add->keep_git_dir, add->unpack};
+  AddSources added(tools_.fetcher, access_, work.plan, work.sources, std::move(add_options));
   for (const std::string& path : paths) {
-    if (is_add) {
-      add_source(plan, std::get<df::Add>(instruction.body), path, destination, source, kept);
+    if (add) {
+      added.add(path, destination, source);
     } else {
-      plan.add(*source, path, destination);
+      work.plan.add(*source, path, destination);
     }
   }
   std::map<std::string, std::string> inline_files;
   for (const df::InlineFile& file : transfer.files) {
     inline_files[file.name] = file.expand ? config.scope.expand(file.content, df::Quotes::literal).text : file.content;
   }
-  const InlineSource heredocs(inline_files);
-  for (const df::InlineFile& file : transfer.files) plan.add(heredocs, file.name, destination);
-  return take_copy_step(instruction, plan, StepKind::copy, std::move(inputs),
-                        transfer_history(transfer, options.parents, is_add));
+  const auto heredocs = std::make_shared<InlineSource>(inline_files);
+  work.sources.push_back(heredocs);
+  for (const df::InlineFile& file : transfer.files) work.plan.add(*heredocs, file.name, destination);
+  return take_copy_step(instruction, std::move(work), transfer_history(transfer, options.parents, add != nullptr));
 }
 
 StageEvaluator::Progress StageEvaluator::apply_copy(const df::Instruction& instruction, const df::Copy& copy) {
@@ -460,11 +410,11 @@ StageEvaluator::Progress StageEvaluator::apply_copy(const df::Instruction& instr
     if (found.is_blocked()) return found.blocked();
     source = std::move(found).value();
   }
-  return transfer(instruction, copy, options, source, false);
+  return transfer(instruction, copy, options, source);
 }
 
 StageEvaluator::Progress StageEvaluator::apply_add(const df::Instruction& instruction, const df::Add& add) {
-  return transfer(instruction, add, {}, add.paths.empty() ? nullptr : environment_.context(), true);
+  return transfer(instruction, add, {}, add.paths.empty() ? nullptr : environment_.context());
 }
 
 StageEvaluator::Progress StageEvaluator::apply_workdir(const df::Instruction& instruction, const df::Workdir& workdir) {
@@ -480,10 +430,9 @@ StageEvaluator::Progress StageEvaluator::apply_workdir(const df::Instruction& in
   const MergedView below = std::move(view).value();
   std::optional<Ownership> owner;
   if (!config.image.config.user.empty()) owner = resolve_owner(config.image.config.user, below);
-  CopyPlan plan(below, {});
-  plan.make_directory(path, owner);
-  return take_copy_step(instruction, plan, StepKind::workdir, {{"directory", path}},
-                        "WORKDIR " + config.image.config.working_dir);
+  CopyWork work{StepKind::workdir, CopyPlan(below, {}), {}, {{"directory", path}}, {}, {}, {}, {}};
+  work.plan.make_directory(path, owner);
+  return take_copy_step(instruction, std::move(work), "WORKDIR " + config.image.config.working_dir);
 }
 
 }  // namespace kiln

@@ -10,8 +10,9 @@
 #include "builder/plan/plan.hpp"
 #include "builder/solve/base_images.hpp"
 #include "builder/solve/config_instructions.hpp"
+#include "builder/steps/add_sources.hpp"
 #include "builder/steps/copy_source.hpp"
-#include "builder/steps/git_source.hpp"
+#include "builder/steps/copy_step.hpp"
 #include "builder/steps/image_layers.hpp"
 #include "builder/steps/run_step.hpp"
 #include "builder/steps/step.hpp"
@@ -49,6 +50,7 @@ struct EvaluatorSettings {
 struct StageTools {
   LayerAccess& layers;
   BaseImages& bases;
+  SourceFetcher& fetcher;
   RunSteps& runs;
   StepSolver& steps;
   BuildObserver& observer;
@@ -92,24 +94,11 @@ class StageEvaluator {
   std::string transfer_history(const dockerfile::Transfer& transfer, bool parents, bool is_add) const;
   // Adds the sources of a transfer to a plan and takes it as a step.
   Progress transfer(const dockerfile::Instruction& instruction, const dockerfile::Transfer& transfer,
-                    CopyOptions options, const std::shared_ptr<CopySource>& source, bool is_add);
-  // The sources of ADD; `kept` keeps what the plan refers to.
-  using KeptSources = std::vector<std::shared_ptr<CopySource>>;
-  void add_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& path, const std::string& destination,
-                  const std::shared_ptr<CopySource>& context, KeptSources& kept);
-  void add_local_source(CopyPlan& plan, const std::shared_ptr<CopySource>& source, const std::string& path,
-                        const std::string& destination, KeptSources& kept);
-  void add_local_file(CopyPlan& plan, const std::shared_ptr<CopySource>& source, const std::string& path,
-                      const std::string& destination, KeptSources& kept);
-  void add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url,
-                      const std::string& destination, KeptSources& kept);
-  void add_git_source(CopyPlan& plan, const dockerfile::Add& add, const GitReference& reference,
-                      const std::string& destination, KeptSources& kept);
-  Progress take_copy_step(const dockerfile::Instruction& instruction, CopyPlan& plan, StepKind kind,
-                          std::vector<RawInput> inputs, std::string history);
+                    CopyOptions options, const std::shared_ptr<CopySource>& source);
+  Progress take_copy_step(const dockerfile::Instruction& instruction, CopyWork work, std::string history);
   // Solves a step and puts its layers on top of the stage.
   Progress take(const Step& step, std::string history);
-  Step new_step(const dockerfile::Instruction& instruction, StepKind kind) const;
+  void place(Step& step, const dockerfile::Instruction& instruction) const;
   // Unpacks the layers so far, in the background, where a RUN that is still to come will need them.
   void prepare_folders();
   const dockerfile::Instruction* next_run() const;

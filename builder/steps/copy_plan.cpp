@@ -387,27 +387,4 @@ const std::vector<CopyPlan::Planned>& CopyPlan::finish() {
   return finished_;
 }
 
-void CopyPlan::for_each_key_item(const std::function<void(const std::vector<std::string>&)>& take) const {
-  std::vector<std::string> item;
-  for (const Planned& planned : finished_) {
-    const FileEntry& entry = planned.entry;
-    item.resize(8);  // its strings keep their memory from entry to entry
-    item[0] = entry.path;
-    item[1].assign(1, to_letter(entry.type));
-    item[2].clear();
-    fmt::format_to(std::back_inserter(item[2]), "{:o}", entry.mode);
-    item[3] = std::to_string(entry.uid);
-    item[4] = std::to_string(entry.gid);
-    item[5] = entry.content.str();
-    item[6] = entry.link;
-    item[7].clear();
-    fmt::format_to(std::back_inserter(item[7]), "{}:{}", entry.device_major, entry.device_minor);
-    for (const auto& [name, value] : entry.xattrs) {
-      item.push_back(name);
-      item.push_back(value);
-    }
-    take(item);
-  }
-}
-
 }  // namespace kiln

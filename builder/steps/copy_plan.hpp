@@ -65,12 +65,11 @@ class CopyPlan {
   // Hashes what has no digest yet and returns all entries in entry order, each with its parents. Nothing may be added
   // after.
   const std::vector<Planned>& finish();
+  // The same entries, once finished.
+  const std::vector<Planned>& entries() const noexcept { return finished_; }
 
   // What it is planned on.
   const MergedView& target() const noexcept { return target_; }
-
-  // Gives the fields of the step key, entry by entry: everything but times. The list is the callee's until it returns.
-  void for_each_key_item(const std::function<void(const std::vector<std::string>&)>& take) const;
 
  private:
   struct Order {

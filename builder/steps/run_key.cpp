@@ -1,4 +1,4 @@
-// What a RUN's result depends on: its key, and the inputs that explain a miss.
+#include "builder/steps/run_key.hpp"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
-#include "builder/cache/step_record.hpp"
 #include "builder/steps/link_resolution.hpp"
-#include "builder/steps/run_step.hpp"
 #include "registry/oci/image_config.hpp"
 
 namespace kiln {
@@ -52,12 +50,8 @@ std::string tree_digest(const CopySource& source, const std::string& path, std::
   source.digest(files);
   StepKeyBuilder digest("tree");
   for (const FileEntry& entry : entries) {
-    digest.list("entry", {entry.path.substr(std::min(root.size(), entry.path.size())),
-                          std::string(1, to_letter(entry.type)), fmt::format("{:o}", entry.mode),
-                          std::to_string(entry.uid), std::to_string(entry.gid), entry.content.str(), entry.link});
-    inputs.push_back({(entry.is_directory() ? "directory /" : "file ") + entry.path,
-                      fmt::format("{}{} {:o} {}:{}", entry.content.str(), entry.link, entry.mode, entry.uid, entry.gid),
-                      false});
+    digest.entry(std::string_view(entry.path).substr(std::min(root.size(), entry.path.size())), entry);
+    inputs.push_back(entry_input((entry.is_directory() ? "directory /" : "file ") + entry.path, entry));
   }
   return digest.finish();
 }
@@ -73,10 +67,13 @@ std::vector<std::string> mount_key(const ResolvedMount& mount, std::vector<RawIn
     case df::MountType::tmpfs:
       key.push_back(std::to_string(options.size_bytes));
       break;
-    case df::MountType::cache:
+    // What these hold may change without the step's result counting as another.
     case df::MountType::secret:
+      key.push_back(options.id);
+      key.push_back(options.environment.value_or(""));
+      break;
+    case df::MountType::cache:
     case df::MountType::ssh:
-      // What they hold may change without the step's result counting as another.
       key.push_back(options.id);
       break;
   }
@@ -100,8 +97,8 @@ void add_parent_inputs(const ImageLayers& below, std::vector<RawInput>& inputs) 
 
 }  // namespace
 
-std::string RunSteps::key_of(const RunCommand& command, const ImageLayers& below, std::vector<RawInput>& inputs) const {
-  if (command.security == RunSecurity::insecure && !settings_.allow_insecure) {
+StepIdentity run_identity(const RunCommand& command, const ImageLayers& below, const RunSettings& settings) {
+  if (command.security == RunSecurity::insecure && !settings.allow_insecure) {
     throw Error(Category::usage, "RUN --security=insecure is not allowed; pass --allow security.insecure");
   }
   std::vector<std::string> parents;
@@ -111,7 +108,9 @@ std::string RunSteps::key_of(const RunCommand& command, const ImageLayers& below
   std::vector<std::string> env = command.env;
   std::sort(env.begin(), env.end());
 
-  StepKeyBuilder key("run");
+  StepIdentity identity;
+  std::vector<RawInput>& inputs = identity.inputs;
+  StepKeyBuilder key(to_string(StepKind::run));
   key.text("platform", command.platform.str()).list("parents", parents);
   key.number("user.uid", command.user.uid).number("user.gid", command.user.gid).list("user.groups", groups);
   key.text("cwd", command.working_dir).list("env", env).list("argv", command.argv);
@@ -130,19 +129,19 @@ std::string RunSteps::key_of(const RunCommand& command, const ImageLayers& below
   }
   key.text("network", word_of(command.network)).text("security", word_of(command.security));
   std::vector<std::string> hosts, limits;
-  for (const auto& [name, address] : settings_.extra_hosts) {
+  for (const auto& [name, address] : settings.extra_hosts) {
     hosts.push_back(name + ":" + address);
     inputs.push_back({"host " + name, address});
   }
-  for (const RunLimit& limit : settings_.limits) {
+  for (const RunLimit& limit : settings.limits) {
     limits.push_back(fmt::format("{}={}:{}", limit.name, limit.soft, limit.hard));
     inputs.push_back({"ulimit " + limit.name, fmt::format("{}:{}", limit.soft, limit.hard)});
   }
-  key.list("hosts", hosts).list("ulimits", limits).number("shm", static_cast<std::int64_t>(settings_.shm_bytes));
-  inputs.push_back({"shm size", std::to_string(settings_.shm_bytes)});
-  if (settings_.rewrite_times) {
-    key.number("times", *settings_.rewrite_times);
-    inputs.push_back({"times of files", std::to_string(*settings_.rewrite_times)});
+  key.list("hosts", hosts).list("ulimits", limits).number("shm", static_cast<std::int64_t>(settings.shm_bytes));
+  inputs.push_back({"shm size", std::to_string(settings.shm_bytes)});
+  if (settings.rewrite_times) {
+    key.number("times", *settings.rewrite_times);
+    inputs.push_back({"times of files", std::to_string(*settings.rewrite_times)});
   }
   inputs.push_back({"working directory", command.working_dir});
   inputs.push_back({"user", fmt::format("{}:{} {}", command.user.uid, command.user.gid, join(groups, ","))});
@@ -154,7 +153,8 @@ std::string RunSteps::key_of(const RunCommand& command, const ImageLayers& below
     const char* type = command.profile_keys.count(name) ? "profile" : command.args.count(name) ? "ARG" : "ENV";
     inputs.push_back({fmt::format("{} {}", type, name), variable.substr(name.size() + 1)});
   }
-  return key.finish();
+  identity.key = key.finish();
+  return identity;
 }
 
 }  // namespace kiln

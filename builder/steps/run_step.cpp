@@ -15,6 +15,7 @@
 #include "builder/layer/tree_scanner.hpp"
 #include "builder/steps/link_resolution.hpp"
 #include "builder/steps/output_tail.hpp"
+#include "builder/steps/run_key.hpp"
 #include "registry/oci/image_config.hpp"
 
 namespace kiln {
@@ -138,15 +139,15 @@ struct RunSteps::Held {
   std::vector<SnapshotChain> chains;
 };
 
-RunSteps::RunSteps(LayerAccess& access, Runner& runner, BuildObserver& observer, RunSettings settings,
-                   std::size_t parallel, SharedMounts* shared)
+RunSteps::RunSteps(LayerAccess& access, ContainerRunner& runner, BuildObserver& observer, RunSettings settings,
+                   SharedMounts* shared)
     : access_(access),
       runner_(runner),
       observer_(observer),
       settings_(std::move(settings)),
       caches_(access.store().home()),
       shared_(shared),
-      slots_(parallel) {}
+      slots_(settings_.parallel) {}
 
 void RunSteps::share_mounts() {
   if (shared_) shared_->save(caches_);
@@ -312,8 +313,20 @@ std::unique_ptr<FailedRun> RunSteps::take_failed() {
   return std::move(failed_);
 }
 
+Step RunSteps::step(RunCommand command, ImageLayers below, const std::string& text) {
+  StepIdentity identity = run_identity(command, below, settings_);
+  Step step;
+  step.kind = StepKind::run;
+  step.key = std::move(identity.key);
+  step.inputs = std::move(identity.inputs);
+  step.execute = [this, command = std::move(command), below = std::move(below), text](int number) {
+    return execute(command, below, text, number);
+  };
+  return step;
+}
+
 OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, const ImageLayers& below,
-                                                     const std::string& step, int number) {
+                                                     const std::string& text, int number) {
   announce_trust();
   for (const ResolvedMount& mount : command.mounts) {
     if (!mount.source) continue;
@@ -321,12 +334,12 @@ OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, 
     if (mount.options.type == df::MountType::cache && caches_.try_lock(cache_name(mount.options))) continue;
     if (const auto blocked = mount.source->bring()) return *blocked;
   }
-  OrBlocked<SnapshotChain> folders = access_.folders(below, step);
+  OrBlocked<SnapshotChain> folders = access_.folders(below, text);
   if (folders.is_blocked()) return folders.blocked();
   const SnapshotChain chain = std::move(folders).value();
   SnapshotUpper upper = access_.snapshots().begin_upper();
   const auto held = std::make_shared<Held>();
-  held->step = step;
+  held->step = text;
   RunRequest request;
   request.lowers = chain.folders();
   request.upper = upper.folders();

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
+#include "builder/cache/step_key.hpp"
 #include "tests/unit/steps/image_fixture.hpp"
 
 using namespace kiln;
@@ -168,10 +169,9 @@ TEST_CASE("the key of a copy does not know times") {
                                context.pool, CancelToken());
     CopyPlan plan({}, {});
     plan.add(source, "a", "/x");
-    plan.finish();
-    std::vector<std::vector<std::string>> items;
-    plan.for_each_key_item([&](const std::vector<std::string>& item) { items.push_back(item); });
-    return items;
+    StepKeyBuilder built("copy");
+    for (const CopyPlan::Planned& planned : plan.finish()) built.entry(planned.entry.path, planned.entry);
+    return built.finish();
   };
   const auto before = key();
   fs::last_write_time(context.folder.path() / "a", fs::file_time_type::clock::now() - std::chrono::hours(100));
