@@ -105,7 +105,7 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
   }
   sharing_ = caches_->open_sharing(*store_, cancel_);
   lookup_ = std::make_unique<StepLookup>(*cache_, caches_->cache(), *recorder_);
-  steps_ = std::make_unique<StepExecutor>(*lookup_, *cache_, sharing_.get(), *recorder_, cancel_);
+  steps_ = std::make_unique<StepExecutor>(*lookup_, sharing_.get(), *recorder_, clock_, cancel_);
   stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
   bases_ = std::make_unique<BaseImages>(*layers_, *remote_, *steps_, *recorder_, settings_.bases);
   settings_.runs.parallel = parallel_stages();

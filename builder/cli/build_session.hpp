@@ -149,6 +149,7 @@ class BuildSession {
   std::unique_ptr<SharedMounts> mounts_;  // may be null
   std::unique_ptr<StepSharing> sharing_;  // may be null
   std::unique_ptr<StepLookup> lookup_;
+  BuildClock clock_;
   std::unique_ptr<StepExecutor> steps_;
   std::unique_ptr<StatCache> stat_cache_;
   std::unique_ptr<BaseImages> bases_;

@@ -7,22 +7,12 @@
 
 #include "builder/debian/lock.hpp"
 #include "builder/debian/package_store.hpp"
-#include "builder/plan/plan.hpp"
+#include "builder/solve/base_source.hpp"
 #include "builder/steps/events.hpp"
-#include "builder/steps/image_layers.hpp"
 #include "builder/steps/step.hpp"
 #include "builder/steps/work_slots.hpp"
-#include "registry/oci/image_config.hpp"
 
 namespace kiln {
-
-// An image to build on.
-struct BaseImage {
-  oci::ImageConfig config;
-  ImageLayers layers;
-  std::string reference;              // as people know it
-  std::optional<oci::Digest> digest;  // of the manifest, where there is one
-};
 
 // How names outside of the build come to images.
 struct BaseSettings {
@@ -37,16 +27,16 @@ struct BaseSettings {
 
 // Resolves images of registries (each once; manifests and configs only, layers follow when something needs them),
 // images of the store and of other OCI layouts, and Debian root file systems. Any thread.
-class BaseImages {
+class BaseImages final : public BaseSource {
  public:
   BaseImages(LayerAccess& access, LazyRemote& remote, StepSolver& steps, BuildObserver& observer, BaseSettings settings)
       : access_(access), remote_(remote), steps_(steps), observer_(observer), settings_(std::move(settings)) {}
 
-  BaseImage image(const std::string& reference, const oci::Platform& platform);
-  BaseImage layout(const LayoutBase& layout, const oci::Platform& platform);
-  OrBlocked<BaseImage> debian(const DebianRequest& request, const oci::Platform& platform, const std::string& target);
-  // No place has the layers of these steps: a Debian root among them is solved again when it is asked for.
-  void lose(const Blocked& lost);
+  BaseImage image(const std::string& reference, const oci::Platform& platform) override;
+  BaseImage layout(const LayoutBase& layout, const oci::Platform& platform) override;
+  OrBlocked<BaseImage> debian(const DebianRequest& request, const oci::Platform& platform,
+                              const std::string& target) override;
+  void lose(const Blocked& lost) override;
 
  private:
   Step debian_step(const DebianRequest& request, const DebianLock& lock, const oci::Platform& platform,

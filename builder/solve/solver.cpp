@@ -68,7 +68,7 @@ class Solver::Environment : public StageEnvironment {
   std::shared_ptr<CopySource> context() override { return solver_.context_of(planned().target); }
 
   Source source(const NameMeaning& meaning, const std::string& name, const std::string& step) override {
-    BaseImages& bases = solver_.tools.bases;
+    BaseSource& bases = solver_.tools.bases;
     const BuildTarget& target = planned().target;
     const auto from_image = [&](const ImageLayers& layers, const std::string& description) -> Source {
       OrBlocked<MergedView> view = solver_.tools.layers.view(layers, LayerAccess::Files::later, step);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "builder/plan/plan.hpp"
-#include "builder/solve/base_images.hpp"
+#include "builder/solve/base_source.hpp"
 #include "builder/solve/config_instructions.hpp"
 #include "builder/steps/add_sources.hpp"
 #include "builder/steps/copy_source.hpp"
@@ -49,7 +49,7 @@ struct EvaluatorSettings {
 // What every stage of a build is evaluated with.
 struct StageTools {
   LayerAccess& layers;
-  BaseImages& bases;
+  BaseSource& bases;
   SourceFetcher& fetcher;
   RunSteps& runs;
   StepSolver& steps;

@@ -5,7 +5,6 @@
 #include <thread>
 #include <utility>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
 
 namespace kiln {
@@ -88,7 +87,7 @@ OrBlocked<StepDone> StepExecutor::execute(const Step& step, const std::string& l
 
   StepResult why;
   lookup_.explain_miss(step, lookup_reason, why);
-  const double begin = monotonic_seconds();
+  const double begin = clock_.monotonic_seconds();
   OrBlocked<std::vector<LayerValue>> layers = step.execute(number);
   if (layers.is_blocked()) return layers.blocked();
   StepRecord record;
@@ -99,8 +98,8 @@ OrBlocked<StepDone> StepExecutor::execute(const Step& step, const std::string& l
   record.file = step.view.file;
   record.line = step.view.line;
   record.layers = std::move(layers).value();
-  record.seconds = monotonic_seconds() - begin;
-  record.created = format_rfc3339(now_unix_seconds());
+  record.seconds = clock_.monotonic_seconds() - begin;
+  record.created = format_rfc3339(clock_.now());
   record.salt = new_salt();
   record.inputs = salted_inputs(step.all_inputs(), record.salt);
   cache_.store(record);

@@ -13,6 +13,7 @@
 #include "builder/cache/step_cache.hpp"
 #include "builder/cache/step_sharing.hpp"
 #include "builder/solve/step_lookup.hpp"
+#include "builder/steps/build_clock.hpp"
 #include "builder/steps/step.hpp"
 #include "builder/steps/work_slots.hpp"
 
@@ -23,8 +24,14 @@ namespace kiln {
 class StepExecutor final : public StepSolver {
  public:
   // `sharing` may be null. All are borrowed.
-  StepExecutor(StepLookup& lookup, StepCache& cache, StepSharing* sharing, BuildObserver& observer, CancelToken cancel)
-      : lookup_(lookup), cache_(cache), sharing_(sharing), observer_(observer), cancel_(std::move(cancel)) {}
+  StepExecutor(StepLookup& lookup, StepSharing* sharing, BuildObserver& observer, const BuildClock& clock,
+               CancelToken cancel)
+      : lookup_(lookup),
+        cache_(lookup.cache()),
+        sharing_(sharing),
+        observer_(observer),
+        clock_(clock),
+        cancel_(std::move(cancel)) {}
 
   // An error of execute() leaves with the step reported as failed. A step that was told at its place before, with the
   // same key and not executed since, is not told again.
@@ -56,6 +63,7 @@ class StepExecutor final : public StepSolver {
   StepCache& cache_;
   StepSharing* sharing_;
   BuildObserver& observer_;
+  const BuildClock& clock_;
   CancelToken cancel_;
   LayerListener on_layers_made_;
   SingleFlight<OrBlocked<StepDone>> flights_;

@@ -20,6 +20,8 @@ class StepLookup {
   // `shared` may be null. All are borrowed.
   StepLookup(StepCache& cache, SharedCache* shared, Log& log) : cache_(cache), shared_(shared), log_(log) {}
 
+  StepCache& cache() noexcept { return cache_; }
+
   // A record, or why there is none ("" for no record at all).
   struct Answer {
     std::optional<StepDone> found;

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "builder/steps/fetched_source.hpp"
 #include "builder/steps/git_source.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 
@@ -48,15 +49,14 @@ TEST_CASE("a git source says the same by a query") {
 }
 
 TEST_CASE("a git source's query says known things, once each and with a value") {
-  CHECK_THROWS_WITH_AS(parse_git_reference("https://host/repo.git?brunch=main"),
-                       doctest::Contains("did you mean 'branch'"), Error);
-  CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?ref=a#b"), Error);
-  CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?tag=a&branch=b"), Error);
-  CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?subdir="), Error);
-  CHECK_THROWS_AS(parse_git_reference("https://host/repo.git?submodules=maybe"), Error);
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?brunch=main"); }) == "TBD1");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?ref=a#b"); }) == "TBD2");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?tag=a&branch=b"); }) == "TBD3");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?subdir="); }) == "TBD4");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?submodules=maybe"); }) == "TBD5");
 }
 
 TEST_CASE("a git source shows no password and passes no option to git") {
   CHECK(parse_git_reference("https://me:secret@host/repo.git#v1")->shown() == "https://host/repo.git#v1");
-  CHECK_THROWS_AS(parse_git_reference("https://host/repo.git#--upload-pack=evil"), Error);
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git#--upload-pack=evil"); }) == "TBD6");
 }
