@@ -34,7 +34,7 @@ void publish(BuildSession& session, std::vector<BuiltImage>& images, const Outpu
   if (!output.store || output.push_by_digest || names.empty()) return;
   if (!output.push) {
     for (const BuiltImage& built : images) {
-      for (const ImageLayer& layer : built.image.layers) session.layers().local_blob(layer);
+      for (const ImageLayer& layer : built.image.layers) still_there(session.layers().local_blob(layer));
     }
   }
   using AbsentLayers = BuildSession::AbsentLayers;
@@ -103,6 +103,21 @@ void check_output(const Output& output, const std::vector<std::string>& names, s
 }
 
 }  // namespace
+
+bool writes_layers(const Output& output, const std::vector<std::string>& names) {
+  switch (output.type) {
+    case OutputType::image:
+      return output.store && !output.push && !all_names(output, names).empty();
+    case OutputType::oci:
+    case OutputType::docker:
+    case OutputType::local:
+    case OutputType::tar:
+      return true;
+    case OutputType::cache_only:
+      return false;
+  }
+  return true;
+}
 
 void check_outputs(const std::vector<Output>& outputs, const std::vector<std::string>& names, std::size_t platforms) {
   for (const Output& output : outputs) check_output(output, names, platforms);

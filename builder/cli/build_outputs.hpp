@@ -13,6 +13,9 @@ namespace kiln::cli {
 // in a format that holds one, annotations with nowhere to go, an archive for a terminal.
 void check_outputs(const std::vector<Output>& outputs, const std::vector<std::string>& names, std::size_t platforms);
 
+// Whether writing it reads every layer of the image.
+bool writes_layers(const Output& output, const std::vector<std::string>& names);
+
 // The one thing to publish of a build: the image's manifest or, for several platforms, an index of theirs that is put
 // into the store.
 oci::Descriptor root_of(BuildSession& session, const std::vector<BuiltImage>& images, const Output& output);

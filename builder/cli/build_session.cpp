@@ -104,10 +104,12 @@ BuildSession::BuildSession(SessionSettings settings, CancelToken cancel)
     mounts_ = std::make_unique<SharedMounts>(home_, *caches_->cache(), *pool_, *recorder_, cancel_);
   }
   sharing_ = caches_->open_sharing(*store_, cancel_);
-  steps_ = std::make_unique<StepExecutor>(*cache_, caches_->cache(), sharing_.get(), *recorder_, cancel_);
+  lookup_ = std::make_unique<StepLookup>(*cache_, caches_->cache(), *recorder_);
+  steps_ = std::make_unique<StepExecutor>(*lookup_, sharing_.get(), *recorder_, clock_, cancel_);
   stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
   bases_ = std::make_unique<BaseImages>(*layers_, *remote_, *steps_, *recorder_, settings_.bases);
-  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, parallel_stages(), mounts_.get());
+  settings_.runs.parallel = parallel_stages();
+  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, mounts_.get());
 }
 
 BuildSession::~BuildSession() {
@@ -126,9 +128,9 @@ void BuildSession::push_early(std::map<std::string, EarlyTarget> targets) {
   if (settings_.offline || targets.empty()) return;
   const CacheWriting writing = sharing_ ? CacheWriting::by_each_step : CacheWriting::at_the_end;
   early_ = std::make_unique<EarlyLayers>(std::move(targets), *remote_, *store_, caches_->cache(), writing, *recorder_,
-                                         [this] { return steps_->next_number(); });
+                                         [this] { return recorder_->new_number(); });
   steps_->tell_layers_made(
-      [this](const StepRequest& request, const std::vector<LayerValue>& layers) { early_->made(request, layers); });
+      [this](const Step& step, const std::vector<LayerValue>& layers) { early_->made(step, layers); });
 }
 
 void BuildSession::abandon_remote() noexcept { remote_cancel_.cancel(SIGTERM); }
@@ -145,43 +147,31 @@ void BuildSession::end_progress() {
 }
 
 std::vector<BuiltImage> BuildSession::build(const Plan& plan, const std::vector<std::size_t>& wanted,
-                                            const std::function<AssemblyOptions(const BuildTarget&)>& options) {
-  return assemble(plan, wanted, solve(plan, wanted), options);
+                                            const AssemblyOptionsOf& options, const NeededHere& needed_here) {
+  const auto needed = [&](std::size_t target, const ImageLayer& layer) {
+    return needed_here(target, layer) || is_recompressed(layer, options(plan.targets[target]->target));
+  };
+  return assemble(plan, wanted, solve(plan, wanted, needed), options);
 }
 
-void BuildSession::with_lost_steps_redone(const std::function<void()>& work) {
-  std::set<std::string> redone;
-  for (;;) {
-    try {
-      return work();
-    } catch (const Error& error) {
-      const std::set<std::string> lost = layers_->take_lost();
-      const bool is_new =
-          std::any_of(lost.begin(), lost.end(), [&](const std::string& key) { return redone.insert(key).second; });
-      if (error.category() == Category::cancelled || !is_new) throw;
-      const auto records = steps_->records();
-      for (const std::string& key : lost) {
-        const auto record = records.find(key);
-        recorder_->warn(fmt::format("no cache has the layer of '{}' any more; the step is executed again",
-                                    record == records.end() ? key : record->second.text));
-      }
-      steps_->execute_anew(lost);
-      recorder_->begin_again();
-    }
-  }
+SolverSettings BuildSession::solver_settings() const {
+  SolverSettings settings;
+  settings.evaluation.times = settings_.times;
+  settings.evaluation.use_cache = settings_.bases.use_cache;
+  settings.evaluation.security = settings_.security;
+  settings.contexts = {settings_.context_modes, stat_cache_.get()};
+  settings.parallel = parallel_stages();
+  return settings;
 }
 
-BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std::size_t>& wanted) {
+BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std::size_t>& wanted,
+                                         const NeededHere& needed_here) {
   caches_->expect(plan, wanted);
   for (const std::string& note : plan.notes) recorder_->warn(note);
-  EvaluatorSettings evaluation;
-  evaluation.times = settings_.times;
-  evaluation.use_cache = settings_.bases.use_cache;
-  evaluation.security = settings_.security;
   log_.add_targets(plan, plan.closure({wanted.begin(), wanted.end()}));
-  Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation,
-                {settings_.context_modes, stat_cache_.get()}, parallel_stages());
-  Stages results = solver.solve({wanted.begin(), wanted.end()});
+  RemoteFetcher fetcher(*layers_);
+  const StageTools tools{*layers_, *bases_, fetcher, *runs_, *steps_, *recorder_};
+  Stages results = Solver(plan, tools, solver_settings()).solve({wanted.begin(), wanted.end()}, needed_here);
   // What is pushed next is mounted from the cache, not sent a second time.
   if (sharing_) sharing_->finish();
   stat_cache_->flush();
@@ -190,8 +180,7 @@ BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std
 }
 
 std::vector<BuiltImage> BuildSession::assemble(const Plan& plan, const std::vector<std::size_t>& wanted,
-                                               const Stages& results,
-                                               const std::function<AssemblyOptions(const BuildTarget&)>& options) {
+                                               const Stages& results, const AssemblyOptionsOf& options) {
   std::vector<BuiltImage> images;
   for (const std::size_t number : wanted) {
     const StageResult& stage = *results.at(number);
@@ -210,7 +199,7 @@ void BuildSession::name_in_store(const std::vector<BuiltImage>& images,
     if (names[i].empty()) continue;
     const oci::Descriptor& root = images[i].root();
     if (absent_layers == AbsentLayers::fetch) {
-      for (const ImageLayer& layer : images[i].image.layers) layers_->local_blob(layer);
+      for (const ImageLayer& layer : images[i].image.layers) still_there(layers_->local_blob(layer));
     } else if (!store_->missing(root).empty()) {
       continue;
     }
@@ -245,15 +234,14 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
   PushOptions options;
   options.early = early_ ? early_->push() : nullptr;
   options.fetch = [&](const oci::Descriptor& blob) {
-    const auto layer = by_blob.find(blob.digest);
-    return layer != by_blob.end() && layers_->fetch_for_push(*layer->second, blob);
+    return by_blob.count(blob.digest) > 0 && layers_->fetch_for_push(blob);
   };
   options.origin = [&](const oci::Digest& blob) {
     const auto layer = by_blob.find(blob);
     if (layer == by_blob.end() || layer->second->line == 0) return std::string();
     return fmt::format("{}:{}", layer->second->file, layer->second->line);
   };
-  TransferTasks tasks(*recorder_, [this] { return steps_->next_number(); });
+  TransferTasks tasks(*recorder_, [this] { return recorder_->new_number(); });
   const auto outcomes = push_images(remote, *store_, requests, options, &tasks);
   if (const std::size_t remembered = remember_outcomes(*store_, requests, outcomes, sources))
     recorder_->warn(remembered_note(remembered));

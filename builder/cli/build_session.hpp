@@ -20,11 +20,12 @@
 #include "builder/run/snapshot_store.hpp"
 #include "builder/solve/base_images.hpp"
 #include "builder/solve/image_assembly.hpp"
-#include "builder/solve/image_layers.hpp"
 #include "builder/solve/output.hpp"
-#include "builder/solve/run_step.hpp"
 #include "builder/solve/solver.hpp"
 #include "builder/solve/step_executor.hpp"
+#include "builder/solve/step_lookup.hpp"
+#include "builder/steps/image_layers.hpp"
+#include "builder/steps/run_step.hpp"
 #include "registry/remote/push.hpp"
 #include "registry/store/content_store.hpp"
 
@@ -70,26 +71,25 @@ class BuildSession {
   // The build has failed for good: what is on its way to registries is given up, and they are not asked any more.
   void abandon_remote() noexcept;
 
-  // Solves the wanted targets of a plan and writes their configs and manifests; in the order of `wanted`.
+  // Solves the wanted targets of a plan and writes their configs and manifests; in the order of `wanted`. Layers that
+  // `needed_here` asks for, and those that are compressed anew, are in the store then.
+  using AssemblyOptionsOf = std::function<AssemblyOptions(const BuildTarget&)>;
   std::vector<BuiltImage> build(const Plan& plan, const std::vector<std::size_t>& wanted,
-                                const std::function<AssemblyOptions(const BuildTarget&)>& options);
+                                const AssemblyOptionsOf& options, const NeededHere& needed_here = nothing_here);
+  static bool nothing_here(std::size_t, const ImageLayer&) { return false; }
 
   // The first RUN whose command failed, once; for settings.runs.keep_failed.
   std::unique_ptr<FailedRun> take_failed_run() { return runs_->take_failed(); }
 
   // The two halves of it, for several outputs of one build.
   using Stages = std::map<std::size_t, std::shared_ptr<const StageResult>>;
-  Stages solve(const Plan& plan, const std::vector<std::size_t>& wanted);
+  Stages solve(const Plan& plan, const std::vector<std::size_t>& wanted, const NeededHere& needed_here);
   std::vector<BuiltImage> assemble(const Plan& plan, const std::vector<std::size_t>& wanted, const Stages& results,
-                                   const std::function<AssemblyOptions(const BuildTarget&)>& options);
+                                   const AssemblyOptionsOf& options);
 
   // What a build would do, as far as the caches tell; nothing is executed, named or recorded. The
   // session is of no other use afterwards.
   Forecast look_up(const Plan& plan, const std::set<std::size_t>& wanted);
-
-  // Does work with a build's layers, from solving to pushing. Where a cache promised a layer that no place has, the
-  // step that makes it is executed anew and the work done once more.
-  void with_lost_steps_redone(const std::function<void()>& work);
 
   // Error{build} where an image is larger than its definition's limits.size, naming its largest layer's line. For
   // before anything is named or pushed.
@@ -128,6 +128,7 @@ class BuildSession {
 
  private:
   void keep_record(bool failed);
+  SolverSettings solver_settings() const;
   void remember_all(const std::vector<PushRequest>& requests, const BlobSources& sources);
 
   SessionSettings settings_;
@@ -147,6 +148,8 @@ class BuildSession {
   std::unique_ptr<StepCache> cache_;
   std::unique_ptr<SharedMounts> mounts_;  // may be null
   std::unique_ptr<StepSharing> sharing_;  // may be null
+  std::unique_ptr<StepLookup> lookup_;
+  BuildClock clock_;
   std::unique_ptr<StepExecutor> steps_;
   std::unique_ptr<StatCache> stat_cache_;
   std::unique_ptr<BaseImages> bases_;

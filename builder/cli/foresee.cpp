@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
-#include <thread>
 #include <tuple>
 
 #include "builder/cache/build_record.hpp"
@@ -101,26 +99,20 @@ std::string shown(const StepView& step) {
 }  // namespace
 
 Forecast BuildSession::look_up(const Plan& plan, const std::set<std::size_t>& wanted) {
-  std::mutex mutex;
-  std::vector<HeardStep> heard;
-  std::map<StepPlace, std::string> missed;
-  steps_->only_look_up([&](const StepView& view, const StepResult& why) {
-    const std::lock_guard lock(mutex);
-    heard.push_back({view, why});
-    missed.emplace(StepPlace{view.target, view.stage, view.line}, shown(view));
-  });
-  EvaluatorSettings evaluation;
-  evaluation.times = settings_.times;
-  evaluation.use_cache = settings_.bases.use_cache;
-  evaluation.security = settings_.security;
-  Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation,
-                {settings_.context_modes, stat_cache_.get()},
-                std::max<std::size_t>(4, std::thread::hardware_concurrency() * 2));
-  const std::map<std::size_t, std::string> problems = solver.look_up(wanted);
+  StepForecast steps(*lookup_);
+  BaseImages bases(*layers_, *remote_, steps, *recorder_, settings_.bases);
+  SolverSettings settings = solver_settings();
+  settings.evaluation.unpacks_ahead = false;
+  RemoteFetcher fetcher(*layers_);
+  const StageTools tools{*layers_, bases, fetcher, *runs_, steps, *recorder_};
+  const std::map<std::size_t, std::string> problems = Solver(plan, tools, settings).look_up(wanted);
   cancel_.check();
   stat_cache_->flush();
-  for (const HeardStep& step : recorder_->heard_steps()) {
-    if (step.result.outcome == StepOutcome::hit) heard.push_back(step);
+  const std::vector<ForeseenAnswer> answers = steps.answers();
+  std::map<StepPlace, std::string> missed;
+  for (const ForeseenAnswer& answer : answers) {
+    if (!answer.is_hit)
+      missed.emplace(StepPlace{answer.view.target, answer.view.stage, answer.view.line}, shown(answer.view));
   }
 
   Forecast forecast = lay_out_forecast(plan, wanted);
@@ -132,8 +124,8 @@ Forecast BuildSession::look_up(const Plan& plan, const std::set<std::size_t>& wa
     const std::size_t number = numbers.at(target.name);
     const PlannedTarget& planned = *plan.targets[number];
     if (const auto it = problems.find(number); it != problems.end()) target.problem = it->second;
-    std::map<StepPlace, const HeardStep*> known;
-    for (const HeardStep& step : heard) {
+    std::map<StepPlace, const ForeseenAnswer*> known;
+    for (const ForeseenAnswer& step : answers) {
       if (step.view.target != target.name) continue;
       known.emplace(StepPlace{target.name, step.view.stage, step.view.line}, &step);
       if (!step.view.stage.empty()) continue;
@@ -148,7 +140,7 @@ Forecast BuildSession::look_up(const Plan& plan, const std::set<std::size_t>& wa
       if (it != known.end()) {
         const StepResult& result = it->second->result;
         step.key = result.key;
-        const bool is_hit = result.outcome == StepOutcome::hit && result.reason.empty();
+        const bool is_hit = it->second->is_hit;
         step.expectation = is_hit ? Expectation::hit : Expectation::build;
         step.reason = is_hit ? result.from : result.reason;
         if (is_hit) {

@@ -12,7 +12,7 @@
 #include "base/error.hpp"
 #include "builder/report/contents.hpp"
 #include "builder/report/waste.hpp"
-#include "builder/solve/events.hpp"
+#include "builder/steps/events.hpp"
 #include "registry/oci/digest.hpp"
 
 namespace kiln {

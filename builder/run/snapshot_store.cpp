@@ -244,9 +244,10 @@ UnpackOptions SnapshotStore::unpack_options() const {
 
 SnapshotStore::Held SnapshotStore::make(const oci::Digest& chain_id, const SnapshotLayer& layer,
                                         const LowerLayers& lower, const CancelToken& cancel) {
+  const std::optional<oci::Descriptor> blob = layer.blob();
+  if (!blob) return nullptr;
   SnapshotUpper snapshot = begin_upper();
-  const oci::Descriptor blob = layer.blob();
-  unpack_layer(store_, pool_, blob, layer.index.get(), snapshot.folders().fs, lower, unpack_options(), cancel);
+  unpack_layer(store_, pool_, *blob, layer.index.get(), snapshot.folders().fs, lower, unpack_options(), cancel);
   return publish(std::move(snapshot), chain_id);
 }
 
@@ -261,6 +262,13 @@ std::vector<std::function<void()>> SnapshotStore::fetches_above(oci::Digest chai
 }
 
 SnapshotChain SnapshotStore::ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel) {
+  std::optional<SnapshotChain> chain = try_ensure(layers, cancel);
+  if (!chain) throw Error(Category::machine, "a layer has no blob to unpack it from");
+  return std::move(*chain);
+}
+
+std::optional<SnapshotChain> SnapshotStore::try_ensure(const std::vector<SnapshotLayer>& layers,
+                                                       const CancelToken& cancel) {
   SnapshotChain chain;
   LowerLayers lower;
   std::optional<BlobsAhead> ahead;
@@ -275,6 +283,7 @@ SnapshotChain SnapshotStore::ensure(const std::vector<SnapshotLayer>& layers, co
         // Only now: who else wants these layers waits for the first of them, so that nobody fetches them twice.
         if (!ahead) ahead.emplace(fetches_above(id, std::span(layers).subspan(chain.folders_.size() + 1)));
         held = make(id, layer, lower, cancel);
+        if (!held) return std::nullopt;
       }
     }
     chain.chain_id_ = id;

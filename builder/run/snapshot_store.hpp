@@ -46,7 +46,8 @@ namespace kiln {
 struct SnapshotLayer {
   oci::Digest diff_id;
   std::shared_ptr<const FileIndex> index;
-  std::function<oci::Descriptor()> blob;  // a blob of it that is in the store; only asked where it must be unpacked
+  // A blob of it that is in the store, nullopt where there is none; only asked where it must be unpacked.
+  std::function<std::optional<oci::Descriptor>()> blob;
 };
 
 // Snapshots in use, from the bottom. No prune removes them while this value, or a copy of it, lives.
@@ -101,7 +102,9 @@ class SnapshotStore {
   SnapshotStore(ContentStore& store, ThreadPool& pool);
 
   // The folders of a chain of layers, from the bottom; made where they are missing, each by one process while the
-  // others wait.
+  // others wait. nullopt where a layer must be unpacked that has no blob.
+  std::optional<SnapshotChain> try_ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel);
+  // The same for layers that have one: Error{machine} where one has none.
   SnapshotChain ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel);
 
   // An empty upper folder for a container.
@@ -139,6 +142,7 @@ class SnapshotStore {
   // A whole snapshot of this chain, held; nullptr where there is none that may be used.
   Held find(const oci::Digest& chain_id);
   bool is_usable(const fs::path& folder, const oci::Digest& chain_id) const;
+  // nullptr where the layer has no blob.
   Held make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower,
             const CancelToken& cancel);
   // What fetches the blobs of the layers, upwards from a chain, that have no snapshot yet.

@@ -194,18 +194,25 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   BuildSession session(settings, cancel);
   std::vector<BuiltImage> images;
   session.push_early(early_targets(words, plan, wanted, outputs));
-  session.with_lost_steps_redone([&] {
-    images = session.build(plan, built,
-                           [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
-    for (std::size_t i = 0; i < pins.size(); ++i) check_pin(pins[i], images[wanted.size() + i], session.remote().get());
-    images.resize(wanted.size());
-    session.check_sizes(images);
-    session.name_in_store(images, names,
-                          words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
-    if (words.push) session.push(images, names);
-    for (std::size_t i = 0; words.load && i < images.size(); ++i) load_into_engine(session, {images[i]}, names[i]);
-    write_bake_outputs(session, images, names, outputs, words.push, settings.times.epoch);
-  });
+  const auto needed_here = [&](std::size_t number, const ImageLayer&) {
+    const auto at = static_cast<std::size_t>(std::find(wanted.begin(), wanted.end(), number) - wanted.begin());
+    if (at == wanted.size()) return false;  // only looked at
+    const bool is_named = !words.push && !names[at].empty();
+    return is_named || words.load || std::any_of(outputs[at].begin(), outputs[at].end(), [&](const Output& output) {
+             return writes_layers(output, names[at]);
+           });
+  };
+  images = session.build(
+      plan, built, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); },
+      needed_here);
+  for (std::size_t i = 0; i < pins.size(); ++i) check_pin(pins[i], images[wanted.size() + i], session.remote().get());
+  images.resize(wanted.size());
+  session.check_sizes(images);
+  session.name_in_store(images, names,
+                        words.push ? BuildSession::AbsentLayers::leave_unnamed : BuildSession::AbsentLayers::fetch);
+  if (words.push) session.push(images, names);
+  for (std::size_t i = 0; words.load && i < images.size(); ++i) load_into_engine(session, {images[i]}, names[i]);
+  write_bake_outputs(session, images, names, outputs, words.push, settings.times.epoch);
   session.write_caches(plan, wanted, images, words.push ? names : std::vector<std::vector<std::string>>());
   // Last: whoever finds this tag may rely on the cache too.
   if (words.inputs_tag) session.push(images, inputs_names);

@@ -21,7 +21,7 @@
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/dockerfile_input.hpp"
 #include "builder/cli/words/words.hpp"
-#include "builder/solve/git_source.hpp"
+#include "builder/steps/git_source.hpp"
 
 namespace kiln::cli {
 
@@ -217,9 +217,9 @@ std::optional<int> look_at_input(const BuildWords& words, const CancelToken& can
 }
 
 BuildSession::Stages solve(BuildSession& session, const Plan& plan, const std::vector<std::size_t>& wanted,
-                           bool opens_shell) {
+                           const NeededHere& needed_here, bool opens_shell) {
   try {
-    return session.solve(plan, wanted);
+    return session.solve(plan, wanted, needed_here);
   } catch (const Error& error) {
     if (opens_shell && error.category() != Category::cancelled) open_failure_shell(session, error);
     throw;
@@ -252,16 +252,21 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   std::map<std::string, EarlyTarget> early;
   if (const auto first = early_target(target, outputs, target.names)) early.emplace(target.name, *first);
   session.push_early(std::move(early));
-  session.with_lost_steps_redone([&] {
-    const auto stages = solve(session, plan, wanted, opens_shell);
-    for (const Output& output : outputs) {
-      images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) {
-        return assembly_options(built, output, settings.times);
-      });
-      write_output(session, images, output, target.names, settings.times.epoch);
-    }
-    if (words.load) load_into_engine(session, images, target.names);
-  });
+  const auto needed_here = [&](std::size_t number, const ImageLayer& layer) {
+    const BuildTarget& built = plan.targets[number]->target;
+    return words.load || std::any_of(outputs.begin(), outputs.end(), [&](const Output& output) {
+             return writes_layers(output, target.names) ||
+                    is_recompressed(layer, assembly_options(built, output, settings.times));
+           });
+  };
+  const auto stages = solve(session, plan, wanted, needed_here, opens_shell);
+  for (const Output& output : outputs) {
+    images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) {
+      return assembly_options(built, output, settings.times);
+    });
+    write_output(session, images, output, target.names, settings.times.epoch);
+  }
+  if (words.load) load_into_engine(session, images, target.names);
   const bool pushed = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.push; });
   session.write_caches(plan, wanted, images,
                        std::vector(images.size(), pushed ? target.names : std::vector<std::string>()));

@@ -7,7 +7,7 @@
 #include "builder/cli/build_session.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/run/container_run.hpp"
-#include "builder/solve/users.hpp"
+#include "builder/steps/users.hpp"
 #include "registry/remote/pull.hpp"
 
 namespace kiln::cli {
@@ -107,8 +107,9 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   settings.progress = words.progress;
   BuildSession session(settings, cancel);
   const TestedImage tested = find_tested_image(session, words);
-  const ResolvedUser user = resolve_user(tested.image.config.config.user, session.layers().view(tested.image.layers));
-  const SnapshotChain chain = session.layers().folders(tested.image.layers);
+  const ResolvedUser user =
+      resolve_user(tested.image.config.config.user, still_there(session.layers().view(tested.image.layers)));
+  const SnapshotChain chain = still_there(session.layers().folders(tested.image.layers));
   const SnapshotUpper upper = session.layers().snapshots().begin_upper();
   request.lowers = chain.folders();
   request.upper = upper.folders();
