@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -28,38 +29,6 @@ constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
 };
 const std::vector<std::string> kKeys = {"type",    "from", "source", "target",   "readonly", "readwrite", "id",
                                         "sharing", "mode", "uid",    "required", "gid",      "size",      "env"};
-
-// One CSV record (RFC 4180): a field that begins with a quote goes on to the closing one, "" in it is a
-// quote.
-std::vector<std::string> split_record(std::string_view text) {
-  std::vector<std::string> fields;
-  std::size_t i = 0;
-  for (;;) {
-    std::string field;
-    if (i < text.size() && text[i] == '"') {
-      for (++i;; ++i) {
-        if (i >= text.size()) fail("missing closing quote in '{}'", printable(text));
-        if (text[i] != '"') {
-          field += text[i];
-        } else if (i + 1 < text.size() && text[i + 1] == '"') {
-          field += text[i++];
-        } else {
-          break;
-        }
-      }
-      ++i;
-      if (i < text.size() && text[i] != ',') fail("text behind a closing quote in '{}'", printable(text));
-    } else {
-      const std::size_t comma = text.find(',', i);
-      field = text.substr(i, comma == std::string_view::npos ? comma : comma - i);
-      if (field.find('"') != std::string::npos) fail("a quote inside of '{}'", printable(field));
-      i = comma == std::string_view::npos ? text.size() : comma;
-    }
-    fields.push_back(std::move(field));
-    if (i >= text.size()) return fields;
-    ++i;
-  }
-}
 
 Option option_of(const std::string& field) {
   const auto equals = field.find('=');
@@ -232,7 +201,7 @@ const char* to_string(MountType type) {
 
 Mount parse_mount(std::string_view options, const VariableLookup& lookup, char escape) {
   Builder builder;
-  for (const std::string& field : split_record(options)) {
+  for (const std::string& field : csv_fields(options, "--mount")) {
     Option option = option_of(field);
     if (option.has_value) option.value = expand_word(option.value, lookup, escape);
     builder.add(option);
@@ -241,7 +210,7 @@ Mount parse_mount(std::string_view options, const VariableLookup& lookup, char e
 }
 
 void check_mount(std::string_view options) {
-  for (const std::string& field : split_record(options)) {
+  for (const std::string& field : csv_fields(options, "--mount")) {
     const Option option = option_of(field);
     if (option.key != "from") continue;
     const auto dollar = option.value.find('$');

@@ -158,22 +158,22 @@ Json to_json(const ReportSharing& sharing) {
           {"text", sharing.text()}};
 }
 
-ReportImage read_image(const JsonFields& fields) {
+ReportImage read_image(const JsonMembers& fields) {
   ReportImage image;
   image.name = fields.string("name");
   image.profile = fields.string("profile");
-  image.digest = fields.digest("digest");
+  image.digest = digest_or_empty(fields, "digest");
   image.compressed_bytes = fields.unsigned_integer("compressed_bytes");
   image.unpacked_bytes = fields.unsigned_integer("unpacked_bytes");
   image.unique_bytes = fields.unsigned_integer("unique_bytes");
   image.shared_bytes = fields.unsigned_integer("shared_bytes");
-  fields.each("layers", [&](const JsonFields& layer) {
-    image.layers.push_back(ReportLayer{layer.digest("digest"), layer.digest("diff_id"), layer.unsigned_integer("bytes"),
-                                       layer.unsigned_integer("unpacked_bytes"), layer.string("file"),
-                                       layer.small_integer("line"), layer.string("text")});
+  fields.each("layers", [&](const JsonMembers& layer) {
+    image.layers.push_back(ReportLayer{digest_or_empty(layer, "digest"), digest_or_empty(layer, "diff_id"),
+                                       layer.unsigned_integer("bytes"), layer.unsigned_integer("unpacked_bytes"),
+                                       layer.string("file"), layer.small_integer("line"), layer.string("text")});
   });
   if (fields.has("baseline")) {
-    const JsonFields baseline = fields.object("baseline");
+    const JsonMembers baseline = fields.object("baseline");
     ReportBaseline value;
     try {
       value.kind = parse_baseline_kind(baseline.string("kind"));
@@ -193,7 +193,7 @@ ReportImage read_image(const JsonFields& fields) {
   if (fields.has("limit_bytes")) image.limit_bytes = fields.unsigned_integer("limit_bytes");
   if (fields.has("waste")) {
     image.waste.emplace();
-    fields.each("waste", [&](const JsonFields& item) {
+    fields.each("waste", [&](const JsonMembers& item) {
       Waste waste;
       try {
         waste.kind = parse_waste_kind(item.string("kind"));
@@ -214,7 +214,7 @@ ReportImage read_image(const JsonFields& fields) {
   return image;
 }
 
-ReportStep read_step(const JsonFields& fields) {
+ReportStep read_step(const JsonMembers& fields) {
   ReportStep step;
   step.key = fields.string("key");
   step.image = fields.string("image");
@@ -239,7 +239,7 @@ ReportStep read_step(const JsonFields& fields) {
   return step;
 }
 
-ReportFleet read_fleet(const JsonFields& fields) {
+ReportFleet read_fleet(const JsonMembers& fields) {
   ReportFleet fleet;
   fleet.images = fields.unsigned_integer("images");
   fleet.layers = fields.unsigned_integer("layers");
@@ -352,11 +352,11 @@ std::string to_json_text(const BuildReport& report) {
 
 BuildReport parse_report(std::string_view text, std::string_view name, Category category) {
   const nlohmann::json root = parse_json(text, name, category, {.max_bytes = std::size_t{256} << 20, .max_depth = 16});
-  const JsonFields::Refuse refuse = [&](const std::string& pointer, const std::string& problem) {
+  const JsonMembers::Refuse refuse = [&](const std::string& pointer, const std::string& problem) {
     throw Error(category, fmt::format("'{}' is no report of kiln: {}{}{}", name, printable(pointer),
                                       pointer.empty() ? "" : ": ", problem));
   };
-  const JsonFields fields(root, "", refuse);
+  const JsonMembers fields(root, refuse);
   const std::uint64_t version = fields.unsigned_integer("schema_version");
   if (version != kReportSchemaVersion) {
     fields.refuse("schema_version",
@@ -369,29 +369,29 @@ BuildReport parse_report(std::string_view text, std::string_view name, Category 
   } catch (const Error& error) {
     fields.refuse("created", error.message());
   }
-  fields.each("images", [&](const JsonFields& image) { report.images.push_back(read_image(image)); });
-  fields.each("steps", [&](const JsonFields& step) { report.steps.push_back(read_step(step)); });
-  const JsonFields rates = fields.object("rates");
+  fields.each("images", [&](const JsonMembers& image) { report.images.push_back(read_image(image)); });
+  fields.each("steps", [&](const JsonMembers& step) { report.steps.push_back(read_step(step)); });
+  const JsonMembers rates = fields.object("rates");
   report.rates = {rates.number_or_null("steps_pct"), rates.number_or_null("bytes_pct"),
                   rates.number_or_null("seconds_pct")};
-  const JsonFields wire = fields.object("wire");
+  const JsonMembers wire = fields.object("wire");
   report.wire = {wire.unsigned_integer("pushed_bytes"), wire.unsigned_integer("pulled_bytes"),
                  wire.unsigned_integer("mounted_bytes")};
   // Reports of before there were shared caches have none.
   if (root.contains("fetched")) {
-    fields.each("fetched", [&](const JsonFields& fetch) {
+    fields.each("fetched", [&](const JsonMembers& fetch) {
       report.fetched.push_back({fetch.string("from"), fetch.string("what"), fetch.string("step"),
                                 fetch.string("digest"), fetch.unsigned_integer("bytes")});
     });
   }
   report.seconds = fields.number("seconds");
   report.fleet = read_fleet(fields.object("fleet"));
-  fields.each("sharing", [&](const JsonFields& sharing) {
+  fields.each("sharing", [&](const JsonMembers& sharing) {
     report.sharing.push_back(
         ReportSharing{sharing.string("name"), sharing.strings("profiles"), sharing.unsigned_integer("layers"),
                       sharing.unsigned_integer("shared_layers"), sharing.unsigned_integer("shared_bytes")});
   });
-  const JsonFields targets = fields.object("targets");
+  const JsonMembers targets = fields.object("targets");
   const std::vector<double> reduction = targets.numbers("reduction_pct");
   if (reduction.size() != 2) targets.refuse("reduction_pct", "expected two numbers");
   report.targets = {reduction[0], reduction[1], targets.number("cache_hit_pct"), targets.number("build_seconds")};

@@ -12,6 +12,7 @@
 #include "builder/dockerfile/parser.hpp"
 #include "builder/dockerfile/pattern.hpp"
 #include "builder/dockerfile/run_script.hpp"
+#include "builder/dockerfile/stage_name.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/run/growing_snapshot.hpp"
 #include "builder/solve/link_resolution.hpp"
@@ -43,11 +44,6 @@ std::vector<std::string> patterns_of_context(const df::Stage& stage) {
     }
   }
   return patterns;
-}
-
-std::string stage_name(const PlannedTarget& target, std::size_t number) {
-  const std::string& name = target.dockerfile.stages[number].name;
-  return name.empty() ? fmt::format("stage-{}", number) : name;
 }
 
 bool equals_stage(const std::vector<std::string>& names, const std::string& stage) {
@@ -194,7 +190,7 @@ static bool is_of_image(const PlannedTarget& target, std::size_t stage) {
 StepRequest StageEvaluator::new_step(const df::Instruction& instruction, std::string kind) const {
   StepRequest request;
   request.view.target = target_.target.name;
-  request.view.stage = stage_name(target_, number_);
+  request.view.stage = df::display_name(target_.dockerfile, number_);
   request.view.platform = target_.target.platform.str();
   request.view.index = step_index_;
   request.view.count = step_count_;
