@@ -15,6 +15,7 @@
 #include "builder/layer/tree_scanner.hpp"
 #include "builder/layer/unpack.hpp"
 #include "builder/run/disk_space.hpp"
+#include "registry/store/verifying_reader.hpp"
 
 namespace kiln {
 

@@ -9,6 +9,7 @@
 #include "builder/run/blobs_ahead.hpp"
 #include "builder/run/growing_snapshot.hpp"
 #include "registry/remote/pull.hpp"
+#include "registry/store/layer_facts.hpp"
 
 namespace kiln {
 
@@ -138,7 +139,7 @@ std::shared_ptr<const FileIndex> LayerAccess::shared_index(const ImageLayer& lay
   if (!value || value->diff_id != layer.value.diff_id || !value->index) return nullptr;
   auto index = checked_index(*value->index, layer.value.diff_id);
   if (index) {
-    store_.set_index_of_layer(layer.value.diff_id, *value->index);
+    set_index_of_layer(store_, layer.value.diff_id, *value->index);
     note_foreign(layer, *value->index);
   }
   return index;
@@ -155,7 +156,7 @@ std::shared_ptr<const FileIndex> LayerAccess::known_index(const ImageLayer& laye
     if (store_.has(layer.value.index->digest)) return indexes_.load(*layer.value.index);
   }
   if (auto known = indexes_.find(layer.value.diff_id)) {
-    if (const auto index = store_.index_of_layer(layer.value.diff_id)) note_foreign(layer, *index);
+    if (const auto index = index_of_layer(store_, layer.value.diff_id)) note_foreign(layer, *index);
     return known;
   }
   return shared_index(layer);
@@ -196,7 +197,7 @@ std::shared_ptr<const FileIndex> LayerAccess::unpack_and_index(const ImageLayers
 std::vector<std::function<void()>> LayerAccess::fetches_above(const ImageLayers& layers, std::size_t number) {
   std::vector<std::function<void()>> fetches;
   for (std::size_t above = number + 1; above < layers.size(); ++above) {
-    if (layers[above].value.index || store_.index_of_layer(layers[above].value.diff_id)) continue;
+    if (layers[above].value.index || index_of_layer(store_, layers[above].value.diff_id)) continue;
     fetches.push_back([this, layer = layers[above], step = FetchingFor::current()] {
       const FetchingFor for_step(step);
       local_blob(layer);

@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "builder/layer/layer_reader.hpp"
 #include "layer_fixture.hpp"
+#include "registry/store/layer_facts.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -106,8 +107,8 @@ TEST_CASE("what a layer says of itself is true") {
   const auto& blob = layer.blobs.at(0);
   CHECK(blob.descriptor.media_type == "application/vnd.oci.image.layer.v1.tar+zstd");
   CHECK(shop.store.size_of(blob.descriptor.digest) == blob.descriptor.size);
-  CHECK(shop.store.blob_info(blob.descriptor.digest)->diff_id == layer.diff_id);
-  CHECK(shop.store.index_of_layer(layer.diff_id) == layer.index);
+  CHECK(blob_info(shop.store, blob.descriptor.digest)->diff_id == layer.diff_id);
+  CHECK(index_of_layer(shop.store, layer.diff_id) == layer.index);
 
   const auto index = IndexCache(shop.store).find(layer.diff_id);
   REQUIRE(index);

@@ -7,6 +7,10 @@
 #include "base/atomic_file.hpp"
 #include "base/process.hpp"
 #include "base/thread_pool.hpp"
+#include "registry/store/closure.hpp"
+#include "registry/store/image_names.hpp"
+#include "registry/store/layer_facts.hpp"
+#include "registry/store/verifying_reader.hpp"
 #include "tests/support/forked_child.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -16,7 +20,7 @@ namespace {
 
 void publish(ContentStore& store, const std::string& name, const oci::Descriptor& descriptor) {
   const NamedImage image{name, descriptor};
-  store.publish({&image, 1});
+  publish_images(store, {&image, 1});
 }
 
 }  // namespace
@@ -72,22 +76,22 @@ TEST_CASE_FIXTURE(StoreFixture, "a published image is found by its name, and a n
   const oci::Descriptor one = put_image(store, "{\"one\":1}", {"layer"});
   const oci::Descriptor two = put_image(store, "{\"two\":2}", {"layer"});
   publish(store, "ghcr.io/acme/app:1", one);
-  REQUIRE(store.resolve("ghcr.io/acme/app:1"));
-  CHECK(store.resolve("ghcr.io/acme/app:1")->digest == one.digest);
-  CHECK_FALSE(store.resolve("ghcr.io/acme/app:2"));
+  REQUIRE(find_image(store, "ghcr.io/acme/app:1"));
+  CHECK(find_image(store, "ghcr.io/acme/app:1")->digest == one.digest);
+  CHECK_FALSE(find_image(store, "ghcr.io/acme/app:2"));
   publish(store, "ghcr.io/acme/app:1", two);
-  CHECK(store.resolve("ghcr.io/acme/app:1")->digest == two.digest);
-  CHECK(store.images().size() == 1);
+  CHECK(find_image(store, "ghcr.io/acme/app:1")->digest == two.digest);
+  CHECK(named_images(store).size() == 1);
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "several images are named by one write, and taken out again") {
   const std::vector<NamedImage> both{{"a", put_image(store, "{\"a\":1}", {})},
                                      {"b", put_image(store, "{\"b\":1}", {})}};
-  store.publish(both);
-  CHECK(names_of(store.images()) == std::vector<std::string>{"a", "b"});
+  publish_images(store, both);
+  CHECK(names_of(named_images(store)) == std::vector<std::string>{"a", "b"});
   const std::vector<std::string> names{"b", "c"};
-  CHECK(store.unpublish(names) == std::vector<std::string>{"b"});
-  CHECK(names_of(store.images()) == std::vector<std::string>{"a"});
+  CHECK(unpublish_images(store, names) == std::vector<std::string>{"b"});
+  CHECK(names_of(named_images(store)) == std::vector<std::string>{"a"});
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "an image that lacks a blob is never named") {
@@ -96,14 +100,14 @@ TEST_CASE_FIXTURE(StoreFixture, "an image that lacks a blob is never named") {
   const std::string error = error_of([&] { publish(store, "app", image); });
   CHECK(error.find("1 of its blobs are not in the store, the first is '" + oci::sha256_of("absent").str() + "'") !=
         std::string::npos);
-  CHECK(store.images().empty());
-  CHECK(store.missing(image).size() == 1);
+  CHECK(named_images(store).empty());
+  CHECK(missing_blobs(store, image).size() == 1);
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "a truncated layer counts as missing") {
   const oci::Descriptor image = put_image(store, "{}", {"whole layer"});
   write_file_atomically(store.path_of(oci::sha256_of("whole layer")), "whole");
-  CHECK(store.missing(image).size() == 1);
+  CHECK(missing_blobs(store, image).size() == 1);
   CHECK_FALSE(error_of([&] { publish(store, "app", image); }).empty());
 }
 
@@ -113,12 +117,12 @@ TEST_CASE_FIXTURE(StoreFixture, "an index reaches the blobs of all its images, e
   oci::Index index;
   index.manifests = {one, two};
   const oci::Descriptor root = store.put(oci::serialise(index), index.media_type);
-  CHECK(store.closure(root).size() == 7);
-  CHECK(store.missing(root).empty());
+  CHECK(closure_of(store, root).size() == 7);
+  CHECK(missing_blobs(store, root).empty());
   fs::remove(store.path_of(two.digest));
-  REQUIRE(store.missing(root).size() == 1);
-  CHECK(store.missing(root)[0].digest == two.digest);
-  CHECK_FALSE(error_of([&] { store.closure(root); }).empty());
+  REQUIRE(missing_blobs(store, root).size() == 1);
+  CHECK(missing_blobs(store, root)[0].digest == two.digest);
+  CHECK_FALSE(error_of([&] { closure_of(store, root); }).empty());
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "publishing what is named already writes nothing") {
@@ -142,9 +146,9 @@ TEST_CASE_FIXTURE(StoreFixture, "what others wrote into index.json stays") {
   CHECK(text.find("\"x-note\":\"mine\"") != std::string::npos);
   CHECK(text.find("\"urls\":[\"http://example.com\"]") != std::string::npos);
   CHECK(text.find("\"k\":\"v\"") != std::string::npos);
-  REQUIRE(store.images().size() == 2);
-  CHECK(store.images()[0].name.empty());
-  CHECK(store.images()[0].descriptor.digest == foreign);
+  REQUIRE(named_images(store).size() == 2);
+  CHECK(named_images(store)[0].name.empty());
+  CHECK(named_images(store)[0].descriptor.digest == foreign);
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "an image's own annotations travel with it") {
@@ -152,7 +156,7 @@ TEST_CASE_FIXTURE(StoreFixture, "an image's own annotations travel with it") {
   image.annotations["dev.kiln.note"] = "kept";
   image.platform = oci::Platform::parse("linux/arm64");
   publish(store, "app", image);
-  const auto found = store.resolve("app");
+  const auto found = find_image(store, "app");
   REQUIRE(found);
   CHECK(found->annotations.at("dev.kiln.note") == "kept");
   CHECK(found->annotations.at("org.opencontainers.image.ref.name") == "app");
@@ -168,20 +172,20 @@ TEST_CASE_FIXTURE(StoreFixture, "a name that cannot be written is refused") {
 
 TEST_CASE_FIXTURE(StoreFixture, "facts about layers are kept, and vanish with the blob they name") {
   const oci::Digest diff_id = oci::sha256_of("tar"), blob = oci::sha256_of("gzip");
-  CHECK_FALSE(store.index_of_layer(diff_id));
-  CHECK_FALSE(store.blob_info(blob));
+  CHECK_FALSE(index_of_layer(store, diff_id));
+  CHECK_FALSE(blob_info(store, blob));
   const oci::Descriptor index = store.put("the file index", "application/vnd.dev.kiln.index.v1");
-  store.set_index_of_layer(diff_id, index);
-  store.set_blob_info(blob, {diff_id, 12345});
+  set_index_of_layer(store, diff_id, index);
+  set_blob_info(store, blob, {diff_id, 12345});
   const HomeLayout same = HomeLayout::open(home.root());
   ContentStore other(same);
-  REQUIRE(other.index_of_layer(diff_id));
-  CHECK(*other.index_of_layer(diff_id) == index);
-  REQUIRE(other.blob_info(blob));
-  CHECK(other.blob_info(blob)->diff_id == diff_id);
-  CHECK(other.blob_info(blob)->uncompressed_bytes == 12345);
+  REQUIRE(index_of_layer(other, diff_id));
+  CHECK(*index_of_layer(other, diff_id) == index);
+  REQUIRE(blob_info(other, blob));
+  CHECK(blob_info(other, blob)->diff_id == diff_id);
+  CHECK(blob_info(other, blob)->uncompressed_bytes == 12345);
   fs::remove(store.path_of(index.digest));
-  CHECK_FALSE(store.index_of_layer(diff_id));
+  CHECK_FALSE(index_of_layer(store, diff_id));
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "a damaged fact is no fact") {
@@ -189,8 +193,8 @@ TEST_CASE_FIXTURE(StoreFixture, "a damaged fact is no fact") {
   for (const char* text : {"", "\n", "sha256:zz 5 a\n", "12", "sha256:", "\xff\xff\xff"}) {
     write_file_atomically(home.indexes() / std::string(digest.hex()), text);
     write_file_atomically(home.blob_info() / std::string(digest.hex()), text);
-    CHECK_FALSE(store.index_of_layer(digest));
-    CHECK_FALSE(store.blob_info(digest));
+    CHECK_FALSE(index_of_layer(store, digest));
+    CHECK_FALSE(blob_info(store, digest));
   }
 }
 
@@ -199,13 +203,13 @@ TEST_CASE_FIXTURE(StoreFixture, "many threads write, name and read at once") {
   pool.parallel_for(64, [&](std::size_t i) {
     const std::string own = "layer " + std::to_string(i);
     const NamedImage image{"image-" + std::to_string(i), put_image(store, "{}", {own, "shared by all"})};
-    store.publish({&image, 1});
+    publish_images(store, {&image, 1});
     store.put("ephemeral " + std::to_string(i % 4), "text/plain", Durability::ephemeral);
     store.sync();
     CHECK(store.read(oci::sha256_of(own)) == own);
   });
-  CHECK(store.images().size() == 64);
-  for (const NamedImage& image : store.images()) CHECK(store.missing(image.descriptor).empty());
+  CHECK(named_images(store).size() == 64);
+  for (const NamedImage& image : named_images(store)) CHECK(missing_blobs(store, image.descriptor).empty());
   CHECK(list_directory(home.tmp()).empty());
 }
 
@@ -217,14 +221,14 @@ TEST_CASE_FIXTURE(StoreFixture, "several processes name images in one store and 
       for (int i = 0; i < kEach; ++i) {
         const std::string name = prefix + std::to_string(i);
         const NamedImage image{name, put_image(own, "{}", {name})};
-        own.publish({&image, 1});
+        publish_images(own, {&image, 1});
       }
       return 0;
     };
   };
   ForkedChild a(writer("a")), b(writer("b")), c(writer("c"));
   for (ForkedChild* child : {&a, &b, &c}) REQUIRE(child->wait() == 0);
-  CHECK(store.images().size() == 3 * kEach);
+  CHECK(named_images(store).size() == 3 * kEach);
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "skopeo reads the store in place, by full references too") {
