@@ -7,6 +7,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/temp_dir.hpp"
+#include "builder/report/report_json.hpp"
 #include "sample_report.hpp"
 
 using namespace kiln;

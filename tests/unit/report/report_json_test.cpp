@@ -1,4 +1,4 @@
-#include "builder/report/build_report.hpp"
+#include "builder/report/report_json.hpp"
 
 #include <doctest/doctest.h>
 
