@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 
-#include "builder/report/look_into_images.hpp"
 #include "builder/report/report_html.hpp"
 #include "builder/report/report_json.hpp"
 #include "builder/report/report_markdown.hpp"
