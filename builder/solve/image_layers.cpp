@@ -6,7 +6,6 @@
 #include "builder/cache/layer_entry.hpp"
 #include "builder/cache/step_key.hpp"
 #include "builder/layer/layer_reader.hpp"
-#include "builder/run/blobs_ahead.hpp"
 #include "builder/run/growing_snapshot.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/layer_facts.hpp"
@@ -194,26 +193,27 @@ std::shared_ptr<const FileIndex> LayerAccess::unpack_and_index(const ImageLayers
 }
 
 // Layers of a base that no kiln has seen are read one after the other, and fetched together.
-std::vector<std::function<void()>> LayerAccess::fetches_above(const ImageLayers& layers, std::size_t number) {
-  std::vector<std::function<void()>> fetches;
+void LayerAccess::fetch_above(WorkAhead& ahead, const ImageLayers& layers, std::size_t number) {
   for (std::size_t above = number + 1; above < layers.size(); ++above) {
     if (layers[above].value.index || index_of_layer(store_, layers[above].value.diff_id)) continue;
-    fetches.push_back([this, layer = layers[above], step = FetchingFor::current()] {
+    ahead.add([this, layer = layers[above], step = FetchingFor::current()] {
       const FetchingFor for_step(step);
       local_blob(layer);
     });
   }
-  return fetches;
 }
 
 MergedView LayerAccess::view(const ImageLayers& layers, Files files) {
   fetch_indexes(layers);
   MergedView view;
-  std::optional<BlobsAhead> ahead;
+  std::optional<WorkAhead> ahead;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     auto index = known_index(layers[i]);
     if (!index) {
-      if (!ahead) ahead.emplace(fetches_above(layers, i));
+      if (!ahead) {
+        ahead.emplace(kBlobsAhead);
+        fetch_above(*ahead, layers, i);
+      }
       index = files == Files::soon ? unpack_and_index(layers, i, view) : read_index(layers[i]);
     }
     view = view.with_layer(std::move(index));

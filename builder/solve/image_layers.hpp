@@ -11,6 +11,7 @@
 
 #include "base/cancel.hpp"
 #include "base/thread_pool.hpp"
+#include "base/work_ahead.hpp"
 #include "builder/cache/shared_cache.hpp"
 #include "builder/layer/file_index.hpp"
 #include "builder/layer/layer.hpp"
@@ -136,7 +137,7 @@ class LayerAccess {
   std::shared_ptr<const FileIndex> read_index(const ImageLayer& layer, const TarListener& listener = {},
                                               std::uint64_t* read = nullptr);
   std::shared_ptr<const FileIndex> unpack_and_index(const ImageLayers& layers, std::size_t number, MergedView below);
-  std::vector<std::function<void()>> fetches_above(const ImageLayers& layers, std::size_t number);
+  void fetch_above(WorkAhead& ahead, const ImageLayers& layers, std::size_t number);
   std::shared_ptr<const FileIndex> shared_index(const ImageLayer& layer);
   std::shared_ptr<const FileIndex> checked_index(const oci::Descriptor& index, const oci::Digest& diff_id);
   void note_foreign(const ImageLayer& layer, const oci::Descriptor& index);
