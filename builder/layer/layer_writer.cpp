@@ -10,7 +10,7 @@
 #include "base/text.hpp"
 #include "builder/layer/blob_compressor.hpp"
 #include "builder/layer/file_index.hpp"
-#include "builder/layer/layer_reader.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/layer/tar_encoder.hpp"
 #include "registry/store/layer_facts.hpp"
 

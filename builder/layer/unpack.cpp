@@ -26,6 +26,7 @@
 #include "base/text.hpp"
 #include "builder/layer/beneath.hpp"
 #include "builder/layer/entry_writer.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/layer/read_ahead.hpp"
 
 namespace kiln {

@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "builder/cache/layer_entry.hpp"
 #include "builder/cache/step_key.hpp"
-#include "builder/layer/layer_reader.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/run/growing_snapshot.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/layer_facts.hpp"

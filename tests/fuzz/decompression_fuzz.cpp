@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/layer/compression.hpp"
+#include "builder/layer/decompression.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 // Any bytes as a compressed stream, read whole and by frames.

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "builder/layer/decompression.hpp"
 #include "layer_fixture.hpp"
 
 using namespace kiln;

@@ -4,6 +4,7 @@
 #include <sys/xattr.h>
 
 #include "base/file.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/layer/merged_view.hpp"
 #include "layer_fixture.hpp"
 #include "registry/store/layer_facts.hpp"
