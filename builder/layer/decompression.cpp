@@ -3,8 +3,6 @@
 // gzip goes through ISA-L's streaming inflate (several times as fast as zlib), known frames through libdeflate, which
 // wants whole members. zstd's own decoder reads on over frame borders by itself.
 
-#include "builder/layer/decompression.hpp"
-
 #include <archive.h>
 #include <archive_entry.h>
 #include <fmt/format.h>
@@ -19,6 +17,7 @@
 
 #include "base/error.hpp"
 #include "builder/layer/byte_buffer.hpp"
+#include "builder/layer/compression.hpp"
 #include "builder/layer/ordered_jobs.hpp"
 
 namespace kiln {

@@ -5,7 +5,6 @@
 #include <unordered_map>
 
 #include "base/error.hpp"
-#include "builder/layer/decompression.hpp"
 #include "builder/layer/layer_reader.hpp"
 #include "builder/layer/read_ahead.hpp"
 #include "builder/layer/tar_order.hpp"

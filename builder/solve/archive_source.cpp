@@ -5,7 +5,6 @@
 
 #include "base/error.hpp"
 #include "builder/layer/compression.hpp"
-#include "builder/layer/decompression.hpp"
 #include "builder/layer/layer_reader.hpp"
 
 namespace kiln {

@@ -14,7 +14,6 @@
 #include "builder/cache/step_cache.hpp"
 #include "builder/layer/byte_source.hpp"
 #include "builder/layer/compression.hpp"
-#include "builder/layer/decompression.hpp"
 #include "builder/layer/file_index.hpp"
 #include "builder/store_care/verify_snapshots.hpp"
 #include "registry/store/closure.hpp"

@@ -1,7 +1,6 @@
 #include "base/error.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/layer/compression.hpp"
-#include "builder/layer/decompression.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 // Any bytes as a compressed stream, read whole and by frames.

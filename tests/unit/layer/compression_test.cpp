@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include "builder/layer/decompression.hpp"
 #include "layer_fixture.hpp"
 
 using namespace kiln;
