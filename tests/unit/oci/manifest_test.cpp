@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using namespace kiln::oci;
@@ -118,9 +119,9 @@ TEST_CASE("an index survives being written and read, and a manifest is not taken
   const Index again = parse_index(serialise(index), "i");
   CHECK(again.manifests == index.manifests);
   CHECK(serialise(again) == serialise(index));
-  CHECK_THROWS_AS(parse_index(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"})", "i"),
-                  Error);
-  CHECK_THROWS_AS(parse_index(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "i"), Error);
+  CHECK_ERROR(parse_index(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"})", "i"),
+              Category::usage, "TODO");
+  CHECK_ERROR(parse_index(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "i"), Category::usage, "TODO");
 }
 
 TEST_CASE("the exact variant is chosen before one that only might fit") {

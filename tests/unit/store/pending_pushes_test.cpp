@@ -7,6 +7,7 @@
 #include "base/temp_dir.hpp"
 #include "registry/store/content_store.hpp"
 #include "registry/store/garbage.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -66,6 +67,6 @@ TEST_CASE("a file that is no list of pending pushes is named") {
        {"", "[]", "{\"schema_version\": 2, \"pushes\": []}", "{\"schema_version\": 1, \"pushes\": [{}]}"}) {
     CAPTURE(text);
     write_file_atomically(home.root() / "pending-pushes.json", text);
-    CHECK_THROWS_AS(PendingPushes(home).list(), Error);
+    CHECK_ERROR(PendingPushes(home).list(), Category::usage, "TODO");
   }
 }
