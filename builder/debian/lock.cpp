@@ -257,10 +257,6 @@ void Lock::set_debian(std::string_view image, DebianLock entry) {
   debian_.insert_or_assign(std::string(image), std::move(entry));
 }
 
-void Lock::remove_debian(std::string_view image) {
-  if (const auto found = debian_.find(image); found != debian_.end()) debian_.erase(found);
-}
-
 std::optional<std::string> Lock::find_image(std::string_view reference, std::string_view platform) const {
   const auto found = images_.find(reference);
   if (found == images_.end()) return std::nullopt;
@@ -270,10 +266,6 @@ std::optional<std::string> Lock::find_image(std::string_view reference, std::str
 
 void Lock::set_image(std::string_view reference, std::string_view platform, std::string_view digest) {
   images_[std::string(reference)].insert_or_assign(std::string(platform), oci::Digest::parse(digest).str());
-}
-
-void Lock::remove_image(std::string_view reference) {
-  if (const auto found = images_.find(reference); found != images_.end()) images_.erase(found);
 }
 
 }  // namespace kiln

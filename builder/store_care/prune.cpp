@@ -155,7 +155,7 @@ class Pruning {
       if (::stat(step->file.file.c_str(), &status) == 0 && status.st_mtime == step->file.last_used)
         remove_file(step->file.file);
     }
-    collect_garbage_asking(
+    collect_garbage(
         store_, [&] { return blobs_that_stay(); }, DryRun::no);
     const auto keep = [&](StorageKind kind, const std::string& id) { return to_go_[kind].count(id) == 0; };
     snapshots_.prune(

@@ -103,11 +103,6 @@ std::set<oci::Digest> reachable(const ContentStore& store, const std::function<s
 
 }  // namespace
 
-GarbageReport collect_garbage(ContentStore& store, const std::set<oci::Digest>& roots, DryRun dry_run) {
-  return collect_garbage_asking(
-      store, [&] { return roots; }, dry_run);
-}
-
 std::set<oci::Digest> leased_blobs(const ContentStore& store) {
   const FileLock closed_leases = close_leases(store.home());
   return read_leases(store.home());
@@ -124,8 +119,8 @@ bool while_alone(const ContentStore& store, const std::function<void()>& body) {
   return true;
 }
 
-GarbageReport collect_garbage_asking(ContentStore& store, const std::function<std::set<oci::Digest>()>& roots,
-                                     DryRun dry_run) {
+GarbageReport collect_garbage(ContentStore& store, const std::function<std::set<oci::Digest>()>& roots,
+                              DryRun dry_run) {
   const HomeLayout& home = store.home();
   const FileLock lock = FileLock::acquire(home.locks() / "store", LockMode::exclusive);
   const FileLock closed_leases = close_leases(home);

@@ -20,11 +20,10 @@ enum class DryRun { no, yes };
 // to), nor any live process's lease reaches, and temporary files that nobody holds. The file index of a layer stays
 // with the layer. Takes the store's lock exclusively. Error{machine}, and nothing is removed, where a manifest that
 // index.json reaches is damaged, since what it needs cannot be known.
-GarbageReport collect_garbage(ContentStore& store, const std::set<oci::Digest>& roots, DryRun dry_run);
-// The same with roots that are asked for once leases and names stand still: what a process that ended before that has
-// recorded (a step) is then to be seen, and what belongs to a living one is leased.
-GarbageReport collect_garbage_asking(ContentStore& store, const std::function<std::set<oci::Digest>()>& roots,
-                                     DryRun dry_run);
+//
+// The roots are asked for once leases and names stand still: what a process that ended before that has recorded (a
+// step) is then to be seen, and what belongs to a living one is leased.
+GarbageReport collect_garbage(ContentStore& store, const std::function<std::set<oci::Digest>()>& roots, DryRun dry_run);
 
 // What living processes use, this one too.
 std::set<oci::Digest> leased_blobs(const ContentStore& store);

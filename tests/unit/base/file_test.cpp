@@ -34,7 +34,7 @@ TEST_CASE("a file is read whole, or refused above the size allowed") {
   CHECK(read_file(path) == text);
   CHECK(read_file(path, text.size()) == text);
   CHECK_ERROR(read_file(path, text.size() - 1), Category::usage, "TODO");
-  CHECK(file_size_bytes(path) == text.size());
+  CHECK(fs::file_size(path) == text.size());
 }
 
 TEST_CASE("a huge file is refused without taking memory for it") {
@@ -119,7 +119,7 @@ TEST_CASE("a tree deeper than a process may have files open is removed") {
   Fd at = open_directory(tree);
   for (int level = 0; level < 400; ++level) {
     REQUIRE(::mkdirat(at.get(), "d", 0755) == 0);
-    at = open_read_at(at, "d", O_DIRECTORY);
+    at = Fd(::openat(at.get(), "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (level % 100 == 0) create_file("/proc/self/fd/" + std::to_string(at.get()) + "/file");
   }
   at.reset();

@@ -77,6 +77,6 @@ TEST_CASE("a full disk is an error of the machine, publishes nothing by halves, 
   const NamedImage third{"third", put_image(store, "{}", {"small"})};
   publish_images(store, {&third, 1});
   CHECK(names_of(named_images(store)) == std::vector<std::string>{"first", "third"});
-  collect_garbage(store, {}, DryRun::no);
+  collect_garbage_except(store, {}, DryRun::no);
   for (const NamedImage& image : named_images(store)) CHECK(missing_blobs(store, image.descriptor).empty());
 }

@@ -41,7 +41,7 @@ void make_old(const fs::path& path) {
 TEST_CASE_FIXTURE(StoreFixture, "what index.json names stays, what nothing names goes") {
   const oci::Descriptor kept = left_by_another(home, "kept", {"shared", "kept layer"});
   const oci::Descriptor lost = left_by_another(home, "", {"shared", "lost layer"});
-  const GarbageReport report = collect_garbage(store, {}, kReally);
+  const GarbageReport report = collect_garbage_except(store, {}, kReally);
   CHECK(report.blobs == 3);
   CHECK(missing_blobs(store, kept).empty());
   CHECK_FALSE(store.has(lost.digest));
@@ -50,9 +50,9 @@ TEST_CASE_FIXTURE(StoreFixture, "what index.json names stays, what nothing names
 
 TEST_CASE_FIXTURE(StoreFixture, "a dry run counts the same and removes nothing") {
   const oci::Descriptor lost = left_by_another(home, "", {"12345"});
-  const GarbageReport dry = collect_garbage(store, {}, DryRun::yes);
+  const GarbageReport dry = collect_garbage_except(store, {}, DryRun::yes);
   CHECK(missing_blobs(store, lost).empty());
-  const GarbageReport real = collect_garbage(store, {}, kReally);
+  const GarbageReport real = collect_garbage_except(store, {}, kReally);
   CHECK(dry.blobs == real.blobs);
   CHECK(dry.bytes == real.bytes);
   CHECK(real.bytes == lost.size + std::string("{\"of\":\"\"}").size() + 5);
@@ -60,7 +60,7 @@ TEST_CASE_FIXTURE(StoreFixture, "a dry run counts the same and removes nothing")
 
 TEST_CASE_FIXTURE(StoreFixture, "roots of the caller stay") {
   left_by_another(home, "", {"wanted", "unwanted"});
-  collect_garbage(store, {oci::sha256_of("wanted")}, kReally);
+  collect_garbage_except(store, {oci::sha256_of("wanted")}, kReally);
   CHECK(store.has(oci::sha256_of("wanted")));
   CHECK_FALSE(store.has(oci::sha256_of("unwanted")));
 }
@@ -69,7 +69,7 @@ TEST_CASE_FIXTURE(StoreFixture, "what this process wrote or leased stays") {
   const oci::Descriptor own = put_image(store, "{}", {"own"});
   const oci::Descriptor found = left_by_another(home, "", {"found"});
   store.lease(oci::sha256_of("found"));
-  collect_garbage(store, {}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(missing_blobs(store, own).empty());
   CHECK(store.has(oci::sha256_of("found")));
   CHECK_FALSE(store.has(found.digest));
@@ -89,15 +89,15 @@ TEST_CASE_FIXTURE(StoreFixture, "what another living process uses stays, and goe
   });
   REQUIRE(child.hear() == "ready");
   for (const std::string& name : list_directory(home.tmp())) make_old(home.tmp() / name);
-  collect_garbage(store, {}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(store.has(oci::sha256_of("in use")));
   child.say("commit");
   CHECK(child.hear() == oci::sha256_of("half written").str());
-  collect_garbage(store, {}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(store.has(oci::sha256_of("half written")));
   child.kill();
   child.wait();
-  collect_garbage(store, {}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(list_directory(home.blobs()).empty());
 }
 
@@ -118,10 +118,10 @@ TEST_CASE_FIXTURE(StoreFixture, "temporary files and folders of killed processes
   const TempDir mine(home.tmp(), "mine-");
   const BlobWriter writing = store.begin_blob();
   CHECK(list_directory(home.tmp()).size() == 4);
-  collect_garbage(store, {}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(list_directory(home.tmp()).size() == 4);  // too young to be judged
   for (const std::string& name : list_directory(home.tmp())) make_old(home.tmp() / name);
-  collect_garbage(store, {}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(list_directory(home.tmp()).size() == 2);
   CHECK(fs::exists(mine.path()));
 }
@@ -131,7 +131,7 @@ TEST_CASE_FIXTURE(StoreFixture, "half-written small files of killed processes go
   const fs::path young = home.blob_info() / ".abc.1.2.tmp";
   for (const fs::path& path : {in_index, in_facts, young}) write_file_atomically(path, "half");
   make_old(in_facts);
-  collect_garbage(store, {}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK_FALSE(fs::exists(in_index));
   CHECK_FALSE(fs::exists(in_facts));
   CHECK(fs::exists(young));
@@ -148,7 +148,7 @@ TEST_CASE_FIXTURE(StoreFixture, "a layer that stays keeps its file index, one th
     set_blob_info(other, oci::sha256_of("kept layer"), {kept_diff, 1});
     set_blob_info(other, oci::sha256_of("lost layer"), {lost_diff, 1});
   }
-  collect_garbage(store, {}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(index_of_layer(store, kept_diff));
   CHECK(blob_info(store, oci::sha256_of("kept layer")));
   CHECK_FALSE(store.has(oci::sha256_of("lost index")));
@@ -160,7 +160,7 @@ TEST_CASE_FIXTURE(StoreFixture, "a damaged manifest stops the collection before 
   const oci::Descriptor image = left_by_another(home, "app", {"layer"});
   left_by_another(home, "", {"lost"});
   write_file_atomically(store.path_of(image.digest), std::string(image.size, ' '));
-  CHECK(error_of([&] { collect_garbage(store, {}, kReally); }).find("is damaged") != std::string::npos);
+  CHECK(error_of([&] { collect_garbage_except(store, {}, kReally); }).find("is damaged") != std::string::npos);
   CHECK(store.has(oci::sha256_of("lost")));
   CHECK(store.has(oci::sha256_of("layer")));
 }
@@ -169,13 +169,13 @@ TEST_CASE_FIXTURE(StoreFixture, "an image that another program left incomplete d
   const oci::Descriptor image = left_by_another(home, "app", {"layer"});
   left_by_another(home, "", {"lost"});
   fs::remove(store.path_of(image.digest));
-  collect_garbage(store, {}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK_FALSE(store.has(oci::sha256_of("lost")));
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "files that are no blobs are left alone") {
   write_file_atomically(home.blobs() / "README", "not kiln's");
-  collect_garbage(store, {}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(fs::exists(home.blobs() / "README"));
 }
 
@@ -198,7 +198,7 @@ TEST_CASE_FIXTURE(StoreFixture, "collections beside processes that publish never
   ForkedChild collector([&](ForkedChild::Link& link) {
     for (int i = 0; i < 60; ++i) {
       ContentStore own(home);
-      collect_garbage(own, {}, kReally);
+      collect_garbage_except(own, {}, kReally);
     }
     link.say("done");
     return 0;

@@ -45,7 +45,7 @@ TEST_CASE_FIXTURE(StoreFixture, "a damaged index file is never written over") {
   const NamedImage image{"app", put_image(store, "{}", {})};
   write_file_atomically(index_path(), R"({"manifests":[],"manifests":[]})");
   CHECK_FALSE(error_of([&] { publish_images(store, {&image, 1}); }).empty());
-  CHECK_FALSE(error_of([&] { collect_garbage(store, {}, DryRun::no); }).empty());
+  CHECK_FALSE(error_of([&] { collect_garbage_except(store, {}, DryRun::no); }).empty());
   CHECK(read_file(index_path()) == R"({"manifests":[],"manifests":[]})");
   CHECK(missing_blobs(store, image.descriptor).empty());
 }
