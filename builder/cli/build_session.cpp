@@ -19,6 +19,8 @@
 #include "builder/report/image_sums.hpp"
 #include "builder/report/report_store.hpp"
 #include "registry/remote/pull.hpp"
+#include "registry/store/closure.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 
@@ -200,12 +202,12 @@ void BuildSession::name_in_store(const std::vector<BuiltImage>& images,
     const oci::Descriptor& root = images[i].root();
     if (absent_layers == AbsentLayers::fetch) {
       for (const ImageLayer& layer : images[i].image.layers) still_there(layers_->local_blob(layer));
-    } else if (!store_->missing(root).empty()) {
+    } else if (!missing_blobs(*store_, root).empty()) {
       continue;
     }
     for (const std::string& name : names[i]) named.push_back({oci::Reference::parse(name).str(), root});
   }
-  store_->publish(named);
+  publish_images(*store_, named);
 }
 
 void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector<std::vector<std::string>>& names) {

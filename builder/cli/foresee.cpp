@@ -7,6 +7,7 @@
 
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/build_session.hpp"
+#include "builder/dockerfile/stage_name.hpp"
 
 namespace kiln::cli {
 
@@ -61,8 +62,7 @@ class Obstacles {
 
   std::string of_stage(std::size_t target, std::size_t stage) const {
     const PlannedTarget& planned = *plan_.targets[target];
-    const std::string& given = planned.dockerfile.stages[stage].name;
-    const std::string name = given.empty() ? fmt::format("stage-{}", stage) : given;
+    const std::string name = dockerfile::display_name(planned.dockerfile, stage);
     const auto first = misses_.lower_bound({planned.target.name, name, 0});
     if (first != misses_.end() && std::get<0>(first->first) == planned.target.name && std::get<1>(first->first) == name)
       return first->second;
@@ -150,8 +150,7 @@ Forecast BuildSession::look_up(const Plan& plan, const std::set<std::size_t>& wa
         continue;
       }
       for (std::size_t stage = 0; stage < planned.bases.size(); ++stage) {
-        const std::string& given = planned.dockerfile.stages[stage].name;
-        if (step.stage != (given.empty() ? fmt::format("stage-{}", stage) : given)) continue;
+        if (step.stage != dockerfile::display_name(planned.dockerfile, stage)) continue;
         const std::string obstacle = obstacles.of_stage(number, stage);
         step.reason = obstacle.empty() ? "unknown: see the problem of this target or of what it is built from"
                                        : "unknown until " + obstacle + " is built";

@@ -53,23 +53,6 @@ void JsonSource::fail(std::string_view pointer, std::string_view message) const 
   throw Error(Category::usage, fmt::format("{}: {}", at(pointer), message));
 }
 
-std::string child_pointer(std::string_view parent, std::string_view key) {
-  std::string result(parent);
-  result += '/';
-  for (const char c : key) {
-    if (c == '~') {
-      result += "~0";
-    } else if (c == '/') {
-      result += "~1";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
-
-std::string child_pointer(std::string_view parent, std::size_t index) { return fmt::format("{}/{}", parent, index); }
-
 std::string display_path(const fs::path& path) {
   std::error_code error;
   const fs::path here = fs::current_path(error);

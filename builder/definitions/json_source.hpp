@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/json_members.hpp"
 
 namespace kiln {
 
@@ -34,10 +35,6 @@ class JsonSource {
   fs::path file_;
   std::string text_;
 };
-
-// An RFC 6901 pointer to a member: PARENT/KEY with the key escaped.
-std::string child_pointer(std::string_view parent, std::string_view key);
-std::string child_pointer(std::string_view parent, std::size_t index);
 
 // A path as people should read it: relative where it is below the working directory, else as it is.
 std::string display_path(const fs::path& path);

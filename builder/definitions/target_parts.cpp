@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -13,41 +14,6 @@ namespace kiln {
 namespace {
 
 constexpr std::string_view kWorkingDirectoryScheme = "cwd://";
-
-// One line of comma-separated values as Go's encoding/csv reads it, which buildx uses: a field in double quotes may
-// hold commas, and quotes doubled.
-std::vector<std::string> csv_fields(std::string_view text) {
-  std::vector<std::string> fields;
-  std::size_t at = 0;
-  while (true) {
-    std::string field;
-    if (at < text.size() && text[at] == '"') {
-      for (++at;; ++at) {
-        if (at >= text.size()) {
-          throw Error(Category::usage, fmt::format("'{}' has a quote without its partner", printable(text)));
-        }
-        if (text[at] != '"') {
-          field += text[at];
-        } else if (at + 1 < text.size() && text[at + 1] == '"') {
-          field += text[at++];
-        } else {
-          break;
-        }
-      }
-      ++at;
-    } else {
-      const std::size_t end = std::min(text.find(',', at), text.size());
-      field = text.substr(at, end - at);
-      at = end;
-    }
-    fields.push_back(std::move(field));
-    if (at >= text.size()) return fields;
-    if (text[at] != ',') {
-      throw Error(Category::usage, fmt::format("'{}': expected a comma behind the closing quote", printable(text)));
-    }
-    ++at;
-  }
-}
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
   return std::any_of(prefixes.begin(), prefixes.end(),
@@ -77,7 +43,7 @@ TargetSecret parse_secret(const std::string& text, const fs::path& working_direc
   TargetSecret secret;
   std::string type;
   std::optional<std::string> source;
-  for (const std::string& field : csv_fields(text)) {
+  for (const std::string& field : csv_fields(text, "secret")) {
     const std::size_t equals = field.find('=');
     const std::string key = to_lower(field.substr(0, equals));
     const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);
@@ -116,7 +82,7 @@ TargetSsh parse_ssh(const std::string& text, const fs::path& working_directory) 
   TargetSsh ssh{text.substr(0, equals), {}};
   if (ssh.id.empty()) throw Error(Category::usage, fmt::format("ssh '{}' has no id", printable(text)));
   if (equals == std::string::npos) return ssh;
-  for (const std::string& path : csv_fields(std::string_view(text).substr(equals + 1))) {
+  for (const std::string& path : csv_fields(std::string_view(text).substr(equals + 1), "ssh")) {
     ssh.paths.push_back(folder_path(path, working_directory));
   }
   return ssh;

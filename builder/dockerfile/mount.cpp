@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -24,38 +25,6 @@ constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
 };
 const std::vector<std::string> kKeys = {"type",    "from", "source", "target",   "readonly", "readwrite", "id",
                                         "sharing", "mode", "uid",    "required", "gid",      "size",      "env"};
-
-// One CSV record (RFC 4180): a field that begins with a quote goes on to the closing one, "" in it is a
-// quote.
-std::vector<std::string> split_record(std::string_view text) {
-  std::vector<std::string> fields;
-  std::size_t i = 0;
-  for (;;) {
-    std::string field;
-    if (i < text.size() && text[i] == '"') {
-      for (++i;; ++i) {
-        if (i >= text.size()) refuse_mount("missing closing quote in '{}'", printable(text));
-        if (text[i] != '"') {
-          field += text[i];
-        } else if (i + 1 < text.size() && text[i + 1] == '"') {
-          field += text[i++];
-        } else {
-          break;
-        }
-      }
-      ++i;
-      if (i < text.size() && text[i] != ',') refuse_mount("text behind a closing quote in '{}'", printable(text));
-    } else {
-      const std::size_t comma = text.find(',', i);
-      field = text.substr(i, comma == std::string_view::npos ? comma : comma - i);
-      if (field.find('"') != std::string::npos) refuse_mount("a quote inside of '{}'", printable(field));
-      i = comma == std::string_view::npos ? text.size() : comma;
-    }
-    fields.push_back(std::move(field));
-    if (i >= text.size()) return fields;
-    ++i;
-  }
-}
 
 Option option_of(const std::string& field) {
   const auto equals = field.find('=');
@@ -247,7 +216,7 @@ WrittenMount read_mount(std::string_view options) {
   WrittenMount mount;
   mount.text = options;
   bool is_plain = true;
-  for (const std::string& field : split_record(options)) {
+  for (const std::string& field : csv_fields(options, "--mount")) {
     Option option = option_of(field);
     const std::string value = option.value.value_or("");
     const auto dollar = value.find('$');

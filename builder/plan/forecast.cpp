@@ -1,11 +1,10 @@
 #include "builder/plan/forecast.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 
 #include "builder/dockerfile/reads.hpp"
+#include "builder/dockerfile/stage_name.hpp"
 
 namespace kiln {
 
@@ -20,7 +19,7 @@ std::vector<ForeseenStep> steps_of(const PlannedTarget& planned) {
     for (const df::Instruction& instruction : stage.instructions) {
       if (!df::makes_step(instruction)) continue;
       ForeseenStep step;
-      step.stage = stage.name.empty() ? fmt::format("stage-{}", number) : stage.name;
+      step.stage = df::display_name(planned.dockerfile, number);
       step.file = planned.target.dockerfile_name;
       step.line = instruction.lines.first;
       step.text = instruction.original;

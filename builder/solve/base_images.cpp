@@ -15,6 +15,7 @@
 #include "builder/layer/tar_import.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/remote/pull.hpp"
+#include "registry/store/image_names.hpp"
 #include "registry/store/index_json.hpp"
 
 namespace kiln {
@@ -177,7 +178,7 @@ BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platfo
   oci::Reference reference = oci::Reference::parse(name);
   if (settings_.prefer_local && !settings_.pull) {
     for (const std::string& known : {reference.str(), name}) {
-      if (const auto root = store.resolve(known)) return stored_image(store, *root, platform, name);
+      if (const auto root = find_image(store, known)) return stored_image(store, *root, platform, name);
     }
   }
   const std::string key = reference.str();

@@ -10,6 +10,7 @@
 #include "builder/dockerfile/parser.hpp"
 #include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/run_script.hpp"
+#include "builder/dockerfile/stage_name.hpp"
 #include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
@@ -38,11 +39,6 @@ std::vector<std::string> patterns_of_context(const df::Stage& stage) {
     }
   }
   return patterns;
-}
-
-std::string stage_name(const PlannedTarget& target, std::size_t number) {
-  const std::string& name = target.dockerfile.stages[number].name;
-  return name.empty() ? fmt::format("stage-{}", number) : name;
 }
 
 bool equals_stage(const std::vector<std::string>& names, const std::string& stage) {
@@ -197,7 +193,7 @@ static bool is_of_image(const PlannedTarget& target, std::size_t stage) {
 // Says where in the build a step stands.
 void StageEvaluator::place(Step& step, const df::Instruction& instruction) const {
   step.view.target = target_.target.name;
-  step.view.stage = stage_name(target_, number_);
+  step.view.stage = df::display_name(target_.dockerfile, number_);
   step.view.platform = target_.target.platform.str();
   step.view.index = step_index_;
   step.view.count = step_count_;

@@ -9,6 +9,7 @@
 #include "builder/run/container_run.hpp"
 #include "builder/steps/users.hpp"
 #include "registry/remote/pull.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 
@@ -36,7 +37,7 @@ TestedImage find_tested_image(BuildSession& session, const TestWords& words) {
   const oci::Reference reference = oci::Reference::parse(words.reference);
   if (!words.pull) {
     for (const std::string& name : {reference.str(), words.reference}) {
-      if (const auto root = session.store().resolve(name)) {
+      if (const auto root = find_image(session.store(), name)) {
         return {stored_image(session.store(), *root, platform, name), root->digest, "the store"};
       }
     }

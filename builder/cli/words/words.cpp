@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -45,10 +46,10 @@ std::map<std::string, std::string> parse_labels(const std::vector<std::string>& 
 SecretSource parse_secret(std::string_view text) {
   SecretSource secret;
   std::string type;
-  for (const std::string_view field : split(text, ',')) {
+  for (const std::string& field : csv_fields(text, "--secret")) {
     const std::size_t equals = field.find('=');
     const std::string key = to_lower(field.substr(0, equals));
-    const std::string value = equals == std::string_view::npos ? "" : std::string(field.substr(equals + 1));
+    const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);
     if (key == "id") {
       secret.id = value;
     } else if (key == "src" || key == "source") {
@@ -86,7 +87,7 @@ SshForward parse_ssh(std::string_view text) {
   const std::size_t equals = text.find('=');
   ssh.id = std::string(text.substr(0, equals));
   if (equals != std::string_view::npos) {
-    for (const std::string_view path : split(text.substr(equals + 1), ',')) ssh.paths.emplace_back(path);
+    for (const std::string& path : csv_fields(text.substr(equals + 1), "--ssh")) ssh.paths.emplace_back(path);
   }
   return ssh;
 }

@@ -1,4 +1,4 @@
-#include "builder/report/build_report.hpp"
+#include "builder/report/report_json.hpp"
 
 #include <doctest/doctest.h>
 
@@ -7,6 +7,7 @@
 #include "base/file.hpp"
 #include "sample_report.hpp"
 #include "schema_check.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using nlohmann::json;
@@ -166,12 +167,13 @@ TEST_CASE("what is no report is refused with the member that is wrong") {
   for (const Case& c : cases) {
     json root = json::parse(to_json_text(test::sample_report()));
     root[json::json_pointer(c.pointer)] = c.value;
-    CHECK_THROWS_WITH_AS(parse_report(root.dump(), "r", Category::machine), c.message, Error);
+    CHECK_ERROR(parse_report(root.dump(), "r", Category::machine), Category::usage, c.message);
   }
-  CHECK_THROWS_AS(parse_report("", "r", Category::machine), Error);
-  CHECK_THROWS_AS(parse_report("[]", "r", Category::machine), Error);
-  CHECK_THROWS_AS(parse_report("{\"schema_version\": 1, \"schema_version\": 1}", "r", Category::machine), Error);
-  CHECK_THROWS_AS(parse_report(std::string(2000, '['), "r", Category::machine), Error);
+  CHECK_ERROR(parse_report("", "r", Category::machine), Category::usage, "TODO");
+  CHECK_ERROR(parse_report("[]", "r", Category::machine), Category::usage, "TODO");
+  CHECK_ERROR(parse_report("{\"schema_version\": 1, \"schema_version\": 1}", "r", Category::machine), Category::usage,
+              "TODO");
+  CHECK_ERROR(parse_report(std::string(2000, '['), "r", Category::machine), Category::usage, "TODO");
 }
 
 TEST_CASE("an instruction that is no UTF-8 does not stop a report") {
