@@ -154,7 +154,7 @@ std::map<std::string, std::string> profile_labels(const Profile& profile) {
   return labels;
 }
 
-std::map<std::string, std::string> baked_args(const Target& target) {
+std::map<std::string, std::string> baked_args(const TargetSpec& target) {
   std::map<std::string, std::string> args = target.args;
   if (target.profile) args.merge(profile_build_args(*target.profile));
   return args;

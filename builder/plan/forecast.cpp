@@ -111,7 +111,7 @@ Forecast lay_out_forecast(const Plan& plan, const std::set<std::size_t>& wanted)
     target.name = planned.target.name;
     target.image = planned.target.image;
     if (planned.target.profile) target.profile = planned.target.profile->name;
-    target.platform = planned.target.platform.str();
+    target.platform = planned.target.platform().str();
     for (const std::size_t parent : planned.fleet_parents) target.parents.push_back(plan.targets[parent]->target.name);
     target.names = planned.target.names;
     target.wave = waves[number];

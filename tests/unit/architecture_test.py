@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Dependencies run from right to left: a room may include itself and what stands before it.
 ROOMS = ["base"] + [f"registry/{room}" for room in ("oci", "store", "remote")] + [
     f"builder/{room}" for room in (
-        "layer", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "steps", "solve", "report", "release", "retention", "cli")]
+        "layer", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "steps", "solve", "report", "build", "release",
+        "retention", "cli")]
 
 # Third-party headers that only one room may see.
 ONLY_IN = {"CLI/": "builder/cli", "curl/": "registry/remote", "yaml.h": "builder/release"}

@@ -28,8 +28,8 @@ kiln::Fleet fleet() {
   return fleet;
 }
 
-kiln::Target target(const char* profile = nullptr) {
-  kiln::Target target;
+kiln::TargetSpec target(const char* profile = nullptr) {
+  kiln::TargetSpec target;
   target.name = target.image = "hub";
   target.tag_templates = {"{date}-{git}", "latest"};
   if (profile != nullptr) {
@@ -61,7 +61,7 @@ TEST_CASE("another registry takes the place of registry and namespace") {
 }
 
 TEST_CASE("literal tags of bake files are read as docker reads them, and keep their last name elsewhere") {
-  kiln::Target bake;
+  kiln::TargetSpec bake;
   bake.name = "app";
   bake.tags = {"app", "ghcr.io/acme/deep/app:1", "ghcr.io/acme/deep/app:1"};
   CHECK(image_names(kiln::Fleet{}, bake, {}) == Texts{"docker.io/library/app:latest", "ghcr.io/acme/deep/app:1"});
@@ -72,7 +72,7 @@ TEST_CASE("literal tags of bake files are read as docker reads them, and keep th
 }
 
 TEST_CASE("names that are none are refused") {
-  kiln::Target bad = target();
+  kiln::TargetSpec bad = target();
   bad.tag_templates = {"{dat}"};
   CHECK_ERROR(image_names(fleet(), bad, kValues), kiln::Category::usage, doctest::Contains("did you mean 'date'?"));
   bad.tag_templates = {"a b"};
@@ -83,8 +83,8 @@ TEST_CASE("names that are none are refused") {
 }
 
 TEST_CASE("git is asked only where a tag names the commit") {
-  const kiln::Target with = target();
-  kiln::Target without = target();
+  const kiln::TargetSpec with = target();
+  kiln::TargetSpec without = target();
   without.tag_templates = {"{date}"};
   CHECK(kiln::uses_git({&without, &with}));
   CHECK_FALSE(kiln::uses_git({&without}));

@@ -85,7 +85,7 @@ TEST_CASE("labels carry the profile's name and values") {
 }
 
 TEST_CASE("a target's own arguments go over its profile's") {
-  kiln::Target target;
+  kiln::TargetSpec target;
   target.args = {{"CUDA_ARCH", "8.0"}, {"A", "x"}};
   CHECK(kiln::baked_args(target) == target.args);
   target.profile = sample();

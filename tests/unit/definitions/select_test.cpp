@@ -14,7 +14,7 @@ kiln::Fleet fleet() {
   kiln::Fleet fleet;
   for (const char* name : {"mainpc", "pc2"}) fleet.profiles[name].name = name;
   const auto add = [&](const char* name, const char* profile) {
-    kiln::Target target;
+    kiln::TargetSpec target;
     target.name = name;
     if (profile != nullptr) target.profile = fleet.profiles[profile];
     fleet.targets.push_back(target);

@@ -145,20 +145,6 @@ TEST_CASE("a command that is no UTF-8 is refused") {
   CHECK(error_of([&] { runtime_spec(input); }) == "TBD52");
 }
 
-TEST_CASE("limits are read as docker reads them") {
-  const RunLimit limit = parse_ulimit("nofile=1024:2048");
-  CHECK(limit.name == "nofile");
-  CHECK(limit.soft == 1024);
-  CHECK(limit.hard == 2048);
-  CHECK(parse_ulimit("nproc=5").hard == 5);
-  CHECK(parse_ulimit("memlock=unlimited").soft == RunLimit::kUnlimited);
-  CHECK(error_of([&] { parse_ulimit("nofiles=1"); }) == "TBD53");
-  CHECK(error_of([&] { parse_ulimit("nofile=2:1"); }) == "TBD54");
-  CHECK(error_of([&] { parse_ulimit("nofile"); }) == "TBD55");
-  CHECK(error_of([&] { parse_ulimit("nofile=x"); }) == "TBD56");
-  CHECK(error_of([&] { parse_ulimit("nofile=1:"); }) == "TBD57");
-}
-
 TEST_CASE("a limit that this machine cannot give is lowered with a warning, and asking changes nothing") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
