@@ -22,7 +22,7 @@ namespace {
 // Twice what the kernel leaves written pages in memory for by itself (vm.dirty_expire_centisecs).
 constexpr std::chrono::seconds kSettled{60};
 
-using Stages = std::map<std::size_t, std::shared_ptr<const StageResult>>;
+using Stages = Workshop::Stages;
 
 // A wanted target: its numbers in the plan, one for each platform, and where its images go.
 struct Job {
@@ -75,13 +75,11 @@ class Build {
 
   BuildResult run() {
     shop_->push_early(early_targets());
-    with_lost_steps_redone([&] {
-      const Stages stages = solve();
-      assemble(stages);
-      check(stages);
-      WorkshopPlaces places(*shop_, settings_.times.epoch);
-      deliver(deliveries_, places);
-    });
+    const Stages stages = solve();
+    assemble(stages);
+    check(stages);
+    WorkshopPlaces places(*shop_, settings_.times.epoch);
+    deliver(deliveries_, places);
     write_caches();
     push_inputs_tags();
     describe_targets();
@@ -118,36 +116,9 @@ class Build {
     return targets;
   }
 
-  // Does work with a build's layers, from solving to pushing. Where a cache promised a layer that no place has, the
-  // step that makes it is executed anew and the work done once more.
-  void with_lost_steps_redone(const std::function<void()>& work) {
-    std::set<std::string> redone;
-    for (;;) {
-      try {
-        return work();
-      } catch (const Error& error) {
-        const std::set<std::string> lost = shop_->layers().take_lost();
-        const bool is_new =
-            std::any_of(lost.begin(), lost.end(), [&](const std::string& key) { return redone.insert(key).second; });
-        if (error.category() == Category::cancelled || !is_new) {
-          report_failed_run(error);
-          throw;
-        }
-        const auto records = shop_->steps().records();
-        for (const std::string& key : lost) {
-          const auto record = records.find(key);
-          shop_->recorder().warn(fmt::format("no cache has the layer of '{}' any more; the step is executed again",
-                                             record == records.end() ? key : record->second.text));
-        }
-        shop_->steps().execute_anew(lost);
-        shop_->recorder().begin_again();
-      }
-    }
-  }
-
   void report_failed_run(const Error& error) {
     const bool is_asked = settings_.runs.keep_failed && surroundings_.on_failed_run;
-    if (is_solved_ || !is_asked || error.category() == Category::cancelled) return;
+    if (!is_asked || error.category() == Category::cancelled) return;
     auto failed = shop_->runs().take_failed();
     shop_->end_progress();
     if (failed) shop_->abandon_remote();
@@ -159,6 +130,29 @@ class Build {
     return numbers_of(result_.plan, result_.plan.targets[pin.target]->target.name);
   }
 
+  Stages solve_or_report(const std::set<std::size_t>& wanted) {
+    try {
+      return shop_->solve(result_.plan, wanted,
+                          [&](std::size_t number, const ImageLayer& layer) { return is_needed_here(number, layer); });
+    } catch (const Error& error) {
+      report_failed_run(error);
+      throw;
+    }
+  }
+
+  // A layer that an output reads, or that is compressed anew for it, has to be in the store.
+  bool is_needed_here(std::size_t number, const ImageLayer& layer) const {
+    for (const Job& job : jobs_) {
+      if (std::find(job.numbers.begin(), job.numbers.end(), number) == job.numbers.end()) continue;
+      const TargetSpec& target = result_.plan.targets[number]->target;
+      return std::any_of(job.outputs.begin(), job.outputs.end(), [&](const Output& output) {
+        return reads_layers(output, names_at(output, target.names)) ||
+               is_recompressed(layer, assembly_options(target, output, settings_.times));
+      });
+    }
+    return false;  // only looked at, for a pin
+  }
+
   Stages solve() {
     std::vector<std::size_t> all = wanted_;
     for (const Pin& pin : pins_) {
@@ -168,9 +162,7 @@ class Build {
     shop_->caches().expect(result_.plan, all);
     for (const std::string& note : result_.plan.notes) shop_->recorder().warn(note);
     record_->begin(result_.plan, all);
-    is_solved_ = false;
-    Stages stages = shop_->solver(result_.plan).solve({all.begin(), all.end()});
-    is_solved_ = true;
+    Stages stages = solve_or_report({all.begin(), all.end()});
     // What is pushed next is mounted from the cache, not sent a second time.
     if (StepSharing* sharing = shop_->sharing()) sharing->finish();
     shop_->stat_cache().flush();
@@ -291,7 +283,6 @@ class Build {
   std::unique_ptr<Workshop> shop_;
   std::unique_ptr<RecordKeeper> record_;
   std::vector<Delivery> deliveries_;  // the outputs of all jobs, in their order
-  bool is_solved_ = false;
 };
 
 }  // namespace

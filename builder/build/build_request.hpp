@@ -16,9 +16,9 @@
 #include "builder/report/baseline.hpp"
 #include "builder/report/build_report.hpp"
 #include "builder/solve/base_images.hpp"
-#include "builder/solve/failed_run.hpp"
+#include "builder/steps/failed_run.hpp"
 #include "builder/solve/image_assembly.hpp"
-#include "builder/solve/run_step.hpp"
+#include "builder/steps/run_step.hpp"
 #include "builder/solve/stage_evaluator.hpp"
 
 namespace kiln {

@@ -17,9 +17,8 @@ bool is_image(const Output& output) { return output.type == OutputType::image; }
 bool is_exported(const Output& output) { return !is_image(output) && output.type != OutputType::cache_only; }
 
 // Named in the store, once it is pushed where it is to be.
-bool is_named(const Delivery& delivery) {
-  const Output& output = delivery.output;
-  return is_image(output) && output.store && !output.push_by_digest && !delivery.names.empty();
+bool is_named(const Output& output, const std::vector<std::string>& names) {
+  return is_image(output) && output.store && !output.push_by_digest && !names.empty();
 }
 
 bool has_annotation(const Output& output, std::initializer_list<AnnotationPlace> places) {
@@ -83,6 +82,10 @@ std::vector<std::string> names_at(const Output& output, const std::vector<std::s
   return all;
 }
 
+bool reads_layers(const Output& output, const std::vector<std::string>& names) {
+  return is_exported(output) || (is_named(output, names) && !output.push);
+}
+
 std::vector<Output> outputs_of(const TargetSpec& target, const DeliveryWishes& wishes, std::size_t platforms) {
   std::vector<Output> outputs;
   for (const std::string& text : target.outputs) {
@@ -113,7 +116,7 @@ std::vector<Output> outputs_of(const TargetSpec& target, const DeliveryWishes& w
 
 void deliver(const std::vector<Delivery>& deliveries, DeliveryPlaces& places) {
   for (const Delivery& delivery : deliveries) {
-    if (is_exported(delivery.output) || (is_named(delivery) && !delivery.output.push)) places.verify_layers(delivery);
+    if (reads_layers(delivery.output, delivery.names)) places.verify_layers(delivery);
   }
   for (const Delivery& delivery : deliveries) {
     if (is_exported(delivery.output)) places.export_images(delivery);
@@ -130,7 +133,7 @@ void deliver(const std::vector<Delivery>& deliveries, DeliveryPlaces& places) {
     return false;
   };
   for (const Delivery& delivery : deliveries) {
-    if (is_named(delivery) && !failed(delivery)) named.push_back(&delivery);
+    if (is_named(delivery.output, delivery.names) && !failed(delivery)) named.push_back(&delivery);
   }
   if (!named.empty()) places.name_in_store(named);
   for (const auto& error : errors) {

@@ -39,6 +39,9 @@ class DeliveryPlaces {
 // were pushed and named.
 void deliver(const std::vector<Delivery>& deliveries, DeliveryPlaces& places);
 
+// Whether a delivery by this output, under these names, reads every layer of the image on this machine.
+bool reads_layers(const Output& output, const std::vector<std::string>& names);
+
 // The outputs of a target: those that it says, annotated as it says, and for what only has a name the store.
 // Error{usage} for what cannot be written, before anything is built: a push without a name, several platforms in a
 // format that holds one, annotations with nowhere to go, an archive for a terminal.

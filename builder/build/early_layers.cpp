@@ -14,10 +14,10 @@ std::optional<EarlyTarget> early_target(const TargetSpec& target, const std::vec
   return std::nullopt;
 }
 
-void EarlyLayers::made(const StepRequest& request, const std::vector<LayerValue>& layers) {
-  const auto target = targets_.find(request.view.target);
+void EarlyLayers::made(const Step& step, const std::vector<LayerValue>& layers) {
+  const auto target = targets_.find(step.view.target);
   // A Debian base is made once for all stages that are built on it: it may be of none that the image ends in.
-  if (target == targets_.end() || !request.is_of_image || request.kind == "debian") return;
+  if (target == targets_.end() || !step.is_of_image || step.kind == StepKind::debian) return;
   try {
     RemoteSession& remote = remote_.get();
     const RemoteRepository place = remote.repository_of(oci::Reference::parse(target->second.name));

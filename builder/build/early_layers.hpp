@@ -12,8 +12,8 @@
 #include "builder/cache/shared_cache.hpp"
 #include "builder/definitions/output.hpp"
 #include "builder/definitions/target_spec.hpp"
-#include "builder/solve/image_layers.hpp"
-#include "builder/solve/step_executor.hpp"
+#include "builder/steps/image_layers.hpp"
+#include "builder/steps/step.hpp"
 #include "registry/remote/early_push.hpp"
 
 namespace kiln {
@@ -47,7 +47,7 @@ class EarlyLayers {
         writing_(writing),
         tasks_(observer, std::move(next_number)) {}
 
-  void made(const StepRequest& request, const std::vector<LayerValue>& layers);
+  void made(const Step& step, const std::vector<LayerValue>& layers);
 
   // For the push that follows; nullptr where nothing was made that could go early.
   EarlyPush* push();

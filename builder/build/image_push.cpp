@@ -66,11 +66,10 @@ std::vector<std::optional<Error>> ImagePush::push(const std::vector<PushedImages
   PushOptions options;
   options.early = shop_.early_push();
   options.fetch = [&](const oci::Descriptor& blob) {
-    const auto layer = blobs.layers.find(blob.digest);
-    return layer != blobs.layers.end() && shop_.layers().fetch_for_push(*layer->second, blob);
+    return blobs.layers.count(blob.digest) > 0 && shop_.layers().fetch_for_push(blob);
   };
   options.origin = [&](const oci::Digest& blob) { return blobs.origin(blob); };
-  TransferTasks tasks(shop_.recorder(), [this] { return shop_.steps().next_number(); });
+  TransferTasks tasks(shop_.recorder(), [this] { return shop_.recorder().new_number(); });
   const auto outcomes = push_images(remote, shop_.store(), requests, options, &tasks);
   if (const std::size_t remembered = remember_outcomes(shop_.store(), requests, outcomes, blobs.sources()))
     shop_.recorder().warn(remembered_note(remembered));

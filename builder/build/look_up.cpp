@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 #include <tuple>
 
 #include "builder/build/build.hpp"
 #include "builder/build/workshop.hpp"
 #include "builder/cache/build_record.hpp"
+#include "builder/dockerfile/stage_name.hpp"
+#include "builder/steps/fetcher.hpp"
 
 namespace kiln {
 
@@ -63,8 +64,7 @@ class Obstacles {
 
   std::string of_stage(std::size_t target, std::size_t stage) const {
     const PlannedTarget& planned = *plan_.targets[target];
-    const std::string& given = planned.dockerfile.stages[stage].name;
-    const std::string name = given.empty() ? fmt::format("stage-{}", stage) : given;
+    const std::string name = dockerfile::display_name(planned.dockerfile, stage);
     const std::string platform = planned.target.platform().str();
     const auto first = misses_.lower_bound({planned.target.name, platform, name, 0});
     if (first != misses_.end() && std::get<0>(first->first) == planned.target.name &&
@@ -107,19 +107,16 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
   const std::vector<std::size_t> numbers_wanted = wanted_of(plan, request);
   const std::set<std::size_t> wanted(numbers_wanted.begin(), numbers_wanted.end());
   Workshop shop(request.settings, surroundings);
-  std::mutex mutex;
-  std::vector<HeardStep> heard;
-  std::map<StepPlace, std::string> missed;
-  shop.steps().only_look_up([&](const StepView& view, const StepResult& why) {
-    const std::lock_guard lock(mutex);
-    heard.push_back({view, why});
-    missed.emplace(StepPlace{view.target, view.platform, view.stage, view.line}, shown(view));
-  });
-  const std::map<std::size_t, std::string> problems = shop.solver(plan).look_up(wanted);
+  StepForecast steps(shop.lookup());
+  const std::map<std::size_t, std::string> problems = shop.look_up(plan, wanted, steps);
   shop.cancel().check();
   shop.stat_cache().flush();
-  for (const HeardStep& step : shop.recorder().heard_steps()) {
-    if (step.result.outcome == StepOutcome::hit) heard.push_back(step);
+  const std::vector<ForeseenAnswer> answers = steps.answers();
+  std::map<StepPlace, std::string> missed;
+  for (const ForeseenAnswer& answer : answers) {
+    if (answer.is_hit) continue;
+    const StepView& view = answer.view;
+    missed.emplace(StepPlace{view.target, view.platform, view.stage, view.line}, shown(view));
   }
 
   Forecast forecast = lay_out_forecast(plan, wanted);
@@ -132,8 +129,8 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
     const std::size_t number = numbers.at({target.name, target.platform});
     const PlannedTarget& planned = *plan.targets[number];
     if (const auto it = problems.find(number); it != problems.end()) target.problem = it->second;
-    std::map<StepPlace, const HeardStep*> known;
-    for (const HeardStep& step : heard) {
+    std::map<StepPlace, const ForeseenAnswer*> known;
+    for (const ForeseenAnswer& step : answers) {
       if (step.view.target != target.name || step.view.platform != target.platform) continue;
       known.emplace(StepPlace{target.name, target.platform, step.view.stage, step.view.line}, &step);
       if (!step.view.stage.empty()) continue;
@@ -148,7 +145,7 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
       if (it != known.end()) {
         const StepResult& result = it->second->result;
         step.key = result.key;
-        const bool is_hit = result.outcome == StepOutcome::hit && result.reason.empty();
+        const bool is_hit = it->second->is_hit;
         step.expectation = is_hit ? Expectation::hit : Expectation::build;
         step.reason = is_hit ? result.from : result.reason;
         if (is_hit) {
@@ -158,8 +155,7 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
         continue;
       }
       for (std::size_t stage = 0; stage < planned.bases.size(); ++stage) {
-        const std::string& given = planned.dockerfile.stages[stage].name;
-        if (step.stage != (given.empty() ? fmt::format("stage-{}", stage) : given)) continue;
+        if (step.stage != dockerfile::display_name(planned.dockerfile, stage)) continue;
         const std::string obstacle = obstacles.of_stage(number, stage);
         step.reason = obstacle.empty() ? "unknown: see the problem of this target or of what it is built from"
                                        : "unknown until " + obstacle + " is built";

@@ -57,7 +57,7 @@ oci::Descriptor root_of(ContentStore& store, const std::vector<BuiltImage>& imag
 
 void WorkshopPlaces::verify_layers(const Delivery& delivery) {
   for (const BuiltImage& built : delivery.images) {
-    for (const ImageLayer& layer : built.image.layers) shop_.layers().local_blob(layer);
+    for (const ImageLayer& layer : built.image.layers) still_there(shop_.layers().local_blob(layer));
   }
 }
 
@@ -109,11 +109,11 @@ void WorkshopPlaces::name_in_store(const std::vector<const Delivery*>& deliverie
   std::vector<NamedImage> named;
   for (const Delivery* delivery : deliveries) {
     // What was pushed may have layers that nothing needed here.
-    if (delivery->output.push && !shop_.store().missing(delivery->root).empty()) continue;
+    if (delivery->output.push && !missing_blobs(shop_.store(), delivery->root).empty()) continue;
     for (const std::string& name : delivery->names)
       named.push_back({oci::Reference::parse(name).str(), delivery->root});
   }
-  shop_.store().publish(named);
+  publish_images(shop_.store(), named);
 }
 
 }  // namespace kiln

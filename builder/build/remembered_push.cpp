@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/clock.hpp"
+#include "registry/store/closure.hpp"
 
 namespace kiln {
 
@@ -22,7 +23,7 @@ PendingPush remembered_push(const ContentStore& store, const oci::Descriptor& ro
   PendingPush push;
   push.target = target.str();
   push.root = {root.media_type, root.digest, root.size, {}, {}, {}};
-  for (const oci::Descriptor& blob : store.closure(root)) {
+  for (const oci::Descriptor& blob : closure_of(store, root)) {
     const auto source = sources.find(blob.digest);
     push.blobs.push_back({blob.digest, source == sources.end() ? "" : source->second});
   }

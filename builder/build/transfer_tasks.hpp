@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "builder/solve/events.hpp"
+#include "builder/steps/events.hpp"
 #include "registry/remote/transfer_observer.hpp"
 
 namespace kiln {

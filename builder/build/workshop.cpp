@@ -37,10 +37,12 @@ Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings
     mounts_ = std::make_unique<SharedMounts>(home_, *caches_->cache(), *pool_, *recorder_, cancel());
   }
   sharing_ = caches_->open_sharing(*store_, cancel());
-  steps_ = std::make_unique<StepExecutor>(*cache_, caches_->cache(), sharing_.get(), *recorder_, cancel());
+  lookup_ = std::make_unique<StepLookup>(*cache_, caches_->cache(), *recorder_);
+  steps_ = std::make_unique<StepExecutor>(*lookup_, sharing_.get(), *recorder_, clock_, cancel());
   stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
   bases_ = std::make_unique<BaseImages>(*layers_, *remote_, *steps_, *recorder_, settings_.bases);
-  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, parallel_stages(), mounts_.get());
+  settings_.runs.parallel = parallel_stages();
+  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, mounts_.get());
 }
 
 Workshop::~Workshop() {
@@ -52,9 +54,9 @@ void Workshop::push_early(std::map<std::string, EarlyTarget> targets) {
   if (settings_.offline || targets.empty()) return;
   const CacheWriting writing = sharing_ ? CacheWriting::by_each_step : CacheWriting::at_the_end;
   early_ = std::make_unique<EarlyLayers>(std::move(targets), *remote_, *store_, caches_->cache(), writing, *recorder_,
-                                         [this] { return steps_->next_number(); });
+                                         [this] { return recorder_->new_number(); });
   steps_->tell_layers_made(
-      [this](const StepRequest& request, const std::vector<LayerValue>& layers) { early_->made(request, layers); });
+      [this](const Step& step, const std::vector<LayerValue>& layers) { early_->made(step, layers); });
 }
 
 void Workshop::abandon_remote() noexcept { remote_cancel_.cancel(SIGTERM); }
@@ -64,13 +66,30 @@ void Workshop::end_progress() {
   progress_.reset();
 }
 
-Solver Workshop::solver(const Plan& plan) {
-  EvaluatorSettings evaluation;
-  evaluation.times = settings_.times;
-  evaluation.use_cache = settings_.bases.use_cache;
-  evaluation.security = settings_.security;
-  return Solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation,
-                {settings_.context_modes, stat_cache_.get()}, parallel_stages());
+SolverSettings Workshop::solver_settings() const {
+  SolverSettings settings;
+  settings.evaluation.times = settings_.times;
+  settings.evaluation.use_cache = settings_.bases.use_cache;
+  settings.evaluation.security = settings_.security;
+  settings.contexts = {settings_.context_modes, stat_cache_.get()};
+  settings.parallel = parallel_stages();
+  return settings;
+}
+
+Workshop::Stages Workshop::solve(const Plan& plan, const std::set<std::size_t>& wanted, const NeededHere& needed_here) {
+  RemoteFetcher fetcher(*layers_);
+  const StageTools tools{*layers_, *bases_, fetcher, *runs_, *steps_, *recorder_};
+  return Solver(plan, tools, solver_settings()).solve(wanted, needed_here);
+}
+
+std::map<std::size_t, std::string> Workshop::look_up(const Plan& plan, const std::set<std::size_t>& wanted,
+                                                     StepSolver& steps) {
+  BaseImages bases(*layers_, *remote_, steps, *recorder_, settings_.bases);
+  SolverSettings settings = solver_settings();
+  settings.evaluation.unpacks_ahead = false;
+  RemoteFetcher fetcher(*layers_);
+  const StageTools tools{*layers_, bases, fetcher, *runs_, steps, *recorder_};
+  return Solver(plan, tools, settings).look_up(wanted);
 }
 
 }  // namespace kiln

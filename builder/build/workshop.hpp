@@ -15,8 +15,12 @@
 #include "builder/run/runner.hpp"
 #include "builder/run/shared_mounts.hpp"
 #include "builder/run/snapshot_store.hpp"
-#include "builder/solve/image_layers.hpp"
 #include "builder/solve/solver.hpp"
+#include "builder/solve/step_executor.hpp"
+#include "builder/solve/step_lookup.hpp"
+#include "builder/steps/add_sources.hpp"
+#include "builder/steps/build_clock.hpp"
+#include "builder/steps/image_layers.hpp"
 #include "registry/store/content_store.hpp"
 
 namespace kiln {
@@ -36,8 +40,11 @@ class Workshop {
   // Ends the progress display; what is printed afterwards stands below it.
   void end_progress();
 
-  // A solver of a plan's targets.
-  Solver solver(const Plan& plan);
+  using Stages = std::map<std::size_t, std::shared_ptr<const StageResult>>;
+  // Solves the wanted targets of a plan.
+  Stages solve(const Plan& plan, const std::set<std::size_t>& wanted, const NeededHere& needed_here);
+  // Looks up what solving would ask for, by `steps`; returns what would fail, by target.
+  std::map<std::size_t, std::string> look_up(const Plan& plan, const std::set<std::size_t>& wanted, StepSolver& steps);
 
   const BuildSettings& settings() const noexcept { return settings_; }
   const BuildSurroundings& surroundings() const noexcept { return surroundings_; }
@@ -50,6 +57,7 @@ class Workshop {
   LazyRemote& remote() noexcept { return *remote_; }
   CacheSession& caches() noexcept { return *caches_; }
   LayerAccess& layers() noexcept { return *layers_; }
+  StepLookup& lookup() noexcept { return *lookup_; }
   StepExecutor& steps() noexcept { return *steps_; }
   StatCache& stat_cache() noexcept { return *stat_cache_; }
   RunSteps& runs() noexcept { return *runs_; }
@@ -57,6 +65,8 @@ class Workshop {
   EarlyPush* early_push() noexcept { return early_ ? early_->push() : nullptr; }
 
  private:
+  SolverSettings solver_settings() const;
+
   BuildSettings settings_;
   const BuildSurroundings& surroundings_;
   CancelToken remote_cancel_;       // a part of the surroundings'
@@ -73,6 +83,8 @@ class Workshop {
   std::unique_ptr<StepCache> cache_;
   std::unique_ptr<SharedMounts> mounts_;  // may be null
   std::unique_ptr<StepSharing> sharing_;  // may be null
+  std::unique_ptr<StepLookup> lookup_;
+  BuildClock clock_;
   std::unique_ptr<StepExecutor> steps_;
   std::unique_ptr<StatCache> stat_cache_;
   std::unique_ptr<BaseImages> bases_;

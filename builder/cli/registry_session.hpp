@@ -7,7 +7,7 @@
 
 #include "base/cancel.hpp"
 #include "builder/build/transfer_tasks.hpp"
-#include "builder/solve/events.hpp"
+#include "builder/steps/events.hpp"
 #include "registry/remote/remote_session.hpp"
 #include "registry/store/content_store.hpp"
 

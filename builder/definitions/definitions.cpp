@@ -15,6 +15,7 @@
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/json_source.hpp"
 #include "builder/definitions/profile.hpp"
+#include "builder/definitions/profile_schema.hpp"
 #include "builder/definitions/schema.hpp"
 #include "builder/definitions/select.hpp"
 
@@ -31,12 +32,12 @@ std::vector<std::string> keys_of(const Map& map) {
   return keys;
 }
 
-// A profiles' folder may bring a schema with keys of its own; kiln's is for all others.
+// A profiles' folder may bring a schema whose keys add to kiln's.
 std::map<std::string, Profile> profiles_of(const fs::path& folder) {
   const fs::path file = folder / "schema.json";
   const auto text = read_file_if_exists(file, std::uint64_t{4} << 20);
   if (!text || *text == embedded::profile_schema_text()) return load_profiles(folder, profile_schema());
-  return load_profiles(folder, JsonSchema::parse(*text, file.string()));
+  return load_profiles(folder, extended_profile_schema(*text, file));
 }
 
 std::vector<ImageDefinition> images_in(Fleet& fleet) {

@@ -21,9 +21,9 @@ using nlohmann::json;
 
 namespace {
 
-class Reader {
+class DefinitionReader {
  public:
-  Reader(const JsonSource& source, const json& content, const FleetSettings& settings)
+  DefinitionReader(const JsonSource& source, const json& content, const FleetSettings& settings)
       : source_(source), content_(content), settings_(settings), folder_(source.file().parent_path()) {}
 
   TargetSpec read() {
@@ -228,7 +228,7 @@ class Reader {
 ImageDefinition read_image_definition(const fs::path& file, const FleetSettings& settings) {
   ImageDefinition image{JsonSource::read(file), {}, {}, true};
   const json content = image.source.parse(image_schema());
-  image.target = Reader(image.source, content, settings).read();
+  image.target = DefinitionReader(image.source, content, settings).read();
   if (content.contains("profiles")) image.profiles = content.at("profiles").get<std::vector<std::string>>();
   image.is_default = content.value("default", true);
   return image;

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -39,29 +40,6 @@ const std::map<std::string, std::string, std::less<>> kRefused = {
     {"prefer-nondist-layers", "layers keep the media types of their base"},
     {"registry.insecure", "registries on loopback are asked over http, others as docs/registries.md says"},
 };
-
-// The fields of one CSV record; a field in double quotes may hold commas.
-std::vector<std::string> csv_fields(std::string_view text) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '"') {
-      if (quoted && i + 1 < text.size() && text[i + 1] == '"') {
-        fields.back() += '"';
-        ++i;
-      } else {
-        quoted = !quoted;
-      }
-    } else if (c == ',' && !quoted) {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  if (quoted) throw Error(Category::usage, fmt::format("--output '{}': a quote is not closed", printable(text)));
-  return fields;
-}
 
 bool parse_boolean(std::string_view key, std::string_view value) {
   const std::string word = to_lower(value);
@@ -101,7 +79,7 @@ void finish(Output& output) {
 
 Output parse_output(std::string_view text) {
   Output output;
-  const auto fields = csv_fields(text);
+  const auto fields = csv_fields(text, "--output");
   if (fields.size() == 1 && fields[0] == text && !text.starts_with("type=")) {
     output.type = fields[0] == "-" ? OutputType::tar : OutputType::local;
     output.destination = fields[0];

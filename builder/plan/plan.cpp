@@ -9,8 +9,8 @@
 #include "base/text.hpp"
 #include "builder/dockerfile/excerpt.hpp"
 #include "builder/dockerfile/expansion.hpp"
-#include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/parser.hpp"
+#include "builder/dockerfile/reads.hpp"
 
 namespace kiln {
 
@@ -177,6 +177,14 @@ NameMeaning resolve(const Plan& plan, const PlannedTarget& planned, const std::s
   return ImageBase{name};
 }
 
+// The same for a name that files are taken from, which may be a stage's number.
+NameMeaning resolve_source(const Plan& plan, const PlannedTarget& planned, const std::string& name,
+                           std::size_t before_stage, std::vector<std::string>& notes) {
+  if (const auto number = parse_unsigned(name); number && *number < before_stage)
+    return StageBase{static_cast<std::size_t>(*number)};
+  return resolve(plan, planned, name, before_stage, notes);
+}
+
 std::unique_ptr<PlannedTarget> read_target(TargetSpec target) {
   auto planned = std::make_unique<PlannedTarget>();
   planned->target = std::move(target);
@@ -204,30 +212,12 @@ std::unique_ptr<PlannedTarget> read_target(TargetSpec target) {
   return planned;
 }
 
-// What the mounts of an instruction are from. Values with variables are known only when the stage is evaluated.
-std::vector<std::string> mount_sources(const df::Instruction& instruction) {
-  std::vector<std::string> sources;
-  const auto* run = std::get_if<df::Run>(&instruction.body);
-  for (const std::string& options : run ? run->mounts : std::vector<std::string>()) {
-    if (options.find('$') != std::string::npos) continue;
-    sources.push_back(df::parse_mount(options, [](std::string_view) { return std::nullopt; }).from);
-  }
-  return sources;
-}
-
-std::vector<std::string> source_names(const df::Instruction& instruction) {
-  std::vector<std::string> names = mount_sources(instruction);
-  if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) names.push_back(copy->from);
-  std::erase_if(names, [](const std::string& name) {
-    return name.empty() || name.find('$') != std::string::npos || parse_unsigned(name);
-  });
-  return names;
-}
-
 // A number in a mount's from= is the name of an image for docker, which hardly anybody means.
 void refuse_numbered_mounts(const PlannedTarget& planned, const df::Instruction& instruction) {
-  for (const std::string& from : mount_sources(instruction)) {
-    if (!parse_unsigned(from) || planned.target.contexts.count(from) != 0) continue;
+  for (const df::Read& read : df::reads_of(instruction)) {
+    const std::string& from = read.from;
+    const bool is_mount = read.by != df::Read::By::transfer;
+    if (!is_mount || !parse_unsigned(from) || planned.target.contexts.count(from) != 0) continue;
     throw Error(
         Category::usage,
         fmt::format("--mount: from={0} is no stage: only COPY --from takes a stage's number; give the stage a name, "
@@ -329,8 +319,8 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
       for (const df::Instruction& instruction : stage.instructions) {
         lines = instruction.lines;
         refuse_numbered_mounts(planned, instruction);
-        for (const std::string& source : source_names(instruction)) {
-          NameMeaning meaning = resolve(plan, planned, source, i, plan.notes);
+        for (const std::string& source : df::names_read(instruction)) {
+          NameMeaning meaning = resolve_source(plan, planned, source, i, plan.notes);
           if (std::holds_alternative<ImageBase>(meaning)) refuse_stage_below(planned, source, i);
           note(i, meaning, planned.target.platform());
         }
@@ -367,21 +357,10 @@ oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage) {
   return oci::Platform::parse(df::expand_word(written, target.scope->lookup(), target.dockerfile.directives.escape));
 }
 
-std::vector<std::string> source_names(const df::Stage& stage) {
-  std::vector<std::string> names;
-  for (const df::Instruction& instruction : stage.instructions) {
-    for (std::string& name : source_names(instruction)) names.push_back(std::move(name));
-  }
-  return names;
-}
-
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
                          std::size_t before_stage) {
-  if (const auto number = parse_unsigned(name); number && *number < before_stage) {
-    return StageBase{static_cast<std::size_t>(*number)};
-  }
   std::vector<std::string> notes;  // they were given when the plan was made
-  return resolve(plan, target, name, before_stage, notes);
+  return resolve_source(plan, target, name, before_stage, notes);
 }
 
 Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names) {

@@ -91,7 +91,4 @@ std::set<std::size_t> needed_stages(const PlannedTarget& target);
 // is none.
 oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage);
 
-// The names COPY --from and mounts of a stage use, where no variable hides them.
-std::vector<std::string> source_names(const dockerfile::Stage& stage);
-
 }  // namespace kiln

@@ -22,7 +22,7 @@ df::PlatformParts parts_of(const oci::Platform& platform) {
 // The base images of one target, as far as they can be known before the build.
 class KnownBases {
  public:
-  KnownBases(const PlannedTarget& target, BaseImages& bases, const std::set<std::size_t>& needed) : target_(target) {
+  KnownBases(const PlannedTarget& target, BaseSource& bases, const std::set<std::size_t>& needed) : target_(target) {
     for (const std::size_t stage : needed) {
       const NameMeaning& base = target.bases[stage];
       try {
@@ -76,7 +76,7 @@ bool findings_are_errors(const PlannedTarget& target) {
   return directive && df::parse_check_settings(directive->value).error;
 }
 
-void check_target(const PlannedTarget& target, BaseImages& bases, BuildObserver& observer,
+void check_target(const PlannedTarget& target, BaseSource& bases, BuildObserver& observer,
                   std::set<std::string>& told) {
   const std::set<std::size_t> needed = needed_stages(target);
   const KnownBases known(target, bases, needed);

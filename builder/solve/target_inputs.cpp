@@ -11,19 +11,17 @@
 #include "builder/debian/lock.hpp"
 #include "builder/definitions/bake_attributes.hpp"
 #include "builder/dockerfile/ignore.hpp"
-#include "builder/dockerfile/mount.hpp"
-#include "builder/solve/copy_plan.hpp"
-#include "builder/solve/fetched_source.hpp"
-#include "builder/solve/git_source.hpp"
-#include "builder/solve/link_resolution.hpp"
+#include "builder/dockerfile/reads.hpp"
+#include "builder/steps/copy_plan.hpp"
+#include "builder/steps/fetched_source.hpp"
+#include "builder/steps/git_source.hpp"
+#include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
 
 namespace {
 
 namespace df = dockerfile;
-
-bool has_variable(const std::string& text) { return text.find('$') != std::string::npos; }
 
 std::vector<std::string> pairs_of(const std::map<std::string, std::string>& map) {
   std::vector<std::string> items;
@@ -145,41 +143,36 @@ class InputsOfTarget {
   void add_stage(std::size_t number) {
     const df::Stage& stage = planned_.dockerfile.stages[number];
     add_meaning(planned_.bases[number]);
-    for (const std::string& name : source_names(stage)) add_meaning(resolve_name(plan_, planned_, name, number));
     for (const df::Instruction& instruction : stage.instructions) {
-      if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) {
-        if (copy->from.empty()) add_paths(copy->paths);
-      } else if (const auto* add = std::get_if<df::Add>(&instruction.body)) {
-        add_sources(*add);
-      } else if (const auto* run = std::get_if<df::Run>(&instruction.body)) {
-        for (const std::string& mount : run->mounts) add_mount(mount);
+      for (const std::string& name : df::names_read(instruction)) {
+        add_meaning(resolve_name(plan_, planned_, name, number));
+      }
+      const auto* add = std::get_if<df::Add>(&instruction.body);
+      for (const df::Read& read : df::reads_of(instruction)) {
+        if (!read.is_of_context()) continue;
+        add_paths(add ? local_sources(*add) : read.paths);
       }
     }
   }
 
-  void add_sources(const df::Add& add) {
+  // The sources of an ADD that are in the context; what the others are is told apart.
+  std::vector<std::string> local_sources(const df::Add& add) {
+    std::vector<std::string> paths;
     for (const std::string& path : add.paths) {
       if (is_http_url(path) || parse_git_reference(path)) {
         if (add.checksum.empty())
           leave_open(fmt::format("what is behind '{}' may change; ADD it with --checksum", path));
-      } else {
-        if (path.starts_with('$')) leave_open(fmt::format("'ADD {}' may name anything", path));
-        add_paths({path});
+        continue;
       }
+      if (path.starts_with('$')) leave_open(fmt::format("'ADD {}' may name anything", path));
+      paths.push_back(path);
     }
-  }
-
-  void add_mount(const std::string& options) {
-    const df::Mount mount = df::parse_mount(
-        options, [](std::string_view) { return std::optional<std::string>("$"); },
-        planned_.dockerfile.directives.escape);
-    const bool takes_files = mount.type == df::MountType::bind;
-    if (takes_files && mount.from.empty()) add_paths({mount.source.empty() ? "." : mount.source});
+    return paths;
   }
 
   void add_paths(const std::vector<std::string>& paths) {
     for (const std::string& path : paths) {
-      if (has_variable(path)) use_.everything = true;
+      if (df::has_variable(path)) use_.everything = true;
       use_.patterns.insert(path.empty() ? "." : path);
     }
   }
@@ -195,10 +188,7 @@ class InputsOfTarget {
       if (entry.type == EntryType::file && entry.content.empty()) files.push_back(&entry);
     }
     source.digest(files);
-    for (const FileEntry& entry : entries) {
-      key_.list("file", {entry.path, std::string(1, to_letter(entry.type)), fmt::format("{:o}", entry.mode),
-                         entry.content.str(), entry.link});
-    }
+    for (const FileEntry& entry : entries) key_.entry(entry.path, entry);
   }
 
   ContextSource open(const fs::path& folder, const std::optional<std::string>& ignore) const {

@@ -22,7 +22,7 @@
 #include "builder/definitions/run_limit.hpp"
 #include "builder/definitions/target_words.hpp"
 #include "builder/report/report_store.hpp"
-#include "builder/solve/git_source.hpp"
+#include "builder/steps/git_source.hpp"
 
 namespace kiln::cli {
 

@@ -15,6 +15,8 @@
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/definitions/select.hpp"
+#include "builder/plan/forecast_drawing.hpp"
+#include "builder/plan/forecast_json.hpp"
 
 namespace kiln::cli {
 

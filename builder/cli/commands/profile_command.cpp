@@ -14,7 +14,7 @@
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/definitions/profile_checks.hpp"
-#include "builder/report/figures.hpp"
+#include "builder/report/report_words.hpp"
 
 namespace kiln::cli {
 

@@ -8,8 +8,9 @@
 #include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/run/container_run.hpp"
-#include "builder/solve/users.hpp"
+#include "builder/steps/users.hpp"
 #include "registry/remote/pull.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 
@@ -37,7 +38,7 @@ TestedImage find_tested_image(Workshop& shop, const TestWords& words) {
   const oci::Reference reference = oci::Reference::parse(words.reference);
   if (!words.pull) {
     for (const std::string& name : {reference.str(), words.reference}) {
-      if (const auto root = shop.store().resolve(name)) {
+      if (const auto root = find_image(shop.store(), name)) {
         return {stored_image(shop.store(), *root, platform, name), root->digest, "the store"};
       }
     }
@@ -107,8 +108,8 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   const BuildSurroundings surroundings = surroundings_of({words.progress, false}, cancel);
   Workshop shop({}, surroundings);
   const TestedImage tested = find_tested_image(shop, words);
-  const ResolvedUser user = resolve_user(tested.image.config.config.user, shop.layers().view(tested.image.layers));
-  const SnapshotChain chain = shop.layers().folders(tested.image.layers);
+  const ResolvedUser user = resolve_user(tested.image.config.config.user, still_there(shop.layers().view(tested.image.layers)));
+  const SnapshotChain chain = still_there(shop.layers().folders(tested.image.layers));
   const SnapshotUpper upper = shop.snapshots().begin_upper();
   request.lowers = chain.folders();
   request.upper = upper.folders();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 
@@ -24,14 +25,13 @@ TEST_CASE("docker without a destination is loaded, other archives go to standard
   CHECK(parse_output("type=docker").load);
   CHECK_FALSE(parse_output("type=docker,dest=-").load);
   CHECK(parse_output("type=oci").destination == "-");
-  CHECK_THROWS_AS(parse_output("type=local"), Error);
+  CHECK(error_of([&] { parse_output("type=local"); }) == "TBD25");
 }
 
 TEST_CASE("options of BuildKit that kiln does not have are taken where they are off, and refused with the reason") {
   CHECK_NOTHROW(parse_output("type=image,registry.insecure=false"));
-  CHECK_THROWS_WITH_AS(parse_output("type=image,registry.insecure=true"), doctest::Contains("docs/registries.md"),
-                       Error);
-  CHECK_THROWS_AS(parse_output("type=image,push-by-digest=true"), Error);
+  CHECK(error_of([&] { parse_output("type=image,registry.insecure=true"); }) == "TBD26");
+  CHECK(error_of([&] { parse_output("type=image,push-by-digest=true"); }) == "TBD27");
 }
 
 TEST_CASE("an output's annotations keep the case of their keys") {
@@ -41,6 +41,6 @@ TEST_CASE("an output's annotations keep the case of their keys") {
 }
 
 TEST_CASE("an unknown type or option is refused with the nearest one") {
-  CHECK_THROWS_AS(parse_output("type=ocj,dest=x"), Error);
-  CHECK_THROWS_AS(parse_output("type=oci,dst=x"), Error);
+  CHECK(error_of([&] { parse_output("type=ocj,dest=x"); }) == "TBD28");
+  CHECK(error_of([&] { parse_output("type=oci,dst=x"); }) == "TBD29");
 }

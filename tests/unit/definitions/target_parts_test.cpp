@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "tests/support/check_error.hpp"
 
 using kiln::TargetParts;
 using Texts = std::vector<std::string>;

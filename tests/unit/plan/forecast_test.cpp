@@ -4,6 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "builder/plan/forecast_drawing.hpp"
+#include "builder/plan/forecast_json.hpp"
+
 using namespace kiln;
 
 namespace {
