@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
-#include "builder/report/figures.hpp"
+#include "builder/report/report_words.hpp"
 
 namespace kiln {
 
