@@ -142,7 +142,9 @@ TEST_CASE("the process of an exec is the process of the container") {
 TEST_CASE("a command that is no UTF-8 is refused") {
   SpecInput input = simple();
   input.process.argv.push_back("\xff");
-  CHECK(error_of([&] { runtime_spec(input); }) == "TBD52");
+  CHECK(error_of([&] { runtime_spec(input); }) ==
+        "build: the command, its environment or a mount target is not valid UTF-8, which the container runtime's "
+        "configuration cannot hold");
 }
 
 TEST_CASE("limits are read as docker reads them") {
@@ -152,11 +154,14 @@ TEST_CASE("limits are read as docker reads them") {
   CHECK(limit.hard == 2048);
   CHECK(parse_ulimit("nproc=5").hard == 5);
   CHECK(parse_ulimit("memlock=unlimited").soft == RunLimit::kUnlimited);
-  CHECK(error_of([&] { parse_ulimit("nofiles=1"); }) == "TBD53");
-  CHECK(error_of([&] { parse_ulimit("nofile=2:1"); }) == "TBD54");
-  CHECK(error_of([&] { parse_ulimit("nofile"); }) == "TBD55");
-  CHECK(error_of([&] { parse_ulimit("nofile=x"); }) == "TBD56");
-  CHECK(error_of([&] { parse_ulimit("nofile=1:"); }) == "TBD57");
+  CHECK(error_of([&] { parse_ulimit("nofiles=1"); }) == "usage: ulimit 'nofiles' is not known; did you mean 'nofile'?");
+  CHECK(error_of([&] { parse_ulimit("nofile=2:1"); }) ==
+        "usage: ulimit 'nofile=2:1': the soft limit is above the hard limit");
+  CHECK(error_of([&] { parse_ulimit("nofile"); }) == "usage: ulimit 'nofile': expected NAME=SOFT[:HARD]");
+  CHECK(error_of([&] { parse_ulimit("nofile=x"); }) ==
+        "usage: ulimit 'nofile=x': expected NAME=SOFT[:HARD] with whole numbers, got 'x'");
+  CHECK(error_of([&] { parse_ulimit("nofile=1:"); }) ==
+        "usage: ulimit 'nofile=1:': expected NAME=SOFT[:HARD] with whole numbers, got ''");
 }
 
 TEST_CASE("a limit that this machine cannot give is lowered with a warning, and asking changes nothing") {
