@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/cancel.hpp"
-#include "builder/cli/transfer_tasks.hpp"
+#include "builder/build/transfer_tasks.hpp"
 #include "builder/steps/events.hpp"
 #include "registry/remote/remote_session.hpp"
 #include "registry/store/content_store.hpp"

@@ -1,11 +1,10 @@
 #include "builder/plan/forecast.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 
 #include "builder/dockerfile/reads.hpp"
+#include "builder/dockerfile/stage_name.hpp"
 
 namespace kiln {
 
@@ -20,7 +19,7 @@ std::vector<ForeseenStep> steps_of(const PlannedTarget& planned) {
     for (const df::Instruction& instruction : stage.instructions) {
       if (!df::makes_step(instruction)) continue;
       ForeseenStep step;
-      step.stage = stage.name.empty() ? fmt::format("stage-{}", number) : stage.name;
+      step.stage = df::display_name(planned.dockerfile, number);
       step.file = planned.target.dockerfile_name;
       step.line = instruction.lines.first;
       step.text = instruction.original;
@@ -112,7 +111,7 @@ Forecast lay_out_forecast(const Plan& plan, const std::set<std::size_t>& wanted)
     target.name = planned.target.name;
     target.image = planned.target.image;
     if (planned.target.profile) target.profile = planned.target.profile->name;
-    target.platform = planned.target.platform.str();
+    target.platform = planned.target.platform().str();
     for (const std::size_t parent : planned.fleet_parents) target.parents.push_back(plan.targets[parent]->target.name);
     target.names = planned.target.names;
     target.wave = waves[number];

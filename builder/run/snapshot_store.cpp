@@ -14,7 +14,6 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/run/blobs_ahead.hpp"
 #include "builder/run/boot_id.hpp"
 #include "builder/run/disk_space.hpp"
 #include "builder/run/growing_snapshot.hpp"
@@ -251,14 +250,11 @@ SnapshotStore::Held SnapshotStore::make(const oci::Digest& chain_id, const Snaps
   return publish(std::move(snapshot), chain_id);
 }
 
-std::vector<std::function<void()>> SnapshotStore::fetches_above(oci::Digest chain_id,
-                                                                std::span<const SnapshotLayer> layers) {
-  std::vector<std::function<void()>> fetches;
+void SnapshotStore::fetch_above(WorkAhead& ahead, oci::Digest chain_id, std::span<const SnapshotLayer> layers) {
   for (const SnapshotLayer& layer : layers) {
     chain_id = oci::chain_id(chain_id, layer.diff_id);
-    if (!find(chain_id)) fetches.push_back([blob = layer.blob] { blob(); });
+    if (!find(chain_id)) ahead.add([blob = layer.blob] { blob(); });
   }
-  return fetches;
 }
 
 SnapshotChain SnapshotStore::ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel) {
@@ -271,7 +267,7 @@ std::optional<SnapshotChain> SnapshotStore::try_ensure(const std::vector<Snapsho
                                                        const CancelToken& cancel) {
   SnapshotChain chain;
   LowerLayers lower;
-  std::optional<BlobsAhead> ahead;
+  std::optional<WorkAhead> ahead;
   for (const SnapshotLayer& layer : layers) {
     cancel.check();
     const oci::Digest id = oci::chain_id(chain.chain_id_, layer.diff_id);
@@ -281,7 +277,10 @@ std::optional<SnapshotChain> SnapshotStore::try_ensure(const std::vector<Snapsho
       held = find(id);
       if (!held) {
         // Only now: who else wants these layers waits for the first of them, so that nobody fetches them twice.
-        if (!ahead) ahead.emplace(fetches_above(id, std::span(layers).subspan(chain.folders_.size() + 1)));
+        if (!ahead) {
+          ahead.emplace(kBlobsAhead);
+          fetch_above(*ahead, id, std::span(layers).subspan(chain.folders_.size() + 1));
+        }
         held = make(id, layer, lower, cancel);
         if (!held) return std::nullopt;
       }

@@ -15,6 +15,7 @@
 #include "base/cancel.hpp"
 #include "base/file_lock.hpp"
 #include "base/thread_pool.hpp"
+#include "base/work_ahead.hpp"
 #include "builder/layer/file_index.hpp"
 #include "builder/layer/unpack.hpp"
 #include "builder/run/run_request.hpp"
@@ -41,6 +42,9 @@ namespace kiln {
 // A snapshot of an earlier boot without N/synced may be damaged: it is made again. So is one of another kind: root's
 // overlay reads trusted.*, a user namespace's user.*, and "plain" ones (nobody may give files away) have lost their
 // owners. One without meta that nobody locks was left by a kiln that died, and is removed.
+
+// How many layers' blobs are fetched at once while the first of them are unpacked.
+inline constexpr std::size_t kBlobsAhead = 3;
 
 // A layer whose files are wanted.
 struct SnapshotLayer {
@@ -146,7 +150,7 @@ class SnapshotStore {
   Held make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower,
             const CancelToken& cancel);
   // What fetches the blobs of the layers, upwards from a chain, that have no snapshot yet.
-  std::vector<std::function<void()>> fetches_above(oci::Digest chain_id, std::span<const SnapshotLayer> layers);
+  void fetch_above(WorkAhead& ahead, oci::Digest chain_id, std::span<const SnapshotLayer> layers);
   // Makes a folder whose fs is whole the snapshot of a chain, and keeps it in use.
   Held publish(SnapshotUpper snapshot, const oci::Digest& chain_id);
   Held hold(const fs::path& folder, FileLock lock);

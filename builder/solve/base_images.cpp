@@ -15,6 +15,7 @@
 #include "builder/layer/tar_import.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/remote/pull.hpp"
+#include "registry/store/image_names.hpp"
 #include "registry/store/index_json.hpp"
 
 namespace kiln {
@@ -151,8 +152,10 @@ BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const o
   return base;
 }
 
-BaseImage BaseImages::image(const std::string& reference, const oci::Platform& platform) {
-  return flights_.run(reference + " " + platform.str(), [&] { return fetch(reference, platform); }).value;
+BaseImage BaseImages::image(const std::string& reference, const oci::Platform& platform, Pull pull) {
+  if (settings_.pull && !settings_.offline) pull = Pull::always;
+  const std::string key = fmt::format("{} {}{}", reference, platform.str(), pull == Pull::always ? " anew" : "");
+  return flights_.run(key, [&] { return fetch(reference, platform, pull); }).value;
 }
 
 BaseImage BaseImages::from_store_alone(const oci::Reference& reference, const oci::Platform& platform,
@@ -172,16 +175,17 @@ BaseImage BaseImages::from_store_alone(const oci::Reference& reference, const oc
   return base;
 }
 
-BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platform) {
+BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platform, Pull pull) {
+  const bool may_be_known = pull == Pull::where_needed || settings_.offline;
   ContentStore& store = access_.store();
   oci::Reference reference = oci::Reference::parse(name);
-  if (settings_.prefer_local && !settings_.pull) {
+  if (settings_.prefer_local && may_be_known) {
     for (const std::string& known : {reference.str(), name}) {
-      if (const auto root = store.resolve(known)) return stored_image(store, *root, platform, name);
+      if (const auto root = find_image(store, known)) return stored_image(store, *root, platform, name);
     }
   }
   const std::string key = reference.str();
-  if (!reference.digest && !settings_.lock_file.empty() && !settings_.pull) {
+  if (!reference.digest && !settings_.lock_file.empty() && may_be_known) {
     if (const auto digest = Lock::read(settings_.lock_file).find_image(key, platform.str())) {
       reference.digest = oci::Digest::parse(*digest);
     } else if (settings_.locked) {

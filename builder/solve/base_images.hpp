@@ -32,7 +32,7 @@ class BaseImages final : public BaseSource {
   BaseImages(LayerAccess& access, LazyRemote& remote, StepSolver& steps, BuildObserver& observer, BaseSettings settings)
       : access_(access), remote_(remote), steps_(steps), observer_(observer), settings_(std::move(settings)) {}
 
-  BaseImage image(const std::string& reference, const oci::Platform& platform) override;
+  BaseImage image(const std::string& reference, const oci::Platform& platform, Pull pull) override;
   BaseImage layout(const LayoutBase& layout, const oci::Platform& platform) override;
   OrBlocked<BaseImage> debian(const DebianRequest& request, const oci::Platform& platform,
                               const std::string& target) override;
@@ -42,7 +42,7 @@ class BaseImages final : public BaseSource {
   Step debian_step(const DebianRequest& request, const DebianLock& lock, const oci::Platform& platform,
                    const std::string& target) const;
   BaseImage from_store_alone(const oci::Reference& reference, const oci::Platform& platform, const std::string& name);
-  BaseImage fetch(const std::string& reference, const oci::Platform& platform);
+  BaseImage fetch(const std::string& reference, const oci::Platform& platform, Pull pull);
   OrBlocked<BaseImage> build_debian_base(const DebianRequest& request, const oci::Platform& platform,
                                          const std::string& target);
   std::vector<LayerValue> build_debian(const DebianLock& lock, const PackageStore& packages,

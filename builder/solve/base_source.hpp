@@ -18,12 +18,16 @@ struct BaseImage {
   std::optional<oci::Digest> digest;  // of the manifest, where there is one
 };
 
+// Whether a registry is asked for an image that the lock or the store knows.
+enum class Pull { where_needed, always };
+inline Pull pull_of(const TargetSpec& target) { return target.pull ? Pull::always : Pull::where_needed; }
+
 // Where the images come from that a build stands on and does not make itself. Any thread.
 class BaseSource {
  public:
   virtual ~BaseSource() = default;
   // Of a registry or the store; of an OCI layout; of Debian packages, which is a step of `target`.
-  virtual BaseImage image(const std::string& reference, const oci::Platform& platform) = 0;
+  virtual BaseImage image(const std::string& reference, const oci::Platform& platform, Pull pull) = 0;
   virtual BaseImage layout(const LayoutBase& layout, const oci::Platform& platform) = 0;
   virtual OrBlocked<BaseImage> debian(const DebianRequest& request, const oci::Platform& platform,
                                       const std::string& target) = 0;

@@ -27,7 +27,8 @@ class KnownBases {
       const NameMeaning& base = target.bases[stage];
       try {
         if (const auto* image = std::get_if<ImageBase>(&base)) {
-          configs_.emplace(stage, bases.image(image->reference, platform_of_base(target_, stage)).config);
+          configs_.emplace(
+              stage, bases.image(image->reference, platform_of_base(target_, stage), pull_of(target_.target)).config);
         } else if (const auto* layout = std::get_if<LayoutBase>(&base)) {
           configs_.emplace(stage, bases.layout(*layout, platform_of_base(target_, stage)).config);
         }
@@ -82,7 +83,7 @@ void check_target(const PlannedTarget& target, BaseSource& bases, BuildObserver&
   df::CheckOptions options;
   options.build_args = target.scope->build_args();
   options.build_platform = parts_of(oci::Platform::host());
-  options.target_platform = parts_of(target.target.platform);
+  options.target_platform = parts_of(target.target.platform());
   options.ignore = df::IgnoreMatcher(df::read_ignore_file(target.target.ignore_text.value_or("")));
   options.target = target.target.stage;
   options.built_stages = needed;

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "builder/steps/archive_file.hpp"
 #include "registry/store/index_json.hpp"
+#include "registry/store/verifying_reader.hpp"
 
 namespace kiln {
 

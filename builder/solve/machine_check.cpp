@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/layer/layer_reader.hpp"
 
 namespace kiln {

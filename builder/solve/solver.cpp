@@ -28,7 +28,7 @@ struct Solver::State {
 
   StageFuture request(StageId id);
   StageEnd evaluate(StageId id);
-  std::shared_ptr<CopySource> context_of(const BuildTarget& target);
+  std::shared_ptr<CopySource> context_of(const TargetSpec& target);
   std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore,
                                      const std::string& description);
   void fail(std::exception_ptr error);
@@ -69,7 +69,7 @@ class Solver::Environment : public StageEnvironment {
 
   Source source(const NameMeaning& meaning, const std::string& name, const std::string& step) override {
     BaseSource& bases = solver_.tools.bases;
-    const BuildTarget& target = planned().target;
+    const TargetSpec& target = planned().target;
     const auto from_image = [&](const ImageLayers& layers, const std::string& description) -> Source {
       OrBlocked<MergedView> view = solver_.tools.layers.view(layers, LayerAccess::Files::later, step);
       if (view.is_blocked()) return view.blocked();
@@ -84,12 +84,13 @@ class Solver::Environment : public StageEnvironment {
     if (const auto* fleet = std::get_if<FleetBase>(&meaning))
       return from_stage(this->target(fleet->target), fmt::format("image '{}'", name));
     if (const auto* image = std::get_if<ImageBase>(&meaning)) {
-      return from_image(bases.image(image->reference, target.platform).layers, fmt::format("image '{}'", name));
+      return from_image(bases.image(image->reference, target.platform(), pull_of(target)).layers,
+                        fmt::format("image '{}'", name));
     }
     if (const auto* layout = std::get_if<LayoutBase>(&meaning))
-      return from_image(bases.layout(*layout, target.platform).layers, fmt::format("context '{}'", name));
+      return from_image(bases.layout(*layout, target.platform()).layers, fmt::format("context '{}'", name));
     if (std::holds_alternative<DebianBase>(meaning)) {
-      const OrBlocked<BaseImage> debian = bases.debian(*target.debian, target.platform, target.name);
+      const OrBlocked<BaseImage> debian = bases.debian(*target.debian, target.platform(), target.name);
       return debian.is_blocked() ? Source(debian.blocked()) : from_image(debian.value().layers, "the Debian root");
     }
     if (const auto* folder = std::get_if<FolderBase>(&meaning)) {
@@ -136,7 +137,7 @@ std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const st
   return source;
 }
 
-std::shared_ptr<CopySource> Solver::State::context_of(const BuildTarget& target) {
+std::shared_ptr<CopySource> Solver::State::context_of(const TargetSpec& target) {
   if (!target.context) {
     return std::make_shared<InlineSource>(std::map<std::string, std::string>(), 0644,
                                           "the build context, which is empty: only a Dockerfile was given");

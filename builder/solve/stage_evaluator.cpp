@@ -6,10 +6,13 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/profile.hpp"
+#include "builder/definitions/target_words.hpp"
 #include "builder/dockerfile/excerpt.hpp"
 #include "builder/dockerfile/parser.hpp"
 #include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/run_script.hpp"
+#include "builder/dockerfile/stage_name.hpp"
 #include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
@@ -38,11 +41,6 @@ std::vector<std::string> patterns_of_context(const df::Stage& stage) {
     }
   }
   return patterns;
-}
-
-std::string stage_name(const PlannedTarget& target, std::size_t number) {
-  const std::string& name = target.dockerfile.stages[number].name;
-  return name.empty() ? fmt::format("stage-{}", number) : name;
 }
 
 bool equals_stage(const std::vector<std::string>& names, const std::string& stage) {
@@ -119,7 +117,7 @@ StageEvaluator::Progress StageEvaluator::begin() {
   if (std::holds_alternative<ScratchBase>(base)) {
     BaseImage empty;
     // An empty image is for no platform; FROM --platform only chooses among images there are.
-    empty.config.platform = target_.target.platform;
+    empty.config.platform = target_.target.platform();
     empty.config.config.env = {std::string("PATH=") + kDefaultPath};
     empty.config.config.working_dir = "/";
     from_image(std::move(empty));
@@ -136,7 +134,7 @@ StageEvaluator::Progress StageEvaluator::begin() {
     from_image(std::move(image));
     state_->base = parent.value()->base;
   } else if (const auto* image = std::get_if<ImageBase>(&base)) {
-    from_image(tools_.bases.image(image->reference, platform));
+    from_image(tools_.bases.image(image->reference, platform, pull_of(target_.target)));
   } else if (const auto* layout = std::get_if<LayoutBase>(&base)) {
     from_image(tools_.bases.layout(*layout, platform));
   } else if (std::holds_alternative<DebianBase>(base)) {
@@ -197,8 +195,8 @@ static bool is_of_image(const PlannedTarget& target, std::size_t stage) {
 // Says where in the build a step stands.
 void StageEvaluator::place(Step& step, const df::Instruction& instruction) const {
   step.view.target = target_.target.name;
-  step.view.stage = stage_name(target_, number_);
-  step.view.platform = target_.target.platform.str();
+  step.view.stage = df::display_name(target_.dockerfile, number_);
+  step.view.platform = target_.target.platform().str();
   step.view.index = step_index_;
   step.view.count = step_count_;
   step.view.text = text_of(instruction);
@@ -206,7 +204,7 @@ void StageEvaluator::place(Step& step, const df::Instruction& instruction) const
   step.view.line = instruction.lines.first;
   step.is_of_image = is_of_image(target_, number_);
   step.slot = fmt::format("{}|{}|{}|{}|{}", target_.target.dockerfile_name, target_.target.name,
-                          target_.target.platform.str(), step.view.stage, step_index_);
+                          target_.target.platform().str(), step.view.stage, step_index_);
   step.use_cache =
       settings_.use_cache && !target_.target.no_cache && !equals_stage(target_.target.no_cache_stages, step.view.stage);
 }
@@ -277,6 +275,8 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
   }
   for (const auto& [name, value] : df::proxy_environment(target_.scope->build_args()))
     command.proxies.push_back(name + "=" + value);
+  const auto profile_args =
+      target_.target.profile ? profile_build_args(*target_.target.profile) : std::map<std::string, std::string>();
   for (const auto& [name, value] : config.scope.environment()) {
     const auto env = oci::env_value(config.image.config.env, name);
     // A proxy given as a build arg is no part of the step; the default of an ARG is as any other's.
@@ -284,7 +284,7 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
     command.env.push_back(name + "=" + value);
     if (env == value) continue;
     command.args.insert(name);
-    if (target_.target.profile && target_.target.profile->build_args.count(name)) command.profile_keys.insert(name);
+    if (profile_args.count(name)) command.profile_keys.insert(name);
   }
   const std::string text = text_of(instruction);
   OrBlocked<MergedView> below = this->below(instruction, &instruction);
@@ -310,7 +310,12 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
   command.network = asked == "none" ? RunNetwork::none : RunNetwork::host;
   command.security = run.security == "insecure" ? RunSecurity::insecure : settings_.security;
   command.shell = interactive_shell(config.shell());
-  command.compression = target_.target.compression;
+  command.compression = target_.target.layer_compression();
+  command.extra_hosts = target_.target.extra_hosts;
+  for (const std::string& limit : target_.target.ulimits) command.limits.push_back(parse_ulimit(limit));
+  if (!target_.target.shm_size.empty())
+    command.shm_bytes = parse_memory_size(target_.target.shm_size).value_or(command.shm_bytes);
+  if (target_.target.rewrites_times) command.rewrite_times = settings_.times.epoch.value_or(kReproducibleEpoch);
   command.secrets = &target_.target.secrets;
   command.ssh = &target_.target.ssh;
 
@@ -331,7 +336,7 @@ StageEvaluator::Progress StageEvaluator::take(const Step& step, std::string hist
 StageEvaluator::Progress StageEvaluator::take_copy_step(const df::Instruction& instruction, CopyWork work,
                                                         std::string history) {
   work.epoch = settings_.times.epoch;
-  work.compression = target_.target.compression;
+  work.compression = target_.target.layer_compression();
   work.below = state_->layers;
   if (next_run() != nullptr) work.prepare_run = [this] { prepare_folders(); };
   Step step = copy_step(std::move(work), access_);

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "builder/cache/step_key.hpp"
 #include "builder/debian/debian_spec.hpp"
 #include "builder/debian/lock.hpp"
+#include "builder/definitions/bake_attributes.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/reads.hpp"
 #include "builder/steps/copy_plan.hpp"
@@ -60,7 +62,11 @@ class InputsOfTarget {
 
   TargetInputs find(const std::vector<TargetInputs>& known) {
     key_.text("kiln", settings_.kiln_version).text("image", target_.image).text("dockerfile", target_.dockerfile_text);
-    key_.text("stage", target_.stage).list("args", pairs_of(target_.args)).list("labels", pairs_of(target_.labels));
+    for (const BakeAttribute& attribute : bake_attributes()) {
+      if (!attribute.is_input) continue;
+      const nlohmann::ordered_json value = attribute.print(target_, {});
+      if (!value.is_null()) key_.text("attribute." + std::string(attribute.name), value.dump());
+    }
     if (target_.profile) {
       std::vector<std::string> env;
       for (const auto& [name, value] : target_.profile->env) {
@@ -70,11 +76,8 @@ class InputsOfTarget {
       key_.text("profile", target_.profile->name)
           .list("profile.values", pairs_of(target_.profile->values))
           .list("profile.env", env);
-      key_.list("profile.labels", pairs_of(target_.profile->labels));
     }
-    key_.text("platform", target_.platform.str())
-        .text("compression", target_.compression.str())
-        .text("network", target_.network);
+    key_.text("platform", target_.platform().str()).text("compression", target_.layer_compression().str());
     key_.text("times", settings_.times.epoch ? std::to_string(*settings_.times.epoch) : "keep");
     if (!settings_.times.epoch) leave_open("its files keep the times they have on disk");
     for (const std::size_t parent : planned_.fleet_parents) {
@@ -113,7 +116,7 @@ class InputsOfTarget {
     if (reference.digest) {
       digest = reference.digest->str();
     } else if (!settings_.lock_file.empty()) {
-      digest = Lock::read(settings_.lock_file).find_image(reference.str(), target_.platform.str());
+      digest = Lock::read(settings_.lock_file).find_image(reference.str(), target_.platform().str());
     }
     key_.text("base", digest.value_or(reference.str()));
     if (!digest)
@@ -127,7 +130,7 @@ class InputsOfTarget {
     spec.variant = request.variant;
     spec.include = request.include;
     if (!request.components.empty()) spec.components = request.components;
-    spec.architecture = debian_architecture(target_.platform.architecture, target_.platform.variant);
+    spec.architecture = debian_architecture(target_.platform().architecture, target_.platform().variant);
     spec.normalize();
     const Lock lock = settings_.lock_file.empty() ? Lock() : Lock::read(settings_.lock_file);
     const DebianLock* entry = lock.find_debian(request.lock_name);
@@ -216,7 +219,7 @@ class InputsOfTarget {
 
   const Plan& plan_;
   const PlannedTarget& planned_;
-  const BuildTarget& target_;
+  const TargetSpec& target_;
   const InputSettings& settings_;
   StatCache* stat_cache_;
   ThreadPool& pool_;

@@ -94,21 +94,11 @@ const ScannedTree& ContextSource::tree() const {
   return *tree_;
 }
 
-ContextSource::~ContextSource() {
-  stopping_ = true;
-  ahead_.clear();  // waits for them
-}
-
 void ContextSource::read_ahead(std::vector<std::string> patterns) const {
-  const std::lock_guard lock(ahead_mutex_);
-  ahead_.push_back(std::async(std::launch::async, [this, patterns = std::move(patterns)] {
-    try {
-      tree();
-      for (const std::string& pattern : patterns) hash_ahead(pattern);
-    } catch (const std::exception&) {
-      // Told to whoever asks for it.
-    }
-  }));
+  ahead_.add([this, patterns = std::move(patterns)] {
+    tree();
+    for (const std::string& pattern : patterns) hash_ahead(pattern);
+  });
 }
 
 void ContextSource::hash_ahead(const std::string& pattern) const {
@@ -119,7 +109,7 @@ void ContextSource::hash_ahead(const std::string& pattern) const {
       return true;
     });
   }
-  for (std::span<const std::size_t> rest = numbers; !rest.empty() && !stopping_;) {
+  for (std::span<const std::size_t> rest = numbers; !rest.empty() && !ahead_.is_stopping();) {
     while (asking_ > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const std::size_t count = std::min(rest.size(), kFilesAhead);
     hashed(rest.first(count));

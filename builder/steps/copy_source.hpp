@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <functional>
-#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/work_ahead.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/layer/byte_source.hpp"
 #include "builder/layer/layer_writer.hpp"
@@ -69,7 +69,6 @@ class ContextSource : public CopySource {
   ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
                 ThreadPool& pool, CancelToken cancel, std::string description = "the build context");
 
-  ~ContextSource() override;
   void read_ahead(std::vector<std::string> patterns) const override;
   std::optional<FileEntry> lookup(std::string_view path) const override;
   std::string resolve(std::string_view path) const override;
@@ -102,9 +101,7 @@ class ContextSource : public CopySource {
   mutable std::mutex hash_mutex_;
   mutable std::vector<oci::Digest> digests_;  // by the tree's numbers, as far as they were asked for
   mutable std::atomic<int> asking_{0};        // who waits for digests: reading ahead lets them go first
-  mutable std::atomic<bool> stopping_{false};
-  mutable std::mutex ahead_mutex_;
-  mutable std::vector<std::future<void>> ahead_;
+  mutable WorkAhead ahead_{1};                // the last member: it ends before the others do
 };
 
 // The files of an image or stage, as its layers' indexes tell; only a file that is really copied needs the layers on

@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <ctime>
-
 #include "base/error.hpp"
+#include "base/http_date.hpp"
 #include "base/percent.hpp"
 #include "base/text.hpp"
 #include "registry/oci/digest.hpp"
@@ -16,12 +15,9 @@ namespace {
 
 constexpr int kMostRedirects = 10;
 
-// RFC 9110, section 5.6.7, in the form that servers send; 1970 where it is missing or none.
+// 1970 where it is missing or none.
 UnixSeconds last_modified(const HttpHeaders& headers) {
-  std::tm parts{};
-  const auto field = headers.find("Last-Modified");
-  const char* end = field ? ::strptime(field->c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts) : nullptr;
-  return end && *end == '\0' ? ::timegm(&parts) : 0;
+  return parse_http_date(headers.find("Last-Modified").value_or("")).value_or(0);
 }
 
 bool is_redirect(int status) {

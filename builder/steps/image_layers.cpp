@@ -5,10 +5,10 @@
 #include "base/error.hpp"
 #include "builder/cache/layer_entry.hpp"
 #include "builder/cache/step_key.hpp"
-#include "builder/layer/layer_reader.hpp"
-#include "builder/run/blobs_ahead.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/run/growing_snapshot.hpp"
 #include "registry/remote/pull.hpp"
+#include "registry/store/layer_facts.hpp"
 
 namespace kiln {
 
@@ -132,7 +132,7 @@ std::shared_ptr<const FileIndex> LayerAccess::shared_index(const ImageLayer& lay
   if (!value || value->diff_id != layer.value.diff_id || !value->index) return nullptr;
   auto index = checked_index(*value->index, layer.value.diff_id, step);
   if (index) {
-    store_.set_index_of_layer(layer.value.diff_id, *value->index);
+    set_index_of_layer(store_, layer.value.diff_id, *value->index);
     note_foreign(layer, *value->index);
   }
   return index;
@@ -149,7 +149,7 @@ std::shared_ptr<const FileIndex> LayerAccess::known_index(const ImageLayer& laye
     if (store_.has(layer.value.index->digest)) return indexes_.load(*layer.value.index);
   }
   if (auto known = indexes_.find(layer.value.diff_id)) {
-    if (const auto index = store_.index_of_layer(layer.value.diff_id)) note_foreign(layer, *index);
+    if (const auto index = index_of_layer(store_, layer.value.diff_id)) note_foreign(layer, *index);
     return known;
   }
   return shared_index(layer, step);
@@ -190,25 +190,25 @@ OrBlocked<std::shared_ptr<const FileIndex>> LayerAccess::unpack_and_index(const 
 }
 
 // Layers of a base that no kiln has seen are read one after the other, and fetched together.
-std::vector<std::function<void()>> LayerAccess::fetches_above(const ImageLayers& layers, std::size_t number,
-                                                              const std::string& step) {
-  std::vector<std::function<void()>> fetches;
+void LayerAccess::fetch_above(WorkAhead& ahead, const ImageLayers& layers, std::size_t number, const std::string& step) {
   for (std::size_t above = number + 1; above < layers.size(); ++above) {
-    if (layers[above].value.index || store_.index_of_layer(layers[above].value.diff_id)) continue;
-    fetches.push_back([this, layer = layers[above], step] { local_blob(layer, step); });
+    if (layers[above].value.index || index_of_layer(store_, layers[above].value.diff_id)) continue;
+    ahead.add([this, layer = layers[above], step] { local_blob(layer, step); });
   }
-  return fetches;
 }
 
 OrBlocked<MergedView> LayerAccess::view(const ImageLayers& layers, Files files, const std::string& step) {
   fetch_indexes(layers, step);
   MergedView view;
   Blocked blocked;
-  std::optional<BlobsAhead> ahead;
+  std::optional<WorkAhead> ahead;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     auto index = known_index(layers[i], step);
     if (!index) {
-      if (!ahead) ahead.emplace(fetches_above(layers, i, step));
+      if (!ahead) {
+        ahead.emplace(kBlobsAhead);
+        fetch_above(*ahead, layers, i, step);
+      }
       // With one layer missing only the others that are missing too are of interest.
       const bool unpacks = files == Files::soon && blocked.lost.empty();
       auto read = unpacks ? unpack_and_index(layers, i, view, step) : read_index(layers[i], step);

@@ -10,6 +10,7 @@
 
 #include "base/cancel.hpp"
 #include "base/thread_pool.hpp"
+#include "base/work_ahead.hpp"
 #include "builder/cache/shared_cache.hpp"
 #include "builder/layer/file_index.hpp"
 #include "builder/layer/layer.hpp"
@@ -134,8 +135,7 @@ class LayerAccess {
                                                          std::uint64_t* read = nullptr);
   OrBlocked<std::shared_ptr<const FileIndex>> unpack_and_index(const ImageLayers& layers, std::size_t number,
                                                                MergedView below, const std::string& step);
-  std::vector<std::function<void()>> fetches_above(const ImageLayers& layers, std::size_t number,
-                                                   const std::string& step);
+  void fetch_above(WorkAhead& ahead, const ImageLayers& layers, std::size_t number, const std::string& step);
   std::shared_ptr<const FileIndex> shared_index(const ImageLayer& layer, const std::string& step);
   std::shared_ptr<const FileIndex> checked_index(const oci::Descriptor& index, const oci::Digest& diff_id,
                                                  const std::string& step);

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "builder/definitions/target_spec.hpp"
 #include "builder/dockerfile/mount.hpp"
 #include "builder/layer/compression.hpp"
-#include "builder/plan/build_target.hpp"
 #include "builder/run/run_request.hpp"
 #include "builder/steps/copy_source.hpp"
 #include "builder/steps/users.hpp"
@@ -49,22 +49,22 @@ struct RunCommand {
   RunNetwork network = RunNetwork::host;
   RunSecurity security = RunSecurity::sandbox;
   oci::Platform platform;
-  std::vector<std::string> shell;  // what a person gets where the command fails
-  Compression compression;         // of the layer; not part of the key
+  std::vector<std::string> shell;                                // what a person gets where the command fails
+  Compression compression;                                       // of the layer; not part of the key
+  std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address
+  std::vector<RunLimit> limits;
+  std::uint64_t shm_bytes = std::uint64_t{64} << 20;
+  std::optional<UnixSeconds> rewrite_times;  // rewrite-timestamp=true: no file of its layer is newer
   const std::vector<SecretSource>* secrets = nullptr;
   const std::vector<SshForward>* ssh = nullptr;
 };
 
 struct RunSettings {
   BuildTrust trust;
-  std::vector<std::string> host_proxies;                         // "K=V"
-  std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address
-  std::vector<RunLimit> limits;
-  bool allow_insecure = false;  // --allow security.insecure
-  std::uint64_t shm_bytes = std::uint64_t{64} << 20;
-  bool keep_failed = false;                  // what a failed command left stays for take_failed()
-  std::optional<UnixSeconds> rewrite_times;  // rewrite-timestamp=true: no file of a RUN's layer is newer
-  std::size_t parallel = 4;                  // commands that run at the same time
+  std::vector<std::string> host_proxies;  // "K=V"
+  bool allow_insecure = false;            // --allow security.insecure
+  bool keep_failed = false;               // what a failed command left stays for take_failed()
+  std::size_t parallel = 4;               // commands that run at the same time
 };
 
 }  // namespace kiln

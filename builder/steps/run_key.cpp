@@ -129,19 +129,19 @@ StepIdentity run_identity(const RunCommand& command, const ImageLayers& below, c
   }
   key.text("network", word_of(command.network)).text("security", word_of(command.security));
   std::vector<std::string> hosts, limits;
-  for (const auto& [name, address] : settings.extra_hosts) {
+  for (const auto& [name, address] : command.extra_hosts) {
     hosts.push_back(name + ":" + address);
     inputs.push_back({"host " + name, address});
   }
-  for (const RunLimit& limit : settings.limits) {
+  for (const RunLimit& limit : command.limits) {
     limits.push_back(fmt::format("{}={}:{}", limit.name, limit.soft, limit.hard));
     inputs.push_back({"ulimit " + limit.name, fmt::format("{}:{}", limit.soft, limit.hard)});
   }
-  key.list("hosts", hosts).list("ulimits", limits).number("shm", static_cast<std::int64_t>(settings.shm_bytes));
-  inputs.push_back({"shm size", std::to_string(settings.shm_bytes)});
-  if (settings.rewrite_times) {
-    key.number("times", *settings.rewrite_times);
-    inputs.push_back({"times of files", std::to_string(*settings.rewrite_times)});
+  key.list("hosts", hosts).list("ulimits", limits).number("shm", static_cast<std::int64_t>(command.shm_bytes));
+  inputs.push_back({"shm size", std::to_string(command.shm_bytes)});
+  if (command.rewrite_times) {
+    key.number("times", *command.rewrite_times);
+    inputs.push_back({"times of files", std::to_string(*command.rewrite_times)});
   }
   inputs.push_back({"working directory", command.working_dir});
   inputs.push_back({"user", fmt::format("{}:{} {}", command.user.uid, command.user.gid, join(groups, ","))});

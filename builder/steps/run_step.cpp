@@ -11,6 +11,7 @@
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_record.hpp"
+#include "builder/definitions/target_words.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/tree_scanner.hpp"
 #include "builder/steps/link_resolution.hpp"
@@ -33,7 +34,8 @@ const SecretSource* find_secret(const std::vector<SecretSource>* secrets, const 
   return it == secrets->end() ? nullptr : &*it;
 }
 
-std::string read_secret(const SecretSource& secret) {
+std::string read_secret(const SecretSource& named) {
+  const SecretSource secret = located(named);
   if (secret.environment) {
     const auto value = environment_variable(*secret.environment);
     if (!value) {
@@ -41,6 +43,12 @@ std::string read_secret(const SecretSource& secret) {
                   fmt::format("secret '{}': the environment variable '{}' is not set", secret.id, *secret.environment));
     }
     return *value;
+  }
+  if (!named.file && !fs::exists(*secret.file)) {
+    throw Error(Category::usage,
+                fmt::format("secret '{0}': there is neither an environment variable nor a file of that "
+                            "name; say src=FILE or env=NAME of it",
+                            secret.id));
   }
   return read_file(*secret.file, kMaxSecretBytes);
 }
@@ -268,7 +276,7 @@ LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& comm
       scan_upper(folder, access_.snapshots().overlay_xattrs(), below, access_.pool(), access_.cancel());
   LayerWriterOptions options;
   options.compression = command.compression;
-  options.clamp_mtime = settings_.rewrite_times;
+  options.clamp_mtime = command.rewrite_times;
   LayerWriter writer(access_.store(), access_.pool(), options, access_.cancel());
   const Fd root = open_directory(folder);
   for (const FileEntry& entry : tree.entries) {
@@ -353,9 +361,9 @@ OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, 
   if (command.script) request.mounts.push_back({command.script->path, FileSource{command.script->text, 0755, 0, 0}});
   request.network = command.network;
   request.security = command.security;
-  request.extra_hosts = settings_.extra_hosts;
-  request.limits = settings_.limits;
-  request.shm_bytes = settings_.shm_bytes;
+  request.extra_hosts = command.extra_hosts;
+  request.limits = command.limits;
+  request.shm_bytes = command.shm_bytes;
   request.trust = settings_.trust;
   request.proxies = merged_environment(command.proxies, settings_.host_proxies);
 

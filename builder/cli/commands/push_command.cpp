@@ -10,7 +10,7 @@
 #include "builder/cli/print_table.hpp"
 #include "builder/cli/push_outcome.hpp"
 #include "builder/cli/registry_session.hpp"
-#include "builder/cli/remembered_push.hpp"
+#include "builder/build/remembered_push.hpp"
 #include "builder/cli/stderr_log.hpp"
 
 namespace kiln::cli {

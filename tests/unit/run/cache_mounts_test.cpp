@@ -130,28 +130,3 @@ TEST_CASE("disk usage names every cache, and prune leaves those in use") {
   f.caches.prune([](const CacheMountInfo&) { return false; });
   CHECK(f.caches.disk_usage().empty());
 }
-
-TEST_CASE("a folder is copied with modes, times, links and hard links") {
-  const TempDir top;
-  const fs::path from = top.path() / "from";
-  const fs::path to = top.path() / "to";
-  make_directories(from / "sub");
-  make_directories(to);
-  write_file_atomically(from / "sub/file", "text");
-  fs::permissions(from / "sub/file", static_cast<fs::perms>(04711));
-  fs::create_hard_link(from / "sub/file", from / "zlink");
-  fs::create_symlink("/nowhere", from / "symlink");
-  const timespec times[2] = {{1000, 0}, {2000, 0}};
-  REQUIRE(::utimensat(AT_FDCWD, (from / "sub").c_str(), times, 0) == 0);
-  copy_folder(from, to);
-  CHECK(read_file(to / "sub/file") == "text");
-  CHECK(fs::read_symlink(to / "symlink") == "/nowhere");
-  struct stat one {};
-  struct stat two {};
-  REQUIRE(::stat((to / "sub/file").c_str(), &one) == 0);
-  REQUIRE(::stat((to / "zlink").c_str(), &two) == 0);
-  CHECK(one.st_ino == two.st_ino);
-  CHECK((one.st_mode & 07777) == 04711);
-  REQUIRE(::stat((to / "sub").c_str(), &one) == 0);
-  CHECK(one.st_mtim.tv_sec == 2000);
-}

@@ -147,23 +147,6 @@ TEST_CASE("a command that is no UTF-8 is refused") {
         "configuration cannot hold");
 }
 
-TEST_CASE("limits are read as docker reads them") {
-  const RunLimit limit = parse_ulimit("nofile=1024:2048");
-  CHECK(limit.name == "nofile");
-  CHECK(limit.soft == 1024);
-  CHECK(limit.hard == 2048);
-  CHECK(parse_ulimit("nproc=5").hard == 5);
-  CHECK(parse_ulimit("memlock=unlimited").soft == RunLimit::kUnlimited);
-  CHECK(error_of([&] { parse_ulimit("nofiles=1"); }) == "usage: ulimit 'nofiles' is not known; did you mean 'nofile'?");
-  CHECK(error_of([&] { parse_ulimit("nofile=2:1"); }) ==
-        "usage: ulimit 'nofile=2:1': the soft limit is above the hard limit");
-  CHECK(error_of([&] { parse_ulimit("nofile"); }) == "usage: ulimit 'nofile': expected NAME=SOFT[:HARD]");
-  CHECK(error_of([&] { parse_ulimit("nofile=x"); }) ==
-        "usage: ulimit 'nofile=x': expected NAME=SOFT[:HARD] with whole numbers, got 'x'");
-  CHECK(error_of([&] { parse_ulimit("nofile=1:"); }) ==
-        "usage: ulimit 'nofile=1:': expected NAME=SOFT[:HARD] with whole numbers, got ''");
-}
-
 TEST_CASE("a limit that this machine cannot give is lowered with a warning, and asking changes nothing") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);

@@ -105,7 +105,7 @@ TEST_CASE("a named context is a folder, and an image stands for a stage") {
   Workshop shop;
   make_directories(shop.context_folder() / "more");
   shop.context("more/x", "from more");
-  BuildTarget& target = shop.dockerfile("FROM base\nCOPY --from=more x /\n");
+  TargetSpec& target = shop.dockerfile("FROM base\nCOPY --from=more x /\n");
   target.contexts["more"] = (shop.context_folder() / "more").native();
   shop.build();
   CHECK(shop.file("x") == "from more");
@@ -136,8 +136,8 @@ TEST_CASE("platforms of one Dockerfile share no RUN, and share a COPY") {
   Workshop shop;
   shop.context("a", "1");
   const std::string text = "FROM base\nCOPY a /\nRUN make\n";
-  shop.target("amd64", text).platform = oci::Platform::parse("linux/amd64");
-  shop.target("arm64", text).platform = oci::Platform::parse("linux/arm64");
+  shop.target("amd64", text).platforms = {oci::Platform::parse("linux/amd64")};
+  shop.target("arm64", text).platforms = {oci::Platform::parse("linux/arm64")};
   shop.build();
   CHECK(shop.ran() == Steps{"make", "make"});
   CHECK(shop.result("amd64").config.image.platform.str() == "linux/amd64");
@@ -151,8 +151,8 @@ TEST_CASE("platforms of one Dockerfile share no RUN, and share a COPY") {
 
 TEST_CASE("FROM --platform asks for the base of another platform") {
   Workshop shop;
-  BuildTarget& target = shop.dockerfile("FROM --platform=linux/arm64 base\nRUN make\n");
-  target.platform = oci::Platform::parse("linux/amd64");
+  TargetSpec& target = shop.dockerfile("FROM --platform=linux/arm64 base\nRUN make\n");
+  target.platforms = {oci::Platform::parse("linux/amd64")};
   shop.build();
   CHECK(shop.result().base->platform.str() == "linux/arm64");
 }

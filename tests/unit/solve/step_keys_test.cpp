@@ -22,8 +22,8 @@ bool changes_last_key(const std::string& dockerfile, const Change& change, const
   shop.context("a", "1");
   shop.context("b", "2");
   shop.context("folder/x", "x");
-  BuildTarget& target = shop.dockerfile(dockerfile);
-  target.platform = oci::Platform::parse("linux/amd64");
+  TargetSpec& target = shop.dockerfile(dockerfile);
+  target.platforms = {oci::Platform::parse("linux/amd64")};
   if (prepare) prepare(shop);
   shop.build();
   const std::string before = shop.heard().steps().back().result.key;
@@ -145,9 +145,9 @@ TEST_CASE("what is below a RUN is in its key by its bytes") {
 
 TEST_CASE("limits, hosts, shared memory and rewritten times are in the key of a RUN") {
   const std::string run = "FROM base\nRUN make\n";
-  CHECK(changes_last_key(run, [](Workshop& shop) { shop.runs.limits = {{"nofile", 1024, 2048}}; }));
-  CHECK(changes_last_key(run, [](Workshop& shop) { shop.runs.extra_hosts = {{"db", "10.0.0.1"}}; }));
-  CHECK(changes_last_key(run, [](Workshop& shop) { shop.runs.shm_bytes = 1 << 20; }));
+  CHECK(changes_last_key(run, [](Workshop& shop) { shop.last_target().ulimits = {"nofile=1024:2048"}; }));
+  CHECK(changes_last_key(run, [](Workshop& shop) { shop.last_target().extra_hosts = {{"db", "10.0.0.1"}}; }));
+  CHECK(changes_last_key(run, [](Workshop& shop) { shop.last_target().shm_size = "1m"; }));
   CHECK(changes_last_key(run, [](Workshop& shop) { shop.runs.rewrite_times = 1; }));
   CHECK(changes_last_key(run, [](Workshop& shop) { shop.evaluation.security = RunSecurity::hardened; }));
   CHECK_FALSE(changes_last_key(run, [](Workshop& shop) { shop.runs.host_proxies = {"HTTP_PROXY=http://x"}; }));

@@ -19,7 +19,7 @@ namespace {
 struct Inputs {
   TempDir folder;
   ThreadPool pool{2};
-  std::vector<BuildTarget> targets;
+  std::vector<TargetSpec> targets;
   InputSettings settings{"1.0", {}, {kReproducibleEpoch}, ContextModes::as_on_disk};
 
   Inputs() {
@@ -27,13 +27,13 @@ struct Inputs {
     add("app", "FROM base@sha256:" + std::string(64, 'a') + "\nCOPY a /\n");
   }
 
-  BuildTarget& add(const std::string& name, const std::string& dockerfile) {
-    BuildTarget& target = targets.emplace_back();
+  TargetSpec& add(const std::string& name, const std::string& dockerfile) {
+    TargetSpec& target = targets.emplace_back();
     target.name = target.image = name;
     target.dockerfile_name = name + "/Dockerfile";
     target.dockerfile_text = dockerfile;
     target.context = folder.path();
-    target.platform = oci::Platform::parse("linux/amd64");
+    target.platforms = {oci::Platform::parse("linux/amd64")};
     return target;
   }
 
@@ -132,10 +132,10 @@ TEST_CASE("files of a stage that is named or numbered are in the hash, those of 
 
 TEST_CASE("every word of a target that reaches its image is in the hash, its names are not") {
   Inputs inputs;
-  BuildTarget& target = inputs.targets[0];
+  TargetSpec& target = inputs.targets[0];
   CHECK(inputs.changes([&] { target.args["A"] = "1"; }));
   CHECK(inputs.changes([&] { target.labels["l"] = "1"; }));
-  CHECK(inputs.changes([&] { target.platform = oci::Platform::parse("linux/arm64"); }));
+  CHECK(inputs.changes([&] { target.platforms = {oci::Platform::parse("linux/arm64")}; }));
   CHECK(inputs.changes([&] { target.compression = Compression{CompressionKind::zstd, {}}; }));
   CHECK(inputs.changes([&] { target.network = "none"; }));
   CHECK(inputs.changes([&] { inputs.settings.times.epoch = 1; }));

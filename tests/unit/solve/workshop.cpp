@@ -115,7 +115,7 @@ void FakeBases::add(const std::string& name, Files files, oci::ContainerConfig c
   bases_[name] = {std::move(files), std::move(config)};
 }
 
-BaseImage FakeBases::image(const std::string& reference, const oci::Platform& platform) {
+BaseImage FakeBases::image(const std::string& reference, const oci::Platform& platform, Pull) {
   const std::lock_guard lock(mutex_);
   const auto it = bases_.find(reference);
   if (it == bases_.end()) throw Error(Category::network, fmt::format("there is no image '{}'", reference));
@@ -132,7 +132,7 @@ BaseImage FakeBases::image(const std::string& reference, const oci::Platform& pl
 }
 
 BaseImage FakeBases::layout(const LayoutBase& layout, const oci::Platform& platform) {
-  return image(layout.folder.native(), platform);
+  return image(layout.folder.native(), platform, Pull::where_needed);
 }
 
 OrBlocked<BaseImage> FakeBases::debian(const DebianRequest& request, const oci::Platform& platform,
@@ -259,12 +259,12 @@ Workshop::Workshop() {
 
 Workshop::~Workshop() = default;
 
-BuildTarget& Workshop::dockerfile(const std::string& text) { return target("", text); }
+TargetSpec& Workshop::dockerfile(const std::string& text) { return target("", text); }
 
-BuildTarget& Workshop::target(const std::string& name, const std::string& text) {
+TargetSpec& Workshop::target(const std::string& name, const std::string& text) {
   const auto known =
       std::find_if(targets_.begin(), targets_.end(), [&](const auto& other) { return other.name == name; });
-  BuildTarget& target = known == targets_.end() ? targets_.emplace_back() : *known;
+  TargetSpec& target = known == targets_.end() ? targets_.emplace_back() : *known;
   target.name = name;
   target.image = name;
   target.dockerfile_text = text;

@@ -74,7 +74,7 @@ class FakeBases final : public BaseSource {
   // For the Debian root: the words of its lock.
   std::string debian_lock = "1";
 
-  BaseImage image(const std::string& reference, const oci::Platform& platform) override;
+  BaseImage image(const std::string& reference, const oci::Platform& platform, Pull pull) override;
   BaseImage layout(const LayoutBase& layout, const oci::Platform& platform) override;
   OrBlocked<BaseImage> debian(const DebianRequest& request, const oci::Platform& platform,
                               const std::string& target) override;
@@ -153,9 +153,10 @@ class Workshop {
   ~Workshop();
 
   // The target that build() builds where no other is said; others are added by name, for FROM and --from.
-  BuildTarget& dockerfile(const std::string& text);
+  TargetSpec& dockerfile(const std::string& text);
   std::string dockerfile_text() const { return targets_.front().dockerfile_text; }
-  BuildTarget& target(const std::string& name, const std::string& text);
+  TargetSpec& target(const std::string& name, const std::string& text);
+  TargetSpec& last_target() { return targets_.back(); }
   // Files of the build context.
   void context(const std::string& path, const std::string& text);
   fs::path context_folder() const { return top_.path() / "context"; }
@@ -204,7 +205,7 @@ class Workshop {
   std::set<std::size_t> numbers(const Plan& plan, const std::vector<std::string>& targets) const;
 
   TempDir top_;
-  std::vector<BuildTarget> targets_;
+  std::vector<TargetSpec> targets_;
   std::map<std::string, std::unique_ptr<Machine>> machines_;
   Machine* machine_ = nullptr;
   bool is_shared_ = false;
