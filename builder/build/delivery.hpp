@@ -11,7 +11,7 @@ namespace kiln {
 
 // One output of one target: its images in the form that the output asks for, and the references they get there.
 struct Delivery {
-  std::string target;              // its name
+  std::string target;  // its name
   Output output;
   std::vector<std::string> names;  // full references: the target's and the output's own
   std::vector<BuiltImage> images;  // one for each platform
@@ -34,17 +34,17 @@ class DeliveryPlaces {
 
 // Delivers images, in one order whatever they are: layers that anything of this machine needs are verified, then
 // archives and files are written and engines loaded, then images are pushed, then named in the store. So a name in the
-// store and at a registry stands for what is whole: where a layer is lost or an export fails nothing is named or pushed,
-// and an image whose push failed gets no name in the store. Throws the first error of a push after the others were
-// pushed and named.
+// store and at a registry stands for what is whole: where a layer is lost or an export fails nothing is named or
+// pushed, and an image whose push failed gets no name in the store. Throws the first error of a push after the others
+// were pushed and named.
 void deliver(const std::vector<Delivery>& deliveries, DeliveryPlaces& places);
 
 // Whether a delivery by this output, under these names, reads every layer of the image on this machine.
 bool reads_layers(const Output& output, const std::vector<std::string>& names);
 
-// The outputs of a target: those that it says, annotated as it says, and for what only has a name the store. Error{usage}
-// for what cannot be written, before anything is built: a push without a name, several platforms in a format that holds
-// one, annotations with nowhere to go, an archive for a terminal.
+// The outputs of a target: those that it says, annotated as it says, and for what only has a name the store.
+// Error{usage} for what cannot be written, before anything is built: a push without a name, several platforms in a
+// format that holds one, annotations with nowhere to go, an archive for a terminal.
 std::vector<Output> outputs_of(const TargetSpec& target, const DeliveryWishes& wishes, std::size_t platforms);
 
 // The references that a target's images get by an output: its names and the output's own, each once.

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "builder/cache/shared_cache.hpp"
 #include "builder/build/transfer_tasks.hpp"
+#include "builder/cache/shared_cache.hpp"
 #include "builder/definitions/output.hpp"
 #include "builder/definitions/target_spec.hpp"
 #include "builder/steps/image_layers.hpp"

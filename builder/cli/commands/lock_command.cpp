@@ -5,8 +5,8 @@
 
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
-#include "builder/cli/commands/commands.hpp"
 #include "builder/build/fleet_plan.hpp"
+#include "builder/cli/commands/commands.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/debian/debian_locker.hpp"
 #include "builder/definitions/load_fleet.hpp"
