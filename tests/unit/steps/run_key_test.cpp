@@ -66,7 +66,7 @@ TEST_CASE("the key of a RUN has the fields that the grammar lists, in its order"
                             .finish());
 }
 
-TEST_CASE("mounts, a script and what RUN sees add their fields") {
+TEST_CASE("mounts, a script, hosts, limits and rewritten times add their fields") {
   RunCommand command = sample();
   command.script = ScriptFile{"/dev/pipes/x", "print(1)"};
   using dockerfile::MountType;
