@@ -243,6 +243,8 @@ TEST_CASE("HCL and compose files are answered with the command that helps") {
   const kiln::test::Folder folder({{"docker-bake.hcl", "target \"a\" {}"}, {"compose.yml", "services: {}"}});
   CHECK_ERROR(kiln::load_bake_file(folder.path() / "docker-bake.hcl", {}), kiln::Category::usage,
               doctest::Contains("docker-bake.hcl --print > docker-bake.json"));
-  CHECK_ERROR(kiln::load_bake_file(folder.path() / "compose.yml", {}), kiln::Category::usage, "TODO");
-  CHECK_ERROR(kiln::load_bake_file(folder.path() / "none.json", {}), kiln::Category::usage, "TODO");
+  CHECK_ERROR(kiln::load_bake_file(folder.path() / "compose.yml", {}), kiln::Category::usage,
+              doctest::Contains("is a compose file, which kiln does not bake; run 'docker buildx bake -f"));
+  CHECK_ERROR(kiln::load_bake_file(folder.path() / "none.json", {}), kiln::Category::usage,
+              doctest::Contains("/none.json': no such file or directory"));
 }

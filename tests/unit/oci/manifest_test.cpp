@@ -120,8 +120,10 @@ TEST_CASE("an index survives being written and read, and a manifest is not taken
   CHECK(again.manifests == index.manifests);
   CHECK(serialise(again) == serialise(index));
   CHECK_ERROR(parse_index(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"})", "i"),
-              Category::usage, "TODO");
-  CHECK_ERROR(parse_index(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "i"), Category::usage, "TODO");
+              Category::network,
+              "i: media type 'application/vnd.oci.image.manifest.v1+json' is not that of an image index");
+  CHECK_ERROR(parse_index(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "i"), Category::network,
+              "i: has both 'layers' and 'manifests', so it means different things to different clients");
 }
 
 TEST_CASE("the exact variant is chosen before one that only might fit") {
