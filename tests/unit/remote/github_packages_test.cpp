@@ -1,5 +1,6 @@
 #include "registry/remote/github_packages.hpp"
 
+#include "tests/support/check_error.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -151,7 +152,8 @@ TEST_CASE("an answer that is no list of versions is refused") {
 
 TEST_CASE("the API is asked by https, but on loopback, and found from the registry's name") {
   Remote remote;
-  CHECK_THROWS_AS(GithubPackages(remote.session(), "http://api.example.com", "x"), Error);
+  CHECK_ERROR(GithubPackages(remote.session(), "http://api.example.com", "x"), Category::usage,
+              "the packages API 'http://api.example.com/' must be asked by https: a token goes there");
   CHECK(GithubPackages::api_of("ghcr.io", "") == "https://api.github.com");
   CHECK(GithubPackages::api_of("containers.acme.ghe.com", "") == "https://api.acme.ghe.com");
   CHECK(GithubPackages::api_of("ghcr.io", "https://git.acme.example/api/v3") == "https://git.acme.example/api/v3");
