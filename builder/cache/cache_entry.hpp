@@ -28,7 +28,7 @@ struct CacheEntry {
   std::string signature;               // see entry_signature.hpp; "" for none
 };
 
-inline constexpr std::size_t kMaxEntryBytes = std::size_t{64} << 20;
+inline constexpr std::size_t kMaxEntryBytes = std::size_t{8} << 20;
 
 // An entry as one file (a local folder's and, inside of an action result, an http cache's), version 1:
 //

@@ -46,7 +46,7 @@ using DigestOf = std::function<std::optional<oci::Digest>(const oci::Reference&)
 // has no services.
 ComposePin pin_compose(const std::string& text, const std::string& file_name, const DigestOf& digest_of);
 
-// True where two texts are the same YAML but for the images of services.
-bool differ_in_images_alone(const std::string& a, const std::string& b, const std::string& file_name);
+// True where two texts are the same, byte by byte, but for the digests in the images of services.
+bool differ_in_pins_alone(const std::string& a, const std::string& b, const std::string& file_name);
 
 }  // namespace kiln

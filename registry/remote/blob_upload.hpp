@@ -45,6 +45,7 @@ class BlobUpload {
   std::optional<Open> open_;
   std::uint64_t piece_bytes_ = 0;  // 0: not in pieces
   int restarts_ = 0;
+  int short_pieces_ = 0;
   bool asked_to_finish_ = false;  // a PUT may have been taken although no answer came
 };
 

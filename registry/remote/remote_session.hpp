@@ -40,9 +40,15 @@ class BlobLocations {
   void forget(const oci::Digest& blob, const RemoteRepository& place);
   std::vector<RemoteRepository> find(const oci::Digest& blob) const;
 
+  // Where else the images of a repository are: the registry that it mirrors, and that one's other mirrors.
+  void note_others(const RemoteRepository& place, std::vector<RemoteRepository> others);
+  // The places, and after them the others of each, every one once.
+  std::vector<RemoteRepository> with_others(std::vector<RemoteRepository> places) const;
+
  private:
   mutable std::mutex mutex_;
   std::map<oci::Digest, std::set<RemoteRepository>> places_;
+  std::map<RemoteRepository, std::vector<RemoteRepository>> others_;
 };
 
 struct RemoteSettings {
