@@ -13,6 +13,7 @@
 #include "builder/cache/step_record.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/tree_scanner.hpp"
+#include "builder/run/shown_folders.hpp"
 #include "builder/solve/link_resolution.hpp"
 #include "builder/solve/output_tail.hpp"
 #include "registry/oci/image_config.hpp"
@@ -167,7 +168,7 @@ BindSource RunSteps::bind_source(const CopySource& source, const std::string& pa
   BindSource bind;
   if (const auto* image = dynamic_cast<const ImageSource*>(&source)) {
     held.chains.push_back(access_.folders(image->layers()));
-    bind.folders = held.chains.back().folders();
+    bind.folders = shown_folders(held.chains.back(), access_.view(image->layers()));
     bind.path = path;
     return bind;
   }
@@ -314,7 +315,7 @@ std::vector<LayerValue> RunSteps::execute(const RunCommand& command, const Image
   SnapshotUpper upper = access_.snapshots().begin_upper();
   const auto held = std::make_shared<Held>();
   RunRequest request;
-  request.lowers = chain.folders();
+  request.lowers = shown_folders(chain, access_.view(below));
   request.upper = upper.folders();
   request.argv = command.argv;
   request.env = command.env;

@@ -7,6 +7,7 @@
 #include "builder/cli/build_session.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/run/container_run.hpp"
+#include "builder/run/shown_folders.hpp"
 #include "builder/solve/users.hpp"
 #include "registry/remote/pull.hpp"
 
@@ -110,7 +111,7 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   const ResolvedUser user = resolve_user(tested.image.config.config.user, session.layers().view(tested.image.layers));
   const SnapshotChain chain = session.layers().folders(tested.image.layers);
   const SnapshotUpper upper = session.layers().snapshots().begin_upper();
-  request.lowers = chain.folders();
+  request.lowers = shown_folders(chain, session.layers().view(tested.image.layers));
   request.upper = upper.folders();
   request.uid = user.uid;
   request.gid = user.gid;
