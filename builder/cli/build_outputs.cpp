@@ -9,6 +9,7 @@
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
 #include "builder/solve/exporter.hpp"
+#include "builder/solve/layer_claims.hpp"
 #include "registry/oci/manifest.hpp"
 
 namespace kiln::cli {
@@ -34,7 +35,7 @@ void publish(BuildSession& session, std::vector<BuiltImage>& images, const Outpu
   if (!output.store || output.push_by_digest || names.empty()) return;
   if (!output.push) {
     for (const BuiltImage& built : images) {
-      for (const ImageLayer& layer : built.image.layers) session.layers().local_blob(layer);
+      for (const ImageLayer& layer : built.image.layers) checked_blob(session.layers(), layer);
     }
   }
   using AbsentLayers = BuildSession::AbsentLayers;

@@ -18,6 +18,7 @@
 #include "builder/report/gate.hpp"
 #include "builder/report/image_sums.hpp"
 #include "builder/report/report_store.hpp"
+#include "builder/solve/layer_claims.hpp"
 #include "registry/remote/pull.hpp"
 
 namespace kiln::cli {
@@ -210,7 +211,7 @@ void BuildSession::name_in_store(const std::vector<BuiltImage>& images,
     if (names[i].empty()) continue;
     const oci::Descriptor& root = images[i].root();
     if (absent_layers == AbsentLayers::fetch) {
-      for (const ImageLayer& layer : images[i].image.layers) layers_->local_blob(layer);
+      for (const ImageLayer& layer : images[i].image.layers) checked_blob(*layers_, layer);
     } else if (!store_->missing(root).empty()) {
       continue;
     }
@@ -235,7 +236,12 @@ void BuildSession::push(const std::vector<BuiltImage>& images, const std::vector
     if (names[i].empty()) continue;
     PushRequest request;
     request.root = images[i].root();
-    for (const std::string& name : names[i]) request.targets.push_back(oci::Reference::parse(name));
+    std::set<std::string> registries;
+    for (const std::string& name : names[i]) {
+      request.targets.push_back(oci::Reference::parse(name));
+      registries.insert(request.targets.back().registry);
+    }
+    if (!settings_.offline) check_sent(*layers_, images[i].image.layers, registries);
     requests.push_back(std::move(request));
   }
   for (const auto& [blob, place] : places) sources.emplace(blob, place.name());

@@ -8,6 +8,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "builder/solve/archive_file.hpp"
+#include "builder/solve/layer_claims.hpp"
 #include "registry/store/index_json.hpp"
 
 namespace kiln {
@@ -128,7 +129,7 @@ FileEntry archive_entry(const std::string& path, EntryType type, std::uint16_t m
 void export_archive(LayerAccess& access, const ExportedImages& exported, const Output& output,
                     const std::vector<std::string>& names, int stdout_fd) {
   for (const AssembledImage* image : exported.images) {
-    for (const ImageLayer& layer : image->layers) access.local_blob(layer);
+    for (const ImageLayer& layer : image->layers) checked_blob(access, layer);
   }
   if (!output.as_tar) return write_layout_folder(access, exported, output, names);
   write_archive_to(output.destination, stdout_fd, [&](TarEncoder& tar) {

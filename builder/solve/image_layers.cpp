@@ -8,6 +8,7 @@
 #include "builder/layer/layer_reader.hpp"
 #include "builder/run/blobs_ahead.hpp"
 #include "builder/run/growing_snapshot.hpp"
+#include "builder/solve/layer_claims.hpp"
 #include "registry/remote/pull.hpp"
 
 namespace kiln {
@@ -249,7 +250,7 @@ SnapshotChain LayerAccess::folders(const ImageLayers& layers) {
   for (const ImageLayer& layer : layers) {
     wanted.push_back({layer.value.diff_id, index(layer), [this, layer, step = FetchingFor::current()] {
                         const FetchingFor for_step(step);
-                        return local_blob(layer).descriptor;
+                        return checked_blob(*this, layer).descriptor;
                       }});
   }
   return snapshots_.ensure(wanted, cancel_);
