@@ -11,6 +11,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 
@@ -98,13 +99,17 @@ TEST_CASE("a target that cannot be is the build's error") {
   Image image;
   write_file_atomically(image.root / "file", "");
   fs::create_symlink("loop", image.root / "loop");
-  const auto message = [&](const MountPoint& point) { return refusal([&] { image.make({point}); }); };
-  CHECK(message({"/file/below", true}) == "mount target '/file/below': '/file' is no folder");
-  CHECK(message({"/loop", true}) == "mount target '/loop': too many symbolic links");
-  CHECK(message({"/etc", true}) == "mount target '/etc' is a folder in the image, and the mount's source is a file");
-  CHECK(message({"/file", false}) ==
-        "mount target '/file' is no folder in the image, and the mount's source is a folder");
-  CHECK(message({"/etc/..", false}) == "mount target '/etc/..' is the root folder");
+  CHECK(error_of([&] {
+          image.make({{"/file/below", true}});
+        }) == "build: mount target '/file/below': '/file' is no folder");
+  CHECK(error_of([&] { image.make({{"/loop", true}}); }) == "build: mount target '/loop': too many symbolic links");
+  CHECK(error_of([&] {
+          image.make({{"/etc", true}});
+        }) == "build: mount target '/etc' is a folder in the image, and the mount's source is a file");
+  CHECK(error_of([&] {
+          image.make({{"/file", false}});
+        }) == "build: mount target '/file' is no folder in the image, and the mount's source is a folder");
+  CHECK(error_of([&] { image.make({{"/etc/..", false}}); }) == "build: mount target '/etc/..' is the root folder");
 }
 
 TEST_CASE("a link where the runtime mounts by itself is refused, wherever it leads") {
