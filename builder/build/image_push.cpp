@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "builder/build/transfer_tasks.hpp"
+#include "builder/steps/layer_claims.hpp"
 
 namespace kiln {
 
@@ -61,6 +63,7 @@ std::vector<std::optional<Error>> ImagePush::push(const std::vector<PushedImages
     remember_all(requests, blobs.sources());
     return errors;
   }
+  check_layers(pushed);
   RemoteSession& remote = shop_.remote().get();
   for (const auto& [blob, place] : blobs.places) remote.locations().add(blob, place);
   PushOptions options;
@@ -77,6 +80,16 @@ std::vector<std::optional<Error>> ImagePush::push(const std::vector<PushedImages
     if (outcomes[i].error) errors[numbers[i]] = *outcomes[i].error;
   }
   return errors;
+}
+
+// What is sent again of foreign images is what their configs say.
+void ImagePush::check_layers(const std::vector<PushedImages>& pushed) {
+  for (const PushedImages& one : pushed) {
+    std::set<std::string> registries;
+    for (const std::string& name : one.names) registries.insert(oci::Reference::parse(name).registry);
+    if (registries.empty()) continue;
+    for (const BuiltImage& built : *one.images) check_sent(shop_.layers(), built.image.layers, registries);
+  }
 }
 
 void ImagePush::remember_all(const std::vector<PushRequest>& requests, const BlobSources& sources) {

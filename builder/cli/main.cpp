@@ -1,4 +1,5 @@
 #include <malloc.h>
+#include <signal.h>
 
 #include <cstdio>
 #include <exception>
@@ -21,6 +22,8 @@ void keep_freed_memory() {
 
 int main(int argc, char** argv) {
   keep_freed_memory();
+  // A file that may not grow any more (ulimit -f) is an error of the write that says so, not the end without a word.
+  ::signal(SIGXFSZ, SIG_IGN);
   const kiln::CancelToken cancel;
   kiln::cli::install_signal_handlers(cancel);
   try {

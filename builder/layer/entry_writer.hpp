@@ -59,6 +59,9 @@ class EntryWriter {
   // Whether a file of write_soon() may not be there yet.
   bool is_pending(std::string_view path) const { return !pending_.empty() && pending_.count(std::string(path)) > 0; }
 
+  // Forgets a file of write_soon(), which something of the same name follows, where nobody has begun to make it.
+  bool take_back(std::string_view path);
+
   // Waits until every file is whole.
   void finish();
 
@@ -77,6 +80,7 @@ class EntryWriter {
   void set_properties(const Fd& opened, const FileEntry& entry, Mode mode) const;
   Mode mode_after_create(const FileEntry& entry) const;
   bool may_set(const std::string& attribute) const;
+  void leave_out_or_throw(const std::string& attribute, const std::string& path) const;
   void write_alone(const Fd& file, const FileEntry& entry, const Read& read);
   void write_in_pieces(Fd file, const FileEntry& entry, const Read& read);
   void write_piece(const std::shared_ptr<Pending>& pending, std::uint64_t at, std::string_view piece);

@@ -134,3 +134,18 @@ TEST_CASE("a tree deeper than a process may have files open is removed") {
   ::setrlimit(RLIMIT_NOFILE, &before);
   CHECK_FALSE(fs::exists(tree));
 }
+
+TEST_CASE("a FIFO is refused at once instead of waited for, but for one that this process was handed") {
+  const TempDir folder;
+  const fs::path fifo = folder.path() / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH_AS(read_file(fifo), ("'" + fifo.native() + "' is a FIFO, expected a file").c_str(), Error);
+  CHECK_THROWS_WITH_AS(read_file_if_exists(fifo), doctest::Contains("is a FIFO, expected a file"), Error);
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const Fd out(ends[0]);
+  Fd in(ends[1]);
+  write_all(in, "handed over", "pipe");
+  in.reset();
+  CHECK(read_file("/dev/fd/" + std::to_string(out.get())) == "handed over");
+}
