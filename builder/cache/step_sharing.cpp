@@ -132,7 +132,7 @@ std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key,
       const double settle = std::clamp(2 * (monotonic_seconds() - before), kLeastSettleSeconds, kMostSettleSeconds);
       std::this_thread::sleep_for(std::chrono::duration<double>(settle));
       const std::optional<StepClaim> now_there = read(key);
-      // None where the place cannot keep it: then there is nobody to wait for.
+      // None where the place cannot keep it: then there is no holder to wait for.
       if (now_there && !now_there->is_over && now_there->holder != holder_) continue;
     }
     {
@@ -141,7 +141,7 @@ std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key,
       if (!beats_.joinable()) beats_ = std::thread([this] { beat_on(); });
     }
     Turn turn(this, key);
-    // Whoever held it may have published and given up between the look-up and here.
+    // Its holder may have published and released it between the look-up and here.
     if (is_found()) return std::nullopt;
     return turn;
   }
@@ -150,7 +150,7 @@ std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key,
 void StepSharing::publish(NewCacheEntry entry, Turn turn) {
   auto work = std::make_shared<std::pair<NewCacheEntry, Turn>>(std::move(entry), std::move(turn));
   auto job = [this, work] {
-    const Turn held = std::move(work->second);  // ends here, whoever destroys the job
+    const Turn held = std::move(work->second);  // ends here, wherever the job is destroyed
     cache_.put({std::move(work->first)}, store_);
   };
   std::future<void> done = pool_.submit(std::move(job));

@@ -14,7 +14,7 @@ namespace kiln::cli {
 
 namespace {
 
-// Gives the bytes of a blob or manifest, verified.
+// Returns the bytes of a blob or manifest, verified.
 using FetchBytes = std::function<std::string(const oci::Descriptor&)>;
 
 std::string platforms_of(const oci::Index& index) {

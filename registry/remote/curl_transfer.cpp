@@ -29,7 +29,7 @@ std::size_t stop_with(CurlTransfer& transfer, TransportFault fault, std::string 
   return 0;
 }
 
-// Bytes that come one by one are no progress: whoever sends less than a kilobyte in the time of a stall is left.
+// Bytes that come one by one are no progress: a peer that sends less than a kilobyte in the time of a stall is left.
 void note_received(CurlTransfer& transfer, std::size_t bytes) {
   transfer.since_progress += bytes;
   if (transfer.since_progress < kLeastProgressBytes) return;

@@ -113,7 +113,7 @@ struct HttpResponse {
 
 enum class TransportFault {
   resolve,    // no address for the host
-  connect,    // nobody answers there
+  connect,    // no server answers there
   tls,        // no trust, or no TLS at all
   reset,      // the connection broke
   stalled,    // no byte moved for too long

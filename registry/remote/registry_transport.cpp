@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kMostRedirects = 10;
 constexpr int kMostChallenges = 3;
-constexpr int kConnectAttempts = 3;  // nobody there: seldom cured by waiting
+constexpr int kConnectAttempts = 3;  // no server there: seldom cured by waiting
 
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -70,7 +70,7 @@ RegistryTransport::RegistryTransport(RemoteSession& session, Endpoint endpoint, 
     : session_(session),
       endpoint_(std::move(endpoint)),
       credentials_name_(std::move(credentials_name)),
-      // A loopback registry is nobody else's; its bucket only keeps the pauses it asks for.
+      // A loopback registry is shared with no one; its bucket only keeps the pauses it asks for.
       bucket_(oci::is_loopback_registry(endpoint_.authority) ? 1e6 : session.settings().requests_per_second,
               oci::is_loopback_registry(endpoint_.authority) ? 1e6 : session.settings().request_burst),
       random_(std::random_device{}()) {}
