@@ -29,7 +29,7 @@ namespace kiln {
 class HomeLayout {
  public:
   // Creates what is missing. Error{machine} where the folder cannot be used or has another version.
-  static HomeLayout open(fs::path root);
+  static HomeLayout open(const fs::path& root);
 
   // $KILN_HOME, or /var/lib/kiln for root, else $XDG_DATA_HOME/kiln (~/.local/share/kiln).
   static fs::path default_root();
