@@ -18,8 +18,8 @@ inline constexpr char kMountEntryType[] = "application/vnd.kiln.mount.v1+json"; 
 
 // What a shared cache holds under one key: a small JSON document and the blobs it speaks of.
 //
-// Invariant: key is 64 hex digits. A document names its blobs by digest, so that whoever trusts the document can verify
-// them.
+// Invariant: key is 64 hex digits. A document names its blobs by digest, so that a reader that trusts the document can
+// verify them.
 struct CacheEntry {
   std::string key;
   std::string media_type;

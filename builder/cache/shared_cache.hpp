@@ -62,8 +62,8 @@ class SharedCache {
   bool remove_at_meeting_place(const std::string& key, std::string_view media_type);
 
   // Bundles (entry_bundle.hpp) spare a look-up for each of their entries: what they hold, find() answers from memory.
-  // They are fetched before the first look-up, so that a build that needs none asks nobody. A key that has no bundle is
-  // no loss.
+  // They are fetched before the first look-up, so that a build that needs none sends no request. A key that has no
+  // bundle is no loss.
   void expect_bundles(const std::vector<std::string>& bundle_keys);
   // The step entries of the bundles, newest first.
   std::vector<CacheEntry> preloaded() const;

@@ -172,7 +172,7 @@ std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key,
 void StepSharing::publish(NewCacheEntry entry, Turn turn) {
   auto work = std::make_shared<std::pair<NewCacheEntry, Turn>>(std::move(entry), std::move(turn));
   auto job = [this, work] {
-    const Turn held = std::move(work->second);  // ends here, whoever destroys the job
+    const Turn held = std::move(work->second);  // ends here, wherever the job is destroyed
     cache_.put({std::move(work->first)}, store_);
   };
   std::future<void> done = pool_.submit(std::move(job));

@@ -33,10 +33,10 @@ struct ClaimTimes {
   double most_seconds = 3600;  // a step is waited for no longer than this
 };
 
-// Lets machines that share a cache execute equal steps once: whoever is about to execute a step says so in the cache (a
+// Lets machines that share a cache execute equal steps once: a machine about to execute a step says so in the cache (a
 // claim, step_claim.hpp), and publishes the result as soon as it is there; the others wait for it.
 //
-// Caches have no compare-and-set, so a claim is taken as in Fischer's mutual exclusion: nobody's is there; write one's
+// Caches have no compare-and-set, so a claim is taken as in Fischer's mutual exclusion: none is there; write one's
 // own; wait for longer than writing took; it is still one's own. Where that goes wrong (a network with hiccups) both
 // execute the step, which costs time and nothing else: the result is the same. Steps that take no time (COPY) do
 // without the second look. Only beats are watched, each machine by its own clock: a holder that died costs those who

@@ -14,7 +14,7 @@ namespace kiln::cli {
 
 namespace {
 
-// Gives the bytes of a blob or manifest, verified.
+// Returns the bytes of a blob or manifest, verified.
 using FetchBytes = std::function<std::string(const oci::Descriptor&)>;
 
 void read_documents(FoundImage& image, const std::string& platform_text, const FetchBytes& manifest_bytes,

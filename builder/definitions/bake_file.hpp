@@ -20,7 +20,7 @@ struct BakeFileOptions {
 };
 
 // Reads a docker-bake.json (docs.docker.com/build/bake/reference): group, target (all attributes that kiln honours,
-// inherits, matrix with name), variable, and ${VAR} and ${item.key} in every string; `$${` stands for `${`. One target
+// inherits, matrix with name), variable, and ${VAR} and ${item.key} in every string; `$${` means `${`. One target
 // per combination of a matrix, and a group of the name that was written.
 //
 // Error{usage} "FILE:LINE: ..." for an unknown attribute, variable, target (each with the nearest), an `inherits` or

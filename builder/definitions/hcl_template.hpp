@@ -11,7 +11,7 @@ namespace kiln {
 using VariableLookup = std::function<const nlohmann::json*(const std::string& name)>;
 
 // Evaluates a string of a bake file as HCL's JSON syntax says: a template with ${NAME} and ${NAME.key}, ${NAME["key"]},
-// ${NAME[0]}; `$${` stands for `${`, `%%{` for `%{`. A string that is one ${...} and nothing else has the value's own
+// ${NAME[0]}; `$${` means `${`, `%%{` means `%{`. A string that is one ${...} and nothing else has the value's own
 // type; else values become text.
 //
 // Error{usage} (without a place: the caller knows it) for an unknown variable or key, a list or object inside a text,

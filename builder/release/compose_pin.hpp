@@ -21,7 +21,7 @@ struct PinnedService {
   enum class Outcome {
     pinned,    // the scalar gets a digest (`after` tells from `before` what changed; they are equal where it had it
                // already)
-    unknown,   // nobody knows a digest for this image: it stays as it is
+    unknown,   // no digest is known for this image: it stays as it is
     unpinned,  // it cannot be pinned where it stands: `reason` says why
   };
   std::string service;
@@ -37,7 +37,7 @@ struct ComposePin {
   std::vector<PinnedService> services;
 };
 
-// Gives the digest an image is to have; nullopt: not known.
+// Returns the digest an image is to have; nullopt: not known.
 using DigestOf = std::function<std::optional<oci::Digest>(const oci::Reference&)>;
 
 // Pins what can be pinned. The result was parsed again and has the same events but for the scalars that were pinned. A

@@ -11,7 +11,7 @@
 namespace kiln::oci {
 
 // An image manifest (OCI image spec, manifest.md; docker schema 2). Written with kiln's own bytes by serialise();
-// what others wrote is kept byte for byte by whoever fetched it, since its digest is that of its bytes.
+// what others wrote is kept byte for byte by the code that fetched it, since its digest is that of its bytes.
 struct Manifest {
   std::string media_type = media_type::kOciManifest;
   std::string artifact_type;

@@ -49,7 +49,7 @@ class BlobUpload {
   bool asked_to_finish_ = false;  // a PUT may have been taken although no answer came
 };
 
-// Gives an upload up that a POST began; what goes wrong with that is of no interest.
+// Abandons an upload that a POST began; what goes wrong with that is of no interest.
 void cancel_upload(RegistryTransport& transport, const std::string& repository, const RegistryAnswer& begun);
 
 }  // namespace kiln

@@ -286,7 +286,7 @@ void prepare(CurlTransfer& transfer, const HttpRequest& request, const HttpOptio
   set_certificates(transfer, request, options);
   set_method(transfer, request);
   for (const auto& [name, value] : request.headers.fields()) {
-    const std::string field = value.empty() ? name + ";" : name + ": " + value;
+    const std::string field = value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value);
     transfer.fields = curl_slist_append(transfer.fields, field.c_str());
   }
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.fields);

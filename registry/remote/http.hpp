@@ -46,7 +46,7 @@ class RequestBody {
   virtual std::optional<std::size_t> read(char* buffer, std::size_t capacity) = 0;
   // Back to the first byte, for sending once more. False where that cannot be.
   virtual bool rewind() = 0;
-  virtual void set_wake(std::function<void()> wake) { static_cast<void>(wake); }
+  virtual void set_wake(std::function<void()> /*wake*/) {}
 };
 
 std::shared_ptr<RequestBody> memory_body(std::string bytes);

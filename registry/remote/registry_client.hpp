@@ -55,7 +55,7 @@ using ByteProgress = std::function<void(std::uint64_t)>;
 // The OCI distribution protocol (distribution-spec 1.1), spoken with one registry. A light handle on shared
 // state: copy it freely, any thread. Every method retries what is worth retrying, logs in as needed, follows
 // redirects within the rules of RegistryTransport, checks digests and sizes of what it gets, and counts in
-// the session's WireStats. Throws RegistryError for refusals, TransportError where nobody answers,
+// the session's WireStats. Throws RegistryError for refusals, TransportError where no server answers,
 // Error{network} for answers that are wrong. "key" is a tag or a digest.
 class RegistryClient {
  public:

@@ -90,7 +90,7 @@ class RemoteSession {
   WireStats& stats() noexcept { return stats_; }
   const WireStats& stats() const noexcept { return stats_; }
   BlobLocations& locations() noexcept { return locations_; }
-  // One lock a blob: who downloads it holds it, so that nobody else does at the same time.
+  // One lock a blob: the process that downloads it holds it, so that no other does at the same time.
   std::shared_ptr<std::mutex> download_lock(const oci::Digest& blob);
   Log& log() noexcept { return log_; }
   WaitClock& clock() noexcept { return clock_; }

@@ -36,7 +36,7 @@ struct PruneWords {
 };
 
 // The keys of the steps that the bundles of a cache hold: what the last builds of each target used, on whichever
-// machine. A bundle that nobody renewed for as long as an entry may be old speaks for nobody.
+// machine. A bundle that was not renewed for as long as an entry may be old has no user.
 std::set<std::string> bundled_keys(RemoteSession& session, const std::vector<RepositoryContents>& contents,
                                    UnixSeconds now) {
   std::set<std::string> keys;
