@@ -4,6 +4,11 @@
 # tests/unit/architecture_test.py), PRIVATE the third-party libraries that only its sources see, TESTS the
 # doctest sources of tests/unit/NAME/ that make the executable kiln_NAME_test. LIGHT: nothing here is worth more than -O1; most
 # such sources are JSON, whose templates take GCC long to optimise.
+#
+# KILN_UNITY compiles a room's sources in batches, so that headers are read, and templates instantiated, once for each batch. So
+# names in unnamed namespaces are unique within a room; tests/unit/architecture_test.py checks it.
+include(${CMAKE_CURRENT_LIST_DIR}/precompiled.cmake)
+
 function(kiln_room name)
   cmake_parse_arguments(ARG "LIGHT" "" "SOURCES;LINKS;PRIVATE;TESTS" ${ARGN})
   add_library(kiln_${name} STATIC ${ARG_SOURCES})
@@ -12,6 +17,15 @@ function(kiln_room name)
   target_link_libraries(kiln_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE} fmt::fmt Threads::Threads)
   if(ARG_LIGHT)
     target_compile_options(kiln_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+    kiln_precompile(kiln_${name} LIGHT)
+  else()
+    kiln_precompile(kiln_${name})
+  endif()
+  if(KILN_UNITY)
+    # In a batch a local name may hide one of another source's unnamed namespace, and GCC takes a class defined in a source for one
+    # of a header.
+    target_compile_options(kiln_${name} PRIVATE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+    set_target_properties(kiln_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
   endif()
   if(KILN_TESTS AND ARG_TESTS)
     kiln_unit_test(${name} SOURCES ${ARG_TESTS} LINKS kiln_${name} ${ARG_PRIVATE})
@@ -26,5 +40,6 @@ function(kiln_unit_test name)
   # Compiling tests with optimisation costs more than they gain by it.
   target_compile_options(kiln_${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
   target_link_libraries(kiln_${name}_test PRIVATE kiln_test_support ${ARG_LINKS} fmt::fmt Threads::Threads)
+  kiln_precompile(kiln_${name}_test TEST)
   add_test(NAME unit_${name} COMMAND kiln_${name}_test)
 endfunction()

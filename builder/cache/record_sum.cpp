@@ -13,14 +13,14 @@ namespace {
 
 using nlohmann::json;
 
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
-std::string sum_of(const json& value) { return std::string(oci::sha256_of(dump(value)).hex()); }
+std::string canonical_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string sum_of(const json& value) { return std::string(oci::sha256_of(canonical_text(value)).hex()); }
 
 }  // namespace
 
 std::string dump_with_sum(json value) {
   value["sum"] = sum_of(value);
-  return dump(value);
+  return canonical_text(value);
 }
 
 void check_sum(json& value, std::string_view where) {

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
-#include "registry/remote/base64.hpp"
 #include "registry/remote/registry_error.hpp"
 
 namespace kiln {
@@ -18,7 +18,7 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t kMaxEmbeddedBytes = std::size_t{256} << 10;
-constexpr std::size_t kParallelRequests = 8;
+constexpr std::size_t kParallelLookups = 8;
 constexpr char kSignatureAnnotation[] = "dev.kiln.signature";
 constexpr char kContentAnnotation[] = "dev.kiln.content";
 constexpr char kCreatedAnnotation[] = "org.opencontainers.image.created";
@@ -131,7 +131,7 @@ CacheFinding RegistryBackend::find_one(const std::string& key) {
 std::vector<CacheFinding> RegistryBackend::find(std::span<const std::string> keys) {
   std::vector<CacheFinding> findings(keys.size());
   if (keys.size() == 1) return {find_one(keys[0])};
-  ThreadPool pool(std::clamp<std::size_t>(keys.size(), 1, kParallelRequests));
+  ThreadPool pool(std::clamp<std::size_t>(keys.size(), 1, kParallelLookups));
   pool.parallel_for(keys.size(), [&](std::size_t i) { findings[i] = find_one(keys[i]); });
   return findings;
 }

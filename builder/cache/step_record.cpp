@@ -45,10 +45,17 @@ bool may_keep_value(const RawInput& input) {
          !has_url_user(input.value);
 }
 
+StepKind kind_of(std::string_view text, std::string_view where) {
+  for (const StepKind kind : {StepKind::run, StepKind::copy, StepKind::workdir, StepKind::debian}) {
+    if (text == to_string(kind)) return kind;
+  }
+  throw Error(Category::machine, fmt::format("{}: '{}' is no kind of step", where, printable(text)));
+}
+
 std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 template <class T>
-T member(const json& object, const char* key, std::string_view where) {
+T record_member(const json& object, const char* key, std::string_view where) {
   try {
     return object.at(key).get<T>();
   } catch (const json::exception&) {
@@ -57,6 +64,20 @@ T member(const json& object, const char* key, std::string_view where) {
 }
 
 }  // namespace
+
+std::string_view to_string(StepKind kind) {
+  switch (kind) {
+    case StepKind::run:
+      return "run";
+    case StepKind::copy:
+      return "copy";
+    case StepKind::workdir:
+      return "workdir";
+    case StepKind::debian:
+      return "debian";
+  }
+  return "";
+}
 
 bool looks_like_secret(std::string_view name) {
   constexpr std::array kMarks = {"TOKEN",   "PASSWORD", "PASSWD",     "SECRET", "CREDENTIAL", "APIKEY", "API_KEY",
@@ -123,7 +144,7 @@ std::string serialise(const StepRecord& record) {
   json layers = json::array();
   for (const LayerValue& layer : record.layers) layers.push_back(to_json(layer));
   const json head = {{"version", 2},
-                     {"kind", record.kind},
+                     {"kind", to_string(record.kind)},
                      {"key", record.key},
                      {"text", record.text},
                      {"target", record.target},
@@ -141,7 +162,7 @@ std::string serialise(const StepRecord& record) {
 StepRecord parse_step_record(std::string_view text, std::string_view key, std::string_view where) {
   const std::size_t head_bytes = std::min(text.find('\n'), text.size());
   const json value = parse_json(text.substr(0, head_bytes), where, Category::machine, {.max_bytes = kMaxHeadBytes});
-  if (const int version = member<int>(value, "version", where); version != 2) {
+  if (const int version = record_member<int>(value, "version", where); version != 2) {
     throw Error(Category::machine, fmt::format("{}: record version {}, expected 2", where, version));
   }
   if (text.size() < head_bytes + 1 + kSumBytes) throw Error(Category::machine, fmt::format("{} is cut", where));
@@ -150,24 +171,32 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
     throw Error(Category::machine, fmt::format("{} is damaged: its sum is another one", where));
   }
   StepRecord record;
-  record.kind = member<std::string>(value, "kind", where);
-  record.key = member<std::string>(value, "key", where);
+  record.kind = kind_of(record_member<std::string>(value, "kind", where), where);
+  record.key = record_member<std::string>(value, "key", where);
   if (record.key != key) {
     throw Error(Category::machine,
                 fmt::format("{}: the record is for key {}, expected {}", where, printable(record.key), key));
   }
-  record.text = member<std::string>(value, "text", where);
-  record.target = member<std::string>(value, "target", where);
-  record.file = member<std::string>(value, "file", where);
-  record.line = member<int>(value, "line", where);
-  for (const json& layer : member<json>(value, "layers", where)) {
+  record.text = record_member<std::string>(value, "text", where);
+  record.target = record_member<std::string>(value, "target", where);
+  record.file = record_member<std::string>(value, "file", where);
+  record.line = record_member<int>(value, "line", where);
+  for (const json& layer : record_member<json>(value, "layers", where)) {
     record.layers.push_back(layer_value_from_json(layer, where));
   }
-  record.seconds = member<double>(value, "seconds", where);
-  record.created = member<std::string>(value, "created", where);
-  record.salt = member<std::string>(value, "salt", where);
+  record.seconds = record_member<double>(value, "seconds", where);
+  record.created = record_member<std::string>(value, "created", where);
+  record.salt = record_member<std::string>(value, "salt", where);
   record.inputs = StepInputs::from_text(std::string(summed.substr(head_bytes + 1)));
   return record;
+}
+
+RawInput entry_input(std::string name, const FileEntry& entry) {
+  std::string value = fmt::format("{}{} {:o} {}:{}", entry.content.str(), entry.link, entry.mode, entry.uid, entry.gid);
+  if (entry.device_major != 0 || entry.device_minor != 0)
+    value += fmt::format(" {}:{}", entry.device_major, entry.device_minor);
+  for (const auto& [key, bytes] : entry.xattrs) value += fmt::format(" {}={}:{}", key, bytes.size(), bytes);
+  return {std::move(name), std::move(value), false};
 }
 
 std::string_view input_type(std::string_view name) {

@@ -8,9 +8,8 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/definitions/json_source.hpp"
+#include "builder/definitions/bake_attributes.hpp"
 #include "builder/definitions/refused_attributes.hpp"
-#include "builder/definitions/target_parts.hpp"
 
 namespace kiln {
 
@@ -18,43 +17,12 @@ namespace {
 
 using hcl::Value;
 
-using Text = std::optional<std::string> TargetParts::*;
-using Flag = std::optional<bool> TargetParts::*;
-using Texts = std::optional<std::vector<std::string>> TargetParts::*;
-using Pairs = std::map<std::string, std::string> TargetParts::*;
-
-const std::map<std::string_view, std::variant<Text, Flag, Texts, Pairs>>& members() {
-  using P = TargetParts;
-  static const std::map<std::string_view, std::variant<Text, Flag, Texts, Pairs>> table = {
-      {"args", &P::args},
-      {"cache-from", &P::cache_from},
-      {"cache-to", &P::cache_to},
-      {"context", &P::context},
-      {"contexts", &P::contexts},
-      {"description", &P::description},
-      {"dockerfile", &P::dockerfile},
-      {"dockerfile-inline", &P::dockerfile_inline},
-      {"labels", &P::labels},
-      {"network", &P::network},
-      {"no-cache", &P::no_cache},
-      {"no-cache-filter", &P::no_cache_stages},
-      {"output", &P::outputs},
-      {"platforms", &P::platforms},
-      {"pull", &P::pull},
-      {"secret", &P::secrets},
-      {"ssh", &P::ssh},
-      {"tags", &P::tags},
-      {"target", &P::stage},
-  };
-  return table;
-}
-
-// Attestations that are switched off and the network of the host ask for nothing.
+// Attestations that are switched off ask for nothing; what an entitlement permits is permitted on the command line.
 bool asks_for_nothing(const bake::Attribute& attribute, const Value& value) {
   if (value.is_sequence()) {
     return std::all_of(value.items().begin(), value.items().end(), [&](const Value& item) {
       if (attribute.name == "attest") return item.members().contains("disabled");
-      return attribute.name == "entitlements" && item.text() == "network.host";
+      return attribute.name == "entitlements" && (item.text() == "network.host" || item.text() == "security.insecure");
     });
   }
   return value.is_mapping() ? value.size() == 0 : value.is(Value::Kind::string) && value.text().empty();
@@ -73,20 +41,24 @@ TargetParts parts_of(const std::string& target, const bake::AttributeValues& val
   TargetParts parts;
   for (const auto& [name, value] : values) {
     const bake::Attribute& attribute = *bake::find_attribute(name);
-    const auto member = members().find(name);
-    if (member == members().end()) {
+    const auto& rows = bake_attributes();
+    const auto row =
+        std::find_if(rows.begin(), rows.end(), [&](const BakeAttribute& known) { return known.name == name; });
+    if (row == rows.end()) {
       if (asks_for_nothing(attribute, value)) continue;
       throw Error(Category::usage, fmt::format("target '{}': kiln does not honour '{}': {}", printable(target), name,
                                                reason_against(name).value_or("it has nothing like it")));
     }
-    if (const auto* text = std::get_if<Text>(&member->second)) {
-      parts.** text = value.text();
-    } else if (const auto* flag = std::get_if<Flag>(&member->second)) {
-      parts.** flag = value.boolean();
-    } else if (const auto* texts = std::get_if<Texts>(&member->second)) {
-      parts.** texts = texts_of(attribute, value);
+    if (const auto* text = std::get_if<BakeAttribute::Text>(&row->member)) {
+      parts.*(*text) = value.text();
+    } else if (const auto* flag = std::get_if<BakeAttribute::Flag>(&row->member)) {
+      parts.*(*flag) = value.boolean();
+    } else if (const auto* texts = std::get_if<BakeAttribute::Texts>(&row->member)) {
+      parts.*(*texts) = texts_of(attribute, value);
     } else {
-      for (const auto& [key, item] : value.members()) (parts.*std::get<Pairs>(member->second))[key] = item.text();
+      for (const auto& [key, item] : value.members()) {
+        (parts.*std::get<BakeAttribute::Pairs>(row->member))[key] = item.text();
+      }
     }
   }
   return parts;
@@ -113,7 +85,7 @@ Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptio
     for (const auto& [target, values] : resolver.select({name}).targets) needed.insert(target);
   }
   for (const bake::BakeTarget& defined : config.targets) {
-    Target target;
+    TargetSpec target;
     target.name = defined.name;
     target.image = defined.name;
     target.definition = fleet.file;
@@ -126,7 +98,7 @@ Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptio
     }
   }
   std::sort(fleet.targets.begin(), fleet.targets.end(),
-            [](const Target& a, const Target& b) { return a.name < b.name; });
+            [](const TargetSpec& a, const TargetSpec& b) { return a.name < b.name; });
   for (const bake::BakeGroup& group : config.groups) fleet.groups[group.name] = group.targets;
   return fleet;
 }

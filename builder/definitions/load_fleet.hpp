@@ -18,6 +18,7 @@ struct LoadFleetOptions {
   std::vector<std::string> more_files;  // bake and Compose files behind it: -f again
   std::vector<std::string> variables;   // --var, as given
   std::vector<std::string> set;         // --set, as given
+  std::vector<std::string> wanted;      // the targets that are asked for; empty: "default"
   EnvironmentLookup environment;
 };
 

@@ -23,23 +23,23 @@ namespace kiln {
 
 namespace {
 
-constexpr std::array<char, 8> kMagic{'k', 'i', 'l', 'n', 's', 't', 'a', 't'};
+constexpr std::array<char, 8> kTableMagic{'k', 'i', 'l', 'n', 's', 't', 'a', 't'};
 constexpr std::uint32_t kVersion = 2;
 constexpr std::int64_t kSettledAfterNs = 2'000'000'000;
 constexpr std::size_t kMinFoldedRecords = 4096;
 constexpr std::uint64_t kHasNoXattrs = 1;
 constexpr std::size_t kMaxRecords = 4'000'000;  // above that (352 MB) only what was appended last is kept
 
-struct Header {
-  std::array<char, 8> magic = kMagic;
+struct TableHeader {
+  std::array<char, 8> magic = kTableMagic;
   std::uint32_t version = kVersion;
   std::uint32_t record_bytes = 88;
   std::uint64_t sorted = 0;
   std::uint64_t checksum = 0;
 
-  std::uint64_t sum() const { return XXH64(this, offsetof(Header, checksum), 0); }
+  std::uint64_t sum() const { return XXH64(this, offsetof(TableHeader, checksum), 0); }
 };
-static_assert(sizeof(Header) == 32);
+static_assert(sizeof(TableHeader) == 32);
 
 struct Record {
   FileStamp stamp;
@@ -79,16 +79,16 @@ class MappedRecords {
   void map(const Fd& file) {
     unmap();
     struct stat info;
-    if (::fstat(file.get(), &info) != 0 || info.st_size < static_cast<off_t>(sizeof(Header))) return;
+    if (::fstat(file.get(), &info) != 0 || info.st_size < static_cast<off_t>(sizeof(TableHeader))) return;
     const auto bytes = static_cast<std::size_t>(info.st_size);
     void* address = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.get(), 0);
     if (address == MAP_FAILED) return;
     address_ = address;
     bytes_ = bytes;
-    Header header;
+    TableHeader header;
     std::memcpy(&header, address_, sizeof header);
     count_ = (bytes_ - sizeof header) / sizeof(Record);
-    if (header.magic != kMagic || header.version != kVersion || header.record_bytes != sizeof(Record) ||
+    if (header.magic != kTableMagic || header.version != kVersion || header.record_bytes != sizeof(Record) ||
         header.checksum != header.sum() || header.sorted > count_) {
       unmap();
       return;
@@ -120,7 +120,8 @@ class MappedRecords {
   template <class T>
   T read(std::size_t number) const {
     T value;
-    std::memcpy(&value, static_cast<const char*>(address_) + sizeof(Header) + number * sizeof(Record), sizeof value);
+    std::memcpy(&value, static_cast<const char*>(address_) + sizeof(TableHeader) + number * sizeof(Record),
+                sizeof value);
     return value;
   }
   void unmap() {
@@ -152,7 +153,7 @@ void write_anew(const fs::path& file, std::vector<Record> records) {
       unique.push_back(record);
     }
   }
-  Header header;
+  TableHeader header;
   header.sorted = unique.size();
   header.checksum = header.sum();
   AtomicFile out(file);
@@ -200,7 +201,7 @@ struct StatCache::State {
     const std::size_t tail = now.count() - now.sorted() + fresh.size();
     if (now.is_valid() && tail <= std::max(kMinFoldedRecords, now.sorted() / 4)) {
       // Over a record that was cut, if there is one.
-      pwrite_all(fd, bytes_of(fresh), sizeof(Header) + now.count() * sizeof(Record), file.native());
+      pwrite_all(fd, bytes_of(fresh), sizeof(TableHeader) + now.count() * sizeof(Record), file.native());
     } else {
       std::vector<Record> all;
       const std::size_t from = now.count() + fresh.size() > kMaxRecords ? now.sorted() : 0;

@@ -9,8 +9,8 @@
 #include "base/text.hpp"
 #include "builder/dockerfile/excerpt.hpp"
 #include "builder/dockerfile/expansion.hpp"
-#include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/parser.hpp"
+#include "builder/dockerfile/reads.hpp"
 
 namespace kiln {
 
@@ -44,14 +44,24 @@ std::optional<std::size_t> find_stage(const df::Dockerfile& dockerfile, const st
   return std::nullopt;
 }
 
+// Of targets that are one image, the one for a platform, else the first.
+std::size_t for_platform(const Plan& plan, const std::vector<std::size_t>& targets, const oci::Platform& platform) {
+  const auto same = std::find_if(targets.begin(), targets.end(), [&](std::size_t target) {
+    return plan.targets[target]->target.platform() == platform;
+  });
+  return same == targets.end() ? targets.front() : *same;
+}
+
 NameMeaning meaning_of_context(const Plan& plan, const PlannedTarget& planned, const std::string& value) {
   if (value.starts_with("target:")) {
     const std::string name = value.substr(7);
     std::vector<std::string> known;
+    std::vector<std::size_t> found;
     for (std::size_t i = 0; i < plan.targets.size(); ++i) {
-      if (plan.targets[i]->target.name == name) return FleetBase{i};
+      if (plan.targets[i]->target.name == name) found.push_back(i);
       known.push_back(plan.targets[i]->target.name);
     }
+    if (!found.empty()) return FleetBase{for_platform(plan, found, planned.target.platform())};
     throw Error(Category::usage, fmt::format("context '{}' of target '{}': unknown target{}", value,
                                              planned.target.name, suggestion(name, known)));
   }
@@ -77,14 +87,17 @@ NameMeaning meaning_of_context(const Plan& plan, const PlannedTarget& planned, c
 // The target of the fleet that is image `image` for the same profile as `planned`; an image without profiles serves
 // all.
 std::optional<std::size_t> fleet_target(const Plan& plan, const PlannedTarget& planned, const std::string& image) {
-  std::optional<std::size_t> without_profile;
+  std::vector<std::size_t> without_profile, of_profile;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
-    const BuildTarget& other = plan.targets[i]->target;
+    const TargetSpec& other = plan.targets[i]->target;
     if (other.image != image) continue;
-    if (!other.profile) without_profile = i;
-    if (other.profile && planned.target.profile && other.profile->name == planned.target.profile->name) return i;
+    if (!other.profile) without_profile.push_back(i);
+    if (other.profile && planned.target.profile && other.profile->name == planned.target.profile->name)
+      of_profile.push_back(i);
   }
-  return without_profile;
+  const std::vector<std::size_t>& found = of_profile.empty() ? without_profile : of_profile;
+  if (found.empty()) return std::nullopt;
+  return for_platform(plan, found, planned.target.platform());
 }
 
 std::vector<std::string> image_names(const Plan& plan) {
@@ -164,15 +177,23 @@ NameMeaning resolve(const Plan& plan, const PlannedTarget& planned, const std::s
   return ImageBase{name};
 }
 
-std::unique_ptr<PlannedTarget> read_target(BuildTarget target) {
+// The same for a name that files are taken from, which may be a stage's number.
+NameMeaning resolve_source(const Plan& plan, const PlannedTarget& planned, const std::string& name,
+                           std::size_t before_stage, std::vector<std::string>& notes) {
+  if (const auto number = parse_unsigned(name); number && *number < before_stage)
+    return StageBase{static_cast<std::size_t>(*number)};
+  return resolve(plan, planned, name, before_stage, notes);
+}
+
+std::unique_ptr<PlannedTarget> read_target(TargetSpec target) {
   auto planned = std::make_unique<PlannedTarget>();
   planned->target = std::move(target);
-  const BuildTarget& t = planned->target;
+  const TargetSpec& t = planned->target;
   planned->dockerfile = df::parse(t.dockerfile_text, t.dockerfile_name);
   df::BuildArgs args(t.args.begin(), t.args.end());
   const std::string target_stage = t.stage.empty() ? planned->dockerfile.stages.back().name : t.stage;
   planned->scope =
-      std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform),
+      std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform()),
                                         target_stage, planned->dockerfile.directives.escape);
   for (const df::Instruction& instruction : planned->dockerfile.global_args) {
     planned->scope->declare(std::get<df::Arg>(instruction.body));
@@ -191,30 +212,12 @@ std::unique_ptr<PlannedTarget> read_target(BuildTarget target) {
   return planned;
 }
 
-// What the mounts of an instruction are from. Values with variables are known only when the stage is evaluated.
-std::vector<std::string> mount_sources(const df::Instruction& instruction) {
-  std::vector<std::string> sources;
-  const auto* run = std::get_if<df::Run>(&instruction.body);
-  for (const std::string& options : run ? run->mounts : std::vector<std::string>()) {
-    if (options.find('$') != std::string::npos) continue;
-    sources.push_back(df::parse_mount(options, [](std::string_view) { return std::nullopt; }).from);
-  }
-  return sources;
-}
-
-std::vector<std::string> source_names(const df::Instruction& instruction) {
-  std::vector<std::string> names = mount_sources(instruction);
-  if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) names.push_back(copy->from);
-  std::erase_if(names, [](const std::string& name) {
-    return name.empty() || name.find('$') != std::string::npos || parse_unsigned(name);
-  });
-  return names;
-}
-
 // A number in a mount's from= is the name of an image for docker, which hardly anybody means.
 void refuse_numbered_mounts(const PlannedTarget& planned, const df::Instruction& instruction) {
-  for (const std::string& from : mount_sources(instruction)) {
-    if (!parse_unsigned(from) || planned.target.contexts.count(from) != 0) continue;
+  for (const df::Read& read : df::reads_of(instruction)) {
+    const std::string& from = read.from;
+    const bool is_mount = read.by != df::Read::By::transfer;
+    if (!is_mount || !parse_unsigned(from) || planned.target.contexts.count(from) != 0) continue;
     throw Error(
         Category::usage,
         fmt::format("--mount: from={0} is no stage: only COPY --from takes a stage's number; give the stage a name, "
@@ -266,13 +269,33 @@ void refuse_stage_below(const PlannedTarget& planned, const std::string& source,
                           name_of(stage)));
 }
 
+// The number of a parent's target for a platform; it is added to the plan where none is there.
+std::size_t parent_for(Plan& plan, std::size_t parent, const oci::Platform& platform) {
+  const TargetSpec& known = plan.targets[parent]->target;
+  if (known.platform() == platform) return parent;
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    const TargetSpec& other = plan.targets[i]->target;
+    if (other.name == known.name && other.platform() == platform) return i;
+  }
+  TargetSpec target = known;
+  target.platforms = {platform};
+  target.names.clear();
+  plan.targets.push_back(read_target(std::move(target)));
+  plan.targets.back()->is_for_children = true;
+  return plan.targets.size() - 1;
+}
+
 void resolve_stages(Plan& plan, PlannedTarget& planned) {
   const auto& stages = planned.dockerfile.stages;
   planned.needs.resize(stages.size());
   std::vector<std::set<std::size_t>> fleet(stages.size());
-  const auto note = [&](std::size_t stage, const NameMeaning& meaning) {
+  const auto note = [&](std::size_t stage, NameMeaning& meaning, const oci::Platform& platform) {
     if (const auto* base = std::get_if<StageBase>(&meaning)) planned.needs[stage].insert(base->stage);
-    if (const auto* base = std::get_if<FleetBase>(&meaning)) fleet[stage].insert(base->target);
+    auto* base = std::get_if<FleetBase>(&meaning);
+    if (!base) return;
+    const bool is_asked_for = planned.target.platform_is_asked_for() || !stages[stage].platform.empty();
+    if (is_asked_for) base->target = parent_for(plan, base->target, platform);
+    fleet[stage].insert(base->target);
   };
   struct Problem {
     Error error;
@@ -292,14 +315,14 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
       base = resolve(plan, planned, name, i, plan.notes);
       refuse_capitals(base, name);
       refuse_bad_reference(base, stage.base_name, name);
-      note(i, base);
+      note(i, base, std::holds_alternative<FleetBase>(base) ? platform_of_base(planned, i) : oci::Platform());
       for (const df::Instruction& instruction : stage.instructions) {
         lines = instruction.lines;
         refuse_numbered_mounts(planned, instruction);
-        for (const std::string& source : source_names(instruction)) {
-          const NameMeaning meaning = resolve(plan, planned, source, i, plan.notes);
+        for (const std::string& source : df::names_read(instruction)) {
+          NameMeaning meaning = resolve_source(plan, planned, source, i, plan.notes);
           if (std::holds_alternative<ImageBase>(meaning)) refuse_stage_below(planned, source, i);
-          note(i, meaning);
+          note(i, meaning, planned.target.platform());
         }
       }
     } catch (const Error& error) {
@@ -330,32 +353,21 @@ std::set<std::size_t> needed_stages(const PlannedTarget& target) {
 
 oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage) {
   const std::string& written = target.dockerfile.stages[stage].platform;
-  if (written.empty()) return target.target.platform;
+  if (written.empty()) return target.target.platform();
   return oci::Platform::parse(df::expand_word(written, target.scope->lookup(), target.dockerfile.directives.escape));
-}
-
-std::vector<std::string> source_names(const df::Stage& stage) {
-  std::vector<std::string> names;
-  for (const df::Instruction& instruction : stage.instructions) {
-    for (std::string& name : source_names(instruction)) names.push_back(std::move(name));
-  }
-  return names;
 }
 
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
                          std::size_t before_stage) {
-  if (const auto number = parse_unsigned(name); number && *number < before_stage) {
-    return StageBase{static_cast<std::size_t>(*number)};
-  }
   std::vector<std::string> notes;  // they were given when the plan was made
-  return resolve(plan, target, name, before_stage, notes);
+  return resolve_source(plan, target, name, before_stage, notes);
 }
 
-Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names) {
+Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names) {
   Plan plan;
   plan.names = names;
-  for (BuildTarget& target : targets) plan.targets.push_back(read_target(std::move(target)));
-  for (const auto& planned : plan.targets) resolve_stages(plan, *planned);
+  for (TargetSpec& target : targets) plan.targets.push_back(read_target(std::move(target)));
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) resolve_stages(plan, *plan.targets[i]);
   std::sort(plan.notes.begin(), plan.notes.end());
   plan.notes.erase(std::unique(plan.notes.begin(), plan.notes.end()), plan.notes.end());
   plan.order();  // throws for a cycle

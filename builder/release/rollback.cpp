@@ -16,7 +16,7 @@ namespace kiln {
 
 namespace {
 
-std::size_t parallel(const RemoteSession& session) {
+std::size_t parallel_changes(const RemoteSession& session) {
   return std::max<std::size_t>(1, session.settings().parallel_requests);
 }
 
@@ -73,7 +73,7 @@ enum class Direction { to_release, back };
 std::vector<std::string> bring_all(RemoteSession& session, const RollbackPlan& plan, Direction direction) {
   std::vector<std::string> problems(plan.moves.size());
   std::atomic<bool> stopped{false};
-  ThreadPool pool(parallel(session));
+  ThreadPool pool(parallel_changes(session));
   pool.parallel_for(plan.moves.size(), [&](std::size_t i) {
     const TagMove& move = plan.moves[i];
     if (!move.is_needed() || stopped) return;
@@ -95,7 +95,7 @@ std::vector<std::string> bring_all(RemoteSession& session, const RollbackPlan& p
 
 std::vector<MoveOutcome> look(RemoteSession& session, const RollbackPlan& plan, Direction direction) {
   std::vector<MoveOutcome> tags(plan.moves.size());
-  ThreadPool pool(parallel(session));
+  ThreadPool pool(parallel_changes(session));
   pool.parallel_for(plan.moves.size(), [&](std::size_t i) {
     const TagMove& move = plan.moves[i];
     tags[i].move = &move;
@@ -143,7 +143,7 @@ RollbackPlan plan_rollback(RemoteSession& session, const ReleaseRecord& release,
     error.set_detail(problems);
     throw error;
   }
-  ThreadPool pool(parallel(session));
+  ThreadPool pool(parallel_changes(session));
   pool.parallel_for(plan.moves.size(),
                     [&](std::size_t i) { plan.moves[i].from = digest_of(session, plan.moves[i].tagged(tag)); });
   return plan;

@@ -5,15 +5,13 @@
 #include <initializer_list>
 #include <utility>
 
-#include "builder/report/image_causes.hpp"
-
 namespace kiln {
 
 namespace {
 
 using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-std::string escaped(std::string_view value) {
+std::string escaped_label(std::string_view value) {
   std::string result;
   for (const char c : value) {
     if (c == '\\' || c == '"') result += '\\';
@@ -26,7 +24,7 @@ std::string escaped(std::string_view value) {
   return result;
 }
 
-class Writer {
+class SampleWriter {
  public:
   void metric(std::string_view name, std::string_view help) {
     name_ = name;
@@ -36,7 +34,7 @@ class Writer {
     out_ += name_;
     std::string_view separator = "{";
     for (const auto& [name, text] : labels) {
-      out_ += fmt::format("{}{}=\"{}\"", separator, name, escaped(text));
+      out_ += fmt::format("{}{}=\"{}\"", separator, name, escaped_label(text));
       separator = ",";
     }
     out_ += fmt::format("{} {}\n", labels.size() == 0 ? "" : "}", value);
@@ -53,8 +51,9 @@ class Writer {
 
 }  // namespace
 
-std::string report_prometheus(const BuildReport& report) {
-  Writer writer;
+std::string report_prometheus(const ReportDocument& document) {
+  const BuildReport& report = document.report;
+  SampleWriter writer;
   const auto each_image = [&](std::string_view name, std::string_view help, const auto& value) {
     writer.metric(name, help);
     for (const ReportImage& image : report.images)
@@ -75,7 +74,7 @@ std::string report_prometheus(const BuildReport& report) {
   writer.metric("kiln_fleet_unpacked_reduction_ratio", "Share of the baselines' stored bytes that is gone, as tar.");
   writer.sample(report.fleet.unpacked_reduction_pct);
   writer.metric("kiln_reduction_bytes", "Compressed bytes saved against the baselines' stored bytes, by cause.");
-  for (const CauseShare& share : fleet_causes(report.fleet))
+  for (const CauseShare& share : document.fleet_causes)
     writer.sample(static_cast<double>(share.saved_bytes), {{"cause", to_string(share.cause)}});
   writer.metric("kiln_cache_hit_ratio", "Share of steps that came from the cache: by number, by bytes and by seconds.");
   writer.sample(report.rates.steps_pct, {{"by", "steps"}});

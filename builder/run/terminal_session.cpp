@@ -17,7 +17,7 @@ namespace kiln {
 
 namespace {
 
-constexpr int kTickMs = 50;
+constexpr int kTerminalTickMs = 50;
 
 // Raw mode as long as it lives.
 class RawTerminal {
@@ -44,7 +44,7 @@ bool write_whole(int fd, std::string_view bytes) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0 && errno == EAGAIN) {
       pollfd polled{fd, POLLOUT, 0};
-      ::poll(&polled, 1, kTickMs);
+      ::poll(&polled, 1, kTerminalTickMs);
       continue;
     }
     if (written <= 0) return false;
@@ -67,7 +67,7 @@ class Relay {
   // Waits for bytes of either side, at most a tick.
   void turn() {
     std::array<pollfd, 2> polled{pollfd{console_.get(), POLLIN, 0}, pollfd{input_, POLLIN, 0}};
-    if (::poll(polled.data(), input_ended_ ? 1 : 2, kTickMs) < 0 && errno != EINTR)
+    if (::poll(polled.data(), input_ended_ ? 1 : 2, kTerminalTickMs) < 0 && errno != EINTR)
       throw_errno("wait for", "the terminal");
     copy_size();
     if (polled[0].revents) move_output();
@@ -128,7 +128,7 @@ RunResult run_on_terminal(Runner& runner, const HomeLayout& home, RunRequest req
   Relay relay(input, output);
   const OutputSink to_terminal = [&](std::string_view bytes) { write_whole(output, bytes); };
   bool stopped = false;
-  while (!client.pump(relay.is_connected() ? 0 : kTickMs, to_terminal)) {
+  while (!client.pump(relay.is_connected() ? 0 : kTerminalTickMs, to_terminal)) {
     if (Fd console = client.take_console()) relay.connect(std::move(console));
     if (relay.is_connected()) relay.turn();
     if (!stopped && cancel.is_cancelled()) {

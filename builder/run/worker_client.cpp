@@ -16,7 +16,7 @@ namespace kiln {
 
 namespace {
 
-constexpr int kTickMs = 100;
+constexpr int kAnswerTickMs = 100;
 
 // Reads once; closes the descriptor at its end.
 void hand_on(Fd& from, const OutputSink& sink) {
@@ -81,7 +81,7 @@ void WorkerClient::stop() noexcept {
 
 RunResult WorkerClient::wait(const OutputSink& output, const CancelToken& cancel) {
   bool stopped = false;
-  while (!pump(kTickMs, output)) {
+  while (!pump(kAnswerTickMs, output)) {
     if (!stopped && cancel.is_cancelled()) {
       stopped = true;
       stop();
@@ -121,7 +121,7 @@ std::optional<int> WorkerClient::exec(const std::string& process, int timeout_ms
   const double deadline = monotonic_seconds() + timeout_ms / 1000.0;
   bool killed = false;
   while (!exec_code_ && socket_) {
-    pump(kTickMs, container_output);
+    pump(kAnswerTickMs, container_output);
     if (!killed && (monotonic_seconds() > deadline || cancel.is_cancelled())) {
       killed = true;
       if (socket_) send_message(socket_, MessageType::exec_kill, "");

@@ -55,7 +55,7 @@ bool is_valid_host(std::string_view host) {
   return std::all_of(labels.begin(), labels.end(), is_valid_host_label);
 }
 
-[[noreturn]] void refuse(std::string_view text, std::string_view why) {
+[[noreturn]] void refuse_reference(std::string_view text, std::string_view why) {
   throw Error(Category::usage, fmt::format("image reference '{}': {}", printable(text), why));
 }
 
@@ -73,7 +73,7 @@ Reference Reference::parse(std::string_view text) {
   std::string_view rest = text;
   if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
     if (!Digest::is_valid(rest.substr(at + 1)))
-      refuse(text, "what follows '@' is not a digest (sha256:<64 hex digits>)");
+      refuse_reference(text, "what follows '@' is not a digest (sha256:<64 hex digits>)");
     result.digest = Digest::parse(rest.substr(at + 1));
     rest = rest.substr(0, at);
   }
@@ -82,7 +82,8 @@ Reference Reference::parse(std::string_view text) {
   if (colon != std::string_view::npos) {
     const std::string_view tag = rest.substr(colon + 1);
     if (!is_valid_tag(tag))
-      refuse(text, fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)", printable(tag)));
+      refuse_reference(text,
+                       fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)", printable(tag)));
     result.tag = std::string(tag);
     rest = rest.substr(0, colon);
   }
@@ -92,7 +93,7 @@ Reference Reference::parse(std::string_view text) {
       first_slash != std::string_view::npos &&
       (head.find_first_of(".:[") != std::string_view::npos || head == "localhost" || head != to_lower(head));
   if (has_registry) {
-    if (!is_valid_host(head)) refuse(text, fmt::format("'{}' is not a registry host", printable(head)));
+    if (!is_valid_host(head)) refuse_reference(text, fmt::format("'{}' is not a registry host", printable(head)));
     result.registry = std::string(head);
     rest = rest.substr(first_slash + 1);
     if (result.registry == "index.docker.io" || result.registry == "registry-1.docker.io")
@@ -100,18 +101,18 @@ Reference Reference::parse(std::string_view text) {
   } else {
     result.registry = "docker.io";
   }
-  if (rest.empty()) refuse(text, "no repository is named");
+  if (rest.empty()) refuse_reference(text, "no repository is named");
   for (const std::string_view component : split(rest, '/')) {
     if (is_valid_component(component)) continue;
     const bool upper = component != to_lower(component) && is_valid_component(to_lower(component));
-    refuse(text, upper ? "a repository must be lower case"
-                       : fmt::format("'{}' is not a valid part of a repository name", printable(component)));
+    refuse_reference(text, upper ? "a repository must be lower case"
+                                 : fmt::format("'{}' is not a valid part of a repository name", printable(component)));
   }
   result.repository = std::string(rest);
   if (result.registry == "docker.io" && rest.find('/') == std::string_view::npos) {
     result.repository = "library/" + result.repository;
   }
-  if (result.name().size() > kMaxNameLength) refuse(text, "the name is longer than 255 characters");
+  if (result.name().size() > kMaxNameLength) refuse_reference(text, "the name is longer than 255 characters");
   return result;
 }
 

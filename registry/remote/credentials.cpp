@@ -7,10 +7,11 @@
 #include <system_error>
 
 #include "base/atomic_file.hpp"
+#include "base/base64.hpp"
 #include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
-#include "registry/remote/base64.hpp"
+#include "registry/remote/docker_hub.hpp"
 
 namespace kiln {
 
@@ -19,7 +20,6 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr std::string_view kDockerHub = "docker.io";
 constexpr char kDockerHubKey[] = "https://index.docker.io/v1/";
 
 // How config.json and the helpers call a registry.

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;  // per transfer, before it is paused
 constexpr std::size_t kWorthWaking = std::size_t{256}
                                      << 10;  // less is taken when the transfer ends, or at the next poll
-constexpr std::size_t kProgressBytes = 1024;
+constexpr std::size_t kLeastProgressBytes = 1024;
 constexpr std::size_t kMaxHeaderBytes = std::size_t{512} << 10;
 constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} << 10;
 
@@ -32,7 +32,7 @@ std::size_t stop_with(CurlTransfer& transfer, TransportFault fault, std::string 
 // Bytes that come one by one are no progress: whoever sends less than a kilobyte in the time of a stall is left.
 void note_received(CurlTransfer& transfer, std::size_t bytes) {
   transfer.since_progress += bytes;
-  if (transfer.since_progress < kProgressBytes) return;
+  if (transfer.since_progress < kLeastProgressBytes) return;
   transfer.since_progress = 0;
   transfer.progress_at = monotonic_seconds();
 }

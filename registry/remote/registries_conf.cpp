@@ -11,13 +11,11 @@
 
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "registry/remote/docker_hub.hpp"
 
 namespace kiln {
 
 namespace {
-
-constexpr char kDockerHub[] = "docker.io";
-constexpr char kDockerHubHost[] = "registry-1.docker.io";
 
 [[noreturn]] void refuse(std::string_view name, const toml::node& node, std::string_view what) {
   throw Error(Category::usage, fmt::format("'{}', line {}: {}", name, node.source().begin.line, what));

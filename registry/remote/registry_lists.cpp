@@ -22,7 +22,7 @@ namespace {
 using oci::Descriptor;
 using oci::Digest;
 
-constexpr int kMostPages = 10'000;
+constexpr int kMostListPages = 10'000;
 
 // The target of `Link: <...>; rel="next"` (RFC 8288).
 std::optional<std::string> next_link(const HttpHeaders& headers) {
@@ -76,7 +76,7 @@ std::vector<std::string> RegistryClient::list_names(RegistryRequest request, con
                                                     const char* member, bool (*is_valid)(std::string_view)) {
   std::vector<std::string> names;
   std::set<std::string> seen;
-  for (int page = 0; page < kMostPages; ++page) {
+  for (int page = 0; page < kMostListPages; ++page) {
     const RegistryAnswer answer = transport_->send(request);
     if (answer.response.status != 200) transport_->refuse(answer, request.repository);
     const std::string where = fmt::format("{} '{}'", what, answer.url.redacted());
@@ -88,7 +88,7 @@ std::vector<std::string> RegistryClient::list_names(RegistryRequest request, con
       throw Error(Category::network, where + ": its pages go round in a circle");
   }
   throw Error(Category::network, fmt::format("{} of '{}/{}': more than {} pages", what, endpoint().authority,
-                                             request.repository, kMostPages));
+                                             request.repository, kMostListPages));
 }
 
 std::vector<std::string> RegistryClient::list_tags(const std::string& repository) {

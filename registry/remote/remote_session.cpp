@@ -1,16 +1,12 @@
 #include "registry/remote/remote_session.hpp"
 
+#include "registry/remote/docker_hub.hpp"
 #include "registry/remote/registry_client.hpp"
 #include "registry/remote/registry_transport.hpp"
 
 namespace kiln {
 
-namespace {
-
-constexpr std::string_view kDockerHub = "docker.io";
-constexpr std::string_view kDockerHubHost = "registry-1.docker.io";
-
-}  // namespace
+namespace {}  // namespace
 
 void BlobLocations::add(const oci::Digest& blob, const RemoteRepository& place) {
   const std::lock_guard lock(mutex_);

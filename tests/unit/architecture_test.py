@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Dependencies run from right to left: a room may include itself and what stands before it.
 ROOMS = ["base"] + [f"registry/{room}" for room in ("oci", "store", "remote")] + [
     f"builder/{room}" for room in (
-        "layer", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "solve", "report", "release", "retention", "cli")]
+        "layer", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "steps", "solve", "report", "build", "release",
+        "retention", "cli")]
 
 # Third-party headers that only one room may see.
 ONLY_IN = {"CLI/": "builder/cli", "curl/": "registry/remote", "yaml.h": "builder/release"}
@@ -22,8 +23,6 @@ ONLY_IN = {"CLI/": "builder/cli", "curl/": "registry/remote", "yaml.h": "builder
 # Headers that only sources of their own room include, and that may therefore see a third-party library.
 SOURCE_PRIVATE = {
     "builder/definitions/bake_variables.hpp",
-    "builder/report/json_fields.hpp",
-    "registry/oci/json_reader.hpp",
     "registry/remote/curl_transfer.hpp",
 }
 
@@ -62,6 +61,48 @@ def includes_of(path):
 
 def without_comments(text):
     return re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
+
+
+def without_comments_and_literals(text):
+    """The text with what stands in comments and literals taken out, so that its braces can be counted."""
+    return re.sub(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'',
+                  lambda match: '""' if match.group(0)[0] in "R\"" else " ", text, flags=re.DOTALL)
+
+
+def unnamed_namespace_names(text):
+    """(namespace, name, what tells it from overloads) of all that a source defines in unnamed namespaces."""
+    text = re.sub(r"^\s*#[^\n]*", "", without_comments_and_literals(text), flags=re.MULTILINE)
+    scopes = []  # of each open brace: a namespace's name, "" for an unnamed one, None for anything else
+    head_start = 0
+    for match in re.finditer(r"[{};]", text):
+        head = " ".join(text[head_start:match.start()].split())
+        if match.group(0) != "}" and head and scopes and scopes[-1] == "":
+            name = declared_name(head)
+            if name:
+                yield "::".join(filter(None, scopes)), *name
+        if match.group(0) == "{":
+            namespace = re.match(r"(?:inline )?namespace ?([\w:]*)$", head)
+            scopes.append(namespace.group(1) if namespace else None)
+        elif match.group(0) == "}":
+            scopes.pop()
+        head_start = match.end()
+
+
+def declared_name(head):
+    """(name, parameter types or "") of what a declaration declares, from its text before '{' or ';'."""
+    head = re.sub(r"^template ?<.*?> (?=\w|\[)", "", head)
+    head = re.sub(r"^\[\[\w+\]\] ", "", head)
+    if not re.match(r"[A-Za-z_:]", head) or re.match(r"(using|friend|static_assert|namespace|extern)\b", head):
+        return None
+    if match := re.match(r"(?:struct|class|enum class|enum|union) (\w+)", head):
+        return match.group(1), ""
+    head = re.split(r" = |=\s", head)[0] if "(" not in head.split("=")[0] else head
+    if match := re.search(r"(\w+) ?\((.*)\)", head):
+        parameters = [re.sub(r" ?=.*", "", part).strip() for part in match.group(2).split(",")]
+        return match.group(1), ",".join(re.sub(r"(?<=[ &*])\w+$", "", part).strip() for part in parameters)
+    if match := re.search(r"(\w+)(?:\[.*\])?$", head):
+        return (match.group(1), "") if " " in head else None
+    return None
 
 
 def is_public_header(path):
@@ -165,6 +206,23 @@ class Architecture(unittest.TestCase):
             if first[2] != str(path.with_suffix(".hpp")):
                 problems.append(f"{path}: must include its own header first")
         self.expect_none(problems)
+
+    def test_names_in_unnamed_namespaces_are_unique_within_a_room(self):
+        # script/bootstrap compiles the sources of a room in batches, where two definitions of one name are an error.
+        constants = {(room_of(path), name) for path in product_files() if path.suffix == ".hpp" for name in re.findall(
+            r"^inline constexpr [^=({]*?(\w+)\s*(?:\[\])?\s*[={]", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)}
+        places = {}
+        for path in product_files():
+            if path.suffix == ".cpp":
+                room = "builder/cli/progress" if str(path).startswith("builder/cli/progress/") else room_of(path)
+                for namespace, name, parameters in set(unnamed_namespace_names((ROOT / path).read_text(encoding="utf-8"))):
+                    places.setdefault((room, namespace, name, parameters), []).append(path)
+        self.assertGreater(len(places), 500, "the names were not found")
+        self.expect_none(
+            [f"{', '.join(map(str, paths))}: each defines '{key[2]}' in an unnamed namespace; rename one, or share it"
+             for key, paths in sorted(places.items()) if len(paths) > 1]
+            + [f"{paths[0]}: '{key[2]}' is a constant of a header too; rename it"
+               for key, paths in sorted(places.items()) if (key[0], key[2]) in constants])
 
     def test_files_are_of_a_readable_length(self):
         long_files = [(line_count(path), path) for path in product_files() if line_count(path) > WARN_LINES.get(path.suffix, 0)]

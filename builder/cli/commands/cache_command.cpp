@@ -175,7 +175,7 @@ int run_du(const UsageWords& words) {
 
 // cache prune
 
-struct PruneWords {
+struct CachePruneWords {
   std::string keep_storage;
   std::string reserved_space;
   std::string max_used_space;
@@ -215,7 +215,7 @@ void apply_filter(PruneOptions& options, const std::string& filter) {
               fmt::format("--filter '{}' is not known; there are until=DURATION and type=KIND", printable(filter)));
 }
 
-PruneOptions make_options(const PruneWords& words) {
+PruneOptions make_options(const CachePruneWords& words) {
   PruneOptions options;
   if (!words.keep_storage.empty() && !words.reserved_space.empty()) {
     throw Error(Category::usage, "--keep-storage is the old name of --reserved-space; give one of them");
@@ -230,7 +230,7 @@ PruneOptions make_options(const PruneWords& words) {
   return options;
 }
 
-int run_prune(const PruneWords& words) {
+int run_prune(const CachePruneWords& words) {
   const PruneOptions options = make_options(words);
   Storage storage;
   const UnixSeconds now = now_unix_seconds();
@@ -304,7 +304,7 @@ void add_cache_command(Arguments& root) {
       .flag("--verbose", usage->verbose, "list everything, not only cache mounts")
       .flag("--json", usage->json, "as JSON, with everything")
       .handler([usage](const CancelToken&) { return run_du(*usage); });
-  const auto pruning = std::make_shared<PruneWords>();
+  const auto pruning = std::make_shared<CachePruneWords>();
   cache.command("prune", "Remove what was used longest ago and nobody uses now.")
       .option("--reserved-space", pruning->reserved_space, "always keep this much, such as 10GB")
       .option("--keep-storage", pruning->keep_storage, "the old name of --reserved-space")

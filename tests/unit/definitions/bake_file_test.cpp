@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "builder/definitions/select.hpp"
+#include "tests/support/check_error.hpp"
 #include "tests/unit/definitions/support/folder.hpp"
 
 using Pairs = std::map<std::string, std::string>;
@@ -80,7 +81,7 @@ TEST_CASE("all attributes of a target are carried over") {
       "ssh": ["default", {"id": "k", "paths": ["p", "/q"]}], "output": ["type=registry", {"type": "local", "dest": "a,b"}],
       "cache-from": [{"type": "registry", "ref": "r.io/c"}], "cache-to": ["type=inline"], "entitlements": ["network.host"],
       "attest": ["type=provenance,disabled=true"], "annotations": []}}})");
-  const kiln::Target& app = *fleet.find("app");
+  const kiln::TargetSpec& app = *fleet.find("app");
   CHECK(app.description == "d");
   CHECK(app.remote_context == "https://example.com/x.git");
   CHECK_FALSE(app.context);
@@ -99,9 +100,9 @@ TEST_CASE("all attributes of a target are carried over") {
   CHECK(app.pull);
   CHECK(app.no_cache_stages == Texts{"s"});
   CHECK(app.network == "none");
-  CHECK(app.secrets == std::vector<kiln::TargetSecret>{
+  CHECK(app.secrets == std::vector<kiln::SecretSource>{
                            {"a", "/work/dir/f", std::nullopt}, {"b", std::nullopt, "B"}, {"c", std::nullopt, "C"}});
-  CHECK(app.ssh == std::vector<kiln::TargetSsh>{{"default", {}}, {"k", {"/work/dir/p", "/q"}}});
+  CHECK(app.ssh == std::vector<kiln::SshForward>{{"default", {}}, {"k", {"/work/dir/p", "/q"}}});
   CHECK(app.outputs == Texts{"type=registry", "type=local,\"dest=a,b\""});
   CHECK(app.cache_from == Texts{"type=registry,ref=r.io/c"});
   CHECK(app.cache_to == Texts{"type=inline"});
@@ -113,7 +114,7 @@ TEST_CASE("targets inherit: maps by key, lists whole, and a null keeps what was 
       "two": {"args": {"B": "2"}, "labels": {"l": "2"}, "secret": ["id=y"]},
       "app": {"inherits": ["one", "two"], "args": {"A": null, "C": "3"}, "tags": ["app"], "no-cache": false},
       "last": {"inherits": ["app"]}}})");
-  const kiln::Target& last = *fleet.find("last");
+  const kiln::TargetSpec& last = *fleet.find("last");
   CHECK(last.args == Pairs{{"A", "1"}, {"B", "2"}, {"C", "3"}});
   CHECK(last.labels == Pairs{{"l", "2"}});
   CHECK(last.tags == Texts{"app"});
@@ -222,8 +223,8 @@ TEST_CASE("a target that cannot be built stops only what needs it") {
       R"({"target": {"good": {}, "bad": {"inherits": ["none"]}, "linked": {"contexts": {"x": "target:bad"}}}})";
   CHECK(names(load(file, {}, "docker-bake.json", {"good"})) == Texts{"good"});
   for (const char* wanted : {"bad", "linked"}) {
-    CHECK_THROWS_WITH_AS(load(file, {}, "docker-bake.json", {wanted}),
-                         doctest::Contains("inherits from an unknown target 'none'"), kiln::Error);
+    CHECK_ERROR(load(file, {}, "docker-bake.json", Texts{wanted}), kiln::Category::usage,
+                doctest::Contains("inherits from an unknown target 'none'"));
   }
 }
 
@@ -256,7 +257,7 @@ TEST_CASE("a matrix is refused where it has no name, equal names or too many com
 TEST_CASE("what kiln does not honour is refused with the reason, for the target that asks for it") {
   CHECK(refusal(R"({"target": {"a": {"attest": ["type=sbom"]}}})")
             .starts_with("target 'a': kiln does not honour 'attest': "));
-  CHECK(refusal(R"({"target": {"a": {"entitlements": ["security.insecure"]}}})")
+  CHECK(refusal(R"({"target": {"a": {"entitlements": ["device"]}}})")
             .starts_with("target 'a': kiln does not honour 'entitlements': "));
   CHECK(refusal(R"({"target": {"a": {"attest": ["type=sbom,disabled=true"], "entitlements": ["network.host"]}}})") ==
         "accepted");
@@ -290,7 +291,7 @@ TEST_CASE("several files are merged: variables, functions and groups are replace
   CHECK(fleet.find("web_app")->tags == Texts{"r/web:2"});
   CHECK(fleet.find("web_app")->context == folder.path() / "web");
   options.files = {"none.json"};
-  CHECK_THROWS_WITH_AS(kiln::bake::Definition::load(options), doctest::Contains("none.json"), kiln::Error);
+  CHECK_ERROR(kiln::bake::Definition::load(options), kiln::Category::usage, doctest::Contains("none.json"));
   options.variables = {"TAG"};
-  CHECK_THROWS_WITH_AS(kiln::bake::Definition::load(options), "--var 'TAG': expected NAME=VALUE", kiln::Error);
+  CHECK_ERROR(kiln::bake::Definition::load(options), kiln::Category::usage, "--var 'TAG': expected NAME=VALUE");
 }
