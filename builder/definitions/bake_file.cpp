@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <variant>
 
@@ -64,6 +65,26 @@ TargetParts parts_of(const std::string& target, const bake::AttributeValues& val
   return parts;
 }
 
+// Caches that kiln has not are passed over: a build without a cache is still that build.
+void pass_over_caches(const std::string& target, TargetParts& parts, std::set<std::string>& warnings) {
+  static constexpr std::array<std::string_view, 4> kTypes = {"azblob", "gha", "inline", "s3"};
+  for (auto* caches : {&parts.cache_from, &parts.cache_to}) {
+    if (!*caches) continue;
+    std::erase_if(**caches, [&](const std::string& cache) {
+      const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](std::string_view known) {
+        const std::string begin = fmt::format("type={}", known);
+        return cache == begin || cache.starts_with(begin + ",");
+      });
+      if (type == kTypes.end()) return false;
+      warnings.insert(
+          fmt::format("target '{}': the cache 'type={}' is passed over; docs/cache.md says what to use in its "
+                      "place",
+                      printable(target), *type));
+      return true;
+    });
+  }
+}
+
 }  // namespace
 
 Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptions& options,
@@ -91,7 +112,11 @@ Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptio
     target.definition = fleet.file;
     try {
       resolver.check_links(defined.name);
-      parts_of(defined.name, resolver.complete(defined.name)).apply_to(target, options.working_directory);
+      TargetParts parts = parts_of(defined.name, resolver.complete(defined.name));
+      std::set<std::string> warnings;
+      pass_over_caches(defined.name, parts, warnings);
+      parts.apply_to(target, options.working_directory);
+      if (needed.contains(defined.name)) fleet.warnings.insert(fleet.warnings.end(), warnings.begin(), warnings.end());
       fleet.targets.push_back(std::move(target));
     } catch (const Error&) {
       if (needed.contains(defined.name)) throw;

@@ -79,7 +79,7 @@ TEST_CASE("all attributes of a target are carried over") {
       "tags": ["r.io/app:1", "r.io/app:1", ""], "platforms": ["linux/amd64", "linux/arm64"], "no-cache": true, "pull": true,
       "no-cache-filter": ["s"], "network": "none", "secret": ["id=a,src=f", {"id": "b", "env": "B"}, "type=env,id=c,src=C"],
       "ssh": ["default", {"id": "k", "paths": ["p", "/q"]}], "output": ["type=registry", {"type": "local", "dest": "a,b"}],
-      "cache-from": [{"type": "registry", "ref": "r.io/c"}], "cache-to": ["type=inline"], "entitlements": ["network.host"],
+      "cache-from": [{"type": "registry", "ref": "r.io/c"}, "type=gha"], "cache-to": ["type=local,dest=c"], "entitlements": ["network.host"],
       "attest": ["type=provenance,disabled=true"], "annotations": []}}})");
   const kiln::TargetSpec& app = *fleet.find("app");
   CHECK(app.description == "d");
@@ -105,7 +105,7 @@ TEST_CASE("all attributes of a target are carried over") {
   CHECK(app.ssh == std::vector<kiln::SshForward>{{"default", {}}, {"k", {"/work/dir/p", "/q"}}});
   CHECK(app.outputs == Texts{"type=registry", "type=local,\"dest=a,b\""});
   CHECK(app.cache_from == Texts{"type=registry,ref=r.io/c"});
-  CHECK(app.cache_to == Texts{"type=inline"});
+  CHECK(app.cache_to == Texts{"type=local,dest=c"});
 }
 
 TEST_CASE("targets inherit: maps by key, lists whole, and a null keeps what was inherited") {
@@ -261,6 +261,16 @@ TEST_CASE("what kiln does not honour is refused with the reason, for the target 
             .starts_with("target 'a': kiln does not honour 'entitlements': "));
   CHECK(refusal(R"({"target": {"a": {"attest": ["type=sbom,disabled=true"], "entitlements": ["network.host"]}}})") ==
         "accepted");
+}
+
+TEST_CASE("caches that kiln has not are passed over with a warning, of the targets that are wanted") {
+  const std::string file = R"({"target": {"a": {"cache-from": ["type=gha,scope=x"], "cache-to": ["type=s3,bucket=b"]}}})";
+  const kiln::Fleet fleet = load(file, {}, "docker-bake.json", {"a"});
+  CHECK(fleet.find("a")->cache_from.empty());
+  CHECK(fleet.warnings ==
+        Texts{"target 'a': the cache 'type=gha' is passed over; docs/cache.md says what to use in its place",
+              "target 'a': the cache 'type=s3' is passed over; docs/cache.md says what to use in its place"});
+  CHECK(load(file).warnings.empty());
 }
 
 TEST_CASE("functions, attributes of other targets and HCL's native syntax are evaluated") {
