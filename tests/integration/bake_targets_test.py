@@ -73,7 +73,7 @@ class BakeTargets(harness.KilnTest):
         server = self.registry()
         name = f"{server.address}/acme/app:1"
         self.bake_file(default={"tags": [name], "annotations": ["a=b"], "output": ["type=registry,compression=zstd", "type=oci,dest=out.tar"]})
-        self.assertEqual(self.printed("--set", "default.annotations=c=d")["default"]["annotations"], ["c=d"])
+        self.assertEqual(self.printed("--set", "default.annotations=c=d")["default"]["annotations"], ["a=b", "c=d"])
         self.bake()
         manifest = self.pushed_image(name).manifest
         self.assertEqual(manifest["annotations"], {"a": "b"})
