@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -21,7 +22,15 @@ const JsonSource kSource("/here/docker-bake.json", "{}");
 TargetSpec read(const json& block) {
   TargetSpec target;
   target.name = "t";
-  read_bake_target(kSource, "t", block, "").parts.apply_to(target, "/here");
+  TargetParts parts;
+  for (const auto& [name, value] : block.items()) {
+    const auto& attributes = bake_attributes();
+    const auto found = std::find_if(attributes.begin(), attributes.end(),
+                                    [&name = name](const BakeAttribute& attribute) { return attribute.name == name; });
+    REQUIRE(found != attributes.end());
+    read_attribute(kSource, *found, value, "/" + name, parts);
+  }
+  parts.apply_to(target, "/here");
   return target;
 }
 
