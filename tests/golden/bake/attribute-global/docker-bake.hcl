@@ -1,0 +1,5 @@
+REG = "r.io"
+NAME = "${REG}/x"
+target "default" {
+  tags = [NAME]
+}

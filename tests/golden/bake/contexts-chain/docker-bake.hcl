@@ -1,0 +1,7 @@
+target "a" {}
+target "b" {
+  contexts = { a = "target:a" }
+}
+target "c" {
+  contexts = { b = "target:b" }
+}

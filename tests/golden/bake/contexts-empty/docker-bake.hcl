@@ -1,0 +1,7 @@
+target "x" {
+  contexts = { a = "./a", b = "./b" }
+}
+target "default" {
+  inherits = ["x"]
+  contexts = { a = "" }
+}

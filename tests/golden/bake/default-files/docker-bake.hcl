@@ -1,0 +1,7 @@
+target "a" {
+  args = { H = 1 }
+}
+group "default" {
+  targets = ["a", "b"]
+}
+target "b" {}

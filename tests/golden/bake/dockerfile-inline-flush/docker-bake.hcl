@@ -1,0 +1,8 @@
+target "default" {
+  dockerfile-inline = <<-EOT
+    FROM alpine
+      RUN a
+
+    RUN b
+  EOT
+}

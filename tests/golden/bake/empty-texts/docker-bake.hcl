@@ -1,0 +1,6 @@
+target "default" {
+  tags = ["", "a", "", "a"]
+  platforms = [""]
+  dockerfile = ""
+  target = ""
+}

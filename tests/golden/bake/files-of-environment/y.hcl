@@ -1,0 +1,3 @@
+target "default" {
+  args = { Y = 1 }
+}

@@ -1,0 +1,7 @@
+function "now" {
+  params = []
+  result = "fixed"
+}
+target "default" {
+  tags = ["x:${now()}"]
+}

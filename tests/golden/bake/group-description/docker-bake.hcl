@@ -1,0 +1,7 @@
+group "g" {
+  description = "some <things>"
+  targets = ["a"]
+}
+target "a" {
+  description = "a & b"
+}

@@ -1,0 +1,8 @@
+group "default" {
+  targets = ["all"]
+}
+group "all" {
+  targets = ["b", "a"]
+}
+target "a" {}
+target "b" {}

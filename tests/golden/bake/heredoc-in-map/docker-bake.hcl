@@ -1,0 +1,9 @@
+target "default" {
+  labels = {
+    text = <<EOT
+one
+two
+EOT
+    other = "x"
+  }
+}

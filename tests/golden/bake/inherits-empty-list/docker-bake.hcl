@@ -1,0 +1,11 @@
+target "a" {
+  tags = ["x"]
+  cache-to = ["type=inline"]
+  output = ["type=docker"]
+}
+target "default" {
+  inherits = ["a"]
+  tags = []
+  cache-to = []
+  output = []
+}

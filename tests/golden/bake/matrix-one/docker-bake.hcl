@@ -1,0 +1,7 @@
+target "app" {
+  matrix = {
+    tgt = ["lint", "test"]
+  }
+  name = "app-${tgt}"
+  target = tgt
+}

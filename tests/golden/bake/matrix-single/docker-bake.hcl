@@ -1,0 +1,5 @@
+target "app" {
+  matrix = { v = ["x"] }
+  name = "app"
+  args = { V = v }
+}

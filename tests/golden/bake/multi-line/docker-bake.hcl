@@ -1,0 +1,14 @@
+target "default" {
+  tags = concat(
+    ["a"],
+    [
+      "b",
+    ],
+  )
+  args = {
+    A = (
+      1 +
+      2
+    )
+  }
+}

@@ -1,0 +1,6 @@
+target "a" {
+  network = "host"
+}
+target "b" {
+  contexts = { a = "target:a" }
+}

@@ -1,0 +1,6 @@
+target "default" {
+  no-cache = null
+  target = null
+  tags = null
+  context = null
+}

@@ -1,0 +1,3 @@
+variable "T" { default = "x" }
+group "default" { targets = ["a"] }
+target "a" { tags = ["${T}"] }

@@ -1,0 +1,3 @@
+target "default" {
+  output = ["out", "-", "type=tar,dest=x.tar", "type=cacheonly"]
+}

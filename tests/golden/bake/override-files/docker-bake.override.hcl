@@ -1,0 +1,6 @@
+variable "TAG" {
+  default = "over"
+}
+target "app" {
+  args = { X = 1 }
+}

@@ -1,0 +1,6 @@
+variable "TAG" {
+  default = "latest"
+}
+target "app" {
+  tags = ["ghcr.io/acme/app:${TAG}"]
+}

@@ -1,0 +1,3 @@
+target "app" {
+  cache-from = ["type=gha"]
+}

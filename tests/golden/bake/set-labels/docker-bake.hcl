@@ -1,0 +1,4 @@
+target "app" {
+  labels = { a = "b" }
+  contexts = { x = "y" }
+}

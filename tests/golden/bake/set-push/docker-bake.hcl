@@ -1,0 +1,6 @@
+target "app" {
+  tags = ["a"]
+}
+target "b" {
+  output = ["type=image,name=x"]
+}

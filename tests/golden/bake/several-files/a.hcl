@@ -1,0 +1,3 @@
+target "x" {
+  args = { A = 1 }
+}

@@ -1,0 +1,3 @@
+target "x" {
+  args = { B = T }
+}

@@ -1,0 +1,6 @@
+group "app-all" {
+  targets = ["lib"]
+}
+target "app-1" {}
+target "app-2" {}
+target "lib" {}

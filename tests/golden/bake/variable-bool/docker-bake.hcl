@@ -1,0 +1,6 @@
+variable "PUSH" {
+  default = false
+}
+target "default" {
+  output = [PUSH ? "type=registry" : "type=docker"]
+}

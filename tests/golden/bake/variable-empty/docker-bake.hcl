@@ -1,0 +1,4 @@
+variable "X" {}
+target "default" {
+  tags = ["a/b:${X}", notequal("", X) ? "a/b:x" : ""]
+}

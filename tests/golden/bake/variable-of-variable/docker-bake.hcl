@@ -1,0 +1,9 @@
+variable "REG" {
+  default = "ghcr.io/acme"
+}
+variable "IMAGE" {
+  default = "${REG}/app"
+}
+target "default" {
+  tags = ["${IMAGE}:1"]
+}

@@ -1,0 +1,7 @@
+variable "P" {
+  type = list(string)
+  default = []
+}
+target "default" {
+  platforms = P
+}

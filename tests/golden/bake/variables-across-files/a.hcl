@@ -1,0 +1,6 @@
+target "default" {
+  tags = [T]
+}
+variable "T" {
+  default = "a"
+}

@@ -1,0 +1,3 @@
+variable "T" {
+  default = "b"
+}
