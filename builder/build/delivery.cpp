@@ -67,6 +67,15 @@ void check_output(const TargetSpec& target, const Output& output, const Delivery
   }
 }
 
+Output output_of(const TargetSpec& target, const std::string& text) {
+  try {
+    return parse_output(text);
+  } catch (const Error& error) {
+    if (target.name.empty()) throw;
+    throw Error(error.category(), fmt::format("target '{}': {}", printable(target.name), error.message()));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> names_at(const Output& output, const std::vector<std::string>& names) {
@@ -88,11 +97,7 @@ bool reads_layers(const Output& output, const std::vector<std::string>& names) {
 
 std::vector<Output> outputs_of(const TargetSpec& target, const DeliveryWishes& wishes, std::size_t platforms) {
   std::vector<Output> outputs;
-  for (const std::string& text : target.outputs) {
-    outputs.push_back(with_context(
-        [&] { return target.name.empty() ? std::string() : fmt::format("in target '{}'", printable(target.name)); },
-        [&] { return parse_output(text); }));
-  }
+  for (const std::string& text : target.outputs) outputs.push_back(output_of(target, text));
   if (wishes.load) {
     Output load;
     load.type = OutputType::docker;

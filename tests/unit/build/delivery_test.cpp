@@ -198,7 +198,7 @@ TEST_CASE("outputs that cannot be written are refused before anything is built")
   CHECK(refusal(target("t"), pushed()) == "target 't' has no tags to be pushed under, and a push needs a name");
   CHECK(refusal(target("t", {"type=docker,dest=x"}), {}, 2) ==
         "type=docker holds one platform; build one at a time, or use type=oci");
-  CHECK(refusal(target("t", {"type=imag"})) == "in target 't': --output: unknown type 'imag'; did you mean 'image'?");
+  CHECK(refusal(target("t", {"type=imag"})) == "target 't': --output: unknown type 'imag'; did you mean 'image'?");
   TargetSpec annotated = target("t");
   annotated.annotations = {"index:a=1"};
   CHECK(refusal(annotated) ==
