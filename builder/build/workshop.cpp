@@ -31,7 +31,8 @@ Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings
     return RemoteSession::open(RemoteSettings::from_environment(), *recorder_, remote_cancel_);
   });
   caches_ = std::make_unique<CacheSession>(settings_.caches, *recorder_, cancel());
-  layers_ = std::make_unique<LayerAccess>(*store_, *pool_, *snapshots_, *remote_, caches_->cache(), cancel());
+  layers_ =
+      std::make_unique<LayerAccess>(LayerPlaces{*store_, *snapshots_, *remote_, caches_->cache()}, *pool_, cancel());
   cache_ = std::make_unique<StepCache>(*store_);
   if (caches_->cache() && settings_.caches.share_mounts) {
     mounts_ = std::make_unique<SharedMounts>(home_, *caches_->cache(), *pool_, *recorder_, cancel());

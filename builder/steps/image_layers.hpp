@@ -77,20 +77,26 @@ Value still_there(OrBlocked<Value> value) {
 // hold.
 std::string foreign_layer_key(const oci::Digest& blob, const oci::Digest& diff_id);
 
+// Where layers and what is known of them can be; borrowed.
+struct LayerPlaces {
+  ContentStore& store;
+  SnapshotStore& snapshots;
+  LazyRemote& remote;
+  SharedCache* shared = nullptr;
+};
+
 // Everything that can be asked about layers, with the least effort that answers it: their indexes (from the store, else
 // from the shared cache, else by reading the blob, else by downloading it), their merged view, their files on disk. Any
 // thread.
 class LayerAccess {
  public:
-  // `shared` may be null; it is borrowed.
-  LayerAccess(ContentStore& store, ThreadPool& pool, SnapshotStore& snapshots, LazyRemote& remote, SharedCache* shared,
-              CancelToken cancel)
-      : store_(store),
+  LayerAccess(const LayerPlaces& places, ThreadPool& pool, CancelToken cancel)
+      : store_(places.store),
         pool_(pool),
-        snapshots_(snapshots),
-        remote_(remote),
-        shared_(shared),
-        indexes_(store),
+        snapshots_(places.snapshots),
+        remote_(places.remote),
+        shared_(places.shared),
+        indexes_(places.store),
         cancel_(std::move(cancel)) {}
 
   // Whether the layers' files will be wanted as well: then a layer whose blob must be read for its index is unpacked by

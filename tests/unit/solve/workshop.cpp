@@ -220,7 +220,8 @@ struct Workshop::Session {
   Session(Workshop& shop, HeardBuild& heard)
       : remote([]() -> std::unique_ptr<RemoteSession> { throw Error(Category::network, "a workshop has no network"); }),
         shared(shop.is_shared_ ? open_shared(shop, heard) : nullptr),
-        layers(shop.machine_->store, shop.machine_->pool, shop.machine_->snapshots, remote, shared.get(), shop.cancel),
+        layers({shop.machine_->store, shop.machine_->snapshots, remote, shared.get()}, shop.machine_->pool,
+               shop.cancel),
         lookup(shop.machine_->cache, shared.get(), heard),
         executor(lookup, nullptr, heard, shop.clock, shop.cancel),
         run_steps(layers, shop.runner, heard, shop.runs) {
