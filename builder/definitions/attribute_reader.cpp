@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "builder/definitions/attribute_lists.hpp"
 
 namespace kiln {
 

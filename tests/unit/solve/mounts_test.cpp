@@ -36,7 +36,7 @@ TEST_CASE("a bind mount shows the context as its ignore file leaves it, and is i
   shop.context("x", "2");
   CHECK(shop.build() == Steps{"built RUN --mount=target=/in make"});
   CHECK(shop.file("out") == "2");
-  CHECK(shop.reason_of("RUN --mount=target=/in make") == "file x changed, mount bind /in changed");
+  CHECK(shop.reason_of("RUN --mount=target=/in make") == "file x changed");
 }
 
 TEST_CASE("a bind mount of a folder is in the key by that folder alone, wherever it lies") {
@@ -155,7 +155,10 @@ TEST_CASE("a secret that is required and was not given fails the RUN, another on
   Workshop shop;
   shop.dockerfile("FROM base\nRUN --mount=type=secret,id=token make\n");
   CHECK(shop.build() == Steps{"built RUN --mount=type=secret,id=token make"});
+  // A hit needs none.
   shop.dockerfile("FROM base\nRUN --mount=type=secret,id=token,required make\n");
+  CHECK(shop.build() == Steps{"hit RUN --mount=type=secret,id=token,required make"});
+  shop.dockerfile("FROM base\nRUN --mount=type=secret,id=token,required other\n");
   const Error error = shop.fail();
   CHECK(error.category() == Category::build);
   CHECK(error.message() ==

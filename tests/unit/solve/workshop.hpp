@@ -1,5 +1,7 @@
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <atomic>
 #include <functional>
 #include <map>
@@ -16,6 +18,16 @@
 #include "builder/solve/solver.hpp"
 #include "builder/solve/step_executor.hpp"
 #include "builder/solve/step_lookup.hpp"
+
+// So that a check that fails shows what there was.
+template <>
+struct doctest::StringMaker<std::vector<std::string>> {
+  static doctest::String convert(const std::vector<std::string>& items) {
+    std::string text;
+    for (const std::string& item : items) text += "\n    " + item;
+    return text.c_str();
+  }
+};
 
 // Builds with everything around the solver made up: a runner that writes files in place of running containers, bases
 // that are there at once, URLs that are texts, a clock that is set. What is below (store, layers, snapshots, caches) is
@@ -173,9 +185,9 @@ class Workshop {
   // Another machine, with an empty store. The first is "one".
   void use_machine(const std::string& name);
   ContentStore& store() { return machine_->store; }
-  // Builds of all machines share a cache; what was built by the last build is written to it by share(). With layers()
-  // false only the records and indexes of steps whose layers no image has are shared, as mode=min does.
-  enum class Layers { all, none };
+  // From now on all machines share a cache, and what the last build used is in it: records, file indexes, and the
+  // layers of all steps (mode=max), of the images alone (mode=min), or of none.
+  enum class Layers { all, of_images, none };
   void share(Layers layers = Layers::all);
   fs::path shared_folder() const { return top_.path() / "shared"; }
 
