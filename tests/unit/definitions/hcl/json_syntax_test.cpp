@@ -64,7 +64,7 @@ TEST_CASE("a string that is no template is refused only where it is used as one"
 }
 
 TEST_CASE("types are spelled in strings") {
-  const hcl::Document document = parse(R"x({"type": "list(string)", "other": "strnig"})x");
+  const hcl::Document document = parse(R"json({"type": "list(string)", "other": "strnig"})json");
   CHECK(hcl::parse_type(document.body->find("type")->value) == hcl::Type::list(hcl::Type::string()));
   CHECK(refusal([&] { hcl::parse_type(document.body->find("other")->value); }) ==
         "docker-bake.json:1:36: unknown type 'strnig'; did you mean 'string'?");
