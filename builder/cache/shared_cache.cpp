@@ -390,7 +390,11 @@ std::vector<SharedCache::Place*> SharedCache::places_of(const oci::Digest& blob)
 }
 
 bool SharedCache::has_blob(const oci::Descriptor& blob) {
-  if (repository_of(blob.digest)) return true;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = seen_.find(blob.digest);
+    if (it != seen_.end() && !it->second->place.backend->is_on_this_machine()) return true;
+  }
   for (Place* place : places_of(blob.digest)) {
     bool has = false;
     guarded(*place, false, [&] { has = place->place.backend->has_blob(blob); });
