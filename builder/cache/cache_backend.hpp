@@ -58,6 +58,9 @@ class CacheBackend {
   virtual bool put_blob(const oci::Descriptor& blob, const ContentStore& store,
                         std::span<const RemoteRepository> elsewhere) = 0;
 
+  // Whether asking it costs no request.
+  virtual bool is_on_this_machine() const { return false; }
+
   // The repository whose blobs an image can be pushed from by mounting; nullopt for what is no registry.
   virtual std::optional<RemoteRepository> repository() const { return std::nullopt; }
 };

@@ -22,7 +22,11 @@ std::vector<GuardedPlace*> CacheBlobs::places_of(const oci::Digest& blob) const 
 }
 
 bool CacheBlobs::has(const oci::Descriptor& blob) {
-  if (repository_of(blob.digest)) return true;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = seen_.find(blob.digest);
+    if (it != seen_.end() && !it->second->backend().is_on_this_machine()) return true;
+  }
   for (GuardedPlace* place : places_of(blob.digest)) {
     bool has = false;
     place->read([&] { has = place->backend().has_blob(blob); });

@@ -23,6 +23,7 @@ class LocalBackend : public CacheBackend {
   void put(const CacheEntry& entry) override;
   bool remove(const CacheEntry& entry) override;
   bool has_blob(const oci::Descriptor& blob) override;
+  bool is_on_this_machine() const override { return true; }
   bool get_blob(const oci::Descriptor& blob, ContentStore& store) override;
   bool put_blob(const oci::Descriptor& blob, const ContentStore& store,
                 std::span<const RemoteRepository> elsewhere) override;

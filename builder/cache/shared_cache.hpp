@@ -86,8 +86,8 @@ class SharedCache {
     return blobs_.fetch(blob, store, what, step);
   }
 
-  // Whether a place says that it has the blob. A registry in which an entry of it was seen is not asked: it has taken
-  // no entry whose blobs it does not have.
+  // Whether a place is likely to have the blob. One that is elsewhere and in which an entry of it was seen is not
+  // asked: a request for each layer of an image is more than all else that an unchanged image costs.
   bool has_blob(const oci::Descriptor& blob) { return blobs_.has(blob); }
 
   // The registry's repository where a blob was seen: pushes mount it from there.
