@@ -190,7 +190,7 @@ bool RegistryBackend::put_blob(const oci::Descriptor& blob, const ContentStore& 
   RegistryClient client = session_.client(place_.endpoint);
   for (const RemoteRepository& other : elsewhere) {
     if (is_damaged || other.endpoint != place_.endpoint || other.repository == place_.repository) continue;
-    // A registry may say 201 and not have it for whoever asks next; it is asked.
+    // A registry may say 201 and not have it at the next question; it is asked.
     if (client.mount_blob(place_.repository, blob, other.repository) && has_blob(blob)) return true;
   }
   if (!store.has(blob.digest)) return false;

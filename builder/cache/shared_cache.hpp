@@ -56,7 +56,7 @@ class SharedCache {
   // Nothing is found or done where there is no such place, or it went silent.
   bool has_meeting_place() const { return meeting_place() != nullptr; }
   std::optional<CacheEntry> find_at_meeting_place(const std::string& key, std::string_view media_type);
-  // False where it was not written: nobody else can know of it.
+  // False where it was not written: no other machine can know of it.
   bool put_at_meeting_place(CacheEntry entry, WriteKind kind);
   // False where it is still there, since the place removes nothing. Tried although other writes were refused.
   bool remove_at_meeting_place(const std::string& key, std::string_view media_type);

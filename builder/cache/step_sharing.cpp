@@ -121,7 +121,7 @@ StepSharing::Taken StepSharing::take(const std::string& key, Care care, const st
   std::this_thread::sleep_for(std::chrono::duration<double>(settle));
   cancel_.check();
   const std::optional<StepClaim> now_there = read(key);
-  // None where the place cannot keep it: then there is nobody to wait for.
+  // None where the place cannot keep it: then there is no holder to wait for.
   if (!now_there || now_there->is_over || now_there->holder == holder_) return Taken::held;
   // What stands there still was judged already; the write came to nothing although it was not refused.
   return now_there == earlier ? Taken::unseen : Taken::lost;

@@ -44,7 +44,7 @@ struct ClaimTimes {
 //
 // A claim that cannot be written is none: the step is executed without one. Whatever the place answers, a step is
 // executed after most_seconds at the latest. A place that does not let a claim be changed or taken back (immutable
-// tags) gets no more of them, since each would make others wait for nobody.
+// tags) gets no more of them, since each would make others wait in vain.
 //
 // Claims are written where a place of the cache is both read and written, to the one that is asked last: the one that
 // most machines share. Any thread. Nothing here fails a build; Error{cancelled} alone leaves.
@@ -83,7 +83,7 @@ class StepSharing {
  private:
   struct Seen;
   std::optional<StepClaim> read(const std::string& key);
-  // False where nobody will see it.
+  // False where no machine will see it.
   bool write(const std::string& key, unsigned long long beat, WriteKind kind, bool is_over = false);
   bool is_dead(const std::string& holder);
   // Writes a claim in place of `earlier`. False where it is not this process's then.

@@ -59,7 +59,7 @@ class EntryWriter {
   // Whether a file of write_soon() may not be there yet.
   bool is_pending(std::string_view path) const { return !pending_.empty() && pending_.count(std::string(path)) > 0; }
 
-  // Forgets a file of write_soon(), which something of the same name follows, where nobody has begun to make it.
+  // Forgets a file of write_soon(), which something of the same name follows, where no thread has begun to make it.
   bool take_back(std::string_view path);
 
   // Waits until every file is whole.

@@ -25,7 +25,7 @@ struct StoredManifest {
   std::optional<std::uint64_t> version;  // of the package, where the registry is GitHub's
   // Why kiln cannot read it; "" where it can. Then `children` is every digest that stands in its bytes.
   std::string problem;
-  bool is_broken = false;  // its config is gone: nobody can pull it
+  bool is_broken = false;  // its config is gone: it cannot be pulled
 
   std::uint64_t bytes() const;  // its own and its blobs'
 };

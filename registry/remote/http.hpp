@@ -113,7 +113,7 @@ struct HttpResponse {
 
 enum class TransportFault {
   resolve,    // no address for the host
-  connect,    // nobody answers there
+  connect,    // no server answers there
   tls,        // no trust
   no_tls,     // what answers there speaks no TLS
   reset,      // the connection broke

@@ -22,7 +22,6 @@ ONLY_IN = {"CLI/": "builder/cli", "curl/": "registry/remote", "yaml.h": "builder
 
 # Headers that only sources of their own room include, and that may therefore see a third-party library.
 SOURCE_PRIVATE = {
-    "builder/definitions/bake_variables.hpp",
     "registry/remote/curl_transfer.hpp",
 }
 

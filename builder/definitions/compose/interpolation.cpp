@@ -11,7 +11,7 @@ namespace kiln::compose {
 
 namespace {
 
-constexpr int kMaxDepth = 50;
+constexpr int kMaxExpansionDepth = 50;
 
 bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_name_part(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
@@ -21,7 +21,7 @@ class Interpolation {
   explicit Interpolation(const Lookup& lookup) : lookup_(lookup) {}
 
   std::string run(std::string_view text, int depth) {
-    if (depth > kMaxDepth) throw Error(Category::usage, "variables nest too deep");
+    if (depth > kMaxExpansionDepth) throw Error(Category::usage, "variables nest too deep");
     std::string result;
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t dollar = std::min(text.find('$', at), text.size());

@@ -15,7 +15,7 @@ namespace kiln::compose {
 
 namespace {
 
-constexpr int kMaxDepth = 100;
+constexpr int kMaxYamlDepth = 100;
 constexpr std::size_t kMaxNodes = 1'000'000;
 
 class Reader {
@@ -59,7 +59,7 @@ class Reader {
 
   // The node that the current event begins; its last event is the current one then.
   Node node(int depth) {
-    if (depth > kMaxDepth) fail(line(), fmt::format("nested deeper than {}", kMaxDepth));
+    if (depth > kMaxYamlDepth) fail(line(), fmt::format("nested deeper than {}", kMaxYamlDepth));
     count(1);
     Node result;
     result.line = static_cast<int>(line()) + 1;

@@ -30,9 +30,9 @@ bool joins_previous(std::string_view character) {
          (character >= "\xEF\xB8\x80" && character <= "\xEF\xB8\x8F");
 }
 
-class Reader {
+class FormatReader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  explicit FormatReader(std::string_view text) : text_(text) {}
 
   bool at_end() const { return at_ >= text_.size(); }
   std::string_view literal() {
@@ -203,7 +203,7 @@ std::vector<std::string_view> characters_of(std::string_view text) {
 
 std::string format_values(std::string_view format, const std::vector<Value>& arguments) {
   std::string result;
-  Reader reader(format);
+  FormatReader reader(format);
   std::size_t next = 1, highest = 0;
   while (!reader.at_end()) {
     result += reader.literal();

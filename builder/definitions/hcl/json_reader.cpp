@@ -9,9 +9,9 @@ namespace kiln::hcl {
 
 namespace {
 
-constexpr int kMaxDepth = 200;
+constexpr int kMaxJsonDepth = 200;
 
-void append_utf8(std::string& into, std::uint32_t code) {
+void append_json_utf8(std::string& into, std::uint32_t code) {
   if (code < 0x80) {
     into += static_cast<char>(code);
     return;
@@ -64,7 +64,7 @@ ExpressionPtr JsonReader::read() {
 
 ExpressionPtr JsonReader::value(int depth) {
   skip_space();
-  if (depth > kMaxDepth) fail_here(fmt::format("nested deeper than {}", kMaxDepth));
+  if (depth > kMaxJsonDepth) fail_here(fmt::format("nested deeper than {}", kMaxJsonDepth));
   switch (peek()) {
     case '{':
       return object(depth);
@@ -169,7 +169,7 @@ void JsonReader::escape(std::string& into) {
       at_ = before;
     }
   }
-  append_utf8(into, code >= 0xD800 && code < 0xE000 ? 0xFFFD : code);
+  append_json_utf8(into, code >= 0xD800 && code < 0xE000 ? 0xFFFD : code);
 }
 
 ExpressionPtr JsonReader::string() {

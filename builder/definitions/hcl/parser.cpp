@@ -12,7 +12,7 @@ namespace kiln::hcl {
 
 namespace {
 
-constexpr int kMaxDepth = 200;
+constexpr int kMaxParseDepth = 200;
 
 bool is_name_start(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (static_cast<unsigned char>(c) & 0x80) != 0;
@@ -44,7 +44,7 @@ ExpressionPtr make_expression(const Place& place, decltype(Expression::node) nod
 }
 
 Parser::Depth::Depth(Parser& parser) : parser_(parser) {
-  if (parser_.depth_ >= kMaxDepth) parser_.fail_here(fmt::format("nested deeper than {}", kMaxDepth));
+  if (parser_.depth_ >= kMaxParseDepth) parser_.fail_here(fmt::format("nested deeper than {}", kMaxParseDepth));
   ++parser_.depth_;
 }
 
@@ -223,7 +223,7 @@ ExpressionPtr Parser::binary(std::size_t level) {
     const auto found = std::find_if(kBinary[level].begin(), kBinary[level].end(),
                                     [&](const Spelling& spelling) { return starts_with(spelling.text); });
     if (found == kBinary[level].end()) return left;
-    if (count > kMaxDepth) fail_here(fmt::format("more than {} operators in a row", kMaxDepth));
+    if (count > kMaxParseDepth) fail_here(fmt::format("more than {} operators in a row", kMaxParseDepth));
     at_ += found->text.size();
     ExpressionPtr right = binary(level + 1);
     left = make_expression(at, Operation{found->op, std::move(left), std::move(right)});
@@ -267,7 +267,7 @@ ExpressionPtr Parser::traversals(ExpressionPtr from) {
   for (int count = 0;; ++count) {
     skip_space();
     const Place at = place();
-    if (count > kMaxDepth) fail_here(fmt::format("more than {} parts behind one another", kMaxDepth));
+    if (count > kMaxParseDepth) fail_here(fmt::format("more than {} parts behind one another", kMaxParseDepth));
     if (peek() == '.' && !starts_with("...")) {
       ++at_;
       from = after_dot(std::move(from), at);
@@ -315,7 +315,7 @@ ExpressionPtr Parser::attribute_splat(ExpressionPtr from, const Place& at) {
   ExpressionPtr each = make_expression(at, SplatItem{});
   for (int count = 0;; ++count) {
     skip_space();
-    if (peek() != '.' || starts_with("...") || count > kMaxDepth) break;
+    if (peek() != '.' || starts_with("...") || count > kMaxParseDepth) break;
     const Place dot = place();
     ++at_;
     skip_space();

@@ -17,7 +17,7 @@ using Code = std::vector<Pattern::Instruction>;
 
 constexpr std::size_t kMaxProgram = 20'000;
 constexpr std::size_t kMaxRepeat = 1000;
-constexpr int kMaxDepth = 100;
+constexpr int kMaxPatternDepth = 100;
 constexpr std::uint32_t kLast = 0x10FFFF;
 constexpr std::size_t kNoBound = static_cast<std::size_t>(-1);
 
@@ -106,7 +106,7 @@ Code PatternCompiler::characters(Ranges ranges) const {
 Code PatternCompiler::position(Kind kind) const { return {{kind, {}, 1, 0}}; }
 
 Code PatternCompiler::alternatives(int depth) {
-  if (depth > kMaxDepth) fail("it nests too deep");
+  if (depth > kMaxPatternDepth) fail("it nests too deep");
   Code result = sequence(depth);
   while (peek() == '|' && !at_end()) {
     ++at_;

@@ -29,9 +29,9 @@ bool is_identifier_part(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.';
 }
 
-class Reader {
+class VersionReader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  explicit VersionReader(std::string_view text) : text_(text) {}
 
   bool at_end() const { return at_ >= text_.size(); }
   char peek() const { return at_end() ? '\0' : text_[at_]; }
@@ -163,7 +163,7 @@ bool matches(const Version& version, const Constraint& c, bool allows_pre_releas
 std::vector<Constraint> parse_constraints(std::string_view text) {
   const auto fail = [&] { throw ValueError(fmt::format("'{}' is no version constraint", printable(text))); };
   std::vector<Constraint> result;
-  Reader reader(text);
+  VersionReader reader(text);
   reader.skip_space();
   if (reader.at_end()) fail();
   while (!reader.at_end()) {
@@ -195,7 +195,7 @@ std::vector<Constraint> parse_constraints(std::string_view text) {
 }
 
 Value semvercmp(const std::vector<Value>& arguments) {
-  Reader reader(arguments[0].text());
+  VersionReader reader(arguments[0].text());
   const auto version = reader.version(false);
   if (!version || !reader.at_end()) {
     throw ValueError(fmt::format("'{}' is no version", printable(arguments[0].text())));
