@@ -77,10 +77,7 @@ std::vector<std::optional<Error>> ImagePush::push(const std::vector<PushedImages
   if (const std::size_t remembered = remember_outcomes(shop_.store(), requests, outcomes, blobs.sources()))
     shop_.recorder().warn(remembered_note(remembered));
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (!outcomes[i].error) continue;
-    Error error = *outcomes[i].error;
-    error.add_context(fmt::format("while pushing '{}'", requests[i].targets.front().str()));
-    errors[numbers[i]] = std::move(error);
+    if (outcomes[i].error) errors[numbers[i]] = *outcomes[i].error;
   }
   return errors;
 }

@@ -11,7 +11,7 @@
 
 namespace {
 
-// Buffers of some megabytes come and go all the time. By itself malloc gives their pages back to the kernel and asks
+// Buffers of some megabytes come and go all the time. By itself malloc returns their pages to the kernel and asks
 // for others, of which each costs a fault, and on a virtual machine often a second one of its host.
 void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);

@@ -35,7 +35,8 @@ bool is_hole(std::string_view bytes) {
 
 }  // namespace
 
-// A file on its way: whoever writes its last piece sets its properties, of which the time has to come after all bytes.
+// A file on its way: the thread that writes its last piece sets its properties, of which the time has to come after all
+// bytes.
 struct EntryWriter::Pending {
   Fd file;
   FileEntry entry;

@@ -46,7 +46,7 @@ class EntryWriter {
   // A new file in an open folder; none, with errno, where it cannot be made.
   Fd create(const Fd& parent, const std::string& name, mode_t mode) const;
 
-  // Writes the entry's bytes into a file of create() and then sets its properties. `read` gives at most as many bytes
+  // Writes the entry's bytes into a file of create() and then sets its properties. `read` returns at most as many bytes
   // as are asked for, and 0 only at the end. Zeros are not written, so that sparse files stay so. May return before the
   // file is whole.
   using Read = std::function<std::size_t(char* bytes, std::size_t size)>;

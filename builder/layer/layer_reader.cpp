@@ -471,7 +471,7 @@ std::string TarReader::State::resolved(std::string path) const {
   return done;
 }
 
-// Turns a name that is a mark into the entry it stands for; false for the marks of aufs that mean nothing to others.
+// Turns a name that is a mark into the entry it means; false for the marks of aufs that mean nothing to others.
 bool TarReader::State::recognise_whiteout() {
   const std::string_view base = base_name(entry.path);
   FileEntry mark;

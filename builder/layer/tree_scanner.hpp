@@ -28,7 +28,7 @@ struct ScanOptions {
   std::function<ScanVerdict(std::string_view path, bool is_directory)> verdict;
   // Extended attributes are read: file capabilities and user.*. All others belong to the machine.
   bool xattrs = true;
-  // Gives what it knows of a file: its digest, and that there are no extended attributes to ask for. May be null.
+  // Returns what is known of a file: its digest, and that there are no extended attributes to ask for. May be null.
   const StatCache* known = nullptr;
   enum class Sockets { leave_out, as_empty_files };
   Sockets sockets = Sockets::leave_out;  // a build context's sockets become empty files, as docker sends them

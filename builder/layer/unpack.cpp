@@ -1,7 +1,7 @@
 // Unpacking: entries in tar order, each made relative to its parent folder's descriptor.
 //
 // TarReader has already followed the tar's own symlinks in parents' names, so a symlink (or anything else that is no
-// folder) that stands where a parent should be came before by another layer's doing; it gives way to a folder, as it
+// folder) that stands where a parent should be came before by another layer's doing; a folder replaces it, as it
 // would in overlayfs. Folders are made with mode 0700 and get their mode and times at the end, children first, since
 // writing into them changes their times and a mode may forbid it.
 
@@ -112,7 +112,7 @@ class Unpacker {
     return fd;
   }
 
-  // Makes sure that there is a folder of that name; what is there and is none gives way.
+  // Makes sure that there is a folder of that name; what is there and is none is removed.
   void make_folder(const Fd& parent, std::string_view path, const std::string& name) {
     if (::mkdirat(parent.get(), name.c_str(), 0700) == 0) return;
     if (errno != EEXIST) throw_errno("create folder", shown(path));

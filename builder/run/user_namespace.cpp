@@ -20,7 +20,7 @@ namespace kiln {
 
 namespace {
 
-constexpr std::uint64_t kNeededIds = 65535;  // so that nobody (65534) is among them
+constexpr std::uint64_t kNeededIds = 65535;  // so that the user 65534 is among them
 
 // A process that holds a new user namespace until it is mapped and entered.
 class NamespaceHolder {

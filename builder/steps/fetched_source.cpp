@@ -24,7 +24,7 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-// Downloads into a file that is there, and gives its time.
+// Downloads into a file that is there, and returns its time.
 UnixSeconds download(HttpClient& http, Url url, const std::string& checksum, const Fd& file,
                      const CancelToken& cancel) {
   AddressClass most_private = AddressClass::loopback;
@@ -45,7 +45,7 @@ UnixSeconds download(HttpClient& http, Url url, const std::string& checksum, con
       if (!location)
         throw Error(Category::network, fmt::format("GET '{}': a redirect without a Location", url.redacted()));
       url = url.resolve(*location);
-      // A host of the open internet leads nobody into the machine's own network.
+      // A host of the open internet leads into the machine's own network for no request.
       if (!response.through_proxy) most_private = classify_address(response.remote_address);
       continue;
     }

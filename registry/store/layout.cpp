@@ -42,10 +42,10 @@ void refuse_other_users_home(const fs::path& version_file) {
 
 }  // namespace
 
-HomeLayout HomeLayout::open(fs::path root) {
+HomeLayout HomeLayout::open(const fs::path& root) {
   // Without symbolic links: runc takes no root file system by a way through one.
   // Where the way cannot be looked at, what is done next says so.
-  const fs::path named = fs::absolute(std::move(root)).lexically_normal();
+  const fs::path named = fs::absolute(root).lexically_normal();
   std::error_code error;
   const fs::path place = fs::weakly_canonical(named, error);
   HomeLayout layout(error ? named : place);
