@@ -178,7 +178,8 @@ class ZstdStream : public ByteSource {
         ended_ = in_.size == 0;
       }
       if (ended_ && hint_ == 0) return 0;
-      if (hint_ == 0 && static_cast<const char*>(in_.src)[in_.pos] == '\0') {
+      in_padding_ = in_padding_ || (hint_ == 0 && static_cast<const char*>(in_.src)[in_.pos] == '\0');
+      if (in_padding_) {
         refuse_unless_zeros({static_cast<const char*>(in_.src) + in_.pos, in_.size - in_.pos}, budget_.name());
         in_.pos = in_.size;
         continue;
@@ -200,6 +201,7 @@ class ZstdStream : public ByteSource {
   ZSTD_inBuffer in_{nullptr, 0, 0};
   std::size_t hint_ = 1;
   bool ended_ = false;
+  bool in_padding_ = false;
 };
 
 std::unique_ptr<ByteSource> decompress_peeked(const std::string& head, std::unique_ptr<ByteSource> source,

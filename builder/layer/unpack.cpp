@@ -165,8 +165,10 @@ class Unpacker {
   // Small files are made a while after they were read: before anything that has to do with one of them.
   void settle_before(const FileEntry& entry) {
     const bool is_link = entry.type == EntryType::hardlink;
-    const bool replaces = files_.is_pending(entry.path) && (is_link || !files_.take_back(entry.path));
-    if (replaces || (is_link && files_.is_pending(entry.link)) || has_pending_parent(entry.path)) files_.finish();
+    // A mark hides what lower layers have of that name, not what is here.
+    const bool takes_place = !is_link && entry.type != EntryType::whiteout && entry.type != EntryType::opaque;
+    const bool meets = files_.is_pending(entry.path) && !(takes_place && files_.take_back(entry.path));
+    if (meets || (is_link && files_.is_pending(entry.link)) || has_pending_parent(entry.path)) files_.finish();
   }
   bool has_pending_parent(std::string_view path) {
     const std::string_view parent = parent_path(path);

@@ -78,7 +78,41 @@ PullPlace place_at(const std::string& name, bool insecure, bool is_mirror, std::
 
 }  // namespace
 
+namespace {
+
+// Debian's toml++ 3.3.0 runs into undefined behaviour at some letters where a key may stand. TOML allows other letters
+// than ASCII's in strings and comments only, and other control characters than tabs and line ends nowhere.
+void refuse_odd_letters(std::string_view text, std::string_view name) {
+  std::size_t line = 1;
+  char quote = '\0';
+  bool in_comment = false;
+  bool is_escaped = false;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_control = (byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte == 0x7f;
+    const bool is_bare = !in_comment && quote == '\0';
+    if (is_control || (byte >= 0x80 && is_bare)) {
+      throw Error(Category::usage, fmt::format("'{}', line {}: the byte {:02x} has no place here", name, line, byte));
+    }
+    if (c == '\n') {
+      ++line;
+      in_comment = false;
+      quote = '\0';
+    } else if (is_bare && c == '#') {
+      in_comment = true;
+    } else if (is_bare && (c == '"' || c == '\'')) {
+      quote = c;
+    } else if (c == quote && !is_escaped) {
+      quote = '\0';
+    }
+    is_escaped = quote == '"' && c == '\\' && !is_escaped;
+  }
+}
+
+}  // namespace
+
 RegistriesConf RegistriesConf::parse(std::string_view text, std::string_view name) {
+  refuse_odd_letters(text, name);
   toml::table root;
   try {
     root = toml::parse(text);

@@ -134,3 +134,12 @@ TEST_CASE("mirrors are asked in order, and what they lack is asked of the regist
   CHECK(empty.count("GET", "/v2/mirror/acme/app/manifests/1") == 1);
   CHECK(remote.log.text().find("mirror '" + broken.authority()) != std::string::npos);
 }
+
+TEST_CASE("letters and control characters that have no place in the file are refused by their line") {
+  CHECK(refusal("# caf\xc3\xa9\n\xcd\x8e = 1\n") == "'registries.conf', line 2: the byte cd has no place here");
+  CHECK(refusal(std::string("[\0\4", 3)) == "'registries.conf', line 1: the byte 00 has no place here");
+  CHECK(refusal("a = \"\x7f\"\n") == "'registries.conf', line 1: the byte 7f has no place here");
+  CHECK(refusal("a = \"x\\\"\xc3\xa9\" \xc3\xa9\n") == "'registries.conf', line 1: the byte c3 has no place here");
+  CHECK_NOTHROW(RegistriesConf::parse(
+      "# caf\xc3\xa9\nshort-name-mode = \"caf\xc3\xa9\" # \xcd\x8e\n\tx = 'caf\xc3\xa9'\r\n", "x"));
+}
