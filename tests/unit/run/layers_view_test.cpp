@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/layer/layer_reader.hpp"
 #include "builder/run/shown_folders.hpp"
 #include "builder/run/snapshot_store.hpp"
