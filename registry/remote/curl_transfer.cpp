@@ -108,8 +108,10 @@ std::size_t on_received(char* data, std::size_t, std::size_t size, void* user) {
   return size;
 }
 
+// Asked once all of the buffer before was sent.
 std::size_t on_send(char* buffer, std::size_t, std::size_t size, void* user) {
   CurlTransfer& transfer = transfer_of(user);
+  transfer.progress_at = monotonic_seconds();
   try {
     const auto count = transfer.request->body->read(buffer, size);
     if (!count) {
@@ -119,7 +121,6 @@ std::size_t on_send(char* buffer, std::size_t, std::size_t size, void* user) {
     if (*count == 0) transfer.sending_done = true;
     transfer.handed_over += *count;
     if (transfer.handed_over >= transfer.request->body->size()) transfer.sending_done = true;
-    if (transfer.sending_done) transfer.progress_at = monotonic_seconds();
     return *count;
   } catch (...) {
     const std::lock_guard lock(transfer.mutex);

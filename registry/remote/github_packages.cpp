@@ -221,6 +221,8 @@ std::optional<PackageVersions> GithubPackages::versions(const std::string& repos
     const json document = reply.document();
     if (!document.is_array()) throw Error(Category::network, reply.where() + ": expected a list of versions");
     for (const json& value : document) {
+      if (!value.is_object() || !value.contains("id") || !value["id"].is_number_unsigned())
+        throw Error(Category::network, reply.where() + ": expected versions with a numeric 'id'");
       try {
         found.versions.push_back(version_from_json(value, reply.where()));
       } catch (const Error& error) {

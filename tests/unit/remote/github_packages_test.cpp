@@ -136,17 +136,31 @@ TEST_CASE("what is refused names the scopes, and a redirect is not followed") {
 }
 
 TEST_CASE("an answer that is no list of versions is refused") {
-  for (
-      const char* body :
-      {"{}", "[1]", R"([{"id":"7"}])", R"([{"id":7,"name":"latest"}])", R"([{"id":7,"id":8}])", "[",
-       R"([{"id":7,"name":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","metadata":{"container":{"tags":["a b"]}}}])",
-       R"([{"id":7,"name":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","created_at":"soon"}])"}) {
+  for (const char* body : {"{}", "[1]", R"([{"id":"7"}])", R"([{"id":7,"id":8}])", "["}) {
     CAPTURE(body);
     Github github;
     github.registry.script([&](const SeenRequest& request, int) {
       return request.path.ends_with("/versions") ? answer(200, {}, body) : Reaction{};
     });
     github.failing([&] { github.packages().versions("acme/app"); });
+  }
+}
+
+TEST_CASE("a version that kiln cannot read is told apart from the others") {
+  const std::string digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+  for (const std::string& version : {std::string(R"({"id":7,"name":"latest"})"),
+                                     R"({"id":7,"name":")" + digest + R"(","metadata":{"container":{"tags":["a b"]}}})",
+                                     R"({"id":7,"name":")" + digest + R"(","created_at":"soon"})"}) {
+    CAPTURE(version);
+    Github github;
+    github.registry.script([&](const SeenRequest& request, int) {
+      const std::string body = "[" + version + R"(,{"id":8,"name":")" + digest + R"("}])";
+      return request.path.ends_with("/versions") ? answer(200, {}, body) : Reaction{};
+    });
+    const auto found = github.packages().versions("acme/app");
+    REQUIRE(found);
+    CHECK(found->versions.size() == 1);
+    CHECK(found->unreadable.size() == 1);
   }
 }
 

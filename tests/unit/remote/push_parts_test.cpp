@@ -132,7 +132,7 @@ class FakeGhcr : public HttpClient {
     const std::lock_guard lock(mutex_);
     if (request.method == HttpMethod::put) {
       response.status = 201;
-      if (path.find("/manifests/") != std::string::npos) manifests_[path] = body_of(*request.body);
+      if (path.find("/manifests/") != std::string::npos) put(path, body_of(*request.body));
     } else if (const auto found = manifests_.find(path); found != manifests_.end()) {
       response.status = 200;
       response.headers.add("Content-Type", oci::media_type::kOciManifest);
@@ -143,6 +143,11 @@ class FakeGhcr : public HttpClient {
   }
 
  private:
+  // Under its tag and its digest.
+  void put(const std::string& path, const std::string& bytes) {
+    manifests_[path] = bytes;
+    manifests_[path.substr(0, path.rfind('/') + 1) + oci::sha256_of(bytes).str()] = bytes;
+  }
   static std::string body_of(RequestBody& body) {
     std::string bytes(body.size(), '\0');
     bytes.resize(body.read(bytes.data(), bytes.size()).value_or(0));

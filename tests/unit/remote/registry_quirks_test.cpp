@@ -128,6 +128,7 @@ TEST_CASE("a layer that a mirror lacks or spoils is asked of the registry") {
     Remote remote;
     HostileRegistry mirror;
     const oci::Descriptor image = remote.remote_image("acme/app", "v1", {"layer one", "layer two"});
+    remote.settings.registries = mirrored(mirror.authority(), remote.registry.authority());
     const FetchedManifest fetched = remote.client().fetch_manifest("acme/app", "v1");
     const oci::Manifest manifest = oci::parse_manifest(fetched.bytes, "m");
     mirror.add_manifest("acme/app", "v1", fetched.bytes, fetched.descriptor.media_type);
@@ -140,7 +141,6 @@ TEST_CASE("a layer that a mirror lacks or spoils is asked of the registry") {
                    : Reaction{};
       });
     }
-    remote.settings.registries = mirrored(mirror.authority(), remote.registry.authority());
     const auto pulled =
         pull_image(remote.session(), remote.store, oci::Reference::parse("registry.example/acme/app:v1"),
                    oci::Platform::parse("linux/amd64"), PullWhat::layers);

@@ -113,8 +113,11 @@ TEST_CASE("a kept index keeps what it holds, and one that goes takes along what 
 TEST_CASE("a child that has a kept tag of its own survives its index") {
   Repo repo;
   repo.add("old index", {"1"}, 9).children = {digest_of("child")};
-  repo.add("child", {"2"}, 0);
-  CHECK(deleted_by(repo, last(1)) == set_of({"old index"}));
+  repo.add("child", {"latest"}, 9);
+  repo.add("new", {"3"}, 0);
+  RetentionRules rules = last(1);
+  rules.fixed_tags["r.example/acme/app"] = {"latest"};
+  CHECK(deleted_by(repo, rules) == set_of({"old index"}));
 }
 
 TEST_CASE("what refers to a kept image stays, and goes before the image that goes") {
