@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "base/json.hpp"
 #include "builder/definitions/embedded_schemas.hpp"
 #include "builder/definitions/json_source.hpp"
@@ -40,7 +41,12 @@ JsonSchema extended_profile_schema(std::string_view text, const fs::path& file) 
       merged[keyword] = value;
     }
   }
-  return JsonSchema::parse(merged.dump(), name);
+  try {
+    return JsonSchema::parse(merged.dump(), name);
+  } catch (const Error&) {
+    JsonSchema::parse(text, name);  // what is wrong in the file is told by its own lines
+    throw;
+  }
 }
 
 }  // namespace kiln

@@ -252,10 +252,10 @@ InstructionBody read_workdir(const Node& node) {
   return Workdir{only_argument(node)};
 }
 
-using Read = InstructionBody (*)(const Node&);
+using ReadBody = InstructionBody (*)(const Node&);
 
-const std::map<std::string, Read, std::less<>>& readers() {
-  static const std::map<std::string, Read, std::less<>> table = {
+const std::map<std::string, ReadBody, std::less<>>& readers() {
+  static const std::map<std::string, ReadBody, std::less<>> table = {
       {"add", read_add},
       {"arg", read_arg},
       {"cmd", read_cmd},

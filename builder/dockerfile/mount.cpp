@@ -222,7 +222,7 @@ WrittenMount read_mount(std::string_view options) {
     const auto dollar = value.find('$');
     if (option.key == "from" && dollar != std::string::npos && dollar + 1 < value.size()) {
       refuse_mount("'from' cannot hold a variable, got '{}'; name a stage 'FROM {} AS NAME' and mount from=NAME",
-           printable(value), printable(value));
+                   printable(value), printable(value));
     }
     // Quotes and escapes are the expansion's, too.
     is_plain = is_plain && value.find_first_of("$\\`'\"") == std::string::npos;

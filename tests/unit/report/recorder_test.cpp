@@ -172,7 +172,7 @@ TEST_CASE("many threads may tell the recorder at once") {
     threads.emplace_back([&recorder, t] {
       for (int i = 0; i < 250; ++i) {
         const int number = t * 250 + i;
-        recorder.step_started(view(number, "a", "Dockerfile", 1, "RUN x"));
+        recorder.step_started(view(number, "a", "Dockerfile", number + 1, "RUN x"));
         recorder.step_finished(number, result(kHit, std::to_string(number), 0, 1, "local"));
       }
     });

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "base/atomic_file.hpp"
@@ -83,7 +85,10 @@ TEST_CASE("a report can be written into a pipe, which stays a pipe") {
   const fs::path pipe = folder.path() / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   std::string read;
-  std::thread reader([&] { read = read_file(pipe); });
+  std::thread reader([&] {
+    std::ifstream stream(pipe);
+    read.assign(std::istreambuf_iterator<char>(stream), {});
+  });
   write_report(pipe, BuildReport{});
   reader.join();
   CHECK(read == to_json_text(BuildReport{}));

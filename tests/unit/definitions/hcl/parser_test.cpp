@@ -62,7 +62,7 @@ TEST_CASE("a heredoc keeps its lines, and '-' takes the indentation that all hav
   CHECK(values("a = <<-EOT\n    x\n\n      y\n    z\n  EOT\nb = 1\n") == R"(a="x\n\n  y\nz\n" b=1)");
   CHECK(values("a = <<-EOT\n    ${1}\n  x\n  EOT\n") == R"(a="  1\nx\n")");
   CHECK(values("a = <<EOT\n\\n $${x} \"q\"\nEOT\n") == R"(a="\\n ${x} \"q\"\n")");
-  CHECK(values("a = <<EOT\n%{ if true ~}\n  yes\n%{ endif ~}\nend\nEOT\n") == R"(a="yes\nend\n")");
+  CHECK(values("a = <<EOT\n%{ if true ~}\n  yes\n%{ endif ~}\nend\nEOT\n") == R"(a="  yes\nend\n")");
   CHECK(values("a = [<<EOT\nx\nEOT\n, 1]") == R"(a=["x\n",1])");
 }
 
