@@ -386,6 +386,11 @@ void append_json(std::string& into, const Value& value) {
 std::string to_json_text(const Value& value) {
   std::string result;
   append_json(result, value);
+  // Go's encoder, and so buildx, escapes the two line separators that a JavaScript string could not hold.
+  for (const auto& [separator, escaped] :
+       {std::pair{"\xe2\x80\xa8", "\\u2028"}, std::pair{"\xe2\x80\xa9", "\\u2029"}}) {
+    for (std::size_t at = 0; (at = result.find(separator, at)) != std::string::npos;) result.replace(at, 3, escaped);
+  }
   return result;
 }
 
