@@ -12,8 +12,8 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "base/json_number.hpp"
 #include "base/text.hpp"
+#include "builder/cache/record_member.hpp"
 #include "builder/cache/record_sum.hpp"
 #include "registry/oci/reference.hpp"
 
@@ -25,24 +25,6 @@ using nlohmann::json;
 
 constexpr std::uint64_t kMaxRecordBytes = std::uint64_t{64} << 20;
 constexpr std::string_view kIdForm = "00000000T000000.000000-xxxxxxxx";  // 0: a digit, x: a hexadecimal one
-
-template <class T>
-T build_member(const json& object, const char* key, std::string_view where) {
-  const auto refuse = [&]() -> T {
-    throw Error(Category::machine, fmt::format("{}: '{}' is missing or of another type", where, key));
-  };
-  try {
-    const json& value = object.at(key);
-    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
-      const auto number = json_number<T>(value);
-      return number ? *number : refuse();
-    } else {
-      return value.get<T>();
-    }
-  } catch (const json::exception&) {
-    return refuse();
-  }
-}
 
 oci::Digest digest_member(const json& value, std::string_view where) {
   if (value.is_string() && oci::Digest::is_valid(value.get<std::string>()))
@@ -62,14 +44,14 @@ json to_json(const InputDifference& difference) {
 InputDifference difference_from_json(const json& value, std::string_view where) {
   using Change = InputDifference::Change;
   InputDifference difference;
-  difference.name = build_member<std::string>(value, "name", where);
-  const auto change = build_member<std::string>(value, "change", where);
+  difference.name = record_member<std::string>(value, "name", where);
+  const auto change = record_member<std::string>(value, "change", where);
   for (const Change known : {Change::changed, Change::added, Change::gone}) {
     if (change == to_string(known)) difference.change = known;
   }
-  if (value.contains("before")) difference.before = build_member<std::string>(value, "before", where);
-  if (value.contains("after")) difference.after = build_member<std::string>(value, "after", where);
-  if (value.contains("about")) difference.about = build_member<std::string>(value, "about", where);
+  if (value.contains("before")) difference.before = record_member<std::string>(value, "before", where);
+  if (value.contains("after")) difference.after = record_member<std::string>(value, "after", where);
+  if (value.contains("about")) difference.about = record_member<std::string>(value, "about", where);
   return difference;
 }
 
@@ -87,27 +69,27 @@ json to_json(const BuildRecordStep& step) {
 
 BuildRecordStep step_from_json(const json& value, std::string_view where) {
   const auto text_or_nothing = [&](const char* key) {
-    return value.contains(key) ? build_member<std::string>(value, key, where) : std::string();
+    return value.contains(key) ? record_member<std::string>(value, key, where) : std::string();
   };
   BuildRecordStep step;
-  step.stage = build_member<std::string>(value, "stage", where);
-  step.index = build_member<int>(value, "index", where);
-  step.file = build_member<std::string>(value, "file", where);
-  step.line = build_member<int>(value, "line", where);
-  step.text = build_member<std::string>(value, "text", where);
-  step.key = build_member<std::string>(value, "key", where);
-  step.outcome = build_member<std::string>(value, "outcome", where);
-  step.seconds = build_member<double>(value, "seconds", where);
-  step.bytes = build_member<std::uint64_t>(value, "bytes", where);
+  step.stage = record_member<std::string>(value, "stage", where);
+  step.index = record_member<int>(value, "index", where);
+  step.file = record_member<std::string>(value, "file", where);
+  step.line = record_member<int>(value, "line", where);
+  step.text = record_member<std::string>(value, "text", where);
+  step.key = record_member<std::string>(value, "key", where);
+  step.outcome = record_member<std::string>(value, "outcome", where);
+  step.seconds = record_member<double>(value, "seconds", where);
+  step.bytes = record_member<std::uint64_t>(value, "bytes", where);
   step.from = text_or_nothing("from");
   step.reason = text_or_nothing("reason");
   step.against = text_or_nothing("against");
   if (value.contains("diff_ids")) {
-    for (const json& item : build_member<json::array_t>(value, "diff_ids", where))
+    for (const json& item : record_member<json::array_t>(value, "diff_ids", where))
       step.diff_ids.push_back(digest_member(item, where));
   }
   if (value.contains("differences")) {
-    for (const json& item : build_member<json::array_t>(value, "differences", where))
+    for (const json& item : record_member<json::array_t>(value, "differences", where))
       step.differences.push_back(difference_from_json(item, where));
   }
   return step;
@@ -124,14 +106,14 @@ json to_json(const BuildRecordTarget& target) {
 
 BuildRecordTarget target_from_json(const json& value, std::string_view where) {
   BuildRecordTarget target;
-  target.name = build_member<std::string>(value, "name", where);
-  target.image = build_member<std::string>(value, "image", where);
-  target.profile = build_member<std::string>(value, "profile", where);
-  target.platform = build_member<std::string>(value, "platform", where);
-  target.file = build_member<std::string>(value, "file", where);
-  target.names = build_member<std::vector<std::string>>(value, "names", where);
+  target.name = record_member<std::string>(value, "name", where);
+  target.image = record_member<std::string>(value, "image", where);
+  target.profile = record_member<std::string>(value, "profile", where);
+  target.platform = record_member<std::string>(value, "platform", where);
+  target.file = record_member<std::string>(value, "file", where);
+  target.names = record_member<std::vector<std::string>>(value, "names", where);
   if (value.contains("digest")) target.digest = digest_member(value["digest"], where);
-  for (const json& step : build_member<json::array_t>(value, "steps", where))
+  for (const json& step : record_member<json::array_t>(value, "steps", where))
     target.steps.push_back(step_from_json(step, where));
   return target;
 }
@@ -188,17 +170,17 @@ std::string serialise(const BuildRecord& record) {
 
 BuildRecord parse_build_record(std::string_view text, std::string_view where) {
   json value = parse_json(text, where, Category::machine, {.max_bytes = kMaxRecordBytes});
-  if (const int version = build_member<int>(value, "version", where); version != 1) {
+  if (const int version = record_member<int>(value, "version", where); version != 1) {
     throw Error(Category::machine, fmt::format("{}: record version {}, expected 1", where, version));
   }
   check_sum(value, where);
   BuildRecord record;
-  record.id = build_member<std::string>(value, "id", where);
-  record.created = build_member<std::string>(value, "created", where);
-  record.kiln_version = build_member<std::string>(value, "kiln_version", where);
-  record.seconds = build_member<double>(value, "seconds", where);
-  record.failed = build_member<bool>(value, "failed", where);
-  for (const json& target : build_member<json::array_t>(value, "targets", where))
+  record.id = record_member<std::string>(value, "id", where);
+  record.created = record_member<std::string>(value, "created", where);
+  record.kiln_version = record_member<std::string>(value, "kiln_version", where);
+  record.seconds = record_member<double>(value, "seconds", where);
+  record.failed = record_member<bool>(value, "failed", where);
+  for (const json& target : record_member<json::array_t>(value, "targets", where))
     record.targets.push_back(target_from_json(target, where));
   return record;
 }

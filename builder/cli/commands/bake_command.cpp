@@ -14,6 +14,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/print_report.hpp"
+#include "builder/cli/selected_fleet.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/words.hpp"
@@ -21,7 +22,6 @@
 #include "builder/definitions/bake_print.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
-#include "builder/definitions/select.hpp"
 #include "builder/report/baseline.hpp"
 #include "builder/report/gate.hpp"
 #include "builder/report/report_store.hpp"
@@ -59,12 +59,6 @@ struct BakeWords {
   std::optional<std::string> progress;
 };
 
-struct LoadedFleet {
-  Fleet fleet;
-  std::vector<const TargetSpec*> selected;
-  NameValues naming;
-};
-
 // -f, else the files that BUILDX_BAKE_FILE names.
 std::vector<std::string> definition_files(const BakeWords& words) {
   if (!words.files.empty()) return words.files;
@@ -93,16 +87,9 @@ LoadFleetOptions load_options(const BakeWords& words) {
   return options;
 }
 
-LoadedFleet load(const BakeWords& words, const CancelToken& cancel) {
-  LoadedFleet loaded;
+SelectedFleet load(const BakeWords& words, const CancelToken& cancel) {
   StderrLog log;
-  loaded.fleet = load_fleet(load_options(words));
-  for (const std::string& warning : loaded.fleet.warnings) log.warn(warning);
-  loaded.selected = select_targets(loaded.fleet, words.targets, words.profiles);
-  loaded.naming.registry = words.registry;
-  loaded.naming.date = date_for_tags(now_unix_seconds());
-  if (uses_git(loaded.selected)) loaded.naming.git = git_commit_of(loaded.fleet.folder, cancel, log);
-  return loaded;
+  return select_fleet(load_options(words), words.profiles, words.registry, cancel, log);
 }
 
 // What bake files say in their own words, without reading a Dockerfile. false where they are image definitions.
@@ -125,7 +112,7 @@ bool print_bake_files(const BakeWords& words) {
   return true;
 }
 
-int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<std::size_t>& wanted) {
+int print_fleet(const SelectedFleet& loaded, const Plan& plan, const std::vector<std::size_t>& wanted) {
   BakePrintOptions options;
   options.working_directory = fs::current_path();
   std::vector<const TargetSpec*> shown;
@@ -164,7 +151,7 @@ int check_fleet(const Plan& plan, const std::vector<std::size_t>& wanted) {
 }
 
 // Takes the targets out of `names` that say call = check, and finds mistakes in them.
-int check_called(const LoadedFleet& loaded, const Plan& plan, std::vector<std::string>& names) {
+int check_called(const SelectedFleet& loaded, const Plan& plan, std::vector<std::string>& names) {
   std::vector<std::size_t> checked;
   std::erase_if(names, [&](const std::string& name) {
     const std::string& call = loaded.fleet.find(name)->call;
@@ -175,7 +162,7 @@ int check_called(const LoadedFleet& loaded, const Plan& plan, std::vector<std::s
   return check_fleet(plan, checked);
 }
 
-BuildRequest make_request(const BakeWords& words, LoadedFleet loaded, std::vector<std::string> names) {
+BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vector<std::string> names) {
   BuildRequest request;
   request.settings = fleet_build_settings(loaded.fleet, words.ca_bundle);
   request.settings.security = parse_security(words.security);
@@ -207,7 +194,7 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   if ((words.print || words.list) && print_bake_files(words)) return 0;
-  LoadedFleet loaded = load(words, cancel);
+  SelectedFleet loaded = load(words, cancel);
   Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.naming);
   std::vector<std::string> names;
   std::vector<std::size_t> wanted, first;

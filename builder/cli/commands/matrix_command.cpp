@@ -13,10 +13,10 @@
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/selected_fleet.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
-#include "builder/definitions/select.hpp"
 #include "builder/plan/matrix.hpp"
 #include "registry/remote/push.hpp"
 #include "registry/remote/registry_client.hpp"
@@ -260,18 +260,16 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
   options.set = words.set;
   options.environment = environment_variable;
   options.wanted = words.targets;
-  const Fleet fleet = load_fleet(options);
-  for (const std::string& warning : fleet.warnings) log.warn(warning);
-  const std::vector<const TargetSpec*> selected = select_targets(fleet, words.targets, words.profiles);
-  NameValues naming{words.registry, date_for_tags(now_unix_seconds()), std::nullopt};
-  if (uses_git(selected)) naming.git = git_commit_of(fleet.folder, cancel, log);
-  const Plan plan = plan_fleet(fleet, selected, naming);
+  const SelectedFleet loaded = select_fleet(options, words.profiles, words.registry, cancel, log);
+  const Fleet& fleet = loaded.fleet;
+  const Plan plan = plan_fleet(fleet, loaded.selected, loaded.naming);
   for (const std::string& note : plan.notes) log.warn(note);
   std::set<std::size_t> wanted;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     const std::string& name = plan.targets[i]->target.name;
     if (plan.targets[i]->is_for_children) continue;
-    if (std::any_of(selected.begin(), selected.end(), [&](const TargetSpec* target) { return target->name == name; }))
+    if (std::any_of(loaded.selected.begin(), loaded.selected.end(),
+                    [&](const TargetSpec* target) { return target->name == name; }))
       wanted.insert(i);
   }
   const std::set<std::size_t> needed = plan.closure(wanted);

@@ -10,11 +10,11 @@
 #include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/print_table.hpp"
+#include "builder/cli/selected_fleet.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
-#include "builder/definitions/select.hpp"
 #include "builder/plan/forecast_drawing.hpp"
 #include "builder/plan/forecast_json.hpp"
 
@@ -132,12 +132,9 @@ int run_plan(const PlanWords& words, const CancelToken& cancel) {
   options.set = words.set;
   options.environment = environment_variable;
   options.wanted = words.targets;
-  const Fleet fleet = load_fleet(options);
-  for (const std::string& warning : fleet.warnings) log.warn(warning);
-  const std::vector<const TargetSpec*> selected = select_targets(fleet, words.targets, words.profiles);
+  const auto [fleet, selected, naming] = select_fleet(options, words.profiles, words.registry, cancel, log);
   BuildRequest request;
-  request.naming = {words.registry, date_for_tags(now_unix_seconds()), std::nullopt};
-  if (uses_git(selected)) request.naming.git = git_commit_of(fleet.folder, cancel, log);
+  request.naming = naming;
   for (const TargetSpec* target : selected) request.targets.push_back(target->name);
   request.settings = fleet_build_settings(fleet, "");
   request.settings.bases.locked = true;  // a look writes no lock file

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "base/log.hpp"
+#include "builder/definitions/fleet.hpp"
+#include "builder/definitions/image_names.hpp"
+#include "builder/definitions/load_fleet.hpp"
+
+namespace kiln::cli {
+
+// A fleet, the targets of it that a command is about, and what their names are filled in with.
+struct SelectedFleet {
+  Fleet fleet;
+  std::vector<const TargetSpec*> selected;  // of `fleet`
+  NameValues naming;
+};
+
+// Loads a fleet and selects `options.wanted` for these profiles, as images that are published below `registry` ("": the
+// fleet's). The commit is asked of git only where a name holds it. What loading warns of goes to `log`. Error{usage}.
+SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<std::string>& profiles,
+                           const std::string& registry, const CancelToken& cancel, Log& log);
+
+}  // namespace kiln::cli
