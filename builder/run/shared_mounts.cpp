@@ -132,8 +132,9 @@ bool SharedMounts::restore(const CacheMountName& name, const fs::path& folder, s
     ContentStore store(HomeLayout::open(draft.path()));
     ThreadPool fetching(std::clamp<std::size_t>(list.chunks.size(), 1, kParallelFetches));
     std::atomic<bool> is_whole{true};
+    // All are fetched, whatever is wrong with one: only a chunk that was found to be damaged is written anew by save().
     fetching.parallel_for(list.chunks.size(), [&](std::size_t i) {
-      if (is_whole && !cache_.fetch_blob(blob_of(list.chunks[i]), store, "cache mount", step)) is_whole = false;
+      if (!cache_.fetch_blob(blob_of(list.chunks[i]), store, "cache mount", step)) is_whole = false;
     });
     if (!is_whole) {
       cache_.distrust(key_of(name));
