@@ -178,6 +178,7 @@ BuildSession::Stages BuildSession::solve(const Plan& plan, const std::vector<std
   evaluation.times = settings_.times;
   evaluation.use_cache = settings_.bases.use_cache;
   evaluation.security = settings_.security;
+  evaluation.exports_images = settings_.exports_images;
   log_.add_targets(plan, plan.closure({wanted.begin(), wanted.end()}));
   Solver solver(plan, *layers_, *bases_, *steps_, *runs_, *recorder_, evaluation,
                 {settings_.context_modes, stat_cache_.get()}, parallel_stages());

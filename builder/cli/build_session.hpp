@@ -38,6 +38,7 @@ struct SessionSettings {
   BaseSettings bases;
   TimePolicy times;
   RunSecurity security = RunSecurity::sandbox;
+  bool exports_images = false;  // see EvaluatorSettings
   ContextModes context_modes = ContextModes::as_on_disk;
   CacheSettings caches;
   bool offline = false;  // --offline: nothing is asked for at registries and servers; pushes are remembered

@@ -9,6 +9,7 @@
 #include "builder/definitions/cuda_arch.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/profile.hpp"
+#include "builder/dockerfile/text_file.hpp"
 
 namespace kiln::cli {
 
@@ -93,13 +94,10 @@ BuildTarget build_target_of(const Fleet& fleet, const Target& target, const Publ
                                              target.name, target.remote_context));
   }
   result.context = target.context;
-  if (target.dockerfile) {
-    fs::path own = *target.dockerfile;
-    own += ".dockerignore";
-    result.ignore_text = read_file_if_exists(own);
+  if (auto ignore = dockerfile::read_ignore_file_of(target.dockerfile, target.context)) {
+    result.ignore_text = std::move(ignore->text);
+    result.ignore_name = shown(ignore->name);
   }
-  if (!result.ignore_text && target.context)
-    result.ignore_text = read_file_if_exists(*target.context / ".dockerignore");
   result.contexts = target.contexts;
   result.stage = target.stage;
   result.labels = target.labels;

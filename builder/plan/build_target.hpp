@@ -55,6 +55,7 @@ struct BuildTarget {
   std::string dockerfile_name;             // as people know it: "images/base-utils/Dockerfile"
   std::optional<fs::path> context;         // nullopt: none, only contexts by name
   std::optional<std::string> ignore_text;  // the ignore file that applies; nullopt: none
+  std::string ignore_name;                 // as people know it
   std::map<std::string, std::string>
       contexts;       // name -> folder, "target:NAME", "docker-image://REF", "oci-layout://PATH[:TAG]"
   std::string stage;  // --target

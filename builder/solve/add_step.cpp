@@ -4,9 +4,9 @@
 #include "base/text.hpp"
 #include "builder/solve/archive_source.hpp"
 #include "builder/solve/fetched_source.hpp"
+#include "builder/solve/git_checkout.hpp"
 #include "builder/solve/git_source.hpp"
 #include "builder/solve/stage_evaluator.hpp"
-#include "registry/remote/url.hpp"
 
 namespace kiln {
 
@@ -45,10 +45,10 @@ void StageEvaluator::add_local_file(CopyPlan& plan, const std::shared_ptr<CopySo
 
 void StageEvaluator::add_url_source(CopyPlan& plan, const dockerfile::Add& add, const std::string& url,
                                     const std::string& destination, KeptSources& kept) {
-  HttpClient& http = with_context([&] { return fmt::format("while fetching '{}'", Url::parse(url).redacted()); },
+  HttpClient& http = with_context([&] { return fmt::format("while fetching '{}'", shown_url(url)); },
                                   [&]() -> HttpClient& { return access_.remote().http(); });
-  const auto source =
-      fetch_url(http, url, expand(add.checksum), access_.store().home().tmp(), access_.pool(), access_.cancel());
+  const auto source = fetch_url(http, url, expand(add.checksum), SourceSecrets(target_.target.secrets),
+                                access_.store().home().tmp(), access_.pool(), access_.cancel());
   kept.push_back(source);
   const std::string name = file_name_of_url(url);
   // What comes by HTTP stays packed unless the Dockerfile asks otherwise.
@@ -62,7 +62,8 @@ void StageEvaluator::add_git_source(CopyPlan& plan, const dockerfile::Add& add, 
   with_context([&] { return fmt::format("while fetching '{}'", reference.shown()); }, [&] { access_.remote(); });
   TempDir folder(access_.store().home().tmp(), "git-");
   const fs::path shown =
-      check_out_git(reference, {add.keep_git_dir, expand(add.checksum)}, folder.path(), access_.cancel());
+      check_out_git(reference, {add.keep_git_dir, expand(add.checksum), SourceSecrets(target_.target.secrets)},
+                    folder.path(), access_.cancel());
   const auto source = std::make_shared<FetchedSource>(std::move(folder), shown, access_.pool(), access_.cancel(),
                                                       fmt::format("git source '{}'", reference.shown()));
   kept.push_back(source);

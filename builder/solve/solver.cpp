@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "builder/dockerfile/ignore.hpp"
+#include "builder/dockerfile/text_file.hpp"
 #include "builder/solve/build_checks.hpp"
 #include "builder/solve/work_slots.hpp"
 
@@ -37,7 +38,7 @@ struct Solver::State {
   StageFuture request(StageKey key);
   std::shared_ptr<CopySource> context_of(const BuildTarget& target);
   std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore,
-                                     const std::string& description);
+                                     const std::string& ignore_name, const std::string& description);
   void fail(std::exception_ptr error);
   void note_problem(std::size_t target, const std::exception& error);
 
@@ -140,7 +141,7 @@ class Environment : public StageEnvironment {
 }  // namespace
 
 std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const std::optional<std::string>& ignore,
-                                                  const std::string& description) {
+                                                  const std::string& ignore_name, const std::string& description) {
   if (!fs::is_directory(path)) {
     throw Error(Category::usage, fmt::format("build context '{}' is not a folder", path.native()));
   }
@@ -148,9 +149,9 @@ std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const st
   const std::lock_guard lock(mutex);
   auto& source = folders[key];
   if (!source) {
-    source = std::make_shared<ContextSource>(
-        path, dockerfile::IgnoreMatcher(dockerfile::read_ignore_file(ignore.value_or(""))), contexts.modes,
-        contexts.stat_cache, access.pool(), access.cancel(), description);
+    source = std::make_shared<ContextSource>(path, dockerfile::read_ignore_rules(ignore.value_or(""), ignore_name),
+                                             contexts.modes, contexts.stat_cache, access.pool(), access.cancel(),
+                                             description);
   }
   return source;
 }
@@ -160,7 +161,7 @@ std::shared_ptr<CopySource> Solver::State::context_of(const BuildTarget& target)
     return std::make_shared<InlineSource>(std::map<std::string, std::string>(), 0644,
                                           "the build context, which is empty: only a Dockerfile was given");
   }
-  return folder(*target.context, target.ignore_text, "the build context");
+  return folder(*target.context, target.ignore_text, target.ignore_name, "the build context");
 }
 
 void Solver::State::fail(std::exception_ptr error) {
@@ -190,7 +191,8 @@ StageFuture Solver::State::request(StageKey key) {
           plan, key.first, [this](StageKey other) { return request(other); }, slots, access, bases,
           [this, &planned] { return context_of(planned.target); },
           [this](const fs::path& path, const std::string& description) {
-            return folder(path, read_file_if_exists(path / ".dockerignore"), description);
+            const fs::path ignore = path / ".dockerignore";
+            return folder(path, dockerfile::read_text_file(ignore, path), ignore.native(), description);
           },
           settings.stop);
       environment.begin_work();

@@ -21,6 +21,7 @@
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/dockerfile_input.hpp"
 #include "builder/cli/words/words.hpp"
+#include "builder/solve/fetched_source.hpp"
 #include "builder/solve/git_source.hpp"
 
 namespace kiln::cli {
@@ -69,10 +70,18 @@ struct BuildWords {
 
 using NamedContexts = std::map<std::string, NamedContext>;
 
+std::vector<SecretSource> secrets_of(const BuildWords& words) {
+  std::vector<SecretSource> secrets;
+  for (const std::string& secret : words.secrets) secrets.push_back(parse_secret(secret));
+  return secrets;
+}
+
 NamedContexts open_named_contexts(const BuildWords& words, const CancelToken& cancel) {
   NamedContexts contexts;
+  const SourceSecrets secrets(secrets_of(words));
   for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context")) {
-    contexts.emplace(name, open_named_context(name, value, words.offline ? MayFetch::no : MayFetch::yes, cancel));
+    contexts.emplace(name,
+                     open_named_context(name, value, words.offline ? MayFetch::no : MayFetch::yes, secrets, cancel));
   }
   return contexts;
 }
@@ -83,6 +92,7 @@ BuildTarget make_target(const BuildWords& words, const BuildContext& context, co
   target.dockerfile_text = context.dockerfile.text;
   target.dockerfile_name = context.dockerfile.name;
   target.ignore_text = context.dockerfile.ignore_text;
+  target.ignore_name = context.dockerfile.ignore_name;
   target.stage = words.target;
   target.args = parse_build_args(words.build_args);
   for (const auto& [name, found] : named) target.contexts[name] = found.value;
@@ -92,7 +102,7 @@ BuildTarget make_target(const BuildWords& words, const BuildContext& context, co
     for (const std::string_view stage : split(filter, ',')) target.no_cache_stages.emplace_back(stage);
   }
   target.network = words.network;
-  for (const std::string& secret : words.secrets) target.secrets.push_back(parse_secret(secret));
+  target.secrets = secrets_of(words);
   for (const std::string& ssh : words.ssh) target.ssh.push_back(parse_ssh(ssh));
   for (const std::string& tag : words.tags) target.names.push_back(oci::Reference::parse(tag).str());
   return target;
@@ -154,6 +164,10 @@ std::vector<BuildTarget> for_platforms(const BuildTarget& target, const std::vec
   return targets;
 }
 
+bool is_run_as_image(const Output& output) {
+  return output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
+}
+
 SessionSettings make_settings(const BuildWords& words, const Plan& plan, const std::vector<Output>& outputs) {
   SessionSettings settings;
   settings.progress = words.progress;
@@ -176,6 +190,7 @@ SessionSettings make_settings(const BuildWords& words, const Plan& plan, const s
   add_cache_environment(settings.caches);
   settings.offline = words.offline;
   apply_offline(settings);
+  settings.exports_images = std::any_of(outputs.begin(), outputs.end(), is_run_as_image);
   const bool rewrite =
       std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.rewrite_timestamp; });
   if (rewrite) settings.runs.rewrite_times = settings.times.epoch.value_or(kReproducibleEpoch);
@@ -188,8 +203,7 @@ AssemblyOptions assembly_options(const BuildTarget& target, const Output& output
   options.force_compression = output.force_compression;
   options.oci_media_types = output.oci_media_types;
   options.created = times.epoch;
-  options.is_run_as_image =
-      output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
+  options.is_run_as_image = is_run_as_image(output);
   if (target.platform_is_asked_for) options.platform = target.platform;
   options.labels = target.labels;
   options.annotations = annotations_at(output.annotations, AnnotationPlace::manifest, target.platform);
@@ -205,7 +219,9 @@ std::optional<int> look_at_input(const BuildWords& words, const CancelToken& can
     return 0;
   }
   if (words.print_ignored) {
-    print_ignored(words.context, find_ignore_text(words.file, words.context).value_or(""));
+    const auto ignore = find_ignore_file(words.file, words.context);
+    print_ignored(words.context,
+                  ignore ? dockerfile::read_ignore_rules(ignore->text, ignore->name) : dockerfile::IgnoreMatcher());
     return 0;
   }
   if (!words.check && !words.buildx.wants_check()) return std::nullopt;
@@ -213,7 +229,11 @@ std::optional<int> look_at_input(const BuildWords& words, const CancelToken& can
   check.build_args = words.build_args;
   check.platforms = words.platforms;
   check.target = words.target;
-  return check_dockerfile(open_build_context(words.context, words.file, cancel).dockerfile, check);
+  return check_dockerfile(
+      open_build_context(words.context, words.file,
+                         context_access(parse_build_args(words.build_args), secrets_of(words)), cancel)
+          .dockerfile,
+      check);
 }
 
 BuildSession::Stages solve(BuildSession& session, const Plan& plan, const std::vector<std::size_t>& wanted,
@@ -234,7 +254,8 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
       (is_http_url(words.context) || parse_git_reference(words.context))) {
     throw Error(Category::network, "--offline: the build context is a URL, and nothing is fetched");
   }
-  const BuildContext context = open_build_context(words.context, words.file, cancel);
+  const BuildContext context = open_build_context(
+      words.context, words.file, context_access(parse_build_args(words.build_args), secrets_of(words)), cancel);
   const NamedContexts named = open_named_contexts(words, cancel);
   BuildTarget target = make_target(words, context, named);
   const std::vector<Output> outputs = make_outputs(words);

@@ -13,8 +13,7 @@ std::map<std::string, std::string> parse_build_args(const std::vector<std::strin
   for (const std::string& value : values) {
     const std::size_t equals = value.find('=');
     const std::string name = value.substr(0, equals);
-    if (name.empty())
-      throw Error(Category::usage, fmt::format("--build-arg '{}': expected NAME=VALUE", printable(value)));
+    if (name.empty()) throw Error(Category::usage, "--build-arg: expected NAME=VALUE, got no name");
     if (equals != std::string::npos) {
       result[name] = value.substr(equals + 1);
     } else if (const auto inherited = environment_variable(name)) {
@@ -58,11 +57,15 @@ SecretSource parse_secret(std::string_view text) {
     } else if (key == "type" && (value == "file" || value == "env")) {
       type = value;
     } else {
-      throw Error(Category::usage, fmt::format("--secret '{}': unknown option '{}'{}", printable(text), printable(key),
-                                               suggestion(key, {"id", "src", "source", "env", "type"})));
+      // The rest of the text, and a word without '=', may be the secret itself.
+      const bool is_named = equals != std::string_view::npos;
+      throw Error(Category::usage,
+                  fmt::format("--secret: {}; expected id=ID[,src=FILE|,env=NAME]{}",
+                              is_named ? fmt::format("unknown option '{}'", printable(key)) : "a word without '='",
+                              is_named ? suggestion(key, {"id", "src", "source", "env", "type"}) : ""));
     }
   }
-  if (secret.id.empty()) throw Error(Category::usage, fmt::format("--secret '{}': 'id' is missing", printable(text)));
+  if (secret.id.empty()) throw Error(Category::usage, "--secret: 'id' is missing; expected id=ID[,src=FILE|,env=NAME]");
   if (type == "env" && secret.file) {
     secret.environment = secret.file->native();
     secret.file.reset();
