@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
@@ -14,6 +15,7 @@
 #include "builder/dockerfile/run_script.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/run/growing_snapshot.hpp"
+#include "builder/run/overlay.hpp"
 #include "builder/solve/link_resolution.hpp"
 
 namespace kiln {
@@ -27,7 +29,23 @@ bool makes_step(const df::Instruction& instruction) {
          std::holds_alternative<df::Add>(instruction.body) || std::holds_alternative<df::Workdir>(instruction.body);
 }
 
-bool takes_from_context(const df::Instruction& instruction) {
+bool makes_layer(const df::Instruction& instruction) {
+  const auto* workdir = std::get_if<df::Workdir>(&instruction.body);
+  return makes_step(instruction) &&
+         (workdir == nullptr || (workdir->path != "/" && workdir->path.find('$') == std::string::npos));
+}
+
+// Whether the stage the target ends in is built on this one, or is it.
+bool is_of_image(const PlannedTarget& target, std::size_t stage) {
+  for (std::size_t at = target.final_stage; at != stage;) {
+    const StageBase* below = std::get_if<StageBase>(&target.bases[at]);
+    if (!below) return false;
+    at = below->stage;
+  }
+  return true;
+}
+
+bool copies_from_context(const df::Instruction& instruction) {
   const auto* copy = std::get_if<df::Copy>(&instruction.body);
   return copy != nullptr && copy->from.empty() && !copy->paths.empty();
 }
@@ -89,15 +107,21 @@ StageResult StageEvaluator::evaluate() {
       throw located;
     }
   };
-  // Listed and hashed while the base is asked for, fetched and unpacked.
-  const auto first_copy = std::find_if(stage_.instructions.begin(), stage_.instructions.end(), takes_from_context);
-  if (first_copy != stage_.instructions.end()) {
-    in_excerpt(first_copy->lines, [&] { environment_.context()->read_ahead(patterns_of_context(stage_)); });
+  // Listed and hashed while the base is asked for, fetched and unpacked. A context that is none, or an ignore file that
+  // cannot be read, is no fault of the line that copies.
+  if (std::any_of(stage_.instructions.begin(), stage_.instructions.end(), copies_from_context))
+    environment_.context()->read_ahead(patterns_of_context(stage_));
+  in_excerpt(stage_.lines, [&] { begin(); });
+  if (const df::Instruction* over = first_layer_too_many()) {
+    in_excerpt(over->lines, [] {
+      throw Error(
+          Category::build,
+          fmt::format("this is layer {} of the image, expected at most {}: container engines start no image with "
+                      "more; join steps, or copy the files of a stage into another one",
+                      kMaxLayers + 1, kMaxLayers));
+    });
   }
-  in_excerpt(stage_.lines, [&] {
-    begin();
-    run_triggers();
-  });
+  in_excerpt(stage_.lines, [&] { run_triggers(); });
   for (const df::Instruction& instruction : stage_.instructions) {
     ++next_instruction_;
     in_excerpt(instruction.lines, [&] { apply(instruction); });
@@ -117,14 +141,17 @@ void StageEvaluator::begin() {
   const auto from_stage = [&](const StageResult& other) {
     state_ = std::make_unique<StageResult>(other);
     state_->config.cmd_set_in_stage = false;
+    // ARG shadows ENV only further down in its own stage: the image's environment is laid over what ARGs left.
+    state_->config.scope.set_environment(state_->config.image.config.env);
   };
   const oci::Platform platform = platform_of_base(target_, number_);
   if (std::holds_alternative<ScratchBase>(base)) {
     BaseImage empty;
     // An empty image is for no platform; FROM --platform only chooses among images there are.
     empty.config.platform = target_.target.platform;
-    empty.config.config.env = {std::string("PATH=") + kDefaultPath};
-    empty.config.config.working_dir = "/";
+    const bool is_windows = empty.config.platform.os == "windows";
+    if (!is_windows) empty.config.config.env = {std::string("PATH=") + kDefaultPath};
+    empty.config.config.working_dir = is_windows ? "\\" : "/";
     from_image(std::move(empty));
   } else if (const auto* stage = std::get_if<StageBase>(&base)) {
     from_stage(*environment_.stage(stage->stage));
@@ -145,11 +172,28 @@ void StageEvaluator::begin() {
     throw Error(Category::usage,
                 fmt::format("'{}' is a folder, and a stage cannot be built FROM one", stage_.base_name));
   }
-  if (!oci::env_value(state_->config.image.config.env, "PATH")) {
+  const bool has_default_path = state_->config.image.platform.os != "windows";
+  if (has_default_path && !oci::env_value(state_->config.image.config.env, "PATH")) {
     state_->config.image.config.env.insert(state_->config.image.config.env.begin(),
                                            std::string("PATH=") + kDefaultPath);
     state_->config.scope = df::StageScope(*target_.scope, state_->config.image.config.env);
   }
+}
+
+// Counted where an image begins, with what is known of every stage up to the one that is exported: a WORKDIR whose
+// folder a variable names may make none.
+const df::Instruction* StageEvaluator::first_layer_too_many() const {
+  if (!settings_.exports_images || std::holds_alternative<StageBase>(target_.bases[number_])) return nullptr;
+  if (!is_of_image(target_, number_)) return nullptr;
+  std::vector<std::size_t> stages = {target_.final_stage};
+  while (stages.back() != number_) stages.push_back(std::get<StageBase>(target_.bases[stages.back()]).stage);
+  std::size_t layers = state_->layers.size();
+  for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
+    for (const df::Instruction& instruction : target_.dockerfile.stages[*stage].instructions) {
+      if (makes_layer(instruction) && ++layers > kMaxLayers) return &instruction;
+    }
+  }
+  return nullptr;
 }
 
 void StageEvaluator::run_triggers() {
@@ -176,19 +220,9 @@ void StageEvaluator::apply(const df::Instruction& instruction) {
 }
 
 std::string StageEvaluator::text_of(const df::Instruction& instruction) const {
-  std::string text = instruction.original;
+  std::string text = without_url_credentials(instruction.original);
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
-}
-
-// Whether the stage the target ends in is built on this one, or is it.
-static bool is_of_image(const PlannedTarget& target, std::size_t stage) {
-  for (std::size_t at = target.final_stage; at != stage;) {
-    const StageBase* below = std::get_if<StageBase>(&target.bases[at]);
-    if (!below) return false;
-    at = below->stage;
-  }
-  return true;
 }
 
 StepRequest StageEvaluator::new_step(const df::Instruction& instruction, std::string kind) const {
@@ -377,7 +411,8 @@ std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool 
   if (const std::string mode = expand(transfer.chmod); !mode.empty()) shown += " --chmod=" + mode;
   for (const std::string& path : transfer.paths) shown += " " + expand(path);
   for (const df::InlineFile& file : transfer.files) shown += " <<" + file.name;
-  return shown + " " + expand(transfer.destination) + " # buildkit";
+  // The history goes out with the image.
+  return without_url_credentials(shown) + " " + expand(transfer.destination) + " # buildkit";
 }
 
 void StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer, CopyOptions options,
@@ -387,7 +422,8 @@ void StageEvaluator::transfer(const df::Instruction& instruction, const df::Tran
   // A variable without a value asks for nothing.
   if (const std::string mode = expand(transfer.chmod); !mode.empty()) {
     options.change_mode = parse_chmod(mode);
-    options.made_directory_mode = octal_chmod(mode).value_or(options.made_directory_mode);
+    // mkdir(2) knows permissions alone: set-id bits and the sticky one are for what is copied.
+    options.made_directory_mode = octal_chmod(mode).value_or(options.made_directory_mode) & 0777;
   }
   options.excludes = transfer.excludes;
   options.link = transfer.link;
@@ -413,6 +449,9 @@ void StageEvaluator::transfer(const df::Instruction& instruction, const df::Tran
       plan.add(*source, path, destination);
     }
   }
+  for (const std::string& note : plan.notes()) {
+    observer_.warn(fmt::format("{}:{}: {}", target_.target.dockerfile_name, instruction.lines.first, note));
+  }
   std::map<std::string, std::string> inline_files;
   for (const df::InlineFile& file : transfer.files) {
     inline_files[file.name] = file.expand ? config.scope.expand(file.content, df::Quotes::literal).text : file.content;
@@ -429,7 +468,7 @@ void StageEvaluator::apply_copy(const df::Instruction& instruction, const df::Co
   if (copy.from.empty()) {
     source = copy.paths.empty() ? nullptr : environment_.context();
   } else {
-    source = environment_.source(resolve_name(plan_, target_, copy.from, number_), copy.from);
+    source = environment_.source(resolve_from(plan_, target_, copy.from, number_), copy.from);
   }
   transfer(instruction, copy, options, source, false);
 }

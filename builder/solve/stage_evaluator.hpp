@@ -34,7 +34,8 @@ struct EvaluatorSettings {
   TimePolicy times;
   bool use_cache = true;
   RunSecurity security = RunSecurity::sandbox;  // of every RUN that does not say insecure
-  CancelToken stop;                             // asked before each instruction: another stage failed
+  bool exports_images = false;  // images with more layers than container engines start are refused beforehand
+  CancelToken stop;             // asked before each instruction: another stage failed
 };
 
 // What a stage needs from the build around it.
@@ -61,6 +62,7 @@ class StageEvaluator {
 
  private:
   void begin();
+  const dockerfile::Instruction* first_layer_too_many() const;
   void run_triggers();
   void apply(const dockerfile::Instruction& instruction);
   void apply_run(const dockerfile::Instruction& instruction, const dockerfile::Run& run);
