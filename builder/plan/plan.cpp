@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/dockerfile/directives.hpp"
 #include "builder/dockerfile/excerpt.hpp"
 #include "builder/dockerfile/expansion.hpp"
 #include "builder/dockerfile/mount.hpp"
@@ -164,6 +165,20 @@ NameMeaning resolve(const Plan& plan, const PlannedTarget& planned, const std::s
   return ImageBase{name};
 }
 
+// The front end that a build asks for, by BUILDKIT_SYNTAX or in its Dockerfile, is said where it is not docker's.
+void note_foreign_front_end(const BuildTarget& target, std::vector<std::string>& notes) {
+  const auto given = target.args.find("BUILDKIT_SYNTAX");
+  const auto directive = df::detect_syntax(target.dockerfile_text);
+  const bool is_given = given != target.args.end() && !given->second.empty();
+  if (!is_given && !directive) return;
+  const std::string& front_end = is_given ? given->second : directive->value;
+  if (df::is_docker_front_end(front_end)) return;
+  const std::string place =
+      is_given ? "BUILDKIT_SYNTAX" : fmt::format("{}:{}", printable(target.dockerfile_name), directive->line);
+  notes.push_back(fmt::format("{} asks for the front end '{}': kiln runs none and reads the file as docker/dockerfile",
+                              place, printable(front_end)));
+}
+
 std::unique_ptr<PlannedTarget> read_target(BuildTarget target) {
   auto planned = std::make_unique<PlannedTarget>();
   planned->target = std::move(target);
@@ -202,13 +217,44 @@ std::vector<std::string> mount_sources(const df::Instruction& instruction) {
   return sources;
 }
 
-std::vector<std::string> source_names(const df::Instruction& instruction) {
-  std::vector<std::string> names = mount_sources(instruction);
-  if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) names.push_back(copy->from);
-  std::erase_if(names, [](const std::string& name) {
-    return name.empty() || name.find('$') != std::string::npos || parse_unsigned(name);
-  });
-  return names;
+// A whole number, with a sign or without: in --from it is a stage's place and never a name.
+std::optional<std::int64_t> stage_index(std::string_view text) {
+  const bool is_negative = text.starts_with('-');
+  if (is_negative || text.starts_with('+')) text.remove_prefix(1);
+  const auto number = parse_unsigned(text);
+  if (!number || *number > INT32_MAX) return std::nullopt;
+  return is_negative ? -static_cast<std::int64_t>(*number) : static_cast<std::int64_t>(*number);
+}
+
+std::string name_of_stage(const PlannedTarget& planned, std::size_t stage) {
+  const std::string& name = planned.dockerfile.stages[stage].name;
+  return name.empty() ? std::to_string(stage) : name;
+}
+
+// Error{usage}, in BuildKit's words, where a stage takes files from itself or from one below it.
+void refuse_stage_below(const PlannedTarget& planned, std::size_t source, std::size_t stage) {
+  if (source == stage) {
+    throw Error(Category::usage,
+                fmt::format("circular dependency detected on stage: {}", name_of_stage(planned, stage)));
+  }
+  if (source > stage) {
+    throw Error(Category::usage,
+                fmt::format("cannot copy from stage '{}', it needs to be defined before current stage '{}'",
+                            name_of_stage(planned, source), name_of_stage(planned, stage)));
+  }
+}
+
+// The stage that a number in --from means to stage `stage`.
+StageBase numbered_stage(const PlannedTarget& planned, std::int64_t index, std::size_t stage) {
+  const std::size_t count = planned.dockerfile.stages.size();
+  if (index < 0 || index >= static_cast<std::int64_t>(count)) {
+    throw Error(Category::usage,
+                fmt::format("invalid stage index {}: --from counts the stages of this Dockerfile from 0 to {}", index,
+                            count - 1));
+  }
+  const StageBase base{static_cast<std::size_t>(index)};
+  refuse_stage_below(planned, base.stage, stage);
+  return base;
 }
 
 // A number in a mount's from= is the name of an image for docker, which hardly anybody means.
@@ -249,21 +295,33 @@ void refuse_bad_reference(const NameMeaning& meaning, const std::string& written
   }
 }
 
-// Error{usage}, in BuildKit's words, where a stage takes files from itself or from one below it.
+// The stage of this Dockerfile that has a name which no stage above has.
 void refuse_stage_below(const PlannedTarget& planned, const std::string& source, std::size_t stage) {
-  const auto& stages = planned.dockerfile.stages;
-  const auto name_of = [&](std::size_t number) {
-    return stages[number].name.empty() ? std::to_string(number) : stages[number].name;
+  const auto other = find_stage(planned.dockerfile, source, planned.dockerfile.stages.size());
+  if (other && !find_stage(planned.dockerfile, source, stage)) refuse_stage_below(planned, *other, stage);
+}
+
+NameMeaning resolve_from(const Plan& plan, const PlannedTarget& planned, const std::string& name, std::size_t stage,
+                         std::vector<std::string>& notes) {
+  if (const auto index = stage_index(name)) return numbered_stage(planned, *index, stage);
+  return resolve(plan, planned, name, stage, notes);
+}
+
+// What COPY --from and the mounts of an instruction take files from.
+std::vector<NameMeaning> sources_of(const Plan& plan, const PlannedTarget& planned, const df::Instruction& instruction,
+                                    std::size_t stage, std::vector<std::string>& notes) {
+  std::vector<NameMeaning> sources;
+  const auto add = [&](const std::string& name, NameMeaning meaning) {
+    if (std::holds_alternative<ImageBase>(meaning)) refuse_stage_below(planned, name, stage);
+    sources.push_back(std::move(meaning));
   };
-  const auto number = parse_unsigned(source);
-  const auto other = number && *number < stages.size() ? std::optional(static_cast<std::size_t>(*number))
-                                                       : find_stage(planned.dockerfile, source, stages.size());
-  if (!other || *other < stage || find_stage(planned.dockerfile, source, stage)) return;
-  if (*other == stage)
-    throw Error(Category::usage, fmt::format("circular dependency detected on stage: {}", name_of(stage)));
-  throw Error(Category::usage,
-              fmt::format("cannot copy from stage '{}', it needs to be defined before current stage '{}'", source,
-                          name_of(stage)));
+  const auto is_known = [](const std::string& name) { return !name.empty() && name.find('$') == std::string::npos; };
+  for (const std::string& name : mount_sources(instruction)) {
+    if (is_known(name)) add(name, resolve(plan, planned, name, stage, notes));
+  }
+  const auto* copy = std::get_if<df::Copy>(&instruction.body);
+  if (copy && is_known(copy->from)) add(copy->from, resolve_from(plan, planned, copy->from, stage, notes));
+  return sources;
 }
 
 void resolve_stages(Plan& plan, PlannedTarget& planned) {
@@ -296,11 +354,7 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
       for (const df::Instruction& instruction : stage.instructions) {
         lines = instruction.lines;
         refuse_numbered_mounts(planned, instruction);
-        for (const std::string& source : source_names(instruction)) {
-          const NameMeaning meaning = resolve(plan, planned, source, i, plan.notes);
-          if (std::holds_alternative<ImageBase>(meaning)) refuse_stage_below(planned, source, i);
-          note(i, meaning);
-        }
+        for (const NameMeaning& source : sources_of(plan, planned, instruction, i, plan.notes)) note(i, source);
       }
     } catch (const Error& error) {
       problems[i] = Problem{error, lines};
@@ -334,27 +388,35 @@ oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage) {
   return oci::Platform::parse(df::expand_word(written, target.scope->lookup(), target.dockerfile.directives.escape));
 }
 
-std::vector<std::string> source_names(const df::Stage& stage) {
-  std::vector<std::string> names;
-  for (const df::Instruction& instruction : stage.instructions) {
-    for (std::string& name : source_names(instruction)) names.push_back(std::move(name));
+std::vector<NameMeaning> sources_of(const Plan& plan, const PlannedTarget& target, std::size_t stage) {
+  std::vector<NameMeaning> sources;
+  std::vector<std::string> notes;  // they were given when the plan was made
+  for (const df::Instruction& instruction : target.dockerfile.stages[stage].instructions) {
+    for (NameMeaning& source : sources_of(plan, target, instruction, stage, notes))
+      sources.push_back(std::move(source));
   }
-  return names;
+  return sources;
 }
 
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
                          std::size_t before_stage) {
-  if (const auto number = parse_unsigned(name); number && *number < before_stage) {
-    return StageBase{static_cast<std::size_t>(*number)};
-  }
-  std::vector<std::string> notes;  // they were given when the plan was made
+  std::vector<std::string> notes;
   return resolve(plan, target, name, before_stage, notes);
+}
+
+NameMeaning resolve_from(const Plan& plan, const PlannedTarget& target, const std::string& name,
+                         std::size_t before_stage) {
+  std::vector<std::string> notes;
+  return resolve_from(plan, target, name, before_stage, notes);
 }
 
 Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names) {
   Plan plan;
   plan.names = names;
-  for (BuildTarget& target : targets) plan.targets.push_back(read_target(std::move(target)));
+  for (BuildTarget& target : targets) {
+    note_foreign_front_end(target, plan.notes);
+    plan.targets.push_back(read_target(std::move(target)));
+  }
   for (const auto& planned : plan.targets) resolve_stages(plan, *planned);
   std::sort(plan.notes.begin(), plan.notes.end());
   plan.notes.erase(std::unique(plan.notes.begin(), plan.notes.end()), plan.notes.end());

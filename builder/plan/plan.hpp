@@ -64,7 +64,9 @@ struct FleetNames {
 struct Plan {
   std::vector<std::unique_ptr<PlannedTarget>> targets;
   FleetNames names;
-  std::vector<std::string> notes;  // edges that look like the fleet's and were not taken, with the reason
+  // What people should know of: edges that look like the fleet's and were not taken, with the reason; a front end
+  // that is asked for.
+  std::vector<std::string> notes;
 
   // The targets in an order in which every parent comes before its children.
   std::vector<std::size_t> order() const;
@@ -76,8 +78,11 @@ struct Plan {
 // does not exist, and a cycle.
 Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names);
 
-// What a name used in a stage (by --from, a mount) stands for. `before_stage`: only stages above may be named.
+// What a mount's from= stands for in a stage. `before_stage`: only stages above may be named.
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
+                         std::size_t before_stage);
+// What COPY --from stands for: a number is the stage of that place. Error{usage} where no stage above has it.
+NameMeaning resolve_from(const Plan& plan, const PlannedTarget& target, const std::string& name,
                          std::size_t before_stage);
 
 // The stages of a target that its final one needs, that one included.
@@ -87,7 +92,7 @@ std::set<std::size_t> needed_stages(const PlannedTarget& target);
 // is none.
 oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage);
 
-// The names COPY --from and mounts of a stage use, where no variable hides them.
-std::vector<std::string> source_names(const dockerfile::Stage& stage);
+// What COPY --from and the mounts of a stage take files from, where no variable hides it.
+std::vector<NameMeaning> sources_of(const Plan& plan, const PlannedTarget& target, std::size_t stage);
 
 }  // namespace kiln

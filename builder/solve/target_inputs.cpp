@@ -10,6 +10,7 @@
 #include "builder/debian/lock.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/mount.hpp"
+#include "builder/dockerfile/text_file.hpp"
 #include "builder/solve/copy_plan.hpp"
 #include "builder/solve/fetched_source.hpp"
 #include "builder/solve/git_source.hpp"
@@ -142,7 +143,7 @@ class InputsOfTarget {
   void add_stage(std::size_t number) {
     const df::Stage& stage = planned_.dockerfile.stages[number];
     add_meaning(planned_.bases[number]);
-    for (const std::string& name : source_names(stage)) add_meaning(resolve_name(plan_, planned_, name, number));
+    for (const NameMeaning& source : sources_of(plan_, planned_, number)) add_meaning(source);
     for (const df::Instruction& instruction : stage.instructions) {
       if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) {
         if (copy->from.empty()) add_paths(copy->paths);
@@ -198,16 +199,17 @@ class InputsOfTarget {
     }
   }
 
-  ContextSource open(const fs::path& folder, const std::optional<std::string>& ignore) const {
+  ContextSource open(const fs::path& folder, const std::optional<std::string>& ignore,
+                     const std::string& ignore_name) const {
     if (!fs::is_directory(folder))
       throw Error(Category::usage, fmt::format("build context '{}' is not a folder", folder.native()));
-    return ContextSource(folder, df::IgnoreMatcher(df::read_ignore_file(ignore.value_or(""))), settings_.modes,
-                         stat_cache_, pool_, cancel_);
+    return ContextSource(folder, df::read_ignore_rules(ignore.value_or(""), ignore_name), settings_.modes, stat_cache_,
+                         pool_, cancel_);
   }
 
   void add_contexts() {
     if (target_.context && (use_.everything || !use_.patterns.empty())) {
-      const ContextSource context = open(*target_.context, target_.ignore_text);
+      const ContextSource context = open(*target_.context, target_.ignore_text, target_.ignore_name);
       if (use_.everything) {
         add_tree(context, "");
       } else {
@@ -221,7 +223,10 @@ class InputsOfTarget {
         }
       }
     }
-    for (const fs::path& folder : folders_) add_tree(open(folder, read_file_if_exists(folder / ".dockerignore")), "");
+    for (const fs::path& folder : folders_) {
+      const fs::path ignore = folder / ".dockerignore";
+      add_tree(open(folder, df::read_text_file(ignore, folder), ignore.native()), "");
+    }
   }
 
   const Plan& plan_;
