@@ -86,10 +86,6 @@ void remove_tree_at(int parent, const char* name, const std::string& shown, int 
 
 Fd open_read(const fs::path& path) { return open_checked(AT_FDCWD, path.c_str(), O_RDONLY, 0, "open"); }
 
-Fd open_read_at(const Fd& dir, const std::string& name, int extra_flags) {
-  return open_checked(dir.get(), name.c_str(), O_RDONLY | extra_flags, 0, "open");
-}
-
 Fd create_file(const fs::path& path, unsigned mode) {
   return open_checked(AT_FDCWD, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, mode, "create");
 }
@@ -163,12 +159,6 @@ std::vector<std::string> list_directory(const fs::path& path) {
   }
   std::sort(names.begin(), names.end());
   return names;
-}
-
-std::uint64_t file_size_bytes(const fs::path& path) {
-  struct stat info;
-  if (::stat(path.c_str(), &info) != 0) throw_errno("stat", path.native());
-  return static_cast<std::uint64_t>(info.st_size);
 }
 
 void sync_directory(const fs::path& path) {

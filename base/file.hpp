@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 // All functions throw Error{machine} that names the path; all descriptors are O_CLOEXEC.
 
 Fd open_read(const fs::path& path);
-Fd open_read_at(const Fd& dir, const std::string& name, int extra_flags = 0);
 Fd create_file(const fs::path& path, unsigned mode = 0644);  // O_CREAT | O_TRUNC | O_WRONLY
 Fd open_directory(const fs::path& path);
 
@@ -34,7 +33,6 @@ std::optional<std::string> read_file_if_exists(const fs::path& path, std::uint64
 void make_directories(const fs::path& path);
 // The names in a folder, sorted; without "." and "..".
 std::vector<std::string> list_directory(const fs::path& path);
-std::uint64_t file_size_bytes(const fs::path& path);
 
 // fsync of a folder, so that the names in it survive a crash.
 void sync_directory(const fs::path& path);

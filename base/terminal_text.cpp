@@ -80,9 +80,4 @@ std::string pad_right(std::string_view text, std::size_t columns) {
   return std::string(text) + std::string(columns - std::min(columns, width), ' ');
 }
 
-std::string pad_left(std::string_view text, std::size_t columns) {
-  const std::size_t width = display_width(text);
-  return std::string(columns - std::min(columns, width), ' ') + std::string(text);
-}
-
 }  // namespace kiln

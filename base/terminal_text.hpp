@@ -21,6 +21,5 @@ std::string fit_width(std::string_view text, std::size_t columns);
 
 // Filled up with spaces to `columns`; a longer text stays as it is.
 std::string pad_right(std::string_view text, std::size_t columns);
-std::string pad_left(std::string_view text, std::size_t columns);
 
 }  // namespace kiln

@@ -4,9 +4,9 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "registry/remote/base64.hpp"
 
 namespace kiln {
 

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "registry/oci/reference.hpp"
-#include "registry/remote/base64.hpp"
 #include "registry/remote/registry_error.hpp"
 
 namespace kiln {

@@ -6,6 +6,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "registry/store/verifying_reader.hpp"
 
 namespace kiln {
 

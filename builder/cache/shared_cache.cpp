@@ -377,26 +377,41 @@ void SharedCache::replace(NewCacheEntry entry, const ContentStore& store) {
   }
 }
 
+std::vector<SharedCache::Place*> SharedCache::places_of(const oci::Digest& blob) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Place*> order;
+  for (const auto& place : places_) {
+    if (place->place.reads) order.push_back(place.get());
+  }
+  if (const auto it = seen_.find(blob); it != seen_.end()) {
+    std::stable_partition(order.begin(), order.end(), [&](const Place* place) { return place == it->second; });
+  }
+  return order;
+}
+
+bool SharedCache::has_blob(const oci::Descriptor& blob) {
+  if (repository_of(blob.digest)) return true;
+  for (Place* place : places_of(blob.digest)) {
+    bool has = false;
+    guarded(*place, false, [&] { has = place->place.backend->has_blob(blob); });
+    if (has) return true;
+  }
+  return false;
+}
+
 bool SharedCache::fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what,
                              std::string_view step) {
-  std::vector<Place*> order;
   std::shared_ptr<std::mutex> alone;
   {
     const std::lock_guard lock(mutex_);
     auto& fetching = fetching_[blob.digest];
     if (!fetching) fetching = std::make_shared<std::mutex>();
     alone = fetching;
-    for (const auto& place : places_) {
-      if (place->place.reads) order.push_back(place.get());
-    }
-    if (const auto it = seen_.find(blob.digest); it != seen_.end()) {
-      std::stable_partition(order.begin(), order.end(), [&](const Place* place) { return place == it->second; });
-    }
   }
   const std::lock_guard once(*alone);
   store.lease(blob.digest);
   if (store.has(blob.digest)) return true;
-  for (Place* place : order) {
+  for (Place* place : places_of(blob.digest)) {
     bool got = false;
     guarded(*place, false, [&] { got = place->place.backend->get_blob(blob, store); });
     if (!got) continue;

@@ -101,6 +101,10 @@ class SharedCache {
   // written to nearer places that are written. `what` and `step` are for fetched().
   bool fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step);
 
+  // Whether a place says that it has the blob. A registry in which an entry of it was seen is not asked: it has taken
+  // no entry whose blobs it does not have.
+  bool has_blob(const oci::Descriptor& blob);
+
   // The registry's repository where a blob was seen: pushes mount it from there.
   std::optional<RemoteRepository> repository_of(const oci::Digest& blob) const;
 
@@ -124,6 +128,8 @@ class SharedCache {
   void write_nearer(const CacheEntry& entry, const Place& from);
   void put_one(Place& place, const NewCacheEntry& entry, const ContentStore& store,
                const std::map<oci::Digest, std::vector<RemoteRepository>>& elsewhere);
+  // The places that are read, that where the blob was seen first.
+  std::vector<Place*> places_of(const oci::Digest& blob) const;
   template <class Work>
   bool guarded(Place& place, bool is_write, Work work);
 

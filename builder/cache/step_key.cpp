@@ -37,14 +37,43 @@ StepKeyBuilder& StepKeyBuilder::number(std::string_view name, std::int64_t value
 
 StepKeyBuilder& StepKeyBuilder::list(std::string_view name, const std::vector<std::string>& items) {
   items_.clear();
-  for (const std::string& item : items) {
-    const fmt::format_int size(item.size());
-    items_.append(size.data(), size.size());
-    items_ += ':';
-    items_ += item;
-  }
+  for (const std::string& bytes : items) item(bytes);
   field(name, 'l', items_);
   return *this;
+}
+
+StepKeyBuilder& StepKeyBuilder::entry(std::string_view path, const FileEntry& entry) {
+  const char type = to_letter(entry.type);
+  items_.clear();
+  item(path);
+  item({&type, 1});
+  fmt::memory_buffer text;
+  const auto number = [&](std::uint32_t value) {
+    const fmt::format_int digits(value);
+    item({digits.data(), digits.size()});
+  };
+  fmt::format_to(std::back_inserter(text), "{:o}", entry.mode);
+  item({text.data(), text.size()});
+  number(entry.uid);
+  number(entry.gid);
+  item(entry.content.str());
+  item(entry.link);
+  text.clear();
+  fmt::format_to(std::back_inserter(text), "{}:{}", entry.device_major, entry.device_minor);
+  item({text.data(), text.size()});
+  for (const auto& [name, value] : entry.xattrs) {
+    item(name);
+    item(value);
+  }
+  field("entry", 'l', items_);
+  return *this;
+}
+
+void StepKeyBuilder::item(std::string_view bytes) {
+  const fmt::format_int size(bytes.size());
+  items_.append(size.data(), size.size());
+  items_ += ':';
+  items_ += bytes;
 }
 
 std::string StepKeyBuilder::finish() {

@@ -45,6 +45,13 @@ bool may_keep_value(const RawInput& input) {
          !has_url_user(input.value);
 }
 
+StepKind kind_of(std::string_view text, std::string_view where) {
+  for (const StepKind kind : {StepKind::run, StepKind::copy, StepKind::workdir, StepKind::debian}) {
+    if (text == to_string(kind)) return kind;
+  }
+  throw Error(Category::machine, fmt::format("{}: '{}' is no kind of step", where, printable(text)));
+}
+
 std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 template <class T>
@@ -57,6 +64,20 @@ T record_member(const json& object, const char* key, std::string_view where) {
 }
 
 }  // namespace
+
+std::string_view to_string(StepKind kind) {
+  switch (kind) {
+    case StepKind::run:
+      return "run";
+    case StepKind::copy:
+      return "copy";
+    case StepKind::workdir:
+      return "workdir";
+    case StepKind::debian:
+      return "debian";
+  }
+  return "";
+}
 
 bool looks_like_secret(std::string_view name) {
   constexpr std::array kMarks = {"TOKEN",   "PASSWORD", "PASSWD",     "SECRET", "CREDENTIAL", "APIKEY", "API_KEY",
@@ -123,7 +144,7 @@ std::string serialise(const StepRecord& record) {
   json layers = json::array();
   for (const LayerValue& layer : record.layers) layers.push_back(to_json(layer));
   const json head = {{"version", 2},
-                     {"kind", record.kind},
+                     {"kind", to_string(record.kind)},
                      {"key", record.key},
                      {"text", record.text},
                      {"target", record.target},
@@ -150,7 +171,7 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
     throw Error(Category::machine, fmt::format("{} is damaged: its sum is another one", where));
   }
   StepRecord record;
-  record.kind = record_member<std::string>(value, "kind", where);
+  record.kind = kind_of(record_member<std::string>(value, "kind", where), where);
   record.key = record_member<std::string>(value, "key", where);
   if (record.key != key) {
     throw Error(Category::machine,
@@ -168,6 +189,14 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
   record.salt = record_member<std::string>(value, "salt", where);
   record.inputs = StepInputs::from_text(std::string(summed.substr(head_bytes + 1)));
   return record;
+}
+
+RawInput entry_input(std::string name, const FileEntry& entry) {
+  std::string value = fmt::format("{}{} {:o} {}:{}", entry.content.str(), entry.link, entry.mode, entry.uid, entry.gid);
+  if (entry.device_major != 0 || entry.device_minor != 0)
+    value += fmt::format(" {}:{}", entry.device_major, entry.device_minor);
+  for (const auto& [key, bytes] : entry.xattrs) value += fmt::format(" {}={}:{}", key, bytes.size(), bytes);
+  return {std::move(name), std::move(value), false};
 }
 
 std::string_view input_type(std::string_view name) {

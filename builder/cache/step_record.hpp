@@ -7,9 +7,16 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/layer/file_entry.hpp"
 #include "builder/layer/layer.hpp"
 
 namespace kiln {
+
+// What makes a step's layers. ADD is a copy, too.
+enum class StepKind { run, copy, workdir, debian };
+
+// As records and keys have it: "run".
+std::string_view to_string(StepKind kind);
 
 // One input of a step, for explaining a miss. Its value is compared by digest; the value itself is kept only where
 // it is short and its name does not look like a secret's.
@@ -50,6 +57,9 @@ struct RawInput {
   std::string about = {};  // for people: the line that made a parent layer
 };
 
+// What explains a miss by an entry of a tree; `name` is "file PATH" or "directory PATH".
+RawInput entry_input(std::string name, const FileEntry& entry);
+
 // The type of an input, by its name: "file" of "file app/main.py", "parent layer" of "parent layer 3".
 std::string_view input_type(std::string_view name);
 
@@ -78,7 +88,7 @@ std::string to_text(const InputDifference& difference);
 //   sum HEX
 // The sum is the sha256 of all before its line: a record with a flipped bit is none.
 struct StepRecord {
-  std::string kind;
+  StepKind kind = StepKind::run;
   std::string key;
   std::string text;
   std::string target;

@@ -10,10 +10,10 @@
 #include "builder/cli/stderr_log.hpp"
 #include "builder/layer/tar_import.hpp"
 #include "builder/layer/unpack.hpp"
-#include "builder/solve/archive_source.hpp"
-#include "builder/solve/fetched_source.hpp"
-#include "builder/solve/git_checkout.hpp"
-#include "builder/solve/git_source.hpp"
+#include "builder/steps/archive_source.hpp"
+#include "builder/steps/fetched_source.hpp"
+#include "builder/steps/git_checkout.hpp"
+#include "builder/steps/git_source.hpp"
 #include "registry/remote/remote_session.hpp"
 
 namespace kiln::cli {

@@ -9,7 +9,7 @@
 #include "base/file.hpp"
 #include "base/temp_dir.hpp"
 #include "builder/cli/words/dockerfile_input.hpp"
-#include "builder/solve/source_secrets.hpp"
+#include "builder/steps/source_secrets.hpp"
 
 namespace kiln::cli {
 

@@ -30,7 +30,7 @@ std::set<std::string> fleet_images_of(const DockerfileInput& input) {
   const Fleet fleet = load_definitions(folder.parent_path());
   const std::string prefix = fleet.settings.registry_and_namespace();
   std::set<std::string> names;
-  for (const Target& target : fleet.targets) {
+  for (const TargetSpec& target : fleet.targets) {
     names.insert(target.image);
     if (!prefix.empty()) names.insert(fmt::format("{}/{}", prefix, target.image));
     if (target.debian && target.definition.parent_path() == folder) names.insert("debian");

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
 #include <cmath>
 
 #include "base/clock.hpp"
+#include "base/http_date.hpp"
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
@@ -24,14 +24,6 @@ constexpr std::uint64_t kTightBytes = 10 * kGigabyte;  // a GPU family's layers 
 constexpr std::uint64_t kTooFewBytes = kGigabyte;
 constexpr std::uint64_t kTightFiles = 200'000;
 constexpr double kTolerableSkewSeconds = 60;  // tokens are dated
-
-// The Date field of an HTTP answer (RFC 9110, section 5.6.7); nullopt where it is none.
-std::optional<UnixSeconds> parse_http_date(const std::string& text) {
-  struct tm fields {};
-  const char* end = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &fields);
-  if (!end || *end != '\0') return std::nullopt;
-  return ::timegm(&fields);
-}
 
 MachineCheck check_push(RemoteSession& session, const oci::Reference& reference) {
   const std::string where = reference.name();

@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include "base/text.hpp"
-#include "builder/run/terminal_session.hpp"
+#include "builder/run/terminal_shop.hpp"
 
 namespace kiln::cli {
 
@@ -22,20 +22,17 @@ bool wants_failure_shell(const std::string& on_error) {
   return true;
 }
 
-void open_failure_shell(BuildSession& session, const Error& error) {
-  const auto failed = session.take_failed_run();
-  session.end_progress();
+void open_failure_shell(const Error& error, std::unique_ptr<FailedRun> failed, Workshop& shop) {
   if (!failed) {
     fmt::print(stderr, "no shell is opened: what failed is not the command of a RUN\n");
     return;
   }
-  session.abandon_remote();
   fmt::print(stderr, "error: {}\n{}{}", error.message(), error.detail(),
              error.detail().empty() || error.detail().ends_with('\n') ? "" : "\n");
   fmt::print(stderr, "This is '{}' as the command left its files. 'exit' ends the build; nothing of this is kept.\n",
              join(failed->shell, " "));
   try {
-    failed->open_shell(session.runner(), session.home(), STDIN_FILENO, STDERR_FILENO, session.cancel());
+    failed->open_shell(shop.runner(), shop.home(), STDIN_FILENO, STDERR_FILENO, shop.cancel());
   } catch (const Error& problem) {
     if (problem.category() == Category::cancelled) throw;
     fmt::print(stderr, "no shell could be opened: {}\n", problem.message());

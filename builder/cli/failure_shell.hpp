@@ -1,9 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/error.hpp"
-#include "builder/cli/build_session.hpp"
+#include "builder/build/workshop.hpp"
 
 namespace kiln::cli {
 
@@ -11,8 +12,9 @@ namespace kiln::cli {
 // not both a terminal.
 bool wants_failure_shell(const std::string& on_error);
 
-// After a build failed by `error`: ends the progress display and opens a shell in the root file system of the RUN whose
-// command failed, on this terminal; returns when it ends. Where no command failed it says so and opens none.
-void open_failure_shell(BuildSession& session, const Error& error);
+// After a build failed by `error`, whose display has ended: opens a shell in the root file system of the RUN whose
+// command failed, on this terminal; returns when it ends. Where no command failed (`failed` is null) it says so and
+// opens none.
+void open_failure_shell(const Error& error, std::unique_ptr<FailedRun> failed, Workshop& shop);
 
 }  // namespace kiln::cli

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "registry/remote/registry_client.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 
@@ -90,11 +91,11 @@ FoundImage find_image(const ImageWords& words, const CancelToken& cancel) {
 }
 
 NamedImage find_in_store(const ContentStore& store, const std::string& reference) {
-  if (const auto descriptor = store.resolve(reference)) return {reference, *descriptor};
+  if (const auto descriptor = find_image(store, reference)) return {reference, *descriptor};
   const std::string full = oci::Reference::parse(reference).str();
-  if (const auto descriptor = store.resolve(full)) return {full, *descriptor};
+  if (const auto descriptor = find_image(store, full)) return {full, *descriptor};
   std::vector<std::string> names;
-  for (const NamedImage& image : store.images()) names.push_back(image.name);
+  for (const NamedImage& image : named_images(store)) names.push_back(image.name);
   const auto near = nearest(full, names);
   throw Error(Category::usage,
               fmt::format("the store has no image '{}'{}", full,

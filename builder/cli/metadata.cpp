@@ -6,25 +6,14 @@
 
 namespace kiln::cli {
 
-namespace {
-
-nlohmann::json root_metadata(const oci::Descriptor& root, const std::vector<std::string>& names) {
+nlohmann::json target_metadata(const BuiltTarget& target) {
+  const bool is_index = target.images.size() > 1;
+  const oci::Descriptor& root = is_index ? target.root : target.images[0].image.manifest;
   nlohmann::json result = {{"containerimage.digest", root.digest.str()},
                            {"containerimage.descriptor", oci::to_json(root)}};
-  if (!names.empty()) result["image.name"] = join(names, ",");
+  if (!is_index) result["containerimage.config.digest"] = target.images[0].image.config.digest.str();
+  if (!target.names.empty()) result["image.name"] = join(target.names, ",");
   return result;
-}
-
-}  // namespace
-
-nlohmann::json image_metadata(const AssembledImage& image, const std::vector<std::string>& names) {
-  nlohmann::json result = root_metadata(image.manifest, names);
-  result["containerimage.config.digest"] = image.config.digest.str();
-  return result;
-}
-
-nlohmann::json index_metadata(const oci::Descriptor& index, const std::vector<std::string>& names) {
-  return root_metadata(index, names);
 }
 
 }  // namespace kiln::cli

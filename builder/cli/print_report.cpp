@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/process.hpp"
-#include "builder/report/figures.hpp"
 #include "builder/report/report_text.hpp"
+#include "builder/report/report_words.hpp"
 
 namespace kiln::cli {
 
@@ -30,7 +30,7 @@ void print_report(const BuildReport& report) {
   if (is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) options.width = size.ws_col;
   const bool no_colour = !environment_variable("NO_COLOR").value_or("").empty();
   if (is_terminal && !no_colour) options.colour = Colour::yes;
-  fmt::print("{}", report_text(report, options));
+  fmt::print("{}", report_text(ReportDocument(report), options));
 }
 
 }  // namespace kiln::cli

@@ -6,8 +6,9 @@
 #include <set>
 
 #include "base/text.hpp"
-#include "builder/cli/build_session.hpp"
-#include "builder/cli/fleet_targets.hpp"
+#include "builder/build/build.hpp"
+#include "builder/build/fleet_plan.hpp"
+#include "builder/cli/build_surroundings.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/plan/profile_reach.hpp"
@@ -18,10 +19,10 @@ namespace {
 
 using Verdict = StepComparison::Verdict;
 
-const Target& target_for(const Fleet& fleet, const std::string& image, const std::string& profile) {
+const TargetSpec& target_for(const Fleet& fleet, const std::string& image, const std::string& profile) {
   std::vector<std::string> known;
   bool is_known = false;
-  for (const Target& target : fleet.targets) {
+  for (const TargetSpec& target : fleet.targets) {
     if (target.image == image && target.profile && target.profile->name == profile) return target;
     is_known = is_known || target.image == image;
     if (target.profile) known.push_back(target.image);
@@ -145,17 +146,18 @@ Plan plan_targets(const Fleet& fleet) {
 
 ImageComparison compare_profiles(const Fleet& fleet, const Profile& profile, const Profile& other,
                                  const std::string& image, const CancelToken& cancel) {
-  const Target& first = target_for(fleet, image, profile.name);
-  const Target& second = target_for(fleet, image, other.name);
-  const Plan plan = plan_targets(fleet);
+  const TargetSpec& first = target_for(fleet, image, profile.name);
+  const TargetSpec& second = target_for(fleet, image, other.name);
+  BuildRequest request;
+  request.fleet = fleet;
+  request.targets = {first.name, second.name};
+  request.naming.date = date_for_tags(now_unix_seconds());
+  request.settings = fleet_build_settings(fleet, "");
+  request.settings.bases.locked = true;  // a look writes no lock file
+  const Plan plan = plan_request(request);
   const std::size_t a = number_of(plan, first.name);
   const std::size_t b = number_of(plan, second.name);
-  SessionSettings settings = fleet_session_settings(fleet, "");
-  settings.quiet = true;
-  settings.bases.locked = true;  // a look writes no lock file
-  BuildSession session(settings, cancel);
-  const Forecast forecast = session.look_up(plan, {a, b});
-  session.end_progress();
+  const Forecast forecast = look_up(request, surroundings_of({std::nullopt, true}, cancel));
   ImageComparison result;
   result.image = image;
   Comparison(plan, forecast, different_arguments(profile, other)).compare(a, b, result.steps);

@@ -58,7 +58,7 @@ std::vector<std::string> names_below(RegistryClient& client, const std::string& 
 
 PruneScope scope_of_fleet(RemoteSession& session, const Fleet& fleet) {
   PruneScope scope;
-  for (const Target& target : fleet.targets) {
+  for (const TargetSpec& target : fleet.targets) {
     // A name that does not depend on day and commit is one that moves from image to image.
     const auto names = image_names(fleet, target, {{}, "20260101", "000000000000"});
     const auto others = image_names(fleet, target, {{}, "20260102", "111111111111"});

@@ -31,7 +31,7 @@ Fleet load(const PublishedWords& words) {
 // Tags with a date or a commit name one build each; "0" stands for them here, where only the repository matters.
 constexpr const char* kOneBuild = "0";
 
-std::map<std::string, std::vector<std::string>> tags_by_repository(const Fleet& fleet, const Target& target,
+std::map<std::string, std::vector<std::string>> tags_by_repository(const Fleet& fleet, const TargetSpec& target,
                                                                    const std::string& registry) {
   std::map<std::string, std::vector<std::string>> tags;
   for (const std::string& name : image_names(fleet, target, {registry, kOneBuild, kOneBuild})) {
@@ -41,7 +41,7 @@ std::map<std::string, std::vector<std::string>> tags_by_repository(const Fleet& 
   return tags;
 }
 
-std::string choose_tag(const Target& target, const std::vector<std::string>& tags, const std::string& wanted) {
+std::string choose_tag(const TargetSpec& target, const std::vector<std::string>& tags, const std::string& wanted) {
   if (!wanted.empty()) return wanted;
   if (std::find(tags.begin(), tags.end(), "latest") != tags.end()) return "latest";
   if (tags.size() == 1 && target.tag_templates.empty()) return tags.front();
@@ -73,7 +73,7 @@ PublishedImages images_of(const Fleet& fleet, const PublishedWords& words, const
                           const std::string& tag) {
   PublishedImages published;
   published.folder = fleet.front_end == FrontEnd::image_definitions ? fleet.folder.parent_path() : fleet.folder;
-  for (const Target* target : select_targets(fleet, targets, words.profiles)) {
+  for (const TargetSpec* target : select_targets(fleet, targets, words.profiles)) {
     for (const auto& [repository, tags] : tags_by_repository(fleet, *target, words.registry)) {
       published.images.push_back(
           {target->name, oci::Reference::parse(repository).with_tag(choose_tag(*target, tags, tag))});

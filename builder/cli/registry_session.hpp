@@ -6,8 +6,8 @@
 #include <string>
 
 #include "base/cancel.hpp"
-#include "builder/cli/transfer_tasks.hpp"
-#include "builder/solve/events.hpp"
+#include "builder/build/transfer_tasks.hpp"
+#include "builder/steps/events.hpp"
 #include "registry/remote/remote_session.hpp"
 #include "registry/store/content_store.hpp"
 

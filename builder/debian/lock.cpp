@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/json_members.hpp"
 #include "base/text.hpp"
 #include "builder/debian/rootfs.hpp"
 #include "registry/oci/digest.hpp"
@@ -49,133 +51,54 @@ bool is_pool_path(std::string_view text) {
                       [](std::string_view segment) { return segment.empty() || segment == "." || segment == ".."; });
 }
 
-// RFC 6901.
-std::string pointer_to(std::string_view parent, std::string_view key) {
-  std::string pointer = std::string(parent) + "/";
-  for (const char c : key) {
-    if (c == '~') {
-      pointer += "~0";
-    } else if (c == '/') {
-      pointer += "~1";
-    } else {
-      pointer += c;
-    }
-  }
-  return pointer;
+bool comes_before(const LockedPackage& a, const LockedPackage& b) { return a.name < b.name; }
+
+LockedPackage read_package(const JsonMembers& members) {
+  members.exactly({"name", "version", "architecture", "size", "sha256", "path"});
+  LockedPackage result;
+  const auto text = [&](const char* key, auto is_valid, std::string_view expected) {
+    std::string value = members.string(key);
+    if (!is_valid(value)) members.refuse(key, fmt::format("'{}' is no {}", printable(value), expected));
+    return value;
+  };
+  result.name = text(
+      "name", [](std::string_view value) { return only(value, "+-."); }, "package name");
+  result.version = text("version", is_version, "version");
+  result.architecture = text(
+      "architecture", [](std::string_view value) { return only(value, "-"); }, "architecture");
+  result.size_bytes = members.unsigned_integer("size");
+  result.sha256 = text("sha256", is_sha256_hex, "sha256 (64 hex digits)");
+  result.path = text("path", is_pool_path, "path of a .deb below 'debian/' or 'debian-security/'");
+  return result;
 }
 
-// Reads the values of one lock text and knows where each stands, for "FILE:LINE: what".
-class Reader {
- public:
-  Reader(std::string_view text, std::string_view name) : text_(text), name_(name) {}
-
-  [[noreturn]] void fail(std::string_view pointer, std::string_view what) const {
-    throw Error(Category::usage, fmt::format("{}:{}: {}; run 'kiln lock --update' to write it anew", name_,
-                                             json_line_of(text_, pointer).value_or(1), what));
+DebianLock read_debian(const JsonMembers& members) {
+  members.exactly({"suite", "variant", "include", "architecture", "components", "epoch", "packages"});
+  DebianLock entry;
+  entry.spec.suite = members.string("suite");
+  entry.spec.variant = members.string("variant");
+  entry.spec.include = members.strings("include");
+  entry.spec.architecture = members.string("architecture");
+  entry.spec.components = members.strings("components");
+  const std::uint64_t epoch = members.unsigned_integer("epoch");
+  if (epoch > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    members.refuse("epoch", "expected a smaller number");
+  entry.epoch = static_cast<std::int64_t>(epoch);
+  try {
+    entry.spec.normalize();
+  } catch (const Error& error) {
+    members.refuse(error.message());
   }
-
-  void expect_object(const json& value, std::string_view pointer, const std::vector<std::string>& keys) const {
-    if (!value.is_object()) fail(pointer, fmt::format("expected an object, got {}", value.type_name()));
-    for (const auto& [key, unused] : value.items()) {
-      if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-        fail(pointer_to(pointer, key), fmt::format("unknown key '{}'{}", printable(key), suggestion(key, keys)));
-      }
-    }
-    for (const std::string& key : keys) {
-      if (!value.contains(key)) fail(pointer, fmt::format("key '{}' is missing", key));
-    }
+  members.each("packages", [&](const JsonMembers& package) { entry.packages.push_back(read_package(package)); });
+  std::sort(entry.packages.begin(), entry.packages.end(), comes_before);
+  const auto twice =
+      std::adjacent_find(entry.packages.begin(), entry.packages.end(),
+                         [](const LockedPackage& a, const LockedPackage& b) { return a.name == b.name; });
+  if (twice != entry.packages.end()) {
+    members.refuse("packages", fmt::format("package '{}' is listed twice", twice->name));
   }
-
-  std::string string_at(const json& object, std::string_view parent, const char* key) const {
-    const json& value = object.at(key);
-    if (!value.is_string()) {
-      fail(pointer_to(parent, key), fmt::format("'{}': expected a string, got {}", key, value.type_name()));
-    }
-    return value.get<std::string>();
-  }
-
-  std::int64_t number_at(const json& object, std::string_view parent, const char* key) const {
-    const json& value = object.at(key);
-    if (!value.is_number_integer() || value.get<std::int64_t>() < 0) {
-      fail(pointer_to(parent, key), fmt::format("'{}': expected a whole number from 0 on", key));
-    }
-    return value.get<std::int64_t>();
-  }
-
-  std::vector<std::string> strings_at(const json& object, std::string_view parent, const char* key) const {
-    const json& value = object.at(key);
-    const std::string pointer = pointer_to(parent, key);
-    if (!value.is_array()) fail(pointer, fmt::format("'{}': expected a list, got {}", key, value.type_name()));
-    std::vector<std::string> strings;
-    for (const json& item : value) {
-      if (!item.is_string()) fail(pointer, fmt::format("'{}': expected strings, got {}", key, item.type_name()));
-      strings.push_back(item.get<std::string>());
-    }
-    return strings;
-  }
-
-  LockedPackage package(const json& value, std::string_view pointer) const {
-    expect_object(value, pointer, {"name", "version", "architecture", "size", "sha256", "path"});
-    LockedPackage result;
-    result.name = string_at(value, pointer, "name");
-    result.version = string_at(value, pointer, "version");
-    result.architecture = string_at(value, pointer, "architecture");
-    result.size_bytes = static_cast<std::uint64_t>(number_at(value, pointer, "size"));
-    result.sha256 = string_at(value, pointer, "sha256");
-    result.path = string_at(value, pointer, "path");
-    if (!only(result.name, "+-.")) {
-      fail(pointer_to(pointer, "name"), fmt::format("'{}' is no package name", printable(result.name)));
-    }
-    if (!is_version(result.version)) {
-      fail(pointer_to(pointer, "version"), fmt::format("'{}' is no version", printable(result.version)));
-    }
-    if (!only(result.architecture, "-")) {
-      fail(pointer_to(pointer, "architecture"), fmt::format("'{}' is no architecture", printable(result.architecture)));
-    }
-    if (!is_sha256_hex(result.sha256)) {
-      fail(pointer_to(pointer, "sha256"), fmt::format("'{}' is no sha256 (64 hex digits)", printable(result.sha256)));
-    }
-    if (!is_pool_path(result.path)) {
-      fail(pointer_to(pointer, "path"),
-           fmt::format("'{}' is no path of a .deb below 'debian/' or 'debian-security/'", printable(result.path)));
-    }
-    return result;
-  }
-
-  DebianLock debian(const json& value, const std::string& pointer) const {
-    expect_object(value, pointer, {"suite", "variant", "include", "architecture", "components", "epoch", "packages"});
-    DebianLock entry;
-    entry.spec.suite = string_at(value, pointer, "suite");
-    entry.spec.variant = string_at(value, pointer, "variant");
-    entry.spec.include = strings_at(value, pointer, "include");
-    entry.spec.architecture = string_at(value, pointer, "architecture");
-    entry.spec.components = strings_at(value, pointer, "components");
-    entry.epoch = number_at(value, pointer, "epoch");
-    try {
-      entry.spec.normalize();
-    } catch (const Error& error) {
-      fail(pointer, error.message());
-    }
-    const json& packages = value.at("packages");
-    const std::string list = pointer_to(pointer, "packages");
-    if (!packages.is_array()) fail(list, "'packages': expected a list");
-    for (std::size_t i = 0; i < packages.size(); ++i) {
-      entry.packages.push_back(package(packages[i], pointer_to(list, std::to_string(i))));
-    }
-    std::sort(entry.packages.begin(), entry.packages.end(), by_name);
-    const auto twice =
-        std::adjacent_find(entry.packages.begin(), entry.packages.end(),
-                           [](const LockedPackage& a, const LockedPackage& b) { return a.name == b.name; });
-    if (twice != entry.packages.end()) fail(list, fmt::format("package '{}' is listed twice", twice->name));
-    return entry;
-  }
-
-  static bool by_name(const LockedPackage& a, const LockedPackage& b) { return a.name < b.name; }
-
- private:
-  std::string_view text_;
-  std::string_view name_;
-};
+  return entry;
+}
 
 std::string json_string(std::string_view text) {
   return json(std::string(text)).dump(-1, ' ', false, json::error_handler_t::replace);
@@ -236,35 +159,29 @@ Lock Lock::read(const fs::path& path) {
 Lock Lock::parse(std::string_view text, std::string_view name) {
   const JsonLimits limits{.max_bytes = std::size_t{64} << 20, .max_depth = 16};
   const json root = parse_json(text, name, Category::usage, limits);
-  const Reader reader(text, name);
-  if (root.is_object() && root.contains("schema_version")) {
-    const json& version = root["schema_version"];
-    if (!version.is_number_integer() || version.get<std::int64_t>() != kSchemaVersion) {
-      throw Error(Category::usage,
-                  fmt::format("{}:{}: schema_version is {}, this kiln reads {}; use a newer kiln", name,
-                              json_line_of(text, "/schema_version").value_or(1), version.dump(), kSchemaVersion));
-    }
+  const JsonMembers::Refuse refuse = [&](const std::string& pointer, const std::string& problem) {
+    throw Error(Category::usage, fmt::format("{}:{}: {}; run 'kiln lock --update' to write it anew", name,
+                                             json_line_of(text, pointer).value_or(1), problem));
+  };
+  const JsonMembers members(root, refuse);
+  if (const json* version = members.find("schema_version"); version != nullptr && *version != kSchemaVersion) {
+    throw Error(Category::usage,
+                fmt::format("{}:{}: schema_version is {}, this kiln reads {}; use a newer kiln", name,
+                            json_line_of(text, "/schema_version").value_or(1), version->dump(), kSchemaVersion));
   }
-  reader.expect_object(root, "", {"schema_version", "debian", "images"});
+  members.exactly({"schema_version", "debian", "images"});
 
   Lock lock;
-  const json& debian = root["debian"];
-  if (!debian.is_object()) reader.fail("/debian", "'debian': expected an object");
-  for (const auto& [image, value] : debian.items()) {
-    lock.debian_[image] = reader.debian(value, pointer_to("/debian", image));
-  }
-  const json& images = root["images"];
-  if (!images.is_object()) reader.fail("/images", "'images': expected an object");
-  for (const auto& [reference, platforms] : images.items()) {
-    const std::string pointer = pointer_to("/images", reference);
-    if (!platforms.is_object()) reader.fail(pointer, fmt::format("'{}': expected an object", printable(reference)));
-    for (const auto& [platform, digest] : platforms.items()) {
+  members.object("debian").each_member(
+      [&](const std::string& image, const JsonMembers& debian) { lock.debian_[image] = read_debian(debian); });
+  members.object("images").each_member([&](const std::string& reference, const JsonMembers& platforms) {
+    for (const auto& [platform, digest] : platforms.value().items()) {
       if (!digest.is_string() || !oci::Digest::is_valid(digest.get<std::string>())) {
-        reader.fail(pointer_to(pointer, platform), fmt::format("'{}': expected a digest", printable(platform)));
+        platforms.refuse(platform, fmt::format("'{}': expected a digest", printable(platform)));
       }
       lock.images_[reference][platform] = digest.get<std::string>();
     }
-  }
+  });
   return lock;
 }
 
@@ -334,14 +251,10 @@ void Lock::set_debian(std::string_view image, DebianLock entry) {
   entry.spec.normalize();
   entry.spec.mirror.clear();
   entry.spec.security_mirror.clear();
-  std::sort(entry.packages.begin(), entry.packages.end(), Reader::by_name);
+  std::sort(entry.packages.begin(), entry.packages.end(), comes_before);
   const auto found = debian_.find(image);
   if (found != debian_.end() && found->second.spec == entry.spec && found->second.packages == entry.packages) return;
   debian_.insert_or_assign(std::string(image), std::move(entry));
-}
-
-void Lock::remove_debian(std::string_view image) {
-  if (const auto found = debian_.find(image); found != debian_.end()) debian_.erase(found);
 }
 
 std::optional<std::string> Lock::find_image(std::string_view reference, std::string_view platform) const {
@@ -353,10 +266,6 @@ std::optional<std::string> Lock::find_image(std::string_view reference, std::str
 
 void Lock::set_image(std::string_view reference, std::string_view platform, std::string_view digest) {
   images_[std::string(reference)].insert_or_assign(std::string(platform), oci::Digest::parse(digest).str());
-}
-
-void Lock::remove_image(std::string_view reference) {
-  if (const auto found = images_.find(reference); found != images_.end()) images_.erase(found);
 }
 
 }  // namespace kiln

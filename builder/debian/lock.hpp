@@ -78,13 +78,11 @@ class Lock {
   // Keeps the earlier entry, epoch and all, where the new one has the same spec and the same packages:
   // Debian's index has a new date every few hours, and that alone must change no image.
   void set_debian(std::string_view image, DebianLock entry);
-  void remove_debian(std::string_view image);
   const std::map<std::string, DebianLock, std::less<>>& debian() const noexcept { return debian_; }
 
   // The digest "sha256:HEX" of an image reference for a platform ("linux/amd64"); nullopt where not locked.
   std::optional<std::string> find_image(std::string_view reference, std::string_view platform) const;
   void set_image(std::string_view reference, std::string_view platform, std::string_view digest);
-  void remove_image(std::string_view reference);
   using Platforms = std::map<std::string, std::string, std::less<>>;
   const std::map<std::string, Platforms, std::less<>>& images() const noexcept { return images_; }
 

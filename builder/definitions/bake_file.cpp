@@ -257,14 +257,14 @@ class BakeFile {
     linked_.insert(name);
   }
 
-  Target complete(const BakeTarget& bake_target) {
+  TargetSpec complete(const BakeTarget& bake_target) {
     std::vector<std::string> path;
     if (!linked_.contains(bake_target.name)) check_links(bake_target.name, path);
     std::vector<std::string> inheritance;
     TargetParts parts = resolve(bake_target, inheritance);
     if (!parts.context) parts.context = ".";
     if (!parts.dockerfile) parts.dockerfile = "Dockerfile";
-    Target target;
+    TargetSpec target;
     target.name = bake_target.name;
     target.image = bake_target.name;
     target.definition = source_.file();

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "builder/definitions/profile.hpp"
+#include "builder/definitions/bake_attributes.hpp"
 
 namespace kiln {
 
@@ -23,15 +23,12 @@ std::string escaped(std::string_view text) {
   return result;
 }
 
-ordered_json escaped(const std::map<std::string, std::string>& values) {
-  ordered_json result = ordered_json::object();
-  for (const auto& [key, value] : values) result[key] = escaped(value);
-  return result;
-}
-
-std::string shown_path(const fs::path& path, const fs::path& base) {
-  const fs::path relative = path.lexically_relative(base);
-  return relative.empty() || *relative.begin() == ".." ? path.string() : relative.string();
+ordered_json escaped(ordered_json value) {
+  if (value.is_string()) return escaped(std::string_view(value.get_ref<const std::string&>()));
+  for (auto& member : value) {
+    if (member.is_structured() || member.is_string()) member = escaped(std::move(member));
+  }
+  return value;
 }
 
 class Printer {
@@ -39,14 +36,19 @@ class Printer {
   Printer(const Fleet& fleet, const BakePrintOptions& options) : fleet_(fleet), options_(options) {}
 
   // A target and those that its contexts name.
-  void add(const Target& target) {
+  void add(const TargetSpec& target) {
     if (!printed_.insert(target.name).second) return;
-    const auto contexts = contexts_of(target);
-    for (const auto& [name, value] : contexts) {
+    const TargetSpec complete = with_edges(target);
+    for (const auto& [name, value] : complete.contexts) {
       if (!value.starts_with("target:")) continue;
-      if (const Target* linked = fleet_.find(value.substr(7))) add(*linked);
+      if (const TargetSpec* linked = fleet_.find(value.substr(7))) add(*linked);
     }
-    targets_[target.name] = shown(target, contexts);
+    ordered_json json = ordered_json::object();
+    for (const BakeAttribute& attribute : bake_attributes()) {
+      ordered_json value = attribute.print(complete, options_.working_directory);
+      if (!value.is_null()) json[std::string(attribute.name)] = escaped(std::move(value));
+    }
+    targets_[target.name] = std::move(json);
   }
 
   ordered_json groups(const std::vector<std::string>& requested) {
@@ -70,62 +72,15 @@ class Printer {
   }
 
  private:
-  std::map<std::string, std::string> contexts_of(const Target& target) const {
-    std::map<std::string, std::string> contexts;
-    for (const auto& [name, value] : target.contexts) {
-      contexts[name] = value.starts_with('/') ? shown_path(value, options_.working_directory) : value;
-    }
-    if (target.debian) contexts["debian"] = "kiln-lock://" + target.image;
+  // The target with the contexts that a plan found, and under the names that it is published under.
+  TargetSpec with_edges(const TargetSpec& target) const {
+    TargetSpec result = target;
+    if (target.debian) result.contexts["debian"] = "kiln-lock://" + target.image;
     if (const auto edges = options_.edges.find(target.name); edges != options_.edges.end()) {
-      for (const auto& [name, parent] : edges->second) contexts[name] = "target:" + parent;
+      for (const auto& [name, parent] : edges->second) result.contexts[name] = "target:" + parent;
     }
-    return contexts;
-  }
-
-  ordered_json shown(const Target& target, const std::map<std::string, std::string>& contexts) const {
-    ordered_json json = ordered_json::object();
-    if (!target.description.empty()) json["description"] = target.description;
-    if (target.context) json["context"] = shown_path(*target.context, options_.working_directory);
-    if (!target.remote_context.empty()) json["context"] = target.remote_context;
-    if (!contexts.empty()) json["contexts"] = contexts;
-    if (target.dockerfile && target.context) {
-      const fs::path relative = target.dockerfile->lexically_relative(*target.context);
-      json["dockerfile"] = (relative.empty() ? *target.dockerfile : relative).string();
-    } else if (target.dockerfile) {
-      json["dockerfile"] = target.dockerfile->string();
-    }
-    if (target.dockerfile_inline) {
-      json["dockerfile"] = "Dockerfile";
-      json["dockerfile-inline"] = escaped(*target.dockerfile_inline);
-    }
-    if (const auto args = baked_args(target); !args.empty()) json["args"] = escaped(args);
-    std::map<std::string, std::string> labels = target.labels;
-    if (target.profile) labels.merge(profile_labels(*target.profile));
-    if (!labels.empty()) json["labels"] = escaped(labels);
-    const auto names = options_.names.find(target.name);
-    const std::vector<std::string>& tags = names == options_.names.end() ? target.tags : names->second;
-    if (!tags.empty()) json["tags"] = tags;
-    if (!target.cache_from.empty()) json["cache-from"] = target.cache_from;
-    if (!target.cache_to.empty()) json["cache-to"] = target.cache_to;
-    if (!target.stage.empty()) json["target"] = target.stage;
-    for (const TargetSecret& secret : target.secrets) {
-      ordered_json item = {{"id", secret.id}};
-      if (secret.file) item["src"] = shown_path(*secret.file, options_.working_directory);
-      if (secret.environment) item["env"] = *secret.environment;
-      json["secret"].push_back(std::move(item));
-    }
-    for (const TargetSsh& ssh : target.ssh) {
-      ordered_json item = {{"id", ssh.id}};
-      for (const fs::path& path : ssh.paths) item["paths"].push_back(shown_path(path, options_.working_directory));
-      json["ssh"].push_back(std::move(item));
-    }
-    for (const oci::Platform& platform : target.platforms) json["platforms"].push_back(platform.str());
-    if (!target.outputs.empty()) json["output"] = target.outputs;
-    if (target.pull) json["pull"] = true;
-    if (target.no_cache) json["no-cache"] = true;
-    if (!target.network.empty()) json["network"] = target.network;
-    if (!target.no_cache_stages.empty()) json["no-cache-filter"] = target.no_cache_stages;
-    return json;
+    if (const auto names = options_.names.find(target.name); names != options_.names.end()) result.tags = names->second;
+    return result;
   }
 
   void add_group(const std::string& name, std::map<std::string, std::vector<std::string>>& into) const {
@@ -142,9 +97,10 @@ class Printer {
 
 }  // namespace
 
-std::string bake_print(const Fleet& fleet, const std::vector<const Target*>& targets, const BakePrintOptions& options) {
+std::string bake_print(const Fleet& fleet, const std::vector<const TargetSpec*>& targets,
+                       const BakePrintOptions& options) {
   Printer printer(fleet, options);
-  for (const Target* target : targets) printer.add(*target);
+  for (const TargetSpec* target : targets) printer.add(*target);
   const std::vector<std::string> requested =
       options.requested.empty() ? std::vector<std::string>{"default"} : options.requested;
   ordered_json json = ordered_json::object();

@@ -19,6 +19,7 @@ struct BakePrintOptions {
 // The targets as `docker buildx bake --print` shows them: {"group": {...}, "target": {...}}, sorted, two spaces of
 // indentation, a newline at the end. Profile values stand among the args and labels; `${` is written `$${`. A Debian
 // root is shown as the context "debian" of kiln's own scheme, kiln-lock://IMAGE.
-std::string bake_print(const Fleet& fleet, const std::vector<const Target*>& targets, const BakePrintOptions& options);
+std::string bake_print(const Fleet& fleet, const std::vector<const TargetSpec*>& targets,
+                       const BakePrintOptions& options);
 
 }  // namespace kiln

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
@@ -17,33 +17,11 @@ using nlohmann::json;
 
 namespace {
 
-class Reader {
+// One value of a definition, as what its attribute takes.
+class ValueReader {
  public:
-  Reader(const JsonSource& source, BakeTarget& target) : source_(source), target_(target) {}
+  explicit ValueReader(const JsonSource& source) : source_(source) {}
 
-  using Read = std::function<void(Reader&, const json&, const std::string&)>;
-  static const std::map<std::string, Read>& attributes();
-
-  void read(const json& block) {
-    for (const auto& [key, value] : block.items()) {
-      const std::string at = child_pointer(target_.pointer, key);
-      if (key == "//" || key == "name" || key == "matrix" || value.is_null()) continue;
-      if (const auto attribute = attributes().find(key); attribute != attributes().end()) {
-        attribute->second(*this, value, at);
-        continue;
-      }
-      const bool is_empty = value.is_structured() && value.empty();
-      if (const auto reason = reason_against(key)) {
-        if (is_empty) continue;
-        source_.fail(at, fmt::format("kiln does not honour '{}': {}", key, *reason));
-      }
-      std::vector<std::string> known = {"matrix", "name"};
-      for (const auto& [name, ignored] : attributes()) known.push_back(name);
-      source_.fail(at, fmt::format("unknown attribute '{}' of a target{}", printable(key), suggestion(key, known)));
-    }
-  }
-
- private:
   std::string text(const json& value, const std::string& at) const {
     try {
       return template_text(value);
@@ -65,108 +43,108 @@ class Reader {
     return result;
   }
   // As in buildx a null leaves the key to what is inherited, and else to the Dockerfile.
-  void pairs(std::map<std::string, std::string>& into, const json& value, const std::string& at) const {
+  std::map<std::string, std::string> pairs(const json& value, const std::string& at) const {
     if (!value.is_object()) source_.fail(at, "expected an object of texts");
+    std::map<std::string, std::string> result;
     for (const auto& [key, member] : value.items()) {
-      if (!member.is_null()) into[key] = text(member, child_pointer(at, key));
-    }
-  }
-  // "type=registry,ref=..." of an object; a text stays as it is.
-  std::vector<std::string> options(const json& value, const std::string& at) const {
-    if (!value.is_array()) source_.fail(at, "expected a list");
-    std::vector<std::string> result;
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      const std::string item = child_pointer(at, i);
-      result.push_back(value[i].is_object() ? option_text(value[i], item) : text(value[i], item));
+      if (!member.is_null()) result[key] = text(member, child_pointer(at, key));
     }
     return result;
   }
-  std::string option_text(const json& object, const std::string& at) const {
-    std::vector<std::string> fields;
-    for (const auto& [key, value] : object.items()) {
-      if (value.is_null()) continue;
-      std::string field = fmt::format("{}={}", key, text(value, child_pointer(at, key)));
-      if (field.find_first_of(",\"") != std::string::npos) {
-        std::string quoted = "\"";
-        for (const char c : field) quoted += c == '"' ? "\"\"" : std::string(1, c);
-        field = quoted + "\"";
-      }
-      fields.insert(key == "type" ? fields.begin() : fields.end(), std::move(field));
-    }
-    return join(fields, ",");
-  }
-  std::vector<std::string> ssh(const json& value, const std::string& at) const {
+  std::vector<std::string> list(const json& value, const std::string& at, AttributeForm form) const {
+    if (form == AttributeForm::plain) return texts(value, at);
     if (!value.is_array()) source_.fail(at, "expected a list");
     std::vector<std::string> result;
     for (std::size_t i = 0; i < value.size(); ++i) {
       const std::string item = child_pointer(at, i);
       if (!value[i].is_object()) {
         result.push_back(text(value[i], item));
-        continue;
+      } else {
+        result.push_back(form == AttributeForm::agents ? agent(value[i], item) : options(value[i], item));
       }
-      std::string key = text(value[i].value("id", json("default")), item);
-      const auto paths = texts(value[i].value("paths", json::array()), item);
-      result.push_back(paths.empty() ? key : fmt::format("{}={}", key, join(paths, ",")));
     }
     return result;
   }
-  void attest(const json& value, const std::string& at) const {
-    for (const std::string& one : options(value, at)) {
-      if (one.find("disabled=true") == std::string::npos) {
-        source_.fail(at, fmt::format("kiln does not honour 'attest': {}", *reason_against("attest")));
-      }
+
+ private:
+  std::string options(const json& object, const std::string& at) const {
+    std::vector<std::pair<std::string, std::string>> options;
+    for (const auto& [key, value] : object.items()) {
+      if (!value.is_null()) options.emplace_back(key, text(value, child_pointer(at, key)));
     }
+    return options_text(options);
   }
-  void entitlements(const json& value, const std::string& at) const {
-    for (const std::string& one : texts(value, at)) {
-      if (one == "network.host") continue;
-      source_.fail(at, fmt::format("kiln does not honour the entitlement '{}': {}", printable(one),
-                                   *reason_against("entitlements")));
-    }
+  std::string agent(const json& object, const std::string& at) const {
+    const std::string id = text(object.value("id", json("default")), at);
+    const auto paths = texts(object.value("paths", json::array()), at);
+    return paths.empty() ? id : fmt::format("{}={}", id, join(paths, ","));
   }
 
   const JsonSource& source_;
-  BakeTarget& target_;
 };
 
-const std::map<std::string, Reader::Read>& Reader::attributes() {
-  using R = Reader&;
-  using J = const json&;
-  using S = const std::string&;
-  static const std::map<std::string, Read> table = {
-      {"args", [](R r, J v, S at) { r.pairs(r.target_.parts.args, v, at); }},
-      {"attest", [](R r, J v, S at) { r.attest(v, at); }},
-      {"cache-from", [](R r, J v, S at) { r.target_.parts.cache_from = r.options(v, at); }},
-      {"cache-to", [](R r, J v, S at) { r.target_.parts.cache_to = r.options(v, at); }},
-      {"context", [](R r, J v, S at) { r.target_.parts.context = r.text(v, at); }},
-      {"contexts", [](R r, J v, S at) { r.pairs(r.target_.parts.contexts, v, at); }},
-      {"description", [](R r, J v, S at) { r.target_.parts.description = r.text(v, at); }},
-      {"dockerfile", [](R r, J v, S at) { r.target_.parts.dockerfile = r.text(v, at); }},
-      {"dockerfile-inline", [](R r, J v, S at) { r.target_.parts.dockerfile_inline = r.text(v, at); }},
-      {"entitlements", [](R r, J v, S at) { r.entitlements(v, at); }},
-      {"inherits", [](R r, J v, S at) { r.target_.inherits = r.texts(v, at); }},
-      {"labels", [](R r, J v, S at) { r.pairs(r.target_.parts.labels, v, at); }},
-      {"network", [](R r, J v, S at) { r.target_.parts.network = r.text(v, at); }},
-      {"no-cache", [](R r, J v, S at) { r.target_.parts.no_cache = r.flag(v, at); }},
-      {"no-cache-filter", [](R r, J v, S at) { r.target_.parts.no_cache_stages = r.texts(v, at); }},
-      {"output", [](R r, J v, S at) { r.target_.parts.outputs = r.options(v, at); }},
-      {"platforms", [](R r, J v, S at) { r.target_.parts.platforms = r.texts(v, at); }},
-      {"pull", [](R r, J v, S at) { r.target_.parts.pull = r.flag(v, at); }},
-      {"secret", [](R r, J v, S at) { r.target_.parts.secrets = r.options(v, at); }},
-      {"ssh", [](R r, J v, S at) { r.target_.parts.ssh = r.ssh(v, at); }},
-      {"tags", [](R r, J v, S at) { r.target_.parts.tags = r.texts(v, at); }},
-      {"target", [](R r, J v, S at) { r.target_.parts.stage = r.text(v, at); }},
-  };
-  return table;
+void check_attestations(const JsonSource& source, const json& value, const std::string& at) {
+  for (const std::string& one : ValueReader(source).list(value, at, AttributeForm::options)) {
+    if (one.find("disabled=true") == std::string::npos)
+      source.fail(at, fmt::format("kiln does not honour 'attest': {}", *reason_against("attest")));
+  }
 }
 
+// What a target asks for is permitted on the command line, as with 'kiln build'.
+void check_entitlements(const JsonSource& source, const json& value, const std::string& at) {
+  for (const std::string& one : ValueReader(source).texts(value, at)) {
+    if (one == "network.host" || one == "security.insecure") continue;
+    source.fail(at, fmt::format("kiln does not honour the entitlement '{}': {}", printable(one),
+                                *reason_against("entitlements")));
+  }
+}
+
+// Attributes of which nothing stays in a target's parts.
+constexpr std::array<std::string_view, 5> kOthers = {"attest", "entitlements", "inherits", "matrix", "name"};
+
 }  // namespace
+
+void read_attribute(const JsonSource& source, const BakeAttribute& attribute, const json& value,
+                    const std::string& pointer, TargetParts& parts) {
+  const ValueReader reader(source);
+  if (const auto* text = std::get_if<BakeAttribute::Text>(&attribute.member)) {
+    parts.*(*text) = reader.text(value, pointer);
+  } else if (const auto* flag = std::get_if<BakeAttribute::Flag>(&attribute.member)) {
+    parts.*(*flag) = reader.flag(value, pointer);
+  } else if (const auto* texts = std::get_if<BakeAttribute::Texts>(&attribute.member)) {
+    parts.*(*texts) = reader.list(value, pointer, attribute.form);
+  } else {
+    parts.*std::get<BakeAttribute::Pairs>(attribute.member) = reader.pairs(value, pointer);
+  }
+}
 
 BakeTarget read_bake_target(const JsonSource& source, const std::string& name, const json& block,
                             const std::string& pointer) {
   BakeTarget target{name, {}, {}, pointer};
   if (!block.is_object()) source.fail(pointer, fmt::format("target '{}': expected an object", printable(name)));
-  Reader(source, target).read(block);
+  const auto& attributes = bake_attributes();
+  for (const auto& [key, value] : block.items()) {
+    const std::string at = child_pointer(pointer, key);
+    if (key == "//" || key == "name" || key == "matrix" || value.is_null()) continue;
+    const auto attribute =
+        std::find_if(attributes.begin(), attributes.end(), [&key = key](const auto& row) { return row.name == key; });
+    if (attribute != attributes.end()) {
+      read_attribute(source, *attribute, value, at, target.parts);
+    } else if (key == "inherits") {
+      target.inherits = ValueReader(source).texts(value, at);
+    } else if (key == "attest") {
+      check_attestations(source, value, at);
+    } else if (key == "entitlements") {
+      check_entitlements(source, value, at);
+    } else if (const auto reason = reason_against(key)) {
+      if (!(value.is_structured() && value.empty()))
+        source.fail(at, fmt::format("kiln does not honour '{}': {}", key, *reason));
+    } else {
+      std::vector<std::string> known(kOthers.begin(), kOthers.end());
+      for (const BakeAttribute& row : attributes) known.emplace_back(row.name);
+      source.fail(at, fmt::format("unknown attribute '{}' of a target{}", printable(key), suggestion(key, known)));
+    }
+  }
   return target;
 }
 

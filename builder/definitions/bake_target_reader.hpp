@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "builder/definitions/bake_attributes.hpp"
 #include "builder/definitions/json_source.hpp"
-#include "builder/definitions/target_parts.hpp"
 
 namespace kiln {
 
@@ -21,5 +21,9 @@ struct BakeTarget {
 // `pointer`.
 BakeTarget read_bake_target(const JsonSource& source, const std::string& name, const nlohmann::json& block,
                             const std::string& pointer);
+
+// Says in `parts` what `value`, which stands at `pointer`, says of an attribute.
+void read_attribute(const JsonSource& source, const BakeAttribute& attribute, const nlohmann::json& value,
+                    const std::string& pointer, TargetParts& parts);
 
 }  // namespace kiln

@@ -15,6 +15,7 @@
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/json_source.hpp"
 #include "builder/definitions/profile.hpp"
+#include "builder/definitions/profile_schema.hpp"
 #include "builder/definitions/schema.hpp"
 #include "builder/definitions/select.hpp"
 
@@ -31,12 +32,12 @@ std::vector<std::string> keys_of(const Map& map) {
   return keys;
 }
 
-// A profiles' folder may bring a schema with keys of its own; kiln's is for all others.
+// A profiles' folder may bring a schema whose keys add to kiln's.
 std::map<std::string, Profile> profiles_of(const fs::path& folder) {
   const fs::path file = folder / "schema.json";
   const auto text = read_file_if_exists(file, std::uint64_t{4} << 20);
   if (!text || *text == embedded::profile_schema_text()) return load_profiles(folder, profile_schema());
-  return load_profiles(folder, JsonSchema::parse(*text, file.string()));
+  return load_profiles(folder, extended_profile_schema(*text, file));
 }
 
 std::vector<ImageDefinition> images_in(Fleet& fleet) {
@@ -78,11 +79,11 @@ void check_gpu(const ImageDefinition& image, const Profile& profile, const std::
 }
 
 // One target for each profile of the image, or one without.
-std::vector<Target> targets_of(const ImageDefinition& image, const Fleet& fleet) {
+std::vector<TargetSpec> targets_of(const ImageDefinition& image, const Fleet& fleet) {
   const bool inherits = !image.profiles && image.target.kind == ImageKind::service;
   const std::vector<std::string>& names =
       inherits ? fleet.default_profiles : image.profiles.value_or(std::vector<std::string>{});
-  std::vector<Target> targets;
+  std::vector<TargetSpec> targets;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string pointer = inherits ? "/kind" : child_pointer("/profiles", i);
     const auto profile = fleet.profiles.find(names[i]);
@@ -91,7 +92,7 @@ std::vector<Target> targets_of(const ImageDefinition& image, const Fleet& fleet)
                                              suggestion(names[i], keys_of(fleet.profiles))));
     }
     check_gpu(image, profile->second, pointer);
-    Target target = image.target;
+    TargetSpec target = image.target;
     target.profile = profile->second;
     target.name = fmt::format("{}-{}", target.image, names[i]);
     const auto baked = profile_build_args(profile->second);
@@ -106,13 +107,13 @@ std::vector<Target> targets_of(const ImageDefinition& image, const Fleet& fleet)
     image.source.fail("/device", fmt::format("a GPU service needs a profile; add \"profiles\" with some of: {}",
                                              join(keys_of(fleet.profiles), ", ")));
   }
-  Target target = image.target;
+  TargetSpec target = image.target;
   target.name = target.image;
   return {std::move(target)};
 }
 
 // "target:NAME" may name an image: then its target for the same profile is meant.
-void resolve_target_contexts(Target& target, const ImageDefinition& image, const Fleet& fleet) {
+void resolve_target_contexts(TargetSpec& target, const ImageDefinition& image, const Fleet& fleet) {
   for (auto& [name, value] : target.contexts) {
     if (!value.starts_with("target:")) continue;
     const std::string wanted = value.substr(7);
@@ -120,7 +121,7 @@ void resolve_target_contexts(Target& target, const ImageDefinition& image, const
     const std::string of_profile = target.profile ? fmt::format("{}-{}", wanted, target.profile->name) : wanted;
     if (fleet.find(of_profile) == nullptr) {
       std::vector<std::string> known;
-      for (const Target& other : fleet.targets) known.push_back(other.name);
+      for (const TargetSpec& other : fleet.targets) known.push_back(other.name);
       image.source.fail(child_pointer("/contexts", name),
                         fmt::format("unknown target '{}'{}", printable(wanted), suggestion(wanted, known)));
     }
@@ -133,7 +134,7 @@ void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const 
   std::vector<std::string>& by_default = fleet.groups["default"];
   for (const ImageDefinition& image : images) {
     std::vector<std::string> names;
-    for (const Target& target : fleet.targets) {
+    for (const TargetSpec& target : fleet.targets) {
       if (target.image == image.target.image) names.push_back(target.name);
     }
     if (image.is_default) by_default.insert(by_default.end(), names.begin(), names.end());
@@ -150,7 +151,7 @@ void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const 
     fleet.groups[name] = members.get<std::vector<std::string>>();
   }
   std::set<std::string> names;
-  for (const Target& target : fleet.targets) names.insert(target.name);
+  for (const TargetSpec& target : fleet.targets) names.insert(target.name);
   for (const auto& [name, members] : fleet.groups) names.insert(name);
   for (const auto& [name, members] : groups.items()) {
     const std::string pointer = child_pointer("/groups", name);
@@ -171,8 +172,8 @@ void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const 
 // Two targets under one name would overwrite one another in the registry.
 void check_names(const Fleet& fleet, const JsonSource& source) {
   const NameValues sample{"", "20000101", "0123456789ab"};
-  std::map<std::string, const Target*> owners;
-  for (const Target& target : fleet.targets) {
+  std::map<std::string, const TargetSpec*> owners;
+  for (const TargetSpec& target : fleet.targets) {
     std::vector<std::string> names;
     try {
       names = image_names(fleet, target, sample);
@@ -218,7 +219,7 @@ Fleet load_definitions(const fs::path& given) {
   refuse_equal_names(images);
   std::map<std::string, const ImageDefinition*> owners;
   for (const ImageDefinition& image : images) {
-    for (Target& target : targets_of(image, fleet)) {
+    for (TargetSpec& target : targets_of(image, fleet)) {
       const auto [owner, is_new] = owners.emplace(target.name, &image);
       if (!is_new) {
         image.source.fail("", fmt::format("'{}' is also the name of a target of the image '{}'", target.name,
@@ -228,8 +229,8 @@ Fleet load_definitions(const fs::path& given) {
     }
   }
   std::sort(fleet.targets.begin(), fleet.targets.end(),
-            [](const Target& a, const Target& b) { return a.name < b.name; });
-  for (Target& target : fleet.targets) resolve_target_contexts(target, *owners.at(target.name), fleet);
+            [](const TargetSpec& a, const TargetSpec& b) { return a.name < b.name; });
+  for (TargetSpec& target : fleet.targets) resolve_target_contexts(target, *owners.at(target.name), fleet);
   for (const ImageDefinition& image : images) {
     if (owners.contains(image.target.image) && owners.at(image.target.image) != &image) {
       image.source.fail("", fmt::format("'{}' is also the name of a target of the image '{}'", image.target.image,
@@ -241,9 +242,9 @@ Fleet load_definitions(const fs::path& given) {
   return fleet;
 }
 
-std::optional<Target> baseline_target(const Target& target) {
+std::optional<TargetSpec> baseline_target(const TargetSpec& target) {
   if (!target.baseline || !target.baseline->dockerfile) return std::nullopt;
-  Target result;
+  TargetSpec result;
   result.name = target.image + "-baseline";
   result.image = result.name;
   result.kind = target.kind;

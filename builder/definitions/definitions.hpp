@@ -19,6 +19,6 @@ Fleet load_definitions(const fs::path& folder);
 
 // The target that measures `target`'s baseline by its legacy Dockerfile: same context, no profile, nothing published.
 // nullopt where the baseline is no Dockerfile. Its name is "IMAGE-baseline".
-std::optional<Target> baseline_target(const Target& target);
+std::optional<TargetSpec> baseline_target(const TargetSpec& target);
 
 }  // namespace kiln

@@ -9,10 +9,10 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/bake_target_reader.hpp"
 #include "builder/definitions/byte_size.hpp"
 #include "builder/definitions/name_template.hpp"
 #include "builder/definitions/schema.hpp"
-#include "builder/definitions/target_parts.hpp"
 #include "registry/oci/reference.hpp"
 
 namespace kiln {
@@ -26,7 +26,7 @@ class DefinitionReader {
   DefinitionReader(const JsonSource& source, const json& content, const FleetSettings& settings)
       : source_(source), content_(content), settings_(settings), folder_(source.file().parent_path()) {}
 
-  Target read() {
+  TargetSpec read() {
     target_.definition = source_.file();
     target_.image = content_.value("name", folder_.filename().string());
     check_name();
@@ -83,12 +83,14 @@ class DefinitionReader {
   void read_debian() {
     if (!content_.contains("debian")) return;
     const json& debian = content_.at("debian");
-    target_.debian = DebianDefinition{debian.at("suite").get<std::string>(),
-                                      debian.value("variant", "minbase"),
-                                      debian.value("include", std::vector<std::string>{}),
-                                      debian.value("components", std::vector<std::string>{}),
-                                      debian.value("mirror", ""),
-                                      debian.value("security_mirror", "")};
+    target_.debian = DebianRequest{target_.image,
+                                   debian.at("suite").get<std::string>(),
+                                   debian.value("variant", "minbase"),
+                                   debian.value("include", std::vector<std::string>{}),
+                                   debian.value("components", std::vector<std::string>{}),
+                                   debian.value("mirror", ""),
+                                   debian.value("security_mirror", ""),
+                                   display_path(source_.file())};
   }
 
   void read_dockerfile() {
@@ -117,19 +119,14 @@ class DefinitionReader {
   }
 
   void read_parts() {
-    TargetParts parts;
-    if (content_.contains("target")) parts.stage = content_.at("target").get<std::string>();
-    if (content_.contains("network")) parts.network = content_.at("network").get<std::string>();
-    if (content_.contains("no_cache")) parts.no_cache = content_.at("no_cache").get<bool>();
-    if (content_.contains("labels")) parts.labels = content_.at("labels").get<std::map<std::string, std::string>>();
-    const json args = content_.value("args", json::object());
-    for (const auto& [key, value] : args.items()) {
-      if (!value.is_null()) parts.args[key] = value.is_string() ? value.get<std::string>() : value.dump();
+    for (const BakeAttribute& attribute : bake_attributes()) {
+      const std::string key(attribute.definition_key);
+      if (key.empty() || !content_.contains(key)) continue;
+      const std::string pointer = child_pointer("", key);
+      TargetParts parts;
+      read_attribute(source_, attribute, content_.at(key), pointer, parts);
+      if (attribute.is_said(parts)) checked(pointer, [&] { attribute.apply(parts, target_, folder_); });
     }
-    if (content_.contains("contexts")) {
-      parts.contexts = content_.at("contexts").get<std::map<std::string, std::string>>();
-    }
-    parts.apply_to(target_, folder_);
     for (const auto& [name, value] : target_.contexts) {
       if (fs::path(value).is_absolute() && !fs::is_directory(value)) {
         source_.fail(child_pointer("/contexts", name), fmt::format("there is no folder '{}'", display_path(value)));
@@ -205,7 +202,7 @@ class DefinitionReader {
     std::set<std::string> ids;
     for (std::size_t i = 0; i < secrets.size(); ++i) {
       const std::string pointer = child_pointer("/secrets", i);
-      TargetSecret secret;
+      SecretSource secret;
       secret.id = secrets[i].at("id").get<std::string>();
       if (!ids.insert(secret.id).second) {
         source_.fail(pointer, fmt::format("two secrets have the id '{}'", printable(secret.id)));
@@ -223,7 +220,7 @@ class DefinitionReader {
   const json& content_;
   const FleetSettings& settings_;
   fs::path folder_;
-  Target target_;
+  TargetSpec target_;
 };
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace kiln {
 // One image.json, before profiles are applied: `target` has no name and no profile yet.
 struct ImageDefinition {
   JsonSource source;
-  Target target;
+  TargetSpec target;
   std::optional<std::vector<std::string>> profiles;  // nullopt: not said
   bool is_default = true;
 };

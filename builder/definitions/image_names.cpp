@@ -30,14 +30,14 @@ std::string checked_registry(std::string_view text) {
   return std::string(text);
 }
 
-std::string checked_name(const std::string& text, const Target& target) {
+std::string checked_name(const std::string& text, const TargetSpec& target) {
   return with_context([&] { return fmt::format("in a name of the target '{}'", printable(target.name)); },
                       [&] { return oci::Reference::parse(text).str(); });
 }
 
 }  // namespace
 
-std::vector<std::string> image_names(const Fleet& fleet, const Target& target, const NameValues& values) {
+std::vector<std::string> image_names(const Fleet& fleet, const TargetSpec& target, const NameValues& values) {
   const std::string registry =
       values.registry.empty() ? fleet.settings.registry_and_namespace() : checked_registry(values.registry);
   const std::optional<std::string> profile = target.profile ? std::optional(target.profile->name) : std::nullopt;
@@ -71,8 +71,8 @@ std::vector<std::string> image_names(const Fleet& fleet, const Target& target, c
   return names;
 }
 
-bool uses_git(const std::vector<const Target*>& targets) {
-  return std::any_of(targets.begin(), targets.end(), [](const Target* target) {
+bool uses_git(const std::vector<const TargetSpec*>& targets) {
+  return std::any_of(targets.begin(), targets.end(), [](const TargetSpec* target) {
     return std::any_of(target->tag_templates.begin(), target->tag_templates.end(),
                        [](const std::string& tag) { return template_uses(tag, "git"); });
   });

@@ -25,10 +25,10 @@ struct NameValues {
 // --registry takes the place of registry and namespace; of literal tags (bake files) it keeps the repository's last
 // component. Error{usage} for what is no valid reference. Empty where nothing is published (a bake target without
 // tags).
-std::vector<std::string> image_names(const Fleet& fleet, const Target& target, const NameValues& values);
+std::vector<std::string> image_names(const Fleet& fleet, const TargetSpec& target, const NameValues& values);
 
 // True where a template of the targets uses {git}: only then git has to be asked.
-bool uses_git(const std::vector<const Target*>& targets);
+bool uses_git(const std::vector<const TargetSpec*>& targets);
 
 // "20250131" in UTC.
 std::string date_for_tags(UnixSeconds now);

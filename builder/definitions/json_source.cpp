@@ -32,14 +32,16 @@ nlohmann::json JsonSource::parse() const {
   }
 }
 
-nlohmann::json JsonSource::parse(const JsonSchema& schema) const {
+nlohmann::json JsonSource::parse(const JsonSchema& schema, std::string_view unknown_key_help) const {
   nlohmann::json value = parse();
   const std::vector<SchemaIssue> issues = schema.validate(value);
   if (issues.empty()) return value;
   const auto line = [&](const SchemaIssue& issue) { return json_line_of(text_, issue.pointer).value_or(1); };
   const auto first =
       std::min_element(issues.begin(), issues.end(), [&](const auto& a, const auto& b) { return line(a) < line(b); });
-  fail(first->pointer, first->message);
+  const bool is_at_top = first->pointer.find('/', 1) == std::string::npos;
+  fail(first->pointer,
+       first->is_unknown_key && is_at_top ? first->message + std::string(unknown_key_help) : first->message);
 }
 
 std::string JsonSource::at(std::string_view pointer) const {
@@ -50,23 +52,6 @@ std::string JsonSource::at(std::string_view pointer) const {
 void JsonSource::fail(std::string_view pointer, std::string_view message) const {
   throw Error(Category::usage, fmt::format("{}: {}", at(pointer), message));
 }
-
-std::string child_pointer(std::string_view parent, std::string_view key) {
-  std::string result(parent);
-  result += '/';
-  for (const char c : key) {
-    if (c == '~') {
-      result += "~0";
-    } else if (c == '/') {
-      result += "~1";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
-
-std::string child_pointer(std::string_view parent, std::size_t index) { return fmt::format("{}/{}", parent, index); }
 
 std::string display_path(const fs::path& path) {
   std::error_code error;

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/json_members.hpp"
 
 namespace kiln {
 
@@ -20,8 +21,9 @@ class JsonSource {
 
   // Error{usage} "FILE:LINE: ..." for what is no JSON.
   nlohmann::json parse() const;
-  // The same, and "FILE:LINE: ..." for the first thing in the file that the schema does not allow.
-  nlohmann::json parse(const JsonSchema& schema) const;
+  // The same, and "FILE:LINE: ..." for the first thing in the file that the schema does not allow; `unknown_key_help`
+  // ends the message about a key at the top level that the schema does not have.
+  nlohmann::json parse(const JsonSchema& schema, std::string_view unknown_key_help = {}) const;
 
   const fs::path& file() const noexcept { return file_; }
   // "FILE:LINE" of the value at an RFC 6901 pointer, the file as people should read it.
@@ -33,10 +35,6 @@ class JsonSource {
   fs::path file_;
   std::string text_;
 };
-
-// An RFC 6901 pointer to a member: PARENT/KEY with the key escaped.
-std::string child_pointer(std::string_view parent, std::string_view key);
-std::string child_pointer(std::string_view parent, std::size_t index);
 
 // A path as people should read it: relative where it is below the working directory, else as it is.
 std::string display_path(const fs::path& path);

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/bake_attributes.hpp"
 #include "builder/definitions/refused_attributes.hpp"
 #include "builder/definitions/select.hpp"
 
@@ -14,56 +15,28 @@ namespace kiln {
 
 namespace {
 
-using Text = std::optional<std::string> TargetParts::*;
-using Flag = std::optional<bool> TargetParts::*;
-using Texts = std::optional<std::vector<std::string>> TargetParts::*;
-using Pairs = std::map<std::string, std::string> TargetParts::*;
+// push and load add an output or take it away.
+bool is_output_switch(std::string_view key) { return key == "push" || key == "load"; }
 
-// The keys of --set, as buildx names them. push and load are done by output_key().
-struct Key {
-  std::string_view name;
-  Text text = nullptr;
-  Flag flag = nullptr;
-  Texts texts = nullptr;
-  Pairs pairs = nullptr;
-};
-
-const std::vector<Key>& keys() {
-  static const std::vector<Key> table = {
-      {.name = "args", .pairs = &TargetParts::args},
-      {.name = "cache-from", .texts = &TargetParts::cache_from},
-      {.name = "cache-to", .texts = &TargetParts::cache_to},
-      {.name = "context", .text = &TargetParts::context},
-      {.name = "contexts", .pairs = &TargetParts::contexts},
-      {.name = "dockerfile", .text = &TargetParts::dockerfile},
-      {.name = "labels", .pairs = &TargetParts::labels},
-      {.name = "load"},
-      {.name = "network", .text = &TargetParts::network},
-      {.name = "no-cache", .flag = &TargetParts::no_cache},
-      {.name = "no-cache-filter", .texts = &TargetParts::no_cache_stages},
-      {.name = "output", .texts = &TargetParts::outputs},
-      {.name = "platform", .texts = &TargetParts::platforms},
-      {.name = "pull", .flag = &TargetParts::pull},
-      {.name = "push"},
-      {.name = "secrets", .texts = &TargetParts::secrets},
-      {.name = "ssh", .texts = &TargetParts::ssh},
-      {.name = "tags", .texts = &TargetParts::tags},
-      {.name = "target", .text = &TargetParts::stage},
-  };
-  return table;
+// nullptr: push or load.
+const BakeAttribute* attribute_of(const std::string& key, std::string_view text) {
+  if (is_output_switch(key)) return nullptr;
+  if (const BakeAttribute* attribute = find_set_key(key)) return attribute;
+  if (const auto reason = reason_against(key)) {
+    throw Error(Category::usage,
+                fmt::format("--set '{}': kiln does not honour '{}': {}", printable(text), key, *reason));
+  }
+  std::vector<std::string> known = {"load", "push"};
+  for (const BakeAttribute& attribute : bake_attributes()) {
+    if (!attribute.set_key.empty()) known.emplace_back(attribute.set_key);
+  }
+  throw Error(Category::usage,
+              fmt::format("--set '{}': unknown key '{}'{}", printable(text), printable(key), suggestion(key, known)));
 }
 
-const Key& key_of(const std::string& name, std::string_view text) {
-  const auto at = std::find_if(keys().begin(), keys().end(), [&](const Key& key) { return key.name == name; });
-  if (at != keys().end()) return *at;
-  if (const auto reason = reason_against(name)) {
-    throw Error(Category::usage,
-                fmt::format("--set '{}': kiln does not honour '{}': {}", printable(text), name, *reason));
-  }
-  std::vector<std::string> known;
-  for (const Key& key : keys()) known.emplace_back(key.name);
-  throw Error(Category::usage,
-              fmt::format("--set '{}': unknown key '{}'{}", printable(text), printable(name), suggestion(name, known)));
+template <class Member>
+const Member* member_of(const BakeAttribute* attribute) {
+  return attribute ? std::get_if<Member>(&attribute->member) : nullptr;
 }
 
 // The words that Go's strconv.ParseBool takes.
@@ -76,7 +49,6 @@ bool parse_bool(const Override& override) {
                                            printable(override.value)));
 }
 
-// push and load stand for outputs: they add the one that is meant, or take it away.
 void override_output(TargetParts& parts, const Override& override) {
   const std::string type = override.key == "push" ? "type=registry" : "type=docker";
   const bool is_wanted = parse_bool(override);
@@ -113,16 +85,18 @@ std::optional<Override> parse_override(std::string_view text, const EnvironmentL
   override.key = rest.substr(0, second);
   if (second != std::string_view::npos) override.name = rest.substr(second + 1);
 
-  const Key& key = key_of(override.key, text);
-  if (key.pairs != nullptr && override.name.empty()) {
+  const BakeAttribute* attribute = attribute_of(override.key, text);
+  if (attribute) override.key = attribute->set_key;
+  const bool has_names = member_of<BakeAttribute::Pairs>(attribute) != nullptr;
+  if (has_names && override.name.empty()) {
     throw Error(Category::usage, fmt::format("--set '{}': expected {}.{}.NAME=VALUE", printable(text),
                                              printable(override.pattern), override.key));
   }
-  if (key.pairs == nullptr && !override.name.empty()) {
+  if (!has_names && !override.name.empty()) {
     throw Error(Category::usage, fmt::format("--set '{}': '{}' takes no name; expected {}.{}=VALUE", printable(text),
                                              override.key, printable(override.pattern), override.key));
   }
-  if (override.appends && key.texts == nullptr) {
+  if (override.appends && !member_of<BakeAttribute::Texts>(attribute)) {
     throw Error(Category::usage,
                 fmt::format("--set '{}': '{}' is no list, so '+=' adds nothing to it", printable(text), override.key));
   }
@@ -152,15 +126,15 @@ void override_parts(TargetParts& parts, const std::vector<std::string>& names, c
   std::set<std::string> replaced;
   for (const Override& override : overrides) {
     if (!is_for(override, names)) continue;
-    const Key& key = key_of(override.key, override.text);
-    if (key.pairs != nullptr) {
-      (parts.*key.pairs)[override.name] = override.value;
-    } else if (key.text != nullptr) {
-      parts.*key.text = override.value;
-    } else if (key.flag != nullptr) {
-      parts.*key.flag = parse_bool(override);
-    } else if (key.texts != nullptr) {
-      auto& list = parts.*key.texts;
+    const BakeAttribute* attribute = attribute_of(override.key, override.text);
+    if (const auto* pairs = member_of<BakeAttribute::Pairs>(attribute)) {
+      (parts.*(*pairs))[override.name] = override.value;
+    } else if (const auto* text = member_of<BakeAttribute::Text>(attribute)) {
+      parts.*(*text) = override.value;
+    } else if (const auto* flag = member_of<BakeAttribute::Flag>(attribute)) {
+      parts.*(*flag) = parse_bool(override);
+    } else if (const auto* texts = member_of<BakeAttribute::Texts>(attribute)) {
+      auto& list = parts.*(*texts);
       if (!list || (!override.appends && replaced.insert(override.key).second)) list.emplace();
       list->push_back(override.value);
     } else {
@@ -169,39 +143,25 @@ void override_parts(TargetParts& parts, const std::vector<std::string>& names, c
   }
 }
 
-void override_targets(std::vector<Target>& targets, const std::vector<Override>& overrides,
+void override_targets(std::vector<TargetSpec>& targets, const std::vector<Override>& overrides,
                       const fs::path& working_directory) {
   std::vector<std::string> names;
-  for (const Target& target : targets) {
+  for (const TargetSpec& target : targets) {
     names.push_back(target.name);
     names.push_back(target.image);
   }
   check_override_patterns(overrides, names);
-  for (Target& target : targets) {
-    // Lists that '+=' adds to; secrets and keys of definitions stay in their own form and are only added to.
+  for (TargetSpec& target : targets) {
     TargetParts parts;
-    parts.tags = target.tags;
-    parts.outputs = target.outputs;
-    parts.cache_from = target.cache_from;
-    parts.cache_to = target.cache_to;
-    parts.no_cache_stages = target.no_cache_stages;
-    parts.platforms.emplace();
-    for (const oci::Platform& platform : target.platforms) parts.platforms->push_back(platform.str());
-    override_parts(parts, {target.name, target.image}, overrides);
-
-    bool replaces_tags = false, keeps_secrets = true, keeps_ssh = true;
     for (const Override& override : overrides) {
-      if (!is_for(override, {target.name, target.image}) || override.appends) continue;
-      replaces_tags = replaces_tags || override.key == "tags";
-      keeps_secrets = keeps_secrets && override.key != "secrets";
-      keeps_ssh = keeps_ssh && override.key != "ssh";
+      if (!is_for(override, {target.name, target.image})) continue;
+      const BakeAttribute* attribute = attribute_of(override.key, override.text);
+      if (!attribute) attribute = find_set_key("output");
+      if (override.key == "tags" && !override.appends) target.tag_templates.clear();
+      if (!attribute->is_said(parts)) adopt_list(*attribute, target, parts, working_directory);
     }
-    if (replaces_tags) target.tag_templates.clear();
-    const std::vector<TargetSecret> secrets = target.secrets;
-    const std::vector<TargetSsh> ssh = target.ssh;
+    override_parts(parts, {target.name, target.image}, overrides);
     parts.apply_to(target, working_directory);
-    if (parts.secrets && keeps_secrets) target.secrets.insert(target.secrets.begin(), secrets.begin(), secrets.end());
-    if (parts.ssh && keeps_ssh) target.ssh.insert(target.ssh.begin(), ssh.begin(), ssh.end());
   }
 }
 

@@ -35,7 +35,7 @@ void override_parts(TargetParts& parts, const std::vector<std::string>& names, c
 
 // The same for targets that are complete already; a pattern may be an image's name too, for all its profiles. New
 // `tags` take the place of templates.
-void override_targets(std::vector<Target>& targets, const std::vector<Override>& overrides,
+void override_targets(std::vector<TargetSpec>& targets, const std::vector<Override>& overrides,
                       const fs::path& working_directory);
 
 }  // namespace kiln

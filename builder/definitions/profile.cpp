@@ -17,6 +17,9 @@ using nlohmann::json;
 
 namespace {
 
+constexpr std::string_view kUnknownKeyHelp =
+    "; keys of your own are added in schema.json beside the profiles ('kiln schema profile' prints kiln's)";
+
 struct ProfileFile {
   JsonSource source;
   json content;
@@ -125,7 +128,7 @@ std::map<std::string, Profile> load_profiles(const fs::path& folder, const JsonS
                   fmt::format("{}: a profile's name holds letters, digits, '-' and '_' only", display_path(path)));
     }
     JsonSource source = JsonSource::read(path);
-    json content = source.parse(schema);
+    json content = source.parse(schema, kUnknownKeyHelp);
     if (!content.is_object()) source.fail("", "expected an object");
     files.emplace(name, ProfileFile{std::move(source), std::move(content)});
   }
@@ -151,7 +154,7 @@ std::map<std::string, std::string> profile_labels(const Profile& profile) {
   return labels;
 }
 
-std::map<std::string, std::string> baked_args(const Target& target) {
+std::map<std::string, std::string> baked_args(const TargetSpec& target) {
   std::map<std::string, std::string> args = target.args;
   if (target.profile) args.merge(profile_build_args(*target.profile));
   return args;

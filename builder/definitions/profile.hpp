@@ -18,7 +18,7 @@ std::map<std::string, Profile> load_profiles(const fs::path& folder, const JsonS
 std::map<std::string, std::string> profile_build_args(const Profile& profile);
 
 // All build arguments of a target: its profile's, and over them its own.
-std::map<std::string, std::string> baked_args(const Target& target);
+std::map<std::string, std::string> baked_args(const TargetSpec& target);
 
 // The values as one line of JSON, keys sorted: what MACHINE_PROFILE holds.
 std::string profile_json(const Profile& profile);

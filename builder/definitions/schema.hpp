@@ -13,6 +13,7 @@ namespace kiln {
 struct SchemaIssue {
   std::string pointer;  // RFC 6901: the value, or for a missing key its object
   std::string message;  // "unknown key 'contxt'; did you mean 'context'?"
+  bool is_unknown_key = false;
 };
 
 // A JSON Schema (draft 2020-12) of the subset that kiln's own schemas use: type, properties, required,

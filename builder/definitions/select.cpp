@@ -54,7 +54,7 @@ void check_glob(std::string_view pattern) {
 
 std::vector<std::string> known_names(const Fleet& fleet) {
   std::set<std::string> names;
-  for (const Target& target : fleet.targets) names.insert(target.name);
+  for (const TargetSpec& target : fleet.targets) names.insert(target.name);
   for (const auto& [name, members] : fleet.groups) names.insert(name);
   return {names.begin(), names.end()};
 }
@@ -68,7 +68,7 @@ class Selection {
   void add(const std::string& name) {
     if (is_glob(name)) return add_matching(name);
     if (const auto group = fleet_.groups.find(name); group != fleet_.groups.end()) return add_group(*group);
-    if (const Target* target = fleet_.find(name)) {
+    if (const TargetSpec* target = fleet_.find(name)) {
       found.insert(target->name);
       return;
     }
@@ -100,7 +100,7 @@ class Selection {
     path_.push_back(group.first);
     for (const std::string& member : group.second) {
       // A group may have the name of a target: as a member of itself it means the target.
-      const Target* target = member == group.first ? fleet_.find(member) : nullptr;
+      const TargetSpec* target = member == group.first ? fleet_.find(member) : nullptr;
       if (target != nullptr) {
         found.insert(target->name);
       } else {
@@ -157,15 +157,15 @@ bool matches_glob(std::string_view pattern, std::string_view name) {
   return true;
 }
 
-std::vector<const Target*> select_targets(const Fleet& fleet, const std::vector<std::string>& names,
-                                          const std::vector<std::string>& profiles) {
+std::vector<const TargetSpec*> select_targets(const Fleet& fleet, const std::vector<std::string>& names,
+                                              const std::vector<std::string>& profiles) {
   for (const std::string& profile : profiles) {
     if (fleet.profiles.contains(profile)) continue;
     std::vector<std::string> known;
     for (const auto& [name, value] : fleet.profiles) known.push_back(name);
     throw Error(Category::usage, fmt::format("unknown profile '{}'{}", printable(profile), suggestion(profile, known)));
   }
-  const auto is_wanted = [&](const Target& target) {
+  const auto is_wanted = [&](const TargetSpec& target) {
     return profiles.empty() || !target.profile ||
            std::find(profiles.begin(), profiles.end(), target.profile->name) != profiles.end();
   };
@@ -186,8 +186,8 @@ std::vector<const Target*> select_targets(const Fleet& fleet, const std::vector<
                                                join({selection.found.begin(), selection.found.end()}, ", ")));
     }
   }
-  std::vector<const Target*> result;
-  for (const Target& target : fleet.targets) {
+  std::vector<const TargetSpec*> result;
+  for (const TargetSpec& target : fleet.targets) {
     if (wanted.contains(target.name)) result.push_back(&target);
   }
   return result;

@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "builder/dockerfile/mount.hpp"
+
 // What a Dockerfile says, instruction by instruction, before any variable is expanded
 // (https://docs.docker.com/reference/dockerfile/). Every string here is as written, quotes and escapes
 // included, unless its comment says otherwise: whoever evaluates a stage runs it through expansion.hpp at the
@@ -83,9 +85,9 @@ struct Copy : Transfer {
 };
 struct Run {
   CommandLine command;
-  std::vector<std::string> mounts;  // option strings of --mount; see mount.hpp
-  std::string network;              // default, none or host
-  std::string security;             // sandbox or insecure
+  std::vector<WrittenMount> mounts;
+  std::string network;   // default, none or host
+  std::string security;  // sandbox or insecure
   std::vector<std::string> devices;
 };
 struct Arg {

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "builder/dockerfile/check_context.hpp"
+#include "builder/dockerfile/reads.hpp"
 
 // Rules about what becomes of the image's config, and about sources of COPY.
 namespace kiln::dockerfile {
@@ -36,13 +37,13 @@ bool is_ignored(const IgnoreMatcher& ignore, const std::string& path) {
 }
 
 void ignored_sources(CheckContext& context, const Instruction& instruction) {
-  const Transfer* transfer = nullptr;
-  const auto* copy = std::get_if<Copy>(&instruction.body);
-  const auto* add = std::get_if<Add>(&instruction.body);
-  if (copy && copy->from.empty()) transfer = copy;
-  if (add) transfer = add;
-  if (!transfer || context.options().ignore.empty()) return;
-  for (const std::string& written : transfer->paths) {
+  if (!transfer_of(instruction) || context.options().ignore.empty()) return;
+  const bool is_copy = std::holds_alternative<Copy>(instruction.body);
+  std::vector<std::string> paths;
+  for (const Read& read : reads_of(instruction)) {
+    if (read.is_of_context()) paths = read.paths;
+  }
+  for (const std::string& written : paths) {
     const bool remote = written.find("://") != std::string::npos || written.substr(0, 4) == "git@";
     if (remote || written.find('$') != std::string::npos) continue;
     std::string path = clean_path(written);
@@ -51,7 +52,7 @@ void ignored_sources(CheckContext& context, const Instruction& instruction) {
     if (!is_ignored(context.options().ignore, path)) continue;
     context.report(
         "CopyIgnoredFile",
-        fmt::format("Attempting to {} file \"{}\" that is excluded by .dockerignore", copy ? "Copy" : "Add", path),
+        fmt::format("Attempting to {} file \"{}\" that is excluded by .dockerignore", is_copy ? "Copy" : "Add", path),
         instruction);
   }
 }

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "builder/dockerfile/check_context.hpp"
+#include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/run_script.hpp"
 #include "builder/dockerfile/shell_commands.hpp"
 
@@ -39,15 +40,10 @@ bool covers(std::string_view folder, std::string_view path) {
 }
 
 bool mounts_over(const Run& run, std::string_view path) {
-  return std::any_of(run.mounts.begin(), run.mounts.end(), [&](const std::string& mount) {
-    if (mount.find("type=cache") == std::string::npos && mount.find("type=tmpfs") == std::string::npos) return false;
-    for (std::string_view field : split(mount, ',')) {
-      const auto equals = field.find('=');
-      const std::string key = to_lower(field.substr(0, equals));
-      if (equals == std::string_view::npos || (key != "target" && key != "dst" && key != "destination")) continue;
-      if (covers(field.substr(equals + 1), path)) return true;
-    }
-    return false;
+  return std::any_of(run.mounts.begin(), run.mounts.end(), [&](const WrittenMount& mount) {
+    const std::string type = to_lower(mount.written("type"));
+    return (type == to_string(MountType::cache) || type == to_string(MountType::tmpfs)) &&
+           covers(mount.written("target"), path);
   });
 }
 
@@ -142,9 +138,9 @@ void apt_lists(CheckContext& context, const Step& step) {
 
 void pip_cache(CheckContext& context, const Step& step, bool turned_off) {
   if (!step.run || turned_off) return;
-  const bool mounted = std::any_of(step.run->mounts.begin(), step.run->mounts.end(), [](const std::string& mount) {
-    return mount.find("type=cache") != std::string::npos &&
-           (mount.find(".cache") != std::string::npos || mount.find("pip") != std::string::npos);
+  const bool mounted = std::any_of(step.run->mounts.begin(), step.run->mounts.end(), [](const WrittenMount& mount) {
+    const bool is_pips = mount.text.find(".cache") != std::string::npos || mount.text.find("pip") != std::string::npos;
+    return is_pips && to_lower(mount.written("type")) == to_string(MountType::cache);
   });
   if (mounted) return;
   for (const ShellCommand& command : step.commands) {
@@ -186,9 +182,7 @@ void later_removal(CheckContext& context, const Step& step, const std::vector<Wr
 }
 
 void note_written(const Instruction& instruction, std::vector<Written>& written) {
-  const Transfer* transfer = nullptr;
-  if (const auto* copy = std::get_if<Copy>(&instruction.body)) transfer = copy;
-  if (const auto* add = std::get_if<Add>(&instruction.body)) transfer = add;
+  const Transfer* transfer = transfer_of(instruction);
   if (!transfer || transfer->destination.size() < 2 || transfer->destination[0] != '/') return;
   std::string path = transfer->destination;
   if (path.back() == '/' && transfer->paths.size() == 1 && transfer->paths[0] != ".") {
@@ -199,10 +193,13 @@ void note_written(const Instruction& instruction, std::vector<Written>& written)
 }
 
 bool copies_context(const Instruction& instruction) {
-  const auto* copy = std::get_if<Copy>(&instruction.body);
-  if (!copy || !copy->from.empty()) return false;
-  return std::any_of(copy->paths.begin(), copy->paths.end(),
-                     [](const std::string& path) { return path == "." || path == "./" || path == "/"; });
+  if (!std::holds_alternative<Copy>(instruction.body)) return false;
+  const std::vector<Read> reads = reads_of(instruction);
+  return std::any_of(reads.begin(), reads.end(), [](const Read& read) {
+    return read.is_of_context() && std::any_of(read.paths.begin(), read.paths.end(), [](const std::string& path) {
+             return path == "." || path == "./" || path == "/";
+           });
+  });
 }
 
 // Dependencies that a manifest names, which is what a COPY of the manifest alone would do for.

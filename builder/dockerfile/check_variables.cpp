@@ -50,7 +50,7 @@ std::vector<Word> expanded_words(const InstructionBody& body) {
   }
   if (const auto* volume = std::get_if<Volume>(&body)) add(out, volume->paths);
   if (const auto* run = std::get_if<Run>(&body)) {
-    for (const std::string& mount : run->mounts) out.push_back({mount, Quotes::literal});
+    for (const WrittenMount& mount : run->mounts) out.push_back({mount.text, Quotes::literal});
   }
   if (const auto* user = std::get_if<User>(&body)) out.push_back({user->user});
   if (const auto* workdir = std::get_if<Workdir>(&body)) out.push_back({workdir->path});
@@ -106,8 +106,8 @@ class StageWalk {
       if (const auto* env = std::get_if<Env>(&instruction.body)) set(instruction, *env);
       if (const auto* expose = std::get_if<Expose>(&instruction.body)) ports(instruction, *expose);
       if (const auto* run = std::get_if<Run>(&instruction.body)) {
-        for (const std::string& mount : run->mounts) {
-          parse_mount(mount, state_.scope.lookup(), context_.global().escape());
+        for (const WrittenMount& mount : run->mounts) {
+          expand_mount(mount, state_.scope.lookup(), context_.global().escape());
         }
       }
       if (const auto* workdir = std::get_if<Workdir>(&instruction.body)) enter(instruction, *workdir);

@@ -210,8 +210,7 @@ InstructionBody read_run(const Node& node) {
   Run out;
   out.command = command_line(node.args, node.json);
   if (node.json && out.command.words.empty()) fail("RUN needs a command");
-  out.mounts = flags.list("mount");
-  for (const std::string& mount : out.mounts) check_mount(mount);
+  for (const std::string& mount : flags.list("mount")) out.mounts.push_back(read_mount(mount));
   out.network = flags.text("network");
   if (out.network.empty()) out.network = "default";
   one_of("network", out.network, {"default", "none", "host"});

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -17,11 +18,7 @@ template <class... Args>
   throw Error(Category::usage, "--mount: " + fmt::format(format, std::forward<Args>(args)...));
 }
 
-struct Option {
-  std::string key;  // lower case, the canonical spelling
-  std::string value;
-  bool has_value = false;
-};
+using Option = WrittenMount::Option;
 
 constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
     {"src", "source"}, {"dst", "target"}, {"destination", "target"}, {"ro", "readonly"}, {"rw", "readwrite"},
@@ -29,42 +26,10 @@ constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
 const std::vector<std::string> kKeys = {"type",    "from", "source", "target",   "readonly", "readwrite", "id",
                                         "sharing", "mode", "uid",    "required", "gid",      "size",      "env"};
 
-// One CSV record (RFC 4180): a field that begins with a quote goes on to the closing one, "" in it is a
-// quote.
-std::vector<std::string> split_record(std::string_view text) {
-  std::vector<std::string> fields;
-  std::size_t i = 0;
-  for (;;) {
-    std::string field;
-    if (i < text.size() && text[i] == '"') {
-      for (++i;; ++i) {
-        if (i >= text.size()) refuse_mount("missing closing quote in '{}'", printable(text));
-        if (text[i] != '"') {
-          field += text[i];
-        } else if (i + 1 < text.size() && text[i + 1] == '"') {
-          field += text[i++];
-        } else {
-          break;
-        }
-      }
-      ++i;
-      if (i < text.size() && text[i] != ',') refuse_mount("text behind a closing quote in '{}'", printable(text));
-    } else {
-      const std::size_t comma = text.find(',', i);
-      field = text.substr(i, comma == std::string_view::npos ? comma : comma - i);
-      if (field.find('"') != std::string::npos) refuse_mount("a quote inside of '{}'", printable(field));
-      i = comma == std::string_view::npos ? text.size() : comma;
-    }
-    fields.push_back(std::move(field));
-    if (i >= text.size()) return fields;
-    ++i;
-  }
-}
-
 Option option_of(const std::string& field) {
   const auto equals = field.find('=');
-  Option out{to_lower(field.substr(0, equals)), "", equals != std::string::npos};
-  if (out.has_value) out.value = field.substr(equals + 1);
+  Option out{to_lower(field.substr(0, equals)), std::nullopt};
+  if (equals != std::string::npos) out.value = field.substr(equals + 1);
   for (const auto& [alias, canonical] : kAliases) {
     if (out.key == alias) out.key = canonical;
   }
@@ -72,27 +37,27 @@ Option option_of(const std::string& field) {
 }
 
 bool truth(const Option& option) {
-  if (!option.has_value) return true;
+  if (!option.value) return true;
   for (std::string_view yes : {"1", "t", "T", "TRUE", "true", "True"}) {
-    if (option.value == yes) return true;
+    if (*option.value == yes) return true;
   }
   for (std::string_view no : {"0", "f", "F", "FALSE", "false", "False"}) {
-    if (option.value == no) return false;
+    if (*option.value == no) return false;
   }
-  refuse_mount("'{}' may be true or false, got '{}'", option.key, printable(option.value));
+  refuse_mount("'{}' may be true or false, got '{}'", option.key, printable(*option.value));
 }
 
 std::uint32_t number(const Option& option, int base) {
-  const auto value = parse_unsigned(option.value, base);
+  const auto value = parse_unsigned(*option.value, base);
   if (!value || *value > 0xffffffff) {
-    refuse_mount("'{}' needs {} number, got '{}'", option.key, base == 8 ? "an octal" : "a", printable(option.value));
+    refuse_mount("'{}' needs {} number, got '{}'", option.key, base == 8 ? "an octal" : "a", printable(*option.value));
   }
   return static_cast<std::uint32_t>(*value);
 }
 
 // "512m", "1.5GiB": binary units, as docker reads them here.
 std::uint64_t bytes(const Option& option) {
-  const std::string text = to_lower(option.value);
+  const std::string text = to_lower(*option.value);
   std::size_t digits = 0;
   while (digits < text.size() && ((text[digits] >= '0' && text[digits] <= '9') || text[digits] == '.')) ++digits;
   const std::string unit(trim(std::string_view(text).substr(digits)));
@@ -105,14 +70,14 @@ std::uint64_t bytes(const Option& option) {
   const auto integral = parse_unsigned(std::string_view(whole).substr(0, dot));
   const std::string fraction = dot == std::string::npos ? "" : whole.substr(dot + 1);
   if (power == powers.end() || !integral || fraction.size() > 9 || fraction.find('.') != std::string::npos) {
-    refuse_mount("'{}' needs a size such as 512m or 1g, got '{}'", option.key, printable(option.value));
+    refuse_mount("'{}' needs a size such as 512m or 1g, got '{}'", option.key, printable(*option.value));
   }
   double factor = 1;
   for (int i = 0; i < power->second; ++i) factor *= 1024;
   double value = static_cast<double>(*integral);
   double scale = 1;
   for (char digit : fraction) value += (digit - '0') * (scale /= 10);
-  if (value * factor >= 9.2e18) refuse_mount("'{}' is too large: '{}'", option.key, printable(option.value));
+  if (value * factor >= 9.2e18) refuse_mount("'{}' is too large: '{}'", option.key, printable(*option.value));
   return static_cast<std::uint64_t>(value * factor);
 }
 
@@ -139,29 +104,29 @@ class Builder {
   void add(const Option& option) {
     const std::string& key = option.key;
     const bool may_be_bare = key == "readonly" || key == "readwrite" || key == "required";
-    if (!option.has_value && !may_be_bare) {
+    if (!option.value && !may_be_bare) {
       for (const std::string& known : kKeys) {
         if (key == known) refuse_mount("'{}' needs a value: {}=VALUE", key, key);
       }
       refuse_mount("unknown option '{}'{}", printable(key), suggestion(key, kKeys));
     }
     if (key == "type") {
-      mount_.type = type_of(option.value);
+      mount_.type = type_of(*option.value);
     } else if (key == "from") {
-      mount_.from = option.value;
+      mount_.from = *option.value;
     } else if (key == "source") {
-      mount_.source = option.value;
+      mount_.source = *option.value;
     } else if (key == "target") {
-      mount_.target = option.value;
+      mount_.target = *option.value;
     } else if (key == "readonly") {
       read_only_ = truth(option);
     } else if (key == "readwrite") {
       read_only_ = !truth(option);
     } else if (key == "id") {
-      mount_.id = option.value;
+      mount_.id = *option.value;
     } else if (key == "sharing") {
       sharing_given_ = true;
-      mount_.sharing = sharing_of(option.value);
+      mount_.sharing = sharing_of(*option.value);
     } else if (key == "mode") {
       mount_.mode = number(option, 8);
     } else if (key == "uid") {
@@ -178,7 +143,7 @@ class Builder {
       mount_.size_bytes = bytes(option);
     } else if (key == "env") {
       only_for(key, mount_.type == MountType::secret);
-      mount_.environment = option.value;
+      mount_.environment = *option.value;
     } else {
       refuse_mount("unknown option '{}'{}", printable(key), suggestion(key, kKeys));
     }
@@ -230,26 +195,48 @@ const char* to_string(MountType type) {
   return "";
 }
 
-Mount parse_mount(std::string_view options, const VariableLookup& lookup, char escape) {
+std::string WrittenMount::written(std::string_view key) const {
+  for (auto option = options.rbegin(); option != options.rend(); ++option) {
+    if (option->key == key) return option->value.value_or("");
+  }
+  return "";
+}
+
+Mount expand_mount(const WrittenMount& mount, const VariableLookup& lookup, char escape) {
+  if (mount.plain) return *mount.plain;
   Builder builder;
-  for (const std::string& field : split_record(options)) {
-    Option option = option_of(field);
-    if (option.has_value) option.value = expand_word(option.value, lookup, escape);
+  for (Option option : mount.options) {
+    if (option.value) option.value = expand_word(*option.value, lookup, escape);
     builder.add(option);
   }
   return builder.finish();
 }
 
-void check_mount(std::string_view options) {
-  for (const std::string& field : split_record(options)) {
-    const Option option = option_of(field);
-    if (option.key != "from") continue;
-    const auto dollar = option.value.find('$');
-    if (dollar != std::string::npos && dollar + 1 < option.value.size()) {
+WrittenMount read_mount(std::string_view options) {
+  WrittenMount mount;
+  mount.text = options;
+  bool is_plain = true;
+  for (const std::string& field : csv_fields(options, "--mount")) {
+    Option option = option_of(field);
+    const std::string value = option.value.value_or("");
+    const auto dollar = value.find('$');
+    if (option.key == "from" && dollar != std::string::npos && dollar + 1 < value.size()) {
       refuse_mount("'from' cannot hold a variable, got '{}'; name a stage 'FROM {} AS NAME' and mount from=NAME",
-                   printable(option.value), printable(option.value));
+           printable(value), printable(value));
     }
+    // Quotes and escapes are the expansion's, too.
+    is_plain = is_plain && value.find_first_of("$\\`'\"") == std::string::npos;
+    mount.options.push_back(std::move(option));
   }
+  if (!is_plain) return mount;
+  Builder builder;
+  for (const Option& option : mount.options) builder.add(option);
+  mount.plain = builder.finish();
+  return mount;
+}
+
+bool takes_files(const Mount& mount) {
+  return mount.type == MountType::bind || (mount.type == MountType::cache && !mount.from.empty());
 }
 
 }  // namespace kiln::dockerfile

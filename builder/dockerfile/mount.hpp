@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "builder/dockerfile/expansion.hpp"
 
@@ -31,11 +32,30 @@ struct Mount {
 
 const char* to_string(MountType type);
 
-// Parses an option string (`type=cache,target=/c,"id=a,b"`: one CSV record). Each value is expanded by
-// `lookup`, as docker does. Error{usage} names the option, what it may be, and the nearest real one.
-Mount parse_mount(std::string_view options, const VariableLookup& lookup, char escape = '\\');
+// One --mount as the Dockerfile has it. No value of it is expanded yet.
+struct WrittenMount {
+  struct Option {
+    std::string key;                   // the canonical spelling: "target" for dst
+    std::optional<std::string> value;  // nullopt: a bare word, such as ro
+  };
+  std::string text;  // as written
+  std::vector<Option> options;
+  std::optional<Mount> plain;  // all of it, where no variable stands in a value
 
-// What can be said before the values of variables are known: the parser refuses what is wrong in any case.
-void check_mount(std::string_view options);
+  // An option's value as written, the last of several; empty where it is not given.
+  std::string written(std::string_view key) const;
+  // The stage or image; never a variable.
+  std::string from() const { return written("from"); }
+};
+
+// Parses an option string (`type=cache,target=/c,"id=a,b"`: one CSV record). Error{usage} names the option, what it may
+// be, and the nearest real one. Where a value holds a variable, what depends on it is refused by expand_mount().
+WrittenMount read_mount(std::string_view options);
+
+// The mount with each value expanded by `lookup`, as docker does.
+Mount expand_mount(const WrittenMount& mount, const VariableLookup& lookup, char escape = '\\');
+
+// Whether it shows files of a context, a stage or an image: a bind mount, and a cache that begins as a copy.
+bool takes_files(const Mount& mount);
 
 }  // namespace kiln::dockerfile

@@ -25,10 +25,8 @@ struct PlatformParts {
   std::string text() const;  // "linux/arm/v7"
 };
 
-// HTTP_PROXY and its relatives, in either case: they reach RUN without being declared, are in no history and
-// in no cache key.
-bool is_proxy_arg(std::string_view name);
-// The proxy variables among the build args, each in upper and in lower case.
+// HTTP_PROXY and its relatives among the build args, in either case there, each in upper and in lower case: they reach
+// RUN without being declared, are in no history and in no cache key.
 std::vector<std::pair<std::string, std::string>> proxy_environment(const BuildArgs& build_args);
 
 // ARGs above the first FROM, together with the predefined platform ARGs (BUILDPLATFORM, BUILDOS, BUILDARCH,

@@ -8,6 +8,7 @@
 
 #include "base/fd.hpp"
 #include "registry/store/content_store.hpp"
+#include "registry/store/verifying_reader.hpp"
 
 namespace kiln {
 

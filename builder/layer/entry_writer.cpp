@@ -60,14 +60,13 @@ struct EntryWriter::Batch {
   std::size_t filled = 0;
 };
 
-EntryWriter::EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, MakeRoom make_room,
-                         const CancelToken& cancel)
-    : shown_root_(std::move(shown_root)),
-      owners_(owners),
+EntryWriter::EntryWriter(Root root, ThreadPool* pool, MakeRoom make_room, const CancelToken& cancel)
+    : shown_root_(std::move(root.shown)),
+      gives_away_(root.gives_away),
       cancel_(cancel),
       buffer_(kWriteBytes, '\0'),
       held_(BufferOwner::unpacking, kWriteBytes + (pool == nullptr ? 0 : kBatchBytes)),
-      new_files_(root),
+      new_files_(root.folder),
       make_room_(std::move(make_room)) {
   if (pool != nullptr) jobs_.emplace(*pool, BufferOwner::unpacking);
 }
@@ -207,7 +206,7 @@ void EntryWriter::finish() {
 
 bool EntryWriter::may_set(const std::string& attribute) const {
   // Without the right to give files away there is none for the attributes of security either.
-  return owners_.give_away || attribute.starts_with("user.");
+  return gives_away_ || attribute.starts_with("user.");
 }
 
 void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry) const {
@@ -217,7 +216,7 @@ void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry) const
 // Order matters: a change of owner clears set-uid bits and capabilities.
 void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry, Mode mode) const {
   const std::string path = shown(entry.path);
-  const bool give_away = owners_.give_away && !new_files_.have_owner(entry.uid, entry.gid);
+  const bool give_away = gives_away_ && !new_files_.have_owner(entry.uid, entry.gid);
   if (give_away && ::fchown(opened.get(), entry.uid, entry.gid) != 0) throw_errno("give away", path);
   for (const auto& [attribute, value] : entry.xattrs) {
     if (may_set(attribute) && ::fsetxattr(opened.get(), attribute.c_str(), value.data(), value.size(), 0) != 0) {
@@ -231,7 +230,7 @@ void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry, Mode 
 
 void EntryWriter::set_properties(const Fd& parent, const FileEntry& entry, const std::string& name) const {
   const std::string path = shown(entry.path);
-  if (owners_.give_away && !new_files_.have_owner(entry.uid, entry.gid) &&
+  if (gives_away_ && !new_files_.have_owner(entry.uid, entry.gid) &&
       ::fchownat(parent.get(), name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0) {
     throw_errno("give away", path);
   }

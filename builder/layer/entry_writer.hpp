@@ -23,23 +23,25 @@
 namespace kiln {
 
 // What an unpacked entry holds and has: the bytes of files, and owner, mode, attributes and times of everything. Errors
-// are Error{machine} with the path as it is shown below `root`.
+// are Error{machine} with the path as it is shown below the root.
 //
 // With a pool its threads do the work, since making and writing files costs a core as much as inflating does: large
 // files in pieces, small ones many at a time. For one thread at a time.
 class EntryWriter {
  public:
-  struct Owners {
-    bool give_away =
-        true;  // false where the process may not: everything is its own, and attributes of security are left out
+  // Where it writes.
+  struct Root {
+    const Fd& folder;
+    fs::path shown;  // as messages name it
+    // False where the process may not: everything is its own, and attributes of security are left out.
+    bool gives_away = true;
   };
 
   // Takes away what has the name of a new file. Called by the thread that calls write_soon() and finish().
   using MakeRoom = std::function<void(const Fd& parent, const FileEntry& entry, const std::string& name)>;
 
   // `pool` may be null: then everything is written by the caller, and there is no write_soon().
-  EntryWriter(const Fd& root, fs::path shown_root, Owners owners, ThreadPool* pool, MakeRoom make_room,
-              const CancelToken& cancel);
+  EntryWriter(Root root, ThreadPool* pool, MakeRoom make_room, const CancelToken& cancel);
 
   // A new file in an open folder; none, with errno, where it cannot be made.
   Fd create(const Fd& parent, const std::string& name, mode_t mode) const;
@@ -84,7 +86,7 @@ class EntryWriter {
   void settle(const std::shared_ptr<Batch>& batch);
 
   fs::path shown_root_;
-  Owners owners_;
+  bool gives_away_;
   const CancelToken& cancel_;
   std::string buffer_;
   HeldBytes held_;

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/held_bytes.hpp"
 #include "base/text.hpp"
+#include "registry/store/layer_facts.hpp"
 
 namespace kiln {
 
@@ -397,7 +398,7 @@ bool FileIndex::operator==(const FileIndex& other) const {
 
 oci::Descriptor store_index(ContentStore& store, const FileIndex& index) {
   oci::Descriptor descriptor = store.put(index.serialise(), kFileIndexMediaType, Durability::ephemeral);
-  store.set_index_of_layer(index.diff_id(), descriptor);
+  set_index_of_layer(store, index.diff_id(), descriptor);
   return descriptor;
 }
 
@@ -433,7 +434,7 @@ std::shared_ptr<const FileIndex> IndexCache::load(const oci::Descriptor& index) 
 }
 
 std::shared_ptr<const FileIndex> IndexCache::find(const oci::Digest& diff_id) {
-  const auto descriptor = store_.index_of_layer(diff_id);
+  const auto descriptor = index_of_layer(store_, diff_id);
   if (!descriptor || !store_.has(descriptor->digest)) return nullptr;
   auto index = load(*descriptor);
   if (index->diff_id() != diff_id) {

@@ -1,3 +1,5 @@
+#include "builder/layer/index_layer.hpp"
+
 #include <fmt/format.h>
 
 #include <unordered_map>
@@ -6,6 +8,7 @@
 #include "builder/layer/layer_reader.hpp"
 #include "builder/layer/read_ahead.hpp"
 #include "builder/layer/tar_order.hpp"
+#include "registry/store/layer_facts.hpp"
 
 namespace kiln {
 
@@ -109,9 +112,9 @@ std::unique_ptr<ByteSource> open_layer_tar(const ContentStore& store, ThreadPool
 IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,
                          const std::optional<oci::Digest>& expected_diff_id, const CancelToken& cancel,
                          const TarListener& listener) {
-  if (const auto info = store.blob_info(blob.digest)) {
+  if (const auto info = blob_info(store, blob.digest)) {
     if (expected_diff_id) check_diff_id(blob.digest, *expected_diff_id, info->diff_id);
-    if (const auto index = store.index_of_layer(info->diff_id)) {
+    if (const auto index = index_of_layer(store, info->diff_id)) {
       store.lease(index->digest);
       if (store.has(index->digest)) return {info->diff_id, info->uncompressed_bytes, *index};
     }
@@ -140,7 +143,7 @@ IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descr
   result.diff_id = parts.diff_id;
   result.uncompressed_bytes = parts.uncompressed_bytes;
   result.index = store_index(store, FileIndex(std::move(parts)));
-  store.set_blob_info(blob.digest, {result.diff_id, result.uncompressed_bytes});
+  set_blob_info(store, blob.digest, {result.diff_id, result.uncompressed_bytes});
   return result;
 }
 

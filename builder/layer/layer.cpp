@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/json_members.hpp"
 
 namespace kiln {
 
@@ -31,40 +32,23 @@ json to_json(const LayerValue& layer) {
 }
 
 LayerValue layer_value_from_json(const json& value, std::string_view where) {
-  const auto refuse = [&](std::string_view what) {
-    throw Error(Category::network, fmt::format("{}: {}", where, what));
-  };
-  const auto member = [&](const json& object, const char* key) -> const json& {
-    if (!object.is_object()) refuse("expected an object for a layer");
-    const auto it = object.find(key);
-    if (it == object.end()) refuse(fmt::format("a layer has no '{}'", key));
-    return *it;
-  };
-  const auto text = [&](const json& object, const char* key) {
-    const json& found = member(object, key);
-    if (!found.is_string()) refuse(fmt::format("'{}' of a layer must be a string", key));
-    return found.get<std::string>();
-  };
-
+  const auto refuse = JsonMembers::refusal(where, Category::network);
+  const JsonMembers members(value, refuse);
   LayerValue layer;
-  layer.diff_id = oci::Digest::parse(text(value, "diff_id"), "diff ID", Category::network);
-  const json& size = member(value, "uncompressed_size");
-  if (!size.is_number_unsigned()) refuse("'uncompressed_size' of a layer must be a number");
-  layer.uncompressed_size = size.get<std::uint64_t>();
-  const json& blobs = member(value, "blobs");
-  if (!blobs.is_array()) refuse("'blobs' of a layer must be a list");
-  for (const json& item : blobs) {
+  layer.diff_id = oci::Digest::parse(members.string("diff_id"), "diff ID", Category::network);
+  layer.uncompressed_size = members.unsigned_integer("uncompressed_size");
+  members.each("blobs", [&](const JsonMembers& item) {
     LayerBlob blob;
-    blob.descriptor = oci::descriptor_from_json(member(item, "descriptor"), where);
-    const std::string compression = text(item, "compression");
+    blob.descriptor = oci::descriptor_from_json(item.object("descriptor").value(), where);
+    const std::string compression = item.string("compression");
     try {
       blob.compression = Compression::parse_text(compression);
     } catch (const Error& error) {
-      refuse(error.message());
+      item.refuse("compression", error.message());
     }
     layer.blobs.push_back(std::move(blob));
-  }
-  if (const auto it = value.find("index"); it != value.end()) layer.index = oci::descriptor_from_json(*it, where);
+  });
+  if (members.has("index")) layer.index = oci::descriptor_from_json(*members.find("index"), where);
   return layer;
 }
 

@@ -5,14 +5,14 @@
 #include "builder/layer/layer_reader.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
 #include <unordered_map>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
+#include "base/path_steps.hpp"
 #include "base/percent.hpp"
 #include "base/text.hpp"
 #include "builder/layer/tar_header.hpp"
@@ -28,25 +28,9 @@ using tar::PaxRecords;
 using tar::Segment;
 
 constexpr std::size_t kBufferBytes = 256 << 10;
-constexpr int kMaxNameLinks = 40;
 constexpr std::string_view kSchilyXattr = "SCHILY.xattr.";
 constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
 constexpr std::string_view kAufsPrefix = ".wh..wh.";
-
-// LIBARCHIVE.xattr values are base64 without padding.
-std::optional<std::string> base64_decoded(std::string_view text) {
-  std::string padded(text);
-  while (padded.size() % 4 != 0) padded += '=';
-  std::string bytes(padded.size() / 4 * 3, '\0');
-  const int size =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                      reinterpret_cast<const unsigned char*>(padded.data()), static_cast<int>(padded.size()));
-  if (size < 0) return std::nullopt;
-  const auto padding = static_cast<std::size_t>(
-      std::count(padded.end() - std::min<std::ptrdiff_t>(2, std::ssize(padded)), padded.end(), '='));
-  bytes.resize(static_cast<std::size_t>(size) - std::min(padding, static_cast<std::size_t>(size)));
-  return bytes;
-}
 
 // What overlayfs keeps for itself must not come out of an archive: it would change what a mount shows.
 bool is_overlay_xattr(std::string_view name) {
@@ -467,29 +451,16 @@ void TarReader::State::set_extents(const Header& header, const Extra& extra, con
 // chroot. So nothing that reads entries ever has to go through a link.
 std::string TarReader::State::resolved(std::string path) const {
   if (symlinks.empty()) return path;
-  std::deque<std::string> todo;
-  for (const std::string_view part : split(path, '/')) todo.emplace_back(part);
-  std::string done;
-  for (int links = 0; !todo.empty();) {
-    const std::string part = std::move(todo.front());
-    todo.pop_front();
-    if (part.empty() || part == ".") continue;
-    if (part == "..") {
-      done = std::string(parent_path(done));
-      continue;
-    }
-    std::string next = join_path(done, part);
-    const auto link = todo.empty() ? symlinks.end() : symlinks.find(next);
+  PathSteps steps(path);
+  while (auto part = steps.next()) {
+    const auto link = steps.at_last() ? symlinks.end() : symlinks.find(join_path(join(steps.reached(), "/"), *part));
     if (link == symlinks.end()) {
-      done = std::move(next);
-      continue;
+      steps.enter(std::move(*part));
+    } else if (!steps.follow(link->second)) {
+      refuse(fmt::format("the name '{}' runs into a loop of links", printable(path)));
     }
-    if (++links > kMaxNameLinks) refuse(fmt::format("the name '{}' runs into a loop of links", printable(path)));
-    if (link->second.starts_with('/')) done.clear();
-    std::vector<std::string> parts;
-    for (const std::string_view item : split(link->second, '/')) parts.emplace_back(item);
-    todo.insert(todo.begin(), parts.begin(), parts.end());
   }
+  std::string done = join(steps.reached(), "/");
   if (!is_canonical_entry_path(done)) refuse(fmt::format("the name '{}' cannot be", printable(path)));
   return done;
 }

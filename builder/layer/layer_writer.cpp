@@ -10,8 +10,9 @@
 #include "base/text.hpp"
 #include "builder/layer/blob_compressor.hpp"
 #include "builder/layer/file_index.hpp"
-#include "builder/layer/layer_reader.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/layer/tar_encoder.hpp"
+#include "registry/store/layer_facts.hpp"
 
 namespace kiln {
 
@@ -186,7 +187,7 @@ LayerValue LayerWriter::finish() {
   layer.uncompressed_size = state.index.uncompressed_bytes;
   state.index.blobs.push_back({blob.digest, std::move(frames)});
   layer.index = store_index(state.store, FileIndex(std::move(state.index)));
-  state.store.set_blob_info(blob.digest, {layer.diff_id, layer.uncompressed_size});
+  set_blob_info(state.store, blob.digest, {layer.diff_id, layer.uncompressed_size});
   if (!state.ordinary_name.empty())
     blob.annotations[std::string(kOrdinaryNameAnnotation)] = printable(state.ordinary_name);
   layer.blobs.push_back({std::move(blob), state.options.compression});
@@ -203,7 +204,7 @@ LayerValue recompress_layer(ContentStore& store, ThreadPool& pool, const LayerVa
     result.blobs.push_back({std::move(blob), compression});
     return result;
   };
-  if (auto known = store.form_of_layer(layer.diff_id, compression.str())) {
+  if (auto known = form_of_layer(store, layer.diff_id, compression.str())) {
     known->media_type = compression.media_type();
     return with_form(std::move(*known));
   }
@@ -229,8 +230,8 @@ LayerValue recompress_layer(ContentStore& store, ThreadPool& pool, const LayerVa
                                                from->descriptor.digest.str(), layer.diff_id.str(), diff_id.str()));
   }
   auto [blob, frames] = compressor.finish();
-  store.set_blob_info(blob.digest, {diff_id, compressor.bytes_in()});
-  store.set_form_of_layer(diff_id, compression.str(), blob);
+  set_blob_info(store, blob.digest, {diff_id, compressor.bytes_in()});
+  set_form_of_layer(store, diff_id, compression.str(), blob);
   LayerValue result = with_form(blob);
   result.uncompressed_size = compressor.bytes_in();
   if (index) result.index = store_index(store, index->with_blob({blob.digest, std::move(frames)}));

@@ -10,17 +10,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 #include <span>
 
 #include "base/error.hpp"
+#include "base/path_steps.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
 
 namespace {
-
-constexpr int kMaxLinks = 40;
 
 const FileEntry& implied_folder() {
   static const FileEntry entry = [] {
@@ -185,47 +183,31 @@ std::optional<MergedView::Found> MergedView::lookup(std::string_view path) const
 }
 
 MergedView::Resolved MergedView::resolve(std::string_view path, FollowLast follow_last) const {
-  std::deque<std::string> todo;
-  const auto put_first = [&](std::string_view text) {
-    std::vector<std::string> parts;
-    for (const std::string_view part : split(text, '/')) {
-      if (!part.empty() && part != ".") parts.emplace_back(part);
-    }
-    todo.insert(todo.begin(), parts.begin(), parts.end());
-  };
-  put_first(path);
-
-  std::vector<Node> trail;  // the folders passed, the root first
+  PathSteps steps(path);
+  std::vector<Node> trail;  // the root, then what stands at each of the components reached
   trail.push_back(root_of(layers_));
-  for (int links = 0; !todo.empty();) {
-    const std::string name = std::move(todo.front());
-    todo.pop_front();
-    if (name == "..") {
-      if (trail.size() > 1) trail.pop_back();
-      continue;
-    }
+  while (auto name = steps.next()) {
+    trail.resize(steps.reached().size() + 1);
     const Node& folder = trail.back();
     if (folder && !folder.entry->is_directory()) {
       throw Error(Category::build, fmt::format("cannot resolve '{}' in the image: '/{}' is no folder", printable(path),
                                                printable(folder.path)));
     }
     Node next;
-    if (folder) next = child_of(folder, name);
-    next.path = join_path(folder.path, name);
+    if (folder) next = child_of(folder, *name);
+    next.path = join_path(folder.path, *name);
     const bool is_link = next && next.entry->type == EntryType::symlink;
-    if (!is_link || (todo.empty() && follow_last == FollowLast::no)) {
+    if (!is_link || (steps.at_last() && follow_last == FollowLast::no)) {
+      steps.enter(std::move(*name));
       trail.push_back(std::move(next));
-      continue;
-    }
-    if (++links > kMaxLinks) {
+    } else if (!steps.follow(next.entry->link)) {
       throw Error(Category::build,
                   fmt::format("cannot resolve '{}' in the image: more than {} symbolic links, the last "
                               "at '/{}'",
-                              printable(path), kMaxLinks, printable(next.path)));
+                              printable(path), PathSteps::kMostLinks, printable(next.path)));
     }
-    if (next.entry->link.starts_with('/')) trail.erase(trail.begin() + 1, trail.end());
-    put_first(next.entry->link);
   }
+  trail.resize(steps.reached().size() + 1);
   const Node& last = trail.back();
   Resolved resolved;
   resolved.path = last.path;
@@ -248,7 +230,7 @@ void MergedView::walk(std::string_view path, const std::function<bool(const Foun
 std::optional<MergedView::Found> MergedView::file_behind(const Found& found) const {
   Found current = found;
   for (int links = 0; current.entry->type == EntryType::hardlink; ++links) {
-    if (links > kMaxLinks) return std::nullopt;
+    if (links > PathSteps::kMostLinks) return std::nullopt;
     // A link names what was there when its own layer was made.
     const MergedView then({layers_.begin(), layers_.begin() + static_cast<std::ptrdiff_t>(current.layer) + 1});
     auto target = then.lookup(current.entry->link);

@@ -26,6 +26,7 @@
 #include "base/text.hpp"
 #include "builder/layer/beneath.hpp"
 #include "builder/layer/entry_writer.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/layer/read_ahead.hpp"
 
 namespace kiln {
@@ -36,23 +37,30 @@ struct PathBefore {
   bool operator()(const std::string& a, const std::string& b) const noexcept { return compare_paths(a, b) < 0; }
 };
 
+// Where and how a layer is unpacked; borrowed.
+struct Destination {
+  const fs::path& folder;
+  const LowerLayers& lower;
+  const UnpackOptions& options;
+  ThreadPool* pool;  // may be null
+};
+
 class Unpacker {
  public:
-  Unpacker(TarReader& tar, std::string_view name, const fs::path& folder, const LowerLayers& lower,
-           const UnpackOptions& options, ThreadPool* pool, const CancelToken& cancel)
+  Unpacker(TarReader& tar, std::string_view name, const Destination& to, const CancelToken& cancel)
       : tar_(tar),
         name_(name),
-        root_(open_directory(folder)),
-        lower_(lower),
-        options_(options),
+        root_(open_directory(to.folder)),
+        lower_(to.lower),
+        options_(to.options),
         cancel_(cancel),
         files_(
-            root_, folder, {options.ownership}, pool,
+            {root_, to.folder, to.options.ownership}, to.pool,
             [this](const Fd& parent, const FileEntry& entry, const std::string& taken) {
               remove(parent, entry.path, taken);
             },
             cancel) {
-    if (!lower.folders.empty() && lower.folders.size() != lower.view.layers().size()) {
+    if (!lower_.folders.empty() && lower_.folders.size() != lower_.view.layers().size()) {
       throw Error(Category::machine, "unpacking: as many folders as lower layers are needed");
     }
   }
@@ -369,17 +377,16 @@ class Unpacker {
   EntryWriter files_;
 };
 
-UnpackResult unpack(ByteSource& tar, std::string_view name, const fs::path& folder, const LowerLayers& lower,
-                    const UnpackOptions& options, ThreadPool* pool, const CancelToken& cancel) {
+UnpackResult unpack(ByteSource& tar, std::string_view name, const Destination& to, const CancelToken& cancel) {
   TarReader reader(tar, std::string(name), Whiteouts::recognise);
-  return Unpacker(reader, name, folder, lower, options, pool, cancel).run();
+  return Unpacker(reader, name, to, cancel).run();
 }
 
 }  // namespace
 
 UnpackResult unpack_tar(ByteSource& tar, std::string_view name, const fs::path& folder, const LowerLayers& lower,
                         const UnpackOptions& options, const CancelToken& cancel, ThreadPool* pool) {
-  return unpack(tar, name, folder, lower, options, pool, cancel);
+  return unpack(tar, name, {folder, lower, options, pool}, cancel);
 }
 
 UnpackResult unpack_layer(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,
@@ -388,9 +395,10 @@ UnpackResult unpack_layer(const ContentStore& store, ThreadPool& pool, const oci
   const std::string name = fmt::format("layer blob {}", blob.digest.str());
   auto tar = open_layer_tar(store, pool, blob, index);
   const bool is_parallel = index != nullptr && index->frames_of(blob.digest) != nullptr;
-  if (is_parallel) return unpack(*tar, name, folder, lower, options, &pool, cancel);
+  const Destination to{folder, lower, options, &pool};
+  if (is_parallel) return unpack(*tar, name, to, cancel);
   ReadAheadSource ahead(std::move(tar));
-  return unpack(ahead, name, folder, lower, options, &pool, cancel);
+  return unpack(ahead, name, to, cancel);
 }
 
 }  // namespace kiln

@@ -1,9 +1,10 @@
 #include "builder/plan/forecast.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
+
+#include "builder/dockerfile/reads.hpp"
+#include "builder/dockerfile/stage_name.hpp"
 
 namespace kiln {
 
@@ -11,27 +12,14 @@ namespace {
 
 namespace df = dockerfile;
 
-bool makes_step(const df::Instruction& instruction) {
-  return std::holds_alternative<df::Run>(instruction.body) || std::holds_alternative<df::Copy>(instruction.body) ||
-         std::holds_alternative<df::Add>(instruction.body) || std::holds_alternative<df::Workdir>(instruction.body);
-}
-
 std::vector<ForeseenStep> steps_of(const PlannedTarget& planned) {
-  std::set<std::size_t> stages;
-  std::vector<std::size_t> open_ends = {planned.final_stage};
-  while (!open_ends.empty()) {
-    const std::size_t stage = open_ends.back();
-    open_ends.pop_back();
-    if (!stages.insert(stage).second) continue;
-    open_ends.insert(open_ends.end(), planned.needs[stage].begin(), planned.needs[stage].end());
-  }
   std::vector<ForeseenStep> steps;
-  for (const std::size_t number : stages) {
+  for (const std::size_t number : needed_stages(planned)) {
     const df::Stage& stage = planned.dockerfile.stages[number];
     for (const df::Instruction& instruction : stage.instructions) {
-      if (!makes_step(instruction)) continue;
+      if (!df::makes_step(instruction)) continue;
       ForeseenStep step;
-      step.stage = stage.name.empty() ? fmt::format("stage-{}", number) : stage.name;
+      step.stage = df::display_name(planned.dockerfile, number);
       step.file = planned.target.dockerfile_name;
       step.line = instruction.lines.first;
       step.text = instruction.original;
@@ -123,7 +111,7 @@ Forecast lay_out_forecast(const Plan& plan, const std::set<std::size_t>& wanted)
     target.name = planned.target.name;
     target.image = planned.target.image;
     if (planned.target.profile) target.profile = planned.target.profile->name;
-    target.platform = planned.target.platform.str();
+    target.platform = planned.target.platform().str();
     for (const std::size_t parent : planned.fleet_parents) target.parents.push_back(plan.targets[parent]->target.name);
     target.names = planned.target.names;
     target.wave = waves[number];

@@ -78,11 +78,4 @@ Forecast lay_out_forecast(const Plan& plan, const std::set<std::size_t>& wanted)
 // By target, in the plan's numbers: 0 for what has no parent in the fleet, else one more than the last parent's.
 std::vector<std::size_t> waves_of(const Plan& plan);
 
-// {"schema_version": 1, "targets": [...], "totals": {...}}, indented; its members are called as here.
-std::string forecast_json(const Forecast& forecast);
-// A graph for Graphviz: clusters by wave, an edge from each parent to its children.
-std::string forecast_dot(const Forecast& forecast);
-// A drawing: a column for each wave, targets of one image (its profiles) beside one another in one frame.
-std::string forecast_svg(const Forecast& forecast);
-
 }  // namespace kiln

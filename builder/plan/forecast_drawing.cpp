@@ -4,13 +4,14 @@
 // box for each of its targets. Frames are ordered by the mean height of their parents (one sweep from left to right,
 // ties by name), which for a fleet, a forest with few cross edges, leaves next to no crossings; a general crossing
 // minimiser would gain nothing.
+#include "builder/plan/forecast_drawing.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 
 #include "base/text.hpp"
-#include "builder/plan/forecast.hpp"
 
 namespace kiln {
 

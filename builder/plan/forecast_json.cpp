@@ -1,6 +1,6 @@
-#include <nlohmann/json.hpp>
+#include "builder/plan/forecast_json.hpp"
 
-#include "builder/plan/forecast.hpp"
+#include <nlohmann/json.hpp>
 
 namespace kiln {
 

@@ -10,8 +10,8 @@
 #include "builder/dockerfile/directives.hpp"
 #include "builder/dockerfile/excerpt.hpp"
 #include "builder/dockerfile/expansion.hpp"
-#include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/parser.hpp"
+#include "builder/dockerfile/reads.hpp"
 
 namespace kiln {
 
@@ -45,14 +45,24 @@ std::optional<std::size_t> find_stage(const df::Dockerfile& dockerfile, const st
   return std::nullopt;
 }
 
+// Of targets that are one image, the one for a platform, else the first.
+std::size_t for_platform(const Plan& plan, const std::vector<std::size_t>& targets, const oci::Platform& platform) {
+  const auto same = std::find_if(targets.begin(), targets.end(), [&](std::size_t target) {
+    return plan.targets[target]->target.platform() == platform;
+  });
+  return same == targets.end() ? targets.front() : *same;
+}
+
 NameMeaning meaning_of_context(const Plan& plan, const PlannedTarget& planned, const std::string& value) {
   if (value.starts_with("target:")) {
     const std::string name = value.substr(7);
     std::vector<std::string> known;
+    std::vector<std::size_t> found;
     for (std::size_t i = 0; i < plan.targets.size(); ++i) {
-      if (plan.targets[i]->target.name == name) return FleetBase{i};
+      if (plan.targets[i]->target.name == name) found.push_back(i);
       known.push_back(plan.targets[i]->target.name);
     }
+    if (!found.empty()) return FleetBase{for_platform(plan, found, planned.target.platform())};
     throw Error(Category::usage, fmt::format("context '{}' of target '{}': unknown target{}", value,
                                              planned.target.name, suggestion(name, known)));
   }
@@ -78,14 +88,17 @@ NameMeaning meaning_of_context(const Plan& plan, const PlannedTarget& planned, c
 // The target of the fleet that is image `image` for the same profile as `planned`; an image without profiles serves
 // all.
 std::optional<std::size_t> fleet_target(const Plan& plan, const PlannedTarget& planned, const std::string& image) {
-  std::optional<std::size_t> without_profile;
+  std::vector<std::size_t> without_profile, of_profile;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
-    const BuildTarget& other = plan.targets[i]->target;
+    const TargetSpec& other = plan.targets[i]->target;
     if (other.image != image) continue;
-    if (!other.profile) without_profile = i;
-    if (other.profile && planned.target.profile && other.profile->name == planned.target.profile->name) return i;
+    if (!other.profile) without_profile.push_back(i);
+    if (other.profile && planned.target.profile && other.profile->name == planned.target.profile->name)
+      of_profile.push_back(i);
   }
-  return without_profile;
+  const std::vector<std::size_t>& found = of_profile.empty() ? without_profile : of_profile;
+  if (found.empty()) return std::nullopt;
+  return for_platform(plan, found, planned.target.platform());
 }
 
 std::vector<std::string> image_names(const Plan& plan) {
@@ -166,7 +179,7 @@ NameMeaning resolve(const Plan& plan, const PlannedTarget& planned, const std::s
 }
 
 // The front end that a build asks for, by BUILDKIT_SYNTAX or in its Dockerfile, is said where it is not docker's.
-void note_foreign_front_end(const BuildTarget& target, std::vector<std::string>& notes) {
+void note_foreign_front_end(const TargetSpec& target, std::vector<std::string>& notes) {
   const auto given = target.args.find("BUILDKIT_SYNTAX");
   const auto directive = df::detect_syntax(target.dockerfile_text);
   const bool is_given = given != target.args.end() && !given->second.empty();
@@ -177,44 +190,6 @@ void note_foreign_front_end(const BuildTarget& target, std::vector<std::string>&
       is_given ? "BUILDKIT_SYNTAX" : fmt::format("{}:{}", printable(target.dockerfile_name), directive->line);
   notes.push_back(fmt::format("{} asks for the front end '{}': kiln runs none and reads the file as docker/dockerfile",
                               place, printable(front_end)));
-}
-
-std::unique_ptr<PlannedTarget> read_target(BuildTarget target) {
-  auto planned = std::make_unique<PlannedTarget>();
-  planned->target = std::move(target);
-  const BuildTarget& t = planned->target;
-  planned->dockerfile = df::parse(t.dockerfile_text, t.dockerfile_name);
-  df::BuildArgs args(t.args.begin(), t.args.end());
-  const std::string target_stage = t.stage.empty() ? planned->dockerfile.stages.back().name : t.stage;
-  planned->scope =
-      std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform),
-                                        target_stage, planned->dockerfile.directives.escape);
-  for (const df::Instruction& instruction : planned->dockerfile.global_args) {
-    planned->scope->declare(std::get<df::Arg>(instruction.body));
-  }
-  const auto& stages = planned->dockerfile.stages;
-  planned->final_stage = stages.size() - 1;
-  if (!t.stage.empty()) {
-    const auto number = parse_unsigned(t.stage);
-    const auto named = find_stage(planned->dockerfile, t.stage, stages.size());
-    if (!named && !(number && *number < stages.size())) {
-      throw Error(Category::usage, fmt::format("{}: there is no stage '{}'{}", t.dockerfile_name, printable(t.stage),
-                                               suggestion(t.stage, stage_names(planned->dockerfile, stages.size()))));
-    }
-    planned->final_stage = named ? *named : static_cast<std::size_t>(*number);
-  }
-  return planned;
-}
-
-// What the mounts of an instruction are from. Values with variables are known only when the stage is evaluated.
-std::vector<std::string> mount_sources(const df::Instruction& instruction) {
-  std::vector<std::string> sources;
-  const auto* run = std::get_if<df::Run>(&instruction.body);
-  for (const std::string& options : run ? run->mounts : std::vector<std::string>()) {
-    if (options.find('$') != std::string::npos) continue;
-    sources.push_back(df::parse_mount(options, [](std::string_view) { return std::nullopt; }).from);
-  }
-  return sources;
 }
 
 // A whole number, with a sign or without: in --from it is a stage's place and never a name.
@@ -257,10 +232,50 @@ StageBase numbered_stage(const PlannedTarget& planned, std::int64_t index, std::
   return base;
 }
 
+// The same for a name that files are taken from: a number is the stage of that place, unless it is the name of a
+// context that a mount means.
+NameMeaning resolve_source(const Plan& plan, const PlannedTarget& planned, const std::string& name,
+                           std::size_t before_stage, std::vector<std::string>& notes) {
+  const auto index = stage_index(name);
+  const bool is_above = index && *index >= 0 && *index < static_cast<std::int64_t>(before_stage);
+  if (index && (is_above || planned.target.contexts.count(name) == 0))
+    return numbered_stage(planned, *index, before_stage);
+  return resolve(plan, planned, name, before_stage, notes);
+}
+
+std::unique_ptr<PlannedTarget> read_target(TargetSpec target) {
+  auto planned = std::make_unique<PlannedTarget>();
+  planned->target = std::move(target);
+  const TargetSpec& t = planned->target;
+  planned->dockerfile = df::parse(t.dockerfile_text, t.dockerfile_name);
+  df::BuildArgs args(t.args.begin(), t.args.end());
+  const std::string target_stage = t.stage.empty() ? planned->dockerfile.stages.back().name : t.stage;
+  planned->scope =
+      std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform()),
+                                        target_stage, planned->dockerfile.directives.escape);
+  for (const df::Instruction& instruction : planned->dockerfile.global_args) {
+    planned->scope->declare(std::get<df::Arg>(instruction.body));
+  }
+  const auto& stages = planned->dockerfile.stages;
+  planned->final_stage = stages.size() - 1;
+  if (!t.stage.empty()) {
+    const auto number = parse_unsigned(t.stage);
+    const auto named = find_stage(planned->dockerfile, t.stage, stages.size());
+    if (!named && !(number && *number < stages.size())) {
+      throw Error(Category::usage, fmt::format("{}: there is no stage '{}'{}", t.dockerfile_name, printable(t.stage),
+                                               suggestion(t.stage, stage_names(planned->dockerfile, stages.size()))));
+    }
+    planned->final_stage = named ? *named : static_cast<std::size_t>(*number);
+  }
+  return planned;
+}
+
 // A number in a mount's from= is the name of an image for docker, which hardly anybody means.
 void refuse_numbered_mounts(const PlannedTarget& planned, const df::Instruction& instruction) {
-  for (const std::string& from : mount_sources(instruction)) {
-    if (!parse_unsigned(from) || planned.target.contexts.count(from) != 0) continue;
+  for (const df::Read& read : df::reads_of(instruction)) {
+    const std::string& from = read.from;
+    const bool is_mount = read.by != df::Read::By::transfer;
+    if (!is_mount || !parse_unsigned(from) || planned.target.contexts.count(from) != 0) continue;
     throw Error(
         Category::usage,
         fmt::format("--mount: from={0} is no stage: only COPY --from takes a stage's number; give the stage a name, "
@@ -301,36 +316,33 @@ void refuse_stage_below(const PlannedTarget& planned, const std::string& source,
   if (other && !find_stage(planned.dockerfile, source, stage)) refuse_stage_below(planned, *other, stage);
 }
 
-NameMeaning resolve_from(const Plan& plan, const PlannedTarget& planned, const std::string& name, std::size_t stage,
-                         std::vector<std::string>& notes) {
-  if (const auto index = stage_index(name)) return numbered_stage(planned, *index, stage);
-  return resolve(plan, planned, name, stage, notes);
-}
-
-// What COPY --from and the mounts of an instruction take files from.
-std::vector<NameMeaning> sources_of(const Plan& plan, const PlannedTarget& planned, const df::Instruction& instruction,
-                                    std::size_t stage, std::vector<std::string>& notes) {
-  std::vector<NameMeaning> sources;
-  const auto add = [&](const std::string& name, NameMeaning meaning) {
-    if (std::holds_alternative<ImageBase>(meaning)) refuse_stage_below(planned, name, stage);
-    sources.push_back(std::move(meaning));
-  };
-  const auto is_known = [](const std::string& name) { return !name.empty() && name.find('$') == std::string::npos; };
-  for (const std::string& name : mount_sources(instruction)) {
-    if (is_known(name)) add(name, resolve(plan, planned, name, stage, notes));
+// The number of a parent's target for a platform; it is added to the plan where none is there.
+std::size_t parent_for(Plan& plan, std::size_t parent, const oci::Platform& platform) {
+  const TargetSpec& known = plan.targets[parent]->target;
+  if (known.platform() == platform) return parent;
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    const TargetSpec& other = plan.targets[i]->target;
+    if (other.name == known.name && other.platform() == platform) return i;
   }
-  const auto* copy = std::get_if<df::Copy>(&instruction.body);
-  if (copy && is_known(copy->from)) add(copy->from, resolve_from(plan, planned, copy->from, stage, notes));
-  return sources;
+  TargetSpec target = known;
+  target.platforms = {platform};
+  target.names.clear();
+  plan.targets.push_back(read_target(std::move(target)));
+  plan.targets.back()->is_for_children = true;
+  return plan.targets.size() - 1;
 }
 
 void resolve_stages(Plan& plan, PlannedTarget& planned) {
   const auto& stages = planned.dockerfile.stages;
   planned.needs.resize(stages.size());
   std::vector<std::set<std::size_t>> fleet(stages.size());
-  const auto note = [&](std::size_t stage, const NameMeaning& meaning) {
+  const auto note = [&](std::size_t stage, NameMeaning& meaning, const oci::Platform& platform) {
     if (const auto* base = std::get_if<StageBase>(&meaning)) planned.needs[stage].insert(base->stage);
-    if (const auto* base = std::get_if<FleetBase>(&meaning)) fleet[stage].insert(base->target);
+    auto* base = std::get_if<FleetBase>(&meaning);
+    if (!base) return;
+    const bool is_asked_for = planned.target.platform_is_asked_for() || !stages[stage].platform.empty();
+    if (is_asked_for) base->target = parent_for(plan, base->target, platform);
+    fleet[stage].insert(base->target);
   };
   struct Problem {
     Error error;
@@ -350,11 +362,15 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
       base = resolve(plan, planned, name, i, plan.notes);
       refuse_capitals(base, name);
       refuse_bad_reference(base, stage.base_name, name);
-      note(i, base);
+      note(i, base, std::holds_alternative<FleetBase>(base) ? platform_of_base(planned, i) : oci::Platform());
       for (const df::Instruction& instruction : stage.instructions) {
         lines = instruction.lines;
         refuse_numbered_mounts(planned, instruction);
-        for (const NameMeaning& source : sources_of(plan, planned, instruction, i, plan.notes)) note(i, source);
+        for (const std::string& source : df::names_read(instruction)) {
+          NameMeaning meaning = resolve_source(plan, planned, source, i, plan.notes);
+          if (std::holds_alternative<ImageBase>(meaning)) refuse_stage_below(planned, source, i);
+          note(i, meaning, planned.target.platform());
+        }
       }
     } catch (const Error& error) {
       problems[i] = Problem{error, lines};
@@ -384,40 +400,24 @@ std::set<std::size_t> needed_stages(const PlannedTarget& target) {
 
 oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage) {
   const std::string& written = target.dockerfile.stages[stage].platform;
-  if (written.empty()) return target.target.platform;
+  if (written.empty()) return target.target.platform();
   return oci::Platform::parse(df::expand_word(written, target.scope->lookup(), target.dockerfile.directives.escape));
-}
-
-std::vector<NameMeaning> sources_of(const Plan& plan, const PlannedTarget& target, std::size_t stage) {
-  std::vector<NameMeaning> sources;
-  std::vector<std::string> notes;  // they were given when the plan was made
-  for (const df::Instruction& instruction : target.dockerfile.stages[stage].instructions) {
-    for (NameMeaning& source : sources_of(plan, target, instruction, stage, notes))
-      sources.push_back(std::move(source));
-  }
-  return sources;
 }
 
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
                          std::size_t before_stage) {
-  std::vector<std::string> notes;
-  return resolve(plan, target, name, before_stage, notes);
+  std::vector<std::string> notes;  // they were given when the plan was made
+  return resolve_source(plan, target, name, before_stage, notes);
 }
 
-NameMeaning resolve_from(const Plan& plan, const PlannedTarget& target, const std::string& name,
-                         std::size_t before_stage) {
-  std::vector<std::string> notes;
-  return resolve_from(plan, target, name, before_stage, notes);
-}
-
-Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names) {
+Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names) {
   Plan plan;
   plan.names = names;
-  for (BuildTarget& target : targets) {
+  for (TargetSpec& target : targets) {
     note_foreign_front_end(target, plan.notes);
     plan.targets.push_back(read_target(std::move(target)));
   }
-  for (const auto& planned : plan.targets) resolve_stages(plan, *planned);
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) resolve_stages(plan, *plan.targets[i]);
   std::sort(plan.notes.begin(), plan.notes.end());
   plan.notes.erase(std::unique(plan.notes.begin(), plan.notes.end()), plan.notes.end());
   plan.order();  // throws for a cycle

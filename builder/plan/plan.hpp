@@ -7,9 +7,9 @@
 #include <variant>
 #include <vector>
 
+#include "builder/definitions/target_spec.hpp"
 #include "builder/dockerfile/ast.hpp"
 #include "builder/dockerfile/variables.hpp"
-#include "builder/plan/build_target.hpp"
 #include "registry/oci/reference.hpp"
 
 namespace kiln {
@@ -38,13 +38,15 @@ using NameMeaning = std::variant<ScratchBase, StageBase, FleetBase, ImageBase, L
 
 // A target with its Dockerfile read and its stages' names resolved. Move-only: scopes point into it.
 struct PlannedTarget {
-  BuildTarget target;
+  TargetSpec target;
   dockerfile::Dockerfile dockerfile;
   std::unique_ptr<dockerfile::GlobalScope> scope;
   std::size_t final_stage = 0;
   std::vector<NameMeaning> bases;            // of each stage's FROM
   std::vector<std::set<std::size_t>> needs;  // for each stage, the other stages it is built from
   std::set<std::size_t> fleet_parents;       // targets of the plan that any needed stage is built from
+  // It was not asked for: it is built because a target of this platform is built from it.
+  bool is_for_children = false;
 };
 
 // What a name without registry and tag is, where no stage has it.
@@ -60,7 +62,9 @@ struct FleetNames {
   BareNames bare_names = BareNames::external;
 };
 
-// A build of one or many targets: every edge between them is found by reading the Dockerfiles.
+// A build of one or many targets: every edge between them is found by reading the Dockerfiles. Each target is for one
+// platform, so an image of several is in it several times, one after the other. What a target of a platform that was
+// asked for is built from is built for that platform, by a target of its own where none is there.
 struct Plan {
   std::vector<std::unique_ptr<PlannedTarget>> targets;
   FleetNames names;
@@ -76,13 +80,11 @@ struct Plan {
 
 // Error{usage} with file and line for a Dockerfile that does not parse, an unknown stage or target stage, a parent that
 // does not exist, and a cycle.
-Plan make_plan(std::vector<BuildTarget> targets, const FleetNames& names);
+Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names);
 
-// What a mount's from= stands for in a stage. `before_stage`: only stages above may be named.
+// What a name used in a stage (by --from, a mount) means. `before_stage`: only stages above may be named. A number is
+// the stage of that place; Error{usage} where no stage above has it.
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
-                         std::size_t before_stage);
-// What COPY --from stands for: a number is the stage of that place. Error{usage} where no stage above has it.
-NameMeaning resolve_from(const Plan& plan, const PlannedTarget& target, const std::string& name,
                          std::size_t before_stage);
 
 // The stages of a target that its final one needs, that one included.
@@ -91,8 +93,5 @@ std::set<std::size_t> needed_stages(const PlannedTarget& target);
 // The platform that a stage's base image is asked for: of FROM --platform, else the target's. Error{usage} for one that
 // is none.
 oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage);
-
-// What COPY --from and the mounts of a stage take files from, where no variable hides it.
-std::vector<NameMeaning> sources_of(const Plan& plan, const PlannedTarget& target, std::size_t stage);
 
 }  // namespace kiln

@@ -6,6 +6,8 @@
 #include <cctype>
 #include <optional>
 
+#include "builder/dockerfile/reads.hpp"
+
 namespace kiln {
 
 namespace {
@@ -74,13 +76,10 @@ class Reach {
     }
     std::vector<ReachCause> causes;
     const auto* run = std::get_if<df::Run>(&instruction.body);
-    const auto* copy = std::get_if<df::Copy>(&instruction.body);
     if (run) {
       for (const auto& [name, at] : state.variables) causes.push_back({ReachCause::Kind::argument_in_scope, name, at});
       if (state.first_different) causes.push_back({ReachCause::Kind::parent, "", *state.first_different});
-      for (const std::string& mount : run->mounts) add_source(causes, stage, option(mount, "from"));
-    } else if (copy || std::holds_alternative<df::Add>(instruction.body) ||
-               std::holds_alternative<df::Workdir>(instruction.body)) {
+    } else if (df::makes_step(instruction)) {
       std::set<std::string> named;
       for (const std::string& name : expanded_names(instruction.original)) named.insert(name);
       for (const std::string& name : named) {
@@ -88,10 +87,10 @@ class Reach {
           causes.push_back({ReachCause::Kind::argument_expanded, name, found->second});
         }
       }
-      if (copy) add_source(causes, stage, copy->from);
     } else {
       return;
     }
+    for (const std::string& name : df::names_read(instruction)) add_source(causes, stage, name);
     if (causes.empty()) return;
     if (!state.first_different) state.first_different = line;
     causes_[line] = std::move(causes);
@@ -103,20 +102,7 @@ class Reach {
                        [&](const std::string& name) { return state.variables.count(name) != 0; });
   }
 
-  static std::string option(const std::string& mount, std::string_view key) {
-    std::size_t begin = 0;
-    while (begin <= mount.size()) {
-      const std::size_t end = std::min(mount.find(',', begin), mount.size());
-      const std::string_view part = std::string_view(mount).substr(begin, end - begin);
-      if (part.starts_with(key) && part.size() > key.size() && part[key.size()] == '=')
-        return std::string(part.substr(key.size() + 1));
-      begin = end + 1;
-    }
-    return "";
-  }
-
   void add_source(std::vector<ReachCause>& causes, std::size_t stage, const std::string& from) {
-    if (from.empty()) return;
     for (const std::size_t other : target_.needs[stage]) {
       const df::Stage& source = target_.dockerfile.stages[other];
       if (source.name != lower(from) && std::to_string(other) != from) continue;

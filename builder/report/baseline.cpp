@@ -6,6 +6,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "builder/report/json_fields.hpp"
 
 namespace kiln {
@@ -27,7 +28,7 @@ nlohmann::json parse_with_line(std::string_view text, const std::string& file_na
   }
 }
 
-Baseline read_baseline(const JsonFields& fields) {
+Baseline read_baseline(const JsonMembers& fields) {
   fields.only({"kind", "reference", "compressed_bytes", "unpacked_bytes", "date", "kiln_version", "image_digest",
                "source_digest", "layers"});
   Baseline baseline;
@@ -42,17 +43,17 @@ Baseline read_baseline(const JsonFields& fields) {
   baseline.unpacked_bytes = fields.unsigned_integer_or("unpacked_bytes", 0);
   baseline.date = fields.string("date");
   baseline.kiln_version = fields.string_or("kiln_version", "");
-  if (fields.has("image_digest")) baseline.image_digest = fields.digest("image_digest");
-  if (fields.has("source_digest")) baseline.source_digest = fields.digest("source_digest");
+  if (fields.has("image_digest")) baseline.image_digest = digest_or_empty(fields, "image_digest");
+  if (fields.has("source_digest")) baseline.source_digest = digest_or_empty(fields, "source_digest");
   if (!fields.has("layers")) return baseline;
 
   std::uint64_t sum = 0;
-  fields.each("layers", [&](const JsonFields& layer) {
+  fields.each("layers", [&](const JsonMembers& layer) {
     layer.only({"digest", "bytes", "unpacked_bytes", "contents"});
-    baseline.layers.push_back(
-        {layer.digest("digest"), layer.unsigned_integer("bytes"), layer.unsigned_integer_or("unpacked_bytes", 0)});
+    baseline.layers.push_back({digest_or_empty(layer, "digest"), layer.unsigned_integer("bytes"),
+                               layer.unsigned_integer_or("unpacked_bytes", 0)});
     if (layer.has("contents")) {
-      const JsonFields contents = layer.object("contents");
+      const JsonMembers contents = layer.object("contents");
       contents.only({"base", "build_tools", "caches", "duplicates", "packages", "repeated"});
       baseline.layers.back().contents = read_contents(contents);
     }
@@ -101,19 +102,19 @@ bool Baseline::is_current(std::string_view dockerfile) const {
 
 Baselines parse_baselines(std::string_view text, const std::string& file_name) {
   const nlohmann::json root = parse_with_line(text, file_name);
-  const JsonFields::Refuse refuse = [&](const std::string& pointer, const std::string& problem) {
+  const JsonMembers::Refuse refuse = [&](const std::string& pointer, const std::string& problem) {
     const int line = json_line_of(text, pointer).value_or(1);
     throw Error(Category::usage, fmt::format("{}:{}: {}{}{}", file_name, line, printable(pointer),
                                              pointer.empty() ? "" : ": ", problem));
   };
-  const JsonFields fields(root, "", refuse);
+  const JsonMembers fields(root, refuse);
   fields.only({"schema_version", "baselines"});
   if (const std::uint64_t version = fields.unsigned_integer("schema_version"); version != kBaselinesSchemaVersion) {
     fields.refuse("schema_version",
                   fmt::format("expected {}, got {}; use a newer kiln", kBaselinesSchemaVersion, version));
   }
   Baselines baselines;
-  fields.object("baselines").each_member([&](const std::string& image, const JsonFields& baseline) {
+  fields.object("baselines").each_member([&](const std::string& image, const JsonMembers& baseline) {
     baselines.emplace(image, read_baseline(baseline));
   });
   return baselines;

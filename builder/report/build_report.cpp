@@ -4,35 +4,19 @@
 
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "base/json.hpp"
+#include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/report/image_causes.hpp"
-#include "builder/report/json_fields.hpp"
 
 namespace kiln {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::pair<BaselineKind, std::string_view>, 3> kBaselineKinds = {{
     {BaselineKind::dockerfile, "dockerfile"},
     {BaselineKind::reference, "reference"},
     {BaselineKind::recorded, "recorded"},
 }};
-
-constexpr std::array<std::pair<StepOutcome, std::string_view>, 3> kOutcomes = {{
-    {StepOutcome::hit, "hit"},
-    {StepOutcome::built, "built"},
-    {StepOutcome::failed, "failed"},
-}};
-
-double rounded(double value, double per_unit) { return std::round(value * per_unit) / per_unit; }
-double milliseconds(double seconds) { return rounded(seconds, 1000); }
-
-Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
 // The names of an image's profiles as a sentence has them: "a", "a and b", "a, b and c".
 std::string enumeration(const std::vector<std::string>& names) {
@@ -42,222 +26,6 @@ std::string enumeration(const std::vector<std::string>& names) {
     result += names[i];
   }
   return result;
-}
-
-Json to_json(const std::vector<CauseShare>& causes) {
-  Json result = Json::array();
-  for (const CauseShare& share : causes) {
-    Json entry = {{"cause", to_string(share.cause)}, {"saved_bytes", share.saved_bytes}};
-    if (share.cause != Cause::compression) {
-      entry["unpacked_bytes_before"] = share.unpacked_before;
-      entry["unpacked_bytes"] = share.unpacked_after;
-    }
-    result.push_back(std::move(entry));
-  }
-  return result;
-}
-
-Json to_json(const ReportImage& image) {
-  Json layers = Json::array();
-  for (const ReportLayer& layer : image.layers) {
-    layers.push_back({{"digest", layer.digest.str()},
-                      {"diff_id", layer.diff_id.str()},
-                      {"bytes", layer.bytes},
-                      {"unpacked_bytes", layer.unpacked_bytes},
-                      {"file", layer.file},
-                      {"line", layer.line},
-                      {"text", layer.text}});
-  }
-  Json baseline = nullptr;
-  if (image.baseline) {
-    baseline = {{"kind", to_string(image.baseline->kind)},
-                {"reference", image.baseline->reference},
-                {"compressed_bytes", image.baseline->compressed_bytes},
-                {"unpacked_bytes", image.baseline->unpacked_bytes},
-                {"date", image.baseline->date}};
-    if (image.baseline->contents) baseline["contents"] = contents_to_json(*image.baseline->contents);
-  }
-  Json result = {{"name", image.name},
-                 {"profile", image.profile},
-                 {"digest", image.digest.str()},
-                 {"compressed_bytes", image.compressed_bytes},
-                 {"unpacked_bytes", image.unpacked_bytes},
-                 {"unique_bytes", image.unique_bytes},
-                 {"shared_bytes", image.shared_bytes},
-                 {"layers", std::move(layers)},
-                 {"baseline", std::move(baseline)},
-                 {"reduction_pct", optional_number(image.reduction_pct)},
-                 {"unpacked_reduction_pct", optional_number(image.unpacked_reduction_pct)}};
-  if (image.limit_bytes) result["limit_bytes"] = *image.limit_bytes;
-  if (image.waste) {
-    Json waste = Json::array();
-    for (const Waste& item : *image.waste) {
-      waste.push_back({{"kind", to_string(item.kind)},
-                       {"layer", item.layer},
-                       {"because", item.because},
-                       {"bytes", item.bytes},
-                       {"files", item.files},
-                       {"example", item.example},
-                       {"advice", item.advice}});
-    }
-    result["waste"] = std::move(waste);
-  }
-  if (image.contents) result["contents"] = contents_to_json(*image.contents);
-  if (const std::vector<CauseShare> causes = image_causes(image); !causes.empty()) result["causes"] = to_json(causes);
-  return result;
-}
-
-Json to_json(const ReportStep& step) {
-  std::string_view outcome;
-  for (const auto& [value, name] : kOutcomes) {
-    if (value == step.outcome) outcome = name;
-  }
-  Json result = {{"key", step.key},
-                 {"image", step.image},
-                 {"shared_with", step.shared_with},
-                 {"file", step.file},
-                 {"line", step.line},
-                 {"text", step.text},
-                 {"outcome", outcome},
-                 {"from", step.from},
-                 {"reason", step.reason},
-                 {"seconds", milliseconds(step.seconds)},
-                 {"bytes", step.bytes}};
-  if (step.started) result["started"] = milliseconds(*step.started);
-  if (step.ended) result["ended"] = milliseconds(*step.ended);
-  return result;
-}
-
-Json to_json(const ReportFleet& fleet) {
-  Json result = {{"images", fleet.images},
-                 {"layers", fleet.layers},
-                 {"stored_layers", fleet.stored_layers},
-                 {"compressed_bytes", fleet.compressed_bytes},
-                 {"unpacked_bytes", fleet.unpacked_bytes},
-                 {"stored_bytes", fleet.stored_bytes},
-                 {"stored_unpacked_bytes", fleet.stored_unpacked_bytes},
-                 {"compared_bytes", fleet.compared_bytes},
-                 {"baseline_bytes", fleet.baseline_bytes},
-                 {"compared_unpacked_bytes", fleet.compared_unpacked_bytes},
-                 {"baseline_unpacked_bytes", fleet.baseline_unpacked_bytes},
-                 {"reduction_pct", optional_number(fleet.reduction_pct)},
-                 {"unpacked_reduction_pct", optional_number(fleet.unpacked_reduction_pct)},
-                 {"mean_reduction_pct", optional_number(fleet.mean_reduction_pct)}};
-  if (fleet.baseline_contents) result["baseline_contents"] = contents_to_json(*fleet.baseline_contents);
-  if (fleet.compared_contents) result["compared_contents"] = contents_to_json(*fleet.compared_contents);
-  if (const std::vector<CauseShare> causes = fleet_causes(fleet); !causes.empty()) result["causes"] = to_json(causes);
-  return result;
-}
-
-Json to_json(const ReportSharing& sharing) {
-  return {{"name", sharing.name},
-          {"profiles", sharing.profiles},
-          {"layers", sharing.layers},
-          {"shared_layers", sharing.shared_layers},
-          {"shared_bytes", sharing.shared_bytes},
-          {"text", sharing.text()}};
-}
-
-ReportImage read_image(const JsonFields& fields) {
-  ReportImage image;
-  image.name = fields.string("name");
-  image.profile = fields.string("profile");
-  image.digest = fields.digest("digest");
-  image.compressed_bytes = fields.unsigned_integer("compressed_bytes");
-  image.unpacked_bytes = fields.unsigned_integer("unpacked_bytes");
-  image.unique_bytes = fields.unsigned_integer("unique_bytes");
-  image.shared_bytes = fields.unsigned_integer("shared_bytes");
-  fields.each("layers", [&](const JsonFields& layer) {
-    image.layers.push_back(ReportLayer{layer.digest("digest"), layer.digest("diff_id"), layer.unsigned_integer("bytes"),
-                                       layer.unsigned_integer("unpacked_bytes"), layer.string("file"),
-                                       layer.small_integer("line"), layer.string("text")});
-  });
-  if (fields.has("baseline")) {
-    const JsonFields baseline = fields.object("baseline");
-    ReportBaseline value;
-    try {
-      value.kind = parse_baseline_kind(baseline.string("kind"));
-    } catch (const Error& error) {
-      baseline.refuse("kind", error.message());
-    }
-    value.reference = baseline.string("reference");
-    value.compressed_bytes = baseline.unsigned_integer("compressed_bytes");
-    value.unpacked_bytes = baseline.unsigned_integer("unpacked_bytes");
-    value.date = baseline.string("date");
-    if (baseline.has("contents")) value.contents = read_contents(baseline.object("contents"));
-    image.baseline = std::move(value);
-  }
-  image.reduction_pct = fields.number_or_null("reduction_pct");
-  if (fields.has("unpacked_reduction_pct")) image.unpacked_reduction_pct = fields.number("unpacked_reduction_pct");
-  if (fields.has("contents")) image.contents = read_contents(fields.object("contents"));
-  if (fields.has("limit_bytes")) image.limit_bytes = fields.unsigned_integer("limit_bytes");
-  if (fields.has("waste")) {
-    image.waste.emplace();
-    fields.each("waste", [&](const JsonFields& item) {
-      Waste waste;
-      try {
-        waste.kind = parse_waste_kind(item.string("kind"));
-      } catch (const Error& error) {
-        item.refuse("kind", error.message());
-      }
-      waste.layer = item.unsigned_integer("layer");
-      waste.because = item.unsigned_integer("because");
-      if (waste.layer >= image.layers.size() || waste.because >= image.layers.size())
-        item.refuse("layer", "the image has no such layer");
-      waste.bytes = item.unsigned_integer("bytes");
-      waste.files = item.unsigned_integer("files");
-      waste.example = item.string("example");
-      waste.advice = item.string("advice");
-      image.waste->push_back(std::move(waste));
-    });
-  }
-  return image;
-}
-
-ReportStep read_step(const JsonFields& fields) {
-  ReportStep step;
-  step.key = fields.string("key");
-  step.image = fields.string("image");
-  step.shared_with = fields.strings("shared_with");
-  step.file = fields.string("file");
-  step.line = fields.small_integer("line");
-  step.text = fields.string("text");
-  const std::string outcome = fields.string("outcome");
-  bool known = false;
-  for (const auto& [value, name] : kOutcomes) {
-    if (name != outcome) continue;
-    step.outcome = value;
-    known = true;
-  }
-  if (!known) fields.refuse("outcome", "expected 'hit', 'built' or 'failed'");
-  step.from = fields.string("from");
-  step.reason = fields.string("reason");
-  step.seconds = fields.number("seconds");
-  step.bytes = fields.unsigned_integer("bytes");
-  if (fields.has("started")) step.started = fields.number("started");
-  if (fields.has("ended")) step.ended = fields.number("ended");
-  return step;
-}
-
-ReportFleet read_fleet(const JsonFields& fields) {
-  ReportFleet fleet;
-  fleet.images = fields.unsigned_integer("images");
-  fleet.layers = fields.unsigned_integer("layers");
-  fleet.stored_layers = fields.unsigned_integer("stored_layers");
-  fleet.compressed_bytes = fields.unsigned_integer("compressed_bytes");
-  fleet.unpacked_bytes = fields.unsigned_integer("unpacked_bytes");
-  fleet.stored_bytes = fields.unsigned_integer("stored_bytes");
-  fleet.stored_unpacked_bytes = fields.unsigned_integer("stored_unpacked_bytes");
-  fleet.compared_bytes = fields.unsigned_integer("compared_bytes");
-  fleet.baseline_bytes = fields.unsigned_integer("baseline_bytes");
-  fleet.reduction_pct = fields.number_or_null("reduction_pct");
-  fleet.mean_reduction_pct = fields.number_or_null("mean_reduction_pct");
-  fleet.compared_unpacked_bytes = fields.unsigned_integer_or("compared_unpacked_bytes", 0);
-  fleet.baseline_unpacked_bytes = fields.unsigned_integer_or("baseline_unpacked_bytes", 0);
-  if (fields.has("unpacked_reduction_pct")) fleet.unpacked_reduction_pct = fields.number("unpacked_reduction_pct");
-  if (fields.has("compared_contents")) fleet.compared_contents = read_contents(fields.object("compared_contents"));
-  if (fields.has("baseline_contents")) fleet.baseline_contents = read_contents(fields.object("baseline_contents"));
-  return fleet;
 }
 
 }  // namespace
@@ -290,7 +58,7 @@ std::string ReportSharing::text() const {
 
 std::optional<double> percent_of(double part, double whole) {
   if (whole <= 0) return std::nullopt;
-  return rounded(100.0 * part / whole, 100);
+  return std::round(100.0 * part / whole * 100) / 100;
 }
 
 std::optional<double> reduction_of(std::uint64_t bytes, std::uint64_t baseline_bytes) {
@@ -312,90 +80,6 @@ ReportRates rates_of(const std::vector<ReportStep>& steps) {
     if (step.outcome == StepOutcome::hit) hits.add(step);
   }
   return {percent_of(hits.count, all.count), percent_of(hits.bytes, all.bytes), percent_of(hits.seconds, all.seconds)};
-}
-
-std::string to_json_text(const BuildReport& report) {
-  Json root = {{"schema_version", kReportSchemaVersion},
-               {"kiln_version", report.kiln_version},
-               {"created", format_rfc3339(report.created)},
-               {"images", Json::array()},
-               {"steps", Json::array()},
-               {"rates",
-                {{"steps_pct", optional_number(report.rates.steps_pct)},
-                 {"bytes_pct", optional_number(report.rates.bytes_pct)},
-                 {"seconds_pct", optional_number(report.rates.seconds_pct)}}},
-               {"wire",
-                {{"pushed_bytes", report.wire.pushed_bytes},
-                 {"pulled_bytes", report.wire.pulled_bytes},
-                 {"mounted_bytes", report.wire.mounted_bytes}}},
-               {"fetched", Json::array()},
-               {"seconds", milliseconds(report.seconds)},
-               {"fleet", to_json(report.fleet)},
-               {"sharing", Json::array()},
-               {"targets",
-                {{"reduction_pct", {report.targets.reduction_pct_min, report.targets.reduction_pct_max}},
-                 {"cache_hit_pct", report.targets.cache_hit_pct},
-                 {"build_seconds", report.targets.build_seconds}}}};
-  for (const ReportImage& image : report.images) root["images"].push_back(to_json(image));
-  for (const ReportStep& step : report.steps) root["steps"].push_back(to_json(step));
-  for (const ReportFetch& fetch : report.fetched) {
-    root["fetched"].push_back({{"from", fetch.from},
-                               {"what", fetch.what},
-                               {"step", fetch.step},
-                               {"digest", fetch.digest},
-                               {"bytes", fetch.bytes}});
-  }
-  for (const ReportSharing& sharing : report.sharing) root["sharing"].push_back(to_json(sharing));
-  // Instructions are quoted from files that need not be UTF-8.
-  return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-BuildReport parse_report(std::string_view text, std::string_view name, Category category) {
-  const nlohmann::json root = parse_json(text, name, category, {.max_bytes = std::size_t{256} << 20, .max_depth = 16});
-  const JsonFields::Refuse refuse = [&](const std::string& pointer, const std::string& problem) {
-    throw Error(category, fmt::format("'{}' is no report of kiln: {}{}{}", name, printable(pointer),
-                                      pointer.empty() ? "" : ": ", problem));
-  };
-  const JsonFields fields(root, "", refuse);
-  const std::uint64_t version = fields.unsigned_integer("schema_version");
-  if (version != kReportSchemaVersion) {
-    fields.refuse("schema_version",
-                  fmt::format("expected {}, got {}; use the kiln that wrote it", kReportSchemaVersion, version));
-  }
-  BuildReport report;
-  report.kiln_version = fields.string("kiln_version");
-  try {
-    report.created = parse_rfc3339(fields.string("created"));
-  } catch (const Error& error) {
-    fields.refuse("created", error.message());
-  }
-  fields.each("images", [&](const JsonFields& image) { report.images.push_back(read_image(image)); });
-  fields.each("steps", [&](const JsonFields& step) { report.steps.push_back(read_step(step)); });
-  const JsonFields rates = fields.object("rates");
-  report.rates = {rates.number_or_null("steps_pct"), rates.number_or_null("bytes_pct"),
-                  rates.number_or_null("seconds_pct")};
-  const JsonFields wire = fields.object("wire");
-  report.wire = {wire.unsigned_integer("pushed_bytes"), wire.unsigned_integer("pulled_bytes"),
-                 wire.unsigned_integer("mounted_bytes")};
-  // Reports of before there were shared caches have none.
-  if (root.contains("fetched")) {
-    fields.each("fetched", [&](const JsonFields& fetch) {
-      report.fetched.push_back({fetch.string("from"), fetch.string("what"), fetch.string("step"),
-                                fetch.string("digest"), fetch.unsigned_integer("bytes")});
-    });
-  }
-  report.seconds = fields.number("seconds");
-  report.fleet = read_fleet(fields.object("fleet"));
-  fields.each("sharing", [&](const JsonFields& sharing) {
-    report.sharing.push_back(
-        ReportSharing{sharing.string("name"), sharing.strings("profiles"), sharing.unsigned_integer("layers"),
-                      sharing.unsigned_integer("shared_layers"), sharing.unsigned_integer("shared_bytes")});
-  });
-  const JsonFields targets = fields.object("targets");
-  const std::vector<double> reduction = targets.numbers("reduction_pct");
-  if (reduction.size() != 2) targets.refuse("reduction_pct", "expected two numbers");
-  report.targets = {reduction[0], reduction[1], targets.number("cache_hit_pct"), targets.number("build_seconds")};
-  return report;
 }
 
 }  // namespace kiln

@@ -1,30 +1,24 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/error.hpp"
 #include "builder/report/contents.hpp"
 #include "builder/report/waste.hpp"
-#include "builder/solve/events.hpp"
+#include "builder/steps/events.hpp"
 #include "registry/oci/digest.hpp"
 
 namespace kiln {
 
-// The report of one run of kiln as a value: what `--report FILE` writes, what `kiln report` prints again, and what
-// later output formats are made from. Its JSON is described by report.schema.json beside this file, version 1:
-// members may be added, none changes its meaning or goes without a new version.
+// The report of one run of kiln as plain data: what `--report FILE` writes and `kiln report` reads again (see
+// report_json.hpp), and what the other formats are computed from (see report_document.hpp).
 //
 // All figures can be recomputed from a registry by someone else's tool: sizes are sums of descriptor sizes of
 // layers (the config, a few kB, is left out), percentages are rounded to two decimals.
-inline constexpr int kReportSchemaVersion = 1;
-
 struct ReportLayer {
   oci::Digest digest;  // of the blob
   oci::Digest diff_id;
@@ -182,17 +176,5 @@ std::optional<double> reduction_of(std::uint64_t bytes, std::uint64_t baseline_b
 
 // The rates of a list of steps in which each counts once.
 ReportRates rates_of(const std::vector<ReportStep>& steps);
-
-// Looks for waste in every image, and at what its bytes are for, by the file indexes that `index_of` has (nullptr: not
-// here). An image none of whose layers has an index is passed over; contents are told only where each layer has one.
-void look_into_images(BuildReport& report,
-                      const std::function<std::shared_ptr<const FileIndex>(const oci::Digest& diff_id)>& index_of);
-
-// Indented, members in the order of the schema, with a newline at the end.
-std::string to_json_text(const BuildReport& report);
-// Reads what to_json_text wrote. Unknown members are passed over (a newer kiln of the same schema version wrote
-// them). Error{category} naming `name` and the member where a type is wrong, one is missing, or the schema version
-// is not known.
-BuildReport parse_report(std::string_view text, std::string_view name, Category category);
 
 }  // namespace kiln

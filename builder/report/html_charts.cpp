@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <map>
-#include <set>
 
 #include "base/text.hpp"
-#include "builder/report/figures.hpp"
 #include "builder/report/html_text.hpp"
+#include "builder/report/report_words.hpp"
 #include "builder/report/treemap.hpp"
 
 namespace kiln {
@@ -18,27 +16,6 @@ namespace {
 
 constexpr double kWidth = 1000;
 constexpr double kCharacterWidth = 6.2;  // of the page's 11 px labels, for deciding what fits
-
-struct DistinctLayer {
-  const ReportLayer* layer = nullptr;
-  std::set<std::string> images;
-};
-
-std::vector<DistinctLayer> distinct_layers(const BuildReport& report) {
-  std::map<oci::Digest, DistinctLayer> found;
-  for (const ReportImage& image : report.images) {
-    for (const ReportLayer& layer : image.layers) {
-      DistinctLayer& entry = found[layer.digest];
-      entry.layer = &layer;
-      entry.images.insert(shown_name(image));
-    }
-  }
-  std::vector<DistinctLayer> result;
-  for (auto& [_, entry] : found) result.push_back(std::move(entry));
-  std::stable_sort(result.begin(), result.end(),
-                   [](const auto& a, const auto& b) { return a.layer->bytes > b.layer->bytes; });
-  return result;
-}
 
 // As much of a text as fits.
 std::string cut(std::string_view text, double width) {
@@ -96,14 +73,25 @@ std::string svg_line(std::string_view title, const std::vector<std::optional<dou
 
 }  // namespace
 
-std::string svg_treemap(const BuildReport& report) {
+std::string_view css_class(LayerUse use) {
+  switch (use) {
+    case LayerUse::image:
+      return "own";
+    case LayerUse::profiles:
+      return "profiles";
+    case LayerUse::images:
+      return "shared";
+  }
+  return {};
+}
+
+std::string svg_treemap(const ReportDocument& document) {
   constexpr double kHeight = 300;
   constexpr double kTextWidth = 120;  // below it there is room for a number only
-  const std::vector<DistinctLayer> layers = distinct_layers(report);
+  const std::vector<DistinctLayer>& layers = document.layers;
   std::vector<double> weights;
   for (const DistinctLayer& entry : layers) weights.push_back(static_cast<double>(entry.layer->bytes));
   if (weights.empty() || weights.front() <= 0) return "";
-  const std::map<oci::Digest, LayerUse> uses = layer_uses(report);
   const std::vector<Rect> rects = squarified(weights, {0, 0, kWidth, kHeight});
   std::string result =
       fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Stored bytes by layer\">\n", kWidth, kHeight);
@@ -112,13 +100,13 @@ std::string svg_treemap(const BuildReport& report) {
     if (rect.width < 0.2 || rect.height < 0.2) continue;
     const DistinctLayer& entry = layers[i];
     const std::string place = shown_place(entry.layer->file, entry.layer->line);
-    const std::string images = join(std::vector<std::string>(entry.images.begin(), entry.images.end()), ", ");
+    const std::string images = join(entry.images, ", ");
     result += fmt::format("<g><title>{} compressed, {} unpacked\n{}\n{}\n{}</title>", human_bytes(entry.layer->bytes),
                           human_bytes(entry.layer->unpacked_bytes), html_text(place), html_text(entry.layer->text),
                           html_text(images));
     result += fmt::format("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>",
-                          to_string(uses.at(entry.layer->digest)), rect.x + 0.5, rect.y + 0.5,
-                          std::max(0.1, rect.width - 1), std::max(0.1, rect.height - 1));
+                          css_class(entry.use), rect.x + 0.5, rect.y + 0.5, std::max(0.1, rect.width - 1),
+                          std::max(0.1, rect.height - 1));
     if (rect.height > 18) {
       result += fmt::format(
           "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", rect.x + 6, rect.y + 16,

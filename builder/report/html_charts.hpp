@@ -1,18 +1,22 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "builder/report/build_report.hpp"
+#include "builder/report/report_document.hpp"
 
 namespace kiln {
 
 // The pictures of the HTML page, each an <svg> that scales with the page; every shape has a <title> for who points at
 // it. Empty where there is nothing to draw. Colours are the page's CSS classes.
 
+// The page's class for a layer that so many have.
+std::string_view css_class(LayerUse use);
+
 // Every distinct layer of the run, its area its compressed bytes: what several images share in one colour, what one
 // image has alone in another.
-std::string svg_treemap(const BuildReport& report);
+std::string svg_treemap(const ReportDocument& document);
 
 // The steps of the run along the time, hits, misses and failures in their colours; steps that ran side by side stand in
 // lanes.

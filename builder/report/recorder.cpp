@@ -72,6 +72,12 @@ void Recorder::step_started(const StepView& step) {
     Entry& entry = entries_.emplace_back();
     entry.heard.view = step;
     entry.heard.started = monotonic_seconds() - began_;
+    const auto [earlier, is_first] = entry_of_place_.try_emplace(
+        {step.target, step.platform, step.stage, step.index, step.line}, entries_.size() - 1);
+    if (!is_first) {
+      Entry& before = entries_[std::exchange(earlier->second, entries_.size() - 1)];
+      before.is_superseded = before.finished && before.heard.result.outcome == StepOutcome::hit;
+    }
   }
   if (BuildObserver* next = next_) next->step_started(step);
 }
@@ -90,7 +96,7 @@ void Recorder::step_finished(int number, const StepResult& result) {
     const auto found = entry_of_number_.find(number);
     if (found != entry_of_number_.end()) {
       Entry& entry = entries_[found->second];
-      entry.finished = result.outcome != StepOutcome::hit || !built_before_.count(result.key);
+      entry.finished = true;
       entry.heard.result = result;
       entry.heard.ended = monotonic_seconds() - began_;
     }
@@ -111,14 +117,6 @@ void Recorder::add_recorded_step(ReportStep step) {
 void Recorder::add_image(RecordedImage image) {
   const std::lock_guard lock(mutex_);
   images_.push_back(std::move(image));
-}
-
-void Recorder::begin_again() {
-  const std::lock_guard lock(mutex_);
-  for (Entry& entry : entries_) {
-    if (entry.heard.result.outcome != StepOutcome::built) entry.finished = false;
-    if (entry.finished) built_before_.insert(entry.heard.result.key);
-  }
 }
 
 void Recorder::add_wire(const ReportWire& wire) {
@@ -147,7 +145,7 @@ std::vector<ReportStep> Recorder::counted_steps() const {
     steps.push_back(step);
   };
   for (const Entry& entry : entries_) {
-    if (entry.finished) count(report_step_of(entry.heard));
+    if (entry.finished && !entry.is_superseded) count(report_step_of(entry.heard));
   }
   for (const ReportStep& step : recorded_) count(step);
   return steps;
@@ -157,7 +155,7 @@ std::vector<HeardStep> Recorder::heard_steps() const {
   const std::lock_guard lock(mutex_);
   std::vector<HeardStep> steps;
   for (const Entry& entry : entries_) {
-    if (entry.finished) steps.push_back(entry.heard);
+    if (entry.finished && !entry.is_superseded) steps.push_back(entry.heard);
   }
   return steps;
 }

@@ -4,14 +4,14 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "builder/report/baseline.hpp"
 #include "builder/report/build_report.hpp"
-#include "builder/solve/events.hpp"
+#include "builder/steps/events.hpp"
 
 namespace kiln {
 
@@ -39,7 +39,8 @@ struct HeardStep {
 // What counts as a step: what ends by step_finished. A step that several images share counts once: entries of
 // one key are merged, the strongest outcome wins (failed, then built, then hit: a step that one image built and
 // another found "in this run" was built). Steps without a key (they failed before it was known) are never merged.
-// Tasks (task_finished) are no steps.
+// Tasks (task_finished) are no steps. A step that was a hit and starts again at its place (the layers of one below it
+// or its own were lost) counts as it ended the second time.
 class Recorder final : public BuildObserver {
  public:
   // `next` may be null; it is borrowed.
@@ -59,9 +60,6 @@ class Recorder final : public BuildObserver {
   // A step of an image that was left out of the run because nothing of it changed: counts as a hit, or once with its
   // equals. Its outcome is set to hit whatever is handed in.
   void add_recorded_step(ReportStep step);
-  // The build starts anew, since something it relied on could not be had: of what was heard so far only the steps that
-  // were executed count, and their hits of now do not.
-  void begin_again();
   // Images are reported in the order in which they are added; call it once per image and profile.
   void add_image(RecordedImage image);
   void add_wire(const ReportWire& wire);
@@ -82,7 +80,10 @@ class Recorder final : public BuildObserver {
   struct Entry {
     HeardStep heard;
     bool finished = false;
+    bool is_superseded = false;  // a hit whose place was solved again
   };
+  // Target, platform, stage, index, line.
+  using Place = std::tuple<std::string, std::string, std::string, int, int>;
 
   std::vector<ReportStep> counted_steps() const;
 
@@ -91,7 +92,7 @@ class Recorder final : public BuildObserver {
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;
   std::map<int, std::size_t> entry_of_number_;
-  std::set<std::string> built_before_;  // keys
+  std::map<Place, std::size_t> entry_of_place_;
   std::vector<ReportStep> recorded_;
   std::vector<RecordedImage> images_;
   ReportWire wire_;

@@ -2,13 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
-
 #include "base/text.hpp"
-#include "builder/report/figures.hpp"
 #include "builder/report/html_charts.hpp"
 #include "builder/report/html_text.hpp"
+#include "builder/report/report_words.hpp"
 
 namespace kiln {
 
@@ -20,8 +17,9 @@ namespace {
 
 class Page {
  public:
-  Page(const BuildReport& report, const std::vector<BuildReport>& earlier, const std::vector<GateFailure>& failures)
-      : report_(report), earlier_(earlier), failures_(failures) {}
+  Page(const ReportDocument& document, const std::vector<BuildReport>& earlier,
+       const std::vector<GateFailure>& failures)
+      : document_(document), report_(document.report), earlier_(earlier), failures_(failures) {}
 
   std::string write() {
     out_ = fmt::format(
@@ -55,7 +53,7 @@ class Page {
       out_ += fmt::format("<div class=\"figure\"><b>{}</b><div>{}<br><span class=\"{}\">{}</span></div></div>\n",
                           html_text(value), html_text(name), verdict, html_text(rest));
     };
-    for (const Figure& figure : figures_of(report_)) {
+    for (const Figure& figure : document_.figures) {
       tile(figure.name, figure.value, figure.target.empty() ? "as tar, without compression" : figure.target,
            !figure.met   ? ""
            : *figure.met ? "met"
@@ -79,7 +77,7 @@ class Page {
     picture("Where the bytes are",
             "Each layer once, by compressed bytes.<span class=\"key shared\"></span>in several images"
             "<span class=\"key profiles\"></span>in profiles of one<span class=\"key own\"></span>in one",
-            svg_treemap(report_));
+            svg_treemap(document_));
   }
   void timeline() {
     picture("The build",
@@ -100,28 +98,20 @@ class Page {
         "<h2>Images</h2>\n<div class=\"scroll\"><table>\n<tr><th>image</th><th>what it shares</th><th "
         "class=\"number\">compressed</th>"
         "<th class=\"number\">unpacked</th><th class=\"number\">before</th><th class=\"number\">reduction</th></tr>\n";
-    const std::map<oci::Digest, LayerUse> uses = layer_uses(report_);
-    std::vector<const ReportImage*> told;
-    for (const ReportImage& image : report_.images) {
-      if (std::any_of(told.begin(), told.end(),
-                      [&](const ReportImage* other) { return have_same_layers(*other, image); }))
-        continue;
-      told.push_back(&image);
+    for (const ImageGroup& group : document_.groups) {
+      const ReportImage& image = group.image();
       std::string names;
-      for (const ReportImage& other : report_.images) {
-        if (!have_same_layers(other, image)) continue;
-        names += fmt::format("{}{} <code>{}</code>", names.empty() ? "" : ", ", html_text(other.profile),
-                             html_text(other.digest.short_hex()));
+      for (const ReportImage* member : group.members) {
+        names += fmt::format("{}{} <code>{}</code>", names.empty() ? "" : ", ", html_text(member->profile),
+                             html_text(member->digest.short_hex()));
       }
-      std::map<LayerUse, std::uint64_t> bytes;
-      for (const ReportLayer& layer : image.layers) bytes[uses.at(layer.digest)] += layer.bytes;
       std::string parts;
       for (const LayerUse use : {LayerUse::images, LayerUse::profiles, LayerUse::image}) {
-        const double percent = image.compressed_bytes == 0 ? 0
-                                                           : 100.0 * static_cast<double>(bytes[use]) /
-                                                                 static_cast<double>(image.compressed_bytes);
-        parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{}\"></i>", to_string(use), percent,
-                             human_bytes(bytes[use]));
+        const auto found = group.bytes.find(use);
+        const std::uint64_t bytes = found == group.bytes.end() ? 0 : found->second;
+        const auto percent = percent_of(static_cast<double>(bytes), static_cast<double>(image.compressed_bytes));
+        parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{}\"></i>", css_class(use),
+                             percent.value_or(0), human_bytes(bytes));
       }
       out_ += fmt::format(
           "<tr><td>{}<br><span class=\"small\">{}</span></td><td><div class=\"bar\">{}</div></td><td "
@@ -134,29 +124,24 @@ class Page {
   }
 
   void reductions() {
-    std::vector<Reduction> all = reductions_of(report_);
+    std::vector<Reduction> all = document_.reductions;
     std::erase_if(all, [](const Reduction& reduction) { return reduction.causes.empty(); });
     if (all.empty()) return;
     out_ += "<h2>Why it is less</h2>\n<p>In percent of before, compressed.<span class=\"key now\"></span>what is left";
-    for (const CauseShare& share : all.front().causes) {
+    for (const auto& [share, pct] : all.front().causes) {
       out_ += fmt::format("<span class=\"key {}\"></span>{}", to_string(share.cause), shown_cause(share.cause));
     }
     out_ += "</p>\n<div class=\"scroll\"><table>\n";
     for (const Reduction& reduction : all) {
-      const auto percent = [&](std::int64_t bytes) {
-        return 100.0 * static_cast<double>(bytes) / static_cast<double>(reduction.before_bytes);
-      };
-      std::string parts = fmt::format("<i class=\"now\" style=\"width:{:.2f}%\"></i>",
-                                      percent(static_cast<std::int64_t>(reduction.bytes)));
+      std::string parts = fmt::format("<i class=\"now\" style=\"width:{:.2f}%\"></i>", reduction.left_pct.value_or(0));
       std::string words;
-      for (const CauseShare& share : reduction.causes) {
+      for (const auto& [share, share_pct] : reduction.causes) {
+        const double pct = share_pct.value_or(0);
         if (share.saved_bytes > 0) {
-          parts +=
-              fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{} {:.1f} %\"></i>", to_string(share.cause),
-                          percent(share.saved_bytes), shown_cause(share.cause), percent(share.saved_bytes));
+          parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{} {:.1f} %\"></i>",
+                               to_string(share.cause), pct, shown_cause(share.cause), pct);
         }
-        words +=
-            fmt::format("{}{} {:.1f}", words.empty() ? "" : ", ", shown_cause(share.cause), percent(share.saved_bytes));
+        words += fmt::format("{}{} {:.1f}", words.empty() ? "" : ", ", shown_cause(share.cause), pct);
       }
       if (!reduction.rest.empty()) words += "; in the way: " + reduction.rest;
       out_ += fmt::format(
@@ -171,14 +156,13 @@ class Page {
   }
 
   void misses() {
-    const auto is_miss = [](const ReportStep& step) { return step.outcome != StepOutcome::hit; };
-    if (std::none_of(report_.steps.begin(), report_.steps.end(), is_miss)) return;
+    if (document_.steps.misses.empty()) return;
     out_ +=
         "<h2>Steps that were not in the cache</h2>\n<div "
         "class=\"scroll\"><table>\n<tr><th>image</th><th>line</th><th>step</th><th>why</th>"
         "<th class=\"number\">took</th><th class=\"number\">bytes</th></tr>\n";
-    for (const ReportStep& step : report_.steps) {
-      if (!is_miss(step)) continue;
+    for (const ReportStep* missed : document_.steps.misses) {
+      const ReportStep& step = *missed;
       out_ += fmt::format(
           "<tr><td>{}</td><td class=\"place\"><code>{}</code></td><td><code>{}</code></td><td class=\"why\">{}{}</td>"
           "<td class=\"number\">{}</td>"
@@ -191,14 +175,11 @@ class Page {
   }
 
   void waste() {
-    const std::vector<FleetWaste> all = fleet_waste(report_);
-    const bool looked = std::any_of(report_.images.begin(), report_.images.end(),
-                                    [](const ReportImage& image) { return image.waste.has_value(); });
-    if (!looked) return;
+    if (!document_.was_searched_for_waste) return;
     out_ +=
         "<h2>Waste</h2>\n<p>Unpacked bytes that nobody who runs an image can use, and the line that could save "
         "them.</p>\n";
-    if (all.empty()) {
+    if (document_.waste.empty()) {
       out_ += "<p>None.</p>\n";
       return;
     }
@@ -206,7 +187,7 @@ class Page {
         "<div class=\"scroll\"><table>\n<tr><th class=\"number\">bytes</th><th>kind</th><th>line</th><th>because "
         "of</th><th>largest</th>"
         "<th>in</th><th>what helps</th></tr>\n";
-    for (const FleetWaste& entry : all) {
+    for (const FleetWaste& entry : document_.waste) {
       const bool other = entry.because != entry.layer;
       out_ += fmt::format(
           "<tr><td class=\"number\">{}</td><td>{}</td><td "
@@ -221,6 +202,7 @@ class Page {
     out_ += "</table></div>\n";
   }
 
+  const ReportDocument& document_;
   const BuildReport& report_;
   const std::vector<BuildReport>& earlier_;
   const std::vector<GateFailure>& failures_;
@@ -229,9 +211,9 @@ class Page {
 
 }  // namespace
 
-std::string report_html(const BuildReport& report, const std::vector<BuildReport>& earlier,
+std::string report_html(const ReportDocument& document, const std::vector<BuildReport>& earlier,
                         const std::vector<GateFailure>& failures) {
-  return Page(report, earlier, failures).write();
+  return Page(document, earlier, failures).write();
 }
 
 }  // namespace kiln

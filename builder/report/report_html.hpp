@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "builder/report/build_report.hpp"
 #include "builder/report/gate.hpp"
+#include "builder/report/report_document.hpp"
 
 namespace kiln {
 
@@ -12,7 +12,7 @@ namespace kiln {
 // kept as a CI artefact or mailed. It holds the figures against their targets, a treemap of the stored bytes, the
 // images with what they share, the build along the time, the trend over `earlier` (reports of the same images, oldest
 // first), the steps that missed, and the waste by Dockerfile line. What came from outside is escaped.
-std::string report_html(const BuildReport& report, const std::vector<BuildReport>& earlier = {},
+std::string report_html(const ReportDocument& document, const std::vector<BuildReport>& earlier = {},
                         const std::vector<GateFailure>& failures = {});
 
 }  // namespace kiln

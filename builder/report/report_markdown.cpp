@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "base/text.hpp"
-#include "builder/report/figures.hpp"
+#include "builder/report/report_words.hpp"
 
 namespace kiln {
 
@@ -52,8 +52,8 @@ std::string escaped(std::string_view text) {
 
 class Writer {
  public:
-  Writer(const BuildReport& report, const std::vector<GateFailure>& failures, const ReportMarkdownOptions& options)
-      : report_(report), failures_(failures), options_(options) {}
+  Writer(const ReportDocument& document, const std::vector<GateFailure>& failures, const ReportMarkdownOptions& options)
+      : document_(document), report_(document.report), failures_(failures), options_(options) {}
 
   std::string write() {
     out_ += "## kiln\n\n";
@@ -95,7 +95,7 @@ class Writer {
   }
 
   void figures() {
-    const std::vector<Figure> all = figures_of(report_);
+    const std::vector<Figure>& all = document_.figures;
     table("", "| figure | value | target | |", "|---|---:|---|---|", all.size(), [&](std::size_t i) {
       const Figure& figure = all[i];
       return fmt::format("| {} | {} | {} | {} |", figure.name, figure.value, figure.target,
@@ -122,7 +122,7 @@ class Writer {
   }
 
   void reductions() {
-    std::vector<Reduction> all = reductions_of(report_);
+    std::vector<Reduction> all = document_.reductions;
     std::erase_if(all, [](const Reduction& reduction) { return reduction.causes.empty() && reduction.rest.empty(); });
     std::string header = "| in percent of before | less | unpacked |";
     std::string columns = "|---|---:|---:|";
@@ -138,18 +138,15 @@ class Writer {
                                     shown_percent(reduction.unpacked_pct));
       for (const Cause cause : kCauses) {
         const auto share = std::find_if(reduction.causes.begin(), reduction.causes.end(),
-                                        [&](const CauseShare& one) { return one.cause == cause; });
-        row += fmt::format(" {} |", share == reduction.causes.end() ? "" : shown_percent(points_of(reduction, *share)));
+                                        [&](const Reduction::Share& one) { return one.cause.cause == cause; });
+        row += fmt::format(" {} |", share == reduction.causes.end() ? "" : shown_percent(share->pct));
       }
       return row + fmt::format(" {} |", escaped(reduction.rest));
     });
   }
 
   void misses() {
-    std::vector<const ReportStep*> missed;
-    for (const ReportStep& step : report_.steps) {
-      if (step.outcome != StepOutcome::hit) missed.push_back(&step);
-    }
+    const std::vector<const ReportStep*>& missed = document_.steps.misses;
     table("Steps that were not in the cache", "| image | line | step | why | took |", "|---|---|---|---|---:|",
           missed.size(), [&](std::size_t i) {
             const ReportStep& step = *missed[i];
@@ -161,7 +158,7 @@ class Writer {
   }
 
   void waste() {
-    const std::vector<FleetWaste> all = fleet_waste(report_);
+    const std::vector<FleetWaste>& all = document_.waste;
     table("Waste, unpacked", "| bytes | kind | line | in | example | what helps |", "|---:|---|---|---|---|---|",
           all.size(), [&](std::size_t i) {
             const FleetWaste& entry = all[i];
@@ -172,6 +169,7 @@ class Writer {
           });
   }
 
+  const ReportDocument& document_;
   const BuildReport& report_;
   const std::vector<GateFailure>& failures_;
   const ReportMarkdownOptions& options_;
@@ -180,9 +178,9 @@ class Writer {
 
 }  // namespace
 
-std::string report_markdown(const BuildReport& report, const std::vector<GateFailure>& failures,
+std::string report_markdown(const ReportDocument& document, const std::vector<GateFailure>& failures,
                             const ReportMarkdownOptions& options) {
-  return Writer(report, failures, options).write();
+  return Writer(document, failures, options).write();
 }
 
 }  // namespace kiln

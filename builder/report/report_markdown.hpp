@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "builder/report/build_report.hpp"
 #include "builder/report/gate.hpp"
+#include "builder/report/report_document.hpp"
 
 namespace kiln {
 
@@ -18,7 +18,7 @@ struct ReportMarkdownOptions {
 // The report as GitHub-flavoured Markdown, for a job summary or a comment: the figures against their targets, the gates
 // that failed, images, steps that missed with their reasons, waste by Dockerfile line. What came from outside is
 // escaped, so that no instruction becomes markup.
-std::string report_markdown(const BuildReport& report, const std::vector<GateFailure>& failures = {},
+std::string report_markdown(const ReportDocument& document, const std::vector<GateFailure>& failures = {},
                             const ReportMarkdownOptions& options = {});
 
 }  // namespace kiln

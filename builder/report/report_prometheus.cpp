@@ -5,8 +5,6 @@
 #include <initializer_list>
 #include <utility>
 
-#include "builder/report/image_causes.hpp"
-
 namespace kiln {
 
 namespace {
@@ -53,7 +51,8 @@ class SampleWriter {
 
 }  // namespace
 
-std::string report_prometheus(const BuildReport& report) {
+std::string report_prometheus(const ReportDocument& document) {
+  const BuildReport& report = document.report;
   SampleWriter writer;
   const auto each_image = [&](std::string_view name, std::string_view help, const auto& value) {
     writer.metric(name, help);
@@ -75,7 +74,7 @@ std::string report_prometheus(const BuildReport& report) {
   writer.metric("kiln_fleet_unpacked_reduction_ratio", "Share of the baselines' stored bytes that is gone, as tar.");
   writer.sample(report.fleet.unpacked_reduction_pct);
   writer.metric("kiln_reduction_bytes", "Compressed bytes saved against the baselines' stored bytes, by cause.");
-  for (const CauseShare& share : fleet_causes(report.fleet))
+  for (const CauseShare& share : document.fleet_causes)
     writer.sample(static_cast<double>(share.saved_bytes), {{"cause", to_string(share.cause)}});
   writer.metric("kiln_cache_hit_ratio", "Share of steps that came from the cache: by number, by bytes and by seconds.");
   writer.sample(report.rates.steps_pct, {{"by", "steps"}});

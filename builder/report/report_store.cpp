@@ -9,6 +9,7 @@
 #include "base/atomic_file.hpp"
 #include "base/file_lock.hpp"
 #include "base/text.hpp"
+#include "builder/report/report_json.hpp"
 
 namespace kiln {
 

@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
 
 #include "base/text.hpp"
 #include "base/utf8.hpp"
-#include "builder/report/figures.hpp"
+#include "builder/report/report_words.hpp"
 #include "builder/report/text_table.hpp"
 
 namespace kiln {
@@ -36,8 +34,11 @@ TextStyle verdict_style(bool met) { return met ? TextStyle::good : TextStyle::ba
 
 class TextWriter {
  public:
-  TextWriter(const BuildReport& report, const ReportTextOptions& options)
-      : report_(report), options_(options), width_(std::max(options.width, kLeastWidth)) {}
+  TextWriter(const ReportDocument& document, const ReportTextOptions& options)
+      : document_(document),
+        report_(document.report),
+        options_(options),
+        width_(std::max(options.width, kLeastWidth)) {}
 
   std::string write() {
     images();
@@ -108,12 +109,10 @@ class TextWriter {
                                   human_bytes(fleet.stored_bytes), human_bytes(fleet.compressed_bytes)));
     }
     for (const ReportSharing& entry : report_.sharing) lines.push_back(printable(entry.text()));
-    std::set<std::string> told;
-    for (const ReportImage& image : report_.images) {
-      if (!image.baseline || !told.insert(image.name).second) continue;
-      lines.push_back(fmt::format("baseline of {}: {} ({}), {}", printable(image.name),
-                                  printable(image.baseline->reference), to_string(image.baseline->kind),
-                                  printable(image.baseline->date.substr(0, 10))));
+    for (const ReportImage* image : document_.with_baseline) {
+      lines.push_back(fmt::format("baseline of {}: {} ({}), {}", printable(image->name),
+                                  printable(image->baseline->reference), to_string(image->baseline->kind),
+                                  printable(image->baseline->date.substr(0, 10))));
     }
     if (!lines.empty()) out_ += '\n';
     for (const std::string& text : lines) line(text);
@@ -121,7 +120,7 @@ class TextWriter {
 
   // Where nobody looked into the layers, the table of images has said it all.
   void reductions() {
-    for (const Reduction& reduction : reductions_of(report_)) {
+    for (const Reduction& reduction : document_.reductions) {
       if (reduction.causes.empty() && reduction.rest.empty()) continue;
       heading(
           "Reduction",
@@ -136,10 +135,10 @@ class TextWriter {
                 {"of before", TextStyle::dim},
                 {"unpacked before", TextStyle::dim},
                 {"now", TextStyle::dim}});
-      for (const CauseShare& share : reduction.causes) {
+      for (const auto& [share, pct] : reduction.causes) {
         const bool has_bytes = share.cause != Cause::compression;
         rows.add({{std::string(shown_cause(share.cause))},
-                  {shown_percent(points_of(reduction, share))},
+                  {shown_percent(pct)},
                   {has_bytes ? human_bytes(share.unpacked_before) : ""},
                   {has_bytes ? human_bytes(share.unpacked_after) : ""}});
       }
@@ -148,11 +147,9 @@ class TextWriter {
   }
 
   void waste() {
-    const std::vector<FleetWaste> all = fleet_waste(report_);
+    const std::vector<FleetWaste>& all = document_.waste;
     if (all.empty()) return;
-    std::uint64_t sum = 0;
-    for (const FleetWaste& entry : all) sum += entry.waste.bytes;
-    heading("Waste", fmt::format("{} unpacked that nobody can use", human_bytes(sum)));
+    heading("Waste", fmt::format("{} unpacked that nobody can use", human_bytes(document_.waste_bytes)));
     TextTable rows({Align::right, Align::left, Align::left, Align::left}, 3);
     const std::size_t shown = std::min(all.size(), options_.most_layers);
     for (std::size_t i = 0; i < shown; ++i) {
@@ -166,73 +163,45 @@ class TextWriter {
   }
 
   void layers() {
-    struct Distinct {
-      const ReportLayer* layer;
-      std::size_t images = 0;
-    };
-    std::map<oci::Digest, Distinct> distinct;
-    std::uint64_t sum = 0;
-    for (const ReportImage& image : report_.images) {
-      std::set<oci::Digest> own;
-      for (const ReportLayer& layer : image.layers) {
-        if (!own.insert(layer.digest).second) continue;
-        const auto [found, is_new] = distinct.emplace(layer.digest, Distinct{&layer});
-        ++found->second.images;
-        if (is_new) sum += layer.bytes;
-      }
-    }
-    if (distinct.empty()) return;
-    std::vector<Distinct> sorted;
-    for (const auto& [digest, entry] : distinct) sorted.push_back(entry);
-    std::stable_sort(sorted.begin(), sorted.end(),
-                     [](const Distinct& a, const Distinct& b) { return a.layer->bytes > b.layer->bytes; });
-
+    const std::vector<DistinctLayer>& all = document_.layers;
+    if (all.empty()) return;
     heading("Layers", "largest first");
     TextTable rows({Align::right, Align::right, Align::right, Align::left, Align::left}, 4);
-    const std::size_t shown = std::min(sorted.size(), options_.most_layers);
-    std::uint64_t rest = sum;
+    const std::size_t shown = std::min(all.size(), options_.most_layers);
+    std::uint64_t rest = document_.layer_bytes;
     for (std::size_t i = 0; i < shown; ++i) {
-      const ReportLayer& layer = *sorted[i].layer;
+      const ReportLayer& layer = *all[i].layer;
       rest -= layer.bytes;
       std::string where = place(layer.file, layer.line);
       if (where.empty()) where = layer.digest.short_hex();
       rows.add({{human_bytes(layer.bytes)},
-                {shown_percent(percent_of(static_cast<double>(layer.bytes), static_cast<double>(sum)))},
-                {count_of(sorted[i].images, "image")},
+                {shown_percent(all[i].pct)},
+                {count_of(all[i].images.size(), "image")},
                 {std::move(where), TextStyle::dim},
                 {shown_instruction(layer.text)}});
     }
     table(rows);
-    if (shown < sorted.size()) line(fmt::format("and {} more, {}", sorted.size() - shown, human_bytes(rest)));
+    if (shown < all.size()) line(fmt::format("and {} more, {}", all.size() - shown, human_bytes(rest)));
   }
 
   void steps() {
     if (report_.steps.empty()) return;
-    std::map<StepOutcome, std::size_t> counts;
-    std::map<std::string, std::size_t> sources;
-    for (const ReportStep& step : report_.steps) {
-      ++counts[step.outcome];
-      if (step.outcome == StepOutcome::hit) ++sources[step.from];
-    }
-    std::string summary = fmt::format("{}: {} hit", report_.steps.size(), counts[StepOutcome::hit]);
-    if (!sources.empty()) {
+    const StepSums& sums = document_.steps;
+    std::string summary = fmt::format("{}: {} hit", report_.steps.size(), sums.hits);
+    if (!sums.hits_by_source.empty()) {
       std::vector<std::string> parts;
-      for (const auto& [from, count] : sources) {
+      for (const auto& [from, count] : sums.hits_by_source) {
         parts.push_back(fmt::format("{} {}", count, from.empty() ? "recorded" : printable(from)));
       }
       summary += fmt::format(" ({})", join(parts, ", "));
     }
-    summary += fmt::format(", {} built", counts[StepOutcome::built]);
-    if (counts[StepOutcome::failed] > 0) summary += fmt::format(", {} failed", counts[StepOutcome::failed]);
+    summary += fmt::format(", {} built", sums.built);
+    if (sums.failed > 0) summary += fmt::format(", {} failed", sums.failed);
     heading("Steps", summary);
     std::size_t place_width = 0;
-    for (const ReportStep& step : report_.steps) {
-      if (step.outcome == StepOutcome::hit) continue;
-      place_width = std::max(place_width, display_width(place(step.file, step.line)));
-    }
-    for (const ReportStep& step : report_.steps) {
-      if (step.outcome != StepOutcome::hit) miss(step, place_width);
-    }
+    for (const ReportStep* step : sums.misses)
+      place_width = std::max(place_width, display_width(place(step->file, step->line)));
+    for (const ReportStep* step : sums.misses) miss(*step, place_width);
   }
 
   void miss(const ReportStep& step, std::size_t place_width) {
@@ -259,35 +228,21 @@ class TextWriter {
 
   // One line for each step that needed something.
   void fetched() {
-    if (report_.fetched.empty()) return;
-    struct Sum {
-      std::size_t layers = 0;
-      std::size_t others = 0;
-      std::uint64_t bytes = 0;
-    };
-    std::vector<std::pair<std::string, Sum>> sums;
-    std::uint64_t all = 0;
-    for (const ReportFetch& fetch : report_.fetched) {
-      auto found = std::find_if(sums.begin(), sums.end(), [&](const auto& sum) { return sum.first == fetch.step; });
-      if (found == sums.end()) found = sums.insert(sums.end(), {fetch.step, Sum{}});
-      ++(fetch.what == "layer" ? found->second.layers : found->second.others);
-      found->second.bytes += fetch.bytes;
-      all += fetch.bytes;
-    }
-    heading("Fetched", fmt::format("{} from shared caches", human_bytes(all)));
-    for (const auto& [step, sum] : sums) {
+    if (document_.fetched.empty()) return;
+    heading("Fetched", fmt::format("{} from shared caches", human_bytes(document_.fetched_bytes)));
+    for (const FetchSum& sum : document_.fetched) {
       const std::string counts =
           fmt::format("{:>9}  {} layers, {} file indexes for ", human_bytes(sum.bytes), sum.layers, sum.others);
       const std::size_t room = width_ > kIndent + counts.size() ? width_ - kIndent - counts.size() : 1;
-      out_ +=
-          fmt::format("{:{}}{}{}\n", "", kIndent, counts, printable(step).substr(0, std::max<std::size_t>(room, 20)));
+      out_ += fmt::format("{:{}}{}{}\n", "", kIndent, counts,
+                          printable(sum.step).substr(0, std::max<std::size_t>(room, 20)));
     }
   }
 
   void targets() {
     heading("Targets");
     TextTable rows({Align::left, Align::right, Align::left, Align::left}, 3);
-    for (const Figure& figure : figures_of(report_)) {
+    for (const Figure& figure : document_.figures) {
       rows.add({{figure.name},
                 {figure.value},
                 {figure.target, TextStyle::dim},
@@ -300,6 +255,7 @@ class TextWriter {
     table(rows);
   }
 
+  const ReportDocument& document_;
   const BuildReport& report_;
   const ReportTextOptions& options_;
   std::size_t width_;
@@ -308,8 +264,8 @@ class TextWriter {
 
 }  // namespace
 
-std::string report_text(const BuildReport& report, const ReportTextOptions& options) {
-  return TextWriter(report, options).write();
+std::string report_text(const ReportDocument& document, const ReportTextOptions& options) {
+  return TextWriter(document, options).write();
 }
 
 }  // namespace kiln

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/terminal_text.hpp"
-#include "builder/report/build_report.hpp"
+#include "builder/report/report_document.hpp"
 
 namespace kiln {
 
@@ -17,6 +17,6 @@ struct ReportTextOptions {
 // The report for people, on a terminal or in a log: images and their sizes, what they share, layers by Dockerfile
 // line, why steps missed, hit rates, bytes over the wire and wall time, each against its target. Ends with a newline.
 // Text that came from outside is made printable.
-std::string report_text(const BuildReport& report, const ReportTextOptions& options = {});
+std::string report_text(const ReportDocument& document, const ReportTextOptions& options = {});
 
 }  // namespace kiln

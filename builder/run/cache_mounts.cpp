@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -156,58 +155,6 @@ std::uint64_t CacheMounts::prune(const std::function<bool(const CacheMountInfo&)
     if (!error) freed += info.bytes;
   }
   return freed;
-}
-
-void copy_folder(const fs::path& source, const fs::path& target) {
-  std::map<std::pair<dev_t, ino_t>, fs::path> linked;
-  std::vector<std::pair<fs::path, struct stat>> finished;  // attributes are set last, folders after what they hold
-  const auto copy_xattrs = [](const fs::path& from, const fs::path& to) {
-    std::vector<char> names(65536);
-    const ssize_t size = ::llistxattr(from.c_str(), names.data(), names.size());
-    for (ssize_t at = 0; at < size;) {
-      const std::string name(names.data() + at);
-      at += static_cast<ssize_t>(name.size()) + 1;
-      if (name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.") || name == "security.selinux")
-        continue;
-      std::vector<char> value(65536);
-      const ssize_t length = ::lgetxattr(from.c_str(), name.c_str(), value.data(), value.size());
-      if (length >= 0 &&
-          ::lsetxattr(to.c_str(), name.c_str(), value.data(), static_cast<std::size_t>(length), 0) != 0) {
-        throw_errno("set an extended attribute of", to.native());
-      }
-    }
-  };
-  const auto copy_one = [&](const fs::path& from, const fs::path& to) {
-    struct stat status {};
-    if (::lstat(from.c_str(), &status) != 0) throw_errno("look up", from.native());
-    if (S_ISDIR(status.st_mode)) {
-      make_directories(to);
-    } else if (const auto known = linked.find({status.st_dev, status.st_ino}); known != linked.end()) {
-      fs::create_hard_link(known->second, to);
-      return;
-    } else if (S_ISLNK(status.st_mode)) {
-      fs::copy_symlink(from, to);
-    } else if (S_ISREG(status.st_mode)) {
-      fs::copy_file(from, to, fs::copy_options::overwrite_existing);
-      linked.emplace(std::pair(status.st_dev, status.st_ino), to);
-    } else {
-      return;
-    }
-    if (::lchown(to.c_str(), status.st_uid, status.st_gid) != 0) throw_errno("change the owner of", to.native());
-    if (!S_ISLNK(status.st_mode)) copy_xattrs(from, to);
-    finished.emplace_back(to, status);
-  };
-  copy_one(source, target);
-  for (const auto& entry : fs::recursive_directory_iterator(source)) {
-    copy_one(entry.path(), target / entry.path().lexically_relative(source));
-  }
-  for (auto it = finished.rbegin(); it != finished.rend(); ++it) {
-    const auto& [path, status] = *it;
-    if (!S_ISLNK(status.st_mode) && ::chmod(path.c_str(), status.st_mode & 07777) != 0)
-      throw_errno("change the mode of", path.native());
-    const timespec times[2] = {status.st_atim, status.st_mtim};
-    ::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW);
-  }
 }
 
 }  // namespace kiln

@@ -78,8 +78,4 @@ class CacheMounts {
   HomeLayout home_;
 };
 
-// Copies what is in `source` into the existing folder `target`: owners, modes, times, links and xattrs; devices and
-// sockets are left out. For filling a cache mount.
-void copy_folder(const fs::path& source, const fs::path& target);
-
 }  // namespace kiln

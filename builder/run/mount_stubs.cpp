@@ -6,17 +6,15 @@
 #include <sys/xattr.h>
 
 #include <cerrno>
-#include <deque>
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/path_steps.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
 
 namespace {
-
-constexpr int kMaxLinks = 40;
 
 // Opens a path below `root` without following any link in it.
 Fd open_below(const Fd& root, const std::vector<std::string>& components) {
@@ -34,56 +32,57 @@ struct Resolved {
   mode_t type = S_IFDIR;                // of the last one that is
 };
 
+// The text of the link that `link` is a descriptor of.
+std::string text_of_link(const Fd& link, const std::string& target) {
+  std::string text(4096, '\0');
+  const ssize_t length = ::readlinkat(link.get(), "", text.data(), text.size());
+  if (length < 0) throw_errno("read the link at mount target", target);
+  text.resize(static_cast<std::size_t>(length));
+  return text;
+}
+
 Resolved resolve(const Fd& root, const std::string& target) {
-  std::deque<std::string> todo;
-  for (const std::string_view part : split(target, '/')) todo.emplace_back(part);
-  Resolved result;
-  int links = 0;
-  while (!todo.empty()) {
-    const std::string name = todo.front();
-    todo.pop_front();
-    if (name.empty() || name == ".") continue;
-    if (name == "..") {
-      if (!result.components.empty()) result.components.pop_back();
-      result.existing = std::min(result.existing, result.components.size());
-      result.type = S_IFDIR;
+  PathSteps steps(target);
+  std::size_t existing = 0;
+  mode_t type = S_IFDIR;
+  while (auto name = steps.next()) {
+    if (existing > steps.reached().size()) {  // ".." was among the components
+      existing = steps.reached().size();
+      type = S_IFDIR;
+    }
+    if (existing < steps.reached().size()) {
+      steps.enter(std::move(*name));
       continue;
     }
-    if (result.existing < result.components.size()) {
-      result.components.push_back(name);
-      continue;
-    }
-    if (!S_ISDIR(result.type)) {
+    if (!S_ISDIR(type)) {
       throw Error(Category::build,
-                  fmt::format("mount target '{}': '/{}' is no folder", target, join(result.components, "/")));
+                  fmt::format("mount target '{}': '/{}' is no folder", target, join(steps.reached(), "/")));
     }
-    result.components.push_back(name);
-    const Fd found = open_below(root, result.components);
+    auto path = steps.reached();
+    path.push_back(*name);
+    const Fd found = open_below(root, path);
     if (!found) {
       if (errno != ENOENT) throw_errno("look up mount target", target);
+      steps.enter(std::move(*name));
       continue;
     }
     struct stat status {};
     if (::fstat(found.get(), &status) != 0) throw_errno("look up mount target", target);
     if (!S_ISLNK(status.st_mode)) {
-      result.existing = result.components.size();
-      result.type = status.st_mode & S_IFMT;
-      continue;
-    }
-    if (++links > kMaxLinks)
+      steps.enter(std::move(*name));
+      existing = steps.reached().size();
+      type = status.st_mode & S_IFMT;
+    } else if (steps.follow(text_of_link(found, target))) {
+      existing = steps.reached().size();
+    } else {
       throw Error(Category::build, fmt::format("mount target '{}': too many symbolic links", target));
-    std::string link(4096, '\0');
-    const ssize_t length = ::readlinkat(found.get(), "", link.data(), link.size());
-    if (length < 0) throw_errno("read the link at mount target", target);
-    link.resize(static_cast<std::size_t>(length));
-    result.components.pop_back();
-    if (link.starts_with('/')) result.components.clear();
-    result.existing = result.components.size();
-    std::deque<std::string> linked;
-    for (const std::string_view part : split(link, '/')) linked.emplace_back(part);
-    todo.insert(todo.begin(), linked.begin(), linked.end());
+    }
   }
-  return result;
+  if (existing > steps.reached().size()) {
+    existing = steps.reached().size();
+    type = S_IFDIR;
+  }
+  return {steps.reached(), existing, type};
 }
 
 // The access lists of a folder; only these may stand on a tmpfs too, and overlay shows the uppermost folder's.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "builder/definitions/run_limit.hpp"
 #include "builder/run/trust.hpp"
 
 namespace kiln {
@@ -59,15 +60,6 @@ struct RunMount {
   std::string target;  // absolute in the container
   std::variant<BindSource, CacheSource, TmpfsSource, FileSource, SshSource> source;
 };
-
-struct RunLimit {
-  std::string name;  // as `ulimit` knows it: "nofile", "nproc", "core"
-  std::uint64_t soft = 0;
-  std::uint64_t hard = 0;  // kUnlimited for none
-  static constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
-};
-// "nofile=1024:2048", "core=-1". Error{usage} names the nearest real limit.
-RunLimit parse_ulimit(std::string_view text);
 
 // Where a container's changes go: see SnapshotUpper. All three lie on one file system.
 struct UpperFolders {

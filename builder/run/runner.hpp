@@ -11,14 +11,12 @@
 
 #include "base/cancel.hpp"
 #include "base/fd.hpp"
+#include "builder/run/container_runner.hpp"
 #include "builder/run/run_request.hpp"
 #include "builder/run/runtime.hpp"
 #include "registry/store/layout.hpp"
 
 namespace kiln {
-
-// What a container prints on both outputs, in order, cut anywhere.
-using OutputSink = std::function<void(std::string_view)>;
 
 // What to do for a user who is not root.
 enum class WithoutRoot {
@@ -36,21 +34,19 @@ enum class WithoutRoot {
 //
 // Nothing is probed before the first container: a machine that cannot run any is Error{machine} from then on, with the
 // one command that helps. Any thread may run containers, many at a time.
-class Runner {
+class Runner final : public ContainerRunner {
  public:
   // Call it first thing in main(): no thread may exist. Where a user namespace is entered, the calling process enters
   // it (so that it may read and remove files of the users in it), and KILN_HOME is set before, since it depends on who
   // one is.
   static std::unique_ptr<Runner> start(WithoutRoot without_root);
   // Ends the runner and every container.
-  ~Runner();
+  ~Runner() override;
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  // Runs a container to its end. Error{build} where the runtime cannot start the command (not found, not executable);
-  // Error{machine} where the machine cannot run containers; Error{cancelled} where `cancel` fires: the container has
-  // been killed and unmounted by then. A command that fails is no error but an exit code.
-  RunResult run(const HomeLayout& home, const RunRequest& request, const OutputSink& output, const CancelToken& cancel);
+  RunResult run(const HomeLayout& home, const RunRequest& request, const OutputSink& output,
+                const CancelToken& cancel) override;
 
   // Why no user namespace was entered; empty where it was not tried or worked.
   const std::string& user_namespace_problem() const noexcept { return user_namespace_problem_; }

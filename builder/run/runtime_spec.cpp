@@ -20,43 +20,6 @@ namespace {
 
 using nlohmann::json;
 
-struct LimitName {
-  std::string_view name;  // docker's
-  const char* rlimit;     // the specification's
-  int resource;
-};
-constexpr std::array<LimitName, 15> kLimits = {{{"core", "RLIMIT_CORE", RLIMIT_CORE},
-                                                {"cpu", "RLIMIT_CPU", RLIMIT_CPU},
-                                                {"data", "RLIMIT_DATA", RLIMIT_DATA},
-                                                {"fsize", "RLIMIT_FSIZE", RLIMIT_FSIZE},
-                                                {"locks", "RLIMIT_LOCKS", RLIMIT_LOCKS},
-                                                {"memlock", "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-                                                {"msgqueue", "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-                                                {"nice", "RLIMIT_NICE", RLIMIT_NICE},
-                                                {"nofile", "RLIMIT_NOFILE", RLIMIT_NOFILE},
-                                                {"nproc", "RLIMIT_NPROC", RLIMIT_NPROC},
-                                                {"rss", "RLIMIT_RSS", RLIMIT_RSS},
-                                                {"rtprio", "RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-                                                {"rttime", "RLIMIT_RTTIME", RLIMIT_RTTIME},
-                                                {"sigpending", "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-                                                {"stack", "RLIMIT_STACK", RLIMIT_STACK}}};
-
-const LimitName& limit_named(std::string_view name) {
-  for (const LimitName& limit : kLimits) {
-    if (limit.name == name) return limit;
-  }
-  std::vector<std::string> known;
-  for (const LimitName& limit : kLimits) known.emplace_back(limit.name);
-  throw Error(Category::usage, fmt::format("ulimit '{}' is not known{}", name, suggestion(name, known)));
-}
-
-std::uint64_t parse_limit_value(std::string_view text, std::string_view whole) {
-  if (text == "-1" || text == "unlimited") return RunLimit::kUnlimited;
-  if (const auto value = parse_unsigned(text)) return *value;
-  throw Error(Category::usage,
-              fmt::format("ulimit '{}': expected NAME=SOFT[:HARD] with whole numbers, got '{}'", whole, text));
-}
-
 // By number (capabilities(7)).
 constexpr std::array<std::string_view, 41> kCapabilities = {"CAP_CHOWN",
                                                             "CAP_DAC_OVERRIDE",
@@ -138,7 +101,7 @@ json process_json(const SpecProcess& process) {
                  {"noNewPrivileges", process.security == RunSecurity::hardened}};
   json limits = json::array();
   for (const RunLimit& limit : process.limits) {
-    limits.push_back({{"type", limit_named(limit.name).rlimit}, {"soft", limit.soft}, {"hard", limit.hard}});
+    limits.push_back({{"type", run_limit_named(limit.name).runtime_name}, {"soft", limit.soft}, {"hard", limit.hard}});
   }
   if (!limits.empty()) result["rlimits"] = std::move(limits);
   return result;
@@ -211,23 +174,6 @@ std::string dump(const json& value) {
 
 }  // namespace
 
-RunLimit parse_ulimit(std::string_view text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string_view::npos) {
-    throw Error(Category::usage, fmt::format("ulimit '{}': expected NAME=SOFT[:HARD]", text));
-  }
-  RunLimit limit;
-  limit.name = limit_named(text.substr(0, equals)).name;
-  const std::string_view values = text.substr(equals + 1);
-  const std::size_t colon = values.find(':');
-  limit.soft = parse_limit_value(values.substr(0, colon), text);
-  limit.hard = colon == std::string_view::npos ? limit.soft : parse_limit_value(values.substr(colon + 1), text);
-  if (limit.soft > limit.hard) {
-    throw Error(Category::usage, fmt::format("ulimit '{}': the soft limit is above the hard limit", text));
-  }
-  return limit;
-}
-
 namespace {
 
 // Whether the kernel lets this process raise a hard limit; it is put back at once.
@@ -246,9 +192,9 @@ std::vector<RunLimit> attainable_limits(const std::vector<RunLimit>& wanted, std
   std::vector<RunLimit> result = wanted;
   for (RunLimit& limit : result) {
     rlimit own{};
-    if (::getrlimit(static_cast<__rlimit_resource>(limit_named(limit.name).resource), &own) != 0) continue;
+    if (::getrlimit(static_cast<__rlimit_resource>(run_limit_named(limit.name).resource), &own) != 0) continue;
     const std::uint64_t ceiling = own.rlim_max == RLIM_INFINITY ? RunLimit::kUnlimited : own.rlim_max;
-    if (limit.hard <= ceiling || can_raise(limit_named(limit.name).resource, own, limit.hard)) continue;
+    if (limit.hard <= ceiling || can_raise(run_limit_named(limit.name).resource, own, limit.hard)) continue;
     const auto value = [](std::uint64_t number) {
       return number == RunLimit::kUnlimited ? std::string("unlimited") : std::to_string(number);
     };

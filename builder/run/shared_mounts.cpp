@@ -15,6 +15,7 @@
 #include "builder/layer/tree_scanner.hpp"
 #include "builder/layer/unpack.hpp"
 #include "builder/run/disk_space.hpp"
+#include "registry/store/verifying_reader.hpp"
 
 namespace kiln {
 
@@ -103,14 +104,8 @@ ChunkList cut(const oci::Descriptor& tar, ContentStore& store) {
 
 }  // namespace
 
-SharedMounts::SharedMounts(HomeLayout home, SharedCache& cache, ThreadPool& pool, Log& log, CancelToken cancel,
-                           std::uint64_t most_bytes)
-    : home_(std::move(home)),
-      cache_(cache),
-      pool_(pool),
-      log_(log),
-      cancel_(std::move(cancel)),
-      most_bytes_(most_bytes) {}
+SharedMounts::SharedMounts(HomeLayout home, SharedCache& cache, ThreadPool& pool, Log& log, CancelToken cancel)
+    : home_(std::move(home)), cache_(cache), pool_(pool), log_(log), cancel_(std::move(cancel)) {}
 
 std::string SharedMounts::key_of(const CacheMountName& name) {
   return std::string(

@@ -31,8 +31,9 @@ inline constexpr std::uint64_t kMostSharedMountBytes = std::uint64_t{2} << 30;
 class SharedMounts {
  public:
   // All are borrowed but the home.
-  SharedMounts(HomeLayout home, SharedCache& cache, ThreadPool& pool, Log& log, CancelToken cancel,
-               std::uint64_t most_bytes = kMostSharedMountBytes);
+  SharedMounts(HomeLayout home, SharedCache& cache, ThreadPool& pool, Log& log, CancelToken cancel);
+  // A mount that is larger is neither restored nor saved. Before the first of the other calls.
+  void set_most_bytes(std::uint64_t bytes) noexcept { most_bytes_ = bytes; }
 
   // Fills a new, empty folder. False where there is nothing to fill it with: then it is still empty. `step` is what
   // needs it.
@@ -52,7 +53,7 @@ class SharedMounts {
   ThreadPool& pool_;
   Log& log_;
   CancelToken cancel_;
-  std::uint64_t most_bytes_;
+  std::uint64_t most_bytes_ = kMostSharedMountBytes;
   std::mutex mutex_;
   std::map<std::string, CacheMountName> used_;  // by key
 };

@@ -14,7 +14,6 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/run/blobs_ahead.hpp"
 #include "builder/run/boot_id.hpp"
 #include "builder/run/disk_space.hpp"
 #include "builder/run/growing_snapshot.hpp"
@@ -244,26 +243,31 @@ UnpackOptions SnapshotStore::unpack_options() const {
 
 SnapshotStore::Held SnapshotStore::make(const oci::Digest& chain_id, const SnapshotLayer& layer,
                                         const LowerLayers& lower, const CancelToken& cancel) {
+  const std::optional<oci::Descriptor> blob = layer.blob();
+  if (!blob) return nullptr;
   SnapshotUpper snapshot = begin_upper();
-  const oci::Descriptor blob = layer.blob();
-  unpack_layer(store_, pool_, blob, layer.index.get(), snapshot.folders().fs, lower, unpack_options(), cancel);
+  unpack_layer(store_, pool_, *blob, layer.index.get(), snapshot.folders().fs, lower, unpack_options(), cancel);
   return publish(std::move(snapshot), chain_id);
 }
 
-std::vector<std::function<void()>> SnapshotStore::fetches_above(oci::Digest chain_id,
-                                                                std::span<const SnapshotLayer> layers) {
-  std::vector<std::function<void()>> fetches;
+void SnapshotStore::fetch_above(WorkAhead& ahead, oci::Digest chain_id, std::span<const SnapshotLayer> layers) {
   for (const SnapshotLayer& layer : layers) {
     chain_id = oci::chain_id(chain_id, layer.diff_id);
-    if (!find(chain_id)) fetches.push_back([blob = layer.blob] { blob(); });
+    if (!find(chain_id)) ahead.add([blob = layer.blob] { blob(); });
   }
-  return fetches;
 }
 
 SnapshotChain SnapshotStore::ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel) {
+  std::optional<SnapshotChain> chain = try_ensure(layers, cancel);
+  if (!chain) throw Error(Category::machine, "a layer has no blob to unpack it from");
+  return std::move(*chain);
+}
+
+std::optional<SnapshotChain> SnapshotStore::try_ensure(const std::vector<SnapshotLayer>& layers,
+                                                       const CancelToken& cancel) {
   SnapshotChain chain;
   LowerLayers lower;
-  std::optional<BlobsAhead> ahead;
+  std::optional<WorkAhead> ahead;
   for (const SnapshotLayer& layer : layers) {
     cancel.check();
     const oci::Digest id = oci::chain_id(chain.chain_id_, layer.diff_id);
@@ -273,8 +277,12 @@ SnapshotChain SnapshotStore::ensure(const std::vector<SnapshotLayer>& layers, co
       held = find(id);
       if (!held) {
         // Only now: who else wants these layers waits for the first of them, so that nobody fetches them twice.
-        if (!ahead) ahead.emplace(fetches_above(id, std::span(layers).subspan(chain.folders_.size() + 1)));
+        if (!ahead) {
+          ahead.emplace(kBlobsAhead);
+          fetch_above(*ahead, id, std::span(layers).subspan(chain.folders_.size() + 1));
+        }
         held = make(id, layer, lower, cancel);
+        if (!held) return std::nullopt;
       }
     }
     chain.chain_id_ = id;

@@ -15,6 +15,7 @@
 #include "base/cancel.hpp"
 #include "base/file_lock.hpp"
 #include "base/thread_pool.hpp"
+#include "base/work_ahead.hpp"
 #include "builder/layer/file_index.hpp"
 #include "builder/layer/unpack.hpp"
 #include "builder/run/run_request.hpp"
@@ -42,11 +43,15 @@ namespace kiln {
 // overlay reads trusted.*, a user namespace's user.*, and "plain" ones (nobody may give files away) have lost their
 // owners. One without meta that nobody locks was left by a kiln that died, and is removed.
 
+// How many layers' blobs are fetched at once while the first of them are unpacked.
+inline constexpr std::size_t kBlobsAhead = 3;
+
 // A layer whose files are wanted.
 struct SnapshotLayer {
   oci::Digest diff_id;
   std::shared_ptr<const FileIndex> index;
-  std::function<oci::Descriptor()> blob;  // a blob of it that is in the store; only asked where it must be unpacked
+  // A blob of it that is in the store, nullopt where there is none; only asked where it must be unpacked.
+  std::function<std::optional<oci::Descriptor>()> blob;
 };
 
 // Snapshots in use, from the bottom. No prune removes them while this value, or a copy of it, lives.
@@ -101,7 +106,9 @@ class SnapshotStore {
   SnapshotStore(ContentStore& store, ThreadPool& pool);
 
   // The folders of a chain of layers, from the bottom; made where they are missing, each by one process while the
-  // others wait.
+  // others wait. nullopt where a layer must be unpacked that has no blob.
+  std::optional<SnapshotChain> try_ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel);
+  // The same for layers that have one: Error{machine} where one has none.
   SnapshotChain ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel);
 
   // An empty upper folder for a container.
@@ -139,10 +146,11 @@ class SnapshotStore {
   // A whole snapshot of this chain, held; nullptr where there is none that may be used.
   Held find(const oci::Digest& chain_id);
   bool is_usable(const fs::path& folder, const oci::Digest& chain_id) const;
+  // nullptr where the layer has no blob.
   Held make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower,
             const CancelToken& cancel);
   // What fetches the blobs of the layers, upwards from a chain, that have no snapshot yet.
-  std::vector<std::function<void()>> fetches_above(oci::Digest chain_id, std::span<const SnapshotLayer> layers);
+  void fetch_above(WorkAhead& ahead, oci::Digest chain_id, std::span<const SnapshotLayer> layers);
   // Makes a folder whose fs is whole the snapshot of a chain, and keeps it in use.
   Held publish(SnapshotUpper snapshot, const oci::Digest& chain_id);
   Held hold(const fs::path& folder, FileLock lock);

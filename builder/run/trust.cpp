@@ -101,13 +101,6 @@ std::vector<std::string> host_proxies(const std::function<std::optional<std::str
   return result;
 }
 
-bool is_proxy_variable(std::string_view name) {
-  for (const std::string_view proxy : kProxyVariables) {
-    if (name == proxy || name == to_upper(proxy)) return true;
-  }
-  return false;
-}
-
 std::vector<std::string> merged_environment(std::vector<std::string> env, const std::vector<std::string>& additions) {
   for (const std::string& addition : additions) {
     if (!sets(env, std::string_view(addition).substr(0, addition.find('=')))) env.push_back(addition);

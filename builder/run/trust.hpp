@@ -43,8 +43,6 @@ std::string trust_apt_conf();
 // The host's proxy variables in both spellings ("http_proxy" and "HTTP_PROXY"), as docker's predefined ARGs. `lookup`
 // gives the value of an environment variable.
 std::vector<std::string> host_proxies(const std::function<std::optional<std::string>(const std::string&)>& lookup);
-// True for a name that is a proxy variable in either spelling.
-bool is_proxy_variable(std::string_view name);
 
 // env, then what of `additions` it does not set itself.
 std::vector<std::string> merged_environment(std::vector<std::string> env, const std::vector<std::string>& additions);

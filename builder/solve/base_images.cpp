@@ -15,6 +15,7 @@
 #include "builder/layer/tar_import.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/remote/pull.hpp"
+#include "registry/store/image_names.hpp"
 #include "registry/store/index_json.hpp"
 
 namespace kiln {
@@ -151,8 +152,10 @@ BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const o
   return base;
 }
 
-BaseImage BaseImages::image(const std::string& reference, const oci::Platform& platform) {
-  return flights_.run(reference + " " + platform.str(), [&] { return fetch(reference, platform); }).value;
+BaseImage BaseImages::image(const std::string& reference, const oci::Platform& platform, Pull pull) {
+  if (settings_.pull && !settings_.offline) pull = Pull::always;
+  const std::string key = fmt::format("{} {}{}", reference, platform.str(), pull == Pull::always ? " anew" : "");
+  return flights_.run(key, [&] { return fetch(reference, platform, pull); }).value;
 }
 
 BaseImage BaseImages::from_store_alone(const oci::Reference& reference, const oci::Platform& platform,
@@ -172,16 +175,17 @@ BaseImage BaseImages::from_store_alone(const oci::Reference& reference, const oc
   return base;
 }
 
-BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platform) {
+BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platform, Pull pull) {
+  const bool may_be_known = pull == Pull::where_needed || settings_.offline;
   ContentStore& store = access_.store();
   oci::Reference reference = oci::Reference::parse(name);
-  if (settings_.prefer_local && !settings_.pull) {
+  if (settings_.prefer_local && may_be_known) {
     for (const std::string& known : {reference.str(), name}) {
-      if (const auto root = store.resolve(known)) return stored_image(store, *root, platform, name);
+      if (const auto root = find_image(store, known)) return stored_image(store, *root, platform, name);
     }
   }
   const std::string key = reference.str();
-  if (!reference.digest && !settings_.lock_file.empty() && !settings_.pull) {
+  if (!reference.digest && !settings_.lock_file.empty() && may_be_known) {
     if (const auto digest = Lock::read(settings_.lock_file).find_image(key, platform.str())) {
       reference.digest = oci::Digest::parse(*digest);
     } else if (settings_.locked) {
@@ -190,7 +194,7 @@ BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platfo
     }
   }
   if (settings_.offline) return from_store_alone(reference, platform, name);
-  Task task(observer_, steps_.next_number(), "resolve image " + reference.str());
+  Task task(observer_, observer_.new_number(), "resolve image " + reference.str());
   const PulledImage pulled =
       pull_image(remote_.get(), store, reference, platform, PullWhat::manifests, nullptr, OtherPlatform::take);
   if (!settings_.lock_file.empty() && !settings_.locked && !oci::Reference::parse(name).digest) {
@@ -226,15 +230,40 @@ std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const P
   return {writer.finish()};
 }
 
-BaseImage BaseImages::debian(const DebianRequest& request, const oci::Platform& platform, const std::string& target) {
-  return flights_
-      .run("debian " + request.lock_name + " " + platform.str(),
-           [&] { return build_debian_base(request, platform, target); })
+OrBlocked<BaseImage> BaseImages::debian(const DebianRequest& request, const oci::Platform& platform,
+                                        const std::string& target) {
+  return debian_flights_
+      .run(request.lock_name + " " + platform.str(), [&] { return build_debian_base(request, platform, target); })
       .value;
 }
 
-BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci::Platform& platform,
-                                        const std::string& target) {
+void BaseImages::lose(const Blocked& lost) {
+  const std::lock_guard lock(debian_mutex_);
+  for (const auto& [key, flight] : debian_steps_) {
+    if (lost.lost.count(key)) debian_flights_.forget(flight);
+  }
+}
+
+Step BaseImages::debian_step(const DebianRequest& request, const DebianLock& lock, const oci::Platform& platform,
+                             const std::string& target) const {
+  Step step;
+  step.kind = StepKind::debian;
+  step.key = StepKeyBuilder(to_string(StepKind::debian)).text("lock", lock_digest(lock)).finish();
+  for (const LockedPackage& package : lock.packages) {
+    step.inputs.push_back({"package " + package.name, package.version + " " + package.sha256});
+  }
+  step.inputs.push_back({"epoch", std::to_string(lock.epoch)});
+  step.view.target = target;
+  step.view.platform = platform.str();
+  step.view.text = fmt::format("DEBIAN {} {} ({} packages)", lock.spec.suite, lock.spec.variant, lock.packages.size());
+  step.view.file = request.definition.native();
+  step.slot = "debian " + request.lock_name;
+  step.use_cache = settings_.use_cache;
+  return step;
+}
+
+OrBlocked<BaseImage> BaseImages::build_debian_base(const DebianRequest& request, const oci::Platform& platform,
+                                                   const std::string& target) {
   DebianSpec spec;
   spec.suite = request.suite;
   spec.variant = request.variant;
@@ -248,35 +277,24 @@ BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci:
   const TempDir work(home.tmp(), "lock-");
   const LockPolicy policy = settings_.locked || settings_.offline ? LockPolicy::frozen : LockPolicy::use;
   const DebianLocker locker({settings_.lock_file, home.debs(), work.path()}, policy, observer_, access_.cancel());
-  const auto key_of = [](const DebianLock& lock) {
-    return StepKeyBuilder("debian").text("lock", lock_digest(lock)).finish();
-  };
-
   DebianLock lock;
   {
-    Task task(observer_, steps_.next_number(),
+    Task task(observer_, observer_.new_number(),
               fmt::format("packages of Debian {} for {}", spec.suite, request.lock_name));
     lock = locker.entry(request.lock_name, spec);
-    const bool is_needed = !settings_.use_cache || !steps_.is_recorded(key_of(lock));
+    const bool is_needed = steps_.would_execute(debian_step(request, lock, platform, target));
     if (is_needed && settings_.offline) refuse_missing_packages(lock, locker.store(), request.lock_name);
     if (is_needed) lock = locker.entry_with_packages(request.lock_name, spec);
     task.done();
   }
-  StepRequest step;
-  step.view.target = target;
-  step.view.platform = platform.str();
-  step.view.text = fmt::format("DEBIAN {} {} ({} packages)", lock.spec.suite, lock.spec.variant, lock.packages.size());
-  step.view.file = request.definition.native();
-  step.kind = "debian";
-  step.key = key_of(lock);
-  for (const LockedPackage& package : lock.packages) {
-    step.inputs.push_back({"package " + package.name, package.version + " " + package.sha256});
-  }
-  step.inputs.push_back({"epoch", std::to_string(lock.epoch)});
-  step.slot = "debian " + request.lock_name;
-  step.use_cache = settings_.use_cache;
+  Step step = debian_step(request, lock, platform, target);
   step.execute = [&](int number) { return build_debian(lock, locker.store(), request, number); };
-  const StepDone done = steps_.run(step);
+  {
+    const std::lock_guard guard(debian_mutex_);
+    debian_steps_[step.key] = request.lock_name + " " + platform.str();
+  }
+  const OrBlocked<StepDone> done = steps_.solve(step);
+  if (done.is_blocked()) return done.blocked();
 
   BaseImage base;
   base.reference = request.lock_name;
@@ -285,7 +303,7 @@ BaseImage BaseImages::build_debian_base(const DebianRequest& request, const oci:
   base.config.config.cmd = std::vector<std::string>{"bash"};
   base.config.history.push_back({"", step.view.text, "", "kiln", false});
   ImageLayer layer;
-  layer.value = done.record.layers.at(0);
+  layer.value = done.value().record.layers.at(0);
   layer.key = step.key;
   layer.file = step.view.file;
   layer.text = step.view.text;

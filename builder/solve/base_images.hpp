@@ -7,21 +7,12 @@
 
 #include "builder/debian/lock.hpp"
 #include "builder/debian/package_store.hpp"
-#include "builder/plan/plan.hpp"
-#include "builder/solve/events.hpp"
-#include "builder/solve/image_layers.hpp"
-#include "builder/solve/step_executor.hpp"
-#include "registry/oci/image_config.hpp"
+#include "builder/solve/base_source.hpp"
+#include "builder/steps/events.hpp"
+#include "builder/steps/step.hpp"
+#include "builder/steps/work_slots.hpp"
 
 namespace kiln {
-
-// An image to build on.
-struct BaseImage {
-  oci::ImageConfig config;
-  ImageLayers layers;
-  std::string reference;              // as people know it
-  std::optional<oci::Digest> digest;  // of the manifest, where there is one
-};
 
 // How names outside of the build come to images.
 struct BaseSettings {
@@ -36,29 +27,36 @@ struct BaseSettings {
 
 // Resolves images of registries (each once; manifests and configs only, layers follow when something needs them),
 // images of the store and of other OCI layouts, and Debian root file systems. Any thread.
-class BaseImages {
+class BaseImages final : public BaseSource {
  public:
-  BaseImages(LayerAccess& access, LazyRemote& remote, StepExecutor& steps, BuildObserver& observer,
-             BaseSettings settings)
+  BaseImages(LayerAccess& access, LazyRemote& remote, StepSolver& steps, BuildObserver& observer, BaseSettings settings)
       : access_(access), remote_(remote), steps_(steps), observer_(observer), settings_(std::move(settings)) {}
 
-  BaseImage image(const std::string& reference, const oci::Platform& platform);
-  BaseImage layout(const LayoutBase& layout, const oci::Platform& platform);
-  BaseImage debian(const DebianRequest& request, const oci::Platform& platform, const std::string& target);
+  BaseImage image(const std::string& reference, const oci::Platform& platform, Pull pull) override;
+  BaseImage layout(const LayoutBase& layout, const oci::Platform& platform) override;
+  OrBlocked<BaseImage> debian(const DebianRequest& request, const oci::Platform& platform,
+                              const std::string& target) override;
+  void lose(const Blocked& lost) override;
 
  private:
+  Step debian_step(const DebianRequest& request, const DebianLock& lock, const oci::Platform& platform,
+                   const std::string& target) const;
   BaseImage from_store_alone(const oci::Reference& reference, const oci::Platform& platform, const std::string& name);
-  BaseImage fetch(const std::string& reference, const oci::Platform& platform);
-  BaseImage build_debian_base(const DebianRequest& request, const oci::Platform& platform, const std::string& target);
+  BaseImage fetch(const std::string& reference, const oci::Platform& platform, Pull pull);
+  OrBlocked<BaseImage> build_debian_base(const DebianRequest& request, const oci::Platform& platform,
+                                         const std::string& target);
   std::vector<LayerValue> build_debian(const DebianLock& lock, const PackageStore& packages,
                                        const DebianRequest& request, int number);
 
   LayerAccess& access_;
   LazyRemote& remote_;
-  StepExecutor& steps_;
+  StepSolver& steps_;
   BuildObserver& observer_;
   BaseSettings settings_;
   SingleFlight<BaseImage> flights_;
+  SingleFlight<OrBlocked<BaseImage>> debian_flights_;
+  std::mutex debian_mutex_;
+  std::map<std::string, std::string> debian_steps_;  // by step key, the key of its flight
 };
 
 // The image that a descriptor of a store stands for, its layers not necessarily there.

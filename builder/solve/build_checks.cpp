@@ -23,12 +23,13 @@ df::PlatformParts parts_of(const oci::Platform& platform) {
 // The base images of one target, as far as they can be known before the build.
 class KnownBases {
  public:
-  KnownBases(const PlannedTarget& target, BaseImages& bases, const std::set<std::size_t>& needed) : target_(target) {
+  KnownBases(const PlannedTarget& target, BaseSource& bases, const std::set<std::size_t>& needed) : target_(target) {
     for (const std::size_t stage : needed) {
       const NameMeaning& base = target.bases[stage];
       try {
         if (const auto* image = std::get_if<ImageBase>(&base)) {
-          configs_.emplace(stage, bases.image(image->reference, platform_of_base(target_, stage)).config);
+          configs_.emplace(
+              stage, bases.image(image->reference, platform_of_base(target_, stage), pull_of(target_.target)).config);
         } else if (const auto* layout = std::get_if<LayoutBase>(&base)) {
           configs_.emplace(stage, bases.layout(*layout, platform_of_base(target_, stage)).config);
         }
@@ -84,14 +85,14 @@ bool findings_are_errors(const PlannedTarget& target) {
   return directive && df::parse_check_settings(directive->value).error;
 }
 
-void check_target(const PlannedTarget& target, BaseImages& bases, BuildObserver& observer,
+void check_target(const PlannedTarget& target, BaseSource& bases, BuildObserver& observer,
                   std::set<std::string>& told) {
   const std::set<std::size_t> needed = needed_stages(target);
   const KnownBases known(target, bases, needed);
   df::CheckOptions options;
   options.build_args = target.scope->build_args();
   options.build_platform = parts_of(oci::Platform::host());
-  options.target_platform = parts_of(target.target.platform);
+  options.target_platform = parts_of(target.target.platform());
   options.ignore = df::read_ignore_rules(target.target.ignore_text.value_or(""), target.target.ignore_name);
   options.target = target.target.stage;
   options.built_stages = needed;

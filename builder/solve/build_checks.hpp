@@ -3,8 +3,8 @@
 #include <set>
 
 #include "builder/plan/plan.hpp"
-#include "builder/solve/base_images.hpp"
-#include "builder/solve/events.hpp"
+#include "builder/solve/base_source.hpp"
+#include "builder/steps/events.hpp"
 
 namespace kiln {
 
@@ -18,6 +18,6 @@ bool findings_are_errors(const PlannedTarget& target);
 // Looks at one target; a warning stands once in `told`, which targets of one Dockerfile share. Base images are asked
 // for as the build itself does, so that each is resolved once; of one that cannot be had nothing is reported, since the
 // build fails there. Error{build} where findings are errors.
-void check_target(const PlannedTarget& target, BaseImages& bases, BuildObserver& observer, std::set<std::string>& told);
+void check_target(const PlannedTarget& target, BaseSource& bases, BuildObserver& observer, std::set<std::string>& told);
 
 }  // namespace kiln

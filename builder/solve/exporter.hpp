@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "builder/definitions/output.hpp"
 #include "builder/solve/image_assembly.hpp"
-#include "builder/solve/output.hpp"
 
 namespace kiln {
 

@@ -17,9 +17,9 @@
 #include "base/text.hpp"
 #include "builder/layer/tar_encoder.hpp"
 #include "builder/layer/unpack.hpp"
-#include "builder/solve/archive_file.hpp"
-#include "builder/solve/copy_source.hpp"
 #include "builder/solve/exporter.hpp"
+#include "builder/steps/archive_file.hpp"
+#include "builder/steps/copy_source.hpp"
 
 namespace kiln {
 

@@ -25,12 +25,20 @@ std::string layer_media_type(const LayerBlob& blob, bool oci_media_types) {
   return blob.compression.media_type();
 }
 
+}  // namespace
+
+bool is_recompressed(const ImageLayer& layer, const AssemblyOptions& options) {
+  return (layer.is_own || options.force_compression) && !layer.value.blob_of(options.compression);
+}
+
+namespace {
+
 // The form of the layer that the image names.
 LayerBlob wanted_blob(LayerAccess& access, ImageLayer& layer, const AssemblyOptions& options) {
   if (!layer.is_own && !options.force_compression) return layer.value.blobs.front();
   if (const LayerBlob* blob = layer.value.blob_of(options.compression)) return *blob;
   ImageLayer local = layer;
-  local.value.blobs = {access.local_blob(layer)};
+  local.value.blobs = {still_there(access.local_blob(layer))};
   layer.value = recompress_layer(access.store(), access.pool(), local.value, options.compression, access.cancel());
   return *layer.value.blob_of(options.compression);
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "builder/solve/image_layers.hpp"
+#include "builder/steps/image_layers.hpp"
 #include "registry/oci/image_config.hpp"
 #include "registry/oci/manifest.hpp"
 
@@ -34,6 +34,9 @@ struct AssembledImage {
   oci::ImageConfig image;
   ImageLayers layers;  // each with the blob that the manifest names as its first
 };
+
+// Whether a layer has to be compressed anew for such an image, for which its blob must be here.
+bool is_recompressed(const ImageLayer& layer, const AssemblyOptions& options);
 
 // Writes config and manifest. Layers of kiln's own are compressed anew where they exist in another compression only;
 // those of a foreign base keep their blobs (unless force_compression). Blobs are ephemeral: the caller syncs.

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/layer/layer_reader.hpp"
 
 namespace kiln {
@@ -96,8 +97,8 @@ ImageLayers known_layers(LayerAccess& access, const ImageLayers& layers) {
 std::map<std::string, std::string> read_heads(LayerAccess& access, const ImageLayer& layer,
                                               std::set<std::string> wanted) {
   std::map<std::string, std::string> heads;
-  const LayerBlob blob = access.local_blob(layer);
-  const auto index = access.index(layer);
+  const LayerBlob blob = still_there(access.local_blob(layer));
+  const auto index = still_there(access.index(layer));
   const auto tar = open_layer_tar(access.store(), access.pool(), blob.descriptor, index.get());
   TarReader reader(*tar, fmt::format("layer {}", blob.descriptor.digest.str()), Whiteouts::recognise);
   while (!wanted.empty()) {
@@ -260,7 +261,7 @@ void check_machines(LayerAccess& access, const oci::ImageConfig& image, const Im
   const oci::Digest remembered = oci::sha256_of(verdict);
   access.store().lease(remembered);
   if (access.store().has(remembered)) return;
-  const MergedView view = access.view(known);
+  const MergedView view = still_there(access.view(known));
   std::set<std::string> programs = first_programs(view, image.config);
   for (int round = 0; round < kMaxInterpreters && !programs.empty(); ++round) {
     std::set<std::string> next;

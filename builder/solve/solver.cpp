@@ -11,49 +11,45 @@
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/text_file.hpp"
 #include "builder/solve/build_checks.hpp"
-#include "builder/solve/work_slots.hpp"
+#include "builder/steps/work_slots.hpp"
 
 namespace kiln {
 
 namespace {
 
-using StageKey = std::pair<std::size_t, std::size_t>;  // target, stage
-using StageFuture = std::shared_future<std::shared_ptr<const StageResult>>;
+using StageEnd = StageEnvironment::Stage;
+using StageFuture = std::shared_future<StageEnd>;
+using Results = std::map<std::size_t, std::shared_ptr<const StageResult>>;
 
 }  // namespace
 
 struct Solver::State {
-  State(const Plan& p, LayerAccess& a, BaseImages& b, StepExecutor& s, RunSteps& r, BuildObserver& o,
-        EvaluatorSettings e, ContextSettings c, std::size_t parallel)
-      : plan(p),
-        access(a),
-        bases(b),
-        steps(s),
-        runs(r),
-        observer(o),
-        settings(std::move(e)),
-        contexts(c),
-        slots(parallel) {}
+  State(const Plan& p, const StageTools& t, SolverSettings s)
+      : plan(p), tools(t), settings(std::move(s)), slots(settings.parallel) {}
 
-  StageFuture request(StageKey key);
-  std::shared_ptr<CopySource> context_of(const BuildTarget& target);
+  StageFuture request(StageId id);
+  StageEnd evaluate(StageId id);
+  std::shared_ptr<CopySource> context_of(const TargetSpec& target);
   std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore,
                                      const std::string& ignore_name, const std::string& description);
   void fail(std::exception_ptr error);
   void note_problem(std::size_t target, const std::exception& error);
 
+  StageId final_stage(std::size_t target) const { return {target, plan.targets[target]->final_stage}; }
+  void finish_all(const std::set<std::size_t>& wanted);
+  void check_and_finish(const std::set<std::size_t>& wanted);
+  Results results(const std::set<std::size_t>& wanted);
+  Blocked lost_steps(const std::set<std::size_t>& wanted, const NeededHere& needed_here);
+  void forget_stages_with(const Blocked& lost);
+
   const Plan& plan;
-  LayerAccess& access;
-  BaseImages& bases;
-  StepExecutor& steps;
-  RunSteps& runs;
-  BuildObserver& observer;
-  EvaluatorSettings settings;
-  ContextSettings contexts;
+  const StageTools& tools;
+  SolverSettings settings;
   WorkSlots slots;
 
   std::mutex mutex;
-  std::map<StageKey, StageFuture> stages;
+  std::map<StageId, StageFuture> stages;
+  std::map<StageId, std::set<StageId>> waited_for;  // by stage, the stages that it asked for
   std::map<std::string, std::shared_ptr<CopySource>> folders;
   std::vector<std::thread> threads;
   std::exception_ptr failure;
@@ -61,64 +57,60 @@ struct Solver::State {
   std::map<std::size_t, std::string> problems;
 };
 
-namespace {
-
 // The build around one stage: gives up its work slot while it waits for another stage.
-class Environment : public StageEnvironment {
+class Solver::Environment : public StageEnvironment {
  public:
-  using Request = std::function<StageFuture(StageKey)>;
-  Environment(const Plan& plan, std::size_t target, Request request, WorkSlots& slots, LayerAccess& access,
-              BaseImages& bases, std::function<std::shared_ptr<CopySource>()> context,
-              std::function<std::shared_ptr<CopySource>(const fs::path&, const std::string&)> folder, CancelToken stop)
-      : plan_(plan),
-        target_(target),
-        request_(std::move(request)),
-        slots_(slots),
-        access_(access),
-        bases_(bases),
-        context_(std::move(context)),
-        folder_(std::move(folder)),
-        stop_(std::move(stop)) {}
+  Environment(State& solver, StageId id) : solver_(solver), id_(id) {}
 
-  void begin_work() { slot_.emplace(slots_.acquire(stop_)); }
+  void begin_work() { slot_.emplace(solver_.slots.acquire(solver_.settings.evaluation.stop)); }
 
-  std::shared_ptr<const StageResult> stage(std::size_t number) override { return wait({target_, number}); }
-  std::shared_ptr<const StageResult> target(std::size_t number) override {
-    return wait({number, plan_.targets[number]->final_stage});
-  }
-  std::shared_ptr<CopySource> context() override { return context_(); }
+  Stage stage(std::size_t number) override { return wait({id_.target, number}); }
+  Stage target(std::size_t number) override { return wait(solver_.final_stage(number)); }
+  std::shared_ptr<CopySource> context() override { return solver_.context_of(planned().target); }
 
-  std::shared_ptr<CopySource> source(const NameMeaning& meaning, const std::string& name) override {
-    const PlannedTarget& planned = *plan_.targets[target_];
-    const auto from_image = [&](const ImageLayers& layers, const std::string& description) {
-      return std::make_shared<ImageSource>(access_, layers, description);
+  Source source(const NameMeaning& meaning, const std::string& name, const std::string& step) override {
+    BaseSource& bases = solver_.tools.bases;
+    const TargetSpec& target = planned().target;
+    const auto from_image = [&](const ImageLayers& layers, const std::string& description) -> Source {
+      OrBlocked<MergedView> view = solver_.tools.layers.view(layers, LayerAccess::Files::later, step);
+      if (view.is_blocked()) return view.blocked();
+      return Source(
+          std::make_shared<ImageSource>(solver_.tools.layers, layers, std::move(view).value(), description, step));
     };
-    if (const auto* stage_base = std::get_if<StageBase>(&meaning)) {
-      return from_image(stage(stage_base->stage)->layers, fmt::format("stage '{}'", name));
-    }
-    if (const auto* fleet = std::get_if<FleetBase>(&meaning)) {
-      return from_image(target(fleet->target)->layers, fmt::format("image '{}'", name));
-    }
+    const auto from_stage = [&](const Stage& end, const std::string& description) -> Source {
+      return end.is_blocked() ? Source(end.blocked()) : from_image(end.value()->layers, description);
+    };
+    if (const auto* base = std::get_if<StageBase>(&meaning))
+      return from_stage(stage(base->stage), fmt::format("stage '{}'", name));
+    if (const auto* fleet = std::get_if<FleetBase>(&meaning))
+      return from_stage(this->target(fleet->target), fmt::format("image '{}'", name));
     if (const auto* image = std::get_if<ImageBase>(&meaning)) {
-      return from_image(bases_.image(image->reference, planned.target.platform).layers,
+      return from_image(bases.image(image->reference, target.platform(), pull_of(target)).layers,
                         fmt::format("image '{}'", name));
     }
-    if (const auto* layout = std::get_if<LayoutBase>(&meaning)) {
-      return from_image(bases_.layout(*layout, planned.target.platform).layers, fmt::format("context '{}'", name));
-    }
+    if (const auto* layout = std::get_if<LayoutBase>(&meaning))
+      return from_image(bases.layout(*layout, target.platform()).layers, fmt::format("context '{}'", name));
     if (std::holds_alternative<DebianBase>(meaning)) {
-      return from_image(bases_.debian(*planned.target.debian, planned.target.platform, planned.target.name).layers,
-                        "the Debian root");
+      const OrBlocked<BaseImage> debian = bases.debian(*target.debian, target.platform(), target.name);
+      return debian.is_blocked() ? Source(debian.blocked()) : from_image(debian.value().layers, "the Debian root");
     }
     if (const auto* folder = std::get_if<FolderBase>(&meaning)) {
-      return folder_(folder->folder, fmt::format("context '{}'", name));
+      const fs::path ignore = folder->folder / ".dockerignore";
+      return solver_.folder(folder->folder, dockerfile::read_text_file(ignore, folder->folder), ignore.native(),
+                            fmt::format("context '{}'", name));
     }
     return from_image({}, "an empty image");
   }
 
  private:
-  std::shared_ptr<const StageResult> wait(StageKey key) {
-    StageFuture future = request_(key);
+  const PlannedTarget& planned() const { return *solver_.plan.targets[id_.target]; }
+
+  Stage wait(StageId other) {
+    StageFuture future = solver_.request(other);
+    {
+      const std::lock_guard lock(solver_.mutex);
+      solver_.waited_for[id_].insert(other);
+    }
     if (future.wait_for(std::chrono::seconds(0)) == std::future_status::ready) return future.get();
     slot_.reset();
     future.wait();
@@ -126,19 +118,10 @@ class Environment : public StageEnvironment {
     return future.get();
   }
 
-  const Plan& plan_;
-  std::size_t target_;
-  Request request_;
-  WorkSlots& slots_;
-  LayerAccess& access_;
-  BaseImages& bases_;
-  std::function<std::shared_ptr<CopySource>()> context_;
-  std::function<std::shared_ptr<CopySource>(const fs::path&, const std::string&)> folder_;
-  CancelToken stop_;
+  State& solver_;
+  StageId id_;
   std::optional<WorkSlots::Slot> slot_;
 };
-
-}  // namespace
 
 std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const std::optional<std::string>& ignore,
                                                   const std::string& ignore_name, const std::string& description) {
@@ -150,13 +133,13 @@ std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const st
   auto& source = folders[key];
   if (!source) {
     source = std::make_shared<ContextSource>(path, dockerfile::read_ignore_rules(ignore.value_or(""), ignore_name),
-                                             contexts.modes, contexts.stat_cache, access.pool(), access.cancel(),
-                                             description);
+                                             settings.contexts.modes, settings.contexts.stat_cache, tools.layers.pool(),
+                                             tools.layers.cancel(), description);
   }
   return source;
 }
 
-std::shared_ptr<CopySource> Solver::State::context_of(const BuildTarget& target) {
+std::shared_ptr<CopySource> Solver::State::context_of(const TargetSpec& target) {
   if (!target.context) {
     return std::make_shared<InlineSource>(std::map<std::string, std::string>(), 0644,
                                           "the build context, which is empty: only a Dockerfile was given");
@@ -167,7 +150,7 @@ std::shared_ptr<CopySource> Solver::State::context_of(const BuildTarget& target)
 void Solver::State::fail(std::exception_ptr error) {
   const std::lock_guard lock(mutex);
   if (!failure) failure = error;
-  settings.stop.cancel(1);
+  settings.evaluation.stop.cancel(1);
 }
 
 void Solver::State::note_problem(std::size_t target, const std::exception& error) {
@@ -175,35 +158,30 @@ void Solver::State::note_problem(std::size_t target, const std::exception& error
   problems.emplace(target, error.what());
 }
 
+StageEnd Solver::State::evaluate(StageId id) {
+  Environment environment(*this, id);
+  environment.begin_work();
+  OrBlocked<StageResult> end = StageEvaluator(plan, id, environment, tools, settings.evaluation).evaluate();
+  if (end.is_blocked()) return end.blocked();
+  return std::make_shared<const StageResult>(std::move(end).value());
+}
+
 // Starts a stage where nobody has yet.
-StageFuture Solver::State::request(StageKey key) {
+StageFuture Solver::State::request(StageId id) {
   const std::lock_guard lock(mutex);
-  if (const auto it = stages.find(key); it != stages.end()) return it->second;
-  auto promise = std::make_shared<std::promise<std::shared_ptr<const StageResult>>>();
+  if (const auto it = stages.find(id); it != stages.end()) return it->second;
+  auto promise = std::make_shared<std::promise<StageEnd>>();
   StageFuture future = promise->get_future().share();
-  stages.emplace(key, future);
-  threads.emplace_back([this, key, promise] {
+  stages.emplace(id, future);
+  threads.emplace_back([this, id, promise] {
     try {
-      const PlannedTarget& planned = *plan.targets[key.first];
       // What this stage will ask for begins at once, beside it.
-      for (const std::size_t other : planned.needs[key.second]) request({key.first, other});
-      Environment environment(
-          plan, key.first, [this](StageKey other) { return request(other); }, slots, access, bases,
-          [this, &planned] { return context_of(planned.target); },
-          [this](const fs::path& path, const std::string& description) {
-            const fs::path ignore = path / ".dockerignore";
-            return folder(path, dockerfile::read_text_file(ignore, path), ignore.native(), description);
-          },
-          settings.stop);
-      environment.begin_work();
-      StageEvaluator evaluator(plan, planned, key.second, environment, access, bases, steps, runs, observer, settings);
-      promise->set_value(std::make_shared<const StageResult>(evaluator.evaluate()));
-    } catch (const StepMissed&) {
-      promise->set_exception(std::current_exception());
+      for (const std::size_t other : plan.targets[id.target]->needs[id.stage]) request({id.target, other});
+      promise->set_value(evaluate(id));
     } catch (const std::exception& error) {
       if (only_looks_up) {
-        note_problem(key.first, error);
-        promise->set_exception(std::make_exception_ptr(StepMissed{}));
+        note_problem(id.target, error);
+        promise->set_value(Blocked{});
         return;
       }
       fail(std::current_exception());
@@ -213,62 +191,137 @@ StageFuture Solver::State::request(StageKey key) {
   return future;
 }
 
-Solver::Solver(const Plan& plan, LayerAccess& access, BaseImages& bases, StepExecutor& steps, RunSteps& runs,
-               BuildObserver& observer, EvaluatorSettings settings, ContextSettings contexts, std::size_t parallel)
-    : state_(std::make_unique<State>(plan, access, bases, steps, runs, observer, std::move(settings), contexts,
-                                     parallel)) {}
-
-Solver::~Solver() = default;
-
-void Solver::finish_all(const std::set<std::size_t>& wanted) {
-  for (const std::size_t target : wanted) state_->request({target, state_->plan.targets[target]->final_stage});
+void Solver::State::finish_all(const std::set<std::size_t>& wanted) {
+  for (const std::size_t target : wanted) request(final_stage(target));
   // Threads may still start threads until the last one has ended.
   for (std::size_t i = 0;; ++i) {
     std::thread thread;
     {
-      const std::lock_guard lock(state_->mutex);
-      if (i >= state_->threads.size()) break;
-      thread = std::move(state_->threads[i]);
+      const std::lock_guard lock(mutex);
+      if (i >= threads.size()) break;
+      thread = std::move(threads[i]);
     }
     thread.join();
   }
+  threads.clear();
 }
 
-std::map<std::size_t, std::shared_ptr<const StageResult>> Solver::solve(const std::set<std::size_t>& wanted) {
+// The targets' rules and their stages, side by side: the rules wait for base images, and no step waits for the rules.
+void Solver::State::check_and_finish(const std::set<std::size_t>& wanted) {
   std::set<std::string> told;
   std::vector<const PlannedTarget*> checked_beside;
-  for (const std::size_t number : state_->plan.closure(wanted)) {
-    const PlannedTarget& target = *state_->plan.targets[number];
+  for (const std::size_t number : plan.closure(wanted)) {
+    const PlannedTarget& target = *plan.targets[number];
     if (findings_are_errors(target)) {
-      check_target(target, state_->bases, state_->observer, told);
+      check_target(target, tools.bases, tools.observer, told);
     } else {
       checked_beside.push_back(&target);
     }
   }
-  // The rules wait for base images, and no step waits for the rules.
   std::jthread checks([&] {
     try {
       for (const PlannedTarget* target : checked_beside) {
-        if (state_->settings.stop.is_cancelled()) break;
-        check_target(*target, state_->bases, state_->observer, told);
+        if (settings.evaluation.stop.is_cancelled()) break;
+        check_target(*target, tools.bases, tools.observer, told);
       }
     } catch (const std::exception&) {
-      state_->fail(std::current_exception());
+      fail(std::current_exception());
     }
   });
   finish_all(wanted);
-  checks.join();
-  if (state_->failure) std::rethrow_exception(state_->failure);
-  std::map<std::size_t, std::shared_ptr<const StageResult>> results;
-  for (const std::size_t target : wanted) {
-    results.emplace(target, state_->request({target, state_->plan.targets[target]->final_stage}).get());
-  }
+}
+
+Results Solver::State::results(const std::set<std::size_t>& wanted) {
+  Results results;
+  for (const std::size_t target : wanted) results.emplace(target, request(final_stage(target)).get().value());
   return results;
+}
+
+// What keeps stages from their end, else what the wanted images lack.
+Blocked Solver::State::lost_steps(const std::set<std::size_t>& wanted, const NeededHere& needed_here) {
+  Blocked lost;
+  for (const auto& [id, future] : stages) {
+    if (future.get().is_blocked()) lost.add(future.get().blocked());
+  }
+  if (!lost.lost.empty()) return lost;
+  std::vector<std::pair<ImageLayer, bool>> layers;  // and whether it is needed here
+  std::set<std::pair<oci::Digest, bool>> seen;
+  for (const auto& [target, result] : results(wanted)) {
+    for (const ImageLayer& layer : result->layers) {
+      const bool here = needed_here(target, layer);
+      if (layer.key.empty() && !here) continue;
+      if (seen.emplace(layer.value.diff_id, here).second) layers.emplace_back(layer, here);
+    }
+  }
+  std::mutex lost_mutex;
+  tools.layers.pool().parallel_for(layers.size(), [&](std::size_t i) {
+    const auto& [layer, here] = layers[i];
+    Blocked missing;
+    if (here) {
+      const OrBlocked<LayerBlob> blob = tools.layers.local_blob(layer);
+      if (blob.is_blocked()) missing = blob.blocked();
+    } else if (!tools.layers.can_be_had(layer)) {
+      missing.lost.emplace(layer.key, layer.text);
+    }
+    const std::lock_guard lock(lost_mutex);
+    lost.add(missing);
+  });
+  return lost;
+}
+
+// What was blocked, what holds a layer that is lost, and what waited for such a stage is evaluated again.
+void Solver::State::forget_stages_with(const Blocked& lost) {
+  std::set<StageId> stale;
+  for (const auto& [id, future] : stages) {
+    const StageEnd& end = future.get();
+    bool is_stale = end.is_blocked();
+    if (!is_stale) {
+      for (const ImageLayer& layer : end.value()->layers) is_stale = is_stale || lost.lost.count(layer.key) > 0;
+    }
+    if (is_stale) stale.insert(id);
+  }
+  for (bool grows = true; grows;) {
+    grows = false;
+    for (const auto& [id, others] : waited_for) {
+      for (const StageId& other : others) {
+        if (stale.count(other)) grows = stale.insert(id).second || grows;
+      }
+    }
+  }
+  for (const StageId& id : stale) {
+    stages.erase(id);
+    waited_for.erase(id);
+  }
+}
+
+Solver::Solver(const Plan& plan, const StageTools& tools, SolverSettings settings)
+    : state_(std::make_unique<State>(plan, tools, std::move(settings))) {}
+
+Solver::~Solver() = default;
+
+Results Solver::solve(const std::set<std::size_t>& wanted, const NeededHere& needed_here) {
+  state_->check_and_finish(wanted);
+  std::set<std::string> redone;
+  for (;;) {
+    if (state_->failure) std::rethrow_exception(state_->failure);
+    const Blocked lost = state_->lost_steps(wanted, needed_here);
+    if (lost.lost.empty()) return state_->results(wanted);
+    for (const auto& [key, text] : lost.lost) {
+      // A step that was executed has its layers in the store.
+      if (!redone.insert(key).second) refuse_lost(lost);
+      state_->tools.observer.warn(fmt::format("no cache has the layer of '{}' any more; the step is executed again",
+                                              text.empty() ? key : text));
+    }
+    state_->forget_stages_with(lost);
+    state_->tools.steps.lose(lost);
+    state_->tools.bases.lose(lost);
+    state_->finish_all(wanted);
+  }
 }
 
 std::map<std::size_t, std::string> Solver::look_up(const std::set<std::size_t>& wanted) {
   state_->only_looks_up = true;
-  finish_all(wanted);
+  state_->finish_all(wanted);
   return state_->problems;
 }
 

@@ -7,16 +7,16 @@
 #include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/cache/step_key.hpp"
+#include "builder/definitions/output.hpp"
+#include "builder/definitions/profile.hpp"
+#include "builder/definitions/target_words.hpp"
 #include "builder/dockerfile/excerpt.hpp"
-#include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/parser.hpp"
-#include "builder/dockerfile/pattern.hpp"
+#include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/run_script.hpp"
-#include "builder/layer/layer_writer.hpp"
-#include "builder/run/growing_snapshot.hpp"
+#include "builder/dockerfile/stage_name.hpp"
 #include "builder/run/overlay.hpp"
-#include "builder/solve/link_resolution.hpp"
+#include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
 
@@ -24,15 +24,18 @@ namespace {
 
 namespace df = dockerfile;
 
-bool makes_step(const df::Instruction& instruction) {
-  return std::holds_alternative<df::Run>(instruction.body) || std::holds_alternative<df::Copy>(instruction.body) ||
-         std::holds_alternative<df::Add>(instruction.body) || std::holds_alternative<df::Workdir>(instruction.body);
-}
-
 bool makes_layer(const df::Instruction& instruction) {
   const auto* workdir = std::get_if<df::Workdir>(&instruction.body);
-  return makes_step(instruction) &&
+  return df::makes_step(instruction) &&
          (workdir == nullptr || (workdir->path != "/" && workdir->path.find('$') == std::string::npos));
+}
+
+// Whether a target becomes an image, and not files alone.
+bool is_exported(const TargetSpec& target) {
+  return target.outputs.empty() || std::any_of(target.outputs.begin(), target.outputs.end(), [](const auto& text) {
+           const OutputType type = parse_output(text).type;
+           return type != OutputType::local && type != OutputType::tar && type != OutputType::cache_only;
+         });
 }
 
 // Whether the stage the target ends in is built on this one, or is it.
@@ -45,9 +48,13 @@ bool is_of_image(const PlannedTarget& target, std::size_t stage) {
   return true;
 }
 
-bool copies_from_context(const df::Instruction& instruction) {
-  const auto* copy = std::get_if<df::Copy>(&instruction.body);
-  return copy != nullptr && copy->from.empty() && !copy->paths.empty();
+// The files that an instruction takes from the build context by COPY.
+std::vector<std::string> copied_from_context(const df::Instruction& instruction) {
+  if (!std::holds_alternative<df::Copy>(instruction.body)) return {};
+  for (const df::Read& read : df::reads_of(instruction)) {
+    if (read.is_of_context()) return read.paths;
+  }
+  return {};
 }
 
 // What the COPYs of a stage take from the build context, as far as no variable and no flag hides it.
@@ -55,17 +62,12 @@ std::vector<std::string> patterns_of_context(const df::Stage& stage) {
   std::vector<std::string> patterns;
   for (const df::Instruction& instruction : stage.instructions) {
     const auto* copy = std::get_if<df::Copy>(&instruction.body);
-    if (copy == nullptr || !copy->from.empty() || copy->parents || !copy->excludes.empty()) continue;
-    for (const std::string& path : copy->paths) {
-      if (path.find('$') == std::string::npos) patterns.push_back(path);
+    if (copy == nullptr || copy->parents || !copy->excludes.empty()) continue;
+    for (const std::string& path : copied_from_context(instruction)) {
+      if (!df::has_variable(path)) patterns.push_back(path);
     }
   }
   return patterns;
-}
-
-std::string stage_name(const PlannedTarget& target, std::size_t number) {
-  const std::string& name = target.dockerfile.stages[number].name;
-  return name.empty() ? fmt::format("stage-{}", number) : name;
 }
 
 bool equals_stage(const std::vector<std::string>& names, const std::string& stage) {
@@ -75,27 +77,22 @@ bool equals_stage(const std::vector<std::string>& names, const std::string& stag
 
 }  // namespace
 
-StageEvaluator::StageEvaluator(const Plan& plan, const PlannedTarget& target, std::size_t stage,
-                               StageEnvironment& environment, LayerAccess& access, BaseImages& bases,
-                               StepExecutor& steps, RunSteps& runs, BuildObserver& observer,
+StageEvaluator::StageEvaluator(const Plan& plan, StageId id, StageEnvironment& environment, const StageTools& tools,
                                const EvaluatorSettings& settings)
     : plan_(plan),
-      target_(target),
-      number_(stage),
-      stage_(target.dockerfile.stages[stage]),
+      target_(*plan.targets[id.target]),
+      number_(id.stage),
+      stage_(target_.dockerfile.stages[id.stage]),
       environment_(environment),
-      access_(access),
-      bases_(bases),
-      steps_(steps),
-      runs_(runs),
-      observer_(observer),
+      access_(tools.layers),
+      tools_(tools),
       settings_(settings) {}
 
-StageResult StageEvaluator::evaluate() {
-  step_count_ = static_cast<int>(std::count_if(stage_.instructions.begin(), stage_.instructions.end(), makes_step));
-  const auto in_excerpt = [&](df::LineRange lines, const auto& body) {
+OrBlocked<StageResult> StageEvaluator::evaluate() {
+  step_count_ = static_cast<int>(std::count_if(stage_.instructions.begin(), stage_.instructions.end(), df::makes_step));
+  const auto in_excerpt = [&](df::LineRange lines, const auto& body) -> Progress {
     try {
-      body();
+      return body();
     } catch (Error& error) {
       if (error.category() == Category::cancelled) throw;
       const std::string around =
@@ -109,11 +106,13 @@ StageResult StageEvaluator::evaluate() {
   };
   // Listed and hashed while the base is asked for, fetched and unpacked. A context that is none, or an ignore file that
   // cannot be read, is no fault of the line that copies.
-  if (std::any_of(stage_.instructions.begin(), stage_.instructions.end(), copies_from_context))
-    environment_.context()->read_ahead(patterns_of_context(stage_));
-  in_excerpt(stage_.lines, [&] { begin(); });
-  if (const df::Instruction* over = first_layer_too_many()) {
-    in_excerpt(over->lines, [] {
+  const bool copies =
+      std::any_of(stage_.instructions.begin(), stage_.instructions.end(),
+                  [](const df::Instruction& instruction) { return !copied_from_context(instruction).empty(); });
+  if (copies) environment_.context()->read_ahead(patterns_of_context(stage_));
+  Progress blocked = in_excerpt(stage_.lines, [&] { return begin(); });
+  if (const df::Instruction* over = blocked ? nullptr : first_layer_too_many()) {
+    in_excerpt(over->lines, []() -> Progress {
       throw Error(
           Category::build,
           fmt::format("this is layer {} of the image, expected at most {}: container engines start no image with "
@@ -121,15 +120,17 @@ StageResult StageEvaluator::evaluate() {
                       kMaxLayers + 1, kMaxLayers));
     });
   }
-  in_excerpt(stage_.lines, [&] { run_triggers(); });
+  if (!blocked) blocked = in_excerpt(stage_.lines, [&] { return run_triggers(); });
   for (const df::Instruction& instruction : stage_.instructions) {
+    if (blocked) break;
     ++next_instruction_;
-    in_excerpt(instruction.lines, [&] { apply(instruction); });
+    blocked = in_excerpt(instruction.lines, [&] { return apply(instruction); });
   }
+  if (blocked) return *blocked;
   return std::move(*state_);
 }
 
-void StageEvaluator::begin() {
+StageEvaluator::Progress StageEvaluator::begin() {
   const NameMeaning& base = target_.bases[number_];
   const auto from_image = [&](BaseImage image) {
     df::StageScope scope(*target_.scope, image.config.config.env);
@@ -148,26 +149,31 @@ void StageEvaluator::begin() {
   if (std::holds_alternative<ScratchBase>(base)) {
     BaseImage empty;
     // An empty image is for no platform; FROM --platform only chooses among images there are.
-    empty.config.platform = target_.target.platform;
+    empty.config.platform = target_.target.platform();
     const bool is_windows = empty.config.platform.os == "windows";
     if (!is_windows) empty.config.config.env = {std::string("PATH=") + kDefaultPath};
     empty.config.config.working_dir = is_windows ? "\\" : "/";
     from_image(std::move(empty));
   } else if (const auto* stage = std::get_if<StageBase>(&base)) {
-    from_stage(*environment_.stage(stage->stage));
+    const StageEnvironment::Stage other = environment_.stage(stage->stage);
+    if (other.is_blocked()) return other.blocked();
+    from_stage(*other.value());
   } else if (const auto* fleet = std::get_if<FleetBase>(&base)) {
-    const auto parent = environment_.target(fleet->target);
+    const StageEnvironment::Stage parent = environment_.target(fleet->target);
+    if (parent.is_blocked()) return parent.blocked();
     BaseImage image;
-    image.config = parent->config.image;
-    image.layers = parent->layers;
+    image.config = parent.value()->config.image;
+    image.layers = parent.value()->layers;
     from_image(std::move(image));
-    state_->base = parent->base;
+    state_->base = parent.value()->base;
   } else if (const auto* image = std::get_if<ImageBase>(&base)) {
-    from_image(bases_.image(image->reference, platform));
+    from_image(tools_.bases.image(image->reference, platform, pull_of(target_.target)));
   } else if (const auto* layout = std::get_if<LayoutBase>(&base)) {
-    from_image(bases_.layout(*layout, platform));
+    from_image(tools_.bases.layout(*layout, platform));
   } else if (std::holds_alternative<DebianBase>(base)) {
-    from_image(bases_.debian(*target_.target.debian, platform, target_.target.name));
+    OrBlocked<BaseImage> debian = tools_.bases.debian(*target_.target.debian, platform, target_.target.name);
+    if (debian.is_blocked()) return debian.blocked();
+    from_image(std::move(debian).value());
   } else {
     throw Error(Category::usage,
                 fmt::format("'{}' is a folder, and a stage cannot be built FROM one", stage_.base_name));
@@ -178,12 +184,13 @@ void StageEvaluator::begin() {
                                            std::string("PATH=") + kDefaultPath);
     state_->config.scope = df::StageScope(*target_.scope, state_->config.image.config.env);
   }
+  return std::nullopt;
 }
 
 // Counted where an image begins, with what is known of every stage up to the one that is exported: a WORKDIR whose
 // folder a variable names may make none.
 const df::Instruction* StageEvaluator::first_layer_too_many() const {
-  if (!settings_.exports_images || std::holds_alternative<StageBase>(target_.bases[number_])) return nullptr;
+  if (!is_exported(target_.target) || std::holds_alternative<StageBase>(target_.bases[number_])) return nullptr;
   if (!is_of_image(target_, number_)) return nullptr;
   std::vector<std::size_t> stages = {target_.final_stage};
   while (stages.back() != number_) stages.push_back(std::get<StageBase>(target_.bases[stages.back()]).stage);
@@ -196,27 +203,27 @@ const df::Instruction* StageEvaluator::first_layer_too_many() const {
   return nullptr;
 }
 
-void StageEvaluator::run_triggers() {
+StageEvaluator::Progress StageEvaluator::run_triggers() {
   std::vector<std::string> triggers;
   triggers.swap(state_->config.image.config.on_build);
   for (const std::string& trigger : triggers) {
     const df::Instruction instruction =
         df::parse_trigger(trigger, "ONBUILD of '" + stage_.base_name + "'", target_.dockerfile.directives.escape);
-    if (makes_step(instruction)) ++step_count_;
-    apply(instruction);
+    if (df::makes_step(instruction)) ++step_count_;
+    if (Progress blocked = apply(instruction)) return blocked;
   }
+  return std::nullopt;
 }
 
-void StageEvaluator::apply(const df::Instruction& instruction) {
+StageEvaluator::Progress StageEvaluator::apply(const df::Instruction& instruction) {
   access_.cancel().check();
   settings_.stop.check();
-  if (apply_config_instruction(state_->config, instruction)) return;
-  const FetchingFor for_step(text_of(instruction));
+  if (apply_config_instruction(state_->config, instruction)) return std::nullopt;
   ++step_index_;
   if (const auto* run = std::get_if<df::Run>(&instruction.body)) return apply_run(instruction, *run);
   if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) return apply_copy(instruction, *copy);
   if (const auto* add = std::get_if<df::Add>(&instruction.body)) return apply_add(instruction, *add);
-  apply_workdir(instruction, std::get<df::Workdir>(instruction.body));
+  return apply_workdir(instruction, std::get<df::Workdir>(instruction.body));
 }
 
 std::string StageEvaluator::text_of(const df::Instruction& instruction) const {
@@ -225,33 +232,31 @@ std::string StageEvaluator::text_of(const df::Instruction& instruction) const {
   return text;
 }
 
-StepRequest StageEvaluator::new_step(const df::Instruction& instruction, std::string kind) const {
-  StepRequest request;
-  request.view.target = target_.target.name;
-  request.view.stage = stage_name(target_, number_);
-  request.view.platform = target_.target.platform.str();
-  request.view.index = step_index_;
-  request.view.count = step_count_;
-  request.view.text = text_of(instruction);
-  request.view.file = target_.target.dockerfile_name;
-  request.view.line = instruction.lines.first;
-  request.kind = std::move(kind);
-  request.is_of_image = is_of_image(target_, number_);
-  request.slot = fmt::format("{}|{}|{}|{}|{}", target_.target.dockerfile_name, target_.target.name,
-                             target_.target.platform.str(), request.view.stage, step_index_);
-  request.use_cache = settings_.use_cache && !target_.target.no_cache &&
-                      !equals_stage(target_.target.no_cache_stages, request.view.stage);
-  return request;
+// Says where in the build a step stands.
+void StageEvaluator::place(Step& step, const df::Instruction& instruction) const {
+  step.view.target = target_.target.name;
+  step.view.stage = df::display_name(target_.dockerfile, number_);
+  step.view.platform = target_.target.platform().str();
+  step.view.index = step_index_;
+  step.view.count = step_count_;
+  step.view.text = text_of(instruction);
+  step.view.file = target_.target.dockerfile_name;
+  step.view.line = instruction.lines.first;
+  step.is_of_image = is_of_image(target_, number_);
+  step.slot = fmt::format("{}|{}|{}|{}|{}", target_.target.dockerfile_name, target_.target.name,
+                          target_.target.platform().str(), step.view.stage, step_index_);
+  step.use_cache =
+      settings_.use_cache && !target_.target.no_cache && !equals_stage(target_.target.no_cache_stages, step.view.stage);
 }
 
-void StageEvaluator::add_layers(const StepDone& done, const StepRequest& request) {
+void StageEvaluator::add_layers(const StepDone& done, const Step& step) {
   for (const LayerValue& value : done.record.layers) {
     ImageLayer layer;
     layer.value = value;
-    layer.key = request.key;
-    layer.file = request.view.file;
-    layer.line = request.view.line;
-    layer.text = request.view.text;
+    layer.key = step.key;
+    layer.file = step.view.file;
+    layer.line = step.view.line;
+    layer.text = step.view.text;
     state_->layers.push_back(std::move(layer));
   }
 }
@@ -263,7 +268,7 @@ std::string StageEvaluator::time_of(const StepDone& done) const {
 
 // The RUN that is executed after this instruction, if there is one; nullptr where nothing is to be executed at all.
 const df::Instruction* StageEvaluator::next_run() const {
-  if (steps_.only_looks_up()) return nullptr;
+  if (!settings_.unpacks_ahead) return nullptr;
   const auto run = std::find_if(
       stage_.instructions.begin() + static_cast<std::ptrdiff_t>(next_instruction_), stage_.instructions.end(),
       [](const df::Instruction& later) { return std::holds_alternative<df::Run>(later.body); });
@@ -272,9 +277,10 @@ const df::Instruction* StageEvaluator::next_run() const {
 
 // What the instruction meets. A layer that nobody knows yet is unpacked while it is read for that, where a RUN will
 // want its files.
-MergedView StageEvaluator::below(const df::Instruction* run) {
+OrBlocked<MergedView> StageEvaluator::below(const df::Instruction& instruction, const df::Instruction* run) {
   return access_.view(state_->layers,
-                      run == nullptr || steps_.only_looks_up() ? LayerAccess::Files::later : LayerAccess::Files::soon);
+                      run == nullptr || !settings_.unpacks_ahead ? LayerAccess::Files::later : LayerAccess::Files::soon,
+                      text_of(instruction));
 }
 
 // Called where a COPY has to be executed. Its layer is new, so the RUN steps on top of it are new as well (or their
@@ -284,12 +290,11 @@ void StageEvaluator::prepare_folders() {
   const df::Instruction* run = next_run();
   if (folders_ahead_.valid() || state_->layers.empty() || run == nullptr) return;
   folders_ahead_ = std::async(std::launch::async, [&access = access_, layers = state_->layers, text = text_of(*run)] {
-    const FetchingFor for_step(text);
-    return access.folders(layers);
+    access.folders(layers, text);  // blocked, it is blocked again for the RUN
   });
 }
 
-void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run& run) {
+StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run& run) {
   if (!run.devices.empty()) {
     throw Error(Category::usage,
                 "RUN --device cannot be had: a device would make the layer depend on this machine; use it when the "
@@ -310,6 +315,8 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
   }
   for (const auto& [name, value] : df::proxy_environment(target_.scope->build_args()))
     command.proxies.push_back(name + "=" + value);
+  const auto profile_args =
+      target_.target.profile ? profile_build_args(*target_.target.profile) : std::map<std::string, std::string>();
   for (const auto& [name, value] : config.scope.environment()) {
     const auto env = oci::env_value(config.image.config.env, name);
     // A proxy given as a build arg is no part of the step; the default of an ARG is as any other's.
@@ -317,19 +324,22 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
     command.env.push_back(name + "=" + value);
     if (env == value) continue;
     command.args.insert(name);
-    if (target_.target.profile && target_.target.profile->build_args.count(name)) command.profile_keys.insert(name);
+    if (profile_args.count(name)) command.profile_keys.insert(name);
   }
-  command.user = resolve_user(config.image.config.user, below(&instruction));
+  const std::string text = text_of(instruction);
+  OrBlocked<MergedView> below = this->below(instruction, &instruction);
+  if (below.is_blocked()) return below.blocked();
+  command.user = resolve_user(config.image.config.user, below.value());
   const df::VariableLookup lookup = config.scope.lookup();
-  for (const std::string& options : run.mounts) {
-    ResolvedMount mount{df::parse_mount(options, lookup, target_.dockerfile.directives.escape), nullptr};
-    const bool takes_files = mount.options.type == df::MountType::bind ||
-                             (mount.options.type == df::MountType::cache && !mount.options.from.empty());
-    if (takes_files) {
-      mount.source =
-          mount.options.from.empty()
-              ? environment_.context()
-              : environment_.source(resolve_name(plan_, target_, mount.options.from, number_), mount.options.from);
+  for (const df::WrittenMount& written : run.mounts) {
+    ResolvedMount mount{df::expand_mount(written, lookup, target_.dockerfile.directives.escape), nullptr};
+    if (df::takes_files(mount.options)) {
+      StageEnvironment::Source source =
+          mount.options.from.empty() ? environment_.context()
+                                     : environment_.source(resolve_name(plan_, target_, mount.options.from, number_),
+                                                           mount.options.from, text);
+      if (source.is_blocked()) return source.blocked();
+      mount.source = std::move(source).value();
     }
     if (!mount.options.target.empty())
       mount.options.target = absolute_workdir(command.working_dir, mount.options.target);
@@ -340,68 +350,38 @@ void StageEvaluator::apply_run(const df::Instruction& instruction, const df::Run
   command.network = asked == "none" ? RunNetwork::none : RunNetwork::host;
   command.security = run.security == "insecure" ? RunSecurity::insecure : settings_.security;
   command.shell = interactive_shell(config.shell());
-  command.compression = target_.target.compression;
+  command.compression = target_.target.layer_compression();
+  command.extra_hosts = target_.target.extra_hosts;
+  for (const std::string& limit : target_.target.ulimits) command.limits.push_back(parse_ulimit(limit));
+  if (!target_.target.shm_size.empty())
+    command.shm_bytes = parse_memory_size(target_.target.shm_size).value_or(command.shm_bytes);
+  if (target_.target.rewrites_times) command.rewrite_times = settings_.times.epoch.value_or(kReproducibleEpoch);
   command.secrets = &target_.target.secrets;
   command.ssh = &target_.target.ssh;
 
-  StepRequest request = new_step(instruction, "run");
-  request.key = runs_.key_of(command, state_->layers, request.inputs);
-  request.execute = [&](int number) { return runs_.execute(command, state_->layers, number); };
-  const std::string history = run_history(config, command.argv);
-  const StepDone done = steps_.run(request);
-  add_layers(done, request);
-  add_layer_history(config, history, time_of(done));
+  std::string history = run_history(config, command.argv);
+  Step step = tools_.runs.step(std::move(command), state_->layers, text);
+  place(step, instruction);
+  return take(step, std::move(history));
 }
 
-void StageEvaluator::run_copy_step(const df::Instruction& instruction, CopyPlan& plan, const std::string& kind,
-                                   std::vector<RawInput> inputs, std::string history) {
-  const auto& planned = plan.finish();
-  StepRequest request = new_step(instruction, kind);
-  StepKeyBuilder key(kind);
-  const std::string times = settings_.times.epoch ? std::to_string(*settings_.times.epoch) : "keep";
-  key.text("times", times);
-  plan.for_each_key_item([&](const std::vector<std::string>& item) { key.list("entry", item); });
-  request.key = key.finish();
-  request.inputs = std::move(inputs);
-  request.inputs.push_back({"times of files", times});
-  request.add_inputs = [&](std::vector<RawInput>& files) {
-    files.reserve(files.size() + planned.size());
-    for (const CopyPlan::Planned& item : planned) {
-      const std::string name = item.entry.is_directory()
-                                   ? "directory /" + item.entry.path
-                                   : "file " + (item.source_path.empty() ? "/" + item.entry.path : item.source_path);
-      files.push_back({name,
-                       fmt::format("{}{} {:o} {}:{}", item.entry.content.str(), item.entry.link, item.entry.mode,
-                                   item.entry.uid, item.entry.gid),
-                       false});
-    }
-  };
-  request.execute = [&](int) {
-    prepare_folders();
-    LayerWriterOptions options;
-    options.compression = target_.target.compression;
-    options.set_mtime = settings_.times.epoch;
-    // The same RUN will want this layer's files, too: they are unpacked while the layer is written.
-    std::unique_ptr<GrowingSnapshot> folder;
-    if (next_run() != nullptr) {
-      folder = access_.begin_folder(state_->layers);
-      options.listener = [&](std::string_view tar) { folder->write(tar); };
-    }
-    LayerWriter writer(access_.store(), access_.pool(), options, access_.cancel());
-    for (const CopyPlan::Planned& item : planned) {
-      if (item.source && item.entry.size > 0) {
-        item.source->add_file(writer, item.entry, item.source_path);
-      } else {
-        writer.add(item.entry);
-      }
-    }
-    LayerValue layer = writer.finish();
-    if (folder) access_.end_folder(std::move(folder), state_->layers, layer.diff_id);
-    return std::vector<LayerValue>{std::move(layer)};
-  };
-  const StepDone done = steps_.run(request);
-  add_layers(done, request);
-  add_layer_history(state_->config, std::move(history), time_of(done));
+StageEvaluator::Progress StageEvaluator::take(const Step& step, std::string history) {
+  const OrBlocked<StepDone> done = tools_.steps.solve(step);
+  if (done.is_blocked()) return done.blocked();
+  add_layers(done.value(), step);
+  add_layer_history(state_->config, std::move(history), time_of(done.value()));
+  return std::nullopt;
+}
+
+StageEvaluator::Progress StageEvaluator::take_copy_step(const df::Instruction& instruction, CopyWork work,
+                                                        std::string history) {
+  work.epoch = settings_.times.epoch;
+  work.compression = target_.target.layer_compression();
+  work.below = state_->layers;
+  if (next_run() != nullptr) work.prepare_run = [this] { prepare_folders(); };
+  Step step = copy_step(std::move(work), access_);
+  place(step, instruction);
+  return take(step, std::move(history));
 }
 
 std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool parents, bool is_add) const {
@@ -415,9 +395,11 @@ std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool 
   return without_url_credentials(shown) + " " + expand(transfer.destination) + " # buildkit";
 }
 
-void StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer, CopyOptions options,
-                              const std::shared_ptr<CopySource>& source, bool is_add) {
-  const MergedView below = this->below(next_run());
+StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer,
+                                                  CopyOptions options, const std::shared_ptr<CopySource>& source) {
+  OrBlocked<MergedView> view = this->below(instruction, next_run());
+  if (view.is_blocked()) return view.blocked();
+  const MergedView below = std::move(view).value();
   if (!transfer.chown.empty()) options.owner = resolve_owner(expand(transfer.chown), below);
   // A variable without a value asks for nothing.
   if (const std::string mode = expand(transfer.chmod); !mode.empty()) {
@@ -439,58 +421,70 @@ void StageEvaluator::transfer(const df::Instruction& instruction, const df::Tran
     const std::string expanded = expand(path);
     paths.push_back(expanded.empty() ? "." : expanded);  // all of the context, as for docker
   }
-  CopyPlan plan(below, options);
-  std::vector<RawInput> inputs = {{"command", text_of(instruction)}, {"destination", destination}};
-  KeptSources kept;  // sources live until the layer is written
+  CopyWork work{StepKind::copy, CopyPlan(below, options), {}, {}, {}, {}, {}, {}};
+  work.inputs = {{"command", text_of(instruction)}, {"destination", destination}};
+  if (source) work.sources.push_back(source);
+  const auto* add = std::get_if<df::Add>(&instruction.body);
+  AddOptions add_options;
+  if (add) {
+    add_options = {expand(add->checksum), add->keep_git_dir, add->unpack, SourceSecrets(target_.target.secrets)};
+  }
+  AddSources added(tools_.fetcher, access_, work.plan, work.sources, std::move(add_options));
   for (const std::string& path : paths) {
-    if (is_add) {
-      add_source(plan, std::get<df::Add>(instruction.body), path, destination, source, kept);
+    if (add) {
+      added.add(path, destination, source);
     } else {
-      plan.add(*source, path, destination);
+      work.plan.add(*source, path, destination);
     }
   }
-  for (const std::string& note : plan.notes()) {
-    observer_.warn(fmt::format("{}:{}: {}", target_.target.dockerfile_name, instruction.lines.first, note));
+  for (const std::string& note : work.plan.notes()) {
+    tools_.observer.warn(fmt::format("{}:{}: {}", target_.target.dockerfile_name, instruction.lines.first, note));
   }
   std::map<std::string, std::string> inline_files;
   for (const df::InlineFile& file : transfer.files) {
     inline_files[file.name] = file.expand ? config.scope.expand(file.content, df::Quotes::literal).text : file.content;
   }
-  const InlineSource heredocs(inline_files);
-  for (const df::InlineFile& file : transfer.files) plan.add(heredocs, file.name, destination);
-  run_copy_step(instruction, plan, "copy", std::move(inputs), transfer_history(transfer, options.parents, is_add));
+  const auto heredocs = std::make_shared<InlineSource>(inline_files);
+  work.sources.push_back(heredocs);
+  for (const df::InlineFile& file : transfer.files) work.plan.add(*heredocs, file.name, destination);
+  return take_copy_step(instruction, std::move(work), transfer_history(transfer, options.parents, add != nullptr));
 }
 
-void StageEvaluator::apply_copy(const df::Instruction& instruction, const df::Copy& copy) {
+StageEvaluator::Progress StageEvaluator::apply_copy(const df::Instruction& instruction, const df::Copy& copy) {
   CopyOptions options;
   options.parents = copy.parents;
   std::shared_ptr<CopySource> source;
   if (copy.from.empty()) {
     source = copy.paths.empty() ? nullptr : environment_.context();
   } else {
-    source = environment_.source(resolve_from(plan_, target_, copy.from, number_), copy.from);
+    StageEnvironment::Source found =
+        environment_.source(resolve_name(plan_, target_, copy.from, number_), copy.from, text_of(instruction));
+    if (found.is_blocked()) return found.blocked();
+    source = std::move(found).value();
   }
-  transfer(instruction, copy, options, source, false);
+  return transfer(instruction, copy, options, source);
 }
 
-void StageEvaluator::apply_add(const df::Instruction& instruction, const df::Add& add) {
-  transfer(instruction, add, {}, add.paths.empty() ? nullptr : environment_.context(), true);
+StageEvaluator::Progress StageEvaluator::apply_add(const df::Instruction& instruction, const df::Add& add) {
+  return transfer(instruction, add, {}, add.paths.empty() ? nullptr : environment_.context());
 }
 
-void StageEvaluator::apply_workdir(const df::Instruction& instruction, const df::Workdir& workdir) {
+StageEvaluator::Progress StageEvaluator::apply_workdir(const df::Instruction& instruction, const df::Workdir& workdir) {
   StageConfig& config = state_->config;
   const std::string path = absolute_workdir(config.image.config.working_dir, expand(workdir.path));
   config.image.config.working_dir = workdir_as_written(config.image.config.working_dir, expand(workdir.path));
   if (path == "/") {
     config.image.history.push_back({"", "WORKDIR /", "", kHistoryComment, true});
-    return;
+    return std::nullopt;
   }
-  const MergedView below = this->below(next_run());
+  OrBlocked<MergedView> view = this->below(instruction, next_run());
+  if (view.is_blocked()) return view.blocked();
+  const MergedView below = std::move(view).value();
   std::optional<Ownership> owner;
   if (!config.image.config.user.empty()) owner = resolve_owner(config.image.config.user, below);
-  CopyPlan plan(below, {});
-  plan.make_directory(path, owner);
-  run_copy_step(instruction, plan, "workdir", {{"directory", path}}, "WORKDIR " + config.image.config.working_dir);
+  CopyWork work{StepKind::workdir, CopyPlan(below, {}), {}, {{"directory", path}}, {}, {}, {}, {}};
+  work.plan.make_directory(path, owner);
+  return take_copy_step(instruction, std::move(work), "WORKDIR " + config.image.config.working_dir);
 }
 
 }  // namespace kiln

@@ -3,26 +3,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "builder/cache/step_key.hpp"
 #include "builder/debian/debian_spec.hpp"
 #include "builder/debian/lock.hpp"
+#include "builder/definitions/bake_attributes.hpp"
 #include "builder/dockerfile/ignore.hpp"
-#include "builder/dockerfile/mount.hpp"
+#include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/text_file.hpp"
-#include "builder/solve/copy_plan.hpp"
-#include "builder/solve/fetched_source.hpp"
-#include "builder/solve/git_source.hpp"
-#include "builder/solve/link_resolution.hpp"
+#include "builder/steps/copy_plan.hpp"
+#include "builder/steps/fetched_source.hpp"
+#include "builder/steps/git_source.hpp"
+#include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
 
 namespace {
 
 namespace df = dockerfile;
-
-bool has_variable(const std::string& text) { return text.find('$') != std::string::npos; }
 
 std::vector<std::string> pairs_of(const std::map<std::string, std::string>& map) {
   std::vector<std::string> items;
@@ -63,7 +63,11 @@ class InputsOfTarget {
 
   TargetInputs find(const std::vector<TargetInputs>& known) {
     key_.text("kiln", settings_.kiln_version).text("image", target_.image).text("dockerfile", target_.dockerfile_text);
-    key_.text("stage", target_.stage).list("args", pairs_of(target_.args)).list("labels", pairs_of(target_.labels));
+    for (const BakeAttribute& attribute : bake_attributes()) {
+      if (!attribute.is_input) continue;
+      const nlohmann::ordered_json value = attribute.print(target_, {});
+      if (!value.is_null()) key_.text("attribute." + std::string(attribute.name), value.dump());
+    }
     if (target_.profile) {
       std::vector<std::string> env;
       for (const auto& [name, value] : target_.profile->env) {
@@ -73,11 +77,8 @@ class InputsOfTarget {
       key_.text("profile", target_.profile->name)
           .list("profile.values", pairs_of(target_.profile->values))
           .list("profile.env", env);
-      key_.list("profile.labels", pairs_of(target_.profile->labels));
     }
-    key_.text("platform", target_.platform.str())
-        .text("compression", target_.compression.str())
-        .text("network", target_.network);
+    key_.text("platform", target_.platform().str()).text("compression", target_.layer_compression().str());
     key_.text("times", settings_.times.epoch ? std::to_string(*settings_.times.epoch) : "keep");
     if (!settings_.times.epoch) leave_open("its files keep the times they have on disk");
     for (const std::size_t parent : planned_.fleet_parents) {
@@ -116,7 +117,7 @@ class InputsOfTarget {
     if (reference.digest) {
       digest = reference.digest->str();
     } else if (!settings_.lock_file.empty()) {
-      digest = Lock::read(settings_.lock_file).find_image(reference.str(), target_.platform.str());
+      digest = Lock::read(settings_.lock_file).find_image(reference.str(), target_.platform().str());
     }
     key_.text("base", digest.value_or(reference.str()));
     if (!digest)
@@ -130,7 +131,7 @@ class InputsOfTarget {
     spec.variant = request.variant;
     spec.include = request.include;
     if (!request.components.empty()) spec.components = request.components;
-    spec.architecture = debian_architecture(target_.platform.architecture, target_.platform.variant);
+    spec.architecture = debian_architecture(target_.platform().architecture, target_.platform().variant);
     spec.normalize();
     const Lock lock = settings_.lock_file.empty() ? Lock() : Lock::read(settings_.lock_file);
     const DebianLock* entry = lock.find_debian(request.lock_name);
@@ -143,41 +144,36 @@ class InputsOfTarget {
   void add_stage(std::size_t number) {
     const df::Stage& stage = planned_.dockerfile.stages[number];
     add_meaning(planned_.bases[number]);
-    for (const NameMeaning& source : sources_of(plan_, planned_, number)) add_meaning(source);
     for (const df::Instruction& instruction : stage.instructions) {
-      if (const auto* copy = std::get_if<df::Copy>(&instruction.body)) {
-        if (copy->from.empty()) add_paths(copy->paths);
-      } else if (const auto* add = std::get_if<df::Add>(&instruction.body)) {
-        add_sources(*add);
-      } else if (const auto* run = std::get_if<df::Run>(&instruction.body)) {
-        for (const std::string& mount : run->mounts) add_mount(mount);
+      for (const std::string& name : df::names_read(instruction)) {
+        add_meaning(resolve_name(plan_, planned_, name, number));
+      }
+      const auto* add = std::get_if<df::Add>(&instruction.body);
+      for (const df::Read& read : df::reads_of(instruction)) {
+        if (!read.is_of_context()) continue;
+        add_paths(add ? local_sources(*add) : read.paths);
       }
     }
   }
 
-  void add_sources(const df::Add& add) {
+  // The sources of an ADD that are in the context; what the others are is told apart.
+  std::vector<std::string> local_sources(const df::Add& add) {
+    std::vector<std::string> paths;
     for (const std::string& path : add.paths) {
       if (is_http_url(path) || parse_git_reference(path)) {
         if (add.checksum.empty())
           leave_open(fmt::format("what is behind '{}' may change; ADD it with --checksum", path));
-      } else {
-        if (path.starts_with('$')) leave_open(fmt::format("'ADD {}' may name anything", path));
-        add_paths({path});
+        continue;
       }
+      if (path.starts_with('$')) leave_open(fmt::format("'ADD {}' may name anything", path));
+      paths.push_back(path);
     }
-  }
-
-  void add_mount(const std::string& options) {
-    const df::Mount mount = df::parse_mount(
-        options, [](std::string_view) { return std::optional<std::string>("$"); },
-        planned_.dockerfile.directives.escape);
-    const bool takes_files = mount.type == df::MountType::bind;
-    if (takes_files && mount.from.empty()) add_paths({mount.source.empty() ? "." : mount.source});
+    return paths;
   }
 
   void add_paths(const std::vector<std::string>& paths) {
     for (const std::string& path : paths) {
-      if (has_variable(path)) use_.everything = true;
+      if (df::has_variable(path)) use_.everything = true;
       use_.patterns.insert(path.empty() ? "." : path);
     }
   }
@@ -193,10 +189,7 @@ class InputsOfTarget {
       if (entry.type == EntryType::file && entry.content.empty()) files.push_back(&entry);
     }
     source.digest(files);
-    for (const FileEntry& entry : entries) {
-      key_.list("file", {entry.path, std::string(1, to_letter(entry.type)), fmt::format("{:o}", entry.mode),
-                         entry.content.str(), entry.link});
-    }
+    for (const FileEntry& entry : entries) key_.entry(entry.path, entry);
   }
 
   ContextSource open(const fs::path& folder, const std::optional<std::string>& ignore,
@@ -231,7 +224,7 @@ class InputsOfTarget {
 
   const Plan& plan_;
   const PlannedTarget& planned_;
-  const BuildTarget& target_;
+  const TargetSpec& target_;
   const InputSettings& settings_;
   StatCache* stat_cache_;
   ThreadPool& pool_;

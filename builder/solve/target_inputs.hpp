@@ -6,8 +6,8 @@
 
 #include "builder/layer/stat_cache.hpp"
 #include "builder/plan/plan.hpp"
-#include "builder/solve/copy_source.hpp"
 #include "builder/solve/stage_evaluator.hpp"
+#include "builder/steps/copy_source.hpp"
 
 namespace kiln {
 
@@ -18,8 +18,8 @@ namespace kiln {
 // In it: the version of kiln, the Dockerfile, stage, build args, labels, profile, platform, compression, the times of
 // files, the locked packages of its Debian root, the digests of images from elsewhere, the hashes of the images of the
 // fleet that it is built from, and of its contexts the files that COPY, ADD and bind mounts name (all that the ignore
-// file leaves where a variable stands in such a name): paths, modes, contents, links. Not in it: its names and tags,
-// secrets, owners and times of files, and what ONBUILD triggers of images from elsewhere copy.
+// file leaves where a variable stands in such a name), each as an entry of step_key.hpp. Not in it: its names and tags,
+// secrets, times of files, and what ONBUILD triggers of images from elsewhere copy.
 struct TargetInputs {
   std::string hash;  // 64 hex digits
   std::string open;  // why the same hash may be another image (a moving tag, a URL without checksum); "" for none

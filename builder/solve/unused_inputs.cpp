@@ -7,10 +7,11 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/profile.hpp"
 #include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/parser.hpp"
 #include "builder/layer/file_entry.hpp"
-#include "builder/solve/source_secrets.hpp"
+#include "builder/steps/source_secrets.hpp"
 
 namespace kiln {
 
@@ -41,7 +42,7 @@ class AskedFor {
     } else if (const auto* onbuild = std::get_if<df::Onbuild>(&instruction.body)) {
       take_trigger(onbuild->trigger);
     } else if (const auto* run = std::get_if<df::Run>(&instruction.body)) {
-      for (const std::string& mount : run->mounts) take_mount(mount);
+      for (const df::WrittenMount& mount : run->mounts) take_mount(mount);
     }
   }
 
@@ -53,17 +54,16 @@ class AskedFor {
     }
   }
 
-  void take_mount(const std::string& options) {
-    if (options.find('$') != std::string::npos) may_be_any_secret_ = true;
-    try {
-      const df::Mount mount = df::parse_mount(options, [](std::string_view) { return std::nullopt; });
-      if (mount.type != df::MountType::secret) return;
-      secrets_.insert(!mount.id.empty()       ? mount.id
-                      : !mount.source.empty() ? mount.source
-                                              : std::string(base_name(mount.target)));
-    } catch (const Error&) {
+  void take_mount(const df::WrittenMount& mount) {
+    if (!mount.plain) {
       may_be_any_secret_ = true;
+      return;
     }
+    if (mount.plain->type != df::MountType::secret) return;
+    const df::Mount& secret = *mount.plain;
+    secrets_.insert(!secret.id.empty()       ? secret.id
+                    : !secret.source.empty() ? secret.source
+                                             : std::string(base_name(secret.target)));
   }
 
   std::set<std::string> args_;
@@ -92,10 +92,12 @@ std::string nearest_of(const std::string& name, const std::set<std::string>& kno
 std::vector<std::string> unused_inputs(const PlannedTarget& target, const std::vector<std::string>& triggers) {
   const AskedFor asked(target.dockerfile, triggers);
   const std::string file = printable(target.target.dockerfile_name);
+  const auto profile_args =
+      target.target.profile ? profile_build_args(*target.target.profile) : std::map<std::string, std::string>();
   std::vector<std::string> unused;
   for (const auto& [name, value] : target.target.args) {
-    const bool is_of_profile = target.target.profile && target.target.profile->build_args.count(name) != 0;
-    if (asked.args().count(name) != 0 || is_of_profile || is_read_by_the_builder(name) || is_of_the_platform(name))
+    if (asked.args().count(name) != 0 || profile_args.count(name) != 0 || is_read_by_the_builder(name) ||
+        is_of_the_platform(name))
       continue;
     unused.push_back(
         fmt::format("{}: no ARG declares the build arg '{}'{}", file, printable(name), nearest_of(name, asked.args())));

@@ -4,6 +4,10 @@
 
 #include "base/error.hpp"
 #include "builder/run/disk_space.hpp"
+#include "registry/store/closure.hpp"
+#include "registry/store/garbage.hpp"
+#include "registry/store/image_names.hpp"
+#include "registry/store/layer_facts.hpp"
 
 namespace kiln {
 
@@ -40,10 +44,10 @@ void add_blobs(std::vector<StorageItem>& items, const ContentStore& store, const
   std::set<oci::Digest> known_indexes;
   for (const std::string& name : names_in(store.home().indexes())) {
     if (!oci::Digest::is_valid("sha256:" + name)) continue;
-    if (const auto index = store.index_of_layer(oci::Digest::parse("sha256:" + name)))
+    if (const auto index = index_of_layer(store, oci::Digest::parse("sha256:" + name)))
       known_indexes.insert(index->digest);
   }
-  const std::set<oci::Digest> leased = store.leased();
+  const std::set<oci::Digest> leased = leased_blobs(store);
   for (const ContentStore::StoredBlob& blob : store.blobs()) {
     StorageItem item{StorageKind::base, blob.digest.str(), "",
                      blob.bytes,        blob.last_used,    leased.count(blob.digest) != 0};
@@ -114,10 +118,10 @@ std::vector<StoredStep> read_stored_steps(const StepCache& cache) {
 
 std::map<oci::Digest, std::string> blobs_of_images(const ContentStore& store) {
   std::map<oci::Digest, std::string> blobs;
-  for (const NamedImage& image : store.images()) {
+  for (const NamedImage& image : named_images(store)) {
     std::vector<oci::Descriptor> reached{image.descriptor};
     try {
-      reached = store.closure(image.descriptor);
+      reached = closure_of(store, image.descriptor);
     } catch (const Error&) {
       // Damaged: a prune refuses to go on, and 'kiln cache verify' names it.
     }
@@ -143,7 +147,7 @@ std::vector<StorageItem> disk_usage(ContentStore& store, SnapshotStore& snapshot
   const std::size_t first_package = items.size();
   add_files(items, StorageKind::package, home.debs(), "");
   // Nobody says which packages a build uses.
-  const bool is_alone = store.while_alone([] {});
+  const bool is_alone = while_alone(store, [] {});
   for (std::size_t i = first_package; i < items.size(); ++i) items[i].in_use = !is_alone;
   for (const std::string& name : names_in(home.steps())) {
     add_files(items, StorageKind::record, home.steps() / name, name == "slots" ? "places of steps" : "step records");

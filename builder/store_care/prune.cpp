@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/error.hpp"
+#include "registry/store/garbage.hpp"
 
 namespace kiln {
 
@@ -31,7 +32,7 @@ class Pruning {
         cache_(store),
         steps_(read_stored_steps(cache_)),
         items_(disk_usage(store, snapshots, mounts)),
-        leased_(store.leased()) {}
+        leased_(leased_blobs(store)) {}
 
   PruneReport run() {
     count_blobs();
@@ -154,13 +155,14 @@ class Pruning {
       if (::stat(step->file.file.c_str(), &status) == 0 && status.st_mtime == step->file.last_used)
         remove_file(step->file.file);
     }
-    store_.collect_garbage_asking([&] { return blobs_that_stay(); }, ContentStore::DryRun::no);
+    collect_garbage(
+        store_, [&] { return blobs_that_stay(); }, DryRun::no);
     const auto keep = [&](StorageKind kind, const std::string& id) { return to_go_[kind].count(id) == 0; };
     snapshots_.prune(
         [&](const SnapshotInfo& info) { return keep(StorageKind::snapshot, std::to_string(info.number)); });
     mounts_.prune([&](const CacheMountInfo& info) { return keep(StorageKind::cache_mount, info.folder.filename()); });
     if (!to_go_[StorageKind::package].empty()) {
-      store_.while_alone([&] {
+      while_alone(store_, [&] {
         for (const std::string& name : to_go_[StorageKind::package]) remove_file(store_.home().debs() / name);
       });
     }

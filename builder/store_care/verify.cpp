@@ -15,6 +15,10 @@
 #include "builder/layer/byte_source.hpp"
 #include "builder/layer/compression.hpp"
 #include "builder/layer/file_index.hpp"
+#include "builder/store_care/verify_snapshots.hpp"
+#include "registry/store/closure.hpp"
+#include "registry/store/image_names.hpp"
+#include "registry/store/layer_facts.hpp"
 
 namespace kiln {
 
@@ -69,7 +73,7 @@ class Verification {
     }
     for (const std::string& name : list_directory(store_.home().blob_info())) {
       const fs::path path = store_.home().blob_info() / name;
-      if (!oci::Digest::is_valid("sha256:" + name) || store_.blob_info(oci::Digest::parse("sha256:" + name)) ||
+      if (!oci::Digest::is_valid("sha256:" + name) || blob_info(store_, oci::Digest::parse("sha256:" + name)) ||
           !fs::exists(path))
         continue;
       add(fmt::format("note about blob 'sha256:{}'", name), "it cannot be read",
@@ -107,10 +111,10 @@ class Verification {
 
   // Last: a repair may have taken blobs away.
   void images() {
-    for (const NamedImage& image : store_.images()) {
+    for (const NamedImage& image : named_images(store_)) {
       std::string problem;
       try {
-        const auto missing = store_.missing(image.descriptor);
+        const auto missing = missing_blobs(store_, image.descriptor);
         if (!missing.empty())
           problem = fmt::format("{} of its blobs are not in the store, the first is '{}'", missing.size(),
                                 missing[0].digest.str());
@@ -121,8 +125,8 @@ class Verification {
       add(fmt::format("image '{}'", printable(image.name)), problem, "its name is taken away; build or pull it again",
           [&] {
             // Somebody may have made it whole, or named another image so.
-            const auto now = store_.resolve(image.name);
-            if (now && now->digest == image.descriptor.digest) store_.unpublish({&image.name, 1});
+            const auto now = find_image(store_, image.name);
+            if (now && now->digest == image.descriptor.digest) unpublish_images(store_, {&image.name, 1});
           });
     }
   }
@@ -143,11 +147,11 @@ class Verification {
           "it is removed; what needs it is built or fetched again", [&] { store_.remove_damaged(digest); });
       return;
     }
-    if (const auto info = store_.blob_info(digest)) layer(digest, *info);
+    if (const auto info = blob_info(store_, digest)) layer(digest, *info);
   }
 
   // What the blob is said to hold. The note about it has no digest of its own, so the blob is asked.
-  void layer(const oci::Digest& digest, const ContentStore::BlobInfo& info) {
+  void layer(const oci::Digest& digest, const BlobInfo& info) {
     std::string problem;
     try {
       const Fd fd = store_.open(digest);
@@ -177,7 +181,7 @@ class Verification {
     ++report_.records;
     std::string problem;
     try {
-      const auto index = store_.index_of_layer(diff_id);
+      const auto index = index_of_layer(store_, diff_id);
       if (!index) {
         problem = fmt::format("'{}' names no blob of the store", printable(trim(*text)));
       } else if (index->media_type != kFileIndexMediaType) {

@@ -49,8 +49,4 @@ enum class Repair { no, yes };
 VerifyReport verify_store(ContentStore& store, SnapshotStore& snapshots, ThreadPool& pool, Repair repair,
                           const CancelToken& cancel);
 
-// The snapshots' part of it.
-void verify_snapshots(ContentStore& store, SnapshotStore& snapshots, ThreadPool& pool, Repair repair,
-                      const CancelToken& cancel, VerifyReport& report);
-
 }  // namespace kiln

@@ -1,3 +1,5 @@
+#include "builder/store_care/verify_snapshots.hpp"
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -10,7 +12,6 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/layer/file_index.hpp"
-#include "builder/store_care/verify.hpp"
 #include "registry/oci/image_config.hpp"
 
 // A snapshot is known by its chain ID, which is a digest of its layer's diff ID and of what lies below. Which layer

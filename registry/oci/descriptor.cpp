@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "registry/oci/json_reader.hpp"
+#include "base/json_members.hpp"
 
 namespace kiln::oci {
 
@@ -13,12 +13,13 @@ bool is_index(std::string_view type) { return type == kOciIndex || type == kDock
 }  // namespace media_type
 
 Platform platform_from_json(const nlohmann::json& value, std::string_view where) {
-  const JsonReader reader(value, where);
+  const auto refuse = JsonMembers::refusal(where, Category::network);
+  const JsonMembers members(value, refuse);
   Platform platform;
-  platform.os = reader.string("os");
-  platform.architecture = reader.string("architecture");
-  platform.variant = reader.string("variant");
-  platform.os_version = reader.string("os.version");
+  platform.os = members.string_or("os");
+  platform.architecture = members.string_or("architecture");
+  platform.variant = members.string_or("variant");
+  platform.os_version = members.string_or("os.version");
   if (platform.architecture == "arm64" && platform.variant == "v8") platform.variant.clear();
   return platform;
 }
@@ -31,16 +32,17 @@ nlohmann::json to_json(const Platform& platform) {
 }
 
 Descriptor descriptor_from_json(const nlohmann::json& value, std::string_view where) {
-  const JsonReader reader(value, where);
+  const auto refuse = JsonMembers::refusal(where, Category::network);
+  const JsonMembers members(value, refuse);
   Descriptor descriptor;
-  descriptor.media_type = reader.string("mediaType");
-  descriptor.digest = Digest::parse(reader.string("digest"), std::string(where) + ": digest", Category::network);
-  const std::int64_t size = reader.integer("size");
-  if (!reader.has("size") || size < 0) reader.refuse("size", "a number of bytes");
+  descriptor.media_type = members.string_or("mediaType");
+  descriptor.digest = Digest::parse(members.string_or("digest"), std::string(where) + ": digest", Category::network);
+  const std::int64_t size = members.integer_or("size", -1);
+  if (size < 0) members.refuse("size", "expected a number of bytes");
   descriptor.size = static_cast<std::uint64_t>(size);
-  descriptor.annotations = reader.string_map("annotations");
-  descriptor.artifact_type = reader.string("artifactType");
-  if (const auto* platform = reader.find("platform")) descriptor.platform = platform_from_json(*platform, where);
+  descriptor.annotations = members.string_map_or_none("annotations");
+  descriptor.artifact_type = members.string_or("artifactType");
+  if (const auto* platform = members.find("platform")) descriptor.platform = platform_from_json(*platform, where);
   return descriptor;
 }
 

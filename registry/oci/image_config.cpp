@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/json_members.hpp"
 #include "registry/oci/descriptor.hpp"
-#include "registry/oci/json_reader.hpp"
 
 namespace kiln::oci {
 
@@ -12,19 +12,18 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::optional<std::vector<std::string>> optional_strings(const JsonReader& reader, const char* key) {
-  return reader.has(key) ? std::optional(reader.strings(key)) : std::nullopt;
+std::optional<std::vector<std::string>> optional_strings(const JsonMembers& members, const char* key) {
+  return members.has(key) ? std::optional(members.strings(key)) : std::nullopt;
 }
 
-Healthcheck healthcheck_from_json(const nlohmann::json& value, std::string_view where) {
-  const JsonReader reader(value, where);
+Healthcheck read_healthcheck(const JsonMembers& members) {
   Healthcheck check;
-  check.test = reader.strings("Test");
-  check.interval_ns = reader.integer("Interval");
-  check.timeout_ns = reader.integer("Timeout");
-  check.start_period_ns = reader.integer("StartPeriod");
-  check.start_interval_ns = reader.integer("StartInterval");
-  check.retries = reader.integer("Retries");
+  check.test = members.strings_or_none("Test");
+  check.interval_ns = members.integer_or("Interval", 0);
+  check.timeout_ns = members.integer_or("Timeout", 0);
+  check.start_period_ns = members.integer_or("StartPeriod", 0);
+  check.start_interval_ns = members.integer_or("StartInterval", 0);
+  check.retries = members.integer_or("Retries", 0);
   return check;
 }
 
@@ -39,22 +38,21 @@ ordered_json to_json(const Healthcheck& check) {
   return result;
 }
 
-ContainerConfig container_config_from_json(const nlohmann::json& value, std::string_view where) {
-  const JsonReader reader(value, where);
+ContainerConfig read_container_config(const JsonMembers& members) {
   ContainerConfig config;
-  config.user = reader.string("User");
-  config.exposed_ports = reader.key_set("ExposedPorts");
-  config.env = reader.strings("Env");
-  config.entrypoint = optional_strings(reader, "Entrypoint");
-  config.cmd = optional_strings(reader, "Cmd");
-  config.volumes = reader.key_set("Volumes");
-  config.working_dir = reader.string("WorkingDir");
-  config.labels = reader.string_map("Labels");
-  config.stop_signal = reader.string("StopSignal");
-  if (const auto* check = reader.find("Healthcheck")) config.healthcheck = healthcheck_from_json(*check, where);
-  config.on_build = reader.strings("OnBuild");
-  config.shell = optional_strings(reader, "Shell");
-  config.args_escaped = reader.boolean("ArgsEscaped");
+  config.user = members.string_or("User");
+  config.exposed_ports = members.keys_or_none("ExposedPorts");
+  config.env = members.strings_or_none("Env");
+  config.entrypoint = optional_strings(members, "Entrypoint");
+  config.cmd = optional_strings(members, "Cmd");
+  config.volumes = members.keys_or_none("Volumes");
+  config.working_dir = members.string_or("WorkingDir");
+  config.labels = members.string_map_or_none("Labels");
+  config.stop_signal = members.string_or("StopSignal");
+  if (members.has("Healthcheck")) config.healthcheck = read_healthcheck(members.object("Healthcheck"));
+  config.on_build = members.strings_or_none("OnBuild");
+  config.shell = optional_strings(members, "Shell");
+  config.args_escaped = members.boolean_or("ArgsEscaped", false);
   return config;
 }
 
@@ -116,22 +114,21 @@ void set_env(std::vector<std::string>& env, std::string_view name, std::string_v
 
 ImageConfig parse_image_config(std::string_view text, std::string_view where) {
   const nlohmann::json value = parse_json(text, where, Category::network, {.max_bytes = std::size_t{8} << 20});
-  const JsonReader reader(value, where);
+  const auto refuse = JsonMembers::refusal(where, Category::network);
+  const JsonMembers members(value, refuse);
   ImageConfig image;
   image.platform = platform_from_json(value, where);
-  image.created = reader.string("created");
-  image.author = reader.string("author");
-  if (const auto* config = reader.find("config")) image.config = container_config_from_json(*config, where);
-  const auto* rootfs = reader.find("rootfs");
-  if (!rootfs) throw Error(Category::network, std::string(where) + ": has no 'rootfs', so it is not an image config");
-  for (const std::string& diff_id : JsonReader(*rootfs, where).strings("diff_ids")) {
+  image.created = members.string_or("created");
+  image.author = members.string_or("author");
+  if (members.has("config")) image.config = read_container_config(members.object("config"));
+  if (!members.has("rootfs")) members.refuse("has no 'rootfs', so it is not an image config");
+  for (const std::string& diff_id : members.object("rootfs").strings_or_none("diff_ids")) {
     image.diff_ids.push_back(Digest::parse(diff_id, std::string(where) + ": diff_id", Category::network));
   }
-  for (const auto& item : reader.array("history")) {
-    const JsonReader entry(item, where);
-    image.history.push_back({entry.string("created"), entry.string("created_by"), entry.string("author"),
-                             entry.string("comment"), entry.boolean("empty_layer")});
-  }
+  members.each_or_none("history", [&](const JsonMembers& entry) {
+    image.history.push_back({entry.string_or("created"), entry.string_or("created_by"), entry.string_or("author"),
+                             entry.string_or("comment"), entry.boolean_or("empty_layer", false)});
+  });
   return image;
 }
 

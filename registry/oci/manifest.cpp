@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/json.hpp"
-#include "registry/oci/json_reader.hpp"
+#include "base/json_members.hpp"
 
 namespace kiln::oci {
 
@@ -18,10 +18,10 @@ using nlohmann::ordered_json;
   throw Error(Category::network, fmt::format("{}: {}", where, why));
 }
 
-std::vector<Descriptor> descriptors(const nlohmann::json& list, std::string_view where) {
+std::vector<Descriptor> descriptors(const JsonMembers& members, const char* key, std::string_view where) {
   std::vector<Descriptor> result;
-  result.reserve(list.size());
-  for (const auto& item : list) result.push_back(descriptor_from_json(item, where));
+  members.each_or_none(key,
+                       [&](const JsonMembers& item) { result.push_back(descriptor_from_json(item.value(), where)); });
   return result;
 }
 
@@ -43,14 +43,14 @@ ordered_json ordered(const std::vector<Descriptor>& list) {
   return result;
 }
 
-void check_exclusive(const JsonReader& reader, std::string_view where) {
-  if (reader.has("layers") && reader.has("manifests")) {
+void check_exclusive(const JsonMembers& members, std::string_view where) {
+  if (members.has("layers") && members.has("manifests")) {
     refuse(where, "has both 'layers' and 'manifests', so it means different things to different clients");
   }
 }
 
-void check_schema_version(const JsonReader& reader, std::string_view where) {
-  const std::int64_t version = reader.integer("schemaVersion");
+void check_schema_version(const JsonMembers& members, std::string_view where) {
+  const std::int64_t version = members.integer_or("schemaVersion", 0);
   if (version == 1)
     refuse(where, "is a docker schema 1 manifest, which no current registry or client supports; push the image anew");
   if (version != 2) refuse(where, fmt::format("schemaVersion is {}, expected 2", version));
@@ -60,38 +60,40 @@ void check_schema_version(const JsonReader& reader, std::string_view where) {
 
 Manifest parse_manifest(std::string_view text, std::string_view where) {
   const nlohmann::json value = parse_json(text, where, Category::network);
-  const JsonReader reader(value, where);
-  check_schema_version(reader, where);
-  check_exclusive(reader, where);
+  const auto refusal = JsonMembers::refusal(where, Category::network);
+  const JsonMembers members(value, refusal);
+  check_schema_version(members, where);
+  check_exclusive(members, where);
   Manifest manifest;
-  if (reader.has("mediaType")) manifest.media_type = reader.string("mediaType");
+  if (members.has("mediaType")) manifest.media_type = members.string("mediaType");
   if (!media_type::is_manifest(manifest.media_type)) {
     refuse(where, fmt::format("media type '{}' is not that of an image manifest", manifest.media_type));
   }
-  const auto* config = reader.find("config");
+  const auto* config = members.find("config");
   if (!config) refuse(where, "has no 'config'");
   manifest.config = descriptor_from_json(*config, where);
-  manifest.layers = descriptors(reader.array("layers"), where);
-  manifest.artifact_type = reader.string("artifactType");
-  manifest.annotations = reader.string_map("annotations");
-  if (const auto* subject = reader.find("subject")) manifest.subject = descriptor_from_json(*subject, where);
+  manifest.layers = descriptors(members, "layers", where);
+  manifest.artifact_type = members.string_or("artifactType");
+  manifest.annotations = members.string_map_or_none("annotations");
+  if (const auto* subject = members.find("subject")) manifest.subject = descriptor_from_json(*subject, where);
   return manifest;
 }
 
 Index parse_index(std::string_view text, std::string_view where) {
   const nlohmann::json value = parse_json(text, where, Category::network);
-  const JsonReader reader(value, where);
-  check_schema_version(reader, where);
-  check_exclusive(reader, where);
+  const auto refusal = JsonMembers::refusal(where, Category::network);
+  const JsonMembers members(value, refusal);
+  check_schema_version(members, where);
+  check_exclusive(members, where);
   Index index;
-  if (reader.has("mediaType")) index.media_type = reader.string("mediaType");
+  if (members.has("mediaType")) index.media_type = members.string("mediaType");
   if (!media_type::is_index(index.media_type)) {
     refuse(where, fmt::format("media type '{}' is not that of an image index", index.media_type));
   }
-  index.manifests = descriptors(reader.array("manifests"), where);
-  index.artifact_type = reader.string("artifactType");
-  index.annotations = reader.string_map("annotations");
-  if (const auto* subject = reader.find("subject")) index.subject = descriptor_from_json(*subject, where);
+  index.manifests = descriptors(members, "manifests", where);
+  index.artifact_type = members.string_or("artifactType");
+  index.annotations = members.string_map_or_none("annotations");
+  if (const auto* subject = members.find("subject")) index.subject = descriptor_from_json(*subject, where);
   return index;
 }
 
@@ -120,10 +122,11 @@ std::string serialise(const Index& index) {
 
 std::string detect_media_type(std::string_view text, std::string_view where) {
   const nlohmann::json value = parse_json(text, where, Category::network);
-  const JsonReader reader(value, where);
-  check_exclusive(reader, where);
-  if (reader.has("mediaType")) return reader.string("mediaType");
-  return reader.has("manifests") ? media_type::kOciIndex : media_type::kOciManifest;
+  const auto refusal = JsonMembers::refusal(where, Category::network);
+  const JsonMembers members(value, refusal);
+  check_exclusive(members, where);
+  if (members.has("mediaType")) return members.string("mediaType");
+  return members.has("manifests") ? media_type::kOciIndex : media_type::kOciManifest;
 }
 
 std::optional<Descriptor> select_platform(const Index& index, const Platform& platform) {

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.hpp"
 #include "base/json.hpp"
 #include "base/percent.hpp"
 #include "base/text.hpp"
-#include "registry/remote/base64.hpp"
 
 namespace kiln {
 

@@ -7,10 +7,10 @@
 #include <system_error>
 
 #include "base/atomic_file.hpp"
+#include "base/base64.hpp"
 #include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
-#include "registry/remote/base64.hpp"
 #include "registry/remote/docker_hub.hpp"
 
 namespace kiln {

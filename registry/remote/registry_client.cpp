@@ -323,16 +323,4 @@ void RegistryClient::upload_bytes(const std::string& repository, const Descripto
   upload_blob(repository, blob, source);
 }
 
-bool RegistryClient::delete_blob(const std::string& repository, const Digest& digest) {
-  RegistryRequest request;
-  request.method = HttpMethod::delete_;
-  request.path = blob_path(repository, digest);
-  request.repository = repository;
-  request.scope = Scope::remove(repository);
-  const RegistryAnswer answer = transport_->send(request);
-  if (answer.response.status == 404) return false;
-  if (answer.response.status < 200 || answer.response.status > 204) transport_->refuse(answer, repository);
-  return true;
-}
-
 }  // namespace kiln

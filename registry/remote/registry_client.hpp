@@ -91,8 +91,6 @@ class RegistryClient {
   // A whole small blob, verified.
   std::string fetch_blob_bytes(const std::string& repository, const oci::Descriptor& blob,
                                std::uint64_t max_bytes = std::uint64_t{16} << 20);
-  // False where there was none.
-  bool delete_blob(const std::string& repository, const oci::Digest& digest);
 
   // All tags, in the registry's order, over all pages.
   std::vector<std::string> list_tags(const std::string& repository);

@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "base/json_members.hpp"
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "registry/oci/manifest.hpp"
@@ -19,48 +20,10 @@ namespace {
 
 constexpr std::string_view kEmptyConfig = "{}";
 
-// Members of one JSON object, by type; anything else is the release's error.
-class Fields {
- public:
-  Fields(const nlohmann::json& value, std::string where, Category category)
-      : value_(value), where_(std::move(where)), category_(category) {
-    if (!value.is_object()) fail("expected a JSON object");
-  }
-
-  std::string text(const char* key) const {
-    const nlohmann::json& member = at(key);
-    if (!member.is_string()) fail(fmt::format("'{}' must be a string", key));
-    return member.get<std::string>();
-  }
-  std::uint64_t number(const char* key) const {
-    const nlohmann::json& member = at(key);
-    if (!member.is_number_unsigned()) fail(fmt::format("'{}' must be a whole number, not below 0", key));
-    return member.get<std::uint64_t>();
-  }
-  const nlohmann::json& list(const char* key) const {
-    const nlohmann::json& member = at(key);
-    if (!member.is_array()) fail(fmt::format("'{}' must be a list", key));
-    return member;
-  }
-  [[noreturn]] void fail(const std::string& what) const { throw Error(category_, where_ + ": " + what); }
-
- private:
-  const nlohmann::json& at(const char* key) const {
-    const auto member = value_.find(key);
-    if (member == value_.end()) fail(fmt::format("'{}' is missing", key));
-    return *member;
-  }
-
-  const nlohmann::json& value_;
-  std::string where_;
-  Category category_;
-};
-
-ReleasedImage parse_image(const nlohmann::json& value, const std::string& where, Category category) {
-  const Fields fields(value, where, category);
+ReleasedImage read_image(const JsonMembers& members, Category category) {
   ReleasedImage image;
-  image.name = fields.text("name");
-  image.repository = fields.text("repository");
+  image.name = members.string("name");
+  image.repository = members.string("repository");
   const bool valid = [&] {
     try {
       const oci::Reference reference = oci::Reference::parse(image.repository);
@@ -69,17 +32,17 @@ ReleasedImage parse_image(const nlohmann::json& value, const std::string& where,
       return false;
     }
   }();
-  if (!valid) fields.fail(fmt::format("'{}' is no repository", printable(image.repository)));
-  image.tag = fields.text("tag");
-  if (!oci::is_valid_tag(image.tag)) fields.fail(fmt::format("'{}' is no tag", printable(image.tag)));
-  image.manifest.digest = oci::Digest::parse(fields.text("digest"), where + ": digest", category);
-  image.manifest.size = fields.number("size");
-  image.manifest.media_type = fields.text("media_type");
+  if (!valid) members.refuse("repository", fmt::format("'{}' is no repository", printable(image.repository)));
+  image.tag = members.string("tag");
+  if (!oci::is_valid_tag(image.tag)) members.refuse("tag", fmt::format("'{}' is no tag", printable(image.tag)));
+  image.manifest.digest = oci::Digest::parse(members.string("digest"), "digest", category);
+  image.manifest.size = members.unsigned_integer("size");
+  image.manifest.media_type = members.string("media_type");
   if (!oci::media_type::is_manifest(image.manifest.media_type) &&
       !oci::media_type::is_index(image.manifest.media_type)) {
-    fields.fail(fmt::format("media type '{}' is no manifest's or index's", printable(image.manifest.media_type)));
+    members.refuse("media_type", fmt::format("'{}' is no manifest's or index's", printable(image.manifest.media_type)));
   }
-  image.compressed_bytes = fields.number("compressed_bytes");
+  image.compressed_bytes = members.unsigned_integer("compressed_bytes");
   return image;
 }
 
@@ -183,30 +146,31 @@ std::string to_json_text(const ReleaseRecord& release) {
 
 ReleaseRecord parse_release(std::string_view text, std::string_view where, Category category) {
   const nlohmann::json json = parse_json(text, where, category);
-  const Fields fields(json, std::string(where), category);
-  if (const auto version = fields.number("schema_version"); version != kReleaseSchemaVersion) {
-    fields.fail(fmt::format("schema_version is {}, this kiln reads {}", version, kReleaseSchemaVersion));
+  const auto refuse = JsonMembers::refusal(where, category);
+  const JsonMembers members(json, refuse);
+  if (const auto version = members.unsigned_integer("schema_version"); version != kReleaseSchemaVersion) {
+    members.refuse(fmt::format("schema_version is {}, this kiln reads {}", version, kReleaseSchemaVersion));
   }
   ReleaseRecord release;
-  release.name = fields.text("name");
-  if (!oci::is_valid_tag(release.name)) fields.fail(fmt::format("'{}' cannot name a release", printable(release.name)));
-  release.created = fields.text("created");
+  release.name = members.string("name");
+  if (!oci::is_valid_tag(release.name))
+    members.refuse("name", fmt::format("'{}' cannot name a release", printable(release.name)));
+  release.created = members.string("created");
   try {
     parse_rfc3339(release.created);
-  } catch (const Error&) {
-    fields.fail(fmt::format("'created' must be an RFC 3339 time, not '{}'", printable(release.created)));
+  } catch (const Error& error) {
+    members.refuse("created", error.message());
   }
-  release.kiln_version = fields.text("kiln_version");
-  release.registry = fields.text("registry");
+  release.kiln_version = members.string("kiln_version");
+  release.registry = members.string("registry");
   std::set<std::string> repositories;
-  for (const nlohmann::json& entry : fields.list("images")) {
-    release.images.push_back(
-        parse_image(entry, fmt::format("{}: image {}", where, release.images.size() + 1), category));
+  members.each("images", [&](const JsonMembers& image) {
+    release.images.push_back(read_image(image, category));
     if (!repositories.insert(release.images.back().repository).second) {
-      fields.fail(fmt::format("repository '{}' stands there twice", release.images.back().repository));
+      image.refuse("repository", fmt::format("'{}' stands there twice", release.images.back().repository));
     }
-  }
-  if (release.images.empty()) fields.fail("it has no images");
+  });
+  if (release.images.empty()) members.refuse("it has no images");
   return release;
 }
 

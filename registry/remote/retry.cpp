@@ -1,15 +1,13 @@
 #include "registry/remote/retry.hpp"
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <thread>
 
+#include "base/http_date.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -30,28 +28,6 @@ class SystemWaitClock : public WaitClock {
     }
   }
 };
-
-// RFC 9110's IMF-fixdate: "Sun, 06 Nov 1994 08:49:37 GMT".
-std::optional<UnixSeconds> parse_http_date(const std::string& text) {
-  static constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                               "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  int day, year, hour, minute, second;
-  char month[4];
-  if (std::sscanf(text.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, month, &year, &hour, &minute, &second) !=
-      6) {
-    return std::nullopt;
-  }
-  const auto found = std::find(kMonths.begin(), kMonths.end(), std::string_view(month));
-  if (found == kMonths.end()) return std::nullopt;
-  tm parts{};
-  parts.tm_year = year - 1900;
-  parts.tm_mon = static_cast<int>(found - kMonths.begin());
-  parts.tm_mday = day;
-  parts.tm_hour = hour;
-  parts.tm_min = minute;
-  parts.tm_sec = second;
-  return ::timegm(&parts);
-}
 
 // A Go duration as registries print it: "44.204ms", "1m30.5s", "20s"; a bare number is seconds. nullopt for
 // others.

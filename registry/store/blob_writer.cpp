@@ -1,3 +1,5 @@
+#include "registry/store/blob_writer.hpp"
+
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -45,7 +47,7 @@ struct BlobWriter::State {
   WriteBehind behind;
 };
 
-BlobWriter::BlobWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BlobWriter::BlobWriter(ContentStore& store, WriteBehind::Pages pages) : state_(std::make_unique<State>(store, pages)) {}
 BlobWriter::BlobWriter(BlobWriter&&) noexcept = default;
 BlobWriter& BlobWriter::operator=(BlobWriter&&) noexcept = default;
 BlobWriter::~BlobWriter() = default;
@@ -89,10 +91,6 @@ oci::Digest BlobWriter::commit(const std::optional<oci::Digest>& expected, Durab
   state.store.note_written(digest, state.size);
   if (durability == Durability::durable) sync_directory(path.parent_path());
   return digest;
-}
-
-BlobWriter ContentStore::begin_blob(WriteBehind::Pages pages) {
-  return BlobWriter(std::make_unique<BlobWriter::State>(*this, pages));
 }
 
 }  // namespace kiln

@@ -1,3 +1,5 @@
+#include "registry/store/garbage.hpp"
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -7,7 +9,9 @@
 
 #include "base/error.hpp"
 #include "base/file_lock.hpp"
-#include "registry/store/content_store.hpp"
+#include "registry/store/closure.hpp"
+#include "registry/store/image_names.hpp"
+#include "registry/store/layer_facts.hpp"
 #include "registry/store/lease_file.hpp"
 #include "registry/store/pending_pushes.hpp"
 
@@ -59,7 +63,7 @@ void forget_indexes_except(const ContentStore& store, const std::set<oci::Digest
   for (const std::string& name : list_directory(folder)) {
     const std::string text = "sha256:" + name;
     if (!oci::Digest::is_valid(text)) continue;
-    const auto index = store.index_of_layer(oci::Digest::parse(text));
+    const auto index = index_of_layer(store, oci::Digest::parse(text));
     if (!index || !kept.count(index->digest)) remove_file(folder / name);
   }
 }
@@ -75,15 +79,13 @@ void forget_forms_except(const HomeLayout& home, const std::set<oci::Digest>& ke
   }
 }
 
-}  // namespace
-
-std::set<oci::Digest> ContentStore::reachable(const std::function<std::set<oci::Digest>()>& roots) const {
+std::set<oci::Digest> reachable(const ContentStore& store, const std::function<std::set<oci::Digest>()>& roots) {
   std::set<oci::Digest> kept;
-  for (const NamedImage& image : images()) {
-    for (const oci::Descriptor& item : walk(image.descriptor, Absent::kept)) kept.insert(item.digest);
+  for (const NamedImage& image : named_images(store)) {
+    for (const oci::Descriptor& item : closure_of(store, image.descriptor, Absent::kept)) kept.insert(item.digest);
   }
-  for (const oci::Digest& digest : read_leases(home_)) kept.insert(digest);
-  for (const PendingPush& push : PendingPushes(home_).list()) {
+  for (const oci::Digest& digest : read_leases(store.home())) kept.insert(digest);
+  for (const PendingPush& push : PendingPushes(store.home()).list()) {
     for (const PendingPush::Blob& blob : push.blobs) kept.insert(blob.digest);
   }
   // After the leases: whose lease has gone by now has recorded all it did.
@@ -91,63 +93,62 @@ std::set<oci::Digest> ContentStore::reachable(const std::function<std::set<oci::
   // A layer that stays keeps its file index: making that anew means reading the whole layer.
   std::set<oci::Digest> indexes;
   for (const oci::Digest& digest : kept) {
-    const auto info = blob_info(digest);
+    const auto info = blob_info(store, digest);
     if (!info) continue;
-    if (const auto index = index_of_layer(info->diff_id)) indexes.insert(index->digest);
+    if (const auto index = index_of_layer(store, info->diff_id)) indexes.insert(index->digest);
   }
   kept.merge(indexes);
   return kept;
 }
 
-GarbageReport ContentStore::collect_garbage(const std::set<oci::Digest>& roots, DryRun dry_run) {
-  return collect_garbage_asking([&] { return roots; }, dry_run);
+}  // namespace
+
+std::set<oci::Digest> leased_blobs(const ContentStore& store) {
+  const FileLock closed_leases = close_leases(store.home());
+  return read_leases(store.home());
 }
 
-std::set<oci::Digest> ContentStore::leased() const {
-  const FileLock closed_leases = close_leases(home_);
-  return read_leases(home_);
-}
-
-bool ContentStore::while_alone(const std::function<void()>& body) const {
-  const FileLock closed_leases = close_leases(home_);
-  for (const std::string& name : list_directory(home_.leases())) {
-    const fs::path file = home_.leases() / name;
-    if (file != lease_->path && fs::exists(file) && !FileLock::try_acquire(file, LockMode::exclusive)) return false;
+bool while_alone(const ContentStore& store, const std::function<void()>& body) {
+  const FileLock closed_leases = close_leases(store.home());
+  for (const std::string& name : list_directory(store.home().leases())) {
+    const fs::path file = store.home().leases() / name;
+    if (file != store.lease_file() && fs::exists(file) && !FileLock::try_acquire(file, LockMode::exclusive))
+      return false;
   }
   body();
   return true;
 }
 
-GarbageReport ContentStore::collect_garbage_asking(const std::function<std::set<oci::Digest>()>& roots,
-                                                   DryRun dry_run) {
-  const FileLock lock = FileLock::acquire(home_.locks() / "store", LockMode::exclusive);
-  const FileLock closed_leases = close_leases(home_);
-  const std::set<oci::Digest> kept = reachable(roots);
+GarbageReport collect_garbage(ContentStore& store, const std::function<std::set<oci::Digest>()>& roots,
+                              DryRun dry_run) {
+  const HomeLayout& home = store.home();
+  const FileLock lock = FileLock::acquire(home.locks() / "store", LockMode::exclusive);
+  const FileLock closed_leases = close_leases(home);
+  const std::set<oci::Digest> kept = reachable(store, roots);
   GarbageReport report;
   if (dry_run == DryRun::no) {
-    forget_indexes_except(*this, kept);
-    forget_forms_except(home_, kept);
+    forget_indexes_except(store, kept);
+    forget_forms_except(home, kept);
   }
-  for (const std::string& name : list_directory(home_.blobs())) {
+  for (const std::string& name : list_directory(home.blobs())) {
     const std::string text = "sha256:" + name;
     if (!oci::Digest::is_valid(text) || kept.count(oci::Digest::parse(text))) continue;
-    const fs::path path = home_.blobs() / name;
+    const fs::path path = home.blobs() / name;
     struct stat info;
     if (::lstat(path.c_str(), &info) != 0) continue;
     ++report.blobs;
     report.bytes += static_cast<std::uint64_t>(info.st_size);
     if (dry_run == DryRun::yes) continue;
     remove_file(path);
-    remove_file(home_.blob_info() / name);
+    remove_file(home.blob_info() / name);
   }
   if (dry_run == DryRun::yes) return report;
-  remove_dead_temporaries(home_.tmp());
+  remove_dead_temporaries(home.tmp());
   // index.json is written under the store's lock, which is ours.
-  remove_dead_atomic_files(home_.oci(), 0);
-  std::vector<fs::path> folders = {home_.root(),      home_.indexes(), home_.blob_info(), home_.forms(),
-                                   home_.steps(),     home_.builds(),  home_.reports(),   home_.debs(),
-                                   home_.snapshots(), home_.runtime()};
-  for (const fs::path& top : {home_.steps(), home_.snapshots()}) {
+  remove_dead_atomic_files(home.oci(), 0);
+  std::vector<fs::path> folders = {home.root(),   home.indexes(), home.blob_info(), home.forms(),     home.steps(),
+                                   home.builds(), home.reports(), home.debs(),      home.snapshots(), home.runtime()};
+  for (const fs::path& top : {home.steps(), home.snapshots()}) {
     for (const std::string& name : list_directory(top)) folders.push_back(top / name);
   }
   for (const fs::path& folder : folders) {

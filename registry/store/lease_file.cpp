@@ -21,16 +21,16 @@ fs::path new_lease_path(const HomeLayout& home) {
 
 }  // namespace
 
-ContentStore::LeaseFile::LeaseFile(const HomeLayout& home)
+LeaseFile::LeaseFile(const HomeLayout& home)
     // A gc removes lease files that nobody has locked: the gate keeps it away between creating and locking.
     : LeaseFile(home, FileLock::acquire(home.locks() / kGate, LockMode::shared)) {}
 
-ContentStore::LeaseFile::LeaseFile(const HomeLayout& home, const FileLock&)
+LeaseFile::LeaseFile(const HomeLayout& home, const FileLock&)
     : gate_path(home.locks() / kGate), path(new_lease_path(home)), lock(FileLock::acquire(path, LockMode::exclusive)) {}
 
-ContentStore::LeaseFile::~LeaseFile() { ::unlink(path.c_str()); }
+LeaseFile::~LeaseFile() { ::unlink(path.c_str()); }
 
-bool ContentStore::LeaseFile::add(const oci::Digest& digest) {
+bool LeaseFile::add(const oci::Digest& digest) {
   const std::lock_guard guard(mutex);
   if (known.count(digest)) return false;
   const FileLock gate = FileLock::acquire(gate_path, LockMode::shared);

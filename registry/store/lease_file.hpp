@@ -1,12 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <mutex>
 #include <set>
 #include <unordered_set>
 
 #include "base/file_lock.hpp"
 #include "registry/oci/digest.hpp"
-#include "registry/store/content_store.hpp"
+#include "registry/store/layout.hpp"
 
 namespace kiln {
 
@@ -14,7 +15,7 @@ namespace kiln {
 //
 // locks/leases is held shared while a line is written, and exclusively by a gc from the moment it reads the leases
 // until it has removed what nobody holds. So after add() a blob is either gone, and has() says so, or it stays.
-struct ContentStore::LeaseFile {
+struct LeaseFile {
   explicit LeaseFile(const HomeLayout& home);
   ~LeaseFile();
   // False where it was held already.

@@ -153,6 +153,26 @@ class Rollback(releases_test.ReleaseTest):
         self.kiln("rollback", code=2)
         self.kiln("rollback", "--resume", code=2)
 
+    def test_an_image_that_is_called_like_a_command_is_the_one_that_moves(self):
+        for name in ("index", "report"):
+            self.write(f"images/{name}/image.json", json.dumps({"kind": "service", "dockerfile": "Dockerfile", "context": ".", "profiles": []}))
+            self.write(f"images/{name}/Dockerfile", "FROM scratch\nCOPY app /app\n")
+            self.write(f"images/{name}/app", "one")
+        self.bake("three")
+        self.create("v3")
+        repositories = [f"{self.base}/{name}" for name in ("index", "report")]
+        then = [self.digest(f"{name}:latest") for name in repositories]
+        for name in ("index", "report"):
+            self.write(f"images/{name}/app", "two")
+        self.bake("four")
+        now = [self.digest(f"{name}:latest") for name in repositories]
+        others = self.digests("latest")
+        self.kiln("rollback", "v3", "index")
+        self.assertEqual([self.digest(f"{name}:latest") for name in repositories], [then[0], now[1]])
+        self.kiln("rollback", "v3", "report")
+        self.assertEqual([self.digest(f"{name}:latest") for name in repositories], then)
+        self.assertEqual(self.digests("latest"), others)
+
     def test_a_health_check_decides(self):
         self.kiln("rollback", "v1", "--health-cmd", "exit 0")
         self.assertEqual(self.digests("latest"), self.then)

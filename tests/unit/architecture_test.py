@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Dependencies run from right to left: a room may include itself and what stands before it.
 ROOMS = ["base"] + [f"registry/{room}" for room in ("oci", "store", "remote")] + [
     f"builder/{room}" for room in (
-        "layer", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "solve", "report", "release", "retention", "cli")]
+        "layer", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "steps", "solve", "report", "build", "release",
+        "retention", "cli")]
 
 # Third-party headers that only one room may see.
 ONLY_IN = {"CLI/": "builder/cli", "curl/": "registry/remote", "yaml.h": "builder/release"}
@@ -22,8 +23,6 @@ ONLY_IN = {"CLI/": "builder/cli", "curl/": "registry/remote", "yaml.h": "builder
 # Headers that only sources of their own room include, and that may therefore see a third-party library.
 SOURCE_PRIVATE = {
     "builder/definitions/bake_variables.hpp",
-    "builder/report/json_fields.hpp",
-    "registry/oci/json_reader.hpp",
     "registry/remote/curl_transfer.hpp",
 }
 

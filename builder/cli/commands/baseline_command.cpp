@@ -5,8 +5,11 @@
 
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/build/build.hpp"
+#include "builder/build/fleet_plan.hpp"
+#include "builder/build/workshop.hpp"
+#include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/fleet_targets.hpp"
 #include "builder/cli/version.hpp"
 #include "builder/definitions/definitions.hpp"
 #include "builder/definitions/load_fleet.hpp"
@@ -28,7 +31,7 @@ struct BaselineWords {
 };
 
 // The sums over an image's layers, and where they came from.
-Baseline measured(const ImageLayers& layers, const oci::Digest& manifest, BaselineKind kind, std::string reference) {
+Baseline measured_of(const ImageLayers& layers, const oci::Digest& manifest, BaselineKind kind, std::string reference) {
   Baseline baseline;
   baseline.kind = kind;
   baseline.reference = std::move(reference);
@@ -51,18 +54,70 @@ void record(const Fleet& fleet, const std::string& image, const Baseline& baseli
 }
 
 // What the bytes of before-images are for, of each layer; an image at a registry is not looked into.
-void look_into(std::vector<Baseline>& baselines, const std::vector<BuiltImage>& images, const ContentStore& store) {
+// What the bytes of before-images are for, of each layer; an image at a registry is not looked into.
+void look_into(std::vector<Baseline>& baselines, const std::vector<BuiltTarget>& targets, const ContentStore& store) {
   IndexCache indexes(store);
   std::vector<std::vector<std::shared_ptr<const FileIndex>>> layers;
-  for (const BuiltImage& built : images) {
+  for (const BuiltTarget& built : targets) {
     layers.emplace_back();
-    for (const ImageLayer& layer : built.image.layers) layers.back().push_back(indexes.find(layer.value.diff_id));
+    for (const ImageLayer& layer : built.images[0].image.layers)
+      layers.back().push_back(indexes.find(layer.value.diff_id));
   }
   const auto contents = contents_of(layers);
   for (std::size_t i = 0; i < baselines.size(); ++i) {
     if (!contents[i]) continue;
     for (std::size_t layer = 0; layer < baselines[i].layers.size(); ++layer)
       baselines[i].layers[layer].contents = (*contents[i])[layer];
+  }
+}
+
+// What images are measured against: legacy Dockerfiles, which are targets like any other, and references that are
+// looked up in their registries.
+struct Measured {
+  std::vector<TargetSpec> legacy;
+  std::vector<std::string> legacy_of;                           // the image that each is the baseline of
+  std::vector<std::pair<std::string, std::string>> references;  // image, reference
+};
+
+Measured baselines_of(const Fleet& fleet, const std::set<std::string>& wanted) {
+  Measured measured;
+  for (const std::string& image : wanted) {
+    for (const TargetSpec& target : fleet.targets) {
+      if (target.image != image) continue;
+      if (auto built = baseline_target(target)) {
+        // One of its platforms is enough to measure.
+        if (built->platforms.size() > 1) built->platforms.resize(1);
+        measured.legacy.push_back(std::move(*built));
+        measured.legacy_of.push_back(image);
+      } else if (!target.baseline->reference.empty()) {
+        measured.references.emplace_back(image, target.baseline->reference);
+      }
+      break;
+    }
+  }
+  return measured;
+}
+
+void record_built(const Fleet& fleet, const Measured& measured, const std::vector<BuiltTarget>& targets,
+                  const ContentStore& store) {
+  std::vector<Baseline> baselines;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const BuiltImage& built = targets[i].images[0];
+    const std::string dockerfile = measured.legacy[i].dockerfile->lexically_proximate(fleet.folder).native();
+    Baseline& baseline = baselines.emplace_back(
+        measured_of(built.image.layers, built.image.manifest.digest, BaselineKind::dockerfile, dockerfile));
+    baseline.source_digest = oci::sha256_of(built.target->dockerfile_text);
+  }
+  look_into(baselines, targets, store);
+  for (std::size_t i = 0; i < targets.size(); ++i) record(fleet, measured.legacy_of[i], baselines[i]);
+}
+
+void record_references(const Fleet& fleet, const Measured& measured, Workshop& shop) {
+  for (const auto& [image, reference] : measured.references) {
+    const PulledImage pulled = pull_image(shop.remote().get(), shop.store(), oci::Reference::parse(reference),
+                                          oci::Platform::host(), PullWhat::manifests);
+    const BaseImage base = stored_image(shop.store(), pulled.manifest, oci::Platform::host(), reference);
+    record(fleet, image, measured_of(base.layers, pulled.manifest.digest, BaselineKind::reference, reference));
   }
 }
 
@@ -73,62 +128,34 @@ int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
   options.working_directory = fs::current_path();
   if (words.file) options.file = *words.file;
   options.environment = environment_variable;
-  Fleet fleet = load_fleet(options);
+  const Fleet fleet = load_fleet(options);
   std::set<std::string> wanted;
-  for (const Target* target : words.images.empty() ? all_targets(fleet) : select_targets(fleet, words.images, {})) {
+  for (const TargetSpec* target : words.images.empty() ? all_targets(fleet) : select_targets(fleet, words.images, {})) {
     if (target->baseline) wanted.insert(target->image);
   }
   if (wanted.empty()) throw Error(Category::usage, "none of the images has a baseline; say what it is in image.json");
 
-  // A legacy Dockerfile is a target like any other; a reference is looked up in its registry.
-  std::vector<Target> legacy;
-  std::vector<std::string> legacy_of;  // the image that each is the baseline of
-  std::vector<std::pair<std::string, std::string>> references;
-  for (const std::string& image : wanted) {
-    for (const Target& target : fleet.targets) {
-      if (target.image != image) continue;
-      if (auto built = baseline_target(target)) {
-        legacy.push_back(std::move(*built));
-        legacy_of.push_back(image);
-      } else if (!target.baseline->reference.empty()) {
-        references.emplace_back(image, target.baseline->reference);
-      }
-      break;
-    }
+  const Measured measured = baselines_of(fleet, wanted);
+  BuildRequest request;
+  request.settings = fleet_build_settings(fleet, words.ca_bundle);
+  request.delivery.push = words.push;
+  request.is_reported = false;
+  const std::string place = words.registry.empty() ? fleet.settings.registry_and_namespace() : words.registry;
+  request.fleet = fleet;
+  for (const TargetSpec& legacy : measured.legacy) {
+    TargetSpec& target = request.fleet.targets.emplace_back(legacy);
+    if (words.push) target.tags = {place + "/" + target.image + ":latest"};
+    // What is measured is named nowhere on this machine.
+    target.outputs = {words.push ? "type=image,push=true,store=false" : "type=image,store=false"};
+    request.targets.push_back(target.name);
   }
-  const std::size_t first = fleet.targets.size();
-  fleet.targets.insert(fleet.targets.end(), legacy.begin(), legacy.end());
-  const Plan plan = plan_fleet(fleet, all_targets(fleet), {});
-  SessionSettings settings = fleet_session_settings(fleet, words.ca_bundle);
-  settings.progress = words.progress;
-  BuildSession session(settings, cancel);
-  std::vector<std::size_t> numbers;
-  for (std::size_t i = first; i < fleet.targets.size(); ++i) numbers.push_back(i);
-  const auto images = session.build(
-      plan, numbers, [&](const BuildTarget& target) { return fleet_assembly_options(target, settings.times); });
-  if (words.push) {
-    const std::string place = words.registry.empty() ? fleet.settings.registry_and_namespace() : words.registry;
-    std::vector<std::vector<std::string>> names;
-    for (const BuiltImage& built : images) names.push_back({place + "/" + built.target->image + ":latest"});
-    session.push(images, names);
-  }
-  session.end_progress();
-  std::vector<Baseline> baselines;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    const Target& target = fleet.targets[first + i];
-    const std::string dockerfile = target.dockerfile->lexically_proximate(fleet.folder).native();
-    baselines.push_back(
-        measured(images[i].image.layers, images[i].image.manifest.digest, BaselineKind::dockerfile, dockerfile));
-    baselines.back().source_digest = oci::sha256_of(images[i].target->dockerfile_text);
-  }
-  look_into(baselines, images, session.store());
-  for (std::size_t i = 0; i < images.size(); ++i) record(fleet, legacy_of[i], baselines[i]);
-  for (const auto& [image, reference] : references) {
-    const PulledImage pulled = pull_image(session.remote().get(), session.store(), oci::Reference::parse(reference),
-                                          oci::Platform::host(), PullWhat::manifests);
-    const BaseImage base = stored_image(session.store(), pulled.manifest, oci::Platform::host(), reference);
-    record(fleet, image, measured(base.layers, pulled.manifest.digest, BaselineKind::reference, reference));
-  }
+  request.fleet.sort();
+  BuildSurroundings surroundings = surroundings_of({words.progress, false}, cancel);
+  surroundings.on_built = [&](const std::vector<BuiltTarget>& targets, Workshop& shop) {
+    record_built(fleet, measured, targets, shop.store());
+    record_references(fleet, measured, shop);
+  };
+  build(request, surroundings);
   return 0;
 }
 

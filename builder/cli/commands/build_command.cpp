@@ -1,28 +1,28 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
-#include <set>
 
 #include "base/atomic_file.hpp"
-#include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/build/build.hpp"
+#include "builder/build/fleet_plan.hpp"
 #include "builder/cli/build_context.hpp"
-#include "builder/cli/build_outputs.hpp"
-#include "builder/cli/build_session.hpp"
+#include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/check_dockerfile.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/failure_shell.hpp"
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/print_input.hpp"
+#include "builder/cli/print_report.hpp"
+#include "builder/cli/stderr_log.hpp"
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/dockerfile_input.hpp"
 #include "builder/cli/words/words.hpp"
-#include "builder/solve/fetched_source.hpp"
-#include "builder/solve/git_source.hpp"
+#include "builder/definitions/run_limit.hpp"
+#include "builder/definitions/target_words.hpp"
+#include "builder/steps/fetched_source.hpp"
+#include "builder/steps/git_source.hpp"
 
 namespace kiln::cli {
 
@@ -86,8 +86,24 @@ NamedContexts open_named_contexts(const BuildWords& words, const CancelToken& ca
   return contexts;
 }
 
-BuildTarget make_target(const BuildWords& words, const BuildContext& context, const NamedContexts& named) {
-  BuildTarget target;
+void set_run_surroundings(const BuildWords& words, TargetSpec& target) {
+  target.network = words.network;
+  for (const std::string& text : words.secrets) {
+    const SecretSource secret = target.secrets.emplace_back(located(parse_secret(text)));
+    if (secret.file && !fs::exists(*secret.file))
+      throw Error(Category::usage,
+                  fmt::format("--secret '{}': there is no file '{}'", secret.id, secret.file->native()));
+  }
+  for (const std::string& ssh : words.ssh) target.ssh.push_back(parse_ssh(ssh));
+  for (const std::string& host : words.add_hosts) target.extra_hosts.push_back(parse_host(host));
+  for (const std::string& limit : words.ulimits) parse_ulimit(limit);
+  target.ulimits = words.ulimits;
+  if (!words.shm_size.empty()) parse_size(words.shm_size, "--shm-size");
+  target.shm_size = words.shm_size;
+}
+
+TargetSpec make_target(const BuildWords& words, const BuildContext& context, const NamedContexts& named) {
+  TargetSpec target;
   target.context = context.folder;
   target.dockerfile_text = context.dockerfile.text;
   target.dockerfile_name = context.dockerfile.name;
@@ -101,113 +117,35 @@ BuildTarget make_target(const BuildWords& words, const BuildContext& context, co
   for (const std::string& filter : words.no_cache_filter) {
     for (const std::string_view stage : split(filter, ',')) target.no_cache_stages.emplace_back(stage);
   }
-  target.network = words.network;
-  target.secrets = secrets_of(words);
-  for (const std::string& ssh : words.ssh) target.ssh.push_back(parse_ssh(ssh));
-  for (const std::string& tag : words.tags) target.names.push_back(oci::Reference::parse(tag).str());
+  target.platforms = parse_platforms(words.platforms);
+  target.tags = words.tags;
+  target.outputs = words.outputs;
+  target.annotations = words.annotations;
+  target.cache_from = words.cache_from;
+  target.cache_to = words.cache_to;
+  set_run_surroundings(words, target);
   return target;
 }
 
-std::vector<Output> make_outputs(const BuildWords& words) {
-  std::vector<Output> outputs;
-  for (const std::string& text : words.outputs) outputs.push_back(parse_output(text));
-  if (outputs.empty()) outputs.push_back(Output{});
-  if (words.push) {
-    const bool has_image = std::any_of(outputs.begin(), outputs.end(),
-                                       [](const Output& output) { return output.type == OutputType::image; });
-    if (!has_image) outputs.push_back(Output{});
-    for (Output& output : outputs) {
-      if (output.type == OutputType::image) output.push = true;
-    }
-  }
-  for (const std::string& text : words.annotations) {
-    const auto annotations = parse_annotation(text);
-    for (Output& output : outputs)
-      output.annotations.insert(output.annotations.end(), annotations.begin(), annotations.end());
-  }
-  return outputs;
-}
-
-// The names of -t and of the outputs, each once.
-std::vector<std::string> all_names(const std::vector<Output>& outputs, std::vector<std::string> names) {
-  for (const Output& output : outputs) {
-    for (const std::string& name : output.names) {
-      const oci::Reference reference = oci::Reference::parse(name);
-      const std::string full = output.push_by_digest ? reference.name() : reference.str();
-      if (std::find(names.begin(), names.end(), full) == names.end()) names.push_back(full);
-    }
-  }
-  return names;
-}
-
-// SOURCE_DATE_EPOCH as a build arg, in the environment, or as an ARG of the Dockerfile above its first FROM.
-std::optional<UnixSeconds> epoch_of(const PlannedTarget& target) {
-  std::map<std::string, std::string> args = target.target.args;
-  const auto value = target.scope->find("SOURCE_DATE_EPOCH");
-  if (value && !environment_variable("SOURCE_DATE_EPOCH")) args.emplace("SOURCE_DATE_EPOCH", *value);
-  return source_date_epoch(args);
-}
-
-// One target for each platform.
-std::vector<BuildTarget> for_platforms(const BuildTarget& target, const std::vector<std::string>& platforms) {
-  std::vector<BuildTarget> targets;
-  std::set<std::string> seen;
-  for (const std::string& words : platforms) {
-    for (const std::string_view word : split(words, ',')) {
-      BuildTarget copy = target;
-      copy.platform = oci::Platform::parse(trim(word));
-      copy.platform_is_asked_for = true;
-      if (seen.insert(copy.platform.str()).second) targets.push_back(std::move(copy));
-    }
-  }
-  if (targets.empty()) targets.push_back(target);
-  return targets;
-}
-
-bool is_run_as_image(const Output& output) {
-  return output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
-}
-
-SessionSettings make_settings(const BuildWords& words, const Plan& plan, const std::vector<Output>& outputs) {
-  SessionSettings settings;
-  settings.progress = words.progress;
-  settings.quiet = words.quiet;
-  settings.times.epoch = epoch_of(*plan.targets[0]);
-  settings.bases.pull = words.pull;
-  settings.bases.use_cache = !words.no_cache;
-  settings.runs.allow_insecure = words.buildx.allows_insecure();
-  settings.runs.keep_failed = !words.on_error.empty();
-  settings.runs.trust = find_build_trust(words.ca_bundle);
-  settings.security = parse_security(words.security);
-  settings.runs.host_proxies = host_proxies(environment_variable);
-  for (const std::string& host : words.add_hosts) settings.runs.extra_hosts.push_back(parse_host(host));
-  for (const std::string& limit : words.ulimits) settings.runs.limits.push_back(parse_ulimit(limit));
-  if (!words.shm_size.empty()) settings.runs.shm_bytes = parse_size(words.shm_size, "--shm-size");
-  for (const std::string& text : words.cache_from)
-    settings.caches.from.push_back(parse_cache_reference(text, CacheDirection::from));
-  for (const std::string& text : words.cache_to)
-    settings.caches.to.push_back(parse_cache_reference(text, CacheDirection::to));
-  add_cache_environment(settings.caches);
-  settings.offline = words.offline;
-  apply_offline(settings);
-  settings.exports_images = std::any_of(outputs.begin(), outputs.end(), is_run_as_image);
-  const bool rewrite =
-      std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.rewrite_timestamp; });
-  if (rewrite) settings.runs.rewrite_times = settings.times.epoch.value_or(kReproducibleEpoch);
-  return settings;
-}
-
-AssemblyOptions assembly_options(const BuildTarget& target, const Output& output, const TimePolicy& times) {
-  AssemblyOptions options;
-  options.compression = output.compression.value_or(target.compression);
-  options.force_compression = output.force_compression;
-  options.oci_media_types = output.oci_media_types;
-  options.created = times.epoch;
-  options.is_run_as_image = is_run_as_image(output);
-  if (target.platform_is_asked_for) options.platform = target.platform;
-  options.labels = target.labels;
-  options.annotations = annotations_at(output.annotations, AnnotationPlace::manifest, target.platform);
-  return options;
+// A fleet of one.
+BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log) {
+  BuildRequest request;
+  request.fleet.front_end = FrontEnd::flags;
+  request.fleet.settings.tag_templates.clear();
+  request.targets = {target.name};
+  request.fleet.targets.push_back(std::move(target));
+  request.settings = fleet_build_settings(request.fleet, words.ca_bundle);
+  request.settings.caches = fleet_cache_settings(request.fleet, all_targets(request.fleet), {}, log);
+  request.settings.bases.pull = words.pull;
+  request.settings.bases.use_cache = !words.no_cache;
+  request.settings.runs.allow_insecure = words.buildx.allows_insecure();
+  request.settings.runs.keep_failed = !words.on_error.empty();
+  request.settings.security = parse_security(words.security);
+  request.settings.offline = words.offline;
+  apply_offline(request.settings);
+  request.delivery.push = words.push;
+  request.delivery.load = words.load;
+  return request;
 }
 
 // --check, --print-ast and --print-ignored look at the input only; nullopt where none of them was given.
@@ -236,14 +174,13 @@ std::optional<int> look_at_input(const BuildWords& words, const CancelToken& can
       check);
 }
 
-BuildSession::Stages solve(BuildSession& session, const Plan& plan, const std::vector<std::size_t>& wanted,
-                           bool opens_shell) {
-  try {
-    return session.solve(plan, wanted);
-  } catch (const Error& error) {
-    if (opens_shell && error.category() != Category::cancelled) open_failure_shell(session, error);
-    throw;
-  }
+// --iidfile, --metadata-file and what --quiet prints.
+void print_result(const BuildWords& words, const BuiltTarget& built) {
+  const bool is_index = built.images.size() > 1;
+  const oci::Digest id = is_index ? built.root.digest : built.images[0].image.config.digest;
+  if (words.iidfile) write_file_atomically(*words.iidfile, id.str());
+  if (words.metadata_file) write_file_atomically(*words.metadata_file, target_metadata(built).dump(2) + "\n");
+  if (words.quiet) fmt::print("{}\n", id.str());
 }
 
 int run_build(const BuildWords& words, const CancelToken& cancel) {
@@ -257,46 +194,13 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
   const BuildContext context = open_build_context(
       words.context, words.file, context_access(parse_build_args(words.build_args), secrets_of(words)), cancel);
   const NamedContexts named = open_named_contexts(words, cancel);
-  BuildTarget target = make_target(words, context, named);
-  const std::vector<Output> outputs = make_outputs(words);
-  for (const Output& output : outputs) {
-    if (output.compression) target.compression = *output.compression;
-  }
-  const Plan plan = make_plan(for_platforms(target, words.platforms), {});
-  check_outputs(outputs, target.names, plan.targets.size());
-  const SessionSettings settings = make_settings(words, plan, outputs);
-  std::vector<std::size_t> wanted(plan.targets.size());
-  std::iota(wanted.begin(), wanted.end(), std::size_t{0});
-
-  BuildSession session(settings, cancel);
-  std::vector<BuiltImage> images;
-  std::map<std::string, EarlyTarget> early;
-  if (const auto first = early_target(target, outputs, target.names)) early.emplace(target.name, *first);
-  session.push_early(std::move(early));
-  session.with_lost_steps_redone([&] {
-    const auto stages = solve(session, plan, wanted, opens_shell);
-    for (const Output& output : outputs) {
-      images = session.assemble(plan, wanted, stages, [&](const BuildTarget& built) {
-        return assembly_options(built, output, settings.times);
-      });
-      write_output(session, images, output, target.names, settings.times.epoch);
-    }
-    if (words.load) load_into_engine(session, images, target.names);
-  });
-  const bool pushed = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.push; });
-  session.write_caches(plan, wanted, images,
-                       std::vector(images.size(), pushed ? target.names : std::vector<std::string>()));
-  session.finish_report({}, images, {}, words.report);
-  session.end_progress();
-  const oci::Descriptor root = root_of(session, images, outputs.back());
-  const oci::Digest id = images.size() == 1 ? images[0].image.config.digest : root.digest;
-  if (words.iidfile) write_file_atomically(*words.iidfile, id.str());
-  if (words.metadata_file) {
-    const auto names = all_names(outputs, target.names);
-    const auto metadata = images.size() == 1 ? image_metadata(images[0].image, names) : index_metadata(root, names);
-    write_file_atomically(*words.metadata_file, metadata.dump(2) + "\n");
-  }
-  if (words.quiet) fmt::print("{}\n", id.str());
+  StderrLog log;
+  const BuildRequest request = make_request(words, make_target(words, context, named), log);
+  BuildSurroundings surroundings = surroundings_of({words.progress, words.quiet}, cancel);
+  if (opens_shell) surroundings.on_failed_run = open_failure_shell;
+  const BuildResult result = build(request, surroundings);
+  if (words.report) write_report(*words.report, result.report);
+  print_result(words, result.targets.front());
   return 0;
 }
 

@@ -11,6 +11,7 @@ void add_commands(Arguments& root) {
   add_lock_command(root);
   add_baseline_command(root);
   add_profile_command(root);
+  add_schema_command(root);
   add_check_command(root);
   add_test_command(root);
   add_report_command(root);

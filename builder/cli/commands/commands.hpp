@@ -35,6 +35,7 @@ void add_push_command(Arguments& root);
 void add_release_command(Arguments& root);
 void add_report_command(Arguments& root);
 void add_rollback_command(Arguments& root);
+void add_schema_command(Arguments& root);
 void add_tag_command(Arguments& root);
 void add_test_command(Arguments& root);
 void add_untag_command(Arguments& root);

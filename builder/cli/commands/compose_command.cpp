@@ -12,6 +12,7 @@
 #include "builder/cli/stderr_log.hpp"
 #include "builder/release/compose_pin.hpp"
 #include "registry/store/content_store.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 
@@ -42,7 +43,7 @@ unsigned mode_of(const fs::path& file) {
 
 DigestOf digests_of_store(std::shared_ptr<const ContentStore> store) {
   return [store](const oci::Reference& reference) -> std::optional<oci::Digest> {
-    const auto found = store->resolve(reference.str());
+    const auto found = find_image(*store, reference.str());
     return found ? std::optional(found->digest) : std::nullopt;
   };
 }

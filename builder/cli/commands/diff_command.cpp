@@ -11,7 +11,7 @@
 #include "builder/cli/found_image.hpp"
 #include "builder/cli/image_diff.hpp"
 #include "builder/cli/registry_session.hpp"
-#include "builder/layer/layer_reader.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "registry/remote/pull.hpp"
 
 namespace kiln::cli {

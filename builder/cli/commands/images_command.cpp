@@ -8,7 +8,9 @@
 #include "builder/cli/print_table.hpp"
 #include "registry/oci/image_config.hpp"
 #include "registry/oci/manifest.hpp"
+#include "registry/store/closure.hpp"
 #include "registry/store/content_store.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 
@@ -22,7 +24,7 @@ struct ListedImage {
 
 ListedImage describe(const ContentStore& store, const NamedImage& named) {
   ListedImage listed{named, {}, 0};
-  for (const oci::Descriptor& blob : store.closure(named.descriptor)) {
+  for (const oci::Descriptor& blob : closure_of(store, named.descriptor)) {
     listed.bytes += blob.size;
     if (blob.media_type != oci::media_type::kOciConfig && blob.media_type != oci::media_type::kDockerConfig) continue;
     listed.platforms.push_back(
@@ -39,7 +41,7 @@ int run_images(bool json) {
              {"DIGEST", TextStyle::bold},
              {"PLATFORM", TextStyle::bold},
              {"SIZE", TextStyle::bold}});
-  for (const NamedImage& named : store.images()) {
+  for (const NamedImage& named : named_images(store)) {
     const ListedImage image = describe(store, named);
     if (json) {
       list.push_back({{"name", named.name},

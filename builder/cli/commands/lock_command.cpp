@@ -5,8 +5,8 @@
 
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
+#include "builder/build/fleet_plan.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/fleet_targets.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/debian/debian_locker.hpp"
 #include "builder/definitions/load_fleet.hpp"
@@ -22,7 +22,7 @@ struct LockWords {
   bool update = false;
 };
 
-DebianSpec spec_of(const BuildTarget& target) {
+DebianSpec spec_of(const TargetSpec& target) {
   DebianSpec spec;
   spec.suite = target.debian->suite;
   spec.variant = target.debian->variant;
@@ -30,7 +30,7 @@ DebianSpec spec_of(const BuildTarget& target) {
   if (!target.debian->components.empty()) spec.components = target.debian->components;
   spec.mirror = target.debian->mirror;
   spec.security_mirror = target.debian->security_mirror;
-  spec.architecture = debian_architecture(target.platform.architecture, target.platform.variant);
+  spec.architecture = debian_architecture(target.platform().architecture, target.platform().variant);
   spec.normalize();
   return spec;
 }
@@ -42,7 +42,7 @@ std::set<std::pair<std::string, std::string>> foreign_images(const Plan& plan) {
     for (const NameMeaning& base : planned->bases) {
       const auto* image = std::get_if<ImageBase>(&base);
       if (image && !oci::Reference::parse(image->reference).digest) {
-        images.emplace(oci::Reference::parse(image->reference).str(), planned->target.platform.str());
+        images.emplace(oci::Reference::parse(image->reference).str(), planned->target.platform().str());
       }
     }
   }
@@ -65,7 +65,7 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
                             words.update ? LockPolicy::renew : LockPolicy::use, log, cancel);
   std::set<std::string> done;
   for (const auto& planned : plan.targets) {
-    const BuildTarget& target = planned->target;
+    const TargetSpec& target = planned->target;
     if (!target.debian || !done.insert(target.debian->lock_name).second) continue;
     const Lock before = Lock::read(fleet.settings.lock_file);
     const DebianLock* known = before.find_debian(target.debian->lock_name);

@@ -7,11 +7,13 @@
 
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/build/build.hpp"
+#include "builder/build/fleet_plan.hpp"
+#include "builder/build/target_tags.hpp"
 #include "builder/cache/build_record.hpp"
+#include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/fleet_targets.hpp"
 #include "builder/cli/stderr_log.hpp"
-#include "builder/cli/target_tags.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/definitions/select.hpp"
@@ -67,12 +69,57 @@ class RunnerLabels {
   std::string any_ = kRunner;
 };
 
+// A target of the plan among those that are the same image for other platforms: one job builds them all, and publishes
+// their index.
+class PlatformsOf {
+ public:
+  PlatformsOf(const Plan& plan, std::size_t number) : plan_(plan), number_(number) {
+    if (!plan.targets[number]->is_for_children) numbers_ = numbers_of(plan, plan.targets[number]->target.name);
+    if (numbers_.empty()) numbers_ = {number};
+  }
+  bool is_first() const { return numbers_.front() == number_; }
+  std::size_t first() const { return numbers_.front(); }
+  const std::vector<std::size_t>& numbers() const { return numbers_; }
+
+  TargetInputs inputs(const std::vector<TargetInputs>& all) const {
+    std::vector<TargetInputs> own;
+    for (const std::size_t number : numbers_) own.push_back(all[number]);
+    return inputs_of_all(own);
+  }
+  std::string platforms() const {
+    std::vector<std::string> names;
+    for (const std::size_t number : numbers_) names.push_back(plan_.targets[number]->target.platform().str());
+    return join(names, ",");
+  }
+  // What any of them is built from.
+  std::set<std::size_t> parents() const {
+    std::set<std::size_t> parents;
+    for (const std::size_t number : numbers_) {
+      for (const std::size_t parent : plan_.targets[number]->fleet_parents) parents.insert(first_of(parent));
+    }
+    return parents;
+  }
+
+ private:
+  // Of what is built for another platform only because this is: the image that is published.
+  std::size_t first_of(std::size_t parent) const {
+    const auto published = numbers_of(plan_, plan_.targets[parent]->target.name);
+    return published.empty() ? parent : published.front();
+  }
+
+  const Plan& plan_;
+  std::size_t number_;
+  std::vector<std::size_t> numbers_;
+};
+
 KnownImages find_known(const Plan& plan, const std::set<std::size_t>& needed, const std::vector<TargetInputs>& inputs,
                        RemoteSession& remote, Log& log) {
   KnownImages known;
   for (const std::size_t number : needed) {
+    const PlatformsOf image(plan, number);
+    if (!image.is_first()) continue;
     std::vector<oci::Reference> found;
-    const auto references = inputs_references(plan.targets[number]->target, inputs[number]);
+    const auto references = inputs_references(plan.targets[number]->target, image.inputs(inputs));
     for (const oci::Reference& reference : references) {
       try {
         const auto image =
@@ -125,11 +172,21 @@ std::vector<MatrixTarget> targets_to_build(const Plan& plan, const std::set<std:
   const std::map<std::string, double> seconds = recorded_seconds();
   std::vector<MatrixTarget> targets;
   std::map<std::size_t, std::size_t> waves;  // by target: the wave after which it is there
-  for (const std::size_t number : plan.order()) {
-    if (!needed.count(number)) continue;
+  const std::vector<std::size_t> order = plan.order();
+  for (auto at = order.begin(); at != order.end(); ++at) {
+    const PlatformsOf image(plan, *at);
+    // The last of its platforms comes after the parents of all.
+    const bool is_last = std::none_of(at + 1, order.end(), [&](std::size_t later) {
+      return std::find(image.numbers().begin(), image.numbers().end(), later) != image.numbers().end();
+    });
+    if (!needed.count(*at) || !is_last) continue;
+    const std::size_t number = image.first();
     const PlannedTarget& planned = *plan.targets[number];
+    std::set<std::size_t> parents = image.parents();
+    // Of what is built for another platform only, nothing is published that could be taken.
+    std::erase_if(parents, [&](std::size_t parent) { return needed.count(parent) == 0; });
     std::size_t wave = 0;
-    for (const std::size_t parent : planned.fleet_parents) wave = std::max(wave, waves[parent]);
+    for (const std::size_t parent : parents) wave = std::max(wave, waves[parent]);
     const bool is_built = !known.count(number) && !planned.target.names.empty();
     waves[number] = is_built ? wave + 1 : wave;
     if (!is_built) continue;
@@ -137,18 +194,19 @@ std::vector<MatrixTarget> targets_to_build(const Plan& plan, const std::set<std:
     target.name = planned.target.name;
     target.image = planned.target.image;
     if (planned.target.profile) target.profile = planned.target.profile->name;
-    target.platform = planned.target.platform.str();
-    target.runner = runners.of(planned.target.platform);
+    target.platform = image.platforms();
+    target.runner = runners.of(planned.target.platform());
     target.wave = wave;
-    target.inputs = inputs[number].hash;
+    target.inputs = image.inputs(inputs).hash;
     if (const auto it = seconds.find(target.name); it != seconds.end()) target.seconds = it->second;
-    for (const std::size_t parent : planned.fleet_parents) {
-      const BuildTarget& above = plan.targets[parent]->target;
+    for (const std::size_t parent : parents) {
+      const TargetSpec& above = plan.targets[parent]->target;
       if (const auto it = known.find(parent); it != known.end()) {
         oci::Reference pinned = it->second.front();
         pinned.tag.reset();
         target.parents.push_back(fmt::format("{}={}@{}", above.name, pinned.name(), pinned.digest->str()));
-      } else if (const auto references = inputs_references(above, inputs[parent]); !references.empty()) {
+      } else if (const auto references = inputs_references(above, PlatformsOf(plan, parent).inputs(inputs));
+                 !references.empty()) {
         target.parents.push_back(above.name + "=" + references.front().str());
       }
     }
@@ -203,19 +261,21 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
   options.environment = environment_variable;
   const Fleet fleet = load_fleet(options);
   for (const std::string& warning : fleet.warnings) log.warn(warning);
-  const std::vector<const Target*> selected = select_targets(fleet, words.targets, words.profiles);
-  Publishing publishing{words.registry, date_for_tags(now_unix_seconds()), std::nullopt};
-  if (uses_git(selected)) publishing.git = git_commit_of(fleet.folder, cancel, log);
-  const Plan plan = plan_fleet(fleet, selected, publishing);
+  const std::vector<const TargetSpec*> selected = select_targets(fleet, words.targets, words.profiles);
+  NameValues naming{words.registry, date_for_tags(now_unix_seconds()), std::nullopt};
+  if (uses_git(selected)) naming.git = git_commit_of(fleet.folder, cancel, log);
+  const Plan plan = plan_fleet(fleet, selected, naming);
   for (const std::string& note : plan.notes) log.warn(note);
   std::set<std::size_t> wanted;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     const std::string& name = plan.targets[i]->target.name;
-    if (std::any_of(selected.begin(), selected.end(), [&](const Target* target) { return target->name == name; }))
+    if (plan.targets[i]->is_for_children) continue;
+    if (std::any_of(selected.begin(), selected.end(), [&](const TargetSpec* target) { return target->name == name; }))
       wanted.insert(i);
   }
   const std::set<std::size_t> needed = plan.closure(wanted);
-  const std::vector<TargetInputs> inputs = fleet_inputs(plan, wanted, fleet_session_settings(fleet, ""), cancel);
+  const std::vector<TargetInputs> inputs =
+      fleet_inputs(plan, wanted, fleet_build_settings(fleet, ""), surroundings_of({std::nullopt, true}, cancel));
   KnownImages known;
   if (!words.all) {
     const auto remote = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);

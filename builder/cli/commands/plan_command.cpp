@@ -5,15 +5,18 @@
 
 #include "base/process.hpp"
 #include "base/text.hpp"
-#include "builder/cli/build_session.hpp"
+#include "builder/build/build.hpp"
+#include "builder/build/fleet_plan.hpp"
+#include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/fleet_targets.hpp"
 #include "builder/cli/print_table.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/definitions/select.hpp"
+#include "builder/plan/forecast_drawing.hpp"
+#include "builder/plan/forecast_json.hpp"
 
 namespace kiln::cli {
 
@@ -29,7 +32,7 @@ struct PlanWords {
 };
 
 std::string kind_of(const Fleet& fleet, const std::string& name) {
-  const Target* target = fleet.find(name);
+  const TargetSpec* target = fleet.find(name);
   if (!target || fleet.front_end != FrontEnd::image_definitions) return "";
   switch (target->kind) {
     case ImageKind::base:
@@ -125,23 +128,15 @@ int run_plan(const PlanWords& words, const CancelToken& cancel) {
   options.environment = environment_variable;
   const Fleet fleet = load_fleet(options);
   for (const std::string& warning : fleet.warnings) log.warn(warning);
-  const std::vector<const Target*> selected = select_targets(fleet, words.targets, words.profiles);
-  Publishing publishing{words.registry, date_for_tags(now_unix_seconds()), std::nullopt};
-  if (uses_git(selected)) publishing.git = git_commit_of(fleet.folder, cancel, log);
-  const Plan plan = plan_fleet(fleet, selected, publishing);
-
-  std::set<std::size_t> wanted;
-  for (const Target* target : selected) {
-    for (std::size_t i = 0; i < plan.targets.size(); ++i) {
-      if (plan.targets[i]->target.name == target->name) wanted.insert(i);
-    }
-  }
-  SessionSettings settings = fleet_session_settings(fleet, "");
-  settings.quiet = true;
-  settings.bases.locked = true;  // a look writes no lock file
-  BuildSession session(settings, cancel);
-  Forecast forecast = session.look_up(plan, wanted);
-  session.end_progress();
+  const std::vector<const TargetSpec*> selected = select_targets(fleet, words.targets, words.profiles);
+  BuildRequest request;
+  request.naming = {words.registry, date_for_tags(now_unix_seconds()), std::nullopt};
+  if (uses_git(selected)) request.naming.git = git_commit_of(fleet.folder, cancel, log);
+  for (const TargetSpec* target : selected) request.targets.push_back(target->name);
+  request.settings = fleet_build_settings(fleet, "");
+  request.settings.bases.locked = true;  // a look writes no lock file
+  request.fleet = fleet;
+  Forecast forecast = look_up(request, surroundings_of({std::nullopt, true}, cancel));
   for (ForeseenTarget& target : forecast.targets) target.kind = kind_of(fleet, target.name);
   if (words.format == "json") {
     fmt::print("{}", forecast_json(forecast));

@@ -14,7 +14,7 @@
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/definitions/profile_checks.hpp"
-#include "builder/report/figures.hpp"
+#include "builder/report/report_words.hpp"
 
 namespace kiln::cli {
 
@@ -67,7 +67,7 @@ json to_json(const Profile& profile, const Fleet& fleet) {
   if (!profile.machine.gpu.empty()) machine["gpu"] = profile.machine.gpu;
   if (profile.machine.vram_bytes) machine["vram_bytes"] = *profile.machine.vram_bytes;
   json targets = json::array();
-  for (const Target& target : fleet.targets) {
+  for (const TargetSpec& target : fleet.targets) {
     if (target.profile && target.profile->name == profile.name) targets.push_back(target.name);
   }
   json environment = json::object();
@@ -91,8 +91,9 @@ int list_profiles(const ProfileWords& words) {
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::right}, 1);
   table.add({{"profile", TextStyle::dim}, {"machine", TextStyle::dim}, {"images", TextStyle::dim}});
   for (const auto& [name, profile] : fleet.profiles) {
-    const auto images = std::count_if(fleet.targets.begin(), fleet.targets.end(),
-                                      [&name = name](const Target& t) { return t.profile && t.profile->name == name; });
+    const auto images = std::count_if(fleet.targets.begin(), fleet.targets.end(), [&name = name](const TargetSpec& t) {
+      return t.profile && t.profile->name == name;
+    });
     table.add({{name, TextStyle::bold}, {printable(describe(profile.machine))}, {std::to_string(images)}});
   }
   print_table(table);

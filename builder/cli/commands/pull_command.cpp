@@ -6,6 +6,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/registry_session.hpp"
 #include "registry/remote/pull.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 
@@ -28,7 +29,7 @@ int run_pull(const PullWords& words, const CancelToken& cancel) {
   // The name means one platform's image here: the others of an index were not fetched.
   const NamedImage named{reference.str(), image.manifest};
   session.store().sync();
-  session.store().publish({&named, 1});
+  publish_images(session.store(), {&named, 1});
   const std::uint64_t pulled_bytes = session.remote().stats().pulled_bytes;
   session.end_progress();
   if (words.json) {

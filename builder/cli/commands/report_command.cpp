@@ -8,7 +8,9 @@
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/print_report.hpp"
+#include "builder/report/look_into_images.hpp"
 #include "builder/report/report_html.hpp"
+#include "builder/report/report_json.hpp"
 #include "builder/report/report_markdown.hpp"
 #include "builder/report/report_prometheus.hpp"
 #include "builder/report/report_store.hpp"
@@ -76,12 +78,13 @@ int run_report(const ReportWords& words) {
   look_into_images(report, [&](const oci::Digest& diff_id) { return indexes.find(diff_id); });
   const std::vector<GateFailure> failures = failed_gates(report, limits);
 
+  const ReportDocument document(report);
   std::string text;
   if (format == "json") text = to_json_text(report);
-  if (format == "markdown") text = report_markdown(report, failures);
-  if (format == "prometheus") text = report_prometheus(report);
-  if (format == "html") text = report_html(report, earlier_builds(report, reports), failures);
-  if (format == "text" && !words.output.empty()) text = report_text(report);
+  if (format == "markdown") text = report_markdown(document, failures);
+  if (format == "prometheus") text = report_prometheus(document);
+  if (format == "html") text = report_html(document, earlier_builds(report, reports), failures);
+  if (format == "text" && !words.output.empty()) text = report_text(document);
   if (!words.output.empty()) {
     write_file_atomically(words.output, text);
   } else if (format == "text") {

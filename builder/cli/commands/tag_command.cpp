@@ -10,6 +10,7 @@
 #include "builder/cli/found_image.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "registry/remote/push.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 
@@ -37,11 +38,11 @@ std::vector<NewTag> tag_in_store(const TagWords& words) {
   std::vector<NamedImage> images;
   for (const std::string& word : words.names) {
     const std::string name = oci::Reference::parse(word).str();
-    const auto before = store.resolve(name);
+    const auto before = find_image(store, name);
     tags.push_back({name, source.descriptor, before ? std::optional(before->digest) : std::nullopt});
     images.push_back({name, source.descriptor});
   }
-  if (!words.dry_run) store.publish(images);
+  if (!words.dry_run) publish_images(store, images);
   return tags;
 }
 

@@ -4,11 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
-#include "builder/cli/build_session.hpp"
+#include "builder/build/workshop.hpp"
+#include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/run/container_run.hpp"
-#include "builder/solve/users.hpp"
+#include "builder/steps/users.hpp"
 #include "registry/remote/pull.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 
@@ -31,21 +33,21 @@ struct TestedImage {
   std::string place;  // "the store", or the registry's repository
 };
 
-TestedImage find_tested_image(BuildSession& session, const TestWords& words) {
+TestedImage find_tested_image(Workshop& shop, const TestWords& words) {
   const oci::Platform platform = words.platform.empty() ? oci::Platform::host() : oci::Platform::parse(words.platform);
   const oci::Reference reference = oci::Reference::parse(words.reference);
   if (!words.pull) {
     for (const std::string& name : {reference.str(), words.reference}) {
-      if (const auto root = session.store().resolve(name)) {
-        return {stored_image(session.store(), *root, platform, name), root->digest, "the store"};
+      if (const auto root = find_image(shop.store(), name)) {
+        return {stored_image(shop.store(), *root, platform, name), root->digest, "the store"};
       }
     }
     if (words.local)
       throw Error(Category::usage,
                   fmt::format("the store has no image '{}'; 'kiln images' lists those it has", reference.str()));
   }
-  const PulledImage pulled = pull_image(session.remote().get(), session.store(), reference, platform, PullWhat::layers);
-  return {stored_image(session.store(), pulled.manifest, platform, reference.str()), pulled.manifest.digest,
+  const PulledImage pulled = pull_image(shop.remote().get(), shop.store(), reference, platform, PullWhat::layers);
+  return {stored_image(shop.store(), pulled.manifest, platform, reference.str()), pulled.manifest.digest,
           pulled.source.name()};
 }
 
@@ -103,13 +105,12 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   if (words.timeout_s <= 0) throw Error(Category::usage, "--timeout: expected a number of seconds above zero");
   RunRequest request;
   request.network = network_of(words.network);
-  SessionSettings settings;
-  settings.progress = words.progress;
-  BuildSession session(settings, cancel);
-  const TestedImage tested = find_tested_image(session, words);
-  const ResolvedUser user = resolve_user(tested.image.config.config.user, session.layers().view(tested.image.layers));
-  const SnapshotChain chain = session.layers().folders(tested.image.layers);
-  const SnapshotUpper upper = session.layers().snapshots().begin_upper();
+  const BuildSurroundings surroundings = surroundings_of({words.progress, false}, cancel);
+  Workshop shop({}, surroundings);
+  const TestedImage tested = find_tested_image(shop, words);
+  const ResolvedUser user = resolve_user(tested.image.config.config.user, still_there(shop.layers().view(tested.image.layers)));
+  const SnapshotChain chain = still_there(shop.layers().folders(tested.image.layers));
+  const SnapshotUpper upper = shop.snapshots().begin_upper();
   request.lowers = chain.folders();
   request.upper = upper.folders();
   request.uid = user.uid;
@@ -120,12 +121,12 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   HealthVerdict verdict;
   std::string output;
   {
-    RunningContainer container = RunningContainer::start(session.runner(), session.store().home(), request);
+    RunningContainer container = RunningContainer::start(shop.runner(), shop.store().home(), request);
     verdict = wait_for_health(container, tested.image.config, words.timeout_s * 1000, cancel);
     output = container.last_output();
     container.kill();
   }
-  session.end_progress();
+  shop.end_progress();
   print_verdict(words, tested, verdict, output);
   return verdict.health == Health::healthy || verdict.health == Health::no_check ? 0 : 1;
 }

@@ -8,6 +8,7 @@
 #include "builder/cli/found_image.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "registry/remote/registry_client.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 
@@ -29,7 +30,7 @@ std::vector<NamedImage> untag_in_store(const UntagWords& words) {
     images.push_back(find_in_store(store, reference));
     names.push_back(images.back().name);
   }
-  if (!words.dry_run) store.unpublish(names);
+  if (!words.dry_run) unpublish_images(store, names);
   return images;
 }
 

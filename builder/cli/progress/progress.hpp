@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/terminal_text.hpp"
-#include "builder/solve/events.hpp"
+#include "builder/steps/events.hpp"
 
 namespace kiln {
 

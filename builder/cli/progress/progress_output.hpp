@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "builder/solve/events.hpp"
+#include "builder/steps/events.hpp"
 
 namespace kiln {
 

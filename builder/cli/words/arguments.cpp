@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 
 #include "base/error.hpp"
@@ -40,9 +41,30 @@ const CLI::App& selected(const CLI::App& app) {
   return chosen.empty() ? app : selected(*chosen.back());
 }
 
+// "kiln cache du": the command with those that it is nested in.
+std::string full_name(const CLI::App& app) {
+  const CLI::App* parent = app.get_parent();
+  return parent == nullptr ? app.get_name() : full_name(*parent) + " " + app.get_name();
+}
+
+// CLI11 looks for the name of a command in every word that could be one, also among the siblings of the command that
+// has begun. With one command at most on each level, words behind a command's name are that command's.
+void allow_one_command(CLI::App& app) { app.require_subcommand(0, 1); }
+
+// The words behind the program's name, without a "--" that has no word with a dash behind it: such a one changes
+// nothing, and CLI11 takes what stands behind it from a command whose list of words has begun.
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const auto mark = std::find(words.begin(), words.end(), "--");
+  if (mark == words.end() || mark == words.begin()) return words;
+  const auto has_dash = [](const std::string& word) { return word.size() > 1 && word.starts_with("-"); };
+  if (std::none_of(mark + 1, words.end(), has_dash)) words.erase(mark);
+  return words;
+}
+
 [[noreturn]] void refuse_words(const CLI::App& root, const std::vector<std::string>& words) {
   const CLI::App& app = selected(root);
-  const std::string where = &app == &root ? "kiln" : "kiln " + app.get_name();
+  const std::string where = full_name(app);
   const std::string word = words.empty() ? "" : words.front();
   if (word.starts_with("-")) {
     const std::string name = word.substr(0, word.find('='));
@@ -61,6 +83,7 @@ const CLI::App& selected(const CLI::App& app) {
 Arguments::Arguments(std::string name, std::string description) : implementation_(std::make_unique<Implementation>()) {
   implementation_->owned = std::make_unique<CLI::App>(std::move(description), std::move(name));
   implementation_->app = implementation_->owned.get();
+  allow_one_command(*implementation_->app);
 }
 
 Arguments::Arguments(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
@@ -69,6 +92,7 @@ Arguments::~Arguments() = default;
 Arguments& Arguments::command(std::string name, std::string description) {
   auto child = std::make_unique<Implementation>();
   child->app = implementation_->app->add_subcommand(std::move(name), std::move(description));
+  allow_one_command(*child->app);
   implementation_->commands.push_back(std::unique_ptr<Arguments>(new Arguments(std::move(child))));
   return *implementation_->commands.back();
 }
@@ -138,7 +162,9 @@ Arguments& Arguments::handler(Handler handler) {
 int Arguments::parse(int argc, char** argv, const CancelToken& cancel) {
   CLI::App& app = *implementation_->app;
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> words = words_of(argc, argv);
+    std::reverse(words.begin(), words.end());  // the order in which CLI11 takes them
+    app.parse(std::move(words));
   } catch (const CLI::CallForHelp& help) {
     std::cout << selected(app).help("kiln");
     return 0;
@@ -146,8 +172,8 @@ int Arguments::parse(int argc, char** argv, const CancelToken& cancel) {
     std::vector<std::string> extras = app.remaining(true);
     refuse_words(app, extras);
   } catch (const CLI::ParseError& error) {
-    throw Error(Category::usage, fmt::format("{}; 'kiln {} --help' shows the words", printable(error.what()),
-                                             &selected(app) == &app ? "" : selected(app).get_name()));
+    throw Error(Category::usage,
+                fmt::format("{}; '{} --help' shows the words", printable(error.what()), full_name(selected(app))));
   }
   Arguments* chosen = this;
   for (bool descended = true; descended;) {

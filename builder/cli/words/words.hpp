@@ -1,12 +1,10 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "builder/plan/build_target.hpp"
 #include "builder/run/run_request.hpp"
 
 namespace kiln::cli {
@@ -19,15 +17,9 @@ std::map<std::string, std::string> parse_build_args(const std::vector<std::strin
 std::map<std::string, std::string> parse_pairs(const std::vector<std::string>& values, std::string_view flag);
 // --label: a name alone has an empty value, as with docker.
 std::map<std::string, std::string> parse_labels(const std::vector<std::string>& values);
-// "id=ID[,src=FILE|,env=NAME]" or "type=...,": docker's --secret.
-SecretSource parse_secret(std::string_view text);
-// "default" or "ID[=PATH[,PATH]]": docker's --ssh.
-SshForward parse_ssh(std::string_view text);
-// "name:address" or "name=address".
-std::pair<std::string, std::string> parse_host(std::string_view text);
 // --security: "sandbox" (also for "") or "hardened".
 RunSecurity parse_security(std::string_view text);
-// "64m", "1g", "1024".
+// A flag's size: "64m", "1g", "1024".
 std::uint64_t parse_size(std::string_view text, std::string_view flag);
 
 }  // namespace kiln::cli

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -46,15 +47,15 @@ TEST_CASE("what is no RFC 3339 time is refused") {
                           "1980-01-01T00:00:00+24:00",
                           "315532800"}) {
     CAPTURE(bad);
-    CHECK_THROWS_AS(parse_rfc3339(bad), Error);
+    CHECK_ERROR(parse_rfc3339(bad), Category::usage, "TODO");
   }
 }
 
 TEST_CASE("a time outside the years that can be written is refused") {
   CHECK(format_rfc3339(253402300799) == "9999-12-31T23:59:59Z");
-  CHECK_THROWS_AS(format_rfc3339(253402300800), Error);
-  CHECK_THROWS_AS(format_rfc3339(INT64_MAX), Error);
-  CHECK_THROWS_AS(format_rfc3339(INT64_MIN), Error);
+  CHECK_ERROR(format_rfc3339(253402300800), Category::usage, "TODO");
+  CHECK_ERROR(format_rfc3339(INT64_MAX), Category::usage, "TODO");
+  CHECK_ERROR(format_rfc3339(INT64_MIN), Category::usage, "TODO");
 }
 
 TEST_CASE("the monotonic clock does not go back") {

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/cancel.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -43,11 +44,10 @@ TEST_CASE("detail stays apart from the message") {
 
 TEST_CASE("errno is put into words, a full disk with what to do") {
   errno = EACCES;
-  CHECK_THROWS_WITH_AS(throw_errno("open", "/x"), "cannot open '/x': permission denied", Error);
+  CHECK_ERROR(throw_errno("open", "/x"), Category::usage, "cannot open '/x': permission denied");
   errno = ENOSPC;
-  CHECK_THROWS_WITH_AS(
-      throw_errno("write", "/x"),
-      "cannot write '/x': no space left on device; free some space or point KILN_HOME at a larger disk", Error);
+  CHECK_ERROR(throw_errno("write", "/x"), Category::usage,
+              "cannot write '/x': no space left on device; free some space or point KILN_HOME at a larger disk");
 }
 
 TEST_CASE("copies of a cancel token share one flag") {

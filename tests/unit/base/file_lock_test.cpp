@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
+#include "tests/support/check_error.hpp"
 #include "tests/support/forked_child.hpp"
 
 using namespace kiln;
@@ -40,6 +41,6 @@ TEST_CASE("the lock of a killed process is released") {
 
 TEST_CASE("a lock in a folder that is not there is an error that names it") {
   const TempDir folder;
-  CHECK_THROWS_WITH_AS(FileLock::acquire(folder.path() / "absent/lock", LockMode::shared),
-                       doctest::Contains("absent/lock"), Error);
+  CHECK_ERROR(FileLock::acquire(folder.path() / "absent/lock", LockMode::shared), Category::usage,
+              doctest::Contains("absent/lock"));
 }

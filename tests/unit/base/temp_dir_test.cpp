@@ -5,6 +5,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -56,5 +57,5 @@ TEST_CASE("a folder is locked as long as it lives, and no longer") {
 }
 
 TEST_CASE("a parent that is not there is an error that names it") {
-  CHECK_THROWS_WITH_AS(TempDir("/no/such/parent"), doctest::Contains("/no/such/parent"), Error);
+  CHECK_ERROR(TempDir("/no/such/parent"), Category::usage, doctest::Contains("/no/such/parent"));
 }

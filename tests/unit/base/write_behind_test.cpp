@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/temp_dir.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -46,5 +47,5 @@ TEST_CASE("what several threads write in pieces is all there, whatever becomes o
 TEST_CASE("a write that fails names the file") {
   WriteBehind behind(WriteBehind::Pages::keep);
   const auto full = std::make_shared<const Fd>(::open("/dev/full", O_WRONLY | O_CLOEXEC));
-  CHECK_THROWS_WITH_AS(behind.write(full, "x", 0, "the disk"), doctest::Contains("the disk"), Error);
+  CHECK_ERROR(behind.write(full, "x", 0, "the disk"), Category::usage, doctest::Contains("the disk"));
 }

@@ -22,7 +22,7 @@ struct Fixture {
     const oci::Descriptor blob = store.put("gz", "application/vnd.oci.image.layer.v1.tar+gzip", Durability::ephemeral);
     layer.blobs.push_back({blob, Compression{}});
     StepRecord record;
-    record.kind = "copy";
+    record.kind = StepKind::copy;
     record.key = kKey;
     record.created = "2026-01-01T00:00:00Z";
     record.salt = "00";

@@ -151,12 +151,8 @@ TEST_CASE("images are found by reference and platform") {
   CHECK(!lock.find_image("docker.io/library/python:3.11-slim", "linux/s390x"));
   CHECK(!lock.find_image("docker.io/library/python:3.12", "linux/amd64"));
   CHECK(lock.find_debian("nothing") == nullptr);
-  Lock smaller = lock;
-  smaller.remove_image("docker.io/library/python:3.11-slim");
-  smaller.remove_debian("base-python@arm64");
-  CHECK(smaller.images().empty());
-  CHECK(smaller.debian().size() == 1);
-  CHECK_THROWS_AS(smaller.set_image("a", "linux/amd64", "no digest"), Error);
+  Lock other = lock;
+  CHECK_THROWS_AS(other.set_image("a", "linux/amd64", "no digest"), Error);
 }
 
 TEST_CASE("the lock's digest is pinned and changes with all that decides the bytes") {

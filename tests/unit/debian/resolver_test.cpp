@@ -66,7 +66,7 @@ TEST_CASE("a spec resolves to its closure, by apt, with versions, digests and pa
   CHECK(lock.packages[1].architecture == "all");
   CHECK(lock.packages[1].path == "debian/pool/main/core/core_2.0~rc1+b1_all.deb");
   CHECK(lock.packages[1].size_bytes ==
-        kiln::file_size_bytes(f.archive.debian() / "pool/main/core/core_2.0~rc1+b1_all.deb"));
+        kiln::fs::file_size(f.archive.debian() / "pool/main/core/core_2.0~rc1+b1_all.deb"));
   CHECK(lock.epoch == 1768042932);
   CHECK(names(f.resolve({}, "apt")) == std::vector<std::string>{"apt", "core"});
   CHECK(names(f.resolve({}, "minbase")) == std::vector<std::string>{"apt", "base-tool", "core"});

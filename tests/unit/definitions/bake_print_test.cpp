@@ -50,7 +50,7 @@ TEST_CASE("a bake file that is printed and read again is the same fleet") {
 
   const kiln::test::Folder again({{"docker-bake.json", text}});
   kiln::Fleet reread = kiln::load_bake_file(again.path() / "docker-bake.json", options);
-  for (kiln::Target& target : reread.targets) target.definition = folder.path() / "docker-bake.json";
+  for (kiln::TargetSpec& target : reread.targets) target.definition = folder.path() / "docker-bake.json";
   CHECK(reread.targets == fleet.targets);
   CHECK(reread.groups == fleet.groups);
 }

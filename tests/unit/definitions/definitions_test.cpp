@@ -14,16 +14,16 @@
 #include "tests/unit/definitions/support/folder.hpp"
 
 using kiln::load_definitions;
-using kiln::Target;
+using kiln::TargetSpec;
 namespace fs = std::filesystem;
 
 namespace {
 
 const fs::path kSource = KILN_SOURCE_DIR;
 
-std::vector<std::string> names(const std::vector<Target>& targets) {
+std::vector<std::string> names(const std::vector<TargetSpec>& targets) {
   std::vector<std::string> result;
-  for (const Target& target : targets) result.push_back(target.name);
+  for (const TargetSpec& target : targets) result.push_back(target.name);
   return result;
 }
 
@@ -60,14 +60,14 @@ TEST_CASE("the repository's own fleet is read") {
   CHECK(fleet.settings.retention == kiln::Retention{10, 7, 4, 3});
   CHECK(fleet.warnings.empty());
 
-  const Target* base = fleet.find("base-python");
+  const TargetSpec* base = fleet.find("base-python");
   REQUIRE(base != nullptr);
   REQUIRE(base->debian);
   CHECK(base->debian->suite == "bookworm");
   CHECK(base->dockerfile == kSource / "images/base-python/Dockerfile");
   CHECK(base->platforms == std::vector{kiln::oci::Platform::parse("linux/amd64")});
 
-  const Target* hub = fleet.find("memory-fusion-hub-mainpc");
+  const TargetSpec* hub = fleet.find("memory-fusion-hub-mainpc");
   REQUIRE(hub != nullptr);
   CHECK(hub->image == "memory-fusion-hub");
   CHECK(hub->size_limit_bytes == 200'000'000);
@@ -125,7 +125,7 @@ TEST_CASE("everything an image may say is carried over") {
   CHECK(fleet.folder == images);
   CHECK(fleet.settings.ca_bundle == (images / "ca.pem").string());
   REQUIRE(fleet.targets.size() == 1);
-  const Target& target = fleet.targets[0];
+  const TargetSpec& target = fleet.targets[0];
   CHECK(target.name == "web");
   CHECK(target.description == "d");
   CHECK(target.kind == kiln::ImageKind::family);
@@ -147,7 +147,7 @@ TEST_CASE("everything an image may say is carried over") {
   CHECK(target.network == "none");
   CHECK(target.no_cache);
   CHECK(target.secrets ==
-        std::vector<kiln::TargetSecret>{{"t", images / "app/t.txt", std::nullopt}, {"e", std::nullopt, "E"}});
+        std::vector<kiln::SecretSource>{{"t", images / "app/t.txt", std::nullopt}, {"e", std::nullopt, "E"}});
   CHECK(target.cache_from == std::vector<std::string>{"f"});
   CHECK(target.cache_to == std::vector<std::string>{"t"});
   REQUIRE(target.baseline);

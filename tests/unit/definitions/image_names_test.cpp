@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/process.hpp"
+#include "tests/support/check_error.hpp"
 #include "tests/unit/definitions/support/folder.hpp"
 
 using kiln::image_names;
@@ -27,8 +28,8 @@ kiln::Fleet fleet() {
   return fleet;
 }
 
-kiln::Target target(const char* profile = nullptr) {
-  kiln::Target target;
+kiln::TargetSpec target(const char* profile = nullptr) {
+  kiln::TargetSpec target;
   target.name = target.image = "hub";
   target.tag_templates = {"{date}-{git}", "latest"};
   if (profile != nullptr) {
@@ -60,7 +61,7 @@ TEST_CASE("another registry takes the place of registry and namespace") {
 }
 
 TEST_CASE("literal tags of bake files are read as docker reads them, and keep their last name elsewhere") {
-  kiln::Target bake;
+  kiln::TargetSpec bake;
   bake.name = "app";
   bake.tags = {"app", "ghcr.io/acme/deep/app:1", "ghcr.io/acme/deep/app:1"};
   CHECK(image_names(kiln::Fleet{}, bake, {}) == Texts{"docker.io/library/app:latest", "ghcr.io/acme/deep/app:1"});
@@ -71,19 +72,19 @@ TEST_CASE("literal tags of bake files are read as docker reads them, and keep th
 }
 
 TEST_CASE("names that are none are refused") {
-  kiln::Target bad = target();
+  kiln::TargetSpec bad = target();
   bad.tag_templates = {"{dat}"};
-  CHECK_THROWS_WITH_AS(image_names(fleet(), bad, kValues), doctest::Contains("did you mean 'date'?"), kiln::Error);
+  CHECK_ERROR(image_names(fleet(), bad, kValues), kiln::Category::usage, doctest::Contains("did you mean 'date'?"));
   bad.tag_templates = {"a b"};
-  CHECK_THROWS_AS(image_names(fleet(), bad, kValues), kiln::Error);
-  CHECK_THROWS_WITH_AS(image_names(fleet(), target(), {"acme/test", "1", "2"}),
-                       doctest::Contains("'acme/test' is no registry"), kiln::Error);
-  CHECK_THROWS_AS(image_names(fleet(), target(), {"localhost:5000/UPPER", "1", "2"}), kiln::Error);
+  CHECK_ERROR(image_names(fleet(), bad, kValues), kiln::Category::usage, "TODO");
+  CHECK_ERROR(image_names(fleet(), target(), {"acme/test", "1", "2"}), kiln::Category::usage,
+              doctest::Contains("'acme/test' is no registry"));
+  CHECK_ERROR(image_names(fleet(), target(), {"localhost:5000/UPPER", "1", "2"}), kiln::Category::usage, "TODO");
 }
 
 TEST_CASE("git is asked only where a tag names the commit") {
-  const kiln::Target with = target();
-  kiln::Target without = target();
+  const kiln::TargetSpec with = target();
+  kiln::TargetSpec without = target();
   without.tag_templates = {"{date}"};
   CHECK(kiln::uses_git({&without, &with}));
   CHECK_FALSE(kiln::uses_git({&without}));

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "builder/definitions/schema.hpp"
+#include "tests/support/check_error.hpp"
 #include "tests/unit/definitions/support/folder.hpp"
 
 using kiln::JsonSource;
@@ -14,13 +15,13 @@ TEST_CASE("messages name file and line of what they are about") {
   CHECK(source.at("/a") == "/x/f.json:2");
   CHECK(source.at("/b~1c/0") == "/x/f.json:4");
   CHECK(source.at("/none") == "/x/f.json");
-  CHECK_THROWS_WITH_AS(source.fail("/a", "no"), "/x/f.json:2: no", kiln::Error);
+  CHECK_ERROR(source.fail("/a", "no"), kiln::Category::usage, "/x/f.json:2: no");
 }
 
 TEST_CASE("of several mistakes the first in the file is told") {
   const auto schema = kiln::JsonSchema::parse(R"({"additionalProperties": {"type": "string"}})", "s");
   const JsonSource source("f.json", "{\n  \"z\": 1,\n  \"a\": 2\n}");
-  CHECK_THROWS_WITH_AS(source.parse(schema), "f.json:2: expected a string, got 1", kiln::Error);
+  CHECK_ERROR(source.parse(schema), kiln::Category::usage, "f.json:2: expected a string, got 1");
 }
 
 TEST_CASE("a file that is not there is a mistake of words") {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "tests/support/check_error.hpp"
 #include "tests/unit/definitions/support/folder.hpp"
 
 namespace {
@@ -39,14 +40,14 @@ TEST_CASE("a file or a folder can be named") {
 
 TEST_CASE("what is not there is named") {
   const kiln::test::Folder folder({{"x", ""}});
-  CHECK_THROWS_WITH_AS(load(folder.path()), doctest::Contains("holds no images/fleet.json and no docker-bake.json"),
-                       kiln::Error);
-  CHECK_THROWS_WITH_AS(load(folder.path(), "nope.json"), "there is no file 'nope.json'", kiln::Error);
+  CHECK_ERROR(load(folder.path()), kiln::Category::usage,
+              doctest::Contains("holds no images/fleet.json and no docker-bake.json"));
+  CHECK_ERROR(load(folder.path(), "nope.json"), kiln::Category::usage, "there is no file 'nope.json'");
 }
 
 TEST_CASE("a folder with HCL alone is answered with the command that helps") {
   const kiln::test::Folder folder({{"docker-bake.hcl", ""}});
-  CHECK_THROWS_WITH_AS(load(folder.path()), doctest::Contains("docker buildx bake -f"), kiln::Error);
+  CHECK_ERROR(load(folder.path()), kiln::Category::usage, doctest::Contains("docker buildx bake -f"));
 }
 
 TEST_CASE("--set changes both kinds") {

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "builder/definitions/schema.hpp"
+#include "tests/support/check_error.hpp"
 #include "tests/unit/definitions/support/folder.hpp"
 
 using kiln::load_profiles;
@@ -57,7 +58,7 @@ TEST_CASE("a schema of one's own brings its own keys") {
   const Profile profile = load_profiles(folder.path(), schema).at("a");
   CHECK(profile.values == Pairs{{"FAN_SPEED", "7"}});
   CHECK(profile.env.size() == 2);
-  CHECK_THROWS_AS(load_profiles(folder.path(), kiln::profile_schema()), kiln::Error);
+  CHECK_ERROR(load_profiles(folder.path(), kiln::profile_schema()), kiln::Category::usage, "TODO");
 }
 
 TEST_CASE("a folder that is not there holds no profiles") {
@@ -66,7 +67,7 @@ TEST_CASE("a folder that is not there holds no profiles") {
 
 TEST_CASE("a profile's file name has to be a name") {
   const kiln::test::Folder folder({{"a b.json", "{}"}});
-  CHECK_THROWS_AS(load_profiles(folder.path(), kiln::profile_schema()), kiln::Error);
+  CHECK_ERROR(load_profiles(folder.path(), kiln::profile_schema()), kiln::Category::usage, "TODO");
 }
 
 TEST_CASE("build arguments are the values, the machine, and the values as one sorted line") {
@@ -84,7 +85,7 @@ TEST_CASE("labels carry the profile's name and values") {
 }
 
 TEST_CASE("a target's own arguments go over its profile's") {
-  kiln::Target target;
+  kiln::TargetSpec target;
   target.args = {{"CUDA_ARCH", "8.0"}, {"A", "x"}};
   CHECK(kiln::baked_args(target) == target.args);
   target.profile = sample();

@@ -3,33 +3,28 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "tests/support/check_error.hpp"
 
 using kiln::TargetParts;
 using Texts = std::vector<std::string>;
 
 namespace {
 
-kiln::Target applied(const TargetParts& parts) {
-  kiln::Target target;
+kiln::TargetSpec applied(const TargetParts& parts) {
+  kiln::TargetSpec target;
   target.name = "t";
   parts.apply_to(target, "/here");
   return target;
 }
 
-std::vector<kiln::TargetSecret> secrets(const char* text) {
-  TargetParts parts;
-  parts.secrets = Texts{text};
-  return applied(parts).secrets;
-}
-
 }  // namespace
 
 TEST_CASE("what was not said changes nothing") {
-  kiln::Target target;
+  kiln::TargetSpec target;
   target.context = "/c";
   target.tags = {"x"};
   target.network = "none";
-  const kiln::Target before = target;
+  const kiln::TargetSpec before = target;
   TargetParts{}.apply_to(target, "/here");
   CHECK(target == before);
 }
@@ -69,17 +64,5 @@ TEST_CASE("remote contexts are no folders, and a Dockerfile is looked for in the
     CHECK(applied(parts).remote_context == url);
     CHECK_FALSE(applied(parts).context);
     CHECK(applied(parts).dockerfile == "docker/D");
-  }
-}
-
-TEST_CASE("secrets are read as docker reads them") {
-  CHECK(secrets("id=a,src=f")[0] == kiln::TargetSecret{"a", "/here/f", std::nullopt});
-  CHECK(secrets("id=a,source=/f,type=file")[0] == kiln::TargetSecret{"a", "/f", std::nullopt});
-  CHECK(secrets("id=a,env=E")[0] == kiln::TargetSecret{"a", std::nullopt, "E"});
-  CHECK(secrets("id=a")[0] == kiln::TargetSecret{"a", std::nullopt, std::nullopt});
-  CHECK(secrets("id=a,\"src=f,\"\"g\"\"\"")[0].file == "/here/f,\"g\"");
-  for (const char* bad : {"src=f", "id", "id=a,scr=f", "id=a,type=x", "\"id=a", "\"id=a\"x"}) {
-    INFO(bad);
-    CHECK_THROWS_AS(secrets(bad), kiln::Error);
   }
 }

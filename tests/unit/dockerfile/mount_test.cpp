@@ -9,7 +9,7 @@ std::optional<std::string> value(std::string_view name) {
   return name == "dir" ? std::optional<std::string>("/cache") : std::nullopt;
 }
 
-Mount mount(const std::string& options) { return parse_mount(options, value); }
+Mount mount(const std::string& options) { return expand_mount(read_mount(options), value); }
 std::string refusal(const std::string& options) {
   return usage_error([&] { mount(options); });
 }
@@ -68,6 +68,19 @@ TEST_CASE("values with commas are quoted as in CSV") {
   CHECK(mount("type=bind,\"target=/a,\"\"b\"\"\"").target == "/a,b");
   CHECK(has(refusal("\"target=/a"), "missing closing quote"));
   CHECK(has(refusal("tar\"get=/a"), "a quote inside"));
+}
+
+TEST_CASE("a mount is whole when it is read, unless a variable stands in it") {
+  const WrittenMount plain = read_mount("type=cache,dst=/c");
+  REQUIRE(plain.plain);
+  CHECK(plain.plain->target == "/c");
+  const WrittenMount open = read_mount("type=cache,dst=$dir,src=/s,from=build");
+  CHECK_FALSE(open.plain);
+  CHECK(open.from() == "build");
+  CHECK(open.written("target") == "$dir");
+  CHECK(expand_mount(open, value).target == "/cache");
+  CHECK(has(usage_error([] { read_mount("target=/c,from=$stage"); }), "'from' cannot hold a variable"));
+  CHECK(has(usage_error([&] { expand_mount(read_mount("type=$dir,target=/c"), value); }), "unsupported type '/cache'"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "layer_fixture.hpp"
 #include "registry/oci/image_config.hpp"
 #include "registry/oci/manifest.hpp"
+#include "registry/store/image_names.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -67,7 +68,7 @@ std::vector<LayerValue> publish(Workshop& shop, const Compression& compression) 
   const oci::Descriptor root = shop.store.put(oci::serialise(manifest), oci::media_type::kOciManifest);
   shop.store.sync();
   const std::vector<NamedImage> images{{"app", root}};
-  shop.store.publish(images);
+  publish_images(shop.store, images);
   return layers;
 }
 

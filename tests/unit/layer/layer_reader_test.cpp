@@ -4,8 +4,10 @@
 #include <sys/xattr.h>
 
 #include "base/file.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/layer/merged_view.hpp"
 #include "layer_fixture.hpp"
+#include "registry/store/layer_facts.hpp"
 #include "tar_fixture.hpp"
 
 using namespace kiln;
@@ -294,7 +296,7 @@ TEST_CASE("a foreign layer is indexed and verified") {
     const IndexedLayer indexed = index_layer(store, shop.pool, blob, std::nullopt);
     CHECK(indexed.diff_id == oci::sha256_of(tar));
     CHECK(indexed.uncompressed_bytes == tar.size());
-    CHECK(store.blob_info(blob.digest)->diff_id == indexed.diff_id);
+    CHECK(blob_info(store, blob.digest)->diff_id == indexed.diff_id);
     const auto index = IndexCache(store).find(indexed.diff_id);
     REQUIRE(index);
     CHECK(*index->kept_file("etc/passwd") == "app:x:1:1\n");
@@ -313,7 +315,7 @@ TEST_CASE("a config that claims another diff ID, and a damaged blob, are found o
   const std::string message = message_of([&] { index_layer(shop.store, shop.pool, blob, oci::sha256_of("claimed")); });
   CHECK(contains(message, oci::sha256_of("claimed").str()));
   CHECK(contains(message, blob.digest.str()));
-  CHECK_FALSE(shop.store.blob_info(blob.digest));
+  CHECK_FALSE(blob_info(shop.store, blob.digest));
 
   const oci::Descriptor other = put_tar(shop, RawTar().file("a", "2").str());
   const fs::path path = shop.store.path_of(other.digest);
@@ -322,5 +324,5 @@ TEST_CASE("a config that claims another diff ID, and a damaged blob, are found o
   bytes[512] = '3';
   write_file_atomically(path, bytes);
   CHECK_THROWS_AS(index_layer(shop.store, shop.pool, other, std::nullopt), Error);
-  CHECK_FALSE(shop.store.blob_info(other.digest));
+  CHECK_FALSE(blob_info(shop.store, other.digest));
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "layer_fixture.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -57,7 +58,7 @@ TEST_CASE("marks below a mark are dropped") {
 }
 
 TEST_CASE("something below a file is refused") {
-  CHECK_THROWS_AS(settled({file_of("a", "1"), file_of("a/x", "2")}), Error);
+  CHECK_ERROR(settled({file_of("a", "1"), file_of("a/x", "2")}), Category::usage, "TODO");
 }
 
 TEST_CASE("a hard link whose file was replaced keeps its own content") {

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "layer_fixture.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using namespace kiln::test;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "builder/layer/index_layer.hpp"
 #include "builder/layer/tree_scanner.hpp"
 #include "layer_fixture.hpp"
 #include "tar_fixture.hpp"

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using namespace kiln::oci;
@@ -88,18 +89,18 @@ TEST_CASE("ambiguous and malformed manifests are refused") {
   };
   for (const Case& bad : {
            Case{"", "syntax error"},
-           {"[]", "expected a JSON object"},
+           {"[]", "expected an object"},
            {R"({"schemaVersion":1,"config":)" + kConfig + "}", "docker schema 1"},
            {R"({"config":)" + kConfig + "}", "schemaVersion is 0, expected 2"},
-           {R"({"schemaVersion":"2","config":)" + kConfig + "}", "'schemaVersion' must be a whole number"},
+           {R"({"schemaVersion":"2","config":)" + kConfig + "}", "'schemaVersion': expected a whole number"},
            {R"({"schemaVersion":2})", "has no 'config'"},
            {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[],"manifests":[]})",
             "both 'layers' and 'manifests'"},
            {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[],"layers":[]})", "duplicate key 'layers'"},
            {R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","config":)" + kConfig + "}",
             "is not that of an image manifest"},
-           {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":{}})", "'layers' must be a list"},
-           {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[null]})", "expected a JSON object"},
+           {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":{}})", "'layers': expected a list"},
+           {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[null]})", "expected an object"},
            {R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[{"digest":"sha256:1","size":1}]})",
             "is not of the form"},
        }) {
@@ -118,9 +119,9 @@ TEST_CASE("an index survives being written and read, and a manifest is not taken
   const Index again = parse_index(serialise(index), "i");
   CHECK(again.manifests == index.manifests);
   CHECK(serialise(again) == serialise(index));
-  CHECK_THROWS_AS(parse_index(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"})", "i"),
-                  Error);
-  CHECK_THROWS_AS(parse_index(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "i"), Error);
+  CHECK_ERROR(parse_index(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"})", "i"),
+              Category::usage, "TODO");
+  CHECK_ERROR(parse_index(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "i"), Category::usage, "TODO");
 }
 
 TEST_CASE("the exact variant is chosen before one that only might fit") {

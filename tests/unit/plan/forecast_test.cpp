@@ -4,15 +4,18 @@
 
 #include <nlohmann/json.hpp>
 
+#include "builder/plan/forecast_drawing.hpp"
+#include "builder/plan/forecast_json.hpp"
+
 using namespace kiln;
 
 namespace {
 
-BuildTarget target(const std::string& image, const std::string& dockerfile, const std::string& profile = "") {
-  BuildTarget result;
+TargetSpec target(const std::string& image, const std::string& dockerfile, const std::string& profile = "") {
+  TargetSpec result;
   result.image = image;
   result.name = profile.empty() ? image : image + "-" + profile;
-  if (!profile.empty()) result.profile = ProfileBinding{profile, {}, {}, {}, {}};
+  if (!profile.empty()) result.profile = Profile{profile, {}, {}, {}, {}};
   result.dockerfile_text = dockerfile;
   result.dockerfile_name = image + "/Dockerfile";
   return result;

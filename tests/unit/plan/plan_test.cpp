@@ -8,11 +8,11 @@ using namespace kiln;
 
 namespace {
 
-BuildTarget target(const std::string& image, const std::string& dockerfile, const std::string& profile = "") {
-  BuildTarget result;
+TargetSpec target(const std::string& image, const std::string& dockerfile, const std::string& profile = "") {
+  TargetSpec result;
   result.image = image;
   result.name = profile.empty() ? image : image + "-" + profile;
-  if (!profile.empty()) result.profile = ProfileBinding{profile, {}, {}, {}, {}};
+  if (!profile.empty()) result.profile = Profile{profile, {}, {}, {}, {}};
   result.dockerfile_text = dockerfile;
   result.dockerfile_name = image + "/Dockerfile";
   return result;
@@ -26,7 +26,7 @@ FleetNames definitions() {
   return names;
 }
 
-std::string message_of(const std::vector<BuildTarget>& targets, const FleetNames& names) {
+std::string message_of(const std::vector<TargetSpec>& targets, const FleetNames& names) {
   try {
     make_plan(targets, names);
   } catch (const Error& error) {
@@ -106,7 +106,7 @@ TEST_CASE("a number in COPY --from is a stage above, and never an image") {
 
 TEST_CASE("a front end that is not docker's own is said") {
   const auto notes = [](const std::string& first_line, std::map<std::string, std::string> args = {}) {
-    BuildTarget app = target("app", first_line + "\nFROM scratch\n");
+    TargetSpec app = target("app", first_line + "\nFROM scratch\n");
     app.args = std::move(args);
     return make_plan({app}, {}).notes;
   };
@@ -148,7 +148,7 @@ TEST_CASE("in a bake file a bare name is an image of Docker Hub") {
 }
 
 TEST_CASE("a context names another target, a folder, an image or a layout") {
-  BuildTarget app = target("app", "FROM one\nCOPY --from=two / /\n");
+  TargetSpec app = target("app", "FROM one\nCOPY --from=two / /\n");
   app.contexts = {{"one", "target:base"}, {"two", "/srv"}};
   const Plan plan = make_plan({target("base", "FROM scratch\n"), app}, {});
   CHECK(parent_of(plan, 1) == 0);
@@ -176,7 +176,7 @@ TEST_CASE("parents come before their children") {
 }
 
 TEST_CASE("a target stage that is not there is answered with the nearest") {
-  BuildTarget app = target("app", "FROM scratch AS runtime\n");
+  TargetSpec app = target("app", "FROM scratch AS runtime\n");
   app.stage = "runtme";
   CHECK(message_of({app}, {}).find("did you mean 'runtime'?") != std::string::npos);
 }

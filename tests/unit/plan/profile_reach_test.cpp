@@ -7,7 +7,7 @@ namespace {
 
 // The reasons by line of a Dockerfile of its own, for the argument CUDA_ARCH.
 std::map<int, std::vector<std::string>> reach_of(const std::string& dockerfile) {
-  BuildTarget target;
+  TargetSpec target;
   target.image = "app";
   target.name = "app";
   target.dockerfile_text = dockerfile;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "display_test.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -58,11 +59,10 @@ TEST_CASE("the flag decides, then BUILDKIT_PROGRESS, then the terminal") {
   CHECK(parse_progress_mode("auto", "rawjson") == ProgressMode::rawjson);
   CHECK(parse_progress_mode("auto", nullptr) == ProgressMode::automatic);
   CHECK(parse_progress_mode("quiet", "nonsense") == ProgressMode::quiet);
-  CHECK_THROWS_WITH_AS(parse_progress_mode("plan", nullptr),
-                       "unknown progress mode 'plan' in --progress; did you mean 'plain'?", Error);
-  CHECK_THROWS_WITH_AS(parse_progress_mode({}, "fancy"),
-                       "unknown progress mode 'fancy' in BUILDKIT_PROGRESS; known: auto, tty, plain, quiet, rawjson",
-                       Error);
+  CHECK_ERROR(parse_progress_mode("plan", nullptr), Category::usage,
+              "unknown progress mode 'plan' in --progress; did you mean 'plain'?");
+  CHECK_ERROR(parse_progress_mode({}, "fancy"), Category::usage,
+              "unknown progress mode 'fancy' in BUILDKIT_PROGRESS; known: auto, tty, plain, quiet, rawjson");
 }
 
 TEST_CASE("a terminal gets the view, as wide as it is, anything else gets lines") {
@@ -97,7 +97,6 @@ TEST_CASE("every mode can be asked for by name") {
 
 TEST_CASE("the view is refused where there is no terminal") {
   Stage stage;
-  CHECK_THROWS_WITH_AS(make_progress({.mode = ProgressMode::tty, .fd = stage.fd.get()}),
-                       "the progress mode 'tty' needs a terminal to write to, and there is none; use 'plain' or 'auto'",
-                       Error);
+  CHECK_ERROR(make_progress({.mode = ProgressMode::tty, .fd = stage.fd.get()}), Category::usage,
+              "the progress mode 'tty' needs a terminal to write to, and there is none; use 'plain' or 'auto'");
 }

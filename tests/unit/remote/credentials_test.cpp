@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/base64.hpp"
 #include "base/temp_dir.hpp"
-#include "registry/remote/base64.hpp"
 
 using namespace kiln;
 

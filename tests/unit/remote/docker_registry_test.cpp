@@ -15,6 +15,8 @@
 
 #include "base/process.hpp"
 #include "registry/remote/credentials.hpp"
+#include "registry/store/closure.hpp"
+#include "registry/store/image_names.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -155,7 +157,7 @@ TEST_CASE("what skopeo pushes to docker-registry is what kiln pulls") {
   Remote source;
   const oci::Descriptor image = source.image({bytes_of(2'000'000), bytes_of(10, 2)});
   const NamedImage named{"it", image};
-  source.store.publish(std::span(&named, 1));
+  publish_images(source.store, std::span(&named, 1));
   DockerRegistry::run({"skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false",
                        "oci:" + source.home.path().native() + "/oci:it",
                        "docker://" + registry.reference("acme/it:1").str()});
@@ -164,7 +166,7 @@ TEST_CASE("what skopeo pushes to docker-registry is what kiln pulls") {
   const PulledImage pulled = pull_image(remote.session(), remote.store, registry.reference("acme/it:1"),
                                         oci::Platform::parse("linux/amd64"), PullWhat::layers);
   CHECK(pulled.manifest.digest == image.digest);
-  CHECK(remote.store.missing(pulled.manifest).empty());
+  CHECK(missing_blobs(remote.store, pulled.manifest).empty());
   CHECK(resolve_image(remote.session(), registry.reference("acme/it:1"))->digest == image.digest);
 }
 

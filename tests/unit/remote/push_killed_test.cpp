@@ -7,6 +7,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "registry/remote/push.hpp"
+#include "registry/store/closure.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -87,7 +88,7 @@ TEST_CASE("a push that is killed anywhere leaves no broken tag, and the next pus
     RecordingLog log;
     RemoteSession session(make_curl_client({}), {}, log, CancelToken());
     std::uint64_t there = 0;
-    for (const oci::Descriptor& blob : store.closure(image))
+    for (const oci::Descriptor& blob : closure_of(store, image))
       there += registry.has_blob("acme/app", blob.digest.str()) ? blob.size : 0;
     push_image(session, store, {image, {oci::Reference::parse(registry.authority() + "/acme/app:1")}});
     CHECK(registry.tag("acme/app", "1") == image.digest.str());

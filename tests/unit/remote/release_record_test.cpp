@@ -81,7 +81,7 @@ TEST_CASE("what is no release is refused by the member that is wrong") {
   CHECK(message("sha256:", "sha257:").find("digest") != std::string::npos);
   CHECK(message("/acme/app\"", "/acme/app:1\"").find("is no repository") != std::string::npos);
   CHECK(message("\"compressed_bytes\": 123", "\"compressed_bytes\": -1").find("compressed_bytes") != std::string::npos);
-  CHECK(message("\"images\"", "\"pictures\"").find("'images' is missing") != std::string::npos);
+  CHECK(message("\"images\"", "\"pictures\"").find("misses 'images'") != std::string::npos);
   CHECK(message("\"tag\": \"latest\"", "\"tag\": \"a b\"").find("is no tag") != std::string::npos);
   CHECK(parse_release(replaced(text, "\"name\": \"v1\"", "\"later\": 7, \"name\": \"v1\""), "release",
                       Category::usage) == release);

@@ -1,7 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "builder/report/figures.hpp"
 #include "builder/report/image_causes.hpp"
+#include "builder/report/report_document.hpp"
+#include "builder/report/report_json.hpp"
 #include "sample_report.hpp"
 
 using namespace kiln;
@@ -19,6 +20,12 @@ ContentBytes contents(std::uint64_t base, std::uint64_t tools, std::uint64_t cac
 std::int64_t sum_of(const std::vector<CauseShare>& shares) {
   std::int64_t sum = 0;
   for (const CauseShare& share : shares) sum += share.saved_bytes;
+  return sum;
+}
+
+std::int64_t sum_of(const std::vector<Reduction::Share>& shares) {
+  std::int64_t sum = 0;
+  for (const Reduction::Share& share : shares) sum += share.cause.saved_bytes;
   return sum;
 }
 
@@ -71,7 +78,7 @@ TEST_CASE("an image that falls short names its largest layers, and profiles with
     image.contents = contents(100, 0, 0, 0, 100);
     image.baseline->contents = contents(300, 100, 0, 0, 100);
   }
-  const std::vector<Reduction> reductions = reductions_of(report);
+  const std::vector<Reduction> reductions = ReportDocument(report).reductions;
   REQUIRE(reductions.size() == 1);
   CHECK(reductions[0].name == "memory-fusion-hub");
   CHECK(reductions[0].rest ==

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "sample_report.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -19,7 +20,7 @@ TEST_CASE("limits are read from the flag, and what is none is refused by name") 
                                    {"cache=1,cache=2", "twice"},
                                    {"", "unknown"}}) {
     CAPTURE(text);
-    CHECK_THROWS_WITH_AS(parse_gate_limits(text), doctest::Contains(part), Error);
+    CHECK_ERROR(parse_gate_limits(text), Category::usage, doctest::Contains(part));
   }
 }
 

@@ -81,6 +81,24 @@ TEST_CASE("steps are counted by key, and the strongest outcome of equal steps wi
   }
 }
 
+TEST_CASE("a step that was a hit and is solved again at its place counts as it ended the second time") {
+  Recorder recorder;
+  const auto hear = [&](int number, int line, const StepResult& ended) {
+    recorder.step_started(view(number, "a", "Dockerfile", line, "RUN x"));
+    recorder.step_finished(number, ended);
+  };
+  hear(1, 1, result(kHit, "lost", 1, 10, "registry"));
+  hear(2, 2, result(kHit, "above", 1, 10, "registry"));
+  hear(3, 3, result(kBuilt, "made", 1, 10, "why"));
+  hear(4, 1, result(kBuilt, "lost", 1, 10, "no cache has its layer any more"));
+  hear(5, 2, result(kBuilt, "other", 1, 10, "the layer below is another"));
+  std::vector<std::string> keys;
+  for (const ReportStep& step : recorder.report({}).steps) keys.push_back(step.key);
+  CHECK(keys == std::vector<std::string>{"made", "lost", "other"});
+  CHECK(recorder.report({}).rates.steps_pct == 0.0);
+  CHECK(recorder.heard_steps().size() == 3);
+}
+
 TEST_CASE("a shared step names the image that executed it and the others once each") {
   const BuildReport report = report_of(
       {{1, "a", kHit, "k"}, {2, "b", kBuilt, "k"}, {3, "c", kHit, "k"}, {4, "c", kHit, "k"}, {5, "b", kHit, "k"}});

@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 
 #include "builder/report/report_html.hpp"
+#include "builder/report/report_json.hpp"
 #include "builder/report/report_markdown.hpp"
 #include "builder/report/report_prometheus.hpp"
 #include "sample_report.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -34,7 +36,7 @@ BuildReport report_with_waste() {
 TEST_CASE("Prometheus text has help and type for each metric, escaped labels, ratios and no figure that is not there") {
   BuildReport report = test::sample_report();
   report.images[0].name = "a\"b\\c\nd";
-  const std::string text = report_prometheus(report);
+  const std::string text = report_prometheus(test::document_of(report));
   CHECK(contains(text, "kiln_image_compressed_bytes{image=\"a\\\"b\\\\c\\nd\",profile=\"\"} 39000000\n"));
   CHECK(contains(text, "# HELP kiln_cache_hit_ratio "));
   CHECK(contains(text, "# TYPE kiln_cache_hit_ratio gauge\n"));
@@ -42,11 +44,11 @@ TEST_CASE("Prometheus text has help and type for each metric, escaped labels, ra
   CHECK(contains(text, "kiln_wire_bytes{direction=\"mounted\"} 63000000\n"));
   CHECK(occurrences(text, "kiln_image_reduction_ratio{") == 2);
   CHECK(text.back() == '\n');
-  CHECK_FALSE(contains(report_prometheus(BuildReport{}), "kiln_cache_hit_ratio{"));
+  CHECK_FALSE(contains(report_prometheus(test::document_of(BuildReport{})), "kiln_cache_hit_ratio{"));
 }
 
 TEST_CASE("Markdown shows figures, images, misses and waste, and nothing from outside becomes markup") {
-  const std::string text = report_markdown(report_with_waste());
+  const std::string text = report_markdown(test::document_of(report_with_waste()));
   CHECK(contains(text, "| cache hits by steps | 80.0 % | 70 % | :white_check_mark: |"));
   CHECK(contains(text, "memory-fusion-hub/Dockerfile:10"));
   CHECK(contains(text,
@@ -64,22 +66,22 @@ TEST_CASE("Markdown stays below its limit and says what it leaves out") {
   for (int i = 0; i < 3000; ++i) report.steps.push_back(missed);
   ReportMarkdownOptions options;
   options.most_bytes = 64 << 10;
-  const std::string text = report_markdown(report, {}, options);
+  const std::string text = report_markdown(test::document_of(report), {}, options);
   CHECK(text.size() <= options.most_bytes);
   CHECK(contains(text, "more left out"));
 }
 
 TEST_CASE("a gate that failed stands first, with its line") {
   const std::vector<GateFailure> failures = {{"too large", "images/a/Dockerfile", 7, "RUN x"}};
-  const std::string markdown = report_markdown(test::sample_report(), failures);
+  const std::string markdown = report_markdown(test::document_of(test::sample_report()), failures);
   CHECK(markdown.find("too large") < markdown.find("| figure |"));
   CHECK(contains(markdown, "images/a/Dockerfile:7"));
-  CHECK(contains(report_html(test::sample_report(), {}, failures),
+  CHECK(contains(report_html(test::document_of(test::sample_report()), {}, failures),
                  "too large<br><code>images/a/Dockerfile:7 RUN x</code>"));
 }
 
 TEST_CASE("the page needs nothing from elsewhere and escapes what came from outside") {
-  const std::string page = report_html(report_with_waste());
+  const std::string page = report_html(test::document_of(report_with_waste()));
   CHECK(page.starts_with("<!doctype html>"));
   CHECK_FALSE(contains(page, "<script"));
   CHECK_FALSE(contains(page, "src="));
@@ -96,7 +98,7 @@ TEST_CASE("the page needs nothing from elsewhere and escapes what came from outs
 
 TEST_CASE("each distinct layer is one rectangle, each step one bar, and earlier builds make a trend") {
   const BuildReport report = test::sample_report();
-  const std::string page = report_html(report, {report, report});
+  const std::string page = report_html(test::document_of(report), {report, report});
   CHECK(occurrences(page, "<rect class=\"shared\"") == 2);
   CHECK(occurrences(page, "<rect class=\"profiles\"") == 1);  // the fourth has 5 kB of 94 MB
   CHECK(occurrences(page, "<rect class=\"hit\"") == 3);
@@ -122,6 +124,6 @@ TEST_CASE("waste, limits and times go through JSON and back") {
 TEST_CASE("a report whose waste names a layer that is not there is refused") {
   BuildReport report = report_with_waste();
   report.images[2].waste->front().because = 99;
-  CHECK_THROWS_WITH_AS(parse_report(to_json_text(report), "report", Category::usage),
-                       doctest::Contains("no such layer"), Error);
+  CHECK_ERROR(parse_report(to_json_text(report), "report", Category::usage), Category::usage,
+              doctest::Contains("no such layer"));
 }

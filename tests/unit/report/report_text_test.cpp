@@ -11,7 +11,7 @@ using namespace kiln;
 namespace {
 
 void check(const char* name, const BuildReport& report, const ReportTextOptions& options) {
-  test::check_golden(fs::path(KILN_GOLDEN_DIR) / name, report_text(report, options));
+  test::check_golden(fs::path(KILN_GOLDEN_DIR) / name, report_text(test::document_of(report), options));
 }
 
 BuildReport failed_report() {
@@ -35,7 +35,7 @@ TEST_CASE("a report reads well on terminals of several widths") {
 
 TEST_CASE("colours are there only when asked for") {
   check("colour.txt", test::sample_report(), {.width = 100, .colour = Colour::yes});
-  CHECK(report_text(test::sample_report()).find('\x1b') == std::string::npos);
+  CHECK(report_text(test::document_of(test::sample_report())).find('\x1b') == std::string::npos);
 }
 
 TEST_CASE("a build that failed before it made an image is reported too") {
@@ -47,7 +47,7 @@ TEST_CASE("an empty report says what was not measured") { check("empty.txt", Bui
 TEST_CASE("no line is wider than the width asked for") {
   for (const std::size_t width : {60, 72, 80, 87, 88, 100, 140}) {
     CAPTURE(width);
-    const std::string text = report_text(test::sample_report(), {.width = width});
+    const std::string text = report_text(test::document_of(test::sample_report()), {.width = width});
     for (const std::string_view line : split(text, '\n')) {
       CAPTURE(line);
       CHECK(display_width(line) <= width);
@@ -67,5 +67,5 @@ TEST_CASE("text from outside cannot drive the terminal") {
   report.images[0].layers.push_back(test::layer("x", 5, "f\x07", 1, "RUN \x1b[1m"));
   report.images[0].baseline = ReportBaseline{};
   report.images[0].baseline->reference = "\x1b[0m";
-  CHECK(report_text(report).find_first_of("\x1b\x07") == std::string::npos);
+  CHECK(report_text(test::document_of(report)).find_first_of("\x1b\x07") == std::string::npos);
 }

@@ -3,8 +3,12 @@
 #include <string>
 
 #include "builder/report/recorder.hpp"
+#include "builder/report/report_document.hpp"
 
 namespace kiln::test {
+
+// For a writer called in the same expression.
+inline ReportDocument document_of(const BuildReport& report) { return ReportDocument(report); }
 
 inline oci::Digest digest_of(const std::string& seed) { return oci::sha256_of(seed); }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "container_fixture.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 using kiln::testing::ContainerFixture;
@@ -12,7 +13,7 @@ using kiln::testing::runner;
 TEST_CASE("a container starts with the image's entry point, command, environment and folder") {
   oci::ImageConfig config;
   RunRequest request;
-  CHECK_THROWS_AS(apply_image_config(request, config), Error);
+  CHECK(error_of([&] { apply_image_config(request, config); }) == "TBD48");
   config.config.entrypoint = {"tini", "--"};
   config.config.cmd = {"serve"};
   config.config.env = {"A=1"};

@@ -20,6 +20,7 @@
 #include "base/text.hpp"
 #include "builder/run/cgroups.hpp"
 #include "container_fixture.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 using kiln::testing::ContainerFixture;
@@ -272,7 +273,7 @@ TEST_CASE("a bind mount shows a part of several snapshot folders, and no link le
   CHECK(box.output == "a\nb\n");
   request = box.request("ls /all");
   request.mounts.push_back({"/all", BindSource{{lower, upper}, "etc-link/passwd", false}});
-  CHECK_THROWS_WITH_AS(box.run(request), doctest::Contains("mount source 'etc-link/passwd'"), Error);
+  CHECK(error_of([&] { box.run(request); }) == "TBD51");
 }
 
 TEST_CASE("a cache mount keeps what is written, a tmpfs has its size, /dev/shm too") {

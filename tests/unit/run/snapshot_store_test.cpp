@@ -16,6 +16,7 @@
 #include "builder/run/boot_id.hpp"
 #include "builder/run/growing_snapshot.hpp"
 #include "registry/oci/image_config.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 
@@ -101,7 +102,18 @@ TEST_CASE(
   f.snapshots.prune([](const SnapshotInfo&) { return false; });
   std::vector<SnapshotLayer> broken = layers;
   broken[2].blob = []() -> oci::Descriptor { throw Error(Category::network, "no such blob"); };
-  CHECK_THROWS_WITH_AS(f.snapshots.ensure(broken, f.cancel), "no such blob", Error);
+  CHECK(error_of([&] { f.snapshots.ensure(broken, f.cancel); }) == "TBD47");
+}
+
+TEST_CASE("a layer that must be unpacked and has no blob makes no chain, and is tried again") {
+  Fixture f;
+  const std::vector<SnapshotLayer> layers = {f.layer("a", "one"), f.layer("b", "two")};
+  std::vector<SnapshotLayer> lacking = layers;
+  lacking[1].blob = [] { return std::nullopt; };
+  CHECK_FALSE(f.snapshots.try_ensure(lacking, f.cancel));
+  CHECK(f.snapshots.ensure(layers, f.cancel).folders().size() == 2);
+  // Unpacked, it needs none.
+  CHECK(f.snapshots.try_ensure(lacking, f.cancel));
 }
 
 TEST_CASE("the same layer over another one is another snapshot") {

@@ -8,6 +8,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 
@@ -65,11 +66,10 @@ TEST_CASE("a bundle that cannot be is refused") {
   Machine machine;
   const fs::path empty = machine.root.path() / "empty.pem";
   write_file_atomically(empty, "nothing");
-  CHECK_THROWS_WITH_AS(find_build_trust(empty.native(), machine.places),
-                       doctest::Contains("expected certificates in PEM form"), Error);
-  CHECK_THROWS_WITH_AS(find_build_trust("/no/such/file", machine.places), doctest::Contains("no such file"), Error);
+  CHECK(error_of([&] { find_build_trust(empty.native(), machine.places); }) == "TBD65");
+  CHECK(error_of([&] { find_build_trust("/no/such/file", machine.places); }) == "TBD66");
   machine.places.bundles.clear();
-  CHECK_THROWS_AS(find_build_trust("host", machine.places), Error);
+  CHECK(error_of([&] { find_build_trust("host", machine.places); }) == "TBD67");
 }
 
 TEST_CASE("programs are pointed at the bundle unless the step does it itself") {
@@ -93,9 +93,6 @@ TEST_CASE("proxies travel in both spellings, each with its own value where it ha
   });
   CHECK(proxies == std::vector<std::string>{"http_proxy=http://a", "HTTP_PROXY=http://a", "https_proxy=http://b",
                                             "HTTPS_PROXY=http://b", "no_proxy=x", "NO_PROXY=y"});
-  CHECK(is_proxy_variable("ALL_PROXY"));
-  CHECK(is_proxy_variable("ftp_proxy"));
-  CHECK_FALSE(is_proxy_variable("Http_Proxy"));
 }
 
 TEST_CASE("what a step sets wins over what the machine adds") {

@@ -9,7 +9,7 @@ namespace {
 std::vector<std::string> unused(const std::string& dockerfile, std::map<std::string, std::string> args,
                                 const std::vector<std::string>& secrets = {},
                                 const std::vector<std::string>& triggers = {}) {
-  BuildTarget target;
+  TargetSpec target;
   target.dockerfile_name = "Dockerfile";
   target.dockerfile_text = dockerfile;
   target.args = std::move(args);

@@ -5,6 +5,10 @@
 #include <random>
 #include <thread>
 
+#include "registry/store/closure.hpp"
+#include "registry/store/garbage.hpp"
+#include "registry/store/image_names.hpp"
+#include "registry/store/layer_facts.hpp"
 #include "tests/support/forked_child.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -25,9 +29,9 @@ TEST_CASE_FIXTURE(StoreFixture, "a process killed at any moment leaves a store t
         manifest.config = own.put("{}", oci::media_type::kOciConfig, Durability::ephemeral);
         manifest.layers.push_back(
             own.put(std::string(200000, 'x') + name, oci::media_type::kOciLayer, Durability::ephemeral));
-        own.set_blob_info(manifest.layers[0].digest, {manifest.layers[0].digest, 200000});
+        set_blob_info(own, manifest.layers[0].digest, {manifest.layers[0].digest, 200000});
         const NamedImage image{name, own.put(oci::serialise(manifest), manifest.media_type, Durability::ephemeral)};
-        own.publish({&image, 1});
+        publish_images(own, {&image, 1});
       }
     });
     REQUIRE(child.hear() == "started");
@@ -36,8 +40,8 @@ TEST_CASE_FIXTURE(StoreFixture, "a process killed at any moment leaves a store t
     CHECK(child.wait() == 128 + 9);
 
     ContentStore reopened(HomeLayout::open(home.root()));
-    for (const NamedImage& image : reopened.images()) {
-      for (const oci::Descriptor& item : reopened.closure(image.descriptor)) {
+    for (const NamedImage& image : named_images(reopened)) {
+      for (const oci::Descriptor& item : closure_of(reopened, image.descriptor)) {
         CHECK(reopened.read(item.digest).size() == item.size);
       }
     }
@@ -50,8 +54,8 @@ TEST_CASE_FIXTURE(StoreFixture, "a process killed at any moment leaves a store t
       CHECK((is_temporary || name == "blobs" || name == "index.json" || name == "oci-layout"));
     }
   }
-  const std::size_t named = store.images().size();
-  store.collect_garbage({}, ContentStore::DryRun::no);
-  CHECK(store.images().size() == named);
+  const std::size_t named = named_images(store).size();
+  collect_garbage_except(store, {}, DryRun::no);
+  CHECK(named_images(store).size() == named);
   CHECK(list_directory(home.oci()) == std::vector<std::string>{"blobs", "index.json", "oci-layout"});
 }

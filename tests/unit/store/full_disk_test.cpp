@@ -4,6 +4,10 @@
 #include <sys/mount.h>
 
 #include "base/error.hpp"
+#include "registry/store/closure.hpp"
+#include "registry/store/garbage.hpp"
+#include "registry/store/image_names.hpp"
+#include "registry/store/layer_facts.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
 using namespace kiln;
@@ -39,7 +43,7 @@ TEST_CASE("a full disk is an error of the machine, publishes nothing by halves, 
   const HomeLayout home = HomeLayout::open(disk.path() / "home");
   ContentStore store(home);
   const NamedImage first{"first", put_image(store, "{}", {std::string(500000, '1')})};
-  store.publish({&first, 1});
+  publish_images(store, {&first, 1});
   const std::string index_before = read_file(home.oci() / "index.json");
   const auto blobs_before = list_directory(home.blobs());
 
@@ -56,23 +60,23 @@ TEST_CASE("a full disk is an error of the machine, publishes nothing by halves, 
                 for (;;) write_all(filler, std::string(4096, 'x'), "filler");
               }).empty());
   const NamedImage second{"second, with a name that needs another page " + std::string(5000, 'n'), first.descriptor};
-  CHECK(error_of([&] { store.publish({&second, 1}); }).starts_with("machine: "));
+  CHECK(error_of([&] { publish_images(store, {&second, 1}); }).starts_with("machine: "));
   CHECK(error_of([&] {
-          store.set_blob_info(first.descriptor.digest, {first.descriptor.digest, 1});
+          set_blob_info(store, first.descriptor.digest, {first.descriptor.digest, 1});
         }).starts_with("machine: "));
   CHECK(error_of([&] {
           for (int i = 0; i < 100; ++i) store.lease(oci::sha256_of(std::to_string(i)));
         }).starts_with("machine: "));
   CHECK(read_file(home.oci() / "index.json") == index_before);
   CHECK(list_directory(home.oci()) == std::vector<std::string>{"blobs", "index.json", "oci-layout"});
-  CHECK(store.missing(first.descriptor).empty());
+  CHECK(missing_blobs(store, first.descriptor).empty());
 
   // With room again the same objects go on.
   filler.reset();
   fs::remove(disk.path() / "filler");
   const NamedImage third{"third", put_image(store, "{}", {"small"})};
-  store.publish({&third, 1});
-  CHECK(names_of(store.images()) == std::vector<std::string>{"first", "third"});
-  store.collect_garbage({}, ContentStore::DryRun::no);
-  for (const NamedImage& image : store.images()) CHECK(store.missing(image.descriptor).empty());
+  publish_images(store, {&third, 1});
+  CHECK(names_of(named_images(store)) == std::vector<std::string>{"first", "third"});
+  collect_garbage_except(store, {}, DryRun::no);
+  for (const NamedImage& image : named_images(store)) CHECK(missing_blobs(store, image.descriptor).empty());
 }

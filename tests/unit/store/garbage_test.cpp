@@ -1,3 +1,5 @@
+#include "registry/store/garbage.hpp"
+
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 #include <utime.h>
@@ -5,6 +7,9 @@
 #include <ctime>
 
 #include "base/atomic_file.hpp"
+#include "registry/store/closure.hpp"
+#include "registry/store/image_names.hpp"
+#include "registry/store/layer_facts.hpp"
 #include "tests/support/forked_child.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -12,7 +17,7 @@ using namespace kiln;
 
 namespace {
 
-constexpr auto kReally = ContentStore::DryRun::no;
+constexpr auto kReally = DryRun::no;
 
 // What a process that has ended left in the store: none of it is leased.
 oci::Descriptor left_by_another(const HomeLayout& home, const std::string& name,
@@ -21,7 +26,7 @@ oci::Descriptor left_by_another(const HomeLayout& home, const std::string& name,
   const oci::Descriptor descriptor = put_image(other, "{\"of\":\"" + name + "\"}", layers);
   if (!name.empty()) {
     const NamedImage image{name, descriptor};
-    other.publish({&image, 1});
+    publish_images(other, {&image, 1});
   }
   return descriptor;
 }
@@ -36,18 +41,18 @@ void make_old(const fs::path& path) {
 TEST_CASE_FIXTURE(StoreFixture, "what index.json names stays, what nothing names goes") {
   const oci::Descriptor kept = left_by_another(home, "kept", {"shared", "kept layer"});
   const oci::Descriptor lost = left_by_another(home, "", {"shared", "lost layer"});
-  const GarbageReport report = store.collect_garbage({}, kReally);
+  const GarbageReport report = collect_garbage_except(store, {}, kReally);
   CHECK(report.blobs == 3);
-  CHECK(store.missing(kept).empty());
+  CHECK(missing_blobs(store, kept).empty());
   CHECK_FALSE(store.has(lost.digest));
   CHECK_FALSE(store.has(oci::sha256_of("lost layer")));
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "a dry run counts the same and removes nothing") {
   const oci::Descriptor lost = left_by_another(home, "", {"12345"});
-  const GarbageReport dry = store.collect_garbage({}, ContentStore::DryRun::yes);
-  CHECK(store.missing(lost).empty());
-  const GarbageReport real = store.collect_garbage({}, kReally);
+  const GarbageReport dry = collect_garbage_except(store, {}, DryRun::yes);
+  CHECK(missing_blobs(store, lost).empty());
+  const GarbageReport real = collect_garbage_except(store, {}, kReally);
   CHECK(dry.blobs == real.blobs);
   CHECK(dry.bytes == real.bytes);
   CHECK(real.bytes == lost.size + std::string("{\"of\":\"\"}").size() + 5);
@@ -55,7 +60,7 @@ TEST_CASE_FIXTURE(StoreFixture, "a dry run counts the same and removes nothing")
 
 TEST_CASE_FIXTURE(StoreFixture, "roots of the caller stay") {
   left_by_another(home, "", {"wanted", "unwanted"});
-  store.collect_garbage({oci::sha256_of("wanted")}, kReally);
+  collect_garbage_except(store, {oci::sha256_of("wanted")}, kReally);
   CHECK(store.has(oci::sha256_of("wanted")));
   CHECK_FALSE(store.has(oci::sha256_of("unwanted")));
 }
@@ -64,8 +69,8 @@ TEST_CASE_FIXTURE(StoreFixture, "what this process wrote or leased stays") {
   const oci::Descriptor own = put_image(store, "{}", {"own"});
   const oci::Descriptor found = left_by_another(home, "", {"found"});
   store.lease(oci::sha256_of("found"));
-  store.collect_garbage({}, kReally);
-  CHECK(store.missing(own).empty());
+  collect_garbage_except(store, {}, kReally);
+  CHECK(missing_blobs(store, own).empty());
   CHECK(store.has(oci::sha256_of("found")));
   CHECK_FALSE(store.has(found.digest));
 }
@@ -84,15 +89,15 @@ TEST_CASE_FIXTURE(StoreFixture, "what another living process uses stays, and goe
   });
   REQUIRE(child.hear() == "ready");
   for (const std::string& name : list_directory(home.tmp())) make_old(home.tmp() / name);
-  store.collect_garbage({}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(store.has(oci::sha256_of("in use")));
   child.say("commit");
   CHECK(child.hear() == oci::sha256_of("half written").str());
-  store.collect_garbage({}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(store.has(oci::sha256_of("half written")));
   child.kill();
   child.wait();
-  store.collect_garbage({}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(list_directory(home.blobs()).empty());
 }
 
@@ -113,10 +118,10 @@ TEST_CASE_FIXTURE(StoreFixture, "temporary files and folders of killed processes
   const TempDir mine(home.tmp(), "mine-");
   const BlobWriter writing = store.begin_blob();
   CHECK(list_directory(home.tmp()).size() == 4);
-  store.collect_garbage({}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(list_directory(home.tmp()).size() == 4);  // too young to be judged
   for (const std::string& name : list_directory(home.tmp())) make_old(home.tmp() / name);
-  store.collect_garbage({}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(list_directory(home.tmp()).size() == 2);
   CHECK(fs::exists(mine.path()));
 }
@@ -126,7 +131,7 @@ TEST_CASE_FIXTURE(StoreFixture, "half-written small files of killed processes go
   const fs::path young = home.blob_info() / ".abc.1.2.tmp";
   for (const fs::path& path : {in_index, in_facts, young}) write_file_atomically(path, "half");
   make_old(in_facts);
-  store.collect_garbage({}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK_FALSE(fs::exists(in_index));
   CHECK_FALSE(fs::exists(in_facts));
   CHECK(fs::exists(young));
@@ -138,14 +143,14 @@ TEST_CASE_FIXTURE(StoreFixture, "a layer that stays keeps its file index, one th
   left_by_another(home, "", {"lost layer"});
   {
     ContentStore other(home);
-    other.set_index_of_layer(kept_diff, other.put("kept index", "a"));
-    other.set_index_of_layer(lost_diff, other.put("lost index", "a"));
-    other.set_blob_info(oci::sha256_of("kept layer"), {kept_diff, 1});
-    other.set_blob_info(oci::sha256_of("lost layer"), {lost_diff, 1});
+    set_index_of_layer(other, kept_diff, other.put("kept index", "a"));
+    set_index_of_layer(other, lost_diff, other.put("lost index", "a"));
+    set_blob_info(other, oci::sha256_of("kept layer"), {kept_diff, 1});
+    set_blob_info(other, oci::sha256_of("lost layer"), {lost_diff, 1});
   }
-  store.collect_garbage({}, kReally);
-  CHECK(store.index_of_layer(kept_diff));
-  CHECK(store.blob_info(oci::sha256_of("kept layer")));
+  collect_garbage_except(store, {}, kReally);
+  CHECK(index_of_layer(store, kept_diff));
+  CHECK(blob_info(store, oci::sha256_of("kept layer")));
   CHECK_FALSE(store.has(oci::sha256_of("lost index")));
   CHECK(list_directory(home.indexes()).size() == 1);
   CHECK(list_directory(home.blob_info()).size() == 1);
@@ -155,7 +160,7 @@ TEST_CASE_FIXTURE(StoreFixture, "a damaged manifest stops the collection before 
   const oci::Descriptor image = left_by_another(home, "app", {"layer"});
   left_by_another(home, "", {"lost"});
   write_file_atomically(store.path_of(image.digest), std::string(image.size, ' '));
-  CHECK(error_of([&] { store.collect_garbage({}, kReally); }).find("is damaged") != std::string::npos);
+  CHECK(error_of([&] { collect_garbage_except(store, {}, kReally); }).find("is damaged") != std::string::npos);
   CHECK(store.has(oci::sha256_of("lost")));
   CHECK(store.has(oci::sha256_of("layer")));
 }
@@ -164,13 +169,13 @@ TEST_CASE_FIXTURE(StoreFixture, "an image that another program left incomplete d
   const oci::Descriptor image = left_by_another(home, "app", {"layer"});
   left_by_another(home, "", {"lost"});
   fs::remove(store.path_of(image.digest));
-  store.collect_garbage({}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK_FALSE(store.has(oci::sha256_of("lost")));
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "files that are no blobs are left alone") {
   write_file_atomically(home.blobs() / "README", "not kiln's");
-  store.collect_garbage({}, kReally);
+  collect_garbage_except(store, {}, kReally);
   CHECK(fs::exists(home.blobs() / "README"));
 }
 
@@ -181,10 +186,10 @@ TEST_CASE_FIXTURE(StoreFixture, "collections beside processes that publish never
         ContentStore own(home);
         // The shared layer is found rather than written in most rounds: leased first, looked for second.
         const NamedImage image{prefix, put_image(own, "{\"i\":" + std::to_string(i) + "}", {"shared", prefix})};
-        own.publish({&image, 1});
-        if (!own.missing(image.descriptor).empty()) return 1;
+        publish_images(own, {&image, 1});
+        if (!missing_blobs(own, image.descriptor).empty()) return 1;
         const std::vector<std::string> names{prefix};
-        own.unpublish(names);
+        unpublish_images(own, names);
       }
       return 0;
     };
@@ -193,7 +198,7 @@ TEST_CASE_FIXTURE(StoreFixture, "collections beside processes that publish never
   ForkedChild collector([&](ForkedChild::Link& link) {
     for (int i = 0; i < 60; ++i) {
       ContentStore own(home);
-      own.collect_garbage({}, kReally);
+      collect_garbage_except(own, {}, kReally);
     }
     link.say("done");
     return 0;

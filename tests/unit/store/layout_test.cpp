@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/atomic_file.hpp"
+#include "registry/store/image_names.hpp"
 #include "tests/support/forked_child.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -75,7 +76,7 @@ TEST_CASE("processes that make one home at the same time do not undo one another
         link.hear();
         ContentStore store(HomeLayout::open(folder.path() / "home"));
         const NamedImage image{name, put_image(store, "{}", {name})};
-        store.publish({&image, 1});
+        publish_images(store, {&image, 1});
         return 0;
       };
     };
@@ -83,7 +84,7 @@ TEST_CASE("processes that make one home at the same time do not undo one another
     for (ForkedChild* child : {&a, &b, &c}) child->say("go");
     for (ForkedChild* child : {&a, &b, &c}) REQUIRE(child->wait() == 0);
     ContentStore store(HomeLayout::open(folder.path() / "home"));
-    CHECK(store.images().size() == 3);
+    CHECK(named_images(store).size() == 3);
   }
 }
 

@@ -6,7 +6,8 @@
 
 #include "base/temp_dir.hpp"
 #include "registry/oci/manifest.hpp"
-#include "registry/store/content_store.hpp"
+#include "registry/store/garbage.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln {
 
@@ -31,6 +32,12 @@ inline std::vector<std::string> names_of(const std::vector<NamedImage>& images) 
   std::vector<std::string> names;
   for (const NamedImage& image : images) names.push_back(image.name);
   return names;
+}
+
+// A collection with roots that are known beforehand.
+inline GarbageReport collect_garbage_except(ContentStore& store, const std::set<oci::Digest>& roots, DryRun dry_run) {
+  return collect_garbage(
+      store, [&] { return roots; }, dry_run);
 }
 
 // The message of the Error that `body` throws, after its category: "machine: ..."; "" where it throws none.

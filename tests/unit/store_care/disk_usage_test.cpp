@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/unit/storage/storage_fixture.hpp"
+#include "tests/unit/store_care/storage_fixture.hpp"
 
 using namespace kiln;
 

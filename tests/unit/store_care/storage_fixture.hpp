@@ -30,7 +30,7 @@ struct StorageFixture {
     entry.mode = 0644;
     writer.add(entry, content);
     StepRecord record;
-    record.kind = "copy";
+    record.kind = StepKind::copy;
     record.key = std::string(64, letter);
     record.text = std::string("COPY ") + letter;
     record.created = "2026-01-01T00:00:00Z";

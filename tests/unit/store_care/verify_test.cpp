@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/unit/storage/storage_fixture.hpp"
+#include "registry/store/image_names.hpp"
+#include "registry/store/layer_facts.hpp"
+#include "tests/unit/store_care/storage_fixture.hpp"
 
 using namespace kiln;
 
@@ -39,7 +41,7 @@ TEST_CASE_FIXTURE(Fixture, "a damaged blob is named with both digests, and a rep
 
 TEST_CASE_FIXTURE(Fixture, "a wrong note about a layer is found, though the blob is whole") {
   step('a', "one", 1000);
-  store.set_blob_info(blob(0), {oci::sha256_of("another"), 12});
+  set_blob_info(store, blob(0), {oci::sha256_of("another"), 12});
   CHECK(run(Repair::no).problems.size() == 1);
   CHECK(run(Repair::yes).is_sound());
   CHECK(store.has(blob(0)));
@@ -47,10 +49,10 @@ TEST_CASE_FIXTURE(Fixture, "a wrong note about a layer is found, though the blob
 
 TEST_CASE_FIXTURE(Fixture, "a file index under another layer's name is dropped") {
   step('a', "one", 1000);
-  store.set_index_of_layer(oci::sha256_of("another"), *layers[0].index);
+  set_index_of_layer(store, oci::sha256_of("another"), *layers[0].index);
   CHECK(run(Repair::yes).problems.size() == 1);
-  CHECK_FALSE(store.index_of_layer(oci::sha256_of("another")));
-  CHECK(store.index_of_layer(layers[0].diff_id));
+  CHECK_FALSE(index_of_layer(store, oci::sha256_of("another")));
+  CHECK(index_of_layer(store, layers[0].diff_id));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a package whose bytes are others is removed") {
@@ -65,9 +67,9 @@ TEST_CASE_FIXTURE(Fixture, "a package whose bytes are others is removed") {
 TEST_CASE_FIXTURE(Fixture, "an image that has lost a blob loses its name") {
   const oci::Descriptor blob = store.put("blob", "application/octet-stream");
   const NamedImage image{"app", blob};
-  store.publish({&image, 1});
+  publish_images(store, {&image, 1});
   CHECK(run(Repair::no).problems.empty());
   write(store.path_of(blob.digest), "bolb");
   CHECK(run(Repair::yes).problems.size() == 2);
-  CHECK(store.images().empty());
+  CHECK(named_images(store).empty());
 }

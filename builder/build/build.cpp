@@ -1,0 +1,322 @@
+#include "builder/build/build.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "base/clock.hpp"
+#include "base/process.hpp"
+#include "builder/build/delivery.hpp"
+#include "builder/build/fleet_plan.hpp"
+#include "builder/build/image_push.hpp"
+#include "builder/build/places.hpp"
+#include "builder/build/record_keeper.hpp"
+#include "builder/build/workshop.hpp"
+
+namespace kiln {
+
+namespace {
+
+// Twice what the kernel leaves written pages in memory for by itself (vm.dirty_expire_centisecs).
+constexpr std::chrono::seconds kSettled{60};
+
+using Stages = Workshop::Stages;
+
+// A wanted target: its numbers in the plan, one for each platform, and where its images go.
+struct Job {
+  std::vector<std::size_t> numbers;
+  std::vector<Output> outputs;
+};
+
+std::vector<Job> jobs_of(const BuildRequest& request, const Plan& plan) {
+  std::vector<Job> jobs;
+  for (const std::string& name : request.targets) {
+    Job& job = jobs.emplace_back();
+    job.numbers = numbers_of(plan, name);
+    job.outputs = outputs_of(plan.targets[job.numbers.front()]->target, request.delivery, job.numbers.size());
+  }
+  return jobs;
+}
+
+void check_inputs_tag(const BuildRequest& request) {
+  if (!request.delivery.inputs_tag) return;
+  if (request.settings.offline)
+    throw Error(Category::usage,
+                "--inputs-tag promises a cache that others can read; it cannot be given with --offline");
+  if (!request.delivery.push) throw Error(Category::usage, "--inputs-tag is given to what is pushed; add --push");
+}
+
+// SOURCE_DATE_EPOCH as a build arg, in the environment, or as an ARG of the Dockerfile above its first FROM.
+std::optional<UnixSeconds> epoch_of(const PlannedTarget& target) {
+  std::map<std::string, std::string> args = target.target.args;
+  const auto value = target.scope->find("SOURCE_DATE_EPOCH");
+  if (value && !environment_variable("SOURCE_DATE_EPOCH")) args.emplace("SOURCE_DATE_EPOCH", *value);
+  return source_date_epoch(args);
+}
+
+// One build that is under way.
+class Build {
+ public:
+  Build(const BuildRequest& request, Plan plan, const BuildSurroundings& surroundings)
+      : request_(request), surroundings_(surroundings), settings_(request.settings) {
+    const double began = monotonic_seconds();
+    result_.plan = std::move(plan);
+    check_inputs_tag(request);
+    wanted_ = wanted_of(result_.plan, request);
+    pins_ = parse_pins(request.delivery.pins, result_.plan, {wanted_.begin(), wanted_.end()});
+    jobs_ = jobs_of(request, result_.plan);
+    if (request.fleet.front_end == FrontEnd::flags) settings_.times.epoch = epoch_of(*result_.plan.targets[0]);
+    find_inputs_tags();
+    shop_ = std::make_unique<Workshop>(settings_, surroundings);
+    record_ = std::make_unique<RecordKeeper>(*shop_, began);
+  }
+
+  BuildResult run() {
+    shop_->push_early(early_targets());
+    const Stages stages = solve();
+    assemble(stages);
+    check(stages);
+    WorkshopPlaces places(*shop_, settings_.times.epoch);
+    deliver(deliveries_, places);
+    write_caches();
+    push_inputs_tags();
+    describe_targets();
+    if (request_.is_reported) result_.report = record_->finish(request_, result_.targets);
+    shop_->end_progress();
+    if (surroundings_.on_built) surroundings_.on_built(result_.targets, *shop_);
+    return std::move(result_);
+  }
+
+ private:
+  const TargetSpec& target_of(const Job& job) const { return result_.plan.targets[job.numbers.front()]->target; }
+
+  void find_inputs_tags() {
+    if (!request_.delivery.inputs_tag) return;
+    const auto inputs = fleet_inputs(result_.plan, {wanted_.begin(), wanted_.end()}, settings_, surroundings_);
+    for (const Job& job : jobs_) {
+      inputs_names_.emplace_back();
+      std::vector<TargetInputs> own;
+      for (const std::size_t number : job.numbers) own.push_back(inputs[number]);
+      for (const oci::Reference& reference : inputs_references(target_of(job), inputs_of_all(own)))
+        inputs_names_.back().push_back(reference.str());
+    }
+  }
+
+  // Where layers may go while their images are built. With pins nothing: an image that comes out wrong is to send
+  // nothing.
+  std::map<std::string, EarlyTarget> early_targets() const {
+    std::map<std::string, EarlyTarget> targets;
+    if (!pins_.empty()) return targets;
+    for (const Job& job : jobs_) {
+      const TargetSpec& target = target_of(job);
+      if (const auto first = early_target(target, job.outputs, target.names)) targets.emplace(target.name, *first);
+    }
+    return targets;
+  }
+
+  void report_failed_run(const Error& error) {
+    const bool is_asked = settings_.runs.keep_failed && surroundings_.on_failed_run;
+    if (!is_asked || error.category() == Category::cancelled) return;
+    auto failed = shop_->runs().take_failed();
+    shop_->end_progress();
+    if (failed) shop_->abandon_remote();
+    surroundings_.on_failed_run(error, std::move(failed), *shop_);
+  }
+
+  // What is published under a pinned name: all the platforms of the image.
+  std::vector<std::size_t> pinned_numbers(const Pin& pin) const {
+    return numbers_of(result_.plan, result_.plan.targets[pin.target]->target.name);
+  }
+
+  Stages solve_or_report(const std::set<std::size_t>& wanted) {
+    try {
+      return shop_->solve(result_.plan, wanted,
+                          [&](std::size_t number, const ImageLayer& layer) { return is_needed_here(number, layer); });
+    } catch (const Error& error) {
+      report_failed_run(error);
+      throw;
+    }
+  }
+
+  // A layer that an output reads, or that is compressed anew for it, has to be in the store.
+  bool is_needed_here(std::size_t number, const ImageLayer& layer) const {
+    for (const Job& job : jobs_) {
+      if (std::find(job.numbers.begin(), job.numbers.end(), number) == job.numbers.end()) continue;
+      const TargetSpec& target = result_.plan.targets[number]->target;
+      return std::any_of(job.outputs.begin(), job.outputs.end(), [&](const Output& output) {
+        return reads_layers(output, names_at(output, target.names)) ||
+               is_recompressed(layer, assembly_options(target, output, settings_.times));
+      });
+    }
+    return false;  // only looked at, for a pin
+  }
+
+  Stages solve() {
+    std::vector<std::size_t> all = wanted_;
+    for (const Pin& pin : pins_) {
+      const auto pinned = pinned_numbers(pin);
+      all.insert(all.end(), pinned.begin(), pinned.end());
+    }
+    shop_->caches().expect(result_.plan, all);
+    for (const std::string& note : result_.plan.notes) shop_->recorder().warn(note);
+    record_->begin(result_.plan, all);
+    Stages stages = solve_or_report({all.begin(), all.end()});
+    // What is pushed next is mounted from the cache, not sent a second time.
+    if (StepSharing* sharing = shop_->sharing()) sharing->finish();
+    shop_->stat_cache().flush();
+    shop_->snapshots().mark_settled(kSettled);
+    return stages;
+  }
+
+  BuiltImage image_of(const Stages& stages, std::size_t number, const Output& output) {
+    const StageResult& stage = *stages.at(number);
+    const TargetSpec& target = result_.plan.targets[number]->target;
+    return {&target, assemble_image(shop_->layers(), stage.config.image, stage.layers,
+                                    assembly_options(target, output, settings_.times), stage.base)};
+  }
+
+  void assemble(const Stages& stages) {
+    deliveries_.clear();
+    for (const Job& job : jobs_) {
+      const TargetSpec& target = target_of(job);
+      for (const Output& output : job.outputs) {
+        Delivery& delivery = deliveries_.emplace_back();
+        delivery.target = target.name;
+        delivery.output = output;
+        delivery.names = names_at(output, target.names);
+        for (const std::size_t number : job.numbers) delivery.images.push_back(image_of(stages, number, output));
+        delivery.root = root_of(shop_->store(), delivery.images, output);
+      }
+    }
+    shop_->store().sync();
+  }
+
+  // What has to be true before anything leaves: pins hold, and no image is larger than it may be.
+  void check(const Stages& stages) {
+    for (const Pin& pin : pins_) {
+      std::vector<BuiltImage> images;
+      for (const std::size_t number : pinned_numbers(pin)) images.push_back(image_of(stages, number, Output{}));
+      const oci::Descriptor root = root_of(shop_->store(), images, Output{});
+      check_pin(pin, images[0].target->name, root.digest, shop_->remote().get());
+    }
+    std::vector<BuiltImage> images;
+    for_each_last([&](const Job&, const Delivery& delivery) {
+      images.insert(images.end(), delivery.images.begin(), delivery.images.end());
+    });
+    check_sizes(images);
+  }
+
+  // Each target's last output: the form that is reported.
+  template <class Use>
+  void for_each_last(Use&& use) const {
+    std::size_t end = 0;
+    for (const Job& job : jobs_) {
+      end += job.outputs.size();
+      use(job, deliveries_[end - 1]);
+    }
+  }
+
+  // Writes what the build used to the shared cache, after the images were pushed, so that their blobs can be mounted.
+  // Error{network} where that fails and its failing is not to be ignored.
+  void write_caches() {
+    SharedCache* cache = shop_->caches().cache();
+    if (!cache || !cache->is_written()) return;
+    std::vector<CachedImage> cached;
+    std::size_t end = 0;
+    for (const Job& job : jobs_) {
+      std::vector<RemoteRepository> pushed_to;
+      const std::size_t begin = end;
+      end += job.outputs.size();
+      for (std::size_t i = begin; i < end; ++i) add_places(deliveries_[i], pushed_to);
+      for (const BuiltImage& built : deliveries_[end - 1].images)
+        cached.push_back({built.image.parsed.layers, pushed_to});
+    }
+    shop_->runs().share_mounts();
+    shop_->caches().write(result_.plan, wanted_, shop_->steps(), shop_->layers(), shop_->store(), cached);
+    cache->finish();
+  }
+
+  void add_places(const Delivery& delivery, std::vector<RemoteRepository>& places) {
+    if (!delivery.output.push || settings_.offline) return;
+    for (const std::string& name : delivery.names) {
+      const RemoteRepository place = shop_->remote().get().repository_of(oci::Reference::parse(name));
+      if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(place);
+    }
+  }
+
+  // Last: whoever finds this tag may rely on the cache too.
+  void push_inputs_tags() {
+    if (inputs_names_.empty()) return;
+    std::vector<PushedImages> pushed;
+    for_each_last([&](const Job&, const Delivery& delivery) {
+      pushed.push_back({&delivery.images, delivery.root, inputs_names_[pushed.size()]});
+    });
+    for (const auto& error : ImagePush(*shop_).push(pushed)) {
+      if (error) throw Error(*error);
+    }
+  }
+
+  void describe_targets() {
+    for_each_last([&](const Job& job, const Delivery& last) {
+      BuiltTarget& built = result_.targets.emplace_back();
+      built.name = last.target;
+      built.images = last.images;
+      built.root = last.root;
+      for (const Output& output : job.outputs) {
+        for (const std::string& name : names_at(output, target_of(job).names)) {
+          if (std::find(built.names.begin(), built.names.end(), name) == built.names.end()) built.names.push_back(name);
+        }
+      }
+    });
+  }
+
+  const BuildRequest& request_;
+  const BuildSurroundings& surroundings_;
+  BuildSettings settings_;
+  BuildResult result_;
+  std::vector<std::size_t> wanted_;  // numbers of the plan, in the order of the jobs
+  std::vector<Pin> pins_;
+  std::vector<Job> jobs_;
+  std::vector<std::vector<std::string>> inputs_names_;  // by job
+  std::unique_ptr<Workshop> shop_;
+  std::unique_ptr<RecordKeeper> record_;
+  std::vector<Delivery> deliveries_;  // the outputs of all jobs, in their order
+};
+
+}  // namespace
+
+std::vector<std::size_t> numbers_of(const Plan& plan, const std::string& target) {
+  std::vector<std::size_t> numbers;
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    const PlannedTarget& planned = *plan.targets[i];
+    if (planned.target.name == target && !planned.is_for_children) numbers.push_back(i);
+  }
+  return numbers;
+}
+
+std::vector<std::size_t> wanted_of(const Plan& plan, const BuildRequest& request) {
+  std::vector<std::size_t> wanted;
+  for (const std::string& name : request.targets) {
+    const auto numbers = numbers_of(plan, name);
+    wanted.insert(wanted.end(), numbers.begin(), numbers.end());
+  }
+  return wanted;
+}
+
+Plan plan_request(const BuildRequest& request) {
+  std::vector<const TargetSpec*> targets;
+  for (const std::string& name : request.targets) targets.push_back(request.fleet.find(name));
+  return plan_fleet(request.fleet, targets, request.naming);
+}
+
+BuildResult build(const BuildRequest& request, Plan plan, const BuildSurroundings& surroundings) {
+  return Build(request, std::move(plan), surroundings).run();
+}
+
+BuildResult build(const BuildRequest& request, const BuildSurroundings& surroundings) {
+  return build(request, plan_request(request), surroundings);
+}
+
+}  // namespace kiln

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "builder/build/cache_session.hpp"
+#include "builder/build/target_tags.hpp"
+#include "builder/definitions/fleet.hpp"
+#include "builder/definitions/image_names.hpp"
+#include "builder/definitions/output.hpp"
+#include "builder/report/baseline.hpp"
+#include "builder/report/build_report.hpp"
+#include "builder/solve/base_images.hpp"
+#include "builder/steps/failed_run.hpp"
+#include "builder/solve/image_assembly.hpp"
+#include "builder/steps/run_step.hpp"
+#include "builder/solve/stage_evaluator.hpp"
+
+namespace kiln {
+
+// How steps are executed and looked up, whatever is built.
+struct BuildSettings {
+  RunSettings runs;
+  BaseSettings bases;
+  TimePolicy times;
+  RunSecurity security = RunSecurity::sandbox;
+  ContextModes context_modes = ContextModes::as_on_disk;
+  CacheSettings caches;
+  bool offline = false;  // --offline: nothing is asked for at registries and servers; pushes are remembered
+};
+
+// What happens to the images besides what their targets' outputs say.
+struct DeliveryWishes {
+  bool push = false;               // under their names
+  bool load = false;               // into the docker or podman of this machine
+  bool to_standard_output = true;  // whether an output may go there
+  bool inputs_tag = false;         // a tag of their inputs too, once the cache holds what made them
+  std::vector<std::string> pins;   // NAME=REFERENCE
+};
+
+// One build, as plain values: `kiln build` is a fleet of one target.
+struct BuildRequest {
+  Fleet fleet;
+  std::vector<std::string> targets;  // names of those that are wanted
+  NameValues naming;
+  BuildSettings settings;
+  DeliveryWishes delivery;
+  ReportTargets goals;
+  std::map<std::string, Baseline> baselines;  // by image
+  bool is_reported = true;                    // false: it measures something, and nobody asks later what it did
+};
+
+// A target that was built, for one platform, as an image in the store. Borrows the target of the plan.
+struct BuiltImage {
+  const TargetSpec* target = nullptr;
+  AssembledImage image;
+};
+
+// One target's images, in the form of its last output.
+struct BuiltTarget {
+  std::string name;                // of the target
+  std::vector<std::string> names;  // references that it has or would have, those of its outputs too
+  std::vector<BuiltImage> images;  // one for each platform
+  oci::Descriptor root;            // the image's manifest or, for several platforms, an index of theirs
+};
+
+struct BuildResult {
+  Plan plan;  // which `targets` borrow from
+  std::vector<BuiltTarget> targets;
+  BuildReport report;
+};
+
+class Workshop;
+
+// What a build tells and asks while it runs.
+struct BuildSurroundings {
+  // Called once, after the process that starts containers was forked: a display may have a thread. What is returned
+  // ends before the build returns or throws.
+  std::function<std::unique_ptr<BuildObserver>()> open_progress;
+  std::string kiln_version;
+  CancelToken cancel;
+  // The command of a RUN failed (or something else did, then `run` is null), and settings.runs.keep_failed is set. The
+  // display has ended, nothing is sent any more.
+  std::function<void(const Error& error, std::unique_ptr<FailedRun> run, Workshop& shop)> on_failed_run = {};
+  // Called when all is done and the store still holds on to what was built.
+  std::function<void(const std::vector<BuiltTarget>& targets, Workshop& shop)> on_built = {};
+};
+
+}  // namespace kiln

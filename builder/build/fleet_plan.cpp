@@ -1,0 +1,287 @@
+#include "builder/build/fleet_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "base/thread_pool.hpp"
+#include "builder/definitions/cuda_arch.hpp"
+#include "builder/definitions/profile.hpp"
+#include "builder/dockerfile/text_file.hpp"
+
+namespace kiln {
+
+namespace {
+
+// Paths are shown as people would type them from where they are.
+std::string shown(const fs::path& path) {
+  const fs::path relative = path.lexically_proximate(fs::current_path());
+  return relative.native().starts_with("../") ? path.native() : relative.native();
+}
+
+// The CUDA arch list that a target's code was built for: its own, else the nearest ancestor's.
+const Cuda* cuda_of(const Plan& plan, const Fleet& fleet, std::size_t number) {
+  const TargetSpec* target = fleet.find(plan.targets[number]->target.name);
+  if (target && target->cuda) return &*target->cuda;
+  for (const std::size_t parent : plan.targets[number]->fleet_parents) {
+    if (const Cuda* cuda = cuda_of(plan, fleet, parent)) return cuda;
+  }
+  return nullptr;
+}
+
+void check_gpu_services(const Plan& plan, const Fleet& fleet) {
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    const TargetSpec* target = fleet.find(plan.targets[i]->target.name);
+    if (!target || target->device != Device::gpu || target->kind != ImageKind::service || !target->profile) continue;
+    const auto wanted = target->profile->values.find("CUDA_ARCH");
+    const Cuda* cuda = cuda_of(plan, fleet, i);
+    if (wanted == target->profile->values.end() || !cuda) continue;
+    if (const auto problem = check_cuda_arch(wanted->second, cuda->arch_list)) {
+      throw Error(Category::usage,
+                  fmt::format("{}: target '{}': {}", shown(target->definition), target->name, *problem));
+    }
+  }
+}
+
+// Children inherit their parent's compression where they say nothing.
+void inherit_compression(Plan& plan, const Fleet& fleet) {
+  for (const std::size_t number : plan.order()) {
+    const TargetSpec* target = fleet.find(plan.targets[number]->target.name);
+    if (!target || target->compression) continue;
+    const NameMeaning* base = &plan.targets[number]->bases[plan.targets[number]->final_stage];
+    while (const auto* stage = std::get_if<StageBase>(base)) base = &plan.targets[number]->bases[stage->stage];
+    if (const auto* parent = std::get_if<FleetBase>(base)) {
+      plan.targets[number]->target.compression = plan.targets[parent->target]->target.compression;
+    }
+  }
+}
+
+}  // namespace
+
+TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const NameValues& naming) {
+  TargetSpec result = target;
+  result.args = baked_args(target);
+  if (!target.dockerfile_name.empty()) {
+    // It was read already.
+  } else if (target.dockerfile_inline) {
+    result.dockerfile_text = *target.dockerfile_inline;
+    result.dockerfile_name = shown(target.definition) + " (inline)";
+  } else if (target.dockerfile) {
+    result.dockerfile_text = read_file(*target.dockerfile);
+    result.dockerfile_name = shown(*target.dockerfile);
+  } else {
+    result.dockerfile_text = "FROM debian\n";
+    result.dockerfile_name = shown(target.definition);
+  }
+  if (!target.remote_context.empty()) {
+    throw Error(Category::usage, fmt::format("target '{}': context '{}' is remote; check it out and name the folder",
+                                             target.name, target.remote_context));
+  }
+  const bool has_shared = target.context && target.dockerfile_name.empty();
+  if (auto ignore = dockerfile::read_ignore_file_of(target.dockerfile, has_shared ? target.context : std::nullopt)) {
+    result.ignore_text = std::move(ignore->text);
+    result.ignore_name = shown(ignore->name);
+  }
+  if (result.platforms.empty()) result.platforms = fleet.settings.platforms;
+  if (!result.compression) result.compression = fleet.settings.compression;
+  result.names = image_names(fleet, target, naming);
+  return result;
+}
+
+std::vector<const TargetSpec*> all_targets(const Fleet& fleet) {
+  std::vector<const TargetSpec*> all;
+  for (const TargetSpec& target : fleet.targets) all.push_back(&target);
+  return all;
+}
+
+namespace {
+
+// The wanted targets of a bake file and, over and over, those that their contexts name; in the fleet's order.
+std::vector<const TargetSpec*> with_linked_targets(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted) {
+  constexpr std::string_view kTarget = "target:";
+  std::set<std::string> names;
+  std::vector<const TargetSpec*> open_ends = wanted;
+  while (!open_ends.empty()) {
+    const TargetSpec* target = open_ends.back();
+    open_ends.pop_back();
+    if (!names.insert(target->name).second) continue;
+    for (const auto& [name, value] : target->contexts) {
+      if (!value.starts_with(kTarget)) continue;
+      if (const TargetSpec* linked = fleet.find(value.substr(kTarget.size()))) open_ends.push_back(linked);
+    }
+  }
+  std::vector<const TargetSpec*> result;
+  for (const TargetSpec& target : fleet.targets) {
+    if (names.count(target.name)) result.push_back(&target);
+  }
+  return result;
+}
+
+// The target once for each of its platforms.
+std::vector<TargetSpec> for_each_platform(TargetSpec target) {
+  if (target.platforms.size() < 2) return {std::move(target)};
+  std::vector<TargetSpec> targets;
+  for (const oci::Platform& platform : target.platforms) {
+    targets.push_back(target);
+    targets.back().platforms = {platform};
+  }
+  return targets;
+}
+
+// An output's own compression is the one that its layers are compressed by when they are made.
+void prefer_output_compression(Plan& plan) {
+  for (const auto& planned : plan.targets) {
+    TargetSpec& target = planned->target;
+    for (const std::string& text : target.outputs) {
+      try {
+        const Output output = parse_output(text);
+        if (output.compression) target.compression = output.compression;
+        target.rewrites_times = target.rewrites_times || output.rewrite_timestamp;
+      } catch (const Error&) {
+        // It is refused where the target is wanted.
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted, const NameValues& naming) {
+  FleetNames names;
+  names.registry_and_namespace = fleet.settings.registry_and_namespace();
+  const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
+  if (is_definitions) names.bare_names = BareNames::fleet_only;
+  std::vector<TargetSpec> targets;
+  for (const TargetSpec* target : is_definitions ? all_targets(fleet) : with_linked_targets(fleet, wanted)) {
+    TargetSpec complete = complete_target(fleet, *target, naming);
+    for (const std::string& name : complete.names) names.tags.insert(oci::Reference::parse(name).tag_or_latest());
+    for (TargetSpec& one : for_each_platform(std::move(complete))) targets.push_back(std::move(one));
+  }
+  Plan plan = make_plan(std::move(targets), names);
+  inherit_compression(plan, fleet);
+  prefer_output_compression(plan);
+  check_gpu_services(plan, fleet);
+  return plan;
+}
+
+std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::string>& build_args) {
+  const auto arg = build_args.find("SOURCE_DATE_EPOCH");
+  const std::string text =
+      arg != build_args.end() ? arg->second : environment_variable("SOURCE_DATE_EPOCH").value_or("");
+  if (text.empty()) return std::nullopt;
+  const auto seconds = parse_unsigned(text);
+  if (!seconds)
+    throw Error(Category::usage, fmt::format("SOURCE_DATE_EPOCH '{}' is not a number of seconds", printable(text)));
+  return static_cast<UnixSeconds>(*seconds);
+}
+
+void apply_offline(BuildSettings& settings) {
+  settings.bases.offline = settings.offline;
+  if (!settings.offline) return;
+  if (settings.bases.pull) throw Error(Category::usage, "--offline and --pull exclude one another");
+  const auto is_elsewhere = [](const CacheReference& place) { return place.type != CacheType::local; };
+  std::erase_if(settings.caches.from, is_elsewhere);
+  std::erase_if(settings.caches.to, is_elsewhere);
+}
+
+BuildSettings fleet_build_settings(const Fleet& fleet, const std::string& ca_bundle) {
+  BuildSettings settings;
+  settings.times.epoch = source_date_epoch({});
+  if (fleet.front_end == FrontEnd::image_definitions) {
+    if (!settings.times.epoch) settings.times.epoch = kReproducibleEpoch;
+    settings.context_modes = ContextModes::as_in_git;
+    settings.bases.lock_file = fleet.settings.lock_file;
+  }
+  settings.runs.trust = find_build_trust(ca_bundle.empty() ? fleet.settings.ca_bundle : ca_bundle);
+  settings.runs.host_proxies = host_proxies(environment_variable);
+  return settings;
+}
+
+namespace {
+
+// Of all targets, each once, in their order.
+std::vector<CacheReference> target_caches(const Fleet& fleet, const std::vector<const TargetSpec*>& targets,
+                                          CacheDirection direction, Log& log) {
+  const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
+  std::vector<CacheReference> references;
+  std::set<std::string> seen;
+  for (const TargetSpec* target : targets) {
+    for (const std::string& text : direction == CacheDirection::from ? target->cache_from : target->cache_to) {
+      if (!seen.insert(text).second) continue;
+      try {
+        references.push_back(parse_cache_reference(text, direction, is_definitions ? fleet.folder : fs::path()));
+      } catch (const Error& error) {
+        if (fleet.front_end != FrontEnd::bake_file) throw;
+        log.warn(fmt::format("target '{}': {}", target->name, error.message()));
+      }
+    }
+  }
+  return references;
+}
+
+std::vector<CacheReference> given_caches(const std::vector<std::string>& texts, CacheDirection direction) {
+  std::vector<CacheReference> references;
+  for (const std::string& text : texts) references.push_back(parse_cache_reference(text, direction));
+  return references;
+}
+
+}  // namespace
+
+CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const TargetSpec*>& targets,
+                                   const GivenCaches& given, Log& log) {
+  CacheSettings settings;
+  settings.from = given.from.empty() ? target_caches(fleet, targets, CacheDirection::from, log)
+                                     : given_caches(given.from, CacheDirection::from);
+  settings.to = given.to.empty() ? target_caches(fleet, targets, CacheDirection::to, log)
+                                 : given_caches(given.to, CacheDirection::to);
+  settings.read_only = fleet.settings.cache_read_only;
+  settings.sign_key = fleet.settings.cache_sign_key;
+  settings.trust = fleet.settings.cache_trust;
+  settings.share_mounts = fleet.settings.share_cache_mounts;
+  add_cache_environment(settings);
+  return settings;
+}
+
+AssemblyOptions assembly_options(const TargetSpec& target, const Output& output, const TimePolicy& times) {
+  AssemblyOptions options;
+  options.compression = output.compression.value_or(target.layer_compression());
+  options.force_compression = output.force_compression;
+  options.oci_media_types = output.oci_media_types;
+  options.created = times.epoch;
+  options.is_run_as_image =
+      output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
+  if (target.platform_is_asked_for()) options.platform = target.platform();
+  options.labels = target.labels;
+  if (target.profile) {
+    options.env = target.profile->env;
+    for (const auto& [key, value] : profile_labels(*target.profile)) options.labels[key] = value;
+  }
+  options.annotations = annotations_at(output.annotations, AnnotationPlace::manifest, target.platform());
+  return options;
+}
+
+ReportTargets fleet_goals(const Fleet& fleet) {
+  const FleetGoals& goals = fleet.settings.goals;
+  ReportTargets targets;
+  targets.reduction_pct_min = goals.reduction_min_pct.value_or(targets.reduction_pct_min);
+  targets.reduction_pct_max = goals.reduction_max_pct.value_or(targets.reduction_pct_max);
+  targets.cache_hit_pct = goals.cache_hit_pct.value_or(targets.cache_hit_pct);
+  targets.build_seconds = goals.build_seconds.value_or(targets.build_seconds);
+  return targets;
+}
+
+std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted,
+                                       const BuildSettings& settings, const BuildSurroundings& surroundings) {
+  ThreadPool pool;
+  InputSettings inputs;
+  inputs.kiln_version = surroundings.kiln_version;
+  inputs.lock_file = settings.bases.lock_file;
+  inputs.times = settings.times;
+  inputs.modes = settings.context_modes;
+  return inputs_of(plan, wanted, inputs, nullptr, pool, surroundings.cancel);
+}
+
+}  // namespace kiln

@@ -1,0 +1,168 @@
+// look_up(): the layout of a forecast filled in with what the caches answer and what earlier builds took.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "builder/build/build.hpp"
+#include "builder/build/workshop.hpp"
+#include "builder/cache/build_record.hpp"
+#include "builder/dockerfile/stage_name.hpp"
+#include "builder/steps/fetcher.hpp"
+
+namespace kiln {
+
+namespace {
+
+using StepPlace = std::tuple<std::string, std::string, std::string, int>;  // target, platform, stage, line
+
+constexpr std::size_t kBuildsLookedAt = 50;
+
+// What the steps of earlier builds took, the newest first: by target, else by image. Never by their text alone: 'COPY .
+// .' of another image says nothing.
+class EarlierSteps {
+ public:
+  explicit EarlierSteps(const BuildRecordStore& store) {
+    const std::vector<std::string> ids = store.ids();
+    for (std::size_t i = 0; i < ids.size() && i < kBuildsLookedAt; ++i) {
+      const auto record = store.load(ids[ids.size() - 1 - i]);
+      if (!record) continue;
+      for (const BuildRecordTarget& target : record->targets) {
+        for (const BuildRecordStep& step : target.steps) {
+          if (step.outcome == "failed") continue;
+          for (const std::string& name : names_of(target.name, target.image, step.stage, step.text))
+            steps_.emplace(name, step);
+        }
+      }
+    }
+  }
+
+  void foretell(const ForeseenTarget& target, ForeseenStep& step) const {
+    for (const std::string& name : names_of(target.name, target.image, step.stage, step.text)) {
+      const auto it = steps_.find(name);
+      if (it == steps_.end()) continue;
+      step.seconds = it->second.seconds;
+      step.bytes = it->second.bytes;
+      step.identity = it->second.key;
+      return;
+    }
+  }
+
+ private:
+  static std::vector<std::string> names_of(const std::string& target, const std::string& image,
+                                           const std::string& stage, const std::string& text) {
+    return {"target " + target + "\n" + stage + "\n" + text, "image " + image + "\n" + stage + "\n" + text};
+  }
+  std::map<std::string, BuildRecordStep> steps_;
+};
+
+// What has to be built before the steps of a stage are known.
+class Obstacles {
+ public:
+  Obstacles(const Plan& plan, const std::map<StepPlace, std::string>& misses) : plan_(plan), misses_(misses) {}
+
+  std::string of_stage(std::size_t target, std::size_t stage) const {
+    const PlannedTarget& planned = *plan_.targets[target];
+    const std::string name = dockerfile::display_name(planned.dockerfile, stage);
+    const std::string platform = planned.target.platform().str();
+    const auto first = misses_.lower_bound({planned.target.name, platform, name, 0});
+    if (first != misses_.end() && std::get<0>(first->first) == planned.target.name &&
+        std::get<1>(first->first) == platform && std::get<2>(first->first) == name)
+      return first->second;
+    for (const std::size_t needed : planned.needs[stage]) {
+      if (std::string found = of_stage(target, needed); !found.empty()) return found;
+    }
+    if (std::holds_alternative<DebianBase>(planned.bases[stage])) {
+      const auto debian = misses_.find({planned.target.name, platform, "", 0});
+      if (debian != misses_.end()) return debian->second;
+    }
+    if (const auto* parent = std::get_if<FleetBase>(&planned.bases[stage])) {
+      if (std::string found = of_target(parent->target); !found.empty()) return found;
+    }
+    for (const std::size_t parent : planned.fleet_parents) {
+      if (std::string found = of_target(parent); !found.empty()) return found;
+    }
+    return "";
+  }
+
+  std::string of_target(std::size_t target) const { return of_stage(target, plan_.targets[target]->final_stage); }
+
+ private:
+  const Plan& plan_;
+  const std::map<StepPlace, std::string>& misses_;
+};
+
+std::string shown(const StepView& step) {
+  constexpr std::size_t kLength = 60;
+  const std::string text = step.text.size() > kLength ? step.text.substr(0, kLength) + "..." : step.text;
+  return step.line ? fmt::format("'{}' ({}:{})", text, step.file, step.line)
+                   : fmt::format("'{}' ({})", text, step.file);
+}
+
+}  // namespace
+
+Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundings) {
+  const Plan plan = plan_request(request);
+  const std::vector<std::size_t> numbers_wanted = wanted_of(plan, request);
+  const std::set<std::size_t> wanted(numbers_wanted.begin(), numbers_wanted.end());
+  Workshop shop(request.settings, surroundings);
+  StepForecast steps(shop.lookup());
+  const std::map<std::size_t, std::string> problems = shop.look_up(plan, wanted, steps);
+  shop.cancel().check();
+  shop.stat_cache().flush();
+  const std::vector<ForeseenAnswer> answers = steps.answers();
+  std::map<StepPlace, std::string> missed;
+  for (const ForeseenAnswer& answer : answers) {
+    if (answer.is_hit) continue;
+    const StepView& view = answer.view;
+    missed.emplace(StepPlace{view.target, view.platform, view.stage, view.line}, shown(view));
+  }
+
+  Forecast forecast = lay_out_forecast(plan, wanted);
+  const Obstacles obstacles(plan, missed);
+  const EarlierSteps earlier{BuildRecordStore(shop.home().builds())};
+  std::map<std::pair<std::string, std::string>, std::size_t> numbers;  // by name and platform
+  for (std::size_t i = 0; i < plan.targets.size(); ++i)
+    numbers[{plan.targets[i]->target.name, plan.targets[i]->target.platform().str()}] = i;
+  for (ForeseenTarget& target : forecast.targets) {
+    const std::size_t number = numbers.at({target.name, target.platform});
+    const PlannedTarget& planned = *plan.targets[number];
+    if (const auto it = problems.find(number); it != problems.end()) target.problem = it->second;
+    std::map<StepPlace, const ForeseenAnswer*> known;
+    for (const ForeseenAnswer& step : answers) {
+      if (step.view.target != target.name || step.view.platform != target.platform) continue;
+      known.emplace(StepPlace{target.name, target.platform, step.view.stage, step.view.line}, &step);
+      if (!step.view.stage.empty()) continue;
+      ForeseenStep debian;  // stands in no Dockerfile
+      debian.file = step.view.file;
+      debian.text = step.view.text;
+      target.steps.insert(target.steps.begin(), std::move(debian));
+    }
+    for (ForeseenStep& step : target.steps) {
+      earlier.foretell(target, step);
+      const auto it = known.find({target.name, target.platform, step.stage, step.line});
+      if (it != known.end()) {
+        const StepResult& result = it->second->result;
+        step.key = result.key;
+        const bool is_hit = it->second->is_hit;
+        step.expectation = is_hit ? Expectation::hit : Expectation::build;
+        step.reason = is_hit ? result.from : result.reason;
+        if (is_hit) {
+          step.seconds = result.seconds;
+          step.bytes = result.bytes;
+        }
+        continue;
+      }
+      for (std::size_t stage = 0; stage < planned.bases.size(); ++stage) {
+        if (step.stage != dockerfile::display_name(planned.dockerfile, stage)) continue;
+        const std::string obstacle = obstacles.of_stage(number, stage);
+        step.reason = obstacle.empty() ? "unknown: see the problem of this target or of what it is built from"
+                                       : "unknown until " + obstacle + " is built";
+      }
+    }
+  }
+  return forecast;
+}
+
+}  // namespace kiln

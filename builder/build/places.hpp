@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "builder/build/delivery.hpp"
+#include "builder/build/workshop.hpp"
+
+namespace kiln {
+
+// The places that a build delivers to: this machine's files, engines and store, and registries.
+class WorkshopPlaces : public DeliveryPlaces {
+ public:
+  // `mtime`: the time of files that are written as files; nullopt: each keeps its own.
+  WorkshopPlaces(Workshop& shop, std::optional<UnixSeconds> mtime) : shop_(shop), mtime_(mtime) {}
+
+  void verify_layers(const Delivery& delivery) override;
+  void export_images(const Delivery& delivery) override;
+  std::vector<std::optional<Error>> push(const std::vector<const Delivery*>& deliveries) override;
+  void name_in_store(const std::vector<const Delivery*>& deliveries) override;
+
+ private:
+  // Hands the image to the docker of this machine, or to its podman where no docker daemon answers. Error{machine}
+  // where there is neither or it refuses.
+  void load_into_engine(const Delivery& delivery);
+  void write_files(const Delivery& delivery);
+
+  Workshop& shop_;
+  std::optional<UnixSeconds> mtime_;
+};
+
+// What is delivered as one: the image's manifest or, for several platforms, an index of theirs that is put into the
+// store.
+oci::Descriptor root_of(ContentStore& store, const std::vector<BuiltImage>& images, const Output& output);
+
+}  // namespace kiln

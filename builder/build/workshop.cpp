@@ -1,0 +1,95 @@
+#include "builder/build/workshop.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace kiln {
+
+namespace {
+
+// Stages mostly wait for containers and disks, so there may be more of them at work than cores.
+std::size_t parallel_stages() { return std::max<std::size_t>(4, std::thread::hardware_concurrency() * 2); }
+
+}  // namespace
+
+Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings)
+    : settings_(std::move(settings)),
+      surroundings_(surroundings),
+      remote_cancel_(surroundings.cancel.child()),
+      runner_(Runner::start(WithoutRoot::enter_user_namespace)),
+      home_(HomeLayout::open(HomeLayout::default_root())),
+      progress_(surroundings.open_progress()) {
+  recorder_ = std::make_unique<Recorder>(progress_.get());
+  store_ = std::make_unique<ContentStore>(home_);
+  pool_ = std::make_unique<ThreadPool>();
+  snapshots_ = std::make_unique<SnapshotStore>(*store_, *pool_);
+  remote_ = std::make_unique<LazyRemote>([this] {
+    if (settings_.offline)
+      throw Error(Category::network, "--offline: the store does not have it, and nothing is fetched");
+    return RemoteSession::open(RemoteSettings::from_environment(), *recorder_, remote_cancel_);
+  });
+  caches_ = std::make_unique<CacheSession>(settings_.caches, *recorder_, cancel());
+  layers_ = std::make_unique<LayerAccess>(*store_, *pool_, *snapshots_, *remote_, caches_->cache(), cancel());
+  cache_ = std::make_unique<StepCache>(*store_);
+  if (caches_->cache() && settings_.caches.share_mounts) {
+    mounts_ = std::make_unique<SharedMounts>(home_, *caches_->cache(), *pool_, *recorder_, cancel());
+  }
+  sharing_ = caches_->open_sharing(*store_, cancel());
+  lookup_ = std::make_unique<StepLookup>(*cache_, caches_->cache(), *recorder_);
+  steps_ = std::make_unique<StepExecutor>(*lookup_, sharing_.get(), *recorder_, clock_, cancel());
+  stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
+  bases_ = std::make_unique<BaseImages>(*layers_, *remote_, *steps_, *recorder_, settings_.bases);
+  settings_.runs.parallel = parallel_stages();
+  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, mounts_.get());
+}
+
+Workshop::~Workshop() {
+  abandon_remote();
+  early_.reset();
+}
+
+void Workshop::push_early(std::map<std::string, EarlyTarget> targets) {
+  if (settings_.offline || targets.empty()) return;
+  const CacheWriting writing = sharing_ ? CacheWriting::by_each_step : CacheWriting::at_the_end;
+  early_ = std::make_unique<EarlyLayers>(std::move(targets), *remote_, *store_, caches_->cache(), writing, *recorder_,
+                                         [this] { return recorder_->new_number(); });
+  steps_->tell_layers_made(
+      [this](const Step& step, const std::vector<LayerValue>& layers) { early_->made(step, layers); });
+}
+
+void Workshop::abandon_remote() noexcept { remote_cancel_.cancel(SIGTERM); }
+
+void Workshop::end_progress() {
+  recorder_->stop_forwarding();
+  progress_.reset();
+}
+
+SolverSettings Workshop::solver_settings() const {
+  SolverSettings settings;
+  settings.evaluation.times = settings_.times;
+  settings.evaluation.use_cache = settings_.bases.use_cache;
+  settings.evaluation.security = settings_.security;
+  settings.contexts = {settings_.context_modes, stat_cache_.get()};
+  settings.parallel = parallel_stages();
+  return settings;
+}
+
+Workshop::Stages Workshop::solve(const Plan& plan, const std::set<std::size_t>& wanted, const NeededHere& needed_here) {
+  RemoteFetcher fetcher(*layers_);
+  const StageTools tools{*layers_, *bases_, fetcher, *runs_, *steps_, *recorder_};
+  return Solver(plan, tools, solver_settings()).solve(wanted, needed_here);
+}
+
+std::map<std::size_t, std::string> Workshop::look_up(const Plan& plan, const std::set<std::size_t>& wanted,
+                                                     StepSolver& steps) {
+  BaseImages bases(*layers_, *remote_, steps, *recorder_, settings_.bases);
+  SolverSettings settings = solver_settings();
+  settings.evaluation.unpacks_ahead = false;
+  RemoteFetcher fetcher(*layers_);
+  const StageTools tools{*layers_, bases, fetcher, *runs_, steps, *recorder_};
+  return Solver(plan, tools, settings).look_up(wanted);
+}
+
+}  // namespace kiln

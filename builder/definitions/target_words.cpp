@@ -1,0 +1,161 @@
+#include "builder/definitions/target_words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::string_view kWorkingDirectoryScheme = "cwd://";
+
+// One line of comma-separated values as Go's encoding/csv reads it, which buildx uses: a field in double quotes may
+// hold commas, and quotes doubled.
+std::vector<std::string> csv_fields(std::string_view text) {
+  std::vector<std::string> fields;
+  std::size_t at = 0;
+  while (true) {
+    std::string field;
+    if (at < text.size() && text[at] == '"') {
+      for (++at;; ++at) {
+        if (at >= text.size()) {
+          throw Error(Category::usage, fmt::format("'{}' has a quote without its partner", printable(text)));
+        }
+        if (text[at] != '"') {
+          field += text[at];
+        } else if (at + 1 < text.size() && text[at + 1] == '"') {
+          field += text[at++];
+        } else {
+          break;
+        }
+      }
+      ++at;
+    } else {
+      const std::size_t end = std::min(text.find(',', at), text.size());
+      field = text.substr(at, end - at);
+      at = end;
+    }
+    fields.push_back(std::move(field));
+    if (at >= text.size()) return fields;
+    if (text[at] != ',') {
+      throw Error(Category::usage, fmt::format("'{}': expected a comma behind the closing quote", printable(text)));
+    }
+    ++at;
+  }
+}
+
+}  // namespace
+
+fs::path path_from(std::string_view text, const fs::path& working_directory) {
+  if (text.starts_with(kWorkingDirectoryScheme)) text.remove_prefix(kWorkingDirectoryScheme.size());
+  fs::path path = (working_directory / fs::path(text)).lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
+SecretSource parse_secret(std::string_view text, const fs::path& working_directory) {
+  SecretSource secret;
+  std::string type;
+  std::optional<std::string> source;
+  for (const std::string& field : csv_fields(text)) {
+    const std::size_t equals = field.find('=');
+    const std::string key = to_lower(field.substr(0, equals));
+    const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);
+    if (equals == std::string::npos) {
+      throw Error(Category::usage,
+                  "secret: a word without '='; expected id=ID[,src=FILE|,env=NAME]");  // it may be the secret itself
+    }
+    if (key == "id") {
+      secret.id = value;
+    } else if (key == "src" || key == "source") {
+      source = value;
+    } else if (key == "env") {
+      secret.environment = value;
+    } else if (key == "type") {
+      type = value;
+    } else {
+      throw Error(Category::usage, fmt::format("secret: unknown key '{}'{}", printable(key),
+                                               suggestion(key, {"id", "src", "env", "type"})));
+    }
+  }
+  if (secret.id.empty()) throw Error(Category::usage, "a secret has no id; expected id=ID[,src=FILE|,env=NAME]");
+  if (!type.empty() && type != "file" && type != "env") {
+    throw Error(Category::usage,
+                fmt::format("secret '{}': unknown type '{}'; known: file, env", printable(secret.id), printable(type)));
+  }
+  if (source && type == "env" && !secret.environment) {
+    secret.environment = *source;
+  } else if (source) {
+    secret.file = path_from(*source, working_directory);
+  } else if (type == "env" && !secret.environment) {
+    secret.environment = secret.id;
+  } else if (type == "file" && !secret.environment) {
+    secret.file = path_from(secret.id, working_directory);
+  }
+  return secret;
+}
+
+SecretSource located(SecretSource secret) {
+  if (secret.file || secret.environment) return secret;
+  if (environment_variable(secret.id)) {
+    secret.environment = secret.id;
+  } else {
+    secret.file = secret.id;
+  }
+  return secret;
+}
+
+SshForward parse_ssh(std::string_view text, const fs::path& working_directory) {
+  const std::size_t equals = text.find('=');
+  SshForward ssh{std::string(text.substr(0, equals)), {}};
+  if (ssh.id.empty()) throw Error(Category::usage, fmt::format("ssh '{}' has no id", printable(text)));
+  if (equals == std::string_view::npos) return ssh;
+  for (const std::string& path : csv_fields(text.substr(equals + 1)))
+    ssh.paths.push_back(path_from(path, working_directory));
+  return ssh;
+}
+
+std::vector<oci::Platform> parse_platforms(const std::vector<std::string>& texts) {
+  std::vector<oci::Platform> platforms;
+  for (const std::string& text : texts) {
+    for (const std::string_view part : split(text, ',')) {
+      const std::string_view one = trim(part);
+      if (one.empty() && text.empty()) continue;
+      const oci::Platform platform = one == "local" ? oci::Platform::host() : oci::Platform::parse(one);
+      if (std::find(platforms.begin(), platforms.end(), platform) == platforms.end()) platforms.push_back(platform);
+    }
+  }
+  return platforms;
+}
+
+std::pair<std::string, std::string> parse_host(std::string_view text) {
+  const std::size_t separator = text.find_first_of(":=");
+  if (separator == std::string_view::npos || separator == 0 || separator + 1 == text.size()) {
+    throw Error(Category::usage, fmt::format("host '{}': expected NAME:ADDRESS", printable(text)));
+  }
+  return {std::string(text.substr(0, separator)), std::string(text.substr(separator + 1))};
+}
+
+std::optional<std::uint64_t> parse_memory_size(std::string_view text) {
+  std::string number = to_lower(text);
+  std::uint64_t factor = 1;
+  if (number.ends_with('b')) number.pop_back();
+  if (number.ends_with('i')) number.pop_back();
+  if (!number.empty()) {
+    const std::size_t power = std::string_view("kmgt").find(number.back());
+    if (power != std::string_view::npos) {
+      factor = std::uint64_t{1} << (10 * (power + 1));
+      number.pop_back();
+    }
+  }
+  const auto value = parse_unsigned(number);
+  if (!value || *value > ~std::uint64_t{0} / factor) return std::nullopt;
+  return *value * factor;
+}
+
+}  // namespace kiln

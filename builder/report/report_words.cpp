@@ -1,0 +1,45 @@
+#include "builder/report/report_words.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace kiln {
+
+std::string count_of(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string shown_instruction(std::string_view text) {
+  if (!text.starts_with("RUN ")) return printable(text);
+  std::string_view rest = text.substr(4);
+  while (rest.starts_with("--mount=")) {
+    const std::size_t end = rest.find(' ');
+    if (end == std::string_view::npos) return printable(text);
+    rest = trim(rest.substr(end));
+  }
+  return "RUN " + printable(rest);
+}
+
+std::string shortened(std::string text, std::size_t most_bytes) {
+  if (text.size() <= most_bytes) return text;
+  std::size_t end = most_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + " ...";
+}
+
+std::string shown_reason(std::string_view text) { return shortened(printable(text), 240); }
+
+std::string shown_name(const ReportImage& image) {
+  if (image.name.empty()) return image.digest.short_hex();
+  return printable(image.profile.empty() ? image.name : image.name + " " + image.profile);
+}
+
+std::string shown_percent(const std::optional<double>& value) { return value ? fmt::format("{:.1f} %", *value) : "-"; }
+
+std::string shown_place(const std::string& file, int line) {
+  if (file.empty()) return "";
+  return printable(line > 0 ? fmt::format("{}:{}", file, line) : file);
+}
+
+}  // namespace kiln

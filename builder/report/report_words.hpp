@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "builder/report/build_report.hpp"
+
+namespace kiln {
+
+// What all formats of the report say in the same words.
+
+// "1 image", "2 images".
+std::string count_of(std::size_t count, std::string_view noun);
+// An instruction as a table has room for it: without the mounts of a RUN, which stand before what it does. Printable.
+std::string shown_instruction(std::string_view text);
+
+// A printable text as it is, or its beginning and " ..." where it has more bytes than that.
+std::string shortened(std::string text, std::size_t most_bytes);
+// Why a step missed, cut where it quotes at length; the JSON has all of it. Printable.
+std::string shown_reason(std::string_view text);
+
+// "memory-fusion-hub mainpc"; a short digest for an image without a name. Printable.
+std::string shown_name(const ReportImage& image);
+// "76.7 %", "-" for none.
+std::string shown_percent(const std::optional<double>& value);
+// "images/base-utils/Dockerfile:3"; empty where it is not known. Printable.
+std::string shown_place(const std::string& file, int line);
+
+}  // namespace kiln

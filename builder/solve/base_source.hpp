@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "builder/plan/plan.hpp"
+#include "builder/steps/image_layers.hpp"
+#include "builder/steps/or_blocked.hpp"
+#include "registry/oci/image_config.hpp"
+
+namespace kiln {
+
+// An image to build on.
+struct BaseImage {
+  oci::ImageConfig config;
+  ImageLayers layers;
+  std::string reference;              // as people know it
+  std::optional<oci::Digest> digest;  // of the manifest, where there is one
+};
+
+// Whether a registry is asked for an image that the lock or the store knows.
+enum class Pull { where_needed, always };
+inline Pull pull_of(const TargetSpec& target) { return target.pull ? Pull::always : Pull::where_needed; }
+
+// Where the images come from that a build stands on and does not make itself. Any thread.
+class BaseSource {
+ public:
+  virtual ~BaseSource() = default;
+  // Of a registry or the store; of an OCI layout; of Debian packages, which is a step of `target`.
+  virtual BaseImage image(const std::string& reference, const oci::Platform& platform, Pull pull) = 0;
+  virtual BaseImage layout(const LayoutBase& layout, const oci::Platform& platform) = 0;
+  virtual OrBlocked<BaseImage> debian(const DebianRequest& request, const oci::Platform& platform,
+                                      const std::string& target) = 0;
+  // No place has the layers of these steps: a Debian root among them is solved again when it is asked for.
+  virtual void lose(const Blocked& lost) = 0;
+};
+
+}  // namespace kiln

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.hpp"
+#include "builder/cache/step_record.hpp"
+#include "registry/oci/digest.hpp"
+
+namespace kiln {
+
+// How a step that can make a layer ended. Every step ends in exactly one of these.
+enum class StepOutcome {
+  hit,     // its record was found: `from` says where
+  built,   // it was executed: `reason` says why no record was found
+  failed,  // it was executed and failed, or could not be executed
+};
+
+std::string_view to_string(StepOutcome outcome);
+
+// A step as people see it. `number` is unique in one run of kiln and is the N of "#N" in plain progress.
+struct StepView {
+  int number = 0;
+  std::string target;    // the bake target or, for kiln build, ""
+  std::string stage;     // "builder", "stage-1"
+  std::string platform;  // "linux/amd64"; empty for what belongs to none
+  int index = 0;         // "[builder 2/5]"
+  int count = 0;
+  std::string text;  // "RUN pip install -r requirements.txt", one line
+  std::string file;  // the Dockerfile, or the definition
+  int line = 0;      // 0 where it stands on no line
+};
+
+struct StepResult {
+  StepOutcome outcome = StepOutcome::built;
+  std::string key;          // the step key, hex
+  std::string from;         // a hit's source: "local", "registry ghcr.io/acme/cache", "this run"
+  std::string reason;       // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
+  double seconds = 0;       // what executing it took now or, for a hit, when it was recorded
+  std::uint64_t bytes = 0;  // compressed bytes of its layers
+  std::optional<oci::Digest> diff_id;
+  std::vector<LayerValue> layers;
+  // Of a miss that an earlier build of the same place explains: what is not as it was there, and when that was.
+  std::vector<InputDifference> differences;
+  std::string against;  // RFC 3339; empty without one
+};
+
+// What is told about a build while it goes on: to the progress display, to the recorder behind the report, to tests.
+// Called from many threads at once. Steps nest nowhere: each starts once and finishes once. A step that is solved again
+// at its place, since the layers of one were lost, starts again under another number.
+class BuildObserver : public Log {
+ public:
+  // A number for a step or another piece of work that is about to start.
+  int new_number() { return ++last_number_; }
+
+  // Anything that takes time and is shown: a step of a Dockerfile, resolving a base, an upload.
+  virtual void step_started(const StepView& step) = 0;
+  // Bytes the step's command printed, cut anywhere.
+  virtual void step_output(int number, std::string_view bytes) = 0;
+  // Bytes moved of a total (0 where unknown), for downloads, uploads, compression.
+  virtual void step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) = 0;
+  virtual void step_finished(int number, const StepResult& result) = 0;
+  // A piece of work that cannot make a layer (resolve, push, export) has ended; "" where it went well.
+  virtual void task_finished(int number, std::string_view error) = 0;
+
+ private:
+  std::atomic<int> last_number_{0};
+};
+
+}  // namespace kiln

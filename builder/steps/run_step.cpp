@@ -1,0 +1,371 @@
+#include "builder/steps/run_step.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+#include "base/temp_dir.hpp"
+#include "base/text.hpp"
+#include "builder/cache/step_record.hpp"
+#include "builder/definitions/target_words.hpp"
+#include "builder/layer/layer_writer.hpp"
+#include "builder/layer/tree_scanner.hpp"
+#include "builder/steps/link_resolution.hpp"
+#include "builder/steps/output_tail.hpp"
+#include "builder/steps/run_key.hpp"
+#include "builder/steps/source_secrets.hpp"
+#include "registry/oci/image_config.hpp"
+
+namespace kiln {
+
+namespace {
+
+namespace df = dockerfile;
+
+const SecretSource* find_secret(const std::vector<SecretSource>* secrets, const std::string& id) {
+  if (!secrets) return nullptr;
+  const auto it =
+      std::find_if(secrets->begin(), secrets->end(), [&](const SecretSource& secret) { return secret.id == id; });
+  return it == secrets->end() ? nullptr : &*it;
+}
+
+// Owners are kept where this process may give files away.
+void set_owner(const fs::path& path, const FileEntry& entry) {
+  if (::lchown(path.c_str(), entry.uid, entry.gid) != 0 && errno != EPERM && errno != EINVAL)
+    throw_errno("change the owner of", path.native());
+}
+
+void copy_to_disk(const CopySource& source, const std::string& from, const fs::path& to) {
+  source.walk(from, [&](const FileEntry& entry) {
+    const fs::path target = entry.path == from ? to : to / entry.path.substr(from.empty() ? 0 : from.size() + 1);
+    if (entry.is_directory()) {
+      make_directories(target);
+      set_owner(target, entry);
+      ::chmod(target.c_str(), entry.mode);
+    } else if (entry.type == EntryType::symlink) {
+      if (::symlink(entry.link.c_str(), target.c_str()) != 0) throw_errno("link", target.native());
+      set_owner(target, entry);
+    } else if (entry.type == EntryType::file) {
+      const Fd file = create_file(target, entry.mode);
+      const auto bytes = source.open(entry.path);
+      std::string buffer(std::size_t{256} << 10, '\0');
+      while (const std::size_t got = bytes->read(buffer.data(), buffer.size())) {
+        write_all(file, std::string_view(buffer).substr(0, got), target.native());
+      }
+      set_owner(target, entry);
+      ::fchmod(file.get(), entry.mode);
+    }
+    return true;
+  });
+}
+
+CacheMountSharing sharing_of(df::CacheSharing sharing) {
+  switch (sharing) {
+    case df::CacheSharing::shared:
+      return CacheMountSharing::shared;
+    case df::CacheSharing::private_:
+      return CacheMountSharing::private_;
+    case df::CacheSharing::locked:
+      return CacheMountSharing::locked;
+  }
+  return CacheMountSharing::shared;
+}
+
+CacheMountName cache_name(const df::Mount& mount) {
+  return {mount.id.empty() ? mount.target : mount.id, mount.mode.value_or(0755), mount.uid, mount.gid};
+}
+
+void complete_secret(df::Mount& secret) {
+  if (secret.id.empty()) secret.id = secret.source;
+  if (secret.id.empty()) secret.id = base_name(secret.target);
+  if (secret.id.empty()) throw Error(Category::usage, "--mount=type=secret: 'id' or 'target' is missing");
+  if (secret.target.empty() && !secret.environment) secret.target = "/run/secrets/" + std::string(base_name(secret.id));
+}
+
+const SshForward* find_agent(const std::vector<SshForward>* forwards, const std::string& id) {
+  if (!forwards) return nullptr;
+  const auto it = std::find_if(forwards->begin(), forwards->end(), [&](const SshForward& ssh) { return ssh.id == id; });
+  return it == forwards->end() ? nullptr : &*it;
+}
+
+// What makes programs of another machine run.
+std::string foreign_advice(const oci::Platform& platform) {
+  return fmt::format(
+      "; this machine is {} and has no handler for programs of {}: install one with 'apt-get install qemu-user-static "
+      "binfmt-support' (kernel module binfmt_misc), or build for {} on such a machine",
+      oci::Platform::host().str(), platform.str(), platform.str());
+}
+
+bool has_variable(const std::vector<std::string>& env, const std::string& name) {
+  return std::any_of(env.begin(), env.end(),
+                     [&](const std::string& variable) { return variable.starts_with(name + "="); });
+}
+
+}  // namespace
+
+void complete_mounts(std::vector<ResolvedMount>& mounts) {
+  int agents = 0;
+  for (ResolvedMount& mount : mounts) {
+    df::Mount& options = mount.options;
+    if (options.type == df::MountType::secret) complete_secret(options);
+    if (options.type != df::MountType::ssh) continue;
+    if (options.id.empty()) options.id = "default";
+    if (options.target.empty()) options.target = fmt::format("/run/buildkit/ssh_agent.{}", agents);
+    ++agents;
+  }
+}
+
+struct RunSteps::Held {
+  std::string step;  // what is fetched for its mounts is fetched for this instruction
+  std::vector<CacheMountLease> caches;
+  std::vector<CacheMountName> shared;
+  std::vector<TempDir> folders;
+  std::vector<SnapshotChain> chains;
+};
+
+RunSteps::RunSteps(LayerAccess& access, ContainerRunner& runner, BuildObserver& observer, RunSettings settings,
+                   SharedMounts* shared)
+    : access_(access),
+      runner_(runner),
+      observer_(observer),
+      settings_(std::move(settings)),
+      caches_(access.store().home()),
+      shared_(shared),
+      slots_(settings_.parallel) {}
+
+void RunSteps::share_mounts() {
+  if (shared_) shared_->save(caches_);
+}
+
+// The agent's socket behind --ssh: ID of the environment's, ID=SOCKET, or one of kiln's own for ID=KEY.
+fs::path RunSteps::agent_of(const SshForward& ssh) {
+  if (ssh.paths.empty()) {
+    const auto agent = environment_variable("SSH_AUTH_SOCK");
+    if (!agent)
+      throw Error(Category::usage,
+                  fmt::format("--ssh {}: no agent is running here (SSH_AUTH_SOCK is not set)", ssh.id));
+    return *agent;
+  }
+  if (fs::is_socket(ssh.paths[0])) return ssh.paths[0];
+  const std::lock_guard lock(agents_mutex_);
+  auto& agent = agents_[ssh.id];
+  if (!agent) agent = std::make_unique<SshAgent>(ssh.paths, fs::temp_directory_path(), access_.cancel());
+  return agent->socket();
+}
+
+BindSource RunSteps::bind_source(const CopySource& source, const std::string& path, Held& held) {
+  BindSource bind;
+  if (const auto* image = dynamic_cast<const ImageSource*>(&source)) {
+    held.chains.push_back(still_there(access_.folders(image->layers(), held.step)));
+    bind.folders = held.chains.back().folders();
+    bind.path = path;
+    return bind;
+  }
+  // What of a context is shown is what its ignore file leaves, with the owners and modes a COPY would give it.
+  held.folders.emplace_back(access_.store().home().tmp(), "bind-");
+  const std::string from = source.resolve(path);
+  copy_to_disk(source, from, held.folders.back().path() / "source");
+  const auto entry = source.lookup(from);
+  bind.folders = {held.folders.back().path()};
+  bind.path = "source";
+  if (entry && entry->is_directory()) {
+    bind.folders = {held.folders.back().path() / "source"};
+    bind.path.clear();
+  }
+  return bind;
+}
+
+void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held) {
+  const df::Mount& options = mount.options;
+  switch (options.type) {
+    case df::MountType::bind: {
+      BindSource bind = bind_source(*mount.source, canonical_copy_path(options.source), held);
+      bind.writable = !options.read_only;
+      request.mounts.push_back({options.target, std::move(bind)});
+      return;
+    }
+    case df::MountType::cache: {
+      const CacheMountName name = cache_name(options);
+      const auto fill = [&](const fs::path& folder) {
+        if (shared_ && shared_->restore(name, folder, held.step)) return;
+        if (!mount.source) return;
+        copy_to_disk(*mount.source, mount.source->resolve(canonical_copy_path(options.source)), folder);
+        // The folder is the source's unless the mount says whose it is.
+        if (options.mode) ::chmod(folder.c_str(), *options.mode & 07777);
+        if ((options.uid != 0 || options.gid != 0) && ::chown(folder.c_str(), options.uid, options.gid) != 0)
+          throw_errno("change the owner of", folder.native());
+      };
+      if (shared_ && !options.read_only) held.shared.push_back(name);
+      held.caches.push_back(caches_.acquire(name, sharing_of(options.sharing), access_.cancel(), fill));
+      request.mounts.push_back({options.target, CacheSource{held.caches.back().folder(), "", options.read_only}});
+      return;
+    }
+    case df::MountType::tmpfs:
+      request.mounts.push_back({options.target, TmpfsSource{options.size_bytes}});
+      return;
+    case df::MountType::secret: {
+      const SecretSource* secret = find_secret(command.secrets, options.id);
+      if (!secret) {
+        if (options.required) {
+          throw Error(Category::build,
+                      fmt::format("secret '{}' is required and was not given; pass --secret id={},src=FILE", options.id,
+                                  options.id));
+        }
+        return;
+      }
+      const std::string value = read_secret(*secret);
+      if (options.environment) {
+        if (value.find('\0') != std::string::npos) {
+          throw Error(Category::build, fmt::format("secret '{}' holds a NUL byte, which no environment variable can; "
+                                                   "mount it as a file, without env=",
+                                                   printable(options.id)));
+        }
+        request.env.push_back(*options.environment + "=" + value);
+      }
+      if (!options.target.empty()) {
+        request.mounts.push_back(
+            {options.target, FileSource{value, options.mode.value_or(0400), options.uid, options.gid}});
+      }
+      return;
+    }
+    case df::MountType::ssh: {
+      const SshForward* forward = find_agent(command.ssh, options.id);
+      if (!forward) {
+        if (options.required) {
+          throw Error(Category::build, fmt::format("ssh agent '{}' is required and was not forwarded; pass --ssh {}",
+                                                   options.id, options.id));
+        }
+        return;
+      }
+      request.mounts.push_back(
+          {options.target, kiln::SshSource{agent_of(*forward), options.mode.value_or(0600), options.uid, options.gid}});
+      if (!has_variable(request.env, "SSH_AUTH_SOCK")) request.env.push_back("SSH_AUTH_SOCK=" + options.target);
+      return;
+    }
+  }
+}
+
+void RunSteps::announce_trust() {
+  if (settings_.trust.in_use() && !trust_announced_.exchange(true)) {
+    observer_.info(fmt::format(
+        "RUN sees this machine's certificate authorities ({}); nothing of them is in any layer, config or key",
+        settings_.trust.reason));
+  }
+}
+
+LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& command, const MergedView& below) {
+  const fs::path& folder = upper.folders().fs;
+  const ScannedTree tree =
+      scan_upper(folder, access_.snapshots().overlay_xattrs(), below, access_.pool(), access_.cancel());
+  LayerWriterOptions options;
+  options.compression = command.compression;
+  options.clamp_mtime = command.rewrite_times;
+  LayerWriter writer(access_.store(), access_.pool(), options, access_.cancel());
+  const Fd root = open_directory(folder);
+  for (const FileEntry& entry : tree.entries) {
+    if (entry.type == EntryType::file && entry.size > 0) {
+      writer.add(entry, open_scanned(root, entry.path), "'/" + entry.path + "'");
+    } else {
+      writer.add(entry);
+    }
+  }
+  return writer.finish();
+}
+
+// Error{build} where the command fails or cannot be started.
+void RunSteps::run_command(const RunCommand& command, const RunRequest& request, int number) {
+  OutputTail tail;
+  RunResult result;
+  {
+    const WorkSlots::Slot slot = slots_.acquire(access_.cancel());
+    result = runner_.run(
+        access_.store().home(), request,
+        [&](std::string_view bytes) {
+          tail.add(bytes);
+          observer_.step_output(number, bytes);
+        },
+        access_.cancel());
+  }
+  for (const std::string& warning : result.warnings) observer_.warn(warning);
+  if (result.exit_code == 0) return;
+  // What the container runtime says of a program that the kernel does not know comes as the command's output.
+  const bool is_foreign = command.platform.architecture != oci::Platform::host().architecture &&
+                          tail.text().find("exec format error") != std::string::npos;
+  Error error(Category::build,
+              fmt::format("the command '{}' ended with exit code {}{}{}", join(command.argv, " "), result.exit_code,
+                          result.out_of_memory ? ": the kernel killed it for want of memory" : "",
+                          is_foreign ? foreign_advice(command.platform) : ""));
+  error.set_detail(tail.text());
+  throw error;
+}
+
+std::unique_ptr<FailedRun> RunSteps::take_failed() {
+  const std::lock_guard lock(failed_mutex_);
+  return std::move(failed_);
+}
+
+Step RunSteps::step(RunCommand command, ImageLayers below, const std::string& text) {
+  StepIdentity identity = run_identity(command, below, settings_);
+  Step step;
+  step.kind = StepKind::run;
+  step.key = std::move(identity.key);
+  step.inputs = std::move(identity.inputs);
+  step.execute = [this, command = std::move(command), below = std::move(below), text](int number) {
+    return execute(command, below, text, number);
+  };
+  return step;
+}
+
+OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, const ImageLayers& below,
+                                                     const std::string& text, int number) {
+  announce_trust();
+  for (const ResolvedMount& mount : command.mounts) {
+    if (!mount.source) continue;
+    // A cache that is there already needs nothing of its source.
+    if (mount.options.type == df::MountType::cache && caches_.try_lock(cache_name(mount.options))) continue;
+    if (const auto blocked = mount.source->bring()) return *blocked;
+  }
+  OrBlocked<SnapshotChain> folders = access_.folders(below, text);
+  if (folders.is_blocked()) return folders.blocked();
+  const SnapshotChain chain = std::move(folders).value();
+  SnapshotUpper upper = access_.snapshots().begin_upper();
+  const auto held = std::make_shared<Held>();
+  held->step = text;
+  RunRequest request;
+  request.lowers = chain.folders();
+  request.upper = upper.folders();
+  request.argv = command.argv;
+  request.env = command.env;
+  request.working_dir = command.working_dir;
+  request.uid = command.user.uid;
+  request.gid = command.user.gid;
+  request.groups = command.user.groups;
+  for (const ResolvedMount& mount : command.mounts) add_mount(request, command, mount, *held);
+  if (command.script) request.mounts.push_back({command.script->path, FileSource{command.script->text, 0755, 0, 0}});
+  request.network = command.network;
+  request.security = command.security;
+  request.extra_hosts = command.extra_hosts;
+  request.limits = command.limits;
+  request.shm_bytes = command.shm_bytes;
+  request.trust = settings_.trust;
+  request.proxies = merged_environment(command.proxies, settings_.host_proxies);
+
+  try {
+    run_command(command, request, number);
+  } catch (const Error& error) {
+    if (!settings_.keep_failed || error.category() != Category::build) throw;
+    const std::lock_guard lock(failed_mutex_);
+    if (!failed_) failed_.reset(new FailedRun{std::move(request), command.shell, chain, std::move(upper), held});
+    throw;
+  }
+  for (const CacheMountName& name : held->shared) shared_->used(name);
+  const LayerValue layer = layer_of(upper, command, still_there(access_.view(below)));
+  access_.snapshots().adopt(std::move(upper), oci::chain_id(chain.chain_id(), layer.diff_id));
+  return std::vector<LayerValue>{layer};
+}
+
+}  // namespace kiln

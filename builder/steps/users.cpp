@@ -1,0 +1,152 @@
+#include "builder/steps/users.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace kiln {
+
+namespace {
+
+struct PasswdLine {
+  std::string name;
+  std::uint32_t uid;
+  std::uint32_t gid;
+  std::string home;
+};
+struct GroupLine {
+  std::string name;
+  std::uint32_t gid;
+  std::vector<std::string> members;
+};
+
+std::optional<std::uint32_t> parse_id(std::string_view text) {
+  const auto number = parse_unsigned(text);
+  return number && *number <= 0xFFFFFFFF ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
+}
+
+std::vector<PasswdLine> read_passwd(const MergedView& view) {
+  std::vector<PasswdLine> lines;
+  const std::string text = view.passwd().value_or("");
+  for (const std::string_view line : split(text, '\n')) {
+    const auto fields = split(line, ':');
+    if (fields.size() < 4) continue;
+    const auto uid = parse_id(fields[2]);
+    const auto gid = parse_id(fields[3]);
+    if (uid && gid)
+      lines.push_back({std::string(fields[0]), *uid, *gid, fields.size() > 5 ? std::string(fields[5]) : "/"});
+  }
+  return lines;
+}
+
+std::vector<GroupLine> read_group(const MergedView& view) {
+  std::vector<GroupLine> lines;
+  const std::string text = view.group().value_or("");
+  for (const std::string_view line : split(text, '\n')) {
+    const auto fields = split(line, ':');
+    if (fields.size() < 3) continue;
+    const auto gid = parse_id(fields[2]);
+    if (!gid) continue;
+    GroupLine group{std::string(fields[0]), *gid, {}};
+    if (fields.size() > 3) {
+      for (const std::string_view member : split(trim(fields[3]), ',')) group.members.emplace_back(member);
+    }
+    lines.push_back(std::move(group));
+  }
+  return lines;
+}
+
+// A number is an id, even where an entry has it for a name.
+template <class Line, class Id>
+const Line* find_line(const std::vector<Line>& lines, std::string_view name, Id Line::*id) {
+  const auto number = parse_id(name);
+  for (const Line& line : lines) {
+    if (number ? line.*id == *number : line.name == name) return &line;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+ResolvedUser resolve_user(const std::string& user, const MergedView& view) {
+  ResolvedUser result;
+  const std::size_t colon = user.find(':');
+  const std::string name = user.substr(0, colon);
+  const std::string group = colon == std::string::npos ? "" : user.substr(colon + 1);
+  const auto passwd = read_passwd(view);
+  const auto groups = read_group(view);
+  const PasswdLine* entry = find_line(passwd, name.empty() ? "0" : name, &PasswdLine::uid);
+  if (entry) {
+    result.uid = entry->uid;
+    result.gid = entry->gid;
+    result.home = entry->home;
+  } else if (const auto uid = parse_id(name.empty() ? "0" : name)) {
+    result.uid = *uid;
+  } else {
+    std::vector<std::string> names;
+    for (const PasswdLine& line : passwd) names.push_back(line.name);
+    throw Error(Category::build,
+                fmt::format("user '{}' is not in the image's /etc/passwd{}", printable(name), suggestion(name, names)));
+  }
+  if (!group.empty()) {
+    if (const GroupLine* line = find_line(groups, group, &GroupLine::gid)) {
+      result.gid = line->gid;
+    } else if (const auto gid = parse_id(group)) {
+      result.gid = *gid;
+    } else {
+      throw Error(Category::build, fmt::format("group '{}' is not in the image's /etc/group", printable(group)));
+    }
+    result.groups = {result.gid};
+    return result;
+  }
+  result.groups = {result.gid};  // the process has its own group among the further ones, as under BuildKit
+  if (entry) {
+    for (const GroupLine& line : groups) {
+      if (std::find(line.members.begin(), line.members.end(), entry->name) != line.members.end())
+        result.groups.push_back(line.gid);
+    }
+    std::sort(result.groups.begin(), result.groups.end());
+    result.groups.erase(std::unique(result.groups.begin(), result.groups.end()), result.groups.end());
+  }
+  return result;
+}
+
+Ownership resolve_owner(const std::string& owner, const MergedView& view) {
+  const std::size_t colon = owner.find(':');
+  const std::string user = owner.substr(0, colon);
+  const std::string group = colon == std::string::npos ? user : owner.substr(colon + 1);
+  const bool is_empty_image = view.layers().empty();
+  Ownership result;
+  const auto refuse = [&](const char* what, const std::string& name, const char* file) {
+    if (!is_empty_image) return;
+    throw Error(Category::build,
+                fmt::format("--chown: {} '{}' cannot be looked up: the image has no {}", what, printable(name), file));
+  };
+  const auto passwd = read_passwd(view);
+  if (const auto uid = parse_id(user)) {
+    result.uid = *uid;
+    result.gid = *uid;
+  } else if (const PasswdLine* line = find_line(passwd, user, &PasswdLine::uid)) {
+    result.uid = line->uid;
+    result.gid = line->gid;
+  } else if (!user.empty()) {
+    refuse("user", user, "/etc/passwd");
+  }
+  if (colon == std::string::npos) return result;
+  const auto groups = read_group(view);
+  if (const auto gid = parse_id(group)) {
+    result.gid = *gid;
+  } else if (const GroupLine* line = find_line(groups, group, &GroupLine::gid)) {
+    result.gid = line->gid;
+  } else if (group.empty()) {
+    result.gid = 0;  // "app:", unlike "app"
+  } else {
+    refuse("group", group, "/etc/group");
+  }
+  return result;
+}
+
+}  // namespace kiln

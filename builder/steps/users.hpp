@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "builder/layer/merged_view.hpp"
+#include "builder/steps/copy_plan.hpp"
+
+namespace kiln {
+
+// Whom a process of an image runs as.
+struct ResolvedUser {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;  // further ones, from /etc/group
+  std::string home = "/";
+};
+
+// USER's argument, "name|uid[:group|gid]", by the image's /etc/passwd and /etc/group as docker reads it. Empty: root.
+// Error{build} for a name that is not there.
+ResolvedUser resolve_user(const std::string& user, const MergedView& view);
+
+// --chown's argument. As with BuildKit an unknown name is root in an image that has files, and Error{build} in an empty
+// one.
+Ownership resolve_owner(const std::string& owner, const MergedView& view);
+
+}  // namespace kiln

@@ -1,0 +1,71 @@
+#include "registry/store/layer_facts.hpp"
+
+#include <fmt/format.h>
+
+#include "base/atomic_file.hpp"
+#include "base/text.hpp"
+
+namespace kiln {
+
+namespace {
+
+// "DIGEST NUMBER\n", or with a third word, "DIGEST NUMBER REST\n"; nullopt where there is no such file or it is
+// damaged.
+struct Fact {
+  oci::Digest digest;
+  std::uint64_t number = 0;
+  std::string rest;
+};
+std::optional<Fact> read_fact(const fs::path& file, std::size_t words) {
+  const auto text = read_file_if_exists(file, 4096);
+  if (!text) return std::nullopt;
+  const auto parts = split(trim(*text), ' ');
+  if (parts.size() != words || !oci::Digest::is_valid(parts[0]) || !parse_unsigned(parts[1])) return std::nullopt;
+  return Fact{oci::Digest::parse(parts[0]), *parse_unsigned(parts[1]), words > 2 ? std::string(parts[2]) : ""};
+}
+
+}  // namespace
+
+std::optional<oci::Descriptor> index_of_layer(const ContentStore& store, const oci::Digest& diff_id) {
+  const auto fact = read_fact(store.home().indexes() / std::string(diff_id.hex()), 3);
+  if (!fact) return std::nullopt;
+  const oci::Descriptor index{fact->rest, fact->digest, fact->number, {}, {}, {}};
+  if (store.size_of(index.digest) != index.size) return std::nullopt;
+  return index;
+}
+
+void set_index_of_layer(const ContentStore& store, const oci::Digest& diff_id, const oci::Descriptor& index) {
+  write_file_atomically(store.home().indexes() / std::string(diff_id.hex()),
+                        fmt::format("{} {} {}\n", index.digest.str(), index.size, index.media_type),
+                        Durability::ephemeral);
+}
+
+std::optional<oci::Descriptor> form_of_layer(ContentStore& store, const oci::Digest& diff_id, std::string_view form) {
+  const auto fact = read_fact(store.home().forms() / fmt::format("{}-{}", diff_id.hex(), form), 2);
+  if (!fact) return std::nullopt;
+  oci::Descriptor blob{"", fact->digest, fact->number, {}, {}, {}};
+  store.lease(blob.digest);
+  const auto info = blob_info(store, blob.digest);
+  if (store.size_of(blob.digest) != blob.size || !info || info->diff_id != diff_id) return std::nullopt;
+  return blob;
+}
+
+void set_form_of_layer(const ContentStore& store, const oci::Digest& diff_id, std::string_view form,
+                       const oci::Descriptor& blob) {
+  make_directories(store.home().forms());  // homes of before there were any
+  write_file_atomically(store.home().forms() / fmt::format("{}-{}", diff_id.hex(), form),
+                        fmt::format("{} {}\n", blob.digest.str(), blob.size), Durability::ephemeral);
+}
+
+std::optional<BlobInfo> blob_info(const ContentStore& store, const oci::Digest& blob) {
+  const auto fact = read_fact(store.home().blob_info() / std::string(blob.hex()), 2);
+  if (!fact) return std::nullopt;
+  return BlobInfo{fact->digest, fact->number};
+}
+
+void set_blob_info(const ContentStore& store, const oci::Digest& blob, const BlobInfo& info) {
+  write_file_atomically(store.home().blob_info() / std::string(blob.hex()),
+                        fmt::format("{} {}\n", info.diff_id.str(), info.uncompressed_bytes), Durability::ephemeral);
+}
+
+}  // namespace kiln

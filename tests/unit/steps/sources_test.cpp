@@ -1,0 +1,62 @@
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+#include "builder/steps/fetched_source.hpp"
+#include "builder/steps/git_source.hpp"
+#include "tests/support/error_of.hpp"
+
+using namespace kiln;
+
+TEST_CASE("a URL's file is named after the last part of its path") {
+  CHECK(file_name_of_url("https://host/a/b.tar.gz?x=/y#z") == "b.tar.gz");
+  CHECK(file_name_of_url("https://host/a%20b") == "a b");
+  CHECK(file_name_of_url("http://host/dir/") == "dir");
+  for (const char* url : {"http://host", "http://host/", "http://host/..", "http://host/a%2fb", "http://host/%00"}) {
+    CAPTURE(url);
+    CHECK(file_name_of_url(url) == "__unnamed__");
+  }
+}
+
+TEST_CASE("git sources are told from files and downloads") {
+  CHECK(parse_git_reference("https://host/repo.git"));
+  CHECK(parse_git_reference("git@host:acme/repo.git"));
+  CHECK(parse_git_reference("ssh://host/repo"));
+  CHECK_FALSE(parse_git_reference("https://host/repo.tar.gz"));
+  CHECK_FALSE(parse_git_reference("repo.git"));
+  CHECK_FALSE(parse_git_reference("dir/a@b:c"));
+}
+
+TEST_CASE("a git source names a reference and a folder") {
+  const auto reference = parse_git_reference("https://host/repo.git#v1:sub/dir");
+  REQUIRE(reference);
+  CHECK(reference->remote == "https://host/repo.git");
+  CHECK(reference->ref == "v1");
+  CHECK(reference->folder == "sub/dir");
+  CHECK(parse_git_reference("https://host/repo.git#:sub")->ref.empty());
+}
+
+TEST_CASE("a git source says the same by a query") {
+  const auto reference =
+      parse_git_reference("https://host/repo.git?branch=main&subdir=a%20b&keep-git-dir&submodules=false&commit=0a");
+  REQUIRE(reference);
+  CHECK(reference->remote == "https://host/repo.git");
+  CHECK(reference->ref == "refs/heads/main");
+  CHECK(reference->folder == "a b");
+  CHECK(reference->checksum == "0a");
+  CHECK(reference->keep_git_folder);
+  CHECK_FALSE(reference->submodules);
+  CHECK(parse_git_reference("https://host/repo.git?tag=v1#refs/tags/v1")->ref == "refs/tags/v1");
+}
+
+TEST_CASE("a git source's query says known things, once each and with a value") {
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?brunch=main"); }) == "TBD1");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?ref=a#b"); }) == "TBD2");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?tag=a&branch=b"); }) == "TBD3");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?subdir="); }) == "TBD4");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?submodules=maybe"); }) == "TBD5");
+}
+
+TEST_CASE("a git source shows no password and passes no option to git") {
+  CHECK(parse_git_reference("https://me:secret@host/repo.git#v1")->shown() == "https://host/repo.git#v1");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git#--upload-pack=evil"); }) == "TBD6");
+}

@@ -1,0 +1,62 @@
+#include "builder/steps/users.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+#include "tests/support/error_of.hpp"
+#include "tests/unit/steps/image_fixture.hpp"
+
+using namespace kiln;
+
+namespace {
+MergedView image() {
+  return image_of({}, {{"etc/passwd", "root:x:0:0:root:/root:/bin/sh\napp:x:1001:1002::/home/app:/bin/sh\n"},
+                       {"etc/group", "root:x:0:\nwheel:x:10:root,app\napp:x:1002:\n"}});
+}
+}  // namespace
+
+TEST_CASE("a process has its own group and those that list its user") {
+  const ResolvedUser app = resolve_user("app", image());
+  CHECK(app.uid == 1001);
+  CHECK(app.gid == 1002);
+  CHECK(app.home == "/home/app");
+  CHECK(app.groups == std::vector<std::uint32_t>{10, 1002});
+  CHECK(resolve_user("", image()).groups == std::vector<std::uint32_t>{0, 10});
+}
+
+TEST_CASE("a group that is named is the only one") {
+  const ResolvedUser app = resolve_user("app:wheel", image());
+  CHECK(app.gid == 10);
+  CHECK(app.groups == std::vector<std::uint32_t>{10});
+}
+
+TEST_CASE("numbers need no entry, and names do") {
+  const ResolvedUser number = resolve_user("1234", image());
+  CHECK(number.uid == 1234);
+  CHECK(number.gid == 0);
+  CHECK(error_of([&] { resolve_user("nobody-here", image()); }) == "TBD13");
+  CHECK(error_of([&] { resolve_user("app:nobody-here", image()); }) == "TBD14");
+}
+
+TEST_CASE("a number is an id, also where an entry has it for a name") {
+  const MergedView view = image_of(
+      {}, {{"etc/passwd", "10:x:5:6::/:/bin/sh\nten:x:10:11::/:/bin/sh\n"}, {"etc/group", "10:x:7:\nten:x:10:\n"}});
+  const ResolvedUser user = resolve_user("10", view);
+  CHECK(user.uid == 10);
+  CHECK(user.gid == 11);
+  CHECK(resolve_user("ten:10", view).gid == 10);
+  CHECK(resolve_owner("10:10", view).uid == 10);
+  CHECK(resolve_owner("ten:ten", view).gid == 10);
+}
+
+TEST_CASE("an owner that is unknown is root in an image, and an error in an empty one") {
+  CHECK(resolve_owner("nobody-here", image()).uid == 0);
+  CHECK(error_of([&] { resolve_owner("nobody-here", MergedView()); }) == "TBD15");
+}
+
+TEST_CASE("an owner's number counts for the group too") {
+  CHECK(resolve_owner("7", MergedView()).gid == 7);
+  CHECK(resolve_owner("7:8", MergedView()).gid == 8);
+  CHECK(resolve_owner("app", image()).gid == 1002);
+  CHECK(resolve_owner("app:wheel", image()).gid == 10);
+}
