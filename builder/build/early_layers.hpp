@@ -12,6 +12,7 @@
 #include "builder/cache/shared_cache.hpp"
 #include "builder/definitions/output.hpp"
 #include "builder/definitions/target_spec.hpp"
+#include "builder/report/recorder.hpp"
 #include "builder/steps/image_layers.hpp"
 #include "builder/steps/step.hpp"
 #include "registry/remote/early_push.hpp"
@@ -34,18 +35,20 @@ enum class CacheWriting {
   by_each_step,  // while later steps run: the push mounts from the cache
 };
 
+// What early layers are sent with. Everything is borrowed; `cache` may be null.
+struct EarlyMeans {
+  LazyRemote& remote;
+  const ContentStore& store;
+  const SharedCache* cache;
+  CacheWriting writing;
+};
+
 // Sends the layers that steps of images make while later steps run. A listener of the StepExecutor; any thread.
 class EarlyLayers {
  public:
-  // `targets` by their name. `cache` may be null. Everything is borrowed.
-  EarlyLayers(std::map<std::string, EarlyTarget> targets, LazyRemote& remote, const ContentStore& store,
-              const SharedCache* cache, CacheWriting writing, BuildObserver& observer, std::function<int()> next_number)
-      : targets_(std::move(targets)),
-        remote_(remote),
-        store_(store),
-        cache_(cache),
-        writing_(writing),
-        tasks_(observer, std::move(next_number)) {}
+  // `targets` by their name. The recorder is borrowed.
+  EarlyLayers(std::map<std::string, EarlyTarget> targets, const EarlyMeans& means, Recorder& recorder)
+      : targets_(std::move(targets)), means_(means), tasks_(recorder, [&recorder] { return recorder.new_number(); }) {}
 
   void made(const Step& step, const std::vector<LayerValue>& layers);
 
@@ -56,10 +59,7 @@ class EarlyLayers {
   bool goes_by_the_cache(const RemoteRepository& place) const;
 
   std::map<std::string, EarlyTarget> targets_;
-  LazyRemote& remote_;
-  const ContentStore& store_;
-  const SharedCache* cache_;
-  CacheWriting writing_;
+  EarlyMeans means_;
   TransferTasks tasks_;
   std::mutex mutex_;
   std::unique_ptr<EarlyPush> push_;  // last: its threads end before what they use

@@ -9,7 +9,6 @@
 #include "builder/build/workshop.hpp"
 #include "builder/cache/build_record.hpp"
 #include "builder/dockerfile/stage_name.hpp"
-#include "builder/steps/fetcher.hpp"
 
 namespace kiln {
 

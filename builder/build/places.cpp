@@ -11,6 +11,8 @@
 #include "builder/build/image_push.hpp"
 #include "builder/solve/exporter.hpp"
 #include "registry/oci/manifest.hpp"
+#include "registry/store/closure.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln {
 

@@ -53,8 +53,8 @@ Workshop::~Workshop() {
 void Workshop::push_early(std::map<std::string, EarlyTarget> targets) {
   if (settings_.offline || targets.empty()) return;
   const CacheWriting writing = sharing_ ? CacheWriting::by_each_step : CacheWriting::at_the_end;
-  early_ = std::make_unique<EarlyLayers>(std::move(targets), *remote_, *store_, caches_->cache(), writing, *recorder_,
-                                         [this] { return recorder_->new_number(); });
+  const EarlyMeans means{*remote_, *store_, caches_->cache(), writing};
+  early_ = std::make_unique<EarlyLayers>(std::move(targets), means, *recorder_);
   steps_->tell_layers_made(
       [this](const Step& step, const std::vector<LayerValue>& layers) { early_->made(step, layers); });
 }

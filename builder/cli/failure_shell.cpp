@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include "base/text.hpp"
-#include "builder/run/terminal_shop.hpp"
+#include "builder/run/terminal_session.hpp"
 
 namespace kiln::cli {
 

@@ -8,6 +8,7 @@
 #include "registry/oci/manifest.hpp"
 #include "registry/oci/reference.hpp"
 #include "registry/store/content_store.hpp"
+#include "registry/store/image_names.hpp"
 
 namespace kiln::cli {
 

@@ -10,19 +10,6 @@
 
 namespace kiln::cli {
 
-void refuse_failed_gates(const std::vector<GateFailure>& failures) {
-  if (failures.empty()) return;
-  const auto told = [](const GateFailure& failure) {
-    const std::string place = shown_place(failure.file, failure.line);
-    return place.empty() ? failure.message : fmt::format("{}: {}", place, failure.message);
-  };
-  Error error(Category::build, told(failures.front()));
-  std::string rest;
-  for (std::size_t i = 1; i < failures.size(); ++i) rest += (i > 1 ? "\n" : "") + told(failures[i]);
-  error.set_detail(rest);
-  throw error;
-}
-
 void print_report(const BuildReport& report) {
   ReportTextOptions options;
   winsize size{};

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/attribute_lists.hpp"
 #include "builder/definitions/hcl_template.hpp"
 #include "builder/definitions/refused_attributes.hpp"
 

@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/definitions/bake_attributes.hpp"
+#include "builder/definitions/attribute_lists.hpp"
 #include "builder/definitions/refused_attributes.hpp"
 #include "builder/definitions/select.hpp"
 

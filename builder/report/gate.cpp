@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
+#include "builder/report/report_words.hpp"
 
 namespace kiln {
 
@@ -131,6 +132,19 @@ std::vector<GateFailure> failed_gates(const BuildReport& report, const GateLimit
   if (limits.reduction_pct) check_reduction(report, *limits.reduction_pct, failures);
   if (limits.cache_pct) check_cache(report, *limits.cache_pct, failures);
   return failures;
+}
+
+void refuse_failed_gates(const std::vector<GateFailure>& failures) {
+  if (failures.empty()) return;
+  const auto told = [](const GateFailure& failure) {
+    const std::string place = shown_place(failure.file, failure.line);
+    return place.empty() ? failure.message : fmt::format("{}: {}", place, failure.message);
+  };
+  Error error(Category::build, told(failures.front()));
+  std::string rest;
+  for (std::size_t i = 1; i < failures.size(); ++i) rest += (i > 1 ? "\n" : "") + told(failures[i]);
+  error.set_detail(rest);
+  throw error;
 }
 
 }  // namespace kiln

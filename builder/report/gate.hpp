@@ -32,4 +32,7 @@ struct GateFailure {
 // fails too, since a gate that checks nothing is none.
 std::vector<GateFailure> failed_gates(const BuildReport& report, const GateLimits& limits);
 
+// Error{build} with every gate that failed and the line it is about; nothing where none did.
+void refuse_failed_gates(const std::vector<GateFailure>& failures);
+
 }  // namespace kiln

@@ -42,7 +42,7 @@ class FileStream {
 
   void add(const ExportedFiles& files) {
     if (!files.folder.empty()) tar_.header(platform_folder(files.folder, mtime_.value_or(0)));
-    const ImageSource source(access_, *files.layers, "the image");
+    const ImageSource source(access_, *files.layers, still_there(access_.view(*files.layers)), "the image", "");
     std::map<std::string, std::string> first_names;  // by the file's identity
     source.walk("", [&](const FileEntry& found) {
       access_.cancel().check();

@@ -15,11 +15,12 @@ namespace kiln {
 // one hash are the same image as far as a build can be told in advance; so what was pushed under it need not be built
 // again.
 //
-// In it: the version of kiln, the Dockerfile, stage, build args, labels, profile, platform, compression, the times of
-// files, the locked packages of its Debian root, the digests of images from elsewhere, the hashes of the images of the
-// fleet that it is built from, and of its contexts the files that COPY, ADD and bind mounts name (all that the ignore
-// file leaves where a variable stands in such a name), each as an entry of step_key.hpp. Not in it: its names and tags,
-// secrets, times of files, and what ONBUILD triggers of images from elsewhere copy.
+// In it: the version of kiln, the Dockerfile, the attributes that bake_attributes() marks as inputs (build args,
+// labels, annotations, hosts and limits of RUN, stage), the profile, platform, compression, the times of files, the
+// locked packages of its Debian root, the digests of images from elsewhere, the hashes of the images of the fleet that
+// it is built from, and of its contexts the files that COPY, ADD and bind mounts name (all that the ignore file leaves
+// where a variable stands in such a name), each as an entry of step_key.hpp. Not in it: its names and tags, secrets,
+// times of files, and what ONBUILD triggers of images from elsewhere copy.
 struct TargetInputs {
   std::string hash;  // 64 hex digits
   std::string open;  // why the same hash may be another image (a moving tag, a URL without checksum); "" for none

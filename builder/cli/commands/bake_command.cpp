@@ -22,6 +22,7 @@
 #include "builder/definitions/select.hpp"
 #include "builder/report/baseline.hpp"
 #include "builder/report/gate.hpp"
+#include "builder/report/report_store.hpp"
 
 namespace kiln::cli {
 

@@ -21,6 +21,7 @@
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/run_limit.hpp"
 #include "builder/definitions/target_words.hpp"
+#include "builder/report/report_store.hpp"
 #include "builder/steps/fetched_source.hpp"
 #include "builder/steps/git_source.hpp"
 

@@ -122,9 +122,9 @@ KnownImages find_known(const Plan& plan, const std::set<std::size_t>& needed, co
     const auto references = inputs_references(plan.targets[number]->target, image.inputs(inputs));
     for (const oci::Reference& reference : references) {
       try {
-        const auto image =
+        const auto manifest =
             remote.client_for(reference).resolve(remote.repository_of(reference).repository, reference.manifest_key());
-        if (image) found.push_back(reference.with_digest(image->digest));
+        if (manifest) found.push_back(reference.with_digest(manifest->digest));
       } catch (const Error& error) {
         if (error.category() != Category::network) throw;
         log.warn(fmt::format("'{}' is built because the registry did not answer: {}", plan.targets[number]->target.name,

@@ -67,10 +67,11 @@ std::string cut(const std::string& text) {
   return line.size() > kLength ? line.substr(0, kLength) + "..." : line;
 }
 
-void print_target(const ForeseenTarget& target) {
+// `title`: its name and, where that stands for several platforms, its own.
+void print_target(const ForeseenTarget& target, const std::string& title) {
   const std::string from = target.parents.empty() ? "" : " from " + join(target.parents, ", ");
   const double seconds = Forecast::seconds_of(target);
-  fmt::print("{}{}{}{}\n", target.name, from, target.is_unchanged() ? ": unchanged" : "",
+  fmt::print("{}{}{}{}\n", title, from, target.is_unchanged() ? ": unchanged" : "",
              seconds > 0 ? fmt::format(": about {}", human_seconds(seconds)) : "");
   if (!target.problem.empty()) fmt::print("  would fail: {}\n", printable(target.problem));
   if (target.is_unchanged()) return;
@@ -96,7 +97,11 @@ void print_text(const Forecast& forecast) {
   for (std::size_t wave = 0; wave < waves; ++wave) {
     fmt::print("{}wave {}\n", wave ? "\n" : "", wave);
     for (const ForeseenTarget& target : forecast.targets) {
-      if (target.wave == wave) print_target(target);
+      if (target.wave != wave) continue;
+      const bool is_one_of_several = std::any_of(
+          forecast.targets.begin(), forecast.targets.end(),
+          [&](const ForeseenTarget& other) { return other.name == target.name && other.platform != target.platform; });
+      print_target(target, is_one_of_several ? fmt::format("{} ({})", target.name, target.platform) : target.name);
     }
   }
   const Forecast::Totals totals = forecast.totals();

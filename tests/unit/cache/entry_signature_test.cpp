@@ -80,7 +80,9 @@ TEST_CASE("a damaged signature is said to be damaged") {
 
 TEST_CASE("what is no key is refused without showing it") {
   EntrySignatures signatures;
-  CHECK(error_of([&] { signatures.trust("nothing", "'keys.pem'"); }) == "TBD44");
+  CHECK(error_of([&] { signatures.trust("nothing", "'keys.pem'"); }) ==
+        "usage: 'keys.pem' is no Ed25519 public key in PEM; make one with 'openssl genpkey -algorithm ed25519' and "
+        "'openssl pkey -pubout'");
   try {
     signatures.sign_with(std::string(kPublic), "'key.pem'");
     FAIL("not refused");

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "builder/definitions/attribute_lists.hpp"
 #include "builder/definitions/bake_target_reader.hpp"
 #include "builder/definitions/overrides.hpp"
 

@@ -87,7 +87,7 @@ TEST_CASE("a locked cache is waited for, and the wait can be stopped") {
   first = f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel);
   auto third = std::async(std::launch::async, [&] { f.caches.acquire(f.name, CacheMountSharing::locked, f.cancel); });
   f.cancel.cancel(SIGTERM);
-  CHECK(error_of([&] { third.get(); }) == "TBD49");
+  CHECK(error_of([&] { third.get(); }) == "cancelled: stopped on request");
 }
 
 TEST_CASE("a new cache is filled once, and stays new where that failed") {
@@ -95,7 +95,7 @@ TEST_CASE("a new cache is filled once, and stays new where that failed") {
   CHECK(error_of([&] {
           f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel,
                            [](const fs::path&) { throw Error(Category::build, "no"); });
-        }) == "TBD50");
+        }) == "build: no");
   int filled = 0;
   const auto fill = [&](const fs::path& folder) {
     ++filled;

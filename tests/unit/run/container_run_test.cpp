@@ -13,7 +13,8 @@ using kiln::testing::runner;
 TEST_CASE("a container starts with the image's entry point, command, environment and folder") {
   oci::ImageConfig config;
   RunRequest request;
-  CHECK(error_of([&] { apply_image_config(request, config); }) == "TBD48");
+  CHECK(error_of([&] { apply_image_config(request, config); }) ==
+        "usage: the image has neither ENTRYPOINT nor CMD, so there is nothing to start");
   config.config.entrypoint = {"tini", "--"};
   config.config.cmd = {"serve"};
   config.config.env = {"A=1"};

@@ -83,9 +83,15 @@ TEST_CASE("a target that cannot be is the build's error") {
   Image image;
   write_file_atomically(image.root / "file", "");
   fs::create_symlink("loop", image.root / "loop");
-  CHECK(error_of([&] { image.make({{"/file/below", true}}); }) == "TBD60");
-  CHECK(error_of([&] { image.make({{"/loop", true}}); }) == "TBD61");
-  CHECK(error_of([&] { image.make({{"/etc", true}}); }) == "TBD62");
-  CHECK(error_of([&] { image.make({{"/file", false}}); }) == "TBD63");
-  CHECK(error_of([&] { image.make({{"/etc/..", false}}); }) == "TBD64");
+  CHECK(error_of([&] {
+          image.make({{"/file/below", true}});
+        }) == "build: mount target '/file/below': '/file' is no folder");
+  CHECK(error_of([&] { image.make({{"/loop", true}}); }) == "build: mount target '/loop': too many symbolic links");
+  CHECK(error_of([&] {
+          image.make({{"/etc", true}});
+        }) == "build: mount target '/etc' is a folder in the image, and the mount's source is a file");
+  CHECK(error_of([&] {
+          image.make({{"/file", false}});
+        }) == "build: mount target '/file' is no folder in the image, and the mount's source is a folder");
+  CHECK(error_of([&] { image.make({{"/etc/..", false}}); }) == "build: mount target '/etc/..' is the root folder");
 }

@@ -39,5 +39,7 @@ TEST_CASE("as many layers as an image may have fit into a page") {
 TEST_CASE("options beyond a page are refused before the kernel cuts them") {
   OverlayMount mount;
   for (int i = 0; i < 100; ++i) mount.lowers.push_back("/" + std::string(60, 'x') + std::to_string(i));
-  CHECK(error_of([&] { overlay_options(mount, "/home"); }) == "TBD59");
+  CHECK(error_of([&] {
+          overlay_options(mount, "/home");
+        }).starts_with("machine: overlay of 100 layers: its mount options take "));
 }

@@ -142,7 +142,9 @@ TEST_CASE("the process of an exec is the process of the container") {
 TEST_CASE("a command that is no UTF-8 is refused") {
   SpecInput input = simple();
   input.process.argv.push_back("\xff");
-  CHECK(error_of([&] { runtime_spec(input); }) == "TBD52");
+  CHECK(error_of([&] { runtime_spec(input); }) ==
+        "build: the command, its environment or a mount target is not valid UTF-8, which the container runtime's "
+        "configuration cannot hold");
 }
 
 TEST_CASE("a limit that this machine cannot give is lowered with a warning, and asking changes nothing") {

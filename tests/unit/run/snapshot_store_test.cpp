@@ -102,7 +102,7 @@ TEST_CASE(
   f.snapshots.prune([](const SnapshotInfo&) { return false; });
   std::vector<SnapshotLayer> broken = layers;
   broken[2].blob = []() -> oci::Descriptor { throw Error(Category::network, "no such blob"); };
-  CHECK(error_of([&] { f.snapshots.ensure(broken, f.cancel); }) == "TBD47");
+  CHECK(error_of([&] { f.snapshots.ensure(broken, f.cancel); }) == "network: no such blob");
 }
 
 TEST_CASE("a layer that must be unpacked and has no blob makes no chain, and is tried again") {

@@ -136,17 +136,7 @@ TEST_CASE("with a record alone a stage is a hit that costs nothing, where the im
   shop.needed_here = false;
   shop.context("in", "text");
   shop.dockerfile("FROM base AS builder\nRUN make\nFROM base\nCOPY --from=builder /ran/make /\n");
-  shop.build();
-  const std::string image_blob(shop.result().layers.back().value.blobs.front().descriptor.digest.hex());
-  shop.share();
-  for (const auto& blob : fs::directory_iterator(shop.shared_folder() / "blobs/sha256")) {
-    const bool is_index = shop.result().layers.back().value.index &&
-                          blob.path().filename() == std::string(shop.result().layers.back().value.index->digest.hex());
-    const bool is_small = fs::file_size(blob.path()) == 0;
-    if (blob.path().filename() != image_blob && !is_index && is_small) fs::remove(blob.path());
-  }
-  shop.ran();
-  shop.use_machine("two");
+  move_to_another_machine(shop, Workshop::Layers::of_images);
   CHECK(shop.build() == Steps{"hit RUN make", "hit COPY --from=builder /ran/make /"});
   CHECK(shop.ran().empty());
 }

@@ -148,7 +148,7 @@ TEST_CASE("limits, hosts, shared memory and rewritten times are in the key of a 
   CHECK(changes_last_key(run, [](Workshop& shop) { shop.last_target().ulimits = {"nofile=1024:2048"}; }));
   CHECK(changes_last_key(run, [](Workshop& shop) { shop.last_target().extra_hosts = {{"db", "10.0.0.1"}}; }));
   CHECK(changes_last_key(run, [](Workshop& shop) { shop.last_target().shm_size = "1m"; }));
-  CHECK(changes_last_key(run, [](Workshop& shop) { shop.runs.rewrite_times = 1; }));
+  CHECK(changes_last_key(run, [](Workshop& shop) { shop.last_target().rewrites_times = true; }));
   CHECK(changes_last_key(run, [](Workshop& shop) { shop.evaluation.security = RunSecurity::hardened; }));
   CHECK_FALSE(changes_last_key(run, [](Workshop& shop) { shop.runs.host_proxies = {"HTTP_PROXY=http://x"}; }));
   CHECK_FALSE(changes_last_key(run, [](Workshop& shop) { shop.runs.parallel = 1; }));

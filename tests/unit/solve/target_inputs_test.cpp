@@ -140,7 +140,7 @@ TEST_CASE("every word of a target that reaches its image is in the hash, its nam
   CHECK(inputs.changes([&] { target.network = "none"; }));
   CHECK(inputs.changes([&] { inputs.settings.times.epoch = 1; }));
   CHECK(inputs.changes([&] { inputs.settings.kiln_version = "2.0"; }));
-  CHECK(inputs.changes([&] { target.profile = ProfileBinding{"small", {{"A", "1"}}, {}, {}, {}}; }));
+  CHECK(inputs.changes([&] { target.profile = Profile{"small", {{"A", "1"}}, {}, {}, {}}; }));
   CHECK(inputs.changes([&] { target.profile->values["A"] = "2"; }));
   CHECK_FALSE(inputs.changes([&] { target.names = {"ghcr.io/acme/app:1"}; }));
   CHECK_FALSE(inputs.changes([&] { target.secrets = {{"s", "/secret", std::nullopt}}; }));

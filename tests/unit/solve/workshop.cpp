@@ -344,9 +344,15 @@ void Workshop::share(Layers layers) {
   HeardBuild heard;
   const auto shared = Session::open_shared(*this, heard);
   std::vector<NewCacheEntry> entries;
+  std::set<oci::Digest> in_images;
+  for (const auto& [target, result] : results_) {
+    for (const ImageLayer& layer : result->layers) in_images.insert(layer.value.blobs.front().descriptor.digest);
+  }
   for (const auto& [key, record] : records_) {
-    NewCacheEntry entry = new_step_entry(record, [&](const oci::Digest&) { return layers == Layers::all; });
-    if (layers == Layers::none) entry.with_max.clear();
+    const bool of_images = layers == Layers::of_images;
+    NewCacheEntry entry =
+        new_step_entry(record, [&](const oci::Digest& blob) { return of_images && in_images.count(blob) > 0; });
+    if (layers != Layers::all) entry.with_max.clear();
     entries.push_back(std::move(entry));
   }
   shared->put(std::move(entries), machine_->store);

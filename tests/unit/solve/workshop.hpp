@@ -174,9 +174,9 @@ class Workshop {
   // Another machine, with an empty store. The first is "one".
   void use_machine(const std::string& name);
   ContentStore& store() { return machine_->store; }
-  // Builds of all machines share a cache; what was built by the last build is written to it by share(). With layers()
-  // false only the records and indexes of steps whose layers no image has are shared, as mode=min does.
-  enum class Layers { all, none };
+  // From now on all machines share a cache, and what the last build used is in it: records, file indexes, and the
+  // layers of all steps (mode=max), of the images alone (mode=min), or of none.
+  enum class Layers { all, of_images, none };
   void share(Layers layers = Layers::all);
   fs::path shared_folder() const { return top_.path() / "shared"; }
 

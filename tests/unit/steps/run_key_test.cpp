@@ -66,7 +66,7 @@ TEST_CASE("the key of a RUN has the fields that the grammar lists, in its order"
                             .finish());
 }
 
-TEST_CASE("mounts, a script and settings add their fields") {
+TEST_CASE("mounts, a script, hosts, limits and rewritten times add their fields") {
   RunCommand command = sample();
   command.script = ScriptFile{"/dev/pipes/x", "print(1)"};
   using dockerfile::MountType;
@@ -77,31 +77,30 @@ TEST_CASE("mounts, a script and settings add their fields") {
   command.mounts[2].options.id = "token";
   command.mounts[2].options.environment = "TOKEN";
   command.mounts[3].options.id = "default";
-  RunSettings settings;
-  settings.extra_hosts = {{"db", "10.0.0.1"}};
-  settings.limits = {{"nofile", 1, 2}};
-  settings.rewrite_times = 5;
-  CHECK(run_identity(command, {}, settings).key == StepKeyBuilder("run")
-                                                       .text("platform", "linux/amd64")
-                                                       .list("parents", {})
-                                                       .number("user.uid", 7)
-                                                       .number("user.gid", 8)
-                                                       .list("user.groups", {"9", "10"})
-                                                       .text("cwd", "/app")
-                                                       .list("env", {"A=1", "PATH=/bin"})
-                                                       .list("argv", {"/bin/sh", "-c", "make"})
-                                                       .text("heredoc", "print(1)")
-                                                       .list("mount", {"tmpfs", "/t", "5"})
-                                                       .list("mount", {"cache", "/c", "wheels"})
-                                                       .list("mount", {"secret", "/s", "token", "TOKEN"})
-                                                       .list("mount", {"ssh", "/a", "default"})
-                                                       .text("network", "host")
-                                                       .text("security", "sandbox")
-                                                       .list("hosts", {"db:10.0.0.1"})
-                                                       .list("ulimits", {"nofile=1:2"})
-                                                       .number("shm", 64 << 20)
-                                                       .number("times", 5)
-                                                       .finish());
+  command.extra_hosts = {{"db", "10.0.0.1"}};
+  command.limits = {{"nofile", 1, 2}};
+  command.rewrite_times = 5;
+  CHECK(run_identity(command, {}, {}).key == StepKeyBuilder("run")
+                                                 .text("platform", "linux/amd64")
+                                                 .list("parents", {})
+                                                 .number("user.uid", 7)
+                                                 .number("user.gid", 8)
+                                                 .list("user.groups", {"9", "10"})
+                                                 .text("cwd", "/app")
+                                                 .list("env", {"A=1", "PATH=/bin"})
+                                                 .list("argv", {"/bin/sh", "-c", "make"})
+                                                 .text("heredoc", "print(1)")
+                                                 .list("mount", {"tmpfs", "/t", "5"})
+                                                 .list("mount", {"cache", "/c", "wheels"})
+                                                 .list("mount", {"secret", "/s", "token", "TOKEN"})
+                                                 .list("mount", {"ssh", "/a", "default"})
+                                                 .text("network", "host")
+                                                 .text("security", "sandbox")
+                                                 .list("hosts", {"db:10.0.0.1"})
+                                                 .list("ulimits", {"nofile=1:2"})
+                                                 .number("shm", 64 << 20)
+                                                 .number("times", 5)
+                                                 .finish());
 }
 
 TEST_CASE("a bind mount is in the key by the tree that it shows, told from that tree's root") {

@@ -8,6 +8,7 @@
 #include "registry/store/content_store.hpp"
 #include "registry/store/garbage.hpp"
 #include "tests/support/check_error.hpp"
+#include "tests/unit/store/store_fixture.hpp"
 
 using namespace kiln;
 
