@@ -95,13 +95,14 @@ struct Known {
 
 struct LivingFiles::State {
   State(const fs::path& root_in, const ScannedTree& tree_in, StatCache* cache_in, ThreadPool& pool_in,
-        CancelToken cancel_in)
+        CancelToken cancel_in, Writers writers_in)
       : root(root_in),
         root_fd(open_directory(root_in)),
         tree(tree_in),
         cache(cache_in),
         pool(pool_in),
         cancel(std::move(cancel_in)),
+        writers(writers_in),
         known(tree_in.entries.size()) {}
 
   std::string shown(std::size_t number) const { return (root / tree.entries[number].path).native(); }
@@ -134,6 +135,7 @@ struct LivingFiles::State {
   StatCache* cache;
   ThreadPool& pool;
   CancelToken cancel;
+  const Writers writers;
   mutable std::mutex mutex;  // of `known`
   std::vector<Known> known;
   mutable Copies copies;
@@ -191,7 +193,7 @@ Known LivingFiles::State::read_file(std::size_t number) {
     return gone;
   }
   const auto& [file, stamp] = *opened;
-  if (is_settled(stamp, wall_clock_ns())) {
+  if (writers == Writers::none || is_settled(stamp, wall_clock_ns())) {
     if (auto settled = read_settled(number, file, stamp)) return *settled;
   }
   return copy(number, file, stamp_of_file(file, shown(number)).value_or(stamp).size);
@@ -205,8 +207,8 @@ bool LivingFiles::State::is_as_it_was(std::size_t number) const {
 }
 
 LivingFiles::LivingFiles(const fs::path& root, const ScannedTree& tree, StatCache* cache, ThreadPool& pool,
-                         CancelToken cancel)
-    : state_(std::make_unique<State>(root, tree, cache, pool, std::move(cancel))) {
+                         CancelToken cancel, Writers writers)
+    : state_(std::make_unique<State>(root, tree, cache, pool, std::move(cancel), writers)) {
   static const oci::Digest empty = oci::sha256_of({});
   const double now = monotonic_seconds();
   for (std::size_t number = 0; number < tree.entries.size(); ++number) {

@@ -25,8 +25,10 @@ namespace kiln {
 // Any thread; read() must not be called from a job of the pool.
 class LivingFiles {
  public:
+  enum class Writers { others, none };  // none: the folder is this process's own, so nothing is copied
   // `tree` is borrowed and never changes. The digests that its scan knew are taken over.
-  LivingFiles(const fs::path& root, const ScannedTree& tree, StatCache* cache, ThreadPool& pool, CancelToken cancel);
+  LivingFiles(const fs::path& root, const ScannedTree& tree, StatCache* cache, ThreadPool& pool, CancelToken cancel,
+              Writers writers = Writers::others);
   ~LivingFiles();
 
   struct Content {

@@ -64,14 +64,16 @@ void CopySource::add_file(LayerWriter& writer, const FileEntry& target, const st
 }
 
 ContextSource::ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
-                             ThreadPool& pool, CancelToken cancel, std::string description)
+                             ThreadPool& pool, CancelToken cancel, std::string description,
+                             LivingFiles::Writers writers)
     : root_(std::move(root)),
       ignore_(std::move(ignore)),
       modes_(modes),
       stat_cache_(stat_cache),
       pool_(pool),
       cancel_(std::move(cancel)),
-      description_(std::move(description)) {}
+      description_(std::move(description)),
+      writers_(writers) {}
 
 const ScannedTree& ContextSource::tree() const {
   const std::lock_guard lock(mutex_);
@@ -90,7 +92,7 @@ const ScannedTree& ContextSource::tree() const {
     ScannedTree scanned = scan_tree(root_, options, pool_, cancel_);
     for (FileEntry& entry : scanned.entries) normalise(entry, modes_);
     tree_ = std::move(scanned);
-    files_.emplace(root_, *tree_, stat_cache_, pool_, cancel_);
+    files_.emplace(root_, *tree_, stat_cache_, pool_, cancel_, writers_);
     // Whoever wants a digest asks for it: by then the file may be another.
     for (FileEntry& entry : tree_->entries) entry.content = {};
   }

@@ -70,7 +70,8 @@ enum class ContextModes {
 class ContextSource : public CopySource {
  public:
   ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
-                ThreadPool& pool, CancelToken cancel, std::string description = "the build context");
+                ThreadPool& pool, CancelToken cancel, std::string description = "the build context",
+                LivingFiles::Writers writers = LivingFiles::Writers::others);
 
   void read_ahead(std::vector<std::string> patterns) const override;
   std::optional<FileEntry> lookup(std::string_view path) const override;
@@ -98,6 +99,7 @@ class ContextSource : public CopySource {
   ThreadPool& pool_;
   CancelToken cancel_;
   std::string description_;
+  LivingFiles::Writers writers_;
   mutable std::mutex mutex_;
   mutable std::optional<ScannedTree> tree_;         // never changed once it is there
   mutable std::optional<LivingFiles> files_;        // so are these

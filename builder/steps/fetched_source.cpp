@@ -124,7 +124,7 @@ bool is_gzip(const HttpHeaders& headers) {
 FetchedSource::FetchedSource(TempDir folder, const fs::path& shown, ThreadPool& pool, CancelToken cancel,
                              std::string description)
     : ContextSource(shown, dockerfile::IgnoreMatcher(std::vector<std::string>{}), ContextModes::as_on_disk, nullptr,
-                    pool, std::move(cancel), std::move(description)),
+                    pool, std::move(cancel), std::move(description), LivingFiles::Writers::none),
       folder_(std::move(folder)) {}
 
 bool is_http_url(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }

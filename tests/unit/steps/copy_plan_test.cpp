@@ -140,7 +140,7 @@ TEST_CASE("a wildcard needs the folder that is named before it") {
   CHECK(copied(context.source, "dir/*.rs", "/x/").empty());
   const auto refused = [&](const char* pattern, const char* message) {
     CAPTURE(pattern);
-    CHECK_THROWS_WITH_AS(copied(context.source, pattern, "/x/"), message, Error);
+    CHECK(error_of([&] { copied(context.source, pattern, "/x/"); }) == std::string("build: ") + message);
   };
   refused("dirr/*.txt", "'/dirr' is not in the build context; did you mean 'dir'?");
   refused("dir/e/f*/g", "'/dir/e' is not in the build context");

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
 #include "builder/steps/git_program.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 
@@ -96,8 +97,8 @@ TEST_CASE("a secret that cannot be read is told without its value") {
         "secret 'id': the environment variable 'KILN_TEST_NOT_SET' is not set");
   ::setenv("KILN_TEST_BAD", "S3CRET\nmore", 1);
   const SourceSecrets bad({{"GIT_AUTH_TOKEN", {}, "KILN_TEST_BAD"}});
-  CHECK_THROWS_WITH_AS(bad.git_headers("https://host/repo.git"),
-                       "secret 'GIT_AUTH_TOKEN': expected one line of text without control characters", Error);
+  CHECK(error_of([&] { bad.git_headers("https://host/repo.git"); }) ==
+        "usage: secret 'GIT_AUTH_TOKEN': expected one line of text without control characters");
 }
 
 TEST_CASE("a kept origin shows that there were credentials, and not which") {
