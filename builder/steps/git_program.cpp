@@ -50,7 +50,7 @@ CommandResult GitProgram::run(const fs::path& folder, const std::vector<std::str
   Command command;
   command.argv = {"/bin/sh", "-c", "umask 022 && exec git \"$@\"", "git"};
   for (const char* setting : {"core.hooksPath=/dev/null", "advice.detachedHead=false", "protocol.ext.allow=never",
-                              "protocol.file.allow=user", "gc.auto=0", "maintenance.auto=false"}) {
+                              "protocol.file.allow=user", "gc.auto=0", "maintenance.auto=false", "init.templateDir="}) {
     command.argv.insert(command.argv.end(), {"-c", setting});
   }
   command.argv.insert(command.argv.end(), words.begin(), words.end());
