@@ -10,6 +10,7 @@
 #include "builder/definitions/profile.hpp"
 #include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/parser.hpp"
+#include "builder/dockerfile/variables.hpp"
 #include "builder/layer/file_entry.hpp"
 #include "builder/steps/source_secrets.hpp"
 
