@@ -24,9 +24,21 @@ Fd open_checked(int dir, const char* path, int flags, unsigned mode, std::string
   return Fd(fd);
 }
 
+// A descriptor of this process, as a shell's <(command) names it: who named it means what comes through it.
+bool is_own_descriptor(const fs::path& path) {
+  const fs::path folder = path.parent_path();
+  return path == "/dev/stdin" || folder == "/dev/fd" || folder == "/proc/self/fd";
+}
+
+// A FIFO is opened without waiting for its other end, and then refused.
+int flags_for(const fs::path& path) { return O_RDONLY | (is_own_descriptor(path) ? 0 : O_NONBLOCK); }
+
 std::string read_to_end(const Fd& fd, const fs::path& path, std::uint64_t max_bytes) {
   struct stat info;
   if (::fstat(fd.get(), &info) != 0) throw_errno("stat", path.native());
+  if (S_ISFIFO(info.st_mode) && !is_own_descriptor(path)) {
+    throw Error(Category::machine, fmt::format("'{}' is a FIFO, expected a file", path.native()));
+  }
   std::string bytes;
   // A hint only: the file may grow, and one that is too large is refused below before its size is allocated.
   if (S_ISREG(info.st_mode)) bytes.reserve(std::min(static_cast<std::uint64_t>(info.st_size), max_bytes));
@@ -126,11 +138,11 @@ void pwrite_all(const Fd& fd, std::string_view bytes, std::uint64_t offset, std:
 }
 
 std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
-  return read_to_end(open_read(path), path, max_bytes);
+  return read_to_end(open_checked(AT_FDCWD, path.c_str(), flags_for(path), 0, "open"), path, max_bytes);
 }
 
 std::optional<std::string> read_file_if_exists(const fs::path& path, std::uint64_t max_bytes) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Fd fd(::open(path.c_str(), flags_for(path) | O_CLOEXEC));
   if (!fd) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     throw_errno("open", path.native());

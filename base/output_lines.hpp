@@ -7,9 +7,9 @@
 
 namespace kiln {
 
-// Cuts the output of a command, which comes in pieces cut anywhere, into lines that are safe to print whoever wrote
-// them: escape sequences (ECMA-48: CSI, OSC, DCS and the like, in 7- and 8-bit form) and control characters are taken
-// out, tabs become spaces up to the next multiple of eight, a carriage return begins the line anew as a terminal
+// Cuts the output of a command, which comes in pieces cut anywhere, into lines that are safe to print, no matter who
+// wrote them: escape sequences (ECMA-48: CSI, OSC, DCS and the like, in 7- and 8-bit form) and control characters are
+// taken out, tabs become spaces up to the next multiple of eight, a carriage return begins the line anew as a terminal
 // would (a progress bar leaves its last state), a backspace takes the last character back, bidirectional overrides
 // are taken out, and bytes that are no UTF-8 become U+FFFD. A line longer than kMaxLineBytes is cut into several.
 //
@@ -18,11 +18,11 @@ class OutputLines {
  public:
   static constexpr std::size_t kMaxLineBytes = 16 << 10;
 
-  // Takes a piece and gives the lines that it completed, without their ends.
+  // Takes a piece and returns the lines that it completed, without their ends.
   std::vector<std::string> feed(std::string_view bytes);
   // The line that has no end yet.
   const std::string& partial() const noexcept { return line_; }
-  // Gives that line away, nothing if it is empty.
+  // Returns that line, nothing if it is empty.
   std::vector<std::string> finish();
 
  private:

@@ -31,7 +31,7 @@ void TempDir::remove() noexcept {
   try {
     remove_tree(path_);
   } catch (const Error&) {
-    // A destructor has nobody to tell; what is left is a temporary folder that the next prune takes.
+    // A destructor cannot report an error; what is left is a temporary folder that the next prune takes.
   }
   path_.clear();
   lock_.reset();

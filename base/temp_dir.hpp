@@ -18,7 +18,7 @@ class TempDir {
   ~TempDir();
 
   const fs::path& path() const noexcept { return path_; }
-  // Keeps the folder and gives its path away.
+  // Keeps the folder and returns its path.
   fs::path release() noexcept {
     lock_.reset();
     return std::exchange(path_, {});

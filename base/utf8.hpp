@@ -5,7 +5,7 @@
 
 namespace kiln {
 
-// What a byte that begins no UTF-8 sequence stands for.
+// What replaces a byte that begins no UTF-8 sequence.
 inline constexpr char32_t kReplacementCharacter = 0xFFFD;
 
 // The state of a UTF-8 sequence (RFC 3629: shortest form, no surrogates, up to U+10FFFF) of which some bytes are known.

@@ -12,7 +12,7 @@ namespace kiln {
 
 // Does in the background, a few jobs at a time and in their order, what will be asked for soon: fetching a layer,
 // hashing a file. Nothing depends on it: a job that fails is over, takes its thread's turn with it, and fails again for
-// whoever asks for its result. The destructor begins no other job and waits for those under way, which look at
+// the caller that asks for its result. The destructor begins no other job and waits for those under way, which look at
 // is_stopping() where they are long. Any thread may add jobs.
 class WorkAhead {
  public:

@@ -13,8 +13,8 @@
 
 namespace kiln {
 
-// Writes large files and has the kernel take them to the disk while more of them comes, by a thread of its own: whoever
-// writes never waits for the disk, and an fsync at the end waits for the last few megabytes alone.
+// Writes large files and has the kernel take them to the disk while more of them comes, by a thread of its own: the
+// caller that writes never waits for the disk, and an fsync at the end waits for the last few megabytes alone.
 //
 // With Pages::recycle, what has reached the disk also leaves the page cache again where fresh pages are dear: on a
 // virtual machine whose host takes free memory back, the first touch of a page can cost ten times as much as filling

@@ -2,7 +2,7 @@
 # anyway, the standard library and fmt, where KILN_PRECOMPILE is on. A precompiled header fits one set of options, so there is one
 # for each level of optimisation; tests have doctest in theirs.
 #
-# Sources still include what they use: the builds with sanitizers have no precompiled headers and would tell.
+# Sources still include what they use: a build by no preset has no precompiled headers and would tell.
 option(KILN_PRECOMPILE "Use precompiled headers" OFF)
 
 function(kiln_precompile target)

@@ -246,7 +246,7 @@ class Build {
     }
   }
 
-  // Last: whoever finds this tag may rely on the cache too.
+  // Last: a machine that finds this tag may rely on the cache too.
   void push_inputs_tags() {
     if (inputs_names_.empty()) return;
     std::vector<PushedImages> pushed;

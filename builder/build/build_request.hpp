@@ -16,10 +16,10 @@
 #include "builder/report/baseline.hpp"
 #include "builder/report/build_report.hpp"
 #include "builder/solve/base_images.hpp"
-#include "builder/steps/failed_run.hpp"
 #include "builder/solve/image_assembly.hpp"
-#include "builder/steps/run_step.hpp"
 #include "builder/solve/stage_evaluator.hpp"
+#include "builder/steps/failed_run.hpp"
+#include "builder/steps/run_step.hpp"
 
 namespace kiln {
 
@@ -52,7 +52,7 @@ struct BuildRequest {
   DeliveryWishes delivery;
   ReportTargets goals;
   std::map<std::string, Baseline> baselines;  // by image
-  bool is_reported = true;                    // false: it measures something, and nobody asks later what it did
+  bool is_reported = true;                    // false: it measures something, and its record is not kept
 };
 
 // A target that was built, for one platform, as an image in the store. Borrows the target of the plan.

@@ -34,7 +34,7 @@ class DeliveryPlaces {
 
 // Delivers images, in one order whatever they are: layers that anything of this machine needs are verified, then
 // archives and files are written and engines loaded, then images are pushed, then named in the store. So a name in the
-// store and at a registry stands for what is whole: where a layer is lost or an export fails nothing is named or
+// store and at a registry refers to what is whole: where a layer is lost or an export fails nothing is named or
 // pushed, and an image whose push failed gets no name in the store. Throws the first error of a push after the others
 // were pushed and named.
 void deliver(const std::vector<Delivery>& deliveries, DeliveryPlaces& places);

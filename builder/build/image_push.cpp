@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "builder/build/transfer_tasks.hpp"
+#include "builder/steps/layer_claims.hpp"
 
 namespace kiln {
 
@@ -61,6 +63,7 @@ std::vector<std::optional<Error>> ImagePush::push(const std::vector<PushedImages
     remember_all(requests, blobs.sources());
     return errors;
   }
+  check_layers(pushed);
   RemoteSession& remote = shop_.remote().get();
   for (const auto& [blob, place] : blobs.places) remote.locations().add(blob, place);
   PushOptions options;
@@ -74,12 +77,19 @@ std::vector<std::optional<Error>> ImagePush::push(const std::vector<PushedImages
   if (const std::size_t remembered = remember_outcomes(shop_.store(), requests, outcomes, blobs.sources()))
     shop_.recorder().warn(remembered_note(remembered));
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (!outcomes[i].error) continue;
-    Error error = *outcomes[i].error;
-    error.add_context(fmt::format("while pushing '{}'", requests[i].targets.front().str()));
-    errors[numbers[i]] = std::move(error);
+    if (outcomes[i].error) errors[numbers[i]] = *outcomes[i].error;
   }
   return errors;
+}
+
+// What is sent again of foreign images is what their configs say.
+void ImagePush::check_layers(const std::vector<PushedImages>& pushed) {
+  for (const PushedImages& one : pushed) {
+    std::set<std::string> registries;
+    for (const std::string& name : one.names) registries.insert(oci::Reference::parse(name).registry);
+    if (registries.empty()) continue;
+    for (const BuiltImage& built : *one.images) check_sent(shop_.layers(), built.image.layers, registries);
+  }
 }
 
 void ImagePush::remember_all(const std::vector<PushRequest>& requests, const BlobSources& sources) {

@@ -28,6 +28,7 @@ class ImagePush {
   std::vector<std::optional<Error>> push(const std::vector<PushedImages>& pushed);
 
  private:
+  void check_layers(const std::vector<PushedImages>& pushed);
   void remember_all(const std::vector<PushRequest>& requests, const BlobSources& sources);
 
   Workshop& shop_;

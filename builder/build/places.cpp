@@ -10,6 +10,7 @@
 #include "base/temp_dir.hpp"
 #include "builder/build/image_push.hpp"
 #include "builder/solve/exporter.hpp"
+#include "builder/steps/layer_claims.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/store/closure.hpp"
 #include "registry/store/image_names.hpp"
@@ -59,7 +60,7 @@ oci::Descriptor root_of(ContentStore& store, const std::vector<BuiltImage>& imag
 
 void WorkshopPlaces::verify_layers(const Delivery& delivery) {
   for (const BuiltImage& built : delivery.images) {
-    for (const ImageLayer& layer : built.image.layers) still_there(shop_.layers().local_blob(layer));
+    for (const ImageLayer& layer : built.image.layers) still_there(checked_blob(shop_.layers(), layer));
   }
 }
 

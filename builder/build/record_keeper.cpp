@@ -38,7 +38,7 @@ RecordedImage recorded_image(const BuiltImage& built) {
 RecordKeeper::RecordKeeper(Workshop& shop, double began) : shop_(shop), began_(began) {}
 
 RecordKeeper::~RecordKeeper() {
-  // A build that ends well without a report measured something (a baseline): nobody asks why of that.
+  // A build that ends well without a report measured something (a baseline) and has no record for 'kiln why'.
   if (is_kept_ || log_.empty() || std::uncaught_exceptions() == 0) return;
   try {
     keep(true);

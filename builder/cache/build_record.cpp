@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/json_number.hpp"
 #include "base/text.hpp"
 #include "builder/cache/record_sum.hpp"
 #include "registry/oci/reference.hpp"
@@ -27,10 +28,19 @@ constexpr std::string_view kIdForm = "00000000T000000.000000-xxxxxxxx";  // 0: a
 
 template <class T>
 T build_member(const json& object, const char* key, std::string_view where) {
-  try {
-    return object.at(key).get<T>();
-  } catch (const json::exception&) {
+  const auto refuse = [&]() -> T {
     throw Error(Category::machine, fmt::format("{}: '{}' is missing or of another type", where, key));
+  };
+  try {
+    const json& value = object.at(key);
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+      const auto number = json_number<T>(value);
+      return number ? *number : refuse();
+    } else {
+      return value.get<T>();
+    }
+  } catch (const json::exception&) {
+    return refuse();
   }
 }
 

@@ -51,7 +51,7 @@ struct BuildRecordTarget {
 //
 // JSON, version 1, one file a build, builds/ID.json; its members are called as here. Unknown members are ignored,
 // another version is refused. ID is the UTC time and four random bytes, "20261121T094210.123456-1f00ab34": IDs sort by
-// time, and two machines never give the same.
+// time, and two machines never make the same.
 struct BuildRecord {
   std::string id;
   std::string created;  // RFC 3339

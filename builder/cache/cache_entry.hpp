@@ -18,8 +18,8 @@ inline constexpr char kMountEntryType[] = "application/vnd.kiln.mount.v1+json"; 
 
 // What a shared cache holds under one key: a small JSON document and the blobs it speaks of.
 //
-// Invariant: key is 64 hex digits. A document names its blobs by digest, so that whoever trusts the document can verify
-// them.
+// Invariant: key is 64 hex digits. A document names its blobs by digest, so that a reader that trusts the document can
+// verify them.
 struct CacheEntry {
   std::string key;
   std::string media_type;
@@ -28,7 +28,7 @@ struct CacheEntry {
   std::string signature;               // see entry_signature.hpp; "" for none
 };
 
-inline constexpr std::size_t kMaxEntryBytes = std::size_t{64} << 20;
+inline constexpr std::size_t kMaxEntryBytes = std::size_t{8} << 20;
 
 // An entry as one file (a local folder's and, inside of an action result, an http cache's), version 1:
 //

@@ -30,6 +30,23 @@ const std::vector<std::string> kKeys = {"type", "src", "dest", "url", "ref", "mo
 const std::vector<std::string> kNeedless = {
     "compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest", "tag", "digest"};
 
+// A text whose URLs say nothing of who asks: "https://user:password@host" is "https://***@host".
+std::string without_passwords(std::string_view text) {
+  constexpr std::string_view kScheme = "://";
+  std::string result;
+  for (;;) {
+    const std::size_t begin = text.find(kScheme);
+    if (begin == std::string_view::npos) return result.append(text);
+    result.append(text.substr(0, begin + kScheme.size()));
+    text.remove_prefix(begin + kScheme.size());
+    const std::string_view authority = text.substr(0, text.find_first_of("/?,;' "));
+    if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
+      result += "***";
+      text.remove_prefix(at);
+    }
+  }
+}
+
 class Reader {
  public:
   Reader(std::string_view text, CacheDirection direction, const fs::path& base)
@@ -53,7 +70,7 @@ class Reader {
 
  private:
   [[noreturn]] void fail(std::string_view problem) const {
-    throw Error(Category::usage, fmt::format("{} '{}': {}", flag_, printable(text_), problem));
+    throw Error(Category::usage, without_passwords(fmt::format("{} '{}': {}", flag_, printable(text_), problem)));
   }
 
   void read_type(const std::string& value) {
@@ -111,6 +128,9 @@ class Reader {
         fail(fmt::format("timeout must be 1 to {} seconds, got '{}'", kMostTimeoutSeconds, printable(value)));
       result_.timeout_seconds = static_cast<int>(*seconds);
     } else {
+      // What buildx needs at registries that refuse its indexes (ECR), and what kiln does everywhere.
+      const bool is_what_kiln_does = (key == "image-manifest" || key == "oci-mediatypes") && value == "true";
+      if (is_what_kiln_does) return;
       for (const std::string& needless : kNeedless) {
         if (key == needless)
           fail(fmt::format("'{}' has no meaning here: kiln keeps layers as the images have them; leave it out", key));

@@ -94,7 +94,7 @@ CacheFinding HttpBackend::find_one(const std::string& key) {
     finding.reason = error.message();
     return finding;
   }
-  // The chunks of a cache mount are many, and whoever wants them asks for all of them next.
+  // The chunks of a cache mount are many, and their reader asks for all of them next.
   const bool is_asked_anyway = finding.entry->media_type == kMountEntryType;
   for (const oci::Descriptor& blob : finding.entry->blobs) {
     if (is_asked_anyway) break;

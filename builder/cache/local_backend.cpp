@@ -29,13 +29,16 @@ fs::path LocalBackend::blob_path(const oci::Digest& digest) const {
 }
 
 bool LocalBackend::is_there() const {
+  std::error_code code;
+  const fs::file_status status = fs::status(folder_ / "version", code);
+  if (fs::exists(status) && !fs::is_regular_file(status))
+    throw Error(Category::machine, fmt::format("'{}' is no regular file", (folder_ / "version").native()));
   const auto read_version = [&] { return read_file_if_exists(folder_ / "version", 64); };
   const auto version = read_version();
   if (version && *version == kVersion) return true;
   if (version)
     throw Error(Category::machine,
                 fmt::format("'{}' is a cache of another version of kiln; use another folder", folder_.native()));
-  std::error_code code;
   if (!fs::is_directory(folder_, code)) return false;
   const std::vector<std::string> names = list_directory(folder_);
   // Somebody else may be about to write the version, or have done so since we looked.
@@ -58,6 +61,17 @@ std::vector<CacheFinding> LocalBackend::find(std::span<const std::string> keys) 
   if (!is_there()) return findings;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const fs::path path = entry_path(keys[i]);
+    std::error_code code;
+    const fs::file_status status = fs::status(path, code);
+    if (fs::exists(status) && !fs::is_regular_file(status)) {
+      findings[i].reason = fmt::format("cache entry '{}' is no regular file", path.native());
+      continue;
+    }
+    if (const auto size = fs::file_size(path, code); !code && size > 2 * kMaxEntryBytes) {
+      findings[i].reason = fmt::format("cache entry '{}' has {} bytes, more than the {} allowed", path.native(), size,
+                                       2 * kMaxEntryBytes);
+      continue;
+    }
     const auto text = read_file_if_exists(path, 2 * kMaxEntryBytes);
     if (!text) continue;
     try {

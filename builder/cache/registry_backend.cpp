@@ -140,14 +140,14 @@ void RegistryBackend::put(const CacheEntry& entry) {
   RegistryClient client = session_.client(place_.endpoint);
   if (stands_in_annotation(entry)) {
     const oci::Descriptor& empty = empty_config();
-    if (!has_empty_config_ && !client.blob_size(place_.repository, empty.digest))
+    if (!has_empty_config_ && !client.find_blob(place_.repository, empty.digest).is_there)
       client.upload_bytes(place_.repository, empty, "{}");
     has_empty_config_ = true;
     client.put_manifest(place_.repository, entry.key, annotated_manifest_of(entry), oci::media_type::kOciManifest);
     return;
   }
   const oci::Descriptor content = content_of(entry);
-  if (!client.blob_size(place_.repository, content.digest))
+  if (!client.find_blob(place_.repository, content.digest).is_there)
     client.upload_bytes(place_.repository, content, entry.content);
   client.put_manifest(place_.repository, entry.key, manifest_of(entry, session_.clock().unix_seconds()),
                       oci::media_type::kOciManifest);
@@ -165,7 +165,7 @@ bool RegistryBackend::remove(const CacheEntry& entry) {
 }
 
 bool RegistryBackend::has_blob(const oci::Descriptor& blob) {
-  return session_.client(place_.endpoint).blob_size(place_.repository, blob.digest) == blob.size;
+  return session_.client(place_.endpoint).find_blob(place_.repository, blob.digest).matches(blob);
 }
 
 bool RegistryBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
@@ -175,15 +175,21 @@ bool RegistryBackend::get_blob(const oci::Descriptor& blob, ContentStore& store)
   } catch (const RegistryError& error) {
     if (error.status() == 404) return false;
     throw;
+  } catch (const TransportError&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.category() == Category::network) damaged_.add(blob.digest);
+    throw;
   }
 }
 
 bool RegistryBackend::put_blob(const oci::Descriptor& blob, const ContentStore& store,
                                std::span<const RemoteRepository> elsewhere) {
-  if (has_blob(blob)) return true;
+  const bool is_damaged = damaged_.has(blob.digest);
+  if (!is_damaged && has_blob(blob)) return true;
   RegistryClient client = session_.client(place_.endpoint);
   for (const RemoteRepository& other : elsewhere) {
-    if (other.endpoint != place_.endpoint || other.repository == place_.repository) continue;
+    if (is_damaged || other.endpoint != place_.endpoint || other.repository == place_.repository) continue;
     // A registry may say 201 and not have it for whoever asks next; it is asked.
     if (client.mount_blob(place_.repository, blob, other.repository) && has_blob(blob)) return true;
   }

@@ -47,6 +47,7 @@ class RegistryBackend : public CacheBackend {
   RemoteSession& session_;
   RemoteRepository place_;
   std::string name_;
+  DamagedBlobs damaged_;
   std::atomic<bool> has_empty_config_{false};
   std::atomic<bool> refuses_delete_{false};
 };

@@ -12,20 +12,11 @@
 #include <vector>
 
 #include "base/log.hpp"
-#include "builder/cache/cache_backend.hpp"
-#include "builder/cache/cache_reference.hpp"
+#include "builder/cache/cache_blobs.hpp"
 #include "builder/cache/entry_signature.hpp"
+#include "builder/cache/guarded_place.hpp"
 
 namespace kiln {
-
-// One place of a build's shared cache and what may be done with it.
-struct CachePlace {
-  std::unique_ptr<CacheBackend> backend;
-  bool reads = true;    // --cache-from
-  bool writes = false;  // --cache-to
-  CacheMode mode = CacheMode::min;
-  bool ignore_error = true;
-};
 
 // An entry to be written. Its blobs are told apart by the mode of the place that is written.
 struct NewCacheEntry {
@@ -34,20 +25,11 @@ struct NewCacheEntry {
   std::vector<oci::Descriptor> with_max;  // layers that no image has
 };
 
-// What was fetched from a shared cache, and for what.
-struct FetchedFromCache {
-  std::string place;  // CacheBackend::name()
-  std::string what;   // "layer", "file index"
-  std::string step;   // "RUN pip install ...": what needed it
-  oci::Digest digest;
-  std::uint64_t bytes = 0;
-};
-
 // All caches beyond this machine's store, asked in order: folders, then http, then registries.
 //
-// Nothing here ever fails a build by itself: a place that is down, slow or refuses is warned about once with its reason
-// and left alone from then on; an entry that is corrupt, truncated, another key's, or not signed by a key that is
-// trusted is a miss with that reason. Where ignore-error=false, finish() reports what could not be written. Any thread.
+// Nothing here ever fails a build by itself: what a place that is down, slow or refuses costs is GuardedPlace's rule;
+// an entry that is corrupt, truncated, another key's, or not signed by a key that is trusted is a miss with that
+// reason. Where ignore-error=false, finish() reports what could not be written. Any thread.
 class SharedCache {
  public:
   // `places` in the order in which they are asked. `log` is borrowed.
@@ -74,13 +56,14 @@ class SharedCache {
   // Nothing is found or done where there is no such place, or it went silent.
   bool has_meeting_place() const { return meeting_place() != nullptr; }
   std::optional<CacheEntry> find_at_meeting_place(const std::string& key, std::string_view media_type);
-  void put_at_meeting_place(CacheEntry entry);
-  // False where it is still there, since the place removes nothing.
+  // False where it was not written: nobody else can know of it.
+  bool put_at_meeting_place(CacheEntry entry, WriteKind kind);
+  // False where it is still there, since the place removes nothing. Tried although other writes were refused.
   bool remove_at_meeting_place(const std::string& key, std::string_view media_type);
 
   // Bundles (entry_bundle.hpp) spare a look-up for each of their entries: what they hold, find() answers from memory.
-  // They are fetched before the first look-up, so that a build that needs none asks nobody. A key that has no bundle is
-  // no loss.
+  // They are fetched before the first look-up, so that a build that needs none sends no request. A key that has no
+  // bundle is no loss.
   void expect_bundles(const std::vector<std::string>& bundle_keys);
   // The step entries of the bundles, newest first.
   std::vector<CacheEntry> preloaded() const;
@@ -88,8 +71,8 @@ class SharedCache {
   // written where that held them all.
   void put_bundle(const std::string& bundle_key, std::span<const std::string> keys);
 
-  // Writes entries to every place that is written and lacks them, blobs (from the store) first; signs them where there
-  // is a key to sign with. `elsewhere`: repositories that have blobs already, for mounting.
+  // Writes entries to every place that is written and lacks them or has a distrusted one, blobs (from the store) first;
+  // signs them where there is a key to sign with. `elsewhere`: repositories that have blobs already, for mounting.
   void put(std::vector<NewCacheEntry> entries, const ContentStore& store,
            const std::map<oci::Digest, std::vector<RemoteRepository>>& elsewhere = {});
 
@@ -99,52 +82,48 @@ class SharedCache {
 
   // Into the store, from any place that is known or likely to have it. False where none has it. What came from far is
   // written to nearer places that are written. `what` and `step` are for fetched().
-  bool fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step);
+  bool fetch_blob(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step) {
+    return blobs_.fetch(blob, store, what, step);
+  }
 
   // Whether a place says that it has the blob. A registry in which an entry of it was seen is not asked: it has taken
   // no entry whose blobs it does not have.
-  bool has_blob(const oci::Descriptor& blob);
+  bool has_blob(const oci::Descriptor& blob) { return blobs_.has(blob); }
 
   // The registry's repository where a blob was seen: pushes mount it from there.
-  std::optional<RemoteRepository> repository_of(const oci::Digest& blob) const;
+  std::optional<RemoteRepository> repository_of(const oci::Digest& blob) const { return blobs_.repository_of(blob); }
 
   // The repositories that entries and their blobs are written to.
   std::vector<RemoteRepository> written_repositories() const;
 
   // What was fetched so far.
-  std::vector<FetchedFromCache> fetched() const;
+  std::vector<FetchedFromCache> fetched() const { return blobs_.fetched(); }
   // Error{network} for the first place with ignore-error=false that could not be written.
   void finish() const;
 
  private:
-  struct Place;
   struct Known;
-  Place* meeting_place() const;
+  GuardedPlace* meeting_place() const;
   void load_expected();
   void preload(const std::vector<std::string>& bundle_keys);
-  std::vector<CacheFinding> ask(Place& place, std::span<const std::string> keys);
+  std::vector<CacheFinding> ask(GuardedPlace& place, std::span<const std::string> keys);
   std::string problem_of(const CacheEntry& entry, std::string_view media_type) const;
-  void note(const CacheEntry& entry, Place* place);
-  void write_nearer(const CacheEntry& entry, const Place& from);
-  void put_one(Place& place, const NewCacheEntry& entry, const ContentStore& store,
+  void note(const CacheEntry& entry, GuardedPlace* place);
+  void write_nearer(const CacheEntry& entry, const GuardedPlace& from);
+  void put_one(GuardedPlace& place, const NewCacheEntry& entry, WriteKind kind, const ContentStore& store,
                const std::map<oci::Digest, std::vector<RemoteRepository>>& elsewhere);
-  // The places that are read, that where the blob was seen first.
-  std::vector<Place*> places_of(const oci::Digest& blob) const;
-  template <class Work>
-  bool guarded(Place& place, bool is_write, Work work);
 
-  std::vector<std::unique_ptr<Place>> places_;
+  std::vector<std::unique_ptr<GuardedPlace>> places_;
   EntrySignatures signatures_;
   Log& log_;
+  CacheBlobs blobs_;
   std::mutex expected_mutex_;  // before mutex_
   std::vector<std::string> expected_;
   mutable std::mutex mutex_;
   std::map<std::string, Known> known_;                       // by key: preloaded, found, put
   std::map<std::string, std::vector<std::string>> bundles_;  // what preloaded bundles held
-  std::map<oci::Digest, Place*> seen_;
-  std::map<oci::Digest, std::shared_ptr<std::mutex>> fetching_;
   std::set<std::string> distrusted_;
-  std::vector<FetchedFromCache> fetched_;
+  std::set<std::string> replaced_;  // were distrusted and are put right
 };
 
 }  // namespace kiln

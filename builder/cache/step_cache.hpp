@@ -33,7 +33,7 @@ class StepCache {
   // Publishes a record that a shared cache answered. Its layers need not be in the store: then find() says so.
   void adopt(const StepRecord& record);
 
-  // A step that two processes want to execute at the same time is executed by one: whoever holds this lock. The other
+  // A step that two processes want to execute at the same time is executed by the one that holds this lock. The other
   // looks the key up again when it gets it. nullopt while somebody else holds it. Keys that begin with the same four
   // digits share one, which keeps the folder of locks small.
   std::optional<FileLock> try_lock(std::string_view key);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/json.hpp"
+#include "base/json_number.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
 
@@ -56,10 +57,19 @@ std::string dump(const json& value) { return value.dump(-1, ' ', false, json::er
 
 template <class T>
 T record_member(const json& object, const char* key, std::string_view where) {
-  try {
-    return object.at(key).get<T>();
-  } catch (const json::exception&) {
+  const auto refuse = [&]() -> T {
     throw Error(Category::machine, fmt::format("{}: '{}' is missing or of another type", where, key));
+  };
+  try {
+    const json& value = object.at(key);
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+      const auto number = json_number<T>(value);
+      return number ? *number : refuse();
+    } else {
+      return value.get<T>();
+    }
+  } catch (const json::exception&) {
+    return refuse();
   }
 }
 

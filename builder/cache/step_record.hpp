@@ -79,7 +79,7 @@ std::string_view to_string(InputDifference::Change change);
 // "ENV MODE changed from 'a' to 'b'"
 std::string to_text(const InputDifference& difference);
 
-// What one executed step gave: the entry of every cache.
+// What one executed step made: the entry of every cache.
 //
 // Lines of text, version 2: a JSON object (unknown members are ignored, another version is a miss), the inputs, a sum:
 //   {"version": 2, "kind": "run", "key": HEX, "text": "RUN ...", "target": "app", "file": "Dockerfile", "line": 7,

@@ -56,12 +56,17 @@ std::optional<StepClaim> StepSharing::read(const std::string& key) {
   }
 }
 
-void StepSharing::write(const std::string& key, unsigned long long beat, bool is_over) {
+bool StepSharing::write(const std::string& key, unsigned long long beat, WriteKind kind, bool is_over) {
   CacheEntry entry;
   entry.key = claim_key(key);
   entry.media_type = kClaimEntryType;
   entry.content = serialise(StepClaim{holder_, beat, is_over}, key);
-  cache_.put_at_meeting_place(std::move(entry));
+  return cache_.put_at_meeting_place(std::move(entry), kind);
+}
+
+bool StepSharing::is_dead(const std::string& holder) {
+  const std::lock_guard lock(mutex_);
+  return dead_holders_.count(holder) > 0;
 }
 
 void StepSharing::give_up(const std::string& key) {
@@ -74,7 +79,10 @@ void StepSharing::give_up(const std::string& key) {
     held_.erase(held);
   }
   try {
-    if (!cache_.remove_at_meeting_place(claim_key(key), kClaimEntryType)) write(key, beat, true);
+    if (!cache_.remove_at_meeting_place(claim_key(key), kClaimEntryType) &&
+        !write(key, beat, WriteKind::withdrawing, true)) {
+      makes_claims_ = false;
+    }
   } catch (const Error&) {
     // Cancelled: the others wait until it is taken for dead.
   }
@@ -93,13 +101,30 @@ void StepSharing::beat_on() {
           const std::lock_guard held(mutex_);
           is_held = held_.count(key) > 0;
         }
-        if (is_held) write(key, beat);
+        if (is_held && !write(key, beat, WriteKind::overwriting)) {
+          makes_claims_ = false;
+          return;
+        }
       }
     } catch (const Error&) {
       return;  // cancelled
     }
     lock.lock();
   }
+}
+
+StepSharing::Taken StepSharing::take(const std::string& key, Care care, const std::optional<StepClaim>& earlier) {
+  const double before = monotonic_seconds();
+  if (!makes_claims_ || !write(key, 0, earlier ? WriteKind::overwriting : WriteKind::fresh)) return Taken::unseen;
+  if (care == Care::quick) return Taken::held;
+  const double settle = std::clamp(2 * (monotonic_seconds() - before), kLeastSettleSeconds, kMostSettleSeconds);
+  std::this_thread::sleep_for(std::chrono::duration<double>(settle));
+  cancel_.check();
+  const std::optional<StepClaim> now_there = read(key);
+  // None where the place cannot keep it: then there is nobody to wait for.
+  if (!now_there || now_there->is_over || now_there->holder == holder_) return Taken::held;
+  // What stands there still was judged already; the write came to nothing although it was not refused.
+  return now_there == earlier ? Taken::unseen : Taken::lost;
 }
 
 std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key, Care care,
@@ -112,10 +137,10 @@ std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key,
   for (;;) {
     const std::optional<StepClaim> claim = read(key);
     const double now = monotonic_seconds();
+    const bool has_time = now - begin < times_.most_seconds;
     if (claim != seen.claim) seen = {claim, now};
-    const bool is_taken =
-        claim && !claim->is_over && claim->holder != holder_ && now - seen.since < times_.patience_seconds;
-    if (is_taken && now - begin < times_.most_seconds) {
+    const bool is_other = claim && !claim->is_over && claim->holder != holder_ && !is_dead(claim->holder);
+    if (is_other && has_time && now - seen.since < times_.patience_seconds) {
       if (!std::exchange(has_waited, true)) on_wait();
       for (const double until = now + pause; monotonic_seconds() < until;) {
         cancel_.check();
@@ -126,22 +151,19 @@ std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key,
       if (is_found()) return std::nullopt;
       continue;
     }
-    const double before = monotonic_seconds();
-    write(key, 0);
-    if (care == Care::careful) {
-      const double settle = std::clamp(2 * (monotonic_seconds() - before), kLeastSettleSeconds, kMostSettleSeconds);
-      std::this_thread::sleep_for(std::chrono::duration<double>(settle));
-      const std::optional<StepClaim> now_there = read(key);
-      // None where the place cannot keep it: then there is nobody to wait for.
-      if (now_there && !now_there->is_over && now_there->holder != holder_) continue;
+    if (is_other && has_time) {
+      const std::lock_guard lock(mutex_);
+      dead_holders_.insert(claim->holder);
     }
-    {
+    const Taken taken = take(key, care, claim);
+    if (taken == Taken::lost && has_time) continue;
+    if (taken == Taken::held) {
       const std::lock_guard lock(mutex_);
       held_[key] = 0;
       if (!beats_.joinable()) beats_ = std::thread([this] { beat_on(); });
     }
     Turn turn(this, key);
-    // Whoever held it may have published and given up between the look-up and here.
+    // The machine that held it may have published and given up between the look-up and here.
     if (is_found()) return std::nullopt;
     return turn;
   }
@@ -150,7 +172,7 @@ std::optional<StepSharing::Turn> StepSharing::await_turn(const std::string& key,
 void StepSharing::publish(NewCacheEntry entry, Turn turn) {
   auto work = std::make_shared<std::pair<NewCacheEntry, Turn>>(std::move(entry), std::move(turn));
   auto job = [this, work] {
-    const Turn held = std::move(work->second);  // ends here, whoever destroys the job
+    const Turn held = std::move(work->second);  // ends here, wherever the job is destroyed
     cache_.put({std::move(work->first)}, store_);
   };
   std::future<void> done = pool_.submit(std::move(job));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <future>
@@ -7,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,14 +33,18 @@ struct ClaimTimes {
   double most_seconds = 3600;  // a step is waited for no longer than this
 };
 
-// Lets machines that share a cache execute equal steps once: whoever is about to execute a step says so in the cache (a
+// Lets machines that share a cache execute equal steps once: a machine about to execute a step says so in the cache (a
 // claim, step_claim.hpp), and publishes the result as soon as it is there; the others wait for it.
 //
-// Caches have no compare-and-set, so a claim is taken as in Fischer's mutual exclusion: nobody's is there; write one's
+// Caches have no compare-and-set, so a claim is taken as in Fischer's mutual exclusion: none is there; write one's
 // own; wait for longer than writing took; it is still one's own. Where that goes wrong (a network with hiccups) both
 // execute the step, which costs time and nothing else: the result is the same. Steps that take no time (COPY) do
 // without the second look. Only beats are watched, each machine by its own clock: a holder that died costs those who
-// wait patience_seconds.
+// wait patience_seconds, once.
+//
+// A claim that cannot be written is none: the step is executed without one. Whatever the place answers, a step is
+// executed after most_seconds at the latest. A place that does not let a claim be changed or taken back (immutable
+// tags) gets no more of them, since each would make others wait for nobody.
 //
 // Claims are written where a place of the cache is both read and written, to the one that is asked last: the one that
 // most machines share. Any thread. Nothing here fails a build; Error{cancelled} alone leaves.
@@ -77,7 +83,12 @@ class StepSharing {
  private:
   struct Seen;
   std::optional<StepClaim> read(const std::string& key);
-  void write(const std::string& key, unsigned long long beat, bool is_over = false);
+  // False where nobody will see it.
+  bool write(const std::string& key, unsigned long long beat, WriteKind kind, bool is_over = false);
+  bool is_dead(const std::string& holder);
+  // Writes a claim in place of `earlier`. False where it is not this process's then.
+  enum class Taken { held, unseen, lost };
+  Taken take(const std::string& key, Care care, const std::optional<StepClaim>& earlier);
   void give_up(const std::string& key);
   void beat_on();
 
@@ -89,6 +100,8 @@ class StepSharing {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::map<std::string, unsigned long long> held_;  // by step key: the last beat
+  std::set<std::string> dead_holders_;              // waited for once; none of their claims is waited for again
+  std::atomic<bool> makes_claims_{true};            // no more once one could not be changed or taken back
   bool stopping_ = false;
   std::thread beats_;  // runs since the first claim
   std::vector<std::future<void>> publishing_;

@@ -42,7 +42,7 @@ BuildContext from_tar(const Fd& tar, const std::string& name, const std::optiona
   result.folder = result.unpacked->path();
   UnpackOptions options;
   options.to = UnpackTo::plain_tree;
-  options.ownership = false;  // a context's files are root's in the image whoever they belong to
+  options.ownership = false;  // a context's files are root's in the image, whatever their owner
   options.devices = false;
   FdSource bytes(tar, name);
   unpack_tar(bytes, name, *result.folder, {}, options, cancel);

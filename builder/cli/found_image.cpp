@@ -14,16 +14,8 @@ namespace kiln::cli {
 
 namespace {
 
-// Gives the bytes of a blob or manifest, verified.
+// Returns the bytes of a blob or manifest, verified.
 using FetchBytes = std::function<std::string(const oci::Descriptor&)>;
-
-std::string platforms_of(const oci::Index& index) {
-  std::vector<std::string> names;
-  for (const oci::Descriptor& child : index.manifests) {
-    if (child.platform) names.push_back(child.platform->str());
-  }
-  return join(names, ", ");
-}
 
 void read_documents(FoundImage& image, const std::string& platform_text, const FetchBytes& manifest_bytes,
                     const FetchBytes& blob_bytes) {
@@ -32,13 +24,18 @@ void read_documents(FoundImage& image, const std::string& platform_text, const F
   if (oci::media_type::is_index(image.root.media_type)) {
     image.index = oci::parse_index(image.root_bytes, fmt::format("index of '{}'", image.name));
     const oci::Platform platform = platform_text.empty() ? oci::Platform::host() : oci::Platform::parse(platform_text);
-    const auto child = oci::select_platform(*image.index, platform);
+    const oci::ReadDocument read = [&](const oci::Descriptor& document) {
+      const bool is_config =
+          !oci::media_type::is_manifest(document.media_type) && !oci::media_type::is_index(document.media_type);
+      return is_config ? blob_bytes(document) : manifest_bytes(document);
+    };
+    auto child = oci::choose_image(*image.index, platform, read, fmt::format("index of '{}'", image.name));
     if (!child) {
       throw Error(Category::network, fmt::format("'{}' has no image for {}; it has: {}", image.name, platform.str(),
-                                                 printable(platforms_of(*image.index))));
+                                                 oci::platforms_of(*image.index)));
     }
-    image.manifest = *child;
-    image.manifest_bytes = manifest_bytes(*child);
+    image.manifest = std::move(child->descriptor);
+    image.manifest_bytes = std::move(child->bytes);
   }
   image.parsed = oci::parse_manifest(image.manifest_bytes, fmt::format("manifest of '{}'", image.name));
   image.config_bytes = blob_bytes(image.parsed.config);

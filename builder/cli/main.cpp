@@ -1,4 +1,5 @@
 #include <malloc.h>
+#include <signal.h>
 
 #include <cstdio>
 #include <exception>
@@ -10,7 +11,7 @@
 
 namespace {
 
-// Buffers of some megabytes come and go all the time. By itself malloc gives their pages back to the kernel and asks
+// Buffers of some megabytes come and go all the time. By itself malloc returns their pages to the kernel and asks
 // for others, of which each costs a fault, and on a virtual machine often a second one of its host.
 void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
@@ -21,6 +22,8 @@ void keep_freed_memory() {
 
 int main(int argc, char** argv) {
   keep_freed_memory();
+  // A file that may not grow any more (ulimit -f) is an error of the write that says so, not the end without a word.
+  ::signal(SIGXFSZ, SIG_IGN);
   const kiln::CancelToken cancel;
   kiln::cli::install_signal_handlers(cancel);
   try {

@@ -12,7 +12,7 @@ namespace kiln::cli {
 
 namespace {
 
-// Linux gives KiB; see getrusage(2).
+// Linux counts in KiB; see getrusage(2).
 std::uint64_t peak_of(int whom) {
   rusage usage{};
   ::getrusage(whom, &usage);

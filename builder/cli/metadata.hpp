@@ -8,7 +8,7 @@ namespace kiln::cli {
 
 // What buildx writes about a target with --metadata-file: "containerimage.digest", "containerimage.descriptor",
 // "containerimage.config.digest", and "image.name" (comma-separated) where it has names. Of images for several
-// platforms the digest and descriptor are their index's, and no config stands for all.
+// platforms the digest and descriptor are their index's, and no config describes all.
 nlohmann::json target_metadata(const BuiltTarget& target);
 
 }  // namespace kiln::cli

@@ -35,7 +35,17 @@ void add_repository(RemoteSession& session, PruneScope& scope, const oci::Refere
   }
 }
 
-std::vector<std::string> names_below(RegistryClient& client, const std::string& repository,
+// Whether a repository is one that can be read. A catalog may hide it.
+bool has_tags(RegistryClient& client, const std::string& repository) {
+  try {
+    client.list_all_tags(repository);
+    return true;
+  } catch (const RegistryError&) {
+    return false;
+  }
+}
+
+std::vector<std::string> names_below(RemoteSession& session, RegistryClient& client, const std::string& repository,
                                      const GithubPackages* packages) {
   std::vector<std::string> names;
   if (packages) {
@@ -44,13 +54,28 @@ std::vector<std::string> names_below(RegistryClient& client, const std::string& 
   } else {
     try {
       names = client.list_repositories();
-    } catch (const RegistryError&) {
-      names = {repository};  // few registries list them to everybody
+    } catch (const RegistryError& error) {
+      // Few registries list them to everybody. What is named may be a repository itself.
+      if (!has_tags(client, repository)) {
+        Error refused(Category::network, error.message());
+        refused.add_context(
+            fmt::format("so that the repositories below '{}/{}' cannot be found; name them one by one: 'kiln prune "
+                        "--registry {}/{}/NAME'",
+                        client.endpoint().authority, repository, client.endpoint().authority, repository));
+        throw refused;
+      }
+      session.log().warn(
+          fmt::format("{}; '{}/{}' alone is looked at", error.message(), client.endpoint().authority, repository));
+      return {repository};
     }
   }
   std::erase_if(names,
                 [&](const std::string& name) { return name != repository && !name.starts_with(repository + "/"); });
-  if (names.empty()) names = {repository};
+  if (names.empty() && !packages && has_tags(client, repository)) names = {repository};
+  if (names.empty()) {
+    throw Error(Category::network, fmt::format("'{}/{}': the registry lists no such repository and none below it",
+                                               client.endpoint().authority, repository));
+  }
   return names;
 }
 
@@ -88,7 +113,8 @@ PruneScope scope_of_prefix(RemoteSession& session, const std::string& prefix, co
                             reference.str(), reference.name()));
   }
   RegistryClient client = session.client_for(reference);
-  for (const std::string& name : names_below(client, reference.repository, packages)) {
+  scope.is_listed = true;
+  for (const std::string& name : names_below(session, client, reference.repository, packages)) {
     add_repository(session, scope, oci::Reference::parse(fmt::format("{}/{}", reference.registry, name)), {"latest"});
   }
   return scope;

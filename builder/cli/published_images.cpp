@@ -28,7 +28,7 @@ Fleet load(const PublishedWords& words) {
   return fleet;
 }
 
-// Tags with a date or a commit name one build each; "0" stands for them here, where only the repository matters.
+// Tags with a date or a commit name one build each; "0" replaces them here, where only the repository matters.
 constexpr const char* kOneBuild = "0";
 
 std::map<std::string, std::vector<std::string>> tags_by_repository(const Fleet& fleet, const TargetSpec& target,

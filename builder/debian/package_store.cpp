@@ -60,7 +60,7 @@ std::string uri_of(const LockedPackage& package, const DebianArchives& archives)
   const auto slash = package.path.find('/');
   const std::string_view archive = std::string_view(package.path).substr(0, slash);
   std::string root = archive == "debian-security" ? archives.security : archives.debian;
-  // apt's file method gives a link to the mirror's file; its copy method the bytes.
+  // apt's file method makes a link to the mirror's file; its copy method the bytes.
   if (root.starts_with("file://")) root = "copy:" + root.substr(7);
   return root + percent_encode(std::string_view(package.path).substr(slash));
 }

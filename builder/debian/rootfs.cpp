@@ -21,7 +21,7 @@
 //
 // Every .deb of the lock becomes a repository of its own in a scratch folder, and mmdebstrap's `custom`
 // variant installs all of them by name and version. Its other variants ask apt which packages belong to the
-// variant, and give other bytes for the same packages. Documentation is not left out by mmdebstrap's
+// variant, and make other bytes for the same packages. Documentation is not left out by mmdebstrap's
 // --dpkgopt=path-exclude, which sends each package through a Python program (10 s for 120 packages), but by
 // dpkg's configuration and one removal between extraction and installation. Most of the time goes into
 // creating files: on a tmpfs 13 s, on ext4 20.
@@ -125,7 +125,7 @@ void write_repository(const DebianLock& lock, const PackageStore& store, const f
                               package.name, package.version, store.directory().string()));
     }
     const std::string name = package.sha256 + ".deb";
-    // Whoever a user namespace maps to must be able to read it, so an ordinary user's files are copied.
+    // The user that a user namespace maps to must be able to read it, so an ordinary user's files are copied.
     std::error_code not_linked = std::make_error_code(std::errc::operation_not_permitted);
     if (is_root()) fs::create_hard_link(from, folder / name, not_linked);
     if (not_linked) {

@@ -21,7 +21,7 @@ inline constexpr int kRootfsFormat = 1;
 // removed again.
 //
 // All packages must be in the store (PackageStore::fetch). mmdebstrap installs exactly those, from a local
-// repository, with no network. The same lock gives the same bytes, on any machine and in any folder: times
+// repository, with no network. The same lock makes the same bytes, on any machine and in any folder: times
 // are no newer than the lock's epoch, owners numeric, entries sorted.
 //
 // What the image is without: documentation, manual pages and translations except copyright files and the

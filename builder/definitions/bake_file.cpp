@@ -3,307 +3,129 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <array>
 #include <set>
+#include <variant>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/definitions/bake_target_reader.hpp"
-#include "builder/definitions/bake_variables.hpp"
-#include "builder/definitions/json_source.hpp"
+#include "builder/definitions/bake_attributes.hpp"
+#include "builder/definitions/refused_attributes.hpp"
 
 namespace kiln {
 
-using nlohmann::json;
-
 namespace {
 
-// More combinations of a matrix are a mistake, or meant ill.
-constexpr std::size_t kMaxTargets = 10'000;
+using hcl::Value;
 
-bool is_target_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
+// Attestations that are switched off ask for nothing; what an entitlement permits is permitted on the command line.
+bool asks_for_nothing(const bake::Attribute& attribute, const Value& value) {
+  if (value.is_sequence()) {
+    return std::all_of(value.items().begin(), value.items().end(), [&](const Value& item) {
+      if (attribute.name == "attest") return item.members().contains("disabled");
+      return attribute.name == "entitlements" && (item.text() == "network.host" || item.text() == "security.insecure");
+    });
+  }
+  return value.is_mapping() ? value.size() == 0 : value.is(Value::Kind::string) && value.text().empty();
 }
 
-class BakeFile {
- public:
-  BakeFile(const JsonSource& source, const BakeFileOptions& options)
-      : source_(source), options_(options), variables_(source, options.environment) {}
-
-  Fleet load() {
-    const json content = source_.parse();
-    if (!content.is_object()) source_.fail("", "expected an object");
-    read_variables(content);
-    each_block(content, "target", [&](const std::string& name, const json& block, const std::string& pointer) {
-      read_target(name, block, pointer);
-    });
-    each_block(content, "group", [&](const std::string& name, const json& block, const std::string& pointer) {
-      read_group(name, block, pointer);
-    });
-    check_members();
-    check_override_patterns(options_.overrides, target_names());
-
-    Fleet fleet;
-    fleet.front_end = FrontEnd::bake_file;
-    fleet.file = source_.file();
-    fleet.folder = source_.file().parent_path();
-    fleet.settings.tag_templates.clear();
-    for (const auto& [name, target] : targets_) fleet.targets.push_back(complete(target));
-    for (auto& [name, group] : groups_) fleet.groups[name] = std::move(group.members);
-    return fleet;
+std::vector<std::string> texts_of(const bake::Attribute& attribute, const Value& value) {
+  std::vector<std::string> result;
+  for (const Value& item : value.items()) {
+    result.push_back(attribute.form == bake::Attribute::Form::entries ? bake::text_of_entry(attribute.entry, item)
+                                                                      : item.text());
   }
+  return result;
+}
 
- private:
-  struct Group {
-    std::vector<std::string> members;
-    std::string pointer;
-  };
-
-  // HCL's JSON syntax: blocks of one kind are an object by name, or a list of such objects.
-  template <class Use>
-  void each_block(const json& content, const std::string& kind, Use&& use) {
-    if (!content.contains(kind)) return;
-    const auto each = [&](const json& blocks, const std::string& pointer) {
-      if (!blocks.is_object()) source_.fail(pointer, fmt::format("'{}': expected an object by name", kind));
-      for (const auto& [name, block] : blocks.items()) {
-        if (name != "//") use(name, block, child_pointer(pointer, name));
-      }
-    };
-    const json& blocks = content.at(kind);
-    const std::string pointer = child_pointer("", kind);
-    if (!blocks.is_array()) return each(blocks, pointer);
-    for (std::size_t i = 0; i < blocks.size(); ++i) each(blocks[i], child_pointer(pointer, i));
-  }
-
-  void read_variables(const json& content) {
-    for (const auto& [key, value] : content.items()) {
-      const std::string pointer = child_pointer("", key);
-      if (key == "target" || key == "group" || key == "variable" || key == "//" || key == "$schema") continue;
-      if (key == "function") {
-        source_.fail(
-            pointer,
-            "kiln evaluates no functions; run 'docker buildx bake --print > resolved.json' and bake that file");
-      }
-      if (value.is_object()) {
-        source_.fail(pointer, fmt::format("unknown key '{}'{}", printable(key),
-                                          suggestion(key, {"group", "target", "variable"})));
-      }
-      variables_.define(key, value, pointer);
+TargetParts parts_of(const std::string& target, const bake::AttributeValues& values) {
+  TargetParts parts;
+  for (const auto& [name, value] : values) {
+    const bake::Attribute& attribute = *bake::find_attribute(name);
+    const auto& rows = bake_attributes();
+    const auto row =
+        std::find_if(rows.begin(), rows.end(), [&](const BakeAttribute& known) { return known.name == name; });
+    if (row == rows.end()) {
+      if (asks_for_nothing(attribute, value)) continue;
+      throw Error(Category::usage, fmt::format("target '{}': kiln does not honour '{}': {}", printable(target), name,
+                                               reason_against(name).value_or("it has nothing like it")));
     }
-    each_block(content, "variable", [&](const std::string& name, const json& block, const std::string& pointer) {
-      variables_.declare(name, block, pointer);
+    if (const auto* text = std::get_if<BakeAttribute::Text>(&row->member)) {
+      parts.*(*text) = value.text();
+    } else if (const auto* flag = std::get_if<BakeAttribute::Flag>(&row->member)) {
+      parts.*(*flag) = value.boolean();
+    } else if (const auto* texts = std::get_if<BakeAttribute::Texts>(&row->member)) {
+      parts.*(*texts) = texts_of(attribute, value);
+    } else {
+      for (const auto& [key, item] : value.members()) {
+        (parts.*std::get<BakeAttribute::Pairs>(row->member))[key] = item.text();
+      }
+    }
+  }
+  return parts;
+}
+
+// Caches that kiln has not are passed over: a build without a cache is still that build.
+void pass_over_caches(const std::string& target, TargetParts& parts, std::set<std::string>& warnings) {
+  static constexpr std::array<std::string_view, 4> kTypes = {"azblob", "gha", "inline", "s3"};
+  for (auto* caches : {&parts.cache_from, &parts.cache_to}) {
+    if (!*caches) continue;
+    std::erase_if(**caches, [&](const std::string& cache) {
+      const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](std::string_view known) {
+        const std::string begin = fmt::format("type={}", known);
+        return cache == begin || cache.starts_with(begin + ",");
+      });
+      if (type == kTypes.end()) return false;
+      warnings.insert(
+          fmt::format("target '{}': the cache 'type={}' is passed over; docs/cache.md says what to use in its "
+                      "place",
+                      printable(target), *type));
+      return true;
     });
   }
-
-  void read_target(const std::string& name, const json& block, const std::string& pointer) {
-    check_name(name, pointer);
-    if (!block.is_object()) source_.fail(pointer, fmt::format("target '{}': expected an object", printable(name)));
-    if (!block.contains("matrix")) {
-      if (block.contains("name")) source_.fail(child_pointer(pointer, "name"), "'name' belongs to a 'matrix'");
-      return add(read_bake_target(source_, name, evaluate_block(block, pointer, {}), pointer));
-    }
-    if (!block.contains("name"))
-      source_.fail(child_pointer(pointer, "matrix"), "a matrix needs a 'name' for its targets");
-    std::vector<std::string> names;
-    for (const auto& scope : combinations(block.at("matrix"), child_pointer(pointer, "matrix"))) {
-      const std::string at = child_pointer(pointer, "name");
-      const json made = variables_.evaluate(block.at("name"), at, scope);
-      if (!made.is_string()) source_.fail(at, "expected a text");
-      check_name(made.get<std::string>(), at);
-      names.push_back(made.get<std::string>());
-      add(read_bake_target(source_, names.back(), evaluate_block(block, pointer, scope), pointer));
-    }
-    if (names != std::vector{name}) groups_[name] = Group{names, pointer};
-  }
-
-  // The attributes' values; keys of the block itself are no templates.
-  json evaluate_block(const json& block, const std::string& pointer, const std::map<std::string, json>& scope) {
-    json result = json::object();
-    for (const auto& [key, value] : block.items()) {
-      if (key == "matrix" || key == "name" || key == "//") continue;
-      result[key] = variables_.evaluate(value, child_pointer(pointer, key), scope);
-    }
-    return result;
-  }
-
-  // All combinations of a matrix, the first parameter (by name) running fastest, as in buildx.
-  std::vector<std::map<std::string, json>> combinations(const json& matrix, const std::string& pointer) {
-    const json values = variables_.evaluate(matrix, pointer);
-    if (!values.is_object()) source_.fail(pointer, "a matrix is an object of lists");
-    std::vector<std::map<std::string, json>> scopes = {{}};
-    for (const auto& [key, list] : values.items()) {
-      if (!list.is_array()) source_.fail(child_pointer(pointer, key), "the values of a matrix are a list");
-      if (list.size() * scopes.size() > kMaxTargets) {
-        source_.fail(pointer, fmt::format("the matrix has more than {} combinations", kMaxTargets));
-      }
-      std::vector<std::map<std::string, json>> next;
-      for (const json& value : list) {
-        for (std::map<std::string, json> scope : scopes) {
-          scope[key] = value;
-          next.push_back(std::move(scope));
-        }
-      }
-      scopes = std::move(next);
-    }
-    return scopes;
-  }
-
-  void check_name(const std::string& name, const std::string& pointer) const {
-    if (is_target_name(name)) return;
-    source_.fail(pointer, fmt::format("'{}' is no valid name; expected letters, digits, '-' and '_'", printable(name)));
-  }
-
-  void add(BakeTarget target) {
-    const std::string name = target.name, pointer = target.pointer;
-    if (!targets_.emplace(name, std::move(target)).second) {
-      source_.fail(pointer, fmt::format("two targets have the name '{}'", printable(name)));
-    }
-  }
-
-  void read_group(const std::string& name, const json& block, const std::string& pointer) {
-    check_name(name, pointer);
-    if (!block.is_object()) source_.fail(pointer, fmt::format("group '{}': expected an object", printable(name)));
-    Group group{{}, pointer};
-    for (const auto& [key, value] : block.items()) {
-      const std::string at = child_pointer(pointer, key);
-      if (key == "targets") {
-        const json members = variables_.evaluate(value, at);
-        if (!members.is_array()) source_.fail(at, "expected a list of targets");
-        for (std::size_t i = 0; i < members.size(); ++i) {
-          if (!members[i].is_string()) source_.fail(child_pointer(at, i), "expected the name of a target");
-          const auto member = members[i].get<std::string>();
-          if (std::find(group.members.begin(), group.members.end(), member) == group.members.end()) {
-            group.members.push_back(member);
-          }
-        }
-      } else if (key == "matrix" || key == "name") {
-        source_.fail(at, fmt::format("a group can have no '{}'", key));
-      } else if (key != "description" && key != "//") {
-        source_.fail(at, fmt::format("unknown attribute '{}' of a group{}", printable(key),
-                                     suggestion(key, {"description", "targets"})));
-      }
-    }
-    if (groups_.contains(name)) {
-      source_.fail(pointer,
-                   fmt::format("the group '{}' is there twice (a matrix makes one of its target's name)", name));
-    }
-    groups_[name] = std::move(group);
-  }
-
-  std::vector<std::string> target_names() const {
-    std::vector<std::string> names;
-    for (const auto& [name, target] : targets_) names.push_back(name);
-    return names;
-  }
-
-  void check_members() const {
-    std::vector<std::string> known = target_names();
-    for (const auto& [name, group] : groups_) known.push_back(name);
-    for (const auto& [name, group] : groups_) {
-      for (const std::string& member : group.members) {
-        if (targets_.contains(member) || groups_.contains(member)) continue;
-        source_.fail(
-            child_pointer(group.pointer, "targets"),
-            fmt::format("group '{}': unknown target '{}'{}", name, printable(member), suggestion(member, known)));
-      }
-    }
-  }
-
-  // The parts of a target with everything it inherits, parents first, as they are after their own overrides.
-  TargetParts resolve(const BakeTarget& target, std::vector<std::string>& path) {
-    if (const auto known = resolved_.find(target.name); known != resolved_.end()) return known->second;
-    const std::string at = child_pointer(target.pointer, "inherits");
-    if (std::find(path.begin(), path.end(), target.name) != path.end()) {
-      source_.fail(
-          at, fmt::format("target '{}' inherits from itself: {} -> {}", target.name, join(path, " -> "), target.name));
-    }
-    path.push_back(target.name);
-    TargetParts parts;
-    for (const std::string& name : target.inherits) {
-      const auto parent = targets_.find(name);
-      if (parent == targets_.end()) {
-        source_.fail(at, fmt::format("target '{}' inherits from an unknown target '{}'{}", target.name, printable(name),
-                                     suggestion(name, target_names())));
-      }
-      parts.merge(resolve(parent->second, path));
-    }
-    path.pop_back();
-    parts.merge(target.parts);
-    override_parts(parts, {target.name}, options_.overrides);
-    resolved_[target.name] = parts;
-    return parts;
-  }
-
-  void check_links(const std::string& name, std::vector<std::string>& path) {
-    path.push_back(name);
-    const BakeTarget& target = targets_.at(name);
-    std::vector<std::string> inheritance;
-    for (const auto& [context, value] : resolve(target, inheritance).contexts) {
-      if (!value.starts_with("target:")) continue;
-      const std::string wanted = value.substr(7);
-      const std::string at = child_pointer(target.pointer, "contexts");
-      if (!targets_.contains(wanted)) {
-        source_.fail(at, fmt::format("target '{}': the context '{}' names an unknown target '{}'{}", name,
-                                     printable(context), printable(wanted), suggestion(wanted, target_names())));
-      }
-      if (std::find(path.begin(), path.end(), wanted) != path.end()) {
-        source_.fail(at, fmt::format("target '{}' is built from itself: {} -> {}", wanted, join(path, " -> "), wanted));
-      }
-      if (!linked_.contains(wanted)) check_links(wanted, path);
-    }
-    path.pop_back();
-    linked_.insert(name);
-  }
-
-  TargetSpec complete(const BakeTarget& bake_target) {
-    std::vector<std::string> path;
-    if (!linked_.contains(bake_target.name)) check_links(bake_target.name, path);
-    std::vector<std::string> inheritance;
-    TargetParts parts = resolve(bake_target, inheritance);
-    if (!parts.context) parts.context = ".";
-    if (!parts.dockerfile) parts.dockerfile = "Dockerfile";
-    TargetSpec target;
-    target.name = bake_target.name;
-    target.image = bake_target.name;
-    target.definition = source_.file();
-    try {
-      parts.apply_to(target, options_.working_directory);
-    } catch (const Error& error) {
-      source_.fail(bake_target.pointer, error.message());
-    }
-    return target;
-  }
-
-  const JsonSource& source_;
-  const BakeFileOptions& options_;
-  BakeVariables variables_;
-  std::map<std::string, BakeTarget> targets_;
-  std::map<std::string, Group> groups_;
-  std::map<std::string, TargetParts> resolved_;
-  std::set<std::string> linked_;
-};
+}
 
 }  // namespace
 
-Fleet load_bake_file(const fs::path& given, const BakeFileOptions& options) {
-  const fs::path file = fs::absolute(given).lexically_normal();
-  const std::string extension = to_lower(file.extension().string());
-  if (extension == ".hcl") {
-    throw Error(Category::usage,
-                fmt::format("'{}' is HCL, which kiln does not read; run 'docker buildx bake -f {} --print > "
-                            "docker-bake.json' and bake that file",
-                            display_path(file), display_path(file)));
+Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptions& options,
+                 const std::vector<std::string>& wanted) {
+  const bake::BakeConfig& config = definition.config();
+  Fleet fleet;
+  fleet.front_end = FrontEnd::bake_file;
+  const std::string& first = options.files.front();
+  fleet.file = (options.working_directory / (first == "-" ? "docker-bake.hcl" : first)).lexically_normal();
+  fleet.folder = fleet.file.parent_path();
+  fleet.settings.tag_templates.clear();
+  fleet.warnings = config.warnings;
+  bake::Resolver resolver(config, definition.set());
+  // What is not there at all is told when the targets are selected.
+  std::set<std::string> needed;
+  const std::vector<std::string> names = wanted.empty() ? std::vector<std::string>{"default"} : wanted;
+  for (const std::string& name : names) {
+    if (!resolver.knows(name)) continue;
+    for (const auto& [target, values] : resolver.select({name}).targets) needed.insert(target);
   }
-  if (extension == ".yml" || extension == ".yaml") {
-    throw Error(Category::usage,
-                fmt::format("'{}' is a compose file, which kiln does not bake; run 'docker buildx bake -f {} --print > "
-                            "docker-bake.json' and bake that file",
-                            display_path(file), display_path(file)));
+  for (const bake::BakeTarget& defined : config.targets) {
+    TargetSpec target;
+    target.name = defined.name;
+    target.image = defined.name;
+    target.definition = fleet.file;
+    try {
+      resolver.check_links(defined.name);
+      TargetParts parts = parts_of(defined.name, resolver.complete(defined.name));
+      std::set<std::string> warnings;
+      pass_over_caches(defined.name, parts, warnings);
+      parts.apply_to(target, options.working_directory);
+      if (needed.contains(defined.name)) fleet.warnings.insert(fleet.warnings.end(), warnings.begin(), warnings.end());
+      fleet.targets.push_back(std::move(target));
+    } catch (const Error&) {
+      if (needed.contains(defined.name)) throw;
+    }
   }
-  const JsonSource source = JsonSource::read(file);
-  return BakeFile(source, options).load();
+  std::sort(fleet.targets.begin(), fleet.targets.end(),
+            [](const TargetSpec& a, const TargetSpec& b) { return a.name < b.name; });
+  for (const bake::BakeGroup& group : config.groups) fleet.groups[group.name] = group.targets;
+  return fleet;
 }
 
 }  // namespace kiln

@@ -1,31 +1,15 @@
 #pragma once
 
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
+#include "builder/definitions/bake/definition.hpp"
 #include "builder/definitions/fleet.hpp"
-#include "builder/definitions/overrides.hpp"
 
 namespace kiln {
 
-struct BakeFileOptions {
-  // What relative contexts are taken from: as in buildx not the file's folder but where the command was started.
-  fs::path working_directory;
-  // The value of an environment variable; it goes over a variable's default.
-  EnvironmentLookup environment;
-  // As in buildx they apply to a target before others inherit from it.
-  std::vector<Override> overrides;
-};
-
-// Reads a docker-bake.json (docs.docker.com/build/bake/reference): group, target (all attributes that kiln honours,
-// inherits, matrix with name), variable, and ${VAR} and ${item.key} in every string; `$${` stands for `${`. One target
-// per combination of a matrix, and a group of the name that was written.
+// The fleet of bake and Compose files (see docs/bake.md for what is taken). Of what is wanted every target has to be
+// one that kiln can build; another one that cannot is left out, so that it stops those only that need it.
 //
-// Error{usage} "FILE:LINE: ..." for an unknown attribute, variable, target (each with the nearest), an `inherits` or
-// `target:` that leads back, a function or operator inside ${} (by name), an attribute that kiln does not honour (with
-// the reason), and a .hcl file (answered with the command that makes JSON of it).
-Fleet load_bake_file(const fs::path& file, const BakeFileOptions& options);
+// Error{usage} with file, line and column for what cannot be evaluated.
+Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptions& options,
+                 const std::vector<std::string>& wanted);
 
 }  // namespace kiln

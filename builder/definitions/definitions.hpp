@@ -8,7 +8,7 @@ namespace kiln {
 // (images/schema/, profiles/schema.json; a profiles' folder with a schema.json of its own is checked against that).
 //
 // A folder below FOLDER without image.json is no image. An image with `profiles`, or a service where fleet.json has
-// `profiles`, gives one target for each; any other gives one without. Groups: "default" holds every target of images
+// `profiles`, makes one target for each; any other makes one without. Groups: "default" holds every target of images
 // that do not say `"default": false`, unless fleet.json names another.
 //
 // Error{usage} "FILE:LINE: ..." with the nearest valid name for an unknown key, a wrong type, a profile key that the

@@ -9,7 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/definitions/bake_target_reader.hpp"
+#include "builder/definitions/attribute_reader.hpp"
 #include "builder/definitions/byte_size.hpp"
 #include "builder/definitions/name_template.hpp"
 #include "builder/definitions/schema.hpp"

@@ -13,46 +13,74 @@ namespace kiln {
 namespace {
 
 constexpr const char* kFleetFile = "fleet.json";
-constexpr const char* kBakeFile = "docker-bake.json";
 
-// fleet.json's folder or a bake file; nullopt where the folder has neither.
-std::optional<fs::path> definitions_in(const fs::path& folder) {
+// fleet.json of a folder or of its images/; nullopt where the folder has none.
+std::optional<fs::path> fleet_file_in(const fs::path& folder) {
   if (fs::exists(folder / kFleetFile)) return folder / kFleetFile;
   if (fs::exists(folder / "images" / kFleetFile)) return folder / "images" / kFleetFile;
-  if (fs::exists(folder / kBakeFile)) return folder / kBakeFile;
-  for (const char* name : {"docker-bake.hcl", "docker-bake.override.hcl"}) {
-    if (fs::exists(folder / name)) return folder / name;
-  }
   return std::nullopt;
 }
 
-fs::path find_definitions(const LoadFleetOptions& options) {
-  const fs::path given = options.file ? options.working_directory / *options.file : options.working_directory;
-  if (fs::is_directory(given)) {
-    if (auto found = definitions_in(given)) return *found;
-    throw Error(Category::usage, fmt::format("'{}' holds no images/fleet.json and no docker-bake.json; name one by -f",
-                                             printable(options.file ? options.file->string() : given.string())));
+Fleet load_image_definitions(const fs::path& file, const LoadFleetOptions& options) {
+  if (!options.more_files.empty() || !options.variables.empty()) {
+    throw Error(Category::usage,
+                fmt::format("'{}' holds image definitions: further files and --var belong to bake files",
+                            printable(display_path(file))));
   }
-  if (!fs::exists(given)) {
-    throw Error(Category::usage, fmt::format("there is no file '{}'", printable(options.file->string())));
-  }
-  return given;
-}
-
-}  // namespace
-
-Fleet load_fleet(const LoadFleetOptions& options) {
-  const fs::path file = find_definitions(options).lexically_normal();
   std::vector<Override> overrides;
   for (const std::string& text : options.set) {
     if (auto override = parse_override(text, options.environment)) overrides.push_back(std::move(*override));
   }
-  if (file.filename() == kFleetFile) {
-    Fleet fleet = load_definitions(file.parent_path());
-    override_targets(fleet.targets, overrides, options.working_directory);
-    return fleet;
+  Fleet fleet = load_definitions(file.lexically_normal().parent_path());
+  override_targets(fleet.targets, overrides, options.working_directory);
+  return fleet;
+}
+
+// Where the definitions are: a fleet.json, or bake and Compose files.
+struct Found {
+  std::optional<fs::path> fleet_file;
+  bake::DefinitionOptions bake;
+};
+
+Found find_definitions(const LoadFleetOptions& options) {
+  Found found{{}, {options.working_directory, options.environment, {}, options.variables, options.set}};
+  std::vector<std::string>& files = found.bake.files;
+  const std::string first = options.file ? options.file->string() : "";
+  const fs::path given = options.working_directory / first;
+  if (first == "-" || first.starts_with("cwd://")) {
+    files.push_back(first);
+  } else if (fs::is_directory(given)) {
+    found.fleet_file = fleet_file_in(given);
+    for (const std::string& name : bake::default_files(given)) files.push_back((fs::path(first) / name).string());
+  } else if (!fs::exists(given)) {
+    throw Error(Category::usage, fmt::format("there is no file '{}'", printable(first)));
+  } else if (given.filename() == kFleetFile) {
+    found.fleet_file = given;
+  } else {
+    files.push_back(first);
   }
-  return load_bake_file(file, {options.working_directory, options.environment, std::move(overrides)});
+  files.insert(files.end(), options.more_files.begin(), options.more_files.end());
+  if (!found.fleet_file && files.empty()) {
+    throw Error(Category::usage,
+                fmt::format("'{}' holds no images/fleet.json and no docker-bake.hcl, docker-bake.json or compose.yaml; "
+                            "name one by -f",
+                            printable(first.empty() ? options.working_directory.string() : first)));
+  }
+  return found;
+}
+
+}  // namespace
+
+std::optional<bake::Definition> load_bake_definition(const LoadFleetOptions& options) {
+  const Found found = find_definitions(options);
+  if (found.fleet_file) return std::nullopt;
+  return bake::Definition::load(found.bake);
+}
+
+Fleet load_fleet(const LoadFleetOptions& options) {
+  const Found found = find_definitions(options);
+  if (found.fleet_file) return load_image_definitions(*found.fleet_file, options);
+  return bake_fleet(bake::Definition::load(found.bake), found.bake, options.wanted);
 }
 
 }  // namespace kiln

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "builder/definitions/bake/definition.hpp"
 #include "builder/definitions/fleet.hpp"
 #include "builder/definitions/overrides.hpp"
 
@@ -11,12 +12,19 @@ namespace kiln {
 
 struct LoadFleetOptions {
   fs::path working_directory;
-  // -f: a bake file, a fleet.json, a folder with either, or a folder with images/fleet.json. nullopt: images/fleet.json
-  // of the working directory, else its docker-bake.json.
+  // -f: a bake or Compose file, a fleet.json, a folder with either, or a folder with images/fleet.json. nullopt:
+  // images/fleet.json of the working directory, else the files that buildx reads without -f.
   std::optional<fs::path> file;
-  std::vector<std::string> set;  // --set, as given
+  std::vector<std::string> more_files;  // bake and Compose files behind it: -f again
+  std::vector<std::string> variables;   // --var, as given
+  std::vector<std::string> set;         // --set, as given
+  std::vector<std::string> wanted;      // the targets that are asked for; empty: "default"
   EnvironmentLookup environment;
 };
+
+// What bake files say in their own words, for --print and --list; nullopt where there are image definitions.
+// Error{usage}.
+std::optional<bake::Definition> load_bake_definition(const LoadFleetOptions& options);
 
 // The one way from a command line to a Fleet: finds the definitions, loads them, applies --set. Error{usage}.
 Fleet load_fleet(const LoadFleetOptions& options);

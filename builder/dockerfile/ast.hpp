@@ -10,7 +10,7 @@
 
 // What a Dockerfile says, instruction by instruction, before any variable is expanded
 // (https://docs.docker.com/reference/dockerfile/). Every string here is as written, quotes and escapes
-// included, unless its comment says otherwise: whoever evaluates a stage runs it through expansion.hpp at the
+// included, unless its comment says otherwise: the evaluator of a stage runs it through expansion.hpp at the
 // point of the stage where it stands. Plain values; nothing here owns or borrows anything else.
 namespace kiln::dockerfile {
 

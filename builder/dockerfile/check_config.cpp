@@ -19,7 +19,7 @@ void json_form(CheckContext& context, const Instruction& instruction, const Stag
   const CommandLine* command = nullptr;
   if (const auto* cmd = std::get_if<Cmd>(&instruction.body)) command = &cmd->command;
   if (const auto* entrypoint = std::get_if<Entrypoint>(&instruction.body)) command = &entrypoint->command;
-  // Whoever chose a shell wants it to run.
+  // An author who chose a shell wants it to run.
   if (!command || command->form == CommandForm::exec || state.has_shell) return;
   context.report("JSONArgsRecommended",
                  fmt::format("JSON arguments recommended for {} to prevent unintended behavior related to OS signals",

@@ -20,7 +20,7 @@ bool separates(char c) { return c == ' ' || c == '\t' || c == '\v' || c == '\f' 
 // White space in ASCII: flags are read byte by byte, and a byte of a longer character is none.
 bool is_blank(char c) { return separates(c) || c == '\n'; }
 
-// At runs of white space; a text that begins or ends with some gives an empty word there.
+// At runs of white space; a text that begins or ends with some has an empty word there.
 std::vector<std::string> split_at_spaces(std::string_view text, std::size_t at_most = std::string_view::npos) {
   std::vector<std::string> out;
   std::size_t start = 0;

@@ -11,7 +11,7 @@
 namespace kiln::dockerfile {
 
 // Keyword, flags, arguments (and for ONBUILD the child) of one logical line. `lines`, `comments` and
-// `heredocs` are left to the caller. An unknown keyword gives a node without arguments.
+// `heredocs` are left to the caller. An unknown keyword makes a node without arguments.
 Node node_of_line(std::string_view line, char escape);
 
 // Words that quotes and escapes hold together; both stay in the words.

@@ -46,7 +46,7 @@ class Compiler {
  private:
   char32_t take() {
     const Rune rune = rune_at(pattern_, position_);
-    // A byte that is no character stands for itself, beyond all characters.
+    // A byte that is no character matches itself, beyond all characters.
     const char32_t value =
         rune.size == 1 && rune.value >= 0x80 ? 0x110000 + static_cast<unsigned char>(pattern_[position_]) : rune.value;
     position_ += rune.size;

@@ -12,9 +12,9 @@
 // The first of the parser's two steps: from bytes to logical lines, without knowing what instructions mean.
 namespace kiln::dockerfile {
 
-// One instruction as words. `args` is what the instruction's kind of line gives: JSON arrays, words or the
-// whole rest; ENV and LABEL give three entries a pair: key, value, and "=" or "" for the form without '='.
-// ONBUILD gives its trigger as `children`.
+// One instruction as words. `args` is what the instruction's kind of line has: JSON arrays, words or the
+// whole rest; ENV and LABEL have three entries a pair: key, value, and "=" or "" for the form without '='.
+// ONBUILD has its trigger as `children`.
 struct Node {
   std::string keyword;  // lower case, "run"
   std::string keyword_as_written;

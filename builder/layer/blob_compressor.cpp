@@ -5,7 +5,10 @@
 namespace kiln {
 
 BlobCompressor::BlobCompressor(ContentStore& store, ThreadPool& pool, const Compression& compression)
-    : blob_(store.begin_blob()), compression_(compression), jobs_(pool, BufferOwner::compression) {}
+    : blob_(store.begin_blob()),
+      compression_(compression),
+      joiner_(compression.kind),
+      jobs_(pool, BufferOwner::compression) {}
 
 void BlobCompressor::write(std::string_view tar_bytes) {
   hash_.update(tar_bytes);
@@ -28,13 +31,14 @@ void BlobCompressor::end_block() {
   const std::size_t size = block_.size();
   frames_.push_back({0, size});
   jobs_.push(2 * size,
-             [block = std::move(block_), compression = compression_] { return compress_block(block, compression); });
+             [block = std::move(block_), compression = compression_] { return compress_apart(block, compression); });
   block_ = {};
 }
 
 void BlobCompressor::write_oldest() {
-  const std::string compressed = jobs_.pop();
-  frames_[frames_written_++].compressed_bytes = compressed.size();
+  Frame& frame = frames_[frames_written_++];
+  const std::string compressed = joiner_.next(jobs_.pop(), frame.uncompressed_bytes);
+  frame.compressed_bytes = compressed.size();
   blob_.write(compressed);
 }
 
@@ -46,6 +50,11 @@ oci::Digest BlobCompressor::finish_input() {
 
 BlobCompressor::Result BlobCompressor::finish() {
   while (!jobs_.empty()) write_oldest();
+  if (!frames_.empty()) {
+    const std::string end = joiner_.end();
+    frames_.back().compressed_bytes += end.size();
+    blob_.write(end);
+  }
   Result result;
   result.blob.media_type = compression_.media_type();
   result.blob.size = blob_.size();

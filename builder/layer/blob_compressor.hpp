@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/layer/block_joiner.hpp"
 #include "builder/layer/compression.hpp"
 #include "builder/layer/ordered_jobs.hpp"
 #include "registry/oci/descriptor.hpp"
@@ -41,7 +42,8 @@ class BlobCompressor {
   std::string block_;
   std::vector<Frame> frames_;  // of all blocks; compressed_bytes are set as they are written
   std::size_t frames_written_ = 0;
-  OrderedJobs<std::string> jobs_;
+  BlockJoiner joiner_;
+  OrderedJobs<CompressedBlock> jobs_;
 };
 
 }  // namespace kiln

@@ -26,4 +26,11 @@ class ByteBuffer {
   std::size_t size_ = 0;
 };
 
+// Room that each thread keeps, until its next call: its pages are in memory already when the next block comes.
+inline char* thread_scratch(std::size_t bytes) {
+  thread_local ByteBuffer room;
+  if (room.size() < bytes) room = ByteBuffer(bytes);
+  return room.data();
+}
+
 }  // namespace kiln

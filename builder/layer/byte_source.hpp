@@ -61,7 +61,7 @@ class MemorySource : public ByteSource {
 };
 
 // A blob of the store, verified: the read that would return 0 throws Error{machine} instead where the bytes do not
-// have the blob's digest. So whoever reads to the end has read what was asked for.
+// have the blob's digest. So a reader that gets to the end has read what was asked for.
 class BlobSource : public ByteSource {
  public:
   BlobSource(const ContentStore& store, const oci::Digest& blob) : reader_(store, blob) {}

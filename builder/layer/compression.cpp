@@ -1,16 +1,10 @@
 #include "builder/layer/compression.hpp"
 
 #include <fmt/format.h>
-#include <isa-l/igzip_lib.h>
-#include <libdeflate.h>
-#include <zstd.h>
-
-#include <algorithm>
-#include <memory>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/layer/byte_buffer.hpp"
+#include "builder/layer/block_joiner.hpp"
 #include "registry/oci/descriptor.hpp"
 
 namespace kiln {
@@ -21,67 +15,6 @@ constexpr int kDefaultGzipLevel = 2;
 constexpr int kDefaultZstdLevel = 3;
 constexpr int kMaxGzipLevel = 12;
 constexpr int kMaxZstdLevel = 22;
-constexpr int kFirstLibdeflateLevel = 4;
-
-// Room for what a block becomes, kept by each thread: its pages are in memory already when the next block comes.
-char* scratch(std::size_t bytes) {
-  thread_local ByteBuffer room;
-  if (room.size() < bytes) room = ByteBuffer(bytes);
-  return room.data();
-}
-
-std::string compress_by_isal(std::string_view block, int level) {
-  // Level 3 gives other bytes on CPUs with AVX-512, so it is never used.
-  const int isal_level = std::min(level, 2);
-  const std::size_t buffer_bytes = isal_level == 1 ? ISAL_DEF_LVL1_DEFAULT : ISAL_DEF_LVL2_DEFAULT;
-  const auto level_buffer = std::make_unique_for_overwrite<std::uint8_t[]>(buffer_bytes);
-  const std::size_t room = block.size() + block.size() / 1024 + 4096;
-  const auto stream = std::make_unique<isal_zstream>();
-  isal_deflate_init(stream.get());
-  stream->level = static_cast<std::uint32_t>(isal_level);
-  stream->level_buf = level_buffer.get();
-  stream->level_buf_size = static_cast<std::uint32_t>(buffer_bytes);
-  stream->gzip_flag = IGZIP_GZIP;
-  stream->end_of_stream = 1;
-  stream->flush = NO_FLUSH;
-  stream->next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(block.data()));
-  stream->avail_in = static_cast<std::uint32_t>(block.size());
-  std::string out;
-  for (;;) {
-    char* const made = scratch(room);
-    stream->next_out = reinterpret_cast<std::uint8_t*>(made);
-    stream->avail_out = static_cast<std::uint32_t>(room);
-    const int result = isal_deflate(stream.get());
-    if (result != COMP_OK) throw Error(Category::machine, fmt::format("gzip: ISA-L answered {}", result));
-    out.append(made, room - stream->avail_out);
-    if (stream->internal_state.state == ZSTATE_END) return out;
-    if (stream->avail_out > 0) throw Error(Category::machine, "gzip: ISA-L did not come to an end");
-  }
-}
-
-std::string compress_by_libdeflate(std::string_view block, int level) {
-  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
-      libdeflate_alloc_compressor(level), &libdeflate_free_compressor);
-  if (!compressor) throw Error(Category::machine, "gzip: no memory for the compressor");
-  const std::size_t room = libdeflate_gzip_compress_bound(compressor.get(), block.size());
-  char* const made = scratch(room);
-  const std::size_t size = libdeflate_gzip_compress(compressor.get(), block.data(), block.size(), made, room);
-  if (size == 0) throw Error(Category::machine, "gzip: libdeflate failed");
-  return {made, size};
-}
-
-std::string compress_by_zstd(std::string_view block, int level) {
-  // A context is megabytes; each thread keeps one.
-  thread_local const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), &ZSTD_freeCCtx);
-  if (!context) throw Error(Category::machine, "zstd: no memory for the compressor");
-  ZSTD_CCtx_reset(context.get(), ZSTD_reset_session_and_parameters);
-  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
-  const std::size_t room = ZSTD_compressBound(block.size());
-  char* const made = scratch(room);
-  const std::size_t size = ZSTD_compress2(context.get(), made, room, block.data(), block.size());
-  if (ZSTD_isError(size)) throw Error(Category::machine, fmt::format("zstd: {}", ZSTD_getErrorName(size)));
-  return {made, size};
-}
 
 }  // namespace
 
@@ -193,17 +126,9 @@ CompressionKind detect_compression(std::string_view first_bytes) {
 }
 
 std::string compress_block(std::string_view block, const Compression& compression) {
-  const int level = compression.effective_level();
-  switch (compression.kind) {
-    case CompressionKind::none:
-      return std::string(block);
-    case CompressionKind::gzip:
-      return level == 0 || level >= kFirstLibdeflateLevel ? compress_by_libdeflate(block, level)
-                                                          : compress_by_isal(block, level);
-    case CompressionKind::zstd:
-      return compress_by_zstd(block, level);
-  }
-  return std::string(block);
+  BlockJoiner joiner(compression.kind);
+  std::string stream = joiner.next(compress_apart(block, compression), block.size());
+  return stream + joiner.end();
 }
 
 }  // namespace kiln

@@ -18,7 +18,7 @@ enum class CompressionKind : std::uint8_t { none, gzip, zstd };
 std::string_view to_string(CompressionKind kind);
 
 // How a layer's tar is made smaller. The same bytes come out on every machine, whatever its cores or CPU, for one
-// version of kiln: each block of kBlockBytes of tar is a gzip member or a zstd frame of its own.
+// version of kiln: each block of kBlockBytes is compressed apart, in one gzip member (gzip_blocks.hpp) or a zstd frame.
 //
 //   gzip  level 1, 2, 3: ISA-L at 1, 2, 2 (its level 3 differs between CPUs); 0 and 4 to 12: libdeflate. Default 2.
 //   zstd  level 1 to 22. Default 3.
@@ -64,8 +64,8 @@ struct DecompressionLimits {
 };
 
 // The plain bytes of a gzip (any number of members), zstd (any number of frames, skippable ones too) or uncompressed
-// stream, recognised by its first bytes. Error{build} naming `name` for damaged or cut data, for anything behind it,
-// and where more comes out than the limits allow.
+// stream, recognised by its first bytes. Error{build} naming `name` for damaged or cut data, for anything but zeros
+// behind it, and where more comes out than the limits allow.
 std::unique_ptr<ByteSource> decompress_stream(std::unique_ptr<ByteSource> source, std::string name,
                                               DecompressionLimits limits = {});
 

@@ -1,7 +1,8 @@
 // Inflating: one stream piece by piece, or known frames in parallel.
 //
 // gzip goes through ISA-L's streaming inflate (several times as fast as zlib), known frames through libdeflate, which
-// wants whole members. zstd's own decoder reads on over frame borders by itself.
+// wants whole streams: a block of a member gets an end of its own. zstd's own decoder reads on over frame borders by
+// itself.
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -18,6 +19,8 @@
 #include "base/error.hpp"
 #include "builder/layer/byte_buffer.hpp"
 #include "builder/layer/compression.hpp"
+#include "builder/layer/deflate_blocks.hpp"
+#include "builder/layer/gzip_blocks.hpp"
 #include "builder/layer/ordered_jobs.hpp"
 
 namespace kiln {
@@ -86,6 +89,11 @@ class PlainStream : public ByteSource {
   Budget budget_;
 };
 
+// Archives are padded to whole blocks by some who keep or carry them.
+void refuse_unless_zeros(std::string_view behind, const std::string& name) {
+  if (behind.find_first_not_of('\0') != std::string_view::npos) refuse(name, "is damaged: something stands behind it");
+}
+
 class GzipStream : public ByteSource {
  public:
   GzipStream(std::unique_ptr<ByteSource> source, Budget budget)
@@ -100,7 +108,7 @@ class GzipStream : public ByteSource {
     state_->avail_out = room;
     while (state_->avail_out == room) {
       if (state_->block_state == ISAL_BLOCK_FINISH) {
-        if (!fill()) {
+        if (!fill() || (*state_->next_in == 0 && skip_padding())) {
           ended_ = true;
           break;
         }
@@ -130,6 +138,14 @@ class GzipStream : public ByteSource {
     state_->avail_in = left;
     state_->next_out = out;
     state_->avail_out = room;
+  }
+  // Reads on to the end of the input, where only zeros may be.
+  bool skip_padding() {
+    while (fill()) {
+      refuse_unless_zeros({reinterpret_cast<const char*>(state_->next_in), state_->avail_in}, budget_.name());
+      state_->avail_in = 0;
+    }
+    return true;
   }
   // Makes sure that there is input; false at the stream's end.
   bool fill() {
@@ -162,6 +178,11 @@ class ZstdStream : public ByteSource {
         ended_ = in_.size == 0;
       }
       if (ended_ && hint_ == 0) return 0;
+      if (hint_ == 0 && static_cast<const char*>(in_.src)[in_.pos] == '\0') {
+        refuse_unless_zeros({static_cast<const char*>(in_.src) + in_.pos, in_.size - in_.pos}, budget_.name());
+        in_.pos = in_.size;
+        continue;
+      }
       const std::size_t before = in_.pos;
       hint_ = ZSTD_decompressStream(context_.get(), &out, &in_);
       if (ZSTD_isError(hint_)) refuse(budget_.name(), fmt::format("is damaged: {}", ZSTD_getErrorName(hint_)));
@@ -194,31 +215,51 @@ std::unique_ptr<ByteSource> decompress_peeked(const std::string& head, std::uniq
   return std::make_unique<PlainStream>(std::move(source), std::move(budget));
 }
 
-ByteBuffer inflate_frame(std::string_view in, std::uint64_t size, const std::string& name) {
+using Inflater = std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)>;
+
+// A frame's plain bytes.
+struct Inflated {
+  ByteBuffer bytes;
+  std::uint32_t crc = 0;  // of a block of a gzip member
+};
+
+ByteBuffer inflate_zstd_frame(std::string_view in, std::uint64_t size, const std::string& name) {
   const ByteBuffer out(size);
-  switch (detect_compression(in)) {
-    case CompressionKind::gzip: {
-      const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> inflater(
-          libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
-      if (!inflater) throw Error(Category::machine, "gzip: no memory for the decompressor");
-      std::size_t used = 0;
-      std::size_t made = 0;
-      const auto result =
-          libdeflate_gzip_decompress_ex(inflater.get(), in.data(), in.size(), out.data(), out.size(), &used, &made);
-      if (result != LIBDEFLATE_SUCCESS || used != in.size() || made != size) {
-        refuse(name, "is damaged: a gzip member is not what the file index says");
-      }
-      return out;
+  const std::size_t made = ZSTD_decompress(out.data(), out.size(), in.data(), in.size());
+  if (ZSTD_isError(made) || made != size) refuse(name, "is damaged: a zstd frame is not what the file index says");
+  return out;
+}
+
+// A whole member (kiln's older layers) or a block of one. No member ends as a block does: its plain bytes would be more
+// than a frame may hold. No deflate block begins as a member does: its type would be the reserved one.
+Inflated inflate_gzip_frame(const ByteBuffer& frame, std::uint64_t size, const std::string& name) {
+  const Inflater inflater(libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
+  if (!inflater) throw Error(Category::machine, "gzip: no memory for the decompressor");
+  const Inflated out{ByteBuffer(size)};
+  std::string_view in = frame.view();
+  const bool has_head = detect_compression(in) == CompressionKind::gzip;
+  const bool is_open_ended = in.ends_with(kFlushMark);
+  std::size_t used = 0;
+  std::size_t made = 0;
+  libdeflate_result result = LIBDEFLATE_BAD_DATA;
+  if (has_head && !is_open_ended) {
+    result = libdeflate_gzip_decompress_ex(inflater.get(), in.data(), in.size(), out.bytes.data(), size, &used, &made);
+  } else {
+    if (has_head) in.remove_prefix(std::min(in.size(), kGzipHead.size()));
+    if (is_open_ended) {
+      // The buffer has room for what ends a stream.
+      kLastDeflateBlock.copy(frame.data() + frame.size(), kLastDeflateBlock.size());
+      in = {in.data(), in.size() + kLastDeflateBlock.size()};
+    } else if (in.size() >= kGzipTailBytes) {
+      in.remove_suffix(kGzipTailBytes - kLastDeflateBlock.size());
     }
-    case CompressionKind::zstd: {
-      const std::size_t made = ZSTD_decompress(out.data(), out.size(), in.data(), in.size());
-      if (ZSTD_isError(made) || made != size) refuse(name, "is damaged: a zstd frame is not what the file index says");
-      return out;
-    }
-    case CompressionKind::none:
-      break;
+    result =
+        libdeflate_deflate_decompress_ex(inflater.get(), in.data(), in.size(), out.bytes.data(), size, &used, &made);
   }
-  refuse(name, "is damaged: a frame is neither gzip nor zstd");
+  if (result != LIBDEFLATE_SUCCESS || used != in.size() || made != size) {
+    refuse(name, "is damaged: a part of its gzip data is not what the file index says");
+  }
+  return {out.bytes, libdeflate_crc32(0, out.bytes.data(), size)};
 }
 
 class FrameStream : public ByteSource {
@@ -236,7 +277,9 @@ class FrameStream : public ByteSource {
         finish();
         return 0;
       }
-      current_ = jobs_.pop();
+      Inflated inflated = jobs_.pop();
+      checksum_.add(inflated.crc, inflated.bytes.size());
+      current_ = std::move(inflated.bytes);
       taken_ = 0;
     }
     const std::size_t count = std::min(size, current_.size() - taken_);
@@ -251,25 +294,40 @@ class FrameStream : public ByteSource {
       refuse(budget_.name(), "has a frame of more than 256 MiB");
     }
     budget_.spend(frame.uncompressed_bytes);
-    const ByteBuffer in(frame.compressed_bytes);
+    ByteBuffer in(frame.compressed_bytes + kLastDeflateBlock.size());
+    in.shrink(frame.compressed_bytes);
     if (read_fully(*source_, in.data(), in.size()) != in.size()) refuse(budget_.name(), "is shorter than its frames");
-    jobs_.push(
-        frame.compressed_bytes + frame.uncompressed_bytes,
-        [in, size = frame.uncompressed_bytes, name = budget_.name()] { return inflate_frame(in.view(), size, name); });
+    // The first frame says what all are: a block of a gzip member may begin like anything but a member.
+    if (kind_ == CompressionKind::none) kind_ = detect_compression(in.view());
+    if (kind_ == CompressionKind::none) refuse(budget_.name(), "is damaged: a frame is neither gzip nor zstd");
+    is_one_member_ = is_one_member_ || (kind_ == CompressionKind::gzip && in.view().ends_with(kFlushMark));
+    if (is_one_member_ && next_ == frames_.size()) {
+      tail_ = in.view().substr(in.size() - std::min(in.size(), kGzipTailBytes));
+    }
+    jobs_.push(frame.compressed_bytes + frame.uncompressed_bytes,
+               [in, size = frame.uncompressed_bytes, name = budget_.name(), kind = kind_]() -> Inflated {
+                 if (kind == CompressionKind::gzip) return inflate_gzip_frame(in, size, name);
+                 return {inflate_zstd_frame(in.view(), size, name)};
+               });
   }
   // The last read also lets the source check itself (see BlobSource).
   void finish() {
     char byte;
     if (source_->read(&byte, 1) != 0) refuse(budget_.name(), "is longer than its frames");
+    if (is_one_member_ && tail_ != checksum_.tail()) refuse(budget_.name(), "is damaged: its gzip checksum is wrong");
   }
 
   std::unique_ptr<ByteSource> source_;
   std::vector<Frame> frames_;
   Budget budget_;
+  CompressionKind kind_ = CompressionKind::none;
+  bool is_one_member_ = false;  // of several blocks, which are checked together
+  GzipChecksum checksum_;
+  std::string tail_;
   std::size_t next_ = 0;
   ByteBuffer current_;
   std::size_t taken_ = 0;
-  OrderedJobs<ByteBuffer> jobs_;
+  OrderedJobs<Inflated> jobs_;
 };
 
 // bzip2 and xz by libarchive's filters.

@@ -35,7 +35,8 @@ bool is_hole(std::string_view bytes) {
 
 }  // namespace
 
-// A file on its way: whoever writes its last piece sets its properties, of which the time has to come after all bytes.
+// A file on its way: the thread that writes its last piece sets its properties, of which the time has to come after all
+// bytes.
 struct EntryWriter::Pending {
   Fd file;
   FileEntry entry;
@@ -153,6 +154,17 @@ void EntryWriter::write_soon(std::shared_ptr<const Fd> parent, std::string name,
   pending_.insert(entry.path);
 }
 
+bool EntryWriter::take_back(std::string_view path) {
+  if (!batch_) return false;
+  const auto file = std::find_if(batch_->files.begin(), batch_->files.end(),
+                                 [&](const Batch::File& item) { return item.entry.path == path; });
+  if (file == batch_->files.end()) return false;
+  if (file + 1 == batch_->files.end()) batch_->filled = file->offset;
+  batch_->files.erase(file);
+  pending_.erase(std::string(path));
+  return true;
+}
+
 void EntryWriter::send_batch() {
   if (jobs_->full()) settle(jobs_->pop());
   jobs_->push(kBatchBytes, [this, batch = std::exchange(batch_, nullptr)] {
@@ -209,6 +221,15 @@ bool EntryWriter::may_set(const std::string& attribute) const {
   return gives_away_ || attribute.starts_with("user.");
 }
 
+// After a failed call. An attribute of another system (SELinux, NFS, a tmpfs that keeps no user.*) stays in the layer
+// and its index, and is not on this machine's disk, as docker has it. A program's capabilities are no such attribute.
+void EntryWriter::leave_out_or_throw(const std::string& attribute, const std::string& path) const {
+  const bool is_foreign = errno == EOPNOTSUPP || errno == EPERM || errno == EINVAL;
+  if (!is_foreign || attribute == "security.capability") {
+    throw_errno(fmt::format("set the attribute '{}' of", printable(attribute)), path);
+  }
+}
+
 void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry) const {
   set_properties(opened, entry, Mode::to_set);
 }
@@ -220,7 +241,7 @@ void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry, Mode 
   if (give_away && ::fchown(opened.get(), entry.uid, entry.gid) != 0) throw_errno("give away", path);
   for (const auto& [attribute, value] : entry.xattrs) {
     if (may_set(attribute) && ::fsetxattr(opened.get(), attribute.c_str(), value.data(), value.size(), 0) != 0) {
-      throw_errno(fmt::format("set the attribute '{}' of", printable(attribute)), path);
+      leave_out_or_throw(attribute, path);
     }
   }
   if (mode == Mode::to_set && ::fchmod(opened.get(), entry.mode) != 0) throw_errno("change the mode of", path);
@@ -238,7 +259,7 @@ void EntryWriter::set_properties(const Fd& parent, const FileEntry& entry, const
     // The kernel keeps user.* for files and folders.
     if (attribute.starts_with("user.") || !may_set(attribute)) continue;
     if (::lsetxattr(magic_path(parent, name).c_str(), attribute.c_str(), value.data(), value.size(), 0) != 0) {
-      throw_errno(fmt::format("set the attribute '{}' of", printable(attribute)), path);
+      leave_out_or_throw(attribute, path);
     }
   }
   // The name was made a moment ago and is no symlink, so that fchmodat does not follow one.

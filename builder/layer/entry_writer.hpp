@@ -46,7 +46,7 @@ class EntryWriter {
   // A new file in an open folder; none, with errno, where it cannot be made.
   Fd create(const Fd& parent, const std::string& name, mode_t mode) const;
 
-  // Writes the entry's bytes into a file of create() and then sets its properties. `read` gives at most as many bytes
+  // Writes the entry's bytes into a file of create() and then sets its properties. `read` returns at most as many bytes
   // as are asked for, and 0 only at the end. Zeros are not written, so that sparse files stay so. May return before the
   // file is whole.
   using Read = std::function<std::size_t(char* bytes, std::size_t size)>;
@@ -58,6 +58,9 @@ class EntryWriter {
   void write_soon(std::shared_ptr<const Fd> parent, std::string name, const FileEntry& entry, const Read& read);
   // Whether a file of write_soon() may not be there yet.
   bool is_pending(std::string_view path) const { return !pending_.empty() && pending_.count(std::string(path)) > 0; }
+
+  // Forgets a file of write_soon(), which something of the same name follows, where nobody has begun to make it.
+  bool take_back(std::string_view path);
 
   // Waits until every file is whole.
   void finish();
@@ -77,6 +80,7 @@ class EntryWriter {
   void set_properties(const Fd& opened, const FileEntry& entry, Mode mode) const;
   Mode mode_after_create(const FileEntry& entry) const;
   bool may_set(const std::string& attribute) const;
+  void leave_out_or_throw(const std::string& attribute, const std::string& path) const;
   void write_alone(const Fd& file, const FileEntry& entry, const Read& read);
   void write_in_pieces(Fd file, const FileEntry& entry, const Read& read);
   void write_piece(const std::shared_ptr<Pending>& pending, std::uint64_t at, std::string_view piece);

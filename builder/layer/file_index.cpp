@@ -15,9 +15,11 @@ namespace kiln {
 
 namespace {
 
-constexpr std::string_view kMagic = "kiln file index 1\n";
+constexpr std::string_view kMagic = "kiln file index 2\n";
+constexpr std::string_view kFirstMagic = "kiln file index 1\n";
 constexpr std::uint64_t kMaxTextBytes = std::uint64_t{2} << 30;
 constexpr std::string_view kLetters = "fdlhcbpwo";
+constexpr std::string_view kShortestEntry = "o 0: 0 0 0 0 0 0: - 0 0 0\n";  // an opaque root
 constexpr int kIndexZstdLevel = 3;
 
 void put_string(std::string& text, std::string_view value) {
@@ -96,9 +98,9 @@ class IndexText {
     expect(":");
     return bytes(length);
   }
-  bool skip(char letter) {
-    if (!rest_.starts_with(letter)) return false;
-    rest_.remove_prefix(1);
+  bool skip(std::string_view literal) {
+    if (!rest_.starts_with(literal)) return false;
+    rest_.remove_prefix(literal.size());
     return true;
   }
   oci::Digest digest() {
@@ -146,7 +148,7 @@ FileEntry take_entry(IndexText& text) {
   text.expect(" ");
   entry.link = text.string();
   text.expect(" ");
-  if (!text.skip('-')) entry.content = text.sha256_hex();
+  if (!text.skip("-")) entry.content = text.sha256_hex();
   text.expect(" ");
   entry.device_major = static_cast<std::uint32_t>(text.number(UINT32_MAX));
   text.expect(" ");
@@ -302,7 +304,7 @@ std::string FileIndex::serialise() const {
 FileIndex FileIndex::parse(std::string_view blob, std::string_view where) {
   const std::string inflated = inflate_index(blob, where);
   IndexText text(inflated, where);
-  text.expect(kMagic);
+  if (!text.skip(kFirstMagic)) text.expect(kMagic);
   Parts parts;
   text.expect("diff ");
   parts.diff_id = text.digest();
@@ -327,7 +329,7 @@ FileIndex FileIndex::parse(std::string_view blob, std::string_view where) {
     text.expect("\n");
   }
   text.expect("entries ");
-  left = text.count(28);
+  left = text.count(kShortestEntry.size());
   text.expect("\n");
   parts.entries.reserve(left);
   for (; left > 0; --left) {

@@ -32,11 +32,11 @@ bool is_kept_file(std::string_view path);
 // Invariants: paths are canonical and strictly ascending (an opaque marker follows its folder's entry); a whiteout
 // never shares its path with another entry (a folder that replaces one is opaque instead).
 //
-// As a blob (kFileIndexMediaType) it is one zstd frame of this text, version 1. Integers are decimal without leading
+// As a blob (kFileIndexMediaType) it is one zstd frame of this text, version 2. Integers are decimal without leading
 // zeros, a string is its length, ':' and its bytes, so that names need no escaping; everything stands in the order
 // given.
 //
-//   index   = "kiln file index 1\n" diff blobs kept entries
+//   index   = "kiln file index 2\n" diff blobs kept entries
 //   diff    = "diff " DIGEST SP uncompressed-bytes LF              the layer, and the size of its tar
 //   blobs   = "blobs " count LF blob*                              sorted by digest
 //   blob    = DIGEST SP count LF frame*                            frames add up to the tar; 0 frames: not known
@@ -47,7 +47,7 @@ bool is_kept_file(std::string_view path);
 //             SP string(link) SP content SP major SP minor SP xattr-count ( SP string SP string )* LF
 //   content = 64 hex digits of sha256 | "-"
 //
-// mtime alone may begin with '-'.
+// mtime alone may begin with '-'. In version 1, read too, each frame of a gzip blob is a whole gzip member of its own.
 class FileIndex {
  public:
   struct BlobFrames {

@@ -22,7 +22,7 @@ struct LayerBlob {
 // the store: a layer that nothing on this machine needs is never downloaded.
 struct LayerValue {
   oci::Digest diff_id;
-  std::uint64_t uncompressed_size = 0;  // bytes of the tar; 0 where nobody has read it yet
+  std::uint64_t uncompressed_size = 0;  // bytes of the tar; 0 where it was not read yet
   std::vector<LayerBlob> blobs;
   std::optional<oci::Descriptor> index;
 

@@ -28,6 +28,8 @@ using tar::PaxRecords;
 using tar::Segment;
 
 constexpr std::size_t kBufferBytes = 256 << 10;
+// Of all sparse files of a tar: bytes that it does not hold, and that are hashed and partly written all the same.
+constexpr std::uint64_t kMaxHoleBytes = std::uint64_t{64} << 30;
 constexpr std::string_view kSchilyXattr = "SCHILY.xattr.";
 constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
 constexpr std::string_view kAufsPrefix = ".wh..wh.";
@@ -63,6 +65,7 @@ struct TarReader::State {
   std::unordered_map<std::string, std::string> symlinks;  // of this tar, to follow them in parents' names
   std::uint64_t entries = 0;
   std::uint64_t total_bytes = 0;
+  std::uint64_t hole_bytes = 0;
   bool ended = false;
 
   FileEntry entry;
@@ -445,6 +448,12 @@ void TarReader::State::set_extents(const Header& header, const Extra& extra, con
     in_tar += segment.bytes;
   }
   if (in_tar != stored) refuse("a sparse map that does not fit the data");
+  const std::uint64_t holes = entry.size - in_tar;
+  if (holes > kMaxHoleBytes - hole_bytes) {
+    refuse(fmt::format("sparse files with holes of more than {} bytes, which would all be written and hashed",
+                       kMaxHoleBytes));
+  }
+  hole_bytes += holes;
 }
 
 // The path with symlinks of this tar in its parents followed inside the root, as those tools do that unpack into a
@@ -465,7 +474,7 @@ std::string TarReader::State::resolved(std::string path) const {
   return done;
 }
 
-// Turns a name that is a mark into the entry it stands for; false for the marks of aufs that mean nothing to others.
+// Turns a name that is a mark into the entry it means; false for the marks of aufs that mean nothing to others.
 bool TarReader::State::recognise_whiteout() {
   const std::string_view base = base_name(entry.path);
   FileEntry mark;

@@ -36,7 +36,7 @@ struct TarExtent {
 // names as bytes, whatever their encoding. For one thread at a time. All errors are Error{build} naming `name`: cut or
 // damaged headers, names that canonical_entry_path() refuses, limits exceeded.
 //
-// Entry types nobody can make (volume labels, GNU dumpdirs) are passed over; unknown ones are refused.
+// Entry types that cannot be made (volume labels, GNU dumpdirs) are passed over; unknown ones are refused.
 class TarReader {
  public:
   TarReader(ByteSource& tar, std::string name, Whiteouts whiteouts, TarLimits limits = {});

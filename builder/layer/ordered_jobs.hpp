@@ -15,9 +15,9 @@
 
 namespace kiln {
 
-// Makes results in a pool and hands them out in the order they were asked for. Whoever waits works too: pop() takes up
-// jobs that no thread of the pool has begun, so it never waits for a queue, and may run in a job of the same pool. For
-// one thread at a time.
+// Makes results in a pool and hands them out in the order they were asked for. A waiting caller works too: pop() takes
+// up jobs that no thread of the pool has begun, so it never waits for a queue, and may run in a job of the same pool.
+// For one thread at a time.
 template <class Result>
 class OrderedJobs {
  public:

@@ -23,7 +23,7 @@ struct FileStamp {
 // What the file with a stamp is known to hold. New attributes change the stamp too, by its ctime.
 struct KnownFile {
   oci::Digest content;
-  bool has_no_xattrs = false;  // none that a layer takes; false also where nobody looked
+  bool has_no_xattrs = false;  // none that a layer takes; false also where it was not looked for
 
   bool operator==(const KnownFile&) const = default;
 };
@@ -35,7 +35,7 @@ struct KnownFile {
 // The file, version 2: a header (magic "kilnstat", u32 version, u32 record bytes, u64 sorted count, u64 xxh64 of
 // these), then records of 88 bytes in the machine's byte order: five u64 of the stamp, 32 bytes of sha256, u64 of flags
 // (1: no extended attributes), u64 xxh64 of the 80 before. The first `sorted count` are in order of (device, inode) and
-// found by bisection in the mapped file; what is behind them was appended by whoever came later, and is folded in when
+// found by bisection in the mapped file; what is behind them was appended by later processes, and is folded in when
 // it gets long. A record whose checksum is wrong does not count; a file with another header is begun anew. Many
 // processes share it: appending and folding happen under a lock, readers need none.
 //

@@ -30,7 +30,7 @@ struct ScanOptions {
   std::function<ScanVerdict(std::string_view path, bool is_directory)> verdict;
   // Extended attributes are read: file capabilities and user.*. All others belong to the machine.
   bool xattrs = true;
-  // Gives what it knows of a file: its digest, and that there are no extended attributes to ask for. May be null.
+  // Returns what is known of a file: its digest, and that there are no extended attributes to ask for. May be null.
   const StatCache* known = nullptr;
   // Somebody may be at work in the folder: what vanishes meanwhile is left out, and a folder that may not be read is
   // kept without what it holds.

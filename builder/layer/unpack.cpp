@@ -1,7 +1,7 @@
 // Unpacking: entries in tar order, each made relative to its parent folder's descriptor.
 //
 // TarReader has already followed the tar's own symlinks in parents' names, so a symlink (or anything else that is no
-// folder) that stands where a parent should be came before by another layer's doing; it gives way to a folder, as it
+// folder) that stands where a parent should be came before by another layer's doing; a folder replaces it, as it
 // would in overlayfs. Folders are made with mode 0700 and get their mode and times at the end, children first, since
 // writing into them changes their times and a mode may forbid it.
 
@@ -101,11 +101,10 @@ class Unpacker {
     const std::string name(base_name(path));
     make_folder(parent, path, name);
     if (!folders_.contains(std::string(path))) {
-      FileEntry folder;
-      folder.mode = 0755;
+      FileEntry folder = implied_folder(path);
       if (const auto below = lower_.view.lookup(path); below && below->entry->is_directory()) folder = *below->entry;
       folder.path = path;
-      folder.type = EntryType::directory;
+      undescribed_.emplace(path);
       folders_.emplace(std::string(path), std::move(folder));
     }
     Fd fd = open_beneath(root_, path, O_RDONLY | O_DIRECTORY);
@@ -113,7 +112,7 @@ class Unpacker {
     return fd;
   }
 
-  // Makes sure that there is a folder of that name; what is there and is none gives way.
+  // Makes sure that there is a folder of that name; what is there and is none is removed.
   void make_folder(const Fd& parent, std::string_view path, const std::string& name) {
     if (::mkdirat(parent.get(), name.c_str(), 0700) == 0) return;
     if (errno != EEXIST) throw_errno("create folder", shown(path));
@@ -136,14 +135,19 @@ class Unpacker {
     const char* attribute =
         options_.overlay_xattrs == OverlayXattrs::trusted ? "trusted.overlay.opaque" : "user.overlay.opaque";
     if (::fsetxattr(folder.get(), attribute, "y", 1, 0) != 0) throw_errno("mark as opaque", shown(path));
+    opaque_.emplace(path);
   }
 
   // Removes what is there, whatever it is.
   void remove(const Fd& parent, std::string_view path, const std::string& name) {
     remove_tree(fs::path(magic_path(parent, name)));
-    for (auto it = folders_.lower_bound(std::string(path)); it != folders_.end() && is_within(it->first, path);) {
-      it = folders_.erase(it);
-    }
+    const auto forget = [path = std::string(path)](auto& known, const auto& name_of) {
+      for (auto it = known.lower_bound(path); it != known.end() && is_within(name_of(*it), path);) it = known.erase(it);
+    };
+    const auto itself = [](const std::string& item) -> const std::string& { return item; };
+    forget(folders_, [](const auto& item) -> const std::string& { return item.first; });
+    forget(undescribed_, itself);
+    forget(opaque_, itself);
     if (is_within(current_path_, path)) current_.reset();
   }
 
@@ -160,9 +164,9 @@ class Unpacker {
 
   // Small files are made a while after they were read: before anything that has to do with one of them.
   void settle_before(const FileEntry& entry) {
-    const bool names_pending =
-        files_.is_pending(entry.path) || (entry.type == EntryType::hardlink && files_.is_pending(entry.link));
-    if (names_pending || has_pending_parent(entry.path)) files_.finish();
+    const bool is_link = entry.type == EntryType::hardlink;
+    const bool replaces = files_.is_pending(entry.path) && (is_link || !files_.take_back(entry.path));
+    if (replaces || (is_link && files_.is_pending(entry.link)) || has_pending_parent(entry.path)) files_.finish();
   }
   bool has_pending_parent(std::string_view path) {
     const std::string_view parent = parent_path(path);
@@ -195,6 +199,7 @@ class Unpacker {
     switch (entry.type) {
       case EntryType::directory:
         make_folder(parent, entry.path, name);
+        undescribed_.erase(entry.path);
         folders_.insert_or_assign(entry.path, entry);
         return;
       case EntryType::file:
@@ -346,12 +351,32 @@ class Unpacker {
                [&](char* bytes, std::size_t size) { return read_some(from, bytes, size, file->path); });
   }
 
+  static FileEntry implied_folder(std::string_view path) {
+    FileEntry folder;
+    folder.path = path;
+    folder.type = EntryType::directory;
+    folder.mode = 0755;
+    return folder;
+  }
+  // Whether the lower layers' folder of that path does not show, so that it says nothing about this layer's. The mark
+  // may stand behind what it is about.
+  bool is_below_opaque(std::string_view path) const {
+    while (!path.empty()) {
+      path = parent_path(path);
+      if (opaque_.contains(std::string(path))) return true;
+    }
+    return false;
+  }
+
   MergedView::Found root_of_lower() const { return *lower_.view.lookup(""); }
 
   void finish_folders() {
     current_.reset();
     // An overlay shows its root as the topmost layer has it.
     if (is_overlay() && !folders_.contains("")) folders_.emplace("", *root_of_lower().entry);
+    for (const std::string& path : undescribed_) {
+      if (is_below_opaque(path)) folders_[path] = implied_folder(path);
+    }
     for (auto it = folders_.rbegin(); it != folders_.rend(); ++it) {
       const Fd folder = open_beneath(root_, it->first, O_RDONLY | O_DIRECTORY);
       if (!folder) {
@@ -372,6 +397,8 @@ class Unpacker {
   std::string current_path_;
   std::optional<std::string> settled_parent_;  // the parent that was last found not to be, or be below, a pending file
   std::map<std::string, FileEntry, PathBefore> folders_;  // whose properties are set at the end
+  std::set<std::string, PathBefore> undescribed_;         // of them, those that the layer reaches through only
+  std::set<std::string, PathBefore> opaque_;              // folders that hide what lower layers have in them
   std::set<std::string, PathBefore> made_;                // by this layer, in a plain tree
   UnpackResult result_;
   EntryWriter files_;

@@ -31,7 +31,7 @@ struct MatrixRow {
 };
 
 // Whether the profiles of one image are one job. They share their layers: apart, at the same time, each machine would
-// execute the same steps, and a RUN gives other bytes each time.
+// execute the same steps, and a RUN writes other bytes each time.
 enum class Profiles { together, apart };
 
 // The jobs of each wave. A wave with more than `max_rows` images is dealt out so that the longest job is about as short

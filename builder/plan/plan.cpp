@@ -23,6 +23,9 @@ df::PlatformParts parts_of(const oci::Platform& platform) {
   return {platform.os, platform.architecture, platform.variant};
 }
 
+// A stage takes a thread, and what one needs is found by looking at all.
+constexpr std::size_t kMaxStages = 1000;
+
 [[noreturn]] void refuse(const PlannedTarget& planned, df::LineRange lines, std::string message) {
   Error error(Category::usage, fmt::format("{}:{}: {}", planned.target.dockerfile_name, lines.first, message));
   error.set_detail(df::excerpt(planned.target.dockerfile_text, planned.target.dockerfile_name, lines));
@@ -248,6 +251,10 @@ std::unique_ptr<PlannedTarget> read_target(TargetSpec target) {
   planned->target = std::move(target);
   const TargetSpec& t = planned->target;
   planned->dockerfile = df::parse(t.dockerfile_text, t.dockerfile_name);
+  if (const auto& stages = planned->dockerfile.stages; stages.size() > kMaxStages) {
+    refuse(*planned, stages[kMaxStages].lines,
+           fmt::format("a Dockerfile may have {} stages, and this one has {}", kMaxStages, stages.size()));
+  }
   df::BuildArgs args(t.args.begin(), t.args.end());
   const std::string target_stage = t.stage.empty() ? planned->dockerfile.stages.back().name : t.stage;
   planned->scope =

@@ -14,7 +14,7 @@
 
 namespace kiln {
 
-// What a name after FROM, --from or a mount's from= stands for.
+// What a name after FROM, --from or a mount's from= refers to.
 struct ScratchBase {};
 struct StageBase {
   std::size_t stage = 0;
@@ -82,7 +82,7 @@ struct Plan {
 // does not exist, and a cycle.
 Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names);
 
-// What a name used in a stage (by --from, a mount) means. `before_stage`: only stages above may be named. A number is
+// What a name used in a stage (by --from, a mount) refers to. `before_stage`: only stages above may be named. A number is
 // the stage of that place; Error{usage} where no stage above has it.
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
                          std::size_t before_stage);

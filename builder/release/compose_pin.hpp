@@ -21,7 +21,7 @@ struct PinnedService {
   enum class Outcome {
     pinned,    // the scalar gets a digest (`after` tells from `before` what changed; they are equal where it had it
                // already)
-    unknown,   // nobody knows a digest for this image: it stays as it is
+    unknown,   // no digest is known for this image: it stays as it is
     unpinned,  // it cannot be pinned where it stands: `reason` says why
   };
   std::string service;
@@ -37,7 +37,7 @@ struct ComposePin {
   std::vector<PinnedService> services;
 };
 
-// Gives the digest an image is to have; nullopt: not known.
+// Returns the digest an image is to have; nullopt: not known.
 using DigestOf = std::function<std::optional<oci::Digest>(const oci::Reference&)>;
 
 // Pins what can be pinned. The result was parsed again and has the same events but for the scalars that were pinned. A
@@ -46,7 +46,7 @@ using DigestOf = std::function<std::optional<oci::Digest>(const oci::Reference&)
 // has no services.
 ComposePin pin_compose(const std::string& text, const std::string& file_name, const DigestOf& digest_of);
 
-// True where two texts are the same YAML but for the images of services.
-bool differ_in_images_alone(const std::string& a, const std::string& b, const std::string& file_name);
+// True where two texts are the same, byte by byte, but for the digests in the images of services.
+bool differ_in_pins_alone(const std::string& a, const std::string& b, const std::string& file_name);
 
 }  // namespace kiln

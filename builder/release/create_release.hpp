@@ -38,7 +38,7 @@ struct ReleasePlan {
   std::size_t blobs = 0;
   std::uint64_t bytes = 0;
 
-  // Tags, and the release itself, that stand for something else: only with force are they moved.
+  // Tags, and the release itself, that name something else: only with force are they moved.
   std::vector<std::string> conflicts() const;
 };
 

@@ -43,8 +43,8 @@ using AskHealth = std::function<std::optional<std::string>(const HealthCheck&)>;
 RollbackOutcome carry_out(RemoteSession& session, RollbackPlan& plan, const RollbackJournal& journal,
                           const AskHealth& ask_health);
 
-// Gives every tag back what it named before. A tag that did not exist is deleted where the registry can do that; a tag
-// that names neither digest was moved by somebody else and stays.
+// Lets every tag name again what it named before. A tag that did not exist is deleted where the registry can do that; a
+// tag that names neither digest was moved by somebody else and stays.
 RollbackOutcome undo(RemoteSession& session, RollbackPlan& plan, const RollbackJournal& journal);
 
 }  // namespace kiln

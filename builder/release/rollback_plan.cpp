@@ -10,6 +10,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/json_number.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -94,8 +95,10 @@ RollbackPlan parse_rollback_plan(std::string_view text, std::string_view where) 
     plan.created = json.at("created").get<std::string>();
     plan.state = value_of(kStates, json.at("state").get<std::string>());
     const nlohmann::json& health = json.at("health");
+    const auto timeout_ms = json_number<int>(health.at("timeout_ms"));
+    if (!timeout_ms) throw Error(Category::machine, "'timeout_ms' is no whole number of milliseconds");
     plan.health = {value_of(kKinds, health.at("kind").get<std::string>()), health.at("subject").get<std::string>(),
-                   health.at("timeout_ms").get<int>()};
+                   *timeout_ms};
     for (const nlohmann::json& entry : json.at("moves")) {
       TagMove move;
       move.name = entry.at("name").get<std::string>();

@@ -73,7 +73,7 @@ RollbackPlan parse_rollback_plan(std::string_view text, std::string_view where);
 inline constexpr char kRollbacksFolder[] = "rollbacks";  // below $KILN_HOME
 
 // The rollbacks of a home: rollbacks/current.json while one is under way, and rollbacks/CREATED-RELEASE.json of the
-// last twenty that ended. Readable by their owner alone (a health command may hold what is nobody's business). Holding
+// last twenty that ended. Readable by their owner alone (a health command may hold a secret). Holding
 // a journal holds the home's lock on rollbacks, so that two never run at once: Error{usage} where another process has
 // it.
 class RollbackJournal {

@@ -24,9 +24,9 @@ namespace kiln {
 //      "kiln_version": "0.1.0",                              that measured it
 //      "image_digest": "sha256:...",                         the manifest that was measured; may be missing
 //      "source_digest": "sha256:...",                        of the Dockerfile's bytes; may be missing
-//      "layers": [{"digest", "bytes", "unpacked_bytes",      may be missing
-//                  "contents": {"base", "build_tools", "caches", "duplicates", "packages", "repeated"}}]   may be
-//                  missing
+//      "layers": [{"digest", "bytes", "unpacked_bytes",      "layers" may be missing, and so may "contents"
+//                  "contents": {"base", "build_tools", "caches",
+//                               "duplicates", "packages", "repeated"}}]
 //    }}}
 inline constexpr int kBaselinesSchemaVersion = 1;
 inline constexpr const char* kBaselinesFileName = "baselines.json";

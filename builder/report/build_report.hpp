@@ -46,7 +46,7 @@ struct ReportBaseline {
   std::uint64_t compressed_bytes = 0;
   std::uint64_t unpacked_bytes = 0;                     // 0 where it is not known
   std::string date;                                     // RFC 3339 or YYYY-MM-DD
-  std::optional<ContentBytes> contents = std::nullopt;  // of its unpacked bytes; none where nobody looked
+  std::optional<ContentBytes> contents = std::nullopt;  // of its unpacked bytes; none where it was not looked at
 };
 
 struct ReportImage {
@@ -64,7 +64,7 @@ struct ReportImage {
   std::optional<double> reduction_pct;           // of compressed bytes; negative where the image grew
   std::optional<double> unpacked_reduction_pct;  // of unpacked ones, which compression has no part in
   std::optional<std::uint64_t> limit_bytes;      // of compressed bytes: the definition's limits.size
-  // None where nobody looked, see look_into_images().
+  // None where it was not looked at, see look_into_images().
   std::optional<std::vector<Waste>> waste;  // layers are numbers in `layers`
   std::optional<ContentBytes> contents;
 };
@@ -142,7 +142,7 @@ struct ReportFleet {
   std::optional<double> reduction_pct;           // of baseline_bytes
   std::optional<double> unpacked_reduction_pct;  // of baseline_unpacked_bytes
   std::optional<double> mean_reduction_pct;
-  // Of compared_unpacked_bytes and baseline_unpacked_bytes; none where nobody looked into each layer.
+  // Of compared_unpacked_bytes and baseline_unpacked_bytes; none where not each layer was looked into.
   std::optional<ContentBytes> compared_contents;
   std::optional<ContentBytes> baseline_contents;
 };

@@ -14,7 +14,7 @@ namespace kiln {
 // What the unpacked bytes of an image are there for, told from paths and contents alone.
 enum class Content {
   base,         // the system below: everything outside of where packages and applications are put
-  build_tools,  // compilers, headers, static libraries, version control, tests: nobody who only runs the image reads
+  build_tools,  // compilers, headers, static libraries, version control, tests: what no program of the image reads
                 // them
   caches,       // caches of package managers and temporary files
   duplicates,   // bytes that the image holds a second time, or that a later layer hides

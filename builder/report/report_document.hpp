@@ -61,7 +61,7 @@ struct Reduction {
   std::optional<double> pct;
   std::optional<double> unpacked_pct;
   std::optional<double> left_pct;  // what is still there, of before
-  std::vector<Share> causes;       // empty where nobody looked
+  std::vector<Share> causes;       // empty where it was not looked at
   std::string rest;                // where less than the target fell: the layers that stand in the way. Printable
 };
 

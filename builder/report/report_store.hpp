@@ -16,7 +16,7 @@ class ReportStore {
   // Both are made where missing: `folder` is HomeLayout::reports(), `lock_file` stands in HomeLayout::locks().
   ReportStore(fs::path folder, fs::path lock_file, std::size_t keep = 100);
 
-  // Writes the report under the next number, then removes all but the newest `keep`. Gives its path.
+  // Writes the report under the next number, then removes all but the newest `keep`. Returns its path.
   fs::path save(const BuildReport& report) const;
   // The newest; nullopt where there is none.
   std::optional<BuildReport> latest() const;

@@ -118,7 +118,7 @@ class TextWriter {
     for (const std::string& text : lines) line(text);
   }
 
-  // Where nobody looked into the layers, the table of images has said it all.
+  // Where the layers were not looked into, the table of images has said it all.
   void reductions() {
     for (const Reduction& reduction : document_.reductions) {
       if (reduction.causes.empty() && reduction.rest.empty()) continue;

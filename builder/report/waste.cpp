@@ -50,7 +50,7 @@ const CacheFolder* cache_of(std::string_view path) {
       if (path != cache.folder && is_within(path, cache.folder)) return &cache;
       continue;
     }
-    // Below a home folder, whoever's it is.
+    // Below any user's home folder.
     const std::string inside = std::string(cache.folder.substr(1)) + "/";
     const bool is_home = path.starts_with("root/") || path.starts_with("home/");
     if (is_home && path.find(inside) != std::string_view::npos) return &cache;

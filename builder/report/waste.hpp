@@ -11,7 +11,7 @@
 
 namespace kiln {
 
-// Bytes of an image that nobody who runs it can use, found from file indexes alone: nothing is unpacked.
+// Bytes of an image that are of no use where it runs, found from file indexes alone: nothing is unpacked.
 enum class WasteKind {
   hidden,     // a later layer removes or replaces the file: its bytes travel with the image all the same
   doubled,    // a later layer holds the same bytes again for another owner or mode (chown, chmod)

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
@@ -16,6 +17,9 @@ namespace kiln {
 namespace {
 
 using Tags = std::map<std::string, oci::Digest>;
+
+constexpr double kLeastCompareSeconds = 30;
+constexpr double kCompareShare = 10;  // the comparison takes at most a tenth of the time
 
 // One line a version, on the disk before the version goes.
 class RestoreNotes {
@@ -45,7 +49,8 @@ class Executor {
  public:
   Executor(RemoteSession& session, const Endpoint& endpoint, const RepositoryPlan& plan, const GithubPackages* packages,
            const fs::path& restore_file)
-      : plan_(plan),
+      : session_(session),
+        plan_(plan),
         client_(session.client(endpoint)),
         packages_(packages),
         notes_(restore_file),
@@ -53,13 +58,16 @@ class Executor {
 
   PruneOutcome run() {
     for (const Deletion& deletion : plan_.deletions) {
-      if (const auto change = change_since_plan()) {
+      auto change = change_of(deletion);
+      if (!change && is_due()) change = change_since_plan();
+      if (change) {
         leave(deletion, fmt::format("{} while pruning; run again to plan with it", *change));
         for (const Deletion* rest = &deletion + 1; rest != plan_.deletions.data() + plan_.deletions.size(); ++rest)
           leave(*rest, "the same");
         break;
       }
-      remove(deletion);
+      with_context([&] { return fmt::format("after {} of {} deletions", outcome_.deleted, plan_.deletions.size()); },
+                   [&] { remove(deletion); });
     }
     return std::move(outcome_);
   }
@@ -68,8 +76,8 @@ class Executor {
   Tags tags_now() {
     Tags tags;
     if (packages_) {
-      for (const PackageVersion& version :
-           packages_->versions(plan_.repository).value_or(std::vector<PackageVersion>())) {
+      const auto found = packages_->versions(plan_.repository);
+      for (const PackageVersion& version : found ? found->versions : std::vector<PackageVersion>()) {
         for (const std::string& tag : version.tags) tags.emplace(tag, version.digest);
       }
       return tags;
@@ -89,7 +97,30 @@ class Executor {
     return tags;
   }
 
+  // All tags are compared before the first deletion, and then as rarely as makes it a small part of the work.
+  bool is_due() {
+    const double now = session_.clock().monotonic_seconds();
+    return !compared_at_ || now - *compared_at_ >= std::max(kLeastCompareSeconds, kCompareShare * compare_seconds_);
+  }
+
+  // A tag of what is about to go that names something else by now.
+  std::optional<std::string> change_of(const Deletion& deletion) {
+    for (const std::string& tag : deletion.tags) {
+      const auto found = client_.resolve(plan_.repository, tag);
+      if (found && found->digest != deletion.digest) return fmt::format("the tag '{}' was moved", tag);
+    }
+    return std::nullopt;
+  }
+
   std::optional<std::string> change_since_plan() {
+    const double begin = session_.clock().monotonic_seconds();
+    const auto change = find_change();
+    compared_at_ = session_.clock().monotonic_seconds();
+    compare_seconds_ = *compared_at_ - begin;
+    return change;
+  }
+
+  std::optional<std::string> find_change() {
     for (const auto& [tag, digest] : tags_now()) {
       const auto planned = plan_.tags.find(tag);
       if (planned == plan_.tags.end()) return fmt::format("the tag '{}' came", tag);
@@ -127,12 +158,15 @@ class Executor {
     outcome_.left.push_back(fmt::format("{}{}: {}", plan_.name, name, reason));
   }
 
+  RemoteSession& session_;
   const RepositoryPlan& plan_;
   RegistryClient client_;
   const GithubPackages* packages_;
   RestoreNotes notes_;
   ThreadPool pool_;
   PruneOutcome outcome_;
+  std::optional<double> compared_at_;  // when all tags were compared last
+  double compare_seconds_ = 0;         // how long that took
 };
 
 }  // namespace

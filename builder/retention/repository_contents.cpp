@@ -6,6 +6,8 @@
 #include <mutex>
 #include <set>
 
+#include "base/percent.hpp"
+#include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/retention/retention_policy.hpp"
 #include "registry/oci/image_config.hpp"
@@ -17,6 +19,8 @@ namespace {
 
 using oci::Digest;
 
+constexpr std::size_t kMostShownName = 100;
+constexpr UnixSeconds kOlderThanAll = 0;
 constexpr char kCreatedAnnotation[] = "org.opencontainers.image.created";
 
 // What a person wrote there may be anything; only a time after the reproducible epoch tells one.
@@ -33,6 +37,18 @@ std::optional<UnixSeconds> telling_time(const std::string& text) {
 std::optional<UnixSeconds> later(std::optional<UnixSeconds> a, std::optional<UnixSeconds> b) {
   if (!a || !b) return a ? a : b;
   return std::max(*a, *b);
+}
+
+// Every sha256 digest that stands in a text.
+std::vector<Digest> digests_in(std::string_view text) {
+  constexpr std::string_view kPrefix = "sha256:";
+  constexpr std::size_t kDigestBytes = 71;
+  std::vector<Digest> found;
+  for (std::size_t at = text.find(kPrefix); at != std::string_view::npos; at = text.find(kPrefix, at + 1)) {
+    const std::string_view digest = text.substr(at, kDigestBytes);
+    if (Digest::is_valid(digest)) found.push_back(Digest::parse(digest));
+  }
+  return found;
 }
 
 class Reader {
@@ -64,31 +80,67 @@ class Reader {
  private:
   void list_versions() {
     const auto versions = packages_->versions(contents_.repository);
-    if (!versions) return;
-    for (const PackageVersion& version : *versions) {
+    if (!versions) return refuse_hidden_package();
+    for (const PackageVersion& version : versions->versions) {
       StoredManifest& manifest = contents_.manifests[version.digest];
       manifest.version = version.id;
       manifest.date = version.created;
       for (const std::string& tag : version.tags) add_tag(version.digest, tag);
       todo_.insert(version.digest);
     }
+    contents_.remarks = versions->unreadable;
+  }
+
+  // GitHub answers 404 for a package that the token may not see.
+  void refuse_hidden_package() {
+    contents_.is_known = false;
+    try {
+      if (client_.list_all_tags(contents_.repository).tags.empty()) return;
+    } catch (const RegistryError& error) {
+      if (error.status() != 404 && error.status() != 403 && error.status() != 401) throw;
+      return;
+    }
+    throw Error(
+        Category::network,
+        fmt::format("GitHub's packages API answers 404 for '{}', which the registry has: the token lacks the "
+                    "scopes read:packages and delete:packages, or in Actions the role Admin under the package's "
+                    "settings, 'Manage Actions access'",
+                    contents_.repository));
   }
 
   void list_tags() {
-    std::vector<std::string> tags;
+    TagList list;
     try {
-      tags = client_.list_tags(contents_.repository);
+      list = client_.list_all_tags(contents_.repository);
     } catch (const RegistryError& error) {
-      if (error.status() == 404) return;  // no such repository
-      throw;
+      if (error.status() != 404) throw;
+      contents_.is_known = false;
+      return;
     }
-    pool_.parallel_for(tags.size(), [&](std::size_t i) {
-      const auto found = client_.resolve(contents_.repository, tags[i]);
+    pool_.parallel_for(list.tags.size(), [&](std::size_t i) {
+      const auto found = client_.resolve(contents_.repository, list.tags[i]);
       if (!found) return;  // gone since the list was made
       const std::lock_guard lock(mutex_);
-      add_tag(found->digest, tags[i]);
+      add_tag(found->digest, list.tags[i]);
       todo_.insert(found->digest);
     });
+    for (const std::string& odd : list.invalid) keep_odd_tag(odd);
+  }
+
+  // A name that is no tag by the specification may be one at this registry, and goes with its manifest.
+  void keep_odd_tag(const std::string& odd) {
+    const std::string shown = printable(odd.substr(0, kMostShownName));
+    std::optional<oci::Descriptor> found;
+    try {
+      found = client_.resolve(contents_.repository, percent_encoded(odd));
+    } catch (const RegistryError&) {
+      found.reset();  // it is no tag for the registry either
+    }
+    contents_.remarks.push_back(fmt::format("'{}' is no tag", shown));
+    if (!found) return;
+    StoredManifest& manifest = contents_.manifests[found->digest];
+    manifest.problem = fmt::format("it has the tag '{}', which no client can name", shown);
+    todo_.insert(found->digest);
   }
 
   void add_tag(const Digest& digest, const std::string& tag) {
@@ -101,7 +153,7 @@ class Reader {
   void read(const Digest& digest) {
     FetchedManifest fetched;
     try {
-      fetched = client_.fetch_manifest(contents_.repository, digest.str());
+      fetched = client_.fetch_any_manifest(contents_.repository, digest.str());
     } catch (const RegistryError& error) {
       if (error.status() != 404) throw;
       // An index may name what was never pushed, and what was listed may be gone by now.
@@ -109,45 +161,83 @@ class Reader {
       contents_.manifests.erase(digest);
       return;
     }
-    const std::string where = fmt::format("manifest '{}@{}'", contents_.name, digest.str());
+    StoredManifest read;
     oci::Annotations annotations;
     std::optional<oci::Descriptor> config;
-    StoredManifest read;
-    std::optional<oci::Descriptor> subject;
-    if (oci::media_type::is_index(fetched.descriptor.media_type)) {
-      oci::Index index = oci::parse_index(fetched.bytes, where);
-      for (const oci::Descriptor& child : index.manifests) read.children.push_back(child.digest);
-      subject = index.subject;
-      read.artifact_type = index.artifact_type;
-      annotations = std::move(index.annotations);
-    } else {
-      oci::Manifest manifest = oci::parse_manifest(fetched.bytes, where);
-      read.blobs = manifest.layers;
-      read.blobs.push_back(manifest.config);
-      subject = manifest.subject;
-      read.artifact_type = manifest.artifact_type;
-      if (manifest.config.media_type == oci::media_type::kOciConfig ||
-          manifest.config.media_type == oci::media_type::kDockerConfig)
-        config = manifest.config;
-      annotations = std::move(manifest.annotations);
+    try {
+      parse(fetched, digest, read, annotations, config);
+    } catch (const Error& error) {
+      read = StoredManifest{};
+      read.problem = error.message();
+      read.children = digests_in(fetched.bytes);
+      std::erase(read.children, digest);
+      config.reset();
     }
     std::optional<UnixSeconds> date = telling_time(annotations[kCreatedAnnotation]);
     std::vector<oci::Descriptor> referrers;
     if (!packages_) {
-      referrers = client_.referrers(contents_.repository, digest);
-      if (!date && config && !has_date(digest)) date = created_in(*config);
+      referrers = referrers_of(digest);
+      if (!date && config && !has_date(digest)) date = created_in(*config, read);
     }
 
     const std::lock_guard lock(mutex_);
     StoredManifest& manifest = contents_.manifests[digest];
     manifest.descriptor = fetched.descriptor;
+    manifest.descriptor.digest = digest;
     manifest.children = std::move(read.children);
     manifest.blobs = std::move(read.blobs);
     manifest.artifact_type = std::move(read.artifact_type);
-    if (subject) manifest.subject = subject->digest;
+    manifest.is_broken = read.is_broken;
+    if (read.subject) manifest.subject = read.subject;
+    if (!read.problem.empty()) {
+      manifest.problem = read.problem;
+      contents_.remarks.push_back(read.problem);
+    }
     if (!manifest.date) manifest.date = date;
     for (const Digest& child : manifest.children) want(child);
     for (const oci::Descriptor& referrer : referrers) want(referrer.digest);
+  }
+
+  void parse(const FetchedManifest& fetched, const Digest& digest, StoredManifest& read, oci::Annotations& annotations,
+             std::optional<oci::Descriptor>& config) const {
+    const std::string where = fmt::format("manifest '{}@{}'", contents_.name, digest.str());
+    if (oci::media_type::is_index(fetched.descriptor.media_type)) {
+      oci::Index index = oci::parse_index(fetched.bytes, where);
+      for (const oci::Descriptor& child : index.manifests) read.children.push_back(child.digest);
+      if (index.subject) read.subject = index.subject->digest;
+      read.artifact_type = index.artifact_type;
+      annotations = std::move(index.annotations);
+      return;
+    }
+    if (!oci::media_type::is_manifest(fetched.descriptor.media_type)) {
+      throw Error(Category::network,
+                  fmt::format("{}: kiln cannot read the kind '{}'", where, printable(fetched.descriptor.media_type)));
+    }
+    oci::Manifest manifest = oci::parse_manifest(fetched.bytes, where);
+    read.blobs = manifest.layers;
+    read.blobs.push_back(manifest.config);
+    if (manifest.subject) read.subject = manifest.subject->digest;
+    read.artifact_type = manifest.artifact_type;
+    if (manifest.config.media_type == oci::media_type::kOciConfig ||
+        manifest.config.media_type == oci::media_type::kDockerConfig)
+      config = manifest.config;
+    annotations = std::move(manifest.annotations);
+  }
+
+  // What refers to a manifest and cannot be listed is not planned with, and so not deleted.
+  std::vector<oci::Descriptor> referrers_of(const Digest& digest) {
+    try {
+      return client_.referrers(contents_.repository, digest);
+    } catch (const RegistryError&) {
+      throw;
+    } catch (const TransportError&) {
+      throw;
+    } catch (const Error& error) {
+      if (error.category() != Category::network) throw;
+      const std::lock_guard lock(mutex_);
+      contents_.remarks.push_back(error.message());
+      return {};
+    }
   }
 
   // Under the lock.
@@ -161,10 +251,23 @@ class Reader {
     return contents_.manifests[digest].date.has_value();
   }
 
-  std::optional<UnixSeconds> created_in(const oci::Descriptor& config) {
-    const std::string bytes = client_.fetch_blob_bytes(contents_.repository, config);
-    return telling_time(
-        oci::parse_image_config(bytes, fmt::format("config '{}@{}'", contents_.name, config.digest.str())).created);
+  std::optional<UnixSeconds> created_in(const oci::Descriptor& config, StoredManifest& manifest) {
+    const std::string where = fmt::format("config '{}@{}'", contents_.name, config.digest.str());
+    try {
+      const std::string bytes = client_.fetch_blob_bytes(contents_.repository, config);
+      return telling_time(oci::parse_image_config(bytes, where).created);
+    } catch (const RegistryError& error) {
+      if (error.status() != 404) throw;
+      manifest.is_broken = true;
+      return kOlderThanAll;
+    } catch (const TransportError&) {
+      throw;
+    } catch (const Error& error) {
+      if (error.category() != Category::network) throw;
+      const std::lock_guard lock(mutex_);
+      contents_.remarks.push_back(error.message());
+      return std::nullopt;
+    }
   }
 
   // An index is as old as the newest of what it holds.

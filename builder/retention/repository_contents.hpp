@@ -23,6 +23,9 @@ struct StoredManifest {
   std::vector<oci::Descriptor> blobs;  // config and layers
   std::string artifact_type;
   std::optional<std::uint64_t> version;  // of the package, where the registry is GitHub's
+  // Why kiln cannot read it; "" where it can. Then `children` is every digest that stands in its bytes.
+  std::string problem;
+  bool is_broken = false;  // its config is gone: nobody can pull it
 
   std::uint64_t bytes() const;  // its own and its blobs'
 };
@@ -33,6 +36,8 @@ struct RepositoryContents {
   std::string name;        // registry/repository, for people
   std::string repository;  // as the registry calls it
   std::map<oci::Digest, StoredManifest> manifests;
+  bool is_known = true;              // to the registry
+  std::vector<std::string> remarks;  // what could not be read and is left as it is
 };
 
 // The digest that a tag is attached to: "sha256-<hex>" (referrers fallback) and cosign's "sha256-<hex>.sig"; nullopt
@@ -45,8 +50,10 @@ std::optional<oci::Digest> digest_in_tag(std::string_view tag);
 // where there is neither, the annotation org.opencontainers.image.created, else the config's "created" (an index: its
 // newest child's). Times that reproducible builds write (1980 and before) say nothing.
 //
-// A repository that the registry does not know is empty. Error{network} where anything cannot be read: what is not
-// known cannot be kept.
+// A manifest that kiln cannot read (docker's schema 1, an artifact manifest of before OCI 1.1, damaged JSON) is kept
+// with all that its bytes name. An image whose config is gone is older than any other. A repository that the registry
+// does not know is empty and not known. Error{network} where bytes cannot be had, or where GitHub hides a package that
+// the registry has: what is not known cannot be kept.
 RepositoryContents read_repository(RemoteSession& session, const RemoteRepository& place,
                                    const GithubPackages* packages);
 

@@ -21,12 +21,33 @@ bool has_fixed_tag(const StoredManifest& manifest, const std::set<std::string>& 
                      [&](const std::string& tag) { return fixed.contains(tag); });
 }
 
-bool is_image(const StoredManifest& manifest) { return !manifest.tags.empty() && !manifest.subject; }
+bool is_image(const StoredManifest& manifest) {
+  return !manifest.tags.empty() && !manifest.subject && manifest.problem.empty();
+}
+
+// What the tagged indexes of a repository hold, indexes in them followed: parts of an image, whatever their tags.
+std::set<Digest> parts_of_indexes(const RepositoryContents& contents) {
+  std::vector<const StoredManifest*> todo;
+  for (const auto& [digest, manifest] : contents.manifests) {
+    if (is_image(manifest) && !manifest.children.empty()) todo.push_back(&manifest);
+  }
+  std::set<Digest> parts;
+  while (!todo.empty()) {
+    const StoredManifest* index = todo.back();
+    todo.pop_back();
+    for (const Digest& child : index->children) {
+      const auto found = contents.manifests.find(child);
+      if (found != contents.manifests.end() && parts.insert(child).second) todo.push_back(&found->second);
+    }
+  }
+  return parts;
+}
 
 void keep_images(const RepositoryContents& contents, const RetentionRules& rules, Reasons& kept) {
+  const std::set<Digest> parts = parts_of_indexes(contents);
   std::vector<const StoredManifest*> images;
   for (const auto& [digest, manifest] : contents.manifests) {
-    if (is_image(manifest) && !is_cache_entry(manifest)) images.push_back(&manifest);
+    if (is_image(manifest) && !is_cache_entry(manifest) && !parts.contains(digest)) images.push_back(&manifest);
   }
   // Of one day's tags the greater name counts as the newer: there has to be an order, and the same one every time.
   std::sort(images.begin(), images.end(), [](const auto* a, const auto* b) { return a->tags.back() > b->tags.back(); });
@@ -85,6 +106,8 @@ Reasons kept_of(const RepositoryContents& contents, const RetentionRules& rules)
   for (const auto& [digest, manifest] : contents.manifests) {
     if (const auto release = rules.released.find(digest); release != rules.released.end()) {
       kept.emplace(digest, fmt::format("in release '{}'", release->second));
+    } else if (!manifest.problem.empty()) {
+      kept.emplace(digest, manifest.problem);
     } else if (has_fixed_tag(manifest, fixed)) {
       kept.emplace(digest, "tag without a date");
     } else if (manifest.subject && !contents.manifests.contains(*manifest.subject)) {
@@ -149,14 +172,16 @@ RetentionPlan plan_retention(const std::vector<RepositoryContents>& repositories
     RepositoryPlan& own = plan.repositories.emplace_back();
     own.name = contents.name;
     own.repository = contents.repository;
+    own.is_known = contents.is_known;
+    own.remarks = contents.remarks;
     for (const auto& [digest, manifest] : contents.manifests) {
       for (const std::string& tag : manifest.tags) own.tags.emplace(tag, digest);
       if (const auto reason = kept[i].find(digest); reason != kept[i].end())
         own.kept.push_back({digest, manifest.tags, reason->second, kind_of(manifest)});
     }
     for (const StoredManifest* manifest : in_order_of_deletion(contents, kept[i])) {
-      Deletion deletion{manifest->descriptor.digest, manifest->tags, manifest->date, manifest->version, 0,
-                        kind_of(*manifest)};
+      Deletion deletion{manifest->descriptor.digest, manifest->tags,     manifest->date, manifest->version, 0,
+                        kind_of(*manifest),          manifest->is_broken};
       if (counted.insert(deletion.digest).second) deletion.freed_bytes += manifest->descriptor.size;
       for (const oci::Descriptor& blob : manifest->blobs) {
         if (counted.insert(blob.digest).second) deletion.freed_bytes += blob.size;

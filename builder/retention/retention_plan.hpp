@@ -53,6 +53,7 @@ struct Deletion {
   // looked at share is not known.
   std::uint64_t freed_bytes = 0;
   PlannedKind kind = PlannedKind::image;
+  bool is_broken = false;  // its config is gone
 };
 
 struct RepositoryPlan {
@@ -62,6 +63,8 @@ struct RepositoryPlan {
   std::vector<Deletion>
       deletions;  // in the order of deleting: what refers before what is referred to, indexes before children
   std::map<std::string, oci::Digest> tags;  // all of them, as planned with
+  bool is_known = true;                     // to the registry
+  std::vector<std::string> remarks;         // what could not be read and is left as it is
 };
 
 struct RetentionPlan {
@@ -71,7 +74,9 @@ struct RetentionPlan {
 };
 
 // What to keep and what to delete. Kept are
-//   - of each repository's images, tagged manifests that refer to nothing, those that the retention keeps by their age;
+//   - of each repository's images, tagged manifests that refer to nothing and are no part of a tagged index, those that
+//     the retention keeps by their age;
+//   - what kiln cannot read, and all that it names;
 //   - fixed tags, and every digest that a release names;
 //   - cache entries that are used, younger than kCacheEntryAge, or of unknown age;
 //   - at GitHub, what has no tag and is younger than kUntaggedAge: somebody may be pushing it;

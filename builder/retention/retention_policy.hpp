@@ -12,9 +12,9 @@ namespace kiln {
 // Which images of one repository a Retention keeps by their age alone.
 //
 // Of the images in order of their dates it keeps the last N, and the newest of each of the last N days, ISO weeks and
-// months that have one; days are UTC's. Days without an image do not count, so a fleet that nobody built for a year
+// months that have one; days are UTC's. Days without an image do not count, so a fleet that was not built for a year
 // loses nothing. Each rule counts by itself: an image may be kept by several. An image without a date is kept, since
-// nobody can say how old it is.
+// its age is not known.
 
 // For each image, in the order given, why it is kept ("last 2", "daily 2026-11-21", "weekly 2026-W47", "monthly
 // 2026-11", "no date"); "" where nothing keeps it. Of two with the same date the one given first counts as the newer.

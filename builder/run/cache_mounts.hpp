@@ -16,7 +16,7 @@ namespace kiln {
 
 enum class CacheMountSharing {
   shared,    // any number of writers at once
-  private_,  // a folder that nobody else uses now; a new one where all are taken
+  private_,  // a folder that no other RUN uses now; a new one where all are taken
   locked,    // one user at a time, the others wait
 };
 
@@ -29,7 +29,7 @@ struct CacheMountName {
   std::uint32_t gid = 0;
 };
 
-// A cache folder in use; nobody prunes it meanwhile. Move-only.
+// A cache folder in use; it is not pruned meanwhile. Move-only.
 class CacheMountLease {
  public:
   const fs::path& folder() const noexcept { return folder_; }
@@ -69,7 +69,7 @@ class CacheMounts {
   std::optional<CacheMountLease> try_lock(const CacheMountName& name) const;
 
   std::vector<CacheMountInfo> disk_usage() const;
-  // Removes caches that nobody uses and `keep` does not want; returns the bytes that were freed.
+  // Removes caches that are not in use and `keep` does not want; returns the bytes that were freed.
   std::uint64_t prune(const std::function<bool(const CacheMountInfo&)>& keep);
 
   static std::string folder_name(const CacheMountName& name);

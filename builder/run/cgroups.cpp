@@ -15,7 +15,6 @@ namespace kiln {
 
 namespace {
 
-constexpr char kRoot[] = "/sys/fs/cgroup";
 constexpr std::time_t kStaleSeconds = 60;
 
 bool is_type(const fs::path& path, long magic) {
@@ -25,10 +24,10 @@ bool is_type(const fs::path& path, long magic) {
 
 // The top folder of every hierarchy.
 std::vector<fs::path> hierarchies() {
-  if (is_type(kRoot, CGROUP2_SUPER_MAGIC)) return {kRoot};
+  if (is_type(kCgroupMounts, CGROUP2_SUPER_MAGIC)) return {kCgroupMounts};
   std::vector<fs::path> result;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(kRoot, error)) {
+  for (const auto& entry : fs::directory_iterator(kCgroupMounts, error)) {
     if (entry.is_symlink(error)) continue;  // "cpu,cpuacct" has a name for each
     if (is_type(entry.path(), CGROUP_SUPER_MAGIC) || is_type(entry.path(), CGROUP2_SUPER_MAGIC))
       result.push_back(entry.path());
@@ -72,7 +71,7 @@ void remove_stale_cgroups() {
 }
 
 std::string cgroup_version() {
-  if (is_type(kRoot, CGROUP2_SUPER_MAGIC)) return "version 2";
+  if (is_type(kCgroupMounts, CGROUP2_SUPER_MAGIC)) return "version 2";
   bool one = false;
   bool two = false;
   for (const fs::path& top : hierarchies()) {

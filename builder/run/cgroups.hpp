@@ -4,6 +4,8 @@
 
 namespace kiln {
 
+inline constexpr char kCgroupMounts[] = "/sys/fs/cgroup";
+
 // The cgroups of kiln's containers: /kiln/ID in every hierarchy that is mounted below /sys/fs/cgroup, whether version
 // 1, version 2 or both (hybrid). The runtime makes and removes them; after a kill somebody else must.
 

@@ -20,7 +20,7 @@ void apply_image_config(RunRequest& request, const oci::ImageConfig& config);
 class RunningContainer {
  public:
   // Returns when the runtime has been called; the command may not have been executed yet. Its network is
-  // request.network: RunNetwork::none gives it ports of its own.
+  // request.network: RunNetwork::none has ports of its own.
   static RunningContainer start(Runner& runner, const HomeLayout& home, const RunRequest& request);
   RunningContainer(RunningContainer&&) noexcept;
   RunningContainer& operator=(RunningContainer&&) noexcept;

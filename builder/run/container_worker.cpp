@@ -27,6 +27,7 @@
 #include "base/text.hpp"
 #include "builder/run/cgroups.hpp"
 #include "builder/run/container_plan.hpp"
+#include "builder/run/host_mounts.hpp"
 #include "builder/run/mount_source.hpp"
 #include "builder/run/mount_stubs.hpp"
 #include "builder/run/overlay.hpp"
@@ -75,6 +76,7 @@ class Worker {
   void mount_all() {
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
       throw_errno("make private the mounts below", "/");
+    protect_host_mounts(writable_folders());
     // The runtime reads /proc, which must show this PID namespace.
     if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) throw_errno("mount", "/proc");
     if (::mount("tmpfs", folders_.top.c_str(), "tmpfs", MS_NOSUID, "mode=0700") != 0) {
@@ -88,7 +90,9 @@ class Worker {
       return;
     }
     std::vector<MountPoint> points;
-    for (const std::string& target : standard_mount_targets()) points.push_back({target});
+    for (const std::string& target : standard_mount_targets()) {
+      points.push_back({.target = target, .is_standard = true});
+    }
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
       // Everybody may write to a tmpfs on a folder that the image does not have, as with BuildKit.
       const bool is_tmpfs = std::holds_alternative<TmpfsSource>(plan_.mounts[i].source);
@@ -96,6 +100,18 @@ class Worker {
     }
     make_stubs(points);
     mount_root();
+  }
+
+  // All of the host that this worker's container, or the runtime for it, has reason to write to.
+  std::vector<fs::path> writable_folders() const {
+    std::vector<fs::path> folders;
+    if (!plan_.upper.fs.empty()) folders.push_back(plan_.upper.fs.parent_path());
+    if (plan_.own_cgroups) folders.push_back(kCgroupMounts);
+    for (const RunMount& mount : plan_.mounts) {
+      const auto* cache = std::get_if<CacheSource>(&mount.source);
+      if (cache != nullptr && !cache->read_only) folders.push_back(cache->folder);
+    }
+    return folders;
   }
 
   // The host's programs and libraries as a root of their own. (The host's "/" itself cannot be bound in a user
@@ -127,6 +143,7 @@ class Worker {
     image.user_xattrs = plan_.user_xattrs;
     mount_overlay(image, plan_.snapshots, folders_.rootfs());
     make_mount_stubs(folders_.rootfs(), folders_.stubs(), points);
+    check_user_files(folders_.rootfs());
     if (::umount2(folders_.rootfs().c_str(), 0) != 0) throw_errno("unmount", folders_.rootfs().native());
   }
 

@@ -27,7 +27,7 @@ std::optional<SnapshotUpper> GrowingSnapshot::finish() {
     unpacking_.get();
   } catch (const Error& error) {
     if (error.category() == Category::cancelled) throw;
-    return std::nullopt;  // whoever wants the files unpacks the layer, and is told
+    return std::nullopt;  // the caller that wants the files unpacks the layer, and is told
   }
   return std::move(upper_);
 }

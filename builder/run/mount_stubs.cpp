@@ -119,6 +119,12 @@ void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::ve
   repeated.emplace_back(root, stubs);
   for (const MountPoint& point : points) {
     const Resolved target = resolve(root_fd, point.target);
+    if (point.is_standard && "/" + join(target.components, "/") != point.target) {
+      throw Error(Category::build,
+                  fmt::format("'{}' is a symbolic link in the image, which the container runtime could follow out of "
+                              "it; make it a folder in the base image or the stage",
+                              point.target));
+    }
     if (target.components.empty()) {
       throw Error(Category::build, fmt::format("mount target '{}' is the root folder", point.target));
     }
@@ -153,6 +159,29 @@ void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::ve
     }
   }
   for (std::size_t i = repeated.size(); i-- > 0;) repeat_attributes(repeated[i].first, repeated[i].second);
+}
+
+void check_user_files(const fs::path& root) {
+  const Fd root_fd = open_directory(root);
+  for (const char* name : {"/etc/passwd", "/etc/group"}) {
+    Resolved found;
+    try {
+      found = resolve(root_fd, name);
+    } catch (const Error& error) {
+      if (error.category() != Category::build) throw;
+      continue;  // a loop or a way through a file: the runtime finds nothing either
+    }
+    const std::string top = found.components.empty() ? "" : found.components.front();
+    if (top == "proc" || top == "dev" || top == "sys") {
+      throw Error(Category::build, fmt::format("'{}' of the image leads to '/{}', where the container runtime, which "
+                                               "reads it, mounts something else; make it a file",
+                                               name, printable(join(found.components, "/"))));
+    }
+    if (found.existing < found.components.size() || S_ISREG(found.type) || S_ISDIR(found.type)) continue;
+    throw Error(Category::build, fmt::format("'{}' of the image is {}, expected a file: the container runtime reads it "
+                                             "before it starts a command",
+                                             name, S_ISFIFO(found.type) ? "a FIFO" : "a device"));
+  }
 }
 
 }  // namespace kiln

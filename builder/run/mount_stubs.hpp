@@ -16,11 +16,19 @@ struct MountPoint {
   std::string target;  // absolute; symlinks of the image are followed inside it, as the runtime does
   bool is_file = false;
   unsigned folder_mode = 0755;  // of a folder that the image does not have; a tmpfs mounted on it takes it over
+  // Of the runtime itself. Its setup of /dev opens names below ROOTFS/dev with the host's root in force, so an image
+  // whose /dev is a link would have it write to the host: such a target must be where it says.
+  bool is_standard = false;
 };
 
 // `root` is the image without the stubs (may be an empty folder), `stubs` an empty folder. A target inside an earlier
 // one is left to the runtime, which makes it in that mount. Error{build} for a target that cannot be: a loop of links,
-// a way through a file, a file where a folder is wanted.
+// a way through a file, a file where a folder is wanted, a standard one that is a link.
 void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::vector<MountPoint>& points);
+
+// A runtime reads /etc/passwd and /etc/group of the image before it starts the command, and would wait for ever at a
+// FIFO, or read a device. Error{build} where one of them is neither a file nor a folder, or leads to what the runtime
+// mounts.
+void check_user_files(const fs::path& root);
 
 }  // namespace kiln

@@ -97,10 +97,9 @@ struct RunRequest {
 };
 
 struct RunResult {
-  int exit_code = 0;  // 128 + signal where its first process was killed by one
-  std::optional<int>
-      signal;          // what an exit code above 128 stands for: of that process or, by a shell's habit, of one below
-  double seconds = 0;  // of the container, starting it included
+  int exit_code = 0;          // 128 + signal where its first process was killed by one
+  std::optional<int> signal;  // what an exit code above 128 means: of that process or, by a shell's habit, of one below
+  double seconds = 0;         // of the container, starting it included
   bool out_of_memory = false;         // it failed, and the kernel killed for want of memory meanwhile
   std::vector<std::string> warnings;  // what could not be had as it was asked for: "ulimit nofile ..."
 };

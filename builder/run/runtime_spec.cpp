@@ -116,8 +116,9 @@ json standard_mounts(const SpecInput& input) {
   json mounts = json::array();
   mounts.push_back(mount_json("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}));
   mounts.push_back(mount_json("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}));
-  mounts.push_back(mount_json("/dev/pts", "devpts", "devpts",
-                              {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}));
+  std::vector<std::string> terminal_options = {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"};
+  if (input.has_tty_group) terminal_options.push_back(fmt::format("gid={}", kTtyGroup));
+  mounts.push_back(mount_json("/dev/pts", "devpts", "devpts", std::move(terminal_options)));
   mounts.push_back(mount_json("/dev/shm", "tmpfs", "shm",
                               {"nosuid", "noexec", "nodev", "mode=1777", fmt::format("size={}", input.shm_bytes)}));
   mounts.push_back(mount_json("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));

@@ -38,6 +38,7 @@ struct SpecInput {
   std::string hostname;
   std::string cgroups_path;        // empty: the runtime's own choice
   bool in_user_namespace = false;  // sysfs cannot be mounted there beside the host's network: bound instead
+  bool has_tty_group = true;       // false where a user namespace does not know group 5: terminals are root's then
   RunNetwork network = RunNetwork::host;
   std::uint64_t shm_bytes = std::uint64_t{64} << 20;
   std::vector<SpecMount> mounts;  // behind the usual ones
@@ -47,6 +48,8 @@ struct SpecInput {
 std::string runtime_spec(const SpecInput& input);
 // The process object alone, for `runc exec --process`.
 std::string runtime_process(const SpecProcess& process);
+
+inline constexpr std::uint64_t kTtyGroup = 5;
 
 // The capabilities of this process, by number.
 std::uint64_t own_capabilities();

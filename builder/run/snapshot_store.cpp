@@ -21,9 +21,10 @@
 #include "registry/oci/image_config.hpp"
 
 // How processes agree. Folders appear and vanish only under locks/snapshots (exclusive): a new one is made and its lock
-// file taken there, an unused one is renamed to "trash-N" there and removed afterwards. Whoever found a folder by its
-// chain takes its lock and then looks whether the folder is still in place. Making the snapshot of a chain is done
-// under one of 256 locks that chains share by their first byte, so that the others wait for it instead of doing it too.
+// file taken there, an unused one is renamed to "trash-N" there and removed afterwards. A process that found a folder
+// by its chain takes its lock and then looks whether the folder is still in place. Making the snapshot of a chain is
+// done under one of 256 locks that chains share by their first byte, so that the others wait for it instead of doing it
+// too.
 
 namespace kiln {
 
@@ -100,7 +101,7 @@ void SnapshotUpper::discard() noexcept {
   try {
     remove_tree(folder_);
   } catch (const std::exception&) {
-    // Without its meta file the folder is nobody's, and the next kiln removes what is left.
+    // Without its meta file the folder has no owner, and the next kiln removes what is left.
   }
   folder_.clear();
   lock_.reset();
@@ -195,7 +196,7 @@ SnapshotUpper SnapshotStore::begin_upper() {
     const std::lock_guard guard(mutex_);
     clean = !std::exchange(leftovers_removed_, true);
   }
-  // What has a meta file is a snapshot; everything else that nobody locks was left behind.
+  // What has a meta file is a snapshot; everything else that is not locked was left behind.
   if (clean) remove_unused([](const fs::path& folder) { return fs::exists(folder / "meta"); });
 
   const FileLock top = lock_top(store_.home().locks());
@@ -224,7 +225,7 @@ SnapshotStore::Held SnapshotStore::publish(SnapshotUpper snapshot, const oci::Di
   fs::remove(temporary, error);
   fs::create_symlink(folder.filename(), temporary);
   fs::rename(temporary, top_ / "chains" / std::string(chain_id.hex()));
-  // The kernel gives the exclusive lock up before it gives the shared one; nobody takes folders away meanwhile.
+  // The kernel releases the exclusive lock before it grants the shared one; no folder is taken away meanwhile.
   const FileLock top = lock_top(store_.home().locks());
   if (::flock(snapshot.lock_->fd().get(), LOCK_SH) != 0) throw_errno("lock", folder.native());
   FileLock lock = std::move(*snapshot.lock_);
@@ -276,7 +277,7 @@ std::optional<SnapshotChain> SnapshotStore::try_ensure(const std::vector<Snapsho
       const FileLock making = lock_chain(id, cancel);
       held = find(id);
       if (!held) {
-        // Only now: who else wants these layers waits for the first of them, so that nobody fetches them twice.
+        // Only now: who else wants these layers waits for the first of them, so that none is fetched twice.
         if (!ahead) {
           ahead.emplace(kBlobsAhead);
           fetch_above(*ahead, id, std::span(layers).subspan(chain.folders_.size() + 1));

@@ -40,8 +40,8 @@ namespace kiln {
 //   next        the number to try next
 //
 // A snapshot of an earlier boot without N/synced may be damaged: it is made again. So is one of another kind: root's
-// overlay reads trusted.*, a user namespace's user.*, and "plain" ones (nobody may give files away) have lost their
-// owners. One without meta that nobody locks was left by a kiln that died, and is removed.
+// overlay reads trusted.*, a user namespace's user.*, and "plain" ones (owners cannot be set) have lost their
+// owners. One without meta that is not locked was left by a kiln that died, and is removed.
 
 // How many layers' blobs are fetched at once while the first of them are unpacked.
 inline constexpr std::size_t kBlobsAhead = 3;
@@ -134,7 +134,8 @@ class SnapshotStore {
   OverlayXattrs overlay_xattrs() const noexcept { return xattrs_; }
 
   std::vector<SnapshotInfo> disk_usage();
-  // Removes what nobody uses and `keep` does not want, and what dead processes left. Returns the bytes that were freed.
+  // Removes what is not in use and `keep` does not want, and what dead processes left. Returns the bytes that were
+  // freed.
   std::uint64_t prune(const std::function<bool(const SnapshotInfo&)>& keep);
 
  private:
@@ -155,7 +156,7 @@ class SnapshotStore {
   Held publish(SnapshotUpper snapshot, const oci::Digest& chain_id);
   Held hold(const fs::path& folder, FileLock lock);
   FileLock lock_chain(const oci::Digest& chain_id, const CancelToken& cancel) const;
-  // Takes folders that nobody locks and `wanted` does not want away, and removes them.
+  // Takes folders that are not locked and `wanted` does not want away, and removes them.
   std::uint64_t remove_unused(const std::function<bool(const fs::path&)>& wanted);
 
   ContentStore& store_;

@@ -37,7 +37,7 @@ class RawTerminal {
   termios before_{};
 };
 
-// False where nobody takes the bytes any more.
+// False where the other end is closed.
 bool write_whole(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
@@ -79,7 +79,7 @@ class Relay {
     std::array<char, 65536> buffer;
     const ssize_t got = ::read(console_.get(), buffer.data(), buffer.size());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
-    // EIO: nobody in the container has its terminal open any more.
+    // EIO: no process in the container has its terminal open any more.
     if (got <= 0 || !write_whole(output_, std::string_view(buffer.data(), static_cast<std::size_t>(got))))
       console_.reset();
   }

@@ -41,7 +41,7 @@ std::vector<std::string> trust_environment(const BuildTrust& trust, const std::v
 std::string trust_apt_conf();
 
 // The host's proxy variables in both spellings ("http_proxy" and "HTTP_PROXY"), as docker's predefined ARGs. `lookup`
-// gives the value of an environment variable.
+// returns the value of an environment variable.
 std::vector<std::string> host_proxies(const std::function<std::optional<std::string>(const std::string&)>& lookup);
 
 // env, then what of `additions` it does not set itself.

@@ -20,7 +20,7 @@ namespace kiln {
 
 namespace {
 
-constexpr std::uint64_t kNeededIds = 65535;  // so that nobody (65534) is among them
+constexpr std::uint64_t kNeededIds = 65535;  // so that the user 65534 is among them
 
 // A process that holds a new user namespace until it is mapped and entered.
 class NamespaceHolder {
@@ -96,6 +96,17 @@ std::optional<IdRange> find_id_range(std::string_view text, std::string_view use
   return std::nullopt;
 }
 
+bool is_mapped(std::string_view id_map, std::uint64_t id) {
+  for (const std::string_view line : split(id_map, '\n')) {
+    std::vector<std::uint64_t> numbers;
+    for (const std::string_view field : split(line, ' ')) {
+      if (const auto number = parse_unsigned(field)) numbers.push_back(*number);
+    }
+    if (numbers.size() == 3 && id >= numbers[0] && id - numbers[0] < numbers[2]) return true;
+  }
+  return false;
+}
+
 std::string enter_user_namespace() {
   const uid_t uid = ::geteuid();
   const gid_t gid = ::getegid();
@@ -114,6 +125,12 @@ std::string enter_user_namespace() {
   }
   try {
     const NamespaceHolder holder;
+    if (holder.error() == ENOSPC) {
+      return fmt::format(
+          "no more user namespaces are allowed here ({}); run 'sudo sysctl -w user.max_user_namespaces=15000', or kiln "
+          "as root",
+          errno_text(ENOSPC));
+    }
     if (holder.error() != 0) {
       return fmt::format(
           "the kernel refuses user namespaces ({}); run 'sudo sysctl -w kernel.unprivileged_userns_clone=1 "

@@ -14,6 +14,9 @@ struct IdRange {
 };
 std::optional<IdRange> find_id_range(std::string_view text, std::string_view user_name, std::uint64_t user_id);
 
+// Whether an id of this namespace is one outside of it, by the text of /proc/PID/uid_map or gid_map.
+bool is_mapped(std::string_view id_map, std::uint64_t id);
+
 // Makes this process, which must have a single thread, root of a new user namespace: its user is 0 in it, further ids
 // are those of /etc/subuid and /etc/subgid, mapped by newuidmap and newgidmap. Returns "" or, where it stayed as it
 // was, the reason and what helps.

@@ -141,9 +141,14 @@ BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const o
   const std::string where = fmt::format("image '{}'", name);
   oci::Descriptor manifest = root;
   if (oci::media_type::is_index(root.media_type)) {
-    const auto chosen = oci::select_platform(oci::parse_index(store.read(root.digest), where), platform);
-    if (!chosen) throw Error(Category::network, fmt::format("{} has no manifest for {}", where, platform.str()));
-    manifest = *chosen;
+    const oci::Index index = oci::parse_index(store.read(root.digest), where);
+    const auto chosen = oci::choose_image(
+        index, platform, [&](const oci::Descriptor& document) { return store.read(document.digest); }, where);
+    if (!chosen) {
+      throw Error(Category::network,
+                  fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), oci::platforms_of(index)));
+    }
+    manifest = chosen->descriptor;
   }
   const oci::Manifest parsed = oci::parse_manifest(store.read(manifest.digest), where);
   BaseImage base =

@@ -20,7 +20,7 @@ struct BaseSettings {
   bool locked = false;       // --locked: what the lock does not say is an error
   bool pull = false;         // --pull: ask registries anew even where the lock knows
   bool offline = false;      // --offline: what the store does not have is an error
-  bool prefer_local = true;  // an image of the store's index.json stands for its name
+  bool prefer_local = true;  // an image of the store's index.json is what its name refers to
   UnixSeconds epoch = kReproducibleEpoch;
   bool use_cache = true;
 };
@@ -59,7 +59,7 @@ class BaseImages final : public BaseSource {
   std::map<std::string, std::string> debian_steps_;  // by step key, the key of its flight
 };
 
-// The image that a descriptor of a store stands for, its layers not necessarily there.
+// The image that a descriptor of a store refers to, its layers not necessarily there.
 BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const oci::Platform& platform,
                        const std::string& name);
 

@@ -54,7 +54,7 @@ class KnownBases {
     return all;
   }
 
-  // Of an image that a named context stands for nobody expects anything.
+  // An image that a named context refers to is not checked.
   std::optional<df::CheckOptions::PlatformMismatch> mismatch(std::size_t stage) const {
     const auto config = configs_.find(stage);
     if (config == configs_.end() || !std::holds_alternative<ImageBase>(target_.bases[stage])) return std::nullopt;

@@ -21,7 +21,7 @@ struct StageConfig {
 
   // SHELL, or docker's default.
   std::vector<std::string> shell() const;
-  // The words a command line stands for: the words of the exec form, or SHELL and the text.
+  // The words of a command line: the words of the exec form, or SHELL and the text.
   std::vector<std::string> argv(const dockerfile::CommandLine& command) const;
 };
 

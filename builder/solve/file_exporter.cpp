@@ -76,8 +76,24 @@ class FileStream {
     tar_.header(entry);
     if (entry.type != EntryType::file || entry.size == 0) return;
     const auto bytes = source.open(path);
-    while (const std::size_t got = bytes->read(buffer_.data(), buffer_.size()))
-      tar_.data(std::string_view(buffer_).substr(0, got));
+    oci::Sha256 hash;
+    std::uint64_t left = entry.size;
+    while (const std::size_t got = bytes->read(buffer_.data(), buffer_.size())) {
+      if (got > left) refuse_damaged(path);
+      const std::string_view piece = std::string_view(buffer_).substr(0, got);
+      hash.update(piece);
+      tar_.data(piece);
+      left -= got;
+    }
+    if (left > 0 || hash.finish() != entry.content) refuse_damaged(path);
+  }
+
+  // The folder that holds the unpacked layer is not what was unpacked into it.
+  [[noreturn]] static void refuse_damaged(const std::string& path) {
+    throw Error(Category::machine,
+                fmt::format("'/{}' of the image has other bytes in the store than its layer says; run 'kiln cache "
+                            "verify --repair' and build again",
+                            printable(path)));
   }
 
   LayerAccess& access_;

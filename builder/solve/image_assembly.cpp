@@ -59,7 +59,7 @@ std::string first_new_time(const std::vector<oci::HistoryEntry>& history) {
 }
 
 // BuildKit's rule: an entry without a layer has the time of the layer before it, and the image that of its last entry.
-// So a build that comes from the cache alone gives the same config again.
+// So a build that comes from the cache alone has the same config again.
 void set_times_of_layers(oci::ImageConfig& image) {
   std::string time = first_new_time(image.history);
   bool has_gap = false;

@@ -57,7 +57,7 @@ std::string join_from(std::string_view folder, std::string_view path) {
   return fmt::format("{}/{}", folder.ends_with('/') ? folder.substr(0, folder.size() - 1) : folder, path);
 }
 
-// nullopt also for a path that cannot be followed: a program that is not there is found out by whoever starts it.
+// nullopt also for a path that cannot be followed: a program that is not there is found out where it is started.
 std::optional<MergedView::Found> find_file(const MergedView& view, const std::string& path) {
   try {
     const auto found = view.resolve(path, MergedView::FollowLast::yes).found;

@@ -57,7 +57,7 @@ struct Solver::State {
   std::map<std::size_t, std::string> problems;
 };
 
-// The build around one stage: gives up its work slot while it waits for another stage.
+// The build around one stage: releases its work slot while it waits for another stage.
 class Solver::Environment : public StageEnvironment {
  public:
   Environment(State& solver, StageId id) : solver_(solver), id_(id) {}
@@ -166,7 +166,7 @@ StageEnd Solver::State::evaluate(StageId id) {
   return std::make_shared<const StageResult>(std::move(end).value());
 }
 
-// Starts a stage where nobody has yet.
+// Starts a stage that was not started yet.
 StageFuture Solver::State::request(StageId id) {
   const std::lock_guard lock(mutex);
   if (const auto it = stages.find(id); it != stages.end()) return it->second;

@@ -275,7 +275,7 @@ const df::Instruction* StageEvaluator::next_run() const {
   return run == stage_.instructions.end() ? nullptr : &*run;
 }
 
-// What the instruction meets. A layer that nobody knows yet is unpacked while it is read for that, where a RUN will
+// What the instruction meets. A layer that is not known yet is unpacked while it is read for that, where a RUN will
 // want its files.
 OrBlocked<MergedView> StageEvaluator::below(const df::Instruction& instruction, const df::Instruction* run) {
   return access_.view(state_->layers,

@@ -7,7 +7,7 @@
 
 namespace kiln {
 
-// Gives `write` a tar to fill: it goes to `stdout_fd` where the destination is "-", else to a file that appears when it
+// Lets `write` fill a tar: it goes to `stdout_fd` where the destination is "-", else to a file that appears when it
 // is whole, with the folders above it. Error{usage} for a destination that is a folder.
 void write_archive_to(const std::string& destination, int stdout_fd, const std::function<void(TarEncoder&)>& write);
 

@@ -12,12 +12,11 @@ namespace kiln {
 namespace {
 
 constexpr std::uint64_t kMaxArchiveBytes = std::uint64_t{64} << 30;
+constexpr std::size_t kHeaderBytes = 512;
 
-bool begins_with_tar_header(const Fd& file) {
-  char header[512];
-  const ssize_t got = ::pread(file.get(), header, sizeof header, 0);
-  if (got != static_cast<ssize_t>(sizeof header)) return false;
-  // The checksum counts its own field as spaces (POSIX ustar); a file that has it right is a tar.
+// The checksum counts its own field as spaces (POSIX ustar); a block that has it right begins a tar.
+bool is_tar_header(std::string_view header) {
+  if (header.size() != kHeaderBytes) return false;
   unsigned sum = 0;
   for (int i = 0; i < 512; ++i) sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header[i]);
   unsigned stated = 0;
@@ -25,6 +24,65 @@ bool begins_with_tar_header(const Fd& file) {
     if (header[i] >= '0' && header[i] <= '7') stated = stated * 8 + static_cast<unsigned>(header[i] - '0');
   }
   return stated == sum && sum != 8 * ' ';
+}
+
+// A stream whose first bytes were looked at. Where its data is damaged it ends, and keeps the error for later: a tar
+// may have come to its end before.
+class LenientSource : public ByteSource {
+ public:
+  LenientSource(std::string head, ByteSource& rest) : head_(std::move(head)), rest_(rest) {}
+  std::size_t read(void* buffer, std::size_t size) override {
+    if (done_ < head_.size()) {
+      const std::size_t count = head_.copy(static_cast<char*>(buffer), size, done_);
+      done_ += count;
+      return count;
+    }
+    if (damage_) return 0;
+    try {
+      return rest_.read(buffer, size);
+    } catch (const Error& error) {
+      if (error.category() != Category::build) throw;
+      damage_ = error;
+      return 0;
+    }
+  }
+  const std::optional<Error>& damage() const { return damage_; }
+
+ private:
+  std::string head_;
+  std::size_t done_ = 0;
+  ByteSource& rest_;
+  std::optional<Error> damage_;
+};
+
+// A file with a block behind it that is no header: a tar that has come to its end before does not look at it.
+class UntilNonsense : public ByteSource {
+ public:
+  explicit UntilNonsense(ByteSource& file) : file_(file) {}
+  std::size_t read(void* buffer, std::size_t size) override {
+    const std::size_t count = file_.read(buffer, size);
+    if (count > 0) return count;
+    const std::size_t more = nonsense_.copy(static_cast<char*>(buffer), size);
+    nonsense_.erase(0, more);
+    return more;
+  }
+
+ private:
+  ByteSource& file_;
+  std::string nonsense_ = std::string(kHeaderBytes, 'x');
+};
+
+bool is_whole_tar(const Fd& file, const std::string& name) {
+  FdSource bytes(file, name);
+  UntilNonsense longer(bytes);
+  TarReader reader(longer, name, Whiteouts::ordinary);
+  try {
+    while (reader.next() != nullptr) {
+    }
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -61,15 +119,23 @@ std::string ArchiveSource::identity(std::string_view path) const {
 }
 
 std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name) {
+  std::unique_ptr<ByteSource> plain;
+  std::string head(kHeaderBytes, '\0');
   try {
-    const auto plain = decompress_any(std::move(bytes), name);
-    Fd spooled = spool_to_file(*plain, work, kMaxArchiveBytes, name);
-    if (!begins_with_tar_header(spooled)) return std::nullopt;
-    return spooled;
+    plain = decompress_any(std::move(bytes), name);
+    head.resize(read_fully(*plain, head.data(), head.size()));
   } catch (const Error& error) {
     if (error.category() != Category::build) throw;
     return std::nullopt;  // compressed, it seemed, and then not: a file like any other
   }
+  if (!is_tar_header(head)) return std::nullopt;
+  LenientSource lenient(std::move(head), *plain);
+  Fd spooled = spool_to_file(lenient, work, kMaxArchiveBytes, name);
+  if (lenient.damage()) {
+    if (!is_whole_tar(spooled, name)) throw Error(*lenient.damage());
+    if (::lseek(spooled.get(), 0, SEEK_SET) != 0) throw_errno("seek in", name);
+  }
+  return spooled;
 }
 
 std::shared_ptr<ArchiveSource> open_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work,

@@ -31,8 +31,8 @@ class ArchiveSource : public CopySource {
   std::map<std::string, std::size_t, std::less<>> numbers_;
 };
 
-// The plain tar in an archive, spooled to an unnamed file in `work`; nullopt where the bytes are no tar, plain or
-// compressed.
+// The plain tar in an archive, spooled to an unnamed file in `work`; nullopt where the bytes do not begin a tar, plain
+// or compressed. As with docker, what is damaged behind the tar's end does not matter; before it is Error{build}.
 std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name);
 
 // Opens a file as an archive (tar, plain or compressed by gzip, bzip2, xz or zstd); nullptr where it is none. Spooled

@@ -76,7 +76,7 @@ HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets&
       if (!location)
         throw Error(Category::network, fmt::format("GET '{}': a redirect without a Location", url.redacted()));
       url = url.resolve(*location);
-      // A host of the open internet leads nobody into the machine's own network.
+      // A host of the open internet leads into the machine's own network for no request.
       if (!response.through_proxy) most_private = classify_address(response.remote_address);
       continue;
     }

@@ -7,6 +7,7 @@
 #include "builder/cache/step_key.hpp"
 #include "builder/layer/index_layer.hpp"
 #include "builder/run/growing_snapshot.hpp"
+#include "builder/steps/layer_claims.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/layer_facts.hpp"
 
@@ -190,7 +191,8 @@ OrBlocked<std::shared_ptr<const FileIndex>> LayerAccess::unpack_and_index(const 
 }
 
 // Layers of a base that no kiln has seen are read one after the other, and fetched together.
-void LayerAccess::fetch_above(WorkAhead& ahead, const ImageLayers& layers, std::size_t number, const std::string& step) {
+void LayerAccess::fetch_above(WorkAhead& ahead, const ImageLayers& layers, std::size_t number,
+                              const std::string& step) {
   for (std::size_t above = number + 1; above < layers.size(); ++above) {
     if (layers[above].value.index || index_of_layer(store_, layers[above].value.diff_id)) continue;
     ahead.add([this, layer = layers[above], step] { local_blob(layer, step); });
@@ -255,7 +257,7 @@ OrBlocked<SnapshotChain> LayerAccess::folders(const ImageLayers& layers, const s
     auto known = index(layer, step);
     if (known.is_blocked()) return known.blocked();
     wanted.push_back({layer.value.diff_id, std::move(known).value(), [&, layer]() -> std::optional<oci::Descriptor> {
-                        const OrBlocked<LayerBlob> blob = local_blob(layer, step);
+                        const OrBlocked<LayerBlob> blob = checked_blob(*this, layer, step);
                         if (!blob.is_blocked()) return blob.value().descriptor;
                         const std::lock_guard lock(blocked_mutex);
                         blocked.add(blob.blocked());

@@ -41,7 +41,7 @@ struct RunCommand {
   std::optional<ScriptFile> script;
   std::vector<std::string> env;        // "K=V", without proxies
   std::set<std::string> args;          // which of them are ARGs, not ENV
-  std::set<std::string> profile_keys;  // which of those a machine profile gave
+  std::set<std::string> profile_keys;  // which of those a machine profile set
   std::vector<std::string> proxies;    // "K=V", from build args
   std::string working_dir = "/";
   ResolvedUser user;

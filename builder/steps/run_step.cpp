@@ -14,6 +14,7 @@
 #include "builder/definitions/target_words.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/tree_scanner.hpp"
+#include "builder/run/shown_folders.hpp"
 #include "builder/steps/link_resolution.hpp"
 #include "builder/steps/output_tail.hpp"
 #include "builder/steps/run_key.hpp"
@@ -161,7 +162,7 @@ BindSource RunSteps::bind_source(const CopySource& source, const std::string& pa
   BindSource bind;
   if (const auto* image = dynamic_cast<const ImageSource*>(&source)) {
     held.chains.push_back(still_there(access_.folders(image->layers(), held.step)));
-    bind.folders = held.chains.back().folders();
+    bind.folders = shown_folders(held.chains.back(), still_there(access_.view(image->layers())));
     bind.path = path;
     return bind;
   }
@@ -336,7 +337,7 @@ OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, 
   const auto held = std::make_shared<Held>();
   held->step = text;
   RunRequest request;
-  request.lowers = chain.folders();
+  request.lowers = shown_folders(chain, still_there(access_.view(below)));
   request.upper = upper.folders();
   request.argv = command.argv;
   request.env = command.env;

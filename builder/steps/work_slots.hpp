@@ -72,7 +72,7 @@ class SingleFlight {
     return {future.get(), first};
   }
 
-  // Whoever comes next with this key does the work again.
+  // The next caller with this key does the work again.
   void forget(const std::string& key) {
     const std::lock_guard lock(mutex_);
     flights_.erase(key);

@@ -146,7 +146,7 @@ std::vector<StorageItem> disk_usage(ContentStore& store, SnapshotStore& snapshot
   }
   const std::size_t first_package = items.size();
   add_files(items, StorageKind::package, home.debs(), "");
-  // Nobody says which packages a build uses.
+  // Which packages a build uses is not recorded.
   const bool is_alone = while_alone(store, [] {});
   for (std::size_t i = first_package; i < items.size(); ++i) items[i].in_use = !is_alone;
   for (const std::string& name : names_in(home.steps())) {

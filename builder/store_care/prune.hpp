@@ -14,7 +14,7 @@ struct PruneOptions {
   std::optional<std::uint64_t> max_used_bytes;  // go on until no more than this is used
   std::uint64_t reserved_bytes = 0;             // never go below this
   std::optional<std::uint64_t> min_free_bytes;  // go on until the file system has this much free
-  std::optional<std::int64_t> unused_seconds;   // only what nobody used for so long
+  std::optional<std::int64_t> unused_seconds;   // only what was not used for so long
   std::set<StorageKind> kinds;                  // only these; empty: all that may be taken
   bool all = false;  // also what is dear to get again: bases, packages, and the records of steps of named images
   bool dry_run = false;

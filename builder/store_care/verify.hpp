@@ -42,7 +42,7 @@ enum class Repair { no, yes };
 // verified.
 //
 // A repair takes damaged things away, so that they are made or fetched again: a record with its layer is a miss, a
-// snapshot is unpacked anew. An image that has lost a blob loses its name, since nobody could use it. A layer whose
+// snapshot is unpacked anew. An image that has lost a blob loses its name, since it could not be used. A layer whose
 // other blob is whole keeps that one. What another process holds is left and stays a problem.
 //
 // Builds may go on meanwhile; what vanishes while it is looked at is no problem.

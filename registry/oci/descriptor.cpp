@@ -10,6 +10,10 @@ namespace kiln::oci {
 namespace media_type {
 bool is_manifest(std::string_view type) { return type == kOciManifest || type == kDockerManifest; }
 bool is_index(std::string_view type) { return type == kOciIndex || type == kDockerManifestList; }
+bool is_foreign_layer(std::string_view type) {
+  return type.find(".nondistributable.") != std::string_view::npos ||
+         type.starts_with("application/vnd.docker.image.rootfs.foreign.");
+}
 }  // namespace media_type
 
 Platform platform_from_json(const nlohmann::json& value, std::string_view where) {
@@ -42,6 +46,7 @@ Descriptor descriptor_from_json(const nlohmann::json& value, std::string_view wh
   descriptor.size = static_cast<std::uint64_t>(size);
   descriptor.annotations = members.string_map_or_none("annotations");
   descriptor.artifact_type = members.string_or("artifactType");
+  descriptor.urls = members.strings_or_none("urls");
   if (const auto* platform = members.find("platform")) descriptor.platform = platform_from_json(*platform, where);
   return descriptor;
 }
@@ -52,6 +57,7 @@ nlohmann::json to_json(const Descriptor& descriptor) {
   if (!descriptor.annotations.empty()) result["annotations"] = descriptor.annotations;
   if (!descriptor.artifact_type.empty()) result["artifactType"] = descriptor.artifact_type;
   if (descriptor.platform) result["platform"] = to_json(*descriptor.platform);
+  if (!descriptor.urls.empty()) result["urls"] = descriptor.urls;
   return result;
 }
 

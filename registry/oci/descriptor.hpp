@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "registry/oci/digest.hpp"
 #include "registry/oci/platform.hpp"
@@ -28,6 +29,8 @@ inline constexpr char kDockerForeignLayerGzip[] = "application/vnd.docker.image.
 
 bool is_manifest(std::string_view type);  // OCI manifest or docker schema 2
 bool is_index(std::string_view type);     // OCI index or docker manifest list
+// A layer that by its type stays where it is and is not pushed (OCI image spec, layer.md, "Non-Distributable Layers").
+bool is_foreign_layer(std::string_view type);
 }  // namespace media_type
 
 using Annotations = std::map<std::string, std::string>;
@@ -40,6 +43,7 @@ struct Descriptor {
   Annotations annotations;
   std::optional<Platform> platform;
   std::string artifact_type;
+  std::vector<std::string> urls = {};  // where else it can be had ("foreign" layers)
 
   bool operator==(const Descriptor&) const = default;
 };

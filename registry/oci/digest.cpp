@@ -84,4 +84,14 @@ Digest sha256_of(std::string_view bytes) {
   return hash.finish();
 }
 
+Digest digest_like(const Digest& like, std::string_view bytes) {
+  if (like.algorithm() != "sha512") return sha256_of(bytes);
+  unsigned char raw[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), raw, &size, EVP_sha512(), nullptr) != 1)
+    throw Error(Category::machine, "OpenSSL offers no SHA-512");
+  return Digest::parse(
+      fmt::format("{}{}", kSha512, kiln::hex(std::string_view(reinterpret_cast<const char*>(raw), size))));
+}
+
 }  // namespace kiln::oci

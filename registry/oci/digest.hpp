@@ -55,6 +55,8 @@ class Sha256 {
 };
 
 Digest sha256_of(std::string_view bytes);
+// The digest of `bytes` by the algorithm of `like`: what to compare a digest with that somebody else named.
+Digest digest_like(const Digest& like, std::string_view bytes);
 
 }  // namespace kiln::oci
 

@@ -31,6 +31,7 @@ ordered_json ordered(const Descriptor& descriptor) {
   result["mediaType"] = descriptor.media_type;
   result["digest"] = descriptor.digest.str();
   result["size"] = descriptor.size;
+  if (!descriptor.urls.empty()) result["urls"] = descriptor.urls;
   if (!descriptor.annotations.empty()) result["annotations"] = descriptor.annotations;
   if (!descriptor.artifact_type.empty()) result["artifactType"] = descriptor.artifact_type;
   if (descriptor.platform) result["platform"] = ordered_json(to_json(*descriptor.platform));
@@ -127,20 +128,6 @@ std::string detect_media_type(std::string_view text, std::string_view where) {
   check_exclusive(members, where);
   if (members.has("mediaType")) return members.string("mediaType");
   return members.has("manifests") ? media_type::kOciIndex : media_type::kOciManifest;
-}
-
-std::optional<Descriptor> select_platform(const Index& index, const Platform& platform) {
-  std::optional<Descriptor> without_variant;
-  for (const Descriptor& manifest : index.manifests) {
-    if (!manifest.platform || manifest.platform->os != platform.os ||
-        manifest.platform->architecture != platform.architecture) {
-      continue;
-    }
-    if (manifest.platform->variant == platform.variant) return manifest;
-    if (!without_variant && (manifest.platform->variant.empty() || platform.variant.empty()))
-      without_variant = manifest;
-  }
-  return without_variant;
 }
 
 }  // namespace kiln::oci

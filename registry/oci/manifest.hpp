@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,7 +11,7 @@
 namespace kiln::oci {
 
 // An image manifest (OCI image spec, manifest.md; docker schema 2). Written with kiln's own bytes by serialise();
-// what others wrote is kept byte for byte by whoever fetched it, since its digest is that of its bytes.
+// what others wrote is kept byte for byte by the code that fetched it, since its digest is that of its bytes.
 struct Manifest {
   std::string media_type = media_type::kOciManifest;
   std::string artifact_type;
@@ -41,7 +42,22 @@ std::string serialise(const Index& index);
 // The media type a manifest or index text claims, by its "mediaType" or, where that is missing, by its fields.
 std::string detect_media_type(std::string_view text, std::string_view where);
 
-// The entry of an index for a platform (exact variant first, then without one); nullopt where there is none.
-std::optional<Descriptor> select_platform(const Index& index, const Platform& platform);
+// The image of a platform in an index, with its manifest's bytes.
+struct ChosenImage {
+  Descriptor descriptor;  // its digest is a sha256, whatever the index names it by
+  std::string bytes;
+};
+
+// Reads what a descriptor names: a manifest, an index or a config, verified.
+using ReadDocument = std::function<std::string(const Descriptor&)>;
+
+// The image for a platform: of the entries that name one the nearest (Platform::distance_to), else of those that name
+// none the one whose config does (OCI image spec, image-index.md: "platform" is optional). Indexes in an index are
+// followed. nullopt where there is none; Error{network} naming `where` for what is nested too deeply or too large.
+std::optional<ChosenImage> choose_image(const Index& index, const Platform& platform, const ReadDocument& read,
+                                        std::string_view where);
+
+// "linux/amd64, linux/arm64 and 2 that name no platform", "none": for messages. Attestations are left out.
+std::string platforms_of(const Index& index);
 
 }  // namespace kiln::oci

@@ -28,6 +28,28 @@ void normalise(Platform& platform) {
   if (architecture == "arm" && platform.variant.size() == 1) platform.variant.insert(0, 1, 'v');
 }
 
+// The variant as a number that grows with what it can do; nullopt for a variant that is ordered with no other. arm64's
+// v9.0 can what v8.5 can.
+std::optional<int> level_of(const Platform& platform) {
+  std::string_view variant = platform.variant;
+  if (platform.architecture == "amd64" && variant.empty()) return 1;
+  if (platform.architecture == "arm64" && variant.empty()) return 0;
+  if (!variant.starts_with('v')) return std::nullopt;
+  variant.remove_prefix(1);
+  const std::size_t dot = variant.find('.');
+  const auto major = parse_unsigned(variant.substr(0, dot));
+  const auto minor =
+      dot == std::string_view::npos ? std::optional<std::uint64_t>(0) : parse_unsigned(variant.substr(dot + 1));
+  if (!major || !minor || *major > 99 || *minor > 99) return std::nullopt;
+  if (platform.architecture == "amd64" || platform.architecture == "arm") {
+    return *minor == 0 ? std::optional(static_cast<int>(*major)) : std::nullopt;
+  }
+  if (platform.architecture != "arm64") return std::nullopt;
+  if (*major == 8) return static_cast<int>(2 * *minor);
+  if (*major == 9) return static_cast<int>(2 * (*minor + 5) + 1);
+  return std::nullopt;
+}
+
 bool is_known(std::string_view architecture) {
   return std::find(kArchitectures.begin(), kArchitectures.end(), architecture) != kArchitectures.end();
 }
@@ -73,6 +95,37 @@ Platform Platform::host() {
   result.architecture = names.machine;
   normalise(result);
   return result;
+}
+
+Platform Platform::normalised() const {
+  Platform result = *this;
+  result.os = to_lower(result.os);
+  result.architecture = to_lower(result.architecture);
+  result.variant = to_lower(result.variant);
+  normalise(result);
+  return result;
+}
+
+std::optional<int> Platform::distance_to(const Platform& image) const {
+  constexpr int kOtherArchitecture = 1000;
+  constexpr int kArmOfArm64 = 8;
+  constexpr int kLeastArm = 5;
+  const Platform own = normalised();
+  const Platform other = image.normalised();
+  if (own.os != other.os) return std::nullopt;
+  const std::optional<int> level = level_of(other);
+  if (own.architecture == other.architecture) {
+    if (own.variant == other.variant) return 0;
+    const std::optional<int> most = level_of(own);
+    if (!level || !most || *level > *most) return std::nullopt;
+    return *most - *level;
+  }
+  if (own.architecture == "amd64" && other.architecture == "386") return kOtherArchitecture;
+  if (own.architecture == "arm64" && other.architecture == "arm" && level && *level >= kLeastArm &&
+      *level <= kArmOfArm64) {
+    return kOtherArchitecture + kArmOfArm64 - *level;
+  }
+  return std::nullopt;
 }
 
 std::string Platform::str() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,14 @@ struct Platform {
   static Platform parse(std::string_view text);
   // Of the machine kiln runs on.
   static Platform host();
+
+  // The same platform in the words that containerd normalises it to ("arm" is "arm/v7", "x86_64" is "amd64").
+  Platform normalised() const;
+  // How well an image of the platform `image` runs here, as containerd's platforms.Only orders them: 0 the same one,
+  // more for lower variants (v6 on v7) and then for 32 bits (386 on amd64, arm on arm64); nullopt not at all.
+  std::optional<int> distance_to(const Platform& image) const;
+  // Names neither system nor architecture.
+  bool is_empty() const { return os.empty() && architecture.empty(); }
 
   std::string str() const;
   auto operator<=>(const Platform&) const = default;

@@ -116,6 +116,16 @@ Reference Reference::parse(std::string_view text) {
   return result;
 }
 
+Reference parse_new_name(std::string_view text) {
+  Reference result = Reference::parse(text);
+  if (result.digest) {
+    refuse_reference(text,
+                     fmt::format("a name that an image is to get holds no digest, which the image decides; write '{}'",
+                                 result.name() + ":" + result.tag_or_latest()));
+  }
+  return result;
+}
+
 std::string Reference::tag_or_latest() const { return tag.value_or("latest"); }
 
 std::string Reference::str() const {

@@ -39,6 +39,9 @@ struct Reference {
 // localhost, 127.0.0.0/8 or ::1, with or without a port: registries that are asked over plain http.
 bool is_loopback_registry(std::string_view registry);
 
+// A name that an image is to get: Error{usage} for one with a digest, which comes out of the build and is not given.
+Reference parse_new_name(std::string_view text);
+
 bool is_valid_tag(std::string_view tag);
 
 }  // namespace kiln::oci

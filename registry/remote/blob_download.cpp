@@ -14,7 +14,10 @@ constexpr std::uint64_t kProgressBytes = std::uint64_t{64} << 10;  // less than 
 
 void check_algorithm(const oci::Descriptor& blob) {
   if (blob.digest.algorithm() == "sha256") return;
-  throw Error(Category::network, fmt::format("blob '{}': only sha256 digests are supported", blob.digest.str()));
+  throw Error(
+      Category::network,
+      fmt::format("blob '{}': layers and configs are read by sha256 digests alone; push the image anew with those",
+                  blob.digest.str()));
 }
 
 // Where "bytes 100-199/200" begins, if the total agrees.
@@ -126,7 +129,20 @@ void RegistryClient::stream_blob(const std::string& repository, const oci::Descr
     return Error(Category::network, fmt::format("blob '{}' of '{}/{}': expected {} bytes, got {}", blob.digest.str(),
                                                 endpoint().authority, repository, blob.size, got));
   };
-  RetryLoop retries(*transport_);
+  // A foreign layer's registry may not have it; then its manifest says who does.
+  std::optional<Url> elsewhere;
+  std::size_t tried_urls = 0;
+  const auto refuse = [&](const RegistryAnswer& answer) {
+    if (!oci::media_type::is_foreign_layer(blob.media_type)) transport_->refuse(answer, repository);
+    with_context(
+        [&] {
+          return blob.urls.empty()
+                     ? "the layer is of a kind that registries do not keep, and no url says who has it"
+                     : "the layer is of a kind that registries do not keep, and its urls do not lead to it";
+        },
+        [&] { transport_->refuse(answer, repository); });
+  };
+  RetryLoop retries(transport_->pace());
   std::uint64_t at = offset;
   std::uint64_t at_last_fault = offset;
   do {
@@ -134,6 +150,7 @@ void RegistryClient::stream_blob(const std::string& repository, const oci::Descr
     bool wrong_range = false;
     RegistryRequest request;
     request.path = "/v2/" + repository + "/blobs/" + blob.digest.str();
+    request.url = elsewhere;
     request.repository = repository;
     request.scope = Scope::pull(repository);
     request.retrying = Retrying::no;
@@ -166,7 +183,11 @@ void RegistryClient::stream_blob(const std::string& repository, const oci::Descr
       }
       if (answer.response.status != 200 && answer.response.status != 206) {
         note_progress();
-        if (!retries.again(answer.response)) transport_->refuse(answer, repository);
+        if (answer.response.status == 404 && tried_urls < blob.urls.size()) {
+          elsewhere = transport_->follow(answer.url, blob.urls[tried_urls++]);
+        } else if (!retries.again(answer.response)) {
+          refuse(answer);
+        }
       } else if (at < blob.size) {
         note_progress();
         const TransportError truncated(TransportFault::truncated, wrong_size(std::to_string(at)).message(), 0, at);

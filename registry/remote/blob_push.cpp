@@ -7,8 +7,7 @@ namespace kiln {
 using oci::Descriptor;
 
 bool BlobPush::find(const RemoteRepository& place, const Descriptor& blob) {
-  const auto size = session_.client(place.endpoint).blob_size(place.repository, blob.digest);
-  if (!size || *size != blob.size) {
+  if (!session_.client(place.endpoint).find_blob(place.repository, blob.digest).matches(blob)) {
     session_.locations().forget(blob.digest, place);
     return false;
   }
@@ -26,8 +25,7 @@ bool BlobPush::mount(const RemoteRepository& place, const Descriptor& blob) {
     if (other.endpoint != place.endpoint || other.repository == place.repository) continue;
     if (tried++ == kMostTried) break;
     if (!client.mount_blob(place.repository, blob, other.repository)) continue;
-    const auto size = client.blob_size(place.repository, blob.digest);
-    if (!size || *size != blob.size) continue;
+    if (!client.find_blob(place.repository, blob.digest).matches(blob)) continue;
     report(place, blob, TransferOutcome::mounted);
     session_.locations().add(blob.digest, place);
     return true;
@@ -64,7 +62,7 @@ void BlobPush::transfer(const RemoteRepository& place, const Descriptor& blob, c
   RegistryClient client = session_.client(place.endpoint);
   if (store_.has(blob.digest)) return client.upload_blob(place.repository, blob, *stored_blob(store_, blob), progress);
   std::optional<Error> last;
-  for (const RemoteRepository& other : session_.locations().find(blob.digest)) {
+  for (const RemoteRepository& other : session_.locations().with_others(session_.locations().find(blob.digest))) {
     if (other == place) continue;
     try {
       const auto source = remote_blob(session_.client(other.endpoint), other.repository, blob);

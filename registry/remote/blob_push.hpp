@@ -8,7 +8,7 @@
 namespace kiln {
 
 // The ways in which one blob comes into one repository. Each shows itself to the observer; what they find out about
-// where the blob is they read from and write to the session's locations. Any thread; whoever calls sees to it that no
+// where the blob is they read from and write to the session's locations. Any thread; the caller sees to it that no
 // two send the same blob to the same registry.
 class BlobPush {
  public:

@@ -12,6 +12,7 @@ namespace kiln {
 namespace {
 
 constexpr int kMostRestarts = 4;
+constexpr int kMostShortPieces = 100;  // of which the registry kept a part alone
 constexpr std::uint64_t kSmallestPiece = std::uint64_t{1} << 20;
 
 // "0-1023" or "bytes=0-1023" says that 1024 bytes are there. "0-0" says nothing or one byte; registries write
@@ -55,7 +56,7 @@ BlobUpload::BlobUpload(RemoteSession& session, RegistryClient& client, RegistryT
       blob_(blob),
       source_(source),
       progress_(std::move(progress)),
-      retries_(transport) {}
+      retries_(transport.pace()) {}
 
 void BlobUpload::run() {
   if (ghcr::is_ghcr(transport_.endpoint().authority)) {
@@ -139,7 +140,8 @@ BlobUpload::Step BlobUpload::send_pieces(Open& upload) {
     if (const auto location = answer.response.headers.find("Location"))
       upload.url = transport_.follow(answer.url, *location);
     const std::uint64_t there = offset_in(answer.response.headers).value_or(upload.offset + size);
-    if (there > blob_.size || there <= upload.offset) {
+    const bool is_short = there < upload.offset + size && ++short_pieces_ > kMostShortPieces;
+    if (there > blob_.size || there <= upload.offset || is_short) {
       open_.reset();
       if (++restarts_ > kMostRestarts) {
         throw Error(Category::network,
@@ -224,8 +226,7 @@ void BlobUpload::recover() {
 
 bool BlobUpload::is_there() {
   try {
-    const auto size = client_.blob_size(repository_, blob_.digest);
-    return size && *size == blob_.size;
+    return client_.find_blob(repository_, blob_.digest).matches(blob_);
   } catch (const TransportError&) {
     return false;  // then it is sent again, and that will tell
   }

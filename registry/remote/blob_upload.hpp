@@ -45,10 +45,11 @@ class BlobUpload {
   std::optional<Open> open_;
   std::uint64_t piece_bytes_ = 0;  // 0: not in pieces
   int restarts_ = 0;
+  int short_pieces_ = 0;
   bool asked_to_finish_ = false;  // a PUT may have been taken although no answer came
 };
 
-// Gives an upload up that a POST began; what goes wrong with that is of no interest.
+// Abandons an upload that a POST began; what goes wrong with that is of no interest.
 void cancel_upload(RegistryTransport& transport, const std::string& repository, const RegistryAnswer& begun);
 
 }  // namespace kiln

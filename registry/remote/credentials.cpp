@@ -1,10 +1,14 @@
 #include "registry/remote/credentials.hpp"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <thread>
 
 #include "base/atomic_file.hpp"
 #include "base/base64.hpp"
@@ -20,6 +24,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
+constexpr double kHelperSeconds = 120;  // one that asks a person has time to be answered
 constexpr char kDockerHubKey[] = "https://index.docker.io/v1/";
 
 // How config.json and the helpers call a registry.
@@ -40,13 +45,45 @@ std::string normalised_key(std::string_view key) {
   return std::string(key);
 }
 
-std::string text_member(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+// A member by its name in any case, as Go's decoder finds it; null where it is missing.
+const json& member(const json& object, std::string_view name) {
+  static const json kNone;
+  if (!object.is_object()) return kNone;
+  const auto exact = object.find(name);
+  if (exact != object.end()) return *exact;
+  for (const auto& [key, value] : object.items()) {
+    if (equals_ignoring_case(key, name)) return value;
+  }
+  return kNone;
+}
+
+std::string text_member(const json& object, std::string_view name) {
+  const json& found = member(object, name);
+  return found.is_string() ? found.get<std::string>() : "";
+}
+
+// A user's own config.json as docker's Go reads it: of equal keys the last counts, and "auths" that stands twice is one
+// list. Error{machine} for what is no JSON object.
+json parse_config(const std::string& text, const std::string& source) {
+  json lists;
+  std::string name;
+  const auto join_lists = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (depth == 1 && event == json::parse_event_t::key) name = to_lower(parsed.get<std::string>());
+    if (depth == 1 && event == json::parse_event_t::object_end) lists[name].update(parsed);
+    return true;
+  };
+  json document = json::parse(text, join_lists, false);
+  if (document.is_discarded()) document = parse_json(text, "'" + source + "'", Category::machine);
+  if (!document.is_object()) throw Error(Category::machine, fmt::format("'{}' is no JSON object", source));
+  for (auto& [key, value] : document.items()) {
+    if (value.is_object() && lists.contains(to_lower(key))) value = lists[to_lower(key)];
+  }
+  return document;
 }
 
 // One entry of "auths"; nullopt for an empty one, which docker writes beside a credential store.
 std::optional<Credentials> from_auth_entry(const json& entry, const std::string& source, std::string_view registry) {
+  if (entry.is_null()) return std::nullopt;
   if (!entry.is_object())
     throw Error(Category::machine, fmt::format("'{}': the entry of '{}' is no object", source, registry));
   Credentials found;
@@ -55,7 +92,9 @@ std::optional<Credentials> from_auth_entry(const json& entry, const std::string&
   found.password = text_member(entry, "password");
   found.identity_token = text_member(entry, "identitytoken");
   found.registry_token = text_member(entry, "registrytoken");
-  if (const std::string auth = text_member(entry, "auth"); !auth.empty()) {
+  if (std::string auth = text_member(entry, "auth"); !auth.empty()) {
+    // Go's decoder passes line breaks over: base64 wraps its output at 76 columns.
+    std::erase_if(auth, [](char c) { return c == '\r' || c == '\n'; });
     auto decoded = base64_decoded(auth);
     const std::size_t colon = decoded ? decoded->find(':') : std::string::npos;
     if (colon == std::string::npos) {
@@ -85,7 +124,38 @@ CommandResult run_helper(const std::string& name, const char* action, std::strin
   Command command;
   command.argv = {helper_program(name), action};
   command.stdin_bytes = std::move(input);
-  return run_command(command, cancel);
+  const CancelToken limited = cancel.child();
+  std::mutex mutex;
+  std::condition_variable ended;
+  bool has_ended = false;
+  std::thread watch([&] {
+    std::unique_lock lock(mutex);
+    const std::chrono::duration<double> limit(kHelperSeconds);
+    if (!ended.wait_for(lock, limit, [&] { return has_ended; })) limited.cancel(SIGALRM);
+  });
+  struct Stop {
+    std::mutex& mutex;
+    std::condition_variable& ended;
+    bool& has_ended;
+    std::thread& watch;
+    ~Stop() {
+      {
+        const std::lock_guard lock(mutex);
+        has_ended = true;
+      }
+      ended.notify_all();
+      watch.join();
+    }
+  } stop{mutex, ended, has_ended, watch};
+  try {
+    return run_command(command, limited);
+  } catch (const Error& error) {
+    if (error.category() != Category::cancelled || cancel.is_cancelled()) throw;
+    throw Error(
+        Category::machine,
+        fmt::format("credential helper '{}' did not answer '{}' within {}; run it by hand to see what it waits for",
+                    command.argv[0], action, human_seconds(kHelperSeconds)));
+  }
 }
 
 std::optional<Credentials> ask_helper(const std::string& name, std::string_view registry, const CancelToken& cancel) {
@@ -115,9 +185,9 @@ std::optional<Credentials> ask_helper(const std::string& name, std::string_view 
 }
 
 std::string helper_for(const json& document, std::string_view registry) {
-  const auto helpers = document.find("credHelpers");
-  if (helpers == document.end() || !helpers->is_object()) return {};
-  for (const auto& [key, value] : helpers->items()) {
+  const json& helpers = member(document, "credHelpers");
+  if (!helpers.is_object()) return {};
+  for (const auto& [key, value] : helpers.items()) {
     if (value.is_string() && normalised_key(key) == registry) return value.get<std::string>();
   }
   return {};
@@ -126,13 +196,13 @@ std::string helper_for(const json& document, std::string_view registry) {
 // The entry of "auths" with the longest key that is the registry or a prefix of registry/repository.
 std::optional<Credentials> from_auths(const json& document, std::string_view registry, std::string_view repository,
                                       const std::string& source) {
-  const auto auths = document.find("auths");
-  if (auths == document.end() || auths->is_null()) return std::nullopt;
-  if (!auths->is_object()) throw Error(Category::machine, fmt::format("'{}': 'auths' is no object", source));
+  const json& auths = member(document, "auths");
+  if (auths.is_null()) return std::nullopt;
+  if (!auths.is_object()) throw Error(Category::machine, fmt::format("'{}': 'auths' is no object", source));
   const std::string name = std::string(registry) + (repository.empty() ? "" : "/" + std::string(repository));
   std::string best_key;
   const json* best = nullptr;
-  for (const auto& [key, value] : auths->items()) {
+  for (const auto& [key, value] : auths.items()) {
     const std::string prefix = normalised_key(key);
     const bool matches = prefix == registry || name == prefix || name.starts_with(prefix + "/");
     if (matches && prefix.find(registry) == 0 && prefix.size() > best_key.size()) {
@@ -146,8 +216,7 @@ std::optional<Credentials> from_auths(const json& document, std::string_view reg
 std::optional<Credentials> from_config(const std::string& text, const std::string& source, std::string_view registry,
                                        std::string_view repository, const CancelToken& cancel) {
   if (trim(text).empty()) return std::nullopt;
-  const json document = parse_json(text, "'" + source + "'", Category::machine);
-  if (!document.is_object()) throw Error(Category::machine, fmt::format("'{}' is no JSON object", source));
+  const json document = parse_config(text, source);
   if (const std::string helper = helper_for(document, registry); !helper.empty())
     return ask_helper(helper, registry, cancel);
   if (auto found = from_auths(document, registry, repository, source)) return found;
@@ -160,9 +229,11 @@ std::optional<Credentials> from_config(const std::string& text, const std::strin
 ordered_json read_document(const fs::path& path) {
   const auto text = read_file_if_exists(path, std::uint64_t{4} << 20);
   if (!text || trim(*text).empty()) return ordered_json::object();
-  parse_json(*text, "'" + path.native() + "'", Category::machine);
+  const json read = parse_config(*text, path.native());
   ordered_json document = ordered_json::parse(*text);
-  if (!document.is_object()) throw Error(Category::machine, fmt::format("'{}' is no JSON object", path.native()));
+  for (auto& [key, value] : document.items()) {
+    if (value.is_object() && value.size() < read[key].size()) value = ordered_json::parse(read[key].dump());
+  }
   return document;
 }
 

@@ -39,12 +39,12 @@ struct CredentialEnvironment {
 // credsStore), containers' auth.json (the longest key that is a prefix of registry/repository), GITHUB_TOKEN
 // for ghcr.io in Actions. The first place that knows the registry counts. Helper programs
 // (docker-credential-NAME) are run once a registry. A file that is there and cannot be read or parsed, or a
-// helper that fails, is Error{machine}: pushing as nobody instead would be a riddle. Any thread.
+// helper that fails, is Error{machine}: pushing without credentials instead would be a riddle. Any thread.
 class CredentialStore {
  public:
   CredentialStore(CredentialEnvironment environment, CancelToken cancel);
 
-  // `repository` may be empty. nullopt: ask as nobody.
+  // `repository` may be empty. nullopt: ask without credentials.
   std::optional<Credentials> find(std::string_view registry, std::string_view repository) const;
 
  private:

@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;  // per transfer, before it is paused
 constexpr std::size_t kWorthWaking = std::size_t{256}
                                      << 10;  // less is taken when the transfer ends, or at the next poll
-constexpr std::size_t kLeastProgressBytes = 1024;
 constexpr std::size_t kMaxHeaderBytes = std::size_t{512} << 10;
 constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} << 10;
 
@@ -29,10 +28,11 @@ std::size_t stop_with(CurlTransfer& transfer, TransportFault fault, std::string 
   return 0;
 }
 
-// Bytes that come one by one are no progress: whoever sends less than a kilobyte in the time of a stall is left.
+// Bytes that come one by one are no progress: a server that sends fewer than progress_bytes in the time of a stall is
+// left.
 void note_received(CurlTransfer& transfer, std::size_t bytes) {
   transfer.since_progress += bytes;
-  if (transfer.since_progress < kLeastProgressBytes) return;
+  if (transfer.since_progress < transfer.progress_bytes) return;
   transfer.since_progress = 0;
   transfer.progress_at = monotonic_seconds();
 }
@@ -62,7 +62,7 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
   if (status < 200) return size;
   transfer.header_done = true;
-  transfer.progress_at = monotonic_seconds();
+  transfer.progress_at = transfer.answered_at = monotonic_seconds();
   transfer.response.status = static_cast<int>(status);
   const HttpRequest& request = *transfer.request;
   transfer.streaming =
@@ -110,7 +110,6 @@ std::size_t on_received(char* data, std::size_t, std::size_t size, void* user) {
 
 std::size_t on_send(char* buffer, std::size_t, std::size_t size, void* user) {
   CurlTransfer& transfer = transfer_of(user);
-  transfer.progress_at = monotonic_seconds();
   try {
     const auto count = transfer.request->body->read(buffer, size);
     if (!count) {
@@ -120,6 +119,7 @@ std::size_t on_send(char* buffer, std::size_t, std::size_t size, void* user) {
     if (*count == 0) transfer.sending_done = true;
     transfer.handed_over += *count;
     if (transfer.handed_over >= transfer.request->body->size()) transfer.sending_done = true;
+    if (transfer.sending_done) transfer.progress_at = monotonic_seconds();
     return *count;
   } catch (...) {
     const std::lock_guard lock(transfer.mutex);
@@ -249,6 +249,8 @@ void set_method(CurlTransfer& transfer, const HttpRequest& request) {
 
 void prepare(CurlTransfer& transfer, const HttpRequest& request, const HttpOptions& options) {
   transfer.request = &request;
+  transfer.progress_bytes = std::max<std::size_t>(
+      1, static_cast<std::size_t>(options.least_bytes_per_second * options.stall_timeout_ms / 1000));
   transfer.easy = curl_easy_init();
   if (!transfer.easy) throw Error(Category::machine, "libcurl is out of memory");
   CURL* easy = transfer.easy;
@@ -284,7 +286,7 @@ void prepare(CurlTransfer& transfer, const HttpRequest& request, const HttpOptio
   set_certificates(transfer, request, options);
   set_method(transfer, request);
   for (const auto& [name, value] : request.headers.fields()) {
-    const std::string field = value.empty() ? name + ";" : name + ": " + value;
+    const std::string field = value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value);
     transfer.fields = curl_slist_append(transfer.fields, field.c_str());
   }
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.fields);
@@ -316,6 +318,15 @@ HttpResponse answer_of(CurlTransfer& transfer) {
     if (const std::size_t question = text.find('?'); question != std::string::npos) text.resize(question);
     if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' && !(text.size() > 1 && text[1] >= 'A' && text[1] <= 'Z')) {
       text[0] = static_cast<char>(text[0] + 32);
+    }
+    // OpenSSL's words for an answer that begins like "HTTP/1.1 400".
+    const bool is_plain =
+        transfer.fault == TransportFault::tls &&
+        (text.find("wrong version number") != std::string::npos ||
+         text.find("packet length too long") != std::string::npos || text.find("http request") != std::string::npos);
+    if (is_plain) {
+      transfer.fault = TransportFault::no_tls;
+      text = "what answers there speaks no TLS, maybe plain http";
     }
     transfer.fault_text = printable(text);
   }

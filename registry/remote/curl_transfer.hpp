@@ -34,9 +34,11 @@ struct CurlTransfer {
   bool streaming = false;
   bool cut_off = false;  // the rest of an error's body was not wanted
   std::size_t header_bytes = 0;
+  std::size_t progress_bytes = 1;  // that make progress
   double progress_at = 0;
   std::size_t since_progress = 0;  // bytes that came after it
-  curl_off_t uploaded = 0;
+  curl_off_t uploaded = 0;         // when there was progress last
+  double answered_at = 0;          // when the header was whole
   std::string refused_address;
   std::optional<TransportFault> fault;
   std::string fault_text;

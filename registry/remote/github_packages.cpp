@@ -9,6 +9,7 @@
 #include "base/percent.hpp"
 #include "base/text.hpp"
 #include "registry/oci/reference.hpp"
+#include "registry/remote/link_header.hpp"
 
 namespace kiln {
 
@@ -42,10 +43,10 @@ std::string message_of(const HttpResponse& response) {
   return {};
 }
 
-bool leads_on(const HttpResponse& response) {
-  const auto links = response.headers.all("Link");
-  return std::any_of(links.begin(), links.end(),
-                     [](const std::string& link) { return link.find("rel=\"next\"") != std::string::npos; });
+// A full page without a Link is looked behind: what leads on may have been lost at a proxy.
+bool leads_on(const HttpResponse& response, const json& page, const std::string& where) {
+  return next_page(response.headers, where).has_value() ||
+         (page.is_array() && page.size() >= static_cast<std::size_t>(kPerPage) && response.headers.all("Link").empty());
 }
 
 PackageVersion version_from_json(const json& value, const std::string& where) {
@@ -205,13 +206,13 @@ std::vector<std::string> GithubPackages::packages(const std::string& owner) cons
       }
       names.push_back(package["name"].get<std::string>());
     }
-    if (!leads_on(reply.response)) return names;
+    if (!leads_on(reply.response, document, reply.where())) return names;
   }
   throw Error(Category::network, fmt::format("packages of '{}': more than {} pages", owner, kMostPages));
 }
 
-std::optional<std::vector<PackageVersion>> GithubPackages::versions(const std::string& repository) const {
-  std::vector<PackageVersion> versions;
+std::optional<PackageVersions> GithubPackages::versions(const std::string& repository) const {
+  PackageVersions found;
   const std::string path = package_path(repository) + "/versions";
   for (int page = 1; page <= kMostPages; ++page) {
     const Reply reply = send(HttpMethod::get, url_of(fmt::format("{}?per_page={}&page={}", path, kPerPage, page)));
@@ -219,8 +220,14 @@ std::optional<std::vector<PackageVersion>> GithubPackages::versions(const std::s
     if (reply.response.status != 200) refuse(reply, repository);
     const json document = reply.document();
     if (!document.is_array()) throw Error(Category::network, reply.where() + ": expected a list of versions");
-    for (const json& value : document) versions.push_back(version_from_json(value, reply.where()));
-    if (!leads_on(reply.response)) return versions;
+    for (const json& value : document) {
+      try {
+        found.versions.push_back(version_from_json(value, reply.where()));
+      } catch (const Error& error) {
+        found.unreadable.push_back(error.message());
+      }
+    }
+    if (!leads_on(reply.response, document, reply.where())) return found;
   }
   throw Error(Category::network, fmt::format("versions of '{}': more than {} pages", repository, kMostPages));
 }

@@ -21,6 +21,11 @@ struct PackageVersion {
   std::optional<UnixSeconds> created;
 };
 
+struct PackageVersions {
+  std::vector<PackageVersion> versions;
+  std::vector<std::string> unreadable;  // "'https://...': version 12 is not named by a digest"
+};
+
 enum class PackageRemoval {
   removed,
   absent,              // somebody else was faster
@@ -44,7 +49,8 @@ class GithubPackages {
   // The names of an owner's container packages: "acme/app" without the owner is "app".
   std::vector<std::string> packages(const std::string& owner) const;
   // All versions of `repository` ("acme/app"), over all pages; nullopt where there is no such package.
-  std::optional<std::vector<PackageVersion>> versions(const std::string& repository) const;
+  // What in the list is no version of a container is told apart.
+  std::optional<PackageVersions> versions(const std::string& repository) const;
   // One version as it is now; nullopt where it is gone.
   std::optional<PackageVersion> version(const std::string& repository, std::uint64_t id) const;
   PackageRemoval remove(const std::string& repository, std::uint64_t id) const;

@@ -169,7 +169,7 @@ std::optional<std::size_t> PipeBody::read(char* buffer, std::size_t capacity) {
   if (state_->error) throw *state_->error;
   const std::size_t count = std::min(capacity, state_->buffer.size() - state_->at);
   if (count == 0) return state_->read_bytes >= state_->size ? std::optional<std::size_t>(0) : std::nullopt;
-  std::memcpy(buffer, state_->buffer.data() + state_->at, count);
+  std::copy_n(state_->buffer.data() + state_->at, count, buffer);
   state_->at += count;
   state_->read_bytes += count;
   state_->room.notify_all();

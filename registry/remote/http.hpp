@@ -46,7 +46,7 @@ class RequestBody {
   virtual std::optional<std::size_t> read(char* buffer, std::size_t capacity) = 0;
   // Back to the first byte, for sending once more. False where that cannot be.
   virtual bool rewind() = 0;
-  virtual void set_wake(std::function<void()> wake) { static_cast<void>(wake); }
+  virtual void set_wake(std::function<void()> /*wake*/) {}
 };
 
 std::shared_ptr<RequestBody> memory_body(std::string bytes);
@@ -114,9 +114,10 @@ struct HttpResponse {
 enum class TransportFault {
   resolve,    // no address for the host
   connect,    // nobody answers there
-  tls,        // no trust, or no TLS at all
+  tls,        // no trust
+  no_tls,     // what answers there speaks no TLS
   reset,      // the connection broke
-  stalled,    // no byte moved for too long
+  stalled,    // too little moved for too long
   truncated,  // the body ended before Content-Length
   protocol,   // what came was no HTTP
   too_large,  // more body than allowed
@@ -151,8 +152,10 @@ struct HostCertificates {
 struct HttpOptions {
   std::string user_agent = "kiln";
   int connect_timeout_ms = 30'000;
-  int stall_timeout_ms = 60'000;    // less than a kilobyte moved while a body is under way
-  int answer_timeout_ms = 300'000;  // from the last byte sent to the first byte of the answer
+  int stall_timeout_ms = 60'000;         // in which less than least_bytes_per_second moved
+  double least_bytes_per_second = 1024;  // of a body under way, either direction
+  int answer_timeout_ms = 300'000;       // from the last byte sent to the first byte of the answer
+  int kept_body_timeout_ms = 300'000;    // from there to the last byte of a body that is kept in memory
   ProxySettings proxies;
   std::function<HostCertificates(const std::string& authority)> certificates;  // none: the system's alone
   std::string extra_authorities_file;  // a PEM bundle in place of the system's; empty: the system's
@@ -160,7 +163,7 @@ struct HttpOptions {
 
 // Sends HTTP requests. send() may be called from any number of threads at once and returns when the answer is
 // whole; redirects are answers like others. Throws TransportError, Error{cancelled} soon after `cancel`
-// fires, and what on_body or the request body threw. There is no limit on a transfer's whole duration.
+// fires, and what on_body or the request body threw. A transfer may last as long as it moves fast enough.
 class HttpClient {
  public:
   virtual ~HttpClient() = default;

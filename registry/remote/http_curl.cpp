@@ -191,19 +191,30 @@ class CurlClient : public HttpClient {
       if (!transfer->connected || transfer->receive_paused || transfer->send_paused) continue;
       curl_off_t uploaded = 0;
       curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-      if (uploaded != transfer->uploaded) {
+      const auto moved = static_cast<std::size_t>(uploaded - transfer->uploaded);
+      if (uploaded < transfer->uploaded || moved >= transfer->progress_bytes) {
         transfer->uploaded = uploaded;
         transfer->progress_at = now;
       }
       const bool waits_for_answer = transfer->request->body && transfer->sending_done && !transfer->header_done;
       const double limit = (waits_for_answer ? options_.answer_timeout_ms : options_.stall_timeout_ms) / 1000.0;
+      const bool is_kept = transfer->header_done && !transfer->streaming;
+      const double kept_limit = options_.kept_body_timeout_ms / 1000.0;
       if (now - transfer->progress_at >= limit) {
         transfer->fault = TransportFault::stalled;
-        transfer->fault_text = fmt::format(
-            "{} moved for {}", transfer->since_progress == 0 ? "nothing" : "next to nothing", human_seconds(limit));
+        const bool is_still = transfer->since_progress == 0 && uploaded == transfer->uploaded;
+        transfer->fault_text =
+            is_still ? fmt::format("nothing moved for {}", human_seconds(limit))
+                     : fmt::format("next to nothing moved for {}: fewer than {} a second", human_seconds(limit),
+                                   human_bytes(static_cast<std::uint64_t>(options_.least_bytes_per_second)));
+        stalled.push_back(transfer);
+      } else if (is_kept && now - transfer->answered_at >= kept_limit) {
+        transfer->fault = TransportFault::stalled;
+        transfer->fault_text = fmt::format("the answer is not whole {} after it began", human_seconds(kept_limit));
         stalled.push_back(transfer);
       } else {
         next = std::min(next, transfer->progress_at + limit);
+        if (is_kept) next = std::min(next, transfer->answered_at + kept_limit);
       }
     }
     for (const TransferPtr& transfer : stalled) finish(transfer, CURLE_OPERATION_TIMEDOUT);

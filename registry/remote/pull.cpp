@@ -37,18 +37,29 @@ class ReportedTransfer {
 };
 
 // The bytes of a manifest, index or config that is named by digest: from the store, else from the registry.
-std::string manifest_bytes(RegistryClient& client, ContentStore& store, const std::string& repository,
+std::string document_bytes(RegistryClient& client, ContentStore& store, const std::string& repository,
                            const Descriptor& wanted) {
-  store.lease(wanted.digest);
-  if (store.has(wanted.digest)) return store.read(wanted.digest);
-  const FetchedManifest fetched = client.fetch_manifest(repository, wanted.digest.str(), wanted);
-  store.put(fetched.bytes, fetched.descriptor.media_type);
-  return fetched.bytes;
+  const bool is_manifest =
+      oci::media_type::is_manifest(wanted.media_type) || oci::media_type::is_index(wanted.media_type);
+  // The store knows blobs by their sha256 alone.
+  if (wanted.digest.algorithm() == "sha256") {
+    store.lease(wanted.digest);
+    if (store.has(wanted.digest)) {
+      std::string bytes = store.read(wanted.digest);
+      if (bytes.size() == wanted.size) return bytes;
+      throw Error(Category::network, fmt::format("'{}': it has {} bytes, the document that names it says {}",
+                                                 wanted.digest.str(), bytes.size(), wanted.size));
+    }
+  }
+  std::string bytes = is_manifest ? client.fetch_manifest(repository, wanted.digest.str(), wanted).bytes
+                                  : client.fetch_blob_bytes(repository, wanted);
+  store.put(bytes, wanted.media_type);
+  return bytes;
 }
 
 Descriptor resolve_root(RegistryClient& client, ContentStore& store, const std::string& repository,
                         const oci::Reference& reference, std::string& bytes) {
-  if (reference.digest) {
+  if (reference.digest && reference.digest->algorithm() == "sha256") {
     store.lease(*reference.digest);
     if (store.has(*reference.digest)) {
       bytes = store.read(*reference.digest);
@@ -66,14 +77,6 @@ Descriptor resolve_root(RegistryClient& client, ContentStore& store, const std::
   return fetched.descriptor;
 }
 
-std::string platforms_of(const oci::Index& index) {
-  std::vector<std::string> names;
-  for (const Descriptor& entry : index.manifests) {
-    if (entry.platform && entry.platform->os != "unknown") names.push_back(printable(entry.platform->str()));
-  }
-  return names.empty() ? "none" : join(names, ", ");
-}
-
 PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPlace& place,
                       const oci::Reference& reference, const oci::Platform& platform, OtherPlatform other) {
   RegistryClient client = session.client(place.endpoint);
@@ -87,28 +90,22 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
   const std::string where = fmt::format("image '{}'", reference.str());
   if (oci::media_type::is_index(image.root.media_type)) {
     const oci::Index index = oci::parse_index(bytes, where);
-    const auto chosen = oci::select_platform(index, platform);
+    auto chosen = oci::choose_image(
+        index, platform,
+        [&](const Descriptor& document) { return document_bytes(client, store, place.repository, document); }, where);
     if (!chosen) {
       throw Error(Category::network,
-                  fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), platforms_of(index)));
+                  fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), oci::platforms_of(index)));
     }
     image.index_bytes = std::move(bytes);
-    image.manifest = *chosen;
-    bytes = manifest_bytes(client, store, place.repository, image.manifest);
+    image.manifest = std::move(chosen->descriptor);
+    bytes = std::move(chosen->bytes);
   } else if (!oci::media_type::is_manifest(image.root.media_type)) {
     throw Error(Category::network, fmt::format("{}: '{}' is no image", where, printable(image.root.media_type)));
   }
   image.parsed = oci::parse_manifest(bytes, where);
   const Descriptor& config = image.parsed.config;
-  store.lease(config.digest);
-  if (!store.has(config.digest)) {
-    store.put(client.fetch_blob_bytes(place.repository, config), config.media_type);
-  }
-  const std::string config_text = store.read(config.digest);
-  if (config_text.size() != config.size) {
-    throw Error(Category::network, fmt::format("{}: its config has {} bytes, the manifest says {}", where,
-                                               config_text.size(), config.size));
-  }
+  const std::string config_text = document_bytes(client, store, place.repository, config);
   image.config = oci::parse_image_config(config_text, where);
   if (image.config.diff_ids.size() != image.parsed.layers.size()) {
     throw Error(Category::network, fmt::format("{}: its manifest has {} layers, its config {}", where,
@@ -116,7 +113,7 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
   }
   const oci::Platform& has = image.config.platform;
   if (other == OtherPlatform::refuse && !image.index_bytes && !has.architecture.empty() &&
-      (has.os != platform.os || has.architecture != platform.architecture)) {
+      (has.os != platform.os || has.architecture != platform.architecture) && !platform.distance_to(has)) {
     throw Error(Category::network,
                 fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), printable(has.str())));
   }
@@ -141,6 +138,16 @@ auto from_first_place(RemoteSession& session, const oci::Reference& reference, A
   return ask(places.back());
 }
 
+// A mirror may have an image's manifest and lack its layers: they are asked of the other places then.
+void note_other_places(RemoteSession& session, const oci::Reference& reference, const RemoteRepository& source) {
+  std::vector<RemoteRepository> others;
+  for (const PullPlace& place : session.registries().pull_places(reference)) {
+    const RemoteRepository other{place.endpoint, place.repository};
+    if (other != source) others.push_back(other);
+  }
+  session.locations().note_others(source, std::move(others));
+}
+
 }  // namespace
 
 PulledImage pull_image(RemoteSession& session, ContentStore& store, const oci::Reference& reference,
@@ -150,6 +157,7 @@ PulledImage pull_image(RemoteSession& session, ContentStore& store, const oci::R
                         PulledImage image = *from_first_place(session, reference, [&](const PullPlace& place) {
                           return std::optional(pull_from(session, store, place, reference, platform, other));
                         });
+                        note_other_places(session, reference, image.source);
                         if (what == PullWhat::layers) fetch_layers(session, store, image, observer);
                         return image;
                       });
@@ -168,6 +176,7 @@ void fetch_blob(RemoteSession& session, ContentStore& store, const Descriptor& b
     std::erase(places, *hint);
     places.insert(places.begin(), *hint);
   }
+  places = session.locations().with_others(places);
   const auto lock_of_blob = session.download_lock(blob.digest);
   const std::lock_guard lock(*lock_of_blob);
   const std::string shown = places.empty() ? "" : places.front().name();

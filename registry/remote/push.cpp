@@ -98,8 +98,8 @@ class Pusher {
       for (const oci::Reference& target : images_[image].targets) {
         by_place[session_.repository_of(target)].push_back(target);
       }
-    } catch (const Error& error) {
-      outcome.error = error;
+    } catch (Error& error) {
+      outcome.error = error.add_context(fmt::format("while pushing '{}'", images_[image].targets.front().str()));
       return;
     }
     for (auto& [place, targets] : by_place) {
@@ -333,8 +333,7 @@ class Pusher {
   void complete_blobs(Group& group) {
     RegistryClient client = session_.client(group.place.endpoint);
     for (const Descriptor& blob : parts_of(group.image).blobs) {
-      const auto size = client.blob_size(group.place.repository, blob.digest);
-      if (size && *size == blob.size) continue;
+      if (client.find_blob(group.place.repository, blob.digest).matches(blob)) continue;
       send(Need{group.place, blob, {}, Need::State::open, {}, group.image});
     }
   }

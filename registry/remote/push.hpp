@@ -69,7 +69,7 @@ std::vector<PushOutcome> push_images(RemoteSession& session, const ContentStore&
 PushOutcome push_image(RemoteSession& session, const ContentStore& store, const PushRequest& image,
                        const PushOptions& options = {}, TransferObserver* observer = nullptr);
 
-// Gives an image that the registry has another name in the same repository: fetches the manifest's bytes and
+// Adds another name to an image that the registry has in the same repository: fetches the manifest's bytes and
 // puts them under the new tag. Returns its descriptor.
 oci::Descriptor tag_image(RemoteSession& session, const oci::Reference& existing, const std::string& new_tag);
 

@@ -18,11 +18,6 @@ using oci::Digest;
 constexpr std::size_t kMostStepText = 80;
 constexpr char kSource[] = "org.opencontainers.image.source";
 
-bool stays_where_it_is(const Descriptor& layer) {
-  return layer.media_type == oci::media_type::kDockerForeignLayerGzip ||
-         layer.media_type.find(".nondistributable.") != std::string::npos;
-}
-
 std::string where_of(const Digest& digest) { return fmt::format("manifest '{}'", digest.str()); }
 
 void collect(const ContentStore& store, const Descriptor& root, PushParts& parts, std::set<Digest>& seen) {
@@ -35,7 +30,8 @@ void collect(const ContentStore& store, const Descriptor& root, PushParts& parts
     const oci::Manifest manifest = oci::parse_manifest(bytes, where_of(root.digest));
     if (seen.insert(manifest.config.digest).second) parts.blobs.push_back(manifest.config);
     for (const Descriptor& layer : manifest.layers) {
-      if (!stays_where_it_is(layer) && seen.insert(layer.digest).second) parts.blobs.push_back(layer);
+      if (!oci::media_type::is_foreign_layer(layer.media_type) && seen.insert(layer.digest).second)
+        parts.blobs.push_back(layer);
     }
   }
   parts.manifests.push_back({root, std::move(bytes)});

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/percent.hpp"
 #include "base/text.hpp"
@@ -20,6 +21,8 @@ using oci::Digest;
 
 constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
 constexpr int kFallbackAttempts = 5;
+constexpr int kStoredAttempts = 4;  // with the pauses between them, 3 seconds
+constexpr double kStoredPauseSeconds = 0.5;
 
 void accept_manifests(HttpHeaders& headers) {
   headers.add("Accept", fmt::format("{}, {}, {}, {}", oci::media_type::kOciManifest, oci::media_type::kOciIndex,
@@ -33,6 +36,10 @@ std::optional<Digest> digest_of(const HttpHeaders& headers) {
   Digest digest = Digest::parse(*field);
   if (digest.algorithm() != "sha256") return std::nullopt;
   return digest;
+}
+
+bool is_schema_1(std::string_view media_type) {
+  return media_type.find("docker.distribution.manifest.v1") != std::string_view::npos;
 }
 
 std::string manifest_path(const std::string& repository, const std::string& key) {
@@ -81,7 +88,9 @@ std::optional<Descriptor> RegistryClient::resolve(const std::string& repository,
   const bool usable = response.status == 200 && digest_of(response.headers) && response.headers.find("Content-Length");
   if (response.status != 200 && response.status != 405) transport_->refuse(answer, repository);
   const std::string type = response.headers.media_type();
-  if (!usable || !(oci::media_type::is_manifest(type) || oci::media_type::is_index(type))) {
+  // What kiln cannot read is resolved all the same: it has a digest.
+  const bool is_typed = type.starts_with("application/vnd.") && type.find("manifest") != std::string::npos;
+  if (!usable || !(is_typed || oci::media_type::is_index(type))) {
     // A registry that tells too little in HEAD; one that lacks the manifest answers 404 to GET as well.
     try {
       return fetch_manifest(repository, key).descriptor;
@@ -108,6 +117,15 @@ std::optional<Descriptor> RegistryClient::resolve(const std::string& repository,
 
 FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, const std::string& key,
                                                const std::optional<Descriptor>& expected) {
+  return get_manifest(repository, key, expected, Unreadable::refused);
+}
+
+FetchedManifest RegistryClient::fetch_any_manifest(const std::string& repository, const std::string& key) {
+  return get_manifest(repository, key, {}, Unreadable::taken);
+}
+
+FetchedManifest RegistryClient::get_manifest(const std::string& repository, const std::string& key,
+                                             const std::optional<Descriptor>& expected, Unreadable unreadable) {
   RegistryRequest request;
   request.path = manifest_path(repository, key);
   request.repository = repository;
@@ -125,9 +143,18 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
   session_->stats().pulled_bytes += result.bytes.size();
   result.descriptor.digest = oci::sha256_of(result.bytes);
   result.descriptor.size = result.bytes.size();
-  const Digest& digest = result.descriptor.digest;
+  const std::string declared = answer.response.headers.media_type();
+  if (is_schema_1(declared)) {
+    if (unreadable == Unreadable::refused)
+      throw refuse("it is of docker's schema 1, which is not supported; push it anew with a newer docker");
+    // Its digest is that of a part of its bytes.
+    if (Digest::is_valid(key)) result.descriptor.digest = Digest::parse(key);
+    result.descriptor.media_type = declared;
+    return result;
+  }
   const auto check_digest = [&](const std::string& wanted, std::string_view who) {
-    if (wanted != digest.str()) throw refuse(fmt::format("{} {}, its bytes have {}", who, wanted, digest.str()));
+    const Digest actual = oci::digest_like(Digest::parse(wanted), result.bytes);
+    if (wanted != actual.str()) throw refuse(fmt::format("{} {}, its bytes have {}", who, wanted, actual.str()));
   };
   if (Digest::is_valid(key)) check_digest(key, "expected digest");
   if (expected) check_digest(expected->digest.str(), "expected digest");
@@ -137,13 +164,16 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
     throw refuse(fmt::format("expected {} bytes, got {}", expected->size, result.bytes.size()));
   }
 
-  const std::string declared = answer.response.headers.media_type();
-  const std::string detected = oci::detect_media_type(result.bytes, where);
+  std::string detected;
+  try {
+    detected = oci::detect_media_type(result.bytes, where);
+  } catch (const Error&) {
+    if (unreadable == Unreadable::refused) throw;
+    result.descriptor.media_type = declared;
+    return result;
+  }
   const bool telling = oci::media_type::is_manifest(declared) || oci::media_type::is_index(declared);
   const bool same_kind = oci::media_type::is_index(declared) == oci::media_type::is_index(detected);
-  if (declared.find("docker.distribution.manifest.v1") != std::string::npos) {
-    throw refuse("it is of docker's schema 1, which is not supported; push it anew with a newer docker");
-  }
   const bool says_itself = result.bytes.find("\"mediaType\"") != std::string::npos && !detected.empty();
   if (telling && (!same_kind || (declared != detected &&
                                  oci::media_type::is_manifest(detected) != oci::media_type::is_manifest(declared)))) {
@@ -162,12 +192,7 @@ Descriptor RegistryClient::put_manifest(const std::string& repository, const std
   const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, key);
   const Descriptor descriptor{media_type, oci::sha256_of(bytes), bytes.size(), {}, {}, {}};
   const RegistryAnswer answer = send_manifest(repository, key, bytes, descriptor);
-  const auto stored = resolve(repository, key);
-  if (!stored || stored->digest != descriptor.digest) {
-    throw Error(Category::network,
-                fmt::format("manifest {}: expected {} after pushing it, the registry has {}", where,
-                            descriptor.digest.str(), stored ? stored->digest.str() : "nothing there"));
-  }
+  check_stored(repository, descriptor, where);
   if (answer.response.headers.find("OCI-Subject") || oci::media_type::is_index(media_type)) return descriptor;
   const oci::Manifest manifest = oci::parse_manifest(bytes, where);
   if (!manifest.subject) return descriptor;
@@ -176,6 +201,20 @@ Descriptor RegistryClient::put_manifest(const std::string& repository, const std
   entry.annotations = manifest.annotations;
   add_to_fallback_tag(repository, manifest.subject->digest, entry);
   return descriptor;
+}
+
+// A registry of several machines may not show at once what it took.
+void RegistryClient::check_stored(const std::string& repository, const Descriptor& descriptor,
+                                  const std::string& where) {
+  for (int attempt = 1;; ++attempt) {
+    if (resolve(repository, descriptor.digest.str())) return;
+    if (attempt == kStoredAttempts) {
+      throw Error(Category::network,
+                  fmt::format("manifest {}: expected {} after pushing it, the registry does not have it", where,
+                              descriptor.digest.str()));
+    }
+    session_->clock().wait(kStoredPauseSeconds * attempt, session_->cancel());
+  }
 }
 
 RegistryAnswer RegistryClient::send_manifest(const std::string& repository, const std::string& key,
@@ -190,7 +229,7 @@ RegistryAnswer RegistryClient::send_manifest(const std::string& repository, cons
   request.body = memory_body(bytes);
   RegistryAnswer answer = transport_->send(request);
   session_->stats().pushed_bytes += answer.response.sent_bytes;
-  if (answer.response.status < 200 || answer.response.status > 202) transport_->refuse(answer, repository);
+  if (answer.response.status < 200 || answer.response.status > 204) transport_->refuse(answer, repository);
   if (const auto said = digest_of(answer.response.headers); said && *said != descriptor.digest) {
     throw Error(Category::network, fmt::format("manifest {}: sent {}, the registry says it stored {}", where,
                                                descriptor.digest.str(), said->str()));
@@ -243,40 +282,67 @@ bool RegistryClient::delete_manifest(const std::string& repository, const std::s
   transport_->refuse(answer, repository);
 }
 
-std::optional<std::uint64_t> RegistryClient::blob_size(const std::string& repository, const Digest& digest) {
+BlobPresence RegistryClient::find_blob(const std::string& repository, const Digest& digest) {
+  // A proxy may make "0" of a length that is not told.
+  const auto is_size = [&](std::optional<std::uint64_t> size) {
+    static const Digest kOfNothing = oci::sha256_of("");
+    return size && (*size != 0 || digest == kOfNothing);
+  };
+  const auto length_of = [](const HttpHeaders& headers) {
+    const auto length = headers.find("Content-Length");
+    return length ? parse_unsigned(trim(*length)) : std::nullopt;
+  };
   RegistryRequest request;
   request.method = HttpMethod::head;
   request.path = blob_path(repository, digest);
   request.repository = repository;
   request.scope = Scope::pull(repository);
   RegistryAnswer answer = transport_->send(request);
-  if (answer.response.status == 404) return std::nullopt;
-  if (answer.response.status == 200) {
-    if (const auto length = answer.response.headers.find("Content-Length")) {
-      if (const auto size = parse_unsigned(*length)) return *size;
-    }
-  } else if (same_origin(answer.url, transport_->base()) && answer.response.status != 405) {
+  if (answer.response.status == 404) return {};
+  const bool is_there = answer.response.status == 200;
+  if (is_there && is_size(length_of(answer.response.headers))) return {true, length_of(answer.response.headers)};
+  if (!is_there && transport_->is_home(answer.url) && answer.response.status != 405)
     transport_->refuse(answer, repository);
-  }
-  // Storage behind a signed URL often answers GET only: one byte tells the size of the whole.
+
+  // Storage behind a signed URL often answers GET only. One byte tells the size of the whole; a server without ranges
+  // begins to send all of it, and tells the size before that.
+  struct HeardEnough {};
+  std::mutex mutex;
+  HttpResponse begun;
   request.method = HttpMethod::get;
   request.headers.add("Range", "bytes=0-0");
-  request.wants_body = [](int, const HttpHeaders&) { return false; };
-  answer = transport_->send(request);
-  if (answer.response.status == 404) return std::nullopt;
-  if (answer.response.status != 206) transport_->refuse(answer, repository);
-  const std::string range = answer.response.headers.find("Content-Range").value_or("");
-  const auto size = parse_unsigned(std::string_view(range).substr(std::min(range.size(), range.find('/') + 1)));
-  if (!size) {
-    throw Error(Category::network, fmt::format("blob '{}' of '{}/{}': the registry does not tell its size",
-                                               digest.str(), endpoint().authority, repository));
+  request.wants_body = [&](int status, const HttpHeaders& headers) {
+    if (status != 200) return false;
+    const std::lock_guard lock(mutex);
+    begun.status = status;
+    begun.headers = headers;
+    return true;
+  };
+  request.on_body = [](std::string_view) { throw HeardEnough{}; };
+  try {
+    answer = transport_->send(request);
+  } catch (const HeardEnough&) {
+    const std::lock_guard lock(mutex);
+    answer.response = begun;
   }
-  return *size;
+  if (answer.response.status == 404) return {};
+  if (answer.response.status == 200) {
+    const auto size = length_of(answer.response.headers);
+    return {true, is_size(size) ? size : std::nullopt};
+  }
+  if (answer.response.status == 206) {
+    const std::string range = answer.response.headers.find("Content-Range").value_or("");
+    return {true, parse_unsigned(trim(std::string_view(range).substr(std::min(range.size(), range.find('/') + 1))))};
+  }
+  if (is_there) return {true, {}};
+  transport_->refuse(answer, repository);
 }
 
 bool RegistryClient::mount_blob(const std::string& repository, const Descriptor& blob,
                                 const std::string& from_repository) {
+  if (!transport_->mounts()) return false;
   RegistryRequest request;
+  request.retrying = Retrying::once;
   request.method = HttpMethod::post;
   request.path = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository, percent_encoded(blob.digest.str()),
                              percent_encoded(from_repository));
@@ -294,6 +360,7 @@ bool RegistryClient::mount_blob(const std::string& repository, const Descriptor&
     session_->log().debug(fmt::format("mounting from '{}': {}", from_repository, error.message()));
     return false;
   }
+  transport_->note_mount(answer.response.status < 500);
   if (answer.response.status == 202) cancel_upload(*transport_, repository, answer);
   if (answer.response.status != 201) return false;
   const auto said = digest_of(answer.response.headers);

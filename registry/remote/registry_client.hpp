@@ -27,6 +27,20 @@ struct FetchedManifest {
   std::string bytes;
 };
 
+// What a registry says of a blob. Some answer 200 and leave its size out.
+struct BlobPresence {
+  bool is_there = false;
+  std::optional<std::uint64_t> size;
+
+  // It is there and nothing speaks against its being that blob.
+  bool matches(const oci::Descriptor& blob) const { return is_there && (!size || *size == blob.size); }
+};
+
+struct TagList {
+  std::vector<std::string> tags;
+  std::vector<std::string> invalid;  // names that are no tags by the distribution specification
+};
+
 // Something whose bytes can be uploaded, from the start or from an offset. Used by one thread at a time.
 class UploadSource {
  public:
@@ -41,7 +55,7 @@ using ByteProgress = std::function<void(std::uint64_t)>;
 // The OCI distribution protocol (distribution-spec 1.1), spoken with one registry. A light handle on shared
 // state: copy it freely, any thread. Every method retries what is worth retrying, logs in as needed, follows
 // redirects within the rules of RegistryTransport, checks digests and sizes of what it gets, and counts in
-// the session's WireStats. Throws RegistryError for refusals, TransportError where nobody answers,
+// the session's WireStats. Throws RegistryError for refusals, TransportError where no server answers,
 // Error{network} for answers that are wrong. "key" is a tag or a digest.
 class RegistryClient {
  public:
@@ -60,17 +74,21 @@ class RegistryClient {
   // missing.
   FetchedManifest fetch_manifest(const std::string& repository, const std::string& key,
                                  const std::optional<oci::Descriptor>& expected = {});
-  // Puts a manifest under a tag or its digest and checks what the registry says it stored. A manifest with a
-  // `subject` is added to the subject's fallback tag where the registry does not list referrers by itself.
+  // The same for a clean-up, which must know of manifests that kiln can do nothing with (docker's schema 1, what is no
+  // JSON): they come with the media type that the registry says.
+  FetchedManifest fetch_any_manifest(const std::string& repository, const std::string& key);
+  // Puts a manifest under a tag or its digest and checks what the registry says it stored, by its digest: others may
+  // move a tag as soon as it is there, and some registries show it late. A manifest with a `subject` is added to the
+  // subject's fallback tag where the registry does not list referrers by itself.
   oci::Descriptor put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
                                const std::string& media_type);
   // Deletes a manifest by digest, or a tag where the registry allows that. False where there was none.
   bool delete_manifest(const std::string& repository, const std::string& key);
 
-  // The size of a blob, nullopt where the repository does not have it.
-  std::optional<std::uint64_t> blob_size(const std::string& repository, const oci::Digest& digest);
+  // Whether the repository has a blob, and its size where the registry tells it: by HEAD, else by a GET of one byte.
+  BlobPresence find_blob(const std::string& repository, const oci::Digest& digest);
   // Mounts a blob from another repository of this registry. False where the registry did not (any reason: the
-  // upload it may have begun instead is cancelled).
+  // upload it may have begun instead is cancelled). A registry that fails at it twice is not asked again.
   bool mount_blob(const std::string& repository, const oci::Descriptor& blob, const std::string& from_repository);
   void upload_blob(const std::string& repository, const oci::Descriptor& blob, UploadSource& source,
                    const ByteProgress& progress = {});
@@ -92,9 +110,12 @@ class RegistryClient {
   std::string fetch_blob_bytes(const std::string& repository, const oci::Descriptor& blob,
                                std::uint64_t max_bytes = std::uint64_t{16} << 20);
 
-  // All tags, in the registry's order, over all pages.
+  // All tags, in the registry's order, over all pages. What stands there and is no tag is warned about and left out.
   std::vector<std::string> list_tags(const std::string& repository);
-  // All repositories, over all pages ("_catalog", which many registries do not offer).
+  // The same, with what is no tag.
+  TagList list_all_tags(const std::string& repository);
+  // All repositories, over all pages ("_catalog", which many registries do not offer). What is no repository's name is
+  // warned about and left out.
   std::vector<std::string> list_repositories();
   // What refers to a manifest, by the referrers API or the fallback tag; filtered where artifact_type is
   // given.
@@ -102,11 +123,13 @@ class RegistryClient {
                                          const std::string& artifact_type = {});
 
  private:
+  enum class Unreadable { refused, taken };
+  FetchedManifest get_manifest(const std::string& repository, const std::string& key,
+                               const std::optional<oci::Descriptor>& expected, Unreadable unreadable);
+  void check_stored(const std::string& repository, const oci::Descriptor& descriptor, const std::string& where);
   RegistryAnswer send_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
                                const oci::Descriptor& descriptor);
   void add_to_fallback_tag(const std::string& repository, const oci::Digest& subject, const oci::Descriptor& entry);
-  std::vector<std::string> list_names(RegistryRequest request, const std::string& what, const char* member,
-                                      bool (*is_valid)(std::string_view));
 
   RemoteSession* session_;
   std::shared_ptr<RegistryTransport> transport_;

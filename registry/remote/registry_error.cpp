@@ -20,8 +20,10 @@ std::string short_text(const nlohmann::json& object, const char* key) {
   return printable(found->get<std::string>().substr(0, kMostText));
 }
 
-// What registries answer in words where they send no error document.
+// What registries answer in words where they send no error document. The body of another answer is content (a config
+// holds variables, a layer anything), which is in no message.
 std::string plain_text(const HttpResponse& response) {
+  if (response.status < 400) return {};
   const std::string type = response.headers.find("Content-Type").value_or("");
   if (response.body.empty() || type.find("html") != std::string::npos || response.body.starts_with("<")) return {};
   const std::string_view line = trim(std::string_view(response.body).substr(0, response.body.find('\n')));
@@ -51,7 +53,8 @@ std::vector<RegistryErrorCode> parse_error_codes(std::string_view body) {
 }
 
 RegistryError make_registry_error(const HttpRequest& request, const HttpResponse& response) {
-  std::vector<RegistryErrorCode> codes = parse_error_codes(response.body);
+  std::vector<RegistryErrorCode> codes;
+  if (response.status >= 400) codes = parse_error_codes(response.body);
   std::string said;
   for (const RegistryErrorCode& entry : codes) {
     if (!said.empty()) said += "; ";

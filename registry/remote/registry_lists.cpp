@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -12,6 +13,7 @@
 #include "base/text.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/oci/reference.hpp"
+#include "registry/remote/link_header.hpp"
 #include "registry/remote/registry_client.hpp"
 #include "registry/remote/registry_transport.hpp"
 
@@ -22,27 +24,22 @@ namespace {
 using oci::Descriptor;
 using oci::Digest;
 
-constexpr int kMostListPages = 10'000;
+// How many names are asked for at a time. A registry may allow fewer (docker-registry: catalog.maxentries,
+// tags.maxtags) and says so by this code; without a number it sends what it likes.
+constexpr std::array<int, 3> kPageSizes = {1000, 100, 0};
+constexpr std::size_t kMostListPages = 2000;
+constexpr std::size_t kMostListedNames = 1'000'000;
+constexpr std::size_t kMostShownName = 100;
+constexpr char kPageTooLarge[] = "PAGINATION_NUMBER_INVALID";
 
-// The target of `Link: <...>; rel="next"` (RFC 8288).
-std::optional<std::string> next_link(const HttpHeaders& headers) {
-  for (const std::string& field : headers.all("Link")) {
-    for (const std::string_view entry : split(field, ',')) {
-      const std::string_view link = trim(entry);
-      const std::size_t close = link.find('>');
-      if (!link.starts_with('<') || close == std::string_view::npos) continue;
-      const std::string parameters = to_lower(link.substr(close));
-      if (parameters.find("rel=\"next\"") != std::string::npos || parameters.find("rel=next") != std::string::npos) {
-        return std::string(link.substr(1, close - 1));
-      }
-    }
-  }
-  return std::nullopt;
-}
+struct ListedNames {
+  std::vector<std::string> names;
+  std::vector<std::string> odd;  // what does not belong there
+};
 
 // Adds the strings of one page's list `member`. Error{network} for anything else in it.
 void add_page(const std::string& body, const std::string& where, const char* member, bool (*is_valid)(std::string_view),
-              std::vector<std::string>& names) {
+              ListedNames& found) {
   const nlohmann::json document = parse_json(body, where, Category::network);
   if (!document.is_object())
     throw Error(Category::network, fmt::format("{}: expected an object with a list '{}'", where, member));
@@ -51,10 +48,10 @@ void add_page(const std::string& body, const std::string& where, const char* mem
   if (!list->is_array())
     throw Error(Category::network, fmt::format("{}: expected an object with a list '{}'", where, member));
   for (const auto& name : *list) {
-    if (!name.is_string() || !is_valid(name.get_ref<const std::string&>())) {
-      throw Error(Category::network, fmt::format("{}: '{}' holds something that does not belong there", where, member));
-    }
-    names.push_back(name.get<std::string>());
+    if (!name.is_string())
+      throw Error(Category::network, fmt::format("{}: '{}' holds something that is no name", where, member));
+    const auto& text = name.get_ref<const std::string&>();
+    (is_valid(text) ? found.names : found.odd).push_back(text);
   }
 }
 
@@ -72,44 +69,91 @@ std::string referrers_fallback_tag(const Digest& subject) {
   return std::string(subject.algorithm()) + "-" + std::string(subject.hex());
 }
 
-std::vector<std::string> RegistryClient::list_names(RegistryRequest request, const std::string& what,
-                                                    const char* member, bool (*is_valid)(std::string_view)) {
-  std::vector<std::string> names;
-  std::set<std::string> seen;
-  for (int page = 0; page < kMostListPages; ++page) {
-    const RegistryAnswer answer = transport_->send(request);
-    if (answer.response.status != 200) transport_->refuse(answer, request.repository);
-    const std::string where = fmt::format("{} '{}'", what, answer.url.redacted());
-    add_page(answer.response.body, where, member, is_valid, names);
-    const auto next = next_link(answer.response.headers);
-    if (!next) return names;
-    request.url = transport_->follow(answer.url, *next);
+namespace {
+
+// Sends the request for page after page and hands each answer to `read`, which returns how many entries it had. The
+// first answer must have status 200 already.
+template <class Read>
+void follow_pages(RegistryTransport& transport, RegistryRequest request, RegistryAnswer answer,
+                  const std::string& where, Read read) {
+  std::set<std::string> seen = {answer.url.str()};
+  std::size_t entries = 0;
+  for (std::size_t page = 1;; ++page) {
+    if (answer.response.status != 200) transport.refuse(answer, request.repository);
+    entries += read(answer);
+    if (entries > kMostListedNames) {
+      throw Error(Category::network,
+                  fmt::format("{}: more than {} entries, which is not read on", where, kMostListedNames));
+    }
+    const auto next = next_page(answer.response.headers, where);
+    if (!next) return;
+    if (page == kMostListPages)
+      throw Error(Category::network, fmt::format("{}: more than {} pages, which are not read on", where, page));
+    request.url = transport.follow(answer.url, *next);
     if (!seen.insert(request.url->str()).second)
       throw Error(Category::network, where + ": its pages go round in a circle");
+    answer = transport.send(request);
   }
-  throw Error(Category::network, fmt::format("{} of '{}/{}': more than {} pages", what, endpoint().authority,
-                                             request.repository, kMostListPages));
+}
+
+// All names of a list, over all pages.
+ListedNames list_names(RegistryTransport& transport, const std::string& path, RegistryRequest request,
+                       const std::string& what, const char* member, bool (*is_valid)(std::string_view)) {
+  RegistryAnswer answer;
+  for (const int size : kPageSizes) {
+    request.path = size == 0 ? path : fmt::format("{}?n={}", path, size);
+    answer = transport.send(request);
+    const auto codes = parse_error_codes(answer.response.body);
+    const bool is_too_large =
+        answer.response.status == 400 &&
+        std::any_of(codes.begin(), codes.end(), [](const auto& entry) { return entry.code == kPageTooLarge; });
+    if (!is_too_large) break;
+  }
+  ListedNames found;
+  follow_pages(
+      transport, request, answer, fmt::format("{} '{}'", what, answer.url.redacted()), [&](const RegistryAnswer& page) {
+        const std::size_t before = found.names.size() + found.odd.size();
+        add_page(page.response.body, fmt::format("{} '{}'", what, page.url.redacted()), member, is_valid, found);
+        return found.names.size() + found.odd.size() - before;
+      });
+  return found;
+}
+
+}  // namespace
+
+TagList RegistryClient::list_all_tags(const std::string& repository) {
+  RegistryRequest request;
+  request.repository = repository;
+  request.scope = Scope::pull(repository);
+  ListedNames found = list_names(*transport_, "/v2/" + repository + "/tags/list", std::move(request), "list of tags",
+                                 "tags", oci::is_valid_tag);
+  return {std::move(found.names), std::move(found.odd)};
 }
 
 std::vector<std::string> RegistryClient::list_tags(const std::string& repository) {
-  RegistryRequest request;
-  request.path = "/v2/" + repository + "/tags/list?n=1000";
-  request.repository = repository;
-  request.scope = Scope::pull(repository);
-  return list_names(std::move(request), "list of tags", "tags", oci::is_valid_tag);
+  TagList found = list_all_tags(repository);
+  for (const std::string& odd : found.invalid) {
+    session_->log().warn(fmt::format("'{}/{}' has a tag '{}', which no client can name; it is passed over",
+                                     endpoint().authority, repository, printable(odd.substr(0, kMostShownName))));
+  }
+  return std::move(found.tags);
 }
 
 std::vector<std::string> RegistryClient::list_repositories() {
   RegistryRequest request;
-  request.path = "/v2/_catalog?n=1000";
   request.scope = Scope::catalog();
-  return list_names(std::move(request), "list of repositories", "repositories", is_repository);
+  ListedNames found = list_names(*transport_, "/v2/_catalog", std::move(request), "list of repositories",
+                                 "repositories", is_repository);
+  for (const std::string& odd : found.odd) {
+    session_->log().warn(fmt::format("registry '{}' has a repository '{}', which no client can name; it is passed over",
+                                     endpoint().authority, printable(odd.substr(0, kMostShownName))));
+  }
+  return std::move(found.names);
 }
 
 std::vector<Descriptor> RegistryClient::referrers(const std::string& repository, const Digest& subject,
                                                   const std::string& artifact_type) {
   std::vector<Descriptor> found;
-  std::set<std::string> seen;
   RegistryRequest request;
   request.path = "/v2/" + repository + "/referrers/" + subject.str();
   if (!artifact_type.empty()) request.path += "?artifactType=" + percent_encoded(artifact_type);
@@ -117,24 +161,19 @@ std::vector<Descriptor> RegistryClient::referrers(const std::string& repository,
   request.scope = Scope::pull(repository);
   request.headers.add("Accept", oci::media_type::kOciIndex);
   const std::string where = fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
-  for (;;) {
-    const RegistryAnswer answer = transport_->send(request);
-    const int status = answer.response.status;
-    const bool has_api = status == 200 && answer.response.headers.media_type() == oci::media_type::kOciIndex;
-    if (!has_api && (status == 401 || status == 403 || status == 429 || status >= 500))
-      transport_->refuse(answer, repository);
-    if (!has_api) {
-      const std::string tag = referrers_fallback_tag(subject);
-      if (resolve(repository, tag)) found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
-      break;
-    }
-    const oci::Index index = oci::parse_index(answer.response.body, where);
-    found.insert(found.end(), index.manifests.begin(), index.manifests.end());
-    const auto next = next_link(answer.response.headers);
-    if (!next) break;
-    request.url = transport_->follow(answer.url, *next);
-    if (!seen.insert(request.url->str()).second)
-      throw Error(Category::network, where + ": its pages go round in a circle");
+  const RegistryAnswer first = transport_->send(request);
+  const int status = first.response.status;
+  const bool has_api = status == 200 && first.response.headers.media_type() == oci::media_type::kOciIndex;
+  if (!has_api && (status == 401 || status == 403 || status == 429 || status >= 500))
+    transport_->refuse(first, repository);
+  if (has_api) {
+    follow_pages(*transport_, request, first, where, [&](const RegistryAnswer& page) {
+      const oci::Index index = oci::parse_index(page.response.body, where);
+      found.insert(found.end(), index.manifests.begin(), index.manifests.end());
+      return index.manifests.size();
+    });
+  } else if (const std::string tag = referrers_fallback_tag(subject); resolve(repository, tag)) {
+    found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
   }
   if (!artifact_type.empty()) {
     std::erase_if(found, [&](const Descriptor& entry) { return entry.artifact_type != artifact_type; });

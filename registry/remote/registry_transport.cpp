@@ -13,72 +13,18 @@ namespace {
 
 constexpr int kMostRedirects = 10;
 constexpr int kMostChallenges = 3;
-constexpr int kConnectAttempts = 3;  // nobody there: seldom cured by waiting
 
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-// What a server that wants TLS says to plain http (Go's and nginx's words).
-bool asks_for_tls(const HttpResponse& response) {
-  return response.status == 400 && (response.body.find("HTTPS server") != std::string::npos ||
-                                    response.body.find("HTTPS port") != std::string::npos);
-}
-
-bool broke_before_http(const TransportError& error) {
-  return error.fault() == TransportFault::tls || error.fault() == TransportFault::reset ||
-         error.fault() == TransportFault::protocol || error.fault() == TransportFault::truncated;
-}
-
 }  // namespace
-
-bool RetryLoop::pause(double seconds) {
-  ++transport_.session_.stats().retries;
-  transport_.session_.clock().wait(seconds, transport_.session_.cancel());
-  return true;
-}
-
-bool RetryLoop::again(const TransportError& fault) {
-  const RetryPolicy& policy = transport_.session_.settings().retry;
-  ++attempt_;
-  if (!is_transient(fault.fault()) || attempt_ >= policy.attempts) return false;
-  const bool nobody = fault.fault() == TransportFault::connect || fault.fault() == TransportFault::resolve;
-  if (nobody && attempt_ >= kConnectAttempts) return false;
-  const double delay = transport_.backoff(attempt_);
-  transport_.session_.log().debug(fmt::format("{}; trying again in {:.2f}s", fault.message(), delay));
-  return pause(delay);
-}
-
-bool RetryLoop::again(const HttpResponse& response) {
-  const RetryPolicy& policy = transport_.session_.settings().retry;
-  const ResponseKind kind = classify_response(response);
-  ++attempt_;
-  if (kind == ResponseKind::final || attempt_ >= policy.attempts) return false;
-  double delay = transport_.backoff(attempt_);
-  WaitClock& clock = transport_.session_.clock();
-  if (const auto asked = requested_wait_seconds(response, clock.unix_seconds())) {
-    if (*asked > policy.max_wait_seconds) return false;
-    delay = std::max(delay, *asked);
-  }
-  transport_.session_.log().debug(fmt::format("registry '{}' answered {}; trying again in {:.2f}s",
-                                              transport_.endpoint_.authority, response.status, delay));
-  if (kind == ResponseKind::throttled) transport_.bucket_.throttle(clock, delay);
-  return pause(delay);
-}
 
 RegistryTransport::RegistryTransport(RemoteSession& session, Endpoint endpoint, std::string credentials_name)
     : session_(session),
-      endpoint_(std::move(endpoint)),
-      credentials_name_(std::move(credentials_name)),
-      // A loopback registry is nobody else's; its bucket only keeps the pauses it asks for.
-      bucket_(oci::is_loopback_registry(endpoint_.authority) ? 1e6 : session.settings().requests_per_second,
-              oci::is_loopback_registry(endpoint_.authority) ? 1e6 : session.settings().request_burst),
-      random_(std::random_device{}()) {}
-
-double RegistryTransport::backoff(int attempt) {
-  const std::lock_guard lock(mutex_);
-  return backoff_seconds(session_.settings().retry, attempt, random_);
-}
+      pace_(session, endpoint.authority),
+      origin_(session, std::move(endpoint), pace_),
+      credentials_name_(std::move(credentials_name)) {}
 
 // One for each set of credentials: auth.json may name others for some of a registry's repositories.
 Authenticator& RegistryTransport::authenticator(const std::string& repository) {
@@ -112,73 +58,10 @@ double RegistryTransport::upload_bytes_per_second() const {
   return upload_bytes_per_second_;
 }
 
-const Url& RegistryTransport::base() {
-  const std::lock_guard lock(base_mutex_);
-  if (!base_) {
-    RetryLoop retries(*this);
-    for (;;) {
-      try {
-        base_ = find_base();
-        break;
-      } catch (const TransportError& error) {
-        if (!retries.again(error)) throw;
-      }
-    }
-  }
-  return *base_;
-}
-
-// https without asking, for all but loopback and insecure registries: those are asked which of the two they
-// speak.
-Url RegistryTransport::find_base() {
-  const Url https = Url::parse("https://" + endpoint_.authority + "/");
-  const bool insecure = endpoint_.security == Security::insecure;
-  const bool loopback = oci::is_loopback_registry(endpoint_.authority);
-  if (!insecure && !loopback) return https;
-  const Url http = Url::parse("http://" + endpoint_.authority + "/");
-  const auto ask = [&](const Url& url) {
-    HttpRequest request;
-    request.url = url;
-    request.url.path = "/v2/";
-    if (insecure) request.tls = TlsCheck::none;
-    HttpResponse response = send_counted(request);
-    learn_address(url, response);
-    return response;
-  };
-  const bool has_certificates = !find_certificates(certificate_folders(), endpoint_.authority).authorities.empty();
-  if (loopback && !insecure && has_certificates) return https;
-  if (loopback) {
-    try {
-      if (!asks_for_tls(ask(http))) return http;
-    } catch (const TransportError& error) {
-      if (!broke_before_http(error)) throw;
-      try {
-        ask(https);
-      } catch (const TransportError& other) {
-        if (other.fault() == TransportFault::tls && other.message().find("certificate") != std::string::npos) throw;
-        throw error;
-      }
-    }
-    return https;
-  }
-  try {
-    ask(https);
-    return https;
-  } catch (const TransportError& error) {
-    if (error.fault() == TransportFault::resolve || error.fault() == TransportFault::stalled) throw;
-    try {
-      ask(http);
-    } catch (const TransportError&) {
-      throw error;
-    }
-    return http;
-  }
-}
-
 RegistryAnswer RegistryTransport::send(const RegistryRequest& request) {
-  const Url url = request.url ? *request.url : base().resolve(request.path);
+  const Url url = request.url ? *request.url : origin_.base().resolve(request.path);
   Scope scope = request.scope;
-  RetryLoop retries(*this);
+  RetryLoop retries(pace_, request.retrying == Retrying::once ? 2 : INT32_MAX);
   for (bool first = true;; first = false) {
     if (!first && request.body && !request.body->rewind()) {
       throw Error(Category::network, fmt::format("{} '{}': what was sent cannot be sent again",
@@ -188,7 +71,7 @@ RegistryAnswer RegistryTransport::send(const RegistryRequest& request) {
       RegistryAnswer answer = send_once(request, url, scope);
       if (request.method == HttpMethod::head && answer.response.status == 403)
         ask_for_reason(request, url, scope, answer);
-      if (answer.response.status < 400) bucket_.succeeded();
+      if (answer.response.status < 400) pace_.succeeded();
       if (request.retrying == Retrying::no || !retries.again(answer.response)) return answer;
     } catch (const TransportError& error) {
       if (request.retrying == Retrying::no || !retries.again(error)) throw;
@@ -225,9 +108,9 @@ RegistryAnswer RegistryTransport::send_once(const RegistryRequest& request, cons
   const auto rewound = [&] { return !request.body || request.body->rewind(); };
   Authenticator& authenticator = this->authenticator(request.repository);
   for (;;) {
-    const bool home = same_origin(at, base());
+    const bool home = origin_.is_home(at);
     const std::string authorization = home ? authenticator.authorization(scope) : "";
-    bucket_.take(session_.clock(), session_.cancel());
+    pace_.take();
     RegistryAnswer answer = send_to(request, at, authorization);
     const HttpResponse& response = answer.response;
     if (response.status == 401 && home && challenges < kMostChallenges) {
@@ -266,42 +149,34 @@ RegistryAnswer RegistryTransport::send_to(const RegistryRequest& request, const 
   http.max_body_bytes = request.max_body_bytes;
   http.max_streamed_bytes = request.max_streamed_bytes;
   if (!authorization.empty()) http.headers.add("Authorization", authorization);
-  const bool own_host = url.host == base().host;
-  http.most_private = own_host ? AddressClass::link_local : own_class();
-  if (session_.registries().is_insecure(url.authority()) || (own_host && endpoint_.security == Security::insecure)) {
-    http.tls = TlsCheck::none;
-  }
-  RegistryAnswer answer{send_counted(http), url, {}};
-  if (own_host) learn_address(url, answer.response);
+  RegistryAnswer answer{origin_.send(http), url, {}};
   answer.request.method = request.method;
   answer.request.url = url;
   return answer;
 }
 
-HttpResponse RegistryTransport::send_counted(HttpRequest& request) {
-  ++session_.stats().requests;
-  return session_.http().send(request, session_.cancel());
-}
-
-// A token server. Its URL comes from the registry, and it gets credentials.
+// A token server. Its URL comes from the registry, and it gets credentials: a redirect is followed within its own
+// origin, and only where the request is the same there.
 HttpResponse RegistryTransport::ask_realm(HttpRequest request) {
-  check_led_to(request.url, true);
-  const bool own_host = request.url.host == base().host;
-  request.most_private = own_host ? AddressClass::link_local : own_class();
-  if (session_.registries().is_insecure(request.url.authority()) ||
-      (own_host && endpoint_.security == Security::insecure)) {
-    request.tls = TlsCheck::none;
-  }
-  RetryLoop retries(*this);
-  for (;;) {
+  origin_.base();
+  origin_.check_led_to(request.url, true);
+  RetryLoop retries(pace_);
+  for (int redirects = 0;;) {
     try {
       if (request.body) request.body->rewind();
-      HttpResponse response = send_counted(request);
+      HttpResponse response = origin_.send(request);
       if (is_redirect(response.status)) {
-        throw Error(Category::network,
-                    fmt::format("token server '{}' of registry '{}' answered with a redirect, which is "
-                                "not followed with credentials",
-                                request.url.redacted(), endpoint_.authority));
+        const auto location = response.headers.find("Location");
+        const bool keeps_request = request.method == HttpMethod::get && response.status != 303;
+        const std::optional<Url> target = location ? std::optional(request.url.resolve(*location)) : std::nullopt;
+        if (!keeps_request || !target || !same_origin(*target, request.url) || ++redirects > kMostRedirects) {
+          throw Error(Category::network,
+                      fmt::format("token server '{}' of registry '{}' answered with a redirect, which is not followed "
+                                  "with credentials",
+                                  request.url.redacted(), endpoint().authority));
+        }
+        request.url = *target;
+        continue;
       }
       if (!retries.again(response)) return response;
     } catch (const TransportError& error) {
@@ -310,71 +185,26 @@ HttpResponse RegistryTransport::ask_realm(HttpRequest request) {
   }
 }
 
-AddressClass RegistryTransport::own_class() const {
-  const std::lock_guard lock(mutex_);
-  if (class_) return *class_;
-  const std::string host = Url::parse("https://" + endpoint_.authority).host;
-  if (is_numeric_address(host)) return classify_address(host);
-  return oci::is_loopback_registry(endpoint_.authority) ? AddressClass::loopback : AddressClass::public_network;
-}
-
-void RegistryTransport::learn_address(const Url& url, const HttpResponse& response) {
-  if (response.remote_address.empty() ||
-      url.authority() != Url::parse(url.scheme + "://" + endpoint_.authority).authority())
-    return;
-  const std::lock_guard lock(mutex_);
-  if (!class_) class_ = classify_address(response.remote_address);
-}
-
-void RegistryTransport::check_led_to(const Url& url, bool carries_credentials) const {
-  const bool home = same_origin(url, *base_);
-  if (home) return;
-  if (!url.is_https() && base_->is_https()) {
-    throw Error(Category::network,
-                fmt::format("registry '{}' leads from https to '{}', which is not encrypted; if it stands behind a "
-                            "proxy that ends TLS, that proxy must send X-Forwarded-Proto",
-                            endpoint_.authority, url.redacted()));
-  }
-  if (!url.is_https() && carries_credentials && !oci::is_loopback_registry(url.host) && url.host != base_->host &&
-      !session_.registries().is_insecure(url.authority())) {
-    throw Error(Category::network,
-                fmt::format("registry '{}' asks for credentials to be sent to '{}', which is not encrypted; "
-                            "mark '{}' as insecure in registries.conf if that is meant",
-                            endpoint_.authority, url.redacted(), url.authority()));
-  }
-  // A name is checked when it is connected to; an address can be refused before that, and a proxy would not
-  // do it.
-  if (url.host != base_->host && is_numeric_address(url.host) && classify_address(url.host) > own_class()) {
-    throw TransportError(TransportFault::refused,
-                         fmt::format("registry '{}' leads to the {} address '{}', which it has no business with",
-                                     endpoint_.authority, to_string(classify_address(url.host)), url.redacted()),
-                         0, 0);
-  }
-}
-
-Url RegistryTransport::follow(const Url& from, std::string_view location) {
-  base();
-  const Url target = with_context(
-      [&] { return fmt::format("where registry '{}' leads from '{}'", endpoint_.authority, from.redacted()); },
-      [&] { return from.resolve(location); });
-  check_led_to(target, false);
-  return target;
-}
-
 void RegistryTransport::refuse(const RegistryAnswer& answer, const std::string& repository) {
   RegistryError error = make_registry_error(answer.request, answer.response);
   const int status = answer.response.status;
-  if (status == 401 || status == 403) {
+  const bool is_throttled = classify_response(answer.response) == ResponseKind::throttled;
+  if ((status == 401 || status == 403) && !is_home(answer.url) && !is_throttled) {
+    error.add_context(
+        fmt::format("'{}' refuses the link that registry '{}' led to: it ran out, this machine's clock is wrong, or a "
+                    "proxy changes it; no login helps there",
+                    answer.url.authority(), endpoint().authority));
+  } else if (status == 401 || status == 403) {
     error.add_context("asked " + authenticator(repository).identity());
-    const std::string advice = ghcr::is_ghcr(endpoint_.authority) ? ghcr::advice(answer.response, repository) : "";
+    const std::string advice = ghcr::is_ghcr(endpoint().authority) ? ghcr::advice(answer.response, repository) : "";
     if (!advice.empty()) {
       error.add_context(advice);
-    } else if (classify_response(answer.response) == ResponseKind::throttled) {
+    } else if (is_throttled) {
       error.add_context("the registry throttles; try again later");
     } else {
       error.add_context(fmt::format("run 'kiln login {}' with an account that may do this", credentials_name_));
     }
-  } else if (classify_response(answer.response) == ResponseKind::throttled) {
+  } else if (is_throttled) {
     const auto wait = requested_wait_seconds(answer.response, session_.clock().unix_seconds());
     error.add_context(wait ? fmt::format("the registry throttles; try again in {}", human_seconds(*wait))
                            : "the registry throttles; try again later");

@@ -1,24 +1,26 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <string>
 
 #include "registry/remote/auth.hpp"
 #include "registry/remote/http.hpp"
 #include "registry/remote/registry_error.hpp"
+#include "registry/remote/registry_origin.hpp"
 #include "registry/remote/remote_session.hpp"
-#include "registry/remote/retry.hpp"
+#include "registry/remote/retry_loop.hpp"
 
 namespace kiln {
 
 enum class Retrying {
-  yes,  // faults and transient refusals are tried again here; the body must be one that can be rewound
-  no,   // the caller sees the first fault: it knows what was moved already
+  yes,   // faults and transient refusals are tried again here; the body must be one that can be rewound
+  once,  // the same, but once more at most: there is another way
+  no,    // the caller sees the first fault: it knows what was moved already
 };
 
 struct RegistryRequest {
@@ -43,32 +45,9 @@ struct RegistryAnswer {
   HttpRequest request;  // as sent there, for messages; its body and functions are gone
 };
 
-class RegistryTransport;
-
-// Counts the attempts at one piece of work and waits between them. Not for several threads.
-class RetryLoop {
- public:
-  explicit RetryLoop(RegistryTransport& transport) : transport_(transport) {}
-  // Waits and says yes where it is worth trying again; no where the fault stands. Error{cancelled} on cancel.
-  bool again(const TransportError& fault);
-  bool again(const HttpResponse& response);
-  // There was progress: the next fault counts as the first.
-  void progressed() { attempt_ = 0; }
-
- private:
-  bool pause(double seconds);
-  RegistryTransport& transport_;
-  int attempt_ = 0;
-};
-
-// Requests to one registry: its base URL, login, throttling, retries, and redirects followed by hand. The
-// rules for where a registry may lead its client (realm of a challenge, redirect, Location of an upload, next
-// page):
-//   - from https only to https; a realm over http only to loopback, the registry itself, or a host marked
-//   insecure;
-//   - never to an address more private than the registry's own, checked on the address really connected to;
-//   - an Authorization field only ever goes to the registry's own origin, and credentials also to its realm.
-// Any thread.
+// Requests to one registry: login, redirects followed by hand, retries. Where the registry may lead is RegistryOrigin's
+// question, how long is waited RegistryPace's. An Authorization field only ever goes to the registry's own origin, and
+// credentials also to the realm it names. Any thread.
 class RegistryTransport {
  public:
   RegistryTransport(RemoteSession& session, Endpoint endpoint, std::string credentials_name);
@@ -76,45 +55,40 @@ class RegistryTransport {
   // The answer, whatever its status, after login, redirects and (if wanted) retries.
   RegistryAnswer send(const RegistryRequest& request);
 
-  const Endpoint& endpoint() const noexcept { return endpoint_; }
-  // scheme://host[:port]; asks the registry the first time where that is not clear.
-  const Url& base();
-  // Where a Location of the registry leads, by the rules above.
-  Url follow(const Url& from, std::string_view location);
+  const Endpoint& endpoint() const noexcept { return origin_.endpoint(); }
+  RegistryPace& pace() noexcept { return pace_; }
+  // Where a Location of the registry leads.
+  Url follow(const Url& from, std::string_view location) { return origin_.follow(from, location); }
+  // Whether an answer came from the registry itself, not from where it led.
+  bool is_home(const Url& url) { return origin_.is_home(url); }
   // How fast uploads to here have been; 0 before the first that says anything.
   void note_upload(std::uint64_t bytes, double seconds);
   double upload_bytes_per_second() const;
   // Held while a referrers fallback tag is read and written: the registry has no such lock.
   std::mutex& fallback_tags_mutex() noexcept { return fallback_tags_mutex_; }
+  // Whether mounting is worth a request: not after the registry failed at it again and again.
+  bool mounts() const noexcept { return failed_mounts_ < kMostFailedMounts; }
+  void note_mount(bool was_answered) noexcept { was_answered ? failed_mounts_ = 0 : ++failed_mounts_; }
   // RegistryError for an answer, with what can be done about it.
   [[noreturn]] void refuse(const RegistryAnswer& answer, const std::string& repository);
 
  private:
-  friend class RetryLoop;
+  static constexpr int kMostFailedMounts = 2;
   void ask_for_reason(const RegistryRequest& request, const Url& url, Scope& scope, RegistryAnswer& answer);
   RegistryAnswer send_once(const RegistryRequest& request, const Url& url, Scope& scope);
   RegistryAnswer send_to(const RegistryRequest& request, const Url& url, const std::string& authorization);
-  HttpResponse send_counted(HttpRequest& request);
   HttpResponse ask_realm(HttpRequest request);
-  Url find_base();
-  double backoff(int attempt);
-  void check_led_to(const Url& url, bool carries_credentials) const;
-  AddressClass own_class() const;
-  void learn_address(const Url& url, const HttpResponse& response);
   Authenticator& authenticator(const std::string& repository);
 
   RemoteSession& session_;
-  Endpoint endpoint_;
+  RegistryPace pace_;
+  RegistryOrigin origin_;
   std::string credentials_name_;
-  TokenBucket bucket_;
   mutable std::mutex mutex_;
-  std::mutex base_mutex_;
   std::mutex fallback_tags_mutex_;
-  std::optional<Url> base_;
-  std::optional<AddressClass> class_;
   std::map<std::string, std::unique_ptr<Authenticator>> authenticators_;  // by credentials
   double upload_bytes_per_second_ = 0;
-  std::mt19937_64 random_;
+  std::atomic<int> failed_mounts_{0};
 };
 
 }  // namespace kiln

@@ -1,5 +1,7 @@
 #include "registry/remote/remote_session.hpp"
 
+#include <algorithm>
+
 #include "registry/remote/docker_hub.hpp"
 #include "registry/remote/registry_client.hpp"
 #include "registry/remote/registry_transport.hpp"
@@ -23,6 +25,23 @@ std::vector<RemoteRepository> BlobLocations::find(const oci::Digest& blob) const
   const auto found = places_.find(blob);
   if (found == places_.end()) return {};
   return {found->second.begin(), found->second.end()};
+}
+
+void BlobLocations::note_others(const RemoteRepository& place, std::vector<RemoteRepository> others) {
+  const std::lock_guard lock(mutex_);
+  others_[place] = std::move(others);
+}
+
+std::vector<RemoteRepository> BlobLocations::with_others(std::vector<RemoteRepository> places) const {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto found = others_.find(places[i]);
+    if (found == others_.end()) continue;
+    for (const RemoteRepository& other : found->second) {
+      if (std::find(places.begin(), places.end(), other) == places.end()) places.push_back(other);
+    }
+  }
+  return places;
 }
 
 RemoteSettings RemoteSettings::from_environment() {

@@ -40,9 +40,15 @@ class BlobLocations {
   void forget(const oci::Digest& blob, const RemoteRepository& place);
   std::vector<RemoteRepository> find(const oci::Digest& blob) const;
 
+  // Where else the images of a repository are: the registry that it mirrors, and that one's other mirrors.
+  void note_others(const RemoteRepository& place, std::vector<RemoteRepository> others);
+  // The places, and after them the others of each, every one once.
+  std::vector<RemoteRepository> with_others(std::vector<RemoteRepository> places) const;
+
  private:
   mutable std::mutex mutex_;
   std::map<oci::Digest, std::set<RemoteRepository>> places_;
+  std::map<RemoteRepository, std::vector<RemoteRepository>> others_;
 };
 
 struct RemoteSettings {
@@ -84,7 +90,7 @@ class RemoteSession {
   WireStats& stats() noexcept { return stats_; }
   const WireStats& stats() const noexcept { return stats_; }
   BlobLocations& locations() noexcept { return locations_; }
-  // One lock a blob: who downloads it holds it, so that nobody else does at the same time.
+  // One lock a blob: the process that downloads it holds it, so that no other does at the same time.
   std::shared_ptr<std::mutex> download_lock(const oci::Digest& blob);
   Log& log() noexcept { return log_; }
   WaitClock& clock() noexcept { return clock_; }

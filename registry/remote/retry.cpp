@@ -103,6 +103,7 @@ bool is_transient(TransportFault fault) {
     case TransportFault::protocol:
       return true;
     case TransportFault::tls:
+    case TransportFault::no_tls:
     case TransportFault::too_large:
     case TransportFault::refused:
       return false;

@@ -56,7 +56,7 @@ class TokenBucket {
 
   // Waits until there is a token and no pause.
   void take(WaitClock& clock, const CancelToken& cancel);
-  // The registry throttled: nobody sends for `seconds`, and the rate is halved (not below one a second).
+  // The registry throttled: nothing is sent for `seconds`, and the rate is halved (not below one a second).
   void throttle(WaitClock& clock, double seconds);
   // A request went well: the rate creeps back to where it began.
   void succeeded();

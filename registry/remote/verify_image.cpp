@@ -20,11 +20,6 @@ struct BlobQuestion {
   std::string problem;
 };
 
-bool stays_elsewhere(const oci::Descriptor& layer) {
-  return layer.media_type == oci::media_type::kDockerForeignLayerGzip ||
-         layer.media_type.find(".nondistributable.") != std::string::npos;
-}
-
 // Walks one image's manifests and notes the blobs they need.
 class ManifestWalk {
  public:
@@ -58,7 +53,7 @@ class ManifestWalk {
     const oci::Manifest manifest = oci::parse_manifest(fetched.bytes, where);
     need(manifest.config);
     for (const oci::Descriptor& layer : manifest.layers) {
-      if (!stays_elsewhere(layer)) need(layer);
+      if (!oci::media_type::is_foreign_layer(layer.media_type)) need(layer);
     }
   }
 
@@ -101,13 +96,13 @@ std::vector<ImageVerdict> verify_images(RemoteSession& session, std::span<const 
   pool.parallel_for(questions.size(), [&](std::size_t i) {
     BlobQuestion& question = questions[i];
     const RemoteRepository& place = images[question.image].place;
-    const auto size = session.client(place.endpoint).blob_size(place.repository, question.blob.digest);
-    if (!size) {
+    const BlobPresence found = session.client(place.endpoint).find_blob(place.repository, question.blob.digest);
+    if (!found.is_there) {
       question.problem = fmt::format("blob '{}': expected {} bytes, the repository does not have it",
                                      question.blob.digest.str(), question.blob.size);
-    } else if (*size != question.blob.size) {
+    } else if (!found.matches(question.blob)) {
       question.problem = fmt::format("blob '{}': expected {} bytes, the repository has {}", question.blob.digest.str(),
-                                     question.blob.size, *size);
+                                     question.blob.size, *found.size);
     }
   });
   for (BlobQuestion& question : questions) {

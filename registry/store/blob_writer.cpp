@@ -31,7 +31,7 @@ struct BlobWriter::State {
         temporary(store.home().tmp() / fmt::format("blob-{}-{}", ::getpid(), sequence++)),
         file(std::make_shared<const Fd>(create_file(temporary))),
         behind(pages) {
-    // A gc takes temporary files that nobody has locked.
+    // A gc takes temporary files that no process has locked.
     ::flock(file->get(), LOCK_EX | LOCK_NB);
   }
   ~State() {

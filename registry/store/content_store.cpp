@@ -66,7 +66,7 @@ oci::Descriptor ContentStore::put(std::string_view bytes, std::string media_type
   descriptor.digest = oci::sha256_of(bytes);
   lease(descriptor.digest);
   if (size_of(descriptor.digest) == bytes.size() && durability == Durability::ephemeral) {
-    note_unsynced(descriptor.digest);  // whoever wrote it may not have synced it yet
+    note_unsynced(descriptor.digest);  // the process that wrote it may not have synced it yet
     return descriptor;
   }
   BlobWriter writer = begin_blob();

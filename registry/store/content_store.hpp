@@ -46,7 +46,7 @@ class ContentStore {
   // The blob's file, for streaming; who reads it to the end verifies (see VerifyingReader).
   Fd open(const oci::Digest& digest) const;
 
-  // `pages`: WriteBehind::Pages::recycle for what nobody will read soon.
+  // `pages`: WriteBehind::Pages::recycle for what will not be read soon.
   BlobWriter begin_blob(WriteBehind::Pages pages = WriteBehind::Pages::keep);
   // Writes a small blob at once.
   oci::Descriptor put(std::string_view bytes, std::string media_type, Durability durability = Durability::durable);
@@ -71,7 +71,7 @@ class ContentStore {
     std::int64_t last_used = 0;  // Unix seconds
   };
   std::vector<StoredBlob> blobs() const;
-  // Removes one blob that was found to be damaged, whoever names it, with what is known of it.
+  // Removes one blob that was found to be damaged, named or not, with what is known of it.
   void remove_damaged(const oci::Digest& digest);
 
  private:

@@ -21,12 +21,12 @@ namespace {
 
 // A temporary file this young may belong to a process that has not locked it yet.
 constexpr int kYoungestGarbageSeconds = 60;
-// What AtomicFile writes is locked by nobody, but renamed within moments.
+// What AtomicFile writes is not locked, but renamed within moments.
 constexpr int kYoungestUnlockedGarbageSeconds = 3600;
 
 bool is_younger(const struct stat& info, int seconds) { return info.st_mtime > std::time(nullptr) - seconds; }
 
-// Files and folders in tmp/ whose writers died: nobody has them locked.
+// Files and folders in tmp/ whose writers died: no process has them locked.
 void remove_dead_temporaries(const fs::path& folder) {
   for (const std::string& name : list_directory(folder)) {
     const fs::path path = folder / name;

@@ -17,7 +17,7 @@ struct GarbageReport {
 enum class DryRun { no, yes };
 
 // Removes blobs that neither index.json, nor a pending push, nor `roots` (each for itself, not for what it refers
-// to), nor any live process's lease reaches, and temporary files that nobody holds. The file index of a layer stays
+// to), nor any live process's lease reaches, and temporary files that no process holds. The file index of a layer stays
 // with the layer. Takes the store's lock exclusively. Error{machine}, and nothing is removed, where a manifest that
 // index.json reaches is damaged, since what it needs cannot be known.
 //

@@ -27,7 +27,7 @@ oci::Descriptor descriptor_of_entry(const nlohmann::json& entry, const fs::path&
   try {
     return oci::descriptor_from_json(entry, fmt::format("image layout '{}'", path.native()));
   } catch (const Error& error) {
-    throw Error(Category::machine, error.message());  // it is this machine's file, whoever wrote into it
+    throw Error(Category::machine, error.message());  // it is this machine's file, no matter who wrote it
   }
 }
 

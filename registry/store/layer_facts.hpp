@@ -11,7 +11,7 @@ namespace kiln {
 
 // Small durable facts about layers that stand beside the image layout, a file each: "DIGEST NUMBER\n", the first one
 // with the media type as third word. They may be asked and set from any thread and by any process; a file that is
-// missing or damaged is a fact that nobody has established.
+// missing or damaged is a fact that is not established.
 
 // The file index of a layer, by the layer's diff ID; nullopt also where the index is not in the store any more.
 std::optional<oci::Descriptor> index_of_layer(const ContentStore& store, const oci::Digest& diff_id);

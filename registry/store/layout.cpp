@@ -1,6 +1,7 @@
 #include "registry/store/layout.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/atomic_file.hpp"
@@ -22,20 +23,38 @@ void create_if_missing(const fs::path& path, std::string_view bytes) {
   if (!fs::exists(path)) write_file_atomically(path, bytes);
 }
 
+// Somebody may have removed oci/ to make room; then there are no images, and all else is as good as before.
+bool has_image_layout(const HomeLayout& layout) {
+  std::error_code error;
+  return fs::exists(layout.blobs(), error) && fs::exists(layout.oci() / "index.json", error);
+}
+
+// Root could use anybody's home, and would leave files there that its owner can neither change nor remove.
+void refuse_other_users_home(const fs::path& version_file) {
+  struct stat info {};
+  if (::geteuid() != 0 || ::stat(version_file.c_str(), &info) != 0 || info.st_uid == 0) return;
+  throw Error(
+      Category::machine,
+      fmt::format("'{}' is the store of user {}, and root would leave files in it that are not theirs; run kiln as "
+                  "that user, or point KILN_HOME at a folder of root's",
+                  version_file.parent_path().native(), info.st_uid));
+}
+
 }  // namespace
 
-HomeLayout HomeLayout::open(fs::path root) {
+HomeLayout HomeLayout::open(const fs::path& root) {
   // Without symbolic links: runc takes no root file system by a way through one.
   // Where the way cannot be looked at, what is done next says so.
-  const fs::path named = fs::absolute(std::move(root)).lexically_normal();
+  const fs::path named = fs::absolute(root).lexically_normal();
   std::error_code error;
   const fs::path place = fs::weakly_canonical(named, error);
   HomeLayout layout(error ? named : place);
-  if (layout.is_whole()) return layout;
+  refuse_other_users_home(layout.version_file());
+  if (layout.is_whole() && has_image_layout(layout)) return layout;
   make_directories(layout.locks());
   // Several processes may come first; an index.json of one must not be replaced by another's empty one.
   const FileLock lock = FileLock::acquire(layout.locks() / "store", LockMode::exclusive);
-  if (layout.is_whole()) return layout;
+  if (layout.is_whole() && has_image_layout(layout)) return layout;
   for (const fs::path& folder : {layout.blobs(), layout.indexes(), layout.blob_info(), layout.forms(), layout.steps(),
                                  layout.builds(), layout.reports(), layout.snapshots() / "chains",
                                  layout.cache_mounts(), layout.debs(), layout.leases(), layout.tmp()}) {

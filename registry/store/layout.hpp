@@ -11,24 +11,25 @@ namespace kiln {
 //   indexes/HEX           text "DIGEST SIZE MEDIATYPE\n": the file index blob of the layer with diff ID sha256:HEX
 //   blobinfo/HEX          text "DIFFID UNCOMPRESSED_BYTES\n": what the layer blob sha256:HEX was verified to hold
 //   forms/HEX-FORM        text "DIGEST SIZE\n": the blob that the layer with diff ID sha256:HEX was compressed to as
-//   FORM steps/HH/KEY          step records (builder/cache/step_record.hpp), HH = the key's first two digits builds/
-//   build records, one file a build (builder/cache/build_record.hpp) reports/              the last reports
+//                         FORM
+//   steps/HH/KEY          step records (builder/cache/step_record.hpp), HH = the key's first two digits
+//   builds/               build records, one file a build (builder/cache/build_record.hpp)
+//   reports/              the last reports
 //   snapshots/N/fs        a layer's files as an overlayfs lower folder; snapshots/N/meta, snapshots/chains/HEX -> N
 //   cache-mounts/         contents of RUN --mount=type=cache
-//   runtime/probe         the container runtime that works here (builder/run/runtime_probe.hpp); runtime/mnt, an empty
-//   folder
-//                         that each container's worker mounts on, in a mount namespace of its own
+//   runtime/probe         the container runtime that works here (builder/run/runtime_probe.hpp)
+//   runtime/mnt           an empty folder that each container's worker mounts on, in a mount namespace of its own
 //   debs/                 .deb files by digest
 //   stat-cache            digests of files by device, inode, size and times
 //   leases/               one flock'd file per process: the digests it uses
 //   locks/                lock files, never removed while the home exists
-//   tmp/                  what is being written; a file here that nobody locks is garbage
+//   tmp/                  what is being written; a file here that no process locks is garbage
 //
 // Everything that is published appears by fsync and rename.
 class HomeLayout {
  public:
   // Creates what is missing. Error{machine} where the folder cannot be used or has another version.
-  static HomeLayout open(fs::path root);
+  static HomeLayout open(const fs::path& root);
 
   // $KILN_HOME, or /var/lib/kiln for root, else $XDG_DATA_HOME/kiln (~/.local/share/kiln).
   static fs::path default_root();

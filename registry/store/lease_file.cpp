@@ -22,7 +22,7 @@ fs::path new_lease_path(const HomeLayout& home) {
 }  // namespace
 
 LeaseFile::LeaseFile(const HomeLayout& home)
-    // A gc removes lease files that nobody has locked: the gate keeps it away between creating and locking.
+    // A gc removes lease files that no process has locked: the gate keeps it away between creating and locking.
     : LeaseFile(home, FileLock::acquire(home.locks() / kGate, LockMode::shared)) {}
 
 LeaseFile::LeaseFile(const HomeLayout& home, const FileLock&)

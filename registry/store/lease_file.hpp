@@ -14,7 +14,7 @@ namespace kiln {
 // The digests one process uses: leases/PID-RANDOM, one digest a line, flock'd for as long as the process lives.
 //
 // locks/leases is held shared while a line is written, and exclusively by a gc from the moment it reads the leases
-// until it has removed what nobody holds. So after add() a blob is either gone, and has() says so, or it stays.
+// until it has removed what no lease holds. So after add() a blob is either gone, and has() says so, or it stays.
 struct LeaseFile {
   explicit LeaseFile(const HomeLayout& home);
   ~LeaseFile();

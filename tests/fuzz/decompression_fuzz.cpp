@@ -2,6 +2,7 @@
 #include "base/thread_pool.hpp"
 #include "builder/layer/compression.hpp"
 #include "tests/fuzz/fuzz.hpp"
+#include "tests/unit/layer/compressed.hpp"
 
 // Any bytes as a compressed stream, read whole and by frames.
 namespace kiln::fuzz {
@@ -42,9 +43,8 @@ std::vector<std::string> seeds() {
   std::vector<std::string> result;
   for (const char* kind : {"gzip", "gzip:6", "gzip:0", "zstd", "zstd:19"}) {
     const Compression compression = Compression::parse_text(kind);
-    result.push_back(compress_block(text, compression));
-    result.push_back(compress_block(text.substr(0, 1000), compression) +
-                     compress_block(text.substr(1000, 1000), compression));
+    result.push_back(test::compressed(text, compression));
+    result.push_back(test::compressed({text.substr(0, 1000), text.substr(1000, 1000)}, compression));
   }
   result.push_back(
       std::string("\xfd"
@@ -55,7 +55,9 @@ std::vector<std::string> seeds() {
 }
 
 std::vector<std::string> words() {
-  return {"\x1f\x8b\x08", std::string("\0\0\0\0", 4), "\x28\xb5\x2f\xfd", "\xff\xff\xff\xff", "\x50\x2a\x4d\x18"};
+  return {"\x1f\x8b\x08",     std::string("\0\0\0\0", 4),     "\x28\xb5\x2f\xfd",
+          "\xff\xff\xff\xff", std::string("\0\0\xff\xff", 4), std::string("\x03\0", 2),
+          "\x50\x2a\x4d\x18"};
 }
 
 }  // namespace kiln::fuzz

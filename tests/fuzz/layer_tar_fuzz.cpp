@@ -115,6 +115,8 @@ std::vector<std::string> seeds() {
   using test::RawTar;
   return {RawTar().folder("a/").file("a/x", "text").symlink("a/l", "../b").hardlink("h", "a/x").str(),
           RawTar().folder("d/").file("d/.wh..wh..opq", "").file(".wh.e", "").folder("e/").file("e/f", "1").str(),
+          RawTar().file(".wh.a", "").file(".wh.b", "").str(),
+          RawTar().file(".wh..wh..opq", "").str(),
           RawTar().symlink("s", "..").file("s/outside", "evil").symlink("t", "/").folder("t/").str(),
           RawTar().pax("path", "long/name").pax("SCHILY.xattr.user.k", "v").pax("mtime", "1.5").file("x", "y").str(),
           RawTar()

@@ -165,9 +165,9 @@ class BadDefinitions(harness.KilnTest):
         self.write("profiles/mainpc.json", '{"OMP_NUM_THREADS": "4"}')
         self.refused("mainpc", args=["--profile", "mainpcs"])
 
-    def test_an_hcl_file_is_answered_with_the_way_to_convert_it(self):
-        self.write("docker-bake.hcl", 'target "x" {}\n')
-        self.refused("docker buildx bake", "--print > docker-bake.json", args=["-f", "docker-bake.hcl"])
+    def test_a_mistake_in_an_hcl_file_is_shown_with_its_place(self):
+        self.write("docker-bake.hcl", 'target "x" {\n  tags = [TGA]\n}\nvariable "TAG" {}\n')
+        self.refused("docker-bake.hcl:2:11: unknown variable 'TGA'; did you mean 'TAG'?", "2 |   tags = [TGA]", args=["-f", "docker-bake.hcl"])
 
 
 if __name__ == "__main__":

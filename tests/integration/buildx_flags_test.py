@@ -26,7 +26,7 @@ TRIED_ELSEWHERE = {"--load", "--push"}
 BAKE_VALUES = {
     "--allow": "ssh", "--builder": "x", "--call": "build", "--check": None, "--debug": None, "--file": "bake.json", "--list": "targets",
     "--metadata-file": "metadata.json", "--no-cache": None, "--print": None, "--progress": "plain", "--provenance": "false", "--pull": None,
-    "--sbom": "false", "--set": "app.labels.a=b",
+    "--sbom": "false", "--set": "app.labels.a=b", "--var": "TAG=1",
 }
 
 DOCKERFILE = "FROM scratch AS build\nCOPY Dockerfile /\n"

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """kiln ci, the workflows it writes, and the action's script as a runner would run it."""
 
+import base64
+import json
 import os
 import re
 import shutil
@@ -112,6 +114,36 @@ class ActionScriptTest(harness.KilnTest):
         self.assertRegex(token, "^[0-9a-f]{32}$")
         commands = [line for i, line in enumerate(lines) if line.startswith("::") and not stop <= i <= end]
         self.assertEqual([line.split("::")[1].split(" ")[0] for line in commands], ["group", "endgroup"])
+
+    def test_the_login_of_the_user_that_runs_the_job_counts(self):
+        private = self.registry(user=("ci", "s3cret"))
+        fleet = workflow_player.small_fleet(self, self.folder / "private", private.address)
+        login = json.dumps({"auths": {private.address: {"auth": base64.b64encode(b"ci:s3cret").decode()}}})
+        for name, inputs in (("home", {}), ("variable", {"DOCKER_AUTH_CONFIG": login}),
+                             ("file", {"REGISTRY_AUTH_FILE": self.write("auth.json", login)})):
+            with self.subTest(name):
+                job = workflow_player.Runner(self, f"login-{name}", fleet)
+                if name == "home":
+                    self.write(job.folder / ".docker/config.json", login)
+                job.run(TARGETS="base", PUSH="true", **inputs)
+                self.assertRegex(job.outputs["digest"], "^sha256:")
+
+    def test_the_key_that_signs_the_cache_and_the_proxy_reach_kiln(self):
+        self.need_programs("openssl")
+        key = self.folder / "ci.pem"
+        self.run_program("openssl", "genpkey", "-algorithm", "ed25519", "-out", key)
+        public = self.run_program("openssl", "pkey", "-in", key, "-pubout").stdout
+        settings = json.loads((self.fleet / "images/fleet.json").read_text())
+        settings["cache"] = {"sign": {"trust": [public]}}
+        self.write(self.fleet / "images/fleet.json", json.dumps(settings))
+        job = workflow_player.Runner(self, "signed", self.fleet)
+        job.run(TARGETS="base", PUSH="true", CACHE=f"{self.server.address}/acme/cache", KILN_CACHE_SIGN_KEY=key)
+        tags = self.kiln("ls", f"{self.server.address}/acme/cache").stdout.split()
+        self.assertTrue(tags)
+        job = workflow_player.Runner(self, "proxy", self.fleet)
+        self.write(job.checkout / "images/base/Dockerfile", "FROM registry.invalid/none\n")
+        result = job.run(TARGETS="base", code=3, HTTPS_PROXY="http://127.0.0.1:1")
+        self.assertNotIn("resolve host", result.output)
 
     def test_the_token_is_masked_in_its_other_form_too(self):
         job = workflow_player.Runner(self, "token", self.fleet)

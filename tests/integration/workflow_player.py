@@ -1,4 +1,5 @@
-"""Plays what the workflows of workflows/ do on a runner: the action's script, with a runner's environment and a sudo that is none."""
+"""Plays what the workflows of workflows/ do on a runner: the action's script, with a runner's environment and a sudo that
+only takes that away."""
 
 import json
 import shutil
@@ -6,6 +7,16 @@ from pathlib import Path
 
 import harness
 
+# As sudo is set up on runners (env_reset): a home of root's own, and of the environment what --preserve-env names alone.
+SUDO = """#!/usr/bin/python3
+import os, sys
+words, kept = sys.argv[1:], []
+if words[0].startswith("--preserve-env="):
+    kept = words.pop(0).split("=", 1)[1].split(",")
+environment = {{name: os.environ[name] for name in kept if name in os.environ}}
+environment.update(PATH=os.environ["PATH"], HOME="{home}")
+os.execvpe(words[0], words, environment)
+"""
 SCRIPT = harness.ROOT / "workflows/action/kiln.sh"
 
 
@@ -21,7 +32,7 @@ class Runner:
         shutil.copytree(checkout, self.checkout)
         (self.folder / "bin/kiln").symlink_to(harness.kiln_binary())
         sudo = self.folder / "bin/sudo"
-        sudo.write_text('#!/bin/sh\ncase $1 in --preserve-env=*) shift ;; esac\nexec "$@"\n')
+        sudo.write_text(SUDO.format(home=self.folder / "root"))
         sudo.chmod(0o755)
         self.outputs = {}
 

@@ -52,9 +52,9 @@ class _Reader:
 
 def parse_index(text):
     """The entries of an index's text."""
-    assert text.startswith(b"kiln file index 1\n")
+    assert text.startswith(b"kiln file index 2\n")
     reader = _Reader(text)
-    for word in ("kiln", "file", "index", "1", "diff"):
+    for word in ("kiln", "file", "index", "2", "diff"):
         reader.expect(word)
     reader.word(), reader.word()
     reader.expect("blobs")

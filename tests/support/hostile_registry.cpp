@@ -291,7 +291,11 @@ void HostileRegistry::serve_connection(int fd) {
     std::size_t end;
     while ((end = buffer.find("\r\n\r\n")) == std::string::npos) {
       constexpr char kTlsHandshake = 0x16;
-      if (buffer.size() > 1'000'000 || buffer.starts_with(kTlsHandshake) || !receive()) return;
+      if (buffer.starts_with(kTlsHandshake)) {
+        if (options_.answers_tls_in_plain) send_all(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        return;
+      }
+      if (buffer.size() > 1'000'000 || !receive()) return;
     }
     SeenRequest request;
     request.head = buffer.substr(0, end);

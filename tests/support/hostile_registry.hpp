@@ -70,6 +70,7 @@ struct HostileOptions {
   std::size_t tags_per_page = 0;       // 0: what the client asks for
   bool packages_api = false;           // GitHub's packages REST API below /api/v3, with `password` as token
   std::size_t versions_per_page = 100;
+  bool answers_tls_in_plain = false;      // what begins with a TLS handshake is answered by plain http, else hung up on
   std::set<std::string> much_downloaded;  // digests whose versions GitHub would not delete
 };
 

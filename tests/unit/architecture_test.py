@@ -230,6 +230,17 @@ class Architecture(unittest.TestCase):
             print(f"warning: {path}: {lines} lines, aim at {WARN_LINES[path.suffix]}", file=sys.stderr)
         self.expect_none([f"{path}: {lines} lines, more than {MOST_LINES}" for lines, path in long_files if lines > MOST_LINES])
 
+    def test_comments_are_in_plain_technical_english(self):
+        # What a comment says instead: the process, caller or user that is meant; "no process"; "means" or "refers to"; "Returns".
+        words = re.compile(r"\b(whoever|whosoever|nobody|stands? for)\b|^ ?Gives\b", re.IGNORECASE)
+        problems = []
+        for path in product_files():
+            for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
+                comment = re.search(r"(?:^|\s)//(.*)", line)
+                if comment and (word := words.search(comment.group(1))):
+                    problems.append(f"{path}:{number}: '{word.group(0).strip()}' in a comment: {line.strip()}")
+        self.expect_none(problems)
+
     def test_sources_hold_no_unfinished_business(self):
         word = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
         problems = []

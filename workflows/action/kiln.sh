@@ -4,13 +4,25 @@ set -euo pipefail
 
 temp=${RUNNER_TEMP:-/tmp}
 
+# What of the environment goes with sudo, which drops it otherwise: where logins are, proxies and authorities, and what
+# kiln reads itself. Secrets are in the environment, never on a command line.
+proxies=HTTP_PROXY,HTTPS_PROXY,ALL_PROXY,NO_PROXY,http_proxy,https_proxy,all_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR
+logins=DOCKER_CONFIG,DOCKER_AUTH_CONFIG,REGISTRY_AUTH_FILE,GITHUB_TOKEN,GITHUB_ACTOR,GITHUB_ACTIONS,GITHUB_API_URL
+settings=KILN_HOME,KILN_CACHE_MODE,KILN_CACHE_SIGN_KEY,KILN_CACHE_TRUST,SOURCE_DATE_EPOCH
+
+# docker/login-action and 'docker login' write below the home of the user that runs the job, not below root's.
+export DOCKER_CONFIG=${DOCKER_CONFIG:-$HOME/.docker}
+if [ -z "${REGISTRY_AUTH_FILE:-}" ] && [ -f "${XDG_RUNTIME_DIR:-}/containers/auth.json" ]; then
+  export REGISTRY_AUTH_FILE=$XDG_RUNTIME_DIR/containers/auth.json
+fi
+
 install_kiln() {
   if command -v kiln >/dev/null; then
     echo "kiln is here already: $(kiln version | head -n 1)"
     return
   fi
-  sudo apt-get update -q
-  sudo apt-get install -qy --no-install-recommends runc mmdebstrap uidmap ca-certificates git curl jq
+  sudo --preserve-env="$proxies" apt-get update -q
+  sudo --preserve-env="$proxies" apt-get install -qy --no-install-recommends runc mmdebstrap uidmap ca-certificates git curl jq
   if [ -n "$KILN_SHA256" ]; then
     case $(uname -m) in
       x86_64) arch=amd64 ;;
@@ -24,17 +36,16 @@ install_kiln() {
     sudo ln -s "/opt/$name/bin/kiln" /usr/local/bin/kiln
   else
     git clone -q --depth 1 --branch "v$KILN_VERSION" "https://github.com/$KILN_REPOSITORY" "$temp/kiln-source"
-    sudo apt-get install -qy --no-install-recommends ccache
-    sudo env CCACHE_DIR="$temp/kiln-ccache" "$temp/kiln-source/script/bootstrap"
+    sudo --preserve-env="$proxies" apt-get install -qy --no-install-recommends ccache
+    sudo --preserve-env="$proxies" env CCACHE_DIR="$temp/kiln-ccache" "$temp/kiln-source/script/bootstrap"
     sudo chown -R "$(id -u)" "$temp/kiln-ccache"
     sudo install -m 0755 "$temp/kiln-source/build/kiln" /usr/local/bin/kiln
   fi
   echo "kiln runs by sudo; its store is /var/lib/kiln, and later steps of this job find it as it was left"
 }
 
-# By sudo, with what kiln reads of the environment. The token is in the environment, never on a command line.
 run_kiln() {
-  sudo --preserve-env=GITHUB_TOKEN,GITHUB_ACTOR,GITHUB_ACTIONS,GITHUB_API_URL,KILN_CACHE_MODE,KILN_HOME,SOURCE_DATE_EPOCH kiln "$@"
+  sudo --preserve-env="$proxies,$logins,$settings" kiln "$@"
 }
 
 # Shows what a command says in a group, in which it can give the runner no orders: a RUN prints what it likes.

@@ -6,6 +6,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/process.hpp"
+#include "base/text.hpp"
 #include "builder/build/build.hpp"
 #include "builder/build/fleet_plan.hpp"
 #include "builder/cli/build_surroundings.hpp"
@@ -16,6 +17,7 @@
 #include "builder/cli/stderr_log.hpp"
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/words.hpp"
+#include "builder/definitions/bake/definition.hpp"
 #include "builder/definitions/bake_print.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
@@ -30,7 +32,9 @@ namespace {
 
 struct BakeWords {
   std::vector<std::string> targets;
-  std::optional<std::string> file;
+  std::vector<std::string> files;
+  std::vector<std::string> variables;
+  std::optional<std::string> list;
   std::vector<std::string> profiles;
   bool push = false;
   std::string registry;
@@ -61,21 +65,64 @@ struct LoadedFleet {
   NameValues naming;
 };
 
+// -f, else the files that BUILDX_BAKE_FILE names.
+std::vector<std::string> definition_files(const BakeWords& words) {
+  if (!words.files.empty()) return words.files;
+  std::vector<std::string> result;
+  const std::string separator = environment_variable("BUILDX_BAKE_PATH_SEPARATOR").value_or(":");
+  for (const std::string_view name :
+       split(environment_variable("BUILDX_BAKE_FILE").value_or(""), separator.empty() ? ':' : separator[0])) {
+    if (!trim(name).empty()) result.emplace_back(trim(name));
+  }
+  return result;
+}
+
+LoadFleetOptions load_options(const BakeWords& words) {
+  LoadFleetOptions options;
+  options.working_directory = fs::current_path();
+  const std::vector<std::string> files = definition_files(words);
+  if (!files.empty()) options.file = files.front();
+  if (files.size() > 1) options.more_files.assign(files.begin() + 1, files.end());
+  options.variables = words.variables;
+  options.set = words.set;
+  options.wanted = words.targets;
+  const bool hides_environment = environment_variable("BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP").value_or("0") == "1";
+  options.environment = [hides_environment](const std::string& name) -> std::optional<std::string> {
+    return hides_environment ? std::nullopt : environment_variable(name);
+  };
+  return options;
+}
+
 LoadedFleet load(const BakeWords& words, const CancelToken& cancel) {
   LoadedFleet loaded;
   StderrLog log;
-  LoadFleetOptions options;
-  options.working_directory = fs::current_path();
-  if (words.file) options.file = *words.file;
-  options.set = words.set;
-  options.environment = environment_variable;
-  loaded.fleet = load_fleet(options);
+  loaded.fleet = load_fleet(load_options(words));
   for (const std::string& warning : loaded.fleet.warnings) log.warn(warning);
   loaded.selected = select_targets(loaded.fleet, words.targets, words.profiles);
   loaded.naming.registry = words.registry;
   loaded.naming.date = date_for_tags(now_unix_seconds());
   if (uses_git(loaded.selected)) loaded.naming.git = git_commit_of(loaded.fleet.folder, cancel, log);
   return loaded;
+}
+
+// What bake files say in their own words, without reading a Dockerfile. false where they are image definitions.
+bool print_bake_files(const BakeWords& words) {
+  LoadFleetOptions options = load_options(words);
+  if (words.push) options.set.emplace_back("*.push=true");
+  if (words.load) options.set.emplace_back("*.load=true");
+  if (words.no_cache) options.set.emplace_back("*.no-cache=true");
+  if (words.pull) options.set.emplace_back("*.pull=true");
+  const auto definition = load_bake_definition(options);
+  if (!definition) {
+    if (words.list)
+      throw Error(Category::usage, "--list is for bake files; 'kiln plan' shows what image definitions are");
+    return false;
+  }
+  StderrLog log;
+  for (const std::string& warning : definition->config().warnings) log.warn(warning);
+  fmt::print("{}", words.list ? bake::list_definition(*definition, *words.list)
+                              : bake::print_selection(definition->select(words.targets)));
+  return true;
 }
 
 int print_fleet(const LoadedFleet& loaded, const Plan& plan, const std::vector<std::size_t>& wanted) {
@@ -160,6 +207,7 @@ BuildRequest make_request(const BakeWords& words, LoadedFleet loaded, std::vecto
 int run_bake(const BakeWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
+  if ((words.print || words.list) && print_bake_files(words)) return 0;
   LoadedFleet loaded = load(words, cancel);
   Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.naming);
   std::vector<std::string> names;
@@ -194,7 +242,9 @@ void add_bake_command(Arguments& root) {
   Arguments& bake = root.command("bake", "Build a fleet of images.");
   add_buildx_bake_flags(bake, words->buildx);
   bake.positional("TARGET", words->targets, "targets, images or groups (default: the group 'default')")
-      .option("-f,--file", words->file, "fleet.json, its folder, or docker-bake.json")
+      .option("-f,--file", words->files, "fleet.json, its folder, or bake and Compose files; '-' is standard input")
+      .option("--var", words->variables, "NAME=VALUE of a variable of bake files")
+      .option("--list", words->list, "print the targets or the variables of bake files, and build nothing")
       .option("--profile", words->profiles, "bake for this machine profile only")
       .flag("--push", words->push, "push the images")
       .flag("--load", words->load, "load the images into the docker or podman of this machine")

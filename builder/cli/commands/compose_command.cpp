@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -35,10 +36,17 @@ struct PinWords {
 
 fs::path backup_of(const fs::path& file) { return file.native() + ".before-pin"; }
 
-unsigned mode_of(const fs::path& file) {
+// Writes a file with the owner and the mode of `like`, whatever the umask.
+void write_like(const fs::path& like, const fs::path& file, const std::string& text) {
   struct stat info {};
-  if (::stat(file.c_str(), &info) != 0) throw_errno("look at", file.native());
-  return info.st_mode & 07777;
+  if (::stat(like.c_str(), &info) != 0) throw_errno("look at", like.native());
+  AtomicFile next(file, 0600);
+  next.write(text);
+  const bool is_own = info.st_uid == ::geteuid() && info.st_gid == ::getegid();
+  if (!is_own && ::fchown(next.fd().get(), info.st_uid, info.st_gid) != 0)
+    throw_errno("keep the owner of", like.native());
+  if (::fchmod(next.fd().get(), info.st_mode & 07777) != 0) throw_errno("keep the mode of", like.native());
+  next.commit();
 }
 
 DigestOf digests_of_store(std::shared_ptr<const ContentStore> store) {
@@ -122,15 +130,15 @@ int run_restore(const PinWords& words) {
   if (!before)
     throw Error(Category::usage,
                 fmt::format("'{}' does not exist; there is nothing to put back", backup_of(file).native()));
-  if (!differ_in_images_alone(*before, read_file(file, kMostBytes), words.file)) {
+  if (!differ_in_pins_alone(*before, read_file(file, kMostBytes), words.file)) {
     throw Error(
         Category::usage,
         fmt::format(
-            "'{}' was changed since it was pinned, and not in its images alone; take what you want from '{}' yourself",
+            "'{}' was changed since it was pinned, and not in its pins alone; take what you want from '{}' yourself",
             words.file, backup_of(file).native()));
   }
   if (!words.dry_run) {
-    write_file_atomically(file, *before, Durability::durable, mode_of(file));
+    write_like(file, file, *before);
     fs::remove(backup_of(file));
   }
   if (words.as_json) {
@@ -157,8 +165,8 @@ int run_pin(const PinWords& words, const CancelToken& cancel) {
                   : digests_of_release(words, cancel, source);
   const ComposePin pin = pin_compose(text, words.file, digest_of);
   if (!words.dry_run && pin.text != text) {
-    write_file_atomically(backup_of(file), text, Durability::durable, mode_of(file));
-    write_file_atomically(file, pin.text, Durability::durable, mode_of(file));
+    write_like(file, backup_of(file), text);
+    write_like(file, file, pin.text);
   }
   print_pin(words, pin, source);
   return std::any_of(pin.services.begin(), pin.services.end(),

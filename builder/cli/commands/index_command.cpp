@@ -48,17 +48,26 @@ std::vector<oci::Descriptor> entries_of(RegistrySession& session, const oci::Ref
 // Attestations call themselves unknown/unknown, and there may be many of them.
 bool names_platform(const oci::Descriptor& entry) { return entry.platform && entry.platform->os != "unknown"; }
 
+// What BuildKit writes into an attestation's entry: the image that it speaks of.
+constexpr char kAttestedDigest[] = "vnd.docker.reference.digest";
+
 enum class SamePlatform { refused, replaces };
 
 void add_entry(oci::Index& index, const oci::Descriptor& entry, const std::string& source, SamePlatform same_platform) {
   const auto same = std::find_if(index.manifests.begin(), index.manifests.end(), [&](const oci::Descriptor& other) {
-    return other.digest == entry.digest ||
-           (names_platform(entry) && names_platform(other) && other.platform->str() == entry.platform->str());
+    return other.digest == entry.digest || (names_platform(entry) && names_platform(other) &&
+                                            other.platform->normalised() == entry.platform->normalised());
   });
   if (same == index.manifests.end()) {
     index.manifests.push_back(entry);
   } else if (same->digest == entry.digest || same_platform == SamePlatform::replaces) {
-    *same = entry;
+    const oci::Digest replaced = std::exchange(*same, entry).digest;
+    if (replaced == entry.digest) return;
+    // Attestations of what goes speak of nothing any more.
+    std::erase_if(index.manifests, [&](const oci::Descriptor& other) {
+      const auto attested = other.annotations.find(kAttestedDigest);
+      return attested != other.annotations.end() && attested->second == replaced.str();
+    });
   } else {
     throw Error(Category::usage, fmt::format("'{}' is a second image for {}; an index holds one for each platform",
                                              source, entry.platform->str()));

@@ -24,7 +24,8 @@ std::vector<std::string> platforms_of(const FoundImage& image) {
   std::vector<std::string> platforms;
   if (image.index) {
     for (const oci::Descriptor& child : image.index->manifests) {
-      if (child.platform) platforms.push_back(child.platform->str());
+      // Attestations call themselves unknown/unknown.
+      if (child.platform && child.platform->os != "unknown") platforms.push_back(child.platform->str());
     }
   } else if (image.config) {
     platforms.push_back(image.config->platform.str());

@@ -259,6 +259,7 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
   if (words.file) options.file = *words.file;
   options.set = words.set;
   options.environment = environment_variable;
+  options.wanted = words.targets;
   const Fleet fleet = load_fleet(options);
   for (const std::string& warning : fleet.warnings) log.warn(warning);
   const std::vector<const TargetSpec*> selected = select_targets(fleet, words.targets, words.profiles);

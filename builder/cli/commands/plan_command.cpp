@@ -67,7 +67,7 @@ std::string cut(const std::string& text) {
   return line.size() > kLength ? line.substr(0, kLength) + "..." : line;
 }
 
-// `title`: its name and, where that stands for several platforms, its own.
+// `title`: its name and, where that names several platforms, its own.
 void print_target(const ForeseenTarget& target, const std::string& title) {
   const std::string from = target.parents.empty() ? "" : " from " + join(target.parents, ", ");
   const double seconds = Forecast::seconds_of(target);
@@ -131,6 +131,7 @@ int run_plan(const PlanWords& words, const CancelToken& cancel) {
   if (words.file) options.file = *words.file;
   options.set = words.set;
   options.environment = environment_variable;
+  options.wanted = words.targets;
   const Fleet fleet = load_fleet(options);
   for (const std::string& warning : fleet.warnings) log.warn(warning);
   const std::vector<const TargetSpec*> selected = select_targets(fleet, words.targets, words.profiles);

@@ -36,7 +36,7 @@ struct PruneWords {
 };
 
 // The keys of the steps that the bundles of a cache hold: what the last builds of each target used, on whichever
-// machine. A bundle that nobody renewed for as long as an entry may be old speaks for nobody.
+// machine. A bundle that was not renewed for as long as an entry may be old has no user.
 std::set<std::string> bundled_keys(RemoteSession& session, const std::vector<RepositoryContents>& contents,
                                    UnixSeconds now) {
   std::set<std::string> keys;
@@ -80,13 +80,24 @@ class RecordedUse : public CacheUse {
   std::set<std::string> keys_;
 };
 
+// Where an image's repository could not be read, what its builds used is not known.
+class AllUse : public CacheUse {
+ public:
+  bool is_used(const StoredManifest&) const override { return true; }
+};
+
 class NoUse : public CacheUse {
  public:
   bool is_used(const StoredManifest&) const override { return false; }
 };
 
 RetentionPlan make_plan(const std::vector<RepositoryContents>& contents, RetentionRules rules, const HomeLayout& home,
-                        RemoteSession& session) {
+                        RemoteSession& session, bool keeps_cache) {
+  const AllUse all;
+  if (keeps_cache) {
+    rules.cache_use = &all;
+    return plan_retention(contents, rules);
+  }
   const NoUse none;
   rules.cache_use = &none;
   std::set<oci::Digest> kept;
@@ -96,6 +107,19 @@ RetentionPlan make_plan(const std::vector<RepositoryContents>& contents, Retenti
   const RecordedUse use(BuildRecordStore(home.builds()), kept, bundled_keys(session, contents, rules.now));
   rules.cache_use = &use;
   return plan_retention(contents, rules);
+}
+
+// A repository that the registry listed and does not know is an error, not an empty one.
+RepositoryContents read_listed(RemoteSession& session, const RemoteRepository& place, const GithubPackages* packages,
+                               bool is_listed) {
+  RepositoryContents contents = read_repository(session, place, packages);
+  if (contents.is_known || !is_listed) return contents;
+  throw Error(
+      Category::network,
+      fmt::format("'{}' is listed and then not found{}", place.name(),
+                  packages ? ": the token lacks the scopes read:packages and delete:packages, or in Actions the "
+                             "role Admin under the package's settings, 'Manage Actions access'"
+                           : "; the account may not see it"));
 }
 
 std::unique_ptr<GithubPackages> packages_of(RemoteSession& session, const std::string& registry,
@@ -135,7 +159,11 @@ json to_json(const RetentionPlan& plan) {
                            {"freed_bytes", deletion.freed_bytes}});
       if (deletion.version) deletions.back()["version"] = *deletion.version;
     }
-    document["repositories"].push_back({{"name", repository.name}, {"keep", kept}, {"delete", deletions}});
+    document["repositories"].push_back({{"name", repository.name},
+                                        {"known", repository.is_known},
+                                        {"keep", kept},
+                                        {"delete", deletions},
+                                        {"left_as_is", repository.remarks}});
   }
   return document;
 }
@@ -168,8 +196,13 @@ void add_cache_entries(TextTable& table, const RepositoryPlan& repository) {
 
 void print_plan(const RetentionPlan& plan) {
   for (const RepositoryPlan& repository : plan.repositories) {
+    if (!repository.is_known) {
+      fmt::print("{}: the registry knows no such repository\n", printable(repository.name));
+      continue;
+    }
     fmt::print("{}: keep {}, delete {}\n", printable(repository.name), repository.kept.size(),
                repository.deletions.size());
+    for (const std::string& remark : repository.remarks) fmt::print("  left as it is: {}\n", remark);
     TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left, TextTable::Align::right},
                     1);
     for (const KeptManifest& manifest : repository.kept) {
@@ -180,7 +213,10 @@ void print_plan(const RetentionPlan& plan) {
       if (deletion.kind == PlannedKind::cache_entry) continue;
       table.add({{"  delete", TextStyle::bad},
                  {deletion.tags.empty() ? "@" + deletion.digest.short_hex() : join(deletion.tags, " ")},
-                 {deletion.date ? format_rfc3339(*deletion.date).substr(0, 10) : "", TextStyle::dim},
+                 {deletion.is_broken ? "its config is gone"
+                  : deletion.date    ? format_rfc3339(*deletion.date).substr(0, 10)
+                                     : "",
+                  TextStyle::dim},
                  {human_bytes(deletion.freed_bytes)}});
     }
     add_cache_entries(table, repository);
@@ -234,11 +270,23 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
   }
 
   std::vector<RepositoryContents> contents;
-  for (const RemoteRepository& place : scope.repositories)
-    contents.push_back(read_repository(*session, place, packages.get()));
+  std::vector<RemoteRepository> places;
+  std::optional<Error> unread;
+  for (const RemoteRepository& place : scope.repositories) {
+    try {
+      contents.push_back(read_listed(*session, place, packages.get(), scope.is_listed));
+      places.push_back(place);
+    } catch (const Error& error) {
+      if (error.category() != Category::network) throw;
+      log.warn(fmt::format("{}: left as it is: {}", place.name(), error.message()));
+      if (!unread) unread = error;
+    }
+  }
+  if (contents.empty() && unread) throw *unread;
+  scope.repositories = std::move(places);
   rules.fixed_tags = scope.fixed_tags;
   for (const std::string& name : scope.namespaces) rules.released.merge(released_digests(*session, name));
-  const RetentionPlan plan = make_plan(contents, rules, home, *session);
+  const RetentionPlan plan = make_plan(contents, rules, home, *session, unread.has_value());
 
   json document = to_json(plan);
   if (!words.json) print_plan(plan);
@@ -252,6 +300,7 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
       fmt::print("{} manifests would be deleted, {} that nothing kept shares; delete them with --yes\n", plan.deletions,
                  human_bytes(plan.freed_bytes));
     }
+    if (unread) throw *unread;
     return 0;
   }
   std::string moment = format_rfc3339(rules.now);
@@ -270,6 +319,7 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
                human_bytes(outcome.freed_bytes));
     if (has_notes) fmt::print("within 30 days each can be brought back: see {}\n", restore_file.string());
   }
+  if (unread) throw *unread;
   return 0;
 }
 

@@ -42,11 +42,10 @@ int push_one(const PushWords& words, const CancelToken& cancel) {
   const auto outcomes = push_images(session.remote(), session.store(), {&request, 1}, {}, &session.transfers());
   const std::size_t remembered = remember_outcomes(session.store(), {&request, 1}, outcomes, {});
   if (outcomes[0].error) {
-    Error error = *outcomes[0].error;
     session.end_progress();
     StderrLog log;
     log.warn(remembered_note(remembered));
-    throw error.add_context(fmt::format("while pushing '{}'", named.name));
+    throw *outcomes[0].error;
   }
   const std::string text =
       push_outcome_text(outcomes[0], session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);

@@ -8,6 +8,7 @@
 #include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/run/container_run.hpp"
+#include "builder/run/shown_folders.hpp"
 #include "builder/steps/users.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/image_names.hpp"
@@ -108,10 +109,11 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   const BuildSurroundings surroundings = surroundings_of({words.progress, false}, cancel);
   Workshop shop({}, surroundings);
   const TestedImage tested = find_tested_image(shop, words);
-  const ResolvedUser user = resolve_user(tested.image.config.config.user, still_there(shop.layers().view(tested.image.layers)));
+  const ResolvedUser user =
+      resolve_user(tested.image.config.config.user, still_there(shop.layers().view(tested.image.layers)));
   const SnapshotChain chain = still_there(shop.layers().folders(tested.image.layers));
   const SnapshotUpper upper = shop.snapshots().begin_upper();
-  request.lowers = chain.folders();
+  request.lowers = shown_folders(chain, still_there(shop.layers().view(tested.image.layers)));
   request.upper = upper.folders();
   request.uid = user.uid;
   request.gid = user.gid;

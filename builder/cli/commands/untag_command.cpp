@@ -21,7 +21,7 @@ struct UntagWords {
   bool json = false;
 };
 
-// The names that go, and what they stand for.
+// The names that go, and what they refer to.
 std::vector<NamedImage> untag_in_store(const UntagWords& words) {
   ContentStore store(HomeLayout::open(HomeLayout::default_root()));
   std::vector<NamedImage> images;

@@ -11,7 +11,7 @@
 
 namespace kiln {
 
-// Where frames are drawn: the lowest lines of a terminal, drawn over in place. Pure: it gives the bytes to write.
+// Where frames are drawn: the lowest lines of a terminal, drawn over in place. Pure: it returns the bytes to write.
 class TtyScreen {
  public:
   // The bytes that put `messages` (whole lines, which stay) above, and `frame` in place of the frame before.
@@ -27,8 +27,8 @@ class TtyScreen {
   std::vector<std::string> drawn_;
 };
 
-// The view that is drawn anew ten times a second, by a thread of its own; nobody who tells of an event ever waits for
-// the terminal. Information is scrolled away above the view, warnings are kept for its end.
+// The view that is drawn anew ten times a second, by a thread of its own; a thread that tells of an event never waits
+// for the terminal. Information is scrolled away above the view, warnings are kept for its end.
 class TtyProgress final : public BuildObserver {
  public:
   enum class Debug { hide, show };

@@ -9,7 +9,7 @@
 
 namespace kiln {
 
-// What the tty view shows, as a value: told what happens and at what time, it gives the lines of a frame. It touches
+// What the tty view shows, as a value: told what happens and at what time, it returns the lines of a frame. It touches
 // no terminal and no clock. For one thread at a time.
 //
 //   [+] Building 3.2s (5/12), 1 warning

@@ -166,7 +166,7 @@ int Arguments::parse(int argc, char** argv, const CancelToken& cancel) {
     std::reverse(words.begin(), words.end());  // the order in which CLI11 takes them
     app.parse(std::move(words));
   } catch (const CLI::CallForHelp& help) {
-    std::cout << selected(app).help("kiln");
+    std::cout << app.help();
     return 0;
   } catch (const CLI::ExtrasError&) {
     std::vector<std::string> extras = app.remaining(true);
@@ -187,7 +187,7 @@ int Arguments::parse(int argc, char** argv, const CancelToken& cancel) {
     }
   }
   if (!chosen->implementation_->handler) {
-    std::cout << chosen->implementation_->app->help("kiln");
+    std::cout << app.help();
     return 2;
   }
   return chosen->implementation_->handler(cancel);

@@ -67,8 +67,7 @@ void refuse_attestation(const char* flag, const std::string& value) {
 }  // namespace
 
 void add_buildx_bake_flags(Arguments& bake, BuildxWords& words) {
-  add_common_flags(bake, words, "network.host, ssh and fs need")
-      .refused("--list", "say 'kiln bake --print', which shows groups and targets with the values of their variables");
+  add_common_flags(bake, words, "network.host, ssh and fs need");
   for (const RefusedFlag& flag : kRefused) {
     const std::string_view names = flag.names;
     if (names == "--builder" || names == "-D,--debug") bake.refused(flag.names, flag.reason, flag.takes_value);

@@ -12,7 +12,7 @@ TEST_CASE("a part of the work stops with the whole, and the whole goes on when a
   const CancelToken other = whole.child();
   part.cancel(15);
   CHECK(part.is_cancelled());
-  CHECK_ERROR(part.check(), Category::usage, "TODO");
+  CHECK_ERROR(part.check(), Category::cancelled, "stopped on request");
   CHECK_FALSE(whole.is_cancelled());
   CHECK_FALSE(other.is_cancelled());
   whole.cancel(2);

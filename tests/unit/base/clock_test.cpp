@@ -47,15 +47,15 @@ TEST_CASE("what is no RFC 3339 time is refused") {
                           "1980-01-01T00:00:00+24:00",
                           "315532800"}) {
     CAPTURE(bad);
-    CHECK_ERROR(parse_rfc3339(bad), Category::usage, "TODO");
+    CHECK_ERROR(parse_rfc3339(bad), Category::usage, doctest::Contains("is no RFC 3339 time"));
   }
 }
 
 TEST_CASE("a time outside the years that can be written is refused") {
   CHECK(format_rfc3339(253402300799) == "9999-12-31T23:59:59Z");
-  CHECK_ERROR(format_rfc3339(253402300800), Category::usage, "TODO");
-  CHECK_ERROR(format_rfc3339(INT64_MAX), Category::usage, "TODO");
-  CHECK_ERROR(format_rfc3339(INT64_MIN), Category::usage, "TODO");
+  CHECK_ERROR(format_rfc3339(253402300800), Category::usage, "the time 253402300800 is not within the years 0 to 9999");
+  CHECK_ERROR(format_rfc3339(INT64_MAX), Category::usage, doctest::Contains("is not within the years 0 to 9999"));
+  CHECK_ERROR(format_rfc3339(INT64_MIN), Category::usage, doctest::Contains("is not within the years 0 to 9999"));
 }
 
 TEST_CASE("the monotonic clock does not go back") {

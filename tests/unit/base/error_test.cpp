@@ -44,9 +44,9 @@ TEST_CASE("detail stays apart from the message") {
 
 TEST_CASE("errno is put into words, a full disk with what to do") {
   errno = EACCES;
-  CHECK_ERROR(throw_errno("open", "/x"), Category::usage, "cannot open '/x': permission denied");
+  CHECK_ERROR(throw_errno("open", "/x"), Category::machine, "cannot open '/x': permission denied");
   errno = ENOSPC;
-  CHECK_ERROR(throw_errno("write", "/x"), Category::usage,
+  CHECK_ERROR(throw_errno("write", "/x"), Category::machine,
               "cannot write '/x': no space left on device; free some space or point KILN_HOME at a larger disk");
 }
 

@@ -41,6 +41,6 @@ TEST_CASE("the lock of a killed process is released") {
 
 TEST_CASE("a lock in a folder that is not there is an error that names it") {
   const TempDir folder;
-  CHECK_ERROR(FileLock::acquire(folder.path() / "absent/lock", LockMode::shared), Category::usage,
+  CHECK_ERROR(FileLock::acquire(folder.path() / "absent/lock", LockMode::shared), Category::machine,
               doctest::Contains("absent/lock"));
 }

@@ -33,7 +33,8 @@ TEST_CASE("a file is read whole, or refused above the size allowed") {
   write_file_atomically(path, text);
   CHECK(read_file(path) == text);
   CHECK(read_file(path, text.size()) == text);
-  CHECK_ERROR(read_file(path, text.size() - 1), Category::usage, "TODO");
+  CHECK_ERROR(read_file(path, text.size() - 1), Category::machine,
+              doctest::Contains("is larger than the 199999 bytes allowed for it"));
   CHECK(fs::file_size(path) == text.size());
 }
 
@@ -42,7 +43,7 @@ TEST_CASE("a huge file is refused without taking memory for it") {
   const fs::path path = folder.path() / "sparse";
   const Fd fd = create_file(path);
   REQUIRE(::ftruncate(fd.get(), off_t{1} << 40) == 0);
-  CHECK_ERROR(read_file(path, 1000), Category::usage, doctest::Contains("larger than the 1000 bytes"));
+  CHECK_ERROR(read_file(path, 1000), Category::machine, doctest::Contains("larger than the 1000 bytes"));
 }
 
 TEST_CASE("a file that is not there is nothing for read_file_if_exists and an error for read_file") {
@@ -51,8 +52,9 @@ TEST_CASE("a file that is not there is nothing for read_file_if_exists and an er
   CHECK_FALSE(read_file_if_exists(folder.path() / "absent"));
   CHECK_FALSE(read_file_if_exists(folder.path() / "f/below-a-file"));
   CHECK(read_file_if_exists(folder.path() / "f") == "");
-  CHECK_ERROR(read_file(folder.path() / "absent"), Category::usage, "TODO");
-  CHECK_ERROR(read_file_if_exists(folder.path()), Category::usage, "TODO");
+  CHECK_ERROR(read_file(folder.path() / "absent"), Category::machine,
+              doctest::Contains("/absent': no such file or directory"));
+  CHECK_ERROR(read_file_if_exists(folder.path()), Category::machine, doctest::Contains("is a directory"));
 }
 
 TEST_CASE("bytes are written where they belong") {
@@ -69,8 +71,9 @@ TEST_CASE("folders are listed in order, whatever their entries are called") {
   const TempDir folder;
   for (const char* name : {"b", "a", ".hidden", "\xff\xfe"}) write_file_atomically(folder.path() / name, "");
   CHECK(list_directory(folder.path()) == std::vector<std::string>{".hidden", "a", "b", "\xff\xfe"});
-  CHECK_ERROR(list_directory(folder.path() / "absent"), Category::usage, "TODO");
-  CHECK_ERROR(list_directory(folder.path() / "a"), Category::usage, "TODO");
+  CHECK_ERROR(list_directory(folder.path() / "absent"), Category::machine,
+              doctest::Contains("/absent': no such file or directory"));
+  CHECK_ERROR(list_directory(folder.path() / "a"), Category::machine, doctest::Contains("/a': not a directory"));
 }
 
 TEST_CASE("folders are made with those above them, and a file in the way is an error") {
@@ -79,8 +82,8 @@ TEST_CASE("folders are made with those above them, and a file in the way is an e
   make_directories(folder.path() / "a/b/c");
   CHECK(fs::is_directory(folder.path() / "a/b/c"));
   write_file_atomically(folder.path() / "f", "");
-  CHECK_ERROR(make_directories(folder.path() / "f/g"), Category::usage, "TODO");
-  CHECK_ERROR(make_directories(folder.path() / "f"), Category::usage, "TODO");
+  CHECK_ERROR(make_directories(folder.path() / "f/g"), Category::machine, doctest::Contains("/f/g': not a directory"));
+  CHECK_ERROR(make_directories(folder.path() / "f"), Category::machine, doctest::Contains("/f': not a directory"));
 }
 
 TEST_CASE("a tree is removed without following links, whatever its modes") {
@@ -130,4 +133,19 @@ TEST_CASE("a tree deeper than a process may have files open is removed") {
   remove_tree(tree);
   ::setrlimit(RLIMIT_NOFILE, &before);
   CHECK_FALSE(fs::exists(tree));
+}
+
+TEST_CASE("a FIFO is refused at once instead of waited for, but for one that this process was handed") {
+  const TempDir folder;
+  const fs::path fifo = folder.path() / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH_AS(read_file(fifo), ("'" + fifo.native() + "' is a FIFO, expected a file").c_str(), Error);
+  CHECK_THROWS_WITH_AS(read_file_if_exists(fifo), doctest::Contains("is a FIFO, expected a file"), Error);
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const Fd out(ends[0]);
+  Fd in(ends[1]);
+  write_all(in, "handed over", "pipe");
+  in.reset();
+  CHECK(read_file("/dev/fd/" + std::to_string(out.get())) == "handed over");
 }

@@ -109,9 +109,9 @@ TEST_CASE("objects of a list and of an object are visited with their places") {
     CHECK(name == "a/b");
     item.number("n");
   }),
-              Category::usage, "doc: 'by name/a~1b/n': expected a number");
+              Category::network, "doc: 'by name/a~1b/n': expected a number");
 }
 
 TEST_CASE("what is no object has no members") {
-  CHECK_ERROR(JsonMembers(json(1), kRefuse), Category::usage, "doc: expected an object");
+  CHECK_ERROR(JsonMembers(json(1), kRefuse), Category::network, "doc: expected an object");
 }

@@ -94,10 +94,10 @@ TEST_CASE("a relative program is that of the caller's folder, not of the command
 TEST_CASE("programs that cannot be started are errors of the machine") {
   Command command;
   command.argv = {"kiln-no-such-program"};
-  CHECK_ERROR(run_command(command, CancelToken()), Category::usage, "program 'kiln-no-such-program' is not on PATH");
+  CHECK_ERROR(run_command(command, CancelToken()), Category::machine, "program 'kiln-no-such-program' is not on PATH");
   command = shell("true");
   command.working_directory = "/no/such/folder";
-  CHECK_ERROR(run_command(command, CancelToken()), Category::usage, doctest::Contains("cannot start 'sh'"));
+  CHECK_ERROR(run_command(command, CancelToken()), Category::machine, doctest::Contains("cannot start 'sh'"));
   CHECK_FALSE(find_program("/etc/passwd"));
   CHECK_FALSE(find_program("/etc"));
   CHECK_FALSE(find_program(""));
@@ -136,7 +136,7 @@ TEST_CASE("cancelling reaches a program that has closed its outputs") {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     cancel.cancel(SIGINT);
   });
-  CHECK_ERROR(run_command(shell("exec >&- 2>&-; sleep 1000"), cancel), Category::usage, "TODO");
+  CHECK_ERROR(run_command(shell("exec >&- 2>&-; sleep 1000"), cancel), Category::cancelled, "stopped on request");
   canceller.join();
 }
 

@@ -57,5 +57,5 @@ TEST_CASE("a folder is locked as long as it lives, and no longer") {
 }
 
 TEST_CASE("a parent that is not there is an error that names it") {
-  CHECK_ERROR(TempDir("/no/such/parent"), Category::usage, doctest::Contains("/no/such/parent"));
+  CHECK_ERROR(TempDir("/no/such/parent"), Category::machine, doctest::Contains("/no/such/parent"));
 }

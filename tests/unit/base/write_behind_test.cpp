@@ -47,5 +47,5 @@ TEST_CASE("what several threads write in pieces is all there, whatever becomes o
 TEST_CASE("a write that fails names the file") {
   WriteBehind behind(WriteBehind::Pages::keep);
   const auto full = std::make_shared<const Fd>(::open("/dev/full", O_WRONLY | O_CLOEXEC));
-  CHECK_ERROR(behind.write(full, "x", 0, "the disk"), Category::usage, doctest::Contains("the disk"));
+  CHECK_ERROR(behind.write(full, "x", 0, "the disk"), Category::machine, doctest::Contains("the disk"));
 }

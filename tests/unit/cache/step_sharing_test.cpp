@@ -106,7 +106,8 @@ TEST_CASE("a machine that died is waited for once, and then its step is taken ov
     Silent log;
     SharedCache cache(Machine::places(folder.path(), true), {}, log);
     cache.put_at_meeting_place(
-        {claim_key(kKey), kClaimEntryType, serialise(StepClaim{std::string(32, 'd'), 3}, kKey), {}, ""});
+        {claim_key(kKey), kClaimEntryType, serialise(StepClaim{std::string(32, 'd'), 3}, kKey), {}, ""},
+        WriteKind::fresh);
   }
   Machine living(folder.path(), kQuick);
   CHECK(living.turn());
@@ -136,7 +137,7 @@ TEST_CASE("a cache that is only read takes no claims") {
 TEST_CASE("a damaged claim is none") {
   const TempDir folder;
   Machine machine(folder.path(), kNeverDead);
-  machine.cache.put_at_meeting_place({claim_key(kKey), kClaimEntryType, "{\"version\": 9}", {}, ""});
+  machine.cache.put_at_meeting_place({claim_key(kKey), kClaimEntryType, "{\"version\": 9}", {}, ""}, WriteKind::fresh);
   CHECK(machine.turn());
   CHECK(machine.waits == 0);
 }

@@ -27,11 +27,14 @@ TEST_CASE("an annotation goes to each place that is named, of one platform where
 }
 
 TEST_CASE("annotations without a value, at unknown places and of an index's platform are refused") {
-  CHECK(error_of([&] { parse_annotation("key"); }) == "TBD20");
-  CHECK(error_of([&] { parse_annotation("=value"); }) == "TBD21");
-  CHECK(error_of([&] { parse_annotation("indez:key=value"); }) == "TBD22");
-  CHECK(error_of([&] { parse_annotation("index[linux/amd64]:key=value"); }) == "TBD23");
-  CHECK(error_of([&] { parse_annotation("manifest[linux/amd64:key=value"); }) == "TBD24");
+  CHECK(error_of([&] { parse_annotation("key"); }) == "usage: --annotation 'key': expected NAME=VALUE");
+  CHECK(error_of([&] { parse_annotation("=value"); }) == "usage: --annotation '=value': expected NAME=VALUE");
+  CHECK(error_of([&] { parse_annotation("indez:key=value"); }) ==
+        "usage: annotation 'indez:key=value': unknown place 'indez'; did you mean 'index'?");
+  CHECK(error_of([&] { parse_annotation("index[linux/amd64]:key=value"); }) ==
+        "usage: annotation 'index[linux/amd64]:key=value': an index has no platform");
+  CHECK(error_of([&] { parse_annotation("manifest[linux/amd64:key=value"); }) ==
+        "usage: annotation 'manifest[linux/amd64:key=value': '[' is not closed");
 }
 
 TEST_CASE("an output's options name annotations with their places") {

@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 #include "builder/definitions/attribute_lists.hpp"
-#include "builder/definitions/bake_target_reader.hpp"
+#include "builder/definitions/attribute_reader.hpp"
 #include "builder/definitions/overrides.hpp"
 
 using namespace kiln;

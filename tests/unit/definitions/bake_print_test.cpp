@@ -39,32 +39,29 @@ TEST_CASE("a bake file that is printed and read again is the same fleet") {
       "output": ["type=registry"], "pull": true, "no-cache": true, "network": "none", "no-cache-filter": ["s"],
       "cache-from": ["type=inline"], "cache-to": ["type=inline"]},
       "inline": {"dockerfile-inline": "FROM x\nRUN echo $${y}", "context": "https://example.com/x.git"}}})"}});
-  kiln::BakeFileOptions options;
+  kiln::bake::DefinitionOptions options;
   options.working_directory = folder.path();
   options.environment = [](const std::string&) { return std::nullopt; };
-  const kiln::Fleet fleet = kiln::load_bake_file(folder.path() / "docker-bake.json", options);
-  kiln::BakePrintOptions print;
-  print.working_directory = folder.path();
-  print.requested = {"default", "inline"};
-  const std::string text = kiln::bake_print(fleet, kiln::select_targets(fleet, print.requested, {}), print);
+  options.files = {"docker-bake.json"};
+  const auto definition = kiln::bake::Definition::load(options);
+  const std::string text = kiln::bake::print_selection(definition.select({"default", "inline"}));
 
   const kiln::test::Folder again({{"docker-bake.json", text}});
-  kiln::Fleet reread = kiln::load_bake_file(again.path() / "docker-bake.json", options);
-  for (kiln::TargetSpec& target : reread.targets) target.definition = folder.path() / "docker-bake.json";
-  CHECK(reread.targets == fleet.targets);
-  CHECK(reread.groups == fleet.groups);
+  options.files = {again.path() / "docker-bake.json"};
+  const auto reread = kiln::bake::Definition::load(options);
+  CHECK(kiln::bake::print_selection(reread.select({"default", "inline"})) == text);
 }
 
 TEST_CASE("a target that another is built from is printed too, one that was not asked for is not") {
   const kiln::test::Folder folder({{"docker-bake.json", R"({"target": {"lib": {}, "other": {},
       "app": {"contexts": {"lib": "target:lib"}}}})"}});
-  kiln::BakeFileOptions options;
+  kiln::bake::DefinitionOptions options;
+  options.working_directory = folder.path();
   options.environment = [](const std::string&) { return std::nullopt; };
-  const kiln::Fleet fleet = kiln::load_bake_file(folder.path() / "docker-bake.json", options);
-  kiln::BakePrintOptions print;
-  print.requested = {"app"};
-  const auto json = nlohmann::json::parse(kiln::bake_print(fleet, kiln::select_targets(fleet, {"app"}, {}), print));
+  options.files = {"docker-bake.json"};
+  const auto definition = kiln::bake::Definition::load(options);
+  const auto json = nlohmann::json::parse(kiln::bake::print_selection(definition.select({"app"})));
   CHECK(json.at("target").size() == 2);
-  CHECK(json.at("target").contains("lib"));
+  CHECK(json.at("target").at("lib").at("output") == nlohmann::json::parse(R"([{"type": "cacheonly"}])"));
   CHECK(json.at("group") == nlohmann::json::parse(R"({"default": {"targets": ["app"]}})"));
 }

@@ -34,7 +34,10 @@ TEST_CASE("the reason names the GPU and the list") {
 }
 
 TEST_CASE("what is no compute capability is refused wherever it stands") {
-  CHECK_ERROR(check_cuda_arch("sm_86", {"8.6"}), kiln::Category::usage, "TODO");
-  CHECK_ERROR(check_cuda_arch("8.6", {"8.6", "86"}), kiln::Category::usage, "TODO");
-  CHECK_ERROR(check_cuda_arch("8.16", {"8.6"}), kiln::Category::usage, "TODO");
+  CHECK_ERROR(check_cuda_arch("sm_86", {"8.6"}), kiln::Category::usage,
+              "'sm_86' is no compute capability; expected one such as '8.6' or '9.0+PTX'");
+  CHECK_ERROR(check_cuda_arch("8.6", {"8.6", "86"}), kiln::Category::usage,
+              doctest::Contains("'86' is no compute capability"));
+  CHECK_ERROR(check_cuda_arch("8.16", {"8.6"}), kiln::Category::usage,
+              doctest::Contains("'8.16' is no compute capability"));
 }

@@ -76,10 +76,11 @@ TEST_CASE("names that are none are refused") {
   bad.tag_templates = {"{dat}"};
   CHECK_ERROR(image_names(fleet(), bad, kValues), kiln::Category::usage, doctest::Contains("did you mean 'date'?"));
   bad.tag_templates = {"a b"};
-  CHECK_ERROR(image_names(fleet(), bad, kValues), kiln::Category::usage, "TODO");
+  CHECK_ERROR(image_names(fleet(), bad, kValues), kiln::Category::usage, doctest::Contains("'a b' is not a tag"));
   CHECK_ERROR(image_names(fleet(), target(), {"acme/test", "1", "2"}), kiln::Category::usage,
               doctest::Contains("'acme/test' is no registry"));
-  CHECK_ERROR(image_names(fleet(), target(), {"localhost:5000/UPPER", "1", "2"}), kiln::Category::usage, "TODO");
+  CHECK_ERROR(image_names(fleet(), target(), {"localhost:5000/UPPER", "1", "2"}), kiln::Category::usage,
+              doctest::Contains("a repository must be lower case, in the registry 'localhost:5000/UPPER'"));
 }
 
 TEST_CASE("git is asked only where a tag names the commit") {

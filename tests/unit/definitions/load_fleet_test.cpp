@@ -15,7 +15,12 @@ const std::map<std::string, std::string> kBake = {{"docker-bake.json", R"({"targ
 
 kiln::Fleet load(const std::filesystem::path& folder, std::optional<std::filesystem::path> file = {},
                  std::vector<std::string> set = {}) {
-  return kiln::load_fleet({folder, std::move(file), std::move(set), [](const std::string&) { return std::nullopt; }});
+  kiln::LoadFleetOptions options;
+  options.working_directory = folder;
+  options.file = std::move(file);
+  options.set = std::move(set);
+  options.environment = [](const std::string&) { return std::nullopt; };
+  return kiln::load_fleet(options);
 }
 
 }  // namespace
@@ -41,13 +46,15 @@ TEST_CASE("a file or a folder can be named") {
 TEST_CASE("what is not there is named") {
   const kiln::test::Folder folder({{"x", ""}});
   CHECK_ERROR(load(folder.path()), kiln::Category::usage,
-              doctest::Contains("holds no images/fleet.json and no docker-bake.json"));
+              doctest::Contains("holds no images/fleet.json and no docker-bake.hcl"));
   CHECK_ERROR(load(folder.path(), "nope.json"), kiln::Category::usage, "there is no file 'nope.json'");
 }
 
-TEST_CASE("a folder with HCL alone is answered with the command that helps") {
-  const kiln::test::Folder folder({{"docker-bake.hcl", ""}});
-  CHECK_ERROR(load(folder.path()), kiln::Category::usage, doctest::Contains("docker buildx bake -f"));
+TEST_CASE("buildx's default files are merged, overrides last") {
+  const kiln::test::Folder folder({{"docker-bake.hcl", "target \"a\" {\n  args = { X = 1, Y = 1 }\n}\n"},
+                                   {"docker-bake.json", R"({"target": {"a": {"args": {"X": "0", "Z": "0"}}}})"},
+                                   {"docker-bake.override.json", R"({"target": {"a": {"args": {"Y": "2"}}}})"}});
+  CHECK(load(folder.path()).targets[0].args == std::map<std::string, std::string>{{"X", "1"}, {"Y", "2"}, {"Z", "0"}});
 }
 
 TEST_CASE("--set changes both kinds") {

@@ -99,9 +99,11 @@ TEST_CASE("paths are taken from the working directory, a Dockerfile from its con
 TEST_CASE("flags are words of Go, platforms and networks are checked") {
   CHECK(overridden({"hub.no-cache=true"})[0].no_cache);
   CHECK(overridden({"hub.pull=1"})[0].pull);
-  CHECK_ERROR(overridden({"hub.pull=yes"}), kiln::Category::usage, "TODO");
+  CHECK_ERROR(overridden({"hub.pull=yes"}), kiln::Category::usage,
+              "--set 'hub.pull=yes': expected true or false, got 'yes'");
   CHECK(overridden({"hub.platform=linux/amd64,linux/arm64"})[0].platforms.size() == 2);
-  CHECK_ERROR(overridden({"hub.platform=moon/x!"}), kiln::Category::usage, "TODO");
+  CHECK_ERROR(overridden({"hub.platform=moon/x!"}), kiln::Category::usage,
+              "platform 'moon/x!': malformed, expected OS/ARCHITECTURE[/VARIANT] such as linux/amd64");
   CHECK(overridden({"hub.network=none", "hub.target=s"})[0].network == "none");
 }
 

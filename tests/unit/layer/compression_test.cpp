@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "compressed.hpp"
 #include "layer_fixture.hpp"
 
 using namespace kiln;
@@ -47,11 +48,13 @@ TEST_CASE("every compression gives back what it was given, block after block, ho
   const std::string b = varied_bytes(70000, 2);
   for (const Compression& compression : all_kinds()) {
     CAPTURE(compression.str());
-    const std::string packed =
-        compress_block(a, compression) + compress_block("", compression) + compress_block(b, compression);
+    const std::string packed = compressed({a, "", b}, compression);
     CHECK(inflate(packed) == a + b);
     CHECK(inflate(packed, 7) == a + b);
-    CHECK(inflate(compress_block(a.substr(0, 1000), compression), 1) == a.substr(0, 1000));
+    CHECK(inflate(compressed(a.substr(0, 1000), compression), 1) == a.substr(0, 1000));
+    CHECK(inflate(compressed("", compression), 1) == "");
+    // Streams one behind the other, as gzip members and zstd frames may stand.
+    CHECK(inflate(packed + compressed(b, compression), 100) == a + b + b);
   }
   CHECK(inflate("plain text") == "plain text");
   CHECK(inflate("") == "");
@@ -68,17 +71,17 @@ TEST_CASE("incompressible blocks survive too") {
   }
   for (const Compression& compression : all_kinds()) {
     CAPTURE(compression.str());
-    CHECK(inflate(compress_block(noise, compression)) == noise);
+    CHECK(inflate(compressed(noise, compression)) == noise);
   }
 }
 
-TEST_CASE("the bytes of a compressed block are pinned") {
+TEST_CASE("the bytes of a compressed stream are pinned") {
   const std::string block = varied_bytes(kBlockBytes, 3);
-  CHECK(oci::sha256_of(compress_block(block, Compression::parse("gzip"))).str() ==
-        "sha256:f7ead86f565cefb292fc19891fb1a9adf6ea0f59071caa5b648dbd66d7a12391");
-  CHECK(oci::sha256_of(compress_block(block, Compression::parse("gzip", 6))).str() ==
-        "sha256:f29cd12bcc84709c0bafefc0ff12ef2ba42b2474f5d21242302d47ee90a8f7b1");
-  CHECK(oci::sha256_of(compress_block(block, Compression::parse("zstd"))).str() ==
+  CHECK(oci::sha256_of(compressed({block, block.substr(0, 100)}, Compression::parse("gzip"))).str() ==
+        "sha256:01fc6a6bec373a2eb458f7cb4648535715590ae06a5263ca5e3326851a83feea");
+  CHECK(oci::sha256_of(compressed({block, block.substr(0, 100)}, Compression::parse("gzip", 6))).str() ==
+        "sha256:21bc1b101ba49afaec0332b58cce8c1e873bba6aa80202abfc39abe0adb505ea");
+  CHECK(oci::sha256_of(compressed(block, Compression::parse("zstd"))).str() ==
         "sha256:49384da9e69ea266f57ecaebc3c1f9f0839803052345b8050c1358d16cad9447");
 }
 
@@ -101,16 +104,16 @@ TEST_CASE("another CPU makes the same bytes") {
 
 TEST_CASE("level 3 of gzip is level 2, since ISA-L's own differs between CPUs") {
   const std::string block = varied_bytes(100000, 4);
-  CHECK(compress_block(block, Compression::parse("gzip", 3)) == compress_block(block, Compression::parse("gzip", 2)));
+  CHECK(compressed(block, Compression::parse("gzip", 3)) == compressed(block, Compression::parse("gzip", 2)));
 }
 
 TEST_CASE("other people's tools read what was compressed") {
   const std::string a = varied_bytes(100000, 5);
-  const std::string gzip =
-      compress_block(a, Compression::parse("gzip")) + compress_block(a, Compression::parse("gzip", 9));
-  CHECK(output_of({"gzip", "-dc"}, gzip) == a + a);
-  const std::string zstd =
-      compress_block(a, Compression::parse("zstd")) + compress_block(a, Compression::parse("zstd", 1));
+  for (const int level : {0, 1, 2, 4, 9, 12}) {
+    CAPTURE(level);
+    CHECK(output_of({"gzip", "-dc"}, compressed({a, a}, Compression::parse("gzip", level))) == a + a);
+  }
+  const std::string zstd = compressed(a, Compression::parse("zstd")) + compressed(a, Compression::parse("zstd", 1));
   CHECK(output_of({"zstd", "-dcq"}, zstd) == a + a);
 }
 
@@ -131,13 +134,13 @@ TEST_CASE("cut, damaged and prolonged data is refused by name") {
   const std::string a = varied_bytes(50000, 7);
   for (const Compression& compression : all_kinds()) {
     CAPTURE(compression.str());
-    const std::string packed = compress_block(a, compression);
+    const std::string packed = compressed(a, compression);
     CHECK_THROWS_AS(inflate(packed.substr(0, packed.size() / 2)), Error);
     CHECK_THROWS_AS(inflate(packed.substr(0, packed.size() - 1)), Error);
     CHECK_THROWS_AS(inflate(packed + "garbage behind it"), Error);
     CHECK(message_of([&] { inflate(packed + "garbage behind it"); }).starts_with("'a blob' is damaged"));
   }
-  std::string flipped = compress_block(a, Compression::parse("gzip"));
+  std::string flipped = compressed(a, Compression::parse("gzip"));
   flipped[flipped.size() / 2] ^= 0x10;
   CHECK_THROWS_AS(inflate(flipped), Error);
   const std::string xz = output_of({"xz", "-c"}, a);
@@ -147,52 +150,101 @@ TEST_CASE("cut, damaged and prolonged data is refused by name") {
 TEST_CASE("a bomb is stopped at the limit") {
   const std::string zeros(8 << 20, '\0');
   for (const char* kind : {"gzip", "zstd"}) {
-    const std::string bomb = compress_block(zeros, Compression::parse(kind));
+    const std::string bomb = compressed(zeros, Compression::parse(kind));
     CHECK(message_of([&] { inflate(bomb, 1 << 20, {1 << 20}); }) == "'a blob' unpacks to more than 1048576 bytes");
     CHECK(inflate(bomb, 1 << 20, {8 << 20}).size() == zeros.size());
   }
 }
 
+namespace {
+
+struct Framed {
+  std::string packed;
+  std::string plain;
+  std::vector<Frame> frames;
+};
+
+Framed framed(std::string_view kind, std::uint32_t count) {
+  Framed result;
+  std::vector<std::string> blocks;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    blocks.push_back(varied_bytes(10000 + i, i));
+    result.plain += blocks.back();
+  }
+  result.packed = compressed(blocks, Compression::parse_text(kind), &result.frames);
+  return result;
+}
+
+std::string read_frames(const std::vector<Frame>& frames, const std::string& bytes) {
+  static ThreadPool pool(3);
+  const auto stream = decompress_frames(source_of(bytes, 777), frames, pool, "blob");
+  return read_to_end(*stream, 1 << 30, "blob");
+}
+
+}  // namespace
+
 TEST_CASE("known frames are inflated in parallel and in order") {
-  ThreadPool pool(3);
-  for (const char* kind : {"gzip", "zstd"}) {
-    std::string packed;
-    std::string plain;
-    std::vector<Frame> frames;
-    for (std::uint32_t i = 0; i < 40; ++i) {
-      const std::string block = varied_bytes(10000 + i, i);
-      const std::string piece = compress_block(block, Compression::parse(kind));
-      frames.push_back({piece.size(), block.size()});
-      packed += piece;
-      plain += block;
-    }
-    const auto read_with = [&](std::vector<Frame> list, const std::string& bytes) {
-      const auto stream = decompress_frames(source_of(bytes, 777), std::move(list), pool, "blob");
-      return read_to_end(*stream, 1 << 30, "blob");
-    };
-    CHECK(read_with(frames, packed) == plain);
-    CHECK(read_with({}, packed) == plain);
-    CHECK_THROWS_AS(read_with(frames, packed + "x"), Error);
-    CHECK_THROWS_AS(read_with(frames, packed.substr(0, packed.size() - 1)), Error);
+  for (const char* kind : {"gzip", "gzip:6", "gzip:0", "zstd"}) {
+    CAPTURE(kind);
+    const auto [packed, plain, frames] = framed(kind, 40);
+    CHECK(read_frames(frames, packed) == plain);
+    CHECK(read_frames({}, packed) == plain);
+    CHECK(message_of([&] { read_frames(frames, packed + "x"); }) == "'blob' is longer than its frames");
+    CHECK(message_of([&] { read_frames(frames, packed.substr(0, packed.size() - 1)); }) ==
+          "'blob' is shorter than its frames");
     auto wrong = frames;
     wrong[7].uncompressed_bytes += 1;
-    CHECK_THROWS_AS(read_with(wrong, packed), Error);
+    CHECK(message_of([&] { read_frames(wrong, packed); }).starts_with("'blob' is damaged: a "));
     wrong = frames;
     wrong[0].compressed_bytes = std::uint64_t{1} << 40;
-    CHECK_THROWS_AS(read_with(wrong, packed), Error);
+    CHECK(message_of([&] { read_frames(wrong, packed); }) == "'blob' has a frame of more than 256 MiB");
+    wrong = frames;
+    wrong[7].compressed_bytes += 1;
+    wrong[8].compressed_bytes -= 1;
+    CHECK(message_of([&] { read_frames(wrong, packed); }).starts_with("'blob' is damaged: a "));
+  }
+  const auto [packed, plain, frames] = framed("gzip", 1);
+  CHECK(read_frames(frames, packed) == plain);
+}
+
+TEST_CASE("a gzip layer of many members, as kiln once wrote, is read by its frames") {
+  const std::string a = varied_bytes(300000, 1);
+  const std::string b = varied_bytes(70000, 2);
+  const std::string first = output_of({"gzip", "-nc"}, a);
+  const std::string second = output_of({"gzip", "-nc"}, b);
+  const std::vector<Frame> frames = {{first.size(), a.size()}, {second.size(), b.size()}};
+  CHECK(read_frames(frames, first + second) == a + b);
+  std::string wrong = first + second;
+  wrong[first.size() - 8] ^= 1;
+  CHECK(message_of([&] { read_frames(frames, wrong); }).starts_with("'blob' is damaged: a part of its gzip data"));
+}
+
+TEST_CASE("the checksum of a gzip stream is that of all its blocks, and it is looked at") {
+  const auto [packed, plain, frames] = framed("gzip", 5);
+  std::string wrong = packed;
+  wrong[wrong.size() - 8] ^= 1;
+  CHECK(message_of([&] { read_frames(frames, wrong); }) == "'blob' is damaged: its gzip checksum is wrong");
+  CHECK(message_of([&] { inflate(wrong); }) == "'a blob' is damaged: no valid gzip data");
+  CHECK(GzipChecksum().tail() == std::string("\x03\0\0\0\0\0\0\0\0\0", 10));
+}
+
+TEST_CASE("zeros behind a stream are passed over, anything else is not") {
+  const std::string a = varied_bytes(50000, 7);
+  for (const char* kind : {"gzip", "gzip:6", "zstd"}) {
+    CAPTURE(kind);
+    const std::string packed = compressed(a, Compression::parse_text(kind));
+    for (const std::size_t step : {1, 1000, 1 << 20}) {
+      CHECK(inflate(packed + std::string(5000, '\0'), step) == a);
+      CHECK(message_of([&] { inflate(packed + std::string(5000, '\0') + "x", step); }) ==
+            "'a blob' is damaged: something stands behind it");
+    }
   }
 }
 
 TEST_CASE("a stream of frames can be dropped half-read") {
   ThreadPool pool(2);
-  std::string packed;
-  std::vector<Frame> frames;
-  for (int i = 0; i < 30; ++i) {
-    const std::string piece = compress_block(varied_bytes(50000, 9), Compression::parse("gzip"));
-    frames.push_back({piece.size(), 50000});
-    packed += piece;
-  }
-  const auto stream = decompress_frames(source_of(packed), frames, pool, "blob");
+  const Framed made = framed("gzip", 30);
+  const auto stream = decompress_frames(source_of(made.packed), made.frames, pool, "blob");
   char buffer[100];
   CHECK(stream->read(buffer, sizeof buffer) == sizeof buffer);
 }

@@ -77,7 +77,7 @@ TEST_CASE("the text of an index is pinned") {
   std::string seen;
   with_text(FileIndex(std::move(parts)), [&](std::string& text) { seen = text; });
   CHECK(seen ==
-        "kiln file index 1\n"
+        "kiln file index 2\n"
         "diff sha256:90aebae315675cbf04612de4f7d5874850f48e0b8dd82becbeaa47ca93f5ebfb 1024\n"
         "blobs 0\nkept 0\nentries 2\n"
         "f 3:a b 644 0 0 1 0 0: 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 0 0 1 6:user.k 1:v\n"
@@ -122,7 +122,7 @@ TEST_CASE("a hostile index is refused as what came from outside") {
       CHECK(error.message().starts_with("index of 'x'"));
     }
   };
-  refused("kiln file index 1", "kiln file index 2");
+  refused("kiln file index 2", "kiln file index 3");
   refused("3:lib", "3:../");
   refused("3:lib", "3:Zib");   // out of order
   refused("3:lib", "03:lib");  // not as we write numbers
@@ -144,6 +144,25 @@ TEST_CASE("an index blob that is cut, longer or no zstd is refused") {
   CHECK_THROWS_AS(FileIndex::parse(blob + "x", "t"), Error);
   CHECK_THROWS_AS(FileIndex::parse("", "t"), Error);
   CHECK_THROWS_AS(FileIndex::parse("kiln file index 1\n", "t"), Error);
+}
+
+TEST_CASE("an index of version 1 is read") {
+  const FileIndex index(rich_parts());
+  const std::string old =
+      with_text(index, [](std::string& text) { replace(text, "kiln file index 2", "kiln file index 1"); });
+  CHECK(FileIndex::parse(old, "t") == index);
+}
+
+TEST_CASE("a layer of the shortest marks has an index that can be read back") {
+  for (const auto& entries :
+       std::vector<std::vector<FileEntry>>{{entry_of("", EntryType::opaque)},
+                                           {entry_of("a", EntryType::whiteout), entry_of("b", EntryType::whiteout)},
+                                           {entry_of("", EntryType::opaque), entry_of("a", EntryType::whiteout)},
+                                           {entry_of("a", EntryType::opaque), entry_of("b", EntryType::fifo, 0)},
+                                           {}}) {
+    const auto index = index_of(entries);
+    CHECK(FileIndex::parse(index->serialise(), "t") == *index);
+  }
 }
 
 TEST_CASE("a blob's frames can be added later") {

@@ -6,6 +6,7 @@
 #include "base/file.hpp"
 #include "builder/layer/index_layer.hpp"
 #include "builder/layer/merged_view.hpp"
+#include "compressed.hpp"
 #include "layer_fixture.hpp"
 #include "registry/store/layer_facts.hpp"
 #include "tar_fixture.hpp"
@@ -254,6 +255,25 @@ TEST_CASE("limits hold") {
   CHECK(contains(refusal(xattr, Whiteouts::ordinary, {.max_xattr_bytes = 50}), "too large"));
 }
 
+TEST_CASE("holes of sparse files are counted over the whole tar, and refused before they are read") {
+  const auto refused = [](std::initializer_list<const char*> sizes) {
+    RawTar tar;
+    for (const char* size : sizes) tar.pax("GNU.sparse.map", "0,1").pax("GNU.sparse.size", size).file("a", "x");
+    const std::string bytes = tar.str();
+    MemorySource source(bytes);
+    TarReader reader(source, "a tar", Whiteouts::ordinary);
+    return message_of([&] {
+      while (reader.next() != nullptr) {
+      }
+    });
+  };
+  CHECK(refused({"68719476737"}) == "no error");
+  CHECK(contains(refused({"68719476738"}), "sparse files with holes of more than 68719476736 bytes"));
+  CHECK(refused({"34359738369", "34359738369"}) == "no error");
+  CHECK(contains(refused({"34359738369", "34359738370"}), "holes of more than 68719476736 bytes"));
+  CHECK(contains(refused({"549755813888"}), "holes of more than 68719476736 bytes"));
+}
+
 TEST_CASE("overlayfs's own attributes are dropped, and libarchive's spelling is read") {
   const auto found = read_all(RawTar()
                                   .pax("SCHILY.xattr.trusted.overlay.redirect", "/etc")
@@ -292,7 +312,7 @@ TEST_CASE("a foreign layer is indexed and verified") {
     TempDir dir;
     ContentStore store(HomeLayout::open(dir.path() / "home"));
     const oci::Descriptor blob =
-        store.put(compress_block(tar, Compression::parse(kind)), Compression::parse(kind).media_type());
+        store.put(compressed(tar, Compression::parse(kind)), Compression::parse(kind).media_type());
     const IndexedLayer indexed = index_layer(store, shop.pool, blob, std::nullopt);
     CHECK(indexed.diff_id == oci::sha256_of(tar));
     CHECK(indexed.uncompressed_bytes == tar.size());

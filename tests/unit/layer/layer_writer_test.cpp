@@ -241,18 +241,20 @@ TEST_CASE("a device that every overlay takes for a whiteout is refused") {
 
 TEST_CASE("entries out of order, twice, or linked to nothing are refused") {
   Workshop shop;
-  const auto refused = [&](const std::vector<FileEntry>& entries) {
+  const auto refused = [&](const std::vector<FileEntry>& entries, const char* message) {
     LayerWriter writer(shop.store, shop.pool, with("gzip"));
     for (std::size_t i = 0; i + 1 < entries.size(); ++i) writer.add(entries[i]);
-    CHECK_ERROR(writer.add(entries.back()), Category::usage, "TODO");
+    CHECK_ERROR(writer.add(entries.back()), Category::build, message);
   };
-  refused({folder_of("b"), folder_of("a")});
-  refused({folder_of("a"), folder_of("a")});
-  refused({entry_of("a", EntryType::whiteout), folder_of("a")});
-  refused({link_of("b", "a", EntryType::hardlink)});
-  refused({folder_of("a"), link_of("b", "a", EntryType::hardlink)});
-  refused({file_of("a", "data is missing")});
-  refused({folder_of("../a")});
+  refused({folder_of("b"), folder_of("a")}, "layer: entry 'a' came after 'b'; expected each path once, in order");
+  refused({folder_of("a"), folder_of("a")}, "layer: entry 'a' came after 'a'; expected each path once, in order");
+  refused({entry_of("a", EntryType::whiteout), folder_of("a")},
+          "layer: entry 'a' came after 'a'; expected each path once, in order");
+  refused({link_of("b", "a", EntryType::hardlink)}, "layer: hard link 'b' to 'a', which is no file added before it");
+  refused({folder_of("a"), link_of("b", "a", EntryType::hardlink)},
+          "layer: hard link 'b' to 'a', which is no file added before it");
+  refused({file_of("a", "data is missing")}, "layer: file 'a' came without its data");
+  refused({folder_of("../a")}, "layer: entry '../a' has no canonical path");
 }
 
 TEST_CASE("times are set or clamped as asked, and whiteouts have none") {
@@ -326,9 +328,11 @@ TEST_CASE("a layer is compressed another way once, for as long as the store has 
   shop.store.remove_damaged(gzip.blobs.at(0).descriptor.digest);
   const LayerValue second = recompress_layer(shop.store, shop.pool, gzip, zstd);
   CHECK(second.blobs == first.blobs);
-  CHECK_ERROR(recompress_layer(shop.store, shop.pool, gzip, Compression::parse("zstd", 7)), Category::usage, "TODO");
+  CHECK_ERROR(recompress_layer(shop.store, shop.pool, gzip, Compression::parse("zstd", 7)), Category::machine,
+              doctest::Contains("none of its blobs is in the store"));
   shop.store.remove_damaged(first.blob_of(zstd)->descriptor.digest);
-  CHECK_ERROR(recompress_layer(shop.store, shop.pool, gzip, zstd), Category::usage, "TODO");
+  CHECK_ERROR(recompress_layer(shop.store, shop.pool, gzip, zstd), Category::machine,
+              doctest::Contains("none of its blobs is in the store"));
 }
 
 TEST_CASE("a layer value survives JSON, and wrong JSON is refused") {
@@ -351,5 +355,5 @@ TEST_CASE("a cancelled layer stops") {
   CancelToken cancel;
   LayerWriter writer(shop.store, shop.pool, with("gzip"), cancel);
   cancel.cancel(2);
-  CHECK_ERROR(writer.add(folder_of("a")), Category::usage, "TODO");
+  CHECK_ERROR(writer.add(folder_of("a")), Category::cancelled, "stopped on request");
 }

@@ -49,8 +49,10 @@ TEST_CASE("the first name of a file in order has the data, wherever the archive 
 
 TEST_CASE("a link to a file that is not in the archive is refused") {
   Workshop shop;
-  CHECK_ERROR(import_of(shop, RawTar().hardlink("a", "missing").str()), Category::usage, "TODO");
-  CHECK_ERROR(import_of(shop, RawTar().hardlink("a", "b").file("b", "1").str()), Category::usage, "TODO");
+  CHECK_ERROR(import_of(shop, RawTar().hardlink("a", "missing").str()), Category::build,
+              "'archive.tar': 'a' is a hard link to 'missing', which is no file before it in the archive");
+  CHECK_ERROR(import_of(shop, RawTar().hardlink("a", "b").file("b", "1").str()), Category::build,
+              "'archive.tar': 'a' is a hard link to 'b', which is no file before it in the archive");
 }
 
 TEST_CASE("names that look like whiteouts are ordinary in an archive") {
@@ -88,5 +90,6 @@ TEST_CASE("sparse files are read with their holes") {
 TEST_CASE("spooling stops at its limit") {
   Workshop shop;
   MemorySource source("0123456789");
-  CHECK_ERROR(spool_to_file(source, shop.dir.path(), 9, "archive"), Category::usage, "TODO");
+  CHECK_ERROR(spool_to_file(source, shop.dir.path(), 9, "archive"), Category::build,
+              "'archive' is larger than 9 bytes");
 }

@@ -58,7 +58,8 @@ TEST_CASE("marks below a mark are dropped") {
 }
 
 TEST_CASE("something below a file is refused") {
-  CHECK_ERROR(settled({file_of("a", "1"), file_of("a/x", "2")}), Category::usage, "TODO");
+  CHECK_ERROR(settled({file_of("a", "1"), file_of("a/x", "2")}), Category::build,
+              "'a tar': 'a/x' lies below 'a', which is no folder");
 }
 
 TEST_CASE("a hard link whose file was replaced keeps its own content") {

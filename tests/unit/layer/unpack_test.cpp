@@ -294,6 +294,48 @@ TEST_CASE("a hard link to a lower layer's file becomes a copy of it") {
         std::string::npos);
 }
 
+TEST_CASE("of many entries of one name the last is there, and links to those before it keep theirs") {
+  if (!is_root()) return;
+  Target target;
+  RawTar tar;
+  for (int i = 0; i < 500; ++i) {
+    tar.file("same", std::to_string(i)).file("other", std::string(1000, 'x'));
+    if (i == 250) tar.hardlink("link", "same");
+    if (i == 300) tar.symlink("same", "other");
+  }
+  const std::string bytes = tar.str();
+  MemorySource source(bytes);
+  unpack_tar(source, "a layer", target.folder, target.lower, target.options, {}, &target.shop.pool);
+  CHECK(target.text("same") == "499");
+  CHECK(target.text("link") == "250");
+  CHECK_FALSE(fs::is_symlink(target.folder / "same"));
+  CHECK(target.text("other") == std::string(1000, 'x'));
+}
+
+TEST_CASE("below an opaque folder the lower layers say nothing, wherever the mark stands") {
+  if (!is_root()) return;
+  for (const char* mark : {"d/.wh..wh..opq", ".wh..wh..opq"}) {
+    for (const bool is_first : {true, false}) {
+      CAPTURE(mark);
+      Target target;
+      FileEntry deep = folder_of("d/e", 0700);
+      deep.uid = 5;
+      target.lower.view = MergedView({index_of({folder_of("d", 0711), deep})});
+      target.lower.folders = {target.shop.path("lower0")};
+      fs::create_directory(target.lower.folders[0]);
+      RawTar tar;
+      if (is_first) tar.file(mark, "");
+      tar.file("d/e/x", "1");
+      if (!is_first) tar.file(mark, "");
+      target.unpack(tar.str());
+      CHECK((status_of(target.folder / "d/e").st_mode & 07777) == 0755);
+      CHECK(status_of(target.folder / "d/e").st_uid == 0);
+      const unsigned of_d = std::string_view(mark).starts_with("d/") ? 0711 : 0755;
+      CHECK((status_of(target.folder / "d").st_mode & 07777) == of_d);
+    }
+  }
+}
+
 TEST_CASE("later entries replace earlier ones, whatever they are") {
   if (!is_root()) return;
   Target target;

@@ -2,8 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include "base/error.hpp"
+#include "registry/oci/image_config.hpp"
 #include "tests/support/check_error.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 using namespace kiln::oci;
@@ -119,24 +123,196 @@ TEST_CASE("an index survives being written and read, and a manifest is not taken
   const Index again = parse_index(serialise(index), "i");
   CHECK(again.manifests == index.manifests);
   CHECK(serialise(again) == serialise(index));
-  CHECK_ERROR(parse_index(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"})", "i"),
-              Category::usage, "TODO");
-  CHECK_ERROR(parse_index(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "i"), Category::usage, "TODO");
+  CHECK(error_of([] {
+          parse_index(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"})", "i");
+        }) == "network: i: media type 'application/vnd.oci.image.manifest.v1+json' is not that of an image index");
+  CHECK(error_of([] { parse_index(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "i"); }) ==
+        "network: i: has both 'layers' and 'manifests', so it means different things to different clients");
 }
 
-TEST_CASE("the exact variant is chosen before one that only might fit") {
-  Index index;
-  index.manifests = {descriptor("attestation", media_type::kOciManifest), for_platform("generic", "linux/amd64"),
-                     for_platform("v3", "linux/amd64/v3"), for_platform("arm6", "linux/arm/v6"),
-                     for_platform("windows", "windows/amd64")};
-  const auto chosen = [&](const char* platform) {
-    const auto found = select_platform(index, Platform::parse(platform));
-    return found ? found->digest : Digest();
+namespace {
+
+// Documents by their digests, as a registry would have them; counts what is read.
+struct Documents {
+  std::map<Digest, std::string> bytes;
+  int reads = 0;
+
+  Descriptor add(const std::string& text, const char* type) {
+    bytes[sha256_of(text)] = text;
+    return {type, sha256_of(text), text.size(), {}, {}, {}};
+  }
+  // An image whose config says what it runs on.
+  Descriptor image(const std::string& platform) {
+    ImageConfig config;
+    config.platform = Platform::parse(platform);
+    config.created = "2026-01-01T00:00:00Z";
+    Manifest manifest;
+    manifest.config = add(serialise(config), media_type::kOciConfig);
+    return add(serialise(manifest), media_type::kOciManifest);
+  }
+  // The same, with an entry that says it too.
+  Descriptor named(const std::string& platform, const std::string& entry) {
+    Descriptor found = image(platform);
+    found.platform = platform_of(entry);
+    return found;
+  }
+  static Platform platform_of(const std::string& text) {
+    const std::size_t os = text.find('/');
+    const std::size_t variant = text.find('/', os + 1);
+    Platform platform;
+    platform.os = text.substr(0, os);
+    platform.architecture = text.substr(os + 1, variant == std::string::npos ? variant : variant - os - 1);
+    if (variant != std::string::npos) platform.variant = text.substr(variant + 1);
+    return platform;
+  }
+  std::optional<ChosenImage> choose(const Index& index, const std::string& platform) {
+    return choose_image(
+        index, Platform::parse(platform),
+        [&](const Descriptor& document) {
+          ++reads;
+          return bytes.at(document.digest);
+        },
+        "index 'i'");
+  }
+  // The platform that the chosen image's entry or config names; "none".
+  std::string chosen(const std::vector<std::string>& entries, const std::string& platform) {
+    Index index;
+    std::map<Digest, std::string> names;
+    for (const std::string& entry : entries) {
+      Descriptor found = add("{\"entry\":\"" + entry + "\"}", media_type::kOciManifest);
+      found.platform = platform_of(entry);
+      names[found.digest] = entry;
+      index.manifests.push_back(found);
+    }
+    const auto found = choose(index, platform);
+    return found ? names.at(found->descriptor.digest) : "none";
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the nearest variant that the platform can run is chosen, and never a higher one") {
+  Documents documents;
+  struct Case {
+    std::vector<std::string> entries;
+    std::string wanted;
+    std::string chosen;
   };
-  CHECK(chosen("linux/amd64") == sha256_of("generic"));
-  CHECK(chosen("linux/amd64/v3") == sha256_of("v3"));
-  CHECK(chosen("linux/amd64/v2") == sha256_of("generic"));
-  CHECK(chosen("linux/arm/v6") == sha256_of("arm6"));
-  CHECK(chosen("linux/arm/v7") == Digest());
-  CHECK(chosen("linux/arm64") == Digest());
+  for (const Case& each : {
+           Case{{"linux/amd64", "linux/amd64/v3", "windows/amd64"}, "linux/amd64", "linux/amd64"},
+           Case{{"linux/amd64", "linux/amd64/v3"}, "linux/amd64/v3", "linux/amd64/v3"},
+           Case{{"linux/amd64", "linux/amd64/v3"}, "linux/amd64/v2", "linux/amd64"},
+           Case{{"linux/amd64/v2", "linux/amd64/v3"}, "linux/amd64", "none"},
+           Case{{"linux/amd64/v2", "linux/amd64/v3"}, "linux/amd64/v4", "linux/amd64/v3"},
+           Case{{"linux/arm/v6"}, "linux/arm/v7", "linux/arm/v6"},
+           Case{{"linux/arm/v5"}, "linux/arm/v6", "linux/arm/v5"},
+           Case{{"linux/arm/v7"}, "linux/arm/v6", "none"},
+           Case{{"linux/arm", "linux/arm/v5"}, "linux/arm/v6", "linux/arm/v5"},
+           Case{{"linux/arm/v5", "linux/arm"}, "linux/arm/v7", "linux/arm"},
+           Case{{"linux/arm/v5", "linux/arm/v6"}, "linux/arm/v7", "linux/arm/v6"},
+           Case{{"linux/arm64/v8"}, "linux/arm64", "linux/arm64/v8"},
+           Case{{"linux/arm64"}, "linux/arm64/v8", "linux/arm64"},
+           Case{{"linux/arm64/v9"}, "linux/arm64", "none"},
+           Case{{"linux/arm64", "linux/arm64/v9"}, "linux/arm64/v9", "linux/arm64/v9"},
+           Case{{"linux/arm/v7"}, "linux/arm64", "linux/arm/v7"},
+           Case{{"linux/386", "linux/amd64"}, "linux/amd64", "linux/amd64"},
+           Case{{"linux/386"}, "linux/amd64", "linux/386"},
+           Case{{"linux/x86_64"}, "linux/amd64", "linux/x86_64"},
+           Case{{"linux/aarch64"}, "linux/arm64", "linux/aarch64"},
+           Case{{"unknown/unknown"}, "linux/amd64", "none"},
+           Case{{"linux/riscv64"}, "linux/amd64", "none"},
+       }) {
+    CAPTURE(each.wanted);
+    CAPTURE(each.entries.front());
+    CHECK(documents.chosen(each.entries, each.wanted) == each.chosen);
+  }
+}
+
+TEST_CASE("an entry without a platform is chosen by its config, after those that name one") {
+  Documents documents;
+  Index index;
+  index.manifests = {documents.image("linux/arm64"), documents.image("linux/amd64")};
+  CHECK(platforms_of(index) == "2 that name no platform");
+  CHECK(documents.choose(index, "linux/amd64")->descriptor == index.manifests[1]);
+  CHECK(documents.choose(index, "linux/arm64")->descriptor == index.manifests[0]);
+  CHECK_FALSE(documents.choose(index, "linux/s390x"));
+
+  index.manifests.push_back(documents.named("linux/amd64", "linux/amd64"));
+  CHECK(documents.choose(index, "linux/amd64")->descriptor == index.manifests[2]);
+  CHECK(platforms_of(index) == "linux/amd64 and 2 that name no platform");
+
+  // What is no image is passed over: an artifact, and an entry with a platform of empty words.
+  Manifest artifact;
+  artifact.artifact_type = "application/vnd.acme.sbom";
+  artifact.config = documents.add("{}", media_type::kOciEmpty);
+  index.manifests = {documents.add(serialise(artifact), media_type::kOciManifest), documents.named("linux/amd64", "/")};
+  CHECK(documents.choose(index, "linux/amd64")->descriptor == index.manifests[1]);
+}
+
+TEST_CASE("an index in an index is followed, with a platform and without one") {
+  for (const bool names_platform : {true, false}) {
+    CAPTURE(names_platform);
+    Documents documents;
+    Index inner;
+    inner.manifests = {documents.named("linux/arm64", "linux/arm64"), documents.named("linux/amd64", "linux/amd64")};
+    Index outer;
+    outer.manifests = {documents.add(serialise(inner), media_type::kOciIndex)};
+    if (names_platform) outer.manifests[0].platform = Platform::parse("linux/amd64");
+    const auto found = documents.choose(outer, "linux/amd64");
+    REQUIRE(found);
+    CHECK(found->descriptor == inner.manifests[1]);
+    CHECK(found->bytes == documents.bytes.at(inner.manifests[1].digest));
+  }
+}
+
+TEST_CASE("indexes that are nested or wide without an end are left") {
+  Documents documents;
+  Index index;
+  index.manifests = {documents.image("linux/s390x")};
+  for (int depth = 0; depth < 5; ++depth) {
+    Index around;
+    around.manifests = {documents.add(serialise(index), media_type::kOciIndex)};
+    index = around;
+  }
+  CHECK(error_of([&] { documents.choose(index, "linux/amd64"); }) ==
+        "network: index 'i': indexes are nested more than 4 deep");
+  CHECK(documents.reads < 10);
+
+  index.manifests.clear();
+  for (int i = 0; i < 60; ++i) {
+    Manifest manifest;
+    manifest.config = documents.image("linux/s390x");
+    manifest.config.media_type = media_type::kOciConfig;
+    manifest.annotations["n"] = std::to_string(i);
+    manifest.config = parse_manifest(documents.bytes.at(manifest.config.digest), "m").config;
+    index.manifests.push_back(documents.add(serialise(manifest), media_type::kOciManifest));
+  }
+  CHECK(error_of([&] { documents.choose(index, "linux/amd64"); }) ==
+        "network: index 'i': more than 100 of its documents had to be read");
+}
+
+TEST_CASE("an image that an index names by its sha512 is known by its sha256 afterwards") {
+  Documents documents;
+  Descriptor image = documents.named("linux/amd64", "linux/amd64");
+  const Digest known = image.digest;
+  const std::string bytes = documents.bytes.at(known);
+  image.digest = digest_like(Digest::parse("sha512:" + std::string(128, '0')), bytes);
+  CHECK(image.digest.algorithm() == "sha512");
+  documents.bytes[image.digest] = bytes;
+  Index index;
+  index.manifests = {image};
+  CHECK(documents.choose(index, "linux/amd64")->descriptor.digest == known);
+}
+
+TEST_CASE("the urls of a foreign layer survive, and its type is known as such") {
+  Manifest manifest;
+  manifest.config = descriptor("config", media_type::kOciConfig);
+  manifest.layers = {descriptor("layer", media_type::kDockerForeignLayerGzip)};
+  manifest.layers[0].urls = {"https://layers.example/a", "https://other.example/a"};
+  const std::string text = serialise(manifest);
+  CHECK(text.find(R"("urls":["https://layers.example/a","https://other.example/a"])") != std::string::npos);
+  CHECK(parse_manifest(text, "m").layers == manifest.layers);
+  CHECK(media_type::is_foreign_layer("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"));
+  CHECK(media_type::is_foreign_layer("application/vnd.docker.image.rootfs.foreign.diff.tar"));
+  CHECK_FALSE(media_type::is_foreign_layer(media_type::kOciLayerGzip));
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 
@@ -57,10 +58,30 @@ TEST_CASE("only the bytes of image references change") {
   CHECK(pinned.services[0].line == 4);
   CHECK(pinned.services[3].outcome == PinnedService::Outcome::unknown);
   CHECK(pin(pinned.text).text == pinned.text);
-  CHECK(differ_in_images_alone(before, pinned.text, "compose.yaml"));
+  CHECK(differ_in_pins_alone(before, pinned.text, "compose.yaml"));
   std::string edited = pinned.text;
   edited.replace(edited.find("80:80"), 5, "81:80");
-  CHECK_FALSE(differ_in_images_alone(before, edited, "compose.yaml"));
+  CHECK_FALSE(differ_in_pins_alone(before, edited, "compose.yaml"));
+}
+
+TEST_CASE("whatever was written since a file was pinned is a difference, a comment and another tag too") {
+  const std::string before = "services:\n  app:\n    image: ghcr.io/acme/app:1  # the app\n    tty: true\n";
+  const std::string pinned = pin(before).text;
+  CHECK(differ_in_pins_alone(before, pinned, "compose.yaml"));
+  for (const auto& [place, added] :
+       std::vector<std::pair<std::string, std::string>>{{"tty: true", "tty: true  # since then"},
+                                                        {"# the app", "# the app, pinned"},
+                                                        {"services:", "# top\nservices:"},
+                                                        {"    tty", "\n    tty"},
+                                                        {"app:1@", "app:2@"},
+                                                        {"image: ", "image:  "},
+                                                        {"tty: true\n", "tty: true\n# end\n"}}) {
+    CAPTURE(added);
+    std::string edited = pinned;
+    edited.replace(edited.find(place), place.size(), added);
+    REQUIRE(edited != pinned);
+    CHECK_FALSE(differ_in_pins_alone(before, edited, "compose.yaml"));
+  }
 }
 
 TEST_CASE("line ends of DOS and a byte order mark are kept") {
@@ -111,6 +132,9 @@ TEST_CASE("what is no compose file is refused with its line") {
   for (const std::string text : {"", "services: {}\n", "[1]\n", "a: b\n", "services:\n  a: [\n", "services:\n\ta: b\n",
                                  "\xFF\xFE", "services: {a: {image: \xC3}}\n"}) {
     CAPTURE(text);
-    CHECK_THROWS_AS(pin(text), Error);
+    const std::string message = error_of([&] { pin(text); });
+    CAPTURE(message);
+    CHECK(message.starts_with("usage: "));
+    CHECK(message.find("compose.yaml") != std::string::npos);
   }
 }

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/temp_dir.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -31,11 +32,13 @@ TEST_CASE("a command that hangs is ended when the time is over") {
 
 TEST_CASE("a URL where nobody listens is unhealthy, and text that is none is refused") {
   CHECK(probe_health({HealthCheck::Kind::url, "http://127.0.0.1:1/health", 100}, CancelToken()));
-  CHECK_THROWS_AS(probe_health({HealthCheck::Kind::url, "nowhere", 100}, CancelToken()), Error);
+  CHECK_ERROR(probe_health({HealthCheck::Kind::url, "nowhere", 100}, CancelToken()), Category::network,
+              "url 'nowhere': no http or https url");
 }
 
 TEST_CASE("a request to stop ends the asking") {
   const CancelToken cancel;
   cancel.cancel(15);
-  CHECK_THROWS_AS(probe_health({HealthCheck::Kind::command, "sleep 600", 60'000}, cancel), Error);
+  CHECK_ERROR(probe_health({HealthCheck::Kind::command, "sleep 600", 60'000}, cancel), Category::cancelled,
+              "stopped on request");
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -77,6 +78,6 @@ TEST_CASE("a journal forgets all but the last twenty rollbacks") {
 TEST_CASE("two journals of one home are never open at once") {
   TempDir folder;
   const RollbackJournal journal(folder.path() / "rollbacks", folder.path() / "lock");
-  CHECK_THROWS_WITH_AS(RollbackJournal(folder.path() / "rollbacks", folder.path() / "lock"),
-                       "another 'kiln rollback' is at work in this home; wait for it to end", Error);
+  CHECK_ERROR(RollbackJournal(folder.path() / "rollbacks", folder.path() / "lock"), Category::usage,
+              "another 'kiln rollback' is at work in this home; wait for it to end");
 }

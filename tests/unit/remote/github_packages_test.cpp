@@ -1,5 +1,6 @@
 #include "registry/remote/github_packages.hpp"
 
+#include "tests/support/check_error.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -37,8 +38,8 @@ TEST_CASE("versions come with their digests, tags and times, over all pages") {
   github.registry.set_created(digests[3], "2026-11-21T09:00:00Z");
   const auto versions = github.packages().versions("acme/team/app");
   REQUIRE(versions.has_value());
-  CHECK(versions->size() == 5);
-  for (const PackageVersion& version : *versions) {
+  CHECK(versions->versions.size() == 5);
+  for (const PackageVersion& version : versions->versions) {
     const auto at = std::find(digests.begin(), digests.end(), version.digest.str()) - digests.begin();
     REQUIRE(at < 5);
     CHECK(version.tags == std::vector<std::string>{"t" + std::to_string(at)});
@@ -53,7 +54,7 @@ TEST_CASE("a package that is not there has no versions, and a person is no organ
   Github github;
   CHECK_FALSE(github.packages().versions("acme/none").has_value());
   github.remote_image("jane/app", "1", {"x"});
-  CHECK(github.packages().versions("jane/app")->size() == 1);
+  CHECK(github.packages().versions("jane/app")->versions.size() == 1);
   CHECK(github.registry.count("GET", "/users/jane/packages/container/app/versions") == 1);
 }
 
@@ -67,7 +68,7 @@ TEST_CASE("a version is removed once; what GitHub will not remove is told apart"
   github.registry.options().much_downloaded = {popular.digest.str()};
   std::map<std::string, std::uint64_t> ids;
   const auto versions = github.packages().versions("acme/app");
-  for (const PackageVersion& version : *versions) ids[version.digest.str()] = version.id;
+  for (const PackageVersion& version : versions->versions) ids[version.digest.str()] = version.id;
   const GithubPackages packages = github.packages();
   CHECK(packages.remove("acme/app", ids[popular.digest.str()]) == PackageRemoval::too_many_downloads);
   CHECK(packages.remove("acme/app", ids[image.digest.str()]) == PackageRemoval::removed);
@@ -100,7 +101,7 @@ TEST_CASE("GitHub's rate limits are waited for, and faults are tried again") {
         return Reaction{};
     }
   });
-  CHECK(github.packages().versions("acme/app")->size() == 1);
+  CHECK(github.packages().versions("acme/app")->versions.size() == 1);
   const auto waits = github.clock.waits();
   REQUIRE(waits.size() == 4);
   CHECK(waits[0] == doctest::Approx(91));
@@ -151,7 +152,8 @@ TEST_CASE("an answer that is no list of versions is refused") {
 
 TEST_CASE("the API is asked by https, but on loopback, and found from the registry's name") {
   Remote remote;
-  CHECK_THROWS_AS(GithubPackages(remote.session(), "http://api.example.com", "x"), Error);
+  CHECK_ERROR(GithubPackages(remote.session(), "http://api.example.com", "x"), Category::usage,
+              "the packages API 'http://api.example.com/' must be asked by https: a token goes there");
   CHECK(GithubPackages::api_of("ghcr.io", "") == "https://api.github.com");
   CHECK(GithubPackages::api_of("containers.acme.ghe.com", "") == "https://api.acme.ghe.com");
   CHECK(GithubPackages::api_of("ghcr.io", "https://git.acme.example/api/v3") == "https://git.acme.example/api/v3");

@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "tests/support/check_error.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -79,8 +80,10 @@ blocked = true
   CHECK(shown(conf.pull_places(image_ref("r.example/acmeother/app"))) == "a.example/acmeother/app ");
   CHECK(shown(conf.pull_places(image_ref("sub.wild.example/app"))) == "sub.wild.example/app! ");
   CHECK(shown(conf.pull_places(image_ref("wild.example/app"))) == "wild.example/app ");
-  CHECK_THROWS_AS(conf.pull_places(image_ref("bad.example/app")), Error);
-  CHECK_THROWS_AS(conf.push_place(image_ref("bad.example/app")), Error);
+  CHECK_ERROR(conf.pull_places(image_ref("bad.example/app")), Category::network,
+              doctest::Contains("is blocked by registries.conf"));
+  CHECK_ERROR(conf.push_place(image_ref("bad.example/app")), Category::network,
+              doctest::Contains("is blocked by registries.conf"));
 }
 
 TEST_CASE("later files win") {
@@ -106,7 +109,7 @@ TEST_CASE("certificates are found by host and port, a certificate needs its key"
   std::ofstream(own / "a.crt") << "one";
   std::ofstream(own / "b.crt") << "two";
   std::ofstream(own / "c.cert") << "cert";
-  CHECK_THROWS_AS(find_certificates({folder.path()}, "r.example:5000"), Error);
+  CHECK_ERROR(find_certificates({folder.path()}, "r.example:5000"), Category::machine, doctest::Contains("has no key"));
   std::ofstream(own / "c.key") << "key";
   const HostCertificates found = find_certificates({folder.path()}, "r.example:5000");
   CHECK(found.authorities == std::vector<std::string>{"one", "two"});

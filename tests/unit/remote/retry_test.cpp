@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tests/support/check_error.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -79,5 +80,5 @@ TEST_CASE("a throttled bucket pauses everybody and goes on slower") {
 TEST_CASE("a wait ends when it is cancelled") {
   CancelToken cancel;
   cancel.cancel(2);
-  CHECK_THROWS_AS(system_wait_clock().wait(1000, cancel), Error);
+  CHECK_ERROR(system_wait_clock().wait(1000, cancel), Category::cancelled, "stopped on request");
 }

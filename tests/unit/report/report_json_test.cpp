@@ -167,13 +167,16 @@ TEST_CASE("what is no report is refused with the member that is wrong") {
   for (const Case& c : cases) {
     json root = json::parse(to_json_text(test::sample_report()));
     root[json::json_pointer(c.pointer)] = c.value;
-    CHECK_ERROR(parse_report(root.dump(), "r", Category::machine), Category::usage, c.message);
+    CHECK_ERROR(parse_report(root.dump(), "r", Category::machine), Category::machine, c.message);
   }
-  CHECK_ERROR(parse_report("", "r", Category::machine), Category::usage, "TODO");
-  CHECK_ERROR(parse_report("[]", "r", Category::machine), Category::usage, "TODO");
-  CHECK_ERROR(parse_report("{\"schema_version\": 1, \"schema_version\": 1}", "r", Category::machine), Category::usage,
-              "TODO");
-  CHECK_ERROR(parse_report(std::string(2000, '['), "r", Category::machine), Category::usage, "TODO");
+  CHECK_ERROR(parse_report("", "r", Category::machine), Category::machine,
+              doctest::Contains("r: line 1: syntax error while parsing value - unexpected end of input"));
+  CHECK_ERROR(parse_report("[]", "r", Category::machine), Category::machine,
+              "'r' is no report of kiln: expected an object");
+  CHECK_ERROR(parse_report("{\"schema_version\": 1, \"schema_version\": 1}", "r", Category::machine), Category::machine,
+              "r: line 1: duplicate key 'schema_version'");
+  CHECK_ERROR(parse_report(std::string(2000, '['), "r", Category::machine), Category::machine,
+              "r: line 1: nested deeper than 16 levels");
 }
 
 TEST_CASE("an instruction that is no UTF-8 does not stop a report") {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -197,7 +198,8 @@ TEST_CASE("a cache's entries stay while they are used or younger than 14 days") 
   cache.add("image", {"2"}, 100);
   cache.add("old image", {"1"}, 101);
   RetentionRules rules = last(1);
-  CHECK_THROWS_AS(plan_retention({cache.contents}, rules), Error);
+  CHECK_ERROR(plan_retention({cache.contents}, rules), Category::machine,
+              "'r.example/acme/cache' holds cache entries whose use is not known");
   const Used used({"k2"});
   rules.cache_use = &used;
   CHECK(deleted_by(cache, rules) == set_of({"old", "old image"}));

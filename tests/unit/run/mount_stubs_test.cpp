@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
@@ -79,6 +80,21 @@ TEST_CASE("a target inside an earlier mount is left to the runtime") {
   CHECK(image.make({{"/dev", false}, {"/dev/shm/x", false}, {"/developer", false}}) == Names{"dev/", "developer/"});
 }
 
+namespace {
+
+// What is said about an image; it must be the image that is at fault.
+std::string refusal(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    CHECK(error.category() == Category::build);
+    return error.message();
+  }
+  return "no error";
+}
+
+}  // namespace
+
 TEST_CASE("a target that cannot be is the build's error") {
   Image image;
   write_file_atomically(image.root / "file", "");
@@ -94,4 +110,48 @@ TEST_CASE("a target that cannot be is the build's error") {
           image.make({{"/file", false}});
         }) == "build: mount target '/file' is no folder in the image, and the mount's source is a folder");
   CHECK(error_of([&] { image.make({{"/etc/..", false}}); }) == "build: mount target '/etc/..' is the root folder");
+}
+
+TEST_CASE("a link where the runtime mounts by itself is refused, wherever it leads") {
+  for (const char* link : {"/somewhere/on/the/host", "../../outside", "etc", "nowhere", "/"}) {
+    CAPTURE(link);
+    Image image;
+    fs::create_symlink(link, image.root / "dev");
+    CHECK(
+        refusal([&] { image.make({{.target = "/dev", .is_standard = true}}); }) ==
+        "'/dev' is a symbolic link in the image, which the container runtime could follow out of it; make it a folder "
+        "in the base image or the stage");
+  }
+  Image image;
+  CHECK(image.make({{.target = "/dev", .is_standard = true}}) == Names{"dev/"});
+  make_directories(image.root / "sys");
+  CHECK(image.make({{.target = "/sys", .is_standard = true}}) == Names{"dev/"});
+  write_file_atomically(image.root / "proc", "");
+  CHECK(refusal([&] { image.make({{.target = "/proc", .is_standard = true}}); }) ==
+        "mount target '/proc' is no folder in the image, and the mount's source is a folder");
+}
+
+TEST_CASE("user files that the runtime would wait for, or read a device in place of, are refused") {
+  Image image;
+  CHECK_NOTHROW(check_user_files(image.root));
+  write_file_atomically(image.root / "etc/passwd", "");
+  make_directories(image.root / "etc/group");
+  CHECK_NOTHROW(check_user_files(image.root));
+  fs::remove(image.root / "etc/group");
+  REQUIRE(::mkfifo((image.root / "etc/pipe").c_str(), 0600) == 0);
+  fs::create_symlink("/etc/pipe", image.root / "etc/group");
+  CHECK(refusal([&] { check_user_files(image.root); }) ==
+        "'/etc/group' of the image is a FIFO, expected a file: the container runtime reads it before it starts a "
+        "command");
+  fs::remove(image.root / "etc/group");
+  fs::create_symlink("../../proc/kmsg", image.root / "etc/group");
+  CHECK(
+      refusal([&] { check_user_files(image.root); }) ==
+      "'/etc/group' of the image leads to '/proc/kmsg', where the container runtime, which reads it, mounts something "
+      "else; make it a file");
+  for (const char* link : {"group", "/etc/passwd/below", "nowhere"}) {
+    fs::remove(image.root / "etc/group");
+    fs::create_symlink(link, image.root / "etc/group");
+    CHECK_NOTHROW(check_user_files(image.root));
+  }
 }

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -19,6 +21,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/run/cgroups.hpp"
+#include "builder/run/host_mounts.hpp"
 #include "container_fixture.hpp"
 #include "tests/support/error_of.hpp"
 
@@ -127,6 +130,70 @@ TEST_CASE("mount points follow the image's symlinks without leaving it") {
   CHECK(box.output == "file\n../run/resolv/stub.conf\n");
   CHECK(box.upper_names() == Names{"work/", "work/copy"});
   CHECK_FALSE(fs::exists("/tmp/sub"));
+}
+
+TEST_CASE("an image whose /dev leads out of it writes nothing to the host") {
+  KILN_NEEDS_CONTAINERS();
+  for (const char* name : {"dev", "proc", "sys"}) {
+    CAPTURE(name);
+    ContainerFixture box;
+    const fs::path canary = box.top.path() / "canary";
+    make_directories(canary);
+    write_file_atomically(canary / "ptmx", "precious");
+    fs::create_directory_symlink(canary, box.image / name);
+    try {
+      box.run("true");
+      FAIL_CHECK("it ran");
+    } catch (const Error& error) {
+      CHECK(error.category() == Category::build);
+      CHECK(error.message().starts_with("'/" + std::string(name) + "' is a symbolic link in the image"));
+    }
+    CHECK(list_directory(canary) == Names{"ptmx"});
+    CHECK(read_file(canary / "ptmx") == "precious");
+  }
+}
+
+TEST_CASE("an image with a FIFO for its users is refused instead of waited for") {
+  KILN_NEEDS_CONTAINERS();
+  ContainerFixture box;
+  REQUIRE(::mkfifo((box.image / "etc/passwd").c_str(), 0644) == 0);
+  CHECK_THROWS_WITH_AS(box.run("true"), doctest::Contains("'/etc/passwd' of the image is a FIFO, expected a file"),
+                       Error);
+}
+
+TEST_CASE("for a worker the host is read-only, but for what its container writes to") {
+  KILN_NEEDS_CONTAINERS();
+  ContainerFixture box;
+  const fs::path cache = box.top.path() / "cache";
+  make_directories(cache);
+  RunRequest request = box.request("echo kept > /cache/file; echo written > /work/file");
+  request.mounts.push_back({"/cache", CacheSource{cache, "", false}});
+  CHECK(box.run(request).exit_code == 0);
+  CHECK(read_file(cache / "file") == "kept\n");
+  CHECK(box.upper_text("work/file") == "written\n");
+  // In a mount namespace as a worker's.
+  const pid_t pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    int code = 1;
+    try {
+      const bool is_apart =
+          ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+      protect_host_mounts({cache, box.top.path() / "absent"});
+      const Fd inside(::open((cache / "more").c_str(), O_WRONLY | O_CREAT, 0600));
+      const Fd outside(::open((box.top.path() / "more").c_str(), O_WRONLY | O_CREAT, 0600));
+      const bool is_refused = !outside && errno == EROFS;
+      const bool is_far_refused = ::mkdir("/tmp/kiln-protected-test", 0700) != 0 && errno == EROFS;
+      code = is_apart && inside && is_refused && is_far_refused ? 0 : 2;
+    } catch (const std::exception&) {
+      // The code says it.
+    }
+    ::_exit(code);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  CHECK(status == 0);
+  CHECK(fs::exists(cache / "more"));
 }
 
 TEST_CASE("an image without any file gets its mount points too") {

@@ -15,6 +15,7 @@
 #include "builder/layer/layer_writer.hpp"
 #include "builder/run/boot_id.hpp"
 #include "builder/run/growing_snapshot.hpp"
+#include "builder/run/shown_folders.hpp"
 #include "registry/oci/image_config.hpp"
 #include "tests/support/error_of.hpp"
 
@@ -114,6 +115,41 @@ TEST_CASE("a layer that must be unpacked and has no blob makes no chain, and is 
   CHECK(f.snapshots.ensure(layers, f.cancel).folders().size() == 2);
   // Unpacked, it needs none.
   CHECK(f.snapshots.try_ensure(lacking, f.cancel));
+}
+
+TEST_CASE("what lies below a layer with an opaque root shows in no mount, and keeps its folder") {
+  Fixture f;
+  const SnapshotLayer cleared = [&] {
+    LayerWriter writer(f.store, f.pool, {});
+    FileEntry mark;
+    mark.type = EntryType::opaque;
+    writer.add(mark);
+    const LayerValue value = writer.finish();
+    return SnapshotLayer{value.diff_id, IndexCache(f.store).load(*value.index),
+                         [value] { return value.blobs.front().descriptor; }};
+  }();
+  const SnapshotLayer a = f.layer("a", "one");
+  const SnapshotLayer b = f.layer("b", "two");
+  const SnapshotLayer c = f.layer("c", "three");
+  // The numbers of the layers whose folders show.
+  const auto shown = [&](const std::vector<SnapshotLayer>& layers) {
+    const SnapshotChain chain = f.snapshots.ensure(layers, f.cancel);
+    CHECK(chain.folders().size() == layers.size());
+    MergedView view;
+    for (const SnapshotLayer& layer : layers) view = view.with_layer(layer.index);
+    std::vector<std::size_t> numbers;
+    for (const fs::path& folder : shown_folders(chain, view)) {
+      const auto at = std::find(chain.folders().begin(), chain.folders().end(), folder);
+      numbers.push_back(static_cast<std::size_t>(at - chain.folders().begin()));
+    }
+    return numbers;
+  };
+  using Numbers = std::vector<std::size_t>;
+  CHECK(shown({a, cleared, b}) == Numbers{1, 2});
+  CHECK(shown({a, cleared, b, cleared, c}) == Numbers{3, 4});
+  CHECK(shown({cleared}) == Numbers{0});
+  CHECK(shown({a, b, c}) == Numbers{0, 1, 2});
+  CHECK(shown({}) == Numbers{});
 }
 
 TEST_CASE("the same layer over another one is another snapshot") {

@@ -104,3 +104,14 @@ TEST_CASE("a user who is not root runs containers in a user namespace, as root a
   }
   CHECK(report == "0\nmade\n0\nbin/ bin/dd work/ work/root \n1000\n1000\nlo\n0\n");
 }
+
+TEST_CASE("an id is mapped where a range of the map holds it") {
+  const std::string whole = "         0          0 4294967295\n";
+  CHECK(is_mapped(whole, 5));
+  const std::string one = "         0       1000          1\n";
+  CHECK(is_mapped(one, 0));
+  CHECK_FALSE(is_mapped(one, 5));
+  CHECK(is_mapped("0 1000 1\n1 100000 65536\n", 5));
+  CHECK_FALSE(is_mapped("", 0));
+  CHECK_FALSE(is_mapped("nonsense\n1 2\n", 1));
+}

@@ -40,7 +40,8 @@ TEST_CASE("a forecast tells where a change is met, and the build does just that"
 TEST_CASE("stages are foreseen apart, and one that needs a missed one is not known") {
   Workshop shop;
   shop.context("a", "1");
-  shop.dockerfile("FROM base AS a\nRUN a\nFROM base AS b\nRUN b\nFROM base\nCOPY --from=a /ran/a /\nRUN last\n");
+  shop.dockerfile(
+      "FROM base AS a\nRUN a\nFROM base AS b\nRUN b\nFROM base\nCOPY --from=a /ran/a /\nCOPY --from=b /ran/b /\n");
   shop.build();
   shop.dockerfile(
       "FROM base AS a\nRUN a changed\nFROM base AS b\nRUN b\nFROM base\nCOPY --from=a /ran/a /\nCOPY --from=b /ran/b "

@@ -155,7 +155,10 @@ TEST_CASE("a secret that is required and was not given fails the RUN, another on
   Workshop shop;
   shop.dockerfile("FROM base\nRUN --mount=type=secret,id=token make\n");
   CHECK(shop.build() == Steps{"built RUN --mount=type=secret,id=token make"});
+  // A hit needs none.
   shop.dockerfile("FROM base\nRUN --mount=type=secret,id=token,required make\n");
+  CHECK(shop.build() == Steps{"hit RUN --mount=type=secret,id=token,required make"});
+  shop.dockerfile("FROM base\nRUN --mount=type=secret,id=token,required other\n");
   const Error error = shop.fail();
   CHECK(error.category() == Category::build);
   CHECK(error.message() ==

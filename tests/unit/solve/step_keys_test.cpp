@@ -29,7 +29,7 @@ bool changes_last_key(const std::string& dockerfile, const Change& change, const
   const std::string before = shop.heard().steps().back().result.key;
   change(shop);
   shop.build();
-  const auto& last = shop.heard().steps().back();
+  const test::HeardBuild::Heard last = shop.heard().steps().back();
   const bool is_changed = last.result.key != before;
   CHECK(last.result.outcome == (is_changed ? StepOutcome::built : StepOutcome::hit));
   return is_changed;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <atomic>
 #include <functional>
 #include <map>
@@ -16,6 +18,16 @@
 #include "builder/solve/solver.hpp"
 #include "builder/solve/step_executor.hpp"
 #include "builder/solve/step_lookup.hpp"
+
+// So that a check that fails shows what there was.
+template <>
+struct doctest::StringMaker<std::vector<std::string>> {
+  static doctest::String convert(const std::vector<std::string>& items) {
+    std::string text;
+    for (const std::string& item : items) text += "\n    " + item;
+    return text.c_str();
+  }
+};
 
 // Builds with everything around the solver made up: a runner that writes files in place of running containers, bases
 // that are there at once, URLs that are texts, a clock that is set. What is below (store, layers, snapshots, caches) is

@@ -43,13 +43,15 @@ TEST_CASE("only an octal mode is one for folders that are made on the way") {
 TEST_CASE("what is no mode is refused") {
   for (const char* text : {"", "-1", "abc", "u", "u=rw,g", "u+q", "u=rwx,,"}) {
     CAPTURE(text);
-    CHECK(error_of([&] { parse_chmod(text); }) == "TBD17");
+    CHECK(error_of([&] { parse_chmod(text); }).starts_with("usage: invalid chmod parameter: '"));
   }
   // BuildKit's words, for what begins like an octal mode and for what does not.
   for (const std::string text : {"8", "08", "999", "77777", "17777", "0x1ff", "1e3", "0755x"}) {
     const std::string expected =
-        "invalid chmod parameter: '" + text + "'. it should be octal string and between 0 and 07777";
-    CHECK(error_of([&] { parse_chmod(text); }) == "TBD18");
+        "usage: invalid chmod parameter: '" + text + "'. it should be octal string and between 0 and 07777";
+    CHECK(error_of([&] { parse_chmod(text); }) == expected);
   }
-  CHECK(error_of([&] { parse_chmod("abc"); }) == "TBD19");
+  CHECK(error_of([&] { parse_chmod("abc"); }) ==
+        "usage: invalid chmod parameter: 'abc': invalid syntax; expected an octal mode (0755) or a symbolic one "
+        "(u=rwX,go=rX)");
 }

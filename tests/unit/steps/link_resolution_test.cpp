@@ -39,7 +39,9 @@ TEST_CASE("the last component is followed only where that is asked for") {
 }
 
 TEST_CASE("a loop is refused") {
-  CHECK(error_of([&] { resolve({{"a", "b"}, {"b", "a"}}, "a/x", LastLink::follow); }) == "TBD16");
+  CHECK(error_of([&] {
+          resolve({{"a", "b"}, {"b", "a"}}, "a/x", LastLink::follow);
+        }) == "build: '/a/x': more than 40 symbolic links on the way");
 }
 
 TEST_CASE("a path of a Dockerfile cannot climb above the root") {

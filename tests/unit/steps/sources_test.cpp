@@ -49,14 +49,20 @@ TEST_CASE("a git source says the same by a query") {
 }
 
 TEST_CASE("a git source's query says known things, once each and with a value") {
-  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?brunch=main"); }) == "TBD1");
-  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?ref=a#b"); }) == "TBD2");
-  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?tag=a&branch=b"); }) == "TBD3");
-  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?subdir="); }) == "TBD4");
-  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?submodules=maybe"); }) == "TBD5");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?brunch=main"); }) ==
+        "usage: git source 'https://host/repo.git': unknown query 'brunch'; did you mean 'branch'?");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?ref=a#b"); }) ==
+        "usage: git source 'https://host/repo.git#b': 'ref' says 'b' and 'a'");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?tag=a&branch=b"); }) ==
+        "usage: git source 'https://host/repo.git#refs/tags/a': 'branch' says 'refs/tags/a' and 'refs/heads/b'");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?subdir="); }) ==
+        "usage: git source 'https://host/repo.git': 'subdir' has no value");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?submodules=maybe"); }) ==
+        "usage: git source 'https://host/repo.git': expected true or false, got 'maybe'");
 }
 
 TEST_CASE("a git source shows no password and passes no option to git") {
   CHECK(parse_git_reference("https://me:secret@host/repo.git#v1")->shown() == "https://host/repo.git#v1");
-  CHECK(error_of([&] { parse_git_reference("https://host/repo.git#--upload-pack=evil"); }) == "TBD6");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git#--upload-pack=evil"); }) ==
+        "usage: git source 'https://host/repo.git#--upload-pack=evil': nothing in it may begin with '-'");
 }

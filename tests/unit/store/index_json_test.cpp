@@ -27,7 +27,7 @@ TEST_CASE_FIXTURE(StoreFixture, "hostile index files are refused as a fault of t
            {R"({"manifests":[{"digest":")" + digest + R"("}]})", "'size': expected a number of bytes"},
            {R"({"manifests":[{"digest":")" + digest + R"(","size":-1}]})", "'size': expected a number of bytes"},
            {R"({"manifests":[{"digest":")" + digest + R"(","size":1.5}]})", "'size': expected a whole number"},
-           {R"({"manifests":[{"digest":")" + digest + R"(","size":1,"annotations":[]}]})", "'annotations' must be"},
+           {R"({"manifests":[{"digest":")" + digest + R"(","size":1,"annotations":[]}]})", "'annotations': expected"},
            {std::string(100, '[') + std::string(100, ']'), "nested deeper than 64 levels"},
            {"{\"manifests\":[]} x", "syntax error"},
            {"{\"manifests\":[],\"a\":\"\xff\"}", "syntax error"},

@@ -1,6 +1,7 @@
 #include "registry/store/layout.hpp"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -97,5 +98,34 @@ TEST_CASE("the default home follows KILN_HOME") {
     ::setenv("KILN_HOME", saved.c_str(), 1);
   } else {
     ::unsetenv("KILN_HOME");
+  }
+}
+
+TEST_CASE("a home whose images were removed gets an empty image layout again") {
+  const TempDir folder;
+  const HomeLayout home = HomeLayout::open(folder.path() / "home");
+  fs::remove_all(home.oci());
+  HomeLayout::open(home.root());
+  CHECK(fs::is_directory(home.blobs()));
+  CHECK(read_file(home.oci() / "index.json").find("\"manifests\":[]") != std::string::npos);
+}
+
+TEST_CASE("root does not use the home of somebody else") {
+  if (::geteuid() != 0) {
+    MESSAGE("skipped: needs root");
+    return;
+  }
+  const TempDir folder;
+  const HomeLayout home = HomeLayout::open(folder.path() / "home");
+  REQUIRE(::chown((home.root() / "version").c_str(), 1000, 1000) == 0);
+  try {
+    HomeLayout::open(home.root());
+    FAIL_CHECK("it was used");
+  } catch (const Error& error) {
+    CHECK(error.category() == Category::machine);
+    CHECK(error.message() ==
+          "'" + home.root().native() +
+              "' is the store of user 1000, and root would leave files in it that are not theirs; run "
+              "kiln as that user, or point KILN_HOME at a folder of root's");
   }
 }

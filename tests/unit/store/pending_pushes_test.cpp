@@ -68,6 +68,6 @@ TEST_CASE("a file that is no list of pending pushes is named") {
        {"", "[]", "{\"schema_version\": 2, \"pushes\": []}", "{\"schema_version\": 1, \"pushes\": [{}]}"}) {
     CAPTURE(text);
     write_file_atomically(home.root() / "pending-pushes.json", text);
-    CHECK_ERROR(PendingPushes(home).list(), Category::usage, "TODO");
+    CHECK_ERROR(PendingPushes(home).list(), Category::machine, doctest::Contains("pending-pushes.json"));
   }
 }

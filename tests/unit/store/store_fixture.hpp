@@ -8,6 +8,7 @@
 #include "registry/oci/manifest.hpp"
 #include "registry/store/garbage.hpp"
 #include "registry/store/image_names.hpp"
+#include "tests/support/error_of.hpp"
 
 namespace kiln {
 
@@ -38,18 +39,6 @@ inline std::vector<std::string> names_of(const std::vector<NamedImage>& images) 
 inline GarbageReport collect_garbage_except(ContentStore& store, const std::set<oci::Digest>& roots, DryRun dry_run) {
   return collect_garbage(
       store, [&] { return roots; }, dry_run);
-}
-
-// The message of the Error that `body` throws, after its category: "machine: ..."; "" where it throws none.
-template <class Body>
-std::string error_of(Body&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    constexpr const char* kNames[] = {"build", "usage", "network", "machine", "cancelled"};
-    return std::string(kNames[static_cast<int>(error.category())]) + ": " + error.message();
-  }
-  return {};
 }
 
 }  // namespace kiln

@@ -1,16 +1,11 @@
-#include "builder/definitions/bake_target_reader.hpp"
+#include "builder/definitions/attribute_reader.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
-#include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/attribute_lists.hpp"
-#include "builder/definitions/hcl_template.hpp"
-#include "builder/definitions/refused_attributes.hpp"
 
 namespace kiln {
 
@@ -24,11 +19,11 @@ class ValueReader {
   explicit ValueReader(const JsonSource& source) : source_(source) {}
 
   std::string text(const json& value, const std::string& at) const {
-    try {
-      return template_text(value);
-    } catch (const Error& error) {
-      source_.fail(at, error.message());
-    }
+    if (value.is_string()) return value.get<std::string>();
+    if (value.is_boolean() || value.is_number()) return value.dump();
+    source_.fail(at, fmt::format("expected a text, got {}", value.is_null()    ? "null"
+                                                            : value.is_array() ? "a list"
+                                                                               : "an object"));
   }
   bool flag(const json& value, const std::string& at) const {
     if (value.is_boolean()) return value.get<bool>();
@@ -84,25 +79,6 @@ class ValueReader {
   const JsonSource& source_;
 };
 
-void check_attestations(const JsonSource& source, const json& value, const std::string& at) {
-  for (const std::string& one : ValueReader(source).list(value, at, AttributeForm::options)) {
-    if (one.find("disabled=true") == std::string::npos)
-      source.fail(at, fmt::format("kiln does not honour 'attest': {}", *reason_against("attest")));
-  }
-}
-
-// What a target asks for is permitted on the command line, as with 'kiln build'.
-void check_entitlements(const JsonSource& source, const json& value, const std::string& at) {
-  for (const std::string& one : ValueReader(source).texts(value, at)) {
-    if (one == "network.host" || one == "security.insecure") continue;
-    source.fail(at, fmt::format("kiln does not honour the entitlement '{}': {}", printable(one),
-                                *reason_against("entitlements")));
-  }
-}
-
-// Attributes of which nothing stays in a target's parts.
-constexpr std::array<std::string_view, 5> kOthers = {"attest", "entitlements", "inherits", "matrix", "name"};
-
 }  // namespace
 
 void read_attribute(const JsonSource& source, const BakeAttribute& attribute, const json& value,
@@ -117,36 +93,6 @@ void read_attribute(const JsonSource& source, const BakeAttribute& attribute, co
   } else {
     parts.*std::get<BakeAttribute::Pairs>(attribute.member) = reader.pairs(value, pointer);
   }
-}
-
-BakeTarget read_bake_target(const JsonSource& source, const std::string& name, const json& block,
-                            const std::string& pointer) {
-  BakeTarget target{name, {}, {}, pointer};
-  if (!block.is_object()) source.fail(pointer, fmt::format("target '{}': expected an object", printable(name)));
-  const auto& attributes = bake_attributes();
-  for (const auto& [key, value] : block.items()) {
-    const std::string at = child_pointer(pointer, key);
-    if (key == "//" || key == "name" || key == "matrix" || value.is_null()) continue;
-    const auto attribute =
-        std::find_if(attributes.begin(), attributes.end(), [&key = key](const auto& row) { return row.name == key; });
-    if (attribute != attributes.end()) {
-      read_attribute(source, *attribute, value, at, target.parts);
-    } else if (key == "inherits") {
-      target.inherits = ValueReader(source).texts(value, at);
-    } else if (key == "attest") {
-      check_attestations(source, value, at);
-    } else if (key == "entitlements") {
-      check_entitlements(source, value, at);
-    } else if (const auto reason = reason_against(key)) {
-      if (!(value.is_structured() && value.empty()))
-        source.fail(at, fmt::format("kiln does not honour '{}': {}", key, *reason));
-    } else {
-      std::vector<std::string> known(kOthers.begin(), kOthers.end());
-      for (const BakeAttribute& row : attributes) known.emplace_back(row.name);
-      source.fail(at, fmt::format("unknown attribute '{}' of a target{}", printable(key), suggestion(key, known)));
-    }
-  }
-  return target;
 }
 
 }  // namespace kiln

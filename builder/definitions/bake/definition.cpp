@@ -1,0 +1,230 @@
+#include "builder/definitions/bake/definition.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <set>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/definitions/compose/compose_targets.hpp"
+#include "builder/definitions/hcl/convert.hpp"
+#include "builder/definitions/json_source.hpp"
+#include "registry/oci/platform.hpp"
+
+namespace kiln::bake {
+
+namespace {
+
+constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
+
+struct BakeText {
+  std::string name;
+  std::string text;
+  fs::path folder;
+};
+
+enum class Syntax { compose, json, native };
+
+BakeText read_text(const std::string& file, const fs::path& working_directory) {
+  if (file == "-") {
+    return {"-", std::string(std::istreambuf_iterator<char>(std::cin), {}), working_directory};
+  }
+  const fs::path path = working_directory / file;
+  try {
+    return {display_path(path), read_file(path, kMaxBytes), path.parent_path()};
+  } catch (const Error& error) {
+    throw Error(Category::usage, error.message());
+  }
+}
+
+bool parses(const BakeText& file) {
+  try {
+    hcl::parse_native(file.name, file.text);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// By the name, and where that says nothing by what it reads as.
+Syntax syntax_of(const BakeText& file) {
+  const std::string name = to_lower(file.name);
+  if (name.ends_with(".yml") || name.ends_with(".yaml")) return Syntax::compose;
+  if (name.ends_with(".json")) return Syntax::json;
+  if (name.ends_with(".hcl")) return Syntax::native;
+  if (trim(file.text).starts_with('{')) return Syntax::json;
+  if (parses(file)) return Syntax::native;
+  const bool has_services = file.text.starts_with("services:") || file.text.find("\nservices:") != std::string::npos;
+  return has_services ? Syntax::compose : Syntax::native;
+}
+
+std::map<std::string, std::string> given_variables(const std::vector<std::string>& words) {
+  std::map<std::string, std::string> result;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (word.empty()) continue;
+    if (equals == std::string::npos || equals == 0) {
+      throw Error(Category::usage, fmt::format("--var '{}': expected NAME=VALUE", printable(word)));
+    }
+    result[word.substr(0, equals)] = word.substr(equals + 1);
+  }
+  return result;
+}
+
+// Columns as Go's tabwriter aligns them: padded by tabs of eight.
+std::string tabbed(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()), 0);
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size() + 1);
+  }
+  std::string result;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      result += row[i];
+      if (i + 1 == row.size()) break;
+      const std::size_t width = (widths[i] + 7) / 8 * 8;
+      result.append((width - row[i].size() + 7) / 8, '\t');
+    }
+    result += '\n';
+  }
+  return result;
+}
+
+std::string json_field(std::string_view name, const std::string& value) {
+  return fmt::format("    \"{}\": {}", name, hcl::to_json_text(hcl::Value::of(value)));
+}
+
+std::string json_list(const std::vector<std::vector<std::string>>& objects) {
+  std::vector<std::string> texts;
+  for (const auto& fields : objects) texts.push_back("  {\n" + join(fields, ",\n") + "\n  }");
+  return texts.empty() ? "null\n" : "[\n" + join(texts, ",\n") + "\n]\n";
+}
+
+std::string list_targets(const BakeConfig& config, bool is_json) {
+  std::map<std::string, std::pair<std::string, bool>> listed;  // a description, and whether it is a group
+  for (const BakeGroup& group : config.groups) {
+    std::vector<std::string> members = group.targets;
+    std::sort(members.begin(), members.end());
+    std::string text = join(members, ", ");
+    if (!group.description.empty()) text = group.description + (text.empty() ? "" : " (" + text + ")");
+    listed[group.name] = {text, true};
+  }
+  for (const BakeTarget& target : config.targets) {
+    const auto description = target.values.find("description");
+    const std::string text = description == target.values.end() ? "" : description->second.text();
+    listed.try_emplace(target.name, text, false);
+  }
+  std::vector<std::vector<std::string>> rows = {{"TARGET", "DESCRIPTION"}}, objects;
+  for (const auto& [name, entry] : listed) {
+    if (name.starts_with('_')) continue;  // by convention what others inherit from only
+    rows.push_back({name, entry.first});
+    objects.push_back({json_field("name", name)});
+    if (!entry.first.empty()) objects.back().push_back(json_field("description", entry.first));
+    if (entry.second) objects.back().emplace_back("    \"group\": true");
+  }
+  return is_json ? json_list(objects) : tabbed(rows);
+}
+
+std::string list_variables(const BakeConfig& config, bool is_json) {
+  std::vector<std::vector<std::string>> rows = {{"VARIABLE", "TYPE", "VALUE", "DESCRIPTION"}}, objects;
+  for (const BakeVariable& variable : config.variables) {
+    rows.push_back({variable.name, variable.type, variable.value.value_or("<null>"), variable.description});
+    objects.push_back({json_field("name", variable.name)});
+    if (!variable.description.empty()) objects.back().push_back(json_field("description", variable.description));
+    if (!variable.type.empty()) objects.back().push_back(json_field("type", variable.type));
+    if (variable.value) objects.back().push_back(json_field("value", *variable.value));
+  }
+  return is_json ? json_list(objects) : tabbed(rows);
+}
+
+}  // namespace
+
+Definition Definition::load(const DefinitionOptions& options) {
+  const auto given = given_variables(options.variables);
+  std::vector<compose::ComposeText> compose_files;
+  std::vector<hcl::Document> documents;
+  BakeConfig config;
+  for (const std::string& file : options.files) {
+    const std::string_view local = file.starts_with("cwd://") ? std::string_view(file).substr(6) : file;
+    BakeText text = read_text(std::string(local), options.working_directory);
+    const Syntax syntax = syntax_of(text);
+    if (syntax == Syntax::compose) {
+      compose_files.push_back({text.name, std::move(text.text), text.folder});
+    } else {
+      documents.push_back(syntax == Syntax::json ? hcl::parse_json_syntax(text.name, std::move(text.text))
+                                                 : hcl::parse_native(text.name, std::move(text.text)));
+    }
+  }
+  if (!compose_files.empty()) {
+    compose::add_compose_targets(compose_files, {options.working_directory, options.environment, given}, config);
+  }
+  ModuleOptions module;
+  module.given = [&](const std::string& name) -> std::optional<std::string> {
+    const auto found = given.find(name);
+    return found == given.end() ? options.environment(name) : std::optional(found->second);
+  };
+  module.built_in = {{"BAKE_CMD_CONTEXT", "cwd://"}, {"BAKE_LOCAL_PLATFORM", oci::Platform::host().str()}};
+  evaluate_module(documents, module, config);
+  SetWords set(options.set, config, options.environment);
+  Definition definition(std::move(config), std::move(set));
+  definition.source_date_epoch_ = options.environment("SOURCE_DATE_EPOCH").value_or("");
+  return definition;
+}
+
+Selection Definition::select(const std::vector<std::string>& requested) const {
+  Selection selection = Resolver(config_, set_).select(requested);
+  if (source_date_epoch_.empty()) return selection;
+  AttributeValues epoch;
+  epoch.emplace("args",
+                hcl::Value::map(hcl::Type::string(), {{"SOURCE_DATE_EPOCH", hcl::Value::of(source_date_epoch_)}}));
+  for (auto& [name, values] : selection.targets) {
+    AttributeValues with_epoch = epoch;
+    merge_over(with_epoch, values);
+    values = std::move(with_epoch);
+  }
+  return selection;
+}
+
+std::vector<std::string> default_files(const fs::path& folder) {
+  std::vector<std::string> result;
+  for (const char* name :
+       {"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml", "docker-bake.json",
+        "docker-bake.hcl", "docker-bake.override.json", "docker-bake.override.hcl"}) {
+    if (fs::exists(folder / name)) result.emplace_back(name);
+  }
+  return result;
+}
+
+std::string list_definition(const Definition& definition, const std::string& what) {
+  std::string type = what, format = "table";
+  if (what.find('=') != std::string::npos) {
+    type.clear();
+    for (const std::string& field : csv_fields(what)) {
+      const std::size_t equals = field.find('=');
+      const std::string key(trim(field.substr(0, equals)));
+      const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);
+      if (key == "type") {
+        type = value;
+      } else if (key == "format") {
+        format = value;
+      } else {
+        throw Error(Category::usage, fmt::format("--list '{}': unknown key '{}'{}", printable(what), printable(key),
+                                                 suggestion(key, {"format", "type"})));
+      }
+    }
+  }
+  if (format != "table" && format != "json") {
+    throw Error(Category::usage, fmt::format("--list '{}': unknown format '{}'; known: json, table", printable(what),
+                                             printable(format)));
+  }
+  if (type == "targets") return list_targets(definition.config(), format == "json");
+  if (type == "variables") return list_variables(definition.config(), format == "json");
+  throw Error(Category::usage, fmt::format("--list '{}': unknown type '{}'{}", printable(what), printable(type),
+                                           suggestion(type, {"targets", "variables"})));
+}
+
+}  // namespace kiln::bake

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file.hpp"
+#include "builder/definitions/bake/resolve.hpp"
+
+namespace kiln::bake {
+
+struct DefinitionOptions {
+  fs::path working_directory;  // relative files and .env are taken from here
+  ValueLookup environment;
+  std::vector<std::string> files;      // in their order; "-" is standard input
+  std::vector<std::string> variables;  // NAME=VALUE of --var: they go over the environment
+  std::vector<std::string> set;        // --set
+};
+
+// Bake and Compose files, read, merged and evaluated by the rules of `docker buildx bake`: what each target says, and
+// what the command line says over it.
+class Definition {
+ public:
+  // Error{usage} with file, line and column.
+  static Definition load(const DefinitionOptions& options);
+
+  const BakeConfig& config() const noexcept { return config_; }
+  const SetWords& set() const noexcept { return set_; }
+  // What `--print` shows of the targets and groups that are asked for; none means "default".
+  Selection select(const std::vector<std::string>& requested) const;
+
+ private:
+  Definition(BakeConfig config, SetWords set) : config_(std::move(config)), set_(std::move(set)) {}
+
+  BakeConfig config_;
+  SetWords set_;
+  std::string source_date_epoch_;  // of the environment; empty: not set
+};
+
+// The files that buildx reads without -f, as far as the folder has them, in the order that they are merged in.
+std::vector<std::string> default_files(const fs::path& folder);
+
+// `--list`: "targets", "variables", and with "type=...,format=json" as JSON. Error{usage} for other words.
+std::string list_definition(const Definition& definition, const std::string& what);
+
+}  // namespace kiln::bake

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "builder/definitions/bake/attributes.hpp"
+#include "builder/definitions/hcl/evaluator.hpp"
+#include "builder/definitions/hcl/syntax.hpp"
+
+namespace kiln::bake {
+
+// A target as the files say it, before it takes what it inherits.
+struct BakeTarget {
+  std::string name;
+  std::vector<std::string> inherits;
+  AttributeValues values;
+  hcl::Place place;
+
+  void merge(const BakeTarget& over);
+};
+
+struct BakeGroup {
+  std::string name;
+  std::string description;
+  std::vector<std::string> targets;
+  hcl::Place place;
+};
+
+// A variable as `--list variables` shows it.
+struct BakeVariable {
+  std::string name;
+  std::string type;  // empty: not said
+  std::optional<std::string> value;
+  std::string description;
+};
+
+// What bake and compose files come to.
+struct BakeConfig {
+  std::vector<BakeTarget> targets;
+  std::vector<BakeGroup> groups;
+  std::vector<BakeVariable> variables;
+  std::vector<std::string> warnings;
+  std::vector<std::shared_ptr<const hcl::Source>> sources;  // what the places point into
+
+  BakeTarget* find_target(const std::string& name);
+  const BakeTarget* find_target(const std::string& name) const;
+  const BakeGroup* find_group(const std::string& name) const;
+};
+
+using ValueLookup = std::function<std::optional<std::string>(const std::string&)>;
+
+struct ModuleOptions {
+  ValueLookup given;                            // --var, else the environment
+  std::map<std::string, std::string> built_in;  // BAKE_CMD_CONTEXT and the like: nothing goes over them
+};
+
+// Evaluates files in HCL's two syntaxes, in their order, over what compose files have said already. As in buildx a
+// variable, function or group that comes again takes the place of the former one, and a target is merged over it.
+//
+// Error{usage} with the place.
+void evaluate_module(const std::vector<hcl::Document>& documents, const ModuleOptions& options, BakeConfig& config);
+
+// Letters, digits, '-' and '_', as names of targets and groups are.
+bool is_target_name(std::string_view name);
+
+}  // namespace kiln::bake

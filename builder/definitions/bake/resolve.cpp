@@ -1,0 +1,365 @@
+#include "builder/definitions/bake/resolve.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/definitions/hcl/convert.hpp"
+#include "builder/definitions/select.hpp"
+
+namespace kiln::bake {
+
+namespace {
+
+using hcl::Type;
+using hcl::Value;
+
+constexpr std::string_view kLink = "target:";
+
+// As Go's path.Clean.
+std::string clean_path(std::string_view path) {
+  const bool is_rooted = path.starts_with('/');
+  std::vector<std::string> parts;
+  for (const std::string_view part : split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part == ".." && !parts.empty() && parts.back() != "..") {
+      parts.pop_back();
+    } else if (part != ".." || !is_rooted) {
+      parts.emplace_back(part);
+    }
+  }
+  const std::string joined = join(parts, "/");
+  return is_rooted ? "/" + joined : joined.empty() ? "." : joined;
+}
+
+std::string shown_context(const std::string& context) {
+  constexpr std::string_view kWorkingDirectory = "cwd://";
+  if (context.starts_with(kWorkingDirectory)) return clean_path(context.substr(kWorkingDirectory.size()));
+  return is_remote_context(context) ? context : clean_path(context);
+}
+
+std::string text_or(const AttributeValues& values, std::string_view name, std::string_view otherwise) {
+  const auto found = values.find(name);
+  return found == values.end() ? std::string(otherwise) : found->second.text();
+}
+
+Value escaped(const Value& value) {
+  if (value.is(Type::Kind::string)) {
+    std::string result;
+    const std::string& text = value.text();
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const bool opens = i + 1 < text.size() && text[i + 1] == '{' && (text[i] == '$' || text[i] == '%');
+      if (opens) result += text[i];
+      result += text[i];
+    }
+    return Value::of(std::move(result));
+  }
+  if (value.is_mapping()) {
+    Value::Members members;
+    for (const auto& [key, member] : value.members()) members.emplace(key, escaped(member));
+    return Value::object(std::move(members));
+  }
+  Value::Items items;
+  for (const Value& item : value.items()) items.push_back(escaped(item));
+  return Value::tuple(std::move(items));
+}
+
+// JSON with two spaces of indentation, in Go's spelling.
+class Printer {
+ public:
+  void open(char bracket) {
+    text += bracket;
+    ++depth_;
+    is_first_ = true;
+  }
+  void close(char bracket) {
+    --depth_;
+    if (!is_first_) new_line();
+    text += bracket;
+    is_first_ = false;
+  }
+  void next() {
+    if (!is_first_) text += ',';
+    is_first_ = false;
+    new_line();
+  }
+  void key(std::string_view name) {
+    next();
+    text += hcl::to_json_text(Value::of(name)) + ": ";
+  }
+  void value(const Value& value) {
+    if (value.is_mapping()) {
+      open('{');
+      for (const auto& [name, member] : value.members()) {
+        key(name);
+        this->value(member);
+      }
+      close('}');
+    } else if (value.is_sequence()) {
+      open('[');
+      for (const Value& item : value.items()) {
+        next();
+        this->value(item);
+      }
+      close(']');
+    } else {
+      text += hcl::to_json_text(value);
+      is_first_ = false;
+    }
+  }
+  std::string text;
+
+ private:
+  void new_line() { text += "\n" + std::string(2 * static_cast<std::size_t>(depth_), ' '); }
+
+  int depth_ = 0;
+  bool is_first_ = true;
+};
+
+// An entry's members in the order that buildx shows them.
+void print_entry(Printer& printer, const Attribute& attribute, const Value& entry) {
+  printer.open('{');
+  const auto show = [&](const std::string& key, const Value& value) {
+    const bool is_empty = value.is_sequence()
+                              ? value.items().empty()
+                              : value.is(Type::Kind::string) && value.text().empty() &&
+                                    (attribute.entry == EntryKind::secret || attribute.entry == EntryKind::ssh);
+    if (is_empty) return;
+    printer.key(key);
+    printer.value(attribute.entry == EntryKind::attestation && key == "disabled" ? Value::of(true) : value);
+  };
+  if (attribute.entry == EntryKind::secret) {
+    for (const char* key : {"id", "src", "env"}) {
+      if (const auto member = entry.members().find(key); member != entry.members().end()) show(key, member->second);
+    }
+  } else {
+    for (const auto& [key, member] : entry.members()) show(key, member);
+  }
+  printer.close('}');
+}
+
+void print_resources(Printer& printer, const Value& resources) {
+  printer.open('{');
+  for (const char* key :
+       {"memory", "memory-swap", "cpu-shares", "cpu-period", "cpu-quota", "cpuset-cpus", "cpuset-mems"}) {
+    const auto member = resources.members().find(key);
+    if (member == resources.members().end()) continue;
+    printer.key(key);
+    printer.value(member->second);
+  }
+  printer.close('}');
+}
+
+void print_target(Printer& printer, const AttributeValues& values) {
+  printer.open('{');
+  for (const Attribute& attribute : attributes()) {
+    const auto found = values.find(attribute.name);
+    if (found == values.end()) continue;
+    const Value& value = found->second;
+    const bool is_empty = (value.is_sequence() || value.is_mapping()) && value.size() == 0;
+    if (is_empty || (attribute.name == "description" && value.text().empty())) continue;
+    printer.key(attribute.name);
+    if (attribute.form == Attribute::Form::entries) {
+      printer.open('[');
+      for (const Value& entry : value.items()) {
+        printer.next();
+        print_entry(printer, attribute, entry);
+      }
+      printer.close(']');
+    } else if (attribute.form == Attribute::Form::resources) {
+      print_resources(printer, value);
+    } else {
+      printer.value(attribute.is_escaped ? escaped(value) : value);
+    }
+  }
+  printer.close('}');
+}
+
+}  // namespace
+
+bool is_remote_context(std::string_view context) {
+  for (const std::string_view scheme : {"http://", "https://", "git://", "ssh://", "git@", "github.com/"}) {
+    if (context.starts_with(scheme)) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> Resolver::known_names() const {
+  std::vector<std::string> names;
+  for (const BakeGroup& group : config_.groups) names.push_back(group.name);
+  for (const BakeTarget& target : config_.targets) names.push_back(target.name);
+  return names;
+}
+
+void Resolver::fail_unknown(const std::string& name, const hcl::Place& place, const std::string& what) const {
+  hcl::fail(place, fmt::format("{}unknown target '{}'{}", what, printable(name), suggestion(name, known_names())));
+}
+
+std::vector<std::string> Resolver::matching(const std::string& given) const {
+  std::string pattern = given;
+  std::replace(pattern.begin(), pattern.end(), '.', '_');  // as names of compose services are written
+  if (pattern.find_first_of("*?[]") == std::string::npos) return {pattern};
+  std::vector<std::string> names;
+  for (const std::string& name : known_names()) {
+    if (matches_glob(pattern, name)) names.push_back(name);
+  }
+  if (!names.empty()) return names;
+  throw Error(Category::usage,
+              fmt::format("no target matches '{}'{}", printable(given), suggestion(given, known_names())));
+}
+
+const AttributeValues& Resolver::resolve(const std::string& name) {
+  if (const auto known = resolved_.find(name); known != resolved_.end()) return known->second;
+  const BakeTarget* target = config_.find_target(name);
+  if (std::find(path_.begin(), path_.end(), name) != path_.end()) {
+    hcl::fail(target->place,
+              fmt::format("target '{}' inherits from itself: {} -> {}", name, join(path_, " -> "), name));
+  }
+  path_.push_back(name);
+  AttributeValues values;
+  for (const std::string& parent : target->inherits) {
+    if (config_.find_target(parent) == nullptr) {
+      fail_unknown(parent, target->place, fmt::format("target '{}' inherits from an ", name));
+    }
+    merge_over(values, resolve(parent));
+  }
+  path_.pop_back();
+  merge_over(values, target->values);
+  set_.apply(name, values);
+  normalise(values);
+  return resolved_.emplace(name, std::move(values)).first->second;
+}
+
+AttributeValues Resolver::complete(const std::string& name) {
+  AttributeValues values = resolve(name);
+  values.insert_or_assign("context", Value::of(shown_context(text_or(values, "context", "."))));
+  if (text_or(values, "dockerfile", "").empty()) values.insert_or_assign("dockerfile", Value::of("Dockerfile"));
+  return values;
+}
+
+void Resolver::add_target(const std::string& name, Selection& into) {
+  if (!into.targets.contains(name)) into.targets.emplace(name, complete(name));
+}
+
+void Resolver::add_group(const std::string& name, Selection& into, std::vector<std::string>& path) {
+  const BakeGroup* group = config_.find_group(name);
+  // A group may have the name of a target: as a member of itself it means the target.
+  const bool is_member_of_itself = std::find(path.begin(), path.end(), name) != path.end();
+  if (group == nullptr || is_member_of_itself) {
+    if (config_.find_target(name) == nullptr) {
+      if (is_member_of_itself) {
+        hcl::fail(group->place, fmt::format("group '{}' contains itself: {} -> {}", name, join(path, " -> "), name));
+      }
+      const BakeGroup* outer = path.empty() ? nullptr : config_.find_group(path.back());
+      fail_unknown(name, outer == nullptr ? hcl::Place() : outer->place,
+                   outer == nullptr ? "" : fmt::format("group '{}': ", outer->name));
+    }
+    return add_target(name, into);
+  }
+  into.groups.emplace(name, *group);
+  path.push_back(name);
+  for (const std::string& member : group->targets) add_group(member, into, path);
+  path.pop_back();
+}
+
+void Resolver::add_links(const std::string& name, Selection& into, std::vector<std::string>& path) {
+  path.push_back(name);
+  const auto contexts = into.targets.at(name).find("contexts");
+  const Value::Members links = contexts == into.targets.at(name).end() ? Value::Members() : contexts->second.members();
+  for (const auto& [context, value] : links) {
+    if (!value.text().starts_with(kLink)) continue;
+    const std::string linked = value.text().substr(kLink.size());
+    const hcl::Place place = config_.find_target(name)->place;
+    if (std::find(path.begin(), path.end(), linked) != path.end()) {
+      hcl::fail(place, fmt::format("target '{}' is built from itself: {} -> {}", linked, join(path, " -> "), linked));
+    }
+    if (config_.find_target(linked) == nullptr) {
+      fail_unknown(linked, place, fmt::format("target '{}': the context '{}' names an ", name, printable(context)));
+    }
+    if (!into.targets.contains(linked)) {
+      AttributeValues values = complete(linked);
+      values.insert_or_assign("output", Value::tuple({Value::map(Type::string(), {{"type", Value::of("cacheonly")}})}));
+      into.targets.emplace(linked, std::move(values));
+    }
+    add_links(linked, into, path);
+    // What a target needs to be allowed, those that are built from it need too.
+    AttributeValues entitlements;
+    const auto needed = into.targets.at(linked).find("entitlements");
+    if (needed != into.targets.at(linked).end()) entitlements.emplace(*needed);
+    merge_over(into.targets.at(name), entitlements);
+    normalise(into.targets.at(name));
+  }
+  path.pop_back();
+}
+
+bool Resolver::knows(const std::string& pattern) const {
+  const std::vector<std::string> names = known_names();
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return matches_glob(pattern, name); });
+}
+
+void Resolver::check_links(const std::string& name) {
+  Selection alone;
+  std::vector<std::string> path;
+  add_target(name, alone);
+  add_links(name, alone, path);
+}
+
+Selection Resolver::select(const std::vector<std::string>& requested) {
+  std::vector<std::string> names;
+  for (const std::string& pattern : requested.empty() ? std::vector<std::string>{"default"} : requested) {
+    for (std::string& name : matching(pattern)) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    }
+  }
+  Selection result;
+  std::vector<std::string> path;
+  for (const std::string& name : names) add_group(name, result, path);
+  for (const std::string& name : names) {
+    const bool has_default = result.groups.contains("default");
+    if (has_default && name == "default") continue;
+    BakeGroup& group = result.groups.try_emplace("default", BakeGroup{"default", "", {}, {}}).first->second;
+    if (std::find(group.targets.begin(), group.targets.end(), name) == group.targets.end()) {
+      group.targets.push_back(name);
+    }
+  }
+  auto& members = result.groups.at("default").targets;
+  std::sort(members.begin(), members.end());
+  std::vector<std::string> direct;
+  for (const auto& [name, values] : result.targets) direct.push_back(name);
+  for (const std::string& name : direct) add_links(name, result, path);
+  return result;
+}
+
+std::string print_selection(const Selection& selection) {
+  Printer printer;
+  printer.open('{');
+  printer.key("group");
+  printer.open('{');
+  for (const auto& [name, group] : selection.groups) {
+    printer.key(name);
+    printer.open('{');
+    if (!group.description.empty()) {
+      printer.key("description");
+      printer.value(Value::of(group.description));
+    }
+    printer.key("targets");
+    Value::Items members;
+    for (const std::string& target : group.targets) members.push_back(Value::of(target));
+    printer.value(Value::tuple(std::move(members)));
+    printer.close('}');
+  }
+  printer.close('}');
+  printer.key("target");
+  printer.open('{');
+  for (const auto& [name, values] : selection.targets) {
+    printer.key(name);
+    print_target(printer, values);
+  }
+  printer.close('}');
+  printer.close('}');
+  return printer.text + "\n";
+}
+
+}  // namespace kiln::bake

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "builder/definitions/bake/module.hpp"
+#include "builder/definitions/bake/set_words.hpp"
+
+namespace kiln::bake {
+
+// What a bake is asked for, complete: the targets with all that they inherit, those that their contexts name with them,
+// and the groups on the way.
+struct Selection {
+  std::map<std::string, AttributeValues> targets;
+  std::map<std::string, BakeGroup> groups;
+};
+
+class Resolver {
+ public:
+  Resolver(const BakeConfig& config, const SetWords& set) : config_(config), set_(set) {}
+
+  // Targets, groups and globs over both; none means "default". Error{usage} for an unknown name (with the nearest), and
+  // for an `inherits` or `target:` that leads back.
+  Selection select(const std::vector<std::string>& requested);
+  // A target with what it inherits, before anything else is filled in.
+  const AttributeValues& resolve(const std::string& name);
+  // Whether a name or glob means anything that is defined.
+  bool knows(const std::string& pattern) const;
+  // Error{usage} where a target, or one that its contexts name, cannot be resolved.
+  void check_links(const std::string& name);
+  // With a context and a Dockerfile, as it is built and printed.
+  AttributeValues complete(const std::string& name);
+
+ private:
+  std::vector<std::string> matching(const std::string& pattern) const;
+  void add_group(const std::string& name, Selection& into, std::vector<std::string>& path);
+  void add_target(const std::string& name, Selection& into);
+  void add_links(const std::string& name, Selection& into, std::vector<std::string>& path);
+  std::vector<std::string> known_names() const;
+  [[noreturn]] void fail_unknown(const std::string& name, const hcl::Place& place, const std::string& what) const;
+
+  const BakeConfig& config_;
+  const SetWords& set_;
+  std::map<std::string, AttributeValues> resolved_;
+  std::vector<std::string> path_;
+};
+
+// {"group": ..., "target": ...} as `docker buildx bake --print` prints it, with a newline behind it.
+std::string print_selection(const Selection& selection);
+
+// Contexts that are URLs, as buildx tells them from folders.
+bool is_remote_context(std::string_view context);
+
+}  // namespace kiln::bake

@@ -1,0 +1,194 @@
+#include "builder/definitions/bake/variables.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/text.hpp"
+#include "builder/definitions/bake/entries.hpp"
+#include "builder/definitions/hcl/convert.hpp"
+#include "builder/definitions/hcl/json_reader.hpp"
+
+namespace kiln::bake {
+
+namespace {
+
+using hcl::Type;
+using hcl::Value;
+using hcl::ValueError;
+
+// A text from the command line or the environment as a primitive; bools and numbers as Go reads them.
+Value primitive(const std::string& text, const Type& type) {
+  if (type.kind() == Type::Kind::string) return Value::of(text);
+  if (type.kind() == Type::Kind::number) {
+    const auto number = hcl::Number::parse(text);
+    if (!number) throw ValueError(fmt::format("'{}' is no number", printable(text)));
+    return Value::of(*number);
+  }
+  if (type.kind() != Type::Kind::boolean) throw ValueError(fmt::format("a {} cannot be given as a text", type.name()));
+  static const std::set<std::string> yes = {"1", "t", "T", "TRUE", "true", "True"};
+  static const std::set<std::string> no = {"0", "f", "F", "FALSE", "false", "False"};
+  if (yes.contains(text)) return Value::of(true);
+  if (no.contains(text)) return Value::of(false);
+  throw ValueError(fmt::format("'{}' is neither true nor false", printable(text)));
+}
+
+// "a,b,c" as a list, set or tuple, "k:v,k:v" as a map.
+Value from_csv(const std::string& text, const Type& type) {
+  const std::vector<std::string> fields = csv_fields(text);
+  if (type.kind() == Type::Kind::map) {
+    Value::Members members;
+    for (const std::string& field : fields) {
+      const std::size_t colon = field.find(':');
+      if (colon == std::string::npos) {
+        throw ValueError(fmt::format("expected KEY:VALUE, got '{}'", printable(field)));
+      }
+      members[field.substr(0, colon)] = primitive(field.substr(colon + 1), type.element());
+    }
+    return Value::map(type.element(), std::move(members));
+  }
+  Value::Items items;
+  if (type.kind() == Type::Kind::tuple && type.elements().size() != fields.size()) {
+    throw ValueError(fmt::format("{} items are expected, got {}", type.elements().size(), fields.size()));
+  }
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    items.push_back(primitive(fields[i], type.is_collection() ? type.element() : type.elements()[i]));
+  }
+  if (type.kind() == Type::Kind::list) return Value::list(type.element(), std::move(items));
+  if (type.kind() == Type::Kind::set) return Value::set(type.element(), std::move(items));
+  return Value::tuple(std::move(items));
+}
+
+bool is_csv_type(const Type& type) { return type.is_collection() || type.kind() == Type::Kind::tuple; }
+
+// As `--list variables` shows a value; nullopt for null.
+std::optional<std::string> shown(const Value& value) {
+  if (value.is_null()) return std::nullopt;
+  if (value.is(Type::Kind::string)) return value.text();
+  return hcl::to_json_text(value);
+}
+
+std::string text_attribute(const hcl::Body& body, const std::string& name, hcl::Evaluator& evaluator) {
+  const hcl::NamedExpression* attribute = body.find(name);
+  if (attribute == nullptr) return "";
+  const Value value = evaluator.evaluate_as(*attribute->value, Type::string());
+  return value.is_null() ? "" : value.text();
+}
+
+}  // namespace
+
+void Variables::declare(const hcl::Block& block) {
+  variables_.insert_or_assign(block.labels.front(), Variable{block, std::nullopt});
+}
+
+void Variables::define(const hcl::NamedExpression& attribute) {
+  attributes_.insert_or_assign(attribute.name, attribute);
+}
+
+std::vector<std::string> Variables::names() const {
+  std::set<std::string> result;
+  for (const auto& [name, variable] : variables_) result.insert(name);
+  for (const auto& [name, attribute] : attributes_) result.insert(name);
+  for (const auto& [name, value] : options_.built_in) result.insert(name);
+  return {result.begin(), result.end()};
+}
+
+std::optional<Value> Variables::find(const std::string& name) {
+  if (const auto known = values_.find(name); known != values_.end()) return known->second;
+  if (const auto built_in = options_.built_in.find(name); built_in != options_.built_in.end()) {
+    return Value::of(built_in->second);
+  }
+  const auto attribute = attributes_.find(name);
+  const auto variable = variables_.find(name);
+  if (attribute == attributes_.end() && variable == variables_.end()) return std::nullopt;
+  if (!in_progress_.insert(name).second) {
+    const hcl::Place place = attribute != attributes_.end() ? attribute->second.place : variable->second.block.place;
+    hcl::fail(place, fmt::format("the value of '{}' leads back to it", printable(name)));
+  }
+  Value value = evaluate(name, attribute == attributes_.end() ? nullptr : &attribute->second,
+                         variable == variables_.end() ? nullptr : &variable->second);
+  in_progress_.erase(name);
+  return values_.emplace(name, std::move(value)).first->second;
+}
+
+Value Variables::evaluate(const std::string& name, const hcl::NamedExpression* attribute, Variable* variable) {
+  if (attribute != nullptr) {
+    const Value value = evaluator_.evaluate(*attribute->value);
+    return variable == nullptr ? value : with_given(name, *variable, true, value);
+  }
+  const hcl::Body& body = *variable->block.body;
+  if (const auto* type = body.find("type"); type != nullptr && hcl::keyword_of(*type->value) != "null") {
+    variable->type = hcl::parse_type(type->value);
+  }
+  const hcl::NamedExpression* default_value = body.find("default");
+  if (default_value == nullptr) return with_given(name, *variable, false, Value());
+  const Value value = evaluator_.evaluate_as(*default_value->value, variable->type.value_or(Type()));
+  return with_given(name, *variable, true, value);
+}
+
+std::optional<std::string> Variables::json_given(const std::string& name) const {
+  const std::string json_name = name + "_JSON";
+  if (variables_.contains(json_name) || options_.built_in.contains(json_name)) return std::nullopt;
+  return options_.given(json_name);
+}
+
+// What --var or the environment says, in the type that is declared or that the default has.
+Value Variables::with_given(const std::string& name, const Variable& variable, bool has_default,
+                            const Value& default_value) {
+  const std::optional<Type>& type = variable.type;
+  auto given = options_.given(name);
+  const auto json = type || !given ? json_given(name) : std::nullopt;
+  if (!given && !(json && type)) {
+    if (json) {
+      given = json;
+    } else if (has_default) {
+      return default_value;
+    } else {
+      return type ? Value::null(type->without_optional()) : Value::of("");
+    }
+  }
+  try {
+    if (type && json) return hcl::convert(hcl::json_value(hcl::Source(name + "_JSON", *json)), *type);
+    if (type && is_csv_type(*type)) return from_csv(*given, *type);
+    if (type) {
+      if (!type->is_primitive()) throw ValueError(fmt::format("a {} is given as {}_JSON", type->name(), name));
+      return primitive(*given, *type);
+    }
+    if (!has_default || default_value.is_null()) return Value::of(*given);
+    return primitive(*given, default_value.type());
+  } catch (const ValueError& error) {
+    hcl::fail(variable.block.place, fmt::format("the given value of '{}': {}", printable(name), error.what()));
+  }
+}
+
+std::vector<BakeVariable> Variables::check_all() {
+  std::vector<BakeVariable> result;
+  for (auto& [name, variable] : variables_) {
+    const Value value = *find(name);
+    BakeVariable shown_variable{name, "", shown(value),
+                                text_attribute(*variable.block.body, "description", evaluator_)};
+    if (variable.type) shown_variable.type = variable.type->is_dynamic() ? "any" : variable.type->name();
+    result.push_back(std::move(shown_variable));
+  }
+  for (const auto& [name, variable] : variables_) validate(variable);
+  return result;
+}
+
+void Variables::validate(const Variable& variable) {
+  for (const hcl::Block& rule : variable.block.body->blocks_of("validation", 0)) {
+    const hcl::NamedExpression* condition = rule.body->find("condition");
+    const hcl::NamedExpression* message = rule.body->find("error_message");
+    if (condition == nullptr || message == nullptr) {
+      hcl::fail(rule.place, "a validation needs a 'condition' and an 'error_message'");
+    }
+    const Value holds = evaluator_.evaluate_as(*condition->value, Type::boolean());
+    if (holds.is_null()) hcl::fail(condition->value->place, "the condition is null; expected true or false");
+    if (holds.boolean()) continue;
+    const Value text = evaluator_.evaluate_as(*message->value, Type::string());
+    hcl::fail(condition->value->place,
+              fmt::format("the value of '{}' is not valid: {}", printable(variable.block.labels.front()),
+                          text.is_null() ? "its condition does not hold" : printable(text.text())));
+  }
+}
+
+}  // namespace kiln::bake

@@ -1,0 +1,333 @@
+#include "builder/definitions/compose/compose_targets.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/definitions/hcl/convert.hpp"
+
+namespace kiln::compose {
+
+namespace {
+
+using hcl::Type;
+using hcl::Value;
+
+Value texts(std::vector<std::string> values) {
+  Value::Items items;
+  for (std::string& value : values) items.push_back(Value::of(std::move(value)));
+  return Value::list(Type::string(), std::move(items));
+}
+
+std::vector<std::string> list_of(const Node& node) {
+  std::vector<std::string> result;
+  for (const Node& item : node.items) {
+    if (item.is_scalar()) result.push_back(text_of_scalar(item));
+  }
+  return result;
+}
+
+// A list of x-bake: a list, or words behind one another.
+std::vector<std::string> words_of(const Node& node) {
+  if (node.is_sequence()) return list_of(node);
+  std::vector<std::string> result;
+  for (const std::string_view part : split(node.text, ' ')) {
+    if (!trim(part).empty()) result.emplace_back(trim(part));
+  }
+  return result;
+}
+
+// KEY=VALUE of a list, or a mapping; nullopt for a key without a value.
+std::map<std::string, std::optional<std::string>> pairs_of(const Node& node) {
+  std::map<std::string, std::optional<std::string>> result;
+  for (const auto& [key, value] : node.members) {
+    result[key] = value.is_scalar() ? std::optional(text_of_scalar(value)) : std::nullopt;
+  }
+  for (const Node& item : node.items) {
+    const std::size_t equals = item.text.find('=');
+    const std::string key = item.text.substr(0, equals);
+    result[key] = equals == std::string::npos ? std::nullopt : std::optional(item.text.substr(equals + 1));
+  }
+  return result;
+}
+
+Value map_of(const std::map<std::string, std::optional<std::string>>& pairs, const char* otherwise) {
+  Value::Members members;
+  for (const auto& [key, value] : pairs) {
+    if (value || otherwise != nullptr) members[key] = Value::of(value ? *value : std::string(otherwise));
+  }
+  return Value::map(Type::string(), std::move(members));
+}
+
+// "128m" as docker shows a size: "128MiB".
+std::string shown_size(const std::string& text) {
+  std::string digits, unit;
+  for (const char c : to_lower(text)) {
+    if ((c >= '0' && c <= '9') || c == '.') {
+      digits += c;
+    } else if (c != ' ') {
+      unit += c;
+    }
+  }
+  static const std::map<std::string, int> kPowers = {{"", 0},   {"b", 0},   {"k", 1}, {"kb", 1}, {"kib", 1}, {"m", 2},
+                                                     {"mb", 2}, {"mib", 2}, {"g", 3}, {"gb", 3}, {"gib", 3}, {"t", 4},
+                                                     {"tb", 4}, {"tib", 4}, {"p", 5}, {"pb", 5}, {"pib", 5}};
+  const auto power = kPowers.find(unit);
+  const auto number = hcl::Number::parse(digits);
+  if (power == kPowers.end() || !number) {
+    throw Error(Category::usage,
+                fmt::format("shm_size '{}' is not valid; expected a size such as 64m", printable(text)));
+  }
+  double size = std::floor(number->to_double() * std::pow(1024.0, power->second));
+  static constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  std::size_t index = 0;
+  for (; size >= 1024 && index + 1 < std::size(kUnits); ++index) size /= 1024;
+  return fmt::format("{:.4g}{}", size, kUnits[index]);
+}
+
+std::string linked_context(const std::string& value) {
+  if (!value.starts_with("service:") && !value.starts_with("target:")) return value;
+  std::string name = value.substr(value.find(':') + 1);
+  std::replace(name.begin(), name.end(), '.', '_');
+  return "target:" + name;
+}
+
+class ServiceReader {
+ public:
+  ServiceReader(const Node& model, const Lookup& variables) : model_(model), variables_(variables) {}
+
+  bake::AttributeValues read(const Node& service) {
+    const Node& given = *service.find("build");
+    Node build = given;
+    if (given.is_scalar()) {
+      build = Node();
+      build.kind = Node::Kind::mapping;
+      build.set("context", given);
+    }
+    values_.clear();
+    for (const auto& [name, attribute] : {std::pair{"context", "context"},
+                                          {"dockerfile", "dockerfile"},
+                                          {"dockerfile_inline", "dockerfile-inline"},
+                                          {"target", "target"},
+                                          {"network", "network"}}) {
+      const Node* node = build.find(name);
+      if (node != nullptr && node->is_scalar() && !node->text.empty()) set(attribute, Value::of(text_of_scalar(*node)));
+    }
+    for (const auto& [name, attribute] : {std::pair{"tags", "tags"},
+                                          {"platforms", "platforms"},
+                                          {"cache_from", "cache-from"},
+                                          {"cache_to", "cache-to"}}) {
+      if (const Node* node = build.find(name); node != nullptr && node->is_sequence())
+        set(attribute, texts(list_of(*node)));
+    }
+    for (const auto& [name, attribute] : {std::pair{"no_cache", "no-cache"}, {"pull", "pull"}}) {
+      if (const Node* node = build.find(name); node != nullptr && is_true(*node)) set(attribute, Value::of(true));
+    }
+    if (const Node* node = build.find("args")) set_args(*node, service);
+    if (const Node* node = build.find("labels")) set("labels", map_of(pairs_of(*node), ""));
+    if (const Node* node = build.find("additional_contexts")) set_contexts(*node);
+    if (const Node* node = build.find("shm_size"); node != nullptr && node->is_scalar()) {
+      set("shm-size", Value::of(shown_size(node->text)));
+    }
+    if (const Node* node = build.find("ulimits")) set_ulimits(*node);
+    if (const Node* node = build.find("extra_hosts")) set_extra_hosts(*node);
+    if (const Node* node = build.find("ssh")) set_ssh(*node);
+    if (const Node* node = build.find("secrets")) set_secrets(*node);
+    set_attestations(build);
+    if (const Node* node = build.find("x-bake")) set_extension(*node);
+    const Node* image = service.find("image");
+    const auto tags = values_.find("tags");
+    if ((tags == values_.end() || tags->second.size() == 0) && image != nullptr && image->is_scalar()) {
+      set("tags", texts({text_of_scalar(*image)}));
+    }
+    return values_;
+  }
+
+ private:
+  void set(std::string_view name, const Value& value) {
+    auto read = bake::read_attribute(*bake::find_attribute(name), value);
+    if (read) values_.insert_or_assign(std::string(name), *std::move(read));
+  }
+
+  // Behind what is there.
+  void append(std::string_view name, const Value& value) {
+    bake::AttributeValues over;
+    over.emplace(name, *bake::read_attribute(*bake::find_attribute(name), value));
+    const auto below = values_.find(name);
+    if (below == values_.end()) {
+      values_.insert(over.begin(), over.end());
+      return;
+    }
+    Value::Items items = below->second.items();
+    const Value& added = over.begin()->second;
+    items.insert(items.end(), added.items().begin(), added.items().end());
+    below->second = added.kind() == Type::Kind::list ? Value::list(Type::string(), std::move(items))
+                                                     : Value::tuple(std::move(items));
+    bake::normalise(values_);
+  }
+
+  void set_args(const Node& node, const Node& service) {
+    auto args = pairs_of(node);
+    std::map<std::string, std::optional<std::string>> environment;
+    if (const Node* own = service.find("environment")) environment = pairs_of(*own);
+    for (auto& [name, value] : args) {
+      if (value) continue;
+      const auto own = environment.find(name);
+      value = own != environment.end() && own->second ? own->second : variables_(name);
+    }
+    set("args", map_of(args, nullptr));
+  }
+
+  void set_contexts(const Node& node) {
+    Value::Members members;
+    for (const auto& [name, value] : pairs_of(node)) {
+      const std::string text = linked_context(value.value_or(""));
+      const bool is_path = text.find(':') == std::string::npos && text.starts_with('.');
+      members[name] = Value::of(is_path ? fs::path(text).lexically_normal().string() : text);
+    }
+    set("contexts", Value::map(Type::string(), std::move(members)));
+  }
+
+  void set_ulimits(const Node& node) {
+    std::vector<std::string> limits;
+    for (const auto& [name, value] : node.members) {
+      const Node* soft = value.is_mapping() ? value.find("soft") : &value;
+      const Node* hard = value.is_mapping() ? value.find("hard") : &value;
+      if (soft == nullptr || hard == nullptr) continue;
+      limits.push_back(fmt::format("{}={}:{}", name, text_of_scalar(*soft), text_of_scalar(*hard)));
+    }
+    std::sort(limits.begin(), limits.end());
+    set("ulimits", texts(std::move(limits)));
+  }
+
+  void set_extra_hosts(const Node& node) {
+    std::map<std::string, std::optional<std::string>> hosts;
+    const auto add = [&](const std::string& host, const std::string& address) {
+      auto& known = hosts[host];
+      known = known ? *known + "," + address : address;
+    };
+    for (const auto& [host, addresses] : node.members) {
+      if (addresses.is_scalar()) add(host, addresses.text);
+      for (const Node& address : addresses.items) add(host, address.text);
+    }
+    for (const Node& item : node.items) {
+      const std::size_t separator = item.text.find_first_of("=:");
+      if (separator != std::string::npos) add(item.text.substr(0, separator), item.text.substr(separator + 1));
+    }
+    set("extra-hosts", map_of(hosts, nullptr));
+  }
+
+  void set_ssh(const Node& node) {
+    std::vector<std::string> agents;
+    for (const auto& [id, path] : pairs_of(node)) agents.push_back(path ? fmt::format("{}={}", id, *path) : id);
+    std::sort(agents.begin(), agents.end());
+    set("ssh", texts(std::move(agents)));
+  }
+
+  void set_secrets(const Node& node) {
+    Value::Items secrets;
+    const Node* known = model_.find("secrets");
+    for (const Node& item : node.items) {
+      const Node* source = item.is_mapping() ? item.find("source") : &item;
+      if (source == nullptr) continue;
+      Value::Members secret = {{"id", Value::of(source->text)}};
+      const Node* declared = known == nullptr ? nullptr : known->find(source->text);
+      if (declared != nullptr) {
+        const Node* external = declared->find("external");
+        if (external != nullptr && (is_true(*external) || external->is_mapping())) {
+          throw Error(Category::usage, fmt::format("the secret '{}' is external: a build needs a file or a variable",
+                                                   printable(source->text)));
+        }
+        if (const Node* file = declared->find("file")) {
+          secret["src"] = Value::of(fs::path(file->text).lexically_normal().string());
+        }
+        if (const Node* variable = declared->find("environment")) secret["env"] = Value::of(variable->text);
+      }
+      secrets.push_back(Value::object(std::move(secret)));
+    }
+    set("secret", Value::tuple(std::move(secrets)));
+  }
+
+  void set_attestations(const Node& build) {
+    std::vector<std::string> attestations;
+    for (const char* type : {"sbom", "provenance"}) {
+      const Node* node = build.find(type);
+      if (node == nullptr || !node->is_scalar() || node->text.empty()) continue;
+      const std::string word = to_lower(node->text);
+      const bool is_bool = word == "true" || word == "false" || word == "1" || word == "0";
+      attestations.push_back(is_bool ? fmt::format("type={},disabled={}", type, is_true(*node) ? "false" : "true")
+                                     : fmt::format("type={},{}", type, node->text));
+    }
+    if (!attestations.empty()) set("attest", texts(std::move(attestations)));
+  }
+
+  void set_extension(const Node& node) {
+    for (const char* name :
+         {"tags", "cache-from", "cache-to", "secret", "ssh", "platforms", "output", "no-cache-filter"}) {
+      const Node* said = node.find(name);
+      if (said == nullptr || said->is_null()) continue;
+      if (auto words = words_of(*said); !words.empty()) append(name, texts(std::move(words)));
+    }
+    for (const char* name : {"pull", "no-cache"}) {
+      const Node* said = node.find(name);
+      if (said != nullptr && said->is_scalar()) set(name, Value::of(is_true(*said)));
+    }
+    if (const Node* contexts = node.find("contexts"); contexts != nullptr && contexts->is_mapping()) {
+      Value::Members members;
+      for (const auto& [name, value] : contexts->members) members[name] = Value::of(linked_context(value.text));
+      // Unlike elsewhere what `additional_contexts` says stays.
+      if (const auto known = values_.find("contexts"); known != values_.end()) {
+        for (const auto& [name, value] : known->second.members()) members[name] = value;
+      }
+      set("contexts", Value::map(Type::string(), std::move(members)));
+    }
+  }
+
+  const Node& model_;
+  const Lookup& variables_;
+  bake::AttributeValues values_;
+};
+
+hcl::Place place_of_line(const hcl::Source& source, int line) {
+  std::size_t offset = 0;
+  for (int i = 1; i < line && offset != std::string::npos; ++i) offset = source.text().find('\n', offset) + 1;
+  return {&source, static_cast<std::uint32_t>(std::min(offset, source.text().size()))};
+}
+
+}  // namespace
+
+void add_compose_targets(const std::vector<ComposeText>& files, const ComposeOptions& options,
+                         bake::BakeConfig& config) {
+  const Lookup variables = project_variables(options);
+  const Node model = load_model(files, variables);
+  const Node* services = model.find("services");
+  if (services == nullptr || services->members.empty()) return;
+  config.sources.push_back(std::make_shared<const hcl::Source>(files.back().name, files.back().text));
+  bake::BakeGroup group{"default", "", {}, {}};
+  ServiceReader reader(model, variables);
+  for (const auto& [service_name, service] : services->members) {
+    const Node* build = service.is_mapping() ? service.find("build") : nullptr;
+    if (build == nullptr || build->is_null()) continue;
+    std::string name = service_name;
+    std::replace(name.begin(), name.end(), '.', '_');
+    if (!bake::is_target_name(name)) {
+      throw Error(Category::usage,
+                  fmt::format("{}:{}: '{}' is no valid name of a target; expected letters, digits, '-', "
+                              "'_' and '.'",
+                              printable(files.back().name), build->line, printable(service_name)));
+    }
+    try {
+      config.targets.push_back({name, {}, reader.read(service), place_of_line(*config.sources.back(), build->line)});
+    } catch (const hcl::ValueError& error) {
+      throw Error(Category::usage, fmt::format("{}:{}: service '{}': {}", printable(files.back().name), build->line,
+                                               printable(service_name), error.what()));
+    }
+    group.targets.push_back(name);
+  }
+  config.groups.push_back(std::move(group));
+}
+
+}  // namespace kiln::compose

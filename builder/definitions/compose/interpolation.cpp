@@ -1,0 +1,209 @@
+#include "builder/definitions/compose/interpolation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace kiln::compose {
+
+namespace {
+
+constexpr int kMaxDepth = 50;
+
+bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_name_part(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
+
+class Interpolation {
+ public:
+  explicit Interpolation(const Lookup& lookup) : lookup_(lookup) {}
+
+  std::string run(std::string_view text, int depth) {
+    if (depth > kMaxDepth) throw Error(Category::usage, "variables nest too deep");
+    std::string result;
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t dollar = std::min(text.find('$', at), text.size());
+      result += text.substr(at, dollar - at);
+      at = dollar;
+      if (at == text.size()) break;
+      if (text.substr(at).starts_with("$$")) {
+        result += '$';
+        at += 2;
+      } else if (text.substr(at).starts_with("${")) {
+        const std::size_t end = closing_brace(text, at + 2);
+        result += braced(text.substr(at + 2, end - at - 2), depth);
+        at = end + 1;
+      } else if (at + 1 < text.size() && is_name_start(text[at + 1])) {
+        std::size_t end = at + 1;
+        while (end < text.size() && is_name_part(text[end])) ++end;
+        result += lookup_(std::string(text.substr(at + 1, end - at - 1))).value_or("");
+        at = end;
+      } else {
+        refuse(text);
+      }
+    }
+    return result;
+  }
+
+ private:
+  [[noreturn]] static void refuse(std::string_view text) {
+    throw Error(Category::usage,
+                fmt::format("'{}' holds a '$' that begins no variable; a dollar is written '$$'", printable(text)));
+  }
+
+  static std::size_t closing_brace(std::string_view text, std::size_t at) {
+    for (int depth = 0; at < text.size(); ++at) {
+      if (text[at] == '{') ++depth;
+      if (text[at] == '}' && depth-- == 0) return at;
+    }
+    refuse(text);
+  }
+
+  std::string braced(std::string_view inside, int depth) {
+    std::size_t end = 0;
+    while (end < inside.size() && is_name_part(inside[end])) ++end;
+    const std::string name(inside.substr(0, end));
+    std::string_view rest = inside.substr(end);
+    if (name.empty() || !is_name_start(name[0])) refuse(inside);
+    const auto value = lookup_(name);
+    if (rest.empty()) return value.value_or("");
+    const bool counts_empty = rest.starts_with(':');
+    if (counts_empty) rest.remove_prefix(1);
+    const bool is_there = value && !(counts_empty && value->empty());
+    const char how = rest.empty() ? '\0' : rest[0];
+    const std::string_view word = rest.substr(rest.empty() ? 0 : 1);
+    if (how == '-') return is_there ? *value : run(word, depth + 1);
+    if (how == '+') return is_there ? run(word, depth + 1) : value.value_or("");
+    if (how != '?') refuse(inside);
+    if (is_there) return *value;
+    const std::string reason = run(word, depth + 1);
+    throw Error(Category::usage,
+                fmt::format("the variable '{}' is needed{}{}", name, reason.empty() ? "" : ": ", printable(reason)));
+  }
+
+  const Lookup& lookup_;
+};
+
+class EnvFile {
+ public:
+  EnvFile(const std::string& name, std::string_view text, const Lookup& lookup)
+      : name_(name), text_(text), lookup_(lookup) {}
+
+  std::map<std::string, std::string> read() {
+    while (true) {
+      skip(" \t\r\n");
+      if (at_ == text_.size()) return std::move(values_);
+      if (text_[at_] == '#') {
+        at_ = line_end();
+        continue;
+      }
+      entry();
+    }
+  }
+
+ private:
+  [[noreturn]] void fail(std::string_view message) const {
+    const auto line = std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at_), '\n') + 1;
+    throw Error(Category::usage, fmt::format("{}:{}: {}", printable(name_), line, message));
+  }
+  void skip(std::string_view characters) { at_ = std::min(text_.find_first_not_of(characters, at_), text_.size()); }
+  std::size_t line_end() const { return std::min(text_.find('\n', at_), text_.size()); }
+
+  void entry() {
+    if (text_.substr(at_).starts_with("export ")) {
+      at_ += 7;
+      skip(" \t");
+    }
+    const std::size_t end = line_end();
+    std::size_t separator = at_;
+    while (separator < end && text_[separator] != '=' && text_[separator] != ':') ++separator;
+    const std::string key(trim(text_.substr(at_, separator - at_)));
+    const bool is_name = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+      return is_name_part(c) || c == '.' || c == '-' || c == '[' || c == ']';
+    });
+    if (!is_name) fail("expected NAME=VALUE");
+    if (separator == end) {  // a name alone is the environment's
+      at_ = end;
+      if (const auto value = lookup_(key)) values_[key] = *value;
+      return;
+    }
+    at_ = separator + 1;
+    skip(" \t");
+    values_[key] = value();
+  }
+
+  std::string value() {
+    const char quote = at_ < text_.size() ? text_[at_] : '\0';
+    if (quote != '"' && quote != '\'') {
+      const std::size_t end = line_end();
+      std::string_view raw = text_.substr(at_, end - at_);
+      for (std::size_t i = 0; i < raw.size(); ++i) {
+        if (raw[i] == '#' && (i == 0 || raw[i - 1] == ' ' || raw[i - 1] == '\t')) raw = raw.substr(0, i);
+      }
+      at_ = end;
+      return expanded(trim(raw));
+    }
+    std::string raw;
+    for (++at_; at_ < text_.size() && text_[at_] != quote; ++at_) {
+      if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
+        const char c = text_[++at_];
+        if (quote == '\'') {
+          if (c != '\'') raw += '\\';
+          raw += c;
+        } else {
+          static constexpr std::string_view kFrom = "nrt\"\\", kTo = "\n\r\t\"\\";
+          const std::size_t found = kFrom.find(c);
+          if (found == std::string_view::npos) raw += '\\';
+          raw += found == std::string_view::npos ? c : kTo[found];
+        }
+      } else {
+        raw += text_[at_];
+      }
+    }
+    if (at_ == text_.size()) fail("a quote without its partner");
+    ++at_;
+    at_ = line_end();
+    return quote == '"' ? expanded(raw) : raw;
+  }
+
+  std::string expanded(std::string_view raw) {
+    const Lookup above = [&](const std::string& name) -> std::optional<std::string> {
+      if (auto outer = lookup_(name)) return outer;
+      const auto found = values_.find(name);
+      return found == values_.end() ? std::nullopt : std::optional(found->second);
+    };
+    return interpolate(raw, above);
+  }
+
+  std::string name_;
+  std::string_view text_;
+  const Lookup& lookup_;
+  std::size_t at_ = 0;
+  std::map<std::string, std::string> values_;
+};
+
+}  // namespace
+
+std::string interpolate(std::string_view text, const Lookup& lookup) { return Interpolation(lookup).run(text, 0); }
+
+void interpolate_all(Node& node, const std::string& file, const Lookup& lookup) {
+  if (node.is_scalar() && node.text.find('$') != std::string::npos) {
+    try {
+      node.text = interpolate(node.text, lookup);
+      node.is_plain = false;
+    } catch (const Error& error) {
+      throw Error(error.category(), fmt::format("{}:{}: {}", printable(file), node.line, error.message()));
+    }
+  }
+  for (Node& item : node.items) interpolate_all(item, file, lookup);
+  for (auto& [key, member] : node.members) interpolate_all(member, file, lookup);
+}
+
+std::map<std::string, std::string> parse_env_file(const std::string& name, std::string_view text,
+                                                  const Lookup& lookup) {
+  return EnvFile(name, text, lookup).read();
+}
+
+}  // namespace kiln::compose

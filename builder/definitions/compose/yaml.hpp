@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace kiln::compose {
+
+// A node of a YAML text, with anchors followed and merge keys (`<<`) merged. What a plain scalar is (a number, a bool,
+// null) is told by its text alone, as Compose needs texts nearly everywhere.
+struct Node {
+  enum class Kind { null, scalar, sequence, mapping };
+  Kind kind = Kind::null;
+  std::string text;                                   // scalar
+  bool is_plain = false;                              // without quotes: a number or a bool may be meant
+  std::string tag;                                    // "!reset", "!override"; empty: none of these
+  std::vector<Node> items;                            // sequence
+  std::vector<std::pair<std::string, Node>> members;  // mapping, in the text's order
+  int line = 0;
+
+  bool is_null() const { return kind == Kind::null; }
+  bool is_scalar() const { return kind == Kind::scalar; }
+  bool is_sequence() const { return kind == Kind::sequence; }
+  bool is_mapping() const { return kind == Kind::mapping; }
+  const Node* find(std::string_view key) const;
+  Node* find(std::string_view key);
+  void set(std::string_view key, Node value);
+  void erase(std::string_view key);
+
+  friend bool operator==(const Node& a, const Node& b);
+
+  static Node scalar(std::string text);
+};
+
+// The first document of a text. Error{usage} "NAME:LINE: ..." for what is no YAML, nests deeper than 100, or becomes
+// more than a million nodes by its aliases.
+Node parse_yaml(const std::string& name, std::string_view text);
+
+// "true", "yes", "on" and so on of a plain scalar.
+bool is_true(const Node& node);
+// A scalar as Compose makes a text of it: 1.50 is "1.5", 0x10 is "16".
+std::string text_of_scalar(const Node& node);
+
+}  // namespace kiln::compose

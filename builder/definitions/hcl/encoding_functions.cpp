@@ -1,0 +1,318 @@
+#include <crypt.h>
+#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "base/text.hpp"
+#include "builder/definitions/hcl/convert.hpp"
+#include "builder/definitions/hcl/functions.hpp"
+#include "builder/definitions/hcl/json_reader.hpp"
+
+namespace kiln::hcl {
+
+namespace {
+
+using Values = std::vector<Value>;
+
+std::string digest(const char* algorithm, std::string_view data) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  std::size_t length = 0;
+  if (EVP_Q_digest(nullptr, algorithm, nullptr, data.data(), data.size(), bytes.data(), &length) != 1) {
+    throw ValueError(fmt::format("this machine's OpenSSL has no {}", algorithm));
+  }
+  return std::string(reinterpret_cast<const char*>(bytes.data()), length);
+}
+
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+std::string base64(std::string_view bytes) {
+  std::string result;
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    std::uint32_t group = 0;
+    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
+    for (std::size_t i = 0; i < 3; ++i) {
+      group = (group << 8) | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0U);
+    }
+    for (std::size_t i = 0; i < 4; ++i) result += i <= count ? kAlphabet[(group >> (18 - 6 * i)) & 63] : '=';
+  }
+  return result;
+}
+
+std::string from_base64(std::string_view given) {
+  std::string text;
+  for (const char c : given) {
+    if (c != '\n' && c != '\r') text += c;
+  }
+  const auto fail = [] { throw ValueError("the text is no base64"); };
+  if (text.size() % 4 != 0) fail();
+  std::string result;
+  for (std::size_t at = 0; at < text.size(); at += 4) {
+    std::uint32_t group = 0;
+    std::size_t count = 3;
+    for (std::size_t i = 0; i < 4; ++i) {
+      const char c = text[at + i];
+      const bool is_padding = c == '=' && at + 4 == text.size() && (i == 3 || (i == 2 && text[at + 3] == '='));
+      const std::size_t value = is_padding ? 0 : kAlphabet.find(c);
+      if (value == std::string_view::npos) fail();
+      if (is_padding) count = std::min(count, i - 1);
+      group = (group << 6) | static_cast<std::uint32_t>(value);
+    }
+    for (std::size_t i = 0; i < count; ++i) result += static_cast<char>(group >> (16 - 8 * i));
+  }
+  return result;
+}
+
+bool is_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    const std::size_t more = lead < 0x80                   ? 0
+                             : lead >= 0xF0 && lead < 0xF5 ? 3
+                             : lead >= 0xE0 && lead < 0xF0 ? 2
+                             : lead >= 0xC2 && lead < 0xE0 ? 1
+                                                           : 9;
+    if (at + more >= text.size() && more != 0) return false;
+    for (std::size_t i = 1; i <= more; ++i) {
+      if ((static_cast<unsigned char>(text[at + i]) & 0xC0) != 0x80) return false;
+    }
+    at += more + 1;
+  }
+  return true;
+}
+
+Value base64decode(const Values& arguments) {
+  std::string text = from_base64(arguments[0].text());
+  if (!is_utf8(text)) throw ValueError("what is decoded is no UTF-8");
+  return Value::of(std::move(text));
+}
+
+std::string url_encoded(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+                          c == '_' || c == '.' || c == '~';
+    if (is_plain) {
+      result += c;
+    } else if (c == ' ') {
+      result += '+';
+    } else {
+      result += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return result;
+}
+
+std::string uuid_text(std::string bytes, int version) {
+  bytes[6] = static_cast<char>((bytes[6] & 0x0F) | (version << 4));
+  bytes[8] = static_cast<char>((bytes[8] & 0x3F) | 0x80);
+  std::string digits = hex(std::string_view(bytes).substr(0, 16));
+  for (const std::size_t at : {20, 16, 12, 8}) digits.insert(at, 1, '-');
+  return digits;
+}
+
+std::string random_bytes(std::size_t count) {
+  std::string bytes(count, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) != 1) {
+    throw ValueError("the machine gives no random bytes");
+  }
+  return bytes;
+}
+
+Value uuidv5(const Values& arguments) {
+  std::string digits;
+  const std::string& name_space = arguments[0].text();
+  static constexpr std::array<std::pair<std::string_view, char>, 4> kKnown = {
+      {{"dns", '0'}, {"url", '1'}, {"oid", '2'}, {"x500", '4'}}};
+  for (const auto& [known, digit] : kKnown) {
+    if (name_space == known) digits = fmt::format("6ba7b81{}9dad11d180b400c04fd430c8", digit);
+  }
+  if (digits.empty()) {
+    for (const char c : name_space) {
+      if (c != '-') digits += c;
+    }
+  }
+  std::string bytes;
+  for (std::size_t at = 0; at + 1 < digits.size(); at += 2) {
+    const auto byte = parse_unsigned(std::string_view(digits).substr(at, 2), 16);
+    if (byte) bytes += static_cast<char>(*byte);
+  }
+  if (digits.size() != 32 || bytes.size() != 16) {
+    throw ValueError(fmt::format("'{}' is no namespace; known: dns, url, oid, x500, or a UUID", printable(name_space)));
+  }
+  return Value::of(uuid_text(digest("SHA1", bytes + arguments[1].text()), 5));
+}
+
+Value bcrypt(const Values& arguments) {
+  if (arguments.size() > 2) throw ValueError("a text and a cost are taken, no more");
+  const auto cost = arguments.size() == 2 ? whole_number(arguments[1], "the cost", 4, 14) : 10;
+  if (arguments[0].text().size() > 72) throw ValueError("the text is longer than 72 bytes");
+  const std::string salt = random_bytes(16);
+  std::array<char, CRYPT_GENSALT_OUTPUT_SIZE> setting{};
+  crypt_data data{};
+  const char* hash = nullptr;
+  if (crypt_gensalt_rn("$2a$", static_cast<unsigned long>(cost), salt.data(), static_cast<int>(salt.size()),
+                       setting.data(), static_cast<int>(setting.size())) != nullptr) {
+    hash = crypt_r(arguments[0].text().c_str(), setting.data(), &data);
+  }
+  if (hash == nullptr || hash[0] == '*') throw ValueError("this machine's libcrypt has no bcrypt");
+  return Value::of(hash);
+}
+
+template <auto Free>
+struct Freed {
+  template <class T>
+  void operator()(T* pointer) const {
+    Free(pointer);
+  }
+};
+
+Value rsadecrypt(const Values& arguments) {
+  const std::string cipher = from_base64(arguments[0].text());
+  const std::string& pem = arguments[1].text();
+  const std::unique_ptr<BIO, Freed<BIO_free_all>> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  // A key with a password is refused rather than asked for at the terminal.
+  const auto no_password = [](char*, int, int, void*) { return -1; };
+  const std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>> key(
+      PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
+  if (!key) throw ValueError("the key is no RSA key in PEM without a password");
+  const std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>> context(EVP_PKEY_CTX_new(key.get(), nullptr));
+  std::string text(4096, '\0');
+  std::size_t length = text.size();
+  const auto* data = reinterpret_cast<const unsigned char*>(cipher.data());
+  if (!context || EVP_PKEY_decrypt_init(context.get()) != 1 ||
+      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) != 1 ||
+      EVP_PKEY_decrypt(context.get(), reinterpret_cast<unsigned char*>(text.data()), &length, data, cipher.size()) !=
+          1) {
+    throw ValueError("the text cannot be decrypted by this key");
+  }
+  text.resize(length);
+  return Value::of(std::move(text));
+}
+
+Value jsondecode(const Values& arguments) {
+  const Source source("JSON", arguments[0].text());
+  try {
+    return json_value(source);
+  } catch (const Error& error) {
+    throw ValueError(error.message());
+  }
+}
+
+// RFC 4180, as Go's encoding/csv reads it.
+std::vector<std::vector<std::string>> csv_rows(const std::string& text) {
+  std::vector<std::vector<std::string>> rows;
+  std::size_t at = 0;
+  const auto at_line_end = [&] { return at >= text.size() || text[at] == '\n' || text.compare(at, 2, "\r\n") == 0; };
+  while (at < text.size()) {
+    if (at_line_end()) {  // a blank line is no row
+      at += text[at] == '\r' ? 2 : 1;
+      continue;
+    }
+    std::vector<std::string> row;
+    while (true) {
+      std::string field;
+      if (at < text.size() && text[at] == '"') {
+        for (++at;; ++at) {
+          if (at >= text.size()) throw ValueError(fmt::format("row {}: a quote without its partner", rows.size() + 1));
+          if (text[at] != '"') {
+            field += text[at];
+          } else if (at + 1 < text.size() && text[at + 1] == '"') {
+            field += text[at++];
+          } else {
+            break;
+          }
+        }
+        ++at;
+        if (!at_line_end() && text[at] != ',')
+          throw ValueError(fmt::format("row {}: text behind a quote", rows.size() + 1));
+      } else {
+        while (!at_line_end() && text[at] != ',') {
+          if (text[at] == '"') throw ValueError(fmt::format("row {}: a quote inside a field", rows.size() + 1));
+          field += text[at++];
+        }
+      }
+      row.push_back(std::move(field));
+      if (at_line_end()) break;
+      ++at;
+    }
+    if (at < text.size()) at += text[at] == '\r' ? 2 : 1;
+    if (!rows.empty() && rows.front().size() != row.size()) {
+      throw ValueError(
+          fmt::format("row {}: expected {} fields, got {}", rows.size() + 1, rows.front().size(), row.size()));
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Value csvdecode(const Values& arguments) {
+  const auto rows = csv_rows(arguments[0].text());
+  if (rows.empty()) throw ValueError("there is no line of names");
+  std::map<std::string, Type> attributes;
+  for (const std::string& name : rows.front()) {
+    if (!attributes.emplace(name, Type::string()).second) {
+      throw ValueError(fmt::format("the name '{}' is there twice", printable(name)));
+    }
+  }
+  Values items;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    Value::Members members;
+    for (std::size_t k = 0; k < rows[i].size(); ++k) members[rows.front()[k]] = Value::of(rows[i][k]);
+    items.push_back(Value::object(std::move(members)));
+  }
+  return Value::list(Type::object(std::move(attributes)), std::move(items));
+}
+
+Value homedir(const Values&) {
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') throw ValueError("HOME is not set");
+  return Value::of(home);
+}
+
+Value no_bytes(const Values&) { throw ValueError("it takes a buffer of bytes, which nothing in a bake file makes"); }
+
+}  // namespace
+
+FunctionTable encoding_functions() {
+  const Parameter text{"str", Type::string()};
+  const auto hashed = [&](const char* algorithm) {
+    return Function{
+        {text}, {}, [algorithm](const Values& v) { return Value::of(hex(digest(algorithm, v[0].text()))); }};
+  };
+  const Parameter number{"offset", Type::number()};
+  return {
+      {"base64decode", {{text}, {}, base64decode}},
+      {"base64encode", {{text}, {}, [](const Values& v) { return Value::of(base64(v[0].text())); }}},
+      {"bcrypt", {{text}, Parameter{"cost", Type::number()}, bcrypt}},
+      {"byteslen", {{{"buf", Type()}}, {}, no_bytes}},
+      {"bytesslice", {{{"buf", Type()}, number, {"length", Type::number()}}, {}, no_bytes}},
+      {"csvdecode", {{text}, {}, csvdecode}},
+      {"homedir", {{}, {}, homedir}},
+      {"jsondecode", {{text}, {}, jsondecode}},
+      {"jsonencode",
+       {{{"val", Type(), true}},
+        {},
+        [](const Values& v) {
+          std::string json = to_json_text(v[0]);
+          check_text_size(json.size());
+          return Value::of(std::move(json));
+        }}},
+      {"md5", hashed("MD5")},
+      {"rsadecrypt", {{{"ciphertext", Type::string()}, {"privatekey", Type::string()}}, {}, rsadecrypt}},
+      {"sha1", hashed("SHA1")},
+      {"sha256", hashed("SHA256")},
+      {"sha512", hashed("SHA512")},
+      {"urlencode", {{text}, {}, [](const Values& v) { return Value::of(url_encoded(v[0].text())); }}},
+      {"uuidv4", {{}, {}, [](const Values&) { return Value::of(uuid_text(random_bytes(16), 4)); }}},
+      {"uuidv5", {{{"namespace", Type::string()}, {"name", Type::string()}}, {}, uuidv5}},
+  };
+}
+
+}  // namespace kiln::hcl

@@ -1,0 +1,199 @@
+"""Base images, archives and stores of any shape: what RUN, COPY --from and the exporters make of them, that nothing
+outside of an image is touched, and that each bound is a message and no wait."""
+
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import tarfile
+from pathlib import Path
+
+import harness
+from tests.support.layout_writer import link_to, special, tar_of, write_layout
+
+BUSYBOX = Path("/bin/busybox")
+
+
+class OddImages(harness.KilnTest):
+    def base_layer(self, *more):
+        self.need_programs("busybox")
+        return tar_of(("bin", None), ("bin/busybox", BUSYBOX.read_bytes()), ("bin/sh", link_to("busybox")),
+                      ("old", "below"), *more)
+
+    def build(self, dockerfile, *args, **options):
+        self.write("context/Dockerfile", dockerfile)
+        return self.kiln("build", *args, self.folder / "context", **options)
+
+    def from_layout(self, layers, dockerfile, *args, **options):
+        layout = write_layout(self.folder / "layout", layers)
+        return self.build(dockerfile, "--build-context", f"base=oci-layout://{layout}:base", *args, **options)
+
+    def test_a_base_whose_dev_is_a_link_writes_nothing_to_the_host(self):
+        self.need_containers()
+        canary = self.folder / "canary"
+        canary.mkdir()
+        (canary / "ptmx").write_text("precious")
+        result = self.from_layout([self.base_layer(("dev", link_to(str(canary))))], "FROM base\nRUN /bin/busybox true\n",
+                                  code=1)
+        self.assertIn("Dockerfile:2: '/dev' is a symbolic link in the image", result.stderr)
+        self.assertNotIn("kiln doctor", result.stderr)
+        self.assertEqual([path.name for path in canary.iterdir()], ["ptmx"])
+        self.assertEqual((canary / "ptmx").read_text(), "precious")
+
+    def test_users_behind_a_fifo_are_refused_instead_of_waited_for(self):
+        self.need_containers()
+        result = self.from_layout([self.base_layer(("etc", None), ("etc/passwd", special(tarfile.FIFOTYPE)))],
+                                  "FROM base\nRUN /bin/busybox true\n", code=1, timeout=60)
+        self.assertIn("'/etc/passwd' of the image is a FIFO, expected a file", result.stderr)
+
+    def test_an_opaque_root_hides_the_layers_below_in_every_reader(self):
+        self.need_containers()
+        upper = self.base_layer((".wh..wh..opq", ""), ("new", "above"))
+        dockerfile = """
+            FROM base AS ran
+            RUN ["/bin/busybox", "sh", "-c", "/bin/busybox ls / > /listed; /bin/busybox cat /new >> /listed"]
+            FROM scratch
+            COPY --from=ran /listed /
+            COPY --from=base / /copied/
+        """
+        lower = tar_of(("below", None), ("below/hidden", "1"), ("gone", "2"))
+        self.from_layout([lower, upper], dockerfile, "-o", f"type=local,dest={self.folder / 'out'}")
+        listed = (self.folder / "out/listed").read_text().split()
+        self.assertNotIn("gone", listed)
+        self.assertNotIn("below", listed)
+        self.assertIn("above", listed)
+        copied = sorted(path.name for path in (self.folder / "out/copied").iterdir())
+        self.assertEqual(copied, ["bin", "new", "old"])
+
+    def test_layers_of_nothing_but_marks_are_layers(self):
+        self.need_containers()
+        dockerfile = """
+            FROM base
+            RUN ["/bin/busybox", "mkdir", "/a", "/b"]
+            RUN ["/bin/busybox", "rm", "-r", "/a", "/b"]
+            RUN ["/bin/busybox", "touch", "/c"]
+        """
+        self.from_layout([self.base_layer(), tar_of((".wh.old", ""))], dockerfile, "-o",
+                         f"type=local,dest={self.folder / 'out'}")
+        names = {path.name for path in (self.folder / "out").iterdir()}
+        self.assertIn("c", names)
+        self.assertFalse(names & {"a", "b", "old"})
+        self.kiln("cache", "verify")
+
+    def test_a_layer_that_is_not_what_its_config_says_is_not_passed_on(self):
+        lie = "sha256:" + hashlib.sha256(b"something else").hexdigest()
+        layout = write_layout(self.folder / "layout", [tar_of(("a", "1"))], diff_ids=[lie])
+        for kind in ("oci", "docker"):
+            result = self.build("FROM base\nLABEL a=b\n", "--build-context", f"base=oci-layout://{layout}:base", "-o",
+                                f"type={kind},dest={self.folder / 'out.tar'}", code=3)
+            self.assertIn(f"expected diff ID '{lie}'", result.stderr)
+            self.assertFalse((self.folder / "out.tar").exists())
+        registry = self.registry()
+        result = self.build("FROM base\nLABEL a=b\n", "--build-context", f"base=oci-layout://{layout}:base", "-t",
+                            f"{registry.host}/acme/app:1", "--push", code=3)
+        self.assertIn(f"expected diff ID '{lie}'", result.stderr)
+
+    def test_a_diff_id_borrowed_from_another_image_gets_no_folder(self):
+        self.need_containers()
+        honest = self.base_layer(("who", "honest"))
+        write_layout(self.folder / "layout", [honest])
+        run = 'FROM base\nRUN ["/bin/busybox", "cat", "/who"]\n'
+        context = f"base=oci-layout://{self.folder / 'layout'}:base"
+        self.build("FROM base\nCOPY --from=base /who /copy\n", "--build-context", context)
+        digest = "sha256:" + hashlib.sha256(honest).hexdigest()
+        liar = write_layout(self.folder / "liar", [self.base_layer(("who", "liar"))], diff_ids=[digest])
+        result = self.build(run, "--build-context", f"base=oci-layout://{liar}:base", code=3)
+        self.assertIn(f"expected diff ID '{digest}'", result.stderr)
+        result = self.build(run, "--build-context", context, "--progress=plain")
+        self.assertIn("honest", result.output)
+
+    def test_a_damaged_folder_of_a_layer_does_not_get_into_files(self):
+        self.need_containers()
+        dockerfile = 'FROM base\nRUN ["/bin/busybox", "true"]\n'
+        self.from_layout([self.base_layer()], dockerfile)
+        damaged = [path for path in (self.home / "snapshots").glob("*/fs/old")]
+        self.assertEqual(len(damaged), 1)
+        for text in ("beloW", "below and more", "be"):
+            damaged[0].write_text(text)
+            for kind in ("local", "tar"):
+                result = self.from_layout([self.base_layer()], dockerfile, "-o",
+                                          f"type={kind},dest={self.folder / 'out'}", code=4)
+                self.assertIn("'/old' of the image has other bytes in the store than its layer says", result.stderr)
+        self.kiln("cache", "verify", "--repair")
+        self.from_layout([self.base_layer()], dockerfile, "-o", f"type=local,dest={self.folder / 'whole'}")
+        self.assertEqual((self.folder / "whole/old").read_text(), "below")
+
+
+class Archives(harness.KilnTest):
+    """ADD of archives that are cut, damaged or longer than they should be."""
+
+    DATA = os.urandom(3_000_000)  # more than a block of any of them
+
+    def packed(self, mode):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode=f"w:{mode}") as archive:
+            member = tarfile.TarInfo("inside")
+            member.size = len(self.DATA)
+            archive.addfile(member, io.BytesIO(self.DATA))
+        return buffer.getvalue()
+
+    def add(self, data, code=0):
+        self.write("context/a.bin", data)
+        self.write("context/Dockerfile", "FROM scratch\nADD a.bin /d/\n")
+        return self.kiln("build", "-o", f"type=local,dest={self.folder / 'out'}", self.folder / "context", code=code)
+
+    def test_a_cut_archive_fails_the_step(self):
+        for mode in ("gz", "xz", "bz2"):
+            with self.subTest(mode=mode):
+                whole = self.packed(mode)
+                result = self.add(whole[: len(whole) // 2], code=1)
+                self.assertIn("Dockerfile:2: ", result.stderr)
+                self.assertIn("'a.bin'", result.stderr)
+
+    def test_what_stands_behind_an_archive_does_not_matter(self):
+        for mode in ("gz", "xz"):
+            for behind in (b"\0" * 5000, b"something else"):
+                with self.subTest(mode=mode, behind=behind[:5]):
+                    self.add(self.packed(mode) + behind)
+                    self.assertEqual((self.folder / "out/d/inside").read_bytes(), self.DATA)
+
+    def test_a_wrong_checksum_behind_the_tar_does_not_matter(self):
+        data = bytearray(self.packed("gz"))
+        data[-5] ^= 1
+        self.add(bytes(data))
+        self.assertEqual((self.folder / "out/d/inside").read_bytes(), self.DATA)
+
+    def test_what_is_no_tar_inside_stays_as_it_is(self):
+        for data in (gzip.compress(b"text"), lzma.compress(b"text"), b"\x1f\x8b garbage", gzip.compress(self.DATA)[:999]):
+            self.add(data)
+            self.assertEqual((self.folder / "out/d/a.bin").read_bytes(), data)
+
+
+class Bounds(harness.KilnTest):
+    def test_a_sparse_file_of_half_a_terabyte_is_refused_at_once(self):
+        member = tarfile.TarInfo("sparse")
+        member.pax_headers = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(512 << 30), "GNU.sparse.name": "sparse"}
+        member.size = 1
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+            archive.addfile(member, io.BytesIO(b"x"))
+        self.write("context/a.tar", buffer.getvalue())
+        self.write("context/Dockerfile", "FROM scratch\nADD a.tar /\n")
+        result = self.kiln("build", self.folder / "context", code=1, timeout=60)
+        self.assertIn("sparse files with holes of more than 68719476736 bytes", result.stderr)
+
+    def test_a_hundred_thousand_entries_of_one_name_are_unpacked(self):
+        self.need_containers()
+        self.need_programs("busybox")
+        same = tarfile.TarInfo("same").tobuf(tarfile.USTAR_FORMAT)
+        layer = same * 100_000 + tar_of(("same", "last"), ("bin", None), ("bin/busybox", BUSYBOX.read_bytes()))
+        layout = write_layout(self.folder / "layout", [layer])
+        self.write("context/Dockerfile", 'FROM base\nRUN ["/bin/busybox", "cat", "/same"]\n')
+        result = self.kiln("build", "--progress=plain", "--build-context", f"base=oci-layout://{layout}:base",
+                           self.folder / "context", timeout=100)
+        self.assertIn("last", result.output)
+
+
+if __name__ == "__main__":
+    harness.main()
