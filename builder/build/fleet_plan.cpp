@@ -10,6 +10,7 @@
 #include "base/thread_pool.hpp"
 #include "builder/definitions/cuda_arch.hpp"
 #include "builder/definitions/profile.hpp"
+#include "builder/dockerfile/text_file.hpp"
 
 namespace kiln {
 
@@ -79,13 +80,11 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
     throw Error(Category::usage, fmt::format("target '{}': context '{}' is remote; check it out and name the folder",
                                              target.name, target.remote_context));
   }
-  if (target.dockerfile) {
-    fs::path own = *target.dockerfile;
-    own += ".dockerignore";
-    result.ignore_text = read_file_if_exists(own);
+  const bool has_shared = target.context && target.dockerfile_name.empty();
+  if (auto ignore = dockerfile::read_ignore_file_of(target.dockerfile, has_shared ? target.context : std::nullopt)) {
+    result.ignore_text = std::move(ignore->text);
+    result.ignore_name = shown(ignore->name);
   }
-  if (!result.ignore_text && target.context && target.dockerfile_name.empty())
-    result.ignore_text = read_file_if_exists(*target.context / ".dockerignore");
   if (result.platforms.empty()) result.platforms = fleet.settings.platforms;
   if (!result.compression) result.compression = fleet.settings.compression;
   result.names = image_names(fleet, target, naming);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/cli/stderr_log.hpp"
@@ -11,6 +12,7 @@
 #include "builder/layer/unpack.hpp"
 #include "builder/steps/archive_source.hpp"
 #include "builder/steps/fetched_source.hpp"
+#include "builder/steps/git_checkout.hpp"
 #include "builder/steps/git_source.hpp"
 #include "registry/remote/remote_session.hpp"
 
@@ -24,11 +26,12 @@ constexpr std::uint64_t kMaxDockerfileBytes = std::uint64_t{64} << 20;
 
 // The Dockerfile of a context that kiln unpacked: -f names a file inside of it.
 DockerfileInput read_unpacked(const fs::path& folder, const std::optional<std::string>& file) {
-  if (file == "-") return read_dockerfile_input(file, folder);
+  if (file == "-") return read_dockerfile_input(file, folder, ContextOrigin::fetched);
   const auto inside =
       file ? std::optional((folder / fs::path("/" + *file).lexically_normal().relative_path()).native()) : std::nullopt;
-  DockerfileInput input = read_dockerfile_input(inside, folder);
+  DockerfileInput input = read_dockerfile_input(inside, folder, ContextOrigin::fetched);
   input.name = input.path->lexically_relative(folder).native();
+  if (!input.ignore_name.empty()) input.ignore_name = fs::path(input.ignore_name).lexically_relative(folder).native();
   return input;
 }
 
@@ -66,31 +69,33 @@ BuildContext from_stdin(const std::optional<std::string>& file, const CancelToke
 }
 
 BuildContext from_git(const GitReference& reference, const std::optional<std::string>& file,
-                      const CancelToken& cancel) {
+                      const ContextAccess& access, const CancelToken& cancel) {
   BuildContext result;
   result.unpacked.emplace(fs::temp_directory_path(), "kiln-context-");
-  result.folder = check_out_git(reference, {}, result.unpacked->path(), cancel);
+  result.folder =
+      check_out_git(reference, {access.keep_git_folder, "", access.secrets}, result.unpacked->path(), cancel);
   result.dockerfile = read_unpacked(*result.folder, file);
   return result;
 }
 
-void download(const std::string& url, const fs::path& place, const CancelToken& cancel) {
+void download(const std::string& url, const fs::path& place, const SourceSecrets& secrets, const CancelToken& cancel) {
   // Connections end here: a session's runner must be started before any thread.
   StderrLog log;
   const auto remote = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
-  download_url(remote->http(), url, "", create_file(place, 0600), cancel);
+  download_url(remote->http(), url, "", secrets, place, cancel);
 }
 
 // A tar behind a URL is the context; anything else is a Dockerfile, whose context holds just itself under BuildKit's
 // name for it.
-BuildContext from_url(const std::string& url, const std::optional<std::string>& file, const CancelToken& cancel) {
+BuildContext from_url(const std::string& url, const std::optional<std::string>& file, const SourceSecrets& secrets,
+                      const CancelToken& cancel) {
   const fs::path work = fs::temp_directory_path();
   BuildContext result;
   result.unpacked.emplace(work, "kiln-context-");
   result.folder = result.unpacked->path();
   const fs::path place = *result.folder / kFetchedName;
-  download(url, place, cancel);
-  const std::string shown = Url::parse(url).redacted();
+  download(url, place, secrets, cancel);
+  const std::string shown = shown_url(url);
   const Fd bytes = open_read(place);
   const auto tar = spool_archive(std::make_unique<FdSource>(bytes, shown), work, shown);
   if (tar) return from_tar(*tar, "the build context", file, cancel);
@@ -107,8 +112,22 @@ BuildContext from_url(const std::string& url, const std::optional<std::string>& 
 
 }  // namespace
 
+ContextAccess context_access(const std::map<std::string, std::string>& build_args, std::vector<SecretSource> secrets) {
+  constexpr const char* kKeepGit = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
+  ContextAccess access{SourceSecrets(std::move(secrets)), false};
+  const auto keep = build_args.find(kKeepGit);
+  if (keep == build_args.end()) return access;
+  const std::string value = to_lower(keep->second);
+  access.keep_git_folder = value == "1" || value == "t" || value == "true";
+  if (!access.keep_git_folder && value != "0" && value != "f" && value != "false") {
+    throw Error(Category::usage,
+                fmt::format("--build-arg {}: expected true or false, got '{}'", kKeepGit, printable(keep->second)));
+  }
+  return access;
+}
+
 BuildContext open_build_context(const std::string& context, const std::optional<std::string>& file,
-                                const CancelToken& cancel) {
+                                const ContextAccess& access, const CancelToken& cancel) {
   if (context == "-") return from_stdin(file, cancel);
   if (fs::is_directory(context)) {
     BuildContext result;
@@ -116,8 +135,8 @@ BuildContext open_build_context(const std::string& context, const std::optional<
     result.dockerfile = read_dockerfile_input(file, context);
     return result;
   }
-  if (const auto reference = parse_git_reference(context)) return from_git(*reference, file, cancel);
-  if (is_http_url(context)) return from_url(context, file, cancel);
+  if (const auto reference = parse_git_reference(context)) return from_git(*reference, file, access, cancel);
+  if (is_http_url(context)) return from_url(context, file, access.secrets, cancel);
   if (fs::is_regular_file(context)) {
     const Fd archive = open_read(context);
     const auto tar = spool_archive(std::make_unique<FdSource>(archive, context), fs::temp_directory_path(), context);
@@ -125,11 +144,11 @@ BuildContext open_build_context(const std::string& context, const std::optional<
   }
   throw Error(Category::usage,
               fmt::format("build context '{}' is neither a folder nor a tar file nor a URL nor a git repository",
-                          printable(context)));
+                          printable(without_url_credentials(context))));
 }
 
 NamedContext open_named_context(const std::string& name, const std::string& value, MayFetch may_fetch,
-                                const CancelToken& cancel) {
+                                const SourceSecrets& secrets, const CancelToken& cancel) {
   if (value.starts_with("docker-image://") || value.starts_with("oci-layout://")) return {value, std::nullopt};
   if (fs::is_directory(value)) return {fs::absolute(value).native(), std::nullopt};
   const auto repository = parse_git_reference(value);
@@ -137,7 +156,7 @@ NamedContext open_named_context(const std::string& name, const std::string& valu
     throw Error(Category::usage,
                 fmt::format("--build-context '{}': '{}' is neither a folder nor a git repository nor a URL; images are "
                             "docker-image://REF or oci-layout://FOLDER",
-                            printable(name), printable(value)));
+                            printable(name), printable(without_url_credentials(value))));
   }
   if (may_fetch == MayFetch::no) {
     throw Error(Category::network,
@@ -145,10 +164,10 @@ NamedContext open_named_context(const std::string& name, const std::string& valu
   }
   NamedContext result{"", TempDir(fs::temp_directory_path(), "kiln-context-")};
   if (repository) {
-    result.value = check_out_git(*repository, {}, result.unpacked->path(), cancel).native();
+    result.value = check_out_git(*repository, {false, "", secrets}, result.unpacked->path(), cancel).native();
   } else {
     result.value = result.unpacked->path().native();
-    download(value, result.unpacked->path() / kFetchedName, cancel);
+    download(value, result.unpacked->path() / kFetchedName, secrets, cancel);
   }
   return result;
 }

@@ -44,7 +44,7 @@ dockerfile::CheckOptions options_of(const DockerfileInput& input, const CheckWor
   options.build_platform = parts_of(oci::Platform::host());
   options.target_platform =
       words.platforms.empty() ? options.build_platform : parts_of(oci::Platform::parse(words.platforms.front()));
-  options.ignore = dockerfile::IgnoreMatcher(dockerfile::read_ignore_file(input.ignore_text.value_or("")));
+  options.ignore = dockerfile::read_ignore_rules(input.ignore_text.value_or(""), input.ignore_name);
   options.target = words.target;
   options.fleet_images = fleet_images_of(input);
   return options;

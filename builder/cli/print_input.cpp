@@ -64,8 +64,7 @@ void print_ast(const DockerfileInput& input) {
   fmt::print("{}\n", tree.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-void print_ignored(const fs::path& context, const std::string& ignore_text) {
-  const dockerfile::IgnoreMatcher matcher(dockerfile::read_ignore_file(ignore_text));
+void print_ignored(const fs::path& context, const dockerfile::IgnoreMatcher& matcher) {
   ContextListing listing(context, matcher);
   try {
     listing.list("", {});

@@ -149,6 +149,7 @@ struct TargetSpec {
   std::string dockerfile_text;
   std::string dockerfile_name;             // as people know it: "images/base-utils/Dockerfile"
   std::optional<std::string> ignore_text;  // the ignore file that applies; nullopt: none
+  std::string ignore_name;                 // as people know it
   bool rewrites_times = false;     // an output asks that no file of a RUN's layer be newer than the build's times
   std::vector<std::string> names;  // references it gets when published: its tags and templates, filled in
 

@@ -68,7 +68,7 @@ SecretSource parse_secret(std::string_view text, const fs::path& working_directo
     const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);
     if (equals == std::string::npos) {
       throw Error(Category::usage,
-                  fmt::format("secret '{}': expected KEY=VALUE, got '{}'", printable(text), printable(field)));
+                  "secret: a word without '='; expected id=ID[,src=FILE|,env=NAME]");  // it may be the secret itself
     }
     if (key == "id") {
       secret.id = value;
@@ -79,14 +79,14 @@ SecretSource parse_secret(std::string_view text, const fs::path& working_directo
     } else if (key == "type") {
       type = value;
     } else {
-      throw Error(Category::usage, fmt::format("secret '{}': unknown key '{}'{}", printable(text), printable(key),
+      throw Error(Category::usage, fmt::format("secret: unknown key '{}'{}", printable(key),
                                                suggestion(key, {"id", "src", "env", "type"})));
     }
   }
-  if (secret.id.empty()) throw Error(Category::usage, fmt::format("secret '{}' has no id", printable(text)));
+  if (secret.id.empty()) throw Error(Category::usage, "a secret has no id; expected id=ID[,src=FILE|,env=NAME]");
   if (!type.empty() && type != "file" && type != "env") {
     throw Error(Category::usage,
-                fmt::format("secret '{}': unknown type '{}'; known: file, env", printable(text), printable(type)));
+                fmt::format("secret '{}': unknown type '{}'; known: file, env", printable(secret.id), printable(type)));
   }
   if (source && type == "env" && !secret.environment) {
     secret.environment = *source;

@@ -68,4 +68,15 @@ std::optional<Directive> detect_syntax(std::string_view text) {
   return std::nullopt;
 }
 
+bool is_docker_front_end(std::string_view front_end) {
+  std::string_view name = front_end.substr(0, front_end.find_first_of("@ "));
+  const std::size_t slash = name.rfind('/');
+  name = name.substr(0, name.find(':', slash == std::string_view::npos ? 0 : slash));
+  if (name == "dockerfile.v0") return true;
+  for (const std::string_view own : {"docker/dockerfile", "docker/dockerfile-upstream"}) {
+    if (name == own || (name.ends_with(own) && name[name.size() - own.size() - 1] == '/')) return true;
+  }
+  return false;
+}
+
 }  // namespace kiln::dockerfile

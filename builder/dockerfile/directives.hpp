@@ -24,6 +24,10 @@ std::optional<Directive> find_directive(std::string_view text, std::string_view 
 // What front end a file asks for: `# syntax=`, `// syntax=`, or "syntax" in a file that is a JSON object.
 std::optional<Directive> detect_syntax(std::string_view text);
 
+// Whether a front end is docker's own Dockerfile language, which is what kiln builds: docker/dockerfile with any tag,
+// also from a mirror, and the one that is built into BuildKit.
+bool is_docker_front_end(std::string_view front_end);
+
 std::string_view without_byte_order_mark(std::string_view text);
 
 }  // namespace kiln::dockerfile

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/credentials.hpp"
 #include "base/text.hpp"
 
 namespace kiln::dockerfile {
@@ -23,7 +24,8 @@ std::string excerpt(std::string_view text, std::string_view file_name, LineRange
   const int width = static_cast<int>(std::to_string(to).size());
   std::string out = fmt::format("{}:{}", printable(file_name), first);
   for (int number = from; number <= to; ++number) {
-    std::string_view line = all[static_cast<std::size_t>(number - 1)];
+    const std::string masked = without_url_credentials(all[static_cast<std::size_t>(number - 1)]);
+    std::string_view line = masked;
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     const bool cut = line.size() > kMaxLineBytes;
     std::string shown;

@@ -9,9 +9,18 @@
 
 namespace kiln::dockerfile {
 
-std::vector<std::string> read_ignore_file(std::string_view text) {
-  std::vector<std::string> out;
+namespace {
+
+struct IgnoreLine {
+  std::string pattern;
+  int number = 0;
+};
+
+std::vector<IgnoreLine> ignore_lines(std::string_view text) {
+  std::vector<IgnoreLine> out;
+  int number = 0;
   for (std::string_view line : split(without_byte_order_mark(text), '\n')) {
+    ++number;
     if (!line.empty() && line[0] == '#') continue;
     line = trim_spaces(line);
     if (line.empty()) continue;
@@ -19,9 +28,28 @@ std::vector<std::string> read_ignore_file(std::string_view text) {
     if (negated) line = trim_spaces(line.substr(1));
     std::string pattern = line.empty() ? "" : clean_path(line);
     if (pattern.size() > 1 && pattern[0] == '/') pattern.erase(0, 1);
-    out.push_back((negated ? "!" : "") + pattern);
+    out.push_back({(negated ? "!" : "") + pattern, number});
   }
   return out;
+}
+
+}  // namespace
+
+std::vector<std::string> read_ignore_file(std::string_view text) {
+  std::vector<std::string> out;
+  for (IgnoreLine& line : ignore_lines(text)) out.push_back(std::move(line.pattern));
+  return out;
+}
+
+IgnoreMatcher read_ignore_rules(std::string_view text, std::string_view file_name) {
+  for (const IgnoreLine& line : ignore_lines(text)) {
+    try {
+      const IgnoreMatcher alone({line.pattern});
+    } catch (const Error& error) {
+      throw Error(error.category(), fmt::format("{}:{}: {}", printable(file_name), line.number, error.message()));
+    }
+  }
+  return IgnoreMatcher(read_ignore_file(text));
 }
 
 IgnoreMatcher::IgnoreMatcher(const std::vector<std::string>& patterns) {

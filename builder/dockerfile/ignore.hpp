@@ -12,6 +12,11 @@ namespace kiln::dockerfile {
 // first column is a comment, a leading '/' is dropped.
 std::vector<std::string> read_ignore_file(std::string_view text);
 
+class IgnoreMatcher;
+
+// The same as a matcher; what is wrong is Error{usage} with the file's name and line.
+IgnoreMatcher read_ignore_rules(std::string_view text, std::string_view file_name);
+
 // moby's matching: patterns in order, a '!' re-includes what earlier ones excluded, and what a pattern says
 // of a folder holds for what is below it. Paths are relative to the context's root, '/' between components,
 // without leading './' and without trailing '/'. Immutable, so it may be used from any thread. --exclude uses

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "builder/dockerfile/directives.hpp"
 #include "builder/dockerfile/excerpt.hpp"
 #include "builder/dockerfile/instructions.hpp"
 
@@ -30,9 +31,7 @@ Error placed(const Error& error, std::string_view text, std::string_view file_na
   return out;
 }
 
-}  // namespace
-
-PartialParse parse_partially(std::string_view text, std::string_view file_name) {
+PartialParse parse_as_docker(std::string_view text, std::string_view file_name) {
   PartialParse out;
   out.dockerfile.file_name = file_name;
   SyntaxTree tree;
@@ -58,6 +57,20 @@ PartialParse parse_partially(std::string_view text, std::string_view file_name) 
     out.error = placed(Error(Category::usage, "the file holds no FROM, so there is no stage to build"), text, file_name,
                        tree.nodes.back().lines);
     out.error_lines = tree.nodes.back().lines;
+  }
+  return out;
+}
+
+}  // namespace
+
+PartialParse parse_partially(std::string_view text, std::string_view file_name) {
+  PartialParse out = parse_as_docker(text, file_name);
+  const auto syntax = detect_syntax(text);
+  if (out.error && syntax && !is_docker_front_end(syntax->value)) {
+    out.error->add_context(
+        fmt::format("in a file whose line {} asks for the front end '{}': kiln runs none and reads "
+                    "it as docker/dockerfile",
+                    syntax->line, printable(syntax->value)));
   }
   return out;
 }

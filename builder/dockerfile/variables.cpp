@@ -80,7 +80,11 @@ std::vector<std::string> GlobalScope::names() const {
 
 StageScope::StageScope(const GlobalScope& global, const std::vector<std::string>& image_environment)
     : global_(&global) {
-  for (const std::string& entry : image_environment) {
+  set_environment(image_environment);
+}
+
+void StageScope::set_environment(const std::vector<std::string>& environment) {
+  for (const std::string& entry : environment) {
     const auto equals = entry.find('=');
     set(entry.substr(0, equals), equals == std::string::npos ? "" : entry.substr(equals + 1));
   }

@@ -60,8 +60,8 @@ struct DeclaredArg {
 };
 
 // The variables of one stage at the point the evaluator has reached. A value type: a stage FROM another stage
-// starts with a copy of that stage's scope as it ended (its ARGs included), one FROM an image with the
-// image's environment.
+// starts with a copy of that stage's scope as it ended (its ARGs included) under the environment of its image, one
+// FROM an image with the image's environment.
 class StageScope {
  public:
   // `image_environment` are the "K=V" entries of the base image's config. `global` must outlive the scope.
@@ -70,6 +70,8 @@ class StageScope {
   // ARG: the build arg, else the default (expanded here), else the global value, else unset. A value shadows
   // an ENV of the same name that stands above; an unset one changes nothing.
   void declare(const Arg& arg);
+  // Sets every "K=V" of an image's environment, whatever ARG or ENV said before.
+  void set_environment(const std::vector<std::string>& environment);
   // ENV, with key and value already expanded.
   void set_env(std::string_view key, std::string_view value);
 

@@ -75,7 +75,7 @@ std::unique_ptr<ByteSource> decompress_stream(std::unique_ptr<ByteSource> source
 std::unique_ptr<ByteSource> decompress_frames(std::unique_ptr<ByteSource> source, std::vector<Frame> frames,
                                               ThreadPool& pool, std::string name, DecompressionLimits limits = {});
 
-// For ADD: also bzip2, xz, lzma and whatever else libarchive's filters know.
+// For ADD: also bzip2 and xz, as docker has it.
 std::unique_ptr<ByteSource> decompress_any(std::unique_ptr<ByteSource> source, std::string name,
                                            DecompressionLimits limits = {});
 

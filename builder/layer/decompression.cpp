@@ -332,14 +332,13 @@ class FrameStream : public ByteSource {
   OrderedJobs<Inflated> jobs_;
 };
 
-// bzip2, xz and lzma by libarchive's filters.
+// bzip2 and xz by libarchive's filters.
 class ArchiveFilterStream : public ByteSource {
  public:
   ArchiveFilterStream(std::unique_ptr<ByteSource> source, Budget budget)
       : source_(std::move(source)), budget_(std::move(budget)), input_(kInputBytes, '\0') {
     archive_read_support_filter_bzip2(archive_.get());
     archive_read_support_filter_xz(archive_.get());
-    archive_read_support_filter_lzma(archive_.get());
     archive_read_support_format_raw(archive_.get());
     check(archive_read_open(archive_.get(), this, nullptr, &ArchiveFilterStream::give, nullptr));
     archive_entry* entry = nullptr;
@@ -381,11 +380,9 @@ class ArchiveFilterStream : public ByteSource {
 
 bool is_for_libarchive(std::string_view head) {
   using namespace std::string_view_literals;
-  return head.starts_with("BZh") ||
-         head.starts_with(
-             "\xfd"
-             "7zXZ\0"sv) ||
-         head.starts_with("\x5d\0\0"sv);
+  return head.starts_with("BZh") || head.starts_with(
+                                        "\xfd"
+                                        "7zXZ\0"sv);
 }
 
 }  // namespace

@@ -75,5 +75,10 @@ bool is_within(std::string_view path, std::string_view folder) noexcept;
 // How whiteouts look in a tar (OCI image spec, layer.md, "Whiteouts").
 inline constexpr std::string_view kWhiteoutPrefix = ".wh.";
 inline constexpr std::string_view kOpaqueMarker = ".wh..wh..opq";
+// The extended attribute by which a layer of a stage that is not exported tells a file whose name merely begins with
+// the prefix. No other program knows it, so no image may hold such a layer.
+inline constexpr std::string_view kOrdinaryNameXattr = "kiln.ordinary-name";
+// Of such a layer's blob: the first file in it that is so called.
+inline constexpr std::string_view kOrdinaryNameAnnotation = "dev.kiln.layer.ordinary-name";
 
 }  // namespace kiln

@@ -52,7 +52,8 @@ struct TarReader::State {
   ByteSource& source;
   std::string name;
   Whiteouts whiteouts;
-  bool is_unnamed = false;  // the entry's name is the empty text
+  bool has_ordinary_name = false;  // whatever it begins with
+  bool is_unnamed = false;         // the entry's name is the empty text
   TarLimits limits;
 
   std::string buffer;
@@ -288,6 +289,7 @@ bool TarReader::State::take(const Header& header, const Extra& extra, const Bloc
 }
 
 void TarReader::State::set_common(const Header& header, const Extra& extra) {
+  has_ordinary_name = false;
   const auto owner = [&](const char* key, std::int64_t plain) {
     std::uint64_t value = static_cast<std::uint64_t>(plain);
     if (const std::string* text = extra.find(key, global)) {
@@ -345,6 +347,7 @@ void TarReader::State::set_xattrs(const PaxRecords& records) {
     entry.xattrs[it->first.substr(kSchilyXattr.size())] = it->second;
   }
   std::erase_if(entry.xattrs, [](const auto& xattr) { return is_overlay_xattr(xattr.first); });
+  if (entry.xattrs.erase(std::string(kOrdinaryNameXattr)) != 0) has_ordinary_name = true;
   for (const auto& [key, value] : entry.xattrs) {
     if (value.size() > limits.max_xattr_bytes) refuse(fmt::format("a value of '{}' that is too large", printable(key)));
   }
@@ -478,7 +481,7 @@ bool TarReader::State::recognise_whiteout() {
   if (entry.type == EntryType::char_device && entry.device_major == 0 && entry.device_minor == 0) {
     mark.type = EntryType::whiteout;  // overlayfs would take it for one
     mark.path = entry.path;
-  } else if (!base.starts_with(kWhiteoutPrefix)) {
+  } else if (has_ordinary_name || !base.starts_with(kWhiteoutPrefix)) {
     return true;
   } else if (base == kOpaqueMarker) {
     mark.type = EntryType::opaque;

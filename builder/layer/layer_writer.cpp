@@ -21,8 +21,7 @@ namespace {
 constexpr std::size_t kReadBytes = 256 << 10;
 
 [[noreturn]] void refuse_changed(std::string_view source_name) {
-  throw Error(Category::build,
-              fmt::format("'{}' changed while it was being read; build again", printable(source_name)));
+  throw Error(Category::build, fmt::format("{} changed while it was being read; build again", printable(source_name)));
 }
 
 }  // namespace
@@ -45,6 +44,7 @@ struct LayerWriter::State {
   TarEncoder tar;
   FileIndex::Parts index;
   std::string buffer;
+  std::string ordinary_name;  // the first path that only looks like a whiteout's
   bool complete = false;
 
   FileEntry accept(const FileEntry& given) {
@@ -57,10 +57,16 @@ struct LayerWriter::State {
                                                printable(entry.path), printable(index.entries.back().path)));
     }
     const bool is_mark = entry.type == EntryType::whiteout || entry.type == EntryType::opaque;
-    if (base_name(entry.path).starts_with(kWhiteoutPrefix)) {
+    if (is_mark && base_name(entry.path).starts_with(kWhiteoutPrefix)) {
       throw Error(Category::build,
-                  fmt::format("'{}' cannot be in a layer: names that begin with '{}' stand for removed files",
+                  fmt::format("'{}' cannot be removed by a layer: names that begin with '{}' stand for "
+                              "removed files",
                               printable(entry.path), kWhiteoutPrefix));
+    }
+    if (entry.type == EntryType::char_device && entry.device_major == 0 && entry.device_minor == 0) {
+      throw Error(Category::build, fmt::format("'{}' cannot be in a layer: a character device 0:0 stands for a removed "
+                                               "file there",
+                                               printable(entry.path)));
     }
     if (!is_mark) {
       if (options.set_mtime) entry.mtime = *options.set_mtime;
@@ -87,8 +93,18 @@ struct LayerWriter::State {
     link.xattrs.clear();
   }
 
+  // In the index the path says what it is; in a tar a name that begins like a whiteout needs a word.
+  void write_header(const FileEntry& entry) {
+    const bool is_mark = entry.type == EntryType::whiteout || entry.type == EntryType::opaque;
+    if (is_mark || !base_name(entry.path).starts_with(kWhiteoutPrefix)) return tar.header(entry);
+    if (ordinary_name.empty()) ordinary_name = entry.path;
+    FileEntry told = entry;
+    told.xattrs[std::string(kOrdinaryNameXattr)] = "1";
+    tar.header(told);
+  }
+
   void add_file(FileEntry entry, ByteSource& source, std::string_view source_name) {
-    tar.header(entry);
+    write_header(entry);
     oci::Sha256 hash;
     std::string* kept = nullptr;
     if (entry.size <= kMaxKeptFileBytes && is_kept_file(entry.path)) kept = &index.kept[entry.path];
@@ -128,7 +144,7 @@ void LayerWriter::add(const FileEntry& entry) {
     state_->add_file(std::move(accepted), nothing, entry.path);
     return;
   }
-  state_->tar.header(accepted);
+  state_->write_header(accepted);
   state_->index.entries.push_back(std::move(accepted));
 }
 
@@ -148,7 +164,7 @@ void LayerWriter::add(const FileEntry& entry, std::string_view bytes) {
   FileEntry sized = entry;
   sized.size = bytes.size();
   MemorySource source(bytes);
-  add(sized, source, entry.path);
+  add(sized, source, "'" + entry.path + "'");
 }
 
 const oci::Digest& LayerWriter::finish_diff_id() {
@@ -172,6 +188,8 @@ LayerValue LayerWriter::finish() {
   state.index.blobs.push_back({blob.digest, std::move(frames)});
   layer.index = store_index(state.store, FileIndex(std::move(state.index)));
   set_blob_info(state.store, blob.digest, {layer.diff_id, layer.uncompressed_size});
+  if (!state.ordinary_name.empty())
+    blob.annotations[std::string(kOrdinaryNameAnnotation)] = printable(state.ordinary_name);
   layer.blobs.push_back({std::move(blob), state.options.compression});
   return layer;
 }
@@ -180,6 +198,8 @@ LayerValue recompress_layer(ContentStore& store, ThreadPool& pool, const LayerVa
                             const Compression& compression, CancelToken cancel) {
   const auto with_form = [&](oci::Descriptor blob) {
     LayerValue result = layer;
+    for (const LayerBlob& other : layer.blobs)
+      blob.annotations.insert(other.descriptor.annotations.begin(), other.descriptor.annotations.end());
     std::erase_if(result.blobs, [&](const LayerBlob& other) { return other.compression == compression; });
     result.blobs.push_back({std::move(blob), compression});
     return result;

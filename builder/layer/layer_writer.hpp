@@ -25,9 +25,10 @@ struct LayerWriterOptions {
 // file index beside it. Memory is bounded by a few blocks per thread of the pool.
 //
 // Entries come in entry order (entry_before), each path once; that parents come along is the caller's duty (so that a
-// layer does not change the mode of a folder it merely reaches through). The tar is pax (POSIX.1-2001) where ustar
-// cannot say it, whole seconds, numeric owners, xattrs as SCHILY.xattr; its bytes, and so the diff ID, are promised for
-// ever.
+// layer does not change the mode of a folder it merely reaches through). Names that begin with ".wh." are ordinary; a
+// layer with one is told by the annotation kOrdinaryNameAnnotation of its blob, and no image may hold it. The tar is
+// pax (POSIX.1-2001) where ustar cannot say it, whole seconds, numeric owners, xattrs as SCHILY.xattr; its bytes, and
+// so the diff ID, are promised for ever.
 //
 // For one thread at a time; that thread may be one of the pool's. Dropped without finish() it leaves nothing.
 class LayerWriter {
@@ -40,7 +41,7 @@ class LayerWriter {
   // An entry without data (everything but a file with bytes). A hard link's target must have been added before.
   void add(const FileEntry& entry);
   // A file with data. Exactly `entry.size` bytes must come, and where `entry.content` is not empty they must have that
-  // digest: Error{build} naming `source_name`, "changed while it was being read", otherwise.
+  // digest: Error{build} otherwise, "SOURCE_NAME changed while it was being read"; so the name has its quotes already.
   void add(const FileEntry& entry, const Fd& source, std::string_view source_name);
   void add(const FileEntry& entry, ByteSource& source, std::string_view source_name);
   // The bytes are the file: `entry.size` is set from them.

@@ -118,11 +118,10 @@ void TarEncoder::header(const FileEntry& entry) {
     archive_entry_set_rdevmajor(header, entry.device_major);
     archive_entry_set_rdevminor(header, entry.device_minor);
   }
-  // A hard link is another name: the attributes are its file's.
-  if (entry.type != EntryType::hardlink) {
-    for (const auto& [name, value] : entry.xattrs) {
-      archive_entry_xattr_add_entry(header, name.c_str(), value.data(), value.size());
-    }
+  // A hard link is another name: the attributes are its file's, but for what is said of the name itself.
+  for (const auto& [name, value] : entry.xattrs) {
+    if (entry.type == EntryType::hardlink && name != kOrdinaryNameXattr) continue;
+    archive_entry_xattr_add_entry(header, name.c_str(), value.data(), value.size());
   }
   // ustar refuses, before it writes anything, what does not fit into its fields; attributes it would drop unsaid.
   if (state_->current != nullptr) state_->check(archive_write_finish_entry(state_->current));

@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <deque>
 #include <map>
 #include <memory>
@@ -46,6 +45,8 @@ struct Folder {
   std::string path;
   std::vector<Child> children;
   bool opaque = false;
+  bool is_unreadable = false;
+  bool is_gone = false;
 };
 
 std::int64_t nanoseconds(const statx_timestamp& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
@@ -101,6 +102,7 @@ class Scanner {
     std::vector<std::size_t> level{0};
     while (!level.empty()) {
       pool_.parallel_for(level.size(), [&](std::size_t i) { list(folders_[level[i]]); });
+      refuse_lost_root();
       std::vector<std::size_t> next;
       for (const std::size_t number : level) {
         for (Child& child : folders_[number].children) {
@@ -128,7 +130,12 @@ class Scanner {
     cancel_.check();
     Fd fd = open_beneath(root_fd_, folder.path, O_RDONLY | O_DIRECTORY);
     if (!fd) {
-      if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) refuse_vanished(shown(folder.path));
+      if (is_missing(errno)) {
+        folder.is_gone = options_.is_living;
+        if (folder.is_gone) return;
+        refuse_vanished(shown(folder.path));
+      }
+      if (close_off(folder, errno)) return;
       throw_errno("read folder", shown(folder.path));
     }
     if (opaque_name_ != nullptr) {
@@ -148,31 +155,52 @@ class Scanner {
       }
       const std::string_view name = item->d_name;
       if (name == "." || name == "..") continue;
-      take(folder, fd, name);
+      if (!take(folder, fd, name)) return;
     }
     std::sort(folder.children.begin(), folder.children.end(),
               [](const Child& a, const Child& b) { return base_name(a.entry.path) < base_name(b.entry.path); });
   }
 
-  void take(Folder& folder, const Fd& fd, std::string_view name) {
+  // Without its root a tree is not merely smaller.
+  void refuse_lost_root() const {
+    if (folders_.front().is_gone) refuse_vanished(shown(""));
+    if (folders_.front().is_unreadable) {
+      throw Error(Category::build,
+                  fmt::format("folder '{}' cannot be read: {}", printable(shown("")), errno_text(EACCES)));
+    }
+  }
+
+  static bool is_missing(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP; }
+
+  // Of a folder that may not be read nothing is known, and most builds need nothing of it.
+  bool close_off(Folder& folder, int error) const {
+    folder.is_unreadable = options_.is_living && (error == EACCES || error == EPERM);
+    if (folder.is_unreadable) folder.children.clear();
+    return folder.is_unreadable;
+  }
+
+  // False where the folder turns out to be one that may not be read.
+  bool take(Folder& folder, const Fd& fd, std::string_view name) {
     struct statx status;
     const std::string text(name);
     Child child;
     child.entry.path = join_path(folder.path, name);
     if (::statx(fd.get(), text.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &status) != 0) {
+      if (errno == ENOENT && options_.is_living) return true;
       if (errno == ENOENT) refuse_vanished(shown(child.entry.path));
+      if (close_off(folder, errno)) return false;
       throw_errno("stat", shown(child.entry.path));
     }
     auto type = type_of(status.stx_mode);
     if (!type && options_.sockets == ScanOptions::Sockets::as_empty_files) type = EntryType::file;
-    if (!type) return;
+    if (!type) return true;
     FileEntry& entry = child.entry;
     entry.type = *type;
     if (options_.verdict) {
       child.verdict = options_.verdict(entry.path, entry.is_directory());
       const bool skip =
           child.verdict == ScanVerdict::exclude || (child.verdict == ScanVerdict::look_below && !entry.is_directory());
-      if (skip) return;
+      if (skip) return true;
     }
     child.stamp = stamp_of(status);
     child.has_other_names = status.stx_nlink > 1 && !entry.is_directory();
@@ -180,18 +208,22 @@ class Scanner {
                              status.stx_rdev_minor == 0;
     if (is_whiteout) {
       // Where the lower layers have nothing it hides nothing.
-      if (!lower_->lookup(entry.path)) return;
+      if (!lower_->lookup(entry.path)) return true;
       entry.type = EntryType::whiteout;
       child.has_other_names = false;
       folder.children.push_back(std::move(child));
-      return;
+      return true;
     }
     entry.mode = status.stx_mode & 07777;
     entry.uid = status.stx_uid;
     entry.gid = status.stx_gid;
     entry.mtime = status.stx_mtime.tv_sec;
     if (entry.type == EntryType::file) entry.size = status.stx_size;
-    if (entry.type == EntryType::symlink) entry.link = read_link(fd, text, status.stx_size);
+    if (entry.type == EntryType::symlink) {
+      auto link = read_link(fd, text, status.stx_size);
+      if (!link) return true;
+      entry.link = std::move(*link);
+    }
     if (entry.type == EntryType::char_device || entry.type == EntryType::block_device) {
       entry.device_major = status.stx_rdev_major;
       entry.device_minor = status.stx_rdev_minor;
@@ -205,14 +237,17 @@ class Scanner {
     }
     // By its path, which costs a third of going through /proc: a folder that is swapped for a link meanwhile could only
     // lend its own file's attributes.
-    if (may_have_xattrs) read_xattrs(entry, shown(entry.path));
+    if (may_have_xattrs && !read_xattrs(entry, shown(entry.path))) return true;
     folder.children.push_back(std::move(child));
+    return true;
   }
 
-  std::string read_link(const Fd& fd, const std::string& name, std::uint64_t size) const {
+  // nullopt where it is gone.
+  std::optional<std::string> read_link(const Fd& fd, const std::string& name, std::uint64_t size) const {
     std::string target(static_cast<std::size_t>(size) + 1, '\0');
     for (;;) {
       const ssize_t count = ::readlinkat(fd.get(), name.c_str(), target.data(), target.size());
+      if (count < 0 && (errno == ENOENT || errno == EINVAL) && options_.is_living) return std::nullopt;
       if (count < 0) throw_errno("read link", name);
       if (static_cast<std::size_t>(count) < target.size()) {
         target.resize(static_cast<std::size_t>(count));
@@ -222,7 +257,8 @@ class Scanner {
     }
   }
 
-  void read_xattrs(FileEntry& entry, const std::string& path) const {
+  // False where it is gone.
+  bool read_xattrs(FileEntry& entry, const std::string& path) const {
     char small[1024];
     std::string large;
     std::string_view names;
@@ -234,10 +270,11 @@ class Scanner {
       size = ::llistxattr(path.c_str(), large.data(), large.size());
       if (size < 0) throw_errno("list attributes of", shown(entry.path));
       names = {large.data(), static_cast<std::size_t>(size)};
-    } else if (errno == ENOENT) {
+    } else if (is_missing(errno)) {
+      if (options_.is_living) return false;
       refuse_vanished(shown(entry.path));
     } else if (errno == ENOTSUP) {
-      return;
+      return true;
     } else {
       throw_errno("list attributes of", shown(entry.path));
     }
@@ -249,10 +286,14 @@ class Scanner {
       std::string value(64 << 10, '\0');
       const ssize_t count = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
       if (count < 0 && errno == ENODATA) continue;
+      // An attribute that the owner alone may read is not for an image.
+      if (count < 0 && (errno == EACCES || errno == EPERM) && options_.is_living) continue;
+      if (count < 0 && is_missing(errno) && options_.is_living) return false;
       if (count < 0) throw_errno("read an attribute of", shown(entry.path));
       value.resize(static_cast<std::size_t>(count));
       entry.xattrs.emplace(name, std::move(value));
     }
+    return true;
   }
 
   void put(FileEntry entry, const FileStamp& stamp, bool has_other_names) {
@@ -269,7 +310,10 @@ class Scanner {
       put(std::move(marker), {}, false);
     }
     for (Child& child : folder.children) {
+      if (child.folder != kNoFolder && folders_[child.folder].is_gone) continue;
       const std::size_t before = tree_.entries.size();
+      if (child.folder != kNoFolder && folders_[child.folder].is_unreadable)
+        tree_.unreadable.push_back(child.entry.path);
       if (lower_ != nullptr && child.has_other_names) make_link(child);
       put(std::move(child.entry), child.stamp, child.has_other_names);
       if (child.folder == kNoFolder) continue;
@@ -305,39 +349,6 @@ class Scanner {
   ScannedTree tree_;
 };
 
-FileStamp stamp_of_open(const Fd& fd, const std::string& shown) {
-  struct statx status;
-  if (::statx(fd.get(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status) != 0) throw_errno("stat", shown);
-  return stamp_of(status);
-}
-
-[[noreturn]] void refuse_changed(const std::string& shown) {
-  throw Error(Category::build, fmt::format("'{}' changed while it was being read; build again", printable(shown)));
-}
-
-oci::Digest hash_file(const Fd& root, const std::string& path, const std::string& shown, const FileStamp& expected,
-                      const CancelToken& cancel) {
-  thread_local std::string buffer(256 << 10, '\0');
-  const Fd file = open_scanned(root, path);
-  if (stamp_of_open(file, shown) != expected) refuse_changed(shown);
-  oci::Sha256 hash;
-  std::uint64_t left = expected.size;
-  while (const std::size_t count = read_some(file, buffer.data(), buffer.size(), shown)) {
-    cancel.check();
-    if (count > left) refuse_changed(shown);
-    left -= count;
-    hash.update({buffer.data(), count});
-  }
-  if (left != 0 || stamp_of_open(file, shown) != expected) refuse_changed(shown);
-  return hash.finish();
-}
-
-std::int64_t wall_clock_ns() {
-  timespec now;
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
-
 }  // namespace
 
 ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPool& pool, const CancelToken& cancel) {
@@ -362,57 +373,23 @@ Fd open_scanned(const Fd& root, const std::string& path) {
   return file;
 }
 
-std::vector<oci::Digest> digests_of(const fs::path& root, const ScannedTree& tree, std::span<const std::size_t> numbers,
-                                    StatCache* cache, ThreadPool& pool, const CancelToken& cancel) {
-  static const oci::Digest empty = oci::sha256_of({});
-  const Fd root_fd = open_directory(root);
-  std::vector<oci::Digest> digests(numbers.size());
-  struct Unknown {
-    std::size_t place;   // among the digests
-    std::size_t number;  // of the file in the tree
+FileStamp stamp_of(const struct ::stat& status) {
+  const auto nanoseconds = [](const timespec& time) {
+    return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
   };
-  std::vector<Unknown> unknown;
-  for (std::size_t place = 0; place < numbers.size(); ++place) {
-    const std::size_t number = numbers[place];
-    const FileEntry& entry = tree.entries.at(number);
-    if (entry.type != EntryType::file) continue;
-    if (!entry.content.empty()) {
-      digests[place] = entry.content;
-    } else if (entry.size == 0) {
-      digests[place] = empty;
-    } else if (const auto known = cache == nullptr ? std::nullopt : cache->find(tree.stamps[number])) {
-      digests[place] = known->content;
-    } else {
-      unknown.push_back({place, number});
-    }
-  }
-  pool.parallel_for(unknown.size(), [&](std::size_t i) {
-    const FileEntry& entry = tree.entries[unknown[i].number];
-    const FileStamp& stamp = tree.stamps[unknown[i].number];
-    const std::int64_t now = wall_clock_ns();
-    oci::Digest& content = digests[unknown[i].place];
-    content = hash_file(root_fd, entry.path, (root / entry.path).native(), stamp, cancel);
-    if (cache != nullptr) cache->remember(stamp, {content, tree.has_xattrs && entry.xattrs.empty()}, now);
-  });
-  return digests;
+  FileStamp stamp;
+  stamp.device = status.st_dev;
+  stamp.inode = status.st_ino;
+  stamp.size = static_cast<std::uint64_t>(status.st_size);
+  stamp.mtime_ns = nanoseconds(status.st_mtim);
+  stamp.ctime_ns = nanoseconds(status.st_ctim);
+  return stamp;
 }
 
-void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool,
-                const CancelToken& cancel) {
-  std::vector<std::size_t> numbers;
-  for (std::size_t i = 0; i < tree.entries.size(); ++i) {
-    if (tree.entries[i].type == EntryType::file) numbers.push_back(i);
-  }
-  std::vector<oci::Digest> digests = digests_of(root, tree, numbers, cache, pool, cancel);
-  for (std::size_t i = 0; i < numbers.size(); ++i) tree.entries[numbers[i]].content = std::move(digests[i]);
-  for (FileEntry& link : tree.entries) {
-    if (link.type != EntryType::hardlink) continue;
-    const auto target = std::lower_bound(
-        tree.entries.begin(), tree.entries.end(), link.link,
-        [](const FileEntry& entry, const std::string& path) { return compare_paths(entry.path, path) < 0; });
-    link.content = target->content;
-    link.size = target->size;
-  }
+std::optional<FileStamp> stamp_of_file(const Fd& file, const std::string& shown) {
+  struct ::stat status;
+  if (::fstat(file.get(), &status) != 0) throw_errno("stat", shown);
+  return S_ISREG(status.st_mode) ? std::optional(stamp_of(status)) : std::nullopt;
 }
 
 }  // namespace kiln

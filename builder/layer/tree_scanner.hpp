@@ -1,7 +1,9 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <functional>
-#include <span>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -30,6 +32,9 @@ struct ScanOptions {
   bool xattrs = true;
   // Returns what is known of a file: its digest, and that there are no extended attributes to ask for. May be null.
   const StatCache* known = nullptr;
+  // Somebody may be at work in the folder: what vanishes meanwhile is left out, and a folder that may not be read is
+  // kept without what it holds.
+  bool is_living = false;
   enum class Sockets { leave_out, as_empty_files };
   Sockets sockets = Sockets::leave_out;  // a build context's sockets become empty files, as docker sends them
 };
@@ -37,16 +42,17 @@ struct ScanOptions {
 // What was found: entries in entry order, their `content` empty where it was not known, and what is beside each one.
 struct ScannedTree {
   std::vector<FileEntry> entries;
-  std::vector<FileStamp> stamps;      // of the same length
-  std::vector<bool> has_other_names;  // so is this: a file with more than one link
-  bool has_xattrs = false;            // extended attributes were asked for
+  std::vector<FileStamp> stamps;        // of the same length
+  std::vector<bool> has_other_names;    // so is this: a file with more than one link
+  bool has_xattrs = false;              // extended attributes were asked for
+  std::vector<std::string> unreadable;  // folders of a living tree that may not be read, in entry order
 };
 
 // The functions below share work among the pool's threads and must not be called from a job of the same pool.
 
 // Lists a folder (not the folder itself), such as a build context. Names are read through folder descriptors and no
 // symlink is followed; a second name of one inode is an entry of its own, as in a context that was sent. Error{machine}
-// for what cannot be read, Error{build} where a name vanishes underway.
+// for what cannot be read, Error{build} where a name vanishes underway; but see is_living.
 ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPool& pool,
                       const CancelToken& cancel = {});
 
@@ -57,17 +63,12 @@ ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPo
 ScannedTree scan_upper(const fs::path& upper, OverlayXattrs xattrs, const MergedView& lower, ThreadPool& pool,
                        const CancelToken& cancel = {});
 
-// The digests of the tree's files with these numbers, in their order (empty for what is no file), reading in parallel
-// what the cache (may be null) does not know. Error{build}, "changed while it was being read", where a file is no
-// longer what was scanned.
-std::vector<oci::Digest> digests_of(const fs::path& root, const ScannedTree& tree, std::span<const std::size_t> numbers,
-                                    StatCache* cache, ThreadPool& pool, const CancelToken& cancel = {});
-// Fills in `content` of all files and hard links.
-void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool,
-                const CancelToken& cancel = {});
-
 // Opens a file of a scanned tree for reading: relative to the root, no symlink followed on the way. Error{build} where
 // it is no longer there.
 Fd open_scanned(const Fd& root, const std::string& path);
+
+// What tells an open file from another version of it; nullopt for what is no regular file.
+std::optional<FileStamp> stamp_of_file(const Fd& file, const std::string& shown);
+FileStamp stamp_of(const struct ::stat& status);
 
 }  // namespace kiln

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/dockerfile/directives.hpp"
 #include "builder/dockerfile/excerpt.hpp"
 #include "builder/dockerfile/expansion.hpp"
 #include "builder/dockerfile/parser.hpp"
@@ -180,11 +181,68 @@ NameMeaning resolve(const Plan& plan, const PlannedTarget& planned, const std::s
   return ImageBase{name};
 }
 
-// The same for a name that files are taken from, which may be a stage's number.
+// The front end that a build asks for, by BUILDKIT_SYNTAX or in its Dockerfile, is said where it is not docker's.
+void note_foreign_front_end(const TargetSpec& target, std::vector<std::string>& notes) {
+  const auto given = target.args.find("BUILDKIT_SYNTAX");
+  const auto directive = df::detect_syntax(target.dockerfile_text);
+  const bool is_given = given != target.args.end() && !given->second.empty();
+  if (!is_given && !directive) return;
+  const std::string& front_end = is_given ? given->second : directive->value;
+  if (df::is_docker_front_end(front_end)) return;
+  const std::string place =
+      is_given ? "BUILDKIT_SYNTAX" : fmt::format("{}:{}", printable(target.dockerfile_name), directive->line);
+  notes.push_back(fmt::format("{} asks for the front end '{}': kiln runs none and reads the file as docker/dockerfile",
+                              place, printable(front_end)));
+}
+
+// A whole number, with a sign or without: in --from it is a stage's place and never a name.
+std::optional<std::int64_t> stage_index(std::string_view text) {
+  const bool is_negative = text.starts_with('-');
+  if (is_negative || text.starts_with('+')) text.remove_prefix(1);
+  const auto number = parse_unsigned(text);
+  if (!number || *number > INT32_MAX) return std::nullopt;
+  return is_negative ? -static_cast<std::int64_t>(*number) : static_cast<std::int64_t>(*number);
+}
+
+std::string name_of_stage(const PlannedTarget& planned, std::size_t stage) {
+  const std::string& name = planned.dockerfile.stages[stage].name;
+  return name.empty() ? std::to_string(stage) : name;
+}
+
+// Error{usage}, in BuildKit's words, where a stage takes files from itself or from one below it.
+void refuse_stage_below(const PlannedTarget& planned, std::size_t source, std::size_t stage) {
+  if (source == stage) {
+    throw Error(Category::usage,
+                fmt::format("circular dependency detected on stage: {}", name_of_stage(planned, stage)));
+  }
+  if (source > stage) {
+    throw Error(Category::usage,
+                fmt::format("cannot copy from stage '{}', it needs to be defined before current stage '{}'",
+                            name_of_stage(planned, source), name_of_stage(planned, stage)));
+  }
+}
+
+// The stage that a number in --from means to stage `stage`.
+StageBase numbered_stage(const PlannedTarget& planned, std::int64_t index, std::size_t stage) {
+  const std::size_t count = planned.dockerfile.stages.size();
+  if (index < 0 || index >= static_cast<std::int64_t>(count)) {
+    throw Error(Category::usage,
+                fmt::format("invalid stage index {}: --from counts the stages of this Dockerfile from 0 to {}", index,
+                            count - 1));
+  }
+  const StageBase base{static_cast<std::size_t>(index)};
+  refuse_stage_below(planned, base.stage, stage);
+  return base;
+}
+
+// The same for a name that files are taken from: a number is the stage of that place, unless it is the name of a
+// context that a mount means.
 NameMeaning resolve_source(const Plan& plan, const PlannedTarget& planned, const std::string& name,
                            std::size_t before_stage, std::vector<std::string>& notes) {
-  if (const auto number = parse_unsigned(name); number && *number < before_stage)
-    return StageBase{static_cast<std::size_t>(*number)};
+  const auto index = stage_index(name);
+  const bool is_above = index && *index >= 0 && *index < static_cast<std::int64_t>(before_stage);
+  if (index && (is_above || planned.target.contexts.count(name) == 0))
+    return numbered_stage(planned, *index, before_stage);
   return resolve(plan, planned, name, before_stage, notes);
 }
 
@@ -259,21 +317,10 @@ void refuse_bad_reference(const NameMeaning& meaning, const std::string& written
   }
 }
 
-// Error{usage}, in BuildKit's words, where a stage takes files from itself or from one below it.
+// The stage of this Dockerfile that has a name which no stage above has.
 void refuse_stage_below(const PlannedTarget& planned, const std::string& source, std::size_t stage) {
-  const auto& stages = planned.dockerfile.stages;
-  const auto name_of = [&](std::size_t number) {
-    return stages[number].name.empty() ? std::to_string(number) : stages[number].name;
-  };
-  const auto number = parse_unsigned(source);
-  const auto other = number && *number < stages.size() ? std::optional(static_cast<std::size_t>(*number))
-                                                       : find_stage(planned.dockerfile, source, stages.size());
-  if (!other || *other < stage || find_stage(planned.dockerfile, source, stage)) return;
-  if (*other == stage)
-    throw Error(Category::usage, fmt::format("circular dependency detected on stage: {}", name_of(stage)));
-  throw Error(Category::usage,
-              fmt::format("cannot copy from stage '{}', it needs to be defined before current stage '{}'", source,
-                          name_of(stage)));
+  const auto other = find_stage(planned.dockerfile, source, planned.dockerfile.stages.size());
+  if (other && !find_stage(planned.dockerfile, source, stage)) refuse_stage_below(planned, *other, stage);
 }
 
 // The number of a parent's target for a platform; it is added to the plan where none is there.
@@ -373,7 +420,10 @@ NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const st
 Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names) {
   Plan plan;
   plan.names = names;
-  for (TargetSpec& target : targets) plan.targets.push_back(read_target(std::move(target)));
+  for (TargetSpec& target : targets) {
+    note_foreign_front_end(target, plan.notes);
+    plan.targets.push_back(read_target(std::move(target)));
+  }
   for (std::size_t i = 0; i < plan.targets.size(); ++i) resolve_stages(plan, *plan.targets[i]);
   std::sort(plan.notes.begin(), plan.notes.end());
   plan.notes.erase(std::unique(plan.notes.begin(), plan.notes.end()), plan.notes.end());

@@ -68,7 +68,9 @@ struct FleetNames {
 struct Plan {
   std::vector<std::unique_ptr<PlannedTarget>> targets;
   FleetNames names;
-  std::vector<std::string> notes;  // edges that look like the fleet's and were not taken, with the reason
+  // What people should know of: edges that look like the fleet's and were not taken, with the reason; a front end
+  // that is asked for.
+  std::vector<std::string> notes;
 
   // The targets in an order in which every parent comes before its children.
   std::vector<std::size_t> order() const;
@@ -80,7 +82,8 @@ struct Plan {
 // does not exist, and a cycle.
 Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names);
 
-// What a name used in a stage (by --from, a mount) refers to. `before_stage`: only stages above may be named.
+// What a name used in a stage (by --from, a mount) refers to. `before_stage`: only stages above may be named. A number is
+// the stage of that place; Error{usage} where no stage above has it.
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
                          std::size_t before_stage);
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -355,9 +356,14 @@ class Worker {
     }
     if (reason.empty()) reason = fmt::format("exit code {} before the container was started", code);
     report.outcome = WorkerReport::Outcome::refused;
-    const bool about_command =
-        reason.find("exec: \"") != std::string::npos || reason.find("exec /") != std::string::npos ||
-        reason.find("chdir to cwd") != std::string::npos || reason.find("executable file") != std::string::npos;
+    // What the step asks for (a command, a working directory, where a mount goes), and not what this machine can do.
+    constexpr std::string_view kAboutStep[] = {
+        "exec: \"",        "exec /",         "chdir to cwd",
+        "executable file", "inside /proc",   "not a directory",
+        "file exists",     "is a directory", "too many levels of symbolic links"};
+    const bool about_command = std::any_of(std::begin(kAboutStep), std::end(kAboutStep), [&](std::string_view words) {
+      return reason.find(words) != std::string::npos;
+    });
     report.category = about_command ? Category::build : Category::machine;
     report.message = about_command ? fmt::format("the command cannot be started: {}", printable(reason))
                                    : fmt::format("the container runtime '{}' failed: {}; run 'kiln doctor'",

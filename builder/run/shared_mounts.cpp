@@ -77,7 +77,7 @@ oci::Descriptor tar_of(const fs::path& folder, ContentStore& store, ThreadPool& 
   for (const FileEntry& entry : tree.entries) {
     if (entry.type == EntryType::char_device || entry.type == EntryType::block_device) continue;
     if (entry.type == EntryType::file && entry.size > 0) {
-      writer.add(entry, open_scanned(root, entry.path), "/" + entry.path);
+      writer.add(entry, open_scanned(root, entry.path), "'/" + entry.path + "'");
     } else {
       writer.add(entry);
     }

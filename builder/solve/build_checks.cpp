@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "builder/dockerfile/checks.hpp"
 #include "builder/dockerfile/expansion.hpp"
+#include "builder/solve/unused_inputs.hpp"
 
 namespace kiln {
 
@@ -43,6 +44,14 @@ class KnownBases {
       if (name_of(stage) == name) return config.config.env;
     }
     return std::nullopt;
+  }
+
+  std::vector<std::string> triggers() const {
+    std::vector<std::string> all;
+    for (const auto& [stage, config] : configs_) {
+      all.insert(all.end(), config.config.on_build.begin(), config.config.on_build.end());
+    }
+    return all;
   }
 
   // An image that a named context refers to is not checked.
@@ -84,11 +93,14 @@ void check_target(const PlannedTarget& target, BaseSource& bases, BuildObserver&
   options.build_args = target.scope->build_args();
   options.build_platform = parts_of(oci::Platform::host());
   options.target_platform = parts_of(target.target.platform());
-  options.ignore = df::IgnoreMatcher(df::read_ignore_file(target.target.ignore_text.value_or("")));
+  options.ignore = df::read_ignore_rules(target.target.ignore_text.value_or(""), target.target.ignore_name);
   options.target = target.target.stage;
   options.built_stages = needed;
   options.base_environment = [&](const std::string& name) { return known.environment(name); };
   options.base_mismatch = [&](std::size_t stage) { return known.mismatch(stage); };
+  for (const std::string& text : unused_inputs(target, known.triggers())) {
+    if (told.insert(text).second) observer.warn(text);
+  }
   const df::CheckReport report = df::check(target.target.dockerfile_text, target.target.dockerfile_name, options);
 
   std::vector<std::string> violated;

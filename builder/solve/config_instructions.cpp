@@ -231,7 +231,8 @@ std::string run_history(const StageConfig& stage, const std::vector<std::string>
 
 std::string absolute_workdir(std::string_view current, std::string_view path) {
   if (path.starts_with('/')) return df::clean_path(path);
-  const std::string base = current.empty() ? "/" : std::string(current);
+  // "\\" is where an empty Windows image begins.
+  const std::string base = current.empty() || current == "\\" ? "/" : std::string(current);
   return df::clean_path("/" + base + "/" + std::string(path));
 }
 

@@ -1,6 +1,11 @@
 #include "builder/solve/image_assembly.hpp"
 
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
 #include "builder/layer/layer_writer.hpp"
+#include "builder/run/overlay.hpp"
 #include "builder/solve/machine_check.hpp"
 
 namespace kiln {
@@ -78,6 +83,30 @@ void set_times(oci::ImageConfig& image, std::optional<UnixSeconds> created) {
   }
 }
 
+[[noreturn]] void refuse_layer(const ImageLayer& layer, const std::string& why) {
+  const std::string place = layer.file.empty() ? "" : fmt::format("{}:{}: ", printable(layer.file), layer.line);
+  throw Error(Category::build, place + why);
+}
+
+// What stages among themselves may have, and an image that others read may not.
+void refuse_what_no_image_holds(const ImageLayers& layers) {
+  for (const ImageLayer& layer : layers) {
+    for (const LayerBlob& blob : layer.value.blobs) {
+      const auto name = blob.descriptor.annotations.find(std::string(kOrdinaryNameAnnotation));
+      if (name == blob.descriptor.annotations.end()) continue;
+      refuse_layer(layer, fmt::format("'{}' cannot be in an image: names that begin with '{}' stand for removed files "
+                                      "there; keep it in a stage that the image is not built on",
+                                      printable(name->second), kWhiteoutPrefix));
+    }
+  }
+  if (layers.size() > kMaxLayers) {
+    refuse_layer(layers[kMaxLayers], fmt::format("the image has {} layers from here on, expected at most {}: container "
+                                                 "engines start no image with more; join steps, or copy the files of a "
+                                                 "stage into another one",
+                                                 layers.size(), kMaxLayers));
+  }
+}
+
 }  // namespace
 
 AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, ImageLayers layers,
@@ -85,6 +114,7 @@ AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, Imag
   AssembledImage result;
   result.image = std::move(config);
   result.layers = std::move(layers);
+  if (options.is_run_as_image) refuse_what_no_image_holds(result.layers);
   result.parsed.media_type = options.oci_media_types ? oci::media_type::kOciManifest : oci::media_type::kDockerManifest;
   for (ImageLayer& layer : result.layers) {
     const LayerBlob blob = wanted_blob(access, layer, options);

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "builder/dockerfile/ignore.hpp"
+#include "builder/dockerfile/text_file.hpp"
 #include "builder/solve/build_checks.hpp"
 #include "builder/steps/work_slots.hpp"
 
@@ -30,7 +31,7 @@ struct Solver::State {
   StageEnd evaluate(StageId id);
   std::shared_ptr<CopySource> context_of(const TargetSpec& target);
   std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore,
-                                     const std::string& description);
+                                     const std::string& ignore_name, const std::string& description);
   void fail(std::exception_ptr error);
   void note_problem(std::size_t target, const std::exception& error);
 
@@ -94,7 +95,8 @@ class Solver::Environment : public StageEnvironment {
       return debian.is_blocked() ? Source(debian.blocked()) : from_image(debian.value().layers, "the Debian root");
     }
     if (const auto* folder = std::get_if<FolderBase>(&meaning)) {
-      return solver_.folder(folder->folder, read_file_if_exists(folder->folder / ".dockerignore"),
+      const fs::path ignore = folder->folder / ".dockerignore";
+      return solver_.folder(folder->folder, dockerfile::read_text_file(ignore, folder->folder), ignore.native(),
                             fmt::format("context '{}'", name));
     }
     return from_image({}, "an empty image");
@@ -122,7 +124,7 @@ class Solver::Environment : public StageEnvironment {
 };
 
 std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const std::optional<std::string>& ignore,
-                                                  const std::string& description) {
+                                                  const std::string& ignore_name, const std::string& description) {
   if (!fs::is_directory(path)) {
     throw Error(Category::usage, fmt::format("build context '{}' is not a folder", path.native()));
   }
@@ -130,9 +132,9 @@ std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const st
   const std::lock_guard lock(mutex);
   auto& source = folders[key];
   if (!source) {
-    source = std::make_shared<ContextSource>(
-        path, dockerfile::IgnoreMatcher(dockerfile::read_ignore_file(ignore.value_or(""))), settings.contexts.modes,
-        settings.contexts.stat_cache, tools.layers.pool(), tools.layers.cancel(), description);
+    source = std::make_shared<ContextSource>(path, dockerfile::read_ignore_rules(ignore.value_or(""), ignore_name),
+                                             settings.contexts.modes, settings.contexts.stat_cache, tools.layers.pool(),
+                                             tools.layers.cancel(), description);
   }
   return source;
 }
@@ -142,7 +144,7 @@ std::shared_ptr<CopySource> Solver::State::context_of(const TargetSpec& target) 
     return std::make_shared<InlineSource>(std::map<std::string, std::string>(), 0644,
                                           "the build context, which is empty: only a Dockerfile was given");
   }
-  return folder(*target.context, target.ignore_text, "the build context");
+  return folder(*target.context, target.ignore_text, target.ignore_name, "the build context");
 }
 
 void Solver::State::fail(std::exception_ptr error) {

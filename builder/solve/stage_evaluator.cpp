@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/output.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/definitions/target_words.hpp"
 #include "builder/dockerfile/excerpt.hpp"
@@ -13,6 +15,7 @@
 #include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/run_script.hpp"
 #include "builder/dockerfile/stage_name.hpp"
+#include "builder/run/overlay.hpp"
 #include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
@@ -20,6 +23,30 @@ namespace kiln {
 namespace {
 
 namespace df = dockerfile;
+
+bool makes_layer(const df::Instruction& instruction) {
+  const auto* workdir = std::get_if<df::Workdir>(&instruction.body);
+  return df::makes_step(instruction) &&
+         (workdir == nullptr || (workdir->path != "/" && workdir->path.find('$') == std::string::npos));
+}
+
+// Whether a target becomes an image, and not files alone.
+bool is_exported(const TargetSpec& target) {
+  return target.outputs.empty() || std::any_of(target.outputs.begin(), target.outputs.end(), [](const auto& text) {
+           const OutputType type = parse_output(text).type;
+           return type != OutputType::local && type != OutputType::tar && type != OutputType::cache_only;
+         });
+}
+
+// Whether the stage the target ends in is built on this one, or is it.
+bool is_of_image(const PlannedTarget& target, std::size_t stage) {
+  for (std::size_t at = target.final_stage; at != stage;) {
+    const StageBase* below = std::get_if<StageBase>(&target.bases[at]);
+    if (!below) return false;
+    at = below->stage;
+  }
+  return true;
+}
 
 // The files that an instruction takes from the build context by COPY.
 std::vector<std::string> copied_from_context(const df::Instruction& instruction) {
@@ -77,20 +104,23 @@ OrBlocked<StageResult> StageEvaluator::evaluate() {
       throw located;
     }
   };
-  // Listed and hashed while the base is asked for, fetched and unpacked.
-  const auto first_copy =
-      std::find_if(stage_.instructions.begin(), stage_.instructions.end(),
-                   [](const df::Instruction& instruction) { return !copied_from_context(instruction).empty(); });
-  if (first_copy != stage_.instructions.end()) {
-    in_excerpt(first_copy->lines, [&] {
-      environment_.context()->read_ahead(patterns_of_context(stage_));
-      return Progress();
+  // Listed and hashed while the base is asked for, fetched and unpacked. A context that is none, or an ignore file that
+  // cannot be read, is no fault of the line that copies.
+  const bool copies =
+      std::any_of(stage_.instructions.begin(), stage_.instructions.end(),
+                  [](const df::Instruction& instruction) { return !copied_from_context(instruction).empty(); });
+  if (copies) environment_.context()->read_ahead(patterns_of_context(stage_));
+  Progress blocked = in_excerpt(stage_.lines, [&] { return begin(); });
+  if (const df::Instruction* over = blocked ? nullptr : first_layer_too_many()) {
+    in_excerpt(over->lines, []() -> Progress {
+      throw Error(
+          Category::build,
+          fmt::format("this is layer {} of the image, expected at most {}: container engines start no image with "
+                      "more; join steps, or copy the files of a stage into another one",
+                      kMaxLayers + 1, kMaxLayers));
     });
   }
-  Progress blocked = in_excerpt(stage_.lines, [&] {
-    Progress at_base = begin();
-    return at_base ? at_base : run_triggers();
-  });
+  if (!blocked) blocked = in_excerpt(stage_.lines, [&] { return run_triggers(); });
   for (const df::Instruction& instruction : stage_.instructions) {
     if (blocked) break;
     ++next_instruction_;
@@ -112,14 +142,17 @@ StageEvaluator::Progress StageEvaluator::begin() {
   const auto from_stage = [&](const StageResult& other) {
     state_ = std::make_unique<StageResult>(other);
     state_->config.cmd_set_in_stage = false;
+    // ARG shadows ENV only further down in its own stage: the image's environment is laid over what ARGs left.
+    state_->config.scope.set_environment(state_->config.image.config.env);
   };
   const oci::Platform platform = platform_of_base(target_, number_);
   if (std::holds_alternative<ScratchBase>(base)) {
     BaseImage empty;
     // An empty image is for no platform; FROM --platform only chooses among images there are.
     empty.config.platform = target_.target.platform();
-    empty.config.config.env = {std::string("PATH=") + kDefaultPath};
-    empty.config.config.working_dir = "/";
+    const bool is_windows = empty.config.platform.os == "windows";
+    if (!is_windows) empty.config.config.env = {std::string("PATH=") + kDefaultPath};
+    empty.config.config.working_dir = is_windows ? "\\" : "/";
     from_image(std::move(empty));
   } else if (const auto* stage = std::get_if<StageBase>(&base)) {
     const StageEnvironment::Stage other = environment_.stage(stage->stage);
@@ -145,12 +178,29 @@ StageEvaluator::Progress StageEvaluator::begin() {
     throw Error(Category::usage,
                 fmt::format("'{}' is a folder, and a stage cannot be built FROM one", stage_.base_name));
   }
-  if (!oci::env_value(state_->config.image.config.env, "PATH")) {
+  const bool has_default_path = state_->config.image.platform.os != "windows";
+  if (has_default_path && !oci::env_value(state_->config.image.config.env, "PATH")) {
     state_->config.image.config.env.insert(state_->config.image.config.env.begin(),
                                            std::string("PATH=") + kDefaultPath);
     state_->config.scope = df::StageScope(*target_.scope, state_->config.image.config.env);
   }
   return std::nullopt;
+}
+
+// Counted where an image begins, with what is known of every stage up to the one that is exported: a WORKDIR whose
+// folder a variable names may make none.
+const df::Instruction* StageEvaluator::first_layer_too_many() const {
+  if (!is_exported(target_.target) || std::holds_alternative<StageBase>(target_.bases[number_])) return nullptr;
+  if (!is_of_image(target_, number_)) return nullptr;
+  std::vector<std::size_t> stages = {target_.final_stage};
+  while (stages.back() != number_) stages.push_back(std::get<StageBase>(target_.bases[stages.back()]).stage);
+  std::size_t layers = state_->layers.size();
+  for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
+    for (const df::Instruction& instruction : target_.dockerfile.stages[*stage].instructions) {
+      if (makes_layer(instruction) && ++layers > kMaxLayers) return &instruction;
+    }
+  }
+  return nullptr;
 }
 
 StageEvaluator::Progress StageEvaluator::run_triggers() {
@@ -177,19 +227,9 @@ StageEvaluator::Progress StageEvaluator::apply(const df::Instruction& instructio
 }
 
 std::string StageEvaluator::text_of(const df::Instruction& instruction) const {
-  std::string text = instruction.original;
+  std::string text = without_url_credentials(instruction.original);
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
-}
-
-// Whether the stage the target ends in is built on this one, or is it.
-static bool is_of_image(const PlannedTarget& target, std::size_t stage) {
-  for (std::size_t at = target.final_stage; at != stage;) {
-    const StageBase* below = std::get_if<StageBase>(&target.bases[at]);
-    if (!below) return false;
-    at = below->stage;
-  }
-  return true;
 }
 
 // Says where in the build a step stands.
@@ -351,7 +391,8 @@ std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool 
   if (const std::string mode = expand(transfer.chmod); !mode.empty()) shown += " --chmod=" + mode;
   for (const std::string& path : transfer.paths) shown += " " + expand(path);
   for (const df::InlineFile& file : transfer.files) shown += " <<" + file.name;
-  return shown + " " + expand(transfer.destination) + " # buildkit";
+  // The history goes out with the image.
+  return without_url_credentials(shown) + " " + expand(transfer.destination) + " # buildkit";
 }
 
 StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer,
@@ -363,7 +404,8 @@ StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruc
   // A variable without a value asks for nothing.
   if (const std::string mode = expand(transfer.chmod); !mode.empty()) {
     options.change_mode = parse_chmod(mode);
-    options.made_directory_mode = octal_chmod(mode).value_or(options.made_directory_mode);
+    // mkdir(2) knows permissions alone: set-id bits and the sticky one are for what is copied.
+    options.made_directory_mode = octal_chmod(mode).value_or(options.made_directory_mode) & 0777;
   }
   options.excludes = transfer.excludes;
   options.link = transfer.link;
@@ -384,7 +426,9 @@ StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruc
   if (source) work.sources.push_back(source);
   const auto* add = std::get_if<df::Add>(&instruction.body);
   AddOptions add_options;
-  if (add) add_options = {expand(add->checksum), add->keep_git_dir, add->unpack};
+  if (add) {
+    add_options = {expand(add->checksum), add->keep_git_dir, add->unpack, SourceSecrets(target_.target.secrets)};
+  }
   AddSources added(tools_.fetcher, access_, work.plan, work.sources, std::move(add_options));
   for (const std::string& path : paths) {
     if (add) {
@@ -392,6 +436,9 @@ StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruc
     } else {
       work.plan.add(*source, path, destination);
     }
+  }
+  for (const std::string& note : work.plan.notes()) {
+    tools_.observer.warn(fmt::format("{}:{}: {}", target_.target.dockerfile_name, instruction.lines.first, note));
   }
   std::map<std::string, std::string> inline_files;
   for (const df::InlineFile& file : transfer.files) {

@@ -83,6 +83,7 @@ class StageEvaluator {
   // Each of these returns what stands in the way; nullopt where it is done.
   using Progress = std::optional<Blocked>;
   Progress begin();
+  const dockerfile::Instruction* first_layer_too_many() const;
   Progress run_triggers();
   Progress apply(const dockerfile::Instruction& instruction);
   Progress apply_run(const dockerfile::Instruction& instruction, const dockerfile::Run& run);

@@ -12,6 +12,7 @@
 #include "builder/definitions/bake_attributes.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/reads.hpp"
+#include "builder/dockerfile/text_file.hpp"
 #include "builder/steps/copy_plan.hpp"
 #include "builder/steps/fetched_source.hpp"
 #include "builder/steps/git_source.hpp"
@@ -191,16 +192,17 @@ class InputsOfTarget {
     for (const FileEntry& entry : entries) key_.entry(entry.path, entry);
   }
 
-  ContextSource open(const fs::path& folder, const std::optional<std::string>& ignore) const {
+  ContextSource open(const fs::path& folder, const std::optional<std::string>& ignore,
+                     const std::string& ignore_name) const {
     if (!fs::is_directory(folder))
       throw Error(Category::usage, fmt::format("build context '{}' is not a folder", folder.native()));
-    return ContextSource(folder, df::IgnoreMatcher(df::read_ignore_file(ignore.value_or(""))), settings_.modes,
-                         stat_cache_, pool_, cancel_);
+    return ContextSource(folder, df::read_ignore_rules(ignore.value_or(""), ignore_name), settings_.modes, stat_cache_,
+                         pool_, cancel_);
   }
 
   void add_contexts() {
     if (target_.context && (use_.everything || !use_.patterns.empty())) {
-      const ContextSource context = open(*target_.context, target_.ignore_text);
+      const ContextSource context = open(*target_.context, target_.ignore_text, target_.ignore_name);
       if (use_.everything) {
         add_tree(context, "");
       } else {
@@ -214,7 +216,10 @@ class InputsOfTarget {
         }
       }
     }
-    for (const fs::path& folder : folders_) add_tree(open(folder, read_file_if_exists(folder / ".dockerignore")), "");
+    for (const fs::path& folder : folders_) {
+      const fs::path ignore = folder / ".dockerignore";
+      add_tree(open(folder, df::read_text_file(ignore, folder), ignore.native()), "");
+    }
   }
 
   const Plan& plan_;

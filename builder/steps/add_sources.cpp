@@ -6,7 +6,6 @@
 #include "base/temp_dir.hpp"
 #include "builder/steps/archive_source.hpp"
 #include "builder/steps/fetched_source.hpp"
-#include "registry/remote/url.hpp"
 
 namespace kiln {
 
@@ -24,10 +23,11 @@ void unpack_archive(CopyPlan& plan, const ArchiveSource& archive, const std::str
 
 }  // namespace
 
-std::shared_ptr<CopySource> RemoteFetcher::fetch(const std::string& url, const std::string& checksum) {
-  HttpClient& http = with_context([&] { return fmt::format("while fetching '{}'", Url::parse(url).redacted()); },
+std::shared_ptr<CopySource> RemoteFetcher::fetch(const std::string& url, const std::string& checksum,
+                                                 const SourceSecrets& secrets) {
+  HttpClient& http = with_context([&] { return fmt::format("while fetching '{}'", shown_url(url)); },
                                   [&]() -> HttpClient& { return layers_.remote().http(); });
-  return fetch_url(http, url, checksum, layers_.store().home().tmp(), layers_.pool(), layers_.cancel());
+  return fetch_url(http, url, checksum, secrets, layers_.store().home().tmp(), layers_.pool(), layers_.cancel());
 }
 
 std::shared_ptr<CopySource> RemoteFetcher::check_out(const GitReference& reference, const GitCheckout& options) {
@@ -54,11 +54,11 @@ void AddSources::add_local_file(const std::shared_ptr<CopySource>& source, const
 void AddSources::add(const std::string& path, const std::string& destination,
                      const std::shared_ptr<CopySource>& context) {
   if (const auto reference = parse_git_reference(path)) {
-    kept_.push_back(fetcher_.check_out(*reference, {options_.keep_git_dir, options_.checksum}));
+    kept_.push_back(fetcher_.check_out(*reference, {options_.keep_git_dir, options_.checksum, options_.secrets}));
     return plan_.add(*kept_.back(), ".", destination);
   }
   if (is_http_url(path)) {
-    const auto source = fetcher_.fetch(path, options_.checksum);
+    const auto source = fetcher_.fetch(path, options_.checksum, options_.secrets);
     kept_.push_back(source);
     const std::string name = file_name_of_url(path);
     // What comes by HTTP stays packed unless the Dockerfile asks otherwise.

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "builder/steps/copy_plan.hpp"
+#include "builder/steps/git_checkout.hpp"
 #include "builder/steps/git_source.hpp"
 #include "builder/steps/image_layers.hpp"
+#include "builder/steps/source_secrets.hpp"
 
 namespace kiln {
 
@@ -16,7 +18,8 @@ class SourceFetcher {
  public:
   virtual ~SourceFetcher() = default;
   // The file behind an http or https URL, alone in a tree under file_name_of_url(). Errors as fetch_url().
-  virtual std::shared_ptr<CopySource> fetch(const std::string& url, const std::string& checksum) = 0;
+  virtual std::shared_ptr<CopySource> fetch(const std::string& url, const std::string& checksum,
+                                            const SourceSecrets& secrets) = 0;
   // The wanted folder of a repository. Errors as check_out_git().
   virtual std::shared_ptr<CopySource> check_out(const GitReference& reference, const GitCheckout& options) = 0;
 };
@@ -25,7 +28,8 @@ class SourceFetcher {
 class RemoteFetcher final : public SourceFetcher {
  public:
   explicit RemoteFetcher(LayerAccess& layers) : layers_(layers) {}
-  std::shared_ptr<CopySource> fetch(const std::string& url, const std::string& checksum) override;
+  std::shared_ptr<CopySource> fetch(const std::string& url, const std::string& checksum,
+                                    const SourceSecrets& secrets) override;
   std::shared_ptr<CopySource> check_out(const GitReference& reference, const GitCheckout& options) override;
 
  private:
@@ -37,6 +41,7 @@ struct AddOptions {
   std::string checksum;
   bool keep_git_dir = false;
   std::optional<bool> unpack;
+  SourceSecrets secrets;
 };
 
 // Puts the sources of one ADD into a plan, whatever they are: files of the context, archives to be unpacked, URLs, git

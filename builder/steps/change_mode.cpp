@@ -31,7 +31,8 @@ std::uint16_t apply_clause(const Clause& clause, std::uint16_t mode, std::uint16
   std::uint16_t change = spread(bits) & clause.who;
   if (clause.set_id)
     change |= static_cast<std::uint16_t>((clause.who & 0700 ? 04000 : 0) | (clause.who & 0070 ? 02000 : 0));
-  if (clause.sticky) change |= 01000;
+  // To others alone 't' says nothing, as in BSD's chmod, which BuildKit has.
+  if (clause.sticky && clause.who != 0007) change |= 01000;
   if (clause.operation == '+') return mode | change;
   if (clause.operation == '-') return mode & static_cast<std::uint16_t>(~change);
   std::uint16_t cleared = clause.who & 0777;

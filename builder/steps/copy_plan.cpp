@@ -43,8 +43,26 @@ std::pair<std::string, std::string> split_wildcards(const std::string& path) {
 }
 
 [[noreturn]] void refuse_missing(const CopySource& source, std::string_view path) {
-  const std::string why = source.why_missing(path);
-  refuse(fmt::format("'/{}' is not in {}{}{}", printable(path), source.describe(), why.empty() ? "" : "; ", why));
+  const std::string followed = source.resolve(path);
+  const std::string through =
+      followed == path ? "" : fmt::format("leads by a link to '/{}', which ", printable(followed));
+  const std::string why = source.why_missing(followed);
+  refuse(fmt::format("'/{}' {}is not in {}{}{}", printable(path), through, source.describe(), why.empty() ? "" : "; ",
+                     why));
+}
+
+// The folder that the part of a pattern before its first wildcard names, links followed. Where there is none nothing
+// can match, which is hardly what its author meant.
+std::string folder_before_wildcard(const CopySource& source, const std::string& plain) {
+  if (plain.empty()) return "";
+  const std::string folder = source.resolve(plain);
+  const auto entry = source.lookup(folder);
+  if (!entry) refuse_missing(source, plain);
+  if (!entry->is_directory()) {
+    refuse(fmt::format("'/{}' of {} is not a folder, so no wildcard below it can match", printable(plain),
+                       source.describe()));
+  }
+  return folder;
 }
 
 }  // namespace
@@ -56,12 +74,22 @@ std::vector<std::string> match_sources(const CopySource& source, std::string_vie
     if (!source.lookup(source.resolve(path))) refuse_missing(source, path);
     return {path};
   }
-  const std::string base = source.resolve(plain);
+  const std::string base = folder_before_wildcard(source, plain);
+  const auto parts = split(wild, '/');
+  // What no folder on the way to a match may be called is not looked into: it may not even be readable. A class may
+  // hold a slash, and says nothing of parts.
+  const bool is_by_part = wild.find_first_of("[\\") == std::string::npos;
+  const auto leads_to_match = [&](std::string_view folder) {
+    const auto names = split(folder, '/');
+    return names.size() < parts.size() &&
+           std::equal(names.begin(), names.end(), parts.begin(),
+                      [](auto name, auto part) { return df::match_pattern(part, name); });
+  };
   std::vector<std::string> matches;
   source.walk(base, [&](const FileEntry& entry) {
     if (entry.path == base) return true;
     const std::string relative = base.empty() ? entry.path : entry.path.substr(base.size() + 1);
-    if (!df::match_pattern(wild, relative)) return true;
+    if (!df::match_pattern(wild, relative)) return !is_by_part || leads_to_match(relative);
     matches.push_back(entry.path);
     return false;
   });
@@ -111,24 +139,29 @@ void CopyPlan::apply_options(FileEntry& entry) const {
 }
 
 // Makes what is missing of a path whose links have been resolved.
-void CopyPlan::ensure_directories(const std::string& path) { ensure_directories(path, options_.made_directory_mode); }
+void CopyPlan::ensure_directories(const std::string& path) {
+  ensure_directories(path, options_.made_directory_mode, options_.owner);
+}
 
 // In a folder with the set-group-ID bit they are made as the kernel makes them: with its group and its bit.
-void CopyPlan::ensure_directories(const std::string& path, std::uint16_t mode) {
+void CopyPlan::ensure_directories(const std::string& path, std::uint16_t mode, const std::optional<Ownership>& owner) {
   if (path.empty()) return;
   if (const auto existing = at(path)) {
     if (!existing->is_directory())
       refuse(fmt::format("cannot make the directory '/{}': there is something else", printable(path)));
     return;
   }
-  ensure_directories(std::string(parent_path(path)), mode);
+  ensure_directories(std::string(parent_path(path)), mode, owner);
   FileEntry entry = made_directory(path);
   entry.mode = mode;
   if (const auto parent = at(parent_path(path)); parent && (parent->mode & kSetGroupId) != 0) {
     entry.mode |= kSetGroupId;
     entry.gid = parent->gid;
   }
-  apply_owner(entry);
+  if (owner) {
+    entry.uid = owner->uid;
+    entry.gid = owner->gid;
+  }
   place(path) = {std::move(entry), nullptr, {}, {}};
 }
 
@@ -193,7 +226,9 @@ void CopyPlan::copy_tree(const CopySource& source, const std::string& from, cons
     }
     std::string file = found.type == EntryType::file ? source.identity(found.path) : std::string();
     if (!file.empty()) file = fmt::format("{} {}", transfers_, file);
+    const std::string path = entry.path;
     put(std::move(entry), &source, source_path, std::move(file));
+    if (relative.empty()) place(path).is_named = is_named_;
     return true;
   });
 }
@@ -247,9 +282,17 @@ void CopyPlan::add_with_parents(const CopySource& source, std::string_view patte
   const std::string before(at_pivot == std::string_view::npos ? "" : pattern.substr(0, at_pivot));
   const std::string wanted =
       canonical_copy_path(at_pivot == std::string_view::npos ? pattern : pattern.substr(at_pivot + 3));
-  bool any = df::has_wildcards(wanted) || df::has_wildcards(before);
+  bool any = false;
   for (const std::string& pivot : pivots(source, before)) any = add_below_pivot(source, pivot, wanted, folder) || any;
-  if (!any) refuse_missing(source, join_path(canonical_copy_path(before), wanted));
+  if (any) return;
+  const std::string whole = join_path(canonical_copy_path(before), wanted);
+  const auto [plain, wild] = split_wildcards(whole);
+  if (wild.empty()) refuse_missing(source, whole);
+  // BuildKit builds without a match; without the folder it is hardly what was meant.
+  if (!plain.empty() && !source.lookup(source.resolve(plain))) {
+    notes_.push_back(fmt::format("--parents '{}' matches nothing: '/{}' is not in {}", printable(pattern),
+                                 printable(plain), source.describe()));
+  }
 }
 
 bool CopyPlan::add_below_pivot(const CopySource& source, const std::string& pivot, const std::string& wanted,
@@ -276,7 +319,9 @@ void CopyPlan::add(const CopySource& source, std::string_view pattern, std::stri
     ++transfers_;
     return add_with_parents(source, pattern, destination);
   }
+  is_named_ = !df::has_wildcards(canonical_copy_path(pattern));
   for (const std::string& match : match_sources(source, pattern)) add_path(source, match, destination);
+  is_named_ = true;
 }
 
 void CopyPlan::add_path(const CopySource& source, const std::string& match, std::string_view destination) {
@@ -298,14 +343,14 @@ void CopyPlan::add_path(const CopySource& source, const std::string& match, std:
 std::string CopyPlan::unpack_folder(std::string_view destination) {
   ++transfers_;
   const std::string folder = resolve_target(canonical_copy_path(destination), true);
-  ensure_directories(folder, kMadeDirectoryMode);
+  ensure_directories(folder, kMadeDirectoryMode, options_.owner);
   return folder;
 }
 
 void CopyPlan::add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path) {
   FileEntry copy = entry;
   const std::string parent = resolve_target(parent_path(copy.path), true);
-  ensure_directories(parent, kMadeDirectoryMode);
+  ensure_directories(parent, kMadeDirectoryMode, std::nullopt);
   copy.path = join_path(parent, base_name(copy.path));
   std::string content_path = source_path, file;
   if (copy.type == EntryType::hardlink) {
@@ -331,6 +376,7 @@ void CopyPlan::make_directory(std::string_view path, std::optional<Ownership> ow
 
 void CopyPlan::hash_unhashed() {
   std::map<const CopySource*, std::vector<Planned*>> unhashed;
+  std::vector<const Planned*> gone;
   for (auto& [path, planned] : entries_) {
     if (planned.source && planned.entry.content.empty()) unhashed[planned.source].push_back(&planned);
   }
@@ -342,7 +388,17 @@ void CopyPlan::hash_unhashed() {
       pointers.push_back(&originals[i]);
     }
     source->digest(pointers);
-    for (std::size_t i = 0; i < list.size(); ++i) list[i]->entry.content = originals[i].content;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      list[i]->entry.content = originals[i].content;
+      list[i]->entry.size = originals[i].size;
+      if (originals[i].content.empty()) gone.push_back(list[i]);
+    }
+  }
+  // What vanished since its folder was listed was never there, unless the instruction names it.
+  for (const Planned* planned : gone) {
+    if (planned->is_named) refuse_missing(*planned->source, planned->source_path);
+    const std::string path = planned->entry.path;
+    entries_.erase(path);
   }
 }
 

@@ -26,12 +26,13 @@ ChangeMode parse_chmod(std::string_view text);
 std::optional<std::uint16_t> octal_chmod(std::string_view text);
 
 struct CopyOptions {
-  std::optional<Ownership> owner;            // --chown; else context files are root's, and files of images keep theirs
-  std::optional<ChangeMode> change_mode;     // --chmod, of what is copied
-  std::uint16_t made_directory_mode = 0755;  // of folders made on the way: an octal --chmod, no symbolic one
-  std::vector<std::string> excludes;         // --exclude
-  bool parents = false;                      // --parents
-  bool link = false;                         // --link: the target is a place in an empty tree
+  std::optional<Ownership> owner;         // --chown; else context files are root's, and files of images keep theirs
+  std::optional<ChangeMode> change_mode;  // --chmod, of what is copied
+  std::uint16_t made_directory_mode =
+      0755;                           // of folders made on the way: an octal --chmod's permissions, no symbolic one
+  std::vector<std::string> excludes;  // --exclude
+  bool parents = false;               // --parents
+  bool link = false;                  // --link: the target is a place in an empty tree
   bool allow_missing_wildcard = true;
 };
 
@@ -49,8 +50,8 @@ class CopyPlan {
   void add_path(const CopySource& source, const std::string& match, std::string_view destination);
   // The folder that an archive is unpacked into, made where it is missing; without symlinks.
   std::string unpack_folder(std::string_view destination);
-  // One entry of an archive, its parents made as needed. As in tar it takes the place of whatever is there; only a
-  // folder stays one. --chmod is nothing to an archive, in which every file says its own mode.
+  // One entry of an archive, its parents made as needed, and root's. As in tar it takes the place of whatever is there;
+  // only a folder stays one. --chmod is nothing to an archive, in which every file says its own mode.
   void add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path);
   // Makes a folder and its missing parents, as WORKDIR does. No owner: root's, or of the group that the folder above
   // hands on.
@@ -60,13 +61,17 @@ class CopyPlan {
     FileEntry entry;
     const CopySource* source = nullptr;  // of a file with content
     std::string source_path;
-    std::string file;  // equal for names of one file that were copied together; empty: it has no other name
+    std::string file;       // equal for names of one file that were copied together; empty: it has no other name
+    bool is_named = false;  // by the instruction itself, so that it may not vanish
   };
   // Hashes what has no digest yet and returns all entries in entry order, each with its parents. Nothing may be added
   // after.
   const std::vector<Planned>& finish();
   // The same entries, once finished.
   const std::vector<Planned>& entries() const noexcept { return finished_; }
+
+  // What its author should know about a plan that is none the less carried out.
+  const std::vector<std::string>& notes() const noexcept { return notes_; }
 
   // What it is planned on.
   const MergedView& target() const noexcept { return target_; }
@@ -93,7 +98,7 @@ class CopyPlan {
                          const std::string& destination);
   void apply_owner(FileEntry& entry) const;
   void apply_options(FileEntry& entry) const;
-  void ensure_directories(const std::string& path, std::uint16_t mode);
+  void ensure_directories(const std::string& path, std::uint16_t mode, const std::optional<Ownership>& owner);
 
   MergedView target_;
   CopyOptions options_;
@@ -103,12 +108,14 @@ class CopyPlan {
   // The last answers of is_new_in_target().
   mutable std::optional<std::string> new_folder_;
   mutable std::optional<std::string> old_folder_;
+  bool is_named_ = true;
   int transfers_ = 0;  // hard links are kept within one: a source, or one match of its wildcards
   std::vector<Planned> finished_;
+  std::vector<std::string> notes_;
 };
 
 // The source paths that a pattern with wildcards names, in entry order; a plain path names itself. Error{build} where a
-// plain path is not there.
+// plain path, or the folder before the first wildcard, is not there.
 std::vector<std::string> match_sources(const CopySource& source, std::string_view pattern);
 
 }  // namespace kiln

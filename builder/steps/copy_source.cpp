@@ -60,24 +60,27 @@ std::string CopySource::identity(std::string_view) const { return {}; }
 
 void CopySource::add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const {
   const std::unique_ptr<ByteSource> bytes = open(source_path);
-  writer.add(target, *bytes, fmt::format("/{} of {}", source_path, describe()));
+  writer.add(target, *bytes, fmt::format("'/{}' of {}", source_path, describe()));
 }
 
 ContextSource::ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
-                             ThreadPool& pool, CancelToken cancel, std::string description)
+                             ThreadPool& pool, CancelToken cancel, std::string description,
+                             LivingFiles::Writers writers)
     : root_(std::move(root)),
       ignore_(std::move(ignore)),
       modes_(modes),
       stat_cache_(stat_cache),
       pool_(pool),
       cancel_(std::move(cancel)),
-      description_(std::move(description)) {}
+      description_(std::move(description)),
+      writers_(writers) {}
 
 const ScannedTree& ContextSource::tree() const {
   const std::lock_guard lock(mutex_);
   if (!tree_) {
     ScanOptions options;
     options.xattrs = modes_ == ContextModes::as_on_disk;
+    options.is_living = true;
     options.sockets = ScanOptions::Sockets::as_empty_files;
     options.known = stat_cache_;
     if (!ignore_.empty()) {
@@ -86,10 +89,12 @@ const ScannedTree& ContextSource::tree() const {
         return is_directory && ignore_.may_reinclude_below(path) ? ScanVerdict::look_below : ScanVerdict::exclude;
       };
     }
-    root_fd_ = open_directory(root_);
     ScannedTree scanned = scan_tree(root_, options, pool_, cancel_);
     for (FileEntry& entry : scanned.entries) normalise(entry, modes_);
     tree_ = std::move(scanned);
+    files_.emplace(root_, *tree_, stat_cache_, pool_, cancel_, writers_);
+    // Whoever wants a digest asks for it: by then the file may be another.
+    for (FileEntry& entry : tree_->entries) entry.content = {};
   }
   return *tree_;
 }
@@ -138,8 +143,20 @@ std::size_t ContextSource::find(std::string_view path) const {
 std::optional<FileEntry> ContextSource::lookup(std::string_view path) const {
   if (path.empty()) return directory_entry("");
   const std::size_t number = find(path);
-  if (number == kNone) return std::nullopt;
-  return tree().entries[number];
+  if (number == kNone) {
+    refuse_below_unreadable(path);
+    return std::nullopt;
+  }
+  return files_->is_gone(number) ? std::nullopt : std::optional(tree().entries[number]);
+}
+
+// Of a folder that may not be read nobody knows what it holds.
+void ContextSource::refuse_below_unreadable(std::string_view path) const {
+  for (const std::string& folder : tree().unreadable) {
+    if (!is_within(path, folder)) continue;
+    throw Error(Category::build, fmt::format("folder '/{}' of {} cannot be read: {}; keep it out by the ignore file",
+                                             printable(folder), description_, errno_text(EACCES)));
+  }
 }
 
 std::string ContextSource::resolve(std::string_view path) const {
@@ -157,7 +174,9 @@ void ContextSource::walk(std::string_view path, const std::function<bool(const F
   }
   while (number < entries.size() && is_within(entries[number].path, path)) {
     const FileEntry& entry = entries[number++];
+    if (files_->is_gone(number - 1)) continue;
     const bool go_below = visit(entry);
+    if (go_below && entry.is_directory()) refuse_below_unreadable(entry.path);
     if (go_below || !entry.is_directory()) continue;
     while (number < entries.size() && is_within(entries[number].path, entry.path)) ++number;
   }
@@ -167,35 +186,29 @@ void ContextSource::digest(std::vector<FileEntry*>& files) const {
   std::vector<std::size_t> numbers;
   numbers.reserve(files.size());
   for (const FileEntry* file : files) numbers.push_back(find(file->path));
-  std::vector<oci::Digest> digests;
+  std::vector<LivingFiles::Content> contents;
   {
     const Asking asking(asking_);
-    digests = hashed(numbers);
+    contents = hashed(numbers);
   }
-  for (std::size_t i = 0; i < files.size(); ++i) files[i]->content = std::move(digests[i]);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    files[i]->content = std::move(contents[i].digest);
+    files[i]->size = contents[i].size;
+  }
 }
 
-std::vector<oci::Digest> ContextSource::hashed(std::span<const std::size_t> numbers) const {
-  const ScannedTree& all = tree();
+std::vector<LivingFiles::Content> ContextSource::hashed(std::span<const std::size_t> numbers) const {
+  tree();
   const std::lock_guard lock(hash_mutex_);
-  digests_.resize(all.entries.size());
-  std::vector<std::size_t> unknown;
-  for (const std::size_t number : numbers) {
-    if (digests_[number].empty()) unknown.push_back(number);
-  }
-  std::sort(unknown.begin(), unknown.end());
-  unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
-  std::vector<oci::Digest> found = digests_of(root_, all, unknown, stat_cache_, pool_, cancel_);
-  for (std::size_t i = 0; i < unknown.size(); ++i) digests_[unknown[i]] = std::move(found[i]);
-  std::vector<oci::Digest> result;
-  result.reserve(numbers.size());
-  for (const std::size_t number : numbers) result.push_back(digests_[number]);
-  return result;
+  return files_->read(numbers);
 }
 
 std::unique_ptr<ByteSource> ContextSource::open(const std::string& path) const {
-  tree();
-  return std::make_unique<OwnedFdSource>(open_scanned(root_fd_, path), (root_ / path).native());
+  const std::size_t number = find(path);
+  if (number == kNone) {
+    throw Error(Category::build, fmt::format("'/{}' is not in {}", printable(path), description_));
+  }
+  return files_->open(number);
 }
 
 std::string ContextSource::identity(std::string_view path) const {

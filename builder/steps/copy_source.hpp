@@ -16,6 +16,7 @@
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/layer/byte_source.hpp"
 #include "builder/layer/layer_writer.hpp"
+#include "builder/layer/living_files.hpp"
 #include "builder/layer/stat_cache.hpp"
 #include "builder/layer/tree_scanner.hpp"
 #include "builder/steps/image_layers.hpp"
@@ -38,7 +39,8 @@ class CopySource {
   // The entries at and below a path in entry order; `visit` returns false to keep out of a folder.
   virtual void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const = 0;
 
-  // Fills in the content digests of files that have none yet.
+  // Fills in the content digests of files that have none yet, and the sizes that belong to them. The digest of a file
+  // that is gone since it was listed stays empty.
   virtual void digest(std::vector<FileEntry*>& files) const = 0;
   // The bytes of the file at a path.
   virtual std::unique_ptr<ByteSource> open(const std::string& path) const = 0;
@@ -62,12 +64,14 @@ enum class ContextModes {
   as_in_git,   // 0755 for folders and what its owner may execute, else 0644: a checkout's umask changes nothing
 };
 
-// A folder on disk, filtered by its .dockerignore. Listed once, when first asked; contents are hashed when needed or
-// ahead of it.
+// A folder on disk, filtered by its .dockerignore, that people and programs go on working in. Listed once, when first
+// asked; contents are hashed when needed or ahead of it. A folder that may not be read is an error where something in
+// it is asked for.
 class ContextSource : public CopySource {
  public:
   ContextSource(fs::path root, dockerfile::IgnoreMatcher ignore, ContextModes modes, StatCache* stat_cache,
-                ThreadPool& pool, CancelToken cancel, std::string description = "the build context");
+                ThreadPool& pool, CancelToken cancel, std::string description = "the build context",
+                LivingFiles::Writers writers = LivingFiles::Writers::others);
 
   void read_ahead(std::vector<std::string> patterns) const override;
   std::optional<FileEntry> lookup(std::string_view path) const override;
@@ -84,7 +88,8 @@ class ContextSource : public CopySource {
  private:
   const ScannedTree& tree() const;
   std::size_t find(std::string_view path) const;  // npos where there is none
-  std::vector<oci::Digest> hashed(std::span<const std::size_t> numbers) const;
+  std::vector<LivingFiles::Content> hashed(std::span<const std::size_t> numbers) const;
+  void refuse_below_unreadable(std::string_view path) const;
   void hash_ahead(const std::string& pattern) const;
 
   fs::path root_;
@@ -94,14 +99,14 @@ class ContextSource : public CopySource {
   ThreadPool& pool_;
   CancelToken cancel_;
   std::string description_;
+  LivingFiles::Writers writers_;
   mutable std::mutex mutex_;
-  mutable std::optional<ScannedTree> tree_;  // never changed once it is there
-  mutable Fd root_fd_;
+  mutable std::optional<ScannedTree> tree_;         // never changed once it is there
+  mutable std::optional<LivingFiles> files_;        // so are these
   mutable std::atomic<std::size_t> last_found_{0};  // where find() looks first
-  mutable std::mutex hash_mutex_;
-  mutable std::vector<oci::Digest> digests_;  // by the tree's numbers, as far as they were asked for
-  mutable std::atomic<int> asking_{0};        // who waits for digests: reading ahead lets them go first
-  mutable WorkAhead ahead_{1};                // the last member: it ends before the others do
+  mutable std::mutex hash_mutex_;                   // one batch at a time
+  mutable std::atomic<int> asking_{0};              // who waits for digests: reading ahead lets them go first
+  mutable WorkAhead ahead_{1};                      // the last member: it ends before the others do
 };
 
 // The files of an image or stage, as its layers' indexes tell; only a file that is really copied needs the layers on

@@ -1,12 +1,15 @@
 #include "builder/steps/fetched_source.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.hpp"
 #include "base/http_date.hpp"
 #include "base/percent.hpp"
 #include "base/text.hpp"
+#include "builder/layer/compression.hpp"
 #include "registry/oci/digest.hpp"
 
 namespace kiln {
@@ -14,6 +17,17 @@ namespace kiln {
 namespace {
 
 constexpr int kMostRedirects = 10;
+
+constexpr std::uint64_t kMaxDecodedBytes = std::uint64_t{64} << 30;
+
+// Error{usage}: the URL is the Dockerfile's.
+Url parse_source_url(const std::string& text) {
+  try {
+    return Url::parse(without_user(text.substr(0, text.find('#'))));
+  } catch (const Error& error) {
+    throw Error(Category::usage, error.message());
+  }
+}
 
 // 1970 where it is missing or none.
 UnixSeconds last_modified(const HttpHeaders& headers) {
@@ -24,22 +38,39 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-// Downloads into a file that is there, and returns its time.
-UnixSeconds download(HttpClient& http, Url url, const std::string& checksum, const Fd& file,
-                     const CancelToken& cancel) {
+// What one request is authorised by: secrets by its own host; the URL's user where the first request goes, and where
+// the same place sends us. Nothing goes in the clear once a request was encrypted.
+class Authorization {
+ public:
+  Authorization(const std::string& url, const SourceSecrets& secrets)
+      : first_(parse_source_url(url)), user_(user_authorization(url)), secrets_(secrets) {}
+
+  std::optional<std::string> of(const Url& url) const {
+    if (first_.is_https() && !url.is_https()) return std::nullopt;
+    if (auto secret = secrets_.http_authorization(url)) return secret;
+    return same_origin(first_, url) ? user_ : std::nullopt;
+  }
+
+ private:
+  Url first_;
+  std::optional<std::string> user_;
+  const SourceSecrets& secrets_;
+};
+
+HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets& secrets,
+                 const std::function<void(std::string_view)>& take, const CancelToken& cancel) {
+  const Authorization authorization(text, secrets);
   AddressClass most_private = AddressClass::loopback;
+  Url url = parse_source_url(text);
   for (int hop = 0; hop <= kMostRedirects; ++hop) {
-    oci::Sha256 hash;
     HttpRequest request;
     request.url = url;
     request.headers.add("Accept", "*/*");
+    if (auto value = authorization.of(url)) request.headers.add("Authorization", std::move(*value));
     request.most_private = most_private;
     request.wants_body = [](int status, const HttpHeaders&) { return status == 200; };
-    request.on_body = [&](std::string_view bytes) {
-      hash.update(bytes);
-      write_all(file, bytes, url.redacted());
-    };
-    const HttpResponse response = http.send(request, cancel);
+    request.on_body = take;
+    HttpResponse response = http.send(request, cancel);
     if (is_redirect(response.status)) {
       const auto location = response.headers.find("Location");
       if (!location)
@@ -49,18 +80,43 @@ UnixSeconds download(HttpClient& http, Url url, const std::string& checksum, con
       if (!response.through_proxy) most_private = classify_address(response.remote_address);
       continue;
     }
+    if (response.status == 401 || response.status == 403) {
+      throw Error(Category::network, fmt::format("GET '{}': expected status 200, got {}; pass a token with --secret "
+                                                 "id=HTTP_AUTH_TOKEN_{},src=FILE",
+                                                 url.redacted(), response.status, url.host));
+    }
     if (response.status != 200) {
       throw Error(Category::network,
                   fmt::format("GET '{}': expected status 200, got {}", url.redacted(), response.status));
     }
-    const oci::Digest got = hash.finish();
-    if (!checksum.empty() && got != oci::Digest::parse(checksum)) {
-      throw Error(Category::network,
-                  fmt::format("'{}': expected checksum {}, got {}", url.redacted(), checksum, got.str()));
-    }
-    return last_modified(response.headers);
+    return response;
   }
   throw Error(Category::network, fmt::format("GET '{}': more than {} redirects", url.redacted(), kMostRedirects));
+}
+
+// Hands on what a server sent in gzip, decoded, as BuildKit's client has it whether it asked for gzip or not.
+void decode_gzip(const Fd& encoded, const std::string& name, const std::function<void(std::string_view)>& take,
+                 const CancelToken& cancel) {
+  char head[2] = {};
+  if (::pread(encoded.get(), head, sizeof head, 0) != 2 || std::string_view(head, 2) != "\x1f\x8b") {
+    throw Error(Category::network, fmt::format("'{}': its Content-Encoding is gzip and its bytes are not", name));
+  }
+  try {
+    const auto plain = decompress_stream(std::make_unique<FdSource>(encoded, name), name, {kMaxDecodedBytes});
+    std::string buffer(std::size_t{256} << 10, '\0');
+    while (const std::size_t got = plain->read(buffer.data(), buffer.size())) {
+      cancel.check();
+      take({buffer.data(), got});
+    }
+  } catch (const Error& error) {
+    if (error.category() != Category::build) throw;
+    throw Error(Category::network, error.message() + ", in its Content-Encoding");
+  }
+}
+
+bool is_gzip(const HttpHeaders& headers) {
+  const std::string encoding = headers.find("Content-Encoding").value_or("");
+  return equals_ignoring_case(trim(encoding), "gzip") || equals_ignoring_case(trim(encoding), "x-gzip");
 }
 
 }  // namespace
@@ -68,7 +124,7 @@ UnixSeconds download(HttpClient& http, Url url, const std::string& checksum, con
 FetchedSource::FetchedSource(TempDir folder, const fs::path& shown, ThreadPool& pool, CancelToken cancel,
                              std::string description)
     : ContextSource(shown, dockerfile::IgnoreMatcher(std::vector<std::string>{}), ContextModes::as_on_disk, nullptr,
-                    pool, std::move(cancel), std::move(description)),
+                    pool, std::move(cancel), std::move(description), LivingFiles::Writers::none),
       folder_(std::move(folder)) {}
 
 bool is_http_url(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
@@ -85,21 +141,44 @@ std::string file_name_of_url(std::string_view url) {
   return is_name ? name : "__unnamed__";
 }
 
-void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const Fd& file,
-                  const CancelToken& cancel) {
-  const Url parsed = Url::parse(url.substr(0, url.find('#')));
-  const UnixSeconds time = download(http, parsed, checksum, file, cancel);
+std::string shown_url(std::string_view url) { return parse_source_url(std::string(url)).redacted(); }
+
+void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const SourceSecrets& secrets,
+                  const fs::path& place, const CancelToken& cancel) {
+  const std::string shown = shown_url(url);
+  const TempDir work(place.parent_path(), "download-");
+  const fs::path received = work.path() / "body";
+  const auto write_to = [&shown](Fd file, oci::Sha256& hash) {
+    return [&shown, &hash, file = std::make_shared<Fd>(std::move(file))](std::string_view bytes) {
+      hash.update(bytes);
+      write_all(*file, bytes, shown);
+    };
+  };
+  oci::Sha256 hash;
+  const HttpResponse response = get(http, url, secrets, write_to(create_file(received, 0600), hash), cancel);
+  oci::Digest content = hash.finish();
+  if (is_gzip(response.headers)) {
+    oci::Sha256 decoded;
+    decode_gzip(open_read(received), shown, write_to(create_file(place, 0600), decoded), cancel);
+    content = decoded.finish();
+  } else {
+    fs::rename(received, place);
+  }
+  if (!checksum.empty() && content != oci::Digest::parse(checksum)) {
+    throw Error(Category::network, fmt::format("'{}': expected checksum {}, got {}", shown, checksum, content.str()));
+  }
+  const UnixSeconds time = last_modified(response.headers);
   const timespec times[2] = {{time, 0}, {time, 0}};
-  if (::futimens(file.get(), times) != 0) throw_errno("set the time of", parsed.redacted());
+  if (::utimensat(AT_FDCWD, place.c_str(), times, 0) != 0) throw_errno("set the time of", shown);
 }
 
 std::shared_ptr<FetchedSource> fetch_url(HttpClient& http, const std::string& url, const std::string& checksum,
-                                         const fs::path& work, ThreadPool& pool, const CancelToken& cancel) {
+                                         const SourceSecrets& secrets, const fs::path& work, ThreadPool& pool,
+                                         const CancelToken& cancel) {
   TempDir folder(work, "url-");
-  download_url(http, url, checksum, create_file(folder.path() / file_name_of_url(url), 0600), cancel);
+  download_url(http, url, checksum, secrets, folder.path() / file_name_of_url(url), cancel);
   const fs::path shown = folder.path();
-  return std::make_shared<FetchedSource>(std::move(folder), shown, pool, cancel,
-                                         fmt::format("'{}'", Url::parse(url.substr(0, url.find('#'))).redacted()));
+  return std::make_shared<FetchedSource>(std::move(folder), shown, pool, cancel, fmt::format("'{}'", shown_url(url)));
 }
 
 }  // namespace kiln

@@ -6,6 +6,7 @@
 
 #include "base/temp_dir.hpp"
 #include "builder/steps/copy_source.hpp"
+#include "builder/steps/source_secrets.hpp"
 #include "registry/remote/http.hpp"
 
 namespace kiln {
@@ -26,15 +27,20 @@ bool is_http_url(std::string_view text);
 // The name a URL's file gets in a folder: the last component of its path, or "__unnamed__".
 std::string file_name_of_url(std::string_view url);
 
-// Downloads the file behind an http or https URL, redirects followed, into an open file, and sets that file's time to
-// what Last-Modified says, else 1970. Errors as below.
-void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const Fd& file,
-                  const CancelToken& cancel);
+// A URL for messages: without user name, password and query.
+std::string shown_url(std::string_view url);
+
+// Downloads the file behind an http or https URL, redirects followed, to a place where nothing is, and sets its time to
+// what Last-Modified says, else 1970. What the server sent as Content-Encoding: gzip is decoded. A secret for the host,
+// else the URL's user name and password, authorise the request. Errors as below.
+void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const SourceSecrets& secrets,
+                  const fs::path& place, const CancelToken& cancel);
 
 // Downloads the file behind an http or https URL into `work`. Its mode is 0600 and its time that of
 // Last-Modified, else 1970, as BuildKit has them. `checksum` ("sha256:..." or empty) is what it must have.
 // Error{network} for what is not there or has another checksum, Error{usage} for a checksum that is none.
 std::shared_ptr<FetchedSource> fetch_url(HttpClient& http, const std::string& url, const std::string& checksum,
-                                         const fs::path& work, ThreadPool& pool, const CancelToken& cancel);
+                                         const SourceSecrets& secrets, const fs::path& work, ThreadPool& pool,
+                                         const CancelToken& cancel);
 
 }  // namespace kiln

@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 
 #include "base/error.hpp"
 #include "base/percent.hpp"
-#include "base/process.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -38,91 +36,6 @@ std::string without_password(std::string_view remote) {
   return at == std::string_view::npos
              ? std::string(remote)
              : std::string(remote.substr(0, begin)) + std::string(remote.substr(begin + at + 1));
-}
-
-bool is_commit(std::string_view text) {
-  return text.size() == 40 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-// The git program at work in one repository.
-class Git {
- public:
-  Git(const GitReference& reference, fs::path folder, const CancelToken& cancel)
-      : reference_(reference), folder_(std::move(folder)), cancel_(cancel) {}
-
-  CommandResult run(std::vector<std::string> words) const {
-    Command command;
-    command.argv = {
-        "git", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false", "-c", "protocol.ext.allow=never"};
-    command.argv.insert(command.argv.end(), words.begin(), words.end());
-    command.environment = environment();
-    command.working_directory = folder_;
-    return run_command(command, cancel_);
-  }
-
-  std::string expect(std::vector<std::string> words) const {
-    const CommandResult result = run(words);
-    if (result.exit_code != 0) throw refused(result);
-    return std::string(trim(result.stdout_bytes));
-  }
-
-  Error refused(const CommandResult& result) const {
-    std::string said = result.stderr_bytes;
-    const std::string shown = without_password(reference_.remote);
-    for (std::size_t at = said.find(reference_.remote); shown != reference_.remote && at != std::string::npos;
-         at = said.find(reference_.remote)) {
-      said.replace(at, reference_.remote.size(), shown);
-    }
-    Error error(Category::network, fmt::format("git source '{}' cannot be had", reference_.shown()));
-    error.set_detail(said);
-    return error;
-  }
-
- private:
-  static std::vector<std::string> environment() {
-    std::vector<std::string> result;
-    for (char** item = environ; *item; ++item) {
-      const std::string_view variable = *item;
-      if (!variable.starts_with("GIT_")) result.emplace_back(variable);
-    }
-    result.insert(result.end(), {"GIT_TERMINAL_PROMPT=0", "GIT_SSH_COMMAND=ssh -o BatchMode=yes", "LC_ALL=C"});
-    return result;
-  }
-
-  const GitReference& reference_;
-  fs::path folder_;
-  const CancelToken& cancel_;
-};
-
-// Gets the commit that the reference names: alone where the server can do that, else with everything there is.
-std::string fetch(const Git& git, const GitReference& reference) {
-  const std::string ref = reference.ref.empty() ? "HEAD" : reference.ref;
-  const CommandResult shallow = git.run({"fetch", "-q", "--depth=1", "--no-tags", "origin", ref});
-  if (shallow.exit_code == 0) return git.expect({"rev-parse", "FETCH_HEAD^{commit}"});
-  const CommandResult all = git.run({"fetch", "-q", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*"});
-  if (all.exit_code != 0) throw git.refused(all);
-  if (ref == "HEAD") {
-    const CommandResult head = git.run({"fetch", "-q", "origin", "HEAD"});
-    if (head.exit_code != 0) throw git.refused(head);
-    return git.expect({"rev-parse", "FETCH_HEAD^{commit}"});
-  }
-  constexpr std::string_view kHeads = "refs/heads/";
-  const std::string branch = ref.starts_with(kHeads) ? ref.substr(kHeads.size()) : ref;
-  for (const std::string& name : {"refs/remotes/origin/" + branch, "refs/tags/" + ref, ref}) {
-    if (name == ref && !is_commit(ref) && !ref.starts_with("refs/")) break;
-    const CommandResult found = git.run({"rev-parse", "--verify", "-q", name + "^{commit}"});
-    if (found.exit_code == 0) return std::string(trim(found.stdout_bytes));
-  }
-  throw git.refused(shallow);
-}
-
-void check_commit(const GitReference& reference, const std::string& commit, const std::string& checksum) {
-  if (checksum.empty()) return;
-  if (!commit.starts_with(to_lower(checksum))) {
-    throw Error(Category::build,
-                fmt::format("git source '{}': expected commit {}, got {}", reference.shown(), checksum, commit));
-  }
 }
 
 using Setting = void (*)(GitReference&, const std::string&);
@@ -208,34 +121,6 @@ std::optional<GitReference> parse_git_reference(std::string_view text) {
                 fmt::format("git source '{}': nothing in it may begin with '-'", printable(reference.shown())));
   }
   return reference;
-}
-
-fs::path check_out_git(const GitReference& reference, const GitCheckout& options, const fs::path& folder,
-                       const CancelToken& cancel) {
-  if (!find_program("git")) {
-    throw Error(
-        Category::machine,
-        fmt::format("git source '{}' needs the program 'git'; install it: apt-get install git", reference.shown()));
-  }
-  const Git git(reference, folder, cancel);
-  git.expect({"init", "-q"});
-  git.expect({"remote", "add", "origin", reference.remote});
-  const std::string commit = fetch(git, reference);
-  check_commit(reference, commit, reference.checksum);
-  check_commit(reference, commit, options.checksum);
-  git.expect({"checkout", "-q", "--detach", commit});
-  if (reference.submodules && fs::exists(folder / ".gitmodules"))
-    git.expect({"submodule", "update", "-q", "--init", "--recursive"});
-  if (!options.keep_git_folder && !reference.keep_git_folder) fs::remove_all(folder / ".git");
-  if (reference.folder.empty()) return folder;
-  const fs::path root = fs::canonical(folder);
-  const fs::path wanted = fs::weakly_canonical(root / fs::path("/" + reference.folder).relative_path());
-  const auto [end, unused] = std::mismatch(root.begin(), root.end(), wanted.begin(), wanted.end());
-  if (end != root.end() || !fs::is_directory(wanted)) {
-    throw Error(Category::build,
-                fmt::format("git source '{}' has no folder '{}'", reference.shown(), printable(reference.folder)));
-  }
-  return wanted;
 }
 
 }  // namespace kiln

@@ -18,6 +18,7 @@
 #include "builder/steps/link_resolution.hpp"
 #include "builder/steps/output_tail.hpp"
 #include "builder/steps/run_key.hpp"
+#include "builder/steps/source_secrets.hpp"
 #include "registry/oci/image_config.hpp"
 
 namespace kiln {
@@ -26,32 +27,11 @@ namespace {
 
 namespace df = dockerfile;
 
-constexpr std::uint64_t kMaxSecretBytes = std::uint64_t{500} << 10;  // BuildKit's limit
-
 const SecretSource* find_secret(const std::vector<SecretSource>* secrets, const std::string& id) {
   if (!secrets) return nullptr;
   const auto it =
       std::find_if(secrets->begin(), secrets->end(), [&](const SecretSource& secret) { return secret.id == id; });
   return it == secrets->end() ? nullptr : &*it;
-}
-
-std::string read_secret(const SecretSource& named) {
-  const SecretSource secret = located(named);
-  if (secret.environment) {
-    const auto value = environment_variable(*secret.environment);
-    if (!value) {
-      throw Error(Category::usage,
-                  fmt::format("secret '{}': the environment variable '{}' is not set", secret.id, *secret.environment));
-    }
-    return *value;
-  }
-  if (!named.file && !fs::exists(*secret.file)) {
-    throw Error(Category::usage,
-                fmt::format("secret '{0}': there is neither an environment variable nor a file of that "
-                            "name; say src=FILE or env=NAME of it",
-                            secret.id));
-  }
-  return read_file(*secret.file, kMaxSecretBytes);
 }
 
 // Owners are kept where this process may give files away.
@@ -239,7 +219,14 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
         return;
       }
       const std::string value = read_secret(*secret);
-      if (options.environment) request.env.push_back(*options.environment + "=" + value);
+      if (options.environment) {
+        if (value.find('\0') != std::string::npos) {
+          throw Error(Category::build, fmt::format("secret '{}' holds a NUL byte, which no environment variable can; "
+                                                   "mount it as a file, without env=",
+                                                   printable(options.id)));
+        }
+        request.env.push_back(*options.environment + "=" + value);
+      }
       if (!options.target.empty()) {
         request.mounts.push_back(
             {options.target, FileSource{value, options.mode.value_or(0400), options.uid, options.gid}});
@@ -282,7 +269,7 @@ LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& comm
   const Fd root = open_directory(folder);
   for (const FileEntry& entry : tree.entries) {
     if (entry.type == EntryType::file && entry.size > 0) {
-      writer.add(entry, open_scanned(root, entry.path), "/" + entry.path);
+      writer.add(entry, open_scanned(root, entry.path), "'/" + entry.path + "'");
     } else {
       writer.add(entry);
     }

@@ -59,14 +59,12 @@ std::vector<GroupLine> read_group(const MergedView& view) {
   return lines;
 }
 
+// A number is an id, even where an entry has it for a name.
 template <class Line, class Id>
 const Line* find_line(const std::vector<Line>& lines, std::string_view name, Id Line::*id) {
-  for (const Line& line : lines) {
-    if (line.name == name) return &line;
-  }
   const auto number = parse_id(name);
   for (const Line& line : lines) {
-    if (number && line.*id == *number) return &line;
+    if (number ? line.*id == *number : line.name == name) return &line;
   }
   return nullptr;
 }

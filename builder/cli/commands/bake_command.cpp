@@ -139,7 +139,8 @@ int check_fleet(const Plan& plan, const std::vector<std::size_t>& wanted) {
   int worst = 0;
   for (const std::size_t number : wanted) {
     const TargetSpec& target = plan.targets[number]->target;
-    DockerfileInput input{std::nullopt, target.dockerfile_text, target.dockerfile_name, target.ignore_text};
+    DockerfileInput input{std::nullopt, target.dockerfile_text, target.dockerfile_name, target.ignore_text,
+                          target.ignore_name};
     if (fs::exists(target.dockerfile_name)) input.path = target.dockerfile_name;
     CheckWords check;
     for (const auto& [name, value] : target.args) check.build_args.push_back(fmt::format("{}={}", name, value));

@@ -22,6 +22,7 @@
 #include "builder/definitions/run_limit.hpp"
 #include "builder/definitions/target_words.hpp"
 #include "builder/report/report_store.hpp"
+#include "builder/steps/fetched_source.hpp"
 #include "builder/steps/git_source.hpp"
 
 namespace kiln::cli {
@@ -70,10 +71,18 @@ struct BuildWords {
 
 using NamedContexts = std::map<std::string, NamedContext>;
 
+std::vector<SecretSource> secrets_of(const BuildWords& words) {
+  std::vector<SecretSource> secrets;
+  for (const std::string& secret : words.secrets) secrets.push_back(parse_secret(secret));
+  return secrets;
+}
+
 NamedContexts open_named_contexts(const BuildWords& words, const CancelToken& cancel) {
   NamedContexts contexts;
+  const SourceSecrets secrets(secrets_of(words));
   for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context")) {
-    contexts.emplace(name, open_named_context(name, value, words.offline ? MayFetch::no : MayFetch::yes, cancel));
+    contexts.emplace(name,
+                     open_named_context(name, value, words.offline ? MayFetch::no : MayFetch::yes, secrets, cancel));
   }
   return contexts;
 }
@@ -100,6 +109,7 @@ TargetSpec make_target(const BuildWords& words, const BuildContext& context, con
   target.dockerfile_text = context.dockerfile.text;
   target.dockerfile_name = context.dockerfile.name;
   target.ignore_text = context.dockerfile.ignore_text;
+  target.ignore_name = context.dockerfile.ignore_name;
   target.stage = words.target;
   target.args = parse_build_args(words.build_args);
   for (const auto& [name, found] : named) target.contexts[name] = found.value;
@@ -148,7 +158,9 @@ std::optional<int> look_at_input(const BuildWords& words, const CancelToken& can
     return 0;
   }
   if (words.print_ignored) {
-    print_ignored(words.context, find_ignore_text(words.file, words.context).value_or(""));
+    const auto ignore = find_ignore_file(words.file, words.context);
+    print_ignored(words.context,
+                  ignore ? dockerfile::read_ignore_rules(ignore->text, ignore->name) : dockerfile::IgnoreMatcher());
     return 0;
   }
   if (!words.check && !words.buildx.wants_check()) return std::nullopt;
@@ -156,7 +168,11 @@ std::optional<int> look_at_input(const BuildWords& words, const CancelToken& can
   check.build_args = words.build_args;
   check.platforms = words.platforms;
   check.target = words.target;
-  return check_dockerfile(open_build_context(words.context, words.file, cancel).dockerfile, check);
+  return check_dockerfile(
+      open_build_context(words.context, words.file,
+                         context_access(parse_build_args(words.build_args), secrets_of(words)), cancel)
+          .dockerfile,
+      check);
 }
 
 // --iidfile, --metadata-file and what --quiet prints.
@@ -176,7 +192,8 @@ int run_build(const BuildWords& words, const CancelToken& cancel) {
       (is_http_url(words.context) || parse_git_reference(words.context))) {
     throw Error(Category::network, "--offline: the build context is a URL, and nothing is fetched");
   }
-  const BuildContext context = open_build_context(words.context, words.file, cancel);
+  const BuildContext context = open_build_context(
+      words.context, words.file, context_access(parse_build_args(words.build_args), secrets_of(words)), cancel);
   const NamedContexts named = open_named_contexts(words, cancel);
   StderrLog log;
   const BuildRequest request = make_request(words, make_target(words, context, named), log);

@@ -37,41 +37,40 @@ void refuse_other_than_folder(const fs::path& context) {
   throw Error(Category::usage, fmt::format("build context '{}' is not a folder", printable(context.native())));
 }
 
-std::optional<std::string> ignore_text_of(const std::optional<fs::path>& dockerfile, const fs::path& context) {
-  if (dockerfile) {
-    fs::path own = *dockerfile;
-    own += ".dockerignore";
-    if (auto text = read_file_if_exists(own)) return text;
-  }
-  return read_file_if_exists(context / ".dockerignore");
-}
-
 }  // namespace
 
-DockerfileInput read_dockerfile_input(const std::optional<std::string>& file, const fs::path& context) {
+DockerfileInput read_dockerfile_input(const std::optional<std::string>& file, const fs::path& context,
+                                      ContextOrigin origin) {
   refuse_other_than_folder(context);
+  const std::optional<fs::path> inside = origin == ContextOrigin::fetched ? std::optional(context) : std::nullopt;
   DockerfileInput input;
   if (file == "-") {
     input.text = {std::istreambuf_iterator<char>(std::cin), {}};
     input.name = "Dockerfile";
   } else {
     input.path = file ? find_named(*file, context) : find_default(context);
-    input.text = read_file(*input.path);
+    auto text = dockerfile::read_text_file(*input.path, inside);
+    if (!text)
+      throw Error(Category::usage, fmt::format("'{}' is no Dockerfile but a folder", printable(input.path->native())));
+    input.text = std::move(*text);
     input.name = input.path->native();
   }
-  input.ignore_text = ignore_text_of(input.path, context);
+  if (auto ignore = dockerfile::read_ignore_file_of(input.path, context, inside)) {
+    input.ignore_text = std::move(ignore->text);
+    input.ignore_name = std::move(ignore->name);
+  }
   return input;
 }
 
-std::optional<std::string> find_ignore_text(const std::optional<std::string>& file, const fs::path& context) {
+std::optional<dockerfile::TextFile> find_ignore_file(const std::optional<std::string>& file, const fs::path& context) {
   refuse_other_than_folder(context);
-  std::optional<fs::path> dockerfile;
+  std::optional<fs::path> own;
   if (!file) {
-    dockerfile = context / "Dockerfile";
+    own = context / "Dockerfile";
   } else if (file != "-") {
-    dockerfile = find_named(*file, context);
+    own = find_named(*file, context);
   }
-  return ignore_text_of(dockerfile, context);
+  return dockerfile::read_ignore_file_of(own, context);
 }
 
 }  // namespace kiln::cli

@@ -15,8 +15,7 @@ std::map<std::string, std::string> parse_build_args(const std::vector<std::strin
   for (const std::string& value : values) {
     const std::size_t equals = value.find('=');
     const std::string name = value.substr(0, equals);
-    if (name.empty())
-      throw Error(Category::usage, fmt::format("--build-arg '{}': expected NAME=VALUE", printable(value)));
+    if (name.empty()) throw Error(Category::usage, "--build-arg: expected NAME=VALUE, got no name");
     if (equals != std::string::npos) {
       result[name] = value.substr(equals + 1);
     } else if (const auto inherited = environment_variable(name)) {

@@ -11,6 +11,10 @@ TEST_CASE("an excerpt marks its lines and shows two around them") {
   CHECK(excerpt("a\n", "Dockerfile", {1, 9}) == "Dockerfile:1\n1 | >>> a");
 }
 
+TEST_CASE("an excerpt shows no credentials of URLs") {
+  CHECK(excerpt("ADD http://ada:T0KEN@host/f /\n", "D", {1, 1}) == "D:1\n1 | >>> ADD http://xxxxx:xxxxx@host/f /");
+}
+
 TEST_CASE("an excerpt survives any text and any lines") {
   CHECK(has(excerpt("", "D", {0, 0}), "D:1"));
   CHECK(has(excerpt("x", "D", {7, 3}), "1 | >>> x"));

@@ -45,5 +45,11 @@ TEST_CASE("reading the file cleans its lines") {
   CHECK(has(usage_error([] { IgnoreMatcher matcher({"[a"}); }), "malformed pattern"));
 }
 
+TEST_CASE("what is wrong with an ignore file is told with its place") {
+  CHECK(read_ignore_rules("a\n", "ctx/.dockerignore").ignores("a"));
+  CHECK(has(usage_error([] { read_ignore_rules("# no\n\na\n!\n", "ctx/.dockerignore"); }),
+            "ctx/.dockerignore:4: malformed pattern '!'"));
+}
+
 }  // namespace
 }  // namespace kiln::dockerfile

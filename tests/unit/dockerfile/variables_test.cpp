@@ -77,6 +77,18 @@ TEST_CASE("a stage built on another one starts with its variables") {
   CHECK_FALSE(base.find("b"));
 }
 
+TEST_CASE("the environment of a parent's image is laid over what its ARGs left") {
+  const GlobalScope global({{"a", "given"}}, kBuild, kTarget, "");
+  StageScope child(global, {});
+  child.set_env("a", "env");
+  child.declare(arg("a=arg"));
+  child.declare(arg("only=kept"));
+  CHECK(child.find("a") == "given");
+  child.set_environment({"a=env"});
+  CHECK(child.find("a") == "env");
+  CHECK(child.find("only") == "kept");
+}
+
 TEST_CASE("proxy build args reach RUN in both spellings") {
   const auto out = proxy_environment({{"http_proxy", "http://p"}, {"NO_PROXY", "a"}, {"other", "x"}});
   CHECK(out == std::vector<std::pair<std::string, std::string>>{

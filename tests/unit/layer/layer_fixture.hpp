@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "builder/layer/file_entry.hpp"
 #include "builder/layer/file_index.hpp"
 #include "builder/layer/layer_writer.hpp"
+#include "builder/layer/living_files.hpp"
 #include "registry/store/content_store.hpp"
 
 namespace kiln::test {
@@ -65,6 +68,24 @@ inline std::string message_of(const std::function<void()>& action) {
     return error.message();
   }
   return "no error";
+}
+
+// Fills in the contents of a tree's files, and what its hard links show of them.
+inline void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool) {
+  LivingFiles files(root, tree, cache, pool, {});
+  std::vector<std::size_t> numbers(tree.entries.size());
+  std::iota(numbers.begin(), numbers.end(), std::size_t{0});
+  const std::vector<LivingFiles::Content> contents = files.read(numbers);
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (tree.entries[i].type == EntryType::file) tree.entries[i].content = contents[i].digest;
+  }
+  for (FileEntry& link : tree.entries) {
+    if (link.type != EntryType::hardlink) continue;
+    const auto target = std::find_if(tree.entries.begin(), tree.entries.end(),
+                                     [&](const FileEntry& entry) { return entry.path == link.link; });
+    link.content = target->content;
+    link.size = target->size;
+  }
 }
 
 // What a program prints; the test fails where it does not end well.

@@ -11,6 +11,7 @@
 #include "layer_fixture.hpp"
 #include "registry/store/layer_facts.hpp"
 #include "tests/support/check_error.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -178,7 +179,7 @@ TEST_CASE("files stream from their descriptors, and one that changed fails by na
   writer.add(entry, open_read(shop.path("data")), "data");
   const auto changed = [&](FileEntry wrong) {
     LayerWriter other(shop.store, shop.pool, with("gzip"));
-    return message_of([&] { other.add(wrong, open_read(shop.path("data")), "src/data"); });
+    return message_of([&] { other.add(wrong, open_read(shop.path("data")), "'src/data'"); });
   };
   const std::string expected = "'src/data' changed while it was being read; build again";
   entry.size -= 1;
@@ -191,6 +192,51 @@ TEST_CASE("files stream from their descriptors, and one that changed fails by na
   entry.content = {};
   CHECK(changed(entry) == "no error");
   CHECK(IndexCache(shop.store).find(writer.finish().diff_id)->find("data")->content == oci::sha256_of(text));
+}
+
+TEST_CASE("names like whiteouts are ordinary in a layer, which says that it has one") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("gzip"));
+  const std::vector<FileEntry> entries = {folder_of(".wh.d"),
+                                          file_of(".wh.d/x", "1"),
+                                          folder_of("a"),
+                                          file_of("a/.wh..wh..opq", ""),
+                                          link_of("a/.wh.l", "x"),
+                                          file_of("a/.wh.x", "2"),
+                                          link_of("a/.wh.y", "a/.wh.x", EntryType::hardlink),
+                                          entry_of("a/z", EntryType::whiteout)};
+  for (const FileEntry& entry : entries) {
+    const std::string_view text = entry.path.ends_with("/x") ? "1" : "2";
+    if (entry.type == EntryType::file && entry.size > 0) {
+      writer.add(entry, text);
+    } else {
+      writer.add(entry);
+    }
+  }
+  const LayerValue layer = writer.finish();
+  CHECK(layer.blobs[0].descriptor.annotations.at(std::string(kOrdinaryNameAnnotation)) == ".wh.d");
+  // What the index says, and what a reader finds who has the tar alone, are the same.
+  const auto written = IndexCache(shop.store).find(layer.diff_id);
+  const auto tar = open_layer_tar(shop.store, shop.pool, layer.blobs[0].descriptor, nullptr);
+  TarReader reader(*tar, "layer", Whiteouts::recognise);
+  std::string told;
+  while (const FileEntry* entry = reader.next()) {
+    told += to_letter(entry->type);
+    told += ":" + entry->path + " ";
+    CHECK(written->find(entry->path) != nullptr);
+    CHECK(entry->xattrs.empty());
+  }
+  CHECK(told == "d:.wh.d f:.wh.d/x d:a f:a/.wh..wh..opq l:a/.wh.l f:a/.wh.x h:a/.wh.y w:a/z ");
+  const LayerValue other = recompress_layer(shop.store, shop.pool, layer, Compression::parse("zstd"));
+  CHECK(other.blob_of(Compression::parse("zstd"))->descriptor.annotations == layer.blobs[0].descriptor.annotations);
+  CHECK(layer.blobs[0].descriptor.annotations.size() == 1);
+}
+
+TEST_CASE("a device that every overlay takes for a whiteout is refused") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("gzip"));
+  CHECK(error_of([&] { writer.add(entry_of("dev/x", EntryType::char_device)); }) ==
+        "build: 'dev/x' cannot be in a layer: a character device 0:0 stands for a removed file there");
 }
 
 TEST_CASE("entries out of order, twice, or linked to nothing are refused") {

@@ -88,6 +88,50 @@ TEST_CASE("COPY --from and a mount's from are edges too") {
   CHECK(plan.closure({2}) == std::set<std::size_t>{0, 1, 2});
 }
 
+TEST_CASE("a number in COPY --from is a stage above, and never an image") {
+  const Plan plan = make_plan({target("app", "FROM scratch\nFROM scratch\nCOPY --from=+0 /a /a\n")}, {});
+  CHECK(plan.targets[0]->needs[1] == std::set<std::size_t>{0});
+  CHECK(std::get<StageBase>(sources_of(plan, *plan.targets[0], 1).at(0)).stage == 0);
+  const auto fails = [](const std::string& from) {
+    return message_of({target("app", "FROM scratch\nFROM scratch AS two\nCOPY --from=" + from +
+                                         " /a /a\nFROM scratch\nCOPY --from=two /a /a\n")},
+                      {});
+  };
+  CHECK(fails("5").find("app/Dockerfile:3: invalid stage index 5: ") == 0);
+  CHECK(fails("-1").find("app/Dockerfile:3: invalid stage index -1: ") == 0);
+  CHECK(fails("1") == "app/Dockerfile:3: circular dependency detected on stage: two");
+  CHECK(fails("2") ==
+        "app/Dockerfile:3: cannot copy from stage '2', it needs to be defined before current stage 'two'");
+}
+
+TEST_CASE("a front end that is not docker's own is said") {
+  const auto notes = [](const std::string& first_line, std::map<std::string, std::string> args = {}) {
+    TargetSpec app = target("app", first_line + "\nFROM scratch\n");
+    app.args = std::move(args);
+    return make_plan({app}, {}).notes;
+  };
+  for (const char* own :
+       {"docker/dockerfile:1.7-labs", "docker.io/docker/dockerfile", "docker/dockerfile-upstream:master",
+        "mirror.example.com:5000/hub/docker/dockerfile@sha256:00"}) {
+    CAPTURE(own);
+    CHECK(notes(std::string("# syntax=") + own).empty());
+  }
+  const std::vector<std::string> foreign = notes("# syntax=example.com/not/dockerfile:1");
+  REQUIRE(foreign.size() == 1);
+  CHECK(foreign[0].find("app/Dockerfile:1 asks for the front end 'example.com/not/dockerfile:1'") == 0);
+  CHECK(notes("# syntax=evildocker/dockerfile").size() == 1);
+  CHECK(notes("#", {{"BUILDKIT_SYNTAX", "acme/frontend"}}).at(0).find("BUILDKIT_SYNTAX asks for") == 0);
+  CHECK(notes("# syntax=acme/frontend", {{"BUILDKIT_SYNTAX", "dockerfile.v0"}}).empty());
+  const std::string error = message_of({target("app", "# syntax=acme/plus\nFROM scratch\nINCLUDE+ x\n")}, {});
+  CHECK(error.find("app/Dockerfile:3: unknown instruction") == 0);
+  CHECK(error.find("line 1 asks for the front end 'acme/plus'") != std::string::npos);
+}
+
+TEST_CASE("FROM takes a number for the name of an image") {
+  const Plan plan = make_plan({target("app", "FROM scratch\nFROM 0\n")}, {});
+  CHECK(std::get<ImageBase>(plan.targets[0]->bases[1]).reference == "0");
+}
+
 TEST_CASE("an unknown parent of definitions is answered with file, line and the nearest image") {
   const std::string message =
       message_of({target("base-utils", "FROM scratch\n"), target("app", "# app\nFROM base-util\n")}, definitions());

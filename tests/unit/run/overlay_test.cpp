@@ -27,17 +27,13 @@ TEST_CASE("what divides options is escaped in a path") {
   CHECK(overlay_options(mount, "/home").starts_with("lowerdir=/e\\\\f:/c\\,d:/a\\:b,"));
 }
 
-TEST_CASE("as many layers as docker has fit into a page, and one more is the build's error") {
+TEST_CASE("as many layers as an image may have fit into a page") {
   OverlayMount mount;
   for (int i = 0; i < 127; ++i) mount.lowers.push_back("/home/snapshots/" + std::to_string(1'000'000 + i) + "/fs");
   mount.lowers.push_back("/some/home/of/moderate/length/runtime/mnt/stubs");
   mount.upper = "/home/snapshots/9999999/fs";
   mount.work = "/home/snapshots/9999999/work";
   CHECK(overlay_options(mount, "/home/snapshots").size() < 4096);
-  mount.lowers.push_back("/home/snapshots/1/fs");
-  CHECK(error_of([&] { overlay_options(mount, "/home/snapshots"); }) ==
-        "build: an image has 128 layers, expected at most 127; join some RUN instructions or build the first ones as "
-        "an image of their own and COPY from it");
 }
 
 TEST_CASE("options beyond a page are refused before the kernel cuts them") {

@@ -161,7 +161,7 @@ OrBlocked<BaseImage> FakeBases::debian(const DebianRequest& request, const oci::
   return base;
 }
 
-std::shared_ptr<CopySource> FakeFetcher::fetch(const std::string& url, const std::string&) {
+std::shared_ptr<CopySource> FakeFetcher::fetch(const std::string& url, const std::string&, const SourceSecrets&) {
   const auto it = texts.find(url);
   if (it == texts.end()) throw Error(Category::network, fmt::format("'{}' answers 404", url));
   return std::make_shared<InlineSource>(std::map<std::string, std::string>{{file_name_of_url(url), it->second}}, 0600,

@@ -107,7 +107,8 @@ class FakeBases final : public BaseSource {
 class FakeFetcher final : public SourceFetcher {
  public:
   std::map<std::string, std::string> texts;
-  std::shared_ptr<CopySource> fetch(const std::string& url, const std::string& checksum) override;
+  std::shared_ptr<CopySource> fetch(const std::string& url, const std::string& checksum,
+                                    const SourceSecrets& secrets) override;
   std::shared_ptr<CopySource> check_out(const GitReference& reference, const GitCheckout& options) override;
 };
 

@@ -28,6 +28,13 @@ TEST_CASE("symbolic modes are chmod's") {
   CHECK(changed("u=rwx,g=rX,o=", 0600) == 0740);  // as BuildKit: X looks at the mode before all clauses
 }
 
+TEST_CASE("the sticky bit is nothing that others alone can have") {
+  CHECK(changed("o+t", 04644) == 04644);
+  CHECK(changed("uo+t", 0644) == 01644);
+  CHECK(changed("u+t", 0644) == 01644);
+  CHECK(changed("+t", 0644) == 01644);
+}
+
 TEST_CASE("only an octal mode is one for folders that are made on the way") {
   CHECK(octal_chmod("0711") == 0711);
   CHECK_FALSE(octal_chmod("u=rwx").has_value());

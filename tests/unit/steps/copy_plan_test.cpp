@@ -137,6 +137,35 @@ TEST_CASE("a wildcard may match nothing, a plain path may not") {
         "build: '/a.tx' is not in the build context; did you mean 'a.txt'?");
 }
 
+TEST_CASE("a wildcard needs the folder that is named before it") {
+  Context context({"dir/a.txt", "file"});
+  context.symlink("dir", "link");
+  context.symlink("nowhere", "dangling");
+  CHECK(copied(context.source, "link/*.txt", "/x/") == Lines{"d x", "f x/a.txt"});
+  CHECK(copied(context.source, "dir/*.rs", "/x/").empty());
+  const auto refused = [&](const char* pattern, const char* message) {
+    CAPTURE(pattern);
+    CHECK(error_of([&] { copied(context.source, pattern, "/x/"); }) == std::string("build: ") + message);
+  };
+  refused("dirr/*.txt", "'/dirr' is not in the build context; did you mean 'dir'?");
+  refused("dir/e/f*/g", "'/dir/e' is not in the build context");
+  refused("file/*", "'/file' of the build context is not a folder, so no wildcard below it can match");
+  refused("dangling/*", "'/dangling' leads by a link to '/nowhere', which is not in the build context");
+  refused("dangling", "'/dangling' leads by a link to '/nowhere', which is not in the build context");
+}
+
+TEST_CASE("--parents says where the folder before its wildcard is missing") {
+  const Context context({"dir/a.txt"});
+  CopyOptions options;
+  options.parents = true;
+  CopyPlan plan({}, options);
+  plan.add(context.source, "dir/*.rs", "/x/");
+  CHECK(plan.notes().empty());
+  plan.add(context.source, "nope/*.rs", "/x/");
+  CHECK(plan.notes() ==
+        std::vector<std::string>{"--parents 'nope/*.rs' matches nothing: '/nope' is not in the build context"});
+}
+
 TEST_CASE("--parents keeps what is behind the pivot, which may have wildcards") {
   const Context context({"a/b/c/x", "a/b2/c/y"});
   CopyOptions parents;

@@ -40,6 +40,17 @@ TEST_CASE("numbers need no entry, and names do") {
         "build: group 'nobody-here' is not in the image's /etc/group");
 }
 
+TEST_CASE("a number is an id, also where an entry has it for a name") {
+  const MergedView view = image_of(
+      {}, {{"etc/passwd", "10:x:5:6::/:/bin/sh\nten:x:10:11::/:/bin/sh\n"}, {"etc/group", "10:x:7:\nten:x:10:\n"}});
+  const ResolvedUser user = resolve_user("10", view);
+  CHECK(user.uid == 10);
+  CHECK(user.gid == 11);
+  CHECK(resolve_user("ten:10", view).gid == 10);
+  CHECK(resolve_owner("10:10", view).uid == 10);
+  CHECK(resolve_owner("ten:ten", view).gid == 10);
+}
+
 TEST_CASE("an owner that is unknown is root in an image, and an error in an empty one") {
   CHECK(resolve_owner("nobody-here", image()).uid == 0);
   CHECK(error_of([&] { resolve_owner("nobody-here", MergedView()); }) ==

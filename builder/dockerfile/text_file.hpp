@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/file.hpp"
+
+namespace kiln::dockerfile {
+
+// Reads a Dockerfile or an ignore file. nullopt where there is none, or a folder of its name. What comes with a context
+// may be hostile, so a pipe is not waited for, and no byte of what is no such file gets into a message: Error{usage}
+// for what is neither a file nor a pipe that is open already (/dev/fd/N), for more than 64 MiB, and for a link that
+// leads out of `inside`, where one is given.
+std::optional<std::string> read_text_file(const fs::path& file, const std::optional<fs::path>& inside = {});
+
+struct TextFile {
+  std::string text;
+  std::string name;
+};
+
+// The ignore file of a build: NAME.dockerignore beside its Dockerfile, else .dockerignore in its context.
+std::optional<TextFile> read_ignore_file_of(const std::optional<fs::path>& dockerfile,
+                                            const std::optional<fs::path>& context,
+                                            const std::optional<fs::path>& inside = {});
+
+}  // namespace kiln::dockerfile

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "base/file.hpp"
+#include "base/process.hpp"
+#include "builder/steps/source_secrets.hpp"
+
+namespace kiln {
+
+// The git program at work for one source, as BuildKit lets it work: neither this machine's nor the caller's
+// configuration, HOME, identity or umask has a say. It never asks for a password and runs no hook.
+class GitProgram {
+ public:
+  // `shown` is the source for messages. Error{machine} where there is no git.
+  GitProgram(std::string shown, std::vector<SourceSecrets::GitHeader> headers, const CancelToken& cancel);
+
+  CommandResult run(const fs::path& folder, const std::vector<std::string>& words) const;
+  // What it printed, without the last newline; Error{network} where it fails.
+  std::string expect(const fs::path& folder, const std::vector<std::string>& words) const;
+  // For a command that failed: its messages as detail, without credentials.
+  Error refused(const CommandResult& result) const;
+
+ private:
+  std::string shown_;
+  std::vector<std::string> environment_;
+  const CancelToken& cancel_;
+};
+
+// A URL with xxxxx in place of its user name and its password, as BuildKit writes it into a kept .git.
+std::string with_masked_credentials(std::string_view url);
+
+}  // namespace kiln

@@ -1,0 +1,1 @@
+chmod 4644 setuid

@@ -1,0 +1,20 @@
+#include "base/credentials.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace kiln;
+
+TEST_CASE("credentials of URLs are masked wherever they stand in a text") {
+  CHECK(without_url_credentials("ADD http://ada:T0KEN@host/a https://t0ken@host:1/b /x") ==
+        "ADD http://xxxxx:xxxxx@host/a https://xxxxx@host:1/b /x");
+  CHECK(without_url_credentials("ssh://git:pw@host/r") == "ssh://xxxxx:xxxxx@host/r");
+  CHECK(without_url_credentials("'http://a:b@c@host/'") == "'http://xxxxx:xxxxx@host/'");
+}
+
+TEST_CASE("text without credentials stays as it is") {
+  for (const char* text : {"", "ssh://git@host/r", "git@host:acme/r", "http://host/a@b", "http://host?user=a@b", "://",
+                           "http://", "mail a@b http://host"}) {
+    CAPTURE(text);
+    CHECK(without_url_credentials(text) == text);
+  }
+}
