@@ -22,6 +22,11 @@ std::string PlatformParts::text() const {
   return out;
 }
 
+bool is_proxy_arg(std::string_view name) {
+  return std::any_of(std::begin(kProxyNames), std::end(kProxyNames),
+                     [&](std::string_view proxy) { return equals_ignoring_case(name, proxy); });
+}
+
 std::vector<std::pair<std::string, std::string>> proxy_environment(const BuildArgs& build_args) {
   std::vector<std::pair<std::string, std::string>> out;
   for (std::string_view name : kProxyNames) {

@@ -25,6 +25,9 @@ struct PlatformParts {
   std::string text() const;  // "linux/arm/v7"
 };
 
+// Whether a name is HTTP_PROXY or one of its relatives, in either case.
+bool is_proxy_arg(std::string_view name);
+
 // HTTP_PROXY and its relatives among the build args, in either case there, each in upper and in lower case: they reach
 // RUN without being declared, are in no history and in no cache key.
 std::vector<std::pair<std::string, std::string>> proxy_environment(const BuildArgs& build_args);

@@ -16,7 +16,9 @@ from tests.support.http_cache import BazelRemote
 from tests.support.registry import Registry, die_with_parent
 
 APART_SECONDS = 2
-MOST_TIMES = 1.1
+# No cache has compare-and-set, so two machines that claim a step in the same moment may both execute it. Without claims the
+# second machine executes nearly all that the first one does: twice.
+MOST_TIMES = 1.35
 
 # Each RUN takes as long as a short one does in earnest, so that the second machine comes while the first works.
 WORKER = """\

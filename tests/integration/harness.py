@@ -11,6 +11,7 @@ $KILN_BINARY. A test that cannot run here is skipped by name with the reason (th
 """
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -82,7 +83,9 @@ class KilnTest(unittest.TestCase):
     longMessage = True
 
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="kiln-test-"))
+        # Of letters and digits alone: the path becomes a part of image names, and mkdtemp's names may end in an underscore.
+        self.folder = Path(tempfile.gettempdir()) / f"kiln-test-{secrets.token_hex(6)}"
+        self.folder.mkdir(mode=0o700)
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.home = self.folder / "home"
 

@@ -91,7 +91,7 @@ TEST_CASE("COPY --from and a mount's from are edges too") {
 TEST_CASE("a number in COPY --from is a stage above, and never an image") {
   const Plan plan = make_plan({target("app", "FROM scratch\nFROM scratch\nCOPY --from=+0 /a /a\n")}, {});
   CHECK(plan.targets[0]->needs[1] == std::set<std::size_t>{0});
-  CHECK(std::get<StageBase>(sources_of(plan, *plan.targets[0], 1).at(0)).stage == 0);
+  CHECK(std::get<StageBase>(resolve_name(plan, *plan.targets[0], "+0", 1)).stage == 0);
   const auto fails = [](const std::string& from) {
     return message_of({target("app", "FROM scratch\nFROM scratch AS two\nCOPY --from=" + from +
                                          " /a /a\nFROM scratch\nCOPY --from=two /a /a\n")},
