@@ -256,6 +256,10 @@ std::optional<TargetSpec> baseline_target(const TargetSpec& target) {
   result.contexts = target.contexts;
   result.platforms = target.platforms;
   result.compression = target.compression;
+  if (result.dockerfile == target.dockerfile) {
+    result.stage = target.stage;
+    result.args = target.args;
+  }
   result.network = target.network;
   result.secrets = target.secrets;
   result.ssh = target.ssh;

@@ -18,7 +18,8 @@ namespace kiln {
 Fleet load_definitions(const fs::path& folder);
 
 // The target that measures `target`'s baseline by its legacy Dockerfile: same context, no profile, nothing published.
-// nullopt where the baseline is no Dockerfile. Its name is "IMAGE-baseline".
+// Where that is the image's own Dockerfile, it is built to the same stage by the same arguments. nullopt where the
+// baseline is no Dockerfile. Its name is "IMAGE-baseline".
 std::optional<TargetSpec> baseline_target(const TargetSpec& target);
 
 }  // namespace kiln

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ["base"] + [f"registry/{room}" for room in ("oci", "store", "remote")] + [
     f"builder/{room}" for room in (
         "layer", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "steps", "solve", "report", "build", "release",
-        "retention", "cli")]
+        "retention", "init", "cli")]
 
 # Third-party headers that only these rooms may see.
 ONLY_IN = {"CLI/": {"builder/cli"}, "curl/": {"registry/remote"}, "yaml.h": {"builder/definitions", "builder/release"}}

@@ -3,6 +3,7 @@
 namespace kiln::cli {
 
 void add_commands(Arguments& root) {
+  add_init_command(root);
   add_build_command(root);
   add_bake_command(root);
   add_plan_command(root);

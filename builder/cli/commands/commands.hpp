@@ -21,6 +21,7 @@ void add_doctor_command(Arguments& root);
 void add_history_command(Arguments& root);
 void add_images_command(Arguments& root);
 void add_index_command(Arguments& root);
+void add_init_command(Arguments& root);
 void add_inspect_command(Arguments& root);
 void add_lock_command(Arguments& root);
 void add_login_command(Arguments& root);
