@@ -107,7 +107,7 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
   const std::set<std::size_t> wanted(numbers_wanted.begin(), numbers_wanted.end());
   Workshop shop(request.settings, surroundings);
   StepForecast steps(shop.lookup());
-  const std::map<std::size_t, std::string> problems = shop.look_up(plan, wanted, steps);
+  const auto [problems, would_lock] = shop.look_up(plan, wanted, steps);
   shop.cancel().check();
   shop.stat_cache().flush();
   const std::vector<ForeseenAnswer> answers = steps.answers();
@@ -119,6 +119,7 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
   }
 
   Forecast forecast = lay_out_forecast(plan, wanted);
+  for (const auto& [name, sentence] : would_lock) forecast.notes.push_back(sentence);
   const Obstacles obstacles(plan, missed);
   const EarlierSteps earlier{BuildRecordStore(shop.home().builds())};
   std::map<std::pair<std::string, std::string>, std::size_t> numbers;  // by name and platform
@@ -150,6 +151,10 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
         if (is_hit) {
           step.seconds = result.seconds;
           step.bytes = result.bytes;
+        }
+        if (step.stage.empty() && !is_hit && planned.target.debian) {
+          const auto lock = would_lock.find(planned.target.debian->lock_name);
+          if (lock != would_lock.end()) step.reason = lock->second;
         }
         continue;
       }
