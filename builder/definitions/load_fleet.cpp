@@ -31,7 +31,7 @@ Fleet load_image_definitions(const fs::path& file, const LoadFleetOptions& optio
   for (const std::string& text : options.set) {
     if (auto override = parse_override(text, options.environment)) overrides.push_back(std::move(*override));
   }
-  Fleet fleet = load_definitions(file.lexically_normal().parent_path());
+  Fleet fleet = load_definitions(file.lexically_normal().parent_path(), options.broken);
   override_targets(fleet.targets, overrides, options.working_directory);
   return fleet;
 }
