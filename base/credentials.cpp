@@ -9,7 +9,7 @@ constexpr std::string_view kMask = "xxxxx";
 
 bool is_web(std::string_view before) { return before.ends_with("http") || before.ends_with("https"); }
 
-// What stands for credentials ends before anything that no URL has in that place.
+// What may be credentials ends before anything that no URL has in that place.
 bool ends_authority(char c) {
   return static_cast<unsigned char>(c) <= ' ' || c == '/' || c == '?' || c == '#' || c == '"' || c == '\'' ||
          c == '`' || c == '<' || c == '>';

@@ -6,7 +6,7 @@
 namespace kiln {
 
 // Text for people, with "xxxxx" in place of the user name and password of every URL in it. A user name alone is left
-// where it is none (ssh://git@host), and masked in http and https, where a token may stand for one.
+// where it is none (ssh://git@host), and masked in http and https, where a token may be in its place.
 std::string without_url_credentials(std::string_view text);
 
 }  // namespace kiln

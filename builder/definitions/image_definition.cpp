@@ -9,8 +9,10 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/definitions/attribute_reader.hpp"
+#include "builder/definitions/bake/attribute_values.hpp"
 #include "builder/definitions/byte_size.hpp"
+#include "builder/definitions/hcl/convert.hpp"
+#include "builder/definitions/hcl/json_reader.hpp"
 #include "builder/definitions/name_template.hpp"
 #include "builder/definitions/schema.hpp"
 #include "registry/oci/reference.hpp"
@@ -135,13 +137,20 @@ class DefinitionReader {
   }
 
   void read_parts() {
-    for (const BakeAttribute& attribute : bake_attributes()) {
+    for (const bake::Attribute& attribute : bake::attributes()) {
       const std::string key(attribute.definition_key);
       if (key.empty() || !content_.contains(key)) continue;
       const std::string pointer = child_pointer("", key);
-      TargetParts parts;
-      read_attribute(source_, attribute, content_.at(key), pointer, parts);
-      if (attribute.is_said(parts)) checked(pointer, [&] { attribute.apply(parts, target_, folder_); });
+      bake::AttributeValues values;
+      try {
+        const hcl::Source text(key, content_.at(key).dump());
+        if (auto value = bake::read_attribute(attribute, hcl::json_value(text)))
+          values.emplace(attribute.name, *std::move(value));
+      } catch (const hcl::ValueError& error) {
+        source_.fail(pointer, error.what());
+      }
+      bake::normalise(values);
+      checked(pointer, [&] { bake::apply_values(values, target_, {folder_, folder_}); });
     }
     for (const auto& [name, value] : target_.contexts) {
       if (fs::path(value).is_absolute() && !fs::is_directory(value)) {

@@ -7,7 +7,6 @@
 #include "builder/definitions/bake/definition.hpp"
 #include "builder/definitions/definitions.hpp"
 #include "builder/definitions/fleet.hpp"
-#include "builder/definitions/overrides.hpp"
 
 namespace kiln {
 
@@ -20,7 +19,7 @@ struct LoadFleetOptions {
   std::vector<std::string> variables;   // --var, as given
   std::vector<std::string> set;         // --set, as given
   std::vector<std::string> wanted;      // the targets that are asked for; empty: "default"
-  EnvironmentLookup environment;
+  bake::ValueLookup environment;
   BrokenImages broken = BrokenImages::refused;  // of image definitions
 };
 

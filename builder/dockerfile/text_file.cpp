@@ -29,7 +29,7 @@ bool leads_out(const fs::path& file, const fs::path& folder) {
   return std::mismatch(root.begin(), root.end(), real.begin(), real.end()).first != root.end();
 }
 
-// `-f <(program)`: the shell opened it, so reading waits for nobody but the program.
+// `-f <(program)`: the shell opened it, so reading waits for the program alone.
 bool is_open_already(const fs::path& file) {
   const std::string& path = file.native();
   return path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/") || path == "/dev/stdin";

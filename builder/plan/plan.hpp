@@ -82,8 +82,8 @@ struct Plan {
 // does not exist, and a cycle.
 Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names);
 
-// What a name used in a stage (by --from, a mount) refers to. `before_stage`: only stages above may be named. A number is
-// the stage of that place; Error{usage} where no stage above has it.
+// What a name used in a stage (by --from, a mount) refers to. `before_stage`: only stages above may be named. A number
+// is the stage of that place; Error{usage} where no stage above has it.
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
                          std::size_t before_stage);
 

@@ -93,7 +93,7 @@ const ScannedTree& ContextSource::tree() const {
     for (FileEntry& entry : scanned.entries) normalise(entry, modes_);
     tree_ = std::move(scanned);
     files_.emplace(root_, *tree_, stat_cache_, pool_, cancel_, writers_);
-    // Whoever wants a digest asks for it: by then the file may be another.
+    // A caller that wants a digest asks for it: by then the file may be another.
     for (FileEntry& entry : tree_->entries) entry.content = {};
   }
   return *tree_;
@@ -150,7 +150,7 @@ std::optional<FileEntry> ContextSource::lookup(std::string_view path) const {
   return files_->is_gone(number) ? std::nullopt : std::optional(tree().entries[number]);
 }
 
-// Of a folder that may not be read nobody knows what it holds.
+// What a folder that may not be read holds is not known.
 void ContextSource::refuse_below_unreadable(std::string_view path) const {
   for (const std::string& folder : tree().unreadable) {
     if (!is_within(path, folder)) continue;

@@ -214,7 +214,8 @@ TEST_CASE("wrong forms are refused") {
   CHECK(refusal("{\"target\": {\"a\": {\"network\": \"moon\"}}}") ==
         "target 'a': network 'moon' is not valid; known: default, host, none");
   CHECK(refusal("{\"target\": {\"a\": {\"context\": \"-\"}}}").find("standard input") != std::string::npos);
-  CHECK(refusal("{\"target\": {\"a\": {\"secret\": [\"src=x\"]}}}") == "secret 'src=x' has no id");
+  CHECK(refusal("{\"target\": {\"a\": {\"secret\": [\"src=x\"]}}}") ==
+        "a secret has no id; expected id=ID[,src=FILE|,env=NAME]");
 }
 
 TEST_CASE("a target that cannot be built stops only what needs it") {
