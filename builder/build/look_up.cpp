@@ -22,11 +22,12 @@ constexpr std::size_t kBuildsLookedAt = 50;
 // .' of another image says nothing.
 class EarlierSteps {
  public:
-  explicit EarlierSteps(const BuildRecordStore& store) {
+  // Of builds of other fleets nothing is taken: their images may have the same names.
+  EarlierSteps(const BuildRecordStore& store, const fs::path& fleet) {
     const std::vector<std::string> ids = store.ids();
     for (std::size_t i = 0; i < ids.size() && i < kBuildsLookedAt; ++i) {
       const auto record = store.load(ids[ids.size() - 1 - i]);
-      if (!record) continue;
+      if (!record || (!record->fleet.empty() && record->fleet != fleet)) continue;
       for (const BuildRecordTarget& target : record->targets) {
         for (const BuildRecordStep& step : target.steps) {
           if (step.outcome == "failed") continue;
@@ -121,7 +122,8 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
   Forecast forecast = lay_out_forecast(plan, wanted);
   for (const auto& [name, sentence] : would_lock) forecast.notes.push_back(sentence);
   const Obstacles obstacles(plan, missed);
-  const EarlierSteps earlier{BuildRecordStore(shop.home().builds())};
+  const EarlierSteps earlier(BuildRecordStore(shop.home().builds()),
+                             fs::absolute(request.fleet.folder).lexically_normal());
   std::map<std::pair<std::string, std::string>, std::size_t> numbers;  // by name and platform
   for (std::size_t i = 0; i < plan.targets.size(); ++i)
     numbers[{plan.targets[i]->target.name, plan.targets[i]->target.platform().str()}] = i;

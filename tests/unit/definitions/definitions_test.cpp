@@ -51,13 +51,14 @@ TEST_CASE("every bad definition is refused with its file, its line and the neare
 }
 
 TEST_CASE("broken images that are set aside are targets with problems, for each of the fleet's profiles") {
-  const kiln::test::Folder folder({{"profiles/a.json", "{}"},
-                                   {"images/fleet.json", R"({"registry": "r.io", "profiles": ["a"],
+  const kiln::test::Folder folder(
+      {{"profiles/a.json", "{}"},
+       {"images/fleet.json", R"({"registry": "r.io", "profiles": ["a"],
                                       "groups": {"some": ["web-a", "good"]}})"},
-                                   {"images/good/image.json", R"({"kind": "base"})"},
-                                   {"images/good/Dockerfile", ""},
-                                   {"images/folder/image.json", R"({"kind": "service", "name": "web", "x": 1, "y": 2})"},
-                                   {"images/lost/image.json", R"({"kind": "base"})"}});
+       {"images/good/image.json", R"({"kind": "base"})"},
+       {"images/good/Dockerfile", ""},
+       {"images/folder/image.json", R"({"kind": "service", "name": "web", "x": 1, "y": 2})"},
+       {"images/lost/image.json", R"({"kind": "base"})"}});
   const kiln::Fleet fleet = load_definitions(folder.path() / "images", kiln::BrokenImages::set_aside);
   CHECK(names(fleet.targets) == std::vector<std::string>{"good", "lost", "web"});
   CHECK(fleet.find("good")->problems.empty());
