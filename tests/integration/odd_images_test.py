@@ -175,6 +175,28 @@ class Archives(harness.KilnTest):
             self.assertEqual((self.folder / "out/d/a.bin").read_bytes(), data)
 
 
+class Stores(harness.KilnTest):
+    def test_a_store_that_may_not_be_written_to_can_be_looked_at(self):
+        self.need_root()
+        self.need_programs("unshare")
+        self.write("app/f", "x")
+        self.write("app/Dockerfile", "FROM scratch\nCOPY f /\n")
+        self.kiln("build", "-t", "acme/app:1", "app")
+        read_only = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
+        for words in ("images", "inspect --local acme/app:1", "history --local acme/app:1", "cache du", "cache verify", "report"):
+            with self.subTest(words):
+                self.run_program("unshare", "--mount", "sh", "-c", read_only, "sh", self.home, harness.kiln_binary(), *words.split())
+        failed = self.run_program("unshare", "--mount", "sh", "-c", read_only, "sh", self.home, harness.kiln_binary(), "build",
+                                  "--no-cache", self.folder / "app", code=4)
+        self.assertIn("read-only file system", failed.stderr)
+
+    def test_words_of_any_length_are_no_fault_of_the_machine(self):
+        for context in ("a" * 5000, "http://127.0.0.1:1/good.git#" + "a" * 5000):
+            failed = self.kiln("build", context, code=None)
+            self.assertIn(failed.code, (2, 3))
+            self.assertNotIn("internal", failed.stderr)
+
+
 class Bounds(harness.KilnTest):
     def test_a_sparse_file_of_half_a_terabyte_is_refused_at_once(self):
         member = tarfile.TarInfo("sparse")
