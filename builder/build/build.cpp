@@ -161,7 +161,7 @@ class Build {
     }
     shop_->caches().expect(result_.plan, all);
     for (const std::string& note : result_.plan.notes) shop_->recorder().warn(note);
-    record_->begin(result_.plan, all);
+    record_->begin(result_.plan, all, request_.fleet);
     Stages stages = solve_or_report({all.begin(), all.end()});
     // What is pushed next is mounted from the cache, not sent a second time.
     if (StepSharing* sharing = shop_->sharing()) sharing->finish();

@@ -47,7 +47,8 @@ RecordKeeper::~RecordKeeper() {
   }
 }
 
-void RecordKeeper::begin(const Plan& plan, const std::vector<std::size_t>& wanted) {
+void RecordKeeper::begin(const Plan& plan, const std::vector<std::size_t>& wanted, const Fleet& fleet) {
+  log_.set_fleet(fleet.folder.empty() ? fs::path() : fs::absolute(fleet.folder).lexically_normal());
   log_.add_targets(plan, plan.closure({wanted.begin(), wanted.end()}));
 }
 

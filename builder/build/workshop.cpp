@@ -83,14 +83,16 @@ Workshop::Stages Workshop::solve(const Plan& plan, const std::set<std::size_t>& 
   return Solver(plan, tools, solver_settings()).solve(wanted, needed_here);
 }
 
-std::map<std::size_t, std::string> Workshop::look_up(const Plan& plan, const std::set<std::size_t>& wanted,
-                                                     StepSolver& steps) {
+Workshop::Foreseen Workshop::look_up(const Plan& plan, const std::set<std::size_t>& wanted, StepSolver& steps) {
   BaseImages bases(*layers_, *remote_, steps, *recorder_, settings_.bases);
   SolverSettings settings = solver_settings();
   settings.evaluation.unpacks_ahead = false;
   RemoteFetcher fetcher(*layers_);
   const StageTools tools{*layers_, bases, fetcher, *runs_, steps, *recorder_};
-  return Solver(plan, tools, settings).look_up(wanted);
+  Foreseen foreseen;
+  foreseen.problems = Solver(plan, tools, settings).look_up(wanted);
+  foreseen.would_lock = bases.would_lock();
+  return foreseen;
 }
 
 }  // namespace kiln

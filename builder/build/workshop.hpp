@@ -43,8 +43,12 @@ class Workshop {
   using Stages = std::map<std::size_t, std::shared_ptr<const StageResult>>;
   // Solves the wanted targets of a plan.
   Stages solve(const Plan& plan, const std::set<std::size_t>& wanted, const NeededHere& needed_here);
-  // Looks up what solving would ask for, by `steps`; returns what would fail, by target.
-  std::map<std::size_t, std::string> look_up(const Plan& plan, const std::set<std::size_t>& wanted, StepSolver& steps);
+  struct Foreseen {
+    std::map<std::size_t, std::string> problems;    // what would fail, by target
+    std::map<std::string, std::string> would_lock;  // as BaseImages::would_lock()
+  };
+  // Looks up what solving would ask for, by `steps`.
+  Foreseen look_up(const Plan& plan, const std::set<std::size_t>& wanted, StepSolver& steps);
 
   const BuildSettings& settings() const noexcept { return settings_; }
   const BuildSurroundings& surroundings() const noexcept { return surroundings_; }
