@@ -147,7 +147,7 @@ struct ReportFleet {
   std::optional<ContentBytes> baseline_contents;
 };
 
-// What the figures are held against, as far as the definitions say: what nobody asked for is not missed.
+// What the figures are held against, as far as the definitions say: a figure without a goal is not missed.
 struct ReportTargets {
   std::optional<double> reduction_pct_min;
   std::optional<double> reduction_pct_max;
