@@ -104,6 +104,7 @@ std::set<oci::Digest> reachable(const ContentStore& store, const std::function<s
 }  // namespace
 
 std::set<oci::Digest> leased_blobs(const ContentStore& store) {
+  if (!may_lease(store.home())) return {};
   const FileLock closed_leases = close_leases(store.home());
   return read_leases(store.home());
 }
