@@ -110,6 +110,7 @@ std::set<oci::Digest> leased_blobs(const ContentStore& store) {
 }
 
 bool while_alone(const ContentStore& store, const std::function<void()>& body) {
+  if (!may_lease(store.home())) return false;  // others may be at work, and would not be kept out
   const FileLock closed_leases = close_leases(store.home());
   for (const std::string& name : list_directory(store.home().leases())) {
     const fs::path file = store.home().leases() / name;
