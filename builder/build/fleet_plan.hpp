@@ -22,8 +22,6 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
 // their own get their parent's. Error{usage} for a GPU service whose profile its family's CUDA arch list does not
 // serve.
 Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted, const NameValues& naming);
-// Everything there is.
-std::vector<const TargetSpec*> all_targets(const Fleet& fleet);
 
 // SOURCE_DATE_EPOCH of the environment, or of a build arg, which wins; Error{usage} where it is no number.
 std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::string>& build_args);

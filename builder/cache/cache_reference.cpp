@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "registry/oci/reference.hpp"
@@ -56,12 +57,12 @@ class Reader {
         direction_(direction) {}
 
   CacheReference read() {
-    const auto fields = split(text_, ',');
+    const std::vector<std::string> fields = read_fields();
     if (fields.size() == 1 && text_.find('=') == std::string_view::npos) {
       reference_ = std::string(trim(text_));
       has_type_ = true;
     } else {
-      for (const std::string_view field : fields) read_field(field);
+      for (const std::string& field : fields) read_field(field);
     }
     if (!has_type_) fail("type is missing; for example type=registry,ref=ghcr.io/acme/cache");
     choose_place();
@@ -71,6 +72,14 @@ class Reader {
  private:
   [[noreturn]] void fail(std::string_view problem) const {
     throw Error(Category::usage, without_passwords(fmt::format("{} '{}': {}", flag_, printable(text_), problem)));
+  }
+
+  std::vector<std::string> read_fields() const {
+    try {
+      return csv_fields(text_, flag_);
+    } catch (const Error& error) {
+      throw Error(error.category(), without_passwords(error.message()));
+    }
   }
 
   void read_type(const std::string& value) {

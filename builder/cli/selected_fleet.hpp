@@ -19,7 +19,8 @@ struct SelectedFleet {
 };
 
 // Loads a fleet and selects `options.wanted` for these profiles, as images that are published below `registry` ("": the
-// fleet's). The commit is asked of git only where a name holds it. What loading warns of goes to `log`. Error{usage}.
+// fleet's). The commit is asked of git only where a name holds it. What loading warns of goes to `log`, and images
+// whose definitions are broken and that were not asked for. Error{usage}.
 SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<std::string>& profiles,
                            const std::string& registry, const CancelToken& cancel, Log& log);
 

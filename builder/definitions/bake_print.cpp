@@ -1,39 +1,17 @@
 #include "builder/definitions/bake_print.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "builder/definitions/bake_attributes.hpp"
+#include "builder/definitions/bake/resolve.hpp"
 
 namespace kiln {
 
-using nlohmann::ordered_json;
-
 namespace {
 
-// What is printed is read as a bake file again, where these begin templates.
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool opens = i + 1 < text.size() && text[i + 1] == '{' && (text[i] == '$' || text[i] == '%');
-    if (opens) result += text[i];
-    result += text[i];
-  }
-  return result;
-}
-
-ordered_json escaped(ordered_json value) {
-  if (value.is_string()) return escaped(std::string_view(value.get_ref<const std::string&>()));
-  for (auto& member : value) {
-    if (member.is_structured() || member.is_string()) member = escaped(std::move(member));
-  }
-  return value;
-}
-
-class Printer {
+class FleetPrint {
  public:
-  Printer(const Fleet& fleet, const BakePrintOptions& options) : fleet_(fleet), options_(options) {}
+  FleetPrint(const Fleet& fleet, const BakePrintOptions& options) : fleet_(fleet), options_(options) {}
 
   // A target and those that its contexts name.
   void add(const TargetSpec& target) {
@@ -43,32 +21,21 @@ class Printer {
       if (!value.starts_with("target:")) continue;
       if (const TargetSpec* linked = fleet_.find(value.substr(7))) add(*linked);
     }
-    ordered_json json = ordered_json::object();
-    for (const BakeAttribute& attribute : bake_attributes()) {
-      ordered_json value = attribute.print(complete, options_.working_directory);
-      if (!value.is_null()) json[std::string(attribute.name)] = escaped(std::move(value));
-    }
-    targets_[target.name] = std::move(json);
+    selection_.targets[target.name] = bake::values_of(complete, options_.working_directory);
   }
 
-  ordered_json groups(const std::vector<std::string>& requested) {
-    std::map<std::string, std::vector<std::string>> result;
-    for (const std::string& name : requested) add_group(name, result);
-    if (std::find(requested.begin(), requested.end(), "default") == requested.end()) result["default"] = requested;
-    ordered_json json = ordered_json::object();
-    for (auto& [name, members] : result) {
+  bake::Selection finish(const std::vector<std::string>& requested) {
+    for (const std::string& name : requested) add_group(name);
+    if (std::find(requested.begin(), requested.end(), "default") == requested.end()) {
+      selection_.groups["default"] = {"default", "", requested, {}};
+    }
+    for (auto& [name, group] : selection_.groups) {
       // With --profile some members of a group are not baked.
-      std::erase_if(members,
-                    [&](const std::string& member) { return !targets_.contains(member) && !result.contains(member); });
-      json[name]["targets"] = members;
+      std::erase_if(group.targets, [&](const std::string& member) {
+        return !selection_.targets.contains(member) && !selection_.groups.contains(member);
+      });
     }
-    return json;
-  }
-
-  ordered_json targets() const {
-    ordered_json json = ordered_json::object();
-    for (const auto& [name, target] : targets_) json[name] = target;
-    return json;
+    return std::move(selection_);
   }
 
  private:
@@ -83,30 +50,27 @@ class Printer {
     return result;
   }
 
-  void add_group(const std::string& name, std::map<std::string, std::vector<std::string>>& into) const {
+  void add_group(const std::string& name) {
     const auto group = fleet_.groups.find(name);
-    if (group == fleet_.groups.end() || !into.emplace(name, group->second).second) return;
-    for (const std::string& member : group->second) add_group(member, into);
+    if (group == fleet_.groups.end()) return;
+    if (!selection_.groups.try_emplace(name, bake::BakeGroup{name, "", group->second, {}}).second) return;
+    for (const std::string& member : group->second) add_group(member);
   }
 
   const Fleet& fleet_;
   const BakePrintOptions& options_;
   std::set<std::string> printed_;
-  std::map<std::string, ordered_json> targets_;
+  bake::Selection selection_;
 };
 
 }  // namespace
 
 std::string bake_print(const Fleet& fleet, const std::vector<const TargetSpec*>& targets,
                        const BakePrintOptions& options) {
-  Printer printer(fleet, options);
-  for (const TargetSpec* target : targets) printer.add(*target);
-  const std::vector<std::string> requested =
-      options.requested.empty() ? std::vector<std::string>{"default"} : options.requested;
-  ordered_json json = ordered_json::object();
-  json["group"] = printer.groups(requested);
-  json["target"] = printer.targets();
-  return json.dump(2) + "\n";
+  FleetPrint print(fleet, options);
+  for (const TargetSpec* target : targets) print.add(*target);
+  return bake::print_selection(
+      print.finish(options.requested.empty() ? std::vector<std::string>{"default"} : options.requested));
 }
 
 }  // namespace kiln

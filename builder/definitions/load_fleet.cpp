@@ -27,12 +27,14 @@ Fleet load_image_definitions(const fs::path& file, const LoadFleetOptions& optio
                 fmt::format("'{}' holds image definitions: further files and --var belong to bake files",
                             printable(display_path(file))));
   }
-  std::vector<Override> overrides;
-  for (const std::string& text : options.set) {
-    if (auto override = parse_override(text, options.environment)) overrides.push_back(std::move(*override));
+  Fleet fleet = load_definitions(file.lexically_normal().parent_path(), options.broken);
+  bake::TargetNames names;
+  for (const TargetSpec& target : fleet.targets) {
+    names.emplace(target.name, target.name);
+    if (target.image != target.name) names.emplace(target.image, target.name);
   }
-  Fleet fleet = load_definitions(file.lexically_normal().parent_path());
-  override_targets(fleet.targets, overrides, options.working_directory);
+  const bake::SetWords words(options.set, names, options.environment);
+  bake::set_in_targets(words, fleet.targets, options.working_directory);
   return fleet;
 }
 

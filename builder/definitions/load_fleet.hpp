@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "builder/definitions/bake/definition.hpp"
+#include "builder/definitions/definitions.hpp"
 #include "builder/definitions/fleet.hpp"
-#include "builder/definitions/overrides.hpp"
 
 namespace kiln {
 
@@ -19,7 +19,8 @@ struct LoadFleetOptions {
   std::vector<std::string> variables;   // --var, as given
   std::vector<std::string> set;         // --set, as given
   std::vector<std::string> wanted;      // the targets that are asked for; empty: "default"
-  EnvironmentLookup environment;
+  bake::ValueLookup environment;
+  BrokenImages broken = BrokenImages::refused;  // of image definitions
 };
 
 // What bake files say in their own words, for --print and --list; nullopt where there are image definitions.

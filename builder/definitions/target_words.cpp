@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -14,41 +15,6 @@ namespace kiln {
 namespace {
 
 constexpr std::string_view kWorkingDirectoryScheme = "cwd://";
-
-// One line of comma-separated values as Go's encoding/csv reads it, which buildx uses: a field in double quotes may
-// hold commas, and quotes doubled.
-std::vector<std::string> csv_fields(std::string_view text) {
-  std::vector<std::string> fields;
-  std::size_t at = 0;
-  while (true) {
-    std::string field;
-    if (at < text.size() && text[at] == '"') {
-      for (++at;; ++at) {
-        if (at >= text.size()) {
-          throw Error(Category::usage, fmt::format("'{}' has a quote without its partner", printable(text)));
-        }
-        if (text[at] != '"') {
-          field += text[at];
-        } else if (at + 1 < text.size() && text[at + 1] == '"') {
-          field += text[at++];
-        } else {
-          break;
-        }
-      }
-      ++at;
-    } else {
-      const std::size_t end = std::min(text.find(',', at), text.size());
-      field = text.substr(at, end - at);
-      at = end;
-    }
-    fields.push_back(std::move(field));
-    if (at >= text.size()) return fields;
-    if (text[at] != ',') {
-      throw Error(Category::usage, fmt::format("'{}': expected a comma behind the closing quote", printable(text)));
-    }
-    ++at;
-  }
-}
 
 }  // namespace
 
@@ -62,7 +28,7 @@ SecretSource parse_secret(std::string_view text, const fs::path& working_directo
   SecretSource secret;
   std::string type;
   std::optional<std::string> source;
-  for (const std::string& field : csv_fields(text)) {
+  for (const std::string& field : csv_fields(text, "secret")) {
     const std::size_t equals = field.find('=');
     const std::string key = to_lower(field.substr(0, equals));
     const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);
@@ -115,7 +81,7 @@ SshForward parse_ssh(std::string_view text, const fs::path& working_directory) {
   SshForward ssh{std::string(text.substr(0, equals)), {}};
   if (ssh.id.empty()) throw Error(Category::usage, fmt::format("ssh '{}' has no id", printable(text)));
   if (equals == std::string_view::npos) return ssh;
-  for (const std::string& path : csv_fields(text.substr(equals + 1)))
+  for (const std::string& path : csv_fields(text.substr(equals + 1), "ssh"))
     ssh.paths.push_back(path_from(path, working_directory));
   return ssh;
 }

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "builder/cache/step_key.hpp"
 #include "builder/debian/debian_spec.hpp"
 #include "builder/debian/lock.hpp"
-#include "builder/definitions/bake_attributes.hpp"
+#include "builder/definitions/bake/attributes.hpp"
+#include "builder/definitions/hcl/convert.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/text_file.hpp"
@@ -63,10 +63,10 @@ class InputsOfTarget {
 
   TargetInputs find(const std::vector<TargetInputs>& known) {
     key_.text("kiln", settings_.kiln_version).text("image", target_.image).text("dockerfile", target_.dockerfile_text);
-    for (const BakeAttribute& attribute : bake_attributes()) {
+    for (const bake::Attribute& attribute : bake::attributes()) {
       if (!attribute.is_input) continue;
-      const nlohmann::ordered_json value = attribute.print(target_, {});
-      if (!value.is_null()) key_.text("attribute." + std::string(attribute.name), value.dump());
+      const auto value = attribute.value_of(target_, {});
+      if (value) key_.text("attribute." + std::string(attribute.name), hcl::to_json_text(*value));
     }
     if (target_.profile) {
       std::vector<std::string> env;

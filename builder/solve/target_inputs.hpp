@@ -15,7 +15,7 @@ namespace kiln {
 // one hash are the same image as far as a build can be told in advance; so what was pushed under it need not be built
 // again.
 //
-// In it: the version of kiln, the Dockerfile, the attributes that bake_attributes() marks as inputs (build args,
+// In it: the version of kiln, the Dockerfile, the attributes that bake::attributes() marks as inputs (build args,
 // labels, annotations, hosts and limits of RUN, stage), the profile, platform, compression, the times of files, the
 // locked packages of its Debian root, the digests of images from elsewhere, the hashes of the images of the fleet that
 // it is built from, and of its contexts the files that COPY, ADD and bind mounts name (all that the ignore file leaves

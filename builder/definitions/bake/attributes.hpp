@@ -1,18 +1,26 @@
 #pragma once
 
-#include <map>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "builder/definitions/bake/entries.hpp"
 #include "builder/definitions/hcl/value.hpp"
+#include "builder/definitions/target_spec.hpp"
 
 namespace kiln::bake {
 
-// One attribute of a target as buildx 0.38 has it: what it holds, and what happens to it where a target is merged over
-// another. This table is the only list of attributes that reading, merging, --set and --print know.
+// Where the paths of an attribute are taken from: `base` is the folder of the definitions where these come from
+// elsewhere, else where the command was started, as `caller` always is. "cwd://" and what the command line or the
+// machine gives (secrets, SSH agents) mean the latter.
+struct AttributeFolders {
+  fs::path base;
+  fs::path caller;
+};
+
+// One attribute of a target as buildx 0.38 has it, and all that kiln knows of it: what it holds, what happens to it
+// where a target is merged over another, how --set, --print and image.json say it, what of a TargetSpec it is. This
+// table is the only list of attributes.
 struct Attribute {
   enum class Form { text, flag, texts, pairs, entries, resources };
   enum class Merge { replace, append, by_key };
@@ -27,21 +35,26 @@ struct Attribute {
   bool is_never_null = false;
   // Whether `${` and `%{` in it are doubled when it is printed, since what is printed is read again.
   bool is_escaped = false;
-  std::string_view set_name = {};  // the key of --set where that is another one
+  std::string_view set_name = {};  // a second key of --set, beside the name; see set_names()
+  bool cannot_be_set = false;
+  // --set only ever adds to it, as in buildx: an empty value alone clears it.
+  bool is_only_added_to = false;
+  std::string_view definition_key = {};  // of image.json; empty: image definitions say it otherwise
+  bool is_input = false;                 // part of the hash of a target's inputs, see solve/target_inputs.hpp
+  // Why a target that says it is not built, nor is it by 'kiln build', and what to do instead; empty: it is.
+  std::string_view refusal = {};
+  // Of one that is refused: whether an item of its list asks for nothing that kiln would have to do.
+  bool (*asks_for_nothing)(const hcl::Value& item) = nullptr;
+
+  // Sets what a target says, in the form that read_attribute() makes. Rows are applied in the table's order.
+  // Error{usage}.
+  void (*apply)(const hcl::Value& value, TargetSpec& target, const AttributeFolders& folders) = nullptr;
+  // The same of a target, paths below `folder` relative to it; nullopt for what it does not say.
+  std::optional<hcl::Value> (*value_of)(const TargetSpec& target, const fs::path& folder) = nullptr;
 };
 
 // In the order that --print shows them.
 const std::vector<Attribute>& attributes();
 const Attribute* find_attribute(std::string_view name);
-
-// A target's attributes, normalised: a text is a string, texts a list(string), pairs a map(string), entries a list.
-using AttributeValues = std::map<std::string, hcl::Value, std::less<>>;
-
-// The value of an expression as the attribute keeps it; nullopt for a null. hcl::ValueError.
-std::optional<hcl::Value> read_attribute(const Attribute& attribute, const hcl::Value& value);
-
-void merge_over(AttributeValues& into, const AttributeValues& over);
-// Takes repeats and empty texts away, as buildx does behind each merge.
-void normalise(AttributeValues& values);
 
 }  // namespace kiln::bake

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/compose/compose_targets.hpp"
@@ -169,7 +170,9 @@ Definition Definition::load(const DefinitionOptions& options) {
   };
   module.built_in = {{"BAKE_CMD_CONTEXT", "cwd://"}, {"BAKE_LOCAL_PLATFORM", oci::Platform::host().str()}};
   evaluate_module(documents, module, config);
-  SetWords set(options.set, config, options.environment);
+  TargetNames names;
+  for (const BakeTarget& target : config.targets) names.emplace(target.name, target.name);
+  SetWords set(options.set, names, options.environment);
   Definition definition(std::move(config), std::move(set));
   definition.source_date_epoch_ = options.environment("SOURCE_DATE_EPOCH").value_or("");
   return definition;
@@ -203,7 +206,7 @@ std::string list_definition(const Definition& definition, const std::string& wha
   std::string type = what, format = "table";
   if (what.find('=') != std::string::npos) {
     type.clear();
-    for (const std::string& field : csv_fields(what)) {
+    for (const std::string& field : csv_fields(what, "--list")) {
       const std::size_t equals = field.find('=');
       const std::string key(trim(field.substr(0, equals)));
       const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);

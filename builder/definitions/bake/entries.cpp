@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
+#include "base/csv.hpp"
+#include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 
@@ -20,11 +21,9 @@ using Members = Value::Members;
 Value strings(Members members) { return Value::map(Type::string(), std::move(members)); }
 
 bool parse_flag(const std::string& text) {
-  static const std::set<std::string> yes = {"1", "t", "T", "TRUE", "true", "True"};
-  static const std::set<std::string> no = {"0", "f", "F", "FALSE", "false", "False"};
-  if (yes.contains(text)) return true;
-  if (no.contains(text)) return false;
-  throw ValueError(fmt::format("expected true or false, got '{}'", printable(text)));
+  const auto flag = flag_of_text(text);
+  if (!flag) throw ValueError(fmt::format("expected true or false, got '{}'", printable(text)));
+  return *flag;
 }
 
 std::string_view name_of(EntryKind kind) {
@@ -45,10 +44,18 @@ std::string_view name_of(EntryKind kind) {
   return "";
 }
 
+std::vector<std::string> fields_of(EntryKind kind, const std::string& text) {
+  try {
+    return csv_fields(text, name_of(kind));
+  } catch (const Error& error) {
+    throw ValueError(error.message());
+  }
+}
+
 // "key=value" fields, the keys in lower case.
 Members parse_pairs(EntryKind kind, const std::string& text) {
   Members members;
-  for (const std::string& field : csv_fields(text)) {
+  for (const std::string& field : fields_of(kind, text)) {
     const std::size_t equals = field.find('=');
     if (equals == std::string::npos) {
       throw ValueError(
@@ -139,47 +146,33 @@ std::string quoted(const std::string& field) {
 
 }  // namespace
 
-std::vector<std::string> csv_fields(std::string_view text) {
-  std::vector<std::string> fields;
-  std::size_t at = 0;
-  while (true) {
-    std::string field;
-    if (at < text.size() && text[at] == '"') {
-      for (++at;; ++at) {
-        if (at >= text.size()) throw ValueError(fmt::format("'{}' has a quote without its partner", printable(text)));
-        if (text[at] != '"') {
-          field += text[at];
-        } else if (at + 1 < text.size() && text[at + 1] == '"') {
-          field += text[at++];
-        } else {
-          break;
-        }
-      }
-      ++at;
-    } else {
-      const std::size_t end = std::min(text.find(',', at), text.size());
-      field = text.substr(at, end - at);
-      at = end;
-    }
-    fields.push_back(std::move(field));
-    if (at >= text.size()) return fields;
-    if (text[at] != ',') {
-      throw ValueError(fmt::format("'{}': expected a comma behind the closing quote", printable(text)));
-    }
-    ++at;
+std::optional<bool> flag_of_text(std::string_view text) {
+  for (const std::string_view yes : {"1", "t", "T", "TRUE", "true", "True"}) {
+    if (text == yes) return true;
   }
+  for (const std::string_view no : {"0", "f", "F", "FALSE", "false", "False"}) {
+    if (text == no) return false;
+  }
+  return std::nullopt;
+}
+
+bool is_remote_context(std::string_view context) {
+  for (const std::string_view scheme : {"http://", "https://", "git://", "ssh://", "git@", "github.com/"}) {
+    if (context.starts_with(scheme)) return true;
+  }
+  return false;
 }
 
 std::vector<Value> entries_of_text(EntryKind kind, const std::string& text) {
   if (kind == EntryKind::ssh) return {ssh_of_text(text)};
   if (kind == EntryKind::cache && text.find('=') == std::string::npos) {
     std::vector<Value> result;
-    for (const std::string& reference : csv_fields(text)) {
+    for (const std::string& reference : fields_of(kind, text)) {
       result.push_back(strings({{"type", Value::of("registry")}, {"ref", Value::of(reference)}}));
     }
     return result;
   }
-  if (kind == EntryKind::output && !text.starts_with("type=") && csv_fields(text) == std::vector{text}) {
+  if (kind == EntryKind::output && !text.starts_with("type=") && fields_of(kind, text) == std::vector{text}) {
     return {strings({{"type", Value::of(text == "-" ? "tar" : "local")}, {"dest", Value::of(text)}})};
   }
   return {checked(kind, parse_pairs(kind, text))};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,10 @@ void remove_repeats(EntryKind kind, std::vector<hcl::Value>& entries);
 // The text of an entry, as --output, --cache-from, --secret and so on take it.
 std::string text_of_entry(EntryKind kind, const hcl::Value& entry);
 
-// One line of comma-separated values, as RFC 4180 quotes them.
-std::vector<std::string> csv_fields(std::string_view text);
+// The words that Go's strconv.ParseBool takes; nullopt for others.
+std::optional<bool> flag_of_text(std::string_view text);
+
+// Contexts that are URLs, as buildx tells them from folders.
+bool is_remote_context(std::string_view context);
 
 }  // namespace kiln::bake

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/definitions/bake/attributes.hpp"
+#include "builder/definitions/bake/set_words.hpp"
 #include "builder/definitions/hcl/evaluator.hpp"
 #include "builder/definitions/hcl/syntax.hpp"
 
@@ -51,8 +51,6 @@ struct BakeConfig {
   const BakeTarget* find_target(const std::string& name) const;
   const BakeGroup* find_group(const std::string& name) const;
 };
-
-using ValueLookup = std::function<std::optional<std::string>(const std::string&)>;
 
 struct ModuleOptions {
   ValueLookup given;                            // --var, else the environment

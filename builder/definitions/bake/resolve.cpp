@@ -179,13 +179,6 @@ void print_target(Printer& printer, const AttributeValues& values) {
 
 }  // namespace
 
-bool is_remote_context(std::string_view context) {
-  for (const std::string_view scheme : {"http://", "https://", "git://", "ssh://", "git@", "github.com/"}) {
-    if (context.starts_with(scheme)) return true;
-  }
-  return false;
-}
-
 std::vector<std::string> Resolver::known_names() const {
   std::vector<std::string> names;
   for (const BakeGroup& group : config_.groups) names.push_back(group.name);

@@ -49,7 +49,4 @@ class Resolver {
 // {"group": ..., "target": ...} as `docker buildx bake --print` prints it, with a newline behind it.
 std::string print_selection(const Selection& selection);
 
-// Contexts that are URLs, as buildx tells them from folders.
-bool is_remote_context(std::string_view context);
-
 }  // namespace kiln::bake

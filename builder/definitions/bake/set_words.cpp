@@ -18,34 +18,26 @@ using hcl::Type;
 using hcl::Value;
 using Form = Attribute::Form;
 
-std::string_view set_name(const Attribute& attribute) {
-  return attribute.set_name.empty() ? attribute.name : attribute.set_name;
-}
-
 // The attribute that a key of --set means, in the singular and in the plural where both are said.
 const Attribute* attribute_of_key(std::string_view key) {
   for (const Attribute& attribute : attributes()) {
-    const bool cannot_be_set = attribute.name == "description" || attribute.name == "dockerfile-inline";
-    if (cannot_be_set) continue;
-    if (key == set_name(attribute) || key == attribute.name) return &attribute;
-    if (attribute.name == "secret" && key == "secrets") return &attribute;
+    if (!attribute.cannot_be_set && (key == attribute.name || key == attribute.set_name)) return &attribute;
   }
   return nullptr;
 }
 
 std::vector<std::string> known_keys() {
-  std::vector<std::string> keys = {"load", "push", "secrets"};
+  std::vector<std::string> keys = {"load", "push"};
   for (const Attribute& attribute : attributes()) {
-    if (attribute_of_key(attribute.name) != nullptr) keys.emplace_back(attribute.name);
+    if (!attribute.cannot_be_set) keys.emplace_back(attribute.name);
   }
   return keys;
 }
 
+bool is_output_word(std::string_view key) { return key == "push" || key == "load"; }
+
 bool parse_bool(const std::string& text, const std::string& value) {
-  static const std::set<std::string> yes = {"1", "t", "T", "TRUE", "true", "True"};
-  static const std::set<std::string> no = {"0", "f", "F", "FALSE", "false", "False"};
-  if (yes.contains(value)) return true;
-  if (no.contains(value)) return false;
+  if (const auto flag = flag_of_text(value)) return *flag;
   throw Error(Category::usage,
               fmt::format("--set '{}': expected true or false, got '{}'", printable(text), printable(value)));
 }
@@ -107,9 +99,8 @@ SetWords::Word SetWords::parse(const std::string& text, std::string& pattern) {
   if (second != std::string_view::npos) word.name = rest.substr(second + 1);
   if (equals != std::string::npos) word.value = text.substr(equals + 1);
 
-  const bool is_output_word = word.key == "push" || word.key == "load";
-  const Attribute* attribute = is_output_word ? nullptr : attribute_of_key(word.key);
-  if (attribute == nullptr && !is_output_word) {
+  const Attribute* attribute = attribute_of_key(word.key);
+  if (attribute == nullptr && !is_output_word(word.key)) {
     throw Error(Category::usage, fmt::format("--set '{}': unknown key '{}'{}", printable(text), printable(word.key),
                                              suggestion(word.key, known_keys())));
   }
@@ -137,21 +128,20 @@ SetWords::Word SetWords::parse(const std::string& text, std::string& pattern) {
   return word;
 }
 
-SetWords::SetWords(const std::vector<std::string>& words, const BakeConfig& config, const ValueLookup& environment) {
+SetWords::SetWords(const std::vector<std::string>& words, const TargetNames& names, const ValueLookup& environment) {
   for (const std::string& text : words) {
     std::string pattern;
     Word word = parse(text, pattern);
-    std::vector<std::string> names;
-    if (config.find_target(pattern) != nullptr) {
-      names.push_back(pattern);
-    } else {
-      for (const BakeTarget& target : config.targets) {
-        if (matches_glob(pattern, target.name)) names.push_back(target.name);
+    std::set<std::string> targets;
+    for (auto [at, end] = names.equal_range(pattern); at != end; ++at) targets.insert(at->second);
+    if (targets.empty()) {
+      for (const auto& [name, target] : names) {
+        if (matches_glob(pattern, name)) targets.insert(target);
       }
     }
-    if (names.empty()) {
+    if (targets.empty()) {
       std::vector<std::string> known;
-      for (const BakeTarget& target : config.targets) known.push_back(target.name);
+      for (const auto& [name, target] : names) known.push_back(name);
       throw Error(Category::usage, fmt::format("--set '{}': no target matches '{}'{}", printable(text),
                                                printable(pattern), suggestion(pattern, known)));
     }
@@ -160,7 +150,7 @@ SetWords::SetWords(const std::vector<std::string>& words, const BakeConfig& conf
       if (!value) continue;
       word.value = *value;
     }
-    for (const std::string& name : names) words_of_target_[name].push_back(word);
+    for (const std::string& target : targets) words_of_target_[target].push_back(word);
   }
 }
 
@@ -179,9 +169,6 @@ void SetWords::apply(const std::string& target, AttributeValues& values) const {
 }
 
 void SetWords::apply_list(const Attribute& attribute, const std::vector<const Word*>& words, AttributeValues& values) {
-  // What is only ever added to, as buildx has it: an empty value alone clears these.
-  const bool always_appends =
-      attribute.name == "annotations" || attribute.name == "attest" || attribute.name == "entitlements";
   Value::Items items;
   bool clears = false;
   for (const Word* word : words) {
@@ -198,7 +185,7 @@ void SetWords::apply_list(const Attribute& attribute, const std::vector<const Wo
       throw Error(Category::usage, fmt::format("--set '{}': {}", printable(word->text), error.what()));
     }
   }
-  const bool appends = !clears && (always_appends || words.back()->appends);
+  const bool appends = !clears && (attribute.is_only_added_to || words.back()->appends);
   const auto below = values.find(attribute.name);
   if (appends && below != values.end()) {
     items.insert(items.begin(), below->second.items().begin(), below->second.items().end());
@@ -210,7 +197,7 @@ void SetWords::apply_list(const Attribute& attribute, const std::vector<const Wo
 }
 
 void SetWords::apply_word(const Word& word, AttributeValues& values) {
-  if (word.key == "push" || word.key == "load") {
+  if (is_output_word(word.key)) {
     Value::Items outputs;
     if (const auto known = values.find("output"); known != values.end()) outputs = known->second.items();
     const bool is_wanted = parse_bool(word.text, word.value);
@@ -246,6 +233,41 @@ void SetWords::apply_word(const Word& word, AttributeValues& values) {
     }
   } catch (const hcl::ValueError& error) {
     throw Error(Category::usage, fmt::format("--set '{}': {}", printable(word.text), error.what()));
+  }
+}
+
+std::set<std::string> SetWords::attributes_of(const std::string& target) const {
+  std::set<std::string> result;
+  const auto found = words_of_target_.find(target);
+  if (found == words_of_target_.end()) return result;
+  for (const Word& word : found->second) result.insert(is_output_word(word.key) ? "output" : word.key);
+  return result;
+}
+
+bool SetWords::replaces(const std::string& target, const std::string& list) const {
+  const auto found = words_of_target_.find(target);
+  if (found == words_of_target_.end()) return false;
+  const auto last =
+      std::find_if(found->second.rbegin(), found->second.rend(), [&](const Word& word) { return word.key == list; });
+  return last != found->second.rend() && !last->appends;
+}
+
+void set_in_targets(const SetWords& words, std::vector<TargetSpec>& targets, const fs::path& working_directory) {
+  for (TargetSpec& target : targets) {
+    const std::set<std::string> said = words.attributes_of(target.name);
+    if (said.empty()) continue;
+    // A list may be added to; of maps the keys that are not said stay what they are.
+    AttributeValues values = values_of(target, working_directory);
+    std::erase_if(values, [&](const auto& value) {
+      return !said.contains(value.first) || !is_list(find_attribute(value.first)->form);
+    });
+    words.apply(target.name, values);
+    normalise(values);
+    for (const std::string& name : said) {
+      if (find_attribute(name)->form == Form::entries) values.try_emplace(name, Value::tuple({}));
+    }
+    if (words.replaces(target.name, "tags")) target.tag_templates.clear();
+    apply_values(values, target, {working_directory, working_directory});
   }
 }
 

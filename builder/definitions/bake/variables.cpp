@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "base/csv.hpp"
+#include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake/entries.hpp"
 #include "builder/definitions/hcl/convert.hpp"
@@ -26,16 +28,21 @@ Value primitive(const std::string& text, const Type& type) {
     return Value::of(*number);
   }
   if (type.kind() != Type::Kind::boolean) throw ValueError(fmt::format("a {} cannot be given as a text", type.name()));
-  static const std::set<std::string> yes = {"1", "t", "T", "TRUE", "true", "True"};
-  static const std::set<std::string> no = {"0", "f", "F", "FALSE", "false", "False"};
-  if (yes.contains(text)) return Value::of(true);
-  if (no.contains(text)) return Value::of(false);
+  if (const auto flag = flag_of_text(text)) return Value::of(*flag);
   throw ValueError(fmt::format("'{}' is neither true nor false", printable(text)));
+}
+
+std::vector<std::string> given_fields(const std::string& text) {
+  try {
+    return csv_fields(text, "a list");
+  } catch (const Error& error) {
+    throw ValueError(error.message());
+  }
 }
 
 // "a,b,c" as a list, set or tuple, "k:v,k:v" as a map.
 Value from_csv(const std::string& text, const Type& type) {
-  const std::vector<std::string> fields = csv_fields(text);
+  const std::vector<std::string> fields = given_fields(text);
   if (type.kind() == Type::Kind::map) {
     Value::Members members;
     for (const std::string& field : fields) {

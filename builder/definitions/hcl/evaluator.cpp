@@ -128,17 +128,19 @@ bool Evaluator::is_visible(const std::string& name, const Scope* scope) const {
 }
 
 Value Evaluator::variable(const Expression& expression, const std::string& name, const Scope* scope) {
-  std::vector<std::string> known;
-  for (const Scope* at = scope; at != nullptr; at = at->hides_outer ? nullptr : at->outer) {
+  const auto next = [](const Scope* at) { return at->hides_outer ? nullptr : at->outer; };
+  for (const Scope* at = scope; at != nullptr; at = next(at)) {
     const auto found = at->values.find(name);
     if (found != at->values.end()) return found->second;
-    for (const auto& [other, value] : at->values) known.push_back(other);
   }
   if (auto value = names_.variable(name)) return *std::move(value);
   if (names_.is_block_type(name)) {
     fail(expression.place, fmt::format("'{}' is no variable; write '{}.NAME.ATTRIBUTE'", name, name));
   }
-  for (std::string& other : names_.variable_names()) known.push_back(std::move(other));
+  std::vector<std::string> known = names_.variable_names();
+  for (const Scope* at = scope; at != nullptr; at = next(at)) {
+    for (const auto& [other, value] : at->values) known.push_back(other);
+  }
   fail(expression.place, fmt::format("unknown variable '{}'{}", printable(name), suggestion(name, known)));
 }
 

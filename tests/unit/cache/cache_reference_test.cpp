@@ -54,3 +54,11 @@ TEST_CASE("mistakes are refused by name") {
   CHECK(refusal("type=registry,ref=a/b,timeout=0").find("timeout") != std::string::npos);
   CHECK(refusal("type=registry,ref=a/b,ignore-error=maybe").find("true or false") != std::string::npos);
 }
+
+TEST_CASE("fields are those of CSV: one in quotes may hold commas") {
+  CHECK(parse_cache_reference("type=local,\"src=/srv/a,b\"", CacheDirection::from).place == "/srv/a,b");
+  CHECK(parse_cache_reference("\"type=local\",\"src=/srv/\"\"x\"\"\"", CacheDirection::from).place == "/srv/\"x\"");
+  CHECK(refusal("type=local,\"src=/srv/a") == "--cache-to: missing closing quote in 'type=local,\"src=/srv/a'");
+  CHECK(refusal("type=http,\"url=https://me:secret@host/") ==
+        "--cache-to: missing closing quote in 'type=http,\"url=https://***@host/'");
+}

@@ -42,8 +42,8 @@ TEST_CASE("what is no secret is told why") {
   CHECK(secret_refusal("id") == "secret: a word without '='; expected id=ID[,src=FILE|,env=NAME]");
   CHECK(secret_refusal("id=a,scr=f") == "secret: unknown key 'scr'; did you mean 'src'?");
   CHECK(secret_refusal("id=a,type=x") == "secret 'a': unknown type 'x'; known: file, env");
-  CHECK(secret_refusal("\"id=a") == "'\"id=a' has a quote without its partner");
-  CHECK(secret_refusal("\"id=a\"x") == "'\"id=a\"x': expected a comma behind the closing quote");
+  CHECK(secret_refusal("\"id=a") == "secret: missing closing quote in '\"id=a'");
+  CHECK(secret_refusal("\"id=a\"x") == "secret: text behind a closing quote in '\"id=a\"x'");
 }
 
 TEST_CASE("a secret that is only an ID is the variable of that name where there is one, else the file") {
