@@ -302,12 +302,7 @@ AssemblyOptions assembly_options(const TargetSpec& target, const Output& output,
 
 ReportTargets fleet_goals(const Fleet& fleet) {
   const FleetGoals& goals = fleet.settings.goals;
-  ReportTargets targets;
-  targets.reduction_pct_min = goals.reduction_min_pct.value_or(targets.reduction_pct_min);
-  targets.reduction_pct_max = goals.reduction_max_pct.value_or(targets.reduction_pct_max);
-  targets.cache_hit_pct = goals.cache_hit_pct.value_or(targets.cache_hit_pct);
-  targets.build_seconds = goals.build_seconds.value_or(targets.build_seconds);
-  return targets;
+  return {goals.reduction_min_pct, goals.reduction_max_pct, goals.cache_hit_pct, goals.build_seconds};
 }
 
 std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted,

@@ -25,21 +25,31 @@ struct BaseSettings {
   bool use_cache = true;
 };
 
+// What bases are looked for, and Debian roots built, with; borrowed.
+struct BaseTools {
+  LayerAccess& layers;
+  LazyRemote& remote;
+  StepSolver& steps;
+  BuildObserver& observer;
+};
+
 // Resolves images of registries (each once; manifests and configs only, layers follow when something needs them),
 // images of the store and of other OCI layouts, and Debian root file systems. Any thread.
 class BaseImages final : public BaseSource {
  public:
-  BaseImages(LayerAccess& access, LazyRemote& remote, StepSolver& steps, BuildObserver& observer, BaseSettings settings)
-      : access_(access), remote_(remote), steps_(steps), observer_(observer), settings_(std::move(settings)) {}
+  BaseImages(const BaseTools& tools, BaseSettings settings)
+      : access_(tools.layers),
+        remote_(tools.remote),
+        steps_(tools.steps),
+        observer_(tools.observer),
+        settings_(std::move(settings)) {}
 
   BaseImage image(const std::string& reference, const oci::Platform& platform, Pull pull) override;
   BaseImage layout(const LayoutBase& layout, const oci::Platform& platform) override;
   OrBlocked<BaseImage> debian(const DebianRequest& request, const oci::Platform& platform,
                               const std::string& target) override;
   void lose(const Blocked& lost) override;
-
-  // Of a look: by name what the lock file lacks and a build would record first, as a sentence.
-  std::map<std::string, std::string> would_lock() const;
+  std::map<std::string, std::string> would_lock() const override;
 
  private:
   LockPolicy lock_policy() const { return settings_.offline ? LockPolicy::frozen : settings_.lock_policy; }

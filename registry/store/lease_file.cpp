@@ -20,14 +20,14 @@ fs::path new_lease_path(const HomeLayout& home) {
   return home.leases() / fmt::format("{}-{:08x}{:08x}", ::getpid(), random(), random());
 }
 
-bool may_write(const fs::path& folder) {
-  return ::access(folder.c_str(), W_OK) == 0 || (errno != EROFS && errno != EACCES);
-}
-
 }  // namespace
 
+bool may_lease(const HomeLayout& home) {
+  return ::access(home.leases().c_str(), W_OK) == 0 || (errno != EROFS && errno != EACCES);
+}
+
 LeaseFile::LeaseFile(const HomeLayout& home) : gate_path(home.locks() / kGate), path(new_lease_path(home)) {
-  if (!may_write(home.leases())) return;
+  if (!may_lease(home)) return;
   // A gc removes lease files that no process has locked: the gate keeps it away between creating and locking.
   const FileLock gate = FileLock::acquire(gate_path, LockMode::shared);
   lock = FileLock::acquire(path, LockMode::exclusive);

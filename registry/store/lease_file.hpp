@@ -33,6 +33,9 @@ struct LeaseFile {
   std::unordered_set<oci::Digest> known;
 };
 
+// False for a store that this process may not write to.
+bool may_lease(const HomeLayout& home);
+
 // Keeps leases from being added as long as it lives.
 FileLock close_leases(const HomeLayout& home);
 
