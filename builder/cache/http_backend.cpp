@@ -67,7 +67,7 @@ HttpRequest HttpBackend::request(HttpMethod method, std::string_view kind, std::
 }
 
 // One more attempt for a connection that the server closed just then.
-HttpResponse HttpBackend::send(HttpRequest request) {
+HttpResponse HttpBackend::send(const HttpRequest& request) {
   for (bool first = true;; first = false) {
     try {
       ++session_.stats().requests;

@@ -36,7 +36,7 @@ class HttpBackend : public CacheBackend {
 
  private:
   HttpRequest request(HttpMethod method, std::string_view kind, std::string_view hex) const;
-  HttpResponse send(HttpRequest request);
+  HttpResponse send(const HttpRequest& request);
   CacheFinding find_one(const std::string& key);
 
   Url url_;  // its path ends without '/'

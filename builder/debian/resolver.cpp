@@ -73,7 +73,9 @@ LockedPackage read_uri_line(std::string_view line, const DebianArchives& archive
       {{without_credentials(archives.debian), "debian"}, {without_credentials(archives.security), "debian-security"}}};
   std::sort(roots.begin(), roots.end(), [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
   // apt writes file:/path where file:///path was said.
-  const auto plain = [](std::string text) { return text.starts_with("file:///") ? "file:" + text.substr(7) : text; };
+  const auto plain = [](const std::string& text) {
+    return text.starts_with("file:///") ? "file:" + text.substr(7) : text;
+  };
   for (const auto& [root, name] : roots) {
     const std::string prefix = plain(root) + "/";
     if (plain(uri).starts_with(prefix)) {
