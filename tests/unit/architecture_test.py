@@ -241,6 +241,14 @@ class Architecture(unittest.TestCase):
                     problems.append(f"{path}:{number}: '{word.group(0).strip()}' in a comment: {line.strip()}")
         self.expect_none(problems)
 
+    def test_unit_tests_say_category_and_message_of_an_error(self):
+        problems = []
+        for path in sorted((ROOT / "tests/unit").rglob("*_test.cpp")):
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                if word := re.search(r"\b(CHECK|REQUIRE|WARN)_THROWS\w*", line):
+                    problems.append(f"{path.relative_to(ROOT)}:{number}: {word.group(0)}: use CHECK_ERROR of tests/support/check_error.hpp")
+        self.expect_none(problems)
+
     def test_sources_hold_no_unfinished_business(self):
         word = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
         problems = []

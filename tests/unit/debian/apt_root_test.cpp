@@ -5,6 +5,7 @@
 #include "base/percent.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -37,7 +38,8 @@ TEST_CASE("a folder that apt's configuration cannot name is refused") {
     MESSAGE("skipped: needs apt-get");
     return;
   }
-  CHECK_THROWS_AS(AptRoot(folder.path() / "a\"; evil \"", spec, DebianArchives{}, CancelToken()), Error);
+  CHECK_ERROR(AptRoot(folder.path() / "a\"; evil \"", spec, DebianArchives{}, CancelToken()), Category::machine,
+              doctest::Contains("has a name that apt's configuration cannot hold"));
 }
 
 TEST_CASE("nothing of the machine's own apt sources is seen in a scratch root") {

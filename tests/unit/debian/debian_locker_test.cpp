@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "local_archive.hpp"
 #include "test_log.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -73,12 +74,12 @@ TEST_CASE("an index with a new date and the same packages renews to the same loc
 TEST_CASE("an edited definition is resolved anew, and refused where the lock is frozen") {
   SKIP_WITHOUT_ARCHIVE();
   Fixture f;
-  CHECK_THROWS_WITH_AS(f.locker(LockPolicy::frozen).entry("base", f.spec), doctest::Contains("is not locked"), Error);
+  CHECK_ERROR(f.locker(LockPolicy::frozen).entry("base", f.spec), Category::usage, doctest::Contains("is not locked"));
   CHECK(!fs::exists(f.lock_file()));
   f.locker(LockPolicy::use).entry("base", f.spec);
   f.spec.include.clear();
-  CHECK_THROWS_WITH_AS(f.locker(LockPolicy::frozen).entry("base", f.spec), doctest::Contains("was edited after"),
-                       Error);
+  CHECK_ERROR(f.locker(LockPolicy::frozen).entry("base", f.spec), Category::usage,
+              doctest::Contains("was edited after"));
   CHECK(f.locker(LockPolicy::use).entry("base", f.spec).packages.size() == 1);
   CHECK(f.was_said("gone: app 3"));
 }

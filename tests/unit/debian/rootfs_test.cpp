@@ -14,6 +14,7 @@
 #include "builder/debian/rootfs_hooks.hpp"
 #include "registry/oci/digest.hpp"
 #include "test_log.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -67,7 +68,8 @@ TEST_CASE("packages that are not in the store are named before anything is insta
   }
   CHECK(!fs::exists(work.path() / "rootfs.tar"));
   lock.packages.clear();
-  CHECK_THROWS_AS(build_rootfs(lock, store, work.path(), log, CancelToken()), Error);
+  CHECK_ERROR(build_rootfs(lock, store, work.path(), log, CancelToken()), Category::usage,
+              doctest::Contains("packages"));
 }
 
 // Resolves Debian's essential packages and apt, and builds them twice: some 30 s, 25 MB of download.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "tests/support/check_error.hpp"
 
 namespace {
 
@@ -41,8 +42,8 @@ TEST_CASE("any key is taken where one's own schema says so") {
 }
 
 TEST_CASE("a keyword that kiln does not know is refused with the file's name") {
-  CHECK_THROWS_WITH_AS(extended_profile_schema(R"({"propertys": {}})", "own/schema.json"),
-                       doctest::Contains("own/schema.json"), kiln::Error);
+  CHECK_ERROR(extended_profile_schema(R"({"propertys": {}})", "own/schema.json"), kiln::Category::usage,
+              doctest::Contains("own/schema.json"));
 }
 
 }  // namespace

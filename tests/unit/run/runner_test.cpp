@@ -23,6 +23,7 @@
 #include "builder/run/cgroups.hpp"
 #include "builder/run/host_mounts.hpp"
 #include "container_fixture.hpp"
+#include "tests/support/check_error.hpp"
 #include "tests/support/error_of.hpp"
 
 using namespace kiln;
@@ -157,8 +158,8 @@ TEST_CASE("an image with a FIFO for its users is refused instead of waited for")
   KILN_NEEDS_CONTAINERS();
   ContainerFixture box;
   REQUIRE(::mkfifo((box.image / "etc/passwd").c_str(), 0644) == 0);
-  CHECK_THROWS_WITH_AS(box.run("true"), doctest::Contains("'/etc/passwd' of the image is a FIFO, expected a file"),
-                       Error);
+  CHECK_ERROR(box.run("true"), Category::build,
+              doctest::Contains("'/etc/passwd' of the image is a FIFO, expected a file"));
 }
 
 TEST_CASE("for a worker the host is read-only, but for what its container writes to") {
