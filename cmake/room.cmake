@@ -21,6 +21,7 @@ function(kiln_room name)
   else()
     kiln_precompile(kiln_${name})
   endif()
+  target_compile_options(kiln_${name} PRIVATE ${KILN_SANITIZE_OPTIONS})
   if(KILN_UNITY)
     # In a batch a local name may hide one of another source's unnamed namespace, and GCC takes a class defined in a source for one
     # of a header.
@@ -38,7 +39,7 @@ function(kiln_unit_test name)
   list(TRANSFORM ARG_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/tests/unit/${name}/)
   add_executable(kiln_${name}_test ${ARG_SOURCES})
   # Compiling tests with optimisation costs more than they gain by it.
-  target_compile_options(kiln_${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
+  target_compile_options(kiln_${name}_test PRIVATE ${KILN_SANITIZE_TEST_OPTIONS} $<$<CONFIG:Release>:-O0>)
   target_link_libraries(kiln_${name}_test PRIVATE kiln_test_support ${ARG_LINKS} fmt::fmt Threads::Threads)
   kiln_precompile(kiln_${name}_test TEST)
   add_test(NAME unit_${name} COMMAND kiln_${name}_test)

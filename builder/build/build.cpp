@@ -61,7 +61,7 @@ class Build {
  public:
   Build(const BuildRequest& request, Plan plan, const BuildSurroundings& surroundings)
       : request_(request), surroundings_(surroundings), settings_(request.settings) {
-    const double began = monotonic_seconds();
+    const double began = surroundings.host.clock().monotonic_seconds();
     result_.plan = std::move(plan);
     check_inputs_tag(request);
     wanted_ = wanted_of(result_.plan, request);
@@ -79,7 +79,8 @@ class Build {
     assemble(stages);
     check(stages);
     WorkshopPlaces places(*shop_, settings_.times.epoch);
-    deliver(deliveries_, places);
+    deliver(deliveries_, places,
+            [&](const std::set<std::string>& targets, const Blocked& lost) { make_again(targets, lost); });
     write_caches();
     push_inputs_tags();
     describe_targets();
@@ -161,7 +162,7 @@ class Build {
     }
     shop_->caches().expect(result_.plan, all);
     for (const std::string& note : result_.plan.notes) shop_->recorder().warn(note);
-    record_->begin(result_.plan, all);
+    record_->begin(result_.plan, all, request_.fleet);
     Stages stages = solve_or_report({all.begin(), all.end()});
     // What is pushed next is mounted from the cache, not sent a second time.
     if (StepSharing* sharing = shop_->sharing()) sharing->finish();
@@ -177,20 +178,44 @@ class Build {
                                     assembly_options(target, output, settings_.times), stage.base)};
   }
 
+  Delivery delivery_of(const Stages& stages, const Job& job, const Output& output) {
+    Delivery delivery;
+    delivery.target = target_of(job).name;
+    delivery.output = output;
+    delivery.names = names_at(output, target_of(job).names);
+    for (const std::size_t number : job.numbers) delivery.images.push_back(image_of(stages, number, output));
+    delivery.root = root_of(shop_->store(), delivery.images, output);
+    return delivery;
+  }
+
   void assemble(const Stages& stages) {
-    deliveries_.clear();
     for (const Job& job : jobs_) {
-      const TargetSpec& target = target_of(job);
+      for (const Output& output : job.outputs) deliveries_.push_back(delivery_of(stages, job, output));
+    }
+    shop_->store().sync();
+  }
+
+  // Layers were lost after they had been looked up: solves these targets again with their steps executed.
+  void make_again(const std::set<std::string>& targets, const Blocked& lost) {
+    shop_->lose(lost);
+    std::set<std::size_t> numbers;
+    for (const Job& job : jobs_) {
+      if (targets.count(target_of(job).name)) numbers.insert(job.numbers.begin(), job.numbers.end());
+    }
+    for (const Pin& pin : pins_) {
+      const auto pinned = pinned_numbers(pin);
+      numbers.insert(pinned.begin(), pinned.end());
+    }
+    const Stages stages = solve_or_report(numbers);
+    std::size_t i = 0;
+    for (const Job& job : jobs_) {
       for (const Output& output : job.outputs) {
-        Delivery& delivery = deliveries_.emplace_back();
-        delivery.target = target.name;
-        delivery.output = output;
-        delivery.names = names_at(output, target.names);
-        for (const std::size_t number : job.numbers) delivery.images.push_back(image_of(stages, number, output));
-        delivery.root = root_of(shop_->store(), delivery.images, output);
+        if (targets.count(target_of(job).name)) deliveries_[i] = delivery_of(stages, job, output);
+        ++i;
       }
     }
     shop_->store().sync();
+    check(stages);
   }
 
   // What has to be true before anything leaves: pins hold, and no image is larger than it may be.
@@ -253,8 +278,9 @@ class Build {
     for_each_last([&](const Job&, const Delivery& delivery) {
       pushed.push_back({&delivery.images, delivery.root, inputs_names_[pushed.size()]});
     });
-    for (const auto& error : ImagePush(*shop_).push(pushed)) {
-      if (error) throw Error(*error);
+    for (const PushEnd& end : ImagePush(*shop_).push(pushed)) {
+      if (end.error) throw Error(*end.error);
+      if (!end.lost.lost.empty()) refuse_lost(end.lost);
     }
   }
 

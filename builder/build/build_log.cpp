@@ -48,6 +48,8 @@ void BuildLog::add_targets(const Plan& plan, const std::set<std::size_t>& number
     added.platform = target.platform().str();
     added.file = target.dockerfile_name;
     added.names = target.names;
+    for (const std::size_t parent : plan.targets[number]->fleet_parents)
+      added.parents.push_back(plan.targets[parent]->target.name);
   }
 }
 

@@ -14,6 +14,8 @@ class BuildLog {
  public:
   // Targets that are about to be solved: the wanted ones and what they are built from.
   void add_targets(const Plan& plan, const std::set<std::size_t>& numbers);
+  // The folder of the fleet's definitions.
+  void set_fleet(fs::path folder) { record_.fleet = std::move(folder); }
   void set_digest(const TargetSpec& target, const oci::Digest& manifest);
   bool empty() const noexcept { return record_.targets.empty(); }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/cancel.hpp"
+#include "builder/build/build_host.hpp"
 #include "builder/build/cache_session.hpp"
 #include "builder/build/target_tags.hpp"
 #include "builder/definitions/fleet.hpp"
@@ -84,6 +85,7 @@ struct BuildSurroundings {
   std::function<std::unique_ptr<BuildObserver>()> open_progress;
   std::string kiln_version;
   CancelToken cancel;
+  const BuildHost& host = this_host();
   // The command of a RUN failed (or something else did, then `run` is null), and settings.runs.keep_failed is set. The
   // display has ended, nothing is sent any more.
   std::function<void(const Error& error, std::unique_ptr<FailedRun> run, Workshop& shop)> on_failed_run = {};

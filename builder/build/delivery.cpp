@@ -119,31 +119,114 @@ std::vector<Output> outputs_of(const TargetSpec& target, const DeliveryWishes& w
   return outputs;
 }
 
-void deliver(const std::vector<Delivery>& deliveries, DeliveryPlaces& places) {
-  for (const Delivery& delivery : deliveries) {
-    if (reads_layers(delivery.output, delivery.names)) places.verify_layers(delivery);
-  }
-  for (const Delivery& delivery : deliveries) {
-    if (is_exported(delivery.output)) places.export_images(delivery);
-  }
-  std::vector<const Delivery*> pushed, named;
-  for (const Delivery& delivery : deliveries) {
-    if (is_image(delivery.output) && delivery.output.push) pushed.push_back(&delivery);
-  }
-  const auto errors = pushed.empty() ? std::vector<std::optional<Error>>() : places.push(pushed);
-  const auto failed = [&](const Delivery& delivery) {
-    for (std::size_t i = 0; i < pushed.size(); ++i) {
-      if (errors[i] && pushed[i]->target == delivery.target) return true;
+namespace {
+
+// A delivery of several images that is under way; deliver() is its way.
+class DeliveryRun {
+ public:
+  DeliveryRun(std::vector<Delivery>& deliveries, DeliveryPlaces& places, const MakeAgain& make_again)
+      : deliveries_(deliveries), places_(places), make_again_(make_again) {}
+
+  void verify_layers(const std::set<std::string>& targets) {
+    std::set<std::string> open = targets;
+    while (!open.empty()) {
+      std::set<std::string> broken;
+      Blocked lost;
+      for (const Delivery& delivery : deliveries_) {
+        if (!open.count(delivery.target) || !reads_layers(delivery.output, delivery.names)) continue;
+        const Blocked missing = places_.verify_layers(delivery);
+        if (missing.lost.empty()) continue;
+        broken.insert(delivery.target);
+        lost.add(missing);
+      }
+      if (!broken.empty()) make_again_(broken, lost);
+      open = std::move(broken);
     }
-    return false;
-  };
-  for (const Delivery& delivery : deliveries) {
-    if (is_named(delivery.output, delivery.names) && !failed(delivery)) named.push_back(&delivery);
   }
-  if (!named.empty()) places.name_in_store(named);
-  for (const auto& error : errors) {
-    if (error) throw Error(*error);
+
+  void export_images() {
+    for (const Delivery& delivery : deliveries_) {
+      if (is_exported(delivery.output)) places_.export_images(delivery);
+    }
   }
+
+  // A target that an output reads the layers of loses none here: they are in the store. So nothing that was exported
+  // is made again.
+  void push() {
+    std::set<std::string> open = targets();
+    while (!open.empty()) {
+      std::vector<const Delivery*> pushed;
+      for (const Delivery& delivery : deliveries_) {
+        const bool is_pushed = is_image(delivery.output) && delivery.output.push;
+        if (is_pushed && open.count(delivery.target)) pushed.push_back(&delivery);
+      }
+      if (pushed.empty()) return;
+      const std::vector<PushEnd> ends = places_.push(pushed);
+      std::set<std::string> broken;
+      Blocked lost;
+      for (std::size_t i = 0; i < pushed.size(); ++i) {
+        if (ends[i].error) {
+          errors_.emplace_back(pushed[i]->target, *ends[i].error);
+        } else if (!ends[i].lost.lost.empty()) {
+          broken.insert(pushed[i]->target);
+          lost.add(ends[i].lost);
+        }
+      }
+      open = make_again(std::move(broken), lost);
+    }
+  }
+
+  void name_in_store() {
+    std::vector<const Delivery*> named;
+    for (const Delivery& delivery : deliveries_) {
+      if (is_named(delivery.output, delivery.names) && !has_failed(delivery.target)) named.push_back(&delivery);
+    }
+    if (!named.empty()) places_.name_in_store(named);
+  }
+
+  std::set<std::string> targets() const {
+    std::set<std::string> names;
+    for (const Delivery& delivery : deliveries_) names.insert(delivery.target);
+    return names;
+  }
+
+  void throw_first_error() const {
+    if (!errors_.empty()) throw Error(errors_.front().second);
+  }
+
+ private:
+  // The targets that came of it: where it fails none, and what others have pushed is still to be named.
+  std::set<std::string> make_again(std::set<std::string> broken, const Blocked& lost) {
+    if (broken.empty()) return broken;
+    try {
+      make_again_(broken, lost);
+      verify_layers(broken);
+      return broken;
+    } catch (const Error& error) {
+      for (const std::string& target : broken) errors_.emplace_back(target, error);
+      return {};
+    }
+  }
+
+  bool has_failed(const std::string& target) const {
+    return std::any_of(errors_.begin(), errors_.end(), [&](const auto& failed) { return failed.first == target; });
+  }
+
+  std::vector<Delivery>& deliveries_;
+  DeliveryPlaces& places_;
+  const MakeAgain& make_again_;
+  std::vector<std::pair<std::string, Error>> errors_;  // of pushes, by target
+};
+
+}  // namespace
+
+void deliver(std::vector<Delivery>& deliveries, DeliveryPlaces& places, const MakeAgain& make_again) {
+  DeliveryRun run(deliveries, places, make_again);
+  run.verify_layers(run.targets());
+  run.export_images();
+  run.push();
+  run.name_in_store();
+  run.throw_first_error();
 }
 
 }  // namespace kiln

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
 #include "builder/build/build_request.hpp"
+#include "builder/steps/or_blocked.hpp"
 
 namespace kiln {
 
@@ -18,26 +21,40 @@ struct Delivery {
   oci::Descriptor root;            // the image's manifest, or the index of all
 };
 
+// How a push ended: all names are at the registry where there is no error and nothing lost.
+struct PushEnd {
+  std::optional<Error> error;
+  Blocked lost;  // steps whose layers the registry lacks and no place has; then there is no error
+};
+
 // Where images go, and what is done to them there; deliver() says in which order.
 class DeliveryPlaces {
  public:
   virtual ~DeliveryPlaces() = default;
-  // Every layer of the images is in the store, read and verified. An Error where one is not to be had.
-  virtual void verify_layers(const Delivery& delivery) = 0;
+  // Every layer of the images is in the store, read and verified. Returns the steps whose layers no place has.
+  virtual Blocked verify_layers(const Delivery& delivery) = 0;
   // Writes an archive or files, or loads the image into an engine.
   virtual void export_images(const Delivery& delivery) = 0;
-  // Pushes all of them together; what failed, in their order. A target that fails does not keep others back.
-  virtual std::vector<std::optional<Error>> push(const std::vector<const Delivery*>& deliveries) = 0;
+  // Pushes all of them together; how each ended, in their order. A target that fails does not keep others back.
+  virtual std::vector<PushEnd> push(const std::vector<const Delivery*>& deliveries) = 0;
   // Names the images in the store, all in one write. An image some of whose layers are not there gets no name.
   virtual void name_in_store(const std::vector<const Delivery*>& deliveries) = 0;
 };
+
+// Executes the lost steps again and puts the images of the targets that came of it in place of those in their
+// deliveries. An Error where a step was executed before.
+using MakeAgain = std::function<void(const std::set<std::string>& targets, const Blocked& lost)>;
 
 // Delivers images, in one order whatever they are: layers that anything of this machine needs are verified, then
 // archives and files are written and engines loaded, then images are pushed, then named in the store. So a name in the
 // store and at a registry refers to what is whole: where a layer is lost or an export fails nothing is named or
 // pushed, and an image whose push failed gets no name in the store. Throws the first error of a push after the others
 // were pushed and named.
-void deliver(const std::vector<Delivery>& deliveries, DeliveryPlaces& places);
+//
+// A cache may have lost layers since they were looked up. Where one is missing, its step is executed again and the
+// images of the targets that have it are made anew, before anything of these targets is named; what other targets have
+// delivered stays as it is.
+void deliver(std::vector<Delivery>& deliveries, DeliveryPlaces& places, const MakeAgain& make_again);
 
 // Whether a delivery by this output, under these names, reads every layer of the image on this machine.
 bool reads_layers(const Output& output, const std::vector<std::string>& names);

@@ -59,6 +59,30 @@ void inherit_compression(Plan& plan, const Fleet& fleet) {
   }
 }
 
+// The text of a target's Dockerfile; a missing one is a mistake of the definitions, said with what names another.
+std::string read_dockerfile(const TargetSpec& target) {
+  const fs::path& file = *target.dockerfile;
+  if (auto text = dockerfile::read_text_file(file)) return std::move(*text);
+  const fs::path folder = file.parent_path();
+  if (!fs::is_directory(folder)) {
+    throw Error(Category::usage,
+                fmt::format("target '{}': there is no folder '{}', where its Dockerfile '{}' should be",
+                            printable(target.name), printable(shown(folder)), printable(file.filename().native())));
+  }
+  if (fs::is_directory(file)) {
+    throw Error(Category::usage, fmt::format("target '{}': '{}' is no Dockerfile but a folder", printable(target.name),
+                                             printable(shown(file))));
+  }
+  std::vector<std::string> files;
+  for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path().filename().native());
+  const auto near = nearest(file.filename().native(), files);
+  throw Error(Category::usage,
+              fmt::format("target '{}': there is no Dockerfile '{}'{}; \"dockerfile\" of the target or --set "
+                          "{}.dockerfile=FILE names another",
+                          printable(target.name), printable(shown(file)),
+                          near ? fmt::format("; did you mean '{}'?", printable(*near)) : "", printable(target.name)));
+}
+
 }  // namespace
 
 TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const NameValues& naming) {
@@ -70,7 +94,7 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
     result.dockerfile_text = *target.dockerfile_inline;
     result.dockerfile_name = shown(target.definition) + " (inline)";
   } else if (target.dockerfile) {
-    result.dockerfile_text = read_file(*target.dockerfile);
+    result.dockerfile_text = read_dockerfile(target);
     result.dockerfile_name = shown(*target.dockerfile);
   } else {
     result.dockerfile_text = "FROM debian\n";
@@ -85,12 +109,6 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
   if (!result.compression) result.compression = fleet.settings.compression;
   result.names = image_names(fleet, target, naming);
   return result;
-}
-
-std::vector<const TargetSpec*> all_targets(const Fleet& fleet) {
-  std::vector<const TargetSpec*> all;
-  for (const TargetSpec& target : fleet.targets) all.push_back(&target);
-  return all;
 }
 
 std::vector<const TargetSpec*> with_linked_targets(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted) {
@@ -144,6 +162,24 @@ void prefer_output_compression(Plan& plan) {
 
 }  // namespace
 
+namespace {
+
+// What is wanted cannot be built where what it is built from has a broken definition.
+void refuse_broken_parents(const Plan& plan, const std::vector<const TargetSpec*>& wanted) {
+  for (const TargetSpec* target : wanted) {
+    std::set<std::size_t> numbers;
+    for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+      if (plan.targets[i]->target.name == target->name) numbers.insert(i);
+    }
+    std::vector<const TargetSpec*> needed;
+    for (const std::size_t number : plan.closure(numbers)) needed.push_back(&plan.targets[number]->target);
+    with_context([&] { return fmt::format("which '{}' is built from", target->name); },
+                 [&] { refuse_problems(needed); });
+  }
+}
+
+}  // namespace
+
 Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted, const NameValues& naming) {
   FleetNames names;
   names.registry_and_namespace = fleet.settings.registry_and_namespace();
@@ -156,6 +192,7 @@ Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted
     for (TargetSpec& one : for_each_platform(std::move(complete))) targets.push_back(std::move(one));
   }
   Plan plan = make_plan(std::move(targets), names);
+  refuse_broken_parents(plan, wanted);
   inherit_compression(plan, fleet);
   prefer_output_compression(plan);
   check_gpu_services(plan, fleet);
@@ -260,12 +297,7 @@ AssemblyOptions assembly_options(const TargetSpec& target, const Output& output,
 
 ReportTargets fleet_goals(const Fleet& fleet) {
   const FleetGoals& goals = fleet.settings.goals;
-  ReportTargets targets;
-  targets.reduction_pct_min = goals.reduction_min_pct.value_or(targets.reduction_pct_min);
-  targets.reduction_pct_max = goals.reduction_max_pct.value_or(targets.reduction_pct_max);
-  targets.cache_hit_pct = goals.cache_hit_pct.value_or(targets.cache_hit_pct);
-  targets.build_seconds = goals.build_seconds.value_or(targets.build_seconds);
-  return targets;
+  return {goals.reduction_min_pct, goals.reduction_max_pct, goals.cache_hit_pct, goals.build_seconds};
 }
 
 std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::size_t>& wanted,

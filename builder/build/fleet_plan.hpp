@@ -24,8 +24,6 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
 Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted, const NameValues& naming);
 // The wanted targets of a bake file and, over and over, those that their contexts name; in the fleet's order.
 std::vector<const TargetSpec*> with_linked_targets(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted);
-// Everything there is.
-std::vector<const TargetSpec*> all_targets(const Fleet& fleet);
 
 // SOURCE_DATE_EPOCH of the environment, or of a build arg, which wins; Error{usage} where it is no number.
 std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::string>& build_args);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <mutex>
 #include <set>
 
 #include "builder/build/transfer_tasks.hpp"
@@ -38,6 +39,13 @@ struct BlobPlaces {
     return result;
   }
 
+  // The step whose layer the blob is; nothing where it is of no step.
+  Blocked step_of(const oci::Digest& blob) const {
+    const auto layer = layers.find(blob);
+    if (layer == layers.end() || layer->second->key.empty()) return {};
+    return {{{layer->second->key, layer->second->text}}};
+  }
+
   std::string origin(const oci::Digest& blob) const {
     const auto layer = layers.find(blob);
     if (layer == layers.end() || layer->second->line == 0) return "";
@@ -45,9 +53,33 @@ struct BlobPlaces {
   }
 };
 
+// Blobs that a push asked for and no place has. Any thread.
+class MissingBlobs {
+ public:
+  void add(const oci::Digest& blob) {
+    const std::lock_guard lock(mutex_);
+    blobs_.insert(blob);
+  }
+  Blocked of_image(const PushedImages& pushed, const BlobPlaces& places) const {
+    const std::lock_guard lock(mutex_);
+    Blocked lost;
+    for (const BuiltImage& built : *pushed.images) {
+      for (const ImageLayer& layer : built.image.layers) {
+        const oci::Digest& blob = layer.value.blobs.front().descriptor.digest;
+        if (blobs_.count(blob)) lost.add(places.step_of(blob));
+      }
+    }
+    return lost;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<oci::Digest> blobs_;
+};
+
 }  // namespace
 
-std::vector<std::optional<Error>> ImagePush::push(const std::vector<PushedImages>& pushed) {
+std::vector<PushEnd> ImagePush::push(const std::vector<PushedImages>& pushed) {
   const BlobPlaces blobs(pushed, shop_.caches().cache());
   std::vector<PushRequest> requests;
   std::vector<std::size_t> numbers;  // of the images, by request
@@ -58,28 +90,36 @@ std::vector<std::optional<Error>> ImagePush::push(const std::vector<PushedImages
     for (const std::string& name : pushed[i].names) request.targets.push_back(oci::Reference::parse(name));
     numbers.push_back(i);
   }
-  std::vector<std::optional<Error>> errors(pushed.size());
+  std::vector<PushEnd> ends(pushed.size());
   if (shop_.settings().offline) {
     remember_all(requests, blobs.sources());
-    return errors;
+    return ends;
   }
   check_layers(pushed);
   RemoteSession& remote = shop_.remote().get();
   for (const auto& [blob, place] : blobs.places) remote.locations().add(blob, place);
+  MissingBlobs missing;
   PushOptions options;
   options.early = shop_.early_push();
   options.fetch = [&](const oci::Descriptor& blob) {
-    return blobs.layers.count(blob.digest) > 0 && shop_.layers().fetch_for_push(blob);
+    if (blobs.layers.count(blob.digest) == 0) return false;
+    if (shop_.layers().fetch_for_push(blob)) return true;
+    missing.add(blob.digest);
+    return false;
   };
   options.origin = [&](const oci::Digest& blob) { return blobs.origin(blob); };
   TransferTasks tasks(shop_.recorder(), [this] { return shop_.recorder().new_number(); });
-  const auto outcomes = push_images(remote, shop_.store(), requests, options, &tasks);
+  auto outcomes = push_images(remote, shop_.store(), requests, options, &tasks);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!outcomes[i].error) continue;
+    PushEnd& end = ends[numbers[i]];
+    end.lost = missing.of_image(pushed[numbers[i]], blobs);
+    if (end.lost.lost.empty()) end.error = outcomes[i].error;
+    outcomes[i].error = end.error;
+  }
   if (const std::size_t remembered = remember_outcomes(shop_.store(), requests, outcomes, blobs.sources()))
     shop_.recorder().warn(remembered_note(remembered));
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (outcomes[i].error) errors[numbers[i]] = *outcomes[i].error;
-  }
-  return errors;
+  return ends;
 }
 
 // What is sent again of foreign images is what their configs say.

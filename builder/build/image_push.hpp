@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "builder/build/build_request.hpp"
+#include "builder/build/delivery.hpp"
 #include "builder/build/remembered_push.hpp"
 #include "builder/build/workshop.hpp"
 #include "registry/remote/push.hpp"
@@ -24,8 +25,8 @@ class ImagePush {
  public:
   explicit ImagePush(Workshop& shop) : shop_(shop) {}
 
-  // What went wrong, in the order of the images, once all were tried.
-  std::vector<std::optional<Error>> push(const std::vector<PushedImages>& pushed);
+  // How each ended, in the order of the images, once all were tried. A push that lost layers is not remembered.
+  std::vector<PushEnd> push(const std::vector<PushedImages>& pushed);
 
  private:
   void check_layers(const std::vector<PushedImages>& pushed);

@@ -22,11 +22,12 @@ constexpr std::size_t kBuildsLookedAt = 50;
 // .' of another image says nothing.
 class EarlierSteps {
  public:
-  explicit EarlierSteps(const BuildRecordStore& store) {
+  // Of builds of other fleets nothing is taken: their images may have the same names.
+  EarlierSteps(const BuildRecordStore& store, const fs::path& fleet) {
     const std::vector<std::string> ids = store.ids();
     for (std::size_t i = 0; i < ids.size() && i < kBuildsLookedAt; ++i) {
       const auto record = store.load(ids[ids.size() - 1 - i]);
-      if (!record) continue;
+      if (!record || (!record->fleet.empty() && record->fleet != fleet)) continue;
       for (const BuildRecordTarget& target : record->targets) {
         for (const BuildRecordStep& step : target.steps) {
           if (step.outcome == "failed") continue;
@@ -107,7 +108,7 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
   const std::set<std::size_t> wanted(numbers_wanted.begin(), numbers_wanted.end());
   Workshop shop(request.settings, surroundings);
   StepForecast steps(shop.lookup());
-  const std::map<std::size_t, std::string> problems = shop.look_up(plan, wanted, steps);
+  const auto [problems, would_lock] = shop.look_up(plan, wanted, steps);
   shop.cancel().check();
   shop.stat_cache().flush();
   const std::vector<ForeseenAnswer> answers = steps.answers();
@@ -119,8 +120,10 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
   }
 
   Forecast forecast = lay_out_forecast(plan, wanted);
+  for (const auto& [name, sentence] : would_lock) forecast.notes.push_back(sentence);
   const Obstacles obstacles(plan, missed);
-  const EarlierSteps earlier{BuildRecordStore(shop.home().builds())};
+  const EarlierSteps earlier(BuildRecordStore(shop.home().builds()),
+                             fs::absolute(request.fleet.folder).lexically_normal());
   std::map<std::pair<std::string, std::string>, std::size_t> numbers;  // by name and platform
   for (std::size_t i = 0; i < plan.targets.size(); ++i)
     numbers[{plan.targets[i]->target.name, plan.targets[i]->target.platform().str()}] = i;
@@ -150,6 +153,10 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
         if (is_hit) {
           step.seconds = result.seconds;
           step.bytes = result.bytes;
+        }
+        if (step.stage.empty() && !is_hit && planned.target.debian) {
+          const auto lock = would_lock.find(planned.target.debian->lock_name);
+          if (lock != would_lock.end()) step.reason = lock->second;
         }
         continue;
       }

@@ -58,10 +58,15 @@ oci::Descriptor root_of(ContentStore& store, const std::vector<BuiltImage>& imag
   return root;
 }
 
-void WorkshopPlaces::verify_layers(const Delivery& delivery) {
+Blocked WorkshopPlaces::verify_layers(const Delivery& delivery) {
+  Blocked lost;
   for (const BuiltImage& built : delivery.images) {
-    for (const ImageLayer& layer : built.image.layers) still_there(checked_blob(shop_.layers(), layer));
+    for (const ImageLayer& layer : built.image.layers) {
+      const OrBlocked<LayerBlob> blob = checked_blob(shop_.layers(), layer);
+      if (blob.is_blocked()) lost.add(blob.blocked());
+    }
   }
+  return lost;
 }
 
 void WorkshopPlaces::load_into_engine(const Delivery& delivery) {
@@ -98,7 +103,7 @@ void WorkshopPlaces::export_images(const Delivery& delivery) {
   export_archive(shop_.layers(), exported_images(delivery), delivery.output, delivery.names, STDOUT_FILENO);
 }
 
-std::vector<std::optional<Error>> WorkshopPlaces::push(const std::vector<const Delivery*>& deliveries) {
+std::vector<PushEnd> WorkshopPlaces::push(const std::vector<const Delivery*>& deliveries) {
   std::vector<PushedImages> pushed;
   for (const Delivery* delivery : deliveries) {
     PushedImages& one = pushed.emplace_back(PushedImages{&delivery->images, delivery->root, delivery->names});

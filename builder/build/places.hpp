@@ -14,9 +14,9 @@ class WorkshopPlaces : public DeliveryPlaces {
   // `mtime`: the time of files that are written as files; nullopt: each keeps its own.
   WorkshopPlaces(Workshop& shop, std::optional<UnixSeconds> mtime) : shop_(shop), mtime_(mtime) {}
 
-  void verify_layers(const Delivery& delivery) override;
+  Blocked verify_layers(const Delivery& delivery) override;
   void export_images(const Delivery& delivery) override;
-  std::vector<std::optional<Error>> push(const std::vector<const Delivery*>& deliveries) override;
+  std::vector<PushEnd> push(const std::vector<const Delivery*>& deliveries) override;
   void name_in_store(const std::vector<const Delivery*>& deliveries) override;
 
  private:

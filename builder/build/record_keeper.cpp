@@ -47,13 +47,14 @@ RecordKeeper::~RecordKeeper() {
   }
 }
 
-void RecordKeeper::begin(const Plan& plan, const std::vector<std::size_t>& wanted) {
+void RecordKeeper::begin(const Plan& plan, const std::vector<std::size_t>& wanted, const Fleet& fleet) {
+  log_.set_fleet(fleet.folder.empty() ? fs::path() : fs::absolute(fleet.folder).lexically_normal());
   log_.add_targets(plan, plan.closure({wanted.begin(), wanted.end()}));
 }
 
 void RecordKeeper::keep(bool failed) {
-  const BuildRecord record = log_.record(shop_.recorder().heard_steps(),
-                                         {monotonic_seconds() - began_, failed, shop_.surroundings().kiln_version});
+  const BuildRecord record = log_.record(shop_.recorder().heard_steps(), {shop_.clock().monotonic_seconds() - began_,
+                                                                          failed, shop_.surroundings().kiln_version});
   BuildRecordStore(shop_.home().builds()).save(record);
   is_kept_ = true;
 }
@@ -77,8 +78,8 @@ BuildReport RecordKeeper::finish(const BuildRequest& request, const std::vector<
   }
   recorder.add_wire(shop_.caches().wire());
   recorder.add_fetched(shop_.caches().fetched());
-  const BuildReport report = recorder.report(
-      {now_unix_seconds(), monotonic_seconds() - began_, shop_.surroundings().kiln_version, request.goals});
+  const BuildReport report = recorder.report({shop_.clock().now(), shop_.clock().monotonic_seconds() - began_,
+                                              shop_.surroundings().kiln_version, request.goals});
   ReportStore(shop_.home().reports(), shop_.home().locks() / "reports").save(report);
   keep(false);
   return report;

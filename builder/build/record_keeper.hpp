@@ -17,7 +17,7 @@ class RecordKeeper {
   RecordKeeper(Workshop& shop, double began);
   ~RecordKeeper();
 
-  void begin(const Plan& plan, const std::vector<std::size_t>& wanted);
+  void begin(const Plan& plan, const std::vector<std::size_t>& wanted, const Fleet& fleet);
   // The report of all that was done, saved as this home's last one, and the build's record with it.
   BuildReport finish(const BuildRequest& request, const std::vector<BuiltTarget>& targets);
 

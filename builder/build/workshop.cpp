@@ -18,8 +18,8 @@ Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings
     : settings_(std::move(settings)),
       surroundings_(surroundings),
       remote_cancel_(surroundings.cancel.child()),
-      runner_(Runner::start(WithoutRoot::enter_user_namespace)),
-      home_(HomeLayout::open(HomeLayout::default_root())),
+      runner_(surroundings.host.start_runner()),
+      home_(surroundings.host.open_home()),
       progress_(surroundings.open_progress()) {
   recorder_ = std::make_unique<Recorder>(progress_.get());
   store_ = std::make_unique<ContentStore>(home_);
@@ -28,7 +28,7 @@ Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings
   remote_ = std::make_unique<LazyRemote>([this] {
     if (settings_.offline)
       throw Error(Category::network, "--offline: the store does not have it, and nothing is fetched");
-    return RemoteSession::open(RemoteSettings::from_environment(), *recorder_, remote_cancel_);
+    return surroundings_.host.open_remote(*recorder_, remote_cancel_);
   });
   caches_ = std::make_unique<CacheSession>(settings_.caches, *recorder_, cancel());
   layers_ =
@@ -39,11 +39,13 @@ Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings
   }
   sharing_ = caches_->open_sharing(*store_, cancel());
   lookup_ = std::make_unique<StepLookup>(*cache_, caches_->cache(), *recorder_);
-  steps_ = std::make_unique<StepExecutor>(*lookup_, sharing_.get(), *recorder_, clock_, cancel());
+  steps_ = std::make_unique<StepExecutor>(*lookup_, sharing_.get(), *recorder_, clock(), cancel());
   stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
-  bases_ = std::make_unique<BaseImages>(*layers_, *remote_, *steps_, *recorder_, settings_.bases);
+  bases_ = surroundings.host.open_bases(base_tools(*steps_), settings_.bases);
+  fetcher_ = surroundings.host.open_fetcher(*layers_);
   settings_.runs.parallel = parallel_stages();
-  runs_ = std::make_unique<RunSteps>(*layers_, *runner_, *recorder_, settings_.runs, mounts_.get());
+  runs_ = std::make_unique<RunSteps>(*layers_, surroundings.host.container_runner(runner_.get()), *recorder_,
+                                     settings_.runs, mounts_.get());
 }
 
 Workshop::~Workshop() {
@@ -78,19 +80,25 @@ SolverSettings Workshop::solver_settings() const {
 }
 
 Workshop::Stages Workshop::solve(const Plan& plan, const std::set<std::size_t>& wanted, const NeededHere& needed_here) {
-  RemoteFetcher fetcher(*layers_);
-  const StageTools tools{*layers_, *bases_, fetcher, *runs_, *steps_, *recorder_};
+  const StageTools tools{*layers_, *bases_, *fetcher_, *runs_, *steps_, *recorder_};
   return Solver(plan, tools, solver_settings()).solve(wanted, needed_here);
 }
 
-std::map<std::size_t, std::string> Workshop::look_up(const Plan& plan, const std::set<std::size_t>& wanted,
-                                                     StepSolver& steps) {
-  BaseImages bases(*layers_, *remote_, steps, *recorder_, settings_.bases);
+void Workshop::lose(const Blocked& lost) {
+  lost_.add(lost, *recorder_);
+  steps_->lose(lost);
+  bases_->lose(lost);
+}
+
+Workshop::Foreseen Workshop::look_up(const Plan& plan, const std::set<std::size_t>& wanted, StepSolver& steps) {
+  const auto bases = surroundings_.host.open_bases(base_tools(steps), settings_.bases);
   SolverSettings settings = solver_settings();
   settings.evaluation.unpacks_ahead = false;
-  RemoteFetcher fetcher(*layers_);
-  const StageTools tools{*layers_, bases, fetcher, *runs_, steps, *recorder_};
-  return Solver(plan, tools, settings).look_up(wanted);
+  const StageTools tools{*layers_, *bases, *fetcher_, *runs_, steps, *recorder_};
+  Foreseen foreseen;
+  foreseen.problems = Solver(plan, tools, settings).look_up(wanted);
+  foreseen.would_lock = bases->would_lock();
+  return foreseen;
 }
 
 }  // namespace kiln

@@ -43,14 +43,22 @@ class Workshop {
   using Stages = std::map<std::size_t, std::shared_ptr<const StageResult>>;
   // Solves the wanted targets of a plan.
   Stages solve(const Plan& plan, const std::set<std::size_t>& wanted, const NeededHere& needed_here);
-  // Looks up what solving would ask for, by `steps`; returns what would fail, by target.
-  std::map<std::size_t, std::string> look_up(const Plan& plan, const std::set<std::size_t>& wanted, StepSolver& steps);
+  struct Foreseen {
+    std::map<std::size_t, std::string> problems;    // what would fail, by target
+    std::map<std::string, std::string> would_lock;  // as BaseSource::would_lock()
+  };
+  // Looks up what solving would ask for, by `steps`.
+  Foreseen look_up(const Plan& plan, const std::set<std::size_t>& wanted, StepSolver& steps);
+  // No place has the layers of these steps after all: what is solved from now on executes them again. Error{machine}
+  // where one was executed for this before.
+  void lose(const Blocked& lost);
 
   const BuildSettings& settings() const noexcept { return settings_; }
   const BuildSurroundings& surroundings() const noexcept { return surroundings_; }
   const HomeLayout& home() const noexcept { return home_; }
   const CancelToken& cancel() const noexcept { return surroundings_.cancel; }
   Runner& runner() noexcept { return *runner_; }
+  const BuildClock& clock() const noexcept { return surroundings_.host.clock(); }
   Recorder& recorder() noexcept { return *recorder_; }
   ContentStore& store() noexcept { return *store_; }
   SnapshotStore& snapshots() noexcept { return *snapshots_; }
@@ -66,11 +74,13 @@ class Workshop {
 
  private:
   SolverSettings solver_settings() const;
+  BaseTools base_tools(StepSolver& steps) { return {*layers_, *remote_, steps, *recorder_}; }
 
   BuildSettings settings_;
   const BuildSurroundings& surroundings_;
-  CancelToken remote_cancel_;       // a part of the surroundings'
-  std::unique_ptr<Runner> runner_;  // before anything that has a thread, and before the home, which it may move
+  CancelToken remote_cancel_;  // a part of the surroundings'
+  std::unique_ptr<Runner>
+      runner_;  // may be null; before anything that has a thread, and before the home, which it may move
   HomeLayout home_;
   std::unique_ptr<BuildObserver> progress_;
   std::unique_ptr<Recorder> recorder_;
@@ -84,11 +94,12 @@ class Workshop {
   std::unique_ptr<SharedMounts> mounts_;  // may be null
   std::unique_ptr<StepSharing> sharing_;  // may be null
   std::unique_ptr<StepLookup> lookup_;
-  BuildClock clock_;
   std::unique_ptr<StepExecutor> steps_;
   std::unique_ptr<StatCache> stat_cache_;
-  std::unique_ptr<BaseImages> bases_;
+  std::unique_ptr<BaseSource> bases_;
+  std::unique_ptr<SourceFetcher> fetcher_;
   std::unique_ptr<RunSteps> runs_;
+  LostSteps lost_;
   std::unique_ptr<EarlyLayers> early_;  // may be null; its threads end before what they use
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.hpp"
@@ -99,6 +100,7 @@ json to_json(const BuildRecordTarget& target) {
   json value = {{"name", target.name},         {"image", target.image}, {"profile", target.profile},
                 {"platform", target.platform}, {"file", target.file},   {"names", target.names},
                 {"steps", json::array()}};
+  if (!target.parents.empty()) value["parents"] = target.parents;
   if (target.digest) value["digest"] = target.digest->str();
   for (const BuildRecordStep& step : target.steps) value["steps"].push_back(to_json(step));
   return value;
@@ -112,6 +114,7 @@ BuildRecordTarget target_from_json(const json& value, std::string_view where) {
   target.platform = record_member<std::string>(value, "platform", where);
   target.file = record_member<std::string>(value, "file", where);
   target.names = record_member<std::vector<std::string>>(value, "names", where);
+  if (value.contains("parents")) target.parents = record_member<std::vector<std::string>>(value, "parents", where);
   if (value.contains("digest")) target.digest = digest_member(value["digest"], where);
   for (const json& step : record_member<json::array_t>(value, "steps", where))
     target.steps.push_back(step_from_json(step, where));
@@ -133,6 +136,31 @@ std::vector<const BuildRecordTarget*> BuildRecord::find(std::string_view word) c
     if (word.empty() || target.name == word || target.image == word || is_named) found.push_back(&target);
   }
   return found;
+}
+
+std::vector<const BuildRecordTarget*> BuildRecord::bases_of(const std::vector<const BuildRecordTarget*>& found) const {
+  std::vector<const BuildRecordTarget*> bases, path;
+  const auto is_in = [](const auto& list, const BuildRecordTarget* target) {
+    return std::find(list.begin(), list.end(), target) != list.end();
+  };
+  const std::function<void(const BuildRecordTarget&)> add_bases = [&](const BuildRecordTarget& child) {
+    path.push_back(&child);
+    for (const std::string& parent : child.parents) {
+      const auto is_it = [&](const BuildRecordTarget& target) {
+        return target.name == parent && target.platform == child.platform;
+      };
+      auto base = std::find_if(targets.begin(), targets.end(), is_it);
+      if (base == targets.end()) {
+        base = std::find_if(targets.begin(), targets.end(), [&](const auto& target) { return target.name == parent; });
+      }
+      if (base == targets.end() || is_in(path, &*base) || is_in(bases, &*base)) continue;
+      add_bases(*base);
+      if (!is_in(found, &*base)) bases.push_back(&*base);
+    }
+    path.pop_back();
+  };
+  for (const BuildRecordTarget* target : found) add_bases(*target);
+  return bases;
 }
 
 std::string new_build_id() {
@@ -164,6 +192,7 @@ std::string serialise(const BuildRecord& record) {
                 {"seconds", record.seconds},
                 {"failed", record.failed},
                 {"targets", json::array()}};
+  if (!record.fleet.empty()) value["fleet"] = record.fleet.native();
   for (const BuildRecordTarget& target : record.targets) value["targets"].push_back(to_json(target));
   return dump_with_sum(value);
 }
@@ -180,6 +209,7 @@ BuildRecord parse_build_record(std::string_view text, std::string_view where) {
   record.kiln_version = record_member<std::string>(value, "kiln_version", where);
   record.seconds = record_member<double>(value, "seconds", where);
   record.failed = record_member<bool>(value, "failed", where);
+  if (value.contains("fleet")) record.fleet = record_member<std::string>(value, "fleet", where);
   for (const json& target : record_member<json::array_t>(value, "targets", where))
     record.targets.push_back(target_from_json(target, where));
   return record;

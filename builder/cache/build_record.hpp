@@ -43,6 +43,7 @@ struct BuildRecordTarget {
   std::vector<std::string> names;     // references it was to be published under
   std::optional<oci::Digest> digest;  // of its manifest; nullopt where it was not made or not asked for
   std::vector<BuildRecordStep> steps;
+  std::vector<std::string> parents = {};  // targets of the build that it is built from
 
   bool operator==(const BuildRecordTarget&) const = default;
 };
@@ -58,6 +59,7 @@ struct BuildRecord {
   std::string kiln_version;
   double seconds = 0;
   bool failed = false;
+  fs::path fleet;  // the folder of its definitions; empty: there are none, or it was not kept
   std::vector<BuildRecordTarget> targets;
 
   bool operator==(const BuildRecord&) const = default;
@@ -65,6 +67,8 @@ struct BuildRecord {
   // The targets that a word names: a target, an image (each of its profiles), or one of the names, in full or as people
   // write it ("app", "app:1"); all of them for "".
   std::vector<const BuildRecordTarget*> find(std::string_view word) const;
+  // What these are built from, over and over, and they are not themselves; every one before what is built from it.
+  std::vector<const BuildRecordTarget*> bases_of(const std::vector<const BuildRecordTarget*>& found) const;
 };
 
 std::string new_build_id();

@@ -6,6 +6,7 @@
 
 #include "base/credentials.hpp"
 #include "base/error.hpp"
+#include "base/file_kind.hpp"
 #include "base/text.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/layer/tar_import.hpp"
@@ -128,7 +129,7 @@ ContextAccess context_access(const std::map<std::string, std::string>& build_arg
 BuildContext open_build_context(const std::string& context, const std::optional<std::string>& file,
                                 const ContextAccess& access, const CancelToken& cancel) {
   if (context == "-") return from_stdin(file, cancel);
-  if (fs::is_directory(context)) {
+  if (is_folder(context)) {
     BuildContext result;
     result.folder = fs::absolute(context);
     result.dockerfile = read_dockerfile_input(file, context);
@@ -136,7 +137,7 @@ BuildContext open_build_context(const std::string& context, const std::optional<
   }
   if (const auto reference = parse_git_reference(context)) return from_git(*reference, file, access, cancel);
   if (is_http_url(context)) return from_url(context, file, access.secrets, cancel);
-  if (fs::is_regular_file(context)) {
+  if (is_regular_file(context)) {
     const Fd archive = open_read(context);
     const auto tar = spool_archive(std::make_unique<FdSource>(archive, context), fs::temp_directory_path(), context);
     if (tar) return from_tar(*tar, context, file, cancel);
@@ -149,7 +150,7 @@ BuildContext open_build_context(const std::string& context, const std::optional<
 NamedContext open_named_context(const std::string& name, const std::string& value, MayFetch may_fetch,
                                 const SourceSecrets& secrets, const CancelToken& cancel) {
   if (value.starts_with("docker-image://") || value.starts_with("oci-layout://")) return {value, std::nullopt};
-  if (fs::is_directory(value)) return {fs::absolute(value).native(), std::nullopt};
+  if (is_folder(value)) return {fs::absolute(value).native(), std::nullopt};
   const auto repository = parse_git_reference(value);
   if (!repository && !is_http_url(value)) {
     throw Error(Category::usage,

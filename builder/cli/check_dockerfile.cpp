@@ -27,7 +27,7 @@ std::set<std::string> fleet_images_of(const DockerfileInput& input) {
   if (!input.path) return {};
   const fs::path folder = fs::absolute(*input.path).lexically_normal().parent_path();
   if (!fs::exists(folder / "image.json") || !fs::exists(folder.parent_path() / "fleet.json")) return {};
-  const Fleet fleet = load_definitions(folder.parent_path());
+  const Fleet fleet = load_definitions(folder.parent_path(), BrokenImages::set_aside);
   const std::string prefix = fleet.settings.registry_and_namespace();
   std::set<std::string> names;
   for (const TargetSpec& target : fleet.targets) {

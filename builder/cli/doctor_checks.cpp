@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/cli/words/registry_name.hpp"
+#include "builder/definitions/json_source.hpp"
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/run/trust.hpp"
 
@@ -109,7 +110,7 @@ DefinitionsCheck check_definitions(const std::optional<std::string>& file) {
       result.check.help = "'kiln bake --print' shows what was understood";
     }
   } catch (const Error& error) {
-    result.check = {"definitions", CheckState::fail, error.message(), "mend the file at that line"};
+    result.check = {"definitions", CheckState::fail, join(problems_of(error), "; "), "mend each file at its line"};
   }
   return result;
 }

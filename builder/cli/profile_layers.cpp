@@ -153,7 +153,7 @@ ImageComparison compare_profiles(const Fleet& fleet, const Profile& profile, con
   request.targets = {first.name, second.name};
   request.naming.date = date_for_tags(now_unix_seconds());
   request.settings = fleet_build_settings(fleet, "");
-  request.settings.bases.locked = true;  // a look writes no lock file
+  request.settings.bases.lock_policy = LockPolicy::look;
   const Plan plan = plan_request(request);
   const std::size_t a = number_of(plan, first.name);
   const std::size_t b = number_of(plan, second.name);

@@ -1,6 +1,9 @@
 #include "builder/cli/selected_fleet.hpp"
 
+#include <fmt/format.h>
+
 #include "base/clock.hpp"
+#include "base/text.hpp"
 #include "builder/cli/fetched_contexts.hpp"
 #include "builder/definitions/select.hpp"
 
@@ -9,9 +12,17 @@ namespace kiln::cli {
 SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<std::string>& profiles,
                            const std::string& registry, MayFetch may_fetch, const CancelToken& cancel, Log& log) {
   SelectedFleet result;
-  result.fleet = load_fleet(options);
+  LoadFleetOptions load = options;
+  load.broken = BrokenImages::set_aside;
+  result.fleet = load_fleet(load);
   for (const std::string& warning : result.fleet.warnings) log.warn(warning);
   result.selected = select_targets(result.fleet, options.wanted, profiles);
+  refuse_problems(result.selected);
+  for (const TargetSpec& target : result.fleet.targets) {
+    if (target.problems.empty()) continue;
+    log.warn(fmt::format("'{}' is left out, and what is built from it: {}", printable(target.name),
+                         join(target.problems, "; ")));
+  }
   result.fetched = fetch_contexts(result.fleet, result.selected, options.fetched_folder, may_fetch, cancel);
   result.naming = {registry, date_for_tags(now_unix_seconds()), std::nullopt};
   if (uses_git(result.selected)) result.naming.git = git_commit_of(result.fleet.folder, cancel, log);

@@ -22,7 +22,8 @@ struct SelectedFleet {
 
 // Loads a fleet, selects `options.wanted` for these profiles, as images that are published below `registry` ("": the
 // fleet's), and fetches their contexts, for which kiln has to have one thread. The commit is asked of git only where a
-// name holds it. What loading warns of goes to `log`. Error{usage}.
+// name holds it. What loading warns of goes to `log`, and images whose definitions are broken and that were not asked
+// for. Error{usage}.
 SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<std::string>& profiles,
                            const std::string& registry, MayFetch may_fetch, const CancelToken& cancel, Log& log);
 

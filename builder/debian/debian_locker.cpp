@@ -33,6 +33,10 @@ DebianLocker::DebianLocker(Places places, LockPolicy policy, Log& log, const Can
       find_archives_(std::move(find_archives)),
       store_(places_.debs) {}
 
+bool DebianLocker::is_locked(std::string_view image, const DebianSpec& spec) const {
+  return is_of(Lock::read(places_.lock_file).find_debian(image), spec);
+}
+
 DebianLock DebianLocker::entry(std::string_view image, const DebianSpec& spec) const {
   return policy_ == LockPolicy::renew ? resolve_and_record(image, spec) : current_entry(image, spec);
 }
@@ -47,13 +51,16 @@ DebianLock DebianLocker::current_entry(std::string_view image, const DebianSpec&
                                     image, places_.lock_file.string())
                       : fmt::format("'{}' is not locked in '{}'; run 'kiln lock'", image, places_.lock_file.string()));
   }
-  return resolve_and_record(image, spec);
+  return policy_ == LockPolicy::look ? resolved(image, spec) : resolve_and_record(image, spec);
+}
+
+DebianLock DebianLocker::resolved(std::string_view image, const DebianSpec& spec) const {
+  return with_context([&] { return fmt::format("while resolving '{}'", image); },
+                      [&] { return resolve(spec, find_archives_(spec), places_.work_dir, log_, cancel_); });
 }
 
 DebianLock DebianLocker::resolve_and_record(std::string_view image, const DebianSpec& spec) const {
-  const DebianLock resolved =
-      with_context([&] { return fmt::format("while resolving '{}'", image); },
-                   [&] { return resolve(spec, find_archives_(spec), places_.work_dir, log_, cancel_); });
+  const DebianLock resolved = this->resolved(image, spec);
   std::vector<std::string> changes;
   bool is_first = true;
   const Lock lock = Lock::update(places_.lock_file, [&](Lock& file) {

@@ -12,12 +12,6 @@
 
 namespace kiln {
 
-enum class LockPolicy {
-  use,     // what is locked stays; what is not, or cannot be had any more, is resolved and recorded
-  frozen,  // --locked: the file is never changed, and what it does not say is an error
-  renew,   // kiln lock --update: everything is resolved anew
-};
-
 // The rules by which a build goes from a definition to a lock entry whose packages are at hand; the one thing
 // that `kiln bake` and `kiln lock` need of resolver, lock file and store. For one build:
 //
@@ -42,8 +36,12 @@ class DebianLocker {
 
   const PackageStore& store() const noexcept { return store_; }
 
+  // Whether the file has the image's entry, as the definition is now.
+  bool is_locked(std::string_view image, const DebianSpec& spec) const;
+
   // The image's entry. Resolves and records it where the file has none, where the definition was edited since
-  // (with a warning that lists what moved), or where the policy is `renew`. Frozen: Error{usage} instead.
+  // (with a warning that lists what moved), or where the policy is `renew`. Frozen: Error{usage} instead. A look
+  // resolves and records nothing.
   DebianLock entry(std::string_view image, const DebianSpec& spec) const;
 
   // The entry as the file has it (entry() where it has none), after all its packages are in the store.
@@ -52,6 +50,7 @@ class DebianLocker {
   DebianLock entry_with_packages(std::string_view image, const DebianSpec& spec) const;
 
  private:
+  DebianLock resolved(std::string_view image, const DebianSpec& spec) const;
   DebianLock resolve_and_record(std::string_view image, const DebianSpec& spec) const;
   DebianLock current_entry(std::string_view image, const DebianSpec& spec) const;
 

@@ -14,6 +14,14 @@
 
 namespace kiln {
 
+// What a command may do with the lock file.
+enum class LockPolicy {
+  use,     // what is locked stays; what is not, or cannot be had any more, is resolved and recorded
+  frozen,  // --locked: the file is never changed, and what it does not say is an error
+  look,    // a forecast: what `use` would come to, and the file is never changed
+  renew,   // kiln lock --update: everything is resolved anew
+};
+
 // One .deb. `path` is where the mirror keeps it: the archive's name ("debian" or "debian-security"), then the
 // Filename of the signed index: "debian/pool/main/b/bash/bash_5.2.15-2_amd64.deb".
 struct LockedPackage {

@@ -40,20 +40,49 @@ std::map<std::string, Profile> profiles_of(const fs::path& folder) {
   return load_profiles(folder, extended_profile_schema(*text, file));
 }
 
-std::vector<ImageDefinition> images_in(Fleet& fleet) {
+// The target in the place of an image whose definition cannot be read: what is built from it finds it by its name.
+TargetSpec broken_target(const fs::path& file, const Error& error) {
+  TargetSpec target;
+  target.image = file.parent_path().filename().string();
+  try {
+    const json content = JsonSource::read(file).parse();
+    if (content.is_object() && content.contains("name") && content.at("name").is_string())
+      target.image = content.at("name").get<std::string>();
+  } catch (const Error&) {
+    // It is no JSON at all: the folder names it.
+  }
+  target.name = target.image;
+  target.kind = ImageKind::base;
+  target.definition = file;
+  target.dockerfile_inline = "FROM scratch\n";
+  target.problems = problems_of(error);
+  return target;
+}
+
+struct FoundImages {
   std::vector<ImageDefinition> images;
+  std::vector<TargetSpec> broken;
+};
+
+FoundImages images_in(Fleet& fleet) {
+  FoundImages found;
   for (const std::string& name : list_directory(fleet.folder)) {
     const fs::path folder = fleet.folder / name;
     if (name.starts_with(".") || !fs::is_directory(folder)) continue;
     const fs::path file = folder / "image.json";
     if (fs::exists(file)) {
-      images.push_back(read_image_definition(file, fleet.settings));
+      try {
+        found.images.push_back(read_image_definition(file, fleet.settings));
+      } catch (const Error& error) {
+        if (error.category() != Category::usage) throw;
+        found.broken.push_back(broken_target(file, error));
+      }
     } else if (fs::exists(folder / "Dockerfile")) {
       fleet.warnings.push_back(
           fmt::format("'{}' has a Dockerfile but no image.json, so it is no image of the fleet", display_path(folder)));
     }
   }
-  return images;
+  return found;
 }
 
 void refuse_equal_names(const std::vector<ImageDefinition>& images) {
@@ -117,15 +146,15 @@ void resolve_target_contexts(TargetSpec& target, const ImageDefinition& image, c
   for (auto& [name, value] : target.contexts) {
     if (!value.starts_with("target:")) continue;
     const std::string wanted = value.substr(7);
-    if (fleet.find(wanted) != nullptr) continue;
-    const std::string of_profile = target.profile ? fmt::format("{}-{}", wanted, target.profile->name) : wanted;
-    if (fleet.find(of_profile) == nullptr) {
+    const TargetSpec* found = fleet.find(wanted);
+    if (found == nullptr && target.profile) found = fleet.find(fmt::format("{}-{}", wanted, target.profile->name));
+    if (found == nullptr) {
       std::vector<std::string> known;
       for (const TargetSpec& other : fleet.targets) known.push_back(other.name);
       image.source.fail(child_pointer("/contexts", name),
                         fmt::format("unknown target '{}'{}", printable(wanted), suggestion(wanted, known)));
     }
-    value = "target:" + of_profile;
+    value = "target:" + found->name;
   }
 }
 
@@ -139,6 +168,10 @@ void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const 
     }
     if (image.is_default) by_default.insert(by_default.end(), names.begin(), names.end());
     if (names.front() != image.target.image) fleet.groups[image.target.image] = names;
+  }
+  for (const TargetSpec& target : fleet.targets) {
+    const bool is_in = std::find(by_default.begin(), by_default.end(), target.name) != by_default.end();
+    if (!target.problems.empty() && !is_in) by_default.push_back(target.name);
   }
   std::sort(by_default.begin(), by_default.end());
   if (!content.contains("groups")) return;
@@ -157,7 +190,7 @@ void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const 
     const std::string pointer = child_pointer("/groups", name);
     for (std::size_t i = 0; i < members.size(); ++i) {
       const auto member = members[i].get<std::string>();
-      if (names.contains(member)) continue;
+      if (names.contains(member) || fleet.find(member) != nullptr) continue;
       source.fail(child_pointer(pointer, i), fmt::format("unknown image, target or group '{}'{}", printable(member),
                                                          suggestion(member, {names.begin(), names.end()})));
     }
@@ -174,6 +207,7 @@ void check_names(const Fleet& fleet, const JsonSource& source) {
   const NameValues sample{"", "20000101", "0123456789ab"};
   std::map<std::string, const TargetSpec*> owners;
   for (const TargetSpec& target : fleet.targets) {
+    if (!target.problems.empty()) continue;
     std::vector<std::string> names;
     try {
       names = image_names(fleet, target, sample);
@@ -192,9 +226,50 @@ void check_names(const Fleet& fleet, const JsonSource& source) {
   }
 }
 
+// Puts the targets of all images into the fleet; in the place of those of a broken image, one with its problems.
+void add_targets(Fleet& fleet, const std::vector<ImageDefinition>& images, std::vector<TargetSpec> broken) {
+  std::map<std::string, const ImageDefinition*> owners;
+  for (const ImageDefinition& image : images) {
+    std::vector<TargetSpec> targets;
+    try {
+      targets = targets_of(image, fleet);
+    } catch (const Error& error) {
+      broken.push_back(broken_target(image.source.file(), error));
+    }
+    for (TargetSpec& target : targets) {
+      const auto [owner, is_new] = owners.emplace(target.name, &image);
+      if (!is_new) {
+        image.source.fail("", fmt::format("'{}' is also the name of a target of the image '{}'", target.name,
+                                          owner->second->target.image));
+      }
+      fleet.targets.push_back(std::move(target));
+    }
+  }
+  for (TargetSpec& target : broken) {
+    if (owners.contains(target.name)) throw error_of(target.problems);
+    fleet.targets.push_back(std::move(target));
+  }
+  fleet.sort();
+  for (TargetSpec& target : fleet.targets) {
+    const auto owner = owners.find(target.name);
+    if (owner == owners.end()) continue;
+    try {
+      resolve_target_contexts(target, *owner->second, fleet);
+    } catch (const Error& error) {
+      target.problems = problems_of(error);
+    }
+  }
+  for (const ImageDefinition& image : images) {
+    if (owners.contains(image.target.image) && owners.at(image.target.image) != &image) {
+      image.source.fail("", fmt::format("'{}' is also the name of a target of the image '{}'", image.target.image,
+                                        owners.at(image.target.image)->target.image));
+    }
+  }
+}
+
 }  // namespace
 
-Fleet load_definitions(const fs::path& given) {
+Fleet load_definitions(const fs::path& given, BrokenImages broken) {
   Fleet fleet;
   fleet.folder = fs::absolute(given).lexically_normal();
   if (!fleet.folder.has_filename()) fleet.folder = fleet.folder.parent_path();
@@ -215,29 +290,11 @@ Fleet load_definitions(const fs::path& given) {
                 fmt::format("unknown profile '{}'{}", printable(name), suggestion(name, keys_of(fleet.profiles))));
   }
 
-  const std::vector<ImageDefinition> images = images_in(fleet);
-  refuse_equal_names(images);
-  std::map<std::string, const ImageDefinition*> owners;
-  for (const ImageDefinition& image : images) {
-    for (TargetSpec& target : targets_of(image, fleet)) {
-      const auto [owner, is_new] = owners.emplace(target.name, &image);
-      if (!is_new) {
-        image.source.fail("", fmt::format("'{}' is also the name of a target of the image '{}'", target.name,
-                                          owner->second->target.image));
-      }
-      fleet.targets.push_back(std::move(target));
-    }
-  }
-  std::sort(fleet.targets.begin(), fleet.targets.end(),
-            [](const TargetSpec& a, const TargetSpec& b) { return a.name < b.name; });
-  for (TargetSpec& target : fleet.targets) resolve_target_contexts(target, *owners.at(target.name), fleet);
-  for (const ImageDefinition& image : images) {
-    if (owners.contains(image.target.image) && owners.at(image.target.image) != &image) {
-      image.source.fail("", fmt::format("'{}' is also the name of a target of the image '{}'", image.target.image,
-                                        owners.at(image.target.image)->target.image));
-    }
-  }
-  add_groups(fleet, images, source, content);
+  FoundImages found = images_in(fleet);
+  refuse_equal_names(found.images);
+  add_targets(fleet, found.images, std::move(found.broken));
+  if (broken == BrokenImages::refused) refuse_problems(all_targets(fleet));
+  add_groups(fleet, found.images, source, content);
   check_names(fleet, source);
   return fleet;
 }

@@ -11,11 +11,15 @@ namespace kiln {
 // `profiles`, makes one target for each; any other makes one without. Groups: "default" holds every target of images
 // that do not say `"default": false`, unless fleet.json names another.
 //
+// Every broken image.json is told in one error; or set aside: then its image is a target that has `problems`, and what
+// does not need it can be built.
+//
 // Error{usage} "FILE:LINE: ..." with the nearest valid name for an unknown key, a wrong type, a profile key that the
 // schema does not know, two images or targets of one name, an unknown profile or group member, a profile that extends
 // itself, a Dockerfile or context folder that is not there, and a GPU service without a profile or with one whose
 // CUDA_ARCH its own `cuda` list does not serve.
-Fleet load_definitions(const fs::path& folder);
+enum class BrokenImages { refused, set_aside };
+Fleet load_definitions(const fs::path& folder, BrokenImages broken = BrokenImages::refused);
 
 // The target that measures `target`'s baseline by its legacy Dockerfile: same context, no profile, nothing published.
 // nullopt where the baseline is no Dockerfile. Its name is "IMAGE-baseline".

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "builder/definitions/json_source.hpp"
+
 namespace kiln {
 
 std::string FleetSettings::registry_and_namespace() const {
@@ -17,7 +19,29 @@ const TargetSpec* Fleet::find(const std::string& name) const {
   const auto at =
       std::lower_bound(targets.begin(), targets.end(), name,
                        [](const TargetSpec& target, const std::string& wanted) { return target.name < wanted; });
-  return at != targets.end() && at->name == name ? &*at : nullptr;
+  if (at != targets.end() && at->name == name) return &*at;
+  for (const TargetSpec& target : targets) {
+    const std::string prefix = target.name + "-";
+    if (!target.problems.empty() && name.starts_with(prefix) && profiles.contains(name.substr(prefix.size())))
+      return &target;
+  }
+  return nullptr;
+}
+
+std::vector<const TargetSpec*> all_targets(const Fleet& fleet) {
+  std::vector<const TargetSpec*> all;
+  for (const TargetSpec& target : fleet.targets) all.push_back(&target);
+  return all;
+}
+
+void refuse_problems(const std::vector<const TargetSpec*>& targets) {
+  std::vector<std::string> problems;
+  for (const TargetSpec* target : targets) {
+    for (const std::string& problem : target->problems) {
+      if (std::find(problems.begin(), problems.end(), problem) == problems.end()) problems.push_back(problem);
+    }
+  }
+  if (!problems.empty()) throw error_of(problems);
 }
 
 }  // namespace kiln

@@ -71,10 +71,16 @@ struct Fleet {
   std::vector<std::string> default_profiles;  // those that services are baked for unless they say otherwise
   std::vector<std::string> warnings;
 
-  // nullptr where there is none.
+  // nullptr where there is none. An image whose definition is broken answers for each of its profiles.
   const TargetSpec* find(const std::string& name) const;
   // Puts the targets into their order again.
   void sort();
 };
+
+// Everything there is.
+std::vector<const TargetSpec*> all_targets(const Fleet& fleet);
+
+// Error{usage} with all problems of these targets where they have any, each told once.
+void refuse_problems(const std::vector<const TargetSpec*>& targets);
 
 }  // namespace kiln

@@ -37,21 +37,25 @@ class DefinitionReader {
     target_.kind = kind == "base" ? ImageKind::base : kind == "family" ? ImageKind::family : ImageKind::service;
     target_.device = content_.value("device", "cpu") == "gpu" ? Device::gpu : Device::cpu;
     read_debian();
-    read_dockerfile();
-    read_parts();
-    read_platforms();
-    read_names();
+    collect([&] { read_dockerfile(); });
+    const bool has_dockerfile = problems_.empty();
+    collect([&] { read_parts(); });
+    collect([&] { read_platforms(); });
+    collect([&] { read_names(); });
     if (content_.contains("compression")) {
-      target_.compression = checked(
-          "/compression", [&] { return Compression::parse_text(content_.at("compression").get<std::string>()); });
+      collect([&] {
+        target_.compression = checked(
+            "/compression", [&] { return Compression::parse_text(content_.at("compression").get<std::string>()); });
+      });
     }
     if (content_.contains("cuda")) {
       target_.cuda = Cuda{content_.at("cuda").at("version").get<std::string>(),
                           content_.at("cuda").at("arch").get<std::vector<std::string>>()};
     }
-    read_limit();
-    read_baseline();
-    read_secrets();
+    collect([&] { read_limit(); });
+    if (has_dockerfile) collect([&] { read_baseline(); });
+    collect([&] { read_secrets(); });
+    if (!problems_.empty()) throw error_of(problems_);
     target_.cache_from = settings_.cache_from;
     target_.cache_to = settings_.cache_to;
     if (!settings_.source.empty()) target_.labels.emplace("org.opencontainers.image.source", settings_.source);
@@ -65,6 +69,17 @@ class DefinitionReader {
       return body();
     } catch (const Error& error) {
       source_.fail(pointer, error.message());
+    }
+  }
+
+  // One part of the definition; what is wrong with it keeps no other part from being read.
+  template <class Body>
+  void collect(Body&& body) {
+    try {
+      body();
+    } catch (const Error& error) {
+      if (error.category() != Category::usage) throw;
+      for (std::string& problem : problems_of(error)) problems_.push_back(std::move(problem));
     }
   }
 
@@ -96,13 +111,14 @@ class DefinitionReader {
   }
 
   void read_dockerfile() {
-    if (target_.debian && !content_.contains("dockerfile")) {
+    const bool lies_here = fs::is_regular_file(folder_ / "Dockerfile");
+    if (target_.debian && !content_.contains("dockerfile") && !lies_here) {
       static constexpr std::array<const char*, 8> kNeedDockerfile = {"context", "contexts", "target",   "args",
                                                                      "secrets", "network",  "no_cache", "cuda"};
       for (const char* key : kNeedDockerfile) {
         if (!content_.contains(key)) continue;
         source_.fail(child_pointer("", key),
-                     fmt::format("'{}' means nothing without a Dockerfile; add \"dockerfile\"", key));
+                     fmt::format("'{}' means nothing without a Dockerfile; add one, or \"dockerfile\"", key));
       }
       return;
     }
@@ -230,6 +246,7 @@ class DefinitionReader {
   const FleetSettings& settings_;
   fs::path folder_;
   TargetSpec target_;
+  std::vector<std::string> problems_;
 };
 
 }  // namespace

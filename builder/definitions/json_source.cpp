@@ -34,14 +34,17 @@ nlohmann::json JsonSource::parse() const {
 
 nlohmann::json JsonSource::parse(const JsonSchema& schema, std::string_view unknown_key_help) const {
   nlohmann::json value = parse();
-  const std::vector<SchemaIssue> issues = schema.validate(value);
+  std::vector<SchemaIssue> issues = schema.validate(value);
   if (issues.empty()) return value;
   const auto line = [&](const SchemaIssue& issue) { return json_line_of(text_, issue.pointer).value_or(1); };
-  const auto first =
-      std::min_element(issues.begin(), issues.end(), [&](const auto& a, const auto& b) { return line(a) < line(b); });
-  const bool is_at_top = first->pointer.find('/', 1) == std::string::npos;
-  fail(first->pointer,
-       first->is_unknown_key && is_at_top ? first->message + std::string(unknown_key_help) : first->message);
+  std::stable_sort(issues.begin(), issues.end(), [&](const auto& a, const auto& b) { return line(a) < line(b); });
+  std::vector<std::string> problems;
+  for (const SchemaIssue& issue : issues) {
+    const bool is_at_top = issue.pointer.find('/', 1) == std::string::npos;
+    problems.push_back(fmt::format("{}: {}{}", at(issue.pointer), issue.message,
+                                   issue.is_unknown_key && is_at_top ? unknown_key_help : ""));
+  }
+  throw error_of(problems);
 }
 
 std::string JsonSource::at(std::string_view pointer) const {
@@ -51,6 +54,20 @@ std::string JsonSource::at(std::string_view pointer) const {
 
 void JsonSource::fail(std::string_view pointer, std::string_view message) const {
   throw Error(Category::usage, fmt::format("{}: {}", at(pointer), message));
+}
+
+Error error_of(const std::vector<std::string>& problems) {
+  Error error(Category::usage, problems.at(0));
+  if (problems.size() > 1) error.set_detail(join({problems.begin() + 1, problems.end()}, "\n") + "\n");
+  return error;
+}
+
+std::vector<std::string> problems_of(const Error& error) {
+  std::vector<std::string> problems = {error.message()};
+  for (const std::string_view line : split(error.detail(), '\n')) {
+    if (!line.empty()) problems.emplace_back(line);
+  }
+  return problems;
 }
 
 std::string display_path(const fs::path& path) {

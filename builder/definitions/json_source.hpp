@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -21,8 +22,8 @@ class JsonSource {
 
   // Error{usage} "FILE:LINE: ..." for what is no JSON.
   nlohmann::json parse() const;
-  // The same, and "FILE:LINE: ..." for the first thing in the file that the schema does not allow; `unknown_key_help`
-  // ends the message about a key at the top level that the schema does not have.
+  // The same, and "FILE:LINE: ..." for the first thing in the file that the schema does not allow, with the others as
+  // its detail; `unknown_key_help` ends the message about a key at the top level that the schema does not have.
   nlohmann::json parse(const JsonSchema& schema, std::string_view unknown_key_help = {}) const;
 
   const fs::path& file() const noexcept { return file_; }
@@ -35,6 +36,12 @@ class JsonSource {
   fs::path file_;
   std::string text_;
 };
+
+// Problems, each "FILE:LINE: ...", as one error: the first is its message, the others its detail. There is at least
+// one.
+Error error_of(const std::vector<std::string>& problems);
+// The problems of which error_of() made an error; of another error its message alone.
+std::vector<std::string> problems_of(const Error& error);
 
 // A path as people should read it: relative where it is below the working directory, else as it is.
 std::string display_path(const fs::path& path);

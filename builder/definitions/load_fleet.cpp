@@ -27,7 +27,7 @@ Fleet load_image_definitions(const fs::path& file, const LoadFleetOptions& optio
                 fmt::format("'{}' holds image definitions: further files and --var belong to bake files",
                             printable(display_path(file))));
   }
-  Fleet fleet = load_definitions(file.lexically_normal().parent_path());
+  Fleet fleet = load_definitions(file.lexically_normal().parent_path(), options.broken);
   bake::TargetNames names;
   for (const TargetSpec& target : fleet.targets) {
     names.emplace(target.name, target.name);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "builder/definitions/bake/definition.hpp"
+#include "builder/definitions/definitions.hpp"
 #include "builder/definitions/fleet.hpp"
 
 namespace kiln {
@@ -22,6 +23,7 @@ struct LoadFleetOptions {
   std::vector<std::string> set;         // --set, as given
   std::vector<std::string> wanted;      // the targets that are asked for; empty: "default"
   bake::ValueLookup environment;
+  BrokenImages broken = BrokenImages::refused;  // of image definitions
 };
 
 // What bake files say in their own words, for --print and --list; nullopt where there are image definitions.

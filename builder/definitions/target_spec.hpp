@@ -103,6 +103,8 @@ struct TargetSpec {
   ImageKind kind = ImageKind::service;
   Device device = Device::cpu;
   fs::path definition;  // image.json or docker-bake.json, for messages
+  // What is wrong with the definition, each "FILE:LINE: ...": then nothing can be built that needs the target.
+  std::vector<std::string> problems;
 
   // Neither: the image is the Debian root itself. In a remote context the path is relative to it.
   std::optional<fs::path> dockerfile;

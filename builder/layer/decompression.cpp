@@ -102,6 +102,7 @@ class GzipStream : public ByteSource {
   }
 
   std::size_t read(void* buffer, std::size_t size) override {
+    if (damaged_) refuse(budget_.name(), "is damaged: no valid gzip data");
     if (ended_ || size == 0) return 0;
     const auto room = static_cast<std::uint32_t>(std::min<std::size_t>(size, 1 << 30));
     state_->next_out = static_cast<std::uint8_t*>(buffer);
@@ -117,7 +118,10 @@ class GzipStream : public ByteSource {
       const bool more = fill();
       const std::uint32_t before = state_->avail_in;
       const int result = isal_inflate(state_.get());
-      if (result < 0 || result == ISAL_NEED_DICT) refuse(budget_.name(), "is damaged: no valid gzip data");
+      damaged_ = result < 0 || result == ISAL_NEED_DICT;
+      // What was inflated before the damage is handed out first: all of a tar may be in it.
+      if (damaged_ && state_->avail_out < room) break;
+      if (damaged_) refuse(budget_.name(), "is damaged: no valid gzip data");
       const bool stuck = state_->avail_out == room && state_->avail_in == before;
       if (!more && stuck && state_->block_state != ISAL_BLOCK_FINISH) refuse(budget_.name(), "is cut in its gzip data");
     }
@@ -161,6 +165,7 @@ class GzipStream : public ByteSource {
   std::string input_;
   std::unique_ptr<inflate_state> state_ = std::make_unique<inflate_state>();
   bool ended_ = false;
+  bool damaged_ = false;
 };
 
 class ZstdStream : public ByteSource {

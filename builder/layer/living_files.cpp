@@ -276,6 +276,9 @@ std::unique_ptr<ByteSource> LivingFiles::open(std::size_t number) const {
     return std::make_unique<PartSource>(state.copies.file(), *copied.copy_offset, copied.content.size, name);
   };
   if (known.copy_offset) return from_copy(known);
+  // Nothing was read of it; a socket, which is shown as an empty file, cannot be opened either.
+  if (!known.content.digest.empty() && known.content.size == 0)
+    return std::make_unique<MemorySource>(std::string_view());
   auto opened = state.open_file(number);
   if (!opened) {
     throw Error(Category::build, fmt::format("'{}' vanished while it was being read; build again", printable(name)));

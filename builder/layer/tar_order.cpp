@@ -28,6 +28,7 @@ class Settler {
 
   std::vector<TarEntry> run() {
     drop_replaced();
+    find_contents();
     for (std::size_t i = 0; i < sorted_.size();) {
       const Group group = group_at(i);
       i = group.last;
@@ -43,6 +44,7 @@ class Settler {
       std::string path;
       std::size_t replaced_before;  // tar numbers
     };
+    // One for each path, so no more than the path is deep, whatever a tar repeats.
     std::vector<Cover> covers;
     std::vector<TarEntry> kept;
     kept.reserve(sorted_.size());
@@ -54,7 +56,10 @@ class Settler {
         return below && item.number < cover.replaced_before;
       });
       if (gone) continue;
-      if (!entry.is_directory() && !is_mark(entry)) covers.push_back({entry.path, item.number});
+      if (!entry.is_directory() && !is_mark(entry)) {
+        if (covers.empty() || covers.back().path != entry.path) covers.push_back({entry.path, 0});
+        covers.back().replaced_before = std::max(covers.back().replaced_before, item.number);
+      }
       kept.push_back(std::move(item));
     }
     sorted_ = std::move(kept);
@@ -76,13 +81,16 @@ class Settler {
     return group;
   }
 
+  void find_contents() {
+    next_content_.assign(sorted_.size() + 1, sorted_.size());
+    for (std::size_t i = sorted_.size(); i-- > 0;)
+      next_content_[i] = is_mark(sorted_[i].entry) ? next_content_[i + 1] : i;
+  }
+
   // Whether anything but marks follows below the path.
   bool has_contents(const Group& group) const {
-    const std::string& path = sorted_[group.first].entry.path;
-    for (std::size_t i = group.last; i < sorted_.size() && is_within(sorted_[i].entry.path, path); ++i) {
-      if (!is_mark(sorted_[i].entry)) return true;
-    }
-    return false;
+    const std::size_t next = next_content_[group.last];
+    return next < sorted_.size() && is_within(sorted_[next].entry.path, sorted_[group.first].entry.path);
   }
 
   void settle(const Group& group) {
@@ -114,6 +122,7 @@ class Settler {
   }
 
   std::vector<TarEntry> sorted_;
+  std::vector<std::size_t> next_content_;  // for each place, the first at or behind it that is no mark
   std::string_view name_;
   std::vector<TarEntry> settled_;
   std::vector<std::string> marks_;  // the marked folders around the current path

@@ -407,7 +407,7 @@ class Unpacker {
 };
 
 UnpackResult unpack(ByteSource& tar, std::string_view name, const Destination& to, const CancelToken& cancel) {
-  TarReader reader(tar, std::string(name), Whiteouts::recognise);
+  TarReader reader(tar, std::string(name), to.options.whiteouts);
   return Unpacker(reader, name, to, cancel).run();
 }
 

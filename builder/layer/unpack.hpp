@@ -31,6 +31,8 @@ struct LowerLayers {
 struct UnpackOptions {
   UnpackTo to = UnpackTo::overlay_lower;
   OverlayXattrs overlay_xattrs = OverlayXattrs::trusted;
+  // A layer's; the names of anything else are what they are.
+  Whiteouts whiteouts = Whiteouts::recognise;
   // False where the process may not give files away (no root, no user namespace): everything is owned by it.
   bool ownership = true;
   // False where device nodes cannot be made (a user namespace): they are left out, and counted. A container's /dev is

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "base/text.hpp"
@@ -45,6 +46,15 @@ double tick_of(double seconds) {
   }
   while (seconds / tick > 9) tick *= seconds / tick > 18 ? 5 : 2;
   return tick;
+}
+
+// A time on an axis, with as many decimals as tell it from the ticks beside it.
+std::string axis_label(double seconds, double tick) {
+  if (tick >= 1) return human_seconds(seconds);
+  int decimals = 1;
+  for (double scaled = tick * 10; decimals < 4 && std::abs(scaled - std::round(scaled)) > 1e-6; scaled *= 10)
+    ++decimals;
+  return fmt::format("{:.{}f} s", seconds, decimals);
 }
 
 // One line through values, with the last one named.
@@ -101,9 +111,9 @@ std::string svg_treemap(const ReportDocument& document) {
     const DistinctLayer& entry = layers[i];
     const std::string place = shown_place(entry.layer->file, entry.layer->line);
     const std::string images = join(entry.images, ", ");
-    result += fmt::format("<g><title>{} compressed, {} unpacked\n{}\n{}\n{}</title>", human_bytes(entry.layer->bytes),
-                          human_bytes(entry.layer->unpacked_bytes), html_text(place), html_text(entry.layer->text),
-                          html_text(images));
+    result += fmt::format("<g data-layer=\"{}\"><title>{} compressed, {} unpacked\n{}\n{}\n{}</title>", i,
+                          human_bytes(entry.layer->bytes), human_bytes(entry.layer->unpacked_bytes), html_text(place),
+                          html_text(entry.layer->text), html_text(images));
     result += fmt::format("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>",
                           css_class(entry.use), rect.x + 0.5, rect.y + 0.5, std::max(0.1, rect.width - 1),
                           std::max(0.1, rect.height - 1));
@@ -158,7 +168,7 @@ std::string svg_timeline(const BuildReport& report) {
     const double x = at / end * kWidth;
     result += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" y1=\"0\" x2=\"{0:.1f}\" y2=\"{1:.1f}\"/>", x, bottom);
     result += fmt::format("<text class=\"axis\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + 3, bottom + 16,
-                          human_seconds(at));
+                          axis_label(at, tick));
   }
   for (const Bar& bar : bars) {
     const double x = *bar.step->started / end * kWidth;

@@ -42,9 +42,10 @@ void add_baselines(ReportFleet& fleet, const std::vector<const Baseline*>& basel
 }  // namespace
 
 std::vector<ReportImage> images_with_sums(const std::vector<RecordedImage>& recorded) {
-  std::map<oci::Digest, int> users;
+  // Profiles of one image share nearly all: what tells images apart is what images of other names have too.
+  std::map<oci::Digest, std::set<std::string>> users;
   for (const RecordedImage& image : recorded) {
-    for (const oci::Digest& digest : digests_of(image.layers)) ++users[digest];
+    for (const oci::Digest& digest : digests_of(image.layers)) users[digest].insert(image.name);
   }
   std::vector<ReportImage> images;
   images.reserve(recorded.size());
@@ -57,7 +58,7 @@ std::vector<ReportImage> images_with_sums(const std::vector<RecordedImage>& reco
     for (const ReportLayer& layer : source.layers) {
       image.compressed_bytes += layer.bytes;
       image.unpacked_bytes += layer.unpacked_bytes;
-      (users[layer.digest] > 1 ? image.shared_bytes : image.unique_bytes) += layer.bytes;
+      (users[layer.digest].size() > 1 ? image.shared_bytes : image.unique_bytes) += layer.bytes;
     }
     image.limit_bytes = source.limit_bytes;
     if (source.baseline) {

@@ -19,29 +19,36 @@ std::optional<double> share_of(std::uint64_t part, std::uint64_t whole) {
 }
 
 std::vector<Figure> figures_of(const BuildReport& report) {
-  const auto at_least = [](const std::optional<double>& value, double least) {
-    return value ? std::optional(*value >= least) : std::nullopt;
+  const auto at_least = [](const std::optional<double>& value, const std::optional<double>& least) {
+    return value && least ? std::optional(*value >= *least) : std::nullopt;
   };
   const ReportTargets& targets = report.targets;
-  const std::string reduction = fmt::format("{:.4g} to {:.4g} %", targets.reduction_pct_min, targets.reduction_pct_max);
-  const std::string hits = fmt::format("{:.4g} %", targets.cache_hit_pct);
+  std::string reduction;
+  if (targets.reduction_pct_min) {
+    reduction = targets.reduction_pct_max
+                    ? fmt::format("{:.4g} to {:.4g} %", *targets.reduction_pct_min, *targets.reduction_pct_max)
+                    : fmt::format("{:.4g} %", *targets.reduction_pct_min);
+  }
+  const std::string hits = targets.cache_hit_pct ? fmt::format("{:.4g} %", *targets.cache_hit_pct) : "";
   const auto reduced = [&](std::string name, const std::optional<double>& value) {
-    return Figure{std::move(name), shown_percent(value), reduction, at_least(value, targets.reduction_pct_min)};
+    return Figure{std::move(name), shown_percent(value), reduction, at_least(value, targets.reduction_pct_min), ""};
   };
   const auto hit = [&](std::string name, const std::optional<double>& value) {
-    return Figure{std::move(name), shown_percent(value), hits, at_least(value, targets.cache_hit_pct)};
+    return Figure{std::move(name), shown_percent(value), hits, at_least(value, targets.cache_hit_pct), ""};
   };
-  std::vector<Figure> figures = {
-      reduced("reduction of stored bytes", report.fleet.reduction_pct),
-      reduced("reduction, mean of images", report.fleet.mean_reduction_pct),
-      hit("cache hits by steps", report.rates.steps_pct),
-      hit("cache hits by bytes", report.rates.bytes_pct),
-      hit("cache hits by seconds", report.rates.seconds_pct),
-      Figure{"wall time", human_seconds(report.seconds), "under " + human_seconds(targets.build_seconds),
-             report.seconds <= targets.build_seconds}};
+  std::vector<Figure> figures = {reduced("reduction of stored bytes", report.fleet.reduction_pct),
+                                 reduced("reduction, mean of images", report.fleet.mean_reduction_pct),
+                                 hit("cache hits by steps", report.rates.steps_pct),
+                                 hit("cache hits by bytes", report.rates.bytes_pct),
+                                 hit("cache hits by seconds", report.rates.seconds_pct),
+                                 Figure{"wall time", human_seconds(report.seconds), "", std::nullopt, ""}};
+  if (targets.build_seconds) {
+    figures.back().target = "under " + human_seconds(*targets.build_seconds);
+    figures.back().met = report.seconds <= *targets.build_seconds;
+  }
   if (report.fleet.unpacked_reduction_pct) {
-    figures.insert(figures.begin() + 1,
-                   Figure{"the same unpacked", shown_percent(report.fleet.unpacked_reduction_pct), "", std::nullopt});
+    figures.insert(figures.begin() + 1, Figure{"the same unpacked", shown_percent(report.fleet.unpacked_reduction_pct),
+                                               "", std::nullopt, "as tar, without compression"});
   }
   return figures;
 }
@@ -141,9 +148,9 @@ std::vector<Reduction::Share> shares_of(const std::vector<CauseShare>& causes, s
   return shares;
 }
 
-Reduction reduction_of_image(const ReportImage& image, bool is_alone, double least_pct) {
-  const bool falls_short =
-      *image.reduction_pct < least_pct || (image.unpacked_reduction_pct && *image.unpacked_reduction_pct < least_pct);
+Reduction reduction_of_image(const ReportImage& image, bool is_alone, const std::optional<double>& least_pct) {
+  const bool falls_short = least_pct && (*image.reduction_pct < *least_pct ||
+                                         (image.unpacked_reduction_pct && *image.unpacked_reduction_pct < *least_pct));
   Reduction reduction;
   reduction.name = is_alone && !image.name.empty() ? printable(image.name) : shown_name(image);
   reduction.before_bytes = image.baseline->compressed_bytes;

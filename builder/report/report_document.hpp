@@ -19,9 +19,10 @@ namespace kiln {
 // A figure of the run and what it is held against.
 struct Figure {
   std::string name;
-  std::string value;   // "-" where it was not measured
-  std::string target;  // empty: there is none, the figure stands beside another one
-  std::optional<bool> met;
+  std::string value;        // "-" where it was not measured
+  std::string target;       // empty: there is none
+  std::optional<bool> met;  // none: there is no target, or it was not measured
+  std::string note;         // what the name does not say
 };
 
 // Who has a layer.

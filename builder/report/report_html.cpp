@@ -18,8 +18,8 @@ namespace {
 class Page {
  public:
   Page(const ReportDocument& document, const std::vector<BuildReport>& earlier,
-       const std::vector<GateFailure>& failures)
-      : document_(document), report_(document.report), earlier_(earlier), failures_(failures) {}
+       const std::vector<GateFailure>& failures, const FindFileIndex& index_of)
+      : document_(document), report_(document.report), earlier_(earlier), failures_(failures), index_of_(index_of) {}
 
   std::string write() {
     out_ = fmt::format(
@@ -36,6 +36,7 @@ class Page {
     }
     figures();
     treemap();
+    out_ += html_files(document_, index_of_);
     reductions();
     images();
     timeline();
@@ -54,7 +55,7 @@ class Page {
                           html_text(value), html_text(name), verdict, html_text(rest));
     };
     for (const Figure& figure : document_.figures) {
-      tile(figure.name, figure.value, figure.target.empty() ? "as tar, without compression" : figure.target,
+      tile(figure.name, figure.value, figure.target.empty() ? figure.note : figure.target,
            !figure.met   ? ""
            : *figure.met ? "met"
                          : "missed");
@@ -70,7 +71,7 @@ class Page {
 
   void picture(std::string_view title, std::string_view text, const std::string& svg) {
     if (svg.empty()) return;
-    out_ += fmt::format("<h2>{}</h2>\n<p>{}</p>\n{}", title, text, svg);
+    out_ += fmt::format("<h2>{}</h2>\n<p>{}</p>\n<div class=\"scroll\">{}</div>\n", title, text, svg);
   }
 
   void treemap() {
@@ -105,20 +106,23 @@ class Page {
         names += fmt::format("{}{} <code>{}</code>", names.empty() ? "" : ", ", html_text(member->profile),
                              html_text(member->digest.short_hex()));
       }
-      std::string parts;
+      std::string parts, words;
       for (const LayerUse use : {LayerUse::images, LayerUse::profiles, LayerUse::image}) {
         const auto found = group.bytes.find(use);
         const std::uint64_t bytes = found == group.bytes.end() ? 0 : found->second;
         const auto percent = percent_of(static_cast<double>(bytes), static_cast<double>(image.compressed_bytes));
         parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{}\"></i>", css_class(use),
                              percent.value_or(0), human_bytes(bytes));
+        if (bytes > 0) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", human_bytes(bytes), words_of(use));
       }
       out_ += fmt::format(
-          "<tr><td>{}<br><span class=\"small\">{}</span></td><td><div class=\"bar\">{}</div></td><td "
+          "<tr><td>{}<br><span class=\"small\">{}</span></td><td><div class=\"bar\">{}</div><span "
+          "class=\"small\">{}</span></td><td "
           "class=\"number\">{}</td>"
           "<td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
-          html_text(image.name), names, parts, human_bytes(image.compressed_bytes), human_bytes(image.unpacked_bytes),
-          image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-", shown_percent(image.reduction_pct));
+          html_text(image.name), names, parts, words, human_bytes(image.compressed_bytes),
+          human_bytes(image.unpacked_bytes), image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-",
+          shown_percent(image.reduction_pct));
     }
     out_ += "</table></div>\n";
   }
@@ -196,24 +200,44 @@ class Page {
           human_bytes(entry.waste.bytes), to_string(entry.waste.kind),
           html_text(shown_place(entry.layer->file, entry.layer->line)), html_text(shown_instruction(entry.layer->text)),
           other ? html_text(shown_place(entry.because->file, entry.because->line)) : "", html_text(entry.waste.example),
-          entry.waste.files > 1 ? fmt::format("and {} more", entry.waste.files - 1) : "",
-          html_text(join(entry.images, ", ")), html_text(entry.waste.advice));
+          entry.waste.files > 1 ? fmt::format("and {} more", entry.waste.files - 1) : "", names_of(entry.images),
+          html_text(entry.waste.advice));
     }
     out_ += "</table></div>\n";
+  }
+
+  static std::string_view words_of(LayerUse use) {
+    switch (use) {
+      case LayerUse::image:
+        return "its own";
+      case LayerUse::profiles:
+        return "in its profiles";
+      case LayerUse::images:
+        return "in other images too";
+    }
+    return {};
+  }
+
+  // All of many names only where they are asked for.
+  static std::string names_of(const std::vector<std::string>& names) {
+    const std::string all = join(names, ", "), some = some_of(names);
+    if (some == all) return html_text(all);
+    return fmt::format("<details><summary>{}</summary>{}</details>", html_text(some), html_text(all));
   }
 
   const ReportDocument& document_;
   const BuildReport& report_;
   const std::vector<BuildReport>& earlier_;
   const std::vector<GateFailure>& failures_;
+  const FindFileIndex& index_of_;
   std::string out_;
 };
 
 }  // namespace
 
 std::string report_html(const ReportDocument& document, const std::vector<BuildReport>& earlier,
-                        const std::vector<GateFailure>& failures) {
-  return Page(document, earlier, failures).write();
+                        const std::vector<GateFailure>& failures, const FindFileIndex& index_of) {
+  return Page(document, earlier, failures, index_of).write();
 }
 
 }  // namespace kiln

@@ -243,6 +243,29 @@ ReportFleet read_fleet(const JsonMembers& fields) {
   return fleet;
 }
 
+Json to_json(const ReportTargets& targets) {
+  Json json = Json::object();
+  if (targets.reduction_pct_min) {
+    json["reduction_pct"] = {*targets.reduction_pct_min, targets.reduction_pct_max.value_or(100)};
+  }
+  if (targets.cache_hit_pct) json["cache_hit_pct"] = *targets.cache_hit_pct;
+  if (targets.build_seconds) json["build_seconds"] = *targets.build_seconds;
+  return json;
+}
+
+ReportTargets read_targets(const JsonMembers& fields) {
+  ReportTargets targets;
+  if (fields.has("reduction_pct")) {
+    const std::vector<double> reduction = fields.numbers("reduction_pct");
+    if (reduction.size() != 2) fields.refuse("reduction_pct", "expected two numbers");
+    targets.reduction_pct_min = reduction[0];
+    if (reduction[1] < 100) targets.reduction_pct_max = reduction[1];
+  }
+  if (fields.has("cache_hit_pct")) targets.cache_hit_pct = fields.number("cache_hit_pct");
+  if (fields.has("build_seconds")) targets.build_seconds = fields.number("build_seconds");
+  return targets;
+}
+
 }  // namespace
 
 std::string to_json_text(const BuildReport& report) {
@@ -263,10 +286,7 @@ std::string to_json_text(const BuildReport& report) {
                {"seconds", milliseconds(report.seconds)},
                {"fleet", to_json(report.fleet)},
                {"sharing", Json::array()},
-               {"targets",
-                {{"reduction_pct", {report.targets.reduction_pct_min, report.targets.reduction_pct_max}},
-                 {"cache_hit_pct", report.targets.cache_hit_pct},
-                 {"build_seconds", report.targets.build_seconds}}}};
+               {"targets", to_json(report.targets)}};
   for (const ReportImage& image : report.images) root["images"].push_back(to_json(image));
   for (const ReportStep& step : report.steps) root["steps"].push_back(to_json(step));
   for (const ReportFetch& fetch : report.fetched) {
@@ -323,9 +343,7 @@ BuildReport parse_report(std::string_view text, std::string_view name, Category 
                       sharing.unsigned_integer("shared_layers"), sharing.unsigned_integer("shared_bytes")});
   });
   const JsonMembers targets = fields.object("targets");
-  const std::vector<double> reduction = targets.numbers("reduction_pct");
-  if (reduction.size() != 2) targets.refuse("reduction_pct", "expected two numbers");
-  report.targets = {reduction[0], reduction[1], targets.number("cache_hit_pct"), targets.number("build_seconds")};
+  report.targets = read_targets(targets);
   return report;
 }
 

@@ -164,7 +164,7 @@ class Writer {
             const FleetWaste& entry = all[i];
             return fmt::format("| {} | {} | {} | {} | /{} | {} |", human_bytes(entry.waste.bytes),
                                to_string(entry.waste.kind), escaped(shown_place(entry.layer->file, entry.layer->line)),
-                               escaped(join(entry.images, ", ")), escaped(entry.waste.example),
+                               escaped(some_of(entry.images)), escaped(entry.waste.example),
                                escaped(entry.waste.advice));
           });
   }

@@ -63,7 +63,7 @@ std::string report_prometheus(const ReportDocument& document) {
              [](const ReportImage& image) { return static_cast<double>(image.compressed_bytes); });
   each_image("kiln_image_unpacked_bytes", "Bytes of the image's layers as tar.",
              [](const ReportImage& image) { return static_cast<double>(image.unpacked_bytes); });
-  each_image("kiln_image_unique_bytes", "Compressed bytes of layers that no other image of the run has.",
+  each_image("kiln_image_unique_bytes", "Compressed bytes of layers that no image of another name of the run has.",
              [](const ReportImage& image) { return static_cast<double>(image.unique_bytes); });
   each_image("kiln_image_reduction_ratio", "Share of the baseline's compressed bytes that is gone.",
              [](const ReportImage& image) { return image.reduction_pct; });

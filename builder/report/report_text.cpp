@@ -87,14 +87,16 @@ class TextWriter {
     };
     add(titles);
     for (const ReportImage& image : report_.images) {
-      const bool met = image.reduction_pct && *image.reduction_pct >= report_.targets.reduction_pct_min;
+      const std::optional<double>& least = report_.targets.reduction_pct_min;
+      const bool is_judged = image.reduction_pct && least;
       add({{shown_name(image)},
            {human_bytes(image.compressed_bytes)},
            {human_bytes(image.unpacked_bytes)},
            {human_bytes(image.unique_bytes)},
            {human_bytes(image.shared_bytes)},
            {image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-"},
-           {shown_percent(image.reduction_pct), image.reduction_pct ? verdict_style(met) : TextStyle::normal}});
+           {shown_percent(image.reduction_pct),
+            is_judged ? verdict_style(*image.reduction_pct >= *least) : TextStyle::normal}});
     }
     table(rows);
     sharing();
@@ -240,7 +242,9 @@ class TextWriter {
   }
 
   void targets() {
-    heading("Targets");
+    const bool has_any = std::any_of(document_.figures.begin(), document_.figures.end(),
+                                     [](const Figure& figure) { return !figure.target.empty(); });
+    heading(has_any ? "Targets" : "Figures");
     TextTable rows({Align::left, Align::right, Align::left, Align::left}, 3);
     for (const Figure& figure : document_.figures) {
       rows.add({{figure.name},

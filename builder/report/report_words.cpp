@@ -10,6 +10,12 @@ std::string count_of(std::size_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kAll = 4, kSome = 2;
+  if (names.size() <= kAll) return join(names, ", ");
+  return fmt::format("{} and {} more", join({names.begin(), names.begin() + kSome}, ", "), names.size() - kSome);
+}
+
 std::string shown_instruction(std::string_view text) {
   if (!text.starts_with("RUN ")) return printable(text);
   std::string_view rest = text.substr(4);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "builder/report/build_report.hpp"
 
@@ -13,6 +14,8 @@ namespace kiln {
 
 // "1 image", "2 images".
 std::string count_of(std::size_t count, std::string_view noun);
+// "a, b", or "a, b and 110 more" where there are many.
+std::string some_of(const std::vector<std::string>& names);
 // An instruction as a table has room for it: without the mounts of a RUN, which stand before what it does. Printable.
 std::string shown_instruction(std::string_view text);
 

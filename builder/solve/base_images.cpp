@@ -193,7 +193,7 @@ BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platfo
   if (!reference.digest && !settings_.lock_file.empty() && may_be_known) {
     if (const auto digest = Lock::read(settings_.lock_file).find_image(key, platform.str())) {
       reference.digest = oci::Digest::parse(*digest);
-    } else if (settings_.locked) {
+    } else if (settings_.lock_policy == LockPolicy::frozen) {
       throw Error(Category::usage, fmt::format("'{}' is not in '{}' and --locked is given; run 'kiln lock --update'",
                                                name, settings_.lock_file.native()));
     }
@@ -202,9 +202,13 @@ BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platfo
   Task task(observer_, observer_.new_number(), "resolve image " + reference.str());
   const PulledImage pulled =
       pull_image(remote_.get(), store, reference, platform, PullWhat::manifests, nullptr, OtherPlatform::take);
-  if (!settings_.lock_file.empty() && !settings_.locked && !oci::Reference::parse(name).digest) {
-    Lock::update(settings_.lock_file,
-                 [&](Lock& lock) { lock.set_image(key, platform.str(), pulled.manifest.digest.str()); });
+  if (!settings_.lock_file.empty() && !oci::Reference::parse(name).digest) {
+    if (settings_.lock_policy == LockPolicy::use) {
+      Lock::update(settings_.lock_file,
+                   [&](Lock& lock) { lock.set_image(key, platform.str(), pulled.manifest.digest.str()); });
+    } else if (settings_.lock_policy == LockPolicy::look && !reference.digest) {
+      note_lock(key, fmt::format("would lock '{}' as {} first", key, pulled.manifest.digest.str()));
+    }
   }
   task.done();
   BaseImage base = from_manifest(pulled.parsed, pulled.config, name, pulled.source);
@@ -249,6 +253,16 @@ void BaseImages::lose(const Blocked& lost) {
   }
 }
 
+std::map<std::string, std::string> BaseImages::would_lock() const {
+  const std::lock_guard lock(would_lock_mutex_);
+  return would_lock_;
+}
+
+void BaseImages::note_lock(const std::string& name, std::string sentence) {
+  const std::lock_guard lock(would_lock_mutex_);
+  would_lock_[name] = std::move(sentence);
+}
+
 Step BaseImages::debian_step(const DebianRequest& request, const DebianLock& lock, const oci::Platform& platform,
                              const std::string& target) const {
   Step step;
@@ -267,6 +281,19 @@ Step BaseImages::debian_step(const DebianRequest& request, const DebianLock& loc
   return step;
 }
 
+// A step that nothing is known of but what it is made for: no cache answers it.
+OrBlocked<StepDone> BaseImages::unknown_debian_step(const DebianRequest& request, const oci::Platform& platform,
+                                                    const std::string& target) {
+  Step step;
+  step.kind = StepKind::debian;
+  step.view.target = target;
+  step.view.platform = platform.str();
+  step.view.text = fmt::format("DEBIAN {} {}", request.suite, request.variant);
+  step.view.file = request.definition.native();
+  step.use_cache = false;
+  return steps_.solve(step);
+}
+
 OrBlocked<BaseImage> BaseImages::build_debian_base(const DebianRequest& request, const oci::Platform& platform,
                                                    const std::string& target) {
   DebianSpec spec;
@@ -280,13 +307,29 @@ OrBlocked<BaseImage> BaseImages::build_debian_base(const DebianRequest& request,
   spec.normalize();
   const HomeLayout& home = access_.store().home();
   const TempDir work(home.tmp(), "lock-");
-  const LockPolicy policy = settings_.locked || settings_.offline ? LockPolicy::frozen : LockPolicy::use;
-  const DebianLocker locker({settings_.lock_file, home.debs(), work.path()}, policy, observer_, access_.cancel());
+  const DebianLocker locker({settings_.lock_file, home.debs(), work.path()}, lock_policy(), observer_,
+                            access_.cancel());
   DebianLock lock;
   {
     Task task(observer_, observer_.new_number(),
               fmt::format("packages of Debian {} for {}", spec.suite, request.lock_name));
-    lock = locker.entry(request.lock_name, spec);
+    const bool is_new = lock_policy() == LockPolicy::look && !locker.is_locked(request.lock_name, spec);
+    try {
+      lock = locker.entry(request.lock_name, spec);
+    } catch (const Error& error) {
+      // Where the archive cannot be asked, the rest of the forecast is worth having all the same.
+      if (!is_new || (error.category() != Category::network && error.category() != Category::machine)) throw;
+      observer_.warn(error.message());
+      note_lock(request.lock_name, fmt::format("would lock the packages of '{}' first, which cannot be told from here",
+                                               request.lock_name));
+      task.done();
+      const OrBlocked<StepDone> unknown = unknown_debian_step(request, platform, target);
+      return unknown.blocked();
+    }
+    if (is_new) {
+      note_lock(request.lock_name,
+                fmt::format("would lock {} packages of '{}' first", lock.packages.size(), request.lock_name));
+    }
     const bool is_needed = steps_.would_execute(debian_step(request, lock, platform, target));
     if (is_needed && settings_.offline) refuse_missing_packages(lock, locker.store(), request.lock_name);
     if (is_needed) lock = locker.entry_with_packages(request.lock_name, spec);

@@ -16,8 +16,8 @@ namespace kiln {
 
 // How names outside of the build come to images.
 struct BaseSettings {
-  fs::path lock_file;        // images/kiln.lock; empty: nothing is locked
-  bool locked = false;       // --locked: what the lock does not say is an error
+  fs::path lock_file;  // images/kiln.lock; empty: nothing is locked
+  LockPolicy lock_policy = LockPolicy::use;
   bool pull = false;         // --pull: ask registries anew even where the lock knows
   bool offline = false;      // --offline: what the store does not have is an error
   bool prefer_local = true;  // an image of the store's index.json is what its name refers to
@@ -25,26 +25,43 @@ struct BaseSettings {
   bool use_cache = true;
 };
 
+// What bases are looked for, and Debian roots built, with; borrowed.
+struct BaseTools {
+  LayerAccess& layers;
+  LazyRemote& remote;
+  StepSolver& steps;
+  BuildObserver& observer;
+};
+
 // Resolves images of registries (each once; manifests and configs only, layers follow when something needs them),
 // images of the store and of other OCI layouts, and Debian root file systems. Any thread.
 class BaseImages final : public BaseSource {
  public:
-  BaseImages(LayerAccess& access, LazyRemote& remote, StepSolver& steps, BuildObserver& observer, BaseSettings settings)
-      : access_(access), remote_(remote), steps_(steps), observer_(observer), settings_(std::move(settings)) {}
+  BaseImages(const BaseTools& tools, BaseSettings settings)
+      : access_(tools.layers),
+        remote_(tools.remote),
+        steps_(tools.steps),
+        observer_(tools.observer),
+        settings_(std::move(settings)) {}
 
   BaseImage image(const std::string& reference, const oci::Platform& platform, Pull pull) override;
   BaseImage layout(const LayoutBase& layout, const oci::Platform& platform) override;
   OrBlocked<BaseImage> debian(const DebianRequest& request, const oci::Platform& platform,
                               const std::string& target) override;
   void lose(const Blocked& lost) override;
+  std::map<std::string, std::string> would_lock() const override;
 
  private:
+  LockPolicy lock_policy() const { return settings_.offline ? LockPolicy::frozen : settings_.lock_policy; }
+  void note_lock(const std::string& name, std::string sentence);
   Step debian_step(const DebianRequest& request, const DebianLock& lock, const oci::Platform& platform,
                    const std::string& target) const;
   BaseImage from_store_alone(const oci::Reference& reference, const oci::Platform& platform, const std::string& name);
   BaseImage fetch(const std::string& reference, const oci::Platform& platform, Pull pull);
   OrBlocked<BaseImage> build_debian_base(const DebianRequest& request, const oci::Platform& platform,
                                          const std::string& target);
+  OrBlocked<StepDone> unknown_debian_step(const DebianRequest& request, const oci::Platform& platform,
+                                          const std::string& target);
   std::vector<LayerValue> build_debian(const DebianLock& lock, const PackageStore& packages,
                                        const DebianRequest& request, int number);
 
@@ -57,6 +74,8 @@ class BaseImages final : public BaseSource {
   SingleFlight<OrBlocked<BaseImage>> debian_flights_;
   std::mutex debian_mutex_;
   std::map<std::string, std::string> debian_steps_;  // by step key, the key of its flight
+  mutable std::mutex would_lock_mutex_;
+  std::map<std::string, std::string> would_lock_;
 };
 
 // The image that a descriptor of a store refers to, its layers not necessarily there.

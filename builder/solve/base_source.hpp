@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -33,6 +34,8 @@ class BaseSource {
                                       const std::string& target) = 0;
   // No place has the layers of these steps: a Debian root among them is solved again when it is asked for.
   virtual void lose(const Blocked& lost) = 0;
+  // Of a look: by name what the lock file lacks and a build would record first, as a sentence.
+  virtual std::map<std::string, std::string> would_lock() const { return {}; }
 };
 
 }  // namespace kiln

@@ -164,6 +164,7 @@ void export_files(LayerAccess& access, const std::vector<ExportedFiles>& images,
         // As buildx has it, files belong to who asked for them.
         UnpackOptions options;
         options.to = UnpackTo::plain_tree;
+        options.whiteouts = Whiteouts::ordinary;
         options.ownership = false;
         options.devices = ::geteuid() == 0;
         FdSource tar(input, "the image's files");

@@ -294,6 +294,14 @@ void Solver::State::forget_stages_with(const Blocked& lost) {
   }
 }
 
+void LostSteps::add(const Blocked& lost, BuildObserver& observer) {
+  for (const auto& [key, text] : lost.lost) {
+    if (!keys_.insert(key).second) refuse_lost(lost);
+    observer.warn(
+        fmt::format("no cache has the layer of '{}' any more; the step is executed again", text.empty() ? key : text));
+  }
+}
+
 Solver::Solver(const Plan& plan, const StageTools& tools, SolverSettings settings)
     : state_(std::make_unique<State>(plan, tools, std::move(settings))) {}
 
@@ -301,17 +309,12 @@ Solver::~Solver() = default;
 
 Results Solver::solve(const std::set<std::size_t>& wanted, const NeededHere& needed_here) {
   state_->check_and_finish(wanted);
-  std::set<std::string> redone;
+  LostSteps redone;
   for (;;) {
     if (state_->failure) std::rethrow_exception(state_->failure);
     const Blocked lost = state_->lost_steps(wanted, needed_here);
     if (lost.lost.empty()) return state_->results(wanted);
-    for (const auto& [key, text] : lost.lost) {
-      // A step that was executed has its layers in the store.
-      if (!redone.insert(key).second) refuse_lost(lost);
-      state_->tools.observer.warn(fmt::format("no cache has the layer of '{}' any more; the step is executed again",
-                                              text.empty() ? key : text));
-    }
+    redone.add(lost, state_->tools.observer);
     state_->forget_stages_with(lost);
     state_->tools.steps.lose(lost);
     state_->tools.bases.lose(lost);

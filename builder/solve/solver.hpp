@@ -25,6 +25,16 @@ struct SolverSettings {
 // Whether a layer of a target's image has to be here, not only somewhere, for what is done with the image.
 using NeededHere = std::function<bool(std::size_t target, const ImageLayer& layer)>;
 
+// The steps that a build executes again since no place has their layers.
+class LostSteps {
+ public:
+  // Warns of each. Error{machine} where one was added before: a step that was executed has its layers in the store.
+  void add(const Blocked& lost, BuildObserver& observer);
+
+ private:
+  std::set<std::string> keys_;
+};
+
 // Solves the targets of a plan: every stage that is needed, each once, as many at a time as there is work for.
 //
 // Every stage has a thread; it waits for the stages it is built from and holds a work slot only while it works. When

@@ -92,7 +92,10 @@ std::string nearest_of(const std::string& name, const std::set<std::string>& kno
 
 std::vector<std::string> unused_inputs(const PlannedTarget& target, const std::vector<std::string>& triggers) {
   const AskedFor asked(target.dockerfile, triggers);
-  const std::string file = printable(target.target.dockerfile_name);
+  // By image, so that what its profiles have in common is told once.
+  const std::string place = target.target.image.empty() ? printable(target.target.dockerfile_name)
+                                                        : fmt::format("target '{}': {}", printable(target.target.image),
+                                                                      printable(target.target.dockerfile_name));
   const auto profile_args =
       target.target.profile ? profile_build_args(*target.target.profile) : std::map<std::string, std::string>();
   std::vector<std::string> unused;
@@ -100,13 +103,13 @@ std::vector<std::string> unused_inputs(const PlannedTarget& target, const std::v
     if (asked.args().count(name) != 0 || profile_args.count(name) != 0 || is_read_by_the_builder(name) ||
         is_of_the_platform(name))
       continue;
-    unused.push_back(
-        fmt::format("{}: no ARG declares the build arg '{}'{}", file, printable(name), nearest_of(name, asked.args())));
+    unused.push_back(fmt::format("{}: no ARG declares the build arg '{}'{}", place, printable(name),
+                                 nearest_of(name, asked.args())));
   }
   if (asked.may_be_any_secret()) return unused;
   for (const SecretSource& secret : target.target.secrets) {
     if (asked.secrets().count(secret.id) != 0 || SourceSecrets::is_for_sources(secret.id)) continue;
-    unused.push_back(fmt::format("{}: no RUN mounts the secret '{}'{}", file, printable(secret.id),
+    unused.push_back(fmt::format("{}: no RUN mounts the secret '{}'{}", place, printable(secret.id),
                                  nearest_of(secret.id, asked.secrets())));
   }
   return unused;

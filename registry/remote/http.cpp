@@ -181,9 +181,9 @@ bool PipeBody::rewind() {
   return state_->read_bytes == 0;
 }
 
-void PipeBody::set_wake(std::function<void()> wake) {
+void PipeBody::set_wake(const std::function<void()>& wake) {
   const std::lock_guard lock(state_->mutex);
-  state_->wake = std::move(wake);
+  state_->wake = wake;
 }
 
 }  // namespace kiln

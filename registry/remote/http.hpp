@@ -46,7 +46,7 @@ class RequestBody {
   virtual std::optional<std::size_t> read(char* buffer, std::size_t capacity) = 0;
   // Back to the first byte, for sending once more. False where that cannot be.
   virtual bool rewind() = 0;
-  virtual void set_wake(std::function<void()> /*wake*/) {}
+  virtual void set_wake(const std::function<void()>& /*wake*/) {}
 };
 
 std::shared_ptr<RequestBody> memory_body(std::string bytes);
@@ -68,7 +68,7 @@ class PipeBody : public RequestBody {
   std::uint64_t size() const override;
   std::optional<std::size_t> read(char* buffer, std::size_t capacity) override;
   bool rewind() override;
-  void set_wake(std::function<void()> wake) override;
+  void set_wake(const std::function<void()>& wake) override;
 
  private:
   struct State;

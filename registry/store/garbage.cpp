@@ -104,11 +104,13 @@ std::set<oci::Digest> reachable(const ContentStore& store, const std::function<s
 }  // namespace
 
 std::set<oci::Digest> leased_blobs(const ContentStore& store) {
+  if (!may_lease(store.home())) return {};
   const FileLock closed_leases = close_leases(store.home());
   return read_leases(store.home());
 }
 
 bool while_alone(const ContentStore& store, const std::function<void()>& body) {
+  if (!may_lease(store.home())) return false;  // others may be at work, and would not be kept out
   const FileLock closed_leases = close_leases(store.home());
   for (const std::string& name : list_directory(store.home().leases())) {
     const fs::path file = store.home().leases() / name;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <random>
 
 #include "base/error.hpp"
@@ -21,21 +22,27 @@ fs::path new_lease_path(const HomeLayout& home) {
 
 }  // namespace
 
-LeaseFile::LeaseFile(const HomeLayout& home)
-    // A gc removes lease files that no process has locked: the gate keeps it away between creating and locking.
-    : LeaseFile(home, FileLock::acquire(home.locks() / kGate, LockMode::shared)) {}
+bool may_lease(const HomeLayout& home) {
+  return ::access(home.leases().c_str(), W_OK) == 0 || (errno != EROFS && errno != EACCES);
+}
 
-LeaseFile::LeaseFile(const HomeLayout& home, const FileLock&)
-    : gate_path(home.locks() / kGate), path(new_lease_path(home)), lock(FileLock::acquire(path, LockMode::exclusive)) {}
+LeaseFile::LeaseFile(const HomeLayout& home) : gate_path(home.locks() / kGate), path(new_lease_path(home)) {
+  if (!may_lease(home)) return;
+  // A gc removes lease files that no process has locked: the gate keeps it away between creating and locking.
+  const FileLock gate = FileLock::acquire(gate_path, LockMode::shared);
+  lock = FileLock::acquire(path, LockMode::exclusive);
+}
 
-LeaseFile::~LeaseFile() { ::unlink(path.c_str()); }
+LeaseFile::~LeaseFile() {
+  if (lock) ::unlink(path.c_str());
+}
 
 bool LeaseFile::add(const oci::Digest& digest) {
   const std::lock_guard guard(mutex);
-  if (known.count(digest)) return false;
+  if (!lock || known.count(digest)) return false;
   const FileLock gate = FileLock::acquire(gate_path, LockMode::shared);
   const std::string line = digest.str() + "\n";
-  pwrite_all(lock.fd(), line, size, path.native());
+  pwrite_all(lock->fd(), line, size, path.native());
   size += line.size();
   known.insert(digest);
   return true;

@@ -14,7 +14,7 @@ std::string printed(const hcl::Document& document) {
   options.given = [](const std::string&) { return std::nullopt; };
   bake::BakeConfig config;
   bake::evaluate_module({document}, options, config);
-  const bake::SetWords set({}, config, options.given);
+  const bake::SetWords set;
   std::vector<std::string> names;
   for (const bake::BakeTarget& target : config.targets) names.push_back(target.name);
   if (names.empty()) return "";

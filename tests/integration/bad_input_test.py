@@ -160,6 +160,45 @@ class BadDefinitions(harness.KilnTest):
         self.write("profiles/mainpc.json", '{\n  "OMP_NUM_THREAD": "4"\n}')
         self.refused("profiles/mainpc.json:2", "did you mean 'OMP_NUM_THREADS'?")
 
+    def test_all_broken_definitions_are_told_at_once(self):
+        self.write("images/one/image.json", '{\n  "kind": "base",\n  "contxt": "x",\n  "target": 7\n}')
+        self.write("images/two/image.json", '{"kind": "base", "tags": ["{nothing}"]}')
+        self.refused("images/one/image.json:3: unknown key 'contxt'; did you mean 'context'?", "images/one/image.json:4: ",
+                     "images/two/image.json:1: there is no Dockerfile 'images/two/Dockerfile'", "{nothing}")
+
+    def test_a_broken_definition_stops_only_what_needs_it(self):
+        self.image("broken", "FROM scratch\n", {"kind": "base", "contxt": "x"})
+        self.image("child", "FROM ghcr.io/acme/broken\n")
+        self.image("other", "FROM base-utils\n")
+        result = self.kiln("bake", "--print", "other")
+        self.assertEqual(set(json.loads(result.stdout)["target"]), {"base-utils", "other"})
+        self.assertIn("warning: 'broken' is left out, and what is built from it: images/broken/image.json:1: unknown key 'contxt'", result.stderr)
+        self.kiln("plan", "other")
+        self.kiln("matrix", "other")
+        self.refused("error: images/broken/image.json:1: unknown key 'contxt'", "which 'child' is built from", args=["child"])
+        self.refused("error: images/broken/image.json:1: unknown key 'contxt'", args=["broken"])
+        self.refused("error: images/broken/image.json:1: unknown key 'contxt'")
+
+    def test_a_dockerfile_beside_debian_is_the_images_own(self):
+        debian = {"kind": "base", "debian": {"suite": "bookworm", "variant": "minbase"}}
+        self.image("os", "FROM debian\nRUN install\n", debian)
+        self.write("images/bare/image.json", json.dumps(debian))
+        targets = json.loads(self.kiln("bake", "--print", "os", "bare").stdout)["target"]
+        self.assertEqual(targets["os"]["dockerfile"], "Dockerfile")
+        self.assertNotIn("dockerfile", targets["bare"])
+
+    def test_a_missing_dockerfile_names_the_target_and_what_to_do(self):
+        self.write("gen/Dockerfil", "FROM scratch\n")
+        self.write("docker-bake.json", json.dumps({"target": {"app": {"context": "gen"}, "gone": {"context": "nowhere"}}}))
+        missing = "error: target 'app': there is no Dockerfile 'gen/Dockerfile'; did you mean 'Dockerfil'?; \"dockerfile\" of the target"
+        for command in (["bake"], ["plan"], ["matrix"], ["bake", "--check"]):
+            result = self.kiln(*command, "-f", "docker-bake.json", "app", code=2)
+            self.assertIn(missing, result.stderr)
+        self.assertIn("target 'gone': there is no folder 'nowhere'",
+                      self.kiln("bake", "-f", "docker-bake.json", "gone", code=2).stderr)
+        self.kiln("bake", "-f", "docker-bake.json", "--print", "app")
+        self.refused("target 'base-utils': there is no Dockerfile 'images/base-utils/Other'", args=["--set", "base-utils.dockerfile=Other"])
+
     def test_unknown_targets_and_profiles(self):
         self.refused("did you mean 'base-utils'?", args=["base-utls"])
         self.write("profiles/mainpc.json", '{"OMP_NUM_THREADS": "4"}')

@@ -107,5 +107,55 @@ class PlanTest(harness.KilnTest):
         self.assertIn("did you mean 'json'?", result.stderr)
 
 
+class NewFleetPlanTest(harness.KilnTest):
+    """A fleet of image definitions that nothing was locked of yet."""
+
+    def setUp(self):
+        super().setUp()
+        self.need_containers()
+        self.write("images/fleet.json", '{"registry": "ghcr.io", "namespace": "acme"}')
+        self.write("images/app/image.json", '{"kind": "service"}')
+        self.write("images/app/Dockerfile", "FROM base\nRUN true\n")
+
+    def define_base(self, mirror=""):
+        debian = {"suite": "bookworm", "variant": "minbase"} | ({"mirror": mirror} if mirror else {})
+        self.write("images/base/image.json", json.dumps({"kind": "base", "debian": debian}))
+
+    def plan(self):
+        plan = json.loads(self.kiln("plan", "--format", "json").stdout)
+        self.assertEqual([target["problem"] for target in plan["targets"]], ["", ""])
+        self.assertEqual([step["expectation"] for target in plan["targets"] for step in target["steps"]], ["build", "unknown"])
+        self.assertFalse((self.folder / "images/kiln.lock").exists())
+        return plan
+
+    def test_a_base_that_is_not_locked_would_be_locked_and_does_not_fail(self):
+        self.define_base("http://127.0.0.1:9/debian")
+        plan = self.plan()
+        sentence = "would lock the packages of 'base' first, which cannot be told from here"
+        self.assertEqual(plan["notes"], [sentence])
+        self.assertEqual(plan["targets"][0]["steps"][0]["reason"], sentence)
+        self.assertIn("unknown until 'DEBIAN bookworm minbase'", plan["targets"][1]["steps"][0]["reason"])
+
+    def test_the_packages_that_would_be_locked_are_counted(self):
+        self.need_programs("apt-get")
+        self.define_base()
+        plan = self.plan()
+        if plan["notes"] and "cannot be told" in plan["notes"][0]:
+            self.skipTest("Debian's archive cannot be reached from here")
+        self.assertRegex(plan["notes"][0], r"^would lock [1-9][0-9]+ packages of 'base' first$")
+        self.assertEqual(plan["targets"][0]["steps"][0]["reason"], plan["notes"][0])
+
+    def test_packages_that_there_are_not_would_fail(self):
+        self.need_programs("apt-get")
+        self.write("images/base/image.json", json.dumps({"kind": "base", "debian": {"suite": "bookworm", "variant": "minbase",
+                                                                                   "include": ["no-such-package-of-acme"]}}))
+        result = self.kiln("plan", code=None)
+        if "cannot be told" in result.stdout:
+            self.skipTest("Debian's archive cannot be reached from here")
+        self.assertEqual(result.code, 1)
+        self.assertIn("would fail: ", result.stdout)
+        self.assertIn("no-such-package-of-acme", result.stdout)
+
+
 if __name__ == "__main__":
     harness.main()

@@ -222,9 +222,12 @@ class Git(RemoteTest):
                 self.build("FROM scratch\nCOPY --from=other file /\n", *words, "--build-context", f"other={self.web.url}/repo.git")
         self.write("value", "T0KEN")
         self.web.protected = {"/repo.git": token}
+        before = len(self.web.requests)
         failed = self.build(f"FROM scratch\nADD {self.web.url}/repo.git /\n", "--secret", "id=GIT_AUTH_TOKEN.example.com,src=value", code=3)
         self.assertNotIn("T0KEN", failed.output)
-        self.assertFalse([request for request in self.web.requests[-3:] if request[2].get("Authorization")])
+        asked = self.web.requests[before:]
+        self.assertTrue(asked)
+        self.assertFalse([request for request in asked if request[2].get("Authorization")])
 
     def test_a_secret_that_is_no_header_is_refused_unseen(self):
         self.write("value", "S3CRET\nInjected: yes")
@@ -280,14 +283,14 @@ class Http(RemoteTest):
 
     def test_user_and_password_of_a_url_authorise_it_and_are_shown_nowhere(self):
         self.web.pages["/file"] = (200, {}, b"content")
-        self.web.protected["/file"] = basic("a@da", "T0:KEN")
-        result = self.build(f"FROM scratch\nADD http://a%40da:T0%3AKEN@{self.web.address}/file /got\n")
+        self.web.protected["/file"] = basic("a@da", "T0:pass")
+        result = self.build(f"FROM scratch\nADD http://a%40da:T0%3Apass@{self.web.address}/file /got\n")
         image = self.layout_image(self.folder / "out")
         self.assertEqual(image.files()["got"].data, b"content")
         self.assertIn("xxxxx", image.config["history"][-1]["created_by"])
-        self.assertNotIn("KEN", result.output + str(image.config))
+        self.assertNotIn("pass", result.output + str(image.config))
         self.web.protected["/file"] = "nothing"
-        self.assertNotIn("KEN", self.build(f"FROM scratch\nADD http://ada:T0KEN@{self.web.address}/file /got\n", code=3).output)
+        self.assertNotIn("passw", self.build(f"FROM scratch\nADD http://ada:passw@{self.web.address}/file /got\n", code=3).output)
 
     def test_a_url_that_is_none_is_an_error_of_the_words(self):
         self.build("FROM scratch\nADD http://user:pw@/file /got\n", code=2)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import harness
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input"}
 
 
 class WellFormed(HTMLParser):
@@ -76,7 +76,8 @@ class ReportFormats(harness.KilnTest):
         self.assertEqual(page.outside, [])
         for start in [i for i in range(len(text)) if text.startswith("<svg", i)]:
             xml.etree.ElementTree.fromstring(text[start:text.index("</svg>", start) + 6])
-        for heading in ("Where the bytes are", "The build", "The last builds", "Waste"):
+        self.assertIn('["data/large.bin",', text, "the files of a large layer")
+        for heading in ("Where the bytes are", "Files of a layer", "The build", "The last builds", "Waste"):
             self.assertIn(heading, "".join(page.text))
 
     def test_waste_is_found_by_line_from_the_file_indexes(self):

@@ -140,6 +140,41 @@ class Why(harness.KilnTest):
         self.assertEqual(self.differences("tool"), {4: ["profile OMP_NUM_THREADS changed from '16' to '8'"]})
         self.assertEqual(self.why("tool-big")["targets"][0]["profile"], "big")
 
+    def write_fleet(self, repository, line):
+        self.write(f"{repository}/images/fleet.json", '{"registry": "ghcr.io", "namespace": "acme", "tags": ["latest"]}')
+        for name, kind in (("os", "base"), ("tools", "family"), ("app", "service")):
+            self.write(f"{repository}/images/{name}/image.json", json.dumps({"kind": kind}))
+        self.write(f"{repository}/images/os/Dockerfile", "FROM scratch\nCOPY --chmod=755 busybox /bin/busybox\n")
+        shutil.copy(shutil.which("busybox"), self.folder / repository / "images/os/busybox")
+        self.write(f"{repository}/images/tools/Dockerfile", f'FROM os\nRUN ["/bin/busybox", "touch", "/{line}"]\n')
+        self.write(f"{repository}/images/app/Dockerfile", 'FROM tools\nCOPY file /file\n')
+        self.write(f"{repository}/images/app/file", "1")
+
+    def test_the_misses_of_what_an_image_is_built_from_are_shown_before_its_own(self):
+        self.write_fleet("repo", "one")
+        self.kiln("bake", cwd=self.folder / "repo")
+        self.write_fleet("repo", "two")
+        self.kiln("bake", cwd=self.folder / "repo")
+        found = self.why("app")
+        self.assertEqual([target["name"] for target in found["targets"]], ["app"])
+        self.assertEqual([target["name"] for target in found["bases"]], ["os", "tools"])
+        self.assertEqual([[step["outcome"] for step in target["steps"]] for target in found["bases"]], [["hit"], ["built"]])
+        text = self.kiln("why", "app").stdout
+        self.assertLess(text.index("tools (linux/"), text.index("app (linux/"))
+        self.assertNotIn("os (linux/", text)
+        self.assertIn("command changed from '/bin/busybox touch /one' to '/bin/busybox touch /two'", text)
+
+    def test_builds_of_another_fleet_with_an_image_of_the_same_name_are_not_mixed_in(self):
+        self.write_fleet("one", "x")
+        self.write_fleet("two", "x")
+        self.kiln("bake", cwd=self.folder / "one")
+        self.kiln("bake", cwd=self.folder / "two")
+        for repository in ("one", "two"):
+            found = json.loads(self.kiln("why", "app", "--json", cwd=self.folder / repository).stdout)
+            self.assertEqual(found["fleet"], str(self.folder / repository / "images"))
+        (self.folder / "three").mkdir()
+        self.assertIn(f"of '{self.folder}/two/images'", self.kiln("why", "app", cwd=self.folder / "three").stdout)
+
 
 if __name__ == "__main__":
     harness.main()

@@ -135,7 +135,7 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   request.settings = fleet_build_settings(loaded.fleet, words.ca_bundle);
   request.settings.security = parse_security(words.security);
   request.settings.runs.allow_insecure = words.buildx.allows_insecure();
-  request.settings.bases.locked = words.locked;
+  if (words.locked) request.settings.bases.lock_policy = LockPolicy::frozen;
   request.settings.bases.pull = words.pull;
   request.settings.bases.use_cache = !words.no_cache;
   {

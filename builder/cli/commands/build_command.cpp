@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.hpp"
+#include "base/file_kind.hpp"
 #include "base/text.hpp"
 #include "builder/build/build.hpp"
 #include "builder/build/fleet_plan.hpp"
@@ -153,7 +154,7 @@ BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log) 
 std::optional<int> look_at_input(const BuildWords& words, const CancelToken& cancel) {
   if (words.print_ast) {
     // The word without dashes is the Dockerfile itself, or a context as in a build.
-    const bool is_file = !words.file && !fs::is_directory(words.context);
+    const bool is_file = !words.file && !is_folder(words.context);
     print_ast(is_file ? read_dockerfile_input(words.context, ".") : read_dockerfile_input(words.file, words.context));
     return 0;
   }

@@ -135,7 +135,7 @@ int run_plan(const PlanWords& words, const CancelToken& cancel) {
   request.naming = naming;
   for (const TargetSpec* target : selected) request.targets.push_back(target->name);
   request.settings = fleet_build_settings(fleet, "");
-  request.settings.bases.locked = true;  // a look writes no lock file
+  request.settings.bases.lock_policy = LockPolicy::look;
   request.fleet = fleet;
   Forecast forecast = look_up(request, surroundings_of({std::nullopt, true}, cancel));
   for (ForeseenTarget& target : forecast.targets) target.kind = kind_of(fleet, target.name);

@@ -76,7 +76,8 @@ int run_report(const ReportWords& words) {
   BuildReport report = find_report(words.file, home, reports);
   const ContentStore store(home);
   IndexCache indexes(store);
-  look_into_images(report, [&](const oci::Digest& diff_id) { return indexes.find(diff_id); });
+  const auto index_of = [&](const oci::Digest& diff_id) { return indexes.find(diff_id); };
+  look_into_images(report, index_of);
   const std::vector<GateFailure> failures = failed_gates(report, limits);
 
   const ReportDocument document(report);
@@ -84,7 +85,7 @@ int run_report(const ReportWords& words) {
   if (format == "json") text = to_json_text(report);
   if (format == "markdown") text = report_markdown(document, failures);
   if (format == "prometheus") text = report_prometheus(document);
-  if (format == "html") text = report_html(document, earlier_builds(report, reports), failures);
+  if (format == "html") text = report_html(document, earlier_builds(report, reports), failures, index_of);
   if (format == "text" && !words.output.empty()) text = report_text(document);
   if (!words.output.empty()) {
     write_file_atomically(words.output, text);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/file.hpp"
 #include "base/text.hpp"
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/commands/commands.hpp"
@@ -23,7 +24,21 @@ struct WhyWords {
 struct FoundBuild {
   BuildRecord record;
   std::vector<const BuildRecordTarget*> targets;  // of the record
+  std::vector<const BuildRecordTarget*> bases;    // that they are built from
 };
+
+bool is_below(const fs::path& path, const fs::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
+}
+
+// Whether a build is of the fleet of the working directory: its definitions are in or below it, or it is inside of
+// their repository. Builds without definitions may be of anywhere.
+bool is_of_here(const BuildRecord& record) {
+  if (record.fleet.empty()) return true;
+  const fs::path here = fs::current_path();
+  const fs::path root = record.fleet.filename() == "images" ? record.fleet.parent_path() : record.fleet;
+  return is_below(here, root) || is_below(record.fleet, here);
+}
 
 std::string find_build_id(const std::vector<std::string>& ids, const std::string& word) {
   std::vector<std::string> fitting;
@@ -40,24 +55,32 @@ std::string find_build_id(const std::vector<std::string>& ids, const std::string
                                            fitting.size(), fitting[0]));
 }
 
-// The newest build that built what `words` name.
+// The newest build of the fleet here that built what `words` name; any fleet's where its ID is given, or where none
+// here is known to have built it.
 std::unique_ptr<FoundBuild> find_build(const BuildRecordStore& store, const WhyWords& words) {
   std::vector<std::string> ids = store.ids();
   if (ids.empty()) throw Error(Category::usage, "there is no record of any build here yet; build something first");
   if (!words.build.empty()) ids = {find_build_id(ids, words.build)};
   std::vector<std::string> known;
+  std::unique_ptr<FoundBuild> elsewhere;
   for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
     auto record = store.load(*id);
     if (!record) continue;
     auto found = std::make_unique<FoundBuild>();
     found->record = std::move(*record);
     found->targets = found->record.find(words.image);
-    if (!found->targets.empty()) return found;
+    found->bases = found->record.bases_of(found->targets);
+    if (!found->targets.empty()) {
+      if (!words.build.empty() || is_of_here(found->record)) return found;
+      if (!elsewhere) elsewhere = std::move(found);
+      continue;
+    }
     for (const BuildRecordTarget& target : found->record.targets) {
       if (!target.name.empty()) known.push_back(target.name);
       known.insert(known.end(), target.names.begin(), target.names.end());
     }
   }
+  if (elsewhere) return elsewhere;
   const auto near = nearest(words.image, known);
   throw Error(Category::usage,
               fmt::format("no recorded build {}built '{}'{}", words.build.empty() ? "" : "of that ID ",
@@ -80,9 +103,9 @@ nlohmann::json to_json(const BuildRecordStep& step) {
           {"differences", differences}, {"advice", miss_advice(step)}};
 }
 
-nlohmann::json to_json(const FoundBuild& build) {
+nlohmann::json to_json(const std::vector<const BuildRecordTarget*>& list) {
   nlohmann::json targets = nlohmann::json::array();
-  for (const BuildRecordTarget* target : build.targets) {
+  for (const BuildRecordTarget* target : list) {
     nlohmann::json steps = nlohmann::json::array();
     for (const BuildRecordStep& step : target->steps) steps.push_back(to_json(step));
     targets.push_back({{"name", target->name},
@@ -94,11 +117,13 @@ nlohmann::json to_json(const FoundBuild& build) {
                        {"steps", std::move(steps)},
                        {"digest", target->digest ? nlohmann::json(target->digest->str()) : nlohmann::json()}});
   }
-  return {{"build", build.record.id},
-          {"created", build.record.created},
-          {"failed", build.record.failed},
-          {"seconds", build.record.seconds},
-          {"targets", std::move(targets)}};
+  return targets;
+}
+
+nlohmann::json to_json(const FoundBuild& build) {
+  return {{"build", build.record.id},         {"created", build.record.created},      {"failed", build.record.failed},
+          {"seconds", build.record.seconds},  {"fleet", build.record.fleet.native()}, {"bases", to_json(build.bases)},
+          {"targets", to_json(build.targets)}};
 }
 
 std::string title_of(const BuildRecordTarget& target) {
@@ -129,7 +154,9 @@ void print_step(const BuildRecordStep& step) {
   for (const std::string& sentence : miss_advice(step)) fmt::print("         to hit: {}\n", sentence);
 }
 
-void print_target(const BuildRecordTarget& target) {
+enum class StepsShown { all, misses };
+
+void print_target(const BuildRecordTarget& target, StepsShown shown) {
   std::size_t hits = 0;
   double seconds = 0;
   std::uint64_t bytes = 0;
@@ -141,9 +168,13 @@ void print_target(const BuildRecordTarget& target) {
       bytes += step.bytes;
     }
   }
-  fmt::print("{} ({}): {} hits, {} misses; the misses cost {:.2f} s and {}\n", printable(title_of(target)),
-             target.platform, hits, target.steps.size() - hits, seconds, human_bytes(bytes));
-  for (const BuildRecordStep& step : target.steps) print_step(step);
+  if (shown == StepsShown::misses && hits == target.steps.size()) return;
+  fmt::print("{} ({}){}: {} hits, {} misses; the misses cost {:.2f} s and {}\n", printable(title_of(target)),
+             target.platform, shown == StepsShown::misses ? ", built for what is FROM it" : "", hits,
+             target.steps.size() - hits, seconds, human_bytes(bytes));
+  for (const BuildRecordStep& step : target.steps) {
+    if (shown == StepsShown::all || step.outcome != "hit") print_step(step);
+  }
 }
 
 int run_why(const WhyWords& words) {
@@ -153,9 +184,11 @@ int run_why(const WhyWords& words) {
     fmt::print("{}\n", to_json(*build).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return 0;
   }
-  fmt::print("build {}{}, {:.2f} s\n", build->record.id, build->record.failed ? " (failed)" : "",
-             build->record.seconds);
-  for (const BuildRecordTarget* target : build->targets) print_target(*target);
+  fmt::print("build {}{}, {:.2f} s{}\n", build->record.id, build->record.failed ? " (failed)" : "",
+             build->record.seconds,
+             is_of_here(build->record) ? "" : fmt::format(", of '{}'", printable(build->record.fleet.native())));
+  for (const BuildRecordTarget* base : build->bases) print_target(*base, StepsShown::misses);
+  for (const BuildRecordTarget* target : build->targets) print_target(*target, StepsShown::all);
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/file_kind.hpp"
 #include "base/text.hpp"
 
 namespace kiln::cli {
@@ -33,7 +34,7 @@ fs::path find_default(const fs::path& context) {
 }
 
 void refuse_other_than_folder(const fs::path& context) {
-  if (fs::is_directory(context)) return;
+  if (is_folder(context)) return;
   throw Error(Category::usage, fmt::format("build context '{}' is not a folder", printable(context.native())));
 }
 

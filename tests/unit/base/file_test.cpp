@@ -139,9 +139,9 @@ TEST_CASE("a FIFO is refused at once instead of waited for, but for one that thi
   const TempDir folder;
   const fs::path fifo = folder.path() / "fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
-  CHECK_THROWS_WITH_AS(read_file(fifo), ("'" + fifo.native() + "' is a FIFO, expected a file").c_str(), Error);
-  CHECK_THROWS_WITH_AS(open_read(fifo), doctest::Contains("is a FIFO, expected a file"), Error);
-  CHECK_THROWS_WITH_AS(read_file_if_exists(fifo), doctest::Contains("is a FIFO, expected a file"), Error);
+  CHECK_ERROR(read_file(fifo), Category::machine, ("'" + fifo.native() + "' is a FIFO, expected a file").c_str());
+  CHECK_ERROR(open_read(fifo), Category::machine, doctest::Contains("is a FIFO, expected a file"));
+  CHECK_ERROR(read_file_if_exists(fifo), Category::machine, doctest::Contains("is a FIFO, expected a file"));
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   const Fd out(ends[0]);

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <stdexcept>
 
+#include "tests/support/check_error.hpp"
+
 using namespace kiln;
 
 TEST_CASE("every job runs and its result reaches the holder of the future") {
@@ -25,9 +27,9 @@ TEST_CASE("the destructor finishes what was submitted") {
 
 TEST_CASE("an exception of a job reaches its holder and nobody else") {
   ThreadPool pool(1);
-  auto bad = pool.submit([]() -> int { throw std::runtime_error("bad"); });
+  auto bad = pool.submit([]() -> int { throw Error(Category::build, "bad"); });
   auto good = pool.submit([] { return 1; });
-  CHECK_THROWS_WITH(bad.get(), "bad");
+  CHECK_ERROR(bad.get(), Category::build, "bad");
   CHECK(good.get() == 1);
 }
 
@@ -43,17 +45,16 @@ TEST_CASE("parallel_for takes every index once") {
 TEST_CASE("parallel_for rethrows, and returns only when no body runs any more") {
   ThreadPool pool(4);
   std::atomic<int> running{0};
-  CHECK_THROWS_WITH(pool.parallel_for(1000,
-                                      [&](std::size_t i) {
-                                        ++running;
-                                        const auto leave = [&] { --running; };
-                                        if (i == 17) {
-                                          leave();
-                                          throw std::runtime_error("seventeen");
-                                        }
-                                        leave();
-                                      }),
-                    "seventeen");
+  const auto body = [&](std::size_t i) {
+    ++running;
+    const auto leave = [&] { --running; };
+    if (i == 17) {
+      leave();
+      throw Error(Category::machine, "seventeen");
+    }
+    leave();
+  };
+  CHECK_ERROR(pool.parallel_for(1000, body), Category::machine, "seventeen");
   CHECK(running == 0);
 }
 

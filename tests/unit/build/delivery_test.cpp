@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "tests/support/print_texts.hpp"
+
 using namespace kiln;
 using Texts = std::vector<std::string>;
 
@@ -14,29 +16,48 @@ class FakePlaces : public DeliveryPlaces {
  public:
   Texts calls;
   std::set<std::string> lost, unwritable, unreachable;  // targets
+  bool is_made_again = true;                            // false: executing a lost step fails
   Category failure = Category::network;
 
-  void verify_layers(const Delivery& delivery) override {
+  Blocked verify_layers(const Delivery& delivery) override {
     calls.push_back("verify " + delivery.target);
-    if (lost.count(delivery.target)) throw Error(Category::build, "lost: " + delivery.target);
+    return lost_of(delivery);
   }
   void export_images(const Delivery& delivery) override {
     calls.push_back("export " + delivery.target + " to " + delivery.output.destination);
     if (unwritable.count(delivery.target)) throw Error(Category::machine, "unwritable: " + delivery.target);
   }
-  std::vector<std::optional<Error>> push(const std::vector<const Delivery*>& deliveries) override {
-    std::vector<std::optional<Error>> errors;
+  std::vector<PushEnd> push(const std::vector<const Delivery*>& deliveries) override {
+    std::vector<PushEnd> ends;
     for (const Delivery* delivery : deliveries) {
       calls.push_back("push " + delivery->target);
-      errors.emplace_back();
-      if (unreachable.count(delivery->target)) errors.back() = Error(failure, "unreachable: " + delivery->target);
+      PushEnd& end = ends.emplace_back();
+      if (unreachable.count(delivery->target)) {
+        end.error = Error(failure, "unreachable: " + delivery->target);
+      } else {
+        end.lost = lost_of(*delivery);
+      }
     }
-    return errors;
+    return ends;
   }
   void name_in_store(const std::vector<const Delivery*>& deliveries) override {
     std::string call = "name";
     for (const Delivery* delivery : deliveries) call += " " + delivery->target;
     calls.push_back(call);
+  }
+  void make_again(const std::set<std::string>& targets, const Blocked& steps) {
+    std::string call = "make";
+    for (const std::string& target : targets) call += " " + target;
+    for (const auto& [key, text] : steps.lost) call += " by " + text;
+    calls.push_back(call);
+    if (!is_made_again) throw Error(Category::build, "the step fails");
+    for (const std::string& target : targets) lost.erase(target);
+  }
+
+ private:
+  Blocked lost_of(const Delivery& delivery) const {
+    if (!lost.count(delivery.target)) return {};
+    return {{{"key of " + delivery.target, "RUN " + delivery.target}}};
   }
 };
 
@@ -55,9 +76,10 @@ struct Failure {
   bool operator==(const Failure&) const = default;
 };
 
-std::optional<Failure> deliver_to(FakePlaces& places, const std::vector<Delivery>& deliveries) {
+std::optional<Failure> deliver_to(FakePlaces& places, std::vector<Delivery> deliveries) {
   try {
-    deliver(deliveries, places);
+    deliver(deliveries, places,
+            [&](const std::set<std::string>& targets, const Blocked& lost) { places.make_again(targets, lost); });
   } catch (const Error& error) {
     return Failure{error.category(), error.message()};
   }
@@ -143,17 +165,48 @@ TEST_CASE("where every push fails nothing is named, and the first error is told"
   CHECK(places.calls == Texts{"push a", "push b"});
 }
 
-TEST_CASE("a lost layer and a failed export keep everything from being pushed and named") {
-  FakePlaces lost;
-  lost.lost = {"b"};
-  const std::vector<Delivery> deliveries = {delivery("a", "type=image,push=true"), delivery("b", "type=oci,dest=x")};
-  CHECK(deliver_to(lost, deliveries) == Failure{Category::build, "lost: b"});
-  CHECK(lost.calls == Texts{"verify b"});
+TEST_CASE("a failed export keeps everything from being pushed and named") {
+  FakePlaces places;
+  places.unwritable = {"b"};
+  CHECK(deliver_to(places, {delivery("a", "type=image,push=true"), delivery("b", "type=oci,dest=x")}) ==
+        Failure{Category::machine, "unwritable: b"});
+  CHECK(places.calls == Texts{"verify b", "export b to x"});
+}
 
-  FakePlaces unwritable;
-  unwritable.unwritable = {"b"};
-  CHECK(deliver_to(unwritable, deliveries) == Failure{Category::machine, "unwritable: b"});
-  CHECK(unwritable.calls == Texts{"verify b", "export b to x"});
+TEST_CASE("a target whose layers are lost is made again and verified before anything is exported") {
+  FakePlaces places;
+  places.lost = {"b"};
+  CHECK_FALSE(deliver_to(
+      places, {delivery("a", "type=image,push=true"), delivery("b", "type=oci,dest=x"), delivery("c", "type=image")}));
+  CHECK(places.calls ==
+        Texts{"verify b", "verify c", "make b by RUN b", "verify b", "export b to x", "push a", "name a c"});
+}
+
+TEST_CASE("where a lost step fails before anything was pushed, nothing is pushed and named") {
+  FakePlaces places;
+  places.lost = {"b"};
+  places.is_made_again = false;
+  CHECK(deliver_to(places, {delivery("a", "type=image,push=true"), delivery("b", "type=oci,dest=x")}) ==
+        Failure{Category::build, "the step fails"});
+  CHECK(places.calls == Texts{"verify b", "make b by RUN b"});
+}
+
+TEST_CASE("a target that a push finds to be lost is made again and pushed again, and the others are not") {
+  FakePlaces places;
+  places.lost = {"b", "c"};
+  CHECK_FALSE(deliver_to(
+      places, {delivery("a", "type=registry"), delivery("b", "type=registry"), delivery("c", "type=registry")}));
+  CHECK(places.calls ==
+        Texts{"push a", "push b", "push c", "make b c by RUN b by RUN c", "push b", "push c", "name a b c"});
+}
+
+TEST_CASE("where a lost step fails after others were pushed, those are named and the failure is told") {
+  FakePlaces places;
+  places.lost = {"b"};
+  places.is_made_again = false;
+  CHECK(deliver_to(places, {delivery("a", "type=registry"), delivery("b", "type=registry")}) ==
+        Failure{Category::build, "the step fails"});
+  CHECK(places.calls == Texts{"push a", "push b", "make b by RUN b", "name a"});
 }
 
 TEST_CASE("a build that is cancelled while it pushes names what was pushed before, and says so") {

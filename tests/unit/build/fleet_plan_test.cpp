@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "builder/build/build.hpp"
+#include "tests/support/print_texts.hpp"
 
 using namespace kiln;
 

@@ -54,6 +54,29 @@ TEST_CASE("a build record survives its JSON") {
   CHECK(parse_build_record(serialise(record), "record") == record);
 }
 
+TEST_CASE("what targets are built from comes before them, each once, and in no circle") {
+  BuildRecord record = sample(kId);
+  record.fleet = "/repo/images";
+  const auto add = [&](const std::string& name, const std::string& platform, std::vector<std::string> parents) {
+    BuildRecordTarget& target = record.targets.emplace_back();
+    target.name = name;
+    target.platform = platform;
+    target.parents = std::move(parents);
+  };
+  record.targets.clear();
+  add("os", "linux/arm64", {});
+  add("os", "linux/amd64", {"ml"});
+  add("ml", "linux/amd64", {"os"});
+  add("one", "linux/amd64", {"ml", "os"});
+  add("two", "linux/amd64", {"ml", "gone"});
+  CHECK(parse_build_record(serialise(record), "record") == record);
+  using Targets = std::vector<const BuildRecordTarget*>;
+  const auto& targets = record.targets;
+  CHECK(record.bases_of(record.find("one")) == Targets{&targets[1], &targets[2]});
+  CHECK(record.bases_of(record.find("")) == Targets{});
+  CHECK(record.bases_of({&targets[3], &targets[4]}) == Targets{&targets[1], &targets[2]});
+}
+
 TEST_CASE("a build record is found by target, image and name, and whole without a word") {
   const BuildRecord record = sample(kId);
   CHECK(record.find("").size() == 2);

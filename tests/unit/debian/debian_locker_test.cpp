@@ -83,6 +83,20 @@ TEST_CASE("an edited definition is resolved anew, and refused where the lock is 
   CHECK(f.was_said("gone: app 3"));
 }
 
+TEST_CASE("a look tells what would be locked and leaves the file as it is") {
+  SKIP_WITHOUT_ARCHIVE();
+  Fixture f;
+  CHECK_FALSE(f.locker(LockPolicy::look).is_locked("base", f.spec));
+  CHECK(f.locker(LockPolicy::look).entry("base", f.spec).packages.size() == 2);
+  CHECK(!fs::exists(f.lock_file()));
+  const DebianLock first = f.locker(LockPolicy::use).entry("base", f.spec);
+  CHECK(f.locker(LockPolicy::look).is_locked("base", f.spec));
+  f.spec.include.clear();
+  CHECK_FALSE(f.locker(LockPolicy::look).is_locked("base", f.spec));
+  CHECK(f.locker(LockPolicy::look).entry("base", f.spec).packages.size() == 1);
+  CHECK(*Lock::read(f.lock_file()).find_debian("base") == first);
+}
+
 TEST_CASE("packages that are gone are resolved anew with a warning, or refused where the lock is frozen") {
   SKIP_WITHOUT_ARCHIVE();
   Fixture f;

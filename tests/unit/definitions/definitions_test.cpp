@@ -41,13 +41,42 @@ TEST_CASE("every bad definition is refused with its file, its line and the neare
     try {
       load_definitions("images");
     } catch (const kiln::Error& error) {
-      message = error.message() + "\n";
+      message = error.message() + "\n" + error.detail();
       CHECK(error.category() == kiln::Category::usage);
     }
     kiln::test::check_golden(cases / name / "expected", message);
     fs::current_path(here);
   }
   CHECK(count > 50);
+}
+
+TEST_CASE("broken images that are set aside are targets with problems, for each of the fleet's profiles") {
+  const kiln::test::Folder folder(
+      {{"profiles/a.json", "{}"},
+       {"images/fleet.json", R"({"registry": "r.io", "profiles": ["a"],
+                                      "groups": {"some": ["web-a", "good"]}})"},
+       {"images/good/image.json", R"({"kind": "base"})"},
+       {"images/good/Dockerfile", ""},
+       {"images/folder/image.json", R"({"kind": "service", "name": "web", "x": 1, "y": 2})"},
+       {"images/lost/image.json", R"({"kind": "base"})"}});
+  const kiln::Fleet fleet = load_definitions(folder.path() / "images", kiln::BrokenImages::set_aside);
+  CHECK(names(fleet.targets) == std::vector<std::string>{"good", "lost", "web"});
+  CHECK(fleet.find("good")->problems.empty());
+  CHECK(fleet.find("lost")->problems.size() == 1);
+  CHECK(fleet.find("web")->problems.size() == 2);
+  CHECK(fleet.find("web-a") == fleet.find("web"));
+  CHECK(fleet.find("web-b") == nullptr);
+  CHECK(fleet.groups.at("default") == names(fleet.targets));
+  CHECK(kiln::select_targets(fleet, {"some"}, {}).size() == 2);
+  try {
+    load_definitions(folder.path() / "images");
+    FAIL("loaded");
+  } catch (const kiln::Error& error) {
+    CHECK(error.category() == kiln::Category::usage);
+    CHECK(error.message().find("lost/image.json:1: there is no Dockerfile") != std::string::npos);
+    CHECK(error.detail().find("folder/image.json:1: unknown key 'x'") != std::string::npos);
+    CHECK(error.detail().find("folder/image.json:1: unknown key 'y'") != std::string::npos);
+  }
 }
 
 TEST_CASE("the repository's own fleet is read") {

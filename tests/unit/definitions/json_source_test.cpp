@@ -18,10 +18,18 @@ TEST_CASE("messages name file and line of what they are about") {
   CHECK_ERROR(source.fail("/a", "no"), kiln::Category::usage, "/x/f.json:2: no");
 }
 
-TEST_CASE("of several mistakes the first in the file is told") {
+TEST_CASE("of several mistakes the first in the file is told, then the others") {
   const auto schema = kiln::JsonSchema::parse(R"({"additionalProperties": {"type": "string"}})", "s");
   const JsonSource source("f.json", "{\n  \"z\": 1,\n  \"a\": 2\n}");
   CHECK_ERROR(source.parse(schema), kiln::Category::usage, "f.json:2: expected a string, got 1");
+  try {
+    source.parse(schema);
+    FAIL("parsed");
+  } catch (const kiln::Error& error) {
+    CHECK(error.detail() == "f.json:3: expected a string, got 2\n");
+    CHECK(kiln::problems_of(error) ==
+          std::vector<std::string>{"f.json:2: expected a string, got 1", "f.json:3: expected a string, got 2"});
+  }
 }
 
 TEST_CASE("a file that is not there is a mistake of words") {

@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include "layer_fixture.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -99,15 +100,19 @@ TEST_CASE("entries are found by path, and subtrees as one run") {
 }
 
 TEST_CASE("parts that contradict one another are refused") {
-  CHECK_THROWS_AS(index_of({file_of("a", "1"), file_of("a", "2")}), Error);
-  CHECK_THROWS_AS(index_of({file_of("a", "1"), entry_of("a", EntryType::whiteout)}), Error);
-  CHECK_THROWS_AS(index_of({file_of("a", "1"), file_of("a/b", "2")}), Error);
-  CHECK_THROWS_AS(index_of({link_of("a", "x"), entry_of("a", EntryType::opaque)}), Error);
-  CHECK_THROWS_AS(index_of({entry_of("a", EntryType::file)}), Error);
-  CHECK_THROWS_AS(index_of({folder_of("etc")}, {{"etc/passwd", "x"}}), Error);
+  CHECK_ERROR(index_of({file_of("a", "1"), file_of("a", "2")}), Category::build, "file index: 'a' is there twice");
+  CHECK_ERROR(index_of({file_of("a", "1"), entry_of("a", EntryType::whiteout)}), Category::build,
+              "file index: 'a' is there twice");
+  CHECK_ERROR(index_of({file_of("a", "1"), file_of("a/b", "2")}), Category::build,
+              "file index: 'a/b' lies below what is no folder");
+  CHECK_ERROR(index_of({link_of("a", "x"), entry_of("a", EntryType::opaque)}), Category::build,
+              "file index: 'a' lies below what is no folder");
+  CHECK_ERROR(index_of({entry_of("a", EntryType::file)}), Category::build, "file index: file 'a' has no digest");
+  CHECK_ERROR(index_of({folder_of("etc")}, {{"etc/passwd", "x"}}), Category::build,
+              "file index: kept text of 'etc/passwd', which is no such file");
   FileIndex::Parts parts = rich_parts();
   parts.uncompressed_bytes = 301;
-  CHECK_THROWS_AS(FileIndex(std::move(parts)), Error);
+  CHECK_ERROR(FileIndex(std::move(parts)), Category::build, doctest::Contains("hold 300 bytes, expected 301"));
 }
 
 TEST_CASE("a hostile index is refused as what came from outside") {
@@ -140,10 +145,12 @@ TEST_CASE("a hostile index is refused as what came from outside") {
 
 TEST_CASE("an index blob that is cut, longer or no zstd is refused") {
   const std::string blob = FileIndex(rich_parts()).serialise();
-  CHECK_THROWS_AS(FileIndex::parse(blob.substr(0, blob.size() - 1), "t"), Error);
-  CHECK_THROWS_AS(FileIndex::parse(blob + "x", "t"), Error);
-  CHECK_THROWS_AS(FileIndex::parse("", "t"), Error);
-  CHECK_THROWS_AS(FileIndex::parse("kiln file index 1\n", "t"), Error);
+  CHECK_ERROR(FileIndex::parse(blob.substr(0, blob.size() - 1), "t"), Category::network,
+              doctest::Contains("t: no file index of kiln: "));
+  CHECK_ERROR(FileIndex::parse(blob + "x", "t"), Category::network, doctest::Contains("t: no file index of kiln: "));
+  CHECK_ERROR(FileIndex::parse("", "t"), Category::network, doctest::Contains("t: no file index of kiln: "));
+  CHECK_ERROR(FileIndex::parse("kiln file index 1\n", "t"), Category::network,
+              doctest::Contains("t: no file index of kiln: "));
 }
 
 TEST_CASE("an index of version 1 is read") {

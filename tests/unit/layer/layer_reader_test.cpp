@@ -10,6 +10,7 @@
 #include "layer_fixture.hpp"
 #include "registry/store/layer_facts.hpp"
 #include "tar_fixture.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -325,7 +326,8 @@ TEST_CASE("a foreign layer is indexed and verified") {
     CHECK(index->find("etc/gone")->type == EntryType::whiteout);
     CHECK(index->find("")->is_directory());
     CHECK(index_layer(store, shop.pool, blob, indexed.diff_id).index == indexed.index);
-    CHECK_THROWS_AS(index_layer(store, shop.pool, blob, oci::sha256_of("another")), Error);
+    CHECK_ERROR(index_layer(store, shop.pool, blob, oci::sha256_of("another")), Category::network,
+                doctest::Contains("expected diff ID '"));
   }
 }
 
@@ -343,6 +345,7 @@ TEST_CASE("a config that claims another diff ID, and a damaged blob, are found o
   std::string bytes = read_file(path);
   bytes[512] = '3';
   write_file_atomically(path, bytes);
-  CHECK_THROWS_AS(index_layer(shop.store, shop.pool, other, std::nullopt), Error);
+  CHECK_ERROR(index_layer(shop.store, shop.pool, other, std::nullopt), Category::machine,
+              doctest::Contains("is damaged"));
   CHECK_FALSE(blob_info(shop.store, other.digest));
 }

@@ -40,6 +40,16 @@ TEST_CASE("a layer is shared where another image of the run has it, and unique o
   CHECK_FALSE(images[2].reduction_pct);
 }
 
+TEST_CASE("a layer that profiles of one image share, and no other image has, is the image's own") {
+  const auto images = images_with_sums({image("a", "big", {layer("1", 100), layer("2", 10)}),
+                                        image("a", "small", {layer("1", 100), layer("2", 10)}),
+                                        image("b", "big", {layer("1", 100), layer("3", 7)})});
+  CHECK(images[0].shared_bytes == 100);
+  CHECK(images[0].unique_bytes == 10);
+  CHECK(images[1].unique_bytes == 10);
+  CHECK(images[2].unique_bytes == 7);
+}
+
 TEST_CASE("a layer that one image has twice is not shared by that") {
   const auto images = images_with_sums({image("a", "", {layer("1", 5), layer("1", 5)})});
   CHECK(images[0].compressed_bytes == 10);

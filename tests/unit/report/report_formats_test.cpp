@@ -60,6 +60,46 @@ TEST_CASE("Markdown shows figures, images, misses and waste, and nothing from ou
   CHECK(contains(text, "&#64;somebody"));
 }
 
+TEST_CASE("figures that no definition set a target for are shown and not judged") {
+  BuildReport report = test::sample_report();
+  report.targets = {};
+  const BuildReport back = parse_report(to_json_text(report), "report", Category::usage);
+  CHECK_FALSE(back.targets.reduction_pct_min);
+  CHECK_FALSE(back.targets.build_seconds);
+  const std::string markdown = report_markdown(test::document_of(back));
+  CHECK(contains(markdown, "| cache hits by steps | 80.0 % |  |  |"));
+  CHECK_FALSE(contains(markdown, ":x:"));
+  CHECK_FALSE(contains(markdown, "not measured"));
+  const std::string page = report_html(test::document_of(back));
+  CHECK_FALSE(contains(page, "class=\"missed\""));
+  CHECK_FALSE(contains(page, "class=\"met\""));
+}
+
+TEST_CASE("many images that waste the same are named by some, and by all of them where the page is asked") {
+  BuildReport report = report_with_waste();
+  const ReportImage service = report.images[2];
+  for (int i = 0; i < 108; ++i) {
+    report.images.push_back(service);
+    report.images.back().name = "svc" + std::to_string(i);
+  }
+  const std::string some = "memory-fusion-hub mainpc, memory-fusion-hub pc2 and 108 more";
+  const std::string markdown = report_markdown(test::document_of(report));
+  CHECK(contains(markdown, "| " + some + " |"));
+  const std::string page = report_html(test::document_of(report));
+  CHECK(contains(page, "<details><summary>" + some + "</summary>memory-fusion-hub mainpc, "));
+  CHECK(contains(page, "svc107 mainpc</details>"));
+}
+
+TEST_CASE("the time axis of a short build has labels that differ") {
+  BuildReport report = test::sample_report();
+  report.steps.resize(1);
+  report.steps[0].started = 0;
+  report.steps[0].ended = 0.08;
+  const std::string page = report_html(test::document_of(report));
+  CHECK(contains(page, ">0.01 s</text>"));
+  CHECK(contains(page, ">0.02 s</text>"));
+}
+
 TEST_CASE("Markdown stays below its limit and says what it leaves out") {
   BuildReport report = test::sample_report();
   const ReportStep missed = report.steps[2];
@@ -105,6 +145,30 @@ TEST_CASE("each distinct layer is one rectangle, each step one bar, and earlier 
   CHECK(occurrences(page, "<rect class=\"built\"") == 1);
   CHECK(contains(page, "The last builds"));
   CHECK(occurrences(page, "<circle") == 9);
+}
+
+TEST_CASE("the files of large layers are in the page, the largest ones by name, and end no script") {
+  const BuildReport report = test::sample_report();
+  FileIndex::Parts parts;
+  parts.diff_id = test::digest_of("python.tar");
+  const auto add = [&](const std::string& path, std::uint64_t size) {
+    FileEntry& entry = parts.entries.emplace_back();
+    entry.path = path;
+    entry.type = EntryType::file;
+    entry.size = size;
+    entry.content = test::digest_of(path);
+  };
+  add("a</script>", 5000);
+  for (int i = 0; i < 1001; ++i) add("file" + std::to_string(i), 10);
+  const auto index = std::make_shared<const FileIndex>(std::move(parts));
+  const std::string page = report_html(test::document_of(report), {}, {}, [&](const oci::Digest& diff_id) {
+    return diff_id == index->diff_id() ? index : nullptr;
+  });
+  CHECK(contains(page, "[\"a\\u003c/script>\",5000]"));
+  CHECK(contains(page, "\"more\":2,\"more_bytes\":20,\"number\":0"));
+  CHECK(occurrences(page, "<script") == 2);
+  CHECK(occurrences(page, "</script>") == 2);
+  CHECK_FALSE(contains(page, "src="));
 }
 
 TEST_CASE("waste, limits and times go through JSON and back") {

@@ -87,6 +87,7 @@ inline BuildReport sample_report() {
   run.created = 1738324800;
   run.seconds = 21.4567;
   run.kiln_version = "0.1.0";
+  run.targets = {55, 70, 70, 300};
   return recorder.report(run);
 }
 

@@ -37,6 +37,17 @@ TEST_CASE("a build arg that no ARG declares is told, without its value") {
             .empty());
 }
 
+TEST_CASE("what is not used is told of the image where there is a fleet of them") {
+  TargetSpec target;
+  target.name = "app-pc2";
+  target.image = "app";
+  target.dockerfile_name = "app/Dockerfile";
+  target.dockerfile_text = "FROM scratch\n";
+  target.args = {{"VERSION", "1"}};
+  CHECK(unused_inputs(*make_plan({target}, {}).targets[0], {}) ==
+        Lines{"target 'app': app/Dockerfile: no ARG declares the build arg 'VERSION'"});
+}
+
 TEST_CASE("a secret that no RUN mounts is told, by any of its names") {
   CHECK(unused("FROM scratch\nRUN --mount=type=secret,id=a --mount=type=secret,target=/x/b true\n", {},
                {"a", "b", "npm"}) == Lines{"Dockerfile: no RUN mounts the secret 'npm'"});
