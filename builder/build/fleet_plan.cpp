@@ -100,10 +100,6 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
     result.dockerfile_text = "FROM debian\n";
     result.dockerfile_name = shown(target.definition);
   }
-  if (!target.remote_context.empty()) {
-    throw Error(Category::usage, fmt::format("target '{}': context '{}' is remote; check it out and name the folder",
-                                             target.name, target.remote_context));
-  }
   const bool has_shared = target.context && target.dockerfile_name.empty();
   if (auto ignore = dockerfile::read_ignore_file_of(target.dockerfile, has_shared ? target.context : std::nullopt)) {
     result.ignore_text = std::move(ignore->text);
@@ -115,9 +111,6 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
   return result;
 }
 
-namespace {
-
-// The wanted targets of a bake file and, over and over, those that their contexts name; in the fleet's order.
 std::vector<const TargetSpec*> with_linked_targets(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted) {
   constexpr std::string_view kTarget = "target:";
   std::set<std::string> names;
@@ -137,6 +130,8 @@ std::vector<const TargetSpec*> with_linked_targets(const Fleet& fleet, const std
   }
   return result;
 }
+
+namespace {
 
 // The target once for each of its platforms.
 std::vector<TargetSpec> for_each_platform(TargetSpec target) {

@@ -22,6 +22,8 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
 // their own get their parent's. Error{usage} for a GPU service whose profile its family's CUDA arch list does not
 // serve.
 Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted, const NameValues& naming);
+// The wanted targets of a bake file and, over and over, those that their contexts name; in the fleet's order.
+std::vector<const TargetSpec*> with_linked_targets(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted);
 
 // SOURCE_DATE_EPOCH of the environment, or of a build arg, which wins; Error{usage} where it is no number.
 std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::string>& build_args);

@@ -19,14 +19,7 @@
 
 namespace kiln::cli {
 
-namespace {
-
-constexpr std::uint64_t kMaxContextBytes = std::uint64_t{64} << 30;
-constexpr const char* kFetchedName = "context";  // BuildKit's name for the file behind a URL
-constexpr std::uint64_t kMaxDockerfileBytes = std::uint64_t{64} << 20;
-
-// The Dockerfile of a context that kiln unpacked: -f names a file inside of it.
-DockerfileInput read_unpacked(const fs::path& folder, const std::optional<std::string>& file) {
+DockerfileInput read_unpacked_dockerfile(const fs::path& folder, const std::optional<std::string>& file) {
   if (file == "-") return read_dockerfile_input(file, folder, ContextOrigin::fetched);
   const auto inside =
       file ? std::optional((folder / fs::path("/" + *file).lexically_normal().relative_path()).native()) : std::nullopt;
@@ -35,6 +28,12 @@ DockerfileInput read_unpacked(const fs::path& folder, const std::optional<std::s
   if (!input.ignore_name.empty()) input.ignore_name = fs::path(input.ignore_name).lexically_relative(folder).native();
   return input;
 }
+
+namespace {
+
+constexpr std::uint64_t kMaxContextBytes = std::uint64_t{64} << 30;
+constexpr const char* kFetchedName = "context";  // BuildKit's name for the file behind a URL
+constexpr std::uint64_t kMaxDockerfileBytes = std::uint64_t{64} << 20;
 
 BuildContext from_tar(const Fd& tar, const std::string& name, const std::optional<std::string>& file,
                       const CancelToken& cancel) {
@@ -47,7 +46,7 @@ BuildContext from_tar(const Fd& tar, const std::string& name, const std::optiona
   options.devices = false;
   FdSource bytes(tar, name);
   unpack_tar(bytes, name, *result.folder, {}, options, cancel);
-  result.dockerfile = read_unpacked(*result.folder, file);
+  result.dockerfile = read_unpacked_dockerfile(*result.folder, file);
   return result;
 }
 
@@ -75,7 +74,7 @@ BuildContext from_git(const GitReference& reference, const std::optional<std::st
   result.unpacked.emplace(fs::temp_directory_path(), "kiln-context-");
   result.folder =
       check_out_git(reference, {access.keep_git_folder, "", access.secrets}, result.unpacked->path(), cancel);
-  result.dockerfile = read_unpacked(*result.folder, file);
+  result.dockerfile = read_unpacked_dockerfile(*result.folder, file);
   return result;
 }
 

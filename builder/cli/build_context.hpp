@@ -37,6 +37,9 @@ ContextAccess context_access(const std::map<std::string, std::string>& build_arg
 BuildContext open_build_context(const std::string& context, const std::optional<std::string>& file,
                                 const ContextAccess& access, const CancelToken& cancel);
 
+// The Dockerfile of a context that was fetched: `file` names one inside of it, and no link leads out.
+DockerfileInput read_unpacked_dockerfile(const fs::path& folder, const std::optional<std::string>& file);
+
 // A --build-context: its value as a plan takes it, and the folder that holds what was fetched for it.
 struct NamedContext {
   std::string value;

@@ -4,12 +4,13 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "builder/cli/fetched_contexts.hpp"
 #include "builder/definitions/select.hpp"
 
 namespace kiln::cli {
 
 SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<std::string>& profiles,
-                           const std::string& registry, const CancelToken& cancel, Log& log) {
+                           const std::string& registry, MayFetch may_fetch, const CancelToken& cancel, Log& log) {
   SelectedFleet result;
   LoadFleetOptions load = options;
   load.broken = BrokenImages::set_aside;
@@ -22,6 +23,7 @@ SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<st
     log.warn(fmt::format("'{}' is left out, and what is built from it: {}", printable(target.name),
                          join(target.problems, "; ")));
   }
+  result.fetched = fetch_contexts(result.fleet, result.selected, options.fetched_folder, may_fetch, cancel);
   result.naming = {registry, date_for_tags(now_unix_seconds()), std::nullopt};
   if (uses_git(result.selected)) result.naming.git = git_commit_of(result.fleet.folder, cancel, log);
   return result;

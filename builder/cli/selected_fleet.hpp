@@ -5,6 +5,7 @@
 
 #include "base/cancel.hpp"
 #include "base/log.hpp"
+#include "builder/cli/build_context.hpp"
 #include "builder/definitions/fleet.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
@@ -16,12 +17,14 @@ struct SelectedFleet {
   Fleet fleet;
   std::vector<const TargetSpec*> selected;  // of `fleet`
   NameValues naming;
+  std::vector<TempDir> fetched;  // the folders of contexts that were fetched
 };
 
-// Loads a fleet and selects `options.wanted` for these profiles, as images that are published below `registry` ("": the
-// fleet's). The commit is asked of git only where a name holds it. What loading warns of goes to `log`, and images
-// whose definitions are broken and that were not asked for. Error{usage}.
+// Loads a fleet, selects `options.wanted` for these profiles, as images that are published below `registry` ("": the
+// fleet's), and fetches their contexts, for which kiln has to have one thread. The commit is asked of git only where a
+// name holds it. What loading warns of goes to `log`, and images whose definitions are broken and that were not asked
+// for. Error{usage}.
 SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<std::string>& profiles,
-                           const std::string& registry, const CancelToken& cancel, Log& log);
+                           const std::string& registry, MayFetch may_fetch, const CancelToken& cancel, Log& log);
 
 }  // namespace kiln::cli

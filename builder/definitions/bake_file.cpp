@@ -36,6 +36,18 @@ void pass_over_caches(const std::string& target, bake::AttributeValues& values, 
   }
 }
 
+// What definitions from elsewhere have written is inside of the caller's folder.
+void check_outputs(const bake::AttributeValues& values, const bake::AttributeFolders& folders) {
+  for (const auto& [name, key] : {std::pair{"output", "dest"}, std::pair{"cache-to", "dest"}, {"cache-from", "src"}}) {
+    const auto entries = values.find(name);
+    if (entries == values.end()) continue;
+    for (const Value& entry : entries->second.items()) {
+      const auto path = entry.members().find(key);
+      if (path != entry.members().end() && path->second.text() != "-") path_of_caller(path->second.text(), folders);
+    }
+  }
+}
+
 }  // namespace
 
 Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptions& options,
@@ -44,7 +56,7 @@ Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptio
   Fleet fleet;
   fleet.front_end = FrontEnd::bake_file;
   const std::string& first = options.files.front();
-  fleet.file = (options.working_directory / (first == "-" ? "docker-bake.hcl" : first)).lexically_normal();
+  fleet.file = (options.folders().base / (first == "-" ? "docker-bake.hcl" : first)).lexically_normal();
   fleet.folder = fleet.file.parent_path();
   fleet.settings.tag_templates.clear();
   fleet.warnings = config.warnings;
@@ -63,10 +75,11 @@ Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptio
     target.definition = fleet.file;
     try {
       resolver.check_links(defined.name);
-      bake::AttributeValues values = resolver.complete(defined.name);
+      bake::AttributeValues values = resolver.complete(defined.name, bake::Resolver::ContextOf::build);
       std::set<std::string> warnings;
       pass_over_caches(defined.name, values, warnings);
-      bake::apply_values(values, target, {options.working_directory, options.working_directory});
+      bake::apply_values(values, target, options.folders());
+      if (options.fetched_folder) check_outputs(values, options.folders());
       if (needed.contains(defined.name)) fleet.warnings.insert(fleet.warnings.end(), warnings.begin(), warnings.end());
       fleet.targets.push_back(std::move(target));
     } catch (const Error&) {

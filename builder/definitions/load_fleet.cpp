@@ -45,10 +45,16 @@ struct Found {
 };
 
 Found find_definitions(const LoadFleetOptions& options) {
-  Found found{{}, {options.working_directory, options.environment, {}, options.variables, options.set}};
+  Found found;
+  found.bake.working_directory = options.working_directory;
+  found.bake.fetched_folder = options.fetched_folder;
+  found.bake.has_file_relative_paths = options.has_file_relative_paths;
+  found.bake.environment = options.environment;
+  found.bake.variables = options.variables;
+  found.bake.set = options.set;
   std::vector<std::string>& files = found.bake.files;
   const std::string first = options.file ? options.file->string() : "";
-  const fs::path given = options.working_directory / first;
+  const fs::path given = found.bake.folders().base / first;
   if (first == "-" || first.starts_with("cwd://")) {
     files.push_back(first);
   } else if (fs::is_directory(given)) {
@@ -66,7 +72,7 @@ Found find_definitions(const LoadFleetOptions& options) {
     throw Error(Category::usage,
                 fmt::format("'{}' holds no images/fleet.json and no docker-bake.hcl, docker-bake.json or compose.yaml; "
                             "name one by -f",
-                            printable(first.empty() ? options.working_directory.string() : first)));
+                            printable(first.empty() ? given.parent_path().string() : first)));
   }
   return found;
 }

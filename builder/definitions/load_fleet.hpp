@@ -12,6 +12,9 @@ namespace kiln {
 
 struct LoadFleetOptions {
   fs::path working_directory;
+  // Definitions that were fetched, in this folder; -f names files in it, "cwd://" those of the working directory.
+  std::optional<fs::path> fetched_folder;
+  bool has_file_relative_paths = false;  // contexts of bake files are relative to the file that says them
   // -f: a bake or Compose file, a fleet.json, a folder with either, or a folder with images/fleet.json. nullopt:
   // images/fleet.json of the working directory, else the files that buildx reads without -f.
   std::optional<fs::path> file;

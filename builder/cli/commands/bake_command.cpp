@@ -12,6 +12,7 @@
 #include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/check_dockerfile.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/definitions_source.hpp"
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/print_report.hpp"
 #include "builder/cli/selected_fleet.hpp"
@@ -59,42 +60,8 @@ struct BakeWords {
   std::optional<std::string> progress;
 };
 
-// -f, else the files that BUILDX_BAKE_FILE names.
-std::vector<std::string> definition_files(const BakeWords& words) {
-  if (!words.files.empty()) return words.files;
-  std::vector<std::string> result;
-  const std::string separator = environment_variable("BUILDX_BAKE_PATH_SEPARATOR").value_or(":");
-  for (const std::string_view name :
-       split(environment_variable("BUILDX_BAKE_FILE").value_or(""), separator.empty() ? ':' : separator[0])) {
-    if (!trim(name).empty()) result.emplace_back(trim(name));
-  }
-  return result;
-}
-
-LoadFleetOptions load_options(const BakeWords& words) {
-  LoadFleetOptions options;
-  options.working_directory = fs::current_path();
-  const std::vector<std::string> files = definition_files(words);
-  if (!files.empty()) options.file = files.front();
-  if (files.size() > 1) options.more_files.assign(files.begin() + 1, files.end());
-  options.variables = words.variables;
-  options.set = words.set;
-  options.wanted = words.targets;
-  const bool hides_environment = environment_variable("BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP").value_or("0") == "1";
-  options.environment = [hides_environment](const std::string& name) -> std::optional<std::string> {
-    return hides_environment ? std::nullopt : environment_variable(name);
-  };
-  return options;
-}
-
-SelectedFleet load(const BakeWords& words, const CancelToken& cancel) {
-  StderrLog log;
-  return select_fleet(load_options(words), words.profiles, words.registry, cancel, log);
-}
-
 // What bake files say in their own words, without reading a Dockerfile. false where they are image definitions.
-bool print_bake_files(const BakeWords& words) {
-  LoadFleetOptions options = load_options(words);
+bool print_bake_files(const BakeWords& words, LoadFleetOptions options) {
   if (words.push) options.set.emplace_back("*.push=true");
   if (words.load) options.set.emplace_back("*.load=true");
   if (words.no_cache) options.set.emplace_back("*.no-cache=true");
@@ -108,7 +75,7 @@ bool print_bake_files(const BakeWords& words) {
   StderrLog log;
   for (const std::string& warning : definition->config().warnings) log.warn(warning);
   fmt::print("{}", words.list ? bake::list_definition(*definition, *words.list)
-                              : bake::print_selection(definition->select(words.targets)));
+                              : bake::print_selection(definition->select(options.wanted)));
   return true;
 }
 
@@ -194,8 +161,12 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
 int run_bake(const BakeWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
-  if ((words.print || words.list) && print_bake_files(words)) return 0;
-  SelectedFleet loaded = load(words, cancel);
+  const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
+  if ((words.print || words.list) && print_bake_files(words, source.options)) return 0;
+  StderrLog log;
+  SelectedFleet loaded = select_fleet(source.options, words.profiles, words.registry,
+                                      words.offline ? MayFetch::no : MayFetch::yes, cancel, log);
+  const std::vector<TempDir> fetched = std::move(loaded.fetched);
   Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.naming);
   std::vector<std::string> names;
   std::vector<std::size_t> wanted, first;
@@ -228,7 +199,9 @@ void add_bake_command(Arguments& root) {
   const auto words = std::make_shared<BakeWords>();
   Arguments& bake = root.command("bake", "Build a fleet of images.");
   add_buildx_bake_flags(bake, words->buildx);
-  bake.positional("TARGET", words->targets, "targets, images or groups (default: the group 'default')")
+  bake.positional("TARGET", words->targets,
+                  "targets, images or groups (default: the group 'default'), behind a git repository that holds the "
+                  "definitions")
       .option("-f,--file", words->files, "fleet.json, its folder, or bake and Compose files; '-' is standard input")
       .option("--var", words->variables, "NAME=VALUE of a variable of bake files")
       .option("--list", words->list, "print the targets or the variables of bake files, and build nothing")

@@ -13,6 +13,7 @@
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/definitions_source.hpp"
 #include "builder/cli/selected_fleet.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/definitions/image_names.hpp"
@@ -31,7 +32,8 @@ constexpr const char* kRunner = "ubuntu-24.04";
 
 struct MatrixWords {
   std::vector<std::string> targets;
-  std::optional<std::string> file;
+  std::vector<std::string> files;
+  std::vector<std::string> variables;
   std::vector<std::string> profiles;
   std::string registry;
   std::vector<std::string> set;
@@ -254,13 +256,8 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
     throw Error(Category::usage, fmt::format("--max-rows must be 1 to {}, got {}", kMaxMatrixRows, words.max_rows));
   }
   StderrLog log;
-  LoadFleetOptions options;
-  options.working_directory = fs::current_path();
-  if (words.file) options.file = *words.file;
-  options.set = words.set;
-  options.environment = environment_variable;
-  options.wanted = words.targets;
-  const SelectedFleet loaded = select_fleet(options, words.profiles, words.registry, cancel, log);
+  const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
+  const SelectedFleet loaded = select_fleet(source.options, words.profiles, words.registry, MayFetch::yes, cancel, log);
   const Fleet& fleet = loaded.fleet;
   const Plan plan = plan_fleet(fleet, loaded.selected, loaded.naming);
   for (const std::string& note : plan.notes) log.warn(note);
@@ -303,7 +300,8 @@ void add_matrix_command(Arguments& root) {
   const auto words = std::make_shared<MatrixWords>();
   root.command("matrix", "Cut a build of the fleet into waves of jobs for CI.")
       .positional("TARGET", words->targets, "targets, images or groups (default: the group 'default')")
-      .option("-f,--file", words->file, "fleet.json, its folder, or docker-bake.json")
+      .option("-f,--file", words->files, "fleet.json, its folder, or bake and Compose files")
+      .option("--var", words->variables, "NAME=VALUE of a variable of bake files")
       .option("--profile", words->profiles, "for this machine profile only")
       .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name images under")
       .option("--set", words->set, "TARGET.KEY=VALUE over the definition")

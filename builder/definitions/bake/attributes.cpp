@@ -115,10 +115,6 @@ std::string one_of(const std::string& value, std::string_view what, const Texts&
                                            printable(value), join(known, ", ")));
 }
 
-fs::path path_of(std::string_view text, Folders folders) {
-  return path_from(text, text.starts_with("cwd://") ? folders.caller : folders.base);
-}
-
 std::string shown_path(Folder path, Folder base) {
   const fs::path relative = path.lexically_relative(base);
   return relative.empty() || *relative.begin() == ".." ? path.string() : relative.string();
@@ -208,7 +204,8 @@ void apply_annotations(const Value& value, TargetSpec& target, Folders) {
 void apply_secrets(const Value& value, TargetSpec& target, Folders folders) {
   target.secrets.clear();
   for (const Value& entry : value.items()) {
-    target.secrets.push_back(parse_secret(text_of_entry(EntryKind::secret, entry), folders.caller));
+    SecretSource& secret = target.secrets.emplace_back(parse_secret(text_of_entry(EntryKind::secret, entry)));
+    if (secret.file) secret.file = path_of_caller(secret.file->native(), folders);
   }
 }
 
@@ -226,7 +223,8 @@ Answer secrets_of(Spec target, Folder folder) {
 void apply_ssh(const Value& value, TargetSpec& target, Folders folders) {
   target.ssh.clear();
   for (const Value& entry : value.items()) {
-    target.ssh.push_back(parse_ssh(text_of_entry(EntryKind::ssh, entry), folders.caller));
+    SshForward& agent = target.ssh.emplace_back(parse_ssh(text_of_entry(EntryKind::ssh, entry)));
+    for (fs::path& path : agent.paths) path = path_of_caller(path.native(), folders);
   }
 }
 

@@ -4,19 +4,12 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/definitions/bake/context_paths.hpp"
 #include "builder/definitions/bake/entries.hpp"
 #include "builder/definitions/hcl/value.hpp"
 #include "builder/definitions/target_spec.hpp"
 
 namespace kiln::bake {
-
-// Where the paths of an attribute are taken from: `base` is the folder of the definitions where these come from
-// elsewhere, else where the command was started, as `caller` always is. "cwd://" and what the command line or the
-// machine gives (secrets, SSH agents) mean the latter.
-struct AttributeFolders {
-  fs::path base;
-  fs::path caller;
-};
 
 // One attribute of a target as buildx 0.38 has it, and all that kiln knows of it: what it holds, what happens to it
 // where a target is merged over another, how --set, --print and image.json say it, what of a TargetSpec it is. This

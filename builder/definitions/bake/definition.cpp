@@ -20,6 +20,7 @@ namespace kiln::bake {
 namespace {
 
 constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
+constexpr std::string_view kCaller = "cwd://";
 
 struct BakeText {
   std::string name;
@@ -29,15 +30,36 @@ struct BakeText {
 
 enum class Syntax { compose, json, native };
 
-BakeText read_text(const std::string& file, const fs::path& working_directory) {
+BakeText read_text(const std::string& file, const DefinitionOptions& options) {
   if (file == "-") {
-    return {"-", std::string(std::istreambuf_iterator<char>(std::cin), {}), working_directory};
+    return {"-", std::string(std::istreambuf_iterator<char>(std::cin), {}), options.working_directory};
   }
-  const fs::path path = working_directory / file;
+  const bool is_caller_s = file.starts_with(kCaller);
+  const fs::path path =
+      is_caller_s ? options.working_directory / file.substr(kCaller.size()) : options.folders().base / file;
   try {
     return {display_path(path), read_file(path, kMaxBytes), path.parent_path()};
   } catch (const Error& error) {
     throw Error(Category::usage, error.message());
+  }
+}
+
+// As it was named; nullopt for what is no file of a folder.
+std::optional<std::string> folder_of_file(const std::string& file) {
+  if (file == "-" || file.starts_with(kCaller)) return std::nullopt;
+  const fs::path folder = fs::path(file).parent_path();
+  return folder.empty() ? "." : folder.native();
+}
+
+// The contexts of Compose files, which are relative to the first of them.
+void take_project_relative(const std::string& folder, BakeConfig& config) {
+  for (BakeTarget& target : config.targets) {
+    target.folder = folder;
+    const auto context = target.values.find("context");
+    if (context != target.values.end()) {
+      context->second = hcl::Value::of(context_below(folder, context->second.text()));
+    }
+    take_contexts_below(folder, target);
   }
 }
 
@@ -149,21 +171,25 @@ Definition Definition::load(const DefinitionOptions& options) {
   std::vector<compose::ComposeText> compose_files;
   std::vector<hcl::Document> documents;
   BakeConfig config;
+  ModuleOptions module;
+  std::optional<std::string> compose_folder;
   for (const std::string& file : options.files) {
-    const std::string_view local = file.starts_with("cwd://") ? std::string_view(file).substr(6) : file;
-    BakeText text = read_text(std::string(local), options.working_directory);
+    BakeText text = read_text(file, options);
     const Syntax syntax = syntax_of(text);
+    const std::optional<std::string> folder = options.has_file_relative_paths ? folder_of_file(file) : std::nullopt;
     if (syntax == Syntax::compose) {
+      if (compose_files.empty()) compose_folder = folder;
       compose_files.push_back({text.name, std::move(text.text), text.folder});
     } else {
       documents.push_back(syntax == Syntax::json ? hcl::parse_json_syntax(text.name, std::move(text.text))
                                                  : hcl::parse_native(text.name, std::move(text.text)));
+      if (folder) module.folders.emplace(documents.back().source.get(), *folder);
     }
   }
   if (!compose_files.empty()) {
     compose::add_compose_targets(compose_files, {options.working_directory, options.environment, given}, config);
+    if (compose_folder) take_project_relative(*compose_folder, config);
   }
-  ModuleOptions module;
   module.given = [&](const std::string& name) -> std::optional<std::string> {
     const auto found = given.find(name);
     return found == given.end() ? options.environment(name) : std::optional(found->second);

@@ -9,12 +9,20 @@
 
 namespace kiln::bake {
 
+// Options of a Definition, with the folders that a target's paths are taken from.
 struct DefinitionOptions {
-  fs::path working_directory;  // relative files and .env are taken from here
+  fs::path working_directory;  // of the command: "cwd://" and .env are taken from here
+  // Definitions that were fetched: the folder of relative files, contexts and Dockerfiles.
+  std::optional<fs::path> fetched_folder = std::nullopt;
+  bool has_file_relative_paths = false;  // contexts are relative to the file that says them
   ValueLookup environment;
   std::vector<std::string> files;      // in their order; "-" is standard input
   std::vector<std::string> variables;  // NAME=VALUE of --var: they go over the environment
   std::vector<std::string> set;        // --set
+
+  AttributeFolders folders() const {
+    return {fetched_folder.value_or(working_directory), working_directory, fetched_folder.has_value()};
+  }
 };
 
 // Bake and Compose files, read, merged and evaluated by the rules of `docker buildx bake`: what each target says, and

@@ -156,13 +156,6 @@ std::optional<bool> flag_of_text(std::string_view text) {
   return std::nullopt;
 }
 
-bool is_remote_context(std::string_view context) {
-  for (const std::string_view scheme : {"http://", "https://", "git://", "ssh://", "git@", "github.com/"}) {
-    if (context.starts_with(scheme)) return true;
-  }
-  return false;
-}
-
 std::vector<Value> entries_of_text(EntryKind kind, const std::string& text) {
   if (kind == EntryKind::ssh) return {ssh_of_text(text)};
   if (kind == EntryKind::cache && text.find('=') == std::string::npos) {

@@ -30,7 +30,4 @@ std::string text_of_entry(EntryKind kind, const hcl::Value& entry);
 // The words that Go's strconv.ParseBool takes; nullopt for others.
 std::optional<bool> flag_of_text(std::string_view text);
 
-// Contexts that are URLs, as buildx tells them from folders.
-bool is_remote_context(std::string_view context);
-
 }  // namespace kiln::bake

@@ -30,7 +30,7 @@ struct ModuleBlock {
 class Module : public hcl::Names {
  public:
   Module(const ModuleOptions& options, BakeConfig& config)
-      : evaluator_(*this), variables_(options, evaluator_), config_(config) {}
+      : options_(options), evaluator_(*this), variables_(options, evaluator_), config_(config) {}
 
   void add(const hcl::Document& document) {
     const hcl::Body& body = *document.body;
@@ -300,6 +300,7 @@ class Module : public hcl::Names {
       if (known == nullptr) continue;
       if (auto value = attribute(block, index, *known)) target.values.insert_or_assign(said.name, *std::move(value));
     }
+    take_file_relative(block, target);
     const auto known = target_numbers_.find(target.name);
     if (known != target_numbers_.end()) {
       config_.targets[known->second].merge(target);
@@ -309,6 +310,33 @@ class Module : public hcl::Names {
       target_numbers_[target.name] = config_.targets.size();
       config_.targets.push_back(std::move(target));
     }
+  }
+
+  // The folder of the file that says an expression, which is `folder`; of `target.NAME.context` that of the target's,
+  // since its text is a path there.
+  std::string folder_of(const hcl::Expression& expression, const std::string& folder) const {
+    const auto* outer = std::get_if<hcl::Attribute>(&expression.node);
+    const auto* inner = outer == nullptr ? nullptr : std::get_if<hcl::Attribute>(&outer->object->node);
+    const auto* root = inner == nullptr ? nullptr : std::get_if<hcl::Variable>(&inner->object->node);
+    if (root == nullptr || root->name != "target" || outer->name != "context") return folder;
+    const auto named = index_.find({"target", inner->name});
+    if (named == index_.end()) return folder;
+    const hcl::Block& other = named->second.first->block;
+    const hcl::NamedExpression* said = other.body->find("context");
+    const auto of_other = options_.folders.find(other.place.source);
+    if (said == nullptr || of_other == options_.folders.end()) return folder;
+    return folder_of(*said->value, of_other->second);
+  }
+
+  void take_file_relative(const ModuleBlock& block, BakeTarget& target) const {
+    const auto folder = options_.folders.find(block.block.place.source);
+    if (folder == options_.folders.end()) return;
+    target.folder = folder->second;
+    const hcl::NamedExpression* said = block.block.body->find("context");
+    if (const auto context = target.values.find("context"); context != target.values.end() && said != nullptr) {
+      context->second = Value::of(context_below(folder_of(*said->value, folder->second), context->second.text()));
+    }
+    take_contexts_below(folder->second, target);
   }
 
   // As in buildx what a block says beyond its attributes counts for nothing; here it is said.
@@ -351,6 +379,7 @@ class Module : public hcl::Names {
     }
   }
 
+  const ModuleOptions& options_;
   hcl::Evaluator evaluator_;
   Variables variables_;
   BakeConfig& config_;
@@ -366,7 +395,16 @@ class Module : public hcl::Names {
 
 }  // namespace
 
+void take_contexts_below(const std::string& folder, BakeTarget& target) {
+  const auto contexts = target.values.find("contexts");
+  if (contexts == target.values.end()) return;
+  Value::Members members = contexts->second.members();
+  for (auto& [name, context] : members) context = Value::of(context_below(folder, context.text()));
+  contexts->second = Value::map(Type::string(), std::move(members));
+}
+
 void BakeTarget::merge(const BakeTarget& over) {
+  if (!over.folder.empty()) folder = over.folder;
   inherits.insert(inherits.end(), over.inherits.begin(), over.inherits.end());
   merge_over(values, over.values);
 }

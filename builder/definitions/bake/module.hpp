@@ -20,6 +20,7 @@ struct BakeTarget {
   std::vector<std::string> inherits;
   AttributeValues values;
   hcl::Place place;
+  std::string folder = {};  // the context where none is said; empty: "."
 
   void merge(const BakeTarget& over);
 };
@@ -39,6 +40,9 @@ struct BakeVariable {
   std::string description;
 };
 
+// Named contexts that a file in `folder` says, from where the command was started.
+void take_contexts_below(const std::string& folder, BakeTarget& target);
+
 // What bake and compose files come to.
 struct BakeConfig {
   std::vector<BakeTarget> targets;
@@ -55,6 +59,8 @@ struct BakeConfig {
 struct ModuleOptions {
   ValueLookup given;                            // --var, else the environment
   std::map<std::string, std::string> built_in;  // BAKE_CMD_CONTEXT and the like: nothing goes over them
+  // Where contexts are relative to the file that says them: the folders of these files.
+  std::map<const hcl::Source*, std::string> folders = {};
 };
 
 // Evaluates files in HCL's two syntaxes, in their order, over what compose files have said already. As in buildx a

@@ -18,22 +18,6 @@ using hcl::Value;
 
 constexpr std::string_view kLink = "target:";
 
-// As Go's path.Clean.
-std::string clean_path(std::string_view path) {
-  const bool is_rooted = path.starts_with('/');
-  std::vector<std::string> parts;
-  for (const std::string_view part : split(path, '/')) {
-    if (part.empty() || part == ".") continue;
-    if (part == ".." && !parts.empty() && parts.back() != "..") {
-      parts.pop_back();
-    } else if (part != ".." || !is_rooted) {
-      parts.emplace_back(part);
-    }
-  }
-  const std::string joined = join(parts, "/");
-  return is_rooted ? "/" + joined : joined.empty() ? "." : joined;
-}
-
 std::string shown_context(const std::string& context) {
   constexpr std::string_view kWorkingDirectory = "cwd://";
   if (context.starts_with(kWorkingDirectory)) return clean_path(context.substr(kWorkingDirectory.size()));
@@ -225,9 +209,11 @@ const AttributeValues& Resolver::resolve(const std::string& name) {
   return resolved_.emplace(name, std::move(values)).first->second;
 }
 
-AttributeValues Resolver::complete(const std::string& name) {
+AttributeValues Resolver::complete(const std::string& name, ContextOf context_of) {
   AttributeValues values = resolve(name);
-  values.insert_or_assign("context", Value::of(shown_context(text_or(values, "context", "."))));
+  const std::string& folder = config_.find_target(name)->folder;
+  const std::string context = text_or(values, "context", folder.empty() ? "." : folder);
+  values.insert_or_assign("context", Value::of(context_of == ContextOf::print ? shown_context(context) : context));
   if (text_or(values, "dockerfile", "").empty()) values.insert_or_assign("dockerfile", Value::of("Dockerfile"));
   return values;
 }

@@ -29,8 +29,9 @@ class Resolver {
   bool knows(const std::string& pattern) const;
   // Error{usage} where a target, or one that its contexts name, cannot be resolved.
   void check_links(const std::string& name);
-  // With a context and a Dockerfile, as it is built and printed.
-  AttributeValues complete(const std::string& name);
+  // With a context and a Dockerfile. What is printed shows "cwd://x" as "x"; what is built tells them apart.
+  enum class ContextOf { print, build };
+  AttributeValues complete(const std::string& name, ContextOf context_of = ContextOf::print);
 
  private:
   std::vector<std::string> matching(const std::string& pattern) const;

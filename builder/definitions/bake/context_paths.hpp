@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/file.hpp"
+
+namespace kiln::bake {
+
+// Where the paths of definitions are taken from.
+struct AttributeFolders {
+  fs::path base;    // of contexts and Dockerfiles: the folder of definitions that were fetched, else `caller`
+  fs::path caller;  // where the command was started: of "cwd://", secrets, SSH agents and what --set says
+  // The definitions were fetched: what they name is inside of these two folders.
+  bool are_fetched = false;
+};
+
+// Contexts that are URLs, as buildx tells them from folders.
+bool is_remote_context(std::string_view context);
+
+// As Go's path.Clean.
+std::string clean_path(std::string_view path);
+
+// What a file in `folder` says of a context, from where the command was started: a relative folder is below the file's.
+// Everything else stays.
+std::string context_below(const std::string& folder, const std::string& context);
+
+// A path of a definition, from where it is taken from. Error{usage} for a fetched definition's "cwd://" that leads out
+// of the caller's folder; another path of it is inside of what was fetched whatever it says.
+fs::path path_of(std::string_view text, const AttributeFolders& folders);
+// The same for what is the machine's: secrets and keys.
+fs::path path_of_caller(std::string_view text, const AttributeFolders& folders);
+
+}  // namespace kiln::bake

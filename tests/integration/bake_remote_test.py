@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Bake files and contexts that come from git repositories and URLs, and what paths are relative to."""
+
+import json
+
+import harness
+from tests.support.web_server import GIT_BACKEND, WebServer
+
+
+class BakeRemote(harness.KilnTest):
+    def setUp(self):
+        super().setUp()
+        self.need_programs("git")
+        if not GIT_BACKEND.is_file():
+            self.skipTest(f"there is no '{GIT_BACKEND}'")
+        self.web = WebServer(self.folder / "served").start()
+        self.addCleanup(self.web.stop)
+        (self.folder / "served").mkdir(exist_ok=True)
+        (self.folder / "here").mkdir()
+
+    def repository(self, name, files):
+        path = self.folder / "repositories" / name
+        path.mkdir(parents=True)
+        for file, text in files.items():
+            self.write(f"repositories/{name}/{file}", text)
+        git = ("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+        self.run_program("git", "init", "-q", "-b", "main", path)
+        self.run_program(*git, "config", "uploadpack.allowAnySHA1InWant", "true", cwd=path)
+        self.run_program(*git, "add", "-A", cwd=path)
+        self.run_program(*git, "commit", "-qm", "first", cwd=path)
+        (self.folder / f"served/{name}.git").symlink_to(path / ".git")
+        return f"{self.web.url}/{name}.git"
+
+    def bake(self, *words, code=0, env=None):
+        return self.kiln("bake", *words, "--set", "*.output=type=oci,tar=false,dest=out", cwd=self.folder / "here",
+                         code=code, env=env)
+
+    def files(self):
+        return sorted(name for name, entry in self.layout_image(self.folder / "here/out").files().items()
+                      if entry.type == "file")
+
+    # Definitions
+
+    def test_definitions_of_a_repository_take_contexts_from_it_and_cwd_from_here(self):
+        url = self.repository("fleet", {
+            "docker-bake.hcl": """
+target "app" { context = "app" }
+target "mixed" {
+  contexts = { here = "cwd://." }
+  dockerfile-inline = "FROM scratch\\nCOPY theirs /\\nCOPY --from=here ours /\\n"
+}
+target "outside" { context = "../../../etc" }
+""", "theirs": "t", "app/Dockerfile": "FROM scratch\nCOPY file /\n", "app/file": "f"})
+        self.write("here/ours", "o")
+        self.bake(url, "app")
+        self.assertEqual(self.files(), ["file"])
+        self.run_program("rm", "-rf", self.folder / "here/out")
+        self.bake(f"{url}#main", "mixed")
+        self.assertEqual(self.files(), ["ours", "theirs"])
+        printed = json.loads(self.kiln("bake", "--print", f"{url}#main", "app", cwd=self.folder / "here").stdout)
+        self.assertEqual(printed["target"]["app"]["context"], "app")
+        # Whatever it says, a context of a repository is inside of it.
+        self.assertIn("is not a folder", self.bake(url, "outside", code=2).stderr)
+        self.assertIn("has no branch, tag or other reference 'none'", self.bake(f"{url}#none", code=3).stderr)
+
+    def test_definitions_of_a_repository_name_nothing_of_this_machine(self):
+        url = self.repository("hostile", {"docker-bake.hcl": """
+target "secret" { secret = ["id=x,src=/etc/hostname"] }
+target "folder" { context = "cwd://.." }
+target "link" {}
+""", "file": "f"})
+        for target in ("secret", "folder"):
+            self.assertIn("outside of the folder in which the command was started", self.bake(url, target, code=2).stderr)
+        self.assertIn("is outside of the folder",
+                      self.kiln("bake", url, "link", "--set", "link.output=type=local,dest=/tmp/kiln-not-here", code=2,
+                                cwd=self.folder / "here").stderr)
+
+    def test_a_url_that_is_no_repository_is_refused(self):
+        self.assertIn("is no git repository to take definitions from",
+                      self.bake("https://example.com/docker-bake.hcl", code=2).stderr)
+
+    # Contexts
+
+    def test_contexts_may_be_repositories_and_archives(self):
+        url = self.repository("source", {"sub/Dockerfile": "FROM scratch\nCOPY . /\n", "sub/file": "f"})
+        self.write("here/docker-bake.hcl", f"""
+target "git" {{ context = "{url}#main:sub" }}
+target "named" {{
+  contexts = {{ source = "{url}" }}
+  dockerfile-inline = "FROM scratch\\nCOPY --from=source sub/file /\\n"
+}}
+target "inline" {{
+  context = "{url}"
+  dockerfile-inline = "FROM scratch\\nCOPY sub/file /inline\\n"
+}}
+target "missing" {{ context = "{self.web.url}/none.git" }}
+""")
+        for target, files in (("git", ["Dockerfile", "file"]), ("named", ["file"]), ("inline", ["inline"])):
+            with self.subTest(target=target):
+                self.run_program("rm", "-rf", self.folder / "here/out")
+                self.bake(target)
+                self.assertEqual(self.files(), files)
+                self.assertIn("--offline: ", self.bake(target, "--offline", code=3).stderr)
+        self.bake("missing", code=3)
+
+    # What paths are relative to
+
+    def test_paths_are_relative_to_the_file_where_the_environment_says_so(self):
+        self.write("here/one/docker-bake.hcl", 'target "base" {\n  context = "ctx"\n}\n')
+        self.write("here/two/docker-bake.hcl", """
+target "default" { contexts = { lib = "lib", above = "../one" } }
+target "referring" { context = target.base.context }
+target "inheriting" { inherits = ["base"] }
+target "caller" { context = "cwd://ctx" }
+""")
+        words = ("--print", "default", "referring", "inheriting", "caller")
+        env = {"BUILDX_BAKE_FILE": "one/docker-bake.hcl:two/docker-bake.hcl", "BUILDX_BAKE_FILE_RELATIVE_PATHS": "1"}
+        targets = json.loads(self.kiln("bake", *words, env=env, cwd=self.folder / "here").stdout)["target"]
+        self.assertEqual({name: target["context"] for name, target in targets.items()},
+                         {"default": "two", "referring": "one/ctx", "inheriting": "one/ctx", "caller": "ctx"})
+        self.assertEqual(targets["default"]["contexts"], {"lib": "two/lib", "above": "one"})
+        failed = self.kiln("bake", *words, env={**env, "BUILDX_BAKE_FILE_RELATIVE_PATHS": "maybe"}, code=2,
+                           cwd=self.folder / "here")
+        self.assertIn("BUILDX_BAKE_FILE_RELATIVE_PATHS: expected true or false, got 'maybe'", failed.stderr)
+
+    def test_plan_and_matrix_read_the_files_of_the_environment_too(self):
+        self.write("here/other.hcl", 'variable "TAG" {}\ntarget "default" {\n  dockerfile-inline = "FROM scratch\\nCOPY file /\\n"\n'
+                   '  tags = ["127.0.0.1:1/app:${TAG}"]\n}\n')
+        self.write("here/file", "f")
+        env = {"BUILDX_BAKE_FILE": "other.hcl", "TAG": "1"}
+        here = self.folder / "here"
+        self.assertIn("default", self.kiln("plan", env=env, cwd=here).stdout)
+        rows = json.loads(self.kiln("matrix", "--format", "json", "--all", env=env, cwd=here).stdout)["waves"][0]["include"]
+        self.assertEqual([row["target"] for row in rows], ["default"])
+
+
+if __name__ == "__main__":
+    harness.main()
