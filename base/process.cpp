@@ -170,6 +170,7 @@ CommandResult run_command(const Command& command, const CancelToken& cancel,
   }
 
   CommandResult result;
+  std::uint64_t printed_bytes = 0;
   std::string_view unsent = command.stdin_bytes;
   ::fcntl(in.write_end.get(), F_SETFL, O_NONBLOCK);
   if (unsent.empty()) in.write_end.reset();
@@ -179,7 +180,14 @@ CommandResult run_command(const Command& command, const CancelToken& cancel,
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
     if (got <= 0) {
       fd.reset();
-    } else if (on_output) {
+      return;
+    }
+    printed_bytes += static_cast<std::uint64_t>(got);
+    if (printed_bytes > command.most_output_bytes) {
+      throw Error(Category::machine, fmt::format("program '{}' printed more than {}", command.argv[0],
+                                                 human_bytes(command.most_output_bytes)));
+    }
+    if (on_output) {
       on_output(std::string_view(buffer, static_cast<std::size_t>(got)));
     } else {
       into.append(buffer, static_cast<std::size_t>(got));

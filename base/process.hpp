@@ -2,7 +2,9 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,6 +22,7 @@ struct Command {
   std::optional<std::vector<std::string>> environment;  // "K=V"; nullopt: inherited
   std::optional<fs::path> working_directory;            // nullopt: inherited
   std::string stdin_bytes;                              // written to its standard input, then closed
+  std::uint64_t most_output_bytes = std::numeric_limits<std::uint64_t>::max();  // of both outputs together
 };
 
 struct CommandResult {
@@ -31,7 +34,7 @@ struct CommandResult {
 // Runs a program to its end and captures both outputs. It leads a process group of its own, dies with the calling
 // thread (PR_SET_PDEATHSIG), is ended with its group when `cancel` fires (SIGTERM, 2 s later SIGKILL), and is always
 // reaped. `on_output`, where given, sees each piece of either output as it comes; then nothing is captured.
-// Error{machine} where it cannot be started.
+// Error{machine} where it cannot be started, or prints more than it may.
 CommandResult run_command(const Command& command, const CancelToken& cancel,
                           const std::function<void(std::string_view)>& on_output = {});
 

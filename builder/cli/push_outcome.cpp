@@ -6,6 +6,16 @@
 
 namespace kiln::cli {
 
+PushRequest push_request(const oci::Descriptor& root, std::vector<oci::Reference> targets) {
+  for (const oci::Reference& target : targets) {
+    if (!target.digest || *target.digest == root.digest) continue;
+    throw Error(Category::usage,
+                fmt::format("'{}' names another image than the one to push, '{}'; leave the digest out", target.str(),
+                            root.digest.str()));
+  }
+  return {root, std::move(targets)};
+}
+
 std::string push_outcome_text(const PushOutcome& outcome, const WireStats& stats, OutputFormat format) {
   std::string text;
   nlohmann::json targets = nlohmann::json::array();
@@ -15,7 +25,8 @@ std::string push_outcome_text(const PushOutcome& outcome, const WireStats& stats
     oci::Reference name = pushed.target;
     if (name.tag) name.digest.reset();
     if (format == OutputFormat::text) {
-      text += fmt::format("{} {}@{}\n", was_there ? "unchanged" : "pushed", name.str(), digest);
+      text +=
+          fmt::format("{} {}@{}\n", was_there ? "unchanged" : "pushed", name.tag ? name.str() : name.name(), digest);
     } else {
       targets.push_back({{"name", name.str()}, {"digest", digest}, {"outcome", was_there ? "unchanged" : "pushed"}});
     }

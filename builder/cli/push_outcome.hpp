@@ -1,11 +1,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "registry/remote/push.hpp"
 #include "registry/remote/wire_stats.hpp"
 
 namespace kiln::cli {
+
+// The request to give an image these names. Error{usage} for a name with the digest of another image.
+PushRequest push_request(const oci::Descriptor& root, std::vector<oci::Reference> targets);
 
 enum class OutputFormat { text, json };
 

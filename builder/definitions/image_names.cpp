@@ -31,7 +31,7 @@ std::string checked_registry(std::string_view text) {
 }
 
 std::string checked_name(const std::string& text, const TargetSpec& target) {
-  if (target.name.empty()) return oci::Reference::parse(text).str();
+  if (target.name.empty()) return oci::parse_new_name(text).str();
   return with_context([&] { return fmt::format("in a name of the target '{}'", printable(target.name)); },
                       [&] { return oci::parse_new_name(text).str(); });
 }

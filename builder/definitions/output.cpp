@@ -7,6 +7,7 @@
 #include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "registry/oci/reference.hpp"
 
 namespace kiln {
 
@@ -107,6 +108,9 @@ Output parse_output(std::string_view text) {
       output.as_tar = parse_boolean(key, value);
     } else if (key == "name") {
       for (const std::string_view name : split(value, ',')) output.names.emplace_back(trim(name));
+      for (const std::string& name : output.names) {
+        if (!name.empty()) oci::parse_new_name(name);
+      }
     } else if (key == "push") {
       output.push = parse_boolean(key, value);
     } else if (key == "push-by-digest") {

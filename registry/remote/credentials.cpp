@@ -24,7 +24,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr double kHelperSeconds = 120;  // one that asks a person has time to be answered
+constexpr std::uint64_t kMostHelperBytes = std::uint64_t{1} << 20;
 constexpr char kDockerHubKey[] = "https://index.docker.io/v1/";
 
 // How config.json and the helpers call a registry.
@@ -119,18 +119,26 @@ std::string helper_program(const std::string& name) {
   return "docker-credential-" + name;
 }
 
+// How long helpers may take, and what stops them earlier.
+struct HelperPatience {
+  double seconds;
+  CancelToken cancel;
+};
+
 // Neither what goes to a helper nor what comes from it is ever quoted.
-CommandResult run_helper(const std::string& name, const char* action, std::string input, const CancelToken& cancel) {
+CommandResult run_helper(const std::string& name, const char* action, std::string input,
+                         const HelperPatience& patience) {
   Command command;
   command.argv = {helper_program(name), action};
   command.stdin_bytes = std::move(input);
-  const CancelToken limited = cancel.child();
+  command.most_output_bytes = kMostHelperBytes;
+  const CancelToken limited = patience.cancel.child();
   std::mutex mutex;
   std::condition_variable ended;
   bool has_ended = false;
   std::thread watch([&] {
     std::unique_lock lock(mutex);
-    const std::chrono::duration<double> limit(kHelperSeconds);
+    const std::chrono::duration<double> limit(patience.seconds);
     if (!ended.wait_for(lock, limit, [&] { return has_ended; })) limited.cancel(SIGALRM);
   });
   struct Stop {
@@ -150,16 +158,17 @@ CommandResult run_helper(const std::string& name, const char* action, std::strin
   try {
     return run_command(command, limited);
   } catch (const Error& error) {
-    if (error.category() != Category::cancelled || cancel.is_cancelled()) throw;
+    if (error.category() != Category::cancelled || patience.cancel.is_cancelled()) throw;
     throw Error(
         Category::machine,
         fmt::format("credential helper '{}' did not answer '{}' within {}; run it by hand to see what it waits for",
-                    command.argv[0], action, human_seconds(kHelperSeconds)));
+                    command.argv[0], action, human_seconds(patience.seconds)));
   }
 }
 
-std::optional<Credentials> ask_helper(const std::string& name, std::string_view registry, const CancelToken& cancel) {
-  const CommandResult result = run_helper(name, "get", server_key(registry), cancel);
+std::optional<Credentials> ask_helper(const std::string& name, std::string_view registry,
+                                      const HelperPatience& patience) {
+  const CommandResult result = run_helper(name, "get", server_key(registry), patience);
   const std::string program = helper_program(name);
   if (result.exit_code != 0) {
     if (result.stdout_bytes.find("credentials not found") != std::string::npos) return std::nullopt;
@@ -214,14 +223,14 @@ std::optional<Credentials> from_auths(const json& document, std::string_view reg
 }
 
 std::optional<Credentials> from_config(const std::string& text, const std::string& source, std::string_view registry,
-                                       std::string_view repository, const CancelToken& cancel) {
+                                       std::string_view repository, const HelperPatience& patience) {
   if (trim(text).empty()) return std::nullopt;
   const json document = parse_config(text, source);
   if (const std::string helper = helper_for(document, registry); !helper.empty())
-    return ask_helper(helper, registry, cancel);
+    return ask_helper(helper, registry, patience);
   if (auto found = from_auths(document, registry, repository, source)) return found;
   if (const std::string store = text_member(document, "credsStore"); !store.empty())
-    return ask_helper(store, registry, cancel);
+    return ask_helper(store, registry, patience);
   return std::nullopt;
 }
 
@@ -286,9 +295,10 @@ std::optional<Credentials> CredentialStore::find(std::string_view registry, std:
   const std::string key = std::string(registry) + "/" + std::string(repository);
   const std::lock_guard lock(mutex_);
   if (const auto found = found_.find(key); found != found_.end()) return found->second;
+  const HelperPatience patience{environment_.helper_seconds, cancel_};
   const auto look = [&]() -> std::optional<Credentials> {
     if (environment_.flags) return environment_.flags;
-    if (auto found = from_config(environment_.docker_auth_config, "DOCKER_AUTH_CONFIG", registry, repository, cancel_))
+    if (auto found = from_config(environment_.docker_auth_config, "DOCKER_AUTH_CONFIG", registry, repository, patience))
       return found;
     std::vector<fs::path> files = {environment_.docker_config};
     files.insert(files.end(), environment_.auth_files.begin(), environment_.auth_files.end());
@@ -296,7 +306,7 @@ std::optional<Credentials> CredentialStore::find(std::string_view registry, std:
       if (file.empty()) continue;
       const auto text = read_file_if_exists(file, std::uint64_t{4} << 20);
       if (!text) continue;
-      if (auto found = from_config(*text, file.native(), registry, repository, cancel_)) return found;
+      if (auto found = from_config(*text, file.native(), registry, repository, patience)) return found;
     }
     if (registry == "ghcr.io" && !environment_.github_token.empty()) {
       return Credentials{environment_.github_actor.empty() ? "x-access-token" : environment_.github_actor,
@@ -316,7 +326,7 @@ std::string store_credentials(const CredentialEnvironment& environment, std::str
     const json input = {{"ServerURL", key},
                         {"Username", token ? "<token>" : credentials.username},
                         {"Secret", token ? credentials.identity_token : credentials.password}};
-    const CommandResult result = run_helper(helper, "store", input.dump(), cancel);
+    const CommandResult result = run_helper(helper, "store", input.dump(), {environment.helper_seconds, cancel});
     if (result.exit_code != 0) {
       throw Error(Category::machine,
                   fmt::format("credential helper '{}' could not store the login for '{}' (exit code {})",
@@ -334,10 +344,11 @@ std::string store_credentials(const CredentialEnvironment& environment, std::str
 
 bool erase_credentials(const CredentialEnvironment& environment, std::string_view registry, const CancelToken& cancel) {
   ordered_json document = read_document(environment.docker_config);
+  const HelperPatience patience{environment.helper_seconds, cancel};
   bool erased = false;
   if (const std::string helper = writing_helper(document, registry); !helper.empty()) {
-    erased = ask_helper(helper, registry, cancel).has_value();
-    if (erased && run_helper(helper, "erase", server_key(registry), cancel).exit_code != 0) {
+    erased = ask_helper(helper, registry, patience).has_value();
+    if (erased && run_helper(helper, "erase", server_key(registry), patience).exit_code != 0) {
       throw Error(Category::machine, fmt::format("credential helper '{}' could not erase the login for '{}'",
                                                  helper_program(helper), registry));
     }

@@ -31,6 +31,7 @@ struct CredentialEnvironment {
   std::vector<fs::path> auth_files;  // containers' auth.json files, in the order they are asked
   std::string github_token;          // only where GITHUB_ACTIONS is true
   std::string github_actor;
+  double helper_seconds = 120;  // for a helper program's answer: one that asks a person has time to be answered
 
   static CredentialEnvironment from_process();
 };

@@ -40,6 +40,26 @@ class ComposePin(releases_test.ReleaseTest):
         self.assertEqual(path.read_bytes().decode(), before)
         self.kiln("compose", "pin", "compose.yaml", "--restore", code=2)
 
+    def test_owner_and_mode_stay_whatever_the_umask(self):
+        self.need_root()
+        path = self.compose(f"services: {{a: {{image: {self.pc2}}}}}\n")
+        path.chmod(0o664)
+        os.chown(path, 12345, 54321)
+        before = os.umask(0o077)
+        self.addCleanup(os.umask, before)
+        for words in ([], ["--restore"]):
+            self.kiln("compose", "pin", "compose.yaml", *words)
+            found = path.stat()
+            self.assertEqual((found.st_uid, found.st_gid, found.st_mode & 0o7777), (12345, 54321, 0o664), words)
+
+    def test_a_comment_that_was_written_since_is_a_change(self):
+        path = self.compose(f"services:\n  a: {{image: {self.pc2}}}\n")
+        self.kiln("compose", "pin", "compose.yaml")
+        for edited in (path.read_text() + "# why\n", path.read_text().replace("services:", "services:  # why")):
+            path.write_text(edited)
+            self.assertIn("changed since", self.kiln("compose", "pin", "compose.yaml", "--restore", code=2).stderr)
+            self.assertEqual(path.read_text(), edited)
+
     def test_the_newest_release_is_the_default_and_another_one_replaces_its_digests(self):
         path = self.compose(f"services: {{a: {{image: {self.pc2}:latest}}}}\n")
         self.bake("two")

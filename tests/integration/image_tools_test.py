@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """kiln index, diff, tag and untag at a docker-registry and in the store."""
 
+import hashlib
 import json
+import urllib.request
 
 import harness
 
@@ -49,6 +51,39 @@ class ImageTools(harness.KilnTest):
         self.assertIn("second image for linux/arm64", refused.stderr)
         self.kiln("index", "append", f"{self.base}/a:1", f"{self.base}/b:1", code=2)
         self.kiln("index", "create", name, code=2)
+
+    def put_manifest(self, repository, reference, document):
+        """Puts a manifest or index as it is; its entry for an index."""
+        body = json.dumps(document).encode()
+        request = urllib.request.Request(f"http://{self.server.address}/v2/acme/{repository}/manifests/{reference}", data=body, method="PUT",
+                                         headers={"Content-Type": document["mediaType"]})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            self.assertEqual(answer.status, 201)
+        return {"mediaType": document["mediaType"], "size": len(body), "digest": f"sha256:{hashlib.sha256(body).hexdigest()}"}
+
+    def test_the_attestation_of_an_image_that_is_replaced_goes_with_it(self):
+        amd = self.build(f"{self.base}/a:1", "FROM scratch\nCOPY f /f\n", f="amd")
+        arm = self.build(f"{self.base}/b:1", "FROM scratch\nCOPY f /f\n", "linux/arm64", f="arm")
+        name = f"{self.base}/both:1"
+        self.kiln("index", "create", name, f"{self.base}/a:1", f"{self.base}/b:1")
+        index = self.raw(name)
+        for attested in (amd, arm):
+            # Any manifest whose blobs the repository has will do.
+            attestation = {**self.raw(f"{self.base}/a:1"), "annotations": {"of": attested}}
+            digest = "sha256:" + hashlib.sha256(json.dumps(attestation).encode()).hexdigest()
+            entry = self.put_manifest("both", digest, attestation)
+            index["manifests"].append({**entry, "platform": {"os": "unknown", "architecture": "unknown"}, "annotations": {
+                "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": attested}})
+        self.put_manifest("both", "1", index)
+        self.assertIn("linux/amd64, linux/arm64", self.kiln("inspect", name).stdout)
+        self.assertNotIn("unknown", self.kiln("inspect", name).stdout)
+        kept = index["manifests"][2]["digest"]
+        again = self.build(f"{self.base}/b:2", "FROM scratch\nCOPY f /f\n", "linux/arm64", f="arm two")
+        self.kiln("index", "append", name, f"{self.base}/b:2")
+        self.assertEqual([entry["digest"] for entry in self.raw(name)["manifests"]], [amd, again, kept])
+        # What is put again as it is keeps its own.
+        self.kiln("index", "append", name, f"{self.base}/a:1")
+        self.assertEqual([entry["digest"] for entry in self.raw(name)["manifests"]], [amd, again, kept])
 
     def test_a_diff_names_settings_layers_and_files(self):
         self.build(f"{self.base}/a:1", "FROM scratch\nCOPY same /same\nCOPY old f /\nENV A=1\n", same="s", old="gone", f="12345")

@@ -7,6 +7,8 @@ import urllib.request
 
 import harness
 
+from tests.support.web_server import WebServer
+
 
 def put_manifest(server, repository, tag, text, media_type):
     request = urllib.request.Request(f"http://{server.address}/v2/{repository}/manifests/{tag}", data=text.encode(),
@@ -91,6 +93,22 @@ class Prune(harness.KilnTest):
         self.assertEqual(plan["delete_count"], 0)
         with_fleet = json.loads(self.prune("--json", "-f", "images/fleet.json", self.repository).stdout)
         self.assertEqual(with_fleet["delete_count"], 4)
+
+    def test_a_list_that_the_registry_refuses_is_not_taken_for_an_empty_one(self):
+        for status in (400, 401, 403, 404):
+            server = WebServer().start()
+            self.addCleanup(server.stop)
+            server.pages = {"/v2/": (200, {}, b"{}"), "/v2/_catalog": (status, {}, b"{}")}
+            refused = self.kiln("prune", "--registry", f"{server.address}/acme", "--yes", code=3).stderr
+            self.assertIn(f"the registry answered {status}", refused)
+            self.assertIn(f"cannot be found; name them one by one: 'kiln prune --registry {server.address}/acme/NAME'", refused)
+            # The name may be a repository that can be read all the same.
+            server.pages["/v2/acme/tags/list"] = (200, {}, b'{"name": "acme", "tags": []}')
+            self.assertIn(f"'{server.address}/acme' alone is looked at", self.kiln("prune", "--registry", f"{server.address}/acme").stderr)
+
+    def test_a_prefix_that_no_repository_has_is_an_error(self):
+        refused = self.kiln("prune", "--registry", f"{self.server.address}/elsewhere", code=3).stderr
+        self.assertIn("the registry lists no such repository and none below it", refused)
 
     def test_words_are_checked(self):
         self.assertIn("--registry", self.kiln("prune", code=2).stderr)

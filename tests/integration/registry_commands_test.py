@@ -41,6 +41,19 @@ class RegistryCommands(harness.KilnTest):
         self.kiln("push", self.name, *others)
         self.assertEqual(self.skopeo_digest(others[0]), self.skopeo_digest(others[1]))
 
+    def test_a_name_that_an_image_gets_holds_no_other_images_digest(self):
+        name, other = self.name.rsplit(":", 1)[0], "sha256:" + 64 * "0"
+        for digested in (f"{name}@{other}", f"{name}:2@{other}"):
+            for command in (("build", "-t", digested, "app"), ("build", "-o", f"type=image,name={digested}", "app"), ("tag", "--local", self.name, digested)):
+                self.assertIn("holds no digest, which the image decides", self.kiln(*command, code=2).stderr)
+            self.assertIn("names another image", self.kiln("push", self.name, digested, code=2).stderr)
+        self.assertEqual(self.kiln("push", "--pending", "--dry-run").stdout, "no push is pending\n")
+        digest = self.pushed()
+        for digested in (f"{name}@{other}", f"{name}:2@{other}"):
+            self.assertIn("names another image", self.kiln("copy", self.name, digested, code=2).stderr)
+        self.assertEqual(self.kiln("ls", name).stdout, "1\n")
+        self.assertEqual(self.kiln("push", self.name, f"{name}@{digest}").stdout, f"unchanged {name}@{digest}\n")
+
     def test_a_name_that_the_store_does_not_have_is_answered_with_the_nearest(self):
         result = self.kiln("push", self.name.replace("app", "apb"), code=2)
         self.assertIn(f"did you mean '{self.name}'", result.stderr)
@@ -58,6 +71,11 @@ class RegistryCommands(harness.KilnTest):
             self.kiln(*command, f"{self.server.address}/acme/none:1", code=3)
         self.kiln("ls", f"{self.server.address}/acme/none", code=3)
         self.kiln("pull", "not a name", code=2)
+
+    def test_an_error_of_a_push_names_the_image_once(self):
+        self.server.pause()
+        for command in (("push", self.name), ("build", "--push", "-t", self.name, "app")):
+            self.assertEqual(self.kiln(*command, code=3).stderr.count("while pushing"), 1)
 
     def test_tags_come_and_are_listed(self):
         digest = self.pushed()

@@ -31,9 +31,7 @@ int run_copy(const CopyWords& words, const CancelToken& cancel) {
   const oci::Reference source = oci::Reference::parse(words.source);
   const oci::Reference destination = oci::Reference::parse(words.destination);
   RegistrySession session(words.progress, words.quiet, cancel);
-  PushRequest request;
-  request.root = fetch_source(session, source, words.platform);
-  request.targets = {destination};
+  const PushRequest request = push_request(fetch_source(session, source, words.platform), {destination});
   const PushOutcome outcome = push_image(session.remote(), session.store(), request, {}, &session.transfers());
   const std::string text =
       push_outcome_text(outcome, session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);

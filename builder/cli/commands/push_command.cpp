@@ -35,10 +35,10 @@ int push_one(const PushWords& words, const CancelToken& cancel) {
   if (words.reference.empty()) throw Error(Category::usage, "'kiln push' needs an image of the store, or --pending");
   RegistrySession session(words.progress, words.quiet, cancel);
   const NamedImage named = find_in_store(session.store(), words.reference);
-  PushRequest request;
-  request.root = named.descriptor;
-  for (const std::string& target : words.targets) request.targets.push_back(oci::Reference::parse(target));
-  if (request.targets.empty()) request.targets.push_back(oci::Reference::parse(named.name));
+  std::vector<oci::Reference> targets;
+  for (const std::string& target : words.targets) targets.push_back(oci::Reference::parse(target));
+  if (targets.empty()) targets.push_back(oci::Reference::parse(named.name));
+  const PushRequest request = push_request(named.descriptor, std::move(targets));
   const auto outcomes = push_images(session.remote(), session.store(), {&request, 1}, {}, &session.transfers());
   const std::size_t remembered = remember_outcomes(session.store(), {&request, 1}, outcomes, {});
   if (outcomes[0].error) {

@@ -37,7 +37,7 @@ std::vector<NewTag> tag_in_store(const TagWords& words) {
   std::vector<NewTag> tags;
   std::vector<NamedImage> images;
   for (const std::string& word : words.names) {
-    const std::string name = oci::Reference::parse(word).str();
+    const std::string name = oci::parse_new_name(word).str();
     const auto before = find_image(store, name);
     tags.push_back({name, source.descriptor, before ? std::optional(before->digest) : std::nullopt});
     images.push_back({name, source.descriptor});

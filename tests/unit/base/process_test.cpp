@@ -173,6 +173,17 @@ TEST_CASE("a program dies with the process that runs it") {
   CHECK(ended);
 }
 
+TEST_CASE("a program that prints more than it may is ended, whichever output it prints to") {
+  for (const char* text : {"exec yes", "exec yes >&2"}) {
+    Command command = shell(text);
+    command.most_output_bytes = 100'000;
+    CHECK_ERROR(run_command(command, CancelToken()), Category::machine, "program 'sh' printed more than 100 kB");
+  }
+  Command command = shell("printf 12345; printf 67 >&2");
+  command.most_output_bytes = 7;
+  CHECK(run_command(command, CancelToken()).stdout_bytes == "12345");
+}
+
 TEST_CASE("an environment variable that is empty is set") {
   ::setenv("KILN_TEST_EMPTY", "", 1);
   CHECK(environment_variable("KILN_TEST_EMPTY") == "");

@@ -83,6 +83,19 @@ TEST_CASE("names that are none are refused") {
               doctest::Contains("a repository must be lower case, in the registry 'localhost:5000/UPPER'"));
 }
 
+TEST_CASE("a name that an image is to get holds no digest, whether a flag or a bake file gives it") {
+  kiln::TargetSpec named;
+  for (const char* target_name : {"", "app"}) {
+    named.name = target_name;
+    for (const char* prefix : {"ghcr.io/acme/app:1@sha256:", "ghcr.io/acme/app@sha256:"}) {
+      named.tags = {prefix + std::string(64, '0')};
+      CHECK_ERROR(image_names(kiln::Fleet{}, named, {}), kiln::Category::usage,
+                  doctest::Contains("a name that an image is to get holds no digest, which the image decides; write "
+                                    "'ghcr.io/acme/app:"));
+    }
+  }
+}
+
 TEST_CASE("git is asked only where a tag names the commit") {
   const kiln::TargetSpec with = target();
   kiln::TargetSpec without = target();

@@ -15,6 +15,13 @@ TEST_CASE("an output says type, destination and options") {
   CHECK(output.names == std::vector<std::string>{"a:1"});
 }
 
+TEST_CASE("a name that an image is to get holds no digest") {
+  CHECK(error_of([&] { parse_output("type=image,name=a:1@sha256:" + std::string(64, '0')); }) ==
+        "usage: image reference 'a:1@sha256:" + std::string(64, '0') +
+            "': a name that an image is to get holds no digest, which the image decides; write "
+            "'docker.io/library/a:1'");
+}
+
 TEST_CASE("a bare path is a folder, and '-' a tar on standard output") {
   CHECK(parse_output("out").type == OutputType::local);
   CHECK(parse_output("-").type == OutputType::tar);

@@ -8,6 +8,7 @@
 
 #include "base/base64.hpp"
 #include "base/temp_dir.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 
@@ -143,6 +144,32 @@ TEST_CASE("helpers are asked, and their failures told without what they printed"
   CHECK(places.failing("evil.example").find("not the name of a credential helper") != std::string::npos);
   std::ofstream(places.folder.path() / "bin/kept") << R"({"ServerURL":"r.example","Username":"<token>","Secret":"s"})";
   CHECK(places.find("r.example")->identity_token == "s");
+}
+
+TEST_CASE("a helper that does not answer in time, or prints without an end, is left and named") {
+  Places places;
+  FakeHelper helper(places.folder.path() / "bin");
+  for (const char* program : {"silent", "endless"}) {
+    const fs::path path = places.folder.path() / "bin" / (std::string("docker-credential-") + program);
+    std::ofstream(path) << "#!/bin/sh\nexec " << (program == std::string("silent") ? "sleep 1000" : "yes canary")
+                        << "\n";
+    fs::permissions(path, fs::perms::owner_all);
+  }
+  places.write(places.environment.docker_config,
+               R"({"credHelpers":{"silent.example":"silent","endless.example":"endless"}})");
+  CHECK_ERROR(places.find("endless.example"), Category::machine,
+              "program 'docker-credential-endless' printed more than 1.05 MB");
+  const Credentials login{"u", "canary", "", "", ""};
+  CHECK_ERROR(store_credentials(places.environment, "endless.example", login, CancelToken()), Category::machine,
+              "program 'docker-credential-endless' printed more than 1.05 MB");
+  places.environment.helper_seconds = 0.1;
+  CHECK_ERROR(places.find("silent.example"), Category::machine,
+              "credential helper 'docker-credential-silent' did not answer 'get' within 0.1s; run it by hand to see "
+              "what it waits for");
+  CHECK_ERROR(store_credentials(places.environment, "silent.example", login, CancelToken()), Category::machine,
+              doctest::Contains("did not answer 'store' within 0.1s"));
+  CHECK_ERROR(erase_credentials(places.environment, "silent.example", CancelToken()), Category::machine,
+              doctest::Contains("did not answer 'get' within 0.1s"));
 }
 
 TEST_CASE("a login is written with mode 0600, keeps the rest of the file, and can be taken back") {
