@@ -96,7 +96,9 @@ class BakeReader {
   }
 
   void take(const bake::Definition& definition, const Definitions& definitions, const std::string& origin) {
-    bake::DefinitionOptions options{definitions.folder, [](const std::string&) { return std::nullopt; }, {}, {}, {}};
+    bake::DefinitionOptions options;
+    options.working_directory = definitions.folder;
+    options.environment = [](const std::string&) { return std::nullopt; };
     options.files.push_back((definitions.folder / definitions.files[0]).string());
     // A name that no target has: so none of them stops the others.
     Fleet fleet = bake_fleet(definition, options, {"no target"});
