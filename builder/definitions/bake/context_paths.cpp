@@ -10,8 +10,6 @@ namespace kiln::bake {
 
 namespace {
 
-constexpr std::string_view kCaller = "cwd://";
-
 bool is_inside(const fs::path& path, const fs::path& folder) {
   const fs::path relative = path.lexically_relative(folder);
   return !relative.empty() && *relative.begin() != "..";
@@ -42,14 +40,14 @@ std::string clean_path(std::string_view path) {
 }
 
 std::string context_below(const std::string& folder, const std::string& context) {
-  const bool stays = context.empty() || context.starts_with('/') || context.starts_with(kCaller) ||
+  const bool stays = context.empty() || context.starts_with('/') || context.starts_with(kCallerScheme) ||
                      context.starts_with("target:") || context.starts_with("docker-image:") ||
                      context.starts_with("oci-layout://") || is_remote_context(context);
   return stays ? context : clean_path(folder + "/" + context);
 }
 
 fs::path path_of(std::string_view text, const AttributeFolders& folders) {
-  if (text.starts_with(kCaller)) return path_of_caller(text, folders);
+  if (text.starts_with(kCallerScheme)) return path_of_caller(text, folders);
   if (!folders.are_fetched) return path_from(text, folders.base);
   return path_from(fs::path("/" + std::string(text)).lexically_normal().relative_path().native(), folders.base);
 }

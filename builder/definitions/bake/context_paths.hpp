@@ -7,6 +7,9 @@
 
 namespace kiln::bake {
 
+// In front of a path that is taken from where the command was started.
+inline constexpr std::string_view kCallerScheme = "cwd://";
+
 // Where the paths of definitions are taken from.
 struct AttributeFolders {
   fs::path base;    // of contexts and Dockerfiles: the folder of definitions that were fetched, else `caller`

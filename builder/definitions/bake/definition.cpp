@@ -10,6 +10,7 @@
 #include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/bake/context_paths.hpp"
 #include "builder/definitions/compose/compose_targets.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 #include "builder/definitions/json_source.hpp"
@@ -20,7 +21,6 @@ namespace kiln::bake {
 namespace {
 
 constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
-constexpr std::string_view kCaller = "cwd://";
 
 struct BakeText {
   std::string name;
@@ -34,9 +34,9 @@ BakeText read_text(const std::string& file, const DefinitionOptions& options) {
   if (file == "-") {
     return {"-", std::string(std::istreambuf_iterator<char>(std::cin), {}), options.working_directory};
   }
-  const bool is_caller_s = file.starts_with(kCaller);
+  const bool is_caller_s = file.starts_with(kCallerScheme);
   const fs::path path =
-      is_caller_s ? options.working_directory / file.substr(kCaller.size()) : options.folders().base / file;
+      is_caller_s ? options.working_directory / file.substr(kCallerScheme.size()) : options.folders().base / file;
   try {
     return {display_path(path), read_file(path, kMaxBytes), path.parent_path()};
   } catch (const Error& error) {
@@ -46,7 +46,7 @@ BakeText read_text(const std::string& file, const DefinitionOptions& options) {
 
 // As it was named; nullopt for what is no file of a folder.
 std::optional<std::string> folder_of_file(const std::string& file) {
-  if (file == "-" || file.starts_with(kCaller)) return std::nullopt;
+  if (file == "-" || file.starts_with(kCallerScheme)) return std::nullopt;
   const fs::path folder = fs::path(file).parent_path();
   return folder.empty() ? "." : folder.native();
 }
