@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/check_context.hpp"
 #include "builder/dockerfile/reads.hpp"

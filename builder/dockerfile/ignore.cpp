@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/directives.hpp"
 #include "builder/dockerfile/utf8.hpp"

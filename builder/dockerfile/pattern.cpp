@@ -171,27 +171,6 @@ bool has_wildcards(std::string_view pattern) {
   return false;
 }
 
-std::string clean_path(std::string_view path) {
-  const bool rooted = !path.empty() && path[0] == '/';
-  std::vector<std::string_view> kept;
-  for (std::string_view part : split(path, '/')) {
-    if (part.empty() || part == ".") continue;
-    if (part != "..") {
-      kept.push_back(part);
-    } else if (!kept.empty() && kept.back() != "..") {
-      kept.pop_back();
-    } else if (!rooted) {
-      kept.push_back(part);
-    }
-  }
-  std::string out = rooted ? "/" : "";
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    if (i != 0) out += '/';
-    out += kept[i];
-  }
-  return out.empty() ? "." : out;
-}
-
 PathPattern::PathPattern(std::string_view pattern) : text_(pattern) {
   tokens_ = Compiler(pattern, Stars::folders).run();
   const auto special = pattern.find_first_of(kSpecial);

@@ -14,9 +14,6 @@ bool match_pattern(std::string_view pattern, std::string_view name);
 // Whether docker looks for matches of a COPY source instead of the path itself: an unescaped * ? or [.
 bool has_wildcards(std::string_view pattern);
 
-// Go's filepath.Clean for '/' paths: "a//b/../c/." -> "a/c", "" -> ".".
-std::string clean_path(std::string_view path);
-
 // One pattern of a .dockerignore or of --exclude, as moby's patternmatcher reads it: filepath.Match plus `**`
 // for any number of folders (and what follows moby's own ways: a leading `**` directly before text matches
 // any ending). Without the '!'. Error{usage} for a malformed pattern. Immutable; time to match is bounded by

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 
 namespace kiln::dockerfile {
@@ -21,26 +21,12 @@ constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20;
   throw Error(Category::usage, fmt::format("'{}' {}", printable(file.native()), why));
 }
 
-bool leads_out(const fs::path& file, const fs::path& folder) {
-  std::error_code failed;
-  const fs::path real = fs::canonical(file, failed);
-  if (failed) return false;  // it is not there
-  const fs::path root = fs::canonical(folder);
-  return std::mismatch(root.begin(), root.end(), real.begin(), real.end()).first != root.end();
-}
-
-// `-f <(program)`: the shell opened it, so reading waits for the program alone.
-bool is_open_already(const fs::path& file) {
-  const std::string& path = file.native();
-  return path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/") || path == "/dev/stdin";
-}
-
 }  // namespace
 
 std::optional<std::string> read_text_file(const fs::path& file, const std::optional<fs::path>& inside) {
   if (inside && leads_out(file, *inside))
     refuse(file, "is a link that leads out of its source; put the file itself there");
-  const bool may_be_pipe = is_open_already(file);
+  const bool may_be_pipe = is_open_descriptor(file) || file == "/dev/stdin";
   const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (may_be_pipe ? 0 : O_NONBLOCK);
   const Fd opened(::open(file.c_str(), flags));
   if (!opened) {

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/json_source.hpp"
 #include "builder/init/image_naming.hpp"
@@ -110,15 +111,10 @@ class ServicePlanner {
                        name_));
     }
     copy_.definition = readable_json(json);
-    if (like_.dockerfile && !is_inside(*like_.dockerfile)) {
+    if (like_.dockerfile && !is_inside(*like_.dockerfile, copy_.from)) {
       note(fmt::format("'{}' is built from the Dockerfile of '{}', {}: say another in \"dockerfile\" to part them",
                        name_, like_.image, display_path(*like_.dockerfile)));
     }
-  }
-
-  bool is_inside(const fs::path& path) const {
-    const fs::path relative = path.lexically_relative(copy_.from);
-    return !relative.empty() && *relative.begin() != "..";
   }
 
   void list(const std::string& folder) {
@@ -149,7 +145,7 @@ class ServicePlanner {
     copy_.files.push_back({path, is_link});
     if (is_link) {
       const fs::path target = fs::read_symlink(copy_.from / path);
-      if (target.is_relative() && !is_inside((copy_.from / path).parent_path() / target))
+      if (target.is_relative() && !is_inside((copy_.from / path).parent_path() / target, copy_.from))
         note(fmt::format("'{}' is a link that leads out of the folder: look whether it still does", printable(path)));
       return;
     }

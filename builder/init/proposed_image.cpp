@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/image_definition.hpp"
 #include "builder/dockerfile/parser.hpp"
@@ -22,11 +23,6 @@ namespace df = dockerfile;
 
 std::string from_root(const fs::path& root, const fs::path& path) {
   return path.lexically_relative(root).generic_string();
-}
-
-bool is_below(const fs::path& root, const fs::path& path) {
-  const fs::path relative = path.lexically_relative(root);
-  return !relative.empty() && *relative.begin() != "..";
 }
 
 // Sources of COPY and ADD that a folder has to have: without variables, addresses and wildcards. "." is there anywhere.
@@ -124,7 +120,7 @@ class ImageList {
     std::error_code failure;
     const TargetSpec& target = build.target;
     if (!target.dockerfile || !target.context) return leave_out("it says no Dockerfile");
-    if (!is_below(root_, *target.context) || !is_below(root_, *target.dockerfile)) {
+    if (!is_inside(*target.context, root_) || !is_inside(*target.dockerfile, root_)) {
       return leave_out(fmt::format("'{}' with the context '{}' is outside of this repository",
                                    printable(target.dockerfile->string()), printable(target.context->string())));
     }
@@ -217,7 +213,7 @@ fs::path guess_context(const fs::path& root, const fs::path& dockerfile) {
   if (paths.empty()) return own;
   fs::path best = own;
   std::ptrdiff_t most = -1;
-  for (fs::path folder = own; is_below(root, folder); folder = folder.parent_path()) {
+  for (fs::path folder = own; is_inside(folder, root); folder = folder.parent_path()) {
     std::error_code failure;
     const auto count = std::count_if(paths.begin(), paths.end(), [&](const std::string& path) {
       return fs::exists(folder / fs::path(path).relative_path(), failure);

@@ -7,6 +7,8 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "base/file_kind.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 
 namespace kiln::init {
@@ -122,10 +124,7 @@ class Walk {
   // A link to a file of the repository is that file under another name.
   void visit_link(const std::string& folder, const std::string& path, const std::string& name) {
     if (role_of(folder, name) == Role::none) return;
-    std::error_code failure;
-    const fs::path target = fs::canonical(files_.root / path, failure);
-    const fs::path from_root = target.lexically_relative(fs::canonical(files_.root, failure));
-    if (!failure && fs::is_regular_file(target) && !from_root.empty() && *from_root.begin() != "..") {
+    if (kiln::is_regular_file(files_.root / path) && !leads_out(files_.root / path, files_.root)) {
       keep(folder, path, name);
     } else {
       note(fmt::format("'{}' is a link that leads to no file of this repository: passed over", printable(path)));

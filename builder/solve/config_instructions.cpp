@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/expansion.hpp"
 #include "builder/dockerfile/pattern.hpp"
@@ -230,10 +231,10 @@ std::string run_history(const StageConfig& stage, const std::vector<std::string>
 }
 
 std::string absolute_workdir(std::string_view current, std::string_view path) {
-  if (path.starts_with('/')) return df::clean_path(path);
+  if (path.starts_with('/')) return clean_path(path);
   // "\\" is where an empty Windows image begins.
   const std::string base = current.empty() || current == "\\" ? "/" : std::string(current);
-  return df::clean_path("/" + base + "/" + std::string(path));
+  return clean_path("/" + base + "/" + std::string(path));
 }
 
 std::string workdir_as_written(std::string_view current, std::string_view path) {

@@ -2,6 +2,7 @@
 // deep, and checked out beside its .git. A .git that stays is not that one: it is made anew from it, through a bare
 // repository, so that what a server needed (all of its history, where it serves no shallow fetch) leaves no trace.
 
+#include "base/paths.hpp"
 #include "builder/steps/git_checkout.hpp"
 
 #include <fmt/format.h>
@@ -265,8 +266,7 @@ fs::path check_out_git(const GitReference& reference, const GitCheckout& options
   if (reference.folder.empty()) return folder;
   const fs::path root = fs::canonical(folder);
   const fs::path wanted = fs::weakly_canonical(root / fs::path("/" + reference.folder).relative_path());
-  const auto [end, unused] = std::mismatch(root.begin(), root.end(), wanted.begin(), wanted.end());
-  if (end != root.end() || !fs::is_directory(wanted)) {
+  if (!is_inside(wanted, root) || !fs::is_directory(wanted)) {
     throw Error(Category::build,
                 fmt::format("git source '{}' has no folder '{}'", reference.shown(), printable(reference.folder)));
   }

@@ -8,6 +8,7 @@
 #include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/paths.hpp"
 #include "base/percent.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -87,8 +88,7 @@ std::string read_secret(const SecretSource& named) {
   if (!fs::exists(status)) throw refuse("is not there");
   if (fs::is_directory(status)) throw refuse("is a folder, expected a file");
   // A pipe of the shell's, `src=<(program)`, is open already; any other may keep us waiting for ever.
-  const bool is_open_already = file.native().starts_with("/dev/fd/") || file.native().starts_with("/proc/self/fd/");
-  if (fs::is_fifo(status) && !is_open_already) throw refuse("is a pipe, expected a file");
+  if (fs::is_fifo(status) && !is_open_descriptor(file)) throw refuse("is a pipe, expected a file");
   if (fs::is_socket(status)) throw refuse("is a socket, expected a file");
   if (fs::is_regular_file(status) && fs::file_size(file, ignored) > kMaxSecretBytes) {
     throw Error(Category::build, fmt::format("secret '{}': '{}' is larger than {} bytes", printable(secret.id),

@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "tests/fuzz/fuzz.hpp"

@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "builder/dockerfile/expansion.hpp"
 #include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/pattern.hpp"

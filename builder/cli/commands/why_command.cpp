@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/commands/commands.hpp"
@@ -27,17 +28,13 @@ struct FoundBuild {
   std::vector<const BuildRecordTarget*> bases;    // that they are built from
 };
 
-bool is_below(const fs::path& path, const fs::path& folder) {
-  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
-}
-
 // Whether a build is of the fleet of the working directory: its definitions are in or below it, or it is inside of
 // their repository. Builds without definitions may be of anywhere.
 bool is_of_here(const BuildRecord& record) {
   if (record.fleet.empty()) return true;
   const fs::path here = fs::current_path();
   const fs::path root = record.fleet.filename() == "images" ? record.fleet.parent_path() : record.fleet;
-  return is_below(here, root) || is_below(record.fleet, here);
+  return is_inside(here, root) || is_inside(record.fleet, here);
 }
 
 std::string find_build_id(const std::vector<std::string>& ids, const std::string& word) {

@@ -3,40 +3,17 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/target_words.hpp"
 
 namespace kiln::bake {
-
-namespace {
-
-bool is_inside(const fs::path& path, const fs::path& folder) {
-  const fs::path relative = path.lexically_relative(folder);
-  return !relative.empty() && *relative.begin() != "..";
-}
-
-}  // namespace
 
 bool is_remote_context(std::string_view context) {
   for (const std::string_view scheme : {"http://", "https://", "git://", "ssh://", "git@", "github.com/"}) {
     if (context.starts_with(scheme)) return true;
   }
   return false;
-}
-
-std::string clean_path(std::string_view path) {
-  const bool is_rooted = path.starts_with('/');
-  std::vector<std::string> parts;
-  for (const std::string_view part : split(path, '/')) {
-    if (part.empty() || part == ".") continue;
-    if (part == ".." && !parts.empty() && parts.back() != "..") {
-      parts.pop_back();
-    } else if (part != ".." || !is_rooted) {
-      parts.emplace_back(part);
-    }
-  }
-  const std::string joined = join(parts, "/");
-  return is_rooted ? "/" + joined : joined.empty() ? "." : joined;
 }
 
 std::string context_below(const std::string& folder, const std::string& context) {

@@ -21,9 +21,6 @@ struct AttributeFolders {
 // Contexts that are URLs, as buildx tells them from folders.
 bool is_remote_context(std::string_view context);
 
-// As Go's path.Clean.
-std::string clean_path(std::string_view path);
-
 // What a file in `folder` says of a context, from where the command was started: a relative folder is below the file's.
 // Everything else stays.
 std::string context_below(const std::string& folder, const std::string& context);

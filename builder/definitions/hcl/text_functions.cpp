@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <clocale>
 
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 #include "builder/definitions/hcl/format.hpp"
@@ -234,22 +235,7 @@ std::string basename(const std::string& path) {
   return std::string(rest.substr(rest.rfind('/') + 1));
 }
 
-// As Go's path.Clean of what stands before the last slash.
-std::string dirname(const std::string& path) {
-  const std::string_view folder = std::string_view(path).substr(0, path.rfind('/') + 1);
-  const bool is_rooted = folder.starts_with('/');
-  std::vector<std::string> parts;
-  for (const std::string_view part : split(folder, '/')) {
-    if (part.empty() || part == ".") continue;
-    if (part == ".." && !parts.empty() && parts.back() != "..") {
-      parts.pop_back();
-    } else if (part != ".." || !is_rooted) {
-      parts.emplace_back(part);
-    }
-  }
-  const std::string joined = join(parts, "/");
-  return is_rooted ? "/" + joined : joined.empty() ? "." : joined;
-}
+std::string dirname(const std::string& path) { return clean_path(path.substr(0, path.rfind('/') + 1)); }
 
 std::string sanitized(std::string_view text) {
   std::string result;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "builder/dockerfile/ast_json.hpp"
 #include "builder/dockerfile/checks.hpp"
 #include "builder/dockerfile/directives.hpp"

@@ -29,14 +29,6 @@ TEST_CASE("wildcards are seen, escaped ones are not") {
   CHECK_FALSE(has_wildcards("a/b"));
 }
 
-TEST_CASE("clean_path shortens as Go's filepath.Clean does") {
-  CHECK(clean_path("") == ".");
-  CHECK(clean_path("./a//b/../c/.") == "a/c");
-  CHECK(clean_path("../../a") == "../../a");
-  CHECK(clean_path("/../a/") == "/a");
-  CHECK(clean_path("a/..") == ".");
-}
-
 TEST_CASE("two stars cross folders") {
   CHECK(PathPattern("**/a").matches("a"));
   CHECK(PathPattern("**/a").matches("x/y/a"));
