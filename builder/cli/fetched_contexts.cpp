@@ -7,6 +7,7 @@
 
 #include "base/credentials.hpp"
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/build/fleet_plan.hpp"
 #include "builder/definitions/bake/context_paths.hpp"
@@ -16,6 +17,13 @@
 namespace kiln::cli {
 
 namespace {
+
+void read_into(TargetSpec& target, const DockerfileInput& dockerfile) {
+  target.dockerfile_text = dockerfile.text;
+  target.dockerfile_name = dockerfile.name;
+  target.ignore_text = dockerfile.ignore_text;
+  target.ignore_name = dockerfile.ignore_name;
+}
 
 class ContextFetcher {
  public:
@@ -78,43 +86,65 @@ class ContextFetcher {
     target.context = check_out_git(*reference, {access.keep_git_folder, "", access.secrets}, folder.path(), cancel_);
   }
 
- public:
-  static void read_into(TargetSpec& target, const DockerfileInput& dockerfile) {
-    target.dockerfile_text = dockerfile.text;
-    target.dockerfile_name = dockerfile.name;
-    target.ignore_text = dockerfile.ignore_text;
-    target.ignore_name = dockerfile.ignore_name;
-  }
-
- private:
   MayFetch may_fetch_;
   const CancelToken& cancel_;
   std::vector<TempDir> folders_;
 };
 
-// No link of a repository leads to a file of this machine.
+std::vector<fs::path> folders_and_files_of(const TargetSpec& target) {
+  constexpr std::string_view kLayout = "oci-layout://";
+  std::vector<fs::path> paths;
+  if (target.context) paths.insert(paths.end(), {*target.context, *target.context / ".dockerignore"});
+  if (target.dockerfile && target.dockerfile->is_absolute()) {
+    paths.insert(paths.end(), {*target.dockerfile, target.dockerfile->native() + ".dockerignore"});
+  }
+  for (const auto& [name, value] : target.contexts) {
+    if (value.starts_with('/')) paths.insert(paths.end(), {value, fs::path(value) / ".dockerignore"});
+    if (value.starts_with(kLayout)) paths.emplace_back(value.substr(kLayout.size()));
+  }
+  return paths;
+}
+
+// What a repository's definitions name is in it, links and all, or was taken from the caller's folder by "cwd://".
+void refuse_other_places(const TargetSpec& target, const FetchedDefinitions& fetched) {
+  for (const fs::path& path : folders_and_files_of(target)) {
+    const char* why = nullptr;
+    if (!is_inside(path, fetched.folder)) {
+      if (is_inside(path, fetched.caller)) continue;
+      why = "is outside of the repository and of the folder in which the command was started";
+    } else if (leads_out(path, fetched.folder)) {
+      why = "is a link that leads out of its source";
+    }
+    if (why != nullptr) {
+      throw Error(Category::usage,
+                  fmt::format("target '{}': '{}' {}", printable(target.name), printable(path.native()), why));
+    }
+  }
+}
+
+// No link in a context of a repository leads its Dockerfile out of that context.
 void read_fetched_dockerfile(TargetSpec& target, const fs::path& definitions) {
   const bool is_fetched = target.context && target.dockerfile && !target.dockerfile_inline &&
-                          !target.context->lexically_relative(definitions).native().starts_with("..") &&
-                          target.dockerfile->native().starts_with(target.context->native());
+                          is_inside(*target.context, definitions) && is_inside(*target.dockerfile, *target.context);
   if (!is_fetched) return;
   const fs::path file = target.dockerfile->lexically_relative(*target.context);
-  ContextFetcher::read_into(target, read_unpacked_dockerfile(*target.context, file.native()));
+  read_into(target, read_unpacked_dockerfile(*target.context, file.native()));
   target.dockerfile.reset();
 }
 
 }  // namespace
 
 std::vector<TempDir> fetch_contexts(Fleet& fleet, const std::vector<const TargetSpec*>& wanted,
-                                    const std::optional<fs::path>& fetched_definitions, MayFetch may_fetch,
+                                    const std::optional<FetchedDefinitions>& fetched, MayFetch may_fetch,
                                     const CancelToken& cancel) {
   std::set<std::string> names;
   for (const TargetSpec* target : with_linked_targets(fleet, wanted)) names.insert(target->name);
   ContextFetcher fetcher(may_fetch, cancel);
   for (TargetSpec& target : fleet.targets) {
     if (!names.contains(target.name)) continue;
+    if (fetched) refuse_other_places(target, *fetched);
     fetcher.fetch(target);
-    if (fetched_definitions) read_fetched_dockerfile(target, *fetched_definitions);
+    if (fetched) read_fetched_dockerfile(target, fetched->folder);
   }
   return fetcher.take_folders();
 }

@@ -23,7 +23,9 @@ SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<st
     log.warn(fmt::format("'{}' is left out, and what is built from it: {}", printable(target.name),
                          join(target.problems, "; ")));
   }
-  result.fetched = fetch_contexts(result.fleet, result.selected, options.fetched_folder, may_fetch, cancel);
+  std::optional<FetchedDefinitions> fetched;
+  if (options.fetched_folder) fetched = {*options.fetched_folder, options.working_directory};
+  result.fetched = fetch_contexts(result.fleet, result.selected, fetched, may_fetch, cancel);
   result.naming = {registry, date_for_tags(now_unix_seconds()), std::nullopt};
   if (uses_git(result.selected)) result.naming.git = git_commit_of(result.fleet.folder, cancel, log);
   return result;

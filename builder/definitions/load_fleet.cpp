@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake_file.hpp"
 #include "builder/definitions/definitions.hpp"
@@ -21,12 +22,25 @@ std::optional<fs::path> fleet_file_in(const fs::path& folder) {
   return std::nullopt;
 }
 
+// Definitions of a repository that are links to files of this machine.
+void refuse_definitions_elsewhere(const fs::path& file, const fs::path& repository) {
+  std::vector<fs::path> definitions = {file};
+  for (const std::string& name : list_directory(file.parent_path()))
+    definitions.push_back(file.parent_path() / name / "image.json");
+  for (const fs::path& definition : definitions) {
+    if (!leads_out(definition, repository)) continue;
+    throw Error(Category::usage, fmt::format("'{}' leads out of the repository it is taken from",
+                                             printable(definition.lexically_relative(repository).native())));
+  }
+}
+
 Fleet load_image_definitions(const fs::path& file, const LoadFleetOptions& options) {
   if (!options.more_files.empty() || !options.variables.empty()) {
     throw Error(Category::usage,
                 fmt::format("'{}' holds image definitions: further files and --var belong to bake files",
                             printable(display_path(file))));
   }
+  if (options.fetched_folder) refuse_definitions_elsewhere(file, *options.fetched_folder);
   Fleet fleet = load_definitions(file.lexically_normal().parent_path(), options.broken);
   bake::TargetNames names;
   for (const TargetSpec& target : fleet.targets) {

@@ -18,11 +18,13 @@ class BakeRemote(harness.KilnTest):
         (self.folder / "served").mkdir(exist_ok=True)
         (self.folder / "here").mkdir()
 
-    def repository(self, name, files):
+    def repository(self, name, files, links={}):
         path = self.folder / "repositories" / name
         path.mkdir(parents=True)
         for file, text in files.items():
             self.write(f"repositories/{name}/{file}", text)
+        for link, target in links.items():
+            (path / link).symlink_to(target)
         git = ("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com")
         self.run_program("git", "init", "-q", "-b", "main", path)
         self.run_program(*git, "config", "uploadpack.allowAnySHA1InWant", "true", cwd=path)
@@ -74,6 +76,59 @@ target "link" {}
         self.assertIn("is outside of the folder",
                       self.kiln("bake", url, "link", "--set", "link.output=type=local,dest=/tmp/kiln-not-here", code=2,
                                 cwd=self.folder / "here").stderr)
+
+    def test_no_dockerfile_of_a_repository_is_a_file_of_this_machine(self):
+        secret = self.write("precious", "S3CRET of this machine\n")
+        url = self.repository("hostile", {"docker-bake.hcl": f"""
+target "linked" {{ context = "app" }}
+target "linked-above" {{
+  context = "app"
+  dockerfile = "../docker/Dockerfile"
+}}
+target "dotted" {{ context = "..app" }}
+target "climbing" {{ dockerfile = "{'../' * 20}{str(secret)[1:]}" }}
+target "neighbour" {{
+  context = "app"
+  dockerfile = "../app2/Dockerfile"
+}}
+target "above" {{
+  context = "app"
+  dockerfile = "../plain/Dockerfile"
+}}
+""", "app/file": "f", "app2/file": "f", "..app/file": "f", "docker/file": "f",
+            "plain/Dockerfile": "FROM scratch\nCOPY file /\n"}, links={f"{folder}/Dockerfile": secret for folder in ("app", "app2", "..app", "docker")})
+        for target in ("linked", "linked-above", "dotted", "climbing", "neighbour"):
+            with self.subTest(target):
+                failed = self.bake(url, target, code=2)
+                self.assertNotIn("S3CRET", failed.output)
+                self.assertRegex(failed.stderr, "leads out of its source|outside of")
+        self.bake(url, "above")
+        self.assertEqual(self.files(), ["file"])
+
+    def test_no_folder_and_no_definition_of_a_repository_is_one_of_this_machine(self):
+        secret = self.write("precious/docker-bake.hcl", "S3CRET of this machine\n").parent
+        self.write("precious/Dockerfile", "FROM scratch\nCOPY . /\n")
+        url = self.repository("folders", {"docker-bake.hcl": """
+target "context" { context = "linked" }
+target "named" {
+  contexts = { theirs = "linked" }
+  dockerfile-inline = "FROM scratch\\nCOPY --from=theirs . /\\n"
+}
+"""}, links={"linked": secret})
+        for target in ("context", "named"):
+            with self.subTest(target):
+                self.assertIn("is a link that leads out of its source", self.bake(url, target, code=2).stderr)
+        for name, files, links in (
+                ("bake", {"file": "f"}, {"docker-bake.hcl": secret / "docker-bake.hcl"}),
+                ("extends", {"compose.yaml": "services:\n  app:\n    extends: {file: other.yaml, service: app}\n"},
+                 {"other.yaml": secret / "docker-bake.hcl"}),
+                ("climbs", {"compose.yaml": "include: [../../../../../../etc/hostname]\n"}, {}),
+                ("images", {"images/fleet.json": '{"registry": "127.0.0.1:1", "namespace": "acme"}', "images/app/Dockerfile": "FROM scratch\n"},
+                 {"images/app/image.json": secret / "docker-bake.hcl"})):
+            with self.subTest(name):
+                failed = self.bake(self.repository(name, files, links), code=2)
+                self.assertIn("leads out of the repository it is taken from", failed.stderr)
+                self.assertNotIn("S3CRET", failed.output)
 
     def test_a_url_that_is_no_repository_is_refused(self):
         self.assertIn("is no git repository to take definitions from",

@@ -9,6 +9,7 @@
 
 #include "base/csv.hpp"
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake/context_paths.hpp"
 #include "builder/definitions/compose/compose_targets.hpp"
@@ -37,6 +38,9 @@ BakeText read_text(const std::string& file, const DefinitionOptions& options) {
   const bool is_caller_s = file.starts_with(kCallerScheme);
   const fs::path path =
       is_caller_s ? options.working_directory / file.substr(kCallerScheme.size()) : options.folders().base / file;
+  if (options.fetched_folder && !is_caller_s && leads_out(path, *options.fetched_folder)) {
+    throw Error(Category::usage, fmt::format("'{}' leads out of the repository it is taken from", printable(file)));
+  }
   try {
     return {display_path(path), read_file(path, kMaxBytes), path.parent_path()};
   } catch (const Error& error) {
@@ -187,7 +191,8 @@ Definition Definition::load(const DefinitionOptions& options) {
     }
   }
   if (!compose_files.empty()) {
-    compose::add_compose_targets(compose_files, {options.working_directory, options.environment, given}, config);
+    compose::add_compose_targets(
+        compose_files, {options.working_directory, options.environment, given, options.fetched_folder}, config);
     if (compose_folder) take_project_relative(*compose_folder, config);
   }
   module.given = [&](const std::string& name) -> std::optional<std::string> {

@@ -302,7 +302,7 @@ hcl::Place place_of_line(const hcl::Source& source, int line) {
 void add_compose_targets(const std::vector<ComposeText>& files, const ComposeOptions& options,
                          bake::BakeConfig& config) {
   const Lookup variables = project_variables(options);
-  const Node model = load_model(files, variables);
+  const Node model = load_model(files, variables, options.fetched_folder);
   const Node* services = model.find("services");
   if (services == nullptr || services->members.empty()) return;
   config.sources.push_back(std::make_shared<const hcl::Source>(files.back().name, files.back().text));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/compose/merge.hpp"
 
@@ -60,7 +61,7 @@ void prefix_service(Node& service, const fs::path& folder) {
 
 class Loader {
  public:
-  explicit Loader(const Lookup& variables) : variables_(variables) {}
+  Loader(const Lookup& variables, const std::optional<fs::path>& inside) : variables_(variables), inside_(inside) {}
 
   Node file(const std::string& name, const std::string& text, const fs::path& folder) {
     if (++files_ > kMaxFiles) throw Error(Category::usage, fmt::format("more than {} Compose files", kMaxFiles));
@@ -98,9 +99,17 @@ class Loader {
     return result;
   }
 
+  // A file that another one names.
+  Node other_file(const fs::path& path) {
+    if (inside_ && leads_out(path, *inside_)) {
+      throw Error(Category::usage,
+                  fmt::format("'{}' leads out of the repository it is taken from", printable(path.native())));
+    }
+    return file(path.string(), read_definition(path), path.parent_path());
+  }
+
   Node include(const std::string& path, const fs::path& folder) {
-    const fs::path other = folder / path;
-    Node root = file(other.string(), read_definition(other), other.parent_path());
+    Node root = other_file(folder / path);
     const fs::path prefix = fs::path(path).parent_path();
     if (Node* services = root.find("services")) {
       for (auto& [name, service] : services->members) prefix_service(service, prefix);
@@ -127,8 +136,7 @@ class Loader {
     if (wanted == nullptr || !wanted->is_scalar()) fail(file_name, extends->line, "'extends' needs a 'service'");
     Node base;
     if (other != nullptr && other->is_scalar()) {
-      const fs::path base_file = folder / other->text;
-      Node root = file(base_file.string(), read_definition(base_file), base_file.parent_path());
+      Node root = other_file(folder / other->text);
       const Node* all = root.find("services");
       const Node* found = all == nullptr ? nullptr : all->find(wanted->text);
       if (found == nullptr) {
@@ -155,6 +163,7 @@ class Loader {
   }
 
   const Lookup& variables_;
+  const std::optional<fs::path>& inside_;
   std::size_t files_ = 0;
 };
 
@@ -172,8 +181,8 @@ Lookup project_variables(const ComposeOptions& options) {
   };
 }
 
-Node load_model(const std::vector<ComposeText>& files, const Lookup& variables) {
-  Loader loader(variables);
+Node load_model(const std::vector<ComposeText>& files, const Lookup& variables, const std::optional<fs::path>& inside) {
+  Loader loader(variables, inside);
   Node model;
   model.kind = Node::Kind::mapping;
   for (const ComposeText& file : files) {

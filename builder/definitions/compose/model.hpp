@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct ComposeOptions {
   fs::path working_directory;  // where .env is looked for
   Lookup environment;
   std::map<std::string, std::string> given;  // goes over the environment
+  // Where the files were fetched: what they include and extend is in this folder.
+  std::optional<fs::path> fetched_folder = std::nullopt;
 };
 
 // The variables of a Compose project: the environment, the .env file beside it for what the environment does not say,
@@ -28,7 +31,8 @@ Lookup project_variables(const ComposeOptions& options);
 
 // Compose files merged in their order, with variables put in, `include` and `extends` followed, and `!reset` done: one
 // tree whose `services` have what they extend. Paths of files that lie elsewhere are prefixed by their folder.
-// Error{usage} with file and line, for what leads back to itself too.
-Node load_model(const std::vector<ComposeText>& files, const Lookup& variables);
+// Error{usage} with file and line, for what leads back to itself too, and out of `inside` where that is given.
+Node load_model(const std::vector<ComposeText>& files, const Lookup& variables,
+                const std::optional<fs::path>& inside = std::nullopt);
 
 }  // namespace kiln::compose
