@@ -283,8 +283,7 @@ AssemblyOptions assembly_options(const TargetSpec& target, const Output& output,
   options.force_compression = output.force_compression;
   options.oci_media_types = output.oci_media_types;
   options.created = times.epoch;
-  options.is_run_as_image =
-      output.type != OutputType::local && output.type != OutputType::tar && output.type != OutputType::cache_only;
+  options.is_run_as_image = makes_image(output.type);
   if (target.platform_is_asked_for()) options.platform = target.platform();
   options.labels = target.labels;
   if (target.profile) {

@@ -78,6 +78,10 @@ void finish(Output& output) {
 
 }  // namespace
 
+bool makes_image(OutputType type) {
+  return type != OutputType::local && type != OutputType::tar && type != OutputType::cache_only;
+}
+
 Output parse_output(std::string_view text) {
   Output output;
   const auto fields = csv_fields(text, "--output");

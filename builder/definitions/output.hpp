@@ -19,6 +19,9 @@ enum class OutputType {
   cache_only,  // nothing: the build's steps are in the cache
 };
 
+// Whether it is an image, in whatever form, rather than files alone or nothing.
+bool makes_image(OutputType type);
+
 // One --output of a build, in buildx's words: "type=oci,dest=out.tar,compression=zstd".
 struct Output {
   OutputType type = OutputType::image;

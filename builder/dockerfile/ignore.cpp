@@ -43,29 +43,32 @@ std::vector<std::string> read_ignore_file(std::string_view text) {
 }
 
 IgnoreMatcher read_ignore_rules(std::string_view text, std::string_view file_name) {
+  IgnoreMatcher rules;
   for (const IgnoreLine& line : ignore_lines(text)) {
     try {
-      const IgnoreMatcher alone({line.pattern});
+      rules.add(line.pattern);
     } catch (const Error& error) {
       throw Error(error.category(), fmt::format("{}:{}: {}", printable(file_name), line.number, error.message()));
     }
   }
-  return IgnoreMatcher(read_ignore_file(text));
+  return rules;
 }
 
 IgnoreMatcher::IgnoreMatcher(const std::vector<std::string>& patterns) {
-  for (const std::string& written : patterns) {
-    const std::string_view trimmed = trim_spaces(written);
-    if (trimmed.empty()) continue;
-    std::string pattern = clean_path(trimmed);
-    const bool negated = pattern[0] == '!';
-    if (negated) pattern.erase(0, 1);
-    if (pattern.empty()) {
-      throw Error(Category::usage, "malformed pattern '!': write behind it what is to be kept");
-    }
-    std::string prefix = pattern.substr(0, pattern.find_first_of("*?[\\"));
-    rules_.push_back({PathPattern(pattern), negated, std::move(prefix)});
+  for (const std::string& pattern : patterns) add(pattern);
+}
+
+void IgnoreMatcher::add(std::string_view written) {
+  const std::string_view trimmed = trim_spaces(written);
+  if (trimmed.empty()) return;
+  std::string pattern = clean_path(trimmed);
+  const bool negated = pattern[0] == '!';
+  if (negated) pattern.erase(0, 1);
+  if (pattern.empty()) {
+    throw Error(Category::usage, "malformed pattern '!': write behind it what is to be kept");
   }
+  std::string prefix = pattern.substr(0, pattern.find_first_of("*?[\\"));
+  rules_.push_back({PathPattern(pattern), negated, std::move(prefix)});
 }
 
 bool IgnoreMatcher::ignores(std::string_view path, const State& folder, State& own) const {

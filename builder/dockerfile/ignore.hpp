@@ -44,6 +44,9 @@ class IgnoreMatcher {
   bool may_reinclude_below(std::string_view folder) const;
 
  private:
+  friend IgnoreMatcher read_ignore_rules(std::string_view text, std::string_view file_name);
+  void add(std::string_view written);
+
   struct Rule {
     PathPattern pattern;
     bool negated = false;

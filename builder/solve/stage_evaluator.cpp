@@ -30,12 +30,9 @@ bool makes_layer(const df::Instruction& instruction) {
          (workdir == nullptr || (workdir->path != "/" && workdir->path.find('$') == std::string::npos));
 }
 
-// Whether a target becomes an image, and not files alone.
-bool is_exported(const TargetSpec& target) {
-  return target.outputs.empty() || std::any_of(target.outputs.begin(), target.outputs.end(), [](const auto& text) {
-           const OutputType type = parse_output(text).type;
-           return type != OutputType::local && type != OutputType::tar && type != OutputType::cache_only;
-         });
+bool becomes_image(const TargetSpec& target) {
+  return target.outputs.empty() || std::any_of(target.outputs.begin(), target.outputs.end(),
+                                               [](const auto& text) { return makes_image(parse_output(text).type); });
 }
 
 // Whether the stage the target ends in is built on this one, or is it.
@@ -190,7 +187,7 @@ StageEvaluator::Progress StageEvaluator::begin() {
 // Counted where an image begins, with what is known of every stage up to the one that is exported: a WORKDIR whose
 // folder a variable names may make none.
 const df::Instruction* StageEvaluator::first_layer_too_many() const {
-  if (!is_exported(target_.target) || std::holds_alternative<StageBase>(target_.bases[number_])) return nullptr;
+  if (!becomes_image(target_.target) || std::holds_alternative<StageBase>(target_.bases[number_])) return nullptr;
   if (!is_of_image(target_, number_)) return nullptr;
   std::vector<std::size_t> stages = {target_.final_stage};
   while (stages.back() != number_) stages.push_back(std::get<StageBase>(target_.bases[stages.back()]).stage);

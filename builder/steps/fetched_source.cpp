@@ -127,8 +127,6 @@ FetchedSource::FetchedSource(TempDir folder, const fs::path& shown, ThreadPool& 
                     pool, std::move(cancel), std::move(description), LivingFiles::Writers::none),
       folder_(std::move(folder)) {}
 
-bool is_http_url(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
-
 std::string file_name_of_url(std::string_view url) {
   std::string_view path = url.substr(url.find("://") + 3);
   path = path.substr(0, path.find_first_of("?#"));

@@ -21,9 +21,6 @@ class FetchedSource : public ContextSource {
   TempDir folder_;
 };
 
-// Whether a source of ADD is fetched by HTTP.
-bool is_http_url(std::string_view text);
-
 // The name a URL's file gets in a folder: the last component of its path, or "__unnamed__".
 std::string file_name_of_url(std::string_view url);
 

@@ -2,7 +2,6 @@
 // deep, and checked out beside its .git. A .git that stays is not that one: it is made anew from it, through a bare
 // repository, so that what a server needed (all of its history, where it serves no shallow fetch) leaves no trace.
 
-#include "base/paths.hpp"
 #include "builder/steps/git_checkout.hpp"
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 
 #include "base/credentials.hpp"
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
 #include "builder/steps/git_program.hpp"
@@ -31,8 +31,6 @@ std::string with_prefix(std::string_view prefix, std::string_view name) {
   return name.starts_with(prefix) ? std::string(name) : fmt::format("{}{}", prefix, name);
 }
 
-bool is_http(std::string_view url) { return url.starts_with("http://") || url.starts_with("https://"); }
-
 // What is fetched: an object, and the name under which the server has it.
 struct Wanted {
   std::string name;    // as it was asked for: "main", "refs/tags/v1"; empty for an object alone
@@ -46,7 +44,7 @@ class Checkout {
       : reference_(reference),
         options_(options),
         // User name and password travel in a header, so that no configuration and no list of processes holds them.
-        url_(is_http(reference.remote) ? without_user(reference.remote) : reference.remote),
+        url_(is_http_url(reference.remote) ? without_user(reference.remote) : reference.remote),
         git_(reference.shown(), options.secrets.git_headers(reference.remote), cancel) {}
 
   void into(const fs::path& folder) {
@@ -65,7 +63,7 @@ class Checkout {
     git_.expect(folder, fetch_from(bare.path(), wanted, commit));
     git_.expect(folder, {"checkout", "-q", "--detach", commit});
     update_submodules(folder);
-    git_.expect(folder, {"remote", "set-url", "origin", with_masked_credentials(reference_.remote)});
+    git_.expect(folder, {"remote", "set-url", "origin", with_masked_user(reference_.remote)});
     tidy(folder / ".git");
     for_each_module(folder / ".git/modules", [&](const fs::path& module) {
       fs::remove(module / "packed-refs");
@@ -246,7 +244,7 @@ class Checkout {
     for (const std::string_view item : split(found.stdout_bytes, '\0')) {
       const std::size_t line = item.find('\n');
       if (line == std::string_view::npos) continue;
-      const std::string masked = with_masked_credentials(item.substr(line + 1));
+      const std::string masked = with_masked_user(item.substr(line + 1));
       if (masked != item.substr(line + 1))
         git_.expect(repository, {"config", "--file", config, std::string(item.substr(0, line)), masked});
     }

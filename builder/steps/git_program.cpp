@@ -71,17 +71,4 @@ Error GitProgram::refused(const CommandResult& result) const {
   return error;
 }
 
-std::string with_masked_credentials(std::string_view url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return std::string(url);
-  const std::size_t begin = scheme + 3;
-  const std::size_t at = url.substr(begin, url.find_first_of("/?#", begin) - begin).rfind('@');
-  if (at == std::string_view::npos) return std::string(url);
-  const std::string_view user = url.substr(begin, at);
-  const std::size_t colon = user.find(':');
-  std::string mask = colon == 0 || user.empty() ? "" : "xxxxx";
-  if (colon != std::string_view::npos) mask += ":xxxxx";
-  return fmt::format("{}{}@{}", url.substr(0, begin), mask, url.substr(begin + at + 1));
-}
-
 }  // namespace kiln

@@ -30,7 +30,4 @@ class GitProgram {
   const CancelToken& cancel_;
 };
 
-// A URL with xxxxx in place of its user name and its password, as BuildKit writes it into a kept .git.
-std::string with_masked_credentials(std::string_view url);
-
 }  // namespace kiln

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/percent.hpp"
 #include "base/text.hpp"
+#include "builder/steps/source_secrets.hpp"
 
 namespace kiln {
 
@@ -22,20 +23,8 @@ bool is_scp_form(std::string_view text) {
 
 bool is_remote(std::string_view remote) {
   if (remote.starts_with("git://") || remote.starts_with("ssh://")) return true;
-  if (remote.starts_with("http://") || remote.starts_with("https://")) {
-    return remote.substr(0, remote.find('?')).ends_with(".git");
-  }
+  if (is_http_url(remote)) return remote.substr(0, remote.find('?')).ends_with(".git");
   return is_scp_form(remote);
-}
-
-std::string without_password(std::string_view remote) {
-  const std::size_t scheme = remote.find("://");
-  if (scheme == std::string_view::npos) return std::string(remote);
-  const std::size_t begin = scheme + 3;
-  const std::size_t at = remote.substr(begin, remote.find('/', begin) - begin).rfind('@');
-  return at == std::string_view::npos
-             ? std::string(remote)
-             : std::string(remote.substr(0, begin)) + std::string(remote.substr(begin + at + 1));
 }
 
 using Setting = void (*)(GitReference&, const std::string&);
@@ -93,7 +82,7 @@ void read_query(GitReference& reference, std::string_view query) {
 }  // namespace
 
 std::string GitReference::shown() const {
-  std::string text = without_password(remote);
+  std::string text = without_user(remote);
   if (!ref.empty() || !folder.empty()) text += "#" + ref;
   if (!folder.empty()) text += ":" + folder;
   return text;

@@ -49,11 +49,17 @@ std::string_view without_port(std::string_view authority) {
   return has_port ? authority.substr(0, colon) : authority;
 }
 
-// Where the user of a URL ends; npos where it names none.
-std::size_t end_of_user(std::string_view url) {
-  const std::size_t begin = url.find("://") + 3;
-  const std::size_t at = url.substr(begin, url.find_first_of("/?#", begin) - begin).rfind('@');
-  return at == std::string_view::npos ? at : begin + at;
+// A URL divided where its user stands: "https://", "user:password", "host/path"; nullopt where it names none.
+struct DividedUrl {
+  std::string_view scheme, user, rest;
+};
+std::optional<DividedUrl> divided_at_user(std::string_view url) {
+  const std::size_t sign = url.find("://");
+  if (sign == std::string_view::npos) return std::nullopt;
+  const std::size_t begin = sign + 3;
+  const std::size_t length = url.substr(begin, url.find_first_of("/?#", begin) - begin).rfind('@');
+  if (length == std::string_view::npos) return std::nullopt;
+  return DividedUrl{url.substr(0, begin), url.substr(begin, length), url.substr(begin + length + 1)};
 }
 
 std::string git_header(const SecretSource& secret, bool is_token) {
@@ -98,19 +104,26 @@ std::string read_secret(const SecretSource& named) {
 }
 
 std::optional<std::string> user_authorization(std::string_view url) {
-  const std::size_t begin = url.find("://") + 3;
-  const std::size_t end = end_of_user(url);
-  if (end == std::string_view::npos || end == begin) return std::nullopt;
-  const std::string_view user = url.substr(begin, end - begin);
+  const auto divided = divided_at_user(url);
+  if (!divided || divided->user.empty()) return std::nullopt;
+  const std::string_view user = divided->user;
   const std::size_t colon = std::min(user.find(':'), user.size());
   const std::string password = colon == user.size() ? "" : percent_decoded(user.substr(colon + 1));
   return "Basic " + base64_encoded(percent_decoded(user.substr(0, colon)) + ":" + password);
 }
 
 std::string without_user(std::string_view url) {
-  const std::size_t end = end_of_user(url);
-  if (end == std::string_view::npos) return std::string(url);
-  return fmt::format("{}{}", url.substr(0, url.find("://") + 3), url.substr(end + 1));
+  const auto divided = divided_at_user(url);
+  return divided ? fmt::format("{}{}", divided->scheme, divided->rest) : std::string(url);
+}
+
+std::string with_masked_user(std::string_view url) {
+  const auto divided = divided_at_user(url);
+  if (!divided) return std::string(url);
+  const std::size_t colon = divided->user.find(':');
+  std::string mask = colon == 0 || divided->user.empty() ? "" : "xxxxx";
+  if (colon != std::string_view::npos) mask += ":xxxxx";
+  return fmt::format("{}{}@{}", divided->scheme, mask, divided->rest);
 }
 
 bool SourceSecrets::is_for_sources(std::string_view id) {
@@ -121,7 +134,7 @@ bool SourceSecrets::is_for_sources(std::string_view id) {
 }
 
 std::vector<SourceSecrets::GitHeader> SourceSecrets::git_headers(std::string_view remote) const {
-  if (!remote.starts_with("http://") && !remote.starts_with("https://")) return {};
+  if (!is_http_url(remote)) return {};
   const std::string_view scheme = remote.substr(0, remote.find("://"));
   std::string_view authority = remote.substr(scheme.size() + 3);
   authority = authority.substr(0, authority.find_first_of("/?#"));

@@ -14,10 +14,11 @@ namespace kiln {
 // 500 KiB. No message holds a byte of it.
 std::string read_secret(const SecretSource& secret);
 
-// What stands in a URL before its '@': as a value of Authorization (nullopt where there is none), and the URL without
-// it.
+// What stands in a URL before its '@': as a value of Authorization (nullopt where there is none), the URL without it,
+// and the URL with xxxxx in place of user name and password, as BuildKit writes it into a kept .git.
 std::optional<std::string> user_authorization(std::string_view url);
 std::string without_user(std::string_view url);
+std::string with_masked_user(std::string_view url);
 
 // The secrets of a build that authorise its remote sources, by the names that BuildKit gives them:
 //

@@ -69,7 +69,7 @@ class LinkReader {
       rest_.remove_prefix(close + 1);
       return found;
     }
-    if (rest_.front() != '/' && !rest_.starts_with("http://") && !rest_.starts_with("https://")) fail();
+    if (rest_.front() != '/' && !is_http_url(rest_)) fail();
     const std::size_t end = std::min(rest_.find_first_of("; \t"), rest_.size());
     const std::string found(rest_.substr(0, end));
     rest_.remove_prefix(end);

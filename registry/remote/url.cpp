@@ -115,6 +115,8 @@ void Url::add_query(std::string_view name, std::string_view value) {
   query += percent_encoded(name) + "=" + percent_encoded(value);
 }
 
+bool is_http_url(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
+
 bool same_origin(const Url& a, const Url& b) { return a.scheme == b.scheme && a.host == b.host && a.port == b.port; }
 
 }  // namespace kiln

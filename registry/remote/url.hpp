@@ -38,6 +38,9 @@ struct Url {
   bool operator==(const Url&) const = default;
 };
 
+// Whether a text begins as an absolute URL does.
+bool is_http_url(std::string_view text);
+
 // Same scheme, host and port: the only case in which a credential may travel along.
 bool same_origin(const Url& a, const Url& b);
 

@@ -10,6 +10,7 @@
 #include "registry/oci/reference.hpp"
 #include "registry/store/image_names.hpp"
 #include "registry/store/pending_pushes.hpp"
+#include "tests/support/check_error.hpp"
 
 namespace kiln::test {
 
@@ -183,13 +184,9 @@ BuildResult BuildFixture::build(const Names& targets) {
 }
 
 Error BuildFixture::fail(const Names& targets) {
-  try {
-    build(targets);
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("the build did not fail");
-  return Error(Category::build, "");
+  const std::optional<Error> error = caught_error([&] { build(targets); });
+  REQUIRE_MESSAGE(error.has_value(), "the build did not fail");
+  return *error;
 }
 
 Steps BuildFixture::foresee(const Names& targets) {

@@ -33,6 +33,16 @@ std::string top_layer(const BuildResult& result, std::size_t target = 0) {
   return result.targets.at(target).images.at(0).image.parsed.layers.back().digest.str();
 }
 
+// Two targets of a step each, of which the cache has the layer of "b" no more when they are pushed.
+void lose_the_layer_of_b(BuildFixture& fixture) {
+  fixture.target("a", "FROM base\nRUN a\n");
+  fixture.target("b", "FROM base\nRUN b\n");
+  fixture.share();
+  const std::string blob = top_layer(fixture.build(), 1).substr(7);
+  move_to_a_machine_that_pushes(fixture);
+  fixture.when_push_begins([&fixture, blob] { fs::remove(fixture.shared_blobs() / blob); });
+}
+
 }  // namespace
 
 TEST_CASE("a layer that is gone when its image is pushed is made again, and pushed") {
@@ -103,13 +113,7 @@ TEST_CASE("a step that comes out otherwise when it is executed again makes anoth
 
 TEST_CASE("targets that lost nothing are pushed once and named, beside one that is made again") {
   BuildFixture fixture;
-  fixture.target("a", "FROM base\nRUN a\n");
-  fixture.target("b", "FROM base\nRUN b\n");
-  fixture.share();
-  const BuildResult first = fixture.build();
-  const std::string blob = top_layer(first, 1).substr(7);
-  move_to_a_machine_that_pushes(fixture);
-  fixture.when_push_begins([&] { fs::remove(fixture.shared_blobs() / blob); });
+  lose_the_layer_of_b(fixture);
   fixture.build();
   CHECK(fixture.ran() == Steps{"b"});
   const Steps events = fixture.events();
@@ -135,14 +139,8 @@ TEST_CASE("a stage that two targets share is executed once for both when its lay
 
 TEST_CASE("where the step fails when it is executed again, its image is not tagged and others keep what they have") {
   BuildFixture fixture;
-  fixture.target("a", "FROM base\nRUN a\n");
-  fixture.target("b", "FROM base\nRUN b\n");
-  fixture.share();
-  const BuildResult first = fixture.build();
-  const std::string blob = top_layer(first, 1).substr(7);
-  move_to_a_machine_that_pushes(fixture);
+  lose_the_layer_of_b(fixture);
   fixture.runner.on("b", [](const RunCall&) { return 9; });
-  fixture.when_push_begins([&] { fs::remove(fixture.shared_blobs() / blob); });
   const Error error = fixture.fail();
   CHECK(error.category() == Category::build);
   CHECK(error.message() == "b/Dockerfile:2: the command '/bin/sh -c b' ended with exit code 9");

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "builder/cache/local_backend.hpp"
+#include "tests/support/check_error.hpp"
 
 namespace kiln::test {
 
@@ -108,13 +109,9 @@ Steps Workshop::build(const std::vector<std::string>& targets) {
 }
 
 Error Workshop::fail(const std::vector<std::string>& targets) {
-  try {
-    build(targets);
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("the build did not fail");
-  return Error(Category::build, "");
+  const std::optional<Error> error = caught_error([&] { build(targets); });
+  REQUIRE_MESSAGE(error.has_value(), "the build did not fail");
+  return *error;
 }
 
 Steps Workshop::foresee(const std::vector<std::string>& targets) {

@@ -5,7 +5,6 @@
 
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
-#include "builder/steps/git_program.hpp"
 #include "tests/support/error_of.hpp"
 
 using namespace kiln;
@@ -102,9 +101,9 @@ TEST_CASE("a secret that cannot be read is told without its value") {
 }
 
 TEST_CASE("a kept origin shows that there were credentials, and not which") {
-  CHECK(with_masked_credentials("https://ada:pw@host/r.git") == "https://xxxxx:xxxxx@host/r.git");
-  CHECK(with_masked_credentials("ssh://git@host/r") == "ssh://xxxxx@host/r");
-  CHECK(with_masked_credentials("https://:pw@host/r.git") == "https://:xxxxx@host/r.git");
-  CHECK(with_masked_credentials("https://host/r.git") == "https://host/r.git");
-  CHECK(with_masked_credentials("git@host:acme/r") == "git@host:acme/r");
+  CHECK(with_masked_user("https://ada:pw@host/r.git") == "https://xxxxx:xxxxx@host/r.git");
+  CHECK(with_masked_user("ssh://git@host/r") == "ssh://xxxxx@host/r");
+  CHECK(with_masked_user("https://:pw@host/r.git") == "https://:xxxxx@host/r.git");
+  CHECK(with_masked_user("https://host/r.git") == "https://host/r.git");
+  CHECK(with_masked_user("git@host:acme/r") == "git@host:acme/r");
 }
