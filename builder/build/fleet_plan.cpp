@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.hpp"
@@ -166,6 +167,9 @@ namespace {
 
 // What is wanted cannot be built where what it is built from has a broken definition.
 void refuse_broken_parents(const Plan& plan, const std::vector<const TargetSpec*>& wanted) {
+  const bool is_any_broken = std::any_of(plan.targets.begin(), plan.targets.end(),
+                                         [](const auto& planned) { return !planned->target.problems.empty(); });
+  if (!is_any_broken) return;
   for (const TargetSpec* target : wanted) {
     std::set<std::size_t> numbers;
     for (std::size_t i = 0; i < plan.targets.size(); ++i) {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/atomic_file.hpp"
 #include "base/clock.hpp"
@@ -139,12 +140,10 @@ std::vector<const BuildRecordTarget*> BuildRecord::find(std::string_view word) c
 }
 
 std::vector<const BuildRecordTarget*> BuildRecord::bases_of(const std::vector<const BuildRecordTarget*>& found) const {
-  std::vector<const BuildRecordTarget*> bases, path;
-  const auto is_in = [](const auto& list, const BuildRecordTarget* target) {
-    return std::find(list.begin(), list.end(), target) != list.end();
-  };
+  std::vector<const BuildRecordTarget*> bases;
+  const std::set<const BuildRecordTarget*> asked(found.begin(), found.end());
+  std::set<const BuildRecordTarget*> seen;
   const std::function<void(const BuildRecordTarget&)> add_bases = [&](const BuildRecordTarget& child) {
-    path.push_back(&child);
     for (const std::string& parent : child.parents) {
       const auto is_it = [&](const BuildRecordTarget& target) {
         return target.name == parent && target.platform == child.platform;
@@ -153,11 +152,10 @@ std::vector<const BuildRecordTarget*> BuildRecord::bases_of(const std::vector<co
       if (base == targets.end()) {
         base = std::find_if(targets.begin(), targets.end(), [&](const auto& target) { return target.name == parent; });
       }
-      if (base == targets.end() || is_in(path, &*base) || is_in(bases, &*base)) continue;
+      if (base == targets.end() || !seen.insert(&*base).second) continue;
       add_bases(*base);
-      if (!is_in(found, &*base)) bases.push_back(&*base);
+      if (!asked.contains(&*base)) bases.push_back(&*base);
     }
-    path.pop_back();
   };
   for (const BuildRecordTarget* target : found) add_bases(*target);
   return bases;

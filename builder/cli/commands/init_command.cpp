@@ -13,6 +13,7 @@
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/init/fleet_proposal.hpp"
 #include "builder/init/new_service.hpp"
+#include "builder/report/report_words.hpp"
 #include "registry/store/layout.hpp"
 
 namespace kiln::cli {
@@ -71,18 +72,15 @@ void print_edges(const init::FleetProposal& proposal) {
   }
 }
 
-std::string shortened(const std::string& text) {
-  constexpr std::size_t kLength = 90;
-  return printable(text.size() > kLength ? text.substr(0, kLength) + "..." : text);
-}
+constexpr std::size_t kMostShownBytes = 90;  // of an instruction
 
 void print_common_bases(const init::FleetProposal& proposal) {
   if (proposal.common_bases.empty()) return;
   print_heading("the same first steps, which could be a base image of their own");
   for (const init::CommonBase& base : proposal.common_bases) {
     fmt::print("  {}\n", join(base.images, ", "));
-    fmt::print("    FROM {}\n", shortened(base.from));
-    for (const std::string& step : base.steps) fmt::print("    {}\n", shortened(step));
+    fmt::print("    FROM {}\n", printable(shortened(base.from, kMostShownBytes)));
+    for (const std::string& step : base.steps) fmt::print("    {}\n", printable(shortened(step, kMostShownBytes)));
     if (!base.saved_bytes) {
       fmt::print("    saves: unknown until built\n");
     } else {
