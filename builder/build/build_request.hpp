@@ -21,6 +21,7 @@
 #include "builder/solve/stage_evaluator.hpp"
 #include "builder/steps/failed_run.hpp"
 #include "builder/steps/run_step.hpp"
+#include "builder/steps/scanned_context.hpp"
 
 namespace kiln {
 

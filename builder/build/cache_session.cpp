@@ -140,7 +140,7 @@ void CacheSession::write(const Plan& plan, const std::vector<std::size_t>& wante
   for (const auto& [key, record] : steps.records()) {
     entries.push_back(new_step_entry(record, [&](const oci::Digest& layer) { return in_images.count(layer) > 0; }));
   }
-  const auto foreign = layers.foreign_layers();
+  const auto foreign = layers.indexes().foreign_layers();
   for (const auto& [key, layer] : foreign) {
     entries.push_back({{key, kLayerEntryType, serialise_layer_entry(layer), {}, ""}, {*layer.index}, {}});
   }

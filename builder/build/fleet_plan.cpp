@@ -311,7 +311,7 @@ std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::siz
   inputs.lock_file = settings.bases.lock_file;
   inputs.times = settings.times;
   inputs.modes = settings.context_modes;
-  return inputs_of(plan, wanted, inputs, nullptr, pool, surroundings.cancel);
+  return inputs_of(plan, wanted, inputs, {pool, surroundings.cancel});
 }
 
 }  // namespace kiln

@@ -10,7 +10,6 @@
 #include "base/temp_dir.hpp"
 #include "builder/build/image_push.hpp"
 #include "builder/solve/exporter.hpp"
-#include "builder/steps/layer_claims.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/store/closure.hpp"
 #include "registry/store/image_names.hpp"
@@ -62,7 +61,7 @@ Blocked WorkshopPlaces::verify_layers(const Delivery& delivery) {
   Blocked lost;
   for (const BuiltImage& built : delivery.images) {
     for (const ImageLayer& layer : built.image.layers) {
-      const OrBlocked<LayerBlob> blob = checked_blob(shop_.layers(), layer);
+      const OrBlocked<LayerBlob> blob = shop_.layers().blobs().checked(layer);
       if (blob.is_blocked()) lost.add(blob.blocked());
     }
   }

@@ -38,18 +38,8 @@ std::string tree_digest(const CopySource& source, const std::string& path, std::
     throw Error(Category::build, fmt::format("'/{}' is not in {}{}{}", printable(path), source.describe(),
                                              why.empty() ? "" : "; ", why));
   }
-  std::vector<FileEntry> entries;
-  source.walk(root, [&](const FileEntry& entry) {
-    entries.push_back(entry);
-    return true;
-  });
-  std::vector<FileEntry*> files;
-  for (FileEntry& entry : entries) {
-    if (entry.type == EntryType::file && entry.content.empty()) files.push_back(&entry);
-  }
-  source.digest(files);
   StepKeyBuilder digest("tree");
-  for (const FileEntry& entry : entries) {
+  for (const FileEntry& entry : source.walk_with_digests(root)) {
     digest.entry(std::string_view(entry.path).substr(std::min(root.size(), entry.path.size())), entry);
     inputs.push_back(entry_input((entry.is_directory() ? "directory /" : "file ") + entry.path, entry));
   }

@@ -111,7 +111,7 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   const TestedImage tested = find_tested_image(shop, words);
   const ResolvedUser user =
       resolve_user(tested.image.config.config.user, still_there(shop.layers().view(tested.image.layers)));
-  const SnapshotChain chain = still_there(shop.layers().folders(tested.image.layers));
+  const SnapshotChain chain = still_there(shop.layers().folders().of(tested.image.layers));
   const SnapshotUpper upper = shop.snapshots().begin_upper();
   request.lowers = shown_folders(chain, still_there(shop.layers().view(tested.image.layers)));
   request.upper = upper.folders();
