@@ -320,8 +320,4 @@ std::string expand_word(std::string_view word, const VariableLookup& lookup, cha
   return expand(word, lookup, {escape, Quotes::process}).text;
 }
 
-std::vector<std::string> expand_words(std::string_view word, const VariableLookup& lookup, char escape) {
-  return expand(word, lookup, {escape, Quotes::process}).words;
-}
-
 }  // namespace kiln::dockerfile

@@ -96,10 +96,6 @@ ReportBaseline Baseline::summary() const {
   return result;
 }
 
-bool Baseline::is_current(std::string_view dockerfile) const {
-  return kind != BaselineKind::dockerfile || source_digest.empty() || source_digest == oci::sha256_of(dockerfile);
-}
-
 Baselines parse_baselines(std::string_view text, const std::string& file_name) {
   const nlohmann::json root = parse_with_line(text, file_name);
   const JsonMembers::Refuse refuse = [&](const std::string& pointer, const std::string& problem) {

@@ -258,12 +258,6 @@ void SnapshotStore::fetch_above(WorkAhead& ahead, oci::Digest chain_id, std::spa
   }
 }
 
-SnapshotChain SnapshotStore::ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel) {
-  std::optional<SnapshotChain> chain = try_ensure(layers, cancel);
-  if (!chain) throw Error(Category::machine, "a layer has no blob to unpack it from");
-  return std::move(*chain);
-}
-
 std::optional<SnapshotChain> SnapshotStore::try_ensure(const std::vector<SnapshotLayer>& layers,
                                                        const CancelToken& cancel) {
   SnapshotChain chain;

@@ -45,8 +45,8 @@ TEST_CASE("the escape character of the directive counts") {
 }
 
 TEST_CASE("words split where a variable brought white space, unless it is quoted") {
-  CHECK(expand_words("$list \"$list\" ''", value) == Words{"a", "b", "a b"});
-  CHECK(expand_words("  a\\ b  ", value) == Words{"a b"});
+  CHECK(expand("$list \"$list\" ''", value).words == Words{"a", "b", "a b"});
+  CHECK(expand("  a\\ b  ", value).words == Words{"a b"});
 }
 
 TEST_CASE("errors quote the word and say what is wrong") {
