@@ -125,7 +125,7 @@ void CacheSession::expect(const Plan& plan, const std::vector<std::size_t>& want
 }
 
 void CacheSession::write(const Plan& plan, const std::vector<std::size_t>& wanted, const StepExecutor& steps,
-                         const LayerAccess& layers, const ContentStore& store, const std::vector<CachedImage>& images) {
+                         LayerAccess& layers, const ContentStore& store, const std::vector<CachedImage>& images) {
   if (!cache_ || !cache_->is_written()) return;
   std::set<oci::Digest> in_images;
   std::map<oci::Digest, std::vector<RemoteRepository>> elsewhere;
