@@ -114,7 +114,7 @@ CacheSession::CacheSession(const CacheSettings& settings, Log& log, const Cancel
 CacheSession::~CacheSession() = default;
 
 std::unique_ptr<StepSharing> CacheSession::open_sharing(const ContentStore& store, const CancelToken& cancel) {
-  return cache_ && cache_->has_meeting_place() ? std::make_unique<StepSharing>(*cache_, store, cancel) : nullptr;
+  return cache_ && cache_->meeting_place().is_there() ? std::make_unique<StepSharing>(*cache_, store, cancel) : nullptr;
 }
 
 void CacheSession::expect(const Plan& plan, const std::vector<std::size_t>& wanted) {

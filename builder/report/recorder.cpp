@@ -108,6 +108,10 @@ void Recorder::task_finished(int number, std::string_view error) {
   if (BuildObserver* next = next_) next->task_finished(number, error);
 }
 
+void Recorder::task_stopped(int number) {
+  if (BuildObserver* next = next_) next->task_stopped(number);
+}
+
 void Recorder::add_image(RecordedImage image) {
   const std::lock_guard lock(mutex_);
   images_.push_back(std::move(image));

@@ -56,6 +56,7 @@ class Recorder final : public BuildObserver {
   void step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) override;
   void step_finished(int number, const StepResult& result) override;
   void task_finished(int number, std::string_view error) override;
+  void task_stopped(int number) override;
 
   // Images are reported in the order in which they are added; call it once per image and profile.
   void add_image(RecordedImage image);

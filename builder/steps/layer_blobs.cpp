@@ -22,7 +22,7 @@ RemoteSession* LazyRemote::opened() {
 }
 
 bool LayerBlobs::fetch_for_push(const oci::Descriptor& blob) {
-  return shared_ && shared_->fetch_blob(blob, store_, "layer", "push");
+  return shared_ && shared_->fetch_blob(blob, store_, FetchedKind::layer, "push");
 }
 
 bool LayerBlobs::can_be_had(const ImageLayer& layer) {
@@ -50,7 +50,7 @@ OrBlocked<LayerBlob> LayerBlobs::local(const ImageLayer& layer, const std::strin
   }
   if (!layer.key.empty()) {
     for (const LayerBlob& blob : layer.value.blobs) {
-      if (shared_ && shared_->fetch_blob(blob.descriptor, store_, "layer", step)) return blob;
+      if (shared_ && shared_->fetch_blob(blob.descriptor, store_, FetchedKind::layer, step)) return blob;
     }
     return Blocked{{{layer.key, layer.text}}};
   }

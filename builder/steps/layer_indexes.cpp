@@ -21,7 +21,7 @@ std::map<std::string, LayerValue> LayerIndexes::foreign_layers() const {
 // An index that somebody else made: its digest was verified, and it must be of this layer.
 std::shared_ptr<const FileIndex> LayerIndexes::checked_index(const oci::Descriptor& index, const oci::Digest& diff_id,
                                                              const std::string& step) {
-  if (!shared_->fetch_blob(index, store_, "file index", step)) return nullptr;
+  if (!shared_->fetch_blob(index, store_, FetchedKind::file_index, step)) return nullptr;
   try {
     auto loaded = loaded_.load(index);
     return loaded->diff_id() == diff_id ? loaded : nullptr;
@@ -92,7 +92,8 @@ void LayerIndexes::fetch(const ImageLayers& layers, const std::string& step) {
   }
   if (wanted.size() < 2) return;
   ThreadPool pool(std::min<std::size_t>(wanted.size(), 8));
-  pool.parallel_for(wanted.size(), [&](std::size_t i) { shared_->fetch_blob(wanted[i], store_, "file index", step); });
+  pool.parallel_for(wanted.size(),
+                    [&](std::size_t i) { shared_->fetch_blob(wanted[i], store_, FetchedKind::file_index, step); });
 }
 
 }  // namespace kiln

@@ -80,7 +80,7 @@ void add_parent_inputs(const ImageLayers& below, std::vector<RawInput>& inputs) 
       continue;
     }
     const std::string where = layer.line ? fmt::format("{}, {}:{}", layer.text, layer.file, layer.line) : layer.text;
-    inputs.push_back({fmt::format("parent layer {}", ++number), layer.value.diff_id.str(), false, where});
+    inputs.push_back({fmt::format("{} {}", kParentLayerInput, ++number), layer.value.diff_id.str(), false, where});
   }
   if (!base.empty()) inputs.push_back({"base image", oci::chain_id(base).str()});
 }
@@ -140,7 +140,9 @@ StepIdentity run_identity(const RunCommand& command, const ImageLayers& below, c
   inputs.push_back({"security", std::string(word_of(command.security))});
   for (const std::string& variable : command.env) {
     const std::string name = variable.substr(0, variable.find('='));
-    const char* type = command.profile_keys.count(name) ? "profile" : command.args.count(name) ? "ARG" : "ENV";
+    const std::string_view type = command.profile_keys.count(name) ? "profile"
+                                  : command.args.count(name)       ? kArgInput
+                                                                   : "ENV";
     inputs.push_back({fmt::format("{} {}", type, name), variable.substr(name.size() + 1)});
   }
   identity.key = key.finish();
