@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+
 namespace kiln {
 
 using oci::Descriptor;
@@ -40,11 +42,17 @@ void BlobPush::send(const RemoteRepository& place, const Descriptor& blob) {
   const ByteProgress progress = [&](std::uint64_t done) {
     if (observer_) observer_->transfer_advanced(shown, done);
   };
+  std::optional<Error> problem;
+  bool is_sent = false;
   try {
-    transfer(place, blob, progress);
+    is_sent = transfer(place, blob, progress, problem);
   } catch (...) {
     if (observer_) observer_->transfer_ended(shown, on_fault_);
     throw;
+  }
+  if (!is_sent) {
+    if (observer_) observer_->transfer_ended(shown, fetch_ ? TransferOutcome::deferred : on_fault_);
+    throw Error(*problem);
   }
   if (observer_) observer_->transfer_ended(shown, TransferOutcome::transferred);
   session_.locations().add(blob.digest, place);
@@ -58,26 +66,28 @@ void BlobPush::report(const RemoteRepository& place, const Descriptor& blob, Tra
   observer_->transfer_ended(transfer, outcome);
 }
 
-void BlobPush::transfer(const RemoteRepository& place, const Descriptor& blob, const ByteProgress& progress) {
+bool BlobPush::transfer(const RemoteRepository& place, const Descriptor& blob, const ByteProgress& progress,
+                        std::optional<Error>& problem) {
   RegistryClient client = session_.client(place.endpoint);
-  if (store_.has(blob.digest)) return client.upload_blob(place.repository, blob, *stored_blob(store_, blob), progress);
-  std::optional<Error> last;
+  const auto upload = [&](const std::unique_ptr<UploadSource>& source) {
+    client.upload_blob(place.repository, blob, *source, progress);
+    return true;
+  };
+  if (store_.has(blob.digest)) return upload(stored_blob(store_, blob));
+  problem = Error(Category::machine,
+                  fmt::format("layer '{}' is not in the store, and no registry is known to have it; pull or build its "
+                              "image again",
+                              blob.digest.str()));
   for (const RemoteRepository& other : session_.locations().with_others(session_.locations().find(blob.digest))) {
     if (other == place) continue;
     try {
-      const auto source = remote_blob(session_.client(other.endpoint), other.repository, blob);
-      return client.upload_blob(place.repository, blob, *source, progress);
+      return upload(remote_blob(session_.client(other.endpoint), other.repository, blob));
     } catch (const Error& error) {
       if (error.category() != Category::network) throw;
-      last = error;
+      problem = error;
     }
   }
-  if (fetch_ && fetch_(blob)) return client.upload_blob(place.repository, blob, *stored_blob(store_, blob), progress);
-  if (last) throw *last;
-  throw Error(Category::machine,
-              fmt::format("layer '{}' is not in the store, and no registry is known to have it; pull or "
-                          "build its image again",
-                          blob.digest.str()));
+  return fetch_ && fetch_(blob) && upload(stored_blob(store_, blob));
 }
 
 }  // namespace kiln

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "registry/remote/registry_client.hpp"
 #include "registry/remote/transfer_observer.hpp"
@@ -12,7 +13,8 @@ namespace kiln {
 // two send the same blob to the same registry.
 class BlobPush {
  public:
-  // `fetch`: see PushOptions::fetch; may be empty. `on_fault`: how a transfer that fails is said to have ended.
+  // `fetch`: see PushOptions::fetch; may be empty. `on_fault`: how a transfer that fails is said to have ended; one of
+  // a blob that `fetch` did not find either is deferred, since who gave `fetch` knows that now and may make it again.
   // Session, store and observer are borrowed; the observer may be null.
   BlobPush(RemoteSession& session, const ContentStore& store, std::function<bool(const oci::Descriptor&)> fetch,
            TransferObserver* observer, TransferOutcome on_fault = TransferOutcome::failed)
@@ -28,7 +30,9 @@ class BlobPush {
 
  private:
   void report(const RemoteRepository& place, const oci::Descriptor& blob, TransferOutcome outcome);
-  void transfer(const RemoteRepository& place, const oci::Descriptor& blob, const ByteProgress& progress);
+  // False: no place has the blob, `fetch` included; then `problem` says why.
+  bool transfer(const RemoteRepository& place, const oci::Descriptor& blob, const ByteProgress& progress,
+                std::optional<Error>& problem);
 
   RemoteSession& session_;
   const ContentStore& store_;
