@@ -26,7 +26,7 @@ function(kiln_room name)
     # In a batch a local name may hide one of another source's unnamed namespace, and GCC takes a class defined in a source for one
     # of a header.
     target_compile_options(kiln_${name} PRIVATE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
-    set_target_properties(kiln_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+    set_target_properties(kiln_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 48)
   endif()
   if(KILN_TESTS AND ARG_TESTS)
     kiln_unit_test(${name} SOURCES ${ARG_TESTS} LINKS kiln_${name} ${ARG_PRIVATE})

@@ -10,7 +10,7 @@ namespace kiln::hcl {
 
 namespace {
 
-using Kind = Pattern::Instruction::Kind;
+using Opcode = Pattern::Instruction::Kind;
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 bool is_word(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
@@ -55,7 +55,7 @@ class Machine {
       const std::uint32_t code = length == 0 ? 0 : character_at(text_, at, length);
       for (Thread& thread : now) {
         const Pattern::Instruction& instruction = program_[thread.address];
-        if (instruction.kind == Kind::match) {
+        if (instruction.kind == Opcode::match) {
           found = std::move(thread.slots);
           found[1] = at;
           break;  // what comes behind is less preferred
@@ -87,18 +87,18 @@ class Machine {
       visited_[address] = true;
       const Pattern::Instruction& instruction = program_[address];
       switch (instruction.kind) {
-        case Kind::match:
-        case Kind::characters:
+        case Opcode::match:
+        case Opcode::characters:
           threads.push_back({address, std::move(slots)});
           break;
-        case Kind::jump:
+        case Opcode::jump:
           pending.push_back({instruction.next, std::move(slots)});
           break;
-        case Kind::split:
+        case Opcode::split:
           pending.push_back({instruction.other, slots});
           pending.push_back({instruction.next, std::move(slots)});
           break;
-        case Kind::save:
+        case Opcode::save:
           slots[instruction.other] = at;
           pending.push_back({instruction.next, std::move(slots)});
           break;
@@ -108,18 +108,18 @@ class Machine {
     }
   }
 
-  bool holds(Kind kind, std::size_t at) const {
+  bool holds(Opcode kind, std::size_t at) const {
     const bool before = at > 0 && is_word(text_[at - 1]), behind = at < text_.size() && is_word(text_[at]);
     switch (kind) {
-      case Kind::text_begin:
+      case Opcode::text_begin:
         return at == 0;
-      case Kind::text_end:
+      case Opcode::text_end:
         return at == text_.size();
-      case Kind::line_begin:
+      case Opcode::line_begin:
         return at == 0 || text_[at - 1] == '\n';
-      case Kind::line_end:
+      case Opcode::line_end:
         return at == text_.size() || text_[at] == '\n';
-      case Kind::word:
+      case Opcode::word:
         return before != behind;
       default:
         return before == behind;

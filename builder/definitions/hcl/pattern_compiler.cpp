@@ -11,7 +11,7 @@ namespace kiln::hcl {
 
 namespace {
 
-using Kind = Pattern::Instruction::Kind;
+using Opcode = Pattern::Instruction::Kind;
 using Ranges = std::vector<Pattern::CharacterRange>;
 using Code = std::vector<Pattern::Instruction>;
 
@@ -24,8 +24,8 @@ constexpr std::size_t kNoBound = static_cast<std::size_t>(-1);
 void append(Code& into, const Code& code) {
   const std::size_t base = into.size();
   for (Pattern::Instruction instruction : code) {
-    if (instruction.kind != Kind::match) instruction.next += base;
-    if (instruction.kind == Kind::split) instruction.other += base;
+    if (instruction.kind != Opcode::match) instruction.next += base;
+    if (instruction.kind == Opcode::split) instruction.other += base;
     into.push_back(std::move(instruction));
   }
   if (into.size() > kMaxProgram) throw ValueError("the pattern is too large");
@@ -98,12 +98,12 @@ std::uint32_t PatternCompiler::character() {
 }
 
 Code PatternCompiler::characters(Ranges ranges) const {
-  Pattern::Instruction instruction{Kind::characters, std::move(ranges), 1, 0};
+  Pattern::Instruction instruction{Opcode::characters, std::move(ranges), 1, 0};
   if (flags_.ignores_case) instruction.ranges = both_cases(std::move(instruction.ranges));
   return {std::move(instruction)};
 }
 
-Code PatternCompiler::position(Kind kind) const { return {{kind, {}, 1, 0}}; }
+Code PatternCompiler::position(Opcode kind) const { return {{kind, {}, 1, 0}}; }
 
 Code PatternCompiler::alternatives(int depth) {
   if (depth > kMaxPatternDepth) fail("it nests too deep");
@@ -112,9 +112,9 @@ Code PatternCompiler::alternatives(int depth) {
     ++at_;
     const Code other = sequence(depth);
     // split L1, L2; L1: result; jump end; L2: other
-    Code joined = {{Kind::split, {}, 1, result.size() + 2}};
+    Code joined = {{Opcode::split, {}, 1, result.size() + 2}};
     append(joined, result);
-    joined.push_back({Kind::jump, {}, joined.size() + 1 + other.size(), 0});
+    joined.push_back({Opcode::jump, {}, joined.size() + 1 + other.size(), 0});
     append(joined, other);
     result = std::move(joined);
   }
@@ -139,10 +139,10 @@ Code PatternCompiler::item(int depth) {
       return characters(flags_.dot_takes_newline ? Ranges{{0, kLast}} : negated({{'\n', '\n'}}));
     case '^':
       ++at_;
-      return position(flags_.is_multiline ? Kind::line_begin : Kind::text_begin);
+      return position(flags_.is_multiline ? Opcode::line_begin : Opcode::text_begin);
     case '$':
       ++at_;
-      return position(flags_.is_multiline ? Kind::line_end : Kind::text_end);
+      return position(flags_.is_multiline ? Opcode::line_end : Opcode::text_end);
     case '\\':
       return escape();
     case '*':
@@ -162,9 +162,9 @@ Code PatternCompiler::group(int depth) {
   if (peek() == '?') return flags_or_group(depth);
   const std::size_t number = names_.size();
   names_.emplace_back();
-  Code result = {{Kind::save, {}, 1, 2 * number + 2}};
+  Code result = {{Opcode::save, {}, 1, 2 * number + 2}};
   append(result, alternatives(depth + 1));
-  result.push_back({Kind::save, {}, result.size() + 1, 2 * number + 3});
+  result.push_back({Opcode::save, {}, result.size() + 1, 2 * number + 3});
   if (peek() != ')' || at_end()) fail("a '(' without its ')'");
   ++at_;
   flags_ = before;
@@ -185,9 +185,9 @@ Code PatternCompiler::flags_or_group(int depth) {
     at_ = end + 1;
     const std::size_t number = names_.size();
     names_.push_back(name);
-    Code result = {{Kind::save, {}, 1, 2 * number + 2}};
+    Code result = {{Opcode::save, {}, 1, 2 * number + 2}};
     append(result, alternatives(depth + 1));
-    result.push_back({Kind::save, {}, result.size() + 1, 2 * number + 3});
+    result.push_back({Opcode::save, {}, result.size() + 1, 2 * number + 3});
     if (peek() != ')' || at_end()) fail("a '(' without its ')'");
     ++at_;
     flags_ = before;
@@ -232,16 +232,16 @@ Code PatternCompiler::escape() {
   switch (peek(1)) {
     case 'A':
       at_ += 2;
-      return position(Kind::text_begin);
+      return position(Opcode::text_begin);
     case 'z':
       at_ += 2;
-      return position(Kind::text_end);
+      return position(Opcode::text_end);
     case 'b':
       at_ += 2;
-      return position(Kind::word);
+      return position(Opcode::word);
     case 'B':
       at_ += 2;
-      return position(Kind::no_word);
+      return position(Opcode::no_word);
     case 'Q':
       return quoted();
     default:
@@ -395,7 +395,7 @@ Code PatternCompiler::repeated(Code code) {
       is_lazy = !is_lazy;
     }
     const auto split = [&](std::size_t inside, std::size_t behind) {
-      return Pattern::Instruction{Kind::split, {}, is_lazy ? behind : inside, is_lazy ? inside : behind};
+      return Pattern::Instruction{Opcode::split, {}, is_lazy ? behind : inside, is_lazy ? inside : behind};
     };
     Code result;
     for (std::size_t i = 0; i < least; ++i) append(result, code);
@@ -403,7 +403,7 @@ Code PatternCompiler::repeated(Code code) {
       // L: split inside, behind; inside: code; jump L
       Code loop = {split(1, code.size() + 2)};
       append(loop, code);
-      loop.push_back({Kind::jump, {}, 0, 0});
+      loop.push_back({Opcode::jump, {}, 0, 0});
       append(result, loop);
     } else {
       Code optional;

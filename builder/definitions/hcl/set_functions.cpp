@@ -67,7 +67,7 @@ Value symmetric_difference(const Values& given) {
   return result;
 }
 
-Value product(const Values& lists) {
+Value cartesian_product(const Values& lists) {
   if (lists.size() < 2) throw ValueError("at least two arguments are required");
   std::size_t total = 1;
   bool are_all_sets = true;
@@ -104,7 +104,7 @@ FunctionTable set_functions() {
       {"sethaselement",
        {{{"set", set}, {"elem", Type()}}, {}, [](const Values& a) { return Value::of(holds(a[0], a[1])); }}},
       {"setintersection", {{first}, others, intersection}},
-      {"setproduct", {{}, Parameter{"sets", Type()}, product}},
+      {"setproduct", {{}, Parameter{"sets", Type()}, cartesian_product}},
       {"setsubtract", {{{"a", set}, {"b", set}}, {}, subtraction}},
       {"setsymmetricdifference", {{first}, others, symmetric_difference}},
       {"setunion", {{first}, others, united}},

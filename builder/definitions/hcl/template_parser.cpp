@@ -11,7 +11,7 @@ namespace kiln::hcl {
 
 namespace {
 
-using Kind = TemplatePart::Kind;
+using PartKind = TemplatePart::Kind;
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -43,7 +43,7 @@ class Assembler {
   explicit Assembler(std::vector<TemplatePart> parts) : parts_(std::move(parts)) {}
 
   ExpressionPtr all(const Place& place) {
-    const bool is_lone = parts_.size() == 1 && parts_[0].kind == Kind::interpolation;
+    const bool is_lone = parts_.size() == 1 && parts_[0].kind == PartKind::interpolation;
     if (is_lone) return parts_[0].expression;
     ExpressionPtr result = sequence(place, {});
     if (at_ < parts_.size()) fail(parts_[at_].place, "a directive that ends what was not begun");
@@ -51,22 +51,22 @@ class Assembler {
   }
 
  private:
-  ExpressionPtr sequence(const Place& place, const std::vector<Kind>& ends) {
+  ExpressionPtr sequence(const Place& place, const std::vector<PartKind>& ends) {
     Template result;
     while (at_ < parts_.size()) {
       TemplatePart& part = parts_[at_];
       if (std::find(ends.begin(), ends.end(), part.kind) != ends.end()) break;
-      if (part.kind == Kind::literal) {
+      if (part.kind == PartKind::literal) {
         if (!part.text.empty()) {
           result.parts.push_back(make_expression(part.place, Literal{Value::of(std::move(part.text))}));
         }
         ++at_;
-      } else if (part.kind == Kind::interpolation) {
+      } else if (part.kind == PartKind::interpolation) {
         result.parts.push_back(part.expression);
         ++at_;
-      } else if (part.kind == Kind::if_begin) {
+      } else if (part.kind == PartKind::if_begin) {
         result.parts.push_back(condition());
-      } else if (part.kind == Kind::for_begin) {
+      } else if (part.kind == PartKind::for_begin) {
         result.parts.push_back(loop());
       } else {
         break;
@@ -84,11 +84,11 @@ class Assembler {
 
   ExpressionPtr condition() {
     const TemplatePart begin = parts_[at_++];
-    ExpressionPtr if_true = sequence(begin.place, {Kind::if_else, Kind::if_end});
+    ExpressionPtr if_true = sequence(begin.place, {PartKind::if_else, PartKind::if_end});
     ExpressionPtr if_false = make_expression(begin.place, Literal{Value::of("")});
-    if (at_ < parts_.size() && parts_[at_].kind == Kind::if_else) {
+    if (at_ < parts_.size() && parts_[at_].kind == PartKind::if_else) {
       ++at_;
-      if_false = sequence(begin.place, {Kind::if_end});
+      if_false = sequence(begin.place, {PartKind::if_end});
     }
     if (at_ == parts_.size()) fail(begin.place, "'%{ if }' without its '%{ endif }'");
     ++at_;
@@ -101,7 +101,7 @@ class Assembler {
     loop.key_name = begin.key_name;
     loop.value_name = begin.value_name;
     loop.collection = begin.expression;
-    loop.value = sequence(begin.place, {Kind::for_end});
+    loop.value = sequence(begin.place, {PartKind::for_end});
     if (at_ == parts_.size()) fail(begin.place, "'%{ for }' without its '%{ endfor }'");
     ++at_;
     return make_expression(begin.place, Joined{make_expression(begin.place, std::move(loop))});
@@ -115,7 +115,7 @@ class Assembler {
 std::vector<TemplatePart> merged(std::vector<TemplatePart> parts) {
   std::vector<TemplatePart> result;
   for (TemplatePart& part : parts) {
-    if (part.kind == Kind::literal && !result.empty() && result.back().kind == Kind::literal) {
+    if (part.kind == PartKind::literal && !result.empty() && result.back().kind == PartKind::literal) {
       result.back().text += part.text;
     } else {
       result.push_back(std::move(part));
@@ -136,7 +136,7 @@ void remove_indentation(std::vector<TemplatePart>& parts) {
   std::vector<TemplatePart*> lines;
   bool begins_line = true;
   for (TemplatePart& part : parts) {
-    const bool is_literal = part.kind == Kind::literal;
+    const bool is_literal = part.kind == PartKind::literal;
     if (begins_line) {
       std::size_t spaces = 0;
       if (is_literal) {
@@ -211,7 +211,7 @@ std::vector<TemplatePart> Parser::template_parts(TemplateKind kind) {
       literal.erase(literal.begin(), first);
     }
     trims_next = false;
-    if (!literal.empty()) parts.push_back({Kind::literal, place_at(begin), std::exchange(literal, ""), {}, "", ""});
+    if (!literal.empty()) parts.push_back({PartKind::literal, place_at(begin), std::exchange(literal, ""), {}, "", ""});
     begin = at_;
   };
   while (!at_end() && !(kind == TemplateKind::quoted && peek() == '"')) {
@@ -222,7 +222,7 @@ std::vector<TemplatePart> Parser::template_parts(TemplateKind kind) {
       finish_literal();
       bool trims_left = false, trims_right = false;
       TemplatePart part = peek() == '$' ? interpolation(trims_left, trims_right) : directive(trims_left, trims_right);
-      if (trims_left && !parts.empty() && parts.back().kind == Kind::literal) trim_end(parts.back().text);
+      if (trims_left && !parts.empty() && parts.back().kind == PartKind::literal) trim_end(parts.back().text);
       parts.push_back(std::move(part));
       trims_next = trims_right;
       begin = at_;
@@ -277,7 +277,7 @@ void Parser::escape(std::string& into) {
 }
 
 TemplatePart Parser::interpolation(bool& trims_left, bool& trims_right) {
-  TemplatePart part{Kind::interpolation, place(), "", {}, "", ""};
+  TemplatePart part{PartKind::interpolation, place(), "", {}, "", ""};
   at_ += 2;
   trims_left = accept("~");
   const bool before = std::exchange(skips_newlines_, true);
@@ -291,7 +291,7 @@ TemplatePart Parser::interpolation(bool& trims_left, bool& trims_right) {
 }
 
 TemplatePart Parser::directive(bool& trims_left, bool& trims_right) {
-  TemplatePart part{Kind::if_begin, place(), "", {}, "", ""};
+  TemplatePart part{PartKind::if_begin, place(), "", {}, "", ""};
   at_ += 2;
   trims_left = accept("~");
   const bool before = std::exchange(skips_newlines_, true);
@@ -299,7 +299,7 @@ TemplatePart Parser::directive(bool& trims_left, bool& trims_right) {
   if (word == "if") {
     part.expression = expression();
   } else if (word == "for") {
-    part.kind = Kind::for_begin;
+    part.kind = PartKind::for_begin;
     part.value_name = name("a name behind 'for'");
     if (accept(",")) {
       part.key_name = std::move(part.value_name);
@@ -310,11 +310,11 @@ TemplatePart Parser::directive(bool& trims_left, bool& trims_right) {
     name("'in'");
     part.expression = expression();
   } else if (word == "else") {
-    part.kind = Kind::if_else;
+    part.kind = PartKind::if_else;
   } else if (word == "endif") {
-    part.kind = Kind::if_end;
+    part.kind = PartKind::if_end;
   } else if (word == "endfor") {
-    part.kind = Kind::for_end;
+    part.kind = PartKind::for_end;
   } else {
     fail(part.place, fmt::format("unknown directive '{}'{}", printable(word),
                                  suggestion(word, {"else", "endfor", "endif", "for", "if"})));
