@@ -28,8 +28,8 @@ ContextSource::Listed& ContextSource::listed() const {
   return *listed_;
 }
 
-void ContextSource::read_ahead(std::vector<std::string> patterns) const {
-  ahead_.add([this, patterns = std::move(patterns)] {
+void ContextSource::read_ahead(const std::vector<std::string>& patterns) const {
+  ahead_.add([this, patterns] {
     listed();
     for (const std::string& pattern : patterns) hash_ahead(pattern);
   });

@@ -22,7 +22,7 @@ class ContextSource : public CopySource {
  public:
   ContextSource(ContextFolder folder, HashTools tools) : folder_(std::move(folder)), tools_(std::move(tools)) {}
 
-  void read_ahead(std::vector<std::string> patterns) const override;
+  void read_ahead(const std::vector<std::string>& patterns) const override;
   std::optional<FileEntry> lookup(std::string_view path) const override;
   std::string resolve(std::string_view path) const override;
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;

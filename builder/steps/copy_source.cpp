@@ -12,7 +12,7 @@ FileEntry implied_directory(std::string_view path) {
   return entry;
 }
 
-void CopySource::read_ahead(std::vector<std::string>) const {}
+void CopySource::read_ahead(const std::vector<std::string>&) const {}
 
 std::string CopySource::why_missing(std::string_view) const { return {}; }
 

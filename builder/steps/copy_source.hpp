@@ -23,7 +23,7 @@ class CopySource {
 
   // Says that these source patterns of COPY will be asked for: what takes time to list and to hash is listed and hashed
   // in the background, in their order. What fails then fails again when asked.
-  virtual void read_ahead(std::vector<std::string> patterns) const;
+  virtual void read_ahead(const std::vector<std::string>& patterns) const;
 
   // What stands at a path as it is spelt; a hard link shows as the file it is a name of.
   virtual std::optional<FileEntry> lookup(std::string_view path) const = 0;
