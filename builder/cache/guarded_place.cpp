@@ -15,18 +15,22 @@ struct Failure {
   std::optional<RegistryError> refusal;  // what a registry answered
 };
 
+Failure failure_by(const Error& error, bool is_of_place, std::optional<RegistryError> refusal = {}) {
+  return {error, is_of_place, std::move(refusal)};
+}
+
 // Does the work; what went wrong with it, or nullopt. Error{cancelled} passes.
 std::optional<Failure> failure_of(const std::function<void()>& work) {
   try {
     work();
     return std::nullopt;
   } catch (const RegistryError& error) {
-    return Failure{error, true, error};
+    return failure_by(error, true, error);
   } catch (const TransportError& error) {
-    return Failure{error, true, {}};
+    return failure_by(error, true);
   } catch (const Error& error) {
     if (error.category() == Category::cancelled) throw;
-    return Failure{error, error.category() == Category::machine, {}};
+    return failure_by(error, error.category() == Category::machine);
   }
 }
 

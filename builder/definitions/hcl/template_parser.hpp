@@ -21,13 +21,14 @@ struct TemplatePart {
 // Templates of the native syntax: quoted texts, heredocs, and JSON's strings. What an expression is the parser says.
 class TemplateParser : protected Cursor {
  public:
+  virtual ~TemplateParser() = default;
+
   virtual ExpressionPtr expression() = 0;
   // The whole text as a template, without escapes of a backslash.
   ExpressionPtr whole_template();
 
  protected:
   using Cursor::Cursor;
-  ~TemplateParser() = default;
 
   ExpressionPtr quoted();
   ExpressionPtr heredoc();
