@@ -81,7 +81,11 @@ inline BuildReport sample_report() {
   run.seconds = 21.4567;
   run.kiln_version = "0.1.0";
   run.targets = {55, 70, 70, 300};
-  return recorder.report(run);
+  BuildReport report = recorder.report(run);
+  // As in reports of earlier versions, which had steps of images that were left out.
+  report.steps.back().started.reset();
+  report.steps.back().ended.reset();
+  return report;
 }
 
 }  // namespace kiln::test
