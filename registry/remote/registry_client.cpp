@@ -42,6 +42,9 @@ bool is_schema_1(std::string_view media_type) {
   return media_type.find("docker.distribution.manifest.v1") != std::string_view::npos;
 }
 
+// Proxies and serverless registries may know GET alone.
+bool knows_no_head(const HttpResponse& response) { return response.status == 405 || response.status == 501; }
+
 std::string manifest_path(const std::string& repository, const std::string& key) {
   return "/v2/" + repository + "/manifests/" + key;
 }
@@ -86,7 +89,7 @@ std::optional<Descriptor> RegistryClient::resolve(const std::string& repository,
   const HttpResponse& response = answer.response;
   if (response.status == 404) return std::nullopt;
   const bool usable = response.status == 200 && digest_of(response.headers) && response.headers.find("Content-Length");
-  if (response.status != 200 && response.status != 405) transport_->refuse(answer, repository);
+  if (response.status != 200 && !knows_no_head(response)) transport_->refuse(answer, repository);
   const std::string type = response.headers.media_type();
   // What kiln cannot read is resolved all the same: it has a digest.
   const bool is_typed = type.starts_with("application/vnd.") && type.find("manifest") != std::string::npos;
@@ -301,7 +304,7 @@ BlobPresence RegistryClient::find_blob(const std::string& repository, const Dige
   if (answer.response.status == 404) return {};
   const bool is_there = answer.response.status == 200;
   if (is_there && is_size(length_of(answer.response.headers))) return {true, length_of(answer.response.headers)};
-  if (!is_there && transport_->is_home(answer.url) && answer.response.status != 405)
+  if (!is_there && transport_->is_home(answer.url) && !knows_no_head(answer.response))
     transport_->refuse(answer, repository);
 
   // Storage behind a signed URL often answers GET only. One byte tells the size of the whole; a server without ranges
