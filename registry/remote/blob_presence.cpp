@@ -27,7 +27,8 @@ BlobPresence find_blob(RegistryTransport& transport, const std::string& reposito
   if (answer.response.status == 404) return {};
   const bool is_there = answer.response.status == 200;
   if (is_there && is_size(length_of(answer.response.headers))) return {true, length_of(answer.response.headers)};
-  if (!is_there && transport.is_home(answer.url) && answer.response.status != 405) transport.refuse(answer, repository);
+  if (!is_there && transport.is_home(answer.url) && !answer.response.lacks_method())
+    transport.refuse(answer, repository);
 
   // Storage behind a signed URL often answers GET only. One byte tells the size of the whole; a server without ranges
   // begins to send all of it, and tells the size before that.

@@ -51,7 +51,7 @@ std::optional<Descriptor> RegistryManifests::resolve(const std::string& reposito
   const HttpResponse& response = answer.response;
   if (response.status == 404) return std::nullopt;
   const bool usable = response.status == 200 && answer.stated_digest() && response.headers.find("Content-Length");
-  if (response.status != 200 && response.status != 405) transport_.refuse(answer, repository);
+  if (response.status != 200 && !response.lacks_method()) transport_.refuse(answer, repository);
   const std::string type = response.headers.media_type();
   // What kiln cannot read is resolved all the same: it has a digest.
   const bool is_typed = type.starts_with("application/vnd.") && type.find("manifest") != std::string::npos;
