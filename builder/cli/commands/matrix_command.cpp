@@ -142,15 +142,15 @@ void print_for_github(const Matrix& matrix) {
 
 void print_json(const Matrix& matrix) {
   using Json = nlohmann::ordered_json;
-  Json json = {{"schema_version", 1},
-               {"waves", Json::array()},
-               {"platforms", Json::parse(matrix_json(matrix.platforms))},
-               {"changed", matrix.changed},
-               {"unchanged", Json::array()}};
-  for (const auto& rows : matrix.waves) json["waves"].push_back(Json::parse(matrix_json(rows)));
+  Json document = {{"schema_version", 1},
+                   {"waves", Json::array()},
+                   {"platforms", Json::parse(matrix_json(matrix.platforms))},
+                   {"changed", matrix.changed},
+                   {"unchanged", Json::array()}};
+  for (const auto& rows : matrix.waves) document["waves"].push_back(Json::parse(matrix_json(rows)));
   for (const auto& [target, image] : matrix.unchanged)
-    json["unchanged"].push_back({{"target", target}, {"image", image}});
-  fmt::print("{}\n", json.dump(2));
+    document["unchanged"].push_back({{"target", target}, {"image", image}});
+  fmt::print("{}\n", document.dump(2));
 }
 
 int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
