@@ -204,7 +204,7 @@ void add_common_words(Arguments& command, IndexWords& words) {
 
 void add_index_command(Arguments& root) {
   const auto words = std::make_shared<IndexWords>();
-  Arguments& index = root.command("index", "Make one name stand for images of several platforms.");
+  Arguments& index = root.command("index", "Make one name refer to images of several platforms.");
   Arguments& create = index.command("create", "Put an index of images that registries have.");
   create.required_positional("DST", words->destination, "the name it gets")
       .positional("REF", words->sources, "images; of an index all that it holds")
