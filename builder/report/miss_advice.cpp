@@ -67,7 +67,7 @@ std::vector<std::string> miss_advice(const BuildRecordStep& step) {
   if (!sentences.empty()) return sentences;
   if (step.reason == "the cache was not to be used") return {"leave out --no-cache and --no-cache-filter"};
   if (step.reason.find("no longer in the store") != std::string::npos) {
-    return {"its layer was pruned; let 'kiln cache prune' keep more storage"};
+    return {"its layer was pruned; let 'kiln cache prune' keep more space"};
   }
   return {"nothing was wrong: the next build with the same inputs hits"};
 }

@@ -140,7 +140,7 @@ void add_test_command(Arguments& root) {
   root.command("test", "Start an image, wait for its HEALTHCHECK, and say by the exit code whether it is healthy.")
       .required_positional("REF", words->reference, "the image, of the store or else of its registry")
       .option("--timeout", words->timeout_s, "seconds until it must be healthy (default 60)")
-      .option("--platform", words->platform, "of this platform's image, where the name stands for several")
+      .option("--platform", words->platform, "of this platform's image, where the name refers to several")
       .option("--network", words->network, "none (default: a network of its own) or host")
       .flag("--local", words->local, "ask no registry")
       .flag("--pull", words->pull, "ask the registry even where the store knows the name")
