@@ -181,19 +181,6 @@ std::vector<FoundImage> find_images(const std::vector<Event>& events) {
   return images;
 }
 
-void decide(PinnedService& service, const DigestOf& digest_of) {
-  if (!service.reason.empty()) return;
-  const std::string name = service.before.substr(0, service.before.find('@'));
-  try {
-    const auto digest = digest_of(oci::Reference::parse(name));
-    service.outcome = digest ? PinnedService::Outcome::pinned : PinnedService::Outcome::unknown;
-    if (digest) service.after = name + "@" + digest->str();
-  } catch (const Error& error) {
-    if (error.category() != Category::usage) throw;
-    service.reason = error.message();
-  }
-}
-
 std::string quoted_as(const std::string& value, int style) {
   if (style == YAML_SINGLE_QUOTED_SCALAR_STYLE) return "'" + value + "'";
   if (style == YAML_DOUBLE_QUOTED_SCALAR_STYLE) return "\"" + value + "\"";
@@ -218,11 +205,26 @@ std::set<std::size_t> scalars_of(const std::vector<FoundImage>& images) {
 
 }  // namespace
 
+void decide_pin(PinnedService& service, const DigestOf& digest_of) {
+  service.outcome = PinnedService::Outcome::unpinned;
+  const std::string name = service.before.substr(0, service.before.find('@'));
+  try {
+    const auto digest = digest_of(oci::Reference::parse(name));
+    service.outcome = digest ? PinnedService::Outcome::pinned : PinnedService::Outcome::unknown;
+    if (digest) service.after = name + "@" + digest->str();
+  } catch (const Error& error) {
+    if (error.category() != Category::usage) throw;
+    service.reason = error.message();
+  }
+}
+
 ComposePin pin_compose(const std::string& text, const std::string& file_name, const DigestOf& digest_of) {
   const std::vector<Event> events = read_events(text, file_name);
   std::vector<FoundImage> images = find_images(events);
   if (images.empty()) throw Error(Category::usage, fmt::format("'{}' has no service with an image", file_name));
-  for (FoundImage& image : images) decide(image.service, digest_of);
+  for (FoundImage& image : images) {
+    if (image.service.reason.empty()) decide_pin(image.service, digest_of);
+  }
   ComposePin pin{text, {}};
   std::set<std::size_t> replaced;
   for (auto image = images.rbegin(); image != images.rend(); ++image) {

@@ -25,7 +25,7 @@ struct PinnedService {
     unpinned,  // it cannot be pinned where it stands: `reason` says why
   };
   std::string service;
-  int line = 0;        // from 1
+  int line = 0;        // from 1; 0: not known
   std::string before;  // the scalar's value
   std::string after;   // of a pinned one: "repo[:tag]@digest"
   Outcome outcome = Outcome::unknown;
@@ -39,6 +39,9 @@ struct ComposePin {
 
 // Returns the digest an image is to have; nullopt: not known.
 using DigestOf = std::function<std::optional<oci::Digest>(const oci::Reference&)>;
+
+// Says what becomes of the image `service.before`; its reason must be empty.
+void decide_pin(PinnedService& service, const DigestOf& digest_of);
 
 // Pins what can be pinned. The result was parsed again and has the same events but for the scalars that were pinned. A
 // plain or quoted scalar on one line is pinned; a value with a variable, an alias, a block scalar, an anchored value,

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 
 import harness
 import releases_test
@@ -79,12 +80,74 @@ class ComposePin(releases_test.ReleaseTest):
         self.assertIn("changed since", self.kiln("compose", "pin", "compose.yaml", "--restore", code=2).stderr)
         self.assertEqual(path.read_text(), edited)
 
+    def pins(self):
+        """The image of each service in the override file that was written."""
+        return dict(re.findall(r'^  (\S+):\n    image: "(.*)"$', (self.folder / "compose.pins.yaml").read_text(), re.MULTILINE))
+
+    def test_variables_anchors_and_merge_keys_are_pinned_by_service_in_a_file_beside(self):
+        text = (f"x-base: &base {{image: '{self.pc2}', tty: true}}\n"
+                f"services:\n  a: {{image: '{self.mainpc}:${{TAG:-latest}}'}}\n  b: {{<<: *base}}\n"
+                f"  c: {{extends: {{service: a}}}}\n  plain: {{image: {self.pc2}:latest}}\n  db: {{image: 'postgres:${{PG:-16}}'}}\n")
+        path = self.compose(text)
+        pins = self.folder / "compose.pins.yaml"
+        dry = self.kiln("compose", "pin", "compose.yaml", "--dry-run").stdout
+        self.assertIn("would write 'compose.pins.yaml'", dry)
+        self.assertFalse(pins.exists())
+        shown = self.kiln("compose", "pin", "compose.yaml").stdout
+        self.assertIn("docker compose -f compose.yaml -f compose.pins.yaml up -d", shown)
+        self.assertIn("service 'db': 'postgres:16' is not in the release 'v1'; it stays", shown)
+        self.assertEqual(path.read_text(), text)
+        self.assertTrue(pins.read_text().startswith("# Written by 'kiln compose pin': compose.yaml in the release 'v1'\n"))
+        mainpc, pc2 = (f"{name}@{self.then[repository]}" for name, repository in (
+            (f"{self.mainpc}:latest", self.mainpc), (f"{self.pc2}:latest", self.pc2)))
+        self.assertEqual(self.pins(), {
+            "a": mainpc, "b": f"{self.pc2}@{self.then[self.pc2]}", "c": mainpc, "plain": pc2})
+        pinned = json.loads(self.kiln("compose", "pin", "compose.yaml", "--json").stdout)
+        self.assertEqual((pinned["override"], pinned["command"]),
+                         ("compose.pins.yaml", "docker compose -f compose.yaml -f compose.pins.yaml up -d"))
+        self.assertEqual(json.loads(self.kiln("compose", "pin", "compose.yaml", "--restore", "--json").stdout)["removed"], "compose.pins.yaml")
+        self.assertFalse(pins.exists())
+        self.assertEqual(path.read_text(), text)
+
+    def test_a_plain_file_is_pinned_by_service_where_that_is_asked_for_and_then_again(self):
+        path = self.compose(f"services: {{a: {{image: {self.pc2}}}}}\n")
+        before = path.read_text()
+        self.kiln("compose", "pin", "compose.yaml", "--override")
+        self.assertEqual(self.pins(), {"a": f"{self.pc2}@{self.then[self.pc2]}"})
+        self.bake("two")
+        self.create("v2")
+        self.kiln("compose", "pin", "compose.yaml")
+        self.assertEqual(path.read_text(), before)
+        self.assertEqual(self.pins(), {"a": f"{self.pc2}@{self.digests('latest')[self.pc2]}"})
+
+    def test_the_environment_and_the_override_that_compose_reads_by_itself_count(self):
+        self.compose(f"services:\n  a: {{image: '{self.mainpc}:$TAG'}}\n  b: {{image: nginx, command: '$WORD'}}\n")
+        self.write("compose.override.yaml", f"services: {{b: {{image: {self.pc2}}}}}\n")
+        self.write(".env", "TAG=latest\n")
+        result = self.kiln("compose", "pin", "compose.yaml")
+        self.assertIn("docker compose -f compose.yaml -f compose.override.yaml -f compose.pins.yaml up -d", result.stdout)
+        self.assertIn("the variable 'WORD' is not set, and counts as empty", result.stderr)
+        self.assertNotIn("'TAG'", result.stderr)
+        self.assertEqual(self.pins(), {
+            "a": f"{self.mainpc}:latest@{self.then[self.mainpc]}", "b": f"{self.pc2}@{self.then[self.pc2]}"})
+        self.write("more.yaml", f"services: {{c: {{image: {self.pc2}}}}}\n")
+        self.kiln("compose", "pin", "compose.yaml", "more.yaml", env={"TAG": "other"})
+        self.assertEqual(set(self.pins()), {"a", "c"})
+
+    def test_a_file_of_that_name_that_is_not_kilns_stays(self):
+        self.compose(f"services: {{a: {{image: '{self.pc2}:${{TAG:-latest}}'}}}}\n")
+        self.write("compose.pins.yaml", "services: {}\n")
+        for words in ([], ["--override"], ["--restore"]):
+            self.assertIn("'compose.pins.yaml' was not written by kiln",
+                          self.kiln("compose", "pin", "compose.yaml", *words, code=2).stderr)
+        self.assertEqual((self.folder / "compose.pins.yaml").read_text(), "services: {}\n")
+
     def test_what_cannot_be_pinned_is_named_and_a_link_stays_one(self):
-        path = self.compose(f"x: &i {self.pc2}\nservices:\n  a: {{image: *i}}\n  b: {{image: '{self.pc2}:${{TAG}}'}}\n  c: {{image: {self.pc2}}}\n")
+        path = self.compose(f"services:\n  a: {{image: '{self.pc2}:${{TAG}}'}}\n  c: {{image: {self.pc2}}}\n")
         os.symlink("compose.yaml", self.folder / "link.yaml")
-        shown = self.kiln("compose", "pin", "link.yaml", code=1).stdout
-        self.assertIn("link.yaml:3: service 'a': not pinned: it is the alias '*i'", shown)
-        self.assertIn("link.yaml:4: service 'b': not pinned: it holds a variable", shown)
+        result = self.kiln("compose", "pin", "link.yaml", code=1)
+        self.assertIn("link.yaml:2: service 'a': not pinned: ", result.stdout)
+        self.assertIn("the variable 'TAG' is not set, and counts as empty", result.stderr)
         self.assertTrue((self.folder / "link.yaml").is_symlink())
         self.assertIn(f"c: {{image: {self.pc2}@{self.then[self.pc2]}}}", path.read_text())
 

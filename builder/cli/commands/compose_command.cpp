@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.hpp"
+#include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/published_images.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/release/compose_pin.hpp"
+#include "builder/release/compose_service_pins.hpp"
 #include "registry/store/content_store.hpp"
 #include "registry/store/image_names.hpp"
 
@@ -26,8 +28,9 @@ constexpr std::uint64_t kMostBytes = std::uint64_t{8} << 20;
 
 struct PinWords {
   PublishedWords fleet;
-  std::string file;
+  std::vector<std::string> files;
   std::string release;
+  bool by_service = false;
   bool local = false;
   bool restore = false;
   bool dry_run = false;
@@ -58,9 +61,12 @@ DigestOf digests_of_store(const std::shared_ptr<const ContentStore>& store) {
 
 // The file itself where a link leads to it, so that the link stays one.
 fs::path file_of(const PinWords& words) {
-  const fs::path file = words.file;
+  const fs::path file = words.files[0];
   return fs::is_symlink(file) ? fs::canonical(file) : file;
 }
+
+// compose.yaml -> compose.pins.yaml, beside it.
+fs::path pins_file_of(const PinWords& words) { return fs::path(words.files[0]).replace_extension(".pins.yaml"); }
 
 StoredRelease wanted_release(RemoteSession& session, const PinWords& words, const std::string& registry) {
   if (words.release.empty()) {
@@ -94,85 +100,215 @@ const char* word_of(Outcome outcome) {
   return outcome == Outcome::pinned ? "pinned" : outcome == Outcome::unknown ? "unknown" : "unpinned";
 }
 
-// `source`: the release's name; empty: the store.
-void print_pin(const PinWords& words, const ComposePin& pin, const std::string& source) {
+// Where the digests are from, for a message.
+std::string origin_of(const std::string& release) {
+  return release.empty() ? "the store" : fmt::format("the release '{}'", release);
+}
+
+// What was pinned, and where the pins are.
+struct PinResult {
+  std::vector<PinnedService> services;
+  std::string release;                // empty: the store
+  std::optional<fs::path> pins_file;  // nullopt: the file itself holds them
+  std::vector<std::string> files;     // what Compose is to read with -f, the pins' file included
+};
+
+std::string shell_word(const std::string& text) {
+  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=@+%";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string command_with(const std::vector<std::string>& files) {
+  std::string command = "docker compose";
+  for (const std::string& file : files) command += " -f " + shell_word(file);
+  return command + " up -d";
+}
+
+void print_service(const PinWords& words, const PinResult& result, const PinnedService& service) {
+  const std::string line = service.line == 0 ? "" : fmt::format("{}:", service.line);
+  const std::string where = fmt::format("{}:{} service '{}'", words.files[0], line, printable(service.service));
+  if (service.outcome == Outcome::pinned) {
+    fmt::print("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to",
+               printable(service.after));
+  } else if (service.outcome == Outcome::unknown) {
+    fmt::print("{}: '{}' is not in {}; it stays\n", where, printable(service.before), origin_of(result.release));
+  } else {
+    fmt::print("{}: not pinned: {}\n", where, printable(service.reason));
+  }
+}
+
+void print_json(const PinWords& words, const PinResult& result) {
   json services = json::array();
-  for (const PinnedService& service : pin.services) {
+  for (const PinnedService& service : result.services) {
     services.push_back({{"service", service.service},
-                        {"line", service.line},
+                        {"line", service.line == 0 ? json() : json(service.line)},
                         {"before", service.before},
                         {"after", service.after},
                         {"outcome", word_of(service.outcome)},
                         {"reason", service.reason}});
-    if (words.as_json) continue;
-    const std::string where = fmt::format("{}:{}: service '{}'", words.file, service.line, printable(service.service));
-    if (service.outcome == Outcome::pinned) {
-      fmt::print("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to",
-                 printable(service.after));
-    } else if (service.outcome == Outcome::unknown) {
-      fmt::print("{}: '{}' is not {}; it stays\n", where, printable(service.before),
-                 source.empty() ? "in the store" : fmt::format("in the release '{}'", source));
-    } else {
-      fmt::print("{}: not pinned: {}\n", where, printable(service.reason));
+  }
+  const json printed = {{"file", words.files[0]},
+                        {"override", result.pins_file ? json(result.pins_file->native()) : json()},
+                        {"command", command_with(result.files)},
+                        {"release", result.release.empty() ? json() : json(result.release)},
+                        {"services", services},
+                        {"dry_run", words.dry_run}};
+  fmt::print("{}\n", printed.dump(2, ' ', false, json::error_handler_t::replace));
+}
+
+int finish_pin(const PinWords& words, const PinResult& result) {
+  if (words.as_json) {
+    print_json(words, result);
+  } else {
+    for (const PinnedService& service : result.services) print_service(words, result, service);
+    if (result.pins_file) {
+      fmt::print("{} '{}', which goes over the other files: {}\n", words.dry_run ? "would write" : "wrote",
+                 result.pins_file->native(), command_with(result.files));
     }
   }
-  if (!words.as_json) return;
-  const json result = {{"file", words.file},
-                       {"release", source.empty() ? json() : json(source)},
-                       {"services", services},
-                       {"dry_run", words.dry_run}};
-  fmt::print("{}\n", result.dump(2, ' ', false, json::error_handler_t::replace));
+  return std::any_of(result.services.begin(), result.services.end(),
+                     [](const auto& service) { return service.outcome == Outcome::unpinned; })
+             ? 1
+             : 0;
+}
+
+// The text of the pins' file; nullopt: there is none. Error{usage} for a file of that name that is not kiln's.
+std::optional<std::string> read_pins(const fs::path& file) {
+  auto text = read_file_if_exists(file, kMostBytes);
+  if (text && !is_service_pins(*text)) {
+    throw Error(Category::usage,
+                fmt::format("'{}' was not written by kiln, and is left alone; move it away first", file.native()));
+  }
+  return text;
 }
 
 int run_restore(const PinWords& words) {
   const fs::path file = file_of(words);
+  const fs::path pins_file = pins_file_of(words);
+  const bool has_pins = read_pins(pins_file).has_value();
   const auto before = read_file_if_exists(backup_of(file), kMostBytes);
-  if (!before)
-    throw Error(Category::usage,
-                fmt::format("'{}' does not exist; there is nothing to put back", backup_of(file).native()));
-  if (!differ_in_pins_alone(*before, read_file(file, kMostBytes), words.file)) {
+  if (!before && !has_pins) {
+    throw Error(Category::usage, fmt::format("neither '{}' nor '{}' exists; there is nothing to put back",
+                                             backup_of(file).native(), pins_file.native()));
+  }
+  if (before && !differ_in_pins_alone(*before, read_file(file, kMostBytes), words.files[0])) {
     throw Error(
         Category::usage,
         fmt::format(
             "'{}' was changed since it was pinned, and not in its pins alone; take what you want from '{}' yourself",
-            words.file, backup_of(file).native()));
+            words.files[0], backup_of(file).native()));
   }
-  if (!words.dry_run) {
+  if (!words.dry_run && has_pins) fs::remove(pins_file);
+  if (!words.dry_run && before) {
     write_like(file, file, *before);
     fs::remove(backup_of(file));
   }
   if (words.as_json) {
-    fmt::print("{}\n",
-               json{{"file", words.file}, {"restored_from", backup_of(file).native()}, {"dry_run", words.dry_run}}.dump(
-                   2, ' ', false, json::error_handler_t::replace));
-  } else {
-    fmt::print("{} '{}' back as it was in '{}'\n", words.dry_run ? "would put" : "put", words.file,
+    const json printed = {{"file", words.files[0]},
+                          {"restored_from", before ? json(backup_of(file).native()) : json()},
+                          {"removed", has_pins ? json(pins_file.native()) : json()},
+                          {"dry_run", words.dry_run}};
+    fmt::print("{}\n", printed.dump(2, ' ', false, json::error_handler_t::replace));
+    return 0;
+  }
+  if (has_pins) fmt::print("{} '{}'\n", words.dry_run ? "would remove" : "removed", pins_file.native());
+  if (before) {
+    fmt::print("{} '{}' back as it was in '{}'\n", words.dry_run ? "would put" : "put", words.files[0],
                backup_of(file).native());
   }
   return 0;
 }
 
-int run_pin(const PinWords& words, const CancelToken& cancel) {
-  if (words.restore && (words.local || !words.release.empty()))
-    throw Error(Category::usage, "--restore takes neither --release nor --local");
-  if (words.restore) return run_restore(words);
-  if (words.local && !words.release.empty()) throw Error(Category::usage, "--release and --local exclude one another");
+// The files of the project: those that were named, and the override that Compose reads beside a single one by itself.
+std::vector<std::string> project_files(const PinWords& words) {
+  std::vector<std::string> files = words.files;
+  if (files.size() == 1) {
+    if (const auto beside = automatic_override(files[0])) files.push_back(beside->native());
+  }
+  return files;
+}
+
+ServicePins pins_by_service(const PinWords& words, const DigestOf& digest_of, const std::string& release) {
+  std::vector<compose::ComposeText> texts;
+  std::vector<std::string> names;
+  for (const std::string& file : project_files(words)) {
+    texts.push_back({file, read_file(file, kMostBytes), fs::path(file).parent_path()});
+    names.push_back(fs::path(file).filename().native());
+  }
+  const compose::ComposeOptions options{fs::path(words.files[0]).parent_path(), environment_variable, {}};
+  ServicePins pins = pin_services(texts, options, digest_of,
+                                  printable(fmt::format("{} in {}", join(names, ", "), origin_of(release))));
+  StderrLog log;
+  for (const std::string& name : pins.unset)
+    log.warn(fmt::format("the variable '{}' is not set, and counts as empty", name));
+  return pins;
+}
+
+int write_pins(const PinWords& words, ServicePins pins, const std::string& release) {
+  const fs::path pins_file = pins_file_of(words);
+  const auto present = read_pins(pins_file);
+  if (!words.dry_run && present != pins.text) write_like(present ? pins_file : file_of(words), pins_file, pins.text);
+  PinResult result{std::move(pins.services), release, pins_file, project_files(words)};
+  result.files.push_back(pins_file.native());
+  return finish_pin(words, result);
+}
+
+// True where a service's image is known, but is not pinned where it stands.
+bool needs_override(const std::vector<PinnedService>& in_place, const std::vector<PinnedService>& by_service) {
+  return std::any_of(by_service.begin(), by_service.end(), [&](const PinnedService& service) {
+    const auto same = std::find_if(in_place.begin(), in_place.end(),
+                                   [&](const PinnedService& other) { return other.service == service.service; });
+    return service.outcome == Outcome::pinned && same != in_place.end() && same->outcome == Outcome::unpinned;
+  });
+}
+
+int pin_in_place(const PinWords& words, const DigestOf& digest_of, const std::string& release) {
   const fs::path file = file_of(words);
   const std::string text = read_file(file, kMostBytes);
-  std::string source;
-  const DigestOf digest_of =
-      words.local ? digests_of_store(std::make_shared<ContentStore>(HomeLayout::open(HomeLayout::default_root())))
-                  : digests_of_release(words, cancel, source);
-  const ComposePin pin = pin_compose(text, words.file, digest_of);
+  ComposePin pin = pin_compose(text, words.files[0], digest_of);
+  const bool is_plain = std::none_of(pin.services.begin(), pin.services.end(),
+                                     [](const PinnedService& service) { return service.outcome == Outcome::unpinned; });
+  if (!is_plain) {
+    ServicePins pins = pins_by_service(words, digest_of, release);
+    if (needs_override(pin.services, pins.services)) return write_pins(words, std::move(pins), release);
+    for (PinnedService& service : pin.services) {
+      const auto same = std::find_if(pins.services.begin(), pins.services.end(),
+                                     [&](const PinnedService& other) { return other.service == service.service; });
+      if (service.outcome == Outcome::unpinned && same != pins.services.end()) {
+        const int line = service.line;
+        service = *same;
+        service.line = line;
+      }
+    }
+  }
   if (!words.dry_run && pin.text != text) {
     write_like(file, backup_of(file), text);
     write_like(file, file, pin.text);
   }
-  print_pin(words, pin, source);
-  return std::any_of(pin.services.begin(), pin.services.end(),
-                     [](const auto& service) { return service.outcome == Outcome::unpinned; })
-             ? 1
-             : 0;
+  return finish_pin(words, {std::move(pin.services), release, std::nullopt, words.files});
+}
+
+int run_pin(const PinWords& words, const CancelToken& cancel) {
+  if (words.files.empty()) throw Error(Category::usage, "'kiln compose pin' needs a compose file");
+  if (words.restore && (words.local || !words.release.empty()))
+    throw Error(Category::usage, "--restore takes neither --release nor --local");
+  if (words.restore) return run_restore(words);
+  if (words.local && !words.release.empty()) throw Error(Category::usage, "--release and --local exclude one another");
+  const std::string text = read_file(file_of(words), kMostBytes);
+  std::string release;
+  const DigestOf digest_of =
+      words.local ? digests_of_store(std::make_shared<ContentStore>(HomeLayout::open(HomeLayout::default_root())))
+                  : digests_of_release(words, cancel, release);
+  // Pins of an earlier run would go over what is written into the file: they are renewed.
+  const auto present = read_file_if_exists(pins_file_of(words), kMostBytes);
+  const bool has_pins = present && is_service_pins(*present);
+  const bool has_include = ("\n" + text).find("\ninclude:") != std::string::npos;
+  const bool by_service = words.by_service || words.files.size() > 1 || has_pins || has_include;
+  if (!by_service) return pin_in_place(words, digest_of, release);
+  return write_pins(words, pins_by_service(words, digest_of, release), release);
 }
 
 }  // namespace
@@ -180,11 +316,15 @@ int run_pin(const PinWords& words, const CancelToken& cancel) {
 void add_compose_command(Arguments& root) {
   const auto words = std::make_shared<PinWords>();
   Arguments& pin = root.command("compose", "Work with compose files.")
-                       .command("pin", "Write the digests of a release into the image references of a compose file.");
-  pin.required_positional("FILE", words->file, "the compose file; what it was stays beside it as FILE.before-pin")
+                       .command("pin", "Pin the images of a compose file by the digests of a release.");
+  pin.positional("FILE", words->files, "the compose file, or several as for docker compose -f")
+      .flag("--override", words->by_service,
+            "leave FILE alone: pin by service in an override file beside it, STEM.pins.yaml (the default where FILE "
+            "holds what cannot be pinned where it stands)")
       .option("--release", words->release, "the release that the digests are taken from (default: the newest)")
       .flag("--local", words->local, "take the digests that the names have in the store")
-      .flag("--restore", words->restore, "put the file back as it was before it was pinned")
+      .flag("--restore", words->restore,
+            "put the file back as it was before it was pinned, and remove its override file")
       .flag("--dry-run", words->dry_run, "show; change nothing")
       .flag("--json", words->as_json, "print the result as JSON")
       .handler([words](const CancelToken& cancel) { return run_pin(*words, cancel); });

@@ -18,7 +18,7 @@ bool is_name_part(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
 
 class Interpolation {
  public:
-  explicit Interpolation(const Lookup& lookup) : lookup_(lookup) {}
+  Interpolation(const Lookup& lookup, std::set<std::string>* unset) : lookup_(lookup), unset_(unset) {}
 
   std::string run(std::string_view text, int depth) {
     if (depth > kMaxExpansionDepth) throw Error(Category::usage, "variables nest too deep");
@@ -38,7 +38,7 @@ class Interpolation {
       } else if (at + 1 < text.size() && is_name_start(text[at + 1])) {
         std::size_t end = at + 1;
         while (end < text.size() && is_name_part(text[end])) ++end;
-        result += lookup_(std::string(text.substr(at + 1, end - at - 1))).value_or("");
+        result += value_or_nothing(std::string(text.substr(at + 1, end - at - 1)));
         at = end;
       } else {
         refuse(text);
@@ -61,14 +61,20 @@ class Interpolation {
     refuse(text);
   }
 
+  std::string value_or_nothing(const std::string& name) {
+    auto value = lookup_(name);
+    if (!value && unset_ != nullptr) unset_->insert(name);
+    return std::move(value).value_or("");
+  }
+
   std::string braced(std::string_view inside, int depth) {
     std::size_t end = 0;
     while (end < inside.size() && is_name_part(inside[end])) ++end;
     const std::string name(inside.substr(0, end));
     std::string_view rest = inside.substr(end);
     if (name.empty() || !is_name_start(name[0])) refuse(inside);
+    if (rest.empty()) return value_or_nothing(name);
     const auto value = lookup_(name);
-    if (rest.empty()) return value.value_or("");
     const bool counts_empty = rest.starts_with(':');
     if (counts_empty) rest.remove_prefix(1);
     const bool is_there = value && !(counts_empty && value->empty());
@@ -84,6 +90,7 @@ class Interpolation {
   }
 
   const Lookup& lookup_;
+  std::set<std::string>* unset_;
 };
 
 class EnvFile {
@@ -186,19 +193,21 @@ class EnvFile {
 
 }  // namespace
 
-std::string interpolate(std::string_view text, const Lookup& lookup) { return Interpolation(lookup).run(text, 0); }
+std::string interpolate(std::string_view text, const Lookup& lookup, std::set<std::string>* unset) {
+  return Interpolation(lookup, unset).run(text, 0);
+}
 
-void interpolate_all(Node& node, const std::string& file, const Lookup& lookup) {
+void interpolate_all(Node& node, const std::string& file, const Lookup& lookup, std::set<std::string>* unset) {
   if (node.is_scalar() && node.text.find('$') != std::string::npos) {
     try {
-      node.text = interpolate(node.text, lookup);
+      node.text = interpolate(node.text, lookup, unset);
       node.is_plain = false;
     } catch (const Error& error) {
       throw Error(error.category(), fmt::format("{}:{}: {}", printable(file), node.line, error.message()));
     }
   }
-  for (Node& item : node.items) interpolate_all(item, file, lookup);
-  for (auto& [key, member] : node.members) interpolate_all(member, file, lookup);
+  for (Node& item : node.items) interpolate_all(item, file, lookup, unset);
+  for (auto& [key, member] : node.members) interpolate_all(member, file, lookup, unset);
 }
 
 std::map<std::string, std::string> parse_env_file(const std::string& name, std::string_view text,

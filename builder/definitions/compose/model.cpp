@@ -61,14 +61,15 @@ void prefix_service(Node& service, const fs::path& folder) {
 
 class Loader {
  public:
-  Loader(const Lookup& variables, const std::optional<fs::path>& inside) : variables_(variables), inside_(inside) {}
+  Loader(const Lookup& variables, const std::optional<fs::path>& inside, std::set<std::string>* unset)
+      : variables_(variables), inside_(inside), unset_(unset) {}
 
   Node file(const std::string& name, const std::string& text, const fs::path& folder) {
     if (++files_ > kMaxFiles) throw Error(Category::usage, fmt::format("more than {} Compose files", kMaxFiles));
     Node root = parse_yaml(name, text);
     if (root.is_null()) root.kind = Node::Kind::mapping;
     if (!root.is_mapping()) fail(name, 1, "a Compose file is a mapping");
-    interpolate_all(root, name, variables_);
+    interpolate_all(root, name, variables_, unset_);
     Node* services = root.find("services");
     if (services != nullptr && services->is_mapping()) {
       for (const auto& [service, ignored] : std::vector(services->members)) {
@@ -164,6 +165,7 @@ class Loader {
 
   const Lookup& variables_;
   const std::optional<fs::path>& inside_;
+  std::set<std::string>* unset_;
   std::size_t files_ = 0;
 };
 
@@ -181,8 +183,9 @@ Lookup project_variables(const ComposeOptions& options) {
   };
 }
 
-Node load_model(const std::vector<ComposeText>& files, const Lookup& variables, const std::optional<fs::path>& inside) {
-  Loader loader(variables, inside);
+Node load_model(const std::vector<ComposeText>& files, const Lookup& variables, const std::optional<fs::path>& inside,
+                std::set<std::string>* unset) {
+  Loader loader(variables, inside, unset);
   Node model;
   model.kind = Node::Kind::mapping;
   for (const ComposeText& file : files) {

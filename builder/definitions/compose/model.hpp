@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,8 @@ Lookup project_variables(const ComposeOptions& options);
 // Compose files merged in their order, with variables put in, `include` and `extends` followed, and `!reset` done: one
 // tree whose `services` have what they extend. Paths of files that lie elsewhere are prefixed by their folder.
 // Error{usage} with file and line, for what leads back to itself too, and out of `inside` where that is given.
+// `unset` is as for interpolate().
 Node load_model(const std::vector<ComposeText>& files, const Lookup& variables,
-                const std::optional<fs::path>& inside = std::nullopt);
+                const std::optional<fs::path>& inside = std::nullopt, std::set<std::string>* unset = nullptr);
 
 }  // namespace kiln::compose
