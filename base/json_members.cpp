@@ -34,7 +34,7 @@ std::string JsonMembers::string(const char* key) const {
   return member.get<std::string>();
 }
 
-std::string JsonMembers::string_or(const char* key, std::string fallback) const {
+std::string JsonMembers::string_or(const char* key, const std::string& fallback) const {
   return has(key) ? string(key) : fallback;
 }
 

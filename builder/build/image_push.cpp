@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <set>
@@ -31,6 +32,23 @@ struct BlobPlaces {
     if (!layers.emplace(blob, &layer).second) return;
     if (layer.remote) places.emplace_back(blob, *layer.remote);
     if (const auto cached = cache ? cache->repository_of(blob) : std::nullopt) places.emplace_back(blob, *cached);
+  }
+
+  // Of the fleet's images that have the layers too: the one that an image is built on first, since it has all of them.
+  std::map<oci::Digest, std::vector<RemoteRepository>> likely(const RemoteSession& remote) const {
+    std::map<oci::Digest, std::vector<RemoteRepository>> result;
+    for (const auto& [blob, layer] : layers) {
+      std::vector<RemoteRepository>& found = result[blob];
+      for (auto name = layer->images.rbegin(); name != layer->images.rend(); ++name) {
+        try {
+          const RemoteRepository place = remote.repository_of(oci::Reference::parse(*name));
+          if (std::find(found.begin(), found.end(), place) == found.end()) found.push_back(place);
+        } catch (const Error&) {
+          // Pushing there is blocked, which need not concern this image.
+        }
+      }
+    }
+    return result;
   }
 
   BlobSources sources() const {
@@ -101,6 +119,7 @@ std::vector<PushEnd> ImagePush::push(const std::vector<PushedImages>& pushed) {
   MissingBlobs missing;
   PushOptions options;
   options.early = shop_.early_push();
+  options.likely_places = blobs.likely(remote);
   options.fetch = [&](const oci::Descriptor& blob) {
     if (blobs.layers.count(blob.digest) == 0) return false;
     if (shop_.layers().fetch_for_push(blob)) return true;

@@ -12,7 +12,8 @@ namespace kiln::dockerfile {
 namespace {
 
 constexpr std::string_view kLower = "abcdefghijklmnopqrstuvwxyz0123456789";
-constexpr std::string_view kWord = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+constexpr std::string_view kTagCharacters = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-";
+constexpr std::string_view kHostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-:[]";
 
 bool all_of(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
@@ -52,14 +53,14 @@ bool is_image_reference(std::string_view text) {
   const auto slash = text.rfind('/');
   if (const auto colon = text.find(':', slash == std::string_view::npos ? 0 : slash); colon != std::string_view::npos) {
     const std::string_view tag = text.substr(colon + 1);
-    if (tag.size() > 128 || !all_of(tag, std::string(kWord) + ".-") || tag[0] == '.' || tag[0] == '-') return false;
+    if (tag.size() > 128 || !all_of(tag, kTagCharacters) || tag[0] == '.' || tag[0] == '-') return false;
     text = text.substr(0, colon);
   }
   auto parts = split(text, '/');
   const bool has_host =
       parts.size() > 1 && (parts[0].find_first_of(".:") != std::string_view::npos || parts[0] == "localhost");
   if (has_host) {
-    if (!all_of(parts[0], std::string(kWord) + ".:-[]")) return false;
+    if (!all_of(parts[0], kHostCharacters)) return false;
     parts.erase(parts.begin());
   }
   return std::all_of(parts.begin(), parts.end(), is_path_component);
@@ -94,9 +95,8 @@ void platform(CheckContext& context, const Stage& stage, const std::vector<std::
   if (expansion.text.empty()) {
     context.fail(Error(Category::usage, fmt::format("--platform='{}' comes to nothing", printable(stage.platform))),
                  stage.lines);
-  } else if (parts.size() > 4 || !std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
-               return all_of(part, std::string(kWord) + ".-");
-             })) {
+  } else if (parts.size() > 4 || !std::all_of(parts.begin(), parts.end(),
+                                              [](std::string_view part) { return all_of(part, kTagCharacters); })) {
     context.fail(
         Error(Category::usage, fmt::format("--platform='{}' comes to '{}', which is no OS/ARCHITECTURE[/VARIANT]",
                                            printable(stage.platform), printable(expansion.text))),

@@ -44,7 +44,7 @@ struct Match {
 template <class Tokens>
 std::optional<Match> find_match(const Tokens& tokens, const Characters& text, std::size_t from, Anchor anchor,
                                 ShellPattern::Length length) {
-  using Kind = typename Tokens::value_type::Kind;
+  using TokenKind = typename Tokens::value_type::Kind;
   constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
   const std::size_t last = tokens.size();
   std::vector<std::size_t> starts(last + 1, kNone);
@@ -53,7 +53,7 @@ std::optional<Match> find_match(const Tokens& tokens, const Characters& text, st
   for (std::size_t position = from;; ++position) {
     if (!best && (anchor == Anchor::anywhere || position == from)) starts[0] = std::min(starts[0], position);
     for (std::size_t i = 0; i < last; ++i) {
-      if (tokens[i].kind == Kind::any_text) starts[i + 1] = std::min(starts[i + 1], starts[i]);
+      if (tokens[i].kind == TokenKind::any_text) starts[i + 1] = std::min(starts[i + 1], starts[i]);
     }
     if (starts[last] != kNone && (!best || starts[last] <= best->start)) {
       best = Match{starts[last], position};
@@ -65,9 +65,9 @@ std::optional<Match> find_match(const Tokens& tokens, const Characters& text, st
     const std::string_view character = text[position];
     for (std::size_t i = 0; i < last; ++i) {
       if (starts[i] == kNone || (best && starts[i] > best->start)) continue;
-      const bool fits = tokens[i].kind == Kind::literal ? character == tokens[i].text : character != "\n";
+      const bool fits = tokens[i].kind == TokenKind::literal ? character == tokens[i].text : character != "\n";
       if (!fits) continue;
-      const std::size_t to = tokens[i].kind == Kind::any_text ? i : i + 1;
+      const std::size_t to = tokens[i].kind == TokenKind::any_text ? i : i + 1;
       next[to] = std::min(next[to], starts[i]);
       alive = true;
     }

@@ -198,9 +198,9 @@ class Proposer {
     for (const auto& [name, profile] : profiles_.known) {
       if (profile.values.contains("CUDA_ARCH")) return name;
     }
-    for (const char* name : {"gpu", "cuda", "nvidia"}) {
+    for (const std::string name : {"gpu", "cuda", "nvidia"}) {
       const bool is_free = std::none_of(proposal_.images.begin(), proposal_.images.end(), [&](const auto& image) {
-        return image.name.ends_with(std::string("-") + name) || image.name == name;
+        return image.name.ends_with("-" + name) || image.name == name;
       });
       if (is_free && !profiles_.known.contains(name)) return name;
     }

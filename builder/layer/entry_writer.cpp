@@ -38,6 +38,9 @@ bool is_hole(std::string_view bytes) {
 // A file on its way: the thread that writes its last piece sets its properties, of which the time has to come after all
 // bytes.
 struct EntryWriter::Pending {
+  Pending(Fd file_in, FileEntry entry_in, std::uint64_t bytes)
+      : file(std::move(file_in)), entry(std::move(entry_in)), left(bytes) {}
+
   Fd file;
   FileEntry entry;
   std::atomic<std::uint64_t> left;  // bytes

@@ -195,7 +195,7 @@ LayerValue LayerWriter::finish() {
 }
 
 LayerValue recompress_layer(ContentStore& store, ThreadPool& pool, const LayerValue& layer,
-                            const Compression& compression, CancelToken cancel) {
+                            const Compression& compression, const CancelToken& cancel) {
   const auto with_form = [&](oci::Descriptor blob) {
     LayerValue result = layer;
     for (const LayerBlob& other : layer.blobs)

@@ -61,6 +61,6 @@ class LayerWriter {
 // Compresses a layer that is in the store in one form in another one, and records it. The index, where the store has
 // it, gets the new blob's frames. Done once: the store remembers the blob for as long as it has it.
 LayerValue recompress_layer(ContentStore& store, ThreadPool& pool, const LayerValue& layer,
-                            const Compression& compression, CancelToken cancel = {});
+                            const Compression& compression, const CancelToken& cancel = {});
 
 }  // namespace kiln

@@ -146,7 +146,7 @@ void TarImport::State::join_links() {
   }
 }
 
-TarImport::TarImport(Fd tar, std::string name, Whiteouts whiteouts, CancelToken cancel, TarLimits limits)
+TarImport::TarImport(Fd tar, std::string name, Whiteouts whiteouts, const CancelToken& cancel, TarLimits limits)
     : state_(std::make_unique<State>()) {
   state_->tar = std::move(tar);
   state_->name = std::move(name);

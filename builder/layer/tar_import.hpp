@@ -21,7 +21,7 @@ namespace kiln {
 // the tar is Error{build}. Parents that the tar does not name are not made up.
 class TarImport {
  public:
-  TarImport(Fd tar, std::string name, Whiteouts whiteouts, CancelToken cancel = {}, TarLimits limits = {});
+  TarImport(Fd tar, std::string name, Whiteouts whiteouts, const CancelToken& cancel = {}, TarLimits limits = {});
   TarImport(TarImport&&) noexcept;
   TarImport& operator=(TarImport&&) noexcept;
   ~TarImport();

@@ -337,7 +337,7 @@ std::vector<SnapshotInfo> SnapshotStore::disk_usage() {
   std::vector<SnapshotInfo> result;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(top_, error)) {
-    const fs::path folder = entry.path();
+    const fs::path& folder = entry.path();
     const auto number = parse_unsigned(folder.filename().native());
     const auto meta = number ? read_meta(folder) : std::nullopt;
     if (!meta || !oci::Digest::is_valid(meta->chain)) continue;

@@ -32,7 +32,7 @@ struct Solver::State {
   std::shared_ptr<CopySource> context_of(const TargetSpec& target);
   std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore,
                                      const std::string& ignore_name, const std::string& description);
-  void fail(std::exception_ptr error);
+  void fail(const std::exception_ptr& error);
   void note_problem(std::size_t target, const std::exception& error);
 
   StageId final_stage(std::size_t target) const { return {target, plan.targets[target]->final_stage}; }
@@ -147,7 +147,7 @@ std::shared_ptr<CopySource> Solver::State::context_of(const TargetSpec& target) 
   return folder(*target.context, target.ignore_text, target.ignore_name, "the build context");
 }
 
-void Solver::State::fail(std::exception_ptr error) {
+void Solver::State::fail(const std::exception_ptr& error) {
   const std::lock_guard lock(mutex);
   if (!failure) failure = error;
   settings.evaluation.stop.cancel(1);

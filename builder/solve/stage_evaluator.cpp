@@ -161,6 +161,8 @@ StageEvaluator::Progress StageEvaluator::begin() {
     BaseImage image;
     image.config = parent.value()->config.image;
     image.layers = parent.value()->layers;
+    const std::vector<std::string>& names = plan_.targets[fleet->target]->target.names;
+    for (ImageLayer& layer : image.layers) layer.images.insert(layer.images.end(), names.begin(), names.end());
     from_image(std::move(image));
     state_->base = parent.value()->base;
   } else if (const auto* image = std::get_if<ImageBase>(&base)) {

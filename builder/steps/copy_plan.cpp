@@ -86,7 +86,7 @@ std::vector<std::string> match_sources(const CopySource& source, std::string_vie
                       [](auto name, auto part) { return df::match_pattern(part, name); });
   };
   std::vector<std::string> matches;
-  source.walk(base, [&](const FileEntry& entry) {
+  source.walk(base, [&, &wild = wild](const FileEntry& entry) {
     if (entry.path == base) return true;
     const std::string relative = base.empty() ? entry.path : entry.path.substr(base.size() + 1);
     if (!df::match_pattern(wild, relative)) return !is_by_part || leads_to_match(relative);

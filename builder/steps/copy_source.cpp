@@ -50,7 +50,7 @@ void normalise(FileEntry& entry, ContextModes modes) {
 
 }  // namespace
 
-void CopySource::read_ahead(std::vector<std::string>) const {}
+void CopySource::read_ahead(const std::vector<std::string>&) const {}
 
 std::string CopySource::why_missing(std::string_view) const { return {}; }
 
@@ -99,8 +99,8 @@ const ScannedTree& ContextSource::tree() const {
   return *tree_;
 }
 
-void ContextSource::read_ahead(std::vector<std::string> patterns) const {
-  ahead_.add([this, patterns = std::move(patterns)] {
+void ContextSource::read_ahead(const std::vector<std::string>& patterns) const {
+  ahead_.add([this, patterns] {
     tree();
     for (const std::string& pattern : patterns) hash_ahead(pattern);
   });

@@ -30,7 +30,7 @@ class CopySource {
 
   // Says that these source patterns of COPY will be asked for: what takes time to list and to hash is listed and hashed
   // in the background, in their order. What fails then fails again when asked.
-  virtual void read_ahead(std::vector<std::string> patterns) const;
+  virtual void read_ahead(const std::vector<std::string>& patterns) const;
 
   // What stands at a path as it is spelt; a hard link shows as the file it is a name of.
   virtual std::optional<FileEntry> lookup(std::string_view path) const = 0;
@@ -73,7 +73,7 @@ class ContextSource : public CopySource {
                 ThreadPool& pool, CancelToken cancel, std::string description = "the build context",
                 LivingFiles::Writers writers = LivingFiles::Writers::others);
 
-  void read_ahead(std::vector<std::string> patterns) const override;
+  void read_ahead(const std::vector<std::string>& patterns) const override;
   std::optional<FileEntry> lookup(std::string_view path) const override;
   std::string resolve(std::string_view path) const override;
   void walk(std::string_view path, const std::function<bool(const FileEntry&)>& visit) const override;

@@ -38,7 +38,8 @@ std::vector<std::string> environment_with(const std::vector<SourceSecrets::GitHe
 
 }  // namespace
 
-GitProgram::GitProgram(std::string shown, std::vector<SourceSecrets::GitHeader> headers, const CancelToken& cancel)
+GitProgram::GitProgram(std::string shown, const std::vector<SourceSecrets::GitHeader>& headers,
+                       const CancelToken& cancel)
     : shown_(std::move(shown)), environment_(environment_with(headers)), cancel_(cancel) {
   if (!find_program("git")) {
     throw Error(Category::machine,

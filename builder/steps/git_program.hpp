@@ -16,7 +16,7 @@ namespace kiln {
 class GitProgram {
  public:
   // `shown` is the source for messages. Error{machine} where there is no git.
-  GitProgram(std::string shown, std::vector<SourceSecrets::GitHeader> headers, const CancelToken& cancel);
+  GitProgram(std::string shown, const std::vector<SourceSecrets::GitHeader>& headers, const CancelToken& cancel);
 
   CommandResult run(const fs::path& folder, const std::vector<std::string>& words) const;
   // What it printed, without the last newline; Error{network} where it fails.

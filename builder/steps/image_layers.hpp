@@ -33,6 +33,8 @@ struct ImageLayer {
   std::string text;  // "COPY . /app"
   // Where its blob can be fetched from while the store does not have it.
   std::optional<RemoteRepository> remote;
+  // References of the fleet's images that this one is built on and that have it too, the one it is built on last.
+  std::vector<std::string> images;
   // Made by a kiln step, so it may be written again in another compression; a foreign base's layer stays as it is.
   bool is_own = true;
 };

@@ -83,7 +83,7 @@ EarlyPush::State EarlyPush::deal_with(const RemoteRepository& place, const oci::
     const double rate = session_.client(place.endpoint).upload_bytes_per_second();
     if (ghcr::upload_objection(blob, "", rate)) return State::left_to_push;
   }
-  if (!blobs_.find(place, blob) && !blobs_.mount(place, blob)) blobs_.send(place, blob);
+  if (!blobs_.find(place, blob) && !blobs_.mount_on_guess(place, blob, {})) blobs_.send(place, blob);
   return State::there;
 }
 

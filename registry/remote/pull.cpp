@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
+#include "registry/store/seen_places.hpp"
 
 namespace kiln {
 
@@ -35,6 +36,13 @@ class ReportedTransfer {
   Transfer transfer_;
   TransferOutcome outcome_ = TransferOutcome::failed;
 };
+
+// For this session's pulls and pushes, and for pushes of later ones.
+void note_place(RemoteSession& session, const ContentStore& store, const oci::Digest& blob,
+                const RemoteRepository& place) {
+  session.locations().add(blob, place);
+  note_seen_place(store, blob, place.endpoint.authority, place.repository, Seen::there);
+}
 
 // The bytes of a manifest, index or config that is named by digest: from the store, else from the registry.
 std::string document_bytes(RegistryClient& client, ContentStore& store, const std::string& repository,
@@ -117,8 +125,8 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
     throw Error(Category::network,
                 fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), printable(has.str())));
   }
-  session.locations().add(config.digest, image.source);
-  for (const Descriptor& layer : image.parsed.layers) session.locations().add(layer.digest, image.source);
+  note_place(session, store, config.digest, image.source);
+  for (const Descriptor& layer : image.parsed.layers) note_place(session, store, layer.digest, image.source);
   return image;
 }
 
@@ -195,7 +203,7 @@ void fetch_blob(RemoteSession& session, ContentStore& store, const Descriptor& b
           .download_blob(
               places[i].repository, blob, store, Durability::durable,
               [&](std::uint64_t done) { transfer.advanced(done); }, pages);
-      session.locations().add(blob.digest, places[i]);
+      note_place(session, store, blob.digest, places[i]);
       return transfer.ended(TransferOutcome::transferred);
     } catch (const Error& error) {
       if (error.category() != Category::network || i + 1 == places.size()) throw;

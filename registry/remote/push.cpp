@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -19,10 +20,10 @@
 // A push is a graph of jobs on one pool; no job ever waits for another.
 //
 //   check(group)      one HEAD a tag; where a tag is missing, every blob of the image becomes a need
-//   settle(need)      one blob in one repository: skip, mount, upload or stream. Needs of one blob at one
-//   registry
-//                     queue behind the first that has to upload, or behind an early upload; when it is done the
-//                     others mount from there
+//   settle(need)      one blob in one repository: skip, mount, upload or stream. Needs of one blob at one registry
+//                     queue behind the first that has to guess a place to mount from or to upload, or behind an early
+//                     upload; when it is done the others mount from there. Begins when all groups are checked: what
+//                     one of them has at the registry is known to the others then
 //   publish(group)    once the last need of a group is settled: manifests, then tags
 //
 // A group is one image in one repository.
@@ -40,8 +41,6 @@ struct Need {
   RemoteRepository place;
   Descriptor blob;
   std::vector<Group*> waiting;
-  enum class State { open, settled, failed } state = State::open;
-  std::optional<Error> error;
   std::size_t image = 0;  // the first that has it, for messages
 };
 
@@ -50,6 +49,7 @@ struct Group {
   RemoteRepository place;
   std::vector<oci::Reference> targets;
   std::vector<std::optional<PushedTarget>> done;
+  enum class State { unchecked, there, lacking } state = State::unchecked;  // there: every target names the image
   std::size_t open_needs = 0;
   std::optional<Error> error;
 };
@@ -72,8 +72,14 @@ class Pusher {
     if (options_.early) options_.early->hand_over();
     std::vector<PushOutcome> outcomes(images_.size());
     for (std::size_t i = 0; i < images_.size(); ++i) make_groups(i, outcomes[i]);
+    unchecked_ = groups_.size();
     for (Group& group : groups_) {
-      start([this, &group] { check(group); }, group);
+      start(
+          [this, &group] {
+            attempt([&] { check(group); }, group);
+            if (--unchecked_ == 0) begin_settling();
+          },
+          group);
     }
     {
       std::unique_lock lock(mutex_);
@@ -117,15 +123,20 @@ class Pusher {
   void start(Job job, Group& group) {
     begin_job();
     pool_.submit([this, job = std::move(job), &group] {
-      try {
-        job();
-      } catch (const Error& error) {
-        fail(group, error);
-      } catch (const std::exception& error) {
-        fail(group, Error(Category::machine, error.what()));
-      }
+      attempt(job, group);
       end_job();
     });
+  }
+
+  template <class Job>
+  void attempt(const Job& job, Group& group) {
+    try {
+      job();
+    } catch (const Error& error) {
+      fail(group, error);
+    } catch (const std::exception& error) {
+      fail(group, Error(Category::machine, error.what()));
+    }
   }
 
   void begin_job() {
@@ -184,29 +195,47 @@ class Pusher {
         all_there = false;
       }
     }
-    if (all_there) return;
+    if (all_there) {
+      group.state = Group::State::there;
+      return;
+    }
     limits_.check_sizes(group.place.endpoint.authority, parts_of(group.image));
     std::vector<Descriptor> blobs = parts_of(group.image).blobs;
     std::sort(blobs.begin(), blobs.end(), [](const Descriptor& a, const Descriptor& b) { return a.size > b.size; });
-    std::vector<Need*> fresh;
-    bool ready;
-    {
-      const std::lock_guard lock(mutex_);
-      for (const Descriptor& blob : blobs) {
-        auto& need = needs_[{group.place, blob.digest}];
-        if (!need) {
-          need = std::make_unique<Need>(Need{group.place, blob, {}, Need::State::open, {}, group.image});
-          fresh.push_back(need.get());
-        }
-        if (need->state == Need::State::failed && !group.error) group.error = need->error;
-        if (need->state != Need::State::open) continue;
-        need->waiting.push_back(&group);
-        ++group.open_needs;
+    const std::lock_guard lock(mutex_);
+    for (const Descriptor& blob : blobs) {
+      auto& need = needs_[{group.place, blob.digest}];
+      if (!need) {
+        need = std::make_unique<Need>(Need{group.place, blob, {}, group.image});
+        unsettled_.push_back(need.get());
       }
-      ready = group.open_needs == 0 && !group.error;
+      need->waiting.push_back(&group);
+      ++group.open_needs;
     }
-    for (Need* need : fresh) start_settling(*need);
-    if (ready) publish(group);
+    group.state = Group::State::lacking;
+  }
+
+  // By the thread that checked the last group; the others' checks are done.
+  void begin_settling() {
+    if (!unsettled_.empty()) {
+      for (const Group& group : groups_) {
+        if (group.state == Group::State::there) note_places(group);
+      }
+    }
+    // First those that have no blobs: afterwards a group may be without open needs because they were dealt with.
+    for (Group& group : groups_) {
+      if (group.state == Group::State::lacking && group.open_needs == 0)
+        start([this, &group] { publish(group); }, group);
+    }
+    for (Need* need : unsettled_) start_settling(*need);
+  }
+
+  void note_places(const Group& group) {
+    try {
+      for (const Descriptor& blob : parts_of(group.image).blobs) session_.locations().add(blob.digest, group.place);
+    } catch (const Error&) {
+      // Nothing of this image is pushed, so its manifest need not be here.
+    }
   }
 
   void start_settling(Need& need) {
@@ -229,8 +258,6 @@ class Pusher {
     std::vector<Group*> failed;
     {
       const std::lock_guard lock(mutex_);
-      need.state = error ? Need::State::failed : Need::State::settled;
-      need.error = error;
       for (Group* group : need.waiting) {
         --group->open_needs;
         if (error) {
@@ -279,7 +306,11 @@ class Pusher {
       ~Leader() { pusher.stop_leading(need); }
     } leader{*this, need};
     // Somebody may have uploaded it between our look and our turn.
-    if (!blobs_.mount(need.place, need.blob)) send(need);
+    const auto likely = options_.likely_places.find(need.blob.digest);
+    const bool is_mounted = blobs_.mount_on_guess(
+        need.place, need.blob,
+        likely == options_.likely_places.end() ? std::vector<RemoteRepository>() : likely->second);
+    if (!is_mounted) send(need);
     settled(need, {});
   }
 
@@ -334,7 +365,7 @@ class Pusher {
     RegistryClient client = session_.client(group.place.endpoint);
     for (const Descriptor& blob : parts_of(group.image).blobs) {
       if (client.find_blob(group.place.repository, blob.digest).matches(blob)) continue;
-      send(Need{group.place, blob, {}, Need::State::open, {}, group.image});
+      send(Need{group.place, blob, {}, group.image});
     }
   }
 
@@ -351,6 +382,8 @@ class Pusher {
   std::mutex mutex_;
   std::condition_variable idle_;
   std::size_t running_ = 0;
+  std::atomic<std::size_t> unchecked_ = 0;
+  std::vector<Need*> unsettled_;  // until every group is checked
   std::map<std::pair<RemoteRepository, Digest>, std::unique_ptr<Need>> needs_;
   std::map<BlobAtRegistry, std::deque<Need*>> uploading_;
   ThreadPool pool_;  // last: its threads end before what they use

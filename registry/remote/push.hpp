@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,6 +38,9 @@ struct PushOptions {
   // Brings a blob into the store that neither the store nor a registry is known to have; false where it cannot be had.
   // Called from several threads, only for what the target really lacks.
   std::function<bool(const oci::Descriptor&)> fetch;
+  // Repositories that a blob may well be in, by what is known beside the registries (the images that this one is built
+  // on): it is mounted from there before it is sent.
+  std::map<oci::Digest, std::vector<RemoteRepository>> likely_places;
   // The line that made a blob, "Dockerfile:7", for messages about it; "" where no line did. Called from several
   // threads.
   std::function<std::string(const oci::Digest&)> origin;
@@ -48,12 +52,12 @@ struct PushOptions {
 // Pushes many images at once over the session's connections, one outcome for each in their order.
 //
 // One HEAD for each tag answers "already there". Else each blob is dealt with once for each repository:
-// skipped where it is there, mounted where another repository of the registry has it, uploaded from the
-// store, or streamed from a registry that has it; images that share a layer upload it once and mount it for
-// the others. Then come the manifests, children before indexes, and the tags last: no tag ever names an image
-// whose blobs are not all there. What the registry says it stored is checked, by its answer and by a HEAD. A
-// registry that does not find a blob it just took ("blob unknown") is asked about every blob, gets what it
-// lacks, and is tried once more.
+// skipped where it is there, mounted where another repository of the registry has it (by what this session and earlier
+// ones of the store saw, else PushOptions::likely_places), uploaded from the store, or streamed from a registry that
+// has it; images that share a layer upload it once and mount it for the others. Then come the manifests, children
+// before indexes, and the tags last: no tag ever names an image whose blobs are not all there. What the registry says
+// it stored is checked, by its answer and by a HEAD. A registry that does not find a blob it just took ("blob unknown")
+// is asked about every blob, gets what it lacks, and is tried once more.
 //
 // A layer that ghcr.io would refuse for its size stops its image before anything of it is sent, and one that needs more
 // than ghcr.io's 10 minutes at the best rate that this session has measured (of uploads of 8 MiB and more) stops it

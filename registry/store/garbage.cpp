@@ -79,6 +79,15 @@ void forget_forms_except(const HomeLayout& home, const std::set<oci::Digest>& ke
   }
 }
 
+// The same of where blobs were seen.
+void forget_places_except(const HomeLayout& home, const std::set<oci::Digest>& kept) {
+  if (!fs::is_directory(fs::symlink_status(home.seen_places()))) return;
+  for (const std::string& name : list_directory(home.seen_places())) {
+    const std::string text = "sha256:" + name;
+    if (oci::Digest::is_valid(text) && !kept.count(oci::Digest::parse(text))) remove_file(home.seen_places() / name);
+  }
+}
+
 std::set<oci::Digest> reachable(const ContentStore& store, const std::function<std::set<oci::Digest>()>& roots) {
   std::set<oci::Digest> kept;
   for (const NamedImage& image : named_images(store)) {
@@ -131,6 +140,7 @@ GarbageReport collect_garbage(ContentStore& store, const std::function<std::set<
   if (dry_run == DryRun::no) {
     forget_indexes_except(store, kept);
     forget_forms_except(home, kept);
+    forget_places_except(home, kept);
   }
   for (const std::string& name : list_directory(home.blobs())) {
     const std::string text = "sha256:" + name;
@@ -148,8 +158,9 @@ GarbageReport collect_garbage(ContentStore& store, const std::function<std::set<
   remove_dead_temporaries(home.tmp());
   // index.json is written under the store's lock, which is ours.
   remove_dead_atomic_files(home.oci(), 0);
-  std::vector<fs::path> folders = {home.root(),   home.indexes(), home.blob_info(), home.forms(),     home.steps(),
-                                   home.builds(), home.reports(), home.debs(),      home.snapshots(), home.runtime()};
+  std::vector<fs::path> folders = {home.root(),        home.indexes(),   home.blob_info(), home.forms(),
+                                   home.seen_places(), home.steps(),     home.builds(),    home.reports(),
+                                   home.debs(),        home.snapshots(), home.runtime()};
   for (const fs::path& top : {home.steps(), home.snapshots()}) {
     for (const std::string& name : list_directory(top)) folders.push_back(top / name);
   }

@@ -12,6 +12,7 @@ namespace kiln {
 //   blobinfo/HEX          text "DIFFID UNCOMPRESSED_BYTES\n": what the layer blob sha256:HEX was verified to hold
 //   forms/HEX-FORM        text "DIGEST SIZE\n": the blob that the layer with diff ID sha256:HEX was compressed to as
 //                         FORM
+//   places/HEX            the repositories that the blob sha256:HEX was seen in (registry/store/seen_places.hpp)
 //   steps/HH/KEY          step records (builder/cache/step_record.hpp), HH = the key's first two digits
 //   builds/               build records, one file a build (builder/cache/build_record.hpp)
 //   reports/              the last reports
@@ -40,6 +41,7 @@ class HomeLayout {
   fs::path indexes() const { return root_ / "indexes"; }
   fs::path blob_info() const { return root_ / "blobinfo"; }
   fs::path forms() const { return root_ / "forms"; }
+  fs::path seen_places() const { return root_ / "places"; }
   fs::path steps() const { return root_ / "steps"; }
   fs::path builds() const { return root_ / "builds"; }
   fs::path reports() const { return root_ / "reports"; }

@@ -59,6 +59,17 @@ class CiFilesTest(harness.KilnTest):
                     count += 1
         self.assertGreater(count, 5)
 
+    def test_a_push_waits_for_pushes_alone_and_only_a_pull_requests_run_is_cancelled(self):
+        self.kiln("ci", "init")
+        workflow = (self.folder / FILES[0]).read_text()
+        group = re.search(r"(?m)^concurrency:\n(?:  #.*\n)*  group: (.*)\n  cancel-in-progress: (.*)$", workflow)
+        self.assertIsNotNone(group, workflow)
+        # GitHub keeps one run of a group waiting: a nightly run or one by hand would take the place of a push.
+        self.assertEqual(group[1], "images-${{ github.event.pull_request.number || format('{0}-{1}', github.event_name, github.ref) }}")
+        self.assertEqual(group[2], "${{ github.event_name == 'pull_request' }}")
+        for file in FILES[1:]:
+            self.assertNotIn("concurrency:", (self.folder / file).read_text(), file)
+
     def test_actionlint_finds_nothing(self):
         self.need_programs("go", "git")
         self.kiln("ci", "init")
@@ -144,6 +155,21 @@ class ActionScriptTest(harness.KilnTest):
         self.write(job.checkout / "images/base/Dockerfile", "FROM registry.invalid/none\n")
         result = job.run(TARGETS="base", code=3, HTTPS_PROXY="http://127.0.0.1:1")
         self.assertNotIn("resolve host", result.output)
+
+    def test_variables_that_a_bake_file_names_reach_kiln_and_the_actions_own_words_do_not(self):
+        bake = self.folder / "bake"
+        self.write(bake / "Dockerfile", "FROM scratch\nARG WORDS\nCOPY Dockerfile /\nLABEL words=$WORDS\n")
+        self.write(bake / "docker-bake.hcl", f"""
+            variable "VERSION" {{ default = "unset" }}
+            variable "PUSH" {{ default = "own" }}
+            target "default" {{
+              tags = ["{self.server.address}/acme/baked:${{VERSION}}"]
+              args = {{ WORDS = PUSH }}
+            }}
+            """)
+        workflow_player.Runner(self, "baked", bake).run(PUSH="true", VERSION="1.2")
+        image = self.pushed_image(f"{self.server.address}/acme/baked:1.2")
+        self.assertEqual(image.config["config"]["Labels"]["words"], "own")
 
     def test_the_token_is_masked_in_its_other_form_too(self):
         job = workflow_player.Runner(self, "token", self.fleet)

@@ -57,6 +57,18 @@ class CommandWords(harness.KilnTest):
             if self.names_below(*command):
                 self.assertIn("unknown command 'version'", self.kiln(*command, "version", code=2).stderr)
 
+    def test_what_a_command_lacks_is_said_with_that_commands_help(self):
+        nested = 0
+        for command in self.commands():
+            refused = self.kiln(*command, "--flag-of-none", code=2).stderr
+            named = re.search(r"; 'kiln (.*) --help' shows the words$", refused, re.M)
+            if named is None:
+                self.assertIn(f"unknown flag '--flag-of-none' of 'kiln {' '.join(command)}'", refused)
+                continue
+            self.assertEqual(tuple(named[1].split()), command)
+            nested += len(command) > 1
+        self.assertGreater(nested, 5)
+
     def test_targets_may_be_called_like_commands(self):
         self.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
         targets = ["app", "version", "test", "plan", "bake"]

@@ -199,7 +199,7 @@ class Stores(harness.KilnTest):
         self.write("app/Dockerfile", "FROM scratch\n")
         for words in (["a" * 5000], ["http://127.0.0.1:1/good.git#" + "a" * 5000], ["-f", "a" * 5000, "app"],
                       ["--build-context", "x=" + "a" * 5000, "app"], ["-o", "type=local,dest=" + "a" * 5000, "app"],
-                      ["--secret", "id=x,src=" + "a" * 5000, "app"], ["--iidfile", "a" * 5000, "app"]):
+                      ["--secret", "id=x,src=" + "a" * 5000, "app"]):
             failed = self.kiln("build", *words, code=None)
             self.assertIn(failed.code, (2, 3))
             self.assertNotIn("internal", failed.stderr)

@@ -4,11 +4,16 @@ set -euo pipefail
 
 temp=${RUNNER_TEMP:-/tmp}
 
-# What of the environment goes with sudo, which drops it otherwise: where logins are, proxies and authorities, and what
-# kiln reads itself. Secrets are in the environment, never on a command line.
+# What of the environment goes with sudo, which drops it otherwise: to a package manager what the network needs.
 proxies=HTTP_PROXY,HTTPS_PROXY,ALL_PROXY,NO_PROXY,http_proxy,https_proxy,all_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR
-logins=DOCKER_CONFIG,DOCKER_AUTH_CONFIG,REGISTRY_AUTH_FILE,GITHUB_TOKEN,GITHUB_ACTOR,GITHUB_ACTIONS,GITHUB_API_URL
-settings=KILN_HOME,KILN_CACHE_MODE,KILN_CACHE_SIGN_KEY,KILN_CACHE_TRUST,SOURCE_DATE_EPOCH
+
+# To kiln everything, since definitions may name any variable (a secret, a variable of a bake file), but for what belongs
+# to a user or a shell and for the words of this action. Secrets are in the environment, never on a command line.
+environment() {
+  compgen -e | grep -xE '[A-Za-z_][A-Za-z0-9_]*' |
+    grep -vxE 'HOME|PATH|USER|LOGNAME|SHELL|MAIL|PWD|OLDPWD|SHLVL|_|(LD|BASH|SUDO|XDG)_.*|COMMAND|TARGETS|PARENTS|PUSH|CACHE|RUNNER' |
+    paste -sd,
+}
 
 # docker/login-action and 'docker login' write below the home of the user that runs the job, not below root's.
 export DOCKER_CONFIG=${DOCKER_CONFIG:-$HOME/.docker}
@@ -45,7 +50,7 @@ install_kiln() {
 }
 
 run_kiln() {
-  sudo --preserve-env="$proxies,$logins,$settings" kiln "$@"
+  sudo --preserve-env="$(environment)" kiln "$@"
 }
 
 # Shows what a command says in a group, in which it can give the runner no orders: a RUN prints what it likes.

@@ -49,7 +49,7 @@ void write_like(const fs::path& like, const fs::path& file, const std::string& t
   next.commit();
 }
 
-DigestOf digests_of_store(std::shared_ptr<const ContentStore> store) {
+DigestOf digests_of_store(const std::shared_ptr<const ContentStore>& store) {
   return [store](const oci::Reference& reference) -> std::optional<oci::Digest> {
     const auto found = find_image(*store, reference.str());
     return found ? std::optional(found->digest) : std::nullopt;

@@ -87,8 +87,9 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
     ContentStore store(home);
     const PulledImage pulled = pull_image(*remote, store, oci::Reference::parse(reference),
                                           oci::Platform::parse(platform), PullWhat::manifests);
-    Lock::update(fleet.settings.lock_file,
-                 [&](Lock& lock) { lock.set_image(reference, platform, pulled.manifest.digest.str()); });
+    Lock::update(fleet.settings.lock_file, [&, &reference = reference, &platform = platform](Lock& lock) {
+      lock.set_image(reference, platform, pulled.manifest.digest.str());
+    });
     fmt::print("{} {}: {}\n", reference, platform, pulled.manifest.digest.str());
   }
   return 0;

@@ -235,15 +235,16 @@ void print_matrix(const MatrixWords& words, const Plan& plan, const std::set<std
     fmt::print("waves={}\nchanged={}\nunchanged={}\n", waves.size(), join(changed, " "), join(unchanged, " "));
     return;
   }
-  nlohmann::ordered_json json = {{"schema_version", 1},
-                                 {"waves", nlohmann::json::array()},
-                                 {"changed", changed},
-                                 {"unchanged", nlohmann::json::array()}};
-  for (const auto& rows : waves) json["waves"].push_back(nlohmann::ordered_json::parse(matrix_json(rows)));
+  nlohmann::ordered_json document = {{"schema_version", 1},
+                                     {"waves", nlohmann::json::array()},
+                                     {"changed", changed},
+                                     {"unchanged", nlohmann::json::array()}};
+  for (const auto& rows : waves) document["waves"].push_back(nlohmann::ordered_json::parse(matrix_json(rows)));
   for (const auto& [number, references] : known) {
-    json["unchanged"].push_back({{"target", plan.targets[number]->target.name}, {"image", references.front().str()}});
+    document["unchanged"].push_back(
+        {{"target", plan.targets[number]->target.name}, {"image", references.front().str()}});
   }
-  fmt::print("{}\n", json.dump(2));
+  fmt::print("{}\n", document.dump(2));
 }
 
 int run_matrix(const MatrixWords& words, const CancelToken& cancel) {

@@ -76,16 +76,16 @@ std::string_view to_string(Health health) {
 void print_verdict(const TestWords& words, const TestedImage& tested, const HealthVerdict& verdict,
                    const std::string& output) {
   if (words.json) {
-    nlohmann::json json = {{"name", tested.image.reference},
-                           {"digest", tested.digest.str()},
-                           {"from", tested.place},
-                           {"health", to_string(verdict.health)},
-                           {"seconds", verdict.seconds},
-                           {"checks", verdict.checks},
-                           {"check_output", verdict.check_output},
-                           {"output", output}};
-    json["exit_code"] = verdict.exit_code ? nlohmann::json(*verdict.exit_code) : nlohmann::json();
-    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    nlohmann::json document = {{"name", tested.image.reference},
+                               {"digest", tested.digest.str()},
+                               {"from", tested.place},
+                               {"health", to_string(verdict.health)},
+                               {"seconds", verdict.seconds},
+                               {"checks", verdict.checks},
+                               {"check_output", verdict.check_output},
+                               {"output", output}};
+    document["exit_code"] = verdict.exit_code ? nlohmann::json(*verdict.exit_code) : nlohmann::json();
+    fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return;
   }
   fmt::print("{}@{} from {}: {}", tested.image.reference, tested.digest.short_hex(), tested.place,

@@ -86,7 +86,7 @@ Node merged_mapping(Node below, const Node& over, const std::string& path) {
   for (const auto& [key, value] : over.members) {
     Node* known = below.find(key);
     if (known == nullptr) {
-      below.members.emplace_back(key, value);
+      below.members.push_back({key, value});
     } else {
       *known = merged(std::move(*known), value, path.empty() ? key : path + "." + key);
     }
@@ -122,7 +122,7 @@ Node merged(Node below, const Node& over, const std::string& path) {
 }
 
 void apply_resets(Node& node) {
-  std::erase_if(node.members, [](const auto& member) { return member.second.tag == "!reset"; });
+  std::erase_if(node.members, [](const auto& member) { return member.value.tag == "!reset"; });
   std::erase_if(node.items, [](const Node& item) { return item.tag == "!reset"; });
   for (auto& [key, member] : node.members) apply_resets(member);
   for (Node& item : node.items) apply_resets(item);

@@ -129,12 +129,12 @@ class Reader {
       }
       if (result.find(key.text) != nullptr)
         fail(key_line, fmt::format("the key '{}' is there twice", printable(key.text)));
-      result.members.emplace_back(key.text, std::move(value));
+      result.members.push_back({key.text, std::move(value)});
     }
     for (const Node& base : merged) {
       if (!base.is_mapping()) fail(static_cast<std::size_t>(result.line - 1), "'<<' needs a mapping");
       for (const auto& [key, value] : base.members) {
-        if (result.find(key) == nullptr) result.members.emplace_back(key, value);
+        if (result.find(key) == nullptr) result.members.push_back({key, value});
       }
     }
     if (!anchor.empty()) anchors_[anchor] = result;
@@ -168,8 +168,8 @@ class Reader {
 
 const Node* Node::find(std::string_view key) const {
   const auto found =
-      std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.first == key; });
-  return found == members.end() ? nullptr : &found->second;
+      std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.key == key; });
+  return found == members.end() ? nullptr : &found->value;
 }
 
 Node* Node::find(std::string_view key) { return const_cast<Node*>(std::as_const(*this).find(key)); }
@@ -178,12 +178,12 @@ void Node::set(std::string_view key, Node value) {
   if (Node* known = find(key)) {
     *known = std::move(value);
   } else {
-    members.emplace_back(std::string(key), std::move(value));
+    members.push_back({std::string(key), std::move(value)});
   }
 }
 
 void Node::erase(std::string_view key) {
-  std::erase_if(members, [&](const auto& member) { return member.first == key; });
+  std::erase_if(members, [&](const auto& member) { return member.key == key; });
 }
 
 bool operator==(const Node& a, const Node& b) {

@@ -2,21 +2,22 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace kiln::compose {
+
+struct Member;
 
 // A node of a YAML text, with anchors followed and merge keys (`<<`) merged. What a plain scalar is (a number, a bool,
 // null) is told by its text alone, as Compose needs texts nearly everywhere.
 struct Node {
   enum class Kind { null, scalar, sequence, mapping };
   Kind kind = Kind::null;
-  std::string text;                                   // scalar
-  bool is_plain = false;                              // without quotes: a number or a bool may be meant
-  std::string tag;                                    // "!reset", "!override"; empty: none of these
-  std::vector<Node> items;                            // sequence
-  std::vector<std::pair<std::string, Node>> members;  // mapping, in the text's order
+  std::string text;             // scalar
+  bool is_plain = false;        // without quotes: a number or a bool may be meant
+  std::string tag;              // "!reset", "!override"; empty: none of these
+  std::vector<Node> items;      // sequence
+  std::vector<Member> members;  // mapping, in the text's order
   int line = 0;
 
   bool is_null() const { return kind == Kind::null; }
@@ -31,6 +32,13 @@ struct Node {
   friend bool operator==(const Node& a, const Node& b);
 
   static Node scalar(std::string text);
+};
+
+struct Member {
+  std::string key;
+  Node value;
+
+  friend bool operator==(const Member&, const Member&) = default;
 };
 
 // The first document of a text. Error{usage} "NAME:LINE: ..." for what is no YAML, nests deeper than 100, or becomes

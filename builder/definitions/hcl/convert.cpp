@@ -78,7 +78,8 @@ Value to_map(const Value& value, const Type& type) {
   const Type element = element_type(value, type.element(), "map");
   Value::Members members;
   for (const auto& [name, member] : value.members()) {
-    members.emplace(name, convert_part(fmt::format("'{}'", printable(name)), [&] { return convert(member, element); }));
+    members.emplace(name, convert_part(fmt::format("'{}'", printable(name)),
+                                       [&, &member = member] { return convert(member, element); }));
   }
   return Value::map(element.without_optional(), std::move(members));
 }
@@ -89,8 +90,8 @@ Value to_object(const Value& value, const Type& type) {
   for (const auto& [name, wanted] : type.attributes()) {
     const auto member = value.members().find(name);
     if (member != value.members().end()) {
-      members.emplace(
-          name, convert_part(fmt::format("'{}'", printable(name)), [&] { return convert(member->second, wanted); }));
+      members.emplace(name, convert_part(fmt::format("'{}'", printable(name)),
+                                         [&, &wanted = wanted] { return convert(member->second, wanted); }));
     } else if (type.is_optional(name)) {
       members.emplace(name, Value::null(wanted.without_optional()));
     } else {

@@ -47,7 +47,7 @@ Ranges both_cases(Ranges ranges) {
   const std::size_t count = ranges.size();
   for (std::size_t i = 0; i < count; ++i) {
     const auto [first, last] = ranges[i];
-    const auto add = [&](std::uint32_t low, std::uint32_t high, int shift) {
+    const auto add = [&, first = first, last = last](std::uint32_t low, std::uint32_t high, int shift) {
       const std::uint32_t begin = std::max(first, low), end = std::min(last, high);
       if (begin <= end) {
         ranges.push_back({begin + static_cast<std::uint32_t>(shift), end + static_cast<std::uint32_t>(shift)});

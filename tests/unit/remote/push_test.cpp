@@ -1,5 +1,6 @@
 #include "registry/remote/push.hpp"
 
+#include <mutex>
 #include <random>
 #include <set>
 
@@ -10,6 +11,20 @@
 
 using namespace kiln;
 using namespace kiln::test;
+
+namespace {
+
+// In the store with its config, without its only layer.
+oci::Descriptor image_that_lacks(Remote& remote, const oci::Descriptor& layer) {
+  oci::Manifest manifest;
+  oci::ImageConfig config;
+  config.platform = oci::Platform::parse("linux/amd64");
+  manifest.layers.push_back(layer);
+  manifest.config = remote.store.put(oci::serialise(config), oci::media_type::kOciConfig);
+  return remote.store.put(oci::serialise(manifest), manifest.media_type);
+}
+
+}  // namespace
 
 TEST_CASE("a pushed image is whole at the registry and pulls back with the same digest") {
   Remote remote;
@@ -99,17 +114,33 @@ TEST_CASE("a layer that is not in the store is mounted from another repository o
 
 TEST_CASE("a layer that nobody has stops the push before any tag is written") {
   Remote remote;
-  oci::Manifest manifest;
-  oci::ImageConfig config;
-  config.platform = oci::Platform::parse("linux/amd64");
-  manifest.layers.push_back(Remote::blob_of("nowhere"));
-  manifest.config = remote.store.put(oci::serialise(config), oci::media_type::kOciConfig);
-  const oci::Descriptor image = remote.store.put(oci::serialise(manifest), manifest.media_type);
+  const oci::Descriptor image = image_that_lacks(remote, Remote::blob_of("nowhere"));
   const std::string message = remote.failing([&] {
     push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:1")}});
   });
   CHECK(message.find("no registry is known to have it") != std::string::npos);
   CHECK_FALSE(remote.registry.tag("acme/app", "1").has_value());
+}
+
+TEST_CASE(
+    "a transfer of a layer that nobody has is deferred where the caller was asked for the layer, else it failed") {
+  struct Ends : TransferObserver {
+    void transfer_ended(const Transfer& transfer, TransferOutcome outcome) override {
+      const std::lock_guard lock(mutex);
+      if (transfer.blob.digest == Remote::blob_of("nowhere").digest) outcomes.push_back(outcome);
+    }
+    std::mutex mutex;
+    std::vector<TransferOutcome> outcomes;
+  } ends;
+  Remote remote;
+  const PushRequest request{image_that_lacks(remote, Remote::blob_of("nowhere")), {remote.reference("acme/app:1")}};
+  PushOptions options;
+  int asked = 0;
+  options.fetch = [&](const oci::Descriptor&) { return ++asked, false; };
+  CHECK(push_images(remote.session(), remote.store, {&request, 1}, options, &ends).front().error.has_value());
+  CHECK(asked == 1);
+  CHECK(push_images(remote.session(), remote.store, {&request, 1}, {}, &ends).front().error.has_value());
+  CHECK(ends.outcomes == std::vector{TransferOutcome::deferred, TransferOutcome::failed});
 }
 
 TEST_CASE("one image's failure does not stop the others") {

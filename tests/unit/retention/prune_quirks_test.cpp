@@ -178,7 +178,7 @@ TEST_CASE("the parts of a tagged index are no images of their own") {
   Cleaning cleaning;
   const auto release = [&](const std::string& tag) {
     oci::Index index;
-    for (const std::string& platform : {"linux/amd64", "linux/arm64"}) {
+    for (const std::string platform : {"linux/amd64", "linux/arm64"}) {
       oci::Descriptor image =
           cleaning.remote_image(kRepository, tag + "-" + platform.substr(6), {tag, platform}, platform);
       image.platform = oci::Platform::parse(platform);

@@ -10,6 +10,7 @@
 #include "registry/store/closure.hpp"
 #include "registry/store/image_names.hpp"
 #include "registry/store/layer_facts.hpp"
+#include "registry/store/seen_places.hpp"
 #include "tests/support/forked_child.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -147,6 +148,8 @@ TEST_CASE_FIXTURE(StoreFixture, "a layer that stays keeps its file index, one th
     set_index_of_layer(other, lost_diff, other.put("lost index", "a"));
     set_blob_info(other, oci::sha256_of("kept layer"), {kept_diff, 1});
     set_blob_info(other, oci::sha256_of("lost layer"), {lost_diff, 1});
+    for (const char* layer : {"kept layer", "lost layer"})
+      note_seen_place(other, oci::sha256_of(layer), "ghcr.io", "acme/app", Seen::sent);
   }
   collect_garbage_except(store, {}, kReally);
   CHECK(index_of_layer(store, kept_diff));
@@ -154,6 +157,7 @@ TEST_CASE_FIXTURE(StoreFixture, "a layer that stays keeps its file index, one th
   CHECK_FALSE(store.has(oci::sha256_of("lost index")));
   CHECK(list_directory(home.indexes()).size() == 1);
   CHECK(list_directory(home.blob_info()).size() == 1);
+  CHECK(list_directory(home.seen_places()) == std::vector{std::string(oci::sha256_of("kept layer").hex())});
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "a damaged manifest stops the collection before anything is removed") {
