@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/credentials.hpp"
 #include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -30,23 +31,6 @@ const std::vector<std::string> kKeys = {"type", "src", "dest", "url", "ref", "mo
 // Options that buildx has and that change nothing here: entries have a form of their own.
 const std::vector<std::string> kNeedless = {"compression", "compression-level", "force-compression", "tag", "digest"};
 
-// A text whose URLs say nothing of who asks: "https://user:password@host" is "https://***@host".
-std::string without_passwords(std::string_view text) {
-  constexpr std::string_view kScheme = "://";
-  std::string result;
-  for (;;) {
-    const std::size_t begin = text.find(kScheme);
-    if (begin == std::string_view::npos) return result.append(text);
-    result.append(text.substr(0, begin + kScheme.size()));
-    text.remove_prefix(begin + kScheme.size());
-    const std::string_view authority = text.substr(0, text.find_first_of("/?,;' "));
-    if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-      result += "***";
-      text.remove_prefix(at);
-    }
-  }
-}
-
 class Reader {
  public:
   Reader(std::string_view text, CacheDirection direction, const fs::path& base)
@@ -70,14 +54,14 @@ class Reader {
 
  private:
   [[noreturn]] void fail(std::string_view problem) const {
-    throw Error(Category::usage, without_passwords(fmt::format("{} '{}': {}", flag_, printable(text_), problem)));
+    throw Error(Category::usage, without_url_credentials(fmt::format("{} '{}': {}", flag_, printable(text_), problem)));
   }
 
   std::vector<std::string> read_fields() const {
     try {
       return csv_fields(text_, flag_);
     } catch (const Error& error) {
-      throw Error(error.category(), without_passwords(error.message()));
+      throw Error(error.category(), without_url_credentials(error.message()));
     }
   }
 

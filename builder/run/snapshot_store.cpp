@@ -344,7 +344,8 @@ std::vector<SnapshotInfo> SnapshotStore::disk_usage() {
     info.in_use = !FileLock::try_acquire(folder / "lock", LockMode::exclusive);
     const auto known = parse_unsigned(trim(read_file_if_exists(folder / "bytes", 64).value_or("")));
     info.bytes = known ? *known : disk_space(folder / "fs");
-    if (!known) write_file_atomically(folder / "bytes", std::to_string(info.bytes) + "\n", Durability::ephemeral);
+    if (!known && ::access(folder.c_str(), W_OK) == 0)
+      write_file_atomically(folder / "bytes", std::to_string(info.bytes) + "\n", Durability::ephemeral);
     result.push_back(std::move(info));
   }
   return result;

@@ -11,7 +11,7 @@ using Words = std::vector<std::string>;
 
 std::optional<std::string> value(std::string_view name) {
   static const std::map<std::string, std::string, std::less<>> values = {
-      {"x", "one"}, {"empty", ""}, {"path", "/usr/local/lib/a.tar.gz"}, {"list", "a b"}};
+      {"x", "one"}, {"empty", ""}, {"path", "/usr/local/lib/a.tar.gz"}, {"list", "a b"}, {"backslash", "\\b"}};
   const auto found = values.find(name);
   return found == values.end() ? std::nullopt : std::optional(found->second);
 }
@@ -37,6 +37,8 @@ TEST_CASE("prefixes, suffixes and replacements") {
 TEST_CASE("quotes: processed, kept, literal") {
   CHECK(expand("'$x' \"$x\"", value).text == "$x one");
   CHECK(expand("'$x' \"$x\" \\$x", value, {'\\', Quotes::keep}).text == "'$x' \"one\" \\$x");
+  CHECK(expand_word("${backslash#'\\'}", value) == "b");
+  CHECK(expand_word("${backslash/'\\'/'\\'}", value) == "\\b");
   CHECK(expand("it's $x \\$x", value, {'\\', Quotes::literal}).text == "it's one $x");
 }
 
