@@ -48,14 +48,14 @@ class Profiles(harness.KilnTest):
 
     def test_keys_of_ones_own_add_to_those_of_kiln(self):
         self.write("profiles/own.json", '{"QUEUE_DEPTH": "100", "TORCH_CUDA_ALLOC_CONF": "max_split_size_mb:64"}')
-        refused = self.kiln("profile", "list", code=2).stderr
+        refused = self.kiln("profile", "check", code=2).stderr
         self.assertIn("own.json:1: unknown key 'QUEUE_DEPTH'", refused)
         self.assertIn("keys of your own are added in schema.json beside the profiles", refused)
         self.write("profiles/schema.json", '{"properties": {"QUEUE_DEPTH": {"type": "string"}}}')
         shown = self.json("show", "own")["environment"]
         self.assertEqual((shown["QUEUE_DEPTH"], shown["PYTORCH_CUDA_ALLOC_CONF"]), ("100", "max_split_size_mb:64"))
         self.write("profiles/own.json", '{"OMP_NUM_THREDS": "2"}')
-        self.assertIn("did you mean 'OMP_NUM_THREADS'?", self.kiln("profile", "list", code=2).stderr)
+        self.assertIn("did you mean 'OMP_NUM_THREADS'?", self.kiln("profile", "check", code=2).stderr)
 
     def test_a_schema_is_printed_as_kiln_enforces_it(self):
         for name in ("fleet", "image", "profile"):

@@ -80,5 +80,5 @@ TEST_CASE("fields are those of CSV: one in quotes may hold commas") {
   CHECK(parse_cache_reference("\"type=local\",\"src=/srv/\"\"x\"\"\"", CacheDirection::from).place == "/srv/\"x\"");
   CHECK(refusal("type=local,\"src=/srv/a") == "--cache-to: missing closing quote in 'type=local,\"src=/srv/a'");
   CHECK(refusal("type=http,\"url=https://me:secret@host/") ==
-        "--cache-to: missing closing quote in 'type=http,\"url=https://xxxxx@host/'");
+        "--cache-to: missing closing quote in 'type=http,\"url=https://xxxxx:xxxxx@host/'");
 }
