@@ -1,0 +1,248 @@
+#include "builder/packages/image_packages.hpp"
+
+#include <doctest/doctest.h>
+
+#include "builder/packages/package_changes.hpp"
+#include "builder/packages/shared_packages.hpp"
+
+using namespace kiln;
+
+namespace {
+
+// An image whose layers are given by paths and texts; a text that begins with "->" is a symlink.
+class Image {
+ public:
+  using Files = std::map<std::string, std::string>;
+  explicit Image(std::vector<Files> layers) : layers_(std::move(layers)) {
+    std::vector<std::shared_ptr<const FileIndex>> indexes;
+    for (const Files& files : layers_) {
+      FileIndex::Parts parts;
+      std::string all;
+      for (const auto& [path, text] : files) {
+        FileEntry entry;
+        entry.path = path;
+        entry.mode = 0644;
+        if (text.starts_with("->")) {
+          entry.type = EntryType::symlink;
+          entry.link = text.substr(2);
+        } else {
+          entry.size = text.size();
+          entry.content = oci::sha256_of(text);
+          if (is_kept_file(path)) parts.kept[path] = text;
+        }
+        parts.uncompressed_bytes += 512 + (entry.size + 511) / 512 * 512;
+        all += path + '\n' + text + '\n';
+        parts.entries.push_back(std::move(entry));
+      }
+      parts.uncompressed_bytes += 1024;
+      parts.diff_id = oci::sha256_of(all);
+      blobs_.push_back({"layer", oci::sha256_of("blob " + all), parts.uncompressed_bytes / 4, {}, {}, {}});
+      indexes.push_back(std::make_shared<const FileIndex>(std::move(parts)));
+    }
+    view_ = MergedView(std::move(indexes));
+  }
+
+  ImagePackages packages(const std::vector<oci::HistoryEntry>& history = {}) {
+    return packages_of({view_, blobs_, history}, [&](std::size_t layer, const std::set<std::string>& paths) {
+      reads.push_back(layer);
+      std::map<std::string, std::string> found;
+      for (const std::string& path : paths) {
+        const auto file = layers_[layer].find(path);
+        if (file != layers_[layer].end() && file->second != "unreadable") found.insert(*file);
+      }
+      return found;
+    });
+  }
+
+  std::vector<std::size_t> reads;
+
+ private:
+  std::vector<Files> layers_;
+  std::vector<oci::Descriptor> blobs_;
+  MergedView view_;
+};
+
+Image one_layer(Image::Files files) { return Image(std::vector<Image::Files>{std::move(files)}); }
+
+const Package* find(const ImagePackages& packages, std::string_view purl) {
+  for (const Package& package : packages.packages) {
+    if (package.purl == purl) return &package;
+  }
+  return nullptr;
+}
+
+const std::string kStatus =
+    "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.36\n\n"
+    "Package: tini\nStatus: install ok installed\nArchitecture: amd64\nVersion: 0.19\n";
+
+}  // namespace
+
+TEST_CASE("a Debian package came with the layer of its list, and its files are found behind merged folders") {
+  Image image({{{"etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n"},
+                {"lib", "->usr/lib"},
+                {"usr/lib/libc.so.6", std::string(1000, 'c')},
+                {"var/lib/dpkg/status", "Package: libc6\nVersion: 2.36\nArchitecture: amd64\n"},
+                {"var/lib/dpkg/info/libc6:amd64.list", "/.\n/lib\n/lib/libc.so.6\n/lib/gone\n"}},
+               {{"usr/bin/tini", "t"},
+                {"usr/share/doc/tini/copyright", "Format: x/copyright-format/1.0/\n\nFiles: *\nLicense: Expat\n"},
+                {"var/lib/dpkg/status", kStatus},
+                {"var/lib/dpkg/info/tini.list", "/usr/bin/tini\n"}}});
+  const ImagePackages found =
+      image.packages({{"", "FROM", "", "", false}, {"", "ENV", "", "", true}, {"", "RUN apt", "", "", false}});
+  REQUIRE(found.packages.size() == 2);
+  const Package* libc = find(found, "pkg:deb/debian/libc6@2.36?arch=amd64&distro=debian-12");
+  const Package* tini = find(found, "pkg:deb/debian/tini@0.19?arch=amd64&distro=debian-12");
+  REQUIRE(libc);
+  REQUIRE(tini);
+  CHECK(libc->layer == 0);
+  CHECK(libc->files == 2);  // the link /lib, which its list names too
+  CHECK(libc->unpacked_bytes == 512 + 512 + 1024);
+  CHECK(tini->layer == 1);
+  CHECK(tini->unpacked_bytes == 1024);
+  CHECK(tini->compressed_bytes == 256);
+  CHECK(tini->stated.licence == "Expat");
+  CHECK(found.layers[1].created_by == "RUN apt");
+  CHECK(found.layers[1].packaged_bytes == 1024);
+  CHECK(found.notes.empty());
+}
+
+TEST_CASE("only layers that have databases are read, each once") {
+  Image image({{{"a", "1"}},
+               {{"opt/x-1.dist-info/METADATA", "Name: x\nVersion: 1\n"}, {"opt/x-1.dist-info/RECORD", "x.py,,\n"}},
+               {{"b", "2"}}});
+  CHECK(image.packages().packages.size() == 1);
+  CHECK(image.reads == std::vector<std::size_t>{1});
+}
+
+TEST_CASE("distroless images state packages one by one") {
+  Image image =
+      one_layer({{"var/lib/dpkg/status.d/tzdata", "Package: tzdata\nVersion: 2024a\nArchitecture: all\n"},
+                 {"var/lib/dpkg/status.d/tzdata.md5sums", "0123456789abcdef0123456789abcdef  usr/share/zoneinfo/UTC\n"},
+                 {"usr/share/zoneinfo/UTC", "utc"}});
+  const ImagePackages found = image.packages();
+  REQUIRE(found.packages.size() == 1);
+  CHECK(found.packages[0].files == 1);
+  CHECK(found.packages[0].unpacked_bytes == 1024);
+}
+
+TEST_CASE("files of a Python distribution are those of RECORD and their bytecode") {
+  const std::string site = "usr/local/lib/python3.11/site-packages/";
+  Image image({{{site + "Idna-3.6.dist-info/METADATA", "Name: Idna\nVersion: 3.6\nLicense: BSD-3-Clause\n"},
+                {site + "Idna-3.6.dist-info/RECORD", "idna/core.py,sha256=x,1\n../../../bin/idna,,\n"},
+                {site + "idna/core.py", "c"},
+                {"usr/local/bin/idna", "b"},
+                {site + "other.py", "o"}},
+               {{site + "idna/__pycache__/core.cpython-311.pyc", "p"}}});
+  const ImagePackages found = image.packages();
+  REQUIRE(found.packages.size() == 1);
+  const Package& idna = found.packages[0];
+  CHECK(idna.purl == "pkg:pypi/idna@3.6");
+  CHECK(idna.layer == 0);
+  CHECK(idna.files == 5);
+  CHECK(found.layers[0].packaged_bytes == 4 * 1024);
+  CHECK(found.layers[1].packaged_bytes == 1024);
+  CHECK(idna.compressed_bytes < idna.unpacked_bytes);
+  CHECK_FALSE(idna.part_of);
+}
+
+TEST_CASE("what Debian brings of Python is part of Debian's package, and its files are counted once") {
+  const std::string site = "usr/lib/python3/dist-packages/";
+  Image image =
+      one_layer({{"var/lib/dpkg/status", "Package: python3-idna\nVersion: 3.3-1\nArchitecture: all\n"},
+                 {"var/lib/dpkg/info/python3-idna.list",
+                  "/" + site + "idna.py\n/" + site + "idna-3.3.egg-info\n/" + site + "idna-3.3.egg-info/PKG-INFO\n"},
+                 {site + "idna.py", "i"},
+                 {site + "idna-3.3.egg-info/PKG-INFO", "Name: idna\nVersion: 3.3\n"}});
+  const ImagePackages found = image.packages();
+  const Package* python = find(found, "pkg:pypi/idna@3.3");
+  const Package* debian = find(found, "pkg:deb/debian/python3-idna@3.3-1?arch=all");
+  REQUIRE(python);
+  REQUIRE(debian);
+  CHECK(python->part_of == debian->purl);
+  CHECK(python->files == 0);
+  CHECK(debian->files == 2);
+}
+
+TEST_CASE("modules of npm are those directly below a node_modules folder") {
+  const std::string modules = "app/node_modules/";
+  Image image = one_layer({{modules + "a/package.json", R"({"name":"a","version":"1.0.0"})"},
+                           {modules + "a/dist/package.json", R"({"name":"not","version":"1"})"},
+                           {modules + "a/index.js", "x"},
+                           {modules + "a/node_modules/b/package.json", R"({"name":"b","version":"2.0.0"})"},
+                           {modules + "@s/c/package.json", R"({"name":"@s/c","version":"3.0.0"})"},
+                           {modules + "@s/c/node_modules/b/package.json", R"({"name":"b","version":"2.0.0"})"},
+                           {"app/package.json", R"({"name":"app","version":"0.0.1"})"}});
+  const ImagePackages found = image.packages();
+  REQUIRE(found.packages.size() == 3);
+  CHECK(find(found, "pkg:npm/a@1.0.0")->files == 3);
+  CHECK(find(found, "pkg:npm/%40s/c@3.0.0")->files == 1);
+  const Package* b = find(found, "pkg:npm/b@2.0.0");
+  CHECK(b->files == 2);
+  CHECK(b->locations == std::vector<std::string>{modules + "@s/c/node_modules/b/package.json",
+                                                 modules + "a/node_modules/b/package.json"});
+}
+
+TEST_CASE("a package of apk came with the first layer whose database has it in this version") {
+  Image image({{{"lib/apk/db/installed", "P:musl\nV:1\nF:lib\nR:musl\n\nP:curl\nV:7\n"}, {"lib/musl", "m"}},
+               {{"lib/apk/db/installed", "P:musl\nV:1\nF:lib\nR:musl\n\nP:curl\nV:8\n\nP:git\nV:2\n"}}});
+  const ImagePackages found = image.packages();
+  REQUIRE(found.packages.size() == 3);
+  CHECK(find(found, "pkg:apk/alpine/musl@1")->layer == 0);
+  CHECK(find(found, "pkg:apk/alpine/musl@1")->files == 1);
+  CHECK(find(found, "pkg:apk/alpine/curl@8")->layer == 1);
+  CHECK(find(found, "pkg:apk/alpine/git@2")->layer == 1);
+}
+
+TEST_CASE("links in circles, broken databases and files that cannot be read are no reason to fail") {
+  Image image = one_layer({{"var", "->loop"},
+                           {"loop", "->var"},
+                           {"usr/share/doc", "->nowhere"},
+                           {"x/node_modules/a/package.json", "unreadable"},
+                           {"y-1.dist-info/METADATA", "\xff\xfe"},
+                           {"z-1.dist-info/METADATA", "Name: z\nVersion: 1\n"},
+                           {"z-1.dist-info/RECORD", "../../../../../../../etc/passwd,,\n/abs,,\n,,\nloop/x,,\n"}});
+  const ImagePackages found = image.packages();
+  REQUIRE(found.packages.size() == 1);
+  CHECK(found.packages[0].stated.name == "z");
+  REQUIRE(found.notes.size() == 2);
+  CHECK(found.notes[1] == "'x/node_modules/a/package.json': could not be read from its layer");
+}
+
+TEST_CASE("changes tell what came, what went and what has another version") {
+  const auto python = [](std::vector<std::pair<std::string, std::string>> packages) {
+    Image::Files files;
+    for (const auto& [name, version] : packages)
+      files[name + version + ".dist-info/METADATA"] = "Name: " + name + "\nVersion: " + version + "\n";
+    return one_layer(files).packages();
+  };
+  const auto changes =
+      package_changes(python({{"same", "1"}, {"old", "1"}, {"moved", "1"}, {"two", "1"}}),
+                      python({{"Same", "1"}, {"new", "1"}, {"moved", "2"}, {"two", "1"}, {"two", "2"}}));
+  REQUIRE(changes.size() == 4);
+  CHECK(changes[0].name == "moved");
+  CHECK(changes[0].kind == PackageChange::Kind::changed);
+  CHECK(changes[0].before == std::vector<std::string>{"1"});
+  CHECK(changes[0].after == std::vector<std::string>{"2"});
+  CHECK(changes[1].kind == PackageChange::Kind::added);
+  CHECK(changes[2].kind == PackageChange::Kind::removed);
+  CHECK(changes[3].after == std::vector<std::string>{"1", "2"});
+}
+
+TEST_CASE("a package in one layer of several images is shared, one in several layers is repeated") {
+  const Image::Files base = {{"a-1.dist-info/METADATA", "Name: a\nVersion: 1\n"}};
+  const auto with = [&](const std::string& extra) {
+    const Image::Files own = {{"b-1.dist-info/METADATA", "Name: b\nVersion: 1\n"}, {extra, "x"}};
+    return Image(std::vector<Image::Files>{base, own}).packages();
+  };
+  const std::vector<ImagePackages> images = {with("one"), with("two"), one_layer({{"c", "c"}}).packages()};
+  const SharedContents shared = shared_contents(images);
+  REQUIRE(shared.layers.size() == 1);
+  CHECK(shared.layers[0].images == std::vector<std::size_t>{0, 1});
+  REQUIRE(shared.packages.size() == 2);
+  CHECK(shared.packages[0].package.purl == "pkg:pypi/b@1");
+  CHECK(shared.packages[0].copies == 2);
+  CHECK(shared.packages[0].repeated_bytes == images[0].packages[1].compressed_bytes);
+  CHECK(shared.packages[0].repeated_bytes > 0);
+  CHECK(shared.packages[1].copies == 1);
+  CHECK(shared.packages[1].repeated_bytes == 0);
+}
