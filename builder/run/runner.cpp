@@ -37,6 +37,8 @@ void refuse_worker(const Fd& socket, int error) {
       ::geteuid() == 0 ? "kiln is root without CAP_SYS_ADMIN: start the container that it runs in with --privileged"
                        : "run kiln as root");
   try {
+    // A socket that is closed with something unread takes along what was sent.
+    receive_message(socket);
     send_message(socket, MessageType::done, report.serialise());
   } catch (const Error&) {
     // kiln is gone; so will this process be.
