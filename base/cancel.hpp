@@ -9,7 +9,7 @@
 
 namespace kiln {
 
-// How every message of work that was stopped begins, so that a display can tell it from a failure.
+// The message of work that was stopped.
 inline constexpr std::string_view kStoppedOnRequest = "stopped on request";
 
 // Tells work in progress that it should stop: copies share one flag. The command line's signal thread is the

@@ -31,15 +31,17 @@ std::string without_url_credentials(std::string_view text) {
         at != std::string_view::npos && at > 0 &&
         (is_web(text.substr(0, sign)) || authority.substr(0, at).find(':') != std::string_view::npos);
     result += text.substr(0, begin);
-    if (is_masked) {
-      result += kMask;
-      if (authority.substr(0, at).find(':') != std::string_view::npos) result.append(":").append(kMask);
-      result += authority.substr(at);
-    } else {
-      result += authority;
-    }
+    result += is_masked ? masked_user(authority.substr(0, at)).append(authority.substr(at)) : std::string(authority);
     text.remove_prefix(end);
   }
+}
+
+std::string masked_user(std::string_view user) {
+  const std::size_t colon = user.find(':');
+  std::string mask;
+  if (colon != 0 && !user.empty()) mask = kMask;
+  if (colon != std::string_view::npos) mask.append(":").append(kMask);
+  return mask;
 }
 
 }  // namespace kiln

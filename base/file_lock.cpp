@@ -13,6 +13,8 @@ namespace {
 
 Fd open_lock_file(const fs::path& path) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  // A lock needs no right to write, and a store on a read-only file system can be looked at.
+  if (!fd && errno == EROFS) fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) throw_errno("open lock file", path.native());
   return fd;
 }

@@ -49,13 +49,18 @@ int line_at(std::string_view text, const char* position) {
   return line;
 }
 
+struct JsonProblem {
+  int line = 1;
+  std::string what;
+};
+
 // Checks limits and duplicate keys; knows the pointer of the current value for json_line_of.
 class Walker : public json::json_sax_t {
  public:
   Walker(std::string_view text, const char*& seen, std::size_t max_depth, std::optional<std::string_view> wanted)
       : text_(text), seen_(seen), max_depth_(max_depth), wanted_(wanted) {}
 
-  std::string problem;
+  JsonProblem problem;
   std::optional<int> found_line;
 
   bool null() override { return scalar(); }
@@ -80,7 +85,7 @@ class Walker : public json::json_sax_t {
     std::string what = error.what();
     if (const auto at = what.find("syntax error"); at != std::string::npos) what = what.substr(at);
     const std::size_t offset = position == 0 ? 0 : std::min(position - 1, text_.size());
-    problem = fmt::format("line {}: {}", line_at(text_, text_.data() + offset), printable(what));
+    problem = {line_at(text_, text_.data() + offset), printable(what)};
     return false;
   }
 
@@ -93,7 +98,7 @@ class Walker : public json::json_sax_t {
   };
 
   bool fail(const std::string& what) {
-    problem = fmt::format("line {}: {}", line_at(text_, seen_), what);
+    problem = {line_at(text_, seen_), what};
     return false;
   }
   std::string pointer() const {
@@ -139,23 +144,37 @@ class Walker : public json::json_sax_t {
   std::vector<Frame> frames_;
 };
 
-}  // namespace
+void refuse_large(std::string_view text, std::string_view name, Category category, const JsonLimits& limits) {
+  if (text.size() <= limits.max_bytes) return;
+  throw Error(category,
+              fmt::format("{}: {} bytes of JSON, more than the {} allowed", name, text.size(), limits.max_bytes));
+}
 
-json parse_json(std::string_view text, std::string_view name, Category category, const JsonLimits& limits) {
-  if (text.size() > limits.max_bytes) {
-    throw Error(category,
-                fmt::format("{}: {} bytes of JSON, more than the {} allowed", name, text.size(), limits.max_bytes));
-  }
+std::optional<JsonProblem> problem_of(std::string_view text, const JsonLimits& limits) {
   // nlohmann takes a NUL for the end of the text.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    throw Error(category, fmt::format("{}: line {}: a NUL character", name, line_at(text, text.data() + nul)));
+    return JsonProblem{line_at(text, text.data() + nul), "a NUL character"};
   }
   const char* seen = text.data();
   Walker walker(text, seen, limits.max_depth, std::nullopt);
   const char* end = text.data() + text.size();
-  if (!json::sax_parse(CountingIterator(text.data(), &seen), CountingIterator(end, &seen), &walker)) {
-    throw Error(category, fmt::format("{}: {}", name, walker.problem));
-  }
+  if (json::sax_parse(CountingIterator(text.data(), &seen), CountingIterator(end, &seen), &walker)) return std::nullopt;
+  return walker.problem;
+}
+
+}  // namespace
+
+json parse_json(std::string_view text, std::string_view name, Category category, const JsonLimits& limits) {
+  refuse_large(text, name, category, limits);
+  if (const auto problem = problem_of(text, limits))
+    throw Error(category, fmt::format("{}: line {}: {}", name, problem->line, problem->what));
+  return json::parse(text);
+}
+
+json parse_json_file(std::string_view text, std::string_view file_name, const JsonLimits& limits) {
+  refuse_large(text, file_name, Category::usage, limits);
+  if (const auto problem = problem_of(text, limits))
+    throw Error(Category::usage, fmt::format("{}:{}: {}", file_name, problem->line, problem->what));
   return json::parse(text);
 }
 

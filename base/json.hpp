@@ -21,6 +21,9 @@ struct JsonLimits {
 // line: "manifest of 'x': line 3: duplicate key 'layers'".
 nlohmann::json parse_json(std::string_view text, std::string_view name, Category category,
                           const JsonLimits& limits = {});
+// The same for a file that people write, with its line as their editors take it: Error{usage} "FILE:3: duplicate key
+// 'layers'".
+nlohmann::json parse_json_file(std::string_view text, std::string_view file_name, const JsonLimits& limits = {});
 
 // The line (from 1) on which the value at an RFC 6901 pointer begins; for a member, the line of its key. For
 // messages about a text that parse_json accepted; nullopt where the pointer leads nowhere.

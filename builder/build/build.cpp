@@ -8,6 +8,8 @@
 
 #include "base/clock.hpp"
 #include "base/process.hpp"
+#include "base/text.hpp"
+#include "builder/build/build_jobs.hpp"
 #include "builder/build/delivery.hpp"
 #include "builder/build/fleet_plan.hpp"
 #include "builder/build/image_push.hpp"
@@ -23,22 +25,6 @@ namespace {
 constexpr std::chrono::seconds kSettled{60};
 
 using Stages = Workshop::Stages;
-
-// A wanted target: its numbers in the plan, one for each platform, and where its images go.
-struct Job {
-  std::vector<std::size_t> numbers;
-  std::vector<Output> outputs;
-};
-
-std::vector<Job> jobs_of(const BuildRequest& request, const Plan& plan) {
-  std::vector<Job> jobs;
-  for (const std::string& name : request.targets) {
-    Job& job = jobs.emplace_back();
-    job.numbers = numbers_of(plan, name);
-    job.outputs = outputs_of(plan.targets[job.numbers.front()]->target, request.delivery, job.numbers.size());
-  }
-  return jobs;
-}
 
 void check_inputs_tag(const BuildRequest& request) {
   if (!request.delivery.inputs_tag) return;
@@ -91,17 +77,23 @@ class Build {
   }
 
  private:
-  const TargetSpec& target_of(const Job& job) const { return result_.plan.targets[job.numbers.front()]->target; }
+  const TargetSpec& target_of(const BuildJob& job) const { return result_.plan.targets[job.numbers.front()]->target; }
 
   void find_inputs_tags() {
-    if (!request_.delivery.inputs_tag) return;
+    const bool has_part = std::any_of(jobs_.begin(), jobs_.end(), [](const BuildJob& job) { return job.is_part; });
+    if (!request_.delivery.inputs_tag && !has_part) return;
     const auto inputs = fleet_inputs(result_.plan, {wanted_.begin(), wanted_.end()}, settings_, surroundings_);
-    for (const Job& job : jobs_) {
-      inputs_names_.emplace_back();
+    for (const BuildJob& job : jobs_) {
+      std::vector<std::string>& names = inputs_names_.emplace_back();
       std::vector<TargetInputs> own;
       for (const std::size_t number : job.numbers) own.push_back(inputs[number]);
-      for (const oci::Reference& reference : inputs_references(target_of(job), inputs_of_all(own)))
-        inputs_names_.back().push_back(reference.str());
+      std::vector<oci::Reference> references;
+      if (job.is_part) {
+        references = platform_references(target_of(job), own.front());
+      } else if (request_.delivery.inputs_tag) {
+        references = inputs_references(target_of(job), inputs_of_all(own));
+      }
+      for (const oci::Reference& reference : references) names.push_back(reference.str());
     }
   }
 
@@ -110,9 +102,9 @@ class Build {
   std::map<std::string, EarlyTarget> early_targets() const {
     std::map<std::string, EarlyTarget> targets;
     if (!pins_.empty()) return targets;
-    for (const Job& job : jobs_) {
+    for (const BuildJob& job : jobs_) {
       const TargetSpec& target = target_of(job);
-      if (const auto first = early_target(target, job.outputs, target.names)) targets.emplace(target.name, *first);
+      if (const auto first = early_target(target, job.outputs, job.names)) targets.emplace(target.name, *first);
     }
     return targets;
   }
@@ -126,9 +118,30 @@ class Build {
     surroundings_.on_failed_run(error, std::move(failed), *shop_);
   }
 
-  // What is published under a pinned name: all the platforms of the image.
+  // What is published under a pinned name, for the platforms that this build needs it for.
   std::vector<std::size_t> pinned_numbers(const Pin& pin) const {
-    return numbers_of(result_.plan, result_.plan.targets[pin.target]->target.name);
+    const auto published = numbers_of(result_.plan, result_.plan.targets[pin.target]->target.name);
+    const auto needed = result_.plan.closure({wanted_.begin(), wanted_.end()});
+    std::vector<std::size_t> numbers;
+    std::copy_if(published.begin(), published.end(), std::back_inserter(numbers),
+                 [&](std::size_t number) { return needed.count(number) != 0; });
+    return numbers.empty() ? published : numbers;
+  }
+
+  // In the form in which it is pushed.
+  PinnedImages pinned_images(const Stages& stages, const Pin& pin) {
+    const TargetSpec& target = result_.plan.targets[pin.target]->target;
+    const auto numbers = pinned_numbers(pin);
+    const std::size_t platforms = numbers_of(result_.plan, target.name).size();
+    const Output output = last_image_output(target, platforms);
+    std::vector<BuiltImage> images;
+    PinnedImages pinned{target.name, {}, {}, numbers.size() < platforms};
+    for (const std::size_t number : numbers) {
+      images.push_back(image_of(stages, number, output));
+      pinned.manifests.push_back(images.back().image.manifest);
+    }
+    pinned.root = root_of(shop_->store(), images, output);
+    return pinned;
   }
 
   Stages solve_or_report(const std::set<std::size_t>& wanted) {
@@ -143,11 +156,11 @@ class Build {
 
   // A layer that an output reads, or that is compressed anew for it, has to be in the store.
   bool is_needed_here(std::size_t number, const ImageLayer& layer) const {
-    for (const Job& job : jobs_) {
+    for (const BuildJob& job : jobs_) {
       if (std::find(job.numbers.begin(), job.numbers.end(), number) == job.numbers.end()) continue;
       const TargetSpec& target = result_.plan.targets[number]->target;
       return std::any_of(job.outputs.begin(), job.outputs.end(), [&](const Output& output) {
-        return reads_layers(output, names_at(output, target.names)) ||
+        return reads_layers(output, names_at(output, job.names)) ||
                is_recompressed(layer, assembly_options(target, output, settings_.times));
       });
     }
@@ -178,18 +191,18 @@ class Build {
                                     assembly_options(target, output, settings_.times), stage.base)};
   }
 
-  Delivery delivery_of(const Stages& stages, const Job& job, const Output& output) {
+  Delivery delivery_of(const Stages& stages, const BuildJob& job, const Output& output) {
     Delivery delivery;
     delivery.target = target_of(job).name;
     delivery.output = output;
-    delivery.names = names_at(output, target_of(job).names);
+    delivery.names = names_at(output, job.names);
     for (const std::size_t number : job.numbers) delivery.images.push_back(image_of(stages, number, output));
     delivery.root = root_of(shop_->store(), delivery.images, output);
     return delivery;
   }
 
   void assemble(const Stages& stages) {
-    for (const Job& job : jobs_) {
+    for (const BuildJob& job : jobs_) {
       for (const Output& output : job.outputs) deliveries_.push_back(delivery_of(stages, job, output));
     }
     shop_->store().sync();
@@ -199,7 +212,7 @@ class Build {
   void make_again(const std::set<std::string>& targets, const Blocked& lost) {
     shop_->lose(lost);
     std::set<std::size_t> numbers;
-    for (const Job& job : jobs_) {
+    for (const BuildJob& job : jobs_) {
       if (targets.count(target_of(job).name)) numbers.insert(job.numbers.begin(), job.numbers.end());
     }
     for (const Pin& pin : pins_) {
@@ -208,7 +221,7 @@ class Build {
     }
     const Stages stages = solve_or_report(numbers);
     std::size_t i = 0;
-    for (const Job& job : jobs_) {
+    for (const BuildJob& job : jobs_) {
       for (const Output& output : job.outputs) {
         if (targets.count(target_of(job).name)) deliveries_[i] = delivery_of(stages, job, output);
         ++i;
@@ -220,14 +233,9 @@ class Build {
 
   // What has to be true before anything leaves: pins hold, and no image is larger than it may be.
   void check(const Stages& stages) {
-    for (const Pin& pin : pins_) {
-      std::vector<BuiltImage> images;
-      for (const std::size_t number : pinned_numbers(pin)) images.push_back(image_of(stages, number, Output{}));
-      const oci::Descriptor root = root_of(shop_->store(), images, Output{});
-      check_pin(pin, images[0].target->name, root.digest, shop_->remote().get());
-    }
+    for (const Pin& pin : pins_) check_pin(pin, pinned_images(stages, pin), shop_->remote().get());
     std::vector<BuiltImage> images;
-    for_each_last([&](const Job&, const Delivery& delivery) {
+    for_each_last([&](const BuildJob&, const Delivery& delivery) {
       images.insert(images.end(), delivery.images.begin(), delivery.images.end());
     });
     check_sizes(images);
@@ -237,7 +245,7 @@ class Build {
   template <class Use>
   void for_each_last(Use&& use) const {
     std::size_t end = 0;
-    for (const Job& job : jobs_) {
+    for (const BuildJob& job : jobs_) {
       end += job.outputs.size();
       use(job, deliveries_[end - 1]);
     }
@@ -250,7 +258,7 @@ class Build {
     if (!cache || !cache->is_written()) return;
     std::vector<CachedImage> cached;
     std::size_t end = 0;
-    for (const Job& job : jobs_) {
+    for (const BuildJob& job : jobs_) {
       std::vector<RemoteRepository> pushed_to;
       const std::size_t begin = end;
       end += job.outputs.size();
@@ -275,9 +283,15 @@ class Build {
   void push_inputs_tags() {
     if (inputs_names_.empty()) return;
     std::vector<PushedImages> pushed;
-    for_each_last([&](const Job&, const Delivery& delivery) {
-      pushed.push_back({&delivery.images, delivery.root, inputs_names_[pushed.size()]});
-    });
+    std::size_t i = 0;
+    for (const BuildJob& job : jobs_) {
+      PushedImages& one = pushed.emplace_back();
+      for (const Output& output : job.outputs) {
+        const Delivery& delivery = deliveries_[i++];
+        if (output.push) one = {&delivery.images, delivery.root, inputs_names_[pushed.size() - 1]};
+      }
+    }
+    std::erase_if(pushed, [](const PushedImages& one) { return one.names.empty(); });
     for (const PushEnd& end : ImagePush(*shop_).push(pushed)) {
       if (end.error) throw Error(*end.error);
       if (!end.lost.lost.empty()) refuse_lost(end.lost);
@@ -285,13 +299,13 @@ class Build {
   }
 
   void describe_targets() {
-    for_each_last([&](const Job& job, const Delivery& last) {
+    for_each_last([&](const BuildJob& job, const Delivery& last) {
       BuiltTarget& built = result_.targets.emplace_back();
       built.name = last.target;
       built.images = last.images;
       built.root = last.root;
       for (const Output& output : job.outputs) {
-        for (const std::string& name : names_at(output, target_of(job).names)) {
+        for (const std::string& name : names_at(output, job.names)) {
           if (std::find(built.names.begin(), built.names.end(), name) == built.names.end()) built.names.push_back(name);
         }
       }
@@ -304,8 +318,8 @@ class Build {
   BuildResult result_;
   std::vector<std::size_t> wanted_;  // numbers of the plan, in the order of the jobs
   std::vector<Pin> pins_;
-  std::vector<Job> jobs_;
-  std::vector<std::vector<std::string>> inputs_names_;  // by job
+  std::vector<BuildJob> jobs_;
+  std::vector<std::vector<std::string>> inputs_names_;  // by job; none at all where no job has any
   std::unique_ptr<Workshop> shop_;
   std::unique_ptr<RecordKeeper> record_;
   std::vector<Delivery> deliveries_;  // the outputs of all jobs, in their order
@@ -322,10 +336,25 @@ std::vector<std::size_t> numbers_of(const Plan& plan, const std::string& target)
   return numbers;
 }
 
+std::vector<std::size_t> wanted_of(const Plan& plan, const BuildRequest& request, const std::string& target) {
+  std::vector<std::size_t> numbers = numbers_of(plan, target);
+  if (!request.only_platform) return numbers;
+  const auto platform = request.only_platform->normalised();
+  std::vector<std::string> known;
+  for (const std::size_t number : numbers) known.push_back(plan.targets[number]->target.platform().str());
+  std::erase_if(numbers,
+                [&](std::size_t number) { return plan.targets[number]->target.platform().normalised() != platform; });
+  if (numbers.empty()) {
+    throw Error(Category::usage, fmt::format("target '{}' is not built for {} but for {}", printable(target),
+                                             request.only_platform->str(), join(known, ", ")));
+  }
+  return numbers;
+}
+
 std::vector<std::size_t> wanted_of(const Plan& plan, const BuildRequest& request) {
   std::vector<std::size_t> wanted;
   for (const std::string& name : request.targets) {
-    const auto numbers = numbers_of(plan, name);
+    const auto numbers = wanted_of(plan, request, name);
     wanted.insert(wanted.end(), numbers.begin(), numbers.end());
   }
   return wanted;

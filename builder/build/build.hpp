@@ -26,7 +26,8 @@ Plan plan_request(const BuildRequest& request);
 
 // The numbers in a plan that a target's name has: one for each of its platforms, in their order.
 std::vector<std::size_t> numbers_of(const Plan& plan, const std::string& target);
-// Those of all that a request wants.
+// Those of one target that a request wants, and of all.
+std::vector<std::size_t> wanted_of(const Plan& plan, const BuildRequest& request, const std::string& target);
 std::vector<std::size_t> wanted_of(const Plan& plan, const BuildRequest& request);
 
 }  // namespace kiln

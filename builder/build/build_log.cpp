@@ -24,7 +24,7 @@ BuildRecordStep record_step(const HeardStep& heard) {
   step.line = heard.view.line;
   step.text = heard.view.text;
   step.key = heard.result.key;
-  step.outcome = to_string(heard.result.outcome);
+  step.outcome = heard.result.outcome;
   step.from = heard.result.from;
   step.reason = heard.result.reason;
   step.seconds = heard.result.seconds;

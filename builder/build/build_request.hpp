@@ -21,6 +21,7 @@
 #include "builder/solve/stage_evaluator.hpp"
 #include "builder/steps/failed_run.hpp"
 #include "builder/steps/run_step.hpp"
+#include "builder/steps/scanned_context.hpp"
 
 namespace kiln {
 
@@ -49,6 +50,10 @@ struct BuildRequest {
   Fleet fleet;
   std::vector<std::string> targets;  // names of those that are wanted
   NameValues naming;
+  // Of images for several platforms only this one is built. Pushed, it gets no name but platform_references(): another
+  // machine builds the others, and one puts the index of all under the image's names. Error{usage} for a wanted target
+  // that has not this platform.
+  std::optional<oci::Platform> only_platform = {};
   BuildSettings settings;
   DeliveryWishes delivery;
   ReportTargets goals;

@@ -114,7 +114,7 @@ CacheSession::CacheSession(const CacheSettings& settings, Log& log, const Cancel
 CacheSession::~CacheSession() = default;
 
 std::unique_ptr<StepSharing> CacheSession::open_sharing(const ContentStore& store, const CancelToken& cancel) {
-  return cache_ && cache_->has_meeting_place() ? std::make_unique<StepSharing>(*cache_, store, cancel) : nullptr;
+  return cache_ && cache_->meeting_place().is_there() ? std::make_unique<StepSharing>(*cache_, store, cancel) : nullptr;
 }
 
 void CacheSession::expect(const Plan& plan, const std::vector<std::size_t>& wanted) {
@@ -125,7 +125,7 @@ void CacheSession::expect(const Plan& plan, const std::vector<std::size_t>& want
 }
 
 void CacheSession::write(const Plan& plan, const std::vector<std::size_t>& wanted, const StepExecutor& steps,
-                         const LayerAccess& layers, const ContentStore& store, const std::vector<CachedImage>& images) {
+                         LayerAccess& layers, const ContentStore& store, const std::vector<CachedImage>& images) {
   if (!cache_ || !cache_->is_written()) return;
   std::set<oci::Digest> in_images;
   std::map<oci::Digest, std::vector<RemoteRepository>> elsewhere;
@@ -140,7 +140,7 @@ void CacheSession::write(const Plan& plan, const std::vector<std::size_t>& wante
   for (const auto& [key, record] : steps.records()) {
     entries.push_back(new_step_entry(record, [&](const oci::Digest& layer) { return in_images.count(layer) > 0; }));
   }
-  const auto foreign = layers.foreign_layers();
+  const auto foreign = layers.indexes().foreign_layers();
   for (const auto& [key, layer] : foreign) {
     entries.push_back({{key, kLayerEntryType, serialise_layer_entry(layer), {}, ""}, {*layer.index}, {}});
   }

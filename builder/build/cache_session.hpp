@@ -54,8 +54,8 @@ class CacheSession {
   // Says for which targets the cache will be asked.
   void expect(const Plan& plan, const std::vector<std::size_t>& wanted);
   // Writes what a build used: its steps, the indexes of foreign layers, and a bundle for each wanted target.
-  void write(const Plan& plan, const std::vector<std::size_t>& wanted, const StepExecutor& steps,
-             const LayerAccess& layers, const ContentStore& store, const std::vector<CachedImage>& images);
+  void write(const Plan& plan, const std::vector<std::size_t>& wanted, const StepExecutor& steps, LayerAccess& layers,
+             const ContentStore& store, const std::vector<CachedImage>& images);
 
   ReportWire wire() const;
   std::vector<ReportFetch> fetched() const;

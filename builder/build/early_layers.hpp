@@ -13,7 +13,7 @@
 #include "builder/definitions/output.hpp"
 #include "builder/definitions/target_spec.hpp"
 #include "builder/report/recorder.hpp"
-#include "builder/steps/image_layers.hpp"
+#include "builder/steps/layer_blobs.hpp"
 #include "builder/steps/step.hpp"
 #include "registry/remote/early_push.hpp"
 

@@ -36,6 +36,7 @@ const Cuda* cuda_of(const Plan& plan, const Fleet& fleet, std::size_t number) {
 void check_gpu_services(const Plan& plan, const Fleet& fleet) {
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     const TargetSpec* target = fleet.find(plan.targets[i]->target.name);
+    if (!plan.targets[i]->target.problems.empty()) continue;
     if (!target || target->device != Device::gpu || target->kind != ImageKind::service || !target->profile) continue;
     const auto wanted = target->profile->values.find("CUDA_ARCH");
     const Cuda* cuda = cuda_of(plan, fleet, i);
@@ -60,10 +61,18 @@ void inherit_compression(Plan& plan, const Fleet& fleet) {
   }
 }
 
+// The folder that no link of a target's files may lead out of: what comes with a checkout is not to show other files
+// of the machine in a message. Images of definitions may share files among one another.
+std::optional<fs::path> source_of(const TargetSpec& target, const fs::path& file) {
+  std::optional<fs::path> folder = target.context;
+  if (target.definition.filename() == "image.json") folder = target.definition.parent_path().parent_path();
+  return folder && dockerfile::lies_in(file, *folder) ? folder : std::nullopt;
+}
+
 // The text of a target's Dockerfile; a missing one is a mistake of the definitions, said with what names another.
 std::string read_dockerfile(const TargetSpec& target) {
   const fs::path& file = *target.dockerfile;
-  if (auto text = dockerfile::read_text_file(file)) return std::move(*text);
+  if (auto text = dockerfile::read_text_file(file, source_of(target, file))) return std::move(*text);
   const fs::path folder = file.parent_path();
   if (!fs::is_directory(folder)) {
     throw Error(Category::usage,
@@ -102,7 +111,8 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
     result.dockerfile_name = shown(target.definition);
   }
   const bool has_shared = target.context && target.dockerfile_name.empty();
-  if (auto ignore = dockerfile::read_ignore_file_of(target.dockerfile, has_shared ? target.context : std::nullopt)) {
+  if (auto ignore = dockerfile::read_ignore_file_of(target.dockerfile, has_shared ? target.context : std::nullopt,
+                                                    target.context)) {
     result.ignore_text = std::move(ignore->text);
     result.ignore_name = shown(ignore->name);
   }
@@ -190,12 +200,16 @@ Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted
   const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
   if (is_definitions) names.bare_names = BareNames::fleet_only;
   std::vector<TargetSpec> targets;
+  const auto may_be_left_out = [&](const TargetSpec& target) {
+    const auto is_it = [&](const TargetSpec* other) { return other->name == target.name; };
+    return is_definitions && std::none_of(wanted.begin(), wanted.end(), is_it);
+  };
   for (const TargetSpec* target : is_definitions ? all_targets(fleet) : with_linked_targets(fleet, wanted)) {
     TargetSpec complete = complete_target(fleet, *target, naming);
     for (const std::string& name : complete.names) names.tags.insert(oci::Reference::parse(name).tag_or_latest());
     for (TargetSpec& one : for_each_platform(std::move(complete))) targets.push_back(std::move(one));
   }
-  Plan plan = make_plan(std::move(targets), names);
+  Plan plan = make_plan(std::move(targets), names, may_be_left_out);
   refuse_broken_parents(plan, wanted);
   inherit_compression(plan, fleet);
   prefer_output_compression(plan);
@@ -311,7 +325,7 @@ std::vector<TargetInputs> fleet_inputs(const Plan& plan, const std::set<std::siz
   inputs.lock_file = settings.bases.lock_file;
   inputs.times = settings.times;
   inputs.modes = settings.context_modes;
-  return inputs_of(plan, wanted, inputs, nullptr, pool, surroundings.cancel);
+  return inputs_of(plan, wanted, inputs, {pool, surroundings.cancel});
 }
 
 }  // namespace kiln

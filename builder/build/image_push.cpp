@@ -122,7 +122,7 @@ std::vector<PushEnd> ImagePush::push(const std::vector<PushedImages>& pushed) {
   options.likely_places = blobs.likely(remote);
   options.fetch = [&](const oci::Descriptor& blob) {
     if (blobs.layers.count(blob.digest) == 0) return false;
-    if (shop_.layers().fetch_for_push(blob)) return true;
+    if (shop_.layers().blobs().fetch_for_push(blob)) return true;
     missing.add(blob.digest);
     return false;
   };

@@ -30,7 +30,7 @@ class EarlierSteps {
       if (!record || (!record->fleet.empty() && record->fleet != fleet)) continue;
       for (const BuildRecordTarget& target : record->targets) {
         for (const BuildRecordStep& step : target.steps) {
-          if (step.outcome == "failed") continue;
+          if (step.outcome == StepOutcome::failed) continue;
           for (const std::string& name : names_of(target.name, target.image, step.stage, step.text))
             steps_.emplace(name, step);
         }

@@ -10,7 +10,6 @@
 #include "base/temp_dir.hpp"
 #include "builder/build/image_push.hpp"
 #include "builder/solve/exporter.hpp"
-#include "builder/steps/layer_claims.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/store/closure.hpp"
 #include "registry/store/image_names.hpp"
@@ -41,20 +40,27 @@ ExportedImages exported_images(const Delivery& delivery) {
 
 }  // namespace
 
-oci::Descriptor root_of(ContentStore& store, const std::vector<BuiltImage>& images, const Output& output) {
-  const auto entry_of = [&](const BuiltImage& built) {
-    oci::Descriptor entry = built.image.manifest;
-    entry.annotations.merge(
-        annotations_at(output.annotations, AnnotationPlace::manifest_descriptor, built.image.image.platform));
-    return entry;
-  };
-  if (images.size() == 1) return entry_of(images[0]);
+oci::Descriptor index_of(ContentStore& store, std::vector<oci::Descriptor> manifests, const Output& output) {
   oci::Index index;
   index.media_type = output.oci_media_types ? oci::media_type::kOciIndex : oci::media_type::kDockerManifestList;
   index.annotations = annotations_at(output.annotations, AnnotationPlace::index);
-  for (const BuiltImage& built : images) index.manifests.push_back(entry_of(built));
+  for (oci::Descriptor& manifest : manifests) {
+    manifest.annotations.merge(
+        annotations_at(output.annotations, AnnotationPlace::manifest_descriptor, *manifest.platform));
+    index.manifests.push_back(std::move(manifest));
+  }
   oci::Descriptor root = store.put(serialise(index), index.media_type, Durability::ephemeral);
   root.annotations = annotations_at(output.annotations, AnnotationPlace::index_descriptor);
+  return root;
+}
+
+oci::Descriptor root_of(ContentStore& store, const std::vector<BuiltImage>& images, const Output& output) {
+  std::vector<oci::Descriptor> manifests;
+  for (const BuiltImage& built : images) manifests.push_back(built.image.manifest);
+  if (manifests.size() > 1) return index_of(store, std::move(manifests), output);
+  oci::Descriptor root = std::move(manifests.front());
+  root.annotations.merge(
+      annotations_at(output.annotations, AnnotationPlace::manifest_descriptor, images[0].image.image.platform));
   return root;
 }
 
@@ -62,7 +68,7 @@ Blocked WorkshopPlaces::verify_layers(const Delivery& delivery) {
   Blocked lost;
   for (const BuiltImage& built : delivery.images) {
     for (const ImageLayer& layer : built.image.layers) {
-      const OrBlocked<LayerBlob> blob = checked_blob(shop_.layers(), layer);
+      const OrBlocked<LayerBlob> blob = shop_.layers().blobs().checked(layer);
       if (blob.is_blocked()) lost.add(blob.blocked());
     }
   }

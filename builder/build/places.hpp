@@ -32,5 +32,7 @@ class WorkshopPlaces : public DeliveryPlaces {
 // What is delivered as one: the image's manifest or, for several platforms, an index of theirs that is put into the
 // store.
 oci::Descriptor root_of(ContentStore& store, const std::vector<BuiltImage>& images, const Output& output);
+// The index of several images in that form, in the store: `manifests` are their descriptors, with their platforms.
+oci::Descriptor index_of(ContentStore& store, std::vector<oci::Descriptor> manifests, const Output& output);
 
 }  // namespace kiln

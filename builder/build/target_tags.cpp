@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
+#include "registry/oci/manifest.hpp"
 #include "registry/remote/registry_client.hpp"
 
 namespace kiln {
@@ -22,17 +23,32 @@ TargetInputs inputs_of_all(const std::vector<TargetInputs>& platforms) {
   return all;
 }
 
-std::vector<oci::Reference> inputs_references(const TargetSpec& target, const TargetInputs& inputs) {
+namespace {
+
+// A tag in each repository that the target is published to.
+std::vector<oci::Reference> references_by_tag(const TargetSpec& target, const std::string& tag) {
   std::vector<oci::Reference> references;
-  if (!inputs.open.empty()) return references;
   for (const std::string& name : target.names) {
     oci::Reference reference = oci::Reference::parse(name);
     reference.digest.reset();
-    reference.tag = inputs.tag();
+    reference.tag = tag;
     if (std::find(references.begin(), references.end(), reference) == references.end())
       references.push_back(std::move(reference));
   }
   return references;
+}
+
+}  // namespace
+
+std::vector<oci::Reference> inputs_references(const TargetSpec& target, const TargetInputs& inputs) {
+  if (!inputs.open.empty()) return {};
+  return references_by_tag(target, inputs.tag());
+}
+
+std::vector<oci::Reference> platform_references(const TargetSpec& target, const TargetInputs& inputs) {
+  std::string platform = target.platform().str();
+  std::replace(platform.begin(), platform.end(), '/', '-');
+  return references_by_tag(target, inputs.tag() + "-" + platform);
 }
 
 std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& plan,
@@ -60,23 +76,53 @@ std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& p
   return pins;
 }
 
-void check_pin(const Pin& pin, const std::string& target, const oci::Digest& root, RemoteSession& remote) {
-  oci::Digest expected;
-  if (pin.reference.digest) {
-    expected = *pin.reference.digest;
-  } else {
-    const auto found = remote.client_for(pin.reference)
-                           .resolve(remote.repository_of(pin.reference).repository, pin.reference.manifest_key());
-    if (!found)
-      throw Error(Category::network,
-                  fmt::format("'{}', which '{}' is pinned to, is not at the registry", pin.reference.str(), target));
+namespace {
+
+// What the manifests of an index are for these platforms, and what they should be; empty where they are the same.
+std::string difference_to_index(const oci::Index& index, const std::vector<oci::Descriptor>& manifests) {
+  for (const oci::Descriptor& built : manifests) {
+    const auto entry = std::find_if(index.manifests.begin(), index.manifests.end(), [&](const oci::Descriptor& other) {
+      return other.platform && other.platform->normalised() == built.platform->normalised();
+    });
+    if (entry == index.manifests.end()) {
+      return fmt::format("comes out for {} here, but is pinned to an index of {}", built.platform->str(),
+                         platforms_of(index));
+    }
+    if (entry->digest == built.digest) continue;
+    return fmt::format("comes out as {} for {} here, but is pinned to {}", built.digest.str(), built.platform->str(),
+                       entry->digest.str());
+  }
+  return "";
+}
+
+}  // namespace
+
+void check_pin(const Pin& pin, const PinnedImages& built, RemoteSession& remote) {
+  RegistryClient client = remote.client_for(pin.reference);
+  const std::string repository = remote.repository_of(pin.reference).repository;
+  std::optional<oci::Digest> expected = pin.reference.digest;
+  if (!expected) {
+    const auto found = client.resolve(repository, pin.reference.manifest_key());
+    if (!found) {
+      throw Error(Category::network, fmt::format("'{}', which '{}' is pinned to, is not at the registry",
+                                                 pin.reference.str(), built.target));
+    }
     expected = found->digest;
   }
-  if (root == expected) return;
-  throw Error(Category::build,
-              fmt::format("'{}' comes out as {} here, but is pinned to {} ({}); the builds do not share one cache, or "
-                          "their inputs differ",
-                          target, root.str(), expected.str(), pin.reference.str()));
+  const auto is_expected = [&](const oci::Descriptor& manifest) { return manifest.digest == *expected; };
+  if (is_expected(built.root)) return;
+  if (std::any_of(built.manifests.begin(), built.manifests.end(), is_expected)) return;
+  std::string difference =
+      fmt::format("comes out as {} here, but is pinned to {}", built.root.digest.str(), expected->str());
+  std::optional<FetchedManifest> there;
+  if (built.is_part) there = client.fetch_manifest(repository, expected->str(), std::nullopt);
+  if (there && oci::media_type::is_index(there->descriptor.media_type)) {
+    difference =
+        difference_to_index(oci::parse_index(there->bytes, fmt::format("'{}'", pin.reference.str())), built.manifests);
+    if (difference.empty()) return;
+  }
+  throw Error(Category::build, fmt::format("'{}' {} ({}); the builds do not share one cache, or their inputs differ",
+                                           built.target, difference, pin.reference.str()));
 }
 
 }  // namespace kiln

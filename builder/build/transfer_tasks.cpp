@@ -46,9 +46,8 @@ void TransferTasks::transfer_ended(const Transfer& transfer, TransferOutcome out
     const std::lock_guard lock(mutex_);
     open_.erase(name_of(transfer));
   }
-  observer_.task_finished(number, outcome == TransferOutcome::failed     ? "failed"
-                                  : outcome == TransferOutcome::deferred ? kStoppedOnRequest
-                                                                         : "");
+  if (outcome == TransferOutcome::deferred) return observer_.task_stopped(number);
+  observer_.task_finished(number, outcome == TransferOutcome::failed ? "failed" : "");
 }
 
 void TransferTasks::tag_done(std::string_view reference, const oci::Descriptor& manifest, TransferOutcome outcome) {

@@ -20,7 +20,7 @@
 #include "builder/solve/step_lookup.hpp"
 #include "builder/steps/add_sources.hpp"
 #include "builder/steps/build_clock.hpp"
-#include "builder/steps/image_layers.hpp"
+#include "builder/steps/layer_access.hpp"
 #include "registry/store/content_store.hpp"
 
 namespace kiln {

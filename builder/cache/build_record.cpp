@@ -58,9 +58,15 @@ InputDifference difference_from_json(const json& value, std::string_view where) 
 }
 
 json to_json(const BuildRecordStep& step) {
-  json value = {{"stage", step.stage},     {"index", step.index},     {"file", step.file},
-                {"line", step.line},       {"text", step.text},       {"key", step.key},
-                {"outcome", step.outcome}, {"seconds", step.seconds}, {"bytes", step.bytes}};
+  json value = {{"stage", step.stage},
+                {"index", step.index},
+                {"file", step.file},
+                {"line", step.line},
+                {"text", step.text},
+                {"key", step.key},
+                {"outcome", to_string(step.outcome)},
+                {"seconds", step.seconds},
+                {"bytes", step.bytes}};
   for (const oci::Digest& diff_id : step.diff_ids) value["diff_ids"].push_back(diff_id.str());
   if (!step.from.empty()) value["from"] = step.from;
   if (!step.reason.empty()) value["reason"] = step.reason;
@@ -80,7 +86,9 @@ BuildRecordStep step_from_json(const json& value, std::string_view where) {
   step.line = record_member<int>(value, "line", where);
   step.text = record_member<std::string>(value, "text", where);
   step.key = record_member<std::string>(value, "key", where);
-  step.outcome = record_member<std::string>(value, "outcome", where);
+  const auto outcome = parse_step_outcome(record_member<std::string>(value, "outcome", where));
+  if (!outcome) throw Error(Category::machine, fmt::format("{}: 'outcome' is none of a step", where));
+  step.outcome = *outcome;
   step.seconds = record_member<double>(value, "seconds", where);
   step.bytes = record_member<std::uint64_t>(value, "bytes", where);
   step.from = text_or_nothing("from");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "builder/cache/step_outcome.hpp"
 #include "builder/cache/step_record.hpp"
 #include "registry/oci/digest.hpp"
 
@@ -21,8 +22,8 @@ struct BuildRecordStep {
   std::string file;
   int line = 0;
   std::string text;
-  std::string key;          // empty where it failed before that was known
-  std::string outcome;      // "hit", "built", "failed"
+  std::string key;  // empty where it failed before that was known
+  StepOutcome outcome = StepOutcome::built;
   std::string from;         // of a hit
   std::string reason;       // of a miss or failure
   double seconds = 0;       // of executing it, now or, for a hit, when it was recorded

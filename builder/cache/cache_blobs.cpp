@@ -35,7 +35,7 @@ bool CacheBlobs::has(const oci::Descriptor& blob) {
   return false;
 }
 
-bool CacheBlobs::fetch(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step) {
+bool CacheBlobs::fetch(const oci::Descriptor& blob, ContentStore& store, FetchedKind what, std::string_view step) {
   std::shared_ptr<std::mutex> alone;
   {
     const std::lock_guard lock(mutex_);
@@ -52,7 +52,7 @@ bool CacheBlobs::fetch(const oci::Descriptor& blob, ContentStore& store, std::st
     if (!got) continue;
     {
       const std::lock_guard lock(mutex_);
-      fetched_.push_back({place->name(), std::string(what), std::string(step), blob.digest, blob.size});
+      fetched_.push_back({place->name(), what, std::string(step), blob.digest, blob.size});
     }
     for (const auto& nearer : places_) {
       if (nearer.get() == place) break;

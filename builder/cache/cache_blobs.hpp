@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "builder/cache/fetched_kind.hpp"
 #include "builder/cache/guarded_place.hpp"
 
 namespace kiln {
@@ -15,8 +16,8 @@ namespace kiln {
 // What was fetched from a shared cache, and for what.
 struct FetchedFromCache {
   std::string place;  // CacheBackend::name()
-  std::string what;   // "layer", "file index"
-  std::string step;   // "RUN pip install ...": what needed it
+  FetchedKind what = FetchedKind::layer;
+  std::string step;  // "RUN pip install ...": what needed it
   oci::Digest digest;
   std::uint64_t bytes = 0;
 };
@@ -29,7 +30,7 @@ class CacheBlobs {
 
   void note(const std::vector<oci::Descriptor>& blobs, GuardedPlace& place);
   // SharedCache::fetch_blob().
-  bool fetch(const oci::Descriptor& blob, ContentStore& store, std::string_view what, std::string_view step);
+  bool fetch(const oci::Descriptor& blob, ContentStore& store, FetchedKind what, std::string_view step);
   // SharedCache::has_blob().
   bool has(const oci::Descriptor& blob);
   std::optional<RemoteRepository> repository_of(const oci::Digest& blob) const;

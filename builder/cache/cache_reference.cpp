@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/credentials.hpp"
 #include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -28,25 +29,7 @@ constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
 const std::vector<std::string> kKeys = {"type", "src", "dest", "url", "ref", "mode", "ignore-error", "timeout"};
 
 // Options that buildx has and that change nothing here: entries have a form of their own.
-const std::vector<std::string> kNeedless = {
-    "compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest", "tag", "digest"};
-
-// A text whose URLs say nothing of who asks: "https://user:password@host" is "https://***@host".
-std::string without_passwords(std::string_view text) {
-  constexpr std::string_view kScheme = "://";
-  std::string result;
-  for (;;) {
-    const std::size_t begin = text.find(kScheme);
-    if (begin == std::string_view::npos) return result.append(text);
-    result.append(text.substr(0, begin + kScheme.size()));
-    text.remove_prefix(begin + kScheme.size());
-    const std::string_view authority = text.substr(0, text.find_first_of("/?,;' "));
-    if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-      result += "***";
-      text.remove_prefix(at);
-    }
-  }
-}
+const std::vector<std::string> kNeedless = {"compression", "compression-level", "force-compression", "tag", "digest"};
 
 class Reader {
  public:
@@ -71,14 +54,14 @@ class Reader {
 
  private:
   [[noreturn]] void fail(std::string_view problem) const {
-    throw Error(Category::usage, without_passwords(fmt::format("{} '{}': {}", flag_, printable(text_), problem)));
+    throw Error(Category::usage, without_url_credentials(fmt::format("{} '{}': {}", flag_, printable(text_), problem)));
   }
 
   std::vector<std::string> read_fields() const {
     try {
       return csv_fields(text_, flag_);
     } catch (const Error& error) {
-      throw Error(error.category(), without_passwords(error.message()));
+      throw Error(error.category(), without_url_credentials(error.message()));
     }
   }
 
@@ -128,9 +111,7 @@ class Reader {
     } else if (key == "mode") {
       read_mode(value);
     } else if (key == "ignore-error") {
-      if (value != "true" && value != "false")
-        fail(fmt::format("ignore-error must be true or false, got '{}'", printable(value)));
-      result_.ignore_error = value == "true";
+      result_.ignore_error = truth_of(key, value);
     } else if (key == "timeout") {
       const auto seconds = parse_unsigned(value);
       if (!seconds || *seconds == 0 || *seconds > kMostTimeoutSeconds)
@@ -138,14 +119,28 @@ class Reader {
       result_.timeout_seconds = static_cast<int>(*seconds);
     } else {
       // What buildx needs at registries that refuse its indexes (ECR), and what kiln does everywhere.
-      const bool is_what_kiln_does = (key == "image-manifest" || key == "oci-mediatypes") && value == "true";
-      if (is_what_kiln_does) return;
+      if (key == "image-manifest" || key == "oci-mediatypes") {
+        if (truth_of(key, value)) return;
+        fail(fmt::format("'{}={}': entries are OCI image manifests wherever they are; leave it out", key,
+                         printable(value)));
+      }
       for (const std::string& needless : kNeedless) {
         if (key == needless)
           fail(fmt::format("'{}' has no meaning here: kiln keeps layers as the images have them; leave it out", key));
       }
       fail(fmt::format("unknown option '{}'{}", printable(key), suggestion(key, kKeys)));
     }
+  }
+
+  // In the words of Go's strconv.ParseBool, which buildx reads them by.
+  bool truth_of(std::string_view key, std::string_view value) const {
+    for (const std::string_view yes : {"1", "t", "T", "true", "TRUE", "True"}) {
+      if (value == yes) return true;
+    }
+    for (const std::string_view no : {"0", "f", "F", "false", "FALSE", "False"}) {
+      if (value == no) return false;
+    }
+    fail(fmt::format("{} must be true or false, got '{}'", key, printable(value)));
   }
 
   void choose_place() {

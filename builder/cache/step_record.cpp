@@ -192,7 +192,7 @@ RawInput entry_input(std::string name, const FileEntry& entry) {
 }
 
 std::string_view input_type(std::string_view name) {
-  constexpr std::string_view kTypesOfWords[] = {"parent layer", "base image", "working directory", "times of files",
+  constexpr std::string_view kTypesOfWords[] = {kParentLayerInput, "base image", "working directory", "times of files",
                                                 "shm size"};
   for (const std::string_view type : kTypesOfWords) {
     if (name.starts_with(type)) return type;
@@ -230,7 +230,7 @@ std::vector<InputDifference> find_differences(const std::vector<RawInput>& now, 
   std::vector<InputDifference> differences;
   bool parent_named = false;
   const auto add = [&](InputDifference difference) {
-    if (input_type(difference.name) == "parent layer" && std::exchange(parent_named, true)) return;
+    if (input_type(difference.name) == kParentLayerInput && std::exchange(parent_named, true)) return;
     differences.push_back(std::move(difference));
   };
   for (const RawInput& input : now) {

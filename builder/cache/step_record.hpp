@@ -60,6 +60,9 @@ struct RawInput {
 // What explains a miss by an entry of a tree; `name` is "file PATH" or "directory PATH".
 RawInput entry_input(std::string name, const FileEntry& entry);
 
+// Types of inputs that are more than words to a reader: "parent layer 3", "ARG VERSION".
+inline constexpr std::string_view kParentLayerInput = "parent layer";
+inline constexpr std::string_view kArgInput = "ARG";
 // The type of an input, by its name: "file" of "file app/main.py", "parent layer" of "parent layer 3".
 std::string_view input_type(std::string_view name);
 

@@ -47,7 +47,7 @@ StepSharing::Turn::~Turn() {
 }
 
 std::optional<StepClaim> StepSharing::read(const std::string& key) {
-  const auto entry = cache_.find_at_meeting_place(claim_key(key), kClaimEntryType);
+  const auto entry = cache_.meeting_place().find(claim_key(key), kClaimEntryType);
   if (!entry) return std::nullopt;
   try {
     return parse_step_claim(entry->content, key, "claim");
@@ -61,7 +61,7 @@ bool StepSharing::write(const std::string& key, unsigned long long beat, WriteKi
   entry.key = claim_key(key);
   entry.media_type = kClaimEntryType;
   entry.content = serialise(StepClaim{holder_, beat, is_over}, key);
-  return cache_.put_at_meeting_place(std::move(entry), kind);
+  return cache_.meeting_place().put(std::move(entry), kind);
 }
 
 bool StepSharing::is_dead(const std::string& holder) {
@@ -79,7 +79,7 @@ void StepSharing::give_up(const std::string& key) {
     held_.erase(held);
   }
   try {
-    if (!cache_.remove_at_meeting_place(claim_key(key), kClaimEntryType) &&
+    if (!cache_.meeting_place().remove(claim_key(key), kClaimEntryType) &&
         !write(key, beat, WriteKind::withdrawing, true)) {
       makes_claims_ = false;
     }

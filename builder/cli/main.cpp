@@ -3,7 +3,9 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 
+#include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/exit_code.hpp"
 #include "builder/cli/memory_marks.hpp"
@@ -37,6 +39,12 @@ int main(int argc, char** argv) {
     return code;
   } catch (const kiln::Error& error) {
     return kiln::cli::report_error(error, cancel);
+  } catch (const std::filesystem::filesystem_error& error) {
+    // A name that no file can have is the caller's; all else that a file system refuses is the machine's.
+    const bool is_name = error.code() == std::errc::filename_too_long;
+    const std::string what = kiln::printable(error.path1().native()) + "': " + error.code().message();
+    std::fprintf(stderr, "error: cannot use '%s\n", what.c_str());
+    return is_name ? 2 : 4;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: internal: %s\n", error.what());
     return 4;

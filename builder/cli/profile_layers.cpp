@@ -148,6 +148,7 @@ ImageComparison compare_profiles(const Fleet& fleet, const Profile& profile, con
                                  const std::string& image, const CancelToken& cancel) {
   const TargetSpec& first = target_for(fleet, image, profile.name);
   const TargetSpec& second = target_for(fleet, image, other.name);
+  refuse_problems({&first, &second});
   BuildRequest request;
   request.fleet = fleet;
   request.targets = {first.name, second.name};

@@ -9,6 +9,14 @@
 
 namespace kiln::cli {
 
+void warn_of_broken(const Fleet& fleet, Log& log) {
+  for (const TargetSpec& target : fleet.targets) {
+    if (target.problems.empty()) continue;
+    log.warn(fmt::format("'{}' is left out, and what is built from it: {}", printable(target.name),
+                         join(target.problems, "; ")));
+  }
+}
+
 SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<std::string>& profiles,
                            const std::string& registry, MayFetch may_fetch, const CancelToken& cancel, Log& log) {
   SelectedFleet result;
@@ -18,11 +26,7 @@ SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<st
   for (const std::string& warning : result.fleet.warnings) log.warn(warning);
   result.selected = select_targets(result.fleet, options.wanted, profiles);
   refuse_problems(result.selected);
-  for (const TargetSpec& target : result.fleet.targets) {
-    if (target.problems.empty()) continue;
-    log.warn(fmt::format("'{}' is left out, and what is built from it: {}", printable(target.name),
-                         join(target.problems, "; ")));
-  }
+  warn_of_broken(result.fleet, log);
   std::optional<FetchedDefinitions> fetched;
   if (options.fetched_folder) fetched = {*options.fetched_folder, options.working_directory};
   result.fetched = fetch_contexts(result.fleet, result.selected, fetched, may_fetch, cancel);

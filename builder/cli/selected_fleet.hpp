@@ -20,6 +20,9 @@ struct SelectedFleet {
   std::vector<TempDir> fetched;  // the folders of contexts that were fetched
 };
 
+// Warns of each target whose definition is broken.
+void warn_of_broken(const Fleet& fleet, Log& log);
+
 // Loads a fleet, selects `options.wanted` for these profiles, as images that are published below `registry` ("": the
 // fleet's), and fetches their contexts, for which kiln has to have one thread. The commit is asked of git only where a
 // name holds it. What loading warns of goes to `log`, and images whose definitions are broken and that were not asked

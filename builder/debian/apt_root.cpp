@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/credentials.hpp"
 #include "base/text.hpp"
 
 extern char** environ;
@@ -152,21 +153,9 @@ std::string apt_messages(std::string_view stderr_bytes) {
   std::vector<std::string> lines;
   for (const std::string_view line : split(stderr_bytes, '\n')) {
     if (trim(line).empty() || line.find("Download is performed unsandboxed") != std::string_view::npos) continue;
-    lines.push_back(without_credentials(printable(line)));
+    lines.push_back(without_url_credentials(printable(line)));
   }
   return join(lines, "\n");
-}
-
-std::string without_credentials(std::string_view text) {
-  std::string result;
-  while (true) {
-    const auto scheme = text.find("://");
-    if (scheme == std::string_view::npos) return result.append(text);
-    result.append(text.substr(0, scheme + 3));
-    text.remove_prefix(scheme + 3);
-    const std::string_view authority = text.substr(0, text.find_first_of("/ \t\n'\""));
-    if (const auto at = authority.rfind('@'); at != std::string_view::npos) text.remove_prefix(at + 1);
-  }
 }
 
 std::string percent_encode(std::string_view text) {

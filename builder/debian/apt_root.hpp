@@ -38,9 +38,6 @@ fs::path apt_archives_of_host(const CancelToken& cancel);
 // credentials in URIs and without the warning that downloads were not sandboxed.
 std::string apt_messages(std::string_view stderr_bytes);
 
-// "scheme://user:password@host/..." -> "scheme://host/...", everywhere in a text.
-std::string without_credentials(std::string_view text);
-
 // As apt writes paths: unlike percent_encoded(), "~" too and with small letters. percent_decoded() reads it.
 std::string percent_encode(std::string_view text);
 

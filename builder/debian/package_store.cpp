@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "base/atomic_file.hpp"
+#include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
@@ -166,10 +167,10 @@ PackageFetch PackageStore::fetch(const DebianLock& lock, const DebianArchives& a
 
   const auto reasons = failures(download.stderr_bytes);
   if (reasons.empty() || !std::all_of(reasons.begin(), reasons.end(), says_not_there)) {
-    throw Error(
-        Category::network,
-        fmt::format("cannot download {} of {} Debian packages from '{}' and '{}'", result.unavailable.size(),
-                    wanted.size(), without_credentials(archives.debian), without_credentials(archives.security)))
+    throw Error(Category::network,
+                fmt::format("cannot download {} of {} Debian packages from '{}' and '{}'", result.unavailable.size(),
+                            wanted.size(), without_url_credentials(archives.debian),
+                            without_url_credentials(archives.security)))
         .set_detail(apt_messages(download.stderr_bytes));
   }
   return result;

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <optional>
 
+#include "base/credentials.hpp"
 #include "base/percent.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
@@ -47,11 +48,11 @@ std::optional<std::string> unknown_package(std::string_view messages) {
 LockedPackage read_uri_line(std::string_view line, const DebianArchives& archives) {
   const auto bad = [&](std::string_view what) {
     return Error(Category::machine,
-                 fmt::format("cannot read apt's answer '{}': {}", without_credentials(printable(line)), what));
+                 fmt::format("cannot read apt's answer '{}': {}", without_url_credentials(printable(line)), what));
   };
   const auto close = line.find('\'', 1);
   if (close == std::string_view::npos) throw bad("no closing quote");
-  const std::string uri = without_credentials(line.substr(1, close - 1));
+  const std::string uri = without_url_credentials(line.substr(1, close - 1));
   const auto fields = split(trim(line.substr(close + 1)), ' ');
   if (fields.size() != 3 || !fields[0].ends_with(".deb")) throw bad("expected file name, size and sha256");
 
@@ -70,7 +71,8 @@ LockedPackage read_uri_line(std::string_view line, const DebianArchives& archive
 
   // The longer URI first: one may be the beginning of the other.
   std::array<std::pair<std::string, std::string_view>, 2> roots = {
-      {{without_credentials(archives.debian), "debian"}, {without_credentials(archives.security), "debian-security"}}};
+      {{without_url_credentials(archives.debian), "debian"},
+       {without_url_credentials(archives.security), "debian-security"}}};
   std::sort(roots.begin(), roots.end(), [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
   // apt writes file:/path where file:///path was said.
   const auto plain = [](const std::string& text) {
@@ -164,7 +166,7 @@ DebianLock resolve(DebianSpec spec, const DebianArchives& archives, const fs::pa
   const TempDir scratch(work_dir, "apt-");
   const AptRoot apt(scratch.path(), spec, archives, cancel);
   log.debug(fmt::format("resolving {} packages of Debian {} from '{}' and '{}'", spec.architecture, spec.suite,
-                        without_credentials(archives.debian), without_credentials(archives.security)));
+                        without_url_credentials(archives.debian), without_url_credentials(archives.security)));
 
   const CommandResult update = apt.run({"apt-get", "--quiet", "update"}, cancel);
   if (update.exit_code != 0) {
@@ -172,7 +174,7 @@ DebianLock resolve(DebianSpec spec, const DebianArchives& archives, const fs::pa
         Category::network,
         fmt::format("cannot read Debian's index of suite '{}' from '{}' and '{}'; is the suite's name right, and "
                     "does 'apt-get update' work on this machine?",
-                    spec.suite, without_credentials(archives.debian), without_credentials(archives.security)))
+                    spec.suite, without_url_credentials(archives.debian), without_url_credentials(archives.security)))
         .set_detail(apt_messages(update.stderr_bytes));
   }
 

@@ -33,11 +33,13 @@ std::vector<std::string> keys_of(const Map& map) {
 }
 
 // A profiles' folder may bring a schema whose keys add to kiln's.
-std::map<std::string, Profile> profiles_of(const fs::path& folder) {
+std::map<std::string, Profile> profiles_of(const fs::path& folder, BrokenProfiles* broken) {
   const fs::path file = folder / "schema.json";
   const auto text = read_file_if_exists(file, std::uint64_t{4} << 20);
-  if (!text || *text == embedded::profile_schema_text()) return load_profiles(folder, profile_schema());
-  return load_profiles(folder, extended_profile_schema(*text, file));
+  if (!text || *text == embedded::profile_schema_text()) {
+    return load_profiles(folder, profile_schema(), broken);
+  }
+  return load_profiles(folder, extended_profile_schema(*text, file), broken);
 }
 
 // The target in the place of an image whose definition cannot be read: what is built from it finds it by its name.
@@ -108,13 +110,20 @@ void check_gpu(const ImageDefinition& image, const Profile& profile, const std::
 }
 
 // One target for each profile of the image, or one without.
-std::vector<TargetSpec> targets_of(const ImageDefinition& image, const Fleet& fleet) {
+std::vector<TargetSpec> targets_of(const ImageDefinition& image, const Fleet& fleet, const BrokenProfiles& broken) {
   const bool inherits = !image.profiles && image.target.kind == ImageKind::service;
   const std::vector<std::string>& names =
       inherits ? fleet.default_profiles : image.profiles.value_or(std::vector<std::string>{});
   std::vector<TargetSpec> targets;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string pointer = inherits ? "/kind" : child_pointer("/profiles", i);
+    if (const auto problems = broken.find(names[i]); problems != broken.end()) {
+      TargetSpec target = image.target;
+      target.name = fmt::format("{}-{}", target.image, names[i]);
+      target.problems = problems->second;
+      targets.push_back(std::move(target));
+      continue;
+    }
     const auto profile = fleet.profiles.find(names[i]);
     if (profile == fleet.profiles.end()) {
       image.source.fail(pointer, fmt::format("unknown profile '{}'{}", printable(names[i]),
@@ -227,12 +236,13 @@ void check_names(const Fleet& fleet, const JsonSource& source) {
 }
 
 // Puts the targets of all images into the fleet; in the place of those of a broken image, one with its problems.
-void add_targets(Fleet& fleet, const std::vector<ImageDefinition>& images, std::vector<TargetSpec> broken) {
+void add_targets(Fleet& fleet, const std::vector<ImageDefinition>& images, std::vector<TargetSpec> broken,
+                 const BrokenProfiles& broken_profiles) {
   std::map<std::string, const ImageDefinition*> owners;
   for (const ImageDefinition& image : images) {
     std::vector<TargetSpec> targets;
     try {
-      targets = targets_of(image, fleet);
+      targets = targets_of(image, fleet, broken_profiles);
     } catch (const Error& error) {
       broken.push_back(broken_target(image.source.file(), error));
     }
@@ -281,18 +291,24 @@ Fleet load_definitions(const fs::path& given, BrokenImages broken) {
   const JsonSource source = JsonSource::read(fleet.file);
   const json content = source.parse(fleet_schema());
   fleet.settings = read_fleet_settings(source, content);
-  fleet.profiles = profiles_of(fleet.settings.profiles_folder);
+  BrokenProfiles broken_profiles;
+  fleet.profiles =
+      profiles_of(fleet.settings.profiles_folder, broken == BrokenImages::set_aside ? &broken_profiles : nullptr);
+  for (const auto& [name, problems] : broken_profiles) {
+    fleet.warnings.push_back(
+        fmt::format("profile '{}' is left out, and what is built for it: {}", printable(name), join(problems, "; ")));
+  }
   fleet.default_profiles = content.value("profiles", std::vector<std::string>{});
   for (std::size_t i = 0; i < fleet.default_profiles.size(); ++i) {
     const std::string& name = fleet.default_profiles[i];
-    if (fleet.profiles.contains(name)) continue;
+    if (fleet.profiles.contains(name) || broken_profiles.contains(name)) continue;
     source.fail(child_pointer("/profiles", i),
                 fmt::format("unknown profile '{}'{}", printable(name), suggestion(name, keys_of(fleet.profiles))));
   }
 
   FoundImages found = images_in(fleet);
   refuse_equal_names(found.images);
-  add_targets(fleet, found.images, std::move(found.broken));
+  add_targets(fleet, found.images, std::move(found.broken), broken_profiles);
   if (broken == BrokenImages::refused) refuse_problems(all_targets(fleet));
   add_groups(fleet, found.images, source, content);
   check_names(fleet, source);

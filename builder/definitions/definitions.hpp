@@ -12,7 +12,7 @@ namespace kiln {
 // that do not say `"default": false`, unless fleet.json names another.
 //
 // Every broken image.json is told in one error; or set aside: then its image is a target that has `problems`, and what
-// does not need it can be built.
+// does not need it can be built. So are broken profiles and the targets that are built for them.
 //
 // Error{usage} "FILE:LINE: ..." with the nearest valid name for an unknown key, a wrong type, a profile key that the
 // schema does not know, two images or targets of one name, an unknown profile or group member, a profile that extends

@@ -20,17 +20,7 @@ JsonSource JsonSource::read(const fs::path& file) {
   }
 }
 
-nlohmann::json JsonSource::parse() const {
-  const std::string name = display_path(file_);
-  try {
-    return parse_json(text_, name, Category::usage);
-  } catch (const Error& error) {
-    // "NAME: line 3: ..." as all other messages about definitions are written: "NAME:3: ...".
-    const std::string prefix = name + ": line ";
-    if (!error.message().starts_with(prefix)) throw;
-    throw Error(Category::usage, name + ":" + error.message().substr(prefix.size()));
-  }
-}
+nlohmann::json JsonSource::parse() const { return parse_json_file(text_, display_path(file_)); }
 
 nlohmann::json JsonSource::parse(const JsonSchema& schema, std::string_view unknown_key_help) const {
   nlohmann::json value = parse();

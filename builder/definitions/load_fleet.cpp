@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.hpp"
 #include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake_file.hpp"
 #include "builder/definitions/definitions.hpp"
+#include "builder/definitions/fleet_settings.hpp"
 #include "builder/definitions/json_source.hpp"
+#include "builder/definitions/schema.hpp"
 
 namespace kiln {
 
@@ -22,16 +26,25 @@ std::optional<fs::path> fleet_file_in(const fs::path& folder) {
   return std::nullopt;
 }
 
-// Definitions of a repository that are links to files of this machine.
+void refuse_elsewhere(const fs::path& path, const fs::path& repository) {
+  if (is_inside(path.lexically_normal(), repository.lexically_normal()) && !leads_out(path, repository)) return;
+  throw Error(Category::usage, fmt::format("'{}' leads out of the repository it is taken from",
+                                           printable(path.lexically_relative(repository).native())));
+}
+
+// Definitions of a repository that are files of this machine, by their place or by a link.
 void refuse_definitions_elsewhere(const fs::path& file, const fs::path& repository) {
-  std::vector<fs::path> definitions = {file};
+  refuse_elsewhere(file, repository);
   for (const std::string& name : list_directory(file.parent_path()))
-    definitions.push_back(file.parent_path() / name / "image.json");
-  for (const fs::path& definition : definitions) {
-    if (!leads_out(definition, repository)) continue;
-    throw Error(Category::usage, fmt::format("'{}' leads out of the repository it is taken from",
-                                             printable(definition.lexically_relative(repository).native())));
-  }
+    refuse_elsewhere(file.parent_path() / name / "image.json", repository);
+  const JsonSource source = JsonSource::read(file);
+  const FleetSettings settings = read_fleet_settings(source, source.parse(fleet_schema()));
+  refuse_elsewhere(settings.lock_file, repository);
+  if (settings.ca_bundle.starts_with('/')) refuse_elsewhere(settings.ca_bundle, repository);
+  refuse_elsewhere(settings.profiles_folder, repository);
+  if (!fs::is_directory(settings.profiles_folder)) return;
+  for (const std::string& name : list_directory(settings.profiles_folder))
+    refuse_elsewhere(settings.profiles_folder / name, repository);
 }
 
 Fleet load_image_definitions(const fs::path& file, const LoadFleetOptions& options) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
@@ -43,10 +44,20 @@ std::optional<std::uint64_t> size_of(const JsonSource& source, const json& machi
   return bytes;
 }
 
+void set_aside(BrokenProfiles* broken, const std::string& name, const std::function<void()>& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    if (broken == nullptr || error.category() != Category::usage) throw;
+    broken->emplace(name, problems_of(error));
+  }
+}
+
 class Loader {
  public:
-  Loader(std::map<std::string, ProfileFile> files, std::map<std::string, std::vector<std::string>> sets)
-      : files_(std::move(files)), sets_(std::move(sets)) {}
+  Loader(std::map<std::string, ProfileFile> files, std::map<std::string, std::vector<std::string>> sets,
+         BrokenProfiles* broken)
+      : files_(std::move(files)), sets_(std::move(sets)), broken_(broken) {}
 
   std::map<std::string, Profile> load() {
     std::map<std::string, Profile> result;
@@ -55,9 +66,11 @@ class Loader {
       profile.name = name;
       profile.file = file.source.file();
       std::vector<std::string> path;
-      merge(profile, name, path);
-      set_env(profile);
-      result.emplace(name, std::move(profile));
+      set_aside(broken_, name, [&] {
+        merge(profile, name, path);
+        set_env(profile);
+        result.emplace(name, std::move(profile));
+      });
     }
     return result;
   }
@@ -73,6 +86,7 @@ class Loader {
         source.fail("/extends",
                     fmt::format("profile '{}' extends itself: {} -> {}", parent, join(path, " -> "), parent));
       }
+      if (broken_ != nullptr && broken_->contains(parent)) throw error_of(broken_->at(parent));
       if (!files_.contains(parent)) {
         std::vector<std::string> known;
         for (const auto& [other, file] : files_) known.push_back(other);
@@ -112,11 +126,12 @@ class Loader {
 
   std::map<std::string, ProfileFile> files_;
   std::map<std::string, std::vector<std::string>> sets_;
+  BrokenProfiles* broken_;
 };
 
 }  // namespace
 
-std::map<std::string, Profile> load_profiles(const fs::path& folder, const JsonSchema& schema) {
+std::map<std::string, Profile> load_profiles(const fs::path& folder, const JsonSchema& schema, BrokenProfiles* broken) {
   std::map<std::string, ProfileFile> files;
   if (!fs::is_directory(folder)) return {};
   for (const std::string& entry : list_directory(folder)) {
@@ -127,12 +142,14 @@ std::map<std::string, Profile> load_profiles(const fs::path& folder, const JsonS
       throw Error(Category::usage,
                   fmt::format("{}: a profile's name holds letters, digits, '-' and '_' only", display_path(path)));
     }
-    JsonSource source = JsonSource::read(path);
-    json content = source.parse(schema, kUnknownKeyHelp);
-    if (!content.is_object()) source.fail("", "expected an object");
-    files.emplace(name, ProfileFile{std::move(source), std::move(content)});
+    set_aside(broken, name, [&] {
+      JsonSource source = JsonSource::read(path);
+      json content = source.parse(schema, kUnknownKeyHelp);
+      if (!content.is_object()) source.fail("", "expected an object");
+      files.emplace(name, ProfileFile{std::move(source), std::move(content)});
+    });
   }
-  return Loader(std::move(files), schema.sets()).load();
+  return Loader(std::move(files), schema.sets(), broken).load();
 }
 
 std::string profile_json(const Profile& profile) {

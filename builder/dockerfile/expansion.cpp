@@ -161,7 +161,11 @@ class Lexer {
     if (end == std::string_view::npos) fail("missing closing single quote");
     position_ = end + 1;
     if (options_.keep_quotes) return std::string(source_.substr(start, end - start + 1));
-    return std::string(source_.substr(start + 1, end - start - 1));
+    std::string text(source_.substr(start + 1, end - start - 1));
+    // A pattern that ends in what quotes make a plain backslash means that one.
+    const std::size_t behind = text.find_last_not_of('\\') + 1;
+    if (keep_escapes_ && !in_replacement_ && (text.size() - behind) % 2 == 1) text += '\\';
+    return text;
   }
 
   std::string double_quotes() {
@@ -260,7 +264,9 @@ class Lexer {
     const bool everywhere = next_is('/');
     if (everywhere) ++position_;
     const std::string pattern = read_until('/', true).text;
+    in_replacement_ = true;
     const std::string with = read_until('}', true).text;
+    in_replacement_ = false;
     const auto value = value_of(name);
     if (!value && options_.keep_unset) return "${" + name + "/" + pattern + "/" + with + "}";
     const ShellPattern compiled(pattern);
@@ -291,6 +297,7 @@ class Lexer {
   const VariableLookup& lookup_;
   LexerOptions options_;
   bool keep_escapes_;
+  bool in_replacement_ = false;  // behind the second slash of ${x/pattern/replacement}
   std::size_t position_ = 0;
   int depth_ = 0;
   Expansion result_;
@@ -318,10 +325,6 @@ Expansion expand(std::string_view word, const VariableLookup& lookup, const Expa
 
 std::string expand_word(std::string_view word, const VariableLookup& lookup, char escape) {
   return expand(word, lookup, {escape, Quotes::process}).text;
-}
-
-std::vector<std::string> expand_words(std::string_view word, const VariableLookup& lookup, char escape) {
-  return expand(word, lookup, {escape, Quotes::process}).words;
 }
 
 }  // namespace kiln::dockerfile

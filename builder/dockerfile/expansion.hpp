@@ -34,8 +34,7 @@ struct Expansion {
 // //. Throws Error{usage} for bad substitutions, missing quotes or braces, and for ${x?} of an unset x.
 Expansion expand(std::string_view word, const VariableLookup& lookup, const ExpansionOptions& options = {});
 
-// The text alone, the words alone.
+// The text alone.
 std::string expand_word(std::string_view word, const VariableLookup& lookup, char escape = '\\');
-std::vector<std::string> expand_words(std::string_view word, const VariableLookup& lookup, char escape = '\\');
 
 }  // namespace kiln::dockerfile

@@ -50,6 +50,10 @@ std::optional<std::string> read_text_file(const fs::path& file, const std::optio
   return text;
 }
 
+bool lies_in(const fs::path& file, const fs::path& folder) {
+  return is_inside(fs::absolute(file).lexically_normal(), fs::absolute(folder / "").lexically_normal().parent_path());
+}
+
 std::optional<TextFile> read_ignore_file_of(const std::optional<fs::path>& dockerfile,
                                             const std::optional<fs::path>& context,
                                             const std::optional<fs::path>& inside) {
@@ -57,7 +61,10 @@ std::optional<TextFile> read_ignore_file_of(const std::optional<fs::path>& docke
   if (dockerfile) places.push_back(dockerfile->native() + ".dockerignore");
   if (context) places.push_back(*context / ".dockerignore");
   for (const fs::path& place : places) {
-    if (auto text = read_text_file(place, inside)) return TextFile{std::move(*text), place.native()};
+    // The ignore file of a Dockerfile that is elsewhere is as much the caller's own as that is.
+    const bool is_of_source = inside && lies_in(place, *inside);
+    if (auto text = read_text_file(place, is_of_source ? inside : std::nullopt))
+      return TextFile{std::move(*text), place.native()};
   }
   return std::nullopt;
 }

@@ -13,12 +13,16 @@ namespace kiln::dockerfile {
 // leads out of `inside`, where one is given.
 std::optional<std::string> read_text_file(const fs::path& file, const std::optional<fs::path>& inside = {});
 
+// Whether a file is named as one of a folder, whatever links lead to.
+bool lies_in(const fs::path& file, const fs::path& folder);
+
 struct TextFile {
   std::string text;
   std::string name;
 };
 
-// The ignore file of a build: NAME.dockerignore beside its Dockerfile, else .dockerignore in its context.
+// The ignore file of a build: NAME.dockerignore beside its Dockerfile, else .dockerignore in its context. What is named
+// as a file of `inside` may be no link that leads out of it.
 std::optional<TextFile> read_ignore_file_of(const std::optional<fs::path>& dockerfile,
                                             const std::optional<fs::path>& context,
                                             const std::optional<fs::path>& inside = {});

@@ -135,7 +135,8 @@ class StepSizes {
       if (!record) continue;
       for (const BuildRecordTarget& target : record->targets) {
         for (const BuildRecordStep& step : target.steps) {
-          if (step.outcome != "failed") bytes_.emplace(std::pair(target.image, one_line(step.text)), step.bytes);
+          if (step.outcome != StepOutcome::failed)
+            bytes_.emplace(std::pair(target.image, one_line(step.text)), step.bytes);
         }
       }
     }

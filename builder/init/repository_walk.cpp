@@ -169,10 +169,6 @@ class Walk {
 
 }  // namespace
 
-bool RepositoryFiles::empty() const {
-  return dockerfiles.empty() && bake_files.empty() && compose_files.empty() && workflows.empty() && scripts.empty();
-}
-
 bool is_dockerfile_name(const std::string& name) {
   const std::string lower = to_lower(name);
   if (lower.ends_with('~')) return false;

@@ -23,8 +23,6 @@ struct RepositoryFiles {
   std::vector<std::string> workflows;
   std::vector<std::string> scripts;
   std::vector<std::string> notes;  // what was not looked at, and why
-
-  bool empty() const;
 };
 
 // Looks at folders level by level. Folders that hold other people's code or what was built (node_modules, .venv, hidden

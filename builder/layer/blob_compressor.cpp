@@ -7,6 +7,7 @@ namespace kiln {
 BlobCompressor::BlobCompressor(ContentStore& store, ThreadPool& pool, const Compression& compression)
     : blob_(store.begin_blob()),
       compression_(compression),
+      blocks_(std::make_shared<BlockCompressor>(compression)),
       joiner_(compression.kind),
       jobs_(pool, BufferOwner::compression) {}
 
@@ -30,8 +31,7 @@ void BlobCompressor::end_block() {
   if (jobs_.full()) write_oldest();
   const std::size_t size = block_.size();
   frames_.push_back({0, size});
-  jobs_.push(2 * size,
-             [block = std::move(block_), compression = compression_] { return compress_apart(block, compression); });
+  jobs_.push(2 * size, [block = std::move(block_), blocks = blocks_] { return blocks->compress(block); });
   block_ = {};
 }
 

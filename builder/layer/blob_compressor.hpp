@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,7 @@ class BlobCompressor {
 
   BlobWriter blob_;
   Compression compression_;
+  std::shared_ptr<BlockCompressor> blocks_;  // jobs share it
   oci::Sha256 hash_;
   std::uint64_t bytes_in_ = 0;
   std::string block_;

@@ -14,6 +14,10 @@ class ByteBuffer {
   ByteBuffer() = default;
   explicit ByteBuffer(std::size_t size) : bytes_(std::make_shared_for_overwrite<char[]>(size)), size_(size) {}
 
+  // At least `size` bytes; what was in it is lost where it was smaller.
+  void grow(std::size_t size) {
+    if (size_ < size) *this = ByteBuffer(size);
+  }
   // Only the first `size` bytes count from now on.
   void shrink(std::size_t size) noexcept { size_ = std::min(size_, size); }
 
@@ -25,12 +29,5 @@ class ByteBuffer {
   std::shared_ptr<char[]> bytes_;
   std::size_t size_ = 0;
 };
-
-// Room that each thread keeps, until its next call: its pages are in memory already when the next block comes.
-inline char* thread_scratch(std::size_t bytes) {
-  thread_local ByteBuffer room;
-  if (room.size() < bytes) room = ByteBuffer(bytes);
-  return room.data();
-}
 
 }  // namespace kiln

@@ -4,7 +4,6 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/layer/block_joiner.hpp"
 #include "registry/oci/descriptor.hpp"
 
 namespace kiln {
@@ -123,12 +122,6 @@ CompressionKind detect_compression(std::string_view first_bytes) {
     return CompressionKind::zstd;
   }
   return CompressionKind::none;
-}
-
-std::string compress_block(std::string_view block, const Compression& compression) {
-  BlockJoiner joiner(compression.kind);
-  std::string stream = joiner.next(compress_apart(block, compression), block.size());
-  return stream + joiner.end();
 }
 
 }  // namespace kiln

@@ -48,9 +48,6 @@ CompressionKind detect_compression(std::string_view first_bytes);
 
 inline constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
 
-// One block as a complete gzip member or zstd frame (or, for none, itself).
-std::string compress_block(std::string_view block, const Compression& compression);
-
 // One independently compressed piece of a blob.
 struct Frame {
   std::uint64_t compressed_bytes = 0;

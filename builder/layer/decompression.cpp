@@ -22,6 +22,7 @@
 #include "builder/layer/deflate_blocks.hpp"
 #include "builder/layer/gzip_blocks.hpp"
 #include "builder/layer/ordered_jobs.hpp"
+#include "builder/layer/xz_stream.hpp"
 
 namespace kiln {
 
@@ -337,13 +338,12 @@ class FrameStream : public ByteSource {
   OrderedJobs<Inflated> jobs_;
 };
 
-// bzip2 and xz by libarchive's filters.
+// bzip2 by libarchive's filter.
 class ArchiveFilterStream : public ByteSource {
  public:
   ArchiveFilterStream(std::unique_ptr<ByteSource> source, Budget budget)
       : source_(std::move(source)), budget_(std::move(budget)), input_(kInputBytes, '\0') {
     archive_read_support_filter_bzip2(archive_.get());
-    archive_read_support_filter_xz(archive_.get());
     archive_read_support_format_raw(archive_.get());
     check(archive_read_open(archive_.get(), this, nullptr, &ArchiveFilterStream::give, nullptr));
     archive_entry* entry = nullptr;
@@ -383,13 +383,6 @@ class ArchiveFilterStream : public ByteSource {
   std::unique_ptr<archive, decltype(&archive_read_free)> archive_{archive_read_new(), &archive_read_free};
 };
 
-bool is_for_libarchive(std::string_view head) {
-  using namespace std::string_view_literals;
-  return head.starts_with("BZh") || head.starts_with(
-                                        "\xfd"
-                                        "7zXZ\0"sv);
-}
-
 }  // namespace
 
 std::unique_ptr<ByteSource> decompress_stream(std::unique_ptr<ByteSource> source, std::string name,
@@ -410,7 +403,11 @@ std::unique_ptr<ByteSource> decompress_any(std::unique_ptr<ByteSource> source, s
   std::string head = read_head(*source);
   auto whole = std::make_unique<PeekedSource>(head, std::move(source));
   Budget budget(std::move(name), limits);
-  if (is_for_libarchive(head)) return std::make_unique<ArchiveFilterStream>(std::move(whole), std::move(budget));
+  if (head.starts_with("BZh")) return std::make_unique<ArchiveFilterStream>(std::move(whole), std::move(budget));
+  if (is_xz(head)) {
+    const std::string shown = budget.name();
+    return std::make_unique<PlainStream>(inflate_xz(std::move(whole), shown), std::move(budget));
+  }
   return decompress_peeked(head, std::move(whole), std::move(budget));
 }
 

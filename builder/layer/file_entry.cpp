@@ -76,7 +76,7 @@ bool entry_before(const FileEntry& a, const FileEntry& b) noexcept {
   return a.type != EntryType::opaque && b.type == EntryType::opaque;
 }
 
-std::string canonical_entry_path(std::string_view name, std::string_view where) {
+std::string canonical_entry_path(std::string_view name, std::string_view where, AboveTop above) {
   const auto refuse = [&](std::string_view why) {
     throw Error(Category::build, fmt::format("{}: the name '{}' {}", where, printable(name.substr(0, 200)), why));
   };
@@ -85,7 +85,11 @@ std::string canonical_entry_path(std::string_view name, std::string_view where) 
   path.reserve(name.size());
   for (const std::string_view component : split(name, '/')) {
     if (component.empty() || component == ".") continue;
-    if (component == "..") refuse("leads out of its folder by '..'");
+    if (component == "..") {
+      if (path.empty() && above == AboveTop::refuse) refuse("leads out of its folder by '..'");
+      path.resize(parent_path(path).size());
+      continue;
+    }
     if (component.size() > kMaxComponentBytes) refuse("has a component of more than 255 bytes");
     if (!path.empty()) path += '/';
     path += component;

@@ -59,10 +59,13 @@ std::strong_ordering compare_paths(std::string_view a, std::string_view b) noexc
 // The order of entries: by path; of one path, the opaque marker last.
 bool entry_before(const FileEntry& a, const FileEntry& b) noexcept;
 
+// What ".." at the top of a layer or archive does.
+enum class AboveTop { refuse, stay };
+
 // The canonical form of a name in a layer: relative, single slashes, no "." component, no slash at the end. Absolute
-// names become relative. Error{build} that names `where` for "..", NUL, a component above 255 or a path above
-// 4096 bytes.
-std::string canonical_entry_path(std::string_view name, std::string_view where);
+// names become relative, and ".." takes the component before it away. Error{build} that names `where` for a ".." that
+// leads out where that is refused, NUL, a component above 255 or a path above 4096 bytes.
+std::string canonical_entry_path(std::string_view name, std::string_view where, AboveTop above = AboveTop::refuse);
 bool is_canonical_entry_path(std::string_view path) noexcept;
 
 // "" for a name at the root.

@@ -359,15 +359,6 @@ const std::string* FileIndex::kept_file(std::string_view path) const {
   return it == parts_.kept.end() ? nullptr : &it->second;
 }
 
-std::span<const FileEntry> FileIndex::subtree(std::string_view path) const {
-  const auto& all = parts_.entries;
-  const auto first = std::partition_point(all.begin(), all.end(),
-                                          [&](const FileEntry& entry) { return compare_paths(entry.path, path) < 0; });
-  const auto last =
-      std::partition_point(first, all.end(), [&](const FileEntry& entry) { return is_within(entry.path, path); });
-  return {first, last};
-}
-
 const FileEntry* FileIndex::find(std::string_view path) const {
   const auto& all = parts_.entries;
   const auto it = std::partition_point(all.begin(), all.end(),

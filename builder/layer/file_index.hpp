@@ -83,8 +83,6 @@ class FileIndex {
   // The entry of a path, whiteouts included, opaque markers not; nullptr where there is none.
   const FileEntry* find(std::string_view path) const;
   bool is_opaque(std::string_view folder) const;
-  // The run of entries at and below a path.
-  std::span<const FileEntry> subtree(std::string_view path) const;
 
   // The same index with one more blob of the layer in it.
   FileIndex with_blob(BlobFrames blob) const;

@@ -9,7 +9,6 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "builder/layer/byte_buffer.hpp"
 #include "builder/layer/deflate_blocks.hpp"
 
 namespace kiln {
@@ -18,7 +17,7 @@ namespace {
 
 constexpr int kFirstLibdeflateLevel = 4;
 
-std::string compress_by_isal(std::string_view plain, int level) {
+std::string compress_by_isal(std::string_view plain, int level, ByteBuffer& buffer) {
   // Level 3 gives other bytes on CPUs with AVX-512, so it is never used.
   const int isal_level = std::min(level, 2);
   const std::size_t buffer_bytes = isal_level == 1 ? ISAL_DEF_LVL1_DEFAULT : ISAL_DEF_LVL2_DEFAULT;
@@ -34,9 +33,10 @@ std::string compress_by_isal(std::string_view plain, int level) {
   stream->flush = FULL_FLUSH;
   stream->next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(plain.data()));
   stream->avail_in = static_cast<std::uint32_t>(plain.size());
+  buffer.grow(room);
+  char* const made = buffer.data();
   std::string out;
   for (;;) {
-    char* const made = thread_scratch(room);
     stream->next_out = reinterpret_cast<std::uint8_t*>(made);
     stream->avail_out = static_cast<std::uint32_t>(room);
     const int result = isal_deflate(stream.get());
@@ -50,12 +50,13 @@ std::string compress_by_isal(std::string_view plain, int level) {
   return out;
 }
 
-std::string compress_by_libdeflate(std::string_view plain, int level) {
+std::string compress_by_libdeflate(std::string_view plain, int level, ByteBuffer& buffer) {
   const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
       libdeflate_alloc_compressor(level), &libdeflate_free_compressor);
   if (!compressor) throw Error(Category::machine, "gzip: no memory for the compressor");
   const std::size_t room = libdeflate_deflate_compress_bound(compressor.get(), plain.size());
-  char* const made = thread_scratch(room);
+  buffer.grow(room);
+  char* const made = buffer.data();
   const std::size_t size = libdeflate_deflate_compress(compressor.get(), plain.data(), plain.size(), made, room);
   if (size == 0) throw Error(Category::machine, "gzip: libdeflate failed");
   return open_ended_deflate({made, size});
@@ -89,10 +90,10 @@ void append_little_endian(std::string& text, std::uint32_t value) {
 
 }  // namespace
 
-GzipBlock compress_gzip_block(std::string_view plain, int level) {
+GzipBlock compress_gzip_block(std::string_view plain, int level, ByteBuffer& room) {
   GzipBlock block;
   const bool by_libdeflate = level == 0 || level >= kFirstLibdeflateLevel;
-  block.deflate = by_libdeflate ? compress_by_libdeflate(plain, level) : compress_by_isal(plain, level);
+  block.deflate = by_libdeflate ? compress_by_libdeflate(plain, level, room) : compress_by_isal(plain, level, room);
   block.crc = libdeflate_crc32(0, plain.data(), plain.size());
   return block;
 }

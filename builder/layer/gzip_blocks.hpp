@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "builder/layer/byte_buffer.hpp"
+
 namespace kiln {
 
 // kiln's gzip streams: one member (RFC 1952) of blocks that were compressed apart, as pigz makes them.
@@ -25,7 +27,8 @@ inline constexpr std::string_view kFlushMark{"\x00\x00\xff\xff", 4};
 inline constexpr std::size_t kGzipTailBytes = 10;
 
 // Levels 1, 2 and 3: ISA-L at 1, 2 and 2; 0 and 4 to 12: libdeflate. The same bytes on every machine.
-GzipBlock compress_gzip_block(std::string_view plain, int level);
+// `room` is used on the way: a caller with many blocks keeps one.
+GzipBlock compress_gzip_block(std::string_view plain, int level, ByteBuffer& room);
 
 // Puts the checksums of blocks together, in their order.
 class GzipChecksum {

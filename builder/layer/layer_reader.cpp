@@ -324,12 +324,14 @@ void TarReader::State::set_common(const Header& header, const Extra& extra) {
   // Before POSIX a folder was a file whose name ends in a slash.
   if (entry.type == EntryType::file && spelt.ends_with('/')) entry.type = EntryType::directory;
   is_unnamed = spelt.empty();
-  entry.path = resolved(canonical_entry_path(spelt, name));
+  // Docker cleans the names of archives below the folder that they are unpacked into.
+  const AboveTop above = whiteouts == Whiteouts::ordinary ? AboveTop::stay : AboveTop::refuse;
+  entry.path = resolved(canonical_entry_path(spelt, name, above));
 
   if (entry.type == EntryType::symlink || entry.type == EntryType::hardlink) {
     std::string target = extra.long_link.value_or(header.link);
     if (const std::string* path = extra.find("linkpath", global)) target = *path;
-    entry.link = entry.type == EntryType::hardlink ? resolved(canonical_entry_path(target, name)) : target;
+    entry.link = entry.type == EntryType::hardlink ? resolved(canonical_entry_path(target, name, above)) : target;
   }
   set_xattrs(global);
   set_xattrs(extra.pax);

@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/layer/beneath.hpp"
+#include "builder/layer/byte_buffer.hpp"
 #include "builder/layer/tar_import.hpp"
 
 namespace kiln {
@@ -46,6 +47,40 @@ class Copies {
   std::mutex mutex_;
   std::shared_ptr<Fd> file_;
   std::uint64_t end_ = 0;
+};
+
+// Buffers to read files into, as many as files are read at the same time: a small file costs no new pages.
+class Buffers {
+ public:
+  class Lent {
+   public:
+    Lent(Buffers& owner, ByteBuffer buffer) : owner_(owner), buffer_(std::move(buffer)) {}
+    Lent(const Lent&) = delete;
+    Lent& operator=(const Lent&) = delete;
+    ~Lent() { owner_.take_back(std::move(buffer_)); }
+    const ByteBuffer& buffer() const { return buffer_; }
+
+   private:
+    Buffers& owner_;
+    ByteBuffer buffer_;
+  };
+
+  Lent lend() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return {*this, ByteBuffer(kCopyBytes)};
+    ByteBuffer buffer = std::move(idle_.back());
+    idle_.pop_back();
+    return {*this, std::move(buffer)};
+  }
+
+ private:
+  void take_back(ByteBuffer buffer) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(buffer));
+  }
+
+  std::mutex mutex_;
+  std::vector<ByteBuffer> idle_;
 };
 
 // A part of an open file.
@@ -94,14 +129,11 @@ struct Known {
 }  // namespace
 
 struct LivingFiles::State {
-  State(const fs::path& root_in, const ScannedTree& tree_in, StatCache* cache_in, ThreadPool& pool_in,
-        CancelToken cancel_in, Writers writers_in)
+  State(const fs::path& root_in, const ScannedTree& tree_in, HashTools tools_in, Writers writers_in)
       : root(root_in),
         root_fd(open_directory(root_in)),
         tree(tree_in),
-        cache(cache_in),
-        pool(pool_in),
-        cancel(std::move(cancel_in)),
+        tools(std::move(tools_in)),
         writers(writers_in),
         known(tree_in.entries.size()) {}
 
@@ -132,47 +164,48 @@ struct LivingFiles::State {
   const fs::path root;
   Fd root_fd;
   const ScannedTree& tree;
-  StatCache* cache;
-  ThreadPool& pool;
-  CancelToken cancel;
+  const HashTools tools;
   const Writers writers;
   mutable std::mutex mutex;  // of `known`
   std::vector<Known> known;
   mutable Copies copies;
+  mutable Buffers buffers;
 };
 
 // nullopt where it changed meanwhile.
 std::optional<Known> LivingFiles::State::read_settled(std::size_t number, const Fd& file,
                                                       const FileStamp& stamp) const {
-  thread_local std::string buffer(kCopyBytes, '\0');
+  const Buffers::Lent lent = buffers.lend();
+  const ByteBuffer& buffer = lent.buffer();
   const std::int64_t now_ns = wall_clock_ns();
   Known result;
   result.stamp = stamp;
   oci::Sha256 hash;
   while (const std::size_t count = read_some(file, buffer.data(), buffer.size(), shown(number))) {
-    cancel.check();
+    tools.cancel.check();
     result.content.size += count;
     if (result.content.size > stamp.size) return std::nullopt;
     hash.update({buffer.data(), count});
   }
   if (result.content.size != stamp.size || stamp_of_file(file, shown(number)) != stamp) return std::nullopt;
   result.content.digest = hash.finish();
-  if (cache != nullptr) {
+  if (tools.stat_cache != nullptr) {
     const bool has_no_xattrs = tree.has_xattrs && tree.entries[number].xattrs.empty() && stamp == tree.stamps[number];
-    cache->remember(stamp, {result.content.digest, has_no_xattrs}, now_ns);
+    tools.stat_cache->remember(stamp, {result.content.digest, has_no_xattrs}, now_ns);
   }
   return result;
 }
 
 Known LivingFiles::State::copy(std::size_t number, const Fd& file, std::uint64_t size) {
-  thread_local std::string buffer(kCopyBytes, '\0');
+  const Buffers::Lent lent = buffers.lend();
+  const ByteBuffer& buffer = lent.buffer();
   if (::lseek(file.get(), 0, SEEK_SET) != 0) throw_errno("read", shown(number));
   Known result;
   result.copy_offset = copies.reserve(size);
   oci::Sha256 hash;
   std::uint64_t& got = result.content.size;
   while (got < size) {
-    cancel.check();
+    tools.cancel.check();
     const std::size_t count =
         read_some(file, buffer.data(), std::min<std::uint64_t>(buffer.size(), size - got), shown(number));
     if (count == 0) break;  // it became shorter
@@ -206,9 +239,8 @@ bool LivingFiles::State::is_as_it_was(std::size_t number) const {
   return stamp_of(status) == known[number].stamp;
 }
 
-LivingFiles::LivingFiles(const fs::path& root, const ScannedTree& tree, StatCache* cache, ThreadPool& pool,
-                         CancelToken cancel, Writers writers)
-    : state_(std::make_unique<State>(root, tree, cache, pool, std::move(cancel), writers)) {
+LivingFiles::LivingFiles(const fs::path& root, const ScannedTree& tree, HashTools tools, Writers writers)
+    : state_(std::make_unique<State>(root, tree, std::move(tools), writers)) {
   static const oci::Digest empty = oci::sha256_of({});
   const double now = monotonic_seconds();
   for (std::size_t number = 0; number < tree.entries.size(); ++number) {
@@ -245,7 +277,7 @@ std::vector<LivingFiles::Content> LivingFiles::read(std::span<const std::size_t>
   }
   std::sort(unknown.begin(), unknown.end());
   unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
-  state.pool.parallel_for(unknown.size(), [&](std::size_t i) {
+  state.tools.pool.parallel_for(unknown.size(), [&](std::size_t i) {
     Known read = state.read_file(unknown[i]);
     read.asked_at = monotonic_seconds();
     const std::lock_guard lock(state.mutex);

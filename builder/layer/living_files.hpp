@@ -14,6 +14,13 @@
 
 namespace kiln {
 
+// With what the files of a folder are listed and hashed. The stat cache may be missing; both are borrowed.
+struct HashTools {
+  ThreadPool& pool;
+  CancelToken cancel;
+  StatCache* stat_cache = nullptr;
+};
+
 // The contents of a scanned folder while people and programs go on writing to it: a file is what it was when it was
 // read, for its digest and for its layer alike.
 //
@@ -27,8 +34,7 @@ class LivingFiles {
  public:
   enum class Writers { others, none };  // none: the folder is this process's own, so nothing is copied
   // `tree` is borrowed and never changes. The digests that its scan knew are taken over.
-  LivingFiles(const fs::path& root, const ScannedTree& tree, StatCache* cache, ThreadPool& pool, CancelToken cancel,
-              Writers writers = Writers::others);
+  LivingFiles(const fs::path& root, const ScannedTree& tree, HashTools tools, Writers writers = Writers::others);
   ~LivingFiles();
 
   struct Content {

@@ -227,13 +227,22 @@ void MergedView::walk(std::string_view path, const std::function<bool(const Foun
   if (node) walk_node(node, visit);
 }
 
+// A link names what was there when its entry was read. One without a digest was to no file of its own layer, so that
+// one which is there now came later, or it is such a link itself; what the layer hides was still there.
+std::optional<MergedView::Found> MergedView::target_of(const Found& link) const {
+  const auto own = layers_.begin() + static_cast<std::ptrdiff_t>(link.layer);
+  auto then = MergedView({layers_.begin(), own + 1}).lookup(link.entry->link);
+  const bool is_of_layer = then && then->layer == link.layer;
+  if (is_of_layer && (!link.entry->content.empty() || then->entry->type == EntryType::hardlink)) return then;
+  auto below = MergedView({layers_.begin(), own}).lookup(link.entry->link);
+  return below ? below : then;
+}
+
 std::optional<MergedView::Found> MergedView::file_behind(const Found& found) const {
   Found current = found;
   for (int links = 0; current.entry->type == EntryType::hardlink; ++links) {
     if (links > PathSteps::kMostLinks) return std::nullopt;
-    // A link names what was there when its own layer was made.
-    const MergedView then({layers_.begin(), layers_.begin() + static_cast<std::ptrdiff_t>(current.layer) + 1});
-    auto target = then.lookup(current.entry->link);
+    auto target = target_of(current);
     if (!target) return std::nullopt;
     current = std::move(*target);
   }

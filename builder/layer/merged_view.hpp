@@ -62,6 +62,8 @@ class MergedView {
   std::optional<Found> file_behind(const Found& found) const;
 
  private:
+  std::optional<Found> target_of(const Found& link) const;
+
   std::vector<std::shared_ptr<const FileIndex>> layers_;
 };
 

@@ -28,7 +28,6 @@ class Settler {
 
   std::vector<TarEntry> run() {
     drop_replaced();
-    find_contents();
     for (std::size_t i = 0; i < sorted_.size();) {
       const Group group = group_at(i);
       i = group.last;
@@ -81,36 +80,27 @@ class Settler {
     return group;
   }
 
-  void find_contents() {
-    next_content_.assign(sorted_.size() + 1, sorted_.size());
-    for (std::size_t i = sorted_.size(); i-- > 0;)
-      next_content_[i] = is_mark(sorted_[i].entry) ? next_content_[i + 1] : i;
-  }
-
-  // Whether anything but marks follows below the path.
+  // Whether anything follows below the path. A mark counts: the folder that it lies in is made for it.
   bool has_contents(const Group& group) const {
-    const std::size_t next = next_content_[group.last];
-    return next < sorted_.size() && is_within(sorted_[next].entry.path, sorted_[group.first].entry.path);
+    return group.last < sorted_.size() && is_within(sorted_[group.last].entry.path, sorted_[group.first].entry.path);
   }
 
   void settle(const Group& group) {
     const std::string path = sorted_[group.first].entry.path;
-    while (!marks_.empty() && !is_within(path, marks_.back())) marks_.pop_back();
-    const bool below_mark = !marks_.empty();
     if (!closed_.empty() && !is_within(path, closed_)) closed_.clear();
     const bool has_own = group.own != SIZE_MAX;
     const bool folder = has_own ? sorted_[group.own].entry.is_directory() : group.opaque || has_contents(group);
-    if (!closed_.empty()) {
-      if (!has_own && !folder) return;
-      throw Error(Category::build, fmt::format("'{}': '{}' lies below '{}', which is no folder", printable(name_),
-                                               printable(path), printable(closed_)));
-    }
+    if (!closed_.empty()) refuse_below(path, closed_);
+    if (has_own && !folder && group.opaque) refuse_below(join_path(path, kOpaqueMarker), path);
     if (has_own) settled_.push_back(std::move(sorted_[group.own]));
-    const bool hides = group.opaque || group.whiteout;
-    if (hides) marks_.push_back(path);
-    if (folder && hides && !below_mark) push_mark(path, EntryType::opaque);
-    if (!has_own && !folder && !below_mark) push_mark(path, EntryType::whiteout);
+    if (folder && (group.opaque || group.whiteout)) push_mark(path, EntryType::opaque);
+    if (!has_own && !folder) push_mark(path, EntryType::whiteout);
     if (has_own && !folder) closed_ = path;
+  }
+
+  [[noreturn]] void refuse_below(std::string_view path, std::string_view file) const {
+    throw Error(Category::build, fmt::format("'{}': '{}' lies below '{}', which is no folder", printable(name_),
+                                             printable(path), printable(file)));
   }
 
   void push_mark(const std::string& path, EntryType type) {
@@ -122,11 +112,9 @@ class Settler {
   }
 
   std::vector<TarEntry> sorted_;
-  std::vector<std::size_t> next_content_;  // for each place, the first at or behind it that is no mark
   std::string_view name_;
   std::vector<TarEntry> settled_;
-  std::vector<std::string> marks_;  // the marked folders around the current path
-  std::string closed_;              // the last entry that is no folder
+  std::string closed_;  // the last entry that is no folder
 };
 
 void detach_links(std::vector<TarEntry>& entries) {

@@ -119,11 +119,10 @@ class Unpacker {
     struct stat info;
     if (::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat", shown(path));
     if (S_ISDIR(info.st_mode)) return;
-    const bool was_whiteout = is_overlay() && S_ISCHR(info.st_mode) && info.st_rdev == 0;
     if (::unlinkat(parent.get(), name.c_str(), 0) != 0) throw_errno("remove", shown(path));
     if (::mkdirat(parent.get(), name.c_str(), 0700) != 0) throw_errno("create folder", shown(path));
-    // What the whiteout hid must stay hidden.
-    if (was_whiteout) set_opaque(parent, path, name);
+    // What a whiteout hid must stay hidden, also where a file stood in its place meanwhile.
+    if (hidden_.contains(std::string(path))) set_opaque(parent, path, name);
   }
 
   void set_opaque(const Fd& parent, std::string_view path, const std::string& name) {
@@ -148,6 +147,9 @@ class Unpacker {
     forget(folders_, [](const auto& item) -> const std::string& { return item.first; });
     forget(undescribed_, itself);
     forget(opaque_, itself);
+    const bool is_hidden = hidden_.contains(std::string(path));
+    forget(hidden_, itself);
+    if (is_hidden) hidden_.emplace(path);
     if (is_within(current_path_, path)) current_.reset();
   }
 
@@ -245,6 +247,7 @@ class Unpacker {
       return;
     }
     const Fd& parent = parent_of(entry.path);
+    hidden_.insert(entry.path);
     if (::mknodat(parent.get(), name.c_str(), S_IFCHR, makedev(0, 0)) == 0) return;
     if (errno != EEXIST) throw_errno("create a whiteout at", shown(entry.path));
     // The layer has something of that name already, which covers the lower layers' by itself; a folder would let them
@@ -401,6 +404,7 @@ class Unpacker {
   std::map<std::string, FileEntry, PathBefore> folders_;  // whose properties are set at the end
   std::set<std::string, PathBefore> undescribed_;         // of them, those that the layer reaches through only
   std::set<std::string, PathBefore> opaque_;              // folders that hide what lower layers have in them
+  std::set<std::string, PathBefore> hidden_;              // what whiteouts took away, whatever came there since
   std::set<std::string, PathBefore> made_;                // by this layer, in a plain tree
   UnpackResult result_;
   EntryWriter files_;

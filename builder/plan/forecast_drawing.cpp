@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/html_text.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -59,29 +60,6 @@ std::string figures_of(const ForeseenTarget& target) {
   std::string text = human_bytes(bytes_of(target));
   if (const double seconds = Forecast::seconds_of(target); seconds > 0) text += ", about " + human_seconds(seconds);
   return text;
-}
-
-std::string escape_xml(std::string_view text) {
-  std::string result;
-  for (const char c : printable(text)) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
 }
 
 std::string cut(const std::string& text, std::size_t characters) {
@@ -180,7 +158,7 @@ void draw_frame(std::string& svg, const ImageFrame& frame) {
         R"(<rect x="{}" y="{}" width="{}" height="{}" rx="8" class="frame"/><text x="{}" y="{}" class="title">{}</text>)"
         "\n",
         frame.x, frame.y, kBoxWidth + 2 * kFrame, frame.height(), frame.x + kFrame + 4, frame.y + kFrame + 11,
-        escape_xml(cut(fmt::format("{}: {} profiles", frame.image, frame.targets.size()), kNameCharacters)));
+        html_text(cut(fmt::format("{}: {} profiles", frame.image, frame.targets.size()), kNameCharacters)));
   }
   for (std::size_t i = 0; i < frame.targets.size(); ++i) {
     const ForeseenTarget& target = *frame.targets[i];
@@ -195,9 +173,9 @@ void draw_frame(std::string& svg, const ImageFrame& frame) {
         R"(<g><title>{}</title><rect x="{}" y="{}" width="{}" height="{}" rx="5" fill="{}" stroke="{}" stroke-width="{}"/>)"
         R"(<text x="{}" y="{}" class="name">{}</text><text x="{}" y="{}">{}</text><text x="{}" y="{}">{}</text></g>)"
         "\n",
-        escape_xml(hint), x, y, kBoxWidth, kBoxHeight, colours.fill, colours.line, target.wanted ? 2 : 1, x + 9, y + 16,
-        escape_xml(cut(target.name, kNameCharacters)), x + 9, y + 30,
-        escape_xml(cut(state_of(target), kTextCharacters)), x + 9, y + 43, escape_xml(figures_of(target)));
+        html_text(hint), x, y, kBoxWidth, kBoxHeight, colours.fill, colours.line, target.wanted ? 2 : 1, x + 9, y + 16,
+        html_text(cut(target.name, kNameCharacters)), x + 9, y + 30, html_text(cut(state_of(target), kTextCharacters)),
+        x + 9, y + 43, html_text(figures_of(target)));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -44,7 +45,20 @@ std::vector<Unit> units_of(const std::vector<const MatrixTarget*>& targets, Prof
   return result;
 }
 
-// Rows for the units of one runner.
+// What the targets of one row have in common.
+struct RowKind {
+  std::string runner;
+  MatrixJob job = MatrixJob::bake;
+  std::string platform;
+
+  auto operator<=>(const RowKind&) const = default;
+};
+
+RowKind kind_of(const MatrixTarget& target) {
+  return {target.runner, target.job, target.job == MatrixJob::bake ? target.platform : ""};
+}
+
+// Rows for the units of one kind.
 std::vector<MatrixRow> deal_out(std::vector<Unit> units, std::size_t rows) {
   std::stable_sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) { return a.seconds > b.seconds; });
   std::vector<MatrixRow> result(std::min(rows, units.size()));
@@ -63,33 +77,34 @@ std::vector<MatrixRow> deal_out(std::vector<Unit> units, std::size_t rows) {
 
 std::vector<MatrixRow> rows_of_wave(std::size_t wave, const std::vector<const MatrixTarget*>& targets,
                                     Profiles profiles, std::size_t max_rows) {
-  std::map<std::string, std::vector<const MatrixTarget*>> by_runner;
-  for (const MatrixTarget* target : targets) by_runner[target->runner].push_back(target);
-  if (by_runner.size() > max_rows) {
-    throw Error(Category::usage, fmt::format("wave {} needs {} kinds of runners, and a matrix has at most {} rows",
-                                             wave, by_runner.size(), max_rows));
+  std::map<RowKind, std::vector<const MatrixTarget*>> by_kind;
+  for (const MatrixTarget* target : targets) by_kind[kind_of(*target)].push_back(target);
+  if (by_kind.size() > max_rows) {
+    throw Error(Category::usage, fmt::format("wave {} needs {} kinds of jobs, and a matrix has at most {} rows", wave,
+                                             by_kind.size(), max_rows));
   }
   const double unknown_seconds = mean_of_known(targets);
   std::vector<std::vector<Unit>> units;
   std::size_t units_left = 0;
-  for (const auto& [runner, own] : by_runner) {
+  for (const auto& [kind, own] : by_kind) {
     units.push_back(units_of(own, profiles, unknown_seconds));
     units_left += units.back().size();
   }
-  // Each runner gets rows by its share of the work, one at least.
+  // Each kind gets rows by its share of the work, one at least.
   std::vector<MatrixRow> rows;
-  std::size_t rows_left = max_rows, runners_left = units.size();
+  std::size_t rows_left = max_rows, kinds_left = units.size();
   for (const std::vector<Unit>& own : units) {
     const std::size_t fair =
         units_left <= rows_left ? own.size() : std::max<std::size_t>(1, rows_left * own.size() / units_left);
-    const std::size_t count = std::min({fair, own.size(), rows_left - (runners_left - 1)});
+    const std::size_t count = std::min({fair, own.size(), rows_left - (kinds_left - 1)});
     for (MatrixRow& row : deal_out(own, count)) rows.push_back(std::move(row));
     rows_left -= count;
     units_left -= own.size();
-    --runners_left;
+    --kinds_left;
   }
-  std::sort(rows.begin(), rows.end(),
-            [](const MatrixRow& a, const MatrixRow& b) { return a.targets[0]->name < b.targets[0]->name; });
+  std::stable_sort(rows.begin(), rows.end(), [](const MatrixRow& a, const MatrixRow& b) {
+    return std::tie(a.targets[0]->name, a.targets[0]->platform) < std::tie(b.targets[0]->name, b.targets[0]->platform);
+  });
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i].id = fmt::format("wave{}-{:02}", wave, i + 1);
   return rows;
 }
@@ -105,11 +120,27 @@ std::vector<std::vector<MatrixRow>> matrix_rows(const std::vector<MatrixTarget>&
   return waves;
 }
 
+std::vector<MatrixRow> platform_rows(const std::vector<MatrixTarget>& targets) {
+  std::map<RowKind, MatrixRow> rows;
+  for (const MatrixTarget& target : targets) {
+    if (target.job != MatrixJob::bake) continue;
+    MatrixRow& row = rows[kind_of(target)];
+    row.targets.push_back(&target);
+    row.seconds += target.seconds;
+  }
+  std::vector<MatrixRow> result;
+  for (auto& [kind, row] : rows) {
+    row.id = fmt::format("platform-{:02}", result.size() + 1);
+    result.push_back(std::move(row));
+  }
+  return result;
+}
+
 std::string matrix_json(const std::vector<MatrixRow>& rows) {
   using Json = nlohmann::ordered_json;
   Json include = Json::array();
   for (const MatrixRow& row : rows) {
-    std::vector<std::string> names, images, profiles, inputs;
+    std::vector<std::string> names, images, profiles, platforms, inputs;
     std::set<std::string> parents;
     const auto add_once = [](std::vector<std::string>& list, const std::string& item) {
       if (!item.empty() && std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
@@ -118,14 +149,16 @@ std::string matrix_json(const std::vector<MatrixRow>& rows) {
       names.push_back(target->name);
       add_once(images, target->image);
       add_once(profiles, target->profile);
+      add_once(platforms, target->platform);
       inputs.push_back(target->inputs);
       parents.insert(target->parents.begin(), target->parents.end());
     }
     include.push_back({{"id", row.id},
+                       {"command", row.targets[0]->job == MatrixJob::index ? "index" : "bake"},
                        {"target", join(names, " ")},
                        {"image", join(images, " ")},
                        {"profile", join(profiles, " ")},
-                       {"platform", row.targets[0]->platform},
+                       {"platform", join(platforms, " ")},
                        {"runner", row.targets[0]->runner},
                        {"parents", join({parents.begin(), parents.end()}, " ")},
                        {"inputs", join(inputs, " ")},

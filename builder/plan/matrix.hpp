@@ -9,12 +9,16 @@ namespace kiln {
 // GitHub makes at most this many jobs of one matrix.
 inline constexpr std::size_t kMaxMatrixRows = 256;
 
-// A target that a job has to build.
+// What a job does: `kiln bake`, or `kiln index bake` for an image whose platforms other jobs have built.
+enum class MatrixJob { bake, index };
+
+// What a job has to make of a target: the image of one platform, or the index of all.
 struct MatrixTarget {
+  MatrixJob job = MatrixJob::bake;
   std::string name;
   std::string image;
   std::string profile;
-  std::string platform;
+  std::string platform;  // of an index all, with commas between
   std::string runner;    // the label of the machine it is built on
   std::size_t wave = 0;  // one more than that of the last of its parents that has to be built too
   std::vector<std::string>
@@ -23,7 +27,7 @@ struct MatrixTarget {
   std::string inputs;  // hash
 };
 
-// A job: one image, or several of one runner that are built in one process.
+// A job: one image, or several of one platform and runner that are built in one process, or indexes.
 struct MatrixRow {
   std::string id;  // "wave0-01"
   std::vector<const MatrixTarget*> targets;
@@ -42,8 +46,13 @@ std::vector<std::vector<MatrixRow>> matrix_rows(const std::vector<MatrixTarget>&
                                                 Profiles profiles = Profiles::together,
                                                 std::size_t max_rows = kMaxMatrixRows);
 
-// {"include": [{"id", "target", "image", "profile", "platform", "runner", "parents", "inputs", "seconds"}]}: what
-// `strategy: matrix: ${{ fromJSON(...) }}` takes. Lists are one text with spaces between.
+// One row for each platform and runner, with all targets of that platform once: the jobs of a build that pushes
+// nothing, and so has no waves.
+std::vector<MatrixRow> platform_rows(const std::vector<MatrixTarget>& targets);
+
+// {"include": [{"id", "command", "target", "image", "profile", "platform", "runner", "parents", "inputs", "seconds"}]}:
+// what `strategy: matrix: ${{ fromJSON(...) }}` takes. "command" is the action's: bake or index. Lists are one text
+// with spaces between.
 std::string matrix_json(const std::vector<MatrixRow>& rows);
 
 }  // namespace kiln

@@ -417,14 +417,44 @@ NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const st
   return resolve_source(plan, target, name, before_stage, notes);
 }
 
-Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names) {
+TargetSpec left_out(const TargetSpec& target, const Error& error) {
+  TargetSpec result = target;
+  result.dockerfile_text = "FROM scratch\n";
+  result.stage.clear();
+  result.problems = {error.message()};
+  return result;
+}
+
+Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names,
+               const std::function<bool(const TargetSpec&)>& may_be_left_out) {
   Plan plan;
   plan.names = names;
-  for (TargetSpec& target : targets) {
+  // What `read` returns, or the stand-in of a target that it cannot be done for.
+  const auto or_left_out = [&](const TargetSpec& target, const std::function<void()>& read,
+                               const std::function<void(std::unique_ptr<PlannedTarget>)>& take) {
+    try {
+      read();
+    } catch (const Error& error) {
+      if (error.category() != Category::usage || !may_be_left_out || !may_be_left_out(target)) throw;
+      plan.notes.push_back(
+          fmt::format("'{}' is left out, and what is built from it: {}", printable(target.name), error.message()));
+      take(read_target(left_out(target, error)));
+    }
+  };
+  for (const TargetSpec& target : targets) {
     note_foreign_front_end(target, plan.notes);
-    plan.targets.push_back(read_target(std::move(target)));
+    or_left_out(
+        target, [&] { plan.targets.push_back(read_target(target)); },
+        [&](std::unique_ptr<PlannedTarget> stand_in) { plan.targets.push_back(std::move(stand_in)); });
   }
-  for (std::size_t i = 0; i < plan.targets.size(); ++i) resolve_stages(plan, *plan.targets[i]);
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    or_left_out(
+        plan.targets[i]->target, [&] { resolve_stages(plan, *plan.targets[i]); },
+        [&](std::unique_ptr<PlannedTarget> stand_in) {
+          plan.targets[i] = std::move(stand_in);
+          resolve_stages(plan, *plan.targets[i]);
+        });
+  }
   std::sort(plan.notes.begin(), plan.notes.end());
   plan.notes.erase(std::unique(plan.notes.begin(), plan.notes.end()), plan.notes.end());
   plan.order();  // throws for a cycle

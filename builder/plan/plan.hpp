@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -7,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/error.hpp"
 #include "builder/definitions/target_spec.hpp"
 #include "builder/dockerfile/ast.hpp"
 #include "builder/dockerfile/variables.hpp"
@@ -79,8 +81,12 @@ struct Plan {
 };
 
 // Error{usage} with file and line for a Dockerfile that does not parse, an unknown stage or target stage, a parent that
-// does not exist, and a cycle.
-Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names);
+// does not exist, and a cycle. A target that may be left out and is at fault is in the plan with `problems` instead, as
+// an image of nothing, and a note says so.
+Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names,
+               const std::function<bool(const TargetSpec&)>& may_be_left_out = {});
+// The stand-in of a target whose Dockerfile is at fault.
+TargetSpec left_out(const TargetSpec& target, const Error& error);
 
 // What a name used in a stage (by --from, a mount) refers to. `before_stage`: only stages above may be named. A number
 // is the stage of that place; Error{usage} where no stage above has it.

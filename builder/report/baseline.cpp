@@ -17,17 +17,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr JsonLimits kLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 8};
 
-// parse_json says "NAME: line N: PROBLEM"; people (and editors) find "NAME:N: PROBLEM".
-nlohmann::json parse_with_line(std::string_view text, const std::string& file_name) {
-  try {
-    return parse_json(text, file_name, Category::usage, kLimits);
-  } catch (const Error& error) {
-    const std::string lead = file_name + ": line ";
-    if (error.message().rfind(lead, 0) != 0) throw;
-    throw Error(Category::usage, fmt::format("{}:{}", file_name, error.message().substr(lead.size())));
-  }
-}
-
 Baseline read_baseline(const JsonMembers& fields) {
   fields.only({"kind", "reference", "compressed_bytes", "unpacked_bytes", "date", "kiln_version", "image_digest",
                "source_digest", "layers"});
@@ -96,12 +85,8 @@ ReportBaseline Baseline::summary() const {
   return result;
 }
 
-bool Baseline::is_current(std::string_view dockerfile) const {
-  return kind != BaselineKind::dockerfile || source_digest.empty() || source_digest == oci::sha256_of(dockerfile);
-}
-
 Baselines parse_baselines(std::string_view text, const std::string& file_name) {
-  const nlohmann::json root = parse_with_line(text, file_name);
+  const nlohmann::json root = parse_json_file(text, file_name, kLimits);
   const JsonMembers::Refuse refuse = [&](const std::string& pointer, const std::string& problem) {
     const int line = json_line_of(text, pointer).value_or(1);
     throw Error(Category::usage, fmt::format("{}:{}: {}{}{}", file_name, line, printable(pointer),

@@ -51,8 +51,6 @@ struct Baseline {
 
   // Its part of a report.
   ReportBaseline summary() const;
-  // False where it was measured from a Dockerfile with other bytes than these.
-  bool is_current(std::string_view dockerfile) const;
 };
 
 using Baselines = std::map<std::string, Baseline>;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "builder/cache/fetched_kind.hpp"
 #include "builder/report/contents.hpp"
 #include "builder/report/waste.hpp"
 #include "builder/steps/events.hpp"
@@ -104,7 +105,7 @@ struct ReportWire {
 // A blob that came from a shared cache because a step needed it.
 struct ReportFetch {
   std::string from;  // "registry ghcr.io/acme/cache"
-  std::string what;  // "layer", "file index"
+  FetchedKind what = FetchedKind::layer;
   std::string step;  // "RUN pip install ..."; "push"
   std::string digest;
   std::uint64_t bytes = 0;

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <functional>
 
+#include "base/html_text.hpp"
 #include "base/text.hpp"
-#include "builder/report/html_text.hpp"
 #include "builder/report/report_words.hpp"
 #include "builder/report/treemap.hpp"
 
@@ -23,18 +23,6 @@ std::string cut(std::string_view text, double width) {
   const auto room = static_cast<std::size_t>(std::max(0.0, width / kCharacterWidth));
   if (text.size() <= room) return html_text(text);
   return room < 4 ? "" : html_text(std::string(text.substr(0, room - 1)) + "~");
-}
-
-std::string step_class(StepOutcome outcome) {
-  switch (outcome) {
-    case StepOutcome::hit:
-      return "hit";
-    case StepOutcome::built:
-      return "built";
-    case StepOutcome::failed:
-      return "failed";
-  }
-  return "failed";
 }
 
 // A length of time that divides an axis into four to nine parts.
@@ -180,7 +168,7 @@ std::string svg_timeline(const BuildReport& report) {
         html_text(bar.step->image), html_text(shown_place(bar.step->file, bar.step->line)), html_text(bar.step->text),
         human_seconds(*bar.step->ended - *bar.step->started),
         html_text(bar.step->outcome == StepOutcome::hit ? "hit, from " + bar.step->from : bar.step->reason),
-        step_class(bar.step->outcome), x, y + 2, width, kLane - 4);
+        to_string(bar.step->outcome), x, y + 2, width, kLane - 4);
     result += fmt::format("<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text></g>\n", x + 5, y + 16,
                           cut(bar.step->image + "  " + shown_instruction(bar.step->text), width - 10));
   }

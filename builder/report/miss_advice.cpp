@@ -40,11 +40,11 @@ std::string sentence_for(const InputDifference& difference) {
   const std::string_view type = input_type(difference.name);
   std::string_view subject = difference.name;
   subject.remove_prefix(std::min(subject.size(), type.size() + 1));
-  if (type == "parent layer") {
+  if (type == kParentLayerInput) {
     if (difference.about.empty()) return "it hits when the lines above it are as they were";
     return fmt::format("it hits when '{}' gives the same layer as before", printable(difference.about));
   }
-  if (type == "ARG" && difference.before)
+  if (type == kArgInput && difference.before)
     return fmt::format("pass --build-arg {}={}", subject, printable(*difference.before));
   for (const Remedy& remedy : kRemedies) {
     if (remedy.type == type) return fmt::format(fmt::runtime(remedy.sentence), printable(subject));
@@ -55,8 +55,8 @@ std::string sentence_for(const InputDifference& difference) {
 }  // namespace
 
 std::vector<std::string> miss_advice(const BuildRecordStep& step) {
-  if (step.outcome == "hit") return {};
-  if (step.outcome == "failed") return {"a step that failed is executed again"};
+  if (step.outcome == StepOutcome::hit) return {};
+  if (step.outcome == StepOutcome::failed) return {"a step that failed is executed again"};
   std::vector<std::string> sentences;
   for (const InputDifference& difference : step.differences) {
     std::string sentence = sentence_for(difference);
@@ -67,7 +67,7 @@ std::vector<std::string> miss_advice(const BuildRecordStep& step) {
   if (!sentences.empty()) return sentences;
   if (step.reason == "the cache was not to be used") return {"leave out --no-cache and --no-cache-filter"};
   if (step.reason.find("no longer in the store") != std::string::npos) {
-    return {"its layer was pruned; let 'kiln cache prune' keep more storage"};
+    return {"its layer was pruned; let 'kiln cache prune' keep more space"};
   }
   return {"nothing was wrong: the next build with the same inputs hits"};
 }

@@ -108,10 +108,8 @@ void Recorder::task_finished(int number, std::string_view error) {
   if (BuildObserver* next = next_) next->task_finished(number, error);
 }
 
-void Recorder::add_recorded_step(ReportStep step) {
-  step.outcome = StepOutcome::hit;
-  const std::lock_guard lock(mutex_);
-  recorded_.push_back(std::move(step));
+void Recorder::task_stopped(int number) {
+  if (BuildObserver* next = next_) next->task_stopped(number);
 }
 
 void Recorder::add_image(RecordedImage image) {
@@ -134,20 +132,16 @@ void Recorder::add_fetched(std::vector<ReportFetch> fetched) {
 std::vector<ReportStep> Recorder::counted_steps() const {
   std::vector<ReportStep> steps;
   std::map<std::string, std::size_t> by_key;
-  const auto count = [&](const ReportStep& step) {
-    if (!step.key.empty()) {
-      const auto [found, is_new] = by_key.emplace(step.key, steps.size());
-      if (!is_new) {
-        merge(steps[found->second], step);
-        return;
-      }
-    }
-    steps.push_back(step);
-  };
   for (const Entry& entry : entries_) {
-    if (entry.finished && !entry.is_superseded) count(report_step_of(entry.heard));
+    if (!entry.finished || entry.is_superseded) continue;
+    const ReportStep step = report_step_of(entry.heard);
+    const auto [found, is_new] = by_key.emplace(step.key, steps.size());
+    if (is_new || step.key.empty()) {
+      steps.push_back(step);
+    } else {
+      merge(steps[found->second], step);
+    }
   }
-  for (const ReportStep& step : recorded_) count(step);
   return steps;
 }
 

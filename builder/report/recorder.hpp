@@ -56,10 +56,8 @@ class Recorder final : public BuildObserver {
   void step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) override;
   void step_finished(int number, const StepResult& result) override;
   void task_finished(int number, std::string_view error) override;
+  void task_stopped(int number) override;
 
-  // A step of an image that was left out of the run because nothing of it changed: counts as a hit, or once with its
-  // equals. Its outcome is set to hit whatever is handed in.
-  void add_recorded_step(ReportStep step);
   // Images are reported in the order in which they are added; call it once per image and profile.
   void add_image(RecordedImage image);
   void add_wire(const ReportWire& wire);
@@ -71,7 +69,7 @@ class Recorder final : public BuildObserver {
     std::string kiln_version;
     ReportTargets targets;
   };
-  // The report of what was heard so far; steps in the order in which they started, recorded ones last.
+  // The report of what was heard so far; steps in the order in which they started.
   BuildReport report(const Run& run) const;
   // Every step that finished, of each target, equal ones not merged, in the order in which they started.
   std::vector<HeardStep> heard_steps() const;
@@ -93,7 +91,6 @@ class Recorder final : public BuildObserver {
   std::vector<Entry> entries_;
   std::map<int, std::size_t> entry_of_number_;
   std::map<Place, std::size_t> entry_of_place_;
-  std::vector<ReportStep> recorded_;
   std::vector<RecordedImage> images_;
   ReportWire wire_;
   std::vector<ReportFetch> fetched_;

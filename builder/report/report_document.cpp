@@ -213,7 +213,7 @@ std::vector<FetchSum> sums_of(const std::vector<ReportFetch>& fetched) {
   for (const ReportFetch& fetch : fetched) {
     auto found = std::find_if(sums.begin(), sums.end(), [&](const FetchSum& sum) { return sum.step == fetch.step; });
     if (found == sums.end()) found = sums.insert(sums.end(), {fetch.step});
-    ++(fetch.what == "layer" ? found->layers : found->others);
+    ++(fetch.what == FetchedKind::layer ? found->layers : found->others);
     found->bytes += fetch.bytes;
   }
   return sums;

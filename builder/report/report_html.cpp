@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/html_text.hpp"
 #include "base/text.hpp"
 #include "builder/report/html_charts.hpp"
-#include "builder/report/html_text.hpp"
 #include "builder/report/report_words.hpp"
 
 namespace kiln {

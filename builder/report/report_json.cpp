@@ -17,12 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::pair<StepOutcome, std::string_view>, 3> kOutcomes = {{
-    {StepOutcome::hit, "hit"},
-    {StepOutcome::built, "built"},
-    {StepOutcome::failed, "failed"},
-}};
-
 double milliseconds(double seconds) { return std::round(seconds * 1000) / 1000; }
 
 Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
@@ -91,17 +85,13 @@ Json to_json(const ReportImage& image) {
 }
 
 Json to_json(const ReportStep& step) {
-  std::string_view outcome;
-  for (const auto& [value, name] : kOutcomes) {
-    if (value == step.outcome) outcome = name;
-  }
   Json result = {{"key", step.key},
                  {"image", step.image},
                  {"shared_with", step.shared_with},
                  {"file", step.file},
                  {"line", step.line},
                  {"text", step.text},
-                 {"outcome", outcome},
+                 {"outcome", to_string(step.outcome)},
                  {"from", step.from},
                  {"reason", step.reason},
                  {"seconds", milliseconds(step.seconds)},
@@ -205,14 +195,9 @@ ReportStep read_step(const JsonMembers& fields) {
   step.file = fields.string("file");
   step.line = fields.small_integer("line");
   step.text = fields.string("text");
-  const std::string outcome = fields.string("outcome");
-  bool known = false;
-  for (const auto& [value, name] : kOutcomes) {
-    if (name != outcome) continue;
-    step.outcome = value;
-    known = true;
-  }
-  if (!known) fields.refuse("outcome", "expected 'hit', 'built' or 'failed'");
+  const auto outcome = parse_step_outcome(fields.string("outcome"));
+  if (!outcome) fields.refuse("outcome", "expected 'hit', 'built' or 'failed'");
+  step.outcome = *outcome;
   step.from = fields.string("from");
   step.reason = fields.string("reason");
   step.seconds = fields.number("seconds");
@@ -291,7 +276,7 @@ std::string to_json_text(const BuildReport& report) {
   for (const ReportStep& step : report.steps) root["steps"].push_back(to_json(step));
   for (const ReportFetch& fetch : report.fetched) {
     root["fetched"].push_back({{"from", fetch.from},
-                               {"what", fetch.what},
+                               {"what", to_string(fetch.what)},
                                {"step", fetch.step},
                                {"digest", fetch.digest},
                                {"bytes", fetch.bytes}});
@@ -331,8 +316,10 @@ BuildReport parse_report(std::string_view text, std::string_view name, Category 
   // Reports of before there were shared caches have none.
   if (root.contains("fetched")) {
     fields.each("fetched", [&](const JsonMembers& fetch) {
-      report.fetched.push_back({fetch.string("from"), fetch.string("what"), fetch.string("step"),
-                                fetch.string("digest"), fetch.unsigned_integer("bytes")});
+      const auto what = parse_fetched_kind(fetch.string("what"));
+      if (!what) fetch.refuse("what", "expected 'layer', 'file index' or 'cache mount'");
+      report.fetched.push_back(
+          {fetch.string("from"), *what, fetch.string("step"), fetch.string("digest"), fetch.unsigned_integer("bytes")});
     });
   }
   report.seconds = fields.number("seconds");

@@ -292,12 +292,6 @@ class Reader {
 
 }  // namespace
 
-std::uint64_t StoredManifest::bytes() const {
-  std::uint64_t sum = descriptor.size;
-  for (const oci::Descriptor& blob : blobs) sum += blob.size;
-  return sum;
-}
-
 std::optional<Digest> digest_in_tag(std::string_view tag) {
   constexpr std::string_view kPrefix = "sha256-";
   constexpr std::size_t kHexDigits = 64;

@@ -26,8 +26,6 @@ struct StoredManifest {
   // Why kiln cannot read it; "" where it can. Then `children` is every digest that stands in its bytes.
   std::string problem;
   bool is_broken = false;  // its config is gone: it cannot be pulled
-
-  std::uint64_t bytes() const;  // its own and its blobs'
 };
 
 // What a repository holds, as far as the registry tells: all that its tags reach, what refers to it, and, at GitHub,

@@ -219,7 +219,7 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   spec.hostname = request.hostname;
   if (runtime.own_cgroups) spec.cgroups_path = "/kiln/" + plan.id;
   spec.in_user_namespace = in_user_namespace;
-  spec.has_tty_group = is_mapped(read_file_if_exists("/proc/self/gid_map", 1 << 16).value_or(""), kTtyGroup);
+  spec.has_tty_group = knows_tty_group();
   spec.network = request.network;
   spec.shm_bytes = request.shm_bytes;
   for (std::size_t i = 0; i < plan.mounts.size(); ++i)

@@ -125,6 +125,11 @@ void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::ve
                               "it; make it a folder in the base image or the stage",
                               point.target));
     }
+    const std::string place = "/" + join(target.components, "/");
+    if (!point.is_standard && (place == "/proc" || place == "/dev")) {
+      throw Error(Category::build, fmt::format("mount target '{}' is {}'s place in every container; choose another",
+                                               point.target, place));
+    }
     if (target.components.empty()) {
       throw Error(Category::build, fmt::format("mount target '{}' is the root folder", point.target));
     }

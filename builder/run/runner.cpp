@@ -32,7 +32,10 @@ namespace {
 void refuse_worker(const Fd& socket, int error) {
   WorkerReport report;
   report.outcome = WorkerReport::Outcome::refused;
-  report.message = fmt::format("cannot make namespaces for a container: {}; run kiln as root", errno_text(error));
+  report.message = fmt::format(
+      "cannot make namespaces for a container: {}; {}", errno_text(error),
+      ::geteuid() == 0 ? "kiln is root without CAP_SYS_ADMIN: start the container that it runs in with --privileged"
+                       : "run kiln as root");
   try {
     send_message(socket, MessageType::done, report.serialise());
   } catch (const Error&) {

@@ -12,6 +12,7 @@
 #include "builder/run/boot_id.hpp"
 #include "builder/run/cgroups.hpp"
 #include "builder/run/container_plan.hpp"
+#include "builder/run/runtime_spec.hpp"
 #include "builder/run/worker_client.hpp"
 
 namespace kiln {
@@ -29,6 +30,16 @@ std::optional<ProgramStamp> stamp_of(const fs::path& program) {
   struct stat status {};
   if (::stat(program.c_str(), &status) != 0 || ::access(program.c_str(), X_OK) != 0) return std::nullopt;
   return ProgramStamp{static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_mtime)};
+}
+
+// What a message says to do behind its last ';', taken off it; "" where it says nothing but to ask 'kiln doctor'.
+std::string cut_advice(std::string& message) {
+  constexpr std::string_view kBegin = "; ";
+  const std::size_t at = message.rfind(kBegin);
+  if (at == std::string::npos) return "";
+  std::string advice = message.substr(at + kBegin.size());
+  message.resize(at);
+  return advice == "run 'kiln doctor'" ? "" : advice;
 }
 
 fs::path answer_file(const HomeLayout& home) { return home.runtime() / "probe"; }
@@ -93,6 +104,10 @@ MachineCheck RuntimeProbe::check_overlay() {
   } catch (const Error& error) {
     check.state = CheckState::fail;
     check.finding = error.message();
+    if (std::string help = cut_advice(check.finding); !help.empty()) {
+      check.help = std::move(help);
+      return check;
+    }
     check.help = fmt::format(
         "let KILN_HOME (now '{}') be a folder on ext4, xfs, btrfs or tmpfs, such as a volume: overlayfs "
         "cannot write on another overlay",
@@ -122,6 +137,7 @@ std::string RuntimeProbe::try_runtime(const Runtime& runtime, double& seconds) {
     spec.hostname = "kiln";
     if (runtime.own_cgroups) spec.cgroups_path = "/kiln/" + plan.id;
     spec.in_user_namespace = current_privileges() != Privileges::root;
+    spec.has_tty_group = knows_tty_group();
     plan.spec = runtime_spec(spec);
     const RunResult result = WorkerClient(runner_, plan).wait({}, CancelToken());
     seconds = result.seconds;

@@ -10,13 +10,17 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "base/text.hpp"
 #include "builder/run/seccomp_profile.hpp"
+#include "builder/run/user_namespace.hpp"
 #include "registry/oci/platform.hpp"
 
 namespace kiln {
 
 namespace {
+
+constexpr std::uint64_t kTtyGroup = 5;
 
 using nlohmann::json;
 
@@ -216,6 +220,8 @@ std::uint64_t own_capabilities() {
   return parse_unsigned(std::string_view(status).substr(begin, status.find('\n', begin) - begin), 16)
       .value_or(~std::uint64_t{0});
 }
+
+bool knows_tty_group() { return is_mapped(read_file_if_exists("/proc/self/gid_map", 1 << 16).value_or(""), kTtyGroup); }
 
 std::vector<std::string> standard_mount_targets() { return {"/proc", "/dev", "/sys"}; }
 

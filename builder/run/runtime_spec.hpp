@@ -49,7 +49,8 @@ std::string runtime_spec(const SpecInput& input);
 // The process object alone, for `runc exec --process`.
 std::string runtime_process(const SpecProcess& process);
 
-inline constexpr std::uint64_t kTtyGroup = 5;
+// Whether group 5, whose terminals are by custom, is one of this user namespace.
+bool knows_tty_group();
 
 // The capabilities of this process, by number.
 std::uint64_t own_capabilities();

@@ -134,7 +134,7 @@ bool SharedMounts::restore(const CacheMountName& name, const fs::path& folder, s
     std::atomic<bool> is_whole{true};
     // All are fetched, whatever is wrong with one: only a chunk that was found to be damaged is written anew by save().
     fetching.parallel_for(list.chunks.size(), [&](std::size_t i) {
-      if (!cache_.fetch_blob(blob_of(list.chunks[i]), store, "cache mount", step)) is_whole = false;
+      if (!cache_.fetch_blob(blob_of(list.chunks[i]), store, FetchedKind::cache_mount, step)) is_whole = false;
     });
     if (!is_whole) {
       cache_.distrust(key_of(name));

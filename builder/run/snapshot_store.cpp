@@ -258,12 +258,6 @@ void SnapshotStore::fetch_above(WorkAhead& ahead, oci::Digest chain_id, std::spa
   }
 }
 
-SnapshotChain SnapshotStore::ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel) {
-  std::optional<SnapshotChain> chain = try_ensure(layers, cancel);
-  if (!chain) throw Error(Category::machine, "a layer has no blob to unpack it from");
-  return std::move(*chain);
-}
-
 std::optional<SnapshotChain> SnapshotStore::try_ensure(const std::vector<SnapshotLayer>& layers,
                                                        const CancelToken& cancel) {
   SnapshotChain chain;
@@ -350,7 +344,8 @@ std::vector<SnapshotInfo> SnapshotStore::disk_usage() {
     info.in_use = !FileLock::try_acquire(folder / "lock", LockMode::exclusive);
     const auto known = parse_unsigned(trim(read_file_if_exists(folder / "bytes", 64).value_or("")));
     info.bytes = known ? *known : disk_space(folder / "fs");
-    if (!known) write_file_atomically(folder / "bytes", std::to_string(info.bytes) + "\n", Durability::ephemeral);
+    if (!known && ::access(folder.c_str(), W_OK) == 0)
+      write_file_atomically(folder / "bytes", std::to_string(info.bytes) + "\n", Durability::ephemeral);
     result.push_back(std::move(info));
   }
   return result;

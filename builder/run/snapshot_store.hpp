@@ -108,8 +108,6 @@ class SnapshotStore {
   // The folders of a chain of layers, from the bottom; made where they are missing, each by one process while the
   // others wait. nullopt where a layer must be unpacked that has no blob.
   std::optional<SnapshotChain> try_ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel);
-  // The same for layers that have one: Error{machine} where one has none.
-  SnapshotChain ensure(const std::vector<SnapshotLayer>& layers, const CancelToken& cancel);
 
   // An empty upper folder for a container.
   SnapshotUpper begin_upper();
@@ -121,7 +119,7 @@ class SnapshotStore {
   // grows.
   std::unique_ptr<GrowingSnapshot> begin_growing(LowerLayers lower, const CancelToken& cancel);
   // The same for one that got all of its layer: waits until it is whole. Where it could not be unpacked there is none,
-  // and ensure() tries once more.
+  // and try_ensure() tries once more.
   void adopt(std::unique_ptr<GrowingSnapshot> snapshot, const oci::Digest& chain_id);
   // Whether a chain has a snapshot.
   bool has(const oci::Digest& chain_id) { return find(chain_id) != nullptr; }

@@ -9,6 +9,7 @@
 #include "builder/debian/package_store.hpp"
 #include "builder/solve/base_source.hpp"
 #include "builder/steps/events.hpp"
+#include "builder/steps/layer_access.hpp"
 #include "builder/steps/step.hpp"
 #include "builder/steps/work_slots.hpp"
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <set>
 
 #include "base/error.hpp"
@@ -247,7 +248,7 @@ void check_stop_signal(std::string_view signal) {
                                           "SEGV", "STKFLT", "STOP", "SYS",    "TERM",  "TRAP", "TSTP", "TTIN", "TTOU",
                                           "URG",  "USR1",   "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ"};
   if (const auto number = parse_unsigned(signal)) {
-    if (*number >= 1 && *number <= 64) return;
+    if (*number >= 1 && *number <= INT_MAX) return;  // docker keeps those that Linux does not have
   } else {
     std::string name = to_upper(signal);
     if (name.starts_with("SIG")) name = name.substr(3);
@@ -256,7 +257,7 @@ void check_stop_signal(std::string_view signal) {
     if (real_time) return;
   }
   throw Error(Category::usage, fmt::format("STOPSIGNAL '{}' is no signal, expected a name such as SIGTERM or a number "
-                                           "from 1 to 64",
+                                           "above 0",
                                            printable(signal)));
 }
 

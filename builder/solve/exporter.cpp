@@ -8,7 +8,6 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "builder/steps/archive_file.hpp"
-#include "builder/steps/layer_claims.hpp"
 #include "registry/store/index_json.hpp"
 #include "registry/store/verifying_reader.hpp"
 
@@ -130,7 +129,7 @@ FileEntry archive_entry(const std::string& path, EntryType type, std::uint16_t m
 void export_archive(LayerAccess& access, const ExportedImages& exported, const Output& output,
                     const std::vector<std::string>& names, int stdout_fd) {
   for (const AssembledImage* image : exported.images) {
-    for (const ImageLayer& layer : image->layers) still_there(checked_blob(access, layer));
+    for (const ImageLayer& layer : image->layers) still_there(access.blobs().checked(layer));
   }
   if (!output.as_tar) return write_layout_folder(access, exported, output, names);
   write_archive_to(output.destination, stdout_fd, [&](TarEncoder& tar) {

@@ -19,7 +19,7 @@
 #include "builder/layer/unpack.hpp"
 #include "builder/solve/exporter.hpp"
 #include "builder/steps/archive_file.hpp"
-#include "builder/steps/copy_source.hpp"
+#include "builder/steps/image_source.hpp"
 
 namespace kiln {
 

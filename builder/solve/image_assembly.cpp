@@ -38,7 +38,7 @@ LayerBlob wanted_blob(LayerAccess& access, ImageLayer& layer, const AssemblyOpti
   if (!layer.is_own && !options.force_compression) return layer.value.blobs.front();
   if (const LayerBlob* blob = layer.value.blob_of(options.compression)) return *blob;
   ImageLayer local = layer;
-  local.value.blobs = {still_there(access.local_blob(layer))};
+  local.value.blobs = {still_there(access.blobs().local(layer))};
   layer.value = recompress_layer(access.store(), access.pool(), local.value, options.compression, access.cancel());
   return *layer.value.blob_of(options.compression);
 }

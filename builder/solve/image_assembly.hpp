@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "builder/steps/image_layers.hpp"
+#include "builder/steps/layer_access.hpp"
 #include "registry/oci/image_config.hpp"
 #include "registry/oci/manifest.hpp"
 

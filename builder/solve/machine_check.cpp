@@ -97,8 +97,8 @@ ImageLayers known_layers(LayerAccess& access, const ImageLayers& layers) {
 std::map<std::string, std::string> read_heads(LayerAccess& access, const ImageLayer& layer,
                                               std::set<std::string> wanted) {
   std::map<std::string, std::string> heads;
-  const LayerBlob blob = still_there(access.local_blob(layer));
-  const auto index = still_there(access.index(layer));
+  const LayerBlob blob = still_there(access.blobs().local(layer));
+  const auto index = still_there(access.indexes().of(layer));
   const auto tar = open_layer_tar(access.store(), access.pool(), blob.descriptor, index.get());
   TarReader reader(*tar, fmt::format("layer {}", blob.descriptor.digest.str()), Whiteouts::recognise);
   while (!wanted.empty()) {
@@ -128,7 +128,7 @@ std::map<std::string, std::string> heads_in_layer(LayerAccess& access, const Ima
   std::map<std::string, std::string> heads;
   std::set<std::string> unknown;
   for (const std::string& path : wanted) {
-    if (auto head = access.known_head(diff_id, path)) {
+    if (auto head = access.file_heads().find(diff_id, path)) {
       heads.emplace(path, std::move(*head));
     } else {
       unknown.insert(path);
@@ -139,7 +139,7 @@ std::map<std::string, std::string> heads_in_layer(LayerAccess& access, const Ima
   for (const std::string& path : unknown) {
     const auto it = read.find(path);
     const std::string head = it == read.end() ? "" : it->second;
-    access.remember_head(diff_id, path, head);
+    access.file_heads().remember(diff_id, path, head);
     heads.emplace(path, head);
   }
   return heads;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "builder/layer/merged_view.hpp"
-#include "builder/steps/image_layers.hpp"
+#include "builder/steps/layer_access.hpp"
 #include "registry/oci/image_config.hpp"
 
 namespace kiln {

@@ -11,6 +11,8 @@
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/text_file.hpp"
 #include "builder/solve/build_checks.hpp"
+#include "builder/steps/context_source.hpp"
+#include "builder/steps/image_source.hpp"
 #include "builder/steps/work_slots.hpp"
 
 namespace kiln {
@@ -132,9 +134,10 @@ std::shared_ptr<CopySource> Solver::State::folder(const fs::path& path, const st
   const std::lock_guard lock(mutex);
   auto& source = folders[key];
   if (!source) {
-    source = std::make_shared<ContextSource>(path, dockerfile::read_ignore_rules(ignore.value_or(""), ignore_name),
-                                             settings.contexts.modes, settings.contexts.stat_cache, tools.layers.pool(),
-                                             tools.layers.cancel(), description);
+    source = std::make_shared<ContextSource>(
+        ContextFolder{path, dockerfile::read_ignore_rules(ignore.value_or(""), ignore_name), settings.contexts.modes,
+                      description},
+        HashTools{tools.layers.pool(), tools.layers.cancel(), settings.contexts.stat_cache});
   }
   return source;
 }
@@ -258,9 +261,9 @@ Blocked Solver::State::lost_steps(const std::set<std::size_t>& wanted, const Nee
     const auto& [layer, here] = layers[i];
     Blocked missing;
     if (here) {
-      const OrBlocked<LayerBlob> blob = tools.layers.local_blob(layer);
+      const OrBlocked<LayerBlob> blob = tools.layers.blobs().local(layer);
       if (blob.is_blocked()) missing = blob.blocked();
-    } else if (!tools.layers.can_be_had(layer)) {
+    } else if (!tools.layers.blobs().can_be_had(layer)) {
       missing.lost.emplace(layer.key, layer.text);
     }
     const std::lock_guard lock(lost_mutex);

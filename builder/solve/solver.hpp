@@ -7,6 +7,7 @@
 #include <string>
 
 #include "builder/solve/stage_evaluator.hpp"
+#include "builder/steps/scanned_context.hpp"
 
 namespace kiln {
 

@@ -289,7 +289,7 @@ void StageEvaluator::prepare_folders() {
   const df::Instruction* run = next_run();
   if (folders_ahead_.valid() || state_->layers.empty() || run == nullptr) return;
   folders_ahead_ = std::async(std::launch::async, [&access = access_, layers = state_->layers, text = text_of(*run)] {
-    access.folders(layers, text);  // blocked, it is blocked again for the RUN
+    access.folders().of(layers, text);  // blocked, it is blocked again for the RUN
   });
 }
 

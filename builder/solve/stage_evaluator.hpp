@@ -13,7 +13,7 @@
 #include "builder/steps/add_sources.hpp"
 #include "builder/steps/copy_source.hpp"
 #include "builder/steps/copy_step.hpp"
-#include "builder/steps/image_layers.hpp"
+#include "builder/steps/layer_access.hpp"
 #include "builder/steps/run_step.hpp"
 #include "builder/steps/step.hpp"
 

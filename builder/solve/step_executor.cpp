@@ -147,6 +147,7 @@ OrBlocked<StepDone> StepExecutor::solve(const Step& step) {
     failed.outcome = StepOutcome::failed;
     failed.key = step.key;
     failed.reason = error.message();
+    failed.was_stopped = error.category() == Category::cancelled;
     observer_.step_finished(view.number, failed);
     throw;
   }

@@ -50,16 +50,8 @@ bool has_triggers(const PlannedTarget& planned) {
 
 class InputsOfTarget {
  public:
-  InputsOfTarget(const Plan& plan, const PlannedTarget& planned, const InputSettings& settings, StatCache* stat_cache,
-                 ThreadPool& pool, const CancelToken& cancel)
-      : plan_(plan),
-        planned_(planned),
-        target_(planned.target),
-        settings_(settings),
-        stat_cache_(stat_cache),
-        pool_(pool),
-        cancel_(cancel),
-        key_("inputs") {}
+  InputsOfTarget(const Plan& plan, const PlannedTarget& planned, const InputSettings& settings, const HashTools& tools)
+      : plan_(plan), planned_(planned), target_(planned.target), settings_(settings), tools_(tools), key_("inputs") {}
 
   TargetInputs find(const std::vector<TargetInputs>& known) {
     key_.text("kiln", settings_.kiln_version).text("image", target_.image).text("dockerfile", target_.dockerfile_text);
@@ -179,25 +171,14 @@ class InputsOfTarget {
   }
 
   void add_tree(const CopySource& source, const std::string& path) {
-    std::vector<FileEntry> entries;
-    source.walk(path, [&](const FileEntry& entry) {
-      entries.push_back(entry);
-      return true;
-    });
-    std::vector<FileEntry*> files;
-    for (FileEntry& entry : entries) {
-      if (entry.type == EntryType::file && entry.content.empty()) files.push_back(&entry);
-    }
-    source.digest(files);
-    for (const FileEntry& entry : entries) key_.entry(entry.path, entry);
+    for (const FileEntry& entry : source.walk_with_digests(path)) key_.entry(entry.path, entry);
   }
 
   ContextSource open(const fs::path& folder, const std::optional<std::string>& ignore,
                      const std::string& ignore_name) const {
     if (!fs::is_directory(folder))
       throw Error(Category::usage, fmt::format("build context '{}' is not a folder", folder.native()));
-    return ContextSource(folder, df::read_ignore_rules(ignore.value_or(""), ignore_name), settings_.modes, stat_cache_,
-                         pool_, cancel_);
+    return ContextSource({folder, df::read_ignore_rules(ignore.value_or(""), ignore_name), settings_.modes}, tools_);
   }
 
   void add_contexts() {
@@ -226,9 +207,7 @@ class InputsOfTarget {
   const PlannedTarget& planned_;
   const TargetSpec& target_;
   const InputSettings& settings_;
-  StatCache* stat_cache_;
-  ThreadPool& pool_;
-  const CancelToken& cancel_;
+  const HashTools& tools_;
   StepKeyBuilder key_;
   TargetInputs result_;
   ContextUse use_;
@@ -238,15 +217,14 @@ class InputsOfTarget {
 }  // namespace
 
 std::vector<TargetInputs> inputs_of(const Plan& plan, const std::set<std::size_t>& wanted,
-                                    const InputSettings& settings, StatCache* stat_cache, ThreadPool& pool,
-                                    const CancelToken& cancel) {
+                                    const InputSettings& settings, const HashTools& tools) {
   std::vector<TargetInputs> known(plan.targets.size());
   const std::set<std::size_t> needed = plan.closure(wanted);
   for (const std::size_t number : plan.order()) {
     if (!needed.count(number)) continue;
     const PlannedTarget& planned = *plan.targets[number];
     try {
-      known[number] = InputsOfTarget(plan, planned, settings, stat_cache, pool, cancel).find(known);
+      known[number] = InputsOfTarget(plan, planned, settings, tools).find(known);
     } catch (Error& error) {
       throw error.add_context(fmt::format("in target '{}'", planned.target.name));
     }

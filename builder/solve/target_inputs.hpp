@@ -4,10 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "builder/layer/stat_cache.hpp"
 #include "builder/plan/plan.hpp"
 #include "builder/solve/stage_evaluator.hpp"
-#include "builder/steps/copy_source.hpp"
+#include "builder/steps/context_source.hpp"
 
 namespace kiln {
 
@@ -39,7 +38,6 @@ struct InputSettings {
 // In the plan's numbers, for the targets that `wanted` needs; others are empty. Error{build} for a COPY source that is
 // missing, Error{usage} for a context that is no folder.
 std::vector<TargetInputs> inputs_of(const Plan& plan, const std::set<std::size_t>& wanted,
-                                    const InputSettings& settings, StatCache* stat_cache, ThreadPool& pool,
-                                    const CancelToken& cancel);
+                                    const InputSettings& settings, const HashTools& tools);
 
 }  // namespace kiln

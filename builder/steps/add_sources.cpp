@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
+#include "base/text.hpp"
 #include "builder/steps/archive_source.hpp"
 #include "builder/steps/fetched_source.hpp"
 
@@ -58,6 +59,10 @@ void AddSources::add(const std::string& path, const std::string& destination,
     return plan_.add(*kept_.back(), ".", destination);
   }
   if (is_http_url(path)) {
+    if (!options_.checksum.empty() && !oci::Digest::is_valid(options_.checksum)) {
+      throw Error(Category::usage, fmt::format("--checksum '{}' is not a digest (sha256:<64 hex digits>)",
+                                               printable(options_.checksum)));
+    }
     const auto source = fetcher_.fetch(path, options_.checksum, options_.secrets);
     kept_.push_back(source);
     const std::string name = file_name_of_url(path);

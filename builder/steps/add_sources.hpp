@@ -8,7 +8,7 @@
 #include "builder/steps/copy_plan.hpp"
 #include "builder/steps/git_checkout.hpp"
 #include "builder/steps/git_source.hpp"
-#include "builder/steps/image_layers.hpp"
+#include "builder/steps/layer_access.hpp"
 #include "builder/steps/source_secrets.hpp"
 
 namespace kiln {

@@ -40,7 +40,7 @@ OrBlocked<std::vector<LayerValue>> write_layer(const CopyWork& work, LayerAccess
   std::unique_ptr<GrowingSnapshot> folder;
   if (work.prepare_run) {
     work.prepare_run();
-    folder = layers.begin_folder(work.plan.target());
+    folder = layers.folders().begin(work.plan.target());
     options.listener = [&](std::string_view tar) { folder->write(tar); };
   }
   LayerWriter writer(layers.store(), layers.pool(), options, layers.cancel());
@@ -52,7 +52,7 @@ OrBlocked<std::vector<LayerValue>> write_layer(const CopyWork& work, LayerAccess
     }
   }
   LayerValue layer = writer.finish();
-  if (folder) layers.end_folder(std::move(folder), work.below, layer.diff_id);
+  if (folder) layers.folders().end(std::move(folder), work.below, layer.diff_id);
   return std::vector<LayerValue>{std::move(layer)};
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/clock.hpp"
 #include "builder/steps/copy_plan.hpp"
-#include "builder/steps/image_layers.hpp"
+#include "builder/steps/layer_access.hpp"
 #include "builder/steps/step.hpp"
 
 namespace kiln {

@@ -7,20 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cancel.hpp"
 #include "base/log.hpp"
+#include "builder/cache/step_outcome.hpp"
 #include "builder/cache/step_record.hpp"
 #include "registry/oci/digest.hpp"
 
 namespace kiln {
-
-// How a step that can make a layer ended. Every step ends in exactly one of these.
-enum class StepOutcome {
-  hit,     // its record was found: `from` says where
-  built,   // it was executed: `reason` says why no record was found
-  failed,  // it was executed and failed, or could not be executed
-};
-
-std::string_view to_string(StepOutcome outcome);
 
 // A step as people see it. `number` is unique in one run of kiln and is the N of "#N" in plain progress.
 struct StepView {
@@ -37,11 +30,12 @@ struct StepView {
 
 struct StepResult {
   StepOutcome outcome = StepOutcome::built;
-  std::string key;          // the step key, hex
-  std::string from;         // a hit's source: "local", "registry ghcr.io/acme/cache", "this run"
-  std::string reason;       // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
-  double seconds = 0;       // what executing it took now or, for a hit, when it was recorded
-  std::uint64_t bytes = 0;  // compressed bytes of its layers
+  std::string key;           // the step key, hex
+  std::string from;          // a hit's source: "local", "registry ghcr.io/acme/cache", "this run"
+  std::string reason;        // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
+  bool was_stopped = false;  // a failure that is none of the step's: on request, or since another step failed
+  double seconds = 0;        // what executing it took now or, for a hit, when it was recorded
+  std::uint64_t bytes = 0;   // compressed bytes of its layers
   std::optional<oci::Digest> diff_id;
   std::vector<LayerValue> layers;
   // Of a miss that an earlier build of the same place explains: what is not as it was there, and when that was.
@@ -66,6 +60,9 @@ class BuildObserver : public Log {
   virtual void step_finished(int number, const StepResult& result) = 0;
   // A piece of work that cannot make a layer (resolve, push, export) has ended; "" where it went well.
   virtual void task_finished(int number, std::string_view error) = 0;
+  // It did not come to its end, on request or since other work failed. An observer that does not tell the two apart
+  // hears it as an error.
+  virtual void task_stopped(int number) { task_finished(number, kStoppedOnRequest); }
 
  private:
   std::atomic<int> last_number_{0};

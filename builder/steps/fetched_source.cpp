@@ -123,8 +123,8 @@ bool is_gzip(const HttpHeaders& headers) {
 
 FetchedSource::FetchedSource(TempDir folder, const fs::path& shown, ThreadPool& pool, CancelToken cancel,
                              std::string description)
-    : ContextSource(shown, dockerfile::IgnoreMatcher(std::vector<std::string>{}), ContextModes::as_on_disk, nullptr,
-                    pool, std::move(cancel), std::move(description), LivingFiles::Writers::none),
+    : ContextSource({shown, {}, ContextModes::as_on_disk, std::move(description), LivingFiles::Writers::none},
+                    {pool, std::move(cancel)}),
       folder_(std::move(folder)) {}
 
 std::string file_name_of_url(std::string_view url) {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/temp_dir.hpp"
-#include "builder/steps/copy_source.hpp"
+#include "builder/steps/context_source.hpp"
 #include "builder/steps/source_secrets.hpp"
 #include "registry/remote/http.hpp"
 

@@ -38,18 +38,8 @@ std::string tree_digest(const CopySource& source, const std::string& path, std::
     throw Error(Category::build, fmt::format("'/{}' is not in {}{}{}", printable(path), source.describe(),
                                              why.empty() ? "" : "; ", why));
   }
-  std::vector<FileEntry> entries;
-  source.walk(root, [&](const FileEntry& entry) {
-    entries.push_back(entry);
-    return true;
-  });
-  std::vector<FileEntry*> files;
-  for (FileEntry& entry : entries) {
-    if (entry.type == EntryType::file && entry.content.empty()) files.push_back(&entry);
-  }
-  source.digest(files);
   StepKeyBuilder digest("tree");
-  for (const FileEntry& entry : entries) {
+  for (const FileEntry& entry : source.walk_with_digests(root)) {
     digest.entry(std::string_view(entry.path).substr(std::min(root.size(), entry.path.size())), entry);
     inputs.push_back(entry_input((entry.is_directory() ? "directory /" : "file ") + entry.path, entry));
   }
@@ -90,7 +80,7 @@ void add_parent_inputs(const ImageLayers& below, std::vector<RawInput>& inputs) 
       continue;
     }
     const std::string where = layer.line ? fmt::format("{}, {}:{}", layer.text, layer.file, layer.line) : layer.text;
-    inputs.push_back({fmt::format("parent layer {}", ++number), layer.value.diff_id.str(), false, where});
+    inputs.push_back({fmt::format("{} {}", kParentLayerInput, ++number), layer.value.diff_id.str(), false, where});
   }
   if (!base.empty()) inputs.push_back({"base image", oci::chain_id(base).str()});
 }
@@ -150,7 +140,9 @@ StepIdentity run_identity(const RunCommand& command, const ImageLayers& below, c
   inputs.push_back({"security", std::string(word_of(command.security))});
   for (const std::string& variable : command.env) {
     const std::string name = variable.substr(0, variable.find('='));
-    const char* type = command.profile_keys.count(name) ? "profile" : command.args.count(name) ? "ARG" : "ENV";
+    const std::string_view type = command.profile_keys.count(name) ? "profile"
+                                  : command.args.count(name)       ? kArgInput
+                                                                   : "ENV";
     inputs.push_back({fmt::format("{} {}", type, name), variable.substr(name.size() + 1)});
   }
   identity.key = key.finish();

@@ -160,9 +160,9 @@ fs::path RunSteps::agent_of(const SshForward& ssh) {
 
 BindSource RunSteps::bind_source(const CopySource& source, const std::string& path, Held& held) {
   BindSource bind;
-  if (const auto* image = dynamic_cast<const ImageSource*>(&source)) {
-    held.chains.push_back(still_there(access_.folders(image->layers(), held.step)));
-    bind.folders = shown_folders(held.chains.back(), still_there(access_.view(image->layers())));
+  if (const ImageLayers* layers = source.image_layers()) {
+    held.chains.push_back(still_there(access_.folders().of(*layers, held.step)));
+    bind.folders = shown_folders(held.chains.back(), still_there(access_.view(*layers)));
     bind.path = path;
     return bind;
   }
@@ -330,7 +330,7 @@ OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, 
     if (mount.options.type == df::MountType::cache && caches_.try_lock(cache_name(mount.options))) continue;
     if (const auto blocked = mount.source->bring()) return *blocked;
   }
-  OrBlocked<SnapshotChain> folders = access_.folders(below, text);
+  OrBlocked<SnapshotChain> folders = access_.folders().of(below, text);
   if (folders.is_blocked()) return folders.blocked();
   const SnapshotChain chain = std::move(folders).value();
   SnapshotUpper upper = access_.snapshots().begin_upper();

@@ -13,7 +13,7 @@
 #include "builder/run/shared_mounts.hpp"
 #include "builder/steps/events.hpp"
 #include "builder/steps/failed_run.hpp"
-#include "builder/steps/image_layers.hpp"
+#include "builder/steps/layer_access.hpp"
 #include "builder/steps/run_command.hpp"
 #include "builder/steps/ssh_agent.hpp"
 #include "builder/steps/step.hpp"

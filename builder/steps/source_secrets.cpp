@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/base64.hpp"
+#include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/paths.hpp"
@@ -120,10 +121,7 @@ std::string without_user(std::string_view url) {
 std::string with_masked_user(std::string_view url) {
   const auto divided = divided_at_user(url);
   if (!divided) return std::string(url);
-  const std::size_t colon = divided->user.find(':');
-  std::string mask = colon == 0 || divided->user.empty() ? "" : "xxxxx";
-  if (colon != std::string_view::npos) mask += ":xxxxx";
-  return fmt::format("{}{}@{}", divided->scheme, mask, divided->rest);
+  return fmt::format("{}{}@{}", divided->scheme, masked_user(divided->user), divided->rest);
 }
 
 bool SourceSecrets::is_for_sources(std::string_view id) {

@@ -21,20 +21,20 @@ std::vector<std::string> names_in(const fs::path& folder) {
 }
 
 // The files right below a folder as items; what vanishes meanwhile is passed over.
-void add_files(std::vector<StorageItem>& items, StorageKind kind, const fs::path& folder,
+void add_files(std::vector<StoreItem>& items, StoreItemKind kind, const fs::path& folder,
                const std::string& description) {
   for (const std::string& name : names_in(folder)) {
     struct stat info {};
     const fs::path path = folder / name;
     if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
     const bool is_unfinished = name.starts_with('.') && name.ends_with(".tmp");
-    items.push_back({is_unfinished ? StorageKind::temporary : kind, path.filename(),
+    items.push_back({is_unfinished ? StoreItemKind::temporary : kind, path.filename(),
                      is_unfinished ? "unfinished" : description, static_cast<std::uint64_t>(info.st_size),
                      info.st_mtime, false});
   }
 }
 
-void add_blobs(std::vector<StorageItem>& items, const ContentStore& store, const std::vector<StoredStep>& steps) {
+void add_blobs(std::vector<StoreItem>& items, const ContentStore& store, const std::vector<StoredStep>& steps) {
   const auto images = blobs_of_images(store);
   std::map<oci::Digest, const StoredStep*> of_steps, indexes;
   for (const StoredStep& step : steps) {
@@ -49,19 +49,19 @@ void add_blobs(std::vector<StorageItem>& items, const ContentStore& store, const
   }
   const std::set<oci::Digest> leased = leased_blobs(store);
   for (const ContentStore::StoredBlob& blob : store.blobs()) {
-    StorageItem item{StorageKind::base, blob.digest.str(), "",
-                     blob.bytes,        blob.last_used,    leased.count(blob.digest) != 0};
+    StoreItem item{StoreItemKind::base, blob.digest.str(), "",
+                   blob.bytes,          blob.last_used,    leased.count(blob.digest) != 0};
     if (const auto image = images.find(blob.digest); image != images.end()) {
-      item.kind = StorageKind::image;
+      item.kind = StoreItemKind::image;
       item.description = image->second;
     } else if (const auto step = of_steps.find(blob.digest); step != of_steps.end()) {
-      item.kind = StorageKind::step;
+      item.kind = StoreItemKind::step;
       item.description = step->second->text;
     } else if (const auto index = indexes.find(blob.digest); index != indexes.end()) {
-      item.kind = StorageKind::file_index;
+      item.kind = StoreItemKind::file_index;
       item.description = index->second->text;
     } else if (known_indexes.count(blob.digest)) {
-      item.kind = StorageKind::file_index;
+      item.kind = StoreItemKind::file_index;
     }
     items.push_back(std::move(item));
   }
@@ -69,25 +69,25 @@ void add_blobs(std::vector<StorageItem>& items, const ContentStore& store, const
 
 }  // namespace
 
-std::string_view to_string(StorageKind kind) {
+std::string_view to_string(StoreItemKind kind) {
   switch (kind) {
-    case StorageKind::image:
+    case StoreItemKind::image:
       return "image";
-    case StorageKind::step:
+    case StoreItemKind::step:
       return "step";
-    case StorageKind::file_index:
+    case StoreItemKind::file_index:
       return "index";
-    case StorageKind::base:
+    case StoreItemKind::base:
       return "base";
-    case StorageKind::snapshot:
+    case StoreItemKind::snapshot:
       return "snapshot";
-    case StorageKind::cache_mount:
+    case StoreItemKind::cache_mount:
       return "cachemount";
-    case StorageKind::package:
+    case StoreItemKind::package:
       return "package";
-    case StorageKind::record:
+    case StoreItemKind::record:
       return "record";
-    case StorageKind::temporary:
+    case StoreItemKind::temporary:
       return "temporary";
   }
   return "base";
@@ -130,43 +130,43 @@ std::map<oci::Digest, std::string> blobs_of_images(const ContentStore& store) {
   return blobs;
 }
 
-std::vector<StorageItem> disk_usage(ContentStore& store, SnapshotStore& snapshots, const CacheMounts& mounts) {
+std::vector<StoreItem> disk_usage(ContentStore& store, SnapshotStore& snapshots, const CacheMounts& mounts) {
   const HomeLayout& home = store.home();
-  std::vector<StorageItem> items;
+  std::vector<StoreItem> items;
   const StepCache cache(store);
   const std::vector<StoredStep> steps = read_stored_steps(cache);
   add_blobs(items, store, steps);
   for (const SnapshotInfo& info : snapshots.disk_usage()) {
-    items.push_back({StorageKind::snapshot, std::to_string(info.number), info.chain_id.str(), info.bytes,
+    items.push_back({StoreItemKind::snapshot, std::to_string(info.number), info.chain_id.str(), info.bytes,
                      info.last_used, info.in_use});
   }
   for (const CacheMountInfo& info : mounts.disk_usage()) {
     items.push_back(
-        {StorageKind::cache_mount, info.folder.filename(), info.name.id, info.bytes, info.last_used, info.in_use});
+        {StoreItemKind::cache_mount, info.folder.filename(), info.name.id, info.bytes, info.last_used, info.in_use});
   }
   const std::size_t first_package = items.size();
-  add_files(items, StorageKind::package, home.debs(), "");
+  add_files(items, StoreItemKind::package, home.debs(), "");
   // Which packages a build uses is not recorded.
   const bool is_alone = while_alone(store, [] {});
   for (std::size_t i = first_package; i < items.size(); ++i) items[i].in_use = !is_alone;
   for (const std::string& name : names_in(home.steps())) {
-    add_files(items, StorageKind::record, home.steps() / name, name == "slots" ? "places of steps" : "step records");
+    add_files(items, StoreItemKind::record, home.steps() / name, name == "slots" ? "places of steps" : "step records");
   }
-  add_files(items, StorageKind::record, home.builds(), "build records");
-  add_files(items, StorageKind::record, home.reports(), "reports");
-  add_files(items, StorageKind::record, home.indexes(), "facts of layers");
-  add_files(items, StorageKind::record, home.blob_info(), "facts of layers");
-  add_files(items, StorageKind::record, home.forms(), "facts of layers");
+  add_files(items, StoreItemKind::record, home.builds(), "build records");
+  add_files(items, StoreItemKind::record, home.reports(), "reports");
+  add_files(items, StoreItemKind::record, home.indexes(), "facts of layers");
+  add_files(items, StoreItemKind::record, home.blob_info(), "facts of layers");
+  add_files(items, StoreItemKind::record, home.forms(), "facts of layers");
   struct stat info {};
   if (::stat(home.stat_cache().c_str(), &info) == 0) {
-    items.push_back({StorageKind::record, "stat-cache", "digests of files", static_cast<std::uint64_t>(info.st_size),
+    items.push_back({StoreItemKind::record, "stat-cache", "digests of files", static_cast<std::uint64_t>(info.st_size),
                      info.st_mtime, false});
   }
   for (const std::string& name : names_in(home.tmp())) {
     const fs::path path = home.tmp() / name;
     if (::lstat(path.c_str(), &info) != 0) continue;
     const std::uint64_t bytes = S_ISDIR(info.st_mode) ? disk_space(path) : static_cast<std::uint64_t>(info.st_size);
-    items.push_back({StorageKind::temporary, name, "", bytes, info.st_mtime, false});
+    items.push_back({StoreItemKind::temporary, name, "", bytes, info.st_mtime, false});
   }
   return items;
 }

@@ -15,7 +15,7 @@
 namespace kiln {
 
 // What takes space below KILN_HOME.
-enum class StorageKind {
+enum class StoreItemKind {
   image,        // blobs that a name in index.json reaches
   step,         // layers that steps made, and no name reaches
   file_index,   // file indexes of layers
@@ -27,14 +27,15 @@ enum class StorageKind {
   temporary,    // what is being written, or was when its writer was killed
 };
 
-inline constexpr StorageKind kStorageKinds[] = {StorageKind::image,   StorageKind::step,     StorageKind::file_index,
-                                                StorageKind::base,    StorageKind::snapshot, StorageKind::cache_mount,
-                                                StorageKind::package, StorageKind::record,   StorageKind::temporary};
+inline constexpr StoreItemKind kStorageKinds[] = {
+    StoreItemKind::image,   StoreItemKind::step,     StoreItemKind::file_index,
+    StoreItemKind::base,    StoreItemKind::snapshot, StoreItemKind::cache_mount,
+    StoreItemKind::package, StoreItemKind::record,   StoreItemKind::temporary};
 
-std::string_view to_string(StorageKind kind);
+std::string_view to_string(StoreItemKind kind);
 
-struct StorageItem {
-  StorageKind kind = StorageKind::base;
+struct StoreItem {
+  StoreItemKind kind = StoreItemKind::base;
   std::string id;           // a digest, a number, an id; one of its kind
   std::string description;  // the image's name, the step's text
   std::uint64_t bytes = 0;
@@ -58,6 +59,6 @@ StoredStep read_stored_step(const StepCache::StoredRecord& file);
 std::map<oci::Digest, std::string> blobs_of_images(const ContentStore& store);
 
 // Everything below KILN_HOME, each byte once.
-std::vector<StorageItem> disk_usage(ContentStore& store, SnapshotStore& snapshots, const CacheMounts& mounts);
+std::vector<StoreItem> disk_usage(ContentStore& store, SnapshotStore& snapshots, const CacheMounts& mounts);
 
 }  // namespace kiln

@@ -16,7 +16,7 @@ namespace {
 
 // Something that is taken whole: a step with its layers, a blob, a snapshot, a mount, a package.
 struct Candidate {
-  StorageItem item;
+  StoreItem item;
   const StoredStep* step = nullptr;
 };
 
@@ -47,7 +47,7 @@ class Pruning {
  private:
   // How many records name each blob, and how large each is.
   void count_blobs() {
-    for (const StorageItem& item : items_) {
+    for (const StoreItem& item : items_) {
       report_.used_before += item.bytes;
       if (oci::Digest::is_valid(item.id)) blobs_[oci::Digest::parse(item.id)] = &item;
     }
@@ -58,19 +58,20 @@ class Pruning {
     }
   }
 
-  bool may_take(StorageKind kind) const {
+  bool may_take(StoreItemKind kind) const {
     if (!options_.kinds.empty() && !options_.kinds.count(kind)) return false;
-    const bool is_dear = kind == StorageKind::base || kind == StorageKind::file_index || kind == StorageKind::package;
+    const bool is_dear =
+        kind == StoreItemKind::base || kind == StoreItemKind::file_index || kind == StoreItemKind::package;
     return options_.all || !is_dear;
   }
 
-  bool is_old_enough(const StorageItem& item) const {
+  bool is_old_enough(const StoreItem& item) const {
     return !options_.unused_seconds || item.last_used <= now_ - *options_.unused_seconds;
   }
 
   bool is_image(const oci::Digest& digest) const {
     const auto blob = blobs_.find(digest);
-    return blob != blobs_.end() && blob->second->kind == StorageKind::image;
+    return blob != blobs_.end() && blob->second->kind == StoreItemKind::image;
   }
 
   std::vector<Candidate> find_candidates() const {
@@ -85,22 +86,22 @@ class Pruning {
       const bool frees_layers =
           std::any_of(step.blobs.begin(), step.blobs.end(), [&](const oci::Digest& blob) { return !is_image(blob); });
       if (!frees_layers && !options_.all) continue;
-      add({{StorageKind::step, step.file.key, step.text, step.file.bytes, step.file.last_used, is_leased}, &step});
+      add({{StoreItemKind::step, step.file.key, step.text, step.file.bytes, step.file.last_used, is_leased}, &step});
     }
-    for (const StorageItem& item : items_) {
+    for (const StoreItem& item : items_) {
       switch (item.kind) {
-        case StorageKind::step:
-        case StorageKind::image:
-        case StorageKind::record:
-        case StorageKind::temporary:
+        case StoreItemKind::step:
+        case StoreItemKind::image:
+        case StoreItemKind::record:
+        case StoreItemKind::temporary:
           break;
-        case StorageKind::file_index:
-        case StorageKind::base:
+        case StoreItemKind::file_index:
+        case StoreItemKind::base:
           if (!references_.count(oci::Digest::parse(item.id))) add({item});
           break;
-        case StorageKind::snapshot:
-        case StorageKind::cache_mount:
-        case StorageKind::package:
+        case StoreItemKind::snapshot:
+        case StoreItemKind::cache_mount:
+        case StoreItemKind::package:
           add({item});
           break;
       }
@@ -129,7 +130,7 @@ class Pruning {
     const auto wanted = wanted_bytes();
     for (const Candidate& candidate : candidates) {
       if (wanted && report_.bytes >= *wanted) return;
-      StorageItem item = candidate.item;
+      StoreItem item = candidate.item;
       if (candidate.step) {
         steps_to_go_.push_back(candidate.step);
         for (const auto* list : {&candidate.step->blobs, &candidate.step->indexes}) {
@@ -157,13 +158,13 @@ class Pruning {
     }
     collect_garbage(
         store_, [&] { return blobs_that_stay(); }, DryRun::no);
-    const auto keep = [&](StorageKind kind, const std::string& id) { return to_go_[kind].count(id) == 0; };
+    const auto keep = [&](StoreItemKind kind, const std::string& id) { return to_go_[kind].count(id) == 0; };
     snapshots_.prune(
-        [&](const SnapshotInfo& info) { return keep(StorageKind::snapshot, std::to_string(info.number)); });
-    mounts_.prune([&](const CacheMountInfo& info) { return keep(StorageKind::cache_mount, info.folder.filename()); });
-    if (!to_go_[StorageKind::package].empty()) {
+        [&](const SnapshotInfo& info) { return keep(StoreItemKind::snapshot, std::to_string(info.number)); });
+    mounts_.prune([&](const CacheMountInfo& info) { return keep(StoreItemKind::cache_mount, info.folder.filename()); });
+    if (!to_go_[StoreItemKind::package].empty()) {
       while_alone(store_, [&] {
-        for (const std::string& name : to_go_[StorageKind::package]) remove_file(store_.home().debs() / name);
+        for (const std::string& name : to_go_[StoreItemKind::package]) remove_file(store_.home().debs() / name);
       });
     }
   }
@@ -205,13 +206,13 @@ class Pruning {
   UnixSeconds now_;
   StepCache cache_;
   std::vector<StoredStep> steps_;
-  std::vector<StorageItem> items_;
+  std::vector<StoreItem> items_;
   std::set<oci::Digest> leased_;
-  std::map<oci::Digest, const StorageItem*> blobs_;
+  std::map<oci::Digest, const StoreItem*> blobs_;
   std::map<oci::Digest, int> references_;
   std::vector<const StoredStep*> steps_to_go_;
   std::set<oci::Digest> blobs_to_go_;
-  std::map<StorageKind, std::set<std::string>> to_go_;
+  std::map<StoreItemKind, std::set<std::string>> to_go_;
   PruneReport report_;
 };
 

@@ -15,14 +15,14 @@ struct PruneOptions {
   std::uint64_t reserved_bytes = 0;             // never go below this
   std::optional<std::uint64_t> min_free_bytes;  // go on until the file system has this much free
   std::optional<std::int64_t> unused_seconds;   // only what was not used for so long
-  std::set<StorageKind> kinds;                  // only these; empty: all that may be taken
+  std::set<StoreItemKind> kinds;                // only these; empty: all that may be taken
   bool all = false;  // also what is dear to get again: bases, packages, and the records of steps of named images
   bool dry_run = false;
 };
 
 struct PruneReport {
-  std::vector<StorageItem> removed;  // in the order of their last use; with dry_run, what would be
-  std::uint64_t bytes = 0;           // freed, temporary files of killed processes not counted
+  std::vector<StoreItem> removed;  // in the order of their last use; with dry_run, what would be
+  std::uint64_t bytes = 0;         // freed, temporary files of killed processes not counted
   std::uint64_t used_before = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/credentials.hpp"
 #include "base/text.hpp"
 
 namespace kiln::oci {
@@ -55,8 +56,19 @@ bool is_valid_host(std::string_view host) {
   return std::all_of(labels.begin(), labels.end(), is_valid_host_label);
 }
 
+// "user:password@host/name", which some write by analogy with URLs, without the two.
+std::string shown(std::string_view text) {
+  const std::size_t at = text.find('@');
+  const bool has_scheme = text.find("://") != std::string_view::npos;
+  const std::string_view before = text.substr(0, at);
+  const bool has_password = at != std::string_view::npos && before.find('/') == std::string_view::npos &&
+                            before.find(':') != std::string_view::npos && !text.substr(at + 1).starts_with("sha");
+  if (has_scheme || !has_password) return without_url_credentials(printable(text));
+  return printable(masked_user(before).append(text.substr(at)));
+}
+
 [[noreturn]] void refuse_reference(std::string_view text, std::string_view why) {
-  throw Error(Category::usage, fmt::format("image reference '{}': {}", printable(text), why));
+  throw Error(Category::usage, fmt::format("image reference '{}': {}", shown(text), why));
 }
 
 }  // namespace

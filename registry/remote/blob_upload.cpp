@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "registry/remote/blob_presence.hpp"
 #include "registry/remote/ghcr.hpp"
 
 namespace kiln {
@@ -47,18 +48,17 @@ void cancel_upload(RegistryTransport& transport, const std::string& repository, 
   }
 }
 
-BlobUpload::BlobUpload(RemoteSession& session, RegistryClient& client, RegistryTransport& transport,
-                       std::string repository, const oci::Descriptor& blob, UploadSource& source, ByteProgress progress)
+BlobUpload::BlobUpload(RemoteSession& session, RegistryTransport& transport, std::string repository,
+                       const oci::Descriptor& blob, UploadSource& source)
     : session_(session),
-      client_(client),
       transport_(transport),
       repository_(std::move(repository)),
       blob_(blob),
       source_(source),
-      progress_(std::move(progress)),
       retries_(transport.pace()) {}
 
-void BlobUpload::run() {
+void BlobUpload::run(ByteProgress progress) {
+  progress_ = std::move(progress);
   if (ghcr::is_ghcr(transport_.endpoint().authority)) {
     if (const auto objection =
             ghcr::upload_objection(blob_, "blob '" + blob_.digest.str() + "'", transport_.upload_bytes_per_second())) {
@@ -163,10 +163,9 @@ BlobUpload::Step BlobUpload::judge(const RegistryAnswer& answer, bool was_last) 
   const HttpResponse& response = answer.response;
   if (was_last && response.status >= 200 && response.status <= 204) {
     asked_to_finish_ = false;
-    const auto said = response.headers.find("Docker-Content-Digest");
-    if (said && oci::Digest::is_valid(*said) && said->starts_with("sha256:") && *said != blob_.digest.str()) {
+    if (const auto said = answer.stated_digest(); said && *said != blob_.digest) {
       throw Error(Category::network, fmt::format("blob '{}': registry '{}' says it stored {}", blob_.digest.str(),
-                                                 transport_.endpoint().authority, *said));
+                                                 transport_.endpoint().authority, said->str()));
     }
     if (response.status == 201 || is_there()) return Step::done;
     throw Error(Category::network, fmt::format("blob '{}': registry '{}' answered {}, and does not have it",
@@ -226,7 +225,7 @@ void BlobUpload::recover() {
 
 bool BlobUpload::is_there() {
   try {
-    return client_.find_blob(repository_, blob_.digest).matches(blob_);
+    return find_blob(transport_, repository_, blob_.digest).matches(blob_);
   } catch (const TransportError&) {
     return false;  // then it is sent again, and that will tell
   }

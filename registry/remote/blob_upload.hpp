@@ -4,8 +4,9 @@
 #include <optional>
 #include <string>
 
-#include "registry/remote/registry_client.hpp"
 #include "registry/remote/registry_transport.hpp"
+#include "registry/remote/remote_session.hpp"
+#include "registry/remote/upload_source.hpp"
 
 namespace kiln {
 
@@ -15,9 +16,10 @@ namespace kiln {
 // sent. For one thread.
 class BlobUpload {
  public:
-  BlobUpload(RemoteSession& session, RegistryClient& client, RegistryTransport& transport, std::string repository,
-             const oci::Descriptor& blob, UploadSource& source, ByteProgress progress);
-  void run();
+  // All but the repository is borrowed.
+  BlobUpload(RemoteSession& session, RegistryTransport& transport, std::string repository, const oci::Descriptor& blob,
+             UploadSource& source);
+  void run(ByteProgress progress);
 
  private:
   struct Open {
@@ -35,7 +37,6 @@ class BlobUpload {
   bool is_there();
 
   RemoteSession& session_;
-  RegistryClient& client_;
   RegistryTransport& transport_;
   std::string repository_;
   const oci::Descriptor& blob_;

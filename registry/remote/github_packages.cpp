@@ -234,13 +234,6 @@ std::optional<PackageVersions> GithubPackages::versions(const std::string& repos
   throw Error(Category::network, fmt::format("versions of '{}': more than {} pages", repository, kMostPages));
 }
 
-std::optional<PackageVersion> GithubPackages::version(const std::string& repository, std::uint64_t id) const {
-  const Reply reply = send(HttpMethod::get, url_of(fmt::format("{}/versions/{}", package_path(repository), id)));
-  if (reply.response.status == 404) return std::nullopt;
-  if (reply.response.status != 200) refuse(reply, repository);
-  return version_from_json(reply.document(), reply.where());
-}
-
 PackageRemoval GithubPackages::remove(const std::string& repository, std::uint64_t id) const {
   const Reply reply = send(HttpMethod::delete_, url_of(fmt::format("{}/versions/{}", package_path(repository), id)));
   const int status = reply.response.status;

@@ -51,8 +51,6 @@ class GithubPackages {
   // All versions of `repository` ("acme/app"), over all pages; nullopt where there is no such package.
   // What in the list is no version of a container is told apart.
   std::optional<PackageVersions> versions(const std::string& repository) const;
-  // One version as it is now; nullopt where it is gone.
-  std::optional<PackageVersion> version(const std::string& repository, std::uint64_t id) const;
   PackageRemoval remove(const std::string& repository, std::uint64_t id) const;
   // What brings a removed version back within 30 days.
   std::string restore_command(const std::string& repository, std::uint64_t id) const;

@@ -109,6 +109,9 @@ struct HttpResponse {
   std::uint64_t sent_bytes = 0;      // of body
   bool through_proxy = false;
   std::string remote_address;  // numeric; empty through a proxy
+
+  // Proxies and serverless registries may know GET alone.
+  bool lacks_method() const { return status == 405 || status == 501; }
 };
 
 enum class TransportFault {

@@ -230,15 +230,6 @@ std::vector<PullPlace> RegistriesConf::pull_places(const oci::Reference& referen
   return places;
 }
 
-void RegistriesConf::mark_insecure(std::string registry) {
-  for (Registry& entry : registries_) {
-    if (host_of(entry.location) == registry) entry.insecure = true;
-  }
-  const auto same = [&](const Registry& entry) { return entry.prefix == registry; };
-  if (std::none_of(registries_.begin(), registries_.end(), same))
-    registries_.push_back({registry, registry, true, false, {}});
-}
-
 bool RegistriesConf::is_insecure(std::string_view authority) const {
   return std::any_of(registries_.begin(), registries_.end(), [&](const Registry& registry) {
     if (registry.insecure && host_of(registry.location) == authority) return true;

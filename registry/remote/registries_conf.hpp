@@ -53,8 +53,6 @@ class RegistriesConf {
   // Where to push it (never a mirror; location rewriting counts). Error{network} where it is blocked.
   PullPlace push_place(const oci::Reference& reference) const;
 
-  // Marks a registry as insecure, as --insecure-registry does.
-  void mark_insecure(std::string registry);
   // Whether an authority (host[:port]) is marked insecure by any entry.
   bool is_insecure(std::string_view authority) const;
 

@@ -2,13 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <mutex>
-
 #include "base/percent.hpp"
-#include "base/text.hpp"
 #include "registry/oci/manifest.hpp"
-#include "registry/oci/reference.hpp"
+#include "registry/remote/blob_download.hpp"
 #include "registry/remote/blob_upload.hpp"
 #include "registry/remote/registry_transport.hpp"
 
@@ -18,37 +14,6 @@ namespace {
 
 using oci::Descriptor;
 using oci::Digest;
-
-constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
-constexpr int kFallbackAttempts = 5;
-constexpr int kStoredAttempts = 4;  // with the pauses between them, 3 seconds
-constexpr double kStoredPauseSeconds = 0.5;
-
-void accept_manifests(HttpHeaders& headers) {
-  headers.add("Accept", fmt::format("{}, {}, {}, {}", oci::media_type::kOciManifest, oci::media_type::kOciIndex,
-                                    oci::media_type::kDockerManifest, oci::media_type::kDockerManifestList));
-}
-
-// Docker-Content-Digest, where the registry sends one that kiln can compare.
-std::optional<Digest> digest_of(const HttpHeaders& headers) {
-  const auto field = headers.find("Docker-Content-Digest");
-  if (!field || !Digest::is_valid(*field)) return std::nullopt;
-  Digest digest = Digest::parse(*field);
-  if (digest.algorithm() != "sha256") return std::nullopt;
-  return digest;
-}
-
-bool is_schema_1(std::string_view media_type) {
-  return media_type.find("docker.distribution.manifest.v1") != std::string_view::npos;
-}
-
-std::string manifest_path(const std::string& repository, const std::string& key) {
-  return "/v2/" + repository + "/manifests/" + key;
-}
-
-std::string blob_path(const std::string& repository, const Digest& digest) {
-  return "/v2/" + repository + "/blobs/" + digest.str();
-}
 
 }  // namespace
 
@@ -76,266 +41,29 @@ void RegistryClient::check_push_access(const std::string& repository) {
 }
 
 std::optional<Descriptor> RegistryClient::resolve(const std::string& repository, const std::string& key) {
-  RegistryRequest request;
-  request.method = HttpMethod::head;
-  request.path = manifest_path(repository, key);
-  request.repository = repository;
-  request.scope = Scope::pull(repository);
-  accept_manifests(request.headers);
-  const RegistryAnswer answer = transport_->send(request);
-  const HttpResponse& response = answer.response;
-  if (response.status == 404) return std::nullopt;
-  const bool usable = response.status == 200 && digest_of(response.headers) && response.headers.find("Content-Length");
-  if (response.status != 200 && response.status != 405) transport_->refuse(answer, repository);
-  const std::string type = response.headers.media_type();
-  // What kiln cannot read is resolved all the same: it has a digest.
-  const bool is_typed = type.starts_with("application/vnd.") && type.find("manifest") != std::string::npos;
-  if (!usable || !(is_typed || oci::media_type::is_index(type))) {
-    // A registry that tells too little in HEAD; one that lacks the manifest answers 404 to GET as well.
-    try {
-      return fetch_manifest(repository, key).descriptor;
-    } catch (const RegistryError& error) {
-      if (error.status() == 404) return std::nullopt;
-      throw;
-    }
-  }
-  Descriptor descriptor;
-  descriptor.media_type = type;
-  descriptor.digest = *digest_of(response.headers);
-  const auto size = parse_unsigned(*response.headers.find("Content-Length"));
-  if (!size || *size > kMaxManifestBytes) {
-    throw Error(Category::network, fmt::format("manifest '{}/{}': its size is not between 0 and {} bytes",
-                                               endpoint().authority + "/" + repository, key, kMaxManifestBytes));
-  }
-  descriptor.size = *size;
-  if (Digest::is_valid(key) && descriptor.digest.str() != key && Digest::parse(key).algorithm() == "sha256") {
-    throw Error(Category::network, fmt::format("manifest '{}': expected digest {}, the registry answered {}",
-                                               endpoint().authority + "/" + repository, key, descriptor.digest.str()));
-  }
-  return descriptor;
+  return RegistryManifests(*session_, *transport_).resolve(repository, key);
 }
 
 FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, const std::string& key,
                                                const std::optional<Descriptor>& expected) {
-  return get_manifest(repository, key, expected, Unreadable::refused);
+  return RegistryManifests(*session_, *transport_).fetch(repository, key, expected);
 }
 
 FetchedManifest RegistryClient::fetch_any_manifest(const std::string& repository, const std::string& key) {
-  return get_manifest(repository, key, {}, Unreadable::taken);
-}
-
-FetchedManifest RegistryClient::get_manifest(const std::string& repository, const std::string& key,
-                                             const std::optional<Descriptor>& expected, Unreadable unreadable) {
-  RegistryRequest request;
-  request.path = manifest_path(repository, key);
-  request.repository = repository;
-  request.scope = Scope::pull(repository);
-  request.max_body_bytes = kMaxManifestBytes;
-  accept_manifests(request.headers);
-  RegistryAnswer answer = transport_->send(request);
-  if (answer.response.status != 200) transport_->refuse(answer, repository);
-  const std::string where =
-      fmt::format("manifest '{}/{}{}{}'", endpoint().authority, repository, Digest::is_valid(key) ? "@" : ":", key);
-  const auto refuse = [&](const std::string& what) { return Error(Category::network, where + ": " + what); };
-
-  FetchedManifest result;
-  result.bytes = std::move(answer.response.body);
-  session_->stats().pulled_bytes += result.bytes.size();
-  result.descriptor.digest = oci::sha256_of(result.bytes);
-  result.descriptor.size = result.bytes.size();
-  const std::string declared = answer.response.headers.media_type();
-  if (is_schema_1(declared)) {
-    if (unreadable == Unreadable::refused)
-      throw refuse("it is of docker's schema 1, which is not supported; push it anew with a newer docker");
-    // Its digest is that of a part of its bytes.
-    if (Digest::is_valid(key)) result.descriptor.digest = Digest::parse(key);
-    result.descriptor.media_type = declared;
-    return result;
-  }
-  const auto check_digest = [&](const std::string& wanted, std::string_view who) {
-    const Digest actual = oci::digest_like(Digest::parse(wanted), result.bytes);
-    if (wanted != actual.str()) throw refuse(fmt::format("{} {}, its bytes have {}", who, wanted, actual.str()));
-  };
-  if (Digest::is_valid(key)) check_digest(key, "expected digest");
-  if (expected) check_digest(expected->digest.str(), "expected digest");
-  if (const auto said = digest_of(answer.response.headers))
-    check_digest(said->str(), "the registry says its digest is");
-  if (expected && expected->size != result.bytes.size()) {
-    throw refuse(fmt::format("expected {} bytes, got {}", expected->size, result.bytes.size()));
-  }
-
-  std::string detected;
-  try {
-    detected = oci::detect_media_type(result.bytes, where);
-  } catch (const Error&) {
-    if (unreadable == Unreadable::refused) throw;
-    result.descriptor.media_type = declared;
-    return result;
-  }
-  const bool telling = oci::media_type::is_manifest(declared) || oci::media_type::is_index(declared);
-  const bool same_kind = oci::media_type::is_index(declared) == oci::media_type::is_index(detected);
-  const bool says_itself = result.bytes.find("\"mediaType\"") != std::string::npos && !detected.empty();
-  if (telling && (!same_kind || (declared != detected &&
-                                 oci::media_type::is_manifest(detected) != oci::media_type::is_manifest(declared)))) {
-    throw refuse(fmt::format("the registry calls it '{}', itself it says '{}'", declared, printable(detected)));
-  }
-  result.descriptor.media_type = says_itself || !telling ? detected : declared;
-  if (expected && !expected->media_type.empty() && expected->media_type != result.descriptor.media_type) {
-    throw refuse(fmt::format("expected media type '{}', got '{}'", printable(expected->media_type),
-                             printable(result.descriptor.media_type)));
-  }
-  return result;
+  return RegistryManifests(*session_, *transport_).fetch_any(repository, key);
 }
 
 Descriptor RegistryClient::put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
                                         const std::string& media_type) {
-  const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, key);
-  const Descriptor descriptor{media_type, oci::sha256_of(bytes), bytes.size(), {}, {}, {}};
-  const RegistryAnswer answer = send_manifest(repository, key, bytes, descriptor);
-  check_stored(repository, descriptor, where);
-  if (answer.response.headers.find("OCI-Subject") || oci::media_type::is_index(media_type)) return descriptor;
-  const oci::Manifest manifest = oci::parse_manifest(bytes, where);
-  if (!manifest.subject) return descriptor;
-  Descriptor entry = descriptor;
-  entry.artifact_type = manifest.artifact_type.empty() ? manifest.config.media_type : manifest.artifact_type;
-  entry.annotations = manifest.annotations;
-  add_to_fallback_tag(repository, manifest.subject->digest, entry);
-  return descriptor;
-}
-
-// A registry of several machines may not show at once what it took.
-void RegistryClient::check_stored(const std::string& repository, const Descriptor& descriptor,
-                                  const std::string& where) {
-  for (int attempt = 1;; ++attempt) {
-    if (resolve(repository, descriptor.digest.str())) return;
-    if (attempt == kStoredAttempts) {
-      throw Error(Category::network,
-                  fmt::format("manifest {}: expected {} after pushing it, the registry does not have it", where,
-                              descriptor.digest.str()));
-    }
-    session_->clock().wait(kStoredPauseSeconds * attempt, session_->cancel());
-  }
-}
-
-RegistryAnswer RegistryClient::send_manifest(const std::string& repository, const std::string& key,
-                                             const std::string& bytes, const Descriptor& descriptor) {
-  const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, key);
-  RegistryRequest request;
-  request.method = HttpMethod::put;
-  request.path = manifest_path(repository, key);
-  request.repository = repository;
-  request.scope = Scope::pull_push(repository);
-  request.headers.add("Content-Type", descriptor.media_type);
-  request.body = memory_body(bytes);
-  RegistryAnswer answer = transport_->send(request);
-  session_->stats().pushed_bytes += answer.response.sent_bytes;
-  if (answer.response.status < 200 || answer.response.status > 204) transport_->refuse(answer, repository);
-  if (const auto said = digest_of(answer.response.headers); said && *said != descriptor.digest) {
-    throw Error(Category::network, fmt::format("manifest {}: sent {}, the registry says it stored {}", where,
-                                               descriptor.digest.str(), said->str()));
-  }
-  return answer;
-}
-
-// The fallback of distribution-spec, "Pushing Manifests with Subject". This process writes one such tag at a time;
-// others may write it at the same time, so it is read again afterwards.
-void RegistryClient::add_to_fallback_tag(const std::string& repository, const Digest& subject,
-                                         const Descriptor& entry) {
-  const std::lock_guard lock(transport_->fallback_tags_mutex());
-  const std::string tag = referrers_fallback_tag(subject);
-  const std::string where = fmt::format("'{}/{}:{}'", endpoint().authority, repository, tag);
-  for (int attempt = 0;; ++attempt) {
-    oci::Index index;
-    if (resolve(repository, tag)) index = oci::parse_index(fetch_manifest(repository, tag).bytes, where);
-    const bool listed = std::any_of(index.manifests.begin(), index.manifests.end(),
-                                    [&](const Descriptor& other) { return other.digest == entry.digest; });
-    if (listed) return;
-    if (attempt == kFallbackAttempts) {
-      throw Error(
-          Category::network,
-          fmt::format("referrer '{}' was written into {} {} times, and others overwrote it each time; push it again",
-                      entry.digest.str(), where, kFallbackAttempts));
-    }
-    index.manifests.push_back(entry);
-    const std::string text = oci::serialise(index);
-    send_manifest(repository, tag, text, {index.media_type, oci::sha256_of(text), text.size(), {}, {}, {}});
-  }
+  return RegistryManifests(*session_, *transport_).put(repository, key, bytes, media_type);
 }
 
 bool RegistryClient::delete_manifest(const std::string& repository, const std::string& key) {
-  RegistryRequest request;
-  request.method = HttpMethod::delete_;
-  request.path = manifest_path(repository, key);
-  request.repository = repository;
-  request.scope = Scope::remove(repository);
-  const RegistryAnswer answer = transport_->send(request);
-  const int status = answer.response.status;
-  if (status == 200 || status == 202 || status == 204) return true;
-  if (status == 404) return false;
-  if (status == 405) {
-    RegistryError error = make_registry_error(answer.request, answer.response);
-    error.add_context(
-        "this registry does not delete manifests; turn that on there (docker-registry: 'storage: {delete: {enabled: "
-        "true}}' in its config.yml, or REGISTRY_STORAGE_DELETE_ENABLED=true)");
-    throw error;
-  }
-  transport_->refuse(answer, repository);
+  return RegistryManifests(*session_, *transport_).remove(repository, key);
 }
 
 BlobPresence RegistryClient::find_blob(const std::string& repository, const Digest& digest) {
-  // A proxy may make "0" of a length that is not told.
-  const auto is_size = [&](std::optional<std::uint64_t> size) {
-    static const Digest kOfNothing = oci::sha256_of("");
-    return size && (*size != 0 || digest == kOfNothing);
-  };
-  const auto length_of = [](const HttpHeaders& headers) {
-    const auto length = headers.find("Content-Length");
-    return length ? parse_unsigned(trim(*length)) : std::nullopt;
-  };
-  RegistryRequest request;
-  request.method = HttpMethod::head;
-  request.path = blob_path(repository, digest);
-  request.repository = repository;
-  request.scope = Scope::pull(repository);
-  RegistryAnswer answer = transport_->send(request);
-  if (answer.response.status == 404) return {};
-  const bool is_there = answer.response.status == 200;
-  if (is_there && is_size(length_of(answer.response.headers))) return {true, length_of(answer.response.headers)};
-  if (!is_there && transport_->is_home(answer.url) && answer.response.status != 405)
-    transport_->refuse(answer, repository);
-
-  // Storage behind a signed URL often answers GET only. One byte tells the size of the whole; a server without ranges
-  // begins to send all of it, and tells the size before that.
-  struct HeardEnough {};
-  std::mutex mutex;
-  HttpResponse begun;
-  request.method = HttpMethod::get;
-  request.headers.add("Range", "bytes=0-0");
-  request.wants_body = [&](int status, const HttpHeaders& headers) {
-    if (status != 200) return false;
-    const std::lock_guard lock(mutex);
-    begun.status = status;
-    begun.headers = headers;
-    return true;
-  };
-  request.on_body = [](std::string_view) { throw HeardEnough{}; };
-  try {
-    answer = transport_->send(request);
-  } catch (const HeardEnough&) {
-    const std::lock_guard lock(mutex);
-    answer.response = begun;
-  }
-  if (answer.response.status == 404) return {};
-  if (answer.response.status == 200) {
-    const auto size = length_of(answer.response.headers);
-    return {true, is_size(size) ? size : std::nullopt};
-  }
-  if (answer.response.status == 206) {
-    const std::string range = answer.response.headers.find("Content-Range").value_or("");
-    return {true, parse_unsigned(trim(std::string_view(range).substr(std::min(range.size(), range.find('/') + 1))))};
-  }
-  if (is_there) return {true, {}};
-  transport_->refuse(answer, repository);
+  return kiln::find_blob(*transport_, repository, digest);
 }
 
 bool RegistryClient::mount_blob(const std::string& repository, const Descriptor& blob,
@@ -363,7 +91,7 @@ bool RegistryClient::mount_blob(const std::string& repository, const Descriptor&
   transport_->note_mount(answer.response.status < 500);
   if (answer.response.status == 202) cancel_upload(*transport_, repository, answer);
   if (answer.response.status != 201) return false;
-  const auto said = digest_of(answer.response.headers);
+  const auto said = answer.stated_digest();
   if (said && *said != blob.digest) return false;
   session_->stats().mounted_bytes += blob.size;
   return true;
@@ -371,23 +99,56 @@ bool RegistryClient::mount_blob(const std::string& repository, const Descriptor&
 
 void RegistryClient::upload_blob(const std::string& repository, const Descriptor& blob, UploadSource& source,
                                  const ByteProgress& progress) {
-  BlobUpload(*session_, *this, *transport_, repository, blob, source, progress).run();
+  BlobUpload(*session_, *transport_, repository, blob, source).run(progress);
+}
+
+void RegistryClient::upload_bytes(const std::string& repository, const Descriptor& blob, const std::string& bytes) {
+  upload_blob(repository, blob, *bytes_of_blob(bytes));
 }
 
 double RegistryClient::upload_bytes_per_second() const { return transport_->upload_bytes_per_second(); }
 
-void RegistryClient::upload_bytes(const std::string& repository, const Descriptor& blob, const std::string& bytes) {
-  class BytesSource : public UploadSource {
-   public:
-    explicit BytesSource(const std::string& text) : text_(text) {}
-    std::shared_ptr<RequestBody> open(std::uint64_t offset, std::uint64_t size) override {
-      return memory_body(text_.substr(offset, size));
-    }
+void RegistryClient::stream_blob(const std::string& repository, const Descriptor& blob, std::uint64_t offset,
+                                 const std::function<void(std::string_view)>& sink) {
+  BlobDownload(*session_, *transport_, repository, blob).stream(offset, sink);
+}
 
-   private:
-    const std::string& text_;
-  } source(bytes);
-  upload_blob(repository, blob, source);
+void RegistryClient::download_blob(const std::string& repository, const Descriptor& blob, ContentStore& store,
+                                   Durability durability, const ByteProgress& progress, WriteBehind::Pages pages) {
+  BlobDownload(*session_, *transport_, repository, blob).store(store, durability, progress, pages);
+}
+
+std::string RegistryClient::fetch_blob_bytes(const std::string& repository, const Descriptor& blob,
+                                             std::uint64_t max_bytes) {
+  return BlobDownload(*session_, *transport_, repository, blob).bytes(max_bytes);
+}
+
+std::vector<std::string> RegistryClient::list_tags(const std::string& repository) {
+  return RegistryLists(*session_, *transport_).tags(repository);
+}
+
+TagList RegistryClient::list_all_tags(const std::string& repository) {
+  return RegistryLists(*session_, *transport_).all_tags(repository);
+}
+
+std::vector<std::string> RegistryClient::list_repositories() {
+  return RegistryLists(*session_, *transport_).repositories();
+}
+
+std::vector<Descriptor> RegistryClient::referrers(const std::string& repository, const Digest& subject,
+                                                  const std::string& artifact_type) {
+  auto listed = RegistryLists(*session_, *transport_).referrers(repository, subject, artifact_type);
+  std::vector<Descriptor> found;
+  if (listed) {
+    found = std::move(*listed);
+  } else if (const std::string tag = referrers_fallback_tag(subject); resolve(repository, tag)) {
+    const std::string where = fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
+    found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
+  }
+  if (!artifact_type.empty()) {
+    std::erase_if(found, [&](const Descriptor& entry) { return entry.artifact_type != artifact_type; });
+  }
+  return found;
 }
 
 }  // namespace kiln

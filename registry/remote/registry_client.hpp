@@ -8,49 +8,17 @@
 #include <string_view>
 #include <vector>
 
-#include "base/fd.hpp"
 #include "registry/oci/descriptor.hpp"
 #include "registry/oci/digest.hpp"
-#include "registry/remote/http.hpp"
+#include "registry/remote/blob_presence.hpp"
 #include "registry/remote/registry_error.hpp"
+#include "registry/remote/registry_lists.hpp"
+#include "registry/remote/registry_manifests.hpp"
 #include "registry/remote/remote_session.hpp"
+#include "registry/remote/upload_source.hpp"
 #include "registry/store/content_store.hpp"
 
 namespace kiln {
-
-struct RegistryAnswer;
-struct RegistryRequest;
-
-// A manifest or index as the registry sent it, byte for byte.
-struct FetchedManifest {
-  oci::Descriptor descriptor;  // media type, digest and size of `bytes`
-  std::string bytes;
-};
-
-// What a registry says of a blob. Some answer 200 and leave its size out.
-struct BlobPresence {
-  bool is_there = false;
-  std::optional<std::uint64_t> size;
-
-  // It is there and nothing speaks against its being that blob.
-  bool matches(const oci::Descriptor& blob) const { return is_there && (!size || *size == blob.size); }
-};
-
-struct TagList {
-  std::vector<std::string> tags;
-  std::vector<std::string> invalid;  // names that are no tags by the distribution specification
-};
-
-// Something whose bytes can be uploaded, from the start or from an offset. Used by one thread at a time.
-class UploadSource {
- public:
-  virtual ~UploadSource() = default;
-  // A body with bytes [offset, offset + size) of the blob.
-  virtual std::shared_ptr<RequestBody> open(std::uint64_t offset, std::uint64_t size) = 0;
-};
-
-// Bytes moved so far.
-using ByteProgress = std::function<void(std::uint64_t)>;
 
 // The OCI distribution protocol (distribution-spec 1.1), spoken with one registry. A light handle on shared
 // state: copy it freely, any thread. Every method retries what is worth retrying, logs in as needed, follows
@@ -123,24 +91,8 @@ class RegistryClient {
                                          const std::string& artifact_type = {});
 
  private:
-  enum class Unreadable { refused, taken };
-  FetchedManifest get_manifest(const std::string& repository, const std::string& key,
-                               const std::optional<oci::Descriptor>& expected, Unreadable unreadable);
-  void check_stored(const std::string& repository, const oci::Descriptor& descriptor, const std::string& where);
-  RegistryAnswer send_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
-                               const oci::Descriptor& descriptor);
-  void add_to_fallback_tag(const std::string& repository, const oci::Digest& subject, const oci::Descriptor& entry);
-
   RemoteSession* session_;
   std::shared_ptr<RegistryTransport> transport_;
 };
-
-// The tag that lists a manifest's referrers where the registry has no referrers API: "sha256-<hex>".
-std::string referrers_fallback_tag(const oci::Digest& subject);
-
-// Sources of blobs for upload_blob.
-std::unique_ptr<UploadSource> stored_blob(const ContentStore& store, const oci::Descriptor& blob);
-// Streams from another registry while it is uploaded; what came through is hashed, and a wrong digest fails.
-std::unique_ptr<UploadSource> remote_blob(RegistryClient from, std::string repository, const oci::Descriptor& blob);
 
 }  // namespace kiln

@@ -1,5 +1,4 @@
-// The lists a registry keeps: tags, repositories, referrers. Each comes in pages that are followed within the rules of
-// RegistryTransport::follow().
+#include "registry/remote/registry_lists.hpp"
 
 #include <fmt/format.h>
 
@@ -14,8 +13,6 @@
 #include "registry/oci/manifest.hpp"
 #include "registry/oci/reference.hpp"
 #include "registry/remote/link_header.hpp"
-#include "registry/remote/registry_client.hpp"
-#include "registry/remote/registry_transport.hpp"
 
 namespace kiln {
 
@@ -62,14 +59,6 @@ bool is_repository(std::string_view name) {
     return false;
   }
 }
-
-}  // namespace
-
-std::string referrers_fallback_tag(const Digest& subject) {
-  return std::string(subject.algorithm()) + "-" + std::string(subject.hex());
-}
-
-namespace {
 
 // Sends the request for page after page and hands each answer to `read`, which returns how many entries it had. The
 // first answer must have status 200 already.
@@ -121,63 +110,57 @@ ListedNames list_names(RegistryTransport& transport, const std::string& path, Re
 
 }  // namespace
 
-TagList RegistryClient::list_all_tags(const std::string& repository) {
+TagList RegistryLists::all_tags(const std::string& repository) {
   RegistryRequest request;
   request.repository = repository;
   request.scope = Scope::pull(repository);
-  ListedNames found = list_names(*transport_, "/v2/" + repository + "/tags/list", std::move(request), "list of tags",
+  ListedNames found = list_names(transport_, "/v2/" + repository + "/tags/list", std::move(request), "list of tags",
                                  "tags", oci::is_valid_tag);
   return {std::move(found.names), std::move(found.odd)};
 }
 
-std::vector<std::string> RegistryClient::list_tags(const std::string& repository) {
-  TagList found = list_all_tags(repository);
+std::vector<std::string> RegistryLists::tags(const std::string& repository) {
+  TagList found = all_tags(repository);
   for (const std::string& odd : found.invalid) {
-    session_->log().warn(fmt::format("'{}/{}' has a tag '{}', which no client can name; it is passed over",
-                                     endpoint().authority, repository, printable(odd.substr(0, kMostShownName))));
+    session_.log().warn(fmt::format("'{}/{}' has a tag '{}', which no client can name; it is passed over",
+                                    transport_.endpoint().authority, repository,
+                                    printable(odd.substr(0, kMostShownName))));
   }
   return std::move(found.tags);
 }
 
-std::vector<std::string> RegistryClient::list_repositories() {
+std::vector<std::string> RegistryLists::repositories() {
   RegistryRequest request;
   request.scope = Scope::catalog();
-  ListedNames found = list_names(*transport_, "/v2/_catalog", std::move(request), "list of repositories",
-                                 "repositories", is_repository);
+  ListedNames found =
+      list_names(transport_, "/v2/_catalog", std::move(request), "list of repositories", "repositories", is_repository);
   for (const std::string& odd : found.odd) {
-    session_->log().warn(fmt::format("registry '{}' has a repository '{}', which no client can name; it is passed over",
-                                     endpoint().authority, printable(odd.substr(0, kMostShownName))));
+    session_.log().warn(fmt::format("registry '{}' has a repository '{}', which no client can name; it is passed over",
+                                    transport_.endpoint().authority, printable(odd.substr(0, kMostShownName))));
   }
   return std::move(found.names);
 }
 
-std::vector<Descriptor> RegistryClient::referrers(const std::string& repository, const Digest& subject,
-                                                  const std::string& artifact_type) {
-  std::vector<Descriptor> found;
+std::optional<std::vector<Descriptor>> RegistryLists::referrers(const std::string& repository, const Digest& subject,
+                                                                const std::string& artifact_type) {
   RegistryRequest request;
   request.path = "/v2/" + repository + "/referrers/" + subject.str();
   if (!artifact_type.empty()) request.path += "?artifactType=" + percent_encoded(artifact_type);
   request.repository = repository;
   request.scope = Scope::pull(repository);
   request.headers.add("Accept", oci::media_type::kOciIndex);
-  const std::string where = fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
-  const RegistryAnswer first = transport_->send(request);
+  const std::string where =
+      fmt::format("referrers of '{}/{}@{}'", transport_.endpoint().authority, repository, subject.str());
+  const RegistryAnswer first = transport_.send(request);
   const int status = first.response.status;
-  const bool has_api = status == 200 && first.response.headers.media_type() == oci::media_type::kOciIndex;
-  if (!has_api && (status == 401 || status == 403 || status == 429 || status >= 500))
-    transport_->refuse(first, repository);
-  if (has_api) {
-    follow_pages(*transport_, request, first, where, [&](const RegistryAnswer& page) {
-      const oci::Index index = oci::parse_index(page.response.body, where);
-      found.insert(found.end(), index.manifests.begin(), index.manifests.end());
-      return index.manifests.size();
-    });
-  } else if (const std::string tag = referrers_fallback_tag(subject); resolve(repository, tag)) {
-    found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
-  }
-  if (!artifact_type.empty()) {
-    std::erase_if(found, [&](const Descriptor& entry) { return entry.artifact_type != artifact_type; });
-  }
+  if (status == 401 || status == 403 || status == 429 || status >= 500) transport_.refuse(first, repository);
+  if (status != 200 || first.response.headers.media_type() != oci::media_type::kOciIndex) return std::nullopt;
+  std::vector<Descriptor> found;
+  follow_pages(transport_, request, first, where, [&](const RegistryAnswer& page) {
+    const oci::Index index = oci::parse_index(page.response.body, where);
+    found.insert(found.end(), index.manifests.begin(), index.manifests.end());
+    return index.manifests.size();
+  });
   return found;
 }
 

@@ -20,6 +20,14 @@ bool is_redirect(int status) {
 
 }  // namespace
 
+std::optional<oci::Digest> RegistryAnswer::stated_digest() const {
+  const auto field = response.headers.find("Docker-Content-Digest");
+  if (!field || !oci::Digest::is_valid(*field)) return std::nullopt;
+  oci::Digest digest = oci::Digest::parse(*field);
+  if (digest.algorithm() != "sha256") return std::nullopt;
+  return digest;
+}
+
 RegistryTransport::RegistryTransport(RemoteSession& session, Endpoint endpoint, std::string credentials_name)
     : session_(session),
       pace_(session, endpoint.authority),

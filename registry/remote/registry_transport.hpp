@@ -43,6 +43,9 @@ struct RegistryAnswer {
   HttpResponse response;
   Url url;              // the one that answered, after redirects: what its Location is relative to
   HttpRequest request;  // as sent there, for messages; its body and functions are gone
+
+  // Docker-Content-Digest, where there is one that kiln can compare.
+  std::optional<oci::Digest> stated_digest() const;
 };
 
 // Requests to one registry: login, redirects followed by hand, retries. Where the registry may lead is RegistryOrigin's

@@ -37,6 +37,24 @@ class BadInput(harness.KilnTest):
         self.assertIn("did you mean 'COPY'?", result.stderr)
         self.assertIn(">>> COPPY a b", result.stderr)
 
+    def test_no_byte_behind_a_link_that_leads_out_of_the_context_is_shown(self):
+        self.write("host/secret", "S3CRET 1\nS3CRET 2\n")
+        for name in ("Dockerfile", ".dockerignore", "Dockerfile.dockerignore"):
+            with self.subTest(name):
+                self.write("app/Dockerfile", "FROM scratch\nCOPY . /\n")
+                link = self.folder / "app" / name
+                link.unlink(missing_ok=True)
+                link.symlink_to("../host/secret")
+                for words in (["build", "app"], ["build", "-f", "app/Dockerfile", "app"]):
+                    failed = self.kiln(*words, code=2)
+                    self.assertIn("is a link that leads out of its source", failed.stderr)
+                    self.assertNotIn("S3CRET", failed.output)
+                link.unlink()
+        self.write("app/common/Dockerfile", "FROM scratch\n")
+        (self.folder / "app/Dockerfile").unlink(missing_ok=True)
+        (self.folder / "app/Dockerfile").symlink_to("common/Dockerfile")
+        self.kiln("build", "app")
+
     def test_a_copy_of_a_file_that_is_not_there(self):
         self.write("app/config.json", "{}")
         result = self.build("FROM scratch\nCOPY confg.json /\n", code=1)
@@ -158,6 +176,7 @@ class BadDefinitions(harness.KilnTest):
 
     def test_an_unknown_profile_key(self):
         self.write("profiles/mainpc.json", '{\n  "OMP_NUM_THREAD": "4"\n}')
+        self.image("app", "FROM scratch\n", {"kind": "service", "profiles": ["mainpc"]})
         self.refused("profiles/mainpc.json:2", "did you mean 'OMP_NUM_THREADS'?")
 
     def test_all_broken_definitions_are_told_at_once(self):
@@ -178,6 +197,43 @@ class BadDefinitions(harness.KilnTest):
         self.refused("error: images/broken/image.json:1: unknown key 'contxt'", "which 'child' is built from", args=["child"])
         self.refused("error: images/broken/image.json:1: unknown key 'contxt'", args=["broken"])
         self.refused("error: images/broken/image.json:1: unknown key 'contxt'")
+
+    def test_a_broken_dockerfile_stops_only_what_needs_it(self):
+        self.image("spelt", "FROM scratch\nCOPPY a b\n")
+        self.image("orphan", "FROM nowhere\n")
+        self.image("child", "FROM ghcr.io/acme/spelt\n")
+        self.image("other", "FROM base-utils\nCOPY Dockerfile /\n")
+        result = self.kiln("bake", "--print", "other")
+        self.assertEqual(set(json.loads(result.stdout)["target"]), {"base-utils", "other"})
+        self.kiln("plan", "other")
+        self.kiln("matrix", "other")
+        baked = self.kiln("bake", "--progress", "plain", "other")
+        self.assertIn("'spelt' is left out, and what is built from it: images/spelt/Dockerfile:2: unknown instruction 'COPPY'", baked.stderr)
+        self.assertIn("'orphan' is left out, and what is built from it: images/orphan/Dockerfile:1: unknown parent 'nowhere'", baked.stderr)
+        self.refused("error: images/spelt/Dockerfile:2: unknown instruction 'COPPY'", "which 'child' is built from", args=["child"])
+        self.refused("error: images/spelt/Dockerfile:2: unknown instruction 'COPPY'", ">>> COPPY a b", args=["spelt"])
+        self.refused("error: images/")
+
+    def test_a_broken_profile_stops_only_what_is_built_for_it(self):
+        self.write("profiles/good.json", '{"OMP_NUM_THREADS": "4"}')
+        self.write("profiles/broken.json", '{"OMP_NUM_THREAD": "4"}')
+        self.write("profiles/heir.json", '{"extends": "broken"}')
+        self.image("app", "FROM scratch\nCOPY Dockerfile /\n", {"kind": "service", "profiles": ["good", "broken", "heir"]})
+        problem = "profiles/broken.json:1: unknown key 'OMP_NUM_THREAD'"
+        for words in ("bake --print app-good base-utils", "plan app-good", "matrix app-good", "bake app-good", "profile show good",
+                      "profile diff good good"):
+            with self.subTest(words):
+                self.assertIn(f"profile 'broken' is left out, and what is built for it: {problem}", self.kiln(*words.split()).stderr)
+        for target in ("app-broken", "app-heir", "app"):
+            self.refused(f"error: {problem}", args=[target])
+        self.assertIn(problem, self.kiln("profile", "check", code=2).stderr)
+
+    def test_what_is_not_broken_is_locked(self):
+        self.image("broken", "FROM scratch\n", {"kind": "base", "contxt": "x"})
+        self.image("spelt", "FROM scratch\nCOPPY a b\n")
+        locked = self.kiln("lock")
+        self.assertIn("'broken' is left out", locked.stderr)
+        self.assertIn("'spelt' is left out", locked.stderr)
 
     def test_a_dockerfile_beside_debian_is_the_images_own(self):
         debian = {"kind": "base", "debian": {"suite": "bookworm", "variant": "minbase"}}

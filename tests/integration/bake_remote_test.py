@@ -124,7 +124,14 @@ target "named" {
                  {"other.yaml": secret / "docker-bake.hcl"}),
                 ("climbs", {"compose.yaml": "include: [../../../../../../etc/hostname]\n"}, {}),
                 ("images", {"images/fleet.json": '{"registry": "127.0.0.1:1", "namespace": "acme"}', "images/app/Dockerfile": "FROM scratch\n"},
-                 {"images/app/image.json": secret / "docker-bake.hcl"})):
+                 {"images/app/image.json": secret / "docker-bake.hcl"}),
+                ("profile", {"images/fleet.json": '{"registry": "127.0.0.1:1", "namespace": "acme"}', "profiles/schema.txt": ""},
+                 {"profiles/big.json": secret / "docker-bake.hcl"}),
+                ("profiles", {"images/fleet.json": '{"registry": "127.0.0.1:1", "namespace": "acme"}'}, {"profiles": secret}),
+                ("profiles-above", {"images/fleet.json": '{"registry": "127.0.0.1:1", "namespace": "acme", "profiles_folder": "../../../../etc"}'}, {}),
+                ("lock", {"images/fleet.json": '{"registry": "127.0.0.1:1", "namespace": "acme"}'},
+                 {"images/kiln.lock": secret / "docker-bake.hcl"}),
+                ("authorities", {"images/fleet.json": '{"registry": "127.0.0.1:1", "namespace": "acme", "build": {"ca_bundle": "/etc/hostname"}}'}, {})):
             with self.subTest(name):
                 failed = self.bake(self.repository(name, files, links), code=2)
                 self.assertIn("leads out of the repository it is taken from", failed.stderr)

@@ -295,6 +295,10 @@ class Http(RemoteTest):
     def test_a_url_that_is_none_is_an_error_of_the_words(self):
         self.build("FROM scratch\nADD http://user:pw@/file /got\n", code=2)
 
+    def test_a_checksum_that_is_none_is_refused_before_anything_is_fetched(self):
+        refused = self.build("FROM scratch\nADD --checksum=sha256:12 http://127.0.0.1:1/file /got\n", code=2)
+        self.assertIn("--checksum 'sha256:12' is not a digest", refused.stderr)
+
 
 if __name__ == "__main__":
     harness.main()

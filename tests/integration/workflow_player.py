@@ -42,7 +42,7 @@ class Runner:
 
     def run(self, code=0, **inputs):
         """A step that uses the action; its result."""
-        values = {"COMMAND": "bake", "TARGETS": "", "PARENTS": "", "PUSH": "false", "CACHE": "", "RUNNER": "ubuntu-24.04", **inputs}
+        values = {"COMMAND": "bake", "TARGETS": "", "PLATFORM": "", "PARENTS": "", "PUSH": "false", "CACHE": "", "RUNNER": "ubuntu-24.04", **inputs}
         output, summary = self.folder / "output", self.folder / "summary"
         output.write_text("")
         env = self.test.environment(**values, GITHUB_OUTPUT=output, GITHUB_STEP_SUMMARY=summary, RUNNER_TEMP=self.temp,
@@ -62,8 +62,8 @@ def rows(outputs, wave):
     return json.loads(outputs[f"wave{wave}"])["include"]
 
 
-def small_fleet(test, folder, registry):
-    """base <- family <- two services for two profiles each. Each RUN writes what no second execution would write again."""
+def small_fleet(test, folder, registry, platforms=None):
+    """base <- family <- two services for two profiles each, for these platforms. Each RUN writes what no second execution would write again."""
     images = Path(folder) / "images"
     stamp = "RUN sh -c 'read id < /proc/sys/kernel/random/uuid; echo $id > /{0}'\n"
     test.write(images / "fleet.json", json.dumps({
@@ -76,7 +76,8 @@ def small_fleet(test, folder, registry):
                    "one": ("service", "FROM family\n" + stamp.format("one") + "COPY app /app\n"),
                    "two": ("service", "FROM family\nARG OMP_NUM_THREADS\n" + stamp.format("two") + "COPY app /app\n")}
     for name, (kind, dockerfile) in definitions.items():
-        test.write(images / name / "image.json", json.dumps({"kind": kind}))
+        several = {"platforms": platforms, "annotations": ["index,manifest,manifest-descriptor:acme.team=tools"]} if platforms else {}
+        test.write(images / name / "image.json", json.dumps({"kind": kind, **several}))
         test.write(images / name / "Dockerfile", dockerfile)
         test.write(images / name / "app", name)
     shutil.copy(shutil.which("busybox"), images / "base/busybox")

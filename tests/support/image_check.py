@@ -161,6 +161,12 @@ def decompress(data, media_type):
     return data
 
 
+def platform_of(descriptor):
+    """As people write it: "linux/amd64", "linux/arm/v7"."""
+    platform = descriptor["platform"]
+    return "/".join(platform[key] for key in ("os", "architecture", "variant") if platform.get(key))
+
+
 class Layout:
     """An OCI image layout in a folder: kiln's store, or what skopeo or `-o type=oci,tar=false` wrote."""
 
@@ -192,8 +198,7 @@ class Layout:
         descriptor = self.descriptor(name)
         while descriptor["mediaType"] == OCI_INDEX:
             children = parse_json(self.blob(descriptor))["manifests"]
-            fitting = [child for child in children
-                       if platform is None or f"{child['platform']['os']}/{child['platform']['architecture']}" == platform]
+            fitting = children if platform is None else [child for child in children if platform_of(child) == platform]
             expect(len(fitting), 1, f"manifests for {platform} in an index")
             descriptor = fitting[0]
         return self._validated(descriptor)

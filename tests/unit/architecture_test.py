@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Dependencies run from right to left: a room may include itself and what stands before it.
 ROOMS = ["base"] + [f"registry/{room}" for room in ("oci", "store", "remote")] + [
     f"builder/{room}" for room in (
-        "layer", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "steps", "solve", "report", "build", "release",
+        "layer", "packages", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "steps", "solve", "report", "build", "release",
         "retention", "init", "cli")]
 
 # Third-party headers that only these rooms may see.
@@ -33,6 +33,7 @@ STANDARD_HEADER = re.compile(r"[a-z0-9_]+$")  # <vector>, <cstdint>: no folder, 
 
 WARN_LINES = {".cpp": 400, ".hpp": 150}
 MOST_LINES = 600
+MOST_PARAMETERS = 5  # of a constructor
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
@@ -103,6 +104,43 @@ def declared_name(head):
     if match := re.search(r"(\w+)(?:\[.*\])?$", head):
         return (match.group(1), "") if " " in head else None
     return None
+
+
+def matching(text, start, pair):
+    """Where the bracket that opens at `start` closes."""
+    depth = 0
+    for at in range(start, len(text)):
+        depth += (text[at] == pair[0]) - (text[at] == pair[1])
+        if depth == 0:
+            return at
+    return len(text)
+
+
+def parameters_of(text):
+    """The parameters in a declaration's parentheses; commas of templates, initialisers and functions do not part them."""
+    parts, depth = [""], 0
+    for sign in text:
+        depth += (sign in "(<{[") - (sign in ")>}]")
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part.strip() for part in parts if part.strip()]
+
+
+def classes_in(text):
+    """(name as it is spelt, body) of each class that a source defines."""
+    for match in re.finditer(r"\b(?:class|struct)(?: \[\[\w+\]\])? ((?:\w+::)*\w+)\b[^;{}()=<>]*(?:: [^;{}]*)?\{", text):
+        yield match.group(1), text[match.end():matching(text, match.end() - 1, "{}")]
+
+
+def constructors_in(text):
+    """(class, parameters) of each constructor that a class declares."""
+    for name, body in classes_in(text):
+        own = name.split("::")[-1]
+        for match in re.finditer(rf"(?:^|[;{{}}]|public:|private:|protected:|explicit |constexpr )\s*{own}\(", body):
+            open_at = match.end() - 1
+            yield own, parameters_of(body[open_at + 1:matching(body, open_at, "()")])
 
 
 def is_public_header(path):
@@ -223,6 +261,38 @@ class Architecture(unittest.TestCase):
              for key, paths in sorted(places.items()) if len(paths) > 1]
             + [f"{paths[0]}: '{key[2]}' is a constant of a header too; rename it"
                for key, paths in sorted(places.items()) if (key[0], key[2]) in constants])
+
+    def test_no_type_is_asked_at_run_time_and_no_state_hangs_on_a_thread(self):
+        # Instead: a virtual function, a catch clause for each type; a value that is passed on or owned by an object.
+        word = re.compile(r"\b(dynamic_cast|dynamic_pointer_cast|typeid|thread_local)\b")
+        self.expect_none([f"{path}: {match.group(0)}" for path in product_files()
+                          for match in word.finditer(without_comments_and_literals((ROOT / path).read_text(encoding="utf-8")))])
+
+    def test_constructors_take_at_most_five_things(self):
+        # What many need together is a value with a name.
+        problems, found = [], 0
+        for path in product_files():
+            for name, parameters in constructors_in(without_comments_and_literals((ROOT / path).read_text(encoding="utf-8"))):
+                found += 1
+                if len(parameters) > MOST_PARAMETERS:
+                    problems.append(f"{path}: the constructor of {name} takes {len(parameters)} things: {', '.join(parameters)}")
+        self.assertGreater(found, 300, "the constructors were not found")
+        self.expect_none(problems)
+
+    def test_a_class_is_in_one_source(self):
+        # A class that is too long for one is two.
+        places = {}
+        for path in product_files():
+            if path.suffix != ".cpp":
+                continue
+            text = without_comments_and_literals((ROOT / path).read_text(encoding="utf-8"))
+            own = {name for name, _ in classes_in(text)}
+            for match in re.finditer(r"^(?=\S)[^\n;=(]*?((?:\b[A-Z]\w*::)+)~?\w+\(", text, re.MULTILINE):
+                name = match.group(1)[:-2]
+                if name not in own and name.split("::")[0] not in own:
+                    places.setdefault((path.parent, name), set()).add(str(path))
+        self.assertGreater(len(places), 150, "the classes were not found")
+        self.expect_none([f"{name} is in {', '.join(sorted(files))}" for (_, name), files in sorted(places.items()) if len(files) > 1])
 
     def test_files_are_of_a_readable_length(self):
         long_files = [(line_count(path), path) for path in product_files() if line_count(path) > WARN_LINES.get(path.suffix, 0)]

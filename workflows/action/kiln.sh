@@ -11,7 +11,7 @@ proxies=HTTP_PROXY,HTTPS_PROXY,ALL_PROXY,NO_PROXY,http_proxy,https_proxy,all_pro
 # to a user or a shell and for the words of this action. Secrets are in the environment, never on a command line.
 environment() {
   compgen -e | grep -xE '[A-Za-z_][A-Za-z0-9_]*' |
-    grep -vxE 'HOME|PATH|USER|LOGNAME|SHELL|MAIL|PWD|OLDPWD|SHLVL|_|(LD|BASH|SUDO|XDG)_.*|COMMAND|TARGETS|PARENTS|PUSH|CACHE|RUNNER' |
+    grep -vxE 'HOME|PATH|USER|LOGNAME|SHELL|MAIL|PWD|OLDPWD|SHLVL|_|(LD|BASH|SUDO|XDG)_.*|COMMAND|TARGETS|PLATFORM|PARENTS|PUSH|CACHE|RUNNER' |
     paste -sd,
 }
 
@@ -20,6 +20,19 @@ export DOCKER_CONFIG=${DOCKER_CONFIG:-$HOME/.docker}
 if [ -z "${REGISTRY_AUTH_FILE:-}" ] && [ -f "${XDG_RUNTIME_DIR:-}/containers/auth.json" ]; then
   export REGISTRY_AUTH_FILE=$XDG_RUNTIME_DIR/containers/auth.json
 fi
+
+# Programs of another processor run by an emulator, where none is registered yet.
+install_emulator() {
+  local machine
+  case $(uname -m) in
+    x86_64) machine='linux/(amd64|386)' ;;
+    aarch64) machine='linux/arm64' ;;
+    *) return ;;
+  esac
+  [ "$COMMAND" = bake ] && [ -n "$PLATFORM" ] && [[ ! $PLATFORM =~ ^$machine(/|$) ]] || return 0
+  sudo --preserve-env="$proxies" apt-get update -q
+  sudo --preserve-env="$proxies" apt-get install -qy --no-install-recommends qemu-user-static binfmt-support
+}
 
 install_kiln() {
   if command -v kiln >/dev/null; then
@@ -97,6 +110,7 @@ bake() {
   local flags=(--progress plain --metadata-file "$temp/kiln-metadata.json" --report "$temp/kiln-report.json") code=0 parent
   rm -f "$temp/kiln-report.json"
   [ ! -f images/kiln.lock ] || flags+=(--locked)
+  [ -z "$PLATFORM" ] || flags+=(--only-platform "$PLATFORM")
   for parent in $PARENTS; do flags+=(--pin "$parent"); done
   [ -z "$CACHE" ] || flags+=(--cache-from "type=registry,ref=$CACHE")
   if [ "$PUSH" = true ]; then
@@ -106,11 +120,26 @@ bake() {
     export KILN_CACHE_MODE=read
   fi
   # shellcheck disable=SC2086 # a list of words
-  in_group "kiln bake ${TARGETS:-default}" run_kiln bake "${flags[@]}" $TARGETS || code=$?
+  in_group "kiln bake ${TARGETS:-default}${PLATFORM:+ for $PLATFORM}" run_kiln bake "${flags[@]}" $TARGETS || code=$?
   annotate
   # A gate that failed has left a report of what it refused.
   summarise
   [ $code = 0 ] || exit $code
+  describe
+}
+
+# The index of an image whose platforms other jobs have pushed.
+index() {
+  local code=0
+  # shellcheck disable=SC2086 # a list of words
+  in_group "kiln index bake ${TARGETS:-default}" run_kiln index bake --progress plain --metadata-file "$temp/kiln-metadata.json" $TARGETS || code=$?
+  annotate
+  [ $code = 0 ] || exit $code
+  describe
+}
+
+# What was built, or put, as outputs.
+describe() {
   local references
   references=$(jq -r 'to_entries[] | .value | select(."image.name") | (."image.name" | split(",")[0] | sub(":[^:/]+$"; "")) + "@" + ."containerimage.digest"' "$temp/kiln-metadata.json")
   output digest "$(jq -r '[.[]][0]["containerimage.digest"] // ""' "$temp/kiln-metadata.json")"
@@ -121,7 +150,8 @@ bake() {
 }
 
 matrix() {
-  local flags=(--format github --runner "$RUNNER") code=0
+  local flags=(--format github) code=0 runner
+  for runner in $RUNNER; do flags+=(--runner "$runner"); done
   [ "$PUSH" != true ] || flags+=(--tag-unchanged)
   # shellcheck disable=SC2086 # a list of words
   run_kiln matrix "${flags[@]}" $TARGETS 2>&1 >"$temp/kiln-matrix" | tee "$temp/kiln-stderr" >&2 || code=$?
@@ -150,14 +180,17 @@ prune() {
 }
 
 case ${1:-} in
-  install) install_kiln ;;
+  install)
+    install_kiln
+    install_emulator
+    ;;
   run)
     : >"$temp/kiln-stderr"
     # The token as registries' tokens are asked for with it.
     [ -z "${GITHUB_TOKEN:-}" ] || echo "::add-mask::$(printf '%s:%s' "${GITHUB_ACTOR:-}" "$GITHUB_TOKEN" | base64 -w 0)"
     case $COMMAND in
-      bake | matrix | release | prune) "$COMMAND" ;;
-      *) echo "::error::'$COMMAND' is no command of this action; it knows bake, matrix, release and prune"; exit 2 ;;
+      bake | index | matrix | release | prune) "$COMMAND" ;;
+      *) echo "::error::'$COMMAND' is no command of this action; it knows bake, index, matrix, release and prune"; exit 2 ;;
     esac
     ;;
   *) echo "usage: kiln.sh install|run" >&2; exit 2 ;;

@@ -53,6 +53,7 @@ struct BakeWords {
   BuildxWords buildx;
   bool inputs_tag = false;
   std::vector<std::string> pins;
+  std::optional<std::string> only_platform;
   bool locked = false;
   std::optional<std::string> metadata_file;
   std::optional<std::string> report;
@@ -153,6 +154,7 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   request.goals = fleet_goals(loaded.fleet);
   request.baselines = read_baselines(loaded.fleet.folder / kBaselinesFileName);
   request.naming = std::move(loaded.naming);
+  if (words.only_platform) request.only_platform = oci::Platform::parse(*words.only_platform);
   request.fleet = std::move(loaded.fleet);
   request.targets = std::move(names);
   return request;
@@ -222,6 +224,8 @@ void add_bake_command(Arguments& root) {
             "push each image under a tag of its inputs too: 'kiln matrix' leaves out what has one")
       .option("--pin", words->pins,
               "NAME=REFERENCE: fail where this image of the fleet comes out other than at the registry")
+      .option("--only-platform", words->only_platform,
+              "of images for several platforms build this one, and push it for 'kiln index bake'")
       .flag("--print", words->print, "print the resolved fleet as docker buildx bake does, and build nothing")
       .flag("--offline", words->offline,
             "fetch nothing: build from the store, and remember what --push would have sent")

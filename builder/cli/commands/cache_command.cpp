@@ -27,7 +27,7 @@ constexpr std::int64_t kDay = 86400;
 
 // The store with all that keeps things in it. The runner comes first: without root it makes files of other users
 // removable.
-struct Storage {
+struct OpenStore {
   std::unique_ptr<Runner> runner = Runner::start(WithoutRoot::enter_user_namespace);
   ContentStore store{HomeLayout::open(HomeLayout::default_root())};
   ThreadPool pool;
@@ -37,7 +37,7 @@ struct Storage {
 
 std::string dump(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
 
-json to_json(const StorageItem& item) {
+json to_json(const StoreItem& item) {
   return {{"kind", to_string(item.kind)},
           {"id", item.id},
           {"description", item.description},
@@ -70,7 +70,7 @@ struct Sum {
   UnixSeconds last_used = 0;
   std::array<std::uint64_t, kAges.size()> by_age{};
 
-  void add(const StorageItem& item, UnixSeconds now) {
+  void add(const StoreItem& item, UnixSeconds now) {
     ++count;
     bytes += item.bytes;
     if (item.in_use) in_use_bytes += item.bytes;
@@ -81,9 +81,9 @@ struct Sum {
   }
 };
 
-using Sums = std::map<StorageKind, Sum>;
+using Sums = std::map<StoreItemKind, Sum>;
 
-json sums_json(const Sums& sums, const std::vector<StorageItem>& items) {
+json sums_json(const Sums& sums, const std::vector<StoreItem>& items) {
   json kinds = json::object();
   std::uint64_t total = 0;
   for (const auto& [kind, sum] : sums) {
@@ -97,11 +97,11 @@ json sums_json(const Sums& sums, const std::vector<StorageItem>& items) {
                                            {"by_age", std::move(ages)}};
   }
   json list = json::array();
-  for (const StorageItem& item : items) list.push_back(to_json(item));
+  for (const StoreItem& item : items) list.push_back(to_json(item));
   return {{"bytes", total}, {"kinds", std::move(kinds)}, {"items", std::move(list)}};
 }
 
-void print_items(const std::vector<StorageItem>& items, UnixSeconds now) {
+void print_items(const std::vector<StoreItem>& items, UnixSeconds now) {
   using Align = TextTable::Align;
   TextTable table({Align::left, Align::left, Align::right, Align::left, Align::left}, 4);
   table.add({{"KIND", TextStyle::bold},
@@ -109,7 +109,7 @@ void print_items(const std::vector<StorageItem>& items, UnixSeconds now) {
              {"SIZE", TextStyle::bold},
              {"LAST USED", TextStyle::bold},
              {"", TextStyle::bold}});
-  for (const StorageItem& item : items) {
+  for (const StoreItem& item : items) {
     table.add({{std::string(to_string(item.kind))},
                {printable(item.id)},
                {human_bytes(item.bytes)},
@@ -129,7 +129,7 @@ void print_sums(const Sums& sums, UnixSeconds now) {
     head.push_back({word, TextStyle::bold});
   table.add(head);
   std::uint64_t total = 0;
-  for (const StorageKind kind : kStorageKinds) {
+  for (const StoreItemKind kind : kStorageKinds) {
     const auto it = sums.find(kind);
     if (it == sums.end()) continue;
     const Sum& sum = it->second;
@@ -152,20 +152,20 @@ struct UsageWords {
 };
 
 int run_du(const UsageWords& words) {
-  Storage storage;
+  OpenStore open;
   const UnixSeconds now = now_unix_seconds();
-  std::vector<StorageItem> items = disk_usage(storage.store, storage.snapshots, storage.mounts);
+  std::vector<StoreItem> items = disk_usage(open.store, open.snapshots, open.mounts);
   std::stable_sort(items.begin(), items.end(),
-                   [](const StorageItem& a, const StorageItem& b) { return a.bytes > b.bytes; });
+                   [](const StoreItem& a, const StoreItem& b) { return a.bytes > b.bytes; });
   Sums sums;
-  for (const StorageItem& item : items) sums[item.kind].add(item, now);
+  for (const StoreItem& item : items) sums[item.kind].add(item, now);
   if (words.json) {
     fmt::print("{}", dump(sums_json(sums, items)));
     return 0;
   }
-  std::vector<StorageItem> shown;
-  for (const StorageItem& item : items) {
-    if (words.verbose || item.kind == StorageKind::cache_mount) shown.push_back(item);
+  std::vector<StoreItem> shown;
+  for (const StoreItem& item : items) {
+    if (words.verbose || item.kind == StoreItemKind::cache_mount) shown.push_back(item);
   }
   print_sums(sums, now);
   if (!shown.empty()) fmt::print("\n");
@@ -200,9 +200,9 @@ void apply_filter(PruneOptions& options, const std::string& filter) {
     return;
   }
   if (key == "type") {
-    for (const StorageKind kind : {StorageKind::step, StorageKind::file_index, StorageKind::base, StorageKind::snapshot,
-                                   StorageKind::cache_mount, StorageKind::package}) {
-      if (value == to_string(kind) || (value == "exec.cachemount" && kind == StorageKind::cache_mount)) {
+    for (const StoreItemKind kind : {StoreItemKind::step, StoreItemKind::file_index, StoreItemKind::base,
+                                     StoreItemKind::snapshot, StoreItemKind::cache_mount, StoreItemKind::package}) {
+      if (value == to_string(kind) || (value == "exec.cachemount" && kind == StoreItemKind::cache_mount)) {
         options.kinds.insert(kind);
         return;
       }
@@ -232,12 +232,12 @@ PruneOptions make_options(const CachePruneWords& words) {
 
 int run_prune(const CachePruneWords& words) {
   const PruneOptions options = make_options(words);
-  Storage storage;
+  OpenStore open;
   const UnixSeconds now = now_unix_seconds();
-  const PruneReport report = prune(storage.store, storage.snapshots, storage.mounts, options, now);
+  const PruneReport report = prune(open.store, open.snapshots, open.mounts, options, now);
   if (words.json) {
     json list = json::array();
-    for (const StorageItem& item : report.removed) list.push_back(to_json(item));
+    for (const StoreItem& item : report.removed) list.push_back(to_json(item));
     fmt::print("{}", dump({{"bytes", report.bytes},
                            {"used_before", report.used_before},
                            {"dry_run", options.dry_run},
@@ -257,9 +257,9 @@ struct VerifyWords {
 };
 
 int run_verify(const VerifyWords& words, const CancelToken& cancel) {
-  Storage storage;
+  OpenStore open;
   const VerifyReport report =
-      verify_store(storage.store, storage.snapshots, storage.pool, words.repair ? Repair::yes : Repair::no, cancel);
+      verify_store(open.store, open.snapshots, open.pool, words.repair ? Repair::yes : Repair::no, cancel);
   if (words.json) {
     json problems = json::array();
     for (const StoreProblem& problem : report.problems) {
@@ -290,9 +290,9 @@ int run_verify(const VerifyWords& words, const CancelToken& cancel) {
   if (report.is_sound()) return 0;
   const auto left = std::count_if(report.problems.begin(), report.problems.end(),
                                   [](const StoreProblem& problem) { return !problem.repaired; });
-  throw Error(Category::machine, fmt::format("{} of {} problems of the store '{}' are not repaired{}", left,
-                                             report.problems.size(), storage.store.home().root().native(),
-                                             words.repair ? "" : "; run 'kiln cache verify --repair'"));
+  throw Error(Category::machine,
+              fmt::format("{} of {} problems of the store '{}' are not repaired{}", left, report.problems.size(),
+                          open.store.home().root().native(), words.repair ? "" : "; run 'kiln cache verify --repair'"));
 }
 
 }  // namespace

@@ -33,6 +33,8 @@ void add_commands(Arguments& root) {
   add_index_command(root);
   add_diff_command(root);
   add_history_command(root);
+  add_layers_command(root);
+  add_sbom_command(root);
   add_images_command(root);
   add_login_command(root);
   add_logout_command(root);

@@ -8,11 +8,9 @@
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/found_image.hpp"
 #include "builder/cli/image_diff.hpp"
+#include "builder/cli/opened_image.hpp"
 #include "builder/cli/registry_session.hpp"
-#include "builder/layer/index_layer.hpp"
-#include "registry/remote/pull.hpp"
 
 namespace kiln::cli {
 
@@ -23,56 +21,20 @@ using nlohmann::json;
 struct DiffWords {
   std::string before;
   std::string after;
-  std::string platform;
-  std::optional<std::string> progress;
-  bool local = false;
-  bool quiet = false;
+  OpenWords open;
   bool json = false;
 };
 
 struct Side {
-  std::string name;
-  oci::Descriptor manifest;
-  oci::Manifest parsed;
-  std::vector<oci::Digest> diff_ids;
+  OpenedImage image;
   nlohmann::json config;
-  MergedView files;
 };
 
-// The documents of one image, its layers in the store.
-Side open_side(RegistrySession& session, ThreadPool& pool, const std::string& word, const DiffWords& words,
+Side open_side(RegistrySession& session, ThreadPool& pool, const std::string& word, const OpenWords& words,
                const CancelToken& cancel) {
-  Side side;
-  ContentStore& store = session.store();
-  if (words.local) {
-    const FoundImage image = find_image({word, words.platform, true}, cancel);
-    side.name = image.name;
-    side.manifest = image.manifest;
-    side.parsed = image.parsed;
-  } else {
-    const oci::Reference reference = oci::Reference::parse(word);
-    const oci::Platform platform =
-        words.platform.empty() ? oci::Platform::host() : oci::Platform::parse(words.platform);
-    const PulledImage image =
-        pull_image(session.remote(), store, reference, platform, PullWhat::layers, &session.transfers());
-    side.name = reference.str();
-    side.manifest = image.manifest;
-    side.parsed = image.parsed;
-  }
-  const std::string text = store.read(side.parsed.config.digest);
-  const std::string where = fmt::format("config of '{}'", side.name);
-  side.diff_ids = oci::parse_image_config(text, where).diff_ids;
-  side.config = parse_json(text, where, Category::network);
-  if (side.diff_ids.size() != side.parsed.layers.size()) {
-    throw Error(Category::network, fmt::format("image '{}': its manifest has {} layers and its config {}", side.name,
-                                               side.parsed.layers.size(), side.diff_ids.size()));
-  }
-  IndexCache indexes(store);
-  std::vector<std::shared_ptr<const FileIndex>> layers;
-  for (std::size_t i = 0; i < side.diff_ids.size(); ++i) {
-    layers.push_back(indexes.load(index_layer(store, pool, side.parsed.layers[i], side.diff_ids[i], cancel).index));
-  }
-  side.files = MergedView(std::move(layers));
+  Side side{open_image(session, pool, word, words, cancel), {}};
+  side.config = parse_json(session.store().read(side.image.parsed.config.digest),
+                           fmt::format("config of '{}'", side.image.name), Category::network);
   return side;
 }
 
@@ -108,14 +70,15 @@ json config_differences(const Side& a, const Side& b) {
 
 // The layers of `side` that are in both (or that the other has not).
 json layers_of(const Side& side, const Side& other, bool in_both) {
+  const std::vector<oci::Digest>& diff_ids = side.image.config.diff_ids;
+  const std::vector<oci::Digest>& others = other.image.config.diff_ids;
   json list = json::array();
-  for (std::size_t i = 0; i < side.diff_ids.size(); ++i) {
-    const bool found =
-        std::find(other.diff_ids.begin(), other.diff_ids.end(), side.diff_ids[i]) != other.diff_ids.end();
+  for (std::size_t i = 0; i < diff_ids.size(); ++i) {
+    const bool found = std::find(others.begin(), others.end(), diff_ids[i]) != others.end();
     if (found != in_both) continue;
-    list.push_back({{"diff_id", side.diff_ids[i].str()},
-                    {"digest", side.parsed.layers[i].digest.str()},
-                    {"bytes", side.parsed.layers[i].size}});
+    list.push_back({{"diff_id", diff_ids[i].str()},
+                    {"digest", side.image.parsed.layers[i].digest.str()},
+                    {"bytes", side.image.parsed.layers[i].size}});
   }
   return list;
 }
@@ -171,15 +134,15 @@ void print_diff(const json& diff, const std::vector<FileDifference>& files) {
 }
 
 int run_diff(const DiffWords& words, const CancelToken& cancel) {
-  RegistrySession session(words.progress, words.quiet, cancel);
+  RegistrySession session(words.open.progress, words.open.quiet, cancel);
   ThreadPool pool;
-  const Side a = open_side(session, pool, words.before, words, cancel);
-  const Side b = open_side(session, pool, words.after, words, cancel);
+  const Side a = open_side(session, pool, words.before, words.open, cancel);
+  const Side b = open_side(session, pool, words.after, words.open, cancel);
   session.end_progress();
-  const std::vector<FileDifference> files = differences(a.files, b.files);
+  const std::vector<FileDifference> files = differences(a.image.files, b.image.files);
   json diff = {
-      {"a", {{"name", a.name}, {"digest", a.manifest.digest.str()}}},
-      {"b", {{"name", b.name}, {"digest", b.manifest.digest.str()}}},
+      {"a", {{"name", a.image.name}, {"digest", a.image.manifest.digest.str()}}},
+      {"b", {{"name", b.image.name}, {"digest", b.image.manifest.digest.str()}}},
       {"config", config_differences(a, b)},
       {"layers",
        {{"shared", layers_of(a, b, true)}, {"only_a", layers_of(a, b, false)}, {"only_b", layers_of(b, a, false)}}},
@@ -197,15 +160,12 @@ int run_diff(const DiffWords& words, const CancelToken& cancel) {
 
 void add_diff_command(Arguments& root) {
   const auto words = std::make_shared<DiffWords>();
-  root.command("diff", "Show what differs between two images: settings, layers and files.")
-      .required_positional("A", words->before, "the image before")
-      .required_positional("B", words->after, "the image after")
-      .option("--platform", words->platform, "of this platform's images (default: this machine's)")
-      .flag("--local", words->local, "images of the store")
-      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
-      .flag("-q,--quiet", words->quiet, "show no progress")
-      .flag("--json", words->json, "as JSON")
-      .handler([words](const CancelToken& cancel) { return run_diff(*words, cancel); });
+  Arguments& diff = root.command("diff", "Show what differs between two images: settings, layers and files.")
+                        .required_positional("A", words->before, "the image before")
+                        .required_positional("B", words->after, "the image after")
+                        .flag("--json", words->json, "as JSON")
+                        .handler([words](const CancelToken& cancel) { return run_diff(*words, cancel); });
+  add_open_words(diff, words->open);
 }
 
 }  // namespace kiln::cli

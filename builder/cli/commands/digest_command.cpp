@@ -30,9 +30,9 @@ oci::Digest digest_of(const ImageWords& words, const CancelToken& cancel) {
 void add_digest_command(Arguments& root) {
   const auto words = std::make_shared<ImageWords>();
   const auto as_json = std::make_shared<bool>(false);
-  root.command("digest", "Print the digest that an image's name stands for.")
+  root.command("digest", "Print the digest that an image's name refers to.")
       .required_positional("REF", words->reference, "the image")
-      .option("--platform", words->platform, "of this platform's image, where the name stands for several")
+      .option("--platform", words->platform, "of this platform's image, where the name refers to several")
       .flag("--local", words->local, "in the store")
       .flag("--json", *as_json, "as JSON")
       .handler([words, as_json](const CancelToken& cancel) {

@@ -52,7 +52,7 @@ void add_history_command(Arguments& root) {
   const auto words = std::make_shared<HistoryWords>();
   root.command("history", "Show which instructions made an image, oldest first.")
       .required_positional("REF", words->reference, "the image")
-      .option("--platform", words->platform, "of this platform's image, where the name stands for several")
+      .option("--platform", words->platform, "of this platform's image, where the name refers to several")
       .flag("--json", words->json, "as JSON")
       .flag("--local", words->local, "of the store")
       .handler([words](const CancelToken& cancel) { return run_history(*words, cancel); });

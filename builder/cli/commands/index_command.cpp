@@ -3,11 +3,21 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "base/atomic_file.hpp"
 #include "base/text.hpp"
+#include "builder/build/build.hpp"
+#include "builder/build/fleet_plan.hpp"
+#include "builder/cli/baked_index.hpp"
+#include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/definitions_source.hpp"
 #include "builder/cli/image_documents.hpp"
+#include "builder/cli/metadata.hpp"
 #include "builder/cli/registry_session.hpp"
+#include "builder/cli/selected_fleet.hpp"
+#include "builder/cli/stderr_log.hpp"
 #include "registry/oci/image_config.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/remote/push.hpp"
@@ -139,6 +149,50 @@ int run_append(const IndexWords& words, const CancelToken& cancel) {
   return put_index(words, session, index, destination);
 }
 
+struct BakeIndexWords {
+  std::vector<std::string> targets;
+  std::vector<std::string> files;
+  std::vector<std::string> variables;
+  std::vector<std::string> profiles;
+  std::string registry;
+  std::vector<std::string> set;
+  std::optional<std::string> metadata_file;
+  std::optional<std::string> progress;
+};
+
+int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
+  const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
+  StderrLog log;
+  const SelectedFleet loaded = select_fleet(source.options, words.profiles, words.registry, MayFetch::yes, cancel, log);
+  const Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.naming);
+  std::vector<std::string> targets;
+  std::set<std::size_t> wanted;
+  for (const TargetSpec* target : loaded.selected) {
+    const auto numbers = numbers_of(plan, target->name);
+    if (numbers.size() < 2) continue;
+    targets.push_back(target->name);
+    wanted.insert(numbers.begin(), numbers.end());
+  }
+  if (targets.empty())
+    throw Error(Category::usage, "none of these targets is for several platforms; 'kiln bake --push' pushes an image");
+  const auto inputs = fleet_inputs(plan, wanted, fleet_build_settings(loaded.fleet, ""),
+                                   surroundings_of({words.progress, true}, cancel));
+  RegistrySession session(words.progress, false, cancel);
+  std::vector<BakedIndex> indexes;
+  for (const std::string& target : targets) indexes.push_back(put_baked_index(session, plan, target, inputs));
+  session.end_progress();
+  nlohmann::json metadata = nlohmann::json::object();
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const BakedIndex& index = indexes[i];
+    metadata[targets[i]] = index_metadata(index.root, index.names);
+    for (const oci::Descriptor& manifest : index.manifests)
+      fmt::print("  {} {}\n", manifest.digest.str(), manifest.platform->str());
+    for (const std::string& name : index.names) fmt::print("put {}@{}\n", name, index.root.digest.str());
+  }
+  if (words.metadata_file) write_file_atomically(*words.metadata_file, metadata.dump(2) + "\n");
+  return 0;
+}
+
 void add_common_words(Arguments& command, IndexWords& words) {
   command.flag("--dry-run", words.dry_run, "show the index; put nothing")
       .option("--progress", words.progress, "auto, tty, plain, quiet or rawjson")
@@ -150,7 +204,7 @@ void add_common_words(Arguments& command, IndexWords& words) {
 
 void add_index_command(Arguments& root) {
   const auto words = std::make_shared<IndexWords>();
-  Arguments& index = root.command("index", "Make one name stand for images of several platforms.");
+  Arguments& index = root.command("index", "Make one name refer to images of several platforms.");
   Arguments& create = index.command("create", "Put an index of images that registries have.");
   create.required_positional("DST", words->destination, "the name it gets")
       .positional("REF", words->sources, "images; of an index all that it holds")
@@ -163,6 +217,18 @@ void add_index_command(Arguments& root) {
       .option("-t,--tag", words->tag, "the name that the new index gets (default: INDEX)")
       .handler([words](const CancelToken& cancel) { return run_append(*words, cancel); });
   add_common_words(append, *words);
+  const auto bake_words = std::make_shared<BakeIndexWords>();
+  Arguments& bake = index.command(
+      "bake", "Put the indexes of a fleet's images whose platforms 'kiln bake --only-platform' has pushed one by one.");
+  bake.positional("TARGET", bake_words->targets, "targets, images or groups (default: the group 'default')")
+      .option("-f,--file", bake_words->files, "fleet.json, its folder, or bake and Compose files")
+      .option("--var", bake_words->variables, "NAME=VALUE of a variable of bake files")
+      .option("--profile", bake_words->profiles, "for this machine profile only")
+      .option("--registry", bake_words->registry, "HOST[:PORT]/NAMESPACE to name images under")
+      .option("--set", bake_words->set, "TARGET.KEY=VALUE over the definition")
+      .option("--metadata-file", bake_words->metadata_file, "write what was put to this file, as JSON")
+      .option("--progress", bake_words->progress, "auto, tty, plain, quiet or rawjson")
+      .handler([bake_words](const CancelToken& cancel) { return run_bake_index(*bake_words, cancel); });
 }
 
 }  // namespace kiln::cli

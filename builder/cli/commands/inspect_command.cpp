@@ -106,7 +106,7 @@ void add_inspect_command(Arguments& root) {
   const auto words = std::make_shared<InspectWords>();
   root.command("inspect", "Show what an image is: its platforms, layers and settings.")
       .required_positional("REF", words->reference, "the image")
-      .option("--platform", words->platform, "of this platform's image, where the name stands for several")
+      .option("--platform", words->platform, "of this platform's image, where the name refers to several")
       .flag("--raw", words->raw, "print the manifest or index byte for byte; with --config the config")
       .flag("--config", words->config, "print the image's config")
       .flag("--json", words->json, "as JSON")

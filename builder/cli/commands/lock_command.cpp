@@ -7,6 +7,7 @@
 #include "base/temp_dir.hpp"
 #include "builder/build/fleet_plan.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/selected_fleet.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/debian/debian_locker.hpp"
 #include "builder/definitions/load_fleet.hpp"
@@ -55,10 +56,15 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
   options.working_directory = fs::current_path();
   if (words.file) options.file = *words.file;
   options.environment = environment_variable;
+  options.broken = BrokenImages::set_aside;
   const Fleet fleet = load_fleet(options);
+  for (const std::string& warning : fleet.warnings) log.warn(warning);
+  warn_of_broken(fleet, log);
   if (fleet.settings.lock_file.empty())
     throw Error(Category::usage, "a bake file has no lock; only image definitions have one");
-  const Plan plan = plan_fleet(fleet, all_targets(fleet), {});
+  // What is broken has nothing to lock yet, and what is not is locked all the same.
+  const Plan plan = plan_fleet(fleet, {}, {});
+  for (const std::string& note : plan.notes) log.warn(note);
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
   const TempDir work(home.tmp(), "lock-");
   const DebianLocker locker({fleet.settings.lock_file, home.debs(), work.path()},

@@ -9,7 +9,7 @@
 #include "base/text.hpp"
 #include "builder/build/build.hpp"
 #include "builder/build/fleet_plan.hpp"
-#include "builder/build/target_tags.hpp"
+#include "builder/build/matrix_targets.hpp"
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
@@ -45,9 +45,6 @@ struct MatrixWords {
   bool tag_unchanged = false;
 };
 
-// What is at the registry under a target's inputs; empty where it has to be built.
-using KnownImages = std::map<std::size_t, std::vector<oci::Reference>>;  // by target, with digests, one a repository
-
 class RunnerLabels {
  public:
   explicit RunnerLabels(const std::vector<std::string>& words) {
@@ -71,76 +68,9 @@ class RunnerLabels {
   std::string any_ = kRunner;
 };
 
-// A target of the plan among those that are the same image for other platforms: one job builds them all, and publishes
-// their index.
-class PlatformsOf {
- public:
-  PlatformsOf(const Plan& plan, std::size_t number) : plan_(plan), number_(number) {
-    if (!plan.targets[number]->is_for_children) numbers_ = numbers_of(plan, plan.targets[number]->target.name);
-    if (numbers_.empty()) numbers_ = {number};
-  }
-  bool is_first() const { return numbers_.front() == number_; }
-  std::size_t first() const { return numbers_.front(); }
-  const std::vector<std::size_t>& numbers() const { return numbers_; }
-
-  TargetInputs inputs(const std::vector<TargetInputs>& all) const {
-    std::vector<TargetInputs> own;
-    for (const std::size_t number : numbers_) own.push_back(all[number]);
-    return inputs_of_all(own);
-  }
-  std::string platforms() const {
-    std::vector<std::string> names;
-    for (const std::size_t number : numbers_) names.push_back(plan_.targets[number]->target.platform().str());
-    return join(names, ",");
-  }
-  // What any of them is built from.
-  std::set<std::size_t> parents() const {
-    std::set<std::size_t> parents;
-    for (const std::size_t number : numbers_) {
-      for (const std::size_t parent : plan_.targets[number]->fleet_parents) parents.insert(first_of(parent));
-    }
-    return parents;
-  }
-
- private:
-  // Of what is built for another platform only because this is: the image that is published.
-  std::size_t first_of(std::size_t parent) const {
-    const auto published = numbers_of(plan_, plan_.targets[parent]->target.name);
-    return published.empty() ? parent : published.front();
-  }
-
-  const Plan& plan_;
-  std::size_t number_;
-  std::vector<std::size_t> numbers_;
-};
-
-KnownImages find_known(const Plan& plan, const std::set<std::size_t>& needed, const std::vector<TargetInputs>& inputs,
-                       RemoteSession& remote, Log& log) {
-  KnownImages known;
-  for (const std::size_t number : needed) {
-    const PlatformsOf image(plan, number);
-    if (!image.is_first()) continue;
-    std::vector<oci::Reference> found;
-    const auto references = inputs_references(plan.targets[number]->target, image.inputs(inputs));
-    for (const oci::Reference& reference : references) {
-      try {
-        const auto manifest =
-            remote.client_for(reference).resolve(remote.repository_of(reference).repository, reference.manifest_key());
-        if (manifest) found.push_back(reference.with_digest(manifest->digest));
-      } catch (const Error& error) {
-        if (error.category() != Category::network) throw;
-        log.warn(fmt::format("'{}' is built because the registry did not answer: {}", plan.targets[number]->target.name,
-                             error.message()));
-      }
-    }
-    if (!found.empty() && found.size() == references.size()) known.emplace(number, std::move(found));
-  }
-  return known;
-}
-
 // The tags of this build for what need not be built.
 void tag_known(const Plan& plan, const KnownImages& known, RemoteSession& remote) {
-  for (const auto& [number, references] : known) {
+  for (const auto& [number, references] : known.images) {
     for (const std::string& name : plan.targets[number]->target.names) {
       const oci::Reference wanted = oci::Reference::parse(name);
       for (const oci::Reference& reference : references) {
@@ -150,100 +80,76 @@ void tag_known(const Plan& plan, const KnownImages& known, RemoteSession& remote
   }
 }
 
-// What the targets took when they were last built here, steps that were hits by their record.
-std::map<std::string, double> recorded_seconds() {
-  std::map<std::string, double> seconds;
+// What the targets took when they were last built here, for each platform, steps that were hits by their record.
+using RecordedSeconds = std::map<std::pair<std::string, std::string>, double>;
+
+RecordedSeconds recorded_seconds() {
+  RecordedSeconds seconds;
   const BuildRecordStore records(HomeLayout::open(HomeLayout::default_root()).builds());
   const std::vector<std::string> ids = records.ids();
   for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
     const auto record = records.load(*id);
     if (!record || record->failed) continue;
     for (const BuildRecordTarget& target : record->targets) {
-      if (target.name.empty() || seconds.count(target.name)) continue;
+      if (target.name.empty()) continue;
       double sum = 0;
       for (const BuildRecordStep& step : target.steps) sum += step.seconds;
-      seconds[target.name] = sum;
+      seconds.emplace(std::pair(target.name, target.platform), sum);
     }
   }
   return seconds;
 }
 
-std::vector<MatrixTarget> targets_to_build(const Plan& plan, const std::set<std::size_t>& needed,
-                                           const KnownImages& known, const std::vector<TargetInputs>& inputs,
-                                           const RunnerLabels& runners) {
-  const std::map<std::string, double> seconds = recorded_seconds();
-  std::vector<MatrixTarget> targets;
-  std::map<std::size_t, std::size_t> waves;  // by target: the wave after which it is there
-  const std::vector<std::size_t> order = plan.order();
-  for (auto at = order.begin(); at != order.end(); ++at) {
-    const PlatformsOf image(plan, *at);
-    // The last of its platforms comes after the parents of all.
-    const bool is_last = std::none_of(at + 1, order.end(), [&](std::size_t later) {
-      return std::find(image.numbers().begin(), image.numbers().end(), later) != image.numbers().end();
-    });
-    if (!needed.count(*at) || !is_last) continue;
-    const std::size_t number = image.first();
-    const PlannedTarget& planned = *plan.targets[number];
-    std::set<std::size_t> parents = image.parents();
-    // Of what is built for another platform only, nothing is published that could be taken.
-    std::erase_if(parents, [&](std::size_t parent) { return needed.count(parent) == 0; });
-    std::size_t wave = 0;
-    for (const std::size_t parent : parents) wave = std::max(wave, waves[parent]);
-    const bool is_built = !known.count(number) && !planned.target.names.empty();
-    waves[number] = is_built ? wave + 1 : wave;
-    if (!is_built) continue;
-    MatrixTarget target;
-    target.name = planned.target.name;
-    target.image = planned.target.image;
-    if (planned.target.profile) target.profile = planned.target.profile->name;
-    target.platform = image.platforms();
-    target.runner = runners.of(planned.target.platform());
-    target.wave = wave;
-    target.inputs = image.inputs(inputs).hash;
-    if (const auto it = seconds.find(target.name); it != seconds.end()) target.seconds = it->second;
-    for (const std::size_t parent : parents) {
-      const TargetSpec& above = plan.targets[parent]->target;
-      if (const auto it = known.find(parent); it != known.end()) {
-        oci::Reference pinned = it->second.front();
-        pinned.tag.reset();
-        target.parents.push_back(fmt::format("{}={}@{}", above.name, pinned.name(), pinned.digest->str()));
-      } else if (const auto references = inputs_references(above, PlatformsOf(plan, parent).inputs(inputs));
-                 !references.empty()) {
-        target.parents.push_back(above.name + "=" + references.front().str());
+// What was planned, and what need not be built.
+struct Matrix {
+  std::vector<std::vector<MatrixRow>> waves;
+  std::vector<MatrixRow> platforms;  // of a build without waves
+  std::vector<std::string> changed;
+  std::vector<std::pair<std::string, std::string>> unchanged;  // target, image by its digest
+};
+
+Matrix make_matrix(const MatrixWords& words, const std::vector<MatrixTarget>& targets) {
+  Matrix matrix;
+  matrix.waves = matrix_rows(targets, words.split_profiles ? Profiles::apart : Profiles::together,
+                             static_cast<std::size_t>(words.max_rows));
+  matrix.platforms = platform_rows(targets);
+  for (const auto& rows : matrix.waves) {
+    for (const MatrixRow& row : rows) {
+      for (const MatrixTarget* target : row.targets) {
+        if (std::find(matrix.changed.begin(), matrix.changed.end(), target->name) == matrix.changed.end())
+          matrix.changed.push_back(target->name);
       }
     }
-    targets.push_back(std::move(target));
   }
-  return targets;
+  if (matrix.waves.size() > kWaves && words.format == "github") {
+    throw Error(Category::usage, fmt::format("the fleet needs {} waves and the workflow has jobs for {}; build the "
+                                             "deepest images in one job with 'kiln bake'",
+                                             matrix.waves.size(), kWaves));
+  }
+  return matrix;
 }
 
-void print_matrix(const MatrixWords& words, const Plan& plan, const std::set<std::size_t>& needed,
-                  const KnownImages& known, const std::vector<std::vector<MatrixRow>>& waves) {
-  std::vector<std::string> changed, unchanged;
-  for (const auto& rows : waves) {
-    for (const MatrixRow& row : rows) {
-      for (const MatrixTarget* target : row.targets) changed.push_back(target->name);
-    }
+void print_for_github(const Matrix& matrix) {
+  for (std::size_t wave = 0; wave < kWaves; ++wave) {
+    const bool is_used = wave < matrix.waves.size();
+    fmt::print("wave{}={}\n", wave, matrix_json(is_used ? matrix.waves[wave] : std::vector<MatrixRow>()));
   }
-  for (const std::size_t number : needed) {
-    if (known.count(number)) unchanged.push_back(plan.targets[number]->target.name);
-  }
-  if (words.format == "github") {
-    for (std::size_t wave = 0; wave < kWaves; ++wave) {
-      fmt::print("wave{}={}\n", wave, matrix_json(wave < waves.size() ? waves[wave] : std::vector<MatrixRow>()));
-    }
-    fmt::print("waves={}\nchanged={}\nunchanged={}\n", waves.size(), join(changed, " "), join(unchanged, " "));
-    return;
-  }
-  nlohmann::ordered_json document = {{"schema_version", 1},
-                                     {"waves", nlohmann::json::array()},
-                                     {"changed", changed},
-                                     {"unchanged", nlohmann::json::array()}};
-  for (const auto& rows : waves) document["waves"].push_back(nlohmann::ordered_json::parse(matrix_json(rows)));
-  for (const auto& [number, references] : known) {
-    document["unchanged"].push_back(
-        {{"target", plan.targets[number]->target.name}, {"image", references.front().str()}});
-  }
+  std::vector<std::string> unchanged;
+  for (const auto& [target, image] : matrix.unchanged) unchanged.push_back(target);
+  fmt::print("platforms={}\nwaves={}\nchanged={}\nunchanged={}\n", matrix_json(matrix.platforms), matrix.waves.size(),
+             join(matrix.changed, " "), join(unchanged, " "));
+}
+
+void print_json(const Matrix& matrix) {
+  using Json = nlohmann::ordered_json;
+  Json document = {{"schema_version", 1},
+                   {"waves", Json::array()},
+                   {"platforms", Json::parse(matrix_json(matrix.platforms))},
+                   {"changed", matrix.changed},
+                   {"unchanged", Json::array()}};
+  for (const auto& rows : matrix.waves) document["waves"].push_back(Json::parse(matrix_json(rows)));
+  for (const auto& [target, image] : matrix.unchanged)
+    document["unchanged"].push_back({{"target", target}, {"image", image}});
   fmt::print("{}\n", document.dump(2));
 }
 
@@ -270,28 +176,37 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
                     [&](const TargetSpec* target) { return target->name == name; }))
       wanted.insert(i);
   }
-  const std::set<std::size_t> needed = plan.closure(wanted);
+  const std::set<std::size_t> needed = needed_images(plan, wanted);
   const std::vector<TargetInputs> inputs =
-      fleet_inputs(plan, wanted, fleet_build_settings(fleet, ""), surroundings_of({std::nullopt, true}, cancel));
+      fleet_inputs(plan, needed, fleet_build_settings(fleet, ""), surroundings_of({std::nullopt, true}, cancel));
   KnownImages known;
   if (!words.all) {
     const auto remote = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
     known = find_known(plan, needed, inputs, *remote, log);
     if (words.tag_unchanged) tag_known(plan, known, *remote);
   }
+  std::set<std::string> open;
   for (const std::size_t number : needed) {
-    if (!inputs[number].open.empty())
-      log.info(fmt::format("'{}' is never left out: {}", plan.targets[number]->target.name, inputs[number].open));
+    const std::string& name = plan.targets[number]->target.name;
+    if (!inputs[number].open.empty() && open.insert(name).second)
+      log.info(fmt::format("'{}' is never left out: {}", name, inputs[number].open));
   }
-  const auto targets = targets_to_build(plan, needed, known, inputs, RunnerLabels(words.runners));
-  const auto waves = matrix_rows(targets, words.split_profiles ? Profiles::apart : Profiles::together,
-                                 static_cast<std::size_t>(words.max_rows));
-  if (waves.size() > kWaves && words.format == "github") {
-    throw Error(Category::usage, fmt::format("the fleet needs {} waves and the workflow has jobs for {}; build the "
-                                             "deepest images in one job with 'kiln bake'",
-                                             waves.size(), kWaves));
+  const RunnerLabels runners(words.runners);
+  const RecordedSeconds recorded = recorded_seconds();
+  const auto targets = matrix_targets(
+      plan, needed, inputs, known, [&](const oci::Platform& platform) { return runners.of(platform); },
+      [&](const TargetSpec& target) {
+        const auto it = recorded.find({target.name, target.platform().str()});
+        return it == recorded.end() ? 0 : it->second;
+      });
+  Matrix matrix = make_matrix(words, targets);
+  for (const auto& [number, references] : known.images)
+    matrix.unchanged.emplace_back(plan.targets[number]->target.name, references.front().str());
+  if (words.format == "github") {
+    print_for_github(matrix);
+  } else {
+    print_json(matrix);
   }
-  print_matrix(words, plan, needed, known, waves);
   return 0;
 }
 

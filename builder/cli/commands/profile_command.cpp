@@ -10,6 +10,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/print_table.hpp"
 #include "builder/cli/profile_layers.hpp"
+#include "builder/cli/selected_fleet.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/definitions/profile.hpp"
@@ -31,14 +32,16 @@ struct ProfileWords {
   bool json = false;
 };
 
-Fleet load(const ProfileWords& words) {
+Fleet load(const ProfileWords& words, BrokenImages broken = BrokenImages::set_aside) {
   LoadFleetOptions options;
   options.working_directory = fs::current_path();
   if (words.file) options.file = *words.file;
   options.environment = environment_variable;
+  options.broken = broken;
   StderrLog log;
   Fleet fleet = load_fleet(options);
   for (const std::string& warning : fleet.warnings) log.warn(warning);
+  warn_of_broken(fleet, log);
   return fleet;
 }
 
@@ -123,7 +126,7 @@ int show_profile(const ProfileWords& words) {
 }
 
 int check_profiles(const ProfileWords& words) {
-  const Fleet fleet = load(words);
+  const Fleet fleet = load(words, BrokenImages::refused);
   std::vector<const Profile*> wanted;
   for (const std::string& name : words.names) wanted.push_back(&find_profile(fleet, name));
   if (words.names.empty()) {

@@ -185,7 +185,7 @@ void add_release_command(Arguments& root) {
       .option("--profile", words->fleet.profiles, "images of this machine profile only")
       .option("--from", words->from, "the tag that the images are released from (default: latest)")
       .option("--record", words->file, "write the record here (default: releases/NAME.json beside the definitions)")
-      .flag("--force", words->force, "move tags and a release that stand for something else")
+      .flag("--force", words->force, "move tags and a release that refer to something else")
       .flag("--dry-run", words->dry_run, "verify and show; change nothing")
       .flag("--json", words->as_json, "print the result as JSON")
       .handler([words](const CancelToken& cancel) { return run_create(*words, cancel); });

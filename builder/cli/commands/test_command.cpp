@@ -111,7 +111,7 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   const TestedImage tested = find_tested_image(shop, words);
   const ResolvedUser user =
       resolve_user(tested.image.config.config.user, still_there(shop.layers().view(tested.image.layers)));
-  const SnapshotChain chain = still_there(shop.layers().folders(tested.image.layers));
+  const SnapshotChain chain = still_there(shop.layers().folders().of(tested.image.layers));
   const SnapshotUpper upper = shop.snapshots().begin_upper();
   request.lowers = shown_folders(chain, still_there(shop.layers().view(tested.image.layers)));
   request.upper = upper.folders();
@@ -140,7 +140,7 @@ void add_test_command(Arguments& root) {
   root.command("test", "Start an image, wait for its HEALTHCHECK, and say by the exit code whether it is healthy.")
       .required_positional("REF", words->reference, "the image, of the store or else of its registry")
       .option("--timeout", words->timeout_s, "seconds until it must be healthy (default 60)")
-      .option("--platform", words->platform, "of this platform's image, where the name stands for several")
+      .option("--platform", words->platform, "of this platform's image, where the name refers to several")
       .option("--network", words->network, "none (default: a network of its own) or host")
       .flag("--local", words->local, "ask no registry")
       .flag("--pull", words->pull, "ask the registry even where the store knows the name")

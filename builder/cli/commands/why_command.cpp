@@ -93,11 +93,20 @@ nlohmann::json to_json(const BuildRecordStep& step) {
     if (difference.after) item["after"] = *difference.after;
     differences.push_back(std::move(item));
   }
-  return {{"stage", step.stage},        {"index", step.index},        {"file", step.file},
-          {"line", step.line},          {"text", step.text},          {"key", step.key},
-          {"outcome", step.outcome},    {"from", step.from},          {"reason", step.reason},
-          {"seconds", step.seconds},    {"bytes", step.bytes},        {"against", step.against},
-          {"differences", differences}, {"advice", miss_advice(step)}};
+  return {{"stage", step.stage},
+          {"index", step.index},
+          {"file", step.file},
+          {"line", step.line},
+          {"text", step.text},
+          {"key", step.key},
+          {"outcome", to_string(step.outcome)},
+          {"from", step.from},
+          {"reason", step.reason},
+          {"seconds", step.seconds},
+          {"bytes", step.bytes},
+          {"against", step.against},
+          {"differences", differences},
+          {"advice", miss_advice(step)}};
 }
 
 nlohmann::json to_json(const std::vector<const BuildRecordTarget*>& list) {
@@ -130,13 +139,14 @@ std::string title_of(const BuildRecordTarget& target) {
 
 void print_step(const BuildRecordStep& step) {
   const std::string place = step.line ? fmt::format("{}:{}", step.file, step.line) : step.file;
-  fmt::print("  {:<6} {}  {}\n", step.outcome == "built" ? "miss" : step.outcome, printable(place),
-             printable(step.text));
-  if (step.outcome == "hit") {
+  fmt::print("  {:<6} {}  {}\n", step.outcome == StepOutcome::built ? "miss" : to_string(step.outcome),
+             printable(place), printable(step.text));
+  if (step.outcome == StepOutcome::hit) {
     fmt::print("         from {}; saved {:.2f} s, {}\n", printable(step.from), step.seconds, human_bytes(step.bytes));
     return;
   }
-  if (step.outcome == "built") fmt::print("         cost {:.2f} s, {}\n", step.seconds, human_bytes(step.bytes));
+  if (step.outcome == StepOutcome::built)
+    fmt::print("         cost {:.2f} s, {}\n", step.seconds, human_bytes(step.bytes));
   if (step.differences.empty()) {
     fmt::print("         because: {}\n", printable(step.reason));
   } else {
@@ -158,7 +168,7 @@ void print_target(const BuildRecordTarget& target, StepsShown shown) {
   double seconds = 0;
   std::uint64_t bytes = 0;
   for (const BuildRecordStep& step : target.steps) {
-    if (step.outcome == "hit") {
+    if (step.outcome == StepOutcome::hit) {
       ++hits;
     } else {
       seconds += step.seconds;
@@ -170,7 +180,7 @@ void print_target(const BuildRecordTarget& target, StepsShown shown) {
              target.platform, shown == StepsShown::misses ? ", built for what is FROM it" : "", hits,
              target.steps.size() - hits, seconds, human_bytes(bytes));
   for (const BuildRecordStep& step : target.steps) {
-    if (shown == StepsShown::all || step.outcome != "hit") print_step(step);
+    if (shown == StepsShown::all || step.outcome != StepOutcome::hit) print_step(step);
   }
 }
 

@@ -92,7 +92,7 @@ void PlainProgress::step_finished(int number, const StepResult& result) {
       print(prefix, "DONE " + human_seconds(result.seconds));
       return;
     case StepOutcome::failed:
-      print(prefix, was_cancelled(result) ? "CANCELED" : "ERROR: " + result.reason);
+      print(prefix, result.was_stopped ? "CANCELED" : "ERROR: " + result.reason);
       return;
   }
 }
@@ -101,9 +101,13 @@ void PlainProgress::task_finished(int number, std::string_view error) {
   const std::lock_guard lock(mutex_);
   const double seconds = clock_() - step(number).started;
   end(number);
-  print(prefix_of(number), error.empty()          ? "DONE " + human_seconds(seconds)
-                           : was_cancelled(error) ? "CANCELED"
-                                                  : fmt::format("ERROR: {}", error));
+  print(prefix_of(number), error.empty() ? "DONE " + human_seconds(seconds) : fmt::format("ERROR: {}", error));
+}
+
+void PlainProgress::task_stopped(int number) {
+  const std::lock_guard lock(mutex_);
+  end(number);
+  print(prefix_of(number), "CANCELED");
 }
 
 PlainProgress::Step& PlainProgress::step(int number) {

@@ -36,10 +36,4 @@ std::string step_label(const StepView& step) {
   return printable(lead.empty() ? step.text : "[" + lead + "] " + step.text);
 }
 
-bool was_cancelled(std::string_view error) { return error.starts_with(kStoppedOnRequest); }
-
-bool was_cancelled(const StepResult& result) {
-  return result.outcome == StepOutcome::failed && was_cancelled(result.reason);
-}
-
 }  // namespace kiln

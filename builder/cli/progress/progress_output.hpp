@@ -26,8 +26,4 @@ class ProgressOutput {
 // "[memory-fusion-hub-mainpc builder 2/5] RUN pip install ...", in one line that is safe to print.
 std::string step_label(const StepView& step);
 
-// Whether a step ended because the user stopped the build or because another step's failure did.
-bool was_cancelled(const StepResult& result);
-bool was_cancelled(std::string_view error);
-
 }  // namespace kiln

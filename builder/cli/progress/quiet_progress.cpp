@@ -12,14 +12,17 @@ void QuietProgress::step_started(const StepView& step) {
 }
 
 void QuietProgress::step_finished(int number, const StepResult& result) {
-  end(number, result.outcome == StepOutcome::failed ? std::string_view(result.reason) : std::string_view());
+  end(number, result.outcome == StepOutcome::failed && !result.was_stopped ? std::string_view(result.reason)
+                                                                           : std::string_view());
 }
 
 void QuietProgress::task_finished(int number, std::string_view error) { end(number, error); }
 
+void QuietProgress::task_stopped(int number) { end(number, ""); }
+
 void QuietProgress::end(int number, std::string_view error) {
   const std::lock_guard lock(mutex_);
-  if (!error.empty() && !was_cancelled(error)) {
+  if (!error.empty()) {
     output_.write(fmt::format("ERROR: {}: {}\n", labels_[number], printable(error)));
   }
   labels_.erase(number);

@@ -21,6 +21,7 @@ class QuietProgress final : public BuildObserver {
   void step_progress(int, std::string_view, std::uint64_t, std::uint64_t) override {}
   void step_finished(int number, const StepResult& result) override;
   void task_finished(int number, std::string_view error) override;
+  void task_stopped(int number) override;
 
  private:
   void end(int number, std::string_view error);

@@ -21,18 +21,6 @@ std::size_t incomplete_tail(std::string_view text) {
   return 0;
 }
 
-const char* outcome_name(StepOutcome outcome) {
-  switch (outcome) {
-    case StepOutcome::hit:
-      return "hit";
-    case StepOutcome::built:
-      return "built";
-    case StepOutcome::failed:
-      return "failed";
-  }
-  return "";
-}
-
 }  // namespace
 
 RawJsonProgress::RawJsonProgress(int fd, ProgressClock clock)
@@ -79,7 +67,7 @@ void RawJsonProgress::step_finished(int number, const StepResult& result) {
   const std::lock_guard lock(mutex_);
   end(number);
   print("finished", {{"step", number},
-                     {"outcome", outcome_name(result.outcome)},
+                     {"outcome", to_string(result.outcome)},
                      {"key", result.key},
                      {"from", result.from},
                      {"reason", result.reason},

@@ -133,4 +133,9 @@ void TtyProgress::task_finished(int number, std::string_view error) {
   view_.task_finished(number, error, clock_());
 }
 
+void TtyProgress::task_stopped(int number) {
+  const std::lock_guard lock(mutex_);
+  view_.task_stopped(number, clock_());
+}
+
 }  // namespace kiln

@@ -44,6 +44,7 @@ class TtyProgress final : public BuildObserver {
   void step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) override;
   void step_finished(int number, const StepResult& result) override;
   void task_finished(int number, std::string_view error) override;
+  void task_stopped(int number) override;
 
  private:
   void draw_until_stopped();

@@ -87,7 +87,7 @@ void TtyView::step_finished(int number, const StepResult& result, double now) {
       step->note = printable(result.reason);
       break;
     case StepOutcome::failed:
-      step->state = was_cancelled(result) ? State::cancelled : State::failed;
+      step->state = result.was_stopped ? State::cancelled : State::failed;
       step->seconds = now - step->started;
       step->note = printable(result.reason);
       break;
@@ -97,9 +97,17 @@ void TtyView::step_finished(int number, const StepResult& result, double now) {
 void TtyView::task_finished(int number, std::string_view error, double now) {
   Step* step = find(number);
   if (!step) return;
-  step->state = error.empty() ? State::done : was_cancelled(error) ? State::cancelled : State::failed;
+  step->state = error.empty() ? State::done : State::failed;
   step->seconds = now - step->started;
   step->note = printable(error);
+}
+
+void TtyView::task_stopped(int number, double now) {
+  Step* step = find(number);
+  if (!step) return;
+  step->state = State::cancelled;
+  step->seconds = now - step->started;
+  step->note = kStoppedOnRequest;
 }
 
 std::vector<std::string> TtyView::frame(double now, TerminalSize size) const {

@@ -30,6 +30,7 @@ class TtyView {
   void step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total);
   void step_finished(int number, const StepResult& result, double now);
   void task_finished(int number, std::string_view error, double now);
+  void task_stopped(int number, double now);
 
   // Lines narrower than the terminal, together lower than it: where there is no room for all, the oldest finished
   // steps give way first, then output.

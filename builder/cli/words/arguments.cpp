@@ -102,11 +102,6 @@ Arguments& Arguments::flag(const std::string& names, bool& value, const std::str
   return *this;
 }
 
-Arguments& Arguments::optional_flag(const std::string& names, std::optional<bool>& value, const std::string& help) {
-  implementation_->app->add_flag(names, value, help);
-  return *this;
-}
-
 Arguments& Arguments::option(const std::string& names, std::string& value, const std::string& help) {
   implementation_->app->add_option(names, value, help);
   return *this;

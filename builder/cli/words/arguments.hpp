@@ -27,8 +27,6 @@ class Arguments {
 
   // `names` as CLI11 writes them: "-f,--file". A positional has a name without dashes.
   Arguments& flag(const std::string& names, bool& value, const std::string& help);
-  // --name and --no-name or --name=false.
-  Arguments& optional_flag(const std::string& names, std::optional<bool>& value, const std::string& help);
   Arguments& option(const std::string& names, std::string& value, const std::string& help);
   Arguments& option(const std::string& names, std::optional<std::string>& value, const std::string& help);
   // May be given several times, one value each.

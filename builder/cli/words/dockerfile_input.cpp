@@ -14,9 +14,15 @@ namespace kiln::cli {
 
 namespace {
 
+// False for a name that no file can have, too.
+bool is_there(const fs::path& file) {
+  std::error_code failure;
+  return fs::exists(file, failure);
+}
+
 fs::path find_named(const fs::path& file, const fs::path& context) {
-  if (fs::exists(file)) return file;
-  if (file.is_relative() && fs::exists(context / file)) return context / file;
+  if (is_there(file)) return file;
+  if (file.is_relative() && is_there(context / file)) return context / file;
   throw Error(Category::usage, fmt::format("there is no Dockerfile '{}'", printable(file.native())));
 }
 
@@ -43,20 +49,20 @@ void refuse_other_than_folder(const fs::path& context) {
 DockerfileInput read_dockerfile_input(const std::optional<std::string>& file, const fs::path& context,
                                       ContextOrigin origin) {
   refuse_other_than_folder(context);
-  const std::optional<fs::path> inside = origin == ContextOrigin::fetched ? std::optional(context) : std::nullopt;
   DockerfileInput input;
   if (file == "-") {
     input.text = {std::istreambuf_iterator<char>(std::cin), {}};
     input.name = "Dockerfile";
   } else {
     input.path = file ? find_named(*file, context) : find_default(context);
-    auto text = dockerfile::read_text_file(*input.path, inside);
+    const bool is_of_context = origin == ContextOrigin::fetched || dockerfile::lies_in(*input.path, context);
+    auto text = dockerfile::read_text_file(*input.path, is_of_context ? std::optional(context) : std::nullopt);
     if (!text)
       throw Error(Category::usage, fmt::format("'{}' is no Dockerfile but a folder", printable(input.path->native())));
     input.text = std::move(*text);
     input.name = input.path->native();
   }
-  if (auto ignore = dockerfile::read_ignore_file_of(input.path, context, inside)) {
+  if (auto ignore = dockerfile::read_ignore_file_of(input.path, context, context)) {
     input.ignore_text = std::move(ignore->text);
     input.ignore_name = std::move(ignore->name);
   }
@@ -71,7 +77,7 @@ std::optional<dockerfile::TextFile> find_ignore_file(const std::optional<std::st
   } else if (file != "-") {
     own = find_named(*file, context);
   }
-  return dockerfile::read_ignore_file_of(own, context);
+  return dockerfile::read_ignore_file_of(own, context, context);
 }
 
 }  // namespace kiln::cli

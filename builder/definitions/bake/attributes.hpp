@@ -12,13 +12,14 @@
 namespace kiln::bake {
 
 // One attribute of a target as buildx 0.38 has it, and all that kiln knows of it: what it holds, what happens to it
-// where a target is merged over another, how --set, --print and image.json say it, what of a TargetSpec it is. This
-// table is the only list of attributes.
+// where a target is merged over another, how --set, --print and image.json say it, what of a TargetSpec it is. These
+// rows are the only list of attributes; they stand in source_, image_, run_ and solve_attributes.cpp.
 struct Attribute {
   enum class Form { text, flag, texts, pairs, entries, resources };
   enum class Merge { replace, append, by_key };
 
   std::string_view name;
+  int place;  // among all rows, whose order is buildx's: where --print shows it, and when it is applied
   Form form;
   Merge merge;
   EntryKind entry = EntryKind::cache;  // of entries
@@ -39,14 +40,14 @@ struct Attribute {
   // Of one that is refused: whether an item of its list asks for nothing that kiln would have to do.
   bool (*asks_for_nothing)(const hcl::Value& item) = nullptr;
 
-  // Sets what a target says, in the form that read_attribute() makes. Rows are applied in the table's order.
+  // Sets what a target says, in the form that read_attribute() makes. Rows are applied in their order.
   // Error{usage}.
   void (*apply)(const hcl::Value& value, TargetSpec& target, const AttributeFolders& folders) = nullptr;
   // The same of a target, paths below `folder` relative to it; nullopt for what it does not say.
   std::optional<hcl::Value> (*value_of)(const TargetSpec& target, const fs::path& folder) = nullptr;
 };
 
-// In the order that --print shows them.
+// All rows, in their order.
 const std::vector<Attribute>& attributes();
 const Attribute* find_attribute(std::string_view name);
 

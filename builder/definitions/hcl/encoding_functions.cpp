@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/csv.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 #include "builder/definitions/hcl/functions.hpp"
@@ -205,49 +206,37 @@ Value jsondecode(const Values& arguments) {
   }
 }
 
-// RFC 4180, as Go's encoding/csv reads it.
-std::vector<std::vector<std::string>> csv_rows(const std::string& text) {
+std::string_view describe_fault(CsvRecord::Fault fault) {
+  switch (fault) {
+    case CsvRecord::Fault::open_quote:
+      return "a quote without its partner";
+    case CsvRecord::Fault::text_behind_quote:
+      return "text behind a quote";
+    case CsvRecord::Fault::quote_inside:
+      break;
+  }
+  return "a quote inside a field";
+}
+
+// A blank line is no row.
+std::vector<std::vector<std::string>> csv_rows(std::string_view text) {
   std::vector<std::vector<std::string>> rows;
-  std::size_t at = 0;
-  const auto at_line_end = [&] { return at >= text.size() || text[at] == '\n' || text.compare(at, 2, "\r\n") == 0; };
-  while (at < text.size()) {
-    if (at_line_end()) {  // a blank line is no row
-      at += text[at] == '\r' ? 2 : 1;
+  const auto line_end_at = [&](std::size_t at) -> std::size_t {
+    return text.substr(at).starts_with("\r\n") ? 2 : text.substr(at).starts_with('\n') ? 1 : 0;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    if (const std::size_t blank = line_end_at(at); blank > 0) {
+      at += blank;
       continue;
     }
-    std::vector<std::string> row;
-    while (true) {
-      std::string field;
-      if (at < text.size() && text[at] == '"') {
-        for (++at;; ++at) {
-          if (at >= text.size()) throw ValueError(fmt::format("row {}: a quote without its partner", rows.size() + 1));
-          if (text[at] != '"') {
-            field += text[at];
-          } else if (at + 1 < text.size() && text[at + 1] == '"') {
-            field += text[at++];
-          } else {
-            break;
-          }
-        }
-        ++at;
-        if (!at_line_end() && text[at] != ',')
-          throw ValueError(fmt::format("row {}: text behind a quote", rows.size() + 1));
-      } else {
-        while (!at_line_end() && text[at] != ',') {
-          if (text[at] == '"') throw ValueError(fmt::format("row {}: a quote inside a field", rows.size() + 1));
-          field += text[at++];
-        }
-      }
-      row.push_back(std::move(field));
-      if (at_line_end()) break;
-      ++at;
+    CsvRecord record = read_csv_record(text, at, CsvLineEnds::end_a_record);
+    if (record.fault) throw ValueError(fmt::format("row {}: {}", rows.size() + 1, describe_fault(*record.fault)));
+    at = record.end + line_end_at(record.end);
+    if (!rows.empty() && rows.front().size() != record.fields.size()) {
+      throw ValueError(fmt::format("row {}: expected {} fields, got {}", rows.size() + 1, rows.front().size(),
+                                   record.fields.size()));
     }
-    if (at < text.size()) at += text[at] == '\r' ? 2 : 1;
-    if (!rows.empty() && rows.front().size() != row.size()) {
-      throw ValueError(
-          fmt::format("row {}: expected {} fields, got {}", rows.size() + 1, rows.front().size(), row.size()));
-    }
-    rows.push_back(std::move(row));
+    rows.push_back(std::move(record.fields));
   }
   return rows;
 }

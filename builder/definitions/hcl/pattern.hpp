@@ -30,7 +30,6 @@ class Pattern {
   // Every match replaced; $1, $name, ${name} and $$ in the replacement.
   std::string replace_all(std::string_view text, std::string_view replacement) const;
 
-  std::size_t group_count() const noexcept { return names_.size(); }
   // Of each group its name, empty where it has none.
   const std::vector<std::string>& group_names() const noexcept { return names_; }
 

@@ -158,9 +158,8 @@ struct Document {
 // than a small multiple of its size.
 Document parse_native(std::string name, std::string text);
 Document parse_json_syntax(std::string name, std::string text);
-// A whole text as one expression, and as one template.
+// A whole text as one expression.
 ExpressionPtr parse_expression(const Source& source);
-ExpressionPtr parse_template(const Source& source);
 // The expression that a string of JSON spells ("list(string)"); anything else is itself.
 ExpressionPtr spelled_expression(const ExpressionPtr& expression);
 

@@ -1,12 +1,13 @@
+#include "builder/definitions/hcl/template_parser.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/text.hpp"
-#include "builder/definitions/hcl/parser.hpp"
 
-// Templates of the native syntax: quoted texts, heredocs, and JSON's strings.
 namespace kiln::hcl {
 
 namespace {
@@ -154,7 +155,7 @@ void remove_indentation(std::vector<TemplatePart>& parts) {
   for (TemplatePart* line : lines) line->text.erase(0, least);
 }
 
-ExpressionPtr Parser::quoted() {
+ExpressionPtr TemplateParser::quoted() {
   const Place at = place();
   ++at_;
   const bool before = std::exchange(skips_newlines_, false);
@@ -165,12 +166,12 @@ ExpressionPtr Parser::quoted() {
   return assemble_template(at, std::move(parts));
 }
 
-ExpressionPtr Parser::whole_template() {
+ExpressionPtr TemplateParser::whole_template() {
   const Place at = place();
   return assemble_template(at, template_parts(TemplateKind::bare));
 }
 
-ExpressionPtr Parser::heredoc() {
+ExpressionPtr TemplateParser::heredoc() {
   const Place at = place();
   at_ += 2;
   const bool is_flush = peek() == '-';
@@ -190,16 +191,17 @@ ExpressionPtr Parser::heredoc() {
     end = line_end + 1;
   }
   const std::size_t behind = text_.find(marker, end) + marker.size();
-  Parser inner(source_, text_.substr(0, end), base_offset_);
-  inner.at_ = at_;
-  inner.depth_ = depth_;
-  std::vector<TemplatePart> parts = inner.template_parts(TemplateKind::heredoc);
+  const std::string_view whole = std::exchange(text_, text_.substr(0, end));
+  const bool before = std::exchange(skips_newlines_, false);
+  std::vector<TemplatePart> parts = template_parts(TemplateKind::heredoc);
+  skips_newlines_ = before;
+  text_ = whole;
   at_ = behind;
   if (is_flush) remove_indentation(parts);
   return assemble_template(at, std::move(parts));
 }
 
-std::vector<TemplatePart> Parser::template_parts(TemplateKind kind) {
+std::vector<TemplatePart> TemplateParser::template_parts(TemplateKind kind) {
   const Depth depth(*this);
   std::vector<TemplatePart> parts;
   bool trims_next = false;
@@ -240,7 +242,7 @@ std::vector<TemplatePart> Parser::template_parts(TemplateKind kind) {
   return parts;
 }
 
-void Parser::escape(std::string& into) {
+void TemplateParser::escape(std::string& into) {
   const Place at = place();
   ++at_;
   const char c = peek();
@@ -276,7 +278,7 @@ void Parser::escape(std::string& into) {
   }
 }
 
-TemplatePart Parser::interpolation(bool& trims_left, bool& trims_right) {
+TemplatePart TemplateParser::interpolation(bool& trims_left, bool& trims_right) {
   TemplatePart part{PartKind::interpolation, place(), "", {}, "", ""};
   at_ += 2;
   trims_left = accept("~");
@@ -290,7 +292,7 @@ TemplatePart Parser::interpolation(bool& trims_left, bool& trims_right) {
   return part;
 }
 
-TemplatePart Parser::directive(bool& trims_left, bool& trims_right) {
+TemplatePart TemplateParser::directive(bool& trims_left, bool& trims_right) {
   TemplatePart part{PartKind::if_begin, place(), "", {}, "", ""};
   at_ += 2;
   trims_left = accept("~");

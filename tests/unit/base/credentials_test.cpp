@@ -8,7 +8,16 @@ TEST_CASE("credentials of URLs are masked wherever they stand in a text") {
   CHECK(without_url_credentials("ADD http://ada:T0KEN@host/a https://t0ken@host:1/b /x") ==
         "ADD http://xxxxx:xxxxx@host/a https://xxxxx@host:1/b /x");
   CHECK(without_url_credentials("ssh://git:pw@host/r") == "ssh://xxxxx:xxxxx@host/r");
+  CHECK(without_url_credentials("E: http://ada:se@cret@mirror.example/debian x") ==
+        "E: http://xxxxx:xxxxx@mirror.example/debian x");
   CHECK(without_url_credentials("'http://a:b@c@host/'") == "'http://xxxxx:xxxxx@host/'");
+}
+
+TEST_CASE("of a user no more is told than which of its parts there were") {
+  CHECK(masked_user("ada:pw") == "xxxxx:xxxxx");
+  CHECK(masked_user("t0ken") == "xxxxx");
+  CHECK(masked_user(":pw") == ":xxxxx");
+  CHECK(masked_user("") == "");
 }
 
 TEST_CASE("text without credentials stays as it is") {

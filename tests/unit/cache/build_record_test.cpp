@@ -19,7 +19,7 @@ BuildRecord sample(const std::string& id) {
   step.line = 4;
   step.text = "COPY app /app";
   step.key = std::string(64, 'a');
-  step.outcome = "built";
+  step.outcome = StepOutcome::built;
   step.reason = "file app/main.py changed";
   step.seconds = 0.5;
   step.bytes = 120;

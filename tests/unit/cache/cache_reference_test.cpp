@@ -43,6 +43,26 @@ TEST_CASE("what cannot be had is refused with what to use instead") {
   CHECK(refusal("type=registry,ref=a/b,compression=zstd").find("leave it out") != std::string::npos);
 }
 
+TEST_CASE("what buildx says for registries that refuse its indexes is what kiln does everywhere") {
+  const CacheReference plain =
+      parse_cache_reference("type=registry,ref=ecr.example/cache,mode=max", CacheDirection::to);
+  for (const std::string yes : {"true", "1", "t", "True"}) {
+    CAPTURE(yes);
+    CHECK(parse_cache_reference(
+              "type=registry,ref=ecr.example/cache,mode=max,image-manifest=" + yes + ",oci-mediatypes=" + yes,
+              CacheDirection::to) == plain);
+  }
+  for (const std::string key : {"image-manifest", "oci-mediatypes"}) {
+    CHECK(
+        refusal("type=registry,ref=a/b," + key + "=false").find("entries are OCI image manifests wherever they are") !=
+        std::string::npos);
+    CHECK(refusal("type=registry,ref=a/b," + key + "=maybe").find(key + " must be true or false, got 'maybe'") !=
+          std::string::npos);
+  }
+  CHECK_FALSE(parse_cache_reference("type=registry,ref=a/b,ignore-error=0", CacheDirection::to).ignore_error);
+  CHECK(parse_cache_reference("type=registry,ref=a/b,ignore-error=TRUE", CacheDirection::to).ignore_error);
+}
+
 TEST_CASE("mistakes are refused by name") {
   CHECK(refusal("type=regystry,ref=a/b").find("'registry'") != std::string::npos);
   CHECK(refusal("type=registry,rref=a/b").find("'ref'") != std::string::npos);
@@ -60,5 +80,5 @@ TEST_CASE("fields are those of CSV: one in quotes may hold commas") {
   CHECK(parse_cache_reference("\"type=local\",\"src=/srv/\"\"x\"\"\"", CacheDirection::from).place == "/srv/\"x\"");
   CHECK(refusal("type=local,\"src=/srv/a") == "--cache-to: missing closing quote in 'type=local,\"src=/srv/a'");
   CHECK(refusal("type=http,\"url=https://me:secret@host/") ==
-        "--cache-to: missing closing quote in 'type=http,\"url=https://***@host/'");
+        "--cache-to: missing closing quote in 'type=http,\"url=https://xxxxx@host/'");
 }

@@ -66,7 +66,7 @@ void leave_dead_claim(Remote& remote, int number) {
   Machine dead(remote);
   CacheEntry claim{claim_key(key_of(number)), kClaimEntryType, "", {}, ""};
   claim.content = serialise(StepClaim{std::string(32, 'd'), 3}, key_of(number));
-  REQUIRE(dead.cache.put_at_meeting_place(claim, WriteKind::fresh));
+  REQUIRE(dead.cache.meeting_place().put(claim, WriteKind::fresh));
 }
 
 Reaction refuse(int status, const std::string& code) {
@@ -185,7 +185,7 @@ TEST_CASE("a record whose layer is gone is replaced by the step that was execute
     second.cache.expect_bundles({bundle});
     REQUIRE(second.cache.find(key_of(1), kStepEntryType).entry);
     const oci::Descriptor lost{oci::media_type::kOciLayerGzip, layer_digest, 11, {}, {}, {}};
-    CHECK_FALSE(second.cache.fetch_blob(lost, second.store, "layer", "RUN x"));
+    CHECK_FALSE(second.cache.fetch_blob(lost, second.store, FetchedKind::layer, "RUN x"));
     second.cache.distrust(key_of(1));
     CHECK_FALSE(second.cache.find(key_of(1), kStepEntryType).entry);
     second.cache.put({second.step(1, R"({"layer":"second"})", "second layer")}, second.store);
@@ -199,7 +199,7 @@ TEST_CASE("a record whose layer is gone is replaced by the step that was execute
     const auto found = third.cache.find(key_of(1), kStepEntryType);
     REQUIRE(found.entry);
     CHECK(found.entry->content == R"({"layer":"second"})");
-    CHECK(third.cache.fetch_blob(found.entry->blobs.at(0), third.store, "layer", "RUN x"));
+    CHECK(third.cache.fetch_blob(found.entry->blobs.at(0), third.store, FetchedKind::layer, "RUN x"));
   }
 }
 
@@ -217,10 +217,10 @@ TEST_CASE("two machines that write one claim at once are no error of the cache")
   });
   CacheEntry claim{claim_key(key_of(1)), kClaimEntryType, "", {}, ""};
   claim.content = serialise(StepClaim{std::string(32, 'a'), 0}, key_of(1));
-  CHECK(first.cache.put_at_meeting_place(claim, WriteKind::fresh));
+  CHECK(first.cache.meeting_place().put(claim, WriteKind::fresh));
   CHECK(has_raced);
   claim.content = serialise(StepClaim{std::string(32, 'b'), 0}, key_of(1));
-  CHECK(second.cache.put_at_meeting_place(claim, WriteKind::fresh));
+  CHECK(second.cache.meeting_place().put(claim, WriteKind::fresh));
   CHECK(error_of([&] { first.cache.finish(); }) == "");
 }
 

@@ -57,7 +57,7 @@ TEST_CASE_FIXTURE(Fixture, "what one machine puts another one finds, with its bl
   REQUIRE(found.entry);
   CHECK(found.entry->content == "{}");
   CHECK(found.from == "folder '" + (folder.path() / "c").native() + "'");
-  CHECK(reader.fetch_blob(blob, other, "layer", "RUN x"));
+  CHECK(reader.fetch_blob(blob, other, FetchedKind::layer, "RUN x"));
   CHECK(other.read(blob.digest) == "layer");
   REQUIRE(reader.fetched().size() == 1);
   CHECK(reader.fetched()[0].step == "RUN x");

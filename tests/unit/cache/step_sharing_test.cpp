@@ -105,7 +105,7 @@ TEST_CASE("a machine that died is waited for once, and then its step is taken ov
   {
     Silent log;
     SharedCache cache(Machine::places(folder.path(), true), {}, log);
-    cache.put_at_meeting_place(
+    cache.meeting_place().put(
         {claim_key(kKey), kClaimEntryType, serialise(StepClaim{std::string(32, 'd'), 3}, kKey), {}, ""},
         WriteKind::fresh);
   }
@@ -129,7 +129,7 @@ TEST_CASE("a machine that works longer than the patience of others is not taken 
 TEST_CASE("a cache that is only read takes no claims") {
   const TempDir folder;
   Machine reader(folder.path(), kNeverDead, false);
-  CHECK_FALSE(reader.cache.has_meeting_place());
+  CHECK_FALSE(reader.cache.meeting_place().is_there());
   CHECK(reader.turn());
   CHECK_FALSE(fs::exists(folder.path() / "cache"));
 }
@@ -137,7 +137,7 @@ TEST_CASE("a cache that is only read takes no claims") {
 TEST_CASE("a damaged claim is none") {
   const TempDir folder;
   Machine machine(folder.path(), kNeverDead);
-  machine.cache.put_at_meeting_place({claim_key(kKey), kClaimEntryType, "{\"version\": 9}", {}, ""}, WriteKind::fresh);
+  machine.cache.meeting_place().put({claim_key(kKey), kClaimEntryType, "{\"version\": 9}", {}, ""}, WriteKind::fresh);
   CHECK(machine.turn());
   CHECK(machine.waits == 0);
 }

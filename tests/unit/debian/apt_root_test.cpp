@@ -9,13 +9,6 @@
 
 using namespace kiln;
 
-TEST_CASE("credentials are cut out of every URI of a text") {
-  CHECK(without_credentials("E: http://user:se@cret@mirror.example/debian x https://plain.example/a@b") ==
-        "E: http://mirror.example/debian x https://plain.example/a@b");
-  CHECK(without_credentials("no uri at all @ here") == "no uri at all @ here");
-  CHECK(without_credentials("http://u:p@") == "http://");
-}
-
 TEST_CASE("percent encoding goes there and back, and what is no escape stays") {
   const std::string path = "debian/pool/main/u/usrmerge/usrmerge_37~deb12u1+x_all.deb";
   CHECK(percent_encode(path) == "debian/pool/main/u/usrmerge/usrmerge_37%7edeb12u1%2bx_all.deb");

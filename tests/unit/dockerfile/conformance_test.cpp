@@ -248,7 +248,7 @@ TEST_CASE("word splitting and shell patterns") {
   for (const json& row : conformance::table(*folder / "shell/words.json")) {
     json actual;
     try {
-      actual = expand_words(row["input"].get<std::string>(), lookup_in(row["env"]));
+      actual = expand(row["input"].get<std::string>(), lookup_in(row["env"])).words;
     } catch (const Error&) {
       actual = nullptr;
     }

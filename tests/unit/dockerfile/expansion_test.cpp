@@ -11,7 +11,7 @@ using Words = std::vector<std::string>;
 
 std::optional<std::string> value(std::string_view name) {
   static const std::map<std::string, std::string, std::less<>> values = {
-      {"x", "one"}, {"empty", ""}, {"path", "/usr/local/lib/a.tar.gz"}, {"list", "a b"}};
+      {"x", "one"}, {"empty", ""}, {"path", "/usr/local/lib/a.tar.gz"}, {"list", "a b"}, {"backslash", "\\b"}};
   const auto found = values.find(name);
   return found == values.end() ? std::nullopt : std::optional(found->second);
 }
@@ -37,6 +37,8 @@ TEST_CASE("prefixes, suffixes and replacements") {
 TEST_CASE("quotes: processed, kept, literal") {
   CHECK(expand("'$x' \"$x\"", value).text == "$x one");
   CHECK(expand("'$x' \"$x\" \\$x", value, {'\\', Quotes::keep}).text == "'$x' \"one\" \\$x");
+  CHECK(expand_word("${backslash#'\\'}", value) == "b");
+  CHECK(expand_word("${backslash/'\\'/'\\'}", value) == "\\b");
   CHECK(expand("it's $x \\$x", value, {'\\', Quotes::literal}).text == "it's one $x");
 }
 
@@ -45,8 +47,8 @@ TEST_CASE("the escape character of the directive counts") {
 }
 
 TEST_CASE("words split where a variable brought white space, unless it is quoted") {
-  CHECK(expand_words("$list \"$list\" ''", value) == Words{"a", "b", "a b"});
-  CHECK(expand_words("  a\\ b  ", value) == Words{"a b"});
+  CHECK(expand("$list \"$list\" ''", value).words == Words{"a", "b", "a b"});
+  CHECK(expand("  a\\ b  ", value).words == Words{"a b"});
 }
 
 TEST_CASE("errors quote the word and say what is wrong") {

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using namespace kiln::dockerfile;
@@ -70,4 +71,16 @@ TEST_CASE("the ignore file of a Dockerfile goes before the context's") {
   CHECK(read_ignore_file_of(dockerfile, folder.path())->text == "shared");
   write(folder.path() / "app.Dockerfile.dockerignore", "own");
   CHECK(read_ignore_file_of(dockerfile, folder.path())->name == dockerfile.native() + ".dockerignore");
+}
+
+TEST_CASE("what is named as a file of a source stays in it, and what is elsewhere is the caller's own") {
+  const TempDir context, other;
+  write(other.path() / "ignore", "theirs");
+  CHECK(lies_in(context.path() / "a/../Dockerfile", context.path()));
+  CHECK_FALSE(lies_in(context.path() / "../Dockerfile", context.path()));
+  fs::create_symlink(other.path() / "ignore", other.path() / "Dockerfile.dockerignore");
+  CHECK(read_ignore_file_of(other.path() / "Dockerfile", context.path(), context.path())->text == "theirs");
+  fs::create_symlink(other.path() / "ignore", context.path() / ".dockerignore");
+  CHECK_ERROR(read_ignore_file_of(context.path() / "Dockerfile", context.path(), context.path()), Category::usage,
+              doctest::Contains("is a link that leads out of its source"));
 }

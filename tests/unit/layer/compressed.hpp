@@ -11,11 +11,12 @@ namespace kiln::test {
 // A whole stream of blocks, as a blob has it, and its frames.
 inline std::string compressed(const std::vector<std::string>& blocks, const Compression& compression,
                               std::vector<Frame>* frames = nullptr) {
+  BlockCompressor compressor(compression);
   BlockJoiner joiner(compression.kind);
   std::string stream;
   std::vector<Frame> made;
   for (const std::string& block : blocks) {
-    const std::string piece = joiner.next(compress_apart(block, compression), block.size());
+    const std::string piece = joiner.next(compressor.compress(block), block.size());
     made.push_back({piece.size(), block.size()});
     stream += piece;
   }

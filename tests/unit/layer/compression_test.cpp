@@ -146,8 +146,17 @@ TEST_CASE("cut, damaged and prolonged data is refused by name") {
   flipped[flipped.size() / 2] ^= 0x10;
   CHECK_ERROR(inflate(flipped), Category::build, doctest::Contains("'a blob' is damaged: "));
   const std::string xz = output_of({"xz", "-c"}, a);
+  CHECK(read_to_end(*decompress_any(source_of(xz + std::string(40, '\0') + xz), "x"), 1 << 22, "x") == a + a);
+  for (const std::string behind : {"garbage", "\xfd"}) {
+    const auto longer = decompress_any(source_of(xz + behind), "x");
+    std::string all(a.size(), '\0');
+    CHECK(read_fully(*longer, all.data(), all.size()) == a.size());
+    CHECK(all == a);
+    char more = 0;
+    CHECK_ERROR(longer->read(&more, 1), Category::build, doctest::Contains("'x' is"));
+  }
   CHECK_ERROR(read_to_end(*decompress_any(source_of(xz.substr(0, 200)), "x"), 1 << 20, "x"), Category::build,
-              doctest::Contains("'x' cannot be decompressed: "));
+              doctest::Contains("'x' is cut in its xz data"));
 }
 
 TEST_CASE("a bomb is stopped at the limit") {

@@ -27,6 +27,9 @@ TEST_CASE("names become relative and lose what says nothing") {
   CHECK(canonical_entry_path("/usr//bin/./x/", "t") == "usr/bin/x");
   CHECK(canonical_entry_path("./", "t") == "");
   CHECK(canonical_entry_path("..a/b..", "t") == "..a/b..");
+  CHECK(canonical_entry_path("a/b/../../c", "t") == "c");
+  CHECK(canonical_entry_path("a/../../etc/../x", "t", AboveTop::stay) == "x");
+  CHECK(canonical_entry_path("../..", "t", AboveTop::stay) == "");
   CHECK(canonical_entry_path("caf\xe9", "t") == "caf\xe9");
 }
 

@@ -85,7 +85,7 @@ TEST_CASE("the text of an index is pinned") {
         "w 4:gone 0 0 0 0 0 0: - 0 0 0\n");
 }
 
-TEST_CASE("entries are found by path, and subtrees as one run") {
+TEST_CASE("entries are found by path") {
   const auto index = index_of({folder_of("a"), entry_of("a", EntryType::opaque), file_of("a/x", "1"),
                                file_of("a-b", "2"), folder_of("b"), entry_of("c", EntryType::whiteout)});
   CHECK(index->find("a")->is_directory());
@@ -94,9 +94,6 @@ TEST_CASE("entries are found by path, and subtrees as one run") {
   CHECK(index->find("a/x")->size == 1);
   CHECK(index->find("a/y") == nullptr);
   CHECK(index->find("c")->type == EntryType::whiteout);
-  CHECK(index->subtree("a").size() == 3);
-  CHECK(index->subtree("").size() == 6);
-  CHECK(index->subtree("zz").empty());
 }
 
 TEST_CASE("parts that contradict one another are refused") {

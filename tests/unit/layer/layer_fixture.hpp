@@ -72,7 +72,7 @@ inline std::string message_of(const std::function<void()>& action) {
 
 // Fills in the contents of a tree's files, and what its hard links show of them.
 inline void hash_files(const fs::path& root, ScannedTree& tree, StatCache* cache, ThreadPool& pool) {
-  LivingFiles files(root, tree, cache, pool, {});
+  LivingFiles files(root, tree, {pool, {}, cache});
   std::vector<std::size_t> numbers(tree.entries.size());
   std::iota(numbers.begin(), numbers.end(), std::size_t{0});
   const std::vector<LivingFiles::Content> contents = files.read(numbers);

@@ -178,10 +178,16 @@ TEST_CASE("whiteouts are recognised in layers and nowhere else") {
   CHECK(contains(refusal(RawTar().file(".wh...", "").str(), Whiteouts::recognise), "whiteout of nothing"));
 }
 
-TEST_CASE("names that lead out are refused, and absolute ones become relative") {
-  CHECK(contains(refusal(RawTar().file("../x", "1").str()), "leads out of its folder"));
-  CHECK(contains(refusal(RawTar().file("a/../../x", "1").str()), "leads out of its folder"));
-  CHECK(contains(refusal(RawTar().file("f", "1").hardlink("b", "../../etc/passwd").str()), "leads out of its folder"));
+TEST_CASE("names that lead out of a layer are refused, stay inside of an archive, and absolute ones become relative") {
+  CHECK(contains(refusal(RawTar().file("../x", "1").str(), Whiteouts::recognise), "leads out of its folder"));
+  CHECK(contains(refusal(RawTar().file("a/../../x", "1").str(), Whiteouts::recognise), "leads out of its folder"));
+  CHECK(contains(refusal(RawTar().file("f", "1").hardlink("b", "../../etc/passwd").str(), Whiteouts::recognise),
+                 "leads out of its folder"));
+  const auto archive = read_all(RawTar().file("../x", "1").file("a/../b", "2").hardlink("c", "../../x").str());
+  REQUIRE(archive.size() == 3);
+  CHECK(archive[0].entry.path == "x");
+  CHECK(archive[1].entry.path == "b");
+  CHECK(archive[2].entry.link == "x");
   CHECK(contains(refusal(RawTar().pax("path", std::string("a\0b", 3)).file("x", "1").str()), "NUL"));
   CHECK(contains(refusal(RawTar().pax("linkpath", std::string("a\0b", 3)).symlink("x", "y").str()), "bad link"));
   CHECK(contains(refusal(RawTar().file("/.", "1").str()), "is the root but no folder"));

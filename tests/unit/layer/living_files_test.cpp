@@ -28,7 +28,7 @@ struct Living {
     write(text);
     // ctime cannot be set back, so files are not copied only where the clock has gone on.
     tree = scan_tree(root, {}, shop.pool);
-    files = std::make_unique<LivingFiles>(root, tree, nullptr, shop.pool, CancelToken());
+    files = std::make_unique<LivingFiles>(root, tree, HashTools{shop.pool, {}});
   }
 
   void write(std::string_view text) const { std::ofstream(path, std::ios::binary | std::ios::trunc) << text; }

@@ -60,15 +60,20 @@ TEST_CASE("a whiteout beside a folder of its name makes it opaque, and beside a 
   CHECK(settled({entry_of("a", kWhiteout)}) == "w:a ");
 }
 
-TEST_CASE("marks below a mark are dropped") {
-  CHECK(settled({entry_of("a", kWhiteout), entry_of("a/b", kWhiteout)}) == "w:a ");
+TEST_CASE("a mark makes the folder it lies in, below another mark too") {
+  CHECK(settled({entry_of("a", kWhiteout), entry_of("a/b", kWhiteout)}) == "o:a w:a/b ");
+  CHECK(settled({entry_of("a", kWhiteout), entry_of("a/b/c", kOpaque)}) == "o:a o:a/b/c ");
   CHECK(settled({folder_of("a"), entry_of("a", kOpaque), entry_of("a/b", kWhiteout), folder_of("a/c"),
-                 entry_of("a/c", kOpaque)}) == "d:a o:a d:a/c ");
+                 entry_of("a/c", kOpaque)}) == "d:a o:a w:a/b d:a/c o:a/c ");
 }
 
 TEST_CASE("something below a file is refused") {
   CHECK_ERROR(settled({file_of("a", "1"), file_of("a/x", "2")}), Category::build,
               "'a tar': 'a/x' lies below 'a', which is no folder");
+  CHECK_ERROR(settled({file_of("a", "1"), entry_of("a/x", kWhiteout)}), Category::build,
+              "'a tar': 'a/x' lies below 'a', which is no folder");
+  CHECK_ERROR(settled({file_of("a", "1"), entry_of("a", kOpaque)}), Category::build,
+              "'a tar': 'a/.wh..wh..opq' lies below 'a', which is no folder");
 }
 
 TEST_CASE("a hard link whose file was replaced keeps its own content") {

@@ -249,6 +249,9 @@ TEST_CASE("a whiteout and a folder of one name hide the lower folder, in either 
     CHECK(is_opaque(target.folder / "d"));
     CHECK(target.text("d/x") == "1");
   }
+  Target again;
+  again.unpack(RawTar().file(".wh.d", "").file("d", "1").folder("d/").str());
+  CHECK(is_opaque(again.folder / "d"));
   Target target;
   target.unpack(RawTar().file(".wh.f", "").file("f", "1").file("g", "2").file(".wh.g", "").str());
   CHECK(target.text("f") == "1");

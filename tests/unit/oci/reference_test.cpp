@@ -117,6 +117,9 @@ TEST_CASE("what docker refuses is refused") {
 
 TEST_CASE("a refusal says what is wrong") {
   CHECK(refusal("ghcr.io/Acme/app") == "image reference 'ghcr.io/Acme/app': a repository must be lower case");
+  CHECK(refusal("ada:pw@host:1/x").starts_with("image reference 'xxxxx:xxxxx@host:1/x': "));
+  CHECK(refusal("http://ada:pw@host/x").starts_with("image reference 'http://xxxxx:xxxxx@host/x': "));
+  CHECK(refusal("app:1@sha256:0").starts_with("image reference 'app:1@sha256:0': "));
   CHECK(refusal("app@x").find("what follows '@' is not a digest") != std::string::npos);
   CHECK(refusal("app:a b").find("'a b' is not a tag") != std::string::npos);
   CHECK(refusal("\x1b[31m").find("\\x1b[31m") != std::string::npos);

@@ -84,6 +84,41 @@ TEST_CASE("profiles of one image are one job unless they are wanted apart") {
   CHECK(matrix_rows(targets, Profiles::apart)[0].size() == 2);
 }
 
+TEST_CASE("platforms of an image are jobs of their own, also on one runner, and so is their index") {
+  std::vector<MatrixTarget> targets = {target("app", 0, 5), target("app", 0, 9), target("app", 1, 1)};
+  targets[1].platform = "linux/386";
+  targets[2].job = MatrixJob::index;
+  targets[2].platform = "linux/amd64,linux/386";
+  const auto waves = matrix_rows(targets);
+  REQUIRE(waves.size() == 2);
+  REQUIRE(waves[0].size() == 2);
+  const auto builds = nlohmann::json::parse(matrix_json(waves[0]))["include"];
+  CHECK(builds[0]["command"] == "bake");
+  CHECK(builds[0]["platform"] == "linux/386");
+  CHECK(builds[0]["seconds"] == 9);
+  CHECK(builds[1]["platform"] == "linux/amd64");
+  const auto indexes = nlohmann::json::parse(matrix_json(waves[1]))["include"];
+  REQUIRE(indexes.size() == 1);
+  CHECK(indexes[0]["command"] == "index");
+  CHECK(indexes[0]["target"] == "app");
+  CHECK(indexes[0]["platform"] == "linux/amd64,linux/386");
+}
+
+TEST_CASE("without waves there is a row for each platform, whatever the wave of its targets") {
+  std::vector<MatrixTarget> targets = {target("base", 0, 5), target("app", 1, 2), target("base", 0), target("base", 1)};
+  targets[2].platform = "linux/arm64";
+  targets[2].runner = "ubuntu-24.04-arm";
+  targets[3].job = MatrixJob::index;
+  const auto rows = nlohmann::json::parse(matrix_json(platform_rows(targets)))["include"];
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0]["target"] == "base app");
+  CHECK(rows[0]["platform"] == "linux/amd64");
+  CHECK(rows[0]["seconds"] == 7);
+  CHECK(rows[1]["target"] == "base");
+  CHECK(rows[1]["runner"] == "ubuntu-24.04-arm");
+  CHECK(platform_rows({}).empty());
+}
+
 TEST_CASE("no targets are no waves, and no rows an empty matrix") {
   CHECK(matrix_rows({}).empty());
   CHECK(matrix_json({}) == R"({"include":[]})");

@@ -57,4 +57,10 @@ inline StepResult failed(std::string reason) {
   return result;
 }
 
+inline StepResult stopped() {
+  StepResult result = failed("stopped on request");
+  result.was_stopped = true;
+  return result;
+}
+
 }  // namespace kiln::test

@@ -57,7 +57,7 @@ TEST_CASE("plain progress of a build reads like BuildKit's") {
     progress.step_output(4, "half a line");
     progress.step_finished(4, failed("'RUN true' ended with exit code 7\nsee above"));
     progress.step_started(step(5, "hub-mainpc", "builder", 3, 3, "COPY app ."));
-    progress.step_finished(5, failed("stopped on request"));
+    progress.step_finished(5, stopped());
     progress.step_started(step(6, "", "", 0, 0, "push ghcr.io/acme/hub:1"));
     progress.task_finished(6, "cannot reach 'ghcr.io'");
     progress.info("build-time trust: 142 certificate authorities of the host");

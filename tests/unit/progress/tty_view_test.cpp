@@ -75,7 +75,7 @@ TEST_CASE("the last frame shows every step, why it missed, what was cancelled, a
   view.step_started(step(6, "hub-mainpc", "builder", 3, 4, "RUN exit 7"), 112.5);
   view.step_finished(6, failed("exit code 7"), 112.6);
   view.step_started(step(7, "hub-pc2", "builder", 1, 1, "RUN sleep 100"), 112.5);
-  view.step_finished(7, failed("stopped on request"), 112.7);
+  view.step_finished(7, stopped(), 112.7);
   check("tty_failed.txt", view.final_frame(113, {80, 24}));
 
   TtyView good(Colour::no, 0);

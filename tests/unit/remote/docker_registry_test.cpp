@@ -216,7 +216,8 @@ TEST_CASE("docker-registry with an authority of its own is trusted by certs.d an
   Remote careless;
   careless.http = with(false);
   careless.settings.credentials.flags.reset();
-  careless.settings.registries.mark_insecure(registry.authority());
+  careless.settings.registries = RegistriesConf::parse(
+      fmt::format("[[registry]]\nlocation = \"{}\"\ninsecure = true\n", registry.authority()), "registries.conf");
   CHECK(resolve_image(careless.session(), registry.reference("acme/app:1"))->digest == image.digest);
 }
 

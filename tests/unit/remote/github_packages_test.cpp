@@ -44,7 +44,6 @@ TEST_CASE("versions come with their digests, tags and times, over all pages") {
     REQUIRE(at < 5);
     CHECK(version.tags == std::vector<std::string>{"t" + std::to_string(at)});
     CHECK(version.created == parse_rfc3339(at == 3 ? "2026-11-21T09:00:00Z" : "2026-01-01T00:00:00Z"));
-    CHECK(github.packages().version("acme/team/app", version.id)->digest == version.digest);
   }
   CHECK(github.registry.count("GET", "/versions") >= 3);
   CHECK(github.packages().packages("acme") == std::vector<std::string>{"team/app"});
@@ -73,7 +72,7 @@ TEST_CASE("a version is removed once; what GitHub will not remove is told apart"
   CHECK(packages.remove("acme/app", ids[popular.digest.str()]) == PackageRemoval::too_many_downloads);
   CHECK(packages.remove("acme/app", ids[image.digest.str()]) == PackageRemoval::removed);
   CHECK(packages.remove("acme/app", ids[image.digest.str()]) == PackageRemoval::absent);
-  CHECK_FALSE(packages.version("acme/app", ids[image.digest.str()]).has_value());
+  CHECK(packages.versions("acme/app")->versions.size() == 2);
   github.registry.options().much_downloaded.clear();
   CHECK(packages.remove("acme/app", ids[popular.digest.str()]) == PackageRemoval::removed);
   CHECK(packages.remove("acme/app", ids[other.digest.str()]) == PackageRemoval::last_tagged);

@@ -264,6 +264,19 @@ TEST_CASE("a manifest that is called an index, has duplicate keys, or holds both
   remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); });
 }
 
+TEST_CASE("a registry that knows no HEAD is asked for the manifest itself") {
+  for (const int status : {405, 501}) {
+    CAPTURE(status);
+    Remote remote;
+    const oci::Descriptor image = remote.remote_image("acme/app", "v1", {"layer"});
+    remote.registry.script([&](const SeenRequest& request, int) {
+      return request.method == "HEAD" ? Reaction{Kind::answer, {status, {}, ""}, 0} : Reaction{};
+    });
+    CHECK(remote.client().resolve("acme/app", "v1") == image);
+    CHECK_FALSE(remote.client().resolve("acme/app", "none"));
+  }
+}
+
 TEST_CASE("a manifest without a media type takes the one of the header") {
   Remote remote;
   const std::string text = R"({"schemaVersion":2,"config":{"mediaType":"a","digest":"sha256:)" + std::string(64, '0') +

@@ -32,7 +32,7 @@ RegistriesConf mirrored(const std::string& mirror, const std::string& registry) 
 
 TEST_CASE("a blob is found where HEAD tells no size and the registry knows no ranges") {
   const std::string bytes = R"({"architecture":"amd64","config":{"Env":["TOKEN=canary-in-config"]}})";
-  for (const int head : {200, 405}) {
+  for (const int head : {200, 405, 501}) {
     for (const std::string range : {"whole", "chunked", "fails"}) {
       CAPTURE(head);
       CAPTURE(range);
@@ -47,7 +47,7 @@ TEST_CASE("a blob is found where HEAD tells no size and the registry knows no ra
         return Reaction{Reaction::Kind::answer, {200, {}, bytes}, 0};
       });
       const auto find = [&] { return remote.client().find_blob("acme/app", oci::Digest::parse(digest)); };
-      if (head == 405 && range == "fails") {
+      if (head != 200 && range == "fails") {
         CHECK(remote.failing(find).find("the registry answered 501") != std::string::npos);
         continue;
       }

@@ -382,7 +382,7 @@ TEST_CASE("faults that may pass are met again, others are not") {
     });
     CHECK(remote.client().resolve("acme/app", "1").has_value());
   }
-  for (const int status : {400, 403, 501}) {
+  for (const int status : {400, 403, 505}) {
     Remote remote;
     remote.registry.script([&](const SeenRequest& request, int) {
       return request.is("HEAD", "/manifests/") ? Reaction{Kind::answer, {status, {}, ""}, 0} : Reaction{};

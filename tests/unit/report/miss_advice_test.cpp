@@ -8,7 +8,7 @@ namespace {
 
 BuildRecordStep miss(std::vector<InputDifference> differences, std::string reason = "changed") {
   BuildRecordStep step;
-  step.outcome = "built";
+  step.outcome = StepOutcome::built;
   step.reason = std::move(reason);
   step.differences = std::move(differences);
   return step;
@@ -20,7 +20,7 @@ constexpr auto kChanged = InputDifference::Change::changed;
 
 TEST_CASE("a hit needs no advice") {
   BuildRecordStep step;
-  step.outcome = "hit";
+  step.outcome = StepOutcome::hit;
   CHECK(miss_advice(step).empty());
 }
 

@@ -109,28 +109,6 @@ TEST_CASE("a shared step names the image that executed it and the others once ea
   CHECK(report.steps[0].shared_with == std::vector<std::string>{"a", "c"});
 }
 
-TEST_CASE("steps of images that were left out count as hits, and once with their equals") {
-  Recorder recorder;
-  recorder.step_started(view(1, "a", "Dockerfile", 1, "RUN x"));
-  recorder.step_finished(1, result(kBuilt, "k1", 30, 600, "no record"));
-  ReportStep recorded;
-  recorded.key = "k2";
-  recorded.outcome = kBuilt;
-  recorded.seconds = 90;
-  recorded.bytes = 400;
-  recorder.add_recorded_step(recorded);
-  recorder.add_recorded_step(recorded);
-  recorded.key = "k1";
-  recorder.add_recorded_step(recorded);
-  const BuildReport report = recorder.report({});
-  REQUIRE(report.steps.size() == 2);
-  CHECK(report.steps[0].outcome == kBuilt);
-  CHECK(report.steps[1].outcome == kHit);
-  CHECK(report.rates.steps_pct == 50.0);
-  CHECK(report.rates.bytes_pct == 40.0);
-  CHECK(report.rates.seconds_pct == 75.0);
-}
-
 TEST_CASE("tasks and steps that did not end are no steps of the report") {
   Recorder recorder;
   recorder.step_started(view(1, "a", "", 0, "resolve debian:bookworm"));

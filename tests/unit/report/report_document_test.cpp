@@ -49,9 +49,9 @@ TEST_CASE("steps are counted by outcome and by where hits came from, and misses 
 
 TEST_CASE("what was fetched is summed by the step that needed it") {
   BuildReport report;
-  report.fetched = {{"local", "layer", "RUN a", "sha256:1", 10},
-                    {"local", "file index", "RUN a", "sha256:2", 1},
-                    {"local", "layer", "push", "sha256:3", 5}};
+  report.fetched = {{"local", FetchedKind::layer, "RUN a", "sha256:1", 10},
+                    {"local", FetchedKind::file_index, "RUN a", "sha256:2", 1},
+                    {"local", FetchedKind::layer, "push", "sha256:3", 5}};
   const ReportDocument document(report);
   REQUIRE(document.fetched.size() == 2);
   CHECK(document.fetched[0].step == "RUN a");

@@ -77,7 +77,8 @@ TEST_CASE("links are followed inside the image, the last one too") {
 
 TEST_CASE("a target inside an earlier mount is left to the runtime") {
   Image image;
-  CHECK(image.make({{"/dev", false}, {"/dev/shm/x", false}, {"/developer", false}}) == Names{"dev/", "developer/"});
+  CHECK(image.make({{.target = "/dev", .is_standard = true}, {"/dev/shm/x", false}, {"/developer", false}}) ==
+        Names{"dev/", "developer/"});
 }
 
 namespace {
@@ -102,6 +103,13 @@ TEST_CASE("a target that cannot be is the build's error") {
   CHECK(error_of([&] {
           image.make({{"/file/below", true}});
         }) == "build: mount target '/file/below': '/file' is no folder");
+  fs::create_symlink("proc", image.root / "processes");
+  for (const std::string target : {"/proc", "/dev", "/processes"}) {
+    CHECK(error_of([&] {
+            image.make({{target, false}});
+          }) == "build: mount target '" + target + "' is " + (target == "/dev" ? "/dev" : "/proc") +
+                    "'s place in every container; choose another");
+  }
   CHECK(error_of([&] { image.make({{"/loop", true}}); }) == "build: mount target '/loop': too many symbolic links");
   CHECK(error_of([&] {
           image.make({{"/etc", true}});

@@ -91,7 +91,7 @@ TEST_CASE("what one machine's mount holds, a new machine's begins with") {
   CHECK(read_file(copy / "empty").empty());
   CHECK((fs::status(copy / "empty").permissions() & fs::perms::all) == fs::perms::owner_read);
   CHECK(fs::read_symlink(copy / "link") == "http/a/wheel");
-  CHECK(second.cache.fetched().front().what == "cache mount");
+  CHECK(second.cache.fetched().front().what == FetchedKind::cache_mount);
   CHECK(second.log.texts.empty());
 }
 

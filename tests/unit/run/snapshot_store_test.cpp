@@ -54,6 +54,12 @@ struct Fixture {
               return value.blobs.front().descriptor;
             }};
   }
+  // The folders of layers that all have blobs.
+  SnapshotChain ensure(const std::vector<SnapshotLayer>& layers) {
+    std::optional<SnapshotChain> chain = snapshots.try_ensure(layers, cancel);
+    REQUIRE(chain.has_value());
+    return std::move(*chain);
+  }
   fs::path folder(std::uint64_t number) const { return store.home().snapshots() / std::to_string(number); }
 };
 
@@ -62,14 +68,14 @@ struct Fixture {
 TEST_CASE("layers are unpacked once, bottom first, and found again by another store") {
   Fixture f;
   const std::vector<SnapshotLayer> layers = {f.layer("a", "one"), f.layer("b", "two")};
-  const SnapshotChain chain = f.snapshots.ensure(layers, f.cancel);
+  const SnapshotChain chain = f.ensure(layers);
   REQUIRE(chain.folders().size() == 2);
   CHECK(read_file(chain.folders()[0] / "a") == "one");
   CHECK(read_file(chain.folders()[1] / "b") == "two");
   CHECK_FALSE(fs::exists(chain.folders()[1] / "a"));
   CHECK(f.times_asked() == 2);
   SnapshotStore other(f.store, f.pool);
-  CHECK(other.ensure(layers, f.cancel).folders() == chain.folders());
+  CHECK(other.try_ensure(layers, f.cancel)->folders() == chain.folders());
   CHECK(f.times_asked() == 0);
   CHECK_FALSE(fs::exists(chain.folders()[0].parent_path() / "work"));
 }
@@ -92,18 +98,18 @@ TEST_CASE(
     throw Error(Category::network, "nobody fetched ahead");
   };
   {
-    const auto below = f.snapshots.ensure({layers[0]}, f.cancel);
+    const auto below = f.ensure({layers[0]});
     CHECK(f.times_asked() == 1);
-    f.snapshots.ensure(layers, f.cancel);
+    f.ensure(layers);
     CHECK(f.times_asked() == 2);
   }
   f.snapshots.prune([](const SnapshotInfo&) { return false; });
-  CHECK_NOTHROW(f.snapshots.ensure(waiting, f.cancel));
+  CHECK_NOTHROW(f.ensure(waiting));
 
   f.snapshots.prune([](const SnapshotInfo&) { return false; });
   std::vector<SnapshotLayer> broken = layers;
   broken[2].blob = []() -> oci::Descriptor { throw Error(Category::network, "no such blob"); };
-  CHECK(error_of([&] { f.snapshots.ensure(broken, f.cancel); }) == "network: no such blob");
+  CHECK(error_of([&] { f.ensure(broken); }) == "network: no such blob");
 }
 
 TEST_CASE("a layer that must be unpacked and has no blob makes no chain, and is tried again") {
@@ -112,7 +118,7 @@ TEST_CASE("a layer that must be unpacked and has no blob makes no chain, and is 
   std::vector<SnapshotLayer> lacking = layers;
   lacking[1].blob = [] { return std::nullopt; };
   CHECK_FALSE(f.snapshots.try_ensure(lacking, f.cancel));
-  CHECK(f.snapshots.ensure(layers, f.cancel).folders().size() == 2);
+  CHECK(f.ensure(layers).folders().size() == 2);
   // Unpacked, it needs none.
   CHECK(f.snapshots.try_ensure(lacking, f.cancel));
 }
@@ -133,7 +139,7 @@ TEST_CASE("what lies below a layer with an opaque root shows in no mount, and ke
   const SnapshotLayer c = f.layer("c", "three");
   // The numbers of the layers whose folders show.
   const auto shown = [&](const std::vector<SnapshotLayer>& layers) {
-    const SnapshotChain chain = f.snapshots.ensure(layers, f.cancel);
+    const SnapshotChain chain = f.ensure(layers);
     CHECK(chain.folders().size() == layers.size());
     MergedView view;
     for (const SnapshotLayer& layer : layers) view = view.with_layer(layer.index);
@@ -156,8 +162,8 @@ TEST_CASE("the same layer over another one is another snapshot") {
   Fixture f;
   const SnapshotLayer a = f.layer("a", "one");
   const SnapshotLayer b = f.layer("b", "two");
-  const auto ab = f.snapshots.ensure({a, b}, f.cancel);
-  const auto bb = f.snapshots.ensure({b, b}, f.cancel);
+  const auto ab = f.ensure({a, b});
+  const auto bb = f.ensure({b, b});
   CHECK(ab.folders()[1] != bb.folders()[1]);
   CHECK(ab.chain_id() != bb.chain_id());
 }
@@ -167,7 +173,7 @@ TEST_CASE("threads that want the same chain make it once") {
   const std::vector<SnapshotLayer> layers = {f.layer("a", std::string(1 << 20, 'x')), f.layer("b", "two")};
   std::vector<SnapshotChain> chains(6);
   std::vector<std::thread> threads;
-  for (SnapshotChain& chain : chains) threads.emplace_back([&] { chain = f.snapshots.ensure(layers, f.cancel); });
+  for (SnapshotChain& chain : chains) threads.emplace_back([&] { chain = f.ensure(layers); });
   for (std::thread& thread : threads) thread.join();
   for (const SnapshotChain& chain : chains) CHECK(chain.folders() == chains.front().folders());
   CHECK(read_file(f.store.home().snapshots() / "next") == "3\n");  // two were begun
@@ -180,7 +186,7 @@ TEST_CASE("an upper folder becomes the snapshot of its layer without being copie
   const fs::path folder = upper.folders().fs;
   write_file_atomically(folder / "made", "by run");
   f.snapshots.adopt(std::move(upper), oci::Digest(oci::Digest::parse(layer.diff_id.str())));
-  const SnapshotChain chain = f.snapshots.ensure({layer}, f.cancel);
+  const SnapshotChain chain = f.ensure({layer});
   CHECK(chain.folders() == std::vector<fs::path>{folder});
   CHECK(f.times_asked() == 0);
   CHECK(chain.chain_id() == layer.diff_id);
@@ -189,11 +195,11 @@ TEST_CASE("an upper folder becomes the snapshot of its layer without being copie
 TEST_CASE("of two equal layers the first one's snapshot stays") {
   Fixture f;
   const SnapshotLayer layer = f.layer("made", "by run");
-  const SnapshotChain first = f.snapshots.ensure({layer}, f.cancel);
+  const SnapshotChain first = f.ensure({layer});
   SnapshotUpper upper = f.snapshots.begin_upper();
   const fs::path second = upper.folders().fs;
   f.snapshots.adopt(std::move(upper), first.chain_id());
-  CHECK(f.snapshots.ensure({layer}, f.cancel).folders() == first.folders());
+  CHECK(f.ensure({layer}).folders() == first.folders());
   CHECK_FALSE(fs::exists(second));
 }
 
@@ -218,7 +224,7 @@ TEST_CASE("a layer is unpacked while it is written, and its snapshot is found th
   IndexCache indexes(f.store);
   const SnapshotLayer written = {value.diff_id, indexes.load(*value.index),
                                  []() -> oci::Descriptor { throw Error(Category::machine, "not needed"); }};
-  const SnapshotChain chain = f.snapshots.ensure({base[0], written}, f.cancel);
+  const SnapshotChain chain = f.ensure({base[0], written});
   CHECK(read_file(chain.folders().at(1) / "b") == "two");
 }
 
@@ -260,10 +266,10 @@ TEST_CASE("a snapshot of an earlier boot is used only where it was synced") {
     meta.replace(meta.find(boot_id()), boot_id().size(), "00000000-0000-0000-0000-000000000000");
     write_file_atomically(folder / "meta", meta);
   };
-  fs::path folder = f.snapshots.ensure(layers, f.cancel).folders()[0].parent_path();
+  fs::path folder = f.ensure(layers).folders()[0].parent_path();
   pretend_earlier_boot(folder);
   CHECK(f.times_asked() == 1);
-  const fs::path again = f.snapshots.ensure(layers, f.cancel).folders()[0].parent_path();
+  const fs::path again = f.ensure(layers).folders()[0].parent_path();
   CHECK(again != folder);
   CHECK(f.times_asked() == 1);
   f.snapshots.mark_settled(std::chrono::minutes(1));
@@ -272,18 +278,18 @@ TEST_CASE("a snapshot of an earlier boot is used only where it was synced") {
   CHECK(fs::exists(again / "synced"));
   CHECK_FALSE(fs::exists(folder / "synced"));  // of an earlier boot: nobody knows
   pretend_earlier_boot(again);
-  CHECK(f.snapshots.ensure(layers, f.cancel).folders()[0].parent_path() == again);
+  CHECK(f.ensure(layers).folders()[0].parent_path() == again);
   CHECK(f.times_asked() == 0);
 }
 
 TEST_CASE("a snapshot of another kind of user is made again") {
   Fixture f;
   const std::vector<SnapshotLayer> layers = {f.layer("a", "one")};
-  const fs::path folder = f.snapshots.ensure(layers, f.cancel).folders()[0].parent_path();
+  const fs::path folder = f.ensure(layers).folders()[0].parent_path();
   std::string meta = read_file(folder / "meta");
   const std::size_t at = meta.find("kind ");
   write_file_atomically(folder / "meta", meta.substr(0, at) + "kind other\n");
-  CHECK(f.snapshots.ensure(layers, f.cancel).folders()[0].parent_path() != folder);
+  CHECK(f.ensure(layers).folders()[0].parent_path() != folder);
 }
 
 TEST_CASE("what a dead process left is removed, what a living one works on is not") {
@@ -303,9 +309,9 @@ TEST_CASE("prune takes what nobody uses and nobody wants") {
   const std::vector<SnapshotLayer> used = {f.layer("a", "one")};
   const std::vector<SnapshotLayer> kept = {f.layer("b", "two")};
   const std::vector<SnapshotLayer> unused = {f.layer("c", std::string(200'000, 'x'))};
-  SnapshotChain chain = f.snapshots.ensure(used, f.cancel);
-  const oci::Digest kept_id = f.snapshots.ensure(kept, f.cancel).chain_id();
-  const fs::path gone = f.snapshots.ensure(unused, f.cancel).folders()[0];
+  SnapshotChain chain = f.ensure(used);
+  const oci::Digest kept_id = f.ensure(kept).chain_id();
+  const fs::path gone = f.ensure(unused).folders()[0];
   const auto usage = f.snapshots.disk_usage();
   REQUIRE(usage.size() == 3);
   CHECK(std::count_if(usage.begin(), usage.end(), [](const SnapshotInfo& info) { return info.in_use; }) == 1);
@@ -314,5 +320,5 @@ TEST_CASE("prune takes what nobody uses and nobody wants") {
   CHECK_FALSE(fs::exists(gone));
   CHECK(f.snapshots.disk_usage().size() == 2);
   CHECK(read_file(chain.folders()[0] / "a") == "one");
-  CHECK(read_file(f.snapshots.ensure(unused, f.cancel).folders()[0] / "c").size() == 200'000);
+  CHECK(read_file(f.ensure(unused).folders()[0] / "c").size() == 200'000);
 }

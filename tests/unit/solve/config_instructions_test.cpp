@@ -55,11 +55,11 @@ TEST_CASE("a working directory is recorded as it is spelt and used cleaned") {
   CHECK(absolute_workdir("", "b") == "/b");
 }
 
-TEST_CASE("a stop signal is a name or a number from 1 to 64") {
-  for (const char* signal : {"SIGTERM", "kill", "9", "RTMIN+3"}) CHECK_NOTHROW(check_stop_signal(signal));
-  for (const std::string signal : {"0", "65", "SIGNOPE", ""}) {
+TEST_CASE("a stop signal is a name or a number above 0") {
+  for (const char* signal : {"SIGTERM", "kill", "9", "99", "RTMIN+3"}) CHECK_NOTHROW(check_stop_signal(signal));
+  for (const std::string signal : {"0", "-1", "99999999999", "SIGNOPE", ""}) {
     CHECK(error_of([&] { check_stop_signal(signal); }) ==
-          "usage: STOPSIGNAL '" + signal + "' is no signal, expected a name such as SIGTERM or a number from 1 to 64");
+          "usage: STOPSIGNAL '" + signal + "' is no signal, expected a name such as SIGTERM or a number above 0");
   }
 }
 

@@ -50,7 +50,7 @@ struct Inputs {
     FleetNames names;
     names.registry_and_namespace = "ghcr.io/acme";
     const Plan plan = make_plan(targets, names);
-    return inputs_of(plan, {0}, settings, nullptr, pool, CancelToken())[0];
+    return inputs_of(plan, {0}, settings, {pool, {}})[0];
   }
 
   bool changes(const std::function<void()>& change) {

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "builder/cache/local_backend.hpp"
+#include "builder/steps/image_source.hpp"
 #include "tests/support/check_error.hpp"
 
 namespace kiln::test {

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
 #include "builder/cache/step_key.hpp"
+#include "builder/steps/context_source.hpp"
 #include "tests/support/error_of.hpp"
 #include "tests/unit/steps/image_fixture.hpp"
 
@@ -16,8 +17,7 @@ namespace {
 struct Context {
   TempDir folder;
   ThreadPool pool;
-  ContextSource source{folder.path(), dockerfile::IgnoreMatcher(), ContextModes::as_on_disk, nullptr, pool,
-                       CancelToken()};
+  ContextSource source{{folder.path(), {}}, {pool, {}}};
 
   explicit Context(const std::vector<std::string>& files) {
     for (const std::string& file : files) {
@@ -200,8 +200,7 @@ TEST_CASE("owner and mode go to folders that are made, too") {
 TEST_CASE("the key of a copy does not know times") {
   Context context({"a"});
   const auto key = [&] {
-    const ContextSource source(context.folder.path(), dockerfile::IgnoreMatcher(), ContextModes::as_on_disk, nullptr,
-                               context.pool, CancelToken());
+    const ContextSource source({context.folder.path(), {}}, {context.pool, {}});
     CopyPlan plan({}, {});
     plan.add(source, "a", "/x");
     StepKeyBuilder built("copy");

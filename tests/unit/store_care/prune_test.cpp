@@ -103,7 +103,7 @@ TEST_CASE_FIXTURE(Fixture, "what nothing names stays unless all is to go") {
 TEST_CASE_FIXTURE(Fixture, "only the kinds that are asked for go") {
   const std::string key = step('a', "one", kNow - 900);
   PruneOptions options;
-  options.kinds = {StorageKind::cache_mount};
+  options.kinds = {StoreItemKind::cache_mount};
   CHECK(run(options).removed.empty());
   CHECK(has_record(key));
 }

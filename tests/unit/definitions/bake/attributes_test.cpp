@@ -100,9 +100,11 @@ std::vector<std::string> words_for(const Attribute& attribute, std::string_view 
 
 TEST_CASE("every attribute is built or says why it is not") {
   std::set<std::string_view> names;
+  std::set<int> places;
   for (const Attribute& attribute : bake::attributes()) {
     INFO(attribute.name);
     CHECK(names.insert(attribute.name).second);
+    CHECK(places.insert(attribute.place).second);
     const bool is_built = kValues.contains(std::string(attribute.name));
     CHECK((attribute.apply != nullptr) == is_built);
     CHECK((attribute.value_of != nullptr) == is_built);

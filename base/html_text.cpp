@@ -1,4 +1,4 @@
-#include "builder/report/html_text.hpp"
+#include "base/html_text.hpp"
 
 #include "base/text.hpp"
 

@@ -1,0 +1,24 @@
+#include "builder/cache/step_outcome.hpp"
+
+namespace kiln {
+
+std::string_view to_string(StepOutcome outcome) {
+  switch (outcome) {
+    case StepOutcome::hit:
+      return "hit";
+    case StepOutcome::built:
+      return "built";
+    case StepOutcome::failed:
+      return "failed";
+  }
+  return "failed";
+}
+
+std::optional<StepOutcome> parse_step_outcome(std::string_view text) {
+  for (const StepOutcome outcome : {StepOutcome::hit, StepOutcome::built, StepOutcome::failed}) {
+    if (text == to_string(outcome)) return outcome;
+  }
+  return std::nullopt;
+}
+
+}  // namespace kiln

@@ -1,0 +1,77 @@
+// CycloneDX 1.6 (cyclonedx.org/docs/1.6/json): the image is what the bill is about, its packages are the components.
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "builder/packages/licence.hpp"
+#include "builder/packages/sbom.hpp"
+
+namespace kiln {
+
+namespace {
+
+using nlohmann::json;
+
+// A UUID made of a digest, so that the same bill has the same number (RFC 9562, 5.8: version 8, made as one likes).
+std::string serial_number(const SbomSubject& subject) {
+  std::string hex(oci::sha256_of(subject.manifest.str() + " " + subject.tool_version).hex());
+  hex[12] = '8';
+  hex[16] = '8';
+  return fmt::format("urn:uuid:{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
+                     hex.substr(16, 4), hex.substr(20, 12));
+}
+
+json property(const char* name, std::string value) { return {{"name", name}, {"value", std::move(value)}}; }
+
+json licences_of(const std::string& stated) {
+  const LicenceTerms terms = licence_terms(stated);
+  if (terms.is_identifier()) return json::array({{{"license", {{"id", terms.expression}}}}});
+  if (terms.is_known()) return json::array({{{"expression", terms.expression}}});
+  return json::array({{{"license", {{"name", stated}}}}});
+}
+
+json component_of(const Package& package, const PackageLayer& layer) {
+  json component = {{"type", "library"},
+                    {"bom-ref", element_name(package)},
+                    {"name", package.stated.name},
+                    {"version", package.stated.version},
+                    {"purl", package.purl}};
+  if (!package.stated.licence.empty()) component["licenses"] = licences_of(package.stated.licence);
+  json properties = json::array();
+  for (const std::string& location : package.locations) properties.push_back(property("kiln:location", "/" + location));
+  properties.push_back(property("kiln:layer:diff_id", layer.diff_id.str()));
+  if (!layer.created_by.empty()) properties.push_back(property("kiln:layer:created_by", layer.created_by));
+  if (package.part_of) properties.push_back(property("kiln:part_of", *package.part_of));
+  properties.push_back(property("kiln:unpacked_bytes", std::to_string(package.unpacked_bytes)));
+  component["properties"] = properties;
+  return component;
+}
+
+}  // namespace
+
+std::string cyclonedx_json(const SbomSubject& subject, const ImagePackages& packages) {
+  json components = json::array();
+  for (const Package& package : packages.packages)
+    components.push_back(component_of(package, packages.layers.at(package.layer)));
+  const json tool = {{"type", "application"}, {"name", "kiln"}, {"version", subject.tool_version}};
+  const json image = {{"type", "container"},
+                      {"bom-ref", "image"},
+                      {"name", subject.name},
+                      {"version", subject.manifest.str()},
+                      {"purl", image_url(subject)}};
+  const json document = {{"$schema", "http://cyclonedx.org/schema/bom-1.6.schema.json"},
+                         {"bomFormat", "CycloneDX"},
+                         {"specVersion", "1.6"},
+                         {"serialNumber", serial_number(subject)},
+                         {"version", 1},
+                         {"metadata",
+                          {{"timestamp", format_rfc3339(subject.created)},
+                           {"tools", {{"components", json::array({tool})}}},
+                           {"component", image}}},
+                         {"components", components}};
+  return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace kiln

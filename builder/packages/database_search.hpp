@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "builder/layer/merged_view.hpp"
+#include "builder/packages/package.hpp"
+
+namespace kiln {
+
+enum class DatabaseKind : std::uint8_t {
+  dpkg_status,
+  dpkg_status_part,  // a file of status.d
+  dpkg_sums,         // its list of MD5 sums
+  dpkg_list,
+  debian_copyright,
+  apk_installed,  // of each layer that has one, to tell in which of them a package came
+  python_metadata,
+  python_record,
+  npm_manifest,
+};
+
+// A file that tells of packages.
+struct DatabaseFile {
+  DatabaseKind kind = DatabaseKind::dpkg_status;
+  std::string path;         // by which it is asked for in the image
+  std::size_t layer = 0;    // where its bytes are, and as what
+  std::string stored_path;  // differs from `path` behind a link
+};
+
+// Every file of the merged view that tells of packages, in the order of kinds, of paths, of layers. Files that are too
+// large are left out with a note, and so is what goes beyond kMaxReadBytes or kMaxPackages.
+std::vector<DatabaseFile> find_databases(const MergedView& view, PackageNotes& notes);
+
+}  // namespace kiln

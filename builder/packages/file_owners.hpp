@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "builder/layer/merged_view.hpp"
+
+namespace kiln {
+
+// Which package each file of an image belongs to. A file belongs to the first that claims it, so packages of the system
+// claim before those of languages: Debian's python3-idna owns what the distribution idna lists too. Packages are
+// numbers. Borrows the view. For one thread at a time.
+class FileOwners {
+ public:
+  explicit FileOwners(const MergedView& view);
+
+  // `path` as a database has it, from `folder` where it is relative: symlinks on the way are followed (/lib is
+  // usr/lib), the last component is not. What is not there is no claim.
+  void claim(std::string_view folder, std::string_view path, std::size_t package);
+  // All files at and below a folder, but for what is in `except`, a folder in it (empty: none).
+  void claim_below(std::string_view folder, std::string_view except, std::size_t package);
+  // Python's bytecode that no package claimed goes to the owner of its source: installers other than pip leave it out
+  // of RECORD.
+  void claim_bytecode();
+
+  std::optional<std::size_t> owner_of(std::string_view path) const;
+
+  // Files and the bytes that they take in the tars of their layers, header and padding included.
+  struct Share {
+    std::uint64_t files = 0;
+    std::map<std::size_t, std::uint64_t> bytes_of_layer;
+  };
+  std::vector<Share> shares(std::size_t packages) const;
+
+ private:
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  struct File {
+    std::string_view path;  // the index's
+    std::size_t layer = 0;
+    std::uint64_t bytes = 0;
+    std::size_t owner = kNone;
+  };
+  const std::string* real_folder(const std::string& folder);
+  std::size_t lower_bound(std::string_view path) const;
+
+  const MergedView& view_;
+  std::vector<File> files_;                                              // in entry order
+  std::unordered_map<std::string_view, std::size_t> numbers_;            // by path
+  std::unordered_map<std::string, std::optional<std::string>> folders_;  // with symlinks followed
+};
+
+}  // namespace kiln

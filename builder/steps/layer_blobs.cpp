@@ -1,0 +1,69 @@
+#include "builder/steps/layer_blobs.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "builder/layer/index_layer.hpp"
+#include "registry/remote/pull.hpp"
+
+namespace kiln {
+
+RemoteSession& LazyRemote::get() {
+  const std::lock_guard lock(mutex_);
+  if (!session_) session_ = opener_();
+  return *session_;
+}
+
+RemoteSession* LazyRemote::opened() {
+  const std::lock_guard lock(mutex_);
+  return session_.get();
+}
+
+bool LayerBlobs::fetch_for_push(const oci::Descriptor& blob) {
+  return shared_ && shared_->fetch_blob(blob, store_, FetchedKind::layer, "push");
+}
+
+bool LayerBlobs::can_be_had(const ImageLayer& layer) {
+  if (layer.remote || layer.key.empty()) return true;
+  return std::any_of(layer.value.blobs.begin(), layer.value.blobs.end(), [&](const LayerBlob& blob) {
+    store_.lease(blob.descriptor.digest);
+    return store_.has(blob.descriptor.digest) || (shared_ && shared_->has_blob(blob.descriptor));
+  });
+}
+
+OrBlocked<LayerBlob> LayerBlobs::local(const ImageLayer& layer, const std::string& step) {
+  for (const LayerBlob& blob : layer.value.blobs) {
+    store_.lease(blob.descriptor.digest);
+    if (store_.has(blob.descriptor.digest)) return blob;
+  }
+  if (layer.value.blobs.empty()) {
+    throw Error(Category::machine, fmt::format("layer '{}': no blob of it is known", layer.value.diff_id.str()));
+  }
+  const LayerBlob& first = layer.value.blobs.front();
+  if (layer.remote) {
+    with_context(
+        [&] { return fmt::format("while fetching layer '{}' of '{}'", first.descriptor.digest.str(), layer.text); },
+        [&] { fetch_blob(remote_.get(), store_, first.descriptor, layer.remote); });
+    return first;
+  }
+  if (!layer.key.empty()) {
+    for (const LayerBlob& blob : layer.value.blobs) {
+      if (shared_ && shared_->fetch_blob(blob.descriptor, store_, FetchedKind::layer, step)) return blob;
+    }
+    return Blocked{{{layer.key, layer.text}}};
+  }
+  throw Error(Category::machine, fmt::format("layer blob '{}' is not in the store; run 'kiln cache verify'",
+                                             first.descriptor.digest.str()));
+}
+
+OrBlocked<LayerBlob> LayerBlobs::checked(const ImageLayer& layer, const std::string& step) {
+  OrBlocked<LayerBlob> blob = local(layer, step);
+  if (layer.is_own || blob.is_blocked()) return blob;
+  LayerBlob found = std::move(blob).value();
+  index_layer(store_, pool_, found.descriptor, layer.value.diff_id, cancel_);
+  return found;
+}
+
+}  // namespace kiln

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/cancel.hpp"
+#include "base/thread_pool.hpp"
+#include "builder/cache/shared_cache.hpp"
+#include "builder/run/snapshot_store.hpp"
+#include "builder/steps/image_layers.hpp"
+#include "registry/remote/remote_session.hpp"
+#include "registry/store/content_store.hpp"
+
+namespace kiln {
+
+// Opens sessions with registries when the first question needs one: most builds never ask.
+class LazyRemote {
+ public:
+  using Opener = std::function<std::unique_ptr<RemoteSession>()>;
+  explicit LazyRemote(Opener opener) : opener_(std::move(opener)) {}
+  RemoteSession& get();
+  // nullptr where no question was asked.
+  RemoteSession* opened();
+
+ private:
+  Opener opener_;
+  std::mutex mutex_;
+  std::unique_ptr<RemoteSession> session_;
+};
+
+// Where layers and what is known of them can be; borrowed.
+struct LayerPlaces {
+  ContentStore& store;
+  SnapshotStore& snapshots;
+  LazyRemote& remote;
+  SharedCache* shared = nullptr;
+};
+
+// The blobs of layers: in the store, else from the registry of a foreign image or from a shared cache. What is fetched
+// is noted as fetched for `step`, the text of an instruction. Any thread.
+class LayerBlobs {
+ public:
+  LayerBlobs(const LayerPlaces& places, ThreadPool& pool, CancelToken cancel)
+      : store_(places.store), remote_(places.remote), shared_(places.shared), pool_(pool), cancel_(std::move(cancel)) {}
+
+  // One that is in the store, fetched where it is not. Blocked where it is a step's layer that no place has;
+  // Error{machine} where it was no step's.
+  OrBlocked<LayerBlob> local(const ImageLayer& layer, const std::string& step = {});
+  // The same for a layer that is to be unpacked or goes out again. One of a foreign image that has not been read yet is
+  // read, and must be what the image's config says, Error{network} otherwise.
+  OrBlocked<LayerBlob> checked(const ImageLayer& layer, const std::string& step = {});
+  // Brings a blob of a step's layer here for a push that lacks it; false where it cannot be had.
+  bool fetch_for_push(const oci::Descriptor& blob);
+  // Whether a blob of the layer is here or, as far as can be told without fetching it, can be fetched.
+  bool can_be_had(const ImageLayer& layer);
+
+ private:
+  ContentStore& store_;
+  LazyRemote& remote_;
+  SharedCache* shared_;
+  ThreadPool& pool_;
+  CancelToken cancel_;
+};
+
+}  // namespace kiln
