@@ -102,7 +102,7 @@ FunctionTable set_functions() {
   const auto cost = [](const Values& sets) {
     std::size_t items = 0;
     for (const Value& set : sets) items += set.is_sequence() ? set.size() : 0;
-    return items * items / 64;
+    return items * items / 16;
   };
   const Type set = Type::set(Type());
   const Parameter first{"first_set", set}, others{"other_sets", set};

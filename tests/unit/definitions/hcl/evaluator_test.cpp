@@ -113,6 +113,9 @@ TEST_CASE("variables that expand one another without end are refused before they
   CHECK(refusal("\"${long}${long}\"", names).ends_with("the text would be larger than 16 MiB"));
 }
 
-TEST_CASE("a function that works longer than its arguments tell is charged for it") {
+TEST_CASE("what works longer than its operands tell is charged for it") {
+  CHECK(refusal("distinct(split(\",\", join(\",\", [for i in range(1000): join(\",\", [for k in range(6): "
+                "\"${i}-${k}\"])])))")
+            .ends_with("takes more than 3000000 steps here"));
   CHECK(refusal("[for i in range(1000): bcrypt(\"a\")]").ends_with("takes more than 3000000 steps here"));
 }
