@@ -11,6 +11,7 @@
 #include "builder/cache/step_record.hpp"
 #include "builder/definitions/bake/definition.hpp"
 #include "builder/definitions/bake_file.hpp"
+#include "builder/definitions/compose/model.hpp"
 
 namespace kiln::init {
 
@@ -99,7 +100,7 @@ class BakeReader {
     bake::DefinitionOptions options;
     options.working_directory = definitions.folder;
     options.environment = [](const std::string&) { return std::nullopt; };
-    options.files.push_back((definitions.folder / definitions.files[0]).string());
+    for (const std::string& file : definitions.files) options.files.push_back((definitions.folder / file).string());
     // A name that no target has: so none of them stops the others.
     Fleet fleet = bake_fleet(definition, options, {"no target"});
     if (count_dockerfiles(fleet) == 0 && definitions.folder != files_.root) {
@@ -185,9 +186,17 @@ FoundBuilds bake_builds(const RepositoryFiles& files) {
     for (const std::string& one : names) done.insert(folder.empty() ? one : folder + "/" + one);
     reader.read(folder, names);
   }
+  // So do those of Compose: the override beside a file is put over it, and is none by itself.
   for (const std::string& path : files.compose_files) {
+    if (const auto over = compose::automatic_override(files.root / path))
+      done.insert(over->lexically_relative(files.root).generic_string());
+  }
+  for (const std::string& path : files.compose_files) {
+    if (done.contains(path)) continue;
     const auto [folder, name] = folder_and_name(path);
-    reader.read(folder, {name});
+    std::vector<std::string> names = {name};
+    if (const auto over = compose::automatic_override(files.root / path)) names.push_back(over->filename());
+    reader.read(folder, names);
   }
   return found;
 }

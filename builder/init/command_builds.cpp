@@ -8,7 +8,6 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/cache/step_record.hpp"
 #include "builder/dockerfile/shell_commands.hpp"
 
 namespace kiln::init {
@@ -59,6 +58,11 @@ constexpr std::array<std::string_view, 40> kFlagsWithValue = {"--add-host",
                                                               "-c",
                                                               "-o",
                                                               "--authfile"};
+
+// Of those the ones that make another image; an image definition has a key for each but ssh.
+constexpr std::array<std::string_view, 9> kFlagsOfTheImage = {"--add-host", "--build-context", "--label",
+                                                              "--network",  "--platform",      "--secret",
+                                                              "--shm-size", "--ssh",           "--ulimit"};
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -213,8 +217,9 @@ class Expander {
 // The words of a `docker build`.
 struct BuildWords {
   std::vector<std::string> tags;
-  std::map<std::string, std::string> args;
+  std::vector<std::pair<std::string, std::string>> args;
   std::string file, stage, context;
+  std::vector<std::string> others;  // flags that change the image, and are not taken over
 };
 
 // Where the words of a build begin behind the program's; 0: it is none.
@@ -249,8 +254,12 @@ std::optional<BuildWords> read_build(const std::vector<std::string>& words) {
     if (flag == "-t" || flag == "--tag") build.tags.push_back(value);
     if (flag == "-f" || flag == "--file") build.file = value;
     if (flag == "--target") build.stage = value;
-    const std::size_t sign = value.find('=');
-    if (flag == "--build-arg" && sign != std::string::npos) build.args[value.substr(0, sign)] = value.substr(sign + 1);
+    if (flag == "--build-arg") {
+      const std::size_t sign = value.find('=');
+      build.args.emplace_back(value.substr(0, sign), sign == std::string::npos ? "" : value.substr(sign + 1));
+    }
+    if (std::find(kFlagsOfTheImage.begin(), kFlagsOfTheImage.end(), flag) != kFlagsOfTheImage.end())
+      build.others.push_back(value.empty() ? flag : flag + " " + value);
   }
   return build;
 }
@@ -262,7 +271,7 @@ bool is_path(const std::string& text) {
 
 // The build with its paths in the first of the folders where there is its Dockerfile.
 std::optional<FoundBuild> placed(const BuildWords& words, const std::string& change,
-                                 const std::vector<fs::path>& folders) {
+                                 const std::vector<fs::path>& folders, std::vector<std::string>& left_out) {
   if (!is_path(words.context)) return std::nullopt;
   for (const fs::path& folder : folders) {
     const fs::path from = folder / change;
@@ -274,10 +283,7 @@ std::optional<FoundBuild> placed(const BuildWords& words, const std::string& cha
     std::error_code failure;
     if (!fs::is_regular_file(*build.target.dockerfile, failure) || !fs::is_directory(context, failure)) continue;
     if (words.stage.find(kUnknown) == std::string::npos) build.target.stage = words.stage;
-    for (const auto& [name, value] : words.args) {
-      if (!value.empty() && value.find(kUnknown) == std::string::npos && !looks_like_secret(name))
-        build.target.args[name] = value;
-    }
+    for (const auto& [name, value] : words.args) take_argument(name, value, build, left_out);
     build.tags = words.tags;
     return build;
   }
@@ -294,8 +300,15 @@ void add_builds_of_line(const CommandText& text, const LogicalLine& line, const 
     }
     const auto words = read_build(command.words);
     if (!words) continue;
-    if (auto build = placed(*words, change, text.folders)) {
+    std::vector<std::string> left_out;
+    if (auto build = placed(*words, change, text.folders, left_out)) {
       build->origin = fmt::format("{}:{}", text.origin, line.number);
+      note_arguments_left_out(build->origin, left_out, found.notes);
+      if (!words->others.empty()) {
+        add_note(fmt::format("{}: not taken over, image.json has keys for it: {}", printable(build->origin),
+                             printable(join(words->others, ", "))),
+                 found.notes);
+      }
       found.builds.push_back(std::move(*build));
     } else {
       found.notes.push_back(fmt::format("{}:{}: which Dockerfile and context '{}' means is not clear: passed over",

@@ -18,6 +18,15 @@ struct FoundBuild {
   std::vector<std::string> tags;  // of the image; parts may be unknown
 };
 
+// Takes an argument over into a build, unless only a run knows its value, or it is empty (as one of the environment
+// is) or looks like a secret: then its name goes to `left_out`.
+void take_argument(const std::string& name, const std::string& value, FoundBuild& build,
+                   std::vector<std::string>& left_out);
+void note_arguments_left_out(const std::string& origin, const std::vector<std::string>& left_out,
+                             std::vector<std::string>& notes);
+// Once, however many combinations of a loop or matrix say it.
+void add_note(std::string note, std::vector<std::string>& notes);
+
 // What several readers of files come to.
 struct FoundBuilds {
   std::vector<FoundBuild> builds;

@@ -6,7 +6,6 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/cache/step_record.hpp"
 #include "builder/definitions/compose/yaml.hpp"
 #include "builder/init/command_builds.hpp"
 
@@ -54,34 +53,66 @@ void add_member(const std::string& name, const Node& value, Values& values) {
   for (const auto& [key, member] : value.members) add_member(name + "." + key, member, values);
 }
 
-// Each combination of a job's matrix, and each of its `include`s by itself: what they add to others is not needed here.
+// A member of a list in `matrix`, as its `include` and `exclude` have it.
+Values members_of(const Node& item) {
+  Values result;
+  if (!item.is_mapping()) return result;
+  for (const auto& [name, value] : item.members) add_member("matrix." + name, value, result);
+  return result;
+}
+
+std::vector<Values> items_of(const Node& matrix, std::string_view key) {
+  std::vector<Values> result;
+  const Node* list = matrix.find(key);
+  if (list == nullptr) return result;
+  for (const Node& item : list->items) result.push_back(members_of(item));
+  return result;
+}
+
+// Whether a combination has each of these values; what it lacks counts as `otherwise`.
+bool has_values(const Values& combination, const Values& wanted, bool otherwise) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& member) {
+    const auto known = combination.find(member.first);
+    return known == combination.end() ? otherwise : known->second == member.second;
+  });
+}
+
+// Each combination of a job's matrix, by GitHub's rules: `exclude` takes away those that have all of its values; an
+// item of `include` adds to all of the lists' combinations whose values it does not change, else it is one of its own.
 std::vector<Values> combinations_of(const Node& job, const Values& outer) {
-  std::vector<Values> all = {outer};
   const Node* strategy = job.find("strategy");
   const Node* matrix = strategy != nullptr && strategy->is_mapping() ? strategy->find("matrix") : nullptr;
-  if (matrix == nullptr || !matrix->is_mapping()) return all;
+  if (matrix == nullptr || !matrix->is_mapping()) return {outer};
+  std::vector<Values> of_lists = {Values()};
   bool has_lists = false;
   for (const auto& [name, list] : matrix->members) {
     if (!list.is_sequence() || name == "include" || name == "exclude") continue;
     has_lists = true;
     std::vector<Values> next;
-    for (const Values& values : all) {
+    for (const Values& values : of_lists) {
       for (const Node& item : list.items) {
         if (next.size() >= kMaxCombinations) break;
         next.push_back(values);
         add_member("matrix." + name, item, next.back());
       }
     }
-    all = std::move(next);
+    of_lists = std::move(next);
   }
-  const Node* include = matrix->find("include");
-  if (include == nullptr || !include->is_sequence()) return all;
-  if (!has_lists) all.clear();
-  for (const Node& item : include->items) {
-    if (all.size() >= kMaxCombinations || !item.is_mapping()) break;
-    all.push_back(outer);
-    for (const auto& [name, value] : item.members) add_member("matrix." + name, value, all.back());
+  for (const Values& left_out : items_of(*matrix, "exclude"))
+    std::erase_if(of_lists, [&](const Values& values) { return has_values(values, left_out, false); });
+  const std::vector<Values> included = items_of(*matrix, "include");
+  if (!has_lists && !included.empty()) of_lists.clear();
+  std::vector<Values> all = of_lists;
+  for (const Values& item : included) {
+    bool is_added = false;
+    for (std::size_t i = 0; i < of_lists.size(); ++i) {
+      if (!has_values(of_lists[i], item, true)) continue;
+      is_added = true;
+      for (const auto& [name, value] : item) all[i].insert_or_assign(name, value);
+    }
+    if (!is_added && all.size() < kMaxCombinations) all.push_back(item);
   }
+  for (Values& values : all) values.insert(outer.begin(), outer.end());
   return all;
 }
 
@@ -163,8 +194,9 @@ class WorkflowReader {
     if (context.empty()) context = ".";
     const std::string file = input("file");
     if (context.find(kUnknown) != std::string::npos || file.find(kUnknown) != std::string::npos) {
-      found_.notes.push_back(fmt::format(
-          "{}: which Dockerfile and context are built only a run of it knows: passed over", printable(origin)));
+      add_note(fmt::format("{}: which Dockerfile and context are built only a run of it knows: passed over",
+                           printable(origin)),
+               found_.notes);
       return;
     }
     FoundBuild build;
@@ -174,16 +206,20 @@ class WorkflowReader {
     build.target.dockerfile = file.empty() ? *build.target.context / "Dockerfile" : (root_ / file).lexically_normal();
     if (const std::string stage = input("target"); stage.find(kUnknown) == std::string::npos)
       build.target.stage = stage;
-    for (const std::string_view line : split(text_at(with, "build-args"), '\n')) {
-      const std::string arg = evaluate(trim(line), values);
+    std::vector<std::string> left_out;
+    const std::string arguments = text_at(with, "build-args");
+    for (const std::string_view line : split(arguments, '\n')) {
+      const std::string arg(trim(evaluate(trim(line), values)));
       const std::size_t equals = arg.find('=');
-      if (equals == std::string::npos || arg.find(kUnknown) != std::string::npos) continue;
-      if (!looks_like_secret(arg.substr(0, equals))) build.target.args[arg.substr(0, equals)] = arg.substr(equals + 1);
+      if (arg.empty() || arg.starts_with('#')) continue;
+      take_argument(arg.substr(0, equals), equals == std::string::npos ? "" : arg.substr(equals + 1), build, left_out);
     }
+    note_arguments_left_out(origin, left_out, found_.notes);
     add_tags(text_at(with, "tags"), values, metadata, build);
     if (const std::string platforms = input("platforms"); platforms.find(',') != std::string::npos) {
-      found_.notes.push_back(fmt::format("{}: it builds for {}; say \"platforms\" in image.json for that",
-                                         printable(origin), printable(platforms)));
+      add_note(fmt::format("{}: it builds for {}; say \"platforms\" in image.json for that", printable(origin),
+                           printable(platforms)),
+               found_.notes);
     }
     found_.builds.push_back(std::move(build));
   }

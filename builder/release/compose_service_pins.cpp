@@ -62,18 +62,4 @@ ServicePins pin_services(const std::vector<compose::ComposeText>& files, const c
 
 bool is_service_pins(std::string_view text) { return text.starts_with(kWrittenBy); }
 
-std::optional<fs::path> automatic_override(const fs::path& file) {
-  static constexpr std::string_view kNames[] = {"compose.yaml", "compose.yml", "docker-compose.yml",
-                                                "docker-compose.yaml"};
-  static constexpr std::string_view kOverrides[] = {"compose.override.yml", "compose.override.yaml",
-                                                    "docker-compose.override.yml", "docker-compose.override.yaml"};
-  if (std::find(std::begin(kNames), std::end(kNames), file.filename().native()) == std::end(kNames))
-    return std::nullopt;
-  for (const std::string_view name : kOverrides) {
-    const fs::path path = file.parent_path() / name;
-    if (fs::is_regular_file(path)) return path;
-  }
-  return std::nullopt;
-}
-
 }  // namespace kiln

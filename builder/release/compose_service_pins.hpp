@@ -27,8 +27,4 @@ ServicePins pin_services(const std::vector<compose::ComposeText>& files, const c
 // True for a text that pin_services() made: it may be replaced and removed.
 bool is_service_pins(std::string_view text);
 
-// The override file that Compose reads beside `file` by itself, as long as no -f names another one: Compose looks for
-// it only where `file` has one of the names that it reads by itself. nullopt: there is none.
-std::optional<fs::path> automatic_override(const fs::path& file);
-
 }  // namespace kiln

@@ -21,7 +21,7 @@ DIFFERENT_SEEDS = {260, 287, 308, 347, 359, 448}
 def sorted_groups(printed):
     """buildx tells the members of a matrix's group in an order that changes from call to call."""
     for group in printed.get("group", {}).values():
-        group["targets"] = sorted(group["targets"])
+        group["targets"] = group["targets"] and sorted(group["targets"])
     return printed
 
 

@@ -58,6 +58,39 @@ class InitTest(harness.KilnTest):
         self.kiln("baseline", "api", cwd=self.repository)
         self.assertIn("api", json.loads((self.repository / "images/baselines.json").read_text())["baselines"])
 
+    def test_the_override_of_compose_counts_and_a_matrix_has_what_its_include_adds(self):
+        self.put("api/Dockerfile", "FROM scratch AS dev\nARG VERSION\nARG FLAVOR\nCOPY Dockerfile /\n")
+        self.put("compose.yaml", "services:\n  api:\n    build: {context: api, args: {VERSION: '1'}}\n    image: ghcr.io/acme/api\n")
+        self.put("compose.override.yaml", "services:\n  api:\n    build: {args: {FLAVOR: dev}, target: dev}\n")
+        self.put("py/Dockerfile", "FROM scratch\nARG VERSION\nARG REV\nCOPY Dockerfile /\n")
+        self.put(".github/workflows/ci.yml", """
+            jobs:
+              build:
+                strategy:
+                  matrix:
+                    image: [py]
+                    include:
+                      - {image: py, version: "3.12"}
+                steps:
+                  - id: meta
+                    uses: docker/metadata-action@v5
+                    with: {images: "ghcr.io/acme/${{ matrix.image }}"}
+                  - uses: docker/build-push-action@v6
+                    with:
+                      context: ${{ matrix.image }}
+                      build-args: |
+                        VERSION=${{ matrix.version }}
+                        REV=${{ github.sha }}
+                      tags: ${{ steps.meta.outputs.tags }}
+        """)
+        result, targets = self.init_and_plan()
+        self.assertEqual(sorted(targets), ["api", "py"])
+        api = self.definition("api")
+        self.assertEqual((api["args"], api["target"]), ({"FLAVOR": "dev", "VERSION": "1"}, "dev"))
+        self.assertEqual(self.definition("py")["args"], {"VERSION": "3.12"})
+        self.assertIn("are not written down: REV", result.stdout)
+        self.assertNotIn("left out:", result.stdout)
+
     def test_a_dry_run_shows_the_files_and_writes_none(self):
         self.put("api/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
         result = self.init("--dry-run")

@@ -226,7 +226,7 @@ int run_restore(const PinWords& words) {
 std::vector<std::string> project_files(const PinWords& words) {
   std::vector<std::string> files = words.files;
   if (files.size() == 1) {
-    if (const auto beside = automatic_override(files[0])) files.push_back(beside->native());
+    if (const auto beside = compose::automatic_override(files[0])) files.push_back(beside->native());
   }
   return files;
 }

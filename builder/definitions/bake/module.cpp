@@ -30,7 +30,9 @@ struct ModuleBlock {
 class Module : public hcl::Names {
  public:
   Module(const ModuleOptions& options, BakeConfig& config)
-      : options_(options), evaluator_(*this), variables_(options, evaluator_), config_(config) {}
+      : options_(options), evaluator_(*this), variables_(options, evaluator_), config_(config) {
+    for (const BakeTarget& target : config.targets) target_numbers_.emplace(target.name, target_numbers_.size());
+  }
 
   void add(const hcl::Document& document) {
     const hcl::Body& body = *document.body;
@@ -169,6 +171,7 @@ class Module : public hcl::Names {
       return;
     }
     block.scopes = combinations(*matrix->value);
+    std::set<std::string> seen;
     if (name == nullptr && block.scopes.size() > 1) {
       hcl::fail(matrix->place, "a matrix needs a 'name' for its targets");
     }
@@ -180,7 +183,7 @@ class Module : public hcl::Names {
         made = value.text();
         check_name(made, name->value->place);
       }
-      if (std::find(block.names.begin(), block.names.end(), made) != block.names.end()) {
+      if (!seen.insert(made).second) {
         hcl::fail(name->value->place, fmt::format("two targets of the matrix have the name '{}'", printable(made)));
       }
       block.names.push_back(std::move(made));
@@ -223,6 +226,7 @@ class Module : public hcl::Names {
                                          printable(block.names[index]), attribute.name));
     }
     const Value value = evaluator_.evaluate(*said->value, &block.scopes[index]);
+    evaluator_.charge_result(value, said->value->place);
     std::optional<Value> result;
     try {
       result = read_attribute(attribute, value);
@@ -304,8 +308,6 @@ class Module : public hcl::Names {
     const auto known = target_numbers_.find(target.name);
     if (known != target_numbers_.end()) {
       config_.targets[known->second].merge(target);
-    } else if (BakeTarget* before = config_.find_target(target.name)) {
-      before->merge(target);
     } else {
       target_numbers_[target.name] = config_.targets.size();
       config_.targets.push_back(std::move(target));
@@ -407,16 +409,6 @@ void BakeTarget::merge(const BakeTarget& over) {
   if (!over.folder.empty()) folder = over.folder;
   inherits.insert(inherits.end(), over.inherits.begin(), over.inherits.end());
   merge_over(values, over.values);
-}
-
-BakeTarget* BakeConfig::find_target(const std::string& name) {
-  const auto found =
-      std::find_if(targets.begin(), targets.end(), [&](const BakeTarget& target) { return target.name == name; });
-  return found == targets.end() ? nullptr : &*found;
-}
-
-const BakeTarget* BakeConfig::find_target(const std::string& name) const {
-  return const_cast<BakeConfig*>(this)->find_target(name);
 }
 
 const BakeGroup* BakeConfig::find_group(const std::string& name) const {

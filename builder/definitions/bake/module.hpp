@@ -30,6 +30,7 @@ struct BakeGroup {
   std::string description;
   std::vector<std::string> targets;
   hcl::Place place;
+  bool has_no_list = false;  // of a Compose file that builds nothing: shown as null, as in buildx
 };
 
 // A variable as `--list variables` shows it.
@@ -51,8 +52,6 @@ struct BakeConfig {
   std::vector<std::string> warnings;
   std::vector<std::shared_ptr<const hcl::Source>> sources;  // what the places point into
 
-  BakeTarget* find_target(const std::string& name);
-  const BakeTarget* find_target(const std::string& name) const;
   const BakeGroup* find_group(const std::string& name) const;
 };
 

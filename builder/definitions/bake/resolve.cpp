@@ -164,6 +164,15 @@ void print_target(Printer& printer, const AttributeValues& values) {
 
 }  // namespace
 
+Resolver::Resolver(const BakeConfig& config, const SetWords& set) : config_(config), set_(set) {
+  for (const BakeTarget& target : config.targets) targets_.emplace(target.name, &target);
+}
+
+const BakeTarget* Resolver::find_target(const std::string& name) const {
+  const auto found = targets_.find(name);
+  return found == targets_.end() ? nullptr : found->second;
+}
+
 std::vector<std::string> Resolver::known_names() const {
   std::vector<std::string> names;
   for (const BakeGroup& group : config_.groups) names.push_back(group.name);
@@ -190,7 +199,7 @@ std::vector<std::string> Resolver::matching(const std::string& given) const {
 
 const AttributeValues& Resolver::resolve(const std::string& name) {
   if (const auto known = resolved_.find(name); known != resolved_.end()) return known->second;
-  const BakeTarget* target = config_.find_target(name);
+  const BakeTarget* target = find_target(name);
   if (std::find(path_.begin(), path_.end(), name) != path_.end()) {
     hcl::fail(target->place,
               fmt::format("target '{}' inherits from itself: {} -> {}", name, join(path_, " -> "), name));
@@ -198,7 +207,7 @@ const AttributeValues& Resolver::resolve(const std::string& name) {
   path_.push_back(name);
   AttributeValues values;
   for (const std::string& parent : target->inherits) {
-    if (config_.find_target(parent) == nullptr) {
+    if (find_target(parent) == nullptr) {
       fail_unknown(parent, target->place, fmt::format("target '{}' inherits from an ", name));
     }
     merge_over(values, resolve(parent));
@@ -212,7 +221,7 @@ const AttributeValues& Resolver::resolve(const std::string& name) {
 
 AttributeValues Resolver::complete(const std::string& name, ContextOf context_of) {
   AttributeValues values = resolve(name);
-  const std::string& folder = config_.find_target(name)->folder;
+  const std::string& folder = find_target(name)->folder;
   const std::string context = text_or(values, "context", folder.empty() ? "." : folder);
   values.insert_or_assign("context", Value::of(context_of == ContextOf::print ? shown_context(context) : context));
   if (text_or(values, "dockerfile", "").empty()) values.insert_or_assign("dockerfile", Value::of("Dockerfile"));
@@ -228,7 +237,7 @@ void Resolver::add_group(const std::string& name, Selection& into, std::vector<s
   // A group may have the name of a target: as a member of itself it means the target.
   const bool is_member_of_itself = std::find(path.begin(), path.end(), name) != path.end();
   if (group == nullptr || is_member_of_itself) {
-    if (config_.find_target(name) == nullptr) {
+    if (find_target(name) == nullptr) {
       if (is_member_of_itself) {
         hcl::fail(group->place, fmt::format("group '{}' contains itself: {} -> {}", name, join(path, " -> "), name));
       }
@@ -251,11 +260,11 @@ void Resolver::add_links(const std::string& name, Selection& into, std::vector<s
   for (const auto& [context, value] : links) {
     if (!value.text().starts_with(kLink)) continue;
     const std::string linked = value.text().substr(kLink.size());
-    const hcl::Place place = config_.find_target(name)->place;
+    const hcl::Place place = find_target(name)->place;
     if (std::find(path.begin(), path.end(), linked) != path.end()) {
       hcl::fail(place, fmt::format("target '{}' is built from itself: {} -> {}", linked, join(path, " -> "), linked));
     }
-    if (config_.find_target(linked) == nullptr) {
+    if (find_target(linked) == nullptr) {
       fail_unknown(linked, place, fmt::format("target '{}': the context '{}' names an ", name, printable(context)));
     }
     if (!into.targets.contains(linked)) {
@@ -327,7 +336,7 @@ std::string print_selection(const Selection& selection) {
     printer.key("targets");
     Value::Items members;
     for (const std::string& target : group.targets) members.push_back(Value::of(target));
-    printer.value(Value::tuple(std::move(members)));
+    printer.value(group.has_no_list ? Value() : Value::tuple(std::move(members)));
     printer.close('}');
   }
   printer.close('}');

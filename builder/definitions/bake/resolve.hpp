@@ -2,6 +2,8 @@
 
 #include <map>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "builder/definitions/bake/module.hpp"
@@ -18,7 +20,8 @@ struct Selection {
 
 class Resolver {
  public:
-  Resolver(const BakeConfig& config, const SetWords& set) : config_(config), set_(set) {}
+  // Both stay as they are as long as the resolver is there.
+  Resolver(const BakeConfig& config, const SetWords& set);
 
   // Targets, groups and globs over both; none means "default". Error{usage} for an unknown name (with the nearest), and
   // for an `inherits` or `target:` that leads back.
@@ -38,11 +41,13 @@ class Resolver {
   void add_group(const std::string& name, Selection& into, std::vector<std::string>& path);
   void add_target(const std::string& name, Selection& into);
   void add_links(const std::string& name, Selection& into, std::vector<std::string>& path);
+  const BakeTarget* find_target(const std::string& name) const;
   std::vector<std::string> known_names() const;
   [[noreturn]] void fail_unknown(const std::string& name, const hcl::Place& place, const std::string& what) const;
 
   const BakeConfig& config_;
   const SetWords& set_;
+  std::unordered_map<std::string_view, const BakeTarget*> targets_;
   std::map<std::string, AttributeValues> resolved_;
   std::vector<std::string> path_;
 };

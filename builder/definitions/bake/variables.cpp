@@ -172,6 +172,7 @@ std::vector<BakeVariable> Variables::check_all() {
   std::vector<BakeVariable> result;
   for (auto& [name, variable] : variables_) {
     const Value value = *find(name);
+    evaluator_.charge_result(value, variable.block.place);
     BakeVariable shown_variable{name, "", shown(value),
                                 text_attribute(*variable.block.body, "description", evaluator_)};
     if (variable.type) shown_variable.type = variable.type->is_dynamic() ? "any" : variable.type->name();

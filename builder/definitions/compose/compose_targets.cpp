@@ -327,6 +327,7 @@ void add_compose_targets(const std::vector<ComposeText>& files, const ComposeOpt
     }
     group.targets.push_back(name);
   }
+  group.has_no_list = group.targets.empty();
   config.groups.push_back(std::move(group));
 }
 

@@ -37,4 +37,8 @@ Lookup project_variables(const ComposeOptions& options);
 Node load_model(const std::vector<ComposeText>& files, const Lookup& variables,
                 const std::optional<fs::path>& inside = std::nullopt, std::set<std::string>* unset = nullptr);
 
+// The override file that Compose reads beside `file` by itself, as long as no -f names another one: Compose looks for
+// it only where `file` has one of the names that it reads by itself. nullopt: there is none.
+std::optional<fs::path> automatic_override(const fs::path& file);
+
 }  // namespace kiln::compose

@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -166,6 +167,11 @@ Value bcrypt(const Values& arguments) {
   return Value::of(hash);
 }
 
+std::size_t cost_of_bcrypt(const Values& arguments) {
+  const auto cost = arguments.size() == 2 ? arguments[1].number().to_int64().value_or(0) : 10;
+  return std::size_t{150} << std::clamp<std::int64_t>(cost, 4, 14);
+}
+
 template <auto Free>
 struct Freed {
   template <class T>
@@ -279,7 +285,7 @@ FunctionTable encoding_functions() {
   return {
       {"base64decode", {{text}, {}, base64decode}},
       {"base64encode", {{text}, {}, [](const Values& v) { return Value::of(base64(v[0].text())); }}},
-      {"bcrypt", {{text}, Parameter{"cost", Type::number()}, bcrypt}},
+      {"bcrypt", {{text}, Parameter{"cost", Type::number()}, bcrypt, cost_of_bcrypt}},
       {"byteslen", {{{"buf", Type()}}, {}, no_bytes}},
       {"bytesslice", {{{"buf", Type()}, number, {"length", Type::number()}}, {}, no_bytes}},
       {"csvdecode", {{text}, {}, csvdecode}},

@@ -13,7 +13,10 @@ namespace {
 
 using Kind = Type::Kind;
 
-constexpr std::size_t kMaxSteps = 10'000'000;
+constexpr std::size_t kMaxSteps = 3'000'000;
+constexpr std::size_t kFailureSteps = 50;  // an error that something catches: its message has been made by then
+constexpr std::size_t kMaxMadeBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxWeight = 2'000'000;
 constexpr int kMaxDepth = 1000;
 
 std::string kind_name(const Value& value) { return value.is_null() ? "null" : value.type().name(); }
@@ -41,15 +44,42 @@ class Evaluator::Step {
   Evaluator& evaluator_;
 };
 
-void Evaluator::charge(std::size_t steps, const Place& place) {
-  steps_ += steps;
-  if (steps_ > kMaxSteps) fail(place, fmt::format("the file takes more than {} steps to evaluate", kMaxSteps));
+// What catches an error, such as try(), gets no further than this one: it comes again at the next step.
+void Evaluator::exhaust(const Place& place, std::string_view message) {
+  try {
+    fail(place, message);
+  } catch (const Error& error) {
+    exhausted_ = error;
+    throw;
+  }
 }
+
+void Evaluator::charge(std::size_t steps, const Place& place) {
+  if (exhausted_) throw Error(*exhausted_);
+  steps_ += std::min(steps, kMaxSteps + 1);
+  if (steps_ > kMaxSteps)
+    exhaust(place, fmt::format("evaluating the bake files takes more than {} steps here", kMaxSteps));
+}
+
+void Evaluator::charge_bytes(std::size_t bytes, const Place& place) {
+  if (exhausted_) throw Error(*exhausted_);
+  text_bytes_ += bytes;
+  if (text_bytes_ > kMaxMadeBytes) {
+    exhaust(place, fmt::format("evaluating the bake files makes more than {} MiB of texts here", kMaxMadeBytes >> 20));
+  }
+}
+
+void Evaluator::charge_result(const Value& value, const Place& place) { charge_bytes(value.weight() * 16, place); }
 
 Value Evaluator::evaluate(const Expression& expression, const Scope* scope) {
   const Step step(*this, expression.place);
   try {
-    return evaluate_node(expression, scope);
+    Value value = evaluate_node(expression, scope);
+    if (value.weight() > kMaxWeight) {
+      fail(expression.place,
+           fmt::format("the value holds more than {} parts (each item, and each 16 bytes of texts)", kMaxWeight));
+    }
+    return value;
   } catch (const ValueError& error) {
     fail(expression.place, error.what());
   }
@@ -57,6 +87,7 @@ Value Evaluator::evaluate(const Expression& expression, const Scope* scope) {
 
 Value Evaluator::evaluate_as(const Expression& expression, const Type& type, const Scope* scope) {
   const Value value = evaluate(expression, scope);
+  if (!type.is_primitive() && !type.is_dynamic()) charge(value.weight(), expression.place);
   try {
     return convert(value, type);
   } catch (const ValueError& error) {
@@ -97,15 +128,16 @@ Value Evaluator::template_text(const Template& node, const Scope* scope) {
   for (const ExpressionPtr& part : node.parts) {
     const Value value = evaluate(*part, scope);
     if (value.is_null()) fail(part->place, "a null cannot stand in a text");
+    Value text;
     try {
-      const Value text = convert(value, Type::string());
-      check_text_size(result.size() + text.text().size());
-      result += text.text();
+      text = convert(value, Type::string());
     } catch (const ValueError& error) {
       fail(part->place, fmt::format("{} cannot stand in a text", kind_name(value)));
     }
+    check_text_size(result.size() + text.text().size());
+    result += text.text();
   }
-  charge(result.size() / 16, node.parts.front()->place);
+  charge_bytes(result.size(), node.parts.front()->place);
   return Value::of(std::move(result));
 }
 
@@ -117,6 +149,7 @@ Value Evaluator::joined(const Joined& node, const Scope* scope) {
     result += convert(item, Type::string()).text();
     check_text_size(result.size());
   }
+  charge_bytes(result.size(), node.tuple->place);
   return Value::of(std::move(result));
 }
 
@@ -237,11 +270,12 @@ Value Evaluator::conditional(const Expression& expression, const Conditional& no
   try {
     other = evaluate(is_true ? *node.if_false : *node.if_true, scope);
   } catch (const Error&) {
-    charge(1, expression.place);
+    charge(kFailureSteps, expression.place);
     return result;
   }
   if (other.kind() == Kind::dynamic) return result;
   if (result.kind() == Kind::dynamic) return Value::null(other.type());
+  charge(result.is_sequence() || result.is_mapping() ? result.weight() + other.weight() : 0, expression.place);
   const Type type = result.type(), other_type = other.type();
   if (type == other_type) return result;
   const auto common = unify({is_true ? type : other_type, is_true ? other_type : type}, true);
@@ -271,7 +305,9 @@ Value Evaluator::operation(const Expression& expression, const Operation& node, 
   if (node.op == Operator::logical_not) return Value::of(!condition(*node.left, scope, "the operand of '!'"));
   const Value left = evaluate(*node.left, scope);
   if (node.op == Operator::equal || node.op == Operator::not_equal) {
-    const bool are_equal = left == evaluate(*node.right, scope);
+    const Value right = evaluate(*node.right, scope);
+    charge(std::min(left.weight(), right.weight()), expression.place);
+    const bool are_equal = left == right;
     return Value::of(are_equal == (node.op == Operator::equal));
   }
   const auto number = [&](const Value& value, const Expression& operand) {
@@ -285,6 +321,8 @@ Value Evaluator::operation(const Expression& expression, const Operation& node, 
   const Number a = number(left, *node.left);
   if (node.op == Operator::negate) return Value::of(a.negated());
   const Number b = number(evaluate(*node.right, scope), *node.right);
+  // Numbers have 155 digits, which a quotient mostly fills.
+  charge(node.op == Operator::divide || node.op == Operator::modulo ? 100 : 10, expression.place);
   switch (node.op) {
     case Operator::greater:
       return Value::of(b < a);
@@ -408,6 +446,7 @@ Value Evaluator::call(const Expression& expression, const Call& node, const Scop
     if (given[i].first.is_null() && !parameter.allows_null) {
       fail(given[i].second, fmt::format("'{}' of '{}' must not be null", parameter.name, node.name));
     }
+    charge(given[i].first.weight(), given[i].second);
     try {
       values.push_back(convert(given[i].first, parameter.type));
     } catch (const ValueError& error) {
@@ -415,11 +454,10 @@ Value Evaluator::call(const Expression& expression, const Call& node, const Scop
     }
   }
   try {
+    if (function->cost) charge(function->cost(values), expression.place);
     Value result = function->call(values);
-    charge(result.is(Kind::string)                       ? result.text().size() / 16
-           : result.is_sequence() || result.is_mapping() ? result.size()
-                                                         : 0,
-           expression.place);
+    if (result.is(Kind::string)) charge_bytes(result.text().size(), expression.place);
+    if (result.is_sequence() || result.is_mapping()) charge(result.weight(), expression.place);
     return result;
   } catch (const ValueError& error) {
     fail(expression.place, fmt::format("{}(): {}", node.name, error.what()));
@@ -480,7 +518,7 @@ Value Evaluator::call_special(const Expression& expression, const Call& node, co
       evaluate(*node.arguments[0], scope);
       return Value::of(true);
     } catch (const Error&) {
-      charge(1, expression.place);
+      charge(kFailureSteps, expression.place);
       return Value::of(false);
     }
   }
@@ -489,7 +527,7 @@ Value Evaluator::call_special(const Expression& expression, const Call& node, co
     try {
       return evaluate(*argument, scope);
     } catch (const Error& error) {
-      charge(1, expression.place);
+      charge(kFailureSteps, expression.place);
       reasons += fmt::format("{}{}", reasons.empty() ? "" : "; ", error.message());
     }
   }

@@ -3,8 +3,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/error.hpp"
 #include "builder/definitions/hcl/functions.hpp"
 #include "builder/definitions/hcl/syntax.hpp"
 
@@ -40,7 +42,8 @@ struct Scope {
   bool hides_outer = false;  // a function sees its parameters and what is global
 };
 
-// Evaluates expressions. The steps of one Evaluator are bounded, whatever it evaluates, and so is how deep it goes.
+// Evaluates expressions. What one Evaluator does is bounded, whatever it evaluates: its steps, the bytes of the texts
+// that it makes, how much one value holds, and how deep it goes.
 class Evaluator {
  public:
   explicit Evaluator(Names& names) : names_(names) {}
@@ -49,6 +52,8 @@ class Evaluator {
   Value evaluate(const Expression& expression, const Scope* scope = nullptr);
   // The same, converted; the message of what does not fit names the place.
   Value evaluate_as(const Expression& expression, const Type& type, const Scope* scope = nullptr);
+  // For a value that is kept in texts: its bytes count as those of texts that were made.
+  void charge_result(const Value& value, const Place& place);
 
  private:
   class Step;
@@ -72,11 +77,16 @@ class Evaluator {
   bool condition(const Expression& expression, const Scope* scope, std::string_view what);
   bool is_visible(const std::string& name, const Scope* scope) const;
   void charge(std::size_t steps, const Place& place);
+  [[noreturn]] void exhaust(const Place& place, std::string_view message);
+  // For a text that was made.
+  void charge_bytes(std::size_t bytes, const Place& place);
 
   Names& names_;
   std::vector<Value> splat_items_;
   std::vector<const UserFunction*> active_functions_;
   std::size_t steps_ = 0;
+  std::size_t text_bytes_ = 0;
+  std::optional<Error> exhausted_;
   int depth_ = 0;
 };
 

@@ -24,6 +24,9 @@ struct Function {
   std::optional<Parameter> rest;  // any number more
   // ValueError for what it cannot work with.
   std::function<Value(const std::vector<Value>&)> call;
+  // The evaluator's steps that a call takes beyond one for each part of its arguments and its result; none: that is
+  // all.
+  std::function<std::size_t(const std::vector<Value>&)> cost = nullptr;
 };
 
 using FunctionTable = std::map<std::string, Function, std::less<>>;

@@ -142,7 +142,7 @@ Pattern::Pattern(std::string_view pattern) {
 
 Pattern::Match Pattern::find(std::string_view text, std::size_t from) const {
   // A bound on both together: program times text is what matching costs.
-  constexpr std::size_t kMaxWork = 400'000'000;
+  constexpr std::size_t kMaxWork = 50'000'000;
   if (text.size() > kMaxWork / program_.size()) throw ValueError("the text is too long for this pattern");
   const auto slots = Machine(program_, text, 2 * names_.size() + 2).run(from);
   Match match;

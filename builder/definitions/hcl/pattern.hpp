@@ -30,6 +30,8 @@ class Pattern {
   // Every match replaced; $1, $name, ${name} and $$ in the replacement.
   std::string replace_all(std::string_view text, std::string_view replacement) const;
 
+  // How many instructions it became: matching costs that, for each byte of a text.
+  std::size_t size() const noexcept { return program_.size(); }
   // Of each group its name, empty where it has none.
   const std::vector<std::string>& group_names() const noexcept { return names_; }
 

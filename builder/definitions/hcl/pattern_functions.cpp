@@ -70,17 +70,28 @@ Value regexall(const Values& arguments) {
   return Value::list(shape.type(), std::move(matches));
 }
 
+// A step is the work of 64 instructions. The search for all matches begins anew behind each of them, which costs a
+// little for each byte of the text once more.
+std::size_t cost_of_one(const Value& pattern, const Value& text) {
+  return Pattern(pattern.text()).size() * text.text().size() / 64;
+}
+std::size_t cost_of_all(const Value& pattern, const Value& text) {
+  const std::size_t once = cost_of_one(pattern, text);
+  return once + once * text.text().size() / 512;
+}
+
 }  // namespace
 
 FunctionTable pattern_functions() {
   const Parameter pattern{"pattern", Type::string()}, text{"string", Type::string()};
   return {
-      {"regex", {{pattern, text}, {}, regex}},
+      {"regex", {{pattern, text}, {}, regex, [](const Values& v) { return cost_of_one(v[0], v[1]); }}},
       {"regex_replace",
        {{{"str", Type::string()}, pattern, {"replace", Type::string()}},
         {},
-        [](const Values& v) { return Value::of(Pattern(v[1].text()).replace_all(v[0].text(), v[2].text())); }}},
-      {"regexall", {{pattern, text}, {}, regexall}},
+        [](const Values& v) { return Value::of(Pattern(v[1].text()).replace_all(v[0].text(), v[2].text())); },
+        [](const Values& v) { return cost_of_all(v[1], v[0]); }}},
+      {"regexall", {{pattern, text}, {}, regexall, [](const Values& v) { return cost_of_all(v[0], v[1]); }}},
   };
 }
 

@@ -98,15 +98,21 @@ Value cartesian_product(const Values& lists) {
 }  // namespace
 
 FunctionTable set_functions() {
+  // Each item is looked for in the others.
+  const auto cost = [](const Values& sets) {
+    std::size_t items = 0;
+    for (const Value& set : sets) items += set.is_sequence() ? set.size() : 0;
+    return items * items / 16;
+  };
   const Type set = Type::set(Type());
   const Parameter first{"first_set", set}, others{"other_sets", set};
   return {
       {"sethaselement",
        {{{"set", set}, {"elem", Type()}}, {}, [](const Values& a) { return Value::of(holds(a[0], a[1])); }}},
-      {"setintersection", {{first}, others, intersection}},
+      {"setintersection", {{first}, others, intersection, cost}},
       {"setproduct", {{}, Parameter{"sets", Type()}, cartesian_product}},
-      {"setsubtract", {{{"a", set}, {"b", set}}, {}, subtraction}},
-      {"setsymmetricdifference", {{first}, others, symmetric_difference}},
+      {"setsubtract", {{{"a", set}, {"b", set}}, {}, subtraction, cost}},
+      {"setsymmetricdifference", {{first}, others, symmetric_difference, cost}},
       {"setunion", {{first}, others, united}},
   };
 }

@@ -1,8 +1,21 @@
 #include "builder/definitions/hcl/value.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace kiln::hcl {
+
+namespace {
+
+constexpr std::size_t kMaxOwnText = 64;
+
+}  // namespace
+
+// Stays at the largest number rather than begin anew: shared parts grow it without end.
+void Value::add_weight(std::size_t weight) noexcept {
+  weight_ = weight > std::numeric_limits<std::size_t>::max() - weight_ ? std::numeric_limits<std::size_t>::max()
+                                                                       : weight_ + weight;
+}
 
 Value Value::null(Type type) {
   Value value;
@@ -28,7 +41,12 @@ Value Value::of(Number number) {
 Value Value::of(std::string text) {
   Value value;
   value.kind_ = Kind::string;
-  value.data_ = std::move(text);
+  value.weight_ = weight_of_text(text);
+  if (text.size() > kMaxOwnText) {
+    value.data_ = std::make_shared<const std::string>(std::move(text));
+  } else {
+    value.data_ = std::move(text);
+  }
   return value;
 }
 
@@ -59,6 +77,7 @@ Value Value::map(Type element, Members members) {
 Value Value::tuple(Items items) {
   Value value;
   value.kind_ = Kind::tuple;
+  for (const Value& item : items) value.add_weight(item.weight_);
   value.data_ = std::make_shared<const Items>(std::move(items));
   return value;
 }
@@ -66,6 +85,10 @@ Value Value::tuple(Items items) {
 Value Value::object(Members members) {
   Value value;
   value.kind_ = Kind::object;
+  for (const auto& [name, member] : members) {
+    value.add_weight(weight_of_text(name));
+    value.add_weight(member.weight_);
+  }
   value.data_ = std::make_shared<const Members>(std::move(members));
   return value;
 }

@@ -44,10 +44,16 @@ class Value {
 
   bool boolean() const { return std::get<bool>(data_); }
   const Number& number() const { return *std::get<std::shared_ptr<const Number>>(data_); }
-  const std::string& text() const { return std::get<std::string>(data_); }
+  const std::string& text() const {
+    const auto* shared = std::get_if<std::shared_ptr<const std::string>>(&data_);
+    return shared != nullptr ? **shared : std::get<std::string>(data_);
+  }
   const Items& items() const { return *std::get<std::shared_ptr<const Items>>(data_); }
   const Members& members() const { return *std::get<std::shared_ptr<const Members>>(data_); }
   std::size_t size() const { return is_sequence() ? items().size() : members().size(); }
+  // What it costs to go through all of it: one for itself and one for every 16 bytes of its text or keys, and what its
+  // parts cost. Parts that are shared count as often as they are there.
+  std::size_t weight() const noexcept { return weight_; }
 
   // HCL's `==`: values of different types are different, nulls are equal whatever their type.
   friend bool operator==(const Value& a, const Value& b);
@@ -55,10 +61,15 @@ class Value {
   static int compare(const Value& a, const Value& b);
 
  private:
+  static std::size_t weight_of_text(const std::string& text) noexcept { return 1 + text.size() / 16; }
+  void add_weight(std::size_t weight) noexcept;
+
   Kind kind_ = Kind::dynamic;
+  std::size_t weight_ = 1;
   std::shared_ptr<const Type> type_;  // of a null its type, of a collection its element's
-  std::variant<std::monostate, bool, std::string, std::shared_ptr<const Number>, std::shared_ptr<const Items>,
-               std::shared_ptr<const Members>>
+  // A long text is shared, a short one is not worth it.
+  std::variant<std::monostate, bool, std::string, std::shared_ptr<const std::string>, std::shared_ptr<const Number>,
+               std::shared_ptr<const Items>, std::shared_ptr<const Members>>
       data_;
 };
 

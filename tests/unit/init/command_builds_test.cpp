@@ -36,6 +36,21 @@ TEST_CASE("a build's tags, Dockerfile, stage, arguments and context are read, ov
   CHECK(build.target.args == std::map<std::string, std::string>{{"A", "1"}});
 }
 
+TEST_CASE("what of a build is not taken over is said, once for all rounds of a loop") {
+  const kiln::test::Folder folder(kDockerfiles);
+  const auto found =
+      builds_of(folder.path(),
+                "for name in api web; do\n"
+                "  docker build --build-arg REV=$(git rev-parse HEAD) --build-arg HTTP_PROXY --build-arg "
+                "API_TOKEN=x --build-arg A=1 --platform linux/arm64 --secret id=npm --progress plain $name\n"
+                "done\n");
+  CHECK(found.builds.size() == 2);
+  CHECK(found.notes == Names{"build.sh:2: arguments whose value only a run knows, that are empty or look like secrets "
+                             "are not written down: REV, HTTP_PROXY, API_TOKEN",
+                             "build.sh:2: not taken over, image.json has keys for it: --platform linux/arm64, --secret "
+                             "id=npm"});
+}
+
 TEST_CASE("variables that the text sets are put in, others are unknown") {
   const kiln::test::Folder folder(kDockerfiles);
   const auto found = builds_of(folder.path(),

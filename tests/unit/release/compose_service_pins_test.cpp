@@ -104,8 +104,8 @@ TEST_CASE("the override file that Compose reads by itself is found beside a file
   const TempDir folder;
   for (const char* name : {"compose.override.yaml", "docker-compose.override.yml"})
     std::ofstream(folder.path() / name) << "{}";
-  CHECK(automatic_override(folder.path() / "docker-compose.yml") == folder.path() / "compose.override.yaml");
-  CHECK_FALSE(automatic_override(folder.path() / "compose.prod.yaml"));
+  CHECK(compose::automatic_override(folder.path() / "docker-compose.yml") == folder.path() / "compose.override.yaml");
+  CHECK_FALSE(compose::automatic_override(folder.path() / "compose.prod.yaml"));
   fs::remove(folder.path() / "compose.override.yaml");
-  CHECK(automatic_override(folder.path() / "compose.yaml") == folder.path() / "docker-compose.override.yml");
+  CHECK(compose::automatic_override(folder.path() / "compose.yaml") == folder.path() / "docker-compose.override.yml");
 }
