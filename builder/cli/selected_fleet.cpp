@@ -9,6 +9,16 @@
 
 namespace kiln::cli {
 
+void add_fleet_words(Arguments& command, FleetWords& words) {
+  DefinitionWords& definitions = words.definitions;
+  command.positional("TARGET", definitions.targets, "targets, images or groups (default: the group 'default')")
+      .option("-f,--file", definitions.files, "fleet.json, its folder, or bake and Compose files")
+      .option("--var", definitions.variables, "NAME=VALUE of a variable of bake files")
+      .option("--profile", words.profiles, "for this machine profile only")
+      .option("--registry", words.registry, "HOST[:PORT]/NAMESPACE to name images under")
+      .option("--set", definitions.set, "TARGET.KEY=VALUE over the definition");
+}
+
 void warn_of_broken(const Fleet& fleet, Log& log) {
   for (const TargetSpec& target : fleet.targets) {
     if (target.problems.empty()) continue;

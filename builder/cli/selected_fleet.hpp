@@ -6,11 +6,22 @@
 #include "base/cancel.hpp"
 #include "base/log.hpp"
 #include "builder/cli/build_context.hpp"
+#include "builder/cli/definitions_source.hpp"
+#include "builder/cli/words/arguments.hpp"
 #include "builder/definitions/fleet.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
 
 namespace kiln::cli {
+
+// Which targets of which fleet a command is about that looks at a fleet and builds nothing of it.
+struct FleetWords {
+  DefinitionWords definitions;
+  std::vector<std::string> profiles;
+  std::string registry;
+};
+
+void add_fleet_words(Arguments& command, FleetWords& words);
 
 // A fleet, the targets of it that a command is about, and what their names are filled in with.
 struct SelectedFleet {

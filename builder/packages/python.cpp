@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/csv.hpp"
 #include "base/text.hpp"
 #include "builder/packages/databases.hpp"
 #include "builder/packages/paragraphs.hpp"
@@ -28,22 +29,6 @@ std::string python_licence(const Paragraph& headers) {
   return plain_line(join(names, " AND "));
 }
 
-// One field of a record of CSV, and what follows it; quotes are doubled in a quoted one.
-std::string first_csv_field(std::string_view line) {
-  if (!line.starts_with('"')) return std::string(line.substr(0, line.find(',')));
-  std::string field;
-  for (std::size_t i = 1; i < line.size(); ++i) {
-    if (line[i] != '"') {
-      field += line[i];
-    } else if (i + 1 < line.size() && line[i + 1] == '"') {
-      field += line[++i];
-    } else {
-      break;
-    }
-  }
-  return field;
-}
-
 }  // namespace
 
 std::vector<StatedPackage> read_python_metadata(std::string_view text, std::string_view where, PackageNotes& notes) {
@@ -61,7 +46,10 @@ std::vector<std::string> read_python_record(std::string_view text) {
   std::vector<std::string> paths;
   for (std::string_view line : split(text, '\n')) {
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (std::string path = first_csv_field(line); !path.empty()) paths.push_back(std::move(path));
+    const CsvRecord record = read_csv_record(line, 0, CsvLineEnds::end_a_record);
+    // A path is a path, however the rest of its record is written.
+    const std::string& path = record.fields.empty() ? record.bad_field : record.fields.front();
+    if (!path.empty()) paths.push_back(path);
   }
   return paths;
 }

@@ -33,7 +33,7 @@ ListedImage describe(const ContentStore& store, const NamedImage& named) {
   return listed;
 }
 
-int run_images(bool json) {
+int run_images(bool as_json) {
   const ContentStore store(HomeLayout::open(HomeLayout::default_root()));
   nlohmann::json list = nlohmann::json::array();
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left, TextTable::Align::right}, 0);
@@ -43,7 +43,7 @@ int run_images(bool json) {
              {"SIZE", TextStyle::bold}});
   for (const NamedImage& named : named_images(store)) {
     const ListedImage image = describe(store, named);
-    if (json) {
+    if (as_json) {
       list.push_back({{"name", named.name},
                       {"digest", named.descriptor.digest.str()},
                       {"platforms", image.platforms},
@@ -55,7 +55,7 @@ int run_images(bool json) {
                  {human_bytes(image.bytes)}});
     }
   }
-  if (json) {
+  if (as_json) {
     fmt::print("{}\n", list.dump(2));
   } else {
     print_table(table);

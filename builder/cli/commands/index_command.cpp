@@ -12,7 +12,6 @@
 #include "builder/cli/baked_index.hpp"
 #include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/definitions_source.hpp"
 #include "builder/cli/image_documents.hpp"
 #include "builder/cli/metadata.hpp"
 #include "builder/cli/registry_session.hpp"
@@ -150,20 +149,16 @@ int run_append(const IndexWords& words, const CancelToken& cancel) {
 }
 
 struct BakeIndexWords {
-  std::vector<std::string> targets;
-  std::vector<std::string> files;
-  std::vector<std::string> variables;
-  std::vector<std::string> profiles;
-  std::string registry;
-  std::vector<std::string> set;
+  FleetWords fleet;
   std::optional<std::string> metadata_file;
   std::optional<std::string> progress;
 };
 
 int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
-  const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
+  const DefinitionsSource source = find_definitions(words.fleet.definitions, cancel);
   StderrLog log;
-  const SelectedFleet loaded = select_fleet(source.options, words.profiles, words.registry, MayFetch::yes, cancel, log);
+  const SelectedFleet loaded =
+      select_fleet(source.options, words.fleet.profiles, words.fleet.registry, MayFetch::yes, cancel, log);
   const Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.naming);
   std::vector<std::string> targets;
   std::set<std::size_t> wanted;
@@ -220,13 +215,8 @@ void add_index_command(Arguments& root) {
   const auto bake_words = std::make_shared<BakeIndexWords>();
   Arguments& bake = index.command(
       "bake", "Put the indexes of a fleet's images whose platforms 'kiln bake --only-platform' has pushed one by one.");
-  bake.positional("TARGET", bake_words->targets, "targets, images or groups (default: the group 'default')")
-      .option("-f,--file", bake_words->files, "fleet.json, its folder, or bake and Compose files")
-      .option("--var", bake_words->variables, "NAME=VALUE of a variable of bake files")
-      .option("--profile", bake_words->profiles, "for this machine profile only")
-      .option("--registry", bake_words->registry, "HOST[:PORT]/NAMESPACE to name images under")
-      .option("--set", bake_words->set, "TARGET.KEY=VALUE over the definition")
-      .option("--metadata-file", bake_words->metadata_file, "write what was put to this file, as JSON")
+  add_fleet_words(bake, bake_words->fleet);
+  bake.option("--metadata-file", bake_words->metadata_file, "write what was put to this file, as JSON")
       .option("--progress", bake_words->progress, "auto, tty, plain, quiet or rawjson")
       .handler([bake_words](const CancelToken& cancel) { return run_bake_index(*bake_words, cancel); });
 }

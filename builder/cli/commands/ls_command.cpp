@@ -12,7 +12,7 @@ namespace kiln::cli {
 
 namespace {
 
-int run_ls(const std::string& repository, bool json, const CancelToken& cancel) {
+int run_ls(const std::string& repository, bool as_json, const CancelToken& cancel) {
   const oci::Reference reference = oci::Reference::parse(repository);
   if (reference.tag || reference.digest) {
     throw Error(Category::usage, fmt::format("'{}' names one image; a repository such as '{}' was expected",
@@ -21,7 +21,7 @@ int run_ls(const std::string& repository, bool json, const CancelToken& cancel) 
   StderrLog log;
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
   const auto tags = session->client_for(reference).list_tags(session->repository_of(reference).repository);
-  if (json) {
+  if (as_json) {
     fmt::print("{}\n", nlohmann::json{{"repository", reference.name()}, {"tags", tags}}.dump(2));
   } else {
     for (const std::string& tag : tags) fmt::print("{}\n", printable(tag));

@@ -13,7 +13,6 @@
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/definitions_source.hpp"
 #include "builder/cli/selected_fleet.hpp"
 #include "builder/cli/stderr_log.hpp"
 #include "builder/definitions/image_names.hpp"
@@ -31,12 +30,7 @@ constexpr std::size_t kWaves = 6;
 constexpr const char* kRunner = "ubuntu-24.04";
 
 struct MatrixWords {
-  std::vector<std::string> targets;
-  std::vector<std::string> files;
-  std::vector<std::string> variables;
-  std::vector<std::string> profiles;
-  std::string registry;
-  std::vector<std::string> set;
+  FleetWords fleet;
   std::string format = "github";
   std::vector<std::string> runners;
   int max_rows = static_cast<int>(kMaxMatrixRows);
@@ -163,8 +157,9 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
     throw Error(Category::usage, fmt::format("--max-rows must be 1 to {}, got {}", kMaxMatrixRows, words.max_rows));
   }
   StderrLog log;
-  const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
-  const SelectedFleet loaded = select_fleet(source.options, words.profiles, words.registry, MayFetch::yes, cancel, log);
+  const DefinitionsSource source = find_definitions(words.fleet.definitions, cancel);
+  const SelectedFleet loaded =
+      select_fleet(source.options, words.fleet.profiles, words.fleet.registry, MayFetch::yes, cancel, log);
   const Fleet& fleet = loaded.fleet;
   const Plan plan = plan_fleet(fleet, loaded.selected, loaded.naming);
   for (const std::string& note : plan.notes) log.warn(note);
@@ -214,14 +209,9 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
 
 void add_matrix_command(Arguments& root) {
   const auto words = std::make_shared<MatrixWords>();
-  root.command("matrix", "Cut a build of the fleet into waves of jobs for CI.")
-      .positional("TARGET", words->targets, "targets, images or groups (default: the group 'default')")
-      .option("-f,--file", words->files, "fleet.json, its folder, or bake and Compose files")
-      .option("--var", words->variables, "NAME=VALUE of a variable of bake files")
-      .option("--profile", words->profiles, "for this machine profile only")
-      .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name images under")
-      .option("--set", words->set, "TARGET.KEY=VALUE over the definition")
-      .option("--format", words->format, "github (default): lines for $GITHUB_OUTPUT; or json")
+  Arguments& matrix = root.command("matrix", "Cut a build of the fleet into waves of jobs for CI.");
+  add_fleet_words(matrix, words->fleet);
+  matrix.option("--format", words->format, "github (default): lines for $GITHUB_OUTPUT; or json")
       .option("--runner", words->runners,
               "LABEL, or PLATFORM=LABEL: the machines that jobs run on (default: ubuntu-24.04)")
       .option("--max-rows", words->max_rows, "jobs a wave at most (default and most: 256)")

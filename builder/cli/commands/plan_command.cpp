@@ -9,7 +9,6 @@
 #include "builder/build/fleet_plan.hpp"
 #include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/definitions_source.hpp"
 #include "builder/cli/print_table.hpp"
 #include "builder/cli/selected_fleet.hpp"
 #include "builder/cli/stderr_log.hpp"
@@ -24,12 +23,7 @@ namespace kiln::cli {
 namespace {
 
 struct PlanWords {
-  std::vector<std::string> targets;
-  std::vector<std::string> files;
-  std::vector<std::string> variables;
-  std::vector<std::string> profiles;
-  std::string registry;
-  std::vector<std::string> set;
+  FleetWords fleet;
   std::string format = "text";
 };
 
@@ -128,9 +122,9 @@ int run_plan(const PlanWords& words, const CancelToken& cancel) {
                                              suggestion(words.format, formats)));
   }
   StderrLog log;
-  const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
+  const DefinitionsSource source = find_definitions(words.fleet.definitions, cancel);
   const auto [fleet, selected, naming, fetched] =
-      select_fleet(source.options, words.profiles, words.registry, MayFetch::yes, cancel, log);
+      select_fleet(source.options, words.fleet.profiles, words.fleet.registry, MayFetch::yes, cancel, log);
   BuildRequest request;
   request.naming = naming;
   for (const TargetSpec* target : selected) request.targets.push_back(target->name);
@@ -158,14 +152,9 @@ int run_plan(const PlanWords& words, const CancelToken& cancel) {
 
 void add_plan_command(Arguments& root) {
   const auto words = std::make_shared<PlanWords>();
-  root.command("plan", "Show what a build of the fleet would do and why, before anything is built.")
-      .positional("TARGET", words->targets, "targets, images or groups (default: the group 'default')")
-      .option("-f,--file", words->files, "fleet.json, its folder, or bake and Compose files")
-      .option("--var", words->variables, "NAME=VALUE of a variable of bake files")
-      .option("--profile", words->profiles, "for this machine profile only")
-      .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name images under")
-      .option("--set", words->set, "TARGET.KEY=VALUE over the definition")
-      .option("--format", words->format, "text (default), json, dot or svg")
+  Arguments& plan = root.command("plan", "Show what a build of the fleet would do and why, before anything is built.");
+  add_fleet_words(plan, words->fleet);
+  plan.option("--format", words->format, "text (default), json, dot or svg")
       .handler([words](const CancelToken& cancel) { return run_plan(*words, cancel); });
 }
 
