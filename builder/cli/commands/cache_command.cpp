@@ -9,7 +9,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/print_table.hpp"
+#include "builder/cli/output/print_table.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/dockerfile/duration.hpp"
 #include "builder/run/runner.hpp"
