@@ -18,7 +18,6 @@ class HeldBytes {
  public:
   HeldBytes(BufferOwner owner, std::uint64_t bytes) : owner_(owner) { set(bytes); }
   HeldBytes(HeldBytes&& other) noexcept : owner_(other.owner_), bytes_(std::exchange(other.bytes_, 0)) {}
-  HeldBytes& operator=(HeldBytes&& other) noexcept;
   ~HeldBytes() { set(0); }
 
   void set(std::uint64_t bytes) noexcept;
