@@ -16,7 +16,7 @@ bool wants_failure_shell(const std::string& on_error) {
     throw Error(Category::usage, fmt::format("--on-error '{}': expected shell", printable(on_error)));
   if (!is_terminal(STDIN_FILENO, STDERR_FILENO)) {
     throw Error(Category::usage,
-                "--on-error=shell: standard input or standard error is no terminal, so nobody could use the shell; "
+                "--on-error=shell: standard input or standard error is no terminal, so the shell could not be used; "
                 "leave the flag out, or run kiln in a terminal");
   }
   return true;
