@@ -147,8 +147,6 @@ Document parse_json_syntax(std::string name, std::string text) {
   return document;
 }
 
-ExpressionPtr parse_expression(const Source& source) { return Parser(source, source.text(), 0).whole_expression(); }
-
 ExpressionPtr spelled_expression(const ExpressionPtr& expression) {
   const auto* written = std::get_if<Written>(&expression->node);
   if (written == nullptr) return expression;
