@@ -97,7 +97,6 @@ std::optional<std::string> keyword_of(const Expression& expression) {
   if (literal == nullptr) return std::nullopt;
   if (literal->value.is_null()) return "null";
   if (literal->value.is(Value::Kind::boolean)) return literal->value.boolean() ? "true" : "false";
-  if (literal->value.is(Value::Kind::string)) return literal->value.text();
   return std::nullopt;
 }
 

@@ -114,7 +114,8 @@ struct Expression {
       node;
 };
 
-// Words as types, parameters and keys are: `string`, "string" in JSON. nullopt for anything else.
+// Words as types, parameters and keys are: `string`, in JSON "string". nullopt for anything else, and so for a text in
+// quotes in the native syntax.
 std::optional<std::string> keyword_of(const Expression& expression);
 
 struct Body;
