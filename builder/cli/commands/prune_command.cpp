@@ -122,8 +122,8 @@ RepositoryContents read_listed(RemoteSession& session, const RemoteRepository& p
                            : "; the account may not see it"));
 }
 
-std::unique_ptr<GithubPackages> packages_of(RemoteSession& session, const std::string& registry,
-                                            const std::string& repository) {
+std::unique_ptr<GithubPackages> github_packages_of(RemoteSession& session, const std::string& registry,
+                                                   const std::string& repository) {
   if (!ghcr::is_ghcr(registry)) return nullptr;
   const auto credentials = session.credentials().find(registry, repository);
   if (!credentials || credentials->password.empty()) {
@@ -262,10 +262,10 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
     if (words.prefix.empty()) scope = scope_of_fleet(*session, fleet);
   }
   if (words.prefix.empty()) {
-    packages = packages_of(*session, scope.registry, scope.repositories.front().repository);
+    packages = github_packages_of(*session, scope.registry, scope.repositories.front().repository);
   } else {
     const oci::Reference prefix = oci::Reference::parse(words.prefix.front());
-    packages = packages_of(*session, prefix.registry, prefix.repository);
+    packages = github_packages_of(*session, prefix.registry, prefix.repository);
     scope = scope_of_prefix(*session, words.prefix.front(), packages.get());
   }
 
