@@ -44,8 +44,8 @@ Value parseint(const Values& arguments) {
   return Value::of(*number);
 }
 
-// As the operators '/' and '%' are charged.
-std::size_t division_cost(const Values&) { return 100; }
+std::size_t division_cost(const Values&) { return kDivisionSteps; }
+std::size_t multiplication_cost(const Values&) { return kMultiplicationSteps; }
 
 }  // namespace
 
@@ -76,7 +76,8 @@ FunctionTable number_functions() {
       {"max", {{}, number, [](const Values& v) { return least_or_most(v, true); }}},
       {"min", {{}, number, [](const Values& v) { return least_or_most(v, false); }}},
       {"modulo", {{a, b}, {}, [](const Values& v) { return Value::of(v[0].number() % divisor(v[1])); }, division_cost}},
-      {"multiply", binary([](const Number& m, const Number& n) { return Value::of(m * n); })},
+      {"multiply",
+       {{a, b}, {}, [](const Values& v) { return Value::of(v[0].number() * v[1].number()); }, multiplication_cost}},
       {"negate", unary([](const Number& n) { return Value::of(n.negated()); })},
       {"not", {{x}, {}, [](const Values& v) { return Value::of(!v[0].boolean()); }}},
       {"or", {{x, y}, {}, [](const Values& v) { return Value::of(v[0].boolean() || v[1].boolean()); }}},

@@ -125,5 +125,8 @@ TEST_CASE("what works longer than its operands tell is charged for it") {
   };
   CHECK(cost("^[a-z]+$") < 20);
   CHECK(cost("(a{10}b{10}c{10}){10}|x") > 300);
-  CHECK(hcl::find_function("divide")->cost({Value::of(hcl::Number(1)), Value::of(hcl::Number(3))}) == 100);
+  CHECK(hcl::find_function("divide")->cost({Value::of(hcl::Number(1)), Value::of(hcl::Number(3))}) ==
+        hcl::kDivisionSteps);
+  CHECK(refusal("[for i in range(100): [for k in range(100): i / 7]]").ends_with("takes more than 3000000 steps here"));
+  CHECK(evaluate("length([for i in range(1000): i / 7])").number() == hcl::Number(1000));
 }
