@@ -152,8 +152,8 @@ std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& 
   }
   if (is_bare) {
     throw Error(Category::usage,
-                fmt::format("unknown parent '{}'{}; an image of Docker Hub is written docker.io/library/{}:TAG",
-                            printable(name), suggestion(name, image_names(plan)), printable(name)));
+                fmt::format("unknown parent '{}' (an image of Docker Hub is written docker.io/library/{}:TAG){}",
+                            printable(name), printable(name), suggestion(name, image_names(plan))));
   }
   return std::nullopt;
 }

@@ -261,8 +261,12 @@ class Checkout {
 fs::path check_out_git(const GitReference& reference, const GitCheckout& options, const fs::path& folder,
                        const CancelToken& cancel) {
   Checkout(reference, options, cancel).into(folder);
-  if (reference.folder.empty()) return folder;
-  const fs::path root = fs::canonical(folder);
+  return wanted_folder(reference, folder);
+}
+
+fs::path wanted_folder(const GitReference& reference, const fs::path& checkout) {
+  if (reference.folder.empty()) return checkout;
+  const fs::path root = fs::canonical(checkout);
   const fs::path wanted = fs::weakly_canonical(root / fs::path("/" + reference.folder).relative_path());
   if (!is_inside(wanted, root) || !fs::is_directory(wanted)) {
     throw Error(Category::build,

@@ -21,7 +21,11 @@ struct GitCheckout {
 // nothing in it tells who fetched it or when, so that two fetches of one commit are the same bytes. Error{machine}
 // where there is no git, Error{network} where the repository or the reference cannot be had, Error{build} for another
 // commit than `checksum` or a missing folder.
+//
+// wanted_folder() is the last of it: what a reference names in a checkout of its whole repository.
 fs::path check_out_git(const GitReference& reference, const GitCheckout& options, const fs::path& folder,
                        const CancelToken& cancel);
+
+fs::path wanted_folder(const GitReference& reference, const fs::path& checkout);
 
 }  // namespace kiln

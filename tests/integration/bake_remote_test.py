@@ -165,6 +165,42 @@ target "missing" {{ context = "{self.web.url}/none.git" }}
                 self.assertIn("--offline: ", self.bake(target, "--offline", code=3).stderr)
         self.bake("missing", code=3)
 
+    def test_what_several_targets_name_is_fetched_once_for_those_with_the_same_secrets(self):
+        url = self.repository("source", {"a/Dockerfile": "FROM scratch\nCOPY file /a\n", "a/file": "f",
+                                         "b/Dockerfile": "FROM scratch\nCOPY file /b\n", "b/file": "f"})
+        self.web.pages["/page"] = (200, {}, b"FROM scratch\n")
+        self.write("here/docker-bake.hcl", f"""
+group "default" {{ targets = ["a", "b", "inline", "named", "page", "again"] }}
+target "a" {{ context = "{url}#main:a" }}
+target "b" {{ context = "{url}#main:b" }}
+target "inline" {{
+  context = "{url}#main"
+  dockerfile-inline = "FROM scratch\\nCOPY a/file /inline\\n"
+}}
+target "named" {{
+  contexts = {{ source = "{url}#main", page = "{self.web.url}/page" }}
+  dockerfile-inline = "FROM scratch\\nCOPY --from=source b/file /named\\nCOPY --from=page context /\\n"
+}}
+target "page" {{ context = "{self.web.url}/page" }}
+target "again" {{ context = "{self.web.url}/page" }}
+target "authorised" {{
+  inherits = ["a"]
+  secret = ["id=GIT_AUTH_TOKEN,env=TOKEN"]
+}}
+""")
+        packs = lambda: sum("git-upload-pack" in path and method == "POST"  # noqa: E731
+                            for method, path, _ in self.web.requests)
+        self.kiln("bake", "a", cwd=self.folder / "here")
+        once = packs()
+        self.web.requests.clear()
+        self.kiln("bake", cwd=self.folder / "here")
+        self.assertEqual(packs(), once)
+        # As a context and as a named one, where its bytes have another name.
+        self.assertEqual(sum(path == "/page" for _, path, _ in self.web.requests), 2)
+        self.web.requests.clear()
+        self.kiln("bake", "a", "authorised", env={"TOKEN": "t"}, cwd=self.folder / "here")
+        self.assertEqual(packs(), 2 * once)
+
     # What paths are relative to
 
     def test_paths_are_relative_to_the_file_where_the_environment_says_so(self):

@@ -158,6 +158,8 @@ class ComposePin(releases_test.ReleaseTest):
         self.assertIn("no service with an image", self.kiln("compose", "pin", "compose.yaml", code=2).stderr)
         self.assertIn("has no release 'v9'", self.kiln("compose", "pin", "compose.yaml", "--release", "v9", code=2).stderr)
         self.kiln("compose", "pin", "compose.yaml", "--release", "v1", "--local", code=2)
+        for words in (["none.yaml"], ["compose.yaml", "none.yaml"], ["none.yaml", "--override"]):
+            self.assertIn("the compose file 'none.yaml' does not exist", self.kiln("compose", "pin", *words, code=2).stderr)
 
 
 if __name__ == "__main__":

@@ -178,7 +178,8 @@ class Sbom(harness.KilnTest):
         self.kiln("sbom", "--local", "app:1", env={"SOURCE_DATE_EPOCH": "soon"})  # a table has no time
         self.assertIn("SOURCE_DATE_EPOCH 'soon'", self.kiln("sbom", "--local", "app:1", "--format", "spdx",
                                                             env={"SOURCE_DATE_EPOCH": "soon"}, code=2).stderr)
-        self.assertIn("did you mean 'spdx'?", self.kiln("sbom", "--local", "app:1", "--format", "spd", code=2).stderr)
+        self.assertIn("unknown format 'spd'; did you mean 'spdx'?\n",
+                      self.kiln("sbom", "--local", "app:1", "--format", "spd", code=2).stderr)
 
     def test_the_reference_tool_of_spdx_takes_the_document(self):
         self.need_programs("pyspdxtools")

@@ -297,6 +297,10 @@ int run_pin(const PinWords& words, const CancelToken& cancel) {
     throw Error(Category::usage, "--restore takes neither --release nor --local");
   if (words.restore) return run_restore(words);
   if (words.local && !words.release.empty()) throw Error(Category::usage, "--release and --local exclude one another");
+  for (const std::string& file : words.files) {
+    if (!fs::exists(file))
+      throw Error(Category::usage, fmt::format("the compose file '{}' does not exist", printable(file)));
+  }
   const std::string text = read_file(file_of(words), kMostBytes);
   std::string release;
   const DigestOf digest_of =

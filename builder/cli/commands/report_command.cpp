@@ -67,8 +67,7 @@ int run_report(const ReportWords& words) {
   const std::string format = words.json ? "json" : words.format;
   const std::vector<std::string> formats = {"text", "json", "markdown", "prometheus", "html"};
   if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
-    throw Error(Category::usage, fmt::format("unknown format '{}'{}; expected {}", printable(format),
-                                             suggestion(format, formats), join(formats, ", ")));
+    throw Error(Category::usage, fmt::format("unknown format '{}'{}", printable(format), suggestion(format, formats)));
   }
   const GateLimits limits = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());

@@ -35,9 +35,8 @@ std::string sbom_format(const SbomWords& words) {
                                                ? std::vector<std::string>{"table", "json", "spdx", "cyclonedx"}
                                                : std::vector<std::string>{"table", "json"};
   if (std::find(formats.begin(), formats.end(), format) != formats.end()) return format;
-  throw Error(Category::usage,
-              fmt::format("{} format '{}'{}; expected {}", words.other.empty() ? "unknown" : "--diff has no",
-                          printable(format), suggestion(format, formats), join(formats, ", ")));
+  throw Error(Category::usage, fmt::format("{} format '{}'{}", words.other.empty() ? "unknown" : "--diff has no",
+                                           printable(format), suggestion(format, formats)));
 }
 
 // SOURCE_DATE_EPOCH, else when the image says it was made, else the time of reproducible builds: never now.

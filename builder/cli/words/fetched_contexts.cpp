@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <compare>
+#include <map>
 #include <set>
+#include <tuple>
 
 #include "base/credentials.hpp"
 #include "base/error.hpp"
@@ -25,6 +28,24 @@ void read_into(TargetSpec& target, const DockerfileInput& dockerfile) {
   target.ignore_name = dockerfile.ignore_name;
 }
 
+// What a repository or URL is fetched with: two targets that say the same share what was fetched.
+struct FetchKey {
+  std::string source;                                                      // and how it is taken
+  std::vector<std::tuple<std::string, std::string, std::string>> secrets;  // those for sources: ID, file, variable
+
+  auto operator<=>(const FetchKey&) const = default;
+};
+
+FetchKey fetch_key(std::string source, const std::vector<SecretSource>& secrets) {
+  FetchKey key{std::move(source), {}};
+  for (const SecretSource& secret : secrets) {
+    if (!SourceSecrets::is_for_sources(secret.id)) continue;
+    key.secrets.emplace_back(secret.id, secret.file ? secret.file->native() : "", secret.environment.value_or(""));
+  }
+  std::sort(key.secrets.begin(), key.secrets.end());
+  return key;
+}
+
 class ContextFetcher {
  public:
   ContextFetcher(MayFetch may_fetch, const CancelToken& cancel) : may_fetch_(may_fetch), cancel_(cancel) {}
@@ -40,9 +61,17 @@ class ContextFetcher {
     for (auto& [name, value] : target.contexts) {
       if (!bake::is_remote_context(value)) continue;
       require_network(target, value);
-      NamedContext context = open_named_context(name, value, may_fetch_, SourceSecrets(secrets), cancel_);
-      value = std::move(context.value);
-      keep(std::move(context.unpacked));
+      if (const auto reference = parse_git_reference(value)) {
+        value = checkout(*reference, false, secrets).native();
+        continue;
+      }
+      auto [known, is_new] = named_files_.try_emplace(fetch_key(value, secrets));
+      if (is_new) {
+        NamedContext context = open_named_context(name, value, may_fetch_, SourceSecrets(secrets), cancel_);
+        known->second = std::move(context.value);
+        keep(std::move(context.unpacked));
+      }
+      value = known->second;
     }
   }
 
@@ -64,13 +93,42 @@ class ContextFetcher {
     const bool is_caller_s = target.dockerfile && target.dockerfile->is_absolute();
     const auto file = target.dockerfile && !is_caller_s ? std::optional(target.dockerfile->native()) : std::nullopt;
     const std::string url = target.remote_context;
-    BuildContext context = open_build_context(url, file == "Dockerfile" ? std::nullopt : file,
-                                              context_access(target.args, secrets), cancel_);
-    target.context = context.folder;
-    keep(std::move(context.unpacked));
+    const auto wanted_file = file == "Dockerfile" ? std::nullopt : file;
+    const ContextAccess access = context_access(target.args, secrets);
+    DockerfileInput dockerfile;
+    if (const auto reference = parse_git_reference(url)) {
+      target.context = checkout(*reference, access.keep_git_folder, secrets);
+      if (!is_caller_s) dockerfile = read_unpacked_dockerfile(*target.context, wanted_file);
+    } else {
+      auto [known, is_new] = urls_.try_emplace(fetch_key(url + "\n" + wanted_file.value_or(""), secrets));
+      if (is_new) {
+        BuildContext context = open_build_context(url, wanted_file, access, cancel_);
+        known->second = {*context.folder, std::move(context.dockerfile)};
+        keep(std::move(context.unpacked));
+      }
+      target.context = known->second.folder;
+      dockerfile = known->second.dockerfile;
+    }
     if (is_caller_s) return;
     target.dockerfile.reset();
-    read_into(target, context.dockerfile);
+    read_into(target, dockerfile);
+  }
+
+  // The folder that a reference names, in a checkout that all targets share which name that commit.
+  fs::path checkout(const GitReference& reference, bool keep_git_folder, const std::vector<SecretSource>& secrets) {
+    GitReference whole = reference;
+    whole.folder.clear();
+    const bool is_whole = fs::path("/" + reference.folder).lexically_normal() == "/";
+    whole.keep_git_folder = is_whole && (keep_git_folder || reference.keep_git_folder);
+    auto [known, is_new] = checkouts_.try_emplace(
+        fetch_key(fmt::format("{}\n{}\n{}\n{}{}", whole.remote, whole.ref, whole.checksum,
+                              whole.keep_git_folder ? "keep" : "", whole.submodules ? "" : "alone"),
+                  secrets));
+    if (is_new) {
+      const TempDir& folder = folders_.emplace_back(fs::temp_directory_path(), "kiln-context-");
+      known->second = check_out_git(whole, {whole.keep_git_folder, "", SourceSecrets(secrets)}, folder.path(), cancel_);
+    }
+    return wanted_folder(reference, known->second);
   }
 
   void fetch_for_inline(TargetSpec& target, const std::vector<SecretSource>& secrets) {
@@ -81,14 +139,19 @@ class ContextFetcher {
                               "repository, got '{}'",
                               printable(target.name), printable(without_url_credentials(target.remote_context))));
     }
-    const ContextAccess access = context_access(target.args, secrets);
-    TempDir& folder = folders_.emplace_back(fs::temp_directory_path(), "kiln-context-");
-    target.context = check_out_git(*reference, {access.keep_git_folder, "", access.secrets}, folder.path(), cancel_);
+    target.context = checkout(*reference, context_access(target.args, secrets).keep_git_folder, secrets);
   }
 
   MayFetch may_fetch_;
   const CancelToken& cancel_;
   std::vector<TempDir> folders_;
+  std::map<FetchKey, fs::path> checkouts_;
+  struct FetchedUrl {
+    fs::path folder;
+    DockerfileInput dockerfile;
+  };
+  std::map<FetchKey, FetchedUrl> urls_;
+  std::map<FetchKey, std::string> named_files_;
 };
 
 std::vector<fs::path> folders_and_files_of(const TargetSpec& target) {

@@ -120,9 +120,13 @@ class ServiceReader {
                                           {"platforms", "platforms"},
                                           {"cache_from", "cache-from"},
                                           {"cache_to", "cache-to"}}) {
-      if (const Node* node = build.find(name); node != nullptr && node->is_sequence())
-        set(attribute, texts(list_of(*node)));
+      const Node* node = build.find(name);
+      if (node == nullptr || node->is_null()) continue;
+      if (!node->is_sequence()) throw hcl::ValueError(fmt::format("'build.{}' is a list", name));
+      set(attribute, texts(list_of(*node)));
     }
+    if (values_.contains("dockerfile") && values_.contains("dockerfile-inline"))
+      throw hcl::ValueError("'build.dockerfile' and 'build.dockerfile_inline' exclude one another");
     for (const auto& [name, attribute] : {std::pair{"no_cache", "no-cache"}, {"pull", "pull"}}) {
       if (const Node* node = build.find(name); node != nullptr && is_true(*node)) set(attribute, Value::of(true));
     }
@@ -205,7 +209,8 @@ class ServiceReader {
 
   void set_extra_hosts(const Node& node) {
     std::map<std::string, std::optional<std::string>> hosts;
-    const auto add = [&](const std::string& host, const std::string& address) {
+    const auto add = [&](const std::string& host, std::string address) {
+      if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
       auto& known = hosts[host];
       known = known ? *known + "," + address : address;
     };

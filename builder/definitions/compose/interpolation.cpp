@@ -41,7 +41,8 @@ class Interpolation {
         result += value_or_nothing(std::string(text.substr(at + 1, end - at - 1)));
         at = end;
       } else {
-        refuse(text);
+        result += '$';  // as Compose leaves one that begins nothing
+        ++at;
       }
     }
     return result;
@@ -50,7 +51,8 @@ class Interpolation {
  private:
   [[noreturn]] static void refuse(std::string_view text) {
     throw Error(Category::usage,
-                fmt::format("'{}' holds a '$' that begins no variable; a dollar is written '$$'", printable(text)));
+                fmt::format("'{}' holds a '${{' that is no variable; to write it as it is, double the dollar: '$${{'",
+                            printable(text)));
   }
 
   static std::size_t closing_brace(std::string_view text, std::size_t at) {

@@ -322,7 +322,8 @@ Value Evaluator::operation(const Expression& expression, const Operation& node, 
   if (node.op == Operator::negate) return Value::of(a.negated());
   const Number b = number(evaluate(*node.right, scope), *node.right);
   // Numbers have 155 digits, which a quotient mostly fills.
-  charge(node.op == Operator::divide || node.op == Operator::modulo ? 100 : 10, expression.place);
+  const bool divides = node.op == Operator::divide || node.op == Operator::modulo;
+  charge(divides ? kDivisionSteps : node.op == Operator::multiply ? kMultiplicationSteps : 10, expression.place);
   switch (node.op) {
     case Operator::greater:
       return Value::of(b < a);

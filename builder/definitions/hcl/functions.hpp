@@ -29,6 +29,10 @@ struct Function {
   std::function<std::size_t(const std::vector<Value>&)> cost = nullptr;
 };
 
+// What operators and functions of arithmetic are charged, by what numbers of 155 digits take.
+inline constexpr std::size_t kDivisionSteps = 400;
+inline constexpr std::size_t kMultiplicationSteps = 60;
+
 using FunctionTable = std::map<std::string, Function, std::less<>>;
 
 // nullptr where there is none.

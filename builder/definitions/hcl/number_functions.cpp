@@ -44,6 +44,9 @@ Value parseint(const Values& arguments) {
   return Value::of(*number);
 }
 
+std::size_t division_cost(const Values&) { return kDivisionSteps; }
+std::size_t multiplication_cost(const Values&) { return kMultiplicationSteps; }
+
 }  // namespace
 
 FunctionTable number_functions() {
@@ -60,7 +63,7 @@ FunctionTable number_functions() {
       {"add", binary([](const Number& m, const Number& n) { return Value::of(m + n); })},
       {"and", {{x, y}, {}, [](const Values& v) { return Value::of(v[0].boolean() && v[1].boolean()); }}},
       {"ceil", unary([](const Number& n) { return Value::of(n.ceil()); })},
-      {"divide", {{a, b}, {}, [](const Values& v) { return Value::of(v[0].number() / divisor(v[1])); }}},
+      {"divide", {{a, b}, {}, [](const Values& v) { return Value::of(v[0].number() / divisor(v[1])); }, division_cost}},
       {"floor", unary([](const Number& n) { return Value::of(n.floor()); })},
       {"greaterthan", binary([](const Number& m, const Number& n) { return Value::of(n < m); })},
       {"greaterthanorequalto", binary([](const Number& m, const Number& n) { return Value::of(!(m < n)); })},
@@ -72,8 +75,9 @@ FunctionTable number_functions() {
        })},
       {"max", {{}, number, [](const Values& v) { return least_or_most(v, true); }}},
       {"min", {{}, number, [](const Values& v) { return least_or_most(v, false); }}},
-      {"modulo", {{a, b}, {}, [](const Values& v) { return Value::of(v[0].number() % divisor(v[1])); }}},
-      {"multiply", binary([](const Number& m, const Number& n) { return Value::of(m * n); })},
+      {"modulo", {{a, b}, {}, [](const Values& v) { return Value::of(v[0].number() % divisor(v[1])); }, division_cost}},
+      {"multiply",
+       {{a, b}, {}, [](const Values& v) { return Value::of(v[0].number() * v[1].number()); }, multiplication_cost}},
       {"negate", unary([](const Number& n) { return Value::of(n.negated()); })},
       {"not", {{x}, {}, [](const Values& v) { return Value::of(!v[0].boolean()); }}},
       {"or", {{x, y}, {}, [](const Values& v) { return Value::of(v[0].boolean() || v[1].boolean()); }}},

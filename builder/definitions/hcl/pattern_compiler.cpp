@@ -406,14 +406,12 @@ Code PatternCompiler::repeated(Code code) {
       loop.push_back({Opcode::jump, {}, 0, 0});
       append(result, loop);
     } else {
-      Code optional;
+      // Each optional one leads behind the last of them; a part within a part would be copied once per level.
+      const std::size_t behind = result.size() + (most - least) * (code.size() + 1);
       for (std::size_t i = least; i < most; ++i) {
-        Code outer = {split(1, 1 + code.size() + optional.size())};
-        append(outer, code);
-        append(outer, optional);
-        optional = std::move(outer);
+        result.push_back(split(result.size() + 1, behind));
+        append(result, code);
       }
-      append(result, optional);
     }
     code = std::move(result);
   }

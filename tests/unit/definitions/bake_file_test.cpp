@@ -318,6 +318,18 @@ TEST_CASE("functions, attributes of other targets and HCL's native syntax are ev
           .ends_with("'target.a.args' leads back to itself"));
 }
 
+TEST_CASE("what Compose refuses in a build is refused with the file, the line and the service") {
+  const auto compose = [](const std::string& lines) {
+    load("services:\n  app:\n    build:\n      context: .\n" + lines, {}, "compose.yaml");
+  };
+  CHECK_ERROR(compose("      cache_from: r/a\n"), kiln::Category::usage,
+              doctest::Contains("compose.yaml:4: service 'app': 'build.cache_from' is a list"));
+  CHECK_ERROR(compose("      dockerfile: x\n      dockerfile_inline: FROM a\n"), kiln::Category::usage,
+              doctest::Contains("service 'app': 'build.dockerfile' and 'build.dockerfile_inline' exclude one another"));
+  CHECK_ERROR(compose("      target: ${\n"), kiln::Category::usage,
+              doctest::Contains("compose.yaml:5: '${' holds a '${' that is no variable"));
+}
+
 TEST_CASE("several files are merged: variables, functions and groups are replaced, targets merged") {
   const kiln::test::Folder folder(
       {{"compose.yaml", "services:\n  web.app:\n    image: \"r/web:${TAG:-x}\"\n    build: ./web\n"},

@@ -119,4 +119,14 @@ TEST_CASE("what works longer than its operands tell is charged for it") {
                 "\"${i}-${k}\"])])))")
             .ends_with("takes more than 3000000 steps here"));
   CHECK(refusal("[for i in range(1000): bcrypt(\"a\")]").ends_with("takes more than 3000000 steps here"));
+  // The making of a pattern alone may be much work, whatever the text.
+  const auto cost = [](const char* pattern) {
+    return hcl::find_function("regex")->cost({Value::of(pattern), Value::of("x")});
+  };
+  CHECK(cost("^[a-z]+$") < 20);
+  CHECK(cost("(a{10}b{10}c{10}){10}|x") > 300);
+  CHECK(hcl::find_function("divide")->cost({Value::of(hcl::Number(1)), Value::of(hcl::Number(3))}) ==
+        hcl::kDivisionSteps);
+  CHECK(refusal("[for i in range(100): [for k in range(100): i / 7]]").ends_with("takes more than 3000000 steps here"));
+  CHECK(evaluate("length([for i in range(1000): i / 7])").number() == hcl::Number(1000));
 }

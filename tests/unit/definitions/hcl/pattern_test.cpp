@@ -35,6 +35,10 @@ TEST_CASE("the leftmost match is found, alternatives in their order") {
   CHECK(found("[^a-c]+", "abcxyz") == "xyz");
   CHECK(found("(?i)[a-c]+", "xABCx") == "ABC");
   CHECK(found("a{2}b{0,1}$", "aaab") == "aab");
+  CHECK(found("(ab){1,2}", "ababab") == "abab");
+  CHECK(found("a{1,3}?", "aaa") == "a");
+  CHECK(found("(a{0,2}b){1,2}$", "baabab") == "aabab");
+  CHECK(found("(a?){0,50}b", "aab") == "aab");
   CHECK(found("\\Qa.b\\E", "axb a.b") == "a.b");
   CHECK(found("\xC3\xA9+", "caf\xC3\xA9\xC3\xA9") == "\xC3\xA9\xC3\xA9");
   CHECK(found(".", "\n") == "(none)");
