@@ -384,11 +384,8 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
 }  // namespace
 
 std::string context_key(const std::string& name) {
-  try {
-    return oci::Reference::parse(to_lower(name)).str();
-  } catch (const Error&) {
-    return to_lower(name);
-  }
+  const auto reference = oci::Reference::parse_if_valid(to_lower(name));
+  return reference ? reference->str() : to_lower(name);
 }
 
 std::set<std::size_t> needed_stages(const PlannedTarget& target) {
