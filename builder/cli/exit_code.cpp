@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <string>
+
+#include "base/credentials.hpp"
 
 namespace kiln::cli {
 
@@ -41,9 +44,11 @@ int report_error(const Error& error, const CancelToken& cancel) {
     return exit_code_of(Category::cancelled, cancel);
   }
   std::fflush(stdout);
-  std::fprintf(stderr, "error: %s\n", error.message().c_str());
+  // Any word may be a URL by mistake, and messages repeat words.
+  std::fprintf(stderr, "error: %s\n", without_url_credentials(error.message()).c_str());
   if (!error.detail().empty()) {
-    std::fprintf(stderr, "%s%s", error.detail().c_str(), error.detail().ends_with('\n') ? "" : "\n");
+    const std::string detail = without_url_credentials(error.detail());
+    std::fprintf(stderr, "%s%s", detail.c_str(), detail.ends_with('\n') ? "" : "\n");
   }
   return exit_code_of(error.category(), cancel);
 }

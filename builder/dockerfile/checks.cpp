@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/credentials.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/check_context.hpp"
 #include "builder/dockerfile/directives.hpp"
@@ -25,6 +26,23 @@ std::set<std::string> names_in(std::string_view list) {
     if (const auto trimmed = trim(name); !trimmed.empty()) out.insert(to_lower(trimmed));
   }
   return out;
+}
+
+// Names of skip= and experimental= that no rule has, which BuildKit passes over in silence.
+std::vector<std::string> notes_on(const CheckSettings& settings, const std::string& place) {
+  std::vector<std::string> known;
+  for (const Rule& rule : rules()) known.push_back(to_lower(rule.name));
+  std::vector<std::string> notes;
+  for (const auto& [key, names] :
+       {std::pair{"skip", settings.skip}, std::pair{"experimental", settings.experimental}}) {
+    for (const std::string& name : names) {
+      if (find_rule(name) != nullptr) continue;
+      const auto near = nearest(name, known);
+      notes.push_back(fmt::format("{}: check={}: there is no rule '{}'{}", place, key, printable(name),
+                                  near ? fmt::format("; did you mean '{}'?", find_rule(*near)->name) : ""));
+    }
+  }
+  return notes;
 }
 
 }  // namespace
@@ -137,7 +155,7 @@ void CheckContext::report(std::string_view rule, std::string message, LineRange 
     const auto local = local_settings(comment);
     if (local && (local->skip_all || local->skip.count(to_lower(known.name)) != 0)) return;
   }
-  Finding finding{std::string(known.name), std::move(message), lines};
+  Finding finding{std::string(known.name), without_url_credentials(message), lines};
   if (std::find(findings_.begin(), findings_.end(), finding) == findings_.end()) {
     findings_.push_back(std::move(finding));
   }
@@ -168,8 +186,10 @@ CheckReport check(std::string_view text, std::string_view file_name, const Check
   try {
     if (given != options.build_args.end()) {
       settings = parse_check_settings(given->second);
+      out.notes = notes_on(settings, std::string(kOverride));
     } else if (directive) {
       settings = parse_check_settings(directive->value);
+      out.notes = notes_on(settings, fmt::format("{}:{}", printable(file_name), directive->line));
     }
   } catch (const Error& error) {
     fail_at(error, directive ? LineRange{directive->line, directive->line} : LineRange{1, 1});

@@ -83,6 +83,8 @@ struct CheckReport {
   std::optional<Error> error;     // the Dockerfile does not build; findings up to there are complete
   LineRange error_lines;
   bool fails = false;  // `error=true`, and one of BuildKit's rules found something
+  // What the directive asks for and there is not: rules of skip= and experimental=. One sentence each, with its place.
+  std::vector<std::string> notes;
 };
 
 // Looks at all stages, built or not, unless the options name those that are.

@@ -158,6 +158,10 @@ TarImport::~TarImport() = default;
 
 const std::vector<FileEntry>& TarImport::entries() const { return state_->entries; }
 
+void TarImport::change_entries(const std::function<void(FileEntry&)>& change) {
+  for (FileEntry& entry : state_->entries) change(entry);
+}
+
 std::unique_ptr<ByteSource> TarImport::open(std::size_t number) const {
   return std::make_unique<ExtentSource>(state_->tar, state_->extents.at(number), state_->entries.at(number).size,
                                         state_->name);

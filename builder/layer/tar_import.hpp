@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,8 @@ class TarImport {
   ~TarImport();
 
   const std::vector<FileEntry>& entries() const;
+  // Lets the caller change each entry's mode, owner and attributes, and nothing else of it.
+  void change_entries(const std::function<void(FileEntry&)>& change);
   // The data of entries()[number], a file. Borrows this object.
   std::unique_ptr<ByteSource> open(std::size_t number) const;
   // Adds entries()[number], changed by the caller as it likes (path, owner, time), to a layer. Data is compared with

@@ -158,13 +158,6 @@ std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& 
   return std::nullopt;
 }
 
-// What named contexts are compared by: "busybox", "busybox:latest" and "docker.io/library/busybox" are one name, as for
-// docker.
-std::string context_key(const std::string& name) {
-  const auto reference = oci::Reference::parse_if_valid(to_lower(name));
-  return reference ? reference->str() : to_lower(name);
-}
-
 NameMeaning resolve(const Plan& plan, const PlannedTarget& planned, const std::string& name, std::size_t before_stage,
                     std::vector<std::string>& notes) {
   const std::string wanted = context_key(name);
@@ -389,6 +382,11 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
 }
 
 }  // namespace
+
+std::string context_key(const std::string& name) {
+  const auto reference = oci::Reference::parse_if_valid(to_lower(name));
+  return reference ? reference->str() : to_lower(name);
+}
 
 std::set<std::size_t> needed_stages(const PlannedTarget& target) {
   std::set<std::size_t> stages;

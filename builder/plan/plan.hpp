@@ -88,6 +88,10 @@ Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names,
 // The stand-in of a target whose Dockerfile is at fault.
 TargetSpec left_out(const TargetSpec& target, const Error& error);
 
+// What names of contexts, and names that may mean one, are compared by: "busybox", "busybox:latest" and
+// "docker.io/library/busybox" are one name, as for docker.
+std::string context_key(const std::string& name);
+
 // What a name used in a stage (by --from, a mount) refers to. `before_stage`: only stages above may be named. A number
 // is the stage of that place; Error{usage} where no stage above has it.
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,

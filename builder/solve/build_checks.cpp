@@ -103,6 +103,9 @@ void check_target(const PlannedTarget& target, BaseSource& bases, BuildObserver&
   }
   const df::CheckReport report = df::check(target.target.dockerfile_text, target.target.dockerfile_name, options);
 
+  for (const std::string& note : report.notes) {
+    if (told.insert(note).second) observer.warn(note);
+  }
   std::vector<std::string> violated;
   for (const df::Finding& finding : report.findings) {
     if (df::find_rule(finding.rule)->origin != df::RuleOrigin::buildkit) continue;

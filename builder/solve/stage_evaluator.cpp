@@ -16,6 +16,7 @@
 #include "builder/dockerfile/run_script.hpp"
 #include "builder/dockerfile/stage_name.hpp"
 #include "builder/run/overlay.hpp"
+#include "builder/steps/fetched_source.hpp"
 #include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
@@ -394,12 +395,20 @@ std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool 
   return without_url_credentials(shown) + " " + expand(transfer.destination) + " # buildkit";
 }
 
+void StageEvaluator::warn_of(const df::Instruction& instruction, const std::string& note) const {
+  tools_.observer.warn(fmt::format("{}:{}: {}", target_.target.dockerfile_name, instruction.lines.first, note));
+}
+
 StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer,
                                                   CopyOptions options, const std::shared_ptr<CopySource>& source) {
   OrBlocked<MergedView> view = this->below(instruction, next_run());
   if (view.is_blocked()) return view.blocked();
   const MergedView below = std::move(view).value();
-  if (!transfer.chown.empty()) options.owner = resolve_owner(expand(transfer.chown), below);
+  if (!transfer.chown.empty()) {
+    const ResolvedOwner owner = resolve_owner(expand(transfer.chown), below);
+    for (const std::string& note : owner.notes) warn_of(instruction, note);
+    options.owner = owner;
+  }
   // A variable without a value asks for nothing.
   if (const std::string mode = expand(transfer.chmod); !mode.empty()) {
     options.change_mode = parse_chmod(mode);
@@ -432,13 +441,14 @@ StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruc
   for (const std::string& path : paths) {
     if (add) {
       added.add(path, destination, source);
+    } else if (is_http_url(path)) {
+      throw Error(Category::usage, fmt::format("'{}' is a URL, which COPY does not take; use ADD",
+                                               without_url_credentials(printable(path))));
     } else {
       work.plan.add(*source, path, destination);
     }
   }
-  for (const std::string& note : work.plan.notes()) {
-    tools_.observer.warn(fmt::format("{}:{}: {}", target_.target.dockerfile_name, instruction.lines.first, note));
-  }
+  for (const std::string& note : work.plan.notes()) warn_of(instruction, note);
   std::map<std::string, std::string> inline_files;
   for (const df::InlineFile& file : transfer.files) {
     inline_files[file.name] = file.expand ? config.scope.expand(file.content, df::Quotes::literal).text : file.content;

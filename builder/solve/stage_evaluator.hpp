@@ -93,6 +93,8 @@ class StageEvaluator {
 
   // COPY or ADD as docker's history shows it, words expanded.
   std::string transfer_history(const dockerfile::Transfer& transfer, bool parents, bool is_add) const;
+  // With the file and line of an instruction.
+  void warn_of(const dockerfile::Instruction& instruction, const std::string& note) const;
   // Adds the sources of a transfer to a plan and takes it as a step.
   Progress transfer(const dockerfile::Instruction& instruction, const dockerfile::Transfer& transfer,
                     CopyOptions options, const std::shared_ptr<CopySource>& source);

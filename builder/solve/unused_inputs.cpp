@@ -5,13 +5,17 @@
 #include <algorithm>
 #include <set>
 
+#include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/profile.hpp"
+#include "builder/dockerfile/expansion.hpp"
 #include "builder/dockerfile/mount.hpp"
 #include "builder/dockerfile/parser.hpp"
+#include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/variables.hpp"
 #include "builder/layer/file_entry.hpp"
+#include "builder/steps/git_source.hpp"
 #include "builder/steps/source_secrets.hpp"
 
 namespace kiln {
@@ -20,12 +24,15 @@ namespace {
 
 namespace df = dockerfile;
 
+constexpr const char* kDefaultAgent = "default";
+
 // What the instructions of a Dockerfile, and those that its bases bring along, ask for by name.
 class AskedFor {
  public:
-  AskedFor(const df::Dockerfile& dockerfile, const std::vector<std::string>& triggers) {
-    for (const df::Instruction& instruction : dockerfile.global_args) take(instruction);
-    for (const df::Stage& stage : dockerfile.stages) {
+  AskedFor(const PlannedTarget& target, const std::vector<std::string>& triggers) {
+    for (const df::Instruction& instruction : target.dockerfile.global_args) take(instruction);
+    for (const df::Stage& stage : target.dockerfile.stages) {
+      take_base(target, stage);
       for (const df::Instruction& instruction : stage.instructions) take(instruction);
     }
     for (const std::string& trigger : triggers) take_trigger(trigger);
@@ -33,11 +40,27 @@ class AskedFor {
 
   const std::set<std::string>& args() const { return args_; }
   const std::set<std::string>& secrets() const { return secrets_; }
-  // A mount whose name a variable hides may be of any secret.
-  bool may_be_any_secret() const { return may_be_any_secret_; }
+  const std::set<std::string>& agents() const { return agents_; }
+  // Images, stages and contexts, as they are spelt.
+  const std::set<std::string>& names() const { return names_; }
+  // A mount whose name a variable hides may be of any secret or agent.
+  bool may_be_any_mount() const { return may_be_any_mount_; }
+  bool may_be_any_name() const { return may_be_any_name_; }
 
  private:
+  void take_base(const PlannedTarget& target, const df::Stage& stage) {
+    try {
+      names_.insert(df::expand_word(stage.base_name, target.scope->lookup(), target.dockerfile.directives.escape));
+    } catch (const Error&) {
+      may_be_any_name_ = true;  // a stage that is not built, or that fails there
+    }
+  }
+
   void take(const df::Instruction& instruction) {
+    for (const std::string& name : df::names_read(instruction)) names_.insert(name);
+    if (const auto* add = std::get_if<df::Add>(&instruction.body)) {
+      for (const std::string& source : add->paths) take_source(source);
+    }
     if (const auto* arg = std::get_if<df::Arg>(&instruction.body)) {
       for (const df::ArgDefinition& definition : arg->definitions) args_.insert(definition.name);
     } else if (const auto* onbuild = std::get_if<df::Onbuild>(&instruction.body)) {
@@ -51,15 +74,28 @@ class AskedFor {
     try {
       take(df::parse_trigger(trigger, "an image"));
     } catch (const Error&) {
-      may_be_any_secret_ = true;  // the stage itself fails there
+      may_be_any_mount_ = may_be_any_name_ = true;  // the stage itself fails there
     }
+  }
+
+  // git fetches by SSH with the agent of its caller, which is what `--ssh default` means.
+  void take_source(const std::string& source) {
+    if (df::has_variable(source)) {
+      agents_.insert(kDefaultAgent);
+      return;
+    }
+    const auto git = parse_git_reference(source);
+    if (git && (git->remote.starts_with("ssh://") || git->remote.find("://") == std::string::npos))
+      agents_.insert(kDefaultAgent);
   }
 
   void take_mount(const df::WrittenMount& mount) {
     if (!mount.plain) {
-      may_be_any_secret_ = true;
+      may_be_any_mount_ = true;
       return;
     }
+    if (mount.plain->type == df::MountType::ssh)
+      agents_.insert(mount.plain->id.empty() ? kDefaultAgent : mount.plain->id);
     if (mount.plain->type != df::MountType::secret) return;
     const df::Mount& secret = *mount.plain;
     secrets_.insert(!secret.id.empty()       ? secret.id
@@ -69,7 +105,10 @@ class AskedFor {
 
   std::set<std::string> args_;
   std::set<std::string> secrets_;
-  bool may_be_any_secret_ = false;
+  std::set<std::string> agents_;
+  std::set<std::string> names_;
+  bool may_be_any_mount_ = false;
+  bool may_be_any_name_ = false;
 };
 
 bool is_read_by_the_builder(const std::string& name) {
@@ -83,15 +122,37 @@ bool is_of_the_platform(const std::string& name) {
   return names.count(name) != 0;
 }
 
+// A name may be a URL by mistake.
+std::string shown(const std::string& name) { return without_url_credentials(printable(name)); }
+
 std::string nearest_of(const std::string& name, const std::set<std::string>& known) {
   const auto near = nearest(name, {known.begin(), known.end()});
   return near ? fmt::format("; did you mean '{}'?", printable(*near)) : "";
 }
 
+std::set<std::string> names_of_stages(const df::Dockerfile& dockerfile) {
+  std::set<std::string> names;
+  for (const df::Stage& stage : dockerfile.stages) {
+    if (!stage.name.empty()) names.insert(to_lower(stage.name));
+  }
+  return names;
+}
+
+std::vector<std::string> unnamed_contexts(const PlannedTarget& target, const AskedFor& asked) {
+  if (asked.may_be_any_name()) return {};
+  std::set<std::string> keys;
+  for (const std::string& name : asked.names()) keys.insert(context_key(name));
+  std::vector<std::string> unnamed;
+  for (const auto& [name, value] : target.target.contexts) {
+    if (keys.count(context_key(name)) == 0) unnamed.push_back(name);
+  }
+  return unnamed;
+}
+
 }  // namespace
 
 std::vector<std::string> unused_inputs(const PlannedTarget& target, const std::vector<std::string>& triggers) {
-  const AskedFor asked(target.dockerfile, triggers);
+  const AskedFor asked(target, triggers);
   // By image, so that what its profiles have in common is told once.
   const std::string place = target.target.image.empty() ? printable(target.target.dockerfile_name)
                                                         : fmt::format("target '{}': {}", printable(target.target.image),
@@ -103,14 +164,29 @@ std::vector<std::string> unused_inputs(const PlannedTarget& target, const std::v
     if (asked.args().count(name) != 0 || profile_args.count(name) != 0 || is_read_by_the_builder(name) ||
         is_of_the_platform(name))
       continue;
-    unused.push_back(fmt::format("{}: no ARG declares the build arg '{}'{}", place, printable(name),
-                                 nearest_of(name, asked.args())));
+    unused.push_back(
+        fmt::format("{}: no ARG declares the build arg '{}'{}", place, shown(name), nearest_of(name, asked.args())));
   }
-  if (asked.may_be_any_secret()) return unused;
+  for (const std::string& name : unnamed_contexts(target, asked)) {
+    unused.push_back(fmt::format("{}: no FROM, COPY or RUN names the build context '{}'{}", place, shown(name),
+                                 nearest_of(name, asked.names())));
+  }
+  const std::set<std::string> stages = names_of_stages(target.dockerfile);
+  for (const std::string& stage : target.target.no_cache_stages) {
+    if (stages.count(to_lower(stage)) != 0) continue;
+    unused.push_back(
+        fmt::format("{}: no-cache-filter '{}' names no stage{}", place, shown(stage), nearest_of(stage, stages)));
+  }
+  if (asked.may_be_any_mount()) return unused;
   for (const SecretSource& secret : target.target.secrets) {
     if (asked.secrets().count(secret.id) != 0 || SourceSecrets::is_for_sources(secret.id)) continue;
-    unused.push_back(fmt::format("{}: no RUN mounts the secret '{}'{}", place, printable(secret.id),
+    unused.push_back(fmt::format("{}: no RUN mounts the secret '{}'{}", place, shown(secret.id),
                                  nearest_of(secret.id, asked.secrets())));
+  }
+  for (const SshForward& agent : target.target.ssh) {
+    if (asked.agents().count(agent.id) != 0) continue;
+    unused.push_back(fmt::format("{}: no RUN mounts the SSH agent '{}'{}", place, shown(agent.id),
+                                 nearest_of(agent.id, asked.agents())));
   }
   return unused;
 }

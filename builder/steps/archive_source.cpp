@@ -89,6 +89,10 @@ bool is_whole_tar(const Fd& file, const std::string& name) {
 
 ArchiveSource::ArchiveSource(TarImport import, std::string description)
     : import_(std::move(import)), description_(std::move(description)) {
+  import_.change_entries([](FileEntry& entry) {
+    drop_user_attributes(entry);
+    if (entry.type == EntryType::symlink) entry.mode = 0777;  // what Linux makes of it wherever it is unpacked
+  });
   for (std::size_t i = 0; i < import_.entries().size(); ++i) numbers_[import_.entries()[i].path] = i;
 }
 

@@ -12,6 +12,10 @@ FileEntry implied_directory(std::string_view path) {
   return entry;
 }
 
+void drop_user_attributes(FileEntry& entry) {
+  std::erase_if(entry.xattrs, [](const auto& attribute) { return attribute.first.starts_with("user."); });
+}
+
 void CopySource::read_ahead(const std::vector<std::string>&) const {}
 
 std::string CopySource::why_missing(std::string_view) const { return {}; }

@@ -16,6 +16,10 @@
 
 namespace kiln {
 
+// What comes from a context or an archive brings no user.* attributes along, as with BuildKit: they tell of the machine
+// that it was on, such as the URL that a browser had a file from.
+void drop_user_attributes(FileEntry& entry);
+
 // A tree that COPY, ADD or a bind mount takes files from. Paths are canonical; "" is the root. Any thread.
 class CopySource {
  public:

@@ -1,5 +1,6 @@
 #include "builder/steps/run_step.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,6 +41,14 @@ void set_owner(const fs::path& path, const FileEntry& entry) {
     throw_errno("change the owner of", path.native());
 }
 
+// make and its kin compare the times of what they are given.
+void set_time(const fs::path& path, const FileEntry& entry) {
+  const timespec time{static_cast<time_t>(entry.mtime), 0};
+  const timespec times[] = {time, time};
+  if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    throw_errno("set the time of", path.native());
+}
+
 void copy_to_disk(const CopySource& source, const std::string& from, const fs::path& to) {
   source.walk(from, [&](const FileEntry& entry) {
     const fs::path target = entry.path == from ? to : to / entry.path.substr(from.empty() ? 0 : from.size() + 1);
@@ -59,6 +68,12 @@ void copy_to_disk(const CopySource& source, const std::string& from, const fs::p
       }
       set_owner(target, entry);
       ::fchmod(file.get(), entry.mode);
+      set_time(target, entry);
+    } else if (entry.type == EntryType::fifo) {
+      if (::mkfifo(target.c_str(), 0600) != 0) throw_errno("create a FIFO at", target.native());
+      set_owner(target, entry);
+      ::chmod(target.c_str(), entry.mode);
+      set_time(target, entry);
     }
     return true;
   });

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/steps/copy_source.hpp"
 
 namespace kiln {
 
@@ -15,6 +16,7 @@ namespace {
 void normalise(FileEntry& entry, ContextModes modes) {
   entry.uid = 0;
   entry.gid = 0;
+  drop_user_attributes(entry);
   if (modes == ContextModes::as_on_disk) return;
   entry.xattrs.clear();
   if (entry.type == EntryType::directory) entry.mode = 0755;

@@ -23,9 +23,14 @@ struct GroupLine {
   std::vector<std::string> members;
 };
 
+// The largest number is none: to chown(2) it says that nothing is to change.
+constexpr std::uint32_t kLargestOwner = 0xFFFFFFFE;
+constexpr std::uint32_t kLargestUser = 0x7FFFFFFF;
+
 std::optional<std::uint32_t> parse_id(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
   const auto number = parse_unsigned(text);
-  return number && *number <= 0xFFFFFFFF ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
+  return number && *number <= kLargestOwner ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
 }
 
 std::vector<PasswdLine> read_passwd(const MergedView& view) {
@@ -69,6 +74,11 @@ const Line* find_line(const std::vector<Line>& lines, std::string_view name, Id 
   return nullptr;
 }
 
+void refuse_large_id(std::string_view word, const std::string& id) {
+  if (const auto number = parse_unsigned(id); !number || *number <= kLargestUser) return;
+  throw Error(Category::build, fmt::format("{} '{}': expected a number up to {}", word, printable(id), kLargestUser));
+}
+
 }  // namespace
 
 ResolvedUser resolve_user(const std::string& user, const MergedView& view) {
@@ -76,6 +86,8 @@ ResolvedUser resolve_user(const std::string& user, const MergedView& view) {
   const std::size_t colon = user.find(':');
   const std::string name = user.substr(0, colon);
   const std::string group = colon == std::string::npos ? "" : user.substr(colon + 1);
+  refuse_large_id("user", name);
+  refuse_large_id("group", group);
   const auto passwd = read_passwd(view);
   const auto groups = read_group(view);
   const PasswdLine* entry = find_line(passwd, name.empty() ? "0" : name, &PasswdLine::uid);
@@ -114,16 +126,19 @@ ResolvedUser resolve_user(const std::string& user, const MergedView& view) {
   return result;
 }
 
-Ownership resolve_owner(const std::string& owner, const MergedView& view) {
+ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view) {
   const std::size_t colon = owner.find(':');
   const std::string user = owner.substr(0, colon);
-  const std::string group = colon == std::string::npos ? user : owner.substr(colon + 1);
+  const std::string group = colon == std::string::npos ? "" : owner.substr(colon + 1);
   const bool is_empty_image = view.layers().empty();
-  Ownership result;
-  const auto refuse = [&](const char* what, const std::string& name, const char* file) {
-    if (!is_empty_image) return;
-    throw Error(Category::build,
-                fmt::format("--chown: {} '{}' cannot be looked up: the image has no {}", what, printable(name), file));
+  ResolvedOwner result;
+  const auto note_unknown = [&](const char* what, const std::string& name, const char* file) {
+    if (is_empty_image) {
+      throw Error(Category::build, fmt::format("--chown: {} '{}' cannot be looked up: the image has no {}", what,
+                                               printable(name), file));
+    }
+    result.notes.push_back(fmt::format("--chown: {} '{}' is not in the image's {}, so it is {}", what, printable(name),
+                                       file, what == std::string_view("user") ? result.uid : result.gid));
   };
   const auto passwd = read_passwd(view);
   if (const auto uid = parse_id(user)) {
@@ -133,18 +148,16 @@ Ownership resolve_owner(const std::string& owner, const MergedView& view) {
     result.uid = line->uid;
     result.gid = line->gid;
   } else if (!user.empty()) {
-    refuse("user", user, "/etc/passwd");
+    note_unknown("user", user, "/etc/passwd");
   }
-  if (colon == std::string::npos) return result;
+  if (group.empty()) return result;
   const auto groups = read_group(view);
   if (const auto gid = parse_id(group)) {
     result.gid = *gid;
   } else if (const GroupLine* line = find_line(groups, group, &GroupLine::gid)) {
     result.gid = line->gid;
-  } else if (group.empty()) {
-    result.gid = 0;  // "app:", unlike "app"
   } else {
-    refuse("group", group, "/etc/group");
+    note_unknown("group", group, "/etc/group");
   }
   return result;
 }

@@ -20,11 +20,15 @@ struct ResolvedUser {
 };
 
 // USER's argument, "name|uid[:group|gid]", by the image's /etc/passwd and /etc/group as docker reads it. Empty: root.
-// Error{build} for a name that is not there.
+// Error{build} for a name that is not there, and for a number above 2147483647, which no runtime takes.
 ResolvedUser resolve_user(const std::string& user, const MergedView& view);
 
-// --chown's argument. As with BuildKit an unknown name is root in an image that has files, and Error{build} in an empty
-// one.
-Ownership resolve_owner(const std::string& owner, const MergedView& view);
+struct ResolvedOwner : Ownership {
+  std::vector<std::string> notes;  // names that the image does not have, one sentence each
+};
+
+// --chown's argument; without a group that of the user, of a number the number. As with BuildKit an unknown user is
+// root and an unknown group the user's in an image that has files, and Error{build} in an empty one.
+ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view);
 
 }  // namespace kiln

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;  // per transfer, before it is paused
 constexpr std::size_t kWorthWaking = std::size_t{256}
                                      << 10;  // less is taken when the transfer ends, or at the next poll
-constexpr std::size_t kMaxHeaderBytes = std::size_t{512} << 10;
+constexpr std::size_t kMaxHeaderBytes = std::size_t{256} << 10;  // below the 300 KiB at which curl says it otherwise
 constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} << 10;
 
 CurlTransfer& transfer_of(void* pointer) { return *static_cast<CurlTransfer*>(pointer); }
@@ -42,7 +42,7 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   note_received(transfer, size);
   transfer.header_bytes += size;
   if (transfer.header_bytes > kMaxHeaderBytes) {
-    return stop_with(transfer, TransportFault::protocol, "the answer's header is endless");
+    return stop_with(transfer, TransportFault::protocol, "the answer's header is larger than 256 KiB");
   }
   const std::string_view line = trim(std::string_view(data, size));
   const std::lock_guard lock(transfer.mutex);
@@ -312,6 +312,11 @@ HttpResponse answer_of(CurlTransfer& transfer) {
   if (transfer.fault == TransportFault::refused) {
     transfer.fault_text = fmt::format("it leads to the {} address {}, which the registry has no business with",
                                       to_string(classify_address(transfer.refused_address)), transfer.refused_address);
+  }
+  // curl's answer to a line of a header that is longer than 100 KiB, for which it has no word of its own.
+  if (!transfer.fault && transfer.code == CURLE_OUT_OF_MEMORY && transfer.connected && !transfer.header_done) {
+    transfer.fault = TransportFault::protocol;
+    transfer.fault_text = "a line of the answer's header is longer than 100 KiB";
   }
   if (!transfer.fault) {
     transfer.fault = fault_of(transfer.code, transfer.connected);

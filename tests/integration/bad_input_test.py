@@ -93,6 +93,26 @@ class BadInput(harness.KilnTest):
         self.assertIn("did you mean '--target'?", self.kiln("build", "--targt", "x", "app", code=2).stderr)
         self.assertIn("did you mean 'build'?", self.kiln("biuld", "app", code=2).stderr)
 
+    def test_a_password_of_a_url_is_shown_by_no_word_that_takes_none(self):
+        self.write("app/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        url = "https://user:canary-5517@example.com/x"
+        for flag in ("--allow", "--annotation", "--build-context", "--ca-bundle", "--cache-from", "--cache-to", "--call", "--file",
+                     "--iidfile", "--metadata-file", "--on-error", "--platform", "--policy", "--progress", "--pull",
+                     "--secret", "--security", "--shm-size", "--ssh", "--tag", "--target", "--ulimit", f"--{url}"):
+            with self.subTest(flag):
+                result = self.kiln("build", f"{flag}={url}", "app", code=None)
+                self.assertTrue(result.code != 0 or "WARNING" in result.stderr, result)
+                self.assertNotIn("canary-5517", result.output)
+        for line in (f"FROM {url}", f"FROM scratch\nCOPY --from={url} /a /b", f"FROM scratch\nCOPY {url} /",
+                     f"FROM --platform={url} scratch", f"FROM scratch\n{url}"):
+            with self.subTest(line):
+                self.write("app/Dockerfile", line + "\n")
+                result = self.kiln("build", "app", code=None)
+                self.assertIn(result.code, (1, 2, 3))
+                self.assertNotIn("canary-5517", result.output)
+        self.write("app/Dockerfile", f"FROM scratch\nCOPY {url} /\n")
+        self.assertIn("'https://xxxxx:xxxxx@example.com/x' is a URL, which COPY does not take; use ADD", self.kiln("build", "app", code=2).stderr)
+
     def test_a_full_disk_loses_nothing(self):
         self.need_root()
         self.home.mkdir()
@@ -205,7 +225,10 @@ class BadDefinitions(harness.KilnTest):
         self.image("other", "FROM base-utils\nCOPY Dockerfile /\n")
         result = self.kiln("bake", "--print", "other")
         self.assertEqual(set(json.loads(result.stdout)["target"]), {"base-utils", "other"})
-        self.kiln("plan", "other")
+        left_out = "'spelt' is left out, and what is built from it: images/spelt/Dockerfile:2: unknown instruction 'COPPY'"
+        self.assertIn(left_out, result.stderr)
+        self.assertIn(left_out, self.kiln("bake", "--check", "other", code=None).stderr)
+        self.assertIn(left_out, self.kiln("plan", "other").stdout)
         self.kiln("matrix", "other")
         baked = self.kiln("bake", "--progress", "plain", "other")
         self.assertIn("'spelt' is left out, and what is built from it: images/spelt/Dockerfile:2: unknown instruction 'COPPY'", baked.stderr)

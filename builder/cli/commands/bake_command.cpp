@@ -178,8 +178,13 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
     first.push_back(numbers.front());
     wanted.insert(wanted.end(), numbers.begin(), numbers.end());
   }
+  const bool only_checks = words.check || words.buildx.wants_check();
+  if (words.print || only_checks) {
+    // A build tells them itself.
+    for (const std::string& note : plan.notes) log.warn(note);
+  }
   if (words.print) return print_fleet(loaded, plan, wanted);
-  if (words.check || words.buildx.wants_check()) return check_fleet(plan, first);
+  if (only_checks) return check_fleet(plan, first);
   if (const int found = check_called(loaded, plan, names); found != 0 || names.empty()) return found;
 
   const BuildRequest request = make_request(words, std::move(loaded), std::move(names));

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/definitions.hpp"
 #include "builder/dockerfile/check_output.hpp"
@@ -66,6 +67,8 @@ int check_dockerfile(const DockerfileInput& input, const CheckWords& words) {
                                              suggestion(words.format, formats)));
   }
   const dockerfile::CheckReport report = dockerfile::check(input.text, input.name, options_of(input, words));
+  StderrLog log;
+  for (const std::string& note : report.notes) log.warn(note);
   fmt::print("{}", render(report, input, words.format));
   if (report.error) return 2;
   const bool refused = report.fails || (words.error_on_warning && !report.findings.empty());

@@ -167,6 +167,10 @@ int Arguments::parse(int argc, char** argv, const CancelToken& cancel) {
     std::vector<std::string> extras = app.remaining(true);
     refuse_words(app, extras);
   } catch (const CLI::ParseError& error) {
+    // What is too much is told before what is missing: a misspelt flag is mostly why something is.
+    std::vector<std::string> extras = app.remaining(true);
+    std::erase_if(extras, [](const std::string& word) { return !word.starts_with("-"); });
+    if (!extras.empty()) refuse_words(app, extras);
     throw Error(Category::usage,
                 fmt::format("{}; '{} --help' shows the words", printable(error.what()), full_name(selected(app))));
   }

@@ -172,3 +172,18 @@ TEST_CASE("the root of the context is ignored only where everything in it is") {
 
 }  // namespace
 }  // namespace kiln::dockerfile
+
+TEST_CASE("a rule that the directive names and there is not is told, with the nearest") {
+  const auto notes = [](const std::string& text, const std::string& given) {
+    kiln::dockerfile::CheckOptions options;
+    if (!given.empty()) options.build_args["BUILDKIT_DOCKERFILE_CHECK"] = given;
+    return kiln::dockerfile::check(text, "Dockerfile", options).notes;
+  };
+  CHECK(notes("# check=skip=StageNameCasing,all\nFROM scratch\n", "").empty());
+  CHECK(notes("# syntax=docker/dockerfile:1\n# check=skip=StageNameCase;experimental=Nothing\nFROM scratch\n", "") ==
+        std::vector<std::string>{
+            "Dockerfile:2: check=skip: there is no rule 'stagenamecase'; did you mean 'StageNameCasing'?",
+            "Dockerfile:2: check=experimental: there is no rule 'nothing'"});
+  CHECK(notes("# check=skip=y\nFROM scratch\n", "skip=x") ==
+        std::vector<std::string>{"BUILDKIT_DOCKERFILE_CHECK: check=skip: there is no rule 'x'"});
+}

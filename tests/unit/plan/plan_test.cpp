@@ -185,3 +185,11 @@ TEST_CASE("what a stage that is not needed names does not matter") {
   const Plan plan = make_plan({target("app", "FROM nosuch AS unused\nFROM scratch\n")}, definitions());
   CHECK(plan.targets[0]->final_stage == 1);
 }
+
+TEST_CASE("a Dockerfile has a thousand stages, and the first one too many is named") {
+  std::string dockerfile = "FROM scratch AS s0\n";
+  for (int i = 1; i < 1000; ++i) dockerfile += "FROM s" + std::to_string(i - 1) + " AS s" + std::to_string(i) + "\n";
+  CHECK(message_of({target("a", dockerfile)}, {}) == "no error");
+  CHECK(message_of({target("a", dockerfile + "FROM s999\n")}, {}) ==
+        "a/Dockerfile:1001: a Dockerfile may have 1000 stages, and this one has 1001");
+}

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "tests/support/check_error.hpp"
+#include "tests/support/error_of.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -67,6 +68,19 @@ TEST_CASE("faults are told apart, and no query shows") {
   HttpRequest tls = get(registry);
   tls.url.scheme = "https";
   CHECK(fault_of(*client, tls) == TransportFault::tls);
+}
+
+TEST_CASE("a header that is too large, or a line of it, is told as what it is") {
+  HostileRegistry registry;
+  const auto client = make_curl_client(HttpOptions{});
+  const auto message_for = [&](std::vector<std::pair<std::string, std::string>> headers) {
+    registry.script([=](const SeenRequest&, int) { return Reaction{Kind::answer, {200, headers, ""}, 0}; });
+    return error_of([&] { client->send(get(registry), CancelToken()); });
+  };
+  CHECK(message_for({{"X", std::string(120 << 10, 'x')}})
+            .ends_with("a line of the answer's header is longer than 100 KiB"));
+  std::vector<std::pair<std::string, std::string>> many(30, {"X", std::string(10 << 10, 'x')});
+  CHECK(message_for(many).ends_with("the answer's header is larger than 256 KiB"));
 }
 
 TEST_CASE("a connection on which nothing moves is a stall") {

@@ -57,3 +57,49 @@ TEST_CASE("a secret that no RUN mounts is told, by any of its names") {
   CHECK(unused("FROM scratch\nARG X\nRUN --mount=type=secret,id=$X true\n", {}, {"npm"}).empty());
   CHECK(unused("FROM scratch\n", {}, {"a"}, {"RUN --mount=type=secret,id=a true"}).empty());
 }
+
+namespace {
+
+TargetSpec spec_of(const std::string& dockerfile) {
+  TargetSpec target;
+  target.dockerfile_name = "Dockerfile";
+  target.dockerfile_text = dockerfile;
+  return target;
+}
+
+Lines unused_of(const TargetSpec& target, const std::vector<std::string>& triggers = {}) {
+  return unused_inputs(*make_plan({target}, {}).targets[0], triggers);
+}
+
+}  // namespace
+
+TEST_CASE("a context that no instruction names is told, by any spelling of its name") {
+  TargetSpec target = spec_of(
+      "ARG BASE=alpine\nFROM ${BASE} AS a\nFROM scratch\nCOPY --from=files / /\n"
+      "RUN --mount=from=docker.io/library/tools:latest,target=/t true\n");
+  target.contexts = {{"docker.io/library/alpine:latest", "docker-image://scratch"}, {"Files", "/x"}, {"tools", "/x"}};
+  CHECK(unused_of(target).empty());
+  target.contexts = {{"file", "/x"}};
+  CHECK(unused_of(target) ==
+        Lines{"Dockerfile: no FROM, COPY or RUN names the build context 'file'; did you mean 'files'?"});
+  CHECK(unused_of(target, {"COPY --from=file / /"}).empty());
+}
+
+TEST_CASE("a stage of no-cache-filter that is none is told, in whatever case it is written") {
+  TargetSpec target = spec_of("FROM scratch AS build\nFROM scratch\n");
+  target.no_cache_stages = {"BUILD", "biuld"};
+  CHECK(unused_of(target) == Lines{"Dockerfile: no-cache-filter 'biuld' names no stage; did you mean 'build'?"});
+}
+
+TEST_CASE("an SSH agent that no RUN mounts and no git source needs is told") {
+  TargetSpec target = spec_of("FROM scratch\nRUN --mount=type=ssh,id=work true\n");
+  target.ssh = {{"work", {}}, {"default", {}}};
+  CHECK(unused_of(target) == Lines{"Dockerfile: no RUN mounts the SSH agent 'default'"});
+  for (const char* line : {"RUN --mount=type=ssh true", "ADD git@host:acme/app.git /",
+                           "ADD ssh://git@host/acme/app.git /", "ADD $URL /"}) {
+    CAPTURE(line);
+    TargetSpec other = spec_of("FROM scratch\nARG URL\n" + std::string(line) + "\n");
+    other.ssh = {{"default", {}}};
+    CHECK(unused_of(other).empty());
+  }
+}

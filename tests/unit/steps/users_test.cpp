@@ -51,8 +51,26 @@ TEST_CASE("a number is an id, also where an entry has it for a name") {
   CHECK(resolve_owner("ten:ten", view).gid == 10);
 }
 
-TEST_CASE("an owner that is unknown is root in an image, and an error in an empty one") {
-  CHECK(resolve_owner("nobody-here", image()).uid == 0);
+TEST_CASE("a number that no runtime takes is refused, and one with a sign is one") {
+  CHECK(error_of([&] { resolve_user("2147483648", image()); }) ==
+        "build: user '2147483648': expected a number up to 2147483647");
+  CHECK(error_of([&] { resolve_user("7:4294967296", image()); }) ==
+        "build: group '4294967296': expected a number up to 2147483647");
+  CHECK(resolve_user("2147483647", image()).uid == 2147483647);
+  CHECK(resolve_user("+5", image()).uid == 5);
+  CHECK(resolve_owner("+5:+6", image()).gid == 6);
+}
+
+TEST_CASE("an owner that is unknown is root in an image, which is said, and an error in an empty one") {
+  const ResolvedOwner owner = resolve_owner("nobody-here:nor-here", image());
+  CHECK(owner.uid == 0);
+  CHECK(owner.gid == 0);
+  CHECK(owner.notes ==
+        std::vector<std::string>{"--chown: user 'nobody-here' is not in the image's /etc/passwd, so it is 0",
+                                 "--chown: group 'nor-here' is not in the image's /etc/group, so it is 0"});
+  CHECK(resolve_owner("app:4294967295", image()).notes ==
+        std::vector<std::string>{"--chown: group '4294967295' is not in the image's /etc/group, so it is 1002"});
+  CHECK(resolve_owner("app:wheel", image()).notes.empty());
   CHECK(error_of([&] { resolve_owner("nobody-here", MergedView()); }) ==
         "build: --chown: user 'nobody-here' cannot be looked up: the image has no /etc/passwd");
 }
@@ -61,5 +79,8 @@ TEST_CASE("an owner's number counts for the group too") {
   CHECK(resolve_owner("7", MergedView()).gid == 7);
   CHECK(resolve_owner("7:8", MergedView()).gid == 8);
   CHECK(resolve_owner("app", image()).gid == 1002);
+  CHECK(resolve_owner("7:", MergedView()).gid == 7);
+  CHECK(resolve_owner("app:", image()).gid == 1002);
+  CHECK(resolve_owner(":8", MergedView()).gid == 8);
   CHECK(resolve_owner("app:wheel", image()).gid == 10);
 }
