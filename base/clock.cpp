@@ -12,25 +12,22 @@ namespace kiln {
 
 namespace {
 
-constexpr UnixSeconds kFirstSecond = -62167219200;  // 0000-01-01T00:00:00Z
-constexpr UnixSeconds kLastSecond = 253402300799;   // 9999-12-31T23:59:59Z
-
-// Takes an RFC 3339 text apart, section 5.6; whatever does not fit is refused with the whole text.
+// Takes an RFC 3339 text apart, section 5.6. After what does not fit it takes nothing more.
 class Reader {
  public:
-  explicit Reader(std::string_view text) : text_(text), rest_(text) {}
+  explicit Reader(std::string_view text) : rest_(text) {}
 
   int number(std::size_t digits, int least, int most) {
     const std::string_view word = rest_.substr(0, digits);
     const auto value = parse_unsigned(word);
-    if (word.size() != digits || !value) refuse();
+    if (!need(word.size() == digits && value)) return least;
     const int result = static_cast<int>(*value);
-    if (result < least || result > most) refuse();
+    need(result >= least && result <= most);
     rest_.remove_prefix(digits);
     return result;
   }
   char one_of(std::string_view characters) {
-    if (rest_.empty() || characters.find(rest_[0]) == std::string_view::npos) refuse();
+    if (!need(!rest_.empty() && characters.find(rest_[0]) != std::string_view::npos)) return 0;
     const char found = rest_[0];
     rest_.remove_prefix(1);
     return found;
@@ -38,19 +35,18 @@ class Reader {
   void skip_fraction() {
     if (!rest_.starts_with('.')) return;
     const std::size_t end = std::min(rest_.find_first_not_of("0123456789", 1), rest_.size());
-    if (end == 1) refuse();
-    rest_.remove_prefix(end);
+    if (need(end > 1)) rest_.remove_prefix(end);
   }
-  void end() const {
-    if (!rest_.empty()) refuse();
-  }
+  bool is_at_good_end() const { return is_good_ && rest_.empty(); }
+  bool is_good() const { return is_good_; }
 
  private:
-  [[noreturn]] void refuse() const {
-    throw Error(Category::usage, fmt::format("'{}' is no RFC 3339 time", printable(text_)));
+  bool need(bool fits) {
+    is_good_ = is_good_ && fits;
+    return is_good_;
   }
-  std::string_view text_;
   std::string_view rest_;
+  bool is_good_ = true;
 };
 
 int days_of(int year, int month) {
@@ -70,7 +66,7 @@ double monotonic_seconds() {
 }
 
 std::string format_rfc3339(UnixSeconds time) {
-  if (time < kFirstSecond || time > kLastSecond) {
+  if (time < kFirstRfc3339Second || time > kLastRfc3339Second) {
     throw Error(Category::usage, fmt::format("the time {} is not within the years 0 to 9999", time));
   }
   tm parts;
@@ -80,13 +76,14 @@ std::string format_rfc3339(UnixSeconds time) {
                      parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-UnixSeconds parse_rfc3339(std::string_view text) {
+std::optional<UnixSeconds> parse_rfc3339_if_valid(std::string_view text) {
   Reader reader(text);
   tm parts{};
   parts.tm_year = reader.number(4, 0, 9999) - 1900;
   reader.one_of("-");
   parts.tm_mon = reader.number(2, 1, 12) - 1;
   reader.one_of("-");
+  if (!reader.is_good()) return std::nullopt;
   parts.tm_mday = reader.number(2, 1, days_of(parts.tm_year + 1900, parts.tm_mon));
   reader.one_of("Tt ");
   parts.tm_hour = reader.number(2, 0, 23);
@@ -102,8 +99,13 @@ UnixSeconds parse_rfc3339(std::string_view text) {
     reader.one_of(":");
     offset_seconds += reader.number(2, 0, 59) * 60;
   }
-  reader.end();
+  if (!reader.is_at_good_end()) return std::nullopt;
   return ::timegm(&parts) - (zone == '-' ? -offset_seconds : offset_seconds);
+}
+
+UnixSeconds parse_rfc3339(std::string_view text) {
+  if (const auto time = parse_rfc3339_if_valid(text)) return *time;
+  throw Error(Category::usage, fmt::format("'{}' is no RFC 3339 time", printable(text)));
 }
 
 }  // namespace kiln

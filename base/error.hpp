@@ -18,7 +18,7 @@ enum class Category {
 
 // The one exception type of kiln.
 //
-// The message is lower case, has no full stop, quotes its subject, gives expected and actual and then what to
+// The message is lower case, has no full stop, quotes its subject, says expected and actual and then what to
 // do. Each layer that lets an Error pass may add one clause of context ("while pushing 'ghcr.io/acme/app:1'"),
 // innermost first. `detail` holds lines to be printed below the message as they are (an excerpt of a
 // Dockerfile, the last output of a RUN). No credential and no query string may enter any of them.

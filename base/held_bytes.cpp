@@ -23,15 +23,6 @@ Account& account_of(BufferOwner owner) { return accounts[static_cast<std::size_t
 
 const char* to_string(BufferOwner owner) { return account_of(owner).name; }
 
-HeldBytes& HeldBytes::operator=(HeldBytes&& other) noexcept {
-  if (this != &other) {
-    set(0);
-    owner_ = other.owner_;
-    bytes_ = std::exchange(other.bytes_, 0);
-  }
-  return *this;
-}
-
 void HeldBytes::set(std::uint64_t bytes) noexcept {
   Account& account = account_of(owner_);
   // Unsigned arithmetic wraps, so that one addition serves both ways.

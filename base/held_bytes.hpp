@@ -7,7 +7,8 @@
 
 namespace kiln {
 
-// Whose buffers. Each is bounded by a constant of its room, or by what a build really uses (file indexes).
+// Whose buffers. Each is bounded by a constant of its room, or by what a build really uses (file indexes); that the
+// bounds hold is tested by what --debug-memory says of them, which no other tool can tell apart.
 enum class BufferOwner { compression, decompression, read_ahead, unpacking, file_indexes, transfers };
 
 const char* to_string(BufferOwner owner);  // such as "file indexes"
@@ -18,7 +19,6 @@ class HeldBytes {
  public:
   HeldBytes(BufferOwner owner, std::uint64_t bytes) : owner_(owner) { set(bytes); }
   HeldBytes(HeldBytes&& other) noexcept : owner_(other.owner_), bytes_(std::exchange(other.bytes_, 0)) {}
-  HeldBytes& operator=(HeldBytes&& other) noexcept;
   ~HeldBytes() { set(0); }
 
   void set(std::uint64_t bytes) noexcept;

@@ -178,6 +178,12 @@ json parse_json_file(std::string_view text, std::string_view file_name, const Js
   return json::parse(text);
 }
 
+std::string string_member(const nlohmann::json& object, std::string_view name) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 std::optional<int> json_line_of(std::string_view text, std::string_view pointer) {
   const char* seen = text.data();
   Walker walker(text, seen, 1000, pointer);

@@ -25,6 +25,10 @@ nlohmann::json parse_json(std::string_view text, std::string_view name, Category
 // 'layers'".
 nlohmann::json parse_json_file(std::string_view text, std::string_view file_name, const JsonLimits& limits = {});
 
+// A member that is a string; empty where there is none, it is something else, or the value is no object. For documents
+// that others write and that say what they like: what must be there is read by JsonMembers.
+std::string string_member(const nlohmann::json& object, std::string_view name);
+
 // The line (from 1) on which the value at an RFC 6901 pointer begins; for a member, the line of its key. For
 // messages about a text that parse_json accepted; nullopt where the pointer leads nowhere.
 std::optional<int> json_line_of(std::string_view text, std::string_view pointer);

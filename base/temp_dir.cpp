@@ -15,15 +15,6 @@ TempDir::TempDir(const fs::path& parent, std::string_view prefix) {
   ::flock(lock_.get(), LOCK_EX | LOCK_NB);
 }
 
-TempDir& TempDir::operator=(TempDir&& other) noexcept {
-  if (this != &other) {
-    remove();
-    path_ = std::exchange(other.path_, {});
-    lock_ = std::move(other.lock_);
-  }
-  return *this;
-}
-
 TempDir::~TempDir() { remove(); }
 
 void TempDir::remove() noexcept {

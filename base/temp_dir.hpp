@@ -12,7 +12,6 @@ class TempDir {
   // `parent` must exist; the name begins with `prefix`.
   explicit TempDir(const fs::path& parent = fs::temp_directory_path(), std::string_view prefix = "kiln-");
   TempDir(TempDir&& other) noexcept : path_(std::exchange(other.path_, {})), lock_(std::move(other.lock_)) {}
-  TempDir& operator=(TempDir&& other) noexcept;
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
   ~TempDir();

@@ -35,7 +35,8 @@ Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings
       std::make_unique<LayerAccess>(LayerPlaces{*store_, *snapshots_, *remote_, caches_->cache()}, *pool_, cancel());
   cache_ = std::make_unique<StepCache>(*store_);
   if (caches_->cache() && settings_.caches.share_mounts) {
-    mounts_ = std::make_unique<SharedMounts>(home_, *caches_->cache(), *pool_, *recorder_, cancel());
+    mounts_ =
+        std::make_unique<SharedMounts>(home_, *caches_->cache(), SharedMounts::Tools{*pool_, *recorder_, cancel()});
   }
   sharing_ = caches_->open_sharing(*store_, cancel());
   lookup_ = std::make_unique<StepLookup>(*cache_, caches_->cache(), *recorder_);

@@ -133,12 +133,8 @@ BuildRecordTarget target_from_json(const json& value, std::string_view where) {
 }  // namespace
 
 std::vector<const BuildRecordTarget*> BuildRecord::find(std::string_view word) const {
-  std::string full;
-  try {
-    if (!word.empty()) full = oci::Reference::parse(std::string(word)).str();
-  } catch (const Error&) {
-    // No reference; it may still be a target.
-  }
+  const auto reference = oci::Reference::parse_if_valid(word);  // what is none may still be a target
+  const std::string full = reference ? reference->str() : "";
   std::vector<const BuildRecordTarget*> found;
   for (const BuildRecordTarget& target : targets) {
     const bool is_named = std::find(target.names.begin(), target.names.end(), full) != target.names.end();

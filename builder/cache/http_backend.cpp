@@ -34,10 +34,8 @@ std::string action_result(const CacheEntry& entry) {
 
 CacheEntry parse_action_result(const std::string& text, const std::string& key, const std::string& where) {
   const nlohmann::json result = parse_json(text, where, Category::network, {.max_bytes = kMaxAnswerBytes});
-  const auto member = result.is_object() ? result.find("stdoutRaw") : result.end();
-  const auto entry =
-      member != result.end() && member->is_string() ? base64_decoded(member->get<std::string>()) : std::nullopt;
-  if (!entry) throw Error(Category::network, fmt::format("{}: it holds no entry of kiln", where));
+  const auto entry = base64_decoded(string_member(result, "stdoutRaw"));
+  if (!entry || entry->empty()) throw Error(Category::network, fmt::format("{}: it holds no entry of kiln", where));
   return parse_entry(*entry, key, where);
 }
 
@@ -144,7 +142,10 @@ bool HttpBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
   HttpRequest asked = request(HttpMethod::get, "cas", blob.digest.hex());
   BlobWriter writer = store.begin_blob();
   asked.wants_body = [](int status, const HttpHeaders&) { return status == 200; };
-  asked.on_body = [&](std::string_view bytes) { writer.write(bytes); };
+  asked.on_body = [&](std::string_view bytes) {
+    writer.write(bytes);
+    return AfterPiece::go_on;
+  };
   asked.max_streamed_bytes = blob.size;
   ++session_.stats().requests;
   HttpResponse answer;

@@ -96,10 +96,8 @@ CacheEntry RegistryBackend::parse(const std::string& text, const std::string& ke
     return entry;
   }
   for (const nlohmann::json& layer : manifest["layers"]) entry.blobs.push_back(oci::descriptor_from_json(layer, where));
-  if (const auto notes = manifest.find("annotations"); notes != manifest.end() && notes->is_object()) {
-    const auto signature = notes->find(kSignatureAnnotation);
-    if (signature != notes->end() && signature->is_string()) entry.signature = signature->get<std::string>();
-  }
+  if (const auto notes = manifest.find("annotations"); notes != manifest.end())
+    entry.signature = string_member(*notes, kSignatureAnnotation);
   const auto data = manifest["config"].find("data");
   if (data != manifest["config"].end() && data->is_string()) {
     entry.content = base64_decoded(data->get<std::string>()).value_or("");

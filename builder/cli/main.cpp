@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/exit_code.hpp"
-#include "builder/cli/memory_marks.hpp"
+#include "builder/cli/output/memory_marks.hpp"
 #include "builder/cli/words/arguments.hpp"
 
 namespace {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/cuda_arch.hpp"
 #include "builder/definitions/embedded_schemas.hpp"
@@ -47,9 +48,8 @@ TargetSpec broken_target(const fs::path& file, const Error& error) {
   TargetSpec target;
   target.image = file.parent_path().filename().string();
   try {
-    const json content = JsonSource::read(file).parse();
-    if (content.is_object() && content.contains("name") && content.at("name").is_string())
-      target.image = content.at("name").get<std::string>();
+    const std::string name = string_member(JsonSource::read(file).parse(), "name");
+    if (!name.empty()) target.image = name;
   } catch (const Error&) {
     // It is no JSON at all: the folder names it.
   }

@@ -117,7 +117,7 @@ struct TargetSpec {
   std::map<std::string, std::string> args;  // without the profile's, see baked_args()
   std::map<std::string, std::string> labels;  // likewise, see profile_labels()
 
-  // Names to publish: full references, and templates of tags in the repository that the settings' template gives.
+  // Names to publish: full references, and templates of tags in the repository that the settings' template comes to.
   // image_names() makes references of both.
   std::vector<std::string> tags;
   std::vector<std::string> tag_templates;

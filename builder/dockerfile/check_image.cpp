@@ -75,7 +75,7 @@ void check_image(CheckContext& context) {
   }
   if (!last_of<Healthcheck>(stages)) {
     context.report("NoHealthcheck",
-                   "there is no HEALTHCHECK, so that nobody can tell from outside whether the program works; add "
+                   "there is no HEALTHCHECK, so that it does not show from outside whether the program works; add "
                    "HEALTHCHECK CMD, or HEALTHCHECK NONE where there is nothing to ask",
                    *program);
   }

@@ -10,13 +10,6 @@
 
 namespace kiln::dockerfile {
 
-namespace {
-
-struct IgnoreLine {
-  std::string pattern;
-  int number = 0;
-};
-
 std::vector<IgnoreLine> ignore_lines(std::string_view text) {
   std::vector<IgnoreLine> out;
   int number = 0;
@@ -31,14 +24,6 @@ std::vector<IgnoreLine> ignore_lines(std::string_view text) {
     if (pattern.size() > 1 && pattern[0] == '/') pattern.erase(0, 1);
     out.push_back({(negated ? "!" : "") + pattern, number});
   }
-  return out;
-}
-
-}  // namespace
-
-std::vector<std::string> read_ignore_file(std::string_view text) {
-  std::vector<std::string> out;
-  for (IgnoreLine& line : ignore_lines(text)) out.push_back(std::move(line.pattern));
   return out;
 }
 

@@ -8,13 +8,18 @@
 
 namespace kiln::dockerfile {
 
+struct IgnoreLine {
+  std::string pattern;
+  int number = 0;
+};
+
 // The patterns of a .dockerignore: a byte-order mark is dropped, lines are trimmed and cleaned, '#' in the
 // first column is a comment, a leading '/' is dropped.
-std::vector<std::string> read_ignore_file(std::string_view text);
+std::vector<IgnoreLine> ignore_lines(std::string_view text);
 
 class IgnoreMatcher;
 
-// The same as a matcher; what is wrong is Error{usage} with the file's name and line.
+// All of them as a matcher; what is wrong is Error{usage} with the file's name and line.
 IgnoreMatcher read_ignore_rules(std::string_view text, std::string_view file_name);
 
 // moby's matching: patterns in order, a '!' re-includes what earlier ones excluded, and what a pattern says

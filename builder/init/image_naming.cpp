@@ -98,28 +98,20 @@ std::optional<KnownTag> parse_known_tag(std::string_view text) {
     reference.erase(0, 1);
     known.is_suffix = true;
   }
-  try {
-    const oci::Reference parsed = oci::Reference::parse(reference);
-    if (parsed.digest || (!known.tag.empty() && !oci::is_valid_tag(known.tag))) return std::nullopt;
-    known.repository = known.is_suffix ? reference : parsed.name();
-    return known;
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+  const auto parsed = oci::Reference::parse_if_valid(reference);
+  if (!parsed || parsed->digest || (!known.tag.empty() && !oci::is_valid_tag(known.tag))) return std::nullopt;
+  known.repository = known.is_suffix ? reference : parsed->name();
+  return known;
 }
 
 TagMatch match_tag(const KnownTag& known, const std::string& text) {
-  try {
-    const oci::Reference reference = oci::Reference::parse(text);
-    if (reference.digest) return TagMatch::none;
-    const std::string name = reference.name();
-    const bool is_same = known.is_suffix ? name.ends_with("/" + known.repository) : name == known.repository;
-    if (!is_same) return TagMatch::none;
-    if (known.tag.empty()) return TagMatch::unknown_tag;
-    return known.tag == reference.tag_or_latest() ? TagMatch::exact : TagMatch::other_tag;
-  } catch (const Error&) {
-    return TagMatch::none;
-  }
+  const auto reference = oci::Reference::parse_if_valid(text);
+  if (!reference || reference->digest) return TagMatch::none;
+  const std::string name = reference->name();
+  const bool is_same = known.is_suffix ? name.ends_with("/" + known.repository) : name == known.repository;
+  if (!is_same) return TagMatch::none;
+  if (known.tag.empty()) return TagMatch::unknown_tag;
+  return known.tag == reference->tag_or_latest() ? TagMatch::exact : TagMatch::other_tag;
 }
 
 std::string normalised_image_name(std::string_view text) {

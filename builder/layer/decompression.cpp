@@ -345,7 +345,7 @@ class ArchiveFilterStream : public ByteSource {
       : source_(std::move(source)), budget_(std::move(budget)), input_(kInputBytes, '\0') {
     archive_read_support_filter_bzip2(archive_.get());
     archive_read_support_format_raw(archive_.get());
-    check(archive_read_open(archive_.get(), this, nullptr, &ArchiveFilterStream::give, nullptr));
+    check(archive_read_open(archive_.get(), this, nullptr, &ArchiveFilterStream::read_input, nullptr));
     archive_entry* entry = nullptr;
     check(archive_read_next_header(archive_.get(), &entry));
   }
@@ -359,7 +359,7 @@ class ArchiveFilterStream : public ByteSource {
 
  private:
   // No exception may pass through libarchive.
-  static la_ssize_t give(archive*, void* self_pointer, const void** bytes) {
+  static la_ssize_t read_input(archive*, void* self_pointer, const void** bytes) {
     auto* self = static_cast<ArchiveFilterStream*>(self_pointer);
     try {
       *bytes = self->input_.data();

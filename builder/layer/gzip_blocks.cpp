@@ -18,7 +18,7 @@ namespace {
 constexpr int kFirstLibdeflateLevel = 4;
 
 std::string compress_by_isal(std::string_view plain, int level, ByteBuffer& buffer) {
-  // Level 3 gives other bytes on CPUs with AVX-512, so it is never used.
+  // Level 3 writes other bytes on CPUs with AVX-512, so it is never used.
   const int isal_level = std::min(level, 2);
   const std::size_t buffer_bytes = isal_level == 1 ? ISAL_DEF_LVL1_DEFAULT : ISAL_DEF_LVL2_DEFAULT;
   const auto level_buffer = std::make_unique_for_overwrite<std::uint8_t[]>(buffer_bytes);

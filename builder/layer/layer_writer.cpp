@@ -58,13 +58,12 @@ struct LayerWriter::State {
     }
     const bool is_mark = entry.type == EntryType::whiteout || entry.type == EntryType::opaque;
     if (is_mark && base_name(entry.path).starts_with(kWhiteoutPrefix)) {
-      throw Error(Category::build,
-                  fmt::format("'{}' cannot be removed by a layer: names that begin with '{}' stand for "
-                              "removed files",
-                              printable(entry.path), kWhiteoutPrefix));
+      throw Error(Category::build, fmt::format("'{}' cannot be removed by a layer: names that begin with '{}' mean "
+                                               "removed files",
+                                               printable(entry.path), kWhiteoutPrefix));
     }
     if (entry.type == EntryType::char_device && entry.device_major == 0 && entry.device_minor == 0) {
-      throw Error(Category::build, fmt::format("'{}' cannot be in a layer: a character device 0:0 stands for a removed "
+      throw Error(Category::build, fmt::format("'{}' cannot be in a layer: a character device 0:0 means a removed "
                                                "file there",
                                                printable(entry.path)));
     }
@@ -158,13 +157,6 @@ void LayerWriter::add(const FileEntry& entry, ByteSource& source, std::string_vi
     throw Error(Category::build, fmt::format("layer: data came for '{}', which is no file", printable(entry.path)));
   }
   state_->add_file(state_->accept(entry), source, source_name);
-}
-
-void LayerWriter::add(const FileEntry& entry, std::string_view bytes) {
-  FileEntry sized = entry;
-  sized.size = bytes.size();
-  MemorySource source(bytes);
-  add(sized, source, "'" + entry.path + "'");
 }
 
 const oci::Digest& LayerWriter::finish_diff_id() {

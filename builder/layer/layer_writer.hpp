@@ -44,8 +44,6 @@ class LayerWriter {
   // digest: Error{build} otherwise, "SOURCE_NAME changed while it was being read"; so the name has its quotes already.
   void add(const FileEntry& entry, const Fd& source, std::string_view source_name);
   void add(const FileEntry& entry, ByteSource& source, std::string_view source_name);
-  // The bytes are the file: `entry.size` is set from them.
-  void add(const FileEntry& entry, std::string_view bytes);
 
   // Completes the tar. The last blocks may still be in compression, so a step that needs the diff ID can go on.
   const oci::Digest& finish_diff_id();

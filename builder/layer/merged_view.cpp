@@ -182,7 +182,8 @@ std::optional<MergedView::Found> MergedView::lookup(std::string_view path) const
   return node.found();
 }
 
-MergedView::Resolved MergedView::resolve(std::string_view path, FollowLast follow_last) const {
+std::optional<MergedView::Resolved> MergedView::walk_path(std::string_view path, FollowLast follow_last,
+                                                          std::string& problem) const {
   PathSteps steps(path);
   std::vector<Node> trail;  // the root, then what stands at each of the components reached
   trail.push_back(root_of(layers_));
@@ -190,8 +191,8 @@ MergedView::Resolved MergedView::resolve(std::string_view path, FollowLast follo
     trail.resize(steps.reached().size() + 1);
     const Node& folder = trail.back();
     if (folder && !folder.entry->is_directory()) {
-      throw Error(Category::build, fmt::format("cannot resolve '{}' in the image: '/{}' is no folder", printable(path),
-                                               printable(folder.path)));
+      problem = fmt::format("'/{}' is no folder", printable(folder.path));
+      return std::nullopt;
     }
     Node next;
     if (folder) next = child_of(folder, *name);
@@ -201,10 +202,9 @@ MergedView::Resolved MergedView::resolve(std::string_view path, FollowLast follo
       steps.enter(std::move(*name));
       trail.push_back(std::move(next));
     } else if (!steps.follow(next.entry->link)) {
-      throw Error(Category::build,
-                  fmt::format("cannot resolve '{}' in the image: more than {} symbolic links, the last "
-                              "at '/{}'",
-                              printable(path), PathSteps::kMostLinks, printable(next.path)));
+      problem =
+          fmt::format("more than {} symbolic links, the last at '/{}'", PathSteps::kMostLinks, printable(next.path));
+      return std::nullopt;
     }
   }
   trail.resize(steps.reached().size() + 1);
@@ -213,6 +213,18 @@ MergedView::Resolved MergedView::resolve(std::string_view path, FollowLast follo
   resolved.path = last.path;
   if (last) resolved.found = last.found();
   return resolved;
+}
+
+MergedView::Resolved MergedView::resolve(std::string_view path, FollowLast follow_last) const {
+  std::string problem;
+  if (auto resolved = walk_path(path, follow_last, problem)) return *std::move(resolved);
+  throw Error(Category::build, fmt::format("cannot resolve '{}' in the image: {}", printable(path), problem));
+}
+
+std::optional<MergedView::Resolved> MergedView::resolve_if_possible(std::string_view path,
+                                                                    FollowLast follow_last) const {
+  std::string problem;
+  return walk_path(path, follow_last, problem);
 }
 
 std::vector<MergedView::Found> MergedView::list(std::string_view folder) const {

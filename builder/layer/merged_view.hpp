@@ -44,6 +44,8 @@ class MergedView {
   };
   // Error{build} for a loop (more than 40 links) and for a component below something that is no folder.
   Resolved resolve(std::string_view path, FollowLast follow_last) const;
+  // nullopt for what resolve() refuses: nothing is there.
+  std::optional<Resolved> resolve_if_possible(std::string_view path, FollowLast follow_last) const;
 
   // What a folder holds, in order of names; empty for what is no folder.
   std::vector<Found> list(std::string_view folder) const;
@@ -63,6 +65,8 @@ class MergedView {
   std::optional<Found> file_behind(const Found& found) const;
 
  private:
+  // nullopt with what is in the way.
+  std::optional<Resolved> walk_path(std::string_view path, FollowLast follow_last, std::string& problem) const;
   std::optional<Found> target_of(const Found& link) const;
 
   std::vector<std::shared_ptr<const FileIndex>> layers_;

@@ -46,7 +46,7 @@ struct TarEncoder::State {
     if (result == ARCHIVE_OK) return;
     const char* text = archive_error_string(current);
     throw Error(Category::build, fmt::format("cannot put '{}' into a tar: {}", printable(name),
-                                             text == nullptr ? "libarchive gives no reason" : text));
+                                             text == nullptr ? "libarchive states no reason" : text));
   }
 };
 

@@ -1,5 +1,5 @@
 // A tree is listed level by level: the folders of one level in parallel, each by readdir and statx through its own
-// descriptor. Within a folder names are sorted, so that putting the folders' lists together depth-first gives entry
+// descriptor. Within a folder names are sorted, so that putting the folders' lists together depth-first makes entry
 // order without sorting whole paths.
 
 #include "builder/layer/tree_scanner.hpp"

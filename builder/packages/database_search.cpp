@@ -83,21 +83,14 @@ class Search {
   }
 
   bool add_resolved(DatabaseKind kind, const std::string& path) {
-    try {
-      const MergedView::Resolved resolved = view_.resolve(path, MergedView::FollowLast::yes);
-      return resolved.found && add(kind, path, *resolved.found);
-    } catch (const Error&) {
-      return false;  // links in a circle, or a file where a folder should be: there is no such database
-    }
+    const auto resolved = view_.resolve_if_possible(path, MergedView::FollowLast::yes);
+    return resolved && resolved->found && add(kind, path, *resolved->found);
   }
 
   // What the folder holds, behind links too.
   std::vector<MergedView::Found> list(std::string_view folder) const {
-    try {
-      return view_.list(view_.resolve(folder, MergedView::FollowLast::yes).path);
-    } catch (const Error&) {
-      return {};
-    }
+    const auto resolved = view_.resolve_if_possible(folder, MergedView::FollowLast::yes);
+    return resolved ? view_.list(resolved->path) : std::vector<MergedView::Found>();
   }
 
   bool add_status_parts() {

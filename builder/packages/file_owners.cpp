@@ -38,11 +38,8 @@ FileOwners::FileOwners(const MergedView& view) : view_(view) {
 const std::string* FileOwners::real_folder(const std::string& folder) {
   const auto [known, is_new] = folders_.try_emplace(folder);
   if (is_new) {
-    try {
-      known->second = view_.resolve(folder, MergedView::FollowLast::yes).path;
-    } catch (const Error&) {
-      // Links in a circle, a file on the way, a name too long: nothing is there.
-    }
+    if (auto resolved = view_.resolve_if_possible(folder, MergedView::FollowLast::yes))
+      known->second = std::move(resolved->path);
   }
   return known->second ? &*known->second : nullptr;
 }

@@ -11,24 +11,17 @@ namespace {
 
 using nlohmann::json;
 
-std::string text_of(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 // "MIT", or as old packages have it {"type": "MIT"} or [{"type": "MIT"}, ...], under either name.
 std::string npm_licence(const json& manifest) {
   for (const char* key : {"license", "licenses"}) {
     const auto found = manifest.find(key);
     if (found == manifest.end()) continue;
     if (found->is_string()) return plain_line(found->get<std::string>());
-    if (found->is_object()) return plain_line(text_of(*found, "type"));
+    if (found->is_object()) return plain_line(string_member(*found, "type"));
     if (!found->is_array()) continue;
     std::string names;
     for (const json& entry : *found) {
-      const std::string name = entry.is_string()   ? entry.get<std::string>()
-                               : entry.is_object() ? text_of(entry, "type")
-                                                   : std::string();
+      const std::string name = entry.is_string() ? entry.get<std::string>() : string_member(entry, "type");
       if (!name.empty() && names.size() < kMaxLicenceBytes) names += (names.empty() ? "" : " OR ") + name;
     }
     return plain_line(names);
@@ -49,8 +42,8 @@ std::vector<StatedPackage> read_npm_manifest(std::string_view text, std::string_
   if (!manifest.is_object()) return {};
   StatedPackage package;
   package.ecosystem = Ecosystem::npm;
-  package.name = text_of(manifest, "name");
-  package.version = text_of(manifest, "version");
+  package.name = string_member(manifest, "name");
+  package.version = string_member(manifest, "version");
   if (package.name.empty() || package.version.empty()) return {};
   package.licence = npm_licence(manifest);
   if (!check_stated(package, where, notes)) return {};

@@ -161,11 +161,8 @@ std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& 
 // What named contexts are compared by: "busybox", "busybox:latest" and "docker.io/library/busybox" are one name, as for
 // docker.
 std::string context_key(const std::string& name) {
-  try {
-    return oci::Reference::parse(to_lower(name)).str();
-  } catch (const Error&) {
-    return to_lower(name);
-  }
+  const auto reference = oci::Reference::parse_if_valid(to_lower(name));
+  return reference ? reference->str() : to_lower(name);
 }
 
 NameMeaning resolve(const Plan& plan, const PlannedTarget& planned, const std::string& name, std::size_t before_stage,

@@ -11,7 +11,7 @@
 namespace kiln {
 
 // Recorded baselines: what an image weighed before kiln, measured once (`kiln baseline` builds a legacy Dockerfile
-// or reads a reference) and kept beside the definitions as images/baselines.json, so that a report can give the
+// or reads a reference) and kept beside the definitions as images/baselines.json, so that a report can state the
 // reduction without building the before-image again. The file belongs into version control. Its grammar, version 1
 // (members sorted by name, two spaces of indentation, so that a diff shows what moved):
 //

@@ -42,7 +42,7 @@ std::string sentence_for(const InputDifference& difference) {
   subject.remove_prefix(std::min(subject.size(), type.size() + 1));
   if (type == kParentLayerInput) {
     if (difference.about.empty()) return "it hits when the lines above it are as they were";
-    return fmt::format("it hits when '{}' gives the same layer as before", printable(difference.about));
+    return fmt::format("it hits when '{}' makes the same layer as before", printable(difference.about));
   }
   if (type == kArgInput && difference.before)
     return fmt::format("pass --build-arg {}={}", subject, printable(*difference.before));

@@ -181,7 +181,7 @@ class Page {
   void waste() {
     if (!document_.was_searched_for_waste) return;
     out_ +=
-        "<h2>Waste</h2>\n<p>Unpacked bytes that nobody who runs an image can use, and the line that could save "
+        "<h2>Waste</h2>\n<p>Unpacked bytes that are of no use to a running image, and the line that could save "
         "them.</p>\n";
     if (document_.waste.empty()) {
       out_ += "<p>None.</p>\n";

@@ -151,7 +151,7 @@ class TextWriter {
   void waste() {
     const std::vector<FleetWaste>& all = document_.waste;
     if (all.empty()) return;
-    heading("Waste", fmt::format("{} unpacked that nobody can use", human_bytes(document_.waste_bytes)));
+    heading("Waste", fmt::format("{} unpacked that are of no use", human_bytes(document_.waste_bytes)));
     TextTable rows({Align::right, Align::left, Align::left, Align::left}, 3);
     const std::size_t shown = std::min(all.size(), options_.most_layers);
     for (std::size_t i = 0; i < shown; ++i) {

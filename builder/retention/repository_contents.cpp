@@ -25,13 +25,8 @@ constexpr char kCreatedAnnotation[] = "org.opencontainers.image.created";
 
 // What a person wrote there may be anything; only a time after the reproducible epoch tells one.
 std::optional<UnixSeconds> telling_time(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  try {
-    const UnixSeconds time = parse_rfc3339(text);
-    return time > kReproducibleEpoch ? std::optional(time) : std::nullopt;
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+  const auto time = parse_rfc3339_if_valid(text);
+  return time && *time > kReproducibleEpoch ? time : std::nullopt;
 }
 
 std::optional<UnixSeconds> later(std::optional<UnixSeconds> a, std::optional<UnixSeconds> b) {

@@ -24,6 +24,7 @@
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/run/cgroups.hpp"
 #include "builder/run/container_plan.hpp"
@@ -352,7 +353,7 @@ class Worker {
     const std::string text = read_file_if_exists(log(), 1 << 20).value_or("");
     for (const std::string_view line : split(text, '\n')) {
       const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
-      if (entry.is_object() && entry.value("level", "") == "error") reason = entry.value("msg", "");
+      if (string_member(entry, "level") == "error") reason = string_member(entry, "msg");
     }
     if (reason.empty()) reason = fmt::format("exit code {} before the container was started", code);
     report.outcome = WorkerReport::Outcome::refused;

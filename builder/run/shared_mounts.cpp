@@ -104,8 +104,13 @@ ChunkList cut(const oci::Descriptor& tar, ContentStore& store) {
 
 }  // namespace
 
-SharedMounts::SharedMounts(HomeLayout home, SharedCache& cache, ThreadPool& pool, Log& log, CancelToken cancel)
-    : home_(std::move(home)), cache_(cache), pool_(pool), log_(log), cancel_(std::move(cancel)) {}
+SharedMounts::SharedMounts(HomeLayout home, SharedCache& cache, Tools tools, std::uint64_t most_bytes)
+    : home_(std::move(home)),
+      cache_(cache),
+      pool_(tools.pool),
+      log_(tools.log),
+      cancel_(std::move(tools.cancel)),
+      most_bytes_(most_bytes) {}
 
 std::string SharedMounts::key_of(const CacheMountName& name) {
   return std::string(

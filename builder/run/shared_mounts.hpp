@@ -30,10 +30,14 @@ inline constexpr std::uint64_t kMostSharedMountBytes = std::uint64_t{2} << 30;
 // saved. Error{cancelled} alone leaves. Any thread; save() from none of the pool's.
 class SharedMounts {
  public:
-  // All are borrowed but the home.
-  SharedMounts(HomeLayout home, SharedCache& cache, ThreadPool& pool, Log& log, CancelToken cancel);
-  // A mount that is larger is neither restored nor saved. Before the first of the other calls.
-  void set_most_bytes(std::uint64_t bytes) noexcept { most_bytes_ = bytes; }
+  // Borrowed.
+  struct Tools {
+    ThreadPool& pool;
+    Log& log;
+    CancelToken cancel;
+  };
+  // Borrows the cache. A mount of more than `most_bytes` is neither restored nor saved.
+  SharedMounts(HomeLayout home, SharedCache& cache, Tools tools, std::uint64_t most_bytes = kMostSharedMountBytes);
 
   // Fills a new, empty folder. False where there is nothing to fill it with: then it is still empty. `step` is what
   // needs it.
@@ -53,7 +57,7 @@ class SharedMounts {
   ThreadPool& pool_;
   Log& log_;
   CancelToken cancel_;
-  std::uint64_t most_bytes_ = kMostSharedMountBytes;
+  std::uint64_t most_bytes_;
   std::mutex mutex_;
   std::map<std::string, CacheMountName> used_;  // by key
 };

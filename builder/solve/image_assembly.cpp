@@ -94,7 +94,7 @@ void refuse_what_no_image_holds(const ImageLayers& layers) {
     for (const LayerBlob& blob : layer.value.blobs) {
       const auto name = blob.descriptor.annotations.find(std::string(kOrdinaryNameAnnotation));
       if (name == blob.descriptor.annotations.end()) continue;
-      refuse_layer(layer, fmt::format("'{}' cannot be in an image: names that begin with '{}' stand for removed files "
+      refuse_layer(layer, fmt::format("'{}' cannot be in an image: names that begin with '{}' mean removed files "
                                       "there; keep it in a stage that the image is not built on",
                                       printable(name->second), kWhiteoutPrefix));
     }

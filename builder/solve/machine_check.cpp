@@ -59,13 +59,8 @@ std::string join_from(std::string_view folder, std::string_view path) {
 
 // nullopt also for a path that cannot be followed: a program that is not there is found out where it is started.
 std::optional<MergedView::Found> find_file(const MergedView& view, const std::string& path) {
-  try {
-    const auto found = view.resolve(path, MergedView::FollowLast::yes).found;
-    return found && !found->implied ? found : std::nullopt;
-  } catch (const Error& error) {
-    if (error.category() != Category::build) throw;
-    return std::nullopt;
-  }
+  const auto resolved = view.resolve_if_possible(path, MergedView::FollowLast::yes);
+  return resolved && resolved->found && !resolved->found->implied ? resolved->found : std::nullopt;
 }
 
 bool is_file(const MergedView& view, const std::string& path) {

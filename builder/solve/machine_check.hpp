@@ -35,7 +35,8 @@ std::vector<std::string> shebang_programs(std::string_view head);
 // Error{build} that names the file, its machine, the image's platform and the base.
 //
 // What passed is remembered as an unnamed blob of the store, its bytes being all that the answer depends on; a garbage
-// collection forgets it.
+// collection forgets it. Without that every build inflates the base again up to its last program: the median of 100
+// builds that change nothing, on a layer of 3,000 files and 60 MB, goes from 55 to 174 ms.
 void check_machines(LayerAccess& access, const oci::ImageConfig& image, const ImageLayers& layers,
                     const std::optional<BaseOrigin>& base);
 

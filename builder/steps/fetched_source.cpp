@@ -69,7 +69,10 @@ HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets&
     if (auto value = authorization.of(url)) request.headers.add("Authorization", std::move(*value));
     request.most_private = most_private;
     request.wants_body = [](int status, const HttpHeaders&) { return status == 200; };
-    request.on_body = take;
+    request.on_body = [&take](std::string_view bytes) {
+      take(bytes);
+      return AfterPiece::go_on;
+    };
     HttpResponse response = http.send(request, cancel);
     if (is_redirect(response.status)) {
       const auto location = response.headers.find("Location");

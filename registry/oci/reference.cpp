@@ -71,6 +71,52 @@ std::string shown(std::string_view text) {
   throw Error(Category::usage, fmt::format("image reference '{}': {}", shown(text), why));
 }
 
+// What is wrong with a text, "" where nothing is; `result` is whole only then.
+std::string read_reference(std::string_view text, Reference& result) {
+  std::string_view rest = text;
+  if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
+    if (!Digest::is_valid(rest.substr(at + 1))) return "what follows '@' is not a digest (sha256:<64 hex digits>)";
+    result.digest = Digest::parse(rest.substr(at + 1));
+    rest = rest.substr(0, at);
+  }
+  const std::size_t last_slash = rest.rfind('/');
+  const std::size_t colon = rest.find(':', last_slash == std::string_view::npos ? 0 : last_slash);
+  if (colon != std::string_view::npos) {
+    const std::string_view tag = rest.substr(colon + 1);
+    if (!is_valid_tag(tag))
+      return fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)", printable(tag));
+    result.tag = std::string(tag);
+    rest = rest.substr(0, colon);
+  }
+  const std::size_t first_slash = rest.find('/');
+  const std::string_view head = rest.substr(0, first_slash);
+  const bool has_registry =
+      first_slash != std::string_view::npos &&
+      (head.find_first_of(".:[") != std::string_view::npos || head == "localhost" || head != to_lower(head));
+  if (has_registry) {
+    if (!is_valid_host(head)) return fmt::format("'{}' is not a registry host", printable(head));
+    result.registry = std::string(head);
+    rest = rest.substr(first_slash + 1);
+    if (result.registry == "index.docker.io" || result.registry == "registry-1.docker.io")
+      result.registry = "docker.io";
+  } else {
+    result.registry = "docker.io";
+  }
+  if (rest.empty()) return "no repository is named";
+  for (const std::string_view component : split(rest, '/')) {
+    if (is_valid_component(component)) continue;
+    const bool upper = component != to_lower(component) && is_valid_component(to_lower(component));
+    return upper ? "a repository must be lower case"
+                 : fmt::format("'{}' is not a valid part of a repository name", printable(component));
+  }
+  result.repository = std::string(rest);
+  if (result.registry == "docker.io" && rest.find('/') == std::string_view::npos) {
+    result.repository = "library/" + result.repository;
+  }
+  if (result.name().size() > kMaxNameLength) return "the name is longer than 255 characters";
+  return "";
+}
+
 }  // namespace
 
 bool is_valid_tag(std::string_view tag) {
@@ -82,50 +128,13 @@ bool is_valid_tag(std::string_view tag) {
 
 Reference Reference::parse(std::string_view text) {
   Reference result;
-  std::string_view rest = text;
-  if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
-    if (!Digest::is_valid(rest.substr(at + 1)))
-      refuse_reference(text, "what follows '@' is not a digest (sha256:<64 hex digits>)");
-    result.digest = Digest::parse(rest.substr(at + 1));
-    rest = rest.substr(0, at);
-  }
-  const std::size_t last_slash = rest.rfind('/');
-  const std::size_t colon = rest.find(':', last_slash == std::string_view::npos ? 0 : last_slash);
-  if (colon != std::string_view::npos) {
-    const std::string_view tag = rest.substr(colon + 1);
-    if (!is_valid_tag(tag))
-      refuse_reference(text,
-                       fmt::format("'{}' is not a tag (letters, digits, '_', '.', '-'; at most 128)", printable(tag)));
-    result.tag = std::string(tag);
-    rest = rest.substr(0, colon);
-  }
-  const std::size_t first_slash = rest.find('/');
-  const std::string_view head = rest.substr(0, first_slash);
-  const bool has_registry =
-      first_slash != std::string_view::npos &&
-      (head.find_first_of(".:[") != std::string_view::npos || head == "localhost" || head != to_lower(head));
-  if (has_registry) {
-    if (!is_valid_host(head)) refuse_reference(text, fmt::format("'{}' is not a registry host", printable(head)));
-    result.registry = std::string(head);
-    rest = rest.substr(first_slash + 1);
-    if (result.registry == "index.docker.io" || result.registry == "registry-1.docker.io")
-      result.registry = "docker.io";
-  } else {
-    result.registry = "docker.io";
-  }
-  if (rest.empty()) refuse_reference(text, "no repository is named");
-  for (const std::string_view component : split(rest, '/')) {
-    if (is_valid_component(component)) continue;
-    const bool upper = component != to_lower(component) && is_valid_component(to_lower(component));
-    refuse_reference(text, upper ? "a repository must be lower case"
-                                 : fmt::format("'{}' is not a valid part of a repository name", printable(component)));
-  }
-  result.repository = std::string(rest);
-  if (result.registry == "docker.io" && rest.find('/') == std::string_view::npos) {
-    result.repository = "library/" + result.repository;
-  }
-  if (result.name().size() > kMaxNameLength) refuse_reference(text, "the name is longer than 255 characters");
+  if (const std::string problem = read_reference(text, result); !problem.empty()) refuse_reference(text, problem);
   return result;
+}
+
+std::optional<Reference> Reference::parse_if_valid(std::string_view text) {
+  Reference result;
+  return read_reference(text, result).empty() ? std::optional(std::move(result)) : std::nullopt;
 }
 
 Reference parse_new_name(std::string_view text) {

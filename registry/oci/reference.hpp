@@ -20,6 +20,8 @@ struct Reference {
 
   // Error{usage} that says what is wrong and where.
   static Reference parse(std::string_view text);
+  // nullopt for what parse() refuses.
+  static std::optional<Reference> parse_if_valid(std::string_view text);
 
   // The tag, or "latest" where there is neither tag nor digest.
   std::string tag_or_latest() const;

@@ -206,14 +206,9 @@ Authenticator::Token Authenticator::fetch_token(const Scope& scope) {
   // The document itself may hold secrets and is never quoted.
   const std::string name = fmt::format("answer of the token server '{}'", asked.redacted());
   const nlohmann::json document = parse_json(response.body, name, Category::network);
-  const auto text_of = [&](const char* key) -> std::string {
-    if (!document.is_object()) return {};
-    const auto found = document.find(key);
-    return found != document.end() && found->is_string() ? found->get<std::string>() : "";
-  };
   Token token;
-  token.text = text_of("token");
-  if (token.text.empty()) token.text = text_of("access_token");
+  token.text = string_member(document, "token");
+  if (token.text.empty()) token.text = string_member(document, "access_token");
   if (token.text.empty()) throw Error(Category::network, name + ": there is no token in it");
   if (token.text.size() > kMaxTokenBytes || !can_stand_in_a_field(token.text)) {
     throw Error(Category::network, name + ": its token is none");
@@ -224,7 +219,8 @@ Authenticator::Token Authenticator::fetch_token(const Scope& scope) {
   }
   // Renewed while it is still good, so that it does not run out within a request.
   token.expires_at = asked_at + std::max(1.0, lifetime - std::min(15.0, lifetime / 4));
-  if (const std::string renewed = text_of("refresh_token"); !renewed.empty() && !identity_token.empty()) {
+  if (const std::string renewed = string_member(document, "refresh_token");
+      !renewed.empty() && !identity_token.empty()) {
     const std::lock_guard lock(mutex_);
     identity_token_ = renewed;
   }

@@ -57,7 +57,7 @@ void BlobDownload::refuse(const RegistryAnswer& answer) {
   }
 }
 
-void BlobDownload::stream(std::uint64_t offset, const std::function<void(std::string_view)>& sink) {
+void BlobDownload::stream(std::uint64_t offset, const BodySink& sink) {
   // A foreign layer's registry may not have it; then its manifest says who does.
   std::optional<Url> elsewhere;
   std::size_t tried_urls = 0;
@@ -87,7 +87,7 @@ void BlobDownload::stream(std::uint64_t offset, const std::function<void(std::st
       bytes.remove_prefix(skipped);
       if (bytes.size() > blob_.size - at) throw wrong_size("more");
       at += bytes.size();
-      if (!bytes.empty()) sink(bytes);
+      return bytes.empty() ? AfterPiece::go_on : sink(bytes);
     };
     const auto note_progress = [&] {
       if (at - at_last_fault >= kProgressBytes) retries.progressed();
@@ -95,6 +95,7 @@ void BlobDownload::stream(std::uint64_t offset, const std::function<void(std::st
     };
     try {
       const RegistryAnswer answer = transport_.send(request);
+      if (answer.response.was_stopped) return;
       if (wrong_range) {
         throw Error(Category::network,
                     fmt::format("blob '{}' of '{}': asked for bytes from {} on, the registry sent others",
@@ -130,6 +131,7 @@ void BlobDownload::store(ContentStore& store, Durability durability, const ByteP
     stream(0, [&](std::string_view bytes) {
       writer.write(bytes);
       if (progress) progress(writer.size());
+      return AfterPiece::go_on;
     });
     try {
       writer.commit(blob_.digest, durability);
@@ -149,7 +151,10 @@ std::string BlobDownload::bytes(std::uint64_t max_bytes) {
   std::string bytes;
   for (int attempt = 0;; ++attempt) {
     bytes.clear();
-    stream(0, [&](std::string_view piece) { bytes += piece; });
+    stream(0, [&](std::string_view piece) {
+      bytes += piece;
+      return AfterPiece::go_on;
+    });
     const oci::Digest digest = oci::sha256_of(bytes);
     if (digest == blob_.digest) return bytes;
     if (attempt > 0) {

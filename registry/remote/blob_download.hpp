@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 
@@ -20,9 +19,9 @@ class BlobDownload {
   BlobDownload(RemoteSession& session, RegistryTransport& transport, const std::string& repository,
                const oci::Descriptor& blob);
 
-  // Bytes [offset, blob.size), going on by range after faults. The digest is for the caller to check; the size is
-  // checked.
-  void stream(std::uint64_t offset, const std::function<void(std::string_view)>& sink);
+  // Bytes [offset, blob.size), going on by range after faults, until the sink says stop. The digest is for the caller
+  // to check; the size is checked.
+  void stream(std::uint64_t offset, const BodySink& sink);
   // Into the store, verified; nothing is published under a wrong digest. A blob that arrives with a wrong digest is
   // fetched once more before that is an error. Nothing is done where the store has it.
   void store(ContentStore& store, Durability durability, const ByteProgress& progress, WriteBehind::Pages pages);

@@ -1,7 +1,6 @@
 #include "registry/remote/blob_presence.hpp"
 
 #include <algorithm>
-#include <mutex>
 #include <string_view>
 
 #include "base/text.hpp"
@@ -32,25 +31,11 @@ BlobPresence find_blob(RegistryTransport& transport, const std::string& reposito
 
   // Storage behind a signed URL often answers GET only. One byte tells the size of the whole; a server without ranges
   // begins to send all of it, and tells the size before that.
-  struct HeardEnough {};
-  std::mutex mutex;
-  HttpResponse begun;
   request.method = HttpMethod::get;
   request.headers.add("Range", "bytes=0-0");
-  request.wants_body = [&](int status, const HttpHeaders& headers) {
-    if (status != 200) return false;
-    const std::lock_guard lock(mutex);
-    begun.status = status;
-    begun.headers = headers;
-    return true;
-  };
-  request.on_body = [](std::string_view) { throw HeardEnough{}; };
-  try {
-    answer = transport.send(request);
-  } catch (const HeardEnough&) {
-    const std::lock_guard lock(mutex);
-    answer.response = begun;
-  }
+  request.wants_body = [](int status, const HttpHeaders&) { return status == 200; };
+  request.on_body = [](std::string_view) { return AfterPiece::stop; };
+  answer = transport.send(request);
   if (answer.response.status == 404) return {};
   if (answer.response.status == 200) {
     const auto size = length_of(answer.response.headers);

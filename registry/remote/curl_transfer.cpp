@@ -294,8 +294,9 @@ void prepare(CurlTransfer& transfer, const HttpRequest& request, const HttpOptio
 }
 
 HttpResponse answer_of(CurlTransfer& transfer) {
-  if (transfer.exception) std::rethrow_exception(transfer.exception);
   transfer.response.through_proxy = transfer.through_proxy;
+  if (transfer.response.was_stopped) return std::move(transfer.response);
+  if (transfer.exception) std::rethrow_exception(transfer.exception);
   const HttpRequest& request = *transfer.request;
   if (transfer.cut_off || (transfer.code == CURLE_OK && !transfer.fault)) {
     if (transfer.response.status != 0) return std::move(transfer.response);

@@ -34,13 +34,10 @@ std::optional<double> limited_for(const HttpResponse& response, UnixSeconds now)
 std::string message_of(const HttpResponse& response) {
   try {
     const json document = parse_json(response.body, "answer", Category::network);
-    if (document.is_object() && document.contains("message") && document["message"].is_string()) {
-      return printable(document["message"].get<std::string>().substr(0, 400));
-    }
+    return printable(string_member(document, "message").substr(0, 400));
   } catch (const Error&) {
     return {};  // no document: the status says what there is to say
   }
-  return {};
 }
 
 // A full page without a Link is looked behind: what leads on may have been lost at a proxy.
@@ -57,11 +54,9 @@ PackageVersion version_from_json(const json& value, const std::string& where) {
     throw refuse("expected versions with a numeric 'id'");
   PackageVersion version;
   version.id = value["id"].get<std::uint64_t>();
-  const auto name = value.find("name");
-  if (name == value.end() || !name->is_string() || !oci::Digest::is_valid(name->get<std::string>())) {
-    throw refuse(fmt::format("version {} is not named by a digest", version.id));
-  }
-  version.digest = oci::Digest::parse(name->get<std::string>(), "digest", Category::network);
+  const std::string name = string_member(value, "name");
+  if (!oci::Digest::is_valid(name)) throw refuse(fmt::format("version {} is not named by a digest", version.id));
+  version.digest = oci::Digest::parse(name, "digest", Category::network);
   if (const auto created = value.find("created_at"); created != value.end() && created->is_string()) {
     version.created = with_context([&] { return where; }, [&] { return parse_rfc3339(created->get<std::string>()); });
   }

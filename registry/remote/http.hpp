@@ -77,6 +77,10 @@ class PipeBody : public RequestBody {
 
 enum class TlsCheck { verify, none };
 
+// What takes a body in pieces, and whether it wants the next one.
+enum class AfterPiece { go_on, stop };
+using BodySink = std::function<AfterPiece(std::string_view)>;
+
 struct HttpRequest {
   HttpMethod method = HttpMethod::get;
   Url url;
@@ -90,8 +94,9 @@ struct HttpRequest {
   // must not wait. None: the body goes to on_body where the status is 2xx and on_body is set.
   std::function<bool(int status, const HttpHeaders&)> wants_body;
   // Gets the body in pieces, on the thread that called send(); while it works the connection is not read
-  // further than a small buffer. What it throws ends the request and leaves send().
-  std::function<void(std::string_view)> on_body;
+  // further than a small buffer. Where it says stop, the request ends and the answer is what came until then. What it
+  // throws ends the request and leaves send().
+  BodySink on_body;
   // Bytes of body sent so far, on the thread that called send(), a few times a second at most.
   std::function<void(std::uint64_t)> on_sent;
   // A longer body ends the request with TransportFault::too_large; the body of an error (status 400 and up)
@@ -107,6 +112,7 @@ struct HttpResponse {
   std::string body;                  // unless on_body got it
   std::uint64_t received_bytes = 0;  // of body
   std::uint64_t sent_bytes = 0;      // of body
+  bool was_stopped = false;          // by on_body: the rest of the body was not wanted
   bool through_proxy = false;
   std::string remote_address;  // numeric; empty through a proxy
 

@@ -73,7 +73,10 @@ class CurlClient : public HttpClient {
     } reset{request.body.get()};
     command([this, transfer] { start(transfer); });
     try {
-      wait_for(transfer, cancel);
+      if (wait_for(transfer, cancel) == AfterPiece::stop) {
+        abandon(transfer);
+        transfer->response.was_stopped = true;
+      }
     } catch (...) {
       abandon(transfer);
       throw;
@@ -90,8 +93,8 @@ class CurlClient : public HttpClient {
     curl_multi_wakeup(multi_);
   }
 
-  // On the thread that called send().
-  void wait_for(const TransferPtr& transfer, const CancelToken& cancel) {
+  // On the thread that called send(): until the transfer is done, or its body is not wanted any more.
+  AfterPiece wait_for(const TransferPtr& transfer, const CancelToken& cancel) {
     const HttpRequest& request = *transfer->request;
     std::uint64_t told = 0;
     std::string piece;
@@ -107,10 +110,10 @@ class CurlClient : public HttpClient {
         done = transfer->done;
       }
       if (resume_needed && !done) command([this, transfer] { resume(transfer); });
-      if (!piece.empty()) request.on_body(piece);
+      if (!piece.empty() && request.on_body(piece) == AfterPiece::stop) return AfterPiece::stop;
       const std::uint64_t sent = transfer->handed_over;
       if (request.on_sent && sent != told) request.on_sent(told = sent);
-      if (done && piece.empty()) return;
+      if (done && piece.empty()) return AfterPiece::go_on;
       if (!done) cancel.check();
     }
   }

@@ -109,7 +109,7 @@ void RegistryClient::upload_bytes(const std::string& repository, const Descripto
 double RegistryClient::upload_bytes_per_second() const { return transport_->upload_bytes_per_second(); }
 
 void RegistryClient::stream_blob(const std::string& repository, const Descriptor& blob, std::uint64_t offset,
-                                 const std::function<void(std::string_view)>& sink) {
+                                 const BodySink& sink) {
   BlobDownload(*session_, *transport_, repository, blob).stream(offset, sink);
 }
 

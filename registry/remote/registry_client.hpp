@@ -65,10 +65,10 @@ class RegistryClient {
   // Small blobs, from memory.
   void upload_bytes(const std::string& repository, const oci::Descriptor& blob, const std::string& bytes);
 
-  // Streams bytes [offset, blob.size) to `sink`, going on by range after faults. The digest is for the caller
-  // to check; the size is checked.
+  // Streams bytes [offset, blob.size) to `sink`, going on by range after faults, until it says stop. The digest is for
+  // the caller to check; the size is checked.
   void stream_blob(const std::string& repository, const oci::Descriptor& blob, std::uint64_t offset,
-                   const std::function<void(std::string_view)>& sink);
+                   const BodySink& sink);
   // Into the store, verified; nothing is published under a wrong digest. A blob that arrives with a wrong
   // digest is fetched once more before that is an error. Nothing is done where the store has it.
   void download_blob(const std::string& repository, const oci::Descriptor& blob, ContentStore& store,

@@ -15,9 +15,7 @@ constexpr std::size_t kMostCodes = 8;
 constexpr std::size_t kMostText = 400;
 
 std::string short_text(const nlohmann::json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_string()) return {};
-  return printable(found->get<std::string>().substr(0, kMostText));
+  return printable(string_member(object, key).substr(0, kMostText));
 }
 
 // What registries answer in words where they send no error document. The body of another answer is content (a config

@@ -53,11 +53,8 @@ void add_page(const std::string& body, const std::string& where, const char* mem
 }
 
 bool is_repository(std::string_view name) {
-  try {
-    return oci::Reference::parse(fmt::format("registry.invalid/{}", name)).repository == name;
-  } catch (const Error&) {
-    return false;
-  }
+  const auto reference = oci::Reference::parse_if_valid(fmt::format("registry.invalid/{}", name));
+  return reference && reference->repository == name;
 }
 
 // Sends the request for page after page and hands each answer to `read`, which returns how many entries it had. The

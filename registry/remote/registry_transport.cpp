@@ -90,12 +90,10 @@ RegistryAnswer RegistryTransport::send(const RegistryRequest& request) {
 // An answer to HEAD has no body, and only the body tells a throttled client from an unwelcome one: the same by GET.
 void RegistryTransport::ask_for_reason(const RegistryRequest& request, const Url& url, Scope& scope,
                                        RegistryAnswer& answer) {
-  constexpr std::uint64_t kMostBytes = 65536;
   RegistryRequest asking = request;
   asking.method = HttpMethod::get;
   asking.headers.add("Range", "bytes=0-0");
-  asking.on_body = [](std::string_view) {};
-  asking.max_streamed_bytes = kMostBytes;
+  asking.on_body = [](std::string_view) { return AfterPiece::stop; };
   try {
     HttpResponse reason = send_once(asking, url, scope).response;
     if (reason.status != answer.response.status) return;

@@ -33,7 +33,7 @@ struct RegistryRequest {
   Scope scope;
   Retrying retrying = Retrying::yes;
   std::function<bool(int, const HttpHeaders&)> wants_body;
-  std::function<void(std::string_view)> on_body;
+  BodySink on_body;
   std::function<void(std::uint64_t)> on_sent;
   std::uint64_t max_body_bytes = std::uint64_t{4} << 20;
   std::uint64_t max_streamed_bytes = UINT64_MAX;

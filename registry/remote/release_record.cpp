@@ -24,15 +24,9 @@ ReleasedImage read_image(const JsonMembers& members, Category category) {
   ReleasedImage image;
   image.name = members.string("name");
   image.repository = members.string("repository");
-  const bool valid = [&] {
-    try {
-      const oci::Reference reference = oci::Reference::parse(image.repository);
-      return reference.name() == image.repository && !reference.tag && !reference.digest;
-    } catch (const Error&) {
-      return false;
-    }
-  }();
-  if (!valid) members.refuse("repository", fmt::format("'{}' is no repository", printable(image.repository)));
+  const auto reference = oci::Reference::parse_if_valid(image.repository);
+  if (!reference || reference->name() != image.repository || reference->tag || reference->digest)
+    members.refuse("repository", fmt::format("'{}' is no repository", printable(image.repository)));
   image.tag = members.string("tag");
   if (!oci::is_valid_tag(image.tag)) members.refuse("tag", fmt::format("'{}' is no tag", printable(image.tag)));
   image.manifest.digest = oci::Digest::parse(members.string("digest"), "digest", category);

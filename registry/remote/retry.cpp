@@ -163,9 +163,4 @@ void TokenBucket::succeeded() {
   rate_ = std::min(full_rate_, rate_ * 1.02);
 }
 
-double TokenBucket::tokens_per_second() const {
-  const std::lock_guard lock(mutex_);
-  return rate_;
-}
-
 }  // namespace kiln

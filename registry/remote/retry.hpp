@@ -61,10 +61,8 @@ class TokenBucket {
   // A request went well: the rate creeps back to where it began.
   void succeeded();
 
-  double tokens_per_second() const;
-
  private:
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   double full_rate_;
   double rate_;
   double capacity_;

@@ -42,25 +42,22 @@ class RemoteBlob : public UploadSource {
   }
 
  private:
-  struct ReaderGone {};
-
   void run(PipeBody& pipe, std::uint64_t offset, std::uint64_t size) {
     oci::Sha256 hash;
     const bool whole = offset == 0 && size == blob_.size;
     std::uint64_t left = size;
     std::string held;
+    bool is_read = true;
     try {
       from_.stream_blob(repository_, blob_, offset, [&](std::string_view bytes) {
         bytes = bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left)));
         if (whole) hash.update(bytes);
         left -= bytes.size();
-        if (!held.empty() && !pipe.write(held)) throw ReaderGone{};
+        is_read = held.empty() || pipe.write(held);
         held = bytes;
-        if (left == 0 && !whole) {
-          pipe.write(held);
-          throw ReaderGone{};
-        }
+        return is_read && (left > 0 || whole) ? AfterPiece::go_on : AfterPiece::stop;
       });
+      if (!is_read) return;
       if (whole && hash.finish() != blob_.digest) {
         pipe.fail(Error(Category::network, fmt::format("blob '{}': '{}/{}' sent other bytes than that digest's",
                                                        blob_.digest.str(), from_.endpoint().authority, repository_)));
@@ -69,7 +66,6 @@ class RemoteBlob : public UploadSource {
       pipe.write(held);
     } catch (const Error& error) {
       pipe.fail(error);
-    } catch (const ReaderGone&) {
     }
   }
 

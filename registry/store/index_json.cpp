@@ -33,9 +33,7 @@ oci::Descriptor descriptor_of_entry(const nlohmann::json& entry, const fs::path&
 
 std::string ref_name_of(const nlohmann::json& entry) {
   const auto annotations = entry.find("annotations");
-  if (annotations == entry.end() || !annotations->is_object()) return {};
-  const auto name = annotations->find(kRefNameAnnotation);
-  return name != annotations->end() && name->is_string() ? name->get<std::string>() : std::string();
+  return annotations == entry.end() ? std::string() : string_member(*annotations, kRefNameAnnotation);
 }
 
 }  // namespace kiln

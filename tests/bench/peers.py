@@ -35,7 +35,7 @@ class Peer:
 
     def forget(self):
         """A machine that never built anything. The old state stays until clear(): ext4 is slow to hand out the inodes of files
-        that were removed a moment ago, and would charge whoever builds next for it."""
+        that were removed a moment ago, and would charge the next build for it."""
         self.stop()
         self._machines += 1
         self.state = self.folder / f"machine-{self._machines}"

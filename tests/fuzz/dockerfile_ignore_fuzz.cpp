@@ -13,9 +13,9 @@ void fuzz_one(std::string_view input) {
   const std::size_t end = input.find('\n');
   std::string path = clean_path(input.substr(0, end));
   while (!path.empty() && path[0] == '/') path.erase(0, 1);
-  const auto patterns = read_ignore_file(end == std::string_view::npos ? "" : input.substr(end + 1));
+  const std::string_view text = end == std::string_view::npos ? "" : input.substr(end + 1);
   try {
-    const IgnoreMatcher matcher(patterns);
+    const IgnoreMatcher matcher = read_ignore_rules(text, ".dockerignore");
     // A walk enters an ignored folder only where something below may come back. What it then sees, and what
     // it is told without walking, has to be the same.
     IgnoreMatcher::State folder;
@@ -33,10 +33,10 @@ void fuzz_one(std::string_view input) {
   } catch (const Error& error) {
     require(error.category() == Category::usage, "another category");
   }
-  for (const std::string& pattern : patterns) {
+  for (const IgnoreLine& line : ignore_lines(text)) {
     try {
-      has_wildcards(pattern);
-      match_pattern(pattern, path);
+      has_wildcards(line.pattern);
+      match_pattern(line.pattern, path);
     } catch (const Error& error) {
       require(error.category() == Category::usage, "another category");
     }

@@ -111,6 +111,21 @@ class BakeTargets(harness.KilnTest):
         failed = self.bake("--no-cache", code=2)
         self.assertIn("secret 'TOKEN': there is neither an environment variable nor a file of that name", failed.stderr)
 
+    def test_pull_asks_the_registry_for_a_base_that_the_store_names(self):
+        server = self.registry()
+        base = f"{server.address}/acme/base:1"
+        self.write("base/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        self.kiln("build", "--push", "-t", base, "base")
+        self.bake_file(default={"tags": ["app:1"], "pull": True})
+        self.write("app/Dockerfile", f"FROM {base}\nCOPY Dockerfile /\n")
+        self.bake()
+        server.pause()
+        # All of it is here, and the answer of the registry is not.
+        self.assertIn(f"while pulling '{base}'", self.bake(code=3).stderr)
+        self.bake("--set", "*.pull=false")
+        server.resume()
+        self.bake()
+
     # Delivery
 
     def test_what_a_failed_push_leaves_behind_is_the_same_for_every_command(self):

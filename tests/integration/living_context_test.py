@@ -94,7 +94,7 @@ class LivingContext(harness.KilnTest):
         files = self.files()
         self.assertEqual((files["first"].text, files["second"].text), ("before", "before"))
 
-    # What nobody may read
+    # What no user may read
 
     def as_nobody(self, *words, code=0):
         """Builds as a user who is not root; the folder is that user's."""
@@ -221,7 +221,7 @@ class Layers(harness.KilnTest):
         self.need_root()
         self.write("app/a", "a")
         os.mknod(self.folder / "app/device", 0o020644, os.makedev(0, 0))
-        self.assertIn("a character device 0:0 stands for a removed file",
+        self.assertIn("a character device 0:0 means a removed file",
                       self.build("FROM scratch\nCOPY . /c/\n", "-o", "type=oci,dest=out.tar", code=1).stderr)
 
 

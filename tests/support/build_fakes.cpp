@@ -12,6 +12,7 @@
 #include "builder/cache/step_key.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/steps/fetched_source.hpp"
+#include "tests/support/add_file.hpp"
 
 namespace kiln::test {
 
@@ -46,7 +47,7 @@ LayerValue layer_of(LayerAccess& layers, const std::map<std::string, std::string
   std::set<std::string> made;
   for (const auto& [path, text] : files) {
     add_folders(writer, path, made);
-    writer.add(file_entry(path), text);
+    add_file(writer, file_entry(path), text);
   }
   return writer.finish();
 }

@@ -107,7 +107,7 @@ class HostileRegistry {
   int count(std::string_view method, std::string_view path_part) const;
   std::uint64_t blob_bytes_received() const { return blob_bytes_received_; }
   int connections() const { return connections_; }
-  // Waits until nobody is connected and what they sent is dealt with.
+  // Waits until no client is connected and what they sent is dealt with.
   void wait_until_left() const;
   // Whether any request that came here holds one of the secrets, in the clear or as basic credentials.
   bool saw_secret(const std::vector<std::string>& secrets) const;

@@ -1,5 +1,5 @@
 """An image as text that can be compared and committed: one line per path that a build added, changed or took away, and
-the parts of its config that a Dockerfile decides. Works on tests.support.image_check.Image, whoever built it.
+the parts of its config that a Dockerfile decides. Works on tests.support.image_check.Image, no matter what built it.
 
     dir   0755 0:0 /app
     file  0644 1000:1001 /app/a 5 sha256:2cf24dba5fb0

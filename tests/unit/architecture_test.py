@@ -35,6 +35,9 @@ WARN_LINES = {".cpp": 400, ".hpp": 150}
 MOST_LINES = 600
 MOST_PARAMETERS = 5  # of a constructor
 
+# In the pages: a place-holder such as ROOM or x_test.cpp, a path of an example, $KILN_HOME's folders, a library's header.
+NO_FILE_OF_OURS = re.compile(r"[A-Z]{4}|\bx_|^/|^(src|locks)/$|^nlohmann/")
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
@@ -43,6 +46,36 @@ def product_files():
         for path in sorted((ROOT / top).rglob("*")):
             if path.suffix in (".hpp", ".cpp", ".h", ".c", ".cc"):
                 yield path.relative_to(ROOT)
+
+
+def written_pages():
+    """What people read: the pages of the root and of docs/."""
+    pages = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
+    return [page.relative_to(ROOT) for page in pages]
+
+
+def named_files(line):
+    """The names of files and folders in a line of Markdown: links, and what stands between backticks and looks like one."""
+    for name in re.findall(r"\]\(([^)#]+)\)", line):
+        yield name
+    for code in re.findall(r"`([^`]+)`", line):
+        for word in code.split():
+            for name in expand_braces(word):
+                if re.fullmatch(r"[\w.*/-]+(/|\.(cpp|hpp|py|md|json|txt|css))", name) and not NO_FILE_OF_OURS.search(name.removesuffix(".md")):
+                    yield name
+
+
+def expand_braces(word):
+    match = re.fullmatch(r"([^{}]*)\{([^{}]*)\}([^{}]*)", word)
+    return [match.group(1) + part + match.group(3) for part in match.group(2).split(",")] if match else [word]
+
+
+def is_there(name):
+    """A path from the root or from builder/, or the name of a file somewhere in a room, in tests or beside definitions."""
+    name = name.rstrip("/")
+    if any(any(base.glob(name)) for base in (ROOT, ROOT / "builder", ROOT / "builder/cli")):
+        return True
+    return "/" not in name and any(any((ROOT / top).rglob(name)) for top in ("base", "registry", "builder", "tests", "cmake"))
 
 
 def room_of(path):
@@ -300,16 +333,37 @@ class Architecture(unittest.TestCase):
             print(f"warning: {path}: {lines} lines, aim at {WARN_LINES[path.suffix]}", file=sys.stderr)
         self.expect_none([f"{path}: {lines} lines, more than {MOST_LINES}" for lines, path in long_files if lines > MOST_LINES])
 
-    def test_comments_are_in_plain_technical_english(self):
-        # What a comment says instead: the process, caller or user that is meant; "no process"; "means" or "refers to"; "Returns".
-        words = re.compile(r"\b(whoever|whosoever|nobody|stands? for)\b|^ ?Gives\b", re.IGNORECASE)
+    def test_comments_messages_and_docs_are_in_plain_technical_english(self):
+        # What is said instead: the process, caller or user that is meant; "no process"; "means" or "refers to"; "Returns".
+        words = re.compile(r"\b(whoever|whosoever|nobody|stands? for)\b", re.IGNORECASE)
         problems = []
-        for path in product_files():
+        for path in [*product_files(), *written_pages()]:
             for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
                 comment = re.search(r"(?:^|\s)//(.*)", line)
-                if comment and (word := words.search(comment.group(1))):
-                    problems.append(f"{path}:{number}: '{word.group(0).strip()}' in a comment: {line.strip()}")
+                if word := words.search(line) or (comment and re.match(r" ?Gives\b", comment.group(1))):
+                    problems.append(f"{path}:{number}: '{word.group(0).strip()}': {line.strip()}")
         self.expect_none(problems)
+
+    def test_files_that_the_pages_for_developers_name_exist(self):
+        problems, found = [], 0
+        for page in ("ARCHITECTURE.md", "CONTRIBUTING.md"):
+            text = (ROOT / page).read_text(encoding="utf-8")
+            for number, line in enumerate(text.splitlines(), 1):
+                for name in named_files(line):
+                    found += 1
+                    if not is_there(name):
+                        problems.append(f"{page}:{number}: '{name}' is no file or folder of this tree")
+        self.assertGreater(found, 80, "the files were not found")
+        self.expect_none(problems)
+
+    def test_the_lists_of_rooms_are_complete(self):
+        rows = re.findall(r"^\| `([a-z_/]+)` \| \S", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.MULTILINE)
+        self.assertEqual(rows, ROOMS, "ARCHITECTURE.md")
+        made_of = (ROOT / "README.md").read_text(encoding="utf-8").split("## What it is made of")[1].split("A room includes")[0]
+        names = [name for name in re.findall(r"`(\w+)`", made_of) if name not in ("registry", "builder")]
+        self.assertEqual(names, [room.split("/")[-1] for room in ROOMS], "README.md")
+        folders = {str(path.parent.relative_to(ROOT)) for top in ("base", "registry", "builder") for path in (ROOT / top).rglob("*.cpp")}
+        self.assertEqual({room_of(folder + "/") for folder in folders}, set(ROOMS), "the folders")
 
     def test_unit_tests_say_category_and_message_of_an_error(self):
         problems = []

@@ -9,7 +9,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/print_table.hpp"
+#include "builder/cli/output/print_table.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/dockerfile/duration.hpp"
 #include "builder/run/runner.hpp"
@@ -305,7 +305,7 @@ void add_cache_command(Arguments& root) {
       .flag("--json", usage->json, "as JSON, with everything")
       .handler([usage](const CancelToken&) { return run_du(*usage); });
   const auto pruning = std::make_shared<CachePruneWords>();
-  cache.command("prune", "Remove what was used longest ago and nobody uses now.")
+  cache.command("prune", "Remove what was used longest ago and is not in use.")
       .option("--reserved-space", pruning->reserved_space, "always keep this much, such as 10GB")
       .option("--keep-storage", pruning->keep_storage, "the old name of --reserved-space")
       .option("--max-used-space", pruning->max_used_space, "go on until no more than this is used")

@@ -1,6 +1,6 @@
 #include <memory>
 
-#include "builder/cli/check_dockerfile.hpp"
+#include "builder/cli/commands/check_dockerfile.hpp"
 #include "builder/cli/commands/commands.hpp"
 
 namespace kiln::cli {

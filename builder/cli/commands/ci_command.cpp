@@ -6,7 +6,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/cli/ci_files.hpp"
+#include "builder/cli/commands/ci_files.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/version.hpp"
 

@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/image_documents.hpp"
-#include "builder/cli/push_outcome.hpp"
-#include "builder/cli/registry_session.hpp"
+#include "builder/cli/images/image_documents.hpp"
+#include "builder/cli/images/registry_session.hpp"
+#include "builder/cli/output/push_outcome.hpp"
 #include "registry/remote/pull.hpp"
 
 namespace kiln::cli {

@@ -8,9 +8,9 @@
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/image_diff.hpp"
-#include "builder/cli/opened_image.hpp"
-#include "builder/cli/registry_session.hpp"
+#include "builder/cli/images/opened_image.hpp"
+#include "builder/cli/images/registry_session.hpp"
+#include "builder/layer/image_diff.hpp"
 
 namespace kiln::cli {
 

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/found_image.hpp"
-#include "builder/cli/stderr_log.hpp"
+#include "builder/cli/images/found_image.hpp"
+#include "builder/cli/output/stderr_log.hpp"
 #include "registry/remote/pull.hpp"
 
 namespace kiln::cli {

@@ -6,7 +6,7 @@
 
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/doctor_checks.hpp"
+#include "builder/cli/commands/doctor_checks.hpp"
 #include "builder/cli/exit_code.hpp"
 
 namespace kiln::cli {

@@ -5,8 +5,8 @@
 
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/found_image.hpp"
-#include "builder/cli/print_table.hpp"
+#include "builder/cli/images/found_image.hpp"
+#include "builder/cli/output/print_table.hpp"
 
 namespace kiln::cli {
 

@@ -5,7 +5,7 @@
 
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/print_table.hpp"
+#include "builder/cli/output/print_table.hpp"
 #include "registry/oci/image_config.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/store/closure.hpp"

@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "builder/build/fleet_plan.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/print_table.hpp"
+#include "builder/cli/output/print_table.hpp"
 #include "builder/definitions/json_source.hpp"
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/init/fleet_proposal.hpp"

@@ -6,8 +6,8 @@
 
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/image_contents.hpp"
-#include "builder/cli/print_table.hpp"
+#include "builder/cli/images/image_contents.hpp"
+#include "builder/cli/output/print_table.hpp"
 #include "builder/packages/package_json.hpp"
 #include "builder/packages/shared_packages.hpp"
 

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/stderr_log.hpp"
+#include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/registry_name.hpp"
 #include "registry/remote/registry_client.hpp"
 

@@ -7,11 +7,12 @@
 
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/build/profile_layers.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/print_table.hpp"
-#include "builder/cli/profile_layers.hpp"
-#include "builder/cli/selected_fleet.hpp"
-#include "builder/cli/stderr_log.hpp"
+#include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/stderr_log.hpp"
+#include "builder/cli/words/build_surroundings.hpp"
+#include "builder/cli/words/selected_fleet.hpp"
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/definitions/profile_checks.hpp"
@@ -221,7 +222,8 @@ int diff_profiles(const ProfileWords& words, const CancelToken& cancel) {
     table.add({{key}, {shown(a)}, {shown(b)}});
   }
   std::optional<ImageComparison> comparison;
-  if (!words.image.empty()) comparison = compare_profiles(fleet, profile, other, words.image, cancel);
+  if (!words.image.empty())
+    comparison = compare_profiles(fleet, profile, other, words.image, surroundings_of({std::nullopt, true}, cancel));
   if (words.json) {
     json document = {{"schema_version", 1}, {"profiles", {profile.name, other.name}}, {"values", values}};
     if (comparison) {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/registry_session.hpp"
+#include "builder/cli/images/registry_session.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/image_names.hpp"
 

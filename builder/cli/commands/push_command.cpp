@@ -7,11 +7,11 @@
 #include "base/text.hpp"
 #include "builder/build/remembered_push.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/found_image.hpp"
-#include "builder/cli/print_table.hpp"
-#include "builder/cli/push_outcome.hpp"
-#include "builder/cli/registry_session.hpp"
-#include "builder/cli/stderr_log.hpp"
+#include "builder/cli/images/found_image.hpp"
+#include "builder/cli/images/registry_session.hpp"
+#include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/push_outcome.hpp"
+#include "builder/cli/output/stderr_log.hpp"
 
 namespace kiln::cli {
 

@@ -7,10 +7,10 @@
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/print_table.hpp"
-#include "builder/cli/published_images.hpp"
-#include "builder/cli/stderr_log.hpp"
+#include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/version.hpp"
+#include "builder/cli/words/published_images.hpp"
 
 namespace kiln::cli {
 

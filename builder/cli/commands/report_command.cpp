@@ -7,7 +7,7 @@
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/print_report.hpp"
+#include "builder/cli/output/print_report.hpp"
 #include "builder/report/gate.hpp"
 #include "builder/report/look_into_images.hpp"
 #include "builder/report/report_html.hpp"

@@ -6,9 +6,9 @@
 
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/print_table.hpp"
-#include "builder/cli/published_images.hpp"
-#include "builder/cli/stderr_log.hpp"
+#include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/stderr_log.hpp"
+#include "builder/cli/words/published_images.hpp"
 #include "builder/dockerfile/duration.hpp"
 #include "builder/release/health_probe.hpp"
 #include "builder/release/rollback.hpp"

@@ -8,8 +8,8 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/image_contents.hpp"
-#include "builder/cli/print_table.hpp"
+#include "builder/cli/images/image_contents.hpp"
+#include "builder/cli/output/print_table.hpp"
 #include "builder/cli/version.hpp"
 #include "builder/packages/package_json.hpp"
 #include "builder/packages/sbom.hpp"
@@ -44,18 +44,14 @@ std::string sbom_format(const SbomWords& words) {
 UnixSeconds time_of_bill(const oci::ImageConfig& config) {
   if (const auto text = environment_variable("SOURCE_DATE_EPOCH"); text && !text->empty()) {
     const auto seconds = parse_unsigned(*text);
-    // The largest is the last second of the year 9999, which RFC 3339 can say.
-    if (!seconds || *seconds > 253402300799U)
+    if (!seconds || *seconds > static_cast<std::uint64_t>(kLastRfc3339Second))
       throw Error(Category::usage, fmt::format("SOURCE_DATE_EPOCH '{}' is not a number of seconds", printable(*text)));
     return static_cast<UnixSeconds>(*seconds);
   }
-  try {
-    const UnixSeconds created = config.created.empty() ? kReproducibleEpoch : parse_rfc3339(config.created);
-    format_rfc3339(created);
-    return created;
-  } catch (const Error&) {
-    return kReproducibleEpoch;
-  }
+  const auto created = parse_rfc3339_if_valid(config.created);
+  // An offset leads out of the years that the bill can say.
+  const bool can_be_said = created && *created >= kFirstRfc3339Second && *created <= kLastRfc3339Second;
+  return can_be_said ? *created : kReproducibleEpoch;
 }
 
 SbomSubject subject_of(const OpenedImage& image) {

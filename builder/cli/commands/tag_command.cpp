@@ -7,8 +7,8 @@
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/found_image.hpp"
-#include "builder/cli/stderr_log.hpp"
+#include "builder/cli/images/found_image.hpp"
+#include "builder/cli/output/stderr_log.hpp"
 #include "registry/remote/push.hpp"
 #include "registry/store/image_names.hpp"
 

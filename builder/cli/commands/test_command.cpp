@@ -5,8 +5,8 @@
 
 #include "base/text.hpp"
 #include "builder/build/workshop.hpp"
-#include "builder/cli/build_surroundings.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/words/build_surroundings.hpp"
 #include "builder/run/container_run.hpp"
 #include "builder/run/shown_folders.hpp"
 #include "builder/steps/users.hpp"

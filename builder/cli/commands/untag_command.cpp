@@ -5,8 +5,8 @@
 
 #include "base/thread_pool.hpp"
 #include "builder/cli/commands/commands.hpp"
-#include "builder/cli/found_image.hpp"
-#include "builder/cli/stderr_log.hpp"
+#include "builder/cli/images/found_image.hpp"
+#include "builder/cli/output/stderr_log.hpp"
 #include "registry/remote/registry_client.hpp"
 #include "registry/store/image_names.hpp"
 

@@ -42,7 +42,6 @@ class Module : public hcl::Names {
     }
     for (const hcl::Block& block : body.blocks_of("function", 1)) {
       declare_function(block);
-      warn_of_unknown(block, {"params", "result", "variadic_params"});
     }
     for (const char* type : {"group", "target"}) {
       for (hcl::Block& block : body.blocks_of(type, 1)) blocks_.push_back({std::move(block), {}, {}});
@@ -79,6 +78,7 @@ class Module : public hcl::Names {
       }
     }
     add_matrix_groups();
+    variables_.check_attributes();
   }
 
   // hcl::Names
@@ -126,6 +126,7 @@ class Module : public hcl::Names {
   }
 
   void declare_function(const hcl::Block& block) {
+    refuse_unknown(*block.body, "function", {"params", "result", "variadic_params"});
     hcl::UserFunction function;
     const hcl::NamedExpression* parameters = block.body->find("params");
     const hcl::NamedExpression* result = block.body->find("result");
@@ -197,14 +198,19 @@ class Module : public hcl::Names {
     if (!values.is_mapping()) hcl::fail(matrix.place, "a matrix is an object of lists");
     std::vector<hcl::Scope> scopes(1);
     for (const auto& [key, list] : values.members()) {
-      if (!list.is_sequence()) {
+      if (!list.is_sequence() && !list.is_mapping()) {
         hcl::fail(matrix.place, fmt::format("the values of '{}' in a matrix are a list", printable(key)));
       }
       if (list.size() * scopes.size() > kMaxTargets) {
         hcl::fail(matrix.place, fmt::format("the matrix has more than {} combinations", kMaxTargets));
       }
+      // A map counts as the list of its values.
+      Value::Items items = list.is_sequence() ? list.items() : Value::Items{};
+      if (list.is_mapping()) {
+        for (const auto& [name, member] : list.members()) items.push_back(member);
+      }
       std::vector<hcl::Scope> next;
-      for (const Value& value : list.items()) {
+      for (const Value& value : items) {
         for (hcl::Scope scope : scopes) {
           scope.values[key] = value;
           next.push_back(std::move(scope));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/csv.hpp"
@@ -83,6 +84,17 @@ std::string text_attribute(const hcl::Body& body, const std::string& name, hcl::
 }
 
 }  // namespace
+
+void refuse_unknown(const hcl::Body& body, std::string_view type, const std::vector<std::string>& known) {
+  const auto refuse = [&](const hcl::Place& place, const std::string& name) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) return;
+    hcl::fail(place, fmt::format("a {} has no '{}'{}", type, printable(name), suggestion(name, known)));
+  };
+  for (const hcl::NamedExpression& said : body.attributes) {
+    if (!body.is_json || said.name != "//") refuse(said.place, said.name);
+  }
+  for (const hcl::Block& nested : body.blocks) refuse(nested.place, nested.type);
+}
 
 void Variables::declare(const hcl::Block& block) {
   variables_.insert_or_assign(block.labels.front(), Variable{block, std::nullopt});
@@ -182,8 +194,13 @@ std::vector<BakeVariable> Variables::check_all() {
   return result;
 }
 
+void Variables::check_attributes() {
+  for (const auto& [name, attribute] : attributes_) find(name);
+}
+
 void Variables::validate(const Variable& variable) {
   for (const hcl::Block& rule : variable.block.body->blocks_of("validation", 0)) {
+    refuse_unknown(*rule.body, "validation", {"condition", "error_message"});
     const hcl::NamedExpression* condition = rule.body->find("condition");
     const hcl::NamedExpression* message = rule.body->find("error_message");
     if (condition == nullptr || message == nullptr) {

@@ -3,11 +3,15 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "builder/definitions/bake/module.hpp"
 
 namespace kiln::bake {
+
+// Functions and validations hold nothing but what they are made of. Error{usage} with the place of what is more.
+void refuse_unknown(const hcl::Body& body, std::string_view type, const std::vector<std::string>& known);
 
 // The variables and top-level attributes of a module. A value is made when it is first asked for.
 class Variables {
@@ -22,6 +26,8 @@ class Variables {
   std::vector<std::string> names() const;
   // Evaluates all, and says what a `validation` says.
   std::vector<BakeVariable> check_all();
+  // Evaluates the attributes that nothing asked for. They may name blocks.
+  void check_attributes();
 
  private:
   struct Variable {

@@ -272,7 +272,11 @@ Type parse_object_type(const ExpressionPtr& argument) {
   std::map<std::string, Type> attributes;
   std::set<std::string> optional;
   for (const Object::Item& item : object->items) {
-    const auto name = keyword_of(*item.key);
+    // Both syntaxes have read a bare word by then.
+    const auto* written_name = std::get_if<Literal>(&item.key->node);
+    const auto name = written_name != nullptr && written_name->value.is(Kind::string)
+                          ? std::optional(written_name->value.text())
+                          : keyword_of(*item.key);
     if (!name) fail(item.key->place, "expected an attribute's name");
     ExpressionPtr type = spelled_expression(item.value);
     if (const auto* call = std::get_if<Call>(&type->node); call != nullptr && call->name == "optional") {

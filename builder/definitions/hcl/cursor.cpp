@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 namespace kiln::hcl {
 
@@ -73,13 +74,19 @@ void Cursor::expect(std::string_view word, std::string_view where) {
                         peek() == '\n' ? "the end of the line" : printable(text_.substr(at_, length))));
 }
 
+std::size_t Cursor::character_length() const {
+  const Utf8Character character = next_character(text_.substr(at_));
+  if (character.length == 1 && character.code == kReplacementCharacter) fail_here("a byte that is no UTF-8");
+  return character.length;
+}
+
 bool Cursor::at_name() const { return is_name_start(peek()); }
 
 std::string Cursor::name(std::string_view what) {
   skip_space();
   if (!at_name()) fail_here(fmt::format("expected {}", what));
   const std::size_t begin = at_;
-  while (!at_end() && is_name_part(peek())) ++at_;
+  while (!at_end() && is_name_part(peek())) at_ += character_length();
   return std::string(text_.substr(begin, at_ - begin));
 }
 

@@ -41,6 +41,8 @@ class Cursor {
   void skip_lines();
   bool accept(std::string_view word);
   void expect(std::string_view word, std::string_view where);
+  // In bytes. Error{usage} where no UTF-8 is.
+  std::size_t character_length() const;
   bool at_name() const;
   std::string name(std::string_view what);
   bool at_word(std::string_view word) const;

@@ -122,7 +122,7 @@ std::string uuid_text(std::string bytes, int version) {
 std::string random_bytes(std::size_t count) {
   std::string bytes(count, '\0');
   if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) != 1) {
-    throw ValueError("the machine gives no random bytes");
+    throw ValueError("the machine has no random bytes");
   }
   return bytes;
 }

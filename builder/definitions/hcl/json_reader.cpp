@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "builder/definitions/hcl/parser.hpp"
 
 namespace kiln::hcl {
@@ -182,7 +183,11 @@ ExpressionPtr JsonReader::string() {
     if (peek() == '\\') {
       escape(result.text);
     } else {
-      result.text += text_[at_++];
+      const Utf8Character character = next_character(text_.substr(at_));
+      // As encoding/json of Go reads a byte that is no UTF-8; another length is that of the character itself.
+      const bool is_invalid = character.length == 1 && character.code == kReplacementCharacter;
+      result.text += is_invalid ? std::string_view("\uFFFD") : text_.substr(at_, character.length);
+      at_ += character.length;
     }
   }
   ++at_;

@@ -31,6 +31,21 @@ const std::array<std::vector<Spelling>, 6> kBinary = {{
     {{"*", Operator::multiply}, {"/", Operator::divide}, {"%", Operator::modulo}},
 }};
 
+// NAME.PART or NAME["PART"], however many parts there are.
+bool is_path_of_variable(const Expression& expression) {
+  const Expression* at = &expression;
+  while (true) {
+    if (const auto* attribute = std::get_if<Attribute>(&at->node)) {
+      at = attribute->object.get();
+    } else if (const auto* index = std::get_if<Index>(&at->node);
+               index != nullptr && std::holds_alternative<Literal>(index->key->node)) {
+      at = index->collection.get();
+    } else {
+      return at != &expression && std::holds_alternative<Variable>(at->node);
+    }
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<Body> Parser::body(bool is_nested) {
@@ -40,7 +55,9 @@ std::shared_ptr<Body> Parser::body(bool is_nested) {
   while (true) {
     skip_lines();
     if (at_end() || (is_nested && peek() == '}')) break;
+    const std::size_t blocks = result->blocks.size();
     body_item(*result);
+    end_of_item(result->blocks.size() == blocks ? "attribute" : "block");
   }
   result->end = place();
   return result;
@@ -62,7 +79,7 @@ void Parser::body_item(Body& into) {
     }
     ExpressionPtr value = expression();
     into.attributes.push_back({item_name, at, std::move(value)});
-    return end_of_item("attribute");
+    return;
   }
   Block block{item_name, {}, at, at, nullptr};
   while (true) {
@@ -74,9 +91,11 @@ void Parser::body_item(Body& into) {
       continue;
     }
     const Place label = place();
-    const auto text = keyword_of(*quoted());
-    if (!text) fail(label, "a label is a text without templates");
-    block.labels.push_back(*text);
+    const ExpressionPtr text = quoted();
+    const auto* literal = std::get_if<Literal>(&text->node);
+    if (literal == nullptr || !literal->value.is(Value::Kind::string))
+      fail(label, "a label is a text without templates");
+    block.labels.push_back(literal->value.text());
   }
   if (peek() != '{') {
     fail_here(fmt::format("expected '=' or '{{' behind '{}'", printable(item_name)));
@@ -89,7 +108,6 @@ void Parser::body_item(Body& into) {
   ++at_;
   block.body = std::move(nested);
   into.blocks.push_back(std::move(block));
-  end_of_item("block");
 }
 
 // `{ NAME = VALUE }`: what begins on the line of the brace ends there too.
@@ -97,6 +115,7 @@ std::shared_ptr<Body> Parser::one_line_body() {
   auto result = std::make_shared<Body>();
   result->place = place();
   body_item(*result);
+  if (!result->blocks.empty()) fail(result->place, "a block in a block begins on a line of its own");
   skip_space();
   if (!at_end() && peek() != '}') {
     fail(result->place, "an attribute on the line of the block's '{' is its only one, and the '}' stands on that line");
@@ -107,7 +126,8 @@ std::shared_ptr<Body> Parser::one_line_body() {
 
 void Parser::end_of_item(std::string_view what) {
   skip_space();
-  if (at_end() || peek() == '\n' || peek() == '}') return;
+  if (at_end() || peek() == '\n') return;
+  if (peek() == '}') fail_here(fmt::format("expected a new line behind the {}, before this '}}'", what));
   if (peek() == ',') {
     fail_here(fmt::format("no comma belongs behind an {}; each stands on a line of its own",
                           what == "block" ? "block's end" : what));
@@ -290,7 +310,6 @@ ExpressionPtr Parser::call(std::string function, const Place& at) {
     call.arguments.push_back(expression());
     if (accept("...")) {
       call.expands_last = true;
-      accept(",");
       expect(")", "behind '...'");
       break;
     }
@@ -339,15 +358,9 @@ ExpressionPtr Parser::object() {
   while (true) {
     skip_lines();
     if (accept("}")) break;
-    ExpressionPtr key = expression();
-    if (const auto* variable = std::get_if<Variable>(&key->node)) {
-      key = make_expression(key->place, Literal{Value::of(variable->name)});
-    } else if (const auto* literal = std::get_if<Literal>(&key->node); literal != nullptr) {
-      if (const auto word = keyword_of(*key)) key = make_expression(key->place, Literal{Value::of(*word)});
-    }
+    ExpressionPtr key = object_key();
     skip_space();
     if (!accept("=") && !accept(":")) fail_here("expected '=' behind the key");
-    skip_lines();
     ExpressionPtr value = expression();
     object.items.push_back({std::move(key), std::move(value)});
     skip_space();
@@ -357,6 +370,19 @@ ExpressionPtr Parser::object() {
   }
   skips_newlines_ = before;
   return make_expression(at, std::move(object));
+}
+
+// A bare word is a key by itself; what stands in quotes or parentheses is evaluated.
+ExpressionPtr Parser::object_key() {
+  const bool is_quoted = peek() == '"';
+  const Place at = place();
+  ExpressionPtr key = expression();
+  if (is_quoted) return key;
+  if (const auto word = keyword_of(*key)) return make_expression(key->place, Literal{Value::of(*word)});
+  if (is_path_of_variable(*key)) {
+    fail(at, "a key with a '.' or an index is written in quotes, or in parentheses where it names a value");
+  }
+  return key;
 }
 
 ExpressionPtr Parser::for_expression(char close) {

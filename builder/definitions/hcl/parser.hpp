@@ -37,6 +37,7 @@ class Parser final : public TemplateParser {
   ExpressionPtr call(std::string name, const Place& at);
   ExpressionPtr tuple();
   ExpressionPtr object();
+  ExpressionPtr object_key();
   ExpressionPtr for_expression(char close);
 };
 

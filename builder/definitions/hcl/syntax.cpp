@@ -97,7 +97,6 @@ std::optional<std::string> keyword_of(const Expression& expression) {
   if (literal == nullptr) return std::nullopt;
   if (literal->value.is_null()) return "null";
   if (literal->value.is(Value::Kind::boolean)) return literal->value.boolean() ? "true" : "false";
-  if (literal->value.is(Value::Kind::string)) return literal->value.text();
   return std::nullopt;
 }
 
@@ -147,8 +146,6 @@ Document parse_json_syntax(std::string name, std::string text) {
   document.body = json_body(*value, "an object");
   return document;
 }
-
-ExpressionPtr parse_expression(const Source& source) { return Parser(source, source.text(), 0).whole_expression(); }
 
 ExpressionPtr spelled_expression(const ExpressionPtr& expression) {
   const auto* written = std::get_if<Written>(&expression->node);

@@ -10,7 +10,7 @@
 #include "builder/definitions/hcl/source.hpp"
 #include "builder/definitions/hcl/value.hpp"
 
-// The syntax tree that both of HCL's syntaxes give, the native one (hashicorp/hcl hclsyntax/spec.md) and JSON
+// The syntax tree that both of HCL's syntaxes are read into, the native one (hashicorp/hcl hclsyntax/spec.md) and JSON
 // (json/spec.md). Nothing behind it knows which of them a file was written in.
 namespace kiln::hcl {
 
@@ -114,7 +114,8 @@ struct Expression {
       node;
 };
 
-// Words as types, parameters and keys are: `string`, "string" in JSON. nullopt for anything else.
+// Words as types, parameters and keys are: `string`, in JSON "string". nullopt for anything else, and so for a text in
+// quotes in the native syntax.
 std::optional<std::string> keyword_of(const Expression& expression);
 
 struct Body;
@@ -158,8 +159,6 @@ struct Document {
 // than a small multiple of its size.
 Document parse_native(std::string name, std::string text);
 Document parse_json_syntax(std::string name, std::string text);
-// A whole text as one expression.
-ExpressionPtr parse_expression(const Source& source);
 // The expression that a string of JSON spells ("list(string)"); anything else is itself.
 ExpressionPtr spelled_expression(const ExpressionPtr& expression);
 

@@ -234,7 +234,9 @@ std::vector<TemplatePart> TemplateParser::template_parts(TemplateKind kind) {
       fail_here("a text in quotes ends on its line; for several lines write '<<EOT'");
     } else {
       const bool ends_line = peek() == '\n';
-      literal += text_[at_++];
+      const std::size_t length = character_length();
+      literal += text_.substr(at_, length);
+      at_ += length;
       if (ends_line && kind == TemplateKind::heredoc) finish_literal();
     }
   }

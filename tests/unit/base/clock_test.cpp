@@ -48,6 +48,7 @@ TEST_CASE("what is no RFC 3339 time is refused") {
                           "315532800"}) {
     CAPTURE(bad);
     CHECK_ERROR(parse_rfc3339(bad), Category::usage, doctest::Contains("is no RFC 3339 time"));
+    CHECK_FALSE(parse_rfc3339_if_valid(bad));
   }
 }
 

@@ -20,8 +20,6 @@ TEST_CASE("the most that an owner held at one time is kept after it let go") {
     CHECK(mark_of(BufferOwner::unpacking).now == before.now + 700);
     const HeldBytes moved = std::move(second);
     CHECK(mark_of(BufferOwner::unpacking).now == before.now + 700);
-    first = HeldBytes(BufferOwner::unpacking, 1);
-    CHECK(mark_of(BufferOwner::unpacking).now == before.now + 501);
   }
   CHECK(mark_of(BufferOwner::unpacking).now == before.now);
   CHECK(mark_of(BufferOwner::unpacking).most == before.now + 1500);

@@ -30,6 +30,13 @@ TEST_CASE("what RFC 8259 allows is read") {
   CHECK(parse_json("\"\"", "t", Category::usage) == "");
 }
 
+TEST_CASE("a member that is no string counts as none") {
+  const auto value = parse_json(R"({"a": "text", "b": 1, "c": null})", "t", Category::usage);
+  CHECK(string_member(value, "a") == "text");
+  for (const char* name : {"b", "c", "d"}) CHECK(string_member(value, name).empty());
+  CHECK(string_member(value["a"], "a").empty());
+}
+
 TEST_CASE("duplicate keys are refused with their line, however they are written") {
   CHECK(refusal("{\n\"a\":1,\n\"a\":2}") == "line 3: duplicate key 'a'");
   CHECK(refusal("{\"a\":1,\"\\u0061\":2}") == "line 1: duplicate key 'a'");

@@ -86,7 +86,7 @@ TEST_CASE("many machines that begin at once execute a step once") {
     }));
   }
   for (auto& one : all) one.get();
-  // Nobody has a lock: a machine that is not run for long between a look and a write may execute it too.
+  // No machine has a lock: a machine that is not run for long between a look and a write may execute it too.
   CHECK(executed >= 1);
   CHECK(executed <= 2);
 }

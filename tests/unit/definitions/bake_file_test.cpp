@@ -155,6 +155,13 @@ TEST_CASE("a matrix makes a target for each combination, and a group of them") {
   CHECK(fleet.groups.at("app") == Texts{"app-lint-a", "app-lint-b", "app-test-a", "app-test-b"});
 }
 
+TEST_CASE("a map in a matrix is the list of its values") {
+  const kiln::Fleet fleet = load(
+      R"({"target": {"app": {"name": "app-${v}", "matrix": {"v": {"new": "2", "old": "1"}}, "args": {"V": "${v}"}}}})");
+  CHECK(names(fleet) == Texts{"app-1", "app-2"});
+  CHECK(fleet.groups.at("app") == Texts{"app-2", "app-1"});
+}
+
 TEST_CASE("groups hold targets, groups and what a matrix made") {
   const kiln::Fleet fleet =
       load(R"({"variable": {"T": {"default": "b"}}, "group": [{"default": {"targets": ["a", "more"]}},
@@ -237,6 +244,30 @@ TEST_CASE("what leads back to itself is refused with the way") {
         "1:2: target 'a' is built from itself: a -> a");
   CHECK(refusal(R"({"variable": {"A": {"default": "${B}"}, "B": {"default": "${A}"}}, "target": {}})") ==
         "1:2: the value of 'A' leads back to it");
+}
+
+TEST_CASE("an attribute that nothing names is evaluated all the same, after the blocks that it may name") {
+  CHECK(refusal(R"({"A": "${B}", "B": "${A}", "target": {}})") == "1:2: the value of 'A' leads back to it");
+  CHECK(refusal(R"({"A": "${none}", "target": {"t": {}}})").starts_with("1:10: unknown variable 'none'"));
+  CHECK(refusal(R"({"A": "${target.t.context}", "target": {"t": {}}})") == "accepted");
+}
+
+TEST_CASE("functions and validations hold nothing but what they are made of") {
+  CHECK(refusal(R"({"function": {"f": {"params": ["a"], "reslt": "x", "result": "${a}"}}})") ==
+        "1:38: a function has no 'reslt'; did you mean 'result'?");
+  CHECK(refusal(R"({"function": {"f": {"//": "a comment", "params": [], "result": "x"}}})") == "accepted");
+  CHECK(refusal(R"({"variable": {"V": {"validation": {"condition": true, "error_message": "m", "conditon": true}}}})")
+            .ends_with(": a validation has no 'conditon'; did you mean 'condition'?"));
+}
+
+TEST_CASE("types and parameters are words in the native syntax, and texts in JSON") {
+  const auto native = [](const std::string& text) { load(text, {}, "docker-bake.hcl"); };
+  CHECK_ERROR(native("variable \"V\" {\n  type = \"string\"\n}\n"), kiln::Category::usage,
+              doctest::Contains("docker-bake.hcl:2:10: expected a type, such as string or list(string)"));
+  CHECK_ERROR(native("function \"f\" {\n  params = [\"a\"]\n  result = 1\n}\n"), kiln::Category::usage,
+              doctest::Contains("docker-bake.hcl:2:13: a parameter is a name"));
+  CHECK(refusal(R"({"variable": {"V": {"type": "string"}}, "function": {"f": {"params": ["a"], "result": 1}}})") ==
+        "accepted");
 }
 
 TEST_CASE("a matrix is refused where it has no name, equal names or too many combinations") {

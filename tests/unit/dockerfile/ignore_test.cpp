@@ -38,9 +38,15 @@ TEST_CASE("a folder need not be entered where no negation can lead into it") {
 }
 
 TEST_CASE("reading the file cleans its lines") {
-  CHECK(read_ignore_file("\xEF\xBB\xBF# no\n ./a//b/../c \r\n/x/\n!/y\n #z\n\n") ==
-        std::vector<std::string>{"a/c", "x", "!y", "#z"});
-  CHECK(IgnoreMatcher(read_ignore_file("")).empty());
+  const std::vector<IgnoreLine> lines = ignore_lines("\xEF\xBB\xBF# no\n ./a//b/../c \r\n/x/\n!/y\n #z\n\n");
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[0].pattern == "a/c");
+  CHECK(lines[0].number == 2);
+  CHECK(lines[1].pattern == "x");
+  CHECK(lines[2].pattern == "!y");
+  CHECK(lines[3].pattern == "#z");
+  CHECK(lines[3].number == 5);
+  CHECK(read_ignore_rules("", ".dockerignore").empty());
   CHECK(has(usage_error([] { IgnoreMatcher matcher({"!"}); }), "malformed pattern '!'"));
   CHECK(has(usage_error([] { IgnoreMatcher matcher({"[a"}); }), "malformed pattern"));
 }

@@ -32,12 +32,12 @@ LayerValue upper_layer(Workshop& shop, const Compression& compression) {
   FileEntry ping = entry_of("bin/ping", EntryType::file, 0755);
   ping.xattrs["security.capability"] =
       std::string("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
-  writer.add(ping, "program");
+  add_file(writer, ping, "program");
   writer.add(folder_of("data", 0750));
   writer.add(entry_of("data", EntryType::opaque));
-  writer.add(entry_of("data/caf\xc3\xa9", EntryType::file), "utf-8");
-  writer.add(entry_of("data/caf\xe9", EntryType::file), "latin-1");
-  writer.add(entry_of("data/" + std::string(200, 'n'), EntryType::file), varied_bytes(9 << 20, 1));
+  add_file(writer, entry_of("data/caf\xc3\xa9", EntryType::file), "utf-8");
+  add_file(writer, entry_of("data/caf\xe9", EntryType::file), "latin-1");
+  add_file(writer, entry_of("data/" + std::string(200, 'n'), EntryType::file), varied_bytes(9 << 20, 1));
   writer.add(link_of("data/second", "data/caf\xc3\xa9", EntryType::hardlink));
   writer.add(entry_of("gone", EntryType::whiteout));
   return writer.finish();
@@ -48,9 +48,9 @@ LayerValue lower_layer(Workshop& shop, const Compression& compression) {
   options.compression = compression;
   LayerWriter writer(shop.store, shop.pool, options);
   writer.add(folder_of("data"));
-  writer.add(entry_of("data/hidden", EntryType::file), "1");
-  writer.add(entry_of("gone", EntryType::file), "2");
-  writer.add(entry_of("kept", EntryType::file), "3");
+  add_file(writer, entry_of("data/hidden", EntryType::file), "1");
+  add_file(writer, entry_of("gone", EntryType::file), "2");
+  add_file(writer, entry_of("kept", EntryType::file), "3");
   return writer.finish();
 }
 

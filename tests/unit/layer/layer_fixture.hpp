@@ -17,6 +17,7 @@
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/living_files.hpp"
 #include "registry/store/content_store.hpp"
+#include "tests/support/add_file.hpp"
 
 namespace kiln::test {
 

@@ -35,7 +35,7 @@ void add_everything(LayerWriter& writer) {
   writer.add(device);
   writer.add(entry_of("dev/pipe", EntryType::fifo, 0600));
   writer.add(folder_of("etc"));
-  writer.add(entry_of("etc/group", EntryType::file), "root:x:0:\n");
+  add_file(writer, entry_of("etc/group", EntryType::file), "root:x:0:\n");
   writer.add(entry_of("etc/hosts", EntryType::whiteout));
   FileEntry capable = entry_of("etc/ping", EntryType::file, 04755);
   capable.xattrs["security.capability"] =
@@ -43,17 +43,17 @@ void add_everything(LayerWriter& writer) {
   capable.xattrs["user.note"] = "a=b\nc";
   capable.uid = 3000000;
   capable.gid = 5;
-  writer.add(capable, "program");
+  add_file(writer, capable, "program");
   writer.add(folder_of("opt", 0700));
   writer.add(entry_of("opt", EntryType::opaque));
-  writer.add(entry_of("opt/caf\xc3\xa9", EntryType::file), "utf-8");
-  writer.add(entry_of("opt/caf\xe9", EntryType::file), "latin-1");
+  add_file(writer, entry_of("opt/caf\xc3\xa9", EntryType::file), "utf-8");
+  add_file(writer, entry_of("opt/caf\xe9", EntryType::file), "latin-1");
   writer.add(link_of("opt/h", "opt/caf\xe9", EntryType::hardlink));
   const std::string far = "opt/" + std::string(120, 'n') + "/" + std::string(120, 'm');
   writer.add(folder_of(std::string(parent_path(far))));
-  writer.add(entry_of(far, EntryType::file), varied_bytes(5 << 20, 1));
+  add_file(writer, entry_of(far, EntryType::file), varied_bytes(5 << 20, 1));
   writer.add(link_of("s", "/" + std::string(150, 't') + "\xff"));
-  writer.add(entry_of("z", EntryType::file), "");
+  add_file(writer, entry_of("z", EntryType::file), "");
 }
 
 std::string tar_of(Workshop& shop, const LayerValue& layer) {
@@ -90,7 +90,7 @@ TEST_CASE("a layer is the same from any number of threads") {
     ThreadPool pool(threads);
     ContentStore store(HomeLayout::open(dir.path() / "home"));
     LayerWriter writer(store, pool, with("gzip"));
-    writer.add(entry_of("big", EntryType::file), varied_bytes(30 << 20, 2));
+    add_file(writer, entry_of("big", EntryType::file), varied_bytes(30 << 20, 2));
     layers.push_back(writer.finish());
   }
   CHECK(layers[0] == layers[1]);
@@ -163,7 +163,7 @@ TEST_CASE("no xattr is written twice and no user is named") {
   LayerWriter writer(shop.store, shop.pool, with("none"));
   FileEntry entry = entry_of("f", EntryType::file);
   entry.xattrs["user.k"] = "v";
-  writer.add(entry, "x");
+  add_file(writer, entry, "x");
   const std::string tar = tar_of(shop, writer.finish());
   CHECK(tar.find("LIBARCHIVE") == std::string::npos);
   CHECK(tar.find("SCHILY.xattr.user.k=v\n") != std::string::npos);
@@ -208,7 +208,7 @@ TEST_CASE("names like whiteouts are ordinary in a layer, which says that it has 
   for (const FileEntry& entry : entries) {
     const std::string_view text = entry.path.ends_with("/x") ? "1" : "2";
     if (entry.type == EntryType::file && entry.size > 0) {
-      writer.add(entry, text);
+      add_file(writer, entry, text);
     } else {
       writer.add(entry);
     }
@@ -236,7 +236,7 @@ TEST_CASE("a device that every overlay takes for a whiteout is refused") {
   Workshop shop;
   LayerWriter writer(shop.store, shop.pool, with("gzip"));
   CHECK(error_of([&] { writer.add(entry_of("dev/x", EntryType::char_device)); }) ==
-        "build: 'dev/x' cannot be in a layer: a character device 0:0 stands for a removed file there");
+        "build: 'dev/x' cannot be in a layer: a character device 0:0 means a removed file there");
 }
 
 TEST_CASE("entries out of order, twice, or linked to nothing are refused") {
@@ -279,7 +279,7 @@ TEST_CASE("a writer that is dropped leaves no blob") {
   Workshop shop;
   {
     LayerWriter writer(shop.store, shop.pool, with("gzip"));
-    writer.add(entry_of("a", EntryType::file), varied_bytes(20 << 20, 4));
+    add_file(writer, entry_of("a", EntryType::file), varied_bytes(20 << 20, 4));
   }
   std::size_t blobs = 0;
   for (const auto& item : fs::directory_iterator(shop.store.home().blobs())) blobs += item.exists() ? 1 : 0;
@@ -292,7 +292,7 @@ TEST_CASE("a writer works inside a job of its own pool") {
   ContentStore store(HomeLayout::open(dir.path() / "home"));
   auto layer = pool.submit([&] {
     LayerWriter writer(store, pool, with("gzip"));
-    writer.add(entry_of("a", EntryType::file), varied_bytes(40 << 20, 5));
+    add_file(writer, entry_of("a", EntryType::file), varied_bytes(40 << 20, 5));
     return writer.finish();
   });
   CHECK(layer.get().uncompressed_size > (40 << 20));

@@ -99,7 +99,7 @@ TEST_CASE("of a file that was left alone for long no copy is made, and what is a
   living.write("another");
   CHECK(message_of([&] { living.bytes(); }) ==
         "'" + living.path.native() + "' changed while it was being read; build again");
-  // Whoever asks a second or more after it was read has what is there now.
+  // Who asks a second or more after it was read has what is there now.
   living.settle();
   CHECK(living.read().digest == oci::sha256_of("another"));
   CHECK(living.bytes() == "another");

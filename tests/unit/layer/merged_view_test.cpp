@@ -115,6 +115,9 @@ TEST_CASE("symlinks are followed as inside the image") {
   CHECK(message_of([&] { view.resolve("loop/x", yes); }).find("more than 40 symbolic links") != std::string::npos);
   CHECK(message_of([&] { view.resolve("file/x", yes); }) ==
         "cannot resolve 'file/x' in the image: '/file' is no folder");
+  CHECK(view.resolve_if_possible("up/back", yes)->path == "usr/lib/so");
+  CHECK_FALSE(view.resolve_if_possible("loop/x", yes));
+  CHECK_FALSE(view.resolve_if_possible("file/x", yes));
   CHECK_FALSE(view.lookup("lib/so"));
 }
 

@@ -75,7 +75,7 @@ TEST_CASE("a layer that was written comes out as it went in") {
     if (entry.type == EntryType::file) {
       entry.size = text.size();
       entry.content = oci::sha256_of(text);
-      writer.add(entry, text);
+      add_file(writer, entry, text);
     } else {
       writer.add(entry);
     }
@@ -124,13 +124,13 @@ TEST_CASE("large files are written by several threads, with their holes, times a
   entry.mtime = 1234;
   entry.size = text.size();
   entry.content = oci::sha256_of(text);
-  writer.add(entry, text);
+  add_file(writer, entry, text);
   FileEntry zeros = entry;
   zeros.path = "zeros";
   const std::string nothing(3 << 20, '\0');
   zeros.size = nothing.size();
   zeros.content = oci::sha256_of(nothing);
-  writer.add(zeros, nothing);
+  add_file(writer, zeros, nothing);
   const LayerValue layer = writer.finish();
   const auto index = IndexCache(target.shop.store).find(layer.diff_id);
   for (const FileIndex* known : {&*index, static_cast<const FileIndex*>(nullptr)}) {
@@ -155,7 +155,7 @@ TEST_CASE("a large file that finds no room fails by its name") {
   FileEntry entry = entry_of("large", EntryType::file);
   entry.size = text.size();
   entry.content = oci::sha256_of(text);
-  writer.add(entry, text);
+  add_file(writer, entry, text);
   const LayerValue layer = writer.finish();
   REQUIRE(::mount("tmpfs", target.folder.c_str(), "tmpfs", 0, "size=2m") == 0);
   const auto index = IndexCache(target.shop.store).find(layer.diff_id);

@@ -108,6 +108,7 @@ TEST_CASE("what docker refuses is refused") {
        }) {
     CAPTURE(bad);
     CHECK_FALSE(refusal(bad).empty());
+    CHECK_FALSE(Reference::parse_if_valid(bad));
   }
   CHECK_FALSE(refusal("app:" + std::string(129, 'x')).empty());
   CHECK(refusal("app:" + std::string(128, 'x')).empty());
@@ -128,6 +129,7 @@ TEST_CASE("a refusal says what is wrong") {
 TEST_CASE("the forms of a reference") {
   const Reference plain = Reference::parse("busybox");
   CHECK(plain.str() == "docker.io/library/busybox:latest");
+  CHECK(Reference::parse_if_valid("busybox") == plain);
   CHECK(plain.tag_or_latest() == "latest");
   CHECK(plain.manifest_key() == "latest");
   const Reference pinned = Reference::parse("ghcr.io/acme/app:v1@" + kDigest);

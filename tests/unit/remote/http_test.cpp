@@ -127,6 +127,7 @@ TEST_CASE("a slow sink holds its own connection back and no other") {
     got += piece;
     if (!asked) CHECK(client->send(get(registry), CancelToken()).status == 200);
     asked = true;
+    return AfterPiece::go_on;
   };
   CHECK(client->send(request, CancelToken()).received_bytes == bytes.size());
   CHECK(got == bytes);
@@ -137,8 +138,23 @@ TEST_CASE("what a sink throws leaves send") {
   const std::string digest = registry.add_blob("a", bytes_of(3'000'000));
   const auto client = make_curl_client(HttpOptions{});
   HttpRequest request = get(registry, "/v2/a/blobs/" + digest);
-  request.on_body = [](std::string_view) { throw Error(Category::machine, "disk full"); };
+  request.on_body = [](std::string_view) -> AfterPiece { throw Error(Category::machine, "disk full"); };
   CHECK_ERROR(client->send(request, CancelToken()), Category::machine, "disk full");
+  CHECK(client->send(get(registry), CancelToken()).status == 200);
+}
+
+TEST_CASE("a sink that wants no more ends the request, and the answer is what came until then") {
+  HostileRegistry registry;
+  const std::string digest = registry.add_blob("a", bytes_of(8'000'000));
+  const auto client = make_curl_client(HttpOptions{});
+  HttpRequest request = get(registry, "/v2/a/blobs/" + digest);
+  int pieces = 0;
+  request.on_body = [&](std::string_view) { return ++pieces < 2 ? AfterPiece::go_on : AfterPiece::stop; };
+  const HttpResponse response = client->send(request, CancelToken());
+  CHECK(response.was_stopped);
+  CHECK(response.status == 200);
+  CHECK(response.headers.find("Content-Length") == "8000000");
+  CHECK(pieces == 2);
   CHECK(client->send(get(registry), CancelToken()).status == 200);
 }
 

@@ -20,7 +20,7 @@ struct Known {
   bool absolute_locations;
   bool deletes;
   bool redirects_blobs;      // GETs of blobs lead to a signed address at another host
-  const char* token_answer;  // "%" stands for the token; "": the fixture's own
+  const char* token_answer;  // "%" is the token's place; "": the fixture's own
   Answer missing;            // for what is not there
   Answer throttling;         // once for each kind of request
 };

@@ -23,7 +23,7 @@ class FakeHttp : public HttpClient {
     HttpResponse response = answering_(request);
     if (response.remote_address.empty()) response.remote_address = "93.184.216.34";
     if (request.on_body && response.status < 300) {
-      request.on_body(response.body);
+      response.was_stopped = request.on_body(response.body) == AfterPiece::stop;
       response.body.clear();
     }
     return response;

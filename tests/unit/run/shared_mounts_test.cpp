@@ -36,9 +36,7 @@ struct Machine {
       : home(HomeLayout::open(folder / name)),
         cache(places(folder), {}, log),
         mounts(home),
-        shared(home, cache, pool, log, {}) {
-    shared.set_most_bytes(most_bytes);
-  }
+        shared(home, cache, {pool, log, {}}, most_bytes) {}
 
   static std::vector<CachePlace> places(const fs::path& folder) {
     std::vector<CachePlace> places;

@@ -17,6 +17,7 @@
 #include "builder/run/growing_snapshot.hpp"
 #include "builder/run/shown_folders.hpp"
 #include "registry/oci/image_config.hpp"
+#include "tests/support/add_file.hpp"
 #include "tests/support/error_of.hpp"
 
 using namespace kiln;
@@ -45,7 +46,7 @@ struct Fixture {
     entry.mode = 0644;
     entry.uid = ::getuid();
     entry.gid = ::getgid();
-    writer.add(entry, text);
+    test::add_file(writer, entry, text);
     const LayerValue value = writer.finish();
     IndexCache indexes(store);
     return {value.diff_id, indexes.load(*value.index), [this, value] {
@@ -215,7 +216,7 @@ TEST_CASE("a layer is unpacked while it is written, and its snapshot is found th
   entry.mode = 0640;
   entry.uid = ::getuid();
   entry.gid = ::getgid();
-  writer.add(entry, "two");
+  test::add_file(writer, entry, "two");
   const LayerValue value = writer.finish();
   const oci::Digest id = oci::chain_id(oci::chain_id({}, base[0].diff_id), value.diff_id);
   CHECK_FALSE(f.snapshots.has(id));
@@ -276,7 +277,7 @@ TEST_CASE("a snapshot of an earlier boot is used only where it was synced") {
   CHECK_FALSE(fs::exists(again / "synced"));
   f.snapshots.mark_settled(std::chrono::seconds(0));
   CHECK(fs::exists(again / "synced"));
-  CHECK_FALSE(fs::exists(folder / "synced"));  // of an earlier boot: nobody knows
+  CHECK_FALSE(fs::exists(folder / "synced"));  // of an earlier boot: it is not known
   pretend_earlier_boot(again);
   CHECK(f.ensure(layers).folders()[0].parent_path() == again);
   CHECK(f.times_asked() == 0);

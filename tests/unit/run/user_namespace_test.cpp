@@ -29,7 +29,7 @@ namespace {
 
 constexpr uid_t kNobody = 65534;
 
-// Gives nobody further ids, as this process and its children see /etc: in a mount namespace of its own.
+// Takes further ids from all users, as this process and its children see /etc: in a mount namespace of its own.
 bool give_ids_to_nobody(const fs::path& folder) {
   if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
   write_file_atomically(folder / "ids", "65534:200000:65536\n", Durability::ephemeral, 0644);

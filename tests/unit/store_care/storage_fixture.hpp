@@ -9,6 +9,7 @@
 #include "builder/cache/step_cache.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/store_care/disk_usage.hpp"
+#include "tests/support/add_file.hpp"
 
 namespace kiln {
 
@@ -28,7 +29,7 @@ struct StorageFixture {
     FileEntry entry;
     entry.path = "file";
     entry.mode = 0644;
-    writer.add(entry, content);
+    test::add_file(writer, entry, content);
     StepRecord record;
     record.kind = StepKind::copy;
     record.key = std::string(64, letter);

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "builder/definitions/hcl/convert.hpp"
+#include "builder/definitions/hcl/parser.hpp"
 #include "tests/unit/definitions/hcl/test_names.hpp"
 
 using namespace kiln;
@@ -15,7 +16,7 @@ namespace {
 
 Value evaluate(const std::string& text, test::TestNames names = {}) {
   const hcl::Source source("docker-bake.hcl", text);
-  const hcl::ExpressionPtr expression = hcl::parse_expression(source);
+  const hcl::ExpressionPtr expression = hcl::Parser(source, source.text(), 0).whole_expression();
   return hcl::Evaluator(names).evaluate(*expression);
 }
 

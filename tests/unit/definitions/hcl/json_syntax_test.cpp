@@ -35,6 +35,10 @@ TEST_CASE("strings and keys are templates, numbers keep all their digits") {
   CHECK(value(R"("\u00e9\ud83d\ude00\n")") == "\"\xC3\xA9\xF0\x9F\x98\x80\\n\"");
 }
 
+TEST_CASE("a byte that is no UTF-8 is read as the replacement character") {
+  CHECK(value("\"a\xff\xc3\xa9\xc3\"") == "\"a\xEF\xBF\xBD\xC3\xA9\xEF\xBF\xBD\"");
+}
+
 TEST_CASE("a block may be an object or a list of objects at every level") {
   for (const char* text : {R"({"target": {"app": {"x": 1}}})", R"({"target": [{"app": [{"x": 1}]}]})",
                            R"({"target": {"//": "a comment", "app": [{"x": 1}]}})"}) {

@@ -85,6 +85,20 @@ TEST_CASE("what is no HCL is refused with the line and the column") {
   CHECK(message("target \"a\" { x = 1\n y = 2 }")
             .starts_with("docker-bake.hcl:1:14: an attribute on the line of the block's '{'"));
   CHECK(message("/* x") == "docker-bake.hcl:1:1: a comment without its end '*/'");
+  CHECK(message("target \"a\" {\n  x = 1 }") ==
+        "docker-bake.hcl:2:9: expected a new line behind the attribute, before this '}'");
+  CHECK(message("target \"a\" {\n  b {}\n  b {} }") ==
+        "docker-bake.hcl:3:8: expected a new line behind the block, before this '}'");
+  CHECK(message("target \"a\" { b { x = 1 } }") ==
+        "docker-bake.hcl:1:14: a block in a block begins on a line of its own");
+  CHECK(message("a = f([1]...,)") == "docker-bake.hcl:1:13: expected ')' behind '...', got ','");
+  CHECK(message("a = { b =\n1 }") == "docker-bake.hcl:1:10: expected an expression, got the end of the line");
+  CHECK(message("a = { b.c = 1 }") ==
+        "docker-bake.hcl:1:7: a key with a '.' or an index is written in quotes, or in parentheses where it names a "
+        "value");
+  CHECK(message("a = { b[0] = 1 }").starts_with("docker-bake.hcl:1:7: a key with a '.' or an index"));
+  CHECK(message("a = \"x\xff\"") == "docker-bake.hcl:1:7: a byte that is no UTF-8");
+  CHECK(message("a\xc3 = 1") == "docker-bake.hcl:1:2: a byte that is no UTF-8");
   CHECK(message("\"a\" = 1") == "docker-bake.hcl:1:1: an attribute's name is written without quotes");
 }
 

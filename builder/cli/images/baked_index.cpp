@@ -1,0 +1,67 @@
+#include "builder/cli/images/baked_index.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "builder/build/build.hpp"
+#include "builder/build/build_jobs.hpp"
+#include "builder/build/delivery.hpp"
+#include "builder/build/places.hpp"
+#include "builder/build/target_tags.hpp"
+#include "builder/cli/images/image_documents.hpp"
+#include "registry/oci/image_config.hpp"
+#include "registry/oci/manifest.hpp"
+#include "registry/remote/push.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+// What is at the registry for one platform, as an index lists it.
+oci::Descriptor platform_image(RegistrySession& session, const TargetSpec& target, const TargetInputs& inputs) {
+  const oci::Reference source = platform_references(target, inputs).front();
+  const auto there =
+      session.remote().client_for(source).resolve(session.remote().repository_of(source).repository, *source.tag);
+  const std::string platform = target.platform().str();
+  if (!there) {
+    throw Error(Category::network,
+                fmt::format("the image of '{}' for {} is not at the registry as '{}'; 'kiln bake {} --push "
+                            "--only-platform {}' pushes it, from the same files and by the same version of kiln",
+                            target.name, platform, source.str(), target.name, platform));
+  }
+  oci::Descriptor manifest = fetch_documents(session, source.with_digest(there->digest));
+  const std::string where = fmt::format("'{}'", source.str());
+  const std::string text = session.store().read(manifest.digest);
+  if (oci::media_type::is_index(manifest.media_type))
+    throw Error(Category::network, fmt::format("{} was expected to be one image, and is an index", where));
+  const oci::Descriptor config = oci::parse_manifest(text, where).config;
+  manifest.platform = oci::parse_image_config(session.store().read(config.digest), where).platform;
+  return manifest;
+}
+
+}  // namespace
+
+BakedIndex put_baked_index(RegistrySession& session, const Plan& plan, const std::string& target,
+                           const std::vector<TargetInputs>& inputs) {
+  const std::vector<std::size_t> numbers = numbers_of(plan, target);
+  const TargetSpec& spec = plan.targets[numbers.front()]->target;
+  if (spec.names.empty()) throw Error(Category::usage, fmt::format("target '{}' has no tags to be put under", target));
+  const Output output = last_image_output(spec, numbers.size());
+  BakedIndex baked;
+  std::vector<TargetInputs> own;
+  for (const std::size_t number : numbers) {
+    own.push_back(inputs[number]);
+    baked.manifests.push_back(platform_image(session, plan.targets[number]->target, inputs[number]));
+  }
+  baked.root = index_of(session.store(), baked.manifests, output);
+  baked.names = names_at(output, spec.names);
+  PushRequest request{baked.root, {}};
+  for (const std::string& name : baked.names) request.targets.push_back(oci::Reference::parse(name));
+  // Last: who finds this tag takes the others to be there.
+  for (const oci::Reference& reference : inputs_references(spec, inputs_of_all(own)))
+    request.targets.push_back(reference);
+  push_image(session.remote(), session.store(), request, {}, &session.transfers());
+  return baked;
+}
+
+}  // namespace kiln::cli

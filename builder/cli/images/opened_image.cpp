@@ -1,0 +1,74 @@
+#include "builder/cli/images/opened_image.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/cli/images/found_image.hpp"
+#include "builder/layer/index_layer.hpp"
+#include "registry/remote/pull.hpp"
+#include "registry/store/layer_facts.hpp"
+
+namespace kiln::cli {
+
+namespace {
+
+// Whether the blob was read here before, and its index is still there. What a config says a blob holds is no more than
+// a claim.
+bool is_indexed(const ContentStore& store, const oci::Descriptor& blob) {
+  const auto info = blob_info(store, blob.digest);
+  return info && index_of_layer(store, info->diff_id);
+}
+
+PulledImage pull_documents(RegistrySession& session, const oci::Reference& reference, const std::string& platform) {
+  PulledImage image = pull_image(session.remote(), session.store(), reference,
+                                 platform.empty() ? oci::Platform::host() : oci::Platform::parse(platform),
+                                 PullWhat::manifests, &session.transfers());
+  PulledImage unknown = image;
+  std::erase_if(unknown.parsed.layers,
+                [&](const oci::Descriptor& layer) { return is_indexed(session.store(), layer); });
+  fetch_layers(session.remote(), session.store(), unknown, &session.transfers());
+  return image;
+}
+
+}  // namespace
+
+void add_open_words(Arguments& command, OpenWords& words) {
+  command.option("--platform", words.platform, "of this platform's images (default: this machine's)")
+      .flag("--local", words.local, "images of the store")
+      .option("--progress", words.progress, "auto, tty, plain, quiet or rawjson")
+      .flag("-q,--quiet", words.quiet, "show no progress");
+}
+
+OpenedImage open_image(RegistrySession& session, ThreadPool& pool, const std::string& word, const OpenWords& words,
+                       const CancelToken& cancel) {
+  OpenedImage image;
+  ContentStore& store = session.store();
+  if (words.local) {
+    const FoundImage found = find_image({word, words.platform, true}, cancel);
+    image.name = found.name;
+    image.manifest = found.manifest;
+    image.parsed = found.parsed;
+  } else {
+    const oci::Reference reference = oci::Reference::parse(word);
+    const PulledImage pulled = pull_documents(session, reference, words.platform);
+    image.name = reference.str();
+    image.manifest = pulled.manifest;
+    image.parsed = pulled.parsed;
+    image.source = pulled.source;
+  }
+  image.config =
+      oci::parse_image_config(store.read(image.parsed.config.digest), fmt::format("config of '{}'", image.name));
+  if (image.config.diff_ids.size() != image.parsed.layers.size()) {
+    throw Error(Category::network, fmt::format("image '{}': its manifest has {} layers and its config {}", image.name,
+                                               image.parsed.layers.size(), image.config.diff_ids.size()));
+  }
+  IndexCache indexes(store);
+  std::vector<std::shared_ptr<const FileIndex>> layers;
+  for (std::size_t i = 0; i < image.parsed.layers.size(); ++i) {
+    const IndexedLayer layer = index_layer(store, pool, image.parsed.layers[i], image.config.diff_ids[i], cancel);
+    layers.push_back(indexes.load(layer.index));
+  }
+  image.files = MergedView(std::move(layers));
+  return image;
+}
+
+}  // namespace kiln::cli
