@@ -22,8 +22,8 @@ Files files_of(const MergedView& view) {
 // A hard link is the file behind it: which of its names came first in a tar is no difference.
 const FileEntry& entry_behind(const MergedView& view, const Found& found) {
   if (found.entry->type != EntryType::hardlink) return *found.entry;
-  const auto file = view.file_behind(found);
-  return file ? *file->entry : *found.entry;
+  const auto target = view.behind(found);
+  return target ? *target->entry : *found.entry;
 }
 
 std::uint64_t bytes_of(const FileEntry& entry) { return entry.type == EntryType::file ? entry.size : 0; }

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <unordered_map>
+#include <map>
 
 #include "base/error.hpp"
 #include "builder/layer/layer_reader.hpp"
+#include "builder/layer/path_before.hpp"
 #include "builder/layer/read_ahead.hpp"
 #include "builder/layer/tar_order.hpp"
 #include "registry/store/layer_facts.hpp"
@@ -47,6 +48,7 @@ class Lister {
       FileEntry taken = *entry;
       if (taken.type == EntryType::file) take_file(taken);
       if (taken.type == EntryType::hardlink) take_link(taken);
+      take_name(taken);
       entries.push_back(std::move(taken));
     }
   }
@@ -65,26 +67,46 @@ class Lister {
       if (keep) text.append(buffer_.data(), count);
     }
     entry.content = hash.finish();
-    files_[entry.path] = entries.size();
     if (keep) {
       kept[entry.path] = std::move(text);
     } else {
       kept.erase(entry.path);
     }
   }
+  // A second name of a symlink or device is another one of the same kind, and that of a link to a file of a lower layer
+  // is a link to that file.
   void take_link(FileEntry& link) {
-    const auto target = files_.find(link.link);
-    if (target == files_.end()) return;  // a file of a lower layer
-    link.content = entries[target->second].content;
-    link.size = entries[target->second].size;
-    if (link.content.empty()) return;
-    files_[link.path] = entries.size();
+    const auto found = names_.find(link.link);
+    if (found == names_.end()) return;  // of a lower layer
+    const FileEntry& target = entries[found->second];
+    if (target.type == EntryType::hardlink && target.content.empty()) {
+      link.link = target.link;
+    } else if (target.type == EntryType::file || target.type == EntryType::hardlink) {
+      link.content = target.content;
+      link.size = target.size;
+    } else {
+      std::string path = std::move(link.path);
+      link = target;
+      link.path = std::move(path);
+    }
+  }
+  // What is no folder takes away what stood at and below its path.
+  void take_name(const FileEntry& entry) {
+    if (entry.type == EntryType::whiteout || entry.type == EntryType::opaque) return;
+    auto last = names_.lower_bound(entry.path);
+    const auto first = last;
+    const auto is_gone = [&](const std::string& path) {
+      return entry.is_directory() ? path == entry.path : is_within(path, entry.path);
+    };
+    while (last != names_.end() && is_gone(last->first)) ++last;
+    const auto next = names_.erase(first, last);
+    if (!entry.is_directory()) names_.emplace_hint(next, entry.path, entries.size());
   }
 
   TarReader& reader_;
   const CancelToken& cancel_;
   std::string buffer_;
-  std::unordered_map<std::string, std::size_t> files_;
+  std::map<std::string, std::size_t, PathBefore> names_;  // what has a place, of `entries`; no folders
 };
 
 void check_diff_id(const oci::Digest& blob, const oci::Digest& expected, const oci::Digest& actual) {

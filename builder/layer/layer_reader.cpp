@@ -332,6 +332,11 @@ void TarReader::State::set_common(const Header& header, const Extra& extra) {
     std::string target = extra.long_link.value_or(header.link);
     if (const std::string* path = extra.find("linkpath", global)) target = *path;
     entry.link = entry.type == EntryType::hardlink ? resolved(canonical_entry_path(target, name, above)) : target;
+    // It would take away the folder that its target lies in.
+    if (entry.type == EntryType::hardlink && entry.link != entry.path && is_within(entry.link, entry.path)) {
+      refuse(
+          fmt::format("the hard link '{}' to '{}', which lies below it", printable(entry.path), printable(entry.link)));
+    }
   }
   set_xattrs(global);
   set_xattrs(extra.pax);

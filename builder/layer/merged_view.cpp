@@ -239,18 +239,17 @@ void MergedView::walk(std::string_view path, const std::function<bool(const Foun
   if (node) walk_node(node, visit);
 }
 
-// A link names what was there when its entry was read. One without a digest was to no file of its own layer, so that
-// one which is there now came later, or it is such a link itself; what the layer hides was still there.
+// A link names what was there when its entry was read. One without a digest was to nothing of its own layer, so that
+// what is there now came later; what the layer hides was still there.
 std::optional<MergedView::Found> MergedView::target_of(const Found& link) const {
   const auto own = layers_.begin() + static_cast<std::ptrdiff_t>(link.layer);
-  auto then = MergedView({layers_.begin(), own + 1}).lookup(link.entry->link);
-  const bool is_of_layer = then && then->layer == link.layer;
-  if (is_of_layer && (!link.entry->content.empty() || then->entry->type == EntryType::hardlink)) return then;
-  auto below = MergedView({layers_.begin(), own}).lookup(link.entry->link);
-  return below ? below : then;
+  if (link.entry->content.empty()) {
+    if (auto below = MergedView({layers_.begin(), own}).lookup(link.entry->link)) return below;
+  }
+  return MergedView({layers_.begin(), own + 1}).lookup(link.entry->link);
 }
 
-std::optional<MergedView::Found> MergedView::file_behind(const Found& found) const {
+std::optional<MergedView::Found> MergedView::behind(const Found& found) const {
   Found current = found;
   for (int links = 0; current.entry->type == EntryType::hardlink; ++links) {
     if (links > PathSteps::kMostLinks) return std::nullopt;
@@ -258,8 +257,12 @@ std::optional<MergedView::Found> MergedView::file_behind(const Found& found) con
     if (!target) return std::nullopt;
     current = std::move(*target);
   }
-  if (current.entry->type != EntryType::file) return std::nullopt;
   return current;
+}
+
+std::optional<MergedView::Found> MergedView::file_behind(const Found& found) const {
+  auto target = behind(found);
+  return target && target->entry->type == EntryType::file ? target : std::nullopt;
 }
 
 std::optional<std::string> MergedView::kept_text(std::string_view path) const {

@@ -59,8 +59,9 @@ class MergedView {
   std::optional<std::string> passwd() const { return kept_text("etc/passwd"); }
   std::optional<std::string> group() const { return kept_text("etc/group"); }
 
-  // The file behind a hard link (or the file itself): where its bytes are in the stack. nullopt for a link that leads
-  // nowhere.
+  // What a hard link is another name of (or what was found itself), of any kind. nullopt for a link that leads nowhere.
+  std::optional<Found> behind(const Found& found) const;
+  // The same where it is a file: where its bytes are in the stack.
   std::optional<Found> file_behind(const Found& found) const;
 
  private:

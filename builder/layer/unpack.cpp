@@ -27,15 +27,12 @@
 #include "builder/layer/beneath.hpp"
 #include "builder/layer/entry_writer.hpp"
 #include "builder/layer/index_layer.hpp"
+#include "builder/layer/path_before.hpp"
 #include "builder/layer/read_ahead.hpp"
 
 namespace kiln {
 
 namespace {
-
-struct PathBefore {
-  bool operator()(const std::string& a, const std::string& b) const noexcept { return compare_paths(a, b) < 0; }
-};
 
 // Where and how a layer is unpacked; borrowed.
 struct Destination {
@@ -72,6 +69,7 @@ class Unpacker {
       ++result_.entries;
     }
     files_.finish();
+    remove_idle_whiteouts();
     finish_folders();
     return result_;
   }
@@ -158,6 +156,7 @@ class Unpacker {
   void make(const Fd& parent, std::string_view path, const std::string& name, const char* what, const Call& call) {
     if (call() == 0) return;
     if (errno == EEXIST) {
+      files_.finish();  // some of them may be on their way into a folder of that name
       remove(parent, path, name);
       if (call() == 0) return;
     }
@@ -169,8 +168,19 @@ class Unpacker {
     const bool is_link = entry.type == EntryType::hardlink;
     // A mark hides what lower layers have of that name, not what is here.
     const bool takes_place = !is_link && entry.type != EntryType::whiteout && entry.type != EntryType::opaque;
-    const bool meets = files_.is_pending(entry.path) && !(takes_place && files_.take_back(entry.path));
+    const bool is_pending = files_.is_pending(entry.path);
+    const bool is_taken_back = is_pending && takes_place && files_.take_back(entry.path);
+    // A file that is never made takes away what stood in its place all the same.
+    if (is_taken_back && entry.is_directory()) empty_place(entry.path);
+    const bool meets = is_pending && !is_taken_back;
     if (meets || (is_link && files_.is_pending(entry.link)) || has_pending_parent(entry.path)) files_.finish();
+  }
+  void empty_place(const std::string& path) {
+    const Fd parent = open_beneath(root_, parent_path(path), O_RDONLY | O_DIRECTORY);
+    const std::string name(base_name(path));
+    if (!parent || ::faccessat(parent.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) return;
+    files_.finish();
+    remove(parent, path, name);
   }
   bool has_pending_parent(std::string_view path) {
     const std::string_view parent = parent_path(path);
@@ -371,6 +381,20 @@ class Unpacker {
       if (opaque_.contains(std::string(path))) return true;
     }
     return false;
+  }
+
+  // overlayfs lists the whiteouts of a folder that it merges with nothing, as names that cannot be looked up. So those
+  // that hide nothing are taken away.
+  void remove_idle_whiteouts() {
+    for (const std::string& path : hidden_) {
+      if (!is_below_opaque(path) && lower_.view.lookup(path)) continue;
+      const Fd parent = open_beneath(root_, parent_path(path), O_RDONLY | O_DIRECTORY);
+      const std::string name(base_name(path));
+      struct stat info;
+      if (!parent || ::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      const bool is_whiteout = S_ISCHR(info.st_mode) && info.st_rdev == 0;
+      if (is_whiteout && ::unlinkat(parent.get(), name.c_str(), 0) != 0) throw_errno("remove", shown(path));
+    }
   }
 
   MergedView::Found root_of_lower() const { return *lower_.view.lookup(""); }

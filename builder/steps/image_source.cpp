@@ -10,14 +10,17 @@ namespace kiln {
 
 namespace {
 
-// What a found path shows as: a hard link is the file behind it.
+// What a found path shows as: a hard link is what it is another name of.
 FileEntry shown_entry(const MergedView& view, const MergedView::Found& found) {
   if (found.implied) return implied_directory(found.path);
   FileEntry entry = *found.entry;
   if (entry.type == EntryType::hardlink) {
-    if (const auto behind = view.file_behind(found)) entry = *behind->entry;
-    entry.type = EntryType::file;
-    entry.link.clear();
+    const auto behind = view.behind(found);
+    if (!behind) {
+      throw Error(Category::build, fmt::format("'/{}' of the image is a hard link to '/{}', which is not there",
+                                               printable(found.path), printable(entry.link)));
+    }
+    entry = *behind->entry;
   }
   entry.path = found.path;
   return entry;

@@ -222,12 +222,44 @@ TEST_CASE("an absolute symlink of the layer is followed inside the folder") {
 TEST_CASE("whiteouts and opaque folders become what overlayfs reads") {
   if (!is_root()) return;
   Target target;
+  target.lower.view = MergedView({index_of({file_of("gone", "1"), folder_of("b"), file_of("b/c", "2")})});
   target.unpack(
       RawTar().folder("a/").file("a/.wh..wh..opq", "").file("a/x", "1").file(".wh.gone", "").file("b/.wh.c", "").str());
   CHECK(is_opaque(target.folder / "a"));
   CHECK(is_whiteout(target.folder / "gone"));
   CHECK(is_whiteout(target.folder / "b/c"));
   CHECK_FALSE(is_opaque(target.folder / "b"));
+}
+
+TEST_CASE("a whiteout that hides nothing leaves no name, which a mount would list and not find") {
+  if (!is_root()) return;
+  Target target;
+  target.lower.view = MergedView({index_of({folder_of("a"), file_of("a/x", "1")})});
+  target.unpack(
+      RawTar().file(".wh.never", "").file("new/.wh.x", "").file("a/.wh.x", "").file("a/.wh..wh..opq", "").str());
+  CHECK_FALSE(fs::exists(fs::symlink_status(target.folder / "never")));
+  CHECK(fs::is_empty(target.folder / "new"));
+  CHECK(fs::is_empty(target.folder / "a"));
+  CHECK(is_opaque(target.folder / "a"));
+}
+
+TEST_CASE("what takes a folder's place takes its files away that are on their way or never come") {
+  if (!is_root()) return;
+  for (const bool with_pool : {false, true}) {
+    CAPTURE(with_pool);
+    const auto unpacked = [&](const RawTar& tar) {
+      auto target = std::make_unique<Target>();
+      const std::string bytes = tar.str();
+      MemorySource source(bytes);
+      unpack_tar(source, "a layer", target->folder, target->lower, target->options, {},
+                 with_pool ? &target->shop.pool : nullptr);
+      return target;
+    };
+    const auto linked = unpacked(RawTar().file("d/e/f", "1").symlink("d", "elsewhere"));
+    CHECK(fs::read_symlink(linked->folder / "d") == "elsewhere");
+    const auto again = unpacked(RawTar().file("d/f", "1").file("d", "2").folder("d/"));
+    CHECK(fs::is_empty(again->folder / "d"));
+  }
 }
 
 TEST_CASE("in a user store the opaque mark is a user's attribute") {
