@@ -209,7 +209,7 @@ Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted
     for (const std::string& name : complete.names) names.tags.insert(oci::Reference::parse(name).tag_or_latest());
     for (TargetSpec& one : for_each_platform(std::move(complete))) targets.push_back(std::move(one));
   }
-  Plan plan = make_plan(std::move(targets), names, may_be_left_out);
+  Plan plan = make_plan(targets, names, may_be_left_out);
   refuse_broken_parents(plan, wanted);
   inherit_compression(plan, fleet);
   prefer_output_compression(plan);

@@ -61,10 +61,11 @@ class Loader {
 
   std::map<std::string, Profile> load() {
     std::map<std::string, Profile> result;
-    for (const auto& [name, file] : files_) {
+    for (const auto& entry : files_) {
+      const std::string& name = entry.first;
       Profile profile;
       profile.name = name;
-      profile.file = file.source.file();
+      profile.file = entry.second.source.file();
       std::vector<std::string> path;
       set_aside(broken_, name, [&] {
         merge(profile, name, path);

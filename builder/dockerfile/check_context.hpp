@@ -29,13 +29,14 @@ class CheckContext {
   const StageView* target() const;  // the stage of the finished image; nullptr in a file without stages
 
   // Adds a finding unless the settings, or a `# check=skip=` comment above the instruction, skip the rule.
-  void report(std::string_view rule, std::string message, LineRange lines, const std::vector<std::string>& comments);
-  void report(std::string_view rule, std::string message, const Instruction& instruction) {
+  void report(std::string_view rule, std::string_view message, LineRange lines,
+              const std::vector<std::string>& comments);
+  void report(std::string_view rule, std::string_view message, const Instruction& instruction) {
     if (!looks_at(rule, instruction)) return;
-    report(rule, std::move(message), instruction.lines, instruction.comments);
+    report(rule, message, instruction.lines, instruction.comments);
   }
-  void report(std::string_view rule, std::string message, const Stage& stage) {
-    report(rule, std::move(message), stage.lines, stage.comments);
+  void report(std::string_view rule, std::string_view message, const Stage& stage) {
+    report(rule, message, stage.lines, stage.comments);
   }
   // The first mistake that keeps the Dockerfile from being built.
   void fail(const Error& error, LineRange lines);

@@ -147,7 +147,7 @@ bool CheckContext::looks_at(std::string_view rule, const Instruction& instructio
   return stage == 0 || options_.built_stages->count(stage - 1) != 0;
 }
 
-void CheckContext::report(std::string_view rule, std::string message, LineRange lines,
+void CheckContext::report(std::string_view rule, std::string_view message, LineRange lines,
                           const std::vector<std::string>& comments) {
   const Rule& known = *find_rule(rule);
   if (!settings_.enables(known)) return;

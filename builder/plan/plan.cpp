@@ -420,7 +420,7 @@ TargetSpec left_out(const TargetSpec& target, const Error& error) {
   return result;
 }
 
-Plan make_plan(std::vector<TargetSpec> targets, const FleetNames& names,
+Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
                const std::function<bool(const TargetSpec&)>& may_be_left_out) {
   Plan plan;
   plan.names = names;
