@@ -6,6 +6,7 @@ import hashlib
 import io
 import lzma
 import os
+import random
 import shutil
 import tarfile
 from pathlib import Path
@@ -133,7 +134,7 @@ class OddImages(harness.KilnTest):
 class Archives(harness.KilnTest):
     """ADD of archives that are cut, damaged or longer than they should be."""
 
-    DATA = os.urandom(3_000_000)  # more than a block of any of them
+    DATA = random.Random(1).randbytes(3_000_000)  # more than a block of any of them
 
     def packed(self, mode):
         buffer = io.BytesIO()
@@ -173,6 +174,21 @@ class Archives(harness.KilnTest):
         for data in (gzip.compress(b"text"), lzma.compress(b"text"), b"\x1f\x8b garbage", gzip.compress(self.DATA)[:999]):
             self.add(data)
             self.assertEqual((self.folder / "out/d/a.bin").read_bytes(), data)
+
+
+    def test_a_bz2_archive_is_one_when_its_first_block_can_be_read(self):
+        whole = self.packed("bz2")
+        for at in (6, 5000):  # in the first block, before anything of it can be unpacked
+            damaged = bytearray(whole)
+            damaged[at] ^= 0xFF
+            self.add(bytes(damaged))
+            self.assertEqual((self.folder / "out/d/a.bin").read_bytes(), damaged)
+        for at in (11, len(whole) // 2):  # the first block's checksum; a later block
+            damaged = bytearray(whole)
+            damaged[at] ^= 0xFF
+            result = self.add(bytes(damaged), code=1)
+            self.assertIn("Dockerfile:2: ", result.stderr)
+            self.assertIn("'a.bin'", result.stderr)
 
 
 class Stores(harness.KilnTest):

@@ -131,6 +131,15 @@ TEST_CASE("what other tools compressed is read") {
   CHECK(read_to_end(*plain, 1 << 20, "archive") == a);
 }
 
+TEST_CASE("a zstd frame whose window is above the limit is refused before its memory is taken") {
+  const auto frame = [](char window) {  // a header without a size of the content, and a last block of one raw byte
+    return std::string("\x28\xb5\x2f\xfd\0", 5) + window + std::string("\x09\0\0", 3) + "a";
+  };
+  CHECK(inflate(frame('\x88')) == "a");                                               // 128 MiB
+  CHECK_ERROR(inflate(frame('\x90')), Category::build, doctest::Contains("memory"));  // 256 MiB
+  CHECK_ERROR(inflate(frame('\xa8')), Category::build, doctest::Contains("memory"));  // 2 GiB
+}
+
 TEST_CASE("cut, damaged and prolonged data is refused by name") {
   const std::string a = varied_bytes(50000, 7);
   for (const Compression& compression : all_kinds()) {

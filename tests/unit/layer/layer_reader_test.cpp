@@ -207,6 +207,24 @@ TEST_CASE("links of the tar itself are followed in parents' names, inside the ro
   CHECK(read_all(RawTar().symlink("a", "b").folder("a/").file("a/x", "1").str()).at(2).entry.path == "a/x");
 }
 
+TEST_CASE("a hard link to what lies below it is refused, before it takes away that folder") {
+  const std::string tar = RawTar().folder("d").file("d/f", "1").hardlink("d", "d/f").str();
+  for (const Whiteouts whiteouts : {Whiteouts::ordinary, Whiteouts::recognise}) {
+    CAPTURE(static_cast<int>(whiteouts));
+    CHECK_ERROR(read_all(tar, whiteouts), Category::build,
+                doctest::Contains("the hard link 'd' to 'd/f', which lies below it"));
+  }
+  // However the two names are spelt.
+  CHECK(contains(refusal(RawTar().folder("d").file("d/e/f", "1").hardlink("./d/", "/d/e/../e/f").str()),
+                 "the hard link 'd' to 'd/e/f', which lies below it"));
+  // One to itself says so, and a name that only begins alike lies beside.
+  CHECK_ERROR(read_all(RawTar().file("d", "1").hardlink("d", "d").str()), Category::build,
+              doctest::Contains("entry 'd' is a hard link to what cannot be its file"));
+  const auto beside = read_all(RawTar().file("d.txt", "1").hardlink("d", "d.txt").str());
+  REQUIRE(beside.size() == 2);
+  CHECK(beside[1].entry.link == "d.txt");
+}
+
 TEST_CASE("damaged, cut and impossible headers are refused") {
   const std::string good = RawTar().file("a", std::string(2000, 'x')).file("b", "y").str();
   CHECK(read_all(good).size() == 2);
