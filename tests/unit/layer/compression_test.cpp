@@ -87,7 +87,7 @@ TEST_CASE("the bytes of a compressed stream are pinned") {
 }
 
 TEST_CASE("another CPU makes the same bytes") {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef KILN_IS_SANITIZED
   MESSAGE("skipped: a sanitized program does not run in the emulator");
 #else
   if (!find_program("qemu-x86_64-static")) {
