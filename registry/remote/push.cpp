@@ -149,6 +149,10 @@ class Pusher {
   }
   void fail(Group& group, Error error) {
     const std::lock_guard lock(mutex_);
+    note_failure(group, std::move(error));
+  }
+  // The caller holds mutex_.
+  void note_failure(Group& group, Error error) {
     if (group.error) return;
     error.add_context(fmt::format("while pushing '{}'", group.targets.front().str()));
     group.error = std::move(error);
@@ -255,20 +259,20 @@ class Pusher {
   // The need is dealt with: groups that waited for nothing else go on.
   void settled(Need& need, std::optional<Error> error) {
     std::vector<Group*> ready;
-    std::vector<Group*> failed;
     {
+      // In one go with the count of open needs: the job that settles the last one must see that another has failed, or
+      // the manifest of an image that lacks a blob would be put.
       const std::lock_guard lock(mutex_);
       for (Group* group : need.waiting) {
         --group->open_needs;
         if (error) {
-          failed.push_back(group);
+          note_failure(*group, *error);
         } else if (group->open_needs == 0 && !group->error) {
           ready.push_back(group);
         }
       }
       need.waiting.clear();
     }
-    for (Group* group : failed) fail(*group, *error);
     for (Group* group : ready) {
       start([this, group] { publish(*group); }, *group);
     }
