@@ -27,9 +27,14 @@ struct GroupLine {
 constexpr std::uint32_t kLargestOwner = 0xFFFFFFFE;
 constexpr std::uint32_t kLargestUser = 0x7FFFFFFF;
 
-std::optional<std::uint32_t> parse_id(std::string_view text) {
+// As Go reads a number.
+std::optional<std::uint64_t> parse_number(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
-  const auto number = parse_unsigned(text);
+  return parse_unsigned(text);
+}
+
+std::optional<std::uint32_t> parse_id(std::string_view text) {
+  const auto number = parse_number(text);
   return number && *number <= kLargestOwner ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
 }
 
@@ -75,7 +80,7 @@ const Line* find_line(const std::vector<Line>& lines, std::string_view name, Id 
 }
 
 void refuse_large_id(std::string_view word, const std::string& id) {
-  if (const auto number = parse_unsigned(id); !number || *number <= kLargestUser) return;
+  if (const auto number = parse_number(id); !number || *number <= kLargestUser) return;
   throw Error(Category::build, fmt::format("{} '{}': expected a number up to {}", word, printable(id), kLargestUser));
 }
 
@@ -132,13 +137,13 @@ ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view) {
   const std::string group = colon == std::string::npos ? "" : owner.substr(colon + 1);
   const bool is_empty_image = view.layers().empty();
   ResolvedOwner result;
-  const auto note_unknown = [&](const char* what, const std::string& name, const char* file) {
+  const auto note_unknown = [&](const char* what, const std::string& name, const char* file, std::uint32_t instead) {
     if (is_empty_image) {
       throw Error(Category::build, fmt::format("--chown: {} '{}' cannot be looked up: the image has no {}", what,
                                                printable(name), file));
     }
-    result.notes.push_back(fmt::format("--chown: {} '{}' is not in the image's {}, so it is {}", what, printable(name),
-                                       file, what == std::string_view("user") ? result.uid : result.gid));
+    result.notes.push_back(
+        fmt::format("--chown: {} '{}' is not in the image's {}, so it is {}", what, printable(name), file, instead));
   };
   const auto passwd = read_passwd(view);
   if (const auto uid = parse_id(user)) {
@@ -148,7 +153,7 @@ ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view) {
     result.uid = line->uid;
     result.gid = line->gid;
   } else if (!user.empty()) {
-    note_unknown("user", user, "/etc/passwd");
+    note_unknown("user", user, "/etc/passwd", result.uid);
   }
   if (group.empty()) return result;
   const auto groups = read_group(view);
@@ -157,7 +162,7 @@ ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view) {
   } else if (const GroupLine* line = find_line(groups, group, &GroupLine::gid)) {
     result.gid = line->gid;
   } else {
-    note_unknown("group", group, "/etc/group");
+    note_unknown("group", group, "/etc/group", result.gid);
   }
   return result;
 }

@@ -54,6 +54,8 @@ TEST_CASE("a number is an id, also where an entry has it for a name") {
 TEST_CASE("a number that no runtime takes is refused, and one with a sign is one") {
   CHECK(error_of([&] { resolve_user("2147483648", image()); }) ==
         "build: user '2147483648': expected a number up to 2147483647");
+  CHECK(error_of([&] { resolve_user("+2147483648", image()); }) ==
+        "build: user '+2147483648': expected a number up to 2147483647");
   CHECK(error_of([&] { resolve_user("7:4294967296", image()); }) ==
         "build: group '4294967296': expected a number up to 2147483647");
   CHECK(resolve_user("2147483647", image()).uid == 2147483647);
