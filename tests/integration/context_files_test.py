@@ -7,8 +7,8 @@ import socket
 import tarfile
 
 import harness
-from tests.support.layout_writer import link_to, tar_of, write_layout
-from tests.support.tiny_base import BUSYBOX, write_tiny_base
+from tests.support.layout_writer import busybox_layer, link_to, tar_of, write_layout
+from tests.support.tiny_base import write_tiny_base
 
 NAMES = (b"new\nline", b"\xff\xfe", b"sp ace", b"back\\slash", "ünï".encode(), b"star*", b"[br]", b"-dash", b"$VAR", b"#hash", b"x" * 255)
 
@@ -82,8 +82,7 @@ class ContextFiles(harness.KilnTest):
     def test_a_mounted_context_shows_pipes_and_times(self):
         self.need_containers()
         self.need_programs("busybox")
-        layer = tar_of(("bin", None), ("bin/busybox", BUSYBOX.read_bytes()), ("bin/sh", link_to("busybox")))
-        layout = write_layout(self.folder / "layout", [layer])
+        layout = write_layout(self.folder / "layout", [busybox_layer()])
         self.write("app/f", "x")
         os.utime(self.folder / "app/f", (1234567890, 1234567890))
         os.mkfifo(self.folder / "app/pipe")

@@ -5,8 +5,7 @@ import sys
 
 import harness
 from tests.support import user_namespace
-from tests.support.layout_writer import link_to, tar_of, write_layout
-from tests.support.tiny_base import BUSYBOX
+from tests.support.layout_writer import busybox_layer, write_layout
 
 
 class NarrowMachine(harness.KilnTest):
@@ -18,8 +17,7 @@ class NarrowMachine(harness.KilnTest):
         """The words of a build of one RUN."""
         self.need_containers()
         self.need_programs("busybox")
-        layer = tar_of(("bin", None), ("bin/busybox", BUSYBOX.read_bytes()), ("bin/sh", link_to("busybox")))
-        layout = write_layout(self.folder / "layout", [layer])
+        layout = write_layout(self.folder / "layout", [busybox_layer()])
         self.write("context/Dockerfile", 'FROM base\nRUN /bin/busybox id -u\n')
         return [harness.kiln_binary(), "build", "--progress", "plain", "--build-context", f"base=oci-layout://{layout}:base",
                 self.folder / "context"]

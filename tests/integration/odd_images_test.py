@@ -12,16 +12,13 @@ import tarfile
 from pathlib import Path
 
 import harness
-from tests.support.layout_writer import link_to, special, tar_of, write_layout
-
-BUSYBOX = Path("/bin/busybox")
+from tests.support.layout_writer import busybox_layer, link_to, special, tar_of, write_layout
 
 
 class OddImages(harness.KilnTest):
     def base_layer(self, *more):
         self.need_programs("busybox")
-        return tar_of(("bin", None), ("bin/busybox", BUSYBOX.read_bytes()), ("bin/sh", link_to("busybox")),
-                      ("old", "below"), *more)
+        return busybox_layer(("old", "below"), *more)
 
     def build(self, dockerfile, *args, **options):
         self.write("context/Dockerfile", dockerfile)
@@ -175,7 +172,6 @@ class Archives(harness.KilnTest):
             self.add(data)
             self.assertEqual((self.folder / "out/d/a.bin").read_bytes(), data)
 
-
     def test_a_bz2_archive_is_one_when_its_first_block_can_be_read(self):
         whole = self.packed("bz2")
         for at in (6, 5000):  # in the first block, before anything of it can be unpacked
@@ -199,8 +195,7 @@ class Stores(harness.KilnTest):
         self.write("app/Dockerfile", "FROM scratch\nCOPY f /\n")
         self.kiln("build", "-t", "acme/app:1", "app")
         if shutil.which("busybox") and shutil.which("runc"):  # so that layers are unpacked too
-            busybox = tar_of(("bin", None), ("bin/busybox", BUSYBOX.read_bytes()))
-            layout = write_layout(self.folder / "layout", [busybox])
+            layout = write_layout(self.folder / "layout", [busybox_layer()])
             self.write("run/Dockerfile", 'FROM base\nRUN ["/bin/busybox", "true"]\n')
             self.kiln("build", "--build-context", f"base=oci-layout://{layout}:base", "run")
         read_only = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'

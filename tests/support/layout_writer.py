@@ -7,6 +7,8 @@ import platform
 import tarfile
 from pathlib import Path
 
+from tests.support.tiny_base import BUSYBOX
+
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 TYPE = "application/vnd.oci.image."
 
@@ -36,6 +38,11 @@ def link_to(target):
     member = tarfile.TarInfo()
     member.type, member.linkname = tarfile.SYMTYPE, target
     return member
+
+
+def busybox_layer(*more):
+    """A layer in which `RUN /bin/busybox` and `RUN` by /bin/sh work, with further members behind."""
+    return tar_of(("bin", None), ("bin/busybox", BUSYBOX.read_bytes()), ("bin/sh", link_to("busybox")), *more)
 
 
 def special(kind):
