@@ -83,7 +83,7 @@ struct SecretSource {
   std::optional<fs::path> file;
   std::optional<std::string> environment;  // a variable's name
 
-  bool operator==(const SecretSource&) const = default;
+  auto operator<=>(const SecretSource&) const = default;
 };
 
 struct SshForward {

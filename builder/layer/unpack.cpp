@@ -34,6 +34,8 @@ namespace kiln {
 
 namespace {
 
+bool is_whiteout_of_overlay(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == 0; }
+
 // Where and how a layer is unpacked; borrowed.
 struct Destination {
   const fs::path& folder;
@@ -326,7 +328,7 @@ class Unpacker {
     struct stat info;
     const bool is_here = target_parent &&
                          ::fstatat(target_parent.get(), target_name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-                         !(is_overlay() && S_ISCHR(info.st_mode) && info.st_rdev == 0);
+                         !(is_overlay() && is_whiteout_of_overlay(info));
     const Fd& parent = parent_of(entry.path);
     if (!is_here) {
       copy_from_lower(parent, entry, name);
@@ -392,8 +394,8 @@ class Unpacker {
       const std::string name(base_name(path));
       struct stat info;
       if (!parent || ::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      const bool is_whiteout = S_ISCHR(info.st_mode) && info.st_rdev == 0;
-      if (is_whiteout && ::unlinkat(parent.get(), name.c_str(), 0) != 0) throw_errno("remove", shown(path));
+      if (is_whiteout_of_overlay(info) && ::unlinkat(parent.get(), name.c_str(), 0) != 0)
+        throw_errno("remove", shown(path));
     }
   }
 

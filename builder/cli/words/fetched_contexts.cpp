@@ -6,7 +6,6 @@
 #include <compare>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "base/credentials.hpp"
 #include "base/error.hpp"
@@ -30,8 +29,8 @@ void read_into(TargetSpec& target, const DockerfileInput& dockerfile) {
 
 // What a repository or URL is fetched with: two targets that say the same share what was fetched.
 struct FetchKey {
-  std::string source;                                                      // and how it is taken
-  std::vector<std::tuple<std::string, std::string, std::string>> secrets;  // those for sources: ID, file, variable
+  std::string source;                 // and how it is taken
+  std::vector<SecretSource> secrets;  // those for sources, in order
 
   auto operator<=>(const FetchKey&) const = default;
 };
@@ -39,8 +38,7 @@ struct FetchKey {
 FetchKey fetch_key(std::string source, const std::vector<SecretSource>& secrets) {
   FetchKey key{std::move(source), {}};
   for (const SecretSource& secret : secrets) {
-    if (!SourceSecrets::is_for_sources(secret.id)) continue;
-    key.secrets.emplace_back(secret.id, secret.file ? secret.file->native() : "", secret.environment.value_or(""));
+    if (SourceSecrets::is_for_sources(secret.id)) key.secrets.push_back(secret);
   }
   std::sort(key.secrets.begin(), key.secrets.end());
   return key;

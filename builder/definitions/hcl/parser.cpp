@@ -55,15 +55,13 @@ std::shared_ptr<Body> Parser::body(bool is_nested) {
   while (true) {
     skip_lines();
     if (at_end() || (is_nested && peek() == '}')) break;
-    const std::size_t blocks = result->blocks.size();
-    body_item(*result);
-    end_of_item(result->blocks.size() == blocks ? "attribute" : "block");
+    end_of_item(body_item(*result));
   }
   result->end = place();
   return result;
 }
 
-void Parser::body_item(Body& into) {
+std::string_view Parser::body_item(Body& into) {
   const Place at = place();
   if (!at_name()) {
     fail_here(peek() == '"' ? "an attribute's name is written without quotes"
@@ -79,7 +77,7 @@ void Parser::body_item(Body& into) {
     }
     ExpressionPtr value = expression();
     into.attributes.push_back({item_name, at, std::move(value)});
-    return;
+    return "attribute";
   }
   Block block{item_name, {}, at, at, nullptr};
   while (true) {
@@ -108,6 +106,7 @@ void Parser::body_item(Body& into) {
   ++at_;
   block.body = std::move(nested);
   into.blocks.push_back(std::move(block));
+  return "block";
 }
 
 // `{ NAME = VALUE }`: what begins on the line of the brace ends there too.

@@ -22,7 +22,7 @@ class Parser final : public TemplateParser {
   ExpressionPtr whole_expression();
 
  private:
-  void body_item(Body& into);
+  std::string_view body_item(Body& into);  // what it was: "attribute" or "block"
   std::shared_ptr<Body> one_line_body();
   void end_of_item(std::string_view what);
   ExpressionPtr conditional();
