@@ -38,12 +38,13 @@ std::string JsonMembers::string_or(const char* key, const std::string& fallback)
   return has(key) ? string(key) : fallback;
 }
 
-bool JsonMembers::boolean_or(const char* key, bool fallback) const {
-  const Json* member = find(key);
-  if (member == nullptr) return fallback;
-  if (!member->is_boolean()) refuse(key, "expected true or false");
-  return member->get<bool>();
+bool JsonMembers::boolean(const char* key) const {
+  const Json& member = at(key);
+  if (!member.is_boolean()) refuse(key, "expected true or false");
+  return member.get<bool>();
 }
+
+bool JsonMembers::boolean_or(const char* key, bool fallback) const { return has(key) ? boolean(key) : fallback; }
 
 std::int64_t JsonMembers::integer_or(const char* key, std::int64_t fallback) const {
   const Json* member = find(key);

@@ -35,6 +35,7 @@ class JsonMembers {
 
   std::string string(const char* key) const;
   std::string string_or(const char* key, const std::string& fallback = {}) const;
+  bool boolean(const char* key) const;
   bool boolean_or(const char* key, bool fallback) const;
   // From the smallest to the largest of 64 bits, with its sign.
   std::int64_t integer_or(const char* key, std::int64_t fallback) const;

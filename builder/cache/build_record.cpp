@@ -14,8 +14,8 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/json_members.hpp"
 #include "base/text.hpp"
-#include "builder/cache/record_member.hpp"
 #include "builder/cache/record_sum.hpp"
 #include "registry/oci/reference.hpp"
 
@@ -28,10 +28,9 @@ using nlohmann::json;
 constexpr std::uint64_t kMaxRecordBytes = std::uint64_t{64} << 20;
 constexpr std::string_view kIdForm = "00000000T000000.000000-xxxxxxxx";  // 0: a digit, x: a hexadecimal one
 
-oci::Digest digest_member(const json& value, std::string_view where) {
-  if (value.is_string() && oci::Digest::is_valid(value.get<std::string>()))
-    return oci::Digest::parse(value.get<std::string>());
-  throw Error(Category::machine, fmt::format("{}: '{}' is no digest", where, printable(value.dump())));
+oci::Digest digest_member(const JsonMembers& object, const char* key, const std::string& text) {
+  if (!oci::Digest::is_valid(text)) object.refuse(key, fmt::format("'{}' is no digest", printable(text)));
+  return oci::Digest::parse(text);
 }
 
 json to_json(const InputDifference& difference) {
@@ -43,17 +42,17 @@ json to_json(const InputDifference& difference) {
   return value;
 }
 
-InputDifference difference_from_json(const json& value, std::string_view where) {
+InputDifference difference_from_json(const JsonMembers& object) {
   using Change = InputDifference::Change;
   InputDifference difference;
-  difference.name = record_member<std::string>(value, "name", where);
-  const auto change = record_member<std::string>(value, "change", where);
+  difference.name = object.string("name");
+  const std::string change = object.string("change");
   for (const Change known : {Change::changed, Change::added, Change::gone}) {
     if (change == to_string(known)) difference.change = known;
   }
-  if (value.contains("before")) difference.before = record_member<std::string>(value, "before", where);
-  if (value.contains("after")) difference.after = record_member<std::string>(value, "after", where);
-  if (value.contains("about")) difference.about = record_member<std::string>(value, "about", where);
+  if (object.has("before")) difference.before = object.string("before");
+  if (object.has("after")) difference.after = object.string("after");
+  difference.about = object.string_or("about");
   return difference;
 }
 
@@ -75,33 +74,27 @@ json to_json(const BuildRecordStep& step) {
   return value;
 }
 
-BuildRecordStep step_from_json(const json& value, std::string_view where) {
-  const auto text_or_nothing = [&](const char* key) {
-    return value.contains(key) ? record_member<std::string>(value, key, where) : std::string();
-  };
+BuildRecordStep step_from_json(const JsonMembers& object) {
   BuildRecordStep step;
-  step.stage = record_member<std::string>(value, "stage", where);
-  step.index = record_member<int>(value, "index", where);
-  step.file = record_member<std::string>(value, "file", where);
-  step.line = record_member<int>(value, "line", where);
-  step.text = record_member<std::string>(value, "text", where);
-  step.key = record_member<std::string>(value, "key", where);
-  const auto outcome = parse_step_outcome(record_member<std::string>(value, "outcome", where));
-  if (!outcome) throw Error(Category::machine, fmt::format("{}: 'outcome' is none of a step", where));
+  step.stage = object.string("stage");
+  step.index = object.small_integer("index");
+  step.file = object.string("file");
+  step.line = object.small_integer("line");
+  step.text = object.string("text");
+  step.key = object.string("key");
+  const auto outcome = parse_step_outcome(object.string("outcome"));
+  if (!outcome) object.refuse("outcome", "none of a step");
   step.outcome = *outcome;
-  step.seconds = record_member<double>(value, "seconds", where);
-  step.bytes = record_member<std::uint64_t>(value, "bytes", where);
-  step.from = text_or_nothing("from");
-  step.reason = text_or_nothing("reason");
-  step.against = text_or_nothing("against");
-  if (value.contains("diff_ids")) {
-    for (const json& item : record_member<json::array_t>(value, "diff_ids", where))
-      step.diff_ids.push_back(digest_member(item, where));
-  }
-  if (value.contains("differences")) {
-    for (const json& item : record_member<json::array_t>(value, "differences", where))
-      step.differences.push_back(difference_from_json(item, where));
-  }
+  step.seconds = object.number("seconds");
+  step.bytes = object.unsigned_integer("bytes");
+  step.from = object.string_or("from");
+  step.reason = object.string_or("reason");
+  step.against = object.string_or("against");
+  for (const std::string& diff_id : object.strings_or_none("diff_ids"))
+    step.diff_ids.push_back(digest_member(object, "diff_ids", diff_id));
+  object.each_or_none("differences", [&](const JsonMembers& difference) {
+    step.differences.push_back(difference_from_json(difference));
+  });
   return step;
 }
 
@@ -115,18 +108,17 @@ json to_json(const BuildRecordTarget& target) {
   return value;
 }
 
-BuildRecordTarget target_from_json(const json& value, std::string_view where) {
+BuildRecordTarget target_from_json(const JsonMembers& object) {
   BuildRecordTarget target;
-  target.name = record_member<std::string>(value, "name", where);
-  target.image = record_member<std::string>(value, "image", where);
-  target.profile = record_member<std::string>(value, "profile", where);
-  target.platform = record_member<std::string>(value, "platform", where);
-  target.file = record_member<std::string>(value, "file", where);
-  target.names = record_member<std::vector<std::string>>(value, "names", where);
-  if (value.contains("parents")) target.parents = record_member<std::vector<std::string>>(value, "parents", where);
-  if (value.contains("digest")) target.digest = digest_member(value["digest"], where);
-  for (const json& step : record_member<json::array_t>(value, "steps", where))
-    target.steps.push_back(step_from_json(step, where));
+  target.name = object.string("name");
+  target.image = object.string("image");
+  target.profile = object.string("profile");
+  target.platform = object.string("platform");
+  target.file = object.string("file");
+  target.names = object.strings("names");
+  target.parents = object.strings_or_none("parents");
+  if (object.has("digest")) target.digest = digest_member(object, "digest", object.string("digest"));
+  object.each("steps", [&](const JsonMembers& step) { target.steps.push_back(step_from_json(step)); });
   return target;
 }
 
@@ -201,19 +193,20 @@ std::string serialise(const BuildRecord& record) {
 
 BuildRecord parse_build_record(std::string_view text, std::string_view where) {
   json value = parse_json(text, where, Category::machine, {.max_bytes = kMaxRecordBytes});
-  if (const int version = record_member<int>(value, "version", where); version != 1) {
+  const JsonMembers::Refuse refuse = JsonMembers::refusal(where, Category::machine);
+  const JsonMembers object(value, refuse);
+  if (const int version = object.small_integer("version"); version != 1) {
     throw Error(Category::machine, fmt::format("{}: record version {}, expected 1", where, version));
   }
-  check_sum(value, where);
+  check_sum(value, where, Category::machine);
   BuildRecord record;
-  record.id = record_member<std::string>(value, "id", where);
-  record.created = record_member<std::string>(value, "created", where);
-  record.kiln_version = record_member<std::string>(value, "kiln_version", where);
-  record.seconds = record_member<double>(value, "seconds", where);
-  record.failed = record_member<bool>(value, "failed", where);
-  if (value.contains("fleet")) record.fleet = record_member<std::string>(value, "fleet", where);
-  for (const json& target : record_member<json::array_t>(value, "targets", where))
-    record.targets.push_back(target_from_json(target, where));
+  record.id = object.string("id");
+  record.created = object.string("created");
+  record.kiln_version = object.string("kiln_version");
+  record.seconds = object.number("seconds");
+  record.failed = object.boolean("failed");
+  record.fleet = object.string_or("fleet");
+  object.each("targets", [&](const JsonMembers& target) { record.targets.push_back(target_from_json(target)); });
   return record;
 }
 

@@ -1,11 +1,10 @@
 #include "builder/cache/chunk_list.hpp"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/json_members.hpp"
 #include "builder/cache/record_sum.hpp"
 
 namespace kiln {
@@ -16,25 +15,9 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxListBytes = std::size_t{4} << 20;
 
-[[noreturn]] void refuse(std::string_view where, std::string_view why) {
-  throw Error(Category::network, fmt::format("{}: {}", where, why));
-}
-
-oci::Digest digest_of(const json& value, std::string_view where) {
-  if (!value.is_string() || !oci::Digest::is_valid(value.get_ref<const std::string&>()))
-    refuse(where, "it holds what is no digest");
-  return oci::Digest::parse(value.get_ref<const std::string&>());
-}
-
-std::uint64_t number_of(const json& value, std::string_view where) {
-  if (!value.is_number_unsigned()) refuse(where, "it holds what is no size");
-  return value.get<std::uint64_t>();
-}
-
-const json& member(const json& object, const char* key, std::string_view where) {
-  const auto it = object.find(key);
-  if (it == object.end()) refuse(where, fmt::format("'{}' is missing", key));
-  return *it;
+oci::Digest digest_of(const JsonMembers& object, const char* key, const std::string& text) {
+  if (!oci::Digest::is_valid(text)) object.refuse(key, "it holds what is no digest");
+  return oci::Digest::parse(text);
 }
 
 }  // namespace
@@ -48,26 +31,25 @@ std::string serialise(const ChunkList& list) {
 
 ChunkList parse_chunk_list(std::string_view text, std::string_view where) {
   json value = parse_json(text, where, Category::network, {.max_bytes = kMaxListBytes});
-  try {
-    check_sum(value, where);
-  } catch (const Error& error) {
-    throw Error(Category::network, error.message());
-  }
-  if (member(value, "version", where) != 1) refuse(where, "its version is not 1");
+  check_sum(value, where, Category::network);
+  const JsonMembers::Refuse refuse = JsonMembers::refusal(where, Category::network);
+  const JsonMembers object(value, refuse);
+  if (object.small_integer("version") != 1) object.refuse("version", "expected 1");
   ChunkList list;
-  list.digest = digest_of(member(value, "digest", where), where);
-  list.bytes = number_of(member(value, "bytes", where), where);
-  const json& chunks = member(value, "chunks", where);
-  if (!chunks.is_array()) refuse(where, "'chunks' is no list");
+  list.digest = digest_of(object, "digest", object.string("digest"));
+  list.bytes = object.unsigned_integer("bytes");
+  const json* chunks = object.find("chunks");
+  if (chunks == nullptr || !chunks->is_array()) object.refuse("chunks", "expected a list");
   std::uint64_t left = list.bytes;
-  for (const json& item : chunks) {
-    if (!item.is_array() || item.size() != 2) refuse(where, "a chunk is not a digest and a size");
-    const ChunkList::Chunk chunk{digest_of(item[0], where), number_of(item[1], where)};
-    if (chunk.bytes == 0 || chunk.bytes > left) refuse(where, "its chunks do not add up to its size");
+  for (const json& item : *chunks) {
+    if (!item.is_array() || item.size() != 2 || !item[0].is_string() || !item[1].is_number_unsigned())
+      object.refuse("chunks", "a chunk is not a digest and a size");
+    const ChunkList::Chunk chunk{digest_of(object, "chunks", item[0].get<std::string>()), item[1].get<std::uint64_t>()};
+    if (chunk.bytes == 0 || chunk.bytes > left) object.refuse("chunks", "they do not add up to the size");
     left -= chunk.bytes;
     list.chunks.push_back(chunk);
   }
-  if (left != 0) refuse(where, "its chunks do not add up to its size");
+  if (left != 0) object.refuse("chunks", "they do not add up to the size");
   return list;
 }
 

@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/error.hpp"
 #include "registry/oci/digest.hpp"
 
 namespace kiln {
@@ -23,14 +22,12 @@ std::string dump_with_sum(json value) {
   return canonical_text(value);
 }
 
-void check_sum(json& value, std::string_view where) {
+void check_sum(json& value, std::string_view where, Category category) {
   const auto sum = value.is_object() ? value.find("sum") : value.end();
-  if (sum == value.end() || !sum->is_string())
-    throw Error(Category::machine, fmt::format("{}: 'sum' is missing", where));
+  if (sum == value.end() || !sum->is_string()) throw Error(category, fmt::format("{}: 'sum' is missing", where));
   const std::string expected = sum->get<std::string>();
   value.erase(sum);
-  if (sum_of(value) != expected)
-    throw Error(Category::machine, fmt::format("{} is damaged: its sum is another one", where));
+  if (sum_of(value) != expected) throw Error(category, fmt::format("{} is damaged: its sum is another one", where));
 }
 
 }  // namespace kiln

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "base/json.hpp"
+#include "base/json_members.hpp"
 #include "base/text.hpp"
-#include "builder/cache/record_member.hpp"
 #include "builder/cache/step_key.hpp"
 
 namespace kiln {
@@ -154,7 +154,9 @@ std::string serialise(const StepRecord& record) {
 StepRecord parse_step_record(std::string_view text, std::string_view key, std::string_view where) {
   const std::size_t head_bytes = std::min(text.find('\n'), text.size());
   const json value = parse_json(text.substr(0, head_bytes), where, Category::machine, {.max_bytes = kMaxHeadBytes});
-  if (const int version = record_member<int>(value, "version", where); version != 2) {
+  const JsonMembers::Refuse refuse = JsonMembers::refusal(where, Category::machine);
+  const JsonMembers head(value, refuse);
+  if (const int version = head.small_integer("version"); version != 2) {
     throw Error(Category::machine, fmt::format("{}: record version {}, expected 2", where, version));
   }
   if (text.size() < head_bytes + 1 + kSumBytes) throw Error(Category::machine, fmt::format("{} is cut", where));
@@ -163,22 +165,21 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
     throw Error(Category::machine, fmt::format("{} is damaged: its sum is another one", where));
   }
   StepRecord record;
-  record.kind = kind_of(record_member<std::string>(value, "kind", where), where);
-  record.key = record_member<std::string>(value, "key", where);
+  record.kind = kind_of(head.string("kind"), where);
+  record.key = head.string("key");
   if (record.key != key) {
     throw Error(Category::machine,
                 fmt::format("{}: the record is for key {}, expected {}", where, printable(record.key), key));
   }
-  record.text = record_member<std::string>(value, "text", where);
-  record.target = record_member<std::string>(value, "target", where);
-  record.file = record_member<std::string>(value, "file", where);
-  record.line = record_member<int>(value, "line", where);
-  for (const json& layer : record_member<json>(value, "layers", where)) {
-    record.layers.push_back(layer_value_from_json(layer, where));
-  }
-  record.seconds = record_member<double>(value, "seconds", where);
-  record.created = record_member<std::string>(value, "created", where);
-  record.salt = record_member<std::string>(value, "salt", where);
+  record.text = head.string("text");
+  record.target = head.string("target");
+  record.file = head.string("file");
+  record.line = head.small_integer("line");
+  head.each("layers",
+            [&](const JsonMembers& layer) { record.layers.push_back(layer_value_from_json(layer.value(), where)); });
+  record.seconds = head.number("seconds");
+  record.created = head.string("created");
+  record.salt = head.string("salt");
   record.inputs = StepInputs::from_text(std::string(summed.substr(head_bytes + 1)));
   return record;
 }

@@ -16,22 +16,6 @@ constexpr std::string_view kDpkgFolder = "var/lib/dpkg";
 constexpr std::string_view kDocFolder = "usr/share/doc";
 constexpr std::string_view kApkDatabases[] = {"lib/apk/db/installed", "usr/lib/apk/db/installed"};
 
-// Those that are found by their names, wherever they are.
-std::optional<DatabaseKind> kind_by_name(std::string_view path) {
-  const std::string_view name = base_name(path);
-  const std::string_view folder = parent_path(path);
-  if (name == "METADATA" && folder.ends_with(".dist-info")) return DatabaseKind::python_metadata;
-  if (name == "RECORD" && folder.ends_with(".dist-info")) return DatabaseKind::python_record;
-  if (name == "PKG-INFO" && folder.ends_with(".egg-info")) return DatabaseKind::python_metadata;
-  if (name.ends_with(".egg-info")) return DatabaseKind::python_metadata;
-  if (name == "package.json") {
-    const std::string_view above = parent_path(folder);
-    const bool is_scoped = base_name(above).starts_with('@');
-    if (base_name(is_scoped ? parent_path(above) : above) == "node_modules") return DatabaseKind::npm_manifest;
-  }
-  return std::nullopt;
-}
-
 class Search {
  public:
   Search(const MergedView& view, PackageNotes& notes) : view_(view), notes_(notes) {}
@@ -46,7 +30,7 @@ class Search {
     for (const std::string_view path : kApkDatabases) add_apk(path);
     view_.walk("", [&](const MergedView::Found& found) {
       if (found.implied || found.entry->is_directory()) return true;
-      if (const auto kind = kind_by_name(found.path)) add(*kind, found.path, found);
+      if (const auto kind = database_kind_by_name(found.path)) add(*kind, found.path, found);
       return true;
     });
     std::sort(files_.begin(), files_.end(), [](const DatabaseFile& a, const DatabaseFile& b) {
@@ -135,6 +119,22 @@ class Search {
 };
 
 }  // namespace
+
+std::optional<DatabaseKind> database_kind_by_name(std::string_view path) {
+  const std::string_view name = base_name(path);
+  const std::string_view folder = parent_path(path);
+  if (name == "METADATA" && folder.ends_with(".dist-info")) return DatabaseKind::python_metadata;
+  if (name == "RECORD" && folder.ends_with(".dist-info")) return DatabaseKind::python_record;
+  if (name == "PKG-INFO" && folder.ends_with(".egg-info")) return DatabaseKind::python_metadata;
+  if (name.ends_with(".egg-info")) return DatabaseKind::python_metadata;
+  if (name.ends_with(".json") && base_name(folder) == "conda-meta") return DatabaseKind::conda_package;
+  if (name == "package.json") {
+    const std::string_view above = parent_path(folder);
+    const bool is_scoped = base_name(above).starts_with('@');
+    if (base_name(is_scoped ? parent_path(above) : above) == "node_modules") return DatabaseKind::npm_manifest;
+  }
+  return std::nullopt;
+}
 
 std::vector<DatabaseFile> find_databases(const MergedView& view, PackageNotes& notes) {
   return Search(view, notes).run();

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "builder/layer/merged_view.hpp"
@@ -15,6 +17,7 @@ enum class DatabaseKind : std::uint8_t {
   dpkg_list,
   debian_copyright,
   apk_installed,  // of each layer that has one, to tell in which of them a package came
+  conda_package,
   python_metadata,
   python_record,
   npm_manifest,
@@ -27,6 +30,9 @@ struct DatabaseFile {
   std::size_t layer = 0;    // where its bytes are, and as what
   std::string stored_path;  // differs from `path` behind a link
 };
+
+// What a file is by its name, of those databases that may be anywhere.
+std::optional<DatabaseKind> database_kind_by_name(std::string_view path);
 
 // Every file of the merged view that tells of packages, in the order of kinds, of paths, of layers. Files that are too
 // large are left out with a note, and so is what goes beyond kMaxReadBytes or kMaxPackages.

@@ -29,6 +29,13 @@ struct ApkPackage {
 };
 std::vector<ApkPackage> read_apk_installed(std::string_view text, std::string_view where, PackageNotes& notes);
 
+// A file of conda-meta: a package and its files, relative to the environment's folder. Nothing or one.
+struct CondaPackage {
+  StatedPackage stated;
+  std::vector<std::string> files;
+};
+std::vector<CondaPackage> read_conda_package(std::string_view text, std::string_view where, PackageNotes& notes);
+
 // Python: METADATA of a dist-info folder, PKG-INFO of an egg-info one. The name is as it is spelt there. Nothing or
 // one.
 std::vector<StatedPackage> read_python_metadata(std::string_view text, std::string_view where, PackageNotes& notes);

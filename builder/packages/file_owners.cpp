@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "builder/packages/bytecode.hpp"
 
 namespace kiln {
 
@@ -10,27 +11,36 @@ namespace {
 
 constexpr std::uint64_t kTarBlock = 512;
 
-std::uint64_t tar_bytes(const FileEntry& entry) {
+}  // namespace
+
+std::uint64_t FileOwners::tar_bytes(const FileEntry& entry) {
   const std::uint64_t data = entry.type == EntryType::file ? entry.size : 0;
   return kTarBlock + (data + kTarBlock - 1) / kTarBlock * kTarBlock;
 }
 
-// "a/__pycache__/x.cpython-311.opt-1.pyc" -> "a/x.py"; "" for another name.
-std::string source_of_bytecode(std::string_view path) {
-  const std::string_view folder = parent_path(path);
-  const std::string_view name = base_name(path);
-  if (!path.ends_with(".pyc") || base_name(folder) != "__pycache__") return {};
-  return join_path(parent_path(folder), std::string(name.substr(0, name.find('.'))) + ".py");
-}
-
-}  // namespace
-
 FileOwners::FileOwners(const MergedView& view) : view_(view) {
   view.walk("", [&](const MergedView::Found& found) {
-    if (!found.implied && !found.entry->is_directory())
-      files_.push_back({found.entry->path, found.layer, tar_bytes(*found.entry), kNone});
+    if (!found.implied && !found.entry->is_directory()) add_file(*found.entry, found.layer);
     return true;
   });
+  number_files();
+}
+
+FileOwners FileOwners::of_top_layer(const MergedView& view) { return {view, TopLayer{}}; }
+
+FileOwners::FileOwners(const MergedView& view, TopLayer) : view_(view) {
+  for (const FileEntry& entry : view.layers().back()->entries()) {
+    const bool is_mark = entry.type == EntryType::whiteout || entry.type == EntryType::opaque;
+    if (!is_mark && !entry.is_directory()) add_file(entry, view.layers().size() - 1);
+  }
+  number_files();
+}
+
+void FileOwners::add_file(const FileEntry& entry, std::size_t layer) {
+  files_.push_back({entry.path, layer, tar_bytes(entry), kNone});
+}
+
+void FileOwners::number_files() {
   numbers_.reserve(files_.size());
   for (std::size_t i = 0; i < files_.size(); ++i) numbers_.emplace(files_[i].path, i);
 }

@@ -18,6 +18,8 @@ namespace kiln {
 class FileOwners {
  public:
   explicit FileOwners(const MergedView& view);
+  // The same of the files of the top layer alone; links on the way to them are those of all layers.
+  static FileOwners of_top_layer(const MergedView& view);
 
   // `path` as a database has it, from `folder` where it is relative: symlinks on the way are followed (/lib is
   // usr/lib), the last component is not. What is not there is no claim.
@@ -37,7 +39,14 @@ class FileOwners {
   };
   std::vector<Share> shares(std::size_t packages) const;
 
+  // Of a file, as tar has it: header and padding included.
+  static std::uint64_t tar_bytes(const FileEntry& entry);
+
  private:
+  struct TopLayer {};
+  FileOwners(const MergedView& view, TopLayer);
+  void add_file(const FileEntry& entry, std::size_t layer);
+  void number_files();
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   struct File {
     std::string_view path;  // the index's

@@ -44,6 +44,7 @@ class Reading {
     // Packages of the system first: files belong to who claims them first.
     read_dpkg();
     read_apk();
+    read_conda();
     const std::size_t of_system = mentions_.size();
     read_python();
     read_npm();
@@ -156,6 +157,18 @@ class Reading {
         for (const std::string& file : package.files) owners_.claim("", file, number);
       }
     }
+  }
+
+  void read_conda() {
+    each(DatabaseKind::conda_package, [&](const DatabaseFile& file, const std::string& text) {
+      for (CondaPackage& package : read_conda_package(text, file.path, notes_)) {
+        const std::size_t number = mentions_.size();
+        if (!mention(std::move(package.stated), file)) return;
+        const std::string prefix(parent_path(parent_path(file.path)));
+        owners_.claim("", file.path, number);
+        for (const std::string& path : package.files) owners_.claim(prefix, path, number);
+      }
+    });
   }
 
   void read_python() {

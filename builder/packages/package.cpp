@@ -12,6 +12,8 @@ std::string_view to_string(Ecosystem ecosystem) {
       return "deb";
     case Ecosystem::apk:
       return "apk";
+    case Ecosystem::conda:
+      return "conda";
     case Ecosystem::pypi:
       return "pypi";
     case Ecosystem::npm:

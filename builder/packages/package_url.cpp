@@ -69,6 +69,8 @@ std::string package_url(const StatedPackage& package, const Distribution& distri
     }
     case Ecosystem::pypi:
       return fmt::format("pkg:pypi/{}@{}", encoded(normalised_python_name(package.name)), version);
+    case Ecosystem::conda:
+      return fmt::format("pkg:conda/{}@{}", encoded(package.name), version);
     case Ecosystem::npm: {
       const std::size_t slash = package.name.find('/');
       if (package.name.starts_with('@') && slash != std::string::npos) {

@@ -42,7 +42,7 @@ ServicePins pin_services(const std::vector<compose::ComposeText>& files, const c
                          const DigestOf& digest_of, std::string_view origin) {
   ServicePins pins;
   const compose::Lookup variables = compose::project_variables(options);
-  const compose::Node model = compose::load_model(files, variables, options.fetched_folder, &pins.unset);
+  const compose::Node model = compose::load_model(files, options, variables, &pins.unset);
   const compose::Node* services = model.find("services");
   if (services == nullptr) throw Error(Category::usage, fmt::format("'{}' has no services", files.front().name));
   for (const auto& [name, service] : services->members) {

@@ -139,6 +139,13 @@ class InitTest(harness.KilnTest):
         self.put(".env", "DEPLOY_TOKEN=hunter2\nPASSWORD=hunter3\n")
         self.put("docker-bake.hcl", """
             variable "REGISTRY" { default = "ghcr.io/acme" }
+            variable "VERSION" {
+              default = ""
+              validation {
+                condition = VERSION != ""
+                error_message = "a version is given in CI"
+              }
+            }
             target "common" { platforms = [] }
             target "base" {
               inherits = ["common"]

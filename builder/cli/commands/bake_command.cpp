@@ -20,6 +20,7 @@
 #include "builder/cli/words/selected_fleet.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/bake/definition.hpp"
+#include "builder/definitions/bake/print_checks.hpp"
 #include "builder/definitions/bake_print.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
@@ -75,8 +76,13 @@ bool print_bake_files(const BakeWords& words, LoadFleetOptions options) {
   }
   StderrLog log;
   for (const std::string& warning : definition->config().warnings) log.warn(warning);
-  fmt::print("{}", words.list ? bake::list_definition(*definition, *words.list)
-                              : bake::print_selection(definition->select(options.wanted)));
+  if (words.list) {
+    fmt::print("{}", bake::list_definition(*definition, *words.list));
+    return true;
+  }
+  const bake::Selection selection = definition->select(options.wanted);
+  for (const auto& [name, values] : selection.targets) bake::check_printed(name, values);
+  fmt::print("{}", bake::print_selection(selection));
   return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/compose/service_environment.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 
 namespace kiln::compose {
@@ -40,21 +41,7 @@ std::vector<std::string> words_of(const Node& node) {
   return result;
 }
 
-// KEY=VALUE of a list, or a mapping; nullopt for a key without a value.
-std::map<std::string, std::optional<std::string>> pairs_of(const Node& node) {
-  std::map<std::string, std::optional<std::string>> result;
-  for (const auto& [key, value] : node.members) {
-    result[key] = value.is_scalar() ? std::optional(text_of_scalar(value)) : std::nullopt;
-  }
-  for (const Node& item : node.items) {
-    const std::size_t equals = item.text.find('=');
-    const std::string key = item.text.substr(0, equals);
-    result[key] = equals == std::string::npos ? std::nullopt : std::optional(item.text.substr(equals + 1));
-  }
-  return result;
-}
-
-Value map_of(const std::map<std::string, std::optional<std::string>>& pairs, const char* otherwise) {
+Value map_of(const KeyValues& pairs, const char* otherwise) {
   Value::Members members;
   for (const auto& [key, value] : pairs) {
     if (value || otherwise != nullptr) members[key] = Value::of(value ? *value : std::string(otherwise));
@@ -97,7 +84,8 @@ std::string linked_context(const std::string& value) {
 
 class ServiceReader {
  public:
-  ServiceReader(const Node& model, const Lookup& variables) : model_(model), variables_(variables) {}
+  ServiceReader(const Node& model, const ComposeOptions& options, const Lookup& variables)
+      : model_(model), options_(options), variables_(variables) {}
 
   bake::AttributeValues read(const Node& service) {
     const Node& given = *service.find("build");
@@ -131,7 +119,7 @@ class ServiceReader {
       if (const Node* node = build.find(name); node != nullptr && is_true(*node)) set(attribute, Value::of(true));
     }
     if (const Node* node = build.find("args")) set_args(*node, service);
-    if (const Node* node = build.find("labels")) set("labels", map_of(pairs_of(*node), ""));
+    if (const Node* node = build.find("labels")) set("labels", map_of(key_values(*node), ""));
     if (const Node* node = build.find("additional_contexts")) set_contexts(*node);
     if (const Node* node = build.find("shm_size"); node != nullptr && node->is_scalar()) {
       set("shm-size", Value::of(shown_size(node->text)));
@@ -174,20 +162,24 @@ class ServiceReader {
   }
 
   void set_args(const Node& node, const Node& service) {
-    auto args = pairs_of(node);
-    std::map<std::string, std::optional<std::string>> environment;
-    if (const Node* own = service.find("environment")) environment = pairs_of(*own);
+    KeyValues args = key_values(node);
+    std::optional<ServiceEnvironment> environment;  // read where an argument needs it
     for (auto& [name, value] : args) {
       if (value) continue;
-      const auto own = environment.find(name);
-      value = own != environment.end() && own->second ? own->second : variables_(name);
+      if (!environment) environment = service_environment(service, options_, variables_);
+      const auto own = environment->values.find(name);
+      value = own != environment->values.end() && own->second ? own->second : variables_(name);
+      if (!value && environment->missing_file) {
+        throw hcl::ValueError(fmt::format("the argument '{}' has no value, and the env_file '{}' is not there",
+                                          printable(name), printable(*environment->missing_file)));
+      }
     }
     set("args", map_of(args, nullptr));
   }
 
   void set_contexts(const Node& node) {
     Value::Members members;
-    for (const auto& [name, value] : pairs_of(node)) {
+    for (const auto& [name, value] : key_values(node)) {
       const std::string text = linked_context(value.value_or(""));
       const bool is_path = text.find(':') == std::string::npos && text.starts_with('.');
       members[name] = Value::of(is_path ? fs::path(text).lexically_normal().string() : text);
@@ -208,7 +200,7 @@ class ServiceReader {
   }
 
   void set_extra_hosts(const Node& node) {
-    std::map<std::string, std::optional<std::string>> hosts;
+    KeyValues hosts;
     const auto add = [&](const std::string& host, std::string address) {
       if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
       auto& known = hosts[host];
@@ -227,7 +219,7 @@ class ServiceReader {
 
   void set_ssh(const Node& node) {
     std::vector<std::string> agents;
-    for (const auto& [id, path] : pairs_of(node)) agents.push_back(path ? fmt::format("{}={}", id, *path) : id);
+    for (const auto& [id, path] : key_values(node)) agents.push_back(path ? fmt::format("{}={}", id, *path) : id);
     std::sort(agents.begin(), agents.end());
     set("ssh", texts(std::move(agents)));
   }
@@ -292,6 +284,7 @@ class ServiceReader {
   }
 
   const Node& model_;
+  const ComposeOptions& options_;
   const Lookup& variables_;
   bake::AttributeValues values_;
 };
@@ -307,12 +300,12 @@ hcl::Place place_of_line(const hcl::Source& source, int line) {
 void add_compose_targets(const std::vector<ComposeText>& files, const ComposeOptions& options,
                          bake::BakeConfig& config) {
   const Lookup variables = project_variables(options);
-  const Node model = load_model(files, variables, options.fetched_folder);
+  const Node model = load_model(files, options, variables);
   const Node* services = model.find("services");
   if (services == nullptr || services->members.empty()) return;
   config.sources.push_back(std::make_shared<const hcl::Source>(files.back().name, files.back().text));
   bake::BakeGroup group{"default", "", {}, {}};
-  ServiceReader reader(model, variables);
+  ServiceReader reader(model, options, variables);
   for (const auto& [service_name, service] : services->members) {
     const Node* build = service.is_mapping() ? service.find("build") : nullptr;
     if (build == nullptr || build->is_null()) continue;
@@ -325,7 +318,15 @@ void add_compose_targets(const std::vector<ComposeText>& files, const ComposeOpt
                               printable(files.back().name), build->line, printable(service_name)));
     }
     try {
-      config.targets.push_back({name, {}, reader.read(service), place_of_line(*config.sources.back(), build->line)});
+      bake::BakeTarget target{name, {}, reader.read(service), place_of_line(*config.sources.back(), build->line)};
+      // "a.b" and "a_b" are one target.
+      const auto same = std::find_if(config.targets.begin(), config.targets.end(),
+                                     [&](const bake::BakeTarget& known) { return known.name == name; });
+      if (same != config.targets.end()) {
+        same->merge(target);
+        continue;
+      }
+      config.targets.push_back(std::move(target));
     } catch (const hcl::ValueError& error) {
       throw Error(Category::usage, fmt::format("{}:{}: service '{}': {}", printable(files.back().name), build->line,
                                                printable(service_name), error.what()));

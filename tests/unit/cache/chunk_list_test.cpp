@@ -22,7 +22,7 @@ TEST_CASE("a chunk list whose sizes do not add up is refused by name") {
     ChunkList list = sample();
     spoil(list);
     CHECK(error_of([&] { parse_chunk_list(serialise(list), "list 'x'"); }) ==
-          "network: list 'x': its chunks do not add up to its size");
+          "network: list 'x': 'chunks': they do not add up to the size");
   }
 }
 

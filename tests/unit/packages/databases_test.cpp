@@ -129,3 +129,22 @@ TEST_CASE("a package.json that is no package's is passed over, a broken one is s
   CHECK(read_npm_manifest(R"({"name":"a b","version":"1"})", "p", notes).empty());
   CHECK(notes.all().size() == 3);
 }
+
+TEST_CASE("a record of conda states a package and its files") {
+  PackageNotes notes;
+  const auto packages = read_conda_package(
+      R"({"name":"numpy","version":"1.26.4","license":"BSD-3-Clause","files":["bin/f2py",7,"lib/x"]})", "c", notes);
+  REQUIRE(packages.size() == 1);
+  CHECK(packages[0].stated.ecosystem == Ecosystem::conda);
+  CHECK(packages[0].stated.name == "numpy");
+  CHECK(packages[0].stated.version == "1.26.4");
+  CHECK(packages[0].stated.licence == "BSD-3-Clause");
+  CHECK(packages[0].files == Strings{"bin/f2py", "lib/x"});
+  CHECK(notes.all().empty());
+  CHECK(read_conda_package(R"({"name":"x","version":"1","files":"none"})", "c", notes).at(0).files.empty());
+  CHECK(notes.all().empty());
+  CHECK(read_conda_package("{", "c", notes).empty());
+  CHECK(read_conda_package("[]", "c", notes).empty());
+  CHECK(read_conda_package(R"({"name":"x"})", "c", notes).empty());
+  CHECK(notes.all().size() == 3);
+}

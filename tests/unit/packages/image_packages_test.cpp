@@ -163,6 +163,24 @@ TEST_CASE("what Debian brings of Python is part of Debian's package, and its fil
   CHECK(debian->files == 2);
 }
 
+TEST_CASE("packages of conda own the files of their records, the distribution that they bring with them") {
+  const std::string site = "opt/conda/lib/python3.11/site-packages/";
+  Image image = one_layer({{"opt/conda/conda-meta/numpy-1.26-0.json",
+                            R"({"name":"numpy","version":"1.26","files":["lib/python3.11/site-packages/n.py",)"
+                            R"("lib/python3.11/site-packages/numpy-1.26.dist-info/METADATA"]})"},
+                           {site + "n.py", "n"},
+                           {site + "numpy-1.26.dist-info/METADATA", "Name: numpy\nVersion: 1.26\n"}});
+  const ImagePackages found = image.packages();
+  REQUIRE(found.packages.size() == 2);
+  const Package* conda = find(found, "pkg:conda/numpy@1.26");
+  const Package* python = find(found, "pkg:pypi/numpy@1.26");
+  REQUIRE(conda);
+  REQUIRE(python);
+  CHECK(conda->files == 3);
+  CHECK(python->files == 0);
+  CHECK(python->part_of == conda->purl);
+}
+
 TEST_CASE("modules of npm are those directly below a node_modules folder") {
   const std::string modules = "app/node_modules/";
   Image image = one_layer({{modules + "a/package.json", R"({"name":"a","version":"1.0.0"})"},
