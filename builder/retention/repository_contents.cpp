@@ -108,8 +108,12 @@ class Reader {
     contents_.is_known = list.has_value();
     if (!list) return;
     pool_.parallel_for(list->tags.size(), [&](std::size_t i) {
-      const auto found = client_.resolve(contents_.repository, list->tags[i]);
-      if (!found) return;  // gone since the list was made
+      auto found = client_.resolve(contents_.repository, list->tags[i]);
+      // Gone since the list was made, if GET says the same: what a tag keeps hangs on it.
+      if (!found) {
+        if (const auto read = client_.find_any_manifest(contents_.repository, list->tags[i])) found = read->descriptor;
+      }
+      if (!found) return;
       const std::lock_guard lock(mutex_);
       add_tag(found->digest, list->tags[i]);
       todo_.insert(found->digest);
