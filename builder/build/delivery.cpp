@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/text.hpp"
@@ -122,29 +123,32 @@ std::vector<Output> outputs_of(const TargetSpec& target, const DeliveryWishes& w
 
 std::vector<std::string> unused_words(const TargetSpec& target, const std::vector<Output>& outputs,
                                       const std::vector<oci::Platform>& platforms) {
-  std::vector<std::string> unused;
-  const std::string place = target.name.empty() ? "" : fmt::format("target '{}': ", printable(target.name));
   const bool has_image =
       std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return makes_image(output.type); });
-  if (!has_image) {
-    constexpr const char* kSentence = "{}no output is an image, so {} '{}' is in nothing";
-    for (const std::string& name : target.names) unused.push_back(fmt::format(kSentence, place, "the name", name));
-    for (const auto& [name, value] : target.labels)
-      unused.push_back(fmt::format(kSentence, place, "the label", printable(name)));
-  }
-  std::set<std::string> told;
+  std::set<std::string> labels, annotations;
+  std::map<std::string, std::set<std::string>> elsewhere;  // annotations by platforms that are not built
+  for (const auto& [name, value] : target.labels) labels.insert(printable(name));
   for (const Output& output : outputs) {
     for (const Annotation& annotation : output.annotations) {
-      const bool is_elsewhere =
-          annotation.platform && std::find(platforms.begin(), platforms.end(), *annotation.platform) == platforms.end();
-      if (has_image && !is_elsewhere) continue;
-      const std::string why =
-          has_image ? fmt::format("{} is not built", annotation.platform->str()) : std::string("no output is an image");
-      const std::string text =
-          fmt::format("{}{}, so the annotation '{}' is in nothing", place, why, printable(annotation.key));
-      if (told.insert(text).second) unused.push_back(text);
+      annotations.insert(printable(annotation.key));
+      const auto& platform = annotation.platform;
+      if (platform && std::find(platforms.begin(), platforms.end(), *platform) == platforms.end())
+        elsewhere[platform->str()].insert(printable(annotation.key));
     }
   }
+  std::vector<std::string> unused;
+  const auto tell = [&](const std::string& why, const char* what, const auto& words) {
+    if (words.empty()) return;
+    const std::string place = target.name.empty() ? "" : fmt::format("target '{}': ", printable(target.name));
+    unused.push_back(fmt::format("{}{}, so nothing has the {} '{}'", place, why, what, fmt::join(words, "', '")));
+  };
+  if (!has_image) {
+    tell("no output is an image", "names", target.names);
+    tell("no output is an image", "labels", labels);
+    tell("no output is an image", "annotations", annotations);
+    return unused;
+  }
+  for (const auto& [platform, words] : elsewhere) tell(platform + " is not built", "annotations", words);
   return unused;
 }
 

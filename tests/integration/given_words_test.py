@@ -107,10 +107,10 @@ class Words(harness.KilnTest):
 
     def test_what_no_output_takes_along_is_told(self):
         told = self.kiln("build", "-t", "a:1", "--label", "b=1", "--annotation", "c=1", "-o", "out", "app").stderr
-        for what in ("the name 'docker.io/library/a:1'", "the label 'b'", "the annotation 'c'"):
-            self.assertIn(f"no output is an image, so {what} is in nothing", told)
+        for what in ("names 'docker.io/library/a:1'", "labels 'b'", "annotations 'c'"):
+            self.assertIn(f"no output is an image, so nothing has the {what}", told)
         told = self.kiln("build", "--annotation", "manifest[linux/arm64]:c=1", "--platform", "linux/amd64", "app").stderr
-        self.assertIn("linux/arm64 is not built, so the annotation 'c' is in nothing", told)
+        self.assertIn("linux/arm64 is not built, so nothing has the annotations 'c'", told)
 
 
 if __name__ == "__main__":
