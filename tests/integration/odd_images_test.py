@@ -40,6 +40,29 @@ class OddImages(harness.KilnTest):
         self.assertEqual([path.name for path in canary.iterdir()], ["ptmx"])
         self.assertEqual((canary / "ptmx").read_text(), "precious")
 
+    def test_no_link_in_the_place_of_what_a_run_mounts_or_writes_leads_to_the_host(self):
+        self.need_containers()
+        canary = self.folder / "canary"
+        canary.mkdir()
+        names = ("f", "hosts", "resolv.conf", "null", "pts", "s")
+        for name in names:
+            (canary / name).write_text(f"precious {name}")
+        out = "../" * 12 + str(canary)[1:]
+        run = ('FROM base\nRUN --mount=type=secret,id=s,target=/run/secrets/s --mount=type=cache,target=/var/c '
+               '/bin/busybox touch /var/c/f /tmp/f; /bin/busybox echo >/dev/null; /bin/busybox true\n')
+        self.write("s", "a secret")
+        for place in ("proc", "sys", "etc", "run", "tmp", "var", "etc/hosts", "etc/resolv.conf", "etc/passwd", "dev/null",
+                      "dev/shm", "run/secrets", "run/secrets/s", "var/c"):
+            for target in (str(canary), f"{out}/f"):
+                with self.subTest(place=place, target=target):
+                    above = [(str(Path(*Path(place).parts[:i])), None) for i in range(1, len(Path(place).parts))]
+                    layer = self.base_layer(*above, (place, link_to(target)))
+                    result = self.from_layout([layer], run, "--secret", f"id=s,src={self.folder / 's'}", code=None)
+                    self.assertIn(result.code, (0, 1), result)
+                    self.assertNotIn("kiln doctor", result.stderr)
+                    self.assertEqual({path.name: path.read_text() for path in canary.iterdir()},
+                                     {name: f"precious {name}" for name in names})
+
     def test_users_behind_a_fifo_are_refused_instead_of_waited_for(self):
         self.need_containers()
         result = self.from_layout([self.base_layer(("etc", None), ("etc/passwd", special(tarfile.FIFOTYPE)))],
