@@ -41,7 +41,7 @@ std::string pins_text(const std::vector<PinnedService>& services, std::string_vi
 ServicePins pin_services(const std::vector<compose::ComposeText>& files, const compose::ComposeOptions& options,
                          const DigestOf& digest_of, std::string_view origin) {
   ServicePins pins;
-  const compose::Lookup variables = compose::project_variables(options);
+  const compose::Lookup variables = compose::project_variables(options, files);
   const compose::Node model = compose::load_model(files, options, variables, &pins.unset);
   const compose::Node* services = model.find("services");
   if (services == nullptr) throw Error(Category::usage, fmt::format("'{}' has no services", files.front().name));

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.hpp"
+#include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/build/build.hpp"
@@ -68,6 +69,7 @@ bool print_bake_files(const BakeWords& words, LoadFleetOptions options) {
   if (words.load) options.set.emplace_back("*.load=true");
   if (words.no_cache) options.set.emplace_back("*.no-cache=true");
   if (words.pull) options.set.emplace_back("*.pull=true");
+  if (words.check || words.buildx.wants_check()) options.set.emplace_back("*.call=lint");
   const auto definition = load_bake_definition(options);
   if (!definition) {
     if (words.list)
@@ -168,6 +170,8 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
 
 int run_bake(const BakeWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
+  if (words.print && words.list)
+    throw Error(Category::usage, "--print and --list exclude one another; say one of them");
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
   if ((words.print || words.list) && print_bake_files(words, source.options)) return 0;

@@ -78,13 +78,23 @@ bool begins_with_key(std::string_view text) {
   return false;
 }
 
+// Whether a text in braces is a Compose file: its first key is one of those.
+bool is_compose_in_braces(std::string_view text) {
+  std::string_view words = trim(text.substr(1));
+  if (words.starts_with('"') || words.starts_with('\'')) words.remove_prefix(1);
+  static constexpr std::string_view kKeys[] = {"services", "include", "version", "volumes", "networks", "secrets"};
+  const std::string_view key = words.substr(0, words.find_first_of("\"': \t\n"));
+  return std::find(std::begin(kKeys), std::end(kKeys), key) != std::end(kKeys);
+}
+
 // By the name, and where that says nothing by how the text begins.
 Syntax syntax_of(const BakeText& file) {
   const std::string name = to_lower(file.name);
   if (name.ends_with(".yml") || name.ends_with(".yaml")) return Syntax::compose;
   if (name.ends_with(".json")) return Syntax::json;
   if (name.ends_with(".hcl")) return Syntax::native;
-  if (trim(file.text).starts_with('{')) return Syntax::json;
+  if (const std::string_view text = trim(file.text); text.starts_with('{'))
+    return is_compose_in_braces(text) ? Syntax::compose : Syntax::json;
   return begins_with_key(file.text) ? Syntax::compose : Syntax::native;
 }
 
@@ -196,10 +206,11 @@ Definition Definition::load(const DefinitionOptions& options) {
     }
   }
   if (!compose_files.empty()) {
-    compose::add_compose_targets(compose_files,
-                                 {options.working_directory, options.environment, given, options.fetched_folder,
-                                  options.reads_env_files, options.needed_value},
-                                 config);
+    compose::ComposeOptions project{options.working_directory, options.environment, given, options.fetched_folder};
+    if (options.needed_value) project.project_name = *options.needed_value;
+    project.reads_env_files = options.reads_env_files;
+    project.needed_value = options.needed_value;
+    compose::add_compose_targets(compose_files, project, config);
     if (compose_folder) take_project_relative(*compose_folder, config);
   }
   module.given = [&](const std::string& name) -> std::optional<std::string> {

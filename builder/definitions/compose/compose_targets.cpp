@@ -95,6 +95,7 @@ class ServiceReader {
       build.kind = Node::Kind::mapping;
       build.set("context", given);
     }
+    check_keys(build);
     values_.clear();
     for (const auto& [name, attribute] : {std::pair{"context", "context"},
                                           {"dockerfile", "dockerfile"},
@@ -144,6 +145,20 @@ class ServiceReader {
     if (read) values_.insert_or_assign(std::string(name), *std::move(read));
   }
 
+  static void check_keys(const Node& build) {
+    static constexpr std::string_view kKeys =
+        "additional_contexts args cache_from cache_to context dockerfile dockerfile_inline entitlements extra_hosts "
+        "isolation labels network no_cache no_cache_filter platforms privileged provenance pull sbom secrets shm_size "
+        "ssh tags target ulimits";
+    static const std::vector<std::string_view> kParts = split(kKeys, ' ');
+    static const std::vector<std::string> kKnown(kParts.begin(), kParts.end());
+    if (!build.is_mapping()) throw hcl::ValueError("'build' is a folder, or a mapping that says how");
+    for (const auto& [key, value] : build.members) {
+      if (key.starts_with("x-") || std::find(kKnown.begin(), kKnown.end(), key) != kKnown.end()) continue;
+      throw hcl::ValueError(fmt::format("unknown key '{}' of 'build'{}", printable(key), suggestion(key, kKnown)));
+    }
+  }
+
   // Behind what is there.
   void append(std::string_view name, const Value& value) {
     bake::AttributeValues over;
@@ -163,6 +178,10 @@ class ServiceReader {
 
   void set_args(const Node& node, const Node& service) {
     KeyValues args = key_values(node);
+    for (const auto& [name, value] : args) {
+      if (name.ends_with(' '))
+        throw hcl::ValueError(fmt::format("the name of the argument '{}' ends with a space", printable(name)));
+    }
     std::optional<ServiceEnvironment> environment;  // read where an argument needs it
     for (auto& [name, value] : args) {
       if (value) continue;
@@ -224,6 +243,14 @@ class ServiceReader {
     set("ssh", texts(std::move(agents)));
   }
 
+  [[noreturn]] static void refuse_unknown_secret(const std::string& secret, const Node* known) {
+    std::vector<std::string> names;
+    if (known != nullptr) {
+      for (const auto& [name, ignored] : known->members) names.push_back(name);
+    }
+    throw hcl::ValueError(fmt::format("unknown secret '{}'{}", printable(secret), suggestion(secret, names)));
+  }
+
   void set_secrets(const Node& node) {
     Value::Items secrets;
     const Node* known = model_.find("secrets");
@@ -232,17 +259,16 @@ class ServiceReader {
       if (source == nullptr) continue;
       Value::Members secret = {{"id", Value::of(source->text)}};
       const Node* declared = known == nullptr ? nullptr : known->find(source->text);
-      if (declared != nullptr) {
-        const Node* external = declared->find("external");
-        if (external != nullptr && (is_true(*external) || external->is_mapping())) {
-          throw Error(Category::usage, fmt::format("the secret '{}' is external: a build needs a file or a variable",
-                                                   printable(source->text)));
-        }
-        if (const Node* file = declared->find("file")) {
-          secret["src"] = Value::of(fs::path(file->text).lexically_normal().string());
-        }
-        if (const Node* variable = declared->find("environment")) secret["env"] = Value::of(variable->text);
+      if (declared == nullptr) refuse_unknown_secret(source->text, known);
+      const Node* external = declared->find("external");
+      if (external != nullptr && (is_true(*external) || external->is_mapping())) {
+        throw Error(Category::usage, fmt::format("the secret '{}' is external: a build needs a file or a variable",
+                                                 printable(source->text)));
       }
+      if (const Node* file = declared->find("file")) {
+        secret["src"] = Value::of(fs::path(file->text).lexically_normal().string());
+      }
+      if (const Node* variable = declared->find("environment")) secret["env"] = Value::of(variable->text);
       secrets.push_back(Value::object(std::move(secret)));
     }
     set("secret", Value::tuple(std::move(secrets)));
@@ -299,7 +325,7 @@ hcl::Place place_of_line(const hcl::Source& source, int line) {
 
 void add_compose_targets(const std::vector<ComposeText>& files, const ComposeOptions& options,
                          bake::BakeConfig& config) {
-  const Lookup variables = project_variables(options);
+  const Lookup variables = project_variables(options, files);
   const Node model = load_model(files, options, variables);
   const Node* services = model.find("services");
   if (services == nullptr || services->members.empty()) return;
@@ -308,7 +334,7 @@ void add_compose_targets(const std::vector<ComposeText>& files, const ComposeOpt
   ServiceReader reader(model, options, variables);
   for (const auto& [service_name, service] : services->members) {
     const Node* build = service.is_mapping() ? service.find("build") : nullptr;
-    if (build == nullptr || build->is_null()) continue;
+    if (build == nullptr) continue;
     std::string name = service_name;
     std::replace(name.begin(), name.end(), '.', '_');
     if (!bake::is_target_name(name)) {

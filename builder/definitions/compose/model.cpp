@@ -15,7 +15,9 @@ namespace kiln::compose {
 namespace {
 
 constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
-constexpr std::size_t kMaxFiles = 100;
+// Of all files that others name, however often: what includes two files that include two files ends here.
+constexpr std::size_t kMaxFiles = 1000;
+constexpr std::size_t kMaxBytesOfAll = std::size_t{64} << 20;
 
 [[noreturn]] void fail(const std::string& file, int line, std::string_view message) {
   throw Error(Category::usage, fmt::format("{}:{}: {}", printable(file), line, message));
@@ -50,8 +52,14 @@ void prefix_service(Node& service, const fs::path& folder) {
   if (build != nullptr && build->is_scalar()) prefix_path(build, folder);
   if (build != nullptr && build->is_mapping()) {
     prefix_path(build->find("context"), folder);
-    if (Node* contexts = build->find("additional_contexts"); contexts != nullptr && contexts->is_mapping()) {
+    if (Node* contexts = build->find("additional_contexts")) {
       for (auto& [name, value] : contexts->members) prefix_path(&value, folder);
+      for (Node& item : contexts->items) {
+        const std::size_t value = item.text.find('=') + 1;  // 0: there is none
+        Node path = Node::scalar(item.text.substr(value));
+        if (value > 0) prefix_path(&path, folder);
+        item.text.replace(value, std::string::npos, path.text);
+      }
     }
   }
   if (Node* files = service.find("env_file")) {
@@ -81,10 +89,11 @@ void resolve_environment(Node& services, const Lookup& variables) {
   }
 }
 
-// Where a file stands: what its paths start from, and its variables.
+// Where a file stands: what its paths start from, and its variables. The number is that of the variables.
 struct Project {
   fs::path folder;
   Lookup variables;
+  std::size_t number = 0;
 };
 
 class Loader {
@@ -133,9 +142,13 @@ class Loader {
       throw Error(Category::usage,
                   fmt::format("'{}' leads out of the repository it is taken from", printable(path.native())));
     }
-    if (files_.insert(path).second && files_.size() > kMaxFiles)
-      throw Error(Category::usage, fmt::format("more than {} Compose files", kMaxFiles));
-    return read_definition(path);
+    std::string text = read_definition(path);
+    bytes_ += text.size();
+    if (++files_ > kMaxFiles || bytes_ > kMaxBytesOfAll) {
+      throw Error(Category::usage, fmt::format("'{}': Compose files name more than {} others, or {} MiB of them",
+                                               printable(path.native()), kMaxFiles, kMaxBytesOfAll >> 20));
+    }
+    return text;
   }
 
   // The outer variables go over those of an include's env_file, or of the .env in its folder.
@@ -174,7 +187,12 @@ class Loader {
     included_.pop_back();
     if (Node* services = root.find("services")) {
       resolve_environment(*services, project.variables);
-      for (auto& [name, service] : services->members) prefix_service(service, prefix);
+      for (auto& [name, service] : services->members) {
+        Node* build = service.find("build");
+        if (build != nullptr && build->is_mapping() && build->find("context") == nullptr)
+          build->set("context", Node::scalar("."));
+        prefix_service(service, prefix);
+      }
     }
     if (Node* secrets = root.find("secrets")) {
       for (auto& [name, secret] : secrets->members) prefix_path(secret.find("file"), prefix);
@@ -222,12 +240,15 @@ class Loader {
   Node extended_of_file(const std::string& file_name, const std::string& other, const Node& wanted,
                         const Project& project, ServicePath& path) {
     const fs::path file = project.folder / other;
-    const Project there{file.parent_path(), project.variables};
-    Node services;
-    services.kind = Node::Kind::mapping;
-    for (const Node& document : parse(file.native(), read_other(file), project)) {
-      if (const Node* said = document.find("services")) services = merged(std::move(services), *said, "services");
-      apply_resets(services);
+    const Project there{file.parent_path(), project.variables, project.number};
+    const auto [known, is_new] = extended_.try_emplace({file, project.number});
+    Node& services = known->second;
+    if (is_new) {
+      services.kind = Node::Kind::mapping;
+      for (const Node& document : parse(file.native(), read_other(file), project)) {
+        if (const Node* said = document.find("services")) services = merged(std::move(services), *said, "services");
+        apply_resets(services);
+      }
     }
     if (services.find(wanted.text) == nullptr) {
       fail(file_name, wanted.line, fmt::format("'{}' has no service '{}'", printable(other), printable(wanted.text)));
@@ -240,13 +261,36 @@ class Loader {
 
   const ComposeOptions& options_;
   UnsetVariables unset_;
-  std::set<fs::path> files_;
+  std::size_t files_ = 0;
+  std::size_t bytes_ = 0;
+  std::size_t projects_ = 0;
   std::vector<fs::path> included_;  // the way to the file that is read
+  // The services of files that others extend, by file and variables; each with what it extends once that is followed.
+  std::map<std::pair<fs::path, std::size_t>, Node> extended_;
 };
+
+// The last `name` of the files, else that of the environment.
+std::string project_name(const ComposeOptions& options, const std::vector<ComposeText>& files,
+                         const Lookup& variables) {
+  std::string result = variables("COMPOSE_PROJECT_NAME").value_or("");
+  if (result.empty()) result = options.project_name;
+  const Lookup with_name = [&](const std::string& name) {
+    return name == "COMPOSE_PROJECT_NAME" ? std::optional(result) : variables(name);
+  };
+  for (const ComposeText& file : files) {
+    if (file.text.find("name") == std::string::npos) continue;
+    for (const Node& document : parse_yaml_documents(file.name, file.text)) {
+      const Node* name = document.find("name");
+      if (name == nullptr || !name->is_scalar() || name->text.empty()) continue;
+      result = interpolate(name->text, with_name, {nullptr, options.needed_value});
+    }
+  }
+  return result;
+}
 
 }  // namespace
 
-Lookup project_variables(const ComposeOptions& options) {
+Lookup project_variables(const ComposeOptions& options, const std::vector<ComposeText>& files) {
   std::map<std::string, std::string> from_file;
   const fs::path file = options.working_directory / ".env";
   if (options.reads_env_files && fs::is_regular_file(file))
@@ -255,7 +299,11 @@ Lookup project_variables(const ComposeOptions& options) {
     const auto given = options.given.find(name);
     return given != options.given.end() ? std::optional(given->second) : options.environment(name);
   };
-  return with_defaults(outer, std::move(from_file));
+  Lookup variables = with_defaults(outer, std::move(from_file));
+  const std::string name = project_name(options, files, variables);
+  return [variables = std::move(variables), name](const std::string& wanted) {
+    return wanted == "COMPOSE_PROJECT_NAME" ? std::optional(name) : variables(wanted);
+  };
 }
 
 Node load_model(const std::vector<ComposeText>& files, const ComposeOptions& options, const Lookup& variables,

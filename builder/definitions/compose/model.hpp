@@ -23,7 +23,8 @@ struct ComposeOptions {
   std::map<std::string, std::string> given;  // goes over the environment
   // Where the files were fetched: what they include, extend and read is in this folder.
   std::optional<fs::path> fetched_folder = std::nullopt;
-  bool reads_env_files = true;  // .env, and those that `include` and `env_file` name
+  std::string project_name = "bake";  // COMPOSE_PROJECT_NAME where neither the environment nor a file's `name` says it
+  bool reads_env_files = true;        // .env, and those that `include` and `env_file` name
   // The value of a variable that `${NAME:?}` asks for and nothing gives; without it that is an Error.
   std::optional<std::string> needed_value = std::nullopt;
 
@@ -31,8 +32,8 @@ struct ComposeOptions {
 };
 
 // The variables of a Compose project: the environment, the .env file beside it for what the environment does not say,
-// and over both what is given. Error{usage} for a .env that cannot be read.
-Lookup project_variables(const ComposeOptions& options);
+// and over both what is given; and the project's name. Error{usage} for a .env that cannot be read.
+Lookup project_variables(const ComposeOptions& options, const std::vector<ComposeText>& files);
 
 // Compose files merged in their order, with variables put in, `include` and `extends` followed, and `!reset` done: one
 // tree whose `services` have what they extend. A file's further documents are merged as further files are, only that

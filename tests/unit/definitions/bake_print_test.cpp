@@ -90,8 +90,10 @@ TEST_CASE("a file whose name says nothing is told by how it begins") {
   const kiln::test::Folder folder({{"compose", "# services\n---\nx-a: 1\nservices: {app: {build: .}}\n"},
                                    {"native", "/* services: */\ntarget \"app\" {}\n"},
                                    {"variables", "TAG=\"a:b\"\ntarget \"app\" {}\n"},
-                                   {"json", "{\"target\": {\"app\": {}}}"}});
-  for (const char* file : {"compose", "native", "variables", "json"}) {
+                                   {"json", "{\"target\": {\"app\": {}}}"},
+                                   {"braces", "{services: {app: {build: .}}}"},
+                                   {"quoted", "{\n  \"services\": {\"app\": {\"build\": \".\"}}}"}});
+  for (const char* file : {"compose", "native", "variables", "json", "braces", "quoted"}) {
     INFO(file);
     CHECK(kiln::bake::list_definition(definition_of(folder, file), "targets").find("\napp\t\n") != std::string::npos);
   }

@@ -58,6 +58,17 @@ TEST_CASE("many services may extend one file") {
   CHECK(error_in({{"compose.yaml", text}, {"base.yaml", "services: {base: {build: .}}\n"}}).empty());
 }
 
+TEST_CASE("files that include one another ever wider are refused") {
+  std::map<std::string, std::string> files = {
+      {"compose.yaml", "include: [a0.yaml, b0.yaml]\n"}, {"a30.yaml", "x: 1\n"}, {"b30.yaml", "x: 1\n"}};
+  for (int i = 0; i < 30; ++i) {
+    const std::string next = std::to_string(i + 1) + ".yaml";
+    for (const char* side : {"a", "b"})
+      files[side + std::to_string(i) + ".yaml"] = "include: [a" + next + ", b" + next + "]\n";
+  }
+  CHECK(error_in(files).ends_with("Compose files name more than 1000 others, or 64 MiB of them"));
+}
+
 TEST_CASE("an env_file that is not there is refused where an argument has no value without it") {
   const auto service = [](const std::string& args, const std::string& env_file) {
     return "services:\n  a:\n    build: {context: ., args: " + args + "}\n    env_file: " + env_file + "\n";
@@ -75,8 +86,33 @@ TEST_CASE("a reader that looks at files only meets no demand and reads no variab
   compose::ComposeOptions options = options_in(folder.path());
   options.reads_env_files = false;
   options.needed_value = "?";
-  const compose::Lookup variables = compose::project_variables(options);
-  const compose::Node model =
-      compose::load_model({{"compose.yaml", "x: '${A:?} ${B?} ${C:-c} ${D}'\n"}}, options, variables);
+  const std::vector<compose::ComposeText> files = {{"compose.yaml", "x: '${A:?} ${B?} ${C:-c} ${D}'\n"}};
+  const compose::Node model = compose::load_model(files, options, compose::project_variables(options, files));
   CHECK(model.find("x")->text == "? ? c ");
+}
+
+TEST_CASE("what a build says beyond Compose's keys, and a secret that no file knows, are refused with the nearest") {
+  const auto build = [](const std::string& text) { return "services:\n  a:\n    build: " + text + "\n"; };
+  CHECK(error_in({{"compose.yaml", build("{context: ., dockerfle: D}")}}) ==
+        "usage: compose.yaml:3: service 'a': unknown key 'dockerfle' of 'build'; did you mean 'dockerfile'?");
+  CHECK(error_in({{"compose.yaml", build("{context: ., x-own: D}")}}).empty());
+  CHECK(error_in({{"compose.yaml", build("[x]")}}) ==
+        "usage: compose.yaml:3: service 'a': 'build' is a folder, or a mapping that says how");
+  CHECK(error_in({{"compose.yaml", build("")}}) ==
+        "usage: compose.yaml:3: service 'a': 'build' is a folder, or a mapping that says how");
+  CHECK(error_in({{"compose.yaml", build("{context: ., args: ['A = 1']}")}}) ==
+        "usage: compose.yaml:3: service 'a': the name of the argument 'A ' ends with a space");
+  CHECK(error_in({{"compose.yaml", build("{context: ., secrets: [tokn]}") + "secrets: {token: {environment: T}}\n"}}) ==
+        "usage: compose.yaml:3: service 'a': unknown secret 'tokn'; did you mean 'token'?");
+}
+
+TEST_CASE("a project has the name that its files say, else that of the environment") {
+  const auto name_in = [](const std::string& text, const std::map<std::string, std::string>& given) {
+    compose::ComposeOptions options = options_in("/nowhere");
+    options.given = given;
+    return compose::project_variables(options, {{"compose.yaml", text}})("COMPOSE_PROJECT_NAME");
+  };
+  CHECK(name_in("services: {}\n", {}) == "bake");
+  CHECK(name_in("services: {}\n", {{"COMPOSE_PROJECT_NAME", "mine"}}) == "mine");
+  CHECK(name_in("name: ${COMPOSE_PROJECT_NAME}-${A:-x}\n", {{"COMPOSE_PROJECT_NAME", "mine"}}) == "mine-x");
 }
