@@ -4,6 +4,7 @@ outside of an image is touched, and that each bound is a message and no wait."""
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import os
 import random
@@ -240,6 +241,26 @@ class Stores(harness.KilnTest):
 
 
 class Bounds(harness.KilnTest):
+    def test_of_a_layout_no_more_is_read_than_what_its_descriptors_say(self):
+        for part in ("manifest", "config", "layer"):
+            for spoilt in ("device", "larger", "smaller"):
+                with self.subTest(part=part, spoilt=spoilt):
+                    layout = write_layout(self.folder / f"{part}-{spoilt}", [tar_of(("a", "1"))])
+                    root = json.loads((layout / "index.json").read_text())["manifests"][0]
+                    manifest = json.loads((layout / "blobs" / root["digest"].replace(":", "/")).read_text())
+                    blob = {"manifest": root, "config": manifest["config"], "layer": manifest["layers"][0]}[part]
+                    path = layout / "blobs" / blob["digest"].replace(":", "/")
+                    if spoilt == "device":
+                        path.unlink()
+                        path.symlink_to("/dev/zero")
+                    else:
+                        os.truncate(path, 1 << 40 if spoilt == "larger" else 3)
+                    self.write("context/Dockerfile", "FROM base\nCOPY --from=base /a /b\n")
+                    result = self.kiln("build", "--build-context", f"base=oci-layout://{layout}:base", self.folder / "context",
+                                       code=3, timeout=60)
+                    got = "3" if spoilt == "smaller" else "more"
+                    self.assertIn(f"blob '{blob['digest']}': expected {blob['size']} bytes, got {got}", result.stderr)
+
     def test_a_sparse_file_of_half_a_terabyte_is_refused_at_once(self):
         member = tarfile.TarInfo("sparse")
         member.pax_headers = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(512 << 30), "GNU.sparse.name": "sparse"}
