@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "base/csv.hpp"
@@ -109,19 +110,24 @@ std::pair<std::string, std::string> parse_host(std::string_view text) {
 
 std::optional<std::uint64_t> parse_memory_size(std::string_view text) {
   std::string number = to_lower(text);
-  std::uint64_t factor = 1;
+  double factor = 1;
   if (number.ends_with('b')) number.pop_back();
   if (number.ends_with('i')) number.pop_back();
   if (!number.empty()) {
-    const std::size_t power = std::string_view("kmgt").find(number.back());
+    const std::size_t power = std::string_view("kmgtp").find(number.back());
     if (power != std::string_view::npos) {
-      factor = std::uint64_t{1} << (10 * (power + 1));
+      factor = static_cast<double>(std::uint64_t{1} << (10 * (power + 1)));
       number.pop_back();
     }
   }
-  const auto value = parse_unsigned(number);
-  if (!value || *value > ~std::uint64_t{0} / factor) return std::nullopt;
-  return *value * factor;
+  if (number.ends_with(' ')) number.pop_back();
+  const bool is_number = !number.empty() && number.front() != '.' && number.back() != '.' &&
+                         number.find_first_not_of("0123456789.") == std::string::npos;
+  double value = 0;
+  const auto [end, failure] = std::from_chars(number.data(), number.data() + number.size(), value);
+  if (!is_number || failure != std::errc() || end != number.data() + number.size()) return std::nullopt;
+  constexpr double kMost = 9223372036854775807.0;  // of 64 bits with a sign
+  return value * factor < kMost ? std::optional(static_cast<std::uint64_t>(value * factor)) : std::nullopt;
 }
 
 }  // namespace kiln

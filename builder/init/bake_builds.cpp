@@ -17,35 +17,17 @@ namespace kiln::init {
 
 namespace {
 
-constexpr std::size_t kMaxDemanded = 100;
-
-// Files that are read as one, and the folder that their paths start from.
-struct Definitions {
-  std::vector<std::string> files;
-  fs::path folder;
-};
-
 bool is_unknown(const std::string& text) { return text.find(kUnknown) != std::string::npos; }
 
-// With every variable that a file demands ("${TAG:?}") unknown: it is the one that was asked for last.
-bake::Definition load_without_environment(const Definitions& definitions) {
+// Nothing of the environment and of .env gets into what is written; what a file asks for there is unknown.
+bake::DefinitionOptions options_of(const std::vector<std::string>& files, const fs::path& folder) {
   bake::DefinitionOptions options;
-  options.working_directory = definitions.folder / ".kiln-reads-no-env-file";
-  for (const std::string& file : definitions.files) options.files.push_back((definitions.folder / file).string());
-  std::set<std::string> demanded;
-  for (;;) {
-    std::string last;
-    options.environment = [&](const std::string& name) -> std::optional<std::string> {
-      last = name;
-      return demanded.contains(name) ? std::optional(std::string(1, kUnknown)) : std::nullopt;
-    };
-    try {
-      return bake::Definition::load(options);
-    } catch (const Error&) {
-      const bool is_new = !last.empty() && demanded.size() < kMaxDemanded && demanded.insert(last).second;
-      if (!is_new) throw;
-    }
-  }
+  options.working_directory = folder;
+  options.environment = [](const std::string&) { return std::nullopt; };
+  options.reads_env_files = false;
+  options.needed_value = std::string(1, kUnknown);
+  for (const std::string& file : files) options.files.push_back((folder / file).string());
+  return options;
 }
 
 // Targets that are there for others to inherit from only.
@@ -77,9 +59,8 @@ class BakeReader {
   void read(const std::string& folder, const std::vector<std::string>& names) {
     const std::string origin = folder.empty() ? names[0] : folder + "/" + names[0];
     try {
-      const Definitions definitions{names, files_.root / folder};
-      const bake::Definition definition = load_without_environment(definitions);
-      take(definition, definitions, origin);
+      const bake::DefinitionOptions options = options_of(names, files_.root / folder);
+      take(bake::Definition::load(options), options, origin);
     } catch (const Error& error) {
       note(fmt::format("'{}' could not be read, so what it builds is left out: {}", printable(origin),
                        printable(error.message())));
@@ -96,14 +77,10 @@ class BakeReader {
         [](const TargetSpec& target) { return target.dockerfile && fs::is_regular_file(*target.dockerfile); }));
   }
 
-  void take(const bake::Definition& definition, const Definitions& definitions, const std::string& origin) {
-    bake::DefinitionOptions options;
-    options.working_directory = definitions.folder;
-    options.environment = [](const std::string&) { return std::nullopt; };
-    for (const std::string& file : definitions.files) options.files.push_back((definitions.folder / file).string());
+  void take(const bake::Definition& definition, bake::DefinitionOptions options, const std::string& origin) {
     // A name that no target has: so none of them stops the others.
     Fleet fleet = bake_fleet(definition, options, {"no target"});
-    if (count_dockerfiles(fleet) == 0 && definitions.folder != files_.root) {
+    if (count_dockerfiles(fleet) == 0 && options.working_directory != files_.root) {
       options.working_directory = files_.root;
       Fleet other = bake_fleet(definition, options, {"no target"});
       if (count_dockerfiles(other) > 0) fleet = std::move(other);

@@ -131,27 +131,52 @@ class ImageList {
     return true;
   }
 
+  // The Dockerfile that a bake file says itself stands in the image's folder once the image is defined, where it may
+  // have been changed since: then the name tells.
+  bool has_dockerfile_of(const ProposedImage& image, const FoundBuild& build) const {
+    const TargetSpec& known = image.target;
+    if (!build.target.dockerfile_inline || !image.is_defined)
+      return known.dockerfile == build.target.dockerfile && known.dockerfile_inline == build.target.dockerfile_inline;
+    if (!known.dockerfile || known.dockerfile->parent_path() != known.definition.parent_path()) return false;
+    const bool has_its_name =
+        build.name == image.name || std::any_of(build.tags.begin(), build.tags.end(), [&](const std::string& text) {
+          const auto tag = parse_known_tag(text);
+          return tag && tag->repository.substr(tag->repository.rfind('/') + 1) == image.name;
+        });
+    if (has_its_name && known.context == build.target.context) return true;
+    const auto text = df::read_text_file(*known.dockerfile, root_);
+    return text && *text == *build.target.dockerfile_inline;
+  }
+
+  void note_other_version(const FoundBuild& build, const ProposedImage& image) {
+    const std::string dockerfile =
+        printable(image.target.dockerfile ? from_root(root_, *image.target.dockerfile) : build.name);
+    if (std::find(image.origins.begin(), image.origins.end(), build.origin) != image.origins.end()) {
+      add_note(fmt::format("'{}' builds '{}' several times: it is one image with what the first says; for another "
+                           "version say 'kiln init service NAME --like IMAGE' and set its 'args'",
+                           printable(build.origin), dockerfile),
+               notes_);
+      return;
+    }
+    notes_.push_back(
+        fmt::format("'{}' builds '{}' with another context or other arguments than {}: those of the latter count",
+                    printable(build.origin), dockerfile,
+                    image.origins.empty() ? "images/" : "'" + printable(image.origins[0]) + "'"));
+  }
+
   // The image that a build is another mention of. Within one file each build that differs is an image of its own;
   // another file that builds the same stage of the same Dockerfile means the same image.
   ProposedImage* find(const FoundBuild& build) {
     ProposedImage* nearest = nullptr;
     for (ProposedImage& image : images) {
       const TargetSpec& known = image.target;
-      if (known.dockerfile != build.target.dockerfile || known.dockerfile_inline != build.target.dockerfile_inline)
-        continue;
-      if (known.stage != build.target.stage) continue;
+      if (!has_dockerfile_of(image, build) || known.stage != build.target.stage) continue;
       if (known.args == build.target.args && known.context == build.target.context) return &image;
       const bool is_of_same_file = std::any_of(image.file_names.begin(), image.file_names.end(),
                                                [&](const auto& name) { return name.first == build.origin; });
       if (!is_of_same_file && nearest == nullptr) nearest = &image;
     }
-    if (nearest != nullptr) {
-      notes_.push_back(
-          fmt::format("'{}' builds '{}' with another context or other arguments than {}: those of the "
-                      "latter count",
-                      printable(build.origin), printable(from_root(root_, *nearest->target.dockerfile)),
-                      nearest->origins.empty() ? "images/" : "'" + printable(nearest->origins[0]) + "'"));
-    }
+    if (nearest != nullptr) note_other_version(build, *nearest);
     return nearest;
   }
 

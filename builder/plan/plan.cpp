@@ -420,19 +420,41 @@ TargetSpec left_out(const TargetSpec& target, const Error& error) {
   return result;
 }
 
+namespace {
+
+// Several errors as one, each of them once: an image of several profiles has one Dockerfile.
+Error all_of(const std::vector<Error>& errors) {
+  std::vector<std::string> messages;
+  std::string details;
+  for (const Error& error : errors) {
+    if (std::find(messages.begin(), messages.end(), error.message()) != messages.end()) continue;
+    messages.push_back(error.message());
+    if (!details.empty() && !error.detail().empty()) details += '\n';
+    details += error.detail();
+  }
+  return Error(errors.front().category(), join(messages, "\n")).set_detail(details);
+}
+
+}  // namespace
+
 Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
                const std::function<bool(const TargetSpec&)>& may_be_left_out) {
   Plan plan;
   plan.names = names;
+  std::vector<Error> refused;
   // What `read` returns, or the stand-in of a target that it cannot be done for.
   const auto or_left_out = [&](const TargetSpec& target, const std::function<void()>& read,
                                const std::function<void(std::unique_ptr<PlannedTarget>)>& take) {
     try {
       read();
     } catch (const Error& error) {
-      if (error.category() != Category::usage || !may_be_left_out || !may_be_left_out(target)) throw;
-      plan.notes.push_back(
-          fmt::format("'{}' is left out, and what is built from it: {}", printable(target.name), error.message()));
+      if (error.category() != Category::usage) throw;
+      if (may_be_left_out && may_be_left_out(target)) {
+        plan.notes.push_back(
+            fmt::format("'{}' is left out, and what is built from it: {}", printable(target.name), error.message()));
+      } else {
+        refused.push_back(error);
+      }
       take(read_target(left_out(target, error)));
     }
   };
@@ -450,6 +472,7 @@ Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
           resolve_stages(plan, *plan.targets[i]);
         });
   }
+  if (!refused.empty()) throw all_of(refused);
   std::sort(plan.notes.begin(), plan.notes.end());
   plan.notes.erase(std::unique(plan.notes.begin(), plan.notes.end()), plan.notes.end());
   plan.order();  // throws for a cycle

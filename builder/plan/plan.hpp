@@ -81,8 +81,8 @@ struct Plan {
 };
 
 // Error{usage} with file and line for a Dockerfile that does not parse, an unknown stage or target stage, a parent that
-// does not exist, and a cycle. A target that may be left out and is at fault is in the plan with `problems` instead, as
-// an image of nothing, and a note says so.
+// does not exist, and a cycle; of several targets at fault all are told. A target that may be left out and is at fault
+// is in the plan with `problems` instead, as an image of nothing, and a note says so.
 Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
                const std::function<bool(const TargetSpec&)>& may_be_left_out = {});
 // The stand-in of a target whose Dockerfile is at fault.

@@ -41,8 +41,8 @@ std::string pins_text(const std::vector<PinnedService>& services, std::string_vi
 ServicePins pin_services(const std::vector<compose::ComposeText>& files, const compose::ComposeOptions& options,
                          const DigestOf& digest_of, std::string_view origin) {
   ServicePins pins;
-  const compose::Lookup variables = compose::project_variables(options);
-  const compose::Node model = compose::load_model(files, variables, options.fetched_folder, &pins.unset);
+  const compose::Lookup variables = compose::project_variables(options, files);
+  const compose::Node model = compose::load_model(files, options, variables, &pins.unset);
   const compose::Node* services = model.find("services");
   if (services == nullptr) throw Error(Category::usage, fmt::format("'{}' has no services", files.front().name));
   for (const auto& [name, service] : services->members) {

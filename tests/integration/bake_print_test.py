@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What `kiln bake --print` prints of bake and Compose files: of each folder of tests/golden/bake what stands there, and
-where buildx is on PATH what buildx prints, of those folders and of 500 files that a seeded generator makes."""
+where buildx is on PATH what buildx prints, of those folders and of 500 files and 100 Compose projects that seeded
+generators make."""
 
 import json
 import re
@@ -8,9 +9,11 @@ import shutil
 
 import harness
 from tests.support.bake_generator import BakeGenerator
+from tests.support.compose_generator import ComposeGenerator
 
 GOLDEN = harness.ROOT / "tests/golden/bake"
 GENERATED = 500
+GENERATED_PROJECTS = 100
 
 # Where kiln prints something else by intent; docs/bake.md has the reasons.
 DIFFERENT = {}
@@ -87,6 +90,25 @@ class BakePrint(harness.KilnTest):
                 printed = self.kiln("bake", "--print", cwd=self.folder / "generated")
                 self.assertEqual(sorted_groups(json.loads(printed.stdout)), sorted_groups(json.loads(reference.stdout)))
         self.assertGreater(taken, GENERATED // 2)
+
+    def test_buildx_prints_the_same_of_generated_compose_projects(self):
+        self.need_programs("buildx")
+        taken = 0
+        for seed in range(GENERATED_PROJECTS):
+            files, words = ComposeGenerator(seed).files()
+            folder = self.folder / "project"
+            shutil.rmtree(folder, ignore_errors=True)
+            for name, text in files.items():
+                self.write(f"project/{name}", text)
+            reference = self.buildx(*words, env={"OUTER": "shell"}, cwd=folder)
+            with self.subTest(seed=seed):
+                if reference.code != 0:
+                    self.kiln("bake", "--print", *words, env={"OUTER": "shell"}, code=2, cwd=folder)
+                    continue
+                taken += 1
+                printed = self.kiln("bake", "--print", *words, env={"OUTER": "shell"}, cwd=folder)
+                self.assertEqual(json.loads(printed.stdout), json.loads(reference.stdout))
+        self.assertGreater(taken, GENERATED_PROJECTS // 2)
 
 
 if __name__ == "__main__":

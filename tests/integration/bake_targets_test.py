@@ -88,6 +88,8 @@ class BakeTargets(harness.KilnTest):
         self.write("app/Dockerfile", "# check=error=true\nfrom scratch\nCOPY Dockerfile /\nCMD a b\n")
         self.bake(code=1)
         self.assertEqual(self.printed()["default"]["call"], "check")
+        self.assertEqual(self.printed("--call=check")["default"]["call"], "lint")
+        self.assertIn("exclude one another", self.bake("--print", "--list=targets", code=2).stderr)
 
     def test_run_sees_hosts_limits_shared_memory_and_a_secret_that_is_only_an_id(self):
         self.need_containers()

@@ -91,6 +91,24 @@ class InitTest(harness.KilnTest):
         self.assertIn("are not written down: REV", result.stdout)
         self.assertNotIn("left out:", result.stdout)
 
+    def test_the_versions_of_a_matrix_are_one_image_and_that_is_said(self):
+        self.put("Dockerfile", "FROM scratch\nARG PY\nCOPY Dockerfile /\n")
+        self.put(".github/workflows/ci.yml", """
+            jobs:
+              build:
+                strategy: {matrix: {py: ["3.11", "3.12", "3.13"]}}
+                steps:
+                  - uses: docker/build-push-action@v6
+                    with:
+                      build-args: PY=${{ matrix.py }}
+                      tags: ghcr.io/acme/app:${{ matrix.py }}
+        """)
+        result, targets = self.init_and_plan()
+        self.assertEqual(sorted(targets), ["app"])
+        self.assertEqual(self.definition("app")["args"], {"PY": "3.11"})
+        self.assertEqual(result.stdout.count("builds 'Dockerfile' several times"), 1)
+        self.assertIn("kiln init service NAME --like IMAGE", result.stdout)
+
     def test_a_dry_run_shows_the_files_and_writes_none(self):
         self.put("api/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
         result = self.init("--dry-run")
@@ -116,6 +134,30 @@ class InitTest(harness.KilnTest):
         self.assertEqual(fleet.read_text(), before)
         self.kiln("plan", cwd=self.repository)
 
+    def test_a_dockerfile_that_a_bake_file_says_itself_makes_one_image_however_often_init_runs(self):
+        self.put("docker-bake.hcl", """
+            target "app" {
+              dockerfile-inline = "FROM scratch\\nCOPY marker /\\n"
+              tags = ["ghcr.io/acme/app:1"]
+            }
+            target "lib" {
+              dockerfile-inline = "FROM scratch\\nCOPY marker /lib\\n"
+              args = { A = "1" }
+            }
+            target "lib-of-sub" {
+              context = "sub"
+              dockerfile-inline = "FROM scratch\\nCOPY marker /lib\\n"
+            }
+        """)
+        self.put("marker")
+        self.put("sub/marker")
+        _, targets = self.init_and_plan()
+        self.assertEqual(sorted(targets), ["app", "lib", "lib-of-sub"])
+        self.put("images/app/Dockerfile", "FROM scratch\nCOPY marker /changed\n")
+        before = {path: path.read_text() for path in (self.repository / "images").rglob("*") if path.is_file()}
+        self.init()
+        self.assertEqual(before, {path: path.read_text() for path in (self.repository / "images").rglob("*") if path.is_file()})
+
     def test_edges_are_found_by_the_tags_of_compose_bake_and_workflows(self):
         self.put("base/Dockerfile", "FROM scratch\nCOPY Dockerfile /base\n")
         self.put("tools/Dockerfile", "FROM scratch\nCOPY Dockerfile /tool\n")
@@ -139,6 +181,13 @@ class InitTest(harness.KilnTest):
         self.put(".env", "DEPLOY_TOKEN=hunter2\nPASSWORD=hunter3\n")
         self.put("docker-bake.hcl", """
             variable "REGISTRY" { default = "ghcr.io/acme" }
+            variable "VERSION" {
+              default = ""
+              validation {
+                condition = VERSION != ""
+                error_message = "a version is given in CI"
+              }
+            }
             target "common" { platforms = [] }
             target "base" {
               inherits = ["common"]

@@ -22,7 +22,6 @@ ONLY_IN = {"CLI/": {"builder/cli"}, "curl/": {"registry/remote"}, "yaml.h": {"bu
 
 # Headers that only sources of their own room include, and that may therefore see a third-party library.
 SOURCE_PRIVATE = {
-    "builder/cache/record_member.hpp",
     "registry/remote/curl_transfer.hpp",
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.hpp"
+#include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/build/build.hpp"
@@ -20,6 +21,7 @@
 #include "builder/cli/words/selected_fleet.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/bake/definition.hpp"
+#include "builder/definitions/bake/print_checks.hpp"
 #include "builder/definitions/bake_print.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/load_fleet.hpp"
@@ -67,6 +69,7 @@ bool print_bake_files(const BakeWords& words, LoadFleetOptions options) {
   if (words.load) options.set.emplace_back("*.load=true");
   if (words.no_cache) options.set.emplace_back("*.no-cache=true");
   if (words.pull) options.set.emplace_back("*.pull=true");
+  if (words.check || words.buildx.wants_check()) options.set.emplace_back("*.call=lint");
   const auto definition = load_bake_definition(options);
   if (!definition) {
     if (words.list)
@@ -75,8 +78,13 @@ bool print_bake_files(const BakeWords& words, LoadFleetOptions options) {
   }
   StderrLog log;
   for (const std::string& warning : definition->config().warnings) log.warn(warning);
-  fmt::print("{}", words.list ? bake::list_definition(*definition, *words.list)
-                              : bake::print_selection(definition->select(options.wanted)));
+  if (words.list) {
+    fmt::print("{}", bake::list_definition(*definition, *words.list));
+    return true;
+  }
+  const bake::Selection selection = definition->select(options.wanted);
+  for (const auto& [name, values] : selection.targets) bake::check_printed(name, values);
+  fmt::print("{}", bake::print_selection(selection));
   return true;
 }
 
@@ -162,6 +170,8 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
 
 int run_bake(const BakeWords& words, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
+  if (words.print && words.list)
+    throw Error(Category::usage, "--print and --list exclude one another; say one of them");
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
   if ((words.print || words.list) && print_bake_files(words, source.options)) return 0;

@@ -235,10 +235,11 @@ ServicePins pins_by_service(const PinWords& words, const DigestOf& digest_of, co
   std::vector<compose::ComposeText> texts;
   std::vector<std::string> names;
   for (const std::string& file : project_files(words)) {
-    texts.push_back({file, read_file(file, kMostBytes), fs::path(file).parent_path()});
+    texts.push_back({file, read_file(file, kMostBytes)});
     names.push_back(fs::path(file).filename().native());
   }
-  const compose::ComposeOptions options{fs::path(words.files[0]).parent_path(), environment_variable, {}};
+  compose::ComposeOptions options{fs::path(words.files[0]).parent_path(), environment_variable, {}};
+  options.project_name = to_lower(fs::absolute(words.files[0]).parent_path().filename().native());
   ServicePins pins = pin_services(texts, options, digest_of,
                                   printable(fmt::format("{} in {}", join(names, ", "), origin_of(release))));
   StderrLog log;

@@ -26,14 +26,13 @@ constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
 struct BakeText {
   std::string name;
   std::string text;
-  fs::path folder;
 };
 
 enum class Syntax { compose, json, native };
 
 BakeText read_text(const std::string& file, const DefinitionOptions& options) {
   if (file == "-") {
-    return {"-", std::string(std::istreambuf_iterator<char>(std::cin), {}), options.working_directory};
+    return {"-", std::string(std::istreambuf_iterator<char>(std::cin), {})};
   }
   const bool is_caller_s = file.starts_with(kCallerScheme);
   const fs::path path =
@@ -42,7 +41,7 @@ BakeText read_text(const std::string& file, const DefinitionOptions& options) {
     throw Error(Category::usage, fmt::format("'{}' leads out of the repository it is taken from", printable(file)));
   }
   try {
-    return {display_path(path), read_file(path, kMaxBytes), path.parent_path()};
+    return {display_path(path), read_file(path, kMaxBytes)};
   } catch (const Error& error) {
     throw Error(Category::usage, error.message());
   }
@@ -67,25 +66,36 @@ void take_project_relative(const std::string& folder, BakeConfig& config) {
   }
 }
 
-bool parses(const BakeText& file) {
-  try {
-    hcl::parse_native(file.name, file.text);
-    return true;
-  } catch (const Error&) {
-    return false;
+// Whether the first line that says something begins with a key of YAML, "NAME:". In HCL no line outside of a heredoc
+// does.
+bool begins_with_key(std::string_view text) {
+  for (const std::string_view line : split(text, '\n')) {
+    const std::string_view words = trim(line);
+    if (words.empty() || words.starts_with('#') || words.starts_with("---") || words.starts_with('%')) continue;
+    const std::size_t end = words.find_first_of(" \t:={(/");
+    return end != std::string_view::npos && words[end] == ':';
   }
+  return false;
 }
 
-// By the name, and where that says nothing by what it reads as.
+// Whether a text in braces is a Compose file: its first key is one of those.
+bool is_compose_in_braces(std::string_view text) {
+  std::string_view words = trim(text.substr(1));
+  if (words.starts_with('"') || words.starts_with('\'')) words.remove_prefix(1);
+  static constexpr std::string_view kKeys[] = {"services", "include", "version", "volumes", "networks", "secrets"};
+  const std::string_view key = words.substr(0, words.find_first_of("\"': \t\n"));
+  return std::find(std::begin(kKeys), std::end(kKeys), key) != std::end(kKeys);
+}
+
+// By the name, and where that says nothing by how the text begins.
 Syntax syntax_of(const BakeText& file) {
   const std::string name = to_lower(file.name);
   if (name.ends_with(".yml") || name.ends_with(".yaml")) return Syntax::compose;
   if (name.ends_with(".json")) return Syntax::json;
   if (name.ends_with(".hcl")) return Syntax::native;
-  if (trim(file.text).starts_with('{')) return Syntax::json;
-  if (parses(file)) return Syntax::native;
-  const bool has_services = file.text.starts_with("services:") || file.text.find("\nservices:") != std::string::npos;
-  return has_services ? Syntax::compose : Syntax::native;
+  if (const std::string_view text = trim(file.text); text.starts_with('{'))
+    return is_compose_in_braces(text) ? Syntax::compose : Syntax::json;
+  return begins_with_key(file.text) ? Syntax::compose : Syntax::native;
 }
 
 std::map<std::string, std::string> given_variables(const std::vector<std::string>& words) {
@@ -132,26 +142,31 @@ std::string json_list(const std::vector<std::vector<std::string>>& objects) {
 }
 
 std::string list_targets(const BakeConfig& config, bool is_json) {
-  std::map<std::string, std::pair<std::string, bool>> listed;  // a description, and whether it is a group
+  struct Entry {
+    std::string name, description;
+    bool is_group;
+  };
+  std::vector<Entry> listed;
+  for (const BakeTarget& target : config.targets) {
+    const auto description = target.values.find("description");
+    listed.push_back(
+        {target.name, description == target.values.end() ? "" : description->second.text(), /*is_group=*/false});
+  }
   for (const BakeGroup& group : config.groups) {
     std::vector<std::string> members = group.targets;
     std::sort(members.begin(), members.end());
     std::string text = join(members, ", ");
     if (!group.description.empty()) text = group.description + (text.empty() ? "" : " (" + text + ")");
-    listed[group.name] = {text, true};
+    listed.push_back({group.name, text, /*is_group=*/true});
   }
-  for (const BakeTarget& target : config.targets) {
-    const auto description = target.values.find("description");
-    const std::string text = description == target.values.end() ? "" : description->second.text();
-    listed.try_emplace(target.name, text, false);
-  }
+  std::stable_sort(listed.begin(), listed.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
   std::vector<std::vector<std::string>> rows = {{"TARGET", "DESCRIPTION"}}, objects;
-  for (const auto& [name, entry] : listed) {
-    if (name.starts_with('_')) continue;  // by convention what others inherit from only
-    rows.push_back({name, entry.first});
-    objects.push_back({json_field("name", name)});
-    if (!entry.first.empty()) objects.back().push_back(json_field("description", entry.first));
-    if (entry.second) objects.back().emplace_back("    \"group\": true");
+  for (const Entry& entry : listed) {
+    if (entry.name.starts_with('_')) continue;  // by convention what others inherit from only
+    rows.push_back({entry.name, entry.description});
+    objects.push_back({json_field("name", entry.name)});
+    if (!entry.description.empty()) objects.back().push_back(json_field("description", entry.description));
+    if (entry.is_group) objects.back().emplace_back("    \"group\": true");
   }
   return is_json ? json_list(objects) : tabbed(rows);
 }
@@ -183,7 +198,7 @@ Definition Definition::load(const DefinitionOptions& options) {
     const std::optional<std::string> folder = options.has_file_relative_paths ? folder_of_file(file) : std::nullopt;
     if (syntax == Syntax::compose) {
       if (compose_files.empty()) compose_folder = folder;
-      compose_files.push_back({text.name, std::move(text.text), text.folder});
+      compose_files.push_back({text.name, std::move(text.text)});
     } else {
       documents.push_back(syntax == Syntax::json ? hcl::parse_json_syntax(text.name, std::move(text.text))
                                                  : hcl::parse_native(text.name, std::move(text.text)));
@@ -191,8 +206,11 @@ Definition Definition::load(const DefinitionOptions& options) {
     }
   }
   if (!compose_files.empty()) {
-    compose::add_compose_targets(
-        compose_files, {options.working_directory, options.environment, given, options.fetched_folder}, config);
+    compose::ComposeOptions project{options.working_directory, options.environment, given, options.fetched_folder};
+    if (options.needed_value) project.project_name = *options.needed_value;
+    project.reads_env_files = options.reads_env_files;
+    project.needed_value = options.needed_value;
+    compose::add_compose_targets(compose_files, project, config);
     if (compose_folder) take_project_relative(*compose_folder, config);
   }
   module.given = [&](const std::string& name) -> std::optional<std::string> {
@@ -200,6 +218,7 @@ Definition Definition::load(const DefinitionOptions& options) {
     return found == given.end() ? options.environment(name) : std::optional(found->second);
   };
   module.built_in = {{"BAKE_CMD_CONTEXT", "cwd://"}, {"BAKE_LOCAL_PLATFORM", oci::Platform::host().str()}};
+  module.checks_values = !options.needed_value;
   evaluate_module(documents, module, config);
   TargetNames names;
   for (const BakeTarget& target : config.targets) names.emplace(target.name, target.name);

@@ -19,6 +19,10 @@ struct DefinitionOptions {
   std::vector<std::string> files;      // in their order; "-" is standard input
   std::vector<std::string> variables;  // NAME=VALUE of --var: they go over the environment
   std::vector<std::string> set;        // --set
+  bool reads_env_files = true;         // of Compose files: .env and those that they name
+  // For files that are looked at, not built: the value of a variable that a Compose file asks for (`${NAME:?}`) and
+  // nothing gives. Validations count for nothing then. Without it both are an Error.
+  std::optional<std::string> needed_value = std::nullopt;
 
   AttributeFolders folders() const {
     return {fetched_folder.value_or(working_directory), working_directory, fetched_folder.has_value()};

@@ -60,6 +60,7 @@ struct ModuleOptions {
   std::map<std::string, std::string> built_in;  // BAKE_CMD_CONTEXT and the like: nothing goes over them
   // Where contexts are relative to the file that says them: the folders of these files.
   std::map<const hcl::Source*, std::string> folders = {};
+  bool checks_values = true;  // by the validations of variables
 };
 
 // Evaluates files in HCL's two syntaxes, in their order, over what compose files have said already. As in buildx a

@@ -336,7 +336,7 @@ std::string print_selection(const Selection& selection) {
     printer.key("targets");
     Value::Items members;
     for (const std::string& target : group.targets) members.push_back(Value::of(target));
-    printer.value(group.has_no_list ? Value() : Value::tuple(std::move(members)));
+    printer.value(group.has_no_list && members.empty() ? Value() : Value::tuple(std::move(members)));
     printer.close('}');
   }
   printer.close('}');

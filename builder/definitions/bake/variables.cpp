@@ -20,11 +20,22 @@ using hcl::Type;
 using hcl::Value;
 using hcl::ValueError;
 
+// "1_000" is "1000" where each underscore is between digits; else it stays.
+std::string without_underscores(const std::string& text) {
+  std::string result;
+  const auto is_digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool parts_digits = text[i] == '_' && i > 0 && is_digit(i - 1) && is_digit(i + 1);
+    if (!parts_digits) result += text[i];
+  }
+  return result;
+}
+
 // A text from the command line or the environment as a primitive; bools and numbers as Go reads them.
 Value primitive(const std::string& text, const Type& type) {
   if (type.kind() == Type::Kind::string) return Value::of(text);
   if (type.kind() == Type::Kind::number) {
-    const auto number = hcl::Number::parse(text);
+    const auto number = hcl::Number::parse(without_underscores(text));
     if (!number) throw ValueError(fmt::format("'{}' is no number", printable(text)));
     return Value::of(*number);
   }
@@ -34,6 +45,7 @@ Value primitive(const std::string& text, const Type& type) {
 }
 
 std::vector<std::string> given_fields(const std::string& text) {
+  if (text.empty()) throw ValueError("it is empty, which is no list; give an empty one as JSON");
   try {
     return csv_fields(text, "a list");
   } catch (const Error& error) {
@@ -65,6 +77,52 @@ Value from_csv(const std::string& text, const Type& type) {
   if (type.kind() == Type::Kind::list) return Value::list(type.element(), std::move(items));
   if (type.kind() == Type::Kind::set) return Value::set(type.element(), std::move(items));
   return Value::tuple(std::move(items));
+}
+
+// A type as cty writes one in JSON: "string", ["list", "string"], ["object", {"a": "number"}]. nullopt for what is
+// none.
+std::optional<Type> type_of_json(const Value& json) {
+  if (json.is(Type::Kind::string)) {
+    for (const Type& type : {Type::string(), Type::number(), Type::boolean()}) {
+      if (json.text() == type.name()) return type;
+    }
+    return json.text() == "dynamic" ? std::optional(Type()) : std::nullopt;
+  }
+  if (!json.is_sequence() || json.items().size() != 2 || !json.items()[0].is(Type::Kind::string)) return std::nullopt;
+  const std::string& word = json.items()[0].text();
+  const Value& inner = json.items()[1];
+  if (word == "tuple" && inner.is_sequence()) {
+    std::vector<Type> elements;
+    for (const Value& item : inner.items()) {
+      const auto element = type_of_json(item);
+      if (!element) return std::nullopt;
+      elements.push_back(*element);
+    }
+    return Type::tuple(std::move(elements));
+  }
+  if (word == "object" && inner.is_mapping()) {
+    std::map<std::string, Type> attributes;
+    for (const auto& [name, member] : inner.members()) {
+      const auto attribute = type_of_json(member);
+      if (!attribute) return std::nullopt;
+      attributes.emplace(name, *attribute);
+    }
+    return Type::object(std::move(attributes));
+  }
+  const auto element = type_of_json(inner);
+  if (!element) return std::nullopt;
+  if (word == "list") return Type::list(*element);
+  if (word == "set") return Type::set(*element);
+  return word == "map" ? std::optional(Type::map(*element)) : std::nullopt;
+}
+
+// A value of the type `any` says its type beside it, {"type": ..., "value": ...}; what does not is taken as it is.
+Value value_of_any(const Value& json) {
+  if (!json.is_mapping() || json.size() != 2) return json;
+  const auto type = json.members().find("type"), value = json.members().find("value");
+  if (type == json.members().end() || value == json.members().end()) return json;
+  const auto known = type_of_json(type->second);
+  return known ? hcl::convert(value->second, *known) : json;
 }
 
 bool is_csv_type(const Type& type) { return type.is_collection() || type.kind() == Type::Kind::tuple; }
@@ -167,10 +225,14 @@ Value Variables::with_given(const std::string& name, const Variable& variable, b
     }
   }
   try {
-    if (type && json) return hcl::convert(hcl::json_value(hcl::Source(name + "_JSON", *json)), *type);
+    if (type && json) {
+      const Value value = hcl::json_value(hcl::Source(name + "_JSON", *json));
+      return type->is_dynamic() ? value_of_any(value) : hcl::convert(value, *type);
+    }
     if (type && is_csv_type(*type)) return from_csv(*given, *type);
     if (type) {
-      if (!type->is_primitive()) throw ValueError(fmt::format("a {} is given as {}_JSON", type->name(), name));
+      if (!type->is_primitive())
+        throw ValueError(fmt::format("a value of the type '{}' is given as {}_JSON", type->expression(), name));
       return primitive(*given, *type);
     }
     if (!has_default || default_value.is_null()) return Value::of(*given);
@@ -190,6 +252,7 @@ std::vector<BakeVariable> Variables::check_all() {
     if (variable.type) shown_variable.type = variable.type->is_dynamic() ? "any" : variable.type->name();
     result.push_back(std::move(shown_variable));
   }
+  if (!options_.checks_values) return result;
   for (const auto& [name, variable] : variables_) validate(variable);
   return result;
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/compose/service_environment.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 
 namespace kiln::compose {
@@ -40,21 +41,7 @@ std::vector<std::string> words_of(const Node& node) {
   return result;
 }
 
-// KEY=VALUE of a list, or a mapping; nullopt for a key without a value.
-std::map<std::string, std::optional<std::string>> pairs_of(const Node& node) {
-  std::map<std::string, std::optional<std::string>> result;
-  for (const auto& [key, value] : node.members) {
-    result[key] = value.is_scalar() ? std::optional(text_of_scalar(value)) : std::nullopt;
-  }
-  for (const Node& item : node.items) {
-    const std::size_t equals = item.text.find('=');
-    const std::string key = item.text.substr(0, equals);
-    result[key] = equals == std::string::npos ? std::nullopt : std::optional(item.text.substr(equals + 1));
-  }
-  return result;
-}
-
-Value map_of(const std::map<std::string, std::optional<std::string>>& pairs, const char* otherwise) {
+Value map_of(const KeyValues& pairs, const char* otherwise) {
   Value::Members members;
   for (const auto& [key, value] : pairs) {
     if (value || otherwise != nullptr) members[key] = Value::of(value ? *value : std::string(otherwise));
@@ -97,7 +84,8 @@ std::string linked_context(const std::string& value) {
 
 class ServiceReader {
  public:
-  ServiceReader(const Node& model, const Lookup& variables) : model_(model), variables_(variables) {}
+  ServiceReader(const Node& model, const ComposeOptions& options, const Lookup& variables)
+      : model_(model), options_(options), variables_(variables) {}
 
   bake::AttributeValues read(const Node& service) {
     const Node& given = *service.find("build");
@@ -107,6 +95,7 @@ class ServiceReader {
       build.kind = Node::Kind::mapping;
       build.set("context", given);
     }
+    check_keys(build);
     values_.clear();
     for (const auto& [name, attribute] : {std::pair{"context", "context"},
                                           {"dockerfile", "dockerfile"},
@@ -131,7 +120,7 @@ class ServiceReader {
       if (const Node* node = build.find(name); node != nullptr && is_true(*node)) set(attribute, Value::of(true));
     }
     if (const Node* node = build.find("args")) set_args(*node, service);
-    if (const Node* node = build.find("labels")) set("labels", map_of(pairs_of(*node), ""));
+    if (const Node* node = build.find("labels")) set("labels", map_of(key_values(*node), ""));
     if (const Node* node = build.find("additional_contexts")) set_contexts(*node);
     if (const Node* node = build.find("shm_size"); node != nullptr && node->is_scalar()) {
       set("shm-size", Value::of(shown_size(node->text)));
@@ -156,6 +145,20 @@ class ServiceReader {
     if (read) values_.insert_or_assign(std::string(name), *std::move(read));
   }
 
+  static void check_keys(const Node& build) {
+    static constexpr std::string_view kKeys =
+        "additional_contexts args cache_from cache_to context dockerfile dockerfile_inline entitlements extra_hosts "
+        "isolation labels network no_cache no_cache_filter platforms privileged provenance pull sbom secrets shm_size "
+        "ssh tags target ulimits";
+    static const std::vector<std::string_view> kParts = split(kKeys, ' ');
+    static const std::vector<std::string> kKnown(kParts.begin(), kParts.end());
+    if (!build.is_mapping()) throw hcl::ValueError("'build' is a folder, or a mapping that says how");
+    for (const auto& [key, value] : build.members) {
+      if (key.starts_with("x-") || std::find(kKnown.begin(), kKnown.end(), key) != kKnown.end()) continue;
+      throw hcl::ValueError(fmt::format("unknown key '{}' of 'build'{}", printable(key), suggestion(key, kKnown)));
+    }
+  }
+
   // Behind what is there.
   void append(std::string_view name, const Value& value) {
     bake::AttributeValues over;
@@ -174,20 +177,28 @@ class ServiceReader {
   }
 
   void set_args(const Node& node, const Node& service) {
-    auto args = pairs_of(node);
-    std::map<std::string, std::optional<std::string>> environment;
-    if (const Node* own = service.find("environment")) environment = pairs_of(*own);
+    KeyValues args = key_values(node);
+    for (const auto& [name, value] : args) {
+      if (name.ends_with(' '))
+        throw hcl::ValueError(fmt::format("the name of the argument '{}' ends with a space", printable(name)));
+    }
+    std::optional<ServiceEnvironment> environment;  // read where an argument needs it
     for (auto& [name, value] : args) {
       if (value) continue;
-      const auto own = environment.find(name);
-      value = own != environment.end() && own->second ? own->second : variables_(name);
+      if (!environment) environment = service_environment(service, options_, variables_);
+      const auto own = environment->values.find(name);
+      value = own != environment->values.end() && own->second ? own->second : variables_(name);
+      if (!value && environment->missing_file) {
+        throw hcl::ValueError(fmt::format("the argument '{}' has no value, and the env_file '{}' is not there",
+                                          printable(name), printable(*environment->missing_file)));
+      }
     }
     set("args", map_of(args, nullptr));
   }
 
   void set_contexts(const Node& node) {
     Value::Members members;
-    for (const auto& [name, value] : pairs_of(node)) {
+    for (const auto& [name, value] : key_values(node)) {
       const std::string text = linked_context(value.value_or(""));
       const bool is_path = text.find(':') == std::string::npos && text.starts_with('.');
       members[name] = Value::of(is_path ? fs::path(text).lexically_normal().string() : text);
@@ -208,7 +219,7 @@ class ServiceReader {
   }
 
   void set_extra_hosts(const Node& node) {
-    std::map<std::string, std::optional<std::string>> hosts;
+    KeyValues hosts;
     const auto add = [&](const std::string& host, std::string address) {
       if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
       auto& known = hosts[host];
@@ -227,9 +238,17 @@ class ServiceReader {
 
   void set_ssh(const Node& node) {
     std::vector<std::string> agents;
-    for (const auto& [id, path] : pairs_of(node)) agents.push_back(path ? fmt::format("{}={}", id, *path) : id);
+    for (const auto& [id, path] : key_values(node)) agents.push_back(path ? fmt::format("{}={}", id, *path) : id);
     std::sort(agents.begin(), agents.end());
     set("ssh", texts(std::move(agents)));
+  }
+
+  [[noreturn]] static void refuse_unknown_secret(const std::string& secret, const Node* known) {
+    std::vector<std::string> names;
+    if (known != nullptr) {
+      for (const auto& [name, ignored] : known->members) names.push_back(name);
+    }
+    throw hcl::ValueError(fmt::format("unknown secret '{}'{}", printable(secret), suggestion(secret, names)));
   }
 
   void set_secrets(const Node& node) {
@@ -240,17 +259,16 @@ class ServiceReader {
       if (source == nullptr) continue;
       Value::Members secret = {{"id", Value::of(source->text)}};
       const Node* declared = known == nullptr ? nullptr : known->find(source->text);
-      if (declared != nullptr) {
-        const Node* external = declared->find("external");
-        if (external != nullptr && (is_true(*external) || external->is_mapping())) {
-          throw Error(Category::usage, fmt::format("the secret '{}' is external: a build needs a file or a variable",
-                                                   printable(source->text)));
-        }
-        if (const Node* file = declared->find("file")) {
-          secret["src"] = Value::of(fs::path(file->text).lexically_normal().string());
-        }
-        if (const Node* variable = declared->find("environment")) secret["env"] = Value::of(variable->text);
+      if (declared == nullptr) refuse_unknown_secret(source->text, known);
+      const Node* external = declared->find("external");
+      if (external != nullptr && (is_true(*external) || external->is_mapping())) {
+        throw Error(Category::usage, fmt::format("the secret '{}' is external: a build needs a file or a variable",
+                                                 printable(source->text)));
       }
+      if (const Node* file = declared->find("file")) {
+        secret["src"] = Value::of(fs::path(file->text).lexically_normal().string());
+      }
+      if (const Node* variable = declared->find("environment")) secret["env"] = Value::of(variable->text);
       secrets.push_back(Value::object(std::move(secret)));
     }
     set("secret", Value::tuple(std::move(secrets)));
@@ -292,6 +310,7 @@ class ServiceReader {
   }
 
   const Node& model_;
+  const ComposeOptions& options_;
   const Lookup& variables_;
   bake::AttributeValues values_;
 };
@@ -306,16 +325,16 @@ hcl::Place place_of_line(const hcl::Source& source, int line) {
 
 void add_compose_targets(const std::vector<ComposeText>& files, const ComposeOptions& options,
                          bake::BakeConfig& config) {
-  const Lookup variables = project_variables(options);
-  const Node model = load_model(files, variables, options.fetched_folder);
+  const Lookup variables = project_variables(options, files);
+  const Node model = load_model(files, options, variables);
   const Node* services = model.find("services");
   if (services == nullptr || services->members.empty()) return;
   config.sources.push_back(std::make_shared<const hcl::Source>(files.back().name, files.back().text));
   bake::BakeGroup group{"default", "", {}, {}};
-  ServiceReader reader(model, variables);
+  ServiceReader reader(model, options, variables);
   for (const auto& [service_name, service] : services->members) {
     const Node* build = service.is_mapping() ? service.find("build") : nullptr;
-    if (build == nullptr || build->is_null()) continue;
+    if (build == nullptr) continue;
     std::string name = service_name;
     std::replace(name.begin(), name.end(), '.', '_');
     if (!bake::is_target_name(name)) {
@@ -325,7 +344,15 @@ void add_compose_targets(const std::vector<ComposeText>& files, const ComposeOpt
                               printable(files.back().name), build->line, printable(service_name)));
     }
     try {
-      config.targets.push_back({name, {}, reader.read(service), place_of_line(*config.sources.back(), build->line)});
+      bake::BakeTarget target{name, {}, reader.read(service), place_of_line(*config.sources.back(), build->line)};
+      // "a.b" and "a_b" are one target.
+      const auto same = std::find_if(config.targets.begin(), config.targets.end(),
+                                     [&](const bake::BakeTarget& known) { return known.name == name; });
+      if (same != config.targets.end()) {
+        same->merge(target);
+        continue;
+      }
+      config.targets.push_back(std::move(target));
     } catch (const hcl::ValueError& error) {
       throw Error(Category::usage, fmt::format("{}:{}: service '{}': {}", printable(files.back().name), build->line,
                                                printable(service_name), error.what()));

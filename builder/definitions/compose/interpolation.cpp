@@ -18,7 +18,7 @@ bool is_name_part(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
 
 class Interpolation {
  public:
-  Interpolation(const Lookup& lookup, std::set<std::string>* unset) : lookup_(lookup), unset_(unset) {}
+  Interpolation(const Lookup& lookup, const UnsetVariables& unset) : lookup_(lookup), unset_(unset) {}
 
   std::string run(std::string_view text, int depth) {
     if (depth > kMaxExpansionDepth) throw Error(Category::usage, "variables nest too deep");
@@ -65,7 +65,7 @@ class Interpolation {
 
   std::string value_or_nothing(const std::string& name) {
     auto value = lookup_(name);
-    if (!value && unset_ != nullptr) unset_->insert(name);
+    if (!value && unset_.empty != nullptr) unset_.empty->insert(name);
     return std::move(value).value_or("");
   }
 
@@ -86,24 +86,28 @@ class Interpolation {
     if (how == '+') return is_there ? run(word, depth + 1) : value.value_or("");
     if (how != '?') refuse(inside);
     if (is_there) return *value;
+    if (unset_.needed_one) return *unset_.needed_one;
     const std::string reason = run(word, depth + 1);
     throw Error(Category::usage,
                 fmt::format("the variable '{}' is needed{}{}", name, reason.empty() ? "" : ": ", printable(reason)));
   }
 
   const Lookup& lookup_;
-  std::set<std::string>* unset_;
+  const UnsetVariables& unset_;
 };
 
 class EnvFile {
  public:
-  EnvFile(const std::string& name, std::string_view text, const Lookup& lookup)
-      : name_(name), text_(text), lookup_(lookup) {}
+  EnvFile(const std::string& name, std::string_view text, const Lookup& lookup,
+          std::map<std::string, std::string>& values)
+      : name_(name), text_(text), lookup_(lookup), values_(values) {}
 
-  std::map<std::string, std::string> read() {
+  void read() {
+    static constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+    if (text_.starts_with(kByteOrderMark)) text_.remove_prefix(kByteOrderMark.size());
     while (true) {
       skip(" \t\r\n");
-      if (at_ == text_.size()) return std::move(values_);
+      if (at_ == text_.size()) return;
       if (text_[at_] == '#') {
         at_ = line_end();
         continue;
@@ -147,35 +151,51 @@ class EnvFile {
     const char quote = at_ < text_.size() ? text_[at_] : '\0';
     if (quote != '"' && quote != '\'') {
       const std::size_t end = line_end();
-      std::string_view raw = text_.substr(at_, end - at_);
-      for (std::size_t i = 0; i < raw.size(); ++i) {
-        if (raw[i] == '#' && (i == 0 || raw[i - 1] == ' ' || raw[i - 1] == '\t')) raw = raw.substr(0, i);
-      }
+      const std::string_view raw = text_.substr(at_, end - at_);
       at_ = end;
-      return expanded(trim(raw));
+      return expanded(trim(raw.substr(0, raw.find(" #"))));
     }
     std::string raw;
     for (++at_; at_ < text_.size() && text_[at_] != quote; ++at_) {
       if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
         const char c = text_[++at_];
-        if (quote == '\'') {
-          if (c != '\'') raw += '\\';
-          raw += c;
-        } else {
-          static constexpr std::string_view kFrom = "nrt\"\\", kTo = "\n\r\t\"\\";
-          const std::size_t found = kFrom.find(c);
-          if (found == std::string_view::npos) raw += '\\';
-          raw += found == std::string_view::npos ? c : kTo[found];
-        }
+        if (c != quote) raw += '\\';
+        raw += c;
       } else {
         raw += text_[at_];
       }
     }
     if (at_ == text_.size()) fail("a quote without its partner");
     ++at_;
-    at_ = line_end();
-    return quote == '"' ? expanded(raw) : raw;
+    return quote == '"' ? expanded(unescaped(raw)) : raw;
   }
+
+  // The escapes of a shell; `\$` becomes `$$`, which is a dollar once variables are put in.
+  static std::string unescaped(std::string_view text) {
+    static constexpr std::string_view kFrom = "abfnrtv\\", kTo = "\a\b\f\n\r\t\v\\";
+    std::string result;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      const char c = text[at] == '\\' && at + 1 < text.size() ? text[at + 1] : '\0';
+      const std::size_t known = c == '\0' ? std::string_view::npos : kFrom.find(c);
+      std::size_t digits = 0;
+      while (c == '0' && digits < 3 && at + 2 + digits < text.size() && is_octal(text[at + 2 + digits])) ++digits;
+      if (known != std::string_view::npos) {
+        result += kTo[known];
+        ++at;
+      } else if (c == '$') {
+        result += "$$";
+        ++at;
+      } else if (digits == 3 && text[at + 2] <= '1') {
+        result += static_cast<char>(std::stoi(std::string(text.substr(at + 2, 3)), nullptr, 8));
+        at += 4;
+      } else {
+        result += text[at];
+      }
+    }
+    return result;
+  }
+
+  static bool is_octal(char c) { return c >= '0' && c <= '7'; }
 
   std::string expanded(std::string_view raw) {
     const Lookup above = [&](const std::string& name) -> std::optional<std::string> {
@@ -189,17 +209,17 @@ class EnvFile {
   std::string name_;
   std::string_view text_;
   const Lookup& lookup_;
+  std::map<std::string, std::string>& values_;
   std::size_t at_ = 0;
-  std::map<std::string, std::string> values_;
 };
 
 }  // namespace
 
-std::string interpolate(std::string_view text, const Lookup& lookup, std::set<std::string>* unset) {
+std::string interpolate(std::string_view text, const Lookup& lookup, const UnsetVariables& unset) {
   return Interpolation(lookup, unset).run(text, 0);
 }
 
-void interpolate_all(Node& node, const std::string& file, const Lookup& lookup, std::set<std::string>* unset) {
+void interpolate_all(Node& node, const std::string& file, const Lookup& lookup, const UnsetVariables& unset) {
   if (node.is_scalar() && node.text.find('$') != std::string::npos) {
     try {
       node.text = interpolate(node.text, lookup, unset);
@@ -212,9 +232,17 @@ void interpolate_all(Node& node, const std::string& file, const Lookup& lookup, 
   for (auto& [key, member] : node.members) interpolate_all(member, file, lookup, unset);
 }
 
-std::map<std::string, std::string> parse_env_file(const std::string& name, std::string_view text,
-                                                  const Lookup& lookup) {
-  return EnvFile(name, text, lookup).read();
+void read_env_file(const std::string& name, std::string_view text, const Lookup& lookup,
+                   std::map<std::string, std::string>& values) {
+  EnvFile(name, text, lookup, values).read();
+}
+
+Lookup with_defaults(Lookup outer, std::map<std::string, std::string> values) {
+  return [outer = std::move(outer), values = std::move(values)](const std::string& name) {
+    if (auto value = outer(name)) return value;
+    const auto found = values.find(name);
+    return found == values.end() ? std::nullopt : std::optional(found->second);
+  };
 }
 
 }  // namespace kiln::compose

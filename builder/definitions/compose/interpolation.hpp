@@ -13,16 +13,27 @@ namespace kiln::compose {
 
 using Lookup = std::function<std::optional<std::string>(const std::string&)>;
 
+// What becomes of variables that are not set.
+struct UnsetVariables {
+  std::set<std::string>* empty = nullptr;  // collects the names that count as empty
+  std::optional<std::string> needed_one =
+      std::nullopt;  // the value where `?` asks for one; without it that is an Error
+};
+
 // A text with its variables put in, as the Compose specification says: $NAME, ${NAME}, ${NAME:-x}, ${NAME-x},
 // ${NAME:?x}, ${NAME?x}, ${NAME:+x}, ${NAME+x}, variables in these again, and $$ for a dollar. Error{usage} for a `?`
-// that is not met and for a `${` that is none of these. `unset` collects the names that count as empty because they are
-// not set and have no default.
-std::string interpolate(std::string_view text, const Lookup& lookup, std::set<std::string>* unset = nullptr);
+// that is not met and for a `${` that is none of these.
+std::string interpolate(std::string_view text, const Lookup& lookup, const UnsetVariables& unset = {});
 // The same for every text of a tree; keys stay as they are.
-void interpolate_all(Node& node, const std::string& file, const Lookup& lookup, std::set<std::string>* unset = nullptr);
+void interpolate_all(Node& node, const std::string& file, const Lookup& lookup, const UnsetVariables& unset = {});
 
-// The variables of a .env file; quotes, escapes, `export` and comments as Compose reads them. Variables in unquoted and
-// double-quoted values are put in, from `lookup` and from the lines above. Error{usage} "NAME:LINE: ...".
-std::map<std::string, std::string> parse_env_file(const std::string& name, std::string_view text, const Lookup& lookup);
+// Adds the variables of a file such as .env to `values`; quotes, escapes, `export` and comments as Compose reads them.
+// Variables in unquoted and double-quoted values are put in, from `lookup` and from what `values` has. Error{usage}
+// "NAME:LINE: ...".
+void read_env_file(const std::string& name, std::string_view text, const Lookup& lookup,
+                   std::map<std::string, std::string>& values);
+
+// What `outer` says, else what is in `values`.
+Lookup with_defaults(Lookup outer, std::map<std::string, std::string> values);
 
 }  // namespace kiln::compose

@@ -83,12 +83,16 @@ Node as_build(const Node& node) {
 }
 
 Node merged_mapping(Node below, const Node& over, const std::string& path) {
+  below.tag.clear();
   for (const auto& [key, value] : over.members) {
     Node* known = below.find(key);
     if (known == nullptr) {
       below.members.push_back({key, value});
     } else {
-      *known = merged(std::move(*known), value, path.empty() ? key : path + "." + key);
+      *known = merged(std::move(*known), value,
+                      path == "services" ? service_path(key)
+                      : path.empty()     ? key
+                                         : path + "." + key);
     }
   }
   return below;
@@ -96,13 +100,18 @@ Node merged_mapping(Node below, const Node& over, const std::string& path) {
 
 }  // namespace
 
+std::string service_path(std::string name) {
+  std::replace(name.begin(), name.end(), '.', '_');
+  return "services." + name;
+}
+
 Node merged(Node below, const Node& over, const std::string& path) {
   static const std::set<std::string> kByKey = {
       "annotations", "build.args", "build.additional_contexts", "build.labels", "environment", "labels", "sysctls"};
   static const std::set<std::string> kLists = {"build.extra_hosts", "dns",         "dns_opt", "dns_search",
                                                "env_file",          "extra_hosts", "tmpfs",   "label_file"};
   static const std::set<std::string> kReplaced = {"command", "entrypoint", "healthcheck.test"};
-  if (over.tag == "!override" || over.tag == "!reset") return over;
+  if (over.tag == "!override" || over.tag == "!reset" || below.tag == "!reset") return over;
   const std::string place = below_service(path);
   if (kReplaced.contains(place)) return over;
   if (place.starts_with("build.ulimits.") && !(below.is_mapping() && over.is_mapping())) return over;

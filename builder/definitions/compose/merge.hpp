@@ -11,6 +11,9 @@ namespace kiln::compose {
 // both stand, "services.NAME.build". Error{usage} where a mapping meets something else.
 Node merged(Node below, const Node& over, const std::string& path);
 
+// The path of a service; a dot in its name is none that parts a path.
+std::string service_path(std::string name);
+
 // What has the tag `!reset` is taken away.
 void apply_resets(Node& node);
 

@@ -15,7 +15,9 @@ namespace kiln::compose {
 namespace {
 
 constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
-constexpr std::size_t kMaxFiles = 100;
+// Of all files that others name, however often: what includes two files that include two files ends here.
+constexpr std::size_t kMaxFiles = 1000;
+constexpr std::size_t kMaxBytesOfAll = std::size_t{64} << 20;
 
 [[noreturn]] void fail(const std::string& file, int line, std::string_view message) {
   throw Error(Category::usage, fmt::format("{}:{}: {}", printable(file), line, message));
@@ -50,8 +52,14 @@ void prefix_service(Node& service, const fs::path& folder) {
   if (build != nullptr && build->is_scalar()) prefix_path(build, folder);
   if (build != nullptr && build->is_mapping()) {
     prefix_path(build->find("context"), folder);
-    if (Node* contexts = build->find("additional_contexts"); contexts != nullptr && contexts->is_mapping()) {
+    if (Node* contexts = build->find("additional_contexts")) {
       for (auto& [name, value] : contexts->members) prefix_path(&value, folder);
+      for (Node& item : contexts->items) {
+        const std::size_t value = item.text.find('=') + 1;  // 0: there is none
+        Node path = Node::scalar(item.text.substr(value));
+        if (value > 0) prefix_path(&path, folder);
+        item.text.replace(value, std::string::npos, path.text);
+      }
     }
   }
   if (Node* files = service.find("env_file")) {
@@ -60,61 +68,131 @@ void prefix_service(Node& service, const fs::path& folder) {
   }
 }
 
+// The texts of a node that is one, or a list of them.
+std::vector<std::string> texts_of(const Node* node) {
+  std::vector<std::string> result;
+  if (node == nullptr) return result;
+  if (node->is_scalar()) result.push_back(node->text);
+  for (const Node& item : node->items) result.push_back(item.text);
+  return result;
+}
+
+// `environment: [NAME]` takes its value here: further out the variables of an included file are not known.
+void resolve_environment(Node& services, const Lookup& variables) {
+  for (auto& [name, service] : services.members) {
+    Node* environment = service.find("environment");
+    if (environment == nullptr) continue;
+    for (Node& item : environment->items) {
+      if (item.text.find('=') != std::string::npos) continue;
+      if (const auto value = variables(item.text)) item = Node::scalar(item.text + "=" + *value);
+    }
+  }
+}
+
+// Where a file stands: what its paths start from, and its variables. The number is that of the variables.
+struct Project {
+  fs::path folder;
+  Lookup variables;
+  std::size_t number = 0;
+};
+
 class Loader {
  public:
-  Loader(const Lookup& variables, const std::optional<fs::path>& inside, std::set<std::string>* unset)
-      : variables_(variables), inside_(inside), unset_(unset) {}
+  Loader(const ComposeOptions& options, std::set<std::string>* unset)
+      : options_(options), unset_{unset, options.needed_value} {}
 
-  Node file(const std::string& name, const std::string& text, const fs::path& folder) {
-    if (++files_ > kMaxFiles) throw Error(Category::usage, fmt::format("more than {} Compose files", kMaxFiles));
-    Node root = parse_yaml(name, text);
-    if (root.is_null()) root.kind = Node::Kind::mapping;
-    if (!root.is_mapping()) fail(name, 1, "a Compose file is a mapping");
-    interpolate_all(root, name, variables_, unset_);
-    Node* services = root.find("services");
-    if (services != nullptr && services->is_mapping()) {
-      for (const auto& [service, ignored] : std::vector(services->members)) {
-        std::vector<std::string> path;
-        extend(name, *services, service, folder, path);
+  // A file over what earlier ones have said.
+  Node over(Node below, const std::string& name, const std::string& text, const Project& project) {
+    for (Node& document : parse(name, text, project)) {
+      if (const Node* included = document.find("include")) {
+        const Node entries = *included;
+        document.erase("include");
+        for (const Node& entry : entries.items) document = merged(include(entry, name, project), document, "");
       }
+      Node* services = document.find("services");
+      if (services != nullptr && services->is_mapping()) {
+        for (const auto& [service, ignored] : std::vector(services->members)) {
+          ServicePath path;
+          extend(name, *services, service, project, path);
+        }
+      }
+      below = merged(std::move(below), document, "");
+      apply_resets(below);
     }
-    if (const Node* included = root.find("include")) {
-      Node base;
-      base.kind = Node::Kind::mapping;
-      for (const std::string& path : included_paths(*included))
-        base = merged(std::move(base), include(path, folder), "");
-      root.erase("include");
-      root = merged(std::move(base), root, "");
-    }
-    return root;
+    return below;
   }
 
  private:
-  static std::vector<std::string> included_paths(const Node& included) {
-    std::vector<std::string> result;
-    for (const Node& item : included.items) {
-      const Node* path = item.is_mapping() ? item.find("path") : &item;
-      if (path == nullptr) continue;
-      if (path->is_scalar()) result.push_back(path->text);
-      for (const Node& one : path->items) result.push_back(one.text);
+  using ServicePath = std::vector<std::pair<std::string, std::string>>;  // file and name
+
+  std::vector<Node> parse(const std::string& name, const std::string& text, const Project& project) const {
+    std::vector<Node> documents = parse_yaml_documents(name, text);
+    for (Node& document : documents) {
+      // A file that says nothing is taken, as an override may; a document beside others is a slip.
+      if (document.is_null() && documents.size() == 1) document.kind = Node::Kind::mapping;
+      if (!document.is_mapping()) fail(name, std::max(document.line, 1), "a document of a Compose file is a mapping");
+      interpolate_all(document, name, project.variables, unset_);
     }
-    return result;
+    return documents;
   }
 
-  // A file that another one names.
-  Node other_file(const fs::path& path) {
-    if (inside_ && leads_out(path, *inside_)) {
+  // The text of a file that another one names.
+  std::string read_other(const fs::path& path) {
+    if (options_.fetched_folder && leads_out(path, *options_.fetched_folder)) {
       throw Error(Category::usage,
                   fmt::format("'{}' leads out of the repository it is taken from", printable(path.native())));
     }
-    return file(path.string(), read_definition(path), path.parent_path());
+    std::string text = read_definition(path);
+    bytes_ += text.size();
+    if (++files_ > kMaxFiles || bytes_ > kMaxBytesOfAll) {
+      throw Error(Category::usage, fmt::format("'{}': Compose files name more than {} others, or {} MiB of them",
+                                               printable(path.native()), kMaxFiles, kMaxBytesOfAll >> 20));
+    }
+    return text;
   }
 
-  Node include(const std::string& path, const fs::path& folder) {
-    Node root = other_file(folder / path);
-    const fs::path prefix = fs::path(path).parent_path();
+  // The outer variables go over those of an include's env_file, or of the .env in its folder.
+  Lookup variables_of_include(const Node* env_file, const Project& outer, const fs::path& folder) {
+    if (!options_.reads_env_files) return outer.variables;
+    std::vector<fs::path> files;
+    for (const std::string& file : texts_of(env_file)) {
+      if (file != "/dev/null") files.push_back(outer.folder / file);
+    }
+    if (texts_of(env_file).empty() && fs::is_regular_file(folder / ".env")) files.push_back(folder / ".env");
+    if (files.empty()) return outer.variables;
+    std::map<std::string, std::string> values;
+    for (const fs::path& file : files) read_env_file(file.native(), read_other(file), outer.variables, values);
+    return with_defaults(outer.variables, std::move(values));
+  }
+
+  Node include(const Node& entry, const std::string& file_name, const Project& outer) {
+    const std::vector<std::string> paths = texts_of(entry.is_mapping() ? entry.find("path") : &entry);
+    if (paths.empty()) fail(file_name, entry.line, "an entry of 'include' is a path, or has a 'path'");
+    const Node* folder = entry.is_mapping() ? entry.find("project_directory") : nullptr;
+    const fs::path prefix =
+        folder != nullptr && folder->is_scalar() ? fs::path(folder->text) : fs::path(paths.front()).parent_path();
+    const fs::path main_file = (outer.folder / paths.front()).lexically_normal();
+    if (std::find(included_.begin(), included_.end(), main_file) != included_.end())
+      fail(file_name, entry.line, fmt::format("'{}' includes itself", printable(paths.front())));
+    const fs::path project_folder = outer.folder / prefix;
+    const Project project{project_folder, variables_of_include(entry.is_mapping() ? entry.find("env_file") : nullptr,
+                                                               outer, project_folder)};
+    included_.push_back(main_file);
+    Node root;
+    root.kind = Node::Kind::mapping;
+    for (const std::string& path : paths) {
+      const fs::path file = outer.folder / path;
+      root = over(std::move(root), file.native(), read_other(file), project);
+    }
+    included_.pop_back();
     if (Node* services = root.find("services")) {
-      for (auto& [name, service] : services->members) prefix_service(service, prefix);
+      resolve_environment(*services, project.variables);
+      for (auto& [name, service] : services->members) {
+        Node* build = service.find("build");
+        if (build != nullptr && build->is_mapping() && build->find("context") == nullptr)
+          build->set("context", Node::scalar("."));
+        prefix_service(service, prefix);
+      }
     }
     if (Node* secrets = root.find("secrets")) {
       for (auto& [name, secret] : secrets->members) prefix_path(secret.find("file"), prefix);
@@ -123,30 +201,25 @@ class Loader {
   }
 
   // Puts what a service extends below it.
-  void extend(const std::string& file_name, Node& services, const std::string& name, const fs::path& folder,
-              std::vector<std::string>& path) {
+  void extend(const std::string& file_name, Node& services, const std::string& name, const Project& project,
+              ServicePath& path) {
     Node* service = services.find(name);
     const Node* extends = service->is_mapping() ? service->find("extends") : nullptr;
     if (extends == nullptr) return;
-    if (std::find(path.begin(), path.end(), name) != path.end()) {
+    if (std::find(path.begin(), path.end(), std::pair(file_name, name)) != path.end()) {
+      std::vector<std::string> names;
+      for (const auto& [file, known] : path) names.push_back(known);
       fail(file_name, extends->line,
-           fmt::format("the service '{}' extends itself: {} -> {}", printable(name), printable(join(path, " -> ")),
+           fmt::format("the service '{}' extends itself: {} -> {}", printable(name), printable(join(names, " -> ")),
                        printable(name)));
     }
     const Node* wanted = extends->is_mapping() ? extends->find("service") : extends;
     const Node* other = extends->is_mapping() ? extends->find("file") : nullptr;
     if (wanted == nullptr || !wanted->is_scalar()) fail(file_name, extends->line, "'extends' needs a 'service'");
+    path.emplace_back(file_name, name);
     Node base;
     if (other != nullptr && other->is_scalar()) {
-      Node root = other_file(folder / other->text);
-      const Node* all = root.find("services");
-      const Node* found = all == nullptr ? nullptr : all->find(wanted->text);
-      if (found == nullptr) {
-        fail(file_name, extends->line,
-             fmt::format("'{}' has no service '{}'", printable(other->text), printable(wanted->text)));
-      }
-      base = *found;
-      prefix_service(base, fs::path(other->text).parent_path());
+      base = extended_of_file(file_name, other->text, *wanted, project, path);
     } else {
       if (services.find(wanted->text) == nullptr) {
         std::vector<std::string> known;
@@ -154,45 +227,92 @@ class Loader {
         fail(file_name, extends->line,
              fmt::format("unknown service '{}'{}", printable(wanted->text), suggestion(wanted->text, known)));
       }
-      path.push_back(name);
-      extend(file_name, services, wanted->text, folder, path);
-      path.pop_back();
+      extend(file_name, services, wanted->text, project, path);
       base = *services.find(wanted->text);
     }
-    Node over = *services.find(name);
-    over.erase("extends");
-    *services.find(name) = merged(std::move(base), over, "services." + name);
+    path.pop_back();
+    Node own = *services.find(name);
+    own.erase("extends");
+    *services.find(name) = merged(std::move(base), own, service_path(name));
   }
 
-  const Lookup& variables_;
-  const std::optional<fs::path>& inside_;
-  std::set<std::string>* unset_;
+  // A service of another file with what it extends. Of that file only this counts, so nothing else of it is followed.
+  Node extended_of_file(const std::string& file_name, const std::string& other, const Node& wanted,
+                        const Project& project, ServicePath& path) {
+    const fs::path file = project.folder / other;
+    const Project there{file.parent_path(), project.variables, project.number};
+    const auto [known, is_new] = extended_.try_emplace({file, project.number});
+    Node& services = known->second;
+    if (is_new) {
+      services.kind = Node::Kind::mapping;
+      for (const Node& document : parse(file.native(), read_other(file), project)) {
+        if (const Node* said = document.find("services")) services = merged(std::move(services), *said, "services");
+        apply_resets(services);
+      }
+    }
+    if (services.find(wanted.text) == nullptr) {
+      fail(file_name, wanted.line, fmt::format("'{}' has no service '{}'", printable(other), printable(wanted.text)));
+    }
+    extend(file.native(), services, wanted.text, there, path);
+    Node result = *services.find(wanted.text);
+    prefix_service(result, fs::path(other).parent_path());
+    return result;
+  }
+
+  const ComposeOptions& options_;
+  UnsetVariables unset_;
   std::size_t files_ = 0;
+  std::size_t bytes_ = 0;
+  std::size_t projects_ = 0;
+  std::vector<fs::path> included_;  // the way to the file that is read
+  // The services of files that others extend, by file and variables; each with what it extends once that is followed.
+  std::map<std::pair<fs::path, std::size_t>, Node> extended_;
 };
+
+// The last `name` of the files, else that of the environment.
+std::string project_name(const ComposeOptions& options, const std::vector<ComposeText>& files,
+                         const Lookup& variables) {
+  std::string result = variables("COMPOSE_PROJECT_NAME").value_or("");
+  if (result.empty()) result = options.project_name;
+  const Lookup with_name = [&](const std::string& name) {
+    return name == "COMPOSE_PROJECT_NAME" ? std::optional(result) : variables(name);
+  };
+  for (const ComposeText& file : files) {
+    if (file.text.find("name") == std::string::npos) continue;
+    for (const Node& document : parse_yaml_documents(file.name, file.text)) {
+      const Node* name = document.find("name");
+      if (name == nullptr || !name->is_scalar() || name->text.empty()) continue;
+      result = interpolate(name->text, with_name, {nullptr, options.needed_value});
+    }
+  }
+  return result;
+}
 
 }  // namespace
 
-Lookup project_variables(const ComposeOptions& options) {
+Lookup project_variables(const ComposeOptions& options, const std::vector<ComposeText>& files) {
   std::map<std::string, std::string> from_file;
   const fs::path file = options.working_directory / ".env";
-  if (fs::is_regular_file(file)) from_file = parse_env_file(".env", read_definition(file), options.environment);
-  return [options, from_file = std::move(from_file)](const std::string& name) -> std::optional<std::string> {
-    if (const auto given = options.given.find(name); given != options.given.end()) return given->second;
-    if (auto value = options.environment(name)) return value;
-    const auto found = from_file.find(name);
-    return found == from_file.end() ? std::nullopt : std::optional(found->second);
+  if (options.reads_env_files && fs::is_regular_file(file))
+    read_env_file(".env", read_definition(file), options.environment, from_file);
+  const Lookup outer = [options](const std::string& name) -> std::optional<std::string> {
+    const auto given = options.given.find(name);
+    return given != options.given.end() ? std::optional(given->second) : options.environment(name);
+  };
+  Lookup variables = with_defaults(outer, std::move(from_file));
+  const std::string name = project_name(options, files, variables);
+  return [variables = std::move(variables), name](const std::string& wanted) {
+    return wanted == "COMPOSE_PROJECT_NAME" ? std::optional(name) : variables(wanted);
   };
 }
 
-Node load_model(const std::vector<ComposeText>& files, const Lookup& variables, const std::optional<fs::path>& inside,
+Node load_model(const std::vector<ComposeText>& files, const ComposeOptions& options, const Lookup& variables,
                 std::set<std::string>* unset) {
-  Loader loader(variables, inside, unset);
+  Loader loader(options, unset);
+  const Project project{options.base(), variables};
   Node model;
   model.kind = Node::Kind::mapping;
-  for (const ComposeText& file : files) {
-    model = merged(std::move(model), loader.file(file.name, file.text, file.folder), "");
-  }
-  apply_resets(model);
+  for (const ComposeText& file : files) model = loader.over(std::move(model), file.name, file.text, project);
   return model;
 }
 

@@ -15,27 +15,34 @@ namespace kiln::compose {
 struct ComposeText {
   std::string name;  // as messages show it
   std::string text;
-  fs::path folder;  // what the paths of `extends` and `include` are taken from
 };
 
 struct ComposeOptions {
-  fs::path working_directory;  // where .env is looked for
+  fs::path working_directory;  // of the project: what its files name is taken from here, and .env is looked for here
   Lookup environment;
   std::map<std::string, std::string> given;  // goes over the environment
-  // Where the files were fetched: what they include and extend is in this folder.
+  // Where the files were fetched: what they include, extend and read is in this folder.
   std::optional<fs::path> fetched_folder = std::nullopt;
+  std::string project_name = "bake";  // COMPOSE_PROJECT_NAME where neither the environment nor a file's `name` says it
+  bool reads_env_files = true;        // .env, and those that `include` and `env_file` name
+  // The value of a variable that `${NAME:?}` asks for and nothing gives; without it that is an Error.
+  std::optional<std::string> needed_value = std::nullopt;
+
+  fs::path base() const { return fetched_folder.value_or(working_directory); }
 };
 
 // The variables of a Compose project: the environment, the .env file beside it for what the environment does not say,
-// and over both what is given. Error{usage} for a .env that cannot be read.
-Lookup project_variables(const ComposeOptions& options);
+// and over both what is given; and the project's name. Error{usage} for a .env that cannot be read.
+Lookup project_variables(const ComposeOptions& options, const std::vector<ComposeText>& files);
 
 // Compose files merged in their order, with variables put in, `include` and `extends` followed, and `!reset` done: one
-// tree whose `services` have what they extend. Paths of files that lie elsewhere are prefixed by their folder.
-// Error{usage} with file and line, for what leads back to itself too, and out of `inside` where that is given.
-// `unset` is as for interpolate().
-Node load_model(const std::vector<ComposeText>& files, const Lookup& variables,
-                const std::optional<fs::path>& inside = std::nullopt, std::set<std::string>* unset = nullptr);
+// tree whose `services` have what they extend. A file's further documents are merged as further files are, only that
+// `extends` sees no other document's services. Paths that an included or extended file says are prefixed by its
+// folder. Error{usage} with file and line, for what leads back to itself too, and for what leads out of the folder
+// that the files were fetched to. The names that count as empty
+// are added to `unset`.
+Node load_model(const std::vector<ComposeText>& files, const ComposeOptions& options, const Lookup& variables,
+                std::set<std::string>* unset = nullptr);
 
 // The override file that Compose reads beside `file` by itself, as long as no -f names another one: Compose looks for
 // it only where `file` has one of the names that it reads by itself. nullopt: there is none.

@@ -31,12 +31,18 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  Node read() {
+  std::vector<Node> read() {
+    std::vector<Node> documents;
     next();  // the stream
-    next();
-    if (event_.type == YAML_STREAM_END_EVENT) return {};
-    next();  // the document
-    return node(0);
+    for (next(); event_.type != YAML_STREAM_END_EVENT; next()) {
+      const int document_line = static_cast<int>(line()) + 1;
+      anchors_.clear();
+      next();  // the document
+      documents.push_back(node(0));
+      if (documents.back().is_null()) documents.back().line = document_line;
+      next();  // its end
+    }
+    return documents;
   }
 
  private:
@@ -197,7 +203,14 @@ Node Node::scalar(std::string text) {
   return node;
 }
 
-Node parse_yaml(const std::string& name, std::string_view text) { return Reader(name, text).read(); }
+std::vector<Node> parse_yaml_documents(const std::string& name, std::string_view text) {
+  return Reader(name, text).read();
+}
+
+Node parse_yaml(const std::string& name, std::string_view text) {
+  std::vector<Node> documents = parse_yaml_documents(name, text);
+  return documents.empty() ? Node() : std::move(documents.front());
+}
 
 bool is_true(const Node& node) {
   const std::string word = to_lower(node.text);

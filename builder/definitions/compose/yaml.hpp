@@ -41,8 +41,10 @@ struct Member {
   friend bool operator==(const Member&, const Member&) = default;
 };
 
-// The first document of a text. Error{usage} "NAME:LINE: ..." for what is no YAML, nests deeper than 100, or becomes
-// more than a million nodes by its aliases.
+// The documents of a text; one that says nothing is null. Error{usage} "NAME:LINE: ..." for what is no YAML, nests
+// deeper than 100, or becomes more than a million nodes by its aliases.
+std::vector<Node> parse_yaml_documents(const std::string& name, std::string_view text);
+// The first of them; null where there is none.
 Node parse_yaml(const std::string& name, std::string_view text);
 
 // "true", "yes", "on" and so on of a plain scalar.

@@ -68,8 +68,7 @@ TEST_CASE("a record for another key or of another version is refused") {
   text.replace(text.find("\"version\":2"), 11, "\"version\":3");
   CHECK(error_of([&] { parse_step_record(text, kKey, "record"); }) == "machine: record: record version 3, expected 2");
   CHECK(error_of([&] { parse_step_record("{", kKey, "record"); }).starts_with("machine: record: line 1: syntax error"));
-  CHECK(error_of([&] { parse_step_record("[]", kKey, "record"); }) ==
-        "machine: record: expected an object");
+  CHECK(error_of([&] { parse_step_record("[]", kKey, "record"); }) == "machine: record: expected an object");
 }
 
 TEST_CASE("a miss is explained by the inputs that differ") {

@@ -65,3 +65,36 @@ TEST_CASE("a target that another is built from is printed too, one that was not 
   CHECK(json.at("target").at("lib").at("output") == nlohmann::json::parse(R"([{"type": "cacheonly"}])"));
   CHECK(json.at("group") == nlohmann::json::parse(R"({"default": {"targets": ["app"]}})"));
 }
+
+namespace {
+
+kiln::bake::Definition definition_of(const kiln::test::Folder& folder, const std::string& file) {
+  kiln::bake::DefinitionOptions options;
+  options.working_directory = folder.path();
+  options.environment = [](const std::string&) { return std::nullopt; };
+  options.files = {file};
+  return kiln::bake::Definition::load(options);
+}
+
+}  // namespace
+
+TEST_CASE("a target and a group of one name are both listed") {
+  const kiln::test::Folder folder({{"docker-bake.hcl",
+                                    "group \"app\" {\n  targets = [\"app\", \"lib\"]\n}\n"
+                                    "target \"app\" {\n  description = \"the app\"\n}\ntarget \"lib\" {}\n"}});
+  CHECK(kiln::bake::list_definition(definition_of(folder, "docker-bake.hcl"), "targets") ==
+        "TARGET\tDESCRIPTION\napp\tthe app\napp\tapp, lib\nlib\t\n");
+}
+
+TEST_CASE("a file whose name says nothing is told by how it begins") {
+  const kiln::test::Folder folder({{"compose", "# services\n---\nx-a: 1\nservices: {app: {build: .}}\n"},
+                                   {"native", "/* services: */\ntarget \"app\" {}\n"},
+                                   {"variables", "TAG=\"a:b\"\ntarget \"app\" {}\n"},
+                                   {"json", "{\"target\": {\"app\": {}}}"},
+                                   {"braces", "{services: {app: {build: .}}}"},
+                                   {"quoted", "{\n  \"services\": {\"app\": {\"build\": \".\"}}}"}});
+  for (const char* file : {"compose", "native", "variables", "json", "braces", "quoted"}) {
+    INFO(file);
+    CHECK(kiln::bake::list_definition(definition_of(folder, file), "targets").find("\napp\t\n") != std::string::npos);
+  }
+}

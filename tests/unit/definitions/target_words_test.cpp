@@ -83,7 +83,9 @@ TEST_CASE("sizes of memory are counted in powers of 1024, whatever the unit is c
   CHECK(parse_memory_size("1GiB") == std::uint64_t{1} << 30);
   CHECK(parse_memory_size("2KB") == 2048);
   CHECK(parse_memory_size("1024") == 1024);
-  for (const char* bad : {"", "m", "1x", "-1", "1.5g", "99999999999t"}) {
+  CHECK(parse_memory_size("1.5g") == std::uint64_t{3} << 29);
+  CHECK(parse_memory_size("2 mb") == std::uint64_t{2} << 20);
+  for (const char* bad : {"", "m", "1x", "-1", ".5g", "1.g", "1.2.3", "1e3", "99999999999t"}) {
     INFO(bad);
     CHECK_FALSE(parse_memory_size(bad));
   }

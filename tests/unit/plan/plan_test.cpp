@@ -193,3 +193,16 @@ TEST_CASE("a Dockerfile has a thousand stages, and the first one too many is nam
   CHECK(message_of({target("a", dockerfile + "FROM s999\n")}, {}) ==
         "a/Dockerfile:1001: a Dockerfile may have 1000 stages, and this one has 1001");
 }
+
+TEST_CASE("all targets at fault are told, each Dockerfile once, and none that is built from one of them") {
+  const std::vector<TargetSpec> targets = {
+      target("one", "FROM scratch\nRUNN x\n", "big"),
+      target("one", "FROM scratch\nRUNN x\n", "small"),
+      target("two", "FROM scratch\nCOPY --from=9 a b\n"),
+      target("child", "FROM two\n"),
+  };
+  CHECK(message_of(targets, definitions()) ==
+        "one/Dockerfile:2: unknown instruction 'RUNN'; did you mean 'RUN'?\n" +
+            message_of({target("two", "FROM scratch\nCOPY --from=9 a b\n")}, definitions()));
+  CHECK_NOTHROW(make_plan(targets, definitions(), [](const TargetSpec&) { return true; }));
+}

@@ -20,7 +20,7 @@ std::string pinned_name(const std::string& name) { return name + "@" + oci::sha2
 
 ServicePins pins_of(const std::vector<std::string>& texts, const std::map<std::string, std::string>& environment = {}) {
   std::vector<compose::ComposeText> files;
-  for (const std::string& text : texts) files.push_back({std::to_string(files.size()) + ".yaml", text, "/nowhere"});
+  for (const std::string& text : texts) files.push_back({std::to_string(files.size()) + ".yaml", text});
   const compose::Lookup lookup = [&](const std::string& name) -> std::optional<std::string> {
     const auto found = environment.find(name);
     return found == environment.end() ? std::nullopt : std::optional(found->second);

@@ -1,0 +1,129 @@
+#include "builder/definitions/bake/print_checks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/definitions/hcl/convert.hpp"
+#include "builder/definitions/run_limit.hpp"
+#include "builder/definitions/target_words.hpp"
+#include "registry/oci/platform.hpp"
+
+namespace kiln::bake {
+
+namespace {
+
+constexpr std::string_view kWordCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+bool is_word(std::string_view text) {
+  return !text.empty() && text.find_first_not_of(kWordCharacters) == std::string_view::npos;
+}
+
+// OS[(VERSION)][/ARCHITECTURE[/VARIANT]]; alone one of the systems and architectures there are.
+void check_platform(std::string_view text) {
+  if (to_lower(text) == "local") return;
+  static constexpr std::string_view kSystems[] = {
+      "aix",   "android", "darwin", "dragonfly", "freebsd", "hurd",    "illumos", "ios",     "js", "linux",
+      "macos", "nacl",    "netbsd", "openbsd",   "plan9",   "solaris", "wasip1",  "windows", "zos"};
+  const std::vector<std::string_view> parts = split(text, '/');
+  std::string_view system = parts.empty() ? text : parts.front();
+  if (const std::size_t version = system.find('('); version != std::string_view::npos && system.ends_with(')'))
+    system = system.substr(0, version);
+  const bool is_written_right = parts.size() <= 3 && is_word(system) &&
+                                std::all_of(parts.begin() + (parts.empty() ? 0 : 1), parts.end(), is_word);
+  if (!is_written_right) {
+    throw hcl::ValueError(
+        fmt::format("'{}' is no platform; expected OS/ARCHITECTURE[/VARIANT] such as linux/amd64", printable(text)));
+  }
+  const bool is_system = std::find(std::begin(kSystems), std::end(kSystems), to_lower(system)) != std::end(kSystems);
+  if (parts.size() < 2 && !is_system) oci::Platform::parse(text);
+}
+
+// [TYPE[PLATFORM],...:]KEY=VALUE
+void check_annotation(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos)
+    throw hcl::ValueError(fmt::format("'{}' is no annotation; expected KEY=VALUE", printable(text)));
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos || colon > equals) return;
+  static const std::vector<std::string> kTypes = {"index", "index-descriptor", "manifest", "manifest-descriptor"};
+  for (const std::string_view part : split(text.substr(0, colon), ',')) {
+    const std::size_t bracket = part.find('[');
+    const std::string type(part.substr(0, bracket));
+    if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end()) {
+      throw hcl::ValueError(fmt::format("'{}' is no type of an annotation{}; known: {}", printable(part),
+                                        suggestion(type, kTypes), join(kTypes, ", ")));
+    }
+    if (bracket == std::string_view::npos) continue;
+    if (!part.ends_with(']')) throw hcl::ValueError(fmt::format("'{}': a '[' is not closed", printable(text)));
+    check_platform(part.substr(bracket + 1, part.size() - bracket - 2));
+  }
+}
+
+void check_size(std::string_view text) {
+  if (!parse_memory_size(text))
+    throw hcl::ValueError(fmt::format("'{}' is no size; expected one such as 64m", printable(text)));
+}
+
+void check_outputs(const hcl::Value& outputs) {
+  int to_stdout = 0;
+  for (const hcl::Value& output : outputs.items()) {
+    const auto member = [&](const char* key) {
+      const auto found = output.members().find(key);
+      return found == output.members().end() ? std::string() : found->second.text();
+    };
+    const std::string type = member("type"), destination = member("dest"), tar = to_lower(member("tar"));
+    const bool is_archive = type == "oci" || type == "docker";
+    const bool is_unpacked = is_archive && (tar == "false" || tar == "0" || tar == "f");
+    if (type == "local" || is_unpacked) {
+      if (destination.empty()) throw hcl::ValueError(fmt::format("an output of the type '{}' needs a 'dest'", type));
+      if (destination == "-")
+        throw hcl::ValueError(fmt::format("an output of the type '{}' is a folder, not '-'", type));
+    } else if (destination == "-" || (destination.empty() && (type == "tar" || type == "oci"))) {
+      if (++to_stdout == 2) throw hcl::ValueError("only one output can go to standard output");
+    }
+  }
+}
+
+void check(std::string_view name, const hcl::Value& value) {
+  if ((name == "context" || name == "dockerfile") && value.text() == "-")
+    throw hcl::ValueError("a bake file cannot take it from standard input");
+  if (name == "shm-size") check_size(value.text());
+  if (name == "resources") {
+    for (const auto& [key, limit] : value.members()) {
+      const bool is_size = key == "memory" || (key == "memory-swap" && limit.text() != "-1");
+      if (is_size) check_size(limit.text());
+    }
+  }
+  if (name == "platforms") {
+    for (const hcl::Value& item : value.items()) {
+      for (const std::string_view platform : split(item.text(), ',')) check_platform(platform);
+    }
+  }
+  if (name == "annotations") {
+    for (const hcl::Value& item : value.items()) check_annotation(item.text());
+  }
+  if (name == "ulimits") {
+    for (const hcl::Value& item : value.items()) parse_ulimit(item.text());
+  }
+  if (name == "output") check_outputs(value);
+}
+
+}  // namespace
+
+void check_printed(const std::string& name, const AttributeValues& values) {
+  for (const auto& [attribute, value] : values) {
+    try {
+      check(attribute, value);
+    } catch (const hcl::ValueError& error) {
+      throw Error(Category::usage, fmt::format("target '{}': {}: {}", printable(name), attribute, error.what()));
+    } catch (const Error& error) {
+      throw Error(Category::usage, fmt::format("target '{}': {}: {}", printable(name), attribute, error.message()));
+    }
+  }
+}
+
+}  // namespace kiln::bake

@@ -1,0 +1,5 @@
+group "all" {
+  targets = ["app"]
+}
+target "app" {
+}
