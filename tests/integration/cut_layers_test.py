@@ -209,6 +209,40 @@ class CutLayers(harness.KilnTest):
         self.assertLessEqual(len(self.stored_image("ghcr.io/acme/app:latest").layers), 5)
         self.assertIn("the image may have 4 more layers", said)
 
+    def test_a_cut_step_passes_through_cache_pull_verify_and_prune(self):
+        server = self.registry()
+        name = f"{server.address}/shop/app:1"
+        cache = f"type=registry,ref={server.address}/shop/cache"
+        dockerfile = f"FROM base\nRUN {install_python('torch', '1', LARGE)}; {install_python('idna', '3.6')}; echo o >/own\nRUN cat {SITE}/idna/__init__.py /own >/seen\n"
+        self.build(name, dockerfile, "--layers", "package", "--push", "--cache-to", cache)
+        first = self.pushed_image(name)
+        self.home = self.folder / "other"
+        said = self.build(name, dockerfile, "--layers", "package", "--cache-from", cache).output
+        self.assertNotIn("not cached", said)
+        self.assertEqual(self.stored_image(name).manifest["layers"], first.manifest["layers"])
+        self.home = self.folder / "third"
+        self.kiln("pull", name)
+        shown = self.kiln("layers", "--local", "--json", name).stdout
+        packages = {package["name"]: package["layer"] for package in json.loads(shown)["images"][0]["packages"]}
+        self.assertEqual(packages, {"torch": 1, "idna": 2})
+        self.kiln("cache", "verify")
+        self.kiln("cache", "prune", "--all")
+        self.kiln("cache", "verify")
+
+    def test_what_two_images_do_not_share_is_told(self):
+        torch = install_python("torch", "1", LARGE)
+        for name, more in (("one", "echo 1 >/own"), ("two", f"echo 2 >/own; echo >{SITE}/torch-1.dist-info/REQUESTED; printf 'torch/__init__.py,,\\ntorch-1.dist-info/REQUESTED,,\\n' >{SITE}/torch-1.dist-info/RECORD")):
+            self.build(name, f"FROM base\nRUN {torch}; {install_python('idna', '3.6')}; {more}\n", "--layers", "package")
+        words = ("layers", "--local", "--compare", "ghcr.io/acme/one:1", "ghcr.io/acme/two:1")
+        said = self.kiln(*words).stdout
+        self.assertIn("2 layers are the same", said)
+        self.assertIn("/usr/lib/python3/site-packages/torch-1.dist-info/REQUESTED: only in the second", said)
+        self.assertIn("/usr/lib/python3/site-packages/torch-1.dist-info/RECORD: other bytes", said)
+        compared = json.loads(self.kiln(*words, "--json").stdout)
+        self.assertEqual([difference["packages"] for difference in compared["differences"]], [["torch 1"]])
+        self.assertEqual((len(compared["only_in_first"]), len(compared["only_in_second"])), (1, 1))
+        self.assertIn("needs two images, got 1", self.kiln("layers", "--compare", "a", code=2).output)
+
     def test_a_word_that_is_none(self):
         self.write("app/Dockerfile", "FROM scratch\n")
         self.assertIn("--layers 'packages': expected 'step' or 'package'", self.kiln("build", "--layers", "packages", "app", code=2).output)

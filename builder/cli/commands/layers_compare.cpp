@@ -15,6 +15,7 @@ using nlohmann::json;
 
 constexpr std::size_t kShownPackages = 5;
 constexpr std::size_t kShownEntries = 10;
+constexpr std::size_t kShownLineBytes = 60;
 
 std::string shown_list(const std::vector<std::string>& names) {
   const std::size_t count = std::min(names.size(), kShownPackages);
@@ -27,11 +28,20 @@ std::string layer_of(const ComparedImage& image, std::size_t number) {
   return fmt::format("{} ({})", number, human_bytes(layer.blob.size));
 }
 
+// What made a layer, on one line: its beginning, and what of a step it holds, which stands at its end.
+std::string shown_line(const PackageLayer& layer) {
+  if (layer.created_by.empty()) return layer.diff_id.short_hex();
+  const std::string& line = layer.created_by;
+  const std::size_t mark = line.rfind(" # ");
+  const std::string head = line.substr(0, std::min(mark, kShownLineBytes));
+  const std::string_view cut = head.size() < std::min(mark, line.size()) ? "..." : "";
+  return printable(head + std::string(cut) + (mark == std::string::npos ? "" : line.substr(mark)));
+}
+
 void print_alone(const std::vector<std::size_t>& layers, const ComparedImage& image, std::string_view which) {
   for (const std::size_t number : layers) {
-    const PackageLayer& layer = image.packages.layers[number];
     fmt::print("only in the {}: layer {} {}\n", which, layer_of(image, number),
-               printable(layer.created_by.empty() ? layer.diff_id.short_hex() : layer.created_by));
+               shown_line(image.packages.layers[number]));
   }
 }
 
