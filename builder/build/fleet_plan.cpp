@@ -50,15 +50,18 @@ void check_gpu_services(const Plan& plan, const Fleet& fleet) {
   }
 }
 
-// Children inherit their parent's compression where they say nothing.
-void inherit_compression(Plan& plan, const Fleet& fleet) {
+// Children inherit from their parent how layers are made, where they say nothing.
+void inherit_layer_settings(Plan& plan, const Fleet& fleet) {
   for (const std::size_t number : plan.order()) {
     const TargetSpec* target = fleet.find(plan.targets[number]->target.name);
-    if (!target || target->compression) continue;
+    if (!target || (target->compression && target->layers)) continue;
     const NameMeaning* base = &plan.targets[number]->bases[plan.targets[number]->final_stage];
     while (const auto* stage = std::get_if<StageBase>(base)) base = &plan.targets[number]->bases[stage->stage];
     if (const auto* parent = std::get_if<FleetBase>(base)) {
-      plan.targets[number]->target.compression = plan.targets[parent->target]->target.compression;
+      const TargetSpec& above = plan.targets[parent->target]->target;
+      TargetSpec& planned = plan.targets[number]->target;
+      if (!target->compression) planned.compression = above.compression;
+      if (!target->layers) planned.layers = above.layers;
     }
   }
 }
@@ -119,6 +122,7 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
   }
   if (result.platforms.empty()) result.platforms = fleet.settings.platforms;
   if (!result.compression) result.compression = fleet.settings.compression;
+  if (!result.layers) result.layers = fleet.settings.layers;
   result.names = image_names(fleet, target, naming);
   return result;
 }
@@ -212,7 +216,7 @@ Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted
   }
   Plan plan = make_plan(targets, names, may_be_left_out);
   refuse_broken_parents(plan, wanted);
-  inherit_compression(plan, fleet);
+  inherit_layer_settings(plan, fleet);
   prefer_output_compression(plan);
   check_gpu_services(plan, fleet);
   return plan;

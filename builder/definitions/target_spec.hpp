@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "builder/definitions/layer_rules.hpp"
 #include "builder/layer/compression.hpp"
 #include "registry/oci/platform.hpp"
 
@@ -125,6 +126,7 @@ struct TargetSpec {
 
   std::vector<oci::Platform> platforms;    // empty: the machine's own
   std::optional<Compression> compression;  // nullopt: the parent's, else the settings'
+  std::optional<LayerRules> layers;        // likewise
   std::optional<DebianRequest> debian;     // with a Dockerfile: what its FROM debian means
   std::optional<Cuda> cuda;
   std::optional<std::uint64_t> size_limit_bytes;  // of the compressed image; a larger one is an error
@@ -161,6 +163,7 @@ struct TargetSpec {
   // The image is for that platform then, whatever its base image says of itself.
   bool platform_is_asked_for() const { return !platforms.empty(); }
   Compression layer_compression() const { return compression.value_or(Compression{}); }
+  LayerRules layer_rules() const { return layers.value_or(LayerRules{}); }
 
   bool operator==(const TargetSpec&) const = default;
 };

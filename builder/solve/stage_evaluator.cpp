@@ -77,6 +77,11 @@ std::vector<std::string> patterns_of_context(const df::Stage& stage) {
   return patterns;
 }
 
+// What made a layer, and what of that it holds where it is one of several: "RUN pip install torch # torch 2.3.1".
+std::string with_part(const std::string& text, const LayerValue& layer) {
+  return layer.part.empty() ? text : text + " # " + layer.part;
+}
+
 bool equals_stage(const std::vector<std::string>& names, const std::string& stage) {
   return std::any_of(names.begin(), names.end(),
                      [&](const std::string& name) { return equals_ignoring_case(name, stage); });
@@ -265,7 +270,7 @@ void StageEvaluator::add_layers(const StepDone& done, const Step& step) {
     layer.key = step.key;
     layer.file = step.view.file;
     layer.line = step.view.line;
-    layer.text = step.view.text;
+    layer.text = with_part(step.view.text, value);
     state_->layers.push_back(std::move(layer));
   }
 }
@@ -364,32 +369,45 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
   if (!target_.target.shm_size.empty())
     command.shm_bytes = parse_memory_size(target_.target.shm_size).value_or(command.shm_bytes);
   if (target_.target.rewrites_times) command.rewrite_times = settings_.times.epoch.value_or(kReproducibleEpoch);
+  if (const LayerRules rules = target_.target.layer_rules(); rules.by == LayerRules::By::package) cut(command, rules);
   command.secrets = &target_.target.secrets;
   command.ssh = &target_.target.ssh;
 
-  std::string history = run_history(config, command.argv);
+  const std::string history = run_history(config, command.argv);
   Step step = tools_.runs.step(std::move(command), state_->layers, text);
   place(step, instruction);
-  return take(step, std::move(history));
+  return take(step, history);
 }
 
-StageEvaluator::Progress StageEvaluator::take(const Step& step, std::string history) {
+// Python writes bytecode that goes by a hash where this variable is set: by the time of its source, a package would not
+// be the same twice.
+void StageEvaluator::cut(RunCommand& command, const LayerRules& rules) const {
+  const auto limit = static_cast<std::size_t>(rules.limit);
+  const std::size_t below = state_->layers.size();
+  const UnixSeconds time = settings_.times.epoch.value_or(kReproducibleEpoch);
+  command.cutting = LayerCutting{limit, limit > below ? limit - below : 1, time};
+  constexpr const char* kEpochVariable = "SOURCE_DATE_EPOCH";
+  if (!oci::env_value(command.env, kEpochVariable)) command.env.push_back(fmt::format("{}={}", kEpochVariable, time));
+}
+
+StageEvaluator::Progress StageEvaluator::take(const Step& step, const std::string& history) {
   const OrBlocked<StepDone> done = tools_.steps.solve(step);
   if (done.is_blocked()) return done.blocked();
   add_layers(done.value(), step);
-  add_layer_history(state_->config, std::move(history), time_of(done.value()));
+  for (const LayerValue& layer : done.value().record.layers)
+    add_layer_history(state_->config, with_part(history, layer), time_of(done.value()));
   return std::nullopt;
 }
 
 StageEvaluator::Progress StageEvaluator::take_copy_step(const df::Instruction& instruction, CopyWork work,
-                                                        std::string history) {
+                                                        const std::string& history) {
   work.epoch = settings_.times.epoch;
   work.compression = target_.target.layer_compression();
   work.below = state_->layers;
   if (next_run() != nullptr) work.prepare_run = [this] { prepare_folders(); };
   Step step = copy_step(std::move(work), access_);
   place(step, instruction);
-  return take(step, std::move(history));
+  return take(step, history);
 }
 
 std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool parents, bool is_add) const {

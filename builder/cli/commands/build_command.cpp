@@ -49,6 +49,7 @@ struct BuildWords {
   std::string network;
   std::string ca_bundle;
   std::string security;
+  std::string layers;
   bool no_cache = false;
   std::vector<std::string> no_cache_filter;
   bool pull = false;
@@ -133,6 +134,7 @@ TargetSpec make_target(const BuildWords& words, const BuildContext& context, con
   target.args = parse_build_args(words.build_args);
   for (const auto& [name, found] : named) target.contexts[name] = found.value;
   target.labels = parse_labels(words.labels);
+  if (!words.layers.empty()) target.layers = parse_layer_rules(words.layers);
   target.no_cache = words.no_cache;
   for (const std::string& filter : words.no_cache_filter) {
     for (const std::string_view stage : split(filter, ',')) target.no_cache_stages.emplace_back(stage);
@@ -284,6 +286,8 @@ void add_build_command(Arguments& root) {
       .option("--platform", words->platforms, "platforms to build for, such as linux/amd64,linux/arm64")
       .option("--network", words->network, "network of RUN: host (default) or none")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
+      .option("--layers", words->layers,
+              "of a RUN: one for each step (default), or package: cut along what it installed")
       .option("--security", words->security, "of RUN: sandbox (default), or hardened: no program gains privileges")
       .flag("--no-cache", words->no_cache, "execute every step")
       .option("--no-cache-filter", words->no_cache_filter, "execute every step of these stages")
