@@ -72,10 +72,9 @@ std::vector<CacheFinding> LocalBackend::find(std::span<const std::string> keys) 
                                        2 * kMaxEntryBytes);
       continue;
     }
-    const auto text = read_file_if_exists(path, 2 * kMaxEntryBytes);
-    if (!text) continue;
     try {
-      findings[i].entry = parse_entry(*text, keys[i], fmt::format("cache entry '{}'", path.native()));
+      const auto text = read_file_if_exists(path, 2 * kMaxEntryBytes);
+      if (text) findings[i].entry = parse_entry(*text, keys[i], fmt::format("cache entry '{}'", path.native()));
     } catch (const Error& error) {
       findings[i].reason = error.message();
     }

@@ -113,9 +113,10 @@ CacheEntry RegistryBackend::parse(const std::string& text, const std::string& ke
 CacheFinding RegistryBackend::find_one(const std::string& key) {
   CacheFinding finding;
   try {
-    const FetchedManifest manifest = session_.client(place_.endpoint).fetch_manifest(place_.repository, key);
-    finding.entry = parse(manifest.bytes, key, fmt::format("cache entry '{}:{}'", place_.name(), key));
+    const auto manifest = session_.client(place_.endpoint).find_manifest(place_.repository, key);
+    if (manifest) finding.entry = parse(manifest->bytes, key, fmt::format("cache entry '{}:{}'", place_.name(), key));
   } catch (const RegistryError& error) {
+    // Of the entry's content alone: one that is listed and lacks it is as good as none.
     if (error.status() != 404) throw;
   } catch (const TransportError&) {
     throw;

@@ -10,6 +10,7 @@
 #include <isa-l/igzip_lib.h>
 #include <libdeflate.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <array>
@@ -29,6 +30,7 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t kInputBytes = 256 << 10;
+constexpr int kMostWindowLog = 27;  // as zstd itself has it
 constexpr std::uint64_t kMaxFrameBytes = std::uint64_t{256} << 20;
 
 [[noreturn]] void refuse(std::string_view name, std::string_view what) {
@@ -174,6 +176,7 @@ class ZstdStream : public ByteSource {
   ZstdStream(std::unique_ptr<ByteSource> source, Budget budget)
       : source_(std::move(source)), budget_(std::move(budget)), input_(kInputBytes, '\0') {
     if (!context_) throw Error(Category::machine, "zstd: no memory for the decompressor");
+    ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, kMostWindowLog);
   }
 
   std::size_t read(void* buffer, std::size_t size) override {
@@ -192,7 +195,7 @@ class ZstdStream : public ByteSource {
       }
       const std::size_t before = in_.pos;
       hint_ = ZSTD_decompressStream(context_.get(), &out, &in_);
-      if (ZSTD_isError(hint_)) refuse(budget_.name(), fmt::format("is damaged: {}", ZSTD_getErrorName(hint_)));
+      if (ZSTD_isError(hint_)) refuse_zstd(hint_);
       if (ended_ && out.pos == 0 && in_.pos == before && hint_ != 0) refuse(budget_.name(), "is cut in its zstd data");
     }
     budget_.spend(out.pos);
@@ -200,6 +203,15 @@ class ZstdStream : public ByteSource {
   }
 
  private:
+  [[noreturn]] void refuse_zstd(std::size_t result) const {
+    if (ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge) {
+      refuse(budget_.name(),
+             fmt::format("needs a zstd window of more than {} MiB; compress it with '--long={}' at most",
+                         (1 << kMostWindowLog) >> 20, kMostWindowLog));
+    }
+    refuse(budget_.name(), fmt::format("is damaged: {}", ZSTD_getErrorName(result)));
+  }
+
   std::unique_ptr<ByteSource> source_;
   Budget budget_;
   std::string input_;

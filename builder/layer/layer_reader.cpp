@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/base64.hpp"
 #include "base/error.hpp"
@@ -66,6 +68,10 @@ struct TarReader::State {
   std::uint64_t entries = 0;
   std::uint64_t total_bytes = 0;
   std::uint64_t hole_bytes = 0;
+  std::uint64_t path_bytes = 0;
+  std::uint64_t unnamed_folder_bytes = 0;
+  std::unordered_set<std::size_t> folders;  // hashes of the paths of all that there are so far, with those above them
+  std::string last_parent;
   bool ended = false;
 
   FileEntry entry;
@@ -159,6 +165,7 @@ struct TarReader::State {
 
   bool next();
   bool take(const Header& header, const Extra& extra, const Block& block);
+  void count_path();
   void set_common(const Header& header, const Extra& extra);
   void set_xattrs(const PaxRecords& records);
   void set_extents(const Header& header, const Extra& extra, const Block& block, std::uint64_t stored);
@@ -200,12 +207,36 @@ bool TarReader::State::next() {
       }
       default:
         if (++entries > limits.max_entries) refuse(fmt::format("more than {} entries", limits.max_entries));
-        if (take(*header, extra, block)) return true;
+        if (take(*header, extra, block)) {
+          count_path();
+          return true;
+        }
         skip_to(data_end);
         extra = {};
         metadata_bytes = 0;
     }
   }
+}
+
+void TarReader::State::count_path() {
+  const std::hash<std::string_view> hash;
+  path_bytes += entry.path.size();
+  const std::string_view parent = parent_path(entry.path);
+  if (parent != last_parent) {
+    last_parent = parent;
+    for (std::string_view folder = parent; !folder.empty(); folder = parent_path(folder)) {
+      if (!folders.insert(hash(folder)).second) break;
+      path_bytes += folder.size();
+      unnamed_folder_bytes += folder.size();
+    }
+  }
+  if (entry.is_directory()) folders.insert(hash(entry.path));
+  if (unnamed_folder_bytes > limits.max_unnamed_folder_bytes) {
+    refuse(fmt::format("folders that no entry names, whose paths have more than {} bytes together",
+                       limits.max_unnamed_folder_bytes));
+  }
+  if (path_bytes > limits.max_path_bytes)
+    refuse(fmt::format("paths of more than {} bytes together", limits.max_path_bytes));
 }
 
 // Sets up the entry of a header; false where it is one to pass over.

@@ -17,6 +17,10 @@ struct TarLimits {
   std::uint64_t max_total_bytes = std::uint64_t{1} << 41;   // of all files, sparse ones at full length
   std::uint64_t max_header_bytes = std::uint64_t{1} << 20;  // of one entry's pax and GNU long-name records
   std::uint64_t max_xattr_bytes = 64 << 10;                 // of one value, as the kernel has it
+  // Of the paths of all entries, and of the folders among them that no entry names: a tar of some KB may lead through
+  // millions of those, each of which is made, listed and written.
+  std::uint64_t max_path_bytes = std::uint64_t{512} << 20;
+  std::uint64_t max_unnamed_folder_bytes = std::uint64_t{64} << 20;
 };
 
 // How a tar's names are taken.

@@ -82,12 +82,8 @@ class Executor {
       }
       return tags;
     }
-    std::vector<std::string> names;
-    try {
-      names = client_.list_tags(plan_.repository);
-    } catch (const RegistryError& error) {
-      if (error.status() != 404) throw;  // with its last tag a repository may be gone
-    }
+    // With its last tag a repository may be gone.
+    const std::vector<std::string> names = client_.find_tags(plan_.repository).value_or(TagList()).tags;
     std::mutex mutex;
     pool_.parallel_for(names.size(), [&](std::size_t i) {
       const auto found = client_.resolve(plan_.repository, names[i]);

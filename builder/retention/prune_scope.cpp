@@ -38,8 +38,7 @@ void add_repository(RemoteSession& session, PruneScope& scope, const oci::Refere
 // Whether a repository is one that can be read. A catalog may hide it.
 bool has_tags(RegistryClient& client, const std::string& repository) {
   try {
-    client.list_all_tags(repository);
-    return true;
+    return client.find_tags(repository).has_value();
   } catch (const RegistryError&) {
     return false;
   }

@@ -90,9 +90,9 @@ class Reader {
   void refuse_hidden_package() {
     contents_.is_known = false;
     try {
-      if (client_.list_all_tags(contents_.repository).tags.empty()) return;
+      if (client_.find_tags(contents_.repository).value_or(TagList()).tags.empty()) return;
     } catch (const RegistryError& error) {
-      if (error.status() != 404 && error.status() != 403 && error.status() != 401) throw;
+      if (error.status() != 403 && error.status() != 401) throw;
       return;
     }
     throw Error(
@@ -104,22 +104,21 @@ class Reader {
   }
 
   void list_tags() {
-    TagList list;
-    try {
-      list = client_.list_all_tags(contents_.repository);
-    } catch (const RegistryError& error) {
-      if (error.status() != 404) throw;
-      contents_.is_known = false;
-      return;
-    }
-    pool_.parallel_for(list.tags.size(), [&](std::size_t i) {
-      const auto found = client_.resolve(contents_.repository, list.tags[i]);
-      if (!found) return;  // gone since the list was made
+    const std::optional<TagList> list = client_.find_tags(contents_.repository);
+    contents_.is_known = list.has_value();
+    if (!list) return;
+    pool_.parallel_for(list->tags.size(), [&](std::size_t i) {
+      auto found = client_.resolve(contents_.repository, list->tags[i]);
+      // Gone since the list was made, if GET says the same: what a tag keeps hangs on it.
+      if (!found) {
+        if (const auto read = client_.find_any_manifest(contents_.repository, list->tags[i])) found = read->descriptor;
+      }
+      if (!found) return;
       const std::lock_guard lock(mutex_);
-      add_tag(found->digest, list.tags[i]);
+      add_tag(found->digest, list->tags[i]);
       todo_.insert(found->digest);
     });
-    for (const std::string& odd : list.invalid) keep_odd_tag(odd);
+    for (const std::string& odd : list->invalid) keep_odd_tag(odd);
   }
 
   // A name that is no tag by the specification may be one at this registry, and goes with its manifest.
@@ -146,16 +145,14 @@ class Reader {
   }
 
   void read(const Digest& digest) {
-    FetchedManifest fetched;
-    try {
-      fetched = client_.fetch_any_manifest(contents_.repository, digest.str());
-    } catch (const RegistryError& error) {
-      if (error.status() != 404) throw;
+    const auto found = client_.find_any_manifest(contents_.repository, digest.str());
+    if (!found) {
       // An index may name what was never pushed, and what was listed may be gone by now.
       const std::lock_guard lock(mutex_);
       contents_.manifests.erase(digest);
       return;
     }
+    const FetchedManifest& fetched = *found;
     StoredManifest read;
     oci::Annotations annotations;
     std::optional<oci::Descriptor> config;

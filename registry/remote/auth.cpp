@@ -210,9 +210,12 @@ Authenticator::Token Authenticator::fetch_token(const Scope& scope) {
   token.text = string_member(document, "token");
   if (token.text.empty()) token.text = string_member(document, "access_token");
   if (token.text.empty()) throw Error(Category::network, name + ": there is no token in it");
-  if (token.text.size() > kMaxTokenBytes || !can_stand_in_a_field(token.text)) {
-    throw Error(Category::network, name + ": its token is none");
+  if (token.text.size() > kMaxTokenBytes) {
+    throw Error(Category::network,
+                fmt::format("{}: its token has {} bytes, more than {}", name, token.text.size(), kMaxTokenBytes));
   }
+  if (!can_stand_in_a_field(token.text))
+    throw Error(Category::network, name + ": its token holds what no header field can hold");
   double lifetime = kDefaultLifetimeSeconds;
   if (const auto found = document.find("expires_in"); found != document.end() && found->is_number()) {
     lifetime = std::clamp(found->get<double>(), 0.0, 86400.0);

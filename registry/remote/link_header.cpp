@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 
@@ -11,6 +12,12 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t kMostShown = 200;
+
+// What a list may link to besides its next page (of IANA's registry of link relations).
+constexpr std::array<std::string_view, 24> kElsewhere = {
+    "about",    "alternate", "author", "canonical",    "collection",  "describedby", "dns-prefetch", "first",
+    "help",     "icon",      "last",   "license",      "preconnect",  "prefetch",    "preload",      "prev",
+    "previous", "related",   "self",   "service-desc", "service-doc", "start",       "stylesheet",   "up"};
 
 class LinkReader {
  public:
@@ -124,9 +131,16 @@ std::optional<std::string> next_page(const HttpHeaders& headers, std::string_vie
   std::optional<std::string> next;
   for (const std::string& field : headers.all("Link")) {
     for (const WebLink& link : parse_links(field, where)) {
-      const bool is_next = link.relations.empty() ||
-                           std::find(link.relations.begin(), link.relations.end(), "next") != link.relations.end();
-      if (!is_next) continue;
+      const auto has = [&](std::string_view relation) {
+        return std::find(link.relations.begin(), link.relations.end(), relation) != link.relations.end();
+      };
+      if (!link.relations.empty() && !has("next")) {
+        if (std::any_of(kElsewhere.begin(), kElsewhere.end(), has)) continue;
+        throw Error(Category::network,
+                    fmt::format("{}: its Link field has the relation '{}', which is not known, so that the next page "
+                                "cannot be found",
+                                where, printable(std::string_view(link.relations.front()).substr(0, kMostShown))));
+      }
       if (next && *next != link.target)
         throw Error(Category::network, fmt::format("{}: its Link fields name two different next pages", where));
       next = link.target;

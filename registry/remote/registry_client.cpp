@@ -49,8 +49,14 @@ FetchedManifest RegistryClient::fetch_manifest(const std::string& repository, co
   return RegistryManifests(*session_, *transport_).fetch(repository, key, expected);
 }
 
-FetchedManifest RegistryClient::fetch_any_manifest(const std::string& repository, const std::string& key) {
-  return RegistryManifests(*session_, *transport_).fetch_any(repository, key);
+std::optional<FetchedManifest> RegistryClient::find_manifest(const std::string& repository, const std::string& key,
+                                                             const std::optional<Descriptor>& expected) {
+  return RegistryManifests(*session_, *transport_).find(repository, key, expected);
+}
+
+std::optional<FetchedManifest> RegistryClient::find_any_manifest(const std::string& repository,
+                                                                 const std::string& key) {
+  return RegistryManifests(*session_, *transport_).find_any(repository, key);
 }
 
 Descriptor RegistryClient::put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
@@ -127,8 +133,8 @@ std::vector<std::string> RegistryClient::list_tags(const std::string& repository
   return RegistryLists(*session_, *transport_).tags(repository);
 }
 
-TagList RegistryClient::list_all_tags(const std::string& repository) {
-  return RegistryLists(*session_, *transport_).all_tags(repository);
+std::optional<TagList> RegistryClient::find_tags(const std::string& repository) {
+  return RegistryLists(*session_, *transport_).find_tags(repository);
 }
 
 std::vector<std::string> RegistryClient::list_repositories() {
@@ -141,9 +147,9 @@ std::vector<Descriptor> RegistryClient::referrers(const std::string& repository,
   std::vector<Descriptor> found;
   if (listed) {
     found = std::move(*listed);
-  } else if (const std::string tag = referrers_fallback_tag(subject); resolve(repository, tag)) {
+  } else if (const auto index = find_manifest(repository, referrers_fallback_tag(subject))) {
     const std::string where = fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
-    found = oci::parse_index(fetch_manifest(repository, tag).bytes, where).manifests;
+    found = oci::parse_index(index->bytes, where).manifests;
   }
   if (!artifact_type.empty()) {
     std::erase_if(found, [&](const Descriptor& entry) { return entry.artifact_type != artifact_type; });

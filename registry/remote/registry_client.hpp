@@ -42,9 +42,12 @@ class RegistryClient {
   // missing.
   FetchedManifest fetch_manifest(const std::string& repository, const std::string& key,
                                  const std::optional<oci::Descriptor>& expected = {});
+  // The same; nullopt where there is none (404).
+  std::optional<FetchedManifest> find_manifest(const std::string& repository, const std::string& key,
+                                               const std::optional<oci::Descriptor>& expected = {});
   // The same for a clean-up, which must know of manifests that kiln can do nothing with (docker's schema 1, what is no
   // JSON): they come with the media type that the registry says.
-  FetchedManifest fetch_any_manifest(const std::string& repository, const std::string& key);
+  std::optional<FetchedManifest> find_any_manifest(const std::string& repository, const std::string& key);
   // Puts a manifest under a tag or its digest and checks what the registry says it stored, by its digest: others may
   // move a tag as soon as it is there, and some registries show it late. A manifest with a `subject` is added to the
   // subject's fallback tag where the registry does not list referrers by itself.
@@ -80,8 +83,8 @@ class RegistryClient {
 
   // All tags, in the registry's order, over all pages. What stands there and is no tag is warned about and left out.
   std::vector<std::string> list_tags(const std::string& repository);
-  // The same, with what is no tag.
-  TagList list_all_tags(const std::string& repository);
+  // The same, with what is no tag; nullopt where there is no such repository (404).
+  std::optional<TagList> find_tags(const std::string& repository);
   // All repositories, over all pages ("_catalog", which many registries do not offer). What is no repository's name is
   // warned about and left out.
   std::vector<std::string> list_repositories();

@@ -50,6 +50,21 @@ std::vector<RegistryErrorCode> parse_error_codes(std::string_view body) {
   return codes;
 }
 
+std::string why_no_json(const HttpResponse& response) {
+  const std::string_view body = trim(response.body);
+  if (body.starts_with('{') || body.starts_with('[')) return {};
+  const std::string encoding = response.headers.find("Content-Encoding").value_or("identity");
+  if (!equals_ignoring_case(trim(encoding), "identity")) {
+    return fmt::format(
+        "it comes with 'Content-Encoding: {}', which was not asked for; let the proxy before the registry leave it as "
+        "it is",
+        printable(encoding.substr(0, kMostText)));
+  }
+  if (response.headers.media_type() == "text/html" || body.starts_with('<'))
+    return "a web page came in its place; what answers there is no registry";
+  return {};
+}
+
 RegistryError make_registry_error(const HttpRequest& request, const HttpResponse& response) {
   std::vector<RegistryErrorCode> codes;
   if (response.status >= 400) codes = parse_error_codes(response.body);

@@ -32,6 +32,10 @@ class RegistryError : public Error {
 // short and made printable.
 std::vector<RegistryErrorCode> parse_error_codes(std::string_view body);
 
+// Why the body of an answer with success cannot be the JSON that was asked for: a proxy compressed it, or what answers
+// is a web site. Empty where it may be JSON.
+std::string why_no_json(const HttpResponse& response);
+
 // "PUT 'https://ghcr.io/v2/acme/app/manifests/1': 404 NAME_UNKNOWN: repository name not known".
 RegistryError make_registry_error(const HttpRequest& request, const HttpResponse& response);
 

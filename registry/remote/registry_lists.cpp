@@ -13,6 +13,7 @@
 #include "registry/oci/manifest.hpp"
 #include "registry/oci/reference.hpp"
 #include "registry/remote/link_header.hpp"
+#include "registry/remote/registry_error.hpp"
 
 namespace kiln {
 
@@ -26,6 +27,8 @@ using oci::Digest;
 constexpr std::array<int, 3> kPageSizes = {1000, 100, 0};
 constexpr std::size_t kMostListPages = 2000;
 constexpr std::size_t kMostListedNames = 1'000'000;
+// A registry that knows no pages (Debian's docker-registry has none for tags) sends all names at once.
+constexpr std::uint64_t kMostPageBytes = std::uint64_t{64} << 20;
 constexpr std::size_t kMostShownName = 100;
 constexpr char kPageTooLarge[] = "PAGINATION_NUMBER_INVALID";
 
@@ -35,9 +38,11 @@ struct ListedNames {
 };
 
 // Adds the strings of one page's list `member`. Error{network} for anything else in it.
-void add_page(const std::string& body, const std::string& where, const char* member, bool (*is_valid)(std::string_view),
-              ListedNames& found) {
-  const nlohmann::json document = parse_json(body, where, Category::network);
+void add_page(const HttpResponse& response, const std::string& where, const char* member,
+              bool (*is_valid)(std::string_view), ListedNames& found) {
+  if (const std::string why = why_no_json(response); !why.empty())
+    throw Error(Category::network, fmt::format("{}: {}", where, why));
+  const nlohmann::json document = parse_json(response.body, where, Category::network, {.max_bytes = kMostPageBytes});
   if (!document.is_object())
     throw Error(Category::network, fmt::format("{}: expected an object with a list '{}'", where, member));
   const auto list = document.find(member);
@@ -82,10 +87,10 @@ void follow_pages(RegistryTransport& transport, RegistryRequest request, Registr
   }
 }
 
-// All names of a list, over all pages.
-ListedNames list_names(RegistryTransport& transport, const std::string& path, RegistryRequest request,
-                       const std::string& what, const char* member, bool (*is_valid)(std::string_view)) {
+// The answer to the first page's request, which becomes the one for the pages behind it.
+RegistryAnswer ask_for_names(RegistryTransport& transport, const std::string& path, RegistryRequest& request) {
   RegistryAnswer answer;
+  request.max_body_bytes = kMostPageBytes;
   for (const int size : kPageSizes) {
     request.path = size == 0 ? path : fmt::format("{}?n={}", path, size);
     answer = transport.send(request);
@@ -95,42 +100,63 @@ ListedNames list_names(RegistryTransport& transport, const std::string& path, Re
         std::any_of(codes.begin(), codes.end(), [](const auto& entry) { return entry.code == kPageTooLarge; });
     if (!is_too_large) break;
   }
+  return answer;
+}
+
+// All names of a list, over all pages.
+ListedNames list_names(RegistryTransport& transport, const RegistryRequest& request, const RegistryAnswer& answer,
+                       const std::string& what, const char* member, bool (*is_valid)(std::string_view)) {
   ListedNames found;
-  follow_pages(
-      transport, request, answer, fmt::format("{} '{}'", what, answer.url.redacted()), [&](const RegistryAnswer& page) {
-        const std::size_t before = found.names.size() + found.odd.size();
-        add_page(page.response.body, fmt::format("{} '{}'", what, page.url.redacted()), member, is_valid, found);
-        return found.names.size() + found.odd.size() - before;
-      });
+  follow_pages(transport, request, answer, fmt::format("{} '{}'", what, answer.url.redacted()),
+               [&](const RegistryAnswer& page) {
+                 const std::size_t before = found.names.size() + found.odd.size();
+                 add_page(page.response, fmt::format("{} '{}'", what, page.url.redacted()), member, is_valid, found);
+                 return found.names.size() + found.odd.size() - before;
+               });
   return found;
+}
+
+RegistryRequest tag_request(const std::string& repository) {
+  RegistryRequest request;
+  request.repository = repository;
+  request.scope = Scope::pull(repository);
+  return request;
+}
+
+std::string tag_path(const std::string& repository) { return "/v2/" + repository + "/tags/list"; }
+
+ListedNames list_tag_names(RegistryTransport& transport, const RegistryRequest& request, const RegistryAnswer& answer) {
+  return list_names(transport, request, answer, "list of tags", "tags", oci::is_valid_tag);
 }
 
 }  // namespace
 
-TagList RegistryLists::all_tags(const std::string& repository) {
-  RegistryRequest request;
-  request.repository = repository;
-  request.scope = Scope::pull(repository);
-  ListedNames found = list_names(transport_, "/v2/" + repository + "/tags/list", std::move(request), "list of tags",
-                                 "tags", oci::is_valid_tag);
-  return {std::move(found.names), std::move(found.odd)};
+std::optional<TagList> RegistryLists::find_tags(const std::string& repository) {
+  RegistryRequest request = tag_request(repository);
+  const RegistryAnswer answer = ask_for_names(transport_, tag_path(repository), request);
+  // Of the first page alone: one that is missing behind it is a part of a list that is not there.
+  if (answer.response.status == 404) return std::nullopt;
+  ListedNames found = list_tag_names(transport_, request, answer);
+  return TagList{std::move(found.names), std::move(found.odd)};
 }
 
 std::vector<std::string> RegistryLists::tags(const std::string& repository) {
-  TagList found = all_tags(repository);
-  for (const std::string& odd : found.invalid) {
+  RegistryRequest request = tag_request(repository);
+  const RegistryAnswer answer = ask_for_names(transport_, tag_path(repository), request);
+  ListedNames found = list_tag_names(transport_, request, answer);
+  for (const std::string& odd : found.odd) {
     session_.log().warn(fmt::format("'{}/{}' has a tag '{}', which no client can name; it is passed over",
                                     transport_.endpoint().authority, repository,
                                     printable(odd.substr(0, kMostShownName))));
   }
-  return std::move(found.tags);
+  return std::move(found.names);
 }
 
 std::vector<std::string> RegistryLists::repositories() {
   RegistryRequest request;
   request.scope = Scope::catalog();
-  ListedNames found =
-      list_names(transport_, "/v2/_catalog", std::move(request), "list of repositories", "repositories", is_repository);
+  const RegistryAnswer answer = ask_for_names(transport_, "/v2/_catalog", request);
+  ListedNames found = list_names(transport_, request, answer, "list of repositories", "repositories", is_repository);
   for (const std::string& odd : found.odd) {
     session_.log().warn(fmt::format("registry '{}' has a repository '{}', which no client can name; it is passed over",
                                     transport_.endpoint().authority, printable(odd.substr(0, kMostShownName))));

@@ -21,7 +21,8 @@ class RegistryLists {
  public:
   RegistryLists(RemoteSession& session, RegistryTransport& transport) : session_(session), transport_(transport) {}
 
-  TagList all_tags(const std::string& repository);
+  // nullopt where the registry has no such repository.
+  std::optional<TagList> find_tags(const std::string& repository);
   std::vector<std::string> tags(const std::string& repository);
   std::vector<std::string> repositories();
   // nullopt where the registry has no referrers API.

@@ -56,13 +56,9 @@ std::optional<Descriptor> RegistryManifests::resolve(const std::string& reposito
   // What kiln cannot read is resolved all the same: it has a digest.
   const bool is_typed = type.starts_with("application/vnd.") && type.find("manifest") != std::string::npos;
   if (!usable || !(is_typed || oci::media_type::is_index(type))) {
-    // A registry that tells too little in HEAD; one that lacks the manifest answers 404 to GET as well.
-    try {
-      return fetch(repository, key, {}).descriptor;
-    } catch (const RegistryError& error) {
-      if (error.status() == 404) return std::nullopt;
-      throw;
-    }
+    // A registry that tells too little in HEAD.
+    const auto fetched = find(repository, key, {});
+    return fetched ? std::optional(fetched->descriptor) : std::nullopt;
   }
   Descriptor descriptor;
   descriptor.media_type = type;
@@ -84,26 +80,40 @@ std::optional<Descriptor> RegistryManifests::resolve(const std::string& reposito
 
 FetchedManifest RegistryManifests::fetch(const std::string& repository, const std::string& key,
                                          const std::optional<Descriptor>& expected) {
-  return get(repository, key, expected, Unreadable::refused);
+  return read(ask(repository, key), repository, key, expected, Unreadable::refused);
 }
 
-FetchedManifest RegistryManifests::fetch_any(const std::string& repository, const std::string& key) {
-  return get(repository, key, {}, Unreadable::taken);
+std::optional<FetchedManifest> RegistryManifests::find(const std::string& repository, const std::string& key,
+                                                       const std::optional<Descriptor>& expected) {
+  RegistryAnswer answer = ask(repository, key);
+  if (answer.response.status == 404) return std::nullopt;
+  return read(std::move(answer), repository, key, expected, Unreadable::refused);
 }
 
-FetchedManifest RegistryManifests::get(const std::string& repository, const std::string& key,
-                                       const std::optional<Descriptor>& expected, Unreadable unreadable) {
+std::optional<FetchedManifest> RegistryManifests::find_any(const std::string& repository, const std::string& key) {
+  RegistryAnswer answer = ask(repository, key);
+  if (answer.response.status == 404) return std::nullopt;
+  return read(std::move(answer), repository, key, {}, Unreadable::taken);
+}
+
+RegistryAnswer RegistryManifests::ask(const std::string& repository, const std::string& key) {
   RegistryRequest request;
   request.path = manifest_path(repository, key);
   request.repository = repository;
   request.scope = Scope::pull(repository);
   request.max_body_bytes = kMaxManifestBytes;
   accept_manifests(request.headers);
-  RegistryAnswer answer = transport_.send(request);
+  return transport_.send(request);
+}
+
+FetchedManifest RegistryManifests::read(RegistryAnswer answer, const std::string& repository, const std::string& key,
+                                        const std::optional<Descriptor>& expected, Unreadable unreadable) {
   if (answer.response.status != 200) transport_.refuse(answer, repository);
   const std::string where = fmt::format("manifest '{}/{}{}{}'", transport_.endpoint().authority, repository,
                                         Digest::is_valid(key) ? "@" : ":", key);
   const auto refuse = [&](const std::string& what) { return Error(Category::network, where + ": " + what); };
+  if (const std::string why = why_no_json(answer.response); !why.empty() && unreadable == Unreadable::refused)
+    throw refuse(why);
 
   FetchedManifest result;
   result.bytes = std::move(answer.response.body);
@@ -212,7 +222,7 @@ void RegistryManifests::add_to_fallback_tag(const std::string& repository, const
   const std::string where = fmt::format("'{}/{}:{}'", transport_.endpoint().authority, repository, tag);
   for (int attempt = 0;; ++attempt) {
     oci::Index index;
-    if (resolve(repository, tag)) index = oci::parse_index(fetch(repository, tag, {}).bytes, where);
+    if (const auto found = find(repository, tag, {})) index = oci::parse_index(found->bytes, where);
     const bool listed = std::any_of(index.manifests.begin(), index.manifests.end(),
                                     [&](const Descriptor& other) { return other.digest == entry.digest; });
     if (listed) return;

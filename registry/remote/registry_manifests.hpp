@@ -24,15 +24,18 @@ class RegistryManifests {
   std::optional<oci::Descriptor> resolve(const std::string& repository, const std::string& key);
   FetchedManifest fetch(const std::string& repository, const std::string& key,
                         const std::optional<oci::Descriptor>& expected);
-  FetchedManifest fetch_any(const std::string& repository, const std::string& key);
+  std::optional<FetchedManifest> find(const std::string& repository, const std::string& key,
+                                      const std::optional<oci::Descriptor>& expected);
+  std::optional<FetchedManifest> find_any(const std::string& repository, const std::string& key);
   oci::Descriptor put(const std::string& repository, const std::string& key, const std::string& bytes,
                       const std::string& media_type);
   bool remove(const std::string& repository, const std::string& key);
 
  private:
   enum class Unreadable { refused, taken };
-  FetchedManifest get(const std::string& repository, const std::string& key,
-                      const std::optional<oci::Descriptor>& expected, Unreadable unreadable);
+  RegistryAnswer ask(const std::string& repository, const std::string& key);
+  FetchedManifest read(RegistryAnswer answer, const std::string& repository, const std::string& key,
+                       const std::optional<oci::Descriptor>& expected, Unreadable unreadable);
   void check_stored(const std::string& repository, const oci::Descriptor& descriptor, const std::string& where);
   RegistryAnswer send(const std::string& repository, const std::string& key, const std::string& bytes,
                       const oci::Descriptor& descriptor);

@@ -54,9 +54,9 @@ oci::Manifest manifest_of(const ReleaseRecord& release, const std::string& paylo
 enum class Foreign { refused, passed_over };
 std::optional<StoredRelease> read_release(RegistryClient& client, const oci::Reference& reference,
                                           const std::string& repository, Foreign foreign) {
-  const auto found = client.resolve(repository, *reference.tag);
+  const auto found = client.find_manifest(repository, *reference.tag);
   if (!found) return std::nullopt;
-  const FetchedManifest fetched = client.fetch_manifest(repository, found->digest.str());
+  const FetchedManifest& fetched = *found;
   const std::string where = fmt::format("release '{}'", reference.str());
   const bool is_manifest = oci::media_type::is_manifest(fetched.descriptor.media_type);
   const oci::Manifest manifest = is_manifest ? oci::parse_manifest(fetched.bytes, where) : oci::Manifest{};
@@ -179,16 +179,10 @@ std::vector<StoredRelease> fetch_releases(RemoteSession& session, const std::str
   const oci::Reference any = release_reference(registry_and_namespace, "any");
   RegistryClient client = session.client_for(any);
   const std::string repository = session.repository_of(any).repository;
-  std::vector<std::string> tags;
-  try {
-    tags = client.list_tags(repository);
-  } catch (const RegistryError& error) {
-    if (error.status() != 404) throw;
-  }
+  const std::vector<std::string> tags = client.find_tags(repository).value_or(TagList()).tags;
   std::vector<std::optional<StoredRelease>> read(tags.size());
   ThreadPool pool(std::max<std::size_t>(1, session.settings().parallel_requests));
   pool.parallel_for(tags.size(), [&](std::size_t i) {
-    if (!oci::is_valid_tag(tags[i])) return;
     RegistryClient own = client;
     read[i] = read_release(own, any.with_tag(tags[i]), repository, Foreign::passed_over);
   });

@@ -28,19 +28,17 @@ class ManifestWalk {
 
   void walk(const oci::Descriptor& wanted, bool is_root) {
     if (!seen_.insert(wanted.digest).second) return;
-    FetchedManifest fetched;
-    try {
-      const bool is_known = wanted.size != 0 && !wanted.media_type.empty();
-      fetched =
-          client_.fetch_manifest(repository_, wanted.digest.str(), is_known ? std::optional(wanted) : std::nullopt);
-      if (fetched.descriptor.digest != wanted.digest) {
-        throw Error(Category::network, fmt::format("expected digest '{}', got '{}'", wanted.digest.str(),
-                                                   fetched.descriptor.digest.str()));
-      }
-    } catch (const RegistryError& error) {
-      if (error.status() != 404) throw;
+    const bool is_known = wanted.size != 0 && !wanted.media_type.empty();
+    const auto found =
+        client_.find_manifest(repository_, wanted.digest.str(), is_known ? std::optional(wanted) : std::nullopt);
+    if (!found) {
       verdict_.problems.push_back(fmt::format("manifest '{}': the repository does not have it", wanted.digest.str()));
       return;
+    }
+    const FetchedManifest& fetched = *found;
+    if (fetched.descriptor.digest != wanted.digest) {
+      throw Error(Category::network,
+                  fmt::format("expected digest '{}', got '{}'", wanted.digest.str(), fetched.descriptor.digest.str()));
     }
     if (is_root) verdict_.root = fetched.descriptor;
     ++verdict_.manifests;

@@ -149,7 +149,7 @@ class LayerReaders(harness.KilnTest):
         registry = self.registry()
         for kind in ("gzip", "zstd"):
             with self.subTest(kind=kind):
-                name = f"{registry.host}/acme/readers:{kind}"
+                name = f"{registry.address}/acme/readers:{kind}"
                 self.image(kind)
                 self.kiln("build", "-o", f"type=registry,compression={kind}", "-t", name, self.folder / "context")
                 process = subprocess.run(["crane", "export", "--insecure", name, "-"], capture_output=True, check=True)

@@ -233,9 +233,11 @@ TEST_CASE("a cache entry that is no regular file, or too large, is a miss that s
   REQUIRE(::mkfifo((entries / key_of(2)).c_str(), 0644) == 0);
   fs::copy_file(entries / key_of(1), entries / key_of(3));
   fs::resize_file(entries / key_of(3), 2 * kMaxEntryBytes + 1);
-  const std::vector<std::string> keys = {key_of(1), key_of(2), key_of(3)};
+  fs::create_symlink(key_of(4), entries / key_of(4));
+  const std::vector<std::string> keys = {key_of(1), key_of(2), key_of(3), key_of(4)};
   const auto findings = backend.find(keys);
   CHECK(findings[0].entry);
   CHECK(findings[1].reason.find("is no regular file") != std::string::npos);
   CHECK(findings[2].reason.find("more than the 16777216 allowed") != std::string::npos);
+  CHECK(findings[3].reason.find("too many levels of symbolic links") != std::string::npos);
 }

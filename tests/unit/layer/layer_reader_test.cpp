@@ -1,6 +1,7 @@
 #include "builder/layer/layer_reader.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/xattr.h>
 
 #include "base/file.hpp"
@@ -278,6 +279,31 @@ TEST_CASE("limits hold") {
   CHECK(contains(refusal(long_name, Whiteouts::ordinary, {.max_header_bytes = 2000}), "more than 2000"));
   const std::string xattr = RawTar().pax("SCHILY.xattr.user.k", std::string(100, 'v')).file("x", "").str();
   CHECK(contains(refusal(xattr, Whiteouts::ordinary, {.max_xattr_bytes = 50}), "too large"));
+}
+
+TEST_CASE("paths are counted over the whole tar, with those of folders that no entry names") {
+  const auto refused = [](const RawTar& tar, std::uint64_t paths, std::uint64_t unnamed) {
+    return refusal(tar.str(), Whiteouts::ordinary, {.max_path_bytes = paths, .max_unnamed_folder_bytes = unnamed});
+  };
+  RawTar named;  // a, a/b, a/b/c and a/b/c/1: 16 bytes
+  named.folder("a/").folder("a/b/").folder("a/b/c/").file("a/b/c/1", "");
+  CHECK(refused(named, 16, 0) == "no error");
+  CHECK(contains(refused(named, 15, 0), "'a tar': paths of more than 15 bytes together"));
+  RawTar unnamed;  // the folders are a, a/b and a/b/c: 9 bytes
+  unnamed.file("a/b/c/1", "").file("a/b/2", "").file("a/b/c/3", "").folder("a/b/");
+  CHECK(refused(unnamed, 1000, 9) == "no error");
+  CHECK(
+      contains(refused(unnamed, 1000, 8), "folders that no entry names, whose paths have more than 8 bytes together"));
+  CHECK(refused(unnamed, 31, 9) == "no error");
+  CHECK(contains(refused(unnamed, 30, 9), "paths of more than 30 bytes together"));
+}
+
+TEST_CASE("a small tar that leads through very many folders is refused soon") {
+  std::string deep;
+  while (deep.size() < 3000) deep += "/d";
+  RawTar tar;
+  for (int i = 0; i < 40; ++i) tar.pax("path", fmt::format("{}{}/f", i, deep)).file("f", "");
+  CHECK(contains(refusal(tar.str()), "folders that no entry names, whose paths have more than 67108864 bytes"));
 }
 
 TEST_CASE("holes of sparse files are counted over the whole tar, and refused before they are read") {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/text.hpp"
 #include "tests/support/check_error.hpp"
 
 using namespace kiln;
@@ -54,6 +55,16 @@ TEST_CASE("a Link that cannot be read is an error and never the last page") {
   }
   CHECK_ERROR(next_of({"</a>; rel=next", "</b>; rel=next"}), Category::network,
               "list 'x': its Link fields name two different next pages");
+}
+
+TEST_CASE("a relation that is not known may be how a registry calls its next page") {
+  for (const std::string relation : {"nextPage", "next_page", "http://acme.example/relations/next", "more"}) {
+    CAPTURE(relation);
+    CHECK_ERROR(next_of({"</v2/x?page=2>; rel=\"" + relation + "\""}), Category::network,
+                doctest::Contains(("list 'x': its Link field has the relation '" + to_lower(relation) + "'").c_str()));
+    CHECK(next_of({"</v2/x?page=2>; rel=\"next " + relation + "\""}) == "/v2/x?page=2");
+  }
+  CHECK_FALSE(next_of({"</v2/x>; rel=\"self collection\", </help>; rel=help"}));
 }
 
 TEST_CASE("what an unreadable Link may hold behind its '?' is not told") {

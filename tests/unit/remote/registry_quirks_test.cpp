@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.hpp"
 #include "registry/remote/credentials.hpp"
+#include "registry/remote/release_record.hpp"
 #include "tests/support/error_of.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
@@ -311,6 +313,62 @@ TEST_CASE("lists without an end are left") {
   CHECK(page == 2000);
 }
 
+TEST_CASE("a page that is missing behind the first one is not the end of a list, and the repository not gone") {
+  Remote remote;
+  remote.registry.script([](const SeenRequest& request, int) {
+    if (!request.is("GET", "/tags/list")) return Reaction{};
+    if (request.query == "page=2") return Reaction{Reaction::Kind::answer, without_body(404), 0};
+    return Reaction{Reaction::Kind::answer, {200, {{"Link", "<?page=2>; rel=next"}}, R"({"tags":["v1"]})"}, 0};
+  });
+  for (const auto& list : std::vector<std::function<void()>>{
+           [&] { remote.client().find_tags("acme/app"); }, [&] { remote.client().list_tags("acme/app"); },
+           [&] { fetch_releases(remote.session(), remote.registry.authority() + "/acme"); }})
+    CHECK(remote.failing(list).find("the registry answered 404") != std::string::npos);
+  remote.registry.script([](const SeenRequest&, int) { return Reaction{}; });
+  CHECK_FALSE(remote.client().find_tags("acme/nothing"));
+  CHECK(fetch_releases(remote.session(), remote.registry.authority() + "/acme").empty());
+}
+
+TEST_CASE("a registry that knows no pages sends all tags at once") {
+  Remote remote;
+  constexpr int kTags = 100'000;
+  std::string body = R"({"tags":["t")";
+  for (int i = 0; i < kTags; ++i) body += fmt::format(R"(,"{:064}")", i);
+  remote.registry.script([&](const SeenRequest& request, int) {
+    return request.is("GET", "/tags/list") ? Reaction{Reaction::Kind::answer, {200, {}, body + "]}"}, 0} : Reaction{};
+  });
+  CHECK(remote.client().list_tags("acme/app").size() == kTags + 1);
+}
+
+TEST_CASE("what cannot be the JSON that was asked for is named") {
+  Remote remote;
+  Answer answer;
+  remote.registry.script([&](const SeenRequest& request, int) {
+    const bool is_asked = request.is("GET", "/tags/list") || request.is("GET", "/manifests/");
+    return is_asked ? Reaction{Reaction::Kind::answer, answer, 0} : Reaction{};
+  });
+  const auto check = [&](const std::string& expected) {
+    for (const auto& ask : std::vector<std::function<void()>>{
+             [&] { remote.client().list_tags("acme/app"); }, [&] { remote.client().fetch_manifest("acme/app", "v1"); }})
+      CHECK(remote.failing(ask).find(expected) != std::string::npos);
+  };
+  answer = {200, {{"Content-Encoding", "gzip"}}, std::string("\x1f\x8b\x08\0\0", 5)};
+  check("it comes with 'Content-Encoding: gzip', which was not asked for");
+  answer = {200, {{"Content-Type", "text/html; charset=utf-8"}}, "welcome"};
+  check("a web page came in its place; what answers there is no registry");
+  answer = {200, {}, "\n<!DOCTYPE html>"};
+  check("a web page came in its place");
+  // A label alone is no fault.
+  const oci::Descriptor image = remote.remote_image("acme/app", "v2", {"layer"});
+  remote.registry.script([](const SeenRequest&, int) { return Reaction{}; });
+  const std::string bytes = remote.client().fetch_manifest("acme/app", "v2").bytes;
+  remote.registry.script([&](const SeenRequest& request, int) {
+    answer = {200, {{"Content-Encoding", "gzip"}, {"Content-Type", "text/html"}}, bytes};
+    return request.is("GET", "/manifests/") ? Reaction{Reaction::Kind::answer, answer, 0} : Reaction{};
+  });
+  CHECK(remote.client().fetch_manifest("acme/app", "v2").descriptor == image);
+}
+
 TEST_CASE("what a list holds that no client can name is told apart and does not stop it") {
   Remote remote;
   remote.registry.script([](const SeenRequest& request, int) {
@@ -320,7 +378,7 @@ TEST_CASE("what a list holds that no client can name is told apart and does not 
       return Reaction{Reaction::Kind::answer, {200, {}, R"({"repositories":["acme/app","Upper"]})"}, 0};
     return Reaction{};
   });
-  const TagList tags = remote.client().list_all_tags("acme/app");
+  const TagList tags = remote.client().find_tags("acme/app").value();
   CHECK(tags.tags == std::vector<std::string>{"v1"});
   CHECK(tags.invalid == std::vector<std::string>{"1.0+build", "a b"});
   CHECK(remote.client().list_repositories() == std::vector<std::string>{"acme/app"});

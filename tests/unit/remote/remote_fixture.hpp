@@ -70,8 +70,8 @@ class FakeClock : public WaitClock {
 // For tests in which the registry stops talking; everywhere else a busy machine must not look like a stall.
 inline HttpOptions impatient_http() {
   HttpOptions options;
-  options.stall_timeout_ms = 80;
-  options.answer_timeout_ms = 80;
+  options.stall_timeout_ms = 250;
+  options.answer_timeout_ms = 250;
   return options;
 }
 

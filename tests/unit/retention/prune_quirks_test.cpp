@@ -69,9 +69,10 @@ TEST_CASE("no deletion trusts a list of tags whose next page is not understood")
     std::string link;
     bool is_read;
   };
-  for (const Form& form : {Form{"<{}>; rel=\"next prefetch\"", true}, Form{"<{}>;rel=next", true},
-                           Form{"<{}>; title=\"a, b\"; rel=\"NEXT\"", true}, Form{"{}; rel=\"next\"", true},
-                           Form{"<{}>", true}, Form{"<{}; rel=\"next\"", false}, Form{"next", false}}) {
+  for (const Form& form :
+       {Form{"<{}>; rel=\"next prefetch\"", true}, Form{"<{}>;rel=next", true},
+        Form{"<{}>; title=\"a, b\"; rel=\"NEXT\"", true}, Form{"{}; rel=\"next\"", true}, Form{"<{}>", true},
+        Form{"<{}; rel=\"next\"", false}, Form{"next", false}, Form{"<{}>; rel=\"nextPage\"", false}}) {
     CAPTURE(form.link);
     HostileOptions options;
     options.tags_per_page = 2;
@@ -93,6 +94,16 @@ TEST_CASE("no deletion trusts a list of tags whose next page is not understood")
       CHECK(error_of([&] { cleaning.plan(); }).find("network: list of tags") == 0);
     }
   }
+}
+
+TEST_CASE("a tag that the registry denies to HEAD and has for GET keeps what it names") {
+  Cleaning cleaning;
+  for (int day = 1; day <= 3; ++day) cleaning.day(day);
+  tag_image(cleaning.session(), cleaning.reference("acme/app:20261101"), "latest");
+  cleaning.registry.script([](const SeenRequest& request, int) {
+    return request.is("HEAD", "/manifests/latest") ? Reaction{Reaction::Kind::answer, {404, {}, ""}, 0} : Reaction{};
+  });
+  CHECK(cleaning.deleted_tags(cleaning.plan()) == std::set<std::string>{"20261102"});
 }
 
 TEST_CASE("the versions of a package are read to their end in every form of Link") {
