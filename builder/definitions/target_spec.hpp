@@ -109,8 +109,9 @@ struct TargetSpec {
   // Neither: the image is the Debian root itself. In a remote context the path is relative to it.
   std::optional<fs::path> dockerfile;
   std::optional<std::string> dockerfile_inline;
-  std::optional<fs::path> context;  // nullopt: none, or a remote one
-  std::string remote_context;       // a git or http URL, in place of a folder
+  std::optional<fs::path> context;        // nullopt: none, or a remote one
+  std::string remote_context;             // a git or http URL, in place of a folder
+  std::vector<std::string> fetched_from;  // the repositories and URLs that its contexts came from, without users
   std::map<std::string, std::string>
       contexts;                             // folder (absolute), "target:NAME", "docker-image://", "oci-layout://", URL
   std::string stage;                        // --target; empty: the last

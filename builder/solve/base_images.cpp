@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/file_kind.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
@@ -68,7 +69,8 @@ BaseImage from_manifest(const oci::Manifest& manifest, oci::ImageConfig config, 
   return base;
 }
 
-// Copies a blob from a foreign OCI layout into the store, verified.
+// Copies a blob from a foreign OCI layout into the store, verified. What is in its place may be a device or grow
+// without an end: no more is read than what its descriptor says.
 void adopt_blob(ContentStore& store, const fs::path& layout, const oci::Descriptor& blob) {
   store.lease(blob.digest);
   if (store.has(blob.digest)) return;
@@ -76,9 +78,15 @@ void adopt_blob(ContentStore& store, const fs::path& layout, const oci::Descript
   const Fd file = open_read(path);
   BlobWriter writer = store.begin_blob();
   std::string buffer(std::size_t{1} << 20, '\0');
+  const auto refuse = [&](std::string_view got) {
+    throw Error(Category::network, fmt::format("image layout '{}': blob '{}': expected {} bytes, got {}",
+                                               layout.native(), blob.digest.str(), blob.size, got));
+  };
   while (const std::size_t got = read_some(file, buffer.data(), buffer.size(), path.native())) {
+    if (got > blob.size - writer.size()) refuse("more");
     writer.write(std::string_view(buffer).substr(0, got));
   }
+  if (writer.size() < blob.size) refuse(std::to_string(writer.size()));
   writer.commit(blob.digest, Durability::ephemeral);
 }
 
@@ -99,7 +107,9 @@ void adopt_image(ContentStore& store, const fs::path& layout, const oci::Descrip
 
 // The entry of a layout's index.json that a tag or digest names, or the only one.
 oci::Descriptor choose_layout_entry(const LayoutBase& layout) {
-  const std::string where = fmt::format("image layout '{}'", layout.folder.native());
+  const std::string where = fmt::format("image layout '{}'", printable(layout.folder.native()));
+  if (!kiln::is_regular_file(layout.folder / "index.json"))
+    throw Error(Category::usage, fmt::format("{}: there is no index.json in it", where));
   std::vector<oci::Descriptor> entries;
   std::vector<std::string> names;
   const nlohmann::json index = read_index_file(layout.folder / "index.json");

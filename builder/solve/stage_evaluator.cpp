@@ -46,6 +46,15 @@ bool is_of_image(const PlannedTarget& target, std::size_t stage) {
   return true;
 }
 
+// A target is relative to WORKDIR, and WORKDIR itself where none is given. Secrets and agents have places of their own.
+void place_mount(df::Mount& mount, const std::string& working_dir) {
+  const bool has_own_place = mount.type == df::MountType::secret || mount.type == df::MountType::ssh;
+  if (mount.target.empty() && has_own_place) return;
+  // BuildKit's name for the cache of a mount that has neither target nor ID.
+  if (mount.type == df::MountType::cache && mount.target.empty() && mount.id.empty()) mount.id = ".";
+  mount.target = mount.target.empty() ? working_dir : absolute_workdir(working_dir, mount.target);
+}
+
 // The files that an instruction takes from the build context by COPY.
 std::vector<std::string> copied_from_context(const df::Instruction& instruction) {
   if (!std::holds_alternative<df::Copy>(instruction.body)) return {};
@@ -341,8 +350,7 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
       if (source.is_blocked()) return source.blocked();
       mount.source = std::move(source).value();
     }
-    if (!mount.options.target.empty())
-      mount.options.target = absolute_workdir(command.working_dir, mount.options.target);
+    place_mount(mount.options, command.working_dir);
     command.mounts.push_back(std::move(mount));
   }
   complete_mounts(command.mounts);
@@ -436,6 +444,8 @@ StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruc
   AddOptions add_options;
   if (add) {
     add_options = {expand(add->checksum), add->keep_git_dir, add->unpack, SourceSecrets(target_.target.secrets)};
+    if (!add_options.checksum.empty() && paths.size() + transfer.files.size() != 1)
+      throw Error(Category::usage, "--checksum is that of one source; ADD each source by an instruction of its own");
   }
   AddSources added(tools_.fetcher, access_, work.plan, work.sources, std::move(add_options));
   for (const std::string& path : paths) {
@@ -480,8 +490,14 @@ StageEvaluator::Progress StageEvaluator::apply_add(const df::Instruction& instru
 
 StageEvaluator::Progress StageEvaluator::apply_workdir(const df::Instruction& instruction, const df::Workdir& workdir) {
   StageConfig& config = state_->config;
-  const std::string path = absolute_workdir(config.image.config.working_dir, expand(workdir.path));
-  config.image.config.working_dir = workdir_as_written(config.image.config.working_dir, expand(workdir.path));
+  const bool is_windows = config.image.platform.os == "windows";
+  const std::string written = is_windows ? with_slashes(expand(workdir.path)) : expand(workdir.path);
+  const std::string path = absolute_workdir(config.image.config.working_dir, written);
+  config.image.config.working_dir = workdir_as_written(config.image.config.working_dir, written);
+  if (is_windows) {
+    config.image.config.working_dir = path;
+    std::replace(config.image.config.working_dir.begin(), config.image.config.working_dir.end(), '/', '\\');
+  }
   if (path == "/") {
     config.image.history.push_back({"", "WORKDIR /", "", kHistoryComment, true});
     return std::nullopt;
@@ -490,7 +506,11 @@ StageEvaluator::Progress StageEvaluator::apply_workdir(const df::Instruction& in
   if (view.is_blocked()) return view.blocked();
   const MergedView below = std::move(view).value();
   std::optional<Ownership> owner;
-  if (!config.image.config.user.empty()) owner = resolve_owner(config.image.config.user, below);
+  if (!config.image.config.user.empty()) {
+    const ResolvedOwner found = resolve_owner(config.image.config.user, below, "USER");
+    for (const std::string& note : found.notes) warn_of(instruction, note);
+    owner = found;
+  }
   CopyWork work{StepKind::workdir, CopyPlan(below, {}), {}, {{"directory", path}}, {}, {}, {}, {}};
   work.plan.make_directory(path, owner);
   return take_copy_step(instruction, std::move(work), "WORKDIR " + config.image.config.working_dir);

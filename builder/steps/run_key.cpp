@@ -56,6 +56,7 @@ std::vector<std::string> mount_key(const ResolvedMount& mount, std::vector<RawIn
       break;
     case df::MountType::tmpfs:
       key.push_back(std::to_string(options.size_bytes));
+      if (options.read_only) key.emplace_back("ro");
       break;
     // What these hold may change without the step's result counting as another.
     case df::MountType::secret:

@@ -221,7 +221,7 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
       return;
     }
     case df::MountType::tmpfs:
-      request.mounts.push_back({options.target, TmpfsSource{options.size_bytes}});
+      request.mounts.push_back({options.target, TmpfsSource{options.size_bytes, options.read_only}});
       return;
     case df::MountType::secret: {
       const SecretSource* secret = find_secret(command.secrets, options.id);

@@ -193,13 +193,15 @@ std::optional<Credentials> ask_helper(const std::string& name, std::string_view 
   return found;
 }
 
+// The helper that a file names for a registry; empty where it names none, which may be for this registry alone.
 std::string helper_for(const json& document, std::string_view registry) {
   const json& helpers = member(document, "credHelpers");
-  if (!helpers.is_object()) return {};
-  for (const auto& [key, value] : helpers.items()) {
-    if (value.is_string() && normalised_key(key) == registry) return value.get<std::string>();
+  if (helpers.is_object()) {
+    for (const auto& [key, value] : helpers.items()) {
+      if (value.is_string() && normalised_key(key) == registry) return value.get<std::string>();
+    }
   }
-  return {};
+  return text_member(document, "credsStore");
 }
 
 // The entry of "auths" with the longest key that is the registry or a prefix of registry/repository.
@@ -226,11 +228,19 @@ std::optional<Credentials> from_config(const std::string& text, const std::strin
                                        std::string_view repository, const HelperPatience& patience) {
   if (trim(text).empty()) return std::nullopt;
   const json document = parse_config(text, source);
-  if (const std::string helper = helper_for(document, registry); !helper.empty())
-    return ask_helper(helper, registry, patience);
+  // As docker has it: beside a store "auths" may hold what a login left there long ago. Unlike docker, what is there
+  // counts where the store knows nothing, or cannot be asked.
+  std::optional<Error> failure;
+  if (const std::string helper = helper_for(document, registry); !helper.empty()) {
+    try {
+      if (auto found = ask_helper(helper, registry, patience)) return found;
+    } catch (const Error& error) {
+      if (error.category() == Category::cancelled) throw;
+      failure = error;
+    }
+  }
   if (auto found = from_auths(document, registry, repository, source)) return found;
-  if (const std::string store = text_member(document, "credsStore"); !store.empty())
-    return ask_helper(store, registry, patience);
+  if (failure) throw *failure;
   return std::nullopt;
 }
 
@@ -258,9 +268,7 @@ void write_document(const fs::path& path, const ordered_json& document) {
 }
 
 std::string writing_helper(const ordered_json& document, std::string_view registry) {
-  const json plain = json::parse(document.dump());
-  const std::string helper = helper_for(plain, registry);
-  return helper.empty() ? text_member(plain, "credsStore") : helper;
+  return helper_for(json::parse(document.dump()), registry);
 }
 
 }  // namespace

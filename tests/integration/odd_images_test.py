@@ -4,6 +4,7 @@ outside of an image is touched, and that each bound is a message and no wait."""
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import os
 import random
@@ -39,6 +40,29 @@ class OddImages(harness.KilnTest):
         self.assertNotIn("kiln doctor", result.stderr)
         self.assertEqual([path.name for path in canary.iterdir()], ["ptmx"])
         self.assertEqual((canary / "ptmx").read_text(), "precious")
+
+    def test_no_link_in_the_place_of_what_a_run_mounts_or_writes_leads_to_the_host(self):
+        self.need_containers()
+        canary = self.folder / "canary"
+        canary.mkdir()
+        names = ("f", "hosts", "resolv.conf", "null", "pts", "s")
+        for name in names:
+            (canary / name).write_text(f"precious {name}")
+        out = "../" * 12 + str(canary)[1:]
+        run = ('FROM base\nRUN --mount=type=secret,id=s,target=/run/secrets/s --mount=type=cache,target=/var/c '
+               '/bin/busybox touch /var/c/f /tmp/f; /bin/busybox echo >/dev/null; /bin/busybox true\n')
+        self.write("s", "a secret")
+        for place in ("proc", "sys", "etc", "run", "tmp", "var", "etc/hosts", "etc/resolv.conf", "etc/passwd", "dev/null",
+                      "dev/shm", "run/secrets", "run/secrets/s", "var/c"):
+            for target in (str(canary), f"{out}/f"):
+                with self.subTest(place=place, target=target):
+                    above = [(str(Path(*Path(place).parts[:i])), None) for i in range(1, len(Path(place).parts))]
+                    layer = self.base_layer(*above, (place, link_to(target)))
+                    result = self.from_layout([layer], run, "--secret", f"id=s,src={self.folder / 's'}", code=None)
+                    self.assertIn(result.code, (0, 1), result)
+                    self.assertNotIn("kiln doctor", result.stderr)
+                    self.assertEqual({path.name: path.read_text() for path in canary.iterdir()},
+                                     {name: f"precious {name}" for name in names})
 
     def test_users_behind_a_fifo_are_refused_instead_of_waited_for(self):
         self.need_containers()
@@ -217,6 +241,26 @@ class Stores(harness.KilnTest):
 
 
 class Bounds(harness.KilnTest):
+    def test_of_a_layout_no_more_is_read_than_what_its_descriptors_say(self):
+        for part in ("manifest", "config", "layer"):
+            for spoilt in ("device", "larger", "smaller"):
+                with self.subTest(part=part, spoilt=spoilt):
+                    layout = write_layout(self.folder / f"{part}-{spoilt}", [tar_of(("a", "1"))])
+                    root = json.loads((layout / "index.json").read_text())["manifests"][0]
+                    manifest = json.loads((layout / "blobs" / root["digest"].replace(":", "/")).read_text())
+                    blob = {"manifest": root, "config": manifest["config"], "layer": manifest["layers"][0]}[part]
+                    path = layout / "blobs" / blob["digest"].replace(":", "/")
+                    if spoilt == "device":
+                        path.unlink()
+                        path.symlink_to("/dev/zero")
+                    else:
+                        os.truncate(path, 1 << 40 if spoilt == "larger" else 3)
+                    self.write("context/Dockerfile", "FROM base\nCOPY --from=base /a /b\n")
+                    result = self.kiln("build", "--build-context", f"base=oci-layout://{layout}:base", self.folder / "context",
+                                       code=3, timeout=60)
+                    got = "3" if spoilt == "smaller" else "more"
+                    self.assertIn(f"blob '{blob['digest']}': expected {blob['size']} bytes, got {got}", result.stderr)
+
     def test_a_sparse_file_of_half_a_terabyte_is_refused_at_once(self):
         member = tarfile.TarInfo("sparse")
         member.pax_headers = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(512 << 30), "GNU.sparse.name": "sparse"}

@@ -146,6 +146,23 @@ TEST_CASE("helpers are asked, and their failures told without what they printed"
   CHECK(places.find("r.example")->identity_token == "s");
 }
 
+TEST_CASE("a store comes before what stands beside it, and what stands there counts where the store has nothing") {
+  Places places;
+  FakeHelper helper(places.folder.path() / "bin");
+  const std::string login = R"("auths":{"r.example":{"auth":")" + base64_encoded("old:x") + R"("}})";
+  const fs::path& file = places.environment.docker_config;
+  places.write(file, R"({"credsStore":"fake",)" + login + "}");
+  CHECK(places.find("r.example")->username == "old");
+  places.write(file, R"({"credsStore":"gone",)" + login + "}");
+  CHECK(places.find("r.example")->username == "old");
+  CHECK(places.failing("other.example").find("docker-credential-gone") != std::string::npos);
+  std::ofstream(places.folder.path() / "bin/kept") << R"({"ServerURL":"r.example","Username":"new","Secret":"s"})";
+  places.write(file, R"({"credsStore":"fake",)" + login + "}");
+  CHECK(places.find("r.example")->username == "new");
+  places.write(file, R"({"credsStore":"fake","credHelpers":{"r.example":""},)" + login + "}");
+  CHECK(places.find("r.example")->username == "old");
+}
+
 TEST_CASE("a helper that does not answer in time, or prints without an end, is left and named") {
   Places places;
   FakeHelper helper(places.folder.path() / "bin");

@@ -73,6 +73,7 @@ TEST_CASE("mounts, a script, hosts, limits and rewritten times add their fields"
   command.mounts = {mount_of(MountType::tmpfs, "/t"), mount_of(MountType::cache, "/c"),
                     mount_of(MountType::secret, "/s"), mount_of(MountType::ssh, "/a")};
   command.mounts[0].options.size_bytes = 5;
+  command.mounts[0].options.read_only = false;
   command.mounts[1].options.id = "wheels";
   command.mounts[2].options.id = "token";
   command.mounts[2].options.environment = "TOKEN";
