@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/near_hint.hpp"
 #include "base/utf8.hpp"
 
 namespace kiln {
@@ -99,7 +100,7 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
   if (candidates.empty()) return {};
-  if (const auto best = nearest(word, candidates)) return fmt::format("; did you mean '{}'?", *best);
+  if (const std::string hint = near_hint(word, candidates); !hint.empty()) return hint;
   constexpr std::size_t kMostListed = 12;
   const std::size_t shown = std::min(candidates.size(), kMostListed);
   return fmt::format("; known: {}{}",

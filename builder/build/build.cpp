@@ -175,6 +175,13 @@ class Build {
     }
     shop_->caches().expect(result_.plan, all);
     for (const std::string& note : result_.plan.notes) shop_->recorder().warn(note);
+    for (const BuildJob& job : jobs_) {
+      std::vector<oci::Platform> platforms;
+      for (const std::size_t number : numbers_of(result_.plan, target_of(job).name))
+        platforms.push_back(result_.plan.targets[number]->target.platform());
+      for (const std::string& unused : unused_words(target_of(job), job.outputs, platforms))
+        shop_->recorder().warn(unused);
+    }
     record_->begin(result_.plan, all, request_.fleet);
     Stages stages = solve_or_report({all.begin(), all.end()});
     // What is pushed next is mounted from the cache, not sent a second time.

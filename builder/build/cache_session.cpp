@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/file_kind.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cache/entry_bundle.hpp"
@@ -20,6 +21,10 @@ constexpr std::uint64_t kMaxKeyBytes = 64 << 10;
 
 std::pair<std::string, std::string> key_text(const std::string& key, std::string_view what) {
   if (trim(key).starts_with(kPem)) return {key, fmt::format("the {} of the cache", what)};
+  // What is no file may be a key without its lines of PEM, and is not shown.
+  if (!is_regular_file(key))
+    throw Error(Category::usage,
+                fmt::format("the {} of the cache is neither a key in PEM nor the path of a file", what));
   return {read_file(key, kMaxKeyBytes), fmt::format("'{}'", key)};
 }
 

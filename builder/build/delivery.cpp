@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "base/text.hpp"
 #include "registry/oci/reference.hpp"
@@ -117,6 +119,37 @@ std::vector<Output> outputs_of(const TargetSpec& target, const DeliveryWishes& w
     check_output(target, output, wishes, platforms);
   }
   return outputs;
+}
+
+std::vector<std::string> unused_words(const TargetSpec& target, const std::vector<Output>& outputs,
+                                      const std::vector<oci::Platform>& platforms) {
+  const bool has_image =
+      std::any_of(outputs.begin(), outputs.end(), [](const Output& output) { return makes_image(output.type); });
+  std::set<std::string> labels, annotations;
+  std::map<std::string, std::set<std::string>> elsewhere;  // annotations by platforms that are not built
+  for (const auto& [name, value] : target.labels) labels.insert(printable(name));
+  for (const Output& output : outputs) {
+    for (const Annotation& annotation : output.annotations) {
+      annotations.insert(printable(annotation.key));
+      const auto& platform = annotation.platform;
+      if (platform && std::find(platforms.begin(), platforms.end(), *platform) == platforms.end())
+        elsewhere[platform->str()].insert(printable(annotation.key));
+    }
+  }
+  std::vector<std::string> unused;
+  const auto tell = [&](const std::string& why, const char* what, const auto& words) {
+    if (words.empty()) return;
+    const std::string place = target.name.empty() ? "" : fmt::format("target '{}': ", printable(target.name));
+    unused.push_back(fmt::format("{}{}, so nothing has the {} '{}'", place, why, what, fmt::join(words, "', '")));
+  };
+  if (!has_image) {
+    tell("no output is an image", "names", target.names);
+    tell("no output is an image", "labels", labels);
+    tell("no output is an image", "annotations", annotations);
+    return unused;
+  }
+  for (const auto& [platform, words] : elsewhere) tell(platform + " is not built", "annotations", words);
+  return unused;
 }
 
 namespace {

@@ -64,6 +64,11 @@ bool reads_layers(const Output& output, const std::vector<std::string>& names);
 // format that holds one, annotations with nowhere to go, an archive for a terminal.
 std::vector<Output> outputs_of(const TargetSpec& target, const DeliveryWishes& wishes, std::size_t platforms);
 
+// What of a target's names, labels and annotations no output takes along, a sentence each: an image alone has them, and
+// an annotation for a platform only where that is built.
+std::vector<std::string> unused_words(const TargetSpec& target, const std::vector<Output>& outputs,
+                                      const std::vector<oci::Platform>& platforms);
+
 // The references that a target's images get by an output: its names and the output's own, each once.
 std::vector<std::string> names_at(const Output& output, const std::vector<std::string>& names);
 

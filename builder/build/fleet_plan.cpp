@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <set>
 
+#include "base/credentials.hpp"
 #include "base/error.hpp"
+#include "base/near_hint.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
@@ -48,15 +50,18 @@ void check_gpu_services(const Plan& plan, const Fleet& fleet) {
   }
 }
 
-// Children inherit their parent's compression where they say nothing.
-void inherit_compression(Plan& plan, const Fleet& fleet) {
+// Children inherit from their parent how layers are made, where they say nothing.
+void inherit_layer_settings(Plan& plan, const Fleet& fleet) {
   for (const std::size_t number : plan.order()) {
     const TargetSpec* target = fleet.find(plan.targets[number]->target.name);
-    if (!target || target->compression) continue;
+    if (!target || (target->compression && target->layers)) continue;
     const NameMeaning* base = &plan.targets[number]->bases[plan.targets[number]->final_stage];
     while (const auto* stage = std::get_if<StageBase>(base)) base = &plan.targets[number]->bases[stage->stage];
     if (const auto* parent = std::get_if<FleetBase>(base)) {
-      plan.targets[number]->target.compression = plan.targets[parent->target]->target.compression;
+      const TargetSpec& above = plan.targets[parent->target]->target;
+      TargetSpec& planned = plan.targets[number]->target;
+      if (!target->compression) planned.compression = above.compression;
+      if (!target->layers) planned.layers = above.layers;
     }
   }
 }
@@ -85,12 +90,11 @@ std::string read_dockerfile(const TargetSpec& target) {
   }
   std::vector<std::string> files;
   for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path().filename().native());
-  const auto near = nearest(file.filename().native(), files);
   throw Error(Category::usage,
               fmt::format("target '{}': there is no Dockerfile '{}'{}; \"dockerfile\" of the target or --set "
                           "{}.dockerfile=FILE names another",
-                          printable(target.name), printable(shown(file)),
-                          near ? fmt::format("; did you mean '{}'?", printable(*near)) : "", printable(target.name)));
+                          printable(target.name), printable(shown(file)), near_hint(file.filename().native(), files),
+                          printable(target.name)));
 }
 
 }  // namespace
@@ -118,6 +122,7 @@ TargetSpec complete_target(const Fleet& fleet, const TargetSpec& target, const N
   }
   if (result.platforms.empty()) result.platforms = fleet.settings.platforms;
   if (!result.compression) result.compression = fleet.settings.compression;
+  if (!result.layers) result.layers = fleet.settings.layers;
   result.names = image_names(fleet, target, naming);
   return result;
 }
@@ -211,7 +216,7 @@ Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted
   }
   Plan plan = make_plan(targets, names, may_be_left_out);
   refuse_broken_parents(plan, wanted);
-  inherit_compression(plan, fleet);
+  inherit_layer_settings(plan, fleet);
   prefer_output_compression(plan);
   check_gpu_services(plan, fleet);
   return plan;
@@ -228,11 +233,19 @@ std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::st
   return static_cast<UnixSeconds>(*seconds);
 }
 
-void apply_offline(BuildSettings& settings) {
+void apply_offline(BuildSettings& settings, Log& log) {
   settings.bases.offline = settings.offline;
   if (!settings.offline) return;
   if (settings.bases.pull) throw Error(Category::usage, "--offline and --pull exclude one another");
   const auto is_elsewhere = [](const CacheReference& place) { return place.type != CacheType::local; };
+  std::set<std::string> left_out;
+  for (const auto* places : {&settings.caches.from, &settings.caches.to}) {
+    for (const CacheReference& place : *places) {
+      if (is_elsewhere(place)) left_out.insert(without_url_credentials(place.place));
+    }
+  }
+  for (const std::string& place : left_out)
+    log.warn(fmt::format("--offline: the shared cache '{}' is neither read nor written", printable(place)));
   std::erase_if(settings.caches.from, is_elsewhere);
   std::erase_if(settings.caches.to, is_elsewhere);
 }
@@ -252,6 +265,13 @@ BuildSettings fleet_build_settings(const Fleet& fleet, const std::string& ca_bun
 
 namespace {
 
+void warn_of_unused(const CacheReference& reference, Log& log) {
+  for (const std::string& key : reference.unused) {
+    log.warn(fmt::format("--cache-from '{}': '{}' changes nothing there: it is for --cache-to",
+                         printable(without_url_credentials(reference.place)), key));
+  }
+}
+
 // Of all targets, each once, in their order.
 std::vector<CacheReference> target_caches(const Fleet& fleet, const std::vector<const TargetSpec*>& targets,
                                           CacheDirection direction, Log& log) {
@@ -263,6 +283,7 @@ std::vector<CacheReference> target_caches(const Fleet& fleet, const std::vector<
       if (!seen.insert(text).second) continue;
       try {
         references.push_back(parse_cache_reference(text, direction, is_definitions ? fleet.folder : fs::path()));
+        warn_of_unused(references.back(), log);
       } catch (const Error& error) {
         if (fleet.front_end != FrontEnd::bake_file) throw;
         log.warn(fmt::format("target '{}': {}", target->name, error.message()));
@@ -272,10 +293,25 @@ std::vector<CacheReference> target_caches(const Fleet& fleet, const std::vector<
   return references;
 }
 
-std::vector<CacheReference> given_caches(const std::vector<std::string>& texts, CacheDirection direction) {
+std::vector<CacheReference> given_caches(const std::vector<std::string>& texts, CacheDirection direction, Log& log) {
   std::vector<CacheReference> references;
-  for (const std::string& text : texts) references.push_back(parse_cache_reference(text, direction));
+  for (const std::string& text : texts) {
+    references.push_back(parse_cache_reference(text, direction));
+    warn_of_unused(references.back(), log);
+  }
   return references;
+}
+
+// A folder that the build itself is about to fill is not missed.
+void warn_of_missing_folders(const CacheSettings& settings, Log& log) {
+  for (const CacheReference& from : settings.from) {
+    const auto is_written = [&](const CacheReference& to) { return to.type == from.type && to.place == from.place; };
+    std::error_code failure;
+    if (from.type != CacheType::local || fs::is_directory(from.place, failure) ||
+        std::any_of(settings.to.begin(), settings.to.end(), is_written))
+      continue;
+    log.warn(fmt::format("--cache-from: there is no folder '{}', so nothing comes from it", printable(from.place)));
+  }
 }
 
 }  // namespace
@@ -284,14 +320,15 @@ CacheSettings fleet_cache_settings(const Fleet& fleet, const std::vector<const T
                                    const GivenCaches& given, Log& log) {
   CacheSettings settings;
   settings.from = given.from.empty() ? target_caches(fleet, targets, CacheDirection::from, log)
-                                     : given_caches(given.from, CacheDirection::from);
+                                     : given_caches(given.from, CacheDirection::from, log);
   settings.to = given.to.empty() ? target_caches(fleet, targets, CacheDirection::to, log)
-                                 : given_caches(given.to, CacheDirection::to);
+                                 : given_caches(given.to, CacheDirection::to, log);
   settings.read_only = fleet.settings.cache_read_only;
   settings.sign_key = fleet.settings.cache_sign_key;
   settings.trust = fleet.settings.cache_trust;
   settings.share_mounts = fleet.settings.share_cache_mounts;
   add_cache_environment(settings);
+  warn_of_missing_folders(settings, log);
   return settings;
 }
 

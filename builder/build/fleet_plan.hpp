@@ -31,7 +31,7 @@ std::optional<UnixSeconds> source_date_epoch(const std::map<std::string, std::st
 // How a fleet's images are built: image definitions reproducibly and by their lock, others as docker would.
 BuildSettings fleet_build_settings(const Fleet& fleet, const std::string& ca_bundle);
 // Fits the settings to `offline`: caches that are elsewhere are left out. Error{usage} for --pull beside it.
-void apply_offline(BuildSettings& settings);
+void apply_offline(BuildSettings& settings, Log& log);
 
 // The shared caches of the targets: --cache-from and --cache-to where given, else those of fleet.json or the bake file.
 // Kinds that kiln has not are refused, except in a bake file, where they cost a warning.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/credentials.hpp"
@@ -28,6 +29,10 @@ constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
 
 const std::vector<std::string> kKeys = {"type", "src", "dest", "url", "ref", "mode", "ignore-error", "timeout"};
 
+// The options that say where a cache is, each of one type.
+constexpr std::pair<std::string_view, CacheType> kPlaces[] = {
+    {"src", CacheType::local}, {"dest", CacheType::local}, {"url", CacheType::http}, {"ref", CacheType::registry}};
+
 // Options that buildx has and that change nothing here: entries have a form of their own.
 const std::vector<std::string> kNeedless = {"compression", "compression-level", "force-compression", "tag", "digest"};
 
@@ -48,6 +53,7 @@ class Reader {
       for (const std::string& field : fields) read_field(field);
     }
     if (!has_type_) fail("type is missing; for example type=registry,ref=ghcr.io/acme/cache");
+    refuse_places_of_other_types();
     choose_place();
     return result_;
   }
@@ -98,6 +104,9 @@ class Reader {
     if (equals == std::string_view::npos) fail(fmt::format("expected KEY=VALUE, got '{}'", printable(field)));
     const std::string key = to_lower(trim(field.substr(0, equals)));
     const std::string value(trim(field.substr(equals + 1)));
+    if (!given_.insert(key).second) fail(fmt::format("'{}' is given twice", printable(key)));
+    // What is written is said by --cache-to; in --cache-from buildx takes these words too.
+    if (direction_ == CacheDirection::from && (key == "mode" || key == "ignore-error")) result_.unused.push_back(key);
     if (key == "type") {
       read_type(value);
     } else if (key == "src") {
@@ -143,6 +152,19 @@ class Reader {
     fail(fmt::format("{} must be true or false, got '{}'", key, printable(value)));
   }
 
+  void refuse_places_of_other_types() const {
+    for (const auto& [key, type] : kPlaces) {
+      if (type != result_.type && given_.count(std::string(key)) != 0)
+        fail(fmt::format("'{}' is an option of type={}", key, name_of(type)));
+    }
+    if (given_.count("src") != 0 && given_.count("dest") != 0)
+      fail("'src' and 'dest' are one folder here: give one of them");
+  }
+
+  static std::string_view name_of(CacheType type) {
+    return type == CacheType::local ? "local" : type == CacheType::http ? "http" : "registry";
+  }
+
   void choose_place() {
     if (result_.type == CacheType::local) {
       const bool is_from = direction_ == CacheDirection::from;
@@ -171,6 +193,7 @@ class Reader {
   CacheDirection direction_;
   CacheReference result_;
   bool has_type_ = false;
+  std::set<std::string> given_;
   std::string source_, destination_, url_, reference_;
 };
 

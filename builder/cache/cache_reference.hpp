@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file.hpp"
 
@@ -22,8 +23,9 @@ struct CacheReference {
   CacheType type = CacheType::registry;
   std::string place;  // the folder (absolute), URL, or reference
   CacheMode mode = CacheMode::min;
-  bool ignore_error = true;  // false: what could not be written fails the build
-  int timeout_seconds = 10;  // of one operation while less than a kilobyte moves
+  bool ignore_error = true;              // false: what could not be written fails the build
+  int timeout_seconds = 10;              // of one operation while less than a kilobyte moves
+  std::vector<std::string> unused = {};  // options that change nothing, to be told: `mode` of a --cache-from
 
   bool operator==(const CacheReference&) const = default;
 };

@@ -34,7 +34,8 @@ namespace kiln {
 //   run       platform (s), parents (l: diff IDs), user.uid (n), user.gid (n), user.groups (l), cwd (s), env (l,
 //   sorted;
 //             without proxies and build-time trust), argv (l), heredoc (s), mount (l, each, in order), network (s),
-//             security (s), hosts (l), ulimits (l), shm (n), times (n: rewrite-timestamp)
+//             security (s), hosts (l), ulimits (l), shm (n), times (n: rewrite-timestamp),
+//             layers (l: "package", version of the cut, limit)
 //             a mount's items are its type, its target, and: of bind "ro" or "rw" and the digest of the tree it shows;
 //             of tmpfs the size; of cache and ssh the id; of secret the id and the variable that gets it ("" for none)
 //   tree      entry (each, in path order; paths below the tree's root): the digest of what a bind mount shows
@@ -42,6 +43,7 @@ namespace kiln {
 //   workdir   as copy: it is a copy of directories
 //   debian    lock (s: digest of the locked package list, the epoch and what is trimmed)
 //   inputs    everything that decides a target's image, see target_inputs.hpp
+//   shape     times (n), entry and size (n) (each, in path order): what a cut layer may be found by in the store
 //   layer     blob (s), diff (s): what a foreign layer's file index is found by
 //   bundle    target (l): what the step entries of a target are found by together
 //

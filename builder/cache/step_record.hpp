@@ -24,7 +24,7 @@ std::string_view to_string(StepKind kind);
 // A name is a type, and for most types a space and which one of them (see input_type()):
 //   command, script, destination, directory PATH, file PATH, mount TYPE TARGET, parent layer N, base image, ARG NAME,
 //   ENV NAME, profile NAME, platform, user, working directory, network, security, host NAME, ulimit NAME, shm size,
-//   times of files, package NAME, epoch
+//   times of files, layers, package NAME, epoch
 struct StepInput {
   std::string name;
   std::string digest;                // HMAC-SHA256 of the value under the record's salt, its first 32 hex digits

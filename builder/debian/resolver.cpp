@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/credentials.hpp"
+#include "base/near_hint.hpp"
 #include "base/percent.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
@@ -100,9 +101,8 @@ std::vector<LockedPackage> solve(const AptRoot& apt, const DebianSpec& spec, con
       for (const std::string_view line : split(known.stdout_bytes, '\n')) {
         if (!line.empty()) names.emplace_back(line);
       }
-      const auto near = nearest(*name, names);
       throw Error(Category::usage, fmt::format("suite '{}' has no package '{}' for {}{}", spec.suite, printable(*name),
-                                               spec.architecture, near ? "; did you mean '" + *near + "'?" : ""));
+                                               spec.architecture, near_hint(*name, names)));
     }
     throw Error(Category::usage,
                 fmt::format("the packages of suite '{}' that were asked for cannot be installed together", spec.suite))

@@ -38,6 +38,7 @@ struct FleetSettings {
   std::vector<std::string> tag_templates = {"{date}-{git}", "latest"};
   std::vector<oci::Platform> platforms;
   std::optional<Compression> compression;
+  std::optional<LayerRules> layers;
   std::vector<std::string> cache_from;
   std::vector<std::string> cache_to;
   bool cache_read_only = false;

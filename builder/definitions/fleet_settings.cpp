@@ -68,6 +68,8 @@ FleetSettings read_fleet_settings(const JsonSource& source, const json& content)
         source, "/compression", [&] { return Compression::parse_text(content.at("compression").get<std::string>()); });
   }
 
+  if (content.contains("layers")) settings.layers = layer_rules_from_json(content.at("layers"));
+
   const std::map<std::string, std::optional<std::string>> in_repository = {{"image", "i"}, {"profile", "p"}};
   at_pointer(source, "/repository", [&] { return render_template(settings.repository_template, in_repository); });
   if (!template_uses(settings.repository_template, "image")) {

@@ -48,6 +48,7 @@ class DefinitionReader {
             "/compression", [&] { return Compression::parse_text(content_.at("compression").get<std::string>()); });
       });
     }
+    if (content_.contains("layers")) target_.layers = layer_rules_from_json(content_.at("layers"));
     if (content_.contains("cuda")) {
       target_.cuda = Cuda{content_.at("cuda").at("version").get<std::string>(),
                           content_.at("cuda").at("arch").get<std::vector<std::string>>()};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/csv.hpp"
@@ -18,21 +19,53 @@ const std::map<std::string, OutputType, std::less<>> kTypes = {
     {"docker", OutputType::docker},       {"local", OutputType::local},    {"tar", OutputType::tar},
     {"cacheonly", OutputType::cache_only}};
 
-const std::vector<std::string> kKeys = {"type",
-                                        "dest",
-                                        "tar",
-                                        "name",
-                                        "push",
-                                        "push-by-digest",
-                                        "name-canonical",
-                                        "store",
-                                        "unpack",
-                                        "compression",
-                                        "compression-level",
-                                        "force-compression",
-                                        "oci-mediatypes",
-                                        "rewrite-timestamp",
-                                        "platform-split"};
+// What an option is about; a type takes the options of some.
+enum class About { any, destination, archive, name, registry, image, files };
+
+struct Option {
+  std::string_view key;
+  About about;
+};
+
+constexpr Option kOptions[] = {
+    {"type", About::any},
+    {"dest", About::destination},
+    {"tar", About::archive},
+    {"name", About::name},
+    {"push", About::registry},
+    {"push-by-digest", About::registry},
+    {"name-canonical", About::registry},
+    {"store", About::registry},
+    {"unpack", About::registry},
+    {"compression", About::image},
+    {"compression-level", About::image},
+    {"force-compression", About::image},
+    {"oci-mediatypes", About::image},
+    {"rewrite-timestamp", About::image},
+    {"platform-split", About::files},
+};
+
+bool takes(OutputType type, About about) {
+  const bool is_named = type == OutputType::image;
+  const bool is_archive = type == OutputType::oci || type == OutputType::docker;
+  const bool is_files = type == OutputType::local || type == OutputType::tar;
+  switch (about) {
+    case About::any:
+      return true;
+    case About::destination:
+      return is_archive || is_files;
+    case About::archive:
+      return is_archive;
+    case About::registry:
+      return is_named;
+    case About::name:
+    case About::image:
+      return is_named || is_archive;
+    case About::files:
+      return is_files;
+  }
+  return false;
+}
 
 // BuildKit's options that kiln does not have, and what to do instead; `false` is what it does anyway.
 const std::map<std::string, std::string, std::less<>> kRefused = {
@@ -56,6 +89,49 @@ OutputType parse_type(std::string_view value) {
   for (const auto& [name, type] : kTypes) names.push_back(name);
   throw Error(Category::usage,
               fmt::format("--output: unknown type '{}'{}", printable(value), suggestion(value, names)));
+}
+
+struct Field {
+  std::string key;      // in lower case
+  std::string written;  // as it stands: the key of an annotation keeps its case
+  std::string value;
+};
+
+std::vector<Field> read_fields(const std::vector<std::string>& texts, std::string_view whole) {
+  std::vector<Field> fields;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos) {
+      throw Error(Category::usage,
+                  fmt::format("--output '{}': expected KEY=VALUE, got '{}'", printable(whole), printable(text)));
+    }
+    const std::string written(trim(text.substr(0, equals)));
+    const Field& field = fields.emplace_back(Field{to_lower(written), written, text.substr(equals + 1)});
+    const auto is_same = [&](const Field& other) { return other.key == field.key; };
+    // Several names are as good as one in quotes; of other options only the last would count.
+    if (field.key != "name" && std::count_if(fields.begin(), fields.end(), is_same) > 1)
+      throw Error(Category::usage, fmt::format("--output: '{}' is given twice", printable(field.key)));
+  }
+  return fields;
+}
+
+// The word that says the type.
+std::string type_of(const std::vector<Field>& fields, std::string_view whole) {
+  const auto type = std::find_if(fields.begin(), fields.end(), [](const Field& field) { return field.key == "type"; });
+  if (type != fields.end()) return type->value;
+  throw Error(Category::usage,
+              fmt::format("--output '{}': type is missing; for example type=oci,dest=image.tar", printable(whole)));
+}
+
+// Nothing that is asked for is passed over: an option that the type has no use for is refused.
+void refuse_foreign_option(std::string_view key, About about, OutputType type, std::string_view type_word) {
+  if (takes(type, about)) return;
+  std::vector<std::string> types;
+  for (const auto& [name, one] : kTypes) {
+    if (takes(one, about)) types.push_back(name);
+  }
+  throw Error(Category::usage, fmt::format("--output type={}: '{}' is an option of {}", printable(type_word),
+                                           printable(key), join(types, ", ")));
 }
 
 void finish(Output& output) {
@@ -91,22 +167,18 @@ Output parse_output(std::string_view text) {
     finish(output);
     return output;
   }
-  bool has_type = false;
+  const std::vector<Field> options = read_fields(fields, text);
+  const std::string type_word = type_of(options, text);
+  output.type = parse_type(type_word);
+  output.push = type_word == "registry";
   std::optional<std::string> kind;
   std::optional<int> level;
-  for (const std::string& field : fields) {
-    const std::size_t equals = field.find('=');
-    const std::string key = to_lower(trim(field.substr(0, equals)));
-    if (equals == std::string::npos) {
-      throw Error(Category::usage,
-                  fmt::format("--output '{}': expected KEY=VALUE, got '{}'", printable(text), printable(field)));
+  for (const auto& [key, written, value] : options) {
+    for (const Option& option : kOptions) {
+      if (option.key == key) refuse_foreign_option(key, option.about, output.type, type_word);
     }
-    const std::string value = field.substr(equals + 1);
-    if (key == "type") {
-      output.type = parse_type(value);
-      if (value == "registry") output.push = true;
-      has_type = true;
-    } else if (key == "dest") {
+    if (key == "type") continue;
+    if (key == "dest") {
       output.destination = value;
     } else if (key == "tar") {
       output.as_tar = parse_boolean(key, value);
@@ -117,6 +189,8 @@ Output parse_output(std::string_view text) {
       }
     } else if (key == "push") {
       output.push = parse_boolean(key, value);
+      if (type_word == "registry" && !output.push)
+        throw Error(Category::usage, "--output: type=registry pushes; for an image that is not pushed say type=image");
     } else if (key == "push-by-digest") {
       output.push_by_digest = parse_boolean(key, value);
     } else if (key == "store") {
@@ -128,7 +202,8 @@ Output parse_output(std::string_view text) {
     } else if (const auto refused = kRefused.find(key); refused != kRefused.end()) {
       if (parse_boolean(key, value))
         throw Error(Category::usage, fmt::format("--output: '{}' is refused: {}", key, refused->second));
-    } else if (auto annotation = parse_annotation_option(trim(field.substr(0, equals)), value)) {
+    } else if (auto annotation = parse_annotation_option(written, value)) {
+      refuse_foreign_option(written, About::image, output.type, type_word);
       output.annotations.push_back(*std::move(annotation));
     } else if (key == "compression") {
       kind = value;
@@ -145,13 +220,14 @@ Output parse_output(std::string_view text) {
     } else if (key == "rewrite-timestamp") {
       output.rewrite_timestamp = parse_boolean(key, value);
     } else {
+      std::vector<std::string> known;
+      for (const Option& option : kOptions) {
+        if (takes(output.type, option.about)) known.emplace_back(option.key);
+      }
       throw Error(Category::usage,
-                  fmt::format("--output: unknown option '{}'{}", printable(key), suggestion(key, kKeys)));
+                  fmt::format("--output: unknown option '{}'{}", printable(key), suggestion(key, known)));
     }
   }
-  if (!has_type)
-    throw Error(Category::usage, fmt::format("--output '{}': type is missing{}", printable(text),
-                                             "; for example type=oci,dest=image.tar"));
   if (kind || level) output.compression = Compression::parse(kind.value_or("gzip"), level);
   finish(output);
   return output;

@@ -21,6 +21,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/near_hint.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/json_source.hpp"
 
@@ -441,9 +442,9 @@ void check(const Node& node, const json& value, const std::string& pointer, Issu
       if (one.is_string()) words.push_back(one.get<std::string>());
       quoted.push_back(shown(one));
     }
-    const auto near = value.is_string() ? nearest(value.get_ref<const std::string&>(), words) : std::nullopt;
-    issues.push_back({pointer, near ? fmt::format("{} is not valid; did you mean '{}'?", shown(value), *near)
-                                    : fmt::format("{} is not valid; expected {}", shown(value), or_list(quoted))});
+    const std::string near = value.is_string() ? near_question(value.get_ref<const std::string&>(), words) : "";
+    issues.push_back({pointer, fmt::format("{} is not valid; {}", shown(value),
+                                           near.empty() ? "expected " + or_list(quoted) : near)});
   }
   if (value.is_object()) check_object(node, value, pointer, issues);
   if (value.is_array()) check_array(node, value, pointer, issues);

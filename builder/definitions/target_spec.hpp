@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "builder/definitions/layer_rules.hpp"
 #include "builder/layer/compression.hpp"
 #include "registry/oci/platform.hpp"
 
@@ -109,8 +110,9 @@ struct TargetSpec {
   // Neither: the image is the Debian root itself. In a remote context the path is relative to it.
   std::optional<fs::path> dockerfile;
   std::optional<std::string> dockerfile_inline;
-  std::optional<fs::path> context;  // nullopt: none, or a remote one
-  std::string remote_context;       // a git or http URL, in place of a folder
+  std::optional<fs::path> context;        // nullopt: none, or a remote one
+  std::string remote_context;             // a git or http URL, in place of a folder
+  std::vector<std::string> fetched_from;  // the repositories and URLs that its contexts came from, without users
   std::map<std::string, std::string>
       contexts;                             // folder (absolute), "target:NAME", "docker-image://", "oci-layout://", URL
   std::string stage;                        // --target; empty: the last
@@ -124,6 +126,7 @@ struct TargetSpec {
 
   std::vector<oci::Platform> platforms;    // empty: the machine's own
   std::optional<Compression> compression;  // nullopt: the parent's, else the settings'
+  std::optional<LayerRules> layers;        // likewise
   std::optional<DebianRequest> debian;     // with a Dockerfile: what its FROM debian means
   std::optional<Cuda> cuda;
   std::optional<std::uint64_t> size_limit_bytes;  // of the compressed image; a larger one is an error
@@ -160,6 +163,7 @@ struct TargetSpec {
   // The image is for that platform then, whatever its base image says of itself.
   bool platform_is_asked_for() const { return !platforms.empty(); }
   Compression layer_compression() const { return compression.value_or(Compression{}); }
+  LayerRules layer_rules() const { return layers.value_or(LayerRules{}); }
 
   bool operator==(const TargetSpec&) const = default;
 };

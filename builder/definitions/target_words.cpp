@@ -1,10 +1,12 @@
 #include "builder/definitions/target_words.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <set>
 
 #include "base/csv.hpp"
 #include "base/error.hpp"
@@ -16,6 +18,8 @@ namespace kiln {
 namespace {
 
 constexpr std::string_view kWorkingDirectoryScheme = "cwd://";
+// docker's word for the address at which a container meets its host, whose network RUN shares here.
+constexpr std::string_view kHostGateway = "host-gateway";
 
 }  // namespace
 
@@ -29,17 +33,21 @@ SecretSource parse_secret(std::string_view text, const fs::path& working_directo
   SecretSource secret;
   std::string type;
   std::optional<std::string> source;
+  std::set<std::string> given;
   for (const std::string& field : csv_fields(text, "secret")) {
     const std::size_t equals = field.find('=');
-    const std::string key = to_lower(field.substr(0, equals));
+    const std::string written = to_lower(field.substr(0, equals));
+    const std::string key = written == "source" ? "src" : written;
     const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);
     if (equals == std::string::npos) {
       throw Error(Category::usage,
                   "secret: a word without '='; expected id=ID[,src=FILE|,env=NAME]");  // it may be the secret itself
     }
+    if (!given.insert(key).second)
+      throw Error(Category::usage, fmt::format("secret: '{}' is given twice", printable(key)));
     if (key == "id") {
       secret.id = value;
-    } else if (key == "src" || key == "source") {
+    } else if (key == "src") {
       source = value;
     } else if (key == "env") {
       secret.environment = value;
@@ -55,7 +63,10 @@ SecretSource parse_secret(std::string_view text, const fs::path& working_directo
     throw Error(Category::usage,
                 fmt::format("secret '{}': unknown type '{}'; known: file, env", printable(secret.id), printable(type)));
   }
-  if (source && type == "env" && !secret.environment) {
+  if (secret.environment && (source || type == "file"))
+    throw Error(Category::usage,
+                fmt::format("secret '{}' is a file or a variable: say src or env, not both", printable(secret.id)));
+  if (source && type == "env") {
     secret.environment = *source;
   } else if (source) {
     secret.file = path_from(*source, working_directory);
@@ -101,11 +112,24 @@ std::vector<oci::Platform> parse_platforms(const std::vector<std::string>& texts
 }
 
 std::pair<std::string, std::string> parse_host(std::string_view text) {
+  const auto fail = [&](std::string_view problem) {
+    throw Error(Category::usage, fmt::format("host '{}': {}", printable(text), problem));
+  };
   const std::size_t separator = text.find_first_of(":=");
-  if (separator == std::string_view::npos || separator == 0 || separator + 1 == text.size()) {
-    throw Error(Category::usage, fmt::format("host '{}': expected NAME:ADDRESS", printable(text)));
-  }
-  return {std::string(text.substr(0, separator)), std::string(text.substr(separator + 1))};
+  if (separator == std::string_view::npos || separator == 0 || separator + 1 == text.size())
+    fail("expected NAME:ADDRESS");
+  const std::string_view name = text.substr(0, separator);
+  // It becomes a word of a line of /etc/hosts.
+  if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return c <= ' ' || c == '#' || c == 0x7f; }))
+    fail("a name holds no spaces, control characters or '#'");
+  std::string_view address = text.substr(separator + 1);
+  if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+  if (address == kHostGateway) return {std::string(name), "127.0.0.1"};
+  in6_addr parsed;
+  const std::string written(address);
+  if (::inet_pton(AF_INET, written.c_str(), &parsed) != 1 && ::inet_pton(AF_INET6, written.c_str(), &parsed) != 1)
+    fail(fmt::format("'{}' is no IP address", printable(address)));
+  return {std::string(name), written};
 }
 
 std::optional<std::uint64_t> parse_memory_size(std::string_view text) {

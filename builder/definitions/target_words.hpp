@@ -26,7 +26,7 @@ SshForward parse_ssh(std::string_view text, const fs::path& working_directory = 
 // "linux/amd64,linux/arm64": those of all texts, each once; "local" is the machine's own.
 std::vector<oci::Platform> parse_platforms(const std::vector<std::string>& texts);
 
-// "NAME:ADDRESS" or "NAME=ADDRESS", the address in brackets or not.
+// "NAME:ADDRESS" or "NAME=ADDRESS": the name and the IP address, which may be in brackets; "host-gateway" is 127.0.0.1.
 std::pair<std::string, std::string> parse_host(std::string_view text);
 
 // "64m", "1g", "1024", docker's sizes: units are powers of 1024. nullopt for what is none.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/credentials.hpp"
+#include "base/near_hint.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/check_context.hpp"
 #include "builder/dockerfile/directives.hpp"
@@ -31,15 +32,14 @@ std::set<std::string> names_in(std::string_view list) {
 // Names of skip= and experimental= that no rule has, which BuildKit passes over in silence.
 std::vector<std::string> notes_on(const CheckSettings& settings, const std::string& place) {
   std::vector<std::string> known;
-  for (const Rule& rule : rules()) known.push_back(to_lower(rule.name));
+  for (const Rule& rule : rules()) known.emplace_back(rule.name);
   std::vector<std::string> notes;
   for (const auto& [key, names] :
        {std::pair{"skip", settings.skip}, std::pair{"experimental", settings.experimental}}) {
     for (const std::string& name : names) {
       if (find_rule(name) != nullptr) continue;
-      const auto near = nearest(name, known);
-      notes.push_back(fmt::format("{}: check={}: there is no rule '{}'{}", place, key, printable(name),
-                                  near ? fmt::format("; did you mean '{}'?", find_rule(*near)->name) : ""));
+      notes.push_back(
+          fmt::format("{}: check={}: there is no rule '{}'{}", place, key, printable(name), near_hint(name, known)));
     }
   }
   return notes;

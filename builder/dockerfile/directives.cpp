@@ -53,6 +53,32 @@ std::optional<Directive> find_directive(std::string_view text, std::string_view 
   return std::nullopt;
 }
 
+std::vector<StrayDirective> stray_directives(std::string_view text) {
+  text = without_byte_order_mark(text);
+  std::vector<StrayDirective> strays;
+  int number = 0;
+  bool is_at_top = true;
+  for (const std::string_view line : split(text, '\n')) {
+    ++number;
+    if (number == 1 && line.starts_with("#!")) continue;
+    const std::string_view comment = trim_spaces(line);
+    if (!comment.empty() && !comment.starts_with('#')) break;
+    is_at_top = is_at_top && line.starts_with('#') && parse_directive(line.substr(1));
+    if (is_at_top || comment.empty()) continue;
+    const std::size_t equals = comment.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string name(trim_spaces(comment.substr(1, equals - 1)));
+    const std::string lower = to_lower(name);
+    // `# check=` above an instruction is for that instruction.
+    if (lower == "syntax" || lower == "escape") strays.push_back({number, name});
+    if (lower == "syntax" || lower == "escape" || lower == "check") continue;
+    const bool is_word = !name.empty() && name.find(' ') == std::string::npos;
+    if (const auto meant = is_word ? nearest(lower, {"syntax", "escape", "check"}) : std::nullopt)
+      strays.push_back({number, name, meant});
+  }
+  return strays;
+}
+
 std::optional<Directive> detect_syntax(std::string_view text) {
   if (auto found = find_directive(text, "syntax")) return found;
   if (auto found = find_directive(text, "syntax", "//")) return found;

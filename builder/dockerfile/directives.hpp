@@ -1,7 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "builder/dockerfile/ast.hpp"
 
@@ -23,6 +25,15 @@ std::optional<Directive> find_directive(std::string_view text, std::string_view 
 
 // What front end a file asks for: `# syntax=`, `// syntax=`, or "syntax" in a file that is a JSON object.
 std::optional<Directive> detect_syntax(std::string_view text);
+
+// A comment above a file's first instruction that was meant as a directive and is none: docker reads directives at the
+// very top alone, before any other comment or blank line, and by these names.
+struct StrayDirective {
+  int line = 0;
+  std::string name;                    // as it is written
+  std::optional<std::string> meant{};  // the directive it is nearly called by; nullopt: it only stands too low
+};
+std::vector<StrayDirective> stray_directives(std::string_view text);
 
 // Whether a front end is docker's own Dockerfile language, which is what kiln builds: docker/dockerfile with any tag,
 // also from a mirror, and the one that is built into BuildKit.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -155,6 +156,9 @@ class Builder {
     only_for("mode", has_owner || !mount_.mode);
     only_for("uid and gid", has_owner || !owner_given_);
     only_for("sharing", type == MountType::cache || !sharing_given_);
+    only_for("source", (type != MountType::tmpfs && type != MountType::ssh) || mount_.source.empty());
+    if (type == MountType::cache && mount_.from.empty() && !mount_.source.empty() && mount_.source != "/")
+      refuse_mount("'source' of a cache is a path in what 'from' names: give a stage or an image by from=NAME");
     mount_.read_only = read_only_.value_or(type != MountType::cache && type != MountType::tmpfs);
     if (type == MountType::secret) {
       only_for("from", mount_.from.empty());
@@ -177,7 +181,32 @@ class Builder {
   bool owner_given_ = false;
 };
 
+// Whether an option changes anything about a mount of its type. What cannot be true at all is refused by Builder.
+bool has_effect(std::string_view key, const WrittenMount& written, MountType type) {
+  const bool is_folder = type == MountType::bind || type == MountType::cache;
+  if (key == "from") return is_folder;
+  if (key == "id") return type != MountType::bind && type != MountType::tmpfs;
+  if (key == "readonly" || key == "readwrite") return is_folder || type == MountType::tmpfs;
+  if (key != "mode" && key != "uid" && key != "gid") return true;
+  // A secret that is a variable alone has no file.
+  return type != MountType::secret || written.written("env").empty() || !written.written("target").empty();
+}
+
 }  // namespace
+
+std::vector<std::string> unused_options(const WrittenMount& mount) {
+  std::vector<std::string> unused;
+  if (!mount.plain) return unused;
+  std::set<std::string> given;
+  for (const Option& option : mount.options) {
+    // One of them says whether it may be written to.
+    const std::string key = option.key == "readwrite" ? "readonly" : option.key;
+    if (!given.insert(key).second) unused.push_back(fmt::format("of several '{}' the last counts", key));
+    if (!has_effect(option.key, mount, mount.plain->type))
+      unused.push_back(fmt::format("'{}' changes nothing of the type '{}'", option.key, to_string(mount.plain->type)));
+  }
+  return unused;
+}
 
 const char* to_string(MountType type) {
   switch (type) {

@@ -55,6 +55,10 @@ WrittenMount read_mount(std::string_view options);
 // The mount with each value expanded by `lookup`, as docker does.
 Mount expand_mount(const WrittenMount& mount, const VariableLookup& lookup, char escape = '\\');
 
+// What of a mount's options changes nothing, a clause each: "'id' changes nothing of the type 'bind'". Nothing is said
+// of one that holds variables.
+std::vector<std::string> unused_options(const WrittenMount& mount);
+
 // Whether it shows files of a context, a stage or an image: a bind mount, and a cache that begins as a copy.
 bool takes_files(const Mount& mount);
 

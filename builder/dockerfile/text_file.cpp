@@ -15,8 +15,6 @@ namespace kiln::dockerfile {
 
 namespace {
 
-constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20;
-
 [[noreturn]] void refuse(const fs::path& file, std::string_view why) {
   throw Error(Category::usage, fmt::format("'{}' {}", printable(file.native()), why));
 }
@@ -33,6 +31,7 @@ std::optional<std::string> read_text_file(const fs::path& file, const std::optio
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     if (errno == ENXIO) refuse(file, "is a socket or a pipe, expected a file");
     if (errno == ELOOP) refuse(file, "is a link that leads to itself");
+    if (errno == EACCES) refuse(file, "may not be read by this user");
     throw_errno("read", file.native());
   }
   struct stat status;
@@ -44,7 +43,7 @@ std::optional<std::string> read_text_file(const fs::path& file, const std::optio
   std::string text;
   std::string buffer(std::size_t{64} << 10, '\0');
   while (const std::size_t count = read_some(opened, buffer.data(), buffer.size(), file.native())) {
-    if (text.size() + count > kMaxBytes) refuse(file, fmt::format("is larger than {} bytes", kMaxBytes));
+    if (text.size() + count > kMaxTextBytes) refuse(file, fmt::format("is larger than {} bytes", kMaxTextBytes));
     text.append(buffer, 0, count);
   }
   return text;

@@ -46,7 +46,9 @@ Compression Compression::parse(std::string_view kind, std::optional<int> level) 
     throw Error(Category::usage, fmt::format("unknown compression '{}'{}", printable(kind),
                                              suggestion(kind, {"gzip", "zstd", "uncompressed"})));
   }
-  if (result.kind == CompressionKind::none || !level) return result;
+  if (!level) return result;
+  if (result.kind == CompressionKind::none)
+    throw Error(Category::usage, fmt::format("compression '{}' has no levels, got {}", kind, *level));
   if (*level < min_level || *level > max_level) {
     throw Error(Category::usage,
                 fmt::format("compression level {} of {}: expected {} to {}", *level, kind, min_level, max_level));

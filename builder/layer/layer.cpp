@@ -6,10 +6,18 @@
 
 #include "base/error.hpp"
 #include "base/json_members.hpp"
+#include "base/text.hpp"
 
 namespace kiln {
 
 using nlohmann::json;
+
+namespace {
+
+// It goes into the history of images, wherever the record came from.
+constexpr std::size_t kMaxPartBytes = 2048;
+
+}  // namespace
 
 const LayerBlob* LayerValue::blob_of(const Compression& compression) const {
   for (const LayerBlob& blob : blobs) {
@@ -27,6 +35,7 @@ json to_json(const LayerValue& layer) {
   for (const LayerBlob& blob : layer.blobs) {
     value["blobs"].push_back({{"descriptor", oci::to_json(blob.descriptor)}, {"compression", blob.compression.str()}});
   }
+  if (!layer.part.empty()) value["part"] = layer.part;
   if (layer.index) value["index"] = oci::to_json(*layer.index);
   return value;
 }
@@ -48,6 +57,7 @@ LayerValue layer_value_from_json(const json& value, std::string_view where) {
     }
     layer.blobs.push_back(std::move(blob));
   });
+  if (members.has("part")) layer.part = printable(members.string("part").substr(0, kMaxPartBytes));
   if (members.has("index")) layer.index = oci::descriptor_from_json(*members.find("index"), where);
   return layer;
 }

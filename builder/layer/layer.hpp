@@ -2,6 +2,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct LayerValue {
   std::uint64_t uncompressed_size = 0;  // bytes of the tar; 0 where it was not read yet
   std::vector<LayerBlob> blobs;
   std::optional<oci::Descriptor> index;
+  // What of its step it holds, for people: "torch 2.3.1"; empty for a layer that is all of a step.
+  std::string part = {};
 
   // The blob of that compression (any level where `compression` names none); nullptr where there is none.
   const LayerBlob* blob_of(const Compression& compression) const;

@@ -31,16 +31,18 @@ struct LayerWriter::State {
       : store(store_in),
         options(std::move(options_in)),
         cancel(std::move(cancel_in)),
-        blob(store_in, pool, options.compression),
         tar([this](std::string_view bytes) {
-          blob.write(bytes);
+          blob ? blob->write(bytes) : tar_hash.update(bytes);
           if (options.listener) options.listener(bytes);
-        }) {}
+        }) {
+    if (!options.diff_id_only) blob.emplace(store_in, pool, options.compression);
+  }
 
   ContentStore& store;
   LayerWriterOptions options;
   CancelToken cancel;
-  BlobCompressor blob;
+  std::optional<BlobCompressor> blob;
+  oci::Sha256 tar_hash;  // where there is no blob
   TarEncoder tar;
   FileIndex::Parts index;
   std::string buffer;
@@ -163,8 +165,8 @@ const oci::Digest& LayerWriter::finish_diff_id() {
   State& state = *state_;
   if (!state.complete) {
     state.tar.finish();
-    state.index.diff_id = state.blob.finish_input();
-    state.index.uncompressed_bytes = state.blob.bytes_in();
+    state.index.diff_id = state.blob ? state.blob->finish_input() : state.tar_hash.finish();
+    if (state.blob) state.index.uncompressed_bytes = state.blob->bytes_in();
     state.complete = true;
   }
   return state.index.diff_id;
@@ -173,7 +175,7 @@ const oci::Digest& LayerWriter::finish_diff_id() {
 LayerValue LayerWriter::finish() {
   finish_diff_id();
   State& state = *state_;
-  auto [blob, frames] = state.blob.finish();
+  auto [blob, frames] = state.blob.value().finish();
   LayerValue layer;
   layer.diff_id = state.index.diff_id;
   layer.uncompressed_size = state.index.uncompressed_bytes;

@@ -19,6 +19,8 @@ struct LayerWriterOptions {
   std::optional<UnixSeconds> set_mtime;    // every entry gets this time
   std::optional<UnixSeconds> clamp_mtime;  // entries get at most this time
   TarListener listener;                    // may be empty
+  // All that is wanted is finish_diff_id(): nothing is compressed, nothing comes into the store.
+  bool diff_id_only = false;
 };
 
 // Makes a layer in one pass: entries -> tar -> diff ID -> blocks, compressed in the pool -> blob in the store, and its
@@ -47,8 +49,8 @@ class LayerWriter {
 
   // Completes the tar. The last blocks may still be in compression, so a step that needs the diff ID can go on.
   const oci::Digest& finish_diff_id();
-  // Waits for the blob, puts it and the index into the store (Durability::ephemeral: the caller runs store.sync()
-  // before anything durable names them) and records the store's index_of_layer() and blob_info().
+  // Not with diff_id_only. Waits for the blob, puts it and the index into the store (Durability::ephemeral: the caller
+  // runs store.sync() before anything durable names them) and records the store's index_of_layer() and blob_info().
   LayerValue finish();
 
  private:

@@ -42,12 +42,12 @@ std::string name_and_version(const StatedPackage& package) {
 std::vector<std::optional<std::size_t>> owners_with_links(const std::vector<FileEntry>& diff,
                                                           const DiffPackages& found) {
   std::vector<std::optional<std::size_t>> owners = found.owners;
-  struct Names {
+  struct LinkedFile {
     std::vector<std::size_t> entries;
     std::optional<std::size_t> owner;
     bool is_of_several = false;
   };
-  std::map<std::string_view, Names> files;  // by their first names, of files that have others
+  std::map<std::string_view, LinkedFile> files;  // by their first names, of files that have others
   for (const FileEntry& entry : diff) {
     if (entry.type == EntryType::hardlink) files[entry.link];
   }
@@ -57,7 +57,7 @@ std::vector<std::optional<std::size_t>> owners_with_links(const std::vector<File
     if (!is_link && diff[i].type != EntryType::file) continue;
     const auto file = files.find(is_link ? diff[i].link : diff[i].path);
     if (file == files.end()) continue;
-    Names& names = file->second;
+    LinkedFile& names = file->second;
     names.entries.push_back(i);
     if (!owners[i]) continue;
     if (names.owner && names.owner != owners[i]) names.is_of_several = true;

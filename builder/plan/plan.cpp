@@ -185,6 +185,15 @@ void note_foreign_front_end(const TargetSpec& target, std::vector<std::string>& 
                               place, printable(front_end)));
 }
 
+void note_stray_directives(const TargetSpec& target, std::vector<std::string>& notes) {
+  for (const df::StrayDirective& stray : df::stray_directives(target.dockerfile_text)) {
+    const std::string why = stray.meant ? fmt::format("no directive; did you mean '{}'?", *stray.meant)
+                                        : std::string("a comment here: directives stand above all else in the file");
+    notes.push_back(
+        fmt::format("{}:{}: '# {}=' is {}", printable(target.dockerfile_name), stray.line, printable(stray.name), why));
+  }
+}
+
 // A whole number, with a sign or without: in --from it is a stage's place and never a name.
 std::optional<std::int64_t> stage_index(std::string_view text) {
   const bool is_negative = text.starts_with('-');
@@ -460,6 +469,7 @@ Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
   };
   for (const TargetSpec& target : targets) {
     note_foreign_front_end(target, plan.notes);
+    note_stray_directives(target, plan.notes);
     or_left_out(
         target, [&] { plan.targets.push_back(read_target(target)); },
         [&](std::unique_ptr<PlannedTarget> stand_in) { plan.targets.push_back(std::move(stand_in)); });

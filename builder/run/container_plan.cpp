@@ -32,7 +32,7 @@ struct SourceWriter {
   void operator()(const CacheSource& source) const {
     out.text(source.folder.native()).text(source.path).number(source.read_only);
   }
-  void operator()(const TmpfsSource& source) const { out.number(source.size_bytes); }
+  void operator()(const TmpfsSource& source) const { out.number(source.size_bytes).number(source.read_only); }
   void operator()(const FileSource& source) const {
     out.text(source.bytes).number(source.mode).number(source.uid).number(source.gid);
   }
@@ -57,8 +57,12 @@ decltype(RunMount::source) read_source(std::uint64_t kind, PayloadReader& in) {
       source.read_only = in.number() != 0;
       return source;
     }
-    case 2:
-      return TmpfsSource{in.number()};
+    case 2: {
+      TmpfsSource source;
+      source.size_bytes = in.number();
+      source.read_only = in.number() != 0;
+      return source;
+    }
     case 3: {
       FileSource source;
       source.bytes = in.text();
@@ -98,6 +102,7 @@ SpecMount spec_mount(const RunMount& mount, const fs::path& place) {
   if (const auto* tmpfs = std::get_if<TmpfsSource>(&mount.source)) {
     result.is_tmpfs = true;
     result.size_bytes = tmpfs->size_bytes;
+    result.read_only = tmpfs->read_only;
   }
   // Files lie on the worker's tmpfs and are made read-only by the runtime; binds are read-only mounts already.
   if (std::holds_alternative<FileSource>(mount.source)) result.read_only = true;

@@ -130,6 +130,11 @@ void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::ve
       throw Error(Category::build, fmt::format("mount target '{}' is {}'s place in every container; choose another",
                                                point.target, place));
     }
+    // No runtime mounts below it: what a process finds there is to be the kernel's.
+    if (!point.is_standard && place.starts_with("/proc/")) {
+      throw Error(Category::build,
+                  fmt::format("mount target '{}' is below /proc, which is the kernel's; choose another", point.target));
+    }
     if (target.components.empty()) {
       throw Error(Category::build, fmt::format("mount target '{}' is the root folder", point.target));
     }

@@ -40,6 +40,7 @@ struct CacheSource {
 };
 struct TmpfsSource {
   std::uint64_t size_bytes = 0;  // 0: the kernel's default
+  bool read_only = false;
 };
 // Bytes that show as a read-only file and are never on a disk: secrets, scripts of heredocs.
 struct FileSource {

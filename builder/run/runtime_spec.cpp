@@ -143,6 +143,7 @@ json user_mount(const SpecMount& mount) {
   if (mount.is_tmpfs) {
     options = {"nosuid"};
     if (mount.size_bytes != 0) options.push_back(fmt::format("size={}", mount.size_bytes));
+    if (mount.read_only) options.push_back("ro");
     return mount_json(mount.target.c_str(), "tmpfs", "tmpfs", std::move(options));
   }
   options = {"rbind", "rprivate"};

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/file_kind.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
@@ -106,7 +107,9 @@ void adopt_image(ContentStore& store, const fs::path& layout, const oci::Descrip
 
 // The entry of a layout's index.json that a tag or digest names, or the only one.
 oci::Descriptor choose_layout_entry(const LayoutBase& layout) {
-  const std::string where = fmt::format("image layout '{}'", layout.folder.native());
+  const std::string where = fmt::format("image layout '{}'", printable(layout.folder.native()));
+  if (!kiln::is_regular_file(layout.folder / "index.json"))
+    throw Error(Category::usage, fmt::format("{}: there is no index.json in it", where));
   std::vector<oci::Descriptor> entries;
   std::vector<std::string> names;
   const nlohmann::json index = read_index_file(layout.folder / "index.json");

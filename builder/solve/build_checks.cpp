@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "builder/dockerfile/checks.hpp"
 #include "builder/dockerfile/expansion.hpp"
+#include "builder/solve/unused_flags.hpp"
 #include "builder/solve/unused_inputs.hpp"
 
 namespace kiln {
@@ -98,8 +99,10 @@ void check_target(const PlannedTarget& target, BaseSource& bases, BuildObserver&
   options.built_stages = needed;
   options.base_environment = [&](const std::string& name) { return known.environment(name); };
   options.base_mismatch = [&](std::size_t stage) { return known.mismatch(stage); };
-  for (const std::string& text : unused_inputs(target, known.triggers())) {
-    if (told.insert(text).second) observer.warn(text);
+  for (const auto& sentences : {unused_inputs(target, known.triggers()), unused_flags(target.dockerfile)}) {
+    for (const std::string& text : sentences) {
+      if (told.insert(text).second) observer.warn(text);
+    }
   }
   const df::CheckReport report = df::check(target.target.dockerfile_text, target.target.dockerfile_name, options);
 

@@ -233,9 +233,16 @@ std::string run_history(const StageConfig& stage, const std::vector<std::string>
 
 std::string absolute_workdir(std::string_view current, std::string_view path) {
   if (path.starts_with('/')) return clean_path(path);
-  // "\\" is where an empty Windows image begins.
-  const std::string base = current.empty() || current == "\\" ? "/" : std::string(current);
+  // That of a Windows image begins with its separator.
+  const std::string base = current.starts_with('\\') ? with_slashes(current) : std::string(current);
   return clean_path("/" + base + "/" + std::string(path));
+}
+
+std::string with_slashes(std::string_view windows_path) {
+  const bool has_drive = windows_path.size() > 1 && windows_path[1] == ':';
+  std::string path(windows_path.substr(has_drive ? 2 : 0));
+  std::replace(path.begin(), path.end(), '\\', '/');
+  return path;
 }
 
 std::string workdir_as_written(std::string_view current, std::string_view path) {

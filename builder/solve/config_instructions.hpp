@@ -46,6 +46,9 @@ std::string absolute_workdir(std::string_view current, std::string_view path);
 // What the config records for WORKDIR: as docker does, an absolute path as it is spelt, "/a/" too.
 std::string workdir_as_written(std::string_view current, std::string_view path);
 
+// A path of Windows as layers have it: "/a/b" for that with backslashes, and without a drive.
+std::string with_slashes(std::string_view windows_path);
+
 // The name or number (1 to 64) of a signal, or Error{usage}.
 void check_stop_signal(std::string_view signal);
 

@@ -46,6 +46,15 @@ bool is_of_image(const PlannedTarget& target, std::size_t stage) {
   return true;
 }
 
+// A target is relative to WORKDIR, and WORKDIR itself where none is given. Secrets and agents have places of their own.
+void place_mount(df::Mount& mount, const std::string& working_dir) {
+  const bool has_own_place = mount.type == df::MountType::secret || mount.type == df::MountType::ssh;
+  if (mount.target.empty() && has_own_place) return;
+  // BuildKit's name for the cache of a mount that has neither target nor ID.
+  if (mount.type == df::MountType::cache && mount.target.empty() && mount.id.empty()) mount.id = ".";
+  mount.target = mount.target.empty() ? working_dir : absolute_workdir(working_dir, mount.target);
+}
+
 // The files that an instruction takes from the build context by COPY.
 std::vector<std::string> copied_from_context(const df::Instruction& instruction) {
   if (!std::holds_alternative<df::Copy>(instruction.body)) return {};
@@ -66,6 +75,11 @@ std::vector<std::string> patterns_of_context(const df::Stage& stage) {
     }
   }
   return patterns;
+}
+
+// What made a layer, and what of that it holds where it is one of several: "RUN pip install torch # torch 2.3.1".
+std::string with_part(const std::string& text, const LayerValue& layer) {
+  return layer.part.empty() ? text : text + " # " + layer.part;
 }
 
 bool equals_stage(const std::vector<std::string>& names, const std::string& stage) {
@@ -256,7 +270,7 @@ void StageEvaluator::add_layers(const StepDone& done, const Step& step) {
     layer.key = step.key;
     layer.file = step.view.file;
     layer.line = step.view.line;
-    layer.text = step.view.text;
+    layer.text = with_part(step.view.text, value);
     state_->layers.push_back(std::move(layer));
   }
 }
@@ -341,8 +355,7 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
       if (source.is_blocked()) return source.blocked();
       mount.source = std::move(source).value();
     }
-    if (!mount.options.target.empty())
-      mount.options.target = absolute_workdir(command.working_dir, mount.options.target);
+    place_mount(mount.options, command.working_dir);
     command.mounts.push_back(std::move(mount));
   }
   complete_mounts(command.mounts);
@@ -356,32 +369,45 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
   if (!target_.target.shm_size.empty())
     command.shm_bytes = parse_memory_size(target_.target.shm_size).value_or(command.shm_bytes);
   if (target_.target.rewrites_times) command.rewrite_times = settings_.times.epoch.value_or(kReproducibleEpoch);
+  if (const LayerRules rules = target_.target.layer_rules(); rules.by == LayerRules::By::package) cut(command, rules);
   command.secrets = &target_.target.secrets;
   command.ssh = &target_.target.ssh;
 
-  std::string history = run_history(config, command.argv);
+  const std::string history = run_history(config, command.argv);
   Step step = tools_.runs.step(std::move(command), state_->layers, text);
   place(step, instruction);
-  return take(step, std::move(history));
+  return take(step, history);
 }
 
-StageEvaluator::Progress StageEvaluator::take(const Step& step, std::string history) {
+// Python writes bytecode that goes by a hash where this variable is set: by the time of its source, a package would not
+// be the same twice.
+void StageEvaluator::cut(RunCommand& command, const LayerRules& rules) const {
+  const auto limit = static_cast<std::size_t>(rules.limit);
+  const std::size_t below = state_->layers.size();
+  const UnixSeconds time = settings_.times.epoch.value_or(kReproducibleEpoch);
+  command.cutting = LayerCutting{limit, limit > below ? limit - below : 1, time};
+  constexpr const char* kEpochVariable = "SOURCE_DATE_EPOCH";
+  if (!oci::env_value(command.env, kEpochVariable)) command.env.push_back(fmt::format("{}={}", kEpochVariable, time));
+}
+
+StageEvaluator::Progress StageEvaluator::take(const Step& step, const std::string& history) {
   const OrBlocked<StepDone> done = tools_.steps.solve(step);
   if (done.is_blocked()) return done.blocked();
   add_layers(done.value(), step);
-  add_layer_history(state_->config, std::move(history), time_of(done.value()));
+  for (const LayerValue& layer : done.value().record.layers)
+    add_layer_history(state_->config, with_part(history, layer), time_of(done.value()));
   return std::nullopt;
 }
 
 StageEvaluator::Progress StageEvaluator::take_copy_step(const df::Instruction& instruction, CopyWork work,
-                                                        std::string history) {
+                                                        const std::string& history) {
   work.epoch = settings_.times.epoch;
   work.compression = target_.target.layer_compression();
   work.below = state_->layers;
   if (next_run() != nullptr) work.prepare_run = [this] { prepare_folders(); };
   Step step = copy_step(std::move(work), access_);
   place(step, instruction);
-  return take(step, std::move(history));
+  return take(step, history);
 }
 
 std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool parents, bool is_add) const {
@@ -436,6 +462,8 @@ StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruc
   AddOptions add_options;
   if (add) {
     add_options = {expand(add->checksum), add->keep_git_dir, add->unpack, SourceSecrets(target_.target.secrets)};
+    if (!add_options.checksum.empty() && paths.size() + transfer.files.size() != 1)
+      throw Error(Category::usage, "--checksum is that of one source; ADD each source by an instruction of its own");
   }
   AddSources added(tools_.fetcher, access_, work.plan, work.sources, std::move(add_options));
   for (const std::string& path : paths) {
@@ -480,8 +508,14 @@ StageEvaluator::Progress StageEvaluator::apply_add(const df::Instruction& instru
 
 StageEvaluator::Progress StageEvaluator::apply_workdir(const df::Instruction& instruction, const df::Workdir& workdir) {
   StageConfig& config = state_->config;
-  const std::string path = absolute_workdir(config.image.config.working_dir, expand(workdir.path));
-  config.image.config.working_dir = workdir_as_written(config.image.config.working_dir, expand(workdir.path));
+  const bool is_windows = config.image.platform.os == "windows";
+  const std::string written = is_windows ? with_slashes(expand(workdir.path)) : expand(workdir.path);
+  const std::string path = absolute_workdir(config.image.config.working_dir, written);
+  config.image.config.working_dir = workdir_as_written(config.image.config.working_dir, written);
+  if (is_windows) {
+    config.image.config.working_dir = path;
+    std::replace(config.image.config.working_dir.begin(), config.image.config.working_dir.end(), '/', '\\');
+  }
   if (path == "/") {
     config.image.history.push_back({"", "WORKDIR /", "", kHistoryComment, true});
     return std::nullopt;
@@ -490,7 +524,11 @@ StageEvaluator::Progress StageEvaluator::apply_workdir(const df::Instruction& in
   if (view.is_blocked()) return view.blocked();
   const MergedView below = std::move(view).value();
   std::optional<Ownership> owner;
-  if (!config.image.config.user.empty()) owner = resolve_owner(config.image.config.user, below);
+  if (!config.image.config.user.empty()) {
+    const ResolvedOwner found = resolve_owner(config.image.config.user, below, "USER");
+    for (const std::string& note : found.notes) warn_of(instruction, note);
+    owner = found;
+  }
   CopyWork work{StepKind::workdir, CopyPlan(below, {}), {}, {{"directory", path}}, {}, {}, {}, {}};
   work.plan.make_directory(path, owner);
   return take_copy_step(instruction, std::move(work), "WORKDIR " + config.image.config.working_dir);

@@ -98,9 +98,11 @@ class StageEvaluator {
   // Adds the sources of a transfer to a plan and takes it as a step.
   Progress transfer(const dockerfile::Instruction& instruction, const dockerfile::Transfer& transfer,
                     CopyOptions options, const std::shared_ptr<CopySource>& source);
-  Progress take_copy_step(const dockerfile::Instruction& instruction, CopyWork work, std::string history);
+  Progress take_copy_step(const dockerfile::Instruction& instruction, CopyWork work, const std::string& history);
   // Solves a step and puts its layers on top of the stage.
-  Progress take(const Step& step, std::string history);
+  Progress take(const Step& step, const std::string& history);
+  // Asks for the layer of a RUN to be cut along packages.
+  void cut(RunCommand& command, const LayerRules& rules) const;
   void place(Step& step, const dockerfile::Instruction& instruction) const;
   // Unpacks the layers so far, in the background, where a RUN that is still to come will need them.
   void prepare_folders();

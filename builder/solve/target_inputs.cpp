@@ -71,6 +71,8 @@ class InputsOfTarget {
           .list("profile.env", env);
     }
     key_.text("platform", target_.platform().str()).text("compression", target_.layer_compression().str());
+    if (const LayerRules rules = target_.layer_rules(); rules.by == LayerRules::By::package)
+      key_.list("layers", {"package", std::to_string(rules.limit)});
     key_.text("times", settings_.times.epoch ? std::to_string(*settings_.times.epoch) : "keep");
     if (!settings_.times.epoch) leave_open("its files keep the times they have on disk");
     for (const std::size_t parent : planned_.fleet_parents) {

@@ -7,6 +7,7 @@
 
 #include "base/credentials.hpp"
 #include "base/error.hpp"
+#include "base/near_hint.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/dockerfile/expansion.hpp"
@@ -36,6 +37,7 @@ class AskedFor {
       for (const df::Instruction& instruction : stage.instructions) take(instruction);
     }
     for (const std::string& trigger : triggers) take_trigger(trigger);
+    for (const std::string& source : target.target.fetched_from) take_source(source);
   }
 
   const std::set<std::string>& args() const { return args_; }
@@ -46,6 +48,12 @@ class AskedFor {
   // A mount whose name a variable hides may be of any secret or agent.
   bool may_be_any_mount() const { return may_be_any_mount_; }
   bool may_be_any_name() const { return may_be_any_name_; }
+  // Whether something is fetched that a secret for sources may be for.
+  bool fetches_with(const std::string& secret) const {
+    if (may_be_any_source_) return true;
+    return std::any_of(sources_.begin(), sources_.end(),
+                       [&](const std::string& source) { return SourceSecrets::is_for(secret, source); });
+  }
 
  private:
   void take_base(const PlannedTarget& target, const df::Stage& stage) {
@@ -74,7 +82,7 @@ class AskedFor {
     try {
       take(df::parse_trigger(trigger, "an image"));
     } catch (const Error&) {
-      may_be_any_mount_ = may_be_any_name_ = true;  // the stage itself fails there
+      may_be_any_mount_ = may_be_any_name_ = may_be_any_source_ = true;  // the stage itself fails there
     }
   }
 
@@ -82,11 +90,16 @@ class AskedFor {
   void take_source(const std::string& source) {
     if (df::has_variable(source)) {
       agents_.insert(kDefaultAgent);
+      may_be_any_source_ = true;
       return;
     }
-    const auto git = parse_git_reference(source);
-    if (git && (git->remote.starts_with("ssh://") || git->remote.find("://") == std::string::npos))
-      agents_.insert(kDefaultAgent);
+    try {
+      if (is_reached_by_ssh(source)) agents_.insert(kDefaultAgent);
+      if (is_http_url(source)) Url::parse(without_user(source));
+    } catch (const Error&) {
+      return;  // its step fails there
+    }
+    sources_.insert(source);
   }
 
   void take_mount(const df::WrittenMount& mount) {
@@ -109,10 +122,21 @@ class AskedFor {
   std::set<std::string> names_;
   bool may_be_any_mount_ = false;
   bool may_be_any_name_ = false;
+  bool may_be_any_source_ = false;
+  std::set<std::string> sources_;  // of ADD, and what contexts were fetched from
 };
 
 bool is_read_by_the_builder(const std::string& name) {
-  return name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" || df::is_proxy_arg(name);
+  static const std::set<std::string> names = {"BUILDKIT_CONTEXT_KEEP_GIT_DIR", "BUILDKIT_DOCKERFILE_CHECK",
+                                              "BUILDKIT_SYNTAX", "SOURCE_DATE_EPOCH"};
+  return names.count(name) != 0 || df::is_proxy_arg(name);
+}
+
+// BuildKit's own build args that kiln has no use for, with what to say instead.
+std::string reason_of_unread(const std::string& name) {
+  if (name == "BUILDKIT_INLINE_CACHE") return ": no cache fits into an image's config; use --cache-to type=registry";
+  if (name == "BUILDKIT_MULTI_PLATFORM") return ": several platforms always make an index, one does not";
+  return ", which is BuildKit's";
 }
 
 bool is_of_the_platform(const std::string& name) {
@@ -126,8 +150,7 @@ bool is_of_the_platform(const std::string& name) {
 std::string shown(const std::string& name) { return without_url_credentials(printable(name)); }
 
 std::string nearest_of(const std::string& name, const std::set<std::string>& known) {
-  const auto near = nearest(name, {known.begin(), known.end()});
-  return near ? fmt::format("; did you mean '{}'?", printable(*near)) : "";
+  return near_hint(name, {known.begin(), known.end()});
 }
 
 std::set<std::string> names_of_stages(const df::Dockerfile& dockerfile) {
@@ -164,6 +187,11 @@ std::vector<std::string> unused_inputs(const PlannedTarget& target, const std::v
     if (asked.args().count(name) != 0 || profile_args.count(name) != 0 || is_read_by_the_builder(name) ||
         is_of_the_platform(name))
       continue;
+    if (name.starts_with("BUILDKIT_")) {
+      unused.push_back(
+          fmt::format("{}: kiln does not read the build arg '{}'{}", place, shown(name), reason_of_unread(name)));
+      continue;
+    }
     unused.push_back(
         fmt::format("{}: no ARG declares the build arg '{}'{}", place, shown(name), nearest_of(name, asked.args())));
   }
@@ -179,7 +207,14 @@ std::vector<std::string> unused_inputs(const PlannedTarget& target, const std::v
   }
   if (asked.may_be_any_mount()) return unused;
   for (const SecretSource& secret : target.target.secrets) {
-    if (asked.secrets().count(secret.id) != 0 || SourceSecrets::is_for_sources(secret.id)) continue;
+    if (asked.secrets().count(secret.id) != 0) continue;
+    if (SourceSecrets::is_for_sources(secret.id)) {
+      if (!asked.fetches_with(secret.id))
+        unused.push_back(fmt::format("{}: no source is {} the secret '{}' is for", place,
+                                     secret.id.starts_with("GIT_") ? "a git repository, which" : "at the host that",
+                                     shown(secret.id)));
+      continue;
+    }
     unused.push_back(fmt::format("{}: no RUN mounts the secret '{}'{}", place, shown(secret.id),
                                  nearest_of(secret.id, asked.secrets())));
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/near_hint.hpp"
 #include "base/text.hpp"
 #include "builder/steps/copy_plan.hpp"
 #include "builder/steps/link_resolution.hpp"
@@ -105,8 +106,7 @@ std::string ContextSource::why_missing(std::string_view path) const {
     siblings.push_back(entry.path);
     return false;
   });
-  if (const auto near = nearest(path, siblings)) return fmt::format("did you mean '{}'?", printable(*near));
-  return {};
+  return near_question(path, siblings);
 }
 
 }  // namespace kiln

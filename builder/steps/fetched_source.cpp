@@ -34,6 +34,9 @@ UnixSeconds last_modified(const HttpHeaders& headers) {
   return parse_http_date(headers.find("Last-Modified").value_or("")).value_or(0);
 }
 
+// BuildKit's, but for 206: nothing asked for a part.
+bool is_success(int status) { return status >= 200 && status < 300 && status != 206; }
+
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -68,7 +71,7 @@ HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets&
     request.headers.add("Accept", "*/*");
     if (auto value = authorization.of(url)) request.headers.add("Authorization", std::move(*value));
     request.most_private = most_private;
-    request.wants_body = [](int status, const HttpHeaders&) { return status == 200; };
+    request.wants_body = [](int status, const HttpHeaders&) { return is_success(status); };
     request.on_body = [&take](std::string_view bytes) {
       take(bytes);
       return AfterPiece::go_on;
@@ -88,7 +91,7 @@ HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets&
                                                  "id=HTTP_AUTH_TOKEN_{},src=FILE",
                                                  url.redacted(), response.status, url.host));
     }
-    if (response.status != 200) {
+    if (!is_success(response.status)) {
       throw Error(Category::network,
                   fmt::format("GET '{}': expected status 200, got {}", url.redacted(), response.status));
     }
@@ -119,7 +122,7 @@ void decode_gzip(const Fd& encoded, const std::string& name, const std::function
 
 bool is_gzip(const HttpHeaders& headers) {
   const std::string encoding = headers.find("Content-Encoding").value_or("");
-  return equals_ignoring_case(trim(encoding), "gzip") || equals_ignoring_case(trim(encoding), "x-gzip");
+  return equals_ignoring_case(trim(encoding), "gzip");
 }
 
 }  // namespace

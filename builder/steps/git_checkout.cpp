@@ -4,11 +4,14 @@
 
 #include "builder/steps/git_checkout.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <functional>
 
+#include "base/clock.hpp"
 #include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/paths.hpp"
@@ -48,10 +51,17 @@ class Checkout {
         git_(reference.shown(), options.secrets.git_headers(reference.remote), cancel) {}
 
   void into(const fs::path& folder) {
+    check_out(folder);
+    if (reference_.commit_times) set_times(folder, commit_time_);
+  }
+
+ private:
+  void check_out(const fs::path& folder) {
     const Wanted wanted = look_up(folder);
     if (!keeps_git_folder()) {
       init(folder, wanted, {});
       git_.expect(folder, {"checkout", "-q", "--detach", fetch(folder, wanted)});
+      read_commit_time(folder);
       update_submodules(folder);
       fs::remove_all(folder / ".git");
       return;
@@ -62,6 +72,7 @@ class Checkout {
     init(folder, wanted, {});
     git_.expect(folder, fetch_from(bare.path(), wanted, commit));
     git_.expect(folder, {"checkout", "-q", "--detach", commit});
+    read_commit_time(folder);
     update_submodules(folder);
     git_.expect(folder, {"remote", "set-url", "origin", with_masked_user(reference_.remote)});
     tidy(folder / ".git");
@@ -73,7 +84,23 @@ class Checkout {
     });
   }
 
- private:
+  void read_commit_time(const fs::path& folder) {
+    if (!reference_.commit_times) return;
+    commit_time_ =
+        static_cast<UnixSeconds>(parse_unsigned(git_.expect(folder, {"log", "-1", "--format=%ct"})).value_or(0));
+  }
+
+  // Of everything that was checked out, submodules too.
+  static void set_times(const fs::path& folder, UnixSeconds time) {
+    const timespec times[2] = {{time, 0}, {time, 0}};
+    const auto set = [&](const fs::path& path) {
+      if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+        throw_errno("set the time of", path.native());
+    };
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) set(entry.path());
+    set(folder);
+  }
+
   bool keeps_git_folder() const {
     return (options_.keep_git_folder || reference_.keep_git_folder) &&
            fs::path("/" + reference_.folder).lexically_normal() == "/";
@@ -254,6 +281,7 @@ class Checkout {
   const GitCheckout& options_;
   std::string url_;
   GitProgram git_;
+  UnixSeconds commit_time_ = 0;
 };
 
 }  // namespace

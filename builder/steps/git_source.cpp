@@ -52,6 +52,12 @@ bool boolean_of(const GitReference& reference, const std::string& value) {
   refuse_query(reference, fmt::format("expected true or false, got '{}'", printable(value)));
 }
 
+void set_times(GitReference& reference, const std::string& value) {
+  if (value != "checkout" && value != "commit")
+    refuse_query(reference, fmt::format("'mtime' is checkout or commit, got '{}'", printable(value)));
+  reference.commit_times = value == "commit";
+}
+
 const std::map<std::string, Setting, std::less<>> kQuery = {
     {"ref", [](GitReference& r, const std::string& v) { set_once(r, r.ref, v, "ref"); }},
     {"tag", [](GitReference& r, const std::string& v) { set_once(r, r.ref, with_prefix("refs/tags/", v), "tag"); }},
@@ -61,6 +67,7 @@ const std::map<std::string, Setting, std::less<>> kQuery = {
     {"checksum", [](GitReference& r, const std::string& v) { set_once(r, r.checksum, v, "checksum"); }},
     {"commit", [](GitReference& r, const std::string& v) { set_once(r, r.checksum, v, "commit"); }},
     {"keep-git-dir", [](GitReference& r, const std::string& v) { r.keep_git_folder = boolean_of(r, v); }},
+    {"mtime", set_times},
     {"submodules", [](GitReference& r, const std::string& v) { r.submodules = boolean_of(r, v); }},
 };
 
@@ -110,6 +117,11 @@ std::optional<GitReference> parse_git_reference(std::string_view text) {
                 fmt::format("git source '{}': nothing in it may begin with '-'", printable(reference.shown())));
   }
   return reference;
+}
+
+bool is_reached_by_ssh(std::string_view text) {
+  const auto git = parse_git_reference(text);
+  return git && (git->remote.starts_with("ssh://") || git->remote.find("://") == std::string::npos);
 }
 
 }  // namespace kiln

@@ -35,6 +35,13 @@ struct ScriptFile {
 // secret has no ID.
 void complete_mounts(std::vector<ResolvedMount>& mounts);
 
+// A RUN's layer is cut along packages.
+struct LayerCutting {
+  std::size_t limit = 0;        // of the image's layers
+  std::size_t most_layers = 1;  // of this step: what is below leaves so many
+  UnixSeconds time = 0;         // of everything in its layers
+};
+
 // A RUN, everything expanded and looked up.
 struct RunCommand {
   std::vector<std::string> argv;
@@ -55,6 +62,7 @@ struct RunCommand {
   std::vector<RunLimit> limits;
   std::uint64_t shm_bytes = std::uint64_t{64} << 20;
   std::optional<UnixSeconds> rewrite_times;  // rewrite-timestamp=true: no file of its layer is newer
+  std::optional<LayerCutting> cutting;
   const std::vector<SecretSource>* secrets = nullptr;
   const std::vector<SshForward>* ssh = nullptr;
 };

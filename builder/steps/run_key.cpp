@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
+#include "builder/packages/layer_cut.hpp"
 #include "builder/steps/link_resolution.hpp"
 #include "registry/oci/image_config.hpp"
 
@@ -56,6 +57,7 @@ std::vector<std::string> mount_key(const ResolvedMount& mount, std::vector<RawIn
       break;
     case df::MountType::tmpfs:
       key.push_back(std::to_string(options.size_bytes));
+      if (options.read_only) key.emplace_back("ro");
       break;
     // What these hold may change without the step's result counting as another.
     case df::MountType::secret:
@@ -129,9 +131,16 @@ StepIdentity run_identity(const RunCommand& command, const ImageLayers& below, c
   }
   key.list("hosts", hosts).list("ulimits", limits).number("shm", static_cast<std::int64_t>(command.shm_bytes));
   inputs.push_back({"shm size", std::to_string(command.shm_bytes)});
-  if (command.rewrite_times) {
-    key.number("times", *command.rewrite_times);
-    inputs.push_back({"times of files", std::to_string(*command.rewrite_times)});
+  // Cut layers have all times rewritten.
+  const auto times = command.cutting ? std::optional(command.cutting->time) : command.rewrite_times;
+  if (times) {
+    key.number("times", *times);
+    inputs.push_back({"times of files", std::to_string(*times)});
+  }
+  if (command.cutting) {
+    const std::string limit = std::to_string(command.cutting->limit);
+    key.list("layers", {"package", std::to_string(kCutVersion), limit});
+    inputs.push_back({"layers", fmt::format("by package, at most {}", limit)});
   }
   inputs.push_back({"working directory", command.working_dir});
   inputs.push_back({"user", fmt::format("{}:{} {}", command.user.uid, command.user.gid, join(groups, ","))});

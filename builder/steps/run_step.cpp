@@ -16,6 +16,7 @@
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/tree_scanner.hpp"
 #include "builder/run/shown_folders.hpp"
+#include "builder/steps/cut_upper.hpp"
 #include "builder/steps/link_resolution.hpp"
 #include "builder/steps/output_tail.hpp"
 #include "builder/steps/run_key.hpp"
@@ -221,7 +222,7 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
       return;
     }
     case df::MountType::tmpfs:
-      request.mounts.push_back({options.target, TmpfsSource{options.size_bytes}});
+      request.mounts.push_back({options.target, TmpfsSource{options.size_bytes, options.read_only}});
       return;
     case df::MountType::secret: {
       const SecretSource* secret = find_secret(command.secrets, options.id);
@@ -379,6 +380,12 @@ OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, 
     throw;
   }
   for (const CacheMountName& name : held->shared) shared_->used(name);
+  if (command.cutting) {
+    const UpperToCut what{still_there(access_.view(below)), chain.chain_id(), *command.cutting, command.compression};
+    return cut_upper(access_, std::move(upper), what,
+                     {[&](const std::string& note) { observer_.info(fmt::format("{}: {}", text, note)); },
+                      [&](const std::string& detail) { observer_.step_output(number, detail + "\n"); }});
+  }
   const LayerValue layer = layer_of(upper, command, still_there(access_.view(below)));
   access_.snapshots().adopt(std::move(upper), oci::chain_id(chain.chain_id(), layer.diff_id));
   return std::vector<LayerValue>{layer};

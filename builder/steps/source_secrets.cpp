@@ -14,6 +14,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/target_words.hpp"
+#include "builder/steps/git_source.hpp"
 
 namespace kiln {
 
@@ -63,6 +64,12 @@ std::optional<DividedUrl> divided_at_user(std::string_view url) {
   return DividedUrl{url.substr(0, begin), url.substr(begin, length), url.substr(begin + length + 1)};
 }
 
+// The names of a URL's host that a secret may have, the more exact one first.
+std::vector<std::string> hosts_of(const Url& url) {
+  const std::string bare = url.host.starts_with('[') ? url.host.substr(1, url.host.size() - 2) : url.host;
+  return {fmt::format("{}:{}", url.host, url.port), bare};
+}
+
 std::string git_header(const SecretSource& secret, bool is_token) {
   const std::string value = header_value(secret);
   return "Authorization: " + (is_token ? "basic " + base64_encoded("x-access-token:" + value) : value);
@@ -101,7 +108,11 @@ std::string read_secret(const SecretSource& named) {
     throw Error(Category::build, fmt::format("secret '{}': '{}' is larger than {} bytes", printable(secret.id),
                                              printable(file.native()), kMaxSecretBytes));
   }
-  return read_file(file, kMaxSecretBytes);
+  try {
+    return read_file(file, kMaxSecretBytes);
+  } catch (const Error& error) {
+    throw refuse(fmt::format("cannot be read: {}", error.message()));
+  }
 }
 
 std::optional<std::string> user_authorization(std::string_view url) {
@@ -129,6 +140,16 @@ bool SourceSecrets::is_for_sources(std::string_view id) {
     return id.starts_with(name) && (id.size() == name.size() || id[name.size()] == '.');
   };
   return is_of(kGitHeader) || is_of(kGitToken) || id.starts_with(kHttpHeader) || id.starts_with(kHttpToken);
+}
+
+bool SourceSecrets::is_for(std::string_view id, std::string_view source) {
+  const bool is_git = parse_git_reference(source).has_value();
+  const bool is_token = id.starts_with(kHttpToken);
+  if (!is_token && !id.starts_with(kHttpHeader)) return is_git && is_for_sources(id);
+  if (is_git || !is_http_url(source)) return false;
+  const std::string host = to_lower(id.substr(is_token ? kHttpToken.size() : kHttpHeader.size()));
+  const std::vector<std::string> hosts = hosts_of(Url::parse(without_user(source)));
+  return std::find(hosts.begin(), hosts.end(), host) != hosts.end();
 }
 
 std::vector<SourceSecrets::GitHeader> SourceSecrets::git_headers(std::string_view remote) const {
@@ -165,8 +186,7 @@ std::vector<SourceSecrets::GitHeader> SourceSecrets::git_headers(std::string_vie
 }
 
 std::optional<std::string> SourceSecrets::http_authorization(const Url& url) const {
-  const std::string bare = url.host.starts_with('[') ? url.host.substr(1, url.host.size() - 2) : url.host;
-  for (const std::string& host : {fmt::format("{}:{}", url.host, url.port), bare}) {
+  for (const std::string& host : hosts_of(url)) {
     // BuildKit lets the token win where there are both.
     if (const SecretSource* token = find(secrets_, std::string(kHttpToken) + host))
       return "Bearer " + header_value(*token);

@@ -35,6 +35,8 @@ class SourceSecrets {
 
   // Whether a secret with this name is for sources, whatever else uses it.
   static bool is_for_sources(std::string_view id);
+  // Whether what is fetched from a source may take it: for git any repository, since its submodules may be anywhere.
+  static bool is_for(std::string_view id, std::string_view source);
 
   // What git is told as http.URL.extraheader for a source and its submodules. Where no secret is for the source's host
   // the user name and password of its URL are.

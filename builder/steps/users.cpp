@@ -88,9 +88,10 @@ void refuse_large_id(std::string_view word, const std::string& id) {
 
 ResolvedUser resolve_user(const std::string& user, const MergedView& view) {
   ResolvedUser result;
-  const std::size_t colon = user.find(':');
-  const std::string name = user.substr(0, colon);
-  const std::string group = colon == std::string::npos ? "" : user.substr(colon + 1);
+  // What stands behind a second colon no runtime looks at.
+  const auto parts = split(user, ':');
+  const std::string name(parts[0]);
+  const std::string group(parts.size() < 2 ? "" : parts[1]);
   refuse_large_id("user", name);
   refuse_large_id("group", group);
   const auto passwd = read_passwd(view);
@@ -131,7 +132,7 @@ ResolvedUser resolve_user(const std::string& user, const MergedView& view) {
   return result;
 }
 
-ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view) {
+ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view, std::string_view said_by) {
   const std::size_t colon = owner.find(':');
   const std::string user = owner.substr(0, colon);
   const std::string group = colon == std::string::npos ? "" : owner.substr(colon + 1);
@@ -139,11 +140,11 @@ ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view) {
   ResolvedOwner result;
   const auto note_unknown = [&](const char* what, const std::string& name, const char* file, std::uint32_t instead) {
     if (is_empty_image) {
-      throw Error(Category::build, fmt::format("--chown: {} '{}' cannot be looked up: the image has no {}", what,
+      throw Error(Category::build, fmt::format("{}: {} '{}' cannot be looked up: the image has no {}", said_by, what,
                                                printable(name), file));
     }
-    result.notes.push_back(
-        fmt::format("--chown: {} '{}' is not in the image's {}, so it is {}", what, printable(name), file, instead));
+    result.notes.push_back(fmt::format("{}: {} '{}' is not in the image's {}, so it is {}", said_by, what,
+                                       printable(name), file, instead));
   };
   const auto passwd = read_passwd(view);
   if (const auto uid = parse_id(user)) {

@@ -27,8 +27,9 @@ struct ResolvedOwner : Ownership {
   std::vector<std::string> notes;  // names that the image does not have, one sentence each
 };
 
-// --chown's argument; without a group that of the user, of a number the number. As with BuildKit an unknown user is
-// root and an unknown group the user's in an image that has files, and Error{build} in an empty one.
-ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view);
+// The argument of --chown, or of the USER that WORKDIR makes its folder for (`said_by`); without a group that of the
+// user, of a number the number. As with BuildKit an unknown user is root and an unknown group the user's in an image
+// that has files, and Error{build} in an empty one.
+ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view, std::string_view said_by = "--chown");
 
 }  // namespace kiln

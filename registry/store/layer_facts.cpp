@@ -57,6 +57,21 @@ void set_form_of_layer(const ContentStore& store, const oci::Digest& diff_id, st
                         fmt::format("{} {}\n", blob.digest.str(), blob.size), Durability::ephemeral);
 }
 
+std::optional<oci::Descriptor> blob_of_shape(ContentStore& store, std::string_view shape, std::string_view form) {
+  const auto fact = read_fact(store.home().forms() / fmt::format("{}-{}-shape", shape, form), 2);
+  if (!fact) return std::nullopt;
+  oci::Descriptor blob{"", fact->digest, fact->number, {}, {}, {}};
+  store.lease(blob.digest);
+  return store.size_of(blob.digest) == blob.size ? std::optional(std::move(blob)) : std::nullopt;
+}
+
+void set_blob_of_shape(const ContentStore& store, std::string_view shape, std::string_view form,
+                       const oci::Descriptor& blob) {
+  make_directories(store.home().forms());
+  write_file_atomically(store.home().forms() / fmt::format("{}-{}-shape", shape, form),
+                        fmt::format("{} {}\n", blob.digest.str(), blob.size), Durability::ephemeral);
+}
+
 std::optional<BlobInfo> blob_info(const ContentStore& store, const oci::Digest& blob) {
   const auto fact = read_fact(store.home().blob_info() / std::string(blob.hex()), 2);
   if (!fact) return std::nullopt;

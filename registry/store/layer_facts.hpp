@@ -23,6 +23,14 @@ std::optional<oci::Descriptor> form_of_layer(ContentStore& store, const oci::Dig
 void set_form_of_layer(const ContentStore& store, const oci::Digest& diff_id, std::string_view form,
                        const oci::Descriptor& blob);
 
+// A layer by its shape: a hash (64 hex digits) of names, sizes and properties of its entries, but not of what is in its
+// files. A blob of a layer of that shape in a form, if it is still here; leased by this process then. Who wants the
+// same layer has to compare diff IDs.
+// Its file is "HEX-FORM-shape" beside those of form_of_layer(), "DIGEST SIZE\n".
+std::optional<oci::Descriptor> blob_of_shape(ContentStore& store, std::string_view shape, std::string_view form);
+void set_blob_of_shape(const ContentStore& store, std::string_view shape, std::string_view form,
+                       const oci::Descriptor& blob);
+
 // What a layer blob was verified to hold.
 struct BlobInfo {
   oci::Digest diff_id;

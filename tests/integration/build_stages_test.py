@@ -51,6 +51,32 @@ class Stages(harness.KilnTest):
         self.assertIn("/c=700=5=6", output)
         self.assertIn("/c/f=604=12=34", output)
 
+    def test_a_mount_without_a_target_is_at_the_working_directory(self):
+        self.need_containers()
+        write_tiny_base(self.folder / "base")
+        self.build("""
+            FROM base
+            WORKDIR /opt/w
+            RUN --mount=type=bind test -e /opt/w/Dockerfile
+            RUN --mount=type=tmpfs,ro sh -c 'stat -f -c %T /opt/w | grep tmpfs && ! touch /opt/w/x'
+            RUN --mount=type=cache touch /opt/w/kept
+            RUN --mount=type=cache,id=. test -e /opt/w/kept
+            RUN test ! -e /opt/w/kept
+            """, "--build-context", "base=oci-layout://base:base", "--no-cache")
+        told = self.build("FROM base\nRUN --mount=type=bind true\n", "--build-context", "base=oci-layout://base:base", code=1).stderr
+        self.assertIn("mount target '/' is the root folder", told)
+
+    def test_the_working_directory_of_a_windows_image_has_its_separators(self):
+        self.build("FROM scratch\nWORKDIR a\nWORKDIR C:/b\nWORKDIR c\nCOPY Dockerfile .\n", "--platform=windows/amd64", "-o", "type=oci,tar=false,dest=out")
+        image = self.layout_image(self.folder / "out")
+        self.assertEqual(image.config["config"]["WorkingDir"], "\\b\\c")
+        self.assertIn("b/c/Dockerfile", image.files())
+
+    def test_a_folder_that_is_no_layout_is_an_error_of_the_words(self):
+        for place in ("nowhere", "app"):
+            told = self.build("FROM base\n", "--build-context", f"base=oci-layout://{place}", code=2).stderr
+            self.assertIn("there is no index.json in it", told)
+
     def test_a_platform_without_a_handler_names_the_packages(self):
         self.need_containers()
         if any("qemu" in name for name in os.listdir("/proc/sys/fs/binfmt_misc")):

@@ -17,15 +17,15 @@ VALUES = {
     "--cpuset-cpus": "1", "--cpuset-mems": "1", "--debug": None, "--file": "app/Dockerfile", "--force-rm": None, "--iidfile": "iid",
     "--isolation": "x", "--label": "a=b", "--memory": "1g", "--memory-swap": "1g", "--metadata-file": "metadata.json",
     "--network": "none", "--no-cache": None, "--no-cache-filter": "build", "--output": "type=oci,dest=out.tar",
-    "--platform": "linux/amd64", "--policy": "x", "--progress": "plain", "--provenance": "false", "--pull": None, "--quiet": None,
+    "--platform": "linux/amd64", "--policy": "x", "--progress": "plain", "--provenance": "false", "--pull": None, "--quiet": None, "--resource": "memory=2g",
     "--rm": None, "--sbom": "false", "--secret": "id=a,src=app/Dockerfile", "--security-opt": "x", "--shm-size": "64m",
     "--squash": None, "--ssh": "default", "--tag": "a:1", "--target": "build", "--ulimit": "nofile=100",
 }
 # They need an engine and a registry.
 TRIED_ELSEWHERE = {"--load", "--push"}
 BAKE_VALUES = {
-    "--allow": "ssh", "--builder": "x", "--call": "build", "--check": None, "--debug": None, "--file": "bake.json", "--list": "targets",
-    "--metadata-file": "metadata.json", "--no-cache": None, "--print": None, "--progress": "plain", "--provenance": "false", "--pull": None,
+    "--allow": "ssh", "--builder": "x", "--call": "build", "--check": None, "--debug": None, "--file": "bake.json", "--jobs": "2", "--list": "targets",
+    "--metadata-file": "metadata.json", "--no-cache": None, "--policy": "x", "--print": None, "--progress": "plain", "--provenance": "false", "--pull": None,
     "--sbom": "false", "--set": "app.labels.a=b", "--var": "TAG=1",
 }
 

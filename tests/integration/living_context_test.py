@@ -5,6 +5,7 @@ read, pipes and sockets."""
 import os
 import socket
 import subprocess
+import tarfile
 import threading
 
 import harness
@@ -157,6 +158,15 @@ class LivingContext(harness.KilnTest):
                     self.write("app/Dockerfile", text)
                 os.mkfifo(self.folder / "app" / name)
                 self.assertIn("is a pipe or a device, expected a file", self.build(code=2, timeout=20).stderr)
+
+    def test_a_file_of_an_unpacked_context_is_named_as_it_is_called_there(self):
+        with tarfile.open(self.folder / "context.tar", "w") as tar:
+            link = tarfile.TarInfo("Dockerfile")
+            link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            tar.addfile(link)
+        told = self.kiln("build", "context.tar", code=2).stderr
+        self.assertIn("error: 'Dockerfile' is a link that leads out of its source", told)
+        self.assertIn("there is no Dockerfile 'other'", self.kiln("build", "-f", "other", "context.tar", code=2).stderr)
 
     def test_an_ignore_file_that_is_a_folder_is_passed_over(self):
         self.write("app/.dockerignore/a", "a")

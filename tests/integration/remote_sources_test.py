@@ -173,6 +173,17 @@ class Git(RemoteTest):
         failed = self.build(f"FROM scratch\nADD --checksum={tag[::-1]} {self.web.url}/repo.git#v1 /\n", code=1)
         self.assertIn(f"got {commit}", failed.stderr)
 
+    def test_files_are_as_old_as_their_commit_where_the_query_says_so(self):
+        time = int(self.git("repo", "show", "-s", "--format=%ct", "light^{commit}"))
+        for keep in ("", "&keep-git-dir"):
+            files = self.files(f"FROM scratch\nADD {self.web.url}/repo.git?mtime=commit{keep}#light /out/\n")
+            self.assertEqual({entry.mtime for name, entry in files.items() if name.startswith("out/")}, {time})
+
+    def test_a_query_that_says_nothing_known_is_told_with_its_line(self):
+        for words in ([], ["--secret", "id=GIT_AUTH_TOKEN,src=app/Dockerfile"]):
+            failed = self.build(f"FROM scratch\nADD {self.web.url}/repo.git?brunch=main /\n", *words, code=2)
+            self.assertIn("Dockerfile:2: git source", failed.stderr)
+
     def test_a_reference_that_is_missing_is_named(self):
         self.assertIn("has no branch, tag or other reference 'mian'",
                       self.build(f"FROM scratch\nADD {self.web.url}/repo.git#mian /\n", code=3).stderr)

@@ -182,6 +182,11 @@ std::shared_ptr<CopySource> FakeFetcher::check_out(const GitReference& reference
                                         reference.remote);
 }
 
+void HeardBuild::info(std::string_view message) {
+  const std::lock_guard lock(mutex_);
+  infos_.emplace_back(message);
+}
+
 void HeardBuild::warn(std::string_view message) {
   const std::lock_guard lock(mutex_);
   warnings_.emplace_back(message);
@@ -230,6 +235,11 @@ Steps HeardBuild::told() const {
 std::vector<std::string> HeardBuild::events() const {
   const std::lock_guard lock(mutex_);
   return events_;
+}
+
+std::vector<std::string> HeardBuild::infos() const {
+  const std::lock_guard lock(mutex_);
+  return infos_;
 }
 
 std::vector<std::string> HeardBuild::warnings() const {

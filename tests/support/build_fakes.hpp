@@ -113,7 +113,7 @@ class FakeClock final : public BuildClock {
 // What a build told.
 class HeardBuild final : public BuildObserver {
  public:
-  void info(std::string_view) override {}
+  void info(std::string_view message) override;
   void warn(std::string_view message) override;
   void debug(std::string_view) override {}
   void step_started(const StepView& step) override;
@@ -132,6 +132,7 @@ class HeardBuild final : public BuildObserver {
   // Steps and tasks ("pushed r.io/app:1@0123456789ab", with ": ERROR" where one failed) in the order in which they
   // ended.
   std::vector<std::string> events() const;
+  std::vector<std::string> infos() const;
   std::vector<std::string> warnings() const;
   std::string output() const;
 
@@ -140,6 +141,7 @@ class HeardBuild final : public BuildObserver {
   std::map<int, StepView> started_;
   std::vector<Heard> finished_;
   std::vector<std::string> events_;
+  std::vector<std::string> infos_;
   std::vector<std::string> warnings_;
   std::string output_;
 };

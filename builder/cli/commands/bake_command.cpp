@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
@@ -18,6 +20,8 @@
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/definitions_source.hpp"
+#include "builder/cli/words/looked_at.hpp"
+#include "builder/cli/words/output_files.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/bake/definition.hpp"
@@ -32,6 +36,16 @@
 namespace kiln::cli {
 
 namespace {
+
+// What says which targets are meant, how containers end, and that no attestation is made.
+const std::set<std::string, std::less<>> kSelection = {"--file",       "--var",  "--set",   "--progress", "--rm",
+                                                       "--provenance", "--sbom", "--allow", "--offline",  "--call"};
+
+Look look_of(std::string_view flag, std::initializer_list<std::string_view> more) {
+  Look look{flag, kSelection};
+  look.heeds.insert(more.begin(), more.end());
+  return look;
+}
 
 struct BakeWords {
   std::vector<std::string> targets;
@@ -64,7 +78,7 @@ struct BakeWords {
 };
 
 // What bake files say in their own words, without reading a Dockerfile. false where they are image definitions.
-bool print_bake_files(const BakeWords& words, LoadFleetOptions options) {
+bool print_bake_files(const BakeWords& words, LoadFleetOptions options, const std::vector<std::string>& given) {
   if (words.push) options.set.emplace_back("*.push=true");
   if (words.load) options.set.emplace_back("*.load=true");
   if (words.no_cache) options.set.emplace_back("*.no-cache=true");
@@ -77,6 +91,9 @@ bool print_bake_files(const BakeWords& words, LoadFleetOptions options) {
     return false;
   }
   StderrLog log;
+  warn_of_unheeded_flags(
+      words.list ? look_of("--list", {}) : look_of("--print", {"--push", "--load", "--no-cache", "--pull"}), given,
+      log);
   for (const std::string& warning : definition->config().warnings) log.warn(warning);
   if (words.list) {
     fmt::print("{}", bake::list_definition(*definition, *words.list));
@@ -147,13 +164,11 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   if (words.locked) request.settings.bases.lock_policy = LockPolicy::frozen;
   request.settings.bases.pull = words.pull;
   request.settings.bases.use_cache = !words.no_cache;
-  {
-    StderrLog log;
-    request.settings.caches =
-        fleet_cache_settings(loaded.fleet, loaded.selected, {words.cache_from, words.cache_to}, log);
-  }
+  StderrLog log;
+  request.settings.caches =
+      fleet_cache_settings(loaded.fleet, loaded.selected, {words.cache_from, words.cache_to}, log);
   request.settings.offline = words.offline;
-  apply_offline(request.settings);
+  apply_offline(request.settings, log);
   request.delivery.push = words.push;
   request.delivery.load = words.load;
   request.delivery.to_standard_output = false;
@@ -168,13 +183,15 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   return request;
 }
 
-int run_bake(const BakeWords& words, const CancelToken& cancel) {
+int run_bake(const BakeWords& words, const std::vector<std::string>& given, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
+  refuse_unwritable(words.metadata_file, "--metadata-file");
+  refuse_unwritable(words.report, "--report");
   if (words.print && words.list)
     throw Error(Category::usage, "--print and --list exclude one another; say one of them");
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
-  if ((words.print || words.list) && print_bake_files(words, source.options)) return 0;
+  if ((words.print || words.list) && print_bake_files(words, source.options, given)) return 0;
   StderrLog log;
   SelectedFleet loaded = select_fleet(source.options, words.profiles, words.registry,
                                       words.offline ? MayFetch::no : MayFetch::yes, cancel, log);
@@ -192,7 +209,11 @@ int run_bake(const BakeWords& words, const CancelToken& cancel) {
   if (words.print || only_checks) {
     // A build tells them itself.
     for (const std::string& note : plan.notes) log.warn(note);
+    warn_of_unheeded_flags(look_of(words.print ? "--print" : "--check", {"--profile", "--registry", "--locked"}), given,
+                           log);
   }
+  if (words.locked && loaded.fleet.front_end == FrontEnd::bake_file)
+    log.warn("--locked changes nothing: bake files have no lock file");
   if (words.print) return print_fleet(loaded, plan, wanted);
   if (only_checks) return check_fleet(plan, first);
   if (const int found = check_called(loaded, plan, names); found != 0 || names.empty()) return found;
@@ -249,7 +270,7 @@ void add_bake_command(Arguments& root) {
       .option("--report", words->report, "write the report to this file, as JSON")
       .option("--fail-under", words->fail_under, "reduction=PCT,cache=PCT: exit 1 where the run does not reach it")
       .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
-      .handler([words](const CancelToken& cancel) { return run_bake(*words, cancel); });
+      .handler([words, &bake](const CancelToken& cancel) { return run_bake(*words, bake.given_flags(), cancel); });
 }
 
 }  // namespace kiln::cli

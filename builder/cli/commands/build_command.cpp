@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,8 @@
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/dockerfile_input.hpp"
+#include "builder/cli/words/looked_at.hpp"
+#include "builder/cli/words/output_files.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/run_limit.hpp"
 #include "builder/definitions/target_words.hpp"
@@ -46,6 +49,7 @@ struct BuildWords {
   std::string network;
   std::string ca_bundle;
   std::string security;
+  std::string layers;
   bool no_cache = false;
   std::vector<std::string> no_cache_filter;
   bool pull = false;
@@ -91,17 +95,32 @@ NamedContexts open_named_contexts(const BuildWords& words, const CancelToken& ca
 void set_run_surroundings(const BuildWords& words, TargetSpec& target) {
   target.network = words.network;
   for (const std::string& text : words.secrets) {
-    const SecretSource secret = target.secrets.emplace_back(located(parse_secret(text)));
+    const SecretSource secret = located(parse_secret(text));
+    const auto is_it = [&](const SecretSource& other) { return other.id == secret.id; };
+    if (std::any_of(target.secrets.begin(), target.secrets.end(), is_it))
+      throw Error(Category::usage, fmt::format("--secret '{}' is given twice", printable(secret.id)));
+    target.secrets.push_back(secret);
     if (secret.file && !fs::exists(*secret.file))
       throw Error(Category::usage,
                   fmt::format("--secret '{}': there is no file '{}'", secret.id, secret.file->native()));
   }
-  for (const std::string& ssh : words.ssh) target.ssh.push_back(parse_ssh(ssh));
+  for (const std::string& text : words.ssh) {
+    const SshForward ssh = parse_ssh(text);
+    const auto is_it = [&](const SshForward& other) { return other.id == ssh.id; };
+    if (std::any_of(target.ssh.begin(), target.ssh.end(), is_it))
+      throw Error(Category::usage, fmt::format("--ssh '{}' is given twice", printable(ssh.id)));
+    target.ssh.push_back(ssh);
+  }
   for (const std::string& host : words.add_hosts) target.extra_hosts.push_back(parse_host(host));
   for (const std::string& limit : words.ulimits) parse_ulimit(limit);
   target.ulimits = words.ulimits;
   if (!words.shm_size.empty()) parse_size(words.shm_size, "--shm-size");
   target.shm_size = words.shm_size;
+}
+
+void note_fetched(const std::string& context, TargetSpec& target) {
+  if (!is_folder(context) && (is_http_url(context) || parse_git_reference(context)))
+    target.fetched_from.push_back(without_user(context));
 }
 
 TargetSpec make_target(const BuildWords& words, const BuildContext& context, const NamedContexts& named) {
@@ -115,6 +134,7 @@ TargetSpec make_target(const BuildWords& words, const BuildContext& context, con
   target.args = parse_build_args(words.build_args);
   for (const auto& [name, found] : named) target.contexts[name] = found.value;
   target.labels = parse_labels(words.labels);
+  if (!words.layers.empty()) target.layers = parse_layer_rules(words.layers);
   target.no_cache = words.no_cache;
   for (const std::string& filter : words.no_cache_filter) {
     for (const std::string_view stage : split(filter, ',')) target.no_cache_stages.emplace_back(stage);
@@ -126,6 +146,8 @@ TargetSpec make_target(const BuildWords& words, const BuildContext& context, con
   target.cache_from = words.cache_from;
   target.cache_to = words.cache_to;
   set_run_surroundings(words, target);
+  note_fetched(words.context, target);
+  for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context")) note_fetched(value, target);
   return target;
 }
 
@@ -144,27 +166,48 @@ BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log) 
   request.settings.runs.keep_failed = !words.on_error.empty();
   request.settings.security = parse_security(words.security);
   request.settings.offline = words.offline;
-  apply_offline(request.settings);
+  apply_offline(request.settings, log);
   request.delivery.push = words.push;
   request.delivery.load = words.load;
   return request;
 }
 
+// What says that no attestation is made, and how containers end: true of a build that is none, too.
+const Look kCheck = {"--check",
+                     {"--call", "--file", "--build-arg", "--platform", "--target", "--secret", "--allow",
+                      "--provenance", "--sbom", "--rm", "--progress", "--offline"}};
+const Look kPrintAst = {"--print-ast", {"--file", "--progress", "--offline"}};
+const Look kPrintIgnored = {"--print-ignored", {"--file", "--progress", "--offline"}};
+
+void refuse_several_looks(const BuildWords& words) {
+  const bool checks = words.check || words.buildx.wants_check();
+  if (words.check && words.buildx.call == "build")
+    throw Error(Category::usage, "--check and --call=build exclude one another");
+  if (checks + words.print_ast + words.print_ignored > 1)
+    throw Error(Category::usage, "--check, --print-ast and --print-ignored exclude one another");
+}
+
 // --check, --print-ast and --print-ignored look at the input only; nullopt where none of them was given.
-std::optional<int> look_at_input(const BuildWords& words, const CancelToken& cancel) {
+std::optional<int> look_at_input(const BuildWords& words, const std::vector<std::string>& given,
+                                 const CancelToken& cancel) {
+  refuse_several_looks(words);
+  StderrLog log;
   if (words.print_ast) {
+    warn_of_unheeded_flags(kPrintAst, given, log);
     // The word without dashes is the Dockerfile itself, or a context as in a build.
     const bool is_file = !words.file && !is_folder(words.context);
     print_ast(is_file ? read_dockerfile_input(words.context, ".") : read_dockerfile_input(words.file, words.context));
     return 0;
   }
   if (words.print_ignored) {
+    warn_of_unheeded_flags(kPrintIgnored, given, log);
     const auto ignore = find_ignore_file(words.file, words.context);
     print_ignored(words.context,
                   ignore ? dockerfile::read_ignore_rules(ignore->text, ignore->name) : dockerfile::IgnoreMatcher());
     return 0;
   }
   if (!words.check && !words.buildx.wants_check()) return std::nullopt;
+  warn_of_unheeded_flags(kCheck, given, log);
   CheckWords check;
   check.build_args = words.build_args;
   check.platforms = words.platforms;
@@ -185,9 +228,22 @@ void print_result(const BuildWords& words, const BuiltTarget& built) {
   if (words.quiet) fmt::print("{}\n", id.str());
 }
 
-int run_build(const BuildWords& words, const CancelToken& cancel) {
+// What would else be found wrong after the build, or never.
+void check_words(const BuildWords& words) {
+  if (words.quiet && words.progress && *words.progress != "auto" && *words.progress != "quiet") {
+    throw Error(Category::usage,
+                fmt::format("--quiet and --progress {} exclude one another", printable(*words.progress)));
+  }
+  check_network(words.network);
+  refuse_unwritable(words.iidfile, "--iidfile");
+  refuse_unwritable(words.metadata_file, "--metadata-file");
+  refuse_unwritable(words.report, "--report");
+}
+
+int run_build(const BuildWords& words, const std::vector<std::string>& given, const CancelToken& cancel) {
   check_buildx_words(words.buildx);
-  if (const auto exit_code = look_at_input(words, cancel)) return *exit_code;
+  if (const auto exit_code = look_at_input(words, given, cancel)) return *exit_code;
+  check_words(words);
   const bool opens_shell = wants_failure_shell(words.on_error);
   if (words.offline && !fs::exists(words.context) &&
       (is_http_url(words.context) || parse_git_reference(words.context))) {
@@ -230,6 +286,8 @@ void add_build_command(Arguments& root) {
       .option("--platform", words->platforms, "platforms to build for, such as linux/amd64,linux/arm64")
       .option("--network", words->network, "network of RUN: host (default) or none")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
+      .option("--layers", words->layers,
+              "of a RUN: one for each step (default), or package: cut along what it installed")
       .option("--security", words->security, "of RUN: sandbox (default), or hardened: no program gains privileges")
       .flag("--no-cache", words->no_cache, "execute every step")
       .option("--no-cache-filter", words->no_cache_filter, "execute every step of these stages")
@@ -254,7 +312,10 @@ void add_build_command(Arguments& root) {
       .flag("--print-ast", words->print_ast, "print the parse of the Dockerfile CONTEXT as JSON, and build nothing")
       .flag("--print-ignored", words->print_ignored, "list what .dockerignore keeps of CONTEXT, and build nothing")
       .flag("--load", words->load, "load the image into the docker or podman of this machine")
-      .handler([words](const CancelToken& cancel) { return run_build(*words, cancel); });
+      .handler([words, &build](const CancelToken& cancel) {
+        if (words->file && words->file->empty()) words->file.reset();  // as docker has it
+        return run_build(*words, build.given_flags(), cancel);
+      });
 }
 
 }  // namespace kiln::cli

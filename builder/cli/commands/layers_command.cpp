@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/commands/layers_compare.hpp"
 #include "builder/cli/images/image_contents.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/packages/package_json.hpp"
@@ -20,6 +21,7 @@ using nlohmann::json;
 struct LayersWords {
   std::vector<std::string> references;
   OpenWords open;
+  bool compare = false;
   bool json = false;
 };
 
@@ -130,13 +132,19 @@ json shared_json(const SharedContents& shared, const std::vector<LookedInto>& im
 
 int run_layers(const LayersWords& words, const CancelToken& cancel) {
   if (words.references.empty()) throw Error(Category::usage, "'kiln layers' needs an image");
+  if (words.compare && words.references.size() != 2) {
+    throw Error(Category::usage,
+                fmt::format("'kiln layers --compare' needs two images, got {}", words.references.size()));
+  }
   RegistrySession session(words.open.progress, words.open.quiet, cancel);
   ThreadPool pool;
   std::vector<LookedInto> images;
   std::vector<ImagePackages> contents;
+  std::vector<MergedView> views;
   for (const std::string& reference : words.references) {
     const OpenedImage image = open_image(session, pool, reference, words.open, cancel);
     images.push_back({image.name, image.manifest.digest});
+    views.push_back(image.files);
     contents.push_back(read_packages(session, pool, image, cancel));
     // Largest first, in JSON as in the table.
     std::stable_sort(contents.back().packages.begin(), contents.back().packages.end(),
@@ -144,6 +152,17 @@ int run_layers(const LayersWords& words, const CancelToken& cancel) {
   }
   session.end_progress();
   for (std::size_t i = 0; i < images.size(); ++i) warn_of_notes(images[i].name, contents[i]);
+  if (words.compare) {
+    const ComparedImage before{contents[0], views[0]}, after{contents[1], views[1]};
+    const LayerComparison comparison = compare_layers(before, after);
+    if (words.json) {
+      fmt::print("{}\n",
+                 comparison_json(comparison, before, after).dump(2, ' ', false, json::error_handler_t::replace));
+    } else {
+      print_comparison(comparison, before, after);
+    }
+    return 0;
+  }
   const SharedContents shared = shared_contents(contents);
   if (words.json) {
     json list = json::array();
@@ -175,6 +194,7 @@ void add_layers_command(Arguments& root) {
   Arguments& layers =
       root.command("layers", "Show which packages take the space of images' layers, and what images share.");
   layers.positional("REF", words->references, "images")
+      .flag("--compare", words->compare, "of two images: which packages are in other layers, and what differs in them")
       .flag("--json", words->json, "as JSON")
       .handler([words](const CancelToken& cancel) { return run_layers(*words, cancel); });
   add_open_words(layers, words->open);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "base/near_hint.hpp"
 #include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/cache/build_record.hpp"
@@ -78,10 +79,8 @@ std::unique_ptr<FoundBuild> find_build(const BuildRecordStore& store, const WhyW
     }
   }
   if (elsewhere) return elsewhere;
-  const auto near = nearest(words.image, known);
-  throw Error(Category::usage,
-              fmt::format("no recorded build {}built '{}'{}", words.build.empty() ? "" : "of that ID ",
-                          printable(words.image), near ? fmt::format("; did you mean '{}'?", *near) : ""));
+  throw Error(Category::usage, fmt::format("no recorded build {}built '{}'{}", words.build.empty() ? "" : "of that ID ",
+                                           printable(words.image), near_hint(words.image, known)));
 }
 
 nlohmann::json to_json(const BuildRecordStep& step) {

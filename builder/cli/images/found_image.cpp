@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/near_hint.hpp"
 #include "base/text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "registry/remote/registry_client.hpp"
@@ -93,10 +94,9 @@ NamedImage find_in_store(const ContentStore& store, const std::string& reference
   if (const auto descriptor = find_image(store, full)) return {full, *descriptor};
   std::vector<std::string> names;
   for (const NamedImage& image : named_images(store)) names.push_back(image.name);
-  const auto near = nearest(full, names);
-  throw Error(Category::usage,
-              fmt::format("the store has no image '{}'{}", full,
-                          near ? fmt::format("; did you mean '{}'?", *near) : "; 'kiln images' lists those it has"));
+  const std::string near = near_hint(full, names);
+  throw Error(Category::usage, fmt::format("the store has no image '{}'{}", full,
+                                           near.empty() ? "; 'kiln images' lists those it has" : near));
 }
 
 }  // namespace kiln::cli

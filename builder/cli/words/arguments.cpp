@@ -62,6 +62,23 @@ std::vector<std::string> words_of(int argc, char** argv) {
   return words;
 }
 
+// In the words of this program: those of CLI11 count and name types ("At Most 1 required but received 2").
+std::string problem_of(const CLI::ParseError& error, const CLI::App& app) {
+  const bool is_conversion = error.get_name() == "ConversionError";
+  if (!is_conversion && error.get_name() != "ArgumentMismatch") return error.what();
+  const std::string text = error.what();
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    const bool is_it =
+        is_conversion ? text.find(": " + name + " =") != std::string::npos : text.starts_with(name + ":");
+    if (!is_it) continue;
+    if (is_conversion) return fmt::format("flag '{}' has a value that it does not take", name);
+    if (text.find("At Most") == std::string::npos) return fmt::format("flag '{}' needs a value", name);
+    return fmt::format("flag '{}' takes one value, and is given several times", name);
+  }
+  return text;
+}
+
 [[noreturn]] void refuse_words(const CLI::App& root, const std::vector<std::string>& words) {
   const CLI::App& app = selected(root);
   const std::string where = full_name(app);
@@ -149,6 +166,14 @@ Arguments& Arguments::refused(const std::string& names, const std::string& reaso
   return *this;
 }
 
+std::vector<std::string> Arguments::given_flags() const {
+  std::vector<std::string> given;
+  for (const CLI::Option* option : implementation_->app->get_options()) {
+    if (option->count() > 0 && !option->get_positional()) given.push_back(option->get_name());
+  }
+  return given;
+}
+
 Arguments& Arguments::handler(Handler handler) {
   implementation_->handler = std::move(handler);
   return *this;
@@ -171,8 +196,8 @@ int Arguments::parse(int argc, char** argv, const CancelToken& cancel) {
     std::vector<std::string> extras = app.remaining(true);
     std::erase_if(extras, [](const std::string& word) { return !word.starts_with("-"); });
     if (!extras.empty()) refuse_words(app, extras);
-    throw Error(Category::usage,
-                fmt::format("{}; '{} --help' shows the words", printable(error.what()), full_name(selected(app))));
+    throw Error(Category::usage, fmt::format("{}; '{} --help' shows the words",
+                                             printable(problem_of(error, selected(app))), full_name(selected(app))));
   }
   Arguments* chosen = this;
   for (bool descended = true; descended;) {

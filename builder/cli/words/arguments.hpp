@@ -42,6 +42,9 @@ class Arguments {
 
   Arguments& handler(Handler handler);
 
+  // The flags of this command that were given, each by its long name ("--file"). For its handler.
+  std::vector<std::string> given_flags() const;
+
   // Error{usage}, with the nearest real word, for words that fit nothing. Prints help or version and returns 0
   // where that is asked for.
   int parse(int argc, char** argv, const CancelToken& cancel);

@@ -15,11 +15,25 @@
 #include "builder/steps/fetched_source.hpp"
 #include "builder/steps/git_checkout.hpp"
 #include "builder/steps/git_source.hpp"
+#include "registry/oci/reference.hpp"
 #include "registry/remote/remote_session.hpp"
 
 namespace kiln::cli {
 
-DockerfileInput read_unpacked_dockerfile(const fs::path& folder, const std::optional<std::string>& file) {
+namespace {
+
+// A message as the context's author knows its files: the folder that it was unpacked into is kiln's own and gone.
+std::string without_folder(std::string message, const fs::path& folder) {
+  const auto replace_all = [&](const std::string& text, std::string_view by) {
+    for (std::size_t at = 0; (at = message.find(text, at)) != std::string::npos; at += by.size())
+      message.replace(at, text.size(), by);
+  };
+  replace_all("'" + folder.native() + "'", "the build context");
+  replace_all(folder.native() + "/", "");
+  return message;
+}
+
+DockerfileInput read_unpacked(const fs::path& folder, const std::optional<std::string>& file) {
   if (file == "-") return read_dockerfile_input(file, folder, ContextOrigin::fetched);
   const auto inside =
       file ? std::optional((folder / fs::path("/" + *file).lexically_normal().relative_path()).native()) : std::nullopt;
@@ -29,11 +43,30 @@ DockerfileInput read_unpacked_dockerfile(const fs::path& folder, const std::opti
   return input;
 }
 
+}  // namespace
+
+DockerfileInput read_unpacked_dockerfile(const fs::path& folder, const std::optional<std::string>& file) {
+  try {
+    return read_unpacked(folder, file);
+  } catch (const Error& error) {
+    throw Error(error.category(), without_folder(error.message(), folder));
+  }
+}
+
 namespace {
 
 constexpr std::uint64_t kMaxContextBytes = std::uint64_t{64} << 30;
 constexpr const char* kFetchedName = "context";  // BuildKit's name for the file behind a URL
-constexpr std::uint64_t kMaxDockerfileBytes = std::uint64_t{64} << 20;
+
+// Error{usage} for a larger one than any is, as for a file.
+std::string read_dockerfile(ByteSource& source, const std::string& name) {
+  try {
+    return read_to_end(source, dockerfile::kMaxTextBytes, name);
+  } catch (const Error& error) {
+    if (error.category() != Category::build) throw;
+    throw Error(Category::usage, error.message());
+  }
+}
 
 BuildContext from_tar(const Fd& tar, const std::string& name, const std::optional<std::string>& file,
                       const CancelToken& cancel) {
@@ -63,7 +96,7 @@ BuildContext from_stdin(const std::optional<std::string>& file, const CancelToke
   if (::lseek(spooled.get(), 0, SEEK_SET) != 0) throw_errno("read", "standard input");
   BuildContext result;
   FdSource text(spooled, "standard input");
-  result.dockerfile.text = read_to_end(text, kMaxDockerfileBytes, "the Dockerfile on standard input");
+  result.dockerfile.text = read_dockerfile(text, "the Dockerfile on standard input");
   result.dockerfile.name = "Dockerfile";
   return result;
 }
@@ -105,7 +138,9 @@ BuildContext from_url(const std::string& url, const std::optional<std::string>& 
   }
   if (file)
     throw Error(Category::usage, fmt::format("'{}' is no tar archive, so '-f' has nothing to be found in", shown));
-  result.dockerfile.text = read_file(place, kMaxDockerfileBytes);
+  const Fd text = open_read(place);
+  FdSource source(text, shown);
+  result.dockerfile.text = read_dockerfile(source, shown);
   result.dockerfile.name = file_name_of_url(url);
   return result;
 }
@@ -149,7 +184,12 @@ BuildContext open_build_context(const std::string& context, const std::optional<
 
 NamedContext open_named_context(const std::string& name, const std::string& value, MayFetch may_fetch,
                                 const SourceSecrets& secrets, const CancelToken& cancel) {
-  if (value.starts_with("docker-image://") || value.starts_with("oci-layout://")) return {value, std::nullopt};
+  constexpr std::string_view kImage = "docker-image://";
+  if (value.starts_with(kImage) && value != "docker-image://scratch") {
+    with_context([&] { return fmt::format("which --build-context '{}' names", printable(name)); },
+                 [&] { oci::Reference::parse(value.substr(kImage.size())); });
+  }
+  if (value.starts_with(kImage) || value.starts_with("oci-layout://")) return {value, std::nullopt};
   if (is_folder(value)) return {fs::absolute(value).native(), std::nullopt};
   const auto repository = parse_git_reference(value);
   if (!repository && !is_http_url(value)) {

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/bake/entries.hpp"
 
 namespace kiln::cli {
 
@@ -27,6 +28,7 @@ constexpr RefusedFlag kRefused[] = {
     {"--cgroup-parent", "containers are kiln's own and live as long as a RUN; run kiln itself in the group"},
     {"--compress", "no context is sent anywhere; leave the flag out", false},
     {"--cpu-period", kNoLimits},
+    {"--resource", kNoLimits},
     {"--cpu-quota", kNoLimits},
     {"-c,--cpu-shares", kNoLimits},
     {"--cpuset-cpus", kNoLimits},
@@ -57,7 +59,7 @@ Arguments& add_common_flags(Arguments& command, BuildxWords& words, const char* 
 }
 
 void refuse_attestation(const char* flag, const std::string& value) {
-  if (value.empty() || value == "false") return;
+  if (value.empty() || bake::flag_of_text(value) == false) return;
   throw Error(Category::usage,
               fmt::format("{}={}: kiln writes no attestations; say {}=false and make them for the pushed digest, with "
                           "'cosign attest'",
@@ -70,8 +72,10 @@ void add_buildx_bake_flags(Arguments& bake, BuildxWords& words) {
   add_common_flags(bake, words, "network.host, ssh and fs need");
   for (const RefusedFlag& flag : kRefused) {
     const std::string_view names = flag.names;
-    if (names == "--builder" || names == "-D,--debug") bake.refused(flag.names, flag.reason, flag.takes_value);
+    if (names == "--builder" || names == "-D,--debug" || names == "--policy")
+      bake.refused(flag.names, flag.reason, flag.takes_value);
   }
+  bake.refused("--jobs", "as many steps run at once as this machine has cores; run kiln in a scope with fewer");
 }
 
 bool BuildxWords::allows_insecure() const {

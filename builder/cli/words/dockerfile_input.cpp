@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <iostream>
-#include <iterator>
 #include <vector>
 
 #include "base/error.hpp"
 #include "base/file_kind.hpp"
+#include "base/near_hint.hpp"
 #include "base/text.hpp"
+#include "registry/remote/url.hpp"
 
 namespace kiln::cli {
 
@@ -23,6 +24,8 @@ bool is_there(const fs::path& file) {
 fs::path find_named(const fs::path& file, const fs::path& context) {
   if (is_there(file)) return file;
   if (file.is_relative() && is_there(context / file)) return context / file;
+  if (is_http_url(file.native()))
+    throw Error(Category::usage, "--file takes no URL: name it as the context, or hand over what is there by '-f -'");
   throw Error(Category::usage, fmt::format("there is no Dockerfile '{}'", printable(file.native())));
 }
 
@@ -32,11 +35,20 @@ fs::path find_default(const fs::path& context) {
   }
   std::vector<std::string> files;
   for (const auto& entry : fs::directory_iterator(context)) files.push_back(entry.path().filename().native());
-  const auto near = nearest("Dockerfile", files);
-  throw Error(Category::usage,
-              fmt::format("there is no Dockerfile in '{}'{}", printable(context.native()),
-                          near ? fmt::format("; did you mean -f {}?", printable((context / *near).native()))
-                               : "; name one with -f"));
+  const std::string near = near_hint("Dockerfile", files);
+  throw Error(Category::usage, fmt::format("there is no Dockerfile in '{}'{}", printable(context.native()),
+                                           near.empty() ? "; name one with -f" : near + " name it with -f"));
+}
+
+std::string read_standard_input() {
+  std::string text(dockerfile::kMaxTextBytes + 1, '\0');
+  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::cin.gcount()));
+  if (text.size() > dockerfile::kMaxTextBytes)
+    throw Error(Category::usage,
+                fmt::format("the Dockerfile on standard input is larger than {} bytes", dockerfile::kMaxTextBytes));
+  text.shrink_to_fit();
+  return text;
 }
 
 void refuse_other_than_folder(const fs::path& context) {
@@ -51,7 +63,7 @@ DockerfileInput read_dockerfile_input(const std::optional<std::string>& file, co
   refuse_other_than_folder(context);
   DockerfileInput input;
   if (file == "-") {
-    input.text = {std::istreambuf_iterator<char>(std::cin), {}};
+    input.text = read_standard_input();
     input.name = "Dockerfile";
   } else {
     input.path = file ? find_named(*file, context) : find_default(context);

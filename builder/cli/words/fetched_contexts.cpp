@@ -15,6 +15,7 @@
 #include "builder/definitions/bake/context_paths.hpp"
 #include "builder/definitions/target_words.hpp"
 #include "builder/steps/git_checkout.hpp"
+#include "builder/steps/source_secrets.hpp"
 
 namespace kiln::cli {
 
@@ -53,12 +54,14 @@ class ContextFetcher {
     for (const SecretSource& secret : target.secrets) secrets.push_back(located(secret));
     if (!target.remote_context.empty()) {
       require_network(target, target.remote_context);
+      target.fetched_from.push_back(without_user(target.remote_context));
       target.dockerfile_inline ? fetch_for_inline(target, secrets) : fetch_context(target, secrets);
       target.remote_context.clear();
     }
     for (auto& [name, value] : target.contexts) {
       if (!bake::is_remote_context(value)) continue;
       require_network(target, value);
+      target.fetched_from.push_back(without_user(value));
       if (const auto reference = parse_git_reference(value)) {
         value = checkout(*reference, false, secrets).native();
         continue;

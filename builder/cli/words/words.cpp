@@ -43,6 +43,12 @@ std::map<std::string, std::string> parse_labels(const std::vector<std::string>& 
   return parse_pairs(pairs, "--label");
 }
 
+void check_network(std::string_view text) {
+  if (text.empty() || text == "default" || text == "host" || text == "none") return;
+  throw Error(Category::usage, fmt::format("--network '{}': expected default, host or none; RUN has no other networks",
+                                           printable(text)));
+}
+
 RunSecurity parse_security(std::string_view text) {
   if (text.empty() || text == "sandbox") return RunSecurity::sandbox;
   if (text == "hardened") return RunSecurity::hardened;

@@ -9,6 +9,7 @@
 
 #include "base/csv.hpp"
 #include "base/error.hpp"
+#include "base/near_hint.hpp"
 #include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake/context_paths.hpp"
@@ -183,6 +184,17 @@ std::string list_variables(const BakeConfig& config, bool is_json) {
   return is_json ? json_list(objects) : tabbed(rows);
 }
 
+// Those of Compose files are found where they are used.
+void warn_of_unknown_variables(const std::map<std::string, std::string>& given, BakeConfig& config) {
+  std::vector<std::string> known;
+  for (const BakeVariable& variable : config.variables) known.push_back(variable.name);
+  for (const auto& [name, value] : given) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    config.warnings.push_back(
+        fmt::format("--var '{}' is no variable of the bake files{}", printable(name), near_hint(name, known)));
+  }
+}
+
 }  // namespace
 
 Definition Definition::load(const DefinitionOptions& options) {
@@ -220,6 +232,7 @@ Definition Definition::load(const DefinitionOptions& options) {
   module.built_in = {{"BAKE_CMD_CONTEXT", "cwd://"}, {"BAKE_LOCAL_PLATFORM", oci::Platform::host().str()}};
   module.checks_values = !options.needed_value;
   evaluate_module(documents, module, config);
+  if (compose_files.empty()) warn_of_unknown_variables(given, config);
   TargetNames names;
   for (const BakeTarget& target : config.targets) names.emplace(target.name, target.name);
   SetWords set(options.set, names, options.environment);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/near_hint.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake/variables.hpp"
 #include "builder/definitions/hcl/convert.hpp"
@@ -49,10 +50,10 @@ class Module : public hcl::Names {
     for (const hcl::NamedExpression& attribute : body.attributes) {
       if (is_known_type(attribute.name)) continue;
       variables_.define(attribute);
-      const auto near = nearest(attribute.name, {"function", "group", "target", "variable"});
-      if (near && std::holds_alternative<hcl::Object>(attribute.value->node)) {
-        config_.warnings.push_back(fmt::format("{}: '{}' is taken for a variable; did you mean '{}'?",
-                                               attribute.place.str(), printable(attribute.name), *near));
+      const std::string near = near_question(attribute.name, {"function", "group", "target", "variable"});
+      if (!near.empty() && std::holds_alternative<hcl::Object>(attribute.value->node)) {
+        config_.warnings.push_back(fmt::format("{}: '{}' is taken for a variable; {}", attribute.place.str(),
+                                               printable(attribute.name), near));
       }
     }
     for (const hcl::Block& block : body.blocks) {

@@ -6,7 +6,10 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/bake/context_paths.hpp"
+#include "builder/definitions/compose/build_checks.hpp"
 #include "builder/definitions/compose/service_environment.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 
@@ -95,7 +98,7 @@ class ServiceReader {
       build.kind = Node::Kind::mapping;
       build.set("context", given);
     }
-    check_keys(build);
+    check_build(build);
     values_.clear();
     for (const auto& [name, attribute] : {std::pair{"context", "context"},
                                           {"dockerfile", "dockerfile"},
@@ -105,14 +108,14 @@ class ServiceReader {
       const Node* node = build.find(name);
       if (node != nullptr && node->is_scalar() && !node->text.empty()) set(attribute, Value::of(text_of_scalar(*node)));
     }
+    if (const auto context = values_.find("context"); context != values_.end())
+      context->second = Value::of(in_home(context->second.text(), options_));
     for (const auto& [name, attribute] : {std::pair{"tags", "tags"},
                                           {"platforms", "platforms"},
                                           {"cache_from", "cache-from"},
                                           {"cache_to", "cache-to"}}) {
       const Node* node = build.find(name);
-      if (node == nullptr || node->is_null()) continue;
-      if (!node->is_sequence()) throw hcl::ValueError(fmt::format("'build.{}' is a list", name));
-      set(attribute, texts(list_of(*node)));
+      if (node != nullptr && !node->is_null()) set(attribute, texts(list_of(*node)));
     }
     if (values_.contains("dockerfile") && values_.contains("dockerfile-inline"))
       throw hcl::ValueError("'build.dockerfile' and 'build.dockerfile_inline' exclude one another");
@@ -143,20 +146,6 @@ class ServiceReader {
   void set(std::string_view name, const Value& value) {
     auto read = bake::read_attribute(*bake::find_attribute(name), value);
     if (read) values_.insert_or_assign(std::string(name), *std::move(read));
-  }
-
-  static void check_keys(const Node& build) {
-    static constexpr std::string_view kKeys =
-        "additional_contexts args cache_from cache_to context dockerfile dockerfile_inline entitlements extra_hosts "
-        "isolation labels network no_cache no_cache_filter platforms privileged provenance pull sbom secrets shm_size "
-        "ssh tags target ulimits";
-    static const std::vector<std::string_view> kParts = split(kKeys, ' ');
-    static const std::vector<std::string> kKnown(kParts.begin(), kParts.end());
-    if (!build.is_mapping()) throw hcl::ValueError("'build' is a folder, or a mapping that says how");
-    for (const auto& [key, value] : build.members) {
-      if (key.starts_with("x-") || std::find(kKnown.begin(), kKnown.end(), key) != kKnown.end()) continue;
-      throw hcl::ValueError(fmt::format("unknown key '{}' of 'build'{}", printable(key), suggestion(key, kKnown)));
-    }
   }
 
   // Behind what is there.
@@ -200,8 +189,9 @@ class ServiceReader {
     Value::Members members;
     for (const auto& [name, value] : key_values(node)) {
       const std::string text = linked_context(value.value_or(""));
-      const bool is_path = text.find(':') == std::string::npos && text.starts_with('.');
-      members[name] = Value::of(is_path ? fs::path(text).lexically_normal().string() : text);
+      const bool stays = text.empty() || text.find("://") != std::string::npos || text.starts_with("target:") ||
+                         bake::is_remote_context(text);
+      members[name] = Value::of(stays ? text : clean_path(in_home(text, options_)));
     }
     set("contexts", Value::map(Type::string(), std::move(members)));
   }
@@ -266,9 +256,13 @@ class ServiceReader {
                                                  printable(source->text)));
       }
       if (const Node* file = declared->find("file")) {
-        secret["src"] = Value::of(fs::path(file->text).lexically_normal().string());
+        secret["src"] = Value::of(clean_path(in_home(file->text, options_)));
       }
       if (const Node* variable = declared->find("environment")) secret["env"] = Value::of(variable->text);
+      if (secret.size() == 1) {
+        throw hcl::ValueError(
+            fmt::format("the secret '{}' has neither 'file' nor 'environment'", printable(source->text)));
+      }
       secrets.push_back(Value::object(std::move(secret)));
     }
     set("secret", Value::tuple(std::move(secrets)));

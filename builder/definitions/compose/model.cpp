@@ -106,6 +106,7 @@ class Loader {
     for (Node& document : parse(name, text, project)) {
       if (const Node* included = document.find("include")) {
         const Node entries = *included;
+        if (!entries.is_sequence() && !entries.is_null()) fail(name, entries.line, "'include' is a list");
         document.erase("include");
         for (const Node& entry : entries.items) document = merged(include(entry, name, project), document, "");
       }
@@ -314,6 +315,11 @@ Node load_model(const std::vector<ComposeText>& files, const ComposeOptions& opt
   model.kind = Node::Kind::mapping;
   for (const ComposeText& file : files) model = loader.over(std::move(model), file.name, file.text, project);
   return model;
+}
+
+std::string in_home(const std::string& path, const ComposeOptions& options) {
+  const auto home = path.starts_with('~') && !options.fetched_folder ? options.environment("HOME") : std::nullopt;
+  return home ? clean_path(*home + "/" + path.substr(1)) : path;
 }
 
 std::optional<fs::path> automatic_override(const fs::path& file) {

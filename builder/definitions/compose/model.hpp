@@ -44,6 +44,10 @@ Lookup project_variables(const ComposeOptions& options, const std::vector<Compos
 Node load_model(const std::vector<ComposeText>& files, const ComposeOptions& options, const Lookup& variables,
                 std::set<std::string>* unset = nullptr);
 
+// A path of a Compose file with `~` at its front put in: the home folder that the environment says. Files that were
+// fetched name nothing there.
+std::string in_home(const std::string& path, const ComposeOptions& options);
+
 // The override file that Compose reads beside `file` by itself, as long as no -f names another one: Compose looks for
 // it only where `file` has one of the names that it reads by itself. nullopt: there is none.
 std::optional<fs::path> automatic_override(const fs::path& file);

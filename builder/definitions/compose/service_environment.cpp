@@ -56,7 +56,7 @@ ServiceEnvironment service_environment(const Node& service, const ComposeOptions
   for (const Node& entry : entries) {
     const Node* path = entry.is_mapping() ? entry.find("path") : &entry;
     if (path == nullptr || !path->is_scalar()) continue;
-    const fs::path file = options.base() / path->text;
+    const fs::path file = options.base() / in_home(path->text, options);
     if (!fs::exists(file)) {
       const Node* required = entry.is_mapping() ? entry.find("required") : nullptr;
       if (required == nullptr || is_true(*required)) result.missing_file = path->text;

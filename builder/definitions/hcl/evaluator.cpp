@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/near_hint.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 
@@ -431,9 +432,7 @@ Value Evaluator::call(const Expression& expression, const Call& node, const Scop
     if (const UserFunction* user = names_.function(node.name)) return call_user(expression, node, *user, scope);
     std::vector<std::string> known = function_names();
     for (std::string& name : names_.function_names()) known.push_back(std::move(name));
-    const auto near = nearest(node.name, known);
-    fail(expression.place, fmt::format("unknown function '{}'{}", printable(node.name),
-                                       near ? fmt::format("; did you mean '{}'?", *near) : ""));
+    fail(expression.place, fmt::format("unknown function '{}'{}", printable(node.name), near_hint(node.name, known)));
   }
   auto given = arguments(expression, node, scope);
   const std::size_t count = function->parameters.size();

@@ -264,3 +264,18 @@ TEST_CASE("outputs that cannot be written are refused before anything is built")
   CHECK(refusal(target("", {"type=image,name=r.io/a:1,push=true,push-by-digest=true"})) ==
         "push-by-digest pushes under no tag, but 'r.io/a:1' has one; leave it out");
 }
+
+TEST_CASE("names, labels and annotations that no output takes along are told") {
+  const std::vector<oci::Platform> amd64 = {oci::Platform::parse("linux/amd64")};
+  TargetSpec spec = target("", {"type=local,dest=out"}, {"docker.io/library/a:1"});
+  spec.labels = {{"version", "1"}, {"revision", "2"}};
+  spec.annotations = {"a=b"};
+  const auto unused = [&] { return unused_words(spec, outputs_of(spec, {}, 1), amd64); };
+  CHECK(unused() == Texts{"no output is an image, so nothing has the names 'docker.io/library/a:1'",
+                          "no output is an image, so nothing has the labels 'revision', 'version'",
+                          "no output is an image, so nothing has the annotations 'a'"});
+  spec.outputs = {"type=local,dest=out", "type=oci,dest=x"};
+  CHECK(unused().empty());
+  spec.annotations = {"manifest[linux/arm64]:a=b", "manifest[linux/amd64]:c=d"};
+  CHECK(unused() == Texts{"linux/arm64 is not built, so nothing has the annotations 'a'"});
+}

@@ -97,6 +97,20 @@ TEST_CASE("layers are compressed as the outputs of their target ask, then as its
   CHECK_FALSE(plan.targets[1]->target.rewrites_times);
 }
 
+TEST_CASE("layers are cut as the definition says, else its parent, else the fleet") {
+  Fleet sized = fleet({target("a", "FROM scratch\n"), target("b", "FROM a\n"), target("c", "FROM a\n")});
+  CHECK(plan_fleet(sized, all_targets(sized), {}).targets[1]->target.layer_rules() == LayerRules{});
+  sized.settings.layers = LayerRules{LayerRules::By::package, 100};
+  sized.targets[0].layers = LayerRules{LayerRules::By::package, 90};
+  sized.targets[2].layers = LayerRules{};
+  sized.targets.push_back(target("d", "FROM scratch\n"));
+  const Plan plan = plan_fleet(sized, all_targets(sized), {});
+  CHECK(plan.targets[0]->target.layer_rules().limit == 90);
+  CHECK(plan.targets[1]->target.layer_rules() == LayerRules{LayerRules::By::package, 90});
+  CHECK(plan.targets[2]->target.layer_rules() == LayerRules{});
+  CHECK(plan.targets[3]->target.layer_rules() == LayerRules{LayerRules::By::package, 100});
+}
+
 TEST_CASE("images are written as target and output say") {
   TargetSpec spec = target("a", "FROM scratch\n", {kArm64});
   spec.labels = {{"l", "v"}};

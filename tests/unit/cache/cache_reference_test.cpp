@@ -82,3 +82,22 @@ TEST_CASE("fields are those of CSV: one in quotes may hold commas") {
   CHECK(refusal("type=http,\"url=https://me:secret@host/") ==
         "--cache-to: missing closing quote in 'type=http,\"url=https://xxxxx:xxxxx@host/'");
 }
+
+TEST_CASE("a place of another type, or one that stands twice, is refused") {
+  CHECK(refusal("type=local,dest=/c,url=http://x") ==
+        "--cache-to 'type=local,dest=/c,url=http://x': 'url' is an option of type=http");
+  CHECK(refusal("type=registry,ref=a/b,src=/c") ==
+        "--cache-to 'type=registry,ref=a/b,src=/c': 'src' is an option of type=local");
+  CHECK(refusal("ref=a/b,type=http,url=http://x") ==
+        "--cache-to 'ref=a/b,type=http,url=http://x': 'ref' is an option of type=registry");
+  CHECK(refusal("type=local,src=/c,dest=/d") ==
+        "--cache-to 'type=local,src=/c,dest=/d': 'src' and 'dest' are one folder here: give one of them");
+  CHECK(refusal("type=local,dest=/c,dest=/d") == "--cache-to 'type=local,dest=/c,dest=/d': 'dest' is given twice");
+}
+
+TEST_CASE("what says how a cache is written is told where one is only read") {
+  const CacheReference from =
+      parse_cache_reference("type=registry,ref=a/b,mode=max,ignore-error=true", CacheDirection::from);
+  CHECK(from.unused == std::vector<std::string>{"mode", "ignore-error"});
+  CHECK(parse_cache_reference("type=registry,ref=a/b,mode=max", CacheDirection::to).unused.empty());
+}

@@ -135,13 +135,14 @@ TEST_CASE("a service is baked for the fleet's profiles, an image that names its 
 
 TEST_CASE("everything an image may say is carried over") {
   const kiln::test::Folder folder({{"images/fleet.json", R"({"registry": "r.io", "platform": "linux/arm64",
-                                      "compression": "zstd:5", "source": "https://example.com/x",
+                                      "compression": "zstd:5", "layers": {"by": "package"}, "source": "https://example.com/x",
                                       "cache": {"from": ["f"], "to": ["t"]}, "build": {"ca_bundle": "ca.pem"}})"},
                                    {"images/app/image.json", R"({"$schema": "x", "name": "web", "description": "d",
                                       "kind": "family", "device": "gpu", "dockerfile": "../src/D", "context": "../src",
                                       "contexts": {"lib": "../src/lib", "old": "docker-image://x:1", "b": "target:web"},
                                       "target": "final", "args": {"A": "x", "N": 5, "F": true, "U": null},
                                       "platforms": ["linux/amd64", "linux/arm64"], "compression": "none",
+                                      "layers": {"by": "package", "limit": 100},
                                       "cuda": {"version": "12.1", "arch": ["8.6"]}, "tags": ["v1-{date}"],
                                       "labels": {"l": "v"}, "limits": {"size": 5}, "network": "none", "no_cache": true,
                                       "secrets": [{"id": "t", "file": "t.txt"}, {"id": "e", "env": "E"}],
@@ -168,6 +169,8 @@ TEST_CASE("everything an image may say is carried over") {
   CHECK(target.args == std::map<std::string, std::string>{{"A", "x"}, {"N", "5"}, {"F", "true"}});
   CHECK(target.platforms.size() == 2);
   CHECK(target.compression == kiln::Compression::parse("none"));
+  CHECK(target.layers == kiln::LayerRules{kiln::LayerRules::By::package, 100});
+  CHECK(fleet.settings.layers == kiln::LayerRules{kiln::LayerRules::By::package, 64});
   CHECK(target.cuda == kiln::Cuda{"12.1", {"8.6"}});
   CHECK(target.tag_templates == std::vector<std::string>{"v1-{date}"});
   CHECK(target.labels ==

@@ -42,6 +42,9 @@ TEST_CASE("what is no secret is told why") {
   CHECK(secret_refusal("id") == "secret: a word without '='; expected id=ID[,src=FILE|,env=NAME]");
   CHECK(secret_refusal("id=a,scr=f") == "secret: unknown key 'scr'; did you mean 'src'?");
   CHECK(secret_refusal("id=a,type=x") == "secret 'a': unknown type 'x'; known: file, env");
+  CHECK(secret_refusal("id=a,src=f,env=E") == "secret 'a' is a file or a variable: say src or env, not both");
+  CHECK(secret_refusal("id=a,type=file,env=E") == "secret 'a' is a file or a variable: say src or env, not both");
+  CHECK(secret_refusal("id=a,src=f,source=g") == "secret: 'src' is given twice");
   CHECK(secret_refusal("\"id=a") == "secret: missing closing quote in '\"id=a'");
   CHECK(secret_refusal("\"id=a\"x") == "secret: text behind a closing quote in '\"id=a\"x'");
 }
@@ -76,6 +79,20 @@ TEST_CASE("hosts have a name and an address") {
     INFO(bad);
     CHECK(refusal([&] { parse_host(bad); }) == std::string("host '") + bad + "': expected NAME:ADDRESS");
   }
+  CHECK(parse_host("a:[::1]").second == "::1");
+}
+
+TEST_CASE("what would be no line of /etc/hosts is refused") {
+  CHECK(refusal([] { parse_host("a:b"); }) == "host 'a:b': 'b' is no IP address");
+  CHECK(refusal([] { parse_host("a:1.2.3"); }) == "host 'a:1.2.3': '1.2.3' is no IP address");
+  for (const char* bad : {"a b:1.2.3.4", "a\nb:1.2.3.4", "#a:1.2.3.4"}) {
+    INFO(bad);
+    CHECK(refusal([&] { parse_host(bad); }).ends_with(": a name holds no spaces, control characters or '#'"));
+  }
+}
+
+TEST_CASE("docker's word for its host is this machine, whose network RUN shares") {
+  CHECK(parse_host("a:host-gateway") == std::pair<std::string, std::string>("a", "127.0.0.1"));
 }
 
 TEST_CASE("sizes of memory are counted in powers of 1024, whatever the unit is called") {

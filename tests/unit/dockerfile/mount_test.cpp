@@ -55,6 +55,34 @@ TEST_CASE("secrets go to a file, to the environment, or both") {
   CHECK(has(refusal("type=secret,id=a,sharing=locked"), "'sharing' is no option"));
 }
 
+TEST_CASE("a path is only taken where there is something to take it from") {
+  CHECK(has(refusal("type=tmpfs,target=/t,source=/s"), "'source' is no option of the type 'tmpfs'"));
+  CHECK(has(refusal("type=ssh,source=/s"), "'source' is no option of the type 'ssh'"));
+  CHECK(has(refusal("type=cache,target=/c,source=/s"), "give a stage or an image by from=NAME"));
+  CHECK(mount("type=cache,target=/c,source=/").source == "/");
+}
+
+TEST_CASE("a tmpfs is written to unless it is read-only") {
+  CHECK_FALSE(mount("type=tmpfs,target=/t").read_only);
+  CHECK(mount("type=tmpfs,target=/t,ro").read_only);
+}
+
+TEST_CASE("options that change nothing of their type are told") {
+  using Clauses = std::vector<std::string>;
+  const auto unused = [](const char* options) { return unused_options(read_mount(options)); };
+  CHECK(unused("type=bind,target=/t,id=a") == Clauses{"'id' changes nothing of the type 'bind'"});
+  CHECK(unused("type=tmpfs,target=/t,from=a,id=b,ro,size=1m") ==
+        Clauses{"'from' changes nothing of the type 'tmpfs'", "'id' changes nothing of the type 'tmpfs'"});
+  CHECK(unused("type=secret,id=a,rw") == Clauses{"'readwrite' changes nothing of the type 'secret'"});
+  CHECK(unused("type=ssh,from=a") == Clauses{"'from' changes nothing of the type 'ssh'"});
+  CHECK(unused("type=secret,id=a,env=A,mode=0400") == Clauses{"'mode' changes nothing of the type 'secret'"});
+  CHECK(unused("type=secret,id=a,env=A,mode=0400,target=/a").empty());
+  CHECK(unused("type=bind,target=/t,dst=/u,ro,rw") ==
+        Clauses{"of several 'target' the last counts", "of several 'readonly' the last counts"});
+  CHECK(unused("type=cache,target=/t,id=a,sharing=locked,mode=0700,uid=1,gid=1,from=a,source=/s,ro").empty());
+  CHECK(unused("type=$dir,target=/t,id=a").empty());
+}
+
 TEST_CASE("misspelt types, options and values are answered with the nearest real ones") {
   CHECK(has(refusal("type=cahce,target=/c"), "did you mean 'cache'?"));
   CHECK(has(refusal("typ=cache,target=/c"), "did you mean 'type'?"));

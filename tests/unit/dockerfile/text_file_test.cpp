@@ -46,7 +46,7 @@ TEST_CASE("a pipe, a device, a file without end and a link to itself are refused
   const fs::path large = folder.path() / "large";
   write(large, "x");
   fs::resize_file(large, std::uintmax_t{1} << 40);
-  CHECK(refusal_of(large) == "'" + large.native() + "' is larger than 67108864 bytes");
+  CHECK(refusal_of(large) == "'" + large.native() + "' is larger than 16777216 bytes");
   fs::create_symlink("loop", folder.path() / "loop");
   CHECK(refusal_of(folder.path() / "loop").find("is a link that leads to itself") != std::string::npos);
 }

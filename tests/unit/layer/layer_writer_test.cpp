@@ -97,6 +97,19 @@ TEST_CASE("a layer is the same from any number of threads") {
   CHECK(layers[0] == layers[2]);
 }
 
+TEST_CASE("a diff ID alone is that of the layer, and leaves nothing in the store") {
+  Workshop shop;
+  LayerWriterOptions options = with("gzip");
+  options.diff_id_only = true;
+  LayerWriter alone(shop.store, shop.pool, options);
+  add_everything(alone);
+  const oci::Digest diff_id = alone.finish_diff_id();
+  CHECK(list_directory(shop.store.home().blobs()).empty());
+  LayerWriter whole(shop.store, shop.pool, with("gzip"));
+  add_everything(whole);
+  CHECK(whole.finish().diff_id == diff_id);
+}
+
 TEST_CASE("what a layer says of itself is true") {
   Workshop shop;
   LayerWriter writer(shop.store, shop.pool, with("zstd"));
@@ -341,6 +354,14 @@ TEST_CASE("a layer value survives JSON, and wrong JSON is refused") {
   add_everything(writer);
   const LayerValue layer = writer.finish();
   CHECK(layer_value_from_json(to_json(layer), "record") == layer);
+  CHECK_FALSE(to_json(layer).contains("part"));
+  LayerValue part = layer;
+  part.part = "torch 2.3.1";
+  CHECK(layer_value_from_json(to_json(part), "record") == part);
+  part.part = "a\nb" + std::string(5000, 'c');
+  const std::string shown = layer_value_from_json(to_json(part), "record").part;
+  CHECK(shown.size() < 2100);
+  CHECK(shown.find('\n') == std::string::npos);
   auto broken = to_json(layer);
   broken.erase("diff_id");
   CHECK(message_of([&] { layer_value_from_json(broken, "record 'x'"); }) == "record 'x': misses 'diff_id'");

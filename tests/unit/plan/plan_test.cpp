@@ -104,6 +104,26 @@ TEST_CASE("a number in COPY --from is a stage above, and never an image") {
         "app/Dockerfile:3: cannot copy from stage '2', it needs to be defined before current stage 'two'");
 }
 
+TEST_CASE("a comment that was meant as a directive is said") {
+  using Notes = std::vector<std::string>;
+  const auto notes = [](const std::string& head) {
+    return make_plan({target("app", head + "FROM scratch\n")}, {}).notes;
+  };
+  const auto low = [](int line, const std::string& name) {
+    return "app/Dockerfile:" + std::to_string(line) + ": '# " + name +
+           "=' is a comment here: directives stand above all else in the file";
+  };
+  CHECK(notes("# a comment\n# escape=`\n") == Notes{low(2, "escape")});
+  CHECK(notes("\n# Syntax=docker/dockerfile:1\n") == Notes{low(2, "Syntax")});
+  CHECK(notes("# chek=error=true\n") == Notes{"app/Dockerfile:1: '# chek=' is no directive; did you mean 'check'?"});
+  for (const char* head :
+       {"# syntax=docker/dockerfile:1\n# check=skip=all\n# escape=\\\n", "#!/usr/bin/env x\n# escape=`\n",
+        "# a comment\n# check=skip=FromAsCasing\n", "# version = 3\n# see a=b\n", "# text\n"}) {
+    CAPTURE(head);
+    CHECK(notes(head).empty());
+  }
+}
+
 TEST_CASE("a front end that is not docker's own is said") {
   const auto notes = [](const std::string& first_line, std::map<std::string, std::string> args = {}) {
     TargetSpec app = target("app", first_line + "\nFROM scratch\n");

@@ -46,6 +46,17 @@ TEST_CASE("what the image has needs no stub") {
   CHECK(image.make({{"/etc", false}, {"/etc/hosts", true}}).empty());
 }
 
+TEST_CASE("what the kernel or the runtime has in every container is no target of a mount") {
+  Image image;
+  for (const char* target : {"/proc", "/dev", "/proc/x", "/"}) {
+    CAPTURE(target);
+    CHECK(error_of([&] {
+            image.make({{target, false}});
+          }).starts_with("build: mount target '" + std::string(target) + "' is "));
+  }
+  CHECK(image.make({{"/dev/x", false}}) == Names{"dev/", "dev/x/"});
+}
+
 TEST_CASE("missing files and folders are made with their parents") {
   Image image;
   CHECK(image.make({{"/etc/hosts", true}, {"//a/./b/../c/", false}, {"/a/c2/f", true}}) ==

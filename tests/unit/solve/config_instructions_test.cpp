@@ -53,6 +53,9 @@ TEST_CASE("a working directory is recorded as it is spelt and used cleaned") {
   CHECK(workdir_as_written("/a", "b/../c") == "/a/c");
   CHECK(absolute_workdir("/a", "../x/") == "/x");
   CHECK(absolute_workdir("", "b") == "/b");
+  CHECK(absolute_workdir("\\", "b") == "/b");
+  CHECK(absolute_workdir("\\a\\b", "c") == "/a/b/c");
+  CHECK(with_slashes("C:\\a\\b") == "/a/b");
 }
 
 TEST_CASE("a stop signal is a name or a number above 0") {

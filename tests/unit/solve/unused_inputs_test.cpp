@@ -31,10 +31,18 @@ TEST_CASE("a build arg that no ARG declares is told, without its value") {
               "Dockerfile: no ARG declares the build arg 'X'"});
   CHECK(unused("FROM scratch\n", {{"HTTP_PROXY", ""},
                                   {"https_proxy", ""},
-                                  {"BUILDKIT_INLINE_CACHE", "1"},
+                                  {"BUILDKIT_SYNTAX", "docker/dockerfile:1"},
                                   {"SOURCE_DATE_EPOCH", "0"},
                                   {"TARGETARCH", "arm64"}})
             .empty());
+}
+
+TEST_CASE("a build arg of BuildKit's that kiln does not read is told, unless an ARG declares it") {
+  CHECK(unused("FROM scratch\nARG BUILDKIT_C\n",
+               {{"BUILDKIT_INLINE_CACHE", "1"}, {"BUILDKIT_SANDBOX_HOSTNAME", "h"}, {"BUILDKIT_C", ""}}) ==
+        Lines{"Dockerfile: kiln does not read the build arg 'BUILDKIT_INLINE_CACHE': no cache fits into an image's "
+              "config; use --cache-to type=registry",
+              "Dockerfile: kiln does not read the build arg 'BUILDKIT_SANDBOX_HOSTNAME', which is BuildKit's"});
 }
 
 TEST_CASE("what is not used is told of the image where there is a fleet of them") {
@@ -53,9 +61,25 @@ TEST_CASE("a secret that no RUN mounts is told, by any of its names") {
                {"a", "b", "npm"}) == Lines{"Dockerfile: no RUN mounts the secret 'npm'"});
   CHECK(unused("FROM scratch\nRUN --mount=type=secret,id=npmrc true\n", {}, {"npmr"}) ==
         Lines{"Dockerfile: no RUN mounts the secret 'npmr'; did you mean 'npmrc'?"});
-  CHECK(unused("FROM scratch\n", {}, {"GIT_AUTH_TOKEN", "GIT_AUTH_HEADER.host", "HTTP_AUTH_TOKEN_host"}).empty());
   CHECK(unused("FROM scratch\nARG X\nRUN --mount=type=secret,id=$X true\n", {}, {"npm"}).empty());
   CHECK(unused("FROM scratch\n", {}, {"a"}, {"RUN --mount=type=secret,id=a true"}).empty());
+}
+
+TEST_CASE("a secret for sources is told where nothing is fetched that it is for") {
+  const std::vector<std::string> secrets = {"GIT_AUTH_TOKEN", "GIT_AUTH_HEADER.host", "HTTP_AUTH_TOKEN_host"};
+  const auto told = [](const std::string& name) {
+    const std::string what = name.starts_with("GIT_") ? "a git repository, which" : "at the host that";
+    return "Dockerfile: no source is " + what + " the secret '" + name + "' is for";
+  };
+  CHECK(unused("FROM scratch\nADD file /\n", {}, secrets) ==
+        Lines{told(secrets[0]), told(secrets[1]), told(secrets[2])});
+  CHECK(unused("FROM scratch\nADD https://elsewhere/acme/app.git /\n", {}, secrets) == Lines{told(secrets[2])});
+  CHECK(unused("FROM scratch\nADD https://host:8443/file /\n", {}, secrets) ==
+        Lines{told(secrets[0]), told(secrets[1])});
+  CHECK(unused("FROM scratch\nADD https://other/file /\n", {}, {secrets[2]}) == Lines{told(secrets[2])});
+  CHECK(unused("FROM scratch\nADD https:// /\nADD https://h/r.git?no=1 /\n", {}, {}).empty());
+  CHECK(unused("FROM scratch\nARG X\nADD $X /\n", {}, secrets).empty());
+  CHECK(unused("FROM scratch\n", {}, secrets, {"ADD https://host/app.git https://host/file /"}).empty());
 }
 
 namespace {
@@ -102,4 +126,13 @@ TEST_CASE("an SSH agent that no RUN mounts and no git source needs is told") {
     other.ssh = {{"default", {}}};
     CHECK(unused_of(other).empty());
   }
+}
+
+TEST_CASE("what contexts were fetched from has used the agent and the secrets that are for it") {
+  TargetSpec target = spec_of("FROM scratch\n");
+  target.ssh = {{"default", {}}};
+  target.secrets = {{"HTTP_AUTH_HEADER_host", "file", {}}};
+  CHECK(unused_of(target).size() == 2);
+  target.fetched_from = {"git@host:acme/app.git", "https://host/file"};
+  CHECK(unused_of(target).empty());
 }

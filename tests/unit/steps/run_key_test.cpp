@@ -73,6 +73,7 @@ TEST_CASE("mounts, a script, hosts, limits and rewritten times add their fields"
   command.mounts = {mount_of(MountType::tmpfs, "/t"), mount_of(MountType::cache, "/c"),
                     mount_of(MountType::secret, "/s"), mount_of(MountType::ssh, "/a")};
   command.mounts[0].options.size_bytes = 5;
+  command.mounts[0].options.read_only = false;
   command.mounts[1].options.id = "wheels";
   command.mounts[2].options.id = "token";
   command.mounts[2].options.environment = "TOKEN";
@@ -101,6 +102,32 @@ TEST_CASE("mounts, a script, hosts, limits and rewritten times add their fields"
                                                  .number("shm", 64 << 20)
                                                  .number("times", 5)
                                                  .finish());
+}
+
+TEST_CASE("a RUN whose layer is cut has the cut in its key, and the time of all its files in place of the latest") {
+  RunCommand command = sample();
+  command.rewrite_times = 5;
+  command.cutting = LayerCutting{64, 60, 7};
+  const StepIdentity identity = run_identity(command, {}, {});
+  CHECK(identity.key == StepKeyBuilder("run")
+                            .text("platform", "linux/amd64")
+                            .list("parents", {})
+                            .number("user.uid", 7)
+                            .number("user.gid", 8)
+                            .list("user.groups", {"9", "10"})
+                            .text("cwd", "/app")
+                            .list("env", {"A=1", "PATH=/bin"})
+                            .list("argv", {"/bin/sh", "-c", "make"})
+                            .text("network", "host")
+                            .text("security", "sandbox")
+                            .list("hosts", {})
+                            .list("ulimits", {})
+                            .number("shm", 64 << 20)
+                            .number("times", 7)
+                            .list("layers", {"package", "1", "64"})
+                            .finish());
+  REQUIRE(find_input(identity.inputs, "layers"));
+  CHECK(find_input(identity.inputs, "layers")->value == "by package, at most 64");
 }
 
 TEST_CASE("a bind mount is in the key by the tree that it shows, told from that tree's root") {

@@ -92,6 +92,8 @@ TEST_CASE("a secret that cannot be read is told without its value") {
   CHECK(refusal_of({"id", folder.path(), {}}, Category::usage) ==
         "secret 'id': '" + folder.path().native() + "' is a folder, expected a file");
   CHECK(refusal_of({"id", folder.path() / "none", {}}, Category::usage).ends_with("is not there"));
+  CHECK(refusal_of({"id", "/dev/zero", {}}, Category::usage).starts_with("secret 'id': '/dev/zero' cannot be read: "));
+  CHECK(read_secret({"id", "/dev/null", {}}).empty());
   CHECK(refusal_of({"id", {}, "KILN_TEST_NOT_SET"}, Category::usage) ==
         "secret 'id': the environment variable 'KILN_TEST_NOT_SET' is not set");
   ::setenv("KILN_TEST_BAD", "S3CRET\nmore", 1);

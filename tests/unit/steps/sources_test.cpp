@@ -46,6 +46,16 @@ TEST_CASE("a git source says the same by a query") {
   CHECK(reference->keep_git_folder);
   CHECK_FALSE(reference->submodules);
   CHECK(parse_git_reference("https://host/repo.git?tag=v1#refs/tags/v1")->ref == "refs/tags/v1");
+  CHECK(parse_git_reference("https://host/repo.git?mtime=commit")->commit_times);
+  CHECK_FALSE(parse_git_reference("https://host/repo.git?mtime=checkout")->commit_times);
+}
+
+TEST_CASE("what git reaches by SSH is told from what it reaches otherwise") {
+  CHECK(is_reached_by_ssh("ssh://git@host/acme/app.git"));
+  CHECK(is_reached_by_ssh("git@host:acme/app.git#main"));
+  CHECK_FALSE(is_reached_by_ssh("https://host/acme/app.git"));
+  CHECK_FALSE(is_reached_by_ssh("git://host/acme/app.git"));
+  CHECK_FALSE(is_reached_by_ssh("folder"));
 }
 
 TEST_CASE("a git source's query says known things, once each and with a value") {
@@ -59,6 +69,8 @@ TEST_CASE("a git source's query says known things, once each and with a value") 
         "usage: git source 'https://host/repo.git': 'subdir' has no value");
   CHECK(error_of([&] { parse_git_reference("https://host/repo.git?submodules=maybe"); }) ==
         "usage: git source 'https://host/repo.git': expected true or false, got 'maybe'");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?mtime=now"); }) ==
+        "usage: git source 'https://host/repo.git': 'mtime' is checkout or commit, got 'now'");
 }
 
 TEST_CASE("a git source shows no password and passes no option to git") {

@@ -25,6 +25,8 @@ TEST_CASE("a process has its own group and those that list its user") {
 }
 
 TEST_CASE("a group that is named is the only one") {
+  CHECK(resolve_user("app:wheel:more", image()).gid == 10);
+  CHECK(resolve_user("5:6:7", image()).gid == 6);
   const ResolvedUser app = resolve_user("app:wheel", image());
   CHECK(app.gid == 10);
   CHECK(app.groups == std::vector<std::uint32_t>{10});

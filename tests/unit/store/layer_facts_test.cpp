@@ -36,3 +36,17 @@ TEST_CASE_FIXTURE(StoreFixture, "a damaged fact is no fact") {
     CHECK_FALSE(blob_info(store, digest));
   }
 }
+
+TEST_CASE_FIXTURE(StoreFixture, "a blob is found by the shape of its layer and its form, for as long as it is there") {
+  const std::string shape(64, 'a');
+  CHECK_FALSE(blob_of_shape(store, shape, "gzip"));
+  oci::Descriptor blob = store.put("the layer", "");
+  set_blob_of_shape(store, shape, "gzip", blob);
+  REQUIRE(blob_of_shape(store, shape, "gzip"));
+  CHECK(blob_of_shape(store, shape, "gzip")->digest == blob.digest);
+  CHECK(blob_of_shape(store, shape, "gzip")->size == blob.size);
+  CHECK_FALSE(blob_of_shape(store, shape, "zstd"));
+  CHECK_FALSE(blob_of_shape(store, std::string(64, 'b'), "gzip"));
+  fs::remove(store.path_of(blob.digest));
+  CHECK_FALSE(blob_of_shape(store, shape, "gzip"));
+}

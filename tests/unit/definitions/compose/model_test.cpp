@@ -106,6 +106,42 @@ TEST_CASE("what a build says beyond Compose's keys, and a secret that no file kn
         "usage: compose.yaml:3: service 'a': unknown secret 'tokn'; did you mean 'token'?");
 }
 
+TEST_CASE("what has another form than its key takes is refused, as it would count for nothing") {
+  const auto refusal = [](const std::string& text) {
+    const std::string error = error_in({{"compose.yaml", "services: {a: {build: {context: ., " + text + "}}}\n"}});
+    const std::string before = "usage: compose.yaml:1: service 'a': ";
+    CHECK(error.starts_with(before));
+    return error.substr(std::min(error.size(), before.size()));
+  };
+  const std::string pairs = " is a mapping of texts, or a list of KEY=VALUE";
+  CHECK(refusal("args: {a: [1]}") == "'build.args'" + pairs);
+  CHECK(refusal("labels: x") == "'build.labels'" + pairs);
+  CHECK(refusal("additional_contexts: [a]") == "'build.additional_contexts'" + pairs);
+  CHECK(refusal("tags: x") == "'build.tags' is a list of texts");
+  CHECK(refusal("extra_hosts: [a]") == "'build.extra_hosts' is a mapping of addresses, or a list of HOST=ADDRESS");
+  CHECK(refusal("ulimits: {nofile: {soft: 1}}") ==
+        "'build.ulimits' is a mapping of NAME to a number, or to 'soft' and 'hard'");
+  CHECK(refusal("no_cache: maybe") == "'build.no_cache' is true or false");
+  CHECK(refusal("x-bake: [a]") == "'build.x-bake' is a mapping of texts and lists of texts");
+  CHECK(refusal("dockerfile: [a]") == "'build.dockerfile' is a text");
+  CHECK(error_in({{"compose.yaml", "services: {a: {build: {context: ., secrets: [s]}}}\nsecrets: {s: {name: n}}\n"}}) ==
+        "usage: compose.yaml:1: service 'a': the secret 's' has neither 'file' nor 'environment'");
+  CHECK(error_in({{"compose.yaml", "include: a.yaml\n"}}) == "usage: compose.yaml:1: 'include' is a list");
+}
+
+TEST_CASE("'~' is the home folder of the environment, and stays where that says none") {
+  compose::ComposeOptions options = options_in("/nowhere");
+  CHECK(compose::in_home("~/x", options) == "~/x");
+  options.environment = [](const std::string& name) {
+    return name == "HOME" ? std::optional<std::string>("/home/me") : std::nullopt;
+  };
+  CHECK(compose::in_home("~/x/", options) == "/home/me/x");
+  CHECK(compose::in_home("~", options) == "/home/me");
+  CHECK(compose::in_home("x/~", options) == "x/~");
+  options.fetched_folder = "/fetched";
+  CHECK(compose::in_home("~/x", options) == "~/x");
+}
+
 TEST_CASE("a project has the name that its files say, else that of the environment") {
   const auto name_in = [](const std::string& text, const std::map<std::string, std::string>& given) {
     compose::ComposeOptions options = options_in("/nowhere");

@@ -1,0 +1,132 @@
+#include "builder/packages/layer_comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+namespace kiln {
+
+namespace {
+
+using Names = std::set<std::string>;
+
+// What each layer brought, "NAME VERSION" by ecosystem.
+std::vector<Names> packages_by_layer(const ImagePackages& packages) {
+  std::vector<Names> names(packages.layers.size());
+  for (const Package& package : packages.packages)
+    names.at(package.layer).insert(fmt::format("{} {}", package.stated.name, package.stated.version));
+  return names;
+}
+
+std::vector<std::string> common(const Names& a, const Names& b) {
+  std::vector<std::string> both;
+  std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+  return both;
+}
+
+std::vector<std::string> without(const Names& a, const Names& b) {
+  std::vector<std::string> rest;
+  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(rest));
+  return rest;
+}
+
+std::optional<EntryDifference::Kind> difference_of(const FileEntry& a, const FileEntry& b) {
+  using Kind = EntryDifference::Kind;
+  if (a.type != b.type) return Kind::type;
+  if (a.content != b.content || a.size != b.size) return Kind::content;
+  if (a.link != b.link) return Kind::link;
+  const bool is_same = a.mode == b.mode && a.uid == b.uid && a.gid == b.gid && a.xattrs == b.xattrs &&
+                       a.device_major == b.device_major && a.device_minor == b.device_minor;
+  if (!is_same) return Kind::properties;
+  if (a.mtime != b.mtime) return Kind::time;
+  return std::nullopt;
+}
+
+std::vector<EntryDifference> differing_entries(const FileIndex& before, const FileIndex& after) {
+  using Kind = EntryDifference::Kind;
+  std::vector<EntryDifference> differences;
+  auto a = before.entries().begin();
+  auto b = after.entries().begin();
+  while (a != before.entries().end() || b != after.entries().end()) {
+    const bool is_only_before = b == after.entries().end() || (a != before.entries().end() && entry_before(*a, *b));
+    const bool is_only_after = a == before.entries().end() || (b != after.entries().end() && entry_before(*b, *a));
+    if (is_only_before) {
+      differences.push_back({(a++)->path, Kind::only_before});
+    } else if (is_only_after) {
+      differences.push_back({(b++)->path, Kind::only_after});
+    } else {
+      if (const auto kind = difference_of(*a, *b)) differences.push_back({a->path, *kind});
+      ++a;
+      ++b;
+    }
+  }
+  return differences;
+}
+
+}  // namespace
+
+std::string_view to_string(EntryDifference::Kind kind) {
+  switch (kind) {
+    case EntryDifference::Kind::only_before:
+      return "only in the first";
+    case EntryDifference::Kind::only_after:
+      return "only in the second";
+    case EntryDifference::Kind::type:
+      return "another type";
+    case EntryDifference::Kind::content:
+      return "other bytes";
+    case EntryDifference::Kind::link:
+      return "another target";
+    case EntryDifference::Kind::properties:
+      return "another owner, mode or attribute";
+    case EntryDifference::Kind::time:
+      return "another time";
+  }
+  return "";
+}
+
+LayerComparison compare_layers(const ComparedImage& before, const ComparedImage& after) {
+  LayerComparison comparison;
+  const std::vector<PackageLayer>& layers_before = before.packages.layers;
+  const std::vector<PackageLayer>& layers_after = after.packages.layers;
+  const std::vector<Names> names_before = packages_by_layer(before.packages);
+  const std::vector<Names> names_after = packages_by_layer(after.packages);
+  std::vector<bool> is_matched(layers_after.size(), false);
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < layers_before.size(); ++i) {
+    const auto same = std::find_if(layers_after.begin(), layers_after.end(), [&](const PackageLayer& layer) {
+      return layer.diff_id == layers_before[i].diff_id;
+    });
+    if (same == layers_after.end()) {
+      open.push_back(i);
+      continue;
+    }
+    is_matched[static_cast<std::size_t>(same - layers_after.begin())] = true;
+    ++comparison.same_layers;
+    comparison.same_bytes += layers_before[i].blob.size;
+  }
+  for (const std::size_t i : open) {
+    std::size_t most = 0, partner = 0;
+    for (std::size_t j = 0; j < layers_after.size(); ++j) {
+      const std::size_t shared = is_matched[j] ? 0 : common(names_before[i], names_after[j]).size();
+      if (shared > most) std::tie(most, partner) = std::pair(shared, j);
+    }
+    if (most == 0) {
+      comparison.only_before.push_back(i);
+      continue;
+    }
+    is_matched[partner] = true;
+    comparison.differences.push_back({i, partner, common(names_before[i], names_after[partner]),
+                                      without(names_before[i], names_after[partner]),
+                                      without(names_after[partner], names_before[i]),
+                                      differing_entries(*before.view.layers()[i], *after.view.layers()[partner])});
+  }
+  for (std::size_t j = 0; j < layers_after.size(); ++j) {
+    if (!is_matched[j]) comparison.only_after.push_back(j);
+  }
+  return comparison;
+}
+
+}  // namespace kiln
