@@ -114,13 +114,14 @@ class Unpacker {
 
   // Makes sure that there is a folder of that name; what is there and is none is removed.
   void make_folder(const Fd& parent, std::string_view path, const std::string& name) {
-    if (::mkdirat(parent.get(), name.c_str(), 0700) == 0) return;
-    if (errno != EEXIST) throw_errno("create folder", shown(path));
-    struct stat info;
-    if (::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat", shown(path));
-    if (S_ISDIR(info.st_mode)) return;
-    if (::unlinkat(parent.get(), name.c_str(), 0) != 0) throw_errno("remove", shown(path));
-    if (::mkdirat(parent.get(), name.c_str(), 0700) != 0) throw_errno("create folder", shown(path));
+    if (::mkdirat(parent.get(), name.c_str(), 0700) != 0) {
+      if (errno != EEXIST) throw_errno("create folder", shown(path));
+      struct stat info;
+      if (::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat", shown(path));
+      if (S_ISDIR(info.st_mode)) return;
+      if (::unlinkat(parent.get(), name.c_str(), 0) != 0) throw_errno("remove", shown(path));
+      if (::mkdirat(parent.get(), name.c_str(), 0700) != 0) throw_errno("create folder", shown(path));
+    }
     // What a whiteout hid must stay hidden, also where a file stood in its place meanwhile.
     if (hidden_.contains(std::string(path))) set_opaque(parent, path, name);
   }
