@@ -145,7 +145,8 @@ std::string_view name_of(Form form) {
 
 void check_build(const Node& build) {
   if (!build.is_mapping()) throw hcl::ValueError("'build' is a folder, or a mapping that says how");
-  for (const auto& [key, value] : build.members) {
+  for (const auto& [name, value] : build.members) {
+    const std::string& key = name;  // a lambda of clang 14 captures no part of a pair
     const auto known =
         std::find_if(std::begin(kKeys), std::end(kKeys), [&](const Key& row) { return row.name == key; });
     if (known == std::end(kKeys)) {
