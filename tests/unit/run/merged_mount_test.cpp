@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <random>
 
@@ -206,8 +207,12 @@ TEST_CASE("a mount of random layers shows what their merged index says") {
     MESSAGE("skipped: needs root");
     return;
   }
+  // The last one once showed what a whiteout hides, where a file and a folder of its name are in the whiteout's layer.
+  std::vector<unsigned> seeds(300);
+  std::iota(seeds.begin(), seeds.end(), 0U);
+  seeds.push_back(1094);
   std::size_t layers = 0;
-  for (unsigned seed = 0; seed < 300; ++seed) {
+  for (const unsigned seed : seeds) {
     CAPTURE(seed);
     RandomTars tars(seed);
     Stack stack;
