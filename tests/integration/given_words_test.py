@@ -8,10 +8,8 @@ from tests.integration.buildx_flags_test import BAKE_VALUES, VALUES
 
 DOCKERFILE = "FROM scratch AS build\nCOPY Dockerfile /\n"
 # Flags of kiln's own, with a value for those that take one.
-OWN_VALUES = {"--ca-bundle": "none", "--security": "sandbox", "--offline": None, "--on-error": "shell", "--report": "report.json"}
-OWN_BAKE_VALUES = {**OWN_VALUES, "--profile": "m", "--registry": "localhost:1/acme", "--cache-from": VALUES["--cache-from"],
-                   "--cache-to": VALUES["--cache-to"], "--inputs-tag": None, "--pin": "a=b", "--only-platform": "linux/amd64",
-                   "--locked": None, "--fail-under": "cache=1", "--list": "targets"}
+OWN_VALUES = {"--ca-bundle": "none", "--security": "sandbox", "--layers": "package", "--offline": None, "--on-error": "shell",
+              "--report": "report.json"}
 LOOKS = {"--check": {"--call", "--file", "--build-arg", "--platform", "--target", "--secret", "--allow", "--provenance", "--sbom", "--rm",
                      "--progress", "--offline"},
          "--print-ast": {"--file", "--progress", "--offline"},
