@@ -54,8 +54,8 @@ void check_annotation(std::string_view text) {
     const std::size_t bracket = part.find('[');
     const std::string type(part.substr(0, bracket));
     if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end()) {
-      throw hcl::ValueError(fmt::format("'{}' is no type of an annotation{}; known: {}", printable(part),
-                                        suggestion(type, kTypes), join(kTypes, ", ")));
+      throw hcl::ValueError(
+          fmt::format("'{}' is no type of an annotation{}", printable(part), suggestion(type, kTypes)));
     }
     if (bracket == std::string_view::npos) continue;
     if (!part.ends_with(']')) throw hcl::ValueError(fmt::format("'{}': a '[' is not closed", printable(text)));

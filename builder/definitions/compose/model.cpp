@@ -139,11 +139,7 @@ class Loader {
 
   // The text of a file that another one names.
   std::string read_other(const fs::path& path) {
-    if (options_.fetched_folder && leads_out(path, *options_.fetched_folder)) {
-      throw Error(Category::usage,
-                  fmt::format("'{}' leads out of the repository it is taken from", printable(path.native())));
-    }
-    std::string text = read_definition(path);
+    std::string text = read_project_file(path, options_);
     bytes_ += text.size();
     if (++files_ > kMaxFiles || bytes_ > kMaxBytesOfAll) {
       throw Error(Category::usage, fmt::format("'{}': Compose files name more than {} others, or {} MiB of them",
@@ -153,17 +149,18 @@ class Loader {
   }
 
   // The outer variables go over those of an include's env_file, or of the .env in its folder.
-  Lookup variables_of_include(const Node* env_file, const Project& outer, const fs::path& folder) {
-    if (!options_.reads_env_files) return outer.variables;
+  Project project_of_include(const Node* env_file, const Project& outer, const fs::path& folder) {
+    const Project with_outer_variables{folder, outer.variables, outer.number};
+    if (!options_.reads_env_files) return with_outer_variables;
     std::vector<fs::path> files;
     for (const std::string& file : texts_of(env_file)) {
       if (file != "/dev/null") files.push_back(outer.folder / file);
     }
     if (texts_of(env_file).empty() && fs::is_regular_file(folder / ".env")) files.push_back(folder / ".env");
-    if (files.empty()) return outer.variables;
+    if (files.empty()) return with_outer_variables;
     std::map<std::string, std::string> values;
     for (const fs::path& file : files) read_env_file(file.native(), read_other(file), outer.variables, values);
-    return with_defaults(outer.variables, std::move(values));
+    return {folder, with_defaults(outer.variables, std::move(values)), ++projects_};
   }
 
   Node include(const Node& entry, const std::string& file_name, const Project& outer) {
@@ -175,9 +172,8 @@ class Loader {
     const fs::path main_file = (outer.folder / paths.front()).lexically_normal();
     if (std::find(included_.begin(), included_.end(), main_file) != included_.end())
       fail(file_name, entry.line, fmt::format("'{}' includes itself", printable(paths.front())));
-    const fs::path project_folder = outer.folder / prefix;
-    const Project project{project_folder, variables_of_include(entry.is_mapping() ? entry.find("env_file") : nullptr,
-                                                               outer, project_folder)};
+    const Project project =
+        project_of_include(entry.is_mapping() ? entry.find("env_file") : nullptr, outer, outer.folder / prefix);
     included_.push_back(main_file);
     Node root;
     root.kind = Node::Kind::mapping;
@@ -264,7 +260,7 @@ class Loader {
   UnsetVariables unset_;
   std::size_t files_ = 0;
   std::size_t bytes_ = 0;
-  std::size_t projects_ = 0;
+  std::size_t projects_ = 0;        // that have variables of their own
   std::vector<fs::path> included_;  // the way to the file that is read
   // The services of files that others extend, by file and variables; each with what it extends once that is followed.
   std::map<std::pair<fs::path, std::size_t>, Node> extended_;
@@ -290,6 +286,14 @@ std::string project_name(const ComposeOptions& options, const std::vector<Compos
 }
 
 }  // namespace
+
+std::string read_project_file(const fs::path& file, const ComposeOptions& options) {
+  if (options.fetched_folder && leads_out(file, *options.fetched_folder)) {
+    throw Error(Category::usage,
+                fmt::format("'{}' leads out of the repository it is taken from", printable(file.native())));
+  }
+  return read_definition(file);
+}
 
 Lookup project_variables(const ComposeOptions& options, const std::vector<ComposeText>& files) {
   std::map<std::string, std::string> from_file;

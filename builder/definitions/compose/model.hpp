@@ -39,10 +39,13 @@ Lookup project_variables(const ComposeOptions& options, const std::vector<Compos
 // tree whose `services` have what they extend. A file's further documents are merged as further files are, only that
 // `extends` sees no other document's services. Paths that an included or extended file says are prefixed by its
 // folder. Error{usage} with file and line, for what leads back to itself too, and for what leads out of the folder
-// that the files were fetched to. The names that count as empty
-// are added to `unset`.
+// that the files were fetched to. The names that count as empty are added to `unset`.
 Node load_model(const std::vector<ComposeText>& files, const ComposeOptions& options, const Lookup& variables,
                 std::set<std::string>* unset = nullptr);
+
+// The text of a file that a project names, of at most 4 MiB. Error{usage} for one that cannot be read, and for one that
+// leads out of the folder that the project was fetched to.
+std::string read_project_file(const fs::path& file, const ComposeOptions& options);
 
 // A path of a Compose file with `~` at its front put in: the home folder that the environment says. Files that were
 // fetched name nothing there.

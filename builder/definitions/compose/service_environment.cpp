@@ -3,28 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "base/paths.hpp"
 #include "base/text.hpp"
 
 namespace kiln::compose {
-
-namespace {
-
-constexpr std::uint64_t kMaxEnvFileBytes = std::uint64_t{4} << 20;
-
-std::string read_env_text(const fs::path& file, const ComposeOptions& options) {
-  if (options.fetched_folder && leads_out(file, *options.fetched_folder)) {
-    throw Error(Category::usage,
-                fmt::format("'{}' leads out of the repository it is taken from", printable(file.native())));
-  }
-  try {
-    return read_file(file, kMaxEnvFileBytes);
-  } catch (const Error& error) {
-    throw Error(Category::usage, error.message());
-  }
-}
-
-}  // namespace
 
 KeyValues key_values(const Node& node) {
   KeyValues result;
@@ -67,7 +48,7 @@ ServiceEnvironment service_environment(const Node& service, const ComposeOptions
       throw Error(Category::usage, fmt::format("'env_file' '{}': the format '{}' is not known", printable(path->text),
                                                printable(format->text)));
     }
-    read_env_file(path->text, read_env_text(file, options), lookup, values);
+    read_env_file(path->text, read_project_file(file, options), lookup, values);
   }
   for (const auto& [name, value] : values) result.values[name] = value;
   for (const auto& [name, value] : own) result.values[name] = value;

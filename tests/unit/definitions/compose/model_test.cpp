@@ -58,6 +58,22 @@ TEST_CASE("many services may extend one file") {
   CHECK(error_in({{"compose.yaml", text}, {"base.yaml", "services: {base: {build: .}}\n"}}).empty());
 }
 
+TEST_CASE("a file that two includes extend has the variables of each") {
+  const test::Folder folder(std::map<std::string, std::string>{
+      {"compose.yaml", "include: [{path: one.yaml, env_file: one.env}, {path: two.yaml, env_file: two.env}]\n"},
+      {"one.yaml", "services: {one: {extends: {file: base.yaml, service: base}}}\n"},
+      {"two.yaml", "services: {two: {extends: {file: base.yaml, service: base}}}\n"},
+      {"base.yaml", "services: {base: {build: {context: ., target: '${TARGET}'}}}\n"},
+      {"one.env", "TARGET=first\n"},
+      {"two.env", "TARGET=second\n"}});
+  bake::BakeConfig config;
+  compose::add_compose_targets({{"compose.yaml", read_file(folder.path() / "compose.yaml", 1000)}},
+                               options_in(folder.path()), config);
+  std::map<std::string, std::string> targets;
+  for (const bake::BakeTarget& target : config.targets) targets[target.name] = target.values.at("target").text();
+  CHECK(targets == std::map<std::string, std::string>{{"one", "first"}, {"two", "second"}});
+}
+
 TEST_CASE("files that include one another ever wider are refused") {
   std::map<std::string, std::string> files = {
       {"compose.yaml", "include: [a0.yaml, b0.yaml]\n"}, {"a30.yaml", "x: 1\n"}, {"b30.yaml", "x: 1\n"}};
