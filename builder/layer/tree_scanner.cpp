@@ -94,7 +94,7 @@ class Scanner {
   // For an overlay's upper folder.
   void set_upper(OverlayXattrs xattrs, const MergedView& lower) {
     lower_ = &lower;
-    opaque_name_ = xattrs == OverlayXattrs::trusted ? "trusted.overlay.opaque" : "user.overlay.opaque";
+    opaque_name_ = name_of_opaque_xattr(xattrs);
   }
 
   ScannedTree run() {

@@ -132,8 +132,7 @@ class Unpacker {
     set_opaque(folder, path);
   }
   void set_opaque(const Fd& folder, std::string_view path) {
-    const char* attribute =
-        options_.overlay_xattrs == OverlayXattrs::trusted ? "trusted.overlay.opaque" : "user.overlay.opaque";
+    const char* attribute = name_of_opaque_xattr(options_.overlay_xattrs);
     if (::fsetxattr(folder.get(), attribute, "y", 1, 0) != 0) throw_errno("mark as opaque", shown(path));
     opaque_.emplace(path);
   }

@@ -14,6 +14,10 @@ namespace kiln {
 
 // Which extended attributes overlayfs reads: trusted.overlay.* as root, user.overlay.* for mounts with `userxattr`.
 enum class OverlayXattrs { trusted, user };
+// The one that says of a folder that nothing of the lower layers shows in it; its value is "y".
+constexpr const char* name_of_opaque_xattr(OverlayXattrs xattrs) {
+  return xattrs == OverlayXattrs::trusted ? "trusted.overlay.opaque" : "user.overlay.opaque";
+}
 
 enum class UnpackTo {
   overlay_lower,  // whiteouts become 0:0 character devices, opaque folders get overlay's attribute

@@ -42,7 +42,7 @@ void move_entries(const fs::path& from, const fs::path& to, const std::vector<Fi
     if (entry.type == EntryType::directory) {
       if (::mkdirat(to_parent.get(), name.c_str(), 0700) != 0) throw_errno("create folder", entry.path);
     } else if (entry.type == EntryType::opaque) {
-      const char* attribute = xattrs == OverlayXattrs::trusted ? "trusted.overlay.opaque" : "user.overlay.opaque";
+      const char* attribute = name_of_opaque_xattr(xattrs);
       if (::fsetxattr(open_folder(to_root, entry.path).get(), attribute, "y", 1, 0) != 0)
         throw_errno("mark as opaque", entry.path);
     } else if (::renameat(from_parent.get(), name.c_str(), to_parent.get(), name.c_str()) != 0) {

@@ -40,36 +40,51 @@ void set_index_of_layer(const ContentStore& store, const oci::Digest& diff_id, c
                         Durability::ephemeral);
 }
 
-std::optional<oci::Descriptor> form_of_layer(ContentStore& store, const oci::Digest& diff_id, std::string_view form) {
-  const auto fact = read_fact(store.home().forms() / fmt::format("{}-{}", diff_id.hex(), form), 2);
-  if (!fact) return std::nullopt;
-  oci::Descriptor blob{"", fact->digest, fact->number, {}, {}, {}};
-  store.lease(blob.digest);
-  const auto info = blob_info(store, blob.digest);
-  if (store.size_of(blob.digest) != blob.size || !info || info->diff_id != diff_id) return std::nullopt;
-  return blob;
-}
+namespace {
 
-void set_form_of_layer(const ContentStore& store, const oci::Digest& diff_id, std::string_view form,
-                       const oci::Descriptor& blob) {
-  make_directories(store.home().forms());  // homes of before there were any
-  write_file_atomically(store.home().forms() / fmt::format("{}-{}", diff_id.hex(), form),
-                        fmt::format("{} {}\n", blob.digest.str(), blob.size), Durability::ephemeral);
-}
-
-std::optional<oci::Descriptor> blob_of_shape(ContentStore& store, std::string_view shape, std::string_view form) {
-  const auto fact = read_fact(store.home().forms() / fmt::format("{}-{}-shape", shape, form), 2);
+// A blob by the name of its fact among the forms, leased, if it is still here.
+std::optional<oci::Descriptor> find_form(ContentStore& store, const std::string& name) {
+  const auto fact = read_fact(store.home().forms() / name, 2);
   if (!fact) return std::nullopt;
   oci::Descriptor blob{"", fact->digest, fact->number, {}, {}, {}};
   store.lease(blob.digest);
   return store.size_of(blob.digest) == blob.size ? std::optional(std::move(blob)) : std::nullopt;
 }
 
+void set_form(const ContentStore& store, const std::string& name, const oci::Descriptor& blob) {
+  make_directories(store.home().forms());  // homes of before there were any
+  write_file_atomically(store.home().forms() / name, fmt::format("{} {}\n", blob.digest.str(), blob.size),
+                        Durability::ephemeral);
+}
+
+std::string name_of_form(const oci::Digest& diff_id, std::string_view form) {
+  return fmt::format("{}-{}", diff_id.hex(), form);
+}
+
+std::string name_of_shape(std::string_view shape, std::string_view form) {
+  return fmt::format("{}-{}-shape", shape, form);
+}
+
+}  // namespace
+
+std::optional<oci::Descriptor> form_of_layer(ContentStore& store, const oci::Digest& diff_id, std::string_view form) {
+  auto blob = find_form(store, name_of_form(diff_id, form));
+  const auto info = blob ? blob_info(store, blob->digest) : std::nullopt;
+  return info && info->diff_id == diff_id ? std::move(blob) : std::nullopt;
+}
+
+void set_form_of_layer(const ContentStore& store, const oci::Digest& diff_id, std::string_view form,
+                       const oci::Descriptor& blob) {
+  set_form(store, name_of_form(diff_id, form), blob);
+}
+
+std::optional<oci::Descriptor> blob_of_shape(ContentStore& store, std::string_view shape, std::string_view form) {
+  return find_form(store, name_of_shape(shape, form));
+}
+
 void set_blob_of_shape(const ContentStore& store, std::string_view shape, std::string_view form,
                        const oci::Descriptor& blob) {
-  make_directories(store.home().forms());
-  write_file_atomically(store.home().forms() / fmt::format("{}-{}-shape", shape, form),
-                        fmt::format("{} {}\n", blob.digest.str(), blob.size), Durability::ephemeral);
+  set_form(store, name_of_shape(shape, form), blob);
 }
 
 std::optional<BlobInfo> blob_info(const ContentStore& store, const oci::Digest& blob) {
