@@ -1,6 +1,6 @@
 # kiln_precompile(TARGET [LIGHT] [TEST]): the target's sources begin with a precompiled header of what most of them include
-# anyway, the standard library and fmt, where KILN_PRECOMPILE is on. A precompiled header fits one set of options, so there is one
-# for each level of optimisation; tests have doctest in theirs.
+# anyway, the standard library and fmt, where KILN_PRECOMPILE is on. A precompiled header fits one set of options, so rooms that are
+# LIGHT have one in a release, all rooms another one elsewhere, and tests one with doctest in it.
 #
 # Sources still include what they use: a build by no preset has no precompiled headers and would tell.
 option(KILN_PRECOMPILE "Use precompiled headers" OFF)

@@ -3,20 +3,15 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "base/text.hpp"
+#include "base/join_first.hpp"
 #include "builder/debian/resolver.hpp"
 
 namespace kiln {
 
 namespace {
 
-// One line for people; the whole list is in the diff of the lock file.
-std::string short_list(std::vector<std::string> items) {
-  constexpr std::size_t kShown = 12;
-  const std::size_t more = items.size() > kShown ? items.size() - kShown : 0;
-  if (more > 0) items.resize(kShown);
-  return join(items, ", ") + (more > 0 ? fmt::format(" and {} more", more) : "");
-}
+// Of one line for people; the whole list is in the diff of the lock file.
+constexpr std::size_t kShownItems = 12;
 
 bool is_of(const DebianLock* entry, const DebianSpec& spec) {
   return entry != nullptr && spec_digest(entry->spec) == spec_digest(spec);
@@ -75,7 +70,7 @@ DebianLock DebianLocker::resolve_and_record(std::string_view image, const Debian
   } else if (changes.empty()) {
     log_.info(fmt::format("locked '{}' anew: no package moved", image));
   } else {
-    log_.warn(fmt::format("locked '{}' anew: {}", image, short_list(changes)));
+    log_.warn(fmt::format("locked '{}' anew: {}", image, join_first(changes, kShownItems)));
   }
   return *lock.find_debian(image);
 }
@@ -91,7 +86,7 @@ DebianLock DebianLocker::entry_with_packages(std::string_view image, const Debia
   const auto names = [](const std::vector<LockedPackage>& packages) {
     std::vector<std::string> result;
     for (const LockedPackage& package : packages) result.push_back(package.name + " " + package.version);
-    return short_list(std::move(result));
+    return join_first(result, kShownItems);
   };
 
   std::vector<LockedPackage> gone = fetch();

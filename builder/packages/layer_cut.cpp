@@ -10,6 +10,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "base/join_first.hpp"
 #include "base/text.hpp"
 #include "builder/packages/file_owners.hpp"
 #include "builder/packages/package_url.hpp"
@@ -212,10 +213,9 @@ class Cutter {
     }
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
-    std::vector<std::string> first;
-    for (std::size_t i = 0; i < std::min(names.size(), kNamedOfPool); ++i) first.push_back(names[i].second);
-    const std::string list = join(first, ", ");
-    return names.size() > kNamedOfPool ? fmt::format("{} and {} more", list, names.size() - kNamedOfPool) : list;
+    std::vector<std::string> shown;
+    for (const auto& [compared, name] : names) shown.push_back(name);
+    return join_first(shown, kNamedOfPool);
   }
 
   const std::vector<FileEntry>& diff_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/join_first.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -13,7 +14,7 @@ std::string count_of(std::size_t count, std::string_view noun) {
 std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t kAll = 4, kSome = 2;
   if (names.size() <= kAll) return join(names, ", ");
-  return fmt::format("{} and {} more", join({names.begin(), names.begin() + kSome}, ", "), names.size() - kSome);
+  return join_first(names, kSome);
 }
 
 std::string shown_instruction(std::string_view text) {

@@ -23,9 +23,7 @@ namespace {
 std::string read_whole(const Fd& root, const std::string& path) {
   const Fd file = open_scanned(root, path);
   FdSource source(file, path);
-  std::string text, buffer(std::size_t{64} << 10, '\0');
-  while (const std::size_t got = source.read(buffer.data(), buffer.size())) text.append(buffer, 0, got);
-  return text;
+  return read_to_end(source, kMaxDatabaseBytes, "'/" + path + "'");
 }
 
 LayerCut find_cut(const Fd& root, const ScannedTree& tree, const UpperToCut& what) {

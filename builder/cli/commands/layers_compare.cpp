@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/join_first.hpp"
 #include "base/text.hpp"
 
 namespace kiln::cli {
@@ -16,12 +17,6 @@ using nlohmann::json;
 constexpr std::size_t kShownPackages = 5;
 constexpr std::size_t kShownEntries = 10;
 constexpr std::size_t kShownLineBytes = 60;
-
-std::string shown_list(const std::vector<std::string>& names) {
-  const std::size_t count = std::min(names.size(), kShownPackages);
-  const std::string first = join(std::vector(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(count)), ", ");
-  return names.size() > count ? fmt::format("{} and {} more", first, names.size() - count) : first;
-}
 
 std::string layer_of(const ComparedImage& image, std::size_t number) {
   const PackageLayer& layer = image.packages.layers[number];
@@ -50,12 +45,13 @@ void print_alone(const std::vector<std::size_t>& layers, const ComparedImage& im
 void print_comparison(const LayerComparison& comparison, const ComparedImage& before, const ComparedImage& after) {
   fmt::print("{} layers are the same, {}\n", comparison.same_layers, human_bytes(comparison.same_bytes));
   for (const LayerDifference& difference : comparison.differences) {
-    fmt::print("{}: layer {} of the first, {} of the second\n", printable(shown_list(difference.packages)),
-               layer_of(before, difference.before), layer_of(after, difference.after));
+    fmt::print("{}: layer {} of the first, {} of the second\n",
+               printable(join_first(difference.packages, kShownPackages)), layer_of(before, difference.before),
+               layer_of(after, difference.after));
     if (!difference.only_before.empty())
-      fmt::print("  beside them in the first: {}\n", printable(shown_list(difference.only_before)));
+      fmt::print("  beside them in the first: {}\n", printable(join_first(difference.only_before, kShownPackages)));
     if (!difference.only_after.empty())
-      fmt::print("  beside them in the second: {}\n", printable(shown_list(difference.only_after)));
+      fmt::print("  beside them in the second: {}\n", printable(join_first(difference.only_after, kShownPackages)));
     for (std::size_t i = 0; i < std::min(difference.entries.size(), kShownEntries); ++i) {
       const EntryDifference& entry = difference.entries[i];
       fmt::print("  /{}: {}\n", printable(entry.path), to_string(entry.kind));
