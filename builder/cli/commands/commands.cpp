@@ -17,6 +17,7 @@ void add_commands(Arguments& root) {
   add_test_command(root);
   add_report_command(root);
   add_why_command(root);
+  add_advise_command(root);
   add_cache_command(root);
   add_pull_command(root);
   add_push_command(root);
