@@ -86,6 +86,15 @@ class Writer:
                  f"echo x >{folder}/node_modules/inner/x.js; head -c {self.size()} /dev/zero >{folder}/index.js; mkdir -p /srv/node_modules/.bin; "
                  f"ln -sf ../n{number}/index.js /srv/node_modules/.bin/n{number}")
 
+    def conda(self, number):
+        """As conda does it: unpacked in its cache, linked into the prefix, with a record."""
+        name, cache = f"c{number}", f"/opt/conda/pkgs/c{number}-1.{number}-0"
+        record = json.dumps({"name": name, "version": f"1.{number}", "build": "0", "files": [f"lib/lib{name}.so", f"share/{name}/data", "bin/activate"]})
+        self.add(f"mkdir -p {cache}/lib {cache}/share /opt/conda/lib /opt/conda/bin /opt/conda/share/{name} /opt/conda/conda-meta; head -c {self.size()} /dev/zero >{cache}/lib/lib{name}.so; "
+                 f"echo {number} >{cache}/share/data; ln -f {cache}/lib/lib{name}.so /opt/conda/lib/lib{name}.so; ln -f {cache}/share/data /opt/conda/share/{name}/data; "
+                 f"echo activate >/opt/conda/bin/activate; echo '{record}' >/opt/conda/conda-meta/{name}-1.{number}-0.json")
+        self.attribute(f"{cache}/lib/lib{name}.so")
+
     def own(self, number):
         folder = f"/own/f{self.random.randrange(4)}/g{number % 3}"
         self.add(f"mkdir -p {folder}; echo {number} >{folder}/file{number}; chmod {self.random.choice([600, 644, 755])} {folder}/file{number}; "
@@ -103,6 +112,8 @@ class Writer:
             self.debian(number)
         for number in range(self.random.randrange(1, 5)):
             self.npm(number)
+        for number in range(self.random.randrange(1, 4)):
+            self.conda(number)
         for number in range(self.random.randrange(1, 8)):
             self.own(number)
         return self.script()
@@ -114,6 +125,7 @@ class Writer:
             if self.random.random() < 0.7:
                 self.python(number, "2")
         self.debian(20)
+        self.conda(0)
         self.own(30)
         self.add("rm /old/4; rm -rf /old/b; mkdir /old/b; echo new >/old/b/new")
         self.attribute("/usr/lib/d1/so")  # of the first script: copied up for its attribute alone
@@ -186,6 +198,11 @@ class CutLayers(harness.KilnTest):
         self.build(f"cut{seed}", dockerfile, "--layers", "package")
         return f"whole{seed}", f"cut{seed}"
 
+    def ecosystems(self, name):
+        """Of the packages that have a layer to themselves or with others of their kind."""
+        shown = json.loads(self.kiln("layers", "--local", "--json", f"ghcr.io/acme/{name}:1").stdout)["images"][0]
+        return {re.match(r"pkg:(\w+)/", package["purl"])[1] for package in shown["packages"]}
+
     def test_the_image_is_the_one_that_it_would_be_without_the_cut(self):
         self.need_programs("umoci", "podman", "cc")
         self.compile_setxattr()
@@ -196,6 +213,7 @@ class CutLayers(harness.KilnTest):
                 whole, cut = self.image(whole_name), self.image(cut_name)
                 self.assertEqual(len(whole.layers), 3)
                 self.assertGreater(len(cut.layers), 8)
+                self.assertEqual(self.ecosystems(cut_name), {"pypi", "deb", "npm", "conda"})
                 self.assertEqual(lines_of(cut.files()), lines_of(whole.files()))
                 base = whole.layers[0].names()
                 late = [path for path, entry in cut.files().items() if entry.mtime != EPOCH and path not in base]

@@ -75,20 +75,27 @@ class CutRooms(harness.KilnTest):
         changed = {self.layer_of(second, part)["digest"] for part in ("idna 3.7", "buildkit")} | {second.manifest["config"]["digest"]}
         self.assertEqual({f"sha256:{digest}" for digest in self.puts(other)[before:]}, changed)
 
-    def test_the_report_has_a_row_for_each_package_and_shows_files_inside_a_layer(self):
+    def test_the_report_has_a_row_for_each_package_and_its_pages_show_them_as_layers(self):
         self.build("ghcr.io/acme/app:1", "--report", "report.json")
-        step = [step for step in json.loads((self.folder / "report.json").read_text())["steps"] if "torch" in step["text"]]
-        self.assertEqual(len(step), 1)
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual(len([step for step in report["steps"] if step["line"] == 2]), 1)
+        layers = [layer for layer in report["images"][0]["layers"] if layer["line"] == 2]
+        self.assertEqual([layer["text"].rpartition(" # ")[2] for layer in layers], ["torch 2.3.1", "idna 3.6", "the rest"])
+        self.assertGreater(layers[0]["unpacked_bytes"], LARGE)
         self.kiln("report", "--format", "html", "--output", "report.html")
-        page = (self.folder / "report.html").read_text()
-        for words in ("torch 2.3.1", "idna 3.6", "the rest"):
-            self.assertIn(words, page)
+        for shown in (self.kiln("report").stdout, (self.folder / "report.html").read_text()):
+            for contents in ("torch 2.3.1", "idna 3.6", "the rest"):
+                self.assertIn(f"{contents}: RUN mkdir", shown)
+        # The treemap goes on inside of a layer.
+        self.assertIn("__init__.py", (self.folder / "report.html").read_text())
 
     def test_waste_is_told_of_a_file_that_a_later_step_takes_from_a_cut_layer(self):
         dockerfile = DOCKERFILE + f"RUN rm -r {SITE}/torch\n"
         self.build("ghcr.io/acme/app:1", "--report", "report.json", dockerfile=dockerfile)
         report = json.loads((self.folder / "report.json").read_text())
-        self.assertGreaterEqual(json.dumps(report).count(f"{SITE.strip('/')}/torch/__init__.py"), 1)
+        self.assertEqual(len(report["images"][0]["layers"]), 6)
+        said = self.kiln("report").stdout
+        self.assertRegex(said, rf"9\.00 MB  hidden  app/Dockerfile:2 +{SITE}/torch/__init__\.py")
 
     def test_prune_keeps_all_layers_of_a_named_image_and_takes_all_of_one_that_lost_its_name(self):
         self.build("ghcr.io/acme/app:1")
@@ -101,6 +108,24 @@ class CutRooms(harness.KilnTest):
         self.assertLessEqual(stays, left)
         self.assertEqual({layer["digest"].removeprefix("sha256:") for layer in gone.manifest["layers"]} & left, stays & {layer["digest"].removeprefix("sha256:") for layer in gone.manifest["layers"]})
         self.kiln("cache", "verify")
+
+    def test_retention_frees_the_layers_of_the_changed_package_alone(self):
+        server = self.registry(delete=True)
+        self.write("images/fleet.json", json.dumps({"registry": server.address, "namespace": "shop", "tags": ["{date}"], "profiles": [],
+                                                    "retention": {"last": 1, "daily": 0, "weekly": 0, "monthly": 0}}))
+        self.write("images/app/image.json", '{"kind": "base"}')
+        self.write("images/app/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        names = [f"{server.address}/shop/app:{date}" for date in ("20261101", "20261102")]
+        for name, idna in zip(names, ("3.6", "3.7"), strict=True):
+            self.build(name, "--push", idna=idna)
+        old, new = map(self.pushed_image, names)
+        raw = self.kiln("inspect", "--raw", names[0]).stdout
+        plan = json.loads(self.kiln("prune", "--registry", "--json", "--yes").stdout)
+        kept = {layer["digest"] for layer in new.manifest["layers"]}
+        gone = [layer["size"] for layer in old.manifest["layers"] if layer["digest"] not in kept]
+        self.assertEqual(len(gone), 2, "idna's, and that of the RUN which reads it")
+        self.assertEqual((plan["deleted"], plan["freed_bytes"]), (1, sum(gone) + old.manifest["config"]["size"] + len(raw.encode())))
+        self.pushed_image(names[1])
 
     def test_verify_finds_the_one_cut_layer_that_is_damaged_and_the_next_build_makes_it_again(self):
         self.build("ghcr.io/acme/app:1")
