@@ -46,6 +46,7 @@ void add_commands(Arguments& root) {
   root.group("This machine");
   add_cache_command(root);
   add_doctor_command(root);
+  add_help_command(root);
   add_completion_command(root);
   add_manual_command(root);
   add_version_command(root);

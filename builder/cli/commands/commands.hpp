@@ -19,6 +19,7 @@ void add_copy_command(Arguments& root);
 void add_diff_command(Arguments& root);
 void add_digest_command(Arguments& root);
 void add_doctor_command(Arguments& root);
+void add_help_command(Arguments& root);
 void add_history_command(Arguments& root);
 void add_images_command(Arguments& root);
 void add_index_command(Arguments& root);
