@@ -9,7 +9,6 @@
 #include "base/html_text.hpp"
 #include "base/text.hpp"
 #include "builder/report/report_words.hpp"
-#include "builder/report/treemap.hpp"
 
 namespace kiln {
 
@@ -81,46 +80,6 @@ std::string_view css_class(LayerUse use) {
       return "shared";
   }
   return {};
-}
-
-std::string svg_treemap(const ReportDocument& document) {
-  constexpr double kHeight = 300;
-  constexpr double kTextWidth = 120;  // below it there is room for a number only
-  const std::vector<DistinctLayer>& layers = document.layers;
-  std::vector<double> weights;
-  for (const DistinctLayer& entry : layers) weights.push_back(static_cast<double>(entry.layer->bytes));
-  if (weights.empty() || weights.front() <= 0) return "";
-  const std::vector<Rect> rects = squarified(weights, {0, 0, kWidth, kHeight});
-  std::string result =
-      fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Stored bytes by layer\">\n", kWidth, kHeight);
-  for (std::size_t i = 0; i < rects.size(); ++i) {
-    const Rect& rect = rects[i];
-    if (rect.width < 0.2 || rect.height < 0.2) continue;
-    const DistinctLayer& entry = layers[i];
-    const std::string place = shown_place(entry.layer->file, entry.layer->line);
-    const std::string images = join(entry.images, ", ");
-    result += fmt::format("<g data-layer=\"{}\"><title>{} compressed, {} unpacked\n{}\n{}\n{}</title>", i,
-                          human_bytes(entry.layer->bytes), human_bytes(entry.layer->unpacked_bytes), html_text(place),
-                          html_text(entry.layer->text), html_text(images));
-    result += fmt::format("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>",
-                          css_class(entry.use), rect.x + 0.5, rect.y + 0.5, std::max(0.1, rect.width - 1),
-                          std::max(0.1, rect.height - 1));
-    if (rect.height > 18) {
-      result += fmt::format(
-          "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", rect.x + 6, rect.y + 16,
-          cut(rect.width < kTextWidth ? human_bytes(entry.layer->bytes)
-                                      : human_bytes(entry.layer->bytes) + "  " + shown_instruction(entry.layer->text),
-              rect.width - 12));
-    }
-    if (rect.height > 34 && rect.width >= kTextWidth) {
-      result +=
-          fmt::format("<text class=\"label faint\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", rect.x + 6, rect.y + 31,
-                      cut(place + "  " + (entry.images.size() > 1 ? count_of(entry.images.size(), "image") : images),
-                          rect.width - 12));
-    }
-    result += "</g>\n";
-  }
-  return result + "</svg>\n";
 }
 
 std::string svg_timeline(const BuildReport& report) {
