@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMostLargest = 25;
 constexpr std::size_t kMostMisses = 500;
+constexpr std::size_t kFirstRows = 15;  // the others of a long table only where they are asked for
 
 struct BarPart {
   std::string_view css_class;
@@ -66,6 +67,20 @@ std::string table_with(std::string_view caption, std::string_view columns) {
                      columns);
 }
 constexpr std::string_view kTableEnd = "</tbody></table>\n";
+
+// A table whose rows beyond the first few are folded away.
+std::string folded_table(std::string_view caption, std::string_view columns, const std::vector<std::string>& rows) {
+  const std::size_t first = rows.size() <= kFirstRows + 3 ? rows.size() : kFirstRows;
+  std::string result = table_with(caption, columns);
+  for (std::size_t i = 0; i < first; ++i) result += rows[i];
+  result += kTableEnd;
+  if (first == rows.size()) return result;
+  result += fmt::format("<details class=\"rest\"><summary>{} more</summary>\n", rows.size() - first);
+  result += table_with(fmt::format("{}: the rest", caption), columns);
+  for (std::size_t i = first; i < rows.size(); ++i) result += rows[i];
+  result += kTableEnd;
+  return result + "</details>\n";
+}
 
 std::string row_of(const ImageGroup& group, bool has_reductions) {
   const ReportImage& image = group.image();
@@ -199,11 +214,12 @@ std::string html_images(const ReportDocument& document) {
                                         html_key("shared", "in other images too") +
                                         html_key("profiles", "in its profiles") + html_key("own", "its own"));
   const bool has_reductions = !document.with_baseline.empty();
-  result += table_with("Images and what they share",
-                       fmt::format("<th>image</th><th class=\"number\">compressed</th>{}",
-                                   has_reductions ? "<th class=\"number\">reduction</th>" : ""));
-  for (const ImageGroup& group : document.groups) result += row_of(group, has_reductions);
-  result += kTableEnd;
+  std::vector<std::string> rows;
+  for (const ImageGroup& group : document.groups) rows.push_back(row_of(group, has_reductions));
+  result += folded_table("Images and what they share",
+                         fmt::format("<th>image</th><th class=\"number\">compressed</th>{}",
+                                     has_reductions ? "<th class=\"number\">reduction</th>" : ""),
+                         rows);
   return result + "</section>\n";
 }
 
@@ -226,9 +242,9 @@ std::string html_misses(const ReportDocument& document) {
   const std::vector<const ReportStep*>& misses = document.steps.misses;
   if (misses.empty()) return "";
   std::string result = html_heading("misses", "Steps that were not in the cache");
-  result += table_with("Steps that were not in the cache", "<th>step</th><th class=\"number\">took</th>");
-  for (std::size_t i = 0; i < misses.size() && i < kMostMisses; ++i) result += row_of(*misses[i]);
-  result += kTableEnd;
+  std::vector<std::string> rows;
+  for (std::size_t i = 0; i < misses.size() && i < kMostMisses; ++i) rows.push_back(row_of(*misses[i]));
+  result += folded_table("Steps that were not in the cache", "<th>step</th><th class=\"number\">took</th>", rows);
   if (misses.size() > kMostMisses)
     result += fmt::format("<p>and {} more, in the report's JSON</p>\n", misses.size() - kMostMisses);
   return result + "</section>\n";

@@ -3,6 +3,7 @@
 #include <libdeflate.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
@@ -47,6 +48,7 @@ class PageData {
     Json result = {{"images", images()}, {"layers", layers()}};
     result["packages"] = {{"ecosystem", ecosystems_}, {"name", names_}, {"version", versions_}};
     result["files"] = std::move(files);
+    result["steps"] = steps();
     return result;
   }
 
@@ -85,6 +87,35 @@ class PageData {
                         {"digest", entry.layer->digest.short_hex()}});
     }
     return result;
+  }
+
+  // Those that ran at a known time, and the targets that had them.
+  Json steps() const {
+    std::map<std::string, std::size_t> known;
+    std::vector<std::string> names;
+    const auto number_of = [&](const std::string& target) {
+      const auto [found, is_new] = known.emplace(printable(target), names.size());
+      if (is_new) names.push_back(found->first);
+      return found->second;
+    };
+    const auto milliseconds_of = [](double seconds) { return std::llround(seconds * 1000); };
+    Json of = Json::array(), place = Json::array(), text = Json::array(), outcome = Json::array(), why = Json::array(),
+         started = Json::array(), ended = Json::array();
+    for (const ReportStep& step : document_.report.steps) {
+      if (!step.started || !step.ended) continue;
+      Json targets = {number_of(step.image)};
+      for (const std::string& other : step.shared_with) targets.push_back(number_of(other));
+      of.push_back(std::move(targets));
+      place.push_back(shown_place(step.file, step.line));
+      text.push_back(shortened(shown_instruction(step.text), 240));
+      outcome.push_back((step.outcome == StepOutcome::hit ? 0 : step.outcome == StepOutcome::built ? 1 : 2));
+      why.push_back(step.outcome == StepOutcome::hit ? "from " + printable(step.from) : shown_reason(step.reason));
+      started.push_back(milliseconds_of(*step.started));
+      ended.push_back(milliseconds_of(*step.ended));
+    }
+    return {{"names", std::move(names)},     {"of", std::move(of)},           {"place", std::move(place)},
+            {"text", std::move(text)},       {"outcome", std::move(outcome)}, {"why", std::move(why)},
+            {"started", std::move(started)}, {"ended", std::move(ended)}};
   }
 
   // The size from which on files have names, so that not more than `most` have.

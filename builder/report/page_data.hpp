@@ -21,9 +21,9 @@ using FindLayerPackages =
 // files as objects would be ten times as many bytes:
 //
 //   data     = {"images": [image], "layers": [layer], "packages": package columns, "files": [files or null],
-//               "steps": step columns, "seconds": N}
-//   image    = {"name", "groups": [{"profiles": [..], "layers": [number, from the bottom], "digests": [..]}],
-//               "bytes", "unpacked"}
+//               "steps": step columns}
+//   image    = {"name", "groups": [{"profiles": [..], "digests": [..], "layers": [number, from the bottom], "bytes",
+//               "unpacked"}]}
 //   layer    = {"bytes", "unpacked", "place", "text", "use": "own" | "profiles" | "shared", "digest"}   most bytes
 //   first package columns = {"ecosystem": [..], "name": [..], "version": [..]} files    = of the layer of that number,
 //   in the order of its index: {"depth", "rest", "size", "package",
@@ -32,7 +32,8 @@ using FindLayerPackages =
 //     rest     joined by line feeds, which no printable path has
 //     package  1 + the number of its package; 0 for none
 //     smaller  files without a name of their own here
-//   step columns = see page_steps()
+//   step columns = {"names": [target], "of": [[number of a name]], "place", "text", "outcome": 0 hit, 1 built, 2 failed,
+//               "why", "started", "ended": milliseconds from the start of the run}
 //
 // At most kMostFiles files, the largest of all layers, have their names.
 struct PageDataOptions {

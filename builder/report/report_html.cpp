@@ -19,6 +19,8 @@ std::string_view page_data_script();
 std::string_view page_tree_script();
 std::string_view page_treemap_script();
 std::string_view page_explorer_script();
+std::string_view page_sharing_script();
+std::string_view page_timeline_script();
 std::string_view page_main_script();
 }  // namespace embedded
 
@@ -42,6 +44,28 @@ constexpr std::string_view kExplorer = R"html(<div id="explorer" hidden>
 </div>
 )html";
 
+// Parts that the page's script fills, and shows where there is something to say.
+constexpr std::string_view kSharing = R"html(<section id="sharing" aria-labelledby="sharing-title" hidden>
+<h2 id="sharing-title">What images share</h2>
+<p>How much of the bytes of the image of a row the image of a column has too: <span class="key"><i class="share-1"></i>up to 20 %</span><span class="key"><i class="share-2"></i>40</span><span class="key"><i class="share-3"></i>60</span><span class="key"><i class="share-4"></i>80</span><span class="key"><i class="share-5"></i>100 %</span><span class="key"><i class="share-self"></i>itself</span></p>
+<p id="matrix-text" role="status">Arrow keys, or pointing, tell the numbers.</p>
+<div class="scroll"><svg id="matrix" tabindex="0" role="img" aria-label="Which bytes of one image another has too" aria-describedby="matrix-text"></svg></div>
+</section>
+<section id="versions" aria-labelledby="versions-title" hidden>
+<h2 id="versions-title">Packages in several versions</h2>
+<p>Unpacked bytes of all of them, each layer once. One version in all images would be one copy.</p>
+<table><caption class="unseen">Packages in several versions</caption><thead><tr><th>package</th><th class="number">bytes</th></tr></thead><tbody id="versions-list"></tbody></table>
+</section>
+)html";
+constexpr std::string_view kTimeline = R"html(<section id="build" aria-labelledby="build-title" hidden>
+<h2 id="build-title">The build</h2>
+<p>The first lane is the critical path: what the length of the run was made of.<span class="key"><i class="hit"></i>from the cache</span><span class="key"><i class="built"></i>executed</span><span class="key"><i class="failed"></i>failed</span></p>
+<div class="scroll" tabindex="0" role="region" aria-label="Steps along the time"><svg id="timeline" role="img" aria-label="Steps along the time; the critical path follows as a table"></svg></div>
+<h3>The critical path</h3>
+<table><caption class="unseen">The critical path</caption><thead><tr><th>step</th><th class="number">took</th></tr></thead><tbody id="critical-list"></tbody></table>
+</section>
+)html";
+
 // For a Content-Security-Policy: 'sha256-...' of an inline script or style.
 std::string source_hash(std::string_view text) {
   const oci::Digest digest = oci::sha256_of(text);
@@ -55,7 +79,8 @@ std::string page_script() {
   std::string script = "'use strict';\n";
   for (const std::string_view part :
        {embedded::page_data_script(), embedded::page_tree_script(), embedded::page_treemap_script(),
-        embedded::page_explorer_script(), embedded::page_main_script()}) {
+        embedded::page_explorer_script(), embedded::page_sharing_script(), embedded::page_timeline_script(),
+        embedded::page_main_script()}) {
     script += part;
   }
   return script;
@@ -74,7 +99,8 @@ class Page {
     body += explorer();
     body += html_reductions(document_);
     body += html_images(document_);
-    body += timeline();
+    body += kSharing;
+    body += kTimeline;
     body += trend();
     body += html_misses(document_);
     body += html_waste(document_);
@@ -104,12 +130,16 @@ class Page {
          std::initializer_list<std::pair<std::string_view, std::string_view>>{{"bytes", "Bytes"},
                                                                               {"reductions", "Reduction"},
                                                                               {"images", "Images"},
+                                                                              {"sharing", "Sharing"},
+                                                                              {"versions", "Versions"},
                                                                               {"build", "Build"},
                                                                               {"trend", "Trend"},
                                                                               {"misses", "Misses"},
                                                                               {"waste", "Waste"}}) {
-      if (body.find(fmt::format("<section id=\"{}\"", id)) != std::string_view::npos)
-        links += fmt::format("<li><a href=\"#{}\">{}</a></li>", id, name);
+      const std::size_t begin = body.find(fmt::format("<section id=\"{}\"", id));
+      if (begin == std::string_view::npos) continue;
+      const bool is_hidden = body.substr(begin, body.find('>', begin) - begin).ends_with(" hidden");
+      links += fmt::format("<li{}><a href=\"#{}\">{}</a></li>", is_hidden ? " hidden" : "", id, name);
     }
     std::string result = fmt::format(
         "<a class=\"skip\" href=\"#main\">To the report</a>\n<header>\n<p class=\"over\">kiln report</p>\n<h1>{}</h1>\n"
@@ -161,12 +191,6 @@ class Page {
     return html_heading(id, title, text) +
            fmt::format("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{}</div>\n</section>\n",
                        title, svg);
-  }
-
-  std::string timeline() const {
-    return picture("build", "The build",
-                   html_key("hit", "from the cache") + html_key("built", "executed") + html_key("failed", "failed"),
-                   svg_timeline(report_));
   }
 
   std::string trend() const {

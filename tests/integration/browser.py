@@ -42,6 +42,7 @@ class Browser:
         self.session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)  # else elements hear of the focus only in some runs
 
     def close(self):
         os.killpg(self.process.pid, signal.SIGKILL)

@@ -142,6 +142,39 @@ class ReportPage(harness.KilnTest):
         self.assertEqual(sorted(self.rows()), ["base", "service0", "service1", "service2"])
         self.assertEqual(self.browser.errors, [])
 
+    def test_what_images_share_is_told_for_the_cell_that_keys_go_to(self):
+        self.open_page()
+        self.assertEqual(self.browser.evaluate("document.querySelectorAll('#matrix .share-self').length"), 4)
+        self.browser.evaluate("document.getElementById('matrix').focus()")
+        text = "document.getElementById('matrix-text').textContent"
+        self.assertRegex(self.browser.evaluate(text), r"^service\d has \d+ kB of the \d+ kB of base, 100.0 %$")
+        self.browser.press("ArrowDown")
+        self.browser.press("ArrowLeft")
+        self.assertRegex(self.browser.evaluate(text), r"^base has \d+ kB of the \d+ kB of service\d, \d+\.\d %$")
+
+    def test_packages_in_several_versions_are_named_with_their_images_and_found_among_the_bytes(self):
+        self.open_page()
+        versions = self.browser.evaluate("document.getElementById('versions-list').innerText")
+        self.assertRegex(versions, r"numpy\s+pypi\s+1\.26\.4 \d+ kB in 4 images: base, service0 and 2 more\s+2\.1\.0 \d+ kB in service0")
+        self.assertNotIn("idna", versions)
+        self.browser.click("#versions-list li:nth-child(2) button")
+        self.assertEqual(self.rows(), ["numpy 2.1.0"])
+
+    def test_the_critical_path_goes_from_the_base_to_the_step_that_ended_last(self):
+        self.open_page()
+        report = json.loads(self.kiln("report", "--json").stdout)
+        last = max(report["steps"], key=lambda step: step.get("ended", 0))
+        way = self.browser.evaluate("page.timeline.way.map((link) => link.step.text)")
+        self.assertEqual(way[-1], last["text"])
+        # Times that do not depend on this machine: a base, a service that needs it, one that waited for a place, a failure.
+        way = self.browser.evaluate("""(() => {
+            const step = (name, started, ended) => ({ targets: [name], text: name, started, ended });
+            const steps = [step('base', 0, 5), step('first', 5.01, 9), step('other', 2, 4), step('second', 9, 12), step('short', 5, 6)];
+            return page.criticalPath(steps, (above, below) => above === below || below === 'base', 0.5)
+              .map((link) => `${link.step.text} ${link.waited}`);
+          })()""")
+        self.assertEqual(way, ["base needed", "first needed", "second place"])
+
     def test_names_from_outside_are_text(self):
         self.open_page()
         self.browser.evaluate("document.getElementById('explorer-search').focus()")
@@ -186,8 +219,10 @@ class ReportPage(harness.KilnTest):
         self.browser.call("Emulation.setScriptExecutionDisabled", value=True)
         self.browser.open(self.folder / "report.html")
         text = self.browser.evaluate("document.body.innerText")
-        for part in ("The largest layers", "COPY site/ /", "Images", "The build"):
+        for part in ("The largest layers", "COPY site/ /", "Images", "Steps that were not in the cache"):
             self.assertIn(part, text)
+        # Links to what needs scripts are not there.
+        self.assertNotIn("Sharing", text)
         self.assertFalse(self.browser.evaluate("document.getElementById('explorer').checkVisibility()"))
 
 

@@ -63,6 +63,16 @@
       if (first) first.focus();
     }
 
+    // From another part of the page: all that has these words.
+    find(words) {
+      this.at = this.tree.root;
+      this.words.value = words;
+      this.least.value = '0';
+      this.show();
+      document.getElementById('bytes').scrollIntoView();
+      this.words.focus({ preventScroll: true });
+    }
+
     up() {
       if (this.at.parent === null) return;
       const from = this.at;

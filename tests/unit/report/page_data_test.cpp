@@ -79,6 +79,17 @@ TEST_CASE("files are columns: folders shared with the path before, the rest, the
   CHECK(data.at("packages").at("ecosystem") == nlohmann::json{"deb"});
 }
 
+TEST_CASE("steps are columns with the targets that had them; what ran at no known time is left out") {
+  BuildReport report = test::sample_report();
+  report.steps[0].started.reset();
+  const nlohmann::json steps = data_of(report).at("steps");
+  REQUIRE(steps.at("text").size() == 3);  // the sample's last has no time either
+  CHECK(steps.at("place")[1] == "memory-fusion-hub/Dockerfile:10");
+  CHECK(steps.at("outcome")[1] == 1);
+  CHECK(steps.at("names") == nlohmann::json{"memory-fusion-hub-mainpc", "memory-fusion-hub-pc2"});
+  CHECK(steps.at("of")[1] == nlohmann::json{0, 1});
+}
+
 TEST_CASE("of too many files the largest have names, and the others are summed up by package") {
   const nlohmann::json data = data_of(test::sample_report(), {.most_files = 1});
   const nlohmann::json& files = data.at("files")[2];
