@@ -59,7 +59,7 @@ std::string place_of(const ReportLayer& layer) {
   const std::string place = shown_place(layer.file, layer.line);
   return fmt::format("<code class=\"place\">{}</code><code>{}</code>",
                      html_text(place.empty() ? layer.digest.short_hex() : place),
-                     html_text(shown_instruction(layer.text)));
+                     html_text(shown_layer(layer.text)));
 }
 
 std::string table_with(std::string_view caption, std::string_view columns) {

@@ -82,7 +82,7 @@ class PageData {
       result.push_back({{"bytes", entry.layer->bytes},
                         {"unpacked", entry.layer->unpacked_bytes},
                         {"place", shown_place(entry.layer->file, entry.layer->line)},
-                        {"text", shortened(shown_instruction(entry.layer->text), 400)},
+                        {"text", shortened(shown_layer(entry.layer->text), 400)},
                         {"use", css_class(entry.use)},
                         {"digest", entry.layer->digest.short_hex()}});
     }
