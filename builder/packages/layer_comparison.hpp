@@ -17,7 +17,8 @@ struct EntryDifference {
 // "only in the first", "other bytes", "another time"
 std::string_view to_string(EntryDifference::Kind kind);
 
-// Two layers, one of each image, that hold packages in the same versions and are not the same.
+// Two layers, one of each image, that are not the same and hold packages in the same versions, or none and were made by
+// the same line.
 struct LayerDifference {
   std::size_t before = 0;  // numbers of layers
   std::size_t after = 0;
@@ -32,7 +33,7 @@ struct LayerComparison {
   std::size_t same_layers = 0;
   std::uint64_t same_bytes = 0;  // compressed
   std::vector<LayerDifference> differences;
-  std::vector<std::size_t> only_before;  // layers that share no package with one of the other image
+  std::vector<std::size_t> only_before;  // layers that have no such partner in the other image
   std::vector<std::size_t> only_after;
 };
 

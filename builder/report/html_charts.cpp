@@ -109,7 +109,7 @@ std::string svg_treemap(const ReportDocument& document) {
       result += fmt::format(
           "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", rect.x + 6, rect.y + 16,
           cut(rect.width < kTextWidth ? human_bytes(entry.layer->bytes)
-                                      : human_bytes(entry.layer->bytes) + "  " + shown_instruction(entry.layer->text),
+                                      : human_bytes(entry.layer->bytes) + "  " + shown_layer(entry.layer->text),
               rect.width - 12));
     }
     if (rect.height > 34 && rect.width >= kTextWidth) {

@@ -67,7 +67,7 @@ std::string html_files(const ReportDocument& document, const FindFileIndex& inde
     Json entry = files_of(*index);
     if (entry.at("files").empty()) continue;
     entry["number"] = i;
-    entry["name"] = shortened(shown_place(layer.file, layer.line) + "  " + shown_instruction(layer.text), 120);
+    entry["name"] = shortened(shown_place(layer.file, layer.line) + "  " + shown_layer(layer.text), 120);
     layers.push_back(std::move(entry));
   }
   if (layers.empty()) return "";

@@ -198,7 +198,7 @@ class Page {
           "class=\"place\"><code>{}<br>{}</code></td><td><code>{}</code></td><td><code>/{}</code> {}</td>"
           "<td>{}</td><td class=\"why\">{}</td></tr>\n",
           human_bytes(entry.waste.bytes), to_string(entry.waste.kind),
-          html_text(shown_place(entry.layer->file, entry.layer->line)), html_text(shown_instruction(entry.layer->text)),
+          html_text(shown_place(entry.layer->file, entry.layer->line)), html_text(shown_layer(entry.layer->text)),
           other ? html_text(shown_place(entry.because->file, entry.because->line)) : "", html_text(entry.waste.example),
           entry.waste.files > 1 ? fmt::format("and {} more", entry.waste.files - 1) : "", names_of(entry.images),
           html_text(entry.waste.advice));

@@ -144,8 +144,35 @@ class Reader {
     if (const auto subject = digest_in_tag(tag)) manifest.subject = subject;
   }
 
+  // A registry may withhold single manifests: for a scanner's findings (Artifactory answers 403, Harbor 403 or 412), by
+  // law (451). An image's is kept without what stands in it, since that is its own. What an index holds hangs on it:
+  // then nothing can be planned.
+  bool is_withheld_image(const Digest& digest, const RegistryError& error) {
+    if (error.status() != 403 && error.status() != 412 && error.status() != 451) return false;
+    const auto told = client_.resolve(contents_.repository, digest.str());
+    return told && oci::media_type::is_manifest(told->media_type);
+  }
+
+  // nullopt where there is none, and for one that is withheld.
+  std::optional<FetchedManifest> fetch(const Digest& digest, std::string& withheld) {
+    try {
+      return client_.find_any_manifest(contents_.repository, digest.str());
+    } catch (const RegistryError& error) {
+      if (!is_withheld_image(digest, error)) throw;
+      withheld = error.message();
+      return std::nullopt;
+    }
+  }
+
   void read(const Digest& digest) {
-    const auto found = client_.find_any_manifest(contents_.repository, digest.str());
+    std::string withheld;
+    const auto found = fetch(digest, withheld);
+    if (!withheld.empty()) {
+      const std::lock_guard lock(mutex_);
+      contents_.manifests[digest].problem = withheld;
+      contents_.remarks.push_back(std::move(withheld));
+      return;
+    }
     if (!found) {
       // An index may name what was never pushed, and what was listed may be gone by now.
       const std::lock_guard lock(mutex_);
@@ -246,12 +273,12 @@ class Reader {
   std::optional<UnixSeconds> created_in(const oci::Descriptor& config, StoredManifest& manifest) {
     const std::string where = fmt::format("config '{}@{}'", contents_.name, config.digest.str());
     try {
-      const std::string bytes = client_.fetch_blob_bytes(contents_.repository, config);
-      return telling_time(oci::parse_image_config(bytes, where).created);
-    } catch (const RegistryError& error) {
-      if (error.status() != 404) throw;
-      manifest.is_broken = true;
-      return kOlderThanAll;
+      const auto bytes = client_.find_blob_bytes(contents_.repository, config);
+      manifest.is_broken = !bytes;
+      if (!bytes) return kOlderThanAll;
+      return telling_time(oci::parse_image_config(*bytes, where).created);
+    } catch (const RegistryError&) {
+      throw;
     } catch (const TransportError&) {
       throw;
     } catch (const Error& error) {

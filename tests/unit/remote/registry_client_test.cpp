@@ -353,3 +353,26 @@ TEST_CASE("push access is asked for without leaving anything behind") {
   CHECK(message.find("DENIED: no") != std::string::npos);
   CHECK(message.find("as 'tester' (from test)") != std::string::npos);
 }
+
+TEST_CASE("a blob that is not there is a value for those who ask whether, and an error for those who need it") {
+  Remote remote;
+  RegistryClient client = remote.client();
+  const oci::Descriptor there = Remote::blob_of("there");
+  const oci::Descriptor missing = Remote::blob_of("missing");
+  remote.registry.add_blob("acme/app", "there");
+  CHECK(client.find_blob_bytes("acme/app", there) == "there");
+  CHECK_FALSE(client.find_blob_bytes("acme/app", missing));
+  CHECK(client.download_blob_if_there("acme/app", there, remote.store));
+  CHECK(remote.store.has(there.digest));
+  CHECK_FALSE(client.download_blob_if_there("acme/app", missing, remote.store));
+  for (const std::string& text :
+       {remote.failing([&] { client.fetch_blob_bytes("acme/app", missing); }),
+        remote.failing([&] { client.download_blob("acme/app", missing, remote.store); }),
+        remote.failing([&] { client.stream_blob("acme/app", missing, 0, [](auto) { return AfterPiece::go_on; }); })})
+    CHECK(text.find("the registry answered 404 (BLOB_UNKNOWN)") != std::string::npos);
+  // Another refusal is no absence.
+  remote.registry.script([](const SeenRequest& request, int) {
+    return request.is("GET", "/blobs/") ? Reaction{Reaction::Kind::answer, {403, {}, ""}, 0} : Reaction{};
+  });
+  CHECK(remote.failing([&] { client.find_blob_bytes("acme/app", missing); }).find("answered 403") != std::string::npos);
+}
