@@ -10,3 +10,17 @@ install(RUNTIME_DEPENDENCY_SET kiln_libraries
   PRE_EXCLUDE_REGEXES "^ld-linux" "^lib(c|m|dl|rt|pthread|resolv|util|anl|nss_.*)\\.so" "^linux-vdso"
   LIBRARY DESTINATION lib/kiln)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md DESTINATION share/doc/kiln)
+
+# What kiln says of its own words: manual pages and completions, where man(1) and the shells look for them.
+install(CODE [[
+  set(prefix "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")
+  set(kiln "${prefix}/bin/kiln")
+  set(shells bash fish zsh)
+  set(files bash-completion/completions/kiln fish/vendor_completions.d/kiln.fish zsh/vendor-completions/_kiln)
+  execute_process(COMMAND "${kiln}" manual "${prefix}/share/man/man1" OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  foreach(shell file IN ZIP_LISTS shells files)
+    get_filename_component(folder "${prefix}/share/${file}" DIRECTORY)
+    file(MAKE_DIRECTORY "${folder}")
+    execute_process(COMMAND "${kiln}" completion ${shell} OUTPUT_FILE "${prefix}/share/${file}" COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
+]])

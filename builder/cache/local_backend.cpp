@@ -15,6 +15,16 @@ namespace {
 constexpr std::string_view kVersion = "kiln cache 1\n";
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
+// Before a file is renamed to `path`, which would be refused for the folder that stands there. Error{network}, as of
+// one key: the other ones can be written still.
+void refuse_folder_at(const fs::path& path) {
+  std::error_code code;
+  if (fs::is_directory(fs::symlink_status(path, code))) {
+    throw Error(Category::network,
+                fmt::format("'{}' is a folder, where a file of the cache belongs; remove it", path.native()));
+  }
+}
+
 }  // namespace
 
 LocalBackend::LocalBackend(fs::path folder)
@@ -85,6 +95,7 @@ std::vector<CacheFinding> LocalBackend::find(std::span<const std::string> keys) 
 void LocalBackend::put(const CacheEntry& entry) {
   prepare();
   const fs::path path = entry_path(entry.key);
+  refuse_folder_at(path);
   make_directories(path.parent_path());
   write_file_atomically(path, serialise(entry));
 }
@@ -124,6 +135,7 @@ bool LocalBackend::put_blob(const oci::Descriptor& blob, const ContentStore& sto
   if (!damaged_.has(blob.digest) && has_blob(blob)) return true;
   if (!store.has(blob.digest)) return false;
   const fs::path path = blob_path(blob.digest);
+  refuse_folder_at(path);
   make_directories(path.parent_path());
   AtomicFile file(path);
   VerifyingReader reader(store, blob.digest);

@@ -71,7 +71,8 @@ RegistryBackend::RegistryBackend(const std::string& reference, RemoteSession& se
       place_(session.repository_of(oci::Reference::parse(reference))),
       name_("registry " + place_.name()) {}
 
-CacheEntry RegistryBackend::parse(const std::string& text, const std::string& key, const std::string& where) {
+std::optional<CacheEntry> RegistryBackend::parse(const std::string& text, const std::string& key,
+                                                 const std::string& where) {
   const nlohmann::json manifest = parse_json(text, where, Category::network);
   const auto need = [&](bool is_right) {
     if (!is_right) throw Error(Category::network, where + ": it is no cache entry");
@@ -105,7 +106,9 @@ CacheEntry RegistryBackend::parse(const std::string& text, const std::string& ke
       throw Error(Category::network, where + ": its embedded content has not the digest of its config");
     }
   } else {
-    entry.content = session_.client(place_.endpoint).fetch_blob_bytes(place_.repository, config, kMaxEntryBytes);
+    auto content = session_.client(place_.endpoint).find_blob_bytes(place_.repository, config, kMaxEntryBytes);
+    if (!content) return std::nullopt;
+    entry.content = std::move(*content);
   }
   return entry;
 }
@@ -115,9 +118,8 @@ CacheFinding RegistryBackend::find_one(const std::string& key) {
   try {
     const auto manifest = session_.client(place_.endpoint).find_manifest(place_.repository, key);
     if (manifest) finding.entry = parse(manifest->bytes, key, fmt::format("cache entry '{}:{}'", place_.name(), key));
-  } catch (const RegistryError& error) {
-    // Of the entry's content alone: one that is listed and lacks it is as good as none.
-    if (error.status() != 404) throw;
+  } catch (const RegistryError&) {
+    throw;
   } catch (const TransportError&) {
     throw;
   } catch (const Error& error) {
@@ -169,10 +171,8 @@ bool RegistryBackend::has_blob(const oci::Descriptor& blob) {
 
 bool RegistryBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
   try {
-    session_.client(place_.endpoint).download_blob(place_.repository, blob, store);
-    return true;
-  } catch (const RegistryError& error) {
-    if (error.status() == 404) return false;
+    return session_.client(place_.endpoint).download_blob_if_there(place_.repository, blob, store);
+  } catch (const RegistryError&) {
     throw;
   } catch (const TransportError&) {
     throw;

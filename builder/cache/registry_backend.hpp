@@ -42,7 +42,8 @@ class RegistryBackend : public CacheBackend {
 
  private:
   CacheFinding find_one(const std::string& key);
-  CacheEntry parse(const std::string& manifest, const std::string& key, const std::string& where);
+  // nullopt where the repository lost the entry's content.
+  std::optional<CacheEntry> parse(const std::string& manifest, const std::string& key, const std::string& where);
 
   RemoteSession& session_;
   RemoteRepository place_;

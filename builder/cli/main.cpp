@@ -9,6 +9,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/exit_code.hpp"
 #include "builder/cli/output/memory_marks.hpp"
+#include "builder/cli/version.hpp"
 #include "builder/cli/words/arguments.hpp"
 
 namespace {
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
     bool debug_memory = false;
     arguments.flag("--debug-memory", debug_memory,
                    "At the end, say on stderr how much memory was held at most, and by which buffers");
+    arguments.version(std::string("kiln ") + kiln::cli::kVersion);
     kiln::cli::add_commands(arguments);
     const int code = arguments.parse(argc, argv, cancel);
     if (debug_memory) kiln::cli::print_memory_marks();

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/held_bytes.hpp"
 #include "base/text.hpp"
+#include "builder/layer/index_text.hpp"
 #include "registry/store/layer_facts.hpp"
 
 namespace kiln {
@@ -17,7 +18,6 @@ namespace {
 
 constexpr std::string_view kMagic = "kiln file index 2\n";
 constexpr std::string_view kFirstMagic = "kiln file index 1\n";
-constexpr std::uint64_t kMaxTextBytes = std::uint64_t{2} << 30;
 constexpr std::string_view kLetters = "fdlhcbpwo";
 constexpr std::string_view kShortestEntry = "o 0: 0 0 0 0 0 0: - 0 0 0\n";  // an opaque root
 constexpr int kIndexZstdLevel = 3;
@@ -94,7 +94,7 @@ class IndexText {
     return result;
   }
   std::string_view string() {
-    const std::uint64_t length = number(kMaxTextBytes);
+    const std::uint64_t length = number(kMaxIndexTextBytes);
     expect(":");
     return bytes(length);
   }
@@ -117,7 +117,7 @@ class IndexText {
   }
   // A count of things of at least `min_bytes` each, so that a wrong one cannot make us reserve memory.
   std::size_t count(std::size_t min_bytes) {
-    const std::uint64_t value = number(kMaxTextBytes);
+    const std::uint64_t value = number(kMaxIndexTextBytes);
     if (value > rest_.size() / min_bytes) refuse("a count is larger than what follows");
     return value;
   }
@@ -183,28 +183,6 @@ FileIndex::BlobFrames take_blob(IndexText& text) {
     blob.frames.push_back(frame);
   }
   return blob;
-}
-
-std::string inflate_index(std::string_view blob, std::string_view where) {
-  const auto refuse = [&](std::string_view what) {
-    throw Error(Category::network, fmt::format("{}: no file index of kiln: {}", where, what));
-  };
-  const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
-  std::string text;
-  ZSTD_inBuffer in{blob.data(), blob.size(), 0};
-  for (std::size_t hint = 1; hint != 0;) {
-    const std::size_t before = text.size();
-    const std::size_t step = std::clamp<std::size_t>(before, 128 << 10, 8 << 20);
-    text.resize(before + step);
-    ZSTD_outBuffer out{text.data() + before, step, 0};
-    hint = ZSTD_decompressStream(context.get(), &out, &in);
-    if (ZSTD_isError(hint)) refuse(ZSTD_getErrorName(hint));
-    text.resize(before + out.pos);
-    if (text.size() > kMaxTextBytes) refuse("it is larger than 2 GiB");
-    if (hint != 0 && out.pos == 0 && in.pos == in.size) refuse("it is cut");
-  }
-  if (in.pos != in.size) refuse("something stands behind it");
-  return text;
 }
 
 void check_frames(const FileIndex::Parts& parts) {

@@ -340,6 +340,7 @@ void TarReader::State::set_common(const Header& header, const Extra& extra) {
     if (!time) refuse("a damaged time");
     entry.mtime = *time;
   }
+  entry.mtime = tar::nearest_time(entry.mtime);
   if (entry.type == EntryType::char_device || entry.type == EntryType::block_device) {
     if (header.device_major < 0 || header.device_major > UINT32_MAX || header.device_minor < 0 ||
         header.device_minor > UINT32_MAX) {

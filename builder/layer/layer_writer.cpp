@@ -12,6 +12,7 @@
 #include "builder/layer/file_index.hpp"
 #include "builder/layer/index_layer.hpp"
 #include "builder/layer/tar_encoder.hpp"
+#include "builder/layer/tar_header.hpp"
 #include "registry/store/layer_facts.hpp"
 
 namespace kiln {
@@ -70,6 +71,7 @@ struct LayerWriter::State {
                                                printable(entry.path)));
     }
     if (!is_mark) {
+      entry.mtime = tar::nearest_time(entry.mtime);
       if (options.set_mtime) entry.mtime = *options.set_mtime;
       if (options.clamp_mtime) entry.mtime = std::min(entry.mtime, *options.clamp_mtime);
     }

@@ -139,6 +139,11 @@ std::optional<std::int64_t> parse_pax_time(std::string_view text) {
   return -whole - (has_rest ? 1 : 0);
 }
 
+std::int64_t nearest_time(std::int64_t seconds) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 54;
+  return std::clamp(seconds, -kMost, kMost);
+}
+
 bool parse_sparse_pairs(const Block& block, std::size_t at, std::size_t count, std::vector<Segment>& segments) {
   for (std::size_t i = 0; i < count; ++i) {
     if (block[at + i * 24] == '\0') return true;

@@ -50,6 +50,8 @@ bool parse_pax(std::string_view text, PaxRecords& records);
 
 // Seconds, rounded down; nullopt for what is no pax time.
 std::optional<std::int64_t> parse_pax_time(std::string_view text);
+// The time, or the nearest one that kiln's headers can say: libarchive's number field has room for no more than 2^55.
+std::int64_t nearest_time(std::int64_t seconds);
 
 // One run of data of a sparse file.
 struct Segment {

@@ -164,7 +164,7 @@ class Reading : private PackageSource {
   std::vector<PackageLayer> layers() const {
     std::vector<std::string> created_by;
     for (const oci::HistoryEntry& entry : image_.history) {
-      if (!entry.empty_layer) created_by.push_back(entry.created_by);
+      if (!entry.empty_layer) created_by.push_back(oci::instruction_of(entry));
     }
     created_by.resize(created_by.size() == image_.blobs.size() ? created_by.size() : 0);
     std::vector<PackageLayer> layers;

@@ -101,6 +101,15 @@ LayerComparison compare_layers(const ComparedImage& before, const ComparedImage&
     ++comparison.same_layers;
     comparison.same_bytes += layers_before[i].blob.size;
   }
+  // What is in no package, as the rest of a step is: by the line that made it.
+  const auto of_the_same_line = [&](std::size_t i) -> std::optional<std::size_t> {
+    if (!names_before[i].empty() || layers_before[i].created_by.empty()) return std::nullopt;
+    for (std::size_t j = 0; j < layers_after.size(); ++j) {
+      if (!is_matched[j] && names_after[j].empty() && layers_after[j].created_by == layers_before[i].created_by)
+        return j;
+    }
+    return std::nullopt;
+  };
   for (const std::size_t i : open) {
     std::size_t most = 0, partner = 0;
     for (std::size_t j = 0; j < layers_after.size(); ++j) {
@@ -108,8 +117,12 @@ LayerComparison compare_layers(const ComparedImage& before, const ComparedImage&
       if (shared > most) std::tie(most, partner) = std::pair(shared, j);
     }
     if (most == 0) {
-      comparison.only_before.push_back(i);
-      continue;
+      const auto same_line = of_the_same_line(i);
+      if (!same_line) {
+        comparison.only_before.push_back(i);
+        continue;
+      }
+      partner = *same_line;
     }
     is_matched[partner] = true;
     comparison.differences.push_back({i, partner, common(names_before[i], names_after[partner]),

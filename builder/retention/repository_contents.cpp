@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "base/percent.hpp"
@@ -68,6 +70,8 @@ class Reader {
       todo_.clear();
       pool_.parallel_for(wave.size(), [&](std::size_t i) { read(wave[i]); });
     }
+    // Where all are, it is the caller who may not read.
+    if (withheld_ && !has_read_) throw RegistryError(*withheld_);
     if (!packages_) date_by_documents();
     return std::move(contents_);
   }
@@ -144,14 +148,42 @@ class Reader {
     if (const auto subject = digest_in_tag(tag)) manifest.subject = subject;
   }
 
+  // A registry may withhold single manifests: for a scanner's findings (Artifactory answers 403, Harbor 403 or 412), by
+  // law (451). An image's is kept without what stands in it, since that is its own. What an index holds hangs on it:
+  // then nothing can be planned.
+  std::optional<oci::Descriptor> withheld_image(const Digest& digest, const RegistryError& error) {
+    if (error.status() != 403 && error.status() != 412 && error.status() != 451) return std::nullopt;
+    auto told = client_.resolve(contents_.repository, digest.str());
+    return told && oci::media_type::is_manifest(told->media_type) ? told : std::nullopt;
+  }
+
+  // nullopt where there is none, and for an image that is withheld, which is noted.
+  std::optional<FetchedManifest> fetch(const Digest& digest) {
+    try {
+      return client_.find_any_manifest(contents_.repository, digest.str());
+    } catch (const RegistryError& error) {
+      const auto image = withheld_image(digest, error);
+      if (!image) throw;
+      const std::lock_guard lock(mutex_);
+      StoredManifest& manifest = contents_.manifests[digest];
+      manifest.descriptor = *image;
+      manifest.descriptor.digest = digest;
+      manifest.problem = error.message();
+      contents_.remarks.push_back(error.message());
+      withheld_.emplace(error);
+      return std::nullopt;
+    }
+  }
+
   void read(const Digest& digest) {
-    const auto found = client_.find_any_manifest(contents_.repository, digest.str());
+    const auto found = fetch(digest);
     if (!found) {
       // An index may name what was never pushed, and what was listed may be gone by now.
       const std::lock_guard lock(mutex_);
-      contents_.manifests.erase(digest);
+      if (contents_.manifests[digest].problem.empty()) contents_.manifests.erase(digest);
       return;
     }
+    has_read_ = true;
     const FetchedManifest& fetched = *found;
     StoredManifest read;
     oci::Annotations annotations;
@@ -246,12 +278,12 @@ class Reader {
   std::optional<UnixSeconds> created_in(const oci::Descriptor& config, StoredManifest& manifest) {
     const std::string where = fmt::format("config '{}@{}'", contents_.name, config.digest.str());
     try {
-      const std::string bytes = client_.fetch_blob_bytes(contents_.repository, config);
-      return telling_time(oci::parse_image_config(bytes, where).created);
-    } catch (const RegistryError& error) {
-      if (error.status() != 404) throw;
-      manifest.is_broken = true;
-      return kOlderThanAll;
+      const auto bytes = client_.find_blob_bytes(contents_.repository, config);
+      manifest.is_broken = !bytes;
+      if (!bytes) return kOlderThanAll;
+      return telling_time(oci::parse_image_config(*bytes, where).created);
+    } catch (const RegistryError&) {
+      throw;
     } catch (const TransportError&) {
       throw;
     } catch (const Error& error) {
@@ -280,6 +312,8 @@ class Reader {
   std::mutex mutex_;
   RepositoryContents contents_;
   std::set<Digest> todo_;
+  std::atomic<bool> has_read_{false};      // a manifest
+  std::optional<RegistryError> withheld_;  // the last answer of one that is withheld
 };
 
 }  // namespace

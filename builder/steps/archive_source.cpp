@@ -11,7 +11,6 @@ namespace kiln {
 
 namespace {
 
-constexpr std::uint64_t kMaxArchiveBytes = std::uint64_t{64} << 30;
 constexpr std::size_t kHeaderBytes = 512;
 
 // The checksum counts its own field as spaces (POSIX ustar); a block that has it right begins a tar.
@@ -122,7 +121,8 @@ std::string ArchiveSource::identity(std::string_view path) const {
   return entry && entry->type == EntryType::hardlink ? entry->link : std::string(path);
 }
 
-std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name) {
+std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name,
+                                std::uint64_t max_bytes) {
   std::unique_ptr<ByteSource> plain;
   std::string head(kHeaderBytes, '\0');
   try {
@@ -134,7 +134,7 @@ std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::pat
   }
   if (!is_tar_header(head)) return std::nullopt;
   LenientSource lenient(std::move(head), *plain);
-  Fd spooled = spool_to_file(lenient, work, kMaxArchiveBytes, name);
+  Fd spooled = spool_to_file(lenient, work, max_bytes, name);
   if (lenient.damage()) {
     if (!is_whole_tar(spooled, name)) throw Error(*lenient.damage());
     if (::lseek(spooled.get(), 0, SEEK_SET) != 0) throw_errno("seek in", name);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,8 +33,11 @@ class ArchiveSource : public CopySource {
 };
 
 // The plain tar in an archive, spooled to an unnamed file in `work`; nullopt where the bytes do not begin a tar, plain
-// or compressed. As with docker, what is damaged behind the tar's end does not matter; before it is Error{build}.
-std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name);
+// or compressed. As with docker, what is damaged behind the tar's end does not matter; before it is Error{build}, and
+// so is a tar of more than `max_bytes`.
+inline constexpr std::uint64_t kMaxArchiveBytes = std::uint64_t{64} << 30;
+std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::path& work, const std::string& name,
+                                std::uint64_t max_bytes = kMaxArchiveBytes);
 
 // Opens a file as an archive (tar, plain or compressed by gzip, bzip2, xz or zstd); nullptr where it is none. Spooled
 // to an unnamed file in `work`.

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kMostRedirects = 10;
 
-constexpr std::uint64_t kMaxDecodedBytes = std::uint64_t{64} << 30;
+constexpr std::uint64_t kMaxFetchedBytes = std::uint64_t{64} << 30;  // as they come, and decoded
 
 // Error{usage}: the URL is the Dockerfile's.
 Url parse_source_url(const std::string& text) {
@@ -60,6 +60,12 @@ class Authorization {
   const SourceSecrets& secrets_;
 };
 
+// What a server says it is about to send.
+std::uint64_t stated_bytes(const HttpHeaders& headers) {
+  const auto length = headers.find("Content-Length");
+  return length ? parse_unsigned(trim(*length)).value_or(0) : 0;
+}
+
 HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets& secrets,
                  const std::function<void(std::string_view)>& take, const CancelToken& cancel) {
   const Authorization authorization(text, secrets);
@@ -71,8 +77,14 @@ HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets&
     request.headers.add("Accept", "*/*");
     if (auto value = authorization.of(url)) request.headers.add("Authorization", std::move(*value));
     request.most_private = most_private;
-    request.wants_body = [](int status, const HttpHeaders&) { return is_success(status); };
-    request.on_body = [&take](std::string_view bytes) {
+    request.max_streamed_bytes = kMaxFetchedBytes;
+    std::uint64_t stated = 0;
+    request.wants_body = [&stated](int status, const HttpHeaders& headers) {
+      stated = stated_bytes(headers);
+      return is_success(status);
+    };
+    request.on_body = [&take, &stated](std::string_view bytes) {
+      if (stated > kMaxFetchedBytes) return AfterPiece::stop;
       take(bytes);
       return AfterPiece::go_on;
     };
@@ -95,6 +107,10 @@ HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets&
       throw Error(Category::network,
                   fmt::format("GET '{}': expected status 200, got {}", url.redacted(), response.status));
     }
+    if (stated > kMaxFetchedBytes) {
+      throw Error(Category::network, fmt::format("GET '{}': expected at most {} bytes, the server is to send {}",
+                                                 url.redacted(), kMaxFetchedBytes, stated));
+    }
     return response;
   }
   throw Error(Category::network, fmt::format("GET '{}': more than {} redirects", url.redacted(), kMostRedirects));
@@ -108,7 +124,7 @@ void decode_gzip(const Fd& encoded, const std::string& name, const std::function
     throw Error(Category::network, fmt::format("'{}': its Content-Encoding is gzip and its bytes are not", name));
   }
   try {
-    const auto plain = decompress_stream(std::make_unique<FdSource>(encoded, name), name, {kMaxDecodedBytes});
+    const auto plain = decompress_stream(std::make_unique<FdSource>(encoded, name), name, {kMaxFetchedBytes});
     std::string buffer(std::size_t{256} << 10, '\0');
     while (const std::size_t got = plain->read(buffer.data(), buffer.size())) {
       cancel.check();

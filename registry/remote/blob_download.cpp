@@ -57,7 +57,7 @@ void BlobDownload::refuse(const RegistryAnswer& answer) {
   }
 }
 
-void BlobDownload::stream(std::uint64_t offset, const BodySink& sink) {
+std::optional<RegistryAnswer> BlobDownload::stream(std::uint64_t offset, const BodySink& sink) {
   // A foreign layer's registry may not have it; then its manifest says who does.
   std::optional<Url> elsewhere;
   std::size_t tried_urls = 0;
@@ -95,7 +95,7 @@ void BlobDownload::stream(std::uint64_t offset, const BodySink& sink) {
     };
     try {
       const RegistryAnswer answer = transport_.send(request);
-      if (answer.response.was_stopped) return;
+      if (answer.response.was_stopped) return std::nullopt;
       if (wrong_range) {
         throw Error(Category::network,
                     fmt::format("blob '{}' of '{}': asked for bytes from {} on, the registry sent others",
@@ -106,6 +106,7 @@ void BlobDownload::stream(std::uint64_t offset, const BodySink& sink) {
         if (answer.response.status == 404 && tried_urls < blob_.urls.size()) {
           elsewhere = transport_.follow(answer.url, blob_.urls[tried_urls++]);
         } else if (!retries.again(answer.response)) {
+          if (answer.response.status == 404) return answer;
           refuse(answer);
         }
       } else if (at < blob_.size) {
@@ -115,27 +116,29 @@ void BlobDownload::stream(std::uint64_t offset, const BodySink& sink) {
       }
     } catch (const TransportError& error) {
       if (error.fault() == TransportFault::too_large) throw wrong_size("more");
-      if (at == blob_.size && blob_.size > 0) return;
+      if (at == blob_.size && blob_.size > 0) return std::nullopt;
       note_progress();
       if (!retries.again(error)) throw;
     }
   } while (at < blob_.size);
+  return std::nullopt;
 }
 
-void BlobDownload::store(ContentStore& store, Durability durability, const ByteProgress& progress,
-                         WriteBehind::Pages pages) {
+std::optional<RegistryAnswer> BlobDownload::store(ContentStore& store, Durability durability,
+                                                  const ByteProgress& progress, WriteBehind::Pages pages) {
   store.lease(blob_.digest);
-  if (store.has(blob_.digest)) return;
+  if (store.has(blob_.digest)) return std::nullopt;
   for (int attempt = 0;; ++attempt) {
     BlobWriter writer = store.begin_blob(pages);
-    stream(0, [&](std::string_view bytes) {
+    auto absence = stream(0, [&](std::string_view bytes) {
       writer.write(bytes);
       if (progress) progress(writer.size());
       return AfterPiece::go_on;
     });
+    if (absence) return absence;
     try {
       writer.commit(blob_.digest, durability);
-      return;
+      return std::nullopt;
     } catch (const Error& error) {
       if (error.category() != Category::network || attempt > 0) throw;
       session_.log().warn(fmt::format("{}; fetching it from '{}' once more", error.message(), shown_repository()));
@@ -143,20 +146,20 @@ void BlobDownload::store(ContentStore& store, Durability durability, const ByteP
   }
 }
 
-std::string BlobDownload::bytes(std::uint64_t max_bytes) {
+std::optional<RegistryAnswer> BlobDownload::read(std::uint64_t max_bytes, std::string& bytes) {
   if (blob_.size > max_bytes) {
     throw Error(Category::network, fmt::format("blob '{}' of '{}': {} bytes, more than the {} allowed",
                                                blob_.digest.str(), shown_repository(), blob_.size, max_bytes));
   }
-  std::string bytes;
   for (int attempt = 0;; ++attempt) {
     bytes.clear();
-    stream(0, [&](std::string_view piece) {
+    auto absence = stream(0, [&](std::string_view piece) {
       bytes += piece;
       return AfterPiece::go_on;
     });
+    if (absence) return absence;
     const oci::Digest digest = oci::sha256_of(bytes);
-    if (digest == blob_.digest) return bytes;
+    if (digest == blob_.digest) return std::nullopt;
     if (attempt > 0) {
       throw Error(Category::network, fmt::format("blob of '{}': expected digest {}, its bytes have {}",
                                                  shown_repository(), blob_.digest.str(), digest.str()));

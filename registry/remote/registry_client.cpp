@@ -116,17 +116,35 @@ double RegistryClient::upload_bytes_per_second() const { return transport_->uplo
 
 void RegistryClient::stream_blob(const std::string& repository, const Descriptor& blob, std::uint64_t offset,
                                  const BodySink& sink) {
-  BlobDownload(*session_, *transport_, repository, blob).stream(offset, sink);
+  BlobDownload download(*session_, *transport_, repository, blob);
+  if (const auto absence = download.stream(offset, sink)) download.refuse(*absence);
 }
 
 void RegistryClient::download_blob(const std::string& repository, const Descriptor& blob, ContentStore& store,
                                    Durability durability, const ByteProgress& progress, WriteBehind::Pages pages) {
-  BlobDownload(*session_, *transport_, repository, blob).store(store, durability, progress, pages);
+  BlobDownload download(*session_, *transport_, repository, blob);
+  if (const auto absence = download.store(store, durability, progress, pages)) download.refuse(*absence);
+}
+
+bool RegistryClient::download_blob_if_there(const std::string& repository, const Descriptor& blob,
+                                            ContentStore& store) {
+  return !BlobDownload(*session_, *transport_, repository, blob)
+              .store(store, Durability::durable, {}, WriteBehind::Pages::keep);
 }
 
 std::string RegistryClient::fetch_blob_bytes(const std::string& repository, const Descriptor& blob,
                                              std::uint64_t max_bytes) {
-  return BlobDownload(*session_, *transport_, repository, blob).bytes(max_bytes);
+  BlobDownload download(*session_, *transport_, repository, blob);
+  std::string bytes;
+  if (const auto absence = download.read(max_bytes, bytes)) download.refuse(*absence);
+  return bytes;
+}
+
+std::optional<std::string> RegistryClient::find_blob_bytes(const std::string& repository, const Descriptor& blob,
+                                                           std::uint64_t max_bytes) {
+  std::string bytes;
+  if (BlobDownload(*session_, *transport_, repository, blob).read(max_bytes, bytes)) return std::nullopt;
+  return bytes;
 }
 
 std::vector<std::string> RegistryClient::list_tags(const std::string& repository) {

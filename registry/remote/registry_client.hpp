@@ -77,9 +77,14 @@ class RegistryClient {
   void download_blob(const std::string& repository, const oci::Descriptor& blob, ContentStore& store,
                      Durability durability = Durability::durable, const ByteProgress& progress = {},
                      WriteBehind::Pages pages = WriteBehind::Pages::keep);
-  // A whole small blob, verified.
+  // The same; false where the repository does not have it (404).
+  bool download_blob_if_there(const std::string& repository, const oci::Descriptor& blob, ContentStore& store);
+  // A whole small blob, verified. Error where it is missing.
   std::string fetch_blob_bytes(const std::string& repository, const oci::Descriptor& blob,
-                               std::uint64_t max_bytes = std::uint64_t{16} << 20);
+                               std::uint64_t max_bytes = kMaxDocumentBytes);
+  // The same; nullopt where the repository does not have it (404).
+  std::optional<std::string> find_blob_bytes(const std::string& repository, const oci::Descriptor& blob,
+                                             std::uint64_t max_bytes = kMaxDocumentBytes);
 
   // All tags, in the registry's order, over all pages. What stands there and is no tag is warned about and left out.
   std::vector<std::string> list_tags(const std::string& repository);
@@ -94,6 +99,8 @@ class RegistryClient {
                                          const std::string& artifact_type = {});
 
  private:
+  static constexpr std::uint64_t kMaxDocumentBytes = std::uint64_t{16} << 20;
+
   RemoteSession* session_;
   std::shared_ptr<RegistryTransport> transport_;
 };

@@ -185,6 +185,8 @@ void RegistryManifests::check_stored(const std::string& repository, const Descri
   for (int attempt = 1;; ++attempt) {
     if (resolve(repository, descriptor.digest.str())) return;
     if (attempt == kStoredAttempts) {
+      // Some registries, and proxies before them, answer HEAD with 404 for what GET has.
+      if (find_any(repository, descriptor.digest.str())) return;
       throw Error(Category::network,
                   fmt::format("manifest {}: expected {} after pushing it, the registry does not have it", where,
                               descriptor.digest.str()));

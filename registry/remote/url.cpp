@@ -23,6 +23,21 @@ bool is_host_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
 }
 
+// With a space and all that is no ASCII as %XX, which no request may hold. Registries and their storage send such
+// Locations, and Go's, curl's and browsers' clients read them so.
+std::string with_escapes(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte == ' ' || byte >= 0x80) {
+      escaped += fmt::format("%{:02X}", byte);
+    } else {
+      escaped += c;
+    }
+  }
+  return escaped;
+}
+
 // Removes "." and ".." segments (RFC 3986, 5.2.4).
 std::string without_dot_segments(std::string_view path) {
   std::vector<std::string_view> kept;
@@ -47,9 +62,9 @@ std::string without_dot_segments(std::string_view path) {
 }  // namespace
 
 Url Url::parse(std::string_view text) {
-  const auto unprintable = [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; };
+  const auto unprintable = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   if (text.size() > 16384) refuse(text, "longer than 16384 characters");
-  if (std::any_of(text.begin(), text.end(), unprintable)) refuse(text, "holds a space or control character");
+  if (std::any_of(text.begin(), text.end(), unprintable)) refuse(text, "holds a control character");
   Url url;
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos) refuse(text, "no http or https url");
@@ -88,10 +103,10 @@ Url Url::parse(std::string_view text) {
     url.port = static_cast<std::uint16_t>(*number);
   }
   const std::size_t question = rest.find('?');
-  url.path = std::string(rest.substr(0, question));
+  url.path = with_escapes(rest.substr(0, question));
   if (url.path.empty()) url.path = "/";
   url.path = without_dot_segments(url.path);
-  if (question != std::string_view::npos) url.query = std::string(rest.substr(question + 1));
+  if (question != std::string_view::npos) url.query = with_escapes(rest.substr(question + 1));
   return url;
 }
 

@@ -8,8 +8,9 @@ namespace kiln {
 
 // An absolute http or https URL (RFC 3986) without userinfo and fragment.
 //
-// Invariants: scheme is "http" or "https"; host is lower case, not empty, an IPv6 address in brackets; path
-// begins with '/'; nothing in it is a control character or a space.
+// Invariants: scheme is "http" or "https"; host is lower case, not empty, an IPv6 address in brackets; path begins with
+// '/'; nothing in it is a control character, a space or beyond ASCII: parse() writes the latter two as %20 and the
+// like.
 struct Url {
   std::string scheme;
   std::string host;

@@ -4,16 +4,18 @@
     tests/bench/bench.py                              every case that the programs on PATH allow
     tests/bench/bench.py --case W1 --case F --peer buildah --runs 5 --json out.json
     tests/bench/bench.py --size 0.1                   a tenth of each workload
-    tests/bench/bench.py wheels                       fetches what the cases G and G-fresh need (3 GB from PyPI)
+    tests/bench/bench.py wheels                       fetches what the cases G* need (3 GB from PyPI)
     tests/bench/bench.py peers                        builds buildkitd, buildctl, buildx and crane with Go, and says where
 
 A round is kiln, then each peer, then kiln again for the next round: what drifts on the machine drifts for all. Printed are
 minimum, median and maximum of the wall clock, processor seconds (a daemon's included), peak memory, and the peers' median over
-kiln's. Everything happens below --folder, which is removed at the end; the registry is Debian's docker-registry on
+kiln's; and of the cases that count them the bytes that moved. "uncut" is kiln with a layer for each step, for the cases that ask
+what cutting along packages costs. Everything happens below --folder, which is removed at the end; the registry is Debian's docker-registry on
 loopback, and the Python image of the cases is made from Debian's packages by images/base-python.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -32,6 +34,7 @@ import transfers  # noqa: E402
 import workloads  # noqa: E402
 from cases import CASES  # noqa: E402
 from measure import Failed  # noqa: E402
+from traffic import Bytes  # noqa: E402
 from tests.support.registry import Registry  # noqa: E402
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kiln-bench"
@@ -46,9 +49,12 @@ def say(text):
 def fetch_wheels():
     folder = CACHE / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
-    pinned = [f"{name}=={version}" for name, version in workloads.CUDA_WHEELS.items()]
-    subprocess.run([sys.executable, "-m", "pip", "download", "--only-binary=:all:", "--python-version", "3.11", "--dest", folder,
-                    *pinned, "torch==2.3.1", "fastapi", "uvicorn"], check=True)
+    small, *versions = workloads.SMALL_WHEEL
+    # One call cannot ask for two versions of one wheel.
+    for wanted in ([*workloads.cuda_wheels(), workloads.TORCH, "fastapi", "uvicorn"], *([f"{small}=={version}"] for version in versions),
+                   workloads.MORE_WHEELS):
+        subprocess.run([sys.executable, "-m", "pip", "download", "--only-binary=:all:", "--python-version", "3.11", "--dest", folder, *wanted],
+                       check=True)
     say(f"the wheels are in {folder}")
 
 
@@ -77,11 +83,23 @@ def able(case, peer):
         return f"{peer.name} bakes nothing" + (" without buildx" if isinstance(peer, peers.BuildKit) else "")
     if case.needs_cache and not peer.shares_cache:
         return f"{peer.name} keeps no cache in a registry"
+    if case.needs_pull and not peer.pulls:
+        return f"{peer.name} is not asked to pull"
+    if case.asks_what_cuts_cost and not isinstance(peer, peers.Kiln):
+        return f"{peer.name} cuts no layers"
+    if peer.is_for_cuts and not case.asks_what_cuts_cost:
+        return "it is kiln itself"
     return ""
 
 
 def show(case, number, name, cost):
-    say(f"{case.name} round {number + 1} {name:9} {cost.wall:8.3f} s  cpu {cost.cpu:7.3f} s  {cost.memory / 1e6:6.0f} MB")
+    moved = f"  {bytes_of(cost)}" if cost.moved != Bytes() else ""
+    say(f"{case.name} round {number + 1} {name:9} {cost.wall:8.3f} s  cpu {cost.cpu:7.3f} s  {cost.memory / 1e6:6.0f} MB{moved}")
+
+
+def bytes_of(cost):
+    allowed = f", allowed {cost.allowed:,}" if cost.allowed else ""
+    return f"{cost.moved.sent:,} bytes sent, {cost.moved.received:,} received, {cost.moved.added:,} added{allowed}"
 
 
 def measure_transfer(transfer, clients, runs):
@@ -125,7 +143,15 @@ def summary(costs):
     walls = sorted(cost.wall for cost in costs)
     return {"wall_seconds": {"min": walls[0], "median": statistics.median(walls), "max": walls[-1]},
             "cpu_seconds": statistics.median(cost.cpu for cost in costs), "peak_memory_bytes": max(cost.memory for cost in costs),
-            "runs": len(costs)}
+            "runs": len(costs), **moved_bytes(costs)}
+
+
+def moved_bytes(costs):
+    """Of the round that moved most; nothing where none counted."""
+    most = max(costs, key=lambda cost: cost.moved.sent)
+    if most.moved == Bytes():
+        return {}
+    return {"bytes": {**dataclasses.asdict(most.moved), "allowed": most.allowed}}
 
 
 def table(rows):
@@ -141,20 +167,34 @@ def table(rows):
             ratio = f"{wall['median'] / ours['wall_seconds']['median']:.1f} x" if ours and name != "kiln" else ""
             lines.append(f"| {row['case']} | {name} | {wall['min']:.3f} s | {wall['median']:.3f} s | {wall['max']:.3f} s | "
                          f"{figures['cpu_seconds']:.1f} s | {figures['peak_memory_bytes'] / 1e6:.0f} MB | {ratio} |")
-    return "\n".join(lines)
+    return "\n".join(lines + byte_table(rows))
+
+
+def byte_table(rows):
+    lines = []
+    for row in rows:
+        for name, figures in row["builders"].items():
+            if figures is None or "bytes" not in figures:
+                continue
+            moved = figures["bytes"]
+            allowed = f"{moved['allowed']:,}" if moved["allowed"] else ""
+            lines.append(f"| {row['case']} | {name} | {moved['sent']:,} | {moved['received']:,} | {moved['added']:,} | {allowed} |")
+    if not lines:
+        return []
+    return ["", "| case | builder | bytes sent | received | added to the registry | allowed |", "|---|---|---|---|---|---|", *lines]
 
 
 def run_case(name, words, folder, registry, chosen, leftovers):
     """The row of a case of cases.py."""
     builders = [builder(folder / builder.name, registry.address) for builder in (peers.Kiln, *chosen)]
-    case = CASES[name](folder, registry.address, words.size)
+    case = CASES[name](folder, registry, words.size)
     (folder / "workload").mkdir(parents=True, exist_ok=True)
     if case.needs_wheels:
         if not (CACHE / "wheels").is_dir():
             raise SystemExit(f"{name} needs the wheels: tests/bench/bench.py wheels")
         (folder / "wheels").symlink_to(CACHE / "wheels")
     for builder in builders:
-        if able(case, builder):
+        if able(case, builder) and not builder.is_for_cuts:
             say(f"{name}: not by {builder.name}: {able(case, builder)}")
     case.make()
     try:

@@ -4,6 +4,7 @@ import shutil
 import time
 
 import workloads
+from traffic import Traffic, layers_of
 
 
 class Case:
@@ -14,10 +15,14 @@ class Case:
     needs_bake = False
     needs_cache = False
     needs_wheels = False
+    needs_pull = False
+    asks_what_cuts_cost = False
+    is_cut = False           # along packages, by those who can
 
-    def __init__(self, folder, registry, size):
+    def __init__(self, folder, server, size):
         self.folder = folder
-        self.registry = registry
+        self.server = server             # tests.support.registry.Registry
+        self.registry = server.address
         self.size = size             # 1.0: the workload whole
         self.round = 0
 
@@ -38,7 +43,7 @@ class Case:
         time.sleep(2.1)
 
     def build(self, peer, cache=None):
-        return peer.build(self.context(peer), self.image(peer) + ":latest", cache=cache, contexts=self.contexts())
+        return peer.build(self.context(peer), self.image(peer) + ":latest", cache=cache, contexts=self.contexts(), cut=self.is_cut)
 
     def contexts(self):
         return None
@@ -183,4 +188,78 @@ class GpuFresh(_Fresh, _Gpu):
         workloads.change_gpu(context)
 
 
-CASES = {case.name: case for case in (W1Cold, W1Again, W1Fresh, W2Cold, W2Fresh, FleetCold, FleetAgain, FleetOne, GpuCold, GpuFresh)}
+class _Counted(Case):
+    """Counts what its build moved."""
+
+    is_cut = True
+
+    def measure(self, peer):
+        traffic = Traffic(self.server)
+        cost = self.build(peer)
+        cost.moved = traffic.so_far()
+        return cost
+
+
+class _Family(_Counted, _Gpu):
+    def make(self):
+        workloads.family(self.folder / "workload", self.registry)
+
+
+class GpuWheel(_Family):
+    name = "G-wheel"
+    what = "CUDA and torch built and pushed, then one small wheel changes: what is pushed, and pulled by a machine that has the old image"
+    needs_pull = True
+
+    def prepare(self, peer):
+        super().prepare(peer)
+        self.build(peer)
+        self.puller = type(peer)(peer.folder / "puller", self.registry)
+        self.puller.forget()
+        self.puller.pull(f"{self.image(peer)}:latest")
+        workloads.family(self.context(peer), self.registry, workloads.SMALL_WHEEL[2])
+        time.sleep(2.1)
+
+    def measure(self, peer):
+        try:
+            cost = super().measure(peer)
+            traffic = Traffic(self.server)
+            self.puller.pull(f"{self.image(peer)}:latest")
+            cost.moved += traffic.so_far()
+        finally:
+            self.puller.stop()
+        # As people read a layer of its own in the history.
+        own = f" # {workloads.SMALL_WHEEL[0]} {workloads.SMALL_WHEEL[2]}"
+        for made_by, size in layers_of(self.server, self.image(peer).partition("/")[2]):
+            if made_by.endswith(own):
+                cost.allowed = size * 11 // 10 + 50_000
+        return cost
+
+
+class GpuTwo(_Family):
+    name = "G-two"
+    what = "CUDA and torch are at the registry; a second family, on another base, has them and one more library: what is added"
+
+    def prepare(self, peer):
+        super().prepare(peer)
+        self.build(peer)
+        workloads.family(self.context(peer), self.registry, more=workloads.MORE_WHEELS)
+        time.sleep(2.1)
+
+
+class GpuCut(_Counted, _Gpu):
+    name = "G-cut"
+    what = "G cold, its layers cut along packages, and not"
+    asks_what_cuts_cost = True
+
+
+class Packages(_Counted):
+    name = "P"
+    what = "a RUN that installs 12,800 files of 160 packages, cold, cut along them, and not"
+    asks_what_cuts_cost = True
+
+    def make(self):
+        workloads.packages(self.folder / "workload", self.registry, max(80, int(12800 * self.size)))
+
+
+CASES = {case.name: case for case in (W1Cold, W1Again, W1Fresh, W2Cold, W2Fresh, FleetCold, FleetAgain, FleetOne, GpuCold, GpuFresh, GpuWheel, GpuTwo,
+                                      GpuCut, Packages)}

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""How seconds grow with the workload: the fleet with 12, 52 and 102 images, a context of 1,000, 10,000 and 100,000 files.
+"""How seconds grow with the workload: the fleet with 12, 52 and 102 images, a context of 1,000, 10,000 and 100,000 files, a RUN that
+installs as many, cut along packages.
 
     tests/bench/growth.py [--runs 3] [--kiln build/kiln] [--work /dev/shm]
 
-writes docs/growth-fleet.svg and docs/growth-files.svg
+writes docs/growth-fleet.svg, docs/growth-files.svg and docs/growth-packages.svg
 
 Each point is the median of the rounds of bench.py at that size; both are printed as a table too.
 """
@@ -22,8 +23,10 @@ PLOTS = {
     "growth-fleet": ("images in the fleet", {"F": "built and pushed", "F-again": "again, nothing changed"}, {12: 0.1, 52: 0.5, 102: 1.0}),
     "growth-files": ("files in the context", {"W1": "built and pushed", "W1-again": "again, nothing changed"},
                      {1000: 1000 / 12800, 10_000: 10_000 / 12800, 100_000: 100_000 / 12800}),
+    "growth-packages": ("files of packages that a RUN installs", {"P": "cut along packages, built and pushed"},
+                        {1000: 1000 / 12800, 10_000: 10_000 / 12800, 100_000: 100_000 / 12800}),
 }
-COLOURS = {"kiln": "#c2410c", "buildkit": "#1d4ed8", "buildah": "#15803d"}
+COLOURS = {"kiln": "#c2410c", "uncut": "#a16207", "buildkit": "#1d4ed8", "buildah": "#15803d"}
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 420, 300, 62, 44, 24, 52
 
 
@@ -94,7 +97,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--kiln", default=ROOT / "build/kiln", type=Path)
-    parser.add_argument("--peer", choices=["buildkit", "buildah"], help="a peer to draw beside kiln")
+    parser.add_argument("--peer", choices=["buildkit", "buildah", "uncut"], help="a peer to draw beside kiln")
     parser.add_argument("--plot", action="append", choices=PLOTS)
     parser.add_argument("--work", help="where the bench works; a tmpfs such as /dev/shm keeps ext4's inodes of removed files out of it")
     parser.add_argument("--folder", default=ROOT / "docs", type=Path, help="where the drawings go")

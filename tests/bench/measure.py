@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from traffic import Bytes
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -19,9 +21,12 @@ class Cost:
     wall: float = 0.0    # seconds
     cpu: float = 0.0     # seconds of user and system time, the daemon's included
     memory: int = 0      # bytes: the largest process of the command's, or the daemon's if that is larger
+    moved: Bytes = field(default_factory=Bytes)   # where a case counts them
+    allowed: int = 0     # bytes that may be sent, and received, where the case has a bound
 
     def __add__(self, other):
-        return Cost(self.wall + other.wall, self.cpu + other.cpu, max(self.memory, other.memory))
+        return Cost(self.wall + other.wall, self.cpu + other.cpu, max(self.memory, other.memory), self.moved + other.moved,
+                    max(self.allowed, other.allowed))
 
 
 def _tree(root):

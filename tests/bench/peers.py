@@ -1,4 +1,4 @@
-"""The builders that are measured. Each has the same five verbs, so that a case is written once.
+"""The builders that are measured. Each has the same verbs, so that a case is written once.
 
 A peer owns one "machine": everything it remembers lies in a folder, and forget() takes a new one. build() and bake() push what they built. None leaves a process behind.
 """
@@ -19,6 +19,8 @@ class Peer:
     programs = ()
     bakes = False            # builds a docker-bake.json in one call
     shares_cache = False     # exports its cache to a registry and imports it
+    pulls = False            # brings an image here by itself
+    is_for_cuts = False      # another way of kiln's, for the cases that ask what cutting layers costs
 
     def __init__(self, folder, registry):
         self.folder = Path(folder)
@@ -51,8 +53,13 @@ class Peer:
                 subprocess.run(["umount", "-l", line.split()[1]], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def build(self, context, image, *, cache=None, contexts=None):
-        """Builds the folder's Dockerfile and pushes it; Cost. cache: a reference to read from and write to."""
+    def build(self, context, image, *, cache=None, contexts=None, cut=False):
+        """Builds the folder's Dockerfile and pushes it; Cost. cache: a reference to read from and write to. cut: along packages,
+        where the peer can."""
+        raise NotImplementedError
+
+    def pull(self, image):
+        """Brings an image here; Cost."""
         raise NotImplementedError
 
     def bake(self, folder, *, cache=None):
@@ -66,7 +73,9 @@ class Kiln(Peer):
     name = "kiln"
     bakes = True
     shares_cache = True
+    pulls = True
     binary = None
+    cuts = True
 
     def _environment(self):
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("KILN_", "BUILDKIT_", "SOURCE_DATE"))}
@@ -77,20 +86,35 @@ class Kiln(Peer):
             return []
         return ["--cache-from", f"type=registry,ref={cache}", "--cache-to", f"type=registry,ref={cache},mode=max"]
 
-    def build(self, context, image, *, cache=None, contexts=None):
+    def build(self, context, image, *, cache=None, contexts=None, cut=False):
         words = [word for name, path in (contexts or {}).items() for word in ("--build-context", f"{name}={path}")]
+        if cut and self.cuts:
+            words += ["--layers", "package"]
         return self.run([self.binary, "build", "--progress", "plain", "-t", image, "--push", *self._cache(cache), *words, context],
                         env=self._environment())
+
+    def pull(self, image):
+        return self.run([self.binary, "pull", "--quiet", image], env=self._environment())
 
     def bake(self, folder, *, cache=None):
         return self.run([self.binary, "bake", "--progress", "plain", "-f", "docker-bake.json", "--push", *self._cache(cache)],
                         env=self._environment(), cwd=folder)
 
 
+class KilnUncut(Kiln):
+    """kiln with a layer for each step."""
+
+    name = "uncut"
+    pulls = False
+    cuts = False
+    is_for_cuts = True
+
+
 class BuildKit(Peer):
     name = "buildkit"
     programs = ("buildkitd", "buildctl", "runc")
     shares_cache = True
+    pulls = True
 
     daemon = None
 
@@ -129,7 +153,7 @@ class BuildKit(Peer):
                 self.daemon.wait()
             self.daemon = None
 
-    def build(self, context, image, *, cache=None, contexts=None):
+    def build(self, context, image, *, cache=None, contexts=None, cut=False):
         command = ["buildctl", "--addr", self._address, "build", "--progress", "plain", "--frontend", "dockerfile.v0",
                    "--local", f"context={context}", "--local", f"dockerfile={context}",
                    "--output", f"type=image,name={image},push=true,registry.insecure=true"]
@@ -139,6 +163,14 @@ class BuildKit(Peer):
             command += ["--import-cache", f"type=registry,ref={cache},registry.insecure=true",
                         "--export-cache", f"type=registry,ref={cache},mode=max,registry.insecure=true"]
         return self.run(command, daemon=self.daemon.pid)
+
+    def pull(self, image):
+        context = self.folder / "pull"
+        context.mkdir(exist_ok=True)
+        # FROM alone fetches nothing but the config.
+        (context / "Dockerfile").write_text(f"FROM {image}\nRUN true\n")
+        return self.run(["buildctl", "--addr", self._address, "build", "--progress", "plain", "--frontend", "dockerfile.v0", "--no-cache",
+                         "--local", f"context={context}", "--local", f"dockerfile={context}"], daemon=self.daemon.pid)
 
     def bake(self, folder, *, cache=None):
         config = self.folder / "buildx"
@@ -158,7 +190,7 @@ class Buildah(Peer):
     def _command(self, *words):
         return ["buildah", "--root", self.state / "root", "--runroot", self.state / "run", "--storage-driver", "overlay", *words]
 
-    def build(self, context, image, *, cache=None, contexts=None):
+    def build(self, context, image, *, cache=None, contexts=None, cut=False):
         local = "localhost/" + image.partition("/")[2]
         words = [word for name, path in (contexts or {}).items() for word in ("--build-context", f"{name}={path}")]
         built = self.run(self._command("build", "--runtime", "runc", "--network", "host", "--ulimit", "nofile=1024:1024",
@@ -198,10 +230,10 @@ class Docker(Peer):
     def _command(self, *words):
         return ["docker", "--host", f"unix://{self.folder}/docker.sock", *words]
 
-    def build(self, context, image, *, cache=None, contexts=None):
+    def build(self, context, image, *, cache=None, contexts=None, cut=False):
         env = dict(os.environ, DOCKER_BUILDKIT="0")
         built = self.run(self._command("build", "--network", "host", "-t", image, context), daemon=self.daemon.pid, env=env)
         return built + self.run(self._command("push", image), daemon=self.daemon.pid)
 
 
-PEERS = {peer.name: peer for peer in (BuildKit, Buildah, Docker)}
+PEERS = {peer.name: peer for peer in (KilnUncut, BuildKit, Buildah, Docker)}

@@ -4,6 +4,7 @@ W1  a context of source files on a Python image: COPY of many small files.
 W2  a RUN that writes machine-code-like files, as a torch wheel does: one big layer.
 F   a fleet: base-python -> base-utils -> services x profiles, three stages each, as one docker-bake.json.
 G   Debian with python3, NVIDIA's CUDA 12.1 wheels, torch on top, a web framework, a service of 60 files.
+P   a RUN that installs many Python packages of 80 files each, one in sixteen of them large.
 
 Each function writes into an empty folder and returns nothing; `change` edits what one developer would have edited.
 """
@@ -168,16 +169,70 @@ CUDA_WHEELS = {
 }
 
 
+# The wheels of the family that another version of one comes for, and the library that a second family adds.
+SMALL_WHEEL = ("sympy", "1.12", "1.12.1")
+TORCH = "torch==2.3.1"
+MORE_WHEELS = ("scipy==1.13.1", "numpy==1.26.4")
+INSTALL = "--mount=type=bind,from=wheels,target=/wheels pip install --no-cache-dir --no-compile --no-index --find-links /wheels"
+
+
+def cuda_wheels():
+    return [f"{name}=={version}" for name, version in CUDA_WHEELS.items()]
+
+
+def family(folder, registry, small_version=SMALL_WHEEL[1], more=()):
+    """CUDA's wheels and torch, as an image that services build on. With `more` it is another family, on another base."""
+    other_base = "COPY other/ /opt/other/\n        RUN useradd --uid 10001 --no-create-home app" if more else ""
+    if more:
+        source_tree(folder / "other", 20, 100_000, seed=4)
+    write(folder / "Dockerfile", f"""
+        FROM {registry}/bench/{PYTHON_IMAGE}
+        {other_base}
+        RUN {INSTALL} {" ".join(cuda_wheels())}
+        RUN {INSTALL} {" ".join((TORCH, f"{SMALL_WHEEL[0]}=={small_version}", *more))}
+        """)
+
+
+_WRITE_PACKAGES = """
+import glob, os, random, sys
+files, each = int(sys.argv[1]), 80
+pool = b"".join(open(path, "rb").read() for path in sorted(glob.glob("/usr/lib/python3*/**/*.py", recursive=True)))
+source = random.Random(5)
+site = "/usr/local/lib/python3.11/site-packages"
+for package in range(max(1, files // each)):
+    name, version = f"package{package:04d}", "1.0"
+    info = f"{name}-{version}.dist-info"
+    os.makedirs(f"{site}/{name}")
+    os.makedirs(f"{site}/{info}")
+    size = 160_000 if package % 16 == 0 else 6_000
+    record = []
+    for number in range(each):
+        start = source.randrange(len(pool) - 200_000)
+        path = f"{name}/f{number:03d}.py"
+        with open(f"{site}/{path}", "wb") as out:
+            out.write(b"# %d\\n" % number + pool[start:start + source.randrange(size // 4, size * 7 // 4)])
+        record.append(f"{path},,")
+    open(f"{site}/{info}/METADATA", "w").write(f"Name: {name}\\nVersion: {version}\\n")
+    open(f"{site}/{info}/RECORD", "w").write("\\n".join([*record, f"{info}/METADATA,,", f"{info}/RECORD,,"]) + "\\n")
+"""
+
+
+def packages(folder, registry, files=12800):
+    write(folder / "write_packages.py", _WRITE_PACKAGES)
+    write(folder / "Dockerfile", f"""
+        FROM {registry}/bench/{PYTHON_IMAGE}
+        RUN --mount=type=bind,source=write_packages.py,target=/write_packages.py python3 /write_packages.py {files}
+        """)
+
+
 def gpu(folder, registry):
     """The wheels come from the named context "wheels", a folder that is filled once (see `bench.py wheels`)."""
-    cuda = " ".join(f"{name}=={version}" for name, version in CUDA_WHEELS.items())
-    install = "--mount=type=bind,from=wheels,target=/wheels pip install --no-cache-dir --no-compile --no-index --find-links /wheels"
     source_tree(folder / "app", 60, 600_000, seed=3)
     write(folder / "Dockerfile", f"""
         FROM {registry}/bench/{PYTHON_IMAGE}
-        RUN {install} {cuda}
-        RUN {install} torch==2.3.1
-        RUN {install} fastapi uvicorn
+        RUN {INSTALL} {" ".join(cuda_wheels())}
+        RUN {INSTALL} {TORCH}
+        RUN {INSTALL} fastapi uvicorn
         COPY app/ /app/
         """)
 

@@ -10,8 +10,9 @@ import harness
 class CommandWords(harness.KilnTest):
     def names_below(self, *command):
         """The commands that the help of `command` lists."""
-        _, _, listed = self.kiln(*command, "--help").stdout.partition("\nSubcommands:\n")
-        return re.findall(r"^  (\w\S*)", listed, re.M)
+        sections = re.split(r"^(\S[^:\n]*):\n", self.kiln(*command, "--help").stdout, flags=re.M)
+        lists = [text for heading, text in zip(sections[1::2], sections[2::2]) if heading not in ("Options", "Positionals")]
+        return [name for text in lists for name in re.findall(r"^  (\w\S*)", text, re.M)]
 
     def commands(self, *above):
         """Every command of kiln as a tuple of words, ("cache", "du") for one that is nested."""

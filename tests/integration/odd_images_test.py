@@ -261,6 +261,12 @@ class Bounds(harness.KilnTest):
                     got = "3" if spoilt == "smaller" else "more"
                     self.assertIn(f"blob '{blob['digest']}': expected {blob['size']} bytes, got {got}", result.stderr)
 
+    def test_a_context_of_more_than_64_gib_on_standard_input_is_refused_at_once(self):
+        context = self.write("context.tar")
+        os.truncate(context, (64 << 30) + 1)
+        result = self.run_program("sh", "-c", 'exec "$0" build - < "$1"', harness.kiln_binary(), context, code=1, timeout=60)
+        self.assertIn("'standard input' is larger than 68719476736 bytes", result.stderr)
+
     def test_a_sparse_file_of_half_a_terabyte_is_refused_at_once(self):
         member = tarfile.TarInfo("sparse")
         member.pax_headers = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(512 << 30), "GNU.sparse.name": "sparse"}

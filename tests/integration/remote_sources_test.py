@@ -292,6 +292,19 @@ class Http(RemoteTest):
         self.files(f"FROM scratch\nADD http://ada:T0KEN@{self.web.address}/moved /got\n")
         self.assertNotIn("Authorization", other.requests[-1][2])
 
+    def test_a_redirect_may_have_spaces_and_letters_beyond_ascii(self):
+        self.web.pages["/moved"] = (302, {"Location": "/new place/caf\xe9?sig=a b"}, b"")
+        self.web.pages["/new%20place/caf%E9"] = (200, {}, b"content")
+        self.assertEqual(self.add("/moved")["got"].data, b"content")
+        self.assertEqual(self.web.requests[-1][1], "/new%20place/caf%E9?sig=a%20b")
+
+    def test_a_body_of_more_than_64_gib_is_refused_by_what_its_header_says(self):
+        self.web.pages["/large"] = (200, {"Content-Length": str((64 << 30) + 1)}, b"the first bytes of it")
+        added = self.build(f"FROM scratch\nADD {self.web.url}/large /got\n", code=3)
+        context = self.kiln("build", f"{self.web.url}/large", code=3)
+        for result in (added, context):
+            self.assertIn("expected at most 68719476736 bytes, the server is to send 68719476737", result.stderr)
+
     def test_user_and_password_of_a_url_authorise_it_and_are_shown_nowhere(self):
         self.web.pages["/file"] = (200, {}, b"content")
         self.web.protected["/file"] = basic("a@da", "T0:pass")

@@ -76,6 +76,7 @@ class WebServer:
         handler.send_response(status)
         for name, value in fields.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(body)))
+        if "Content-Length" not in fields:
+            handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)

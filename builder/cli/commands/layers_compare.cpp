@@ -46,8 +46,9 @@ void print_comparison(const LayerComparison& comparison, const ComparedImage& be
   fmt::print("{} layers are the same, {}\n", comparison.same_layers, human_bytes(comparison.same_bytes));
   for (const LayerDifference& difference : comparison.differences) {
     fmt::print("{}: layer {} of the first, {} of the second\n",
-               printable(join_first(difference.packages, kShownPackages)), layer_of(before, difference.before),
-               layer_of(after, difference.after));
+               difference.packages.empty() ? shown_line(before.packages.layers[difference.before])
+                                           : printable(join_first(difference.packages, kShownPackages)),
+               layer_of(before, difference.before), layer_of(after, difference.after));
     if (!difference.only_before.empty())
       fmt::print("  beside them in the first: {}\n", printable(join_first(difference.only_before, kShownPackages)));
     if (!difference.only_after.empty())

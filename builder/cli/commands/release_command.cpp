@@ -196,13 +196,13 @@ void add_release_command(Arguments& root) {
   });
   add_published_words(list, words->fleet);
   Arguments& show = release.command("show", "Show the images of a release.");
-  show.required_positional("NAME", words->name, "the release")
+  show.required_positional("RELEASE", words->name, "the release")
       .flag("--json", words->as_json, "the record as it is")
       .handler([words](const CancelToken& cancel) { return run_show(*words, cancel); });
   add_published_words(show, words->fleet);
   Arguments& verify =
       release.command("verify", "Look whether every manifest, blob and tag of a release is still there.");
-  verify.required_positional("NAME", words->name, "the release")
+  verify.required_positional("RELEASE", words->name, "the release")
       .flag("--json", words->as_json, "as JSON")
       .handler([words](const CancelToken& cancel) { return run_verify(*words, cancel); });
   add_published_words(verify, words->fleet);

@@ -15,6 +15,7 @@ struct Arguments::Implementation {
   std::unique_ptr<CLI::App> owned;  // the root's only
   CLI::App* app = nullptr;
   Handler handler;
+  std::string group = "Commands";
   std::vector<std::unique_ptr<Arguments>> commands;
 };
 
@@ -79,6 +80,29 @@ std::string problem_of(const CLI::ParseError& error, const CLI::App& app) {
   return text;
 }
 
+DocumentedWord document_of(const CLI::Option& option) {
+  DocumentedWord word;
+  for (const std::string& name : option.get_lnames()) word.names.push_back("--" + name);
+  for (const std::string& name : option.get_snames()) word.names.push_back("-" + name);
+  if (option.get_positional()) word.names = {option.get_name(true)};
+  word.help = option.get_description();
+  word.takes_value = option.get_items_expected_max() > 0;
+  word.is_required = option.get_required();
+  word.is_list = option.get_positional() ? option.get_items_expected_max() > 1
+                                         : option.get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
+  return word;
+}
+
+DocumentedCommand document_of(const CLI::App& app) {
+  DocumentedCommand command{app.get_name(), app.get_description(), app.get_group(), {}, {}, {}};
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;  // a flag that is refused, with its reason
+    (option->get_positional() ? command.positionals : command.flags).push_back(document_of(*option));
+  }
+  for (const CLI::App* below : app.get_subcommands(nullptr)) command.commands.push_back(document_of(*below));
+  return command;
+}
+
 [[noreturn]] void refuse_words(const CLI::App& root, const std::vector<std::string>& words) {
   const CLI::App& app = selected(root);
   const std::string where = full_name(app);
@@ -109,9 +133,26 @@ Arguments::~Arguments() = default;
 Arguments& Arguments::command(std::string name, std::string description) {
   auto child = std::make_unique<Implementation>();
   child->app = implementation_->app->add_subcommand(std::move(name), std::move(description));
+  child->app->group(implementation_->group);
   allow_one_command(*child->app);
   implementation_->commands.push_back(std::unique_ptr<Arguments>(new Arguments(std::move(child))));
   return *implementation_->commands.back();
+}
+
+Arguments& Arguments::hidden_command(std::string name, std::string description) {
+  Arguments& hidden = command(std::move(name), std::move(description));
+  hidden.implementation_->app->group("");
+  return hidden;
+}
+
+Arguments& Arguments::group(std::string heading) {
+  implementation_->group = std::move(heading);
+  return *this;
+}
+
+Arguments& Arguments::version(std::string text) {
+  implementation_->app->set_version_flag("--version", std::move(text), "Print the version and exit");
+  return *this;
 }
 
 Arguments& Arguments::flag(const std::string& names, bool& value, const std::string& help) {
@@ -179,6 +220,19 @@ Arguments& Arguments::handler(Handler handler) {
   return *this;
 }
 
+std::optional<std::string> Arguments::help_of(const std::vector<std::string>& words) const {
+  CLI::App* app = implementation_->app;
+  for (const std::string& word : words) {
+    const auto below = app->get_subcommands([&](const CLI::App* command) { return command->get_name() == word; });
+    if (below.empty()) return std::nullopt;
+    app = below.front();
+  }
+  // App::help() would answer for the command that was parsed.
+  return app->get_formatter()->make_help(app, full_name(*app), CLI::AppFormatMode::Normal);
+}
+
+DocumentedCommand Arguments::document() const { return document_of(*implementation_->app); }
+
 int Arguments::parse(int argc, char** argv, const CancelToken& cancel) {
   CLI::App& app = *implementation_->app;
   try {
@@ -187,6 +241,9 @@ int Arguments::parse(int argc, char** argv, const CancelToken& cancel) {
     app.parse(std::move(words));
   } catch (const CLI::CallForHelp& help) {
     std::cout << app.help();
+    return 0;
+  } catch (const CLI::CallForVersion& version) {
+    std::cout << version.what() << '\n';
     return 0;
   } catch (const CLI::ExtrasError&) {
     std::vector<std::string> extras = app.remaining(true);

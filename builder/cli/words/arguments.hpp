@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/cancel.hpp"
+#include "builder/cli/words/command_document.hpp"
 
 namespace kiln::cli {
 
@@ -22,8 +23,12 @@ class Arguments {
   Arguments(const Arguments&) = delete;
   Arguments& operator=(const Arguments&) = delete;
 
+  // The heading in the help for the commands that are added after it.
+  Arguments& group(std::string heading);
   // A command below this one. References stay valid as long as *this.
   Arguments& command(std::string name, std::string description);
+  // One that programs call: the help does not list it.
+  Arguments& hidden_command(std::string name, std::string description);
 
   // `names` as CLI11 writes them: "-f,--file". A positional has a name without dashes.
   Arguments& flag(const std::string& names, bool& value, const std::string& help);
@@ -40,10 +45,18 @@ class Arguments {
   // An option that other tools know and kiln cannot honour: giving it is Error{usage} with the reason and alternative.
   Arguments& refused(const std::string& names, const std::string& reason, bool takes_value = true);
 
+  // --version prints `text`.
+  Arguments& version(std::string text);
+
   Arguments& handler(Handler handler);
 
   // The flags of this command that were given, each by its long name ("--file"). For its handler.
   std::vector<std::string> given_flags() const;
+
+  // What --help prints for the command that these words lead to; nullopt where they lead to none.
+  std::optional<std::string> help_of(const std::vector<std::string>& words) const;
+  // This command with all below it.
+  DocumentedCommand document() const;
 
   // Error{usage}, with the nearest real word, for words that fit nothing. Prints help or version and returns 0
   // where that is asked for.

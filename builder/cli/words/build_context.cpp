@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/credentials.hpp"
@@ -55,7 +56,6 @@ DockerfileInput read_unpacked_dockerfile(const fs::path& folder, const std::opti
 
 namespace {
 
-constexpr std::uint64_t kMaxContextBytes = std::uint64_t{64} << 30;
 constexpr const char* kFetchedName = "context";  // BuildKit's name for the file behind a URL
 
 // Error{usage} for a larger one than any is, as for a file.
@@ -88,8 +88,14 @@ BuildContext from_stdin(const std::optional<std::string>& file, const CancelToke
     throw Error(Category::usage, "only one of the context and the Dockerfile can come from standard input");
   const fs::path work = fs::temp_directory_path();
   const Fd stream(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
+  // Of a file its size is known before 64 GiB are copied.
+  struct stat info {};
+  if (::fstat(stream.get(), &info) == 0 && S_ISREG(info.st_mode) &&
+      static_cast<std::uint64_t>(info.st_size) > kMaxArchiveBytes) {
+    throw Error(Category::build, fmt::format("'standard input' is larger than {} bytes", kMaxArchiveBytes));
+  }
   FdSource input(stream, "standard input");
-  const Fd spooled = spool_to_file(input, work, kMaxContextBytes, "standard input");
+  const Fd spooled = spool_to_file(input, work, kMaxArchiveBytes, "standard input");
   const auto tar = spool_archive(std::make_unique<FdSource>(spooled, "standard input"), work, "standard input");
   if (tar) return from_tar(*tar, "the build context", file, cancel);
   if (file) throw Error(Category::usage, "standard input is no tar archive, so '-f' has nothing to be found in");

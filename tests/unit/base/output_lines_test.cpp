@@ -102,6 +102,7 @@ TEST_CASE("an endless line is cut into pieces") {
     }
   }
   CHECK(bytes + lines.partial().size() == 100000);
+  CHECK(OutputLines::kMaxLineBytes == 16384);
 }
 
 TEST_CASE("the unfinished line can be looked at") {

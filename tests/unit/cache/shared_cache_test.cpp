@@ -151,3 +151,25 @@ TEST_CASE("a bundle holds as much as fits, the first entries first") {
         "network: bundle: it is no bundle of version 1");
   CHECK(error_of([&] { parse_bundle("[]", "bundle"); }) == "network: bundle: it is no bundle of version 1");
 }
+
+TEST_CASE_FIXTURE(Fixture, "a folder in the place of one file of a cache costs that file and no other") {
+  const std::string second(64, 'b');
+  NewCacheEntry blocked = step("1");
+  blocked.always = {store.put("layer", "application/x")};
+  const fs::path blob = folder.path() / "c/blobs/sha256" / std::string(blocked.always[0].digest.hex());
+  fs::create_directories(blob / "someone's");
+  fs::create_directories(folder.path() / "c/entries/bb" / second);
+  write_file_atomically(folder.path() / "c/version", "kiln cache 1\n");
+  SharedCache writer = cache({{"c", true}});
+  const std::string third(64, 'c');
+  writer.put({blocked, step("2", second), step("3", third)}, store);
+  CHECK(log.texts.size() == 2);
+  for (const std::string& text : log.texts)
+    CHECK(text.find("is a folder, where a file of the cache belongs; remove it") != std::string::npos);
+  SharedCache reader = cache({{"c", false}});
+  CHECK_FALSE(reader.find(kKey, kStepEntryType).entry);
+  CHECK(reader.find(third, kStepEntryType).entry);
+  fs::remove_all(blob);
+  writer.put({blocked}, store);
+  CHECK(cache({{"c", false}}).find(kKey, kStepEntryType).entry);
+}

@@ -141,3 +141,16 @@ TEST_CASE("a damaged claim is none") {
   CHECK(machine.turn());
   CHECK(machine.waits == 0);
 }
+
+TEST_CASE("a machine that goes on giving signs of life is waited for no longer than the longest time") {
+  const TempDir folder;
+  Machine first(folder.path(), kNeverDead);
+  const auto mine = first.turn();
+  REQUIRE(mine);
+  ClaimTimes short_wait = kNeverDead;
+  short_wait.most_seconds = 0.3;
+  Machine second(folder.path(), short_wait);
+  CHECK(second.turn());
+  CHECK(second.waits == 1);
+  CHECK(ClaimTimes().most_seconds == 3600);
+}

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <zstd.h>
 
+#include "builder/layer/index_text.hpp"
 #include "layer_fixture.hpp"
 #include "tests/support/check_error.hpp"
 
@@ -188,4 +189,14 @@ TEST_CASE("the store finds a layer's index by diff ID, and the cache shares it")
   CHECK(*first == index);
   CHECK(cache.load(descriptor) == first);
   CHECK(cache.find(oci::sha256_of("unknown")) == nullptr);
+}
+
+TEST_CASE("the text of an index is inflated to its limit and no further") {
+  const std::string text(100'000, 'x');
+  std::string packed(ZSTD_compressBound(text.size()), '\0');
+  packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 3));
+  CHECK(inflate_index(packed, "it", text.size()) == text);
+  CHECK_ERROR(inflate_index(packed, "it", text.size() - 1), Category::network,
+              "it: no file index of kiln: it is larger than 99999 bytes");
+  CHECK(kMaxIndexTextBytes == std::uint64_t{2} << 30);
 }

@@ -147,6 +147,8 @@ TEST_CASE("big numbers, fractions of seconds and times before 1970 are read") {
   CHECK(found[0].entry.mtime == -2);
   CHECK(found[0].entry.uid == 4000000000u);
   CHECK(found[1].entry.mtime == 4294967296);
+  const auto beyond = read_all(RawTar().pax("mtime", "1152921504606846976").file("c", "3").str());
+  CHECK(beyond[0].entry.mtime == std::int64_t{1} << 54);
 }
 
 TEST_CASE("global pax records hold until they are overridden") {

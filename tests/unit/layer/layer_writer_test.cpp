@@ -270,6 +270,27 @@ TEST_CASE("entries out of order, twice, or linked to nothing are refused") {
   refused({folder_of("../a")}, "layer: entry '../a' has no canonical path");
 }
 
+TEST_CASE("a time that tar headers have no room for is the nearest, and reads back") {
+  for (const std::int64_t time : {std::int64_t{1} << 60, -(std::int64_t{1} << 60)}) {
+    CAPTURE(time);
+    Workshop shop;
+    LayerWriter writer(shop.store, shop.pool, {});
+    FileEntry entry = folder_of("a");
+    entry.mtime = time;
+    writer.add(entry);
+    const LayerValue layer = writer.finish();
+    const std::int64_t nearest = time < 0 ? -(std::int64_t{1} << 54) : std::int64_t{1} << 54;
+    CHECK(IndexCache(shop.store).find(layer.diff_id)->find("a")->mtime == nearest);
+    const std::string tar = tar_of(shop, layer);
+    MemorySource source(tar);
+    TarReader reader(source, "it", Whiteouts::recognise);
+    const FileEntry* read = reader.next();
+    REQUIRE(read);
+    CHECK(read->path == "a");
+    CHECK(read->mtime == nearest);
+  }
+}
+
 TEST_CASE("times are set or clamped as asked, and whiteouts have none") {
   Workshop shop;
   LayerWriterOptions options;

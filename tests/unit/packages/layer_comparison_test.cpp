@@ -10,7 +10,8 @@ namespace {
 struct Side {
   using Files = std::map<std::string, std::string>;
 
-  void add(const std::vector<std::string>& names, const Files& files, UnixSeconds mtime = 0) {
+  void add(const std::vector<std::string>& names, const Files& files, UnixSeconds mtime = 0,
+           const std::string& line = "") {
     FileIndex::Parts parts;
     std::string all;
     for (const auto& [path, text] : files) {
@@ -35,6 +36,7 @@ struct Side {
     PackageLayer layer;
     layer.diff_id = parts.diff_id;
     layer.blob.size = 100;
+    layer.created_by = line;
     packages.layers.push_back(std::move(layer));
     view = view.with_layer(std::make_shared<const FileIndex>(std::move(parts)));
   }
@@ -94,4 +96,21 @@ TEST_CASE("layers are the same but for times where nothing else differs, Python'
   CHECK(is_same_but_for_times(*before, *layer({{"x.py", "x"}, {"__pycache__/x.cpython-311.pyc", "2"}}, 2)));
   CHECK_FALSE(is_same_but_for_times(*before, *layer({{"x.py", "y"}, {"__pycache__/x.cpython-311.pyc", "1"}}, 1)));
   CHECK_FALSE(is_same_but_for_times(*before, *layer({{"x.py", "x"}}, 1)));
+}
+
+TEST_CASE("layers of no package are compared where the same line made them") {
+  Side a, b;
+  a.add({}, {{"own", "1"}}, 0, "RUN x # the rest");
+  a.add({}, {{"other", "1"}}, 0, "RUN y");
+  b.add({}, {{"other", "2"}}, 0, "RUN z");
+  b.add({}, {{"own", "2"}}, 0, "RUN x # the rest");
+  const LayerComparison comparison = compare_layers({a.packages, a.view}, {b.packages, b.view});
+  REQUIRE(comparison.differences.size() == 1);
+  CHECK(comparison.differences[0].before == 0);
+  CHECK(comparison.differences[0].after == 1);
+  CHECK(comparison.differences[0].packages.empty());
+  REQUIRE(comparison.differences[0].entries.size() == 1);
+  CHECK(comparison.differences[0].entries[0].path == "own");
+  CHECK(comparison.only_before == std::vector<std::size_t>{1});
+  CHECK(comparison.only_after == std::vector<std::size_t>{0});
 }

@@ -1,5 +1,7 @@
 #include "registry/remote/registry_client.hpp"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/remote/remote_fixture.hpp"
@@ -352,4 +354,46 @@ TEST_CASE("push access is asked for without leaving anything behind") {
   const std::string message = remote.failing([&] { remote.client().check_push_access("acme/app"); });
   CHECK(message.find("DENIED: no") != std::string::npos);
   CHECK(message.find("as 'tester' (from test)") != std::string::npos);
+}
+
+TEST_CASE("a blob that is not there is a value for those who ask whether, and an error for those who need it") {
+  Remote remote;
+  RegistryClient client = remote.client();
+  const oci::Descriptor there = Remote::blob_of("there");
+  const oci::Descriptor missing = Remote::blob_of("missing");
+  remote.registry.add_blob("acme/app", "there");
+  CHECK(client.find_blob_bytes("acme/app", there) == "there");
+  CHECK_FALSE(client.find_blob_bytes("acme/app", missing));
+  CHECK(client.download_blob_if_there("acme/app", there, remote.store));
+  CHECK(remote.store.has(there.digest));
+  CHECK_FALSE(client.download_blob_if_there("acme/app", missing, remote.store));
+  for (const std::string& text :
+       {remote.failing([&] { client.fetch_blob_bytes("acme/app", missing); }),
+        remote.failing([&] { client.download_blob("acme/app", missing, remote.store); }),
+        remote.failing([&] { client.stream_blob("acme/app", missing, 0, [](auto) { return AfterPiece::go_on; }); })})
+    CHECK(text.find("the registry answered 404 (BLOB_UNKNOWN)") != std::string::npos);
+  // Another refusal is no absence.
+  remote.registry.script([](const SeenRequest& request, int) {
+    return request.is("GET", "/blobs/") ? Reaction{Reaction::Kind::answer, {403, {}, ""}, 0} : Reaction{};
+  });
+  CHECK(remote.failing([&] { client.find_blob_bytes("acme/app", missing); }).find("answered 403") != std::string::npos);
+}
+
+TEST_CASE("a registry that tells the end of a piece as the byte behind it gets each byte once") {
+  Remote remote;
+  remote.settings.upload_chunk_bytes = 1000;
+  remote.registry.options().chunk_min_length = 1000;
+  std::vector<std::string> ranges;
+  std::size_t taken = 0;
+  remote.registry.script([&](const SeenRequest& request, int) {
+    if (request.is("PUT", "/uploads/")) return Reaction{Reaction::Kind::answer, {201, {}, ""}, 0};
+    if (!request.is("PATCH", "/uploads/")) return Reaction{};
+    ranges.push_back(request.header("Content-Range"));
+    taken += request.body.size();
+    return Reaction{Reaction::Kind::answer, {202, {{"Range", fmt::format("0-{}", taken)}}, ""}, 0};
+  });
+  const std::string bytes = bytes_of(2500);
+  remote.client().upload_bytes("acme/app", Remote::blob_of(bytes), bytes);
+  CHECK(ranges == std::vector<std::string>{"0-999", "1000-1999", "2000-2499"});
+  CHECK(taken == bytes.size());
 }

@@ -100,14 +100,21 @@ TEST_CASE("a push that worked is none that failed because somebody moved the tag
 TEST_CASE("a manifest that the registry does not have after it took it is an error") {
   Remote remote;
   const oci::Descriptor image = remote.image({"ours"});
-  remote.registry.script([&](const SeenRequest& request, int) {
-    return request.is("HEAD", "/manifests/sha256:") ? Reaction{Reaction::Kind::answer, without_body(404), 0}
-                                                    : Reaction{};
-  });
-  CHECK(remote.failing([&] {
-                push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:v1")}});
-              })
-            .find("after pushing it, the registry does not have it") != std::string::npos);
+  const auto forget = [&](const std::string& method) {
+    remote.registry.script([=](const SeenRequest& request, int) {
+      const bool is_asked = request.is("HEAD", "/manifests/sha256:") || request.is(method, "/manifests/sha256:");
+      return is_asked ? Reaction{Reaction::Kind::answer, without_body(404), 0} : Reaction{};
+    });
+  };
+  const auto push = [&](const std::string& tag) {
+    push_image(remote.session(), remote.store, {image, {remote.reference("acme/app:" + tag)}});
+  };
+  forget("GET");
+  CHECK(remote.failing([&] { push("v1"); }).find("after pushing it, the registry does not have it") !=
+        std::string::npos);
+  // One that denies it to HEAD alone has it.
+  forget("HEAD");
+  CHECK_NOTHROW(push("v2"));
 }
 
 TEST_CASE("a manifest is taken with any answer of success") {

@@ -35,6 +35,14 @@ TEST_CASE("what is no url of a registry is refused, and its secrets are not show
   }
 }
 
+TEST_CASE("spaces and letters beyond ASCII are escaped as Go's clients do, and what is escaped stays") {
+  const Url url = Url::parse("https://r.example/v2/a b/caf\xc3\xa9/c%20d?note=e f&x=%2F+");
+  CHECK(url.str() == "https://r.example/v2/a%20b/caf%C3%A9/c%20d?note=e%20f&x=%2F+");
+  CHECK(url.resolve(" /uploads/1 2?state=a b ").str() == "https://r.example/uploads/1%202?state=a%20b");
+  CHECK_ERROR(url.resolve("https://r.ex ample/"), Category::network, doctest::Contains("no host name"));
+  CHECK_ERROR(url.resolve("/a\tb"), Category::network, doctest::Contains("holds a control character"));
+}
+
 TEST_CASE("locations are resolved against the url that named them") {
   const Url base = Url::parse("https://r.example:5000/v2/a/uploads/1?state=x");
   CHECK(base.resolve("/v2/b?c=d").str() == "https://r.example:5000/v2/b?c=d");

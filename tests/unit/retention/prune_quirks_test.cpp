@@ -152,6 +152,38 @@ TEST_CASE("what kiln cannot read is kept with all that it names, and the rest is
     CHECK(cleaning.registry.has_manifest(kRepository, kept.str()));
 }
 
+TEST_CASE("an image that the registry withholds is kept and said, and an index that it withholds stops the clean-up") {
+  for (const int status : {403, 412, 451}) {
+    CAPTURE(status);
+    Cleaning cleaning;
+    const oci::Descriptor withheld = cleaning.day(1);
+    cleaning.day(2);
+    cleaning.day(3);
+    const auto withhold = [&](const std::string& digest) {
+      cleaning.registry.script([=](const SeenRequest& request, int) {
+        return request.is("GET", "/manifests/" + digest)
+                   ? Reaction{Reaction::Kind::answer, {status, {}, R"({"errors":[{"code":"DENIED"}]})"}, 0}
+                   : Reaction{};
+      });
+    };
+    withhold(withheld.digest.str());
+    const RetentionPlan plan = cleaning.plan();
+    CHECK(cleaning.deleted_tags(plan) == std::set<std::string>{"20261102"});
+    REQUIRE(plan.repositories[0].remarks.size() == 1);
+    CHECK(plan.repositories[0].remarks[0].find(fmt::format("the registry answered {} (DENIED)", status)) !=
+          std::string::npos);
+    CHECK(cleaning.execute(plan).deleted == 1);
+    CHECK(cleaning.registry.has_manifest(kRepository, withheld.digest.str()));
+
+    // What it holds is not known, and might be deleted.
+    oci::Index index;
+    index.manifests = {withheld};
+    withhold(cleaning.put("20261104", oci::serialise(index), index.media_type).str());
+    const std::string problem = cleaning.failing([&] { cleaning.plan(); });
+    CHECK(problem.find(fmt::format("the registry answered {} (DENIED)", status)) != std::string::npos);
+  }
+}
+
 TEST_CASE("an image whose config is gone is older than all others") {
   Cleaning cleaning;
   const oci::Descriptor broken = cleaning.remote_image(kRepository, "no-day", {"lost"});

@@ -1,9 +1,13 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/temp_dir.hpp"
+#include "builder/steps/archive_source.hpp"
 #include "builder/steps/fetched_source.hpp"
 #include "builder/steps/git_source.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/unit/layer/tar_fixture.hpp"
 
 using namespace kiln;
 
@@ -77,4 +81,16 @@ TEST_CASE("a git source shows no password and passes no option to git") {
   CHECK(parse_git_reference("https://me:secret@host/repo.git#v1")->shown() == "https://host/repo.git#v1");
   CHECK(error_of([&] { parse_git_reference("https://host/repo.git#--upload-pack=evil"); }) ==
         "usage: git source 'https://host/repo.git#--upload-pack=evil': nothing in it may begin with '-'");
+}
+
+TEST_CASE("an archive is unpacked to its limit and no further") {
+  const TempDir work;
+  const std::string tar = kiln::test::RawTar().file("a", "text").str();
+  const auto spool = [&](std::uint64_t max_bytes) {
+    return spool_archive(std::make_unique<MemorySource>(tar), work.path(), "a.tar", max_bytes);
+  };
+  CHECK(spool(tar.size()));
+  CHECK(error_of([&] { spool(tar.size() - 1); }) ==
+        fmt::format("build: 'a.tar' is larger than {} bytes", tar.size() - 1));
+  CHECK(kMaxArchiveBytes == std::uint64_t{64} << 30);
 }
