@@ -205,6 +205,28 @@ class BadDefinitions(harness.KilnTest):
         self.refused("images/one/image.json:3: unknown key 'contxt'; did you mean 'context'?", "images/one/image.json:4: ",
                      "images/two/image.json:1: there is no Dockerfile 'images/two/Dockerfile'", "{nothing}")
 
+    def test_mistakes_of_definitions_and_of_dockerfiles_are_told_together(self):
+        self.image("key", "FROM scratch\n", {"kind": "base", "contxt": "x"})
+        self.image("spelt", "FROM scratch\nCOPPY a b\n")
+        self.image("child", "FROM nowhere\n")
+        self.refused("error: images/key/image.json:1: unknown key 'contxt'", "images/spelt/Dockerfile:2: unknown instruction 'COPPY'",
+                     ">>> COPPY a b", "images/child/Dockerfile:1: unknown parent 'nowhere'")
+        self.write("images/fleet.json", '{"registry": "ghcr.io", "namespce": "acme",\n"groups": {"all": ["nothing"]}}')
+        self.refused("error: images/fleet.json:1: unknown key 'namespce'", "images/key/image.json:1: unknown key 'contxt'")
+        self.write("images/fleet.json", '{"registry": "ghcr.io",\n"groups": {"all": ["nothing"], "some": ["spelt", "none"]}}')
+        self.refused("error: images/fleet.json:2: unknown image, target or group 'nothing'",
+                     "images/fleet.json:2: unknown image, target or group 'none'", "images/key/image.json:1: unknown key 'contxt'")
+
+    def test_images_of_one_name_stop_only_what_needs_that_name(self):
+        self.image("one", "FROM scratch\n", {"kind": "base", "name": "app"})
+        self.image("two", "FROM scratch\n", {"kind": "base", "name": "app"})
+        self.image("child", "FROM app\n")
+        self.image("key", "FROM scratch\n", {"kind": "base", "contxt": "x"})
+        problem = "images/two/image.json:1: two images have the name 'app'; the other is in 'images/one/image.json'"
+        self.assertIn(f"'app' is left out, and what is built from it: {problem}", self.kiln("bake", "--print", "base-utils").stderr)
+        self.refused(f"error: {problem}, which 'child' is built from", args=["child"])
+        self.refused(problem, "images/key/image.json:1: unknown key 'contxt'")
+
     def test_a_broken_definition_stops_only_what_needs_it(self):
         self.image("broken", "FROM scratch\n", {"kind": "base", "contxt": "x"})
         self.image("child", "FROM ghcr.io/acme/broken\n")

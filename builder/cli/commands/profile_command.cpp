@@ -42,7 +42,7 @@ Fleet load(const ProfileWords& words, BrokenImages broken = BrokenImages::set_as
   StderrLog log;
   Fleet fleet = load_fleet(options);
   for (const std::string& warning : fleet.warnings) log.warn(warning);
-  warn_of_broken(fleet, log);
+  warn_of_broken(fleet, {}, log);
   return fleet;
 }
 
