@@ -58,8 +58,7 @@ std::string names_of(const std::vector<std::string>& names) {
 std::string place_of(const ReportLayer& layer) {
   const std::string place = shown_place(layer.file, layer.line);
   return fmt::format("<code class=\"place\">{}</code><code>{}</code>",
-                     html_text(place.empty() ? layer.digest.short_hex() : place),
-                     html_text(shown_layer(layer.text)));
+                     html_text(place.empty() ? layer.digest.short_hex() : place), html_text(shown_layer(layer.text)));
 }
 
 std::string table_with(std::string_view caption, std::string_view columns) {

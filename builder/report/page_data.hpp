@@ -32,7 +32,8 @@ using FindLayerPackages =
 //     rest     joined by line feeds, which no printable path has
 //     package  1 + the number of its package; 0 for none
 //     smaller  files without a name of their own here
-//   step columns = {"names": [target], "of": [[number of a name]], "place", "text", "outcome": 0 hit, 1 built, 2 failed,
+//   step columns = {"names": [target], "of": [[number of a name]], "place", "text", "outcome": 0 hit, 1 built, 2
+//   failed,
 //               "why", "started", "ended": milliseconds from the start of the run}
 //
 // At most kMostFiles files, the largest of all layers, have their names.
