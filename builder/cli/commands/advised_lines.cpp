@@ -80,9 +80,9 @@ class Pointing {
 
  private:
   static std::vector<std::string> lines_of(const fs::path& path) {
-    const auto text = read_file_if_exists(path, kMaxSourceBytes);
+    const std::string text = read_file_if_exists(path, kMaxSourceBytes).value_or("");
     std::vector<std::string> lines;
-    for (const std::string_view line : split(text.value_or(""), '\n')) lines.emplace_back(line);
+    for (const std::string_view line : split(text, '\n')) lines.emplace_back(line);
     return lines;
   }
 
