@@ -9,6 +9,7 @@
 # names in unnamed namespaces are unique within a room; tests/unit/architecture_test.py checks it. A room's templates are made once and
 # not once for each dozen of sources; a batch of 48 takes GCC 1.4 GB.
 include(${CMAKE_CURRENT_LIST_DIR}/precompiled.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/embed.cmake)
 
 function(kiln_room name)
   cmake_parse_arguments(ARG "LIGHT" "" "SOURCES;LINKS;PRIVATE;TESTS" ${ARGN})

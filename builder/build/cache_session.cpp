@@ -149,6 +149,12 @@ void CacheSession::write(const Plan& plan, const std::vector<std::size_t>& wante
   for (const auto& [key, layer] : foreign) {
     entries.push_back({{key, kLayerEntryType, serialise_layer_entry(layer), {}, ""}, {*layer.index}, {}});
   }
+  for (const auto& [key, layer] : layers.known_layers().made()) {
+    const oci::Descriptor& blob = layer.blobs.front().descriptor;
+    NewCacheEntry entry{{key, kLayerEntryType, serialise_layer_entry(layer), {}, ""}, {*layer.index}, {}};
+    (in_images.count(blob.digest) ? entry.always : entry.with_max).push_back(blob);
+    entries.push_back(std::move(entry));
+  }
   cache_->put(std::move(entries), store, elsewhere);
   const auto keys_of_targets = steps.keys_of_targets();
   for (const std::size_t number : wanted) {

@@ -12,7 +12,8 @@ namespace kiln {
 inline constexpr char kStepEntryType[] = "application/vnd.kiln.step.v2";  // a step record (step_record.hpp)
 inline constexpr char kBundleEntryType[] =
     "application/vnd.kiln.bundle.v1+json";  // many entries at once (entry_bundle.hpp)
-inline constexpr char kLayerEntryType[] = "application/vnd.kiln.layer.v1+json";  // a foreign layer and its file index
+inline constexpr char kLayerEntryType[] =
+    "application/vnd.kiln.layer.v1+json";  // a layer and its file index (layer_entry.hpp)
 inline constexpr char kClaimEntryType[] = "application/vnd.kiln.claim.v1+json";  // who executes a step (step_claim.hpp)
 inline constexpr char kMountEntryType[] = "application/vnd.kiln.mount.v1+json";  // the chunks of a cache mount
 

@@ -10,14 +10,19 @@ namespace kiln {
 
 // A file or folder that is not the same in two layers.
 struct EntryDifference {
-  enum class Kind : std::uint8_t { only_before, only_after, type, content, link, properties, time };
+  enum class Kind : std::uint8_t { only_before, only_after, changed };
   std::string path;
-  Kind kind = Kind::content;  // the first in which they differ
+  Kind kind = Kind::changed;
+  std::vector<std::string> what = {};  // of a changed one: what_differs(), or "time" where it is nothing but that
 };
-// "only in the first", "other bytes", "another time"
-std::string_view to_string(EntryDifference::Kind kind);
+// "only in the first", "content, mode"
+std::string to_string(const EntryDifference& difference);
 
-// Two layers, one of each image, that hold packages in the same versions and are not the same.
+// Whether two layers hold the same but for times, and for the contents of Python's bytecode, which holds times.
+bool is_same_but_for_times(const FileIndex& before, const FileIndex& after);
+
+// Two layers, one of each image, that are not the same and hold packages in the same versions, or none and were made by
+// the same line.
 struct LayerDifference {
   std::size_t before = 0;  // numbers of layers
   std::size_t after = 0;
@@ -32,7 +37,7 @@ struct LayerComparison {
   std::size_t same_layers = 0;
   std::uint64_t same_bytes = 0;  // compressed
   std::vector<LayerDifference> differences;
-  std::vector<std::size_t> only_before;  // layers that share no package with one of the other image
+  std::vector<std::size_t> only_before;  // layers that have no such partner in the other image
   std::vector<std::size_t> only_after;
 };
 

@@ -14,14 +14,6 @@ namespace kiln {
 // The page's class for a layer that so many have.
 std::string_view css_class(LayerUse use);
 
-// Every distinct layer of the run, its area its compressed bytes: what several images share in one colour, what one
-// image has alone in another.
-std::string svg_treemap(const ReportDocument& document);
-
-// The steps of the run along the time, hits, misses and failures in their colours; steps that ran side by side stand in
-// lanes.
-std::string svg_timeline(const BuildReport& report);
-
 // Stored bytes, hit rate and wall time of builds of the same images, oldest first, `report` being the last.
 std::string svg_trend(const std::vector<BuildReport>& builds);
 

@@ -2,242 +2,215 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.hpp"
 #include "base/html_text.hpp"
 #include "base/text.hpp"
 #include "builder/report/html_charts.hpp"
+#include "builder/report/html_tables.hpp"
 #include "builder/report/report_words.hpp"
+#include "registry/oci/digest.hpp"
 
 namespace kiln {
 
 namespace embedded {
-std::string_view report_style();  // report.css
-}
+// The files of builder/report/page.
+std::string_view page_style();
+std::string_view page_data_script();
+std::string_view page_tree_script();
+std::string_view page_treemap_script();
+std::string_view page_explorer_script();
+std::string_view page_sharing_script();
+std::string_view page_timeline_script();
+std::string_view page_main_script();
+}  // namespace embedded
 
 namespace {
+
+// The explorer's frame, which the page's script fills. Hidden until it does.
+constexpr std::string_view kExplorer = R"html(<div id="explorer" hidden>
+<form class="tools" role="search">
+<label>Search <input id="explorer-search" type="search" placeholder="path, package, image or line"></label>
+<label>Profile <select id="explorer-profile"><option value="">all</option></select></label>
+<label>Of at least <select id="explorer-least"><option value="0">any size</option><option value="1e5">100 kB</option><option value="1e6">1 MB</option><option value="1e7">10 MB</option><option value="1e8">100 MB</option></select></label>
+<label>Bytes <select id="explorer-measure"><option value="bytes">compressed</option><option value="unpacked">unpacked</option></select></label>
+</form>
+<nav aria-label="Where in the images"><ol id="explorer-path"></ol></nav>
+<p id="explorer-status" role="status"></p>
+<div class="explorer">
+<div id="explorer-map" role="group"></div>
+<div class="list" tabindex="0" role="region" aria-label="The same as a list"><table><caption class="unseen">The same as a list</caption><thead><tr><th>name</th><th class="number">bytes</th></tr></thead><tbody id="explorer-list"></tbody></table></div>
+</div>
+<p class="hint">A box opens where it is chosen. Arrow keys go from box to box, Enter opens, Backspace goes up.</p>
+</div>
+)html";
+
+// Parts that the page's script fills, and shows where there is something to say.
+constexpr std::string_view kSharing = R"html(<section id="sharing" aria-labelledby="sharing-title" hidden>
+<h2 id="sharing-title">What images share</h2>
+<p>How much of the bytes of the image of a row the image of a column has too: <span class="key"><i class="share-1"></i>up to 20 %</span><span class="key"><i class="share-2"></i>40</span><span class="key"><i class="share-3"></i>60</span><span class="key"><i class="share-4"></i>80</span><span class="key"><i class="share-5"></i>100 %</span><span class="key"><i class="share-self"></i>itself</span></p>
+<p id="matrix-text" role="status">Arrow keys, or pointing, tell the numbers.</p>
+<div class="scroll"><svg id="matrix" tabindex="0" role="img" aria-label="Which bytes of one image another has too" aria-describedby="matrix-text"></svg></div>
+</section>
+<section id="versions" aria-labelledby="versions-title" hidden>
+<h2 id="versions-title">Packages in several versions</h2>
+<p>Unpacked bytes of all of them, each layer once. One version in all images would be one copy.</p>
+<table><caption class="unseen">Packages in several versions</caption><thead><tr><th>package</th><th class="number">bytes</th></tr></thead><tbody id="versions-list"></tbody></table>
+</section>
+)html";
+constexpr std::string_view kTimeline = R"html(<section id="build" aria-labelledby="build-title" hidden>
+<h2 id="build-title">The build</h2>
+<p>The first lane is the critical path: what the length of the run was made of.<span class="key"><i class="hit"></i>from the cache</span><span class="key"><i class="built"></i>executed</span><span class="key"><i class="failed"></i>failed</span></p>
+<div class="scroll" tabindex="0" role="region" aria-label="Steps along the time"><svg id="timeline" role="img" aria-label="Steps along the time; the critical path follows as a table"></svg></div>
+<h3>The critical path</h3>
+<table><caption class="unseen">The critical path</caption><thead><tr><th>step</th><th class="number">took</th></tr></thead><tbody id="critical-list"></tbody></table>
+</section>
+)html";
+
+// For a Content-Security-Policy: 'sha256-...' of an inline script or style.
+std::string source_hash(std::string_view text) {
+  const oci::Digest digest = oci::sha256_of(text);
+  std::string bytes;
+  for (std::size_t i = 0; i < digest.hex().size(); i += 2)
+    bytes += static_cast<char>(std::stoi(std::string(digest.hex().substr(i, 2)), nullptr, 16));
+  return "'sha256-" + base64_encoded(bytes) + "'";
+}
+
+std::string page_script() {
+  std::string script = "'use strict';\n";
+  for (const std::string_view part :
+       {embedded::page_data_script(), embedded::page_tree_script(), embedded::page_treemap_script(),
+        embedded::page_explorer_script(), embedded::page_sharing_script(), embedded::page_timeline_script(),
+        embedded::page_main_script()}) {
+    script += part;
+  }
+  return script;
+}
 
 class Page {
  public:
   Page(const ReportDocument& document, const std::vector<BuildReport>& earlier,
-       const std::vector<GateFailure>& failures, const FindFileIndex& index_of)
-      : document_(document), report_(document.report), earlier_(earlier), failures_(failures), index_of_(index_of) {}
+       const std::vector<GateFailure>& failures, const PageSources& sources)
+      : document_(document), report_(document.report), earlier_(earlier), failures_(failures), sources_(sources) {}
 
   std::string write() {
-    out_ = fmt::format(
+    const std::string script = page_script();
+    const std::string style(embedded::page_style());
+    std::string body = figures();
+    body += explorer();
+    body += html_reductions(document_);
+    body += html_images(document_);
+    body += kSharing;
+    body += kTimeline;
+    body += trend();
+    body += html_misses(document_);
+    body += html_waste(document_);
+    const std::string data = deflated_base64(page_data_json(document_, sources_.index_of, sources_.packages_of));
+    // Nothing is loaded from anywhere, no script runs but the page's own, and no style applies but its own.
+    return fmt::format(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>kiln "
-        "report</title>\n<style>\n{}</style>\n"
-        "</head>\n<body>\n<main>\n",
-        embedded::report_style());
-    out_ += fmt::format("<h1>{}</h1>\n<p>{}, kiln {}</p>\n", count_of(report_.images.size(), "image"),
-                        format_rfc3339(report_.created), html_text(report_.kiln_version));
-    for (const GateFailure& failure : failures_) {
-      out_ += fmt::format("<div class=\"gate\">{}<br><code>{} {}</code></div>\n", html_text(failure.message),
-                          html_text(shown_place(failure.file, failure.line)), html_text(failure.text));
-    }
-    figures();
-    treemap();
-    out_ += html_files(document_, index_of_);
-    reductions();
-    images();
-    timeline();
-    trend();
-    misses();
-    waste();
-    return out_ + "</main>\n</body>\n</html>\n";
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src {}; style-src {}; "
+        "base-uri 'none'; form-action 'none'\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>{}</style>\n</head>\n"
+        "<body>\n{}<main id=\"main\">\n{}</main>\n<script type=\"application/octet-stream\" id=\"page-data\">{}"
+        "</script>\n<script>{}</script>\n</body>\n</html>\n",
+        source_hash(script), source_hash(style), title(), style, header(body), body, data, script);
   }
 
  private:
-  void figures() {
-    out_ += "<div class=\"figures\">\n";
+  std::string title() const {
+    return fmt::format("{}, {} stored", count_of(report_.images.size(), "image"),
+                       human_bytes(report_.fleet.stored_bytes));
+  }
+
+  // With links to those parts that the page has.
+  std::string header(std::string_view body) const {
+    std::string links;
+    for (const auto& [id, name] :
+         std::initializer_list<std::pair<std::string_view, std::string_view>>{{"bytes", "Bytes"},
+                                                                              {"reductions", "Reduction"},
+                                                                              {"images", "Images"},
+                                                                              {"sharing", "Sharing"},
+                                                                              {"versions", "Versions"},
+                                                                              {"build", "Build"},
+                                                                              {"trend", "Trend"},
+                                                                              {"misses", "Misses"},
+                                                                              {"waste", "Waste"}}) {
+      const std::size_t begin = body.find(fmt::format("<section id=\"{}\"", id));
+      if (begin == std::string_view::npos) continue;
+      const bool is_hidden = body.substr(begin, body.find('>', begin) - begin).ends_with(" hidden");
+      links += fmt::format("<li{}><a href=\"#{}\">{}</a></li>", is_hidden ? " hidden" : "", id, name);
+    }
+    std::string result = fmt::format(
+        "<a class=\"skip\" href=\"#main\">To the report</a>\n<header>\n<p class=\"over\">kiln report</p>\n<h1>{}</h1>\n"
+        "<p>{}, kiln {}</p>\n</header>\n<nav class=\"parts\" aria-label=\"Parts of the report\"><ul>{}</ul></nav>\n",
+        title(), format_rfc3339(report_.created), html_text(report_.kiln_version), links);
+    return result;
+  }
+
+  std::string figures() const {
+    std::string result;
+    for (const GateFailure& failure : failures_) {
+      result +=
+          fmt::format("<div class=\"gate\" role=\"alert\">{}<br><code>{} {}</code></div>\n", html_text(failure.message),
+                      html_text(shown_place(failure.file, failure.line)), html_text(failure.text));
+    }
+    result += "<dl class=\"figures\">\n";
     const auto tile = [&](std::string_view name, std::string_view value, std::string_view rest,
-                          std::string_view verdict) {
-      out_ += fmt::format("<div class=\"figure\"><b>{}</b><div>{}<br><span class=\"{}\">{}</span></div></div>\n",
-                          html_text(value), html_text(name), verdict, html_text(rest));
+                          const std::optional<bool>& met) {
+      result += fmt::format("<div class=\"figure\"><dt>{}</dt><dd><b>{}</b>", html_text(name), html_text(value));
+      if (!rest.empty()) result += fmt::format("<span>{}</span>", html_text(rest));
+      if (met) result += fmt::format("<span class=\"{0}\">{0}</span>", *met ? "met" : "missed");
+      result += "</dd></div>\n";
     };
     for (const Figure& figure : document_.figures) {
-      tile(figure.name, figure.value, figure.target.empty() ? figure.note : figure.target,
-           !figure.met   ? ""
-           : *figure.met ? "met"
-                         : "missed");
+      if (figure.value == "-" && figure.target.empty()) continue;
+      tile(figure.name, figure.value, figure.target.empty() ? figure.note : "target " + figure.target, figure.met);
     }
     const ReportFleet& fleet = report_.fleet;
-    tile("stored", human_bytes(fleet.stored_bytes), "instead of " + human_bytes(fleet.compressed_bytes), "");
+    tile("stored", human_bytes(fleet.stored_bytes), "instead of " + human_bytes(fleet.compressed_bytes), std::nullopt);
     tile("pushed", human_bytes(report_.wire.pushed_bytes),
          fmt::format("pulled {}, mounted {}", human_bytes(report_.wire.pulled_bytes),
                      human_bytes(report_.wire.mounted_bytes)),
-         "");
-    out_ += "</div>\n";
+         std::nullopt);
+    return result + "</dl>\n";
   }
 
-  void picture(std::string_view title, std::string_view text, const std::string& svg) {
-    if (svg.empty()) return;
-    out_ += fmt::format("<h2>{}</h2>\n<p>{}</p>\n<div class=\"scroll\">{}</div>\n", title, text, svg);
+  std::string explorer() const {
+    if (document_.layers.empty()) return "";
+    return html_heading("bytes", "Where the bytes are",
+                        "Each layer once, at the image that brings it." + html_key("shared", "in several images") +
+                            html_key("profiles", "in profiles of one") + html_key("own", "in one")) +
+           std::string(kExplorer) + "<div id=\"explorer-static\">\n" + html_largest_layers(document_) +
+           "</div>\n</section>\n";
   }
 
-  void treemap() {
-    picture("Where the bytes are",
-            "Each layer once, by compressed bytes.<span class=\"key shared\"></span>in several images"
-            "<span class=\"key profiles\"></span>in profiles of one<span class=\"key own\"></span>in one",
-            svg_treemap(document_));
+  static std::string picture(std::string_view id, std::string_view title, std::string_view text,
+                             const std::string& svg) {
+    if (svg.empty()) return "";
+    return html_heading(id, title, text) +
+           fmt::format("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{}</div>\n</section>\n",
+                       title, svg);
   }
-  void timeline() {
-    picture("The build",
-            "<span class=\"key hit\"></span>from the cache<span class=\"key built\"></span>executed<span class=\"key "
-            "failed\"></span>failed",
-            svg_timeline(report_));
-  }
-  void trend() {
+
+  std::string trend() const {
     std::vector<BuildReport> builds = earlier_;
     builds.push_back(report_);
-    picture("The last builds", "Of the same images, the newest on the right.", svg_trend(builds));
-  }
-
-  // Profiles with the same layers are one row.
-  void images() {
-    if (report_.images.empty()) return;
-    out_ +=
-        "<h2>Images</h2>\n<div class=\"scroll\"><table>\n<tr><th>image</th><th>what it shares</th><th "
-        "class=\"number\">compressed</th>"
-        "<th class=\"number\">unpacked</th><th class=\"number\">before</th><th class=\"number\">reduction</th></tr>\n";
-    for (const ImageGroup& group : document_.groups) {
-      const ReportImage& image = group.image();
-      std::string names;
-      for (const ReportImage* member : group.members) {
-        names += fmt::format("{}{} <code>{}</code>", names.empty() ? "" : ", ", html_text(member->profile),
-                             html_text(member->digest.short_hex()));
-      }
-      std::string parts, words;
-      for (const LayerUse use : {LayerUse::images, LayerUse::profiles, LayerUse::image}) {
-        const auto found = group.bytes.find(use);
-        const std::uint64_t bytes = found == group.bytes.end() ? 0 : found->second;
-        const auto percent = percent_of(static_cast<double>(bytes), static_cast<double>(image.compressed_bytes));
-        parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{}\"></i>", css_class(use),
-                             percent.value_or(0), human_bytes(bytes));
-        if (bytes > 0) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", human_bytes(bytes), words_of(use));
-      }
-      out_ += fmt::format(
-          "<tr><td>{}<br><span class=\"small\">{}</span></td><td><div class=\"bar\">{}</div><span "
-          "class=\"small\">{}</span></td><td "
-          "class=\"number\">{}</td>"
-          "<td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
-          html_text(image.name), names, parts, words, human_bytes(image.compressed_bytes),
-          human_bytes(image.unpacked_bytes), image.baseline ? human_bytes(image.baseline->compressed_bytes) : "-",
-          shown_percent(image.reduction_pct));
-    }
-    out_ += "</table></div>\n";
-  }
-
-  void reductions() {
-    std::vector<Reduction> all = document_.reductions;
-    std::erase_if(all, [](const Reduction& reduction) { return reduction.causes.empty(); });
-    if (all.empty()) return;
-    out_ += "<h2>Why it is less</h2>\n<p>In percent of before, compressed.<span class=\"key now\"></span>what is left";
-    for (const auto& [share, pct] : all.front().causes) {
-      out_ += fmt::format("<span class=\"key {}\"></span>{}", to_string(share.cause), shown_cause(share.cause));
-    }
-    out_ += "</p>\n<div class=\"scroll\"><table>\n";
-    for (const Reduction& reduction : all) {
-      std::string parts = fmt::format("<i class=\"now\" style=\"width:{:.2f}%\"></i>", reduction.left_pct.value_or(0));
-      std::string words;
-      for (const auto& [share, share_pct] : reduction.causes) {
-        const double pct = share_pct.value_or(0);
-        if (share.saved_bytes > 0) {
-          parts += fmt::format("<i class=\"{}\" style=\"width:{:.2f}%\" title=\"{} {:.1f} %\"></i>",
-                               to_string(share.cause), pct, shown_cause(share.cause), pct);
-        }
-        words += fmt::format("{}{} {:.1f}", words.empty() ? "" : ", ", shown_cause(share.cause), pct);
-      }
-      if (!reduction.rest.empty()) words += "; in the way: " + reduction.rest;
-      out_ += fmt::format(
-          "<tr><td>{}<br><span class=\"small\">{} of {}</span></td><td class=\"causes\"><div class=\"bar "
-          "tall\">{}</div>"
-          "<span class=\"small\">{}</span></td><td class=\"number\"><b>{}</b><br><span class=\"small\">unpacked "
-          "{}</span></td></tr>\n",
-          html_text(reduction.name), human_bytes(reduction.bytes), human_bytes(reduction.before_bytes), parts,
-          html_text(words), shown_percent(reduction.pct), shown_percent(reduction.unpacked_pct));
-    }
-    out_ += "</table></div>\n";
-  }
-
-  void misses() {
-    if (document_.steps.misses.empty()) return;
-    out_ +=
-        "<h2>Steps that were not in the cache</h2>\n<div "
-        "class=\"scroll\"><table>\n<tr><th>image</th><th>line</th><th>step</th><th>why</th>"
-        "<th class=\"number\">took</th><th class=\"number\">bytes</th></tr>\n";
-    for (const ReportStep* missed : document_.steps.misses) {
-      const ReportStep& step = *missed;
-      out_ += fmt::format(
-          "<tr><td>{}</td><td class=\"place\"><code>{}</code></td><td><code>{}</code></td><td class=\"why\">{}{}</td>"
-          "<td class=\"number\">{}</td>"
-          "<td class=\"number\">{}</td></tr>\n",
-          html_text(step.image), html_text(shown_place(step.file, step.line)), html_text(shown_instruction(step.text)),
-          step.outcome == StepOutcome::failed ? "failed: " : "", html_text(shown_reason(step.reason)),
-          human_seconds(step.seconds), human_bytes(step.bytes));
-    }
-    out_ += "</table></div>\n";
-  }
-
-  void waste() {
-    if (!document_.was_searched_for_waste) return;
-    out_ +=
-        "<h2>Waste</h2>\n<p>Unpacked bytes that are of no use to a running image, and the line that could save "
-        "them.</p>\n";
-    if (document_.waste.empty()) {
-      out_ += "<p>None.</p>\n";
-      return;
-    }
-    out_ +=
-        "<div class=\"scroll\"><table>\n<tr><th class=\"number\">bytes</th><th>kind</th><th>line</th><th>because "
-        "of</th><th>largest</th>"
-        "<th>in</th><th>what helps</th></tr>\n";
-    for (const FleetWaste& entry : document_.waste) {
-      const bool other = entry.because != entry.layer;
-      out_ += fmt::format(
-          "<tr><td class=\"number\">{}</td><td>{}</td><td "
-          "class=\"place\"><code>{}<br>{}</code></td><td><code>{}</code></td><td><code>/{}</code> {}</td>"
-          "<td>{}</td><td class=\"why\">{}</td></tr>\n",
-          human_bytes(entry.waste.bytes), to_string(entry.waste.kind),
-          html_text(shown_place(entry.layer->file, entry.layer->line)), html_text(shown_instruction(entry.layer->text)),
-          other ? html_text(shown_place(entry.because->file, entry.because->line)) : "", html_text(entry.waste.example),
-          entry.waste.files > 1 ? fmt::format("and {} more", entry.waste.files - 1) : "", names_of(entry.images),
-          html_text(entry.waste.advice));
-    }
-    out_ += "</table></div>\n";
-  }
-
-  static std::string_view words_of(LayerUse use) {
-    switch (use) {
-      case LayerUse::image:
-        return "its own";
-      case LayerUse::profiles:
-        return "in its profiles";
-      case LayerUse::images:
-        return "in other images too";
-    }
-    return {};
-  }
-
-  // All of many names only where they are asked for.
-  static std::string names_of(const std::vector<std::string>& names) {
-    const std::string all = join(names, ", "), some = some_of(names);
-    if (some == all) return html_text(all);
-    return fmt::format("<details><summary>{}</summary>{}</details>", html_text(some), html_text(all));
+    return picture("trend", "The last builds", "Of the same images, the newest on the right.", svg_trend(builds));
   }
 
   const ReportDocument& document_;
   const BuildReport& report_;
   const std::vector<BuildReport>& earlier_;
   const std::vector<GateFailure>& failures_;
-  const FindFileIndex& index_of_;
-  std::string out_;
+  const PageSources& sources_;
 };
 
 }  // namespace
 
 std::string report_html(const ReportDocument& document, const std::vector<BuildReport>& earlier,
-                        const std::vector<GateFailure>& failures, const FindFileIndex& index_of) {
-  return Page(document, earlier, failures, index_of).write();
+                        const std::vector<GateFailure>& failures, const PageSources& sources) {
+  return Page(document, earlier, failures, sources).write();
 }
 
 }  // namespace kiln

@@ -180,7 +180,7 @@ class TextWriter {
                 {shown_percent(all[i].pct)},
                 {count_of(all[i].images.size(), "image")},
                 {std::move(where), TextStyle::dim},
-                {shown_instruction(layer.text)}});
+                {shown_layer(layer.text)}});
     }
     table(rows);
     if (shown < all.size()) line(fmt::format("and {} more, {}", all.size() - shown, human_bytes(rest)));

@@ -28,6 +28,13 @@ std::string shown_instruction(std::string_view text) {
   return "RUN " + printable(rest);
 }
 
+std::string shown_layer(std::string_view text) {
+  constexpr std::string_view kMark = " # ";
+  const std::size_t mark = text.rfind(kMark);
+  if (!text.starts_with("RUN ") || mark == std::string_view::npos) return shown_instruction(text);
+  return printable(text.substr(mark + kMark.size())) + ": " + shown_instruction(text.substr(0, mark));
+}
+
 std::string shortened(std::string text, std::size_t most_bytes) {
   if (text.size() <= most_bytes) return text;
   std::size_t end = most_bytes;

@@ -18,6 +18,9 @@ std::string count_of(std::size_t count, std::string_view noun);
 std::string some_of(const std::vector<std::string>& names);
 // An instruction as a table has room for it: without the mounts of a RUN, which stand before what it does. Printable.
 std::string shown_instruction(std::string_view text);
+// The same of a layer. What of its step it holds stands behind a long RUN ("... # torch 2.3.1") and comes first here:
+// "torch 2.3.1: RUN pip install ...".
+std::string shown_layer(std::string_view text);
 
 // A printable text as it is, or its beginning and " ..." where it has more bytes than that.
 std::string shortened(std::string text, std::size_t most_bytes);

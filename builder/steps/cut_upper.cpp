@@ -14,7 +14,6 @@
 #include "builder/run/upper_parts.hpp"
 #include "builder/steps/settled_times.hpp"
 #include "registry/oci/image_config.hpp"
-#include "registry/store/layer_facts.hpp"
 
 namespace kiln {
 
@@ -41,40 +40,49 @@ std::string note_of(const LayerCut& cut, const LayerCutting& cutting) {
   return fmt::format("no package has a layer of its own: {} (\"limit\" of its \"layers\")", room);
 }
 
-// Writes the parts of a cut, but for those that the store has already.
+// Writes the parts of a cut, but for those that are in the store or in a shared cache.
 class PartWriter {
  public:
   PartWriter(LayerAccess& access, const Fd& root, const ScannedTree& tree, const UpperToCut& what)
       : access_(access), root_(root), tree_(tree), what_(what) {}
 
   std::vector<LayerValue> write(const std::vector<LayerPart>& parts) {
-    for (const LayerPart& part : parts) {
-      const std::string shape = shape_of(part);
-      std::optional<LayerValue> known = shape.empty() ? std::nullopt : find(part, shape);
-      if (known) ++found_;
+    std::vector<Candidate> candidates = find(parts);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      Candidate& known = candidates[i];
+      const bool is_there = known.layer && is_same(parts[i], *known.layer);
       std::optional<LayerWriter> writer;
-      if (!known) writer.emplace(fill(part, Wanted::layer));
+      if (!is_there) writer.emplace(fill(parts[i], Wanted::layer));
       finish_last();
-      if (known) {
-        known->part = part.contents;
-        layers_.push_back(std::move(*known));
+      if (is_there) {
+        ++(known.is_in_store ? in_store_ : in_cache_);
+        if (known.is_in_store) access_.known_layers().note(known.shape, what_.compression, *known.layer);
+        known.layer->part = parts[i].contents;
+        layers_.push_back(std::move(*known.layer));
       } else {
         // Its last blocks are compressed while the next part is read.
-        last_.emplace(Last{std::move(*writer), shape, part.contents});
+        last_.emplace(Last{std::move(*writer), known.shape, parts[i].contents});
       }
     }
     finish_last();
     return std::move(layers_);
   }
 
-  // How many were in the store.
-  std::size_t found() const noexcept { return found_; }
+  // How many were there.
+  std::size_t in_store() const noexcept { return in_store_; }
+  std::size_t in_cache() const noexcept { return in_cache_; }
 
  private:
   struct Last {
     LayerWriter writer;
     std::string shape;
     std::string contents;
+  };
+  // A layer of a part's shape, where there is one.
+  struct Candidate {
+    std::string shape;
+    std::optional<LayerValue> layer;
+    bool is_in_store = false;
   };
   enum class Wanted { layer, diff_id };
 
@@ -108,26 +116,33 @@ class PartWriter {
     return shape.finish();
   }
 
+  std::vector<Candidate> find(const std::vector<LayerPart>& parts) {
+    std::vector<Candidate> candidates;
+    std::vector<std::size_t> open;
+    std::vector<std::string> asked;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      Candidate& candidate = candidates.emplace_back(Candidate{shape_of(parts[i]), std::nullopt, false});
+      if (candidate.shape.empty()) continue;
+      candidate.layer = access_.known_layers().in_store(candidate.shape, what_.compression);
+      candidate.is_in_store = candidate.layer.has_value();
+      if (candidate.is_in_store) continue;
+      open.push_back(i);
+      asked.push_back(candidate.shape);
+    }
+    auto cached = access_.known_layers().in_cache(asked, what_.compression);
+    for (std::size_t i = 0; i < open.size(); ++i) candidates[open[i]].layer = std::move(cached[i]);
+    return candidates;
+  }
+
   // Reading the files twice costs less than compressing them, and only where it is likely that they are the same.
-  std::optional<LayerValue> find(const LayerPart& part, const std::string& shape) {
-    auto blob = blob_of_shape(access_.store(), shape, what_.compression.str());
-    const auto info = blob ? blob_info(access_.store(), blob->digest) : std::nullopt;
-    if (!info || fill(part, Wanted::diff_id).finish_diff_id() != info->diff_id) return std::nullopt;
-    LayerValue layer;
-    layer.diff_id = info->diff_id;
-    layer.uncompressed_size = info->uncompressed_bytes;
-    layer.index = index_of_layer(access_.store(), layer.diff_id);
-    if (!layer.index) return std::nullopt;
-    blob->media_type = what_.compression.media_type();
-    layer.blobs.push_back({std::move(*blob), what_.compression});
-    return layer;
+  bool is_same(const LayerPart& part, const LayerValue& layer) {
+    return fill(part, Wanted::diff_id).finish_diff_id() == layer.diff_id;
   }
 
   void finish_last() {
     if (!last_) return;
     LayerValue layer = last_->writer.finish();
-    if (!last_->shape.empty())
-      set_blob_of_shape(access_.store(), last_->shape, what_.compression.str(), layer.blobs.front().descriptor);
+    if (!last_->shape.empty()) access_.known_layers().note(last_->shape, what_.compression, layer);
     layer.part = last_->contents;
     layers_.push_back(std::move(layer));
     last_.reset();
@@ -139,7 +154,8 @@ class PartWriter {
   const UpperToCut& what_;
   std::optional<Last> last_;
   std::vector<LayerValue> layers_;
-  std::size_t found_ = 0;
+  std::size_t in_store_ = 0;
+  std::size_t in_cache_ = 0;
 };
 
 }  // namespace
@@ -156,8 +172,10 @@ std::vector<LayerValue> cut_upper(LayerAccess& access, SnapshotUpper upper, cons
 
   PartWriter writer(access, root, tree, what);
   std::vector<LayerValue> layers = writer.write(cut.parts);
-  if (writer.found() > 0)
-    say.detail(fmt::format("{} of {} layers are in the store already", writer.found(), layers.size()));
+  if (writer.in_store() > 0)
+    say.detail(fmt::format("{} of {} layers are in the store already", writer.in_store(), layers.size()));
+  if (writer.in_cache() > 0)
+    say.detail(fmt::format("{} of {} layers are in a shared cache already", writer.in_cache(), layers.size()));
 
   oci::Digest chain_id = what.chain_id;
   for (std::size_t i = 0; i < layers.size(); ++i) {

@@ -6,6 +6,7 @@
 #include "base/thread_pool.hpp"
 #include "base/work_ahead.hpp"
 #include "builder/steps/file_heads.hpp"
+#include "builder/steps/known_layers.hpp"
 #include "builder/steps/layer_blobs.hpp"
 #include "builder/steps/layer_indexes.hpp"
 #include "builder/steps/root_folders.hpp"
@@ -21,10 +22,12 @@ class LayerAccess {
         pool_(pool),
         cancel_(std::move(cancel)),
         blobs_(places, pool, cancel_),
+        known_(places, blobs_),
         indexes_(places, blobs_, pool, cancel_),
         folders_(places.snapshots, blobs_, indexes_, cancel_) {}
 
   LayerBlobs& blobs() noexcept { return blobs_; }
+  KnownLayers& known_layers() noexcept { return known_; }
   LayerIndexes& indexes() noexcept { return indexes_; }
   RootFolders& folders() noexcept { return folders_; }
   FileHeads& file_heads() noexcept { return heads_; }
@@ -48,6 +51,7 @@ class LayerAccess {
   ThreadPool& pool_;
   CancelToken cancel_;
   LayerBlobs blobs_;
+  KnownLayers known_;
   LayerIndexes indexes_;
   RootFolders folders_;
   FileHeads heads_;

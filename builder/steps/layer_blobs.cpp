@@ -21,16 +21,31 @@ RemoteSession* LazyRemote::opened() {
   return session_.get();
 }
 
+bool LayerBlobs::was_lost(const oci::Digest& blob) const {
+  const std::lock_guard lock(mutex_);
+  return lost_.count(blob) > 0;
+}
+
+void LayerBlobs::note_lost(const ImageLayer& layer) {
+  const std::lock_guard lock(mutex_);
+  for (const LayerBlob& blob : layer.value.blobs) lost_.insert(blob.descriptor.digest);
+}
+
 bool LayerBlobs::fetch_for_push(const oci::Descriptor& blob) {
-  return shared_ && shared_->fetch_blob(blob, store_, FetchedKind::layer, "push");
+  if (shared_ && shared_->fetch_blob(blob, store_, FetchedKind::layer, "push")) return true;
+  const std::lock_guard lock(mutex_);
+  lost_.insert(blob.digest);
+  return false;
 }
 
 bool LayerBlobs::can_be_had(const ImageLayer& layer) {
   if (layer.remote || layer.key.empty()) return true;
-  return std::any_of(layer.value.blobs.begin(), layer.value.blobs.end(), [&](const LayerBlob& blob) {
+  const bool can = std::any_of(layer.value.blobs.begin(), layer.value.blobs.end(), [&](const LayerBlob& blob) {
     store_.lease(blob.descriptor.digest);
     return store_.has(blob.descriptor.digest) || (shared_ && shared_->has_blob(blob.descriptor));
   });
+  if (!can) note_lost(layer);
+  return can;
 }
 
 OrBlocked<LayerBlob> LayerBlobs::local(const ImageLayer& layer, const std::string& step) {
@@ -52,6 +67,7 @@ OrBlocked<LayerBlob> LayerBlobs::local(const ImageLayer& layer, const std::strin
     for (const LayerBlob& blob : layer.value.blobs) {
       if (shared_ && shared_->fetch_blob(blob.descriptor, store_, FetchedKind::layer, step)) return blob;
     }
+    note_lost(layer);
     return Blocked{{{layer.key, layer.text}}};
   }
   throw Error(Category::machine, fmt::format("layer blob '{}' is not in the store; run 'kiln cache verify'",

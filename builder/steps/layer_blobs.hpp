@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "base/cancel.hpp"
@@ -55,13 +56,19 @@ class LayerBlobs {
   bool fetch_for_push(const oci::Descriptor& blob);
   // Whether a blob of the layer is here or, as far as can be told without fetching it, can be fetched.
   bool can_be_had(const ImageLayer& layer);
+  // Whether no place had it that was said to, earlier in this build.
+  bool was_lost(const oci::Digest& blob) const;
 
  private:
+  void note_lost(const ImageLayer& layer);
+
   ContentStore& store_;
   LazyRemote& remote_;
   SharedCache* shared_;
   ThreadPool& pool_;
   CancelToken cancel_;
+  mutable std::mutex mutex_;
+  std::set<oci::Digest> lost_;
 };
 
 }  // namespace kiln

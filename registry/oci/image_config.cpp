@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "base/json_members.hpp"
+#include "base/text.hpp"
 #include "registry/oci/descriptor.hpp"
 
 namespace kiln::oci {
@@ -110,6 +111,22 @@ void set_env(std::vector<std::string>& env, std::string_view name, std::string_v
     }
   }
   env.push_back(std::move(entry));
+}
+
+std::string instruction_of(const HistoryEntry& entry) {
+  const std::string_view line = entry.created_by;
+  const std::string_view keyword = line.starts_with("RUN |") ? "RUN " : "";
+  std::string_view rest = line.substr(keyword.size());
+  if (!rest.starts_with('|')) return entry.created_by;
+  const std::size_t end_of_count = rest.find(' ');
+  const auto count = parse_unsigned(rest.substr(1, end_of_count == std::string_view::npos ? 0 : end_of_count - 1));
+  if (!count) return entry.created_by;
+  // A value may hold blanks, so words are not counted: the shell is the first absolute path behind the last "NAME=".
+  for (std::uint64_t i = 0; i < *count && rest.find('=') != std::string_view::npos; ++i)
+    rest.remove_prefix(rest.find('=') + 1);
+  std::size_t shell = rest.find(" /bin/sh -c ");
+  if (shell == std::string_view::npos) shell = rest.find(" /");
+  return std::string(keyword) + (shell == std::string_view::npos ? "" : std::string(rest.substr(shell + 1)));
 }
 
 ImageConfig parse_image_config(std::string_view text, std::string_view where) {

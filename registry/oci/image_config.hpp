@@ -61,6 +61,10 @@ struct HistoryEntry {
   bool operator==(const HistoryEntry&) const = default;
 };
 
+// What made the layer, without the values of build arguments that docker and BuildKit write before the shell of a RUN
+// ("RUN |1 TOKEN=abc /bin/sh -c make" is "RUN /bin/sh -c make"): they belong in an image's config and nowhere else.
+std::string instruction_of(const HistoryEntry& entry);
+
 // An image's configuration (OCI image spec, config.md). Its digest is docker's image ID.
 struct ImageConfig {
   Platform platform;

@@ -48,7 +48,7 @@ std::string step_of_layer(const ContentStore& store, const Descriptor& config, s
       oci::parse_image_config(store.read(config.digest), fmt::format("config '{}'", config.digest.str()));
   std::size_t layer = 0;
   for (const oci::HistoryEntry& entry : parsed.history) {
-    if (!entry.empty_layer && layer++ == number) return printable(entry.created_by.substr(0, kMostStepText));
+    if (!entry.empty_layer && layer++ == number) return printable(oci::instruction_of(entry).substr(0, kMostStepText));
   }
   return {};
 }

@@ -45,6 +45,7 @@ class CompletionTest(harness.KilnTest):
                 (["build", ""], [], True),
                 (["build", "--", "--pu"], [], True),
                 (["schema", ""], ["fleet", "image", "profile"], False),
+                (["help", "ca"], ["cache"], False),
                 (["no-such-command", "x"], [], False),
                 (["complet"], ["completion"], False),
         ):
@@ -92,6 +93,18 @@ class CompletionTest(harness.KilnTest):
         kiln = harness.kiln_binary()
         script = f"autoload -Uz compinit; compinit -u -D; source <({kiln} completion zsh); print $_comps[kiln]"
         self.assertEqual(self.run_program("zsh", "-fc", script).stdout.strip(), "_kiln")
+
+    def test_help_prints_commands_and_pages(self):
+        self.assertEqual(self.kiln("help", "cache", "du").stdout, self.kiln("cache", "du", "--help").stdout)
+        both = self.kiln("help", "cache").stdout
+        self.assertTrue(both.startswith(self.kiln("cache", "--help").stdout))
+        self.assertTrue(both.endswith((harness.ROOT / "docs/cache.md").read_text()))
+        self.assertEqual(self.kiln("help", "store").stdout, (harness.ROOT / "docs/store.md").read_text())
+        listed = self.kiln("help").stdout
+        for page in (harness.ROOT / "docs").glob("*.md"):
+            self.assertIn(page.stem, listed.rpartition("Topics: ")[2].strip().split(", "))
+        self.assertIn("there is no command and no topic 'cahce'; did you mean 'cache'?", self.kiln("help", "cahce", code=2).stderr)
+        self.kiln("help", "cache", "no", code=2)
 
     def test_each_command_has_a_manual_page_with_its_flags(self):
         self.kiln("manual", "man1")

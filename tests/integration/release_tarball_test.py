@@ -5,24 +5,37 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 
 import harness
 
 
 class ReleaseTarballTest(harness.KilnTest):
+    made = None
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.made:
+            shutil.rmtree(cls.made[0].parent)
+
+    def made_once(self):
+        """The tarball and the package, made by the first test that needs them."""
+        if not self.made:
+            type(self).made = self.make(tempfile.mkdtemp(prefix="kiln-release-"))
+        return self.made
+
     def make(self, folder):
-        """The tarball and the package."""
         self.need_programs("cmake", "gzip", "dpkg-deb")
         build = harness.kiln_binary().parent
         if not (build / "CMakeCache.txt").is_file():
             self.skipTest(f"'{build}' is no build folder")
-        result = subprocess.run([harness.ROOT / "script/release", folder], cwd=harness.ROOT, capture_output=True, text=True,
+        result = subprocess.run([harness.ROOT / "script/release", str(folder)], cwd=harness.ROOT, capture_output=True, text=True,
                                 env={**os.environ, "KILN_BUILD": str(build)}, timeout=300)
         self.assertEqual(result.returncode, 0, result.stderr)
         return [self.folder / line for line in result.stdout.splitlines()]
 
     def test_the_checksum_is_right_and_the_bytes_can_be_made_again(self):
-        once = self.make(self.folder / "one")
+        once = self.made_once()
         again = self.make(self.folder / "two")
         self.assertEqual([path.suffix for path in once], [".gz", ".deb"])
         for first, second in zip(once, again):
@@ -38,7 +51,7 @@ class ReleaseTarballTest(harness.KilnTest):
             self.assertIn(f"{top}/share/{file}", names)
 
     def test_the_package_is_installed_used_and_removed_in_a_bare_debian_12(self):
-        package = self.make(self.folder / "dist")[1]
+        package = self.made_once()[1]
         root = self.bare_debian("bookworm", "--include=runc,ca-certificates")
         before = self.files_of(root / "usr")
         shutil.copy(package, root / package.name)
@@ -57,7 +70,7 @@ class ReleaseTarballTest(harness.KilnTest):
         self.run_in("trixie")
 
     def run_in(self, suite):
-        tarball = self.make(self.folder / "dist")[0]
+        tarball = self.made_once()[0]
         root = self.bare_debian(suite)
         with tarfile.open(tarball) as tar:
             tar.extractall(root / "opt", filter="fully_trusted") if hasattr(tarfile, "data_filter") else tar.extractall(root / "opt")

@@ -14,6 +14,7 @@ void add_commands(Arguments& root) {
   root.group("Explain and measure");
   add_report_command(root);
   add_why_command(root);
+  add_advise_command(root);
   add_baseline_command(root);
   add_layers_command(root);
   add_sbom_command(root);
@@ -46,6 +47,7 @@ void add_commands(Arguments& root) {
   root.group("This machine");
   add_cache_command(root);
   add_doctor_command(root);
+  add_help_command(root);
   add_completion_command(root);
   add_manual_command(root);
   add_version_command(root);

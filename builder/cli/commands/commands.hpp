@@ -7,6 +7,7 @@ namespace kiln::cli {
 // Every command of kiln: its words and its handler. One source file each, NAME_command.cpp.
 void add_commands(Arguments& root);
 
+void add_advise_command(Arguments& root);
 void add_bake_command(Arguments& root);
 void add_baseline_command(Arguments& root);
 void add_build_command(Arguments& root);
@@ -19,6 +20,7 @@ void add_copy_command(Arguments& root);
 void add_diff_command(Arguments& root);
 void add_digest_command(Arguments& root);
 void add_doctor_command(Arguments& root);
+void add_help_command(Arguments& root);
 void add_history_command(Arguments& root);
 void add_images_command(Arguments& root);
 void add_index_command(Arguments& root);

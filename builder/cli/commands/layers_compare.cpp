@@ -46,15 +46,16 @@ void print_comparison(const LayerComparison& comparison, const ComparedImage& be
   fmt::print("{} layers are the same, {}\n", comparison.same_layers, human_bytes(comparison.same_bytes));
   for (const LayerDifference& difference : comparison.differences) {
     fmt::print("{}: layer {} of the first, {} of the second\n",
-               printable(join_first(difference.packages, kShownPackages)), layer_of(before, difference.before),
-               layer_of(after, difference.after));
+               difference.packages.empty() ? shown_line(before.packages.layers[difference.before])
+                                           : printable(join_first(difference.packages, kShownPackages)),
+               layer_of(before, difference.before), layer_of(after, difference.after));
     if (!difference.only_before.empty())
       fmt::print("  beside them in the first: {}\n", printable(join_first(difference.only_before, kShownPackages)));
     if (!difference.only_after.empty())
       fmt::print("  beside them in the second: {}\n", printable(join_first(difference.only_after, kShownPackages)));
     for (std::size_t i = 0; i < std::min(difference.entries.size(), kShownEntries); ++i) {
       const EntryDifference& entry = difference.entries[i];
-      fmt::print("  /{}: {}\n", printable(entry.path), to_string(entry.kind));
+      fmt::print("  /{}: {}\n", printable(entry.path), to_string(entry));
     }
     if (difference.entries.size() > kShownEntries)
       fmt::print("  and {} more\n", difference.entries.size() - kShownEntries);
@@ -76,7 +77,7 @@ json comparison_json(const LayerComparison& comparison, const ComparedImage& bef
   for (const LayerDifference& difference : comparison.differences) {
     json entries = json::array();
     for (const EntryDifference& entry : difference.entries)
-      entries.push_back({{"path", entry.path}, {"difference", to_string(entry.kind)}});
+      entries.push_back({{"path", entry.path}, {"difference", to_string(entry)}});
     differences.push_back({{"first", digest_of(before, difference.before)},
                            {"second", digest_of(after, difference.after)},
                            {"packages", difference.packages},

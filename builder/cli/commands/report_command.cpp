@@ -9,6 +9,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/print_report.hpp"
 #include "builder/report/gate.hpp"
+#include "builder/report/layer_packages.hpp"
 #include "builder/report/look_into_images.hpp"
 #include "builder/report/report_html.hpp"
 #include "builder/report/report_json.hpp"
@@ -63,7 +64,7 @@ std::vector<BuildReport> earlier_builds(const BuildReport& report, const ReportS
   return result;
 }
 
-int run_report(const ReportWords& words) {
+int run_report(const ReportWords& words, const CancelToken& cancel) {
   const std::string format = words.json ? "json" : words.format;
   const std::vector<std::string> formats = {"text", "json", "markdown", "prometheus", "html"};
   if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
@@ -84,7 +85,13 @@ int run_report(const ReportWords& words) {
   if (format == "json") text = to_json_text(report);
   if (format == "markdown") text = report_markdown(document, failures);
   if (format == "prometheus") text = report_prometheus(document);
-  if (format == "html") text = report_html(document, earlier_builds(report, reports), failures, index_of);
+  if (format == "html") {
+    ThreadPool pool;
+    LayerPackages packages(store, indexes, pool, cancel);
+    const PageSources sources{index_of,
+                              [&](const ReportImage& image, std::size_t layer) { return packages.find(image, layer); }};
+    text = report_html(document, earlier_builds(report, reports), failures, sources);
+  }
   if (format == "text" && !words.output.empty()) text = report_text(document);
   if (!words.output.empty()) {
     write_file_atomically(words.output, text);
@@ -107,7 +114,7 @@ void add_report_command(Arguments& root) {
       .option("-o,--output", words->output, "write to this file, at once or not at all")
       .option("--fail-under", words->fail_under, "reduction=PCT,cache=PCT: exit 1 where the build did not reach it")
       .flag("--json", words->json, "as --format json")
-      .handler([words](const CancelToken&) { return run_report(*words); });
+      .handler([words](const CancelToken& cancel) { return run_report(*words, cancel); });
 }
 
 }  // namespace kiln::cli

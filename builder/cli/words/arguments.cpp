@@ -220,6 +220,17 @@ Arguments& Arguments::handler(Handler handler) {
   return *this;
 }
 
+std::optional<std::string> Arguments::help_of(const std::vector<std::string>& words) const {
+  CLI::App* app = implementation_->app;
+  for (const std::string& word : words) {
+    const auto below = app->get_subcommands([&](const CLI::App* command) { return command->get_name() == word; });
+    if (below.empty()) return std::nullopt;
+    app = below.front();
+  }
+  // App::help() would answer for the command that was parsed.
+  return app->get_formatter()->make_help(app, full_name(*app), CLI::AppFormatMode::Normal);
+}
+
 DocumentedCommand Arguments::document() const { return document_of(*implementation_->app); }
 
 int Arguments::parse(int argc, char** argv, const CancelToken& cancel) {

@@ -53,6 +53,8 @@ class Arguments {
   // The flags of this command that were given, each by its long name ("--file"). For its handler.
   std::vector<std::string> given_flags() const;
 
+  // What --help prints for the command that these words lead to; nullopt where they lead to none.
+  std::optional<std::string> help_of(const std::vector<std::string>& words) const;
   // This command with all below it.
   DocumentedCommand document() const;
 

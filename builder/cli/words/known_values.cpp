@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "builder/cli/commands/help_pages.hpp"
 #include "builder/cli/words/definitions_source.hpp"
 #include "registry/store/content_store.hpp"
 #include "registry/store/image_names.hpp"
@@ -73,6 +74,12 @@ Values stored_images(const AskedValue&) {
   return names;
 }
 
+Values topics(const AskedValue&) {
+  Values names;
+  for (const auto& page : embedded::help_pages()) names.emplace_back(page.first);
+  return names;
+}
+
 Values shells(const AskedValue&) { return {"bash", "fish", "zsh"}; }
 Values schemas(const AskedValue&) { return {"fleet", "image", "profile"}; }
 
@@ -86,7 +93,7 @@ constexpr std::array kMeanings{
     Meaning{"OTHER", profiles},    Meaning{"--profile", profiles},  Meaning{"RELEASE", releases},
     Meaning{"REF", stored_images}, Meaning{"SRC", stored_images},   Meaning{"A", stored_images},
     Meaning{"B", stored_images},   Meaning{"INDEX", stored_images}, Meaning{"SHELL", shells},
-    Meaning{"SCHEMA", schemas},
+    Meaning{"SCHEMA", schemas},    Meaning{"TOPIC", topics},
 };
 
 }  // namespace

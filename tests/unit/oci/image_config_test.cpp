@@ -120,3 +120,16 @@ TEST_CASE("chain IDs are those of the specification") {
   CHECK(chain_id({a, b, c}) == sha256_of(ab.str() + " " + c.str()));
   CHECK(chain_id(ab, c) == chain_id({a, b, c}));
 }
+
+TEST_CASE("an instruction is told without the values of its build arguments") {
+  const auto told = [](std::string created_by) { return instruction_of({"", std::move(created_by), "", "", false}); };
+  CHECK(told("RUN |1 TOKEN=abc /bin/sh -c make # buildkit") == "RUN /bin/sh -c make # buildkit");
+  CHECK(told("|2 A=1 B=x=y z /bin/sh -c make") == "/bin/sh -c make");
+  CHECK(told("RUN |1 A=in /a/folder /bin/sh -c make") == "RUN /bin/sh -c make");
+  CHECK(told("RUN |2 A= B= /bin/bash -c make") == "RUN /bin/bash -c make");
+  CHECK(told("RUN |1 A=nothing that is a shell") == "RUN ");
+  CHECK(told("RUN /bin/sh -c a | b") == "RUN /bin/sh -c a | b");
+  CHECK(told("RUN |x A=1 /bin/sh") == "RUN |x A=1 /bin/sh");
+  CHECK(told("COPY a b # buildkit") == "COPY a b # buildkit");
+  CHECK(told("") == "");
+}

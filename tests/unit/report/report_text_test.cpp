@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/text.hpp"
+#include "builder/report/report_words.hpp"
 #include "sample_report.hpp"
 #include "tests/support/golden.hpp"
 
@@ -68,4 +69,11 @@ TEST_CASE("text from outside cannot drive the terminal") {
   report.images[0].baseline = ReportBaseline{};
   report.images[0].baseline->reference = "\x1b[0m";
   CHECK(report_text(test::document_of(report)).find_first_of("\x1b\x07") == std::string::npos);
+}
+
+TEST_CASE("a layer that is a part of its step is told by what it holds") {
+  CHECK(shown_layer("RUN --mount=type=cache,target=/c pip install -r a # torch 2.3.1") ==
+        "torch 2.3.1: RUN pip install -r a");
+  CHECK(shown_layer("RUN make") == "RUN make");
+  CHECK(shown_layer("COPY # /x") == "COPY # /x");
 }

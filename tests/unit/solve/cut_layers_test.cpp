@@ -210,3 +210,45 @@ TEST_CASE("layers that the store has are not made again, though the step is exec
   CHECK(pip.shop.heard().output() == "2 of 3 layers are in the store already\n");
   CHECK(pip.shop.file(std::string(kSite) + "idna.py") == "yyyyyyyyyy");
 }
+
+TEST_CASE(
+    "layers that a shared cache has are not made again on a machine that has nothing, though the step is executed") {
+  Pip pip;
+  pip.by_package("", "FROM base\nRUN pip torch\n");
+  pip.shop.build();
+  const auto layers = pip.shop.result().layers;
+  pip.shop.share();
+  // The same packages by another command, so no record of the step is found.
+  pip.shop.runner.on("pip both", [](const test::RunCall& call) {
+    install(call, "torch", kLarge);
+    install(call, "idna", 11);
+    return call.write("etc/own", "o"), 0;
+  });
+  pip.by_package("", "FROM base\nRUN pip both\n");
+  pip.shop.use_machine("two");
+  pip.shop.needed_here = false;
+  CHECK(pip.shop.build() == Steps{"built RUN pip both"});
+  CHECK(pip.shop.heard().output() == "2 of 3 layers are in a shared cache already\n");
+  REQUIRE(pip.parts() == Texts{"torch 1", "idna 1", "the rest"});
+  const auto again = pip.shop.result().layers;
+  for (const std::size_t i : {1U, 3U}) {
+    CHECK(again[i].value == layers[i].value);
+    CHECK_FALSE(pip.shop.store().has(again[i].value.blobs.front().descriptor.digest));
+  }
+  CHECK(again[2].value.diff_id != layers[2].value.diff_id);
+  CHECK(pip.shop.store().has(again[2].value.blobs.front().descriptor.digest));
+  CHECK(pip.shop.file("etc/own") == "o");
+}
+
+TEST_CASE("a layer that a shared cache speaks of and has not is made") {
+  Pip pip;
+  pip.by_package("", "FROM base\nRUN pip torch\n");
+  pip.shop.build();
+  const auto layers = pip.shop.result().layers;
+  pip.shop.share(Workshop::Layers::none);
+  pip.shop.evaluation.use_cache = false;
+  pip.shop.use_machine("two");
+  CHECK(pip.shop.build() == Steps{"built RUN pip torch"});
+  CHECK(pip.shop.heard().output().empty());
+  for (std::size_t i = 0; i < layers.size(); ++i) CHECK(pip.shop.result().layers[i].value == layers[i].value);
+}

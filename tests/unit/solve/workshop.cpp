@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/error.hpp"
+#include "builder/cache/layer_entry.hpp"
 #include "builder/cache/local_backend.hpp"
 #include "builder/steps/image_source.hpp"
 #include "tests/support/check_error.hpp"
@@ -106,6 +107,7 @@ Steps Workshop::build(const std::vector<std::string>& targets) {
     results_[planned.targets[number]->target.name] = result;
   }
   records_ = session.executor.records();
+  cut_layers_ = session.layers.known_layers().made();
   return steps();
 }
 
@@ -148,6 +150,11 @@ void Workshop::share(Layers layers) {
     NewCacheEntry entry =
         new_step_entry(record, [&](const oci::Digest& blob) { return of_images && in_images.count(blob) > 0; });
     if (layers != Layers::all) entry.with_max.clear();
+    entries.push_back(std::move(entry));
+  }
+  for (const auto& [key, layer] : cut_layers_) {
+    NewCacheEntry entry{{key, kLayerEntryType, serialise_layer_entry(layer), {}, ""}, {*layer.index}, {}};
+    if (layers != Layers::none) entry.with_max.push_back(layer.blobs.front().descriptor);
     entries.push_back(std::move(entry));
   }
   shared->put(std::move(entries), machine_->store);

@@ -101,6 +101,7 @@ class Workshop {
   bool is_shared_ = false;
   std::unique_ptr<HeardBuild> heard_;
   std::map<std::string, StepRecord> records_;
+  std::map<std::string, LayerValue> cut_layers_;  // by their shapes
   std::map<std::string, std::shared_ptr<const StageResult>> results_;
 };
 

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "builder/report/report_document.hpp"
+
+namespace kiln {
+
+// The tables of the HTML page, each a <section> with its heading; empty where there is nothing to say. They are there
+// without scripts, have few columns, so that they fit a telephone, and escape what came from outside.
+
+// The layers that take most: what the page has where its explorer does not run.
+std::string html_largest_layers(const ReportDocument& document);
+// Images by what they share; profiles with the same layers are one row.
+std::string html_images(const ReportDocument& document);
+// Before and after, by causes.
+std::string html_reductions(const ReportDocument& document);
+// Steps that were executed, and why.
+std::string html_misses(const ReportDocument& document);
+// Waste by layer, the layer that wastes most first.
+std::string html_waste(const ReportDocument& document);
+
+// The beginning of a section that the page's navigation knows by `id`; ends with "</section>\n".
+std::string html_heading(std::string_view id, std::string_view title, std::string_view text = {});
+// A <span> that shows a colour of the page's and says what it is for.
+std::string html_key(std::string_view css_class, std::string_view words);
+
+}  // namespace kiln

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "builder/layer/compression.hpp"
+#include "builder/layer/layer.hpp"
+#include "builder/steps/layer_blobs.hpp"
+
+namespace kiln {
+
+// The key under which a shared cache has a layer by its shape (registry/store/layer_facts.hpp) and form.
+std::string layer_shape_key(const std::string& shape, const Compression& compression);
+
+// Layers of a shape that are there already: in the store, else in a shared cache, which may be the registry that the
+// image goes to. They are candidates: the caller compares diff IDs before it takes one. So a RUN that is executed again
+// neither compresses nor sends what it installed before, on whichever machine. Any thread.
+class KnownLayers {
+ public:
+  KnownLayers(const LayerPlaces& places, LayerBlobs& blobs)
+      : store_(places.store), shared_(places.shared), blobs_(blobs) {}
+
+  std::optional<LayerValue> in_store(const std::string& shape, const Compression& compression);
+  // In the order of the shapes, asked for at once. What is found need not come to this machine: its blob was seen in
+  // the cache, and pushes mount it from there. Not one that could not be had in this build.
+  std::vector<std::optional<LayerValue>> in_cache(std::span<const std::string> shapes, const Compression& compression);
+  // A layer was made: this machine's next builds and, with made(), others will know it.
+  void note(const std::string& shape, const Compression& compression, const LayerValue& layer);
+  // By layer_shape_key().
+  std::map<std::string, LayerValue> made() const;
+
+ private:
+  ContentStore& store_;
+  SharedCache* shared_;
+  LayerBlobs& blobs_;
+  mutable std::mutex mutex_;
+  std::map<std::string, LayerValue> made_;
+};
+
+}  // namespace kiln
