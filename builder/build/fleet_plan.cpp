@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "base/credentials.hpp"
@@ -180,6 +181,25 @@ void prefer_output_compression(Plan& plan) {
 
 namespace {
 
+// The plan, or everything that keeps the targets that are wanted from being in one: the mistakes of their definitions
+// and those of the Dockerfiles together.
+Plan plan_or_all_mistakes(const std::vector<TargetSpec>& targets, const FleetNames& names,
+                          const std::vector<const TargetSpec*>& wanted,
+                          const std::function<bool(const TargetSpec&)>& may_be_left_out) {
+  std::vector<std::string> mistakes = problems_among(wanted);
+  Plan plan;
+  std::string detail;
+  try {
+    plan = make_plan(targets, names, may_be_left_out);
+  } catch (const Error& error) {
+    if (error.category() != Category::usage || mistakes.empty()) throw;
+    mistakes.push_back(error.message());
+    detail = error.detail();
+  }
+  if (!mistakes.empty()) throw Error(Category::usage, join(mistakes, "\n")).set_detail(detail);
+  return plan;
+}
+
 // What is wanted cannot be built where what it is built from has a broken definition.
 void refuse_broken_parents(const Plan& plan, const std::vector<const TargetSpec*>& wanted) {
   const bool is_any_broken = std::any_of(plan.targets.begin(), plan.targets.end(),
@@ -211,10 +231,15 @@ Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted
   };
   for (const TargetSpec* target : is_definitions ? all_targets(fleet) : with_linked_targets(fleet, wanted)) {
     TargetSpec complete = complete_target(fleet, *target, naming);
+    if (!target->problems.empty()) {
+      // Its own mistakes are known: what is read is to tell those of others.
+      complete.dockerfile_text = "FROM scratch\n";
+      complete.stage.clear();
+    }
     for (const std::string& name : complete.names) names.tags.insert(oci::Reference::parse(name).tag_or_latest());
     for (TargetSpec& one : for_each_platform(std::move(complete))) targets.push_back(std::move(one));
   }
-  Plan plan = make_plan(targets, names, may_be_left_out);
+  Plan plan = plan_or_all_mistakes(targets, names, wanted, may_be_left_out);
   refuse_broken_parents(plan, wanted);
   inherit_layer_settings(plan, fleet);
   prefer_output_compression(plan);

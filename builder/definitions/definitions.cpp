@@ -15,6 +15,7 @@
 #include "builder/definitions/image_definition.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/json_source.hpp"
+#include "builder/definitions/mistakes.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/definitions/profile_schema.hpp"
 #include "builder/definitions/schema.hpp"
@@ -87,14 +88,21 @@ FoundImages images_in(Fleet& fleet) {
   return found;
 }
 
-void refuse_equal_names(const std::vector<ImageDefinition>& images) {
-  std::map<std::string, const ImageDefinition*> by_name;
-  for (const ImageDefinition& image : images) {
-    const auto [other, is_new] = by_name.emplace(image.target.image, &image);
+// Of images that have one name, none is it: in their place is one that is broken.
+void set_aside_equal_names(FoundImages& found) {
+  std::map<std::string, const ImageDefinition*> first_of;
+  std::map<std::string, std::vector<std::string>> problems;
+  for (const ImageDefinition& image : found.images) {
+    const auto [first, is_new] = first_of.emplace(image.target.image, &image);
     if (is_new) continue;
-    image.source.fail("/name", fmt::format("two images have the name '{}'; the other is in '{}'", image.target.image,
-                                           display_path(other->second->source.file())));
+    problems[image.target.image].push_back(fmt::format("{}: two images have the name '{}'; the other is in '{}'",
+                                                       image.source.at("/name"), image.target.image,
+                                                       display_path(first->second->source.file())));
   }
+  for (auto& [name, told] : problems) {
+    found.broken.push_back(broken_target(first_of.at(name)->source.file(), error_of(told)));
+  }
+  std::erase_if(found.images, [&](const ImageDefinition& image) { return problems.contains(image.target.image); });
 }
 
 void check_gpu(const ImageDefinition& image, const Profile& profile, const std::string& pointer) {
@@ -167,8 +175,8 @@ void resolve_target_contexts(TargetSpec& target, const ImageDefinition& image, c
   }
 }
 
-void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const JsonSource& source,
-                const json& content) {
+void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const JsonSource& source, const json& content,
+                Mistakes& mistakes) {
   std::vector<std::string>& by_default = fleet.groups["default"];
   for (const ImageDefinition& image : images) {
     std::vector<std::string> names;
@@ -188,7 +196,8 @@ void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const 
   const json& groups = content.at("groups");
   for (const auto& [name, members] : groups.items()) {
     if (name != "default" && (fleet.find(name) != nullptr || fleet.groups.contains(name))) {
-      source.fail(child_pointer("/groups", name), fmt::format("'{}' is the name of an image or target already", name));
+      mistakes.add({fmt::format("{}: '{}' is the name of an image or target already",
+                                source.at(child_pointer("/groups", name)), name)});
     }
     fleet.groups[name] = members.get<std::vector<std::string>>();
   }
@@ -197,16 +206,19 @@ void add_groups(Fleet& fleet, const std::vector<ImageDefinition>& images, const 
   for (const auto& [name, members] : fleet.groups) names.insert(name);
   for (const auto& [name, members] : groups.items()) {
     const std::string pointer = child_pointer("/groups", name);
+    bool are_known = true;
     for (std::size_t i = 0; i < members.size(); ++i) {
       const auto member = members[i].get<std::string>();
       if (names.contains(member) || fleet.find(member) != nullptr) continue;
-      source.fail(child_pointer(pointer, i), fmt::format("unknown image, target or group '{}'{}", printable(member),
-                                                         suggestion(member, {names.begin(), names.end()})));
+      are_known = false;
+      mistakes.add({fmt::format("{}: unknown image, target or group '{}'{}", source.at(child_pointer(pointer, i)),
+                                printable(member), suggestion(member, {names.begin(), names.end()}))});
     }
+    if (!are_known) continue;
     try {
       select_targets(fleet, {name}, {});
     } catch (const Error& error) {
-      source.fail(pointer, error.message());
+      mistakes.add({fmt::format("{}: {}", source.at(pointer), error.message())});
     }
   }
 }
@@ -237,7 +249,7 @@ void check_names(const Fleet& fleet, const JsonSource& source) {
 
 // Puts the targets of all images into the fleet; in the place of those of a broken image, one with its problems.
 void add_targets(Fleet& fleet, const std::vector<ImageDefinition>& images, std::vector<TargetSpec> broken,
-                 const BrokenProfiles& broken_profiles) {
+                 const BrokenProfiles& broken_profiles, Mistakes& mistakes) {
   std::map<std::string, const ImageDefinition*> owners;
   for (const ImageDefinition& image : images) {
     std::vector<TargetSpec> targets;
@@ -249,14 +261,18 @@ void add_targets(Fleet& fleet, const std::vector<ImageDefinition>& images, std::
     for (TargetSpec& target : targets) {
       const auto [owner, is_new] = owners.emplace(target.name, &image);
       if (!is_new) {
-        image.source.fail("", fmt::format("'{}' is also the name of a target of the image '{}'", target.name,
-                                          owner->second->target.image));
+        mistakes.add({fmt::format("{}: '{}' is also the name of a target of the image '{}'", image.source.at(""),
+                                  target.name, owner->second->target.image)});
+        continue;
       }
       fleet.targets.push_back(std::move(target));
     }
   }
   for (TargetSpec& target : broken) {
-    if (owners.contains(target.name)) throw error_of(target.problems);
+    if (owners.contains(target.name)) {
+      mistakes.add(target.problems);
+      continue;
+    }
     fleet.targets.push_back(std::move(target));
   }
   fleet.sort();
@@ -271,8 +287,8 @@ void add_targets(Fleet& fleet, const std::vector<ImageDefinition>& images, std::
   }
   for (const ImageDefinition& image : images) {
     if (owners.contains(image.target.image) && owners.at(image.target.image) != &image) {
-      image.source.fail("", fmt::format("'{}' is also the name of a target of the image '{}'", image.target.image,
-                                        owners.at(image.target.image)->target.image));
+      mistakes.add({fmt::format("{}: '{}' is also the name of a target of the image '{}'", image.source.at(""),
+                                image.target.image, owners.at(image.target.image)->target.image)});
     }
   }
 }
@@ -289,8 +305,19 @@ Fleet load_definitions(const fs::path& given, BrokenImages broken) {
                                              display_path(fleet.folder)));
   }
   const JsonSource source = JsonSource::read(fleet.file);
-  const json content = source.parse(fleet_schema());
-  fleet.settings = read_fleet_settings(source, content);
+  Mistakes mistakes;
+  json content;
+  mistakes.of([&] {
+    content = source.parse(fleet_schema());
+    fleet.settings = read_fleet_settings(source, content);
+  });
+  if (!mistakes.is_empty()) {
+    // Nothing wrong with an image hangs on the fleet's settings.
+    const FoundImages found = images_in(fleet);
+    std::vector<const TargetSpec*> broken_images;
+    for (const TargetSpec& target : found.broken) broken_images.push_back(&target);
+    mistakes.refuse(broken_images);
+  }
   BrokenProfiles broken_profiles;
   fleet.profiles =
       profiles_of(fleet.settings.profiles_folder, broken == BrokenImages::set_aside ? &broken_profiles : nullptr);
@@ -299,19 +326,26 @@ Fleet load_definitions(const fs::path& given, BrokenImages broken) {
         fmt::format("profile '{}' is left out, and what is built for it: {}", printable(name), join(problems, "; ")));
   }
   fleet.default_profiles = content.value("profiles", std::vector<std::string>{});
+  const auto is_known = [&](const std::string& name) {
+    return fleet.profiles.contains(name) || broken_profiles.contains(name);
+  };
   for (std::size_t i = 0; i < fleet.default_profiles.size(); ++i) {
     const std::string& name = fleet.default_profiles[i];
-    if (fleet.profiles.contains(name) || broken_profiles.contains(name)) continue;
-    source.fail(child_pointer("/profiles", i),
-                fmt::format("unknown profile '{}'{}", printable(name), suggestion(name, keys_of(fleet.profiles))));
+    if (is_known(name)) continue;
+    mistakes.add({fmt::format("{}: unknown profile '{}'{}", source.at(child_pointer("/profiles", i)), printable(name),
+                              suggestion(name, keys_of(fleet.profiles)))});
   }
+  std::erase_if(fleet.default_profiles, [&](const std::string& name) { return !is_known(name); });
 
   FoundImages found = images_in(fleet);
-  refuse_equal_names(found.images);
-  add_targets(fleet, found.images, std::move(found.broken), broken_profiles);
+  set_aside_equal_names(found);
+  add_targets(fleet, found.images, std::move(found.broken), broken_profiles, mistakes);
+  // Groups and names are those of all targets that there ought to be.
+  mistakes.refuse(all_targets(fleet));
   if (broken == BrokenImages::refused) refuse_problems(all_targets(fleet));
-  add_groups(fleet, found.images, source, content);
-  check_names(fleet, source);
+  add_groups(fleet, found.images, source, content, mistakes);
+  mistakes.of([&] { check_names(fleet, source); });
+  mistakes.refuse(all_targets(fleet));
   return fleet;
 }
 

@@ -34,14 +34,18 @@ std::vector<const TargetSpec*> all_targets(const Fleet& fleet) {
   return all;
 }
 
-void refuse_problems(const std::vector<const TargetSpec*>& targets) {
+std::vector<std::string> problems_among(const std::vector<const TargetSpec*>& targets) {
   std::vector<std::string> problems;
   for (const TargetSpec* target : targets) {
     for (const std::string& problem : target->problems) {
       if (std::find(problems.begin(), problems.end(), problem) == problems.end()) problems.push_back(problem);
     }
   }
-  if (!problems.empty()) throw error_of(problems);
+  return problems;
+}
+
+void refuse_problems(const std::vector<const TargetSpec*>& targets) {
+  if (const auto problems = problems_among(targets); !problems.empty()) throw error_of(problems);
 }
 
 }  // namespace kiln

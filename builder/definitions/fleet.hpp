@@ -81,7 +81,9 @@ struct Fleet {
 // Everything there is.
 std::vector<const TargetSpec*> all_targets(const Fleet& fleet);
 
-// Error{usage} with all problems of these targets where they have any, each told once.
+// All problems of these targets, each once.
+std::vector<std::string> problems_among(const std::vector<const TargetSpec*>& targets);
+// Error{usage} with all of them where there are any.
 void refuse_problems(const std::vector<const TargetSpec*>& targets);
 
 }  // namespace kiln

@@ -61,6 +61,7 @@ Fleet load_image_definitions(const fs::path& file, const LoadFleetOptions& optio
     if (target.image != target.name) names.emplace(target.image, target.name);
   }
   const bake::SetWords words(options.set, names, options.environment);
+  fleet.warnings.insert(fleet.warnings.end(), words.warnings().begin(), words.warnings().end());
   bake::set_in_targets(words, fleet.targets, options.working_directory);
   return fleet;
 }

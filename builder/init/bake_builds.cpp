@@ -30,16 +30,21 @@ bake::DefinitionOptions options_of(const std::vector<std::string>& files, const 
   return options;
 }
 
-// Targets that are there for others to inherit from only.
-std::set<std::string> abstract_targets(const bake::BakeConfig& config) {
-  std::set<std::string> inherited, listed;
+// Targets that are there for others to inherit from only: no group lists them, and no other takes files from them.
+std::set<std::string> abstract_targets(const bake::BakeConfig& config, const Fleet& fleet) {
+  std::set<std::string> inherited, listed, used;
+  for (const TargetSpec& target : fleet.targets) {
+    for (const auto& [name, value] : target.contexts) {
+      if (value.starts_with("target:")) used.insert(value.substr(7));
+    }
+  }
   for (const bake::BakeTarget& target : config.targets)
     inherited.insert(target.inherits.begin(), target.inherits.end());
   for (const bake::BakeGroup& group : config.groups) listed.insert(group.targets.begin(), group.targets.end());
   std::set<std::string> result;
   for (const bake::BakeTarget& target : config.targets) {
     const bool is_only_inherited = inherited.contains(target.name) && !listed.contains(target.name);
-    if (is_only_inherited || target.name.starts_with('_')) result.insert(target.name);
+    if ((is_only_inherited || target.name.starts_with('_')) && !used.contains(target.name)) result.insert(target.name);
   }
   return result;
 }
@@ -85,7 +90,7 @@ class BakeReader {
       Fleet other = bake_fleet(definition, options, {"no target"});
       if (count_dockerfiles(other) > 0) fleet = std::move(other);
     }
-    const std::set<std::string> abstract = abstract_targets(definition.config());
+    const std::set<std::string> abstract = abstract_targets(definition.config(), fleet);
     for (const bake::BakeTarget& target : definition.config().targets) {
       if (abstract.contains(target.name)) continue;
       if (const TargetSpec* spec = fleet.find(target.name)) {

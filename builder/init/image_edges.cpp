@@ -56,9 +56,17 @@ class EdgeFinder {
                                                        [&](const auto& own) { return own.first == known.first; });
         });
       });
-      if (parent == images_.end() || !add_edge(image, *parent, name)) continue;
-      image.contexts[name] = value = "target:" + parent->name;
+      const bool is_edge = parent != images_.end() && add_edge(image, *parent, name);
+      if (is_edge) value = "target:" + parent->name;
+      if (!is_edge && (parent == images_.end() || parent->name == image.name)) {
+        notes_.push_back(
+            fmt::format("'{}' takes '{}' from the target '{}', which is no image here: left out, so that "
+                        "it is taken from the registry",
+                        image.name, printable(name), printable(called)));
+      }
+      if (!is_edge) value.clear();
     }
+    std::erase_if(image.target.contexts, [](const auto& context) { return context.second.empty(); });
     if (image.is_defined) return;
     for (const auto& [name, value] : image.target.contexts) image.contexts.emplace(name, value);
   }

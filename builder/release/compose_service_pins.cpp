@@ -26,6 +26,12 @@ std::string yaml_key(const std::string& name) {
   return is_plain && !is_word ? name : nlohmann::json(name).dump();
 }
 
+bool has_tag_or_digest(const std::string& image) {
+  const std::size_t colon = image.rfind(':');
+  return image.empty() || image.find('@') != std::string::npos ||
+         (colon != std::string::npos && image.find('/', colon) == std::string::npos);
+}
+
 std::string pins_text(const std::vector<PinnedService>& services, std::string_view origin) {
   std::string text = fmt::format("{}: {}\n", kWrittenBy, origin);
   std::string members;
@@ -51,6 +57,9 @@ ServicePins pin_services(const std::vector<compose::ComposeText>& files, const c
     PinnedService found{name, 0, image->text, "", PinnedService::Outcome::unpinned, ""};
     if (image->is_scalar()) {
       decide_pin(found, digest_of);
+      // Compose says the tag that it takes where there is none.
+      if (found.outcome == PinnedService::Outcome::pinned && !has_tag_or_digest(found.before))
+        found.after.insert(found.before.size(), ":latest");
     } else {
       found.reason = "it is no text";
     }

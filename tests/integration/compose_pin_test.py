@@ -7,6 +7,7 @@ import re
 
 import harness
 import releases_test
+from tests.support.web_server import WebServer
 
 
 class ComposePin(releases_test.ReleaseTest):
@@ -101,7 +102,7 @@ class ComposePin(releases_test.ReleaseTest):
         mainpc, pc2 = (f"{name}@{self.then[repository]}" for name, repository in (
             (f"{self.mainpc}:latest", self.mainpc), (f"{self.pc2}:latest", self.pc2)))
         self.assertEqual(self.pins(), {
-            "a": mainpc, "b": f"{self.pc2}@{self.then[self.pc2]}", "c": mainpc, "plain": pc2})
+            "a": mainpc, "b": pc2, "c": mainpc, "plain": pc2})
         pinned = json.loads(self.kiln("compose", "pin", "compose.yaml", "--json").stdout)
         self.assertEqual((pinned["override"], pinned["command"]),
                          ("compose.pins.yaml", "docker compose -f compose.yaml -f compose.pins.yaml up -d"))
@@ -109,16 +110,52 @@ class ComposePin(releases_test.ReleaseTest):
         self.assertFalse(pins.exists())
         self.assertEqual(path.read_text(), text)
 
+    def docker_compose(self, *words, **variables):
+        """What it makes of the files, as JSON. Of a daemon it asks only for digests, which are the release's here."""
+        docker = WebServer().start()
+        self.addCleanup(docker.stop)
+        docker.pages["/_ping"] = (200, {"Api-Version": "1.48"}, b"OK")
+        for repository, digest in self.then.items():
+            described = {"Descriptor": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 1}}
+            docker.pages[f"/v1.48/distribution/{repository}:latest/json"] = (
+                200, {"Content-Type": "application/json"}, json.dumps(described).encode())
+        shown = harness.run(["docker-compose", *words, "--format", "json"], cwd=self.folder,
+                            env=self.environment(DOCKER_HOST=f"tcp://{docker.address}", **variables))
+        self.assertEqual(shown.code, 0, shown)
+        services = json.loads(shown.stdout)["services"]
+        return {name: service["image"] for name, service in services.items() if "image" in service}
+
+    def test_docker_compose_writes_the_same_pins_and_takes_those_that_are_written(self):
+        self.need_programs("docker-compose")
+        if "--lock-image-digests" not in self.run_program("docker-compose", "config", "--help", code=None).stdout:
+            self.skipTest("this docker-compose writes no digests")
+        self.compose(f"include: [more.yaml]\nx-base: &base {{image: '{self.pc2}', tty: true}}\n"
+                     f"x-name: &name {self.mainpc}\n"
+                     f"services:\n  a: {{image: '{self.mainpc}:${{TAG:-latest}}'}}\n  b: {{<<: *base}}\n"
+                     f"  c: {{extends: {{service: a}}}}\n  named: {{image: *name}}\n  built: {{build: .}}\n"
+                     f"  both: {{image: '${{REPOSITORY}}', build: .}}\n  'on': {{image: '{self.pc2}:latest'}}\n"
+                     f"  over: {{image: '{self.mainpc}:older'}}\n  far: {{extends: {{file: base/base.yaml, service: far}}}}\n")
+        self.write("compose.override.yaml", f"services: {{over: {{image: '{self.common}:$TAG'}}}}\n")
+        self.write("more.yaml", f"services: {{included: {{image: '{self.common}'}}}}\n")
+        self.write("base/base.yaml", f"services: {{far: {{image: '{self.common}:${{OTHER-latest}}'}}}}\n")
+        self.write(".env", f"TAG=latest\nREPOSITORY={self.pc2}\n")
+        self.kiln("compose", "pin", "compose.yaml")
+        pins = {name.strip('"'): image for name, image in self.pins().items()}
+        self.assertEqual(len(pins), 9)
+        self.assertEqual(self.docker_compose("config", "--lock-image-digests"), pins)
+        files = ("-f", "compose.yaml", "-f", "compose.override.yaml", "-f", "compose.pins.yaml")
+        self.assertEqual(self.docker_compose(*files, "config", TAG="other"), pins)
+
     def test_a_plain_file_is_pinned_by_service_where_that_is_asked_for_and_then_again(self):
         path = self.compose(f"services: {{a: {{image: {self.pc2}}}}}\n")
         before = path.read_text()
         self.kiln("compose", "pin", "compose.yaml", "--override")
-        self.assertEqual(self.pins(), {"a": f"{self.pc2}@{self.then[self.pc2]}"})
+        self.assertEqual(self.pins(), {"a": f"{self.pc2}:latest@{self.then[self.pc2]}"})
         self.bake("two")
         self.create("v2")
         self.kiln("compose", "pin", "compose.yaml")
         self.assertEqual(path.read_text(), before)
-        self.assertEqual(self.pins(), {"a": f"{self.pc2}@{self.digests('latest')[self.pc2]}"})
+        self.assertEqual(self.pins(), {"a": f"{self.pc2}:latest@{self.digests('latest')[self.pc2]}"})
 
     def test_the_environment_and_the_override_that_compose_reads_by_itself_count(self):
         self.compose(f"services:\n  a: {{image: '{self.mainpc}:$TAG'}}\n  b: {{image: nginx, command: '$WORD'}}\n")
@@ -129,7 +166,7 @@ class ComposePin(releases_test.ReleaseTest):
         self.assertIn("the variable 'WORD' is not set, and counts as empty", result.stderr)
         self.assertNotIn("'TAG'", result.stderr)
         self.assertEqual(self.pins(), {
-            "a": f"{self.mainpc}:latest@{self.then[self.mainpc]}", "b": f"{self.pc2}@{self.then[self.pc2]}"})
+            "a": f"{self.mainpc}:latest@{self.then[self.mainpc]}", "b": f"{self.pc2}:latest@{self.then[self.pc2]}"})
         self.write("more.yaml", f"services: {{c: {{image: {self.pc2}}}}}\n")
         self.kiln("compose", "pin", "compose.yaml", "more.yaml", env={"TAG": "other"})
         self.assertEqual(set(self.pins()), {"a", "c"})

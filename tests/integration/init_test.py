@@ -225,6 +225,30 @@ class InitTest(harness.KilnTest):
         self.assertEqual((fleet["registry"], fleet["namespace"]), ("ghcr.io", "acme"))
         self.kiln("bake", "api", "web", cwd=self.repository)
 
+    def test_a_target_that_others_take_files_from_is_an_image_though_no_group_lists_it(self):
+        for name in ("tools", "app", "odd"):
+            self.put(f"{name}/Dockerfile", "FROM scratch\nCOPY --from=tools Dockerfile /\n" if name != "tools" else "FROM scratch\nCOPY Dockerfile /\n")
+        self.put("docker-bake.hcl", """
+            group "default" { targets = ["app", "odd"] }
+            target "tools" { context = "tools" }
+            target "tools-all" { inherits = ["tools"] }
+            target "notes" {
+              context = "tools"
+              output = ["type=local,dest=out"]
+            }
+            target "app" {
+              context = "app"
+              contexts = { tools = "target:tools" }
+            }
+            target "odd" {
+              context = "odd"
+              contexts = { tools = "target:notes" }
+            }
+        """)
+        result, targets = self.init_and_plan()
+        self.assertEqual(targets["app"]["parents"], [self.definition("app")["contexts"]["tools"].removeprefix("target:")])
+        self.assertIn("takes 'tools' from the target 'notes', which is no image here", result.stdout)
+
     def test_scripts_and_makefiles_tell_tags_and_contexts(self):
         self.put("Makefile", """
             REGISTRY ?= ghcr.io/acme

@@ -83,7 +83,11 @@ bool print_bake_files(const BakeWords& words, LoadFleetOptions options, const st
   if (words.load) options.set.emplace_back("*.load=true");
   if (words.no_cache) options.set.emplace_back("*.no-cache=true");
   if (words.pull) options.set.emplace_back("*.pull=true");
-  if (words.check || words.buildx.wants_check()) options.set.emplace_back("*.call=lint");
+  if (words.check) options.set.emplace_back("*.call=lint");
+  if (words.print) {
+    const std::vector<std::string> said = words.buildx.words_of_set();
+    options.set.insert(options.set.end(), said.begin(), said.end());
+  }
   const auto definition = load_bake_definition(options);
   if (!definition) {
     if (words.list)
@@ -184,7 +188,7 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
 }
 
 int run_bake(const BakeWords& words, const std::vector<std::string>& given, const CancelToken& cancel) {
-  check_buildx_words(words.buildx);
+  words.print ? check_allowed(words.buildx) : check_buildx_words(words.buildx);
   refuse_unwritable(words.metadata_file, "--metadata-file");
   refuse_unwritable(words.report, "--report");
   if (words.print && words.list)
@@ -192,6 +196,7 @@ int run_bake(const BakeWords& words, const std::vector<std::string>& given, cons
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
   if ((words.print || words.list) && print_bake_files(words, source.options, given)) return 0;
+  check_buildx_words(words.buildx);
   StderrLog log;
   SelectedFleet loaded = select_fleet(source.options, words.profiles, words.registry,
                                       words.offline ? MayFetch::no : MayFetch::yes, cancel, log);

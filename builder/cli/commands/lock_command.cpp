@@ -59,7 +59,7 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
   options.broken = BrokenImages::set_aside;
   const Fleet fleet = load_fleet(options);
   for (const std::string& warning : fleet.warnings) log.warn(warning);
-  warn_of_broken(fleet, log);
+  warn_of_broken(fleet, {}, log);
   if (fleet.settings.lock_file.empty())
     throw Error(Category::usage, "a bake file has no lock; only image definitions have one");
   // What is broken has nothing to lock yet, and what is not is locked all the same.

@@ -58,6 +58,22 @@ Arguments& add_common_flags(Arguments& command, BuildxWords& words, const char* 
       .option("--sbom", words.sbom, "false: no attestation, as always");
 }
 
+// NAME[,format=FORMAT][,ignorestatus=BOOL]: the name.
+std::string call_name(const std::string& call) {
+  std::string name;
+  for (const std::string_view field : split(call, ',')) {
+    const std::string_view key = field.substr(0, field.find('='));
+    if (key == field && name.empty()) {
+      name = field;
+    } else if (key == field || (key != "format" && key != "ignorestatus")) {
+      throw Error(
+          Category::usage,
+          fmt::format("--call '{}': expected NAME, with format=... or ignorestatus=... behind it", printable(call)));
+    }
+  }
+  return name == "check" ? "lint" : name;
+}
+
 void refuse_attestation(const char* flag, const std::string& value) {
   if (value.empty() || bake::flag_of_text(value) == false) return;
   throw Error(Category::usage,
@@ -82,21 +98,38 @@ bool BuildxWords::allows_insecure() const {
   return std::find(allow.begin(), allow.end(), "security.insecure") != allow.end();
 }
 
+std::vector<std::string> BuildxWords::words_of_set() const {
+  std::vector<std::string> set;
+  const std::string called = wants_check() ? "lint" : call_name(call);
+  if (!called.empty() && called != "build") set.push_back(fmt::format("*.call={}", called));
+  const std::pair<const char*, const std::string*> attestations[] = {{"sbom", &sbom}, {"provenance", &provenance}};
+  for (const auto& [type, value] : attestations) {
+    if (value->empty()) continue;
+    const auto flag = bake::flag_of_text(*value);
+    set.push_back(fmt::format("*.attest=type={},{}", type, flag ? fmt::format("disabled={}", !*flag) : *value));
+  }
+  return set;
+}
+
 void add_buildx_flags(Arguments& build, BuildxWords& words) {
   add_common_flags(build, words, "network.host needs")
       .flag("--rm,--force-rm", words.remove, "containers are removed after each RUN, as always");
   for (const RefusedFlag& flag : kRefused) build.refused(flag.names, flag.reason, flag.takes_value);
 }
 
-void check_buildx_words(const BuildxWords& words) {
-  refuse_attestation("--provenance", words.provenance);
-  refuse_attestation("--sbom", words.sbom);
+void check_allowed(const BuildxWords& words) {
   for (const std::string& entitlement : words.allow) {
     if (entitlement == "security.insecure" || needs_no_permission(entitlement)) continue;
     throw Error(Category::usage,
                 fmt::format("--allow '{}': expected security.insecure or network.host{}", printable(entitlement),
                             entitlement.starts_with("device") ? "; RUN --device cannot be had" : ""));
   }
+}
+
+void check_buildx_words(const BuildxWords& words) {
+  refuse_attestation("--provenance", words.provenance);
+  refuse_attestation("--sbom", words.sbom);
+  check_allowed(words);
   if (words.call.empty() || words.call == "build" || words.wants_check()) return;
   throw Error(
       Category::usage,

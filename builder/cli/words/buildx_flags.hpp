@@ -18,6 +18,9 @@ struct BuildxWords {
 
   bool allows_insecure() const;
   bool wants_check() const { return call == "check" || call == "lint"; }
+  // What these words put over every target of bake files, as words of --set. `bake --print` shows all that buildx
+  // knows, also what kiln builds nothing with. Error{usage} for a call that is none.
+  std::vector<std::string> words_of_set() const;
 };
 
 void add_buildx_flags(Arguments& build, BuildxWords& words);
@@ -26,5 +29,7 @@ void add_buildx_bake_flags(Arguments& bake, BuildxWords& words);
 
 // Error{usage} with the reason and the alternative for a value that cannot be honoured.
 void check_buildx_words(const BuildxWords& words);
+// The same of what a build alone cannot honour: where definitions are printed only, words_of_set() takes it.
+void check_allowed(const BuildxWords& words);
 
 }  // namespace kiln::cli

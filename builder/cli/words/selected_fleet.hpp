@@ -31,13 +31,14 @@ struct SelectedFleet {
   std::vector<TempDir> fetched;  // the folders of contexts that were fetched
 };
 
-// Warns of each target whose definition is broken.
-void warn_of_broken(const Fleet& fleet, Log& log);
+// Warns of each target whose definition is broken, but for those that are asked for: these are refused.
+void warn_of_broken(const Fleet& fleet, const std::vector<const TargetSpec*>& selected, Log& log);
 
 // Loads a fleet, selects `options.wanted` for these profiles, as images that are published below `registry` ("": the
 // fleet's), and fetches their contexts, for which kiln has to have one thread. The commit is asked of git only where a
 // name holds it. What loading warns of goes to `log`, and images whose definitions are broken and that were not asked
-// for. Error{usage}.
+// for. Those that were asked for are left to plan_fleet(), which tells them with the mistakes of Dockerfiles.
+// Error{usage}.
 SelectedFleet select_fleet(const LoadFleetOptions& options, const std::vector<std::string>& profiles,
                            const std::string& registry, MayFetch may_fetch, const CancelToken& cancel, Log& log);
 

@@ -236,6 +236,7 @@ Definition Definition::load(const DefinitionOptions& options) {
   TargetNames names;
   for (const BakeTarget& target : config.targets) names.emplace(target.name, target.name);
   SetWords set(options.set, names, options.environment);
+  config.warnings.insert(config.warnings.end(), set.warnings().begin(), set.warnings().end());
   Definition definition(std::move(config), std::move(set));
   definition.source_date_epoch_ = options.environment("SOURCE_DATE_EPOCH").value_or("");
   return definition;

@@ -79,6 +79,11 @@ void set_load(Value::Items& outputs, bool is_wanted) {
 
 }  // namespace
 
+bool SetWords::Word::is_of_list() const {
+  const Attribute* attribute = find_attribute(key);
+  return attribute != nullptr && is_list(attribute->form) && name.empty();
+}
+
 SetWords::Word SetWords::parse(const std::string& text, std::string& pattern) {
   const std::size_t equals = text.find('=');
   std::string_view path = std::string_view(text).substr(0, equals);
@@ -115,10 +120,10 @@ SetWords::Word SetWords::parse(const std::string& text, std::string& pattern) {
     throw Error(Category::usage, fmt::format("--set '{}': '{}' takes no name; expected {}.{}=VALUE", printable(text),
                                              word.key, printable(pattern), word.key));
   }
-  const bool is_list_word = attribute != nullptr && is_list(attribute->form) && word.name.empty();
-  if (word.appends && !is_list_word) {
-    throw Error(Category::usage,
-                fmt::format("--set '{}': '{}' is no list, so '+=' adds nothing to it", printable(text), word.key));
+  const bool is_of_secret = !takes_name && !word.name.empty();
+  if (word.appends && (is_of_secret || (attribute != nullptr && attribute->form == Form::resources))) {
+    throw Error(Category::usage, fmt::format("--set '{}': {}.NAME takes no '+='; say {}.{}.{}=VALUE", printable(text),
+                                             word.key, printable(pattern), word.key, printable(word.name)));
   }
   if (attribute != nullptr) word.key = attribute->name;
   if (equals == std::string::npos && word.key != "args") {
@@ -138,6 +143,9 @@ SetWords::SetWords(const std::vector<std::string>& words, const TargetNames& nam
       for (const auto& [name, target] : names) {
         if (matches_glob(pattern, name)) targets.insert(target);
       }
+    }
+    if (word.appends && !word.is_of_list()) {
+      warnings_.push_back(fmt::format("--set '{}': '{}' is no list, so '+=' counts as '='", printable(text), word.key));
     }
     if (targets.empty()) {
       std::vector<std::string> known;
@@ -159,8 +167,7 @@ void SetWords::apply(const std::string& target, AttributeValues& values) const {
   if (found == words_of_target_.end()) return;
   std::map<std::string, std::vector<const Word*>> lists;
   for (const Word& word : found->second) {
-    const Attribute* attribute = find_attribute(word.key);
-    if (attribute != nullptr && is_list(attribute->form) && word.name.empty()) lists[word.key].push_back(&word);
+    if (word.is_of_list()) lists[word.key].push_back(&word);
   }
   for (const auto& [key, words] : lists) apply_list(*find_attribute(key), words, values);
   for (const Word& word : found->second) {

@@ -155,7 +155,11 @@ Value coalesce(const Values& arguments) {
 
 Value coalescelist(const Values& arguments) {
   for (const Value& argument : arguments) {
-    if (!argument.is_null() && !list_items(argument, "lists").empty()) return argument;
+    const bool is_null_list = argument.is_null() && argument.kind() == Kind::list;
+    if (!is_null_list) list_items(argument, "lists");
+  }
+  for (const Value& argument : arguments) {
+    if (!argument.is_null() && !argument.items().empty()) return argument;
   }
   throw ValueError("no argument is a list with items");
 }
@@ -274,7 +278,12 @@ FunctionTable collection_functions() {
       {"hasindex",
        {{any("collection"), any("key")},
         {},
-        [](const Values& a) { return Value::of(find_item(a[0], a[1]) != nullptr); }}},
+        [](const Values& a) {
+          const bool is_map = a[0].is(Kind::map);
+          if (!is_map) list_items(a[0], "a list or a map");
+          const bool may_be_key = a[1].kind() == (is_map ? Kind::string : Kind::number);
+          return Value::of(may_be_key && find_item(a[0], a[1]) != nullptr);
+        }}},
       {"index",
        {{any("collection"), any("key")},
         {},

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
 #include "base/text.hpp"
 #include "builder/definitions/hcl/convert.hpp"
@@ -84,9 +85,14 @@ FunctionTable number_functions() {
       {"parseint", {{{"number", Type()}, {"base", Type::number()}}, {}, parseint}},
       {"pow",
        binary([](const Number& m, const Number& n) { return from_double(std::pow(m.to_double(), n.to_double())); })},
-      {"signum", unary([](const Number& n) {
-         return Value::of(std::int64_t{n.is_negative() ? -1 : n.is_zero() ? 0 : 1});
-       })},
+      {"signum",
+       {{number},
+        {},
+        [](const Values& v) {
+          using Limits = std::numeric_limits<std::int64_t>;
+          const std::int64_t whole = whole_number(v[0], "the number", Limits::min(), Limits::max());
+          return Value::of(std::int64_t{whole < 0 ? -1 : whole == 0 ? 0 : 1});
+        }}},
       {"subtract", binary([](const Number& m, const Number& n) { return Value::of(m - n); })},
   };
 }

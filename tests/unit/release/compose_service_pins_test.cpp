@@ -75,6 +75,16 @@ TEST_CASE("a digest that stands in the file is replaced, and a later file's imag
   CHECK(pins.services[1].after == pinned_name("ghcr.io/acme/b:2"));
 }
 
+TEST_CASE("an image without a tag is pinned as what Compose takes it for") {
+  const std::string old_digest = "@sha256:" + std::string(64, '0');
+  const ServicePins pins =
+      pins_of({"services: {a: {image: ghcr.io/acme/a}, b: {image: 'ghcr.io/acme/b" + old_digest + "'}}"});
+  REQUIRE(pins.services.size() == 2);
+  CHECK(pins.services[0].before == "ghcr.io/acme/a");
+  CHECK(pins.services[0].after == pinned_name("ghcr.io/acme/a:latest"));
+  CHECK(pins.services[1].after.starts_with("ghcr.io/acme/b@sha256:"));
+}
+
 TEST_CASE("variables that are not set and have no default are named, and an image that they break is not pinned") {
   const ServicePins pins = pins_of(
       {"services: {a: {image: 'ghcr.io/acme/a:${TAG}', command: '$WORD ${OTHER:-x} ${MORE+y} $$NONE'}, b: {image: "

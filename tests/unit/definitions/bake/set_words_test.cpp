@@ -43,6 +43,14 @@ TEST_CASE("an argument without a value takes the environment's, or is left alone
   CHECK(set({"hub.args.UNSET"})[0].args == std::map<std::string, std::string>{{"KEPT", "1"}});
 }
 
+TEST_CASE("what is no list takes a value that is to be added as its value, and this is said") {
+  CHECK(set({"hub.args.KEPT+=2"})[0].args == std::map<std::string, std::string>{{"KEPT", "2"}});
+  CHECK(set({"hub.target+=last"})[0].stage == "last");
+  const kiln::bake::SetWords words({"hub.args.KEPT+=2", "hub.tags+=x:2"}, {{"hub", "hub"}}, {});
+  CHECK(words.warnings() ==
+        std::vector<std::string>{"--set 'hub.args.KEPT+=2': 'args' is no list, so '+=' counts as '='"});
+}
+
 TEST_CASE("words that say nothing kiln can do are refused") {
   const auto check = [](const char* word, const char* message) {
     CHECK_ERROR(set({word}), kiln::Category::usage, message);
@@ -51,7 +59,9 @@ TEST_CASE("words that say nothing kiln can do are refused") {
   check("hub.argz.A=1", "--set 'hub.argz.A=1': unknown key 'argz'; did you mean 'args'?");
   check("hub.args=1", "--set 'hub.args=1': expected hub.args.NAME=VALUE");
   check("hub.target.x=1", "--set 'hub.target.x=1': 'target' takes no name; expected hub.target=VALUE");
-  check("hub.context+=x", "--set 'hub.context+=x': 'context' is no list, so '+=' adds nothing to it");
+  check("hub.resources.memory+=1g",
+        "--set 'hub.resources.memory+=1g': resources.NAME takes no '+='; say hub.resources.memory=VALUE");
+  check("hub.secret.b+=env=B", "--set 'hub.secret.b+=env=B': secret.NAME takes no '+='; say hub.secret.b=VALUE");
   check("hub.tags", "--set 'hub.tags' has no value; expected hub.tags=VALUE");
   check("hub.policy=filename=x",
         "target 'hub-pc2': kiln does not honour 'policy': it knows no source policies; pin the images by digest");
