@@ -32,6 +32,7 @@ class DefinitionReader {
     target_.definition = source_.file();
     target_.image = content_.value("name", folder_.filename().string());
     check_name();
+    target_.name = target_.image;  // for messages; its profiles name its targets
     target_.description = content_.value("description", "");
     const auto kind = content_.at("kind").get<std::string>();
     target_.kind = kind == "base" ? ImageKind::base : kind == "family" ? ImageKind::family : ImageKind::service;

@@ -157,17 +157,33 @@ bool matches_glob(std::string_view pattern, std::string_view name) {
   return true;
 }
 
+namespace {
+
+// The profile that a target waits for, where that cannot be read; empty for a target of another kind.
+std::string broken_profile_of(const Fleet& fleet, const TargetSpec& target) {
+  const std::string prefix = target.image + "-";
+  if (target.problems.empty() || target.profile || !target.name.starts_with(prefix)) return {};
+  const std::string profile = target.name.substr(prefix.size());
+  return fleet.profiles.contains(profile) ? "" : profile;
+}
+
+}  // namespace
+
 std::vector<const TargetSpec*> select_targets(const Fleet& fleet, const std::vector<std::string>& names,
                                               const std::vector<std::string>& profiles) {
   for (const std::string& profile : profiles) {
     if (fleet.profiles.contains(profile)) continue;
+    const auto waits_for_it = [&](const TargetSpec& target) { return broken_profile_of(fleet, target) == profile; };
+    // What is wrong with it is told by the targets that are selected.
+    if (std::any_of(fleet.targets.begin(), fleet.targets.end(), waits_for_it)) continue;
     std::vector<std::string> known;
     for (const auto& [name, value] : fleet.profiles) known.push_back(name);
     throw Error(Category::usage, fmt::format("unknown profile '{}'{}", printable(profile), suggestion(profile, known)));
   }
   const auto is_wanted = [&](const TargetSpec& target) {
-    return profiles.empty() || !target.profile ||
-           std::find(profiles.begin(), profiles.end(), target.profile->name) != profiles.end();
+    const std::string profile = target.profile ? target.profile->name : broken_profile_of(fleet, target);
+    return profiles.empty() || profile.empty() ||
+           std::find(profiles.begin(), profiles.end(), profile) != profiles.end();
   };
   std::set<std::string> wanted;
   const std::vector<std::string> requested = names.empty() ? std::vector<std::string>{"default"} : names;

@@ -28,6 +28,8 @@ const FileEntry& entry_behind(const MergedView& view, const Found& found) {
 
 std::uint64_t bytes_of(const FileEntry& entry) { return entry.type == EntryType::file ? entry.size : 0; }
 
+}  // namespace
+
 std::vector<std::string> what_differs(const FileEntry& a, const FileEntry& b) {
   std::vector<std::string> what;
   if (a.type != b.type) what.push_back("type");
@@ -39,8 +41,6 @@ std::vector<std::string> what_differs(const FileEntry& a, const FileEntry& b) {
   if (a.xattrs != b.xattrs) what.push_back("xattrs");
   return what;
 }
-
-}  // namespace
 
 std::vector<FileDifference> differences(const MergedView& before, const MergedView& after) {
   using Kind = FileDifference::Kind;

@@ -11,6 +11,7 @@
 #include "builder/packages/database_search.hpp"
 #include "builder/packages/databases.hpp"
 #include "builder/packages/file_owners.hpp"
+#include "builder/packages/language_packages.hpp"
 
 namespace kiln {
 
@@ -31,7 +32,7 @@ MergedView with_diff(const MergedView& below, std::vector<FileEntry> diff) {
   return below.with_layer(std::make_shared<const FileIndex>(std::move(parts)));
 }
 
-class DiffReading {
+class DiffReading : private PackageSource {
  public:
   DiffReading(const std::vector<FileEntry>& diff, const MergedView& below, const ReadDiffFile& read)
       : diff_(diff), read_(read), view_(with_diff(below, diff)), owners_(FileOwners::of_top_layer(view_)) {
@@ -50,9 +51,7 @@ class DiffReading {
 
   DiffPackages run() {
     read_dpkg();
-    read_conda();
-    read_python();
-    read_npm();
+    read_language_packages(*this, owners_, notes_);
     owners_.claim_bytecode();
     result_.owners.reserve(diff_.size());
     for (const FileEntry& entry : diff_)
@@ -80,18 +79,18 @@ class DiffReading {
     return text;
   }
 
-  template <class Visit>
-  void each(DatabaseKind kind, const Visit& visit) {
+  void each(DatabaseKind kind, const Visit& visit) override {
     const bool is_shared = kind == DatabaseKind::dpkg_status;
     for (const FileEntry* entry : files_[kind]) {
-      if (const auto text = text_of(*entry, is_shared ? kMaxDatabaseBytes : kMaxPackageFileBytes)) visit(*entry, *text);
+      if (const auto text = text_of(*entry, is_shared ? kMaxDatabaseBytes : kMaxPackageFileBytes))
+        visit(entry->path, *text);
     }
   }
 
-  // The package's number; nullopt where there are too many.
-  std::optional<std::size_t> add(StatedPackage stated, const std::string& location) {
-    if (result_.packages.size() == kMaxPackages) return std::nullopt;
-    result_.packages.push_back({std::move(stated), location});
+  // What the system's package brings is that package's.
+  std::optional<std::size_t> add(StatedPackage stated, const std::string& path) override {
+    if (result_.packages.size() == kMaxPackages || owners_.owner_of(path)) return std::nullopt;
+    result_.packages.push_back({std::move(stated), path});
     return result_.packages.size() - 1;
   }
 
@@ -99,7 +98,7 @@ class DiffReading {
     if (info_.empty()) return;
     std::vector<StatedPackage> stated;
     each(DatabaseKind::dpkg_status,
-         [&](const FileEntry& entry, const std::string& text) { stated = read_dpkg_status(text, entry.path, notes_); });
+         [&](const std::string& path, const std::string& text) { stated = read_dpkg_status(text, path, notes_); });
     std::sort(stated.begin(), stated.end(), [](const StatedPackage& a, const StatedPackage& b) {
       return std::tie(a.name, a.architecture) < std::tie(b.name, b.architecture);
     });
@@ -112,58 +111,12 @@ class DiffReading {
                                      [](const FileEntry* entry) { return entry->path.ends_with(".list"); });
       if (list == files->second.end()) continue;
       const auto number = add(std::move(package), (*list)->path);
-      if (!number) return;
+      if (!number) continue;
       for (const FileEntry* file : files->second) owners_.claim("", file->path, *number);
       const auto text = text_of(**list, kMaxPackageFileBytes);
       if (!text) continue;
       for (const std::string& path : read_dpkg_list(*text)) owners_.claim("", path, *number);
     }
-  }
-
-  void read_conda() {
-    each(DatabaseKind::conda_package, [&](const FileEntry& entry, const std::string& text) {
-      for (CondaPackage& package : read_conda_package(text, entry.path, notes_)) {
-        const auto number = add(std::move(package.stated), entry.path);
-        if (!number) return;
-        owners_.claim("", entry.path, *number);
-        const std::string_view prefix = parent_path(parent_path(entry.path));
-        for (const std::string& path : package.files) owners_.claim(prefix, path, *number);
-      }
-    });
-  }
-
-  void read_python() {
-    std::map<std::string_view, std::size_t> numbers;  // by folder
-    each(DatabaseKind::python_metadata, [&](const FileEntry& entry, const std::string& text) {
-      for (StatedPackage& package : read_python_metadata(text, entry.path, notes_)) {
-        // What the system's package brings is that package's.
-        if (owners_.owner_of(entry.path)) continue;
-        const auto number = add(std::move(package), entry.path);
-        if (!number) return;
-        const bool is_folder = !entry.path.ends_with(".egg-info");
-        const std::string_view folder = is_folder ? parent_path(entry.path) : std::string_view(entry.path);
-        if (is_folder) numbers.emplace(folder, *number);
-        owners_.claim_below(folder, "", *number);
-      }
-    });
-    each(DatabaseKind::python_record, [&](const FileEntry& entry, const std::string& text) {
-      const auto number = numbers.find(parent_path(entry.path));
-      if (number == numbers.end()) return;
-      const std::string_view site = parent_path(parent_path(entry.path));
-      for (const std::string& path : read_python_record(text)) owners_.claim(site, path, number->second);
-    });
-  }
-
-  void read_npm() {
-    each(DatabaseKind::npm_manifest, [&](const FileEntry& entry, const std::string& text) {
-      for (StatedPackage& package : read_npm_manifest(text, entry.path, notes_)) {
-        if (owners_.owner_of(entry.path)) continue;
-        const auto number = add(std::move(package), entry.path);
-        if (!number) return;
-        const std::string_view folder = parent_path(entry.path);
-        owners_.claim_below(folder, join_path(folder, "node_modules"), *number);
-      }
-    });
   }
 
   const std::vector<FileEntry>& diff_;

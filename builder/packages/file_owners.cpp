@@ -36,9 +36,7 @@ FileOwners::FileOwners(const MergedView& view, TopLayer) : view_(view) {
   number_files();
 }
 
-void FileOwners::add_file(const FileEntry& entry, std::size_t layer) {
-  files_.push_back({entry.path, layer, tar_bytes(entry), kNone});
-}
+void FileOwners::add_file(const FileEntry& entry, std::size_t layer) { files_.push_back({entry.path, layer, kNone}); }
 
 void FileOwners::number_files() {
   numbers_.reserve(files_.size());
@@ -96,14 +94,10 @@ std::optional<std::size_t> FileOwners::owner_of(std::string_view path) const {
   return files_[found->second].owner;
 }
 
-std::vector<FileOwners::Share> FileOwners::shares(std::size_t packages) const {
-  std::vector<Share> shares(packages);
-  for (const File& file : files_) {
-    if (file.owner == kNone) continue;
-    ++shares[file.owner].files;
-    shares[file.owner].bytes_of_layer[file.layer] += file.bytes;
-  }
-  return shares;
+std::optional<std::size_t> FileOwners::owner_of(std::string_view path, std::size_t layer) const {
+  const auto found = numbers_.find(path);
+  if (found == numbers_.end() || files_[found->second].layer != layer) return std::nullopt;
+  return owner_of(path);
 }
 
 }  // namespace kiln

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,12 +31,8 @@ class FileOwners {
 
   std::optional<std::size_t> owner_of(std::string_view path) const;
 
-  // Files and the bytes that they take in the tars of their layers, header and padding included.
-  struct Share {
-    std::uint64_t files = 0;
-    std::map<std::size_t, std::uint64_t> bytes_of_layer;
-  };
-  std::vector<Share> shares(std::size_t packages) const;
+  // Of what is seen of a layer; nullopt where a higher one hides it.
+  std::optional<std::size_t> owner_of(std::string_view path, std::size_t layer) const;
 
   // Of a file, as tar has it: header and padding included.
   static std::uint64_t tar_bytes(const FileEntry& entry);
@@ -51,7 +46,6 @@ class FileOwners {
   struct File {
     std::string_view path;  // the index's
     std::size_t layer = 0;
-    std::uint64_t bytes = 0;
     std::size_t owner = kNone;
   };
   const std::string* real_folder(const std::string& folder);

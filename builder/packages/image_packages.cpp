@@ -3,33 +3,30 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "base/text.hpp"
 #include "builder/packages/database_search.hpp"
 #include "builder/packages/databases.hpp"
 #include "builder/packages/file_owners.hpp"
+#include "builder/packages/language_packages.hpp"
+#include "builder/packages/layer_density.hpp"
 
 namespace kiln {
 
 namespace {
 
-// "share" of `whole` that `part` is of `all`, rounded down.
-std::uint64_t share_of(std::uint64_t whole, std::uint64_t part, std::uint64_t all) {
-  if (all == 0) return 0;
-  const double share = static_cast<double>(whole) * (static_cast<double>(part) / static_cast<double>(all));
-  return std::min(whole, static_cast<std::uint64_t>(share));
-}
+std::uint64_t rounded(double bytes) { return static_cast<std::uint64_t>(std::llround(bytes)); }
 
 // One mention of a package in a database.
 struct Mention {
   StatedPackage stated;
   std::string location;  // as it is asked for
-  std::string stored;    // the file behind it
   std::size_t layer = 0;
 };
 
-class Reading {
+class Reading : private PackageSource {
  public:
   Reading(const ImageFiles& image, const ReadLayerFiles& read)
       : image_(image), files_(find_databases(image.view, notes_)), owners_(image.view) {
@@ -44,13 +41,10 @@ class Reading {
     // Packages of the system first: files belong to who claims them first.
     read_dpkg();
     read_apk();
-    read_conda();
-    const std::size_t of_system = mentions_.size();
-    read_python();
-    read_npm();
+    read_language_packages(*this, owners_, notes_);
     owners_.claim_bytecode();
     result.layers = layers();
-    result.packages = packages(result, of_system);
+    result.packages = packages(result);
     result.notes = notes_.all();
     return result;
   }
@@ -74,24 +68,33 @@ class Reading {
     return found == layer->second.end() ? nullptr : &found->second;
   }
 
-  // Calls `visit` with each file of a kind and its text; a note for one that could not be read.
-  template <class Visit>
-  void each(DatabaseKind kind, const Visit& visit) {
+  void each(DatabaseKind kind, const Visit& visit) override {
     for (const DatabaseFile& file : files_) {
       if (file.kind != kind) continue;
       const std::string* text = text_of(file);
       if (text != nullptr) {
-        visit(file, *text);
+        visited_ = &file;
+        visit(file.path, *text);
       } else {
         notes_.add(fmt::format("'{}': could not be read from its layer", printable(file.path)));
       }
     }
   }
 
+  std::optional<std::size_t> add(StatedPackage stated, const std::string& path) override {
+    const std::size_t number = mentions_.size();
+    if (!mention(std::move(stated), *visited_)) return std::nullopt;
+    const auto owner = owners_.owner_of(path);
+    // Environments of conda are systems, too.
+    const auto is_systems = [&](std::size_t of) { return mentions_[of].stated.ecosystem <= Ecosystem::conda; };
+    if (owner && is_systems(*owner) && !is_systems(number)) system_owners_.emplace(number, *owner);
+    return number;
+  }
+
   bool mention(StatedPackage stated, const DatabaseFile& file) {
     if (mentions_.size() == kMaxPackages) notes_.add(fmt::format("more than {} packages", kMaxPackages));
     if (mentions_.size() >= kMaxPackages) return false;
-    mentions_.push_back({std::move(stated), file.path, file.stored_path, file.layer});
+    mentions_.push_back({std::move(stated), file.path, file.layer});
     return true;
   }
 
@@ -102,13 +105,13 @@ class Reading {
           file.kind == DatabaseKind::debian_copyright)
         lists.emplace(file.path, &file);
     }
-    const auto add = [&](StatedPackage& package, const DatabaseFile& file, std::initializer_list<std::string> names) {
+    const auto add_listed = [&](StatedPackage& package, std::initializer_list<std::string> names) {
       const auto copyright = lists.find("usr/share/doc/" + package.name + "/copyright");
       if (copyright != lists.end()) {
         if (const std::string* text = text_of(*copyright->second)) package.licence = read_debian_copyright(*text);
       }
       const std::size_t number = mentions_.size();
-      if (!mention(package, file)) return;
+      if (!mention(package, *visited_)) return;
       for (const std::string& name : names) {
         const auto list = lists.find(name);
         const std::string* text = list == lists.end() ? nullptr : text_of(*list->second);
@@ -120,15 +123,14 @@ class Reading {
         break;
       }
     };
-    each(DatabaseKind::dpkg_status, [&](const DatabaseFile& file, const std::string& text) {
-      for (StatedPackage& package : read_dpkg_status(text, file.path, notes_)) {
+    each(DatabaseKind::dpkg_status, [&](const std::string& path, const std::string& text) {
+      for (StatedPackage& package : read_dpkg_status(text, path, notes_)) {
         const std::string info = "var/lib/dpkg/info/" + package.name;
-        add(package, file, {info + ".list", info + ":" + package.architecture + ".list"});
+        add_listed(package, {info + ".list", info + ":" + package.architecture + ".list"});
       }
     });
-    each(DatabaseKind::dpkg_status_part, [&](const DatabaseFile& file, const std::string& text) {
-      for (StatedPackage& package : read_dpkg_status(text, file.path, notes_))
-        add(package, file, {file.path + ".md5sums"});
+    each(DatabaseKind::dpkg_status_part, [&](const std::string& path, const std::string& text) {
+      for (StatedPackage& package : read_dpkg_status(text, path, notes_)) add_listed(package, {path + ".md5sums"});
     });
   }
 
@@ -137,17 +139,17 @@ class Reading {
   void read_apk() {
     std::map<std::string, std::map<std::pair<std::string, std::string>, std::size_t>> came;  // by database
     std::map<std::string, std::pair<const DatabaseFile*, std::vector<ApkPackage>>> top;
-    each(DatabaseKind::apk_installed, [&](const DatabaseFile& file, const std::string& text) {
-      auto packages = read_apk_installed(text, file.path, notes_);
-      auto& before = came[file.path];
+    each(DatabaseKind::apk_installed, [&](const std::string& path, const std::string& text) {
+      auto packages = read_apk_installed(text, path, notes_);
+      auto& before = came[path];
       std::map<std::pair<std::string, std::string>, std::size_t> now;
       for (const ApkPackage& package : packages) {
         const std::pair key(package.stated.name, package.stated.version);
         const auto known = before.find(key);
-        now.emplace(key, known == before.end() ? file.layer : known->second);
+        now.emplace(key, known == before.end() ? visited_->layer : known->second);
       }
       before = std::move(now);
-      top[file.path] = {&file, std::move(packages)};
+      top[path] = {visited_, std::move(packages)};
     });
     for (const auto& [path, database] : top) {
       for (const ApkPackage& package : database.second) {
@@ -159,54 +161,6 @@ class Reading {
     }
   }
 
-  void read_conda() {
-    each(DatabaseKind::conda_package, [&](const DatabaseFile& file, const std::string& text) {
-      for (CondaPackage& package : read_conda_package(text, file.path, notes_)) {
-        const std::size_t number = mentions_.size();
-        if (!mention(std::move(package.stated), file)) return;
-        const std::string prefix(parent_path(parent_path(file.path)));
-        owners_.claim("", file.path, number);
-        for (const std::string& path : package.files) owners_.claim(prefix, path, number);
-      }
-    });
-  }
-
-  void read_python() {
-    std::map<std::string, std::size_t> numbers;  // by folder
-    each(DatabaseKind::python_metadata, [&](const DatabaseFile& file, const std::string& text) {
-      for (StatedPackage& package : read_python_metadata(text, file.path, notes_)) {
-        const std::size_t number = mentions_.size();
-        if (!mention(std::move(package), file)) return;
-        const bool is_folder = !file.path.ends_with(".egg-info");
-        if (is_folder) numbers.emplace(parent_path(file.path), number);
-        note_system_owner(number);
-        owners_.claim_below(is_folder ? std::string(parent_path(file.path)) : file.path, "", number);
-      }
-    });
-    each(DatabaseKind::python_record, [&](const DatabaseFile& file, const std::string& text) {
-      const auto number = numbers.find(std::string(parent_path(file.path)));
-      if (number == numbers.end()) return;
-      const std::string site(parent_path(parent_path(file.path)));
-      for (const std::string& path : read_python_record(text)) owners_.claim(site, path, number->second);
-    });
-  }
-
-  void read_npm() {
-    each(DatabaseKind::npm_manifest, [&](const DatabaseFile& file, const std::string& text) {
-      for (StatedPackage& package : read_npm_manifest(text, file.path, notes_)) {
-        const std::size_t number = mentions_.size();
-        if (!mention(std::move(package), file)) return;
-        note_system_owner(number);
-        const std::string folder(parent_path(file.path));
-        owners_.claim_below(folder, join_path(folder, "node_modules"), number);
-      }
-    });
-  }
-
-  void note_system_owner(std::size_t number) {
-    if (const auto owner = owners_.owner_of(mentions_[number].location)) system_owners_.emplace(number, *owner);
-  }
-
   std::vector<PackageLayer> layers() const {
     std::vector<std::string> created_by;
     for (const oci::HistoryEntry& entry : image_.history) {
@@ -216,14 +170,47 @@ class Reading {
     std::vector<PackageLayer> layers;
     for (std::size_t i = 0; i < image_.blobs.size(); ++i) {
       const FileIndex& index = *image_.view.layers()[i];
-      layers.push_back(
-          {image_.blobs[i], index.diff_id(), created_by.empty() ? "" : created_by[i], index.uncompressed_bytes(), 0});
+      layers.push_back({image_.blobs[i], index.diff_id(), created_by.empty() ? "" : created_by[i],
+                        index.uncompressed_bytes(), 0, 0});
     }
     return layers;
   }
 
-  std::vector<Package> packages(ImagePackages& image, std::size_t of_system) const {
-    const std::vector<FileOwners::Share> shares = owners_.shares(mentions_.size());
+  // Of a mention's files.
+  struct Share {
+    std::uint64_t files = 0;
+    std::uint64_t unpacked_bytes = 0;
+    double compressed_bytes = 0;
+  };
+
+  std::vector<Share> count_shares(ImagePackages& image) const {
+    std::vector<Share> shares(mentions_.size());
+    for (std::size_t layer = 0; layer < image.layers.size(); ++layer) {
+      PackageLayer& of = image.layers[layer];
+      const FileIndex& index = *image_.view.layers()[layer];
+      const LayerDensity density(index, of.blob);
+      std::uint64_t offset = 0;
+      double compressed_bytes = 0;
+      for (const FileEntry& entry : index.entries()) {
+        const std::uint64_t bytes = FileOwners::tar_bytes(entry);
+        if (const auto owner = owners_.owner_of(entry.path, layer)) {
+          const double compressed = density.compressed_bytes(offset, bytes);
+          Share& share = shares[*owner];
+          ++share.files;
+          share.unpacked_bytes += bytes;
+          share.compressed_bytes += compressed;
+          of.packaged_bytes += bytes;
+          compressed_bytes += compressed;
+        }
+        offset += bytes;
+      }
+      of.packaged_compressed_bytes = rounded(compressed_bytes);
+    }
+    return shares;
+  }
+
+  std::vector<Package> packages(ImagePackages& image) const {
+    const std::vector<Share> shares = count_shares(image);
     std::map<std::pair<std::string, std::size_t>, Package> found;
     for (std::size_t number = 0; number < mentions_.size(); ++number) {
       const Mention& mention = mentions_[number];
@@ -234,17 +221,13 @@ class Reading {
         package.purl = purl;
         package.layer = mention.layer;
         const auto owner = system_owners_.find(number);
-        if (owner != system_owners_.end() && owner->second < of_system)
+        if (owner != system_owners_.end())
           package.part_of = package_url(mentions_[owner->second].stated, image.distribution);
       }
       package.locations.push_back(mention.location);
       package.files += shares[number].files;
-      for (const auto& [layer, bytes] : shares[number].bytes_of_layer) {
-        PackageLayer& of = image.layers[layer];
-        of.packaged_bytes += bytes;
-        package.unpacked_bytes += bytes;
-        package.compressed_bytes += share_of(of.blob.size, bytes, of.unpacked_bytes);
-      }
+      package.unpacked_bytes += shares[number].unpacked_bytes;
+      package.compressed_bytes += rounded(shares[number].compressed_bytes);
     }
     std::vector<Package> list;
     for (auto& [key, package] : found) {
@@ -259,8 +242,9 @@ class Reading {
   std::vector<DatabaseFile> files_;
   FileOwners owners_;
   std::map<std::size_t, std::map<std::string, std::string>> texts_;
+  const DatabaseFile* visited_ = nullptr;
   std::vector<Mention> mentions_;
-  std::map<std::size_t, std::size_t> system_owners_;
+  std::map<std::size_t, std::size_t> system_owners_;  // by what they brought
 };
 
 }  // namespace
@@ -271,7 +255,7 @@ std::uint64_t PackageLayer::other_unpacked_bytes() const {
 }
 
 std::uint64_t PackageLayer::other_compressed_bytes() const {
-  return blob.size - share_of(blob.size, packaged_bytes, unpacked_bytes);
+  return blob.size - std::min(blob.size, packaged_compressed_bytes);
 }
 
 ImagePackages packages_of(const ImageFiles& image, const ReadLayerFiles& read) { return Reading(image, read).run(); }

@@ -28,7 +28,7 @@ struct Package {
   std::optional<std::string> part_of;
   std::uint64_t files = 0;             // that are its own: each file of an image counts for one package at most
   std::uint64_t unpacked_bytes = 0;    // of these files in the tars of their layers, headers and padding included
-  std::uint64_t compressed_bytes = 0;  // their share of the layers' blobs, by unpacked bytes
+  std::uint64_t compressed_bytes = 0;  // their share of the layers' blobs, see LayerDensity
 };
 
 struct PackageLayer {
@@ -37,6 +37,7 @@ struct PackageLayer {
   std::string created_by;            // of its line of history; empty where the image has none
   std::uint64_t unpacked_bytes = 0;  // of its tar
   std::uint64_t packaged_bytes = 0;  // of them those of packages' files; what is overwritten above belongs to none
+  std::uint64_t packaged_compressed_bytes = 0;  // the same of its blob
 
   // What is no package's of its tar, and of its blob.
   std::uint64_t other_unpacked_bytes() const;

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <set>
+
+#include "base/text.hpp"
+#include "builder/layer/image_diff.hpp"
+#include "builder/packages/bytecode.hpp"
 
 namespace kiln {
 
@@ -32,18 +35,6 @@ std::vector<std::string> without(const Names& a, const Names& b) {
   return rest;
 }
 
-std::optional<EntryDifference::Kind> difference_of(const FileEntry& a, const FileEntry& b) {
-  using Kind = EntryDifference::Kind;
-  if (a.type != b.type) return Kind::type;
-  if (a.content != b.content || a.size != b.size) return Kind::content;
-  if (a.link != b.link) return Kind::link;
-  const bool is_same = a.mode == b.mode && a.uid == b.uid && a.gid == b.gid && a.xattrs == b.xattrs &&
-                       a.device_major == b.device_major && a.device_minor == b.device_minor;
-  if (!is_same) return Kind::properties;
-  if (a.mtime != b.mtime) return Kind::time;
-  return std::nullopt;
-}
-
 std::vector<EntryDifference> differing_entries(const FileIndex& before, const FileIndex& after) {
   using Kind = EntryDifference::Kind;
   std::vector<EntryDifference> differences;
@@ -53,11 +44,13 @@ std::vector<EntryDifference> differing_entries(const FileIndex& before, const Fi
     const bool is_only_before = b == after.entries().end() || (a != before.entries().end() && entry_before(*a, *b));
     const bool is_only_after = a == before.entries().end() || (b != after.entries().end() && entry_before(*b, *a));
     if (is_only_before) {
-      differences.push_back({(a++)->path, Kind::only_before});
+      differences.push_back({(a++)->path, Kind::only_before, {}});
     } else if (is_only_after) {
-      differences.push_back({(b++)->path, Kind::only_after});
+      differences.push_back({(b++)->path, Kind::only_after, {}});
     } else {
-      if (const auto kind = difference_of(*a, *b)) differences.push_back({a->path, *kind});
+      std::vector<std::string> what = what_differs(*a, *b);
+      if (what.empty() && a->mtime != b->mtime) what.emplace_back("time");
+      if (!what.empty()) differences.push_back({a->path, Kind::changed, std::move(what)});
       ++a;
       ++b;
     }
@@ -67,24 +60,25 @@ std::vector<EntryDifference> differing_entries(const FileIndex& before, const Fi
 
 }  // namespace
 
-std::string_view to_string(EntryDifference::Kind kind) {
-  switch (kind) {
+std::string to_string(const EntryDifference& difference) {
+  switch (difference.kind) {
     case EntryDifference::Kind::only_before:
       return "only in the first";
     case EntryDifference::Kind::only_after:
       return "only in the second";
-    case EntryDifference::Kind::type:
-      return "another type";
-    case EntryDifference::Kind::content:
-      return "other bytes";
-    case EntryDifference::Kind::link:
-      return "another target";
-    case EntryDifference::Kind::properties:
-      return "another owner, mode or attribute";
-    case EntryDifference::Kind::time:
-      return "another time";
+    case EntryDifference::Kind::changed:
+      return join(difference.what, ", ");
   }
   return "";
+}
+
+bool is_same_but_for_times(const FileIndex& before, const FileIndex& after) {
+  const std::vector<EntryDifference> all = differing_entries(before, after);
+  return std::all_of(all.begin(), all.end(), [](const EntryDifference& difference) {
+    const bool is_bytecode =
+        difference.what == std::vector<std::string>{"content"} && !source_of_bytecode(difference.path).empty();
+    return difference.what == std::vector<std::string>{"time"} || is_bytecode;
+  });
 }
 
 LayerComparison compare_layers(const ComparedImage& before, const ComparedImage& after) {

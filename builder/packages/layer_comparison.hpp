@@ -10,12 +10,16 @@ namespace kiln {
 
 // A file or folder that is not the same in two layers.
 struct EntryDifference {
-  enum class Kind : std::uint8_t { only_before, only_after, type, content, link, properties, time };
+  enum class Kind : std::uint8_t { only_before, only_after, changed };
   std::string path;
-  Kind kind = Kind::content;  // the first in which they differ
+  Kind kind = Kind::changed;
+  std::vector<std::string> what = {};  // of a changed one: what_differs(), or "time" where it is nothing but that
 };
-// "only in the first", "other bytes", "another time"
-std::string_view to_string(EntryDifference::Kind kind);
+// "only in the first", "content, mode"
+std::string to_string(const EntryDifference& difference);
+
+// Whether two layers hold the same but for times, and for the contents of Python's bytecode, which holds times.
+bool is_same_but_for_times(const FileIndex& before, const FileIndex& after);
 
 // Two layers, one of each image, that are not the same and hold packages in the same versions, or none and were made by
 // the same line.

@@ -31,10 +31,6 @@ struct PartKey {
   auto operator<=>(const PartKey&) const = default;
 };
 
-std::string compared_name(const StatedPackage& package) {
-  return package.ecosystem == Ecosystem::pypi ? normalised_python_name(package.name) : package.name;
-}
-
 std::string name_and_version(const StatedPackage& package) {
   return printable(fmt::format("{} {}", package.name, package.version));
 }

@@ -83,4 +83,8 @@ std::string package_url(const StatedPackage& package, const Distribution& distri
   return {};
 }
 
+std::string compared_name(const StatedPackage& package) {
+  return package.ecosystem == Ecosystem::pypi ? normalised_python_name(package.name) : package.name;
+}
+
 }  // namespace kiln

@@ -21,5 +21,7 @@ std::string package_url(const StatedPackage& package, const Distribution& distri
 
 // PEP 503: lower case, runs of "-", "_" and "." one "-".
 std::string normalised_python_name(std::string_view name);
+// A package's name as its ecosystem compares it.
+std::string compared_name(const StatedPackage& package);
 
 }  // namespace kiln

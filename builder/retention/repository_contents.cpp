@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "base/percent.hpp"
@@ -68,6 +70,8 @@ class Reader {
       todo_.clear();
       pool_.parallel_for(wave.size(), [&](std::size_t i) { read(wave[i]); });
     }
+    // Where all are, it is the caller who may not read.
+    if (withheld_ && !has_read_) throw RegistryError(*withheld_);
     if (!packages_) date_by_documents();
     return std::move(contents_);
   }
@@ -147,38 +151,39 @@ class Reader {
   // A registry may withhold single manifests: for a scanner's findings (Artifactory answers 403, Harbor 403 or 412), by
   // law (451). An image's is kept without what stands in it, since that is its own. What an index holds hangs on it:
   // then nothing can be planned.
-  bool is_withheld_image(const Digest& digest, const RegistryError& error) {
-    if (error.status() != 403 && error.status() != 412 && error.status() != 451) return false;
-    const auto told = client_.resolve(contents_.repository, digest.str());
-    return told && oci::media_type::is_manifest(told->media_type);
+  std::optional<oci::Descriptor> withheld_image(const Digest& digest, const RegistryError& error) {
+    if (error.status() != 403 && error.status() != 412 && error.status() != 451) return std::nullopt;
+    auto told = client_.resolve(contents_.repository, digest.str());
+    return told && oci::media_type::is_manifest(told->media_type) ? told : std::nullopt;
   }
 
-  // nullopt where there is none, and for one that is withheld.
-  std::optional<FetchedManifest> fetch(const Digest& digest, std::string& withheld) {
+  // nullopt where there is none, and for an image that is withheld, which is noted.
+  std::optional<FetchedManifest> fetch(const Digest& digest) {
     try {
       return client_.find_any_manifest(contents_.repository, digest.str());
     } catch (const RegistryError& error) {
-      if (!is_withheld_image(digest, error)) throw;
-      withheld = error.message();
+      const auto image = withheld_image(digest, error);
+      if (!image) throw;
+      const std::lock_guard lock(mutex_);
+      StoredManifest& manifest = contents_.manifests[digest];
+      manifest.descriptor = *image;
+      manifest.descriptor.digest = digest;
+      manifest.problem = error.message();
+      contents_.remarks.push_back(error.message());
+      withheld_.emplace(error);
       return std::nullopt;
     }
   }
 
   void read(const Digest& digest) {
-    std::string withheld;
-    const auto found = fetch(digest, withheld);
-    if (!withheld.empty()) {
-      const std::lock_guard lock(mutex_);
-      contents_.manifests[digest].problem = withheld;
-      contents_.remarks.push_back(std::move(withheld));
-      return;
-    }
+    const auto found = fetch(digest);
     if (!found) {
       // An index may name what was never pushed, and what was listed may be gone by now.
       const std::lock_guard lock(mutex_);
-      contents_.manifests.erase(digest);
+      if (contents_.manifests[digest].problem.empty()) contents_.manifests.erase(digest);
       return;
     }
+    has_read_ = true;
     const FetchedManifest& fetched = *found;
     StoredManifest read;
     oci::Annotations annotations;
@@ -307,6 +312,8 @@ class Reader {
   std::mutex mutex_;
   RepositoryContents contents_;
   std::set<Digest> todo_;
+  std::atomic<bool> has_read_{false};      // a manifest
+  std::optional<RegistryError> withheld_;  // the last answer of one that is withheld
 };
 
 }  // namespace

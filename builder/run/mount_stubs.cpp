@@ -126,7 +126,8 @@ void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::ve
                               point.target));
     }
     const std::string place = "/" + join(target.components, "/");
-    if (!point.is_standard && (place == "/proc" || place == "/dev")) {
+    // The runtime itself reads and writes /dev/null, once the mounts are there.
+    if (!point.is_standard && (place == "/proc" || place == "/dev" || place == "/dev/null")) {
       throw Error(Category::build, fmt::format("mount target '{}' is {}'s place in every container; choose another",
                                                point.target, place));
     }

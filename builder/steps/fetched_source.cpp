@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "base/http_date.hpp"
 #include "base/percent.hpp"
@@ -20,10 +22,20 @@ constexpr int kMostRedirects = 10;
 
 constexpr std::uint64_t kMaxFetchedBytes = std::uint64_t{64} << 30;  // as they come, and decoded
 
+// Spaces of a path or query are written as they go out, as Go's client writes them.
+std::string with_encoded_spaces(const std::string& text) {
+  const std::size_t authority = text.find("://");
+  const std::size_t begin =
+      authority == std::string::npos ? 0 : std::min(text.find_first_of("/?", authority + 3), text.size());
+  std::string encoded = text.substr(0, begin);
+  for (const char c : text.substr(begin)) encoded += c == ' ' ? std::string("%20") : std::string(1, c);
+  return encoded;
+}
+
 // Error{usage}: the URL is the Dockerfile's.
 Url parse_source_url(const std::string& text) {
   try {
-    return Url::parse(without_user(text.substr(0, text.find('#'))));
+    return Url::parse(with_encoded_spaces(without_user(text.substr(0, text.find('#')))));
   } catch (const Error& error) {
     throw Error(Category::usage, error.message());
   }
@@ -93,7 +105,7 @@ HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets&
       const auto location = response.headers.find("Location");
       if (!location)
         throw Error(Category::network, fmt::format("GET '{}': a redirect without a Location", url.redacted()));
-      url = url.resolve(*location);
+      url = url.resolve(with_encoded_spaces(std::string(trim(*location))));
       // A host of the open internet leads into the machine's own network for no request.
       if (!response.through_proxy) most_private = classify_address(response.remote_address);
       continue;

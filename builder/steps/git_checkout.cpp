@@ -25,11 +25,6 @@ namespace {
 
 constexpr std::string_view kRefs = "refs/", kHeads = "refs/heads/", kTags = "refs/tags/";
 
-bool is_object_name(std::string_view text) {
-  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return (text.size() == 40 || text.size() == 64) && std::all_of(text.begin(), text.end(), is_digit);
-}
-
 std::string with_prefix(std::string_view prefix, std::string_view name) {
   return name.starts_with(prefix) ? std::string(name) : fmt::format("{}{}", prefix, name);
 }
@@ -107,7 +102,7 @@ class Checkout {
   }
 
   Wanted look_up(const fs::path& folder) const {
-    if (is_object_name(reference_.ref)) return {"", "", reference_.ref};
+    if (is_git_object_name(reference_.ref)) return {"", "", reference_.ref};
     return reference_.ref.empty() ? default_branch(folder) : find_ref(folder, reference_.ref);
   }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include "base/error.hpp"
@@ -47,9 +49,18 @@ std::string with_prefix(std::string_view prefix, const std::string& name) {
 }
 
 bool boolean_of(const GitReference& reference, const std::string& value) {
-  if (value.empty() || value == "1" || value == "true") return true;
-  if (value == "0" || value == "false") return false;
+  // The words of Go's strconv.ParseBool, which BuildKit reads them by.
+  constexpr std::array<std::string_view, 7> kTrue = {"", "1", "t", "T", "true", "TRUE", "True"};
+  constexpr std::array<std::string_view, 6> kFalse = {"0", "f", "F", "false", "FALSE", "False"};
+  if (std::find(kTrue.begin(), kTrue.end(), value) != kTrue.end()) return true;
+  if (std::find(kFalse.begin(), kFalse.end(), value) != kFalse.end()) return false;
   refuse_query(reference, fmt::format("expected true or false, got '{}'", printable(value)));
+}
+
+void set_checksum(GitReference& reference, const std::string& value, const char* what) {
+  set_once(reference, reference.checksum, value, what);
+  if (value.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+    refuse_query(reference, fmt::format("'{}' is a commit's hexadecimal digits, got '{}'", what, printable(value)));
 }
 
 void set_times(GitReference& reference, const std::string& value) {
@@ -64,8 +75,9 @@ const std::map<std::string, Setting, std::less<>> kQuery = {
     {"branch",
      [](GitReference& r, const std::string& v) { set_once(r, r.ref, with_prefix("refs/heads/", v), "branch"); }},
     {"subdir", [](GitReference& r, const std::string& v) { set_once(r, r.folder, v, "subdir"); }},
-    {"checksum", [](GitReference& r, const std::string& v) { set_once(r, r.checksum, v, "checksum"); }},
-    {"commit", [](GitReference& r, const std::string& v) { set_once(r, r.checksum, v, "commit"); }},
+    {"checksum", [](GitReference& r, const std::string& v) { set_checksum(r, v, "checksum"); }},
+    {"commit", [](GitReference& r, const std::string& v) { set_checksum(r, v, "commit"); }},
+    {"fetch-by-commit", [](GitReference& r, const std::string& v) { r.fetch_by_commit = boolean_of(r, v); }},
     {"keep-git-dir", [](GitReference& r, const std::string& v) { r.keep_git_folder = boolean_of(r, v); }},
     {"mtime", set_times},
     {"submodules", [](GitReference& r, const std::string& v) { r.submodules = boolean_of(r, v); }},
@@ -84,6 +96,17 @@ void read_query(GitReference& reference, std::string_view query) {
     }
     setting->second(reference, equals == std::string_view::npos ? "" : percent_decoded(word.substr(equals + 1)));
   }
+}
+
+// Without asking the server what the branch or tag names by now.
+void go_by_commit(GitReference& reference) {
+  const std::string commit = to_lower(reference.checksum.empty() ? reference.ref : reference.checksum);
+  if (!is_git_object_name(commit)) {
+    refuse_query(reference, fmt::format("'fetch-by-commit' needs all digits of a commit as 'checksum' or reference, "
+                                        "got '{}'",
+                                        printable(commit)));
+  }
+  reference.ref = commit;
 }
 
 }  // namespace
@@ -111,12 +134,18 @@ std::optional<GitReference> parse_git_reference(std::string_view text) {
     const std::string query = reference.remote.substr(question + 1);
     reference.remote.resize(question);
     read_query(reference, query);
+    if (reference.fetch_by_commit) go_by_commit(reference);
   }
   if (reference.ref.starts_with('-') || reference.remote.starts_with('-')) {
     throw Error(Category::usage,
                 fmt::format("git source '{}': nothing in it may begin with '-'", printable(reference.shown())));
   }
   return reference;
+}
+
+bool is_git_object_name(std::string_view text) {
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return (text.size() == 40 || text.size() == 64) && std::all_of(text.begin(), text.end(), is_digit);
 }
 
 bool is_reached_by_ssh(std::string_view text) {

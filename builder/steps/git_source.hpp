@@ -15,7 +15,8 @@ struct GitReference {
   std::string checksum;  // the commit, or how it begins; empty: any
   bool keep_git_folder = false;
   bool submodules = true;
-  bool commit_times = false;  // mtime=commit: files are as old as the commit, not as the checkout
+  bool fetch_by_commit = false;  // `ref` is the commit of the query, whatever the branch or tag names by now
+  bool commit_times = false;     // mtime=commit: files are as old as the commit, not as the checkout
 
   // For messages: without user name and password.
   std::string shown() const;
@@ -24,6 +25,9 @@ struct GitReference {
 // nullopt for what is no git source. https and http URLs are one where their path ends in ".git"; git://, ssh:// and
 // "user@host:path" always are. Error{usage} for a query that says what kiln does not know, or two different things.
 std::optional<GitReference> parse_git_reference(std::string_view text);
+
+// Whether the text is the whole name of a commit or tag object, by SHA-1 or SHA-256, in small letters.
+bool is_git_object_name(std::string_view text);
 
 // Whether the text is a git source that git reaches by SSH, with the agent of its caller.
 bool is_reached_by_ssh(std::string_view text);

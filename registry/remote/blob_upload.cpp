@@ -139,14 +139,16 @@ BlobUpload::Step BlobUpload::send_pieces(Open& upload) {
     }
     if (const auto location = answer.response.headers.find("Location"))
       upload.url = transport_.follow(answer.url, *location);
-    const std::uint64_t there = offset_in(answer.response.headers).value_or(upload.offset + size);
-    const bool is_short = there < upload.offset + size && ++short_pieces_ > kMostShortPieces;
+    const std::uint64_t sent = upload.offset + size;
+    std::uint64_t there = offset_in(answer.response.headers).value_or(sent);
+    // Some registries tell the end of a range as the byte behind it. What they have is told by the digest in the end.
+    if (there == sent + 1) there = sent;
+    const bool is_short = there < sent && ++short_pieces_ > kMostShortPieces;
     if (there > blob_.size || there <= upload.offset || is_short) {
       open_.reset();
       if (++restarts_ > kMostRestarts) {
-        throw Error(Category::network,
-                    fmt::format("blob '{}': sent {} bytes, registry '{}' says it has {}", blob_.digest.str(),
-                                upload.offset + size, transport_.endpoint().authority, there));
+        throw Error(Category::network, fmt::format("blob '{}': sent {} bytes, registry '{}' says it has {}",
+                                                   blob_.digest.str(), sent, transport_.endpoint().authority, there));
       }
       return Step::again;
     }

@@ -12,6 +12,7 @@ namespace kiln {
 //   blobinfo/HEX          text "DIFFID UNCOMPRESSED_BYTES\n": what the layer blob sha256:HEX was verified to hold
 //   forms/HEX-FORM        text "DIGEST SIZE\n": the blob that the layer with diff ID sha256:HEX was compressed to as
 //                         FORM
+//   forms/HEX-FORM-shape  the same of a layer whose shape has the hash HEX (registry/store/layer_facts.hpp)
 //   places/HEX            the repositories that the blob sha256:HEX was seen in (registry/store/seen_places.hpp)
 //   steps/HH/KEY          step records (builder/cache/step_record.hpp), HH = the key's first two digits
 //   builds/               build records, one file a build (builder/cache/build_record.hpp)

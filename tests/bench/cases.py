@@ -4,6 +4,7 @@ import shutil
 import time
 
 import workloads
+from measure import Cost, Failed
 from traffic import Traffic, layers_of
 
 
@@ -252,6 +253,30 @@ class GpuCut(_Counted, _Gpu):
     asks_what_cuts_cost = True
 
 
+class Imports(_Gpu):
+    name = "import"
+    what = f"python -X importtime of {workloads.IMPORTED} from the image, its layers cut along packages, and not"
+    is_cut = True
+    asks_what_cuts_cost = True
+    _TIMES = 5
+
+    def make(self):
+        workloads.importing(self.folder / "workload", self.registry)
+
+    def prepare(self, peer):
+        super().prepare(peer)
+        self.build(peer)
+
+    def measure(self, peer):
+        """The wall clock is what Python says the import took, the least of several in one container."""
+        command = f"python3 -X importtime -c 'import {workloads.IMPORTED}'"
+        said = peer.output_of(f"{self.image(peer)}:latest", f"for i in $(seq {self._TIMES}); do {command}; done")
+        taken = [int(line.split("|")[1]) for line in said.splitlines() if line.split("|")[-1].strip() == workloads.IMPORTED]
+        if len(taken) != self._TIMES:
+            raise Failed(f"expected {self._TIMES} lines of {workloads.IMPORTED}, got {len(taken)}:\n{said[-2000:]}")
+        return Cost(wall=min(taken) / 1e6)
+
+
 class Packages(_Counted):
     name = "P"
     what = "a RUN that installs 12,800 files of 160 packages, cold, cut along them, and not"
@@ -262,4 +287,4 @@ class Packages(_Counted):
 
 
 CASES = {case.name: case for case in (W1Cold, W1Again, W1Fresh, W2Cold, W2Fresh, FleetCold, FleetAgain, FleetOne, GpuCold, GpuFresh, GpuWheel, GpuTwo,
-                                      GpuCut, Packages)}
+                                      GpuCut, Packages, Imports)}

@@ -96,6 +96,14 @@ class Kiln(Peer):
     def pull(self, image):
         return self.run([self.binary, "pull", "--quiet", image], env=self._environment())
 
+    def output_of(self, image, command):
+        """What a command says in a container of an image, which is here."""
+        context = self.folder / "run"
+        context.mkdir(exist_ok=True)
+        (context / "Dockerfile").write_text(f"FROM {image}\nRUN {command}\n")
+        self.run([self.binary, "build", "--progress", "plain", "--no-cache", context], env=self._environment())
+        return self.log.read_text(errors="replace")
+
     def bake(self, folder, *, cache=None):
         return self.run([self.binary, "bake", "--progress", "plain", "-f", "docker-bake.json", "--push", *self._cache(cache)],
                         env=self._environment(), cwd=folder)

@@ -225,6 +225,17 @@ def packages(folder, registry, files=12800):
         """)
 
 
+IMPORTED = "scipy.stats"
+
+
+def importing(folder, registry):
+    """What IMPORTED imports, some 500 modules, with bytecode."""
+    write(folder / "Dockerfile", f"""
+        FROM {registry}/bench/{PYTHON_IMAGE}
+        RUN {INSTALL.replace("--no-compile ", "")} {" ".join(MORE_WHEELS)}
+        """)
+
+
 def gpu(folder, registry):
     """The wheels come from the named context "wheels", a folder that is filled once (see `bench.py wheels`)."""
     source_tree(folder / "app", 60, 600_000, seed=3)

@@ -113,6 +113,21 @@ class BadInput(harness.KilnTest):
         self.write("app/Dockerfile", f"FROM scratch\nCOPY {url} /\n")
         self.assertIn("'https://xxxxx:xxxxx@example.com/x' is a URL, which COPY does not take; use ADD", self.kiln("build", "app", code=2).stderr)
 
+    def test_no_message_shows_the_value_of_a_build_arg_that_looks_like_a_secret(self):
+        # A folder is a context like an image's, so that no base is needed.
+        words = ["--no-cache", "--build-context", "other=app", "--build-arg", "DB_PASSWORD=canary-5517", "--build-arg", "WHERE=shown-5518"]
+        for line in ("COPY $DB_PASSWORD /x", "COPY $DB_PASSWORD/*.c /x", "COPY --from=other /$DB_PASSWORD /x", "WORKDIR /Dockerfile/$DB_PASSWORD",
+                     "COPY --chmod=$DB_PASSWORD Dockerfile /x", "COPY --chown=$DB_PASSWORD Dockerfile /x", "STOPSIGNAL $DB_PASSWORD", "EXPOSE $DB_PASSWORD",
+                     "ENV A=${NOPE:?$DB_PASSWORD}", "COPY [$DB_PASSWORD /x", "ADD http://127.0.0.1:1/$DB_PASSWORD /x",
+                     "ADD --checksum=$DB_PASSWORD http://127.0.0.1:1/a /x"):
+            with self.subTest(line):
+                failed = self.build(f"FROM scratch\nARG DB_PASSWORD\nCOPY Dockerfile /\n{line}\n", *words, code=None)
+                self.assertNotEqual(failed.code, 0)
+                self.assertIn("app/Dockerfile:4: ", failed.stderr)
+                self.assertNotIn("canary-5517", failed.output)
+        self.assertIn("'/***' is not in the build context", self.build("FROM scratch\nARG DB_PASSWORD\nCOPY $DB_PASSWORD /x\n", *words, code=1).stderr)
+        self.assertIn("'/shown-5518' is not in the build context", self.build("FROM scratch\nARG WHERE\nCOPY $WHERE /x\n", *words, code=1).stderr)
+
     def test_a_full_disk_loses_nothing(self):
         self.need_root()
         self.home.mkdir()
@@ -272,6 +287,22 @@ class BadDefinitions(harness.KilnTest):
         for target in ("app-broken", "app-heir", "app"):
             self.refused(f"error: {problem}", args=[target])
         self.assertIn(problem, self.kiln("profile", "check", code=2).stderr)
+
+    def test_a_broken_profile_that_is_asked_for_says_what_is_wrong_with_it_and_no_other_waits_for_it(self):
+        self.write("profiles/good.json", '{"OMP_NUM_THREADS": "4"}')
+        self.write("profiles/broken.json", '{"OMP_NUM_THREAD": "4"}')
+        self.image("app", "FROM scratch\nCOPY Dockerfile /\n", {"kind": "service", "profiles": ["good", "broken"]})
+        printed = json.loads(self.kiln("bake", "--print", "--profile", "good").stdout)
+        self.assertIn("app-good", printed["target"])
+        self.assertNotIn("app-broken", printed["target"])
+        for words in (["--profile", "broken"], ["app", "--profile", "broken"]):
+            self.refused("error: profiles/broken.json:1: unknown key 'OMP_NUM_THREAD'", args=words)
+        self.refused("error: unknown profile 'borken'", args=["--profile", "borken"])
+        self.assertIn("error: profile 'broken' cannot be read, as said above", self.kiln("profile", "show", "broken", code=2).stderr)
+
+    def test_a_value_that_cannot_be_is_told_with_the_images_name(self):
+        self.image("app", "FROM scratch\n", {"kind": "base", "shm_size": "64zz"})
+        self.refused("error: images/app/image.json:1: target 'app': shm-size '64zz' is not valid; expected a size such as 64m")
 
     def test_what_is_not_broken_is_locked(self):
         self.image("broken", "FROM scratch\n", {"kind": "base", "contxt": "x"})

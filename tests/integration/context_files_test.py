@@ -71,6 +71,37 @@ class ContextFiles(harness.KilnTest):
         self.write("app/t.tar", tar_of(("f", "x"), ("s", link)))
         self.assertEqual(self.build("FROM scratch\nADD t.tar /\n")[1]["s"].mode, 0o777)
 
+    def test_names_of_an_archive_that_lead_up_stay_below_the_target(self):
+        self.write("app/t.tar", tar_of(("x/../y", "1"), ("../z", "2"), ("a/../../../b/c", "3")))
+        files = self.build("FROM scratch\nADD t.tar /to/here/\n")[1]
+        self.assertEqual({name: entry.text for name, entry in files.items() if entry.type == "file"},
+                         {"to/here/y": "1", "to/here/z": "2", "to/here/b/c": "3"})
+
+    def test_a_second_name_of_a_link_in_an_archive_is_a_link_to_the_same(self):
+        hard = tarfile.TarInfo()
+        hard.type, hard.linkname = tarfile.LNKTYPE, "s"
+        self.write("app/t.tar", tar_of(("s", link_to("f")), ("h", hard)))
+        files = self.build("FROM scratch\nADD t.tar /\n")[1]
+        self.assertEqual([(files[name].type, files[name].link) for name in ("s", "h")], [("link", "f")] * 2)
+
+    def tiny_base(self):
+        """The words that make `FROM base` a root with a shell."""
+        self.need_containers()
+        self.need_programs("busybox")
+        write_tiny_base(self.folder / "base")
+        return ["--build-context", f"base=oci-layout://{self.folder}/base"]
+
+    def test_the_word_of_a_runs_heredoc_may_stand_apart_from_its_sign(self):
+        files = self.build("FROM base\nRUN cat <<- EOF > /x\n\ttext\n\tEOF\n", *self.tiny_base())[1]
+        self.assertEqual(files["x"].text, "text\n")
+
+    def test_a_secret_that_no_variable_can_hold_is_refused_unseen(self):
+        self.write("value", b"canary\0-5519")
+        result = self.build("FROM base\nRUN --mount=type=secret,id=value,env=V true\n", *self.tiny_base(),
+                            "--secret", "id=value,src=value", code=1)[0]
+        self.assertIn("app/Dockerfile:2: secret 'value' holds a NUL byte", result.stderr)
+        self.assertNotIn("canary", result.output)
+
     def test_what_an_archive_has_below_a_link_of_its_own_goes_where_it_leads(self):
         hard = tarfile.TarInfo()
         hard.type, hard.linkname = tarfile.LNKTYPE, "s/f"

@@ -184,6 +184,13 @@ class Git(RemoteTest):
             failed = self.build(f"FROM scratch\nADD {self.web.url}/repo.git?brunch=main /\n", *words, code=2)
             self.assertIn("Dockerfile:2: git source", failed.stderr)
 
+    def test_a_commit_is_fetched_by_itself_where_the_query_says_so(self):
+        commit = self.git("repo", "rev-parse", "light^{commit}")
+        query = f"fetch-by-commit=true&commit={commit}"
+        self.assertEqual(self.files(f"FROM scratch\nADD {self.web.url}/repo.git?branch=gone&{query} /\n")["file"].text, "main\n")
+        self.assertIn("needs all digits of a commit",
+                      self.build(f"FROM scratch\nADD {self.web.url}/repo.git?branch=main&fetch-by-commit=true /\n", code=2).stderr)
+
     def test_a_reference_that_is_missing_is_named(self):
         self.assertIn("has no branch, tag or other reference 'mian'",
                       self.build(f"FROM scratch\nADD {self.web.url}/repo.git#mian /\n", code=3).stderr)
@@ -199,6 +206,13 @@ class Git(RemoteTest):
                 self.assertEqual(".git/HEAD" in files, kept)
         self.assertIn("expected true or false", self.build("", "--build-arg", "BUILDKIT_CONTEXT_KEEP_GIT_DIR=maybe",
                                                            context=f"{self.web.url}/repo.git", code=2).stderr)
+
+    def test_the_ignore_file_of_a_repository_holds_for_it_as_a_context(self):
+        self.commit("repo", {"Dockerfile": "FROM scratch\nCOPY . /\n", ".dockerignore": "sub\n"}, "ignored")
+        self.kiln("build", "--no-cache", "-o", "type=oci,tar=false,dest=out", f"{self.web.url}/repo.git")
+        files = self.layout_image(self.folder / "out").files()
+        self.assertIn("file", files)
+        self.assertNotIn("sub", files)
 
     def test_a_dockerfile_or_ignore_file_that_leads_out_of_the_context_is_refused(self):
         secret = self.write("secret", "S3CRET\n")
@@ -259,6 +273,15 @@ class Http(RemoteTest):
         two_members = gzip.compress(b"one ") + gzip.compress(b"two")
         self.web.pages["/two"] = (200, {"content-encoding": "GZIP"}, two_members)
         self.assertEqual(self.add("/two")["got"].data, b"one two")
+
+    def test_spaces_of_a_url_go_out_as_they_are_encoded(self):
+        self.web.pages["/a%20b/c%20d"] = (200, {}, b"spaced")
+        self.web.pages["/moved"] = (302, {"Location": "/a b/c d"}, b"")
+        for path in ("/a b/c d", "/a%20b/c%20d"):
+            files = self.files(f'FROM scratch\nADD ["{self.web.url}{path}", "/x/"]\n')
+            self.assertEqual(files["x/c d"].data, b"spaced")
+        self.assertEqual(self.add("/moved")["got"].data, b"spaced")
+        self.build('FROM scratch\nADD ["http://127.0.0.1 x/a", "/x/"]\n', code=2)
 
     def test_other_encodings_are_stored_as_they_come(self):
         for encoding, body in (("deflate", zlib.compress(b"text")), ("identity", b"text"), ("br", b"\x0b\x01\x80text\x03")):

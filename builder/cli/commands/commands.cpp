@@ -14,6 +14,7 @@ void add_commands(Arguments& root) {
   root.group("Explain and measure");
   add_report_command(root);
   add_why_command(root);
+  add_advise_command(root);
   add_baseline_command(root);
   add_layers_command(root);
   add_sbom_command(root);

@@ -7,6 +7,7 @@ namespace kiln::cli {
 // Every command of kiln: its words and its handler. One source file each, NAME_command.cpp.
 void add_commands(Arguments& root);
 
+void add_advise_command(Arguments& root);
 void add_bake_command(Arguments& root);
 void add_baseline_command(Arguments& root);
 void add_build_command(Arguments& root);

@@ -55,7 +55,7 @@ void print_comparison(const LayerComparison& comparison, const ComparedImage& be
       fmt::print("  beside them in the second: {}\n", printable(join_first(difference.only_after, kShownPackages)));
     for (std::size_t i = 0; i < std::min(difference.entries.size(), kShownEntries); ++i) {
       const EntryDifference& entry = difference.entries[i];
-      fmt::print("  /{}: {}\n", printable(entry.path), to_string(entry.kind));
+      fmt::print("  /{}: {}\n", printable(entry.path), to_string(entry));
     }
     if (difference.entries.size() > kShownEntries)
       fmt::print("  and {} more\n", difference.entries.size() - kShownEntries);
@@ -77,7 +77,7 @@ json comparison_json(const LayerComparison& comparison, const ComparedImage& bef
   for (const LayerDifference& difference : comparison.differences) {
     json entries = json::array();
     for (const EntryDifference& entry : difference.entries)
-      entries.push_back({{"path", entry.path}, {"difference", to_string(entry.kind)}});
+      entries.push_back({{"path", entry.path}, {"difference", to_string(entry)}});
     differences.push_back({{"first", digest_of(before, difference.before)},
                            {"second", digest_of(after, difference.after)},
                            {"packages", difference.packages},

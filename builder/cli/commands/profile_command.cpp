@@ -49,6 +49,8 @@ Fleet load(const ProfileWords& words, BrokenImages broken = BrokenImages::set_as
 const Profile& find_profile(const Fleet& fleet, const std::string& name) {
   const auto found = fleet.profiles.find(name);
   if (found != fleet.profiles.end()) return found->second;
+  if (fs::exists(fleet.settings.profiles_folder / (name + ".json")))
+    throw Error(Category::usage, fmt::format("profile '{}' cannot be read, as said above", printable(name)));
   std::vector<std::string> known;
   for (const auto& [other, profile] : fleet.profiles) known.push_back(other);
   throw Error(Category::usage, fmt::format("there is no profile '{}'{}", printable(name), suggestion(name, known)));

@@ -4,12 +4,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/file.hpp"
 #include "base/near_hint.hpp"
-#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/images/recorded_builds.hpp"
 #include "builder/report/miss_advice.hpp"
 #include "registry/store/layout.hpp"
 
@@ -28,15 +27,6 @@ struct FoundBuild {
   std::vector<const BuildRecordTarget*> targets;  // of the record
   std::vector<const BuildRecordTarget*> bases;    // that they are built from
 };
-
-// Whether a build is of the fleet of the working directory: its definitions are in or below it, or it is inside of
-// their repository. Builds without definitions may be of anywhere.
-bool is_of_here(const BuildRecord& record) {
-  if (record.fleet.empty()) return true;
-  const fs::path here = fs::current_path();
-  const fs::path root = record.fleet.filename() == "images" ? record.fleet.parent_path() : record.fleet;
-  return is_inside(here, root) || is_inside(record.fleet, here);
-}
 
 std::string find_build_id(const std::vector<std::string>& ids, const std::string& word) {
   std::vector<std::string> fitting;
@@ -129,11 +119,6 @@ nlohmann::json to_json(const FoundBuild& build) {
   return {{"build", build.record.id},         {"created", build.record.created},      {"failed", build.record.failed},
           {"seconds", build.record.seconds},  {"fleet", build.record.fleet.native()}, {"bases", to_json(build.bases)},
           {"targets", to_json(build.targets)}};
-}
-
-std::string title_of(const BuildRecordTarget& target) {
-  if (!target.name.empty()) return target.name;
-  return target.names.empty() ? target.file : target.names.front();
 }
 
 void print_step(const BuildRecordStep& step) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "builder/cli/images/found_image.hpp"
 #include "builder/layer/index_layer.hpp"
 #include "registry/remote/pull.hpp"
@@ -27,6 +29,23 @@ PulledImage pull_documents(RegistrySession& session, const oci::Reference& refer
                 [&](const oci::Descriptor& layer) { return is_indexed(session.store(), layer); });
   fetch_layers(session.remote(), session.store(), unknown, &session.transfers());
   return image;
+}
+
+// Fills in what the documents of an image lead to.
+void read_indexes(ContentStore& store, ThreadPool& pool, OpenedImage& image, const CancelToken& cancel) {
+  image.config =
+      oci::parse_image_config(store.read(image.parsed.config.digest), fmt::format("config of '{}'", image.name));
+  if (image.config.diff_ids.size() != image.parsed.layers.size()) {
+    throw Error(Category::network, fmt::format("image '{}': its manifest has {} layers and its config {}", image.name,
+                                               image.parsed.layers.size(), image.config.diff_ids.size()));
+  }
+  IndexCache indexes(store);
+  std::vector<std::shared_ptr<const FileIndex>> layers;
+  for (std::size_t i = 0; i < image.parsed.layers.size(); ++i) {
+    const IndexedLayer layer = index_layer(store, pool, image.parsed.layers[i], image.config.diff_ids[i], cancel);
+    layers.push_back(indexes.load(layer.index));
+  }
+  image.files = MergedView(std::move(layers));
 }
 
 }  // namespace
@@ -55,19 +74,24 @@ OpenedImage open_image(RegistrySession& session, ThreadPool& pool, const std::st
     image.parsed = pulled.parsed;
     image.source = pulled.source;
   }
-  image.config =
-      oci::parse_image_config(store.read(image.parsed.config.digest), fmt::format("config of '{}'", image.name));
-  if (image.config.diff_ids.size() != image.parsed.layers.size()) {
-    throw Error(Category::network, fmt::format("image '{}': its manifest has {} layers and its config {}", image.name,
-                                               image.parsed.layers.size(), image.config.diff_ids.size()));
-  }
-  IndexCache indexes(store);
-  std::vector<std::shared_ptr<const FileIndex>> layers;
-  for (std::size_t i = 0; i < image.parsed.layers.size(); ++i) {
-    const IndexedLayer layer = index_layer(store, pool, image.parsed.layers[i], image.config.diff_ids[i], cancel);
-    layers.push_back(indexes.load(layer.index));
-  }
-  image.files = MergedView(std::move(layers));
+  read_indexes(store, pool, image, cancel);
+  return image;
+}
+
+std::optional<OpenedImage> open_stored_image(ContentStore& store, ThreadPool& pool, const std::string& name,
+                                             const oci::Digest& manifest, const CancelToken& cancel) {
+  if (!store.has(manifest)) return std::nullopt;
+  OpenedImage image;
+  image.name = name;
+  const std::string bytes = store.read(manifest);
+  image.manifest.digest = manifest;
+  image.manifest.size = bytes.size();
+  image.parsed = oci::parse_manifest(bytes, fmt::format("manifest of '{}'", name));
+  const auto is_here = [&](const oci::Descriptor& blob) { return store.has(blob.digest); };
+  const bool is_whole =
+      is_here(image.parsed.config) && std::all_of(image.parsed.layers.begin(), image.parsed.layers.end(), is_here);
+  if (!is_whole) return std::nullopt;
+  read_indexes(store, pool, image, cancel);
   return image;
 }
 

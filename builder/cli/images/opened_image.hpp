@@ -38,4 +38,8 @@ struct OpenedImage {
 OpenedImage open_image(RegistrySession& session, ThreadPool& pool, const std::string& word, const OpenWords& words,
                        const CancelToken& cancel);
 
+// An image of the store by its manifest; nullopt where the store has not all of it. `name` is for messages.
+std::optional<OpenedImage> open_stored_image(ContentStore& store, ThreadPool& pool, const std::string& name,
+                                             const oci::Digest& manifest, const CancelToken& cancel);
+
 }  // namespace kiln::cli

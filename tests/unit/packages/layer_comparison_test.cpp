@@ -71,10 +71,8 @@ TEST_CASE("what two images share is told, and of what they do not share the file
   CHECK(pool.only_before == Strings{"six 1"});
   CHECK(pool.only_after == Strings{"yarl 1"});
   Strings entries;
-  for (const EntryDifference& entry : pool.entries)
-    entries.push_back(entry.path + ": " + std::string(to_string(entry.kind)));
-  CHECK(entries ==
-        Strings{"idna.record: other bytes", "idna.requested: only in the second", "six.py: only in the first"});
+  for (const EntryDifference& entry : pool.entries) entries.push_back(entry.path + ": " + to_string(entry));
+  CHECK(entries == Strings{"idna.record: content", "idna.requested: only in the second", "six.py: only in the first"});
 }
 
 TEST_CASE("layers that differ in times alone are told as such") {
@@ -84,8 +82,20 @@ TEST_CASE("layers that differ in times alone are told as such") {
   const LayerComparison comparison = compare_layers({a.packages, a.view}, {b.packages, b.view});
   REQUIRE(comparison.differences.size() == 1);
   REQUIRE(comparison.differences[0].entries.size() == 1);
-  CHECK(comparison.differences[0].entries[0].kind == EntryDifference::Kind::time);
+  CHECK(to_string(comparison.differences[0].entries[0]) == "time");
   CHECK(compare_layers({a.packages, a.view}, {a.packages, a.view}).differences.empty());
+}
+
+TEST_CASE("layers are the same but for times where nothing else differs, Python's bytecode apart") {
+  const auto layer = [](const std::map<std::string, std::string>& files, UnixSeconds mtime) {
+    Side side;
+    side.add({}, files, mtime);
+    return side.view.layers()[0];
+  };
+  const auto before = layer({{"x.py", "x"}, {"__pycache__/x.cpython-311.pyc", "1"}}, 1);
+  CHECK(is_same_but_for_times(*before, *layer({{"x.py", "x"}, {"__pycache__/x.cpython-311.pyc", "2"}}, 2)));
+  CHECK_FALSE(is_same_but_for_times(*before, *layer({{"x.py", "y"}, {"__pycache__/x.cpython-311.pyc", "1"}}, 1)));
+  CHECK_FALSE(is_same_but_for_times(*before, *layer({{"x.py", "x"}}, 1)));
 }
 
 TEST_CASE("layers of no package are compared where the same line made them") {

@@ -1,5 +1,7 @@
 #include "registry/remote/registry_client.hpp"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/remote/remote_fixture.hpp"
@@ -375,4 +377,21 @@ TEST_CASE("a blob that is not there is a value for those who ask whether, and an
     return request.is("GET", "/blobs/") ? Reaction{Reaction::Kind::answer, {403, {}, ""}, 0} : Reaction{};
   });
   CHECK(remote.failing([&] { client.find_blob_bytes("acme/app", missing); }).find("answered 403") != std::string::npos);
+}
+
+TEST_CASE("a registry that tells the end of a piece as the byte behind it gets each byte once") {
+  Remote remote;
+  remote.settings.upload_chunk_bytes = 1000;
+  remote.registry.options().chunk_min_length = 1000;
+  std::vector<std::string> ranges;
+  remote.registry.script([&](const SeenRequest& request, int) {
+    if (request.is("PUT", "/uploads/")) return Reaction{Reaction::Kind::answer, {201, {}, ""}, 0};
+    if (!request.is("PATCH", "/uploads/")) return Reaction{};
+    ranges.push_back(request.header("Content-Range"));
+    const std::size_t taken = std::min<std::size_t>(1000 * ranges.size(), 2500);
+    return Reaction{Reaction::Kind::answer, {202, {{"Range", fmt::format("0-{}", taken)}}, ""}, 0};
+  });
+  const std::string bytes = bytes_of(2500);
+  remote.client().upload_bytes("acme/app", Remote::blob_of(bytes), bytes);
+  CHECK(ranges == std::vector<std::string>{"0-999", "1000-1999", "2000-2499"});
 }

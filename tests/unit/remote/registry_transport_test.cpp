@@ -125,6 +125,21 @@ TEST_CASE("an identity token is exchanged by POST and stands in no query") {
     CHECK(request.query.find("canary") == std::string::npos);
 }
 
+TEST_CASE("an identity token is not sent a second time by GET, and a password to nobody who does not ask for it") {
+  Remote exchanging(with_tokens());
+  exchanging.settings.credentials.flags = Credentials{"", "", exchanging.registry.options().password, "", "test"};
+  exchanging.registry.script([](const SeenRequest& request, int) {
+    return request.is("POST", "/token") ? Reaction{Reaction::Kind::answer, {404, {}, ""}, 0} : Reaction{};
+  });
+  CHECK(exchanging.failing([&] { exchanging.client().resolve("acme/app", "1"); }).find("404") != std::string::npos);
+  CHECK(exchanging.registry.count("GET", "/token") == 0);
+
+  Remote silent;
+  silent.registry.script([](const SeenRequest&, int) { return Reaction{Reaction::Kind::answer, {401, {}, ""}, 0}; });
+  CHECK(silent.failing([&] { silent.client().resolve("acme/app", "1"); }).find("answered 401") != std::string::npos);
+  for (const SeenRequest& request : silent.registry.requests()) CHECK(request.header("Authorization").empty());
+}
+
 TEST_CASE("basic authentication is used where it is asked for") {
   HostileOptions options;
   options.auth = HostileOptions::Auth::basic;

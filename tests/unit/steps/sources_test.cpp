@@ -52,6 +52,19 @@ TEST_CASE("a git source says the same by a query") {
   CHECK(parse_git_reference("https://host/repo.git?tag=v1#refs/tags/v1")->ref == "refs/tags/v1");
   CHECK(parse_git_reference("https://host/repo.git?mtime=commit")->commit_times);
   CHECK_FALSE(parse_git_reference("https://host/repo.git?mtime=checkout")->commit_times);
+  CHECK(parse_git_reference("https://host/repo.git?keep-git-dir=T")->keep_git_folder);
+  CHECK_FALSE(parse_git_reference("https://host/repo.git?submodules=False")->submodules);
+}
+
+TEST_CASE("a git source goes by its commit alone where its query says so") {
+  const std::string commit(40, 'A');
+  const std::string ref(40, 'a');
+  CHECK(parse_git_reference("https://host/repo.git?branch=main&fetch-by-commit=true&commit=" + commit)->ref == ref);
+  CHECK(parse_git_reference("https://host/repo.git?fetch-by-commit=1#" + ref)->ref == ref);
+  CHECK(parse_git_reference("https://host/repo.git?fetch-by-commit=0&branch=main")->ref == "refs/heads/main");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?fetch-by-commit=true&checksum=0a"); }) ==
+        "usage: git source 'https://host/repo.git': 'fetch-by-commit' needs all digits of a commit as 'checksum' or "
+        "reference, got '0a'");
 }
 
 TEST_CASE("what git reaches by SSH is told from what it reaches otherwise") {
@@ -75,6 +88,8 @@ TEST_CASE("a git source's query says known things, once each and with a value") 
         "usage: git source 'https://host/repo.git': expected true or false, got 'maybe'");
   CHECK(error_of([&] { parse_git_reference("https://host/repo.git?mtime=now"); }) ==
         "usage: git source 'https://host/repo.git': 'mtime' is checkout or commit, got 'now'");
+  CHECK(error_of([&] { parse_git_reference("https://host/repo.git?checksum=zz"); }) ==
+        "usage: git source 'https://host/repo.git': 'checksum' is a commit's hexadecimal digits, got 'zz'");
 }
 
 TEST_CASE("a git source shows no password and passes no option to git") {

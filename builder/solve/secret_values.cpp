@@ -1,0 +1,60 @@
+#include "builder/solve/secret_values.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "base/text.hpp"
+#include "builder/cache/step_record.hpp"
+
+namespace kiln {
+
+namespace {
+
+constexpr std::size_t kFewCharacters = 6;
+constexpr std::string_view kMask = "***";
+
+bool is_switch(const std::string& value) {
+  constexpr std::array<std::string_view, 8> kSwitches = {"true", "false", "yes", "no", "on", "off", "none", "basic"};
+  return std::find(kSwitches.begin(), kSwitches.end(), to_lower(value)) != kSwitches.end();
+}
+
+bool is_of_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+bool is_whole_word(std::string_view text, std::size_t at, std::size_t size) {
+  return (at == 0 || !is_of_word(text[at - 1])) && (at + size == text.size() || !is_of_word(text[at + size]));
+}
+
+std::string with_mask_for(std::string_view text, const std::string& value) {
+  std::string result;
+  std::size_t begin = 0;
+  for (std::size_t at = text.find(value); at != std::string_view::npos; at = text.find(value, begin)) {
+    const bool counts = value.size() >= kFewCharacters || is_whole_word(text, at, value.size());
+    result += text.substr(begin, at - begin);
+    result += counts ? kMask : std::string_view(value);
+    begin = at + value.size();
+  }
+  result += text.substr(begin);
+  return result;
+}
+
+}  // namespace
+
+SecretValues::SecretValues(const dockerfile::BuildArgs& args) {
+  for (const auto& [name, value] : args) {
+    if (value.empty() || !looks_like_secret(name) || is_switch(value)) continue;
+    values_.push_back(value);
+    // As messages quote it.
+    if (std::string shown = printable(value); shown != value) values_.push_back(std::move(shown));
+  }
+  std::stable_sort(values_.begin(), values_.end(),
+                   [](const std::string& one, const std::string& other) { return one.size() > other.size(); });
+}
+
+std::string SecretValues::masked(std::string_view text) const {
+  std::string result(text);
+  for (const std::string& value : values_) result = with_mask_for(result, value);
+  return result;
+}
+
+}  // namespace kiln
