@@ -12,7 +12,7 @@ namespace kiln {
 
 namespace {
 
-using Copies = std::vector<PackageCopy>;
+using CopiesOfPackage = std::vector<PackageCopy>;
 
 // The layers along which images are cut, by what is in them.
 using CutLayers = std::map<std::pair<std::size_t, std::uint64_t>, std::set<std::size_t>>;
@@ -28,7 +28,7 @@ CutLayers cut_layers_of(const AdvisedFleet& fleet) {
 
 class Aligning {
  public:
-  Aligning(const AdvisedFleet& fleet, const CutLayers& layers, const Copies& copies)
+  Aligning(const AdvisedFleet& fleet, const CutLayers& layers, const CopiesOfPackage& copies)
       : fleet_(fleet), layers_(layers), copies_(copies), newest_(newest()) {}
 
   std::optional<Advice> run() {
@@ -148,7 +148,7 @@ class Aligning {
 
   const AdvisedFleet& fleet_;
   const CutLayers& layers_;
-  const Copies& copies_;
+  const CopiesOfPackage& copies_;
   const PackageCopy& newest_;
   std::map<std::size_t, const PackageCopy*> old_;  // by blob
   Advice advice_;

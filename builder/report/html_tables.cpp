@@ -206,6 +206,49 @@ std::string html_largest_layers(const ReportDocument& document) {
   return result;
 }
 
+std::string html_comparison(const ReportDocument& document) {
+  if (!document.comparison) return "";
+  const ReportComparison& comparison = *document.comparison;
+  const auto growth_of = [](std::uint64_t before, std::uint64_t now) {
+    return shown_growth(static_cast<std::int64_t>(now) - static_cast<std::int64_t>(before));
+  };
+  std::string result = html_heading(
+      "comparison", "Compared with the report of " + format_rfc3339(comparison.before_created),
+      fmt::format("Stored {}, {} before: {}. A machine that has all images of then pulls {}. {} have the same layers.",
+                  human_bytes(comparison.now_bytes), human_bytes(comparison.before_bytes),
+                  growth_of(comparison.before_bytes, comparison.now_bytes), human_bytes(comparison.update_bytes),
+                  count_of(comparison.same_images, "image")));
+  std::vector<std::string> rows;
+  for (const ImageChange& image : comparison.images) {
+    std::string lines;
+    for (const LineChange& line : image.lines) {
+      lines += fmt::format("<li><b>{}</b> <code>{}</code> <code>{}</code></li>", growth_of(line.before, line.now),
+                           html_text(line.place), html_text(line.text));
+    }
+    rows.push_back(fmt::format(
+        "<tr><th scope=\"row\"><b>{}</b><span class=\"detail\">an update pulls {}</span><ul>{}</ul></th><td "
+        "class=\"number\">{}<span class=\"detail\">{} before</span></td><td class=\"number\">{}</td></tr>\n",
+        html_text(image.name), human_bytes(image.update_bytes), lines, image.now ? human_bytes(*image.now) : "gone",
+        image.before ? human_bytes(*image.before) : "none", shown_growth(image.growth())));
+  }
+  if (!rows.empty()) {
+    result += folded_table("Images that changed",
+                           "<th>image</th><th class=\"number\">compressed</th><th class=\"number\">grew by</th>", rows);
+  }
+  rows.clear();
+  for (const PackageGrowth& package : comparison.packages) {
+    rows.push_back(
+        fmt::format("<tr><th scope=\"row\"><b>{}</b><span class=\"detail\">{} &rarr; {}</span></th><td "
+                    "class=\"number\">{}</td></tr>\n",
+                    html_text(package.name), package.before.empty() ? "none" : html_text(join(package.before, ", ")),
+                    package.now.empty() ? "gone" : html_text(join(package.now, ", ")), shown_growth(package.growth)));
+  }
+  if (!rows.empty())
+    result += folded_table("Packages that changed, unpacked",
+                           "<th>package</th><th class=\"number\">grew by, unpacked</th>", rows);
+  return result + "</section>\n";
+}
+
 std::string html_images(const ReportDocument& document) {
   if (document.groups.empty()) return "";
   std::string result = html_heading("images", "Images",

@@ -13,6 +13,8 @@ namespace kiln {
 std::string html_largest_layers(const ReportDocument& document);
 // Images by what they share; profiles with the same layers are one row.
 std::string html_images(const ReportDocument& document);
+// What grew since another report, by image and line, and by package.
+std::string html_comparison(const ReportDocument& document);
 // Before and after, by causes.
 std::string html_reductions(const ReportDocument& document);
 // Steps that were executed, and why.

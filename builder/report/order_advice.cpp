@@ -28,11 +28,11 @@ std::string shown_step(const StepLine& line) {
 }
 
 // What changed above others: a line, or a value that is set above it.
-struct Cause {
+struct ChangedLine {
   StepLine line;
   std::string value;  // "ARG VERSION"; empty: the line itself
 
-  auto operator<=>(const Cause&) const = default;
+  auto operator<=>(const ChangedLine&) const = default;
 };
 
 // What stands below a cause and was moved by it.
@@ -118,7 +118,7 @@ class TargetHistory {
     return all ? step.differences.front().name : "";
   }
 
-  void note(const Cause& cause, const BuildRecordStep& old, const BuildRecordStep& step) {
+  void note(const ChangedLine& cause, const BuildRecordStep& old, const BuildRecordStep& step) {
     if (!stages_.contains(step.stage) || old.diff_ids.size() != step.diff_ids.size()) return;
     std::map<oci::Digest, std::uint64_t> layers;
     for (std::size_t i = 0; i < step.diff_ids.size(); ++i) {
@@ -145,7 +145,7 @@ class TargetHistory {
   }
 
   // Whether the cause still stands above what it moved.
-  bool stands_today(const Cause& cause) const {
+  bool stands_today(const ChangedLine& cause) const {
     const BuildRecordStep* line = find_today(cause.line);
     if (line == nullptr) return false;
     const Moved& moved = moved_.at(cause);
@@ -155,7 +155,7 @@ class TargetHistory {
     });
   }
 
-  Advice advice_of(const Cause& cause, const Moved& moved) const {
+  Advice advice_of(const ChangedLine& cause, const Moved& moved) const {
     Advice advice;
     advice.kind = Advice::Kind::reorder;
     for (const auto& [diff_id, bytes] : moved.layers) advice.fleet_bytes += signed_bytes(bytes);
@@ -193,7 +193,7 @@ class TargetHistory {
   const BuildRecordTarget* before_ = nullptr;
   std::set<std::string> stages_;
   std::size_t updates_ = 0;
-  std::map<Cause, Moved> moved_;
+  std::map<ChangedLine, Moved> moved_;
 };
 
 }  // namespace

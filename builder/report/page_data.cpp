@@ -27,16 +27,15 @@ struct LayerFiles {
 
 class PageData {
  public:
-  PageData(const ReportDocument& document, const FindFileIndex& index_of, const FindLayerPackages& packages_of)
-      : document_(document) {
+  PageData(const ReportDocument& document, const LayerSources& sources) : document_(document) {
     for (std::size_t i = 0; i < document.layers.size(); ++i) numbers_[document.layers[i].layer->digest] = i;
     files_.resize(document.layers.size());
     for (const ReportImage& image : document.report.images) {
       for (std::size_t i = 0; i < image.layers.size(); ++i) {
         LayerFiles& files = files_[numbers_.at(image.layers[i].digest)];
-        if (files.index || !index_of) continue;
-        files.index = index_of(image.layers[i].diff_id);
-        if (files.index && packages_of) files.packages = packages_of(image, i);
+        if (files.index || !sources.index_of) continue;
+        files.index = sources.index_of(image.layers[i].diff_id);
+        if (files.index && sources.packages_of) files.packages = sources.packages_of(image, i);
       }
     }
   }
@@ -198,11 +197,9 @@ class PageData {
 
 }  // namespace
 
-std::string page_data_json(const ReportDocument& document, const FindFileIndex& index_of,
-                           const FindLayerPackages& packages_of, const PageDataOptions& options) {
-  return PageData(document, index_of, packages_of)
-      .write(options.most_files)
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string page_data_json(const ReportDocument& document, const LayerSources& sources,
+                           const PageDataOptions& options) {
+  return PageData(document, sources).write(options.most_files).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string deflated_base64(std::string_view bytes) {

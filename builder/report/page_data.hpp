@@ -1,21 +1,12 @@
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <string>
+#include <string_view>
 
-#include "builder/layer/file_index.hpp"
-#include "builder/packages/diff_packages.hpp"
+#include "builder/report/layer_sources.hpp"
 #include "builder/report/report_document.hpp"
 
 namespace kiln {
-
-// The file index of a layer; nullptr where it is not here.
-using FindFileIndex = std::function<std::shared_ptr<const FileIndex>(const oci::Digest& diff_id)>;
-// The packages of an image's layer, by its number, with the owner of each entry of its index; nullptr where that is not
-// known.
-using FindLayerPackages =
-    std::function<std::shared_ptr<const DiffPackages>(const ReportImage& image, std::size_t layer)>;
 
 // What the page's script draws, as JSON. Lists of the same length are columns of one table, since a hundred thousand
 // files as objects would be ten times as many bytes:
@@ -40,8 +31,8 @@ using FindLayerPackages =
 struct PageDataOptions {
   std::size_t most_files = 150'000;
 };
-std::string page_data_json(const ReportDocument& document, const FindFileIndex& index_of,
-                           const FindLayerPackages& packages_of, const PageDataOptions& options = {});
+std::string page_data_json(const ReportDocument& document, const LayerSources& sources,
+                           const PageDataOptions& options = {});
 
 // The same bytes in a zlib stream (RFC 1950), in base64.
 std::string deflated_base64(std::string_view bytes);

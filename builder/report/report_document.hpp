@@ -10,6 +10,7 @@
 
 #include "builder/report/build_report.hpp"
 #include "builder/report/causes.hpp"
+#include "builder/report/report_comparison.hpp"
 
 namespace kiln {
 
@@ -108,6 +109,7 @@ struct ReportDocument {
   std::uint64_t waste_bytes = 0;
   std::vector<FetchSum> fetched;
   std::uint64_t fetched_bytes = 0;
+  std::optional<ReportComparison> comparison = std::nullopt;  // with an earlier report, where one was asked for
 };
 
 }  // namespace kiln

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "builder/report/html_charts.hpp"
 #include "builder/report/html_tables.hpp"
+#include "builder/report/page_data.hpp"
 #include "builder/report/report_words.hpp"
 #include "registry/oci/digest.hpp"
 
@@ -89,13 +90,14 @@ std::string page_script() {
 class Page {
  public:
   Page(const ReportDocument& document, const std::vector<BuildReport>& earlier,
-       const std::vector<GateFailure>& failures, const PageSources& sources)
+       const std::vector<GateFailure>& failures, const LayerSources& sources)
       : document_(document), report_(document.report), earlier_(earlier), failures_(failures), sources_(sources) {}
 
   std::string write() {
     const std::string script = page_script();
     const std::string style(embedded::page_style());
     std::string body = figures();
+    body += html_comparison(document_);
     body += explorer();
     body += html_reductions(document_);
     body += html_images(document_);
@@ -104,7 +106,7 @@ class Page {
     body += trend();
     body += html_misses(document_);
     body += html_waste(document_);
-    const std::string data = deflated_base64(page_data_json(document_, sources_.index_of, sources_.packages_of));
+    const std::string data = deflated_base64(page_data_json(document_, sources_));
     // Nothing is loaded from anywhere, no script runs but the page's own, and no style applies but its own.
     return fmt::format(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -127,7 +129,8 @@ class Page {
   std::string header(std::string_view body) const {
     std::string links;
     for (const auto& [id, name] :
-         std::initializer_list<std::pair<std::string_view, std::string_view>>{{"bytes", "Bytes"},
+         std::initializer_list<std::pair<std::string_view, std::string_view>>{{"comparison", "Comparison"},
+                                                                              {"bytes", "Bytes"},
                                                                               {"reductions", "Reduction"},
                                                                               {"images", "Images"},
                                                                               {"sharing", "Sharing"},
@@ -203,13 +206,13 @@ class Page {
   const BuildReport& report_;
   const std::vector<BuildReport>& earlier_;
   const std::vector<GateFailure>& failures_;
-  const PageSources& sources_;
+  const LayerSources& sources_;
 };
 
 }  // namespace
 
 std::string report_html(const ReportDocument& document, const std::vector<BuildReport>& earlier,
-                        const std::vector<GateFailure>& failures, const PageSources& sources) {
+                        const std::vector<GateFailure>& failures, const LayerSources& sources) {
   return Page(document, earlier, failures, sources).write();
 }
 

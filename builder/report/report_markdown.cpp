@@ -58,6 +58,7 @@ class Writer {
   std::string write() {
     out_ += "## kiln\n\n";
     gates();
+    comparison();
     figures();
     images();
     reductions();
@@ -92,6 +93,44 @@ class Writer {
                             escaped(shown_instruction(failure.text)));
       out_ += '\n';
     }
+  }
+
+  // First, since it is what a pull request is read for.
+  void comparison() {
+    if (!document_.comparison) return;
+    const ReportComparison& found = *document_.comparison;
+    const auto growth_of = [](std::uint64_t before, std::uint64_t now) {
+      return shown_growth(static_cast<std::int64_t>(now) - static_cast<std::int64_t>(before));
+    };
+    out_ += fmt::format(
+        "Stored {}, {} before: **{}**. A machine that has all images of {} pulls {}. {} have the same layers.\n",
+        human_bytes(found.now_bytes), human_bytes(found.before_bytes), growth_of(found.before_bytes, found.now_bytes),
+        format_rfc3339(found.before_created), human_bytes(found.update_bytes), count_of(found.same_images, "image"));
+    table("Images that changed", "| image | before | now | grew by | an update pulls |", "|---|---:|---:|---:|---:|",
+          found.images.size(), [&](std::size_t i) {
+            const ImageChange& image = found.images[i];
+            return fmt::format("| {} | {} | {} | {} | {} |", escaped(image.name),
+                               image.before ? human_bytes(*image.before) : "none",
+                               image.now ? human_bytes(*image.now) : "gone", shown_growth(image.growth()),
+                               human_bytes(image.update_bytes));
+          });
+    std::vector<std::pair<const ImageChange*, const LineChange*>> lines;
+    for (const ImageChange& image : found.images) {
+      for (const LineChange& line : image.lines) lines.emplace_back(&image, &line);
+    }
+    table("Lines that changed", "| grew by | image | line | instruction |", "|---:|---|---|---|", lines.size(),
+          [&](std::size_t i) {
+            const auto& [image, line] = lines[i];
+            return fmt::format("| {} | {} | {} | {} |", growth_of(line->before, line->now), escaped(image->name),
+                               escaped(line->place), escaped(line->text));
+          });
+    table("Packages that changed", "| grew by, unpacked | package | before | now |", "|---:|---|---|---|",
+          found.packages.size(), [&](std::size_t i) {
+            const PackageGrowth& package = found.packages[i];
+            return fmt::format("| {} | {} | {} | {} |", shown_growth(package.growth), escaped(package.name),
+                               escaped(join(package.before, ", ")), escaped(join(package.now, ", ")));
+          });
+    out_ += '\n';
   }
 
   void figures() {

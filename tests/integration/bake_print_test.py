@@ -66,6 +66,16 @@ class BakePrint(harness.KilnTest):
                     if target.get("output") != [{"type": "cacheonly"}]:
                         self.assertEqual(again[name], target)
 
+    def test_a_base_that_a_variable_names_is_an_edge_by_the_name_it_has(self):
+        self.write("docker-bake.json", json.dumps({"target": {
+            "root": {"dockerfile-inline": "FROM scratch\nCOPY f /b\n", "tags": ["ghcr.io/acme/root:1"]},
+            "leaf": {"dockerfile-inline": "ARG ROOT=none\nFROM $${ROOT}\nCOPY f /c\n", "args": {"ROOT": "ghcr.io/acme/root:1"},
+                     "contexts": {"ghcr.io/acme/root:1": "target:root"}}}}))
+        printed = self.kiln("bake", "--print", "leaf").stdout
+        self.assertEqual(json.loads(printed)["target"]["leaf"]["contexts"], {"ghcr.io/acme/root:1": "target:root"})
+        self.write("docker-bake.json", printed)
+        self.assertEqual(self.kiln("bake", "--print", "leaf").stdout, printed)
+
     def test_buildx_prints_the_same_of_each_folder(self):
         self.need_programs("buildx")
         for folder, variables, words in self.cases():

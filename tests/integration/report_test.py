@@ -3,6 +3,7 @@
 
 import base64
 import json
+import os
 import re
 import xml.etree.ElementTree
 import zlib
@@ -149,6 +150,22 @@ class ReportFormats(harness.KilnTest):
         self.assertIn("no image has a baseline", self.kiln("report", "--fail-under", "reduction=55", code=1).stderr)
         self.assertIn("reduction", self.kiln("report", "--fail-under", "reductoin=55", code=2).stderr)
         self.assertIn("markdown", self.kiln("report", "--format", "markdwon", code=2).stderr)
+
+    def test_two_reports_are_compared_and_growth_is_a_gate(self):
+        self.kiln("bake", "--report", "before.json")
+        self.write("images/tools/small", os.urandom(50_000))
+        self.kiln("bake", "--report", "now.json")
+        markdown = self.report("now.json", "--against", "before.json", "--format", "markdown")
+        self.assertRegex(markdown, r"\| tools \| [^|]+ \| [^|]+ \| \+5\d\.\d kB \| 5\d\.\d kB \|")
+        self.assertRegex(markdown, r"\| \+5\d\.\d kB \| tools \| images/tools/Dockerfile:4 \| COPY small /data/large.bin \|")
+        self.assertIn("Compared with the report of", self.report("now.json", "--against", "before.json", "--format", "html"))
+        gate = ("report", "now.json", "--against", "before.json", "--fail-over")
+        self.kiln(*gate, "growth=60kB")
+        self.assertIn("images/tools/Dockerfile:4", self.kiln(*gate, "growth=40kB", code=1).stderr)
+        self.assertIn("and 0.1 % are allowed", self.kiln(*gate, "growth=0.1%", code=1).stderr)
+        self.assertIn("expected 'growth=2%'", self.kiln(*gate, "size=2%", code=2).stderr)
+        self.assertIn("needs --against", self.kiln("report", "--fail-over", "growth=2%", code=2).stderr)
+        self.assertIn("shows no comparison", self.kiln("report", "--against", "before.json", code=2).stderr)
 
     def test_an_image_above_its_limit_is_neither_named_nor_pushed(self):
         self.write("images/tools/image.json", '{"kind": "service", "device": "cpu", "limits": {"size": "1 kB"}}')

@@ -125,6 +125,8 @@ def declared_name(head):
     """(name, parameter types or "") of what a declaration declares, from its text before '{' or ';'."""
     head = re.sub(r"^template ?<.*?> (?=\w|\[)", "", head)
     head = re.sub(r"^\[\[\w+\]\] ", "", head)
+    if alias := re.match(r"using (\w+) = (.*)", head):
+        return alias.group(1), "= " + alias.group(2)  # may be said twice, where it is the same both times
     if not re.match(r"[A-Za-z_:]", head) or re.match(r"(using|friend|static_assert|namespace|extern)\b", head):
         return None
     if match := re.match(r"(?:struct|class|enum class|enum|union) (\w+)", head):
@@ -288,6 +290,11 @@ class Architecture(unittest.TestCase):
                 for namespace, name, parameters in set(unnamed_namespace_names((ROOT / path).read_text(encoding="utf-8"))):
                     places.setdefault((room, namespace, name, parameters), []).append(path)
         self.assertGreater(len(places), 500, "the names were not found")
+        aliases = {}
+        for key in [key for key in places if key[3].startswith("= ")]:
+            aliases.setdefault((*key[:3], ""), []).extend(places.pop(key)[:1])
+        for key, paths in aliases.items():
+            places.setdefault(key, []).extend(paths)
         self.expect_none(
             [f"{', '.join(map(str, paths))}: each defines '{key[2]}' in an unnamed namespace; rename one, or share it"
              for key, paths in sorted(places.items()) if len(paths) > 1]

@@ -12,7 +12,7 @@ const page = {};
   };
 
   page.percent = (part, whole) => (whole > 0 ? `${(100 * part / whole).toFixed(1)} %` : '');
-  page.count = (number, noun) => `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
+  page.count = (number, noun, nouns = `${noun}s`) => `${number.toLocaleString('en')} ${number === 1 ? noun : nouns}`;
   page.some = (names) => (names.length <= 3 ? names.join(', ')
     : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`);
 

@@ -91,7 +91,7 @@
       this.draw();
     }
 
-    draw() { this.map.draw(this.nodes, `${this.at.name}: ${page.count(this.nodes.length, 'box')} by size`.replace('boxs', 'boxes')); }
+    draw() { this.map.draw(this.nodes, `${this.at.name}: ${page.count(this.nodes.length, 'box', 'boxes')} by size`); }
 
     showPath() {
       const way = [];
@@ -106,7 +106,7 @@
       });
       const all = this.isSearch || this.at.kind === 'image' ? this.nodes.reduce((sum, entry) => sum + this.tree.value(entry), 0) : this.tree.value(this.at);
       const own = this.at.kind === 'image' && !this.isSearch ? this.tree.value(this.at) : null;
-      const what = own !== null ? `${page.human(own)} of it brought by ${this.at.name}` : this.isSearch ? page.count(this.nodes.length, 'match').replace('matchs', 'matches')
+      const what = own !== null ? `${page.human(own)} of it brought by ${this.at.name}` : this.isSearch ? page.count(this.nodes.length, 'match', 'matches')
         : [this.at.detail, this.at.files > 0 ? page.count(this.at.files, 'file') : ''].filter((text) => text !== '').join(' \u00b7 ');
       this.status.textContent = [page.human(all), what].filter((text) => text !== '').join(' \u00b7 ');
     }
@@ -135,7 +135,7 @@
       } else if (this.nodes.length > this.rows) {
         this.list.append(page.element('tr', {}, page.element('td', { colspan: 2 }, page.element('button', {
           type: 'button', class: 'more', onclick: () => { this.rows += 200; this.showList(); } },
-        `${page.count(this.nodes.length - this.rows, 'more')}`.replace('mores', 'more')))));
+        page.count(this.nodes.length - this.rows, 'more', 'more')))));
       }
     }
   }

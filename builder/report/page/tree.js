@@ -9,6 +9,11 @@
       known: null, ...more };
   }
 
+  // `entries` are [name, size]; `smaller` is [count, bytes] of files without names.
+  function folderOf(name) {
+    return { name, size: 0, files: 0, folders: new Map(), entries: [], smaller: [0, 0] };
+  }
+
   class Tree {
     constructor(data) {
       this.data = data;
@@ -118,7 +123,7 @@
       const rests = size.length > 0 ? rest.split('\n') : [];
       const tops = new Map();
       const top = (which) => {
-        if (!tops.has(which)) tops.set(which, { name: '', size: 0, files: 0, folders: new Map(), entries: [], smaller: [0, 0] });
+        if (!tops.has(which)) tops.set(which, folderOf(''));
         return tops.get(which);
       };
       let folders = [];
@@ -129,7 +134,7 @@
         at.size += size[i];
         ++at.files;
         for (const name of folders) {
-          if (!at.folders.has(name)) at.folders.set(name, { name, size: 0, files: 0, folders: new Map(), entries: [], smaller: [0, 0] });
+          if (!at.folders.has(name)) at.folders.set(name, folderOf(name));
           at = at.folders.get(name);
           at.size += size[i];
           ++at.files;

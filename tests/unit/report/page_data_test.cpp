@@ -39,10 +39,9 @@ nlohmann::json data_of(const BuildReport& report, const PageDataOptions& options
     packages->owners.push_back(entry.path.find("curl") == std::string::npos ? std::nullopt
                                                                             : std::optional<std::size_t>(0));
   }
-  return nlohmann::json::parse(page_data_json(
-      test::document_of(report),
-      [&](const oci::Digest& diff_id) { return diff_id == index->diff_id() ? index : nullptr; },
-      [&](const ReportImage&, std::size_t layer) { return layer == 1 ? packages : nullptr; }, options));
+  const LayerSources sources{[&](const oci::Digest& diff_id) { return diff_id == index->diff_id() ? index : nullptr; },
+                             [&](const ReportImage&, std::size_t layer) { return layer == 1 ? packages : nullptr; }};
+  return nlohmann::json::parse(page_data_json(test::document_of(report), sources, options));
 }
 
 }  // namespace
