@@ -150,8 +150,8 @@ Arguments& Arguments::group(std::string heading) {
   return *this;
 }
 
-Arguments& Arguments::version(std::string text) {
-  implementation_->app->set_version_flag("--version", std::move(text), "Print the version and exit");
+Arguments& Arguments::version(const std::string& text) {
+  implementation_->app->set_version_flag("--version", text, "Print the version and exit");
   return *this;
 }
 

@@ -46,7 +46,7 @@ class Arguments {
   Arguments& refused(const std::string& names, const std::string& reason, bool takes_value = true);
 
   // --version prints `text`.
-  Arguments& version(std::string text);
+  Arguments& version(const std::string& text);
 
   Arguments& handler(Handler handler);
 
