@@ -131,10 +131,12 @@ class Aligning {
       versions.insert(copy.package->stated.version);
       images.insert(copy.image);
     }
+    std::size_t names = 0;  // images that are equal are one here, and not to those who read
+    for (const std::size_t image : images) names += fleet_.images()[image].names.size();
     advice_.kind = Advice::Kind::align;
     advice_.packages = {stated.name};
-    advice_.title = fmt::format("{} is there in {} versions in {} images: {}", stated.name, versions.size(),
-                                images.size(), join({versions.begin(), versions.end()}, ", "));
+    advice_.title = fmt::format("{} is there in {} versions in {} images: {}", stated.name, versions.size(), names,
+                                join({versions.begin(), versions.end()}, ", "));
     std::set<std::pair<StepLine, std::string>> told;
     for (const PackageCopy& copy : copies_) {
       const std::string& from = copy.package->stated.version;

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <mutex>
+
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
@@ -13,12 +15,19 @@ using namespace kiln;
 
 namespace {
 
+// Entries are written by several threads.
 class Warnings : public Log {
  public:
   void info(std::string_view) override {}
-  void warn(std::string_view message) override { texts.emplace_back(message); }
+  void warn(std::string_view message) override {
+    const std::lock_guard lock(mutex_);
+    texts.emplace_back(message);
+  }
   void debug(std::string_view) override {}
   std::vector<std::string> texts;
+
+ private:
+  std::mutex mutex_;
 };
 
 const std::string kKey(64, 'a');
