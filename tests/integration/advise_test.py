@@ -7,7 +7,6 @@ import re
 
 import harness
 
-from tests.support.tiny_base import BUSYBOX, write_tiny_base
 
 SITE = "/usr/lib/python3/site-packages"
 
@@ -50,10 +49,7 @@ SHARE_BOUND = 12_000
 class Advise(harness.KilnTest):
     def setUp(self):
         super().setUp()
-        self.need_containers()
-        if not BUSYBOX.exists():
-            self.skipTest(f"not installed: busybox-static ({BUSYBOX})")
-        write_tiny_base(self.folder / "base")
+        self.tiny_base()
         self.write("wheels/pip", PIP)
         self.write("wheels/apt", APT)
         self.images = []

@@ -13,7 +13,6 @@ import harness
 
 from tests.support.cut_steps import LARGE, SITE, install_python
 from tests.support.image_listing import lines_of
-from tests.support.tiny_base import BUSYBOX, write_tiny_base
 
 EPOCH = 315532800
 SEEDS = 4
@@ -137,10 +136,7 @@ class Writer:
 class CutLayers(harness.KilnTest):
     def setUp(self):
         super().setUp()
-        self.need_containers()
-        if not BUSYBOX.exists():
-            self.skipTest(f"not installed: busybox-static ({BUSYBOX})")
-        write_tiny_base(self.folder / "base")
+        self.tiny_base()
         (self.folder / "app").mkdir()
 
     def build(self, name, dockerfile, *flags):

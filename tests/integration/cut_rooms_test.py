@@ -8,7 +8,6 @@ import re
 import harness
 
 from tests.support.cut_steps import LARGE, SITE, install_python
-from tests.support.tiny_base import BUSYBOX, write_tiny_base
 
 DOCKERFILE = f"""\
 FROM base
@@ -20,10 +19,7 @@ RUN cat {SITE}/idna/__init__.py /own >/seen
 class CutRooms(harness.KilnTest):
     def setUp(self):
         super().setUp()
-        self.need_containers()
-        if not BUSYBOX.exists():
-            self.skipTest(f"not installed: busybox-static ({BUSYBOX})")
-        write_tiny_base(self.folder / "base")
+        self.tiny_base()
         self.write("app/file", "file\n")
 
     def build(self, name, *flags, torch="2.3.1", idna="3.6", more="", dockerfile=DOCKERFILE, home=None):

@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.image_check import Layout  # noqa: E402
 from tests.support.registry import Registry, die_with_parent  # noqa: E402
+from tests.support.tiny_base import BUSYBOX, write_tiny_base  # noqa: E402
 
 ALL_SKIPPED = 77
 
@@ -152,6 +153,13 @@ class KilnTest(unittest.TestCase):
         """For tests with a RUN that has to run."""
         self.need_root()
         self.need_programs("runc")
+
+    def tiny_base(self):
+        """Writes a base image with busybox into self.folder/base, an OCI layout, for tests with a RUN that has to run."""
+        self.need_containers()
+        if not BUSYBOX.exists():
+            self.skipTest(f"not installed: busybox-static ({BUSYBOX})")
+        write_tiny_base(self.folder / "base")
 
     # Images, checked without kiln
 

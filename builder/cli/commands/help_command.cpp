@@ -10,13 +10,13 @@
 
 namespace kiln::cli {
 
-namespace {
-
-std::vector<std::string> topics() {
+std::vector<std::string> help_topics() {
   std::vector<std::string> names;
   for (const auto& page : embedded::help_pages()) names.emplace_back(page.first);
   return names;
 }
+
+namespace {
 
 std::string_view page_of(const std::string& topic) {
   const auto pages = embedded::help_pages();
@@ -29,7 +29,7 @@ int print_help(const Arguments& root, const std::vector<std::string>& words) {
   const auto help = root.help_of(words);
   const std::string_view page = words.size() == 1 ? page_of(words.front()) : std::string_view();
   if (!help && page.empty()) {
-    std::vector<std::string> known = topics();
+    std::vector<std::string> known = help_topics();
     for (const DocumentedCommand& command : root.document().commands) known.push_back(command.name);
     const std::string asked = join(words, " ");
     throw Error(Category::usage,
@@ -37,7 +37,7 @@ int print_help(const Arguments& root, const std::vector<std::string>& words) {
   }
   fmt::print("{}{}{}", help.value_or(""), help && !page.empty() ? "\n" : "", page);
   if (words.empty())
-    fmt::print("\n'kiln help COMMAND' and 'kiln help TOPIC' say more. Topics: {}\n", join(topics(), ", "));
+    fmt::print("\n'kiln help COMMAND' and 'kiln help TOPIC' say more. Topics: {}\n", join(help_topics(), ", "));
   return 0;
 }
 

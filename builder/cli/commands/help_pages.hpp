@@ -1,8 +1,10 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace kiln::embedded {
 
@@ -10,3 +12,10 @@ namespace kiln::embedded {
 std::span<const std::pair<std::string_view, std::string_view>> help_pages();
 
 }  // namespace kiln::embedded
+
+namespace kiln::cli {
+
+// The names of these pages.
+std::vector<std::string> help_topics();
+
+}  // namespace kiln::cli

@@ -4,6 +4,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/file.hpp"
+#include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/manual_page.hpp"
 #include "builder/cli/version.hpp"
@@ -16,9 +17,7 @@ namespace {
 int write_pages(const fs::path& folder, const DocumentedCommand& command, const std::vector<std::string>& parents) {
   std::vector<std::string> names = parents;
   names.push_back(command.name);
-  std::string name = names.front();
-  for (std::size_t i = 1; i < names.size(); ++i) name += "-" + names[i];
-  write_file_atomically(folder / (name + ".1"), manual_page(command, parents, kVersion));
+  write_file_atomically(folder / (join(names, "-") + ".1"), manual_page(command, parents, kVersion));
   int written = 1;
   for (const DocumentedCommand& below : command.commands) {
     if (!below.group.empty()) written += write_pages(folder, below, names);

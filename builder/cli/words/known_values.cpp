@@ -74,12 +74,7 @@ Values stored_images(const AskedValue&) {
   return names;
 }
 
-Values topics(const AskedValue&) {
-  Values names;
-  for (const auto& page : embedded::help_pages()) names.emplace_back(page.first);
-  return names;
-}
-
+Values topics(const AskedValue&) { return help_topics(); }
 Values shells(const AskedValue&) { return {"bash", "fish", "zsh"}; }
 Values schemas(const AskedValue&) { return {"fleet", "image", "profile"}; }
 
