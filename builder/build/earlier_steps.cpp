@@ -28,6 +28,7 @@ EarlierSteps::EarlierSteps(const BuildRecordStore& store, const fs::path& fleet,
         if (step.outcome == StepOutcome::failed) continue;
         for (const std::string& name : names_of(target.name, target.image, step.stage, step.text))
           steps_.emplace(name, step);
+        at_lines_.emplace(std::tuple(target.name, step.stage, step.line), step);
       }
     }
   }
@@ -40,6 +41,11 @@ const BuildRecordStep* EarlierSteps::find(const std::string& target, const std::
     if (it != steps_.end()) return &it->second;
   }
   return nullptr;
+}
+
+const BuildRecordStep* EarlierSteps::find_at(const std::string& target, const std::string& stage, int line) const {
+  const auto it = at_lines_.find(std::tuple(target, stage, line));
+  return it == at_lines_.end() ? nullptr : &it->second;
 }
 
 std::vector<ExpectedStage> expected_stages(const Plan& plan, const std::set<std::size_t>& wanted,
@@ -76,6 +82,7 @@ std::vector<ExpectedStage> expected_stages(const Plan& plan, const std::set<std:
   for (const ForeseenTarget& target : lay_out_forecast(plan, wanted).targets) {
     for (const ForeseenStep& step : target.steps) {
       const BuildRecordStep* before = earlier.find(target.name, target.image, step.stage, step.text);
+      if (!before) before = earlier.find_at(target.name, step.stage, step.line);
       const auto stage = by_view.find({target.name, step.stage, target.platform});
       if (before && stage != by_view.end()) stages[stage->second].seconds[step.line] = before->seconds;
     }

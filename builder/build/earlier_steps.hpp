@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "builder/cache/build_record.hpp"
@@ -21,9 +22,12 @@ class EarlierSteps {
   // Null where no earlier build tells of it.
   const BuildRecordStep* find(const std::string& target, const std::string& image, const std::string& stage,
                               const std::string& text) const;
+  // What stood at a line before it was edited. Null where no earlier build tells of it.
+  const BuildRecordStep* find_at(const std::string& target, const std::string& stage, int line) const;
 
  private:
   std::map<std::string, BuildRecordStep> steps_;
+  std::map<std::tuple<std::string, std::string, int>, BuildRecordStep> at_lines_;  // by target, stage and line
 };
 
 // The stages that `wanted` needs and what their steps took, for who tells how long a build will take.

@@ -18,11 +18,12 @@ namespace {
 constexpr double kMattersAfterSeconds = 1;
 constexpr std::chrono::milliseconds kTick{250};
 constexpr std::size_t kLabelColumns = 160;
+constexpr std::size_t kReasonColumns = 100;
 constexpr int kNoStep = 0;
 
 std::string because(const std::string& reason) {
   if (reason.empty() || reason == kNoEarlierBuild) return "";
-  return fmt::format(" (not cached: {})", reason);
+  return fmt::format(" (not cached: {})", fit_width(printable(reason), kReasonColumns));
 }
 
 // A failure's message without the last lines of output that it may end with: all of them stand above it.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "builder/cache/step_record.hpp"
 #include "builder/cli/progress/progress_output.hpp"
 
 namespace kiln {
@@ -216,7 +217,8 @@ std::vector<std::string> TtyView::final_frame(double now, TerminalSize size) {
   for (const Step& step : steps_) {
     if (step.state == State::cached && hits > kMostHits) continue;
     lines.push_back(step_line(step, now, columns));
-    if (step.state == State::done && !step.note.empty()) {
+    // A step on a layer that was made anew is explained by that layer's own.
+    if (step.state == State::done && !step.note.empty() && !step.note.starts_with(kParentLayerInput)) {
       lines.push_back(note_line("not cached: " + step.note, columns));
     }
     if (step.state == State::failed) lines.push_back(note_line(step.note, columns));

@@ -175,10 +175,10 @@ TEST_CASE("what a RUN prints gives GitHub no orders, wherever it stands in the l
   }
 }
 
-TEST_CASE("a long command is cut in the log of what matters") {
+TEST_CASE("a long command and a long reason are cut in the log of what matters") {
   Stage stage;
   PlainProgress progress(stage.fd.get(), stage.clock(), {});
   progress.step_started(step(1, "", "", 0, 0, "RUN " + std::string(3000, 'x')));
-  progress.step_finished(1, built(1, ""));
-  CHECK(stage.written().size() < 200);
+  progress.step_finished(1, built(1, "parent layer 3 (RUN " + std::string(3000, 'x') + ") changed"));
+  CHECK(stage.written().size() < 310);
 }

@@ -125,6 +125,13 @@ TEST_CASE("of many that wait for one stage some are named") {
         "and 44 more");
 }
 
+TEST_CASE("what was built on a new layer is not explained again at the end") {
+  TtyView view(Colour::no, 0);
+  view.step_started(step(1, "a", "stage-0", 1, 1, "RUN x"), 0);
+  view.step_finished(1, built(1, "parent layer 3 (RUN y) changed"), 1);
+  CHECK(count_of(view.final_frame(1, {80, 24}), "not cached") == 0);
+}
+
 TEST_CASE("of many hits the last frame tells the number") {
   TtyView view(Colour::no, 0);
   for (int i = 1; i <= 100; ++i) {
