@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -212,7 +213,15 @@ void PlainProgress::fail(int number, std::string_view reason) {
   Failure failure{number, step->label, std::string(reason), std::move(step->kept), step->is_whole};
   if (options_.folds.can_fold() || failure.kept.empty()) failure.is_above = false;
   print(number, fmt::format("ERROR {} {}", human_seconds(clock_() - step->started), step->label));
-  failures_.push_back(std::move(failure));
+  // A step that several images share fails for each of them, and is executed for one.
+  const bool is_known =
+      failure.kept.empty() && std::any_of(failures_.begin(), failures_.end(),
+                                          [&](const Failure& other) { return other.reason == failure.reason; });
+  if (!failure.kept.empty()) {
+    std::erase_if(failures_,
+                  [&](const Failure& other) { return other.kept.empty() && other.reason == failure.reason; });
+  }
+  if (!is_known) failures_.push_back(std::move(failure));
   steps_.erase(number);
 }
 

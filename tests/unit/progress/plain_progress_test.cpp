@@ -149,6 +149,22 @@ TEST_CASE("a failure whose output the log ends with is not told twice") {
         "#1 RUN make\n#1 0.000 cc: no such file\n#1 ERROR 0.0s RUN make\n#1 ERROR: 'make' ended with exit code 2\n");
 }
 
+TEST_CASE("a failure that several images share is told once at the end") {
+  for (const int executed : {1, 2}) {
+    Stage stage;
+    {
+      PlainProgress progress(stage.fd.get(), stage.clock(), github());
+      for (const int number : {1, 2}) progress.step_started(step(number, "app", "", 0, 0, "RUN make"));
+      progress.step_output(executed, "cc: no such file\n");
+      for (const int number : {1, 2}) progress.step_finished(number, failed("'make' ended with exit code 2"));
+    }
+    const std::string n = std::to_string(executed);
+    CHECK(stage.written() == "#1 ERROR 0.0s [app] RUN make\n#2 ERROR 0.0s [app] RUN make\n\n#" + n +
+                                 " [app] RUN make\n#" + n + " 0.000 cc: no such file\n#" + n +
+                                 " ERROR: 'make' ended with exit code 2\n");
+  }
+}
+
 TEST_CASE("a failure without output has its whole message") {
   Stage stage;
   {
