@@ -28,7 +28,7 @@ void TransferTasks::transfer_started(const Transfer& transfer) {
   StepView view;
   view.number = next_number_();
   view.text = name;
-  view.tally = transfer.direction == TransferDirection::push ? "blobs pushed" : "blobs pulled";
+  view.tally = transfer.direction == TransferDirection::push ? "blobs pushed or mounted" : "blobs pulled";
   {
     const std::lock_guard lock(mutex_);
     open_[name] = view.number;
