@@ -127,6 +127,8 @@ class Trace(harness.KilnTest):
         self.bake(env={"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url + "/own", "OTEL_EXPORTER_OTLP_ENDPOINT": url})
         self.assertEqual(server.got[-1][0], "/own")
         self.bake("--offline", env={"OTEL_EXPORTER_OTLP_ENDPOINT": url})
+        self.bake(env={"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_SDK_DISABLED": "true"})
+        self.bake(env={"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_TRACES_EXPORTER": "none"})
         self.assertEqual(len(server.got), 3)
 
     def spans_below(self, body, parent):

@@ -74,7 +74,9 @@ TraceOutput::TraceOutput(const std::optional<std::string>& word, std::string com
     refuse_unwritable(word, "--trace");
     file_ = word;
   }
-  if (!is_offline) {
+  const bool is_disabled =
+      to_lower(variable("OTEL_SDK_DISABLED")) == "true" || variable("OTEL_TRACES_EXPORTER") == "none";
+  if (!is_offline && !is_disabled) {
     const std::string traces = variable(kTracesEndpoint), general = variable(kEndpoint);
     if (!traces.empty()) {
       endpoints_.push_back({traces, false});

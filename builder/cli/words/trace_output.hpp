@@ -13,7 +13,8 @@ namespace kiln::cli {
 
 // Where the trace of a build goes: to FILE or URL of --trace and, where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or
 // OTEL_EXPORTER_OTLP_ENDPOINT says so, to that collector. An endpoint takes OTLP/JSON by POST, with the headers of
-// OTEL_EXPORTER_OTLP_HEADERS. A trace that cannot be sent is a warning; a file that cannot be written is an error.
+// OTEL_EXPORTER_OTLP_HEADERS. OTEL_SDK_DISABLED and OTEL_TRACES_EXPORTER=none switch that off, but for --trace. A trace
+// that cannot be sent is a warning; a file that cannot be written is an error.
 class TraceOutput {
  public:
   // `command`: "kiln bake". Error{usage} for a file that cannot be written or a URL that is none.
