@@ -54,7 +54,7 @@ class Fleet(harness.KilnTest):
         self.assertEqual(sorted(first), ["base", "service-big", "service-small"])
 
     def test_another_processor_gives_the_same_digests(self):
-        self.need_programs("qemu-x86_64-static")
+        self.need_emulation()
         first, _ = self.bake()
         emulated = harness.run(
             ["qemu-x86_64-static", "-cpu", "Nehalem", harness.kiln_binary(), "bake", "--progress", "plain", "--metadata-file", "meta.json"],

@@ -145,6 +145,12 @@ class KilnTest(unittest.TestCase):
         if missing:
             self.skipTest(f"not installed: {', '.join(missing)}")
 
+    def need_emulation(self):
+        """For tests that start kiln itself by qemu-user, which has no room for AddressSanitizer's shadow memory and hangs."""
+        self.need_programs("qemu-x86_64-static")
+        if "ASAN_OPTIONS" in os.environ:
+            self.skipTest("AddressSanitizer does not run under qemu-user")
+
     def need_root(self):
         if os.geteuid() != 0:
             self.skipTest("needs root")
