@@ -87,6 +87,7 @@ OrBlocked<StepDone> StepExecutor::execute(const Step& step, const std::string& l
 
   StepResult why;
   lookup_.explain_miss(step, lookup_reason, why);
+  observer_.step_missed(number, why.reason);
   const double begin = clock_.monotonic_seconds();
   OrBlocked<std::vector<LayerValue>> layers = step.execute(number);
   if (layers.is_blocked()) return layers.blocked();
@@ -134,7 +135,7 @@ OrBlocked<StepDone> StepExecutor::solve(const Step& step) {
     if (!was_first) cache_.remember_slot(step.slot, step.key);
     if (!was_first && done.result.outcome == StepOutcome::built) {
       done.result.outcome = StepOutcome::hit;
-      done.result.from = "this run";
+      done.result.from = kFromThisRun;
       done.result.reason.clear();
       done.result.differences.clear();
       done.result.against.clear();

@@ -109,7 +109,7 @@ void StepLookup::explain_miss(const Step& step, const std::string& reason, StepR
     result.reason = reason;
     return;
   }
-  result.reason = "no earlier build of this step";
+  result.reason = kNoEarlierBuild;
   std::vector<StepRecord> before = cache_.earlier_in_slot(step.slot);
   if (before.empty()) before = shared_predecessors(step);
   if (before.empty()) return;

@@ -81,11 +81,11 @@ TEST_CASE("limits, sizes and annotations that mean nothing are refused") {
   CHECK(refusal_of("resources = {memory = \"x\"}") ==
         "target 'app': resources: 'x' is no size; expected one such as 64m");
   CHECK(refusal_of("annotations = [\"a=1\", \"index,manifest[linux/amd64]:a=1\", \"=x\", \"a=b:c\"]") == "");
-  CHECK(refusal_of("annotations = [\"a\"]") == "target 'app': annotations: 'a' is no annotation; expected KEY=VALUE");
-  CHECK(refusal_of("annotations = [\"indices:a=1\"]")
-            .starts_with("target 'app': annotations: 'indices' is no type of an annotation"));
+  CHECK(refusal_of("annotations = [\"a\"]") == "target 'app': annotations: annotation 'a': expected NAME=VALUE");
+  CHECK(refusal_of("annotations = [\"indices:a=1\"]") ==
+        "target 'app': annotations: annotation 'indices:a=1': unknown place 'indices'; did you mean 'index'?");
   CHECK(refusal_of("annotations = [\"manifest[linux/amd64:a=1\"]") ==
-        "target 'app': annotations: 'manifest[linux/amd64:a=1': a '[' is not closed");
+        "target 'app': annotations: annotation 'manifest[linux/amd64:a=1': '[' is not closed");
 }
 
 TEST_CASE("standard input is no context and no Dockerfile of a bake file") {
