@@ -176,6 +176,9 @@ std::vector<const TargetSpec*> select_targets(const Fleet& fleet, const std::vec
     const auto waits_for_it = [&](const TargetSpec& target) { return broken_profile_of(fleet, target) == profile; };
     // What is wrong with it is told by the targets that are selected.
     if (std::any_of(fleet.targets.begin(), fleet.targets.end(), waits_for_it)) continue;
+    // What is wrong with one that no image names is among the fleet's warnings.
+    if (fs::exists(fleet.settings.profiles_folder / (profile + ".json")))
+      throw Error(Category::usage, fmt::format("profile '{}' cannot be read, as said above", printable(profile)));
     std::vector<std::string> known;
     for (const auto& [name, value] : fleet.profiles) known.push_back(name);
     throw Error(Category::usage, fmt::format("unknown profile '{}'{}", printable(profile), suggestion(profile, known)));

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "tests/support/check_error.hpp"
+#include "tests/unit/definitions/support/folder.hpp"
 
 using kiln::matches_glob;
 using kiln::select_targets;
@@ -65,6 +66,14 @@ TEST_CASE("unknown names are answered with the nearest") {
   CHECK(refusal({"hubb"}) == "unknown target 'hubb'; did you mean 'hub'?");
   CHECK(refusal({"x*"}).find("no target matches 'x*'") == 0);
   CHECK(refusal({}, {"pc3"}) == "unknown profile 'pc3'; did you mean 'pc2'?");
+}
+
+TEST_CASE("a profile that is there and cannot be read is not called unknown") {
+  const kiln::test::Folder folder({{"pc3.json", "{"}});
+  kiln::Fleet all = fleet();
+  all.settings.profiles_folder = folder.path();
+  CHECK_ERROR(select_targets(all, {}, {"pc3"}), kiln::Category::usage, "profile 'pc3' cannot be read, as said above");
+  CHECK_ERROR(select_targets(all, {}, {"pc4"}), kiln::Category::usage, doctest::Contains("unknown profile 'pc4'"));
 }
 
 TEST_CASE("a group that contains itself is refused, one that has a target of its own name is not") {
