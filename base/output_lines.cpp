@@ -153,7 +153,7 @@ void OutputLines::take_character(char32_t code, std::string_view bytes) {
 void OutputLines::erase_last() {
   if (line_.empty() || returned_) return;
   std::size_t start = line_.size() - 1;
-  while (start > 0 && (static_cast<unsigned char>(line_[start]) & 0xC0) == 0x80) --start;
+  while (start > 0 && is_continuation(line_[start])) --start;
   column_ -= character_width(next_character(std::string_view(line_).substr(start)).code);
   line_.resize(start);
 }

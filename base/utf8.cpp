@@ -24,7 +24,7 @@ Utf8State utf8_state(std::string_view bytes) {
   const std::size_t length = sequence_length(first);
   if (length == 0 || bytes.size() > length) return Utf8State::invalid;
   for (std::size_t i = 1; i < bytes.size(); ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return Utf8State::invalid;
+    if (!is_continuation(bytes[i])) return Utf8State::invalid;
   }
   if (bytes.size() > 1) {
     const unsigned char second = byte(1);
@@ -43,6 +43,24 @@ Utf8Character next_character(std::string_view text) {
   char32_t code = first & (0x7Fu >> length);
   for (std::size_t i = 1; i < length; ++i) code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3Fu);
   return {code, length};
+}
+
+bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const Utf8Character character = next_character(text);
+    if (character.length == 1 && character.code == kReplacementCharacter) return false;
+    text.remove_prefix(character.length);
+  }
+  return true;
+}
+
+void append_utf8(std::string& text, char32_t code) {
+  const int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+  static constexpr unsigned char kLead[] = {0, 0xC0, 0xE0, 0xF0};
+  text += static_cast<char>(kLead[more] | (code >> (6 * more)));
+  for (int i = more - 1; i >= 0; --i) text += static_cast<char>(0x80 | ((code >> (6 * i)) & 0x3F));
 }
 
 }  // namespace kiln

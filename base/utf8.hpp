@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace kiln {
@@ -19,5 +20,14 @@ struct Utf8Character {
 
 // The first character of a text that is not empty; {kReplacementCharacter, 1} where its first byte begins none.
 Utf8Character next_character(std::string_view text);
+
+// Whether a text is made of such sequences alone.
+bool is_utf8(std::string_view text);
+
+// Whether a byte is one behind the first of a sequence: a text has as many characters as bytes that are none.
+bool is_continuation(char byte);
+
+// Appends the sequence of a character up to U+10FFFF.
+void append_utf8(std::string& text, char32_t code);
 
 }  // namespace kiln

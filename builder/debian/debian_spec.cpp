@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "base/paragraphs.hpp"
 #include "base/text.hpp"
 #include "registry/oci/digest.hpp"
 
@@ -104,49 +105,23 @@ void read_one_line(std::string_view text, std::vector<AptSource>& into) {
   }
 }
 
-// sources.list(5), deb822 style: stanzas of "Field: value", continued on lines that begin with a space.
+// sources.list(5), deb822 style: paragraphs, with comments and blank lines between their lines.
 void read_deb822(std::string_view text, std::vector<AptSource>& into) {
-  AptSource source;
-  bool is_deb = false, is_enabled = true;
-  std::string field, value;
-  const auto end_field = [&] {
-    if (field == "types") {
-      const auto types = words(value);
-      is_deb = std::find(types.begin(), types.end(), "deb") != types.end();
-    } else if (field == "uris") {
-      source.uris = words(value);
-    } else if (field == "suites") {
-      source.suites = words(value);
-    } else if (field == "components") {
-      source.components = words(value);
-    } else if (field == "enabled") {
-      const std::string said = to_lower(trim(value));
-      is_enabled = said != "no" && said != "false" && said != "0" && said != "off";
-    }
-    field.clear();
-    value.clear();
-  };
-  const auto end_stanza = [&] {
-    end_field();
-    if (is_deb && is_enabled && !source.uris.empty()) into.push_back(source);
-    source = {};
-    is_deb = false;
-    is_enabled = true;
-  };
+  std::string stanzas;
   for (const std::string_view line : split(text, '\n')) {
-    if (line.starts_with("#")) continue;
-    if (trim(line).empty()) {
-      end_stanza();
-    } else if (line.front() == ' ' || line.front() == '\t') {
-      value += ' ';
-      value += line;
-    } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
-      end_field();
-      field = to_lower(trim(line.substr(0, colon)));
-      value = line.substr(colon + 1);
-    }
+    if (line.starts_with('#')) continue;
+    if (!trim(line).empty()) stanzas += line;
+    stanzas += '\n';
   }
-  end_stanza();
+  read_paragraphs(stanzas, [&](const Paragraph& stanza) {
+    const auto types = words(stanza.value("Types"));
+    const std::string enabled = to_lower(stanza.value("Enabled"));
+    const bool is_enabled = enabled != "no" && enabled != "false" && enabled != "0" && enabled != "off";
+    AptSource source{words(stanza.value("URIs")), words(stanza.value("Suites")), words(stanza.value("Components"))};
+    const bool is_deb = std::find(types.begin(), types.end(), "deb") != types.end();
+    if (is_deb && is_enabled && !source.uris.empty()) into.push_back(std::move(source));
+    return true;
+  });
 }
 
 std::string_view last_segment(std::string_view uri) {

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <optional>
 
 #include "base/credentials.hpp"
+#include "base/http_date.hpp"
 #include "base/near_hint.hpp"
 #include "base/percent.hpp"
 #include "base/temp_dir.hpp"
@@ -121,25 +121,11 @@ bool has(const std::vector<LockedPackage>& packages, std::string_view name) {
   return std::any_of(packages.begin(), packages.end(), [&](const LockedPackage& p) { return p.name == name; });
 }
 
-// "Sat, 10 Jan 2026 11:02:12 UTC", whatever the process's locale.
+// "Sat, 10 Jan 2026 11:02:12 UTC": an HTTP date but for the word at its end.
 std::optional<UnixSeconds> read_release_date(std::string_view text) {
-  static constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  const auto fields = split(trim(text), ' ');
-  if (fields.size() < 5 || fields[2].size() != 3) return std::nullopt;
-  const auto month = kMonths.find(fields[2]);
-  const auto day = parse_unsigned(fields[1]), year = parse_unsigned(fields[3]);
-  const auto clock = split(fields[4], ':');
-  if (month == std::string_view::npos || month % 3 != 0 || !day || !year || clock.size() != 3) return std::nullopt;
-  const auto hour = parse_unsigned(clock[0]), minute = parse_unsigned(clock[1]), second = parse_unsigned(clock[2]);
-  if (!hour || !minute || !second || *year < 1970 || *year > 9999) return std::nullopt;
-  std::tm time{};
-  time.tm_year = static_cast<int>(*year) - 1900;
-  time.tm_mon = static_cast<int>(month / 3);
-  time.tm_mday = static_cast<int>(*day);
-  time.tm_hour = static_cast<int>(*hour);
-  time.tm_min = static_cast<int>(*minute);
-  time.tm_sec = static_cast<int>(*second);
-  return ::timegm(&time);
+  std::string date(trim(text));
+  if (date.ends_with(" UTC")) date.replace(date.size() - 3, 3, "GMT");
+  return parse_http_date(date);
 }
 
 UnixSeconds newest_release_date(const fs::path& lists) {

@@ -17,50 +17,64 @@ const std::map<std::string, AnnotationPlace, std::less<>> kPlaces = {
     {"index", AnnotationPlace::index},
     {"index-descriptor", AnnotationPlace::index_descriptor}};
 
-// "PLACE" or "PLACE[PLATFORM]"; an empty PLACE is the manifest.
-Annotation parse_place(std::string_view text, std::string_view whole) {
-  Annotation annotation;
+constexpr std::string_view kExpected = "expected NAME=VALUE";
+
+Error annotation_error(std::string_view text, std::string_view problem) {
+  return Error(Category::usage, fmt::format("annotation '{}': {}", printable(text), problem));
+}
+
+// "PLACE" or "PLACE[PLATFORM]" of the annotation `whole`.
+AnnotationWords::Place split_place(std::string_view text, std::string_view whole) {
   const std::size_t bracket = text.find('[');
-  const std::string_view word = text.substr(0, bracket);
-  if (!word.empty()) {
-    const auto place = kPlaces.find(word);
-    if (place == kPlaces.end()) {
-      std::vector<std::string> names;
-      for (const auto& [name, value] : kPlaces) names.push_back(name);
-      throw Error(Category::usage, fmt::format("annotation '{}': unknown place '{}'{}", printable(whole),
-                                               printable(word), suggestion(word, names)));
-    }
-    annotation.place = place->second;
-  }
-  if (bracket == std::string_view::npos) return annotation;
-  if (text.back() != ']')
-    throw Error(Category::usage, fmt::format("annotation '{}': '[' is not closed", printable(whole)));
+  if (bracket == std::string_view::npos) return {text, std::nullopt};
+  if (text.back() != ']') throw annotation_error(whole, "'[' is not closed");
+  return {text.substr(0, bracket), text.substr(bracket + 1, text.size() - bracket - 2)};
+}
+
+Annotation annotation_at(const AnnotationWords::Place& words, std::string_view whole) {
+  Annotation annotation;
+  annotation.place = parse_annotation_place(words.name, whole);
+  if (!words.platform) return annotation;
   const bool is_of_manifest =
       annotation.place == AnnotationPlace::manifest || annotation.place == AnnotationPlace::manifest_descriptor;
-  if (!is_of_manifest)
-    throw Error(Category::usage, fmt::format("annotation '{}': an index has no platform", printable(whole)));
-  annotation.platform = oci::Platform::parse(text.substr(bracket + 1, text.size() - bracket - 2));
+  if (!is_of_manifest) throw annotation_error(whole, "an index has no platform");
+  annotation.platform = oci::Platform::parse(*words.platform);
   return annotation;
 }
 
 }  // namespace
 
-std::vector<Annotation> parse_annotation(std::string_view text) {
+AnnotationPlace parse_annotation_place(std::string_view name, std::string_view whole) {
+  if (name.empty()) return AnnotationPlace::manifest;
+  if (const auto place = kPlaces.find(name); place != kPlaces.end()) return place->second;
+  std::vector<std::string> names;
+  for (const auto& [known, value] : kPlaces) names.push_back(known);
+  throw annotation_error(whole, fmt::format("unknown place '{}'{}", printable(name), suggestion(name, names)));
+}
+
+AnnotationWords split_annotation(std::string_view text) {
   const std::size_t equals = text.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
-    throw Error(Category::usage, fmt::format("--annotation '{}': expected NAME=VALUE", printable(text)));
-  }
-  const std::string_view name = text.substr(0, equals);
-  const std::size_t colon = name.find(':');
+  if (equals == std::string_view::npos) throw annotation_error(text, kExpected);
+  AnnotationWords words;
+  words.key = text.substr(0, equals);
+  words.value = text.substr(equals + 1);
+  const std::size_t colon = words.key.find(':');
+  if (colon == std::string_view::npos) return words;
+  for (const std::string_view place : split(words.key.substr(0, colon), ','))
+    words.places.push_back(split_place(place, text));
+  words.key.remove_prefix(colon + 1);
+  return words;
+}
+
+std::vector<Annotation> parse_annotation(std::string_view text) {
+  const AnnotationWords words = split_annotation(text);
+  if (text.starts_with('=')) throw annotation_error(text, kExpected);
   std::vector<Annotation> annotations;
-  for (const std::string_view place :
-       split(colon == std::string_view::npos ? std::string_view() : name.substr(0, colon), ',')) {
-    annotations.push_back(parse_place(place, text));
-  }
+  for (const AnnotationWords::Place& place : words.places) annotations.push_back(annotation_at(place, text));
   if (annotations.empty()) annotations.emplace_back();
   for (Annotation& annotation : annotations) {
-    annotation.key = std::string(colon == std::string_view::npos ? name : name.substr(colon + 1));
-    annotation.value = std::string(text.substr(equals + 1));
+    annotation.key = words.key;
+    annotation.value = words.value;
   }
   return annotations;
 }
@@ -75,7 +89,7 @@ std::optional<Annotation> parse_annotation_option(std::string_view name, std::st
   } else if (!place.empty() && !place.starts_with('[')) {
     return std::nullopt;
   }
-  Annotation annotation = parse_place(place, name);
+  Annotation annotation = annotation_at(split_place(place, name), name);
   annotation.key = std::string(name.substr(dot + 1));
   annotation.value = std::string(value);
   return annotation;

@@ -25,6 +25,21 @@ struct Annotation {
   std::string value;
 };
 
+// "[PLACE[[PLATFORM]],...:]KEY=VALUE" in its words, which are not looked into. Views of the text.
+struct AnnotationWords {
+  struct Place {
+    std::string_view name;                     // "" is the manifest
+    std::optional<std::string_view> platform;  // in brackets behind it
+  };
+  std::vector<Place> places;
+  std::string_view key;
+  std::string_view value;
+};
+// Error{usage} where there is no '=', and for a bracket that is not closed.
+AnnotationWords split_annotation(std::string_view text);
+// Error{usage} for the name of no place in the annotation `whole`.
+AnnotationPlace parse_annotation_place(std::string_view name, std::string_view whole);
+
 // buildx's --annotation: "[PLACE[[PLATFORM]],...:]KEY=VALUE"; one for each place. Error{usage}.
 std::vector<Annotation> parse_annotation(std::string_view text);
 // An --output's "annotation[-PLACE][[PLATFORM]].KEY"; nullopt for another option's name. Error{usage}.

@@ -23,6 +23,7 @@
 #include "base/json.hpp"
 #include "base/near_hint.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "builder/definitions/json_source.hpp"
 
 namespace kiln {
@@ -123,8 +124,7 @@ std::string or_list(const std::vector<std::string>& words) {
 }
 
 std::size_t length_in_characters(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
 }
 
 const std::set<std::string>& annotations() {

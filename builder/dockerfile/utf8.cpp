@@ -3,10 +3,10 @@
 #include <array>
 #include <utility>
 
+#include "base/utf8.hpp"
+
 namespace kiln::dockerfile {
 namespace {
-
-constexpr char32_t kInvalid = 0xFFFD;
 
 // Blocks beyond ASCII that hold no letters.
 constexpr std::array<std::pair<char32_t, char32_t>, 11> kNoLetters{{{0x80, 0xA9},
@@ -24,29 +24,8 @@ constexpr std::array<std::pair<char32_t, char32_t>, 11> kNoLetters{{{0x80, 0xA9}
 }  // namespace
 
 Rune rune_at(std::string_view text, std::size_t position) {
-  const auto byte = [&](std::size_t offset) {
-    return position + offset < text.size() ? static_cast<unsigned char>(text[position + offset]) : 0U;
-  };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  std::size_t size = 0;
-  char32_t value = 0;
-  char32_t least = 0;
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    size = 2, value = lead & 0x1F, least = 0x80;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    size = 3, value = lead & 0x0F, least = 0x800;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    size = 4, value = lead & 0x07, least = 0x10000;
-  } else {
-    return {kInvalid, 1};
-  }
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {kInvalid, 1};
-    value = (value << 6) | (byte(i) & 0x3F);
-  }
-  if (value < least || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return {kInvalid, 1};
-  return {value, size};
+  const Utf8Character character = next_character(text.substr(position));
+  return {character.code, character.length};
 }
 
 bool is_space(char32_t rune) {
@@ -62,7 +41,7 @@ bool is_letter(char32_t rune) {
   for (const auto& [first, last] : kNoLetters) {
     if (rune >= first && rune <= last) return false;
   }
-  return rune != kInvalid && rune < 0x1F000 && !(rune >= 0xE000 && rune <= 0xF8FF);
+  return rune != kReplacementCharacter && rune < 0x1F000 && !(rune >= 0xE000 && rune <= 0xF8FF);
 }
 
 std::string_view trim_left_spaces(std::string_view text) {

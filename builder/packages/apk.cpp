@@ -1,5 +1,5 @@
+#include "base/paragraphs.hpp"
 #include "builder/packages/databases.hpp"
-#include "builder/packages/paragraphs.hpp"
 
 namespace kiln {
 

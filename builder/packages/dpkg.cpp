@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/paragraphs.hpp"
 #include "base/text.hpp"
 #include "builder/packages/databases.hpp"
-#include "builder/packages/paragraphs.hpp"
 
 namespace kiln {
 

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include "base/csv.hpp"
+#include "base/paragraphs.hpp"
 #include "base/text.hpp"
 #include "builder/packages/databases.hpp"
-#include "builder/packages/paragraphs.hpp"
 
 namespace kiln {
 

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 namespace kiln {
 
@@ -38,7 +39,7 @@ std::string text_of(const yaml_char_t* text) { return text ? reinterpret_cast<co
 std::vector<std::size_t> character_offsets(const std::string& text) {
   std::vector<std::size_t> offsets;
   for (std::size_t i = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; i < text.size(); ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) offsets.push_back(i);
+    if (!is_continuation(text[i])) offsets.push_back(i);
   }
   offsets.push_back(text.size());
   return offsets;

@@ -4,6 +4,7 @@
 
 #include "base/join_first.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 namespace kiln {
 
@@ -38,7 +39,7 @@ std::string shown_layer(std::string_view text) {
 std::string shortened(std::string text, std::size_t most_bytes) {
   if (text.size() <= most_bytes) return text;
   std::size_t end = most_bytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  while (end > 0 && is_continuation(text[end])) --end;
   return text.substr(0, end) + " ...";
 }
 

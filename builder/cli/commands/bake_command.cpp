@@ -106,7 +106,7 @@ bool print_bake_files(const BakeWords& words, LoadFleetOptions options, const st
     return true;
   }
   const bake::Selection selection = definition->select(options.wanted);
-  for (const auto& [name, values] : selection.targets) bake::check_printed(name, values);
+  bake::check_printed(*definition, selection);
   fmt::print("{}", bake::print_selection(selection));
   return true;
 }
@@ -196,7 +196,10 @@ int run_bake(const BakeWords& words, const std::vector<std::string>& given, cons
   if (words.print && words.list)
     throw Error(Category::usage, "--print and --list exclude one another; say one of them");
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
-  const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
+  std::vector<std::string> set = words.set;
+  const bool has_no_policies = !words.print && !words.buildx.policies.empty();  // others are refused
+  if (has_no_policies) set.emplace_back("*.policy=disabled=true");
+  const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, set}, cancel);
   if ((words.print || words.list) && print_bake_files(words, source.options, given)) return 0;
   check_buildx_words(words.buildx);
   StderrLog log;

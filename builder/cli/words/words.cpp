@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/annotations.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 #include "builder/definitions/run_limit.hpp"
 #include "builder/definitions/target_words.hpp"
@@ -42,24 +43,11 @@ void check_platform(std::string_view text) {
   if (parts.size() < 2 && !is_system) oci::Platform::parse(text);
 }
 
-// [TYPE[PLATFORM],...:]KEY=VALUE
+// buildx takes more platforms for some than are built for, so they are not read as kiln's.
 void check_annotation(std::string_view text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string_view::npos)
-    throw hcl::ValueError(fmt::format("'{}' is no annotation; expected KEY=VALUE", printable(text)));
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon > equals) return;
-  static const std::vector<std::string> kTypes = {"index", "index-descriptor", "manifest", "manifest-descriptor"};
-  for (const std::string_view part : split(text.substr(0, colon), ',')) {
-    const std::size_t bracket = part.find('[');
-    const std::string type(part.substr(0, bracket));
-    if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end()) {
-      throw hcl::ValueError(
-          fmt::format("'{}' is no type of an annotation{}", printable(part), suggestion(type, kTypes)));
-    }
-    if (bracket == std::string_view::npos) continue;
-    if (!part.ends_with(']')) throw hcl::ValueError(fmt::format("'{}': a '[' is not closed", printable(text)));
-    check_platform(part.substr(bracket + 1, part.size() - bracket - 2));
+  for (const AnnotationWords::Place& place : split_annotation(text).places) {
+    parse_annotation_place(place.name, text);
+    if (place.platform) check_platform(*place.platform);
   }
 }
 
@@ -114,14 +102,19 @@ void check(std::string_view name, const hcl::Value& value) {
 
 }  // namespace
 
-void check_printed(const std::string& name, const AttributeValues& values) {
-  for (const auto& [attribute, value] : values) {
-    try {
-      check(attribute, value);
-    } catch (const hcl::ValueError& error) {
-      throw Error(Category::usage, fmt::format("target '{}': {}: {}", printable(name), attribute, error.what()));
-    } catch (const Error& error) {
-      throw Error(Category::usage, fmt::format("target '{}': {}: {}", printable(name), attribute, error.message()));
+void check_printed(const Definition& definition, const Selection& selection) {
+  for (const auto& [name, values] : selection.targets) {
+    for (const auto& [attribute, value] : values) {
+      std::string mistake;
+      try {
+        check(attribute, value);
+        continue;
+      } catch (const hcl::ValueError& error) {
+        mistake = error.what();
+      } catch (const Error& error) {
+        mistake = error.message();
+      }
+      hcl::fail(definition.place_of(name, attribute), fmt::format("target '{}': {}: {}", name, attribute, mistake));
     }
   }
 }

@@ -12,8 +12,10 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/base64.hpp"
 #include "base/csv.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 #include "builder/definitions/hcl/functions.hpp"
 #include "builder/definitions/hcl/json_reader.hpp"
@@ -33,60 +35,13 @@ std::string digest(const char* algorithm, std::string_view data) {
   return std::string(reinterpret_cast<const char*>(bytes.data()), length);
 }
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string base64(std::string_view bytes) {
-  std::string result;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    std::uint32_t group = 0;
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
-    for (std::size_t i = 0; i < 3; ++i) {
-      group = (group << 8) | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0U);
-    }
-    for (std::size_t i = 0; i < 4; ++i) result += i <= count ? kAlphabet[(group >> (18 - 6 * i)) & 63] : '=';
-  }
-  return result;
-}
-
+// As Go's encoding/base64: line ends count for nothing, padding has to be there.
 std::string from_base64(std::string_view given) {
-  std::string text;
-  for (const char c : given) {
-    if (c != '\n' && c != '\r') text += c;
-  }
-  const auto fail = [] { throw ValueError("the text is no base64"); };
-  if (text.size() % 4 != 0) fail();
-  std::string result;
-  for (std::size_t at = 0; at < text.size(); at += 4) {
-    std::uint32_t group = 0;
-    std::size_t count = 3;
-    for (std::size_t i = 0; i < 4; ++i) {
-      const char c = text[at + i];
-      const bool is_padding = c == '=' && at + 4 == text.size() && (i == 3 || (i == 2 && text[at + 3] == '='));
-      const std::size_t value = is_padding ? 0 : kAlphabet.find(c);
-      if (value == std::string_view::npos) fail();
-      if (is_padding) count = std::min(count, i - 1);
-      group = (group << 6) | static_cast<std::uint32_t>(value);
-    }
-    for (std::size_t i = 0; i < count; ++i) result += static_cast<char>(group >> (16 - 8 * i));
-  }
-  return result;
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t more = lead < 0x80                   ? 0
-                             : lead >= 0xF0 && lead < 0xF5 ? 3
-                             : lead >= 0xE0 && lead < 0xF0 ? 2
-                             : lead >= 0xC2 && lead < 0xE0 ? 1
-                                                           : 9;
-    if (at + more >= text.size() && more != 0) return false;
-    for (std::size_t i = 1; i <= more; ++i) {
-      if ((static_cast<unsigned char>(text[at + i]) & 0xC0) != 0x80) return false;
-    }
-    at += more + 1;
-  }
-  return true;
+  std::string text(given);
+  std::erase_if(text, [](char c) { return c == '\n' || c == '\r'; });
+  auto bytes = text.size() % 4 == 0 && !text.ends_with("===") ? base64_decoded(text) : std::nullopt;
+  if (!bytes) throw ValueError("the text is no base64");
+  return *std::move(bytes);
 }
 
 Value base64decode(const Values& arguments) {
@@ -284,7 +239,7 @@ FunctionTable encoding_functions() {
   const Parameter number{"offset", Type::number()};
   return {
       {"base64decode", {{text}, {}, base64decode}},
-      {"base64encode", {{text}, {}, [](const Values& v) { return Value::of(base64(v[0].text())); }}},
+      {"base64encode", {{text}, {}, [](const Values& v) { return Value::of(base64_encoded(v[0].text())); }}},
       {"bcrypt", {{text}, Parameter{"cost", Type::number()}, bcrypt, cost_of_bcrypt}},
       {"byteslen", {{{"buf", Type()}}, {}, no_bytes}},
       {"bytesslice", {{{"buf", Type()}, number, {"length", Type::number()}}, {}, no_bytes}},

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 #include "builder/definitions/hcl/functions.hpp"
 
@@ -187,7 +188,7 @@ std::vector<std::string_view> characters_of(std::string_view text) {
   std::vector<std::string_view> result;
   for (std::size_t at = 0; at < text.size();) {
     std::size_t end = at + 1;
-    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+    while (end < text.size() && is_continuation(text[end])) ++end;
     const std::string_view character = text.substr(at, end - at);
     const bool follows_joiner = !result.empty() && result.back().ends_with("\xE2\x80\x8D");
     const bool is_line_end = character == "\n" && !result.empty() && result.back() == "\r";

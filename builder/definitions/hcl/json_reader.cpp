@@ -12,17 +12,6 @@ namespace {
 
 constexpr int kMaxJsonDepth = 200;
 
-void append_json_utf8(std::string& into, std::uint32_t code) {
-  if (code < 0x80) {
-    into += static_cast<char>(code);
-    return;
-  }
-  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  static constexpr unsigned char kLead[] = {0, 0xC0, 0xE0, 0xF0};
-  into += static_cast<char>(kLead[more] | (code >> (6 * more)));
-  for (int i = more - 1; i >= 0; --i) into += static_cast<char>(0x80 | ((code >> (6 * i)) & 0x3F));
-}
-
 Value plain_value(const Expression& expression) {
   if (const auto* literal = std::get_if<Literal>(&expression.node)) return literal->value;
   if (const auto* written = std::get_if<Written>(&expression.node)) return Value::of(written->text);
@@ -170,7 +159,7 @@ void JsonReader::escape(std::string& into) {
       at_ = before;
     }
   }
-  append_json_utf8(into, code >= 0xD800 && code < 0xE000 ? 0xFFFD : code);
+  append_utf8(into, code >= 0xD800 && code < 0xE000 ? kReplacementCharacter : code);
 }
 
 ExpressionPtr JsonReader::string() {

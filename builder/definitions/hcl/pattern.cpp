@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 #include "builder/definitions/hcl/functions.hpp"
 #include "builder/definitions/hcl/pattern_compiler.hpp"
@@ -15,19 +16,7 @@ constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 bool is_word(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
 
-std::size_t character_length(std::string_view text, std::size_t at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-  return std::min(length, text.size() - at);
-}
-
-std::uint32_t character_at(std::string_view text, std::size_t at, std::size_t length) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  if (length == 1) return lead;
-  std::uint32_t code = lead & (0xFFU >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) code = (code << 6) | (static_cast<unsigned char>(text[at + i]) & 0x3F);
-  return code;
-}
+std::size_t character_length(std::string_view text, std::size_t at) { return next_character(text.substr(at)).length; }
 
 // One pass over a text: the threads at a position, the preferred one first, each with the groups it has seen.
 class Machine {
@@ -51,8 +40,7 @@ class Machine {
       if (now.empty() && (!found.empty() || at >= text_.size())) break;
       visited_.assign(program_.size(), false);
       next.clear();
-      const std::size_t length = at < text_.size() ? character_length(text_, at) : 0;
-      const std::uint32_t code = length == 0 ? 0 : character_at(text_, at, length);
+      const auto [code, length] = at < text_.size() ? next_character(text_.substr(at)) : Utf8Character{0, 0};
       for (Thread& thread : now) {
         const Pattern::Instruction& instruction = program_[thread.address];
         if (instruction.kind == Opcode::match) {

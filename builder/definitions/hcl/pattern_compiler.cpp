@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 
 namespace kiln::hcl {
@@ -90,11 +91,9 @@ std::vector<Pattern::Instruction> PatternCompiler::compile() {
 }
 
 std::uint32_t PatternCompiler::character() {
-  const auto lead = static_cast<unsigned char>(text_[at_++]);
-  const int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
-  std::uint32_t code = more == 0 ? lead : lead & (0x3F >> more);
-  for (int i = 0; i < more && !at_end(); ++i) code = (code << 6) | (static_cast<unsigned char>(text_[at_++]) & 0x3F);
-  return code;
+  const Utf8Character character = next_character(std::string_view(text_).substr(at_));
+  at_ += character.length;
+  return character.code;
 }
 
 Code PatternCompiler::characters(Ranges ranges) const {

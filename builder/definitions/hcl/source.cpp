@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 namespace kiln::hcl {
 
@@ -31,7 +32,7 @@ int Place::line() const {
 
 int Place::column() const {
   const std::string_view before = text_before(*this).substr(line_begin(*this));
-  const auto starts_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  const auto starts_character = [](char c) { return !is_continuation(c); };
   return static_cast<int>(std::count_if(before.begin(), before.end(), starts_character)) + 1;
 }
 
@@ -49,7 +50,7 @@ void fail(const Place& place, std::string_view message) {
     const std::string before = printable(line.substr(0, place.offset - begin));
     detail += "\n" + std::string(number.size() - 2, ' ') + "| ";
     for (const char c : before) {
-      if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) detail += c == '\t' ? '\t' : ' ';
+      if (!is_continuation(c)) detail += c == '\t' ? '\t' : ' ';
     }
     detail += "^";
   }

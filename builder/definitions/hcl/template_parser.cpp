@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 namespace kiln::hcl {
 
@@ -18,24 +19,6 @@ bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 void trim_end(std::string& text) {
   while (!text.empty() && is_space(text.back())) text.pop_back();
-}
-
-void append_utf8(std::string& into, std::uint32_t code) {
-  if (code < 0x80) {
-    into += static_cast<char>(code);
-  } else if (code < 0x800) {
-    into += static_cast<char>(0xC0 | (code >> 6));
-    into += static_cast<char>(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    into += static_cast<char>(0xE0 | (code >> 12));
-    into += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
-    into += static_cast<char>(0x80 | (code & 0x3F));
-  } else {
-    into += static_cast<char>(0xF0 | (code >> 18));
-    into += static_cast<char>(0x80 | ((code >> 12) & 0x3F));
-    into += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
-    into += static_cast<char>(0x80 | (code & 0x3F));
-  }
 }
 
 // Reads parts up to a directive of the kinds in `ends`, or to the end.

@@ -6,6 +6,7 @@
 
 #include "base/paths.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 #include "builder/definitions/hcl/format.hpp"
 #include "builder/definitions/hcl/functions.hpp"
@@ -17,24 +18,6 @@ namespace {
 using Values = std::vector<Value>;
 
 constexpr std::int64_t kMaxOffset = 1'000'000'000;
-
-// One character at `at` as its number; what is no UTF-8 is its byte.
-std::uint32_t decode(std::string_view text, std::size_t& at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(at++);
-  const int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
-  if (more == 0 || at + static_cast<std::size_t>(more) > text.size()) return lead;
-  std::uint32_t code = lead & (0x3F >> more);
-  for (int i = 0; i < more; ++i) code = (code << 6) | (byte(at++) & 0x3F);
-  return code;
-}
-
-void encode(std::string& into, std::uint32_t code) {
-  const int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  static constexpr unsigned char kLead[] = {0, 0xC0, 0xE0, 0xF0};
-  into += static_cast<char>(kLead[more] | (code >> (6 * more)));
-  for (int i = more - 1; i >= 0; --i) into += static_cast<char>(0x80 | ((code >> (6 * i)) & 0x3F));
-}
 
 // The C library's tables for UTF-8, whatever the environment's language is.
 locale_t unicode() {
@@ -52,17 +35,13 @@ template <class Change>
 std::string changed(std::string_view text, Change&& change) {
   std::string result;
   for (std::size_t at = 0; at < text.size();) {
-    if ((static_cast<unsigned char>(text[at]) & 0x80) == 0) {
-      encode(result, change(static_cast<std::uint32_t>(text[at++])));
-      continue;
-    }
-    const std::size_t begin = at;
-    const std::uint32_t code = decode(text, at);
-    if (at == begin + 1) {
-      result += text[begin];
+    const Utf8Character character = next_character(text.substr(at));
+    if (character.length == 1 && character.code == kReplacementCharacter) {
+      result += text[at];
     } else {
-      encode(result, change(code));
+      append_utf8(result, change(static_cast<std::uint32_t>(character.code)));
     }
+    at += character.length;
   }
   return result;
 }
@@ -88,9 +67,8 @@ Value title(const Values& arguments) {
 std::vector<std::string_view> units(std::string_view text) {
   std::vector<std::string_view> result;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t begin = at;
-    decode(text, at);
-    result.push_back(text.substr(begin, at - begin));
+    result.push_back(text.substr(at, next_character(text.substr(at)).length));
+    at += result.back().size();
   }
   return result;
 }
@@ -113,10 +91,8 @@ Value trim_set(const Values& arguments) {
 }
 
 Value trimspace(const Values& arguments) {
-  return trimmed(arguments[0].text(), [](std::string_view part) {
-    std::size_t at = 0;
-    return is_unicode_space(decode(part, at));
-  });
+  return trimmed(arguments[0].text(),
+                 [](std::string_view part) { return is_unicode_space(next_character(part).code); });
 }
 
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {

@@ -31,3 +31,20 @@ TEST_CASE("a sequence is incomplete only as long as it can still become valid") 
   CHECK(utf8_state("\xED\xA0") == Utf8State::invalid);
   CHECK(utf8_state("\xE2(") == Utf8State::invalid);
 }
+
+TEST_CASE("a character that is written is read again") {
+  for (const char32_t code :
+       {U'A', U'\u007f', U'\u0080', U'\u07ff', U'\u0800', U'\uffff', U'\U00010000', U'\U0010FFFF'}) {
+    std::string text;
+    append_utf8(text, code);
+    CHECK(next_character(text).code == code);
+    CHECK(next_character(text).length == text.size());
+  }
+}
+
+TEST_CASE("a text is UTF-8 where all of it is, the replacement character too") {
+  CHECK(is_utf8(""));
+  CHECK(is_utf8("a\u00fc\ufffd\U0001F525"));
+  CHECK_FALSE(is_utf8("a\xC3"));
+  CHECK_FALSE(is_utf8("\xED\xA0\x80"));
+}

@@ -27,8 +27,8 @@ TEST_CASE("an annotation goes to each place that is named, of one platform where
 }
 
 TEST_CASE("annotations without a value, at unknown places and of an index's platform are refused") {
-  CHECK(error_of([&] { parse_annotation("key"); }) == "usage: --annotation 'key': expected NAME=VALUE");
-  CHECK(error_of([&] { parse_annotation("=value"); }) == "usage: --annotation '=value': expected NAME=VALUE");
+  CHECK(error_of([&] { parse_annotation("key"); }) == "usage: annotation 'key': expected NAME=VALUE");
+  CHECK(error_of([&] { parse_annotation("=value"); }) == "usage: annotation '=value': expected NAME=VALUE");
   CHECK(error_of([&] { parse_annotation("indez:key=value"); }) ==
         "usage: annotation 'indez:key=value': unknown place 'indez'; did you mean 'index'?");
   CHECK(error_of([&] { parse_annotation("index[linux/amd64]:key=value"); }) ==

@@ -149,7 +149,7 @@ TEST_CASE("values that cannot be are refused") {
               "target 't': call 'outline' is not valid; known: build, check, lint");
   CHECK_ERROR(read({{"network", R"("bridge")"}}), Category::usage,
               "target 't': network 'bridge' is not valid; known: default, host, none");
-  CHECK_ERROR(read({{"annotations", R"(["x"])"}}), Category::usage, "--annotation 'x': expected NAME=VALUE");
+  CHECK_ERROR(read({{"annotations", R"(["x"])"}}), Category::usage, "annotation 'x': expected NAME=VALUE");
   CHECK_ERROR(read({{"extra-hosts", R"({"h": ""})"}}), Category::usage, "host 'h=': expected NAME:ADDRESS");
   CHECK_ERROR(read({{"context", R"("-")"}}), Category::usage,
               "target 't': a context or Dockerfile from standard input belongs to 'kiln build'");
@@ -168,6 +168,7 @@ TEST_CASE("what kiln does not honour is refused where it asks for something") {
   CHECK(
       read({{"attest", R"(["type=sbom,disabled=true"])"}, {"entitlements", R"(["network.host"])"}, {"policy", "[]"}}) ==
       read({}));
+  CHECK(read({{"policy", R"(["disabled=1", {"disabled": true}])"}}) == read({}));
 }
 
 TEST_CASE("merging adds to annotations, limits, caches and maps, and replaces everything else") {

@@ -1,4 +1,4 @@
-#include "builder/packages/paragraphs.hpp"
+#include "base/paragraphs.hpp"
 
 #include "base/text.hpp"
 
