@@ -379,6 +379,26 @@ class Architecture(unittest.TestCase):
                     problems.append(f"{path.relative_to(ROOT)}:{number}: {word.group(0)}: use CHECK_ERROR of tests/support/check_error.hpp")
         self.expect_none(problems)
 
+    def test_the_grammar_of_keys_has_every_kind_and_field_that_is_written(self):
+        grammar = (ROOT / "builder/cache/step_key.hpp").read_text(encoding="utf-8").split("class StepKeyBuilder")[0]
+        words = "".join(line.strip().removeprefix("//") + "\n" for line in grammar.splitlines() if line.startswith("//"))
+        fields = words.split("Fields by kind")[1].split("History:")[0]
+        problems, found = [], set()
+        for path in product_files():
+            text = (ROOT / path).read_text(encoding="utf-8")
+            if "builder/cache/step_key.hpp" not in text or path.name in ("step_key.cpp", "target_inputs.cpp"):
+                continue  # what is in the hash of inputs stands in target_inputs.hpp
+            for kind in re.findall(r'StepKeyBuilder(?: \w+)?\("([^"]+)"\)', text):
+                found.add(kind)
+                if not re.search(rf"(^   |, | ){kind}[ ,]", fields, re.MULTILINE):
+                    problems.append(f"{path}: kind '{kind}'")
+            for name in re.findall(r'\.(?:text|number|list)\("([^"]+)",', text):
+                found.add(name)
+                if not re.search(rf"\b{re.escape(name)} (and size )?\(", fields):
+                    problems.append(f"{path}: field '{name}'")
+        self.assertGreater(len(found), 25, f"the keys were not found: {sorted(found)}")
+        self.expect_none(problems)
+
     def test_sources_hold_no_unfinished_business(self):
         word = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
         problems = []
