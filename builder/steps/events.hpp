@@ -28,11 +28,15 @@ struct StepView {
   int line = 0;      // 0 where it stands on no line
 };
 
+// The `from` of a hit in the store.
+inline constexpr const char* kFromThisMachine = "local";
+
 struct StepResult {
   StepOutcome outcome = StepOutcome::built;
-  std::string key;           // the step key, hex
-  std::string from;          // a hit's source: "local", "registry ghcr.io/acme/cache", "this run"
-  std::string reason;        // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
+  std::string key;                       // the step key, hex
+  std::string from;                      // a hit's source: kFromThisMachine, "registry ghcr.io/acme/cache", "this run"
+  std::string reason;                    // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
+  MissCause cause = MissCause::changed;  // of a miss
   bool was_stopped = false;  // a failure that is none of the step's: on request, or since another step failed
   double seconds = 0;        // what executing it took now or, for a hit, when it was recorded
   std::uint64_t bytes = 0;   // compressed bytes of its layers

@@ -226,7 +226,7 @@ std::string TtyView::step_line(const Step& step, double now, std::size_t columns
       code = kBlue;
       break;
     case State::cached:
-      text += step.note.empty() || step.note == "local" ? "CACHED " : fmt::format("CACHED ({}) ", step.note);
+      text += step.note.empty() || step.note == kFromThisMachine ? "CACHED " : fmt::format("CACHED ({}) ", step.note);
       code = kBlue;
       break;
     case State::failed:

@@ -6,10 +6,10 @@ using namespace kiln;
 
 namespace {
 
-BuildRecordStep miss(std::vector<InputDifference> differences, std::string reason = "changed") {
+BuildRecordStep miss(std::vector<InputDifference> differences, MissCause cause = MissCause::changed) {
   BuildRecordStep step;
   step.outcome = StepOutcome::built;
-  step.reason = std::move(reason);
+  step.cause = cause;
   step.differences = std::move(differences);
   return step;
 }
@@ -37,10 +37,10 @@ TEST_CASE("each type of input has its remedy") {
   CHECK(miss_advice(miss({{"ulimit nofile", kChanged, {}, {}, {}}})).at(0) == "keep ulimit nofile as it was");
 }
 
-TEST_CASE("a miss without differences is answered by its reason") {
-  CHECK(miss_advice(miss({}, "the cache was not to be used")).at(0).find("--no-cache") != std::string::npos);
-  CHECK(miss_advice(miss({}, "its layer abc is no longer in the store")).at(0).find("pruned") != std::string::npos);
-  CHECK(miss_advice(miss({}, "no earlier build of this step")).at(0).find("next build") != std::string::npos);
+TEST_CASE("a miss without differences is answered by its cause") {
+  CHECK(miss_advice(miss({}, MissCause::cache_off)).at(0).find("--no-cache") != std::string::npos);
+  CHECK(miss_advice(miss({}, MissCause::layer_gone)).at(0).find("pruned") != std::string::npos);
+  CHECK(miss_advice(miss({})).at(0).find("next build") != std::string::npos);
 }
 
 TEST_CASE("many files give a few sentences") {
