@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "builder/build/build_jobs.hpp"
 #include "builder/build/delivery.hpp"
+#include "builder/build/earlier_steps.hpp"
 #include "builder/build/fleet_plan.hpp"
 #include "builder/build/image_push.hpp"
 #include "builder/build/places.hpp"
@@ -183,12 +184,25 @@ class Build {
         shop_->recorder().warn(unused);
     }
     record_->begin(result_.plan, all, request_.fleet);
+    if (shop_->recorder().wants_expectation()) tell_expectation(all);
     Stages stages = solve_or_report({all.begin(), all.end()});
     // What is pushed next is mounted from the cache, not sent a second time.
     if (StepSharing* sharing = shop_->sharing()) sharing->finish();
     shop_->stat_cache().flush();
     shop_->snapshots().mark_settled(kSettled);
     return stages;
+  }
+
+  void tell_expectation(const std::vector<std::size_t>& numbers) {
+    constexpr std::size_t kBuildsLookedAt = 5;
+    const fs::path& folder = request_.fleet.folder;
+    try {
+      const EarlierSteps earlier(BuildRecordStore(shop_->home().builds()),
+                                 folder.empty() ? folder : fs::absolute(folder).lexically_normal(), kBuildsLookedAt);
+      shop_->recorder().build_expected(expected_stages(result_.plan, {numbers.begin(), numbers.end()}, earlier));
+    } catch (const Error& error) {
+      shop_->recorder().debug(fmt::format("how long this takes is not known: {}", error.message()));
+    }
   }
 
   BuiltImage image_of(const Stages& stages, std::size_t number, const Output& output) {

@@ -6,8 +6,8 @@
 #include <tuple>
 
 #include "builder/build/build.hpp"
+#include "builder/build/earlier_steps.hpp"
 #include "builder/build/workshop.hpp"
-#include "builder/cache/build_record.hpp"
 #include "builder/dockerfile/stage_name.hpp"
 
 namespace kiln {
@@ -16,46 +16,13 @@ namespace {
 
 using StepPlace = std::tuple<std::string, std::string, std::string, int>;  // target, platform, stage, line
 
-constexpr std::size_t kBuildsLookedAt = 50;
-
-// What the steps of earlier builds took, the newest first: by target, else by image. Never by their text alone: 'COPY .
-// .' of another image says nothing.
-class EarlierSteps {
- public:
-  // Of builds of other fleets nothing is taken: their images may have the same names.
-  EarlierSteps(const BuildRecordStore& store, const fs::path& fleet) {
-    const std::vector<std::string> ids = store.ids();
-    for (std::size_t i = 0; i < ids.size() && i < kBuildsLookedAt; ++i) {
-      const auto record = store.load(ids[ids.size() - 1 - i]);
-      if (!record || (!record->fleet.empty() && record->fleet != fleet)) continue;
-      for (const BuildRecordTarget& target : record->targets) {
-        for (const BuildRecordStep& step : target.steps) {
-          if (step.outcome == StepOutcome::failed) continue;
-          for (const std::string& name : names_of(target.name, target.image, step.stage, step.text))
-            steps_.emplace(name, step);
-        }
-      }
-    }
-  }
-
-  void foretell(const ForeseenTarget& target, ForeseenStep& step) const {
-    for (const std::string& name : names_of(target.name, target.image, step.stage, step.text)) {
-      const auto it = steps_.find(name);
-      if (it == steps_.end()) continue;
-      step.seconds = it->second.seconds;
-      step.bytes = it->second.bytes;
-      step.identity = it->second.key;
-      return;
-    }
-  }
-
- private:
-  static std::vector<std::string> names_of(const std::string& target, const std::string& image,
-                                           const std::string& stage, const std::string& text) {
-    return {"target " + target + "\n" + stage + "\n" + text, "image " + image + "\n" + stage + "\n" + text};
-  }
-  std::map<std::string, BuildRecordStep> steps_;
-};
+void foretell(const EarlierSteps& earlier, const ForeseenTarget& target, ForeseenStep& step) {
+  const BuildRecordStep* before = earlier.find(target.name, target.image, step.stage, step.text);
+  if (!before) return;
+  step.seconds = before->seconds;
+  step.bytes = before->bytes;
+  step.identity = before->key;
+}
 
 // What has to be built before the steps of a stage are known.
 class Obstacles {
@@ -142,7 +109,7 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
       target.steps.insert(target.steps.begin(), std::move(debian));
     }
     for (ForeseenStep& step : target.steps) {
-      earlier.foretell(target, step);
+      foretell(earlier, target, step);
       const auto it = known.find({target.name, target.platform, step.stage, step.line});
       if (it != known.end()) {
         const StepResult& result = it->second->result;

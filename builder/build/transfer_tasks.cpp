@@ -28,6 +28,7 @@ void TransferTasks::transfer_started(const Transfer& transfer) {
   StepView view;
   view.number = next_number_();
   view.text = name;
+  view.tally = transfer.direction == TransferDirection::push ? "blobs pushed or mounted" : "blobs pulled";
   {
     const std::lock_guard lock(mutex_);
     open_[name] = view.number;
@@ -56,6 +57,7 @@ void TransferTasks::tag_done(std::string_view reference, const oci::Descriptor& 
   const std::string_view name = reference.substr(0, reference.find('@'));
   view.text = fmt::format("{} {}@{}", outcome == TransferOutcome::skipped ? "unchanged" : "pushed", name,
                           manifest.digest.short_hex());
+  if (outcome == TransferOutcome::skipped) view.tally = "names that their registries had as they are";
   observer_.step_started(view);
   observer_.task_finished(view.number, "");
 }

@@ -69,7 +69,7 @@ json to_json(const BuildRecordStep& step) {
   for (const oci::Digest& diff_id : step.diff_ids) value["diff_ids"].push_back(diff_id.str());
   if (!step.from.empty()) value["from"] = step.from;
   if (!step.reason.empty()) value["reason"] = step.reason;
-  if (step.cause != MissCause::changed) value["cause"] = to_string(step.cause);
+  if (step.miss_kind != MissKind::changed) value["miss"] = to_string(step.miss_kind);
   if (!step.against.empty()) value["against"] = step.against;
   for (const InputDifference& difference : step.differences) value["differences"].push_back(to_json(difference));
   return value;
@@ -90,7 +90,7 @@ BuildRecordStep step_from_json(const JsonMembers& object) {
   step.bytes = object.unsigned_integer("bytes");
   step.from = object.string_or("from");
   step.reason = object.string_or("reason");
-  step.cause = parse_miss_cause(object.string_or("cause")).value_or(MissCause::changed);
+  step.miss_kind = parse_miss_kind(object.string_or("miss")).value_or(MissKind::changed);
   step.against = object.string_or("against");
   for (const std::string& diff_id : object.strings_or_none("diff_ids"))
     step.diff_ids.push_back(digest_member(object, "diff_ids", diff_id));

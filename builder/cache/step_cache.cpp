@@ -52,7 +52,7 @@ StepCache::Lookup StepCache::find(std::string_view key) {
       store_.lease(blob.descriptor.digest);
       if (store_.has(blob.descriptor.digest)) continue;
       lookup.miss = {fmt::format("its layer {} is no longer in the store", blob.descriptor.digest.short_hex()),
-                     MissCause::layer_gone};
+                     MissKind::layer_gone};
       lookup.record.reset();
       return lookup;
     }
@@ -60,7 +60,7 @@ StepCache::Lookup StepCache::find(std::string_view key) {
       store_.lease(layer.index->digest);
       if (!store_.has(layer.index->digest)) {
         lookup.miss = {fmt::format("the file index of layer {} is no longer in the store", layer.diff_id.short_hex()),
-                       MissCause::layer_gone};
+                       MissKind::layer_gone};
         lookup.record.reset();
         return lookup;
       }

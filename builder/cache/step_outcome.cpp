@@ -2,21 +2,21 @@
 
 namespace kiln {
 
-std::string_view to_string(MissCause cause) {
-  switch (cause) {
-    case MissCause::changed:
+std::string_view to_string(MissKind kind) {
+  switch (kind) {
+    case MissKind::changed:
       return "changed";
-    case MissCause::cache_off:
+    case MissKind::cache_off:
       return "cache_off";
-    case MissCause::layer_gone:
+    case MissKind::layer_gone:
       return "layer_gone";
   }
   return "changed";
 }
 
-std::optional<MissCause> parse_miss_cause(std::string_view text) {
-  for (const MissCause cause : {MissCause::changed, MissCause::cache_off, MissCause::layer_gone}) {
-    if (text == to_string(cause)) return cause;
+std::optional<MissKind> parse_miss_kind(std::string_view text) {
+  for (const MissKind kind : {MissKind::changed, MissKind::cache_off, MissKind::layer_gone}) {
+    if (text == to_string(kind)) return kind;
   }
   return std::nullopt;
 }

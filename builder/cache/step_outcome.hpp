@@ -14,7 +14,7 @@ enum class StepOutcome {
 };
 
 // What a step missed by, as far as something else is to be done about it.
-enum class MissCause {
+enum class MissKind {
   changed,     // nothing was recorded for these inputs
   cache_off,   // it was not to be looked up
   layer_gone,  // it was recorded, and a layer of it has left the store
@@ -23,11 +23,11 @@ enum class MissCause {
 // Why no record was found; "" for no record at all.
 struct Miss {
   std::string reason;  // for people
-  MissCause cause = MissCause::changed;
+  MissKind kind = MissKind::changed;
 };
 
-std::string_view to_string(MissCause cause);
-std::optional<MissCause> parse_miss_cause(std::string_view text);
+std::string_view to_string(MissKind kind);
+std::optional<MissKind> parse_miss_kind(std::string_view text);
 
 std::string_view to_string(StepOutcome outcome);
 std::optional<StepOutcome> parse_step_outcome(std::string_view text);

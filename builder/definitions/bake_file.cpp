@@ -48,6 +48,21 @@ void check_outputs(const bake::AttributeValues& values, const bake::AttributeFol
   }
 }
 
+// Sets in `target` what the values say. Error{usage} with the place of a value that cannot be.
+void apply_said(const bake::Resolver& resolver, const bake::AttributeValues& values,
+                const bake::AttributeFolders& folders, TargetSpec& target) {
+  for (const bake::Attribute& attribute : bake::attributes()) {
+    const auto said = values.find(attribute.name);
+    if (said == values.end()) continue;
+    try {
+      bake::apply_value(attribute, said->second, target, folders);
+    } catch (const Error& error) {
+      if (error.category() != Category::usage) throw;
+      hcl::fail(resolver.place_of(target.name, attribute.name), error.message());
+    }
+  }
+}
+
 }  // namespace
 
 Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptions& options,
@@ -78,7 +93,7 @@ Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptio
       bake::AttributeValues values = resolver.complete(defined.name, bake::Resolver::ContextOf::build);
       std::set<std::string> warnings;
       pass_over_caches(defined.name, values, warnings);
-      bake::apply_values(values, target, options.folders());
+      apply_said(resolver, values, options.folders(), target);
       if (options.fetched_folder) check_outputs(values, options.folders());
       if (needed.contains(defined.name)) fleet.warnings.insert(fleet.warnings.end(), warnings.begin(), warnings.end());
       fleet.targets.push_back(std::move(target));

@@ -65,6 +65,30 @@ double Forecast::seconds_of(const ForeseenTarget& target) {
   return seconds;
 }
 
+std::uint64_t Forecast::bytes_of(const ForeseenTarget& target) {
+  std::uint64_t bytes = 0;
+  for (const ForeseenStep& step : target.steps) {
+    if (step.expectation != Expectation::hit) bytes += step.bytes.value_or(0);
+  }
+  return bytes;
+}
+
+std::vector<Forecast::Reason> Forecast::reasons() const {
+  std::vector<Reason> reasons;
+  std::map<std::string_view, std::size_t> known;
+  for (const ForeseenTarget& target : targets) {
+    for (const ForeseenStep& step : target.steps) {
+      if (step.expectation == Expectation::hit || step.reason.empty()) continue;
+      const auto [number, is_new] = known.try_emplace(step.reason, reasons.size());
+      if (is_new) reasons.push_back({step.reason, 0, {}});
+      Reason& reason = reasons[number->second];
+      ++reason.steps;
+      if (reason.targets.empty() || reason.targets.back() != target.name) reason.targets.push_back(target.name);
+    }
+  }
+  return reasons;
+}
+
 Forecast::Totals Forecast::totals() const {
   Totals totals;
   std::set<std::string> seen;

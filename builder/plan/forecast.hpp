@@ -67,8 +67,18 @@ struct Forecast {
     std::size_t without_record = 0;  // steps to be executed that no earlier build tells about
   };
   Totals totals() const;
-  // What executing this target's own steps takes.
+  // What executing this target's own steps takes, and the compressed bytes of the layers that they make, which a push
+  // sends: as far as earlier builds tell.
   static double seconds_of(const ForeseenTarget& target);
+  static std::uint64_t bytes_of(const ForeseenTarget& target);
+
+  // Why steps are no hits, each reason once, in the order in which they come.
+  struct Reason {
+    std::string text;
+    std::size_t steps = 0;
+    std::vector<std::string> targets;
+  };
+  std::vector<Reason> reasons() const;
 };
 
 // The targets that `wanted` needs with their edges, waves and steps, nothing looked up yet. Steps are those of the

@@ -40,12 +40,17 @@ std::string forecast_json(const Forecast& forecast) {
                        {"unchanged", target.is_unchanged()},
                        {"problem", target.problem},
                        {"seconds", Forecast::seconds_of(target)},
+                       {"bytes_to_push", Forecast::bytes_of(target)},
                        {"steps", steps}});
   }
+  Json reasons = Json::array();
+  for (const Forecast::Reason& reason : forecast.reasons())
+    reasons.push_back({{"reason", reason.text}, {"steps", reason.steps}, {"targets", reason.targets}});
   const Forecast::Totals totals = forecast.totals();
   const Json json = {{"schema_version", 1},
                      {"targets", targets},
                      {"notes", forecast.notes},
+                     {"reasons", reasons},
                      {"totals",
                       {{"hits", totals.hits},
                        {"builds", totals.builds},

@@ -6,7 +6,8 @@
 
 namespace kiln {
 
-// {"schema_version": 1, "targets": [...], "totals": {...}}, indented; its members are called as here.
+// {"schema_version": 1, "targets": [...], "notes": [...], "reasons": [...], "totals": {...}}, indented; its members are
+// called as here.
 std::string forecast_json(const Forecast& forecast);
 
 }  // namespace kiln

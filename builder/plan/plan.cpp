@@ -115,6 +115,30 @@ bool has_image(const Plan& plan, const std::string& image) {
                      [&](const auto& planned) { return planned->target.image == image; });
 }
 
+// Why a target has no parent in an image of the fleet: the image is built for other profiles.
+std::string no_parent_for(const Plan& plan, const TargetSpec& child, const std::string& image) {
+  std::vector<std::string> profiles;
+  ImageKind kind = ImageKind::base;
+  for (const auto& planned : plan.targets) {
+    const TargetSpec& other = planned->target;
+    if (other.image != image || !other.profile) continue;
+    kind = other.kind;
+    if (std::find(profiles.begin(), profiles.end(), other.profile->name) == profiles.end())
+      profiles.push_back(other.profile->name);
+  }
+  if (child.profile) {
+    return fmt::format("parent '{}' is not built for profile '{}', but for {}; add it to the \"profiles\" of '{}'",
+                       image, child.profile->name, join(profiles, ", "), image);
+  }
+  const bool is_upside_down = kind == ImageKind::service && child.kind != ImageKind::service;
+  return fmt::format(
+      "parent '{}' is {}built for each of its profiles ({}), and '{}' {}once, without one, so it has no "
+      "'{}' to be built from; add \"profiles\": [\"{}\"] to '{}', or move what both need into a base that "
+      "'{}' is FROM too",
+      image, is_upside_down ? "a service, which is " : "", join(profiles, ", "), child.image,
+      is_upside_down ? "is a base, which is built " : "", image, join(profiles, "\", \""), child.image, image);
+}
+
 // The fleet's image that a reference names, or why it is none: nullopt and, where it looks like one, a note.
 std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& planned, const std::string& name,
                                          std::vector<std::string>& notes) {
@@ -146,9 +170,7 @@ std::optional<NameMeaning> fleet_meaning(const Plan& plan, const PlannedTarget& 
   }
   if (has_image(plan, image)) {
     if (const auto target = fleet_target(plan, planned, image)) return FleetBase{*target};
-    throw Error(Category::usage,
-                fmt::format("parent '{}' is not built for {}", image,
-                            planned.target.profile ? "profile '" + planned.target.profile->name + "'" : "no profile"));
+    throw Error(Category::usage, no_parent_for(plan, planned.target, image));
   }
   if (is_bare) {
     throw Error(Category::usage,

@@ -66,12 +66,12 @@ std::vector<std::string> miss_advice(const BuildRecordStep& step) {
     if (sentences.size() == kMostSentences) break;
   }
   if (!sentences.empty()) return sentences;
-  switch (step.cause) {
-    case MissCause::cache_off:
+  switch (step.miss_kind) {
+    case MissKind::cache_off:
       return {"leave out --no-cache and --no-cache-filter"};
-    case MissCause::layer_gone:
+    case MissKind::layer_gone:
       return {"its layer was pruned; let 'kiln cache prune' keep more space"};
-    case MissCause::changed:
+    case MissKind::changed:
       break;
   }
   return {"nothing was wrong: the next build with the same inputs hits"};

@@ -82,6 +82,10 @@ void Recorder::step_started(const StepView& step) {
   if (BuildObserver* next = next_) next->step_started(step);
 }
 
+void Recorder::step_missed(int number, std::string_view reason) {
+  if (BuildObserver* next = next_) next->step_missed(number, reason);
+}
+
 void Recorder::step_output(int number, std::string_view bytes) {
   if (BuildObserver* next = next_) next->step_output(number, bytes);
 }
@@ -110,6 +114,23 @@ void Recorder::task_finished(int number, std::string_view error) {
 
 void Recorder::task_stopped(int number) {
   if (BuildObserver* next = next_) next->task_stopped(number);
+}
+
+void Recorder::stage_waits(const StageView& stage, const StageView& other) {
+  if (BuildObserver* next = next_) next->stage_waits(stage, other);
+}
+
+void Recorder::stage_goes_on(const StageView& stage) {
+  if (BuildObserver* next = next_) next->stage_goes_on(stage);
+}
+
+bool Recorder::wants_expectation() const {
+  const BuildObserver* next = next_;
+  return next && next->wants_expectation();
+}
+
+void Recorder::build_expected(const std::vector<ExpectedStage>& stages) {
+  if (BuildObserver* next = next_) next->build_expected(stages);
 }
 
 void Recorder::add_image(RecordedImage image) {

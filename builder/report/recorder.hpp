@@ -52,11 +52,16 @@ class Recorder final : public BuildObserver {
   void warn(std::string_view message) override;
   void debug(std::string_view message) override;
   void step_started(const StepView& step) override;
+  void step_missed(int number, std::string_view reason) override;
   void step_output(int number, std::string_view bytes) override;
   void step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) override;
   void step_finished(int number, const StepResult& result) override;
   void task_finished(int number, std::string_view error) override;
   void task_stopped(int number) override;
+  void stage_waits(const StageView& stage, const StageView& other) override;
+  void stage_goes_on(const StageView& stage) override;
+  bool wants_expectation() const override;
+  void build_expected(const std::vector<ExpectedStage>& stages) override;
 
   // Images are reported in the order in which they are added; call it once per image and profile.
   void add_image(RecordedImage image);

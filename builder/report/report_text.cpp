@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "base/text.hpp"
 #include "base/utf8.hpp"
@@ -38,7 +40,8 @@ class TextWriter {
       : document_(document),
         report_(document.report),
         options_(options),
-        width_(std::max(options.width, kLeastWidth)) {}
+        width_(std::max(options.width, kLeastWidth)),
+        is_short_(options.most_images && document.report.images.size() > *options.most_images) {}
 
   std::string write() {
     images();
@@ -69,9 +72,36 @@ class TextWriter {
   }
   void table(const TextTable& rows) { out_ += rows.render(width_, kIndent, options_.colour); }
 
+  // Those that a step was executed for, as many as there is room for; their number.
+  std::size_t changed_images(std::vector<const ReportImage*>& shown) const {
+    std::set<std::string> targets;
+    for (const ReportStep* step : document_.steps.misses) {
+      targets.insert(step->image);
+      targets.insert(step->shared_with.begin(), step->shared_with.end());
+    }
+    std::size_t changed = 0;
+    for (const ReportImage& image : report_.images) {
+      if (!targets.count(image.profile.empty() ? image.name : image.name + "-" + image.profile)) continue;
+      if (++changed <= *options_.most_images) shown.push_back(&image);
+    }
+    return changed;
+  }
+
   void images() {
     if (report_.images.empty()) return;
-    heading("Images");
+    std::vector<const ReportImage*> shown;
+    if (is_short_) {
+      const std::size_t changed = changed_images(shown);
+      heading("Images", fmt::format("{} of {} changed; 'kiln report' lists all", changed, report_.images.size()));
+    } else {
+      for (const ReportImage& image : report_.images) shown.push_back(&image);
+      heading("Images");
+    }
+    if (!shown.empty()) image_table(shown);
+    sharing();
+  }
+
+  void image_table(const std::vector<const ReportImage*>& shown) {
     const bool with_unpacked = width_ >= kWidthForUnpacked;
     const bool with_baseline = width_ >= kWidthForBaseline;
     std::vector<Align> columns(with_unpacked ? 7 : with_baseline ? 6 : 5, Align::right);
@@ -86,7 +116,8 @@ class TextWriter {
       rows.add(std::move(row));
     };
     add(titles);
-    for (const ReportImage& image : report_.images) {
+    for (const ReportImage* entry : shown) {
+      const ReportImage& image = *entry;
       const std::optional<double>& least = report_.targets.reduction_pct_min;
       const bool is_judged = image.reduction_pct && least;
       add({{shown_name(image)},
@@ -99,7 +130,6 @@ class TextWriter {
             is_judged ? verdict_style(*image.reduction_pct >= *least) : TextStyle::normal}});
     }
     table(rows);
-    sharing();
   }
 
   void sharing() {
@@ -110,8 +140,11 @@ class TextWriter {
                                   count_of(fleet.images, "image"), count_of(fleet.layers, "layer"), fleet.stored_layers,
                                   human_bytes(fleet.stored_bytes), human_bytes(fleet.compressed_bytes)));
     }
-    for (const ReportSharing& entry : report_.sharing) lines.push_back(printable(entry.text()));
+    for (const ReportSharing& entry : report_.sharing) {
+      if (!is_short_) lines.push_back(printable(entry.text()));
+    }
     for (const ReportImage* image : document_.with_baseline) {
+      if (is_short_) break;
       lines.push_back(fmt::format("baseline of {}: {} ({}), {}", printable(image->name),
                                   printable(image->baseline->reference), to_string(image->baseline->kind),
                                   printable(image->baseline->date.substr(0, 10))));
@@ -166,7 +199,7 @@ class TextWriter {
 
   void layers() {
     const std::vector<DistinctLayer>& all = document_.layers;
-    if (all.empty()) return;
+    if (all.empty() || (is_short_ && document_.steps.misses.empty())) return;
     heading("Layers", "largest first");
     TextTable rows({Align::right, Align::right, Align::right, Align::left, Align::left}, 4);
     const std::size_t shown = std::min(all.size(), options_.most_layers);
@@ -200,10 +233,26 @@ class TextWriter {
     summary += fmt::format(", {} built", sums.built);
     if (sums.failed > 0) summary += fmt::format(", {} failed", sums.failed);
     heading("Steps", summary);
+    const std::vector<const ReportStep*> shown = shown_misses();
     std::size_t place_width = 0;
-    for (const ReportStep* step : sums.misses)
+    for (const ReportStep* step : shown)
       place_width = std::max(place_width, display_width(place(step->file, step->line)));
-    for (const ReportStep* step : sums.misses) miss(*step, place_width);
+    for (const ReportStep* step : shown) miss(*step, place_width);
+    if (shown.size() < sums.misses.size())
+      line(fmt::format("and {} more that took less time", sums.misses.size() - shown.size()));
+  }
+
+  // All, or of a short report failures and those that took longest, in the order of the run.
+  std::vector<const ReportStep*> shown_misses() const {
+    std::vector<const ReportStep*> shown = document_.steps.misses;
+    if (!is_short_ || shown.size() <= *options_.most_images) return shown;
+    const auto cost = [](const ReportStep* step) {
+      return std::pair(step->outcome == StepOutcome::failed, step->seconds);
+    };
+    std::stable_sort(shown.begin(), shown.end(), [&](const auto* a, const auto* b) { return cost(a) > cost(b); });
+    shown.resize(*options_.most_images);
+    std::sort(shown.begin(), shown.end(), [](const auto* a, const auto* b) { return a < b; });
+    return shown;
   }
 
   void miss(const ReportStep& step, std::size_t place_width) {
@@ -263,6 +312,7 @@ class TextWriter {
   const BuildReport& report_;
   const ReportTextOptions& options_;
   std::size_t width_;
+  bool is_short_;  // a fleet of which only what changed is told
   std::string out_;
 };
 

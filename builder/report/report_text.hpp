@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "base/terminal_text.hpp"
@@ -12,6 +13,8 @@ struct ReportTextOptions {
   std::size_t width = 100;  // columns; at least 60 are taken
   Colour colour = Colour::no;
   std::size_t most_layers = 12;  // of the distinct ones, largest first; the rest is summed up in one line
+  // What a fleet of more images is shortened to: images that changed, and the steps that took longest. None: all.
+  std::optional<std::size_t> most_images = std::nullopt;
 };
 
 // The report for people, on a terminal or in a log: images and their sizes, what they share, layers by Dockerfile

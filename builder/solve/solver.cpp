@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "builder/dockerfile/ignore.hpp"
+#include "builder/dockerfile/stage_name.hpp"
 #include "builder/dockerfile/text_file.hpp"
 #include "builder/solve/build_checks.hpp"
 #include "builder/steps/context_source.hpp"
@@ -37,6 +38,11 @@ struct Solver::State {
   void fail(const std::exception_ptr& error);
   void note_problem(std::size_t target, const std::exception& error);
 
+  StageView view_of(StageId id) const {
+    const PlannedTarget& planned = *plan.targets[id.target];
+    return {planned.target.name, dockerfile::display_name(planned.dockerfile, id.stage),
+            planned.target.platform().str()};
+  }
   StageId final_stage(std::size_t target) const { return {target, plan.targets[target]->final_stage}; }
   void finish_all(const std::set<std::size_t>& wanted);
   void check_and_finish(const std::set<std::size_t>& wanted);
@@ -115,8 +121,11 @@ class Solver::Environment : public StageEnvironment {
     }
     if (future.wait_for(std::chrono::seconds(0)) == std::future_status::ready) return future.get();
     slot_.reset();
+    BuildObserver& observer = solver_.tools.observer;
+    observer.stage_waits(solver_.view_of(id_), solver_.view_of(other));
     future.wait();
     begin_work();
+    observer.stage_goes_on(solver_.view_of(id_));
     return future.get();
   }
 

@@ -87,6 +87,7 @@ OrBlocked<StepDone> StepExecutor::execute(const Step& step, const Miss& miss, in
 
   StepResult why;
   lookup_.explain_miss(step, miss, why);
+  observer_.step_missed(number, why.reason);
   const double begin = clock_.monotonic_seconds();
   OrBlocked<std::vector<LayerValue>> layers = step.execute(number);
   if (layers.is_blocked()) return layers.blocked();
@@ -110,7 +111,7 @@ OrBlocked<StepDone> StepExecutor::execute(const Step& step, const Miss& miss, in
   StepDone done{std::move(record), {}};
   done.result = result_of(done.record, StepOutcome::built);
   done.result.reason = std::move(why.reason);
-  done.result.cause = why.cause;
+  done.result.miss_kind = why.miss_kind;
   done.result.differences = std::move(why.differences);
   done.result.against = std::move(why.against);
   return done;
@@ -135,9 +136,9 @@ OrBlocked<StepDone> StepExecutor::solve(const Step& step) {
     if (!was_first) cache_.remember_slot(step.slot, step.key);
     if (!was_first && done.result.outcome == StepOutcome::built) {
       done.result.outcome = StepOutcome::hit;
-      done.result.from = "this run";
+      done.result.from = kFromThisRun;
       done.result.reason.clear();
-      done.result.cause = {};
+      done.result.miss_kind = {};
       done.result.differences.clear();
       done.result.against.clear();
     }

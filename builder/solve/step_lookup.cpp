@@ -52,7 +52,7 @@ void StepLookup::lose(const Blocked& lost) {
 StepLookup::Answer StepLookup::find_here(const Step& step) {
   StepCache::Lookup lookup = cache_.find(step.key);
   if (!lookup.record) return {std::nullopt, std::move(lookup.miss)};
-  return {hit(std::move(*lookup.record), kFromThisMachine), {}};
+  return {hit(std::move(*lookup.record), std::string(kFromThisMachine)), {}};
 }
 
 StepLookup::Answer StepLookup::find_shared(const Step& step) {
@@ -99,7 +99,7 @@ std::vector<StepRecord> StepLookup::shared_predecessors(const Step& step) {
 void StepLookup::explain_miss(const Step& step, const Miss& miss, StepResult& result) {
   if (!step.use_cache) {
     result.reason = "the cache was not to be used";
-    result.cause = MissCause::cache_off;
+    result.miss_kind = MissKind::cache_off;
     return;
   }
   if (is_lost(step.key)) {
@@ -108,10 +108,10 @@ void StepLookup::explain_miss(const Step& step, const Miss& miss, StepResult& re
   }
   if (!miss.reason.empty()) {
     result.reason = miss.reason;
-    result.cause = miss.cause;
+    result.miss_kind = miss.kind;
     return;
   }
-  result.reason = "no earlier build of this step";
+  result.reason = kNoEarlierBuild;
   std::vector<StepRecord> before = cache_.earlier_in_slot(step.slot);
   if (before.empty()) before = shared_predecessors(step);
   if (before.empty()) return;

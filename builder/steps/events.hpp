@@ -1,7 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +17,13 @@
 
 namespace kiln {
 
+// The reason of a miss that says no more than that it is the first build.
+inline constexpr std::string_view kNoEarlierBuild = "no earlier build of this step";
+
+// Where a hit is from: the store; another image, which executed it in the same run.
+inline constexpr std::string_view kFromThisMachine = "local";
+inline constexpr std::string_view kFromThisRun = "this run";
+
 // A step as people see it. `number` is unique in one run of kiln and is the N of "#N" in plain progress.
 struct StepView {
   int number = 0;
@@ -26,17 +35,32 @@ struct StepView {
   std::string text;  // "RUN pip install -r requirements.txt", one line
   std::string file;  // the Dockerfile, or the definition
   int line = 0;      // 0 where it stands on no line
+  // What tasks of this kind are counted as where one is not worth a line: "blobs pushed". Empty: each is.
+  std::string tally;
 };
 
-// The `from` of a hit in the store.
-inline constexpr const char* kFromThisMachine = "local";
+// A stage as people see it.
+struct StageView {
+  std::string target;
+  std::string stage;
+  std::string platform;
+
+  auto operator<=>(const StageView&) const = default;
+};
+
+// What earlier builds of the same definitions took, by stage.
+struct ExpectedStage {
+  StageView stage;
+  std::map<int, double> seconds;   // of its steps, by their lines
+  std::vector<std::size_t> needs;  // numbers of the stages that it cannot end before
+};
 
 struct StepResult {
   StepOutcome outcome = StepOutcome::built;
-  std::string key;                       // the step key, hex
-  std::string from;                      // a hit's source: kFromThisMachine, "registry ghcr.io/acme/cache", "this run"
-  std::string reason;                    // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
-  MissCause cause = MissCause::changed;  // of a miss
+  std::string key;     // the step key, hex
+  std::string from;    // a hit's source: kFromThisMachine, "registry ghcr.io/acme/cache", "this run"
+  std::string reason;  // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
+  MissKind miss_kind = MissKind::changed;  // of a miss
   bool was_stopped = false;  // a failure that is none of the step's: on request, or since another step failed
   double seconds = 0;        // what executing it took now or, for a hit, when it was recorded
   std::uint64_t bytes = 0;   // compressed bytes of its layers
@@ -57,6 +81,8 @@ class BuildObserver : public Log {
 
   // Anything that takes time and is shown: a step of a Dockerfile, resolving a base, an upload.
   virtual void step_started(const StepView& step) = 0;
+  // No cache has the step, so it is executed now. `reason` as in StepResult.
+  virtual void step_missed(int /*number*/, std::string_view /*reason*/) {}
   // Bytes the step's command printed, cut anywhere.
   virtual void step_output(int number, std::string_view bytes) = 0;
   // Bytes moved of a total (0 where unknown), for downloads, uploads, compression.
@@ -67,6 +93,12 @@ class BuildObserver : public Log {
   // It did not come to its end, on request or since other work failed. An observer that does not tell the two apart
   // hears it as an error.
   virtual void task_stopped(int number) { task_finished(number, kStoppedOnRequest); }
+  // A stage cannot go on before another is solved, and later: it goes on.
+  virtual void stage_waits(const StageView& /*stage*/, const StageView& /*other*/) {}
+  virtual void stage_goes_on(const StageView& /*stage*/) {}
+  // What earlier builds took, for who tells how long this one will: it costs reading their records.
+  virtual bool wants_expectation() const { return false; }
+  virtual void build_expected(const std::vector<ExpectedStage>& /*stages*/) {}
 
  private:
   std::atomic<int> last_number_{0};

@@ -79,7 +79,7 @@ class BadInput(harness.KilnTest):
         self.assert_store_is_sound()
         # The next run goes on from the last good step.
         again = self.build("FROM scratch\nCOPY --from=rootfs / /\nRUN echo there\n", *context)
-        self.assertIn("CACHED", again.stderr)
+        self.assertIn("from the cache", again.stderr)
 
     def test_a_registry_that_is_not_there(self):
         result = self.build("FROM 127.0.0.1:1/acme/base:1\n", code=3)
@@ -142,7 +142,7 @@ class BadInput(harness.KilnTest):
         self.assertIn("no space left on device", result.stderr)
         subprocess.run(["mount", "-o", "remount,size=60m", self.home], check=True)
         again = self.build(dockerfile, "-t", "acme/app:1")
-        self.assertIn("CACHED", again.stderr)
+        self.assertIn("from the cache", again.stderr)
         self.assertIn("large", self.stored_image("docker.io/acme/app:1").files())
 
     def test_a_stop_leaves_no_process_no_mount_and_a_sound_store(self):

@@ -17,6 +17,8 @@ GENERATED_PROJECTS = 100
 
 # Where kiln prints something else by intent; docs/bake.md has the reasons.
 DIFFERENT = {}
+# As buildx prints policies it does not read them.
+WRITE_ONLY = {"policies", "words-policy"}
 # In these a target's cache-from has a repeat, and buildx shows the cache of a target that inherits it in its place.
 DIFFERENT_SEEDS = {260, 287, 308, 347, 359, 448}
 
@@ -57,6 +59,8 @@ class BakePrint(harness.KilnTest):
 
     def test_what_is_printed_is_printed_again_the_same(self):
         for folder, variables, words in self.cases():
+            if folder.name in WRITE_ONLY:
+                continue
             printed = json.loads((folder / "print.json").read_text())
             self.write("again/docker-bake.json", (folder / "print.json").read_text())
             with self.subTest(folder=folder.name):

@@ -25,7 +25,7 @@ VALUES = {
 TRIED_ELSEWHERE = {"--load", "--push"}
 BAKE_VALUES = {
     "--allow": "ssh", "--builder": "x", "--call": "build", "--check": None, "--debug": None, "--file": "bake.json", "--jobs": "2", "--list": "targets",
-    "--metadata-file": "metadata.json", "--no-cache": None, "--policy": "x", "--print": None, "--progress": "plain", "--provenance": "false", "--pull": None,
+    "--metadata-file": "metadata.json", "--no-cache": None, "--policy": "disabled=true", "--print": None, "--progress": "plain", "--provenance": "false", "--pull": None,
     "--sbom": "false", "--set": "app.labels.a=b", "--var": "TAG=1",
 }
 
@@ -68,6 +68,26 @@ class Flags(harness.KilnTest):
         self.write("bake.json", definition)
         self.check_flags("bake", BAKE_VALUES)
         self.check_refused_words("bake")
+        for word, reason in {"strict=true": "kiln evaluates no source policies", "log-level=loud": "unknown log-level 'loud'",
+                             "disabled=true,strict=true": "goes with nothing else", "filename=a": "said in the bake file",
+                             "files=a": "unknown key 'files' of a policy"}.items():
+            with self.subTest(policy=word):
+                self.assertIn(reason, self.kiln("bake", "--policy", word, "app", code=2).stderr)
+
+    def test_a_policy_that_is_switched_off_stops_nothing(self):
+        self.write("app/Dockerfile", DOCKERFILE)
+        self.write("docker-bake.hcl", """target "off" {
+  context = "app"
+  policy = [{ disabled = true }]
+}
+target "on" {
+  context = "app"
+  policy = ["filename=app.rego"]
+}
+""")
+        self.kiln("bake", "off")
+        self.assertIn("docker-bake.hcl:7:12: target 'on': kiln does not honour 'policy'", self.kiln("bake", "on", code=2).stderr)
+        self.kiln("bake", "--policy", "disabled=true", "on")
 
     def test_bake_checks_the_dockerfiles_of_its_targets(self):
         self.write("good/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")

@@ -98,7 +98,7 @@ class ActionScriptTest(harness.KilnTest):
         self.assertEqual(job.outputs["reference"], f"{self.server.address}/acme/base@{digest}")
         self.assertRegex(job.outputs["imageid"], r"^sha256:[0-9a-f]{64}$")
         self.assertIn("containerimage.digest", job.outputs["metadata"])
-        self.assertIn("::group::kiln bake base", result.stdout)
+        self.assertRegex(result.stdout, r"(?m)^#\d+ DONE \S+ \[base .*\] COPY busybox /bin/sh$")
         summary = (job.folder / "summary").read_text()
         self.assertTrue(summary.startswith("## kiln\n"), summary)
         self.assertRegex(summary, r"(?m)^\| base \| .* \| `" + digest[7:19] + r"` \|$")
@@ -118,13 +118,18 @@ class ActionScriptTest(harness.KilnTest):
         with open(self.fleet / "images/base/Dockerfile", "a") as file:
             file.write("RUN echo ::add-path::/evil\n")
         job = workflow_player.Runner(self, "orders", self.fleet)
-        lines = job.run(TARGETS="base").stdout.splitlines()
-        stop = next(i for i, line in enumerate(lines) if line.startswith("::stop-commands::"))
-        token = lines[stop].removeprefix("::stop-commands::")
-        end = lines.index(f"::{token}::")
-        self.assertRegex(token, "^[0-9a-f]{32}$")
-        commands = [line for i, line in enumerate(lines) if line.startswith("::") and not stop <= i <= end]
-        self.assertEqual([line.split("::")[1].split(" ")[0] for line in commands], ["group", "endgroup"])
+        obeyed, token = [], None
+        for line in job.run(TARGETS="base", GITHUB_ACTIONS="true").stdout.splitlines():
+            if token:
+                token = None if line == f"::{token}::" else token
+            elif line.startswith("::stop-commands::"):
+                token = line.removeprefix("::stop-commands::")
+                self.assertRegex(token, "^[0-9a-f]{32}$")
+            elif line.startswith("::"):
+                obeyed.append(line)
+        self.assertEqual(len(obeyed), 2, obeyed)
+        self.assertRegex(obeyed[0], r"^::group::#\d+ DONE \S+ \[base stage-0 3/3\] RUN echo ::add-path::/evil$")
+        self.assertEqual(obeyed[1], "::endgroup::")
 
     def test_the_login_of_the_user_that_runs_the_job_counts(self):
         private = self.registry(user=("ci", "s3cret"))

@@ -113,7 +113,7 @@ class EarlyPush(harness.KilnTest):
         """Builds an image whose RUN goes on once `url` is there: the payload's layer in the image's repository."""
         address = address or self.server.address
         url = url or f"http://{address}/v2/acme/app/blobs/{self.layer}"
-        return self.kiln("build", "--progress", "plain", *push, "-t", f"{address}/acme/app:1", "--build-arg", f"URL={url}", "--build-arg", f"THEN={then}",
+        return self.kiln("build", "--progress", "verbose", *push, "-t", f"{address}/acme/app:1", "--build-arg", f"URL={url}", "--build-arg", f"THEN={then}",
                          *args, "app", code=code, timeout=timeout)
 
     def requests(self):

@@ -69,7 +69,7 @@ class ForeignPlatformTest(harness.KilnTest):
             files = self.stored_image("ghcr.io/acme/app:1", platform).files()
             self.assertEqual(files["ran"].data, f"as {platform.removeprefix('linux/')}\n".encode())
         again = self.bake("--progress", "plain").stderr
-        self.assertEqual(again.count("CACHED"), 4, again)
+        self.assertIn("4 steps from the cache", again)
 
     def test_without_an_emulator_the_platform_is_refused_with_what_helps(self):
         if self.has_handler():

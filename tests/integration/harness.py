@@ -32,7 +32,7 @@ from tests.support.tiny_base import BUSYBOX, write_tiny_base  # noqa: E402
 ALL_SKIPPED = 77
 
 # What the caller's environment must not decide.
-FOREIGN_VARIABLES = ("KILN_", "DOCKER_", "BUILDKIT_", "BUILDX_", "GITHUB_", "REGISTRY_", "SOURCE_DATE_EPOCH", "NO_COLOR",
+FOREIGN_VARIABLES = ("KILN_", "DOCKER_", "BUILDKIT_", "BUILDX_", "GITHUB_", "GITLAB_", "TF_BUILD", "OTEL_", "TRACEPARENT", "REGISTRY_", "SOURCE_DATE_EPOCH", "NO_COLOR",
                      "XDG_", "TERM", "LANG", "LC_", "PYTHON")
 
 

@@ -25,14 +25,22 @@ class Output(harness.KilnTest):
             """)
         self.write("app/a", "text " * 1000)
 
-    def test_plain_progress_numbers_its_steps_and_ends_each(self):
-        lines = self.kiln("build", "--progress", "plain", "app").stderr.splitlines()
+    def test_verbose_progress_numbers_its_steps_and_ends_each(self):
+        lines = self.kiln("build", "--progress", "verbose", "app").stderr.splitlines()
         started = {match[1]: match[2] for line in lines if (match := re.fullmatch(r"#(\d+) \[(\S+ \d+/\d+)\] .*", line))}
         self.assertEqual(sorted(started.values()), ["first 1/1", "stage-1 1/2", "stage-1 2/2"])
         for number in started:
             self.assertTrue(any(re.fullmatch(rf"#{number} DONE \d+\.\ds", line) for line in lines), lines)
-        again = self.kiln("build", "--progress", "plain", "app").stderr.splitlines()
+        again = self.kiln("build", "--progress", "verbose", "app").stderr.splitlines()
         self.assertEqual(sum(bool(re.fullmatch(r"#\d+ CACHED( \(.*\))?", line)) for line in again), 3, again)
+
+    def test_plain_progress_ends_each_step_that_is_executed_and_sums_up_the_others(self):
+        lines = self.kiln("build", "--progress", "plain", "app").stderr.splitlines()
+        ended = [match[1] for line in lines if (match := re.fullmatch(r"#\d+ DONE \d+\.\ds \[(\S+ \d+/\d+)\] .*", line))]
+        self.assertEqual(sorted(ended), ["first 1/1", "stage-1 1/2", "stage-1 2/2"], lines)
+        again = self.kiln("build", "--progress", "plain", "app").stderr.splitlines()
+        self.assertIn("3 steps from the cache (3 local)", again)
+        self.assertFalse([line for line in again if line.startswith("#")], again)
 
     def test_every_line_of_raw_progress_is_a_json_object(self):
         lines = self.kiln("build", "--progress", "rawjson", "app").stderr.splitlines()

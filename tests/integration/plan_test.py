@@ -145,6 +145,19 @@ class NewFleetPlanTest(harness.KilnTest):
         self.assertRegex(plan["notes"][0], r"^would lock [1-9][0-9]+ packages of 'base' first$")
         self.assertEqual(plan["targets"][0]["steps"][0]["reason"], plan["notes"][0])
 
+    def test_an_image_that_a_from_names_would_be_locked(self):
+        registry = self.registry()
+        self.write("foreign/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        name = f"{registry.address}/other/base:1"
+        self.kiln("build", "-t", name, "--push", "foreign", env={"KILN_HOME": self.folder / "elsewhere"})
+        digest = self.kiln("digest", name).stdout.strip()
+        self.write("images/app/Dockerfile", f"FROM {name}\nCOPY Dockerfile /here\n")
+        for _ in range(2):
+            text = self.kiln("plan").stdout
+            self.assertIn(f"note: would lock '{name}' as {digest} first\n", text)
+            self.assertIn("1 to build", text)
+        self.assertFalse((self.folder / "images/kiln.lock").exists())
+
     def test_packages_that_there_are_not_would_fail(self):
         self.need_programs("apt-get")
         self.write("images/base/image.json", json.dumps({"kind": "base", "debian": {"suite": "bookworm", "variant": "minbase",

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import harness
+from tests.support.many_services import write_fleet
 
 
 class Why(harness.KilnTest):
@@ -163,6 +164,42 @@ class Why(harness.KilnTest):
         self.assertLess(text.index("tools (linux/"), text.index("app (linux/"))
         self.assertNotIn("os (linux/", text)
         self.assertIn("command changed from '/bin/busybox touch /one' to '/bin/busybox touch /two'", text)
+
+    def test_the_first_cause_in_a_chain_is_named_once_with_what_was_rebuilt_because_of_it(self):
+        services = 3
+        write_fleet(self.folder / "repo", services, 1, 2)
+        self.kiln("bake", cwd=self.folder / "repo")
+        dockerfile = self.folder / "repo/images/base-app/Dockerfile"
+        dockerfile.write_text(dockerfile.read_text().replace("installing", "fetching").replace("/installed-", "/fetched-"))
+        self.kiln("bake", cwd=self.folder / "repo")
+        cause = f"images/base-app/Dockerfile:2 changed; {1 + 2 * services} images rebuilt because of it"
+        for word in ("service-01", "service-01-large", "family-00", "base-app"):
+            text = self.kiln("why", word, cwd=self.folder / "repo").stdout
+            self.assertEqual(text.count("first cause"), 1, text)
+            self.assertIn(f"first cause: {cause}\n", text)
+        text = self.kiln("why", "service-01-large", cwd=self.folder / "repo").stdout
+        self.assertRegex(text, r"(?m)^service-01-large \(linux/\w+\): \d+ hits, .*; below it 2 misses that cost [0-9.]+ s and ")
+        found = json.loads(self.kiln("why", "service-01-large", "--json", cwd=self.folder / "repo").stdout)
+        self.assertEqual([item["text"] for item in found["causes"]], [cause])
+        self.assertEqual(found["targets"][0]["below"]["misses"], 2)
+        self.assertEqual(len(found["causes"][0]["rebuilt"]), 1 + 2 * services)
+        # Of all images of a fleet only what missed by itself is told step by step.
+        write_fleet(self.folder / "large", 6, 2, 2)
+        self.kiln("bake", cwd=self.folder / "large")
+        self.write("large/images/family-01/Dockerfile", "FROM base-app\nRUN echo other > /other\n")
+        self.kiln("bake", cwd=self.folder / "large")
+        text = self.kiln("why", cwd=self.folder / "large").stdout
+        self.assertIn("first cause: images/family-01/Dockerfile:2 changed; 6 images rebuilt because of it\n", text)
+        self.assertRegex(text, r"(?m)^service-01-\w+ \(.*, because of images/family-01/Dockerfile:2$")
+        self.assertIn("of 16 targets executed nothing", text)
+
+    def test_an_image_of_the_same_name_that_another_folders_dockerfile_built_is_not_mixed_in(self):
+        self.write_fleet("repo", "x")
+        self.kiln("bake", cwd=self.folder / "repo")
+        self.write("elsewhere/one/two/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        self.kiln("build", "-t", "ghcr.io/acme/app:latest", "one/two", cwd=self.folder / "elsewhere")
+        found = json.loads(self.kiln("why", "ghcr.io/acme/app:latest", "--json", cwd=self.folder / "repo").stdout)
+        self.assertEqual(found["fleet"], str(self.folder / "repo/images"))
 
     def test_builds_of_another_fleet_with_an_image_of_the_same_name_are_not_mixed_in(self):
         self.write_fleet("one", "x")

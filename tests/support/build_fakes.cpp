@@ -208,6 +208,41 @@ void HeardBuild::step_finished(int number, const StepResult& result) {
   events_.push_back(fmt::format("{} {}", to_string(result.outcome), finished_.back().view.text));
 }
 
+void HeardBuild::step_missed(int number, std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  missed_.push_back(started_.at(number).text + ": " + std::string(reason));
+}
+
+void HeardBuild::stage_waits(const StageView& stage, const StageView& other) {
+  const std::lock_guard lock(mutex_);
+  waits_.push_back(stage.target + " waits for " + other.target);
+}
+
+void HeardBuild::stage_goes_on(const StageView& stage) {
+  const std::lock_guard lock(mutex_);
+  waits_.push_back(stage.target + " goes on");
+}
+
+void HeardBuild::build_expected(const std::vector<ExpectedStage>& stages) {
+  const std::lock_guard lock(mutex_);
+  expected_ = stages;
+}
+
+std::vector<std::string> HeardBuild::missed() const {
+  const std::lock_guard lock(mutex_);
+  return missed_;
+}
+
+std::vector<std::string> HeardBuild::waits() const {
+  const std::lock_guard lock(mutex_);
+  return waits_;
+}
+
+std::vector<ExpectedStage> HeardBuild::expected() const {
+  const std::lock_guard lock(mutex_);
+  return expected_;
+}
+
 std::vector<HeardBuild::Heard> HeardBuild::steps() const {
   const std::lock_guard lock(mutex_);
   std::vector<Heard> sorted = finished_;

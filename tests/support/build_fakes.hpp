@@ -121,6 +121,11 @@ class HeardBuild final : public BuildObserver {
   void step_progress(int, std::string_view, std::uint64_t, std::uint64_t) override {}
   void step_finished(int number, const StepResult& result) override;
   void task_finished(int number, std::string_view error) override;
+  void step_missed(int number, std::string_view reason) override;
+  void stage_waits(const StageView& stage, const StageView& other) override;
+  void stage_goes_on(const StageView& stage) override;
+  bool wants_expectation() const override { return true; }
+  void build_expected(const std::vector<ExpectedStage>& stages) override;
 
   struct Heard {
     StepView view;
@@ -135,9 +140,17 @@ class HeardBuild final : public BuildObserver {
   std::vector<std::string> infos() const;
   std::vector<std::string> warnings() const;
   std::string output() const;
+  // "TEXT: REASON" of the steps that were executed, in the order in which they missed.
+  std::vector<std::string> missed() const;
+  // "TARGET waits for TARGET" of the stages that did, and "TARGET goes on".
+  std::vector<std::string> waits() const;
+  std::vector<ExpectedStage> expected() const;
 
  private:
   mutable std::mutex mutex_;
+  std::vector<std::string> missed_;
+  std::vector<std::string> waits_;
+  std::vector<ExpectedStage> expected_;
   std::map<int, StepView> started_;
   std::vector<Heard> finished_;
   std::vector<std::string> events_;

@@ -66,15 +66,24 @@ run_kiln() {
   sudo --preserve-env="$(environment)" kiln "$@"
 }
 
-# Shows what a command says in a group, in which it can give the runner no orders: a RUN prints what it likes.
-in_group() {
-  local title=$1 token code=0
-  shift
+# Shows what a command says, and keeps it for its errors. In it the runner obeys nothing, since a RUN prints what it likes, but
+# for what stands behind a token that is kiln's, which folds the output of steps. All in one stream: the runner reads two
+# of them in no order.
+told() {
+  local token code=0
   token=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n')
-  echo "::group::$title"
   echo "::stop-commands::$token"
-  { "$@" 2>&1 >&3 | tee "$temp/kiln-stderr" >&2; } 3>&1 || code=$?
+  KILN_LOG_TOKEN=$token "$@" 2>&1 | tee "$temp/kiln-stderr" || code=$?
   echo "::$token::"
+  return $code
+}
+
+# The same of a command that builds nothing, folded as a whole.
+in_group() {
+  local title=$1 code=0
+  shift
+  echo "::group::$title"
+  told "$@" || code=$?
   echo "::endgroup::"
   return $code
 }
@@ -120,7 +129,7 @@ bake() {
     export KILN_CACHE_MODE=read
   fi
   # shellcheck disable=SC2086 # a list of words
-  in_group "kiln bake ${TARGETS:-default}${PLATFORM:+ for $PLATFORM}" run_kiln bake "${flags[@]}" $TARGETS || code=$?
+  told run_kiln bake "${flags[@]}" $TARGETS || code=$?
   annotate
   # A gate that failed has left a report of what it refused.
   summarise

@@ -207,7 +207,7 @@ void add_advise_command(Arguments& root) {
   root.command("advise", "Say which lines to change so that images share more and updates move less.")
       .positional("IMAGE", words->images, "targets, images or their names (default: all that were built here)")
       .flag("--json", words->json, "as JSON")
-      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .flag("-q,--quiet", words->quiet, "show no progress")
       .handler([words](const CancelToken& cancel) { return run_advise(*words, cancel); });
 }

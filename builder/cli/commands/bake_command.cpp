@@ -23,6 +23,7 @@
 #include "builder/cli/words/looked_at.hpp"
 #include "builder/cli/words/output_files.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
+#include "builder/cli/words/trace_output.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/bake/definition.hpp"
 #include "builder/definitions/bake/print_checks.hpp"
@@ -73,6 +74,7 @@ struct BakeWords {
   bool locked = false;
   std::optional<std::string> metadata_file;
   std::optional<std::string> report;
+  std::optional<std::string> trace;
   std::optional<std::string> fail_under;
   std::optional<std::string> progress;
 };
@@ -104,7 +106,7 @@ bool print_bake_files(const BakeWords& words, LoadFleetOptions options, const st
     return true;
   }
   const bake::Selection selection = definition->select(options.wanted);
-  for (const auto& [name, values] : selection.targets) bake::check_printed(name, values);
+  bake::check_printed(*definition, selection);
   fmt::print("{}", bake::print_selection(selection));
   return true;
 }
@@ -194,7 +196,10 @@ int run_bake(const BakeWords& words, const std::vector<std::string>& given, cons
   if (words.print && words.list)
     throw Error(Category::usage, "--print and --list exclude one another; say one of them");
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
-  const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, words.set}, cancel);
+  std::vector<std::string> set = words.set;
+  const bool has_no_policies = !words.print && !words.buildx.policies.empty();  // others are refused
+  if (has_no_policies) set.emplace_back("*.policy=disabled=true");
+  const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, set}, cancel);
   if ((words.print || words.list) && print_bake_files(words, source.options, given)) return 0;
   check_buildx_words(words.buildx);
   StderrLog log;
@@ -223,15 +228,18 @@ int run_bake(const BakeWords& words, const std::vector<std::string>& given, cons
   if (only_checks) return check_fleet(plan, first);
   if (const int found = check_called(loaded, plan, names); found != 0 || names.empty()) return found;
 
+  TraceOutput trace(words.trace, "kiln bake", words.offline);
   const BuildRequest request = make_request(words, std::move(loaded), std::move(names));
-  const BuildResult result = build(request, std::move(plan), surroundings_of({words.progress, false}, cancel));
+  BuildSurroundings surroundings = surroundings_of({words.progress, false}, cancel);
+  trace.listen(surroundings);
+  const BuildResult result = traced(trace, [&] { return build(request, std::move(plan), surroundings); });
   if (words.report) write_report(*words.report, result.report);
   if (words.metadata_file) {
     nlohmann::json metadata = nlohmann::json::object();
     for (const BuiltTarget& target : result.targets) metadata[target.name] = target_metadata(target);
     write_file_atomically(*words.metadata_file, metadata.dump(2) + "\n");
   }
-  print_report(result.report);
+  print_report(result.report, ReportLength::of_a_log);
   refuse_failed_gates(failed_gates(result.report, gates));
   return 0;
 }
@@ -273,8 +281,9 @@ void add_bake_command(Arguments& root) {
       .flag("--locked", words->locked, "fail where the lock file would have to change")
       .option("--metadata-file", words->metadata_file, "write what was built to this file, as JSON")
       .option("--report", words->report, "write the report to this file, as JSON")
+      .option("--trace", words->trace, "write an OpenTelemetry trace of the build to this file, or send it to this URL")
       .option("--fail-under", words->fail_under, "reduction=PCT,cache=PCT: exit 1 where the run does not reach it")
-      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .handler([words, &bake](const CancelToken& cancel) { return run_bake(*words, bake.given_flags(), cancel); });
 }
 

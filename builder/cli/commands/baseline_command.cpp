@@ -169,7 +169,7 @@ void add_baseline_command(Arguments& root) {
       .flag("--push", words->push, "push the before-images too, as IMAGE-baseline")
       .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to push them under")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
-      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .handler([words](const CancelToken& cancel) { return run_baseline(*words, cancel); });
 }
 

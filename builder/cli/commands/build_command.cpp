@@ -22,6 +22,7 @@
 #include "builder/cli/words/dockerfile_input.hpp"
 #include "builder/cli/words/looked_at.hpp"
 #include "builder/cli/words/output_files.hpp"
+#include "builder/cli/words/trace_output.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/run_limit.hpp"
 #include "builder/definitions/target_words.hpp"
@@ -59,6 +60,7 @@ struct BuildWords {
   std::optional<std::string> iidfile;
   std::optional<std::string> metadata_file;
   std::optional<std::string> progress;
+  std::optional<std::string> trace;
   std::optional<std::string> report;
   bool quiet = false;
   std::vector<std::string> add_hosts;
@@ -253,10 +255,12 @@ int run_build(const BuildWords& words, const std::vector<std::string>& given, co
       words.context, words.file, context_access(parse_build_args(words.build_args), secrets_of(words)), cancel);
   const NamedContexts named = open_named_contexts(words, cancel);
   StderrLog log;
+  TraceOutput trace(words.trace, "kiln build", words.offline);
   const BuildRequest request = make_request(words, make_target(words, context, named), log);
   BuildSurroundings surroundings = surroundings_of({words.progress, words.quiet}, cancel);
   if (opens_shell) surroundings.on_failed_run = open_failure_shell;
-  const BuildResult result = build(request, surroundings);
+  trace.listen(surroundings);
+  const BuildResult result = traced(trace, [&] { return build(request, surroundings); });
   if (words.report) write_report(*words.report, result.report);
   print_result(words, result.targets.front());
   return 0;
@@ -298,8 +302,9 @@ void add_build_command(Arguments& root) {
       .option("-o,--output", words->outputs, "type=image|registry|oci|docker|local|tar|cacheonly,dest=...,...")
       .option("--iidfile", words->iidfile, "write the image ID to this file")
       .option("--metadata-file", words->metadata_file, "write what was built to this file, as JSON")
-      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .option("--report", words->report, "write the report of the build to this file, as JSON")
+      .option("--trace", words->trace, "write an OpenTelemetry trace of the build to this file, or send it to this URL")
       .flag("-q,--quiet", words->quiet, "print the image ID only")
       .option("--add-host", words->add_hosts, "NAME:ADDRESS in RUN's /etc/hosts")
       .option("--ulimit", words->ulimits, "NAME=SOFT[:HARD] for RUN")

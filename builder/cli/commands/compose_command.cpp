@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/stderr_log.hpp"
+#include "builder/cli/words/fleet_images.hpp"
 #include "builder/cli/words/published_images.hpp"
 #include "builder/release/compose_pin.hpp"
 #include "builder/release/compose_service_pins.hpp"
@@ -134,7 +135,8 @@ void print_service(const PinWords& words, const PinResult& result, const PinnedS
     fmt::print("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to",
                printable(service.after));
   } else if (service.outcome == Outcome::unknown) {
-    fmt::print("{}: '{}' is not in {}; it stays\n", where, printable(service.before), origin_of(result.release));
+    fmt::print("{}: '{}' is not in {}; it stays{}\n", where, printable(service.before), origin_of(result.release),
+               service.reason.empty() ? "" : fmt::format(": {}", printable(service.reason)));
   } else {
     fmt::print("{}: not pinned: {}\n", where, printable(service.reason));
   }
@@ -159,7 +161,20 @@ void print_json(const PinWords& words, const PinResult& result) {
   fmt::print("{}\n", printed.dump(2, ' ', false, json::error_handler_t::replace));
 }
 
-int finish_pin(const PinWords& words, const PinResult& result) {
+// What an image that is not there may have meant: one of the fleet here, without its profile.
+std::string profiles_hint(const std::string& image) {
+  const auto reference = oci::Reference::parse_if_valid(image);
+  if (!reference) return "";
+  const std::string name = reference->name();
+  const std::vector<std::string> targets = targets_of_image(name.substr(name.rfind('/') + 1));
+  if (targets.empty()) return "";
+  return fmt::format("it is published for each of its profiles; name one of {}", join(targets, ", "));
+}
+
+int finish_pin(const PinWords& words, PinResult result) {
+  for (PinnedService& service : result.services) {
+    if (service.outcome == Outcome::unknown && service.reason.empty()) service.reason = profiles_hint(service.before);
+  }
   if (words.as_json) {
     print_json(words, result);
   } else {

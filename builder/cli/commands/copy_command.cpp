@@ -48,7 +48,7 @@ void add_copy_command(Arguments& root) {
       .required_positional("SRC", words->source, "the image")
       .required_positional("DST", words->destination, "the name it gets")
       .option("--platform", words->platform, "copy this platform's image alone")
-      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .flag("-q,--quiet", words->quiet, "show no progress")
       .flag("--json", words->json, "print the result as JSON")
       .handler([words](const CancelToken& cancel) { return run_copy(*words, cancel); });

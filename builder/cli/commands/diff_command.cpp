@@ -10,6 +10,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/opened_image.hpp"
 #include "builder/cli/images/registry_session.hpp"
+#include "builder/cli/words/fleet_images.hpp"
 #include "builder/layer/image_diff.hpp"
 
 namespace kiln::cli {
@@ -133,13 +134,31 @@ void print_diff(const json& diff, const std::vector<FileDifference>& files) {
   if (diff["same"]) fmt::print("no difference\n");
 }
 
-int run_diff(const DiffWords& words, const CancelToken& cancel) {
-  RegistrySession session(words.open.progress, words.open.quiet, cancel);
-  ThreadPool pool;
-  const Side a = open_side(session, pool, words.before, words.open, cancel);
-  const Side b = open_side(session, pool, words.after, words.open, cancel);
-  session.end_progress();
-  const std::vector<FileDifference> files = differences(a.image.files, b.image.files);
+// What is compared with what: an image of a fleet without its profile is each of its profiles, with the other side's of
+// the same one.
+std::vector<std::pair<std::string, std::string>> pairs_of(const DiffWords& words) {
+  const std::vector<NamedByWord> before = images_of_word(words.before), after = images_of_word(words.after);
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const NamedByWord& a : before) {
+    for (const NamedByWord& b : after) {
+      if (before.size() == 1 || after.size() == 1 || a.profile == b.profile)
+        pairs.emplace_back(a.reference, b.reference);
+    }
+  }
+  if (pairs.empty()) {
+    throw Error(Category::usage, fmt::format("'{}' and '{}' have no profile in common", printable(words.before),
+                                             printable(words.after)));
+  }
+  return pairs;
+}
+
+struct Difference {
+  json document;
+  std::vector<FileDifference> files;
+};
+
+Difference difference_of(const Side& a, const Side& b) {
+  std::vector<FileDifference> files = differences(a.image.files, b.image.files);
   json diff = {
       {"a", {{"name", a.image.name}, {"digest", a.image.manifest.digest.str()}}},
       {"b", {{"name", b.image.name}, {"digest", b.image.manifest.digest.str()}}},
@@ -148,10 +167,28 @@ int run_diff(const DiffWords& words, const CancelToken& cancel) {
        {{"shared", layers_of(a, b, true)}, {"only_a", layers_of(a, b, false)}, {"only_b", layers_of(b, a, false)}}},
       {"files", files_json(files)}};
   diff["same"] = diff["config"].empty() && files.empty();
+  return {std::move(diff), std::move(files)};
+}
+
+int run_diff(const DiffWords& words, const CancelToken& cancel) {
+  const auto pairs = pairs_of(words);
+  RegistrySession session(words.open.progress, words.open.quiet, cancel);
+  ThreadPool pool;
+  std::vector<Difference> found;
+  for (const auto& [before, after] : pairs) {
+    const Side a = open_side(session, pool, before, words.open, cancel);
+    const Side b = open_side(session, pool, after, words.open, cancel);
+    found.push_back(difference_of(a, b));
+  }
+  session.end_progress();
+  json documents = json::array();
+  for (const Difference& difference : found) {
+    if (!words.json) print_diff(difference.document, difference.files);
+    documents.push_back(difference.document);
+  }
   if (words.json) {
-    fmt::print("{}\n", diff.dump(2, ' ', false, json::error_handler_t::replace));
-  } else {
-    print_diff(diff, files);
+    const json& document = documents.size() == 1 ? documents.front() : documents;
+    fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
   }
   return 0;
 }
@@ -160,11 +197,12 @@ int run_diff(const DiffWords& words, const CancelToken& cancel) {
 
 void add_diff_command(Arguments& root) {
   const auto words = std::make_shared<DiffWords>();
-  Arguments& diff = root.command("diff", "Show what differs between two images: settings, layers and files.")
-                        .required_positional("A", words->before, "the image before")
-                        .required_positional("B", words->after, "the image after")
-                        .flag("--json", words->json, "as JSON")
-                        .handler([words](const CancelToken& cancel) { return run_diff(*words, cancel); });
+  Arguments& diff =
+      root.command("diff", "Show what differs between two images: settings, layers and files.")
+          .required_positional("A", words->before, "the image before; one of the fleet here is each of its profiles")
+          .required_positional("B", words->after, "the image after")
+          .flag("--json", words->json, "as JSON")
+          .handler([words](const CancelToken& cancel) { return run_diff(*words, cancel); });
   add_open_words(diff, words->open);
 }
 

@@ -190,7 +190,7 @@ int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
 
 void add_common_words(Arguments& command, IndexWords& words) {
   command.flag("--dry-run", words.dry_run, "show the index; put nothing")
-      .option("--progress", words.progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", words.progress, "auto, tty, plain, verbose, quiet or rawjson")
       .flag("-q,--quiet", words.quiet, "show no progress")
       .flag("--json", words.json, "print the result as JSON");
 }
@@ -217,7 +217,7 @@ void add_index_command(Arguments& root) {
       "bake", "Put the indexes of a fleet's images whose platforms 'kiln bake --only-platform' has pushed one by one.");
   add_fleet_words(bake, bake_words->fleet);
   bake.option("--metadata-file", bake_words->metadata_file, "write what was put to this file, as JSON")
-      .option("--progress", bake_words->progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", bake_words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .handler([bake_words](const CancelToken& cancel) { return run_bake_index(*bake_words, cancel); });
 }
 

@@ -52,7 +52,7 @@ void add_pull_command(Arguments& root) {
   root.command("pull", "Fetch an image from its registry into the store.")
       .required_positional("REF", words->reference, "the image")
       .option("--platform", words->platform, "platform to fetch (default: this machine's)")
-      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .flag("-q,--quiet", words->quiet, "show no progress")
       .flag("--json", words->json, "print the result as JSON")
       .handler([words](const CancelToken& cancel) { return run_pull(*words, cancel); });

@@ -160,7 +160,7 @@ void add_push_command(Arguments& root) {
             "send what an earlier push, build or bake could not send (or the names given of it)")
       .flag("--dry-run", words->dry_run, "with --pending: show what would be sent")
       .flag("--forget", words->forget, "with --pending: send nothing, forget it")
-      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .flag("-q,--quiet", words->quiet, "show no progress")
       .flag("--json", words->json, "print the result as JSON")
       .handler([words](const CancelToken& cancel) { return run_push(*words, cancel); });

@@ -136,7 +136,7 @@ int run_report(const ReportWords& words, const CancelToken& cancel) {
   if (!words.output.empty()) {
     write_file_atomically(words.output, text);
   } else if (format == "text") {
-    print_report(report);
+    print_report(report, ReportLength::whole);
   } else {
     fmt::print("{}", text);
   }

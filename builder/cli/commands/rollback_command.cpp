@@ -8,6 +8,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/stderr_log.hpp"
+#include "builder/cli/words/fleet_images.hpp"
 #include "builder/cli/words/published_images.hpp"
 #include "builder/dockerfile/duration.hpp"
 #include "builder/release/health_probe.hpp"
@@ -148,6 +149,21 @@ int run_recorded(const RollbackWords& words, const RollbackJournal& journal, Rem
       words.as_json);
 }
 
+// An image without its profile is what the release holds of its profiles.
+std::vector<std::string> names_in(const ReleaseRecord& release, const std::vector<std::string>& words) {
+  std::vector<std::string> names;
+  for (const std::string& word : words) {
+    const std::size_t before = names.size();
+    if (!release.find(word)) {
+      for (const std::string& target : targets_of_image(word)) {
+        if (release.find(target)) names.push_back(target);
+      }
+    }
+    if (names.size() == before) names.push_back(word);
+  }
+  return names;
+}
+
 int run_rollback(const RollbackWords& words, const CancelToken& cancel) {
   if (words.resume + words.undo + words.abandon > 1)
     throw Error(Category::usage, "--resume, --undo and --abandon exclude one another");
@@ -173,7 +189,8 @@ int run_rollback(const RollbackWords& words, const CancelToken& cancel) {
     throw Error(Category::usage, fmt::format("'{}' has no release '{}'; 'kiln release list' lists those it has",
                                              registry, printable(words.release)));
   }
-  RollbackPlan plan = plan_rollback(*session, release->record, words.images, words.tag, health, now_unix_seconds());
+  RollbackPlan plan = plan_rollback(*session, release->record, names_in(release->record, words.images), words.tag,
+                                    health, now_unix_seconds());
   if (!words.as_json) print_plan(plan);
   if (words.dry_run) {
     if (words.as_json) fmt::print("{}\n", json_of(plan, nullptr).dump(2));
@@ -191,7 +208,8 @@ void add_rollback_command(Arguments& root) {
   Arguments& command =
       root.command("rollback", "Give the images of a release back a tag, and undo that where it does not go well.");
   command.positional("RELEASE", words->release, "the release")
-      .positional("IMAGE", words->images, "images of the release (default: all)")
+      .positional("IMAGE", words->images,
+                  "images of the release, without a profile all of theirs (default: all images)")
       .option("--tag", words->tag, "the tag that moves (default: latest)")
       .option("--health", words->health_url, "a URL that must answer 2xx once the tags have moved")
       .option("--health-cmd", words->health_command,

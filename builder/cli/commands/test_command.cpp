@@ -7,6 +7,7 @@
 #include "builder/build/workshop.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
+#include "builder/cli/words/fleet_images.hpp"
 #include "builder/run/container_run.hpp"
 #include "builder/run/shown_folders.hpp"
 #include "builder/steps/users.hpp"
@@ -34,11 +35,11 @@ struct TestedImage {
   std::string place;  // "the store", or the registry's repository
 };
 
-TestedImage find_tested_image(Workshop& shop, const TestWords& words) {
+TestedImage find_tested_image(Workshop& shop, const TestWords& words, const std::string& name_or_reference) {
   const oci::Platform platform = words.platform.empty() ? oci::Platform::host() : oci::Platform::parse(words.platform);
-  const oci::Reference reference = oci::Reference::parse(words.reference);
+  const oci::Reference reference = oci::Reference::parse(name_or_reference);
   if (!words.pull) {
-    for (const std::string& name : {reference.str(), words.reference}) {
+    for (const std::string& name : {reference.str(), name_or_reference}) {
       if (const auto root = find_image(shop.store(), name)) {
         return {stored_image(shop.store(), *root, platform, name), root->digest, "the store"};
       }
@@ -73,42 +74,46 @@ std::string_view to_string(Health health) {
   return "";
 }
 
-void print_verdict(const TestWords& words, const TestedImage& tested, const HealthVerdict& verdict,
-                   const std::string& output) {
-  if (words.json) {
-    nlohmann::json document = {{"name", tested.image.reference},
-                               {"digest", tested.digest.str()},
-                               {"from", tested.place},
-                               {"health", to_string(verdict.health)},
-                               {"seconds", verdict.seconds},
-                               {"checks", verdict.checks},
-                               {"check_output", verdict.check_output},
-                               {"output", output}};
-    document["exit_code"] = verdict.exit_code ? nlohmann::json(*verdict.exit_code) : nlohmann::json();
-    fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-    return;
-  }
-  fmt::print("{}@{} from {}: {}", tested.image.reference, tested.digest.short_hex(), tested.place,
-             to_string(verdict.health));
-  if (verdict.exit_code) fmt::print(" with exit code {}", *verdict.exit_code);
-  fmt::print(" after {} and {} check{}\n", human_seconds(verdict.seconds), verdict.checks,
-             verdict.checks == 1 ? "" : "s");
+struct Verdict {
+  TestedImage tested;
+  HealthVerdict health;
+  std::string output;
+
+  bool is_well() const { return health.health == Health::healthy || health.health == Health::no_check; }
+};
+
+nlohmann::json to_json(const Verdict& verdict) {
+  nlohmann::json document = {{"name", verdict.tested.image.reference},
+                             {"digest", verdict.tested.digest.str()},
+                             {"from", verdict.tested.place},
+                             {"health", to_string(verdict.health.health)},
+                             {"seconds", verdict.health.seconds},
+                             {"checks", verdict.health.checks},
+                             {"check_output", verdict.health.check_output},
+                             {"output", verdict.output}};
+  document["exit_code"] = verdict.health.exit_code ? nlohmann::json(*verdict.health.exit_code) : nlohmann::json();
+  return document;
+}
+
+void print_verdict(const Verdict& verdict) {
+  fmt::print("{}@{} from {}: {}", verdict.tested.image.reference, verdict.tested.digest.short_hex(),
+             verdict.tested.place, to_string(verdict.health.health));
+  if (verdict.health.exit_code) fmt::print(" with exit code {}", *verdict.health.exit_code);
+  fmt::print(" after {} and {} check{}\n", human_seconds(verdict.health.seconds), verdict.health.checks,
+             verdict.health.checks == 1 ? "" : "s");
   const auto show = [](std::string_view title, const std::string& text) {
     if (trim(text).empty()) return;
     fmt::print("{}:\n", title);
     for (const std::string_view line : split(trim(text), '\n')) fmt::print("  {}\n", printable(line));
   };
-  show("the last check printed", verdict.check_output);
-  show("the container printed", output);
+  show("the last check printed", verdict.health.check_output);
+  show("the container printed", verdict.output);
 }
 
-int run_test(const TestWords& words, const CancelToken& cancel) {
-  if (words.timeout_s <= 0) throw Error(Category::usage, "--timeout: expected a number of seconds above zero");
+Verdict test_image(Workshop& shop, const TestWords& words, const std::string& name, const CancelToken& cancel) {
   RunRequest request;
   request.network = network_of(words.network);
-  const BuildSurroundings surroundings = surroundings_of({words.progress, false}, cancel);
-  Workshop shop({}, surroundings);
-  const TestedImage tested = find_tested_image(shop, words);
+  TestedImage tested = find_tested_image(shop, words, name);
   const ResolvedUser user =
       resolve_user(tested.image.config.config.user, still_there(shop.layers().view(tested.image.layers)));
   const SnapshotChain chain = still_there(shop.layers().folders().of(tested.image.layers));
@@ -120,17 +125,37 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   request.groups = user.groups;
   request.hostname = "kiln-test";
   apply_image_config(request, tested.image.config);
-  HealthVerdict verdict;
-  std::string output;
-  {
-    RunningContainer container = RunningContainer::start(shop.runner(), shop.store().home(), request);
-    verdict = wait_for_health(container, tested.image.config, words.timeout_s * 1000, cancel);
-    output = container.last_output();
-    container.kill();
-  }
+  RunningContainer container = RunningContainer::start(shop.runner(), shop.store().home(), request);
+  HealthVerdict health = wait_for_health(container, tested.image.config, words.timeout_s * 1000, cancel);
+  std::string output = container.last_output();
+  container.kill();
+  return {std::move(tested), std::move(health), std::move(output)};
+}
+
+int run_test(const TestWords& words, const CancelToken& cancel) {
+  if (words.timeout_s <= 0) throw Error(Category::usage, "--timeout: expected a number of seconds above zero");
+  network_of(words.network);
+  const std::vector<NamedByWord> images = images_of_word(words.reference);
+  const BuildSurroundings surroundings = surroundings_of({words.progress, false}, cancel);
+  Workshop shop({}, surroundings);
+  std::vector<Verdict> verdicts;
+  for (const NamedByWord& image : images) verdicts.push_back(test_image(shop, words, image.reference, cancel));
   shop.end_progress();
-  print_verdict(words, tested, verdict, output);
-  return verdict.health == Health::healthy || verdict.health == Health::no_check ? 0 : 1;
+  nlohmann::json documents = nlohmann::json::array();
+  bool is_well = true;
+  for (const Verdict& verdict : verdicts) {
+    is_well = is_well && verdict.is_well();
+    if (words.json) {
+      documents.push_back(to_json(verdict));
+    } else {
+      print_verdict(verdict);
+    }
+  }
+  if (words.json) {
+    const nlohmann::json& document = documents.size() == 1 ? documents.front() : documents;
+    fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  }
+  return is_well ? 0 : 1;
 }
 
 }  // namespace
@@ -138,14 +163,16 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
 void add_test_command(Arguments& root) {
   const auto words = std::make_shared<TestWords>();
   root.command("test", "Start an image, wait for its HEALTHCHECK, and say by the exit code whether it is healthy.")
-      .required_positional("REF", words->reference, "the image, of the store or else of its registry")
+      .required_positional(
+          "REF", words->reference,
+          "the image, of the store or else of its registry; an image of the fleet here is each of its profiles")
       .option("--timeout", words->timeout_s, "seconds until it must be healthy (default 60)")
       .option("--platform", words->platform, "of this platform's image, where the name refers to several")
       .option("--network", words->network, "none (default: a network of its own) or host")
       .flag("--local", words->local, "ask no registry")
       .flag("--pull", words->pull, "ask the registry even where the store knows the name")
       .flag("--json", words->json, "print the verdict as JSON")
-      .option("--progress", words->progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .handler([words](const CancelToken& cancel) { return run_test(*words, cancel); });
 }
 

@@ -10,6 +10,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/recorded_builds.hpp"
 #include "builder/report/miss_advice.hpp"
+#include "builder/report/miss_causes.hpp"
 #include "registry/store/layout.hpp"
 
 namespace kiln::cli {
@@ -23,10 +24,33 @@ struct WhyWords {
 };
 
 struct FoundBuild {
+  FoundBuild(BuildRecord found, const std::string& image)
+      : record(std::move(found)), targets(record.find(image)), bases(record.bases_of(targets)), causes(record) {}
+  FoundBuild(const FoundBuild&) = delete;
+
   BuildRecord record;
   std::vector<const BuildRecordTarget*> targets;  // of the record
   std::vector<const BuildRecordTarget*> bases;    // that they are built from
+  MissCauses causes;
 };
+
+MissSum sum_of(const std::vector<const BuildRecordTarget*>& targets) {
+  MissSum sum;
+  for (const BuildRecordTarget* target : targets) sum.add(*target);
+  return sum;
+}
+
+// Of what was asked for, each once.
+std::vector<const MissCause*> causes_of(const FoundBuild& build) {
+  std::vector<const MissCause*> causes;
+  for (const auto* list : {&build.bases, &build.targets}) {
+    for (const BuildRecordTarget* target : *list) {
+      const MissCause* cause = build.causes.of(*target);
+      if (cause && std::find(causes.begin(), causes.end(), cause) == causes.end()) causes.push_back(cause);
+    }
+  }
+  return causes;
+}
 
 std::string find_build_id(const std::vector<std::string>& ids, const std::string& word) {
   std::vector<std::string> fitting;
@@ -43,6 +67,14 @@ std::string find_build_id(const std::vector<std::string>& ids, const std::string
                                            fitting.size(), fitting[0]));
 }
 
+// Whether a build that found something may be meant here: it is of the fleet here, or of a Dockerfile that is here.
+bool is_meant_here(const FoundBuild& found) {
+  if (!found.record.fleet.empty()) return is_of_here(found.record);
+  return std::any_of(found.targets.begin(), found.targets.end(), [&](const BuildRecordTarget* target) {
+    return target->file.empty() || !recorded_file(found.record, target->file).empty();
+  });
+}
+
 // The newest build of the fleet here that built what `words` name; any fleet's where its ID is given, or where none
 // here is known to have built it.
 std::unique_ptr<FoundBuild> find_build(const BuildRecordStore& store, const WhyWords& words) {
@@ -54,12 +86,9 @@ std::unique_ptr<FoundBuild> find_build(const BuildRecordStore& store, const WhyW
   for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
     auto record = store.load(*id);
     if (!record) continue;
-    auto found = std::make_unique<FoundBuild>();
-    found->record = std::move(*record);
-    found->targets = found->record.find(words.image);
-    found->bases = found->record.bases_of(found->targets);
+    auto found = std::make_unique<FoundBuild>(std::move(*record), words.image);
     if (!found->targets.empty()) {
-      if (!words.build.empty() || is_of_here(found->record)) return found;
+      if (!words.build.empty() || is_meant_here(*found)) return found;
       if (!elsewhere) elsewhere = std::move(found);
       continue;
     }
@@ -98,11 +127,26 @@ nlohmann::json to_json(const BuildRecordStep& step) {
           {"advice", miss_advice(step)}};
 }
 
-nlohmann::json to_json(const std::vector<const BuildRecordTarget*>& list) {
+nlohmann::json to_json(const MissSum& sum) {
+  return {{"misses", sum.misses}, {"seconds", sum.seconds}, {"bytes", sum.bytes}};
+}
+
+nlohmann::json to_json(const MissCause& cause) {
+  nlohmann::json rebuilt = nlohmann::json::array();
+  for (const BuildRecordTarget* target : cause.rebuilt) rebuilt.push_back(title_of(*target));
+  return {{"target", title_of(*cause.target)},
+          {"file", cause.step->file},
+          {"line", cause.step->line},
+          {"text", cause.text()},
+          {"rebuilt", rebuilt}};
+}
+
+nlohmann::json to_json(const std::vector<const BuildRecordTarget*>& list, const FoundBuild& build) {
   nlohmann::json targets = nlohmann::json::array();
   for (const BuildRecordTarget* target : list) {
     nlohmann::json steps = nlohmann::json::array();
     for (const BuildRecordStep& step : target->steps) steps.push_back(to_json(step));
+    const MissCause* cause = build.causes.of(*target);
     targets.push_back({{"name", target->name},
                        {"image", target->image},
                        {"profile", target->profile},
@@ -110,15 +154,25 @@ nlohmann::json to_json(const std::vector<const BuildRecordTarget*>& list) {
                        {"file", target->file},
                        {"names", target->names},
                        {"steps", std::move(steps)},
+                       {"own", to_json(sum_of({target}))},
+                       {"below", to_json(sum_of(build.record.bases_of({target})))},
+                       {"cause", cause ? nlohmann::json(cause->text()) : nlohmann::json()},
                        {"digest", target->digest ? nlohmann::json(target->digest->str()) : nlohmann::json()}});
   }
   return targets;
 }
 
 nlohmann::json to_json(const FoundBuild& build) {
-  return {{"build", build.record.id},         {"created", build.record.created},      {"failed", build.record.failed},
-          {"seconds", build.record.seconds},  {"fleet", build.record.fleet.native()}, {"bases", to_json(build.bases)},
-          {"targets", to_json(build.targets)}};
+  nlohmann::json causes = nlohmann::json::array();
+  for (const MissCause* cause : causes_of(build)) causes.push_back(to_json(*cause));
+  return {{"build", build.record.id},
+          {"created", build.record.created},
+          {"failed", build.record.failed},
+          {"seconds", build.record.seconds},
+          {"fleet", build.record.fleet.native()},
+          {"causes", std::move(causes)},
+          {"bases", to_json(build.bases, build)},
+          {"targets", to_json(build.targets, build)}};
 }
 
 void print_step(const BuildRecordStep& step) {
@@ -145,27 +199,55 @@ void print_step(const BuildRecordStep& step) {
   for (const std::string& sentence : miss_advice(step)) fmt::print("         to hit: {}\n", sentence);
 }
 
+std::string cost_of(const MissSum& sum) {
+  return fmt::format("{} miss{}", sum.misses, sum.misses == 1 ? "" : "es") +
+         (sum.misses == 0 ? "" : fmt::format(" that cost {:.2f} s and {}", sum.seconds, human_bytes(sum.bytes)));
+}
+
 enum class StepsShown { all, misses };
 
-void print_target(const BuildRecordTarget& target, StepsShown shown) {
-  std::size_t hits = 0;
-  double seconds = 0;
-  std::uint64_t bytes = 0;
-  for (const BuildRecordStep& step : target.steps) {
-    if (step.outcome == StepOutcome::hit) {
-      ++hits;
-    } else {
-      seconds += step.seconds;
-      bytes += step.bytes;
-    }
-  }
-  if (shown == StepsShown::misses && hits == target.steps.size()) return;
-  fmt::print("{} ({}){}: {} hits, {} misses; the misses cost {:.2f} s and {}\n", printable(title_of(target)),
-             target.platform, shown == StepsShown::misses ? ", built for what is FROM it" : "", hits,
-             target.steps.size() - hits, seconds, human_bytes(bytes));
+void print_target(const FoundBuild& build, const BuildRecordTarget& target, StepsShown shown) {
+  const MissSum sum = sum_of({&target});
+  if (shown == StepsShown::misses && sum.misses == 0) return;
+  const MissSum below = sum_of(build.record.bases_of({&target}));
+  fmt::print("{} ({}){}: {} hits, {}{}\n", printable(title_of(target)), target.platform,
+             shown == StepsShown::misses ? ", built for what is FROM it" : "", sum.hits, cost_of(sum),
+             shown == StepsShown::all && below.misses > 0 ? fmt::format("; below it {}", cost_of(below)) : "");
   for (const BuildRecordStep& step : target.steps) {
     if (shown == StepsShown::all || step.outcome != StepOutcome::hit) print_step(step);
   }
+}
+
+// Each first cause once; of first builds their number.
+void print_causes(const FoundBuild& build) {
+  std::size_t first_builds = 0;
+  for (const MissCause* cause : causes_of(build)) {
+    if (cause->is_first_build()) {
+      ++first_builds;
+    } else {
+      fmt::print("first cause: {}\n", cause->text());
+    }
+  }
+  if (first_builds > 0)
+    fmt::print("first cause: no earlier build of {} image{}\n", first_builds, first_builds == 1 ? "" : "s");
+}
+
+// Of a large fleet what missed by itself is told step by step, the rest by a line each or in a sum.
+void print_fleet(const FoundBuild& build) {
+  std::size_t unchanged = 0;
+  for (const BuildRecordTarget* target : build.targets) {
+    const MissSum sum = sum_of({target});
+    const MissCause* cause = build.causes.of(*target);
+    if (sum.misses == 0) {
+      ++unchanged;
+    } else if (!cause || cause->target == target) {
+      print_target(build, *target, StepsShown::misses);
+    } else {
+      fmt::print("{} ({}): {} hits, {}, because of {}:{}\n", printable(title_of(*target)), target->platform, sum.hits,
+                 cost_of(sum), printable(cause->step->file), cause->step->line);
+    }
+  }
+  if (unchanged > 0) fmt::print("{} of {} targets executed nothing\n", unchanged, build.targets.size());
 }
 
 int run_why(const WhyWords& words) {
@@ -178,8 +260,14 @@ int run_why(const WhyWords& words) {
   fmt::print("build {}{}, {:.2f} s{}\n", build->record.id, build->record.failed ? " (failed)" : "",
              build->record.seconds,
              is_of_here(build->record) ? "" : fmt::format(", of '{}'", printable(build->record.fleet.native())));
-  for (const BuildRecordTarget* base : build->bases) print_target(*base, StepsShown::misses);
-  for (const BuildRecordTarget* target : build->targets) print_target(*target, StepsShown::all);
+  print_causes(*build);
+  constexpr std::size_t kMostShownWhole = 12;
+  if (words.image.empty() && build->targets.size() > kMostShownWhole) {
+    print_fleet(*build);
+    return 0;
+  }
+  for (const BuildRecordTarget* base : build->bases) print_target(*build, *base, StepsShown::misses);
+  for (const BuildRecordTarget* target : build->targets) print_target(*build, *target, StepsShown::all);
   return 0;
 }
 

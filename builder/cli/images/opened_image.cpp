@@ -53,7 +53,7 @@ void read_indexes(ContentStore& store, ThreadPool& pool, OpenedImage& image, con
 void add_open_words(Arguments& command, OpenWords& words) {
   command.option("--platform", words.platform, "of this platform's images (default: this machine's)")
       .flag("--local", words.local, "images of the store")
-      .option("--progress", words.progress, "auto, tty, plain, quiet or rawjson")
+      .option("--progress", words.progress, "auto, tty, plain, verbose, quiet or rawjson")
       .flag("-q,--quiet", words.quiet, "show no progress");
 }
 

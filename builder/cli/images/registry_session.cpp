@@ -11,6 +11,7 @@ RegistrySession::RegistrySession(const std::optional<std::string>& progress, boo
   ProgressOptions options;
   options.mode = quiet ? ProgressMode::quiet : parse_progress_mode(progress, std::getenv("BUILDKIT_PROGRESS"));
   options.colour = environment_variable("NO_COLOR").value_or("").empty() ? Colour::yes : Colour::no;
+  options.folds = LogFolds::of_environment(environment_variable);
   progress_ = make_progress(options);
   store_ = std::make_unique<ContentStore>(HomeLayout::open(HomeLayout::default_root()));
   remote_ = RemoteSession::open(RemoteSettings::from_environment(), *progress_, std::move(cancel));

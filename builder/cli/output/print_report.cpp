@@ -10,8 +10,13 @@
 
 namespace kiln::cli {
 
-void print_report(const BuildReport& report) {
+namespace {
+constexpr std::size_t kMostImagesOfALog = 12;
+}
+
+void print_report(const BuildReport& report, ReportLength length) {
   ReportTextOptions options;
+  if (length == ReportLength::of_a_log) options.most_images = kMostImagesOfALog;
   winsize size{};
   const bool is_terminal = ::isatty(STDOUT_FILENO) == 1;
   if (is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) options.width = size.ws_col;

@@ -2,140 +2,280 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/terminal_text.hpp"
 #include "base/text.hpp"
+#include "builder/cli/progress/elapsed.hpp"
 
 namespace kiln {
 
 namespace {
 
-constexpr double kTellTransferEverySeconds = 5;
+// From here on a step is worth a line of its own before it ends.
+constexpr double kMattersAfterSeconds = 1;
+constexpr std::chrono::milliseconds kTick{250};
+constexpr std::size_t kLabelColumns = 160;
+constexpr std::size_t kReasonColumns = 100;
+constexpr int kNoStep = 0;
 
-std::string prefix_of(int number) { return fmt::format("#{} ", number); }
+std::string because(const std::string& reason) {
+  if (reason.empty() || reason == kNoEarlierBuild) return "";
+  return fmt::format(" (not cached: {})", fit_width(printable(reason), kReasonColumns));
+}
 
-// Five characters, as BuildKit has it: "0.512", "12.34", "123.4".
-std::string elapsed(double seconds) {
-  const int digits = seconds < 9.9995 ? 3 : seconds < 99.995 ? 2 : seconds < 999.95 ? 1 : 0;
-  return fmt::format("{:.{}f}", seconds, digits);
+// A failure's message without the last lines of output that it may end with: all of them stand above it.
+std::string without_tail(std::string_view reason) {
+  std::string kept;
+  for (const std::string_view line : split(reason, '\n')) {
+    if (line.starts_with("  | ")) continue;
+    if (!kept.empty()) kept += '\n';
+    kept += line;
+  }
+  while (kept.ends_with('\n')) kept.pop_back();
+  return kept;
 }
 
 }  // namespace
 
-PlainProgress::PlainProgress(int fd, ProgressClock clock, Debug debug)
-    : output_(fd), clock_(std::move(clock)), debug_(debug) {}
+PlainProgress::PlainProgress(int fd, ProgressClock clock, Options options)
+    : output_(fd), clock_(std::move(clock)), options_(std::move(options)) {
+  if (options_.ticks == Ticks::by_events) return;
+  ticks_ = std::thread([this] {
+    std::unique_lock lock(mutex_);
+    while (!stop_.wait_for(lock, kTick, [this] { return is_ending_; })) tell_slow_ones();
+  });
+}
 
 PlainProgress::~PlainProgress() {
-  const std::lock_guard lock(mutex_);
-  while (!steps_.empty()) {
-    const int number = steps_.begin()->first;
-    end(number);
-    print(prefix_of(number), "CANCELED");
+  {
+    const std::lock_guard lock(mutex_);
+    is_ending_ = true;
   }
+  stop_.notify_one();
+  if (ticks_.joinable()) ticks_.join();
+  const std::lock_guard lock(mutex_);
+  while (!steps_.empty()) stop(steps_.begin()->first);
+  sum_up();
+  for (const Failure& failure : failures_) print_failure(failure);
 }
 
 void PlainProgress::info(std::string_view message) {
   const std::lock_guard lock(mutex_);
-  print("", message);
+  for (const std::string_view line : split(message, '\n')) print(kNoStep, line);
 }
 
 void PlainProgress::warn(std::string_view message) {
   const std::lock_guard lock(mutex_);
-  print("WARNING: ", message);
+  for (const std::string_view line : split(message, '\n')) print(kNoStep, fmt::format("WARNING: {}", line));
 }
 
 void PlainProgress::debug(std::string_view message) {
-  if (debug_ == Debug::hide) return;
+  if (options_.debug == Debug::hide) return;
   const std::lock_guard lock(mutex_);
-  print("DEBUG: ", message);
+  print(kNoStep, fmt::format("DEBUG: {}", message));
 }
 
 void PlainProgress::step_started(const StepView& view) {
   const std::lock_guard lock(mutex_);
-  if (printed_) output_.write("\n");
-  print(prefix_of(view.number), step_label(view));
-  step(view.number);
+  tell_slow_ones();
+  Step& step = steps_[view.number];
+  step.label = fit_width(step_label(view), kLabelColumns);
+  step.tally = view.tally;
+  step.started = clock_();
+}
+
+void PlainProgress::step_missed(int number, std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  if (Step* step = find(number)) step->missed = reason;
 }
 
 void PlainProgress::step_output(int number, std::string_view bytes) {
   const std::lock_guard lock(mutex_);
-  Step& entry = step(number);
-  if (entry.output.partial().empty()) entry.line_started = clock_();
-  const std::vector<std::string> lines = entry.output.feed(bytes);
-  print_output(number, entry, lines);
-  if (!lines.empty()) entry.line_started = clock_();
+  tell_slow_ones();
+  Step* step = find(number);
+  if (!step) return;
+  if (step->output.partial().empty()) step->line_started = clock_();
+  const std::vector<std::string> lines = step->output.feed(bytes);
+  keep(number, *step, lines);
+  if (!lines.empty()) step->line_started = clock_();
 }
 
-void PlainProgress::step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) {
+void PlainProgress::step_progress(int number, std::string_view, std::uint64_t done, std::uint64_t) {
   const std::lock_guard lock(mutex_);
-  const double now = clock_();
-  Step& entry = step(number);
-  const auto [found, is_new] = entry.transfers.try_emplace(std::string(what), Transfer{now, now, false});
-  Transfer& transfer = found->second;
-  const bool at_end = total > 0 && done >= total;
-  if (transfer.ended || (!at_end && now - transfer.told < kTellTransferEverySeconds)) return;
-  transfer.told = now;
-  transfer.ended = at_end;
-  const std::string of = total > 0 ? " / " + human_bytes(total) : "";
-  print(prefix_of(number), fmt::format("{} {}{} {}{}", what, human_bytes(done), of,
-                                       human_seconds(now - transfer.started), at_end ? " done" : ""));
+  tell_slow_ones();
+  if (Step* step = find(number)) step->moved = done;
 }
 
 void PlainProgress::step_finished(int number, const StepResult& result) {
   const std::lock_guard lock(mutex_);
-  end(number);
-  const std::string prefix = prefix_of(number);
+  tell_slow_ones();
+  Step* step = find(number);
+  if (!step) return;
   switch (result.outcome) {
     case StepOutcome::hit:
-      print(prefix, result.from.empty() ? "CACHED" : fmt::format("CACHED ({})", result.from));
+      // What another image of this run executed is told there.
+      if (result.from != kFromThisRun && (result.key.empty() || hit_keys_.insert(result.key).second))
+        ++hits_[result.from];
+      if (step->is_told) end(number, result.from.empty() ? "CACHED" : fmt::format("CACHED ({})", result.from));
+      steps_.erase(number);
       return;
     case StepOutcome::built:
-      if (!result.reason.empty()) print(prefix, "not cached: " + result.reason);
-      print(prefix, "DONE " + human_seconds(result.seconds));
+      step->missed = result.reason;
+      end(number, "DONE " + human_seconds(result.seconds));
       return;
     case StepOutcome::failed:
-      print(prefix, result.was_stopped ? "CANCELED" : "ERROR: " + result.reason);
+      if (result.was_stopped) return stop(number);
+      fail(number, result.reason);
       return;
   }
 }
 
 void PlainProgress::task_finished(int number, std::string_view error) {
   const std::lock_guard lock(mutex_);
-  const double seconds = clock_() - step(number).started;
-  end(number);
-  print(prefix_of(number), error.empty() ? "DONE " + human_seconds(seconds) : fmt::format("ERROR: {}", error));
+  tell_slow_ones();
+  Step* step = find(number);
+  if (!step) return;
+  if (!error.empty()) return fail(number, error);
+  if (!step->tally.empty()) {
+    Tally& tally = tallies_[step->tally];
+    ++tally.count;
+    tally.bytes += step->moved;
+    if (!step->is_told) {
+      steps_.erase(number);
+      return;
+    }
+  }
+  end(number, "DONE " + human_seconds(clock_() - step->started));
 }
 
 void PlainProgress::task_stopped(int number) {
   const std::lock_guard lock(mutex_);
-  end(number);
-  print(prefix_of(number), "CANCELED");
+  stop(number);
 }
 
-PlainProgress::Step& PlainProgress::step(int number) {
-  const auto [found, is_new] = steps_.try_emplace(number);
-  if (is_new) found->second.started = clock_();
-  return found->second;
+PlainProgress::Step* PlainProgress::find(int number) {
+  const auto found = steps_.find(number);
+  return found == steps_.end() ? nullptr : &found->second;
 }
 
-void PlainProgress::print(std::string_view prefix, std::string_view text) {
-  std::string lines;
-  for (const std::string_view line : split(text, '\n')) lines += fmt::format("{}{}\n", prefix, printable(line));
-  output_.write(lines);
-  printed_ = true;
+void PlainProgress::tell(int number, Step& step) {
+  if (step.is_told) return;
+  print(number, step.label + because(step.missed));
+  step.is_told = true;
+  step.is_whole = true;
 }
 
-void PlainProgress::print_output(int number, const Step& entry, const std::vector<std::string>& lines) {
+void PlainProgress::tell_slow_ones() {
+  const double now = clock_();
+  for (auto& [number, step] : steps_) {
+    if (now - step.started >= kMattersAfterSeconds) tell(number, step);
+  }
+}
+
+void PlainProgress::keep(int number, Step& step, const std::vector<std::string>& lines) {
   if (lines.empty()) return;
-  const std::string prefix = fmt::format("#{} {} ", number, elapsed(entry.line_started - entry.started));
+  const std::string time = elapsed_text(step.line_started - step.started);
+  if (!options_.folds.can_fold()) tell(number, step);
   std::string all;
-  for (const std::string& line : lines) all += fmt::format("{}{}\n", prefix, line);
-  output_.write(all);
-  printed_ = true;
+  for (const std::string& line : lines) {
+    std::string timed = fmt::format("{} {}", time, line);
+    if (!options_.folds.can_fold()) all += fmt::format("#{} {}\n", number, timed);
+    step.kept.add(std::move(timed));
+  }
+  if (!all.empty()) write(number, all);
 }
 
-void PlainProgress::end(int number) {
-  Step& entry = step(number);
-  print_output(number, entry, entry.output.finish());
+// The step's last line, with what it printed folded under it.
+void PlainProgress::end(int number, const std::string& verdict) {
+  Step& step = *find(number);
+  keep(number, step, step.output.finish());
+  const std::string line =
+      printable(fmt::format("#{} {} {}{}", number, verdict, step.label, step.is_told ? "" : because(step.missed)));
+  if (options_.folds.can_fold() && !step.kept.empty()) {
+    const std::string prefix = fmt::format("#{} ", number);
+    std::string text = step.kept.text(prefix);
+    if (step.kept.forgotten() > 0) text = fmt::format("{}({} lines left out)\n{}", prefix, step.kept.forgotten(), text);
+    write(number, options_.folds.folded(fmt::format("kiln_{}", number), line, text, now_unix_seconds()));
+  } else {
+    write(number, options_.folds.inert(line) + "\n");
+  }
   steps_.erase(number);
+}
+
+void PlainProgress::fail(int number, std::string_view reason) {
+  Step* step = find(number);
+  if (!step) return;
+  keep(number, *step, step->output.finish());
+  Failure failure{number, step->label, std::string(reason), std::move(step->kept), step->is_whole};
+  if (options_.folds.can_fold() || failure.kept.empty()) failure.is_above = false;
+  print(number, fmt::format("ERROR {} {}", human_seconds(clock_() - step->started), step->label));
+  // A step that several images share fails for each of them, and is executed for one.
+  const bool is_known =
+      failure.kept.empty() && std::any_of(failures_.begin(), failures_.end(),
+                                          [&](const Failure& other) { return other.reason == failure.reason; });
+  if (!failure.kept.empty()) {
+    std::erase_if(failures_,
+                  [&](const Failure& other) { return other.kept.empty() && other.reason == failure.reason; });
+  }
+  if (!is_known) failures_.push_back(std::move(failure));
+  steps_.erase(number);
+}
+
+void PlainProgress::stop(int number) {
+  Step* step = find(number);
+  if (!step) return;
+  keep(number, *step, step->output.finish());
+  if (step->is_told || !step->kept.empty()) return end(number, "CANCELED");
+  steps_.erase(number);
+}
+
+void PlainProgress::sum_up() {
+  std::size_t all = 0;
+  std::vector<std::string> sources;
+  for (const auto& [from, count] : hits_) {
+    all += count;
+    sources.push_back(fmt::format("{} {}", count, from.empty() ? "recorded" : from));
+  }
+  if (all > 0) {
+    print(kNoStep, fmt::format("{} step{} from the cache ({})", all, all == 1 ? "" : "s", join(sources, ", ")));
+  }
+  for (const auto& [what, tally] : tallies_) {
+    print(kNoStep, fmt::format("{} {}{}", tally.count, what, tally.bytes > 0 ? ", " + human_bytes(tally.bytes) : ""));
+  }
+}
+
+void PlainProgress::print_failure(const Failure& failure) {
+  if (!failure.is_above) {
+    output_.write("\n");
+    print(kNoStep, fmt::format("#{} {}", failure.number, failure.label));
+    std::string lines = failure.kept.text(fmt::format("#{} ", failure.number));
+    if (failure.kept.forgotten() > 0)
+      lines = fmt::format("#{} ({} lines left out)\n{}", failure.number, failure.kept.forgotten(), lines);
+    std::string inert;
+    for (const std::string_view line : split(lines, '\n')) inert += options_.folds.inert(line) + '\n';
+    inert.pop_back();
+    output_.write(inert);
+  }
+  const std::string reason = failure.kept.empty() ? failure.reason : without_tail(failure.reason);
+  for (const std::string_view line : split(reason, '\n'))
+    print(kNoStep, fmt::format("#{} ERROR: {}", failure.number, line));
+}
+
+void PlainProgress::print(int number, std::string_view text) {
+  const std::string prefix = number == kNoStep ? "" : fmt::format("#{} ", number);
+  write(number, options_.folds.inert(prefix + printable(text)) + "\n");
+}
+
+// What stands in the log from now on is no longer one step's alone, except for that of `number`.
+void PlainProgress::write(int number, std::string_view bytes) {
+  for (auto& [other, step] : steps_) {
+    if (other != number) step.is_whole = false;
+  }
+  output_.write(bytes);
 }
 
 }  // namespace kiln

@@ -12,15 +12,17 @@
 #include "builder/cli/progress/quiet_progress.hpp"
 #include "builder/cli/progress/raw_json_progress.hpp"
 #include "builder/cli/progress/tty_progress.hpp"
+#include "builder/cli/progress/verbose_progress.hpp"
 
 namespace kiln {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, ProgressMode>, 5> kModes = {{
+constexpr std::array<std::pair<std::string_view, ProgressMode>, 6> kModes = {{
     {"auto", ProgressMode::automatic},
     {"tty", ProgressMode::tty},
     {"plain", ProgressMode::plain},
+    {"verbose", ProgressMode::verbose},
     {"quiet", ProgressMode::quiet},
     {"rawjson", ProgressMode::rawjson},
 }};
@@ -56,9 +58,16 @@ std::unique_ptr<BuildObserver> make_progress(const ProgressOptions& options) {
   if (mode == ProgressMode::automatic) mode = is_terminal ? ProgressMode::tty : ProgressMode::plain;
   switch (mode) {
     case ProgressMode::automatic:
-    case ProgressMode::plain:
-      return std::make_unique<PlainProgress>(
-          options.fd, clock, options.show_debug ? PlainProgress::Debug::show : PlainProgress::Debug::hide);
+    case ProgressMode::plain: {
+      PlainProgress::Options plain;
+      plain.debug = options.show_debug ? PlainProgress::Debug::show : PlainProgress::Debug::hide;
+      plain.ticks = options.clock ? PlainProgress::Ticks::by_events : PlainProgress::Ticks::by_thread;
+      plain.folds = options.folds;
+      return std::make_unique<PlainProgress>(options.fd, clock, std::move(plain));
+    }
+    case ProgressMode::verbose:
+      return std::make_unique<VerboseProgress>(
+          options.fd, clock, options.show_debug ? VerboseProgress::Debug::show : VerboseProgress::Debug::hide);
     case ProgressMode::tty: {
       if (!is_terminal) {
         throw Error(Category::usage,

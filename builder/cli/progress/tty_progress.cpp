@@ -67,7 +67,7 @@ TtyProgress::TtyProgress(int fd, Colour colour, ProgressClock clock, std::functi
       clock_(std::move(clock)),
       terminal_size_(std::move(terminal_size)),
       debug_(debug),
-      view_(colour, clock_()),
+      view_(colour, clock_(), std::max(4U, 2 * std::thread::hardware_concurrency())),
       thread_([this] { draw_until_stopped(); }) {}
 
 TtyProgress::~TtyProgress() {
@@ -113,6 +113,11 @@ void TtyProgress::step_started(const StepView& step) {
   view_.step_started(step, clock_());
 }
 
+void TtyProgress::step_missed(int number, std::string_view) {
+  const std::lock_guard lock(mutex_);
+  view_.step_missed(number);
+}
+
 void TtyProgress::step_output(int number, std::string_view bytes) {
   const std::lock_guard lock(mutex_);
   view_.step_output(number, bytes);
@@ -120,7 +125,7 @@ void TtyProgress::step_output(int number, std::string_view bytes) {
 
 void TtyProgress::step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) {
   const std::lock_guard lock(mutex_);
-  view_.step_progress(number, what, done, total);
+  view_.step_progress(number, what, done, total, clock_());
 }
 
 void TtyProgress::step_finished(int number, const StepResult& result) {
@@ -136,6 +141,21 @@ void TtyProgress::task_finished(int number, std::string_view error) {
 void TtyProgress::task_stopped(int number) {
   const std::lock_guard lock(mutex_);
   view_.task_stopped(number, clock_());
+}
+
+void TtyProgress::stage_waits(const StageView& stage, const StageView& other) {
+  const std::lock_guard lock(mutex_);
+  view_.stage_waits(stage, other);
+}
+
+void TtyProgress::stage_goes_on(const StageView& stage) {
+  const std::lock_guard lock(mutex_);
+  view_.stage_goes_on(stage);
+}
+
+void TtyProgress::build_expected(const std::vector<ExpectedStage>& stages) {
+  const std::lock_guard lock(mutex_);
+  view_.expect(stages);
 }
 
 }  // namespace kiln

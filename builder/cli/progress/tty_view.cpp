@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "builder/cache/step_record.hpp"
 #include "builder/cli/progress/progress_output.hpp"
 
 namespace kiln {
@@ -13,6 +14,10 @@ namespace {
 
 constexpr std::size_t kMostDetails = 6;
 constexpr std::size_t kBarColumns = 20;
+// Of the last frame; of more hits their number is told.
+constexpr std::size_t kMostHits = 20;
+constexpr std::size_t kMostWaitedFor = 3;
+constexpr std::size_t kMostWaiting = 6;
 
 constexpr const char* kBlue = "\x1b[34m";
 constexpr const char* kRed = "\x1b[31m";
@@ -28,6 +33,11 @@ std::string bar(std::uint64_t done, std::uint64_t total) {
   return "[" + result + "]";
 }
 
+// "40s", "3m05s".
+std::string whole_seconds(double seconds) {
+  return seconds < 60 ? fmt::format("{:.0f}s", seconds) : human_seconds(seconds);
+}
+
 // The width that lines may have. The last column stays free: terminals differ in what they do behind it.
 std::size_t usable_columns(TerminalSize size) { return static_cast<std::size_t>(std::max(size.columns, 20)) - 1; }
 
@@ -38,8 +48,10 @@ void TtyView::warn(std::string_view message) { warnings_.push_back(printable(mes
 void TtyView::step_started(const StepView& view, double now) {
   step_of_number_[view.number] = steps_.size();
   Step& step = steps_.emplace_back();
+  step.number = view.number;
   step.label = step_label(view);
   step.started = now;
+  time_left_.step_started(view, now);
   if (view.count > 0) {
     auto& [index, count] = stages_[{view.target, view.stage}];
     index = std::max(index, view.index);
@@ -56,7 +68,7 @@ void TtyView::step_output(int number, std::string_view bytes) {
   }
 }
 
-void TtyView::step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) {
+void TtyView::step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total, double now) {
   Step* step = find(number);
   if (!step) return;
   const std::string name = printable(what);
@@ -64,8 +76,16 @@ void TtyView::step_progress(int number, std::string_view what, std::uint64_t don
                                   [&](const Transfer& transfer) { return transfer.what == name; });
   const bool ended = total > 0 && done >= total;
   if (found == step->transfers.end()) {
-    if (!ended) step->transfers.push_back({name, done, total});
-  } else if (ended) {
+    if (ended) return;
+    step->transfers.push_back({name, done, total, {}});
+    step->transfers.back().speed.add(now, 0);
+    speed_.add(now, 0);
+    return;
+  }
+  const std::uint64_t moved = done - std::min(done, found->done);
+  speed_.add(now, moved);
+  found->speed.add(now, moved);
+  if (ended) {
     step->transfers.erase(found);
   } else {
     found->done = done;
@@ -76,6 +96,7 @@ void TtyView::step_progress(int number, std::string_view what, std::uint64_t don
 void TtyView::step_finished(int number, const StepResult& result, double now) {
   Step* step = find(number);
   if (!step) return;
+  time_left_.step_ended(number);
   switch (result.outcome) {
     case StepOutcome::hit:
       step->state = State::cached;
@@ -113,8 +134,9 @@ void TtyView::task_stopped(int number, double now) {
 std::vector<std::string> TtyView::frame(double now, TerminalSize size) const {
   const std::size_t columns = usable_columns(size);
   // The header, the line the cursor stands on, and the rest for steps.
-  const std::size_t room = static_cast<std::size_t>(std::max(size.rows, 4)) - 2;
+  std::size_t room = static_cast<std::size_t>(std::max(size.rows, 4)) - 2;
 
+  std::vector<std::string> waiting = waiting_lines(columns);
   std::vector<const Step*> running;
   for (const Step& step : steps_) {
     if (step.state == State::running) running.push_back(&step);
@@ -122,7 +144,7 @@ std::vector<std::string> TtyView::frame(double now, TerminalSize size) const {
   const std::size_t finished = steps_.size() - running.size();
   std::map<const Step*, std::vector<std::string>> below;
   std::size_t wanted = 0;
-  for (const Step* step : running) wanted += (below[step] = details(*step, columns)).size();
+  for (const Step* step : running) wanted += (below[step] = details(*step, now, columns)).size();
 
   const auto not_shown = [&](std::size_t count, const char* what) {
     return painted(
@@ -134,6 +156,9 @@ std::vector<std::string> TtyView::frame(double now, TerminalSize size) const {
     lines.push_back(not_shown(running.size() - room + 1, "running"));
     return lines;
   }
+
+  if (running.size() + waiting.size() >= room) waiting.clear();
+  room -= waiting.size();
 
   // Running steps have a line each; finished ones get what output leaves, output at most half of the room.
   std::size_t details_room = std::min({wanted, room / 2, room - running.size()});
@@ -164,6 +189,7 @@ std::vector<std::string> TtyView::frame(double now, TerminalSize size) const {
     const std::vector<std::string>& detail = below[&step];
     lines.insert(lines.end(), detail.end() - static_cast<std::ptrdiff_t>(kept[&step]), detail.end());
   }
+  lines.insert(lines.end(), waiting.begin(), waiting.end());
   return lines;
 }
 
@@ -180,13 +206,19 @@ std::vector<std::string> TtyView::final_frame(double now, TerminalSize size) {
     any_cancelled |= step.state == State::cancelled;
   }
   stages_.clear();
+  waiting_.clear();
   std::vector<std::string> lines = {fit_width(header(now, any_failed      ? " FAILED"
                                                           : any_cancelled ? " CANCELED"
                                                                           : " FINISHED"),
                                               columns)};
+  const auto hits = static_cast<std::size_t>(
+      std::count_if(steps_.begin(), steps_.end(), [](const Step& step) { return step.state == State::cached; }));
+  if (hits > kMostHits) lines.push_back(painted(fmt::format(" => {} steps from the cache", hits), kBlue));
   for (const Step& step : steps_) {
+    if (step.state == State::cached && hits > kMostHits) continue;
     lines.push_back(step_line(step, now, columns));
-    if (step.state == State::done && !step.note.empty()) {
+    // A step on a layer that was made anew is explained by that layer's own.
+    if (step.state == State::done && !step.note.empty() && input_type(step.note) != InputType::parent_layer) {
       lines.push_back(note_line("not cached: " + step.note, columns));
     }
     if (step.state == State::failed) lines.push_back(note_line(step.note, columns));
@@ -213,6 +245,11 @@ std::string TtyView::header(double now, std::string_view verdict) const {
   if (!warnings_.empty()) {
     text += fmt::format(", {} warning{}", warnings_.size(), warnings_.size() == 1 ? "" : "s");
   }
+  if (verdict.empty()) {
+    if (const std::uint64_t rate = speed_.rate(now)) text += fmt::format(", {}/s", human_bytes(rate));
+    if (const auto left = time_left_.left(now); left && *left >= 1)
+      text += fmt::format(", about {} left", whole_seconds(*left));
+  }
   return text;
 }
 
@@ -238,7 +275,11 @@ std::string TtyView::step_line(const Step& step, double now, std::size_t columns
       code = kYellow;
       break;
   }
-  const std::string time = human_seconds(step.state == State::running ? now - step.started : step.seconds);
+  std::string time = human_seconds(step.state == State::running ? now - step.started : step.seconds);
+  if (step.state == State::running) {
+    if (const auto expected = time_left_.expected(step.number); expected && *expected >= 1)
+      time += " of " + human_seconds(*expected);
+  }
   const std::size_t text_columns = columns - std::min(columns, time.size() + 1);
   text = pad_right(fit_width(text + step.label, text_columns), text_columns) + " " + time;
   return painted(std::move(text), code);
@@ -248,18 +289,48 @@ std::string TtyView::note_line(std::string_view text, std::size_t columns) const
   return painted(fit_width(fmt::format(" => => {}", text), columns), kDim);
 }
 
-std::vector<std::string> TtyView::details(const Step& step, std::size_t columns) const {
+std::vector<std::string> TtyView::details(const Step& step, double now, std::size_t columns) const {
   std::vector<std::string> lines;
   for (const std::string& line : step.last_lines) lines.push_back(note_line("# " + line, columns));
   if (!step.output.partial().empty()) lines.push_back(note_line("# " + step.output.partial(), columns));
   for (const Transfer& transfer : step.transfers) {
-    const std::string amount = transfer.total == 0
-                                   ? human_bytes(transfer.done)
-                                   : fmt::format("{} {} / {}", bar(transfer.done, transfer.total),
-                                                 human_bytes(transfer.done), human_bytes(transfer.total));
-    lines.push_back(note_line(fmt::format("{} {}", transfer.what, amount), columns));
+    std::string amount = transfer.total == 0 ? human_bytes(transfer.done)
+                                             : fmt::format("{} {} / {}", bar(transfer.done, transfer.total),
+                                                           human_bytes(transfer.done), human_bytes(transfer.total));
+    if (const std::uint64_t rate = transfer.speed.rate(now)) amount += fmt::format(", {}/s", human_bytes(rate));
+    lines.push_back(note_line(trim(fmt::format("{} {}", transfer.what, amount)), columns));
   }
   if (lines.size() > kMostDetails) lines.erase(lines.begin(), lines.end() - kMostDetails);
+  return lines;
+}
+
+std::vector<std::string> TtyView::waiting_lines(std::size_t columns) const {
+  std::map<StageView, std::vector<std::string>> waited_for;
+  for (const auto& [stage, other] : waiting_) {
+    std::vector<std::string>& names = waited_for[other];
+    const std::string& name = stage.target.empty() || stage.target == other.target ? stage.stage : stage.target;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(printable(name));
+  }
+  std::vector<std::pair<StageView, std::vector<std::string>>> sorted(waited_for.begin(), waited_for.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < std::min(sorted.size(), kMostWaitedFor); ++i) {
+    auto& [other, names] = sorted[i];
+    const std::size_t count = names.size();
+    if (count > kMostWaiting) {
+      names.resize(kMostWaiting);
+      names.push_back(fmt::format("and {} more", count - kMostWaiting));
+    }
+    StepView label;
+    label.target = other.target;
+    label.stage = other.stage;
+    const std::string name(trim(step_label(label)));
+    lines.push_back(painted(
+        fit_width(fmt::format(" => {} {} for {}: {}", count, count == 1 ? "waits" : "wait", name, join(names, ", ")),
+                  columns),
+        kDim));
+  }
   return lines;
 }
 

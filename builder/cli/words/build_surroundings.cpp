@@ -13,6 +13,7 @@ BuildSurroundings surroundings_of(const ProgressWords& words, const CancelToken&
   options.mode =
       words.quiet ? ProgressMode::quiet : parse_progress_mode(words.progress, std::getenv("BUILDKIT_PROGRESS"));
   options.colour = environment_variable("NO_COLOR").value_or("").empty() ? Colour::yes : Colour::no;
+  options.folds = LogFolds::of_environment(environment_variable);
   BuildSurroundings surroundings;
   surroundings.open_progress = [options] { return make_progress(options); };
   surroundings.kiln_version = kVersion;

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake/entries.hpp"
+#include "builder/definitions/hcl/convert.hpp"
 
 namespace kiln::cli {
 
@@ -21,6 +22,8 @@ struct RefusedFlag {
 constexpr char kNoLimits[] =
     "RUN has no limits of its own; run kiln in a scope that has them: systemd-run --scope -p MemoryMax=8G -p "
     "CPUQuota=200% kiln build ...";
+
+constexpr char kNoPolicies[] = "kiln evaluates no source policies; pin base images by digest";
 
 constexpr RefusedFlag kRefused[] = {
     {"--attest", "kiln writes no attestations; make them for the pushed digest, with 'cosign attest'"},
@@ -37,7 +40,7 @@ constexpr RefusedFlag kRefused[] = {
     {"--isolation", "RUN is always a Linux container; leave the flag out"},
     {"-m,--memory", kNoLimits},
     {"--memory-swap", kNoLimits},
-    {"--policy", "kiln evaluates no source policies; pin base images by digest"},
+    {"--policy", kNoPolicies},
     {"--security-opt", "say RUN --security=insecure in the Dockerfile and pass --allow security.insecure"},
     {"--squash", "layers are kept apart so that they can be shared; copy the result into a last stage FROM scratch",
      false},
@@ -82,16 +85,42 @@ void refuse_attestation(const char* flag, const std::string& value) {
                           flag, printable(value), flag));
 }
 
+// Whether all that is said of policies is that there are none. Error{usage} for what is nothing to say of them here.
+bool disables_policies(const std::vector<std::string>& policies) {
+  bool is_disabled = false;
+  for (const std::string& text : policies) {
+    std::vector<hcl::Value> entries;
+    try {
+      entries = bake::entries_of_text(bake::EntryKind::policy, text);
+    } catch (const hcl::ValueError& error) {
+      throw Error(Category::usage, fmt::format("--policy '{}': {}", printable(text), error.what()));
+    }
+    const hcl::Value::Members& said = entries.front().members();
+    for (const char* key : {"filename", "reset"}) {
+      if (said.contains(key)) {
+        throw Error(Category::usage,
+                    fmt::format("--policy '{}': '{}' is said in the bake file, by 'policy'", printable(text), key));
+      }
+    }
+    if (!said.contains("disabled")) continue;
+    is_disabled = true;
+    if (said.size() > 1 || policies.size() > 1) {
+      throw Error(Category::usage, fmt::format("--policy '{}': 'disabled' goes with nothing else", printable(text)));
+    }
+  }
+  return is_disabled;
+}
+
 }  // namespace
 
 void add_buildx_bake_flags(Arguments& bake, BuildxWords& words) {
   add_common_flags(bake, words, "network.host, ssh and fs need");
   for (const RefusedFlag& flag : kRefused) {
     const std::string_view names = flag.names;
-    if (names == "--builder" || names == "-D,--debug" || names == "--policy")
-      bake.refused(flag.names, flag.reason, flag.takes_value);
+    if (names == "--builder" || names == "-D,--debug") bake.refused(flag.names, flag.reason, flag.takes_value);
   }
-  bake.refused("--jobs", "as many steps run at once as this machine has cores; run kiln in a scope with fewer");
+  bake.option("--policy", words.policies, "disabled=true: no source policy is evaluated, as always");
+  bake.refused("-j,--jobs", "as many steps run at once as this machine has cores; run kiln in a scope with fewer");
 }
 
 bool BuildxWords::allows_insecure() const {
@@ -108,6 +137,9 @@ std::vector<std::string> BuildxWords::words_of_set() const {
     const auto flag = bake::flag_of_text(*value);
     set.push_back(fmt::format("*.attest=type={},{}", type, flag ? fmt::format("disabled={}", !*flag) : *value));
   }
+  const bool is_disabled = disables_policies(policies);
+  for (const std::string& policy : policies)
+    set.push_back(fmt::format("*.policy{}={}", is_disabled ? "" : "+", policy));
   return set;
 }
 
@@ -130,6 +162,9 @@ void check_buildx_words(const BuildxWords& words) {
   refuse_attestation("--provenance", words.provenance);
   refuse_attestation("--sbom", words.sbom);
   check_allowed(words);
+  if (!words.policies.empty() && !disables_policies(words.policies)) {
+    throw Error(Category::usage, fmt::format("--policy '{}': {}", printable(words.policies.front()), kNoPolicies));
+  }
   if (words.call.empty() || words.call == "build" || words.wants_check()) return;
   throw Error(
       Category::usage,

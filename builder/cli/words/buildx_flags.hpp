@@ -14,6 +14,7 @@ struct BuildxWords {
   std::string call;
   std::string provenance;
   std::string sbom;
+  std::vector<std::string> policies;  // of bake
   bool remove = false;
 
   bool allows_insecure() const;

@@ -136,15 +136,19 @@ void normalise(AttributeValues& values) {
   }
 }
 
+void apply_value(const Attribute& attribute, const Value& value, TargetSpec& target, const AttributeFolders& folders) {
+  if (attribute.refusal.empty()) {
+    attribute.apply(value, target, folders);
+  } else if (is_asked_for(attribute, value)) {
+    throw Error(Category::usage, fmt::format("target '{}': kiln does not honour '{}': {}", printable(target.name),
+                                             attribute.name, attribute.refusal));
+  }
+}
+
 void apply_values(const AttributeValues& values, TargetSpec& target, const AttributeFolders& folders) {
   for (const Attribute& attribute : attributes()) {
-    const auto said = values.find(attribute.name);
-    if (said == values.end()) continue;
-    if (attribute.refusal.empty()) {
-      attribute.apply(said->second, target, folders);
-    } else if (is_asked_for(attribute, said->second)) {
-      throw Error(Category::usage, fmt::format("target '{}': kiln does not honour '{}': {}", printable(target.name),
-                                               attribute.name, attribute.refusal));
+    if (const auto said = values.find(attribute.name); said != values.end()) {
+      apply_value(attribute, said->second, target, folders);
     }
   }
 }

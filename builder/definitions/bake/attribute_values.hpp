@@ -18,7 +18,10 @@ void merge_over(AttributeValues& into, const AttributeValues& over);
 // Takes repeats and empty texts away, as buildx does behind each merge.
 void normalise(AttributeValues& values);
 
-// Sets in `target` what the values say. Error{usage} for a value that cannot be, and for what kiln does not honour.
+// Sets in `target` what one value says. Error{usage} for a value that cannot be, and for what kiln does not honour.
+void apply_value(const Attribute& attribute, const hcl::Value& value, TargetSpec& target,
+                 const AttributeFolders& folders);
+// The same of all, in the order of attributes().
 void apply_values(const AttributeValues& values, TargetSpec& target, const AttributeFolders& folders);
 // All that a target says, in buildx's words, paths below `folder` relative to it.
 AttributeValues values_of(const TargetSpec& target, const fs::path& folder);

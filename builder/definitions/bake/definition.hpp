@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file.hpp"
@@ -40,6 +41,10 @@ class Definition {
   const SetWords& set() const noexcept { return set_; }
   // What `--print` shows of the targets and groups that are asked for; none means "default".
   Selection select(const std::vector<std::string>& requested) const;
+  // See Resolver.
+  hcl::Place place_of(const std::string& target, std::string_view attribute) const {
+    return Resolver(config_, set_).place_of(target, attribute);
+  }
 
  private:
   Definition(BakeConfig config, SetWords set) : config_(std::move(config)), set_(std::move(set)) {}

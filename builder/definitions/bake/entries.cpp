@@ -66,6 +66,48 @@ Members parse_pairs(EntryKind kind, const std::string& text) {
   return members;
 }
 
+constexpr char kFilename[] = "filename", kFilenames[] = "filenames";
+
+// A policy's text may name several files; then they are kept beside the first.
+Members policy_of_text(const std::string& text) {
+  Members members = parse_pairs(EntryKind::policy, text);
+  Value::Items names;
+  for (const std::string& field : fields_of(EntryKind::policy, text)) {
+    const std::size_t equals = field.find('=');
+    if (to_lower(trim(field.substr(0, equals))) == kFilename) names.push_back(Value::of(field.substr(equals + 1)));
+  }
+  if (names.empty()) return members;
+  members[kFilename] = names.front();
+  if (names.size() > 1) members[kFilenames] = Value::list(Type::string(), std::move(names));
+  return members;
+}
+
+void check_policy(Members& members) {
+  for (auto& [key, value] : members) {
+    if (key == kFilenames) continue;
+    const std::string& text = value.text();
+    if (key == kFilename) {
+      if (text.empty()) throw ValueError("the file of a policy has no name");
+    } else if (key == "disabled" || key == "reset" || key == "strict") {
+      value = Value::of(parse_flag(text) ? "true" : "false");
+    } else if (key == "log-level") {
+      static const std::vector<std::string> kLevels = {"panic", "fatal", "error", "warning", "info", "debug", "trace"};
+      const std::string level = to_lower(text) == "warn" ? "warning" : to_lower(text);
+      if (std::find(kLevels.begin(), kLevels.end(), level) == kLevels.end()) {
+        throw ValueError(
+            fmt::format("unknown log-level '{}' of a policy{}", printable(text), suggestion(level, kLevels)));
+      }
+      value = Value::of(level);
+    } else {
+      throw ValueError(fmt::format("unknown key '{}' of a policy{}", printable(key),
+                                   suggestion(key, {"disabled", "filename", "log-level", "reset", "strict"})));
+    }
+  }
+  for (const char* flag : {"disabled", "reset"}) {
+    if (members.contains(flag) && members.at(flag).text() == "false") members.erase(flag);
+  }
+}
+
 std::string take(Members& members, const std::string& key) {
   const auto found = members.find(key);
   if (found == members.end()) return "";
@@ -104,6 +146,10 @@ Value checked(EntryKind kind, Members members) {
           fmt::format("unknown key '{}' of a secret{}", printable(key), suggestion(key, {"env", "id", "src", "type"})));
     }
     std::erase_if(members, [](const auto& member) { return member.second.text().empty(); });
+  }
+  if (kind == EntryKind::policy) {
+    check_policy(members);
+    if (members.contains(kFilenames)) return Value::object(std::move(members));
   }
   return strings(std::move(members));
 }
@@ -168,7 +214,7 @@ std::vector<Value> entries_of_text(EntryKind kind, const std::string& text) {
   if (kind == EntryKind::output && !text.starts_with("type=") && fields_of(kind, text) == std::vector{text}) {
     return {strings({{"type", Value::of(text == "-" ? "tar" : "local")}, {"dest", Value::of(text)}})};
   }
-  return {checked(kind, parse_pairs(kind, text))};
+  return {checked(kind, kind == EntryKind::policy ? policy_of_text(text) : parse_pairs(kind, text))};
 }
 
 Value entry_of_value(EntryKind kind, const Value& value) {

@@ -9,7 +9,8 @@
 
 // Attributes that are lists of things with parts, which are written as texts ("type=registry,ref=a/b") or as objects:
 // caches, outputs, attestations, secrets, SSH agents and policies. Each entry becomes a map of strings, an SSH agent an
-// object {id, paths}. hcl::ValueError for what is malformed.
+// object {id, paths}; a policy that names several files has a list of them, "filenames". hcl::ValueError for what is
+// malformed.
 namespace kiln::bake {
 
 enum class EntryKind { attestation, cache, output, policy, secret, ssh };

@@ -309,7 +309,10 @@ class Module : public hcl::Names {
     for (const hcl::NamedExpression& said : block.block.body->attributes) {
       const Attribute* known = find_attribute(said.name);
       if (known == nullptr) continue;
-      if (auto value = attribute(block, index, *known)) target.values.insert_or_assign(said.name, *std::move(value));
+      auto value = attribute(block, index, *known);
+      if (!value) continue;
+      target.values.insert_or_assign(said.name, *std::move(value));
+      target.value_places.insert_or_assign(known->name, said.value->place);
     }
     take_file_relative(block, target);
     const auto known = target_numbers_.find(target.name);
@@ -416,6 +419,7 @@ void BakeTarget::merge(const BakeTarget& over) {
   if (!over.folder.empty()) folder = over.folder;
   inherits.insert(inherits.end(), over.inherits.begin(), over.inherits.end());
   merge_over(values, over.values);
+  for (const auto& [attribute, of_value] : over.value_places) value_places.insert_or_assign(attribute, of_value);
 }
 
 const BakeGroup* BakeConfig::find_group(const std::string& name) const {

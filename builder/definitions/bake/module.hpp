@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "builder/definitions/bake/set_words.hpp"
@@ -21,6 +22,8 @@ struct BakeTarget {
   AttributeValues values;
   hcl::Place place;
   std::string folder = {};  // the context where none is said; empty: "."
+  // Of attributes: the value that was said last.
+  std::map<std::string_view, hcl::Place> value_places = {};
 
   void merge(const BakeTarget& over);
 };

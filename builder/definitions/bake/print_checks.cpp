@@ -102,14 +102,19 @@ void check(std::string_view name, const hcl::Value& value) {
 
 }  // namespace
 
-void check_printed(const std::string& name, const AttributeValues& values) {
-  for (const auto& [attribute, value] : values) {
-    try {
-      check(attribute, value);
-    } catch (const hcl::ValueError& error) {
-      throw Error(Category::usage, fmt::format("target '{}': {}: {}", printable(name), attribute, error.what()));
-    } catch (const Error& error) {
-      throw Error(Category::usage, fmt::format("target '{}': {}: {}", printable(name), attribute, error.message()));
+void check_printed(const Definition& definition, const Selection& selection) {
+  for (const auto& [name, values] : selection.targets) {
+    for (const auto& [attribute, value] : values) {
+      std::string mistake;
+      try {
+        check(attribute, value);
+        continue;
+      } catch (const hcl::ValueError& error) {
+        mistake = error.what();
+      } catch (const Error& error) {
+        mistake = error.message();
+      }
+      hcl::fail(definition.place_of(name, attribute), fmt::format("target '{}': {}: {}", name, attribute, mistake));
     }
   }
 }

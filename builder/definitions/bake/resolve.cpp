@@ -103,8 +103,44 @@ class Printer {
   bool is_first_ = true;
 };
 
+// In the words of buildx's own type.
+void print_policy(Printer& printer, const Value::Members& policy) {
+  const auto show = [&](const char* key, const Value& value) {
+    printer.key(key);
+    printer.value(value);
+  };
+  const auto flag = [&](const char* key) { return Value::of(policy.contains(key) && policy.at(key).text() == "true"); };
+  Value::Items names;
+  if (const auto several = policy.find("filenames"); several != policy.end()) {
+    names = several->second.items();
+  } else if (policy.contains("filename")) {
+    names.push_back(policy.at("filename"));
+  }
+  printer.open('{');
+  if (names.empty()) {
+    show("Files", Value());
+  } else {
+    printer.key("Files");
+    printer.open('[');
+    for (const Value& name : names) {
+      printer.next();
+      printer.open('{');
+      show("Filename", name);
+      show("Data", Value());
+      printer.close('}');
+    }
+    printer.close(']');
+  }
+  show("Reset", flag("reset"));
+  show("Disabled", flag("disabled"));
+  show("Strict", policy.contains("strict") ? flag("strict") : Value());
+  show("LogLevel", policy.contains("log-level") ? policy.at("log-level") : Value());
+  printer.close('}');
+}
+
 // An entry's members in the order that buildx shows them.
 void print_entry(Printer& printer, const Attribute& attribute, const Value& entry) {
+  if (attribute.entry == EntryKind::policy) return print_policy(printer, entry.members());
   printer.open('{');
   const auto show = [&](const std::string& key, const Value& value) {
     const bool is_empty = value.is_sequence()
@@ -217,6 +253,21 @@ const AttributeValues& Resolver::resolve(const std::string& name) {
   set_.apply(name, values);
   normalise(values);
   return resolved_.emplace(name, std::move(values)).first->second;
+}
+
+// Targets whose `inherits` leads back are refused before.
+std::optional<hcl::Place> Resolver::value_place(const BakeTarget& target, std::string_view attribute) const {
+  if (set_.attributes_of(target.name).contains(std::string(attribute))) return hcl::Place();
+  if (const auto own = target.value_places.find(attribute); own != target.value_places.end()) return own->second;
+  for (auto parent = target.inherits.rbegin(); parent != target.inherits.rend(); ++parent) {
+    if (const auto inherited = value_place(*find_target(*parent), attribute)) return inherited;
+  }
+  return std::nullopt;
+}
+
+hcl::Place Resolver::place_of(const std::string& name, std::string_view attribute) const {
+  const BakeTarget& target = *find_target(name);
+  return value_place(target, attribute).value_or(target.place);
 }
 
 AttributeValues Resolver::complete(const std::string& name, ContextOf context_of) {

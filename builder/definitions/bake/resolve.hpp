@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,6 +33,9 @@ class Resolver {
   bool knows(const std::string& pattern) const;
   // Error{usage} where a target, or one that its contexts name, cannot be resolved.
   void check_links(const std::string& name);
+  // Where the value of a target's attribute is said: in the target, else in one that it inherits, else where the target
+  // begins. No place for one that --set says.
+  hcl::Place place_of(const std::string& name, std::string_view attribute) const;
   // With a context and a Dockerfile. What is printed shows "cwd://x" as "x"; what is built tells them apart.
   enum class ContextOf { print, build };
   AttributeValues complete(const std::string& name, ContextOf context_of = ContextOf::print);
@@ -42,6 +46,7 @@ class Resolver {
   void add_target(const std::string& name, Selection& into);
   void add_links(const std::string& name, Selection& into, std::vector<std::string>& path);
   const BakeTarget* find_target(const std::string& name) const;
+  std::optional<hcl::Place> value_place(const BakeTarget& target, std::string_view attribute) const;
   std::vector<std::string> known_names() const;
   [[noreturn]] void fail_unknown(const std::string& name, const hcl::Place& place, const std::string& what) const;
 

@@ -8,6 +8,8 @@ void apply_call(const Value& value, TargetSpec& target, const AttributeFolders&)
   target.call = one_of(value.text(), "call", {"build", "check", "lint"}, target);
 }
 
+bool is_disabled(const Value& policy) { return policy.members().contains("disabled"); }
+
 }  // namespace
 
 // How steps come to be.
@@ -66,7 +68,8 @@ std::vector<Attribute> solve_attributes() {
        .merge = append,
        .entry = EntryKind::policy,
        .is_never_null = true,
-       .refusal = "it knows no source policies; pin the images by digest"},
+       .refusal = "it knows no source policies; pin the images by digest",
+       .asks_for_nothing = is_disabled},
   };
 }
 

@@ -76,6 +76,11 @@ class HeardBy final : public BuildObserver {
   }
   void step_finished(int number, const StepResult& result) override { heard_->step_finished(number, result); }
   void task_finished(int number, std::string_view error) override { heard_->task_finished(number, error); }
+  void step_missed(int number, std::string_view reason) override { heard_->step_missed(number, reason); }
+  void stage_waits(const StageView& stage, const StageView& other) override { heard_->stage_waits(stage, other); }
+  void stage_goes_on(const StageView& stage) override { heard_->stage_goes_on(stage); }
+  bool wants_expectation() const override { return heard_->wants_expectation(); }
+  void build_expected(const std::vector<ExpectedStage>& stages) override { heard_->build_expected(stages); }
 
  private:
   std::shared_ptr<HeardBuild> heard_;

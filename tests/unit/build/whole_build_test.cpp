@@ -58,6 +58,42 @@ TEST_CASE("only what a changed file goes into is executed again") {
   CHECK(fixture.ran() == Steps{"two"});
 }
 
+TEST_CASE("a display hears which steps are executed and why, and what earlier builds took") {
+  BuildFixture fixture;
+  fixture.context("a", "1");
+  fixture.target("app", "FROM base\nCOPY a /\nRUN make\n");
+  fixture.target("tool", "FROM app\nRUN test\n").contexts = {{"app", "target:app"}};
+  fixture.build();
+  CHECK(fixture.heard().missed().size() == 3);
+  for (const ExpectedStage& stage : fixture.heard().expected()) CHECK(stage.seconds.empty());
+  fixture.context("a", "2");
+  fixture.build();
+  const auto missed = fixture.heard().missed();
+  REQUIRE(missed.size() == 3);
+  CHECK(missed[0] == "COPY a /: file a changed");
+  const auto expected = fixture.heard().expected();
+  REQUIRE(expected.size() == 2);
+  CHECK(expected[0].stage.target == "app");
+  CHECK(expected[0].seconds.size() == 2);
+  CHECK(expected[1].stage.target == "tool");
+  CHECK(expected[1].needs.front() == 0);
+  fixture.build();
+  CHECK(fixture.heard().missed().empty());
+}
+
+TEST_CASE("a stage that waits for another says so, and when it goes on") {
+  BuildFixture fixture;
+  fixture.target("app", "FROM base\nRUN make\n");
+  fixture.target("tool", "FROM app\nRUN test\n").contexts = {{"app", "target:app"}};
+  fixture.build();
+  const auto waits = fixture.heard().waits();
+  REQUIRE(waits.size() % 2 == 0);  // none where the other was solved first
+  for (std::size_t i = 0; i < waits.size(); i += 2) {
+    CHECK(waits[i] == "tool waits for app");
+    CHECK(waits[i + 1] == "tool goes on");
+  }
+}
+
 TEST_CASE("a result tells the targets in the order of the request, with their names, images and roots") {
   BuildFixture fixture;
   fixture.target("a", "FROM base\nRUN a\n");

@@ -49,7 +49,7 @@ TEST_CASE_FIXTURE(Fixture, "a record whose blob is gone is a miss that says so")
   const auto found = cache.find(kKey);
   CHECK_FALSE(found.record);
   CHECK(found.miss.reason.find("no longer in the store") != std::string::npos);
-  CHECK(found.miss.cause == MissCause::layer_gone);
+  CHECK(found.miss.kind == MissKind::layer_gone);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a damaged record is a miss that says so") {

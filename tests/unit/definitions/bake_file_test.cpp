@@ -219,10 +219,10 @@ TEST_CASE("wrong forms are refused") {
   CHECK(refusal("{\"target\": {\"a\": {\"no-cache\": \"maybe\"}}}") ==
         "1:31: 'no-cache': a bool is required: true or false");
   CHECK(refusal("{\"target\": {\"a\": {\"network\": \"moon\"}}}") ==
-        "target 'a': network 'moon' is not valid; known: default, host, none");
+        "1:30: target 'a': network 'moon' is not valid; known: default, host, none");
   CHECK(refusal("{\"target\": {\"a\": {\"context\": \"-\"}}}").find("standard input") != std::string::npos);
   CHECK(refusal("{\"target\": {\"a\": {\"secret\": [\"src=x\"]}}}") ==
-        "a secret has no id; expected id=ID[,src=FILE|,env=NAME]");
+        "1:29: a secret has no id; expected id=ID[,src=FILE|,env=NAME]");
 }
 
 TEST_CASE("a target that cannot be built stops only what needs it") {
@@ -287,9 +287,9 @@ TEST_CASE("a matrix is refused where it has no name, equal names or too many com
 
 TEST_CASE("what kiln does not honour is refused with the reason, for the target that asks for it") {
   CHECK(refusal(R"({"target": {"a": {"attest": ["type=sbom"]}}})")
-            .starts_with("target 'a': kiln does not honour 'attest': "));
+            .starts_with("1:29: target 'a': kiln does not honour 'attest': "));
   CHECK(refusal(R"({"target": {"a": {"entitlements": ["device"]}}})")
-            .starts_with("target 'a': kiln does not honour 'entitlements': "));
+            .starts_with("1:35: target 'a': kiln does not honour 'entitlements': "));
   CHECK(refusal(R"({"target": {"a": {"attest": ["type=sbom,disabled=true"], "entitlements": ["network.host"]}}})") ==
         "accepted");
 }

@@ -64,6 +64,27 @@ TEST_CASE("a forecast has what is wanted and its parents, parents first, by wave
   CHECK(forecast.find("other") == nullptr);
 }
 
+TEST_CASE("equal reasons are told once, with the steps and targets that have them") {
+  Forecast forecast = looked_up();
+  forecast.targets[1].steps[0].reason = forecast.targets[2].steps[0].reason = "file a changed";
+  forecast.targets[0].steps[0].reason = "local";
+  const auto reasons = forecast.reasons();
+  REQUIRE(reasons.size() == 2);
+  CHECK(reasons[0].text == "file a changed");
+  CHECK(reasons[0].steps == 2);
+  CHECK(reasons[0].targets == std::vector<std::string>{"app-a", "app-b"});
+  CHECK(reasons[1].text == "unknown until 'RUN make' is built");
+  const auto json = nlohmann::json::parse(forecast_json(forecast));
+  CHECK(json["reasons"][1]["targets"] == nlohmann::json{"app-a", "app-b"});
+}
+
+TEST_CASE("a target has the bytes that its layers would come to") {
+  const Forecast forecast = looked_up();
+  CHECK(Forecast::bytes_of(forecast.targets[0]) == 0);
+  CHECK(Forecast::bytes_of(forecast.targets[1]) == 1000);
+  CHECK(nlohmann::json::parse(forecast_json(forecast))["targets"][1]["bytes_to_push"] == 1000);
+}
+
 TEST_CASE("only the stages that are built have steps, with their lines") {
   const Forecast forecast = lay_out_forecast(fleet(), {3});
   REQUIRE(forecast.targets.size() == 1);

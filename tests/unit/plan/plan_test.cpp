@@ -69,7 +69,22 @@ TEST_CASE("a child takes its parent for the same profile, or the one without") {
   CHECK(parent_of(plan, 3) == 2);
   CHECK(parent_of(plan, 2) == 0);
   CHECK(message_of({target("mid", "FROM scratch\n", "big"), target("app", "FROM mid\n", "small")}, definitions())
-            .find("is not built for profile 'small'") != std::string::npos);
+            .find("parent 'mid' is not built for profile 'small', but for big; add it to the \"profiles\" of 'mid'") !=
+        std::string::npos);
+}
+
+TEST_CASE("a base that is FROM a service of several profiles is told why that cannot be") {
+  TargetSpec large = target("service", "FROM scratch\n", "large"), small = target("service", "FROM scratch\n", "small");
+  TargetSpec base = target("base", "FROM service\n");
+  large.kind = small.kind = ImageKind::service;
+  base.kind = ImageKind::base;
+  CHECK(
+      message_of({large, small, base}, definitions())
+          .find(
+              "parent 'service' is a service, which is built for each of its profiles (large, small), and 'base' is a "
+              "base, which is built once, without one, so it has no 'service' to be built from; add \"profiles\": "
+              "[\"large\", \"small\"] to 'base', or move what both need into a base that 'service' is FROM too") !=
+      std::string::npos);
 }
 
 TEST_CASE("a stage, then scratch, then the fleet: in this order a name is looked for") {

@@ -2,9 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <csignal>
-#include <thread>
-
 #include "base/text.hpp"
 #include "display_test.hpp"
 #include "tests/support/golden.hpp"
@@ -14,120 +11,190 @@ using namespace kiln::test;
 
 namespace {
 
-constexpr auto kHide = PlainProgress::Debug::hide;
+PlainProgress::Options github() {
+  PlainProgress::Options options;
+  options.folds = LogFolds(LogFolds::Service::github, "TOKEN");
+  return options;
+}
 
-// What is written after the header "#1 RUN x" when a step prints `output`.
-std::string output_of(const std::vector<std::string>& pieces) {
+StepView task(int number, std::string text, std::string tally) {
+  StepView view = step(number, "", "", 0, 0, std::move(text));
+  view.tally = std::move(tally);
+  return view;
+}
+
+// A fleet in which one step is executed, one fails, and the rest is as it was.
+std::string log_of_a_build(PlainProgress::Options options) {
   Stage stage;
-  PlainProgress progress(stage.fd.get(), stage.clock(), kHide);
-  progress.step_started(step(1, "", "", 0, 0, "RUN x"));
-  for (const std::string& piece : pieces) progress.step_output(1, piece);
-  progress.step_finished(1, built(1, ""));
+  {
+    PlainProgress progress(stage.fd.get(), stage.clock(), std::move(options));
+    for (int number = 1; number <= 98; ++number) {
+      progress.step_started(step(number, "old-" + std::to_string(number), "stage-0", 1, 1, "COPY app ."));
+      progress.step_finished(number, hit(number <= 90 ? "local" : "registry ghcr.io/acme/cache"));
+    }
+    progress.step_started(step(101, "hub-mainpc", "builder", 1, 3, "COPY requirements.txt ."));
+    progress.step_missed(101, "'requirements.txt' changed");
+    stage.now += 0.1;
+    progress.step_finished(101, built(0.1, "'requirements.txt' changed"));
+    progress.step_started(step(102, "hub-mainpc", "builder", 2, 3, "RUN pip install -r requirements.txt"));
+    progress.step_missed(102, "parent layer 2 changed");
+    stage.now += 0.512;
+    progress.step_output(102, "Collecting fastapi\nCollect");
+    progress.step_started(step(103, "web", "stage-0", 1, 2, "RUN npm ci"));
+    progress.step_missed(103, kNoEarlierBuild);
+    progress.step_output(103, "npm error code E404\n");
+    progress.warn("the cache 'ghcr.io/acme/cache' could not be read: 503");
+    stage.now += 11;
+    progress.step_output(102, "ing uvicorn\n");
+    progress.step_finished(102, built(11.5, "parent layer 2 changed"));
+    progress.step_output(103, "npm error done");
+    progress.step_finished(103, failed("'npm ci' ended with exit code 1\n  | npm error code E404\n  | npm error done"));
+    progress.step_started(step(104, "hub-mainpc", "builder", 3, 3, "COPY app ."));
+    progress.step_finished(104, stopped());
+    for (int number = 105; number <= 107; ++number) {
+      progress.step_started(task(number, "push 4f2a (12.3 MB) to ghcr.io/acme/hub", "blobs pushed"));
+      progress.step_progress(number, "", 4000000, 4000000);
+      progress.task_finished(number, "");
+    }
+    progress.step_started(step(108, "", "", 0, 0, "pushed ghcr.io/acme/hub:1@4f2a"));
+    progress.task_finished(108, "");
+    progress.step_started(step(109, "", "", 0, 0, "push ghcr.io/acme/web:1"));
+    progress.task_finished(109, "cannot reach 'ghcr.io'");
+    progress.info("build-time trust: 142 certificate authorities of the host");
+    progress.debug("hidden");
+    progress.step_started(step(110, "late", "stage-0", 1, 1, "RUN sleep 100"));
+    stage.now += 2;
+    progress.step_started(step(111, "later", "stage-0", 1, 1, "RUN true"));
+  }
   return stage.written();
 }
 
 }  // namespace
 
-TEST_CASE("plain progress of a build reads like BuildKit's") {
+TEST_CASE("a build's plain log has a line for what matters and one when it ends, failures last") {
+  check_golden(fs::path(KILN_GOLDEN_DIR) / "plain.txt", log_of_a_build({}));
+}
+
+TEST_CASE("where the log can be folded, output stands under a step's last line") {
+  check_golden(fs::path(KILN_GOLDEN_DIR) / "plain_github.txt", log_of_a_build(github()));
+}
+
+TEST_CASE("steps from the cache are one line however many they are") {
   Stage stage;
   {
-    PlainProgress progress(stage.fd.get(), stage.clock(), kHide);
-    progress.step_started(step(1, "", "", 0, 0, "resolve docker.io/library/python:3.11-slim"));
-    stage.now += 0.25;
-    progress.task_finished(1, "");
-    progress.step_started(step(2, "hub-mainpc", "builder", 1, 3, "COPY requirements.txt ."));
-    progress.step_finished(2, hit("local"));
-    progress.step_started(step(3, "hub-mainpc", "builder", 2, 3, "RUN pip install -r requirements.txt"));
-    stage.now += 0.512;
-    progress.step_output(3, "Collecting fastapi\nCollect");
-    progress.step_started(step(4, "hub-pc2", "stage-1", 1, 2, "RUN \x1b[2Jtrue"));
-    stage.now += 11;
-    progress.step_output(4, "\x1b[31mred\x1b[0m\n");
-    progress.warn("the cache 'ghcr.io/acme/cache' could not be read: 503");
-    progress.step_output(3, "ing uvicorn\n");
-    progress.step_progress(3, "layer 4f2a", 0, 45000000);
-    stage.now += 4;
-    progress.step_progress(3, "layer 4f2a", 12300000, 45000000);
-    stage.now += 1;
-    progress.step_progress(3, "layer 4f2a", 20000000, 45000000);
-    stage.now += 1;
-    progress.step_progress(3, "layer 4f2a", 45000000, 45000000);
-    progress.step_progress(3, "layer 4f2a", 45000000, 45000000);
-    progress.step_finished(3, built(17.5, "no record: 'requirements.txt' changed"));
-    progress.step_output(4, "half a line");
-    progress.step_finished(4, failed("'RUN true' ended with exit code 7\nsee above"));
-    progress.step_started(step(5, "hub-mainpc", "builder", 3, 3, "COPY app ."));
-    progress.step_finished(5, stopped());
-    progress.step_started(step(6, "", "", 0, 0, "push ghcr.io/acme/hub:1"));
-    progress.task_finished(6, "cannot reach 'ghcr.io'");
-    progress.info("build-time trust: 142 certificate authorities of the host");
-    progress.debug("hidden");
-    progress.step_started(step(7, "", "", 0, 0, "export"));
-  }
-  check_golden(fs::path(KILN_GOLDEN_DIR) / "plain.txt", stage.written());
-}
-
-TEST_CASE("output is printed in whole lines however it was cut") {
-  CHECK(output_of({"on", "e\ntw", "o\n"}) == "#1 RUN x\n#1 0.000 one\n#1 0.000 two\n#1 DONE 1.0s\n");
-  CHECK(output_of({"no end"}) == "#1 RUN x\n#1 0.000 no end\n#1 DONE 1.0s\n");
-  CHECK(output_of({"10%\r", "50%\r", "100%\n"}) == "#1 RUN x\n#1 0.000 100%\n#1 DONE 1.0s\n");
-  CHECK(output_of({}) == "#1 RUN x\n#1 DONE 1.0s\n");
-}
-
-TEST_CASE("a line carries the time at which it began") {
-  Stage stage;
-  PlainProgress progress(stage.fd.get(), stage.clock(), kHide);
-  progress.step_started(step(1, "", "", 0, 0, "RUN x"));
-  stage.now += 1;
-  progress.step_output(1, "slow ");
-  stage.now += 98.5;
-  progress.step_output(1, "line\n");
-  stage.now += 900.2;
-  progress.step_output(1, "later\n");
-  stage.now += 1000;
-  progress.step_output(1, "much later\n");
-  CHECK(stage.written() == "#1 RUN x\n#1 1.000 slow line\n#1 999.7 later\n#1 2000 much later\n");
-}
-
-TEST_CASE("debug messages are printed only when asked for") {
-  Stage stage;
-  PlainProgress(stage.fd.get(), stage.clock(), PlainProgress::Debug::show).debug("a detail");
-  CHECK(stage.written() == "DEBUG: a detail\n");
-}
-
-TEST_CASE("lines of steps that run at once are never mixed") {
-  Stage stage;
-  {
-    PlainProgress progress(stage.fd.get(), stage.clock(), kHide);
-    std::vector<std::thread> threads;
-    for (int number = 1; number <= 4; ++number) {
-      threads.emplace_back([&progress, number] {
-        progress.step_started(step(number, "", "", 0, 0, "RUN x"));
-        for (int i = 0; i < 200; ++i) {
-          progress.step_output(number, "aaaaaaaaaa");
-          progress.step_output(number, "bbbbbbbbbb\n");
-        }
-        progress.step_finished(number, built(1, ""));
-      });
+    PlainProgress progress(stage.fd.get(), stage.clock(), {});
+    for (int number = 1; number <= 500; ++number) {
+      progress.step_started(step(number, "app", "stage-0", 1, 1, "RUN true"));
+      progress.step_finished(number, hit("local"));
+      progress.step_started(task(1000 + number, "unchanged ghcr.io/acme/app@4f2a", "names left"));
+      progress.task_finished(1000 + number, "");
     }
-    for (std::thread& thread : threads) thread.join();
   }
-  const std::string text = stage.written();
-  std::size_t whole = 0;
-  for (const std::string_view line : split(text, '\n')) {
-    if (line.ends_with(" 0.000 aaaaaaaaaabbbbbbbbbb") && line.starts_with("#")) ++whole;
-  }
-  CHECK(whole == 800);
+  CHECK(stage.written() == "500 steps from the cache (500 local)\n500 names left\n");
 }
 
-TEST_CASE("a reader that went away does not stop the build") {
-  int ends[2];
-  REQUIRE(::pipe(ends) == 0);
-  ::signal(SIGPIPE, SIG_IGN);
-  const Fd write_end(ends[1]);
-  ::close(ends[0]);
+TEST_CASE("a step that several images share counts once, and one that this run executed is told there") {
   Stage stage;
-  PlainProgress progress(write_end.get(), stage.clock(), kHide);
-  progress.step_started(step(1, "", "", 0, 0, "RUN x"));
-  CHECK_NOTHROW(progress.step_finished(1, built(1, "")));
+  {
+    PlainProgress progress(stage.fd.get(), stage.clock(), {});
+    for (int number = 1; number <= 5; ++number) {
+      progress.step_started(step(number, "app", "stage-0", 1, 1, "RUN true"));
+      StepResult result = hit(number == 5 ? "this run" : "local");
+      result.key = number == 4 ? "k2" : number == 5 ? "k3" : "k1";
+      progress.step_finished(number, result);
+    }
+  }
+  CHECK(stage.written() == "2 steps from the cache (2 local)\n");
+}
+
+TEST_CASE("a step that is slow is told before it ends") {
+  Stage stage;
+  PlainProgress progress(stage.fd.get(), stage.clock(), {});
+  progress.step_started(step(1, "", "", 0, 0, "RUN slow"));
+  progress.step_missed(1, "ARG A changed");
+  stage.now += 0.9;
+  progress.step_started(step(2, "", "", 0, 0, "RUN other"));
+  CHECK(stage.written().empty());
+  stage.now += 0.2;
+  progress.step_progress(2, "layer", 1, 2);
+  CHECK(stage.written() == "#1 RUN slow (not cached: ARG A changed)\n");
+  progress.step_finished(1, built(1.1, "ARG A changed"));
+  progress.step_finished(2, built(0.2, "ARG A changed"));
+  CHECK(stage.written() ==
+        "#1 RUN slow (not cached: ARG A changed)\n#1 DONE 1.1s RUN slow\n"
+        "#2 DONE 0.2s RUN other (not cached: ARG A changed)\n");
+}
+
+TEST_CASE("a slow step is told by the thread where no event comes") {
+  Stage stage;
+  PlainProgress::Options options;
+  options.ticks = PlainProgress::Ticks::by_thread;
+  double seconds = 0;
+  PlainProgress progress(
+      stage.fd.get(), [&seconds] { return seconds += 1; }, options);
+  progress.step_started(step(1, "", "", 0, 0, "RUN slow"));
+  while (stage.written().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(stage.written() == "#1 RUN slow\n");
+}
+
+TEST_CASE("a failure whose output the log ends with is not told twice") {
+  Stage stage;
+  {
+    PlainProgress progress(stage.fd.get(), stage.clock(), {});
+    progress.step_started(step(1, "", "", 0, 0, "RUN make"));
+    progress.step_output(1, "cc: no such file\n");
+    progress.step_finished(1, failed("'make' ended with exit code 2\n  | cc: no such file\n"));
+  }
+  CHECK(stage.written() ==
+        "#1 RUN make\n#1 0.000 cc: no such file\n#1 ERROR 0.0s RUN make\n#1 ERROR: 'make' ended with exit code 2\n");
+}
+
+TEST_CASE("a failure that several images share is told once at the end") {
+  for (const int executed : {1, 2}) {
+    Stage stage;
+    {
+      PlainProgress progress(stage.fd.get(), stage.clock(), github());
+      for (const int number : {1, 2}) progress.step_started(step(number, "app", "", 0, 0, "RUN make"));
+      progress.step_output(executed, "cc: no such file\n");
+      for (const int number : {1, 2}) progress.step_finished(number, failed("'make' ended with exit code 2"));
+    }
+    const std::string n = std::to_string(executed);
+    CHECK(stage.written() == "#1 ERROR 0.0s [app] RUN make\n#2 ERROR 0.0s [app] RUN make\n\n#" + n +
+                                 " [app] RUN make\n#" + n + " 0.000 cc: no such file\n#" + n +
+                                 " ERROR: 'make' ended with exit code 2\n");
+  }
+}
+
+TEST_CASE("a failure without output has its whole message") {
+  Stage stage;
+  {
+    PlainProgress progress(stage.fd.get(), stage.clock(), {});
+    progress.step_started(step(1, "", "", 0, 0, "COPY a ."));
+    progress.step_finished(1, failed("no 'a'\nlook at .dockerignore"));
+  }
+  CHECK(stage.written() ==
+        "#1 ERROR 0.0s COPY a .\n\n#1 COPY a .\n#1 ERROR: no 'a'\n#1 ERROR: look at .dockerignore\n");
+}
+
+TEST_CASE("what a RUN prints gives GitHub no orders, wherever it stands in the log") {
+  Stage stage;
+  {
+    PlainProgress progress(stage.fd.get(), stage.clock(), github());
+    progress.step_started(step(1, "", "", 0, 0, "RUN ##[add-path]x"));
+    progress.step_output(1, "::endgroup::\n##[error]x\n");
+    progress.step_finished(1, failed("it said\n::set-env name=A::b"));
+    progress.warn("two lines\n::error::x");
+  }
+  for (const std::string_view line : split(stage.written(), '\n')) {
+    CHECK_FALSE(trim(line).starts_with("::"));
+    CHECK(line.find("##[") == std::string_view::npos);
+  }
+}
+
+TEST_CASE("a long command and a long reason are cut in the log of what matters") {
+  Stage stage;
+  PlainProgress progress(stage.fd.get(), stage.clock(), {});
+  progress.step_started(step(1, "", "", 0, 0, "RUN " + std::string(3000, 'x')));
+  progress.step_finished(1, built(1, "parent layer 3 (RUN " + std::string(3000, 'x') + ") changed"));
+  CHECK(stage.written().size() < 310);
 }

@@ -62,7 +62,7 @@ TEST_CASE("the flag decides, then BUILDKIT_PROGRESS, then the terminal") {
   CHECK_ERROR(parse_progress_mode("plan", nullptr), Category::usage,
               "unknown progress mode 'plan' in --progress; did you mean 'plain'?");
   CHECK_ERROR(parse_progress_mode({}, "fancy"), Category::usage,
-              "unknown progress mode 'fancy' in BUILDKIT_PROGRESS; known: auto, tty, plain, quiet, rawjson");
+              "unknown progress mode 'fancy' in BUILDKIT_PROGRESS; known: auto, tty, plain, verbose, quiet, rawjson");
 }
 
 TEST_CASE("a terminal gets the view, as wide as it is, anything else gets lines") {
@@ -74,7 +74,7 @@ TEST_CASE("a terminal gets the view, as wide as it is, anything else gets lines"
 
   Stage stage;
   build_a_little(*make_progress({.fd = stage.fd.get()}));
-  CHECK(stage.written() == "#1 [builder 1/1] RUN true\n#1 DONE 0.5s\n");
+  CHECK(stage.written() == "#1 DONE 0.5s [builder 1/1] RUN true\n");
 }
 
 TEST_CASE("colours are in the view only where they are wanted") {
@@ -88,6 +88,8 @@ TEST_CASE("colours are in the view only where they are wanted") {
 TEST_CASE("every mode can be asked for by name") {
   const PseudoTerminal pty(80, 10);
   build_a_little(*make_progress({.mode = ProgressMode::plain, .fd = pty.terminal.get()}));
+  CHECK(pty.read() == "#1 DONE 0.5s [builder 1/1] RUN true\r\n");
+  build_a_little(*make_progress({.mode = ProgressMode::verbose, .fd = pty.terminal.get()}));
   CHECK(pty.read() == "#1 [builder 1/1] RUN true\r\n#1 DONE 0.5s\r\n");
   build_a_little(*make_progress({.mode = ProgressMode::quiet, .fd = pty.terminal.get()}));
   CHECK(pty.read().empty());

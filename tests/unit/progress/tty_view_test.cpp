@@ -33,11 +33,11 @@ TtyView busy_view(Colour colour) {
   view.step_started(step(4, "base-utils", "stage-0", 2, 2, "RUN apt-get install --yes tini"), 101);
   view.step_finished(4, hit("registry ghcr.io/acme/cache"), 101.2);
   view.step_started(step(5, "", "", 0, 0, "pull docker.io/library/python:3.11-slim"), 110);
-  view.step_progress(5, "layer 1f0c", 12300000, 45000000);
-  view.step_progress(5, "layer 88ab", 0, 1000);
-  view.step_progress(5, "layer 77aa", 1000, 1000);
-  view.step_progress(5, "index", 2048, 0);
-  view.step_progress(5, "layer 88ab", 1000, 1000);
+  view.step_progress(5, "layer 1f0c", 12300000, 45000000, 110);
+  view.step_progress(5, "layer 88ab", 0, 1000, 110);
+  view.step_progress(5, "layer 77aa", 1000, 1000, 110);
+  view.step_progress(5, "index", 2048, 0, 110);
+  view.step_progress(5, "layer 88ab", 1000, 1000, 110);
   view.warn("the cache 'ghcr.io/acme/cache' could not be read: 503");
   return view;
 }
@@ -87,6 +87,58 @@ TEST_CASE("the last frame shows every step, why it missed, what was cancelled, a
   stopped.step_started(step(1, "", "", 0, 0, "export"), 0);
   CHECK(stopped.final_frame(2, {40, 24}) ==
         Lines{"[+] Building 2.0s (0/1) CANCELED", " => CANCELED export                2.0s"});
+}
+
+TEST_CASE("a frame shows how fast bytes move, what stages wait for, and what earlier builds took") {
+  TtyView view(Colour::no, 0);
+  const StageView base{"base", "stage-0", "linux/amd64"}, web{"web", "stage-0", "linux/amd64"},
+      hub{"hub", "stage-0", "linux/amd64"}, builder{"hub", "builder", "linux/amd64"};
+  view.expect({{base, {{2, 30.0}}, {}}, {hub, {{2, 12.0}, {3, 4.0}}, {0}}, {web, {{2, 1.0}}, {0}}});
+  StepView run = step(1, "base", "stage-0", 1, 1, "RUN apt-get update");
+  run.line = 2;
+  run.platform = "linux/amd64";
+  view.step_started(run, 0);
+  CHECK(view.frame(1, {80, 24})[0] == "[+] Building 1.0s (0/1)");
+  view.step_missed(1);
+  view.stage_waits(web, base);
+  view.stage_waits(hub, base);
+  view.stage_waits({"hub", "stage-1", "linux/amd64"}, builder);
+  view.step_started(step(2, "", "", 0, 0, "pull 4f2a from ghcr.io/acme/base"), 8);
+  view.step_progress(2, "", 0, 40000000, 8);
+  view.step_progress(2, "", 8000000, 40000000, 10);
+  check("tty_waiting.txt", view.frame(10, {80, 24}));
+  view.stage_goes_on(web);
+  view.stage_goes_on(hub);
+  view.stage_goes_on({"hub", "stage-1", "linux/amd64"});
+  CHECK(count_of(view.frame(10, {80, 24}), "wait") == 0);
+  view.step_finished(1, built(30, ""), 30);
+  CHECK(view.frame(30, {80, 24})[0].find("about 17s left") != std::string::npos);
+}
+
+TEST_CASE("of many that wait for one stage some are named") {
+  TtyView view(Colour::no, 0);
+  for (int i = 10; i < 60; ++i)
+    view.stage_waits({"service-" + std::to_string(i), "stage-0", ""}, {"base-app", "stage-0", ""});
+  const Lines lines = view.frame(1, {200, 24});
+  CHECK(lines.back() ==
+        " => 50 wait for [base-app stage-0]: service-10, service-11, service-12, service-13, service-14, service-15, "
+        "and 44 more");
+}
+
+TEST_CASE("what was built on a new layer is not explained again at the end") {
+  TtyView view(Colour::no, 0);
+  view.step_started(step(1, "a", "stage-0", 1, 1, "RUN x"), 0);
+  view.step_finished(1, built(1, "parent layer 3 (RUN y) changed"), 1);
+  CHECK(count_of(view.final_frame(1, {80, 24}), "not cached") == 0);
+}
+
+TEST_CASE("of many hits the last frame tells the number") {
+  TtyView view(Colour::no, 0);
+  for (int i = 1; i <= 100; ++i) {
+    view.step_started(step(i, "a", "stage-0", 1, 1, "RUN x"), 0);
+    view.step_finished(i, hit("local"), 0);
+  }
+  CHECK(view.final_frame(1, {80, 24}) == Lines{"[+] Building 1.0s (100/100) FINISHED", " => 100 steps from the cache"});
 }
 
 TEST_CASE("what is left of a stage counts as known") {
@@ -149,7 +201,7 @@ TEST_CASE("text from outside cannot drive the terminal") {
   TtyView view(Colour::no, 0);
   view.step_started(step(1, "\x1b[1m", "s\u009b", 1, 1, "RUN \x1b]0;t\x07\n"), 0);
   view.step_output(1, "\x1b[2Jx\x07");
-  view.step_progress(1, "l\x1b", 1, 5);
+  view.step_progress(1, "l\x1b", 1, 5, 110);
   view.warn("\x1b[5m");
   for (Lines lines : {view.frame(1, {80, 24}), view.final_frame(1, {80, 24})}) {
     for (const std::string& line : lines) {
@@ -162,7 +214,7 @@ TEST_CASE("text from outside cannot drive the terminal") {
 TEST_CASE("events of steps that never started are passed over") {
   TtyView view(Colour::no, 0);
   view.step_output(9, "x\n");
-  view.step_progress(9, "x", 1, 2);
+  view.step_progress(9, "x", 1, 2, 110);
   view.step_finished(9, built(1, ""), 1);
   view.task_finished(9, "", 1);
   CHECK(view.frame(1, {80, 24}).size() == 1);

@@ -34,6 +34,16 @@ TEST_CASE("a report reads well on terminals of several widths") {
   check("narrow.txt", test::sample_report(), {.width = 60, .most_layers = 2});
 }
 
+TEST_CASE("of a fleet that is larger than asked for only what changed is told") {
+  check("short.txt", test::sample_report(), {.width = 100, .most_images = 1});
+  BuildReport unchanged = test::sample_report();
+  std::erase_if(unchanged.steps, [](const ReportStep& step) { return step.outcome != StepOutcome::hit; });
+  const std::string text = report_text(test::document_of(unchanged), {.most_images = 1});
+  CHECK(text.starts_with("Images  0 of 4 changed; 'kiln report' lists all\n\n  4 images with 11 layers"));
+  CHECK(text.find("Layers") == std::string::npos);
+  CHECK(text.find("memory-fusion-hub") == std::string::npos);
+}
+
 TEST_CASE("colours are there only when asked for") {
   check("colour.txt", test::sample_report(), {.width = 100, .colour = Colour::yes});
   CHECK(report_text(test::document_of(test::sample_report())).find('\x1b') == std::string::npos);

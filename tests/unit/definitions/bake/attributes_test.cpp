@@ -168,6 +168,7 @@ TEST_CASE("what kiln does not honour is refused where it asks for something") {
   CHECK(
       read({{"attest", R"(["type=sbom,disabled=true"])"}, {"entitlements", R"(["network.host"])"}, {"policy", "[]"}}) ==
       read({}));
+  CHECK(read({{"policy", R"(["disabled=1", {"disabled": true}])"}}) == read({}));
 }
 
 TEST_CASE("merging adds to annotations, limits, caches and maps, and replaces everything else") {

@@ -10,21 +10,33 @@ using namespace kiln;
 
 namespace {
 
-// What printing the target "app" with this attribute says; empty: it is printed.
-std::string refusal_of(const std::string& attribute) {
-  const test::Folder folder({{"docker-bake.hcl", "target \"app\" {\n  " + attribute + "\n}\n"}});
+// What printing the target "app" of this text says; empty: it is printed.
+std::string refusal_of_text(const std::string& text, const std::vector<std::string>& set = {}) {
+  const test::Folder folder({{"docker-bake.hcl", text}});
   bake::DefinitionOptions options;
   options.working_directory = folder.path();
   options.environment = [](const std::string&) { return std::nullopt; };
   options.files = {"docker-bake.hcl"};
-  const bake::Selection selection = bake::Definition::load(options).select({"app"});
+  options.set = set;
+  const bake::Definition definition = bake::Definition::load(options);
   try {
-    bake::check_printed("app", selection.targets.at("app"));
+    bake::check_printed(definition, definition.select({"app"}));
   } catch (const Error& error) {
     CHECK(error.category() == Category::usage);
-    return error.message();
+    const std::string file = folder.path() / "docker-bake.hcl:";
+    return error.message().starts_with(file) ? "docker-bake.hcl:" + error.message().substr(file.size())
+                                             : error.message();
   }
   return "";
+}
+
+// The same of a target with one attribute, without the place of its value.
+std::string refusal_of(const std::string& attribute) {
+  const std::string message = refusal_of_text("target \"app\" {\n  " + attribute + "\n}\n");
+  if (message.empty()) return message;
+  const std::string place = "docker-bake.hcl:2:" + std::to_string(attribute.find('=') + 5) + ": ";
+  CHECK(message.substr(0, place.size()) == place);
+  return message.substr(std::min(place.size(), message.size()));
 }
 
 }  // namespace
@@ -44,6 +56,17 @@ TEST_CASE("platforms that mean nothing are refused with the target") {
     INFO(platform);
     CHECK(refusal_of("platforms = [\"" + std::string(platform) + "\"]").starts_with("target 'app': platforms: "));
   }
+}
+
+TEST_CASE("a value that means nothing is told where it is said, in the target or in what it inherits") {
+  const std::string mistake = "target 'app': platforms: 'lin ux' is no platform; expected OS/ARCHITECTURE[/VARIANT]";
+  const std::string inherited =
+      "target \"base\" {\n  platforms = [\"lin ux\"]\n}\ntarget \"app\" {\n  inherits = [\"base\"]\n}\n";
+  CHECK(refusal_of_text(inherited).starts_with("docker-bake.hcl:2:15: " + mistake));
+  CHECK(refusal_of_text(inherited + "target \"app\" {\n  platforms = [\"lin ux\"]\n}\n")
+            .starts_with("docker-bake.hcl:8:15: " + mistake));
+  CHECK(refusal_of_text("target \"app\" {\n}\n", {"app.platform=lin ux"}).starts_with(mistake));
+  CHECK(refusal_of_text(inherited, {"base.platform=lin ux"}).starts_with(mistake));
 }
 
 TEST_CASE("limits, sizes and annotations that mean nothing are refused") {

@@ -1,0 +1,7 @@
+target "base" {
+  policy = ["filename=base.rego"]
+}
+
+target "default" {
+  inherits = ["base"]
+}
