@@ -362,6 +362,18 @@ class Architecture(unittest.TestCase):
         self.assertGreater(found, 80, "the files were not found")
         self.expect_none(problems)
 
+    def test_types_that_the_pages_for_developers_name_exist(self):
+        text = "".join((ROOT / path).read_text(encoding="utf-8") for path in product_files())
+        known, found, problems = set(re.findall(r"\w+", text)), 0, []
+        for page in ("ARCHITECTURE.md", "CONTRIBUTING.md"):
+            for code in re.findall(r"`([^`\n]+)`", (ROOT / page).read_text(encoding="utf-8")):
+                if re.fullmatch(r"[A-Z][a-z]+[A-Z]\w+", code) and code != "UpperCamelCase":
+                    found += 1
+                    if code not in known:
+                        problems.append(f"{page}: '{code}' is no type of the product")
+        self.assertGreater(found, 4, "the types were not found")
+        self.expect_none(problems)
+
     def test_the_lists_of_rooms_are_complete(self):
         rows = re.findall(r"^\| `([a-z_/]+)` \| \S", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.MULTILINE)
         self.assertEqual(rows, ROOMS, "ARCHITECTURE.md")
