@@ -461,7 +461,8 @@ StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruc
     paths.push_back(expanded.empty() ? "." : expanded);  // all of the context, as for docker
   }
   CopyWork work{StepKind::copy, CopyPlan(below, options), {}, {}, {}, {}, {}, {}};
-  work.inputs = {{"command", text_of(instruction)}, {"destination", destination}};
+  work.inputs = {{input_name(InputType::command), text_of(instruction)},
+                 {input_name(InputType::destination), destination}};
   if (source) work.sources.push_back(source);
   const auto* add = std::get_if<df::Add>(&instruction.body);
   AddOptions add_options;

@@ -52,7 +52,7 @@ class StepExecutor final : public StepSolver {
  private:
   void note(const Step& step, const StepDone& done);
   OrBlocked<StepDone> look_up_or_execute(const Step& step, int number);
-  OrBlocked<StepDone> execute(const Step& step, const std::string& lookup_reason, int number);
+  OrBlocked<StepDone> execute(const Step& step, const Miss& miss, int number);
   // The right to execute the step among the machines that share a cache; `found` where one of them has done it.
   std::optional<StepSharing::Turn> turn(const Step& step, int number, std::optional<StepDone>& found);
   // The step's lock, waited for with a word to people.
