@@ -76,6 +76,7 @@ Found find_definitions(const LoadFleetOptions& options) {
   Found found;
   found.bake.working_directory = options.working_directory;
   found.bake.fetched_folder = options.fetched_folder;
+  found.bake.fetched_url = options.fetched_url;
   found.bake.has_file_relative_paths = options.has_file_relative_paths;
   found.bake.environment = options.environment;
   found.bake.variables = options.variables;
@@ -96,6 +97,14 @@ Found find_definitions(const LoadFleetOptions& options) {
     files.push_back(first);
   }
   files.insert(files.end(), options.more_files.begin(), options.more_files.end());
+  if (options.fetched_folder && !found.fleet_file) {
+    const auto is_fetched = [](const std::string& name) { return !name.starts_with(bake::kCallerScheme); };
+    const auto own = std::stable_partition(files.begin(), files.end(), is_fetched);
+    if (own == files.begin()) {
+      const std::vector<std::string> names = bake::default_files(*options.fetched_folder);
+      files.insert(files.begin(), names.begin(), names.end());
+    }
+  }
   if (!found.fleet_file && files.empty()) {
     throw Error(Category::usage,
                 fmt::format("'{}' holds no images/fleet.json and no docker-bake.hcl, docker-bake.json or compose.yaml; "

@@ -12,8 +12,10 @@ namespace kiln {
 
 struct LoadFleetOptions {
   fs::path working_directory;
-  // Definitions that were fetched, in this folder; -f names files in it, "cwd://" those of the working directory.
+  // Definitions that were fetched, in this folder; -f names files in it, "cwd://" those of the working directory. The
+  // former come first, and where there are none of them the files that buildx reads without -f.
   std::optional<fs::path> fetched_folder;
+  std::string fetched_url;               // the git repository that they are from
   bool has_file_relative_paths = false;  // contexts of bake files are relative to the file that says them
   // -f: a bake or Compose file, a fleet.json, a folder with either, or a folder with images/fleet.json. nullopt:
   // images/fleet.json of the working directory, else the files that buildx reads without -f.

@@ -346,7 +346,7 @@ OrBlocked<BaseImage> BaseImages::build_debian_base(const DebianRequest& request,
     task.done();
   }
   Step step = debian_step(request, lock, platform, target);
-  step.execute = [&](int number) { return build_debian(lock, locker.store(), request, number); };
+  step.execute = [&](int number, const LayerMade&) { return build_debian(lock, locker.store(), request, number); };
   {
     const std::lock_guard guard(debian_mutex_);
     debian_steps_[step.key] = request.lock_name + " " + platform.str();

@@ -89,7 +89,9 @@ OrBlocked<StepDone> StepExecutor::execute(const Step& step, const Miss& miss, in
   lookup_.explain_miss(step, miss, why);
   observer_.step_missed(number, why.reason);
   const double begin = clock_.monotonic_seconds();
-  OrBlocked<std::vector<LayerValue>> layers = step.execute(number);
+  OrBlocked<std::vector<LayerValue>> layers = step.execute(number, [&](const LayerValue& layer) {
+    if (on_layers_made_) on_layers_made_(step, {layer});
+  });
   if (layers.is_blocked()) return layers.blocked();
   StepRecord record;
   record.kind = step.kind;

@@ -39,8 +39,9 @@ class StepExecutor final : public StepSolver {
   bool would_execute(const Step& step) override { return !lookup_.find(step).found; }
   void lose(const Blocked& lost) override;
 
-  // From now on the layers of each step that is executed are told to `listener`, once they are in the store, by the
-  // thread that executed it: it must not wait.
+  // From now on the layers of each step that is executed are told to `listener`, once they are in the store: those of
+  // a step that makes several one by one as they are made, and each step's all together at its end. Any thread; it
+  // must not wait.
   using LayerListener = std::function<void(const Step&, const std::vector<LayerValue>&)>;
   void tell_layers_made(LayerListener listener) { on_layers_made_ = std::move(listener); }
 

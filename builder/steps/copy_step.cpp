@@ -71,7 +71,7 @@ Step copy_step(CopyWork work, LayerAccess& layers) {
   step.inputs = shared->inputs;
   step.inputs.push_back({input_name(InputType::times), times});
   step.add_inputs = [shared](std::vector<RawInput>& inputs) { add_entry_inputs(shared->plan, inputs); };
-  step.execute = [shared, &layers](int) { return write_layer(*shared, layers); };
+  step.execute = [shared, &layers](int, const LayerMade&) { return write_layer(*shared, layers); };
   return step;
 }
 

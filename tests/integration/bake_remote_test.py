@@ -60,10 +60,36 @@ target "outside" { context = "../../../etc" }
         self.bake(f"{url}#main", "mixed")
         self.assertEqual(self.files(), ["ours", "theirs"])
         printed = json.loads(self.kiln("bake", "--print", f"{url}#main", "app", cwd=self.folder / "here").stdout)
-        self.assertEqual(printed["target"]["app"]["context"], "app")
+        self.assertEqual(printed["target"]["app"]["context"], f"{url}#main:app")
         # Whatever it says, a context of a repository is inside of it.
         self.assertIn("is not a folder", self.bake(url, "outside", code=2).stderr)
         self.assertIn("has no branch, tag or other reference 'none'", self.bake(f"{url}#none", code=3).stderr)
+
+    def test_contexts_of_a_repository_are_printed_as_those_of_its_url(self):
+        url = self.repository("fleet", {
+            "docker-bake.hcl": 'target "default" {\n  context = "app"\n}\ntarget "root" {}\n'
+                               'target "here" {\n  context = "cwd://ours"\n}\n',
+            "extra.hcl": 'target "default" {\n  tags = ["acme/app:1"]\n}\n', "inner/docker-bake.hcl": 'target "default" {\n  context = "app"\n}\n'})
+        self.write("here/local.hcl", 'target "default" {\n  labels = {here = "1"}\n}\n')
+
+        def printed(*words):
+            return json.loads(self.kiln("bake", "--print", *words, cwd=self.folder / "here").stdout)["target"]
+
+        for words, context in {(url,): f"{url}#:app", (url, "root"): url, (f"{url}#main", "root"): f"{url}#main",
+                               (f"{url}#main",): f"{url}#main:app", (f"{url}#main:inner",): f"{url}#main:inner/app",
+                               (url, "here"): "ours",
+                               (f"{url}?subdir=inner&branch=main",): f"{url}?branch=main&subdir=inner%2Fapp",
+                               (f"{url}?branch=main",): f"{url}?branch=main#:app"}.items():
+            with self.subTest(words=words):
+                target = printed(*words)[words[1] if len(words) > 1 else "default"]
+                self.assertEqual(target["context"], context)
+        # A file of this machine goes over those of the repository, whatever comes first, and over its default files alone.
+        for files in (("cwd://local.hcl",), ("cwd://local.hcl", "docker-bake.hcl"), ("extra.hcl", "cwd://local.hcl")):
+            with self.subTest(files=files):
+                target = printed(url, *(word for file in files for word in ("-f", file)))["default"]
+                self.assertEqual(target["labels"], {"here": "1"})
+                self.assertEqual(target["context"], url if "extra.hcl" in files else f"{url}#:app")
+                self.assertEqual("tags" in target, "extra.hcl" in files)
 
     def test_definitions_of_a_repository_name_nothing_of_this_machine(self):
         url = self.repository("hostile", {"docker-bake.hcl": """

@@ -25,6 +25,10 @@ bool is_remote_context(std::string_view context);
 // Everything else stays.
 std::string context_below(const std::string& folder, const std::string& context);
 
+// The context that `folder` is, of definitions that were taken from the git repository `url`, as buildx writes it: the
+// URL with the folder behind that of the URL itself.
+std::string context_in(const std::string& url, const std::string& folder);
+
 // A path of a definition, from where it is taken from. Error{usage} for a fetched definition's "cwd://" that leads out
 // of the caller's folder; another path of it is inside of what was fetched whatever it says.
 fs::path path_of(std::string_view text, const AttributeFolders& folders);

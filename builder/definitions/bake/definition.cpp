@@ -239,11 +239,20 @@ Definition Definition::load(const DefinitionOptions& options) {
   config.warnings.insert(config.warnings.end(), set.warnings().begin(), set.warnings().end());
   Definition definition(std::move(config), std::move(set));
   definition.source_date_epoch_ = options.environment("SOURCE_DATE_EPOCH").value_or("");
+  definition.fetched_url_ = options.fetched_url;
   return definition;
 }
 
 Selection Definition::select(const std::vector<std::string>& requested) const {
-  Selection selection = Resolver(config_, set_).select(requested);
+  Resolver resolver(config_, set_);
+  Selection selection = resolver.select(requested);
+  if (!fetched_url_.empty()) {
+    for (auto& [name, values] : selection.targets) {
+      const std::string context = resolver.complete(name, Resolver::ContextOf::build).at("context").text();
+      if (context.starts_with(kCallerScheme) || is_remote_context(context)) continue;
+      values.insert_or_assign("context", hcl::Value::of(context_in(fetched_url_, context)));
+    }
+  }
   if (source_date_epoch_.empty()) return selection;
   AttributeValues epoch;
   epoch.emplace("args",

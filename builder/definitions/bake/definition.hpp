@@ -15,6 +15,7 @@ struct DefinitionOptions {
   fs::path working_directory;  // of the command: "cwd://" and .env are taken from here
   // Definitions that were fetched: the folder of relative files, contexts and Dockerfiles.
   std::optional<fs::path> fetched_folder = std::nullopt;
+  std::string fetched_url = {};          // the git repository that they are from
   bool has_file_relative_paths = false;  // contexts are relative to the file that says them
   ValueLookup environment;
   std::vector<std::string> files;      // in their order; "-" is standard input
@@ -52,6 +53,7 @@ class Definition {
   BakeConfig config_;
   SetWords set_;
   std::string source_date_epoch_;  // of the environment; empty: not set
+  std::string fetched_url_;
 };
 
 // The files that buildx reads without -f, as far as the folder has them, in the order that they are merged in.
