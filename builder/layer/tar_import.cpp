@@ -78,15 +78,14 @@ struct TarImport::State {
   std::vector<FileEntry> entries;
   std::vector<std::vector<TarExtent>> extents;  // of the same length
 
-  void list(Whiteouts whiteouts, const CancelToken& cancel, const TarLimits& limits, OutwardLinks outward);
+  void list(const Options& options, const CancelToken& cancel);
   void join_links();
 };
 
-void TarImport::State::list(Whiteouts whiteouts, const CancelToken& cancel, const TarLimits& limits,
-                            OutwardLinks outward) {
+void TarImport::State::list(const Options& options, const CancelToken& cancel) {
   if (::lseek(tar.get(), 0, SEEK_SET) != 0) throw_errno("seek in", name);
   FdSource source(tar, name);
-  TarReader reader(source, name, whiteouts, limits);
+  TarReader reader(source, name, options.whiteouts, options.limits);
   std::vector<FileEntry> in_tar_order;
   std::vector<std::vector<TarExtent>> tar_extents;
   std::unordered_map<std::string, std::size_t> named;  // everything but folders and marks
@@ -105,7 +104,7 @@ void TarImport::State::list(Whiteouts whiteouts, const CancelToken& cancel, cons
       entry.content = hash.finish();
     } else if (entry.type == EntryType::hardlink) {
       const auto target = named.find(entry.link);
-      if (target == named.end() && outward == OutwardLinks::refuse) {
+      if (target == named.end() && options.outward == OutwardLinks::refuse) {
         throw Error(Category::build,
                     fmt::format("'{}': '{}' is a hard link to '{}', which is no file before it in the archive",
                                 printable(name), printable(entry.path), printable(entry.link)));
@@ -155,12 +154,11 @@ void TarImport::State::join_links() {
   }
 }
 
-TarImport::TarImport(Fd tar, std::string name, Whiteouts whiteouts, const CancelToken& cancel, TarLimits limits,
-                     OutwardLinks outward)
+TarImport::TarImport(Fd tar, std::string name, const Options& options, const CancelToken& cancel)
     : state_(std::make_unique<State>()) {
   state_->tar = std::move(tar);
   state_->name = std::move(name);
-  state_->list(whiteouts, cancel, limits, outward);
+  state_->list(options, cancel);
 }
 TarImport::TarImport(TarImport&&) noexcept = default;
 TarImport& TarImport::operator=(TarImport&&) noexcept = default;

@@ -25,8 +25,12 @@ class TarImport {
   // A hard link to what does not stand before it in the tar: Error{build}, or an entry that keeps that name as its
   // `link` and has no content (leads_out()): it is about what the tar is unpacked onto.
   enum class OutwardLinks { refuse, keep };
-  TarImport(Fd tar, std::string name, Whiteouts whiteouts, const CancelToken& cancel = {}, TarLimits limits = {},
-            OutwardLinks outward = OutwardLinks::refuse);
+  struct Options {
+    Whiteouts whiteouts;
+    TarLimits limits = {};
+    OutwardLinks outward = OutwardLinks::refuse;
+  };
+  TarImport(Fd tar, std::string name, const Options& options, const CancelToken& cancel = {});
   TarImport(TarImport&&) noexcept;
   TarImport& operator=(TarImport&&) noexcept;
   ~TarImport();

@@ -238,7 +238,7 @@ std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const P
   const TempDir work(access_.store().home().tmp(), "debian-");
   const fs::path tar = build_rootfs(lock, packages, work.path(), observer_, access_.cancel(),
                                     [&](std::string_view bytes) { observer_.step_output(number, bytes); });
-  const TarImport import(open_read(tar), request.lock_name + " root file system", Whiteouts::ordinary,
+  const TarImport import(open_read(tar), request.lock_name + " root file system", {Whiteouts::ordinary},
                          access_.cancel());
   LayerWriterOptions options;
   options.clamp_mtime = lock.epoch;

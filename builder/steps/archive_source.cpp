@@ -146,7 +146,7 @@ std::shared_ptr<ArchiveSource> open_archive(std::unique_ptr<ByteSource> bytes, c
                                             const std::string& name, const CancelToken& cancel) {
   auto spooled = spool_archive(std::move(bytes), work, name);
   if (!spooled) return nullptr;
-  TarImport import(std::move(*spooled), name, Whiteouts::ordinary, cancel, {}, TarImport::OutwardLinks::keep);
+  TarImport import(std::move(*spooled), name, {Whiteouts::ordinary, {}, TarImport::OutwardLinks::keep}, cancel);
   return std::make_shared<ArchiveSource>(std::move(import), "archive '" + name + "'");
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 TarImport import_of(Workshop& shop, const std::string& tar, Whiteouts whiteouts = Whiteouts::ordinary) {
   MemorySource source(tar);
-  return TarImport(spool_to_file(source, shop.dir.path(), 1 << 30, "archive.tar"), "archive.tar", whiteouts);
+  return TarImport(spool_to_file(source, shop.dir.path(), 1 << 30, "archive.tar"), "archive.tar", {whiteouts});
 }
 
 std::string listed(const TarImport& import) {
@@ -62,7 +62,7 @@ TEST_CASE(
       RawTar().hardlink("a", "old").file("old", "new").hardlink("b", "a").hardlink("c", "old").file("d", "1").str();
   MemorySource source(tar);
   const TarImport import(spool_to_file(source, shop.dir.path(), 1 << 30, "archive.tar"), "archive.tar",
-                         Whiteouts::ordinary, {}, {}, TarImport::OutwardLinks::keep);
+                         {Whiteouts::ordinary, {}, TarImport::OutwardLinks::keep});
   CHECK(listed(import) == "h:a>old h:b>old f:c f:d h:old>c ");
   std::string outward;
   for (const FileEntry& entry : import.entries()) {
