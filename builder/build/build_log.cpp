@@ -30,6 +30,7 @@ BuildRecordStep record_step(const HeardStep& heard) {
   step.seconds = heard.result.seconds;
   step.bytes = heard.result.bytes;
   for (const LayerValue& layer : heard.result.layers) step.diff_ids.push_back(layer.diff_id);
+  step.miss_kind = heard.result.miss_kind;
   step.against = heard.result.against;
   step.differences = heard.result.differences;
   return step;

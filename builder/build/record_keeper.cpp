@@ -24,7 +24,7 @@ RecordedImage recorded_image(const BuiltImage& built) {
     line.digest = layer.value.blobs.front().descriptor.digest;
     line.diff_id = layer.value.diff_id;
     line.bytes = layer.value.blobs.front().descriptor.size;
-    line.unpacked_bytes = layer.value.uncompressed_size;
+    line.unpacked_bytes = layer.value.unpacked_bytes;
     line.file = layer.file;
     line.line = layer.line;
     line.text = layer.text;

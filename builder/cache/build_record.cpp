@@ -35,7 +35,7 @@ oci::Digest digest_member(const JsonMembers& object, const char* key, const std:
 
 json to_json(const InputDifference& difference) {
   json value = {
-      {"type", input_type(difference.name)}, {"name", difference.name}, {"change", to_string(difference.change)}};
+      {"type", input_word(difference.name)}, {"name", difference.name}, {"change", to_string(difference.change)}};
   if (difference.before) value["before"] = *difference.before;
   if (difference.after) value["after"] = *difference.after;
   if (!difference.about.empty()) value["about"] = difference.about;
@@ -69,6 +69,7 @@ json to_json(const BuildRecordStep& step) {
   for (const oci::Digest& diff_id : step.diff_ids) value["diff_ids"].push_back(diff_id.str());
   if (!step.from.empty()) value["from"] = step.from;
   if (!step.reason.empty()) value["reason"] = step.reason;
+  if (step.miss_kind != MissKind::changed) value["miss"] = to_string(step.miss_kind);
   if (!step.against.empty()) value["against"] = step.against;
   for (const InputDifference& difference : step.differences) value["differences"].push_back(to_json(difference));
   return value;
@@ -89,6 +90,7 @@ BuildRecordStep step_from_json(const JsonMembers& object) {
   step.bytes = object.unsigned_integer("bytes");
   step.from = object.string_or("from");
   step.reason = object.string_or("reason");
+  step.miss_kind = parse_miss_kind(object.string_or("miss")).value_or(MissKind::changed);
   step.against = object.string_or("against");
   for (const std::string& diff_id : object.strings_or_none("diff_ids"))
     step.diff_ids.push_back(digest_member(object, "diff_ids", diff_id));

@@ -24,10 +24,11 @@ struct BuildRecordStep {
   std::string text;
   std::string key;  // empty where it failed before that was known
   StepOutcome outcome = StepOutcome::built;
-  std::string from;         // of a hit
-  std::string reason;       // of a miss or failure
-  double seconds = 0;       // of executing it, now or, for a hit, when it was recorded
-  std::uint64_t bytes = 0;  // of its layers' blobs
+  std::string from;                        // of a hit
+  std::string reason;                      // of a miss or failure
+  MissKind miss_kind = MissKind::changed;  // of a miss
+  double seconds = 0;                      // of executing it, now or, for a hit, when it was recorded
+  std::uint64_t bytes = 0;                 // of its layers' blobs
   std::vector<oci::Digest> diff_ids;
   std::string against;  // when the build was recorded that `differences` compare with; RFC 3339, empty for none
   std::vector<InputDifference> differences;

@@ -13,7 +13,7 @@ namespace kiln {
 namespace {
 
 fs::path slot_path(const HomeLayout& home, std::string_view slot) {
-  return home.steps() / "slots" / std::string(oci::sha256_of(slot).hex());
+  return home.steps() / StepCache::kSlotsFolder / std::string(oci::sha256_of(slot).hex());
 }
 
 std::vector<std::string> keys_in_slot(const HomeLayout& home, std::string_view slot) {
@@ -45,20 +45,22 @@ std::optional<StepRecord> StepCache::load(std::string_view key, std::string& pro
 
 StepCache::Lookup StepCache::find(std::string_view key) {
   Lookup lookup;
-  lookup.record = load(key, lookup.reason);
+  lookup.record = load(key, lookup.miss.reason);
   if (!lookup.record) return lookup;
   for (const LayerValue& layer : lookup.record->layers) {
     for (const LayerBlob& blob : layer.blobs) {
       store_.lease(blob.descriptor.digest);
       if (store_.has(blob.descriptor.digest)) continue;
-      lookup.reason = fmt::format("its layer {} is no longer in the store", blob.descriptor.digest.short_hex());
+      lookup.miss = {fmt::format("its layer {} is no longer in the store", blob.descriptor.digest.short_hex()),
+                     MissKind::layer_gone};
       lookup.record.reset();
       return lookup;
     }
     if (layer.index) {
       store_.lease(layer.index->digest);
       if (!store_.has(layer.index->digest)) {
-        lookup.reason = fmt::format("the file index of layer {} is no longer in the store", layer.diff_id.short_hex());
+        lookup.miss = {fmt::format("the file index of layer {} is no longer in the store", layer.diff_id.short_hex()),
+                       MissKind::layer_gone};
         lookup.record.reset();
         return lookup;
       }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/file_lock.hpp"
+#include "builder/cache/step_outcome.hpp"
 #include "builder/cache/step_record.hpp"
 #include "registry/store/content_store.hpp"
 
@@ -17,13 +18,16 @@ namespace kiln {
 // Any thread, any number of processes. A record is published only after its blobs are durable.
 class StepCache {
  public:
+  // In the home's folder of steps: the keys of the latest builds by place.
+  static constexpr const char* kSlotsFolder = "slots";
+
   explicit StepCache(ContentStore& store) : store_(store) {}
 
   // What a look-up came to: a record all of whose layers are in the store (and are leased by this process now), or
-  // the reason why there is none ("" for no record at all).
+  // why there is none.
   struct Lookup {
     std::optional<StepRecord> record;
-    std::string reason;
+    Miss miss;
   };
   Lookup find(std::string_view key);
 

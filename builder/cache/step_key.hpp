@@ -13,7 +13,7 @@ namespace kiln {
 // The key of a step: what it is looked up by in every cache, local or shared.
 //
 // A key is made of contents, not of history: the same key means that executing the step would write the same files.
-// Times of input files, paths on this machine, the order of flags and the names of images are never in it.
+// Times of input files, paths of this machine, the order of flags and the names of images are never in it.
 //
 // Grammar, version 2 (pinned by golden keys; a change of meaning needs a new version, so that old records miss):
 //
@@ -31,25 +31,25 @@ namespace kiln {
 //
 // Fields by kind, in this order; a field that does not apply is left out:
 //
-//   run       platform (s), parents (l: diff IDs), user.uid (n), user.gid (n), user.groups (l), cwd (s), env (l,
-//   sorted;
-//             without proxies and build-time trust), argv (l), heredoc (s), mount (l, each, in order), network (s),
-//             security (s), hosts (l), ulimits (l), shm (n), times (n: rewrite-timestamp),
+//   run       platform (s), parents (l: diff IDs), user.uid (n), user.gid (n), user.groups (l), cwd (s),
+//             env (l, sorted; without proxies and build-time trust), argv (l), heredoc (s), mount (l, each, in order),
+//             network (s), security (s), hosts (l), ulimits (l), shm (n), times (n: rewrite-timestamp),
 //             layers (l: "package", version of the cut, limit)
 //             a mount's items are its type, its target, and: of bind "ro" or "rw" and the digest of the tree it shows;
-//             of tmpfs the size; of cache and ssh the id; of secret the id and the variable that gets it ("" for none)
+//             of tmpfs the size and, where it is read-only, "ro"; of cache and ssh the id; of secret the id and the
+//             variable that gets it ("" for none)
 //   tree      entry (each, in path order; paths below the tree's root): the digest of what a bind mount shows
 //   copy      times (s: "keep", or the epoch every time is set to), entry (each, in path order)
 //   workdir   as copy: it is a copy of directories
 //   debian    lock (s: digest of the locked package list, the epoch and what is trimmed)
-//   inputs    everything that decides a target's image, see target_inputs.hpp
-//   shape     times (n), entry and size (n) (each, in path order): what a cut layer may be found by in the store
+//   inputs    all that decides a target's image, see target_inputs.hpp; of several platforms index inputs, inputs (s)
+//   shape     times (n), entry and size (n) (each, in path order): what a cut layer is found by in the store; in
+//             a shared cache by shape (s: that one) and form (s: of its blob)
 //   layer     blob (s), diff (s): what a foreign layer's file index is found by
 //   bundle    target (l): what the step entries of a target are found by together
 //
-// History: version 1 had three forms of an entry. That of bind mounts had neither devices nor xattrs, so that a
-// capability which a stage set on a file and a RUN read was a stale hit; that of inputs had no owners, devices and
-// xattrs either. Secrets were told by their id alone.
+// History: version 1 had three forms of an entry. That of bind mounts had neither devices nor xattrs: a capability that
+// a stage set and a RUN read was a stale hit. That of inputs had no owners either. Secrets were told by their id alone.
 class StepKeyBuilder {
  public:
   explicit StepKeyBuilder(std::string_view kind);

@@ -2,6 +2,25 @@
 
 namespace kiln {
 
+std::string_view to_string(MissKind kind) {
+  switch (kind) {
+    case MissKind::changed:
+      return "changed";
+    case MissKind::cache_off:
+      return "cache_off";
+    case MissKind::layer_gone:
+      return "layer_gone";
+  }
+  return "changed";
+}
+
+std::optional<MissKind> parse_miss_kind(std::string_view text) {
+  for (const MissKind kind : {MissKind::changed, MissKind::cache_off, MissKind::layer_gone}) {
+    if (text == to_string(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
 std::string_view to_string(StepOutcome outcome) {
   switch (outcome) {
     case StepOutcome::hit:

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -21,6 +22,38 @@ namespace kiln {
 namespace {
 
 using nlohmann::json;
+
+struct InputWord {
+  InputType type;
+  std::string_view word;
+};
+
+// As records have them.
+constexpr InputWord kInputWords[] = {
+    {InputType::command, "command"},
+    {InputType::script, "script"},
+    {InputType::destination, "destination"},
+    {InputType::directory, "directory"},
+    {InputType::file, "file"},
+    {InputType::mount, "mount"},
+    {InputType::parent_layer, "parent layer"},
+    {InputType::base_image, "base image"},
+    {InputType::arg, "ARG"},
+    {InputType::env, "ENV"},
+    {InputType::profile, "profile"},
+    {InputType::platform, "platform"},
+    {InputType::user, "user"},
+    {InputType::working_directory, "working directory"},
+    {InputType::network, "network"},
+    {InputType::security, "security"},
+    {InputType::host, "host"},
+    {InputType::ulimit, "ulimit"},
+    {InputType::shm_size, "shm size"},
+    {InputType::times, "times of files"},
+    {InputType::layers, "layers"},
+    {InputType::package, "package"},
+    {InputType::epoch, "epoch"},
+};
 
 constexpr std::size_t kLongestShownValue = 256;
 constexpr std::size_t kMostListedDifferences = 4;
@@ -192,11 +225,22 @@ RawInput entry_input(std::string name, const FileEntry& entry) {
   return {std::move(name), std::move(value), false};
 }
 
-std::string_view input_type(std::string_view name) {
-  constexpr std::string_view kTypesOfWords[] = {kParentLayerInput, "base image", "working directory", "times of files",
-                                                "shm size"};
-  for (const std::string_view type : kTypesOfWords) {
-    if (name.starts_with(type)) return type;
+std::string input_name(InputType type, std::string_view which) {
+  const auto named = std::find_if(std::begin(kInputWords), std::end(kInputWords),
+                                  [&](const InputWord& known) { return known.type == type; });
+  return which.empty() ? std::string(named->word) : fmt::format("{} {}", named->word, which);
+}
+
+std::optional<InputType> input_type(std::string_view name) {
+  for (const InputWord& known : kInputWords) {
+    if (name == known.word || (name.starts_with(known.word) && name[known.word.size()] == ' ')) return known.type;
+  }
+  return std::nullopt;
+}
+
+std::string_view input_word(std::string_view name) {
+  for (const InputWord& known : kInputWords) {
+    if (input_type(name) == known.type) return known.word;
   }
   return name.substr(0, name.find(' '));
 }
@@ -231,7 +275,7 @@ std::vector<InputDifference> find_differences(const std::vector<RawInput>& now, 
   std::vector<InputDifference> differences;
   bool parent_named = false;
   const auto add = [&](InputDifference difference) {
-    if (input_type(difference.name) == kParentLayerInput && std::exchange(parent_named, true)) return;
+    if (input_type(difference.name) == InputType::parent_layer && std::exchange(parent_named, true)) return;
     differences.push_back(std::move(difference));
   };
   for (const RawInput& input : now) {

@@ -18,13 +18,37 @@ enum class StepKind { run, copy, workdir, debian };
 // As records and keys have it: "run".
 std::string_view to_string(StepKind kind);
 
+// What an input of a step is.
+enum class InputType {
+  command,
+  script,
+  destination,
+  directory,
+  file,
+  mount,
+  parent_layer,
+  base_image,
+  arg,
+  env,
+  profile,
+  platform,
+  user,
+  working_directory,
+  network,
+  security,
+  host,
+  ulimit,
+  shm_size,
+  times,
+  layers,
+  package,
+  epoch,
+};
+
 // One input of a step, for explaining a miss. Its value is compared by digest; the value itself is kept only where
 // it is short and its name does not look like a secret's.
 //
-// A name is a type, and for most types a space and which one of them (see input_type()):
-//   command, script, destination, directory PATH, file PATH, mount TYPE TARGET, parent layer N, base image, ARG NAME,
-//   ENV NAME, profile NAME, platform, user, working directory, network, security, host NAME, ulimit NAME, shm size,
-//   times of files, layers, package NAME, epoch
+// Its name is the word of a type and, for most types, a space and which one of them: "ARG VERSION". See input_name().
 struct StepInput {
   std::string name;
   std::string digest;                // HMAC-SHA256 of the value under the record's salt, its first 32 hex digits
@@ -60,11 +84,12 @@ struct RawInput {
 // What explains a miss by an entry of a tree; `name` is "file PATH" or "directory PATH".
 RawInput entry_input(std::string name, const FileEntry& entry);
 
-// Types of inputs that are more than words to a reader: "parent layer 3", "ARG VERSION".
-inline constexpr std::string_view kParentLayerInput = "parent layer";
-inline constexpr std::string_view kArgInput = "ARG";
-// The type of an input, by its name: "file" of "file app/main.py", "parent layer" of "parent layer 3".
-std::string_view input_type(std::string_view name);
+// "parent layer 3"; the word alone for what there is one of.
+std::string input_name(InputType type, std::string_view which = {});
+// The type of an input, by its name; nullopt for one of a later version of kiln.
+std::optional<InputType> input_type(std::string_view name);
+// The word of its type: "file" of "file app/main.py".
+std::string_view input_word(std::string_view name);
 
 // An input that is not what an earlier record has.
 struct InputDifference {

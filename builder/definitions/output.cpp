@@ -71,7 +71,8 @@ bool takes(OutputType type, About about) {
 const std::map<std::string, std::string, std::less<>> kRefused = {
     {"attestation-inline", "no attestations are made; 'cosign attest' makes one for the pushed digest"},
     {"oci-artifact", "no attestations are made; 'cosign attest' makes one for the pushed digest"},
-    {"prefer-nondist-layers", "layers keep the media types of their base"},
+    {"prefer-nondist-layers",
+     "foreign layers of a base become layers like others, which registries take; 'kiln copy' keeps them as they are"},
     {"registry.insecure", "registries on loopback are asked over http, others as docs/registries.md says"},
 };
 

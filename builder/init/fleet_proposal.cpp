@@ -8,8 +8,10 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/bake/attributes.hpp"
 #include "builder/definitions/embedded_schemas.hpp"
 #include "builder/definitions/fleet_settings.hpp"
+#include "builder/definitions/hcl/convert.hpp"
 #include "builder/definitions/json_source.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/definitions/profile_schema.hpp"
@@ -262,6 +264,16 @@ class Proposer {
     return path.lexically_relative(folder).generic_string();
   }
 
+  // What an image definition says as a bake file does. Where the image goes is for the fleet to say, and its contexts
+  // are those that are no images of the fleet.
+  static void add_attributes(const TargetSpec& target, const fs::path& folder, ordered_json& json) {
+    for (const bake::Attribute& row : bake::attributes()) {
+      if (row.definition_key.empty() || row.name == "output" || row.name == "contexts") continue;
+      const auto value = row.value_of(target, folder);
+      if (value) json[std::string(row.definition_key)] = ordered_json::parse(hcl::to_json_text(*value));
+    }
+  }
+
   ordered_json definition_of(const ProposedImage& image, const fs::path& folder) const {
     const TargetSpec& target = image.target;
     ordered_json json = {{"$schema", "../schema/image.schema.json"}};
@@ -272,21 +284,15 @@ class Proposer {
     if (target.context && *target.context != folder) json["context"] = relative(*target.context, folder);
     for (const auto& [name, value] : image.contexts)
       json["contexts"][name] = value.starts_with('/') ? relative(value, folder) : value;
-    if (!target.stage.empty()) json["target"] = target.stage;
-    if (!target.args.empty()) json["args"] = target.args;
     if (image.is_gpu && !image.has_children) json["profiles"] = {proposal_.gpu_profile};
     for (const oci::Platform& platform : target.platforms) json["platforms"].push_back(platform.str());
-    if (!target.labels.empty()) json["labels"] = target.labels;
+    add_attributes(target, folder, json);
     for (const SecretSource& secret : target.secrets) {
       ordered_json item = {{"id", secret.id}};
       if (secret.file) item["file"] = relative(*secret.file, folder);
       if (secret.environment) item["env"] = *secret.environment;
       json["secrets"].push_back(std::move(item));
     }
-    if (!target.network.empty()) json["network"] = target.network;
-    for (const auto& [name, address] : target.extra_hosts) json["extra_hosts"][name] = address;
-    if (!target.ulimits.empty()) json["ulimits"] = target.ulimits;
-    if (!target.shm_size.empty()) json["shm_size"] = target.shm_size;
     if (target.dockerfile) json["baseline"] = {{"dockerfile", relative(*target.dockerfile, folder)}};
     return json;
   }

@@ -37,7 +37,7 @@ void BlobCompressor::end_block() {
 
 void BlobCompressor::write_oldest() {
   Frame& frame = frames_[frames_written_++];
-  const std::string compressed = joiner_.next(jobs_.pop(), frame.uncompressed_bytes);
+  const std::string compressed = joiner_.next(jobs_.pop(), frame.unpacked_bytes);
   frame.compressed_bytes = compressed.size();
   blob_.write(compressed);
 }

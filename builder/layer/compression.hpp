@@ -51,7 +51,7 @@ inline constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
 // One independently compressed piece of a blob.
 struct Frame {
   std::uint64_t compressed_bytes = 0;
-  std::uint64_t uncompressed_bytes = 0;
+  std::uint64_t unpacked_bytes = 0;
 
   bool operator==(const Frame&) const = default;
 };

@@ -310,10 +310,10 @@ class FrameStream : public ByteSource {
 
  private:
   void start(const Frame& frame) {
-    if (frame.compressed_bytes > kMaxFrameBytes || frame.uncompressed_bytes > kMaxFrameBytes) {
+    if (frame.compressed_bytes > kMaxFrameBytes || frame.unpacked_bytes > kMaxFrameBytes) {
       refuse(budget_.name(), "has a frame of more than 256 MiB");
     }
-    budget_.spend(frame.uncompressed_bytes);
+    budget_.spend(frame.unpacked_bytes);
     ByteBuffer in(frame.compressed_bytes + kLastDeflateBlock.size());
     in.shrink(frame.compressed_bytes);
     if (read_fully(*source_, in.data(), in.size()) != in.size()) refuse(budget_.name(), "is shorter than its frames");
@@ -324,8 +324,8 @@ class FrameStream : public ByteSource {
     if (is_one_member_ && next_ == frames_.size()) {
       tail_ = in.view().substr(in.size() - std::min(in.size(), kGzipTailBytes));
     }
-    jobs_.push(frame.compressed_bytes + frame.uncompressed_bytes,
-               [in, size = frame.uncompressed_bytes, name = budget_.name(), kind = kind_]() -> Inflated {
+    jobs_.push(frame.compressed_bytes + frame.unpacked_bytes,
+               [in, size = frame.unpacked_bytes, name = budget_.name(), kind = kind_]() -> Inflated {
                  if (kind == CompressionKind::gzip) return inflate_gzip_frame(in, size, name);
                  return {inflate_zstd_frame(in.view(), size, name)};
                });

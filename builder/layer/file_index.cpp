@@ -178,7 +178,7 @@ FileIndex::BlobFrames take_blob(IndexText& text) {
     Frame frame;
     frame.compressed_bytes = text.number(INT64_MAX);
     text.expect(" ");
-    frame.uncompressed_bytes = text.number(INT64_MAX);
+    frame.unpacked_bytes = text.number(INT64_MAX);
     text.expect("\n");
     blob.frames.push_back(frame);
   }
@@ -194,14 +194,14 @@ void check_frames(const FileIndex::Parts& parts) {
     if (blob.frames.empty()) continue;
     std::uint64_t total = 0;
     for (const Frame& frame : blob.frames) {
-      if (frame.uncompressed_bytes > parts.uncompressed_bytes - total || frame.compressed_bytes == 0) {
+      if (frame.unpacked_bytes > parts.unpacked_bytes - total || frame.compressed_bytes == 0) {
         throw Error(Category::build, fmt::format("file index: wrong frames of '{}'", blob.blob.str()));
       }
-      total += frame.uncompressed_bytes;
+      total += frame.unpacked_bytes;
     }
-    if (total != parts.uncompressed_bytes) {
+    if (total != parts.unpacked_bytes) {
       throw Error(Category::build, fmt::format("file index: frames of '{}' hold {} bytes, expected {}", blob.blob.str(),
-                                               total, parts.uncompressed_bytes));
+                                               total, parts.unpacked_bytes));
     }
   }
 }
@@ -255,12 +255,12 @@ std::string FileIndex::serialise() const {
   std::string text(kMagic);
   text.reserve(512 + parts_.entries.size() * 192);
   const auto append = std::back_inserter(text);
-  fmt::format_to(append, "diff {} {}\n", parts_.diff_id.str(), parts_.uncompressed_bytes);
+  fmt::format_to(append, "diff {} {}\n", parts_.diff_id.str(), parts_.unpacked_bytes);
   fmt::format_to(append, "blobs {}\n", parts_.blobs.size());
   for (const BlobFrames& blob : parts_.blobs) {
     fmt::format_to(append, "{} {}\n", blob.blob.str(), blob.frames.size());
     for (const Frame& frame : blob.frames) {
-      fmt::format_to(append, "{} {}\n", frame.compressed_bytes, frame.uncompressed_bytes);
+      fmt::format_to(append, "{} {}\n", frame.compressed_bytes, frame.unpacked_bytes);
     }
   }
   fmt::format_to(append, "kept {}\n", parts_.kept.size());
@@ -287,7 +287,7 @@ FileIndex FileIndex::parse(std::string_view blob, std::string_view where) {
   text.expect("diff ");
   parts.diff_id = text.digest();
   text.expect(" ");
-  parts.uncompressed_bytes = text.number(INT64_MAX);
+  parts.unpacked_bytes = text.number(INT64_MAX);
   text.expect("\nblobs ");
   std::size_t left = text.count(74);
   text.expect("\n");
@@ -362,7 +362,7 @@ FileIndex FileIndex::with_blob(BlobFrames blob) const {
 }
 
 bool FileIndex::operator==(const FileIndex& other) const {
-  return parts_.diff_id == other.parts_.diff_id && parts_.uncompressed_bytes == other.parts_.uncompressed_bytes &&
+  return parts_.diff_id == other.parts_.diff_id && parts_.unpacked_bytes == other.parts_.unpacked_bytes &&
          parts_.blobs == other.parts_.blobs && parts_.kept == other.parts_.kept &&
          parts_.entries == other.parts_.entries;
 }

@@ -57,7 +57,7 @@ class FileIndex {
   };
   struct Parts {
     oci::Digest diff_id;
-    std::uint64_t uncompressed_bytes = 0;
+    std::uint64_t unpacked_bytes = 0;
     std::vector<BlobFrames> blobs;
     std::map<std::string, std::string> kept;
     std::vector<FileEntry> entries;  // in any order
@@ -73,7 +73,7 @@ class FileIndex {
   static FileIndex parse(std::string_view blob, std::string_view where);
 
   const oci::Digest& diff_id() const noexcept { return parts_.diff_id; }
-  std::uint64_t uncompressed_bytes() const noexcept { return parts_.uncompressed_bytes; }
+  std::uint64_t unpacked_bytes() const noexcept { return parts_.unpacked_bytes; }
   const std::vector<FileEntry>& entries() const noexcept { return parts_.entries; }
   // nullptr where the blob is not named.
   const std::vector<Frame>* frames_of(const oci::Digest& blob) const;

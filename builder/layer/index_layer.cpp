@@ -138,7 +138,7 @@ IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descr
     if (expected_diff_id) check_diff_id(blob.digest, *expected_diff_id, info->diff_id);
     if (const auto index = index_of_layer(store, info->diff_id)) {
       store.lease(index->digest);
-      if (store.has(index->digest)) return {info->diff_id, info->uncompressed_bytes, *index};
+      if (store.has(index->digest)) return {info->diff_id, info->unpacked_bytes, *index};
     }
   }
   ReadAheadSource plain(open_layer_tar(store, pool, blob, nullptr));
@@ -150,7 +150,7 @@ IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descr
 
   FileIndex::Parts parts;
   parts.diff_id = tar.finish();
-  parts.uncompressed_bytes = tar.bytes();
+  parts.unpacked_bytes = tar.bytes();
   if (expected_diff_id) check_diff_id(blob.digest, *expected_diff_id, parts.diff_id);
   for (TarEntry& item : settle_tar_entries(std::move(lister.entries), name)) {
     if (item.entry.type == EntryType::file) {
@@ -163,9 +163,9 @@ IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descr
   }
   IndexedLayer result;
   result.diff_id = parts.diff_id;
-  result.uncompressed_bytes = parts.uncompressed_bytes;
+  result.unpacked_bytes = parts.unpacked_bytes;
   result.index = store_index(store, FileIndex(std::move(parts)));
-  set_blob_info(store, blob.digest, {result.diff_id, result.uncompressed_bytes});
+  set_blob_info(store, blob.digest, {result.diff_id, result.unpacked_bytes});
   return result;
 }
 

@@ -15,14 +15,14 @@ namespace kiln {
 // What indexing a layer's blob established.
 struct IndexedLayer {
   oci::Digest diff_id;
-  std::uint64_t uncompressed_bytes = 0;
+  std::uint64_t unpacked_bytes = 0;
   oci::Descriptor index;
 };
 
 // Reads a layer blob that is in the store, verifies it (its digest; with `expected_diff_id` that too, Error{network}
 // with both values otherwise), writes its file index and records index_of_layer() and blob_info(). An entry that a
 // later one of the same path replaces is left out, as unpacking would do. An index the store already has is used again,
-// once the blob is known to hold that diff ID. `listener` is told the layer's tar: all uncompressed_bytes of it where
+// once the blob is known to hold that diff ID. `listener` is told the layer's tar: all unpacked_bytes of it where
 // the blob was read, nothing where an index was used again.
 IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,
                          const std::optional<oci::Digest>& expected_diff_id, const CancelToken& cancel = {},

@@ -30,7 +30,7 @@ const LayerBlob* LayerValue::blob_of(const Compression& compression) const {
 json to_json(const LayerValue& layer) {
   json value;
   value["diff_id"] = layer.diff_id.str();
-  value["uncompressed_size"] = layer.uncompressed_size;
+  value["uncompressed_size"] = layer.unpacked_bytes;
   value["blobs"] = json::array();
   for (const LayerBlob& blob : layer.blobs) {
     value["blobs"].push_back({{"descriptor", oci::to_json(blob.descriptor)}, {"compression", blob.compression.str()}});
@@ -45,7 +45,7 @@ LayerValue layer_value_from_json(const json& value, std::string_view where) {
   const JsonMembers members(value, refuse);
   LayerValue layer;
   layer.diff_id = oci::Digest::parse(members.string("diff_id"), "diff ID", Category::network);
-  layer.uncompressed_size = members.unsigned_integer("uncompressed_size");
+  layer.unpacked_bytes = members.unsigned_integer("uncompressed_size");
   members.each("blobs", [&](const JsonMembers& item) {
     LayerBlob blob;
     blob.descriptor = oci::descriptor_from_json(item.object("descriptor").value(), where);

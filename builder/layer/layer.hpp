@@ -23,7 +23,7 @@ struct LayerBlob {
 // the store: a layer that nothing on this machine needs is never downloaded.
 struct LayerValue {
   oci::Digest diff_id;
-  std::uint64_t uncompressed_size = 0;  // bytes of the tar; 0 where it was not read yet
+  std::uint64_t unpacked_bytes = 0;  // bytes of the tar; 0 where it was not read yet
   std::vector<LayerBlob> blobs;
   std::optional<oci::Descriptor> index;
   // What of its step it holds, for people: "torch 2.3.1"; empty for a layer that is all of a step.

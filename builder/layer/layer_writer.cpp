@@ -168,7 +168,7 @@ const oci::Digest& LayerWriter::finish_diff_id() {
   if (!state.complete) {
     state.tar.finish();
     state.index.diff_id = state.blob ? state.blob->finish_input() : state.tar_hash.finish();
-    if (state.blob) state.index.uncompressed_bytes = state.blob->bytes_in();
+    if (state.blob) state.index.unpacked_bytes = state.blob->bytes_in();
     state.complete = true;
   }
   return state.index.diff_id;
@@ -180,10 +180,10 @@ LayerValue LayerWriter::finish() {
   auto [blob, frames] = state.blob.value().finish();
   LayerValue layer;
   layer.diff_id = state.index.diff_id;
-  layer.uncompressed_size = state.index.uncompressed_bytes;
+  layer.unpacked_bytes = state.index.unpacked_bytes;
   state.index.blobs.push_back({blob.digest, std::move(frames)});
   layer.index = store_index(state.store, FileIndex(std::move(state.index)));
-  set_blob_info(state.store, blob.digest, {layer.diff_id, layer.uncompressed_size});
+  set_blob_info(state.store, blob.digest, {layer.diff_id, layer.unpacked_bytes});
   if (!state.ordinary_name.empty())
     blob.annotations[std::string(kOrdinaryNameAnnotation)] = printable(state.ordinary_name);
   layer.blobs.push_back({std::move(blob), state.options.compression});
@@ -229,7 +229,7 @@ LayerValue recompress_layer(ContentStore& store, ThreadPool& pool, const LayerVa
   set_blob_info(store, blob.digest, {diff_id, compressor.bytes_in()});
   set_form_of_layer(store, diff_id, compression.str(), blob);
   LayerValue result = with_form(blob);
-  result.uncompressed_size = compressor.bytes_in();
+  result.unpacked_bytes = compressor.bytes_in();
   if (index) result.index = store_index(store, index->with_blob({blob.digest, std::move(frames)}));
   return result;
 }

@@ -57,6 +57,19 @@ class ExtentSource : public ByteSource {
   std::size_t next_ = 0;
 };
 
+// What a hard link is, as another name of `file`, which stands before it.
+FileEntry another_name(const FileEntry& file, FileEntry link) {
+  FileEntry named = file;
+  named.path = std::move(link.path);
+  if (TarImport::leads_out(file)) return named;  // both name what that link names
+  // A second name of a symlink or device is another one of the same kind.
+  if (file.type == EntryType::file || file.type == EntryType::hardlink) {
+    named.type = EntryType::hardlink;
+    named.link = std::move(link.link);
+  }
+  return named;
+}
+
 }  // namespace
 
 struct TarImport::State {
@@ -65,14 +78,14 @@ struct TarImport::State {
   std::vector<FileEntry> entries;
   std::vector<std::vector<TarExtent>> extents;  // of the same length
 
-  void list(Whiteouts whiteouts, const CancelToken& cancel, const TarLimits& limits);
+  void list(const Options& options, const CancelToken& cancel);
   void join_links();
 };
 
-void TarImport::State::list(Whiteouts whiteouts, const CancelToken& cancel, const TarLimits& limits) {
+void TarImport::State::list(const Options& options, const CancelToken& cancel) {
   if (::lseek(tar.get(), 0, SEEK_SET) != 0) throw_errno("seek in", name);
   FdSource source(tar, name);
-  TarReader reader(source, name, whiteouts, limits);
+  TarReader reader(source, name, options.whiteouts, options.limits);
   std::vector<FileEntry> in_tar_order;
   std::vector<std::vector<TarExtent>> tar_extents;
   std::unordered_map<std::string, std::size_t> named;  // everything but folders and marks
@@ -91,20 +104,15 @@ void TarImport::State::list(Whiteouts whiteouts, const CancelToken& cancel, cons
       entry.content = hash.finish();
     } else if (entry.type == EntryType::hardlink) {
       const auto target = named.find(entry.link);
-      if (target == named.end()) {
+      if (target == named.end() && options.outward == OutwardLinks::refuse) {
         throw Error(Category::build,
                     fmt::format("'{}': '{}' is a hard link to '{}', which is no file before it in the archive",
                                 printable(name), printable(entry.path), printable(entry.link)));
       }
-      where = tar_extents[target->second];
-      FileEntry file = in_tar_order[target->second];
-      file.path = entry.path;
-      // A second name of a symlink or device is another one of the same kind.
-      if (file.type == EntryType::file || file.type == EntryType::hardlink) {
-        file.type = EntryType::hardlink;
-        file.link = entry.link;
+      if (target != named.end()) {
+        where = tar_extents[target->second];
+        entry = another_name(in_tar_order[target->second], std::move(entry));
       }
-      entry = std::move(file);
     }
     if (!entry.is_directory() && entry.type != EntryType::whiteout && entry.type != EntryType::opaque) {
       named[entry.path] = in_tar_order.size();
@@ -132,7 +140,7 @@ void TarImport::State::join_links() {
   };
   std::map<std::size_t, std::vector<std::size_t>> names;  // by their file; only where there are several
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (entries[i].type == EntryType::hardlink) names[file_of(i)].push_back(i);
+    if (entries[i].type == EntryType::hardlink && !leads_out(entries[i])) names[file_of(i)].push_back(i);
   }
   for (auto& [file, links] : names) {
     links.push_back(file);
@@ -146,11 +154,11 @@ void TarImport::State::join_links() {
   }
 }
 
-TarImport::TarImport(Fd tar, std::string name, Whiteouts whiteouts, const CancelToken& cancel, TarLimits limits)
+TarImport::TarImport(Fd tar, std::string name, const Options& options, const CancelToken& cancel)
     : state_(std::make_unique<State>()) {
   state_->tar = std::move(tar);
   state_->name = std::move(name);
-  state_->list(whiteouts, cancel, limits);
+  state_->list(options, cancel);
 }
 TarImport::TarImport(TarImport&&) noexcept = default;
 TarImport& TarImport::operator=(TarImport&&) noexcept = default;

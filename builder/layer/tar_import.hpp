@@ -18,16 +18,25 @@ namespace kiln {
 // between.
 //
 // Entries are in entry order, each path once (a later one replaced an earlier one, as tar -x would do). Hard links
-// point at the first path of their file in that order, wherever the tar had the data; a link to a file that is not in
-// the tar is Error{build}. Parents that the tar does not name are not made up.
+// point at the first path of their file in that order, wherever the tar had the data. Parents that the tar does not
+// name are not made up.
 class TarImport {
  public:
-  TarImport(Fd tar, std::string name, Whiteouts whiteouts, const CancelToken& cancel = {}, TarLimits limits = {});
+  // A hard link to what does not stand before it in the tar: Error{build}, or an entry that keeps that name as its
+  // `link` and has no content (leads_out()): it is about what the tar is unpacked onto.
+  enum class OutwardLinks { refuse, keep };
+  struct Options {
+    Whiteouts whiteouts;
+    TarLimits limits = {};
+    OutwardLinks outward = OutwardLinks::refuse;
+  };
+  TarImport(Fd tar, std::string name, const Options& options, const CancelToken& cancel = {});
   TarImport(TarImport&&) noexcept;
   TarImport& operator=(TarImport&&) noexcept;
   ~TarImport();
 
   const std::vector<FileEntry>& entries() const;
+  static bool leads_out(const FileEntry& entry) { return entry.type == EntryType::hardlink && entry.content.empty(); }
   // Lets the caller change each entry's mode, owner and attributes, and nothing else of it.
   void change_entries(const std::function<void(FileEntry&)>& change);
   // The data of entries()[number], a file. Borrows this object.

@@ -170,8 +170,8 @@ class Reading : private PackageSource {
     std::vector<PackageLayer> layers;
     for (std::size_t i = 0; i < image_.blobs.size(); ++i) {
       const FileIndex& index = *image_.view.layers()[i];
-      layers.push_back({image_.blobs[i], index.diff_id(), created_by.empty() ? "" : created_by[i],
-                        index.uncompressed_bytes(), 0, 0});
+      layers.push_back(
+          {image_.blobs[i], index.diff_id(), created_by.empty() ? "" : created_by[i], index.unpacked_bytes(), 0, 0});
     }
     return layers;
   }

@@ -11,18 +11,18 @@ LayerDensity::LayerDensity(const FileIndex& index, const oci::Descriptor& blob) 
     for (const Frame& frame : *frames) compressed += frame.compressed_bytes;
   }
   if (compressed == 0) {
-    const auto all = static_cast<double>(std::max<std::uint64_t>(index.uncompressed_bytes(), 1));
-    pieces_.push_back({index.uncompressed_bytes(), static_cast<double>(blob.size) / all});
+    const auto all = static_cast<double>(std::max<std::uint64_t>(index.unpacked_bytes(), 1));
+    pieces_.push_back({index.unpacked_bytes(), static_cast<double>(blob.size) / all});
     return;
   }
   // What a blob has beside its frames is shared out over them.
   const double scale = static_cast<double>(blob.size) / static_cast<double>(compressed);
   std::uint64_t end = 0;
   for (const Frame& frame : *frames) {
-    if (frame.uncompressed_bytes == 0) continue;
-    end += frame.uncompressed_bytes;
+    if (frame.unpacked_bytes == 0) continue;
+    end += frame.unpacked_bytes;
     pieces_.push_back(
-        {end, scale * static_cast<double>(frame.compressed_bytes) / static_cast<double>(frame.uncompressed_bytes)});
+        {end, scale * static_cast<double>(frame.compressed_bytes) / static_cast<double>(frame.unpacked_bytes)});
   }
 }
 

@@ -128,7 +128,7 @@ ContentBytes layer_contents(const FileIndex& layer, const std::unordered_map<con
   std::vector<std::string> own;
   for (const FileEntry& entry : layer.entries()) {
     // Lists of the file's attributes and the end of the tar are what is left over.
-    const std::uint64_t bytes = std::min(tar_bytes(entry), layer.uncompressed_bytes() - sum);
+    const std::uint64_t bytes = std::min(tar_bytes(entry), layer.unpacked_bytes() - sum);
     sum += bytes;
     const Content content = content_of(entry, wasted);
     result[content] += bytes;
@@ -140,7 +140,7 @@ ContentBytes layer_contents(const FileIndex& layer, const std::unordered_map<con
       own.push_back(entry.content.str());
     }
   }
-  result[Content::packages] += layer.uncompressed_bytes() - sum;
+  result[Content::packages] += layer.unpacked_bytes() - sum;
   known.insert(own.begin(), own.end());
   return result;
 }

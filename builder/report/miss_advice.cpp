@@ -15,36 +15,37 @@ constexpr std::size_t kMostSentences = 3;
 
 // How to keep an input from changing; `{}` is its name without the type.
 struct Remedy {
-  std::string_view type;
+  InputType type;
   std::string_view sentence;
 };
 
 constexpr Remedy kRemedies[] = {
-    {"command", "this line was edited; leave it as it was, or change it below what is dear to execute"},
-    {"script", "this line's script was edited; leave it as it was"},
-    {"file", "keep '{}' as it was, list it in .dockerignore where the step does not need it, or copy it further down"},
-    {"directory", "keep the owner and mode of '{}'"},
-    {"destination", "copy to the same place again"},
-    {"mount", "keep what is mounted at '{}', or mount less of it"},
-    {"ARG", "pass the value that '{}' had, or declare it below this line where the step does not need it"},
-    {"ENV", "keep the value of '{}', or set it below this line where the step does not need it"},
-    {"profile",
+    {InputType::command, "this line was edited; leave it as it was, or change it below what is dear to execute"},
+    {InputType::script, "this line's script was edited; leave it as it was"},
+    {InputType::file,
+     "keep '{}' as it was, list it in .dockerignore where the step does not need it, or copy it further down"},
+    {InputType::directory, "keep the owner and mode of '{}'"},
+    {InputType::destination, "copy to the same place again"},
+    {InputType::mount, "keep what is mounted at '{}', or mount less of it"},
+    {InputType::arg, "pass the value that '{}' had, or declare it below this line where the step does not need it"},
+    {InputType::env, "keep the value of '{}', or set it below this line where the step does not need it"},
+    {InputType::profile,
      "take 'ARG {}' out of this stage or below this line: the profile sets it in the image's config in any case"},
-    {"base image", "name the base by digest, so that it moves only when you say so"},
-    {"platform", "build for the same platform"},
-    {"package", "keep the lock file as it was; 'kiln bake --locked' refuses to change it"},
-    {"epoch", "keep the lock file as it was; 'kiln bake --locked' refuses to change it"},
+    {InputType::base_image, "name the base by digest, so that it moves only when you say so"},
+    {InputType::platform, "build for the same platform"},
+    {InputType::package, "keep the lock file as it was; 'kiln bake --locked' refuses to change it"},
+    {InputType::epoch, "keep the lock file as it was; 'kiln bake --locked' refuses to change it"},
 };
 
 std::string sentence_for(const InputDifference& difference) {
-  const std::string_view type = input_type(difference.name);
+  const auto type = input_type(difference.name);
   std::string_view subject = difference.name;
-  subject.remove_prefix(std::min(subject.size(), type.size() + 1));
-  if (type == kParentLayerInput) {
+  subject.remove_prefix(std::min(subject.size(), input_word(difference.name).size() + 1));
+  if (type == InputType::parent_layer) {
     if (difference.about.empty()) return "it hits when the lines above it are as they were";
     return fmt::format("it hits when '{}' makes the same layer as before", printable(difference.about));
   }
-  if (type == kArgInput && difference.before)
+  if (type == InputType::arg && difference.before)
     return fmt::format("pass --build-arg {}={}", subject, printable(*difference.before));
   for (const Remedy& remedy : kRemedies) {
     if (remedy.type == type) return fmt::format(fmt::runtime(remedy.sentence), printable(subject));
@@ -65,9 +66,13 @@ std::vector<std::string> miss_advice(const BuildRecordStep& step) {
     if (sentences.size() == kMostSentences) break;
   }
   if (!sentences.empty()) return sentences;
-  if (step.reason == "the cache was not to be used") return {"leave out --no-cache and --no-cache-filter"};
-  if (step.reason.find("no longer in the store") != std::string::npos) {
-    return {"its layer was pruned; let 'kiln cache prune' keep more space"};
+  switch (step.miss_kind) {
+    case MissKind::cache_off:
+      return {"leave out --no-cache and --no-cache-filter"};
+    case MissKind::layer_gone:
+      return {"its layer was pruned; let 'kiln cache prune' keep more space"};
+    case MissKind::changed:
+      break;
   }
   return {"nothing was wrong: the next build with the same inputs hits"};
 }

@@ -12,8 +12,8 @@ namespace kiln {
 namespace {
 
 bool is_of_below(const InputDifference& difference) {
-  const std::string_view type = input_type(difference.name);
-  return type == kParentLayerInput || type == "base image";
+  const auto type = input_type(difference.name);
+  return type == InputType::parent_layer || type == InputType::base_image;
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ std::string MissCause::text() const {
   if (own == step->differences.end()) {
     text = fmt::format("{}: {}", place,
                        step->differences.empty() ? printable(step->reason) : to_text(step->differences.front()));
-  } else if (const std::string_view type = input_type(own->name); type == "command" || type == "script") {
+  } else if (const auto type = input_type(own->name); type == InputType::command || type == InputType::script) {
     text = place + " changed";
   } else {
     text = fmt::format("{}: {}", place, to_text(*own));

@@ -102,16 +102,16 @@ class TargetHistory {
 
   static bool is_moved_by_base(const BuildRecordStep& step) {
     return std::any_of(step.differences.begin(), step.differences.end(), [](const InputDifference& difference) {
-      const std::string_view type = input_type(difference.name);
-      return type == kParentLayerInput || type == "base image";
+      const auto type = input_type(difference.name);
+      return type == InputType::parent_layer || type == InputType::base_image;
     });
   }
 
   // "ARG VERSION" where such values are all that changed.
   static std::string changed_value(const BuildRecordStep& step) {
     const auto is_value = [](const InputDifference& difference) {
-      const std::string_view type = input_type(difference.name);
-      return type == kArgInput || type == "ENV";
+      const auto type = input_type(difference.name);
+      return type == InputType::arg || type == InputType::env;
     };
     const bool all =
         !step.differences.empty() && std::all_of(step.differences.begin(), step.differences.end(), is_value);

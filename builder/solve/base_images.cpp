@@ -238,7 +238,7 @@ std::vector<LayerValue> BaseImages::build_debian(const DebianLock& lock, const P
   const TempDir work(access_.store().home().tmp(), "debian-");
   const fs::path tar = build_rootfs(lock, packages, work.path(), observer_, access_.cancel(),
                                     [&](std::string_view bytes) { observer_.step_output(number, bytes); });
-  const TarImport import(open_read(tar), request.lock_name + " root file system", Whiteouts::ordinary,
+  const TarImport import(open_read(tar), request.lock_name + " root file system", {Whiteouts::ordinary},
                          access_.cancel());
   LayerWriterOptions options;
   options.clamp_mtime = lock.epoch;
@@ -279,9 +279,9 @@ Step BaseImages::debian_step(const DebianRequest& request, const DebianLock& loc
   step.kind = StepKind::debian;
   step.key = StepKeyBuilder(to_string(StepKind::debian)).text("lock", lock_digest(lock)).finish();
   for (const LockedPackage& package : lock.packages) {
-    step.inputs.push_back({"package " + package.name, package.version + " " + package.sha256});
+    step.inputs.push_back({input_name(InputType::package, package.name), package.version + " " + package.sha256});
   }
-  step.inputs.push_back({"epoch", std::to_string(lock.epoch)});
+  step.inputs.push_back({input_name(InputType::epoch), std::to_string(lock.epoch)});
   step.view.target = target;
   step.view.platform = platform.str();
   step.view.text = fmt::format("DEBIAN {} {} ({} packages)", lock.spec.suite, lock.spec.variant, lock.packages.size());
@@ -346,7 +346,7 @@ OrBlocked<BaseImage> BaseImages::build_debian_base(const DebianRequest& request,
     task.done();
   }
   Step step = debian_step(request, lock, platform, target);
-  step.execute = [&](int number) { return build_debian(lock, locker.store(), request, number); };
+  step.execute = [&](int number, const LayerMade&) { return build_debian(lock, locker.store(), request, number); };
   {
     const std::lock_guard guard(debian_mutex_);
     debian_steps_[step.key] = request.lock_name + " " + platform.str();

@@ -121,6 +121,9 @@ AssembledImage assemble_image(LayerAccess& access, oci::ImageConfig config, Imag
     oci::Descriptor descriptor = blob.descriptor;
     descriptor.media_type = layer_media_type(blob, options.oci_media_types);
     descriptor.annotations.clear();
+    // A foreign layer becomes one like others, as with BuildKit: registries refuse urls. So it must be here to be sent.
+    if (!descriptor.urls.empty()) still_there(access.blobs().local(layer));
+    descriptor.urls.clear();
     result.parsed.layers.push_back(descriptor);
     std::erase_if(layer.value.blobs,
                   [&](const LayerBlob& other) { return other.descriptor.digest == blob.descriptor.digest; });

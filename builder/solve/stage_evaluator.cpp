@@ -17,6 +17,7 @@
 #include "builder/dockerfile/stage_name.hpp"
 #include "builder/run/overlay.hpp"
 #include "builder/steps/fetched_source.hpp"
+#include "builder/steps/image_source.hpp"
 #include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
@@ -460,12 +461,15 @@ StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruc
     paths.push_back(expanded.empty() ? "." : expanded);  // all of the context, as for docker
   }
   CopyWork work{StepKind::copy, CopyPlan(below, options), {}, {}, {}, {}, {}, {}};
-  work.inputs = {{"command", text_of(instruction)}, {"destination", destination}};
+  work.inputs = {{input_name(InputType::command), text_of(instruction)},
+                 {input_name(InputType::destination), destination}};
   if (source) work.sources.push_back(source);
   const auto* add = std::get_if<df::Add>(&instruction.body);
   AddOptions add_options;
   if (add) {
-    add_options = {expand(add->checksum), add->keep_git_dir, add->unpack, SourceSecrets(target_.target.secrets)};
+    add_options = {expand(add->checksum), add->keep_git_dir, add->unpack, SourceSecrets(target_.target.secrets),
+                   std::make_shared<ImageSource>(access_, state_->layers, below, "the image", text_of(instruction))};
+    work.sources.push_back(add_options.image);
     if (!add_options.checksum.empty() && paths.size() + transfer.files.size() != 1)
       throw Error(Category::usage, "--checksum is that of one source; ADD each source by an instruction of its own");
   }

@@ -71,12 +71,12 @@ std::optional<StepSharing::Turn> StepExecutor::turn(const Step& step, int number
 
 OrBlocked<StepDone> StepExecutor::look_up_or_execute(const Step& step, int number) {
   StepLookup::Answer answer = lookup_.find(step);
-  OrBlocked<StepDone> done = answer.found ? std::move(*answer.found) : execute(step, answer.reason, number);
+  OrBlocked<StepDone> done = answer.found ? std::move(*answer.found) : execute(step, answer.miss, number);
   if (!done.is_blocked()) cache_.remember_slot(step.slot, step.key);
   return done;
 }
 
-OrBlocked<StepDone> StepExecutor::execute(const Step& step, const std::string& lookup_reason, int number) {
+OrBlocked<StepDone> StepExecutor::execute(const Step& step, const Miss& miss, int number) {
   const FileLock held = lock(step, number);
   const bool may_look_up = step.use_cache && !lookup_.is_lost(step.key);
   // Another process may have executed it meanwhile.
@@ -86,10 +86,12 @@ OrBlocked<StepDone> StepExecutor::execute(const Step& step, const std::string& l
   if (found) return std::move(*found);
 
   StepResult why;
-  lookup_.explain_miss(step, lookup_reason, why);
+  lookup_.explain_miss(step, miss, why);
   observer_.step_missed(number, why.reason);
   const double begin = clock_.monotonic_seconds();
-  OrBlocked<std::vector<LayerValue>> layers = step.execute(number);
+  OrBlocked<std::vector<LayerValue>> layers = step.execute(number, [&](const LayerValue& layer) {
+    if (on_layers_made_) on_layers_made_(step, {layer});
+  });
   if (layers.is_blocked()) return layers.blocked();
   StepRecord record;
   record.kind = step.kind;
@@ -111,6 +113,7 @@ OrBlocked<StepDone> StepExecutor::execute(const Step& step, const std::string& l
   StepDone done{std::move(record), {}};
   done.result = result_of(done.record, StepOutcome::built);
   done.result.reason = std::move(why.reason);
+  done.result.miss_kind = why.miss_kind;
   done.result.differences = std::move(why.differences);
   done.result.against = std::move(why.against);
   return done;
@@ -137,6 +140,7 @@ OrBlocked<StepDone> StepExecutor::solve(const Step& step) {
       done.result.outcome = StepOutcome::hit;
       done.result.from = kFromThisRun;
       done.result.reason.clear();
+      done.result.miss_kind = {};
       done.result.differences.clear();
       done.result.against.clear();
     }

@@ -39,8 +39,9 @@ class StepExecutor final : public StepSolver {
   bool would_execute(const Step& step) override { return !lookup_.find(step).found; }
   void lose(const Blocked& lost) override;
 
-  // From now on the layers of each step that is executed are told to `listener`, once they are in the store, by the
-  // thread that executed it: it must not wait.
+  // From now on the layers of each step that is executed are told to `listener`, once they are in the store: those of
+  // a step that makes several one by one as they are made, and each step's all together at its end. Any thread; it
+  // must not wait.
   using LayerListener = std::function<void(const Step&, const std::vector<LayerValue>&)>;
   void tell_layers_made(LayerListener listener) { on_layers_made_ = std::move(listener); }
 
@@ -51,7 +52,7 @@ class StepExecutor final : public StepSolver {
  private:
   void note(const Step& step, const StepDone& done);
   OrBlocked<StepDone> look_up_or_execute(const Step& step, int number);
-  OrBlocked<StepDone> execute(const Step& step, const std::string& lookup_reason, int number);
+  OrBlocked<StepDone> execute(const Step& step, const Miss& miss, int number);
   // The right to execute the step among the machines that share a cache; `found` where one of them has done it.
   std::optional<StepSharing::Turn> turn(const Step& step, int number, std::optional<StepDone>& found);
   // The step's lock, waited for with a word to people.

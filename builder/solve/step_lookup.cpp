@@ -51,22 +51,22 @@ void StepLookup::lose(const Blocked& lost) {
 
 StepLookup::Answer StepLookup::find_here(const Step& step) {
   StepCache::Lookup lookup = cache_.find(step.key);
-  if (!lookup.record) return {std::nullopt, std::move(lookup.reason)};
-  return {hit(std::move(*lookup.record), "local"), ""};
+  if (!lookup.record) return {std::nullopt, std::move(lookup.miss)};
+  return {hit(std::move(*lookup.record), std::string(kFromThisMachine)), {}};
 }
 
 StepLookup::Answer StepLookup::find_shared(const Step& step) {
   if (!shared_ || !shared_->is_read()) return {};
   const SharedCache::Found found = shared_->find(step.key, kStepEntryType);
-  if (!found.entry) return {std::nullopt, found.reason};
+  if (!found.entry) return {std::nullopt, {found.reason}};
   try {
     StepRecord record = parse_step_record(found.entry->content, step.key, "step record of " + found.from);
     cache_.adopt(record);
-    return {hit(std::move(record), found.from), ""};
+    return {hit(std::move(record), found.from), {}};
   } catch (const Error& error) {
     if (error.category() == Category::cancelled) throw;
     log_.warn(error.message());
-    return {std::nullopt, error.message()};
+    return {std::nullopt, {error.message()}};
   }
 }
 
@@ -75,7 +75,7 @@ StepLookup::Answer StepLookup::find(const Step& step) {
   Answer here = find_here(step);
   if (here.found) return here;
   Answer shared = find_shared(step);
-  if (!shared.found && shared.reason.empty()) shared.reason = std::move(here.reason);
+  if (!shared.found && shared.miss.reason.empty()) shared.miss = std::move(here.miss);
   return shared;
 }
 
@@ -96,17 +96,19 @@ std::vector<StepRecord> StepLookup::shared_predecessors(const Step& step) {
   return records;
 }
 
-void StepLookup::explain_miss(const Step& step, const std::string& reason, StepResult& result) {
+void StepLookup::explain_miss(const Step& step, const Miss& miss, StepResult& result) {
   if (!step.use_cache) {
     result.reason = "the cache was not to be used";
+    result.miss_kind = MissKind::cache_off;
     return;
   }
   if (is_lost(step.key)) {
     result.reason = "no cache has its layer any more";
     return;
   }
-  if (!reason.empty()) {
-    result.reason = reason;
+  if (!miss.reason.empty()) {
+    result.reason = miss.reason;
+    result.miss_kind = miss.kind;
     return;
   }
   result.reason = kNoEarlierBuild;
@@ -133,7 +135,7 @@ OrBlocked<StepDone> StepForecast::solve(const Step& step) {
   if (answer.found) {
     foreseen.result = answer.found->result;
   } else {
-    lookup_.explain_miss(step, answer.reason, foreseen.result);
+    lookup_.explain_miss(step, answer.miss, foreseen.result);
     foreseen.result.key = step.key;
   }
   {

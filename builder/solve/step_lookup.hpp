@@ -22,10 +22,10 @@ class StepLookup {
 
   StepCache& cache() noexcept { return cache_; }
 
-  // A record, or why there is none ("" for no record at all).
+  // A record, or why there is none.
   struct Answer {
     std::optional<StepDone> found;
-    std::string reason;
+    Miss miss;
   };
   // Nothing where the step is not to be looked up: its cache is off, or its layers are lost.
   Answer find(const Step& step);
@@ -33,8 +33,8 @@ class StepLookup {
   Answer find_here(const Step& step);
   Answer find_shared(const Step& step);
 
-  // Fills in the reason of a miss and, by the nearest earlier build of the same place, what differs.
-  void explain_miss(const Step& step, const std::string& reason, StepResult& result);
+  // Fills in what a miss is by and, by the nearest earlier build of the same place, what differs.
+  void explain_miss(const Step& step, const Miss& miss, StepResult& result);
 
   // No place has the layers of these steps (the keys of Blocked::lost): they are found no more.
   void lose(const Blocked& lost);

@@ -12,13 +12,21 @@ namespace kiln {
 
 namespace {
 
-void unpack_archive(CopyPlan& plan, const ArchiveSource& archive, const std::string& destination) {
+void unpack_archive(CopyPlan& plan, const ArchiveSource& archive, const CopySource& image,
+                    const std::string& destination) {
   const std::string folder = plan.unpack_folder(destination);
-  for (const FileEntry& item : archive.entries()) {
-    if (item.path.empty()) continue;  // the folder it is unpacked into keeps its own owner and mode
+  const auto place = [&](const FileEntry& item) {
     FileEntry target = item;
     target.path = join_path(folder, item.path);
-    plan.add_entry(archive, target, item.path);
+    return target;
+  };
+  // First, since the archive may replace afterwards what they lead to.
+  for (const FileEntry& item : archive.entries()) {
+    if (TarImport::leads_out(item)) plan.add_link(image, place(item), join_path(folder, item.link));
+  }
+  for (const FileEntry& item : archive.entries()) {
+    if (item.path.empty()) continue;  // the folder it is unpacked into keeps its own owner and mode
+    if (!TarImport::leads_out(item)) plan.add_entry(archive, place(item), item.path);
   }
 }
 
@@ -48,7 +56,8 @@ void AddSources::add_local_file(const std::shared_ptr<CopySource>& source, const
   const auto archive =
       is_file ? open_archive(source->open(followed), layers_.store().home().tmp(), path, layers_.cancel()) : nullptr;
   if (!archive) return plan_.add_path(*source, path, destination);
-  unpack_archive(plan_, *archive, destination);
+  with_context([&] { return fmt::format("while unpacking '{}'", printable(path)); },
+               [&] { unpack_archive(plan_, *archive, *options_.image, destination); });
   kept_.push_back(archive);
 }
 

@@ -42,6 +42,7 @@ struct AddOptions {
   bool keep_git_dir = false;
   std::optional<bool> unpack;
   SourceSecrets secrets;
+  std::shared_ptr<CopySource> image;  // what is added to: archives may have hard links to its files
 };
 
 // Puts the sources of one ADD into a plan, whatever they are: files of the context, archives to be unpacked, URLs, git

@@ -146,8 +146,8 @@ std::shared_ptr<ArchiveSource> open_archive(std::unique_ptr<ByteSource> bytes, c
                                             const std::string& name, const CancelToken& cancel) {
   auto spooled = spool_archive(std::move(bytes), work, name);
   if (!spooled) return nullptr;
-  return std::make_shared<ArchiveSource>(TarImport(std::move(*spooled), name, Whiteouts::ordinary, cancel),
-                                         "archive '" + name + "'");
+  TarImport import(std::move(*spooled), name, {Whiteouts::ordinary, {}, TarImport::OutwardLinks::keep}, cancel);
+  return std::make_shared<ArchiveSource>(std::move(import), "archive '" + name + "'");
 }
 
 }  // namespace kiln

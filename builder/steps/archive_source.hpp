@@ -11,7 +11,7 @@
 
 namespace kiln {
 
-// The contents of an archive that ADD unpacks.
+// The contents of an archive that ADD unpacks. Among its entries may be hard links that lead out of it.
 class ArchiveSource : public CopySource {
  public:
   ArchiveSource(TarImport import, std::string description);

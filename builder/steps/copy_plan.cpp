@@ -347,11 +347,16 @@ std::string CopyPlan::unpack_folder(std::string_view destination) {
   return folder;
 }
 
+// Where an archive's entry is put: in its folder, which is made where it is missing.
+std::string CopyPlan::place_of_entry(const std::string& path) {
+  const std::string parent = resolve_target(parent_path(path), true);
+  ensure_directories(parent, kMadeDirectoryMode, std::nullopt);
+  return join_path(parent, base_name(path));
+}
+
 void CopyPlan::add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path) {
   FileEntry copy = entry;
-  const std::string parent = resolve_target(parent_path(copy.path), true);
-  ensure_directories(parent, kMadeDirectoryMode, std::nullopt);
-  copy.path = join_path(parent, base_name(copy.path));
+  copy.path = place_of_entry(copy.path);
   std::string content_path = source_path, file;
   if (copy.type == EntryType::hardlink) {
     content_path = copy.link;
@@ -367,6 +372,43 @@ void CopyPlan::add_entry(const CopySource& source, const FileEntry& entry, const
   const auto existing = at(copy.path);
   if (existing && !(existing->is_directory() && copy.is_directory())) forget_below(copy.path);
   entries_[copy.path] = {copy, &source, std::move(content_path), std::move(file)};
+}
+
+void CopyPlan::add_link(const CopySource& image, const FileEntry& link, const std::string& named) {
+  const std::string path = place_of_entry(link.path);
+  const std::string target = resolve_target(named, false);
+  auto planned = entries_.find(target);
+  const auto there = planned != entries_.end() ? std::optional(planned->second.entry)
+                     : options_.link           ? std::nullopt
+                                               : image.lookup(target);
+  if (!there || is_within(target, path)) {
+    refuse(fmt::format("'/{}' is a hard link to '/{}', which is neither before it in the archive nor in the image",
+                       printable(path), printable(target)));
+  }
+  if (there->is_directory()) {
+    refuse(fmt::format("'/{}' is a hard link to '/{}', which is a folder", printable(path), printable(target)));
+  }
+  FileEntry entry = *there;
+  entry.path = path;
+  entry.uid = link.uid;
+  entry.gid = link.gid;
+  if (entry.type != EntryType::symlink) entry.mode = link.mode;
+  entry.mtime = link.mtime;
+  apply_owner(entry);
+  if (at(path)) forget_below(path);
+  if (entry.type != EntryType::file) {
+    entries_[path] = {std::move(entry), nullptr, {}, {}};
+    return;
+  }
+  planned = entries_.find(target);
+  if (planned == entries_.end()) planned = entries_.emplace(target, Planned{*there, &image, target, {}}).first;
+  Planned& file = planned->second;
+  if (file.file.empty()) file.file = fmt::format("{} /{}", transfers_, target);
+  file.entry.uid = entry.uid;
+  file.entry.gid = entry.gid;
+  file.entry.mode = entry.mode;
+  file.entry.mtime = entry.mtime;
+  entries_[path] = {std::move(entry), file.source, file.source_path, file.file};
 }
 
 void CopyPlan::make_directory(std::string_view path, std::optional<Ownership> owner) {

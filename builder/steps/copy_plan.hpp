@@ -53,6 +53,10 @@ class CopyPlan {
   // One entry of an archive, its parents made as needed, and root's. As in tar it takes the place of whatever is there;
   // only a folder stays one. --chmod is nothing to an archive, in which every file says its own mode.
   void add_entry(const CopySource& source, const FileEntry& entry, const std::string& source_path);
+  // One entry of an archive that is a hard link to what is at `named` beforehand: in the plan, or in `image`, whose
+  // files the target's are. As link(2) on the image has it: both are names of one file then, with the link's mode,
+  // owner and time. A symlink or device becomes another one. Error{build} where nothing is there, or a folder.
+  void add_link(const CopySource& image, const FileEntry& link, const std::string& named);
   // Makes a folder and its missing parents, as WORKDIR does. No owner: root's, or of the group that the folder above
   // hands on.
   void make_directory(std::string_view path, std::optional<Ownership> owner);
@@ -83,6 +87,7 @@ class CopyPlan {
   std::optional<FileEntry> at(std::string_view path) const;
   bool is_new_in_target(std::string_view folder) const;
   std::string resolve_target(std::string_view path, bool follow_last) const;
+  std::string place_of_entry(const std::string& path);
   void ensure_directories(const std::string& path);
   void put(FileEntry entry, const CopySource* source, std::string source_path, std::string file = {});
   void forget_below(const std::string& path);

@@ -17,7 +17,7 @@ void add_entry_inputs(const CopyPlan& plan, std::vector<RawInput>& inputs) {
   for (const CopyPlan::Planned& item : plan.entries()) {
     const bool is_directory = item.entry.is_directory();
     const std::string path = is_directory || item.source_path.empty() ? "/" + item.entry.path : item.source_path;
-    inputs.push_back(entry_input((is_directory ? "directory " : "file ") + path, item.entry));
+    inputs.push_back(entry_input(input_name(is_directory ? InputType::directory : InputType::file, path), item.entry));
   }
 }
 
@@ -69,9 +69,9 @@ Step copy_step(CopyWork work, LayerAccess& layers) {
   step.kind = shared->kind;
   step.key = key.finish();
   step.inputs = shared->inputs;
-  step.inputs.push_back({"times of files", times});
+  step.inputs.push_back({input_name(InputType::times), times});
   step.add_inputs = [shared](std::vector<RawInput>& inputs) { add_entry_inputs(shared->plan, inputs); };
-  step.execute = [shared, &layers](int) { return write_layer(*shared, layers); };
+  step.execute = [shared, &layers](int, const LayerMade&) { return write_layer(*shared, layers); };
   return step;
 }
 

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <optional>
 
 #include "base/text.hpp"
@@ -40,32 +42,38 @@ std::string note_of(const LayerCut& cut, const LayerCutting& cutting) {
   return fmt::format("no package has a layer of its own: {} (\"limit\" of its \"layers\")", room);
 }
 
-// Writes the parts of a cut, but for those that are in the store or in a shared cache.
+// A part of a cut, in the store, and its files, where they are not all of the upper folder.
+struct WrittenPart {
+  LayerValue layer;
+  std::optional<SnapshotUpper> files;
+};
+
+// Writes the parts of a cut, but for those that are in the store or in a shared cache. The threads that write parts
+// share it: each part is one thread's.
 class PartWriter {
  public:
-  PartWriter(LayerAccess& access, const Fd& root, const ScannedTree& tree, const UpperToCut& what)
-      : access_(access), root_(root), tree_(tree), what_(what) {}
+  PartWriter(LayerAccess& access, const fs::path& folder, const ScannedTree& tree, const UpperToCut& what)
+      : access_(access), folder_(folder), root_(open_directory(folder)), tree_(tree), what_(what) {}
 
-  std::vector<LayerValue> write(const std::vector<LayerPart>& parts) {
+  // Large parts come first, so that several threads end at about the same time.
+  std::vector<WrittenPart> write(const std::vector<LayerPart>& parts, const CutListener& say) {
     std::vector<Candidate> candidates = find(parts);
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      Candidate& known = candidates[i];
-      const bool is_there = known.layer && is_same(parts[i], *known.layer);
-      std::optional<LayerWriter> writer;
-      if (!is_there) writer.emplace(fill(parts[i], Wanted::layer));
-      finish_last();
-      if (is_there) {
-        ++(known.is_in_store ? in_store_ : in_cache_);
-        if (known.is_in_store) access_.known_layers().note(known.shape, what_.compression, *known.layer);
-        known.layer->part = parts[i].contents;
-        layers_.push_back(std::move(*known.layer));
-      } else {
-        // Its last blocks are compressed while the next part is read.
-        last_.emplace(Last{std::move(*writer), known.shape, parts[i].contents});
-      }
+    std::vector<WrittenPart> written(parts.size());
+    const auto write_one = [&](std::size_t i) {
+      LayerValue layer = layer_of(parts[i], candidates[i]);
+      layer.part = parts[i].contents;
+      say.layer(layer);
+      written[i].layer = std::move(layer);
+      if (parts.size() > 1) written[i].files = take_files(parts[i]);
+    };
+    if (parts.size() == 1) {
+      write_one(0);
+    } else {
+      // What a part waits for is done by the threads of access_.pool().
+      ThreadPool writers(std::min(parts.size(), kMostWriters) - 1);
+      writers.parallel_for(parts.size(), write_one);
     }
-    finish_last();
-    return std::move(layers_);
+    return written;
   }
 
   // How many were there.
@@ -73,11 +81,6 @@ class PartWriter {
   std::size_t in_cache() const noexcept { return in_cache_; }
 
  private:
-  struct Last {
-    LayerWriter writer;
-    std::string shape;
-    std::string contents;
-  };
   // A layer of a part's shape, where there is one.
   struct Candidate {
     std::string shape;
@@ -85,6 +88,20 @@ class PartWriter {
     bool is_in_store = false;
   };
   enum class Wanted { layer, diff_id };
+
+  // Each reads files and hashes them, holding a few blocks per thread of the pool that compresses.
+  static constexpr std::size_t kMostWriters = 3;
+
+  LayerValue layer_of(const LayerPart& part, Candidate& known) {
+    if (known.layer && is_same(part, *known.layer)) {
+      ++(known.is_in_store ? in_store_ : in_cache_);
+      if (known.is_in_store) access_.known_layers().note(known.shape, what_.compression, *known.layer);
+      return std::move(*known.layer);
+    }
+    LayerValue layer = fill(part, Wanted::layer).finish();
+    if (!known.shape.empty()) access_.known_layers().note(known.shape, what_.compression, layer);
+    return layer;
+  }
 
   LayerWriter fill(const LayerPart& part, Wanted wanted) {
     LayerWriterOptions options;
@@ -102,6 +119,15 @@ class PartWriter {
     }
     writer.finish_diff_id();
     return writer;
+  }
+
+  SnapshotUpper take_files(const LayerPart& part) {
+    std::vector<FileEntry> entries;
+    entries.reserve(part.entries.size());
+    for (const std::size_t number : part.entries) entries.push_back(tree_.entries[number]);
+    SnapshotUpper files = access_.snapshots().begin_upper();
+    move_entries(folder_, files.folders().fs, entries, access_.snapshots().overlay_xattrs(), access_.cancel());
+    return files;
   }
 
   // "" for a layer whose blob needs more words than its digest.
@@ -139,23 +165,13 @@ class PartWriter {
     return fill(part, Wanted::diff_id).finish_diff_id() == layer.diff_id;
   }
 
-  void finish_last() {
-    if (!last_) return;
-    LayerValue layer = last_->writer.finish();
-    if (!last_->shape.empty()) access_.known_layers().note(last_->shape, what_.compression, layer);
-    layer.part = last_->contents;
-    layers_.push_back(std::move(layer));
-    last_.reset();
-  }
-
   LayerAccess& access_;
-  const Fd& root_;
+  const fs::path& folder_;
+  const Fd root_;
   const ScannedTree& tree_;
   const UpperToCut& what_;
-  std::optional<Last> last_;
-  std::vector<LayerValue> layers_;
-  std::size_t in_store_ = 0;
-  std::size_t in_cache_ = 0;
+  std::atomic<std::size_t> in_store_{0};
+  std::atomic<std::size_t> in_cache_{0};
 };
 
 }  // namespace
@@ -166,29 +182,22 @@ std::vector<LayerValue> cut_upper(LayerAccess& access, SnapshotUpper upper, cons
   const OverlayXattrs xattrs = access.snapshots().overlay_xattrs();
   ScannedTree tree = scan_upper(folder, xattrs, what.below, access.pool(), access.cancel());
   settle_times(folder, tree, what.cutting.time, access.cancel());
-  const Fd root = open_directory(folder);
-  const LayerCut cut = find_cut(root, tree, what);
+  const LayerCut cut = find_cut(open_directory(folder), tree, what);
   if (cut.own_layer_bytes != kOwnLayerBytes) say.note(note_of(cut, what.cutting));
 
-  PartWriter writer(access, root, tree, what);
-  std::vector<LayerValue> layers = writer.write(cut.parts);
+  PartWriter writer(access, folder, tree, what);
+  std::vector<WrittenPart> parts = writer.write(cut.parts, say);
   if (writer.in_store() > 0)
-    say.detail(fmt::format("{} of {} layers are in the store already", writer.in_store(), layers.size()));
+    say.detail(fmt::format("{} of {} layers are in the store already", writer.in_store(), parts.size()));
   if (writer.in_cache() > 0)
-    say.detail(fmt::format("{} of {} layers are in a shared cache already", writer.in_cache(), layers.size()));
+    say.detail(fmt::format("{} of {} layers are in a shared cache already", writer.in_cache(), parts.size()));
 
+  std::vector<LayerValue> layers;
   oci::Digest chain_id = what.chain_id;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    chain_id = oci::chain_id(chain_id, layers[i].diff_id);
-    if (layers.size() == 1) {
-      access.snapshots().adopt(std::move(upper), chain_id);
-      break;
-    }
-    std::vector<FileEntry> entries;
-    for (const std::size_t number : cut.parts[i].entries) entries.push_back(tree.entries[number]);
-    SnapshotUpper part = access.snapshots().begin_upper();
-    move_entries(folder, part.folders().fs, entries, xattrs, access.cancel());
-    access.snapshots().adopt(std::move(part), chain_id);
+  for (WrittenPart& part : parts) {
+    chain_id = oci::chain_id(chain_id, part.layer.diff_id);
+    access.snapshots().adopt(part.files ? std::move(*part.files) : std::move(upper), chain_id);
+    layers.push_back(std::move(part.layer));
   }
   return layers;
 }

@@ -10,6 +10,7 @@
 #include "builder/run/snapshot_store.hpp"
 #include "builder/steps/layer_access.hpp"
 #include "builder/steps/run_command.hpp"
+#include "builder/steps/step.hpp"
 
 namespace kiln {
 
@@ -21,10 +22,11 @@ struct UpperToCut {
   Compression compression;
 };
 
-// What people should know of a cut, and what only those who look closely.
+// What a cut tells while it goes on.
 struct CutListener {
-  std::function<void(const std::string&)> note;
-  std::function<void(const std::string&)> detail;
+  std::function<void(const std::string&)> note;    // for people
+  std::function<void(const std::string&)> detail;  // for those who look closely
+  LayerMade layer;
 };
 
 // Cuts the upper folder of a RUN into layers along the packages that it installed (packages/layer_cut.hpp), with all

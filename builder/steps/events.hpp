@@ -20,7 +20,8 @@ namespace kiln {
 // The reason of a miss that says no more than that it is the first build.
 inline constexpr std::string_view kNoEarlierBuild = "no earlier build of this step";
 
-// Where a hit is from that another image executed in the same run.
+// Where a hit is from: the store; another image, which executed it in the same run.
+inline constexpr std::string_view kFromThisMachine = "local";
 inline constexpr std::string_view kFromThisRun = "this run";
 
 // A step as people see it. `number` is unique in one run of kiln and is the N of "#N" in plain progress.
@@ -56,9 +57,10 @@ struct ExpectedStage {
 
 struct StepResult {
   StepOutcome outcome = StepOutcome::built;
-  std::string key;           // the step key, hex
-  std::string from;          // a hit's source: "local", "registry ghcr.io/acme/cache", "this run"
-  std::string reason;        // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
+  std::string key;     // the step key, hex
+  std::string from;    // a hit's source: kFromThisMachine, "registry ghcr.io/acme/cache", "this run"
+  std::string reason;  // of a miss: "no record: RUN changed", "--no-cache"; of a failure: the message
+  MissKind miss_kind = MissKind::changed;  // of a miss
   bool was_stopped = false;  // a failure that is none of the step's: on request, or since another step failed
   double seconds = 0;        // what executing it took now or, for a hit, when it was recorded
   std::uint64_t bytes = 0;   // compressed bytes of its layers

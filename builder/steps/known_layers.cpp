@@ -16,7 +16,7 @@ std::optional<LayerValue> KnownLayers::in_store(const std::string& shape, const 
   if (!info) return std::nullopt;
   LayerValue layer;
   layer.diff_id = info->diff_id;
-  layer.uncompressed_size = info->uncompressed_bytes;
+  layer.unpacked_bytes = info->unpacked_bytes;
   layer.index = index_of_layer(store_, layer.diff_id);
   if (!layer.index) return std::nullopt;
   blob->media_type = compression.media_type();

@@ -79,7 +79,7 @@ OrBlocked<std::shared_ptr<const FileIndex>> LayerIndexes::read(const ImageLayer&
   if (blob.is_blocked()) return blob.blocked();
   const IndexedLayer indexed =
       index_layer(store_, pool_, blob.value().descriptor, layer.value.diff_id, cancel_, listener);
-  if (read != nullptr) *read = indexed.uncompressed_bytes;
+  if (read != nullptr) *read = indexed.unpacked_bytes;
   note_foreign(layer, indexed.index);
   return loaded_.load(indexed.index);
 }

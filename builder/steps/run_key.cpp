@@ -42,7 +42,9 @@ std::string tree_digest(const CopySource& source, const std::string& path, std::
   StepKeyBuilder digest("tree");
   for (const FileEntry& entry : source.walk_with_digests(root)) {
     digest.entry(std::string_view(entry.path).substr(std::min(root.size(), entry.path.size())), entry);
-    inputs.push_back(entry_input((entry.is_directory() ? "directory /" : "file ") + entry.path, entry));
+    const auto name = entry.is_directory() ? input_name(InputType::directory, "/" + entry.path)
+                                           : input_name(InputType::file, entry.path);
+    inputs.push_back(entry_input(name, entry));
   }
   return digest.finish();
 }
@@ -82,9 +84,10 @@ void add_parent_inputs(const ImageLayers& below, std::vector<RawInput>& inputs) 
       continue;
     }
     const std::string where = layer.line ? fmt::format("{}, {}:{}", layer.text, layer.file, layer.line) : layer.text;
-    inputs.push_back({fmt::format("{} {}", kParentLayerInput, ++number), layer.value.diff_id.str(), false, where});
+    inputs.push_back(
+        {input_name(InputType::parent_layer, std::to_string(++number)), layer.value.diff_id.str(), false, where});
   }
-  if (!base.empty()) inputs.push_back({"base image", oci::chain_id(base).str()});
+  if (!base.empty()) inputs.push_back({input_name(InputType::base_image), oci::chain_id(base).str()});
 }
 
 }  // namespace
@@ -107,8 +110,8 @@ StepIdentity run_identity(const RunCommand& command, const ImageLayers& below, c
   key.number("user.uid", command.user.uid).number("user.gid", command.user.gid).list("user.groups", groups);
   key.text("cwd", command.working_dir).list("env", env).list("argv", command.argv);
   if (command.script) key.text("heredoc", command.script->text);
-  inputs.push_back({"command", join(command.argv, " ")});
-  if (command.script) inputs.push_back({"script", command.script->text});
+  inputs.push_back({input_name(InputType::command), join(command.argv, " ")});
+  if (command.script) inputs.push_back({input_name(InputType::script), command.script->text});
   add_parent_inputs(below, inputs);
   for (const ResolvedMount& mount : command.mounts) {
     std::vector<RawInput> files;
@@ -117,42 +120,44 @@ StepIdentity run_identity(const RunCommand& command, const ImageLayers& below, c
     // What the files say is not said again of the mount.
     std::move(files.begin(), files.end(), std::back_inserter(inputs));
     const bool is_tree = mount.options.type == df::MountType::bind;
-    inputs.push_back({fmt::format("mount {} {}", item[0], item[1]), is_tree ? item[2] : join(item, " "), false});
+    inputs.push_back(
+        {input_name(InputType::mount, item[0] + " " + item[1]), is_tree ? item[2] : join(item, " "), false});
   }
   key.text("network", word_of(command.network)).text("security", word_of(command.security));
   std::vector<std::string> hosts, limits;
   for (const auto& [name, address] : command.extra_hosts) {
     hosts.push_back(name + ":" + address);
-    inputs.push_back({"host " + name, address});
+    inputs.push_back({input_name(InputType::host, name), address});
   }
   for (const RunLimit& limit : command.limits) {
     limits.push_back(fmt::format("{}={}:{}", limit.name, limit.soft, limit.hard));
-    inputs.push_back({"ulimit " + limit.name, fmt::format("{}:{}", limit.soft, limit.hard)});
+    inputs.push_back({input_name(InputType::ulimit, limit.name), fmt::format("{}:{}", limit.soft, limit.hard)});
   }
   key.list("hosts", hosts).list("ulimits", limits).number("shm", static_cast<std::int64_t>(command.shm_bytes));
-  inputs.push_back({"shm size", std::to_string(command.shm_bytes)});
+  inputs.push_back({input_name(InputType::shm_size), std::to_string(command.shm_bytes)});
   // Cut layers have all times rewritten.
   const auto times = command.cutting ? std::optional(command.cutting->time) : command.rewrite_times;
   if (times) {
     key.number("times", *times);
-    inputs.push_back({"times of files", std::to_string(*times)});
+    inputs.push_back({input_name(InputType::times), std::to_string(*times)});
   }
   if (command.cutting) {
     const std::string limit = std::to_string(command.cutting->limit);
     key.list("layers", {"package", std::to_string(kCutVersion), limit});
-    inputs.push_back({"layers", fmt::format("by package, at most {}", limit)});
+    inputs.push_back({input_name(InputType::layers), fmt::format("by package, at most {}", limit)});
   }
-  inputs.push_back({"working directory", command.working_dir});
-  inputs.push_back({"user", fmt::format("{}:{} {}", command.user.uid, command.user.gid, join(groups, ","))});
-  inputs.push_back({"platform", command.platform.str()});
-  inputs.push_back({"network", std::string(word_of(command.network))});
-  inputs.push_back({"security", std::string(word_of(command.security))});
+  inputs.push_back({input_name(InputType::working_directory), command.working_dir});
+  inputs.push_back(
+      {input_name(InputType::user), fmt::format("{}:{} {}", command.user.uid, command.user.gid, join(groups, ","))});
+  inputs.push_back({input_name(InputType::platform), command.platform.str()});
+  inputs.push_back({input_name(InputType::network), std::string(word_of(command.network))});
+  inputs.push_back({input_name(InputType::security), std::string(word_of(command.security))});
   for (const std::string& variable : command.env) {
     const std::string name = variable.substr(0, variable.find('='));
-    const std::string_view type = command.profile_keys.count(name) ? "profile"
-                                  : command.args.count(name)       ? kArgInput
-                                                                   : "ENV";
-    inputs.push_back({fmt::format("{} {}", type, name), variable.substr(name.size() + 1)});
+    const InputType type = command.profile_keys.count(name) ? InputType::profile
+                           : command.args.count(name)       ? InputType::arg
+                                                            : InputType::env;
+    inputs.push_back({input_name(type, name), variable.substr(name.size() + 1)});
   }
   identity.key = key.finish();
   return identity;

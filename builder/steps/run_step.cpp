@@ -331,14 +331,13 @@ Step RunSteps::step(RunCommand command, ImageLayers below, const std::string& te
   step.kind = StepKind::run;
   step.key = std::move(identity.key);
   step.inputs = std::move(identity.inputs);
-  step.execute = [this, command = std::move(command), below = std::move(below), text](int number) {
-    return execute(command, below, text, number);
-  };
+  step.execute = [this, command = std::move(command), below = std::move(below), text](
+                     int number, const LayerMade& made) { return execute(command, below, text, number, made); };
   return step;
 }
 
 OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, const ImageLayers& below,
-                                                     const std::string& text, int number) {
+                                                     const std::string& text, int number, const LayerMade& made) {
   announce_trust();
   for (const ResolvedMount& mount : command.mounts) {
     if (!mount.source) continue;
@@ -384,7 +383,7 @@ OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, 
     const UpperToCut what{still_there(access_.view(below)), chain.chain_id(), *command.cutting, command.compression};
     return cut_upper(access_, std::move(upper), what,
                      {[&](const std::string& note) { observer_.info(fmt::format("{}: {}", text, note)); },
-                      [&](const std::string& detail) { observer_.step_output(number, detail + "\n"); }});
+                      [&](const std::string& detail) { observer_.step_output(number, detail + "\n"); }, made});
   }
   const LayerValue layer = layer_of(upper, command, still_there(access_.view(below)));
   access_.snapshots().adopt(std::move(upper), oci::chain_id(chain.chain_id(), layer.diff_id));

@@ -41,7 +41,7 @@ class RunSteps {
 
  private:
   OrBlocked<std::vector<LayerValue>> execute(const RunCommand& command, const ImageLayers& below,
-                                             const std::string& text, int number);
+                                             const std::string& text, int number, const LayerMade& made);
   // What the mounts of one container hold on to while it runs.
   struct Held;
   void add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held);

@@ -11,6 +11,9 @@
 
 namespace kiln {
 
+// A layer that a step is making is in the store, or in a shared cache. Called by any thread, in any order.
+using LayerMade = std::function<void(const LayerValue&)>;
+
 // A step that can make layers (RUN, COPY, ADD, WORKDIR, a Debian root), with everything of it decided: what it is
 // looked up by, what explains a miss, and how its layers are made. What execute() needs lives as long as the value.
 struct Step {
@@ -18,8 +21,9 @@ struct Step {
   std::string key;
   std::vector<RawInput> inputs;                            // for explaining a miss
   std::function<void(std::vector<RawInput>&)> add_inputs;  // those that take long to say; none where there are no more
-  // Makes the layers. `number` is for the observer's step_output and step_progress.
-  std::function<OrBlocked<std::vector<LayerValue>>(int number)> execute;
+  // Makes the layers. `number` is for the observer's step_output and step_progress. A step that makes several may tell
+  // of each, so that it is sent while others are made.
+  std::function<OrBlocked<std::vector<LayerValue>>(int number, const LayerMade& made)> execute;
 
   StepView view;            // its number is given by who executes it
   std::string slot;         // the place in the build: target, stage and position

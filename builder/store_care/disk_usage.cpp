@@ -150,7 +150,8 @@ std::vector<StoreItem> disk_usage(ContentStore& store, SnapshotStore& snapshots,
   const bool is_alone = while_alone(store, [] {});
   for (std::size_t i = first_package; i < items.size(); ++i) items[i].in_use = !is_alone;
   for (const std::string& name : names_in(home.steps())) {
-    add_files(items, StoreItemKind::record, home.steps() / name, name == "slots" ? "places of steps" : "step records");
+    add_files(items, StoreItemKind::record, home.steps() / name,
+              name == StepCache::kSlotsFolder ? "places of steps" : "step records");
   }
   add_files(items, StoreItemKind::record, home.builds(), "build records");
   add_files(items, StoreItemKind::record, home.reports(), "reports");

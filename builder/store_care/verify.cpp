@@ -157,9 +157,9 @@ class Verification {
       const Fd fd = store_.open(digest);
       const auto tar = decompress_stream(std::make_unique<FdSource>(fd, digest.str()), digest.str());
       const Hashed held = hash_all(*tar, cancel_);
-      if (held.digest != info.diff_id || held.bytes != info.uncompressed_bytes) {
+      if (held.digest != info.diff_id || held.bytes != info.unpacked_bytes) {
         problem = fmt::format("it is noted to hold '{}' of {} bytes, and holds '{}' of {}", info.diff_id.str(),
-                              info.uncompressed_bytes, held.digest.str(), held.bytes);
+                              info.unpacked_bytes, held.digest.str(), held.bytes);
       }
     } catch (const Error& error) {
       if (error.category() == Category::cancelled) throw;

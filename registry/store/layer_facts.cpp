@@ -95,7 +95,7 @@ std::optional<BlobInfo> blob_info(const ContentStore& store, const oci::Digest& 
 
 void set_blob_info(const ContentStore& store, const oci::Digest& blob, const BlobInfo& info) {
   write_file_atomically(store.home().blob_info() / std::string(blob.hex()),
-                        fmt::format("{} {}\n", info.diff_id.str(), info.uncompressed_bytes), Durability::ephemeral);
+                        fmt::format("{} {}\n", info.diff_id.str(), info.unpacked_bytes), Durability::ephemeral);
 }
 
 }  // namespace kiln

@@ -34,7 +34,7 @@ void set_blob_of_shape(const ContentStore& store, std::string_view shape, std::s
 // What a layer blob was verified to hold.
 struct BlobInfo {
   oci::Digest diff_id;
-  std::uint64_t uncompressed_bytes;
+  std::uint64_t unpacked_bytes;
 };
 std::optional<BlobInfo> blob_info(const ContentStore& store, const oci::Digest& blob);
 void set_blob_info(const ContentStore& store, const oci::Digest& blob, const BlobInfo& info);

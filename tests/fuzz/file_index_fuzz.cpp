@@ -71,7 +71,7 @@ void fuzz_one(std::string_view input) {
 std::vector<std::string> seeds() {
   FileIndex::Parts parts;
   parts.diff_id = oci::sha256_of("tar");
-  parts.uncompressed_bytes = 300;
+  parts.unpacked_bytes = 300;
   parts.blobs = {{oci::sha256_of("gzip"), {{10, 100}, {20, 200}}}, {oci::sha256_of("zstd"), {}}};
   FileEntry symlink = entry_of("lib", EntryType::symlink);
   symlink.link = "usr/../lib";

@@ -87,7 +87,7 @@ void unpack(const std::string& tar, UnpackTo to) {
 void import(const std::string& tar) {
   MemorySource source(tar);
   const TarImport imported(spool_to_file(source, fs::temp_directory_path(), 1 << 30, "input"), "input",
-                           Whiteouts::ordinary, {}, limits());
+                           {Whiteouts::ordinary, limits()});
   for (std::size_t i = 0; i < imported.entries().size(); ++i) {
     const FileEntry& entry = imported.entries()[i];
     if (entry.type != EntryType::file) continue;

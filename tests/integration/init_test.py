@@ -158,6 +158,17 @@ class InitTest(harness.KilnTest):
         self.init()
         self.assertEqual(before, {path: path.read_text() for path in (self.repository / "images").rglob("*") if path.is_file()})
 
+    def test_an_image_definition_says_all_that_the_target_of_a_bake_file_says(self):
+        self.put("app/Dockerfile", "FROM scratch AS build\nCOPY Dockerfile /\nFROM build\n")
+        said = {"args": {"A": "1"}, "target": "build", "labels": {"l": "m"}, "annotations": ["a=b", "index:c=d"], "network": "none",
+                "extra-hosts": {"db": "10.0.0.7"}, "ulimits": ["nofile=100:200"], "shm-size": "1m", "pull": True, "no-cache": True,
+                "no-cache-filter": ["build"], "call": "check"}
+        self.put("docker-bake.json", json.dumps({"target": {"app": {"context": "app", "tags": ["ghcr.io/acme/app:1"], **said}}}))
+        self.init_and_plan()
+        definition = self.definition("app")
+        for name, value in said.items():
+            self.assertEqual(definition.get(name.replace("-", "_")), value, name)
+
     def test_edges_are_found_by_the_tags_of_compose_bake_and_workflows(self):
         self.put("base/Dockerfile", "FROM scratch\nCOPY Dockerfile /base\n")
         self.put("tools/Dockerfile", "FROM scratch\nCOPY Dockerfile /tool\n")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import harness
 from tests.support.layout_writer import busybox_layer, link_to, special, tar_of, write_layout
+from tests.support.web_server import WebServer
 
 
 class OddImages(harness.KilnTest):
@@ -103,6 +104,35 @@ class OddImages(harness.KilnTest):
         self.assertIn("c", names)
         self.assertFalse(names & {"a", "b", "old"})
         self.kiln("cache", "verify")
+
+    def test_a_foreign_layer_of_a_base_is_pushed_as_one_like_others(self):
+        layer = gzip.compress(tar_of(("etc", None), ("etc/foreign", "from elsewhere")), mtime=0)
+        web = WebServer()
+        digest = lambda data: "sha256:" + hashlib.sha256(data).hexdigest()
+        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "history": [{"created_by": "a layer"}],
+                             "rootfs": {"type": "layers", "diff_ids": [digest(gzip.decompress(layer))]}}).encode()
+        image = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+                 "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "digest": digest(config), "size": len(config)},
+                 "layers": [{"mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "digest": digest(layer),
+                             "size": len(layer), "urls": [f"{web.url}/layer.tgz"]}]}
+        manifest, kind = json.dumps(image).encode(), {"Content-Type": image["mediaType"]}
+        web.pages = {"/v2/": (200, {}, b""), "/layer.tgz": (200, {}, layer),
+                     "/v2/acme/base/manifests/1": (200, kind, manifest),
+                     f"/v2/acme/base/manifests/{digest(manifest)}": (200, kind, manifest),
+                     f"/v2/acme/base/blobs/{digest(config)}": (200, {}, config)}
+        web.start()
+        self.addCleanup(web.stop)
+        registry = self.registry()
+        # Where a step has to read the layer, and where none does.
+        for number, line in enumerate(["COPY Dockerfile /etc/", "LABEL a=b"]):
+            with self.subTest(line=line):
+                self.home = self.folder / f"home-{number}"
+                name = f"{registry.address}/acme/built:{number}"
+                self.build(f"FROM {web.address}/acme/base:1\n{line}\n", "--push", "-t", name)
+                pushed = self.pushed_image(name)
+                self.assertEqual(pushed.manifest["layers"][0]["digest"], digest(layer))
+                self.assertEqual(pushed.manifest["layers"][0]["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip")
+                self.assertNotIn("urls", pushed.manifest["layers"][0])
 
     def test_a_layer_that_is_not_what_its_config_says_is_not_passed_on(self):
         lie = "sha256:" + hashlib.sha256(b"something else").hexdigest()

@@ -20,7 +20,7 @@ class ProfileWords(harness.KilnTest):
         settings.write_text(json.dumps(json.loads(settings.read_text()) | {"registry": self.server.address}))
         for number in range(2):
             dockerfile = self.fleet / f"images/service-0{number}/Dockerfile"
-            dockerfile.write_text(dockerfile.read_text() + 'CMD ["/bin/sh", "-c", "while :; do sleep 1; done"]\n')
+            dockerfile.write_text(dockerfile.read_text() + 'HEALTHCHECK CMD true\nCMD ["/bin/sh", "-c", "while :; do sleep 1; done"]\n')
         self.bake()
 
     def bake(self):
@@ -49,18 +49,17 @@ class ProfileWords(harness.KilnTest):
         self.assertIn("holds no image 'service-01'", self.in_fleet("rollback", "v1", "service-01", code=2).stderr)
 
     def test_each_profile_is_tested_and_the_worst_is_the_exit_code(self):
-        verdicts = json.loads(self.in_fleet("test", "service-00", "--timeout", "10", "--json").stdout)
+        verdicts = json.loads(self.in_fleet("test", "service-00", "--json").stdout)
         self.assertEqual([verdict["name"] for verdict in verdicts],
                          [f"{self.namespace}/{name}:latest" for name in self.profiles()])
         self.assertEqual(json.loads(self.in_fleet("test", "service-00-small:latest", "--json").stdout)["name"],
                          f"{self.namespace}/service-00-small:latest")
-        (self.fleet / "images/service-00/Dockerfile").write_text(
-            'FROM family-00\nARG OMP_NUM_THREADS\nRUN echo $OMP_NUM_THREADS > /threads\n'
-            'CMD ["/bin/sh", "-c", "read n < /threads; [ $n = 2 ] && exit 3; while :; do sleep 1; done"]\n')
+        dockerfile = self.fleet / "images/service-00/Dockerfile"
+        dockerfile.write_text(dockerfile.read_text().replace("HEALTHCHECK CMD true", "HEALTHCHECK CMD read n < /threads; [ $n = 8 ]"))
         self.bake()
-        text = self.in_fleet("test", "service-00", code=1).stdout
-        self.assertIn("service-00-large:latest", text)
-        self.assertRegex(text, r"service-00-small:latest@\w+ .*exited with exit code 3")
+        text = self.in_fleet("test", "service-00", "--timeout", "8", code=1).stdout
+        self.assertRegex(text, r"service-00-large:latest@\w+ .*: healthy after")
+        self.assertRegex(text, r"service-00-small:latest@\w+ .*: unhealthy after")
 
     def test_differences_are_told_profile_by_profile(self):
         for name in self.profiles():

@@ -152,7 +152,7 @@ OrBlocked<BaseImage> FakeBases::debian(const DebianRequest& request, const oci::
   step.view.platform = platform.str();
   step.view.text = "DEBIAN " + request.suite;
   step.slot = "debian " + request.lock_name;
-  step.execute = [&](int) {
+  step.execute = [&](int, const LayerMade&) {
     return std::vector<LayerValue>{layer_of(*layers_, {{"etc/debian_version", debian_lock}})};
   };
   const OrBlocked<StepDone> done = steps_->solve(step);

@@ -362,6 +362,18 @@ class Architecture(unittest.TestCase):
         self.assertGreater(found, 80, "the files were not found")
         self.expect_none(problems)
 
+    def test_types_that_the_pages_for_developers_name_exist(self):
+        text = "".join((ROOT / path).read_text(encoding="utf-8") for path in product_files())
+        known, found, problems = set(re.findall(r"\w+", text)), 0, []
+        for page in ("ARCHITECTURE.md", "CONTRIBUTING.md"):
+            for code in re.findall(r"`([^`\n]+)`", (ROOT / page).read_text(encoding="utf-8")):
+                if re.fullmatch(r"[A-Z][a-z]+[A-Z]\w+", code) and code != "UpperCamelCase":
+                    found += 1
+                    if code not in known:
+                        problems.append(f"{page}: '{code}' is no type of the product")
+        self.assertGreater(found, 4, "the types were not found")
+        self.expect_none(problems)
+
     def test_the_lists_of_rooms_are_complete(self):
         rows = re.findall(r"^\| `([a-z_/]+)` \| \S", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.MULTILINE)
         self.assertEqual(rows, ROOMS, "ARCHITECTURE.md")
@@ -377,6 +389,26 @@ class Architecture(unittest.TestCase):
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
                 if word := re.search(r"\b(CHECK|REQUIRE|WARN)_THROWS\w*", line):
                     problems.append(f"{path.relative_to(ROOT)}:{number}: {word.group(0)}: use CHECK_ERROR of tests/support/check_error.hpp")
+        self.expect_none(problems)
+
+    def test_the_grammar_of_keys_has_every_kind_and_field_that_is_written(self):
+        grammar = (ROOT / "builder/cache/step_key.hpp").read_text(encoding="utf-8").split("class StepKeyBuilder")[0]
+        words = "".join(line.strip().removeprefix("//") + "\n" for line in grammar.splitlines() if line.startswith("//"))
+        fields = words.split("Fields by kind")[1].split("History:")[0]
+        problems, found = [], set()
+        for path in product_files():
+            text = (ROOT / path).read_text(encoding="utf-8")
+            if "builder/cache/step_key.hpp" not in text or path.name in ("step_key.cpp", "target_inputs.cpp"):
+                continue  # what is in the hash of inputs stands in target_inputs.hpp
+            for kind in re.findall(r'StepKeyBuilder(?: \w+)?\("([^"]+)"\)', text):
+                found.add(kind)
+                if not re.search(rf"(^   |, | ){kind}[ ,]", fields, re.MULTILINE):
+                    problems.append(f"{path}: kind '{kind}'")
+            for name in re.findall(r'\.(?:text|number|list)\("([^"]+)",', text):
+                found.add(name)
+                if not re.search(rf"\b{re.escape(name)} (and size )?\(", fields):
+                    problems.append(f"{path}: field '{name}'")
+        self.assertGreater(len(found), 25, f"the keys were not found: {sorted(found)}")
         self.expect_none(problems)
 
     def test_sources_hold_no_unfinished_business(self):

@@ -40,9 +40,9 @@ Baseline measured_of(const ImageLayers& layers, const oci::Digest& manifest, Bas
   baseline.image_digest = manifest;
   for (const ImageLayer& layer : layers) {
     const oci::Descriptor& blob = layer.value.blobs.front().descriptor;
-    baseline.layers.push_back({blob.digest, blob.size, layer.value.uncompressed_size});
+    baseline.layers.push_back({blob.digest, blob.size, layer.value.unpacked_bytes});
     baseline.compressed_bytes += blob.size;
-    baseline.unpacked_bytes += layer.value.uncompressed_size;
+    baseline.unpacked_bytes += layer.value.unpacked_bytes;
   }
   return baseline;
 }

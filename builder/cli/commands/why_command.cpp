@@ -106,7 +106,7 @@ nlohmann::json to_json(const BuildRecordStep& step) {
   nlohmann::json differences = nlohmann::json::array();
   for (const InputDifference& difference : step.differences) {
     nlohmann::json item = {
-        {"type", input_type(difference.name)}, {"name", difference.name}, {"text", to_text(difference)}};
+        {"type", input_word(difference.name)}, {"name", difference.name}, {"text", to_text(difference)}};
     if (difference.before) item["before"] = *difference.before;
     if (difference.after) item["after"] = *difference.after;
     differences.push_back(std::move(item));

@@ -67,7 +67,8 @@ std::unique_ptr<BuildObserver> make_progress(const ProgressOptions& options) {
     }
     case ProgressMode::verbose:
       return std::make_unique<VerboseProgress>(
-          options.fd, clock, options.show_debug ? VerboseProgress::Debug::show : VerboseProgress::Debug::hide);
+          options.fd, clock, options.show_debug ? VerboseProgress::Debug::show : VerboseProgress::Debug::hide,
+          options.folds);
     case ProgressMode::tty: {
       if (!is_terminal) {
         throw Error(Category::usage,

@@ -218,7 +218,7 @@ std::vector<std::string> TtyView::final_frame(double now, TerminalSize size) {
     if (step.state == State::cached && hits > kMostHits) continue;
     lines.push_back(step_line(step, now, columns));
     // A step on a layer that was made anew is explained by that layer's own.
-    if (step.state == State::done && !step.note.empty() && !step.note.starts_with(kParentLayerInput)) {
+    if (step.state == State::done && !step.note.empty() && input_type(step.note) != InputType::parent_layer) {
       lines.push_back(note_line("not cached: " + step.note, columns));
     }
     if (step.state == State::failed) lines.push_back(note_line(step.note, columns));
@@ -263,7 +263,7 @@ std::string TtyView::step_line(const Step& step, double now, std::size_t columns
       code = kBlue;
       break;
     case State::cached:
-      text += step.note.empty() || step.note == "local" ? "CACHED " : fmt::format("CACHED ({}) ", step.note);
+      text += step.note.empty() || step.note == kFromThisMachine ? "CACHED " : fmt::format("CACHED ({}) ", step.note);
       code = kBlue;
       break;
     case State::failed:

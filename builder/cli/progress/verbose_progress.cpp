@@ -15,8 +15,8 @@ std::string prefix_of(int number) { return fmt::format("#{} ", number); }
 
 }  // namespace
 
-VerboseProgress::VerboseProgress(int fd, ProgressClock clock, Debug debug)
-    : output_(fd), clock_(std::move(clock)), debug_(debug) {}
+VerboseProgress::VerboseProgress(int fd, ProgressClock clock, Debug debug, LogFolds folds)
+    : output_(fd), clock_(std::move(clock)), debug_(debug), folds_(std::move(folds)) {}
 
 VerboseProgress::~VerboseProgress() {
   const std::lock_guard lock(mutex_);
@@ -113,7 +113,8 @@ VerboseProgress::Step& VerboseProgress::step(int number) {
 
 void VerboseProgress::print(std::string_view prefix, std::string_view text) {
   std::string lines;
-  for (const std::string_view line : split(text, '\n')) lines += fmt::format("{}{}\n", prefix, printable(line));
+  for (const std::string_view line : split(text, '\n'))
+    lines += folds_.inert(fmt::format("{}{}", prefix, printable(line))) + '\n';
   output_.write(lines);
   printed_ = true;
 }
@@ -122,7 +123,7 @@ void VerboseProgress::print_output(int number, const Step& entry, const std::vec
   if (lines.empty()) return;
   const std::string prefix = fmt::format("#{} {} ", number, elapsed_text(entry.line_started - entry.started));
   std::string all;
-  for (const std::string& line : lines) all += fmt::format("{}{}\n", prefix, line);
+  for (const std::string& line : lines) all += folds_.inert(prefix + line) + '\n';
   output_.write(all);
   printed_ = true;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/output_lines.hpp"
+#include "builder/cli/progress/log_folds.hpp"
 #include "builder/cli/progress/progress_output.hpp"
 
 namespace kiln {
@@ -23,7 +24,8 @@ class VerboseProgress final : public BuildObserver {
  public:
   enum class Debug { hide, show };
 
-  VerboseProgress(int fd, ProgressClock clock, Debug debug);
+  // `folds`: the service that shows the log, which is to take no order from it.
+  VerboseProgress(int fd, ProgressClock clock, Debug debug, LogFolds folds = LogFolds(LogFolds::Service::none));
   ~VerboseProgress() override;
 
   void info(std::string_view message) override;
@@ -58,6 +60,7 @@ class VerboseProgress final : public BuildObserver {
   ProgressOutput output_;
   ProgressClock clock_;
   Debug debug_;
+  LogFolds folds_;
   std::mutex mutex_;
   bool printed_ = false;
   std::map<int, Step> steps_;

@@ -40,7 +40,7 @@ class Machine {
       if (now.empty() && (!found.empty() || at >= text_.size())) break;
       visited_.assign(program_.size(), false);
       next.clear();
-      const auto [code, length] = at < text_.size() ? next_character(text_.substr(at)) : Utf8Character{0, 0};
+      const Utf8Character next_one = at < text_.size() ? next_character(text_.substr(at)) : Utf8Character{0, 0};
       for (Thread& thread : now) {
         const Pattern::Instruction& instruction = program_[thread.address];
         if (instruction.kind == Opcode::match) {
@@ -48,12 +48,14 @@ class Machine {
           found[1] = at;
           break;  // what comes behind is less preferred
         }
-        const bool takes = length != 0 && std::any_of(instruction.ranges.begin(), instruction.ranges.end(),
-                                                      [&](const auto& r) { return r.first <= code && code <= r.last; });
-        if (takes) add(next, instruction.next, at + length, std::move(thread.slots));
+        const bool takes = next_one.length != 0 &&
+                           std::any_of(instruction.ranges.begin(), instruction.ranges.end(), [&](const auto& range) {
+                             return range.first <= next_one.code && next_one.code <= range.last;
+                           });
+        if (takes) add(next, instruction.next, at + next_one.length, std::move(thread.slots));
       }
       now.swap(next);
-      if (length == 0) break;
+      if (next_one.length == 0) break;
     }
     return found;
   }

@@ -21,6 +21,7 @@ BuildRecord sample(const std::string& id) {
   step.key = std::string(64, 'a');
   step.outcome = StepOutcome::built;
   step.reason = "file app/main.py changed";
+  step.miss_kind = MissKind::layer_gone;
   step.seconds = 0.5;
   step.bytes = 120;
   step.diff_ids = {oci::sha256_of("tar")};

@@ -36,7 +36,7 @@ struct Fixture {
 
 TEST_CASE_FIXTURE(Fixture, "what was stored is found") {
   CHECK_FALSE(cache.find(kKey).record);
-  CHECK(cache.find(kKey).reason.empty());
+  CHECK(cache.find(kKey).miss.reason.empty());
   const StepRecord record = stored_record();
   const auto found = cache.find(kKey);
   REQUIRE(found.record);
@@ -48,7 +48,8 @@ TEST_CASE_FIXTURE(Fixture, "a record whose blob is gone is a miss that says so")
   ::unlink(store.path_of(record.layers[0].blobs[0].descriptor.digest).c_str());
   const auto found = cache.find(kKey);
   CHECK_FALSE(found.record);
-  CHECK(found.reason.find("no longer in the store") != std::string::npos);
+  CHECK(found.miss.reason.find("no longer in the store") != std::string::npos);
+  CHECK(found.miss.kind == MissKind::layer_gone);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a damaged record is a miss that says so") {
@@ -56,7 +57,7 @@ TEST_CASE_FIXTURE(Fixture, "a damaged record is a miss that says so") {
   write_file_atomically(store.home().steps() / "cc" / kKey, "{\"version\": 1");
   const auto found = cache.find(kKey);
   CHECK_FALSE(found.record);
-  CHECK(found.reason.find("step record") != std::string::npos);
+  CHECK(found.miss.reason.find("step record") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a slot remembers the last record of a place") {

@@ -24,7 +24,7 @@ StepRecord sample() {
   record.salt = "0011";
   LayerValue layer;
   layer.diff_id = oci::sha256_of("tar");
-  layer.uncompressed_size = 3;
+  layer.unpacked_bytes = 3;
   layer.blobs.push_back(
       {{"application/vnd.oci.image.layer.v1.tar+gzip", oci::sha256_of("gz"), 2, {}, {}, {}}, Compression{}});
   record.layers = {layer};
@@ -96,10 +96,16 @@ TEST_CASE("of several parent layers that differ the first is named, with what ma
 }
 
 TEST_CASE("an input's type is the beginning of its name") {
-  CHECK(input_type("file app/main.py") == "file");
-  CHECK(input_type("ARG VERSION") == "ARG");
-  CHECK(input_type("parent layer 3") == "parent layer");
-  CHECK(input_type("command") == "command");
+  CHECK(input_name(InputType::parent_layer, "3") == "parent layer 3");
+  CHECK(input_name(InputType::base_image) == "base image");
+  for (int i = 0; i <= static_cast<int>(InputType::epoch); ++i) {
+    const auto type = static_cast<InputType>(i);
+    CHECK(input_type(input_name(type)) == type);
+    CHECK(input_type(input_name(type, "a b")) == type);
+    CHECK(input_word(input_name(type, "a b")) == input_name(type));
+  }
+  CHECK_FALSE(input_type("files a"));
+  CHECK(input_word("files a") == "files");
 }
 
 TEST_CASE("digests of values depend on the salt") {

@@ -216,7 +216,7 @@ TEST_CASE("known frames are inflated in parallel and in order") {
     CHECK(message_of([&] { read_frames(frames, packed.substr(0, packed.size() - 1)); }) ==
           "'blob' is shorter than its frames");
     auto wrong = frames;
-    wrong[7].uncompressed_bytes += 1;
+    wrong[7].unpacked_bytes += 1;
     CHECK(message_of([&] { read_frames(wrong, packed); }).starts_with("'blob' is damaged: a "));
     wrong = frames;
     wrong[0].compressed_bytes = std::uint64_t{1} << 40;

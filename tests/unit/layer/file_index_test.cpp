@@ -15,7 +15,7 @@ namespace {
 FileIndex::Parts rich_parts() {
   FileIndex::Parts parts;
   parts.diff_id = oci::sha256_of("tar");
-  parts.uncompressed_bytes = 300;
+  parts.unpacked_bytes = 300;
   parts.blobs = {{oci::sha256_of("gzip"), {{10, 100}, {20, 200}}}, {oci::sha256_of("zstd"), {}}};
   FileEntry file = file_of("usr/bin/n\xff\n 1:", "hello");
   file.mode = 06755;
@@ -72,7 +72,7 @@ TEST_CASE("an index survives being written and read, whatever is in its names") 
 TEST_CASE("the text of an index is pinned") {
   FileIndex::Parts parts;
   parts.diff_id = oci::sha256_of("tar");
-  parts.uncompressed_bytes = 1024;
+  parts.unpacked_bytes = 1024;
   FileEntry file = file_of("a b", "x");
   file.xattrs["user.k"] = "v";
   parts.entries = {file, entry_of("gone", EntryType::whiteout)};
@@ -109,7 +109,7 @@ TEST_CASE("parts that contradict one another are refused") {
   CHECK_ERROR(index_of({folder_of("etc")}, {{"etc/passwd", "x"}}), Category::build,
               "file index: kept text of 'etc/passwd', which is no such file");
   FileIndex::Parts parts = rich_parts();
-  parts.uncompressed_bytes = 301;
+  parts.unpacked_bytes = 301;
   CHECK_ERROR(FileIndex(std::move(parts)), Category::build, doctest::Contains("hold 300 bytes, expected 301"));
 }
 

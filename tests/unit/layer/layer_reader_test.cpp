@@ -368,7 +368,7 @@ TEST_CASE("a foreign layer is indexed and verified") {
         store.put(compressed(tar, Compression::parse(kind)), Compression::parse(kind).media_type());
     const IndexedLayer indexed = index_layer(store, shop.pool, blob, std::nullopt);
     CHECK(indexed.diff_id == oci::sha256_of(tar));
-    CHECK(indexed.uncompressed_bytes == tar.size());
+    CHECK(indexed.unpacked_bytes == tar.size());
     CHECK(blob_info(store, blob.digest)->diff_id == indexed.diff_id);
     const auto index = IndexCache(store).find(indexed.diff_id);
     REQUIRE(index);

@@ -119,7 +119,7 @@ TEST_CASE("what a layer says of itself is true") {
   CHECK(layer.diff_id == early);
   const std::string tar = tar_of(shop, layer);
   CHECK(oci::sha256_of(tar) == layer.diff_id);
-  CHECK(tar.size() == layer.uncompressed_size);
+  CHECK(tar.size() == layer.unpacked_bytes);
   const auto& blob = layer.blobs.at(0);
   CHECK(blob.descriptor.media_type == "application/vnd.oci.image.layer.v1.tar+zstd");
   CHECK(shop.store.size_of(blob.descriptor.digest) == blob.descriptor.size);
@@ -148,7 +148,7 @@ TEST_CASE("what is read back from a layer is what went in") {
   copy.commit();
   const IndexedLayer indexed = index_layer(other, shop.pool, layer.blobs.at(0).descriptor, layer.diff_id);
   CHECK(indexed.diff_id == layer.diff_id);
-  CHECK(indexed.uncompressed_bytes == layer.uncompressed_size);
+  CHECK(indexed.unpacked_bytes == layer.unpacked_bytes);
   const auto read = IndexCache(other).find(layer.diff_id);
   CHECK(read->entries() == written->entries());
   CHECK(*read->kept_file("etc/group") == "root:x:0:\n");
@@ -329,7 +329,7 @@ TEST_CASE("a writer works inside a job of its own pool") {
     add_file(writer, entry_of("a", EntryType::file), varied_bytes(40 << 20, 5));
     return writer.finish();
   });
-  CHECK(layer.get().uncompressed_size > (40 << 20));
+  CHECK(layer.get().unpacked_bytes > (40 << 20));
 }
 
 TEST_CASE("a layer can be compressed another way and stays the same layer") {

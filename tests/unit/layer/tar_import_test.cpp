@@ -14,7 +14,7 @@ namespace {
 
 TarImport import_of(Workshop& shop, const std::string& tar, Whiteouts whiteouts = Whiteouts::ordinary) {
   MemorySource source(tar);
-  return TarImport(spool_to_file(source, shop.dir.path(), 1 << 30, "archive.tar"), "archive.tar", whiteouts);
+  return TarImport(spool_to_file(source, shop.dir.path(), 1 << 30, "archive.tar"), "archive.tar", {whiteouts});
 }
 
 std::string listed(const TarImport& import) {
@@ -53,6 +53,22 @@ TEST_CASE("a link to a file that is not in the archive is refused") {
               "'archive.tar': 'a' is a hard link to 'missing', which is no file before it in the archive");
   CHECK_ERROR(import_of(shop, RawTar().hardlink("a", "b").file("b", "1").str()), Category::build,
               "'archive.tar': 'a' is a hard link to 'b', which is no file before it in the archive");
+}
+
+TEST_CASE(
+    "links that lead out of an archive are kept where the caller wants them, and the archive's own stay its own") {
+  Workshop shop;
+  const std::string tar =
+      RawTar().hardlink("a", "old").file("old", "new").hardlink("b", "a").hardlink("c", "old").file("d", "1").str();
+  MemorySource source(tar);
+  const TarImport import(spool_to_file(source, shop.dir.path(), 1 << 30, "archive.tar"), "archive.tar",
+                         {Whiteouts::ordinary, {}, TarImport::OutwardLinks::keep});
+  CHECK(listed(import) == "h:a>old h:b>old f:c f:d h:old>c ");
+  std::string outward;
+  for (const FileEntry& entry : import.entries()) {
+    if (TarImport::leads_out(entry)) outward += entry.path + " ";
+  }
+  CHECK(outward == "a b ");
 }
 
 TEST_CASE("names that look like whiteouts are ordinary in an archive") {

@@ -232,5 +232,5 @@ TEST_CASE("an upper folder becomes a layer's entries") {
       writer.add(entry);
     }
   }
-  CHECK(writer.finish().uncompressed_size > 0);
+  CHECK(writer.finish().unpacked_bytes > 0);
 }

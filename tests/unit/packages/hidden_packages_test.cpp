@@ -24,12 +24,12 @@ class Layers {
         entry.size = text.size();
         entry.content = oci::sha256_of(text);
       }
-      parts.uncompressed_bytes += 512 + (entry.size + 511) / 512 * 512;
+      parts.unpacked_bytes += 512 + (entry.size + 511) / 512 * 512;
       all += path + '\n' + text + '\n';
       parts.entries.push_back(std::move(entry));
     }
     parts.diff_id = oci::sha256_of(all);
-    blobs_.push_back({"layer", oci::sha256_of("blob " + all), parts.uncompressed_bytes / 2, {}, {}, {}});
+    blobs_.push_back({"layer", oci::sha256_of("blob " + all), parts.unpacked_bytes / 2, {}, {}, {}});
     texts_.push_back(files);
     view_ = view_.with_layer(std::make_shared<const FileIndex>(std::move(parts)));
   }

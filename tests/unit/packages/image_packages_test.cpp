@@ -30,13 +30,13 @@ class Image {
           entry.content = oci::sha256_of(text);
           if (is_kept_file(path)) parts.kept[path] = text;
         }
-        parts.uncompressed_bytes += 512 + (entry.size + 511) / 512 * 512;
+        parts.unpacked_bytes += 512 + (entry.size + 511) / 512 * 512;
         all += path + '\n' + text + '\n';
         parts.entries.push_back(std::move(entry));
       }
-      parts.uncompressed_bytes += 1024;
+      parts.unpacked_bytes += 1024;
       parts.diff_id = oci::sha256_of(all);
-      blobs_.push_back({"layer", oci::sha256_of("blob " + all), parts.uncompressed_bytes / 4, {}, {}, {}});
+      blobs_.push_back({"layer", oci::sha256_of("blob " + all), parts.unpacked_bytes / 4, {}, {}, {}});
       indexes.push_back(std::make_shared<const FileIndex>(std::move(parts)));
     }
     view_ = MergedView(std::move(indexes));

@@ -11,7 +11,7 @@ const oci::Digest kBlob = oci::sha256_of("blob");
 FileIndex index_of(std::uint64_t bytes, std::vector<Frame> frames) {
   FileIndex::Parts parts;
   parts.diff_id = oci::sha256_of("diff");
-  parts.uncompressed_bytes = bytes;
+  parts.unpacked_bytes = bytes;
   if (!frames.empty()) parts.blobs.push_back({kBlob, std::move(frames)});
   return FileIndex(std::move(parts));
 }

@@ -89,6 +89,15 @@ TEST_CASE("a line carries the time at which it began") {
   CHECK(stage.written() == "#1 RUN x\n#1 1.000 slow line\n#1 999.7 later\n#1 2000 much later\n");
 }
 
+TEST_CASE("a service that shows the log takes no orders from it") {
+  Stage stage;
+  VerboseProgress progress(stage.fd.get(), stage.clock(), kHide, LogFolds(LogFolds::Service::github, "token"));
+  progress.step_started(step(1, "", "", 0, 0, "RUN x"));
+  progress.step_output(1, "##[add-path]/evil\n");
+  progress.info("::error::x");
+  CHECK(stage.written() == "#1 RUN x\n#1 0.000 # #[add-path]/evil\n: :error: :x\n");
+}
+
 TEST_CASE("debug messages are printed only when asked for") {
   Stage stage;
   VerboseProgress(stage.fd.get(), stage.clock(), VerboseProgress::Debug::show).debug("a detail");

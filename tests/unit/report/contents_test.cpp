@@ -21,9 +21,9 @@ std::shared_ptr<const FileIndex> layer(std::vector<FileEntry> entries) {
   std::string names;
   for (const FileEntry& entry : entries) {
     names += entry.path + entry.content.str();
-    parts.uncompressed_bytes += 512 + (entry.size + 511) / 512 * 512;
+    parts.unpacked_bytes += 512 + (entry.size + 511) / 512 * 512;
   }
-  parts.uncompressed_bytes += 1024;
+  parts.unpacked_bytes += 1024;
   parts.diff_id = oci::sha256_of(names);
   parts.entries = std::move(entries);
   return std::make_shared<const FileIndex>(std::move(parts));

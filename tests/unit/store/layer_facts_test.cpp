@@ -22,7 +22,7 @@ TEST_CASE_FIXTURE(StoreFixture, "facts about layers are kept, and vanish with th
   CHECK(*index_of_layer(other, diff_id) == index);
   REQUIRE(blob_info(other, blob));
   CHECK(blob_info(other, blob)->diff_id == diff_id);
-  CHECK(blob_info(other, blob)->uncompressed_bytes == 12345);
+  CHECK(blob_info(other, blob)->unpacked_bytes == 12345);
   fs::remove(store.path_of(index.digest));
   CHECK_FALSE(index_of_layer(store, diff_id));
 }
