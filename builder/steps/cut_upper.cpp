@@ -192,11 +192,12 @@ std::vector<LayerValue> cut_upper(LayerAccess& access, SnapshotUpper upper, cons
   if (writer.in_cache() > 0)
     say.detail(fmt::format("{} of {} layers are in a shared cache already", writer.in_cache(), parts.size()));
 
+  if (parts.size() == 1) parts.front().files = std::move(upper);
   std::vector<LayerValue> layers;
   oci::Digest chain_id = what.chain_id;
   for (WrittenPart& part : parts) {
     chain_id = oci::chain_id(chain_id, part.layer.diff_id);
-    access.snapshots().adopt(part.files ? std::move(*part.files) : std::move(upper), chain_id);
+    access.snapshots().adopt(std::move(part.files).value(), chain_id);
     layers.push_back(std::move(part.layer));
   }
   return layers;
