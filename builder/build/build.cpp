@@ -56,7 +56,7 @@ class Build {
     jobs_ = jobs_of(request, result_.plan);
     if (request.fleet.front_end == FrontEnd::flags) settings_.times.epoch = epoch_of(*result_.plan.targets[0]);
     find_inputs_tags();
-    shop_ = std::make_unique<Workshop>(settings_, surroundings);
+    shop_ = std::make_unique<Workshop>(settings_, surroundings, secrets_of(result_.plan));
     record_ = std::make_unique<RecordKeeper>(*shop_, began);
   }
 
@@ -388,7 +388,8 @@ Plan plan_request(const BuildRequest& request) {
 }
 
 BuildResult build(const BuildRequest& request, Plan plan, const BuildSurroundings& surroundings) {
-  return Build(request, std::move(plan), surroundings).run();
+  const SecretValues secrets = secrets_of(plan);
+  return secrets.guard([&] { return Build(request, std::move(plan), surroundings).run(); });
 }
 
 BuildResult build(const BuildRequest& request, const BuildSurroundings& surroundings) {

@@ -67,13 +67,22 @@ std::string shown(const StepView& step) {
                    : fmt::format("'{}' ({})", text, step.file);
 }
 
-}  // namespace
+// A forecast goes by no observer.
+void mask(Forecast& forecast, const SecretValues& secrets) {
+  for (std::string& note : forecast.notes) note = secrets.masked(note);
+  for (ForeseenTarget& target : forecast.targets) {
+    target.problem = secrets.masked(target.problem);
+    for (ForeseenStep& step : target.steps) {
+      if (step.expectation != Expectation::hit) step.reason = secrets.masked(step.reason);
+    }
+  }
+}
 
-Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundings) {
-  const Plan plan = plan_request(request);
+Forecast forecast_of(const BuildRequest& request, const Plan& plan, const BuildSurroundings& surroundings,
+                     const SecretValues& secrets) {
   const std::vector<std::size_t> numbers_wanted = wanted_of(plan, request);
   const std::set<std::size_t> wanted(numbers_wanted.begin(), numbers_wanted.end());
-  Workshop shop(request.settings, surroundings);
+  Workshop shop(request.settings, surroundings, secrets);
   StepForecast steps(shop.lookup());
   const auto [problems, would_lock] = shop.look_up(plan, wanted, steps);
   shop.cancel().check();
@@ -135,7 +144,16 @@ Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundi
       }
     }
   }
+  mask(forecast, secrets);
   return forecast;
+}
+
+}  // namespace
+
+Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundings) {
+  const Plan plan = plan_request(request);
+  const SecretValues secrets = secrets_of(plan);
+  return secrets.guard([&] { return forecast_of(request, plan, surroundings, secrets); });
 }
 
 }  // namespace kiln

@@ -14,14 +14,15 @@ std::size_t parallel_stages() { return std::max<std::size_t>(4, std::thread::har
 
 }  // namespace
 
-Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings)
+Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings, const SecretValues& secrets)
     : settings_(std::move(settings)),
       surroundings_(surroundings),
       remote_cancel_(surroundings.cancel.child()),
       runner_(surroundings.host.start_runner()),
       home_(surroundings.host.open_home()),
       progress_(surroundings.open_progress()) {
-  recorder_ = std::make_unique<Recorder>(progress_.get());
+  recorder_ =
+      std::make_unique<Recorder>(progress_.get(), [secrets](std::string_view text) { return secrets.masked(text); });
   store_ = std::make_unique<ContentStore>(home_);
   pool_ = std::make_unique<ThreadPool>();
   snapshots_ = std::make_unique<SnapshotStore>(*store_, *pool_);
@@ -39,7 +40,7 @@ Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings
         std::make_unique<SharedMounts>(home_, *caches_->cache(), SharedMounts::Tools{*pool_, *recorder_, cancel()});
   }
   sharing_ = caches_->open_sharing(*store_, cancel());
-  lookup_ = std::make_unique<StepLookup>(*cache_, caches_->cache(), *recorder_);
+  lookup_ = std::make_unique<StepLookup>(*cache_, caches_->cache(), *recorder_, secrets);
   steps_ = std::make_unique<StepExecutor>(*lookup_, sharing_.get(), *recorder_, clock(), cancel());
   stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
   bases_ = surroundings.host.open_bases(base_tools(*steps_), settings_.bases);

@@ -15,6 +15,7 @@
 #include "builder/run/runner.hpp"
 #include "builder/run/shared_mounts.hpp"
 #include "builder/run/snapshot_store.hpp"
+#include "builder/solve/secret_values.hpp"
 #include "builder/solve/solver.hpp"
 #include "builder/solve/step_executor.hpp"
 #include "builder/solve/step_lookup.hpp"
@@ -29,8 +30,8 @@ namespace kiln {
 // first thread.
 class Workshop {
  public:
-  // The surroundings are borrowed.
-  Workshop(BuildSettings settings, const BuildSurroundings& surroundings);
+  // The surroundings are borrowed. No secret is told or recorded.
+  Workshop(BuildSettings settings, const BuildSurroundings& surroundings, const SecretValues& secrets);
   ~Workshop();
 
   // For before anything is solved: layers that steps of these targets make are sent while later steps run. Not offline.

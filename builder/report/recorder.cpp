@@ -53,19 +53,37 @@ void merge(ReportStep& step, ReportStep other) {
 
 }  // namespace
 
+// What stands in no line of a file is kiln's own: "resolve image NAME".
+StepView Recorder::masked(StepView step) const {
+  if (step.line == 0) step.text = masked(step.text);
+  return step;
+}
+
+StepResult Recorder::masked(StepResult result) const {
+  result.reason = masked(result.reason);
+  for (InputDifference& difference : result.differences) {
+    difference.name = masked(difference.name);
+    difference.about = masked(difference.about);
+    if (difference.before) difference.before = masked(*difference.before);
+    if (difference.after) difference.after = masked(*difference.after);
+  }
+  return result;
+}
+
 void Recorder::info(std::string_view message) {
-  if (BuildObserver* next = next_) next->info(message);
+  if (BuildObserver* next = next_) next->info(masked(message));
 }
 
 void Recorder::warn(std::string_view message) {
-  if (BuildObserver* next = next_) next->warn(message);
+  if (BuildObserver* next = next_) next->warn(masked(message));
 }
 
 void Recorder::debug(std::string_view message) {
-  if (BuildObserver* next = next_) next->debug(message);
+  if (BuildObserver* next = next_) next->debug(masked(message));
 }
 
-void Recorder::step_started(const StepView& step) {
+void Recorder::step_started(const StepView& told) {
+  const StepView step = masked(told);
   {
     const std::lock_guard lock(mutex_);
     entry_of_number_[step.number] = entries_.size();
@@ -83,7 +101,7 @@ void Recorder::step_started(const StepView& step) {
 }
 
 void Recorder::step_missed(int number, std::string_view reason) {
-  if (BuildObserver* next = next_) next->step_missed(number, reason);
+  if (BuildObserver* next = next_) next->step_missed(number, masked(reason));
 }
 
 void Recorder::step_output(int number, std::string_view bytes) {
@@ -91,10 +109,11 @@ void Recorder::step_output(int number, std::string_view bytes) {
 }
 
 void Recorder::step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) {
-  if (BuildObserver* next = next_) next->step_progress(number, what, done, total);
+  if (BuildObserver* next = next_) next->step_progress(number, masked(what), done, total);
 }
 
-void Recorder::step_finished(int number, const StepResult& result) {
+void Recorder::step_finished(int number, const StepResult& told) {
+  const StepResult result = masked(told);
   {
     const std::lock_guard lock(mutex_);
     const auto found = entry_of_number_.find(number);
@@ -109,7 +128,7 @@ void Recorder::step_finished(int number, const StepResult& result) {
 }
 
 void Recorder::task_finished(int number, std::string_view error) {
-  if (BuildObserver* next = next_) next->task_finished(number, error);
+  if (BuildObserver* next = next_) next->task_finished(number, masked(error));
 }
 
 void Recorder::task_stopped(int number) {

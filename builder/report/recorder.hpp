@@ -1,11 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -36,6 +38,10 @@ struct HeardStep {
 // Listens to a build and makes its report. Everything it hears it passes on to `next`, so that it stands between the
 // solver and the progress display. All methods may be called from any thread.
 //
+// Nothing is kept or passed on before `masking` took the secrets out of it: messages, reasons, errors, names of tasks.
+// What a command prints is passed on as it is, and so is the text of a step as its Dockerfile has it: no variable is
+// expanded in it.
+//
 // What counts as a step: what ends by step_finished. A step that several images share counts once: entries of
 // one key are merged, the strongest outcome wins (failed, then built, then hit: a step that one image built and
 // another found "in this run" was built). Steps without a key (they failed before it was known) are never merged.
@@ -43,8 +49,10 @@ struct HeardStep {
 // or its own were lost) counts as it ended the second time.
 class Recorder final : public BuildObserver {
  public:
-  // `next` may be null; it is borrowed.
-  explicit Recorder(BuildObserver* next = nullptr) : next_(next) {}
+  using Masking = std::function<std::string(std::string_view)>;
+
+  // `next` may be null; it is borrowed. No masking: there are no secrets.
+  explicit Recorder(BuildObserver* next = nullptr, Masking masking = {}) : next_(next), masking_(std::move(masking)) {}
   // Nothing is passed on any more: for when the display ends before what it displayed.
   void stop_forwarding() { next_.store(nullptr); }
 
@@ -89,8 +97,12 @@ class Recorder final : public BuildObserver {
   using Place = std::tuple<std::string, std::string, std::string, int, int>;
 
   std::vector<ReportStep> counted_steps() const;
+  std::string masked(std::string_view text) const { return masking_ ? masking_(text) : std::string(text); }
+  StepView masked(StepView step) const;
+  StepResult masked(StepResult result) const;
 
   std::atomic<BuildObserver*> next_;
+  const Masking masking_;
   const double began_ = monotonic_seconds();
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;

@@ -5,7 +5,6 @@
 #include <cctype>
 
 #include "base/text.hpp"
-#include "builder/cache/step_record.hpp"
 
 namespace kiln {
 
@@ -40,12 +39,15 @@ std::string with_mask_for(std::string_view text, const std::string& value) {
 
 }  // namespace
 
-SecretValues::SecretValues(const dockerfile::BuildArgs& args) {
+SecretValues::SecretValues(const dockerfile::BuildArgs& args) { add(args); }
+
+void SecretValues::add(const dockerfile::BuildArgs& args) {
   for (const auto& [name, value] : args) {
     if (value.empty() || !looks_like_secret(name) || is_switch(value)) continue;
-    values_.push_back(value);
-    // As messages quote it.
-    if (std::string shown = printable(value); shown != value) values_.push_back(std::move(shown));
+    // As it is, and as messages quote it.
+    for (const std::string& shown : {value, printable(value)}) {
+      if (std::find(values_.begin(), values_.end(), shown) == values_.end()) values_.push_back(shown);
+    }
   }
   std::stable_sort(values_.begin(), values_.end(),
                    [](const std::string& one, const std::string& other) { return one.size() > other.size(); });
@@ -55,6 +57,26 @@ std::string SecretValues::masked(std::string_view text) const {
   std::string result(text);
   for (const std::string& value : values_) result = with_mask_for(result, value);
   return result;
+}
+
+std::vector<RawInput> SecretValues::masked(std::vector<RawInput> inputs) const {
+  if (values_.empty()) return inputs;
+  for (RawInput& input : inputs) {
+    input.name = masked(input.name);
+    input.about = masked(input.about);
+    if (input.may_be_shown) input.may_be_shown = masked(input.value) == input.value;
+  }
+  return inputs;
+}
+
+Error SecretValues::masked(const Error& error) const {
+  return Error(error.category(), masked(error.message())).set_detail(masked(error.detail()));
+}
+
+SecretValues secrets_of(const Plan& plan) {
+  SecretValues secrets;
+  for (const auto& planned : plan.targets) secrets.add(planned->scope->build_args());
+  return secrets;
 }
 
 }  // namespace kiln

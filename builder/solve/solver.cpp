@@ -12,6 +12,7 @@
 #include "builder/dockerfile/stage_name.hpp"
 #include "builder/dockerfile/text_file.hpp"
 #include "builder/solve/build_checks.hpp"
+#include "builder/solve/secret_values.hpp"
 #include "builder/steps/context_source.hpp"
 #include "builder/steps/image_source.hpp"
 #include "builder/steps/work_slots.hpp"
@@ -28,7 +29,7 @@ using Results = std::map<std::size_t, std::shared_ptr<const StageResult>>;
 
 struct Solver::State {
   State(const Plan& p, const StageTools& t, SolverSettings s)
-      : plan(p), tools(t), settings(std::move(s)), slots(settings.parallel) {}
+      : plan(p), secrets(secrets_of(p)), tools(t), settings(std::move(s)), slots(settings.parallel) {}
 
   StageFuture request(StageId id);
   StageEnd evaluate(StageId id);
@@ -51,6 +52,7 @@ struct Solver::State {
   void forget_stages_with(const Blocked& lost);
 
   const Plan& plan;
+  const SecretValues secrets;
   const StageTools& tools;
   SolverSettings settings;
   WorkSlots slots;
@@ -167,7 +169,7 @@ void Solver::State::fail(const std::exception_ptr& error) {
 
 void Solver::State::note_problem(std::size_t target, const std::exception& error) {
   const std::lock_guard lock(mutex);
-  problems.emplace(target, error.what());
+  problems.emplace(target, secrets.masked(error.what()));
 }
 
 StageEnd Solver::State::evaluate(StageId id) {
@@ -320,18 +322,20 @@ Solver::Solver(const Plan& plan, const StageTools& tools, SolverSettings setting
 Solver::~Solver() = default;
 
 Results Solver::solve(const std::set<std::size_t>& wanted, const NeededHere& needed_here) {
-  state_->check_and_finish(wanted);
-  LostSteps redone;
-  for (;;) {
-    if (state_->failure) std::rethrow_exception(state_->failure);
-    const Blocked lost = state_->lost_steps(wanted, needed_here);
-    if (lost.lost.empty()) return state_->results(wanted);
-    redone.add(lost, state_->tools.observer);
-    state_->forget_stages_with(lost);
-    state_->tools.steps.lose(lost);
-    state_->tools.bases.lose(lost);
-    state_->finish_all(wanted);
-  }
+  return state_->secrets.guard([&] {
+    state_->check_and_finish(wanted);
+    LostSteps redone;
+    for (;;) {
+      if (state_->failure) std::rethrow_exception(state_->failure);
+      const Blocked lost = state_->lost_steps(wanted, needed_here);
+      if (lost.lost.empty()) return state_->results(wanted);
+      redone.add(lost, state_->tools.observer);
+      state_->forget_stages_with(lost);
+      state_->tools.steps.lose(lost);
+      state_->tools.bases.lose(lost);
+      state_->finish_all(wanted);
+    }
+  });
 }
 
 std::map<std::size_t, std::string> Solver::look_up(const std::set<std::size_t>& wanted) {

@@ -99,8 +99,7 @@ StageEvaluator::StageEvaluator(const Plan& plan, StageId id, StageEnvironment& e
       environment_(environment),
       access_(tools.layers),
       tools_(tools),
-      settings_(settings),
-      secret_values_(target_.scope->build_args()) {}
+      settings_(settings) {}
 
 OrBlocked<StageResult> StageEvaluator::evaluate() {
   step_count_ = static_cast<int>(std::count_if(stage_.instructions.begin(), stage_.instructions.end(), df::makes_step));
@@ -111,12 +110,10 @@ OrBlocked<StageResult> StageEvaluator::evaluate() {
       if (error.category() == Category::cancelled) throw;
       const std::string around =
           lines.first ? df::excerpt(target_.target.dockerfile_text, target_.target.dockerfile_name, lines) : "";
-      const std::string message = secret_values_.masked(error.message());
-      Error located(
-          error.category(),
-          lines.first ? fmt::format("{}:{}: {}", target_.target.dockerfile_name, lines.first, message) : message);
-      located.set_detail(around + (around.empty() || error.detail().empty() ? "" : "\n") +
-                         secret_values_.masked(error.detail()));
+      Error located(error.category(),
+                    lines.first ? fmt::format("{}:{}: {}", target_.target.dockerfile_name, lines.first, error.message())
+                                : error.message());
+      located.set_detail(around + (around.empty() || error.detail().empty() ? "" : "\n") + error.detail());
       throw located;
     }
   };
@@ -426,8 +423,7 @@ std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool 
 }
 
 void StageEvaluator::warn_of(const df::Instruction& instruction, const std::string& note) const {
-  tools_.observer.warn(
-      fmt::format("{}:{}: {}", target_.target.dockerfile_name, instruction.lines.first, secret_values_.masked(note)));
+  tools_.observer.warn(fmt::format("{}:{}: {}", target_.target.dockerfile_name, instruction.lines.first, note));
 }
 
 StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruction, const df::Transfer& transfer,

@@ -10,7 +10,6 @@
 #include "builder/plan/plan.hpp"
 #include "builder/solve/base_source.hpp"
 #include "builder/solve/config_instructions.hpp"
-#include "builder/solve/secret_values.hpp"
 #include "builder/steps/add_sources.hpp"
 #include "builder/steps/copy_source.hpp"
 #include "builder/steps/copy_step.hpp"
@@ -122,7 +121,6 @@ class StageEvaluator {
   LayerAccess& access_;
   const StageTools& tools_;
   const EvaluatorSettings& settings_;
-  SecretValues secret_values_;
   std::unique_ptr<StageResult> state_;
   int step_index_ = 0;
   int step_count_ = 0;

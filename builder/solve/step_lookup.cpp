@@ -115,7 +115,7 @@ void StepLookup::explain_miss(const Step& step, const Miss& miss, StepResult& re
   std::vector<StepRecord> before = cache_.earlier_in_slot(step.slot);
   if (before.empty()) before = shared_predecessors(step);
   if (before.empty()) return;
-  const std::vector<RawInput> now = step.all_inputs();
+  const std::vector<RawInput> now = inputs_of(step);
   bool is_first = true;
   for (const StepRecord& earlier : before) {
     std::vector<InputDifference> differences = find_differences(now, earlier);

@@ -5,10 +5,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "builder/cache/shared_cache.hpp"
 #include "builder/cache/step_cache.hpp"
+#include "builder/solve/secret_values.hpp"
 #include "builder/steps/step.hpp"
 
 namespace kiln {
@@ -17,8 +19,9 @@ namespace kiln {
 // answered. Any thread.
 class StepLookup {
  public:
-  // `shared` may be null. All are borrowed.
-  StepLookup(StepCache& cache, SharedCache* shared, Log& log) : cache_(cache), shared_(shared), log_(log) {}
+  // `shared` may be null. All but the secrets are borrowed.
+  StepLookup(StepCache& cache, SharedCache* shared, Log& log, SecretValues secrets)
+      : cache_(cache), shared_(shared), log_(log), secrets_(std::move(secrets)) {}
 
   StepCache& cache() noexcept { return cache_; }
 
@@ -32,6 +35,9 @@ class StepLookup {
   // On this machine alone, and in the shared cache alone.
   Answer find_here(const Step& step);
   Answer find_shared(const Step& step);
+
+  // What a step is recorded and compared by: all of its inputs, no secret shown.
+  std::vector<RawInput> inputs_of(const Step& step) const { return secrets_.masked(step.all_inputs()); }
 
   // Fills in what a miss is by and, by the nearest earlier build of the same place, what differs.
   void explain_miss(const Step& step, const Miss& miss, StepResult& result);
@@ -48,6 +54,7 @@ class StepLookup {
   StepCache& cache_;
   SharedCache* shared_;
   Log& log_;
+  SecretValues secrets_;
   mutable std::mutex mutex_;
   std::set<std::string> lost_;
 };

@@ -13,6 +13,7 @@
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/text_file.hpp"
+#include "builder/solve/secret_values.hpp"
 #include "builder/steps/copy_plan.hpp"
 #include "builder/steps/fetched_source.hpp"
 #include "builder/steps/git_source.hpp"
@@ -222,14 +223,15 @@ std::vector<TargetInputs> inputs_of(const Plan& plan, const std::set<std::size_t
                                     const InputSettings& settings, const HashTools& tools) {
   std::vector<TargetInputs> known(plan.targets.size());
   const std::set<std::size_t> needed = plan.closure(wanted);
+  const SecretValues secrets = secrets_of(plan);
   for (const std::size_t number : plan.order()) {
     if (!needed.count(number)) continue;
     const PlannedTarget& planned = *plan.targets[number];
-    try {
-      known[number] = InputsOfTarget(plan, planned, settings, tools).find(known);
-    } catch (Error& error) {
-      throw error.add_context(fmt::format("in target '{}'", planned.target.name));
-    }
+    secrets.guard([&] {
+      with_context([&] { return fmt::format("in target '{}'", planned.target.name); },
+                   [&] { known[number] = InputsOfTarget(plan, planned, settings, tools).find(known); });
+    });
+    known[number].open = secrets.masked(known[number].open);
   }
   return known;
 }

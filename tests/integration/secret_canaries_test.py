@@ -2,6 +2,7 @@
 """Secrets of every kind stand nowhere afterwards: not in the store, an image, a cache, a report or a word that kiln prints."""
 
 import base64
+import json
 import shutil
 import subprocess
 
@@ -96,6 +97,93 @@ class Canaries(harness.KilnTest):
                 continue  # the history of an image names the arguments of a RUN, as docker's does, and lint warns of this one
             for form in (secret.encode(), base64.b64encode(secret.encode()).rstrip(b"=")[:-1]):
                 self.assertFalse(form in data, f"{kind} in {where}")
+
+
+class ExpandedArguments(harness.KilnTest):
+    """What a variable with a secret build arg is expanded to is told and recorded nowhere, whatever word it is put into."""
+
+    SECRET = "hunter2secretvalue"
+
+    def setUp(self):
+        super().setUp()
+        self.need_root()
+        self.need_containers()
+        self.need_programs("busybox")
+        shutil.copy(shutil.which("busybox"), self.write("app/busybox"))
+        self.run_program("chmod", "755", self.folder / "app/busybox")
+        self.write("app/f", "content")
+        self.registry_address = self.registry().address
+
+    def told(self, *words, code=None):
+        result = self.kiln(*words, code=code)
+        self.assertNotIn(self.SECRET, result.stdout + result.stderr, " ".join(map(str, words)))
+        return result.stdout + result.stderr
+
+    def tell_all(self, code):
+        given = ["--build-arg", "DB_PASSWORD=" + self.SECRET, "app"]
+        self.write("fleet/docker-bake.json", json.dumps({"target": {"app": {"context": "../app", "args": {"DB_PASSWORD": self.SECRET}}}}))
+        for words in ([], ["--format", "json"]):
+            self.told("plan", "-f", "fleet/docker-bake.json", "app", *words)
+        printed = self.told("build", "--progress", "plain", "--trace", "trace.json", "-t", "acme/app:1", *given, code=code)
+        for words in (["build", "--progress", "rawjson", *given], ["build", "--progress", "verbose", *given], ["build", "--check", *given],
+                      ["check", *given[:2], "-f", "app/Dockerfile"], ["bake", "-f", "fleet/docker-bake.json", "app"], ["why"], ["why", "--format", "json"], ["report"],
+                      ["report", "--format", "json"], ["report", "--format", "html", "-o", "page.html"], ["cache", "du", "--verbose"]):
+            self.told(*words)
+        for path in self.folder.rglob("*"):
+            is_text = path.suffix in (".json", ".html") or any(name in path.parts for name in ("builds", "reports", "steps"))
+            if is_text and path.is_file() and path.name != "docker-bake.json":
+                self.assertNotIn(self.SECRET.encode(), path.read_bytes(), path)
+        return printed
+
+    def test_a_failing_instruction_names_none(self):
+        cases = {
+            "RUN --mount=type=tmpfs,target=/bin/sh/$S true": "mount target '/bin/sh/***'",
+            "RUN --mount=type=secret,id=$S,required=true true": "secret '***' is required",
+            "RUN --mount=type=ssh,id=$S,required=true true": "***",
+            "RUN --mount=type=bind,source=$S,target=/x true": "/***",
+            "COPY $S /": "***",
+            "COPY --chown=$S f /": "***",
+            "COPY --chmod=$S f /": "***",
+            "USER $S\nRUN true": "***",
+            "STOPSIGNAL $S": "***",
+            "EXPOSE $S": "***",
+        }
+        for lines, shown in cases.items():
+            with self.subTest(lines):
+                self.write("app/Dockerfile", f"FROM scratch\nARG DB_PASSWORD\nARG S=$DB_PASSWORD\nCOPY busybox /bin/sh\n{lines}\n")
+                self.assertIn(shown, self.tell_all(code=None))
+
+    def test_a_base_names_none(self):
+        cases = {
+            f"FROM {self.registry_address}/acme/$S": f"resolve image {self.registry_address}/acme/***:latest",
+            f"FROM {self.registry_address}/acme/x:$S": f"resolve image {self.registry_address}/acme/x:***",
+            "FROM --platform=$S scratch": "***",
+            "FROM UP:$S": "***",
+        }
+        for line, shown in cases.items():
+            with self.subTest(line):
+                self.write("app/Dockerfile", f"ARG DB_PASSWORD\nARG S=$DB_PASSWORD\n{line}\n")
+                self.assertIn(shown, self.tell_all(code=None))
+
+    def test_the_cause_of_a_miss_names_none(self):
+        cases = {
+            "RUN true": "ARG S changed",
+            "COPY f /$S": "destination changed",
+            "WORKDIR /$S": "directory changed",
+            "ENV VALUE=$S\nRUN true": "changed",
+            "ADD f /$S/": "destination changed",
+        }
+        for lines, shown in cases.items():
+            with self.subTest(lines):
+                self.write("app/Dockerfile", f"FROM scratch\nARG DB_PASSWORD\nARG S=$DB_PASSWORD\nCOPY busybox /bin/sh\n{lines}\n")
+                self.told("build", "--build-arg", "DB_PASSWORD=x", "-t", "acme/app:1", "app", code=0)
+                self.assertIn(shown, self.tell_all(code=0))
+                self.told("build", "--progress", "plain", "--build-arg", "DB_PASSWORD=y", "app", code=0)
+
+    def test_what_a_command_prints_stays(self):
+        self.write("app/Dockerfile", "FROM scratch\nARG DB_PASSWORD\nCOPY busybox /bin/sh\nRUN echo \"$DB_PASSWORD\"\n")
+        result = self.kiln("build", "--progress", "plain", "--build-arg", "DB_PASSWORD=" + self.SECRET, "app")
+        self.assertIn(self.SECRET, result.stderr)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   network_of(words.network);
   const std::vector<NamedByWord> images = images_of_word(words.reference);
   const BuildSurroundings surroundings = surroundings_of({words.progress, false}, cancel);
-  Workshop shop({}, surroundings);
+  Workshop shop({}, surroundings, SecretValues());
   std::vector<Verdict> verdicts;
   for (const NamedByWord& image : images) verdicts.push_back(test_image(shop, words, image.reference, cancel));
   shop.end_progress();

@@ -143,6 +143,39 @@ TEST_CASE("whatever the recorder hears it passes on") {
         "info i\nwarn w\ndebug d\nstart RUN x\noutput 1 hello\nprogress layer 5/9\nend 1 k\ntask 2 unreachable\n");
 }
 
+TEST_CASE("nothing is kept or passed on before its secrets are taken out, but what a command prints") {
+  constexpr const char* kSecret = "hunter2";
+  const auto masking = [](std::string_view text) {
+    std::string shown(text);
+    for (std::size_t at = shown.find(kSecret); at != std::string::npos; at = shown.find(kSecret))
+      shown.replace(at, std::string_view(kSecret).size(), "***");
+    return shown;
+  };
+  Listener listener;
+  Recorder recorder(&listener, masking);
+  recorder.info("i hunter2");
+  recorder.warn("w hunter2");
+  recorder.debug("d hunter2");
+  recorder.step_started(view(1, "a", "", 0, "resolve image hunter2"));
+  recorder.step_output(1, "hunter2");
+  recorder.step_progress(1, "hunter2", 5, 9);
+  recorder.task_finished(1, "no image 'hunter2'");
+  recorder.step_started(view(2, "a", "Dockerfile", 1, "RUN x"));
+  StepResult failed = result(kFailed, "k", 0, 0, "");
+  failed.reason = "mount target '/hunter2'";
+  failed.differences = {{"file hunter2", InputDifference::Change::changed, "/hunter2", "/x", "COPY hunter2"}};
+  recorder.step_finished(2, failed);
+  CHECK(listener.heard ==
+        "info i ***\nwarn w ***\ndebug d ***\nstart resolve image ***\noutput 1 hunter2\nprogress *** 5/9\n"
+        "task 1 no image '***'\nstart RUN x\nend 2 k\n");
+  const std::vector<HeardStep> heard = recorder.heard_steps();
+  REQUIRE(heard.size() == 1);
+  CHECK(heard[0].result.reason == "mount target '/***'");
+  const std::vector<InputDifference> expected = {
+      {"file ***", InputDifference::Change::changed, "/***", "/x", "COPY ***"}};
+  CHECK(heard[0].result.differences == expected);
+}
+
 TEST_CASE("many threads may tell the recorder at once") {
   Recorder recorder;
   std::vector<std::thread> threads;

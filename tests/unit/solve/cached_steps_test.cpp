@@ -42,6 +42,30 @@ TEST_CASE("a changed file executes its COPY and what stands on it, and is named"
   CHECK(shop.reason_of("RUN after") == "parent layer 2 (COPY a /, Dockerfile:3) changed");
 }
 
+TEST_CASE("what a secret build arg is expanded to is in no cause of a miss and in no record") {
+  struct Case {
+    const char* line;
+    const char* reason;
+  };
+  for (const Case& c : {Case{"COPY a /$S", "destination changed"}, Case{"WORKDIR /$S", "directory changed"},
+                        Case{"RUN make", "ARG DB_PASSWORD changed; ARG S changed"}}) {
+    CAPTURE(c.line);
+    Workshop shop;
+    shop.context("a", "1");
+    TargetSpec& target =
+        shop.dockerfile("FROM base\nARG DB_PASSWORD\nARG S=$DB_PASSWORD\n" + std::string(c.line) + "\n");
+    for (const char* value : {"hunter2secret", "hunter3secret"}) {
+      target.args["DB_PASSWORD"] = value;
+      shop.build();
+    }
+    CHECK(shop.reason_of(c.line) == c.reason);
+    for (const auto& [key, record] : shop.records()) {
+      CHECK(record.inputs.text().find("hunter2secret") == std::string::npos);
+      CHECK(record.inputs.text().find("hunter3secret") == std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("what comes out as it was costs nothing above it") {
   Workshop shop;
   shop.runner.on("make one", [](const test::RunCall& call) { return call.write("made", "same"), 0; });

@@ -16,12 +16,12 @@ namespace kiln::test {
 
 // Everything that one build takes and that ends with it.
 struct Workshop::Session {
-  Session(Workshop& shop, HeardBuild& heard)
+  Session(Workshop& shop, HeardBuild& heard, const Plan& plan)
       : remote([]() -> std::unique_ptr<RemoteSession> { throw Error(Category::network, "a workshop has no network"); }),
         shared(shop.is_shared_ ? open_shared(shop, heard) : nullptr),
         layers({shop.machine_->store, shop.machine_->snapshots, remote, shared.get()}, shop.machine_->pool,
                shop.cancel),
-        lookup(shop.machine_->cache, shared.get(), heard),
+        lookup(shop.machine_->cache, shared.get(), heard, secrets_of(plan)),
         executor(lookup, nullptr, heard, shop.clock, shop.cancel),
         run_steps(layers, shop.runner, heard, shop.runs) {
     settings.evaluation = shop.evaluation;
@@ -100,7 +100,7 @@ Steps Workshop::build(const std::vector<std::string>& targets) {
   heard_ = std::make_unique<HeardBuild>();
   results_.clear();
   const Plan planned = plan();
-  Session session(*this, *heard_);
+  Session session(*this, *heard_, planned);
   const StageTools tools = session.tools(*this, session.executor, *heard_);
   const auto here = [this](std::size_t, const ImageLayer&) { return needed_here; };
   for (const auto& [number, result] : Solver(planned, tools, session.settings).solve(numbers(planned, targets), here)) {
@@ -120,7 +120,7 @@ Error Workshop::fail(const std::vector<std::string>& targets) {
 Steps Workshop::foresee(const std::vector<std::string>& targets) {
   heard_ = std::make_unique<HeardBuild>();
   const Plan planned = plan();
-  Session session(*this, *heard_);
+  Session session(*this, *heard_, planned);
   session.settings.evaluation.unpacks_ahead = false;
   StepForecast forecast(session.lookup);
   const StageTools tools = session.tools(*this, forecast, *heard_);
@@ -179,7 +179,7 @@ std::string Workshop::key_of(const std::string& text) const {
 
 std::optional<std::string> Workshop::file(const std::string& path, const std::string& target) {
   HeardBuild heard;
-  Session session(*this, heard);
+  Session session(*this, heard, plan());
   const StageResult& built = result(target);
   const MergedView view = still_there(session.layers.view(built.layers));
   const ImageSource source(session.layers, built.layers, view, "the image", "");

@@ -78,6 +78,7 @@ class Workshop {
   std::optional<std::string> file(const std::string& path, const std::string& target = "");
   const StageResult& result(const std::string& target = "") const { return *results_.at(target); }
   std::string key_of(const std::string& text) const;
+  const std::map<std::string, StepRecord>& records() const { return records_; }
 
   FakeRunner runner;
   FakeBases bases;
