@@ -185,7 +185,8 @@ TEST_CASE("what a RUN prints gives GitHub no orders, wherever it stands in the l
     progress.step_finished(1, failed("it said\n::set-env name=A::b"));
     progress.warn("two lines\n::error::x");
   }
-  for (const std::string_view line : split(stage.written(), '\n')) {
+  const std::string written = stage.written();
+  for (const std::string_view line : split(written, '\n')) {
     CHECK_FALSE(trim(line).starts_with("::"));
     CHECK(line.find("##[") == std::string_view::npos);
   }
