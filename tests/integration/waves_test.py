@@ -80,7 +80,7 @@ class WavesTest(PlayedWaves):
         self.write(self.fleet / "images/one/app", "changed\n")
         job = workflow_player.Runner(self, "without-cache", self.fleet)
         wrong = job.run(TARGETS="one-large", PARENTS=f"family={self.server.address}/acme/family@{self.digest('family')}", PUSH="true", code=1)
-        self.assertIn("is pinned to", wrong.stderr)
+        self.assertIn("is pinned to", wrong.stdout)
         self.assertEqual(self.digest("one-large"), before)
 
 
@@ -129,7 +129,7 @@ class PlatformWavesTest(PlayedWaves):
         self.play_row("half", first)
         self.kiln("digest", f"{self.server.address}/acme/base:latest", code=3)
         wrong = workflow_player.Runner(self, "too-early", self.fleet).run(COMMAND="index", TARGETS="base", code=3)
-        self.assertIn(f"the image of 'base' for {second['platform']} is not at the registry", wrong.stderr)
+        self.assertIn(f"the image of 'base' for {second['platform']} is not at the registry", wrong.stdout)
 
         plan = workflow_player.Runner(self, "plan-again", self.fleet)
         plan.run(COMMAND="matrix", PUSH="true", TARGETS="base")
@@ -148,7 +148,7 @@ class PlatformWavesTest(PlayedWaves):
         pin = f"family={self.server.address}/acme/family@{self.digest('family')}"
         job = workflow_player.Runner(self, "without-cache", self.fleet)
         wrong = job.run(TARGETS="one-large", PLATFORM="linux/amd64/v2", PARENTS=pin, PUSH="true", code=1)
-        self.assertRegex(wrong.stderr, r"'family' comes out as sha256:\w+ for linux/amd64/v2 here, but is pinned to sha256:")
+        self.assertRegex(wrong.stdout, r"'family' comes out as sha256:\w+ for linux/amd64/v2 here, but is pinned to sha256:")
         self.assertEqual(self.digest("one-large"), before)
         with_cache = workflow_player.Runner(self, "with-cache", self.fleet)
         with_cache.run(TARGETS="one-large", PLATFORM="linux/amd64/v2", PARENTS=pin, PUSH="true", CACHE=self.cache)
