@@ -4,6 +4,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/percent.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
@@ -32,27 +33,6 @@ std::string with_traces_path(std::string url) {
 std::string url_of_word(const std::string& word) {
   const Url url = Url::parse(word);
   return url.path == "/" && url.query.empty() ? with_traces_path(word) : word;
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool is_code =
-        text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
-    if (is_code) {
-      decoded += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-      i += 2;
-    } else {
-      decoded += text[i];
-    }
-  }
-  return decoded;
 }
 
 // "name=value,name=value", the values percent-encoded.
