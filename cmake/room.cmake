@@ -8,6 +8,8 @@
 # KILN_UNITY compiles a room's sources in batches, so that headers are read, and templates instantiated, once for each batch. So
 # names in unnamed namespaces are unique within a room; tests/unit/architecture_test.py checks it. A room's templates are made once and
 # not once for each dozen of sources; a batch of 48 takes GCC 1.4 GB.
+set(KILN_UNITY_BATCH 48 CACHE STRING "Sources in a batch of KILN_UNITY")
+
 include(${CMAKE_CURRENT_LIST_DIR}/precompiled.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/embed.cmake)
 
@@ -27,7 +29,7 @@ function(kiln_room name)
   if(KILN_UNITY)
     # GCC takes a class that is defined in a source of a batch for one of a header.
     target_compile_options(kiln_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
-    set_target_properties(kiln_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 48)
+    set_target_properties(kiln_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${KILN_UNITY_BATCH})
   endif()
   if(KILN_TESTS AND ARG_TESTS)
     kiln_unit_test(${name} SOURCES ${ARG_TESTS} LINKS kiln_${name} ${ARG_PRIVATE})
