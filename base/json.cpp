@@ -162,6 +162,11 @@ std::optional<JsonProblem> problem_of(std::string_view text, const JsonLimits& l
   return walker.problem;
 }
 
+template <typename Json>
+std::string dumped(const Json& value, JsonLayout layout) {
+  return value.dump(layout == JsonLayout::indented ? 2 : -1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace
 
 json parse_json(std::string_view text, std::string_view name, Category category, const JsonLimits& limits) {
@@ -177,6 +182,20 @@ json parse_json_file(std::string_view text, std::string_view file_name, const Js
     throw Error(Category::usage, fmt::format("{}:{}: {}", file_name, problem->line, problem->what));
   return json::parse(text);
 }
+
+json parse_own_json(std::string_view text) { return json::parse(text); }
+
+nlohmann::ordered_json parse_own_ordered_json(std::string_view text) { return nlohmann::ordered_json::parse(text); }
+
+std::optional<json> try_parse_json(std::string_view text) {
+  json value = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (value.is_discarded()) return std::nullopt;
+  return value;
+}
+
+std::string json_text(const json& value, JsonLayout layout) { return dumped(value, layout); }
+
+std::string json_text(const nlohmann::ordered_json& value, JsonLayout layout) { return dumped(value, layout); }
 
 std::string string_member(const nlohmann::json& object, std::string_view name) {
   if (!object.is_object()) return {};

@@ -25,6 +25,24 @@ nlohmann::json parse_json(std::string_view text, std::string_view name, Category
 // 'layers'".
 nlohmann::json parse_json_file(std::string_view text, std::string_view file_name, const JsonLimits& limits = {});
 
+// A text that kiln made or has checked by parse_json before: nothing is bounded, and what is no JSON is nlohmann's
+// exception, a fault of kiln itself.
+nlohmann::json parse_own_json(std::string_view text);
+// The same with the members of objects in their order.
+nlohmann::ordered_json parse_own_ordered_json(std::string_view text);
+// For short texts that may or may not be JSON; nullopt for what is none.
+std::optional<nlohmann::json> try_parse_json(std::string_view text);
+
+enum class JsonLayout {
+  one_line,
+  indented,  // by two spaces, for people
+};
+
+// The value as a JSON text, without a line break at its end. U+FFFD takes the place of what is no UTF-8, as a text of
+// others may have it.
+std::string json_text(const nlohmann::json& value, JsonLayout layout = JsonLayout::one_line);
+std::string json_text(const nlohmann::ordered_json& value, JsonLayout layout = JsonLayout::one_line);
+
 // A member that is a string; empty where there is none, it is something else, or the value is no object. For documents
 // that others write and that say what they like: what must be there is read by JsonMembers.
 std::string string_member(const nlohmann::json& object, std::string_view name);

@@ -25,7 +25,7 @@ std::string serialise_bundle(const std::vector<CacheEntry>& entries) {
     texts.push_back(std::move(text));
   }
   const nlohmann::json bundle = {{"version", 1}, {"entries", std::move(texts)}};
-  return bundle.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(bundle);
 }
 
 std::vector<CacheEntry> parse_bundle(std::string_view content, std::string_view where) {

@@ -29,7 +29,7 @@ std::string action_result(const CacheEntry& entry) {
     files.push_back(
         {{"path", "blobs/sha256/" + hex}, {"digest", {{"hash", hex}, {"sizeBytes", std::to_string(blob.size)}}}});
   }
-  return nlohmann::json{{"outputFiles", files}, {"stdoutRaw", base64_encoded(serialise(entry))}}.dump();
+  return json_text(nlohmann::json{{"outputFiles", files}, {"stdoutRaw", base64_encoded(serialise(entry))}});
 }
 
 CacheEntry parse_action_result(const std::string& text, const std::string& key, const std::string& where) {

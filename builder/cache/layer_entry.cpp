@@ -7,7 +7,7 @@
 
 namespace kiln {
 
-std::string serialise_layer_entry(const LayerValue& layer) { return to_json(layer).dump(); }
+std::string serialise_layer_entry(const LayerValue& layer) { return json_text(to_json(layer)); }
 
 std::optional<LayerValue> parse_layer_entry(std::string_view content) {
   try {

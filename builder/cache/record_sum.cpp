@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "registry/oci/digest.hpp"
 
 namespace kiln {
@@ -12,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-std::string canonical_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string canonical_text(const json& value) { return json_text(value); }
 std::string sum_of(const json& value) { return std::string(oci::sha256_of(canonical_text(value)).hex()); }
 
 }  // namespace

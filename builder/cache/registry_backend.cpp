@@ -40,13 +40,12 @@ std::string annotated_manifest_of(const CacheEntry& entry) {
   nlohmann::json notes = {{kContentAnnotation, entry.content},
                           {kCreatedAnnotation, format_rfc3339(now_unix_seconds())}};
   if (!entry.signature.empty()) notes[kSignatureAnnotation] = entry.signature;
-  return nlohmann::json{{"schemaVersion", 2},
-                        {"mediaType", oci::media_type::kOciManifest},
-                        {"artifactType", entry.media_type},
-                        {"config", oci::to_json(empty_config())},
-                        {"layers", nlohmann::json::array({oci::to_json(empty_config())})},
-                        {"annotations", notes}}
-      .dump();
+  return json_text(nlohmann::json{{"schemaVersion", 2},
+                                  {"mediaType", oci::media_type::kOciManifest},
+                                  {"artifactType", entry.media_type},
+                                  {"config", oci::to_json(empty_config())},
+                                  {"layers", nlohmann::json::array({oci::to_json(empty_config())})},
+                                  {"annotations", notes}});
 }
 
 std::string manifest_of(const CacheEntry& entry, UnixSeconds now) {
@@ -61,7 +60,7 @@ std::string manifest_of(const CacheEntry& entry, UnixSeconds now) {
                              {"layers", layers}};
   manifest["annotations"] = {{kCreatedAnnotation, format_rfc3339(now - now % kDay)}};
   if (!entry.signature.empty()) manifest["annotations"][kSignatureAnnotation] = entry.signature;
-  return manifest.dump();
+  return json_text(manifest);
 }
 
 }  // namespace

@@ -27,9 +27,8 @@ std::string claim_key(std::string_view step_key) {
 }
 
 std::string serialise(const StepClaim& claim, std::string_view step_key) {
-  return nlohmann::json{
-      {"version", 1}, {"key", step_key}, {"holder", claim.holder}, {"beat", claim.beat}, {"over", claim.is_over}}
-      .dump();
+  return json_text(nlohmann::json{
+      {"version", 1}, {"key", step_key}, {"holder", claim.holder}, {"beat", claim.beat}, {"over", claim.is_over}});
 }
 
 StepClaim parse_step_claim(std::string_view text, std::string_view step_key, std::string_view where) {

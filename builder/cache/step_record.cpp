@@ -86,8 +86,6 @@ StepKind kind_of(std::string_view text, std::string_view where) {
   throw Error(Category::machine, fmt::format("{}: '{}' is no kind of step", where, printable(text)));
 }
 
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
-
 }  // namespace
 
 std::string_view to_string(StepKind kind) {
@@ -136,7 +134,7 @@ StepInputs::StepInputs(const std::vector<StepInput>& inputs) {
   for (const StepInput& input : inputs) {
     json item = {input.name, input.digest};
     if (input.value) item.push_back(*input.value);
-    text += dump(item) + "\n";
+    text += json_text(item) + "\n";
   }
   text_ = std::make_shared<const std::string>(std::move(text));
 }
@@ -179,7 +177,7 @@ std::string serialise(const StepRecord& record) {
                      {"seconds", record.seconds},
                      {"created", record.created},
                      {"salt", record.salt}};
-  std::string text = dump(head) + "\n" + record.inputs.text();
+  std::string text = json_text(head) + "\n" + record.inputs.text();
   text += fmt::format("sum {}\n", oci::sha256_of(text).hex());
   return text;
 }

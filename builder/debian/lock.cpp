@@ -100,9 +100,7 @@ DebianLock read_debian(const JsonMembers& members) {
   return entry;
 }
 
-std::string json_string(std::string_view text) {
-  return json(std::string(text)).dump(-1, ' ', false, json::error_handler_t::replace);
-}
+std::string json_string(std::string_view text) { return json_text(json(std::string(text))); }
 
 std::string json_list(const std::vector<std::string>& values) {
   std::vector<std::string> items;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake/attribute_values.hpp"
 #include "builder/definitions/byte_size.hpp"
@@ -145,7 +146,7 @@ class DefinitionReader {
       const std::string pointer = child_pointer("", key);
       bake::AttributeValues values;
       try {
-        const hcl::Source text(key, content_.at(key).dump());
+        const hcl::Source text(key, json_text(content_.at(key)));
         if (auto value = bake::read_attribute(attribute, hcl::json_value(text)))
           values.emplace(attribute.name, *std::move(value));
       } catch (const hcl::ValueError& error) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/byte_size.hpp"
 #include "builder/definitions/json_source.hpp"
@@ -103,7 +104,7 @@ class Loader {
       if (!value.is_primitive() || value.is_null()) {
         source.fail(child_pointer("", key), fmt::format("'{}' can be no profile value: expected a text", key));
       }
-      profile.values[key] = value.is_string() ? value.get<std::string>() : value.dump();
+      profile.values[key] = value.is_string() ? value.get<std::string>() : json_text(value);
     }
     if (content.contains("machine")) merge_machine(profile.machine, source, content.at("machine"));
   }
@@ -156,7 +157,7 @@ std::map<std::string, Profile> load_profiles(const fs::path& folder, const JsonS
 std::string profile_json(const Profile& profile) {
   json object = json::object();
   for (const auto& [key, value] : profile.values) object[key] = value;
-  return object.dump();
+  return json_text(object);
 }
 
 std::map<std::string, std::string> profile_build_args(const Profile& profile) {

@@ -30,7 +30,7 @@ void add_properties(json& merged, const json& own) {
 JsonSchema extended_profile_schema(std::string_view text, const fs::path& file) {
   const std::string name = display_path(file);
   const json own = parse_json(text, name, Category::usage);
-  json merged = json::parse(embedded::profile_schema_text());
+  json merged = parse_own_json(embedded::profile_schema_text());
   if (!own.is_object()) return JsonSchema::parse(text, name);  // `true` and `false`, and what is no schema
   for (const auto& [keyword, value] : own.items()) {
     if (keyword == "properties" && value.is_object()) {
@@ -42,7 +42,7 @@ JsonSchema extended_profile_schema(std::string_view text, const fs::path& file) 
     }
   }
   try {
-    return JsonSchema::parse(merged.dump(), name);
+    return JsonSchema::parse(json_text(merged), name);
   } catch (const Error&) {
     JsonSchema::parse(text, name);  // what is wrong in the file is told by its own lines
     throw;

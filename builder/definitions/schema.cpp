@@ -101,7 +101,7 @@ std::string shown(const json& value) {
   }
   if (value.is_object()) return "an object";
   if (value.is_array()) return "a list";
-  return value.dump();
+  return json_text(value);
 }
 
 std::string_view with_article(std::string_view type) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -37,7 +38,7 @@ class ReferencePage {
     return followed(merged);
   }
 
-  static std::string code(const ordered_json& value) { return fmt::format("`{}`", value.dump()); }
+  static std::string code(const ordered_json& value) { return fmt::format("`{}`", json_text(value)); }
 
   static std::string type_word(const std::string& type) {
     if (type == "string") return "text";
@@ -75,9 +76,10 @@ class ReferencePage {
 
   static std::string limits_of(const ordered_json& node) {
     const bool has_least = node.contains("minimum"), has_most = node.contains("maximum");
-    if (has_least && has_most) return fmt::format("from {} to {}", node["minimum"].dump(), node["maximum"].dump());
-    if (has_least) return fmt::format("from {}", node["minimum"].dump());
-    return has_most ? fmt::format("up to {}", node["maximum"].dump()) : "";
+    if (has_least && has_most)
+      return fmt::format("from {} to {}", json_text(node["minimum"]), json_text(node["maximum"]));
+    if (has_least) return fmt::format("from {}", json_text(node["minimum"]));
+    return has_most ? fmt::format("up to {}", json_text(node["maximum"])) : "";
   }
 
   void add_key(const ordered_json& node, const std::string& name, bool is_required) {
@@ -122,13 +124,8 @@ class ReferencePage {
 }  // namespace
 
 std::string schema_reference(std::string_view schema_text, std::string_view command) {
-  ordered_json schema;
-  try {
-    schema = ordered_json::parse(schema_text);
-  } catch (const ordered_json::exception&) {
-    throw Error(Category::usage, "a schema that is no JSON has no reference page");
-  }
-  return ReferencePage(schema).write(command);
+  if (!try_parse_json(schema_text)) throw Error(Category::usage, "a schema that is no JSON has no reference page");
+  return ReferencePage(parse_own_ordered_json(schema_text)).write(command);
 }
 
 }  // namespace kiln

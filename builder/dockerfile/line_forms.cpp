@@ -187,10 +187,10 @@ JsonForm parse_json_words(std::string_view text, std::vector<std::string>& words
     valid += invalid ? std::string_view("\xEF\xBF\xBD") : text.substr(i, rune.size);
     i += rune.size;
   }
-  const auto json = nlohmann::json::parse(valid, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_array()) return JsonForm::not_json;
+  const auto json = try_parse_json(valid);
+  if (!json || !json->is_array()) return JsonForm::not_json;
   std::vector<std::string> out;
-  for (const auto& entry : json) {
+  for (const auto& entry : *json) {
     if (!entry.is_string()) {
       throw Error(Category::usage, fmt::format("a JSON array of a command may hold strings only, got {} in '{}'",
                                                entry.type_name(), printable(text.substr(0, 120))));

@@ -270,7 +270,7 @@ class Proposer {
     for (const bake::Attribute& row : bake::attributes()) {
       if (row.definition_key.empty() || row.name == "output" || row.name == "contexts") continue;
       const auto value = row.value_of(target, folder);
-      if (value) json[std::string(row.definition_key)] = ordered_json::parse(hcl::to_json_text(*value));
+      if (value) json[std::string(row.definition_key)] = parse_own_ordered_json(hcl::to_json_text(*value));
     }
   }
 

@@ -6,6 +6,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 namespace kiln::init {
@@ -21,10 +22,10 @@ std::string on_one_line(const ordered_json& value) {
   std::vector<std::string> parts;
   if (value.is_object()) {
     for (const auto& [key, member] : value.items())
-      parts.push_back(fmt::format("{}: {}", ordered_json(key).dump(), on_one_line(member)));
+      parts.push_back(fmt::format("{}: {}", json_text(ordered_json(key)), on_one_line(member)));
     return parts.empty() ? "{}" : "{ " + join(parts, ", ") + " }";
   }
-  if (!value.is_array()) return value.dump();
+  if (!value.is_array()) return json_text(value);
   for (const ordered_json& item : value) parts.push_back(on_one_line(item));
   return "[" + join(parts, ", ") + "]";
 }
@@ -41,7 +42,7 @@ void write_json(const ordered_json& value, std::size_t indent, std::string& out)
   for (const auto& [key, member] : value.items()) {
     out += is_first ? inner : ",\n" + inner;
     is_first = false;
-    if (value.is_object()) out += ordered_json(key).dump() + ": ";
+    if (value.is_object()) out += json_text(ordered_json(key)) + ": ";
     write_json(member, indent + 2, out);
   }
   out += "\n" + std::string(indent, ' ') + (value.is_object() ? "}" : "]");

@@ -100,7 +100,7 @@ class ServicePlanner {
   void read_definition() {
     const std::string text = read_file(like_.definition, std::uint64_t{4} << 20);
     parse_json(text, display_path(like_.definition), Category::usage);
-    ordered_json json = ordered_json::parse(text);
+    ordered_json json = parse_own_ordered_json(text);
     if (json.contains("name")) json["name"] = name_;
     for (const char* key : {"tags", "labels", "annotations", "output", "description"}) {
       if (json.contains(key)) rename_in(json[key], like_.image, name_);

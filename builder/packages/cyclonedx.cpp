@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/packages/licence.hpp"
 #include "builder/packages/sbom.hpp"
@@ -71,7 +72,7 @@ std::string cyclonedx_json(const SbomSubject& subject, const ImagePackages& pack
                            {"tools", {{"components", json::array({tool})}}},
                            {"component", image}}},
                          {"components", components}};
-  return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return json_text(document, JsonLayout::indented) + "\n";
 }
 
 }  // namespace kiln

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/packages/licence.hpp"
 #include "builder/packages/sbom.hpp"
@@ -94,7 +95,7 @@ std::string spdx_json(const SbomSubject& subject, const ImagePackages& packages)
   for (const auto& [id, words] : licences)
     extracted.push_back({{"licenseId", id}, {"name", words}, {"extractedText", words}});
   if (!extracted.empty()) document["hasExtractedLicensingInfos"] = extracted;
-  return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return json_text(document, JsonLayout::indented) + "\n";
 }
 
 }  // namespace kiln

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
+
 namespace kiln {
 
 namespace {
@@ -59,7 +61,7 @@ std::string forecast_json(const Forecast& forecast) {
                        {"longest_seconds", totals.longest_seconds},
                        {"bytes", totals.bytes},
                        {"without_record", totals.without_record}}}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json, JsonLayout::indented) + "\n";
 }
 
 }  // namespace kiln

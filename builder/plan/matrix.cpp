@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -164,7 +165,7 @@ std::string matrix_json(const std::vector<MatrixRow>& rows) {
                        {"inputs", join(inputs, " ")},
                        {"seconds", static_cast<std::int64_t>(std::lround(row.seconds))}});
   }
-  return Json{{"include", include}}.dump();
+  return json_text(Json{{"include", include}});
 }
 
 }  // namespace kiln

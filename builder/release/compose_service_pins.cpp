@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -23,7 +24,7 @@ std::string yaml_key(const std::string& name) {
     return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_';
   });
   const bool is_word = std::find(std::begin(kWords), std::end(kWords), to_lower(name)) != std::end(kWords);
-  return is_plain && !is_word ? name : nlohmann::json(name).dump();
+  return is_plain && !is_word ? name : json_text(nlohmann::json(name));
 }
 
 bool has_tag_or_digest(const std::string& image) {

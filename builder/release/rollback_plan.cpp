@@ -78,7 +78,7 @@ std::string to_json_text(const RollbackPlan& plan) {
     entry["to"] = move.to.str();
     json["moves"].push_back(std::move(entry));
   }
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_text(json, JsonLayout::indented) + "\n";
 }
 
 RollbackPlan parse_rollback_plan(std::string_view text, std::string_view where) {
@@ -86,7 +86,7 @@ RollbackPlan parse_rollback_plan(std::string_view text, std::string_view where) 
   try {
     if (json.at("schema_version") != kSchemaVersion) {
       throw Error(Category::machine, fmt::format("schema_version is {}, this kiln reads {}",
-                                                 json.at("schema_version").dump(), kSchemaVersion));
+                                                 json_text(json.at("schema_version")), kSchemaVersion));
     }
     RollbackPlan plan;
     plan.release = json.at("release").get<std::string>();

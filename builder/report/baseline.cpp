@@ -109,7 +109,7 @@ std::string to_json_text(const Baselines& baselines) {
   Json members = Json::object();
   for (const auto& [image, baseline] : baselines) members[image] = to_json(baseline);
   const Json root = {{"schema_version", kBaselinesSchemaVersion}, {"baselines", std::move(members)}};
-  return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(root, JsonLayout::indented) + "\n";
 }
 
 Baselines read_baselines(const fs::path& file) {

@@ -9,6 +9,7 @@
 
 #include "base/base64.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/report/html_charts.hpp"
 #include "builder/report/report_words.hpp"
@@ -199,7 +200,7 @@ class PageData {
 
 std::string page_data_json(const ReportDocument& document, const LayerSources& sources,
                            const PageDataOptions& options) {
-  return PageData(document, sources).write(options.most_files).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(PageData(document, sources).write(options.most_files));
 }
 
 std::string deflated_base64(std::string_view bytes) {

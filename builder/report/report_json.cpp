@@ -283,7 +283,7 @@ std::string to_json_text(const BuildReport& report) {
   }
   for (const ReportSharing& sharing : report.sharing) root["sharing"].push_back(to_json(sharing));
   // Instructions are quoted from files that need not be UTF-8.
-  return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(root, JsonLayout::indented) + "\n";
 }
 
 BuildReport parse_report(std::string_view text, std::string_view name, Category category) {

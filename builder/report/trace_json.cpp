@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
+
 namespace kiln {
 
 namespace {
@@ -48,7 +50,7 @@ std::string otlp_json(const BuildTrace& trace, std::string_view kiln_version) {
   const ordered scope_spans = {{"scope", {{"name", "kiln"}, {"version", version}}}, {"spans", std::move(spans)}};
   const ordered request = {{"resourceSpans", ordered::array({ordered{{"resource", resource},
                                                                      {"scopeSpans", ordered::array({scope_spans})}}})}};
-  return request.dump(-1, ' ', false, ordered::error_handler_t::replace) + "\n";
+  return json_text(request) + "\n";
 }
 
 }  // namespace kiln

@@ -352,7 +352,7 @@ class Worker {
     std::string reason;
     const std::string text = read_file_if_exists(log(), 1 << 20).value_or("");
     for (const std::string_view line : split(text, '\n')) {
-      const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
+      const nlohmann::json entry = try_parse_json(line).value_or(nullptr);
       if (string_member(entry, "level") == "error") reason = string_member(entry, "msg");
     }
     if (reason.empty()) reason = fmt::format("exit code {} before the container was started", code);

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/run/seccomp_profile.hpp"
 #include "builder/run/user_namespace.hpp"
@@ -170,7 +171,7 @@ json linux_json(const SpecInput& input) {
 // A string from a Dockerfile may hold any bytes; JSON holds UTF-8 only.
 std::string dump(const json& value) {
   try {
-    return value.dump();
+    return json_text(value);
   } catch (const json::type_error&) {
     throw Error(Category::build,
                 "the command, its environment or a mount target is not valid UTF-8, which the container "

@@ -7,6 +7,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "builder/steps/archive_file.hpp"
 #include "registry/store/index_json.hpp"
 #include "registry/store/verifying_reader.hpp"
@@ -48,7 +49,7 @@ std::string layout_index(const oci::Descriptor& root, const std::vector<std::str
   };
   for (const std::string& name : names) add(name);
   if (names.empty()) add("");
-  return json{{"schemaVersion", 2}, {"mediaType", oci::media_type::kOciIndex}, {"manifests", manifests}}.dump();
+  return json_text(json{{"schemaVersion", 2}, {"mediaType", oci::media_type::kOciIndex}, {"manifests", manifests}});
 }
 
 // The name as docker prints it: without docker.io, and without library there.
@@ -68,10 +69,9 @@ std::string docker_manifest(const AssembledImage& image, const Output& output, c
   json layers = json::array();
   for (const oci::Descriptor& layer : image.parsed.layers)
     layers.push_back("blobs/sha256/" + std::string(layer.digest.hex()));
-  return json::array({{{"Config", "blobs/sha256/" + std::string(image.config.digest.hex())},
-                       {"RepoTags", tags},
-                       {"Layers", layers}}})
-      .dump();
+  return json_text(json::array({{{"Config", "blobs/sha256/" + std::string(image.config.digest.hex())},
+                                 {"RepoTags", tags},
+                                 {"Layers", layers}}}));
 }
 
 // Calls `write` for every file of the layout, blobs once each.

@@ -164,7 +164,7 @@ std::string serialise(const ImageConfig& image) {
   for (const Digest& diff_id : image.diff_ids) result["rootfs"]["diff_ids"].push_back(diff_id.str());
   if (!image.platform.variant.empty()) result["variant"] = image.platform.variant;
   // Values from a Dockerfile may be any bytes; JSON can hold only UTF-8, and docker replaces likewise.
-  return result.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return json_text(result);
 }
 
 Digest chain_id(const Digest& parent_chain, const Digest& diff_id) {

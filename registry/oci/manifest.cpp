@@ -107,7 +107,7 @@ std::string serialise(const Manifest& manifest) {
   result["layers"] = ordered(manifest.layers);
   if (manifest.subject) result["subject"] = ordered(*manifest.subject);
   if (!manifest.annotations.empty()) result["annotations"] = manifest.annotations;
-  return result.dump();
+  return json_text(result);
 }
 
 std::string serialise(const Index& index) {
@@ -118,7 +118,7 @@ std::string serialise(const Index& index) {
   result["manifests"] = ordered(index.manifests);
   if (index.subject) result["subject"] = ordered(*index.subject);
   if (!index.annotations.empty()) result["annotations"] = index.annotations;
-  return result.dump();
+  return json_text(result);
 }
 
 std::string detect_media_type(std::string_view text, std::string_view where) {

@@ -249,9 +249,9 @@ ordered_json read_document(const fs::path& path) {
   const auto text = read_file_if_exists(path, std::uint64_t{4} << 20);
   if (!text || trim(*text).empty()) return ordered_json::object();
   const json read = parse_config(*text, path.native());
-  ordered_json document = ordered_json::parse(*text);
+  ordered_json document = parse_own_ordered_json(*text);
   for (auto& [key, value] : document.items()) {
-    if (value.is_object() && value.size() < read[key].size()) value = ordered_json::parse(read[key].dump());
+    if (value.is_object() && value.size() < read[key].size()) value = parse_own_ordered_json(json_text(read[key]));
   }
   return document;
 }
@@ -264,11 +264,11 @@ void write_document(const fs::path& path, const ordered_json& document) {
     make_directories(real.parent_path());
     fs::permissions(real.parent_path(), fs::perms::owner_all, error);
   }
-  write_file_atomically(real, document.dump(2) + "\n", Durability::durable, 0600);
+  write_file_atomically(real, json_text(document, JsonLayout::indented) + "\n", Durability::durable, 0600);
 }
 
 std::string writing_helper(const ordered_json& document, std::string_view registry) {
-  return helper_for(json::parse(document.dump()), registry);
+  return helper_for(parse_own_json(json_text(document)), registry);
 }
 
 }  // namespace
@@ -334,7 +334,7 @@ std::string store_credentials(const CredentialEnvironment& environment, std::str
     const json input = {{"ServerURL", key},
                         {"Username", token ? "<token>" : credentials.username},
                         {"Secret", token ? credentials.identity_token : credentials.password}};
-    const CommandResult result = run_helper(helper, "store", input.dump(), {environment.helper_seconds, cancel});
+    const CommandResult result = run_helper(helper, "store", json_text(input), {environment.helper_seconds, cancel});
     if (result.exit_code != 0) {
       throw Error(Category::machine,
                   fmt::format("credential helper '{}' could not store the login for '{}' (exit code {})",

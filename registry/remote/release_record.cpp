@@ -135,7 +135,7 @@ std::string to_json_text(const ReleaseRecord& release) {
     entry["compressed_bytes"] = image.compressed_bytes;
     json["images"].push_back(std::move(entry));
   }
-  return json.dump(2) + "\n";
+  return json_text(json, JsonLayout::indented) + "\n";
 }
 
 ReleaseRecord parse_release(std::string_view text, std::string_view where, Category category) {

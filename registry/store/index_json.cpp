@@ -21,7 +21,9 @@ nlohmann::json read_index_file(const fs::path& path) {
   return index;
 }
 
-void write_index_file(const fs::path& path, const nlohmann::json& index) { write_file_atomically(path, index.dump()); }
+void write_index_file(const fs::path& path, const nlohmann::json& index) {
+  write_file_atomically(path, json_text(index));
+}
 
 oci::Descriptor descriptor_of_entry(const nlohmann::json& entry, const fs::path& path) {
   try {

@@ -53,7 +53,7 @@ std::vector<PendingPush> PendingPushes::list() const {
   try {
     if (json.at("schema_version") != kSchemaVersion) {
       throw Error(Category::machine, fmt::format("'{}': schema_version is {}, this kiln reads {}", file_.native(),
-                                                 json.at("schema_version").dump(), kSchemaVersion));
+                                                 json_text(json.at("schema_version")), kSchemaVersion));
     }
     std::vector<PendingPush> pushes;
     for (const nlohmann::json& entry : json.at("pushes")) pushes.push_back(push_from(entry, file_.native()));
@@ -77,8 +77,7 @@ void PendingPushes::update(std::span<const std::string> pushed, std::span<const 
   nlohmann::json entries = nlohmann::json::array();
   for (const PendingPush& push : after) entries.push_back(json_of(push));
   const nlohmann::json json = {{"schema_version", kSchemaVersion}, {"pushes", std::move(entries)}};
-  write_file_atomically(file_, json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n",
-                        Durability::durable, 0600);
+  write_file_atomically(file_, json_text(json, JsonLayout::indented) + "\n", Durability::durable, 0600);
 }
 
 }  // namespace kiln

@@ -10,6 +10,7 @@
 #include "builder/cli/commands/advised_images.hpp"
 #include "builder/cli/commands/advised_lines.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/report/report_words.hpp"
@@ -193,7 +194,7 @@ void print(const Advised& advised) {
 int run_advise(const AdviseWords& words, const CancelToken& cancel) {
   const Advised advised = advise(words, cancel);
   if (words.json) {
-    fmt::print("{}\n", to_json(advised).dump(2, ' ', false, json::error_handler_t::replace));
+    print_json(to_json(advised));
   } else {
     print(advised);
   }

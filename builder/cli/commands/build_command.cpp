@@ -6,6 +6,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/file_kind.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/build/build.hpp"
 #include "builder/build/fleet_plan.hpp"
@@ -226,7 +227,8 @@ void print_result(const BuildWords& words, const BuiltTarget& built) {
   const bool is_index = built.images.size() > 1;
   const oci::Digest id = is_index ? built.root.digest : built.images[0].image.config.digest;
   if (words.iidfile) write_file_atomically(*words.iidfile, id.str());
-  if (words.metadata_file) write_file_atomically(*words.metadata_file, target_metadata(built).dump(2) + "\n");
+  if (words.metadata_file)
+    write_file_atomically(*words.metadata_file, json_text(target_metadata(built), JsonLayout::indented) + "\n");
   if (words.quiet) fmt::print("{}\n", id.str());
 }
 

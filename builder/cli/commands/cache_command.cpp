@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/dockerfile/duration.hpp"
@@ -34,8 +35,6 @@ struct OpenStore {
   SnapshotStore snapshots{store, pool};
   CacheMounts mounts{store.home()};
 };
-
-std::string dump(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
 
 json to_json(const StoreItem& item) {
   return {{"kind", to_string(item.kind)},
@@ -160,7 +159,7 @@ int run_du(const UsageWords& words) {
   Sums sums;
   for (const StoreItem& item : items) sums[item.kind].add(item, now);
   if (words.json) {
-    fmt::print("{}", dump(sums_json(sums, items)));
+    print_json(sums_json(sums, items));
     return 0;
   }
   std::vector<StoreItem> shown;
@@ -238,10 +237,10 @@ int run_prune(const CachePruneWords& words) {
   if (words.json) {
     json list = json::array();
     for (const StoreItem& item : report.removed) list.push_back(to_json(item));
-    fmt::print("{}", dump({{"bytes", report.bytes},
-                           {"used_before", report.used_before},
-                           {"dry_run", options.dry_run},
-                           {"removed", std::move(list)}}));
+    print_json(json{{"bytes", report.bytes},
+                {"used_before", report.used_before},
+                {"dry_run", options.dry_run},
+                {"removed", std::move(list)}});
     return 0;
   }
   if (!report.removed.empty()) print_items(report.removed, now);
@@ -268,14 +267,14 @@ int run_verify(const VerifyWords& words, const CancelToken& cancel) {
                           {"remedy", problem.remedy},
                           {"repaired", problem.repaired}});
     }
-    fmt::print("{}", dump({{"blobs", report.blobs},
-                           {"layers", report.layers},
-                           {"records", report.records},
-                           {"packages", report.packages},
-                           {"snapshots", report.snapshots},
-                           {"snapshots_unknown", report.snapshots_unknown},
-                           {"bytes", report.bytes},
-                           {"problems", std::move(problems)}}));
+    print_json(json{{"blobs", report.blobs},
+                {"layers", report.layers},
+                {"records", report.records},
+                {"packages", report.packages},
+                {"snapshots", report.snapshots},
+                {"snapshots_unknown", report.snapshots_unknown},
+                {"bytes", report.bytes},
+                {"problems", std::move(problems)}});
   } else {
     for (const StoreProblem& problem : report.problems) {
       fmt::print("{}: {}\n  {}{}\n", problem.what, problem.problem,

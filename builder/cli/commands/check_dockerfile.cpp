@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/words.hpp"
@@ -63,9 +64,8 @@ dockerfile::CheckReport masked_report(const DockerfileInput& input, const docker
 }
 
 std::string render(const dockerfile::CheckReport& report, const DockerfileInput& input, const std::string& format) {
-  constexpr auto replace = nlohmann::json::error_handler_t::replace;
-  if (format == "json") return dockerfile::check_json(report, input.name).dump(2, ' ', false, replace) + "\n";
-  if (format == "sarif") return dockerfile::check_sarif(report, input.name).dump(2, ' ', false, replace) + "\n";
+  if (format == "json") return json_text(dockerfile::check_json(report, input.name), JsonLayout::indented) + "\n";
+  if (format == "sarif") return json_text(dockerfile::check_sarif(report, input.name), JsonLayout::indented) + "\n";
   return dockerfile::check_text(report, input.text, input.name);
 }
 

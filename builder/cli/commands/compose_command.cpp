@@ -10,6 +10,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/fleet_images.hpp"
 #include "builder/cli/words/published_images.hpp"
@@ -142,7 +143,7 @@ void print_service(const PinWords& words, const PinResult& result, const PinnedS
   }
 }
 
-void print_json(const PinWords& words, const PinResult& result) {
+void print_pins(const PinWords& words, const PinResult& result) {
   json services = json::array();
   for (const PinnedService& service : result.services) {
     services.push_back({{"service", service.service},
@@ -158,7 +159,7 @@ void print_json(const PinWords& words, const PinResult& result) {
                         {"release", result.release.empty() ? json() : json(result.release)},
                         {"services", services},
                         {"dry_run", words.dry_run}};
-  fmt::print("{}\n", printed.dump(2, ' ', false, json::error_handler_t::replace));
+  print_json(printed);
 }
 
 // What an image that is not there may have meant: one of the fleet here, without its profile.
@@ -176,7 +177,7 @@ int finish_pin(const PinWords& words, PinResult result) {
     if (service.outcome == Outcome::unknown && service.reason.empty()) service.reason = profiles_hint(service.before);
   }
   if (words.as_json) {
-    print_json(words, result);
+    print_pins(words, result);
   } else {
     for (const PinnedService& service : result.services) print_service(words, result, service);
     if (result.pins_file) {
@@ -226,7 +227,7 @@ int run_restore(const PinWords& words) {
                           {"restored_from", before ? json(backup_of(file).native()) : json()},
                           {"removed", has_pins ? json(pins_file.native()) : json()},
                           {"dry_run", words.dry_run}};
-    fmt::print("{}\n", printed.dump(2, ' ', false, json::error_handler_t::replace));
+    print_json(printed);
     return 0;
   }
   if (has_pins) fmt::print("{} '{}'\n", words.dry_run ? "would remove" : "removed", pins_file.native());

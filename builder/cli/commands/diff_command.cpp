@@ -10,6 +10,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/opened_image.hpp"
 #include "builder/cli/images/registry_session.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/words/fleet_images.hpp"
 #include "builder/layer/image_diff.hpp"
 
@@ -103,9 +104,7 @@ std::uint64_t bytes_of(const json& list) {
   return bytes;
 }
 
-std::string shown(const json& value) {
-  return printable(value.is_null() ? "-" : value.dump(-1, ' ', false, json::error_handler_t::replace));
-}
+std::string shown(const json& value) { return printable(value.is_null() ? "-" : json_text(value)); }
 
 void print_diff(const json& diff, const std::vector<FileDifference>& files) {
   fmt::print("--- {}@{}\n+++ {}@{}\n", diff["a"]["name"].get<std::string>(), diff["a"]["digest"].get<std::string>(),
@@ -188,7 +187,7 @@ int run_diff(const DiffWords& words, const CancelToken& cancel) {
   }
   if (words.json) {
     const json& document = documents.size() == 1 ? documents.front() : documents;
-    fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
+    print_json(document);
   }
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/found_image.hpp"
 #include "builder/cli/output/stderr_log.hpp"
@@ -37,7 +38,9 @@ void add_digest_command(Arguments& root) {
       .flag("--json", *as_json, "as JSON")
       .handler([words, as_json](const CancelToken& cancel) {
         const std::string digest = digest_of(*words, cancel).str();
-        fmt::print("{}\n", *as_json ? nlohmann::json{{"name", words->reference}, {"digest", digest}}.dump(2) : digest);
+        fmt::print("{}\n", *as_json ? json_text(nlohmann::json{{"name", words->reference}, {"digest", digest}},
+                                                JsonLayout::indented)
+                                    : digest);
         return 0;
       });
 }

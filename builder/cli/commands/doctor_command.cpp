@@ -8,6 +8,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/commands/doctor_checks.hpp"
 #include "builder/cli/exit_code.hpp"
+#include "builder/cli/output/print_json.hpp"
 
 namespace kiln::cli {
 
@@ -38,7 +39,7 @@ void print_checks(const std::vector<MachineCheck>& checks) {
   }
 }
 
-void print_json(const std::vector<MachineCheck>& checks, bool has_failed) {
+void print_document(const std::vector<MachineCheck>& checks, bool has_failed) {
   nlohmann::json list = nlohmann::json::array();
   for (const MachineCheck& check : checks) {
     list.push_back({{"name", check.name},
@@ -46,7 +47,7 @@ void print_json(const std::vector<MachineCheck>& checks, bool has_failed) {
                     {"finding", printable(check.finding)},
                     {"help", printable(check.help)}});
   }
-  fmt::print("{}\n", nlohmann::json{{"ok", !has_failed}, {"checks", std::move(list)}}.dump(2));
+  print_json(nlohmann::json{{"ok", !has_failed}, {"checks", std::move(list)}});
 }
 
 int run_doctor(const DoctorWords& words, const CancelToken& cancel) {
@@ -63,7 +64,7 @@ int run_doctor(const DoctorWords& words, const CancelToken& cancel) {
   const bool has_failed = std::any_of(checks.begin(), checks.end(),
                                       [](const MachineCheck& check) { return check.state == CheckState::fail; });
   if (words.json) {
-    print_json(checks, has_failed);
+    print_document(checks, has_failed);
   } else {
     print_checks(checks);
   }

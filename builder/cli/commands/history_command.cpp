@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/found_image.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 
 namespace kiln::cli {
@@ -39,7 +40,7 @@ int run_history(const HistoryWords& words, const CancelToken& cancel) {
                {printable(entry.created_by)}});
   }
   if (words.json) {
-    fmt::print("{}\n", list.dump(2));
+    print_json(list);
   } else {
     print_table(table);
   }

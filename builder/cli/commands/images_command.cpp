@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "registry/oci/image_config.hpp"
 #include "registry/oci/manifest.hpp"
@@ -56,7 +57,7 @@ int run_images(bool as_json) {
     }
   }
   if (as_json) {
-    fmt::print("{}\n", list.dump(2));
+    print_json(list);
   } else {
     print_table(table);
   }

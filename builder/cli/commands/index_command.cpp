@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/atomic_file.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/build/build.hpp"
 #include "builder/build/fleet_plan.hpp"
@@ -14,6 +15,7 @@
 #include "builder/cli/images/image_documents.hpp"
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/metadata.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
@@ -102,12 +104,11 @@ int put_index(const IndexWords& words, RegistrySession& session, const oci::Inde
     if (!words.json) fmt::print("  {} {}\n", entry.digest.str(), printable(platform));
   }
   if (words.json) {
-    fmt::print("{}\n", json{{"name", destination.str()},
-                            {"digest", root.digest.str()},
-                            {"manifests", manifests},
-                            {"wire", wire},
-                            {"dry_run", words.dry_run}}
-                           .dump(2, ' ', false, json::error_handler_t::replace));
+    print_json(json{{"name", destination.str()},
+                    {"digest", root.digest.str()},
+                    {"manifests", manifests},
+                    {"wire", wire},
+                    {"dry_run", words.dry_run}});
   } else {
     fmt::print("{}{}@{}\n", words.dry_run ? "would put " : "put ", destination.str(), root.digest.str());
   }
@@ -184,7 +185,8 @@ int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
       fmt::print("  {} {}\n", manifest.digest.str(), manifest.platform->str());
     for (const std::string& name : index.names) fmt::print("put {}@{}\n", name, index.root.digest.str());
   }
-  if (words.metadata_file) write_file_atomically(*words.metadata_file, metadata.dump(2) + "\n");
+  if (words.metadata_file)
+    write_file_atomically(*words.metadata_file, json_text(metadata, JsonLayout::indented) + "\n");
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/found_image.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 
 namespace kiln::cli {
@@ -48,7 +49,7 @@ nlohmann::json json_of(const FoundImage& image) {
 }
 
 std::string words_of(const std::optional<std::vector<std::string>>& words) {
-  return words ? nlohmann::json(*words).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : "";
+  return words ? json_text(nlohmann::json(*words)) : "";
 }
 
 void print_config(const oci::ImageConfig& config) {
@@ -91,9 +92,9 @@ int run_inspect(const InspectWords& words, const CancelToken& cancel) {
     return 0;
   }
   if (words.config) {
-    fmt::print("{}\n", parse_json(image.config_bytes, "config", Category::network).dump(2));
+    print_json(parse_json(image.config_bytes, "config", Category::network));
   } else if (words.json) {
-    fmt::print("{}\n", json_of(image).dump(2));
+    print_json(json_of(image));
   } else {
     print_image(image);
   }

@@ -8,6 +8,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/commands/layers_compare.hpp"
 #include "builder/cli/images/image_contents.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/packages/package_json.hpp"
 #include "builder/packages/shared_packages.hpp"
@@ -156,8 +157,7 @@ int run_layers(const LayersWords& words, const CancelToken& cancel) {
     const ComparedImage before{contents[0], views[0]}, after{contents[1], views[1]};
     const LayerComparison comparison = compare_layers(before, after);
     if (words.json) {
-      fmt::print("{}\n",
-                 comparison_json(comparison, before, after).dump(2, ' ', false, json::error_handler_t::replace));
+      print_json(comparison_json(comparison, before, after));
     } else {
       print_comparison(comparison, before, after);
     }
@@ -172,8 +172,7 @@ int run_layers(const LayersWords& words, const CancelToken& cancel) {
       image["digest"] = images[i].manifest.str();
       list.push_back(std::move(image));
     }
-    fmt::print("{}\n", json{{"images", list}, {"shared", shared_json(shared, images)}}.dump(
-                           2, ' ', false, json::error_handler_t::replace));
+    print_json(json{{"images", list}, {"shared", shared_json(shared, images)}});
     return 0;
   }
   for (std::size_t i = 0; i < images.size(); ++i) {

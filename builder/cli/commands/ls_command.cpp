@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "registry/remote/registry_client.hpp"
 
@@ -22,7 +23,7 @@ int run_ls(const std::string& repository, bool as_json, const CancelToken& cance
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
   const auto tags = session->client_for(reference).list_tags(session->repository_of(reference).repository);
   if (as_json) {
-    fmt::print("{}\n", nlohmann::json{{"repository", reference.name()}, {"tags", tags}}.dump(2));
+    print_json(nlohmann::json{{"repository", reference.name()}, {"tags", tags}});
   } else {
     for (const std::string& tag : tags) fmt::print("{}\n", printable(tag));
   }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/build/build.hpp"
@@ -12,6 +13,7 @@
 #include "builder/build/matrix_targets.hpp"
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
@@ -134,17 +136,17 @@ void print_for_github(const Matrix& matrix) {
              join(matrix.changed, " "), join(unchanged, " "));
 }
 
-void print_json(const Matrix& matrix) {
+void print_matrix(const Matrix& matrix) {
   using Json = nlohmann::ordered_json;
   Json document = {{"schema_version", 1},
                    {"waves", Json::array()},
-                   {"platforms", Json::parse(matrix_json(matrix.platforms))},
+                   {"platforms", parse_own_ordered_json(matrix_json(matrix.platforms))},
                    {"changed", matrix.changed},
                    {"unchanged", Json::array()}};
-  for (const auto& rows : matrix.waves) document["waves"].push_back(Json::parse(matrix_json(rows)));
+  for (const auto& rows : matrix.waves) document["waves"].push_back(parse_own_ordered_json(matrix_json(rows)));
   for (const auto& [target, image] : matrix.unchanged)
     document["unchanged"].push_back({{"target", target}, {"image", image}});
-  fmt::print("{}\n", document.dump(2));
+  print_json(document);
 }
 
 int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
@@ -200,7 +202,7 @@ int run_matrix(const MatrixWords& words, const CancelToken& cancel) {
   if (words.format == "github") {
     print_for_github(matrix);
   } else {
-    print_json(matrix);
+    print_matrix(matrix);
   }
   return 0;
 }

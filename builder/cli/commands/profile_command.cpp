@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "builder/build/profile_layers.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
@@ -82,16 +83,12 @@ json to_json(const Profile& profile, const Fleet& fleet) {
           {"values", profile.values}, {"environment", environment},    {"targets", targets}};
 }
 
-void print_json(const json& document) {
-  fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
-}
-
 int list_profiles(const ProfileWords& words) {
   const Fleet fleet = load(words);
   if (words.json) {
     json profiles = json::array();
     for (const auto& [name, profile] : fleet.profiles) profiles.push_back(to_json(profile, fleet));
-    print_json({{"schema_version", 1}, {"profiles", profiles}});
+    print_json(json{{"schema_version", 1}, {"profiles", profiles}});
     return 0;
   }
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::right}, 1);
@@ -151,7 +148,7 @@ int check_profiles(const ProfileWords& words) {
       if (!words.json) fmt::print("{}: {}: {}: {}\n", profile->name, severity, finding.key, finding.text);
     }
   }
-  if (words.json) print_json({{"schema_version", 1}, {"findings", findings}, {"errors", errors}});
+  if (words.json) print_json(json{{"schema_version", 1}, {"findings", findings}, {"errors", errors}});
   return errors ? 1 : 0;
 }
 

@@ -11,6 +11,7 @@
 #include "builder/cache/entry_bundle.hpp"
 #include "builder/cache/registry_backend.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/definitions/load_fleet.hpp"
@@ -293,7 +294,7 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
   if (!words.yes) {
     document["deleted"] = 0;
     if (words.json) {
-      fmt::print("{}\n", document.dump(2));
+      print_json(document);
     } else if (plan.deletions == 0) {
       fmt::print("nothing to delete\n");
     } else {
@@ -313,7 +314,7 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
     document["deleted"] = outcome.deleted;
     document["left"] = outcome.left;
     if (has_notes) document["restore_file"] = restore_file.string();
-    fmt::print("{}\n", document.dump(2));
+    print_json(document);
   } else {
     fmt::print("deleted {} of {} manifests, {} that nothing kept shares\n", outcome.deleted, plan.deletions,
                human_bytes(outcome.freed_bytes));

@@ -5,6 +5,7 @@
 
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/registry_session.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/image_names.hpp"
 
@@ -33,12 +34,11 @@ int run_pull(const PullWords& words, const CancelToken& cancel) {
   const std::uint64_t pulled_bytes = session.remote().stats().pulled_bytes;
   session.end_progress();
   if (words.json) {
-    fmt::print("{}\n", nlohmann::json{{"name", named.name},
-                                      {"digest", image.manifest.digest.str()},
-                                      {"platform", image.config.platform.str()},
-                                      {"source", image.source.name()},
-                                      {"pulled_bytes", pulled_bytes}}
-                           .dump(2));
+    print_json(nlohmann::json{{"name", named.name},
+                              {"digest", image.manifest.digest.str()},
+                              {"platform", image.config.platform.str()},
+                              {"source", image.source.name()},
+                              {"pulled_bytes", pulled_bytes}});
   } else {
     fmt::print("{}@{}\n", reference.name(), image.manifest.digest.str());
   }

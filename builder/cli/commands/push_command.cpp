@@ -9,6 +9,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/found_image.hpp"
 #include "builder/cli/images/registry_session.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/push_outcome.hpp"
 #include "builder/cli/output/stderr_log.hpp"
@@ -90,7 +91,7 @@ void print_pushes(const std::vector<PendingPush>& pushes, const char* outcome, b
     table.add({{printable(push.target)}, {push.root.digest.short_hex()}, {push.since}, {printable(push.problem)}});
   }
   if (as_json) {
-    fmt::print("{}\n", json{{"targets", list}}.dump(2, ' ', false, json::error_handler_t::replace));
+    print_json(json{{"targets", list}});
   } else if (pushes.empty()) {
     fmt::print("no push is pending\n");
   } else {
@@ -127,7 +128,7 @@ int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes,
     if (!words.json)
       fmt::print("{} {}@{}\n", error ? "failed" : "pushed", pushes[i].target, pushes[i].root.digest.str());
   }
-  if (words.json) fmt::print("{}\n", json{{"targets", list}}.dump(2, ' ', false, json::error_handler_t::replace));
+  if (words.json) print_json(json{{"targets", list}});
   if (!first) return 0;
   Error error = *first;
   throw error.add_context(fmt::format("{} of {} pushes failed and stay pending", failed, pushes.size()));

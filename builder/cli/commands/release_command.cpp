@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/version.hpp"
@@ -29,7 +31,7 @@ struct ReleaseWords {
   bool as_json = false;
 };
 
-json json_of(const ReleaseRecord& release) { return json::parse(to_json_text(release)); }
+json json_of(const ReleaseRecord& release) { return parse_own_json(to_json_text(release)); }
 
 StoredRelease existing_release(RemoteSession& session, const std::string& registry, const std::string& name) {
   if (auto release = fetch_release(session, registry, name)) return std::move(*release);
@@ -55,15 +57,14 @@ void print_created(const ReleaseWords& words, const ReleasePlan& plan, const oci
                       {"outcome", outcome_of(plan, i)}});
     }
     const json verified = {{"manifests", plan.manifests}, {"blobs", plan.blobs}, {"bytes", plan.bytes}};
-    fmt::print("{}\n", json{{"release", json_of(plan.record)},
-                            {"reference", reference},
-                            {"artifact", artifact.digest.str()},
-                            {"file", file.string()},
-                            {"tags", tags},
-                            {"verified", verified},
-                            {"conflicts", plan.conflicts()},
-                            {"dry_run", words.dry_run}}
-                           .dump(2));
+    print_json(json{{"release", json_of(plan.record)},
+                    {"reference", reference},
+                    {"artifact", artifact.digest.str()},
+                    {"file", file.string()},
+                    {"tags", tags},
+                    {"verified", verified},
+                    {"conflicts", plan.conflicts()},
+                    {"dry_run", words.dry_run}});
     return;
   }
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::right, TextTable::Align::left}, 0);
@@ -128,7 +129,7 @@ int run_list(const ReleaseWords& words, const CancelToken& cancel) {
                {release.artifact.digest.short_hex()}});
   }
   if (words.as_json) {
-    fmt::print("{}\n", list.dump(2));
+    print_json(list);
   } else {
     print_table(table);
   }
@@ -168,8 +169,7 @@ int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
     fmt::print("{} {}\n", problems[i].empty() ? "whole" : "broken", printable(image.by_digest().str()));
     for (const std::string& problem : problems[i]) fmt::print("  {}\n", printable(problem));
   }
-  if (words.as_json)
-    fmt::print("{}\n", json{{"release", release.record.name}, {"whole", whole}, {"images", list}}.dump(2));
+  if (words.as_json) print_json(json{{"release", release.record.name}, {"whole", whole}, {"images", list}});
   return whole ? 0 : 1;
 }
 

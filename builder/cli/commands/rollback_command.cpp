@@ -4,8 +4,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/fleet_images.hpp"
@@ -98,7 +100,7 @@ void print_plan(const RollbackPlan& plan) {
 // The verdict in words, and what is where if that is not where it was to be.
 int conclude(const RollbackPlan& plan, const RollbackOutcome& outcome, bool as_json) {
   const bool is_well = outcome.failure.empty() && outcome.is_everything_where_intended();
-  if (as_json) fmt::print("{}\n", json_of(plan, &outcome).dump(2, ' ', false, json::error_handler_t::replace));
+  if (as_json) print_json(json_of(plan, &outcome));
   if (is_well) {
     if (!as_json)
       fmt::print("{}\n", plan.state == RollbackPlan::State::done ? fmt::format("rolled back to {}", plan.release)
@@ -133,13 +135,13 @@ int run_recorded(const RollbackWords& words, const RollbackJournal& journal, Rem
   RollbackPlan plan = recorded_plan(journal);
   if (!words.as_json) print_plan(plan);
   if (words.dry_run) {
-    if (words.as_json) fmt::print("{}\n", json_of(plan, nullptr).dump(2));
+    if (words.as_json) print_json(json_of(plan, nullptr));
     return 0;
   }
   if (words.abandon) {
     plan.state = RollbackPlan::State::abandoned;
     journal.write(plan);
-    fmt::print("{}", words.as_json ? json_of(plan, nullptr).dump(2) + "\n"
+    fmt::print("{}", words.as_json ? json_text(json_of(plan, nullptr), JsonLayout::indented) + "\n"
                                    : "the recorded rollback was given up; no tag was moved\n");
     return 0;
   }
@@ -193,7 +195,7 @@ int run_rollback(const RollbackWords& words, const CancelToken& cancel) {
                                     health, now_unix_seconds());
   if (!words.as_json) print_plan(plan);
   if (words.dry_run) {
-    if (words.as_json) fmt::print("{}\n", json_of(plan, nullptr).dump(2));
+    if (words.as_json) print_json(json_of(plan, nullptr));
     return 0;
   }
   return conclude(

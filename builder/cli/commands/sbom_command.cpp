@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.hpp"
+#include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
@@ -127,7 +128,7 @@ void give_out(const SbomWords& words, const TextTable& table) {
   }
 }
 
-std::string json_text(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
+std::string text_of(const json& document) { return json_text(document, JsonLayout::indented) + "\n"; }
 
 json name_of(const OpenedImage& image) { return {{"name", image.name}, {"digest", image.manifest.digest.str()}}; }
 
@@ -146,7 +147,7 @@ int run_sbom(const SbomWords& words, const CancelToken& cancel) {
     if (format == "json") {
       json document = to_json(packages);
       document["image"] = name_of(image);
-      give_out(words, json_text(document));
+      give_out(words, text_of(document));
     }
     return 0;
   }
@@ -157,7 +158,7 @@ int run_sbom(const SbomWords& words, const CancelToken& cancel) {
   warn_of_notes(image.name, packages);
   const std::vector<PackageChange> changes = package_changes(before, packages);
   if (format == "json") {
-    give_out(words, json_text({{"before", name_of(other)}, {"after", name_of(image)}, {"changes", to_json(changes)}}));
+    give_out(words, text_of({{"before", name_of(other)}, {"after", name_of(image)}, {"changes", to_json(changes)}}));
   } else if (changes.empty()) {
     give_out(words, std::string("no difference\n"));
   } else {

@@ -8,6 +8,7 @@
 #include "base/thread_pool.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/found_image.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "registry/remote/push.hpp"
 #include "registry/store/image_names.hpp"
@@ -102,7 +103,7 @@ int run_tag(const TagWords& words, const CancelToken& cancel) {
       fmt::print("{}{}@{}\n", words.dry_run ? fmt::format("{}: ", outcome_of(tag)) : "", tag.name,
                  tag.image.digest.str());
   }
-  if (words.json) fmt::print("{}\n", nlohmann::json{{"tags", list}, {"dry_run", words.dry_run}}.dump(2));
+  if (words.json) print_json(nlohmann::json{{"tags", list}, {"dry_run", words.dry_run}});
   return 0;
 }
 

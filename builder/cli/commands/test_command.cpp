@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "builder/build/workshop.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/fleet_images.hpp"
 #include "builder/run/container_run.hpp"
@@ -153,7 +154,7 @@ int run_test(const TestWords& words, const CancelToken& cancel) {
   }
   if (words.json) {
     const nlohmann::json& document = documents.size() == 1 ? documents.front() : documents;
-    fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    print_json(document);
   }
   return is_well ? 0 : 1;
 }

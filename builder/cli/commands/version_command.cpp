@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "builder/cache/step_key.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/version.hpp"
@@ -17,10 +18,9 @@ void add_version_command(Arguments& root) {
       .handler([as_json](const CancelToken&) {
         const std::string platform = oci::Platform::host().str();
         if (*as_json) {
-          fmt::print(
-              "{}\n",
-              nlohmann::json{{"version", kVersion}, {"platform", platform}, {"step_key_version", kStepKeyVersion}}
-                  .dump());
+          fmt::print("{}\n",
+                     json_text(nlohmann::json{
+                         {"version", kVersion}, {"platform", platform}, {"step_key_version", kStepKeyVersion}}));
         } else {
           fmt::print("kiln {} {}\n", kVersion, platform);
         }

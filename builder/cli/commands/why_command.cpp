@@ -9,6 +9,7 @@
 #include "builder/cache/build_record.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/recorded_builds.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/report/miss_advice.hpp"
 #include "builder/report/miss_causes.hpp"
 #include "registry/store/layout.hpp"
@@ -254,7 +255,7 @@ int run_why(const WhyWords& words) {
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
   const auto build = find_build(BuildRecordStore(home.builds()), words);
   if (words.json) {
-    fmt::print("{}\n", to_json(*build).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    print_json(to_json(*build));
     return 0;
   }
   fmt::print("build {}{}, {:.2f} s{}\n", build->record.id, build->record.failed ? " (failed)" : "",

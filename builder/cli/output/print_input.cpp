@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/dockerfile/ast_json.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/syntax.hpp"
@@ -61,7 +62,7 @@ class ContextListing {
 
 void print_ast(const DockerfileInput& input) {
   const nlohmann::json tree = dockerfile::ast_json(dockerfile::parse_syntax(input.text, input.name));
-  fmt::print("{}\n", tree.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  print_json(tree);
 }
 
 void print_ignored(const fs::path& context, const dockerfile::IgnoreMatcher& matcher) {

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
+
 namespace kiln::cli {
 
 PushRequest push_request(const oci::Descriptor& root, std::vector<oci::Reference> targets) {
@@ -36,7 +38,7 @@ std::string push_outcome_text(const PushOutcome& outcome, const WireStats& stats
                                {"pulled_bytes", stats.pulled_bytes.load()},
                                {"mounted_bytes", stats.mounted_bytes.load()},
                                {"skipped_bytes", stats.skipped_bytes.load()}};
-  return nlohmann::json{{"targets", std::move(targets)}, {"wire", wire}}.dump(2) + "\n";
+  return json_text(nlohmann::json{{"targets", std::move(targets)}, {"wire", wire}}, JsonLayout::indented) + "\n";
 }
 
 }  // namespace kiln::cli

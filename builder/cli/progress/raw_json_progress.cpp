@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json.hpp"
 #include "base/utf8.hpp"
 
 namespace kiln {
@@ -90,7 +91,7 @@ void RawJsonProgress::log(const char* level, std::string_view message) {
 void RawJsonProgress::print(const char* event, Json members) {
   Json object = {{"time", std::round((clock_() - began_) * 1000) / 1000}, {"event", event}};
   for (auto& [name, value] : members.items()) object[name] = std::move(value);
-  output_.write(object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  output_.write(json_text(object) + "\n");
 }
 
 void RawJsonProgress::end(int number) {

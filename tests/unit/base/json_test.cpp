@@ -30,6 +30,27 @@ TEST_CASE("what RFC 8259 allows is read") {
   CHECK(parse_json("\"\"", "t", Category::usage) == "");
 }
 
+TEST_CASE("a value is written on one line or indented, and what is no UTF-8 in it as U+FFFD") {
+  const nlohmann::json value = {{"b", 1},
+                                {"a",
+                                 "x\xff"
+                                 "y"}};
+  CHECK(json_text(value) == "{\"a\":\"x\xef\xbf\xbdy\",\"b\":1}");
+  CHECK(json_text(value, JsonLayout::indented) == "{\n  \"a\": \"x\xef\xbf\xbdy\",\n  \"b\": 1\n}");
+  CHECK(json_text(nlohmann::ordered_json{{"b", 1}, {"a", 2}}) == "{\"b\":1,\"a\":2}");
+}
+
+TEST_CASE("a text of kiln's own is read as it stands, with its order where that is asked for") {
+  CHECK(json_text(parse_own_json("{\"b\": 1, \"a\": [2]}")) == "{\"a\":[2],\"b\":1}");
+  CHECK(json_text(parse_own_ordered_json("{\"b\": 1, \"a\": [2]}")) == "{\"b\":1,\"a\":[2]}");
+}
+
+TEST_CASE("a text that may or may not be JSON is read or is nothing") {
+  CHECK(try_parse_json("[\"sh\", \"-c\"]") == nlohmann::json{"sh", "-c"});
+  CHECK(try_parse_json("null") == nlohmann::json());
+  for (const char* text : {"", "[ -f /x ] && y", "{\"a\": 1", "[1] 2"}) CHECK_FALSE(try_parse_json(text));
+}
+
 TEST_CASE("a member that is no string counts as none") {
   const auto value = parse_json(R"({"a": "text", "b": 1, "c": null})", "t", Category::usage);
   CHECK(string_member(value, "a") == "text");
