@@ -6,6 +6,8 @@ std::string_view to_string(MissKind kind) {
   switch (kind) {
     case MissKind::changed:
       return "changed";
+    case MissKind::first_build:
+      return "first_build";
     case MissKind::cache_off:
       return "cache_off";
     case MissKind::layer_gone:
@@ -15,7 +17,7 @@ std::string_view to_string(MissKind kind) {
 }
 
 std::optional<MissKind> parse_miss_kind(std::string_view text) {
-  for (const MissKind kind : {MissKind::changed, MissKind::cache_off, MissKind::layer_gone}) {
+  for (const MissKind kind : {MissKind::changed, MissKind::first_build, MissKind::cache_off, MissKind::layer_gone}) {
     if (text == to_string(kind)) return kind;
   }
   return std::nullopt;

@@ -15,9 +15,10 @@ enum class StepOutcome {
 
 // What a step missed by, as far as something else is to be done about it.
 enum class MissKind {
-  changed,     // nothing was recorded for these inputs
-  cache_off,   // it was not to be looked up
-  layer_gone,  // it was recorded, and a layer of it has left the store
+  changed,      // nothing was recorded for these inputs
+  first_build,  // nor was anything for the place where the step stands
+  cache_off,    // it was not to be looked up
+  layer_gone,   // it was recorded, and a layer of it has left the store
 };
 
 // Why no record was found; "" for no record at all.

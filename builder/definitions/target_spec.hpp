@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "builder/definitions/layer_rules.hpp"
+#include "builder/dockerfile/run_modes.hpp"
 #include "builder/layer/compression.hpp"
 #include "registry/oci/platform.hpp"
 
@@ -34,6 +35,10 @@ struct Profile {
 
   bool operator==(const Profile&) const = default;
 };
+
+// What is made of a target: an image, or a list of the mistakes in its Dockerfile, for which buildx has two words.
+enum class CallMethod { build, check, lint };
+std::string_view to_string(CallMethod method);
 
 enum class ImageKind { base, family, service };
 enum class Device { cpu, gpu };
@@ -139,12 +144,12 @@ struct TargetSpec {
   bool pull = false;
   std::vector<std::string> annotations;  // buildx's --annotation syntax
   std::vector<std::string> outputs;      // buildx's --output syntax
-  std::string call;                      // "check": look for mistakes only; "", "build"
+  std::optional<CallMethod> call;
   std::vector<std::string> cache_from;
   std::vector<std::string> cache_to;
 
   // What RUN sees.
-  std::string network;                                           // "", "default", "host", "none"
+  std::optional<NetworkMode> network;                            // of each RUN that names none itself
   std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address
   std::vector<std::string> ulimits;                              // as parse_ulimit() reads them
   std::string shm_size;                                          // as parse_memory_size() reads it; empty: 64m

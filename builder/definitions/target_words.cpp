@@ -132,6 +132,18 @@ std::pair<std::string, std::string> parse_host(std::string_view text) {
   return {std::string(name), written};
 }
 
+std::string_view to_string(CallMethod method) {
+  switch (method) {
+    case CallMethod::build:
+      return "build";
+    case CallMethod::check:
+      return "check";
+    case CallMethod::lint:
+      return "lint";
+  }
+  return "";
+}
+
 std::optional<std::uint64_t> parse_memory_size(std::string_view text) {
   std::string number = to_lower(text);
   double factor = 1;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "builder/dockerfile/mount.hpp"
+#include "builder/dockerfile/run_modes.hpp"
 
 // What a Dockerfile says, instruction by instruction, before any variable is expanded
 // (https://docs.docker.com/reference/dockerfile/). Every string here is as written, quotes and escapes
@@ -86,8 +87,8 @@ struct Copy : Transfer {
 struct Run {
   CommandLine command;
   std::vector<WrittenMount> mounts;
-  std::string network;   // default, none or host
-  std::string security;  // sandbox or insecure
+  NetworkMode network = NetworkMode::build;
+  SecurityMode security = SecurityMode::sandbox;
   std::vector<std::string> devices;
 };
 struct Arg {

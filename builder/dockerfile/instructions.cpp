@@ -198,11 +198,14 @@ InstructionBody read_onbuild(const Node& node) {
   return out;
 }
 
-void one_of(std::string_view flag, const std::string& value, const std::vector<std::string>& known) {
-  for (const std::string& one : known) {
-    if (value == one) return;
-  }
-  fail("flag '--{}' has no value '{}'{}", flag, printable(value), suggestion(value, known));
+// The value of a flag that has few; the first one where the flag is not said.
+template <typename Mode>
+Mode mode_of(const InstructionFlags& flags, std::string_view flag, std::optional<Mode> (*parse)(std::string_view),
+             const std::vector<std::string>& known) {
+  const std::string word = flags.text(flag);
+  const auto mode = parse(word.empty() ? known.front() : word);
+  if (!mode) fail("flag '--{}' has no value '{}'{}", flag, printable(word), suggestion(word, known));
+  return *mode;
 }
 
 InstructionBody read_run(const Node& node) {
@@ -211,12 +214,8 @@ InstructionBody read_run(const Node& node) {
   out.command = command_line(node.args, node.json);
   if (node.json && out.command.words.empty()) fail("RUN needs a command");
   for (const std::string& mount : flags.list("mount")) out.mounts.push_back(read_mount(mount));
-  out.network = flags.text("network");
-  if (out.network.empty()) out.network = "default";
-  one_of("network", out.network, {"default", "none", "host"});
-  out.security = flags.text("security");
-  if (out.security.empty()) out.security = "sandbox";
-  one_of("security", out.security, {"sandbox", "insecure"});
+  out.network = mode_of(flags, "network", parse_network_mode, {"default", "none", "host"});
+  out.security = mode_of(flags, "security", parse_security_mode, {"sandbox", "insecure"});
   out.devices = flags.list("device");
   return out;
 }

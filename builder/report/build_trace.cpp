@@ -214,9 +214,9 @@ void TraceRecorder::step_started(const StepView& step) {
   next_->step_started(step);
 }
 
-void TraceRecorder::step_missed(int number, std::string_view reason) {
+void TraceRecorder::step_missed(int number, const Miss& miss) {
   trace_->step_missed(number);
-  next_->step_missed(number, reason);
+  next_->step_missed(number, miss);
 }
 
 void TraceRecorder::step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) {

@@ -95,7 +95,7 @@ class TraceRecorder final : public BuildObserver {
   void warn(std::string_view message) override { next_->warn(message); }
   void debug(std::string_view message) override { next_->debug(message); }
   void step_started(const StepView& step) override;
-  void step_missed(int number, std::string_view reason) override;
+  void step_missed(int number, const Miss& miss) override;
   void step_output(int number, std::string_view bytes) override { next_->step_output(number, bytes); }
   void step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) override;
   void step_finished(int number, const StepResult& result) override;

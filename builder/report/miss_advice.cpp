@@ -72,6 +72,7 @@ std::vector<std::string> miss_advice(const BuildRecordStep& step) {
     case MissKind::layer_gone:
       return {"its layer was pruned; let 'kiln cache prune' keep more space"};
     case MissKind::changed:
+    case MissKind::first_build:
       break;
   }
   return {"nothing was wrong: the next build with the same inputs hits"};

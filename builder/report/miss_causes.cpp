@@ -18,7 +18,7 @@ bool is_of_below(const InputDifference& difference) {
 
 }  // namespace
 
-bool MissCause::is_first_build() const { return step->differences.empty() && step->reason == kNoEarlierBuild; }
+bool MissCause::is_first_build() const { return step->differences.empty() && step->miss_kind == MissKind::first_build; }
 
 std::string MissCause::text() const {
   const std::string place =

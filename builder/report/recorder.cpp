@@ -100,8 +100,8 @@ void Recorder::step_started(const StepView& told) {
   if (BuildObserver* next = next_) next->step_started(step);
 }
 
-void Recorder::step_missed(int number, std::string_view reason) {
-  if (BuildObserver* next = next_) next->step_missed(number, masked(reason));
+void Recorder::step_missed(int number, const Miss& miss) {
+  if (BuildObserver* next = next_) next->step_missed(number, {masked(miss.reason), miss.kind});
 }
 
 void Recorder::step_output(int number, std::string_view bytes) {

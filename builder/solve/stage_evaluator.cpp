@@ -360,9 +360,10 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
     command.mounts.push_back(std::move(mount));
   }
   complete_mounts(command.mounts);
-  const std::string asked = run.network.empty() || run.network == "default" ? target_.target.network : run.network;
-  command.network = asked == "none" ? RunNetwork::none : RunNetwork::host;
-  command.security = run.security == "insecure" ? RunSecurity::insecure : settings_.security;
+  const NetworkMode asked =
+      run.network == NetworkMode::build ? target_.target.network.value_or(NetworkMode::build) : run.network;
+  command.network = asked == NetworkMode::none ? RunNetwork::none : RunNetwork::host;
+  command.security = run.security == SecurityMode::insecure ? RunSecurity::insecure : settings_.security;
   command.shell = interactive_shell(config.shell());
   command.compression = target_.target.layer_compression();
   command.extra_hosts = target_.target.extra_hosts;

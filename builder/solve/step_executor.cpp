@@ -87,7 +87,7 @@ OrBlocked<StepDone> StepExecutor::execute(const Step& step, const Miss& miss, in
 
   StepResult why;
   lookup_.explain_miss(step, miss, why);
-  observer_.step_missed(number, why.reason);
+  observer_.step_missed(number, {why.reason, why.miss_kind});
   const double begin = clock_.monotonic_seconds();
   OrBlocked<std::vector<LayerValue>> layers = step.execute(number, [&](const LayerValue& layer) {
     if (on_layers_made_) on_layers_made_(step, {layer});

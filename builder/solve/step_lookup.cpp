@@ -111,10 +111,12 @@ void StepLookup::explain_miss(const Step& step, const Miss& miss, StepResult& re
     result.miss_kind = miss.kind;
     return;
   }
-  result.reason = kNoEarlierBuild;
+  result.reason = "no earlier build of this step";
+  result.miss_kind = MissKind::first_build;
   std::vector<StepRecord> before = cache_.earlier_in_slot(step.slot);
   if (before.empty()) before = shared_predecessors(step);
   if (before.empty()) return;
+  result.miss_kind = MissKind::changed;
   const std::vector<RawInput> now = inputs_of(step);
   bool is_first = true;
   for (const StepRecord& earlier : before) {

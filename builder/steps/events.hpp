@@ -17,9 +17,6 @@
 
 namespace kiln {
 
-// The reason of a miss that says no more than that it is the first build.
-inline constexpr std::string_view kNoEarlierBuild = "no earlier build of this step";
-
 // Where a hit is from: the store; another image, which executed it in the same run.
 inline constexpr std::string_view kFromThisMachine = "local";
 inline constexpr std::string_view kFromThisRun = "this run";
@@ -82,7 +79,7 @@ class BuildObserver : public Log {
   // Anything that takes time and is shown: a step of a Dockerfile, resolving a base, an upload.
   virtual void step_started(const StepView& step) = 0;
   // No cache has the step, so it is executed now. `reason` as in StepResult.
-  virtual void step_missed(int /*number*/, std::string_view /*reason*/) {}
+  virtual void step_missed(int /*number*/, const Miss& /*miss*/) {}
   // Bytes the step's command printed, cut anywhere.
   virtual void step_output(int number, std::string_view bytes) = 0;
   // Bytes moved of a total (0 where unknown), for downloads, uploads, compression.

@@ -155,8 +155,7 @@ int check_fleet(const Plan& plan, const std::vector<std::size_t>& wanted) {
 int check_called(const SelectedFleet& loaded, const Plan& plan, std::vector<std::string>& names) {
   std::vector<std::size_t> checked;
   std::erase_if(names, [&](const std::string& name) {
-    const std::string& call = loaded.fleet.find(name)->call;
-    if (call != "check" && call != "lint") return false;
+    if (loaded.fleet.find(name)->call.value_or(CallMethod::build) == CallMethod::build) return false;
     checked.push_back(numbers_of(plan, name).front());
     return true;
   });

@@ -96,7 +96,7 @@ NamedContexts open_named_contexts(const BuildWords& words, const CancelToken& ca
 }
 
 void set_run_surroundings(const BuildWords& words, TargetSpec& target) {
-  target.network = words.network;
+  target.network = parse_network(words.network);
   for (const std::string& text : words.secrets) {
     const SecretSource secret = located(parse_secret(text));
     const auto is_it = [&](const SecretSource& other) { return other.id == secret.id; };
@@ -238,7 +238,7 @@ void check_words(const BuildWords& words) {
     throw Error(Category::usage,
                 fmt::format("--quiet and --progress {} exclude one another", printable(*words.progress)));
   }
-  check_network(words.network);
+  parse_network(words.network);
   refuse_unwritable(words.iidfile, "--iidfile");
   refuse_unwritable(words.metadata_file, "--metadata-file");
   refuse_unwritable(words.report, "--report");

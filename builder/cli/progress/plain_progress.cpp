@@ -22,9 +22,9 @@ constexpr std::size_t kLabelColumns = 160;
 constexpr std::size_t kReasonColumns = 100;
 constexpr int kNoStep = 0;
 
-std::string because(const std::string& reason) {
-  if (reason.empty() || reason == kNoEarlierBuild) return "";
-  return fmt::format(" (not cached: {})", fit_width(printable(reason), kReasonColumns));
+std::string because(const Miss& miss) {
+  if (miss.reason.empty() || miss.kind == MissKind::first_build) return "";
+  return fmt::format(" (not cached: {})", fit_width(printable(miss.reason), kReasonColumns));
 }
 
 // A failure's message without the last lines of output that it may end with: all of them stand above it.
@@ -88,9 +88,9 @@ void PlainProgress::step_started(const StepView& view) {
   step.started = clock_();
 }
 
-void PlainProgress::step_missed(int number, std::string_view reason) {
+void PlainProgress::step_missed(int number, const Miss& miss) {
   const std::lock_guard lock(mutex_);
-  if (Step* step = find(number)) step->missed = reason;
+  if (Step* step = find(number)) step->missed = miss;
 }
 
 void PlainProgress::step_output(int number, std::string_view bytes) {
@@ -124,7 +124,7 @@ void PlainProgress::step_finished(int number, const StepResult& result) {
       steps_.erase(number);
       return;
     case StepOutcome::built:
-      step->missed = result.reason;
+      step->missed = {result.reason, result.miss_kind};
       end(number, "DONE " + human_seconds(result.seconds));
       return;
     case StepOutcome::failed:

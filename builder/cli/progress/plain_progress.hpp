@@ -48,7 +48,7 @@ class PlainProgress final : public BuildObserver {
   void warn(std::string_view message) override;
   void debug(std::string_view message) override;
   void step_started(const StepView& step) override;
-  void step_missed(int number, std::string_view reason) override;
+  void step_missed(int number, const Miss& miss) override;
   void step_output(int number, std::string_view bytes) override;
   void step_progress(int number, std::string_view what, std::uint64_t done, std::uint64_t total) override;
   void step_finished(int number, const StepResult& result) override;
@@ -60,7 +60,7 @@ class PlainProgress final : public BuildObserver {
     std::string label;
     std::string tally;
     double started = 0;
-    std::string missed;       // why, once it is known
+    Miss missed;              // why, once it is known
     std::uint64_t moved = 0;  // bytes, of a task
     bool is_told = false;     // its first line is written
     bool is_whole = false;    // since then the log has nothing but this step

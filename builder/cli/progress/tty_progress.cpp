@@ -113,7 +113,7 @@ void TtyProgress::step_started(const StepView& step) {
   view_.step_started(step, clock_());
 }
 
-void TtyProgress::step_missed(int number, std::string_view) {
+void TtyProgress::step_missed(int number, const Miss&) {
   const std::lock_guard lock(mutex_);
   view_.step_missed(number);
 }

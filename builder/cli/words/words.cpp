@@ -42,8 +42,9 @@ std::map<std::string, std::string> parse_labels(const std::vector<std::string>& 
   return parse_pairs(pairs, "--label");
 }
 
-void check_network(std::string_view text) {
-  if (text.empty() || text == "default" || text == "host" || text == "none") return;
+std::optional<NetworkMode> parse_network(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  if (const auto mode = parse_network_mode(text)) return mode;
   throw Error(Category::usage, fmt::format("--network '{}': expected default, host or none; RUN has no other networks",
                                            printable(text)));
 }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "builder/dockerfile/run_modes.hpp"
 #include "builder/run/run_request.hpp"
 
 namespace kiln::cli {
@@ -19,8 +21,8 @@ std::map<std::string, std::string> parse_pairs(const std::vector<std::string>& v
 std::map<std::string, std::string> parse_labels(const std::vector<std::string>& values);
 // --security: "sandbox" (also for "") or "hardened".
 RunSecurity parse_security(std::string_view text);
-// --network: "default", "host" or "none" (also for "").
-void check_network(std::string_view text);
+// --network: "default", "host" or "none"; nullopt for "".
+std::optional<NetworkMode> parse_network(std::string_view text);
 // A flag's size: "64m", "1g", "1024".
 std::uint64_t parse_size(std::string_view text, std::string_view flag);
 

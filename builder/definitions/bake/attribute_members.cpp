@@ -46,9 +46,10 @@ std::vector<std::string> texts_of(const Value& list) {
   return texts;
 }
 
-std::string one_of(const std::string& value, std::string_view what, const std::vector<std::string>& known,
-                   const TargetSpec& target) {
-  if (value.empty() || std::find(known.begin(), known.end(), value) != known.end()) return value;
+std::size_t place_of_word(const std::string& value, std::string_view what, const std::vector<std::string>& known,
+                          const TargetSpec& target) {
+  const auto found = std::find(known.begin(), known.end(), value);
+  if (found != known.end()) return static_cast<std::size_t>(found - known.begin());
   throw Error(Category::usage, fmt::format("target '{}': {} '{}' is not valid; known: {}", printable(target.name), what,
                                            printable(value), join(known, ", ")));
 }

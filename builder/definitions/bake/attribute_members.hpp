@@ -28,9 +28,9 @@ std::optional<Value> value_of_pairs(const std::map<std::string, std::string>& pa
 std::optional<Value> value_of_entries(EntryKind kind, const std::vector<std::string>& texts, const TargetSpec& target);
 
 std::vector<std::string> texts_of(const Value& list);
-// The text where it is empty or one of the known ones. Error{usage}.
-std::string one_of(const std::string& value, std::string_view what, const std::vector<std::string>& known,
-                   const TargetSpec& target);
+// What `value` is among `known` words. Error{usage} naming the target for none of them.
+std::size_t place_of_word(const std::string& value, std::string_view what, const std::vector<std::string>& known,
+                          const TargetSpec& target);
 // Relative to `base` where it is below.
 std::string shown_path(const fs::path& path, const fs::path& base);
 
@@ -43,6 +43,21 @@ void apply_text(const Value& value, TargetSpec& target, const AttributeFolders&)
 template <std::string TargetSpec::*kMember>
 std::optional<Value> text_of(const TargetSpec& target, const fs::path&) {
   return value_of_text(target.*kMember);
+}
+
+// Of an enumeration that has to_string(); nullopt for an empty text.
+template <typename Word>
+std::optional<Word> word_of(const Value& value, std::string_view what, const std::vector<Word>& known,
+                            const TargetSpec& target) {
+  if (value.text().empty()) return std::nullopt;
+  std::vector<std::string> words;
+  for (const Word word : known) words.emplace_back(to_string(word));
+  return known[place_of_word(value.text(), what, words, target)];
+}
+template <auto TargetSpec::*kMember>
+std::optional<Value> word_of_target(const TargetSpec& target, const fs::path&) {
+  const auto& word = target.*kMember;
+  return word ? std::optional<Value>(Value::of(std::string(to_string(*word)))) : std::nullopt;
 }
 
 template <bool TargetSpec::*kMember>

@@ -49,7 +49,7 @@ std::optional<Value> ssh_of(const TargetSpec& target, const fs::path& folder) {
 }
 
 void apply_network(const Value& value, TargetSpec& target, const AttributeFolders&) {
-  target.network = one_of(value.text(), "network", {"default", "host", "none"}, target);
+  target.network = word_of(value, "network", {NetworkMode::build, NetworkMode::host, NetworkMode::none}, target);
 }
 
 void apply_shm_size(const Value& value, TargetSpec& target, const AttributeFolders&) {
@@ -112,7 +112,7 @@ std::vector<Attribute> run_attributes() {
        .definition_key = "network",
        .is_input = true,
        .apply = apply_network,
-       .value_of = text_of<&T::network>},
+       .value_of = word_of_target<&T::network>},
       {.name = "shm-size",
        .place = 220,
        .form = text,

@@ -5,7 +5,7 @@ namespace kiln::bake {
 namespace {
 
 void apply_call(const Value& value, TargetSpec& target, const AttributeFolders&) {
-  target.call = one_of(value.text(), "call", {"build", "check", "lint"}, target);
+  target.call = word_of(value, "call", {CallMethod::build, CallMethod::check, CallMethod::lint}, target);
 }
 
 bool is_disabled(const Value& policy) { return policy.members().contains("disabled"); }
@@ -61,7 +61,7 @@ std::vector<Attribute> solve_attributes() {
        .merge = replace,
        .definition_key = "call",
        .apply = apply_call,
-       .value_of = text_of<&T::call>},
+       .value_of = word_of_target<&T::call>},
       {.name = "policy",
        .place = 280,
        .form = entries,

@@ -141,9 +141,9 @@ TEST_CASE("RUN's flags") {
   CHECK(run.mounts[0].text == "type=cache,target=/c");
   REQUIRE(run.mounts[1].plain);
   CHECK(run.mounts[1].plain->target == "/x");
-  CHECK(run.network == "none");
-  CHECK(run.security == "insecure");
-  CHECK(only<Run>("RUN a").network == "default");
+  CHECK(run.network == NetworkMode::none);
+  CHECK(run.security == SecurityMode::insecure);
+  CHECK(only<Run>("RUN a").network == NetworkMode::build);
   CHECK(has(refusal("RUN --network=bridge a"), "no value 'bridge'"));
   CHECK(has(refusal("RUN --mount=type=bind,from=$x a"), "cannot hold a variable"));
   CHECK(has(refusal("RUN --mount a"), "needs a value"));

@@ -33,20 +33,20 @@ std::string log_of_a_build(PlainProgress::Options options) {
       progress.step_finished(number, hit(number <= 90 ? "local" : "registry ghcr.io/acme/cache"));
     }
     progress.step_started(step(101, "hub-mainpc", "builder", 1, 3, "COPY requirements.txt ."));
-    progress.step_missed(101, "'requirements.txt' changed");
+    progress.step_missed(101, {"'requirements.txt' changed"});
     stage.now += 0.1;
-    progress.step_finished(101, built(0.1, "'requirements.txt' changed"));
+    progress.step_finished(101, built(0.1, {"'requirements.txt' changed"}));
     progress.step_started(step(102, "hub-mainpc", "builder", 2, 3, "RUN pip install -r requirements.txt"));
-    progress.step_missed(102, "parent layer 2 changed");
+    progress.step_missed(102, {"parent layer 2 changed"});
     stage.now += 0.512;
     progress.step_output(102, "Collecting fastapi\nCollect");
     progress.step_started(step(103, "web", "stage-0", 1, 2, "RUN npm ci"));
-    progress.step_missed(103, kNoEarlierBuild);
+    progress.step_missed(103, {"no earlier build of this step", MissKind::first_build});
     progress.step_output(103, "npm error code E404\n");
     progress.warn("the cache 'ghcr.io/acme/cache' could not be read: 503");
     stage.now += 11;
     progress.step_output(102, "ing uvicorn\n");
-    progress.step_finished(102, built(11.5, "parent layer 2 changed"));
+    progress.step_finished(102, built(11.5, {"parent layer 2 changed"}));
     progress.step_output(103, "npm error done");
     progress.step_finished(103, failed("'npm ci' ended with exit code 1\n  | npm error code E404\n  | npm error done"));
     progress.step_started(step(104, "hub-mainpc", "builder", 3, 3, "COPY app ."));
@@ -111,7 +111,7 @@ TEST_CASE("a step that is slow is told before it ends") {
   Stage stage;
   PlainProgress progress(stage.fd.get(), stage.clock(), {});
   progress.step_started(step(1, "", "", 0, 0, "RUN slow"));
-  progress.step_missed(1, "ARG A changed");
+  progress.step_missed(1, {"ARG A changed"});
   stage.now += 0.9;
   progress.step_started(step(2, "", "", 0, 0, "RUN other"));
   CHECK(stage.written().empty());

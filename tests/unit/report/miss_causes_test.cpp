@@ -75,7 +75,7 @@ TEST_CASE("a first build is the cause of itself") {
   BuildRecord record;
   record.targets.push_back(target("os", {}, {step(1, "x", kBuilt)}));
   record.targets.push_back(target("app", {"os"}, {step(1, "y", kBuilt)}));
-  for (BuildRecordTarget& built : record.targets) built.steps[0].reason = "no earlier build of this step";
+  for (BuildRecordTarget& built : record.targets) built.steps[0].miss_kind = MissKind::first_build;
   const MissCauses causes(record);
   REQUIRE(causes.all().size() == 2);
   CHECK(causes.all()[0]->is_first_build());

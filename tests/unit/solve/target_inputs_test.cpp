@@ -137,7 +137,7 @@ TEST_CASE("every word of a target that reaches its image is in the hash, its nam
   CHECK(inputs.changes([&] { target.labels["l"] = "1"; }));
   CHECK(inputs.changes([&] { target.platforms = {oci::Platform::parse("linux/arm64")}; }));
   CHECK(inputs.changes([&] { target.compression = Compression{CompressionKind::zstd, {}}; }));
-  CHECK(inputs.changes([&] { target.network = "none"; }));
+  CHECK(inputs.changes([&] { target.network = NetworkMode::none; }));
   CHECK(inputs.changes([&] { inputs.settings.times.epoch = 1; }));
   CHECK(inputs.changes([&] { inputs.settings.kiln_version = "2.0"; }));
   CHECK(inputs.changes([&] { target.profile = Profile{"small", {{"A", "1"}}, {}, {}, {}}; }));
