@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
+
+#include "base/append_format.hpp"
 
 namespace kiln {
 
@@ -17,7 +18,7 @@ StepKeyBuilder::StepKeyBuilder(std::string_view kind) {
 }
 
 void StepKeyBuilder::field(std::string_view name, char type, std::string_view bytes) {
-  fmt::format_to(std::back_inserter(unhashed_), "{} {} {}:", name, type, bytes.size());
+  append_format(unhashed_, "{} {} {}:", name, type, bytes.size());
   unhashed_ += bytes;
   unhashed_ += '\n';
   if (unhashed_.size() < kHashedAtOnce) return;
@@ -52,14 +53,14 @@ StepKeyBuilder& StepKeyBuilder::entry(std::string_view path, const FileEntry& en
     const fmt::format_int digits(value);
     item({digits.data(), digits.size()});
   };
-  fmt::format_to(std::back_inserter(text), "{:o}", entry.mode);
+  append_format(text, "{:o}", entry.mode);
   item({text.data(), text.size()});
   number(entry.uid);
   number(entry.gid);
   item(entry.content.str());
   item(entry.link);
   text.clear();
-  fmt::format_to(std::back_inserter(text), "{}:{}", entry.device_major, entry.device_minor);
+  append_format(text, "{}:{}", entry.device_major, entry.device_minor);
   item({text.data(), text.size()});
   for (const auto& [name, value] : entry.xattrs) {
     item(name);

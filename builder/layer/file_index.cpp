@@ -4,8 +4,8 @@
 #include <zstd.h>
 
 #include <algorithm>
-#include <iterator>
 
+#include "base/append_format.hpp"
 #include "base/error.hpp"
 #include "base/held_bytes.hpp"
 #include "base/text.hpp"
@@ -23,7 +23,7 @@ constexpr std::string_view kShortestEntry = "o 0: 0 0 0 0 0 0: - 0 0 0\n";  // a
 constexpr int kIndexZstdLevel = 3;
 
 void put_string(std::string& text, std::string_view value) {
-  fmt::format_to(std::back_inserter(text), "{}:", value.size());
+  append_format(text, "{}:", value.size());
   text += value;
 }
 
@@ -31,12 +31,11 @@ void put_entry(std::string& text, const FileEntry& entry) {
   text += to_letter(entry.type);
   text += ' ';
   put_string(text, entry.path);
-  fmt::format_to(std::back_inserter(text), " {:o} {} {} {} {} ", entry.mode, entry.uid, entry.gid, entry.size,
-                 entry.mtime);
+  append_format(text, " {:o} {} {} {} {} ", entry.mode, entry.uid, entry.gid, entry.size, entry.mtime);
   put_string(text, entry.link);
   text += ' ';
   text += entry.content.empty() ? std::string_view("-") : entry.content.hex();
-  fmt::format_to(std::back_inserter(text), " {} {} {}", entry.device_major, entry.device_minor, entry.xattrs.size());
+  append_format(text, " {} {} {}", entry.device_major, entry.device_minor, entry.xattrs.size());
   for (const auto& [name, value] : entry.xattrs) {
     text += ' ';
     put_string(text, name);
@@ -254,22 +253,21 @@ FileIndex::FileIndex(Parts parts) : parts_(std::move(parts)) {
 std::string FileIndex::serialise() const {
   std::string text(kMagic);
   text.reserve(512 + parts_.entries.size() * 192);
-  const auto append = std::back_inserter(text);
-  fmt::format_to(append, "diff {} {}\n", parts_.diff_id.str(), parts_.unpacked_bytes);
-  fmt::format_to(append, "blobs {}\n", parts_.blobs.size());
+  append_format(text, "diff {} {}\n", parts_.diff_id.str(), parts_.unpacked_bytes);
+  append_format(text, "blobs {}\n", parts_.blobs.size());
   for (const BlobFrames& blob : parts_.blobs) {
-    fmt::format_to(append, "{} {}\n", blob.blob.str(), blob.frames.size());
+    append_format(text, "{} {}\n", blob.blob.str(), blob.frames.size());
     for (const Frame& frame : blob.frames) {
-      fmt::format_to(append, "{} {}\n", frame.compressed_bytes, frame.unpacked_bytes);
+      append_format(text, "{} {}\n", frame.compressed_bytes, frame.unpacked_bytes);
     }
   }
-  fmt::format_to(append, "kept {}\n", parts_.kept.size());
+  append_format(text, "kept {}\n", parts_.kept.size());
   for (const auto& [path, content] : parts_.kept) {
     put_string(text, path);
     put_string(text, content);
     text += '\n';
   }
-  fmt::format_to(append, "entries {}\n", parts_.entries.size());
+  append_format(text, "entries {}\n", parts_.entries.size());
   for (const FileEntry& entry : parts_.entries) put_entry(text, entry);
 
   std::string blob(ZSTD_compressBound(text.size()), '\0');
