@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-
 #include "base/append_format.hpp"
 
 namespace kiln {
@@ -48,20 +47,20 @@ StepKeyBuilder& StepKeyBuilder::entry(std::string_view path, const FileEntry& en
   items_.clear();
   item(path);
   item({&type, 1});
-  fmt::memory_buffer text;
+  std::string text;
   const auto number = [&](std::uint32_t value) {
     const fmt::format_int digits(value);
     item({digits.data(), digits.size()});
   };
   append_format(text, "{:o}", entry.mode);
-  item({text.data(), text.size()});
+  item(text);
   number(entry.uid);
   number(entry.gid);
   item(entry.content.str());
   item(entry.link);
   text.clear();
   append_format(text, "{}:{}", entry.device_major, entry.device_minor);
-  item({text.data(), text.size()});
+  item(text);
   for (const auto& [name, value] : entry.xattrs) {
     item(name);
     item(value);
