@@ -57,6 +57,9 @@ Workshop::~Workshop() {
 
 void Workshop::push_early(std::map<std::string, EarlyTarget> targets) {
   if (settings_.offline || targets.empty()) return;
+  std::vector<std::string> names;
+  for (const auto& [name, target] : targets) names.push_back(target.name);
+  layers_->known_layers().expect_pushes(std::move(names));
   const CacheWriting writing = sharing_ ? CacheWriting::by_each_step : CacheWriting::at_the_end;
   const EarlyMeans means{*remote_, *store_, caches_->cache(), writing};
   early_ = std::make_unique<EarlyLayers>(std::move(targets), means, *recorder_);

@@ -34,6 +34,7 @@ struct LayerWriter::State {
         cancel(std::move(cancel_in)),
         tar([this](std::string_view bytes) {
           blob ? blob->write(bytes) : tar_hash.update(bytes);
+          index.unpacked_bytes += bytes.size();
           if (options.listener) options.listener(bytes);
         }) {
     if (!options.diff_id_only) blob.emplace(store_in, pool, options.compression);
@@ -168,7 +169,6 @@ const oci::Digest& LayerWriter::finish_diff_id() {
   if (!state.complete) {
     state.tar.finish();
     state.index.diff_id = state.blob ? state.blob->finish_input() : state.tar_hash.finish();
-    if (state.blob) state.index.unpacked_bytes = state.blob->bytes_in();
     state.complete = true;
   }
   return state.index.diff_id;
@@ -187,6 +187,17 @@ LayerValue LayerWriter::finish() {
   if (!state.ordinary_name.empty())
     blob.annotations[std::string(kOrdinaryNameAnnotation)] = printable(state.ordinary_name);
   layer.blobs.push_back({std::move(blob), state.options.compression});
+  return layer;
+}
+
+LayerValue LayerWriter::finish_as(LayerBlob blob) {
+  finish_diff_id();
+  State& state = *state_;
+  LayerValue layer;
+  layer.diff_id = state.index.diff_id;
+  layer.unpacked_bytes = state.index.unpacked_bytes;
+  layer.index = store_index(state.store, FileIndex(std::move(state.index)));
+  layer.blobs.push_back(std::move(blob));
   return layer;
 }
 

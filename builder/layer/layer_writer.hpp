@@ -19,7 +19,7 @@ struct LayerWriterOptions {
   std::optional<UnixSeconds> set_mtime;    // every entry gets this time
   std::optional<UnixSeconds> clamp_mtime;  // entries get at most this time
   TarListener listener;                    // may be empty
-  // All that is wanted is finish_diff_id(): nothing is compressed, nothing comes into the store.
+  // All that is wanted is finish_diff_id() or finish_as(): nothing is compressed, and no blob comes into the store.
   bool diff_id_only = false;
 };
 
@@ -52,6 +52,8 @@ class LayerWriter {
   // Not with diff_id_only. Waits for the blob, puts it and the index into the store (Durability::ephemeral: the caller
   // runs store.sync() before anything durable names them) and records the store's index_of_layer() and blob_info().
   LayerValue finish();
+  // With diff_id_only, of a layer whose blob is known and may be elsewhere: puts the index alone into the store.
+  LayerValue finish_as(LayerBlob blob);
 
  private:
   struct State;

@@ -48,8 +48,8 @@ struct WrittenPart {
   std::optional<SnapshotUpper> files;
 };
 
-// Writes the parts of a cut, but for those that are in the store or in a shared cache. The threads that write parts
-// share it: each part is one thread's.
+// Writes the parts of a cut, but for those that are in the store, in a shared cache or at the registry. The threads
+// that write parts share it: each part is one thread's.
 class PartWriter {
  public:
   PartWriter(LayerAccess& access, const fs::path& folder, const ScannedTree& tree, const UpperToCut& what)
@@ -79,13 +79,15 @@ class PartWriter {
   // How many were there.
   std::size_t in_store() const noexcept { return in_store_; }
   std::size_t in_cache() const noexcept { return in_cache_; }
+  std::size_t at_registry() const noexcept { return at_registry_; }
 
  private:
   // A layer of a part's shape, where there is one.
+  enum class Origin { store, cache, registry };
   struct Candidate {
     std::string shape;
     std::optional<LayerValue> layer;
-    bool is_in_store = false;
+    Origin origin = Origin::store;
   };
   enum class Wanted { layer, diff_id };
 
@@ -93,13 +95,31 @@ class PartWriter {
   static constexpr std::size_t kMostWriters = 3;
 
   LayerValue layer_of(const LayerPart& part, Candidate& known) {
-    if (known.layer && is_same(part, *known.layer)) {
-      ++(known.is_in_store ? in_store_ : in_cache_);
-      if (known.is_in_store) access_.known_layers().note(known.shape, what_.compression, *known.layer);
-      return std::move(*known.layer);
+    if (known.layer) {
+      // Reading the files twice costs less than compressing them, and only where it is likely that they are the same.
+      LayerWriter reader = fill(part, Wanted::diff_id);
+      if (reader.finish_diff_id() == known.layer->diff_id) return take(known, reader);
     }
     LayerValue layer = fill(part, Wanted::layer).finish();
     if (!known.shape.empty()) access_.known_layers().note(known.shape, what_.compression, layer);
+    return layer;
+  }
+
+  LayerValue take(Candidate& known, LayerWriter& reader) {
+    LayerValue layer = std::move(*known.layer);
+    switch (known.origin) {
+      case Origin::store:
+        ++in_store_;
+        break;
+      case Origin::cache:
+        ++in_cache_;
+        return layer;
+      case Origin::registry:
+        ++at_registry_;
+        layer = reader.finish_as(std::move(layer.blobs.front()));
+        break;
+    }
+    access_.known_layers().note(known.shape, what_.compression, layer);
     return layer;
   }
 
@@ -147,22 +167,21 @@ class PartWriter {
     std::vector<std::size_t> open;
     std::vector<std::string> asked;
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      Candidate& candidate = candidates.emplace_back(Candidate{shape_of(parts[i]), std::nullopt, false});
+      Candidate& candidate = candidates.emplace_back(Candidate{shape_of(parts[i]), std::nullopt, Origin::store});
       if (candidate.shape.empty()) continue;
       candidate.layer = access_.known_layers().in_store(candidate.shape, what_.compression);
-      candidate.is_in_store = candidate.layer.has_value();
-      if (candidate.is_in_store) continue;
+      if (candidate.layer) continue;
       open.push_back(i);
       asked.push_back(candidate.shape);
     }
     auto cached = access_.known_layers().in_cache(asked, what_.compression);
-    for (std::size_t i = 0; i < open.size(); ++i) candidates[open[i]].layer = std::move(cached[i]);
+    auto remembered = access_.known_layers().at_registry(asked, what_.compression);
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      Candidate& candidate = candidates[open[i]];
+      candidate.origin = cached[i] ? Origin::cache : Origin::registry;
+      candidate.layer = std::move(cached[i] ? cached[i] : remembered[i]);
+    }
     return candidates;
-  }
-
-  // Reading the files twice costs less than compressing them, and only where it is likely that they are the same.
-  bool is_same(const LayerPart& part, const LayerValue& layer) {
-    return fill(part, Wanted::diff_id).finish_diff_id() == layer.diff_id;
   }
 
   LayerAccess& access_;
@@ -172,6 +191,7 @@ class PartWriter {
   const UpperToCut& what_;
   std::atomic<std::size_t> in_store_{0};
   std::atomic<std::size_t> in_cache_{0};
+  std::atomic<std::size_t> at_registry_{0};
 };
 
 }  // namespace
@@ -191,6 +211,8 @@ std::vector<LayerValue> cut_upper(LayerAccess& access, SnapshotUpper upper, cons
     say.detail(fmt::format("{} of {} layers are in the store already", writer.in_store(), parts.size()));
   if (writer.in_cache() > 0)
     say.detail(fmt::format("{} of {} layers are in a shared cache already", writer.in_cache(), parts.size()));
+  if (writer.at_registry() > 0)
+    say.detail(fmt::format("{} of {} layers are at the registry already", writer.at_registry(), parts.size()));
 
   if (parts.size() == 1) parts.front().files = std::move(upper);
   std::vector<LayerValue> layers;

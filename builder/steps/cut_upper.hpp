@@ -30,8 +30,8 @@ struct CutListener {
 };
 
 // Cuts the upper folder of a RUN into layers along the packages that it installed (packages/layer_cut.hpp), with all
-// times settled, and makes its files the snapshots of these layers. A layer that the store or a shared cache has
-// already is neither compressed nor written (KnownLayers).
+// times settled, and makes its files the snapshots of these layers. A layer that the store, a shared cache
+// or the registry has already is neither compressed nor written (KnownLayers).
 std::vector<LayerValue> cut_upper(LayerAccess& access, SnapshotUpper upper, const UpperToCut& what,
                                   const CutListener& say);
 

@@ -1,10 +1,21 @@
 #include "builder/steps/known_layers.hpp"
 
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/thread_pool.hpp"
 #include "builder/cache/layer_entry.hpp"
 #include "builder/cache/step_key.hpp"
 #include "registry/store/layer_facts.hpp"
+#include "registry/store/remembered_layers.hpp"
 
 namespace kiln {
+
+namespace {
+
+constexpr std::size_t kMostQuestions = 8;  // to a registry, at once
+
+}  // namespace
 
 std::string layer_shape_key(const std::string& shape, const Compression& compression) {
   return StepKeyBuilder("shape").text("shape", shape).text("form", compression.str()).finish();
@@ -40,6 +51,46 @@ std::vector<std::optional<LayerValue>> KnownLayers::in_cache(std::span<const std
     if (blobs_.was_lost(blob.descriptor.digest) || !shared_->has_blob(blob.descriptor)) continue;
     found[i] = std::move(layer);
   }
+  return found;
+}
+
+// "HOST[:PORT]" of each, as places are seen.
+std::set<std::string> KnownLayers::push_registries() {
+  std::set<std::string> registries;
+  for (const std::string& name : pushed_names_) {
+    try {
+      registries.insert(remote_.get().repository_of(oci::Reference::parse(name)).endpoint.authority);
+    } catch (const Error&) {
+      // The push meets it again, and says it.
+    }
+  }
+  return registries;
+}
+
+std::vector<std::optional<LayerValue>> KnownLayers::at_registry(std::span<const std::string> shapes,
+                                                                const Compression& compression) {
+  std::vector<std::optional<LayerValue>> found(shapes.size());
+  if (pushed_names_.empty()) return found;
+  std::vector<std::size_t> remembered;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    auto blob = noted_blob_of_shape(store_, shapes[i], compression.str());
+    const auto info = blob ? blob_info(store_, blob->digest) : std::nullopt;
+    if (!info) continue;
+    blob->media_type = compression.media_type();
+    LayerValue& layer = found[i].emplace();
+    layer.diff_id = info->diff_id;
+    layer.unpacked_bytes = info->unpacked_bytes;
+    layer.blobs.push_back({std::move(*blob), compression});
+    remembered.push_back(i);
+  }
+  if (remembered.empty()) return found;
+  const std::set<std::string> registries = push_registries();
+  ThreadPool pool(std::min(remembered.size(), kMostQuestions));
+  pool.parallel_for(remembered.size(), [&](std::size_t number) {
+    std::optional<LayerValue>& layer = found[remembered[number]];
+    const auto place = blobs_.at_registry(layer->blobs.front().descriptor);
+    if (!place || !registries.count(place->endpoint.authority)) layer.reset();
+  });
   return found;
 }
 

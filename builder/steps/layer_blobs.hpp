@@ -1,8 +1,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -39,8 +41,9 @@ struct LayerPlaces {
   SharedCache* shared = nullptr;
 };
 
-// The blobs of layers: in the store, else from the registry of a foreign image or from a shared cache. What is fetched
-// is noted as fetched for `step`, the text of an instruction. Any thread.
+// The blobs of layers: in the store, else from the registry of a foreign image, from a shared cache, or from where a
+// push or a pull of this home saw them. What is fetched from a cache is noted as fetched for `step`, the text of an
+// instruction. Any thread.
 class LayerBlobs {
  public:
   LayerBlobs(const LayerPlaces& places, ThreadPool& pool, CancelToken cancel)
@@ -56,11 +59,16 @@ class LayerBlobs {
   bool fetch_for_push(const oci::Descriptor& blob);
   // Whether a blob of the layer is here or, as far as can be told without fetching it, can be fetched.
   bool can_be_had(const ImageLayer& layer);
+  // A repository in which a push or a pull of this home saw the blob and which has it still; each blob is asked for
+  // once. nullopt also where no registry can be asked, and for a blob that was lost.
+  std::optional<RemoteRepository> at_registry(const oci::Descriptor& blob);
   // Whether no place had it that was said to, earlier in this build.
   bool was_lost(const oci::Digest& blob) const;
 
  private:
   void note_lost(const ImageLayer& layer);
+  bool fetch_from_registry(const oci::Descriptor& blob);
+  std::optional<RemoteRepository> ask_registries(const oci::Descriptor& blob);
 
   ContentStore& store_;
   LazyRemote& remote_;
@@ -69,6 +77,8 @@ class LayerBlobs {
   CancelToken cancel_;
   mutable std::mutex mutex_;
   std::set<oci::Digest> lost_;
+  std::map<oci::Digest, std::optional<RemoteRepository>> at_registry_;
+  std::set<Endpoint> unreachable_;
 };
 
 }  // namespace kiln

@@ -14,6 +14,7 @@
 #include "registry/store/layer_facts.hpp"
 #include "registry/store/lease_file.hpp"
 #include "registry/store/pending_pushes.hpp"
+#include "registry/store/remembered_layers.hpp"
 
 namespace kiln {
 
@@ -68,23 +69,30 @@ void forget_indexes_except(const ContentStore& store, const std::set<oci::Digest
   }
 }
 
-// The same of what layers were compressed to.
-void forget_forms_except(const HomeLayout& home, const std::set<oci::Digest>& kept) {
+// The same of what layers were compressed to. Of `remembered` blobs the shape stays.
+void forget_forms_except(const HomeLayout& home, const std::set<oci::Digest>& kept,
+                         const std::set<oci::Digest>& remembered) {
   if (!fs::is_directory(fs::symlink_status(home.forms()))) return;
   for (const std::string& name : list_directory(home.forms())) {
     if (name.starts_with(".")) continue;
     const std::string text = read_file_if_exists(home.forms() / name, 4096).value_or("");
     const std::string digest = text.substr(0, text.find(' '));
-    if (!oci::Digest::is_valid(digest) || !kept.count(oci::Digest::parse(digest))) remove_file(home.forms() / name);
+    const std::optional<oci::Digest> blob =
+        oci::Digest::is_valid(digest) ? std::optional(oci::Digest::parse(digest)) : std::nullopt;
+    const bool stays = blob && (kept.count(*blob) || (remembered.count(*blob) && is_shape_fact(name)));
+    if (!stays) remove_file(home.forms() / name);
   }
 }
 
-// The same of where blobs were seen.
-void forget_places_except(const HomeLayout& home, const std::set<oci::Digest>& kept) {
-  if (!fs::is_directory(fs::symlink_status(home.seen_places()))) return;
-  for (const std::string& name : list_directory(home.seen_places())) {
+// Files that are named by blobs, in a folder: where those were seen, what they hold.
+void forget_files_of_blobs_except(const fs::path& folder, const std::set<oci::Digest>& kept,
+                                  const std::set<oci::Digest>& remembered) {
+  if (!fs::is_directory(fs::symlink_status(folder))) return;
+  for (const std::string& name : list_directory(folder)) {
     const std::string text = "sha256:" + name;
-    if (oci::Digest::is_valid(text) && !kept.count(oci::Digest::parse(text))) remove_file(home.seen_places() / name);
+    if (!oci::Digest::is_valid(text)) continue;
+    const oci::Digest blob = oci::Digest::parse(text);
+    if (!kept.count(blob) && !remembered.count(blob)) remove_file(folder / name);
   }
 }
 
@@ -139,8 +147,10 @@ GarbageReport collect_garbage(ContentStore& store, const std::function<std::set<
   GarbageReport report;
   if (dry_run == DryRun::no) {
     forget_indexes_except(store, kept);
-    forget_forms_except(home, kept);
-    forget_places_except(home, kept);
+    const std::set<oci::Digest> remembered = remembered_blobs(store);
+    forget_forms_except(home, kept, remembered);
+    forget_files_of_blobs_except(home.seen_places(), kept, remembered);
+    forget_files_of_blobs_except(home.blob_info(), kept, remembered);
   }
   for (const std::string& name : list_directory(home.blobs())) {
     const std::string text = "sha256:" + name;
@@ -152,7 +162,6 @@ GarbageReport collect_garbage(ContentStore& store, const std::function<std::set<
     report.bytes += static_cast<std::uint64_t>(info.st_size);
     if (dry_run == DryRun::yes) continue;
     remove_file(path);
-    remove_file(home.blob_info() / name);
   }
   if (dry_run == DryRun::yes) return report;
   remove_dead_temporaries(home.tmp());

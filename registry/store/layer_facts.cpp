@@ -1,9 +1,12 @@
 #include "registry/store/layer_facts.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "base/atomic_file.hpp"
+#include "base/clock.hpp"
 #include "base/text.hpp"
+#include "registry/store/remembered_layers.hpp"
 
 namespace kiln {
 
@@ -42,13 +45,20 @@ void set_index_of_layer(const ContentStore& store, const oci::Digest& diff_id, c
 
 namespace {
 
-// A blob by the name of its fact among the forms, leased, if it is still here.
-std::optional<oci::Descriptor> find_form(ContentStore& store, const std::string& name) {
+constexpr std::string_view kShapeEnding = "-shape";
+
+// A blob by the name of its fact among the forms, leased.
+std::optional<oci::Descriptor> noted_form(ContentStore& store, const std::string& name) {
   const auto fact = read_fact(store.home().forms() / name, 2);
   if (!fact) return std::nullopt;
-  oci::Descriptor blob{"", fact->digest, fact->number, {}, {}, {}};
-  store.lease(blob.digest);
-  return store.size_of(blob.digest) == blob.size ? std::optional(std::move(blob)) : std::nullopt;
+  store.lease(fact->digest);
+  return oci::Descriptor{"", fact->digest, fact->number, {}, {}, {}};
+}
+
+// The same, if it is still here.
+std::optional<oci::Descriptor> find_form(ContentStore& store, const std::string& name) {
+  auto blob = noted_form(store, name);
+  return blob && store.size_of(blob->digest) == blob->size ? std::move(blob) : std::nullopt;
 }
 
 void set_form(const ContentStore& store, const std::string& name, const oci::Descriptor& blob) {
@@ -62,7 +72,7 @@ std::string name_of_form(const oci::Digest& diff_id, std::string_view form) {
 }
 
 std::string name_of_shape(std::string_view shape, std::string_view form) {
-  return fmt::format("{}-{}-shape", shape, form);
+  return fmt::format("{}-{}{}", shape, form, kShapeEnding);
 }
 
 }  // namespace
@@ -80,6 +90,27 @@ void set_form_of_layer(const ContentStore& store, const oci::Digest& diff_id, st
 
 std::optional<oci::Descriptor> blob_of_shape(ContentStore& store, std::string_view shape, std::string_view form) {
   return find_form(store, name_of_shape(shape, form));
+}
+
+std::optional<oci::Descriptor> noted_blob_of_shape(ContentStore& store, std::string_view shape, std::string_view form) {
+  return noted_form(store, name_of_shape(shape, form));
+}
+
+bool is_shape_fact(std::string_view name) { return name.ends_with(kShapeEnding); }
+
+std::set<oci::Digest> remembered_blobs(const ContentStore& store) {
+  std::set<oci::Digest> blobs;
+  const fs::path folder = store.home().forms();
+  if (!fs::is_directory(fs::symlink_status(folder))) return blobs;
+  const UnixSeconds oldest = now_unix_seconds() - UnixSeconds{kRememberedDays} * 24 * 3600;
+  for (const std::string& name : list_directory(folder)) {
+    if (!is_shape_fact(name)) continue;
+    struct stat info;
+    if (::lstat((folder / name).c_str(), &info) != 0 || info.st_mtime < oldest) continue;
+    const auto fact = read_fact(folder / name, 2);
+    if (fact && !seen_places(store, fact->digest).empty()) blobs.insert(fact->digest);
+  }
+  return blobs;
 }
 
 void set_blob_of_shape(const ContentStore& store, std::string_view shape, std::string_view form,

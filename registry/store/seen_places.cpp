@@ -5,6 +5,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "registry/store/remembered_layers.hpp"
 
 namespace kiln {
 
@@ -44,6 +45,10 @@ void leave_out_oldest(std::vector<std::string>& places, const std::string& regis
 }
 
 }  // namespace
+
+std::vector<std::string> seen_places(const ContentStore& store, const oci::Digest& blob) {
+  return places_in(file_of(store, blob));
+}
 
 std::vector<std::string> seen_repositories(const ContentStore& store, const oci::Digest& blob,
                                            const std::string& registry) {

@@ -102,7 +102,14 @@ class FakeFetcher final : public SourceFetcher {
 
 class FakeClock final : public BuildClock {
  public:
-  double monotonic_seconds() const override { return static_cast<double>(now_); }
+  // Called whenever a build asks for seconds, by the thread that does: a step asks when it begins, and once its layers
+  // are made.
+  std::function<void()> when_asked;
+
+  double monotonic_seconds() const override {
+    if (when_asked) when_asked();
+    return static_cast<double>(now_);
+  }
   UnixSeconds now() const override { return now_; }
   void pass(UnixSeconds seconds) { now_ += seconds; }
 

@@ -4,10 +4,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <thread>
 
 #include "base/error.hpp"
+#include "builder/packages/layer_cut.hpp"
 #include "tests/unit/build/build_fixture.hpp"
 
 using namespace kiln;
@@ -36,6 +38,14 @@ test::FakeRunner::Action waits_for_uploads(const BuildFixture& fixture, const st
   };
 }
 
+// What pip does: a distribution that is large enough for a layer of its own.
+void install_large(const RunCall& call, const std::string& name) {
+  const std::string site = "usr/lib/python3.11/site-packages/";
+  call.write(site + name + ".py", std::string(kOwnLayerBytes + 1, 'x'));
+  call.write(site + name + "-1.dist-info/METADATA", "Name: " + name + "\nVersion: 1\n");
+  call.write(site + name + "-1.dist-info/RECORD", name + ".py,,\n");
+}
+
 TargetSpec pushed_target(std::vector<std::string> outputs) {
   TargetSpec target;
   target.outputs = std::move(outputs);
@@ -60,6 +70,36 @@ TEST_CASE("a layer goes to the registry while the next step runs, and its tag co
   // Two layers and the config: what went ahead is not sent again.
   CHECK(uploads(fixture, "acme/app") == 3);
   CHECK(fixture.registry.broken_tags().empty());
+}
+
+TEST_CASE("the parts of a layer that is cut along packages are at the registry before their step ends") {
+  BuildFixture fixture;
+  std::atomic<bool> has_run = false;
+  fixture.runner.on("pip", [&](const RunCall& call) {
+    for (const char* name : {"numpy", "scipy", "torch"}) install_large(call, name);
+    has_run = true;
+    return 0;
+  });
+  // Between the last part and the end of the step, which tells the layers all together.
+  int sent = 0;
+  Steps ended = {"nothing was looked at"};
+  fixture.clock.when_asked = [&] {
+    if (!has_run.exchange(false)) return;
+    for (int i = 0; i < 4000 && uploads(fixture, "acme/app") < 3; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    sent = uploads(fixture, "acme/app");
+    ended = fixture.events();
+  };
+  TargetSpec& target = fixture.dockerfile("FROM base\nRUN pip\n");
+  target.outputs = {"type=registry"};
+  target.layers = LayerRules{LayerRules::By::package};
+  const BuildResult result = fixture.build();
+  REQUIRE(result.targets.at(0).images.at(0).image.parsed.layers.size() == 4);
+  CHECK(sent == 3);
+  CHECK(ended == Steps{});
+  CHECK(fixture.events() == Steps{"built RUN pip", "pushed acme/app:1"});
+  // The base and the config are left to the push.
+  CHECK(uploads(fixture, "acme/app") == 5);
 }
 
 TEST_CASE("a build that fails after a layer went ahead leaves its blob at the registry and no tag") {

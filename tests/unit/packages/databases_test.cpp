@@ -130,6 +130,51 @@ TEST_CASE("a package.json that is no package's is passed over, a broken one is s
   CHECK(notes.all().size() == 3);
 }
 
+TEST_CASE("of a whole record of conda the members that state the package are read, and the others passed over") {
+  PackageNotes notes;
+  const auto packages = read_conda_package(R"({
+  "build": "py311h64a7726_0",
+  "build_number": 0,
+  "channel": "https://conda.anaconda.org/conda-forge/linux-64",
+  "constrains": [],
+  "depends": ["libblas >=3.9.0,<4.0a0", "python >=3.11,<3.12.0a0"],
+  "extracted_package_dir": "/opt/conda/pkgs/numpy-1.26.4-py311h64a7726_0",
+  "features": "",
+  "files": ["bin/f2py", "lib/python3.11/site-packages/numpy/__init__.py",
+            "lib/python3.11/site-packages/numpy/__pycache__/__init__.cpython-311.pyc"],
+  "fn": "numpy-1.26.4-py311h64a7726_0.conda",
+  "license": "BSD-3-Clause",
+  "license_family": "BSD",
+  "link": {"source": "/opt/conda/pkgs/numpy-1.26.4-py311h64a7726_0", "type": 1},
+  "md5": "a502d7aad449a1206efb366d6a12c52d",
+  "name": "numpy",
+  "package_tarball_full_path": "/opt/conda/pkgs/numpy-1.26.4-py311h64a7726_0.conda",
+  "paths_data": {
+    "paths": [
+      {"_path": "bin/f2py", "path_type": "unix_python_entry_point"},
+      {"_path": "lib/python3.11/site-packages/numpy/__init__.py", "path_type": "hardlink",
+       "sha256": "3b7a", "sha256_in_prefix": "3b7a", "size_in_bytes": 17120},
+      {"_path": "lib/python3.11/site-packages/numpy/__pycache__/__init__.cpython-311.pyc", "path_type": "pyc_file"}
+    ],
+    "paths_version": 1
+  },
+  "requested_spec": "numpy",
+  "size": 8065890,
+  "subdir": "linux-64",
+  "timestamp": 1707225809722,
+  "url": "https://conda.anaconda.org/conda-forge/linux-64/numpy-1.26.4-py311h64a7726_0.conda",
+  "version": "1.26.4"
+})",
+                                           "c", notes);
+  REQUIRE(packages.size() == 1);
+  CHECK(packages[0].stated.name == "numpy");
+  CHECK(packages[0].stated.version == "1.26.4");
+  CHECK(packages[0].stated.licence == "BSD-3-Clause");
+  CHECK(packages[0].files == Strings{"bin/f2py", "lib/python3.11/site-packages/numpy/__init__.py",
+                                     "lib/python3.11/site-packages/numpy/__pycache__/__init__.cpython-311.pyc"});
+  CHECK(notes.all().empty());
+}
+
 TEST_CASE("a record of conda states a package and its files") {
   PackageNotes notes;
   const auto packages = read_conda_package(

@@ -10,6 +10,7 @@
 #include "registry/store/closure.hpp"
 #include "registry/store/image_names.hpp"
 #include "registry/store/layer_facts.hpp"
+#include "registry/store/remembered_layers.hpp"
 #include "registry/store/seen_places.hpp"
 #include "tests/support/forked_child.hpp"
 #include "tests/unit/store/store_fixture.hpp"
@@ -158,6 +159,44 @@ TEST_CASE_FIXTURE(StoreFixture, "a layer that stays keeps its file index, one th
   CHECK(list_directory(home.indexes()).size() == 1);
   CHECK(list_directory(home.blob_info()).size() == 1);
   CHECK(list_directory(home.seen_places()) == std::vector{std::string(oci::sha256_of("kept layer").hex())});
+}
+
+TEST_CASE_FIXTURE(StoreFixture,
+                  "what was seen at a registry is remembered by its shape for a while after it has gone") {
+  const std::string shape(64, 'a'), unseen_shape(64, 'b');
+  const oci::Digest diff_id = oci::sha256_of("tar"), seen = oci::sha256_of("seen"), unseen = oci::sha256_of("unseen");
+  left_by_another(home, "", {"seen", "unseen"});
+  {
+    ContentStore other(home);
+    set_blob_of_shape(other, shape, "zstd", {"", seen, 4, {}, {}, {}});
+    set_blob_of_shape(other, unseen_shape, "zstd", {"", unseen, 6, {}, {}, {}});
+    set_form_of_layer(other, diff_id, "zstd", {"", seen, 4, {}, {}, {}});
+    for (const oci::Digest& blob : {seen, unseen}) set_blob_info(other, blob, {diff_id, 1});
+    note_seen_place(other, seen, "ghcr.io", "acme/app", Seen::sent);
+  }
+  collect_garbage_except(store, {}, kReally);
+  CHECK_FALSE(store.has(seen));
+  {
+    ContentStore other(home);
+    CHECK_FALSE(blob_of_shape(other, shape, "zstd"));
+    REQUIRE(noted_blob_of_shape(other, shape, "zstd"));
+    CHECK(noted_blob_of_shape(other, shape, "zstd")->digest == seen);
+    CHECK(noted_blob_of_shape(other, shape, "zstd")->size == 4);
+    REQUIRE(blob_info(other, seen));
+    CHECK(blob_info(other, seen)->diff_id == diff_id);
+    CHECK(seen_places(other, seen) == std::vector<std::string>{"ghcr.io/acme/app"});
+    CHECK_FALSE(noted_blob_of_shape(other, unseen_shape, "zstd"));
+  }
+  // Of the facts of what has gone, nothing else stays.
+  CHECK(list_directory(home.forms()) == std::vector{shape + "-zstd-shape"});
+  CHECK(list_directory(home.blob_info()) == std::vector{std::string(seen.hex())});
+
+  const std::time_t long_ago = std::time(nullptr) - (kRememberedDays * 24L + 1) * 3600;
+  const utimbuf times{long_ago, long_ago};
+  REQUIRE(::utime((home.forms() / (shape + "-zstd-shape")).c_str(), &times) == 0);
+  collect_garbage_except(store, {}, kReally);
+  for (const fs::path& facts : {home.forms(), home.blob_info(), home.seen_places()})
+    CHECK(list_directory(facts).empty());
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "a damaged manifest stops the collection before anything is removed") {
