@@ -213,7 +213,7 @@ std::string html_comparison(const ReportDocument& document) {
     return shown_growth(static_cast<std::int64_t>(now) - static_cast<std::int64_t>(before));
   };
   std::string result = html_heading(
-      "comparison", "Compared with the report of " + format_rfc3339(comparison.before_created),
+      "comparison", "Compared with " + html_text(comparison.before),
       fmt::format("Stored {}, {} before: {}. A machine that has all images of then pulls {}. {} have the same layers.",
                   human_bytes(comparison.now_bytes), human_bytes(comparison.before_bytes),
                   growth_of(comparison.before_bytes, comparison.now_bytes), human_bytes(comparison.update_bytes),
@@ -222,8 +222,9 @@ std::string html_comparison(const ReportDocument& document) {
   for (const ImageChange& image : comparison.images) {
     std::string lines;
     for (const LineChange& line : image.lines) {
-      lines += fmt::format("<li><b>{}</b> <code>{}</code> <code>{}</code></li>", growth_of(line.before, line.now),
-                           html_text(line.place), html_text(line.text));
+      lines += fmt::format("<li><b>{}</b> <code>{}</code> <code>{}</code>{}</li>", growth_of(line.before, line.now),
+                           html_text(line.place), html_text(line.text),
+                           line.was.empty() ? "" : fmt::format(", was <code>{}</code>", html_text(line.was)));
     }
     rows.push_back(fmt::format(
         "<tr><th scope=\"row\"><b>{}</b><span class=\"detail\">an update pulls {}</span><ul>{}</ul></th><td "
@@ -246,6 +247,10 @@ std::string html_comparison(const ReportDocument& document) {
   if (!rows.empty())
     result += folded_table("Packages that changed, unpacked",
                            "<th>package</th><th class=\"number\">grew by, unpacked</th>", rows);
+  if (comparison.unknown_layers > 0)
+    result +=
+        fmt::format("<p>Packages of {} that changed are not known here; those of their images are left out.</p>\n",
+                    count_of(comparison.unknown_layers, "layer"));
   return result + "</section>\n";
 }
 
