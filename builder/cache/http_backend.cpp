@@ -17,7 +17,6 @@ namespace kiln {
 
 namespace {
 
-constexpr std::size_t kMaxAnswerBytes = 2 * kMaxEntryBytes;
 constexpr std::size_t kParallelRequests = 8;
 
 bool is_created(int status) { return status == 200 || status == 201 || status == 204; }
@@ -32,14 +31,14 @@ std::string action_result(const CacheEntry& entry) {
   return nlohmann::json{{"outputFiles", files}, {"stdoutRaw", base64_encoded(serialise(entry))}}.dump();
 }
 
+}  // namespace
+
 CacheEntry parse_action_result(const std::string& text, const std::string& key, const std::string& where) {
-  const nlohmann::json result = parse_json(text, where, Category::network, {.max_bytes = kMaxAnswerBytes});
+  const nlohmann::json result = parse_json(text, where, Category::network, {.max_bytes = kMaxActionResultBytes});
   const auto entry = base64_decoded(string_member(result, "stdoutRaw"));
   if (!entry || entry->empty()) throw Error(Category::network, fmt::format("{}: it holds no entry of kiln", where));
   return parse_entry(*entry, key, where);
 }
-
-}  // namespace
 
 HttpBackend::HttpBackend(const std::string& url, RemoteSession& session) : url_(Url::parse(url)), session_(session) {
   while (url_.path.ends_with('/')) url_.path.pop_back();
@@ -80,7 +79,7 @@ HttpResponse HttpBackend::send(const HttpRequest& request) {
 CacheFinding HttpBackend::find_one(const std::string& key) {
   HttpRequest asked = request(HttpMethod::get, "ac", key);
   asked.headers.add("Accept", "application/json");
-  asked.max_body_bytes = kMaxAnswerBytes;
+  asked.max_body_bytes = kMaxActionResultBytes;
   const HttpResponse answer = send(asked);
   if (answer.status == 404) return {};
   if (answer.status != 200) throw make_registry_error(asked, answer);
