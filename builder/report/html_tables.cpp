@@ -254,6 +254,27 @@ std::string html_comparison(const ReportDocument& document) {
   return result + "</section>\n";
 }
 
+std::string html_builds(const std::vector<BuildReport>& builds) {
+  if (builds.size() < 2) return "";
+  constexpr std::size_t kCommitDigits = 12;
+  std::vector<std::string> rows;
+  for (std::size_t i = builds.size(); i-- > 0;) {
+    const BuildReport& build = builds[i];
+    const std::string growth = i == 0 ? ""
+                                      : shown_growth(static_cast<std::int64_t>(build.fleet.stored_bytes) -
+                                                     static_cast<std::int64_t>(builds[i - 1].fleet.stored_bytes));
+    rows.push_back(fmt::format(
+        "<tr><th scope=\"row\">{}<span class=\"detail\"><code>{}</code></span></th><td class=\"number\">{}<span "
+        "class=\"detail\">{}</span></td><td class=\"number\">{}<span class=\"detail\">{} hits</span></td></tr>\n",
+        format_rfc3339(build.created),
+        build.commit.empty() ? "no commit" : html_text(build.commit.substr(0, kCommitDigits)),
+        human_bytes(build.fleet.stored_bytes), growth, human_seconds(build.seconds),
+        shown_percent(build.rates.steps_pct)));
+  }
+  return folded_table("Builds and their commits",
+                      "<th>build, commit</th><th class=\"number\">stored</th><th class=\"number\">took</th>", rows);
+}
+
 std::string html_images(const ReportDocument& document) {
   if (document.groups.empty()) return "";
   std::string result = html_heading("images", "Images",
