@@ -15,9 +15,9 @@ struct StoreBound {
   bool is_set() const noexcept { return max_used_bytes || min_free_bytes; }
 };
 
-// Prunes the store to the bound, after a build and while that holds on to what it used: first what is easily made again,
-// then bases and packages too. What names reach and what any kiln uses stays, and where that is more than the bound a
-// warning says so. Fails no build: a store that cannot be pruned is a warning. Error{cancelled} alone leaves.
+// Prunes the store to the bound, after a build and while that holds on to what it used: first what is easily made
+// again, then bases and packages too. What names reach and what any kiln uses stays, and where that is more than the
+// bound a warning says so. Fails no build: a store that cannot be pruned is a warning. Error{cancelled} alone leaves.
 void keep_bound(Workshop& shop, const StoreBound& bound);
 
 }  // namespace kiln

@@ -9,10 +9,6 @@
 
 namespace kiln {
 
-inline constexpr std::size_t kMaxActionResultBytes = 2 * kMaxEntryBytes;
-// The entry in an action result of the form below. Error{network} naming `where` for what is none, or another key's.
-CacheEntry parse_action_result(const std::string& text, const std::string& key, const std::string& where);
-
 // The REST protocol of Bazel's remote cache, as bazel-remote serves it and as nginx does with its DAV module:
 //
 //   URL/ac/KEY    an action result in JSON (build/bazel/remote/execution/v2, proto3 JSON):

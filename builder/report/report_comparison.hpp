@@ -14,8 +14,8 @@ namespace kiln {
 // What an earlier report has more or less of than this one. All bytes are compressed ones unless they say otherwise;
 // texts are printable.
 
-// A line of a Dockerfile whose layer is another one now. A line that another one of its kind took the place of ("RUN pip
-// install a==1", "RUN pip install a==2") is one with it.
+// A line of a Dockerfile whose layer is another one now. A line that another one of its kind took the place of ("RUN
+// pip install a==1", "RUN pip install a==2") is one with it.
 struct LineChange {
   std::string place;  // as it is now; as it was, of a line that is gone
   std::string text;
@@ -43,7 +43,7 @@ struct PackageGrowth {
 };
 
 struct ReportComparison {
-  std::string before;              // what it is compared with: "the report of 2026-01-31T12:00:00Z"
+  std::string before;  // what it is compared with: "the report of 2026-01-31T12:00:00Z"
   std::size_t before_images = 0;
   std::uint64_t before_bytes = 0;  // stored: each layer once
   std::uint64_t now_bytes = 0;
@@ -53,7 +53,6 @@ struct ReportComparison {
   std::vector<PackageGrowth> packages;  // whose versions differ, the most growth first
   // Layers that changed and whose packages are not known; then packages of the images that have them are not compared.
   std::size_t unknown_layers = 0;
-
 };
 
 ReportComparison compare_reports(const BuildReport& before, const BuildReport& now, const LayerSources& sources = {});

@@ -16,7 +16,7 @@ namespace kiln::cli {
 
 namespace {
 
-constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxSettingsBytes = std::size_t{1} << 20;
 
 class SettingsReader {
  public:
@@ -71,7 +71,7 @@ fs::path machine_settings_file() {
 
 MachineSettings read_machine_settings() {
   const fs::path file = machine_settings_file();
-  const auto text = read_file_if_exists(file, kMaxFileBytes);
+  const auto text = read_file_if_exists(file, kMaxSettingsBytes);
   if (text) return SettingsReader(file).read(*text);
   if (environment_variable("KILN_CONFIG").value_or("").empty()) return {};
   throw Error(Category::usage, fmt::format("KILN_CONFIG '{}': there is no such file", printable(file.native())));
