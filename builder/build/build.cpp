@@ -72,6 +72,7 @@ class Build {
     push_inputs_tags();
     describe_targets();
     if (request_.is_reported) result_.report = record_->finish(request_, result_.targets);
+    keep_bound(*shop_, settings_.store_bound);
     shop_->end_progress();
     if (surroundings_.on_built) surroundings_.on_built(result_.targets, *shop_);
     return std::move(result_);

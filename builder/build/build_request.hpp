@@ -10,6 +10,7 @@
 #include "base/cancel.hpp"
 #include "builder/build/build_host.hpp"
 #include "builder/build/cache_session.hpp"
+#include "builder/build/store_bound.hpp"
 #include "builder/build/target_tags.hpp"
 #include "builder/definitions/fleet.hpp"
 #include "builder/definitions/image_names.hpp"
@@ -33,6 +34,7 @@ struct BuildSettings {
   RunSecurity security = RunSecurity::sandbox;
   ContextModes context_modes = ContextModes::as_on_disk;
   CacheSettings caches;
+  StoreBound store_bound;
   bool offline = false;  // --offline: nothing is asked for at registries and servers; pushes are remembered
 };
 

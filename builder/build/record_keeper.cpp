@@ -4,6 +4,7 @@
 
 #include <exception>
 
+#include "builder/definitions/checked_out_commit.hpp"
 #include "builder/report/gate.hpp"
 #include "builder/report/image_sums.hpp"
 #include "builder/report/report_store.hpp"
@@ -31,6 +32,10 @@ RecordedImage recorded_image(const BuiltImage& built) {
     recorded.layers.push_back(std::move(line));
   }
   return recorded;
+}
+
+std::string commit_of(const Fleet& fleet) {
+  return fleet.folder.empty() ? "" : checked_out_commit(fleet.folder).value_or("");
 }
 
 }  // namespace
@@ -78,8 +83,9 @@ BuildReport RecordKeeper::finish(const BuildRequest& request, const std::vector<
   }
   recorder.add_wire(shop_.caches().wire());
   recorder.add_fetched(shop_.caches().fetched());
-  const BuildReport report = recorder.report({shop_.clock().now(), shop_.clock().monotonic_seconds() - began_,
-                                              shop_.surroundings().kiln_version, request.goals});
+  const BuildReport report =
+      recorder.report({shop_.clock().now(), shop_.clock().monotonic_seconds() - began_,
+                       shop_.surroundings().kiln_version, request.goals, commit_of(request.fleet)});
   ReportStore(shop_.home().reports(), shop_.home().locks() / "reports").save(report);
   keep(false);
   return report;

@@ -30,6 +30,17 @@ std::uint64_t top_bits(int count) { return ~std::uint64_t{0} << (64 - count); }
 
 }  // namespace
 
+ChunkBounds chunk_bounds_for(std::uint64_t bytes) {
+  constexpr std::uint64_t kUsualChunks = 8192;
+  ChunkBounds bounds;
+  while (bytes / bounds.usual_bytes > kUsualChunks) {
+    bounds.least_bytes *= 2;
+    bounds.usual_bytes *= 2;
+    bounds.most_bytes *= 2;
+  }
+  return bounds;
+}
+
 Chunker::Chunker(std::function<void(std::string_view)> sink, ChunkBounds bounds)
     : sink_(std::move(sink)), bounds_(bounds) {
   const int bits = std::countr_zero(bounds.usual_bytes);

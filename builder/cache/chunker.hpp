@@ -14,6 +14,10 @@ struct ChunkBounds {
   std::size_t most_bytes = std::size_t{1} << 20;
 };
 
+// For a content of about so many bytes: larger ones are cut coarser, so that no list of chunks has much more than 8192
+// of them, which a registry takes as the layers of one manifest. Up to 2 GiB they are the usual ones.
+ChunkBounds chunk_bounds_for(std::uint64_t bytes);
+
 // Cuts a stream into chunks by what it holds, so that a byte put in or taken out changes the chunk it stands in and, at
 // most, a few after it: what follows is cut as before, wherever it stands now.
 //

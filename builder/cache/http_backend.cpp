@@ -7,6 +7,7 @@
 
 #include "base/base64.hpp"
 #include "base/error.hpp"
+#include "base/http_date.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
@@ -17,7 +18,7 @@ namespace kiln {
 
 namespace {
 
-constexpr std::size_t kMaxAnswerBytes = 2 * kMaxEntryBytes;
+constexpr std::size_t kMaxActionResultBytes = 2 * kMaxEntryBytes;
 constexpr std::size_t kParallelRequests = 8;
 
 bool is_created(int status) { return status == 200 || status == 201 || status == 204; }
@@ -33,10 +34,36 @@ std::string action_result(const CacheEntry& entry) {
 }
 
 CacheEntry parse_action_result(const std::string& text, const std::string& key, const std::string& where) {
-  const nlohmann::json result = parse_json(text, where, Category::network, {.max_bytes = kMaxAnswerBytes});
+  const nlohmann::json result = parse_json(text, where, Category::network, {.max_bytes = kMaxActionResultBytes});
   const auto entry = base64_decoded(string_member(result, "stdoutRaw"));
   if (!entry || entry->empty()) throw Error(Category::network, fmt::format("{}: it holds no entry of kiln", where));
   return parse_entry(*entry, key, where);
+}
+
+constexpr std::size_t kMaxFolderListBytes = std::size_t{256} << 20;
+constexpr char kWhatLists[] =
+    "nginx does with 'autoindex on; autoindex_format json;'; bazel-remote bounds itself, by its --max_size";
+
+// nginx's list of a folder: [{"name": "KEY", "type": "file", "mtime": HTTP date, "size": N}, ...]. nullopt for any
+// other answer.
+std::optional<std::vector<HeldBlob>> parse_autoindex(const std::string& text, const std::string& where) {
+  try {
+    const nlohmann::json list = parse_json(text, where, Category::network, {.max_bytes = kMaxFolderListBytes});
+    if (!list.is_array()) return std::nullopt;
+    std::vector<HeldBlob> files;
+    for (const nlohmann::json& entry : list) {
+      if (string_member(entry, "type") != "file" || !oci::Digest::is_valid("sha256:" + string_member(entry, "name")))
+        continue;
+      const auto size = entry.find("size");
+      const auto time = parse_http_date(string_member(entry, "mtime"));
+      if (size == entry.end() || !size->is_number_unsigned() || !time) return std::nullopt;
+      files.push_back({string_member(entry, "name"), size->get<std::uint64_t>(), *time});
+    }
+    return files;
+  } catch (const Error& error) {
+    if (error.category() != Category::network) throw;
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -80,7 +107,7 @@ HttpResponse HttpBackend::send(const HttpRequest& request) {
 CacheFinding HttpBackend::find_one(const std::string& key) {
   HttpRequest asked = request(HttpMethod::get, "ac", key);
   asked.headers.add("Accept", "application/json");
-  asked.max_body_bytes = kMaxAnswerBytes;
+  asked.max_body_bytes = kMaxActionResultBytes;
   const HttpResponse answer = send(asked);
   if (answer.status == 404) return {};
   if (answer.status != 200) throw make_registry_error(asked, answer);
@@ -180,5 +207,56 @@ bool HttpBackend::put_blob(const oci::Descriptor& blob, const ContentStore& stor
   if (!is_created(answer.status)) throw make_registry_error(sent, answer);
   return true;
 }
+
+std::vector<HeldBlob> HttpBackend::listed(std::string_view kind) {
+  HttpRequest asked = request(HttpMethod::get, kind, "");
+  asked.headers.add("Accept", "application/json");
+  asked.max_body_bytes = kMaxFolderListBytes;
+  const HttpResponse answer = send(asked);
+  if (answer.status == 401 || answer.status >= 500) throw make_registry_error(asked, answer);
+  auto files =
+      answer.status == 200 ? parse_autoindex(answer.body, fmt::format("'{}'", asked.url.redacted())) : std::nullopt;
+  if (files) return std::move(*files);
+  throw Error(Category::network, fmt::format("{} does not list what it holds (GET {}: {}): {}", name_,
+                                             asked.url.redacted(), answer.status, kWhatLists));
+}
+
+CacheHoldings HttpBackend::holdings() {
+  CacheHoldings held;
+  const std::vector<HeldBlob> keys = listed("ac");
+  held.blobs = listed("cas");
+  held.entries.resize(keys.size());
+  ThreadPool pool(std::clamp<std::size_t>(keys.size(), 1, kParallelRequests));
+  pool.parallel_for(keys.size(), [&](std::size_t i) {
+    const HeldBlob& file = keys[i];
+    HttpRequest asked = request(HttpMethod::get, "ac", file.name);
+    asked.max_body_bytes = kMaxActionResultBytes;
+    const HttpResponse answer = send(asked);
+    held.entries[i] = {file.name, "", file.last_used, file.bytes, {}, {}};
+    if (answer.status == 404) return;
+    if (answer.status != 200) throw make_registry_error(asked, answer);
+    try {
+      held.entries[i] =
+          held_entry(parse_action_result(answer.body, file.name, asked.url.redacted()), file.bytes, file.last_used);
+    } catch (const Error& error) {
+      if (error.category() != Category::network) throw;
+    }
+  });
+  return held;
+}
+
+bool HttpBackend::remove_file(std::string_view kind, const std::string& name) {
+  const HttpRequest asked = request(HttpMethod::delete_, kind, name);
+  const HttpResponse answer = send(asked);
+  if (answer.status == 404 || (answer.status >= 200 && answer.status < 300)) return true;
+  if (answer.status != 403 && answer.status != 405 && answer.status != 501) throw make_registry_error(asked, answer);
+  throw Error(Category::network, fmt::format("{} deletes nothing (DELETE {}: {}): nginx does with 'dav_methods PUT "
+                                             "DELETE;'",
+                                             name_, asked.url.redacted(), answer.status));
+}
+
+bool HttpBackend::remove(const HeldEntry& entry) { return remove_file("ac", entry.key); }
+
+bool HttpBackend::remove(const HeldBlob& blob) { return remove_file("cas", blob.name); }
 
 }  // namespace kiln

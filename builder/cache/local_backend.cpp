@@ -1,10 +1,15 @@
 #include "builder/cache/local_backend.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/atomic_file.hpp"
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "registry/store/verifying_reader.hpp"
 
@@ -23,6 +28,35 @@ void refuse_folder_at(const fs::path& path) {
     throw Error(Category::network,
                 fmt::format("'{}' is a folder, where a file of the cache belongs; remove it", path.native()));
   }
+}
+
+constexpr UnixSeconds kTouchedAgainSeconds = 3600;
+
+struct FileTime {
+  std::uint64_t bytes = 0;
+  UnixSeconds last_used = 0;
+};
+
+std::optional<FileTime> file_time(const fs::path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  return FileTime{static_cast<std::uint64_t>(status.st_size), status.st_mtime};
+}
+
+// What was used now is the last that a prune takes. Who may only read leaves the time as it is.
+void note_use(const fs::path& path) {
+  const auto time = file_time(path);
+  if (time && now_unix_seconds() - time->last_used > kTouchedAgainSeconds)
+    ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
+}
+
+// False where the file was used or replaced since it was listed.
+bool remove_if_unused(const fs::path& path, UnixSeconds last_used) {
+  const auto time = file_time(path);
+  if (!time) return true;
+  if (time->last_used != last_used) return false;
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_errno("remove", path.native());
+  return true;
 }
 
 }  // namespace
@@ -84,7 +118,9 @@ std::vector<CacheFinding> LocalBackend::find(std::span<const std::string> keys) 
     }
     try {
       const auto text = read_file_if_exists(path, 2 * kMaxEntryBytes);
-      if (text) findings[i].entry = parse_entry(*text, keys[i], fmt::format("cache entry '{}'", path.native()));
+      if (!text) continue;
+      findings[i].entry = parse_entry(*text, keys[i], fmt::format("cache entry '{}'", path.native()));
+      note_use(path);
     } catch (const Error& error) {
       findings[i].reason = error.message();
     }
@@ -132,9 +168,12 @@ bool LocalBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
 
 bool LocalBackend::put_blob(const oci::Descriptor& blob, const ContentStore& store, std::span<const RemoteRepository>) {
   prepare();
-  if (!damaged_.has(blob.digest) && has_blob(blob)) return true;
-  if (!store.has(blob.digest)) return false;
   const fs::path path = blob_path(blob.digest);
+  if (!damaged_.has(blob.digest) && has_blob(blob)) {
+    note_use(path);
+    return true;
+  }
+  if (!store.has(blob.digest)) return false;
   refuse_folder_at(path);
   make_directories(path.parent_path());
   AtomicFile file(path);
@@ -145,6 +184,45 @@ bool LocalBackend::put_blob(const oci::Descriptor& blob, const ContentStore& sto
   reader.finish();
   file.commit();
   return true;
+}
+
+CacheHoldings LocalBackend::holdings() {
+  if (!is_there()) throw Error(Category::usage, fmt::format("{} holds no cache", name_));
+  CacheHoldings held;
+  const auto names_in = [](const fs::path& folder) {
+    std::error_code code;
+    return fs::is_directory(folder, code) ? list_directory(folder) : std::vector<std::string>();
+  };
+  for (const std::string& group : names_in(folder_ / "entries")) {
+    for (const std::string& key : names_in(folder_ / "entries" / group)) {
+      const fs::path path = folder_ / "entries" / group / key;
+      const auto time = file_time(path);
+      if (!time || !oci::Digest::is_valid("sha256:" + key)) continue;
+      HeldEntry entry;
+      try {
+        const auto text = read_file_if_exists(path, 2 * kMaxEntryBytes);
+        if (!text) continue;
+        entry = held_entry(parse_entry(*text, key, path.native()), time->bytes, time->last_used);
+      } catch (const Error&) {
+        entry = {key, "", time->last_used, time->bytes, {}, {}};
+      }
+      held.entries.push_back(std::move(entry));
+    }
+  }
+  held.blobs.emplace();
+  for (const std::string& name : names_in(folder_ / "blobs/sha256")) {
+    if (const auto time = file_time(folder_ / "blobs/sha256" / name))
+      held.blobs->push_back({name, time->bytes, time->last_used});
+  }
+  return held;
+}
+
+bool LocalBackend::remove(const HeldEntry& entry) {
+  return remove_if_unused(entry_path(entry.key), entry.last_used.value_or(0));
+}
+
+bool LocalBackend::remove(const HeldBlob& blob) {
+  return remove_if_unused(folder_ / "blobs/sha256" / blob.name, blob.last_used);
 }
 
 }  // namespace kiln

@@ -4,6 +4,7 @@
 
 #include "base/file.hpp"
 #include "builder/cache/cache_backend.hpp"
+#include "builder/cache/cache_prune.hpp"
 
 namespace kiln {
 
@@ -13,8 +14,9 @@ namespace kiln {
 //   entries/HH/KEY       an entry (cache_entry.hpp), HH = the key's first two digits
 //   blobs/sha256/HEX     a blob
 //
-// Files appear by rename, so any number of machines may use it at once.
-class LocalBackend : public CacheBackend {
+// Files appear by rename, so any number of machines may use it at once. A file's time is that of its last use, to the
+// hour, where who used it may set it.
+class LocalBackend : public CacheBackend, public PrunableCache {
  public:
   explicit LocalBackend(fs::path folder);
 
@@ -27,6 +29,11 @@ class LocalBackend : public CacheBackend {
   bool get_blob(const oci::Descriptor& blob, ContentStore& store) override;
   bool put_blob(const oci::Descriptor& blob, const ContentStore& store,
                 std::span<const RemoteRepository> elsewhere) override;
+
+  // Error{usage} where the folder holds no cache.
+  CacheHoldings holdings() override;
+  bool remove(const HeldEntry& entry) override;
+  bool remove(const HeldBlob& blob) override;
 
  private:
   fs::path entry_path(std::string_view key) const;

@@ -204,15 +204,25 @@ std::set<std::size_t> scalars_of(const std::vector<FoundImage>& images) {
   return scalars;
 }
 
+// Whether a service's image is the other one but for its digest and, where that has one, its profile.
+bool is_pin_of(const std::string& image, const std::string& pinned) {
+  const std::string name = image.substr(0, image.find('@')), pinned_name = pinned.substr(0, pinned.find('@'));
+  if (name == pinned_name) return true;
+  const auto before = oci::Reference::parse_if_valid(name), after = oci::Reference::parse_if_valid(pinned_name);
+  if (!before || !after || pinned_name == pinned || before->tag != after->tag) return false;
+  const std::string repository = before->name(), of_profile = after->name();
+  return of_profile.starts_with(repository) && of_profile.find_first_of("-_./", repository.size()) == repository.size();
+}
+
 }  // namespace
 
 void decide_pin(PinnedService& service, const DigestOf& digest_of) {
   service.outcome = PinnedService::Outcome::unpinned;
   const std::string name = service.before.substr(0, service.before.find('@'));
   try {
-    const auto digest = digest_of(oci::Reference::parse(name));
-    service.outcome = digest ? PinnedService::Outcome::pinned : PinnedService::Outcome::unknown;
-    if (digest) service.after = name + "@" + digest->str();
+    const auto pin = digest_of(oci::Reference::parse(name));
+    service.outcome = pin ? PinnedService::Outcome::pinned : PinnedService::Outcome::unknown;
+    if (pin) service.after = (pin->name.empty() ? name : pin->name) + "@" + pin->digest.str();
   } catch (const Error& error) {
     if (error.category() != Category::usage) throw;
     service.reason = error.message();
@@ -249,7 +259,7 @@ ComposePin pin_compose(const std::string& text, const std::string& file_name, co
   return pin;
 }
 
-bool differ_in_pins_alone(const std::string& a, const std::string& b, const std::string& file_name) {
+bool differ_in_pins_alone(const std::string& original, const std::string& pinned, const std::string& file_name) {
   // Comments and layout are in no event: the bytes around the images are compared too.
   struct Parts {
     std::vector<std::string> names;
@@ -261,16 +271,17 @@ bool differ_in_pins_alone(const std::string& a, const std::string& b, const std:
     std::size_t at = 0;
     for (const std::size_t scalar : scalars_of(find_images(events))) {
       const Event& image = events[scalar];
-      parts.names.push_back(image.value.substr(0, image.value.find('@')));
+      parts.names.push_back(image.value);
       parts.around.append(text, at, image.begin - at).push_back('\0');
       at = image.end;
     }
     parts.around.append(text, at);
     return parts;
   };
-  const Parts left = parts_of(a);
-  const Parts right = parts_of(b);
-  return left.names == right.names && left.around == right.around;
+  const Parts left = parts_of(original);
+  const Parts right = parts_of(pinned);
+  return left.around == right.around &&
+         std::equal(left.names.begin(), left.names.end(), right.names.begin(), right.names.end(), is_pin_of);
 }
 
 }  // namespace kiln

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "registry/oci/digest.hpp"
@@ -37,8 +38,18 @@ struct ComposePin {
   std::vector<PinnedService> services;
 };
 
-// Returns the digest an image is to have; nullopt: not known.
-using DigestOf = std::function<std::optional<oci::Digest>(const oci::Reference&)>;
+// What an image is pinned to. A name is that of its only profile, which takes the place of the image's own.
+struct ImagePin {
+  ImagePin(oci::Digest its_digest, std::string its_name = {})
+      : digest(std::move(its_digest)), name(std::move(its_name)) {}
+
+  oci::Digest digest;
+  std::string name;  // "repo[:tag]"; empty: as it is written
+};
+
+// Returns what an image is to be pinned to; nullopt: not known. Error{usage} where it cannot be told, which becomes the
+// reason why the service is not pinned.
+using DigestOf = std::function<std::optional<ImagePin>(const oci::Reference&)>;
 
 // Says what becomes of the image `service.before`; its reason must be empty.
 void decide_pin(PinnedService& service, const DigestOf& digest_of);
@@ -49,7 +60,8 @@ void decide_pin(PinnedService& service, const DigestOf& digest_of);
 // has no services.
 ComposePin pin_compose(const std::string& text, const std::string& file_name, const DigestOf& digest_of);
 
-// True where two texts are the same, byte by byte, but for the digests in the images of services.
-bool differ_in_pins_alone(const std::string& a, const std::string& b, const std::string& file_name);
+// True where two texts are the same, byte by byte, but for the digests in the images of services, and for the profile
+// behind the name of one that has a digest in `pinned`.
+bool differ_in_pins_alone(const std::string& original, const std::string& pinned, const std::string& file_name);
 
 }  // namespace kiln

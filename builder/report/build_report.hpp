@@ -159,6 +159,7 @@ struct ReportTargets {
 struct BuildReport {
   std::string kiln_version;
   UnixSeconds created = 0;
+  std::string commit = {};  // that was checked out where the definitions are; empty where that is not known
   std::vector<ReportImage> images;
   std::vector<ReportStep> steps;
   ReportRates rates;

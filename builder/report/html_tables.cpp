@@ -213,7 +213,7 @@ std::string html_comparison(const ReportDocument& document) {
     return shown_growth(static_cast<std::int64_t>(now) - static_cast<std::int64_t>(before));
   };
   std::string result = html_heading(
-      "comparison", "Compared with the report of " + format_rfc3339(comparison.before_created),
+      "comparison", "Compared with " + html_text(comparison.before),
       fmt::format("Stored {}, {} before: {}. A machine that has all images of then pulls {}. {} have the same layers.",
                   human_bytes(comparison.now_bytes), human_bytes(comparison.before_bytes),
                   growth_of(comparison.before_bytes, comparison.now_bytes), human_bytes(comparison.update_bytes),
@@ -222,8 +222,9 @@ std::string html_comparison(const ReportDocument& document) {
   for (const ImageChange& image : comparison.images) {
     std::string lines;
     for (const LineChange& line : image.lines) {
-      lines += fmt::format("<li><b>{}</b> <code>{}</code> <code>{}</code></li>", growth_of(line.before, line.now),
-                           html_text(line.place), html_text(line.text));
+      lines += fmt::format("<li><b>{}</b> <code>{}</code> <code>{}</code>{}</li>", growth_of(line.before, line.now),
+                           html_text(line.place), html_text(line.text),
+                           line.was.empty() ? "" : fmt::format(", was <code>{}</code>", html_text(line.was)));
     }
     rows.push_back(fmt::format(
         "<tr><th scope=\"row\"><b>{}</b><span class=\"detail\">an update pulls {}</span><ul>{}</ul></th><td "
@@ -246,7 +247,32 @@ std::string html_comparison(const ReportDocument& document) {
   if (!rows.empty())
     result += folded_table("Packages that changed, unpacked",
                            "<th>package</th><th class=\"number\">grew by, unpacked</th>", rows);
+  if (comparison.unknown_layers > 0)
+    result +=
+        fmt::format("<p>Packages of {} that changed are not known here; those of their images are left out.</p>\n",
+                    count_of(comparison.unknown_layers, "layer"));
   return result + "</section>\n";
+}
+
+std::string html_builds(const std::vector<BuildReport>& builds) {
+  if (builds.size() < 2) return "";
+  constexpr std::size_t kCommitDigits = 12;
+  std::vector<std::string> rows;
+  for (std::size_t i = builds.size(); i-- > 0;) {
+    const BuildReport& build = builds[i];
+    const std::string growth = i == 0 ? ""
+                                      : shown_growth(static_cast<std::int64_t>(build.fleet.stored_bytes) -
+                                                     static_cast<std::int64_t>(builds[i - 1].fleet.stored_bytes));
+    rows.push_back(fmt::format(
+        "<tr><th scope=\"row\">{}<span class=\"detail\"><code>{}</code></span></th><td class=\"number\">{}<span "
+        "class=\"detail\">{}</span></td><td class=\"number\">{}<span class=\"detail\">{} hits</span></td></tr>\n",
+        format_rfc3339(build.created),
+        build.commit.empty() ? "no commit" : html_text(build.commit.substr(0, kCommitDigits)),
+        human_bytes(build.fleet.stored_bytes), growth, human_seconds(build.seconds),
+        shown_percent(build.rates.steps_pct)));
+  }
+  return folded_table("Builds and their commits",
+                      "<th>build, commit</th><th class=\"number\">stored</th><th class=\"number\">took</th>", rows);
 }
 
 std::string html_images(const ReportDocument& document) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "builder/report/report_document.hpp"
 
@@ -15,6 +16,8 @@ std::string html_largest_layers(const ReportDocument& document);
 std::string html_images(const ReportDocument& document);
 // What grew since another report, by image and line, and by package.
 std::string html_comparison(const ReportDocument& document);
+// Builds of the same images, oldest first, with the commit of each; the newest comes first.
+std::string html_builds(const std::vector<BuildReport>& builds);
 // Before and after, by causes.
 std::string html_reductions(const ReportDocument& document);
 // Steps that were executed, and why.

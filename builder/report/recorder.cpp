@@ -198,6 +198,7 @@ BuildReport Recorder::report(const Run& run) const {
   const std::lock_guard lock(mutex_);
   BuildReport report;
   report.kiln_version = run.kiln_version;
+  report.commit = run.commit;
   report.created = run.created;
   report.seconds = run.seconds;
   report.targets = run.targets;

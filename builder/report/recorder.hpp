@@ -81,6 +81,7 @@ class Recorder final : public BuildObserver {
     double seconds = 0;
     std::string kiln_version;
     ReportTargets targets;
+    std::string commit = {};
   };
   // The report of what was heard so far; steps in the order in which they started.
   BuildReport report(const Run& run) const;

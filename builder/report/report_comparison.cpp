@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/text.hpp"
 #include "builder/report/report_words.hpp"
@@ -36,11 +37,39 @@ bool has_layer(const ReportImage& image, const oci::Digest& digest) {
                      [&](const ReportLayer& layer) { return layer.digest == digest; });
 }
 
+// What two instructions have in common where one is the other's newer form: "RUN pip install", "COPY app /srv/"; of the
+// layer of a package, the package.
+std::string kind_of(std::string_view shown) {
+  const bool is_instruction = !shown.empty() && shown.front() >= 'A' && shown.front() <= 'Z';
+  std::size_t end = 0;
+  for (int words = is_instruction ? 3 : 1; words > 0 && end != std::string_view::npos; --words)
+    end = shown.find(' ', end == 0 ? 0 : end + 1);
+  return std::string(shown.substr(0, end));
+}
+
+// Makes one line of a line that is gone and the new one of its kind, in their order. `lines` is in the order of layers,
+// those that are gone first.
+void join_successors(std::vector<LineChange>& lines) {
+  for (LineChange& line : lines) {
+    if (line.before > 0) continue;
+    const auto gone = std::find_if(lines.begin(), lines.end(), [&](const LineChange& other) {
+      return other.now == 0 && other.before > 0 && kind_of(other.text) == kind_of(line.text);
+    });
+    if (gone == lines.end()) continue;
+    line.was = std::exchange(gone->text, "");
+    line.before = std::exchange(gone->before, 0);
+  }
+  std::erase_if(lines, [](const LineChange& line) { return line.before == 0 && line.now == 0; });
+}
+
 // Layers that only one of the two has, by file and instruction: numbers of lines move, and say nothing.
 std::vector<LineChange> line_changes(const ReportImage& before, const ReportImage& now) {
-  std::map<std::pair<std::string, std::string>, LineChange> lines;
+  std::map<std::pair<std::string, std::string>, std::size_t> numbers;
+  std::vector<LineChange> lines;
   const auto line_of = [&](const ReportLayer& layer) -> LineChange& {
-    LineChange& line = lines[{layer.file, layer.text}];
+    const auto [found, is_new] = numbers.emplace(std::pair(layer.file, layer.text), lines.size());
+    if (is_new) lines.emplace_back();
+    LineChange& line = lines[found->second];
     line.place = shown_place(layer.file, layer.line);
     line.text = shown_layer(layer.text);
     return line;
@@ -51,12 +80,11 @@ std::vector<LineChange> line_changes(const ReportImage& before, const ReportImag
   for (const ReportLayer& layer : now.layers) {
     if (!has_layer(before, layer.digest)) line_of(layer).now += layer.bytes;
   }
-  std::vector<LineChange> result;
-  for (auto& [_, line] : lines) result.push_back(std::move(line));
-  std::stable_sort(result.begin(), result.end(), [](const LineChange& a, const LineChange& b) {
+  join_successors(lines);
+  std::stable_sort(lines.begin(), lines.end(), [](const LineChange& a, const LineChange& b) {
     return difference(a.before, a.now) > difference(b.before, b.now);
   });
-  return result;
+  return lines;
 }
 
 ImageChange image_change(const ReportImage* before, const ReportImage* now) {
@@ -77,9 +105,11 @@ ImageChange image_change(const ReportImage* before, const ReportImage* now) {
 // Unpacked bytes by version.
 using Versions = std::map<std::string, std::uint64_t>;
 
-std::map<std::string, Versions> versions_of(const BuildReport& report, const LayerSources& sources) {
+// `left_out`: layers that are not looked into.
+std::map<std::string, Versions> versions_of(const BuildReport& report, const LayerSources& sources,
+                                            const std::set<oci::Digest>& left_out) {
   std::map<std::string, Versions> result;
-  std::set<oci::Digest> seen;
+  std::set<oci::Digest> seen = left_out;
   for (const ReportImage& image : report.images) {
     for (std::size_t i = 0; i < image.layers.size(); ++i) {
       if (!seen.insert(image.layers[i].digest).second) continue;
@@ -127,6 +157,39 @@ std::vector<PackageGrowth> package_growths(const std::map<std::string, Versions>
   return result;
 }
 
+// Looks at the layers that only one form of an image has. Where the packages of one are not known, a package that moved
+// from it to another one would seem new: then all of them are to be left out.
+class UnknownLayers {
+ public:
+  explicit UnknownLayers(const LayerSources& sources) : sources_(sources) {}
+
+  void look_at(const ReportImage& before, const ReportImage& now) {
+    std::set<oci::Digest> changed;
+    bool are_known = true;
+    const auto look = [&](const ReportImage& image, const ReportImage& other) {
+      for (std::size_t i = 0; i < image.layers.size(); ++i) {
+        const ReportLayer& layer = image.layers[i];
+        if (has_layer(other, layer.digest)) continue;
+        changed.insert(layer.digest);
+        if (sources_.index_of(layer.diff_id) && sources_.packages_of(image, i)) continue;
+        unknown_.insert(layer.digest);
+        are_known = false;
+      }
+    };
+    look(before, now);
+    look(now, before);
+    if (!are_known) left_out_.insert(changed.begin(), changed.end());
+  }
+
+  std::size_t count() const { return unknown_.size(); }
+  const std::set<oci::Digest>& left_out() const { return left_out_; }
+
+ private:
+  const LayerSources& sources_;
+  std::set<oci::Digest> unknown_;
+  std::set<oci::Digest> left_out_;
+};
+
 bool is_over(std::uint64_t before, std::uint64_t now, const GrowthLimit& limit) {
   if (now <= before) return false;
   const std::uint64_t grown = now - before;
@@ -146,7 +209,8 @@ std::int64_t ImageChange::growth() const noexcept { return difference(before.val
 
 ReportComparison compare_reports(const BuildReport& before, const BuildReport& now, const LayerSources& sources) {
   ReportComparison result;
-  result.before_created = before.created;
+  result.before = "the report of " + format_rfc3339(before.created);
+  result.before_images = before.images.size();
   const std::map<oci::Digest, std::uint64_t> had = stored_layers(before), has = stored_layers(now);
   result.before_bytes = sum_of(had);
   result.now_bytes = sum_of(has);
@@ -182,14 +246,20 @@ ReportComparison compare_reports(const BuildReport& before, const BuildReport& n
   }
   std::stable_sort(result.images.begin(), result.images.end(),
                    [](const ImageChange& a, const ImageChange& b) { return a.growth() > b.growth(); });
-  if (sources.index_of && sources.packages_of)
-    result.packages = package_growths(versions_of(before, sources), versions_of(now, sources));
+  if (!sources.index_of || !sources.packages_of) return result;
+  UnknownLayers unknown(sources);
+  for (const ReportImage& image : now.images) {
+    if (const ReportImage* was = find(before, image)) unknown.look_at(*was, image);
+  }
+  result.unknown_layers = unknown.count();
+  result.packages =
+      package_growths(versions_of(before, sources, unknown.left_out()), versions_of(now, sources, unknown.left_out()));
   return result;
 }
 
 std::vector<GateFailure> failed_growth(const ReportComparison& comparison, const GrowthLimit& limit) {
   std::vector<GateFailure> failures;
-  if (is_over(comparison.before_bytes, comparison.now_bytes, limit)) {
+  if (comparison.before_images > 0 && is_over(comparison.before_bytes, comparison.now_bytes, limit)) {
     failures.push_back(
         {growth_words("what is stored", comparison.before_bytes, comparison.now_bytes, limit), "", 0, ""});
   }

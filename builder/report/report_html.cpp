@@ -188,18 +188,20 @@ class Page {
            "</div>\n</section>\n";
   }
 
-  static std::string picture(std::string_view id, std::string_view title, std::string_view text,
-                             const std::string& svg) {
-    if (svg.empty()) return "";
+  static std::string picture(std::string_view id, std::string_view title, std::string_view text, const std::string& svg,
+                             const std::string& table) {
     return html_heading(id, title, text) +
-           fmt::format("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{}</div>\n</section>\n",
-                       title, svg);
+           fmt::format(
+               "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{}</div>\n{}</section>\n", title,
+               svg, table);
   }
 
   std::string trend() const {
     std::vector<BuildReport> builds = earlier_;
     builds.push_back(report_);
-    return picture("trend", "The last builds", "Of the same images, the newest on the right.", svg_trend(builds));
+    if (builds.size() < 2) return "";
+    return picture("trend", "The last builds", "Of the same images, the newest on the right.", svg_trend(builds),
+                   html_builds(builds));
   }
 
   const ReportDocument& document_;

@@ -272,6 +272,7 @@ std::string to_json_text(const BuildReport& report) {
                {"fleet", to_json(report.fleet)},
                {"sharing", Json::array()},
                {"targets", to_json(report.targets)}};
+  if (!report.commit.empty()) root["commit"] = report.commit;
   for (const ReportImage& image : report.images) root["images"].push_back(to_json(image));
   for (const ReportStep& step : report.steps) root["steps"].push_back(to_json(step));
   for (const ReportFetch& fetch : report.fetched) {
@@ -305,6 +306,7 @@ BuildReport parse_report(std::string_view text, std::string_view name, Category 
   } catch (const Error& error) {
     fields.refuse("created", error.message());
   }
+  report.commit = fields.string_or("commit");
   fields.each("images", [&](const JsonMembers& image) { report.images.push_back(read_image(image)); });
   fields.each("steps", [&](const JsonMembers& step) { report.steps.push_back(read_step(step)); });
   const JsonMembers rates = fields.object("rates");

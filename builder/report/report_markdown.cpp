@@ -59,6 +59,7 @@ class Writer {
     out_ += "## kiln\n\n";
     gates();
     comparison();
+    if (options_.is_brief) return std::move(out_);
     figures();
     images();
     reductions();
@@ -102,10 +103,14 @@ class Writer {
     const auto growth_of = [](std::uint64_t before, std::uint64_t now) {
       return shown_growth(static_cast<std::int64_t>(now) - static_cast<std::int64_t>(before));
     };
+    if (found.before_images == 0) {
+      out_ += fmt::format("There is nothing to compare with: no images in {}.\n\n", escaped(found.before));
+      return;
+    }
     out_ += fmt::format(
         "Stored {}, {} before: **{}**. A machine that has all images of {} pulls {}. {} have the same layers.\n",
         human_bytes(found.now_bytes), human_bytes(found.before_bytes), growth_of(found.before_bytes, found.now_bytes),
-        format_rfc3339(found.before_created), human_bytes(found.update_bytes), count_of(found.same_images, "image"));
+        escaped(found.before), human_bytes(found.update_bytes), count_of(found.same_images, "image"));
     table("Images that changed", "| image | before | now | grew by | an update pulls |", "|---|---:|---:|---:|---:|",
           found.images.size(), [&](std::size_t i) {
             const ImageChange& image = found.images[i];
@@ -121,8 +126,9 @@ class Writer {
     table("Lines that changed", "| grew by | image | line | instruction |", "|---:|---|---|---|", lines.size(),
           [&](std::size_t i) {
             const auto& [image, line] = lines[i];
-            return fmt::format("| {} | {} | {} | {} |", growth_of(line->before, line->now), escaped(image->name),
-                               escaped(line->place), escaped(line->text));
+            return fmt::format("| {} | {} | {} | {}{} |", growth_of(line->before, line->now), escaped(image->name),
+                               escaped(line->place), escaped(line->text),
+                               line->was.empty() ? "" : ", was " + escaped(line->was));
           });
     table("Packages that changed", "| grew by, unpacked | package | before | now |", "|---:|---|---|---|",
           found.packages.size(), [&](std::size_t i) {
@@ -130,19 +136,27 @@ class Writer {
             return fmt::format("| {} | {} | {} | {} |", shown_growth(package.growth), escaped(package.name),
                                escaped(join(package.before, ", ")), escaped(join(package.now, ", ")));
           });
+    if (found.unknown_layers > 0)
+      out_ += fmt::format("\nPackages of {} that changed are not known here; those of their images are left out.\n",
+                          count_of(found.unknown_layers, "layer"));
     out_ += '\n';
   }
 
   void figures() {
     const std::vector<Figure>& all = document_.figures;
-    table("", "| figure | value | target | |", "|---|---:|---|---|", all.size(), [&](std::size_t i) {
-      const Figure& figure = all[i];
-      return fmt::format("| {} | {} | {} | {} |", figure.name, figure.value, figure.target,
-                         figure.target.empty() ? ""
-                         : !figure.met         ? "not measured"
-                         : *figure.met         ? ":white_check_mark:"
-                                               : ":x:");
-    });
+    // Columns that say nothing where no definition sets a target.
+    const bool has_targets =
+        std::any_of(all.begin(), all.end(), [](const Figure& figure) { return !figure.target.empty(); });
+    table("", has_targets ? "| figure | value | target | |" : "| figure | value |",
+          has_targets ? "|---|---:|---|---|" : "|---|---:|", all.size(), [&](std::size_t i) {
+            const Figure& figure = all[i];
+            if (!has_targets) return fmt::format("| {} | {} |", figure.name, figure.value);
+            return fmt::format("| {} | {} | {} | {} |", figure.name, figure.value, figure.target,
+                               figure.target.empty() ? ""
+                               : !figure.met         ? "not measured"
+                               : *figure.met         ? ":white_check_mark:"
+                                                     : ":x:");
+          });
     out_ += fmt::format("\nPushed {}, pulled {}, mounted {}.\n", human_bytes(report_.wire.pushed_bytes),
                         human_bytes(report_.wire.pulled_bytes), human_bytes(report_.wire.mounted_bytes));
   }

@@ -13,6 +13,8 @@ struct ReportMarkdownOptions {
   // GitHub refuses a job summary above 1 MiB, and one above 900 KiB leaves nothing for other steps of the job. Rows are
   // left out, and counted, where it would grow beyond that.
   std::size_t most_bytes = std::size_t{900} << 10;
+  // The gates that failed and the comparison alone.
+  bool is_brief = false;
 };
 
 // The report as GitHub-flavoured Markdown, for a job summary or a comment: the figures against their targets, the gates

@@ -62,6 +62,15 @@ class ChunkSource : public ByteSource {
   bool is_checked_ = false;
 };
 
+// For the tar and its chunks, or for the chunks and the files. nullopt where there is room.
+std::optional<std::string> lack_of_space(const HomeLayout& home, std::uint64_t bytes) {
+  std::error_code code;
+  const fs::space_info space = fs::space(home.tmp(), code);
+  if (code || space.available / 2 >= bytes) return std::nullopt;
+  return fmt::format("it has {}, which need twice as much on the disk for a while, and {} are free", human_bytes(bytes),
+                     human_bytes(space.available));
+}
+
 // A folder as an uncompressed layer tar in the store.
 oci::Descriptor tar_of(const fs::path& folder, ContentStore& store, ThreadPool& pool, const CancelToken& cancel) {
   ScanOptions options;
@@ -89,10 +98,12 @@ ChunkList cut(const oci::Descriptor& tar, ContentStore& store) {
   ChunkList list;
   list.digest = tar.digest;
   list.bytes = tar.size;
-  Chunker chunker([&](std::string_view chunk) {
-    const oci::Descriptor blob = store.put(chunk, kChunkType, Durability::ephemeral);
-    list.chunks.push_back({blob.digest, blob.size});
-  });
+  Chunker chunker(
+      [&](std::string_view chunk) {
+        const oci::Descriptor blob = store.put(chunk, kChunkType, Durability::ephemeral);
+        list.chunks.push_back({blob.digest, blob.size});
+      },
+      chunk_bounds_for(tar.size));
   VerifyingReader reader(store, tar.digest);
   std::string buffer(kPieceBytes, '\0');
   while (const std::size_t got = reader.read(buffer.data(), buffer.size()))
@@ -131,6 +142,10 @@ bool SharedMounts::restore(const CacheMountName& name, const fs::path& folder, s
     if (list.bytes > most_bytes_) {
       log_.warn(fmt::format("{} begins empty: in {} it has {}, and at most {} are fetched", title_of(name), found.from,
                             human_bytes(list.bytes), human_bytes(most_bytes_)));
+      return false;
+    }
+    if (const auto lack = lack_of_space(home_, list.bytes)) {
+      log_.warn(fmt::format("{} begins empty: {}", title_of(name), *lack));
       return false;
     }
     const TempDir draft(home_.tmp(), "mount-");
@@ -185,11 +200,16 @@ void SharedMounts::save(CacheMounts& mounts) {
 void SharedMounts::save_one(const CacheMountName& name, CacheMounts& mounts) {
   const auto lease = mounts.try_lock(name);
   if (!lease) return;
-  if (const std::uint64_t bytes = disk_space(lease->folder()); bytes > most_bytes_) {
+  const std::uint64_t bytes = disk_space(lease->folder());
+  if (bytes > most_bytes_) {
     log_.warn(
         fmt::format("{} is not shared: it has {}, and at most {} are; make it smaller ('kiln cache prune --filter "
                     "type=cachemount')",
                     title_of(name), human_bytes(bytes), human_bytes(most_bytes_)));
+    return;
+  }
+  if (const auto lack = lack_of_space(home_, bytes)) {
+    log_.warn(fmt::format("{} is not shared: {}", title_of(name), *lack));
     return;
   }
   const TempDir draft(home_.tmp(), "mount-");

@@ -16,7 +16,7 @@
 namespace kiln {
 
 // No more than this of one cache mount is shared.
-inline constexpr std::uint64_t kMostSharedMountBytes = std::uint64_t{2} << 30;
+inline constexpr std::uint64_t kMostSharedMountBytes = std::uint64_t{32} << 30;
 
 // Carries the contents of RUN --mount=type=cache through the shared cache, for machines that build nothing twice.
 //
@@ -24,7 +24,9 @@ inline constexpr std::uint64_t kMostSharedMountBytes = std::uint64_t{2} << 30;
 // names that a layer would take for whiteouts are left out), cut by content (cache/chunker.hpp). The entry
 // (kMountEntryType) under the mount's key holds the chunk list, its blobs are the chunks. A mount is restored when its
 // folder is new on a machine, and saved after a build that used it, where it changed; of two machines that save at once
-// the later one stays, whole: entries are replaced in one piece, and chunks never change.
+// the later one stays, whole: entries are replaced in one piece, and chunks never change. A save and a restore hold a
+// few chunks in memory, and need twice the mount's bytes on the disk while they run; where there is less, they are left
+// out.
 //
 // Nothing here fails a build: what cannot be had, is damaged or too large is said, and the mount begins empty or is not
 // saved. Error{cancelled} alone leaves. Any thread; save() from none of the pool's.

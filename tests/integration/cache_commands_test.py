@@ -76,6 +76,41 @@ class CacheCommands(harness.KilnTest):
         self.assertIn("wheels", text)
         self.assertIn("Total:", text)
 
+    def bound(self, text, code=0):
+        """A build on a machine whose settings file says so; its output."""
+        settings = self.write("config.json", text)
+        return self.kiln("build", "-t", "app:1", "app", env={"KILN_CONFIG": settings}, code=code).stderr
+
+    def test_a_build_holds_the_store_to_its_bound_and_keeps_what_it_used_and_what_is_named(self):
+        self.build("-t", "app:1")
+        for number in range(3):
+            self.write("app/main.py", os.urandom(300_000))
+            self.kiln("build", "app")
+        self.age()
+        before = self.du()["bytes"]
+        layers = {path.name for path in (self.home / "oci/blobs/sha256").iterdir()}
+        self.write("app/main.py", "print(2)")
+        text = self.bound('{"store": {"max_used_space": "64"}}')
+        self.assertIn("the store gave up", text)
+        self.assertIn("more than its bound: images have it, or builds that run", text)
+        usage = self.du()
+        self.assertLess(usage["bytes"], before - 900_000)
+        self.assertLess(len({path.name for path in (self.home / "oci/blobs/sha256").iterdir()} & layers), len(layers))
+        self.assertEqual(self.verify()["problems"], [])
+        self.assertEqual(set(self.build("-t", "app:1")), {"hit"})
+        # A bound that is kept costs nothing and says nothing.
+        self.assertNotIn("bound", self.bound('{"store": {"max_used_space": "50GB", "min_free_space": "1"}}'))
+        self.assertEqual(self.du()["kinds"]["image"]["bytes"], usage["kinds"]["image"]["bytes"])
+
+    def test_a_mistake_in_the_settings_file_is_refused(self):
+        self.assertIn("'store.max_used_spaces' is no setting", self.bound('{"store": {"max_used_spaces": "1"}}', code=2))
+        self.assertIn("'stores' is no setting; there are store", self.bound('{"stores": {}}', code=2))
+        self.assertIn("is no size such as", self.bound('{"store": {"max_used_space": 50}}', code=2))
+        self.assertIn("expected a size", self.bound('{"store": {"max_used_space": "much"}}', code=2))
+        self.assertIn("config.json", self.bound("{", code=2))
+        result = self.kiln("build", "app", env={"KILN_CONFIG": self.folder / "none"}, code=2)
+        self.assertIn("there is no such file", result.stderr)
+
     def test_prune_keeps_what_a_name_reaches_and_takes_the_rest(self):
         self.build("-t", "app:1")
         self.write("app/main.py", "print(2)")

@@ -13,7 +13,7 @@ import workflow_player
 
 ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.7"
 FILES = [".github/workflows/kiln.yml", ".github/workflows/kiln-fleet.yml", ".github/workflows/kiln-wave.yml",
-         ".github/actions/kiln/action.yml", ".github/actions/kiln/kiln.sh"]
+         ".github/workflows/kiln-comment.yml", ".github/actions/kiln/action.yml", ".github/actions/kiln/kiln.sh"]
 
 
 class CiFilesTest(harness.KilnTest):
@@ -23,9 +23,9 @@ class CiFilesTest(harness.KilnTest):
         self.kiln("ci", "init")
         for file in FILES:
             self.assertTrue((self.folder / file).is_file(), file)
-        self.assertTrue(os.access(self.folder / FILES[4], os.X_OK))
+        self.assertTrue(os.access(self.folder / FILES[5], os.X_OK))
         self.kiln("ci", "check")
-        self.assertNotIn("@KILN_VERSION@", (self.folder / FILES[3]).read_text())
+        self.assertNotIn("@KILN_VERSION@", (self.folder / FILES[4]).read_text())
 
     def test_what_is_stale_is_named_and_init_brings_it_up_to_date(self):
         self.kiln("ci", "init")
@@ -44,14 +44,14 @@ class CiFilesTest(harness.KilnTest):
         result = self.kiln("ci", "init", code=2)
         self.assertIn("is not kiln's", result.stderr)
         self.assertEqual((self.folder / FILES[1]).read_text(), "name: theirs\n")
-        self.assertFalse((self.folder / FILES[4]).exists())
+        self.assertFalse((self.folder / FILES[5]).exists())
         self.kiln("ci", "init", "--force")
         self.kiln("ci", "check")
 
     def test_actions_of_others_are_pinned_by_commit(self):
         self.kiln("ci", "init")
         count = 0
-        for file in FILES[:4]:
+        for file in FILES[:5]:
             for line in (self.folder / file).read_text().splitlines():
                 used = re.match(r"\s*(?:- )?uses: (\S+)(.*)", line)
                 if used and not used[1].startswith("./"):
@@ -82,6 +82,87 @@ class CiFilesTest(harness.KilnTest):
         self.assertEqual((result.code, result.output), (0, ""), result)
 
 
+# GitHub's program as far as the comment's job uses it: artifacts and comments are files, --jq is jq's.
+GH = """#!/usr/bin/python3
+import json, pathlib, shutil, subprocess, sys
+words, state = sys.argv[1:], pathlib.Path({state!r})
+if words[:2] == ["run", "download"]:
+    shutil.copytree(state / "artifacts", words[words.index("--dir") + 1])
+    sys.exit()
+path = next(word for word in words if word.startswith("repos/acme/fleet/"))
+comments = json.loads((state / "comments.json").read_text())
+if "--jq" in words:
+    answer = comments if path.endswith("/issues/7/comments") else \\
+        {{"artifacts": [{{"name": entry.name}} for entry in sorted((state / "artifacts").iterdir())]}}
+    sys.stdout.write(subprocess.run(["jq", "-r", words[words.index("--jq") + 1]], input=json.dumps(answer), text=True,
+                                    capture_output=True, check=True).stdout)
+    sys.exit()
+body = open(words[words.index("-F") + 1].removeprefix("body=@")).read()
+if words[words.index("--method") + 1] == "POST":
+    assert path.endswith("/issues/7/comments"), path
+    comments.append({{"id": 100 + len(comments), "user": {{"login": "github-actions[bot]"}}, "body": body}})
+else:
+    next(one for one in comments if path.endswith("/issues/comments/" + str(one["id"])))["body"] = body
+(state / "comments.json").write_text(json.dumps(comments))
+"""
+
+
+class CommentTest(harness.KilnTest):
+    """The job of kiln-comment.yml, with a GitHub of files."""
+
+    def setUp(self):
+        super().setUp()
+        self.need_programs("jq")
+        workflow = (harness.ROOT / "workflows/kiln-comment.yml").read_text()
+        block = re.search(r"(?m)^ {8}run: \|\n((?: {10}.*\n|\n)+)", workflow)[1]
+        self.script = self.write("comment.sh", block)
+        self.write("bin/gh", GH.format(state=str(self.folder / "state")), mode=0o755)
+        marked = "<!-- kiln: what the images of this pull request cost --> mine"
+        self.write("state/comments.json", json.dumps([{"id": 100, "user": {"login": "somebody"}, "body": marked}]))
+        (self.folder / "state/artifacts").mkdir()
+
+    def comment(self, result="success", **artifacts):
+        shutil.rmtree(self.folder / "state/artifacts")
+        (self.folder / "state/artifacts").mkdir()
+        for name, text in artifacts.items():
+            self.write(f"state/artifacts/kiln-comment-{name}/kiln-comment.md", text)
+        work = self.folder / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        env = self.environment(GITHUB_REPOSITORY="acme/fleet", GITHUB_RUN_ID="5", NUMBER="7", RESULT=result)
+        env["PATH"] = f"{self.folder / 'bin'}:{env['PATH']}"
+        done = harness.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", self.script], env=env, cwd=work)
+        self.assertEqual(done.code, 0, done)
+        return json.loads((self.folder / "state/comments.json").read_text())
+
+    def test_one_comment_is_written_and_then_changed_and_those_of_others_stay(self):
+        comments = self.comment(amd64="## kiln\ngrew by 1 MB\n")
+        self.assertEqual(len(comments), 2)
+        self.assertIn("grew by 1 MB", comments[1]["body"])
+        self.assertNotIn("**amd64**", comments[1]["body"])
+        comments = self.comment(amd64="## kiln\ngrew by 2 MB\n", arm64="## kiln\ngrew by 3 MB\n")
+        self.assertEqual(len(comments), 2)
+        self.assertRegex(comments[1]["body"], r"(?s)^<!-- kiln: .*\*\*amd64\*\*.*2 MB.*\*\*arm64\*\*.*3 MB")
+        self.assertTrue(comments[0]["body"].endswith(" mine"))
+
+    def test_a_run_that_built_nothing_says_so_only_where_something_was_said(self):
+        self.assertEqual(len(self.comment()), 1)
+        self.comment(amd64="grew by 1 MB\n")
+        self.assertIn("grew by 1 MB", self.comment(result="failure")[1]["body"])
+        self.assertIn("has all images", self.comment()[1]["body"])
+
+    def test_what_is_longer_than_a_comment_may_be_is_cut(self):
+        self.assertLess(len(self.comment(amd64="x" * 70_000)[1]["body"]), 65_536)
+
+    def test_only_the_job_that_passes_a_text_on_can_write_to_the_pull_request(self):
+        for path in sorted((harness.ROOT / "workflows").rglob("*.yml")):
+            text = path.read_text()
+            if path.name == "kiln-comment.yml":
+                self.assertNotIn("uses:", text)
+            elif path.name != "kiln.yml":
+                self.assertNotIn("pull-requests:", text, path)
+
+
 class ActionScriptTest(harness.KilnTest):
     def setUp(self):
         super().setUp()
@@ -107,6 +188,23 @@ class ActionScriptTest(harness.KilnTest):
         job = workflow_player.Runner(self, "pull-request", self.fleet)
         job.run(TARGETS="base")
         self.kiln("digest", f"{self.server.address}/acme/base:latest", code=3)
+
+    def test_a_pull_request_is_compared_with_the_registry_and_growth_beyond_the_limit_fails_it(self):
+        workflow_player.Runner(self, "main", self.fleet).run(TARGETS="one", PUSH="true")
+        self.write(self.fleet / "images/one/app", os.urandom(50_000))
+        job = workflow_player.Runner(self, "grown", self.fleet)
+        job.run(TARGETS="one", AGAINST=":latest")
+        comment = (job.temp / "kiln-comment.md").read_text()
+        self.assertRegex(comment, r"\| one large, small \| .* \| \+\d+\.\d kB \| \d+\.\d kB \|")
+        self.assertNotIn("| figure |", comment)
+        result = job.run(TARGETS="one", AGAINST=":latest", GROWTH="1kB", code=1)
+        self.assertRegex(result.stdout, r"(?m)^::error.*grew by")
+        self.assertTrue((job.temp / "kiln-comment.md").is_file())
+        self.server.stop()
+        result = job.run(TARGETS="one", AGAINST=":latest")
+        self.assertRegex(result.stdout, r"(?m)^::warning::nothing is compared with :latest: .")
+        self.assertFalse((job.temp / "kiln-comment.md").exists())
+        job.run(TARGETS="one", AGAINST=":latest", GROWTH="1kB", code=3)
 
     def test_an_error_is_annotated_at_its_line(self):
         self.write("fleet/images/base/Dockerfile", "FROM scratch\nCOPY nothing /\n")

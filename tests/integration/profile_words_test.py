@@ -76,9 +76,25 @@ class ProfileWords(harness.KilnTest):
     def test_a_compose_file_that_leaves_the_profile_out_is_told_which_there_are(self):
         self.in_fleet("release", "create", "v1", "service-00")
         self.write("fleet/compose.yaml", f"services:\n  web:\n    image: {self.namespace}/service-00\n")
-        text = self.in_fleet("compose", "pin", "compose.yaml", "--dry-run").stdout
-        self.assertIn("is not in the release 'v1'; it stays: it is published for each of its profiles; name one of "
-                      "service-00-large, service-00-small", text)
+        for words in ([], ["--local"]):
+            text = self.in_fleet("compose", "pin", "compose.yaml", "--dry-run", *words, code=1).stdout
+            self.assertIn(f"not pinned: '{self.namespace}/service-00' is published for each of its profiles; name one of "
+                          f"{self.namespace}/service-00-large, {self.namespace}/service-00-small", text)
+
+    def test_a_compose_file_that_leaves_the_profile_out_gets_the_only_one_that_was_released(self):
+        self.in_fleet("release", "create", "v1", "service-00-small")
+        before = f"services:\n  web:\n    image: '{self.namespace}/service-00:latest'  # here\n  db: {{image: elsewhere/service-00}}\n"
+        path = self.write("fleet/compose.yaml", before)
+        self.in_fleet("compose", "pin", "compose.yaml")
+        pinned = f"{self.namespace}/service-00-small:latest@{self.digest('service-00-small')}"
+        self.assertEqual(path.read_text(), before.replace(f"{self.namespace}/service-00:latest", pinned))
+        self.in_fleet("compose", "pin", "compose.yaml")
+        self.assertIn(pinned, path.read_text())
+        self.in_fleet("compose", "pin", "compose.yaml", "--restore")
+        self.assertIn("service-00", path.read_text())
+        path.write_text(before)
+        self.in_fleet("compose", "pin", "compose.yaml", "--override")
+        self.assertIn(pinned, (self.fleet / "compose.pins.yaml").read_text())
 
     def test_a_name_that_the_store_has_is_that_image(self):
         self.write("other/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")

@@ -167,6 +167,21 @@ class ReportFormats(harness.KilnTest):
         self.assertIn("needs --against", self.kiln("report", "--fail-over", "growth=2%", code=2).stderr)
         self.assertIn("shows no comparison", self.kiln("report", "--against", "before.json", code=2).stderr)
 
+    def test_the_trend_names_the_commit_of_each_build(self):
+        git = ("git", "-c", "user.name=a", "-c", "user.email=a@acme.example", "-C", self.folder)
+        self.run_program("git", "init", "-q", self.folder)
+        commits = []
+        for number in range(2):
+            self.write("images/tools/small", f"small {number}\n")
+            self.run_program(*git, "add", "images")
+            self.run_program(*git, "commit", "-qm", "a change")
+            commits.append(self.run_program(*git, "rev-parse", "HEAD").stdout.strip())
+            self.kiln("bake")
+        self.assertEqual(json.loads(self.report("--json"))["commit"], commits[1])
+        page = self.report("--format", "html")
+        trend = page[page.index('id="trend"'):]
+        self.assertLess(trend.index(commits[1][:12]), trend.index(commits[0][:12]))
+
     def test_an_image_above_its_limit_is_neither_named_nor_pushed(self):
         self.write("images/tools/image.json", '{"kind": "service", "device": "cpu", "limits": {"size": "1 kB"}}')
         registry = self.registry()

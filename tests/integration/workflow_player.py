@@ -42,7 +42,7 @@ class Runner:
 
     def run(self, code=0, **inputs):
         """A step that uses the action; its result."""
-        values = {"COMMAND": "bake", "TARGETS": "", "PLATFORM": "", "PARENTS": "", "PUSH": "false", "CACHE": "", "RUNNER": "ubuntu-24.04", **inputs}
+        values = {"COMMAND": "bake", "TARGETS": "", "PLATFORM": "", "PARENTS": "", "PUSH": "false", "CACHE": "", "AGAINST": "", "GROWTH": "", "RUNNER": "ubuntu-24.04", **inputs}
         output, summary = self.folder / "output", self.folder / "summary"
         output.write_text("")
         env = self.test.environment(**values, GITHUB_OUTPUT=output, GITHUB_STEP_SUMMARY=summary, RUNNER_TEMP=self.temp,

@@ -109,9 +109,12 @@ class BazelRemote:
 
 
 class NginxDav:
-    """nginx with PUT by its DAV module. Use as a context manager; `url` is what kiln is given."""
+    """nginx with PUT by its DAV module, and DELETE where it `deletes`, lists of folders where it `lists`. Use as a context
+    manager; `url` is what kiln is given."""
 
-    def __init__(self):
+    def __init__(self, lists=False, deletes=True):
+        methods = "PUT DELETE" if deletes else "PUT"
+        listing = "autoindex on; autoindex_format json;" if lists else ""
         self._folder = Path(tempfile.mkdtemp(prefix="kiln-nginx-"))
         self._process = None
         port = free_port()
@@ -127,7 +130,7 @@ http {{
   proxy_temp_path {self._folder}/p; fastcgi_temp_path {self._folder}/f; uwsgi_temp_path {self._folder}/u; scgi_temp_path {self._folder}/s;
   server {{
     listen {self.address}; root {self._folder}/data;
-    location /cache/ {{ dav_methods PUT DELETE; create_full_put_path on; }}
+    location /cache/ {{ dav_methods {methods}; create_full_put_path on; {listing} }}
   }}
 }}
 """)

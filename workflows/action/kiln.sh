@@ -11,7 +11,7 @@ proxies=HTTP_PROXY,HTTPS_PROXY,ALL_PROXY,NO_PROXY,http_proxy,https_proxy,all_pro
 # to a user or a shell and for the words of this action. Secrets are in the environment, never on a command line.
 environment() {
   compgen -e | grep -xE '[A-Za-z_][A-Za-z0-9_]*' |
-    grep -vxE 'HOME|PATH|USER|LOGNAME|SHELL|MAIL|PWD|OLDPWD|SHLVL|_|(LD|BASH|SUDO|XDG)_.*|COMMAND|TARGETS|PLATFORM|PARENTS|PUSH|CACHE|RUNNER' |
+    grep -vxE 'HOME|PATH|USER|LOGNAME|SHELL|MAIL|PWD|OLDPWD|SHLVL|_|(LD|BASH|SUDO|XDG)_.*|COMMAND|TARGETS|PLATFORM|PARENTS|PUSH|CACHE|AGAINST|GROWTH|RUNNER' |
     paste -sd,
 }
 
@@ -113,11 +113,26 @@ summarise() {
   run_kiln report "$temp/kiln-report.json" --format markdown >>"${GITHUB_STEP_SUMMARY:-/dev/null}" || true
 }
 
+# What the images of a build that pushed nothing cost beside the registry's, for the comment of kiln-comment.yml. Where no
+# growth is judged, a registry that does not answer fails nothing.
+compare() {
+  local flags=(--format markdown --brief --against "$AGAINST" --output "$temp/kiln-comment.md") code=0
+  [ "$PUSH" != true ] && [ -n "$AGAINST" ] && [ -s "$temp/kiln-report.json" ] || return 0
+  [ -z "$GROWTH" ] || flags+=(--fail-over "growth=$GROWTH")
+  told run_kiln report "$temp/kiln-report.json" "${flags[@]}" || code=$?
+  [ $code != 0 ] || return 0
+  if [ -n "$GROWTH" ]; then
+    annotate
+    exit $code
+  fi
+  echo "::warning::nothing is compared with $AGAINST: $(escaped "$(sed -n 's/^error: //p' "$temp/kiln-stderr" | head -n 1)")"
+}
+
 output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 
 bake() {
   local flags=(--progress plain --metadata-file "$temp/kiln-metadata.json" --report "$temp/kiln-report.json") code=0 parent
-  rm -f "$temp/kiln-report.json"
+  rm -f "$temp/kiln-report.json" "$temp/kiln-comment.md"
   [ ! -f images/kiln.lock ] || flags+=(--locked)
   [ -z "$PLATFORM" ] || flags+=(--only-platform "$PLATFORM")
   for parent in $PARENTS; do flags+=(--pin "$parent"); done
@@ -135,6 +150,7 @@ bake() {
   summarise
   [ $code = 0 ] || exit $code
   describe
+  compare
 }
 
 # The index of an image whose platforms other jobs have pushed.

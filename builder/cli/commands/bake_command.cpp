@@ -22,6 +22,7 @@
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/definitions_source.hpp"
 #include "builder/cli/words/looked_at.hpp"
+#include "builder/cli/words/machine_settings.hpp"
 #include "builder/cli/words/output_files.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
 #include "builder/cli/words/trace_output.hpp"
@@ -174,6 +175,7 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   request.settings.caches =
       fleet_cache_settings(loaded.fleet, loaded.selected, {words.cache_from, words.cache_to}, log);
   request.settings.offline = words.offline;
+  request.settings.store_bound = read_machine_settings().store;
   apply_offline(request.settings, log);
   request.delivery.push = words.push;
   request.delivery.load = words.load;

@@ -22,6 +22,7 @@
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/dockerfile_input.hpp"
 #include "builder/cli/words/looked_at.hpp"
+#include "builder/cli/words/machine_settings.hpp"
 #include "builder/cli/words/output_files.hpp"
 #include "builder/cli/words/trace_output.hpp"
 #include "builder/cli/words/words.hpp"
@@ -169,6 +170,7 @@ BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log) 
   request.settings.runs.keep_failed = !words.on_error.empty();
   request.settings.security = parse_security(words.security);
   request.settings.offline = words.offline;
+  request.settings.store_bound = read_machine_settings().store;
   apply_offline(request.settings, log);
   request.delivery.push = words.push;
   request.delivery.load = words.load;

@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/commands/shared_prune.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/words/words.hpp"
@@ -175,6 +176,7 @@ int run_du(const UsageWords& words) {
 // cache prune
 
 struct CachePruneWords {
+  std::vector<std::string> caches;
   std::string keep_storage;
   std::string reserved_space;
   std::string max_used_space;
@@ -229,7 +231,29 @@ PruneOptions make_options(const CachePruneWords& words) {
   return options;
 }
 
-int run_prune(const CachePruneWords& words) {
+// What of the words there is for a shared cache. Error{usage} for the others.
+SharedPruneWords shared_words(const CachePruneWords& words) {
+  const auto refuse = [](std::string_view word) {
+    return Error(Category::usage, fmt::format("{} is for this machine's store; --cache takes --filter until=DURATION, "
+                                              "--max-used-space and --reserved-space",
+                                              word));
+  };
+  if (words.all) throw refuse("--all");
+  if (!words.min_free_space.empty()) throw refuse("--min-free-space");
+  const PruneOptions options = make_options(words);
+  if (!options.kinds.empty()) throw refuse("--filter type=");
+  SharedPruneWords shared;
+  shared.caches = words.caches;
+  if (options.unused_seconds) shared.limits.unused_seconds = *options.unused_seconds;
+  shared.limits.max_used_bytes = options.max_used_bytes;
+  shared.limits.reserved_bytes = options.reserved_bytes;
+  shared.dry_run = words.dry_run;
+  shared.json = words.json;
+  return shared;
+}
+
+int run_prune(const CachePruneWords& words, const CancelToken& cancel) {
+  if (!words.caches.empty()) return prune_shared_caches(shared_words(words), cancel);
   const PruneOptions options = make_options(words);
   OpenStore open;
   const UnixSeconds now = now_unix_seconds();
@@ -304,7 +328,9 @@ void add_cache_command(Arguments& root) {
       .flag("--json", usage->json, "as JSON, with everything")
       .handler([usage](const CancelToken&) { return run_du(*usage); });
   const auto pruning = std::make_shared<CachePruneWords>();
-  cache.command("prune", "Remove what was used longest ago and is not in use.")
+  cache.command("prune", "Remove what was used longest ago and is not in use, of the store or of a shared cache.")
+      .option("--cache", pruning->caches,
+              "a shared cache in place of the store: type=local,src=..., type=http,url=... or type=registry,ref=...")
       .option("--reserved-space", pruning->reserved_space, "always keep this much, such as 10GB")
       .option("--keep-storage", pruning->keep_storage, "the old name of --reserved-space")
       .option("--max-used-space", pruning->max_used_space, "go on until no more than this is used")
@@ -314,7 +340,7 @@ void add_cache_command(Arguments& root) {
       .flag("-f,--force", pruning->force, "accepted for buildx: kiln does not ask")
       .flag("--dry-run", pruning->dry_run, "only say what would be removed")
       .flag("--json", pruning->json, "as JSON")
-      .handler([pruning](const CancelToken&) { return run_prune(*pruning); });
+      .handler([pruning](const CancelToken& cancel) { return run_prune(*pruning, cancel); });
   const auto verifying = std::make_shared<VerifyWords>();
   cache.command("verify", "Read all of the store and name what is damaged.")
       .flag("--repair", verifying->repair, "take damaged things away, so that they are made or fetched again")

@@ -94,6 +94,7 @@ std::vector<CiFile> ci_files() {
   return {{".github/workflows/kiln.yml", std::string(embedded::caller_workflow_text()), true, false},
           {".github/workflows/kiln-fleet.yml", std::string(embedded::fleet_workflow_text()), false, false},
           {".github/workflows/kiln-wave.yml", std::string(embedded::wave_workflow_text()), false, false},
+          {".github/workflows/kiln-comment.yml", std::string(embedded::comment_workflow_text()), false, false},
           {".github/actions/kiln/action.yml", std::move(action), false, false},
           {".github/actions/kiln/kiln.sh", std::string(embedded::action_script_text()), false, true}};
 }

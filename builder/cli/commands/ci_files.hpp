@@ -9,6 +9,7 @@ namespace kiln::embedded {
 std::string_view caller_workflow_text();
 std::string_view fleet_workflow_text();
 std::string_view wave_workflow_text();
+std::string_view comment_workflow_text();
 std::string_view action_text();
 std::string_view action_script_text();
 }  // namespace kiln::embedded

@@ -54,10 +54,45 @@ void write_like(const fs::path& like, const fs::path& file, const std::string& t
   next.commit();
 }
 
+std::string last_part_of(const oci::Reference& reference) {
+  return reference.repository.substr(reference.repository.rfind('/') + 1);
+}
+
+// An image of a profile: its repository, and the digest that it has.
+struct ProfilePin {
+  std::string repository;
+  oci::Digest digest;
+};
+
+// A service that leaves the profile out gets the only one that there is. Error{usage} with all of them where there are
+// several: which machine it runs on is for its author to say.
+std::optional<ImagePin> pin_by_profile(const oci::Reference& reference, std::vector<ProfilePin> pins) {
+  const auto namespace_of = [](const std::string& repository) { return repository.substr(0, repository.rfind('/')); };
+  std::erase_if(pins, [&](const ProfilePin& pin) {
+    return namespace_of(pin.repository) != namespace_of(reference.name()) || pin.repository == reference.name();
+  });
+  if (pins.empty()) return std::nullopt;
+  if (pins.size() == 1)
+    return ImagePin(pins.front().digest, pins.front().repository + (reference.tag ? ":" + *reference.tag : ""));
+  std::vector<std::string> names;
+  for (const ProfilePin& pin : pins) names.push_back(pin.repository);
+  throw Error(Category::usage, fmt::format("'{}' is published for each of its profiles; name one of {}",
+                                           reference.name(), join(names, ", ")));
+}
+
 DigestOf digests_of_store(const std::shared_ptr<const ContentStore>& store) {
-  return [store](const oci::Reference& reference) -> std::optional<oci::Digest> {
-    const auto found = find_image(*store, reference.str());
-    return found ? std::optional(found->digest) : std::nullopt;
+  return [store](const oci::Reference& reference) -> std::optional<ImagePin> {
+    const auto digest_in_store = [&](const std::string& name) -> std::optional<oci::Digest> {
+      const auto found = find_image(*store, name);
+      return found ? std::optional(found->digest) : std::nullopt;
+    };
+    if (auto digest = digest_in_store(reference.str())) return *digest;
+    std::vector<ProfilePin> pins;
+    for (const NamedByWord& image : images_of_word(last_part_of(reference) + ":" + reference.tag_or_latest())) {
+      if (auto digest = digest_in_store(image.reference))
+        pins.push_back({oci::Reference::parse(image.reference).name(), *digest});
+    }
+    return pin_by_profile(reference, pins);
   };
 }
 
@@ -90,11 +125,17 @@ DigestOf digests_of_release(const PinWords& words, const CancelToken& cancel, st
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
   const StoredRelease release = wanted_release(*session, words, registry_of_releases(words.fleet));
   name = release.record.name;
-  return [record = release.record](const oci::Reference& reference) -> std::optional<oci::Digest> {
+  return [record = release.record](const oci::Reference& reference) -> std::optional<ImagePin> {
     for (const ReleasedImage& image : record.images) {
       if (image.repository == reference.name()) return image.manifest.digest;
     }
-    return std::nullopt;
+    std::vector<ProfilePin> pins;
+    for (const std::string& target : targets_of_image(last_part_of(reference))) {
+      for (const ReleasedImage& image : record.images) {
+        if (image.name == target) pins.push_back({image.repository, image.manifest.digest});
+      }
+    }
+    return pin_by_profile(reference, pins);
   };
 }
 
@@ -136,8 +177,7 @@ void print_service(const PinWords& words, const PinResult& result, const PinnedS
     fmt::print("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to",
                printable(service.after));
   } else if (service.outcome == Outcome::unknown) {
-    fmt::print("{}: '{}' is not in {}; it stays{}\n", where, printable(service.before), origin_of(result.release),
-               service.reason.empty() ? "" : fmt::format(": {}", printable(service.reason)));
+    fmt::print("{}: '{}' is not in {}; it stays\n", where, printable(service.before), origin_of(result.release));
   } else {
     fmt::print("{}: not pinned: {}\n", where, printable(service.reason));
   }
@@ -162,20 +202,7 @@ void print_pins(const PinWords& words, const PinResult& result) {
   print_json(printed);
 }
 
-// What an image that is not there may have meant: one of the fleet here, without its profile.
-std::string profiles_hint(const std::string& image) {
-  const auto reference = oci::Reference::parse_if_valid(image);
-  if (!reference) return "";
-  const std::string name = reference->name();
-  const std::vector<std::string> targets = targets_of_image(name.substr(name.rfind('/') + 1));
-  if (targets.empty()) return "";
-  return fmt::format("it is published for each of its profiles; name one of {}", join(targets, ", "));
-}
-
-int finish_pin(const PinWords& words, PinResult result) {
-  for (PinnedService& service : result.services) {
-    if (service.outcome == Outcome::unknown && service.reason.empty()) service.reason = profiles_hint(service.before);
-  }
+int finish_pin(const PinWords& words, const PinResult& result) {
   if (words.as_json) {
     print_pins(words, result);
   } else {

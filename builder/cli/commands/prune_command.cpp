@@ -14,11 +14,11 @@
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/stderr_log.hpp"
+#include "builder/cli/words/github_access.hpp"
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/retention/execute_plan.hpp"
 #include "builder/retention/prune_scope.hpp"
 #include "builder/retention/released_digests.hpp"
-#include "registry/remote/ghcr.hpp"
 #include "registry/store/layout.hpp"
 
 namespace kiln::cli {
@@ -121,21 +121,6 @@ RepositoryContents read_listed(RemoteSession& session, const RemoteRepository& p
                   packages ? ": the token lacks the scopes read:packages and delete:packages, or in Actions the "
                              "role Admin under the package's settings, 'Manage Actions access'"
                            : "; the account may not see it"));
-}
-
-std::unique_ptr<GithubPackages> github_packages_of(RemoteSession& session, const std::string& registry,
-                                                   const std::string& repository) {
-  if (!ghcr::is_ghcr(registry)) return nullptr;
-  const auto credentials = session.credentials().find(registry, repository);
-  if (!credentials || credentials->password.empty()) {
-    throw Error(Category::usage, fmt::format("GitHub's packages can only be pruned with a token; run 'kiln login {} -u "
-                                             "USER --password-stdin' with one that has "
-                                             "the scopes read:packages and delete:packages",
-                                             registry));
-  }
-  return std::make_unique<GithubPackages>(
-      session, GithubPackages::api_of(registry, environment_variable("GITHUB_API_URL").value_or("")),
-      credentials->password);
 }
 
 const char* name_of(PlannedKind kind) { return kind == PlannedKind::cache_entry ? "cache entry" : "image"; }

@@ -8,6 +8,7 @@
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/images/published_report.hpp"
 #include "builder/cli/output/print_report.hpp"
 #include "builder/definitions/byte_size.hpp"
 #include "builder/report/gate.hpp"
@@ -36,6 +37,8 @@ struct ReportWords {
   std::optional<std::string> fail_under;
   std::string against;
   std::optional<std::string> fail_over;
+  PublishedWords fleet;
+  bool brief = false;
   bool json = false;
 };
 
@@ -92,6 +95,25 @@ GrowthLimit parse_growth_limit(std::string_view text) {
   return limit;
 }
 
+// A comment at GitHub has room for 65,536 characters, and may have to hold those of two machines.
+ReportMarkdownOptions markdown_options(bool is_brief) {
+  ReportMarkdownOptions options;
+  options.is_brief = is_brief;
+  if (is_brief) options.most_bytes = 30'000;
+  return options;
+}
+
+// What --against names.
+ReportComparison compared_with(const ReportWords& words, const BuildReport& report, const LayerSources& sources,
+                               ThreadPool& pool, const CancelToken& cancel) {
+  if (!names_published_images(words.against)) return compare_reports(read_report(words.against), report, sources);
+  RegistrySession session(std::nullopt, true, cancel);
+  const BuildReport published = published_report(session, pool, words.fleet, words.against, report, cancel);
+  ReportComparison comparison = compare_reports(published, report, sources);
+  comparison.before = fmt::format("'{}'", printable(words.against));
+  return comparison;
+}
+
 int run_report(const ReportWords& words, const CancelToken& cancel) {
   const std::string format = words.json ? "json" : words.format;
   const std::vector<std::string> formats = {"text", "json", "markdown", "prometheus", "html"};
@@ -107,6 +129,8 @@ int run_report(const ReportWords& words, const CancelToken& cancel) {
   if (!words.against.empty() && !shows_comparison && !growth)
     throw Error(Category::usage,
                 fmt::format("--against: the format '{}' shows no comparison; use markdown or html", format));
+  if (words.brief && (format != "markdown" || words.against.empty()))
+    throw Error(Category::usage, "--brief is the comparison alone: it needs --against and --format markdown");
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
   const ReportStore reports(home.reports(), home.locks() / "reports");
   BuildReport report = find_report(words.file, home, reports);
@@ -122,14 +146,14 @@ int run_report(const ReportWords& words, const CancelToken& cancel) {
 
   ReportDocument document(report);
   if (!words.against.empty()) {
-    document.comparison = compare_reports(read_report(words.against), report, sources);
+    document.comparison = compared_with(words, report, sources, pool, cancel);
     if (growth) {
       for (GateFailure& failure : failed_growth(*document.comparison, *growth)) failures.push_back(std::move(failure));
     }
   }
   std::string text;
   if (format == "json") text = to_json_text(report);
-  if (format == "markdown") text = report_markdown(document, failures);
+  if (format == "markdown") text = report_markdown(document, failures, markdown_options(words.brief));
   if (format == "prometheus") text = report_prometheus(document);
   if (format == "html") text = report_html(document, earlier_builds(report, reports), failures, sources);
   if (format == "text" && !words.output.empty()) text = report_text(document);
@@ -148,15 +172,21 @@ int run_report(const ReportWords& words, const CancelToken& cancel) {
 
 void add_report_command(Arguments& root) {
   const auto words = std::make_shared<ReportWords>();
-  root.command("report", "Print the report of the last build again, or make another format of it.")
-      .positional("FILE", words->file, "a report that --report wrote (default: the last one)")
+  Arguments& command =
+      root.command("report", "Print the report of the last build again, or make another format of it.");
+  command.positional("FILE", words->file, "a report that --report wrote (default: the last one)")
       .option("--format", words->format, "text, json, markdown, prometheus or html")
       .option("-o,--output", words->output, "write to this file, at once or not at all")
       .option("--fail-under", words->fail_under, "reduction=PCT,cache=PCT: exit 1 where the build did not reach it")
-      .option("--against", words->against, "markdown and html: what grew since this report, a file that --report wrote")
+      .option(
+          "--against", words->against,
+          "markdown and html: what grew since this report, a file that --report wrote, or since what a registry has "
+          "as :TAG (the fleet's repositories) or HOST/NAMESPACE/{image}:TAG")
       .option("--fail-over", words->fail_over, "growth=PCT%|BYTES: exit 1 where an image or the store grew by more")
+      .flag("--brief", words->brief, "markdown: what failed and grew alone, for a comment (below 30 kB)")
       .flag("--json", words->json, "as --format json")
       .handler([words](const CancelToken& cancel) { return run_report(*words, cancel); });
+  add_published_words(command, words->fleet);
 }
 
 }  // namespace kiln::cli

@@ -17,8 +17,9 @@ namespace kiln::cli {
 
 namespace {
 
-Fleet load(const PublishedWords& words) {
+Fleet load(const PublishedWords& words, BrokenImages broken = BrokenImages::refused) {
   LoadFleetOptions options;
+  options.broken = broken;
   options.working_directory = fs::current_path();
   if (words.file) options.file = *words.file;
   options.environment = environment_variable;
@@ -96,6 +97,18 @@ PublishedImages published_images(const PublishedWords& words, const std::vector<
   if (!tag.empty() && !oci::is_valid_tag(tag))
     throw Error(Category::usage, fmt::format("'{}' is no tag", printable(tag)));
   return images_of(load(words), words, targets, tag);
+}
+
+std::vector<PublishedImage> all_published_images(const PublishedWords& words, const std::string& tag) {
+  const Fleet fleet = load(words, BrokenImages::set_aside);
+  std::vector<PublishedImage> images;
+  for (const TargetSpec& target : fleet.targets) {
+    const std::vector<std::string> names = image_names(fleet, target, {words.registry, kOneBuild, kOneBuild});
+    if (names.empty()) continue;
+    images.push_back(
+        {target.image, target.profile ? target.profile->name : "", oci::Reference::parse(names.front()).with_tag(tag)});
+  }
+  return images;
 }
 
 std::string registry_of_releases(const PublishedWords& words) {

@@ -31,6 +31,15 @@ struct PublishedImages {
 PublishedImages published_images(const PublishedWords& words, const std::vector<std::string>& targets,
                                  const std::string& tag);
 
+// An image of the fleet, and where it is published: at the first of its repositories.
+struct PublishedImage {
+  std::string image;
+  std::string profile;  // empty for none
+  oci::Reference reference;
+};
+// All targets of the fleet that are published, under the tag. What is broken of the fleet is left out with a warning.
+std::vector<PublishedImage> all_published_images(const PublishedWords& words, const std::string& tag);
+
 // The registry and namespace alone: --registry, or the fleet's. No fleet is read where --registry is given.
 std::string registry_of_releases(const PublishedWords& words);
 

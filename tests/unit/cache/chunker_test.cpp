@@ -76,3 +76,13 @@ TEST_CASE("where streams are cut is pinned: another place would make every store
   for (const std::string& chunk : chunks_of(random_bytes(2 << 20, 3))) sizes += std::to_string(chunk.size()) + " ";
   CHECK(sizes == "138772 427873 421246 152955 270080 124499 293988 165604 102135 ");
 }
+
+TEST_CASE("what is larger than 2 GiB is cut coarser, and no list has many more than 8192 chunks") {
+  constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+  CHECK(chunk_bounds_for(0).usual_bytes == ChunkBounds().usual_bytes);
+  CHECK(chunk_bounds_for(2 * kGiB).usual_bytes == ChunkBounds().usual_bytes);
+  CHECK(chunk_bounds_for(3 * kGiB).usual_bytes == 2 * ChunkBounds().usual_bytes);
+  CHECK(chunk_bounds_for(3 * kGiB).most_bytes == 2 * ChunkBounds().most_bytes);
+  for (const std::uint64_t bytes : {kGiB, 3 * kGiB, 7 * kGiB, 32 * kGiB})
+    CHECK(bytes / chunk_bounds_for(bytes).usual_bytes <= 8192);
+}

@@ -98,6 +98,73 @@ TEST_CASE("packages whose versions differ are named with what they grew by; thos
   CHECK(comparison.packages[0].growth == 0);
 }
 
+TEST_CASE("packages of an image whose changed layers are not all known are left out, and that is said") {
+  const TwoReports two;
+  FileIndex::Parts parts;
+  parts.diff_id = test::digest_of("any");
+  FileEntry& entry = parts.entries.emplace_back();
+  entry.path = "numpy.so";
+  entry.content = test::digest_of("numpy");
+  const auto index = std::make_shared<const FileIndex>(std::move(parts));
+  const LayerSources sources{[&](const oci::Digest&) { return index; },
+                             [&](const ReportImage& image, std::size_t number) -> std::shared_ptr<const DiffPackages> {
+                               if (image.layers[number].digest == test::digest_of("b1")) return nullptr;
+                               const auto packages = std::make_shared<DiffPackages>();
+                               packages->packages.push_back({{Ecosystem::pypi, "numpy", "2.0", "", "", "", ""}, ""});
+                               packages->owners = {0};
+                               return packages;
+                             }};
+  ReportDocument document(two.now);
+  document.comparison = compare_reports(two.before, two.now, sources);
+  CHECK(document.comparison->unknown_layers == 1);
+  CHECK(document.comparison->packages.empty());  // else numpy would seem new
+  const std::string said = "Packages of 1 layer that changed are not known here";
+  CHECK(contains_text(report_markdown(document), said));
+  CHECK(contains_text(report_html(document), said));
+}
+
+TEST_CASE("a line that took the place of another of its kind is one with it; others are not") {
+  BuildReport before, now;
+  before.images.push_back(image_of("svc", "",
+                                   {test::layer("p1", 5000, "svc/Dockerfile", 3, "RUN pip install torch==1"),
+                                    test::layer("q1", 400, "svc/Dockerfile", 4, "COPY app /app/")}));
+  now.images.push_back(image_of("svc", "",
+                                {test::layer("p2", 5200, "svc/Dockerfile", 3, "RUN pip install torch==2"),
+                                 test::layer("q2", 100, "svc/Dockerfile", 4, "RUN make install")}));
+  ReportDocument document(now);
+  document.comparison = compare_reports(before, now);
+  const std::vector<LineChange>& lines = document.comparison->images.at(0).lines;
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].text == "RUN pip install torch==2");
+  CHECK(lines[0].was == "RUN pip install torch==1");
+  CHECK(lines[0].before == 5000);
+  CHECK(lines[0].now == 5200);
+  CHECK(lines[1].text == "RUN make install");
+  CHECK(lines[1].was.empty());
+  CHECK(lines[2].text == "COPY app /app/");
+  CHECK(lines[2].now == 0);
+  CHECK(contains_text(report_markdown(document), "| RUN pip install torch==2, was RUN pip install torch==1 |"));
+  CHECK(contains_text(report_html(document), "was <code>RUN pip install torch==1</code>"));
+}
+
+TEST_CASE("where there were no images nothing has grown, and Markdown says so") {
+  const TwoReports two;
+  ReportDocument document(two.now);
+  document.comparison = compare_reports(BuildReport{}, two.now);
+  CHECK(failed_growth(*document.comparison, {.pct = 0}).empty());
+  CHECK(contains_text(report_markdown(document), "There is nothing to compare with"));
+}
+
+TEST_CASE("the brief form has the gates and the comparison alone") {
+  const TwoReports two;
+  ReportDocument document(two.now);
+  document.comparison = compare_reports(two.before, two.now);
+  const std::string markdown = report_markdown(document, {{"too large", "", 0, ""}}, {.is_brief = true});
+  CHECK(contains_text(markdown, "too large"));
+  CHECK(contains_text(markdown, "Images that changed"));
+  CHECK_FALSE(contains_text(markdown, "| figure |"));
+}
+
 TEST_CASE("a limit of growth fails for what grew by more, and names the line that grew most") {
   const TwoReports two;
   const ReportComparison comparison = compare_reports(two.before, two.now);
