@@ -90,7 +90,10 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
   std::size_t best_distance = word.size() / 3 + 2;
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance && distance < std::max(word.size(), candidate.size())) {
+    const std::size_t length = std::max(word.size(), candidate.size());
+    // Of two letters one is no likeness: -p is not -h.
+    const bool is_like = distance == 0 || (length > 2 && 2 * distance <= length);
+    if (distance < best_distance && is_like) {
       best = &candidate;
       best_distance = distance;
     }

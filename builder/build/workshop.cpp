@@ -46,6 +46,7 @@ Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings
   bases_ = surroundings.host.open_bases(base_tools(*steps_), settings_.bases);
   fetcher_ = surroundings.host.open_fetcher(*layers_);
   settings_.runs.parallel = parallel_stages();
+  settings_.runs.masked = [secrets](std::string_view text) { return secrets.masked(text); };
   runs_ = std::make_unique<RunSteps>(*layers_, surroundings.host.container_runner(runner_.get()), *recorder_,
                                      settings_.runs, mounts_.get());
 }

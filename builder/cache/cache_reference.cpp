@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <vector>
@@ -36,6 +37,9 @@ constexpr std::pair<std::string_view, CacheType> kPlaces[] = {
 // Options that buildx has and that change nothing here: entries have a form of their own.
 const std::vector<std::string> kNeedless = {"compression", "compression-level", "force-compression", "tag", "digest"};
 
+// What buildx needs at registries that refuse its indexes (ECR), and what kiln does everywhere.
+const std::vector<std::string> kAlwaysTrue = {"image-manifest", "oci-mediatypes"};
+
 class Reader {
  public:
   Reader(std::string_view text, CacheDirection direction, const fs::path& base)
@@ -46,6 +50,7 @@ class Reader {
 
   CacheReference read() {
     const std::vector<std::string> fields = read_fields();
+    shown_ = shown(fields);
     if (fields.size() == 1 && text_.find('=') == std::string_view::npos) {
       reference_ = std::string(trim(text_));
       has_type_ = true;
@@ -60,13 +65,39 @@ class Reader {
 
  private:
   [[noreturn]] void fail(std::string_view problem) const {
-    throw Error(Category::usage, without_url_credentials(fmt::format("{} '{}': {}", flag_, printable(text_), problem)));
+    throw Error(Category::usage, without_url_credentials(fmt::format("{} '{}': {}", flag_, shown_, problem)));
+  }
+
+  // The text without the values of options that kiln does not have: of other builders' some are credentials.
+  static std::string shown(const std::vector<std::string>& fields) {
+    std::vector<std::string> parts;
+    for (const std::string& field : fields) {
+      const std::size_t equals = field.find('=');
+      const bool has_key = equals != std::string::npos;
+      const std::string key = has_key ? to_lower(trim(field.substr(0, equals))) : std::string();
+      const bool is_known = has_key ? is_any_of(key, kKeys) || is_any_of(key, kNeedless) || is_any_of(key, kAlwaysTrue)
+                                    : fields.size() == 1;
+      parts.push_back(is_known ? printable(field) : has_key ? printable(key) + "=***" : "***");
+    }
+    return join(parts, ",");
+  }
+
+  static bool is_any_of(const std::string& key, const std::vector<std::string>& keys) {
+    return std::find(keys.begin(), keys.end(), key) != keys.end();
   }
 
   std::vector<std::string> read_fields() const {
     try {
       return csv_fields(text_, flag_);
     } catch (const Error& error) {
+      // The message quotes the text, of which it is not known where a value ends.
+      std::vector<std::string> parts;
+      for (const std::string_view part : split(text_, ',')) {
+        const std::size_t begin = part.find_first_not_of(" \"");
+        parts.emplace_back(part.substr(std::min(begin, part.size())));
+      }
+      if (shown(parts).find("***") != std::string::npos)
+        throw Error(error.category(), fmt::format("{}: a quote is not closed, or stands inside of a field", flag_));
       throw Error(error.category(), without_url_credentials(error.message()));
     }
   }
@@ -101,7 +132,7 @@ class Reader {
 
   void read_field(std::string_view field) {
     const std::size_t equals = field.find('=');
-    if (equals == std::string_view::npos) fail(fmt::format("expected KEY=VALUE, got '{}'", printable(field)));
+    if (equals == std::string_view::npos) fail("expected KEY=VALUE, got a word without '='");
     const std::string key = to_lower(trim(field.substr(0, equals)));
     const std::string value(trim(field.substr(equals + 1)));
     if (!given_.insert(key).second) fail(fmt::format("'{}' is given twice", printable(key)));
@@ -127,16 +158,13 @@ class Reader {
         fail(fmt::format("timeout must be 1 to {} seconds, got '{}'", kMostTimeoutSeconds, printable(value)));
       result_.timeout_seconds = static_cast<int>(*seconds);
     } else {
-      // What buildx needs at registries that refuse its indexes (ECR), and what kiln does everywhere.
-      if (key == "image-manifest" || key == "oci-mediatypes") {
+      if (is_any_of(key, kAlwaysTrue)) {
         if (truth_of(key, value)) return;
         fail(fmt::format("'{}={}': entries are OCI image manifests wherever they are; leave it out", key,
                          printable(value)));
       }
-      for (const std::string& needless : kNeedless) {
-        if (key == needless)
-          fail(fmt::format("'{}' has no meaning here: kiln keeps layers as the images have them; leave it out", key));
-      }
+      if (is_any_of(key, kNeedless))
+        fail(fmt::format("'{}' has no meaning here: kiln keeps layers as the images have them; leave it out", key));
       fail(fmt::format("unknown option '{}'{}", printable(key), suggestion(key, kKeys)));
     }
   }
@@ -192,6 +220,7 @@ class Reader {
   std::string_view flag_;
   CacheDirection direction_;
   CacheReference result_;
+  std::string shown_;
   bool has_type_ = false;
   std::set<std::string> given_;
   std::string source_, destination_, url_, reference_;

@@ -33,6 +33,15 @@ bool is_hole(std::string_view bytes) {
          std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
+// After a failed change of owner.
+[[noreturn]] void refuse_owner(const FileEntry& entry, const std::string& path) {
+  if (errno != EINVAL) throw_errno("give away", path);
+  throw Error(Category::machine,
+              fmt::format("cannot give '{}' to {}:{}: this user namespace has no such ID; let it have more IDs "
+                          "(/etc/subuid and /etc/subgid), or run kiln as root outside of it",
+                          printable(path), entry.uid, entry.gid));
+}
+
 }  // namespace
 
 // A file on its way: the thread that writes its last piece sets its properties, of which the time has to come after all
@@ -241,7 +250,7 @@ void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry) const
 void EntryWriter::set_properties(const Fd& opened, const FileEntry& entry, Mode mode) const {
   const std::string path = shown(entry.path);
   const bool give_away = gives_away_ && !new_files_.have_owner(entry.uid, entry.gid);
-  if (give_away && ::fchown(opened.get(), entry.uid, entry.gid) != 0) throw_errno("give away", path);
+  if (give_away && ::fchown(opened.get(), entry.uid, entry.gid) != 0) refuse_owner(entry, path);
   for (const auto& [attribute, value] : entry.xattrs) {
     if (may_set(attribute) && ::fsetxattr(opened.get(), attribute.c_str(), value.data(), value.size(), 0) != 0) {
       leave_out_or_throw(attribute, path);
@@ -256,7 +265,7 @@ void EntryWriter::set_properties(const Fd& parent, const FileEntry& entry, const
   const std::string path = shown(entry.path);
   if (gives_away_ && !new_files_.have_owner(entry.uid, entry.gid) &&
       ::fchownat(parent.get(), name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0) {
-    throw_errno("give away", path);
+    refuse_owner(entry, path);
   }
   for (const auto& [attribute, value] : entry.xattrs) {
     // The kernel keeps user.* for files and folders.
@@ -271,6 +280,33 @@ void EntryWriter::set_properties(const Fd& parent, const FileEntry& entry, const
   }
   const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
   if (::utimensat(parent.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("set the time of", path);
+}
+
+bool EntryWriter::take_header(const Fd& parent, const FileEntry& header, const std::string& name) const {
+  const std::string path = shown(header.path);
+  struct stat now {};
+  if (::fstatat(parent.get(), name.c_str(), &now, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat", path);
+  const bool is_symlink = S_ISLNK(now.st_mode);
+  const bool other_owner = gives_away_ && (now.st_uid != header.uid || now.st_gid != header.gid);
+  const bool other_mode = !is_symlink && (now.st_mode & 07777) != header.mode;
+  const bool other_time = !is_symlink && now.st_mtim.tv_sec != header.mtime;
+  if (other_owner) {
+    // The kernel takes a program's capabilities away with its owner.
+    constexpr const char* kCapability = "security.capability";
+    const std::string place = magic_path(parent, name);
+    std::string value(64, '\0');
+    const ssize_t size = ::lgetxattr(place.c_str(), kCapability, value.data(), value.size());
+    if (::fchownat(parent.get(), name.c_str(), header.uid, header.gid, AT_SYMLINK_NOFOLLOW) != 0)
+      refuse_owner(header, path);
+    if (size > 0 && ::lsetxattr(place.c_str(), kCapability, value.data(), static_cast<std::size_t>(size), 0) != 0)
+      throw_errno("set the capabilities of", path);
+  }
+  if (!is_symlink && (other_owner || other_mode) && ::fchmodat(parent.get(), name.c_str(), header.mode, 0) != 0)
+    throw_errno("change the mode of", path);
+  const timespec times[2] = {{header.mtime, 0}, {header.mtime, 0}};
+  if (other_time && ::utimensat(parent.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    throw_errno("set the time of", path);
+  return other_owner || other_mode || other_time;
 }
 
 }  // namespace kiln

@@ -69,6 +69,9 @@ class EntryWriter {
   void set_properties(const Fd& opened, const FileEntry& entry) const;
   // Of what is no file and no folder, by its name.
   void set_properties(const Fd& parent, const FileEntry& entry, const std::string& name) const;
+  // Of a file that is there, by a name: owner, mode and time of the header of a hard link (see LinkHeaders). True where
+  // it had others. A file that is still being written gets its own after that.
+  bool take_header(const Fd& parent, const FileEntry& header, const std::string& name) const;
 
   std::string shown(std::string_view path) const { return (shown_root_ / path).native(); }
 

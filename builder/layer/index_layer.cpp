@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "builder/layer/layer_reader.hpp"
+#include "builder/layer/link_headers.hpp"
 #include "builder/layer/path_before.hpp"
 #include "builder/layer/read_ahead.hpp"
 #include "builder/layer/tar_order.hpp"
@@ -51,6 +52,7 @@ class Lister {
       take_name(taken);
       entries.push_back(std::move(taken));
     }
+    headers_.settle(entries);
   }
 
   std::vector<FileEntry> entries;
@@ -78,6 +80,7 @@ class Lister {
   void take_link(FileEntry& link) {
     const auto found = names_.find(link.link);
     if (found == names_.end()) return;  // of a lower layer
+    headers_.add(entries, found->second, link, entries.size());
     const FileEntry& target = entries[found->second];
     if (target.type == EntryType::hardlink && target.content.empty()) {
       link.link = target.link;
@@ -106,6 +109,7 @@ class Lister {
   TarReader& reader_;
   const CancelToken& cancel_;
   std::string buffer_;
+  LinkHeaders headers_;
   std::map<std::string, std::size_t, PathBefore> names_;  // what has a place, of `entries`; no folders
 };
 

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "builder/layer/link_headers.hpp"
 #include "builder/layer/tar_order.hpp"
 
 namespace kiln {
@@ -89,6 +90,7 @@ void TarImport::State::list(const Options& options, const CancelToken& cancel) {
   std::vector<FileEntry> in_tar_order;
   std::vector<std::vector<TarExtent>> tar_extents;
   std::unordered_map<std::string, std::size_t> named;  // everything but folders and marks
+  LinkHeaders headers;
   std::string buffer(256 << 10, '\0');
   while (const FileEntry* next = reader.next()) {
     cancel.check();
@@ -110,6 +112,7 @@ void TarImport::State::list(const Options& options, const CancelToken& cancel) {
                                 printable(name), printable(entry.path), printable(entry.link)));
       }
       if (target != named.end()) {
+        headers.add(in_tar_order, target->second, entry, in_tar_order.size());
         where = tar_extents[target->second];
         entry = another_name(in_tar_order[target->second], std::move(entry));
       }
@@ -120,6 +123,7 @@ void TarImport::State::list(const Options& options, const CancelToken& cancel) {
     in_tar_order.push_back(std::move(entry));
     tar_extents.push_back(std::move(where));
   }
+  headers.settle(in_tar_order);
   for (TarEntry& item : settle_tar_entries(std::move(in_tar_order), name)) {
     entries.push_back(std::move(item.entry));
     extents.push_back(item.number == SIZE_MAX ? std::vector<TarExtent>() : std::move(tar_extents[item.number]));

@@ -18,7 +18,8 @@ namespace kiln {
 // between.
 //
 // Entries are in entry order, each path once (a later one replaced an earlier one, as tar -x would do). Hard links
-// point at the first path of their file in that order, wherever the tar had the data. Parents that the tar does not
+// point at the first path of their file in that order, wherever the tar had the data, and all names of a file have the
+// owner, mode and time of the last header that spoke of it. Parents that the tar does not
 // name are not made up.
 class TarImport {
  public:

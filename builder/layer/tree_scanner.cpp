@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <deque>
 #include <map>
 #include <memory>
@@ -45,7 +46,7 @@ struct Folder {
   std::string path;
   std::vector<Child> children;
   bool opaque = false;
-  bool is_unreadable = false;
+  int unreadable = 0;  // the errno for it
   bool is_gone = false;
 };
 
@@ -164,9 +165,9 @@ class Scanner {
   // Without its root a tree is not merely smaller.
   void refuse_lost_root() const {
     if (folders_.front().is_gone) refuse_vanished(shown(""));
-    if (folders_.front().is_unreadable) {
+    if (const int error = folders_.front().unreadable) {
       throw Error(Category::build,
-                  fmt::format("folder '{}' cannot be read: {}", printable(shown("")), errno_text(EACCES)));
+                  fmt::format("folder '{}' cannot be read: {}", printable(shown("")), errno_text(error)));
     }
   }
 
@@ -174,9 +175,10 @@ class Scanner {
 
   // Of a folder that may not be read nothing is known, and most builds need nothing of it.
   bool close_off(Folder& folder, int error) const {
-    folder.is_unreadable = options_.is_living && (error == EACCES || error == EPERM);
-    if (folder.is_unreadable) folder.children.clear();
-    return folder.is_unreadable;
+    if (!options_.is_living || (error != EACCES && error != EPERM && error != ENAMETOOLONG)) return false;
+    folder.unreadable = error;
+    folder.children.clear();
+    return true;
   }
 
   // False where the folder turns out to be one that may not be read.
@@ -185,6 +187,11 @@ class Scanner {
     const std::string text(name);
     Child child;
     child.entry.path = join_path(folder.path, name);
+    if (child.entry.path.size() >= PATH_MAX) {
+      if (close_off(folder, ENAMETOOLONG)) return false;
+      throw Error(Category::build, fmt::format("'/{}' is longer than {} bytes, which no program can open",
+                                               printable(child.entry.path), PATH_MAX - 1));
+    }
     if (::statx(fd.get(), text.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &status) != 0) {
       if (errno == ENOENT && options_.is_living) return true;
       if (errno == ENOENT) refuse_vanished(shown(child.entry.path));
@@ -237,7 +244,11 @@ class Scanner {
     }
     // By its path, which costs a third of going through /proc: a folder that is swapped for a link meanwhile could only
     // lend its own file's attributes.
-    if (may_have_xattrs && !read_xattrs(entry, shown(entry.path))) return true;
+    if (may_have_xattrs) {
+      std::string path = shown(entry.path);
+      if (path.size() >= PATH_MAX) path = magic_path(fd, text);
+      if (!read_xattrs(entry, path)) return true;
+    }
     folder.children.push_back(std::move(child));
     return true;
   }
@@ -312,8 +323,8 @@ class Scanner {
     for (Child& child : folder.children) {
       if (child.folder != kNoFolder && folders_[child.folder].is_gone) continue;
       const std::size_t before = tree_.entries.size();
-      if (child.folder != kNoFolder && folders_[child.folder].is_unreadable)
-        tree_.unreadable.push_back(child.entry.path);
+      if (child.folder != kNoFolder && folders_[child.folder].unreadable != 0)
+        tree_.unreadable.push_back({child.entry.path, folders_[child.folder].unreadable});
       if (lower_ != nullptr && child.has_other_names) make_link(child);
       put(std::move(child.entry), child.stamp, child.has_other_names);
       if (child.folder == kNoFolder) continue;

@@ -32,8 +32,8 @@ struct ScanOptions {
   bool xattrs = true;
   // Returns what is known of a file: its digest, and that there are no extended attributes to ask for. May be null.
   const StatCache* known = nullptr;
-  // Somebody may be at work in the folder: what vanishes meanwhile is left out, and a folder that may not be read is
-  // kept without what it holds.
+  // Somebody may be at work in the folder: what vanishes meanwhile is left out, and a folder that may not be read, or
+  // lies too deep, is kept without what it holds.
   bool is_living = false;
   enum class Sockets { leave_out, as_empty_files };
   Sockets sockets = Sockets::leave_out;  // a build context's sockets become empty files, as docker sends them
@@ -42,10 +42,16 @@ struct ScanOptions {
 // What was found: entries in entry order, their `content` empty where it was not known, and what is beside each one.
 struct ScannedTree {
   std::vector<FileEntry> entries;
-  std::vector<FileStamp> stamps;        // of the same length
-  std::vector<bool> has_other_names;    // so is this: a file with more than one link
-  bool has_xattrs = false;              // extended attributes were asked for
-  std::vector<std::string> unreadable;  // folders of a living tree that may not be read, in entry order
+  std::vector<FileStamp> stamps;      // of the same length
+  std::vector<bool> has_other_names;  // so is this: a file with more than one link
+  bool has_xattrs = false;            // extended attributes were asked for
+  // Folders of a living tree whose contents are not known, in entry order: what keeps them from being read (an errno)
+  // is that they may not be, or that paths in them are longer than a layer's may be.
+  struct Unreadable {
+    std::string path;
+    int error = 0;
+  };
+  std::vector<Unreadable> unreadable;
 };
 
 // The functions below share work among the pool's threads and must not be called from a job of the same pool.

@@ -71,12 +71,21 @@ class Unpacker {
       ++result_.entries;
     }
     files_.finish();
+    take_link_headers();
     remove_idle_whiteouts();
     finish_folders();
     return result_;
   }
 
  private:
+  // The header of a hard link that says something else than its file's, and that file.
+  struct LinkHeader {
+    FileEntry entry;
+    dev_t device = 0;
+    ino_t inode = 0;
+    std::size_t number = 0;  // the order in which they came
+  };
+
   std::string shown(std::string_view path) const { return files_.shown(path); }
   bool is_overlay() const noexcept { return options_.to == UnpackTo::overlay_lower; }
 
@@ -145,6 +154,7 @@ class Unpacker {
     };
     const auto itself = [](const std::string& item) -> const std::string& { return item; };
     forget(folders_, [](const auto& item) -> const std::string& { return item.first; });
+    forget(headers_, [](const auto& item) -> const std::string& { return item.first; });
     forget(undescribed_, itself);
     forget(opaque_, itself);
     const bool is_hidden = hidden_.contains(std::string(path));
@@ -337,6 +347,23 @@ class Unpacker {
     if (S_ISDIR(info.st_mode)) refuse_link(entry);
     make(parent, entry.path, name, "link",
          [&] { return ::linkat(target_parent.get(), target_name.c_str(), parent.get(), name.c_str(), 0); });
+    if (files_.take_header(parent, entry, name))
+      headers_.insert_or_assign(entry.path, LinkHeader{entry, info.st_dev, info.st_ino, next_header_++});
+  }
+
+  // What is written by other threads had its properties set after those of its links.
+  void take_link_headers() const {
+    std::vector<const LinkHeader*> in_order;
+    for (const auto& [path, header] : headers_) in_order.push_back(&header);
+    std::sort(in_order.begin(), in_order.end(), [](const auto* a, const auto* b) { return a->number < b->number; });
+    for (const LinkHeader* header : in_order) {
+      const Fd parent = open_beneath(root_, parent_path(header->entry.path), O_RDONLY | O_DIRECTORY);
+      const std::string name(base_name(header->entry.path));
+      struct stat info {};
+      const bool is_there = parent && ::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+      if (is_there && info.st_dev == header->device && info.st_ino == header->inode)
+        files_.take_header(parent, header->entry, name);
+    }
   }
 
   [[noreturn]] void refuse_link(const FileEntry& entry) const {
@@ -432,6 +459,8 @@ class Unpacker {
   std::set<std::string, PathBefore> opaque_;              // folders that hide what lower layers have in them
   std::set<std::string, PathBefore> hidden_;              // what whiteouts took away, whatever came there since
   std::set<std::string, PathBefore> made_;                // by this layer, in a plain tree
+  std::map<std::string, LinkHeader, PathBefore> headers_;
+  std::size_t next_header_ = 0;
   UnpackResult result_;
   EntryWriter files_;
 };

@@ -23,8 +23,8 @@ namespace {
 constexpr int kWaitMs = 50;
 
 // The id stands last, since it may hold any text.
-std::string meta_text(const CacheMountName& name) {
-  return fmt::format("kiln cache mount 1\nmode {:o}\nuid {}\ngid {}\nid {}\n", name.mode, name.uid, name.gid, name.id);
+std::string meta_text(const CacheMountName& name, const std::string& id) {
+  return fmt::format("kiln cache mount 1\nmode {:o}\nuid {}\ngid {}\nid {}\n", name.mode, name.uid, name.gid, id);
 }
 
 std::optional<CacheMountName> parse_meta(std::string_view text) {
@@ -63,7 +63,7 @@ void make_cache(const HomeLayout& home, const std::string& folder, const CacheMo
   if (::chown(data.c_str(), name.uid, name.gid) != 0) throw_errno("change the owner of", data.native());
   if (::chmod(data.c_str(), name.mode & 07777) != 0) throw_errno("change the mode of", data.native());
   if (fill) fill(data);
-  write_file_atomically(draft.path() / "meta", meta_text(name), Durability::ephemeral);
+  write_file_atomically(draft.path() / "meta", meta_text(name, name.shown_id()), Durability::ephemeral);
   fs::rename(draft.path(), home.cache_mounts() / folder);
   draft.release();
 }
@@ -80,7 +80,7 @@ FileLock wait_for_lock(const fs::path& path, LockMode mode, const CancelToken& c
 }  // namespace
 
 std::string CacheMounts::folder_name(const CacheMountName& name) {
-  return std::string(oci::sha256_of(meta_text(name)).hex().substr(0, 32));
+  return std::string(oci::sha256_of(meta_text(name, name.id)).hex().substr(0, 32));
 }
 
 CacheMountLease CacheMounts::acquire(const CacheMountName& name, CacheMountSharing sharing, const CancelToken& cancel,
@@ -110,7 +110,12 @@ CacheMountLease CacheMounts::acquire(const CacheMountName& name, CacheMountShari
       continue;
     }
     if (is_new) make_cache(home_, folder, name, fill);
-    ::utimensat(AT_FDCWD, meta.c_str(), nullptr, 0);
+    if (name.masked_id.empty()) {
+      ::utimensat(AT_FDCWD, meta.c_str(), nullptr, 0);
+    } else {
+      // A build that did not know it for a secret's may have written the id itself.
+      write_file_atomically(meta, meta_text(name, name.masked_id), Durability::ephemeral);
+    }
     return CacheMountLease(home_.cache_mounts() / folder / "data", std::move(*lock));
   }
 }

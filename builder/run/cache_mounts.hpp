@@ -27,6 +27,10 @@ struct CacheMountName {
   unsigned mode = 0755;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
+  // What is written and said of the id where it holds the value of a secret; else empty.
+  std::string masked_id = {};
+
+  const std::string& shown_id() const noexcept { return masked_id.empty() ? id : masked_id; }
 };
 
 // A cache folder in use; it is not pruned meanwhile. Move-only.
@@ -42,7 +46,7 @@ class CacheMountLease {
 };
 
 struct CacheMountInfo {
-  CacheMountName name;
+  CacheMountName name;  // its id is the one that is shown
   fs::path folder;
   std::uint64_t bytes = 0;  // on disk
   UnixSeconds last_used = 0;
@@ -54,8 +58,9 @@ struct CacheMountInfo {
 //   NAME-I/data   the contents; its mode and owner are the mount's
 //   NAME-I/meta   "kiln cache mount 1\nmode OCTAL\nuid N\ngid N\nid TEXT\n"; its time is that of the last use
 //
-// NAME is the first 32 hex digits of sha256 of the meta text, I counts from 0 (only private mounts go above). The lock
-// of each is locks/cache-mount-NAME-I. Any thread, any number of processes.
+// TEXT is the id that is shown. NAME is the first 32 hex digits of sha256 of the meta text with the id itself, I counts
+// from 0 (only private mounts go above). The lock of each is locks/cache-mount-NAME-I. Any thread, any number of
+// processes.
 class CacheMounts {
  public:
   explicit CacheMounts(HomeLayout home) : home_(std::move(home)) {}

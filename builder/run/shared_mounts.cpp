@@ -25,7 +25,7 @@ constexpr char kChunkType[] = "application/vnd.kiln.chunk.v1";
 constexpr std::size_t kParallelFetches = 8;
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
-std::string title_of(const CacheMountName& name) { return fmt::format("cache mount '{}'", printable(name.id)); }
+std::string title_of(const CacheMountName& name) { return fmt::format("cache mount '{}'", printable(name.shown_id())); }
 
 oci::Descriptor blob_of(const ChunkList::Chunk& chunk) { return {kChunkType, chunk.digest, chunk.bytes, {}, {}, {}}; }
 

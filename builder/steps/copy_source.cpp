@@ -2,7 +2,19 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/text.hpp"
+
 namespace kiln {
+
+void refuse_missing(const CopySource& source, std::string_view path) {
+  const std::string followed = source.resolve(path);
+  const std::string through =
+      followed == path ? "" : fmt::format("leads by a link to '/{}', which ", printable(followed));
+  const std::string why = source.why_missing(followed);
+  throw Error(Category::build, fmt::format("'/{}' {}is not in {}{}{}", printable(path), through, source.describe(),
+                                           why.empty() ? "" : "; ", why));
+}
 
 FileEntry implied_directory(std::string_view path) {
   FileEntry entry;

@@ -79,6 +79,9 @@ class InlineSource : public CopySource {
   std::string description_;
 };
 
+// Error{build} for a path that is not there: by which link it led where, and why_missing().
+[[noreturn]] void refuse_missing(const CopySource& source, std::string_view path);
+
 // A folder that is in no list of entries: the root, or one that only its contents tell of.
 FileEntry implied_directory(std::string_view path);
 

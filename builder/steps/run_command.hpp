@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -73,6 +75,8 @@ struct RunSettings {
   bool allow_insecure = false;            // --allow security.insecure
   bool keep_failed = false;               // what a failed command left stays for take_failed()
   std::size_t parallel = 4;               // commands that run at the same time
+  // A text without the values of secrets in it; the id of a cache mount is kept so.
+  std::function<std::string(std::string_view)> masked = [](std::string_view text) { return std::string(text); };
 };
 
 }  // namespace kiln

@@ -34,11 +34,7 @@ std::string_view word_of(RunSecurity security) {
 // A digest of all that a mount shows of a tree, times excepted; its files are told one by one.
 std::string tree_digest(const CopySource& source, const std::string& path, std::vector<RawInput>& inputs) {
   const std::string root = source.resolve(path);
-  if (!source.lookup(root)) {
-    const std::string why = source.why_missing(path);
-    throw Error(Category::build, fmt::format("'/{}' is not in {}{}{}", printable(path), source.describe(),
-                                             why.empty() ? "" : "; ", why));
-  }
+  if (!source.lookup(root)) refuse_missing(source, path);
   StepKeyBuilder digest("tree");
   for (const FileEntry& entry : source.walk_with_digests(root)) {
     digest.entry(std::string_view(entry.path).substr(std::min(root.size(), entry.path.size())), entry);

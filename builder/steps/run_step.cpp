@@ -92,10 +92,6 @@ CacheMountSharing sharing_of(df::CacheSharing sharing) {
   return CacheMountSharing::shared;
 }
 
-CacheMountName cache_name(const df::Mount& mount) {
-  return {mount.id.empty() ? mount.target : mount.id, mount.mode.value_or(0755), mount.uid, mount.gid};
-}
-
 void complete_secret(df::Mount& secret) {
   if (secret.id.empty()) secret.id = secret.source;
   if (secret.id.empty()) secret.id = base_name(secret.target);
@@ -194,6 +190,12 @@ BindSource RunSteps::bind_source(const CopySource& source, const std::string& pa
     bind.path.clear();
   }
   return bind;
+}
+
+CacheMountName RunSteps::cache_name(const df::Mount& mount) const {
+  CacheMountName name{mount.id.empty() ? mount.target : mount.id, mount.mode.value_or(0755), mount.uid, mount.gid};
+  if (std::string masked = settings_.masked(name.id); masked != name.id) name.masked_id = std::move(masked);
+  return name;
 }
 
 void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held) {

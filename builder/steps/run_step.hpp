@@ -45,6 +45,7 @@ class RunSteps {
   // What the mounts of one container hold on to while it runs.
   struct Held;
   void add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held);
+  CacheMountName cache_name(const dockerfile::Mount& mount) const;
   BindSource bind_source(const CopySource& source, const std::string& path, Held& held);
   fs::path agent_of(const SshForward& ssh);
   void run_command(const RunCommand& command, const RunRequest& request, int number);

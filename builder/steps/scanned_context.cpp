@@ -64,10 +64,10 @@ std::size_t ScannedContext::find(std::string_view path) const {
 }
 
 void ScannedContext::refuse_below_unreadable(std::string_view path) const {
-  for (const std::string& folder : tree_.unreadable) {
+  for (const auto& [folder, error] : tree_.unreadable) {
     if (!is_within(path, folder)) continue;
     throw Error(Category::build, fmt::format("folder '/{}' of {} cannot be read: {}; keep it out by the ignore file",
-                                             printable(folder), folder_.description, errno_text(EACCES)));
+                                             printable(folder), folder_.description, errno_text(error)));
   }
 }
 

@@ -150,6 +150,8 @@ class Pruning {
   }
 
   void carry_out() {
+    const fs::path& root = store_.home().root();
+    if (::access(root.c_str(), W_OK) != 0) throw_errno("remove anything of", root.native());
     for (const StoredStep* step : steps_to_go_) {
       // One that was found since is in use.
       struct stat status {};

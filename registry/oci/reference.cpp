@@ -94,6 +94,8 @@ std::string read_reference(std::string_view text, Reference& result) {
       first_slash != std::string_view::npos &&
       (head.find_first_of(".:[") != std::string_view::npos || head == "localhost" || head != to_lower(head));
   if (has_registry) {
+    if (head == "http:" || head == "https:")
+      return fmt::format("a name begins with the registry's host; write it without '{}//'", head);
     if (!is_valid_host(head)) return fmt::format("'{}' is not a registry host", printable(head));
     result.registry = std::string(head);
     rest = rest.substr(first_slash + 1);

@@ -113,6 +113,28 @@ class BadInput(harness.KilnTest):
         self.write("app/Dockerfile", f"FROM scratch\nCOPY {url} /\n")
         self.assertIn("'https://xxxxx:xxxxx@example.com/x' is a URL, which COPY does not take; use ADD", self.kiln("build", "app", code=2).stderr)
 
+    def test_a_word_too_many_behind_a_login_is_not_repeated(self):
+        result = self.kiln("login", "ghcr.io", "-u", "ada", "--password-stdin", "canary-5517", code=2)
+        self.assertIn("'kiln login' takes no further argument; a password is read from standard input", result.stderr)
+        self.assertNotIn("canary-5517", result.output)
+
+    def test_credentials_of_other_builders_caches_are_not_repeated(self):
+        self.write("app/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        for words in ("type=s3,region=eu,bucket=b,secret_access_key=canary-5517", "type=azblob,secret_access_key=canary-5517",
+                      "type=gha,token=canary-5517", "type=http,url=http://127.0.0.1:1/,token=canary-5517"):
+            for flag in ("--cache-from", "--cache-to"):
+                with self.subTest(flag=flag, words=words):
+                    self.assertNotIn("canary-5517", self.kiln("build", flag, words, "app", code=2).output)
+
+    def test_a_name_that_is_a_url_is_told_without_what(self):
+        failed = self.build("FROM http://192.0.2.1:5000/acme/app:1\n", code=2)
+        self.assertIn("a name begins with the registry's host; write it without 'http://'", failed.stderr)
+
+    def test_a_build_arg_that_has_no_value_anywhere_is_told(self):
+        told = self.build("FROM scratch\nARG NOWHERE_5517\nCOPY Dockerfile /\n", "--build-arg", "NOWHERE_5517", "--build-arg", "HTTPS_PROXY", code=0)
+        self.assertIn("--build-arg 'NOWHERE_5517' is left out: it has no value, and the environment has no such variable", told.stderr)
+        self.assertNotIn("HTTPS_PROXY", told.stderr)
+
     def test_no_message_shows_the_value_of_a_build_arg_that_looks_like_a_secret(self):
         # A folder is a context like an image's, so that no base is needed.
         words = ["--no-cache", "--build-context", "other=app", "--build-arg", "DB_PASSWORD=canary5517", "--build-arg", "WHERE=shown5518"]

@@ -227,6 +227,45 @@ class Layers(harness.KilnTest):
         self.assertIn("expected at most 127", failed)
         self.build("FROM base\n" + "COPY f /g\n" * 126, *words, "-o", "type=oci,dest=out.tar")
 
+    def folders_below_folders(self, top, number):
+        """As deep as no path reaches."""
+        self.addCleanup(self.run_program, "rm", "-rf", self.folder / top)
+        (self.folder / top).mkdir(parents=True)
+        folder = os.open(self.folder / top, os.O_RDONLY)
+        for _ in range(number):
+            os.mkdir("d", dir_fd=folder)
+            below = os.open("d", os.O_RDONLY, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        os.close(os.open("leaf", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+        os.close(folder)
+
+    def test_folders_that_lie_too_deep_keep_only_what_needs_them_from_being_built(self):
+        self.folders_below_folders("app/deep", 3000)
+        self.write("app/f", "x")
+        self.build("FROM scratch\nCOPY f /\n")
+        failed = self.build("FROM scratch\nCOPY deep /deep\n", code=1)
+        self.assertIn("cannot be read: file name too long; keep it out by the ignore file", failed.stderr)
+        self.write("app/.dockerignore", "deep\n")
+        self.build("FROM scratch\nCOPY . /\n")
+
+    def test_two_thousand_folders_below_one_another_are_built(self):
+        self.folders_below_folders("app/deep", 2000)
+        depth = "/".join(["d"] * 2000)
+        with tarfile.open(self.folder / "app/deep.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+            for number in range(1, 2001):
+                folder = tarfile.TarInfo("/".join(["d"] * number))
+                folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(folder)
+            archive.addfile(tarfile.TarInfo(f"{depth}/leaf"))
+        self.write("app/.dockerignore", "deep.tar\n")
+        self.build("FROM scratch\nCOPY deep /deep\n", "-o", "type=tar,dest=copied.tar")
+        self.write("app/.dockerignore", "deep\n")
+        self.build("FROM scratch\nADD deep.tar /deep/\n", "-o", "type=tar,dest=added.tar")
+        for name in ("copied.tar", "added.tar"):
+            with tarfile.open(self.folder / name) as archive:
+                self.assertIn(f"deep/{depth}/leaf", archive.getnames(), name)
+
     def test_a_device_that_stands_for_a_removed_file_is_refused(self):
         self.need_root()
         self.write("app/a", "a")

@@ -2,6 +2,7 @@
 """kiln where it is allowed little: no namespaces, one id, files that may not grow."""
 
 import sys
+import tarfile
 
 import harness
 from tests.support import user_namespace
@@ -48,6 +49,16 @@ class NarrowMachine(harness.KilnTest):
     def test_one_id_is_enough_for_a_run(self):
         result = self.in_user_namespace(1, *self.run_in_base(), code=0)
         self.assertRegex(result.stderr, r"(?m)^#1 [0-9.]+ 0$")
+
+    def test_an_owner_that_the_user_namespace_does_not_have_is_named(self):
+        self.need_programs("busybox")
+        member = tarfile.TarInfo()
+        member.type, member.mode, member.uid, member.gid = tarfile.DIRTYPE, 0o755, 0, 8
+        layout = write_layout(self.folder / "other", [busybox_layer(("mail", member))])
+        self.write("context/Dockerfile", 'FROM base\nRUN /bin/busybox id -u\n')
+        result = self.in_user_namespace(1, harness.kiln_binary(), "build", "--build-context", f"base=oci-layout://{layout}:base",
+                                        self.folder / "context", code=4)
+        self.assertIn("to 0:8: this user namespace has no such ID", result.stderr)
 
     def test_a_file_that_may_not_grow_is_an_error_that_says_so(self):
         self.write("context/Dockerfile", "FROM scratch\nCOPY big /\n")

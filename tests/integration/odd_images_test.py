@@ -256,9 +256,10 @@ class Stores(harness.KilnTest):
         for words in ("images", "inspect --local acme/app:1", "history --local acme/app:1", "cache du", "cache verify", "report"):
             with self.subTest(words):
                 self.run_program("unshare", "--mount", "sh", "-c", read_only, "sh", self.home, harness.kiln_binary(), *words.split())
-        failed = self.run_program("unshare", "--mount", "sh", "-c", read_only, "sh", self.home, harness.kiln_binary(), "build",
-                                  "--no-cache", self.folder / "app", code=4)
-        self.assertIn("read-only file system", failed.stderr)
+        for words in (["build", "--no-cache", self.folder / "app"], ["cache", "prune"], ["cache", "prune", "--all"]):
+            with self.subTest(words):
+                failed = self.run_program("unshare", "--mount", "sh", "-c", read_only, "sh", self.home, harness.kiln_binary(), *words, code=4)
+                self.assertIn("read-only file system", failed.stderr)
 
     def test_words_of_any_length_are_no_fault_of_the_machine(self):
         self.write("app/Dockerfile", "FROM scratch\n")

@@ -180,6 +180,21 @@ class ExpandedArguments(harness.KilnTest):
                 self.assertIn(shown, self.tell_all(code=0))
                 self.told("build", "--progress", "plain", "--build-arg", "DB_PASSWORD=y", "app", code=0)
 
+    def test_the_id_of_a_cache_mount_names_none(self):
+        write, read = ("COPY busybox /bin/sh\nRUN --mount=type=cache,target=/c,id=$S echo kept > /c/f",
+                       "COPY busybox /bin/sh\nRUN --mount=type=cache,target=/d,id=$S read -r line < /d/f; test $line = kept")
+        for lines in (write, read, write.replace("target=/c,id=$S", "target=/c/$S").replace("/c/f", "/c/$S/f")):
+            with self.subTest(lines):
+                self.write("app/Dockerfile", f"FROM scratch\nARG DB_PASSWORD\nARG S=$DB_PASSWORD\n{lines}\n")
+                self.tell_all(code=0)
+        usage = self.told("cache", "du", code=0)
+        self.assertRegex(usage, r"cachemount.*\s\*\*\*")
+        self.assertRegex(usage, r"cachemount.*/c/\*\*\*")
+        metas = list((self.folder / "home").glob("cache-mounts/*/meta"))
+        self.assertEqual(len(metas), 2, metas)
+        for meta in metas:
+            self.assertNotIn(self.SECRET, meta.read_text())
+
     def test_what_a_command_prints_stays(self):
         self.write("app/Dockerfile", "FROM scratch\nARG DB_PASSWORD\nCOPY busybox /bin/sh\nRUN echo \"$DB_PASSWORD\"\n")
         result = self.kiln("build", "--progress", "plain", "--build-arg", "DB_PASSWORD=" + self.SECRET, "app")

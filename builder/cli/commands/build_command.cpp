@@ -259,6 +259,7 @@ int run_build(const BuildWords& words, const std::vector<std::string>& given, co
       words.context, words.file, context_access(parse_build_args(words.build_args), secrets_of(words)), cancel);
   const NamedContexts named = open_named_contexts(words, cancel);
   StderrLog log;
+  warn_of_args_without_value(words.build_args, log);
   TraceOutput trace(words.trace, "kiln build", words.offline);
   const BuildRequest request = make_request(words, make_target(words, context, named), log);
   BuildSurroundings surroundings = surroundings_of({words.progress, words.quiet}, cancel);

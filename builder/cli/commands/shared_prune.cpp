@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "builder/cache/http_backend.hpp"
 #include "builder/cache/local_backend.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/github_access.hpp"
 #include "builder/retention/cache_repository.hpp"
@@ -88,7 +89,7 @@ int prune_shared_caches(const SharedPruneWords& words, const CancelToken& cancel
     documents.push_back(to_json(pruned));
     if (!words.json) print(pruned, words);
   }
-  if (words.json) fmt::print("{}\n", nlohmann::json{{"dry_run", words.dry_run}, {"caches", documents}}.dump(2));
+  if (words.json) print_json(nlohmann::json{{"dry_run", words.dry_run}, {"caches", documents}});
   return 0;
 }
 

@@ -116,6 +116,12 @@ DocumentedCommand document_of(const CLI::App& app) {
     throw Error(Category::usage,
                 fmt::format("unknown command '{}'{}", printable(word), suggestion(word, command_names(app))));
   }
+  // Where a password is expected, the word may be one.
+  if (app.get_option_no_throw("--password-stdin") != nullptr) {
+    throw Error(Category::usage, fmt::format("'{}' takes no further argument; a password is read from standard input, "
+                                             "with --password-stdin",
+                                             where));
+  }
   throw Error(Category::usage, fmt::format("'{}' takes no further argument '{}'", where, printable(word)));
 }
 

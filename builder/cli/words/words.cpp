@@ -6,6 +6,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/target_words.hpp"
+#include "builder/dockerfile/variables.hpp"
 
 namespace kiln::cli {
 
@@ -22,6 +23,14 @@ std::map<std::string, std::string> parse_build_args(const std::vector<std::strin
     }
   }
   return result;
+}
+
+void warn_of_args_without_value(const std::vector<std::string>& values, Log& log) {
+  for (const std::string& name : values) {
+    if (name.find('=') != std::string::npos || environment_variable(name) || dockerfile::is_proxy_arg(name)) continue;
+    log.warn(fmt::format("--build-arg '{}' is left out: it has no value, and the environment has no such variable",
+                         printable(name)));
+  }
 }
 
 std::map<std::string, std::string> parse_pairs(const std::vector<std::string>& values, std::string_view flag) {

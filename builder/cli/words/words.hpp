@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log.hpp"
 #include "builder/dockerfile/run_modes.hpp"
 #include "builder/run/run_request.hpp"
 
@@ -15,6 +16,8 @@ namespace kiln::cli {
 
 // "K=V" (or "K" alone: the value of the environment variable K, left out where it is not set).
 std::map<std::string, std::string> parse_build_args(const std::vector<std::string>& values);
+// Says which of them have no value, since the environment has none either; the proxies' may be without.
+void warn_of_args_without_value(const std::vector<std::string>& values, Log& log);
 // "K=V".
 std::map<std::string, std::string> parse_pairs(const std::vector<std::string>& values, std::string_view flag);
 // --label: a name alone has an empty value, as with docker.

@@ -42,6 +42,11 @@ TEST_CASE("a misspelt word is answered with the nearest real one") {
   CHECK(nearest("inspct", known) == "inspect");
   CHECK_FALSE(nearest("zzzzzz", known));
   CHECK_FALSE(nearest("x", {}));
+  CHECK_FALSE(nearest("-p", {"-h", "-u"}));
+  CHECK_FALSE(nearest("db", {"dx", "id"}));
+  CHECK_FALSE(nearest("rmi", {"ci"}));
+  CHECK(nearest("Id", {"uid", "id"}) == "id");
+  CHECK(nearest("ab", {"abc"}) == "abc");
   CHECK(suggestion("puhs", known) == "; did you mean 'push'?");
   CHECK(suggestion("zzzzzz", known) == "; known: build, bake, push, pull, inspect");
   CHECK(suggestion("x", {}) == "");

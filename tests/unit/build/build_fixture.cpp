@@ -76,7 +76,7 @@ class HeardBy final : public BuildObserver {
   }
   void step_finished(int number, const StepResult& result) override { heard_->step_finished(number, result); }
   void task_finished(int number, std::string_view error) override { heard_->task_finished(number, error); }
-  void step_missed(int number, std::string_view reason) override { heard_->step_missed(number, reason); }
+  void step_missed(int number, const Miss& miss) override { heard_->step_missed(number, miss); }
   void stage_waits(const StageView& stage, const StageView& other) override { heard_->stage_waits(stage, other); }
   void stage_goes_on(const StageView& stage) override { heard_->stage_goes_on(stage); }
   bool wants_expectation() const override { return heard_->wants_expectation(); }

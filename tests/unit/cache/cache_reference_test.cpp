@@ -83,6 +83,21 @@ TEST_CASE("fields are those of CSV: one in quotes may hold commas") {
         "--cache-to: missing closing quote in 'type=http,\"url=https://xxxxx:xxxxx@host/'");
 }
 
+TEST_CASE("the values of options that only other builders have are not repeated") {
+  CHECK(refusal("type=s3,region=eu,secret_access_key=hunter2") ==
+        "--cache-to 'type=s3,region=***,secret_access_key=***': type=s3 cannot be had: use type=http with a server in "
+        "front of the bucket, or type=registry");
+  CHECK(refusal("secret_access_key=hunter2,type=azblob").find("hunter2") == std::string::npos);
+  CHECK(refusal("type=gha,token=hunter2").find("hunter2") == std::string::npos);
+  CHECK(refusal("type=http,url=http://cache/,Token = hunter2").find("unknown option 'token'") != std::string::npos);
+  CHECK(refusal("type=http,url=http://cache/,Token = hunter2").find("hunter2") == std::string::npos);
+  CHECK(refusal("type=registry,hunter2") ==
+        "--cache-to 'type=registry,***': expected KEY=VALUE, got a word without '='");
+  CHECK(refusal("type=s3,\"secret_access_key=hunter2") ==
+        "--cache-to: a quote is not closed, or stands inside of a field");
+  CHECK(refusal("type=s3,token=a\"hunter2") == "--cache-to: a quote is not closed, or stands inside of a field");
+}
+
 TEST_CASE("a place of another type, or one that stands twice, is refused") {
   CHECK(refusal("type=local,dest=/c,url=http://x") ==
         "--cache-to 'type=local,dest=/c,url=http://x': 'url' is an option of type=http");

@@ -32,6 +32,10 @@ TEST_CASE("prefixes, suffixes and replacements") {
   CHECK(expand_word("${path//\\//:}", value) == ":usr:local:lib:a.tar.gz");
   CHECK(expand_word("${path//[a]/b}", value) == "/usr/local/lib/a.tar.gz");
   CHECK(expand_word("${empty//*/b}", value) == "b");
+  // BuildKit hands these to Go's regexp, which takes them for groups and drops them.
+  CHECK(expand_word("${path//\\//\\$1}", value) == "\\$1usr\\$1local\\$1lib\\$1a.tar.gz");
+  CHECK(expand_word("${path//\\//'$A'}", value) == "$Ausr$Alocal$Alib$Aa.tar.gz");
+  CHECK(expand_word("${empty//*/\\${A}}", value) == "\\${A}");
 }
 
 TEST_CASE("quotes: processed, kept, literal") {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace kiln::test {
 
@@ -15,13 +16,13 @@ class RawTar {
               std::string_view size_field = {}) {
     std::array<char, 512> block{};
     put(block, 0, 100, name);
-    put(block, 100, 8, "0000644");
-    put(block, 108, 8, "0000000");
-    put(block, 116, 8, "0000000");
+    put(block, 100, 8, std::exchange(mode_, "0000644"));
+    put(block, 108, 8, std::exchange(uid_, "0000000"));
+    put(block, 116, 8, std::exchange(gid_, "0000000"));
     char size[13];
     std::snprintf(size, sizeof size, "%011llo", static_cast<unsigned long long>(data.size()));
     put(block, 124, 12, size_field.empty() ? std::string_view(size) : size_field);
-    put(block, 136, 12, "00000000000");
+    put(block, 136, 12, std::exchange(mtime_, "00000000000"));
     block[156] = type;
     put(block, 157, 100, link);
     std::memcpy(block.data() + 257, "ustar\00000", 8);
@@ -39,6 +40,14 @@ class RawTar {
   RawTar& file(std::string_view name, std::string_view data) { return add('0', name, data); }
   RawTar& symlink(std::string_view name, std::string_view target) { return add('2', name, {}, target); }
   RawTar& hardlink(std::string_view name, std::string_view target) { return add('1', name, {}, target); }
+  // What the next entry's header says of mode and owner (octal), and its time.
+  RawTar& header(std::string mode, std::string uid, std::string gid, std::string mtime) {
+    mode_ = std::move(mode);
+    uid_ = std::move(uid);
+    gid_ = std::move(gid);
+    mtime_ = std::move(mtime);
+    return *this;
+  }
   RawTar& device(std::string_view name, std::string major, std::string minor) {
     major_ = std::move(major);
     minor_ = std::move(minor);
@@ -83,6 +92,10 @@ class RawTar {
   }
 
   std::string bytes_;
+  std::string mode_ = "0000644";
+  std::string uid_ = "0000000";
+  std::string gid_ = "0000000";
+  std::string mtime_ = "00000000000";
   std::string major_ = "0000001";
   std::string minor_ = "0000003";
 };

@@ -47,6 +47,47 @@ TEST_CASE("the first name of a file in order has the data, wherever the archive 
   CHECK(read_to_end(*import.open(0), 100, "a") == "data");
 }
 
+TEST_CASE("all names of a file have the owner, mode and time of the header that spoke of it last") {
+  Workshop shop;
+  const TarImport import = import_of(shop, RawTar()
+                                               .header("0000644", "0000001", "0000001", "00000000001")
+                                               .file("a", "data")
+                                               .header("0000600", "0000002", "0000002", "00000000002")
+                                               .hardlink("b", "a")
+                                               .header("0004755", "0000003", "0000004", "00000000005")
+                                               .hardlink("c", "b")
+                                               .header("0000640", "0000006", "0000006", "00000000006")
+                                               .file("b", "another")
+                                               .str());
+  CHECK(listed(import) == "f:a f:b h:c>a ");
+  for (const std::size_t number : {0, 2}) {
+    const FileEntry& entry = import.entries()[number];
+    CHECK(entry.mode == 04755);
+    CHECK(entry.uid == 3);
+    CHECK(entry.gid == 4);
+    CHECK(entry.mtime == 5);
+  }
+  CHECK(import.entries()[1].mode == 0640);
+  CHECK(import.entries()[1].uid == 6);
+}
+
+TEST_CASE("a link to a symbolic link sets its owner alone") {
+  Workshop shop;
+  const TarImport import = import_of(shop, RawTar()
+                                               .header("0000777", "0000001", "0000001", "00000000001")
+                                               .symlink("s", "a")
+                                               .header("0000600", "0000002", "0000003", "00000000004")
+                                               .hardlink("t", "s")
+                                               .str());
+  CHECK(listed(import) == "l:s>a l:t>a ");
+  for (const FileEntry& entry : import.entries()) {
+    CHECK(entry.mode == 0777);
+    CHECK(entry.uid == 2);
+    CHECK(entry.gid == 3);
+    CHECK(entry.mtime == 1);
+  }
+}
+
 TEST_CASE("a link to a file that is not in the archive is refused") {
   Workshop shop;
   CHECK_ERROR(import_of(shop, RawTar().hardlink("a", "missing").str()), Category::build,

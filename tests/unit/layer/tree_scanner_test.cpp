@@ -190,7 +190,10 @@ TEST_CASE("in a living tree a folder that may not be read is kept without what i
   options.is_living = true;
   const ScannedTree scanned = tree.scan(options);
   CHECK(listed(scanned) == "d:listed d:pub f:pub/a d:secret ");
-  CHECK(scanned.unreadable == std::vector<std::string>{"listed", "secret"});
+  REQUIRE(scanned.unreadable.size() == 2);
+  CHECK(scanned.unreadable[0].path == "listed");
+  CHECK(scanned.unreadable[1].path == "secret");
+  CHECK(scanned.unreadable[1].error == EACCES);
   for (const char* name : {"secret", "listed"}) fs::permissions(tree.root / name, fs::perms::owner_all);
 }
 

@@ -329,6 +329,50 @@ TEST_CASE("a hard link to a lower layer's file becomes a copy of it") {
         std::string::npos);
 }
 
+TEST_CASE("the header of a hard link says what its file has, on the disk as in the index") {
+  if (!is_root()) return;
+  // CAP_NET_BIND_SERVICE, permitted; revision 2.
+  const std::string capability("\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
+  RawTar tar;
+  tar.header("0000644", "0000001", "0000001", "00000000001").file("small", "1");
+  tar.header("0000644", "0000001", "0000001", "00000000001").file("large", std::string(3 << 20, 'x'));
+  tar.pax("SCHILY.xattr.security.capability", capability);
+  tar.header("0000755", "0000001", "0000001", "00000000001").file("program", "1");
+  tar.header("0000644", "0000001", "0000001", "00000000001").file("gone", std::string(3 << 20, 'x'));
+  for (const char* name : {"small", "large", "program", "gone"}) {
+    tar.header("0000600", "0000002", "0000002", "00000000002").hardlink(std::string("a-") + name, name);
+    tar.header("0004711", "0000003", "0000004", "00000000005").hardlink(std::string("b-") + name, name);
+  }
+  tar.file("gone", "2").file("a-gone", "2").file("b-gone", "2");
+  const std::string bytes = tar.str();
+  Target target;
+  MemorySource source(bytes);
+  unpack_tar(source, "a layer", target.folder, target.lower, target.options, {}, &target.shop.pool);
+  const oci::Descriptor blob = target.shop.store.put(bytes, oci::media_type::kOciLayer);
+  const auto index =
+      IndexCache(target.shop.store).find(index_layer(target.shop.store, target.shop.pool, blob, std::nullopt).diff_id);
+  for (const char* name : {"small", "a-small", "b-small", "large", "a-large", "b-large", "program", "b-program"}) {
+    CAPTURE(name);
+    const auto info = status_of(target.folder / name);
+    const FileEntry* entry = index->find(name);
+    REQUIRE(entry != nullptr);
+    CHECK((info.st_mode & 07777) == 04711);
+    CHECK(entry->mode == 04711);
+    CHECK(info.st_uid == 3);
+    CHECK(entry->uid == 3);
+    CHECK(info.st_gid == 4);
+    CHECK(entry->gid == 4);
+    CHECK(info.st_mtim.tv_sec == 5);
+    CHECK(entry->mtime == 5);
+  }
+  std::string kept(64, '\0');
+  CHECK(::lgetxattr((target.folder / "program").c_str(), "security.capability", kept.data(), kept.size()) == 20);
+  for (const char* name : {"gone", "a-gone", "b-gone"}) {
+    CHECK((status_of(target.folder / name).st_mode & 07777) == 0644);
+    CHECK(status_of(target.folder / name).st_uid == 0);
+  }
+}
+
 TEST_CASE("of many entries of one name the last is there, and links to those before it keep theirs") {
   if (!is_root()) return;
   Target target;

@@ -108,6 +108,33 @@ TEST_CASE("a new cache is filled once, and stays new where that failed") {
   CHECK(filled == 1);
 }
 
+TEST_CASE("an id that holds a secret names its cache and stands nowhere") {
+  Fixture f;
+  f.name.id = "of-hunter2secret";
+  CacheMountName masked = f.name;
+  masked.masked_id = "of-***";
+  CacheMountName other = masked;
+  other.id = "of-hunter3secret";
+  const fs::path folder = f.caches.acquire(masked, CacheMountSharing::shared, f.cancel).folder();
+  const std::string meta = read_file(folder.parent_path() / "meta");
+  CHECK(meta.ends_with("\nid of-***\n"));
+  CHECK(f.caches.acquire(masked, CacheMountSharing::shared, f.cancel).folder() == folder);
+  CHECK(f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel).folder() == folder);
+  CHECK(f.caches.acquire(other, CacheMountSharing::shared, f.cancel).folder() != folder);
+  for (const CacheMountInfo& info : f.caches.disk_usage()) CHECK(info.name.id == "of-***");
+}
+
+TEST_CASE("an id that was written before it was known to hold a secret is masked by the next use") {
+  Fixture f;
+  f.name.id = "of-hunter2secret";
+  f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel);
+  CHECK(f.caches.disk_usage().at(0).name.id == "of-hunter2secret");
+  f.name.masked_id = "of-***";
+  f.caches.acquire(f.name, CacheMountSharing::shared, f.cancel);
+  REQUIRE(f.caches.disk_usage().size() == 1);
+  CHECK(f.caches.disk_usage().at(0).name.id == "of-***");
+}
+
 TEST_CASE("disk usage names every cache, and prune leaves those in use") {
   Fixture f;
   CacheMountName other = f.name;
