@@ -208,9 +208,9 @@ void HeardBuild::step_finished(int number, const StepResult& result) {
   events_.push_back(fmt::format("{} {}", to_string(result.outcome), finished_.back().view.text));
 }
 
-void HeardBuild::step_missed(int number, std::string_view reason) {
+void HeardBuild::step_missed(int number, const Miss& miss) {
   const std::lock_guard lock(mutex_);
-  missed_.push_back(started_.at(number).text + ": " + std::string(reason));
+  missed_.push_back(started_.at(number).text + ": " + miss.reason);
 }
 
 void HeardBuild::stage_waits(const StageView& stage, const StageView& other) {

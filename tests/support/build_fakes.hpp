@@ -128,7 +128,7 @@ class HeardBuild final : public BuildObserver {
   void step_progress(int, std::string_view, std::uint64_t, std::uint64_t) override {}
   void step_finished(int number, const StepResult& result) override;
   void task_finished(int number, std::string_view error) override;
-  void step_missed(int number, std::string_view reason) override;
+  void step_missed(int number, const Miss& miss) override;
   void stage_waits(const StageView& stage, const StageView& other) override;
   void stage_goes_on(const StageView& stage) override;
   bool wants_expectation() const override { return true; }
