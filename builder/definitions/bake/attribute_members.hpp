@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -47,12 +48,12 @@ std::optional<Value> text_of(const TargetSpec& target, const fs::path&) {
 
 // Of an enumeration that has to_string(); nullopt for an empty text.
 template <typename Word>
-std::optional<Word> word_of(const Value& value, std::string_view what, const std::vector<Word>& known,
+std::optional<Word> word_of(const Value& value, std::string_view what, std::initializer_list<Word> known,
                             const TargetSpec& target) {
   if (value.text().empty()) return std::nullopt;
   std::vector<std::string> words;
   for (const Word word : known) words.emplace_back(to_string(word));
-  return known[place_of_word(value.text(), what, words, target)];
+  return known.begin()[place_of_word(value.text(), what, words, target)];
 }
 template <auto TargetSpec::*kMember>
 std::optional<Value> word_of_target(const TargetSpec& target, const fs::path&) {
