@@ -110,6 +110,29 @@ TEST_CASE("a diff ID alone is that of the layer, and leaves nothing in the store
   CHECK(whole.finish().diff_id == diff_id);
 }
 
+TEST_CASE(
+    "a layer whose blob is elsewhere is that which made it, with an index of the same entries alone in the store") {
+  Workshop there, here;
+  LayerWriter whole(there.store, there.pool, with("gzip"));
+  add_everything(whole);
+  const LayerValue made = whole.finish();
+  LayerWriterOptions options = with("gzip");
+  options.diff_id_only = true;
+  LayerWriter reader(here.store, here.pool, options);
+  add_everything(reader);
+  const LayerValue known = reader.finish_as(made.blobs.front());
+  CHECK(known.diff_id == made.diff_id);
+  CHECK(known.unpacked_bytes == made.unpacked_bytes);
+  CHECK(known.blobs == made.blobs);
+  REQUIRE(known.index);
+  CHECK(list_directory(here.store.home().blobs()) == std::vector{std::string(known.index->digest.hex())});
+  IndexCache of_known(here.store), of_made(there.store);
+  const auto index = of_known.load(*known.index);
+  CHECK(index->entries() == of_made.load(*made.index)->entries());
+  CHECK(index->unpacked_bytes() == made.unpacked_bytes);
+  CHECK(index->frames_of(made.blobs.front().descriptor.digest) == nullptr);
+}
+
 TEST_CASE("what a layer says of itself is true") {
   Workshop shop;
   LayerWriter writer(shop.store, shop.pool, with("zstd"));
