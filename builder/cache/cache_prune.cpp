@@ -27,15 +27,19 @@ class CachePruning {
       const HeldEntry& entry = holdings_.entries[number];
       if (!entry.last_used || is_used(entry) || is_young_bundle(entry)) continue;
       if (left() <= limits_.reserved_bytes) break;
-      if (now_ - *entry.last_used >= limit_of(entry) || is_too_much()) take(number);
+      if (now_ - *entry.last_used >= limit_of(entry) || (is_too_much() && !is_short_lived(entry))) take(number);
     }
     return std::move(plan_);
   }
 
  private:
+  // A claim may be of a machine that executes its step now; what is no entry may be one of a newer kiln.
+  static bool is_short_lived(const HeldEntry& entry) {
+    return entry.media_type.empty() || entry.media_type == kClaimEntryType;
+  }
+
   std::int64_t limit_of(const HeldEntry& entry) const {
-    const bool is_short_lived = entry.media_type.empty() || entry.media_type == kClaimEntryType;
-    return is_short_lived ? std::min(limits_.unused_seconds, kCacheUploadSeconds) : limits_.unused_seconds;
+    return is_short_lived(entry) ? std::min(limits_.unused_seconds, kCacheUploadSeconds) : limits_.unused_seconds;
   }
 
   bool is_young_bundle(const HeldEntry& entry) const {
