@@ -10,6 +10,13 @@
 
 namespace kiln::dockerfile {
 
+namespace {
+
+// Each is held against every path of the context, and takes half a kilobyte.
+constexpr std::size_t kMostPatterns = 100'000;
+
+}  // namespace
+
 std::vector<IgnoreLine> ignore_lines(std::string_view text) {
   std::vector<IgnoreLine> out;
   int number = 0;
@@ -23,13 +30,19 @@ std::vector<IgnoreLine> ignore_lines(std::string_view text) {
     std::string pattern = line.empty() ? "" : clean_path(line);
     if (pattern.size() > 1 && pattern[0] == '/') pattern.erase(0, 1);
     out.push_back({(negated ? "!" : "") + pattern, number});
+    if (out.size() > kMostPatterns) break;
   }
   return out;
 }
 
 IgnoreMatcher read_ignore_rules(std::string_view text, std::string_view file_name) {
   IgnoreMatcher rules;
-  for (const IgnoreLine& line : ignore_lines(text)) {
+  const std::vector<IgnoreLine> lines = ignore_lines(text);
+  if (lines.size() > kMostPatterns) {
+    throw Error(Category::usage,
+                fmt::format("{}:{}: more than {} patterns", printable(file_name), lines.back().number, kMostPatterns));
+  }
+  for (const IgnoreLine& line : lines) {
     try {
       rules.add(line.pattern);
     } catch (const Error& error) {

@@ -17,6 +17,7 @@
 namespace kiln::dockerfile {
 namespace {
 
+constexpr std::size_t kMostInstructions = 10'000;
 constexpr std::size_t kMaxLineBytes = 65535;  // docker's bound, its line end included
 
 class Reader {
@@ -136,6 +137,9 @@ class Reader {
       for (Node& child : node.children) child.lines = lines;
       node.comments = std::move(comments_);
       comments_.clear();
+      if (tree_.nodes.size() == kMostInstructions)
+        fail(lines, fmt::format("this is instruction {} of the file, expected at most {}", kMostInstructions + 1,
+                                kMostInstructions));
       tree_.nodes.push_back(std::move(node));
     } catch (const SyntaxError&) {
       throw;

@@ -61,11 +61,6 @@ struct LayerWriter::State {
                                                printable(entry.path), printable(index.entries.back().path)));
     }
     const bool is_mark = entry.type == EntryType::whiteout || entry.type == EntryType::opaque;
-    if (is_mark && base_name(entry.path).starts_with(kWhiteoutPrefix)) {
-      throw Error(Category::build, fmt::format("'{}' cannot be removed by a layer: names that begin with '{}' mean "
-                                               "removed files",
-                                               printable(entry.path), kWhiteoutPrefix));
-    }
     if (entry.type == EntryType::char_device && entry.device_major == 0 && entry.device_minor == 0) {
       throw Error(Category::build, fmt::format("'{}' cannot be in a layer: a character device 0:0 means a removed "
                                                "file there",
@@ -97,12 +92,14 @@ struct LayerWriter::State {
     link.xattrs.clear();
   }
 
-  // In the index the path says what it is; in a tar a name that begins like a whiteout needs a word.
+  // In the index the path says what it is; in a tar a name that begins like a whiteout needs a word, and its removal
+  // is told as overlayfs has it: ".wh..wh.a" would be a mark of aufs.
   void write_header(const FileEntry& entry) {
-    const bool is_mark = entry.type == EntryType::whiteout || entry.type == EntryType::opaque;
-    if (is_mark || !base_name(entry.path).starts_with(kWhiteoutPrefix)) return tar.header(entry);
+    if (entry.type == EntryType::opaque || !base_name(entry.path).starts_with(kWhiteoutPrefix))
+      return tar.header(entry);
     if (ordinary_name.empty()) ordinary_name = entry.path;
     FileEntry told = entry;
+    if (entry.type == EntryType::whiteout) told.type = EntryType::char_device;
     told.xattrs[std::string(kOrdinaryNameXattr)] = "1";
     tar.header(told);
   }

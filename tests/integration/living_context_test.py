@@ -199,6 +199,9 @@ class Layers(harness.KilnTest):
             COPY fix /src/fix
             ADD layer.tar /l/
             RUN touch /data/.wh.old /data/.wh..wh..opq && mkdir /l/.wh.dir && touch /l/.wh.dir/f && ln /src/fix/.wh.foo /l/.wh.bar
+            RUN mkdir /r && touch /r/.wh.gone /r/.wh.moved
+            RUN rm /r/.wh.gone && mv /r/.wh.moved /r/moved && test "$(ls -A /r)" = moved
+            RUN test "$(ls -A /r)" = moved
             RUN ls -a /src/fix /l/fix /data /l /l/.wh.dir > /out && cat /l/.wh.bar >> /out
             """
         words = ("--build-context", "base=oci-layout://base")

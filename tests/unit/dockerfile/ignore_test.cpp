@@ -51,6 +51,14 @@ TEST_CASE("reading the file cleans its lines") {
   CHECK(has(usage_error([] { IgnoreMatcher matcher({"[a"}); }), "malformed pattern"));
 }
 
+TEST_CASE("patterns without end are refused") {
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) text += "x\n";
+  CHECK(read_ignore_rules(text, ".dockerignore").ignores("x"));
+  CHECK(has(usage_error([&] { read_ignore_rules(text + "y\n\n", ".dockerignore"); }),
+            ".dockerignore:100001: more than 100000 patterns"));
+}
+
 TEST_CASE("what is wrong with an ignore file is told with its place") {
   CHECK(read_ignore_rules("a\n", "ctx/.dockerignore").ignores("a"));
   CHECK(has(usage_error([] { read_ignore_rules("# no\n\na\n!\n", "ctx/.dockerignore"); }),

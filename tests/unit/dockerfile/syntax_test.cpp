@@ -18,6 +18,14 @@ TEST_CASE("a byte-order mark and carriage returns are no part of the words") {
   CHECK(tree.nodes[1].lines == LineRange{2, 3});
 }
 
+TEST_CASE("instructions without end are refused at the first one too many") {
+  std::string text = "FROM scratch\n";
+  for (int i = 1; i < 10'000; ++i) text += "ARG A\n";
+  CHECK(parse_syntax(text, "D").nodes.size() == 10'000);
+  CHECK(has(usage_error([&] { parse_syntax(text + "ARG A\nARG A\n", "D"); }),
+            "D:10001: this is instruction 10001 of the file, expected at most 10000"));
+}
+
 TEST_CASE("comments inside of a continuation vanish, and empty lines are noted") {
   const auto tree = parse_syntax("FROM x\nRUN a \\\n# no\n  # neither\n\n b\n", "Dockerfile");
   CHECK(tree.nodes[1].args == Words{"a  b"});

@@ -234,9 +234,11 @@ TEST_CASE("names like whiteouts are ordinary in a layer, which says that it has 
   Workshop shop;
   LayerWriter writer(shop.store, shop.pool, with("gzip"));
   const std::vector<FileEntry> entries = {folder_of(".wh.d"),
+                                          entry_of(".wh.d", EntryType::opaque),
                                           file_of(".wh.d/x", "1"),
                                           folder_of("a"),
                                           file_of("a/.wh..wh..opq", ""),
+                                          entry_of("a/.wh.gone", EntryType::whiteout),
                                           link_of("a/.wh.l", "x"),
                                           file_of("a/.wh.x", "2"),
                                           link_of("a/.wh.y", "a/.wh.x", EntryType::hardlink),
@@ -262,7 +264,7 @@ TEST_CASE("names like whiteouts are ordinary in a layer, which says that it has 
     CHECK(written->find(entry->path) != nullptr);
     CHECK(entry->xattrs.empty());
   }
-  CHECK(told == "d:.wh.d f:.wh.d/x d:a f:a/.wh..wh..opq l:a/.wh.l f:a/.wh.x h:a/.wh.y w:a/z ");
+  CHECK(told == "d:.wh.d o:.wh.d f:.wh.d/x d:a f:a/.wh..wh..opq w:a/.wh.gone l:a/.wh.l f:a/.wh.x h:a/.wh.y w:a/z ");
   const LayerValue other = recompress_layer(shop.store, shop.pool, layer, Compression::parse("zstd"));
   CHECK(other.blob_of(Compression::parse("zstd"))->descriptor.annotations == layer.blobs[0].descriptor.annotations);
   CHECK(layer.blobs[0].descriptor.annotations.size() == 1);
