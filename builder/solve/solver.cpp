@@ -64,7 +64,7 @@ struct Solver::State {
   std::vector<std::thread> threads;
   std::exception_ptr failure;
   bool only_looks_up = false;
-  std::map<std::size_t, std::string> problems;
+  std::map<std::size_t, Error> problems;
 };
 
 // The build around one stage: releases its work slot while it waits for another stage.
@@ -168,8 +168,9 @@ void Solver::State::fail(const std::exception_ptr& error) {
 }
 
 void Solver::State::note_problem(std::size_t target, const std::exception& error) {
+  const auto* known = dynamic_cast<const Error*>(&error);
   const std::lock_guard lock(mutex);
-  problems.emplace(target, secrets.masked(error.what()));
+  problems.emplace(target, Error(known ? known->category() : Category::machine, secrets.masked(error.what())));
 }
 
 StageEnd Solver::State::evaluate(StageId id) {
@@ -338,7 +339,7 @@ Results Solver::solve(const std::set<std::size_t>& wanted, const NeededHere& nee
   });
 }
 
-std::map<std::size_t, std::string> Solver::look_up(const std::set<std::size_t>& wanted) {
+std::map<std::size_t, Error> Solver::look_up(const std::set<std::size_t>& wanted) {
   state_->only_looks_up = true;
   state_->finish_all(wanted);
   return state_->problems;
