@@ -7,6 +7,7 @@
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
+#include "registry/store/remembered_layers.hpp"
 
 namespace kiln {
 
@@ -14,6 +15,11 @@ namespace {
 
 fs::path slot_path(const HomeLayout& home, std::string_view slot) {
   return home.steps() / StepCache::kSlotsFolder / std::string(oci::sha256_of(slot).hex());
+}
+
+// Whether a registry had the blob, as far as is known here: who needs it asks.
+bool is_at_registry(const ContentStore& store, const oci::Digest& blob) {
+  return blob_info(store, blob) && !seen_places(store, blob).empty();
 }
 
 std::vector<std::string> keys_in_slot(const HomeLayout& home, std::string_view slot) {
@@ -50,7 +56,7 @@ StepCache::Lookup StepCache::find(std::string_view key) {
   for (const LayerValue& layer : lookup.record->layers) {
     for (const LayerBlob& blob : layer.blobs) {
       store_.lease(blob.descriptor.digest);
-      if (store_.has(blob.descriptor.digest)) continue;
+      if (store_.has(blob.descriptor.digest) || is_at_registry(store_, blob.descriptor.digest)) continue;
       lookup.miss = {fmt::format("its layer {} is no longer in the store", blob.descriptor.digest.short_hex()),
                      MissKind::layer_gone};
       lookup.record.reset();

@@ -23,8 +23,8 @@ class StepCache {
 
   explicit StepCache(ContentStore& store) : store_(store) {}
 
-  // What a look-up came to: a record all of whose layers are in the store (and are leased by this process now), or
-  // why there is none.
+  // What a look-up came to: a record all of whose layers are in the store (and are leased by this process now) or were
+  // seen at a registry, which may have lost them since; or why there is none.
   struct Lookup {
     std::optional<StepRecord> record;
     Miss miss;
