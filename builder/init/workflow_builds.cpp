@@ -167,7 +167,7 @@ class WorkflowReader {
   void read_run(const Node& step, const std::string& run, const Values& values) {
     const std::string folder = evaluate(text_at(step, "working-directory"), values);
     if (folder.find(kUnknown) != std::string::npos) return;
-    const CommandText text{path_, evaluate(run, values), step.find("run")->line, {root_ / folder}};
+    const CommandText text{path_, evaluate(run, values), step.find("run")->place.line(), {root_ / folder}};
     add_command_builds(
         text,
         [&](const std::string& name) -> std::optional<std::string> {
@@ -186,7 +186,7 @@ class WorkflowReader {
 
   void read_action(const Node& step, const Node& with, const Values& values,
                    const std::map<std::string, std::vector<std::string>>& metadata) {
-    const std::string origin = fmt::format("{}:{}", path_, step.line);
+    const std::string origin = fmt::format("{}:{}", path_, step.place.line());
     const auto input = [&](std::string_view key) { return std::string(trim(evaluate(text_at(with, key), values))); };
     std::string context = input("context");
     constexpr std::string_view kDefault = "{{defaultContext}}";
@@ -254,7 +254,8 @@ FoundBuilds workflow_builds(const RepositoryFiles& files, const std::string& rep
   }
   for (const std::string& path : files.workflows) {
     try {
-      const Node workflow = compose::parse_yaml(path, read_file(files.root / path, kMaxWorkflowBytes));
+      const hcl::Source source(path, read_file(files.root / path, kMaxWorkflowBytes));
+      const Node workflow = compose::parse_yaml(source);
       WorkflowReader(files, path, found).read(workflow, values);
     } catch (const Error& error) {
       found.notes.push_back(fmt::format("'{}' could not be read, so what it builds is left out: {}", printable(path),

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
+#include "builder/definitions/compose/yaml.hpp"
 
 namespace kiln {
 
@@ -84,8 +85,9 @@ std::vector<Event> read_events(const std::string& text, const std::string& file_
   while (events.empty() || events.back().type != YAML_STREAM_END_EVENT) {
     yaml_event_t raw;
     if (!yaml_parser_parse(&parser, &raw)) {
-      throw Error(Category::usage, fmt::format("{}:{}: {}", file_name, parser.problem_mark.line + 1,
-                                               parser.problem ? parser.problem : "no YAML"));
+      const hcl::Source source(file_name, text);
+      compose::parse_yaml_documents(source);  // says where, with the line
+      throw Error(Category::usage, fmt::format("'{}' is no YAML in UTF-8", printable(file_name)));
     }
     const std::unique_ptr<yaml_event_t, decltype(&yaml_event_delete)> owned_event(&raw, &yaml_event_delete);
     Event event;

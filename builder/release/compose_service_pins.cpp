@@ -44,13 +44,14 @@ std::string pins_text(const std::vector<PinnedService>& services, std::string_vi
 
 }  // namespace
 
-ServicePins pin_services(const std::vector<compose::ComposeText>& files, const compose::ComposeOptions& options,
+ServicePins pin_services(std::vector<compose::ComposeFile> files, const compose::ComposeOptions& options,
                          const DigestOf& digest_of, std::string_view origin) {
   ServicePins pins;
   const compose::Lookup variables = compose::project_variables(options, files);
-  const compose::Node model = compose::load_model(files, options, variables, &pins.unset);
-  const compose::Node* services = model.find("services");
-  if (services == nullptr) throw Error(Category::usage, fmt::format("'{}' has no services", files.front().name));
+  const std::string first = files.front().source->name();
+  const compose::Model model = compose::load_model(std::move(files), options, variables, &pins.unset);
+  const compose::Node* services = model.root.find("services");
+  if (services == nullptr) throw Error(Category::usage, fmt::format("'{}' has no services", printable(first)));
   for (const auto& [name, service] : services->members) {
     const compose::Node* image = service.find("image");
     if (image == nullptr || image->is_null()) continue;

@@ -21,7 +21,7 @@ struct ServicePins {
 
 // `origin` is where the digests are from, in one line for the file's first one. Error{usage} for files that Compose
 // would refuse.
-ServicePins pin_services(const std::vector<compose::ComposeText>& files, const compose::ComposeOptions& options,
+ServicePins pin_services(std::vector<compose::ComposeFile> files, const compose::ComposeOptions& options,
                          const DigestOf& digest_of, std::string_view origin);
 
 // True for a text that pin_services() made: it may be replaced and removed.

@@ -247,15 +247,15 @@ std::vector<std::string> project_files(const PinWords& words) {
 }
 
 ServicePins pins_by_service(const PinWords& words, const DigestOf& digest_of, const std::string& release) {
-  std::vector<compose::ComposeText> texts;
+  std::vector<compose::ComposeFile> files;
   std::vector<std::string> names;
   for (const std::string& file : project_files(words)) {
-    texts.push_back({file, read_file(file, kMostBytes)});
+    files.push_back(compose::parse_compose_file(file, read_file(file, kMostBytes)));
     names.push_back(fs::path(file).filename().native());
   }
   compose::ComposeOptions options{fs::path(words.files[0]).parent_path(), environment_variable, {}};
   options.project_name = to_lower(fs::absolute(words.files[0]).parent_path().filename().native());
-  ServicePins pins = pin_services(texts, options, digest_of,
+  ServicePins pins = pin_services(std::move(files), options, digest_of,
                                   printable(fmt::format("{} in {}", join(names, ", "), origin_of(release))));
   StderrLog log;
   for (const std::string& name : pins.unset)

@@ -199,7 +199,7 @@ void warn_of_unknown_variables(const std::map<std::string, std::string>& given, 
 
 Definition Definition::load(const DefinitionOptions& options) {
   const auto given = given_variables(options.variables);
-  std::vector<compose::ComposeText> compose_files;
+  std::vector<compose::ComposeFile> compose_files;
   std::vector<hcl::Document> documents;
   BakeConfig config;
   ModuleOptions module;
@@ -210,19 +210,20 @@ Definition Definition::load(const DefinitionOptions& options) {
     const std::optional<std::string> folder = options.has_file_relative_paths ? folder_of_file(file) : std::nullopt;
     if (syntax == Syntax::compose) {
       if (compose_files.empty()) compose_folder = folder;
-      compose_files.push_back({text.name, std::move(text.text)});
+      compose_files.push_back(compose::parse_compose_file(text.name, std::move(text.text)));
     } else {
       documents.push_back(syntax == Syntax::json ? hcl::parse_json_syntax(text.name, std::move(text.text))
                                                  : hcl::parse_native(text.name, std::move(text.text)));
       if (folder) module.folders.emplace(documents.back().source.get(), *folder);
     }
   }
-  if (!compose_files.empty()) {
+  const bool has_compose_files = !compose_files.empty();
+  if (has_compose_files) {
     compose::ComposeOptions project{options.working_directory, options.environment, given, options.fetched_folder};
     if (options.needed_value) project.project_name = *options.needed_value;
     project.reads_env_files = options.reads_env_files;
     project.needed_value = options.needed_value;
-    compose::add_compose_targets(compose_files, project, config);
+    compose::add_compose_targets(std::move(compose_files), project, config);
     if (compose_folder) take_project_relative(*compose_folder, config);
   }
   module.given = [&](const std::string& name) -> std::optional<std::string> {
@@ -232,7 +233,7 @@ Definition Definition::load(const DefinitionOptions& options) {
   module.built_in = {{"BAKE_CMD_CONTEXT", "cwd://"}, {"BAKE_LOCAL_PLATFORM", oci::Platform::host().str()}};
   module.checks_values = !options.needed_value;
   evaluate_module(documents, module, config);
-  if (compose_files.empty()) warn_of_unknown_variables(given, config);
+  if (!has_compose_files) warn_of_unknown_variables(given, config);
   TargetNames names;
   for (const BakeTarget& target : config.targets) names.emplace(target.name, target.name);
   SetWords set(options.set, names, options.environment);

@@ -6,7 +6,6 @@
 #include <iterator>
 
 #include "base/text.hpp"
-#include "builder/definitions/hcl/convert.hpp"
 
 namespace kiln::compose {
 
@@ -143,8 +142,12 @@ std::string_view name_of(Form form) {
 
 }  // namespace
 
-void check_build(const Node& build) {
-  if (!build.is_mapping()) throw hcl::ValueError("'build' is a folder, or a mapping that says how");
+void fail_service(const std::string& service, const hcl::Place& place, std::string_view message) {
+  hcl::fail(place, fmt::format("service '{}': {}", printable(service), message));
+}
+
+void check_build(const std::string& service, const Node& build) {
+  if (!build.is_mapping()) fail_service(service, build.place, "'build' is a folder, or a mapping that says how");
   for (const auto& [name, value] : build.members) {
     const std::string& key = name;  // a lambda of clang 14 captures no part of a pair
     const auto known =
@@ -153,10 +156,11 @@ void check_build(const Node& build) {
       if (key.starts_with("x-")) continue;
       std::vector<std::string> names;
       for (const Key& row : kKeys) names.emplace_back(row.name);
-      throw hcl::ValueError(fmt::format("unknown key '{}' of 'build'{}", printable(key), suggestion(key, names)));
+      fail_service(service, value.key_place,
+                   fmt::format("unknown key '{}' of 'build'{}", printable(key), suggestion(key, names)));
     }
     if (!value.is_null() && !has_form(value, known->form))
-      throw hcl::ValueError(fmt::format("'build.{}' is {}", known->name, name_of(known->form)));
+      fail_service(service, value.place, fmt::format("'build.{}' is {}", known->name, name_of(known->form)));
   }
 }
 

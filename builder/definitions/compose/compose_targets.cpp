@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.hpp"
+#include "base/near_hint.hpp"
 #include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake/context_paths.hpp"
@@ -68,8 +68,7 @@ std::string shown_size(const std::string& text) {
   const auto power = kPowers.find(unit);
   const auto number = hcl::Number::parse(digits);
   if (power == kPowers.end() || !number) {
-    throw Error(Category::usage,
-                fmt::format("shm_size '{}' is not valid; expected a size such as 64m", printable(text)));
+    throw hcl::ValueError(fmt::format("shm_size '{}' is not valid; expected a size such as 64m", printable(text)));
   }
   double size = std::floor(number->to_double() * std::pow(1024.0, power->second));
   static constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
@@ -90,22 +89,35 @@ class ServiceReader {
   ServiceReader(const Node& model, const ComposeOptions& options, const Lookup& variables)
       : model_(model), options_(options), variables_(variables) {}
 
-  bake::AttributeValues read(const Node& service) {
+  // Error{usage} with the place of what is wrong.
+  bake::AttributeValues read(const std::string& name, const Node& service) {
+    at_ = service.find("build")->place;
+    try {
+      return values_of(name, service);
+    } catch (const hcl::ValueError& error) {
+      fail_service(name, at_, error.what());
+    }
+  }
+  const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+
+ private:
+  bake::AttributeValues values_of(const std::string& service_name, const Node& service) {
     const Node& given = *service.find("build");
     Node build = given;
     if (given.is_scalar()) {
       build = Node();
       build.kind = Node::Kind::mapping;
       build.set("context", given);
+      build.place = given.place;
     }
-    check_build(build);
+    check_build(service_name, build);
     values_.clear();
     for (const auto& [name, attribute] : {std::pair{"context", "context"},
                                           {"dockerfile", "dockerfile"},
                                           {"dockerfile_inline", "dockerfile-inline"},
                                           {"target", "target"},
                                           {"network", "network"}}) {
-      const Node* node = build.find(name);
+      const Node* node = find(build, name);
       if (node != nullptr && node->is_scalar() && !node->text.empty()) set(attribute, Value::of(text_of_scalar(*node)));
     }
     if (const auto context = values_.find("context"); context != values_.end())
@@ -114,27 +126,29 @@ class ServiceReader {
                                           {"platforms", "platforms"},
                                           {"cache_from", "cache-from"},
                                           {"cache_to", "cache-to"}}) {
-      const Node* node = build.find(name);
+      const Node* node = find(build, name);
       if (node != nullptr && !node->is_null()) set(attribute, texts(list_of(*node)));
     }
-    if (values_.contains("dockerfile") && values_.contains("dockerfile-inline"))
+    if (values_.contains("dockerfile") && values_.contains("dockerfile-inline")) {
+      at_ = build.find("dockerfile_inline")->key_place;
       throw hcl::ValueError("'build.dockerfile' and 'build.dockerfile_inline' exclude one another");
-    for (const auto& [name, attribute] : {std::pair{"no_cache", "no-cache"}, {"pull", "pull"}}) {
-      if (const Node* node = build.find(name); node != nullptr && is_true(*node)) set(attribute, Value::of(true));
     }
-    if (const Node* node = build.find("args")) set_args(*node, service);
-    if (const Node* node = build.find("labels")) set("labels", map_of(key_values(*node), ""));
-    if (const Node* node = build.find("additional_contexts")) set_contexts(*node);
-    if (const Node* node = build.find("shm_size"); node != nullptr && node->is_scalar()) {
+    for (const auto& [name, attribute] : {std::pair{"no_cache", "no-cache"}, {"pull", "pull"}}) {
+      if (const Node* node = find(build, name); node != nullptr && is_true(*node)) set(attribute, Value::of(true));
+    }
+    if (const Node* node = find(build, "args")) set_args(*node, service);
+    if (const Node* node = find(build, "labels")) set("labels", map_of(key_values(*node), ""));
+    if (const Node* node = find(build, "additional_contexts")) set_contexts(*node);
+    if (const Node* node = find(build, "shm_size"); node != nullptr && node->is_scalar()) {
       set("shm-size", Value::of(shown_size(node->text)));
     }
-    if (const Node* node = build.find("ulimits")) set_ulimits(*node);
-    if (const Node* node = build.find("extra_hosts")) set_extra_hosts(*node);
-    if (const Node* node = build.find("ssh")) set_ssh(*node);
-    if (const Node* node = build.find("secrets")) set_secrets(*node);
+    if (const Node* node = find(build, "ulimits")) set_ulimits(*node);
+    if (const Node* node = find(build, "extra_hosts")) set_extra_hosts(*node);
+    if (const Node* node = find(build, "ssh")) set_ssh(*node);
+    if (const Node* node = find(build, "secrets")) set_secrets(*node);
     set_attestations(build);
-    if (const Node* node = build.find("x-bake")) set_extension(*node);
-    const Node* image = service.find("image");
+    if (const Node* node = find(build, "x-bake")) set_extension(*node);
+    const Node* image = find(service, "image");
     const auto tags = values_.find("tags");
     if ((tags == values_.end() || tags->second.size() == 0) && image != nullptr && image->is_scalar()) {
       set("tags", texts({text_of_scalar(*image)}));
@@ -142,7 +156,13 @@ class ServiceReader {
     return values_;
   }
 
- private:
+  // A member, which what is refused from now on is about.
+  const Node* find(const Node& node, std::string_view key) {
+    const Node* found = node.find(key);
+    if (found != nullptr) at_ = found->place;
+    return found;
+  }
+
   void set(std::string_view name, const Value& value) {
     auto read = bake::read_attribute(*bake::find_attribute(name), value);
     if (read) values_.insert_or_assign(std::string(name), *std::move(read));
@@ -226,9 +246,16 @@ class ServiceReader {
     set("extra-hosts", map_of(hosts, nullptr));
   }
 
+  // A path of this machine. As in Compose an absolute one stays as it is written.
+  std::string own_path(const std::string& text) const {
+    const std::string path = in_home(text, options_);
+    return path.empty() || path.starts_with('/') ? path : clean_path(path);
+  }
+
   void set_ssh(const Node& node) {
     std::vector<std::string> agents;
-    for (const auto& [id, path] : key_values(node)) agents.push_back(path ? fmt::format("{}={}", id, *path) : id);
+    for (const auto& [id, path] : key_values(node))
+      agents.push_back(path ? fmt::format("{}={}", id, own_path(*path)) : id);
     std::sort(agents.begin(), agents.end());
     set("ssh", texts(std::move(agents)));
   }
@@ -247,16 +274,17 @@ class ServiceReader {
     for (const Node& item : node.items) {
       const Node* source = item.is_mapping() ? item.find("source") : &item;
       if (source == nullptr) continue;
+      at_ = source->place;
       Value::Members secret = {{"id", Value::of(source->text)}};
       const Node* declared = known == nullptr ? nullptr : known->find(source->text);
       if (declared == nullptr) refuse_unknown_secret(source->text, known);
       const Node* external = declared->find("external");
       if (external != nullptr && (is_true(*external) || external->is_mapping())) {
-        throw Error(Category::usage, fmt::format("the secret '{}' is external: a build needs a file or a variable",
-                                                 printable(source->text)));
+        throw hcl::ValueError(
+            fmt::format("the secret '{}' is external: a build needs a file or a variable", printable(source->text)));
       }
       if (const Node* file = declared->find("file")) {
-        secret["src"] = Value::of(clean_path(in_home(file->text, options_)));
+        secret["src"] = Value::of(own_path(file->text));
       }
       if (const Node* variable = declared->find("environment")) secret["env"] = Value::of(variable->text);
       if (secret.size() == 1) {
@@ -271,7 +299,7 @@ class ServiceReader {
   void set_attestations(const Node& build) {
     std::vector<std::string> attestations;
     for (const char* type : {"sbom", "provenance"}) {
-      const Node* node = build.find(type);
+      const Node* node = find(build, type);
       if (node == nullptr || !node->is_scalar() || node->text.empty()) continue;
       const std::string word = to_lower(node->text);
       const bool is_bool = word == "true" || word == "false" || word == "1" || word == "0";
@@ -281,18 +309,31 @@ class ServiceReader {
     if (!attestations.empty()) set("attest", texts(std::move(attestations)));
   }
 
+  // As in buildx what is none of its keys counts for nothing, and a misspelt word is told.
+  void warn_of_unknown_keys(const Node& extension) {
+    static const std::vector<std::string> kExtensionKeys = {"cache-from",      "cache-to", "contexts",  "no-cache",
+                                                            "no-cache-filter", "output",   "platforms", "pull",
+                                                            "secret",          "ssh",      "tags"};
+    for (const auto& [key, value] : extension.members) {
+      if (std::find(kExtensionKeys.begin(), kExtensionKeys.end(), key) != kExtensionKeys.end()) continue;
+      warnings_.push_back(fmt::format("{}: '{}' is no key of x-bake and is left out{}", value.key_place.str(),
+                                      printable(key), near_hint(key, kExtensionKeys)));
+    }
+  }
+
   void set_extension(const Node& node) {
+    warn_of_unknown_keys(node);
     for (const char* name :
          {"tags", "cache-from", "cache-to", "secret", "ssh", "platforms", "output", "no-cache-filter"}) {
-      const Node* said = node.find(name);
+      const Node* said = find(node, name);
       if (said == nullptr || said->is_null()) continue;
       if (auto words = words_of(*said); !words.empty()) append(name, texts(std::move(words)));
     }
     for (const char* name : {"pull", "no-cache"}) {
-      const Node* said = node.find(name);
+      const Node* said = find(node, name);
       if (said != nullptr && said->is_scalar()) set(name, Value::of(is_true(*said)));
     }
-    if (const Node* contexts = node.find("contexts"); contexts != nullptr && contexts->is_mapping()) {
+    if (const Node* contexts = find(node, "contexts"); contexts != nullptr && contexts->is_mapping()) {
       Value::Members members;
       for (const auto& [name, value] : contexts->members) members[name] = Value::of(linked_context(value.text));
       // Unlike elsewhere what `additional_contexts` says stays.
@@ -306,53 +347,43 @@ class ServiceReader {
   const Node& model_;
   const ComposeOptions& options_;
   const Lookup& variables_;
+  std::vector<std::string> warnings_;
   bake::AttributeValues values_;
+  hcl::Place at_;  // what is read
 };
-
-hcl::Place place_of_line(const hcl::Source& source, int line) {
-  std::size_t offset = 0;
-  for (int i = 1; i < line && offset != std::string::npos; ++i) offset = source.text().find('\n', offset) + 1;
-  return {&source, static_cast<std::uint32_t>(std::min(offset, source.text().size()))};
-}
 
 }  // namespace
 
-void add_compose_targets(const std::vector<ComposeText>& files, const ComposeOptions& options,
-                         bake::BakeConfig& config) {
+void add_compose_targets(std::vector<ComposeFile> files, const ComposeOptions& options, bake::BakeConfig& config) {
   const Lookup variables = project_variables(options, files);
-  const Node model = load_model(files, options, variables);
-  const Node* services = model.find("services");
+  const Model model = load_model(std::move(files), options, variables);
+  const Node* services = model.root.find("services");
   if (services == nullptr || services->members.empty()) return;
-  config.sources.push_back(std::make_shared<const hcl::Source>(files.back().name, files.back().text));
+  config.sources.insert(config.sources.end(), model.sources.begin(), model.sources.end());
   bake::BakeGroup group{"default", "", {}, {}};
-  ServiceReader reader(model, options, variables);
+  ServiceReader reader(model.root, options, variables);
   for (const auto& [service_name, service] : services->members) {
     const Node* build = service.is_mapping() ? service.find("build") : nullptr;
     if (build == nullptr) continue;
     std::string name = service_name;
     std::replace(name.begin(), name.end(), '.', '_');
     if (!bake::is_target_name(name)) {
-      throw Error(Category::usage,
-                  fmt::format("{}:{}: '{}' is no valid name of a target; expected letters, digits, '-', "
-                              "'_' and '.'",
-                              printable(files.back().name), build->line, printable(service_name)));
+      hcl::fail(service.key_place,
+                fmt::format("'{}' is no valid name of a target; expected letters, digits, '-', '_' and '.'",
+                            printable(service_name)));
     }
-    try {
-      bake::BakeTarget target{name, {}, reader.read(service), place_of_line(*config.sources.back(), build->line)};
-      // "a.b" and "a_b" are one target.
-      const auto same = std::find_if(config.targets.begin(), config.targets.end(),
-                                     [&](const bake::BakeTarget& known) { return known.name == name; });
-      if (same != config.targets.end()) {
-        same->merge(target);
-        continue;
-      }
-      config.targets.push_back(std::move(target));
-    } catch (const hcl::ValueError& error) {
-      throw Error(Category::usage, fmt::format("{}:{}: service '{}': {}", printable(files.back().name), build->line,
-                                               printable(service_name), error.what()));
+    bake::BakeTarget target{name, {}, reader.read(service_name, service), build->place};
+    // "a.b" and "a_b" are one target.
+    const auto same = std::find_if(config.targets.begin(), config.targets.end(),
+                                   [&](const bake::BakeTarget& known) { return known.name == name; });
+    if (same != config.targets.end()) {
+      same->merge(target);
+      continue;
     }
+    config.targets.push_back(std::move(target));
     group.targets.push_back(name);
   }
+  config.warnings.insert(config.warnings.end(), reader.warnings().begin(), reader.warnings().end());
   group.has_no_list = group.targets.empty();
   config.groups.push_back(std::move(group));
 }

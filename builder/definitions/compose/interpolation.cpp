@@ -49,10 +49,8 @@ class Interpolation {
   }
 
  private:
-  [[noreturn]] static void refuse(std::string_view text) {
-    throw Error(Category::usage,
-                fmt::format("'{}' holds a '${{' that is no variable; to write it as it is, double the dollar: '$${{'",
-                            printable(text)));
+  [[noreturn]] static void refuse() {
+    throw Error(Category::usage, "a '${' that is no variable; to write it as it is, double the dollar: '$${'");
   }
 
   static std::size_t closing_brace(std::string_view text, std::size_t at) {
@@ -60,7 +58,7 @@ class Interpolation {
       if (text[at] == '{') ++depth;
       if (text[at] == '}' && depth-- == 0) return at;
     }
-    refuse(text);
+    refuse();
   }
 
   std::string value_or_nothing(const std::string& name) {
@@ -74,7 +72,7 @@ class Interpolation {
     while (end < inside.size() && is_name_part(inside[end])) ++end;
     const std::string name(inside.substr(0, end));
     std::string_view rest = inside.substr(end);
-    if (name.empty() || !is_name_start(name[0])) refuse(inside);
+    if (name.empty() || !is_name_start(name[0])) refuse();
     if (rest.empty()) return value_or_nothing(name);
     const auto value = lookup_(name);
     const bool counts_empty = rest.starts_with(':');
@@ -84,7 +82,7 @@ class Interpolation {
     const std::string_view word = rest.substr(rest.empty() ? 0 : 1);
     if (how == '-') return is_there ? *value : run(word, depth + 1);
     if (how == '+') return is_there ? run(word, depth + 1) : value.value_or("");
-    if (how != '?') refuse(inside);
+    if (how != '?') refuse();
     if (is_there) return *value;
     if (unset_.needed_one) return *unset_.needed_one;
     const std::string reason = run(word, depth + 1);
@@ -100,11 +98,11 @@ class EnvFile {
  public:
   EnvFile(const std::string& name, std::string_view text, const Lookup& lookup,
           std::map<std::string, std::string>& values)
-      : name_(name), text_(text), lookup_(lookup), values_(values) {}
+      : source_(name, std::string(text)), text_(source_.text()), lookup_(lookup), values_(values) {}
 
   void read() {
     static constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-    if (text_.starts_with(kByteOrderMark)) text_.remove_prefix(kByteOrderMark.size());
+    if (text_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
     while (true) {
       skip(" \t\r\n");
       if (at_ == text_.size()) return;
@@ -117,9 +115,9 @@ class EnvFile {
   }
 
  private:
-  [[noreturn]] void fail(std::string_view message) const {
-    const auto line = std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at_), '\n') + 1;
-    throw Error(Category::usage, fmt::format("{}:{}: {}", printable(name_), line, message));
+  [[noreturn]] void fail(std::size_t at, std::string_view message) const {
+    const hcl::Place place{&source_, static_cast<std::uint32_t>(at)};
+    throw Error(Category::usage, fmt::format("{}: {}", place.str(), message));
   }
   void skip(std::string_view characters) { at_ = std::min(text_.find_first_not_of(characters, at_), text_.size()); }
   std::size_t line_end() const { return std::min(text_.find('\n', at_), text_.size()); }
@@ -136,7 +134,7 @@ class EnvFile {
     const bool is_name = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
       return is_name_part(c) || c == '.' || c == '-' || c == '[' || c == ']';
     });
-    if (!is_name) fail("expected NAME=VALUE");
+    if (!is_name) fail(at_, "expected NAME=VALUE");
     if (separator == end) {  // a name alone is the environment's
       at_ = end;
       if (const auto value = lookup_(key)) values_[key] = *value;
@@ -148,12 +146,13 @@ class EnvFile {
   }
 
   std::string value() {
+    const std::size_t begin = at_;
     const char quote = at_ < text_.size() ? text_[at_] : '\0';
     if (quote != '"' && quote != '\'') {
       const std::size_t end = line_end();
       const std::string_view raw = text_.substr(at_, end - at_);
       at_ = end;
-      return expanded(trim(raw.substr(0, raw.find(" #"))));
+      return expanded(trim(raw.substr(0, raw.find(" #"))), begin);
     }
     std::string raw;
     for (++at_; at_ < text_.size() && text_[at_] != quote; ++at_) {
@@ -165,9 +164,9 @@ class EnvFile {
         raw += text_[at_];
       }
     }
-    if (at_ == text_.size()) fail("a quote without its partner");
+    if (at_ == text_.size()) fail(begin, "a quote without its partner");
     ++at_;
-    return quote == '"' ? expanded(unescaped(raw)) : raw;
+    return quote == '"' ? expanded(unescaped(raw), begin) : raw;
   }
 
   // The escapes of a shell; `\$` becomes `$$`, which is a dollar once variables are put in.
@@ -197,16 +196,20 @@ class EnvFile {
 
   static bool is_octal(char c) { return c >= '0' && c <= '7'; }
 
-  std::string expanded(std::string_view raw) {
+  std::string expanded(std::string_view raw, std::size_t begin) {
     const Lookup above = [&](const std::string& name) -> std::optional<std::string> {
       if (auto outer = lookup_(name)) return outer;
       const auto found = values_.find(name);
       return found == values_.end() ? std::nullopt : std::optional(found->second);
     };
-    return interpolate(raw, above);
+    try {
+      return interpolate(raw, above);
+    } catch (const Error& error) {
+      fail(begin, error.message());
+    }
   }
 
-  std::string name_;
+  hcl::Source source_;
   std::string_view text_;
   const Lookup& lookup_;
   std::map<std::string, std::string>& values_;
@@ -219,17 +222,21 @@ std::string interpolate(std::string_view text, const Lookup& lookup, const Unset
   return Interpolation(lookup, unset).run(text, 0);
 }
 
-void interpolate_all(Node& node, const std::string& file, const Lookup& lookup, const UnsetVariables& unset) {
-  if (node.is_scalar() && node.text.find('$') != std::string::npos) {
-    try {
-      node.text = interpolate(node.text, lookup, unset);
-      node.is_plain = false;
-    } catch (const Error& error) {
-      throw Error(error.category(), fmt::format("{}:{}: {}", printable(file), node.line, error.message()));
-    }
+std::string interpolate(const Node& node, const Lookup& lookup, const UnsetVariables& unset) {
+  try {
+    return interpolate(node.text, lookup, unset);
+  } catch (const Error& error) {
+    hcl::fail(node.place, error.message());
   }
-  for (Node& item : node.items) interpolate_all(item, file, lookup, unset);
-  for (auto& [key, member] : node.members) interpolate_all(member, file, lookup, unset);
+}
+
+void interpolate_all(Node& node, const Lookup& lookup, const UnsetVariables& unset) {
+  if (node.is_scalar() && node.text.find('$') != std::string::npos) {
+    node.text = interpolate(node, lookup, unset);
+    node.is_plain = false;
+  }
+  for (Node& item : node.items) interpolate_all(item, lookup, unset);
+  for (auto& [key, member] : node.members) interpolate_all(member, lookup, unset);
 }
 
 void read_env_file(const std::string& name, std::string_view text, const Lookup& lookup,

@@ -22,14 +22,16 @@ struct UnsetVariables {
 
 // A text with its variables put in, as the Compose specification says: $NAME, ${NAME}, ${NAME:-x}, ${NAME-x},
 // ${NAME:?x}, ${NAME?x}, ${NAME:+x}, ${NAME+x}, variables in these again, and $$ for a dollar. Error{usage} for a `?`
-// that is not met and for a `${` that is none of these.
+// that is not met and for a `${` that is none of these; it shows nothing of the text, which may hold a secret.
 std::string interpolate(std::string_view text, const Lookup& lookup, const UnsetVariables& unset = {});
+// The same for a text of a tree, whose place is in the Error then.
+std::string interpolate(const Node& node, const Lookup& lookup, const UnsetVariables& unset = {});
 // The same for every text of a tree; keys stay as they are.
-void interpolate_all(Node& node, const std::string& file, const Lookup& lookup, const UnsetVariables& unset = {});
+void interpolate_all(Node& node, const Lookup& lookup, const UnsetVariables& unset = {});
 
 // Adds the variables of a file such as .env to `values`; quotes, escapes, `export` and comments as Compose reads them.
 // Variables in unquoted and double-quoted values are put in, from `lookup` and from what `values` has. Error{usage}
-// "NAME:LINE: ...".
+// "NAME:LINE:COLUMN: ..." without the line, which may hold a secret.
 void read_env_file(const std::string& name, std::string_view text, const Lookup& lookup,
                    std::map<std::string, std::string>& values);
 

@@ -32,9 +32,10 @@ std::vector<Node> entries(const Node& node) {
   for (const auto& [key, value] : node.members) {
     if (value.is_sequence()) {
       for (const Node& item : value.items)
-        result.push_back(Node::scalar(fmt::format("{}={}", key, text_of_scalar(item))));
+        result.push_back(Node::scalar(fmt::format("{}={}", key, text_of_scalar(item)), item.place));
     } else {
-      result.push_back(Node::scalar(value.is_null() ? key : fmt::format("{}={}", key, text_of_scalar(value))));
+      result.push_back(
+          Node::scalar(value.is_null() ? key : fmt::format("{}={}", key, text_of_scalar(value)), value.key_place));
     }
   }
   std::sort(result.begin(), result.end(), [](const Node& a, const Node& b) { return a.text < b.text; });
@@ -43,9 +44,12 @@ std::vector<Node> entries(const Node& node) {
 
 std::string key_of(const Node& entry) { return entry.text.substr(0, entry.text.find('=')); }
 
-Node list(std::vector<Node> items) {
+// A list in the place of another node.
+Node list(const Node& at, std::vector<Node> items) {
   Node node;
   node.kind = Node::Kind::sequence;
+  node.place = at.place;
+  node.key_place = at.key_place;
   node.items = std::move(items);
   return node;
 }
@@ -63,21 +67,22 @@ Node by_key(const Node& below, const Node& over) {
       }
     }
   }
-  return list(std::move(result));
+  return list(over, std::move(result));
 }
 
-Node appended(std::vector<Node> below, const std::vector<Node>& over) {
-  for (const Node& item : over) {
+Node appended(const Node& over, std::vector<Node> below, const std::vector<Node>& added) {
+  for (const Node& item : added) {
     if (std::find(below.begin(), below.end(), item) == below.end()) below.push_back(item);
   }
-  return list(std::move(below));
+  return list(over, std::move(below));
 }
 
 Node as_build(const Node& node) {
   if (!node.is_scalar()) return node;
   Node build;
   build.kind = Node::Kind::mapping;
-  build.line = node.line;
+  build.place = node.place;
+  build.key_place = node.key_place;
   build.set("context", node);
   return build;
 }
@@ -116,16 +121,17 @@ Node merged(Node below, const Node& over, const std::string& path) {
   if (kReplaced.contains(place)) return over;
   if (place.starts_with("build.ulimits.") && !(below.is_mapping() && over.is_mapping())) return over;
   if (kByKey.contains(place)) return by_key(below, over);
-  if (kLists.contains(place)) return appended(entries(below), entries(over));
+  if (kLists.contains(place)) return appended(over, entries(below), entries(over));
   if (place == "build") return merged_mapping(as_build(below), as_build(over), path);
   if (over.is_null()) return below;
   if (below.is_mapping() || below.is_sequence()) {
     if (below.kind != over.kind) {
       // A list of networks or dependencies and a mapping of them say the same; a build needs neither.
       if (over.is_mapping() || over.is_sequence()) return over;
-      throw Error(Category::usage, fmt::format("'{}' cannot be overridden in line {}", printable(path), over.line));
+      hcl::fail(over.place, fmt::format("'{}' is {} in what this goes over", printable(path),
+                                        below.is_mapping() ? "a mapping" : "a list"));
     }
-    return below.is_mapping() ? merged_mapping(std::move(below), over, path) : appended(below.items, over.items);
+    return below.is_mapping() ? merged_mapping(std::move(below), over, path) : appended(over, below.items, over.items);
   }
   return over;
 }

@@ -19,10 +19,6 @@ constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
 constexpr std::size_t kMaxFiles = 1000;
 constexpr std::size_t kMaxBytesOfAll = std::size_t{64} << 20;
 
-[[noreturn]] void fail(const std::string& file, int line, std::string_view message) {
-  throw Error(Category::usage, fmt::format("{}:{}: {}", printable(file), line, message));
-}
-
 std::string read_definition(const fs::path& file) {
   try {
     return read_file(file, kMaxBytes);
@@ -45,6 +41,21 @@ void prefix_path(Node* node, const fs::path& folder) {
   }
 }
 
+// The values of a mapping, or of a list of KEY=VALUE.
+void prefix_values(Node* pairs, const fs::path& folder) {
+  if (pairs == nullptr) return;
+  for (auto& [name, value] : pairs->members) {
+    if (!value.text.empty()) prefix_path(&value, folder);
+  }
+  for (Node& item : pairs->items) {
+    const std::size_t value = item.text.find('=') + 1;  // 0: there is none
+    if (value == 0 || value == item.text.size()) continue;
+    Node path = Node::scalar(item.text.substr(value));
+    prefix_path(&path, folder);
+    item.text.replace(value, std::string::npos, path.text);
+  }
+}
+
 // What a service of a file in another folder names is taken from there.
 void prefix_service(Node& service, const fs::path& folder) {
   if (folder.empty() || folder == ".") return;
@@ -52,15 +63,8 @@ void prefix_service(Node& service, const fs::path& folder) {
   if (build != nullptr && build->is_scalar()) prefix_path(build, folder);
   if (build != nullptr && build->is_mapping()) {
     prefix_path(build->find("context"), folder);
-    if (Node* contexts = build->find("additional_contexts")) {
-      for (auto& [name, value] : contexts->members) prefix_path(&value, folder);
-      for (Node& item : contexts->items) {
-        const std::size_t value = item.text.find('=') + 1;  // 0: there is none
-        Node path = Node::scalar(item.text.substr(value));
-        if (value > 0) prefix_path(&path, folder);
-        item.text.replace(value, std::string::npos, path.text);
-      }
-    }
+    prefix_values(build->find("additional_contexts"), folder);
+    prefix_values(build->find("ssh"), folder);
   }
   if (Node* files = service.find("env_file")) {
     prefix_path(files, folder);
@@ -89,6 +93,12 @@ void resolve_environment(Node& services, const Lookup& variables) {
   }
 }
 
+std::vector<std::string> names_of(const Node& mapping) {
+  std::vector<std::string> names;
+  for (const auto& [name, ignored] : mapping.members) names.push_back(name);
+  return names;
+}
+
 // Where a file stands: what its paths start from, and its variables. The number is that of the variables.
 struct Project {
   fs::path folder;
@@ -102,13 +112,15 @@ class Loader {
       : options_(options), unset_{unset, options.needed_value} {}
 
   // A file over what earlier ones have said.
-  Node over(Node below, const std::string& name, const std::string& text, const Project& project) {
-    for (Node& document : parse(name, text, project)) {
+  Node over(Node below, ComposeFile file, const Project& project) {
+    const std::string& name = file.source->name();
+    prepare(file, project);
+    for (Node& document : file.documents) {
       if (const Node* included = document.find("include")) {
         const Node entries = *included;
-        if (!entries.is_sequence() && !entries.is_null()) fail(name, entries.line, "'include' is a list");
+        if (!entries.is_sequence() && !entries.is_null()) hcl::fail(entries.place, "'include' is a list");
         document.erase("include");
-        for (const Node& entry : entries.items) document = merged(include(entry, name, project), document, "");
+        for (const Node& entry : entries.items) document = merged(include(entry, project), document, "");
       }
       Node* services = document.find("services");
       if (services != nullptr && services->is_mapping()) {
@@ -123,19 +135,23 @@ class Loader {
     return below;
   }
 
+  const std::vector<std::shared_ptr<const hcl::Source>>& sources() const noexcept { return sources_; }
+
  private:
   using ServicePath = std::vector<std::pair<std::string, std::string>>;  // file and name
 
-  std::vector<Node> parse(const std::string& name, const std::string& text, const Project& project) const {
-    std::vector<Node> documents = parse_yaml_documents(name, text);
-    for (Node& document : documents) {
+  // Puts in the variables, and keeps what the file's places point into.
+  void prepare(ComposeFile& file, const Project& project) {
+    sources_.push_back(file.source);
+    for (Node& document : file.documents) {
       // A file that says nothing is taken, as an override may; a document beside others is a slip.
-      if (document.is_null() && documents.size() == 1) document.kind = Node::Kind::mapping;
-      if (!document.is_mapping()) fail(name, std::max(document.line, 1), "a document of a Compose file is a mapping");
-      interpolate_all(document, name, project.variables, unset_);
+      if (document.is_null() && file.documents.size() == 1) document.kind = Node::Kind::mapping;
+      if (!document.is_mapping()) hcl::fail(document.place, "a document of a Compose file is a mapping");
+      interpolate_all(document, project.variables, unset_);
     }
-    return documents;
   }
+
+  ComposeFile parse_other(const fs::path& path) { return parse_compose_file(path.native(), read_other(path)); }
 
   // The text of a file that another one names.
   std::string read_other(const fs::path& path) {
@@ -163,23 +179,22 @@ class Loader {
     return {folder, with_defaults(outer.variables, std::move(values)), ++projects_};
   }
 
-  Node include(const Node& entry, const std::string& file_name, const Project& outer) {
+  Node include(const Node& entry, const Project& outer) {
     const std::vector<std::string> paths = texts_of(entry.is_mapping() ? entry.find("path") : &entry);
-    if (paths.empty()) fail(file_name, entry.line, "an entry of 'include' is a path, or has a 'path'");
+    if (paths.empty()) hcl::fail(entry.place, "an entry of 'include' is a path, or has a 'path'");
     const Node* folder = entry.is_mapping() ? entry.find("project_directory") : nullptr;
     const fs::path prefix =
         folder != nullptr && folder->is_scalar() ? fs::path(folder->text) : fs::path(paths.front()).parent_path();
     const fs::path main_file = (outer.folder / paths.front()).lexically_normal();
     if (std::find(included_.begin(), included_.end(), main_file) != included_.end())
-      fail(file_name, entry.line, fmt::format("'{}' includes itself", printable(paths.front())));
+      hcl::fail(entry.place, fmt::format("'{}' includes itself", printable(paths.front())));
     const Project project =
         project_of_include(entry.is_mapping() ? entry.find("env_file") : nullptr, outer, outer.folder / prefix);
     included_.push_back(main_file);
     Node root;
     root.kind = Node::Kind::mapping;
     for (const std::string& path : paths) {
-      const fs::path file = outer.folder / path;
-      root = over(std::move(root), file.native(), read_other(file), project);
+      root = over(std::move(root), parse_other(outer.folder / path), project);
     }
     included_.pop_back();
     if (Node* services = root.find("services")) {
@@ -206,23 +221,20 @@ class Loader {
     if (std::find(path.begin(), path.end(), std::pair(file_name, name)) != path.end()) {
       std::vector<std::string> names;
       for (const auto& [file, known] : path) names.push_back(known);
-      fail(file_name, extends->line,
-           fmt::format("the service '{}' extends itself: {} -> {}", printable(name), printable(join(names, " -> ")),
-                       printable(name)));
+      hcl::fail(extends->place, fmt::format("the service '{}' extends itself: {} -> {}", printable(name),
+                                            printable(join(names, " -> ")), printable(name)));
     }
     const Node* wanted = extends->is_mapping() ? extends->find("service") : extends;
     const Node* other = extends->is_mapping() ? extends->find("file") : nullptr;
-    if (wanted == nullptr || !wanted->is_scalar()) fail(file_name, extends->line, "'extends' needs a 'service'");
+    if (wanted == nullptr || !wanted->is_scalar()) hcl::fail(extends->place, "'extends' needs a 'service'");
     path.emplace_back(file_name, name);
     Node base;
     if (other != nullptr && other->is_scalar()) {
-      base = extended_of_file(file_name, other->text, *wanted, project, path);
+      base = extended_of_file(other->text, *wanted, project, path);
     } else {
       if (services.find(wanted->text) == nullptr) {
-        std::vector<std::string> known;
-        for (const auto& [other_name, ignored] : services.members) known.push_back(other_name);
-        fail(file_name, extends->line,
-             fmt::format("unknown service '{}'{}", printable(wanted->text), suggestion(wanted->text, known)));
+        hcl::fail(wanted->place, fmt::format("unknown service '{}'{}", printable(wanted->text),
+                                             suggestion(wanted->text, names_of(services))));
       }
       extend(file_name, services, wanted->text, project, path);
       base = *services.find(wanted->text);
@@ -234,21 +246,23 @@ class Loader {
   }
 
   // A service of another file with what it extends. Of that file only this counts, so nothing else of it is followed.
-  Node extended_of_file(const std::string& file_name, const std::string& other, const Node& wanted,
-                        const Project& project, ServicePath& path) {
+  Node extended_of_file(const std::string& other, const Node& wanted, const Project& project, ServicePath& path) {
     const fs::path file = project.folder / other;
     const Project there{file.parent_path(), project.variables, project.number};
     const auto [known, is_new] = extended_.try_emplace({file, project.number});
     Node& services = known->second;
     if (is_new) {
       services.kind = Node::Kind::mapping;
-      for (const Node& document : parse(file.native(), read_other(file), project)) {
+      ComposeFile parsed = parse_other(file);
+      prepare(parsed, project);
+      for (const Node& document : parsed.documents) {
         if (const Node* said = document.find("services")) services = merged(std::move(services), *said, "services");
         apply_resets(services);
       }
     }
     if (services.find(wanted.text) == nullptr) {
-      fail(file_name, wanted.line, fmt::format("'{}' has no service '{}'", printable(other), printable(wanted.text)));
+      hcl::fail(wanted.place, fmt::format("'{}' has no service '{}'{}", printable(other), printable(wanted.text),
+                                          suggestion(wanted.text, names_of(services))));
     }
     extend(file.native(), services, wanted.text, there, path);
     Node result = *services.find(wanted.text);
@@ -264,28 +278,34 @@ class Loader {
   std::vector<fs::path> included_;  // the way to the file that is read
   // The services of files that others extend, by file and variables; each with what it extends once that is followed.
   std::map<std::pair<fs::path, std::size_t>, Node> extended_;
+  std::vector<std::shared_ptr<const hcl::Source>> sources_;
 };
 
 // The last `name` of the files, else that of the environment.
-std::string project_name(const ComposeOptions& options, const std::vector<ComposeText>& files,
+std::string project_name(const ComposeOptions& options, const std::vector<ComposeFile>& files,
                          const Lookup& variables) {
   std::string result = variables("COMPOSE_PROJECT_NAME").value_or("");
   if (result.empty()) result = options.project_name;
   const Lookup with_name = [&](const std::string& name) {
     return name == "COMPOSE_PROJECT_NAME" ? std::optional(result) : variables(name);
   };
-  for (const ComposeText& file : files) {
-    if (file.text.find("name") == std::string::npos) continue;
-    for (const Node& document : parse_yaml_documents(file.name, file.text)) {
+  for (const ComposeFile& file : files) {
+    for (const Node& document : file.documents) {
       const Node* name = document.find("name");
       if (name == nullptr || !name->is_scalar() || name->text.empty()) continue;
-      result = interpolate(name->text, with_name, {nullptr, options.needed_value});
+      result = interpolate(*name, with_name, {nullptr, options.needed_value});
     }
   }
   return result;
 }
 
 }  // namespace
+
+ComposeFile parse_compose_file(std::string name, std::string text) {
+  ComposeFile file{std::make_shared<const hcl::Source>(std::move(name), std::move(text)), {}};
+  file.documents = parse_yaml_documents(*file.source);
+  return file;
+}
 
 std::string read_project_file(const fs::path& file, const ComposeOptions& options) {
   if (options.fetched_folder && leads_out(file, *options.fetched_folder)) {
@@ -295,7 +315,7 @@ std::string read_project_file(const fs::path& file, const ComposeOptions& option
   return read_definition(file);
 }
 
-Lookup project_variables(const ComposeOptions& options, const std::vector<ComposeText>& files) {
+Lookup project_variables(const ComposeOptions& options, const std::vector<ComposeFile>& files) {
   std::map<std::string, std::string> from_file;
   const fs::path file = options.working_directory / ".env";
   if (options.reads_env_files && fs::is_regular_file(file))
@@ -311,14 +331,14 @@ Lookup project_variables(const ComposeOptions& options, const std::vector<Compos
   };
 }
 
-Node load_model(const std::vector<ComposeText>& files, const ComposeOptions& options, const Lookup& variables,
-                std::set<std::string>* unset) {
+Model load_model(std::vector<ComposeFile> files, const ComposeOptions& options, const Lookup& variables,
+                 std::set<std::string>* unset) {
   Loader loader(options, unset);
   const Project project{options.base(), variables};
-  Node model;
-  model.kind = Node::Kind::mapping;
-  for (const ComposeText& file : files) model = loader.over(std::move(model), file.name, file.text, project);
-  return model;
+  Node root;
+  root.kind = Node::Kind::mapping;
+  for (ComposeFile& file : files) root = loader.over(std::move(root), std::move(file), project);
+  return {std::move(root), loader.sources()};
 }
 
 std::string in_home(const std::string& path, const ComposeOptions& options) {

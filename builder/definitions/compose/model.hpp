@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,10 +13,14 @@
 
 namespace kiln::compose {
 
-struct ComposeText {
-  std::string name;  // as messages show it
-  std::string text;
+// A Compose file as it is written.
+struct ComposeFile {
+  std::shared_ptr<const hcl::Source> source;
+  std::vector<Node> documents;
 };
+
+// Error{usage} with the place. `name` is the file as messages show it.
+ComposeFile parse_compose_file(std::string name, std::string text);
 
 struct ComposeOptions {
   fs::path working_directory;  // of the project: what its files name is taken from here, and .env is looked for here
@@ -33,15 +38,21 @@ struct ComposeOptions {
 
 // The variables of a Compose project: the environment, the .env file beside it for what the environment does not say,
 // and over both what is given; and the project's name. Error{usage} for a .env that cannot be read.
-Lookup project_variables(const ComposeOptions& options, const std::vector<ComposeText>& files);
+Lookup project_variables(const ComposeOptions& options, const std::vector<ComposeFile>& files);
+
+// What Compose files come to.
+struct Model {
+  Node root;
+  std::vector<std::shared_ptr<const hcl::Source>> sources;  // what its places point into
+};
 
 // Compose files merged in their order, with variables put in, `include` and `extends` followed, and `!reset` done: one
 // tree whose `services` have what they extend. A file's further documents are merged as further files are, only that
 // `extends` sees no other document's services. Paths that an included or extended file says are prefixed by its
-// folder. Error{usage} with file and line, for what leads back to itself too, and for what leads out of the folder
+// folder. Error{usage} with the place, for what leads back to itself too, and for what leads out of the folder
 // that the files were fetched to. The names that count as empty are added to `unset`.
-Node load_model(const std::vector<ComposeText>& files, const ComposeOptions& options, const Lookup& variables,
-                std::set<std::string>* unset = nullptr);
+Model load_model(std::vector<ComposeFile> files, const ComposeOptions& options, const Lookup& variables,
+                 std::set<std::string>* unset = nullptr);
 
 // The text of a file that a project names, of at most 4 MiB. Error{usage} for one that cannot be read, and for one that
 // leads out of the folder that the project was fetched to.

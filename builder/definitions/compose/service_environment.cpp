@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/error.hpp"
 #include "base/text.hpp"
 
 namespace kiln::compose {
@@ -45,8 +44,8 @@ ServiceEnvironment service_environment(const Node& service, const ComposeOptions
     }
     if (const Node* format = entry.is_mapping() ? entry.find("format") : nullptr;
         format != nullptr && !format->text.empty()) {
-      throw Error(Category::usage, fmt::format("'env_file' '{}': the format '{}' is not known", printable(path->text),
-                                               printable(format->text)));
+      hcl::fail(format->place, fmt::format("'env_file' '{}': the format '{}' is not known", printable(path->text),
+                                           printable(format->text)));
     }
     read_env_file(path->text, read_project_file(file, options), lookup, values);
   }

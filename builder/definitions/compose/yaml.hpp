@@ -4,12 +4,15 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/definitions/hcl/source.hpp"
+
 namespace kiln::compose {
 
 struct Member;
 
 // A node of a YAML text, with anchors followed and merge keys (`<<`) merged. What a plain scalar is (a number, a bool,
-// null) is told by its text alone, as Compose needs texts nearly everywhere.
+// null) is told by its text alone, as Compose needs texts nearly everywhere. Its places point into the source that it
+// was parsed from.
 struct Node {
   enum class Kind { null, scalar, sequence, mapping };
   Kind kind = Kind::null;
@@ -18,7 +21,8 @@ struct Node {
   std::string tag;              // "!reset", "!override"; empty: none of these
   std::vector<Node> items;      // sequence
   std::vector<Member> members;  // mapping, in the text's order
-  int line = 0;
+  hcl::Place place = {};        // where it begins; what an alias or `<<` brings begins at its anchor
+  hcl::Place key_place = {};    // of a mapping's member: where its key begins
 
   bool is_null() const { return kind == Kind::null; }
   bool is_scalar() const { return kind == Kind::scalar; }
@@ -31,7 +35,7 @@ struct Node {
 
   friend bool operator==(const Node& a, const Node& b);
 
-  static Node scalar(std::string text);
+  static Node scalar(std::string text, hcl::Place place = {});
 };
 
 struct Member {
@@ -41,11 +45,11 @@ struct Member {
   friend bool operator==(const Member&, const Member&) = default;
 };
 
-// The documents of a text; one that says nothing is null. Error{usage} "NAME:LINE: ..." for what is no YAML, nests
-// deeper than 100, or becomes more than a million nodes by its aliases.
-std::vector<Node> parse_yaml_documents(const std::string& name, std::string_view text);
+// The documents of a source, which has to live as long; one that says nothing is null. Error{usage} with the place for
+// what is no YAML, nests deeper than 100, or becomes more than a million nodes by its aliases.
+std::vector<Node> parse_yaml_documents(const hcl::Source& source);
 // The first of them; null where there is none.
-Node parse_yaml(const std::string& name, std::string_view text);
+Node parse_yaml(const hcl::Source& source);
 
 // "true", "yes", "on" and so on of a plain scalar.
 bool is_true(const Node& node);

@@ -36,14 +36,15 @@ int Place::column() const {
   return static_cast<int>(std::count_if(before.begin(), before.end(), starts_character)) + 1;
 }
 
-std::string Place::str() const { return fmt::format("{}:{}:{}", source->name(), line(), column()); }
+std::string Place::str() const { return fmt::format("{}:{}:{}", printable(source->name()), line(), column()); }
 
 void fail(const Place& place, std::string_view message) {
   if (place.source == nullptr) throw Error(Category::usage, std::string(message));
   Error error(Category::usage, fmt::format("{}: {}", place.str(), message));
   const std::size_t begin = line_begin(place);
   const std::string_view text = place.source->text();
-  const std::string_view line = text.substr(begin, std::min(text.find('\n', begin), text.size()) - begin);
+  std::string_view line = text.substr(begin, std::min(text.find('\n', begin), text.size()) - begin);
+  if (line.ends_with('\r')) line.remove_suffix(1);
   const std::string number = fmt::format("{:5} | ", place.line());
   std::string detail = number + printable(line.substr(0, kMaxShown));
   if (place.offset - begin < kMaxShown) {

@@ -32,7 +32,8 @@ struct Place {
   std::string str() const;
 };
 
-// Error{usage} "FILE:LINE:COLUMN: MESSAGE" with the line and a mark below the column as its detail.
+// Error{usage} "FILE:LINE:COLUMN: MESSAGE" with the line and a mark below the column as its detail; of no
+// source the message alone.
 [[noreturn]] void fail(const Place& place, std::string_view message);
 
 }  // namespace kiln::hcl

@@ -323,11 +323,13 @@ TEST_CASE("what Compose refuses in a build is refused with the file, the line an
     load("services:\n  app:\n    build:\n      context: .\n" + lines, {}, "compose.yaml");
   };
   CHECK_ERROR(compose("      cache_from: r/a\n"), kiln::Category::usage,
-              doctest::Contains("compose.yaml:4: service 'app': 'build.cache_from' is a list"));
-  CHECK_ERROR(compose("      dockerfile: x\n      dockerfile_inline: FROM a\n"), kiln::Category::usage,
-              doctest::Contains("service 'app': 'build.dockerfile' and 'build.dockerfile_inline' exclude one another"));
+              doctest::Contains("compose.yaml:5:19: service 'app': 'build.cache_from' is a list"));
+  CHECK_ERROR(
+      compose("      dockerfile: x\n      dockerfile_inline: FROM a\n"), kiln::Category::usage,
+      doctest::Contains(
+          "compose.yaml:6:7: service 'app': 'build.dockerfile' and 'build.dockerfile_inline' exclude one another"));
   CHECK_ERROR(compose("      target: ${\n"), kiln::Category::usage,
-              doctest::Contains("compose.yaml:5: '${' holds a '${' that is no variable"));
+              doctest::Contains("compose.yaml:5:15: a '${' that is no variable"));
 }
 
 TEST_CASE("several files are merged: variables, functions and groups are replaced, targets merged") {

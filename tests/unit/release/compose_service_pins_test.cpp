@@ -19,8 +19,9 @@ std::optional<oci::Digest> digest_of_acme(const oci::Reference& reference) {
 std::string pinned_name(const std::string& name) { return name + "@" + oci::sha256_of(name).str(); }
 
 ServicePins pins_of(const std::vector<std::string>& texts, const std::map<std::string, std::string>& environment = {}) {
-  std::vector<compose::ComposeText> files;
-  for (const std::string& text : texts) files.push_back({std::to_string(files.size()) + ".yaml", text});
+  std::vector<compose::ComposeFile> files;
+  for (const std::string& text : texts)
+    files.push_back(compose::parse_compose_file(std::to_string(files.size()) + ".yaml", text));
   const compose::Lookup lookup = [&](const std::string& name) -> std::optional<std::string> {
     const auto found = environment.find(name);
     return found == environment.end() ? std::nullopt : std::optional(found->second);
@@ -95,7 +96,7 @@ TEST_CASE("variables that are not set and have no default are named, and an imag
   CHECK_FALSE(pins.services[0].reason.empty());
   CHECK(pins.services[1].outcome == PinnedService::Outcome::pinned);
   CHECK(error_of([] { pins_of({"services:\n  a:\n    image: ghcr.io/acme/a:${TAG:?which}\n"}); }) ==
-        "usage: 0.yaml:3: the variable 'TAG' is needed: which");
+        "usage: 0.yaml:3:12: the variable 'TAG' is needed: which");
 }
 
 TEST_CASE("names that YAML reads as something else are quoted, and nothing to pin is a file that changes nothing") {
