@@ -106,7 +106,10 @@ Forecast forecast_of(const BuildRequest& request, const Plan& plan, const BuildS
   for (ForeseenTarget& target : forecast.targets) {
     const std::size_t number = numbers.at({target.name, target.platform});
     const PlannedTarget& planned = *plan.targets[number];
-    if (const auto it = problems.find(number); it != problems.end()) target.problem = it->second;
+    if (const auto it = problems.find(number); it != problems.end()) {
+      target.problem = it->second.message();
+      if (it->second.category() == Category::network) target.problem_kind = ProblemKind::unreachable;
+    }
     std::map<StepPlace, const ForeseenAnswer*> known;
     for (const ForeseenAnswer& step : answers) {
       if (step.view.target != target.name || step.view.platform != target.platform) continue;

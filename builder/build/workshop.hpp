@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/cancel.hpp"
+#include "base/error.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/build/build_request.hpp"
 #include "builder/build/early_layers.hpp"
@@ -45,7 +46,7 @@ class Workshop {
   // Solves the wanted targets of a plan.
   Stages solve(const Plan& plan, const std::set<std::size_t>& wanted, const NeededHere& needed_here);
   struct Foreseen {
-    std::map<std::size_t, std::string> problems;    // what would fail, by target
+    std::map<std::size_t, Error> problems;          // as Solver::look_up()
     std::map<std::string, std::string> would_lock;  // as BaseSource::would_lock()
   };
   // Looks up what solving would ask for, by `steps`.

@@ -49,6 +49,12 @@ std::size_t ForeseenTarget::count(Expectation expectation) const {
       steps.begin(), steps.end(), [&](const ForeseenStep& step) { return step.expectation == expectation; }));
 }
 
+bool Forecast::has_problem(ProblemKind kind) const {
+  return std::any_of(targets.begin(), targets.end(), [&](const ForeseenTarget& target) {
+    return !target.problem.empty() && target.problem_kind == kind;
+  });
+}
+
 bool ForeseenTarget::is_unchanged() const { return problem.empty() && count(Expectation::hit) == steps.size(); }
 
 const ForeseenTarget* Forecast::find(const std::string& name) const {

@@ -18,6 +18,11 @@ enum class Expectation {
 
 std::string_view to_string(Expectation expectation);
 
+enum class ProblemKind {
+  would_fail,   // whatever is built first
+  unreachable,  // what the target is built from could not be asked for: more is not known
+};
+
 // A step that can make a layer, before anything is built.
 struct ForeseenStep {
   std::string stage;
@@ -43,7 +48,8 @@ struct ForeseenTarget {
   std::vector<std::string> names;
   std::size_t wave = 0;  // 0: built from nothing of the fleet, else one more than its last parent's
   bool wanted = false;   // asked for; else only what such a one is built from
-  std::string problem;   // what would fail
+  std::string problem;   // empty: there is none
+  ProblemKind problem_kind = ProblemKind::would_fail;
   std::vector<ForeseenStep> steps;
 
   bool is_unchanged() const;
@@ -56,6 +62,7 @@ struct Forecast {
   std::vector<std::string> notes;
 
   const ForeseenTarget* find(const std::string& name) const;
+  bool has_problem(ProblemKind kind) const;
 
   struct Totals {
     std::size_t hits = 0;

@@ -34,7 +34,7 @@ struct Colours {
 };
 
 Colours colours_of(const ForeseenTarget& target) {
-  if (!target.problem.empty()) return {"#f8d0cc", "#b3261e"};
+  if (!target.problem.empty() && target.problem_kind == ProblemKind::would_fail) return {"#f8d0cc", "#b3261e"};
   if (target.is_unchanged()) return {"#d7f0d9", "#2e7d32"};
   if (target.count(Expectation::build) > 0) return {"#ffe6c7", "#c25700"};
   return {"#e6e6ea", "#6b6b76"};
@@ -48,7 +48,7 @@ std::uint64_t bytes_of(const ForeseenTarget& target) {
 }
 
 std::string state_of(const ForeseenTarget& target) {
-  if (!target.problem.empty()) return "would fail";
+  if (!target.problem.empty()) return target.problem_kind == ProblemKind::unreachable ? "cannot be told" : "would fail";
   std::string text = target.is_unchanged() ? fmt::format("unchanged: {} hits", target.steps.size())
                                            : fmt::format("{} hits, {} to build", target.count(Expectation::hit),
                                                          target.count(Expectation::build));

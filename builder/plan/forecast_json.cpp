@@ -21,6 +21,11 @@ Json to_json(const ForeseenStep& step) {
   return json;
 }
 
+Json problem_kind_of(const ForeseenTarget& target) {
+  if (target.problem.empty()) return {};
+  return target.problem_kind == ProblemKind::unreachable ? "unreachable" : "would-fail";
+}
+
 }  // namespace
 
 std::string forecast_json(const Forecast& forecast) {
@@ -39,6 +44,7 @@ std::string forecast_json(const Forecast& forecast) {
                        {"wanted", target.wanted},
                        {"unchanged", target.is_unchanged()},
                        {"problem", target.problem},
+                       {"problem_kind", problem_kind_of(target)},
                        {"seconds", Forecast::seconds_of(target)},
                        {"bytes_to_push", Forecast::bytes_of(target)},
                        {"steps", steps}});

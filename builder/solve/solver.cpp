@@ -37,7 +37,7 @@ struct Solver::State {
   std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore,
                                      const std::string& ignore_name, const std::string& description);
   void fail(const std::exception_ptr& error);
-  void note_problem(std::size_t target, const std::exception& error);
+  void note_problem(std::size_t target, const Error& error);
 
   StageView view_of(StageId id) const {
     const PlannedTarget& planned = *plan.targets[id.target];
@@ -64,7 +64,7 @@ struct Solver::State {
   std::vector<std::thread> threads;
   std::exception_ptr failure;
   bool only_looks_up = false;
-  std::map<std::size_t, std::string> problems;
+  std::map<std::size_t, Error> problems;
 };
 
 // The build around one stage: releases its work slot while it waits for another stage.
@@ -167,9 +167,9 @@ void Solver::State::fail(const std::exception_ptr& error) {
   settings.evaluation.stop.cancel(1);
 }
 
-void Solver::State::note_problem(std::size_t target, const std::exception& error) {
+void Solver::State::note_problem(std::size_t target, const Error& error) {
   const std::lock_guard lock(mutex);
-  problems.emplace(target, secrets.masked(error.what()));
+  problems.emplace(target, Error(error.category(), secrets.masked(error.message())));
 }
 
 StageEnd Solver::State::evaluate(StageId id) {
@@ -188,11 +188,7 @@ StageFuture Solver::State::request(StageId id) {
   StageFuture future = promise->get_future().share();
   stages.emplace(id, future);
   threads.emplace_back([this, id, promise] {
-    try {
-      // What this stage will ask for begins at once, beside it.
-      for (const std::size_t other : plan.targets[id.target]->needs[id.stage]) request({id.target, other});
-      promise->set_value(evaluate(id));
-    } catch (const std::exception& error) {
+    const auto end_with = [&](const Error& error) {
       if (only_looks_up) {
         note_problem(id.target, error);
         promise->set_value(Blocked{});
@@ -200,6 +196,15 @@ StageFuture Solver::State::request(StageId id) {
       }
       fail(std::current_exception());
       promise->set_exception(std::current_exception());
+    };
+    try {
+      // What this stage will ask for begins at once, beside it.
+      for (const std::size_t other : plan.targets[id.target]->needs[id.stage]) request({id.target, other});
+      promise->set_value(evaluate(id));
+    } catch (const Error& error) {
+      end_with(error);
+    } catch (const std::exception& error) {
+      end_with(Error(Category::machine, error.what()));
     }
   });
   return future;
@@ -338,7 +343,7 @@ Results Solver::solve(const std::set<std::size_t>& wanted, const NeededHere& nee
   });
 }
 
-std::map<std::size_t, std::string> Solver::look_up(const std::set<std::size_t>& wanted) {
+std::map<std::size_t, Error> Solver::look_up(const std::set<std::size_t>& wanted) {
   state_->only_looks_up = true;
   state_->finish_all(wanted);
   return state_->problems;

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "base/error.hpp"
 #include "builder/solve/stage_evaluator.hpp"
 #include "builder/steps/scanned_context.hpp"
 
@@ -56,8 +57,8 @@ class Solver {
 
   // Evaluates as far as the cache goes; for a StepSolver that executes nothing. A stage ends at its first step that is
   // missed, and with it the stages built from it. Returns, by target, what would fail whatever is built first (a COPY
-  // source that is missing, a name that nothing has).
-  std::map<std::size_t, std::string> look_up(const std::set<std::size_t>& wanted);
+  // source that is missing, a name that nothing has), and of the category network what could not be asked for.
+  std::map<std::size_t, Error> look_up(const std::set<std::size_t>& wanted);
 
  private:
   struct State;

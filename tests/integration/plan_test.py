@@ -158,6 +158,25 @@ class NewFleetPlanTest(harness.KilnTest):
             self.assertIn("1 to build", text)
         self.assertFalse((self.folder / "images/kiln.lock").exists())
 
+    def test_bases_that_no_registry_can_tell_of_leave_the_rest_of_the_plan(self):
+        self.write("images/app/Dockerfile", "FROM 127.0.0.1:9/acme/gone:1\nRUN true\n")
+        self.write("images/child/image.json", '{"kind": "service"}')
+        self.write("images/child/Dockerfile", "FROM app\nCOPY Dockerfile /\n")
+        self.write("images/other/image.json", '{"kind": "service"}')
+        self.write("images/other/Dockerfile", "FROM 127.0.0.1:9/acme/away:2\nCOPY Dockerfile /\n")
+        self.write("images/whole/image.json", '{"kind": "service"}')
+        self.write("images/whole/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        text = self.kiln("plan", code=3).stdout
+        self.assertRegex(text, r"cannot be told: .*127\.0\.0\.1:9/acme/gone:1")
+        self.assertRegex(text, r"cannot be told: .*127\.0\.0\.1:9/acme/away:2")
+        self.assertIn("whole: 1 to build", text)
+        self.assertIn("\n4 targets: 0 steps hit, 1 to build, 3 unknown", text)
+        targets = {target["name"]: target for target in json.loads(self.kiln("plan", "--format", "json", code=3).stdout)["targets"]}
+        self.assertEqual({name: target["problem_kind"] for name, target in targets.items()},
+                         {"app": "unreachable", "child": None, "other": "unreachable", "whole": None})
+        self.write("images/whole/Dockerfile", "FROM scratch\nCOPY missing /\n")
+        self.assertIn("would fail: ", self.kiln("plan", code=1).stdout)
+
     def test_packages_that_there_are_not_would_fail(self):
         self.need_programs("apt-get")
         self.write("images/base/image.json", json.dumps({"kind": "base", "debian": {"suite": "bookworm", "variant": "minbase",

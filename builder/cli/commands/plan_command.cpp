@@ -7,6 +7,7 @@
 #include "builder/build/build.hpp"
 #include "builder/build/fleet_plan.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/exit_code.hpp"
 #include "builder/cli/output/print_plan.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
@@ -67,10 +68,8 @@ int run_plan(const PlanWords& words, const CancelToken& cancel) {
   } else {
     print_plan(forecast);
   }
-  for (const ForeseenTarget& target : forecast.targets) {
-    if (!target.problem.empty()) return 1;
-  }
-  return 0;
+  if (forecast.has_problem(ProblemKind::would_fail)) return exit_code_of(Category::build, cancel);
+  return forecast.has_problem(ProblemKind::unreachable) ? exit_code_of(Category::network, cancel) : 0;
 }
 
 }  // namespace

@@ -133,3 +133,18 @@ TEST_CASE("drawings hold every target and edge, and hostile names as text") {
   CHECK(dot.find("\"a\\\"b\" [label=") != std::string::npos);
   CHECK(dot.find("\"base\" -> \"app-a\";") != std::string::npos);
 }
+
+TEST_CASE("what could not be asked for is told apart from what would fail") {
+  Forecast forecast = looked_up();
+  const auto kind = [&] { return nlohmann::json::parse(forecast_json(forecast))["targets"][0]["problem_kind"]; };
+  CHECK(kind().is_null());
+  forecast.targets[0].problem = "no such file";
+  CHECK(kind() == "would-fail");
+  CHECK(forecast.has_problem(ProblemKind::would_fail));
+  CHECK_FALSE(forecast.has_problem(ProblemKind::unreachable));
+  forecast.targets[0].problem_kind = ProblemKind::unreachable;
+  CHECK(kind() == "unreachable");
+  CHECK_FALSE(forecast.has_problem(ProblemKind::would_fail));
+  CHECK(forecast.has_problem(ProblemKind::unreachable));
+  CHECK(forecast_svg(forecast).find("cannot be told") != std::string::npos);
+}
