@@ -119,7 +119,13 @@ class Proposer {
       tasks.insert(tasks.end(), found.task_dockerfiles.begin(), found.task_dockerfiles.end());
       proposal_.notes.insert(proposal_.notes.end(), found.notes.begin(), found.notes.end());
     }
+    proposal_.dockerfiles = files_.dockerfiles.size();
     proposal_.images = propose_images(files_.root, files_.dockerfiles, builds, tasks, repository, proposal_.notes);
+    if (!proposal_.images.empty()) return;
+    for (const fs::path& file : tasks) {
+      add_note(fmt::format("'{}' is for a task that makes no image", printable(relative(file, files_.root))),
+               proposal_.notes);
+    }
   }
 
   // A fleet.json that is there decides.

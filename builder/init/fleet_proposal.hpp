@@ -17,6 +17,7 @@ struct FleetProposal {
   std::string registry;               // and namespace, "ghcr.io/acme"
   std::string registry_reason;        // where that comes from
   std::vector<ProposedImage> images;  // by name
+  std::size_t dockerfiles = 0;        // that lie in the repository, whether images come of them or not
   std::vector<CommonBase> common_bases;
   std::string gpu_profile;  // the profile that services for a GPU get; empty: there is none of these
   // In the order in which they are to be written: fleet.json, which makes a fleet of the others, is the last.

@@ -38,7 +38,7 @@ class InitTest(harness.KilnTest):
         for line in changed:
             self.assertRegex(line, r"^\?\? (images|profiles)/", "init changed what was there")
         plan = self.kiln("plan", "--format", "json", cwd=self.repository, code=None)
-        self.assertIn(plan.code, (0, 1), plan)  # 1: a base image is out of reach here
+        self.assertIn(plan.code, (0, 3), plan)  # 3: a base image is out of reach here
         targets = json.loads(plan.stdout)["targets"]
         return result, {target["name"]: target for target in targets}
 
@@ -327,6 +327,26 @@ class InitTest(harness.KilnTest):
         result, targets = self.init_and_plan()
         self.assertEqual(targets, {})
         self.assertIn("no Dockerfile was found", result.stdout)
+
+    def test_dockerfiles_of_which_no_image_can_be_made_are_counted_and_not_denied(self):
+        self.put("Dockerfile", "ARG FROM\nFROM ${FROM}\n")
+        result, targets = self.init_and_plan()
+        self.assertEqual(targets, {})
+        self.assertNotIn("was found", result.stdout)
+        self.assertIn("no image can be made of the Dockerfile of '", result.stdout)
+        self.assertIn("'Dockerfile' is left out: ", result.stdout)
+        self.put("api/Dockerfile", "ARG FROM\nFROM ${FROM}\n")
+        self.assertIn("no image can be made of the 2 Dockerfiles of '", self.init().stdout)
+        self.put("images/api/image.json", '{"kind": "service", "dockerfile": "../../api/Dockerfile", "args": {"FROM": "scratch"}}')
+        self.assertIn("1 image, ", self.init().stdout)
+
+    def test_a_dockerfile_of_a_task_makes_no_image_and_is_named(self):
+        self.put("lint.Dockerfile", "FROM scratch\nCOPY lint.Dockerfile /\n")
+        self.put("docker-bake.hcl", 'target "lint" {\n  dockerfile = "lint.Dockerfile"\n  output = ["type=cacheonly"]\n}\n')
+        result, targets = self.init_and_plan()
+        self.assertEqual(targets, {})
+        self.assertIn("no image can be made of the Dockerfile of '", result.stdout)
+        self.assertIn("'lint.Dockerfile' is for a task that makes no image", result.stdout)
 
     def test_nothing_is_written_through_a_link(self):
         self.put("api/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")

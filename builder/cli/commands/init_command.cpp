@@ -36,7 +36,13 @@ void print_heading(std::string_view text) { fmt::print("\n{}\n", text); }
 
 void print_images(const init::FleetProposal& proposal) {
   if (proposal.images.empty()) {
-    fmt::print("no Dockerfile was found in '{}'\n", printable(display_path(proposal.root)));
+    const std::string root = printable(display_path(proposal.root));
+    if (proposal.dockerfiles == 0) {
+      fmt::print("no Dockerfile was found in '{}'\n", root);
+    } else {
+      fmt::print("no image can be made of the {} of '{}'; 'to know' below says why\n",
+                 proposal.dockerfiles == 1 ? "Dockerfile" : fmt::format("{} Dockerfiles", proposal.dockerfiles), root);
+    }
     return;
   }
   fmt::print("{} image{}, pushed to {} ({})\n", proposal.images.size(), proposal.images.size() == 1 ? "" : "s",
@@ -128,6 +134,12 @@ void print_files(const init::FleetProposal& proposal, bool dry_run) {
 
 void print_next(const init::FleetProposal& proposal) {
   print_heading("what to do next");
+  if (proposal.images.empty() && proposal.dockerfiles > 0) {
+    fmt::print(
+        "  mend what 'to know' says of the Dockerfiles and 'kiln init' again, or write images/NAME/image.json with "
+        "\"dockerfile\"\n  and what it needs, such as \"args\"\n");
+    return;
+  }
   if (proposal.images.empty()) {
     fmt::print(
         "  write images/NAME/Dockerfile and images/NAME/image.json ({{\"kind\": \"service\"}}), or a Dockerfile "
