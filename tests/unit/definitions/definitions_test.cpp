@@ -110,6 +110,16 @@ TEST_CASE("the repository's own fleet is read") {
   CHECK(std::find(by_default.begin(), by_default.end(), "memory-fusion-hub-pc2") != by_default.end());
 }
 
+TEST_CASE("a Dockerfile that lies beside `debian` is used, and without one the packages are the image") {
+  const kiln::test::Folder folder({{"images/fleet.json", R"({"registry": "r.io"})"},
+                                   {"images/bare/image.json", R"({"kind": "base", "debian": {"suite": "bookworm"}})"},
+                                   {"images/more/image.json", R"({"kind": "base", "debian": {"suite": "bookworm"}})"},
+                                   {"images/more/Dockerfile", "FROM debian"}});
+  const kiln::Fleet fleet = load_definitions(folder.path() / "images");
+  CHECK(fleet.find("more")->dockerfile == folder.path() / "images/more/Dockerfile");
+  CHECK_FALSE(fleet.find("bare")->dockerfile);
+}
+
 TEST_CASE("a service is baked for the fleet's profiles, an image that names its own for those, a base for none") {
   const kiln::test::Folder folder({{"profiles/a.json", R"({"CUDA_ARCH": "8.6"})"},
                                    {"profiles/b.json", R"({"extends": "a"})"},
