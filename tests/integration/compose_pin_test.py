@@ -190,7 +190,7 @@ class ComposePin(releases_test.ReleaseTest):
 
     def test_words_and_files_that_fit_nothing_are_refused(self):
         self.compose("services: [")
-        self.assertIn("compose.yaml:2:", self.kiln("compose", "pin", "compose.yaml", code=2).stderr)
+        self.assertIn("compose.yaml:1:12: ", self.kiln("compose", "pin", "compose.yaml", code=2).stderr)
         self.compose("volumes: {}\n")
         self.assertIn("no service with an image", self.kiln("compose", "pin", "compose.yaml", code=2).stderr)
         self.assertIn("has no release 'v9'", self.kiln("compose", "pin", "compose.yaml", "--release", "v9", code=2).stderr)
