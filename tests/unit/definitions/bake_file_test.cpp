@@ -99,7 +99,7 @@ TEST_CASE("all attributes of a target are carried over") {
   CHECK(app.no_cache);
   CHECK(app.pull);
   CHECK(app.no_cache_stages == Texts{"s"});
-  CHECK(app.network == NetworkMode::none);
+  CHECK(app.network == kiln::NetworkMode::none);
   CHECK(app.secrets == std::vector<kiln::SecretSource>{
                            {"a", "/work/dir/f", std::nullopt}, {"b", std::nullopt, "B"}, {"c", std::nullopt, "C"}});
   CHECK(app.ssh == std::vector<kiln::SshForward>{{"default", {}}, {"k", {"/work/dir/p", "/q"}}});

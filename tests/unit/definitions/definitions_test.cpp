@@ -186,7 +186,7 @@ TEST_CASE("everything an image may say is carried over") {
   CHECK(target.labels ==
         std::map<std::string, std::string>{{"l", "v"}, {"org.opencontainers.image.source", "https://example.com/x"}});
   CHECK(target.size_limit_bytes == 5);
-  CHECK(target.network == NetworkMode::none);
+  CHECK(target.network == kiln::NetworkMode::none);
   CHECK(target.no_cache);
   CHECK(target.secrets ==
         std::vector<kiln::SecretSource>{{"t", images / "app/t.txt", std::nullopt}, {"e", std::nullopt, "E"}});

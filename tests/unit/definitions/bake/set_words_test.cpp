@@ -112,7 +112,7 @@ TEST_CASE("flags are words of Go, platforms and networks are checked") {
   CHECK(set({"hub.platform=linux/amd64,linux/arm64"})[0].platforms.size() == 2);
   CHECK_ERROR(set({"hub.platform=moon/x!"}), kiln::Category::usage,
               "platform 'moon/x!': malformed, expected OS/ARCHITECTURE[/VARIANT] such as linux/amd64");
-  CHECK(set({"hub.network=none", "hub.target=s"})[0].network == NetworkMode::none);
+  CHECK(set({"hub.network=none", "hub.target=s"})[0].network == kiln::NetworkMode::none);
 }
 
 TEST_CASE("push and load mean outputs") {
