@@ -197,6 +197,14 @@ std::string json_text(const json& value, JsonLayout layout) { return dumped(valu
 
 std::string json_text(const nlohmann::ordered_json& value, JsonLayout layout) { return dumped(value, layout); }
 
+std::optional<std::string> strict_json_text(const json& value) {
+  try {
+    return value.dump();
+  } catch (const json::type_error&) {
+    return std::nullopt;
+  }
+}
+
 std::string string_member(const nlohmann::json& object, std::string_view name) {
   if (!object.is_object()) return {};
   const auto found = object.find(name);

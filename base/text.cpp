@@ -85,14 +85,22 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base) {
   return value;
 }
 
+namespace {
+
+bool has_same_letters(std::string_view word, std::string_view other) {
+  return word.size() == other.size() && std::is_permutation(word.begin(), word.end(), other.begin());
+}
+
+}  // namespace
+
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
   const std::string* best = nullptr;
   std::size_t best_distance = word.size() / 3 + 2;
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
     const std::size_t length = std::max(word.size(), candidate.size());
-    // Of two letters one is no likeness: -p is not -h.
-    const bool is_like = distance == 0 || (length > 2 && 2 * distance <= length);
+    // Of two letters one is no likeness: -p is not -h. Letters that changed places are.
+    const bool is_like = distance == 0 || (length > 2 && (2 * distance <= length || has_same_letters(word, candidate)));
     if (distance < best_distance && is_like) {
       best = &candidate;
       best_distance = distance;

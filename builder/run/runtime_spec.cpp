@@ -170,13 +170,10 @@ json linux_json(const SpecInput& input) {
 
 // A string from a Dockerfile may hold any bytes; JSON holds UTF-8 only.
 std::string dump(const json& value) {
-  try {
-    return json_text(value);
-  } catch (const json::type_error&) {
-    throw Error(Category::build,
-                "the command, its environment or a mount target is not valid UTF-8, which the container "
-                "runtime's configuration cannot hold");
-  }
+  if (auto text = strict_json_text(value)) return std::move(*text);
+  throw Error(Category::build,
+              "the command, its environment or a mount target is not valid UTF-8, which the container "
+              "runtime's configuration cannot hold");
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ TEST_CASE("a misspelt word is answered with the nearest real one") {
   CHECK_FALSE(nearest("rmi", {"ci"}));
   CHECK(nearest("Id", {"uid", "id"}) == "id");
   CHECK(nearest("ab", {"abc"}) == "abc");
+  CHECK(nearest("tpc", {"udp", "tcp"}) == "tcp");
   CHECK(suggestion("puhs", known) == "; did you mean 'push'?");
   CHECK(suggestion("zzzzzz", known) == "; known: build, bake, push, pull, inspect");
   CHECK(suggestion("x", {}) == "");
