@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/append_format.hpp"
+#include "base/append_number.hpp"
 
 namespace kiln {
 
@@ -17,7 +17,12 @@ StepKeyBuilder::StepKeyBuilder(std::string_view kind) {
 }
 
 void StepKeyBuilder::field(std::string_view name, char type, std::string_view bytes) {
-  append_format(unhashed_, "{} {} {}:", name, type, bytes.size());
+  unhashed_ += name;
+  unhashed_ += ' ';
+  unhashed_ += type;
+  unhashed_ += ' ';
+  append_number(unhashed_, bytes.size());
+  unhashed_ += ':';
   unhashed_ += bytes;
   unhashed_ += '\n';
   if (unhashed_.size() < kHashedAtOnce) return;
@@ -52,14 +57,16 @@ StepKeyBuilder& StepKeyBuilder::entry(std::string_view path, const FileEntry& en
     const fmt::format_int digits(value);
     item({digits.data(), digits.size()});
   };
-  append_format(text, "{:o}", entry.mode);
+  append_number(text, entry.mode, 8);
   item(text);
   number(entry.uid);
   number(entry.gid);
   item(entry.content.str());
   item(entry.link);
   text.clear();
-  append_format(text, "{}:{}", entry.device_major, entry.device_minor);
+  append_number(text, entry.device_major);
+  text += ':';
+  append_number(text, entry.device_minor);
   item(text);
   for (const auto& [name, value] : entry.xattrs) {
     item(name);

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "base/append_format.hpp"
+#include "base/append_number.hpp"
 #include "base/error.hpp"
 #include "base/held_bytes.hpp"
 #include "base/text.hpp"
@@ -23,19 +23,34 @@ constexpr std::string_view kShortestEntry = "o 0: 0 0 0 0 0 0: - 0 0 0\n";  // a
 constexpr int kIndexZstdLevel = 3;
 
 void put_string(std::string& text, std::string_view value) {
-  append_format(text, "{}:", value.size());
+  append_number(text, value.size());
+  text += ':';
   text += value;
+}
+
+void put_number(std::string& text, std::uint64_t value) {
+  text += ' ';
+  append_number(text, value);
 }
 
 void put_entry(std::string& text, const FileEntry& entry) {
   text += to_letter(entry.type);
   text += ' ';
   put_string(text, entry.path);
-  append_format(text, " {:o} {} {} {} {} ", entry.mode, entry.uid, entry.gid, entry.size, entry.mtime);
+  text += ' ';
+  append_number(text, entry.mode, 8);
+  put_number(text, entry.uid);
+  put_number(text, entry.gid);
+  put_number(text, entry.size);
+  text += ' ';
+  append_signed(text, entry.mtime);
+  text += ' ';
   put_string(text, entry.link);
   text += ' ';
   text += entry.content.empty() ? std::string_view("-") : entry.content.hex();
-  append_format(text, " {} {} {}", entry.device_major, entry.device_minor, entry.xattrs.size());
+  put_number(text, entry.device_major);
+  put_number(text, entry.device_minor);
+  put_number(text, entry.xattrs.size());
   for (const auto& [name, value] : entry.xattrs) {
     text += ' ';
     put_string(text, name);
@@ -253,21 +268,23 @@ FileIndex::FileIndex(Parts parts) : parts_(std::move(parts)) {
 std::string FileIndex::serialise() const {
   std::string text(kMagic);
   text.reserve(512 + parts_.entries.size() * 192);
-  append_format(text, "diff {} {}\n", parts_.diff_id.str(), parts_.unpacked_bytes);
-  append_format(text, "blobs {}\n", parts_.blobs.size());
+  text += fmt::format("diff {} {}\n", parts_.diff_id.str(), parts_.unpacked_bytes);
+  text += fmt::format("blobs {}\n", parts_.blobs.size());
   for (const BlobFrames& blob : parts_.blobs) {
-    append_format(text, "{} {}\n", blob.blob.str(), blob.frames.size());
+    text += fmt::format("{} {}\n", blob.blob.str(), blob.frames.size());
     for (const Frame& frame : blob.frames) {
-      append_format(text, "{} {}\n", frame.compressed_bytes, frame.unpacked_bytes);
+      append_number(text, frame.compressed_bytes);
+      put_number(text, frame.unpacked_bytes);
+      text += '\n';
     }
   }
-  append_format(text, "kept {}\n", parts_.kept.size());
+  text += fmt::format("kept {}\n", parts_.kept.size());
   for (const auto& [path, content] : parts_.kept) {
     put_string(text, path);
     put_string(text, content);
     text += '\n';
   }
-  append_format(text, "entries {}\n", parts_.entries.size());
+  text += fmt::format("entries {}\n", parts_.entries.size());
   for (const FileEntry& entry : parts_.entries) put_entry(text, entry);
 
   std::string blob(ZSTD_compressBound(text.size()), '\0');

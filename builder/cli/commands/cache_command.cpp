@@ -262,9 +262,9 @@ int run_prune(const CachePruneWords& words, const CancelToken& cancel) {
     json list = json::array();
     for (const StoreItem& item : report.removed) list.push_back(to_json(item));
     print_json(json{{"bytes", report.bytes},
-                {"used_before", report.used_before},
-                {"dry_run", options.dry_run},
-                {"removed", std::move(list)}});
+                    {"used_before", report.used_before},
+                    {"dry_run", options.dry_run},
+                    {"removed", std::move(list)}});
     return 0;
   }
   if (!report.removed.empty()) print_items(report.removed, now);
@@ -292,13 +292,13 @@ int run_verify(const VerifyWords& words, const CancelToken& cancel) {
                           {"repaired", problem.repaired}});
     }
     print_json(json{{"blobs", report.blobs},
-                {"layers", report.layers},
-                {"records", report.records},
-                {"packages", report.packages},
-                {"snapshots", report.snapshots},
-                {"snapshots_unknown", report.snapshots_unknown},
-                {"bytes", report.bytes},
-                {"problems", std::move(problems)}});
+                    {"layers", report.layers},
+                    {"records", report.records},
+                    {"packages", report.packages},
+                    {"snapshots", report.snapshots},
+                    {"snapshots_unknown", report.snapshots_unknown},
+                    {"bytes", report.bytes},
+                    {"problems", std::move(problems)}});
   } else {
     for (const StoreProblem& problem : report.problems) {
       fmt::print("{}: {}\n  {}{}\n", problem.what, problem.problem,

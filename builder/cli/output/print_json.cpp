@@ -10,6 +10,8 @@ namespace kiln::cli {
 
 void print_json(const nlohmann::json& document) { fmt::print("{}\n", json_text(document, JsonLayout::indented)); }
 
-void print_json(const nlohmann::ordered_json& document) { fmt::print("{}\n", json_text(document, JsonLayout::indented)); }
+void print_json(const nlohmann::ordered_json& document) {
+  fmt::print("{}\n", json_text(document, JsonLayout::indented));
+}
 
 }  // namespace kiln::cli
