@@ -271,15 +271,15 @@ class Advise(harness.KilnTest):
         self.assertIn("there is no record of any build here yet", self.kiln("advise", code=2).output)
         self.wheel("torch", "1.0", 9_000_000)
         self.wheel("torch", "1.1", 9_000_000)
-        self.fleet("package", a="FROM tiny\nRUN PIP install torch==1.0\n", b="FROM tiny\nRUN PIP install torch==1.1\n")
+        self.fleet("package", app="FROM tiny\nRUN PIP install torch==1.0\n", b="FROM tiny\nRUN PIP install torch==1.1\n")
         self.bake()
-        self.assertEqual(len(self.advise("a", "ghcr.io/acme/b:latest")), 1)
-        self.assertEqual(self.advise("a"), [])
-        self.assertIn("1 image, ", self.kiln("advise", "a").stdout)
-        self.assertIn("did you mean 'a'?", self.kiln("advise", "aa", code=2).output)
-        manifest = self.stored_image("ghcr.io/acme/a:latest").digest
+        self.assertEqual(len(self.advise("app", "ghcr.io/acme/b:latest")), 1)
+        self.assertEqual(self.advise("app"), [])
+        self.assertIn("1 image, ", self.kiln("advise", "app").stdout)
+        self.assertIn("did you mean 'app'?", self.kiln("advise", "aap", code=2).output)
+        manifest = self.stored_image("ghcr.io/acme/app:latest").digest
         (self.home / "oci/blobs/sha256" / manifest.removeprefix("sha256:")).unlink()
-        self.assertIn("is not wholly in the store; build it again", self.kiln("advise", "a").stderr)
+        self.assertIn("is not wholly in the store; build it again", self.kiln("advise", "app").stderr)
 
 
 if __name__ == "__main__":
