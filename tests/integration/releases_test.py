@@ -132,7 +132,7 @@ class Releases(ReleaseTest):
         self.assertIn("v2", self.kiln("release", "list", "--registry", self.base, cwd=elsewhere).stdout)
         self.assertEqual(json.loads(self.kiln("release", "show", "v1", "--json").stdout), first["release"])
         self.assertIn(first["release"]["images"][0]["digest"], self.kiln("release", "show", "v1").stdout)
-        self.assertIn("did you mean 'v1'", self.kiln("release", "show", "v3", code=2).stderr)
+        self.assertIn("known: v1, v2", self.kiln("release", "show", "v3", code=2).stderr)
         self.assertTrue(json.loads(self.kiln("release", "verify", "v1", "--json").stdout)["whole"])
 
     def test_verifying_finds_a_moved_tag_and_a_lost_blob(self):
