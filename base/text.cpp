@@ -32,6 +32,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+bool has_same_letters(std::string_view word, std::string_view other) {
+  return word.size() == other.size() && std::is_permutation(word.begin(), word.end(), other.begin());
+}
+
 // Controls (C0, DEL, C1: U+009B begins a terminal's escape sequence), line separators and bidirectional overrides.
 bool is_invisible(char32_t c) {
   return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
@@ -84,14 +88,6 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base) {
   if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
-
-namespace {
-
-bool has_same_letters(std::string_view word, std::string_view other) {
-  return word.size() == other.size() && std::is_permutation(word.begin(), word.end(), other.begin());
-}
-
-}  // namespace
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
   const std::string* best = nullptr;

@@ -35,13 +35,10 @@ std::optional<fs::path> git_folder_of(fs::path folder) {
 std::optional<std::string> packed_commit(const fs::path& git, const std::string& reference) {
   const auto text = read_file_if_exists(git / "packed-refs", kMostPackedBytes);
   if (!text) return std::nullopt;
-  for (std::size_t at = 0; at < text->size();) {
-    const std::size_t end = std::min(text->find('\n', at), text->size());
-    const std::string_view line = std::string_view(*text).substr(at, end - at);
+  for (const std::string_view line : split(*text, '\n')) {
     const std::size_t space = line.find(' ');
     if (space != line.npos && line.substr(space + 1) == reference && is_commit(line.substr(0, space)))
       return std::string(line.substr(0, space));
-    at = end + 1;
   }
   return std::nullopt;
 }
