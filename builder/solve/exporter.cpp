@@ -49,7 +49,10 @@ std::string layout_index(const oci::Descriptor& root, const std::vector<std::str
   };
   for (const std::string& name : names) add(name);
   if (names.empty()) add("");
-  return json_text(json{{"schemaVersion", 2}, {"mediaType", oci::media_type::kOciIndex}, {"manifests", manifests}});
+  const auto text =
+      strict_json_text(json{{"schemaVersion", 2}, {"mediaType", oci::media_type::kOciIndex}, {"manifests", manifests}});
+  if (!text) throw Error(Category::usage, "an annotation is not valid UTF-8, which an index cannot hold");
+  return *text;
 }
 
 // The name as docker prints it: without docker.io, and without library there.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/json_members.hpp"
 
@@ -57,6 +58,15 @@ void check_schema_version(const JsonMembers& members, std::string_view where) {
   if (version != 2) refuse(where, fmt::format("schemaVersion is {}, expected 2", version));
 }
 
+// A manifest says what was asked for or is none: no other characters take the place of what is no UTF-8.
+std::string exact_text(const ordered_json& document) {
+  try {
+    return document.dump();
+  } catch (const ordered_json::type_error&) {
+    throw Error(Category::usage, "an annotation is not valid UTF-8, which a manifest cannot hold");
+  }
+}
+
 }  // namespace
 
 Manifest parse_manifest(std::string_view text, std::string_view where) {
@@ -107,7 +117,7 @@ std::string serialise(const Manifest& manifest) {
   result["layers"] = ordered(manifest.layers);
   if (manifest.subject) result["subject"] = ordered(*manifest.subject);
   if (!manifest.annotations.empty()) result["annotations"] = manifest.annotations;
-  return json_text(result);
+  return exact_text(result);
 }
 
 std::string serialise(const Index& index) {
@@ -118,7 +128,7 @@ std::string serialise(const Index& index) {
   result["manifests"] = ordered(index.manifests);
   if (index.subject) result["subject"] = ordered(*index.subject);
   if (!index.annotations.empty()) result["annotations"] = index.annotations;
-  return json_text(result);
+  return exact_text(result);
 }
 
 std::string detect_media_type(std::string_view text, std::string_view where) {

@@ -334,7 +334,12 @@ std::string store_credentials(const CredentialEnvironment& environment, std::str
     const json input = {{"ServerURL", key},
                         {"Username", token ? "<token>" : credentials.username},
                         {"Secret", token ? credentials.identity_token : credentials.password}};
-    const CommandResult result = run_helper(helper, "store", json_text(input), {environment.helper_seconds, cancel});
+    const auto text = strict_json_text(input);
+    if (!text)
+      throw Error(Category::usage,
+                  fmt::format("the login for '{}' is not valid UTF-8, which credential helper '{}' cannot take",
+                              registry, helper_program(helper)));
+    const CommandResult result = run_helper(helper, "store", *text, {environment.helper_seconds, cancel});
     if (result.exit_code != 0) {
       throw Error(Category::machine,
                   fmt::format("credential helper '{}' could not store the login for '{}' (exit code {})",

@@ -316,3 +316,13 @@ TEST_CASE("the urls of a foreign layer survive, and its type is known as such") 
   CHECK(media_type::is_foreign_layer("application/vnd.docker.image.rootfs.foreign.diff.tar"));
   CHECK_FALSE(media_type::is_foreign_layer(media_type::kOciLayerGzip));
 }
+
+TEST_CASE("an annotation that is no UTF-8 is refused and not altered") {
+  const std::string message = "usage: an annotation is not valid UTF-8, which a manifest cannot hold";
+  Manifest manifest;
+  manifest.annotations["x"] = "\xff";
+  CHECK(error_of([&] { serialise(manifest); }) == message);
+  Index index;
+  index.annotations["x"] = "\xff";
+  CHECK(error_of([&] { serialise(index); }) == message);
+}
