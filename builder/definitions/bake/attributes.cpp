@@ -1,7 +1,7 @@
 #include "builder/definitions/bake/attributes.hpp"
 
 #include <algorithm>
-#include <map>
+#include <unordered_map>
 
 #include "builder/definitions/bake/attribute_members.hpp"
 
@@ -20,7 +20,7 @@ const std::vector<Attribute>& attributes() {
 
 const Attribute* find_attribute(std::string_view name) {
   static const auto index = [] {
-    std::map<std::string_view, const Attribute*> result;
+    std::unordered_map<std::string_view, const Attribute*> result;
     for (const Attribute& attribute : attributes()) result.emplace(attribute.name, &attribute);
     return result;
   }();

@@ -226,7 +226,7 @@ class Module : public hcl::Names {
   std::optional<Value> attribute(const ModuleBlock& block, std::size_t index, const Attribute& attribute) {
     const hcl::NamedExpression* said = block.block.body->find(std::string(attribute.name));
     if (said == nullptr) return std::nullopt;
-    const auto key = std::tuple(&block, index, attribute.name);
+    const auto key = std::tuple(&block, index, &attribute);
     if (const auto known = evaluated_.find(key); known != evaluated_.end()) return known->second;
     if (!in_progress_.insert(key).second) {
       hcl::fail(said->place, fmt::format("'{}.{}.{}' leads back to itself", block.block.type,
@@ -289,9 +289,10 @@ class Module : public hcl::Names {
     }
     BakeGroup group{name, "", texts(block, 0, "targets"), block.block.place};
     if (const auto text = attribute(block, 0, *find_attribute("description"))) group.description = text->text();
+    std::set<std::string_view> seen;
     std::vector<std::string> distinct;
-    for (std::string& target : group.targets) {
-      if (std::find(distinct.begin(), distinct.end(), target) == distinct.end()) distinct.push_back(std::move(target));
+    for (const std::string& target : group.targets) {
+      if (seen.insert(target).second) distinct.push_back(target);
     }
     group.targets = std::move(distinct);
     const auto same = std::find_if(config_.groups.begin(), config_.groups.end(),
@@ -376,13 +377,12 @@ class Module : public hcl::Names {
   void add_matrix_groups() {
     for (const std::string& label : matrix_labels_) {
       BakeGroup group{label, "", {}, {}};
+      std::set<std::string_view> seen;
       for (const ModuleBlock& block : blocks_) {
         if (block.block.type != "target" || block.block.labels.front() != label) continue;
         group.place = block.block.place;
         for (const std::string& name : block.names) {
-          if (std::find(group.targets.begin(), group.targets.end(), name) == group.targets.end()) {
-            group.targets.push_back(name);
-          }
+          if (seen.insert(name).second) group.targets.push_back(name);
         }
       }
       const bool is_itself = group.targets.size() == 1 && group.targets.front() == label;
@@ -400,7 +400,7 @@ class Module : public hcl::Names {
   std::set<std::string> matrix_labels_;
   std::map<std::pair<std::string, std::string>, std::pair<const ModuleBlock*, std::size_t>> index_;
   std::map<std::string, std::size_t> target_numbers_;
-  using AttributeKey = std::tuple<const ModuleBlock*, std::size_t, std::string_view>;
+  using AttributeKey = std::tuple<const ModuleBlock*, std::size_t, const Attribute*>;
   std::map<AttributeKey, std::optional<Value>> evaluated_;
   std::set<AttributeKey> in_progress_;
 };

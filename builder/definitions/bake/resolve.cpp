@@ -32,8 +32,9 @@ std::string text_or(const AttributeValues& values, std::string_view name, std::s
 
 Value escaped(const Value& value) {
   if (value.is(Type::Kind::string)) {
-    std::string result;
     const std::string& text = value.text();
+    if (text.find('{') == std::string::npos) return value;
+    std::string result;
     for (std::size_t i = 0; i < text.size(); ++i) {
       const bool opens = i + 1 < text.size() && text[i + 1] == '{' && (text[i] == '$' || text[i] == '%');
       if (opens) result += text[i];
@@ -43,10 +44,11 @@ Value escaped(const Value& value) {
   }
   if (value.is_mapping()) {
     Value::Members members;
-    for (const auto& [key, member] : value.members()) members.emplace(key, escaped(member));
+    for (const auto& [key, member] : value.members()) members.emplace_hint(members.end(), key, escaped(member));
     return Value::object(std::move(members));
   }
   Value::Items items;
+  items.reserve(value.size());
   for (const Value& item : value.items()) items.push_back(escaped(item));
   return Value::tuple(std::move(items));
 }
@@ -72,7 +74,8 @@ class Printer {
   }
   void key(std::string_view name) {
     next();
-    text += hcl::to_json_text(Value::of(name)) + ": ";
+    hcl::append_json_text(text, name);
+    text += ": ";
   }
   void value(const Value& value) {
     if (value.is_mapping()) {
@@ -90,14 +93,17 @@ class Printer {
       }
       close(']');
     } else {
-      text += hcl::to_json_text(value);
+      hcl::append_json(text, value);
       is_first_ = false;
     }
   }
   std::string text;
 
  private:
-  void new_line() { text += "\n" + std::string(2 * static_cast<std::size_t>(depth_), ' '); }
+  void new_line() {
+    text += '\n';
+    text.append(2 * static_cast<std::size_t>(depth_), ' ');
+  }
 
   int depth_ = 0;
   bool is_first_ = true;
@@ -399,7 +405,7 @@ std::string print_selection(const Selection& selection) {
   }
   printer.close('}');
   printer.close('}');
-  return printer.text + "\n";
+  return std::move(printer.text) + "\n";
 }
 
 }  // namespace kiln::bake

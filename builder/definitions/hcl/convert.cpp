@@ -21,13 +21,22 @@ bool is_mapping(Kind kind) { return kind == Kind::map || kind == Kind::object; }
 }
 
 // What a step into a value adds to the message about what is in it.
-template <class Convert>
-Value convert_part(const std::string& name, Convert&& body) {
+// `name` is what a message calls the part, and is asked for a message alone.
+template <class Name>
+Value convert_part(const Value& part, const Type& type, Name&& name) {
   try {
-    return body();
+    return convert(part, type);
   } catch (const ValueError& error) {
-    throw ValueError(fmt::format("{}: {}", name, error.what()));
+    throw ValueError(fmt::format("{}: {}", name(), error.what()));
   }
+}
+
+Value convert_item(const Value& list, std::size_t number, const Type& type) {
+  return convert_part(list.items()[number], type, [&] { return fmt::format("item {}", number); });
+}
+
+Value convert_member(const std::string& name, const Value& member, const Type& type) {
+  return convert_part(member, type, [&] { return fmt::format("'{}'", printable(name)); });
 }
 
 Value to_primitive(const Value& value, const Type& type) {
@@ -66,8 +75,9 @@ Value to_sequence(const Value& value, const Type& type) {
   if (!is_sequence(value.kind())) mismatch(value, type);
   const Type element = element_type(value, type.element(), type.kind() == Kind::set ? "set" : "list");
   Value::Items items;
+  items.reserve(value.size());
   for (std::size_t i = 0; i < value.size(); ++i) {
-    items.push_back(convert_part(fmt::format("item {}", i), [&] { return convert(value.items()[i], element); }));
+    items.push_back(convert_item(value, i, element));
   }
   const Type plain = element.without_optional();
   return type.kind() == Kind::set ? Value::set(plain, std::move(items)) : Value::list(plain, std::move(items));
@@ -78,8 +88,7 @@ Value to_map(const Value& value, const Type& type) {
   const Type element = element_type(value, type.element(), "map");
   Value::Members members;
   for (const auto& [name, member] : value.members()) {
-    members.emplace(name, convert_part(fmt::format("'{}'", printable(name)),
-                                       [&, &member = member] { return convert(member, element); }));
+    members.emplace_hint(members.end(), name, convert_member(name, member, element));
   }
   return Value::map(element.without_optional(), std::move(members));
 }
@@ -90,8 +99,7 @@ Value to_object(const Value& value, const Type& type) {
   for (const auto& [name, wanted] : type.attributes()) {
     const auto member = value.members().find(name);
     if (member != value.members().end()) {
-      members.emplace(name, convert_part(fmt::format("'{}'", printable(name)),
-                                         [&, &wanted = wanted] { return convert(member->second, wanted); }));
+      members.emplace_hint(members.end(), name, convert_member(name, member->second, wanted));
     } else if (type.is_optional(name)) {
       members.emplace(name, Value::null(wanted.without_optional()));
     } else {
@@ -107,9 +115,9 @@ Value to_tuple(const Value& value, const Type& type) {
     throw ValueError(fmt::format("{} items are required, got {}", type.elements().size(), value.size()));
   }
   Value::Items items;
+  items.reserve(value.size());
   for (std::size_t i = 0; i < value.size(); ++i) {
-    items.push_back(
-        convert_part(fmt::format("item {}", i), [&] { return convert(value.items()[i], type.elements()[i]); }));
+    items.push_back(convert_item(value, i, type.elements()[i]));
   }
   return Value::tuple(std::move(items));
 }
@@ -332,27 +340,46 @@ Type parse_type(const ExpressionPtr& written) {
 
 namespace {
 
-void append_json_text(std::string& into, const std::string& text) {
+void append_escaped(std::string& into, unsigned char code) {
+  if (code == '"' || code == '\\') {
+    into += '\\';
+    into += static_cast<char>(code);
+  } else if (code == '\n') {
+    into += "\\n";
+  } else if (code == '\r') {
+    into += "\\r";
+  } else if (code == '\t') {
+    into += "\\t";
+  } else if (code == '\b') {
+    into += "\\b";
+  } else if (code == '\f') {
+    into += "\\f";
+  } else {
+    into += fmt::format("\\u{:04x}", code);
+  }
+}
+
+}  // namespace
+
+void append_json_text(std::string& into, std::string_view text) {
   into += '"';
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      into += '\\';
-      into += c;
-    } else if (c == '\n') {
-      into += "\\n";
-    } else if (c == '\r') {
-      into += "\\r";
-    } else if (c == '\t') {
-      into += "\\t";
-    } else if (c == '\b') {
-      into += "\\b";
-    } else if (c == '\f') {
-      into += "\\f";
-    } else if (code < 0x20 || c == '<' || c == '>' || c == '&') {
-      into += fmt::format("\\u{:04x}", code);  // as Go's encoder, which thinks of HTML
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); at != end;) {
+    const char* const begin = at;
+    while (at != end && static_cast<unsigned char>(*at) >= 0x20 && *at != '"' && *at != '\\' && *at != '<' &&
+           *at != '>' && *at != '&' && *at != '\xe2') {
+      ++at;
+    }
+    into.append(begin, at);
+    if (at == end) break;
+    const std::string_view rest(at, static_cast<std::size_t>(end - at));
+    if (rest.starts_with("\xe2\x80\xa8") || rest.starts_with("\xe2\x80\xa9")) {
+      into += rest[2] == '\xa8' ? "\\u2028" : "\\u2029";
+      at += 3;
+    } else if (*at == '\xe2') {
+      into += *at++;
     } else {
-      into += c;
+      append_escaped(into, static_cast<unsigned char>(*at++));
     }
   }
   into += '"';
@@ -386,16 +413,9 @@ void append_json(std::string& into, const Value& value) {
   }
 }
 
-}  // namespace
-
 std::string to_json_text(const Value& value) {
   std::string result;
   append_json(result, value);
-  // Go's encoder, and so buildx, escapes the two line separators that a JavaScript string could not hold.
-  for (const auto& [separator, escaped] :
-       {std::pair{"\xe2\x80\xa8", "\\u2028"}, std::pair{"\xe2\x80\xa9", "\\u2029"}}) {
-    for (std::size_t at = 0; (at = result.find(separator, at)) != std::string::npos;) result.replace(at, 3, escaped);
-  }
   return result;
 }
 

@@ -26,7 +26,11 @@ std::optional<Type> unify(const std::vector<Type>& types, bool is_unsafe);
 // The type that an expression spells: string, list(number), object({a = string, b = optional(bool)}). Error{usage}.
 Type parse_type(const ExpressionPtr& expression);
 
-// As cty marshals a value: members in the order of their names.
+// As cty marshals a value: members in the order of their names. The appending forms are for documents of many values.
 std::string to_json_text(const Value& value);
+void append_json(std::string& into, const Value& value);
+// A string of JSON with its quotes, as Go's encoder writes it: it thinks of HTML, and of the two line separators of
+// Unicode that a JavaScript string could not hold.
+void append_json_text(std::string& into, std::string_view text);
 
 }  // namespace kiln::hcl

@@ -409,11 +409,12 @@ Value Evaluator::object(const Object& node, const Scope* scope) {
 std::vector<std::pair<Value, Place>> Evaluator::arguments(const Expression& expression, const Call& node,
                                                           const Scope* scope) {
   std::vector<std::pair<Value, Place>> result;
+  result.reserve(node.arguments.size());
   for (std::size_t i = 0; i < node.arguments.size(); ++i) {
     const Expression& argument = *node.arguments[i];
-    const Value value = evaluate(argument, scope);
+    Value value = evaluate(argument, scope);
     if (!node.expands_last || i + 1 < node.arguments.size()) {
-      result.emplace_back(value, argument.place);
+      result.emplace_back(std::move(value), argument.place);
       continue;
     }
     if (!value.is_sequence()) {
@@ -441,6 +442,7 @@ Value Evaluator::call(const Expression& expression, const Call& node, const Scop
                                        function->rest ? "at least " : "", count, count == 1 ? "" : "s", given.size()));
   }
   std::vector<Value> values;
+  values.reserve(given.size());
   for (std::size_t i = 0; i < given.size(); ++i) {
     const Parameter& parameter = i < count ? function->parameters[i] : *function->rest;
     if (given[i].first.is_null() && !parameter.allows_null) {

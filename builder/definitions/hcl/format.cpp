@@ -91,8 +91,8 @@ class FormatReader {
 };
 
 std::string padded(const Verb& verb, std::string text) {
-  const std::size_t length = characters_of(text).size();
   const auto width = static_cast<std::size_t>(verb.width.value_or(0));
+  const std::size_t length = width == 0 ? 0 : characters_of(text).size();
   if (length >= width) return text;
   const std::string pad(width - length, verb.has_zero ? '0' : ' ');
   return verb.has_minus ? text + pad : pad + text;
@@ -186,6 +186,11 @@ std::string formatted(const Verb& verb, const Value& value) {
 
 std::vector<std::string_view> characters_of(std::string_view text) {
   std::vector<std::string_view> result;
+  result.reserve(text.size());
+  if (std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; })) {
+    for (std::size_t at = 0; at < text.size(); ++at) result.push_back(text.substr(at, 1));
+    return result;
+  }
   for (std::size_t at = 0; at < text.size();) {
     std::size_t end = at + 1;
     while (end < text.size() && is_continuation(text[end])) ++end;

@@ -102,6 +102,12 @@ Digits scaled(Digits digits, std::int64_t tens) {
 // The whole quotient; the remainder is left in `rest`. One digit of the quotient at a time, found by halving: the
 // numbers have some twenty places, so nothing faster is worth its lines.
 Digits quotient(const Digits& a, const Digits& b, Digits& rest) {
+  if (b.size() == 1) {
+    Digits result = a;
+    rest = {divide_small(result, b[0])};
+    trim_top(rest);
+    return result;
+  }
   Digits result(a.size(), 0);
   rest.clear();
   for (std::size_t i = a.size(); i-- > 0;) {

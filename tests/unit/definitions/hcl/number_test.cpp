@@ -31,6 +31,10 @@ TEST_CASE("a quotient is rounded, and multiplied by its divisor is the dividend 
   CHECK((number("1") / number("3")).text().size() == 157);
   CHECK((number("-7") % number("3")).text() == "-1");
   CHECK((number("7.5") % number("2")).text() == "1.5");
+  const Number large = number("123456789012345678901234567890");
+  CHECK((large % number("11")).text() == "7");
+  CHECK((large % number("9876543210987")).text() == "1249943839404");
+  CHECK((large % number("10")).is_zero());
 }
 
 TEST_CASE("numbers are rounded down, up and to places") {
