@@ -51,7 +51,8 @@ def fetch_wheels():
     folder.mkdir(parents=True, exist_ok=True)
     small, *versions = workloads.SMALL_WHEEL
     # One call cannot ask for two versions of one wheel.
-    for wanted in ([*workloads.cuda_wheels(), workloads.TORCH, "fastapi", "uvicorn"], *([f"{small}=={version}"] for version in versions),
+    for wanted in ([*workloads.cuda_wheels(), workloads.TORCH, workloads.OF_SMALL_WHEEL, "fastapi", "uvicorn"],
+                   *([f"{small}=={version}"] for version in versions),
                    workloads.MORE_WHEELS):
         subprocess.run([sys.executable, "-m", "pip", "download", "--only-binary=:all:", "--python-version", "3.11", "--dest", folder, *wanted],
                        check=True)

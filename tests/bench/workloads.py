@@ -171,6 +171,8 @@ CUDA_WHEELS = {
 
 # The wheels of the family that another version of one comes for, and the library that a second family adds.
 SMALL_WHEEL = ("sympy", "1.12", "1.12.1")
+# What it needs, for the two versions accept different ones: one wheel changes, not two.
+OF_SMALL_WHEEL = "mpmath==1.3.0"
 TORCH = "torch==2.3.1"
 MORE_WHEELS = ("scipy==1.13.1", "numpy==1.26.4")
 INSTALL = "--mount=type=bind,from=wheels,target=/wheels pip install --no-cache-dir --no-compile --no-index --find-links /wheels"
@@ -189,7 +191,7 @@ def family(folder, registry, small_version=SMALL_WHEEL[1], more=()):
         FROM {registry}/bench/{PYTHON_IMAGE}
         {other_base}
         RUN {INSTALL} {" ".join(cuda_wheels())}
-        RUN {INSTALL} {" ".join((TORCH, f"{SMALL_WHEEL[0]}=={small_version}", *more))}
+        RUN {INSTALL} {" ".join((TORCH, f"{SMALL_WHEEL[0]}=={small_version}", OF_SMALL_WHEEL, *more))}
         """)
 
 
