@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """kiln cache prune --cache: what shared caches of each kind lose, by use, age and size, and what they keep."""
 
+import base64
 import json
 import os
 import shutil
 import time
 
 import harness
+from tests.support.github_packages import GithubPackages
 from tests.support.http_cache import BazelRemote, NginxDav
 
 DAY = 24 * 3600
@@ -30,8 +32,8 @@ class SharedPrune(harness.KilnTest):
             steps = self.build(reference, os.urandom(50_000 + i))
         return steps
 
-    def prune(self, reference, *words, code=0):
-        result = self.kiln("cache", "prune", "--cache", reference, "--json", *words, code=code)
+    def prune(self, reference, *words, code=0, env=None):
+        result = self.kiln("cache", "prune", "--cache", reference, "--json", *words, code=code, env=env)
         return json.loads(result.stdout)["caches"][0] if code == 0 else result
 
 
@@ -153,6 +155,25 @@ class OfRegistry(SharedPrune):
         self.assertEqual(would["blobs"], 0)
         self.assertEqual(self.prune(reference, "--filter", "until=0s")["entries"], len(tags))
         self.assertEqual(self.prune(reference, "--filter", "until=0s")["entries"], 0)
+
+    def test_of_ghcr_the_packages_api_lists_and_deletes_with_the_registrys_token(self):
+        server = self.registry(delete=True)
+        self.write(".config/containers/registries.conf", f'[[registry]]\nprefix = "ghcr.io"\nlocation = "{server.address}"\ninsecure = true\n')
+        reference = "type=registry,ref=ghcr.io/acme/cache"
+        self.build_three(reference)
+        tags = set(self.kiln("ls", f"{server.address}/acme/cache").stdout.split())
+        with GithubPackages(server.address, "ghp_canary") as api:
+            env = {"GITHUB_API_URL": f"http://{api.address}"}
+            self.assertIn("kiln login ghcr.io", self.prune(reference, code=2, env=env).stderr)
+            self.assertEqual(api.requests, [])
+            self.write(".docker/config.json", json.dumps({"auths": {"ghcr.io": {"auth": base64.b64encode(b"acme:ghp_canary").decode()}}}))
+            self.assertEqual(self.prune(reference, env=env)["entries"], 0)
+            self.assertEqual(self.prune(reference, "--filter", "until=0s", "--dry-run", env=env)["entries"], len(tags))
+            self.assertEqual({method for method, _, _ in api.requests}, {"GET"})
+            self.assertEqual(self.prune(reference, "--filter", "until=0s", env=env)["entries"], len(tags))
+            self.assertEqual([status for method, _, status in api.requests if method == "DELETE"], [204] * len(tags))
+        # No request of kiln's own to the registry deleted anything.
+        self.assertEqual(self.kiln("ls", f"{server.address}/acme/cache").stdout.split(), [])
 
     def test_a_registry_that_deletes_nothing_is_an_error_that_says_what_turns_it_on(self):
         server = self.registry()
