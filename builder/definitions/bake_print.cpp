@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "builder/definitions/bake/definition.hpp"
 #include "builder/definitions/bake/resolve.hpp"
 
 namespace kiln {
@@ -71,6 +72,17 @@ std::string bake_print(const Fleet& fleet, const std::vector<const TargetSpec*>&
   for (const TargetSpec* target : targets) print.add(*target);
   return bake::print_selection(
       print.finish(options.requested.empty() ? std::vector<std::string>{"default"} : options.requested));
+}
+
+std::string list_fleet(const Fleet& fleet, const std::string& what) {
+  bake::BakeConfig config;
+  for (const TargetSpec& target : fleet.targets) {
+    bake::BakeTarget listed{target.name, {}, {}, {}};
+    listed.values.emplace("description", hcl::Value::of(target.description));
+    config.targets.push_back(std::move(listed));
+  }
+  for (const auto& [name, members] : fleet.groups) config.groups.push_back({name, "", members, {}});
+  return bake::list_config(config, what);
 }
 
 }  // namespace kiln

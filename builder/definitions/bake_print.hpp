@@ -22,4 +22,8 @@ struct BakePrintOptions {
 std::string bake_print(const Fleet& fleet, const std::vector<const TargetSpec*>& targets,
                        const BakePrintOptions& options);
 
+// The targets and groups of image definitions as `--list` shows those of bake files; `what` as in bake::list_config().
+// Error{usage} for other words.
+std::string list_fleet(const Fleet& fleet, const std::string& what);
+
 }  // namespace kiln

@@ -49,8 +49,9 @@ std::uint64_t bytes_of(const ForeseenTarget& target) {
 
 std::string state_of(const ForeseenTarget& target) {
   if (!target.problem.empty()) return target.problem_kind == ProblemKind::unreachable ? "cannot be told" : "would fail";
-  std::string text = target.is_unchanged() ? fmt::format("unchanged: {} hits", target.steps.size())
-                                           : fmt::format("{} hits, {} to build", target.count(Expectation::hit),
+  const auto hits = [](std::size_t count) { return fmt::format("{} hit{}", count, count == 1 ? "" : "s"); };
+  std::string text = target.is_unchanged() ? "unchanged: " + hits(target.steps.size())
+                                           : fmt::format("{}, {} to build", hits(target.count(Expectation::hit)),
                                                          target.count(Expectation::build));
   if (const std::size_t unknown = target.count(Expectation::unknown)) text += fmt::format(", {} unknown", unknown);
   return text;

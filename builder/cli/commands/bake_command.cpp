@@ -93,18 +93,14 @@ bool print_bake_files(const BakeWords& words, LoadFleetOptions options, const st
     options.set.insert(options.set.end(), said.begin(), said.end());
   }
   const auto definition = load_bake_definition(options);
-  if (!definition) {
-    if (words.list)
-      throw Error(Category::usage, "--list is for bake files; 'kiln plan' shows what image definitions are");
-    return false;
-  }
+  if (!definition) return false;
   StderrLog log;
   warn_of_unheeded_flags(
       words.list ? look_of("--list", {}) : look_of("--print", {"--push", "--load", "--no-cache", "--pull"}), given,
       log);
   for (const std::string& warning : definition->config().warnings) log.warn(warning);
   if (words.list) {
-    fmt::print("{}", bake::list_definition(*definition, *words.list));
+    fmt::print("{}", bake::list_config(definition->config(), *words.list));
     return true;
   }
   const bake::Selection selection = definition->select(options.wanted);
@@ -208,6 +204,11 @@ int run_bake(const BakeWords& words, const std::vector<std::string>& given, cons
   SelectedFleet loaded = select_fleet(source.options, words.profiles, words.registry,
                                       words.offline ? MayFetch::no : MayFetch::yes, cancel, log);
   const std::vector<TempDir> fetched = std::move(loaded.fetched);
+  if (words.list) {
+    warn_of_unheeded_flags(look_of("--list", {}), given, log);
+    fmt::print("{}", list_fleet(loaded.fleet, *words.list));
+    return 0;
+  }
   Plan plan = plan_fleet(loaded.fleet, loaded.selected, loaded.naming);
   std::vector<std::string> names;
   std::vector<std::size_t> wanted, first;
@@ -257,7 +258,7 @@ void add_bake_command(Arguments& root) {
                   "definitions")
       .option("-f,--file", words->files, "fleet.json, its folder, or bake and Compose files; '-' is standard input")
       .option("--var", words->variables, "NAME=VALUE of a variable of bake files")
-      .option("--list", words->list, "print the targets or the variables of bake files, and build nothing")
+      .option("--list", words->list, "targets or variables: print those that there are, and build nothing")
       .option("--profile", words->profiles, "bake for this machine profile only")
       .flag("--push", words->push, "push the images")
       .flag("--load", words->load, "load the images into the docker or podman of this machine")

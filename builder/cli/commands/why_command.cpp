@@ -200,6 +200,8 @@ void print_step(const BuildRecordStep& step) {
   for (const std::string& sentence : miss_advice(step)) fmt::print("         to hit: {}\n", sentence);
 }
 
+std::string hits_of(const MissSum& sum) { return fmt::format("{} hit{}", sum.hits, sum.hits == 1 ? "" : "s"); }
+
 std::string cost_of(const MissSum& sum) {
   return fmt::format("{} miss{}", sum.misses, sum.misses == 1 ? "" : "es") +
          (sum.misses == 0 ? "" : fmt::format(" that cost {:.2f} s and {}", sum.seconds, human_bytes(sum.bytes)));
@@ -211,8 +213,8 @@ void print_target(const FoundBuild& build, const BuildRecordTarget& target, Step
   const MissSum sum = sum_of({&target});
   if (shown == StepsShown::misses && sum.misses == 0) return;
   const MissSum below = sum_of(build.record.bases_of({&target}));
-  fmt::print("{} ({}){}: {} hits, {}{}\n", printable(title_of(target)), target.platform,
-             shown == StepsShown::misses ? ", built for what is FROM it" : "", sum.hits, cost_of(sum),
+  fmt::print("{} ({}){}: {}, {}{}\n", printable(title_of(target)), target.platform,
+             shown == StepsShown::misses ? ", built for what is FROM it" : "", hits_of(sum), cost_of(sum),
              shown == StepsShown::all && below.misses > 0 ? fmt::format("; below it {}", cost_of(below)) : "");
   for (const BuildRecordStep& step : target.steps) {
     if (shown == StepsShown::all || step.outcome != StepOutcome::hit) print_step(step);
@@ -244,7 +246,7 @@ void print_fleet(const FoundBuild& build) {
     } else if (!cause || cause->target == target) {
       print_target(build, *target, StepsShown::misses);
     } else {
-      fmt::print("{} ({}): {} hits, {}, because of {}:{}\n", printable(title_of(*target)), target->platform, sum.hits,
+      fmt::print("{} ({}): {}, {}, because of {}:{}\n", printable(title_of(*target)), target->platform, hits_of(sum),
                  cost_of(sum), printable(cause->step->file), cause->step->line);
     }
   }

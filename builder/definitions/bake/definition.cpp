@@ -276,7 +276,7 @@ std::vector<std::string> default_files(const fs::path& folder) {
   return result;
 }
 
-std::string list_definition(const Definition& definition, const std::string& what) {
+std::string list_config(const BakeConfig& config, const std::string& what) {
   std::string type = what, format = "table";
   if (what.find('=') != std::string::npos) {
     type.clear();
@@ -298,8 +298,8 @@ std::string list_definition(const Definition& definition, const std::string& wha
     throw Error(Category::usage, fmt::format("--list '{}': unknown format '{}'; known: json, table", printable(what),
                                              printable(format)));
   }
-  if (type == "targets") return list_targets(definition.config(), format == "json");
-  if (type == "variables") return list_variables(definition.config(), format == "json");
+  if (type == "targets") return list_targets(config, format == "json");
+  if (type == "variables") return list_variables(config, format == "json");
   throw Error(Category::usage, fmt::format("--list '{}': unknown type '{}'{}", printable(what), printable(type),
                                            suggestion(type, {"targets", "variables"})));
 }

@@ -60,6 +60,6 @@ class Definition {
 std::vector<std::string> default_files(const fs::path& folder);
 
 // `--list`: "targets", "variables", and with "type=...,format=json" as JSON. Error{usage} for other words.
-std::string list_definition(const Definition& definition, const std::string& what);
+std::string list_config(const BakeConfig& config, const std::string& what);
 
 }  // namespace kiln::bake

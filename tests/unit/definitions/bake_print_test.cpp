@@ -82,8 +82,23 @@ TEST_CASE("a target and a group of one name are both listed") {
   const kiln::test::Folder folder({{"docker-bake.hcl",
                                     "group \"app\" {\n  targets = [\"app\", \"lib\"]\n}\n"
                                     "target \"app\" {\n  description = \"the app\"\n}\ntarget \"lib\" {}\n"}});
-  CHECK(kiln::bake::list_definition(definition_of(folder, "docker-bake.hcl"), "targets") ==
+  CHECK(kiln::bake::list_config(definition_of(folder, "docker-bake.hcl").config(), "targets") ==
         "TARGET\tDESCRIPTION\napp\tthe app\napp\tapp, lib\nlib\t\n");
+}
+
+TEST_CASE("image definitions are listed with their groups as the targets of bake files are") {
+  kiln::Fleet fleet;
+  fleet.targets.resize(2);
+  fleet.targets[0].name = "app-large";
+  fleet.targets[0].description = "the app";
+  fleet.targets[1].name = "base";
+  fleet.groups = {{"app", {"app-large"}}};
+  CHECK(kiln::list_fleet(fleet, "targets") ==
+        "TARGET\t\tDESCRIPTION\napp\t\tapp-large\napp-large\tthe app\nbase\t\t\n");
+  CHECK(kiln::list_fleet(fleet, "type=targets,format=json") ==
+        "[\n  {\n    \"name\": \"app\",\n    \"description\": \"app-large\",\n    \"group\": true\n  },\n"
+        "  {\n    \"name\": \"app-large\",\n    \"description\": \"the app\"\n  },\n  {\n    \"name\": \"base\"\n  "
+        "}\n]\n");
 }
 
 TEST_CASE("a file whose name says nothing is told by how it begins") {
@@ -95,6 +110,7 @@ TEST_CASE("a file whose name says nothing is told by how it begins") {
                                    {"quoted", "{\n  \"services\": {\"app\": {\"build\": \".\"}}}"}});
   for (const char* file : {"compose", "native", "variables", "json", "braces", "quoted"}) {
     INFO(file);
-    CHECK(kiln::bake::list_definition(definition_of(folder, file), "targets").find("\napp\t\n") != std::string::npos);
+    CHECK(kiln::bake::list_config(definition_of(folder, file).config(), "targets").find("\napp\t\n") !=
+          std::string::npos);
   }
 }
