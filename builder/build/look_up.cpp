@@ -71,7 +71,7 @@ std::string shown(const StepView& step) {
 void mask(Forecast& forecast, const SecretValues& secrets) {
   for (std::string& note : forecast.notes) note = secrets.masked(note);
   for (ForeseenTarget& target : forecast.targets) {
-    target.problem = secrets.masked(target.problem);
+    for (ForeseenProblem& problem : target.problems) problem.text = secrets.masked(problem.text);
     for (ForeseenStep& step : target.steps) {
       if (step.expectation != Expectation::hit) step.reason = secrets.masked(step.reason);
     }
@@ -107,8 +107,11 @@ Forecast forecast_of(const BuildRequest& request, const Plan& plan, const BuildS
     const std::size_t number = numbers.at({target.name, target.platform});
     const PlannedTarget& planned = *plan.targets[number];
     if (const auto it = problems.find(number); it != problems.end()) {
-      target.problem = it->second.message();
-      if (it->second.category() == Category::network) target.problem_kind = ProblemKind::unreachable;
+      for (const Error& error : it->second) {
+        const bool is_out_of_reach = error.category() == Category::network;
+        target.problems.push_back(
+            {is_out_of_reach ? ProblemKind::unreachable : ProblemKind::would_fail, error.message()});
+      }
     }
     std::map<StepPlace, const ForeseenAnswer*> known;
     for (const ForeseenAnswer& step : answers) {

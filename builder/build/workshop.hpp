@@ -46,8 +46,8 @@ class Workshop {
   // Solves the wanted targets of a plan.
   Stages solve(const Plan& plan, const std::set<std::size_t>& wanted, const NeededHere& needed_here);
   struct Foreseen {
-    std::map<std::size_t, Error> problems;          // as Solver::look_up()
-    std::map<std::string, std::string> would_lock;  // as BaseSource::would_lock()
+    std::map<std::size_t, std::vector<Error>> problems;  // as Solver::look_up()
+    std::map<std::string, std::string> would_lock;       // as BaseSource::would_lock()
   };
   // Looks up what solving would ask for, by `steps`.
   Foreseen look_up(const Plan& plan, const std::set<std::size_t>& wanted, StepSolver& steps);

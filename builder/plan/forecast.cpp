@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/text.hpp"
 #include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/stage_name.hpp"
 
@@ -50,12 +51,22 @@ std::size_t ForeseenTarget::count(Expectation expectation) const {
 }
 
 bool Forecast::has_problem(ProblemKind kind) const {
-  return std::any_of(targets.begin(), targets.end(), [&](const ForeseenTarget& target) {
-    return !target.problem.empty() && target.problem_kind == kind;
-  });
+  return std::any_of(targets.begin(), targets.end(),
+                     [&](const ForeseenTarget& target) { return target.has_problem(kind); });
 }
 
-bool ForeseenTarget::is_unchanged() const { return problem.empty() && count(Expectation::hit) == steps.size(); }
+bool ForeseenTarget::has_problem(ProblemKind wanted_kind) const {
+  return std::any_of(problems.begin(), problems.end(),
+                     [&](const ForeseenProblem& problem) { return problem.kind == wanted_kind; });
+}
+
+std::string ForeseenTarget::problem() const {
+  std::vector<std::string> texts;
+  for (const ForeseenProblem& problem : problems) texts.push_back(problem.text);
+  return join(texts, "; ");
+}
+
+bool ForeseenTarget::is_unchanged() const { return problems.empty() && count(Expectation::hit) == steps.size(); }
 
 const ForeseenTarget* Forecast::find(const std::string& name) const {
   const auto it =

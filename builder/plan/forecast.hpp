@@ -23,6 +23,11 @@ enum class ProblemKind {
   unreachable,  // what the target is built from could not be asked for: more is not known
 };
 
+struct ForeseenProblem {
+  ProblemKind kind = ProblemKind::would_fail;
+  std::string text;
+};
+
 // A step that can make a layer, before anything is built.
 struct ForeseenStep {
   std::string stage;
@@ -48,11 +53,13 @@ struct ForeseenTarget {
   std::vector<std::string> names;
   std::size_t wave = 0;  // 0: built from nothing of the fleet, else one more than its last parent's
   bool wanted = false;   // asked for; else only what such a one is built from
-  std::string problem;   // empty: there is none
-  ProblemKind problem_kind = ProblemKind::would_fail;
+  std::vector<ForeseenProblem> problems;
   std::vector<ForeseenStep> steps;
 
   bool is_unchanged() const;
+  bool has_problem(ProblemKind wanted_kind) const;
+  // All of them, as one sentence; empty: there is none.
+  std::string problem() const;
   std::size_t count(Expectation expectation) const;
 };
 

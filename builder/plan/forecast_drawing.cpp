@@ -34,7 +34,7 @@ struct Colours {
 };
 
 Colours colours_of(const ForeseenTarget& target) {
-  if (!target.problem.empty() && target.problem_kind == ProblemKind::would_fail) return {"#f8d0cc", "#b3261e"};
+  if (target.has_problem(ProblemKind::would_fail)) return {"#f8d0cc", "#b3261e"};
   if (target.is_unchanged()) return {"#d7f0d9", "#2e7d32"};
   if (target.count(Expectation::build) > 0) return {"#ffe6c7", "#c25700"};
   return {"#e6e6ea", "#6b6b76"};
@@ -48,7 +48,8 @@ std::uint64_t bytes_of(const ForeseenTarget& target) {
 }
 
 std::string state_of(const ForeseenTarget& target) {
-  if (!target.problem.empty()) return target.problem_kind == ProblemKind::unreachable ? "cannot be told" : "would fail";
+  if (target.has_problem(ProblemKind::would_fail)) return "would fail";
+  if (target.has_problem(ProblemKind::unreachable)) return "cannot be told";
   const auto hits = [](std::size_t count) { return fmt::format("{} hit{}", count, count == 1 ? "" : "s"); };
   std::string text = target.is_unchanged() ? "unchanged: " + hits(target.steps.size())
                                            : fmt::format("{}, {} to build", hits(target.count(Expectation::hit)),
@@ -165,7 +166,8 @@ void draw_frame(std::string& svg, const ImageFrame& frame) {
     const ForeseenTarget& target = *frame.targets[i];
     const Colours colours = colours_of(target);
     const int x = frame.x + kFrame, y = frame.box_y(i);
-    std::string hint = target.name + "\n" + (target.problem.empty() ? "" : target.problem + "\n");
+    std::string hint = target.name + "\n";
+    for (const ForeseenProblem& problem : target.problems) hint += problem.text + "\n";
     for (const ForeseenStep& step : target.steps) {
       hint += fmt::format("{}: {}{}{}\n", to_string(step.expectation), step.text, step.reason.empty() ? "" : " - ",
                           step.reason);

@@ -24,8 +24,8 @@ Json to_json(const ForeseenStep& step) {
 }
 
 Json problem_kind_of(const ForeseenTarget& target) {
-  if (target.problem.empty()) return {};
-  return target.problem_kind == ProblemKind::unreachable ? "unreachable" : "would-fail";
+  if (target.problems.empty()) return {};
+  return target.has_problem(ProblemKind::would_fail) ? "would-fail" : "unreachable";
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ std::string forecast_json(const Forecast& forecast) {
                        {"names", target.names},
                        {"wanted", target.wanted},
                        {"unchanged", target.is_unchanged()},
-                       {"problem", target.problem},
+                       {"problem", target.problem()},
                        {"problem_kind", problem_kind_of(target)},
                        {"seconds", Forecast::seconds_of(target)},
                        {"bytes_to_push", Forecast::bytes_of(target)},

@@ -11,6 +11,7 @@
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/stage_name.hpp"
 #include "builder/dockerfile/text_file.hpp"
+#include "builder/plan/stage_images.hpp"
 #include "builder/solve/build_checks.hpp"
 #include "builder/solve/secret_values.hpp"
 #include "builder/steps/context_source.hpp"
@@ -37,7 +38,9 @@ struct Solver::State {
   std::shared_ptr<CopySource> folder(const fs::path& path, const std::optional<std::string>& ignore,
                                      const std::string& ignore_name, const std::string& description);
   void fail(const std::exception_ptr& error);
-  void note_problem(std::size_t target, const Error& error);
+  void note_problem(StageId id, const Error& error);
+  void end_early(StageId id);
+  std::vector<Error> problems_of(std::size_t target);
 
   StageView view_of(StageId id) const {
     const PlannedTarget& planned = *plan.targets[id.target];
@@ -64,7 +67,8 @@ struct Solver::State {
   std::vector<std::thread> threads;
   std::exception_ptr failure;
   bool only_looks_up = false;
-  std::map<std::size_t, Error> problems;
+  std::set<StageId> ended_early;  // of a look
+  std::map<StageId, Error> problems;
 };
 
 // The build around one stage: releases its work slot while it waits for another stage.
@@ -167,9 +171,51 @@ void Solver::State::fail(const std::exception_ptr& error) {
   settings.evaluation.stop.cancel(1);
 }
 
-void Solver::State::note_problem(std::size_t target, const Error& error) {
+void Solver::State::note_problem(StageId id, const Error& error) {
   const std::lock_guard lock(mutex);
-  problems.emplace(target, Error(error.category(), secrets.masked(error.message())));
+  problems.emplace(id, error);
+}
+
+// Of a look, for a stage that ended before its last line: the images that a build would ask for further down. Which of
+// them cannot be had is for problems_of(), which asks again and is answered at once.
+void Solver::State::end_early(StageId id) {
+  {
+    const std::lock_guard lock(mutex);
+    ended_early.insert(id);
+  }
+  const PlannedTarget& planned = *plan.targets[id.target];
+  for (const StageImage& image : stage_images(plan, planned, id.stage)) {
+    if (tools.layers.cancel().is_cancelled()) return;
+    try {
+      tools.bases.image(image.reference, image.platform, pull_of(planned.target));
+    } catch (const Error&) {
+      continue;
+    }
+  }
+}
+
+// What keeps a target from being built: each image that cannot be had, once, and what else ended a stage.
+std::vector<Error> Solver::State::problems_of(std::size_t target) {
+  const PlannedTarget& planned = *plan.targets[target];
+  std::vector<Error> found;
+  const auto tell = [&](const Error& error) { found.emplace_back(error.category(), secrets.masked(error.message())); };
+  std::set<std::string> images, told;
+  for (const std::size_t stage : needed_stages(planned)) {
+    if (ended_early.count({target, stage}) == 0) continue;
+    for (const StageImage& image : stage_images(plan, planned, stage)) {
+      try {
+        tools.bases.image(image.reference, image.platform, pull_of(planned.target));
+      } catch (const Error& error) {
+        const Error located(error.category(),
+                            fmt::format("{}:{}: {}", planned.target.dockerfile_name, image.line, error.message()));
+        told.insert(located.message());
+        if (images.insert(image.identity()).second) tell(located);
+      }
+    }
+    const auto own = problems.find({target, stage});
+    if (own != problems.end() && told.count(own->second.message()) == 0) tell(own->second);
+  }
+  return found;
 }
 
 StageEnd Solver::State::evaluate(StageId id) {
@@ -190,7 +236,8 @@ StageFuture Solver::State::request(StageId id) {
   threads.emplace_back([this, id, promise] {
     const auto end_with = [&](const Error& error) {
       if (only_looks_up) {
-        note_problem(id.target, error);
+        note_problem(id, error);
+        end_early(id);
         promise->set_value(Blocked{});
         return;
       }
@@ -200,7 +247,9 @@ StageFuture Solver::State::request(StageId id) {
     try {
       // What this stage will ask for begins at once, beside it.
       for (const std::size_t other : plan.targets[id.target]->needs[id.stage]) request({id.target, other});
-      promise->set_value(evaluate(id));
+      StageEnd end = evaluate(id);
+      if (only_looks_up && end.is_blocked()) end_early(id);
+      promise->set_value(std::move(end));
     } catch (const Error& error) {
       end_with(error);
     } catch (const std::exception& error) {
@@ -343,10 +392,16 @@ Results Solver::solve(const std::set<std::size_t>& wanted, const NeededHere& nee
   });
 }
 
-std::map<std::size_t, Error> Solver::look_up(const std::set<std::size_t>& wanted) {
+std::map<std::size_t, std::vector<Error>> Solver::look_up(const std::set<std::size_t>& wanted) {
   state_->only_looks_up = true;
   state_->finish_all(wanted);
-  return state_->problems;
+  std::map<std::size_t, std::vector<Error>> problems;
+  for (const auto& [id, stage] : state_->stages) {
+    if (problems.count(id.target)) continue;
+    std::vector<Error> found = state_->problems_of(id.target);
+    if (!found.empty()) problems.emplace(id.target, std::move(found));
+  }
+  return problems;
 }
 
 }  // namespace kiln

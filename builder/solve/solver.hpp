@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "builder/solve/stage_evaluator.hpp"
@@ -56,9 +57,10 @@ class Solver {
                                                                   const NeededHere& needed_here);
 
   // Evaluates as far as the cache goes; for a StepSolver that executes nothing. A stage ends at its first step that is
-  // missed, and with it the stages built from it. Returns, by target, what would fail whatever is built first (a COPY
-  // source that is missing, a name that nothing has), and of the category network what could not be asked for.
-  std::map<std::size_t, Error> look_up(const std::set<std::size_t>& wanted);
+  // missed, and with it the stages built from it; the images that its further lines name are asked for all the same.
+  // Returns, by target, what would fail whatever is built first (a COPY source that is missing, a name that nothing
+  // has), and of the category network each image that could not be asked for, once.
+  std::map<std::size_t, std::vector<Error>> look_up(const std::set<std::size_t>& wanted);
 
  private:
   struct State;

@@ -2,6 +2,7 @@
 """kiln plan: what a build would do, told before it is done, and that telling does nothing."""
 
 import json
+import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -176,6 +177,23 @@ class NewFleetPlanTest(harness.KilnTest):
                          {"app": "unreachable", "child": None, "other": "unreachable", "whole": None})
         self.write("images/whole/Dockerfile", "FROM scratch\nCOPY missing /\n")
         self.assertIn("would fail: ", self.kiln("plan", code=1).stdout)
+
+    def test_each_base_that_cannot_be_reached_is_named_once(self):
+        self.write("images/app/Dockerfile", """
+            FROM 127.0.0.1:9/acme/go:1 AS build
+            RUN true
+            FROM 127.0.0.1:9/acme/go:1 AS test
+            RUN true
+            FROM 127.0.0.1:9/acme/root:2
+            COPY --from=build /x /
+            COPY --from=test /x /
+            COPY --from=127.0.0.1:9/acme/tool:3 /x /
+            """)
+        plan = json.loads(self.kiln("plan", "--format", "json", code=3).stdout)["targets"][0]
+        self.assertEqual(plan["problem_kind"], "unreachable")
+        self.assertEqual(re.findall(r"images/app/Dockerfile:(\d+): |while pulling '127.0.0.1:9/acme/([^']*)'", plan["problem"]),
+                         [("1", ""), ("", "go:1"), ("5", ""), ("", "root:2"), ("8", ""), ("", "tool:3")])
+        self.assertEqual(self.kiln("plan", code=3).stdout.count("cannot be told: "), 3)
 
     def test_packages_that_there_are_not_would_fail(self):
         self.need_programs("apt-get")

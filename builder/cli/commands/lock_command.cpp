@@ -11,6 +11,7 @@
 #include "builder/cli/words/selected_fleet.hpp"
 #include "builder/debian/debian_locker.hpp"
 #include "builder/definitions/load_fleet.hpp"
+#include "builder/plan/stage_images.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/layout.hpp"
 
@@ -36,14 +37,21 @@ DebianSpec spec_of(const TargetSpec& target) {
   return spec;
 }
 
-// The images of registries that any stage of the fleet is built FROM, with the platform they are wanted for.
+// The images of registries that the fleet is built from, with the platform they are wanted for. A stage that no target
+// ends in is locked too: another --target may need it.
 std::set<std::pair<std::string, std::string>> foreign_images(const Plan& plan) {
   std::set<std::pair<std::string, std::string>> images;
+  const auto add = [&](const std::string& name, const oci::Platform& platform) {
+    const oci::Reference reference = oci::Reference::parse(name);
+    if (!reference.digest) images.emplace(reference.str(), platform.str());
+  };
   for (const auto& planned : plan.targets) {
-    for (const NameMeaning& base : planned->bases) {
-      const auto* image = std::get_if<ImageBase>(&base);
-      if (image && !oci::Reference::parse(image->reference).digest) {
-        images.emplace(oci::Reference::parse(image->reference).str(), planned->target.platform().str());
+    const std::set<std::size_t> needed = needed_stages(*planned);
+    for (std::size_t stage = 0; stage < planned->bases.size(); ++stage) {
+      if (needed.count(stage)) {
+        for (const StageImage& image : stage_images(plan, *planned, stage)) add(image.reference, image.platform);
+      } else if (const auto* base = std::get_if<ImageBase>(&planned->bases[stage])) {
+        add(base->reference, planned->target.platform());
       }
     }
   }

@@ -113,9 +113,9 @@ class PlanPrinter {
     const std::string from = target.parents.empty() ? "" : " from " + join(target.parents, ", ");
     const bool is_listed = !target.is_unchanged() && (!is_large_ || has_own_reason(target));
     fmt::print("{}{}{}{}\n", title_of(target), from, summary_of(target), is_listed ? "" : marks_of(target));
-    if (!target.problem.empty()) {
-      fmt::print("  {}: {}\n", target.problem_kind == ProblemKind::unreachable ? "cannot be told" : "would fail",
-                 printable(target.problem));
+    for (const ForeseenProblem& problem : target.problems) {
+      fmt::print("  {}: {}\n", problem.kind == ProblemKind::unreachable ? "cannot be told" : "would fail",
+                 printable(problem.text));
     }
     if (is_listed) print_steps(target);
   }

@@ -120,7 +120,7 @@ TEST_CASE("the JSON says of each step what is expected and why") {
 
 TEST_CASE("drawings hold every target and edge, and hostile names as text") {
   Forecast forecast = looked_up();
-  forecast.targets[0].problem = "no <such> \"file\" & more";
+  forecast.targets[0].problems = {{ProblemKind::would_fail, "no <such> \"file\" & more"}};
   const std::string svg = forecast_svg(forecast);
   CHECK(svg.find("app: 2 profiles") != std::string::npos);
   CHECK(svg.find("no &lt;such&gt; &quot;file&quot; &amp; more") != std::string::npos);
@@ -138,13 +138,17 @@ TEST_CASE("what could not be asked for is told apart from what would fail") {
   Forecast forecast = looked_up();
   const auto kind = [&] { return nlohmann::json::parse(forecast_json(forecast))["targets"][0]["problem_kind"]; };
   CHECK(kind().is_null());
-  forecast.targets[0].problem = "no such file";
+  forecast.targets[0].problems = {{ProblemKind::would_fail, "no such file"}};
   CHECK(kind() == "would-fail");
   CHECK(forecast.has_problem(ProblemKind::would_fail));
   CHECK_FALSE(forecast.has_problem(ProblemKind::unreachable));
-  forecast.targets[0].problem_kind = ProblemKind::unreachable;
+  forecast.targets[0].problems = {{ProblemKind::unreachable, "no such host"}};
   CHECK(kind() == "unreachable");
   CHECK_FALSE(forecast.has_problem(ProblemKind::would_fail));
   CHECK(forecast.has_problem(ProblemKind::unreachable));
   CHECK(forecast_svg(forecast).find("cannot be told") != std::string::npos);
+  forecast.targets[0].problems.push_back({ProblemKind::would_fail, "no such file"});
+  CHECK(kind() == "would-fail");
+  CHECK(forecast.targets[0].problem() == "no such host; no such file");
+  CHECK(forecast_svg(forecast).find("cannot be told") == std::string::npos);
 }

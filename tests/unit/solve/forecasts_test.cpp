@@ -66,7 +66,28 @@ TEST_CASE("what would fail whatever is built first is a problem of its target, a
   shop.build({"good"});
   CHECK(shop.foresee() == Steps{"hit RUN make"});
   REQUIRE(shop.problems.size() == 1);
-  CHECK(shop.problems.at("bad") == "bad/Dockerfile:2: '/missing' is not in the build context");
+  CHECK(shop.problems.at("bad") == Steps{"bad/Dockerfile:2: '/missing' is not in the build context"});
+}
+
+TEST_CASE("every image of a target that cannot be had is told with its line, once, and so is what else would fail") {
+  Workshop shop;
+  shop.target("app",
+              "FROM acme/go AS build\nRUN make\n"
+              "FROM acme/go AS test\nRUN test\n"
+              "FROM base AS notes\nCOPY missing /\n"
+              "FROM acme/unused AS unused\n"
+              "FROM base\nCOPY --from=build /ran/make /\nCOPY --from=test /ran/test /\nCOPY --from=notes /missing /\n"
+              "COPY --from=acme/tool:1 /t /\nRUN --mount=from=acme/data,target=/d use\n"
+              "COPY --from=acme/tool:1 /u /\n");
+  shop.target("late", "FROM base\nRUN first\nCOPY --from=acme/tool:1 /t /\n");
+  shop.foresee();
+  REQUIRE(shop.problems.size() == 2);
+  CHECK(shop.problems.at("app") == Steps{"app/Dockerfile:1: there is no image 'acme/go'",
+                                         "app/Dockerfile:6: '/missing' is not in the build context",
+                                         "app/Dockerfile:12: there is no image 'acme/tool:1'",
+                                         "app/Dockerfile:13: there is no image 'acme/data'"});
+  CHECK(shop.problems.at("late") == Steps{"late/Dockerfile:3: there is no image 'acme/tool:1'"});
+  CHECK(shop.ran().empty());
 }
 
 TEST_CASE("a forecast sees what a shared cache has, and fetches no layer") {

@@ -125,8 +125,9 @@ Steps Workshop::foresee(const std::vector<std::string>& targets) {
   StepForecast forecast(session.lookup);
   const StageTools tools = session.tools(*this, forecast, *heard_);
   problems.clear();
-  for (const auto& [number, problem] : Solver(planned, tools, session.settings).look_up(numbers(planned, targets)))
-    problems[planned.targets[number]->target.name] = problem.message();
+  for (const auto& [number, found] : Solver(planned, tools, session.settings).look_up(numbers(planned, targets))) {
+    for (const Error& problem : found) problems[planned.targets[number]->target.name].push_back(problem.message());
+  }
   std::vector<ForeseenAnswer> answers = forecast.answers();
   std::stable_sort(answers.begin(), answers.end(), [](const ForeseenAnswer& a, const ForeseenAnswer& b) {
     return std::tie(a.view.target, a.view.stage, a.view.index) < std::tie(b.view.target, b.view.stage, b.view.index);

@@ -57,8 +57,8 @@ class Workshop {
   Error fail(const std::vector<std::string>& targets = {});
   // What a forecast says: "hit TEXT" and "miss TEXT".
   Steps foresee(const std::vector<std::string>& targets = {});
-  // By the name of a target, what a forecast found that would fail.
-  std::map<std::string, std::string> problems;
+  // By the name of a target, what a forecast found that would fail or cannot be had.
+  std::map<std::string, Steps> problems;
 
   // Another machine, with an empty store. The first is "one".
   void use_machine(const std::string& name);
