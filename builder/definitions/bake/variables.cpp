@@ -125,6 +125,44 @@ Value value_of_any(const Value& json) {
   return known ? hcl::convert(value->second, *known) : json;
 }
 
+// What NAME_JSON says as a value of the declared type, as cty reads it: an attribute that is not said is null, optional
+// or not, and one that the type has not is a mistake.
+Value value_of_json(const Value& json, const Type& type) {
+  if (type.is_dynamic()) return value_of_any(json);
+  if (json.is_null()) return Value::null(type.without_optional());
+  const auto in_part = [&](std::size_t number, const Value& item) {
+    if (type.is_collection()) return value_of_json(item, type.element());
+    return number < type.elements().size() ? value_of_json(item, type.elements()[number]) : item;
+  };
+  if (type.kind() == Type::Kind::object && json.is_mapping()) {
+    std::vector<std::string> known;
+    for (const auto& attribute : type.attributes()) known.push_back(attribute.first);
+    for (const auto& [name, member] : json.members()) {
+      if (type.attributes().contains(name)) continue;
+      throw ValueError(fmt::format("its type has no attribute '{}'{}", printable(name), suggestion(name, known)));
+    }
+    Value::Members members;
+    for (const auto& [name, wanted] : type.attributes()) {
+      const auto said = json.members().find(name);
+      members.emplace(name, said == json.members().end() ? Value::null(wanted.without_optional())
+                                                         : value_of_json(said->second, wanted));
+    }
+    return Value::object(std::move(members));
+  }
+  if (type.kind() == Type::Kind::map && json.is_mapping()) {
+    Value::Members members;
+    for (const auto& [name, member] : json.members()) members.emplace(name, in_part(0, member));
+    return hcl::convert(Value::object(std::move(members)), type);
+  }
+  const bool is_listed = type.kind() != Type::Kind::map && (type.is_collection() || type.kind() == Type::Kind::tuple);
+  if (is_listed && json.is_sequence()) {
+    Value::Items items;
+    for (const Value& item : json.items()) items.push_back(in_part(items.size(), item));
+    return hcl::convert(Value::tuple(std::move(items)), type);
+  }
+  return hcl::convert(json, type);
+}
+
 bool is_csv_type(const Type& type) { return type.is_collection() || type.kind() == Type::Kind::tuple; }
 
 // As `--list variables` shows a value; nullopt for null.
@@ -225,10 +263,7 @@ Value Variables::with_given(const std::string& name, const Variable& variable, b
     }
   }
   try {
-    if (type && json) {
-      const Value value = hcl::json_value(hcl::Source(name + "_JSON", *json));
-      return type->is_dynamic() ? value_of_any(value) : hcl::convert(value, *type);
-    }
+    if (type && json) return value_of_json(hcl::json_value(hcl::Source(name + "_JSON", *json)), *type);
     if (type && is_csv_type(*type)) return from_csv(*given, *type);
     if (type) {
       if (!type->is_primitive())

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/near_hint.hpp"
 #include "base/paths.hpp"
@@ -356,7 +357,8 @@ class ServiceReader {
 
 void add_compose_targets(std::vector<ComposeFile> files, const ComposeOptions& options, bake::BakeConfig& config) {
   const Lookup variables = project_variables(options, files);
-  const Model model = load_model(std::move(files), options, variables);
+  std::set<std::string> unset;
+  const Model model = load_model(std::move(files), options, variables, &unset);
   const Node* services = model.root.find("services");
   if (services == nullptr || services->members.empty()) return;
   config.sources.insert(config.sources.end(), model.sources.begin(), model.sources.end());
@@ -386,6 +388,10 @@ void add_compose_targets(std::vector<ComposeFile> files, const ComposeOptions& o
   config.warnings.insert(config.warnings.end(), reader.warnings().begin(), reader.warnings().end());
   group.has_no_list = group.targets.empty();
   config.groups.push_back(std::move(group));
+  // Files that are looked at and not built are read without the environment.
+  if (options.needed_value) return;
+  for (const std::string& name : unset)
+    config.warnings.push_back(fmt::format("the variable '{}' is not set, and counts as empty", printable(name)));
 }
 
 }  // namespace kiln::compose

@@ -95,7 +95,7 @@ class Assembler {
   std::size_t at_ = 0;
 };
 
-// Consecutive literals as one: a heredoc is read line by line.
+// Consecutive literals as one: heredocs, and texts of JSON, are read line by line, and a `~` reaches to the line's end.
 std::vector<TemplatePart> merged(std::vector<TemplatePart> parts) {
   std::vector<TemplatePart> result;
   for (TemplatePart& part : parts) {
@@ -220,7 +220,7 @@ std::vector<TemplatePart> TemplateParser::template_parts(TemplateKind kind) {
       const std::size_t length = character_length();
       literal += text_.substr(at_, length);
       at_ += length;
-      if (ends_line && kind == TemplateKind::heredoc) finish_literal();
+      if (ends_line && kind != TemplateKind::quoted) finish_literal();
     }
   }
   finish_literal();

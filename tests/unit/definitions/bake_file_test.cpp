@@ -318,6 +318,28 @@ TEST_CASE("functions, attributes of other targets and HCL's native syntax are ev
           .ends_with("'target.a.args' leads back to itself"));
 }
 
+TEST_CASE("a variable of a Compose file that nothing sets and that has no default counts as empty, with a warning") {
+  const std::string file =
+      "services:\n  app:\n    build: {context: ., args: {A: '$TAG', B: '${TAGS}', C: '${D:-x}'}}\n";
+  const kiln::Fleet fleet = load(file, {{{"TAG", "1"}}, {}}, "compose.yaml");
+  CHECK(fleet.find("app")->args == Pairs{{"A", "1"}, {"B", ""}, {"C", "x"}});
+  CHECK(fleet.warnings == Texts{"the variable 'TAGS' is not set, and counts as empty"});
+}
+
+TEST_CASE(
+    "a typed variable that is given as JSON has null for what it does not say, and nothing that its type has not") {
+  const std::string file =
+      "variable \"O\" {\n  type = object({ name = string, deep = object({ n = number }) })\n}\n"
+      "target \"a\" {\n  args = { A = O.name == null ? \"none\" : O.name, B = jsonencode(O.deep) }\n}\n";
+  const auto given = [&](const std::string& json) { return load(file, {{{"O_JSON", json}}, {}}, "docker-bake.hcl"); };
+  CHECK(given("{}").find("a")->args == Pairs{{"A", "none"}, {"B", "null"}});
+  CHECK(given(R"({"name": 1, "deep": {}})").find("a")->args == Pairs{{"A", "1"}, {"B", R"({"n":null})"}});
+  CHECK_ERROR(given(R"({"nmae": "x"})"), kiln::Category::usage,
+              doctest::Contains("the given value of 'O': its type has no attribute 'nmae'; did you mean 'name'?"));
+  CHECK_ERROR(given(R"({"deep": {"n": "x"}})"), kiln::Category::usage,
+              doctest::Contains("the given value of 'O': a number is required"));
+}
+
 TEST_CASE("what Compose refuses in a build is refused with the file, the line and the service") {
   const auto compose = [](const std::string& lines) {
     load("services:\n  app:\n    build:\n      context: .\n" + lines, {}, "compose.yaml");
