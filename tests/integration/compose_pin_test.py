@@ -163,6 +163,7 @@ class ComposePin(releases_test.ReleaseTest):
         self.write(".env", "TAG=latest\n")
         result = self.kiln("compose", "pin", "compose.yaml")
         self.assertIn("docker compose -f compose.yaml -f compose.override.yaml -f compose.pins.yaml up -d", result.stdout)
+        self.assertRegex(result.stdout, r"(?m)^service 'b': pinned to ")
         self.assertIn("the variable 'WORD' is not set, and counts as empty", result.stderr)
         self.assertNotIn("'TAG'", result.stderr)
         self.assertEqual(self.pins(), {

@@ -172,7 +172,11 @@ std::string command_with(const std::vector<std::string>& files) {
 
 void print_service(const PinWords& words, const PinResult& result, const PinnedService& service) {
   const std::string line = service.line == 0 ? "" : fmt::format("{}:", service.line);
-  const std::string where = fmt::format("{}:{} service '{}'", words.files[0], line, printable(service.service));
+  // Of several files it is not known which one says the service.
+  const bool is_only_file = result.files.size() == (result.pins_file ? 2 : 1);
+  const std::string file =
+      service.line != 0 || is_only_file ? fmt::format("{}:{} ", words.files[0], line) : std::string();
+  const std::string where = fmt::format("{}service '{}'", file, printable(service.service));
   if (service.outcome == Outcome::pinned) {
     fmt::print("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to",
                printable(service.after));
