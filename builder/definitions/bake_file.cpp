@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/error.hpp"
@@ -48,6 +49,28 @@ void check_outputs(const bake::AttributeValues& values, const bake::AttributeFol
   }
 }
 
+// By attribute, the targets that say what kiln does not honour.
+using LeftOut = std::map<std::string_view, std::vector<std::string>>;
+
+// Of files that are looked at and not built: what kiln does not honour is left out, so that the rest is seen.
+void leave_out_refused(const std::string& target, bake::AttributeValues& values, LeftOut& left_out) {
+  std::erase_if(values, [&](const auto& said) {
+    const bake::Attribute& attribute = *bake::find_attribute(said.first);
+    const bool is_refused = bake::is_refused(attribute, said.second);
+    if (is_refused) left_out[attribute.name].push_back(target);
+    return is_refused;
+  });
+}
+
+std::string sentence_of(std::string_view attribute, const std::vector<std::string>& targets) {
+  constexpr std::size_t kMostNamed = 8;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < std::min(targets.size(), kMostNamed); ++i)
+    names.push_back(fmt::format("'{}'", printable(targets[i])));
+  return fmt::format("'{}' of {}{} is left out: kiln does not honour it", attribute, join(names, ", "),
+                     targets.size() > kMostNamed ? fmt::format(" and {} more", targets.size() - kMostNamed) : "");
+}
+
 // Sets in `target` what the values say. Error{usage} with the place of a value that cannot be.
 void apply_said(const bake::Resolver& resolver, const bake::AttributeValues& values,
                 const bake::AttributeFolders& folders, TargetSpec& target) {
@@ -83,6 +106,7 @@ Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptio
     if (!resolver.knows(name)) continue;
     for (const auto& [target, values] : resolver.select({name}).targets) needed.insert(target);
   }
+  LeftOut left_out;
   for (const bake::BakeTarget& defined : config.targets) {
     TargetSpec target;
     target.name = defined.name;
@@ -93,6 +117,7 @@ Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptio
       bake::AttributeValues values = resolver.complete(defined.name, bake::Resolver::ContextOf::build);
       std::set<std::string> warnings;
       pass_over_caches(defined.name, values, warnings);
+      if (options.needed_value) leave_out_refused(defined.name, values, left_out);
       apply_said(resolver, values, options.folders(), target);
       if (options.fetched_folder) check_outputs(values, options.folders());
       if (needed.contains(defined.name)) fleet.warnings.insert(fleet.warnings.end(), warnings.begin(), warnings.end());
@@ -101,6 +126,7 @@ Fleet bake_fleet(const bake::Definition& definition, const bake::DefinitionOptio
       if (needed.contains(defined.name)) throw;
     }
   }
+  for (const auto& [attribute, targets] : left_out) fleet.warnings.push_back(sentence_of(attribute, targets));
   std::sort(fleet.targets.begin(), fleet.targets.end(),
             [](const TargetSpec& a, const TargetSpec& b) { return a.name < b.name; });
   for (const bake::BakeGroup& group : config.groups) fleet.groups[group.name] = group.targets;

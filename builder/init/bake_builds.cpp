@@ -90,6 +90,7 @@ class BakeReader {
       Fleet other = bake_fleet(definition, options, {"no target"});
       if (count_dockerfiles(other) > 0) fleet = std::move(other);
     }
+    for (const std::string& warning : fleet.warnings) note(fmt::format("'{}': {}", printable(origin), warning));
     const std::set<std::string> abstract = abstract_targets(definition.config(), fleet);
     for (const bake::BakeTarget& target : definition.config().targets) {
       if (abstract.contains(target.name)) continue;

@@ -27,6 +27,21 @@ class BakeTargets(harness.KilnTest):
         blob = self.home / "oci/blobs/sha256" / metadata["containerimage.digest"].removeprefix("sha256:")
         return json.loads(blob.read_text())
 
+    # Attestations
+
+    def test_attestations_of_a_file_are_refused_unless_they_are_switched_off_there_or_on_the_command_line(self):
+        off = {"type": "sbom", "disabled": "true"}
+        self.bake_file(asks={"attest": ["type=provenance,mode=max", off]}, off={"attest": ["type=provenance,disabled=1", off]},
+                       heir={"inherits": ["asks"], "attest": ["type=provenance,disabled=true"]}, again={"attest": [{**off, "disabled": "false"}]})
+        self.bake("off", "heir")
+        for target in ("asks", "again"):
+            self.assertIn(f"target '{target}': kiln does not honour 'attest': it writes no attestations; say --set '*.attest='",
+                          self.bake("off", target, code=2).stderr)
+        self.bake("asks", "again", "--set", "*.attest=")
+        self.bake("asks", "--provenance=false")
+        self.bake("again", "--sbom=false")
+        self.bake("asks", "--sbom=false", code=2)
+
     # Platforms
 
     def test_a_target_of_several_platforms_is_an_index(self):

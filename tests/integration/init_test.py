@@ -169,6 +169,30 @@ class InitTest(harness.KilnTest):
         for name, value in said.items():
             self.assertEqual(definition.get(name.replace("-", "_")), value, name)
 
+    def test_what_a_bake_file_asks_for_in_vain_is_left_out_by_name_and_its_targets_are_taken(self):
+        self.put("app/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        self.put("app/tool.Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        self.put("docker-bake.hcl", """
+            target "app" {
+              context = "app"
+              tags = ["ghcr.io/acme/shop-app:1"]
+              attest = ["type=provenance,mode=max", "type=sbom"]
+              dockerfle = "x"
+            }
+            target "tool" {
+              context = "app"
+              dockerfile = "tool.Dockerfile"
+              tags = ["ghcr.io/acme/shop-tool:1"]
+              attest = [{type = "sbom"}]
+              resources = {memory = "1g"}
+            }
+        """)
+        result, targets = self.init_and_plan()
+        self.assertEqual(sorted(targets), ["shop-app", "shop-tool"])
+        self.assertIn("'docker-bake.hcl': 'attest' of 'app', 'tool' is left out: kiln does not honour it", result.stdout)
+        self.assertIn("'docker-bake.hcl': 'resources' of 'tool' is left out: kiln does not honour it", result.stdout)
+        self.assertIn("did you mean 'dockerfile'?", result.stdout)
+
     def test_edges_are_found_by_the_tags_of_compose_bake_and_workflows(self):
         self.put("base/Dockerfile", "FROM scratch\nCOPY Dockerfile /base\n")
         self.put("tools/Dockerfile", "FROM scratch\nCOPY Dockerfile /tool\n")

@@ -88,10 +88,6 @@ bool print_bake_files(const BakeWords& words, LoadFleetOptions options, const st
   if (words.no_cache) options.set.emplace_back("*.no-cache=true");
   if (words.pull) options.set.emplace_back("*.pull=true");
   if (words.check) options.set.emplace_back("*.call=lint");
-  if (words.print) {
-    const std::vector<std::string> said = words.buildx.words_of_set();
-    options.set.insert(options.set.end(), said.begin(), said.end());
-  }
   const auto definition = load_bake_definition(options);
   if (!definition) return false;
   StderrLog log;
@@ -195,8 +191,10 @@ int run_bake(const BakeWords& words, const std::vector<std::string>& given, cons
     throw Error(Category::usage, "--print and --list exclude one another; say one of them");
   const GateLimits gates = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   std::vector<std::string> set = words.set;
-  const bool has_no_policies = !words.print && !words.buildx.policies.empty();  // others are refused
-  if (has_no_policies) set.emplace_back("*.policy=disabled=true");
+  if (!words.list) {
+    const std::vector<std::string> said = words.buildx.words_of_set();
+    set.insert(set.end(), said.begin(), said.end());
+  }
   const DefinitionsSource source = find_definitions({words.targets, words.files, words.variables, set}, cancel);
   if ((words.print || words.list) && print_bake_files(words, source.options, given)) return 0;
   check_buildx_words(words.buildx);

@@ -136,10 +136,14 @@ void normalise(AttributeValues& values) {
   }
 }
 
+bool is_refused(const Attribute& attribute, const Value& value) {
+  return !attribute.refusal.empty() && is_asked_for(attribute, value);
+}
+
 void apply_value(const Attribute& attribute, const Value& value, TargetSpec& target, const AttributeFolders& folders) {
   if (attribute.refusal.empty()) {
     attribute.apply(value, target, folders);
-  } else if (is_asked_for(attribute, value)) {
+  } else if (is_refused(attribute, value)) {
     throw Error(Category::usage, fmt::format("target '{}': kiln does not honour '{}': {}", printable(target.name),
                                              attribute.name, attribute.refusal));
   }

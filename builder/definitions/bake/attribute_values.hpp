@@ -18,6 +18,8 @@ void merge_over(AttributeValues& into, const AttributeValues& over);
 // Takes repeats and empty texts away, as buildx does behind each merge.
 void normalise(AttributeValues& values);
 
+// Whether a value asks for what kiln does not honour, see Attribute::refusal.
+bool is_refused(const Attribute& attribute, const hcl::Value& value);
 // Sets in `target` what one value says. Error{usage} for a value that cannot be, and for what kiln does not honour.
 void apply_value(const Attribute& attribute, const hcl::Value& value, TargetSpec& target,
                  const AttributeFolders& folders);

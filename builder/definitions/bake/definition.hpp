@@ -23,7 +23,8 @@ struct DefinitionOptions {
   std::vector<std::string> set;        // --set
   bool reads_env_files = true;         // of Compose files: .env and those that they name
   // For files that are looked at, not built: the value of a variable that a Compose file asks for (`${NAME:?}`) and
-  // nothing gives. Validations count for nothing then. Without it both are an Error.
+  // nothing gives. Validations count for nothing then, and what kiln does not honour is left out with a warning of
+  // bake_fleet(). Without it all of these are an Error.
   std::optional<std::string> needed_value = std::nullopt;
 
   AttributeFolders folders() const {

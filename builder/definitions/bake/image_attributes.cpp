@@ -64,7 +64,9 @@ std::vector<Attribute> image_attributes() {
        .entry = EntryKind::attestation,
        .is_never_null = true,
        .is_only_added_to = true,
-       .refusal = "it writes no attestations yet; leave it out, or say disabled=true",
+       .refusal =
+           "it writes no attestations; say --set '*.attest=', or disabled=true there, and make them for the pushed "
+           "digest, with 'cosign attest'",
        .asks_for_nothing = is_switched_off},
       {.name = "labels",
        .place = 90,

@@ -157,8 +157,8 @@ TEST_CASE("values that cannot be are refused") {
 
 TEST_CASE("what kiln does not honour is refused where it asks for something") {
   CHECK_ERROR(read({{"attest", R"(["type=sbom"])"}}), Category::usage,
-              "target 't': kiln does not honour 'attest': it writes no attestations yet; leave it out, or say "
-              "disabled=true");
+              "target 't': kiln does not honour 'attest': it writes no attestations; say --set '*.attest=', or "
+              "disabled=true there, and make them for the pushed digest, with 'cosign attest'");
   CHECK_ERROR(read({{"resources", R"({"memory": "1g"})"}}), Category::usage,
               "target 't': kiln does not honour 'resources': RUN steps are not limited; limit the kiln process");
   CHECK_ERROR(read({{"policy", R"([{"filename": "p.rego"}])"}}), Category::usage,
