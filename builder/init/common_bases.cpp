@@ -110,10 +110,14 @@ std::vector<Beginning> beginnings_of(const std::vector<ProposedImage>& images) {
     Beginning beginning{image.name, "", {}};
     std::size_t stage = image.planned->final_stage;
     while (const auto* base = std::get_if<StageBase>(&image.planned->bases[stage])) stage = base->stage;
-    const auto* base = std::get_if<ImageBase>(&image.planned->bases[stage]);
-    if (base == nullptr) continue;
-    const auto edge = image.edges.find(base->reference);
-    beginning.from = edge == image.edges.end() ? base->reference : edge->second;
+    if (const auto* base = std::get_if<ImageBase>(&image.planned->bases[stage])) {
+      const auto edge = image.edges.find(base->reference);
+      beginning.from = edge == image.edges.end() ? base->reference : edge->second;
+    } else if (std::holds_alternative<ScratchBase>(image.planned->bases[stage])) {
+      beginning.from = "scratch";
+    } else {
+      continue;
+    }
     add_steps(image, image.planned->final_stage, beginning);
     result.push_back(std::move(beginning));
   }

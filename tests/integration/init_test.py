@@ -393,7 +393,7 @@ class InitTest(harness.KilnTest):
             self.put(f"{name}/{name}.txt", name)
             shutil.copy(shutil.which("busybox"), self.repository / name / "busybox")
         result = self.init("--dry-run")
-        self.assertNotIn("the same first steps", result.stdout)  # from scratch, and COPY of a large file: not compared
+        self.assertNotIn("the same first steps", result.stdout)  # COPY of a large file of another context: not compared
         for name in ("one", "two", "three"):
             path = self.repository / name / "Dockerfile"
             path.write_text(path.read_text().replace("FROM scratch\nCOPY busybox /bin/sh", "FROM shell"))
@@ -404,6 +404,18 @@ class InitTest(harness.KilnTest):
         self.kiln("bake", cwd=self.repository)
         result = self.init("--dry-run")
         self.assertRegex(result.stdout, r"RUN echo same > /same\n    saves [0-9.]+ (B|kB)\n")
+
+
+    def test_equal_first_steps_from_scratch_are_proposed_where_they_take_the_same_files(self):
+        for name in ("one", "two"):
+            self.put(f"services/{name}/Dockerfile", f"FROM scratch\nCOPY libs /libs\nCOPY services/{name} /app\n")
+        self.put("other/Dockerfile", "FROM scratch\nCOPY libs /libs\n")
+        self.put("other/libs/a")
+        self.put("libs/a")
+        self.put("compose.yaml", "services:\n" + "".join(
+            f"  {name}: {{build: {{context: ., dockerfile: services/{name}/Dockerfile}}}}\n" for name in ("one", "two")))
+        result, _ = self.init_and_plan()
+        self.assertIn("  one, two\n    FROM scratch\n    COPY libs /libs\n    saves: unknown until built", result.stdout)
 
 
 class InitServiceTest(harness.KilnTest):
