@@ -199,6 +199,10 @@ std::vector<std::string> unused_inputs(const PlannedTarget& target, const std::v
     unused.push_back(fmt::format("{}: no FROM, COPY or RUN names the build context '{}'{}", place, shown(name),
                                  nearest_of(name, asked.names())));
   }
+  if (target.target.debian && !asked.may_be_any_name() && asked.names().count("debian") == 0) {
+    unused.push_back(fmt::format(
+        "{}: no FROM, COPY or RUN names 'debian', so the packages of \"debian\" are not in the image", place));
+  }
   const std::set<std::string> stages = names_of_stages(target.dockerfile);
   for (const std::string& stage : target.target.no_cache_stages) {
     if (stages.count(to_lower(stage)) != 0) continue;

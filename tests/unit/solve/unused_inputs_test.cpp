@@ -56,6 +56,24 @@ TEST_CASE("what is not used is told of the image where there is a fleet of them"
         Lines{"target 'app': app/Dockerfile: no ARG declares the build arg 'VERSION'"});
 }
 
+TEST_CASE("Debian packages that no line of the Dockerfile beside them names are told") {
+  TargetSpec target;
+  target.image = "app";
+  target.dockerfile_name = "app/Dockerfile";
+  target.debian = DebianRequest{"app", "bookworm", "minbase", {}, {}, "", "", "image.json"};
+  const auto told = [&](const std::string& text) {
+    target.dockerfile_text = text;
+    return unused_inputs(*make_plan({target}, {}).targets[0], {});
+  };
+  CHECK(
+      told("FROM debian:12\nRUN make\n") ==
+      Lines{"target 'app': app/Dockerfile: no FROM, COPY or RUN names 'debian', so the packages of \"debian\" are not "
+            "in the image"});
+  CHECK(told("FROM debian\nRUN make\n").empty());
+  CHECK(told("ARG BASE=debian\nFROM $BASE\n").empty());
+  CHECK(told("FROM scratch\nCOPY --from=debian /etc /etc\n").empty());
+}
+
 TEST_CASE("a secret that no RUN mounts is told, by any of its names") {
   CHECK(unused("FROM scratch\nRUN --mount=type=secret,id=a --mount=type=secret,target=/x/b true\n", {},
                {"a", "b", "npm"}) == Lines{"Dockerfile: no RUN mounts the secret 'npm'"});
