@@ -159,6 +159,15 @@ class NewFleetPlanTest(harness.KilnTest):
             self.assertIn("1 to build", text)
         self.assertFalse((self.folder / "images/kiln.lock").exists())
 
+    def test_lock_records_the_images_that_files_are_taken_from(self):
+        registry = self.registry()
+        self.write("foreign/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        name = f"{registry.address}/other/tool:1"
+        self.kiln("build", "-t", name, "--push", "foreign", env={"KILN_HOME": self.folder / "elsewhere"})
+        self.write("images/app/Dockerfile", f"FROM scratch\nCOPY --from={name} /Dockerfile /\n")
+        self.assertIn(f"{name} ", self.kiln("lock").stdout)
+        self.kiln("bake", "--locked")
+
     def test_bases_that_no_registry_can_tell_of_leave_the_rest_of_the_plan(self):
         self.write("images/app/Dockerfile", "FROM 127.0.0.1:9/acme/gone:1\nRUN true\n")
         self.write("images/child/image.json", '{"kind": "service"}')
