@@ -4,6 +4,7 @@
 import http.server
 import io
 import re
+import shutil
 import tarfile
 import threading
 
@@ -108,6 +109,34 @@ target "on" {
     def test_attestations_other_entitlements_and_other_calls_are_refused(self):
         self.write("app/Dockerfile", DOCKERFILE)
         self.check_refused_words("build")
+
+    def test_docker_s_default_platform_counts_where_no_platform_is_asked_for(self):
+        self.write("app/Dockerfile", "FROM scratch AS base\nARG TARGETARCH\nCOPY $TARGETARCH /\nCOPY Dockerfile /\n")
+        self.write("app/arm64", "for arm")
+        self.write("app/amd64", "for amd")
+        self.write("docker-bake.json", '{"target": {"default": {"context": "app"}, "named": {"context": "app", "platforms": ["linux/amd64"]}}}')
+        for value, words, wanted in (("linux/arm64", [], {"arm64"}), ("linux/arm64", ["--platform", "linux/amd64"], {"amd64"}),
+                                     ("arm64", [], {"arm64"}), ("linux/amd64,linux/arm64", [], {"linux_amd64", "linux_arm64"})):
+            with self.subTest(value=value, words=words):
+                self.kiln("build", *words, "-o", "files", "app", env=self.environment(DOCKER_DEFAULT_PLATFORM=value))
+                found = {path.name for path in (self.folder / "files").iterdir()}
+                self.assertEqual(found - {"Dockerfile"}, wanted)
+                shutil.rmtree(self.folder / "files")
+        odd = self.environment(DOCKER_DEFAULT_PLATFORM="linux/")
+        for words in (["build", "app"], ["check", "app"], ["pull", "localhost:1/a"]):
+            with self.subTest(words=words):
+                self.assertIn("platform 'linux/': malformed, expected OS/ARCHITECTURE[/VARIANT] such as linux/amd64, "
+                              "which DOCKER_DEFAULT_PLATFORM in the environment names", self.kiln(*words, env=odd, code=2).stderr)
+        self.kiln("build", "--platform", "linux/amd64", "app", env=odd)
+        several = self.environment(DOCKER_DEFAULT_PLATFORM="linux/amd64,linux/arm64")
+        self.assertIn("names several platforms, of which one is pulled", self.kiln("pull", "localhost:1/a", env=several, code=2).stderr)
+        arm = self.environment(DOCKER_DEFAULT_PLATFORM="linux/arm64")
+        self.assertIn("DOCKER_DEFAULT_PLATFORM does not count for bake", self.kiln("bake", env=arm).stderr)
+        self.assertNotIn("DOCKER_DEFAULT_PLATFORM", self.kiln("bake", "named", env=arm).stderr)
+
+    def test_several_platforms_are_checked_by_the_first(self):
+        self.write("app/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        self.kiln("check", "--platform", "linux/amd64,linux/arm64", "app")
 
     def test_several_platforms_give_an_index(self):
         self.write("app/Dockerfile", DOCKERFILE)

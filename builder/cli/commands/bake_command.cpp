@@ -183,6 +183,17 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   return request;
 }
 
+// docker reads the variable for single builds alone.
+void warn_of_default_platform(const SelectedFleet& loaded, Log& log) {
+  const std::vector<oci::Platform>& of_fleet = loaded.fleet.settings.platforms;
+  const auto names_none = [&](const TargetSpec* target) { return target->platforms.empty() && of_fleet.empty(); };
+  if (environment_variable("DOCKER_DEFAULT_PLATFORM").value_or("").empty()) return;
+  if (std::none_of(loaded.selected.begin(), loaded.selected.end(), names_none)) return;
+  log.warn(
+      "DOCKER_DEFAULT_PLATFORM does not count for bake, with docker neither; 'platforms' of a target says what it is "
+      "for");
+}
+
 int run_bake(const BakeWords& words, const std::vector<std::string>& given, const CancelToken& cancel) {
   words.print ? check_allowed(words.buildx) : check_buildx_words(words.buildx);
   refuse_unwritable(words.metadata_file, "--metadata-file");
@@ -223,6 +234,7 @@ int run_bake(const BakeWords& words, const std::vector<std::string>& given, cons
     warn_of_unheeded_flags(look_of(words.print ? "--print" : "--check", {"--profile", "--registry", "--locked"}), given,
                            log);
   }
+  warn_of_default_platform(loaded, log);
   if (words.locked && loaded.fleet.front_end == FrontEnd::bake_file)
     log.warn("--locked changes nothing: bake files have no lock file");
   if (words.print) return print_fleet(loaded, plan, wanted);

@@ -143,7 +143,7 @@ TargetSpec make_target(const BuildWords& words, const BuildContext& context, con
   for (const std::string& filter : words.no_cache_filter) {
     for (const std::string_view stage : split(filter, ',')) target.no_cache_stages.emplace_back(stage);
   }
-  target.platforms = parse_platforms(words.platforms);
+  target.platforms = wanted_platforms(words.platforms);
   target.tags = words.tags;
   target.outputs = words.outputs;
   target.annotations = words.annotations;

@@ -45,8 +45,8 @@ dockerfile::CheckOptions options_of(const DockerfileInput& input, const CheckWor
   dockerfile::CheckOptions options;
   for (const auto& [name, value] : parse_build_args(words.build_args)) options.build_args[name] = value;
   options.build_platform = parts_of(oci::Platform::host());
-  options.target_platform =
-      words.platforms.empty() ? options.build_platform : parts_of(oci::Platform::parse(words.platforms.front()));
+  const std::vector<oci::Platform> platforms = wanted_platforms(words.platforms);
+  options.target_platform = platforms.empty() ? options.build_platform : parts_of(platforms.front());
   options.ignore = dockerfile::read_ignore_rules(input.ignore_text.value_or(""), input.ignore_name);
   options.target = words.target;
   options.fleet_images = fleet_images_of(input);

@@ -3,9 +3,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/words/words.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/image_names.hpp"
 
@@ -21,9 +23,19 @@ struct PullWords {
   bool json = false;
 };
 
+// As docker has it: --platform, else DOCKER_DEFAULT_PLATFORM.
+oci::Platform wanted_platform(const std::string& word) {
+  if (!word.empty()) return oci::Platform::parse(word);
+  const std::vector<oci::Platform> defaults = wanted_platforms({});
+  if (defaults.size() > 1)
+    throw Error(Category::usage,
+                "DOCKER_DEFAULT_PLATFORM names several platforms, of which one is pulled; say it with --platform");
+  return defaults.empty() ? oci::Platform::host() : defaults.front();
+}
+
 int run_pull(const PullWords& words, const CancelToken& cancel) {
   const oci::Reference reference = oci::Reference::parse(words.reference);
-  const oci::Platform platform = words.platform.empty() ? oci::Platform::host() : oci::Platform::parse(words.platform);
+  const oci::Platform platform = wanted_platform(words.platform);
   RegistrySession session(words.progress, words.quiet, cancel);
   const PulledImage image =
       pull_image(session.remote(), session.store(), reference, platform, PullWhat::layers, &session.transfers());

@@ -45,6 +45,12 @@ std::map<std::string, std::string> parse_pairs(const std::vector<std::string>& v
   return result;
 }
 
+std::vector<oci::Platform> wanted_platforms(const std::vector<std::string>& values) {
+  if (!values.empty()) return parse_platforms(values);
+  return with_context([] { return "which DOCKER_DEFAULT_PLATFORM in the environment names"; },
+                      [] { return parse_platforms({environment_variable("DOCKER_DEFAULT_PLATFORM").value_or("")}); });
+}
+
 std::map<std::string, std::string> parse_labels(const std::vector<std::string>& values) {
   std::vector<std::string> pairs;
   for (const std::string& value : values) pairs.push_back(value.find('=') == std::string::npos ? value + "=" : value);

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "builder/dockerfile/run_modes.hpp"
 #include "builder/run/run_request.hpp"
+#include "registry/oci/platform.hpp"
 
 namespace kiln::cli {
 
@@ -20,6 +21,9 @@ std::map<std::string, std::string> parse_build_args(const std::vector<std::strin
 void warn_of_args_without_value(const std::vector<std::string>& values, Log& log);
 // "K=V".
 std::map<std::string, std::string> parse_pairs(const std::vector<std::string>& values, std::string_view flag);
+// --platform, of which each value may name several; without one the platforms of DOCKER_DEFAULT_PLATFORM, as docker has
+// it. Empty where that is not set either: this machine's.
+std::vector<oci::Platform> wanted_platforms(const std::vector<std::string>& values);
 // --label: a name alone has an empty value, as with docker.
 std::map<std::string, std::string> parse_labels(const std::vector<std::string>& values);
 // --security: "sandbox" (also for "") or "hardened".
