@@ -27,6 +27,17 @@ constexpr std::size_t kReadBytes = 256 << 10;
 
 }  // namespace
 
+void LayerFileBytes::add(std::string_view path, std::uint64_t size) {
+  if (size > kMaxLayerFileBytes - bytes_) {
+    throw Error(
+        Category::build,
+        fmt::format("'/{}' has {}, with which the files of its layer come to more than {} GiB; leave it out, or "
+                    "mount it",
+                    printable(path), human_bytes(size), kMaxLayerFileBytes >> 30));
+  }
+  bytes_ += size;
+}
+
 struct LayerWriter::State {
   State(ContentStore& store_in, ThreadPool& pool, LayerWriterOptions options_in, CancelToken cancel_in)
       : store(store_in),
@@ -47,6 +58,7 @@ struct LayerWriter::State {
   oci::Sha256 tar_hash;  // where there is no blob
   TarEncoder tar;
   FileIndex::Parts index;
+  LayerFileBytes file_bytes;
   std::string buffer;
   std::string ordinary_name;  // the first path that only looks like a whiteout's
   bool complete = false;
@@ -72,6 +84,7 @@ struct LayerWriter::State {
       if (options.clamp_mtime) entry.mtime = std::min(entry.mtime, *options.clamp_mtime);
     }
     if (entry.type == EntryType::hardlink) take_target(entry);
+    if (entry.type == EntryType::file) file_bytes.add(entry.path, entry.size);
     return entry;
   }
 

@@ -24,6 +24,8 @@ namespace {
 
 constexpr std::int64_t kSettledNs = 2'000'000'000;  // a file that was not written to for so long is not copied
 constexpr double kFreshSeconds = 1;                 // what was read within them is not asked for its times
+constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1}
+                                        << 40;  // as in a layer: a file of holes alone has no other end
 constexpr std::size_t kCopyBytes = std::size_t{256} << 10;
 
 // Bytes of many files, one behind the other in a file without a name.
@@ -226,6 +228,10 @@ Known LivingFiles::State::read_file(std::size_t number) {
     return gone;
   }
   const auto& [file, stamp] = *opened;
+  if (stamp.size > kMaxFileBytes) {
+    throw Error(Category::build, fmt::format("'{}' has {}; a file that a step reads may have 1 TiB",
+                                             printable(shown(number)), human_bytes(stamp.size)));
+  }
   if (writers == Writers::none || is_settled(stamp, wall_clock_ns())) {
     if (auto settled = read_settled(number, file, stamp)) return *settled;
   }

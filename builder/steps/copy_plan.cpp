@@ -413,6 +413,12 @@ void CopyPlan::make_directory(std::string_view path, std::optional<Ownership> ow
 void CopyPlan::hash_unhashed() {
   std::map<const CopySource*, std::vector<Planned*>> unhashed;
   std::vector<const Planned*> gone;
+  LayerFileBytes file_bytes;
+  std::set<std::string_view> counted;  // files with several names
+  for (const auto& [path, planned] : entries_) {
+    if (planned.entry.type != EntryType::file) continue;
+    if (planned.file.empty() || counted.insert(planned.file).second) file_bytes.add(path, planned.entry.size);
+  }
   for (auto& [path, planned] : entries_) {
     if (planned.source && planned.entry.content.empty()) unhashed[planned.source].push_back(&planned);
   }

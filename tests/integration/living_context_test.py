@@ -269,6 +269,17 @@ class Layers(harness.KilnTest):
             with tarfile.open(self.folder / name) as archive:
                 self.assertIn(f"deep/{depth}/leaf", archive.getnames(), name)
 
+    def test_a_file_of_three_terabytes_of_nothing_is_refused_where_it_is_asked_for(self):
+        self.write("app/f", "x")
+        with open(self.folder / "app/holes", "wb") as holes:
+            holes.truncate(3 << 40)
+        self.build("FROM scratch\nCOPY f /\n")
+        for wanted in ("COPY . /", "COPY holes /", "ADD holes /"):
+            with self.subTest(wanted=wanted):
+                failed = self.build(f"FROM scratch\n{wanted}\n", code=1)
+                self.assertIn("app/Dockerfile:2: '/holes' has 3.30 TB, with which the files of its layer come to more than 256 GiB; "
+                              "leave it out, or mount it", failed.stderr)
+
     def test_a_device_that_stands_for_a_removed_file_is_refused(self):
         self.need_root()
         self.write("app/a", "a")

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
@@ -55,6 +56,16 @@ void add_everything(LayerWriter& writer) {
   writer.add(link_of("s", "/" + std::string(150, 't') + "\xff"));
   add_file(writer, entry_of("z", EntryType::file), "");
 }
+
+class EndlessZeros : public ByteSource {
+ public:
+  std::size_t read(void* buffer, std::size_t size) override {
+    std::memset(buffer, 0, size);
+    bytes += size;
+    return size;
+  }
+  std::uint64_t bytes = 0;
+};
 
 std::string tar_of(Workshop& shop, const LayerValue& layer) {
   const auto tar = open_layer_tar(shop.store, shop.pool, layer.blobs.front().descriptor, nullptr);
@@ -423,4 +434,19 @@ TEST_CASE("a cancelled layer stops") {
   LayerWriter writer(shop.store, shop.pool, with("gzip"), cancel);
   cancel.cancel(2);
   CHECK_ERROR(writer.add(folder_of("a")), Category::cancelled, "stopped on request");
+}
+
+TEST_CASE("files that come to more than could be unpacked again are refused before a byte of them is read") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("none"));
+  add_file(writer, entry_of("a", EntryType::file), "12345");
+  EndlessZeros zeros;
+  FileEntry holes = entry_of("b", EntryType::file);
+  holes.size = kMaxLayerFileBytes - 4;
+  CHECK_ERROR(writer.add(holes, zeros, "b"), Category::build,
+              "'/b' has 275 GB, with which the files of its layer come to more than 256 GiB; leave it out, or "
+              "mount it");
+  CHECK(zeros.bytes == 0);
+  FileEntry second = link_of("c", "a", EntryType::hardlink);
+  writer.add(second);
 }

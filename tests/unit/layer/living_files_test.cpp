@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "layer_fixture.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -118,4 +119,11 @@ TEST_CASE("a file that may not be read is an error of the build") {
 TEST_CASE("a file is read where no digest was asked for, up to where it ends") {
   const Living living("before");
   CHECK(living.bytes() == "before");
+}
+
+TEST_CASE("a file of more bytes than a layer's file may have is refused before it is read") {
+  Living living("small");
+  fs::resize_file(living.path, (std::uint64_t{1} << 40) + 1);
+  CHECK_ERROR(living.read(), Category::build,
+              doctest::Contains("tree/f' has 1.10 TB; a file that a step reads may have 1 TiB"));
 }

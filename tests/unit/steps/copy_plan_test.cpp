@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
 #include "builder/cache/step_key.hpp"
@@ -210,4 +212,17 @@ TEST_CASE("the key of a copy does not know times") {
   const auto before = key();
   fs::last_write_time(context.folder.path() / "a", fs::file_time_type::clock::now() - std::chrono::hours(100));
   CHECK(key() == before);
+}
+
+TEST_CASE("files that are more than a layer holds are refused before they are read, names of one file counted once") {
+  Context context({"src/a", "src/b"});
+  const fs::path holes = context.folder.path() / "src/holes";
+  std::ofstream(holes) << "x";
+  fs::resize_file(holes, std::uint64_t{3} << 40);
+  CopyPlan plan({}, {});
+  plan.add(context.source, "src", "/app/");
+  CHECK(
+      error_of([&] { plan.finish(); }) ==
+      "build: '/app/holes' has 3.30 TB, with which the files of its layer come to more than 256 GiB; leave it out, or "
+      "mount it");
 }
