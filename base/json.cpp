@@ -162,6 +162,9 @@ std::optional<JsonProblem> problem_of(std::string_view text, const JsonLimits& l
   return walker.problem;
 }
 
+// nlohmann quotes the token that it was in, and then says what it expected.
+std::string_view without_quote(std::string_view what) { return what.substr(0, what.find("; last read: ")); }
+
 template <typename Json>
 std::string dumped(const Json& value, JsonLayout layout) {
   return value.dump(layout == JsonLayout::indented ? 2 : -1, ' ', false, Json::error_handler_t::replace);
@@ -172,7 +175,7 @@ std::string dumped(const Json& value, JsonLayout layout) {
 json parse_json(std::string_view text, std::string_view name, Category category, const JsonLimits& limits) {
   refuse_large(text, name, category, limits);
   if (const auto problem = problem_of(text, limits))
-    throw Error(category, fmt::format("{}: line {}: {}", name, problem->line, problem->what));
+    throw Error(category, fmt::format("{}: line {}: {}", name, problem->line, without_quote(problem->what)));
   return json::parse(text);
 }
 

@@ -18,7 +18,7 @@ struct JsonLimits {
 
 // Parses a JSON text (RFC 8259) that may be hostile: refuses what exceeds the limits, duplicate keys of one
 // object, anything after the value, and invalid UTF-8. The Error has the category given, names `name` and the
-// line: "manifest of 'x': line 3: duplicate key 'layers'".
+// line: "manifest of 'x': line 3: duplicate key 'layers'". Nothing else of the text is in it, for it may be a token.
 nlohmann::json parse_json(std::string_view text, std::string_view name, Category category,
                           const JsonLimits& limits = {});
 // The same for a file that people write, with its line as their editors take it: Error{usage} "FILE:3: duplicate key

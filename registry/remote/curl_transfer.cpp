@@ -42,7 +42,7 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   note_received(transfer, size);
   transfer.header_bytes += size;
   if (transfer.header_bytes > kMaxHeaderBytes) {
-    return stop_with(transfer, TransportFault::protocol, "the answer's header is larger than 256 KiB");
+    return stop_with(transfer, TransportFault::header, "the answer's header is larger than 256 KiB");
   }
   const std::string_view line = trim(std::string_view(data, size));
   const std::lock_guard lock(transfer.mutex);
@@ -315,7 +315,7 @@ HttpResponse answer_of(CurlTransfer& transfer) {
   }
   // curl's answer to a line of a header that is longer than 100 KiB, for which it has no word of its own.
   if (!transfer.fault && transfer.code == CURLE_OUT_OF_MEMORY && transfer.connected && !transfer.header_done) {
-    transfer.fault = TransportFault::protocol;
+    transfer.fault = TransportFault::header;
     transfer.fault_text = "a line of the answer's header is longer than 100 KiB";
   }
   if (!transfer.fault) {

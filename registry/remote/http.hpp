@@ -130,6 +130,8 @@ enum class TransportFault {
   truncated,  // the body ended before Content-Length
   protocol,   // what came was no HTTP
   too_large,  // more body than allowed
+  header,     // more header than allowed
+  no_token,   // the token server that the registry names was asked, as often as one is, and gave no (whole) answer
   refused,    // the address is more private than allowed
 };
 

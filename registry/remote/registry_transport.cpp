@@ -186,7 +186,8 @@ HttpResponse RegistryTransport::ask_realm(HttpRequest request) {
       }
       if (!retries.again(response)) return response;
     } catch (const TransportError& error) {
-      if (!retries.again(error)) throw;
+      // Who wants the token does not ask for it all over again.
+      if (!retries.again(error)) throw TransportError(TransportFault::no_token, error.message(), 0, 0);
     }
   }
 }

@@ -105,6 +105,8 @@ bool is_transient(TransportFault fault) {
     case TransportFault::tls:
     case TransportFault::no_tls:
     case TransportFault::too_large:
+    case TransportFault::header:
+    case TransportFault::no_token:
     case TransportFault::refused:
       return false;
   }

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/support/check_error.hpp"
+
 using namespace kiln;
 
 namespace {
@@ -58,6 +60,18 @@ TEST_CASE("a member that is no string counts as none") {
   CHECK(string_member(value, "a") == "text");
   for (const char* name : {"b", "c", "d"}) CHECK(string_member(value, name).empty());
   CHECK(string_member(value["a"], "a").empty());
+}
+
+TEST_CASE("what is no JSON is not quoted, for it may be a token; the line of a file that people write is") {
+  for (const char* text : {"{\"token\":\"canary", "{\"token\":\"canary\\q\"}", "{\"token\":\"canary\xff\"}",
+                           "{\"token\":\"canary\x01\"}", "{\"token\":1canary}", "tcanary"}) {
+    CAPTURE(text);
+    const std::string told = refusal(text);
+    CHECK(told.starts_with("line 1: syntax error while parsing "));
+    for (const char* part : {"canary", "last read", "tc", "1c"}) CHECK(told.find(part) == std::string::npos);
+  }
+  CHECK_ERROR(parse_json_file("{\n\"a\": nul}", "f.json"), Category::usage,
+              doctest::Contains("f.json:2: syntax error while parsing value - invalid literal; last read: '"));
 }
 
 TEST_CASE("duplicate keys are refused with their line, however they are written") {

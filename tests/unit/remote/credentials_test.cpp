@@ -125,7 +125,8 @@ TEST_CASE("GITHUB_TOKEN counts for ghcr.io alone") {
 
 TEST_CASE("a file that cannot be understood is an error that quotes nothing of it") {
   Places places;
-  for (const char* text : {"{\"auths\": canary", "[\"canary\"]", R"({"auths":["canary"]})",
+  for (const char* text : {"{\"auths\": canary", R"({"auths":{"r.example":{"auth":"canary)",
+                           R"({"auths":{"r":"canary\q"}})", "[\"canary\"]", R"({"auths":["canary"]})",
                            R"({"auths":{"r.example":"canary"}})", R"({"auths":{"r.example":{"auth":"canary!!"}}})"}) {
     places.write(places.environment.docker_config, text);
     CHECK(places.failing("r.example").find("config.json") != std::string::npos);
@@ -142,6 +143,8 @@ TEST_CASE("helpers are asked, and their failures told without what they printed"
   CHECK(places.failing("broken.example").find("exit code 3") != std::string::npos);
   places.failing("gone.example");
   CHECK(places.failing("evil.example").find("not the name of a credential helper") != std::string::npos);
+  std::ofstream(places.folder.path() / "bin/kept") << R"({"Username":"u","Secret":"canary)";
+  CHECK(places.failing("r.example").find("missing closing quote") != std::string::npos);
   std::ofstream(places.folder.path() / "bin/kept") << R"({"ServerURL":"r.example","Username":"<token>","Secret":"s"})";
   CHECK(places.find("r.example")->identity_token == "s");
 }

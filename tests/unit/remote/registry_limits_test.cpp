@@ -37,6 +37,18 @@ TEST_CASE("a token of more than 64 KiB, or one that no header field can hold, is
   CHECK(contains(refusal(""), "there is no token in it"));
 }
 
+TEST_CASE("an answer of a token server that is no JSON is told without a letter of it") {
+  HostileOptions options;
+  options.auth = HostileOptions::Auth::token;
+  for (const char* text : {R"({"token":"canary)", R"({"token":"canary\q"})", "canary"}) {
+    Remote remote(options);
+    remote.registry.script(answering("GET", "/token", {200, {}, text}));
+    const std::string told = remote.failing([&] { remote.client().resolve("acme/app", "v1"); });
+    CHECK(contains(told, "answer of the token server"));
+    CHECK_FALSE(contains(told, "canary"));
+  }
+}
+
 TEST_CASE("a manifest of more than 4 MiB is refused, by HEAD already") {
   constexpr std::size_t kBytes = (4 << 20) + 1;
   Remote remote;
@@ -86,6 +98,28 @@ TEST_CASE("a registry that refuses every token is asked a few times alone") {
   CHECK(contains(remote.failing([&] { remote.client().resolve("acme/app", "v1"); }), "the registry answered 401"));
   CHECK(remote.registry.count("HEAD", "/manifests/") == 4);
   CHECK(remote.registry.count("GET", "/token") == 3);
+}
+
+TEST_CASE("a token server that fails is asked as often as a registry, and not once more for each request") {
+  HostileOptions options;
+  options.auth = HostileOptions::Auth::token;
+  const auto tokens_asked = [&](const Reaction& reaction) {
+    Remote remote(options);
+    remote.registry.script(
+        [=](const SeenRequest& request, int) { return request.is("GET", "/token") ? reaction : Reaction{}; });
+    remote.failing([&] { remote.client().resolve("acme/app", "v1"); });
+    return remote.registry.count("GET", "/token");
+  };
+  CHECK(tokens_asked({Kind::truncate, {}, 1}) == 7);
+  CHECK(tokens_asked({Kind::answer, {200, {{"X", std::string(120 << 10, 'x')}}, ""}, 0}) == 1);
+}
+
+TEST_CASE("a header that is too large is not asked for again") {
+  Remote remote;
+  remote.registry.script(answering("HEAD", "/manifests/", {200, {{"X", std::string(120 << 10, 'x')}}, ""}));
+  CHECK(contains(remote.failing([&] { remote.client().resolve("acme/app", "v1"); }),
+                 "a line of the answer's header is longer than 100 KiB"));
+  CHECK(remote.registry.count("HEAD", "/manifests/") == 1);
 }
 
 TEST_CASE("an upload of which the registry keeps a byte of each piece is given up") {
