@@ -46,8 +46,8 @@ void add_page(const HttpResponse& response, const std::string& where, const char
   if (!document.is_object())
     throw Error(Category::network, fmt::format("{}: expected an object with a list '{}'", where, member));
   const auto list = document.find(member);
-  if (list == document.end() || list->is_null()) return;
-  if (!list->is_array())
+  if (list != document.end() && list->is_null()) return;  // as Go writes an empty one
+  if (list == document.end() || !list->is_array())
     throw Error(Category::network, fmt::format("{}: expected an object with a list '{}'", where, member));
   for (const auto& name : *list) {
     if (!name.is_string())

@@ -365,6 +365,12 @@ TEST_CASE("what cannot be the JSON that was asked for is named") {
   check("a web page came in its place; what answers there is no registry");
   answer = {200, {}, "\n<!DOCTYPE html>"};
   check("a web page came in its place");
+  // Not an empty list: a clean-up would take all for untagged.
+  answer = {200, {}, R"({"name":"acme/app"})"};
+  CHECK(remote.failing([&] { remote.client().list_tags("acme/app"); }).find("expected an object with a list 'tags'") !=
+        std::string::npos);
+  answer = {200, {}, R"({"name":"acme/app","tags":null})"};
+  CHECK(remote.client().list_tags("acme/app").empty());
   // A label alone is no fault.
   const oci::Descriptor image = remote.remote_image("acme/app", "v2", {"layer"});
   remote.registry.script([](const SeenRequest&, int) { return Reaction{}; });
