@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/layer/byte_source.hpp"
 
@@ -58,6 +59,13 @@ struct Frame {
 
 struct DecompressionLimits {
   std::uint64_t max_bytes = std::uint64_t{256} << 30;  // of what comes out
+};
+
+// Error{build} of a stream that is no worse for it, but whose decompression takes more memory than it is given: a zstd
+// window of more than 128 MiB, an xz dictionary of about 1 GiB.
+class TooMuchMemory : public Error {
+ public:
+  TooMuchMemory(std::string_view name, std::string_view what);
 };
 
 // The plain bytes of a gzip (any number of members), zstd (any number of frames, skippable ones too) or uncompressed

@@ -37,6 +37,13 @@ constexpr std::uint64_t kMaxFrameBytes = std::uint64_t{256} << 20;
   throw Error(Category::build, fmt::format("'{}' {}", name, what));
 }
 
+}  // namespace
+
+TooMuchMemory::TooMuchMemory(std::string_view name, std::string_view what)
+    : Error(Category::build, fmt::format("'{}' {}", name, what)) {}
+
+namespace {
+
 // Replays the bytes that were read to see what the stream is.
 class PeekedSource : public ByteSource {
  public:
@@ -205,9 +212,9 @@ class ZstdStream : public ByteSource {
  private:
   [[noreturn]] void refuse_zstd(std::size_t result) const {
     if (ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge) {
-      refuse(budget_.name(),
-             fmt::format("needs a zstd window of more than {} MiB; compress it with '--long={}' at most",
-                         (1 << kMostWindowLog) >> 20, kMostWindowLog));
+      throw TooMuchMemory(budget_.name(),
+                          fmt::format("needs a zstd window of more than {} MiB; compress it with '--long={}' at most",
+                                      (1 << kMostWindowLog) >> 20, kMostWindowLog));
     }
     refuse(budget_.name(), fmt::format("is damaged: {}", ZSTD_getErrorName(result)));
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/error.hpp"
+#include "builder/layer/compression.hpp"
 
 namespace kiln {
 
@@ -46,8 +47,10 @@ class XzStream : public ByteSource {
     const lzma_ret result = ::lzma_code(&state_, LZMA_RUN);
     if (result == LZMA_STREAM_END) {
       begin_next();
+    } else if (result == LZMA_MEMLIMIT_ERROR) {
+      throw TooMuchMemory(name_, "needs more than 1 GiB of memory; compress it with 'xz -9' at most");
     } else if (result != LZMA_OK && result != LZMA_BUF_ERROR) {
-      fail(result == LZMA_MEMLIMIT_ERROR ? "asks for too much memory" : "is damaged: no valid xz data");
+      fail("is damaged: no valid xz data");
     } else if (!more && state_.avail_in == 0 && result == LZMA_BUF_ERROR) {
       fail("is cut in its xz data");
     }

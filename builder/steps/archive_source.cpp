@@ -128,6 +128,8 @@ std::optional<Fd> spool_archive(std::unique_ptr<ByteSource> bytes, const fs::pat
   try {
     plain = decompress_any(std::move(bytes), name);
     head.resize(read_fully(*plain, head.data(), head.size()));
+  } catch (const TooMuchMemory&) {
+    throw;
   } catch (const Error& error) {
     if (error.category() != Category::build) throw;
     return std::nullopt;  // compressed, it seemed, and then not: a file like any other

@@ -98,6 +98,20 @@ TEST_CASE("a git source shows no password and passes no option to git") {
         "usage: git source 'https://host/repo.git#--upload-pack=evil': nothing in it may begin with '-'");
 }
 
+TEST_CASE("an archive that takes too much memory is refused, and not copied as what only looks compressed") {
+  const TempDir work;
+  const auto refusal = [&](const std::string& bytes) {
+    return error_of([&] { spool_archive(std::make_unique<MemorySource>(bytes), work.path(), "a.tar"); });
+  };
+  // A window of 256 MiB, and a last block of one raw byte.
+  CHECK(refusal(std::string("\x28\xb5\x2f\xfd\0\x90\x09\0\0a", 10)) ==
+        "build: 'a.tar' needs a zstd window of more than 128 MiB; compress it with '--long=27' at most");
+  // `printf a | xz --lzma2=dict=1536MiB`: its header, and the beginning of its block.
+  CHECK(refusal(std::string("\xfd"
+                            "7zXZ\0\0\x04\xe6\xd6\xb4\x46\x02\0\x21\x01\x25\0\0\0;x{A\x01\0\0a\0\0\0\0",
+                            32)) == "build: 'a.tar' needs more than 1 GiB of memory; compress it with 'xz -9' at most");
+}
+
 TEST_CASE("an archive is unpacked to its limit and no further") {
   const TempDir work;
   const std::string tar = kiln::test::RawTar().file("a", "text").str();
