@@ -146,24 +146,28 @@ ResolvedOwner resolve_owner(const std::string& owner, const MergedView& view, st
     result.notes.push_back(fmt::format("{}: {} '{}' is not in the image's {}, so it is {}", said_by, what,
                                        printable(name), file, instead));
   };
-  const auto passwd = read_passwd(view);
+  // A number needs no file, whatever stands in its place.
   if (const auto uid = parse_id(user)) {
     result.uid = *uid;
     result.gid = *uid;
-  } else if (const PasswdLine* line = find_line(passwd, user, &PasswdLine::uid)) {
-    result.uid = line->uid;
-    result.gid = line->gid;
   } else if (!user.empty()) {
-    note_unknown("user", user, "/etc/passwd", result.uid);
+    const auto passwd = read_passwd(view);
+    if (const PasswdLine* line = find_line(passwd, user, &PasswdLine::uid)) {
+      result.uid = line->uid;
+      result.gid = line->gid;
+    } else {
+      note_unknown("user", user, "/etc/passwd", result.uid);
+    }
   }
-  if (group.empty()) return result;
-  const auto groups = read_group(view);
   if (const auto gid = parse_id(group)) {
     result.gid = *gid;
-  } else if (const GroupLine* line = find_line(groups, group, &GroupLine::gid)) {
-    result.gid = line->gid;
-  } else {
-    note_unknown("group", group, "/etc/group", result.gid);
+  } else if (!group.empty()) {
+    const auto groups = read_group(view);
+    if (const GroupLine* line = find_line(groups, group, &GroupLine::gid)) {
+      result.gid = line->gid;
+    } else {
+      note_unknown("group", group, "/etc/group", result.gid);
+    }
   }
   return result;
 }

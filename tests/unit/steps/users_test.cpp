@@ -88,3 +88,17 @@ TEST_CASE("an owner's number counts for the group too") {
   CHECK(resolve_owner(":8", MergedView()).gid == 8);
   CHECK(resolve_owner("app:wheel", image()).gid == 10);
 }
+
+TEST_CASE("an owner of numbers alone needs no file, and a name is not looked for in one that is too large") {
+  FileEntry passwd = entry_of("etc/passwd");
+  FileEntry group = entry_of("etc/group");
+  passwd.size = group.size = (1 << 20) + 1;
+  const MergedView image = image_of({group, passwd});
+  CHECK(resolve_owner("7:8", image).uid == 7);
+  CHECK(resolve_owner("7:8", image).gid == 8);
+  CHECK(resolve_owner("7", image).gid == 7);
+  CHECK(error_of([&] { resolve_owner("app", image); }) ==
+        "build: '/etc/passwd' of the image is too large, or lies too far off, to be read as '/etc/passwd'");
+  CHECK(error_of([&] { resolve_owner("7:app", image); }) ==
+        "build: '/etc/group' of the image is too large, or lies too far off, to be read as '/etc/group'");
+}
