@@ -21,7 +21,7 @@ std::vector<ApkPackage> read_apk_installed(std::string_view text, std::string_vi
     }
     if (package.stated.source == package.stated.name) package.stated.source.clear();
     if (check_stated(package.stated, where, notes)) packages.push_back(std::move(package));
-    return packages.size() < kMaxPackages;
+    return packages.size() <= kMaxPackages;  // the one too many is for the caller to tell of
   });
   return packages;
 }

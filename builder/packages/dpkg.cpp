@@ -34,7 +34,7 @@ std::vector<StatedPackage> read_dpkg_status(std::string_view text, std::string_v
     package.architecture = std::string(paragraph.value("Architecture"));
     take_source(package, paragraph.value("Source"));
     if (check_stated(package, where, notes)) packages.push_back(std::move(package));
-    return packages.size() < kMaxPackages;
+    return packages.size() <= kMaxPackages;  // the one too many is for the caller to tell of
   });
   return packages;
 }

@@ -130,7 +130,7 @@ std::string instruction_of(const HistoryEntry& entry) {
 }
 
 ImageConfig parse_image_config(std::string_view text, std::string_view where) {
-  const nlohmann::json value = parse_json(text, where, Category::network, {.max_bytes = std::size_t{8} << 20});
+  const nlohmann::json value = parse_json(text, where, Category::network, {.max_bytes = std::size_t{16} << 20});
   const auto refuse = JsonMembers::refusal(where, Category::network);
   const JsonMembers members(value, refuse);
   ImageConfig image;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "tests/support/check_error.hpp"
 
 using namespace kiln;
 using namespace kiln::oci;
@@ -132,4 +133,17 @@ TEST_CASE("an instruction is told without the values of its build arguments") {
   CHECK(told("RUN |x A=1 /bin/sh") == "RUN |x A=1 /bin/sh");
   CHECK(told("COPY a b # buildkit") == "COPY a b # buildkit");
   CHECK(told("") == "");
+}
+
+TEST_CASE("a config of 16 MiB is read, and a larger one is refused") {
+  const auto config = [](std::size_t bytes) {
+    const std::string before =
+        R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]},"config":{"Labels":{"a":")";
+    const std::string behind = "\"}}}";
+    return before + std::string(bytes - before.size() - behind.size(), 'x') + behind;
+  };
+  constexpr std::size_t kMost = std::size_t{16} << 20;
+  CHECK(parse_image_config(config(kMost), "config").config.labels.at("a").size() > kMost - 200);
+  CHECK_ERROR(parse_image_config(config(kMost + 1), "config"), Category::network,
+              "config: 16777217 bytes of JSON, more than the 16777216 allowed");
 }

@@ -193,3 +193,17 @@ TEST_CASE("a record of conda states a package and its files") {
   CHECK(read_conda_package(R"({"name":"x"})", "c", notes).empty());
   CHECK(notes.all().size() == 3);
 }
+
+TEST_CASE("a name or version of more than 512 bytes is none, and a licence is cut at 2 KiB") {
+  PackageNotes notes;
+  const std::string most(512, 'x');
+  const auto packages = read_dpkg_status("Package: " + most + "\nVersion: " + most + "\n\nPackage: " + most +
+                                             "x\nVersion: 1\n\nPackage: a\nVersion: " + most + "x\n",
+                                         "status", notes);
+  REQUIRE(packages.size() == 1);
+  CHECK(packages[0].name == most);
+  REQUIRE(notes.all().size() == 2);
+  CHECK(notes.all()[0].ends_with("' is none of a package"));
+  CHECK(notes.all()[1] == "'status': package 'a' has no version, or one that is none");
+  CHECK(plain_line(std::string(5000, 'l')) == std::string(2048, 'l'));
+}

@@ -264,3 +264,22 @@ TEST_CASE("a package in one layer of several images is shared, one in several la
   CHECK(shared.packages[1].copies == 1);
   CHECK(shared.packages[1].repeated_bytes == 0);
 }
+
+TEST_CASE("a database of dpkg above 64 MiB, and another file about packages above 16 MiB, are left out and said") {
+  const std::string metadata = "usr/lib/python3/dist-packages/a-1.dist-info/METADATA";
+  Image image = one_layer(
+      {{"var/lib/dpkg/status", std::string((64 << 20) + 1, '\n')}, {metadata, std::string((16 << 20) + 1, '\n')}});
+  const ImagePackages packages = image.packages();
+  CHECK(packages.packages.empty());
+  CHECK(packages.notes ==
+        std::vector<std::string>{"'var/lib/dpkg/status': 67.1 MB, more than the 67.1 MB that are read",
+                                 "'" + metadata + "': 16.8 MB, more than the 16.8 MB that are read"});
+}
+
+TEST_CASE("of more than 200,000 packages the first are told, and that there are more") {
+  std::string status;
+  for (int i = 0; i <= 200'000; ++i) status += "Package: p" + std::to_string(i) + "\nVersion: 1\n\n";
+  const ImagePackages packages = one_layer({{"var/lib/dpkg/status", status}}).packages();
+  CHECK(packages.packages.size() == 200'000);
+  CHECK(packages.notes == std::vector<std::string>{"more than 200000 packages"});
+}
