@@ -5,8 +5,13 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/credentials.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "builder/cli/progress/log_folds.hpp"
 
 namespace kiln::cli {
 
@@ -18,6 +23,16 @@ const CancelToken* handled_token = nullptr;
 void on_signal(int number) {
   if (handled_token->is_cancelled()) ::_exit(128 + number);
   handled_token->cancel(number);
+}
+
+// Any word may be a URL by mistake, and messages repeat words. They repeat what a command printed and what a Dockerfile
+// says, too, from which a CI service is to take no order.
+std::string harmless(const std::string& text) {
+  const LogFolds service = LogFolds::of_environment(environment_variable);
+  const std::string shown = without_url_credentials(text);
+  std::vector<std::string> lines;
+  for (const std::string_view line : split(shown, '\n')) lines.push_back(service.inert(line));
+  return join(lines, "\n");
 }
 
 }  // namespace
@@ -44,10 +59,9 @@ int report_error(const Error& error, const CancelToken& cancel) {
     return exit_code_of(Category::cancelled, cancel);
   }
   std::fflush(stdout);
-  // Any word may be a URL by mistake, and messages repeat words.
-  std::fprintf(stderr, "error: %s\n", without_url_credentials(error.message()).c_str());
+  std::fprintf(stderr, "error: %s\n", harmless(error.message()).c_str());
   if (!error.detail().empty()) {
-    const std::string detail = without_url_credentials(error.detail());
+    const std::string detail = harmless(error.detail());
     std::fprintf(stderr, "%s%s", detail.c_str(), detail.ends_with('\n') ? "" : "\n");
   }
   return exit_code_of(error.category(), cancel);

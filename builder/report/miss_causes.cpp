@@ -18,7 +18,11 @@ bool is_of_below(const InputDifference& difference) {
 
 }  // namespace
 
-bool MissCause::is_first_build() const { return step->differences.empty() && step->miss_kind == MissKind::first_build; }
+bool MissCause::is_first_build() const {
+  if (!step->differences.empty() || step->miss_kind != MissKind::first_build) return false;
+  return std::none_of(target->steps.begin(), target->steps.end(),
+                      [](const BuildRecordStep& other) { return other.outcome == StepOutcome::hit; });
+}
 
 std::string MissCause::text() const {
   const std::string place =

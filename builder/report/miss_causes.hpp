@@ -17,6 +17,7 @@ struct MissCause {
 
   // "base-app/Dockerfile:7 changed; 48 images rebuilt because of it". Printable.
   std::string text() const;
+  // Nothing of the image was built before. Where other steps of it hit, its line is what is new.
   bool is_first_build() const;
 };
 

@@ -22,7 +22,7 @@ class CompletionTest(harness.KilnTest):
         self.write("images/web/image.json", json.dumps({"kind": "service"}))
         for name in ("small", "large"):
             self.write(f"profiles/{name}.json", "{}")
-        self.write("images/releases/v1.json", "{}")
+        self.write("releases/v1.json", "{}")
 
     def candidates(self, *words):
         """The words that the last of `words` may become, and whether it may be a file."""

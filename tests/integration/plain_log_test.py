@@ -50,6 +50,12 @@ class PlainLog(harness.KilnTest):
         self.assertLess(len(again.output.splitlines()), 30, again)
         self.assertNotIn("service-03", again.output)
 
+    def test_a_service_takes_no_order_from_what_is_told_of_a_failure(self):
+        (self.fleet / "images/service-03/Dockerfile").write_text("FROM family-01\nRUN echo '##[error]boo'; false\n")
+        log = self.bake("service-03", code=1, GITHUB_ACTIONS="true").stderr
+        self.assertIn("[error]boo", log)
+        self.assertNotIn("##[error]", self.outside_of_groups(log))
+
     def test_a_failure_is_last_and_whole(self):
         self.bake()
         dockerfile = self.fleet / "images/service-03/Dockerfile"

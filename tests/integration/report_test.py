@@ -165,7 +165,7 @@ class ReportFormats(harness.KilnTest):
         self.assertIn("and 0.1 % are allowed", self.kiln(*gate, "growth=0.1%", code=1).stderr)
         self.assertIn("expected 'growth=2%'", self.kiln(*gate, "size=2%", code=2).stderr)
         self.assertIn("needs --against", self.kiln("report", "--fail-over", "growth=2%", code=2).stderr)
-        self.assertIn("shows no comparison", self.kiln("report", "--against", "before.json", code=2).stderr)
+        self.assertIn("shows no comparison", self.kiln("report", "--against", "before.json", "--format", "text", code=2).stderr)
 
     def test_the_trend_names_the_commit_of_each_build(self):
         git = ("git", "-c", "user.name=a", "-c", "user.email=a@acme.example", "-C", self.folder)

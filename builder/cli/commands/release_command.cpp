@@ -93,7 +93,7 @@ int run_create(const ReleaseWords& words, const CancelToken& cancel) {
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
   const ReleasePlan plan =
       plan_release(*session, {words.name, published.registry, published.images, kVersion, now_unix_seconds()});
-  const fs::path file = words.file ? fs::path(*words.file) : published.folder / "releases" / (words.name + ".json");
+  const fs::path file = words.file ? fs::path(*words.file) : published.releases / (words.name + ".json");
   if (words.dry_run) {
     print_created(words, plan, release_artifact(plan.record), file);
     return 0;

@@ -32,7 +32,7 @@ constexpr std::size_t kTrend = 30;
 
 struct ReportWords {
   std::string file;
-  std::string format = "text";
+  std::optional<std::string> format;
   std::string output;
   std::optional<std::string> fail_under;
   std::string against;
@@ -115,7 +115,7 @@ ReportComparison compared_with(const ReportWords& words, const BuildReport& repo
 }
 
 int run_report(const ReportWords& words, const CancelToken& cancel) {
-  const std::string format = words.json ? "json" : words.format;
+  const std::string format = words.json ? "json" : words.format.value_or(words.against.empty() ? "text" : "markdown");
   const std::vector<std::string> formats = {"text", "json", "markdown", "prometheus", "html"};
   if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
     throw Error(Category::usage, fmt::format("unknown format '{}'{}", printable(format), suggestion(format, formats)));
@@ -175,7 +175,8 @@ void add_report_command(Arguments& root) {
   Arguments& command =
       root.command("report", "Print the report of the last build again, or make another format of it.");
   command.positional("FILE", words->file, "a report that --report wrote (default: the last one)")
-      .option("--format", words->format, "text, json, markdown, prometheus or html")
+      .option("--format", words->format,
+              "text, json, markdown, prometheus or html (default: text; with --against markdown)")
       .option("-o,--output", words->output, "write to this file, at once or not at all")
       .option("--fail-under", words->fail_under, "reduction=PCT,cache=PCT: exit 1 where the build did not reach it")
       .option(

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "builder/cli/commands/help_pages.hpp"
 #include "builder/cli/words/definitions_source.hpp"
+#include "builder/cli/words/published_images.hpp"
 #include "registry/store/content_store.hpp"
 #include "registry/store/image_names.hpp"
 
@@ -53,7 +54,7 @@ Values releases(const AskedValue& asked) {
   Values names;
   if (!fleet) return names;
   std::error_code error;
-  for (fs::directory_iterator at(fleet->folder / "releases", error), end; !error && at != end; at.increment(error)) {
+  for (fs::directory_iterator at(releases_folder(*fleet), error), end; !error && at != end; at.increment(error)) {
     if (at->path().extension() == ".json") names.push_back(at->path().stem().native());
   }
   std::sort(names.begin(), names.end());

@@ -73,7 +73,7 @@ std::string registry_of(const Fleet& fleet, const PublishedWords& words, const s
 PublishedImages images_of(const Fleet& fleet, const PublishedWords& words, const std::vector<std::string>& targets,
                           const std::string& tag) {
   PublishedImages published;
-  published.folder = fleet.front_end == FrontEnd::image_definitions ? fleet.folder.parent_path() : fleet.folder;
+  published.releases = releases_folder(fleet);
   for (const TargetSpec* target : select_targets(fleet, targets, words.profiles)) {
     for (const auto& [repository, tags] : tags_by_repository(fleet, *target, words.registry)) {
       published.images.push_back(
@@ -86,6 +86,10 @@ PublishedImages images_of(const Fleet& fleet, const PublishedWords& words, const
 }
 
 }  // namespace
+
+fs::path releases_folder(const Fleet& fleet) {
+  return (fleet.front_end == FrontEnd::image_definitions ? fleet.folder.parent_path() : fleet.folder) / "releases";
+}
 
 void add_published_words(Arguments& command, PublishedWords& words) {
   command.option("-f,--file", words.file, "fleet.json, its folder, or docker-bake.json")

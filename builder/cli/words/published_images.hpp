@@ -4,9 +4,13 @@
 #include <vector>
 
 #include "builder/cli/words/arguments.hpp"
+#include "builder/definitions/fleet.hpp"
 #include "builder/release/create_release.hpp"
 
 namespace kiln::cli {
+
+// Where the records of a fleet's releases are: releases/ beside the folder of fleet.json, or beside the bake file.
+fs::path releases_folder(const Fleet& fleet);
 
 // How commands that work with what a fleet has published name the fleet.
 struct PublishedWords {
@@ -20,7 +24,7 @@ void add_published_words(Arguments& command, PublishedWords& words);
 // The fleet's images as its definitions say they are published, and where its releases are.
 struct PublishedImages {
   std::string registry;  // registry and namespace
-  fs::path folder;       // the folder that holds fleet.json's folder, or the bake file: releases/ goes there
+  fs::path releases;     // releases_folder() of the fleet
   std::vector<ReleaseCandidate> images;
 };
 

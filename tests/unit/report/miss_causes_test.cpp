@@ -82,6 +82,18 @@ TEST_CASE("a first build is the cause of itself") {
   CHECK(causes.all()[0]->rebuilt.empty());
 }
 
+TEST_CASE("a line that is new in an image that was built before is named") {
+  BuildRecord record;
+  record.targets.push_back(target("os", {}, {step(1, "x", kHit), step(4, "y", kBuilt)}));
+  record.targets.push_back(target("app", {"os"}, {step(2, "z", kBuilt, {changed("parent layer 2")})}));
+  record.targets[0].steps[1].miss_kind = MissKind::first_build;
+  record.targets[0].steps[1].reason = "no earlier build of this step";
+  const MissCauses causes(record);
+  REQUIRE(causes.all().size() == 1);
+  CHECK_FALSE(causes.all()[0]->is_first_build());
+  CHECK(causes.all()[0]->text() == "os/Dockerfile:4: no earlier build of this step; 1 image rebuilt because of it");
+}
+
 TEST_CASE("misses are summed up with what they cost") {
   MissSum sum;
   for (const BuildRecordTarget& one : sample().targets) sum.add(one);
