@@ -263,14 +263,23 @@ std::vector<GateFailure> failed_growth(const ReportComparison& comparison, const
     failures.push_back(
         {growth_words("what is stored", comparison.before_bytes, comparison.now_bytes, limit), "", 0, ""});
   }
+  // Images that grew most by one and the same line, such as one of their base: the first stands for all.
+  std::vector<std::vector<const ImageChange*>> by_line;
   for (const ImageChange& image : comparison.images) {
     if (!image.before || !image.now || !is_over(*image.before, *image.now, limit)) continue;
-    GateFailure failure;
-    failure.message = growth_words(image.name, *image.before, *image.now, limit);
-    const LineChange& line = image.lines.front();
-    failure.message += fmt::format("; most at {}, {}", line.place.empty() ? line.text : line.place,
-                                   shown_growth(difference(line.before, line.now)));
-    failures.push_back(std::move(failure));
+    const auto same = std::find_if(by_line.begin(), by_line.end(),
+                                   [&](const auto& images) { return images[0]->lines[0] == image.lines[0]; });
+    (same == by_line.end() ? by_line.emplace_back() : *same).push_back(&image);
+  }
+  for (const std::vector<const ImageChange*>& images : by_line) {
+    const ImageChange& first = *images[0];
+    const LineChange& line = first.lines[0];
+    const std::string more =
+        images.size() == 1 ? "" : fmt::format(", as in {} more", count_of(images.size() - 1, "image"));
+    failures.push_back({growth_words(first.name, *first.before, *first.now, limit) +
+                            fmt::format("; most at {}, {}{}", line.place.empty() ? line.text : line.place,
+                                        shown_growth(difference(line.before, line.now)), more),
+                        "", 0, ""});
   }
   return failures;
 }

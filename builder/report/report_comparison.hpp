@@ -22,6 +22,8 @@ struct LineChange {
   std::string was = {};      // the instruction that stood in its place; empty where it is the same
   std::uint64_t before = 0;  // 0: there was no such line
   std::uint64_t now = 0;     // 0: it is gone
+
+  bool operator==(const LineChange&) const = default;
 };
 
 // Of the profiles of one image that changed alike.

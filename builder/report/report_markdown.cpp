@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/join_first.hpp"
 #include "base/text.hpp"
 #include "builder/report/report_words.hpp"
 
@@ -119,16 +120,25 @@ class Writer {
                                image.now ? human_bytes(*image.now) : "gone", shown_growth(image.growth()),
                                human_bytes(image.update_bytes));
           });
-    std::vector<std::pair<const ImageChange*, const LineChange*>> lines;
+    // A line of a base is one of each image on it, and is told once.
+    struct Row {
+      const LineChange* line;
+      std::vector<std::string> images;
+    };
+    std::vector<Row> rows;
     for (const ImageChange& image : found.images) {
-      for (const LineChange& line : image.lines) lines.emplace_back(&image, &line);
+      for (const LineChange& line : image.lines) {
+        const auto same = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return *row.line == line; });
+        (same == rows.end() ? rows.emplace_back(Row{&line, {}}) : *same).images.push_back(image.name);
+      }
     }
-    table("Lines that changed", "| grew by | image | line | instruction |", "|---:|---|---|---|", lines.size(),
+    constexpr std::size_t kMostImages = 3;
+    table("Lines that changed", "| grew by | image | line | instruction |", "|---:|---|---|---|", rows.size(),
           [&](std::size_t i) {
-            const auto& [image, line] = lines[i];
-            return fmt::format("| {} | {} | {} | {}{} |", growth_of(line->before, line->now), escaped(image->name),
-                               escaped(line->place), escaped(line->text),
-                               line->was.empty() ? "" : ", was " + escaped(line->was));
+            const LineChange& line = *rows[i].line;
+            return fmt::format("| {} | {} | {} | {}{} |", growth_of(line.before, line.now),
+                               escaped(join_first(rows[i].images, kMostImages)), escaped(line.place),
+                               escaped(line.text), line.was.empty() ? "" : ", was " + escaped(line.was));
           });
     table("Packages that changed", "| grew by, unpacked | package | before | now |", "|---:|---|---|---|",
           found.packages.size(), [&](std::size_t i) {

@@ -182,6 +182,24 @@ TEST_CASE("a limit of growth fails for what grew by more, and names the line tha
   CHECK(failed_growth(compare_reports(two.before, two.before), {.pct = 0}).empty());
 }
 
+TEST_CASE("a line that several images have grew once, in the table and for the gate") {
+  BuildReport before, now;
+  for (const char* name : {"base", "svc", "tool"}) {
+    before.images.push_back(image_of(name, "", {layer_of("b1", 2000, 3)}));
+    now.images.push_back(image_of(name, "", {layer_of("b2", 2500, 3)}));
+  }
+  const ReportComparison comparison = compare_reports(before, now);
+  const auto failures = failed_growth(comparison, {.bytes = 499});
+  REQUIRE(failures.size() == 2);  // what is stored is one of them
+  CHECK(failures[1].message ==
+        "base grew by 500 B, from 2.00 kB to 2.50 kB, and 499 B are allowed; most at svc/Dockerfile:3, +500 B, as in 2 "
+        "images more");
+  ReportDocument document(now);
+  document.comparison = comparison;
+  CHECK(contains_text(report_markdown(document, {}, {.is_brief = true}),
+                      "| +500 B | base, svc, tool | svc/Dockerfile:3 | RUN step b |"));
+}
+
 TEST_CASE("Markdown and the page show the comparison first, and nothing from outside becomes markup") {
   const TwoReports two;
   ReportDocument document(two.now);
