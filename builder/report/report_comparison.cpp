@@ -263,7 +263,7 @@ std::vector<GateFailure> failed_growth(const ReportComparison& comparison, const
     failures.push_back(
         {growth_words("what is stored", comparison.before_bytes, comparison.now_bytes, limit), "", 0, ""});
   }
-  // Images that grew most by one and the same line, such as one of their base: the first stands for all.
+  // Images that grew most by one and the same line, such as one of their base, are one failure, named by the first.
   std::vector<std::vector<const ImageChange*>> by_line;
   for (const ImageChange& image : comparison.images) {
     if (!image.before || !image.now || !is_over(*image.before, *image.now, limit)) continue;
