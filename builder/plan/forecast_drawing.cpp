@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/count_of.hpp"
 #include "base/html_text.hpp"
 #include "base/text.hpp"
 
@@ -50,10 +51,10 @@ std::uint64_t bytes_of(const ForeseenTarget& target) {
 std::string state_of(const ForeseenTarget& target) {
   if (target.has_problem(ProblemKind::would_fail)) return "would fail";
   if (target.has_problem(ProblemKind::unreachable)) return "cannot be told";
-  const auto hits = [](std::size_t count) { return fmt::format("{} hit{}", count, count == 1 ? "" : "s"); };
-  std::string text = target.is_unchanged() ? "unchanged: " + hits(target.steps.size())
-                                           : fmt::format("{}, {} to build", hits(target.count(Expectation::hit)),
-                                                         target.count(Expectation::build));
+  std::string text = target.is_unchanged()
+                         ? "unchanged: " + count_of(target.steps.size(), "hit")
+                         : fmt::format("{}, {} to build", count_of(target.count(Expectation::hit), "hit"),
+                                       target.count(Expectation::build));
   if (const std::size_t unknown = target.count(Expectation::unknown)) text += fmt::format(", {} unknown", unknown);
   return text;
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/count_of.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -49,11 +50,10 @@ BaselineKind parse_baseline_kind(std::string_view text) {
 
 std::string ReportSharing::text() const {
   const std::string who = fmt::format("{} {}", name, enumeration(profiles));
-  const auto plural = [](std::size_t count) { return count == 1 ? "" : "s"; };
   if (shared_layers == 0) return fmt::format("{} share no layer", who);
   const std::string size = human_bytes(shared_bytes);
-  if (all()) return fmt::format("{} share all {} layer{}, {}", who, layers, plural(layers), size);
-  return fmt::format("{} share {} of {} layer{}, {}", who, shared_layers, layers, plural(layers), size);
+  if (all()) return fmt::format("{} share all {}, {}", who, count_of(layers, "layer"), size);
+  return fmt::format("{} share {} of {}, {}", who, shared_layers, count_of(layers, "layer"), size);
 }
 
 std::optional<double> percent_of(double part, double whole) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/count_of.hpp"
 #include "base/html_text.hpp"
 #include "base/text.hpp"
 #include "builder/report/html_charts.hpp"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/count_of.hpp"
 #include "base/text.hpp"
 #include "builder/steps/events.hpp"
 
@@ -38,7 +39,7 @@ std::string MissCause::text() const {
     text = fmt::format("{}: {}", place, to_text(*own));
   }
   if (rebuilt.empty()) return text;
-  return fmt::format("{}; {} image{} rebuilt because of it", text, rebuilt.size(), rebuilt.size() == 1 ? "" : "s");
+  return fmt::format("{}; {} rebuilt because of it", text, count_of(rebuilt.size(), "image"));
 }
 
 void MissSum::add(const BuildRecordTarget& target) {

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/count_of.hpp"
 #include "base/text.hpp"
 #include "builder/report/report_words.hpp"
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/base64.hpp"
+#include "base/count_of.hpp"
 #include "base/html_text.hpp"
 #include "base/text.hpp"
 #include "builder/report/html_charts.hpp"

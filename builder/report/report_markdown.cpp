@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "base/join_first.hpp"
+#include "base/count_of.hpp"
 #include "base/text.hpp"
 #include "builder/report/report_words.hpp"
 
@@ -132,13 +132,12 @@ class Writer {
         (same == rows.end() ? rows.emplace_back(Row{&line, {}}) : *same).images.push_back(image.name);
       }
     }
-    constexpr std::size_t kMostImages = 3;
     table("Lines that changed", "| grew by | image | line | instruction |", "|---:|---|---|---|", rows.size(),
           [&](std::size_t i) {
             const LineChange& line = *rows[i].line;
             return fmt::format("| {} | {} | {} | {}{} |", growth_of(line.before, line.now),
-                               escaped(join_first(rows[i].images, kMostImages)), escaped(line.place),
-                               escaped(line.text), line.was.empty() ? "" : ", was " + escaped(line.was));
+                               escaped(some_of(rows[i].images)), escaped(line.place), escaped(line.text),
+                               line.was.empty() ? "" : ", was " + escaped(line.was));
           });
     table("Packages that changed", "| grew by, unpacked | package | before | now |", "|---:|---|---|---|",
           found.packages.size(), [&](std::size_t i) {

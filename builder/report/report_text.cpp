@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "base/count_of.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
 #include "builder/report/report_words.hpp"

@@ -8,10 +8,6 @@
 
 namespace kiln {
 
-std::string count_of(std::size_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t kAll = 4, kSome = 2;
   if (names.size() <= kAll) return join(names, ", ");

@@ -12,8 +12,6 @@ namespace kiln {
 
 // What all formats of the report say in the same words.
 
-// "1 image", "2 images".
-std::string count_of(std::size_t count, std::string_view noun);
 // "a, b", or "a, b and 110 more" where there are many.
 std::string some_of(const std::vector<std::string>& names);
 // An instruction as a table has room for it: without the mounts of a RUN, which stand before what it does. Printable.

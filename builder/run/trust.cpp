@@ -5,6 +5,7 @@
 #include <array>
 #include <system_error>
 
+#include "base/count_of.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -55,8 +56,7 @@ BuildTrust find_build_trust(std::string_view setting, const TrustPlaces& places)
     const std::size_t count = count_certificates(places.additions);
     const auto bundle = count == 0 ? std::nullopt : host_bundle(places);
     if (!bundle) return {};
-    return {*bundle,
-            fmt::format("'{}' holds {} certificate{}", places.additions.native(), count, count == 1 ? "" : "s")};
+    return {*bundle, fmt::format("'{}' holds {}", places.additions.native(), count_of(count, "certificate"))};
   }
   if (setting == "host") {
     if (const auto bundle = host_bundle(places)) return {*bundle, "it was asked for"};

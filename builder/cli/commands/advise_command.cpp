@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/count_of.hpp"
 #include "base/near_hint.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/advised_images.hpp"

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/count_of.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
@@ -88,7 +89,7 @@ int check_dockerfile(const DockerfileInput& input, const CheckWords& words) {
     if (count == 0) {
       fmt::print("{}: nothing found\n", printable(input.name));
     } else {
-      fmt::print("{}: {} finding{}{}\n", printable(input.name), count, count == 1 ? "" : "s",
+      fmt::print("{}: {}{}\n", printable(input.name), count_of(count, "finding"),
                  refused ? ", which count as errors" : "");
     }
   }

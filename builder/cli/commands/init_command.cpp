@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/count_of.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -45,8 +46,8 @@ void print_images(const init::FleetProposal& proposal) {
     }
     return;
   }
-  fmt::print("{} image{}, pushed to {} ({})\n", proposal.images.size(), proposal.images.size() == 1 ? "" : "s",
-             printable(proposal.registry), proposal.registry_reason);
+  fmt::print("{}, pushed to {} ({})\n", count_of(proposal.images.size(), "image"), printable(proposal.registry),
+             proposal.registry_reason);
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left}, 3);
   for (const init::ProposedImage& image : proposal.images) {
     std::string built;

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/count_of.hpp"
 #include "base/text.hpp"
 #include "builder/build/workshop.hpp"
 #include "builder/cli/commands/commands.hpp"
@@ -100,8 +101,8 @@ void print_verdict(const Verdict& verdict) {
   fmt::print("{}@{} from {}: {}", verdict.tested.image.reference, verdict.tested.digest.short_hex(),
              verdict.tested.place, to_string(verdict.health.health));
   if (verdict.health.exit_code) fmt::print(" with exit code {}", *verdict.health.exit_code);
-  fmt::print(" after {} and {} check{}\n", human_seconds(verdict.health.seconds), verdict.health.checks,
-             verdict.health.checks == 1 ? "" : "s");
+  fmt::print(" after {} and {}\n", human_seconds(verdict.health.seconds),
+             count_of(static_cast<std::size_t>(verdict.health.checks), "check"));
   const auto show = [](std::string_view title, const std::string& text) {
     if (trim(text).empty()) return;
     fmt::print("{}:\n", title);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/count_of.hpp"
 #include "base/near_hint.hpp"
 #include "base/text.hpp"
 #include "builder/cache/build_record.hpp"
@@ -200,8 +201,6 @@ void print_step(const BuildRecordStep& step) {
   for (const std::string& sentence : miss_advice(step)) fmt::print("         to hit: {}\n", sentence);
 }
 
-std::string hits_of(const MissSum& sum) { return fmt::format("{} hit{}", sum.hits, sum.hits == 1 ? "" : "s"); }
-
 std::string cost_of(const MissSum& sum) {
   return fmt::format("{} miss{}", sum.misses, sum.misses == 1 ? "" : "es") +
          (sum.misses == 0 ? "" : fmt::format(" that cost {:.2f} s and {}", sum.seconds, human_bytes(sum.bytes)));
@@ -214,7 +213,7 @@ void print_target(const FoundBuild& build, const BuildRecordTarget& target, Step
   if (shown == StepsShown::misses && sum.misses == 0) return;
   const MissSum below = sum_of(build.record.bases_of({&target}));
   fmt::print("{} ({}){}: {}, {}{}\n", printable(title_of(target)), target.platform,
-             shown == StepsShown::misses ? ", built for what is FROM it" : "", hits_of(sum), cost_of(sum),
+             shown == StepsShown::misses ? ", built for what is FROM it" : "", count_of(sum.hits, "hit"), cost_of(sum),
              shown == StepsShown::all && below.misses > 0 ? fmt::format("; below it {}", cost_of(below)) : "");
   for (const BuildRecordStep& step : target.steps) {
     if (shown == StepsShown::all || step.outcome != StepOutcome::hit) print_step(step);
@@ -231,8 +230,7 @@ void print_causes(const FoundBuild& build) {
       fmt::print("first cause: {}\n", cause->text());
     }
   }
-  if (first_builds > 0)
-    fmt::print("first cause: no earlier build of {} image{}\n", first_builds, first_builds == 1 ? "" : "s");
+  if (first_builds > 0) fmt::print("first cause: no earlier build of {}\n", count_of(first_builds, "image"));
 }
 
 // Of a large fleet what missed by itself is told step by step, the rest by a line each or in a sum.
@@ -246,8 +244,8 @@ void print_fleet(const FoundBuild& build) {
     } else if (!cause || cause->target == target) {
       print_target(build, *target, StepsShown::misses);
     } else {
-      fmt::print("{} ({}): {}, {}, because of {}:{}\n", printable(title_of(*target)), target->platform, hits_of(sum),
-                 cost_of(sum), printable(cause->step->file), cause->step->line);
+      fmt::print("{} ({}): {}, {}, because of {}:{}\n", printable(title_of(*target)), target->platform,
+                 count_of(sum.hits, "hit"), cost_of(sum), printable(cause->step->file), cause->step->line);
     }
   }
   if (unchanged > 0) fmt::print("{} of {} targets executed nothing\n", unchanged, build.targets.size());

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/count_of.hpp"
 #include "base/text.hpp"
 #include "builder/cli/output/print_table.hpp"
 
@@ -39,10 +40,6 @@ std::string cut(const std::string& text) {
     if (c != ' ' || line.empty() || line.back() != ' ') line += c;
   }
   return line.size() > kLength ? line.substr(0, kLength) + "..." : line;
-}
-
-std::string counted(std::size_t count, const char* what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 class PlanPrinter {
@@ -170,7 +167,7 @@ class PlanPrinter {
     for (const Forecast::Reason& reason : reasons_) {
       if (reason.steps < 2) continue;
       fmt::print("  [{}] {}: {} of {}\n", numbers_.at(reason.text), printable(reason.text),
-                 counted(reason.steps, "step"), counted(reason.targets.size(), "target"));
+                 count_of(reason.steps, "step"), count_of(reason.targets.size(), "target"));
     }
   }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "base/count_of.hpp"
 #include "base/terminal_text.hpp"
 #include "base/text.hpp"
 #include "builder/cli/progress/elapsed.hpp"
@@ -241,7 +242,7 @@ void PlainProgress::sum_up() {
     sources.push_back(fmt::format("{} {}", count, from.empty() ? "recorded" : from));
   }
   if (all > 0) {
-    print(kNoStep, fmt::format("{} step{} from the cache ({})", all, all == 1 ? "" : "s", join(sources, ", ")));
+    print(kNoStep, fmt::format("{} from the cache ({})", count_of(all, "step"), join(sources, ", ")));
   }
   for (const auto& [what, tally] : tallies_) {
     print(kNoStep, fmt::format("{} {}{}", tally.count, what, tally.bytes > 0 ? ", " + human_bytes(tally.bytes) : ""));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/count_of.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_record.hpp"
 #include "builder/cli/progress/progress_output.hpp"
@@ -148,7 +149,7 @@ std::vector<std::string> TtyView::frame(double now, TerminalSize size) const {
 
   const auto not_shown = [&](std::size_t count, const char* what) {
     return painted(
-        fit_width(fmt::format("    ... {} {} step{} not shown", count, what, count == 1 ? "" : "s"), columns), kDim);
+        fit_width(fmt::format("    ... {} not shown", count_of(count, fmt::format("{} step", what))), columns), kDim);
   };
   std::vector<std::string> lines = {fit_width(header(now, ""), columns)};
   if (running.size() > room) {
@@ -243,7 +244,7 @@ std::string TtyView::header(double now, std::string_view verdict) const {
   }
   std::string text = fmt::format("[+] Building {} ({}/{}){}", human_seconds(now - began_), finished, known, verdict);
   if (!warnings_.empty()) {
-    text += fmt::format(", {} warning{}", warnings_.size(), warnings_.size() == 1 ? "" : "s");
+    text += ", " + count_of(warnings_.size(), "warning");
   }
   if (verdict.empty()) {
     if (const std::uint64_t rate = speed_.rate(now)) text += fmt::format(", {}/s", human_bytes(rate));

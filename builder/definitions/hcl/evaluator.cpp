@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/count_of.hpp"
 #include "base/near_hint.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/hcl/convert.hpp"
@@ -438,8 +439,8 @@ Value Evaluator::call(const Expression& expression, const Call& node, const Scop
   auto given = arguments(expression, node, scope);
   const std::size_t count = function->parameters.size();
   if (given.size() < count || (given.size() > count && !function->rest)) {
-    fail(expression.place, fmt::format("'{}' takes {}{} argument{}, got {}", node.name,
-                                       function->rest ? "at least " : "", count, count == 1 ? "" : "s", given.size()));
+    fail(expression.place, fmt::format("'{}' takes {}{}, got {}", node.name, function->rest ? "at least " : "",
+                                       count_of(count, "argument"), given.size()));
   }
   std::vector<Value> values;
   values.reserve(given.size());
@@ -471,9 +472,8 @@ Value Evaluator::call_user(const Expression& expression, const Call& node, const
   auto given = arguments(expression, node, scope);
   const std::size_t count = function.parameters.size();
   if (given.size() < count || (given.size() > count && function.rest.empty())) {
-    fail(expression.place,
-         fmt::format("'{}' takes {}{} argument{}, got {}", node.name, function.rest.empty() ? "" : "at least ", count,
-                     count == 1 ? "" : "s", given.size()));
+    fail(expression.place, fmt::format("'{}' takes {}{}, got {}", node.name, function.rest.empty() ? "" : "at least ",
+                                       count_of(count, "argument"), given.size()));
   }
   Scope inner{nullptr, {}, true};
   Value::Items rest;
@@ -506,7 +506,7 @@ Value Evaluator::call_user(const Expression& expression, const Call& node, const
 Value Evaluator::call_special(const Expression& expression, const Call& node, const Scope* scope) {
   const auto needs = [&](std::size_t count) {
     if (node.arguments.size() != count || node.expands_last) {
-      fail(expression.place, fmt::format("'{}' takes {} argument{}", node.name, count, count == 1 ? "" : "s"));
+      fail(expression.place, fmt::format("'{}' takes {}", node.name, count_of(count, "argument")));
     }
   };
   if (node.name == "convert") {
