@@ -170,6 +170,15 @@ std::string dumped(const Json& value, JsonLayout layout) {
   return value.dump(layout == JsonLayout::indented ? 2 : -1, ' ', false, Json::error_handler_t::replace);
 }
 
+template <typename Json>
+std::optional<std::string> dumped_strictly(const Json& value) {
+  try {
+    return value.dump();
+  } catch (const typename Json::type_error&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 json parse_json(std::string_view text, std::string_view name, Category category, const JsonLimits& limits) {
@@ -200,13 +209,9 @@ std::string json_text(const json& value, JsonLayout layout) { return dumped(valu
 
 std::string json_text(const nlohmann::ordered_json& value, JsonLayout layout) { return dumped(value, layout); }
 
-std::optional<std::string> strict_json_text(const json& value) {
-  try {
-    return value.dump();
-  } catch (const json::type_error&) {
-    return std::nullopt;
-  }
-}
+std::optional<std::string> strict_json_text(const json& value) { return dumped_strictly(value); }
+
+std::optional<std::string> strict_json_text(const nlohmann::ordered_json& value) { return dumped_strictly(value); }
 
 std::string string_member(const nlohmann::json& object, std::string_view name) {
   if (!object.is_object()) return {};

@@ -45,6 +45,7 @@ std::string json_text(const nlohmann::ordered_json& value, JsonLayout layout = J
 
 // The same on one line; nullopt where a text in it is no UTF-8.
 std::optional<std::string> strict_json_text(const nlohmann::json& value);
+std::optional<std::string> strict_json_text(const nlohmann::ordered_json& value);
 
 // A member that is a string; empty where there is none, it is something else, or the value is no object. For documents
 // that others write and that say what they like: what must be there is read by JsonMembers.

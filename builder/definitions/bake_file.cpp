@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/join_first.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -65,10 +66,8 @@ void leave_out_refused(const std::string& target, bake::AttributeValues& values,
 std::string sentence_of(std::string_view attribute, const std::vector<std::string>& targets) {
   constexpr std::size_t kMostNamed = 8;
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < std::min(targets.size(), kMostNamed); ++i)
-    names.push_back(fmt::format("'{}'", printable(targets[i])));
-  return fmt::format("'{}' of {}{} is left out: kiln does not honour it", attribute, join(names, ", "),
-                     targets.size() > kMostNamed ? fmt::format(" and {} more", targets.size() - kMostNamed) : "");
+  for (const std::string& target : targets) names.push_back(fmt::format("'{}'", printable(target)));
+  return fmt::format("'{}' of {} is left out: kiln does not honour it", attribute, join_first(names, kMostNamed));
 }
 
 // Sets in `target` what the values say. Error{usage} with the place of a value that cannot be.

@@ -60,11 +60,9 @@ void check_schema_version(const JsonMembers& members, std::string_view where) {
 
 // A manifest says what was asked for or is none: no other characters take the place of what is no UTF-8.
 std::string exact_text(const ordered_json& document) {
-  try {
-    return document.dump();
-  } catch (const ordered_json::type_error&) {
-    throw Error(Category::usage, "an annotation is not valid UTF-8, which a manifest cannot hold");
-  }
+  auto text = strict_json_text(document);
+  if (!text) throw Error(Category::usage, "an annotation is not valid UTF-8, which a manifest cannot hold");
+  return *std::move(text);
 }
 
 }  // namespace

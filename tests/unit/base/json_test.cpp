@@ -40,7 +40,7 @@ TEST_CASE("a value is written on one line or indented, and what is no UTF-8 in i
   CHECK(json_text(value) == "{\"a\":\"x\xef\xbf\xbdy\",\"b\":1}");
   CHECK(json_text(value, JsonLayout::indented) == "{\n  \"a\": \"x\xef\xbf\xbdy\",\n  \"b\": 1\n}");
   CHECK_FALSE(strict_json_text(value));
-  CHECK(strict_json_text({{"a", 1}}) == "{\"a\":1}");
+  CHECK(strict_json_text(nlohmann::json{{"a", 1}}) == "{\"a\":1}");
   CHECK(json_text(nlohmann::ordered_json{{"b", 1}, {"a", 2}}) == "{\"b\":1,\"a\":2}");
 }
 
