@@ -7,11 +7,12 @@
     tests/bench/bench.py wheels                       fetches what the cases G* need (3 GB from PyPI)
     tests/bench/bench.py peers                        builds buildkitd, buildctl, buildx and crane with Go, and says where
 
-A round is kiln, then each peer, then kiln again for the next round: what drifts on the machine drifts for all. Printed are
-minimum, median and maximum of the wall clock, processor seconds (a daemon's included), peak memory, and the peers' median over
-kiln's; and of the cases that count them the bytes that moved. "uncut" is kiln with a layer for each step, for the cases that ask
-what cutting along packages costs. Everything happens below --folder, which is removed at the end; the registry is Debian's docker-registry on
-loopback, and the Python image of the cases is made from Debian's packages by images/base-python.
+A round is kiln, then each peer, and every second one goes the other way round: what drifts on the machine, or costs who comes
+first, does so for all. Printed are minimum, median and maximum of the wall clock, processor seconds (a daemon's included), peak
+memory, and the peers' median over kiln's; and of the cases that count them the bytes that moved. "uncut" is kiln with a layer for
+each step, for the cases that ask what cutting along packages costs. Everything happens below --folder, which is removed at the
+end; the registry is Debian's docker-registry on loopback, and the Python image of the cases is made from Debian's packages by
+images/base-python.
 """
 
 import argparse
@@ -122,7 +123,7 @@ def measure_case(case, builders, runs):
     """{peer: [Cost]}"""
     costs = {}
     for number in range(runs):
-        for builder in builders:
+        for builder in builders if number % 2 == 0 else reversed(builders):
             if able(case, builder):
                 continue
             case.round = number

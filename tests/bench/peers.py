@@ -21,6 +21,7 @@ class Peer:
     shares_cache = False     # exports its cache to a registry and imports it
     pulls = False            # brings an image here by itself
     is_for_cuts = False      # another way of kiln's, for the cases that ask what cutting layers costs
+    LEAST_FREE = 40 << 30    # bytes of the disk, when a machine begins: CUDA and torch take 10 GB, and there are two of them
 
     def __init__(self, folder, registry):
         self.folder = Path(folder)
@@ -28,6 +29,7 @@ class Peer:
         self.log = self.folder / "log"
         self.state = None            # of the machine that it is now
         self._machines = 0
+        self._removed = 0            # the oldest of them, by number
 
     def start(self):
         """Whatever must run before the first build; not measured."""
@@ -36,9 +38,14 @@ class Peer:
         """Ends what start() began."""
 
     def forget(self):
-        """A machine that never built anything. The old state stays until clear(): ext4 is slow to hand out the inodes of files
-        that were removed a moment ago, and would charge the next build for it."""
+        """A machine that never built anything. The old state stays until clear(), or until the disk gets full: ext4 is slow to
+        hand out the inodes of files that were removed a moment ago, and would charge the next build for it."""
         self.stop()
+        for old in range(self._removed + 1, self._machines + 1):
+            if shutil.disk_usage(self.folder).free >= self.LEAST_FREE:
+                break
+            shutil.rmtree(self.folder / f"machine-{old}", ignore_errors=True)
+            self._removed = old
         self._machines += 1
         self.state = self.folder / f"machine-{self._machines}"
         self.state.mkdir(parents=True)
