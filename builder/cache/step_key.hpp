@@ -34,7 +34,7 @@ namespace kiln {
 //   run       platform (s), parents (l: diff IDs), user.uid (n), user.gid (n), user.groups (l), cwd (s),
 //             env (l, sorted; without proxies and build-time trust), argv (l), heredoc (s), mount (l, each, in order),
 //             network (s), security (s), hosts (l), ulimits (l), shm (n), times (n: rewrite-timestamp),
-//             layers (l: "package", version of the cut, limit)
+//             layers (l: "package", version of the cut, limit; with rewrite-timestamp "bytecode as written")
 //             a mount's items are its type, its target, and: of bind "ro" or "rw" and the digest of the tree it shows;
 //             of tmpfs the size and, where it is read-only, "ro"; of cache and ssh the id; of secret the id and the
 //             variable that gets it ("" for none)

@@ -27,7 +27,7 @@ namespace kiln {
 inline constexpr std::size_t kPools = 8;
 inline constexpr std::uint64_t kOwnLayerBytes = std::uint64_t{8} << 20;
 // Part of the key of a step that is cut: another number where the same files would be cut otherwise.
-inline constexpr int kCutVersion = 1;
+inline constexpr int kCutVersion = 2;
 
 struct CutRules {
   std::uint64_t own_layer_bytes = kOwnLayerBytes;

@@ -387,7 +387,9 @@ void StageEvaluator::cut(RunCommand& command, const LayerRules& rules) const {
   const auto limit = static_cast<std::size_t>(rules.limit);
   const std::size_t below = state_->layers.size();
   const UnixSeconds time = settings_.times.epoch.value_or(kReproducibleEpoch);
-  command.cutting = LayerCutting{limit, limit > below ? limit - below : 1, time};
+  SettledTimes times{time, time + 1};
+  if (command.rewrite_times) times.sources.reset();  // nothing is to be newer than that time
+  command.cutting = LayerCutting{limit, limit > below ? limit - below : 1, times};
   constexpr const char* kEpochVariable = "SOURCE_DATE_EPOCH";
   if (!oci::env_value(command.env, kEpochVariable)) command.env.push_back(fmt::format("{}={}", kEpochVariable, time));
 }

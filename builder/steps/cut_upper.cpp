@@ -126,7 +126,6 @@ class PartWriter {
   LayerWriter fill(const LayerPart& part, Wanted wanted) {
     LayerWriterOptions options;
     options.compression = what_.compression;
-    options.set_mtime = what_.cutting.time;
     options.diff_id_only = wanted == Wanted::diff_id;
     LayerWriter writer(access_.store(), access_.pool(), options, access_.cancel());
     for (const std::size_t number : part.entries) {
@@ -153,7 +152,7 @@ class PartWriter {
   // "" for a layer whose blob needs more words than its digest.
   std::string shape_of(const LayerPart& part) const {
     StepKeyBuilder shape("shape");
-    shape.number("times", what_.cutting.time);
+    shape.number("times", what_.cutting.times.all);
     for (const std::size_t number : part.entries) {
       const FileEntry& entry = tree_.entries[number];
       if (base_name(entry.path).starts_with(kWhiteoutPrefix)) return {};
@@ -201,7 +200,7 @@ std::vector<LayerValue> cut_upper(LayerAccess& access, SnapshotUpper upper, cons
   const fs::path folder = upper.folders().fs;
   const OverlayXattrs xattrs = access.snapshots().overlay_xattrs();
   ScannedTree tree = scan_upper(folder, xattrs, what.below, access.pool(), access.cancel());
-  settle_times(folder, tree, what.cutting.time, access.cancel());
+  settle_times(folder, tree, what.cutting.times, access.cancel());
   const LayerCut cut = find_cut(open_directory(folder), tree, what);
   if (cut.own_layer_bytes != kOwnLayerBytes) say.note(note_of(cut, what.cutting));
 

@@ -15,6 +15,7 @@
 #include "builder/layer/compression.hpp"
 #include "builder/run/run_request.hpp"
 #include "builder/steps/copy_source.hpp"
+#include "builder/steps/settled_times.hpp"
 #include "builder/steps/users.hpp"
 #include "registry/oci/platform.hpp"
 
@@ -41,7 +42,7 @@ void complete_mounts(std::vector<ResolvedMount>& mounts);
 struct LayerCutting {
   std::size_t limit = 0;        // of the image's layers
   std::size_t most_layers = 1;  // of this step: what is below leaves so many
-  UnixSeconds time = 0;         // of everything in its layers
+  SettledTimes times;
 };
 
 // A RUN, everything expanded and looked up.

@@ -132,14 +132,16 @@ StepIdentity run_identity(const RunCommand& command, const ImageLayers& below, c
   key.list("hosts", hosts).list("ulimits", limits).number("shm", static_cast<std::int64_t>(command.shm_bytes));
   inputs.push_back({input_name(InputType::shm_size), std::to_string(command.shm_bytes)});
   // Cut layers have all times rewritten.
-  const auto times = command.cutting ? std::optional(command.cutting->time) : command.rewrite_times;
+  const auto times = command.cutting ? std::optional(command.cutting->times.all) : command.rewrite_times;
   if (times) {
     key.number("times", *times);
     inputs.push_back({input_name(InputType::times), std::to_string(*times)});
   }
   if (command.cutting) {
     const std::string limit = std::to_string(command.cutting->limit);
-    key.list("layers", {"package", std::to_string(kCutVersion), limit});
+    std::vector<std::string> cut = {"package", std::to_string(kCutVersion), limit};
+    if (!command.cutting->times.sources) cut.push_back("bytecode as written");
+    key.list("layers", cut);
     inputs.push_back({input_name(InputType::layers), fmt::format("by package, at most {}", limit)});
   }
   inputs.push_back({input_name(InputType::working_directory), command.working_dir});

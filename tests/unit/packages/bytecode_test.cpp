@@ -18,12 +18,14 @@ std::string header(std::uint32_t magic, std::uint32_t flags, std::uint32_t time,
 
 constexpr std::uint32_t kMagicOf311 = 3495;
 constexpr std::uint32_t kTime = 1700000000;
-constexpr UnixSeconds kNewTime = 315532800;
+constexpr std::uint32_t kMagicOf310 = 3439;
 
-std::optional<std::string> time_for(const std::string& of, SourceStamp source = {kTime, 100}) {
-  const auto bytes = bytecode_time_for(of, source, kNewTime);
-  return bytes ? std::optional(std::string(bytes->begin(), bytes->end())) : std::nullopt;
-}
+// What Python's _imp.source_hash() says of this source, by 3.11 and by 3.10.
+constexpr std::string_view kSource = "print('kiln')\n";
+const std::string kHashOf311 = "\xbc\x8e\x26\xb6\xd1\x5b\x8a\xc1";
+const std::string kHashOf310 = "\xb0\xbe\x8c\xaf\x38\xaf\x18\x6f";
+
+std::string hashed(std::uint32_t magic, const std::string& hash) { return header(magic, 3, 0, 0).substr(0, 8) + hash; }
 
 }  // namespace
 
@@ -35,26 +37,39 @@ TEST_CASE("bytecode in __pycache__ is of the source above it") {
   CHECK(source_of_bytecode("a/__pycache__/x.py").empty());
 }
 
-TEST_CASE("bytecode that fitted its source fits it again once the source has another time") {
-  CHECK(time_for(header(kMagicOf311, 0, kTime, 100)) == little(315532800, 4));
+TEST_CASE("bytecode fits a source of the time and size that it was made of") {
+  const std::string bytes = header(kMagicOf311, 0, kTime, 100);
+  CHECK(bytecode_check(bytes) == BytecodeCheck::time);
+  CHECK(bytecode_fits(bytes, SourceStamp{kTime, 100}));
+  CHECK_FALSE(bytecode_fits(bytes, SourceStamp{kTime - 1, 100}));
+  CHECK_FALSE(bytecode_fits(bytes, SourceStamp{kTime, 99}));
   // Times and sizes are kept to 32 bits.
-  CHECK(time_for(header(kMagicOf311, 0, kTime, 100), {kTime + (std::int64_t{1} << 32), 100}) == little(315532800, 4));
+  CHECK(bytecode_fits(bytes, SourceStamp{kTime + (std::int64_t{1} << 32), 100}));
 }
 
-TEST_CASE("bytecode that did not fit its source does not come to fit it") {
-  CHECK_FALSE(time_for(header(kMagicOf311, 0, kTime - 1, 100)));
-  CHECK_FALSE(time_for(header(kMagicOf311, 0, kTime, 99)));
-  const auto kept_apart = time_for(header(kMagicOf311, 0, 315532800, 100));
-  REQUIRE(kept_apart);
-  CHECK(*kept_apart != little(315532800, 4));
-  CHECK_FALSE(time_for(header(kMagicOf311, 0, 315532800, 100), {kNewTime, 100}));
+TEST_CASE("bytecode that goes by a hash fits the text that it was made of, in Python 3.11 and before") {
+  const std::string newer = hashed(kMagicOf311, kHashOf311), older = hashed(kMagicOf310, kHashOf310);
+  CHECK(bytecode_check(newer) == BytecodeCheck::hash);
+  CHECK(bytecode_fits(newer, kSource));
+  CHECK(bytecode_fits(older, kSource));
+  CHECK_FALSE(bytecode_fits(newer, "print('kilm')\n"));
+  CHECK_FALSE(bytecode_fits(older, ""));
+  CHECK_FALSE(bytecode_fits(hashed(kMagicOf310, kHashOf311), kSource));
+  CHECK_FALSE(bytecode_fits(header(kMagicOf311, 0, kTime, 14), kSource));
 }
 
-TEST_CASE("bytecode that goes by a hash, that of Python 2 and what is none stay as they are") {
-  CHECK_FALSE(time_for(header(kMagicOf311, 1, kTime, 100)));
-  CHECK_FALSE(time_for(header(kMagicOf311, 3, kTime, 100)));
-  CHECK_FALSE(time_for(header(62211, 0, kTime, 100)));
-  CHECK_FALSE(time_for(header(3379, 0, kTime, 100)));  // 3.6: no flags
-  CHECK_FALSE(time_for(header(kMagicOf311, 0, kTime, 100).substr(0, 15)));
-  CHECK_FALSE(time_for("#!/usr/bin/python and more"));
+TEST_CASE("bytecode with a stamp by time fits its source") {
+  const BytecodeStamp stamp = stamp_by_time({kTime, 100});
+  std::string bytes = hashed(kMagicOf311, kHashOf311);
+  bytes.replace(kBytecodeStampOffset, stamp.size(), stamp.data(), stamp.size());
+  CHECK(bytes == header(kMagicOf311, 0, kTime, 100));
+}
+
+TEST_CASE("bytecode that is not checked, that of other Pythons and what is none are told apart") {
+  CHECK(bytecode_check(header(kMagicOf311, 1, kTime, 100)) == BytecodeCheck::none);
+  CHECK(bytecode_check(header(kMagicOf311, 2, kTime, 100)) == BytecodeCheck::none);
+  CHECK(bytecode_check(header(62211, 0, kTime, 100)) == BytecodeCheck::none);
+  CHECK(bytecode_check(header(3379, 0, kTime, 100)) == BytecodeCheck::none);  // 3.6: no flags
+  CHECK(bytecode_check(header(kMagicOf311, 0, kTime, 100).substr(0, 15)) == BytecodeCheck::none);
+  CHECK(bytecode_check("#!/usr/bin/python and more") == BytecodeCheck::none);
 }

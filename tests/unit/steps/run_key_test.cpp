@@ -107,7 +107,7 @@ TEST_CASE("mounts, a script, hosts, limits and rewritten times add their fields"
 TEST_CASE("a RUN whose layer is cut has the cut in its key, and the time of all its files in place of the latest") {
   RunCommand command = sample();
   command.rewrite_times = 5;
-  command.cutting = LayerCutting{64, 60, 7};
+  command.cutting = LayerCutting{64, 60, {7, 8}};
   const StepIdentity identity = run_identity(command, {}, {});
   CHECK(identity.key == StepKeyBuilder("run")
                             .text("platform", "linux/amd64")
@@ -124,10 +124,13 @@ TEST_CASE("a RUN whose layer is cut has the cut in its key, and the time of all 
                             .list("ulimits", {})
                             .number("shm", 64 << 20)
                             .number("times", 7)
-                            .list("layers", {"package", "1", "64"})
+                            .list("layers", {"package", "2", "64"})
                             .finish());
   REQUIRE(find_input(identity.inputs, "layers"));
   CHECK(find_input(identity.inputs, "layers")->value == "by package, at most 64");
+
+  command.cutting->times.sources.reset();
+  CHECK(run_identity(command, {}, {}).key != identity.key);
 }
 
 TEST_CASE("a bind mount is in the key by the tree that it shows, told from that tree's root") {
