@@ -54,6 +54,7 @@ class Build {
     wanted_ = wanted_of(result_.plan, request);
     pins_ = parse_pins(request.delivery.pins, result_.plan, {wanted_.begin(), wanted_.end()});
     jobs_ = jobs_of(request, result_.plan);
+    if (push_anything(jobs_) && request.delivery.signing.open_key) sign_key_ = request.delivery.signing.open_key();
     if (request.fleet.front_end == FrontEnd::flags) settings_.times.epoch = epoch_of(*result_.plan.targets[0]);
     find_inputs_tags();
     shop_ = std::make_unique<Workshop>(settings_, surroundings, secrets_of(result_.plan));
@@ -65,7 +66,7 @@ class Build {
     const Stages stages = solve();
     assemble(stages);
     check(stages);
-    WorkshopPlaces places(*shop_, settings_.times.epoch);
+    WorkshopPlaces places(*shop_, settings_.times.epoch, sign_key_);
     deliver(deliveries_, places,
             [&](const std::set<std::string>& targets, const Blocked& lost) { make_again(targets, lost); });
     write_caches();
@@ -184,6 +185,8 @@ class Build {
       for (const std::string& unused : unused_words(target_of(job), job.outputs, platforms))
         shop_->recorder().warn(unused);
     }
+    if (request_.delivery.signing.is_said && !push_anything(jobs_))
+      shop_->recorder().warn("--sign-key does nothing: no image is pushed");
     record_->begin(result_.plan, all, request_.fleet);
     if (shop_->recorder().wants_expectation()) tell_expectation(all);
     Stages stages = solve_or_report({all.begin(), all.end()});
@@ -341,6 +344,7 @@ class Build {
   std::vector<std::size_t> wanted_;  // numbers of the plan, in the order of the jobs
   std::vector<Pin> pins_;
   std::vector<BuildJob> jobs_;
+  std::optional<SigningKey> sign_key_;
   std::vector<std::vector<std::string>> inputs_names_;  // by job; none at all where no job has any
   std::unique_ptr<Workshop> shop_;
   std::unique_ptr<RecordKeeper> record_;

@@ -52,6 +52,12 @@ std::vector<BuildJob> jobs_of(const BuildRequest& request, const Plan& plan) {
   return jobs;
 }
 
+bool push_anything(const std::vector<BuildJob>& jobs) {
+  return std::any_of(jobs.begin(), jobs.end(), [](const BuildJob& job) {
+    return std::any_of(job.outputs.begin(), job.outputs.end(), [](const Output& output) { return output.push; });
+  });
+}
+
 Output last_image_output(const TargetSpec& target, std::size_t platforms) {
   std::vector<Output> outputs = outputs_of(target, {}, platforms);
   std::erase_if(outputs, [](const Output& output) { return output.type != OutputType::image; });

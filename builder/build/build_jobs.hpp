@@ -20,6 +20,9 @@ struct BuildJob {
 // platform that is asked for alone, and for parts that cannot be pushed: in two forms they would have one tag.
 std::vector<BuildJob> jobs_of(const BuildRequest& request, const Plan& plan);
 
+// Whether any output of the jobs is a push.
+bool push_anything(const std::vector<BuildJob>& jobs);
+
 // The form that an image of a fleet has at registries under the tag of its inputs.
 Output last_image_output(const TargetSpec& target, std::size_t platforms);
 

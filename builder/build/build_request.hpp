@@ -17,6 +17,7 @@
 #include "builder/definitions/output.hpp"
 #include "builder/report/baseline.hpp"
 #include "builder/report/build_report.hpp"
+#include "builder/sign/signing_key.hpp"
 #include "builder/solve/base_images.hpp"
 #include "builder/solve/image_assembly.hpp"
 #include "builder/solve/stage_evaluator.hpp"
@@ -38,6 +39,13 @@ struct BuildSettings {
   bool offline = false;  // --offline: nothing is asked for at registries and servers; pushes are remembered
 };
 
+// The key that images are signed with once they are pushed.
+struct PushSigning {
+  // Called once and before anything is built, where something is to be pushed: the key may have a password.
+  std::function<std::optional<SigningKey>()> open_key;
+  bool is_said = false;  // by a flag: that it is of no use is told
+};
+
 // What happens to the images besides what their targets' outputs say.
 struct DeliveryWishes {
   bool push = false;               // under their names
@@ -45,6 +53,7 @@ struct DeliveryWishes {
   bool to_standard_output = true;  // whether an output may go there
   bool inputs_tag = false;         // a tag of their inputs too, once the cache holds what made them
   std::vector<std::string> pins;   // NAME=REFERENCE
+  PushSigning signing;
 };
 
 // One build, as plain values: `kiln build` is a fleet of one target.

@@ -9,6 +9,7 @@
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
 #include "builder/build/image_push.hpp"
+#include "builder/build/push_signing.hpp"
 #include "builder/solve/exporter.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/store/closure.hpp"
@@ -116,7 +117,9 @@ std::vector<PushEnd> WorkshopPlaces::push(const std::vector<const Delivery*>& de
     if (!delivery->output.push_by_digest) continue;
     for (std::string& name : one.names) name = oci::Reference::parse(name).name() + "@" + one.root.digest.str();
   }
-  return ImagePush(shop_).push(pushed);
+  std::vector<PushEnd> ends = ImagePush(shop_).push(pushed);
+  if (sign_key_) sign_pushed(shop_, *sign_key_, pushed, ends);
+  return ends;
 }
 
 void WorkshopPlaces::name_in_store(const std::vector<const Delivery*>& deliveries) {

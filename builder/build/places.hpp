@@ -5,6 +5,7 @@
 
 #include "builder/build/delivery.hpp"
 #include "builder/build/workshop.hpp"
+#include "builder/sign/signing_key.hpp"
 
 namespace kiln {
 
@@ -12,7 +13,9 @@ namespace kiln {
 class WorkshopPlaces : public DeliveryPlaces {
  public:
   // `mtime`: the time of files that are written as files; nullopt: each keeps its own.
-  WorkshopPlaces(Workshop& shop, std::optional<UnixSeconds> mtime) : shop_(shop), mtime_(mtime) {}
+  // `sign_key`: what pushed images are signed with; nullopt: they are not.
+  WorkshopPlaces(Workshop& shop, std::optional<UnixSeconds> mtime, std::optional<SigningKey> sign_key)
+      : shop_(shop), mtime_(mtime), sign_key_(std::move(sign_key)) {}
 
   Blocked verify_layers(const Delivery& delivery) override;
   void export_images(const Delivery& delivery) override;
@@ -27,6 +30,7 @@ class WorkshopPlaces : public DeliveryPlaces {
 
   Workshop& shop_;
   std::optional<UnixSeconds> mtime_;
+  std::optional<SigningKey> sign_key_;
 };
 
 // What is delivered as one: the image's manifest or, for several platforms, an index of theirs that is put into the

@@ -129,6 +129,14 @@ std::string serialise(const Index& index) {
   return exact_text(result);
 }
 
+std::string index_text_with(std::string_view index_text, const Descriptor& entry) {
+  ordered_json document = parse_own_ordered_json(index_text);
+  ordered_json& manifests = document["manifests"];
+  if (!manifests.is_array()) manifests = ordered_json::array();
+  manifests.push_back(ordered(entry));
+  return exact_text(document);
+}
+
 std::string detect_media_type(std::string_view text, std::string_view where) {
   const nlohmann::json value = parse_json(text, where, Category::network);
   const auto refusal = JsonMembers::refusal(where, Category::network);

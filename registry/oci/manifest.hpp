@@ -39,6 +39,10 @@ Index parse_index(std::string_view text, std::string_view where);
 std::string serialise(const Manifest& manifest);
 std::string serialise(const Index& index);
 
+// The text of an index that parse_index() has read, with one more entry at its end. All else stands there as it was,
+// what kiln does not know included.
+std::string index_text_with(std::string_view index_text, const Descriptor& entry);
+
 // The media type a manifest or index text claims, by its "mediaType" or, where that is missing, by its fields.
 std::string detect_media_type(std::string_view text, std::string_view where);
 

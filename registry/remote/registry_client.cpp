@@ -15,6 +15,12 @@ namespace {
 using oci::Descriptor;
 using oci::Digest;
 
+// A registry may filter, or list all.
+void keep_type(std::vector<Descriptor>& referrers, const std::string& artifact_type) {
+  if (artifact_type.empty()) return;
+  std::erase_if(referrers, [&](const Descriptor& entry) { return entry.artifact_type != artifact_type; });
+}
+
 }  // namespace
 
 RegistryClient::RegistryClient(RemoteSession& session, std::shared_ptr<RegistryTransport> transport)
@@ -62,6 +68,16 @@ std::optional<FetchedManifest> RegistryClient::find_any_manifest(const std::stri
 Descriptor RegistryClient::put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
                                         const std::string& media_type) {
   return RegistryManifests(*session_, *transport_).put(repository, key, bytes, media_type);
+}
+
+SubjectAnswer RegistryClient::put_unlisted_manifest(const std::string& repository, const std::string& key,
+                                                    const std::string& bytes, const std::string& media_type) {
+  return RegistryManifests(*session_, *transport_).put_unlisted(repository, key, bytes, media_type);
+}
+
+void RegistryClient::add_to_fallback_tag(const std::string& repository, const Digest& subject,
+                                         const Descriptor& entry) {
+  RegistryManifests(*session_, *transport_).add_to_fallback_tag(repository, subject, entry);
 }
 
 bool RegistryClient::delete_manifest(const std::string& repository, const std::string& key) {
@@ -161,17 +177,25 @@ std::vector<std::string> RegistryClient::list_repositories() {
 
 std::vector<Descriptor> RegistryClient::referrers(const std::string& repository, const Digest& subject,
                                                   const std::string& artifact_type) {
+  auto listed = referrers_by_api(repository, subject, artifact_type);
+  return listed ? *std::move(listed) : referrers_by_tag(repository, subject, artifact_type);
+}
+
+std::optional<std::vector<Descriptor>> RegistryClient::referrers_by_api(const std::string& repository,
+                                                                        const Digest& subject,
+                                                                        const std::string& artifact_type) {
   auto listed = RegistryLists(*session_, *transport_).referrers(repository, subject, artifact_type);
-  std::vector<Descriptor> found;
-  if (listed) {
-    found = std::move(*listed);
-  } else if (const auto index = find_manifest(repository, referrers_fallback_tag(subject))) {
-    const std::string where = fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
-    found = oci::parse_index(index->bytes, where).manifests;
-  }
-  if (!artifact_type.empty()) {
-    std::erase_if(found, [&](const Descriptor& entry) { return entry.artifact_type != artifact_type; });
-  }
+  if (listed) keep_type(*listed, artifact_type);
+  return listed;
+}
+
+std::vector<Descriptor> RegistryClient::referrers_by_tag(const std::string& repository, const Digest& subject,
+                                                         const std::string& artifact_type) {
+  const auto index = find_manifest(repository, referrers_fallback_tag(subject));
+  if (!index) return {};
+  const std::string where = fmt::format("referrers of '{}/{}@{}'", endpoint().authority, repository, subject.str());
+  std::vector<Descriptor> found = oci::parse_index(index->bytes, where).manifests;
+  keep_type(found, artifact_type);
   return found;
 }
 

@@ -53,6 +53,11 @@ class RegistryClient {
   // subject's fallback tag where the registry does not list referrers by itself.
   oci::Descriptor put_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
                                const std::string& media_type);
+  // The same without the fallback tag, and what the registry made of the manifest's subject.
+  SubjectAnswer put_unlisted_manifest(const std::string& repository, const std::string& key, const std::string& bytes,
+                                      const std::string& media_type);
+  // Adds an entry to the subject's fallback tag, unless it lists that digest already. All else in it stays as it is.
+  void add_to_fallback_tag(const std::string& repository, const oci::Digest& subject, const oci::Descriptor& entry);
   // Deletes a manifest by digest, or a tag where the registry allows that. False where there was none.
   bool delete_manifest(const std::string& repository, const std::string& key);
 
@@ -97,6 +102,13 @@ class RegistryClient {
   // given.
   std::vector<oci::Descriptor> referrers(const std::string& repository, const oci::Digest& subject,
                                          const std::string& artifact_type = {});
+  // The same by the API alone; nullopt where the registry has none.
+  std::optional<std::vector<oci::Descriptor>> referrers_by_api(const std::string& repository,
+                                                               const oci::Digest& subject,
+                                                               const std::string& artifact_type = {});
+  // The same by the fallback tag alone.
+  std::vector<oci::Descriptor> referrers_by_tag(const std::string& repository, const oci::Digest& subject,
+                                                const std::string& artifact_type = {});
 
  private:
   static constexpr std::uint64_t kMaxDocumentBytes = std::uint64_t{16} << 20;

@@ -27,6 +27,9 @@ using oci::Digest;
 constexpr std::array<int, 3> kPageSizes = {1000, 100, 0};
 constexpr std::size_t kMostListPages = 2000;
 constexpr std::size_t kMostListedNames = 1'000'000;
+// Each is a manifest of up to 4 MiB for who reads them, and a page of them a document of up to 4 MiB.
+constexpr std::size_t kMostReferrerPages = 100;
+constexpr std::size_t kMostReferrers = 10'000;
 // A registry that knows no pages (Debian's docker-registry has none for tags) sends all names at once.
 constexpr std::uint64_t kMostPageBytes = std::uint64_t{64} << 20;
 constexpr std::size_t kMostShownName = 100;
@@ -64,21 +67,25 @@ bool is_repository(std::string_view name) {
 
 // Sends the request for page after page and hands each answer to `read`, which returns how many entries it had. The
 // first answer must have status 200 already.
+struct ListBounds {
+  std::size_t pages = kMostListPages;
+  std::size_t entries = kMostListedNames;
+};
 template <class Read>
 void follow_pages(RegistryTransport& transport, RegistryRequest request, RegistryAnswer answer,
-                  const std::string& where, Read read) {
+                  const std::string& where, const ListBounds& bounds, Read read) {
   std::set<std::string> seen = {answer.url.str()};
   std::size_t entries = 0;
   for (std::size_t page = 1;; ++page) {
     if (answer.response.status != 200) transport.refuse(answer, request.repository);
     entries += read(answer);
-    if (entries > kMostListedNames) {
+    if (entries > bounds.entries) {
       throw Error(Category::network,
-                  fmt::format("{}: more than {} entries, which is not read on", where, kMostListedNames));
+                  fmt::format("{}: more than {} entries, which is not read on", where, bounds.entries));
     }
     const auto next = next_page(answer.response.headers, where);
     if (!next) return;
-    if (page == kMostListPages)
+    if (page == bounds.pages)
       throw Error(Category::network, fmt::format("{}: more than {} pages, which are not read on", where, page));
     request.url = transport.follow(answer.url, *next);
     if (!seen.insert(request.url->str()).second)
@@ -107,7 +114,7 @@ RegistryAnswer ask_for_names(RegistryTransport& transport, const std::string& pa
 ListedNames list_names(RegistryTransport& transport, const RegistryRequest& request, const RegistryAnswer& answer,
                        const std::string& what, const char* member, bool (*is_valid)(std::string_view)) {
   ListedNames found;
-  follow_pages(transport, request, answer, fmt::format("{} '{}'", what, answer.url.redacted()),
+  follow_pages(transport, request, answer, fmt::format("{} '{}'", what, answer.url.redacted()), {},
                [&](const RegistryAnswer& page) {
                  const std::size_t before = found.names.size() + found.odd.size();
                  add_page(page.response, fmt::format("{} '{}'", what, page.url.redacted()), member, is_valid, found);
@@ -179,11 +186,12 @@ std::optional<std::vector<Descriptor>> RegistryLists::referrers(const std::strin
   if (status == 401 || status == 403 || status == 429 || status >= 500) transport_.refuse(first, repository);
   if (status != 200 || first.response.headers.media_type() != oci::media_type::kOciIndex) return std::nullopt;
   std::vector<Descriptor> found;
-  follow_pages(transport_, request, first, where, [&](const RegistryAnswer& page) {
-    const oci::Index index = oci::parse_index(page.response.body, where);
-    found.insert(found.end(), index.manifests.begin(), index.manifests.end());
-    return index.manifests.size();
-  });
+  follow_pages(transport_, request, first, where, {kMostReferrerPages, kMostReferrers},
+               [&](const RegistryAnswer& page) {
+                 const oci::Index index = oci::parse_index(page.response.body, where);
+                 found.insert(found.end(), index.manifests.begin(), index.manifests.end());
+                 return index.manifests.size();
+               });
   return found;
 }
 

@@ -165,11 +165,10 @@ FetchedManifest RegistryManifests::read(RegistryAnswer answer, const std::string
 
 Descriptor RegistryManifests::put(const std::string& repository, const std::string& key, const std::string& bytes,
                                   const std::string& media_type) {
-  const std::string where = fmt::format("'{}/{}:{}'", transport_.endpoint().authority, repository, key);
+  const SubjectAnswer answer = put_unlisted(repository, key, bytes, media_type);
   const Descriptor descriptor{media_type, oci::sha256_of(bytes), bytes.size(), {}, {}, {}};
-  const RegistryAnswer answer = send(repository, key, bytes, descriptor);
-  check_stored(repository, descriptor, where);
-  if (answer.response.headers.find("OCI-Subject") || oci::media_type::is_index(media_type)) return descriptor;
+  if (answer == SubjectAnswer::listed || oci::media_type::is_index(media_type)) return descriptor;
+  const std::string where = fmt::format("'{}/{}:{}'", transport_.endpoint().authority, repository, key);
   const oci::Manifest manifest = oci::parse_manifest(bytes, where);
   if (!manifest.subject) return descriptor;
   Descriptor entry = descriptor;
@@ -177,6 +176,15 @@ Descriptor RegistryManifests::put(const std::string& repository, const std::stri
   entry.annotations = manifest.annotations;
   add_to_fallback_tag(repository, manifest.subject->digest, entry);
   return descriptor;
+}
+
+SubjectAnswer RegistryManifests::put_unlisted(const std::string& repository, const std::string& key,
+                                              const std::string& bytes, const std::string& media_type) {
+  const std::string where = fmt::format("'{}/{}:{}'", transport_.endpoint().authority, repository, key);
+  const Descriptor descriptor{media_type, oci::sha256_of(bytes), bytes.size(), {}, {}, {}};
+  const RegistryAnswer answer = send(repository, key, bytes, descriptor);
+  check_stored(repository, descriptor, where);
+  return answer.response.headers.find("OCI-Subject") ? SubjectAnswer::listed : SubjectAnswer::ignored;
 }
 
 // A registry of several machines may not show at once what it took.
@@ -223,8 +231,9 @@ void RegistryManifests::add_to_fallback_tag(const std::string& repository, const
   const std::string tag = referrers_fallback_tag(subject);
   const std::string where = fmt::format("'{}/{}:{}'", transport_.endpoint().authority, repository, tag);
   for (int attempt = 0;; ++attempt) {
-    oci::Index index;
-    if (const auto found = find(repository, tag, {})) index = oci::parse_index(found->bytes, where);
+    const auto found = find(repository, tag, {});
+    const std::string listing = found ? found->bytes : oci::serialise(oci::Index{});
+    const oci::Index index = oci::parse_index(listing, where);
     const bool listed = std::any_of(index.manifests.begin(), index.manifests.end(),
                                     [&](const Descriptor& other) { return other.digest == entry.digest; });
     if (listed) return;
@@ -234,8 +243,13 @@ void RegistryManifests::add_to_fallback_tag(const std::string& repository, const
           fmt::format("referrer '{}' was written into {} {} times, and others overwrote it each time; push it again",
                       entry.digest.str(), where, kFallbackAttempts));
     }
-    index.manifests.push_back(entry);
-    const std::string text = oci::serialise(index);
+    const std::string text = oci::index_text_with(listing, entry);
+    if (text.size() > kMaxManifestBytes) {
+      throw Error(Category::network,
+                  fmt::format("the list of referrers {} would have more than {} bytes with '{}'; delete what is no "
+                              "longer needed of those that it names",
+                              where, kMaxManifestBytes, entry.digest.str()));
+    }
     send(repository, tag, text, {index.media_type, oci::sha256_of(text), text.size(), {}, {}, {}});
   }
 }

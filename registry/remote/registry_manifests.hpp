@@ -16,6 +16,13 @@ struct FetchedManifest {
   std::string bytes;
 };
 
+// What a registry makes of the `subject` of a manifest that it took (OCI-Subject of distribution-spec, "Pushing
+// Manifests with Subject").
+enum class SubjectAnswer {
+  listed,   // it lists the manifest among the subject's referrers
+  ignored,  // it says nothing: the fallback tag is for the client to write
+};
+
 // The manifests of one registry, by a tag or a digest ("key"). What each method does: RegistryClient. Any thread.
 class RegistryManifests {
  public:
@@ -29,6 +36,9 @@ class RegistryManifests {
   std::optional<FetchedManifest> find_any(const std::string& repository, const std::string& key);
   oci::Descriptor put(const std::string& repository, const std::string& key, const std::string& bytes,
                       const std::string& media_type);
+  SubjectAnswer put_unlisted(const std::string& repository, const std::string& key, const std::string& bytes,
+                             const std::string& media_type);
+  void add_to_fallback_tag(const std::string& repository, const oci::Digest& subject, const oci::Descriptor& entry);
   bool remove(const std::string& repository, const std::string& key);
 
  private:
@@ -39,7 +49,6 @@ class RegistryManifests {
   void check_stored(const std::string& repository, const oci::Descriptor& descriptor, const std::string& where);
   RegistryAnswer send(const std::string& repository, const std::string& key, const std::string& bytes,
                       const oci::Descriptor& descriptor);
-  void add_to_fallback_tag(const std::string& repository, const oci::Digest& subject, const oci::Descriptor& entry);
 
   RemoteSession& session_;
   RegistryTransport& transport_;

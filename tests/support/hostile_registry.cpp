@@ -446,7 +446,7 @@ Answer HostileRegistry::serve(const SeenRequest& request) {
     return {200, {{"Content-Type", "application/json"}}, json{{"repositories", names}}.dump()};
   }
   if (const auto parts = cut("/referrers/"); parts && options_.referrers_api) {
-    return serve_referrers(repositories_[parts->first], parts->second);
+    return serve_referrers(request, parts->first, parts->second);
   }
   return {404, {{"Content-Type", "text/plain"}}, "404 page not found"};
 }
@@ -455,6 +455,8 @@ Answer HostileRegistry::serve_manifest(const SeenRequest& request, Repository& r
                                        const std::string& key) {
   if (request.method == "PUT") {
     const json document = json::parse(request.body);
+    if (options_.refuses_subjects && (document.contains("subject") || document.contains("artifactType")))
+      return error(400, "MANIFEST_INVALID", "unknown member");
     json blobs = document.value("layers", json::array());
     if (document.contains("config")) blobs.push_back(document["config"]);
     for (const auto& blob : blobs) {
@@ -568,19 +570,34 @@ Answer HostileRegistry::serve_tags(const SeenRequest& request, const std::string
   return answer;
 }
 
-Answer HostileRegistry::serve_referrers(const Repository& repository, const std::string& subject) {
+Answer HostileRegistry::serve_referrers(const SeenRequest& request, const std::string& name,
+                                        const std::string& subject) {
+  const std::string last = parameter(request.query, "last");
+  const std::size_t size = options_.referrers_per_page == 0 ? SIZE_MAX : options_.referrers_per_page;
   json manifests = json::array();
-  for (const auto& [digest, entry] : repository.manifests) {
+  bool has_more = false;
+  for (const auto& [digest, entry] : repositories_[name].manifests) {
     const json document = json::parse(entry.second);
     if (!document.contains("subject") || document["subject"].value("digest", "") != subject) continue;
-    manifests.push_back({{"mediaType", entry.first},
-                         {"digest", digest},
-                         {"size", entry.second.size()},
-                         {"artifactType", document.value("artifactType", "")}});
+    if (!last.empty() && digest <= last) continue;
+    has_more = manifests.size() == size;
+    if (has_more) break;
+    json listed = {{"mediaType", entry.first},
+                   {"digest", digest},
+                   {"size", entry.second.size()},
+                   {"artifactType", document.value("artifactType", "")}};
+    if (document.contains("annotations")) listed["annotations"] = document["annotations"];
+    manifests.push_back(std::move(listed));
   }
   const std::string type = "application/vnd.oci.image.index.v1+json";
-  return {
+  Answer answer{
       200, {{"Content-Type", type}}, json{{"schemaVersion", 2}, {"mediaType", type}, {"manifests", manifests}}.dump()};
+  if (has_more) {
+    answer.headers.emplace_back(
+        "Link", fmt::format("<{}>; rel=\"next\"", location(fmt::format("/v2/{}/referrers/{}?last={}", name, subject,
+                                                                       manifests.back().value("digest", "")))));
+  }
+  return answer;
 }
 
 }  // namespace kiln::test

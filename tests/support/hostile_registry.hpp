@@ -63,6 +63,8 @@ struct HostileOptions {
   int token_lifetime_seconds = 300;
   bool mounts = true;
   bool referrers_api = false;
+  std::size_t referrers_per_page = 0;  // 0: all in one
+  bool refuses_subjects = false;       // 400 for a manifest with a member of OCI 1.1
   bool deletes = true;
   bool absolute_locations = false;
   std::uint64_t chunk_min_length = 0;  // OCI-Chunk-Min-Length of uploads
@@ -139,7 +141,7 @@ class HostileRegistry {
   Answer serve_packages(const SeenRequest& request);  // hostile_packages.cpp
   std::uint64_t version_of(const std::string& repository, const std::string& digest);
   std::string version_json(const std::string& name, const std::string& digest);
-  Answer serve_referrers(const Repository& repository, const std::string& subject);
+  Answer serve_referrers(const SeenRequest& request, const std::string& name, const std::string& subject);
   std::string location(const std::string& path) const;
 
   HostileOptions options_;

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Dependencies run from right to left: a room may include itself and what stands before it.
 ROOMS = ["base"] + [f"registry/{room}" for room in ("oci", "store", "remote")] + [
     f"builder/{room}" for room in (
-        "layer", "packages", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "steps", "solve", "report", "build", "release",
+        "sign", "layer", "packages", "dockerfile", "definitions", "plan", "cache", "debian", "run", "store_care", "steps", "solve", "report", "build", "release",
         "retention", "init", "cli")]
 
 # Third-party headers that only these rooms may see.
@@ -22,6 +22,7 @@ ONLY_IN = {"CLI/": {"builder/cli"}, "curl/": {"registry/remote"}, "yaml.h": {"bu
 
 # Headers that only sources of their own room include, and that may therefore see a third-party library.
 SOURCE_PRIVATE = {
+    "builder/sign/openssl_key.hpp",
     "registry/remote/curl_transfer.hpp",
 }
 

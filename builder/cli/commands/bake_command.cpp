@@ -25,6 +25,7 @@
 #include "builder/cli/words/machine_settings.hpp"
 #include "builder/cli/words/output_files.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
+#include "builder/cli/words/signing_keys.hpp"
 #include "builder/cli/words/trace_output.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/bake/definition.hpp"
@@ -57,6 +58,7 @@ struct BakeWords {
   std::optional<std::string> list;
   std::vector<std::string> profiles;
   bool push = false;
+  std::optional<std::string> sign_key;
   std::string registry;
   std::vector<std::string> set;
   std::vector<std::string> cache_from;
@@ -155,7 +157,8 @@ int check_called(const SelectedFleet& loaded, const Plan& plan, std::vector<std:
   return check_fleet(plan, checked);
 }
 
-BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vector<std::string> names) {
+BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vector<std::string> names,
+                          const CancelToken& cancel) {
   BuildRequest request;
   request.settings = fleet_build_settings(loaded.fleet, words.ca_bundle);
   request.settings.security = parse_security(words.security);
@@ -170,6 +173,7 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   request.settings.store_bound = read_machine_settings().store;
   apply_offline(request.settings, log);
   request.delivery.push = words.push;
+  request.delivery.signing = push_signing(words.sign_key, cancel);
   request.delivery.load = words.load;
   request.delivery.to_standard_output = false;
   request.delivery.inputs_tag = words.inputs_tag;
@@ -242,7 +246,7 @@ int run_bake(const BakeWords& words, const std::vector<std::string>& given, cons
   if (const int found = check_called(loaded, plan, names); found != 0 || names.empty()) return found;
 
   TraceOutput trace(words.trace, "kiln bake", words.offline);
-  const BuildRequest request = make_request(words, std::move(loaded), std::move(names));
+  const BuildRequest request = make_request(words, std::move(loaded), std::move(names), cancel);
   BuildSurroundings surroundings = surroundings_of({words.progress, false}, cancel);
   trace.listen(surroundings);
   const BuildResult result = traced(trace, [&] { return build(request, std::move(plan), surroundings); });
@@ -271,6 +275,7 @@ void add_bake_command(Arguments& root) {
       .option("--list", words->list, "targets or variables: print those that there are, and build nothing")
       .option("--profile", words->profiles, "bake for this machine profile only")
       .flag("--push", words->push, "push the images")
+      .option("--sign-key", words->sign_key, kSignKeyHelp)
       .flag("--load", words->load, "load the images into the docker or podman of this machine")
       .flag("--check", words->check, "look for mistakes in the targets' Dockerfiles and build nothing, as 'kiln check'")
       .option("--registry", words->registry, "HOST[:PORT]/NAMESPACE to name and push images under")

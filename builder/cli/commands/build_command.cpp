@@ -24,6 +24,7 @@
 #include "builder/cli/words/looked_at.hpp"
 #include "builder/cli/words/machine_settings.hpp"
 #include "builder/cli/words/output_files.hpp"
+#include "builder/cli/words/signing_keys.hpp"
 #include "builder/cli/words/trace_output.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/run_limit.hpp"
@@ -58,6 +59,7 @@ struct BuildWords {
   bool pull = false;
   bool offline = false;
   bool push = false;
+  std::optional<std::string> sign_key;
   std::vector<std::string> outputs;
   std::optional<std::string> iidfile;
   std::optional<std::string> metadata_file;
@@ -156,7 +158,7 @@ TargetSpec make_target(const BuildWords& words, const BuildContext& context, con
 }
 
 // A fleet of one.
-BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log) {
+BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log, const CancelToken& cancel) {
   BuildRequest request;
   request.fleet.front_end = FrontEnd::flags;
   request.fleet.settings.tag_templates.clear();
@@ -173,6 +175,7 @@ BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log) 
   request.settings.store_bound = read_machine_settings().store;
   apply_offline(request.settings, log);
   request.delivery.push = words.push;
+  request.delivery.signing = push_signing(words.sign_key, cancel);
   request.delivery.load = words.load;
   return request;
 }
@@ -261,7 +264,7 @@ int run_build(const BuildWords& words, const std::vector<std::string>& given, co
   StderrLog log;
   warn_of_args_without_value(words.build_args, log);
   TraceOutput trace(words.trace, "kiln build", words.offline);
-  const BuildRequest request = make_request(words, make_target(words, context, named), log);
+  const BuildRequest request = make_request(words, make_target(words, context, named), log, cancel);
   BuildSurroundings surroundings = surroundings_of({words.progress, words.quiet}, cancel);
   if (opens_shell) surroundings.on_failed_run = open_failure_shell;
   trace.listen(surroundings);
@@ -304,6 +307,7 @@ void add_build_command(Arguments& root) {
             "fetch nothing: build from the store, and remember what --push would have sent")
       .flag("--pull", words->pull, "ask registries for newer base images")
       .flag("--push", words->push, "push the image to its registries")
+      .option("--sign-key", words->sign_key, kSignKeyHelp)
       .option("-o,--output", words->outputs, "type=image|registry|oci|docker|local|tar|cacheonly,dest=...,...")
       .option("--iidfile", words->iidfile, "write the image ID to this file")
       .option("--metadata-file", words->metadata_file, "write what was built to this file, as JSON")

@@ -25,6 +25,8 @@ void add_commands(Arguments& root) {
   add_pull_command(root);
   add_push_command(root);
   add_copy_command(root);
+  add_sign_command(root);
+  add_verify_command(root);
   add_index_command(root);
   add_tag_command(root);
   add_untag_command(root);

@@ -43,9 +43,11 @@ void add_report_command(Arguments& root);
 void add_rollback_command(Arguments& root);
 void add_sbom_command(Arguments& root);
 void add_schema_command(Arguments& root);
+void add_sign_command(Arguments& root);
 void add_tag_command(Arguments& root);
 void add_test_command(Arguments& root);
 void add_untag_command(Arguments& root);
+void add_verify_command(Arguments& root);
 void add_version_command(Arguments& root);
 void add_why_command(Arguments& root);
 

@@ -2,7 +2,9 @@
 
 #include <memory>
 
+#include "base/count_of.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/images/attached_artifacts.hpp"
 #include "builder/cli/images/image_documents.hpp"
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/push_outcome.hpp"
@@ -17,6 +19,7 @@ struct CopyWords {
   std::string destination;
   std::string platform;
   std::optional<std::string> progress;
+  bool only_image = false;
   bool quiet = false;
   bool json = false;
 };
@@ -33,10 +36,21 @@ int run_copy(const CopyWords& words, const CancelToken& cancel) {
   RegistrySession session(words.progress, words.quiet, cancel);
   const PushRequest request = push_request(fetch_source(session, source, words.platform), {destination});
   const PushOutcome outcome = push_image(session.remote(), session.store(), request, {}, &session.transfers());
+  std::size_t attached = 0;
+  if (!words.only_image) {
+    attached = with_context(
+        [&] {
+          return fmt::format("'{}' was copied, and what hangs on it was not all copied (--only-image leaves it)",
+                             destination.str());
+        },
+        [&] { return copy_attached(session, source, destination, request.root); });
+  }
   const std::string text =
       push_outcome_text(outcome, session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
   session.end_progress();
   fmt::print("{}", text);
+  if (attached != 0 && !words.json)
+    fmt::print("copied {} with it (signatures, SBOMs, attestations)\n", count_of(attached, "artifact"));
   return 0;
 }
 
@@ -44,10 +58,13 @@ int run_copy(const CopyWords& words, const CancelToken& cancel) {
 
 void add_copy_command(Arguments& root) {
   const auto words = std::make_shared<CopyWords>();
-  root.command("copy", "Copy an image, all platforms of it, from one registry or repository to another.")
+  root.command(
+          "copy",
+          "Copy an image, all platforms of it and what is attached to it, from one registry or repository to another.")
       .required_positional("SRC", words->source, "the image")
       .required_positional("DST", words->destination, "the name it gets")
       .option("--platform", words->platform, "copy this platform's image alone")
+      .flag("--only-image", words->only_image, "leave signatures and other artifacts that hang on it where they are")
       .option("--progress", words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .flag("-q,--quiet", words->quiet, "show no progress")
       .flag("--json", words->json, "print the result as JSON")

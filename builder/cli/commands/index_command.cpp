@@ -19,6 +19,8 @@
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
+#include "builder/cli/words/signing_keys.hpp"
+#include "builder/sign/image_signatures.hpp"
 #include "registry/oci/image_config.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/remote/push.hpp"
@@ -33,6 +35,7 @@ struct IndexWords {
   std::string destination;
   std::vector<std::string> sources;
   std::string tag;  // append: another name than the index's own
+  std::optional<std::string> sign_key;
   std::optional<std::string> progress;
   bool quiet = false;
   bool dry_run = false;
@@ -85,13 +88,32 @@ void add_entry(oci::Index& index, const oci::Descriptor& entry, const std::strin
   }
 }
 
+// What was put under these names, signed once in each repository.
+void sign_index(RegistrySession& session, const oci::Descriptor& root, const std::vector<std::string>& names,
+                const std::optional<SigningKey>& key) {
+  if (!key) return;
+  std::set<std::string> repositories;
+  for (const std::string& name : names) repositories.insert(oci::Reference::parse(name).name());
+  for (const std::string& repository : repositories) {
+    const oci::Reference image = oci::Reference::parse(repository + "@" + root.digest.str());
+    with_context([&] { return unsigned_note(image); },
+                 [&] {
+                   const SignedImage done = sign_image(session.remote(), image, *key);
+                   if (!done.refusal.empty()) StderrLog().warn(refused_subject_note(done));
+                 });
+  }
+}
+
 int put_index(const IndexWords& words, RegistrySession& session, const oci::Index& index,
-              const oci::Reference& destination) {
+              const oci::Reference& destination, const std::optional<SigningKey>& key) {
   if (destination.digest)
     throw Error(Category::usage, fmt::format("'{}' names a digest; a tag was expected", destination.str()));
   const oci::Descriptor root = session.store().put(serialise(index), index.media_type);
   PushRequest request{root, {destination}};
-  if (!words.dry_run) push_image(session.remote(), session.store(), request, {}, &session.transfers());
+  if (!words.dry_run) {
+    push_image(session.remote(), session.store(), request, {}, &session.transfers());
+    sign_index(session, root, {destination.str()}, key);
+  }
   const WireStats& stats = session.remote().stats();
   const json wire = {{"pushed_bytes", stats.pushed_bytes.load()},
                      {"pulled_bytes", stats.pulled_bytes.load()},
@@ -119,13 +141,14 @@ int run_create(const IndexWords& words, const CancelToken& cancel) {
   if (words.sources.empty())
     throw Error(Category::usage, "'kiln index create' needs the images that the index is to hold");
   const oci::Reference destination = oci::Reference::parse(words.destination);
+  const std::optional<SigningKey> key = push_signing_key(words.sign_key, cancel);
   RegistrySession session(words.progress, words.quiet, cancel);
   oci::Index index;
   for (const std::string& source : words.sources) {
     for (const oci::Descriptor& entry : entries_of(session, oci::Reference::parse(source)))
       add_entry(index, entry, source, SamePlatform::refused);
   }
-  return put_index(words, session, index, destination);
+  return put_index(words, session, index, destination, key);
 }
 
 int run_append(const IndexWords& words, const CancelToken& cancel) {
@@ -133,6 +156,7 @@ int run_append(const IndexWords& words, const CancelToken& cancel) {
     throw Error(Category::usage, "'kiln index append' needs the images that the index is to get");
   const oci::Reference existing = oci::Reference::parse(words.destination);
   const oci::Reference destination = words.tag.empty() ? existing : oci::Reference::parse(words.tag);
+  const std::optional<SigningKey> key = push_signing_key(words.sign_key, cancel);
   RegistrySession session(words.progress, words.quiet, cancel);
   const oci::Descriptor root = fetch_documents(session, existing);
   if (!oci::media_type::is_index(root.media_type)) {
@@ -146,11 +170,12 @@ int run_append(const IndexWords& words, const CancelToken& cancel) {
     for (const oci::Descriptor& entry : entries_of(session, oci::Reference::parse(source)))
       add_entry(index, entry, source, SamePlatform::replaces);
   }
-  return put_index(words, session, index, destination);
+  return put_index(words, session, index, destination, key);
 }
 
 struct BakeIndexWords {
   FleetWords fleet;
+  std::optional<std::string> sign_key;
   std::optional<std::string> metadata_file;
   std::optional<std::string> progress;
 };
@@ -173,9 +198,11 @@ int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
     throw Error(Category::usage, "none of these targets is for several platforms; 'kiln bake --push' pushes an image");
   const auto inputs = fleet_inputs(plan, wanted, fleet_build_settings(loaded.fleet, ""),
                                    surroundings_of({words.progress, true}, cancel));
+  const std::optional<SigningKey> key = push_signing_key(words.sign_key, cancel);
   RegistrySession session(words.progress, false, cancel);
   std::vector<BakedIndex> indexes;
   for (const std::string& target : targets) indexes.push_back(put_baked_index(session, plan, target, inputs));
+  for (const BakedIndex& index : indexes) sign_index(session, index.root, index.names, key);
   session.end_progress();
   nlohmann::json metadata = nlohmann::json::object();
   for (std::size_t i = 0; i < targets.size(); ++i) {
@@ -192,6 +219,7 @@ int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
 
 void add_common_words(Arguments& command, IndexWords& words) {
   command.flag("--dry-run", words.dry_run, "show the index; put nothing")
+      .option("--sign-key", words.sign_key, kSignKeyHelp)
       .option("--progress", words.progress, "auto, tty, plain, verbose, quiet or rawjson")
       .flag("-q,--quiet", words.quiet, "show no progress")
       .flag("--json", words.json, "print the result as JSON");
@@ -218,7 +246,8 @@ void add_index_command(Arguments& root) {
   Arguments& bake = index.command(
       "bake", "Put the indexes of a fleet's images whose platforms 'kiln bake --only-platform' has pushed one by one.");
   add_fleet_words(bake, bake_words->fleet);
-  bake.option("--metadata-file", bake_words->metadata_file, "write what was put to this file, as JSON")
+  bake.option("--sign-key", bake_words->sign_key, kSignKeyHelp)
+      .option("--metadata-file", bake_words->metadata_file, "write what was put to this file, as JSON")
       .option("--progress", bake_words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .handler([bake_words](const CancelToken& cancel) { return run_bake_index(*bake_words, cancel); });
 }

@@ -13,6 +13,8 @@
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/push_outcome.hpp"
 #include "builder/cli/output/stderr_log.hpp"
+#include "builder/cli/words/signing_keys.hpp"
+#include "builder/sign/image_signatures.hpp"
 
 namespace kiln::cli {
 
@@ -23,6 +25,7 @@ using nlohmann::json;
 struct PushWords {
   std::string reference;
   std::vector<std::string> targets;
+  std::optional<std::string> sign_key;
   std::optional<std::string> progress;
   bool quiet = false;
   bool pending = false;
@@ -31,9 +34,40 @@ struct PushWords {
   bool json = false;
 };
 
+// Signs what was pushed, once in each repository. `problem` is why not, where something failed; signed are names with
+// digests.
+struct SignedPushes {
+  std::vector<std::string> images;
+  std::optional<Error> problem;
+};
+
+SignedPushes sign_outcomes(RegistrySession& session, const std::vector<PushOutcome>& outcomes,
+                           const std::optional<SigningKey>& key) {
+  SignedPushes done;
+  if (!key) return done;
+  StderrLog log;
+  for (const PushOutcome& outcome : outcomes) {
+    for (const PushedTarget& pushed : outcome.targets) {
+      oci::Reference image = pushed.target;
+      image.tag.reset();
+      if (std::find(done.images.begin(), done.images.end(), image.str()) != done.images.end()) continue;
+      try {
+        const SignedImage signature = sign_image(session.remote(), image, *key);
+        if (!signature.refusal.empty()) log.warn(refused_subject_note(signature));
+        done.images.push_back(image.str());
+      } catch (Error& error) {
+        error.add_context(unsigned_note(image));
+        if (!done.problem) done.problem = error;
+      }
+    }
+  }
+  return done;
+}
+
 int push_one(const PushWords& words, const CancelToken& cancel) {
   if (words.dry_run || words.forget) throw Error(Category::usage, "--dry-run and --forget belong to --pending");
   if (words.reference.empty()) throw Error(Category::usage, "'kiln push' needs an image of the store, or --pending");
+  const std::optional<SigningKey> key = push_signing_key(words.sign_key, cancel);
   RegistrySession session(words.progress, words.quiet, cancel);
   const NamedImage named = find_in_store(session.store(), words.reference);
   std::vector<oci::Reference> targets;
@@ -48,10 +82,12 @@ int push_one(const PushWords& words, const CancelToken& cancel) {
     log.warn(remembered_note(remembered));
     throw *outcomes[0].error;
   }
-  const std::string text =
-      push_outcome_text(outcomes[0], session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
+  const SignedPushes done = sign_outcomes(session, outcomes, key);
+  const OutputFormat format = words.json ? OutputFormat::json : OutputFormat::text;
+  const std::string text = push_outcome_text(outcomes[0], session.remote().stats(), format, done.images);
   session.end_progress();
   fmt::print("{}", text);
+  if (done.problem) throw Error(*done.problem);
   return 0;
 }
 
@@ -100,6 +136,7 @@ void print_pushes(const std::vector<PendingPush>& pushes, const char* outcome, b
 }
 
 int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes, const CancelToken& cancel) {
+  const std::optional<SigningKey> key = push_signing_key(words.sign_key, cancel);
   RegistrySession session(words.progress, words.quiet, cancel);
   std::vector<PushRequest> requests;
   BlobSources sources;
@@ -114,6 +151,7 @@ int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes,
   }
   const auto outcomes = push_images(session.remote(), session.store(), requests, {}, &session.transfers());
   remember_outcomes(session.store(), requests, outcomes, sources);
+  const SignedPushes done = sign_outcomes(session, outcomes, key);
   session.end_progress();
   json list = json::array();
   const Error* first = nullptr;
@@ -128,7 +166,12 @@ int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes,
     if (!words.json)
       fmt::print("{} {}@{}\n", error ? "failed" : "pushed", pushes[i].target, pushes[i].root.digest.str());
   }
-  if (words.json) print_json(json{{"targets", list}});
+  if (words.json) {
+    print_json(json{{"targets", list}, {"signed", done.images}});
+  } else {
+    for (const std::string& image : done.images) fmt::print("signed {}\n", image);
+  }
+  if (!first && done.problem) throw Error(*done.problem);
   if (!first) return 0;
   Error error = *first;
   throw error.add_context(fmt::format("{} of {} pushes failed and stay pending", failed, pushes.size()));
@@ -161,6 +204,7 @@ void add_push_command(Arguments& root) {
             "send what an earlier push, build or bake could not send (or the names given of it)")
       .flag("--dry-run", words->dry_run, "with --pending: show what would be sent")
       .flag("--forget", words->forget, "with --pending: send nothing, forget it")
+      .option("--sign-key", words->sign_key, kSignKeyHelp)
       .option("--progress", words->progress, "auto, tty, plain, verbose, quiet or rawjson")
       .flag("-q,--quiet", words->quiet, "show no progress")
       .flag("--json", words->json, "print the result as JSON")

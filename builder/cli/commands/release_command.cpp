@@ -13,6 +13,8 @@
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/version.hpp"
 #include "builder/cli/words/published_images.hpp"
+#include "builder/cli/words/signing_keys.hpp"
+#include "builder/sign/image_signatures.hpp"
 
 namespace kiln::cli {
 
@@ -26,6 +28,8 @@ struct ReleaseWords {
   std::vector<std::string> images;
   std::string from;
   std::optional<std::string> file;
+  std::optional<std::string> sign_key;
+  std::string key;
   bool force = false;
   bool dry_run = false;
   bool as_json = false;
@@ -45,8 +49,23 @@ const char* outcome_of(const ReleasePlan& plan, std::size_t i) {
   return *plan.tags[i].now == plan.record.images[i].manifest.digest ? "unchanged" : "moved";
 }
 
+// Signs the record, which names every image by digest.
+void sign_record(RemoteSession& session, const ReleaseRecord& record, const oci::Descriptor& artifact,
+                 const SigningKey& key) {
+  oci::Reference reference = release_reference(record.registry, record.name).with_digest(artifact.digest);
+  reference.tag.reset();
+  with_context(
+      [&] {
+        return fmt::format("release '{}' was made and is not signed; the same command once more signs it", record.name);
+      },
+      [&] {
+        const SignedImage done = sign_image(session, reference, key);
+        if (!done.refusal.empty()) StderrLog().warn(refused_subject_note(done));
+      });
+}
+
 void print_created(const ReleaseWords& words, const ReleasePlan& plan, const oci::Descriptor& artifact,
-                   const fs::path& file) {
+                   const fs::path& file, const std::optional<SigningKey>& key) {
   const std::string reference = release_reference(plan.record.registry, plan.record.name).str();
   if (words.as_json) {
     json tags = json::array();
@@ -64,6 +83,7 @@ void print_created(const ReleaseWords& words, const ReleasePlan& plan, const oci
                     {"tags", tags},
                     {"verified", verified},
                     {"conflicts", plan.conflicts()},
+                    {"signed_by", key ? json(key->public_key().fingerprint()) : json()},
                     {"dry_run", words.dry_run}});
     return;
   }
@@ -84,10 +104,12 @@ void print_created(const ReleaseWords& words, const ReleasePlan& plan, const oci
     fmt::print("would release {}; nothing was changed\n", reference);
   } else {
     fmt::print("released {}@{}\nwritten to {}\n", reference, artifact.digest.str(), file.string());
+    if (key) fmt::print("signed by key {}\n", key->public_key().fingerprint());
   }
 }
 
 int run_create(const ReleaseWords& words, const CancelToken& cancel) {
+  const std::optional<SigningKey> key = words.dry_run ? std::nullopt : push_signing_key(words.sign_key, cancel);
   const PublishedImages published = published_images(words.fleet, words.images, words.from);
   StderrLog log;
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
@@ -95,13 +117,14 @@ int run_create(const ReleaseWords& words, const CancelToken& cancel) {
       plan_release(*session, {words.name, published.registry, published.images, kVersion, now_unix_seconds()});
   const fs::path file = words.file ? fs::path(*words.file) : published.releases / (words.name + ".json");
   if (words.dry_run) {
-    print_created(words, plan, release_artifact(plan.record), file);
+    print_created(words, plan, release_artifact(plan.record), file, key);
     return 0;
   }
   const oci::Descriptor artifact = carry_out(*session, plan, words.force ? Force::yes : Force::no);
   if (!words.file) make_directories(file.parent_path());
   write_file_atomically(file, to_json_text(plan.record));
-  print_created(words, plan, artifact, file);
+  if (key) sign_record(*session, plan.record, artifact, *key);
+  print_created(words, plan, artifact, file, key);
   return 0;
 }
 
@@ -155,9 +178,18 @@ int run_show(const ReleaseWords& words, const CancelToken& cancel) {
 }
 
 int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
+  std::optional<VerificationKey> key;
+  if (!words.key.empty()) key = read_verification_key(words.key, "--key");
   StderrLog log;
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
   const StoredRelease release = existing_release(*session, registry_of_releases(words.fleet), words.name);
+  const oci::Reference reference = release_reference(registry_of_releases(words.fleet), words.name);
+  const bool is_signed =
+      key && verify_signatures(*session, reference.with_digest(release.artifact.digest), *key).is_signed();
+  if (key && !words.as_json) {
+    fmt::print("{} {}@{}: {} by key {}\n", is_signed ? "verified" : "not signed", reference.str(),
+               release.artifact.digest.str(), is_signed ? "signed" : "no signature", key->fingerprint());
+  }
   const auto problems = verify_release(*session, release.record);
   bool whole = true;
   json list = json::array();
@@ -169,8 +201,13 @@ int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
     fmt::print("{} {}\n", problems[i].empty() ? "whole" : "broken", printable(image.by_digest().str()));
     for (const std::string& problem : problems[i]) fmt::print("  {}\n", printable(problem));
   }
-  if (words.as_json) print_json(json{{"release", release.record.name}, {"whole", whole}, {"images", list}});
-  return whole ? 0 : 1;
+  if (words.as_json) {
+    print_json(json{{"release", release.record.name},
+                    {"whole", whole},
+                    {"signed", key ? json(is_signed) : json()},
+                    {"images", list}});
+  }
+  return whole && (is_signed || !key) ? 0 : 1;
 }
 
 }  // namespace
@@ -185,6 +222,7 @@ void add_release_command(Arguments& root) {
       .option("--profile", words->fleet.profiles, "images of this machine profile only")
       .option("--from", words->from, "the tag that the images are released from (default: latest)")
       .option("--record", words->file, "write the record here (default: releases/NAME.json beside the definitions)")
+      .option("--sign-key", words->sign_key, kSignKeyHelp)
       .flag("--force", words->force, "move tags and a release that refer to something else")
       .flag("--dry-run", words->dry_run, "verify and show; change nothing")
       .flag("--json", words->as_json, "print the result as JSON")
@@ -203,6 +241,7 @@ void add_release_command(Arguments& root) {
   Arguments& verify =
       release.command("verify", "Look whether every manifest, blob and tag of a release is still there.");
   verify.required_positional("RELEASE", words->name, "the release")
+      .option("--key", words->key, "and that its record is signed by this public key: FILE or env://NAME")
       .flag("--json", words->as_json, "as JSON")
       .handler([words](const CancelToken& cancel) { return run_verify(*words, cancel); });
   add_published_words(verify, words->fleet);

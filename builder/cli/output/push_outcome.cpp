@@ -18,7 +18,8 @@ PushRequest push_request(const oci::Descriptor& root, std::vector<oci::Reference
   return {root, std::move(targets)};
 }
 
-std::string push_outcome_text(const PushOutcome& outcome, const WireStats& stats, OutputFormat format) {
+std::string push_outcome_text(const PushOutcome& outcome, const WireStats& stats, OutputFormat format,
+                              const std::vector<std::string>& signed_images) {
   std::string text;
   nlohmann::json targets = nlohmann::json::array();
   for (const PushedTarget& pushed : outcome.targets) {
@@ -33,12 +34,17 @@ std::string push_outcome_text(const PushOutcome& outcome, const WireStats& stats
       targets.push_back({{"name", name.str()}, {"digest", digest}, {"outcome", was_there ? "unchanged" : "pushed"}});
     }
   }
-  if (format == OutputFormat::text) return text;
+  if (format == OutputFormat::text) {
+    for (const std::string& image : signed_images) text += fmt::format("signed {}\n", image);
+    return text;
+  }
   const nlohmann::json wire = {{"pushed_bytes", stats.pushed_bytes.load()},
                                {"pulled_bytes", stats.pulled_bytes.load()},
                                {"mounted_bytes", stats.mounted_bytes.load()},
                                {"skipped_bytes", stats.skipped_bytes.load()}};
-  return json_text(nlohmann::json{{"targets", std::move(targets)}, {"wire", wire}}, JsonLayout::indented) + "\n";
+  return json_text(nlohmann::json{{"targets", std::move(targets)}, {"signed", signed_images}, {"wire", wire}},
+                   JsonLayout::indented) +
+         "\n";
 }
 
 }  // namespace kiln::cli

@@ -13,7 +13,9 @@ PushRequest push_request(const oci::Descriptor& root, std::vector<oci::Reference
 
 enum class OutputFormat { text, json };
 
-// What a push came to: a line for each name, or JSON {"targets": [{"name", "digest", "outcome"}], "wire"}.
-std::string push_outcome_text(const PushOutcome& outcome, const WireStats& stats, OutputFormat format);
+// What a push came to: a line for each name and for each image that was signed, or JSON {"targets": [{"name", "digest",
+// "outcome"}], "signed": [NAME@DIGEST], "wire"}.
+std::string push_outcome_text(const PushOutcome& outcome, const WireStats& stats, OutputFormat format,
+                              const std::vector<std::string>& signed_images = {});
 
 }  // namespace kiln::cli

@@ -6,6 +6,7 @@
 #include "builder/cache/build_record.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/unit/build/build_fixture.hpp"
+#include "tests/unit/sign/test_keys.hpp"
 
 using namespace kiln;
 using test::BuildFixture;
@@ -254,4 +255,58 @@ TEST_CASE("a cache that cannot be written fails the build only where its failing
   fixture.request.settings.caches.to.front().ignore_error = false;
   fixture.dockerfile("FROM base\nRUN make more\n");
   CHECK(fixture.fail().category() == Category::network);
+}
+
+TEST_CASE("an image that is pushed and cannot be signed is a failed delivery, and its push is not sent again") {
+  BuildFixture fixture;
+  fixture.dockerfile("FROM base\nRUN make\n").outputs = {"type=registry"};
+  int opened = 0;
+  fixture.request.delivery.signing.open_key = [&] {
+    ++opened;
+    return std::optional(test::p256_key());
+  };
+  fixture.registry.script([](const test::SeenRequest& request, int) {
+    const bool is_signature = request.method == "PUT" && request.path.ends_with(".sig");
+    return is_signature
+               ? test::Reaction{test::Reaction::Kind::answer, {403, {}, R"({"errors":[{"code":"DENIED"}]})"}, 0}
+               : test::Reaction{};
+  });
+  const Error error = fixture.fail();
+  CHECK(error.category() == Category::network);
+  CHECK(error.message().find("DENIED") != std::string::npos);
+  CHECK(error.message().find("was pushed and is not signed ('kiln sign ") != std::string::npos);
+  CHECK_FALSE(fixture.pushed("acme/app:1").empty());
+  CHECK(fixture.named().empty());
+  CHECK(fixture.remembered().empty());
+  CHECK(opened == 1);
+
+  fixture.registry.script({});
+  fixture.build();
+  CHECK(fixture.named() == Names{"acme/app:1"});
+  const std::string hex = fixture.pushed("acme/app:1").substr(7);
+  CHECK_FALSE(fixture.pushed("acme/app:sha256-" + hex + ".sig").empty());
+  CHECK(fixture.registry.broken_tags().empty());
+}
+
+TEST_CASE("a key that does not open ends the build before anything of it is executed") {
+  BuildFixture fixture;
+  fixture.dockerfile("FROM base\nRUN make\n").outputs = {"type=registry"};
+  fixture.request.delivery.signing.open_key = []() -> std::optional<SigningKey> {
+    throw Error(Category::usage, "the password does not open it");
+  };
+  CHECK_ERROR(fixture.build(), Category::usage, "the password does not open it");
+  CHECK(fixture.ran().empty());
+}
+
+TEST_CASE("the key is left alone where nothing is pushed") {
+  BuildFixture fixture;
+  fixture.dockerfile("FROM base\nRUN make\n");
+  fixture.request.delivery.signing.open_key = []() -> std::optional<SigningKey> {
+    throw Error(Category::usage, "it was opened");
+  };
+  fixture.build();
+  CHECK(fixture.warnings("--sign-key does nothing") == 0);
+  fixture.request.delivery.signing.is_said = true;
+  fixture.build();
+  CHECK(fixture.warnings("--sign-key does nothing: no image is pushed") == 1);
 }

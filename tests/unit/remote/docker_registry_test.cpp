@@ -15,6 +15,7 @@
 
 #include "base/process.hpp"
 #include "registry/remote/credentials.hpp"
+#include "registry/remote/referrers.hpp"
 #include "registry/store/closure.hpp"
 #include "registry/store/image_names.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
@@ -231,4 +232,22 @@ TEST_CASE("a deleted manifest is gone from docker-registry") {
   CHECK(client.delete_manifest("acme/app", image.digest.str()));
   CHECK_FALSE(client.resolve("acme/app", "1").has_value());
   CHECK(client.referrers("acme/app", image.digest).empty());
+}
+
+TEST_CASE("docker-registry, which has no referrers API, lists what is attached by the fallback tag") {
+  if (!DockerRegistry::is_installed()) return;
+  DockerRegistry registry;
+  Remote remote;
+  const oci::Descriptor image = remote.image({"layer"});
+  push_image(remote.session(), remote.store, {image, {registry.reference("acme/app:1")}});
+  RegistryClient client = remote.session().client_for(registry.reference("acme/app"));
+  for (const char* text : {"one", "two", "one"}) {
+    const Artifact artifact{"application/x-sbom", {{"text/plain", text}}, {}, {{"org.example.text", text}}};
+    const auto attached = attach_referrer(client, "acme/app", image, artifact);
+    CHECK(attached.listed_by == ReferrersWay::tag);
+    CHECK(attached.refusal.empty());
+  }
+  const auto listed = list_referrers(client, "acme/app", image.digest, "application/x-sbom");
+  REQUIRE(listed.size() == 2);
+  CHECK(listed[1].annotations == oci::Annotations{{"org.example.text", "two"}});
 }

@@ -138,6 +138,25 @@ TEST_CASE("what refers to a kept image stays, and goes before the image that goe
   CHECK(order[1] == digest_of("old signature"));
 }
 
+TEST_CASE("signatures of every form take no image's place, and stay and go with their image") {
+  Repo repo;
+  const auto add_signed = [&](const std::string& name, int days_ago) {
+    const std::string hex(digest_of(name).hex());
+    repo.add(name, {name}, days_ago);
+    // Newer than every image, as what is signed later is.
+    repo.add(name + " by tag", {"sha256-" + hex + ".sig"}, 0).subject = digest_of(name);
+    repo.add(name + " list", {"sha256-" + hex}, 0).subject = digest_of(name);
+    repo.contents.manifests[digest_of(name + " list")].children = {digest_of(name + " bundle"),
+                                                                   digest_of(name + " without subject")};
+    repo.add(name + " bundle", {}, 0).subject = digest_of(name);
+    repo.add(name + " without subject", {}, 0);
+  };
+  add_signed("1", 9);
+  add_signed("2", 8);
+  add_signed("3", 7);
+  CHECK(deleted_by(repo, last(2)) == set_of({"1", "1 by tag", "1 list", "1 bundle", "1 without subject"}));
+}
+
 TEST_CASE("a kept referrer keeps its subject, and one whose subject is elsewhere stays") {
   Repo repo;
   repo.add("new", {"3"}, 0).subject = digest_of("old");
