@@ -41,11 +41,7 @@ BakeText read_text(const std::string& file, const DefinitionOptions& options) {
   if (options.fetched_folder && !is_caller_s && leads_out(path, *options.fetched_folder)) {
     throw Error(Category::usage, fmt::format("'{}' leads out of the repository it is taken from", printable(file)));
   }
-  try {
-    return {display_path(path), read_file(path, kMaxBytes)};
-  } catch (const Error& error) {
-    throw Error(Category::usage, error.message());
-  }
+  return {display_path(path), read_named_file(path, kMaxBytes)};
 }
 
 // As it was named; nullopt for what is no file of a folder.

@@ -1,5 +1,9 @@
 #include "registry/remote/http.hpp"
 
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+
 #include <thread>
 
 #include "tests/support/check_error.hpp"
@@ -242,4 +246,30 @@ TEST_CASE("header fields compare without case") {
   CHECK(headers.find("link") == "a");
   CHECK(headers.all("link").size() == 2);
   CHECK_FALSE(headers.find("lin").has_value());
+}
+
+TEST_CASE("a server that takes a connection and says no word of TLS is left") {
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(listener.get(), 8) == 0);
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  HttpOptions options;
+  options.connect_timeout_ms = 200;
+  HttpRequest request;
+  request.url = Url::parse(fmt::format("https://127.0.0.1:{}/v2/", ntohs(address.sin_port)));
+  request.most_private = AddressClass::loopback;
+  CHECK(fault_of(*make_curl_client(options), request) == TransportFault::connect);
+}
+
+TEST_CASE("servers are waited for as long as the table of limits says") {
+  const HttpOptions usual;
+  CHECK(usual.connect_timeout_ms == 30'000);
+  CHECK(usual.answer_timeout_ms == 300'000);
+  CHECK(usual.stall_timeout_ms == 60'000);
+  CHECK(usual.least_bytes_per_second == 1024);
+  CHECK(usual.kept_body_timeout_ms == 300'000);
 }

@@ -69,3 +69,9 @@ TEST_CASE("matching takes no time that grows beyond pattern times text") {
   CHECK(found("(a*)*b", text) == "(none)");
   CHECK(found("(a|aa)+$", text) == text);
 }
+
+TEST_CASE("a text is refused where pattern times text is more than 50,000,000") {
+  const Pattern pattern("b{1000}");
+  CHECK(pattern.find(std::string(40'000, 'a'), 0).empty());
+  CHECK_THROWS_WITH_AS(pattern.find(std::string(50'001, 'a'), 0), "the text is too long for this pattern", ValueError);
+}
