@@ -1,20 +1,17 @@
 #include "registry/remote/credentials.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <nlohmann/json.hpp>
 #include <system_error>
-#include <thread>
 
 #include "base/atomic_file.hpp"
 #include "base/base64.hpp"
 #include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "base/timed_command.hpp"
 #include "registry/remote/docker_config.hpp"
 #include "registry/remote/docker_hub.hpp"
 
@@ -95,38 +92,11 @@ CommandResult run_helper(const std::string& name, const char* action, std::strin
   command.argv = {helper_program(name), action};
   command.stdin_bytes = std::move(input);
   command.most_output_bytes = kMostHelperBytes;
-  const CancelToken limited = patience.cancel.child();
-  std::mutex mutex;
-  std::condition_variable ended;
-  bool has_ended = false;
-  std::thread watch([&] {
-    std::unique_lock lock(mutex);
-    const std::chrono::duration<double> limit(patience.seconds);
-    if (!ended.wait_for(lock, limit, [&] { return has_ended; })) limited.cancel(SIGALRM);
-  });
-  struct Stop {
-    std::mutex& mutex;
-    std::condition_variable& ended;
-    bool& has_ended;
-    std::thread& watch;
-    ~Stop() {
-      {
-        const std::lock_guard lock(mutex);
-        has_ended = true;
-      }
-      ended.notify_all();
-      watch.join();
-    }
-  } stop{mutex, ended, has_ended, watch};
-  try {
-    return run_command(command, limited);
-  } catch (const Error& error) {
-    if (error.category() != Category::cancelled || patience.cancel.is_cancelled()) throw;
-    throw Error(
-        Category::machine,
-        fmt::format("credential helper '{}' did not answer '{}' within {}; run it by hand to see what it waits for",
-                    command.argv[0], action, human_seconds(patience.seconds)));
-  }
+  if (auto result = run_command_within(patience.seconds, command, patience.cancel)) return std::move(*result);
+  throw Error(
+      Category::machine,
+      fmt::format("credential helper '{}' did not answer '{}' within {}; run it by hand to see what it waits for",
+                  command.argv[0], action, human_seconds(patience.seconds)));
 }
 
 std::optional<Credentials> ask_helper(const std::string& name, std::string_view registry,

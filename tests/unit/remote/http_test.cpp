@@ -1,13 +1,12 @@
 #include "registry/remote/http.hpp"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include <thread>
 
 #include "tests/support/check_error.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/support/silent_server.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -249,18 +248,11 @@ TEST_CASE("header fields compare without case") {
 }
 
 TEST_CASE("a server that takes a connection and says no word of TLS is left") {
-  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::listen(listener.get(), 8) == 0);
-  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  const SilentServer server;
   HttpOptions options;
   options.connect_timeout_ms = 200;
   HttpRequest request;
-  request.url = Url::parse(fmt::format("https://127.0.0.1:{}/v2/", ntohs(address.sin_port)));
+  request.url = Url::parse(fmt::format("https://127.0.0.1:{}/v2/", server.port()));
   request.most_private = AddressClass::loopback;
   CHECK(fault_of(*make_curl_client(options), request) == TransportFault::connect);
 }
