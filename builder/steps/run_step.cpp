@@ -53,6 +53,10 @@ void set_time(const fs::path& path, const FileEntry& entry) {
 void copy_to_disk(const CopySource& source, const std::string& from, const fs::path& to) {
   FileBytes bytes_of_all(FileUse::mounted);
   source.walk(from, [&](const FileEntry& entry) {
+    if (entry.type == EntryType::file) bytes_of_all.add(entry.path, entry.size);
+    return true;
+  });
+  source.walk(from, [&](const FileEntry& entry) {
     const fs::path target = entry.path == from ? to : to / entry.path.substr(from.empty() ? 0 : from.size() + 1);
     if (entry.is_directory()) {
       make_directories(target);
@@ -62,7 +66,6 @@ void copy_to_disk(const CopySource& source, const std::string& from, const fs::p
       if (::symlink(entry.link.c_str(), target.c_str()) != 0) throw_errno("link", target.native());
       set_owner(target, entry);
     } else if (entry.type == EntryType::file) {
-      bytes_of_all.add(entry.path, entry.size);
       const Fd file = create_file(target, entry.mode);
       const auto bytes = source.open(entry.path);
       std::string buffer(std::size_t{256} << 10, '\0');
