@@ -150,6 +150,14 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   return read_to_end(open_read(path), path, max_bytes);
 }
 
+std::string read_named_file(const fs::path& path, std::uint64_t max_bytes) {
+  try {
+    return read_file(path, max_bytes);
+  } catch (const Error& error) {
+    throw Error(Category::usage, error.message());
+  }
+}
+
 std::optional<std::string> read_file_if_exists(const fs::path& path, std::uint64_t max_bytes) {
   Fd fd(::open(path.c_str(), reading_flags(path) | O_CLOEXEC));
   if (!fd) {

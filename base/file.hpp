@@ -27,7 +27,10 @@ void pwrite_all(const Fd& fd, std::string_view bytes, std::uint64_t offset, std:
 
 // The whole file; Error{machine} if it is larger than `max_bytes`.
 std::string read_file(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
-// The same, and nullopt where there is no such file.
+// The same of a file that words of a command, a setting or a definition name: Error{usage}, whatever keeps it from
+// being read.
+std::string read_named_file(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
+// As read_file(), and nullopt where there is no such file.
 std::optional<std::string> read_file_if_exists(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
 
 void make_directories(const fs::path& path);

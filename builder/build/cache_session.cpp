@@ -25,7 +25,7 @@ std::pair<std::string, std::string> key_text(const std::string& key, std::string
   if (!is_regular_file(key))
     throw Error(Category::usage,
                 fmt::format("the {} of the cache is neither a key in PEM nor the path of a file", what));
-  return {read_file(key, kMaxKeyBytes), fmt::format("'{}'", key)};
+  return {read_named_file(key, kMaxKeyBytes), fmt::format("'{}'", key)};
 }
 
 EntrySignatures read_keys(const CacheSettings& settings) {

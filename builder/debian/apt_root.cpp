@@ -8,6 +8,7 @@
 
 #include "base/credentials.hpp"
 #include "base/text.hpp"
+#include "base/timed_command.hpp"
 
 extern char** environ;
 
@@ -129,11 +130,16 @@ AptRoot::AptRoot(const fs::path& folder, const DebianSpec& spec, const DebianArc
   environment_.push_back("APT_CONFIG=" + fs::absolute(file).string());
 }
 
-CommandResult AptRoot::run(std::vector<std::string> argv, const CancelToken& cancel) const {
-  if (argv.at(0) == "apt-helper") argv[0] = kAptHelper;
+CommandResult AptRoot::run(std::vector<std::string> argv, const CancelToken& cancel, double most_seconds) const {
+  const std::string name = argv.at(0);
+  if (name == "apt-helper") argv[0] = kAptHelper;
   require(argv[0]);
-  return run_command({.argv = std::move(argv), .environment = environment_, .working_directory = {}, .stdin_bytes = {}},
-                     cancel);
+  auto result = run_command_within(
+      most_seconds, {.argv = std::move(argv), .environment = environment_, .working_directory = {}, .stdin_bytes = {}},
+      cancel);
+  if (result) return std::move(*result);
+  throw Error(Category::network, fmt::format("'{}' had not ended after {}; is a mirror of Debian slow or silent?", name,
+                                             human_seconds(most_seconds)));
 }
 
 fs::path apt_archives_of_host(const CancelToken& cancel) {

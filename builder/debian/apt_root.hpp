@@ -21,8 +21,9 @@ class AptRoot {
   // Writes the configuration. Error{machine} where apt is missing.
   AptRoot(const fs::path& folder, const DebianSpec& spec, const DebianArchives& archives, const CancelToken& cancel);
 
-  // Runs apt-get, apt-cache or apt-helper (by name) with this configuration, in the C locale.
-  CommandResult run(std::vector<std::string> argv, const CancelToken& cancel) const;
+  // Runs apt-get, apt-cache or apt-helper (by name) with this configuration, in the C locale. apt itself leaves a
+  // mirror that sends nothing, and none that sends a byte now and then: Error{network} after `most_seconds`.
+  CommandResult run(std::vector<std::string> argv, const CancelToken& cancel, double most_seconds = 3600) const;
 
   fs::path lists() const { return folder_ / "state" / "lists"; }
 

@@ -13,11 +13,7 @@ namespace kiln {
 
 JsonSource JsonSource::read(const fs::path& file) {
   constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
-  try {
-    return {file, read_file(file, kMaxBytes)};
-  } catch (const Error& error) {
-    throw Error(Category::usage, error.message());
-  }
+  return {file, read_named_file(file, kMaxBytes)};
 }
 
 nlohmann::json JsonSource::parse() const { return parse_json_file(text_, display_path(file_)); }

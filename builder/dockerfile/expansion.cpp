@@ -299,7 +299,7 @@ class Lexer {
   bool keep_escapes_;
   bool in_replacement_ = false;  // behind the second slash of ${x/pattern/replacement}
   std::size_t position_ = 0;
-  int depth_ = 0;
+  int depth_ = -1;  // of substitutions: the word itself is none
   Expansion result_;
 };
 

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/layer/blob_compressor.hpp"
+#include "builder/layer/file_bytes.hpp"
 #include "builder/layer/file_index.hpp"
 #include "builder/layer/index_layer.hpp"
 #include "builder/layer/tar_encoder.hpp"
@@ -26,17 +27,6 @@ constexpr std::size_t kReadBytes = 256 << 10;
 }
 
 }  // namespace
-
-void LayerFileBytes::add(std::string_view path, std::uint64_t size) {
-  if (size > kMaxLayerFileBytes - bytes_) {
-    throw Error(
-        Category::build,
-        fmt::format("'/{}' has {}, with which the files of its layer come to more than {} GiB; leave it out, or "
-                    "mount it",
-                    printable(path), human_bytes(size), kMaxLayerFileBytes >> 30));
-  }
-  bytes_ += size;
-}
 
 struct LayerWriter::State {
   State(ContentStore& store_in, ThreadPool& pool, LayerWriterOptions options_in, CancelToken cancel_in)
@@ -58,7 +48,7 @@ struct LayerWriter::State {
   oci::Sha256 tar_hash;  // where there is no blob
   TarEncoder tar;
   FileIndex::Parts index;
-  LayerFileBytes file_bytes;
+  FileBytes file_bytes{FileUse::copied};
   std::string buffer;
   std::string ordinary_name;  // the first path that only looks like a whiteout's
   bool complete = false;

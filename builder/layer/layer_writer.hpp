@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -14,20 +13,6 @@
 #include "registry/store/content_store.hpp"
 
 namespace kiln {
-
-// What a layer's files may come to: more could not be unpacked again (DecompressionLimits). A file that is nothing but
-// holes reaches it at once.
-inline constexpr std::uint64_t kMaxLayerFileBytes = std::uint64_t{256} << 30;
-
-// The bytes of a layer's files as they are planned or written. Error{build} naming `path`, before a byte of it is read,
-// where they come to more than kMaxLayerFileBytes.
-class LayerFileBytes {
- public:
-  void add(std::string_view path, std::uint64_t size);
-
- private:
-  std::uint64_t bytes_ = 0;
-};
 
 struct LayerWriterOptions {
   Compression compression;

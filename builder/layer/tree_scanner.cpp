@@ -22,6 +22,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/layer/beneath.hpp"
+#include "builder/layer/file_bytes.hpp"
 
 namespace kiln {
 
@@ -371,7 +372,12 @@ ScannedTree scan_upper(const fs::path& upper, OverlayXattrs xattrs, const Merged
   const ScanOptions options;
   Scanner scanner(upper, options, pool, cancel);
   scanner.set_upper(xattrs, lower);
-  return scanner.run();
+  ScannedTree tree = scanner.run();
+  FileBytes bytes(FileUse::written);
+  for (const FileEntry& entry : tree.entries) {
+    if (entry.type == EntryType::file) bytes.add(entry.path, entry.size);
+  }
+  return tree;
 }
 
 Fd open_scanned(const Fd& root, const std::string& path) {

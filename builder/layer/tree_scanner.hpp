@@ -65,7 +65,8 @@ ScannedTree scan_tree(const fs::path& root, const ScanOptions& options, ThreadPo
 // Lists the upper folder of an overlay that is unmounted, as the entries of a layer: 0:0 devices are whiteouts, opaque
 // folders have their marker, a second name of one inode is a hard link to the first in entry order. The root's own
 // entry is left out. `lower` is what the overlay was mounted on: overlayfs marks every new folder as opaque, and only
-// what hides something of the lower layers becomes a mark of the layer.
+// what hides something of the lower layers becomes a mark of the layer. Error{build} where the files come to more than
+// kMaxLayerFileBytes.
 ScannedTree scan_upper(const fs::path& upper, OverlayXattrs xattrs, const MergedView& lower, ThreadPool& pool,
                        const CancelToken& cancel = {});
 

@@ -18,7 +18,8 @@ constexpr std::string_view kApkDatabases[] = {"lib/apk/db/installed", "usr/lib/a
 
 class Search {
  public:
-  Search(const MergedView& view, PackageNotes& notes) : view_(view), notes_(notes) {}
+  Search(const MergedView& view, PackageNotes& notes, DatabaseBounds bounds)
+      : view_(view), notes_(notes), bounds_(bounds) {}
 
   std::vector<DatabaseFile> run() {
     const bool has_status = add_resolved(DatabaseKind::dpkg_status, join_path(kDpkgFolder, "status"));
@@ -55,10 +56,9 @@ class Search {
                              human_bytes(most)));
       return false;
     }
-    // Each package has a few files: what states it, what lists its files, its licence.
-    if (entry.size > kMaxReadBytes - read_bytes_ || files_.size() >= 4 * kMaxPackages) {
+    if (entry.size > bounds_.bytes - read_bytes_ || files_.size() >= bounds_.files) {
       notes_.add(fmt::format("'{}': left out; the databases of an image are read up to {} in {} files", printable(path),
-                             human_bytes(kMaxReadBytes), 4 * kMaxPackages));
+                             human_bytes(bounds_.bytes), bounds_.files));
       return false;
     }
     read_bytes_ += entry.size;
@@ -114,6 +114,7 @@ class Search {
 
   const MergedView& view_;
   PackageNotes& notes_;
+  DatabaseBounds bounds_;
   std::vector<DatabaseFile> files_;
   std::uint64_t read_bytes_ = 0;
 };
@@ -136,8 +137,8 @@ std::optional<DatabaseKind> database_kind_by_name(std::string_view path) {
   return std::nullopt;
 }
 
-std::vector<DatabaseFile> find_databases(const MergedView& view, PackageNotes& notes) {
-  return Search(view, notes).run();
+std::vector<DatabaseFile> find_databases(const MergedView& view, PackageNotes& notes, DatabaseBounds bounds) {
+  return Search(view, notes, bounds).run();
 }
 
 }  // namespace kiln

@@ -34,8 +34,15 @@ struct DatabaseFile {
 // What a file is by its name, of those databases that may be anywhere.
 std::optional<DatabaseKind> database_kind_by_name(std::string_view path);
 
+// What of an image's databases is read. Each package has a few files: what states it, what lists its files, its
+// licence.
+struct DatabaseBounds {
+  std::uint64_t bytes = kMaxReadBytes;
+  std::size_t files = 4 * kMaxPackages;
+};
+
 // Every file of the merged view that tells of packages, in the order of kinds, of paths, of layers. Files that are too
-// large are left out with a note, and so is what goes beyond kMaxReadBytes or kMaxPackages.
-std::vector<DatabaseFile> find_databases(const MergedView& view, PackageNotes& notes);
+// large are left out with a note, and so is what goes beyond the bounds.
+std::vector<DatabaseFile> find_databases(const MergedView& view, PackageNotes& notes, DatabaseBounds bounds = {});
 
 }  // namespace kiln

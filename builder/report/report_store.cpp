@@ -89,7 +89,7 @@ void write_report(const fs::path& file, const BuildReport& report) {
 }
 
 BuildReport read_report(const fs::path& file) {
-  return parse_report(read_file(file, kMaxReportBytes), file.string(), Category::usage);
+  return parse_report(read_named_file(file, kMaxReportBytes), file.string(), Category::usage);
 }
 
 }  // namespace kiln

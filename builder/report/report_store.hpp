@@ -31,7 +31,7 @@ class ReportStore {
 
 // `--report FILE`: replaced at once or not at all; a FILE that is no regular file (a pipe, /dev/stdout) is written to.
 void write_report(const fs::path& file, const BuildReport& report);
-// A report that write_report or another kiln wrote; Error{usage} where it is none.
+// A report that write_report or another kiln wrote; Error{usage} where it is none, or there is no such file.
 BuildReport read_report(const fs::path& file);
 
 }  // namespace kiln

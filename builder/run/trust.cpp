@@ -37,7 +37,7 @@ std::size_t count_certificates(const fs::path& folder) {
 }
 
 bool holds_certificate(const fs::path& file) {
-  return read_file(file, kMaxBundleBytes).find("-----BEGIN CERTIFICATE-----") != std::string::npos;
+  return read_named_file(file, kMaxBundleBytes).find("-----BEGIN CERTIFICATE-----") != std::string::npos;
 }
 
 std::optional<fs::path> host_bundle(const TrustPlaces& places) {

@@ -105,6 +105,15 @@ void adopt_image(ContentStore& store, const fs::path& layout, const oci::Descrip
   for (const oci::Descriptor& layer : manifest.layers) adopt_blob(store, layout, layer);
 }
 
+// What is wrong with a layout that words name is no fault of this machine.
+nlohmann::json read_index_of(const LayoutBase& layout) {
+  try {
+    return read_index_file(layout.folder / "index.json");
+  } catch (const Error& error) {
+    throw Error(Category::usage, error.message());
+  }
+}
+
 // The entry of a layout's index.json that a tag or digest names, or the only one.
 oci::Descriptor choose_layout_entry(const LayoutBase& layout) {
   const std::string where = fmt::format("image layout '{}'", printable(layout.folder.native()));
@@ -112,7 +121,7 @@ oci::Descriptor choose_layout_entry(const LayoutBase& layout) {
     throw Error(Category::usage, fmt::format("{}: there is no index.json in it", where));
   std::vector<oci::Descriptor> entries;
   std::vector<std::string> names;
-  const nlohmann::json index = read_index_file(layout.folder / "index.json");
+  const nlohmann::json index = read_index_of(layout);
   for (const auto& entry : index.at("manifests")) {
     oci::Descriptor descriptor = oci::descriptor_from_json(entry, where);
     const std::string name = ref_name_of(entry);

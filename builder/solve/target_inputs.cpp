@@ -174,7 +174,7 @@ class InputsOfTarget {
   }
 
   void add_tree(const CopySource& source, const std::string& path) {
-    for (const FileEntry& entry : source.walk_with_digests(path)) key_.entry(entry.path, entry);
+    for (const FileEntry& entry : source.walk_with_digests(path, FileUse::copied)) key_.entry(entry.path, entry);
   }
 
   ContextSource open(const fs::path& folder, const std::optional<std::string>& ignore,

@@ -48,6 +48,7 @@ class AskedFor {
   // A mount whose name a variable hides may be of any secret or agent.
   bool may_be_any_mount() const { return may_be_any_mount_; }
   bool may_be_any_name() const { return may_be_any_name_; }
+  bool may_have_run() const { return may_have_run_; }
   // Whether something is fetched that a secret for sources may be for.
   bool fetches_with(const std::string& secret) const {
     if (may_be_any_source_) return true;
@@ -74,6 +75,7 @@ class AskedFor {
     } else if (const auto* onbuild = std::get_if<df::Onbuild>(&instruction.body)) {
       take_trigger(onbuild->trigger);
     } else if (const auto* run = std::get_if<df::Run>(&instruction.body)) {
+      may_have_run_ = true;
       for (const df::WrittenMount& mount : run->mounts) take_mount(mount);
     }
   }
@@ -82,7 +84,8 @@ class AskedFor {
     try {
       take(df::parse_trigger(trigger, "an image"));
     } catch (const Error&) {
-      may_be_any_mount_ = may_be_any_name_ = may_be_any_source_ = true;  // the stage itself fails there
+      // The stage itself fails there.
+      may_be_any_mount_ = may_be_any_name_ = may_be_any_source_ = may_have_run_ = true;
     }
   }
 
@@ -123,6 +126,7 @@ class AskedFor {
   bool may_be_any_mount_ = false;
   bool may_be_any_name_ = false;
   bool may_be_any_source_ = false;
+  bool may_have_run_ = false;
   std::set<std::string> sources_;  // of ADD, and what contexts were fetched from
 };
 
@@ -172,6 +176,16 @@ std::vector<std::string> unnamed_contexts(const PlannedTarget& target, const Ask
   return unnamed;
 }
 
+// What a target says of its RUNs, as bake files call it.
+std::vector<std::string> settings_of_runs(const TargetSpec& target) {
+  std::vector<std::string> settings;
+  if (target.network) settings.emplace_back("network");
+  if (!target.extra_hosts.empty()) settings.emplace_back("extra-hosts");
+  if (!target.ulimits.empty()) settings.emplace_back("ulimits");
+  if (!target.shm_size.empty()) settings.emplace_back("shm-size");
+  return settings;
+}
+
 }  // namespace
 
 std::vector<std::string> unused_inputs(const PlannedTarget& target, const std::vector<std::string>& triggers) {
@@ -209,6 +223,9 @@ std::vector<std::string> unused_inputs(const PlannedTarget& target, const std::v
     unused.push_back(
         fmt::format("{}: no-cache-filter '{}' names no stage{}", place, shown(stage), nearest_of(stage, stages)));
   }
+  const std::vector<std::string> settings = settings_of_runs(target.target);
+  if (!settings.empty() && !asked.may_have_run())
+    unused.push_back(fmt::format("{}: there is no RUN, which is what {} is for", place, join(settings, ", ")));
   if (asked.may_be_any_mount()) return unused;
   for (const SecretSource& secret : target.target.secrets) {
     if (asked.secrets().count(secret.id) != 0) continue;

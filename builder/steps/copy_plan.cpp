@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/pattern.hpp"
+#include "builder/layer/file_bytes.hpp"
 #include "builder/steps/link_resolution.hpp"
 
 namespace kiln {
@@ -413,7 +414,7 @@ void CopyPlan::make_directory(std::string_view path, std::optional<Ownership> ow
 void CopyPlan::hash_unhashed() {
   std::map<const CopySource*, std::vector<Planned*>> unhashed;
   std::vector<const Planned*> gone;
-  LayerFileBytes file_bytes;
+  FileBytes file_bytes(FileUse::copied);
   std::set<std::string_view> counted;  // files with several names
   for (const auto& [path, planned] : entries_) {
     if (planned.entry.type != EntryType::file) continue;

@@ -38,15 +38,18 @@ const ImageLayers* CopySource::image_layers() const { return nullptr; }
 
 std::string CopySource::identity(std::string_view) const { return {}; }
 
-std::vector<FileEntry> CopySource::walk_with_digests(std::string_view path) const {
+std::vector<FileEntry> CopySource::walk_with_digests(std::string_view path, FileUse use) const {
   std::vector<FileEntry> entries;
   walk(path, [&](const FileEntry& entry) {
     entries.push_back(entry);
     return true;
   });
   std::vector<FileEntry*> files;
+  FileBytes bytes(use);
   for (FileEntry& entry : entries) {
-    if (entry.type == EntryType::file && entry.content.empty()) files.push_back(&entry);
+    if (entry.type != EntryType::file || !entry.content.empty()) continue;
+    bytes.add(entry.path, entry.size);
+    files.push_back(&entry);
   }
   digest(files);
   return entries;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "builder/layer/byte_source.hpp"
+#include "builder/layer/file_bytes.hpp"
 #include "builder/layer/file_entry.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/steps/image_layers.hpp"
@@ -46,8 +47,9 @@ class CopySource {
   virtual std::string identity(std::string_view path) const;
   // Brings here what open() will need, for files that are going to be opened; nullopt where all is there.
   virtual std::optional<Blocked> bring() const;
-  // The entries at and below a path, the contents of their files with them.
-  std::vector<FileEntry> walk_with_digests(std::string_view path) const;
+  // The entries at and below a path, the contents of their files with them. Error{build} where the files whose contents
+  // have to be read for it are too much for their use (FileBytes).
+  std::vector<FileEntry> walk_with_digests(std::string_view path, FileUse use) const;
   // Adds the file at `source_path` to a layer as `target`. Its content must still have target.content.
   void add_file(LayerWriter& writer, const FileEntry& target, const std::string& source_path) const;
 

@@ -20,8 +20,6 @@ namespace {
 
 constexpr int kMostRedirects = 10;
 
-constexpr std::uint64_t kMaxFetchedBytes = std::uint64_t{64} << 30;  // as they come, and decoded
-
 // Spaces of a path or query are written as they go out, as Go's client writes them.
 std::string with_encoded_spaces(const std::string& text) {
   const std::size_t authority = text.find("://");
@@ -79,7 +77,8 @@ std::uint64_t stated_bytes(const HttpHeaders& headers) {
 }
 
 HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets& secrets,
-                 const std::function<void(std::string_view)>& take, const CancelToken& cancel) {
+                 const std::function<void(std::string_view)>& take, std::uint64_t most_bytes,
+                 const CancelToken& cancel) {
   const Authorization authorization(text, secrets);
   AddressClass most_private = AddressClass::loopback;
   Url url = parse_source_url(text);
@@ -89,14 +88,14 @@ HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets&
     request.headers.add("Accept", "*/*");
     if (auto value = authorization.of(url)) request.headers.add("Authorization", std::move(*value));
     request.most_private = most_private;
-    request.max_streamed_bytes = kMaxFetchedBytes;
+    request.max_streamed_bytes = most_bytes;
     std::uint64_t stated = 0;
     request.wants_body = [&stated](int status, const HttpHeaders& headers) {
       stated = stated_bytes(headers);
       return is_success(status);
     };
-    request.on_body = [&take, &stated](std::string_view bytes) {
-      if (stated > kMaxFetchedBytes) return AfterPiece::stop;
+    request.on_body = [&take, &stated, most_bytes](std::string_view bytes) {
+      if (stated > most_bytes) return AfterPiece::stop;
       take(bytes);
       return AfterPiece::go_on;
     };
@@ -119,9 +118,9 @@ HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets&
       throw Error(Category::network,
                   fmt::format("GET '{}': expected status 200, got {}", url.redacted(), response.status));
     }
-    if (stated > kMaxFetchedBytes) {
+    if (stated > most_bytes) {
       throw Error(Category::network, fmt::format("GET '{}': expected at most {} bytes, the server is to send {}",
-                                                 url.redacted(), kMaxFetchedBytes, stated));
+                                                 url.redacted(), most_bytes, stated));
     }
     return response;
   }
@@ -130,13 +129,13 @@ HttpResponse get(HttpClient& http, const std::string& text, const SourceSecrets&
 
 // Hands on what a server sent in gzip, decoded, as BuildKit's client has it whether it asked for gzip or not.
 void decode_gzip(const Fd& encoded, const std::string& name, const std::function<void(std::string_view)>& take,
-                 const CancelToken& cancel) {
+                 std::uint64_t most_bytes, const CancelToken& cancel) {
   char head[2] = {};
   if (::pread(encoded.get(), head, sizeof head, 0) != 2 || std::string_view(head, 2) != "\x1f\x8b") {
     throw Error(Category::network, fmt::format("'{}': its Content-Encoding is gzip and its bytes are not", name));
   }
   try {
-    const auto plain = decompress_stream(std::make_unique<FdSource>(encoded, name), name, {kMaxFetchedBytes});
+    const auto plain = decompress_stream(std::make_unique<FdSource>(encoded, name), name, {most_bytes});
     std::string buffer(std::size_t{256} << 10, '\0');
     while (const std::size_t got = plain->read(buffer.data(), buffer.size())) {
       cancel.check();
@@ -176,7 +175,7 @@ std::string file_name_of_url(std::string_view url) {
 std::string shown_url(std::string_view url) { return parse_source_url(std::string(url)).redacted(); }
 
 void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const SourceSecrets& secrets,
-                  const fs::path& place, const CancelToken& cancel) {
+                  const fs::path& place, const CancelToken& cancel, std::uint64_t most_bytes) {
   const std::string shown = shown_url(url);
   const TempDir work(place.parent_path(), "download-");
   const fs::path received = work.path() / "body";
@@ -187,11 +186,12 @@ void download_url(HttpClient& http, const std::string& url, const std::string& c
     };
   };
   oci::Sha256 hash;
-  const HttpResponse response = get(http, url, secrets, write_to(create_file(received, 0600), hash), cancel);
+  const HttpResponse response =
+      get(http, url, secrets, write_to(create_file(received, 0600), hash), most_bytes, cancel);
   oci::Digest content = hash.finish();
   if (is_gzip(response.headers)) {
     oci::Sha256 decoded;
-    decode_gzip(open_read(received), shown, write_to(create_file(place, 0600), decoded), cancel);
+    decode_gzip(open_read(received), shown, write_to(create_file(place, 0600), decoded), most_bytes, cancel);
     content = decoded.finish();
   } else {
     fs::rename(received, place);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,11 +28,14 @@ std::string file_name_of_url(std::string_view url);
 // A URL for messages: without user name, password and query.
 std::string shown_url(std::string_view url);
 
+// What is fetched at most, as it comes and decoded.
+inline constexpr std::uint64_t kMaxFetchedBytes = std::uint64_t{64} << 30;
+
 // Downloads the file behind an http or https URL, redirects followed, to a place where nothing is, and sets its time to
 // what Last-Modified says, else 1970. What the server sent as Content-Encoding: gzip is decoded. A secret for the host,
 // else the URL's user name and password, authorise the request. Errors as below.
 void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const SourceSecrets& secrets,
-                  const fs::path& place, const CancelToken& cancel);
+                  const fs::path& place, const CancelToken& cancel, std::uint64_t most_bytes = kMaxFetchedBytes);
 
 // Downloads the file behind an http or https URL into `work`. Its mode is 0600 and its time that of
 // Last-Modified, else 1970, as BuildKit has them. `checksum` ("sha256:..." or empty) is what it must have.

@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/timed_command.hpp"
 
 namespace kiln {
 
 namespace {
+
+constexpr int kLeastBytesPerSecond = 1024;
 
 // What of the caller's environment decides how the network is reached, and nothing else.
 constexpr const char* kInherited[] = {"PATH",        "SSH_AUTH_SOCK", "TMPDIR",    "HTTP_PROXY",
@@ -39,8 +44,8 @@ std::vector<std::string> environment_with(const std::vector<SourceSecrets::GitHe
 }  // namespace
 
 GitProgram::GitProgram(std::string shown, const std::vector<SourceSecrets::GitHeader>& headers,
-                       const CancelToken& cancel)
-    : shown_(std::move(shown)), environment_(environment_with(headers)), cancel_(cancel) {
+                       const CancelToken& cancel, GitBounds bounds)
+    : shown_(std::move(shown)), environment_(environment_with(headers)), cancel_(cancel), bounds_(bounds) {
   if (!find_program("git")) {
     throw Error(Category::machine,
                 fmt::format("git source '{}' needs the program 'git'; install it: apt-get install git", shown_));
@@ -49,15 +54,25 @@ GitProgram::GitProgram(std::string shown, const std::vector<SourceSecrets::GitHe
 
 CommandResult GitProgram::run(const fs::path& folder, const std::vector<std::string>& words) const {
   Command command;
-  command.argv = {"/bin/sh", "-c", "umask 022 && exec git \"$@\"", "git"};
+  constexpr std::uint64_t kLimitUnit = 512;  // of the shell's ulimit
+  command.argv = {"/bin/sh", "-c",
+                  fmt::format("umask 022; ulimit -f {} 2>/dev/null; exec git \"$@\"",
+                              std::max<std::uint64_t>(1, bounds_.most_file_bytes / kLimitUnit)),
+                  "git"};
   for (const char* setting : {"core.hooksPath=/dev/null", "advice.detachedHead=false", "protocol.ext.allow=never",
                               "protocol.file.allow=user", "gc.auto=0", "maintenance.auto=false", "init.templateDir="}) {
     command.argv.insert(command.argv.end(), {"-c", setting});
   }
+  command.argv.insert(command.argv.end(),
+                      {"-c", fmt::format("http.lowSpeedLimit={}", kLeastBytesPerSecond), "-c",
+                       fmt::format("http.lowSpeedTime={}", static_cast<int>(bounds_.stall_seconds))});
   command.argv.insert(command.argv.end(), words.begin(), words.end());
   command.environment = environment_;
   command.working_directory = folder;
-  return run_command(command, cancel_);
+  command.most_output_bytes = bounds_.most_output_bytes;
+  if (auto result = run_command_within(bounds_.most_seconds, command, cancel_)) return std::move(*result);
+  throw Error(Category::network,
+              fmt::format("git source '{}' was not fetched within {}", shown_, human_seconds(bounds_.most_seconds)));
 }
 
 std::string GitProgram::expect(const fs::path& folder, const std::vector<std::string>& words) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,13 +12,23 @@
 
 namespace kiln {
 
+// What a server may make of git. A server that sends next to nothing over http is left after `stall_seconds`.
+struct GitBounds {
+  double stall_seconds = 300;
+  double most_seconds = 3600;                                  // of one command
+  std::uint64_t most_file_bytes = std::uint64_t{64} << 30;     // a pack among them
+  std::uint64_t most_output_bytes = std::uint64_t{256} << 20;  // the list of references
+};
+
 // The git program at work for one source, as BuildKit lets it work: neither this machine's nor the caller's
 // configuration, HOME, identity or umask has a say. It never asks for a password and runs no hook.
 class GitProgram {
  public:
   // `shown` is the source for messages. Error{machine} where there is no git.
-  GitProgram(std::string shown, const std::vector<SourceSecrets::GitHeader>& headers, const CancelToken& cancel);
+  GitProgram(std::string shown, const std::vector<SourceSecrets::GitHeader>& headers, const CancelToken& cancel,
+             GitBounds bounds = {});
 
+  // Error{network} where it takes too long.
   CommandResult run(const fs::path& folder, const std::vector<std::string>& words) const;
   // What it printed, without the last newline; Error{network} where it fails.
   std::string expect(const fs::path& folder, const std::vector<std::string>& words) const;
@@ -28,6 +39,7 @@ class GitProgram {
   std::string shown_;
   std::vector<std::string> environment_;
   const CancelToken& cancel_;
+  GitBounds bounds_;
 };
 
 }  // namespace kiln

@@ -36,7 +36,7 @@ std::string tree_digest(const CopySource& source, const std::string& path, std::
   const std::string root = source.resolve(path);
   if (!source.lookup(root)) refuse_missing(source, path);
   StepKeyBuilder digest("tree");
-  for (const FileEntry& entry : source.walk_with_digests(root)) {
+  for (const FileEntry& entry : source.walk_with_digests(root, FileUse::mounted)) {
     digest.entry(std::string_view(entry.path).substr(std::min(root.size(), entry.path.size())), entry);
     const auto name = entry.is_directory() ? input_name(InputType::directory, "/" + entry.path)
                                            : input_name(InputType::file, entry.path);

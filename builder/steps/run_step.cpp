@@ -51,6 +51,11 @@ void set_time(const fs::path& path, const FileEntry& entry) {
 }
 
 void copy_to_disk(const CopySource& source, const std::string& from, const fs::path& to) {
+  FileBytes bytes_of_all(FileUse::mounted);
+  source.walk(from, [&](const FileEntry& entry) {
+    if (entry.type == EntryType::file) bytes_of_all.add(entry.path, entry.size);
+    return true;
+  });
   source.walk(from, [&](const FileEntry& entry) {
     const fs::path target = entry.path == from ? to : to / entry.path.substr(from.empty() ? 0 : from.size() + 1);
     if (entry.is_directory()) {

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "base/timed_command.hpp"
 
 namespace kiln {
 
@@ -63,13 +64,14 @@ void SshAgent::add_key(const fs::path& key, const CancelToken& cancel) {
   command.environment = {{"SSH_AUTH_SOCK=" + socket_.native(),
                           "PATH=" + environment_variable("PATH").value_or("/usr/bin:/bin"), "SSH_ASKPASS_REQUIRE=never",
                           "LC_ALL=C"}};
-  const CommandResult result = run_command(command, cancel);
-  if (result.exit_code == 0) return;
+  // One that asks for its passphrase at a terminal is never answered.
+  const auto result = run_command_within(kMostStartSeconds, command, cancel);
+  if (result && result->exit_code == 0) return;
   Error error(Category::usage,
               fmt::format("--ssh: the key '{}' cannot be used; a key with a passphrase belongs in an agent: "
                           "eval $(ssh-agent); ssh-add {}",
                           printable(key.native()), printable(key.native())));
-  error.set_detail(result.stderr_bytes);
+  if (result) error.set_detail(result->stderr_bytes);
   throw error;
 }
 

@@ -1,20 +1,18 @@
 #include "registry/remote/credentials.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <nlohmann/json.hpp>
 #include <system_error>
-#include <thread>
 
 #include "base/atomic_file.hpp"
 #include "base/base64.hpp"
 #include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "base/timed_command.hpp"
+#include "registry/remote/docker_config.hpp"
 #include "registry/remote/docker_hub.hpp"
 
 namespace kiln {
@@ -45,59 +43,21 @@ std::string normalised_key(std::string_view key) {
   return std::string(key);
 }
 
-// A member by its name in any case, as Go's decoder finds it; null where it is missing.
-const json& member(const json& object, std::string_view name) {
-  static const json kNone;
-  if (!object.is_object()) return kNone;
-  const auto exact = object.find(name);
-  if (exact != object.end()) return *exact;
-  for (const auto& [key, value] : object.items()) {
-    if (equals_ignoring_case(key, name)) return value;
-  }
-  return kNone;
-}
-
-std::string text_member(const json& object, std::string_view name) {
-  const json& found = member(object, name);
-  return found.is_string() ? found.get<std::string>() : "";
-}
-
-// A user's own config.json as docker's Go reads it: of equal keys the last counts, and "auths" that stands twice is one
-// list. Error{machine} for what is no JSON object.
-json parse_config(const std::string& text, const std::string& source) {
-  json lists;
-  std::string name;
-  const auto join_lists = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth == 1 && event == json::parse_event_t::key) name = to_lower(parsed.get<std::string>());
-    if (depth == 1 && event == json::parse_event_t::object_end) lists[name].update(parsed);
-    return true;
-  };
-  json document = json::parse(text, join_lists, false);
-  if (document.is_discarded()) document = parse_json(text, "'" + source + "'", Category::machine);
-  if (!document.is_object()) throw Error(Category::machine, fmt::format("'{}' is no JSON object", source));
-  for (auto& [key, value] : document.items()) {
-    if (value.is_object() && lists.contains(to_lower(key))) value = lists[to_lower(key)];
-  }
-  return document;
-}
-
 // One entry of "auths"; nullopt for an empty one, which docker writes beside a credential store.
 std::optional<Credentials> from_auth_entry(const json& entry, const std::string& source, std::string_view registry) {
   if (entry.is_null()) return std::nullopt;
-  if (!entry.is_object())
-    throw Error(Category::machine, fmt::format("'{}': the entry of '{}' is no object", source, registry));
   Credentials found;
   found.source = source;
-  found.username = text_member(entry, "username");
-  found.password = text_member(entry, "password");
-  found.identity_token = text_member(entry, "identitytoken");
-  found.registry_token = text_member(entry, "registrytoken");
-  if (std::string auth = text_member(entry, "auth"); !auth.empty()) {
+  found.username = docker_text(entry, "username");
+  found.password = docker_text(entry, "password");
+  found.identity_token = docker_text(entry, "identitytoken");
+  found.registry_token = docker_text(entry, "registrytoken");
+  if (std::string auth = docker_text(entry, "auth"); !auth.empty()) {
     // Go's decoder passes line breaks over: base64 wraps its output at 76 columns.
     std::erase_if(auth, [](char c) { return c == '\r' || c == '\n'; });
     auto decoded = base64_decoded(auth);
     const std::size_t colon = decoded ? decoded->find(':') : std::string::npos;
-    if (colon == std::string::npos) {
+    if (colon == std::string::npos || colon == 0) {
       throw Error(Category::machine,
                   fmt::format("'{}': 'auth' of '{}' is not base64 of 'user:password'; run 'kiln login {}'", source,
                               registry, registry));
@@ -132,38 +92,11 @@ CommandResult run_helper(const std::string& name, const char* action, std::strin
   command.argv = {helper_program(name), action};
   command.stdin_bytes = std::move(input);
   command.most_output_bytes = kMostHelperBytes;
-  const CancelToken limited = patience.cancel.child();
-  std::mutex mutex;
-  std::condition_variable ended;
-  bool has_ended = false;
-  std::thread watch([&] {
-    std::unique_lock lock(mutex);
-    const std::chrono::duration<double> limit(patience.seconds);
-    if (!ended.wait_for(lock, limit, [&] { return has_ended; })) limited.cancel(SIGALRM);
-  });
-  struct Stop {
-    std::mutex& mutex;
-    std::condition_variable& ended;
-    bool& has_ended;
-    std::thread& watch;
-    ~Stop() {
-      {
-        const std::lock_guard lock(mutex);
-        has_ended = true;
-      }
-      ended.notify_all();
-      watch.join();
-    }
-  } stop{mutex, ended, has_ended, watch};
-  try {
-    return run_command(command, limited);
-  } catch (const Error& error) {
-    if (error.category() != Category::cancelled || patience.cancel.is_cancelled()) throw;
-    throw Error(
-        Category::machine,
-        fmt::format("credential helper '{}' did not answer '{}' within {}; run it by hand to see what it waits for",
-                    command.argv[0], action, human_seconds(patience.seconds)));
-  }
+  if (auto result = run_command_within(patience.seconds, command, patience.cancel)) return std::move(*result);
+  throw Error(
+      Category::machine,
+      fmt::format("credential helper '{}' did not answer '{}' within {}; run it by hand to see what it waits for",
+                  command.argv[0], action, human_seconds(patience.seconds)));
 }
 
 std::optional<Credentials> ask_helper(const std::string& name, std::string_view registry,
@@ -178,13 +111,11 @@ std::optional<Credentials> ask_helper(const std::string& name, std::string_view 
                             program, registry, result.exit_code, server_key(registry), program));
   }
   const json answer =
-      parse_json(result.stdout_bytes, fmt::format("answer of credential helper '{}'", program), Category::machine);
-  if (!answer.is_object())
-    throw Error(Category::machine, fmt::format("credential helper '{}' answered no object", program));
+      parse_helper_answer(result.stdout_bytes, fmt::format("answer of credential helper '{}'", program));
   Credentials found;
   found.source = program;
-  found.username = text_member(answer, "Username");
-  found.password = text_member(answer, "Secret");
+  found.username = docker_text(answer, "Username");
+  found.password = docker_text(answer, "Secret");
   if (found.username == "<token>") {
     found.username.clear();
     found.identity_token = std::exchange(found.password, {});
@@ -195,21 +126,20 @@ std::optional<Credentials> ask_helper(const std::string& name, std::string_view 
 
 // The helper that a file names for a registry; empty where it names none, which may be for this registry alone.
 std::string helper_for(const json& document, std::string_view registry) {
-  const json& helpers = member(document, "credHelpers");
+  const json& helpers = docker_member(document, "credHelpers");
   if (helpers.is_object()) {
     for (const auto& [key, value] : helpers.items()) {
       if (value.is_string() && normalised_key(key) == registry) return value.get<std::string>();
     }
   }
-  return text_member(document, "credsStore");
+  return docker_text(document, "credsStore");
 }
 
 // The entry of "auths" with the longest key that is the registry or a prefix of registry/repository.
 std::optional<Credentials> from_auths(const json& document, std::string_view registry, std::string_view repository,
                                       const std::string& source) {
-  const json& auths = member(document, "auths");
+  const json& auths = docker_member(document, "auths");
   if (auths.is_null()) return std::nullopt;
-  if (!auths.is_object()) throw Error(Category::machine, fmt::format("'{}': 'auths' is no object", source));
   const std::string name = std::string(registry) + (repository.empty() ? "" : "/" + std::string(repository));
   std::string best_key;
   const json* best = nullptr;
@@ -227,7 +157,7 @@ std::optional<Credentials> from_auths(const json& document, std::string_view reg
 std::optional<Credentials> from_config(const std::string& text, const std::string& source, std::string_view registry,
                                        std::string_view repository, const HelperPatience& patience) {
   if (trim(text).empty()) return std::nullopt;
-  const json document = parse_config(text, source);
+  const json document = parse_docker_config(text, source);
   // As docker has it: beside a store "auths" may hold what a login left there long ago. Unlike docker, what is there
   // counts where the store knows nothing, or cannot be asked.
   std::optional<Error> failure;
@@ -248,7 +178,7 @@ std::optional<Credentials> from_config(const std::string& text, const std::strin
 ordered_json read_document(const fs::path& path) {
   const auto text = read_file_if_exists(path, std::uint64_t{4} << 20);
   if (!text || trim(*text).empty()) return ordered_json::object();
-  const json read = parse_config(*text, path.native());
+  const json read = parse_docker_config(*text, path.native());
   ordered_json document = parse_own_ordered_json(*text);
   for (auto& [key, value] : document.items()) {
     if (value.is_object() && value.size() < read[key].size()) value = parse_own_ordered_json(json_text(read[key]));

@@ -119,6 +119,13 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
     throw Error(Category::network, fmt::format("{}: its manifest has {} layers, its config {}", where,
                                                image.parsed.layers.size(), image.config.diff_ids.size()));
   }
+  for (const Descriptor& layer : image.parsed.layers) {
+    const auto known = store.size_of(layer.digest);  // of bytes with that digest
+    if (known && *known != layer.size) {
+      throw Error(Category::network, fmt::format("{}: layer '{}' has {} bytes, the manifest says {}", where,
+                                                 layer.digest.str(), *known, layer.size));
+    }
+  }
   const oci::Platform& has = image.config.platform;
   if (other == OtherPlatform::refuse && !image.index_bytes && !has.architecture.empty() &&
       (has.os != platform.os || has.architecture != platform.architecture) && !platform.distance_to(has)) {

@@ -17,6 +17,8 @@ namespace kiln {
 
 namespace {
 
+constexpr std::uint64_t kMaxConfBytes = std::uint64_t{4} << 20;
+
 [[noreturn]] void refuse(std::string_view name, const toml::node& node, std::string_view what) {
   throw Error(Category::usage, fmt::format("'{}', line {}: {}", name, node.source().begin.line, what));
 }
@@ -168,13 +170,14 @@ void RegistriesConf::merge(const RegistriesConf& later) {
 RegistriesConf RegistriesConf::from_environment() {
   RegistriesConf conf;
   const auto merge_file = [&](const fs::path& path) {
-    const auto text = read_file_if_exists(path, std::uint64_t{4} << 20);
+    const auto text = read_file_if_exists(path, kMaxConfBytes);
     if (text) conf.merge(parse(*text, path.native()));
     return text.has_value();
   };
   if (const auto chosen = environment_variable("CONTAINERS_REGISTRIES_CONF"); chosen && !chosen->empty()) {
-    if (!merge_file(*chosen))
+    if (!fs::exists(*chosen))
       throw Error(Category::usage, fmt::format("CONTAINERS_REGISTRIES_CONF names '{}', which is not there", *chosen));
+    conf.merge(parse(read_named_file(*chosen, kMaxConfBytes), *chosen));
     return conf;
   }
   const fs::path system = "/etc/containers";

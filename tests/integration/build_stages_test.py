@@ -76,6 +76,12 @@ class Stages(harness.KilnTest):
         for place in ("nowhere", "app"):
             told = self.build("FROM base\n", "--build-context", f"base=oci-layout://{place}", code=2).stderr
             self.assertIn("there is no index.json in it", told)
+        for text, reason in (('{"manifests": 5}', "expected an object with a list 'manifests'"), ("{", "unexpected end of input"),
+                             (b" " * ((64 << 20) + 1), "is larger than the 67108864 bytes allowed")):
+            self.write("layout/index.json", text)
+            told = self.build("FROM base\n", "--build-context", "base=oci-layout://layout", code=2).stderr
+            self.assertIn(reason, told)
+            self.assertNotIn("kiln doctor", told)
 
     def test_a_platform_without_a_handler_names_the_packages(self):
         self.need_containers()

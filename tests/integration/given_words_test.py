@@ -94,6 +94,23 @@ class Words(harness.KilnTest):
             with self.subTest(words=words):
                 self.assertIn("is larger than 16777216 bytes", self.kiln("build", *words, code=2, stdin=stdin).stderr)
 
+    def test_a_bake_file_or_password_on_standard_input_is_read_to_its_bound(self):
+        self.assertIn("the bake file on standard input is larger than 4194304 bytes",
+                      self.kiln("bake", "-f", "-", code=2, stdin=b"#" * (5 << 20)).stderr)
+        self.assertIn("the password on standard input is larger than 65536 bytes",
+                      self.kiln("login", "-u", "u", "--password-stdin", "127.0.0.1:1", code=2, stdin=b"x" * 70000).stderr)
+
+    def test_an_override_that_compose_reads_by_itself_is_told_where_a_bake_leaves_it_out(self):
+        self.write("compose.yaml", "services: {a: {image: x, build: app}}\n")
+        self.write("compose.override.yaml", "services: {a: {image: y, build: app}}\n")
+        alone = self.kiln("bake", "--print")
+        self.assertIn('"x"', alone.stdout)
+        self.assertIn("'compose.override.yaml' is left out: a bake reads the files that are named, '-f compose.yaml -f compose.override.yaml'",
+                      alone.stderr)
+        both = self.kiln("bake", "-f", "compose.yaml", "-f", "compose.override.yaml", "--print")
+        self.assertIn('"y"', both.stdout)
+        self.assertNotIn("left out", both.stderr)
+
     def test_an_empty_file_is_none_as_with_docker(self):
         self.kiln("build", "-f", "", "app")
 

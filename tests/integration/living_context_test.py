@@ -280,6 +280,26 @@ class Layers(harness.KilnTest):
                 self.assertIn("app/Dockerfile:2: '/holes' has 3.30 TB, with which the files of its layer come to more than 256 GiB; "
                               "leave it out, or mount it", failed.stderr)
 
+    def test_files_of_nothing_that_are_too_much_together_are_refused_before_one_is_read(self):
+        self.need_containers()
+        write_tiny_base(self.folder / "base")
+        for number in range(3):
+            self.write(f"app/holes/{number}", "")
+            os.truncate(self.folder / f"app/holes/{number}", 100 << 30)
+        for lines, words in (
+                ("FROM scratch\nCOPY holes /", "'/2' has 107 GB, with which the files of its layer come to more than 256 GiB"),
+                ("FROM scratch\nADD holes /", "'/2' has 107 GB, with which the files of its layer come to more than 256 GiB"),
+                ("FROM base\nRUN --mount=target=/c true", "'/holes/2' has 107 GB, with which the files of the mount come to more than 256 GiB; "
+                 "mount a smaller folder, or leave it out by the ignore file"),
+                ("FROM base\nRUN --mount=type=cache,target=/c,from=ctx true",
+                 "'/holes/2' has 107 GB, with which the files of the mount come to more than 256 GiB"),
+                ("FROM base\nRUN for n in 0 1 2; do truncate -s 107374182400 /holes$n; done",
+                 "'/holes2' has 107 GB, with which the files that the command left come to more than 256 GiB; remove it in the same RUN, or "
+                 "write it to a cache mount")):
+            with self.subTest(lines):
+                failed = self.build(lines + "\n", "--build-context", "ctx=app", "--build-context", "base=oci-layout://base", code=1)
+                self.assertIn(f"app/Dockerfile:2: {words}", failed.stderr)
+
     def test_a_device_that_stands_for_a_removed_file_is_refused(self):
         self.need_root()
         self.write("app/a", "a")

@@ -3,6 +3,7 @@
 
 import json
 import os
+import urllib.request
 
 import harness
 from report_page_test import write_distribution
@@ -100,6 +101,19 @@ class ReportAgainstRegistry(harness.KilnTest):
         self.assertRegex(self.against(":main").stdout, r"\| added \| none \| 9\.\d+ kB \|")
         result = self.against(":never", "--fail-over", "growth=0%")
         self.assertIn("There is nothing to compare with: no images in ':never'", result.stdout)
+
+    def test_layers_beyond_what_is_fetched_are_compared_without_their_packages(self):
+        for profile in ("one", "two"):
+            url = f"http://{self.server.address}/v2/acme/service-{profile}/manifests/main"
+            manifest = self.pushed_image(f"{self.base}/service-{profile}:main").manifest
+            max(manifest["layers"], key=lambda layer: layer["size"])["size"] = (1 << 30) + 1
+            headers = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
+            urllib.request.urlopen(urllib.request.Request(url, json.dumps(manifest).encode(), headers, method="PUT"), timeout=30).close()
+        self.change()
+        self.kiln("bake")
+        markdown = self.against(":main").stdout
+        self.assertIn("service one, two", markdown)
+        self.assertNotIn("numpy", markdown)
 
     def test_what_is_neither_a_file_nor_an_image_is_refused_with_the_forms(self):
         self.kiln("bake")

@@ -115,6 +115,11 @@ void set_run_surroundings(const BuildWords& words, TargetSpec& target) {
     const auto is_it = [&](const SshForward& other) { return other.id == ssh.id; };
     if (std::any_of(target.ssh.begin(), target.ssh.end(), is_it))
       throw Error(Category::usage, fmt::format("--ssh '{}' is given twice", printable(ssh.id)));
+    for (const fs::path& path : ssh.paths) {
+      if (!fs::exists(path))
+        throw Error(Category::usage,
+                    fmt::format("--ssh '{}': there is no file '{}'", printable(ssh.id), printable(path.native())));
+    }
     target.ssh.push_back(ssh);
   }
   for (const std::string& host : words.add_hosts) target.extra_hosts.push_back(parse_host(host));

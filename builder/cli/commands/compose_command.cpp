@@ -241,7 +241,7 @@ int run_restore(const PinWords& words) {
     throw Error(Category::usage, fmt::format("neither '{}' nor '{}' exists; there is nothing to put back",
                                              backup_of(file).native(), pins_file.native()));
   }
-  if (before && !differ_in_pins_alone(*before, read_file(file, kMostBytes), words.files[0])) {
+  if (before && !differ_in_pins_alone(*before, read_named_file(file, kMostBytes), words.files[0])) {
     throw Error(
         Category::usage,
         fmt::format(
@@ -282,7 +282,7 @@ ServicePins pins_by_service(const PinWords& words, const DigestOf& digest_of, co
   std::vector<compose::ComposeFile> files;
   std::vector<std::string> names;
   for (const std::string& file : project_files(words)) {
-    files.push_back(compose::parse_compose_file(file, read_file(file, kMostBytes)));
+    files.push_back(compose::parse_compose_file(file, read_named_file(file, kMostBytes)));
     names.push_back(fs::path(file).filename().native());
   }
   compose::ComposeOptions options{fs::path(words.files[0]).parent_path(), environment_variable, {}};
@@ -315,7 +315,7 @@ bool needs_override(const std::vector<PinnedService>& in_place, const std::vecto
 
 int pin_in_place(const PinWords& words, const DigestOf& digest_of, const std::string& release) {
   const fs::path file = file_of(words);
-  const std::string text = read_file(file, kMostBytes);
+  const std::string text = read_named_file(file, kMostBytes);
   ComposePin pin = pin_compose(text, words.files[0], digest_of);
   const bool is_plain = std::none_of(pin.services.begin(), pin.services.end(),
                                      [](const PinnedService& service) { return service.outcome == Outcome::unpinned; });
@@ -349,7 +349,7 @@ int run_pin(const PinWords& words, const CancelToken& cancel) {
     if (!fs::exists(file))
       throw Error(Category::usage, fmt::format("the compose file '{}' does not exist", printable(file)));
   }
-  const std::string text = read_file(file_of(words), kMostBytes);
+  const std::string text = read_named_file(file_of(words), kMostBytes);
   std::string release;
   const DigestOf digest_of =
       words.local ? digests_of_store(std::make_shared<ContentStore>(HomeLayout::open(HomeLayout::default_root())))

@@ -51,6 +51,8 @@ void print_document(const std::vector<MachineCheck>& checks, bool has_failed) {
 }
 
 int run_doctor(const DoctorWords& words, const CancelToken& cancel) {
+  if (words.file && !fs::exists(*words.file))
+    throw Error(Category::usage, fmt::format("--file: there is no file or folder '{}'", printable(*words.file)));
   // The runner first: it is forked before any thread, and may move KILN_HOME.
   const auto runner = Runner::start(WithoutRoot::enter_user_namespace);
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());

@@ -18,6 +18,7 @@
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
+#include "builder/cli/words/output_files.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
 #include "builder/cli/words/signing_keys.hpp"
 #include "builder/sign/image_signatures.hpp"
@@ -181,6 +182,7 @@ struct BakeIndexWords {
 };
 
 int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
+  refuse_unwritable(words.metadata_file, "--metadata-file");
   const DefinitionsSource source = find_definitions(words.fleet.definitions, cancel);
   StderrLog log;
   const SelectedFleet loaded =

@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 
-#include <iostream>
-#include <iterator>
 #include <memory>
 
+#include "base/standard_input.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/registry_name.hpp"
@@ -12,6 +11,8 @@
 namespace kiln::cli {
 
 namespace {
+
+constexpr std::uint64_t kMostPasswordBytes = std::uint64_t{64} << 10;  // as much as a token
 
 struct LoginWords {
   std::string registry;
@@ -28,7 +29,7 @@ Credentials read_credentials(const LoginWords& words) {
   }
   Credentials credentials;
   credentials.username = words.user;
-  credentials.password = {std::istreambuf_iterator<char>(std::cin), {}};
+  credentials.password = read_standard_input(kMostPasswordBytes, "the password");
   while (credentials.password.ends_with('\n') || credentials.password.ends_with('\r')) credentials.password.pop_back();
   if (credentials.password.empty()) throw Error(Category::usage, "standard input holds no password");
   credentials.source = "flags";

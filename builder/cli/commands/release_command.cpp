@@ -12,6 +12,7 @@
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/version.hpp"
+#include "builder/cli/words/output_files.hpp"
 #include "builder/cli/words/published_images.hpp"
 #include "builder/cli/words/signing_keys.hpp"
 #include "builder/sign/image_signatures.hpp"
@@ -109,6 +110,7 @@ void print_created(const ReleaseWords& words, const ReleasePlan& plan, const oci
 }
 
 int run_create(const ReleaseWords& words, const CancelToken& cancel) {
+  refuse_unwritable(words.file, "--record");
   const std::optional<SigningKey> key = words.dry_run ? std::nullopt : push_signing_key(words.sign_key, cancel);
   const PublishedImages published = published_images(words.fleet, words.images, words.from);
   StderrLog log;

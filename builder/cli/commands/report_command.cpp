@@ -10,6 +10,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/published_report.hpp"
 #include "builder/cli/output/print_report.hpp"
+#include "builder/cli/words/output_files.hpp"
 #include "builder/definitions/byte_size.hpp"
 #include "builder/report/gate.hpp"
 #include "builder/report/layer_packages.hpp"
@@ -129,6 +130,7 @@ int run_report(const ReportWords& words, const CancelToken& cancel) {
   if (!words.against.empty() && !shows_comparison && !growth)
     throw Error(Category::usage,
                 fmt::format("--against: the format '{}' shows no comparison; use markdown or html", format));
+  if (!words.output.empty()) refuse_unwritable(words.output, "--output");
   if (words.brief && (format != "markdown" || words.against.empty()))
     throw Error(Category::usage, "--brief is the comparison alone: it needs --against and --format markdown");
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());

@@ -12,6 +12,7 @@
 #include "builder/cli/images/image_contents.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/version.hpp"
+#include "builder/cli/words/output_files.hpp"
 #include "builder/packages/package_json.hpp"
 #include "builder/packages/sbom.hpp"
 
@@ -134,6 +135,7 @@ json name_of(const OpenedImage& image) { return {{"name", image.name}, {"digest"
 
 int run_sbom(const SbomWords& words, const CancelToken& cancel) {
   const std::string format = sbom_format(words);
+  if (!words.output.empty()) refuse_unwritable(words.output, "--output");
   RegistrySession session(words.open.progress, words.open.quiet, cancel);
   ThreadPool pool;
   const OpenedImage image = open_image(session, pool, words.reference, words.open, cancel);

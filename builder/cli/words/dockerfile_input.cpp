@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <iostream>
 #include <vector>
 
 #include "base/error.hpp"
 #include "base/file_kind.hpp"
 #include "base/near_hint.hpp"
+#include "base/standard_input.hpp"
 #include "base/text.hpp"
 #include "registry/remote/url.hpp"
 
@@ -40,17 +40,6 @@ fs::path find_default(const fs::path& context) {
                                            near.empty() ? "; name one with -f" : near + " name it with -f"));
 }
 
-std::string read_standard_input() {
-  std::string text(dockerfile::kMaxTextBytes + 1, '\0');
-  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::cin.gcount()));
-  if (text.size() > dockerfile::kMaxTextBytes)
-    throw Error(Category::usage,
-                fmt::format("the Dockerfile on standard input is larger than {} bytes", dockerfile::kMaxTextBytes));
-  text.shrink_to_fit();
-  return text;
-}
-
 void refuse_other_than_folder(const fs::path& context) {
   if (is_folder(context)) return;
   throw Error(Category::usage, fmt::format("build context '{}' is not a folder", printable(context.native())));
@@ -63,7 +52,7 @@ DockerfileInput read_dockerfile_input(const std::optional<std::string>& file, co
   refuse_other_than_folder(context);
   DockerfileInput input;
   if (file == "-") {
-    input.text = read_standard_input();
+    input.text = read_standard_input(dockerfile::kMaxTextBytes, "the Dockerfile");
     input.name = "Dockerfile";
   } else {
     input.path = file ? find_named(*file, context) : find_default(context);

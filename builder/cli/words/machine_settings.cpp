@@ -71,10 +71,13 @@ fs::path machine_settings_file() {
 
 MachineSettings read_machine_settings() {
   const fs::path file = machine_settings_file();
-  const auto text = read_file_if_exists(file, kMaxSettingsBytes);
-  if (text) return SettingsReader(file).read(*text);
-  if (environment_variable("KILN_CONFIG").value_or("").empty()) return {};
-  throw Error(Category::usage, fmt::format("KILN_CONFIG '{}': there is no such file", printable(file.native())));
+  if (environment_variable("KILN_CONFIG").value_or("").empty()) {
+    const auto text = read_file_if_exists(file, kMaxSettingsBytes);
+    return text ? SettingsReader(file).read(*text) : MachineSettings();
+  }
+  if (!fs::exists(file))
+    throw Error(Category::usage, fmt::format("KILN_CONFIG '{}': there is no such file", printable(file.native())));
+  return SettingsReader(file).read(read_named_file(file, kMaxSettingsBytes));
 }
 
 }  // namespace kiln::cli

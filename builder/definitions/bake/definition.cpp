@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iostream>
-#include <iterator>
 #include <set>
 
 #include "base/csv.hpp"
 #include "base/error.hpp"
 #include "base/near_hint.hpp"
 #include "base/paths.hpp"
+#include "base/standard_input.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake/context_paths.hpp"
 #include "builder/definitions/compose/compose_targets.hpp"
@@ -33,7 +32,7 @@ enum class Syntax { compose, json, native };
 
 BakeText read_text(const std::string& file, const DefinitionOptions& options) {
   if (file == "-") {
-    return {"-", std::string(std::istreambuf_iterator<char>(std::cin), {})};
+    return {"-", read_standard_input(kMaxBytes, "the bake file")};
   }
   const bool is_caller_s = file.starts_with(kCallerScheme);
   const fs::path path =
@@ -41,11 +40,7 @@ BakeText read_text(const std::string& file, const DefinitionOptions& options) {
   if (options.fetched_folder && !is_caller_s && leads_out(path, *options.fetched_folder)) {
     throw Error(Category::usage, fmt::format("'{}' leads out of the repository it is taken from", printable(file)));
   }
-  try {
-    return {display_path(path), read_file(path, kMaxBytes)};
-  } catch (const Error& error) {
-    throw Error(Category::usage, error.message());
-  }
+  return {display_path(path), read_named_file(path, kMaxBytes)};
 }
 
 // As it was named; nullopt for what is no file of a folder.
@@ -195,6 +190,20 @@ void warn_of_unknown_variables(const std::map<std::string, std::string>& given, 
   }
 }
 
+// Compose reads an override beside a single file by itself, and a bake does not, as with buildx.
+void warn_of_overrides(const DefinitionOptions& options, BakeConfig& config) {
+  const fs::path base = options.folders().base;
+  for (const std::string& file : options.files) {
+    if (file == "-" || file.starts_with(kCallerScheme)) continue;
+    const auto override_file = compose::automatic_override(base / file);
+    if (!override_file) continue;
+    const fs::path named = fs::path(file).parent_path() / override_file->filename();
+    if (std::find(options.files.begin(), options.files.end(), named.native()) != options.files.end()) continue;
+    config.warnings.push_back(fmt::format("'{0}' is left out: a bake reads the files that are named, '-f {1} -f {0}'",
+                                          printable(named.native()), printable(file)));
+  }
+}
+
 }  // namespace
 
 Definition Definition::load(const DefinitionOptions& options) {
@@ -225,6 +234,7 @@ Definition Definition::load(const DefinitionOptions& options) {
     project.needed_value = options.needed_value;
     compose::add_compose_targets(std::move(compose_files), project, config);
     if (compose_folder) take_project_relative(*compose_folder, config);
+    warn_of_overrides(options, config);
   }
   module.given = [&](const std::string& name) -> std::optional<std::string> {
     const auto found = given.find(name);

@@ -19,14 +19,6 @@ constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
 constexpr std::size_t kMaxFiles = 1000;
 constexpr std::size_t kMaxBytesOfAll = std::size_t{64} << 20;
 
-std::string read_definition(const fs::path& file) {
-  try {
-    return read_file(file, kMaxBytes);
-  } catch (const Error& error) {
-    throw Error(Category::usage, error.message());
-  }
-}
-
 bool is_relative_path(const std::string& text) {
   static constexpr std::string_view kNoPaths[] = {
       "/", "~", "service:", "target:", "docker-image:", "git@", "github.com/"};
@@ -312,14 +304,14 @@ std::string read_project_file(const fs::path& file, const ComposeOptions& option
     throw Error(Category::usage,
                 fmt::format("'{}' leads out of the repository it is taken from", printable(file.native())));
   }
-  return read_definition(file);
+  return read_named_file(file, kMaxBytes);
 }
 
 Lookup project_variables(const ComposeOptions& options, const std::vector<ComposeFile>& files) {
   std::map<std::string, std::string> from_file;
   const fs::path file = options.working_directory / ".env";
   if (options.reads_env_files && fs::is_regular_file(file))
-    read_env_file(".env", read_definition(file), options.environment, from_file);
+    read_env_file(".env", read_named_file(file, kMaxBytes), options.environment, from_file);
   const Lookup outer = [options](const std::string& name) -> std::optional<std::string> {
     const auto given = options.given.find(name);
     return given != options.given.end() ? std::optional(given->second) : options.environment(name);

@@ -58,3 +58,15 @@ TEST_CASE("another key's entry is refused and the message names both") {
     CHECK(error.message().find(sample().key) != std::string::npos);
   }
 }
+
+TEST_CASE("an entry of more than 100,000 blobs or of 8 MiB is refused") {
+  CacheEntry entry = sample();
+  entry.blobs.assign(100'000, entry.blobs[0]);
+  CHECK(parse_entry(serialise(entry), entry.key, "entry").blobs.size() == 100'000);
+  entry.blobs.push_back(entry.blobs[0]);
+  CHECK(error_of([&] { parse_entry(serialise(entry), entry.key, "entry"); }) ==
+        "network: entry: its list of blobs is damaged");
+  entry = sample();
+  entry.content = std::string((8 << 20) + 1, ' ');
+  CHECK(error_of([&] { parse_entry(serialise(entry), entry.key, "entry"); }) == "network: entry: it is too large");
+}

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "builder/cache/entry_bundle.hpp"
+#include "builder/cache/http_backend.hpp"
 #include "builder/cache/local_backend.hpp"
 #include "builder/cache/registry_backend.hpp"
 #include "builder/cache/step_sharing.hpp"
@@ -240,4 +241,16 @@ TEST_CASE("a cache entry that is no regular file, or too large, is a miss that s
   CHECK(findings[1].reason.find("is no regular file") != std::string::npos);
   CHECK(findings[2].reason.find("more than the 16777216 allowed") != std::string::npos);
   CHECK(findings[3].reason.find("too many levels of symbolic links") != std::string::npos);
+}
+
+TEST_CASE("an answer of an http cache is read to 16 MiB and no further") {
+  Remote remote;
+  Machine machine(remote);
+  HttpBackend http("http://" + remote.registry.authority() + "/cache", machine.session);
+  remote.registry.script([](const SeenRequest& request, int) {
+    return request.is("GET", "/ac/") ? Reaction{Reaction::Kind::endless, {}, 0} : Reaction{};
+  });
+  const std::vector<std::string> keys = {key_of(1)};
+  CHECK(error_of([&] { http.find(keys); }).find("the answer is larger than the 16777216 bytes allowed") !=
+        std::string::npos);
 }

@@ -153,4 +153,5 @@ TEST_CASE("a machine that goes on giving signs of life is waited for no longer t
   CHECK(second.turn());
   CHECK(second.waits == 1);
   CHECK(ClaimTimes().most_seconds == 3600);
+  CHECK(ClaimTimes().patience_seconds == 20);
 }

@@ -1,11 +1,13 @@
 #include "builder/debian/apt_root.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "base/percent.hpp"
 #include "base/temp_dir.hpp"
 #include "base/text.hpp"
 #include "tests/support/check_error.hpp"
+#include "tests/support/silent_server.hpp"
 
 using namespace kiln;
 
@@ -54,4 +56,20 @@ TEST_CASE("nothing of the machine's own apt sources is seen in a scratch root") 
   }
   CHECK(uris.stdout_bytes.find("/dists/bookworm-security/InRelease") != std::string::npos);
   CHECK(apt.lists() == folder.path() / "state" / "lists");
+}
+
+TEST_CASE("a mirror that takes too long is left") {
+  const TempDir folder;
+  DebianSpec spec;
+  spec.architecture = "amd64";
+  if (!find_program("apt-get")) {
+    MESSAGE("skipped: needs apt-get");
+    return;
+  }
+  const test::SilentServer server;
+  DebianArchives archives;
+  archives.debian = archives.security = fmt::format("http://127.0.0.1:{}/debian", server.port());
+  const AptRoot apt(folder.path(), spec, archives, CancelToken());
+  CHECK_ERROR(apt.run({"apt-get", "update"}, CancelToken(), 0.5), Category::network,
+              "'apt-get' had not ended after 0.5s; is a mirror of Debian slow or silent?");
 }

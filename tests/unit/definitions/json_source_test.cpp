@@ -52,3 +52,9 @@ TEST_CASE("paths below the working directory are shown relative to it") {
   CHECK(kiln::display_path("/elsewhere/a") == "/elsewhere/a");
   CHECK(kiln::display_path("a\nb") != "a\nb");
 }
+
+TEST_CASE("a definition of more than 4 MiB is refused") {
+  const kiln::test::Folder folder({{"f.json", std::string(4 << 20, ' ')}, {"g.json", std::string((4 << 20) + 1, ' ')}});
+  CHECK_NOTHROW(JsonSource::read(folder.path() / "f.json"));
+  CHECK_ERROR(JsonSource::read(folder.path() / "g.json"), kiln::Category::usage, doctest::Contains("4194304"));
+}

@@ -72,7 +72,14 @@ TEST_CASE("what would eat stack or memory is refused") {
   std::string many;
   for (int i = 0; i < 20; ++i) many += "$v";
   CHECK(has(usage_error([&] { expand_word(many, [&](std::string_view) { return std::optional(large); }); }),
-            "more than"));
+            "more than 16.8 MB"));
+  const auto nested = [](int levels) {
+    std::string text;
+    for (int i = 0; i < levels; ++i) text += "${no:-";
+    return text + std::string(levels, '}');
+  };
+  CHECK(expand_word(nested(200), value).empty());
+  CHECK(has(usage_error([&] { expand_word(nested(201), value); }), "nested too deeply"));
 }
 
 }  // namespace

@@ -107,6 +107,15 @@ TEST_CASE("a file without instructions and a line beyond the bound are refused")
   CHECK(has(usage_error([] { parse_syntax("", "D"); }), "D:1: the file holds no instructions"));
   CHECK(has(usage_error([] { parse_syntax("# only\n\n", "D"); }), "no instructions"));
   CHECK(has(usage_error([] { parse_syntax("FROM x\nRUN " + std::string(70000, 'a'), "D"); }), "65535"));
+  CHECK(has(usage_error([] { parse_syntax("FROM x\nRUN " + std::string(65531, 'a') + "\n", "D"); }), "65535"));
+  CHECK(parse_syntax("FROM x\nRUN " + std::string(65530, 'a') + "\n", "D").nodes.size() == 2);
+}
+
+TEST_CASE("a file of more than 10,000 instructions is refused") {
+  std::string text = "FROM x\n";
+  for (int i = 1; i < 10'000; ++i) text += "ARG A\n";
+  CHECK(parse_syntax(text, "D").nodes.size() == 10'000);
+  CHECK(has(usage_error([&] { parse_syntax(text + "ARG A\n", "D"); }), "D:10001: "));
 }
 
 TEST_CASE("onbuild after onbuild ends at a bound instead of the stack's") {

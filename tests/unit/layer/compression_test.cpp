@@ -177,6 +177,7 @@ TEST_CASE("a bomb is stopped at the limit") {
     CHECK(message_of([&] { inflate(bomb, 1 << 20, {1 << 20}); }) == "'a blob' unpacks to more than 1048576 bytes");
     CHECK(inflate(bomb, 1 << 20, {8 << 20}).size() == zeros.size());
   }
+  CHECK(DecompressionLimits().max_bytes == std::uint64_t{256} << 30);
 }
 
 namespace {

@@ -281,6 +281,14 @@ TEST_CASE("limits hold") {
   CHECK(contains(refusal(long_name, Whiteouts::ordinary, {.max_header_bytes = 2000}), "more than 2000"));
   const std::string xattr = RawTar().pax("SCHILY.xattr.user.k", std::string(100, 'v')).file("x", "").str();
   CHECK(contains(refusal(xattr, Whiteouts::ordinary, {.max_xattr_bytes = 50}), "too large"));
+  const TarLimits usual;
+  CHECK(usual.max_entries == 5'000'000);
+  CHECK(usual.max_file_bytes == std::uint64_t{1} << 40);
+  CHECK(usual.max_total_bytes == std::uint64_t{2} << 40);
+  CHECK(usual.max_header_bytes == 1 << 20);
+  CHECK(usual.max_xattr_bytes == 64 << 10);
+  CHECK(usual.max_path_bytes == 512 << 20);
+  CHECK(usual.max_unnamed_folder_bytes == 64 << 20);
 }
 
 TEST_CASE("paths are counted over the whole tar, with those of folders that no entry names") {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "builder/layer/file_bytes.hpp"
 #include "builder/layer/index_layer.hpp"
 #include "builder/layer/layer_reader.hpp"
 #include "layer_fixture.hpp"

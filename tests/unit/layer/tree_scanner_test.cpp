@@ -237,3 +237,20 @@ TEST_CASE("an upper folder becomes a layer's entries") {
   }
   CHECK(writer.finish().unpacked_bytes > 0);
 }
+
+TEST_CASE(
+    "files that a command left are refused by their sizes, before a byte of one is read, where they are too many") {
+  Tree tree;
+  const auto make_holes = [&](const char* path, std::uint64_t size) {
+    tree.file(path, "");
+    fs::resize_file(tree.root / path, size);
+  };
+  make_holes("a/1", std::uint64_t{100} << 30);
+  make_holes("a/2", std::uint64_t{156} << 30);
+  fs::create_hard_link(tree.root / "a/2", tree.root / "a/3");
+  CHECK(scan_upper(tree.root, OverlayXattrs::user, MergedView(), tree.shop.pool).entries.size() == 4);
+  make_holes("b", 1);
+  CHECK_ERROR(scan_upper(tree.root, OverlayXattrs::user, MergedView(), tree.shop.pool), Category::build,
+              "'/b' has 1 B, with which the files that the command left come to more than 256 GiB; remove it in the "
+              "same RUN, or write it to a cache mount");
+}

@@ -1,6 +1,7 @@
 #include "registry/remote/credentials.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -125,9 +126,11 @@ TEST_CASE("GITHUB_TOKEN counts for ghcr.io alone") {
 
 TEST_CASE("a file that cannot be understood is an error that quotes nothing of it") {
   Places places;
-  for (const char* text : {"{\"auths\": canary", R"({"auths":{"r.example":{"auth":"canary)",
-                           R"({"auths":{"r":"canary\q"}})", "[\"canary\"]", R"({"auths":["canary"]})",
-                           R"({"auths":{"r.example":"canary"}})", R"({"auths":{"r.example":{"auth":"canary!!"}}})"}) {
+  for (const char* text :
+       {"{\"auths\": canary", R"({"auths":{"r.example":{"auth":"canary)", R"({"auths":{"r":"canary\q"}})",
+        "[\"canary\"]", R"({"auths":["canary"]})", R"({"auths":{"r.example":"canary"}})",
+        R"({"auths":{"r.example":{"auth":"canary!!"}}})", R"({"auths":{"r.example":{"auth":5}}})",
+        R"({"auths":{"other.example":{"auth":5}}})", R"({"auths":{"r.example":{"auth":"OmNhbmFyeQ=="}}})"}) {
     places.write(places.environment.docker_config, text);
     CHECK(places.failing("r.example").find("config.json") != std::string::npos);
   }
@@ -215,6 +218,18 @@ TEST_CASE("the first login makes the file and its folder") {
   store_credentials(places.environment, "docker.io", Credentials{"u", "p", "", "", ""}, CancelToken());
   CHECK(read_file(places.environment.docker_config).find("https://index.docker.io/v1/") != std::string::npos);
   CHECK(places.find("docker.io")->username == "u");
+}
+
+TEST_CASE("a login does not write over a file that cannot be understood") {
+  Places places;
+  const std::string text = R"({"auths":"mine"})";
+  places.write(places.environment.docker_config, text);
+  const std::string refusal = fmt::format("'{}': 'auths': expected an object, got a string; correct it, or take it out",
+                                          places.environment.docker_config.native());
+  CHECK_ERROR(store_credentials(places.environment, "r.example", {"u", "p", "", "", ""}, CancelToken()),
+              Category::machine, refusal.c_str());
+  CHECK_ERROR(erase_credentials(places.environment, "r.example", CancelToken()), Category::machine, refusal.c_str());
+  CHECK(read_file(places.environment.docker_config) == text);
 }
 
 TEST_CASE("a login goes to the helper that the file names") {

@@ -171,3 +171,16 @@ TEST_CASE("the API is asked by https, but on loopback, and found from the regist
   CHECK(GithubPackages::api_of("containers.acme.ghe.com", "") == "https://api.acme.ghe.com");
   CHECK(GithubPackages::api_of("ghcr.io", "https://git.acme.example/api/v3") == "https://git.acme.example/api/v3");
 }
+
+TEST_CASE("a list of versions without an end is left after 1,000 pages") {
+  Github github;
+  int page = 0;
+  github.registry.script([&](const SeenRequest& request, int) {
+    if (!request.is("GET", "/versions")) return Reaction{};
+    ++page;
+    return answer(200, {{"Link", "<https://api.github.com/next>; rel=\"next\""}}, "[]");
+  });
+  CHECK(github.failing([&] { github.packages().versions("acme/app"); }).find("more than 1000 pages") !=
+        std::string::npos);
+  CHECK(page == 1000);
+}

@@ -1,9 +1,12 @@
 #include "registry/remote/http.hpp"
 
+#include <fmt/format.h>
+
 #include <thread>
 
 #include "tests/support/check_error.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/support/silent_server.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -242,4 +245,23 @@ TEST_CASE("header fields compare without case") {
   CHECK(headers.find("link") == "a");
   CHECK(headers.all("link").size() == 2);
   CHECK_FALSE(headers.find("lin").has_value());
+}
+
+TEST_CASE("a server that takes a connection and says no word of TLS is left") {
+  const SilentServer server;
+  HttpOptions options;
+  options.connect_timeout_ms = 200;
+  HttpRequest request;
+  request.url = Url::parse(fmt::format("https://127.0.0.1:{}/v2/", server.port()));
+  request.most_private = AddressClass::loopback;
+  CHECK(fault_of(*make_curl_client(options), request) == TransportFault::connect);
+}
+
+TEST_CASE("servers are waited for as long as the table of limits says") {
+  const HttpOptions usual;
+  CHECK(usual.connect_timeout_ms == 30'000);
+  CHECK(usual.answer_timeout_ms == 300'000);
+  CHECK(usual.stall_timeout_ms == 60'000);
+  CHECK(usual.least_bytes_per_second == 1024);
+  CHECK(usual.kept_body_timeout_ms == 300'000);
 }

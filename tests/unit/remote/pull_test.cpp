@@ -102,6 +102,17 @@ TEST_CASE("a config that does not fit its manifest is refused") {
   CHECK(remote.failing([&] { pull(remote, "acme/app:1"); }).find("1 layers, its config 0") != std::string::npos);
 }
 
+TEST_CASE("a layer that the store has with another size is refused as what the registry says") {
+  Remote remote;
+  remote.remote_image("acme/app", "1", {"layer"});
+  PulledImage image = pull(remote, "acme/app:1", PullWhat::layers);
+  oci::Manifest& manifest = image.parsed;
+  manifest.layers[0].size = 4;
+  remote.registry.add_manifest("acme/app", "2", oci::serialise(manifest), manifest.media_type);
+  CHECK(remote.failing([&] { pull(remote, "acme/app:2"); }).find("has 5 bytes, the manifest says 4") !=
+        std::string::npos);
+}
+
 TEST_CASE("threads that want the same blob make one download") {
   Remote remote;
   const std::string layer = bytes_of(500'000);

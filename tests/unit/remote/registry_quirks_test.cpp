@@ -320,6 +320,24 @@ TEST_CASE("lists without an end are left") {
   CHECK(page == 2000);
 }
 
+TEST_CASE("a page of more than 64 MiB, and a list of more than a million names, are left") {
+  Remote remote;
+  remote.registry.script([](const SeenRequest& request, int) {
+    return request.is("GET", "/tags/list") ? Reaction{Reaction::Kind::endless, {}, 0} : Reaction{};
+  });
+  CHECK(remote.failing([&] { remote.client().list_tags("acme/app"); })
+            .find("the answer is larger than the 67108864 bytes allowed") != std::string::npos);
+  std::string names = R"("t")";
+  for (int i = 0; i < 1'000'000; ++i) names += R"(,"t")";
+  remote.registry.script([&](const SeenRequest& request, int) {
+    return request.is("GET", "/tags/list")
+               ? Reaction{Reaction::Kind::answer, {200, {}, R"({"tags":[)" + names + "]}"}, 0}
+               : Reaction{};
+  });
+  CHECK(remote.failing([&] { remote.client().list_tags("acme/app"); }).find("more than 1000000 entries") !=
+        std::string::npos);
+}
+
 TEST_CASE("a page that is missing behind the first one is not the end of a list, and the repository not gone") {
   Remote remote;
   remote.registry.script([](const SeenRequest& request, int) {

@@ -207,6 +207,7 @@ TEST_CASE("redirects in a circle end") {
   });
   CHECK(remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("redirected more than") !=
         std::string::npos);
+  CHECK(remote.registry.count("GET", "/manifests/") == 11);
 }
 
 TEST_CASE("a token server's redirect is not followed") {
@@ -385,6 +386,7 @@ TEST_CASE("a pause that is too long is an error that says how long") {
   });
   CHECK(remote.failing([&] { remote.client().fetch_manifest("acme/app", "1"); }).find("try again in 60m00s") !=
         std::string::npos);
+  CHECK(RetryPolicy().max_wait_seconds == 300);
 }
 
 TEST_CASE("faults that may pass are met again, others are not") {

@@ -76,7 +76,7 @@ TEST_CASE("a report is written to a file and read back") {
   CHECK(to_json_text(read_report(file)) == to_json_text(test::sample_report()));
   CHECK_ERROR(write_report(folder.path() / "missing/report.json", BuildReport{}), Category::machine,
               doctest::Contains("no such file or directory"));
-  CHECK_ERROR(read_report(folder.path() / "other.json"), Category::machine,
+  CHECK_ERROR(read_report(folder.path() / "other.json"), Category::usage,
               doctest::Contains("/other.json': no such file or directory"));
 }
 

@@ -152,6 +152,7 @@ TEST_CASE("what is too large is neither saved nor fetched, and that is said") {
   other.folder();
   CHECK_FALSE(other.restored);
   CHECK(other.log.texts.size() == 1);
+  CHECK(kMostSharedMountBytes == std::uint64_t{32} << 30);
 }
 
 TEST_CASE("a mount that is being written is left to its writer") {

@@ -154,3 +154,21 @@ TEST_CASE("what contexts were fetched from has used the agent and the secrets th
   target.fetched_from = {"git@host:acme/app.git", "https://host/file"};
   CHECK(unused_of(target).empty());
 }
+
+TEST_CASE("what a target says of its RUNs is told where there is none") {
+  const auto told = [](const std::string& dockerfile, const std::vector<std::string>& triggers = {}) {
+    TargetSpec target;
+    target.dockerfile_name = "Dockerfile";
+    target.dockerfile_text = dockerfile;
+    target.network = NetworkMode::none;
+    target.extra_hosts = {{"a", "1.2.3.4"}};
+    target.ulimits = {"nofile=1"};
+    target.shm_size = "1m";
+    return unused_inputs(*make_plan({target}, {}).targets[0], triggers);
+  };
+  CHECK(told("FROM scratch\n") ==
+        Lines{"Dockerfile: there is no RUN, which is what network, extra-hosts, ulimits, shm-size is for"});
+  CHECK(told("FROM scratch\nRUN a\n").empty());
+  CHECK(told("FROM scratch\nONBUILD RUN a\n").empty());
+  CHECK(told("FROM base\n", {"RUN a"}).empty());
+}

@@ -7,9 +7,35 @@
 #include "builder/steps/fetched_source.hpp"
 #include "builder/steps/git_source.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/unit/layer/compressed.hpp"
 #include "tests/unit/layer/tar_fixture.hpp"
 
 using namespace kiln;
+
+namespace {
+
+// Answers every request with one body.
+class OneBody : public HttpClient {
+ public:
+  OneBody(std::string body, std::string encoding) : body_(std::move(body)), encoding_(std::move(encoding)) {}
+
+  HttpResponse send(const HttpRequest& request, const CancelToken&) override {
+    HttpResponse response;
+    response.status = 200;
+    if (!encoding_.empty()) response.headers.add("Content-Encoding", encoding_);
+    request.wants_body(response.status, response.headers);
+    if (body_.size() > request.max_streamed_bytes)
+      throw TransportError(TransportFault::too_large, "more than the expected bytes came", 0, 0);
+    request.on_body(body_);
+    return response;
+  }
+
+ private:
+  std::string body_;
+  std::string encoding_;
+};
+
+}  // namespace
 
 TEST_CASE("a URL's file is named after the last part of its path") {
   CHECK(file_name_of_url("https://host/a/b.tar.gz?x=/y#z") == "b.tar.gz");
@@ -122,4 +148,23 @@ TEST_CASE("an archive is unpacked to its limit and no further") {
   CHECK(error_of([&] { spool(tar.size() - 1); }) ==
         fmt::format("build: 'a.tar' is larger than {} bytes", tar.size() - 1));
   CHECK(kMaxArchiveBytes == std::uint64_t{64} << 30);
+}
+
+TEST_CASE("what a URL brings is bounded as it comes and decoded") {
+  const TempDir work;
+  const SourceSecrets secrets;
+  int number = 0;
+  const auto fetch = [&](std::string body, const char* encoding, std::uint64_t most_bytes) {
+    OneBody http(std::move(body), encoding);
+    const fs::path place = work.path() / std::to_string(number++);
+    return error_of([&] { download_url(http, "http://host/f", "", secrets, place, CancelToken(), most_bytes); });
+  };
+  const std::string packed = kiln::test::compressed(std::string(5000, 'a'), Compression::parse("gzip"));
+  REQUIRE(packed.size() < 1000);
+  CHECK(fetch(packed, "gzip", 5000) == "");
+  CHECK(fetch(packed, "gzip", 4999) ==
+        "network: 'http://host/f' unpacks to more than 4999 bytes, in its Content-Encoding");
+  CHECK(fetch(std::string(5000, 'a'), "", 5000) == "");
+  CHECK(fetch(std::string(5000, 'a'), "", 4999) == "network: more than the expected bytes came");
+  CHECK(kMaxFetchedBytes == std::uint64_t{64} << 30);
 }

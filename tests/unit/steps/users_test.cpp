@@ -102,3 +102,15 @@ TEST_CASE("an owner of numbers alone needs no file, and a name is not looked for
   CHECK(error_of([&] { resolve_owner("7:app", image); }) ==
         "build: '/etc/group' of the image is too large, or lies too far off, to be read as '/etc/group'");
 }
+
+TEST_CASE("a user is not looked for in a file of more than 1 MiB") {
+  FileEntry passwd = entry_of("etc/passwd");
+  FileEntry group = entry_of("etc/group");
+  passwd.size = group.size = (1 << 20) + 1;
+  CHECK(error_of([&] {
+          resolve_user("app", image_of({group, passwd}));
+        }) == "build: '/etc/passwd' of the image is too large, or lies too far off, to be read as '/etc/passwd'");
+  CHECK(error_of([&] { resolve_user("7:wheel", image_of({group})); }) ==
+        "build: '/etc/group' of the image is too large, or lies too far off, to be read as '/etc/group'");
+  CHECK(kMaxKeptFileBytes == 1 << 20);
+}

@@ -1,6 +1,7 @@
 #include "builder/definitions/compose/model.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "builder/definitions/compose/compose_targets.hpp"
 #include "builder/definitions/hcl/convert.hpp"
@@ -100,6 +101,43 @@ TEST_CASE("files that include one another ever wider are refused") {
       files[side + std::to_string(i) + ".yaml"] = "include: [a" + next + ", b" + next + "]\n";
   }
   CHECK(error_in(files).ends_with("Compose files name more than 1000 others, or 64 MiB of them"));
+}
+
+TEST_CASE("files that others name are read up to 64 MiB together") {
+  std::map<std::string, std::string> files = {{"a.yaml", "#" + std::string(4'000'000, '-') + "\nx: 1\n"}};
+  const auto including = [&](int number) {
+    std::string list = "a.yaml";
+    for (int i = 1; i < number; ++i) list += ", a.yaml";
+    files["compose.yaml"] = "include: [" + list + "]\n";
+    return error_in(files);
+  };
+  CHECK(including(2).empty());
+  CHECK(including(17).ends_with("Compose files name more than 1000 others, or 64 MiB of them"));
+}
+
+TEST_CASE("nodes, nesting and variables that nest are bounded, aliases counted each time they are used") {
+  const auto repeated = [](const std::string& text, int number) {
+    std::string result;
+    for (int i = 0; i < number; ++i) result += text;
+    return result;
+  };
+  const auto in_lists = [&](int depth) {
+    return error_in({{"compose.yaml", "x: " + repeated("[", depth) + repeated("]", depth) + "\n"}});
+  };
+  CHECK(in_lists(99).empty());
+  CHECK(in_lists(200).ends_with("nested deeper than 100"));
+  std::string bomb = "x0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n";
+  for (int i = 1; i < 7; ++i) {
+    const std::string below = "*a" + std::to_string(i - 1);
+    bomb += fmt::format("x{0}: &a{0} [{1}{2}]\n", i, below, repeated(", " + below, 9));
+  }
+  CHECK(error_in({{"compose.yaml", bomb}}).ends_with("more than 1000000 nodes"));
+  const auto in_variables = [&](int depth) {
+    return error_in({{"compose.yaml", "services: {a: {build: {context: \"" + repeated("${A:-", depth) + "." +
+                                          repeated("}", depth) + "\"}}}\n"}});
+  };
+  CHECK(in_variables(50).empty());
+  CHECK(in_variables(51).ends_with("variables nest too deep"));
 }
 
 TEST_CASE("an env_file that is not there is refused where an argument has no value without it") {

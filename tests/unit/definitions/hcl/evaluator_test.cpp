@@ -84,6 +84,8 @@ TEST_CASE("what cannot be evaluated is told with its place and reason") {
         "docker-bake.hcl:1:19: the key '1' comes twice; 'VALUE...' makes a list of all");
   CHECK(refusal("substr(\"a\")") == "docker-bake.hcl:1:1: 'substr' takes 3 arguments, got 1");
   CHECK(refusal("setproduct(range(1000), range(1000))").ends_with("more than 100000 combinations"));
+  CHECK(evaluate("length(range(1024))").number() == hcl::Number(1024));
+  CHECK(refusal("range(1025)").find("1024") != std::string::npos);
 }
 
 TEST_CASE("variables that expand one another without end are refused before they are gone through") {

@@ -106,6 +106,10 @@ TEST_CASE("an error shows the line with a mark below the place") {
   CHECK(refusal("# x\n  a = [1 2]").detail() == "    2 |   a = [1 2]\n      |          ^");
 }
 
+TEST_CASE("a file of more than 4 MiB is refused") {
+  CHECK(message(std::string((4 << 20) + 1, ' ')).ends_with("is larger than 4 MiB"));
+}
+
 TEST_CASE("nesting is bounded, however it is written") {
   const std::string many(100'000, '[');
   CHECK(message("a = " + many).ends_with("nested deeper than 200"));

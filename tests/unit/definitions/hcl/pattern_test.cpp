@@ -69,3 +69,15 @@ TEST_CASE("matching takes no time that grows beyond pattern times text") {
   CHECK(found("(a*)*b", text) == "(none)");
   CHECK(found("(a|aa)+$", text) == text);
 }
+
+TEST_CASE("a text is refused where pattern times text is more than 50,000,000") {
+  const auto answer_of = [](std::size_t bytes) -> std::string {
+    try {
+      return Pattern("b{1000}").find(std::string(bytes, 'a'), 0).empty() ? "no match" : "a match";
+    } catch (const ValueError& error) {
+      return error.what();
+    }
+  };
+  CHECK(answer_of(40'000) == "no match");
+  CHECK(answer_of(50'001) == "the text is too long for this pattern");
+}
