@@ -122,9 +122,9 @@ void set_run_surroundings(const BuildWords& words, TargetSpec& target) {
   target.shm_size = words.shm_size;
 }
 
-void note_fetched(const std::string& context, TargetSpec& target) {
+void note_fetched(const std::string& name, const std::string& context, const std::string& digest, TargetSpec& target) {
   if (!is_folder(context) && (is_http_url(context) || parse_git_reference(context)))
-    target.fetched_from.push_back(without_user(context));
+    target.fetched_from.push_back({name, without_user(context), digest});
 }
 
 TargetSpec make_target(const BuildWords& words, const BuildContext& context, const NamedContexts& named) {
@@ -150,8 +150,9 @@ TargetSpec make_target(const BuildWords& words, const BuildContext& context, con
   target.cache_from = words.cache_from;
   target.cache_to = words.cache_to;
   set_run_surroundings(words, target);
-  note_fetched(words.context, target);
-  for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context")) note_fetched(value, target);
+  note_fetched("", words.context, context.digest, target);
+  for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context"))
+    note_fetched(name, value, named.at(name).digest, target);
   return target;
 }
 
