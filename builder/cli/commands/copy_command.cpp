@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/images/attached_documents.hpp"
 #include "builder/cli/images/image_documents.hpp"
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/push_outcome.hpp"
@@ -27,12 +28,25 @@ oci::Descriptor fetch_source(RegistrySession& session, const oci::Reference& sou
       .manifest;
 }
 
+// SBOMs, provenance and signatures go with their image, under no tag of their own.
+void copy_attached(RegistrySession& session, const oci::Reference& source, const oci::Reference& destination,
+                   const oci::Descriptor& root) {
+  if (session.remote().repository_of(source) == session.remote().repository_of(destination)) return;
+  for (const oci::Descriptor& artifact : fetch_attached(session, source, root)) {
+    oci::Reference target = destination;
+    target.tag.reset();
+    target.digest = artifact.digest;
+    push_image(session.remote(), session.store(), {artifact, {target}}, {}, &session.transfers());
+  }
+}
+
 int run_copy(const CopyWords& words, const CancelToken& cancel) {
   const oci::Reference source = oci::Reference::parse(words.source);
   const oci::Reference destination = oci::Reference::parse(words.destination);
   RegistrySession session(words.progress, words.quiet, cancel);
   const PushRequest request = push_request(fetch_source(session, source, words.platform), {destination});
   const PushOutcome outcome = push_image(session.remote(), session.store(), request, {}, &session.transfers());
+  copy_attached(session, source, destination, request.root);
   const std::string text =
       push_outcome_text(outcome, session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
   session.end_progress();
@@ -44,7 +58,9 @@ int run_copy(const CopyWords& words, const CancelToken& cancel) {
 
 void add_copy_command(Arguments& root) {
   const auto words = std::make_shared<CopyWords>();
-  root.command("copy", "Copy an image, all platforms of it, from one registry or repository to another.")
+  root.command(
+          "copy",
+          "Copy an image, all platforms of it and what is attached to it, from one registry or repository to another.")
       .required_positional("SRC", words->source, "the image")
       .required_positional("DST", words->destination, "the name it gets")
       .option("--platform", words->platform, "copy this platform's image alone")
