@@ -151,8 +151,9 @@ struct TargetSpec {
   bool no_cache = false;
   std::vector<std::string> no_cache_stages;
   bool pull = false;
-  std::vector<std::string> annotations;  // buildx's --annotation syntax
-  std::vector<std::string> outputs;      // buildx's --output syntax
+  std::vector<std::string> annotations;   // buildx's --annotation syntax
+  std::vector<std::string> outputs;       // buildx's --output syntax
+  std::vector<std::string> attestations;  // buildx's --attest syntax; in a plan those that it inherits too
   std::optional<CallMethod> call;
   std::vector<std::string> cache_from;
   std::vector<std::string> cache_to;

@@ -147,6 +147,7 @@ TargetSpec make_target(const BuildWords& words, const BuildContext& context, con
   target.tags = words.tags;
   target.outputs = words.outputs;
   target.annotations = words.annotations;
+  target.attestations = words.buildx.attestation_words();
   target.cache_from = words.cache_from;
   target.cache_to = words.cache_to;
   set_run_surroundings(words, target);
@@ -175,13 +176,14 @@ BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log) 
   apply_offline(request.settings, log);
   request.delivery.push = words.push;
   request.delivery.load = words.load;
+  request.delivery.attach_as = words.buildx.attach_as();
   return request;
 }
 
-// What says that no attestation is made, and how containers end: true of a build that is none, too.
+// How containers end is true of a build that is none, too.
 const Look kCheck = {"--check",
-                     {"--call", "--file", "--build-arg", "--platform", "--target", "--secret", "--allow",
-                      "--provenance", "--sbom", "--rm", "--progress", "--offline"}};
+                     {"--call", "--file", "--build-arg", "--platform", "--target", "--secret", "--allow", "--rm",
+                      "--progress", "--offline"}};
 const Look kPrintAst = {"--print-ast", {"--file", "--progress", "--offline"}};
 const Look kPrintIgnored = {"--print-ignored", {"--file", "--progress", "--offline"}};
 
