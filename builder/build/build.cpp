@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/build/attestor.hpp"
 #include "builder/build/build_jobs.hpp"
 #include "builder/build/delivery.hpp"
 #include "builder/build/earlier_steps.hpp"
@@ -59,6 +60,8 @@ class Build {
     find_inputs_tags();
     shop_ = std::make_unique<Workshop>(settings_, surroundings, secrets_of(result_.plan));
     record_ = std::make_unique<RecordKeeper>(*shop_, began);
+    attestor_ = std::make_unique<Attestor>(*shop_, result_.plan, request_);
+    refuse_attested_parts();
   }
 
   BuildResult run() {
@@ -100,6 +103,18 @@ class Build {
     }
   }
 
+  // 'kiln index bake' puts images into the index, and nothing that stands beside them.
+  void refuse_attested_parts() const {
+    if (attestor_->wanted_form() != AttachedAs::index) return;
+    for (const BuildJob& job : jobs_) {
+      if (!job.is_part || !parse_attestations(target_of(job).attestations, "attest").any()) continue;
+      throw Error(Category::usage,
+                  fmt::format("target '{}': --only-platform makes a part of an index, which can hold no attestations "
+                              "yet; attach them to the part with --attest-as referrers",
+                              printable(target_of(job).name)));
+    }
+  }
+
   // Where layers may go while their images are built. With pins nothing: an image that comes out wrong is to send
   // nothing.
   std::map<std::string, EarlyTarget> early_targets() const {
@@ -138,7 +153,9 @@ class Build {
     const std::size_t platforms = numbers_of(result_.plan, target.name).size();
     const Output output = last_image_output(target, platforms);
     std::vector<BuiltImage> images;
-    PinnedImages pinned{target.name, {}, {}, numbers.size() < platforms};
+    const bool is_attested =
+        attestor_->wanted_form() == AttachedAs::index && parse_attestations(target.attestations, "attest").any();
+    PinnedImages pinned{target.name, {}, {}, numbers.size() < platforms, is_attested};
     for (const std::size_t number : numbers) {
       images.push_back(image_of(stages, number, output));
       pinned.manifests.push_back(images.back().image.manifest);
@@ -184,6 +201,10 @@ class Build {
         platforms.push_back(result_.plan.targets[number]->target.platform());
       for (const std::string& unused : unused_words(target_of(job), job.outputs, platforms))
         shop_->recorder().warn(unused);
+      // A fleet that says what is to be said of its images is baked without being pushed most of the time.
+      const bool is_asked_for = request_.fleet.front_end == FrontEnd::flags;
+      const std::string lost = unused_attestations(target_of(job), job.outputs, attestor_->wanted_form());
+      if (is_asked_for && !lost.empty()) shop_->recorder().warn(lost);
     }
     if (request_.delivery.signing.is_said && !push_anything(jobs_))
       shop_->recorder().warn("--sign-key does nothing: no image is pushed");
@@ -223,6 +244,7 @@ class Build {
     delivery.names = names_at(output, job.names);
     for (const std::size_t number : job.numbers) delivery.images.push_back(image_of(stages, number, output));
     delivery.root = root_of(shop_->store(), delivery.images, output);
+    attestor_->attest(delivery, job.numbers, stages);
     return delivery;
   }
 
@@ -348,6 +370,7 @@ class Build {
   std::vector<std::vector<std::string>> inputs_names_;  // by job; none at all where no job has any
   std::unique_ptr<Workshop> shop_;
   std::unique_ptr<RecordKeeper> record_;
+  std::unique_ptr<Attestor> attestor_;
   std::vector<Delivery> deliveries_;  // the outputs of all jobs, in their order
 };
 

@@ -48,11 +48,12 @@ struct PushSigning {
 
 // What happens to the images besides what their targets' outputs say.
 struct DeliveryWishes {
-  bool push = false;               // under their names
-  bool load = false;               // into the docker or podman of this machine
-  bool to_standard_output = true;  // whether an output may go there
-  bool inputs_tag = false;         // a tag of their inputs too, once the cache holds what made them
-  std::vector<std::string> pins;   // NAME=REFERENCE
+  bool push = false;                         // under their names
+  bool load = false;                         // into the docker or podman of this machine
+  bool to_standard_output = true;            // whether an output may go there
+  bool inputs_tag = false;                   // a tag of their inputs too, once the cache holds what made them
+  std::vector<std::string> pins;             // NAME=REFERENCE
+  std::optional<AttachedAs> attach_as = {};  // nullopt: the fleet's
   PushSigning signing;
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "builder/attest/attested_image.hpp"
 #include "builder/build/build_request.hpp"
 #include "builder/steps/or_blocked.hpp"
 
@@ -16,15 +17,18 @@ namespace kiln {
 struct Delivery {
   std::string target;  // its name
   Output output;
-  std::vector<std::string> names;  // full references: the target's and the output's own
-  std::vector<BuiltImage> images;  // one for each platform
-  oci::Descriptor root;            // the image's manifest, or the index of all
+  std::vector<std::string> names;                           // full references: the target's and the output's own
+  std::vector<BuiltImage> images;                           // one for each platform
+  oci::Descriptor root;                                     // the image's manifest, or the index of all
+  std::vector<AttestedImage> attested = {};                 // what is attached to the images once they are pushed
+  std::vector<oci::Descriptor> attestation_manifests = {};  // those of the index
 };
 
 // How a push ended: all names are at the registry where there is no error and nothing lost.
 struct PushEnd {
   std::optional<Error> error;
-  Blocked lost;  // steps whose layers the registry lacks and no place has; then there is no error
+  Blocked lost;         // steps whose layers the registry lacks and no place has; then there is no error
+  bool is_new = false;  // some name was put; else all of them named the image already
 };
 
 // Where images go, and what is done to them there; deliver() says in which order.

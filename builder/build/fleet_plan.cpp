@@ -52,19 +52,25 @@ void check_gpu_services(const Plan& plan, const Fleet& fleet) {
   }
 }
 
-// Children inherit from their parent how layers are made, where they say nothing.
-void inherit_layer_settings(Plan& plan, const Fleet& fleet) {
+// Children inherit from their parent how layers are made and, of image definitions, what is said of the image, where
+// they say nothing. Targets of bake files inherit that by name alone, as in buildx.
+void inherit_settings(Plan& plan, const Fleet& fleet) {
   for (const std::size_t number : plan.order()) {
     const TargetSpec* target = fleet.find(plan.targets[number]->target.name);
-    if (!target || (target->compression && target->layers)) continue;
+    if (!target) continue;
     const NameMeaning* base = &plan.targets[number]->bases[plan.targets[number]->final_stage];
     while (const auto* stage = std::get_if<StageBase>(base)) base = &plan.targets[number]->bases[stage->stage];
-    if (const auto* parent = std::get_if<FleetBase>(base)) {
-      const TargetSpec& above = plan.targets[parent->target]->target;
-      TargetSpec& planned = plan.targets[number]->target;
-      if (!target->compression) planned.compression = above.compression;
-      if (!target->layers) planned.layers = above.layers;
+    const auto* parent = std::get_if<FleetBase>(base);
+    TargetSpec& planned = plan.targets[number]->target;
+    if (fleet.front_end == FrontEnd::image_definitions) {
+      planned.attestations =
+          with_inherited_attestations(target->attestations, parent ? plan.targets[parent->target]->target.attestations
+                                                                   : fleet.settings.attestations);
     }
+    if (!parent) continue;
+    const TargetSpec& above = plan.targets[parent->target]->target;
+    if (!target->compression) planned.compression = above.compression;
+    if (!target->layers) planned.layers = above.layers;
   }
 }
 
@@ -252,7 +258,7 @@ Plan plan_fleet(const Fleet& fleet, const std::vector<const TargetSpec*>& wanted
   }
   Plan plan = plan_or_all_mistakes(targets, names, wanted, may_be_left_out);
   refuse_broken_parents(plan, wanted);
-  inherit_layer_settings(plan, fleet);
+  inherit_settings(plan, fleet);
   prefer_output_compression(plan);
   check_gpu_services(plan, fleet);
   return plan;

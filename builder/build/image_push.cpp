@@ -130,6 +130,10 @@ std::vector<PushEnd> ImagePush::push(const std::vector<PushedImages>& pushed) {
   TransferTasks tasks(shop_.recorder(), [this] { return shop_.recorder().new_number(); });
   auto outcomes = push_images(remote, shop_.store(), requests, options, &tasks);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const std::vector<PushedTarget>& targets = outcomes[i].targets;
+    ends[numbers[i]].is_new = std::any_of(targets.begin(), targets.end(), [](const PushedTarget& target) {
+      return target.outcome != TransferOutcome::skipped;
+    });
     if (!outcomes[i].error) continue;
     PushEnd& end = ends[numbers[i]];
     end.lost = missing.of_image(pushed[numbers[i]], blobs);

@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
+#include "builder/build/attachment.hpp"
 #include "builder/build/image_push.hpp"
 #include "builder/build/push_signing.hpp"
 #include "builder/solve/exporter.hpp"
@@ -33,15 +34,20 @@ const char* find_engine(Workshop& shop) {
   return "podman";
 }
 
-ExportedImages exported_images(const Delivery& delivery) {
-  ExportedImages exported{delivery.root, {}};
+ExportedImages exported_images(const ContentStore& store, const Delivery& delivery) {
+  ExportedImages exported{delivery.root, {}, {}};
   for (const BuiltImage& built : delivery.images) exported.images.push_back(&built.image);
+  for (const oci::Descriptor& manifest : delivery.attestation_manifests) {
+    const std::vector<oci::Descriptor> blobs = closure_of(store, manifest);
+    exported.beside.insert(exported.beside.end(), blobs.begin(), blobs.end());
+  }
   return exported;
 }
 
 }  // namespace
 
-oci::Descriptor index_of(ContentStore& store, std::vector<oci::Descriptor> manifests, const Output& output) {
+oci::Descriptor index_of(ContentStore& store, std::vector<oci::Descriptor> manifests, const Output& output,
+                         const std::vector<oci::Descriptor>& attestations) {
   oci::Index index;
   index.media_type = output.oci_media_types ? oci::media_type::kOciIndex : oci::media_type::kDockerManifestList;
   index.annotations = annotations_at(output.annotations, AnnotationPlace::index);
@@ -50,6 +56,7 @@ oci::Descriptor index_of(ContentStore& store, std::vector<oci::Descriptor> manif
         annotations_at(output.annotations, AnnotationPlace::manifest_descriptor, *manifest.platform));
     index.manifests.push_back(std::move(manifest));
   }
+  index.manifests.insert(index.manifests.end(), attestations.begin(), attestations.end());
   oci::Descriptor root = store.put(serialise(index), index.media_type, Durability::ephemeral);
   root.annotations = annotations_at(output.annotations, AnnotationPlace::index_descriptor);
   return root;
@@ -63,6 +70,16 @@ oci::Descriptor root_of(ContentStore& store, const std::vector<BuiltImage>& imag
   root.annotations.merge(
       annotations_at(output.annotations, AnnotationPlace::manifest_descriptor, images[0].image.image.platform));
   return root;
+}
+
+oci::Descriptor index_of_images(ContentStore& store, const std::vector<BuiltImage>& images, const Output& output,
+                                const std::vector<oci::Descriptor>& attestations) {
+  std::vector<oci::Descriptor> manifests;
+  for (const BuiltImage& built : images) {
+    manifests.push_back(built.image.manifest);
+    manifests.back().platform = built.image.image.platform;
+  }
+  return index_of(store, std::move(manifests), output, attestations);
 }
 
 Blocked WorkshopPlaces::verify_layers(const Delivery& delivery) {
@@ -81,7 +98,7 @@ void WorkshopPlaces::load_into_engine(const Delivery& delivery) {
   const TempDir folder;
   Output output = delivery.output;
   output.destination = (folder.path() / "image.tar").native();
-  export_archive(shop_.layers(), exported_images(delivery), output, delivery.names, STDOUT_FILENO);
+  export_archive(shop_.layers(), exported_images(shop_.store(), delivery), output, delivery.names, STDOUT_FILENO);
   const CommandResult result =
       run_command({{engine, "load", "-q", "-i", output.destination}, {}, {}, {}}, shop_.cancel());
   if (result.exit_code == 0) return;
@@ -107,7 +124,8 @@ void WorkshopPlaces::export_images(const Delivery& delivery) {
   if (delivery.output.load) return load_into_engine(delivery);
   const bool is_archive = delivery.output.type == OutputType::oci || delivery.output.type == OutputType::docker;
   if (!is_archive) return write_files(delivery);
-  export_archive(shop_.layers(), exported_images(delivery), delivery.output, delivery.names, STDOUT_FILENO);
+  export_archive(shop_.layers(), exported_images(shop_.store(), delivery), delivery.output, delivery.names,
+                 STDOUT_FILENO);
 }
 
 std::vector<PushEnd> WorkshopPlaces::push(const std::vector<const Delivery*>& deliveries) {
@@ -118,6 +136,7 @@ std::vector<PushEnd> WorkshopPlaces::push(const std::vector<const Delivery*>& de
     for (std::string& name : one.names) name = oci::Reference::parse(name).name() + "@" + one.root.digest.str();
   }
   std::vector<PushEnd> ends = ImagePush(shop_).push(pushed);
+  Attachment(shop_).attach(deliveries, ends);
   if (sign_key_) sign_pushed(shop_, *sign_key_, pushed, ends);
   return ends;
 }

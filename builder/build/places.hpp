@@ -36,7 +36,12 @@ class WorkshopPlaces : public DeliveryPlaces {
 // What is delivered as one: the image's manifest or, for several platforms, an index of theirs that is put into the
 // store.
 oci::Descriptor root_of(ContentStore& store, const std::vector<BuiltImage>& images, const Output& output);
-// The index of several images in that form, in the store: `manifests` are their descriptors, with their platforms.
-oci::Descriptor index_of(ContentStore& store, std::vector<oci::Descriptor> manifests, const Output& output);
+// The index of several images in that form, in the store: `manifests` are their descriptors, with their platforms,
+// `attestations` the entries of what is said of them, which come last.
+oci::Descriptor index_of(ContentStore& store, std::vector<oci::Descriptor> manifests, const Output& output,
+                         const std::vector<oci::Descriptor>& attestations = {});
+// The same of built images, also of one alone.
+oci::Descriptor index_of_images(ContentStore& store, const std::vector<BuiltImage>& images, const Output& output,
+                                const std::vector<oci::Descriptor>& attestations);
 
 }  // namespace kiln

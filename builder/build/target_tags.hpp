@@ -40,6 +40,7 @@ struct PinnedImages {
   oci::Descriptor root;
   std::vector<oci::Descriptor> manifests;  // with their platforms
   bool is_part = false;                    // the target has other platforms too
+  bool is_attested = false;                // an index may hold them with what is said of them
 };
 
 // Error{build} where the images that were built are not those that the registry has under the pin: neither the same

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "builder/definitions/attestations.hpp"
 #include "builder/definitions/target_spec.hpp"
 
 namespace kiln {
@@ -39,6 +40,8 @@ struct FleetSettings {
   std::vector<oci::Platform> platforms;
   std::optional<Compression> compression;
   std::optional<LayerRules> layers;
+  std::vector<std::string> attestations;  // buildx's --attest syntax
+  std::optional<AttachedAs> attached_as;  // nullopt: not said
   std::vector<std::string> cache_from;
   std::vector<std::string> cache_to;
   bool cache_read_only = false;

@@ -69,6 +69,15 @@ FleetSettings read_fleet_settings(const JsonSource& source, const json& content)
   }
 
   if (content.contains("layers")) settings.layers = layer_rules_from_json(content.at("layers"));
+  if (content.contains("attest")) {
+    settings.attestations = content.at("attest").get<std::vector<std::string>>();
+    at_pointer(source, "/attest", [&] { return parse_attestations(settings.attestations, "attest"); });
+  }
+  if (content.contains("attest_as")) {
+    settings.attached_as = at_pointer(source, "/attest_as", [&] {
+      return parse_attached_as(content.at("attest_as").get<std::string>(), "attest_as");
+    });
+  }
 
   const std::map<std::string, std::optional<std::string>> in_repository = {{"image", "i"}, {"profile", "p"}};
   at_pointer(source, "/repository", [&] { return render_template(settings.repository_template, in_repository); });

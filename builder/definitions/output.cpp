@@ -69,8 +69,10 @@ bool takes(OutputType type, About about) {
 
 // BuildKit's options that kiln does not have, and what to do instead; `false` is what it does anyway.
 const std::map<std::string, std::string, std::less<>> kRefused = {
-    {"attestation-inline", "no attestations are made; 'cosign attest' makes one for the pushed digest"},
-    {"oci-artifact", "no attestations are made; 'cosign attest' makes one for the pushed digest"},
+    {"attestation-inline", "the index refers to its attestations, and no descriptor holds one"},
+    {"oci-artifact",
+     "attestations in an index have an image's config, which every registry takes; say --attest-as "
+     "referrers for artifacts"},
     {"prefer-nondist-layers",
      "foreign layers of a base become layers like others, which registries take; 'kiln copy' keeps them as they are"},
     {"registry.insecure", "registries on loopback are asked over http, others as docs/registries.md says"},

@@ -99,6 +99,15 @@ struct SshForward {
   bool operator==(const SshForward&) const = default;
 };
 
+// A context that was fetched before the build.
+struct FetchedContext {
+  std::string name;    // empty: the build context itself
+  std::string source;  // the repository or URL, without user
+  std::string digest;  // the file's "sha256:HEX", or the commit's whole name
+
+  bool operator==(const FetchedContext&) const = default;
+};
+
 // One image to build, for one machine profile or for none: what the flags of `kiln build`, an image definition and a
 // bake file's target all come to.
 struct TargetSpec {
@@ -115,9 +124,9 @@ struct TargetSpec {
   // Neither: the image is the Debian root itself. In a remote context the path is relative to it.
   std::optional<fs::path> dockerfile;
   std::optional<std::string> dockerfile_inline;
-  std::optional<fs::path> context;        // nullopt: none, or a remote one
-  std::string remote_context;             // a git or http URL, in place of a folder
-  std::vector<std::string> fetched_from;  // the repositories and URLs that its contexts came from, without users
+  std::optional<fs::path> context;  // nullopt: none, or a remote one
+  std::string remote_context;       // a git or http URL, in place of a folder
+  std::vector<FetchedContext> fetched_from;
   std::map<std::string, std::string>
       contexts;                             // folder (absolute), "target:NAME", "docker-image://", "oci-layout://", URL
   std::string stage;                        // --target; empty: the last
@@ -142,8 +151,9 @@ struct TargetSpec {
   bool no_cache = false;
   std::vector<std::string> no_cache_stages;
   bool pull = false;
-  std::vector<std::string> annotations;  // buildx's --annotation syntax
-  std::vector<std::string> outputs;      // buildx's --output syntax
+  std::vector<std::string> annotations;   // buildx's --annotation syntax
+  std::vector<std::string> outputs;       // buildx's --output syntax
+  std::vector<std::string> attestations;  // buildx's --attest syntax; in a plan those that it inherits too
   std::optional<CallMethod> call;
   std::vector<std::string> cache_from;
   std::vector<std::string> cache_to;

@@ -31,6 +31,7 @@ std::string place_of(Ecosystem ecosystem, const std::string& location) {
       return std::string(is_folder ? parent_path(parent_path(location)) : parent_path(location));
     }
     case Ecosystem::npm:
+    case Ecosystem::golang:
       return location;
   }
   return "";

@@ -10,6 +10,7 @@
 #include "builder/packages/database_search.hpp"
 #include "builder/packages/databases.hpp"
 #include "builder/packages/file_owners.hpp"
+#include "builder/packages/go_build_info.hpp"
 #include "builder/packages/language_packages.hpp"
 #include "builder/packages/layer_density.hpp"
 
@@ -29,7 +30,7 @@ struct Mention {
 class Reading : private PackageSource {
  public:
   Reading(const ImageFiles& image, const ReadLayerFiles& read)
-      : image_(image), files_(find_databases(image.view, notes_)), owners_(image.view) {
+      : image_(image), read_(read), files_(find_databases(image.view, notes_)), owners_(image.view) {
     std::map<std::size_t, std::set<std::string>> wanted;
     for (const DatabaseFile& file : files_) wanted[file.layer].insert(file.stored_path);
     for (const auto& [layer, paths] : wanted) texts_[layer] = read(layer, paths);
@@ -43,6 +44,7 @@ class Reading : private PackageSource {
     read_apk();
     read_language_packages(*this, owners_, notes_);
     owners_.claim_bytecode();
+    read_programs();
     result.layers = layers();
     result.packages = packages(result);
     result.notes = notes_.all();
@@ -83,7 +85,7 @@ class Reading : private PackageSource {
 
   std::optional<std::size_t> add(StatedPackage stated, const std::string& path) override {
     const std::size_t number = mentions_.size();
-    if (!mention(std::move(stated), *visited_)) return std::nullopt;
+    if (!mention(std::move(stated), visited_->path, visited_->layer)) return std::nullopt;
     const auto owner = owners_.owner_of(path);
     // Environments of conda are systems, too.
     const auto is_systems = [&](std::size_t of) { return mentions_[of].stated.ecosystem <= Ecosystem::conda; };
@@ -91,10 +93,10 @@ class Reading : private PackageSource {
     return number;
   }
 
-  bool mention(StatedPackage stated, const DatabaseFile& file) {
+  bool mention(StatedPackage stated, const std::string& location, std::size_t layer) {
     if (mentions_.size() == kMaxPackages) notes_.add(fmt::format("more than {} packages", kMaxPackages));
     if (mentions_.size() >= kMaxPackages) return false;
-    mentions_.push_back({std::move(stated), file.path, file.layer});
+    mentions_.push_back({std::move(stated), location, layer});
     return true;
   }
 
@@ -111,7 +113,7 @@ class Reading : private PackageSource {
         if (const std::string* text = text_of(*copyright->second)) package.licence = read_debian_copyright(*text);
       }
       const std::size_t number = mentions_.size();
-      if (!mention(package, *visited_)) return;
+      if (!mention(package, visited_->path, visited_->layer)) return;
       for (const std::string& name : names) {
         const auto list = lists.find(name);
         const std::string* text = list == lists.end() ? nullptr : text_of(*list->second);
@@ -154,9 +156,50 @@ class Reading : private PackageSource {
     for (const auto& [path, database] : top) {
       for (const ApkPackage& package : database.second) {
         const std::size_t number = mentions_.size();
-        if (!mention(package.stated, *database.first)) return;
+        if (!mention(package.stated, database.first->path, database.first->layer)) return;
         mentions_[number].layer = came[path].at({package.stated.name, package.stated.version});
         for (const std::string& file : package.files) owners_.claim("", file, number);
+      }
+    }
+  }
+
+  // Those that no package brought: of the others the package is named.
+  std::map<std::size_t, std::vector<MergedView::Found>> programs() {
+    std::map<std::size_t, std::vector<MergedView::Found>> found;  // by layer
+    std::uint64_t bytes = 0;
+    image_.view.walk("", [&](const MergedView::Found& file) {
+      if (file.implied || file.entry->type != EntryType::file || (file.entry->mode & 0111) == 0) return true;
+      const std::uint64_t size = file.entry->size;
+      const bool is_library = base_name(file.path).find(".so") != std::string_view::npos;
+      if (is_library || size < kMinProgramBytes || owners_.owner_of(file.path)) return true;
+      if (size > kMaxProgramBytes || size > kMaxReadBytes - bytes) {
+        notes_.add(fmt::format("'{}': not looked into; programs of an image are, up to {} each and {} together",
+                               printable(file.path), human_bytes(kMaxProgramBytes), human_bytes(kMaxReadBytes)));
+        return true;
+      }
+      bytes += size;
+      found[file.layer].push_back(file);
+      return true;
+    });
+    return found;
+  }
+
+  // A program belongs to the first of the modules that it was made of.
+  void read_programs() {
+    for (const auto& [layer, files] : programs()) {
+      std::set<std::string> paths;
+      for (const MergedView::Found& file : files) paths.insert(file.entry->path);
+      const std::map<std::string, std::string> texts = read_(layer, paths);
+      for (const MergedView::Found& file : files) {
+        const auto text = texts.find(file.entry->path);
+        if (text == texts.end()) {
+          notes_.add(fmt::format("'{}': could not be read from its layer", printable(file.path)));
+          continue;
+        }
+        const std::size_t first = mentions_.size();
+        for (StatedPackage& module : read_go_build_info(text->second, file.path, notes_))
+          mention(std::move(module), file.path, layer);
+        if (mentions_.size() > first) owners_.claim("", file.path, first);
       }
     }
   }
@@ -238,6 +281,7 @@ class Reading : private PackageSource {
   }
 
   const ImageFiles& image_;
+  const ReadLayerFiles& read_;
   PackageNotes notes_;
   std::vector<DatabaseFile> files_;
   FileOwners owners_;

@@ -62,8 +62,9 @@ struct ImageFiles {
 using ReadLayerFiles =
     std::function<std::map<std::string, std::string>(std::size_t layer, const std::set<std::string>& paths)>;
 
-// Finds and reads the package databases of an image. `read` is called at most once for each layer, and only for
-// layers that have some of it. Throws what `read` throws.
+// Finds and reads the package databases of an image, then the programs that belong to no package, for what Go wrote
+// into them. `read` is called at most once for each layer and each of the two, and only for layers that have some of
+// it. Throws what `read` throws.
 ImagePackages packages_of(const ImageFiles& image, const ReadLayerFiles& read);
 
 }  // namespace kiln

@@ -18,6 +18,8 @@ std::string_view to_string(Ecosystem ecosystem) {
       return "pypi";
     case Ecosystem::npm:
       return "npm";
+    case Ecosystem::golang:
+      return "golang";
   }
   return "";
 }

@@ -10,9 +10,9 @@
 namespace kiln {
 
 // Who installed a package, and so where its database is.
-enum class Ecosystem : std::uint8_t { deb, apk, conda, pypi, npm };
-inline constexpr std::array<Ecosystem, 5> kEcosystems = {Ecosystem::deb, Ecosystem::apk, Ecosystem::conda,
-                                                         Ecosystem::pypi, Ecosystem::npm};
+enum class Ecosystem : std::uint8_t { deb, apk, conda, pypi, npm, golang };
+inline constexpr std::array<Ecosystem, 6> kEcosystems = {Ecosystem::deb,  Ecosystem::apk, Ecosystem::conda,
+                                                         Ecosystem::pypi, Ecosystem::npm, Ecosystem::golang};
 // The type of its package URLs: "deb".
 std::string_view to_string(Ecosystem ecosystem);
 

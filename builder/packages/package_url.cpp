@@ -79,6 +79,8 @@ std::string package_url(const StatedPackage& package, const Distribution& distri
       }
       return fmt::format("pkg:npm/{}@{}", encoded(package.name), version);
     }
+    case Ecosystem::golang:
+      return fmt::format("pkg:golang/{}@{}", percent_encoded(to_lower(package.name), ":/"), version);
   }
   return {};
 }

@@ -8,12 +8,20 @@
 
 namespace kiln {
 
+UnixSeconds stated_creation(const oci::ImageConfig& config) {
+  const auto created = parse_rfc3339_if_valid(config.created);
+  // An offset leads out of the years that a bill can say.
+  const bool can_be_said = created && *created >= kFirstRfc3339Second && *created <= kLastRfc3339Second;
+  return can_be_said ? *created : kReproducibleEpoch;
+}
+
 std::string image_url(const SbomSubject& subject) {
   const std::size_t slash = subject.repository.rfind('/');
-  const std::string name = slash == std::string::npos ? subject.repository : subject.repository.substr(slash + 1);
-  std::string url =
-      fmt::format("pkg:oci/{}@{}?arch={}&repository_url={}", percent_encoded(to_lower(name)), subject.manifest.str(),
-                  percent_encoded(subject.platform.architecture), percent_encoded(subject.repository, ":/"));
+  std::string name = slash == std::string::npos ? subject.repository : subject.repository.substr(slash + 1);
+  if (name.empty()) name = subject.name;
+  std::string url = fmt::format("pkg:oci/{}@{}?arch={}", percent_encoded(to_lower(name)), subject.manifest.str(),
+                                percent_encoded(subject.platform.architecture));
+  if (!subject.repository.empty()) url += "&repository_url=" + percent_encoded(subject.repository, ":/");
   if (!subject.tag.empty()) url += "&tag=" + percent_encoded(subject.tag);
   return url;
 }

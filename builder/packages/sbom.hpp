@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "builder/packages/image_packages.hpp"
+#include "registry/oci/image_config.hpp"
 #include "registry/oci/platform.hpp"
 
 namespace kiln {
@@ -11,7 +12,7 @@ namespace kiln {
 // What a bill of materials is about and by whom.
 struct SbomSubject {
   std::string name;        // "ghcr.io/acme/app:1"
-  std::string repository;  // "ghcr.io/acme/app"
+  std::string repository;  // "ghcr.io/acme/app"; empty: it has none
   std::string tag;         // empty: it is known by digest alone
   oci::Digest manifest;    // of the platform's image
   oci::Platform platform;
@@ -23,6 +24,9 @@ struct SbomSubject {
 // and numbers that must be unique are made of digests.
 std::string spdx_json(const SbomSubject& subject, const ImagePackages& packages);
 std::string cyclonedx_json(const SbomSubject& subject, const ImagePackages& packages);
+
+// When the image says that it was made, else the time of reproducible builds: never now.
+UnixSeconds stated_creation(const oci::ImageConfig& config);
 
 // The package URL of the image: "pkg:oci/app@sha256:...?arch=amd64&repository_url=ghcr.io/acme/app&tag=1".
 std::string image_url(const SbomSubject& subject);

@@ -40,7 +40,8 @@ class VersionTokens {
         return {is_pre ? Kind::pre_release : Kind::word, word};
       }
       rest_.remove_prefix(1);
-      if (c == '~' || (c == '-' && ecosystem_ == Ecosystem::npm)) return {Kind::before_all, {}};
+      const bool is_semantic = ecosystem_ == Ecosystem::npm || ecosystem_ == Ecosystem::golang;
+      if (c == '~' || (c == '-' && is_semantic)) return {Kind::before_all, {}};
     }
     return {};
   }

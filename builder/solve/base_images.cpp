@@ -14,6 +14,7 @@
 #include "builder/debian/rootfs.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/tar_import.hpp"
+#include "builder/packages/package_url.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/image_names.hpp"
@@ -153,6 +154,18 @@ void refuse_missing_packages(const DebianLock& lock, const PackageStore& package
   throw error;
 }
 
+Materials materials_of(const DebianLock& lock) {
+  Materials materials;
+  for (const LockedPackage& package : lock.packages) {
+    StatedPackage stated;
+    stated.name = package.name;
+    stated.version = package.version;
+    stated.architecture = package.architecture;
+    materials.insert({package_url(stated, {}), "sha256:" + package.sha256});
+  }
+  return materials;
+}
+
 }  // namespace
 
 BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const oci::Platform& platform,
@@ -173,6 +186,7 @@ BaseImage stored_image(ContentStore& store, const oci::Descriptor& root, const o
   BaseImage base =
       from_manifest(parsed, oci::parse_image_config(store.read(parsed.config.digest), where), name, std::nullopt);
   base.digest = manifest.digest;
+  base.materials = {image_material(name, manifest.digest, platform)};
   return base;
 }
 
@@ -232,6 +246,7 @@ BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platfo
   task.done();
   BaseImage base = from_manifest(pulled.parsed, pulled.config, name, pulled.source);
   base.digest = pulled.manifest.digest;
+  base.materials = {image_material(name, pulled.manifest.digest, platform)};
   return base;
 }
 
@@ -365,6 +380,7 @@ OrBlocked<BaseImage> BaseImages::build_debian_base(const DebianRequest& request,
 
   BaseImage base;
   base.reference = request.lock_name;
+  base.materials = materials_of(lock);
   base.config.platform = platform;
   base.config.config.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
   base.config.config.cmd = std::vector<std::string>{"bash"};

@@ -6,6 +6,7 @@
 
 #include "builder/plan/plan.hpp"
 #include "builder/steps/image_layers.hpp"
+#include "builder/steps/material.hpp"
 #include "builder/steps/or_blocked.hpp"
 #include "registry/oci/image_config.hpp"
 
@@ -17,6 +18,7 @@ struct BaseImage {
   ImageLayers layers;
   std::string reference;              // as people know it
   std::optional<oci::Digest> digest;  // of the manifest, where there is one
+  Materials materials = {};           // itself, or the packages that it was made of
 };
 
 // Whether a registry is asked for an image that the lock or the store knows.

@@ -33,6 +33,7 @@ std::vector<oci::Descriptor> blobs_of(const ExportedImages& exported) {
     blobs.push_back(image->config);
     blobs.insert(blobs.end(), image->parsed.layers.begin(), image->parsed.layers.end());
   }
+  blobs.insert(blobs.end(), exported.beside.begin(), exported.beside.end());
   return blobs;
 }
 

@@ -17,6 +17,7 @@ namespace kiln {
 struct ExportedImages {
   oci::Descriptor root;  // the image's manifest, or the index, which is in the store
   std::vector<const AssembledImage*> images;
+  std::vector<oci::Descriptor> beside = {};  // what else the index leads to, manifests and blobs, in the store
 };
 
 // type=oci and type=docker (one image). `names` are annotated (oci) or become RepoTags (docker).

@@ -85,35 +85,42 @@ class Solver::Environment : public StageEnvironment {
   Source source(const NameMeaning& meaning, const std::string& name, const std::string& step) override {
     BaseSource& bases = solver_.tools.bases;
     const TargetSpec& target = planned().target;
-    const auto from_image = [&](const ImageLayers& layers, const std::string& description) -> Source {
+    const auto from_image = [&](const ImageLayers& layers, const Materials& materials,
+                                const std::string& description) -> Source {
       OrBlocked<MergedView> view = solver_.tools.layers.view(layers, LayerAccess::Files::later, step);
       if (view.is_blocked()) return view.blocked();
-      return Source(
-          std::make_shared<ImageSource>(solver_.tools.layers, layers, std::move(view).value(), description, step));
+      auto found =
+          std::make_shared<ImageSource>(solver_.tools.layers, layers, std::move(view).value(), description, step);
+      found->add_materials(materials);
+      return Source(std::move(found));
     };
     const auto from_stage = [&](const Stage& end, const std::string& description) -> Source {
-      return end.is_blocked() ? Source(end.blocked()) : from_image(end.value()->layers, description);
+      return end.is_blocked() ? Source(end.blocked())
+                              : from_image(end.value()->layers, end.value()->materials, description);
     };
     if (const auto* base = std::get_if<StageBase>(&meaning))
       return from_stage(stage(base->stage), fmt::format("stage '{}'", name));
     if (const auto* fleet = std::get_if<FleetBase>(&meaning))
       return from_stage(this->target(fleet->target), fmt::format("image '{}'", name));
     if (const auto* image = std::get_if<ImageBase>(&meaning)) {
-      return from_image(bases.image(image->reference, target.platform(), pull_of(target)).layers,
-                        fmt::format("image '{}'", name));
+      const BaseImage found = bases.image(image->reference, target.platform(), pull_of(target));
+      return from_image(found.layers, found.materials, fmt::format("image '{}'", name));
     }
-    if (const auto* layout = std::get_if<LayoutBase>(&meaning))
-      return from_image(bases.layout(*layout, target.platform()).layers, fmt::format("context '{}'", name));
+    if (const auto* layout = std::get_if<LayoutBase>(&meaning)) {
+      const BaseImage found = bases.layout(*layout, target.platform());
+      return from_image(found.layers, found.materials, fmt::format("context '{}'", name));
+    }
     if (std::holds_alternative<DebianBase>(meaning)) {
       const OrBlocked<BaseImage> debian = bases.debian(*target.debian, target.platform(), target.name);
-      return debian.is_blocked() ? Source(debian.blocked()) : from_image(debian.value().layers, "the Debian root");
+      if (debian.is_blocked()) return debian.blocked();
+      return from_image(debian.value().layers, debian.value().materials, "the Debian root");
     }
     if (const auto* folder = std::get_if<FolderBase>(&meaning)) {
       const fs::path ignore = folder->folder / ".dockerignore";
       return solver_.folder(folder->folder, dockerfile::read_text_file(ignore, folder->folder), ignore.native(),
                             fmt::format("context '{}'", name));
     }
-    return from_image({}, "an empty image");
+    return from_image({}, {}, "an empty image");
   }
 
  private:

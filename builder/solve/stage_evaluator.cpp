@@ -149,8 +149,8 @@ StageEvaluator::Progress StageEvaluator::begin() {
     df::StageScope scope(*target_.scope, image.config.config.env);
     std::optional<BaseOrigin> origin;
     if (!image.reference.empty()) origin = BaseOrigin{image.reference, image.digest, image.config.platform};
-    state_ = std::make_unique<StageResult>(
-        StageResult{{std::move(image.config), std::move(scope)}, std::move(image.layers), std::move(origin)});
+    state_ = std::make_unique<StageResult>(StageResult{
+        {std::move(image.config), std::move(scope)}, std::move(image.layers), std::move(origin), image.materials});
   };
   const auto from_stage = [&](const StageResult& other) {
     state_ = std::make_unique<StageResult>(other);
@@ -177,6 +177,7 @@ StageEvaluator::Progress StageEvaluator::begin() {
     BaseImage image;
     image.config = parent.value()->config.image;
     image.layers = parent.value()->layers;
+    image.materials = parent.value()->materials;
     const std::vector<std::string>& names = plan_.targets[fleet->target]->target.names;
     for (ImageLayer& layer : image.layers) layer.images.insert(layer.images.end(), names.begin(), names.end());
     from_image(std::move(image));
@@ -355,6 +356,7 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
                                                            mount.options.from, text);
       if (source.is_blocked()) return source.blocked();
       mount.source = std::move(source).value();
+      note_materials(mount.source->materials());
     }
     place_mount(mount.options, command.working_dir);
     command.mounts.push_back(std::move(mount));
@@ -425,6 +427,10 @@ std::string StageEvaluator::transfer_history(const df::Transfer& transfer, bool 
   return without_url_credentials(shown) + " " + expand(transfer.destination) + " # buildkit";
 }
 
+void StageEvaluator::note_materials(const Materials& materials) {
+  state_->materials.insert(materials.begin(), materials.end());
+}
+
 void StageEvaluator::warn_of(const df::Instruction& instruction, const std::string& note) const {
   tools_.observer.warn(fmt::format("{}:{}: {}", target_.target.dockerfile_name, instruction.lines.first, note));
 }
@@ -483,6 +489,7 @@ StageEvaluator::Progress StageEvaluator::transfer(const df::Instruction& instruc
       work.plan.add(*source, path, destination);
     }
   }
+  for (const auto& kept : work.sources) note_materials(kept->materials());
   for (const std::string& note : work.plan.notes()) warn_of(instruction, note);
   std::map<std::string, std::string> inline_files;
   for (const df::InlineFile& file : transfer.files) {

@@ -31,6 +31,7 @@ struct StageResult {
   StageConfig config;
   ImageLayers layers;
   std::optional<BaseOrigin> base;  // nullopt: scratch
+  Materials materials;             // of all that its files are from, over and over
 };
 
 // The times of what COPY, ADD and WORKDIR write, and of the image.
@@ -93,6 +94,7 @@ class StageEvaluator {
 
   // COPY or ADD as docker's history shows it, words expanded.
   std::string transfer_history(const dockerfile::Transfer& transfer, bool parents, bool is_add) const;
+  void note_materials(const Materials& materials);
   // With the file and line of an instruction.
   void warn_of(const dockerfile::Instruction& instruction, const std::string& note) const;
   // Adds the sources of a transfer to a plan and takes it as a step.

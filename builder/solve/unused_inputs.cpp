@@ -37,7 +37,7 @@ class AskedFor {
       for (const df::Instruction& instruction : stage.instructions) take(instruction);
     }
     for (const std::string& trigger : triggers) take_trigger(trigger);
-    for (const std::string& source : target.target.fetched_from) take_source(source);
+    for (const FetchedContext& context : target.target.fetched_from) take_source(context.source);
   }
 
   const std::set<std::string>& args() const { return args_; }

@@ -43,9 +43,11 @@ std::shared_ptr<CopySource> RemoteFetcher::check_out(const GitReference& referen
   // Opened to be allowed: offline nothing is fetched by git either.
   with_context([&] { return fmt::format("while fetching '{}'", reference.shown()); }, [&] { layers_.remote(); });
   TempDir folder(layers_.store().home().tmp(), "git-");
-  const fs::path shown = check_out_git(reference, options, folder.path(), layers_.cancel());
-  return std::make_shared<FetchedSource>(std::move(folder), shown, layers_.pool(), layers_.cancel(),
-                                         fmt::format("git source '{}'", reference.shown()));
+  const CheckedOut checked_out = check_out_git(reference, options, folder.path(), layers_.cancel());
+  auto source = std::make_shared<FetchedSource>(std::move(folder), checked_out.folder, layers_.pool(), layers_.cancel(),
+                                                fmt::format("git source '{}'", reference.shown()));
+  source->add_materials({git_material(reference.remote, checked_out.commit)});
+  return source;
 }
 
 void AddSources::add_local_file(const std::shared_ptr<CopySource>& source, const std::string& path,

@@ -14,6 +14,7 @@
 #include "builder/layer/file_entry.hpp"
 #include "builder/layer/layer_writer.hpp"
 #include "builder/steps/image_layers.hpp"
+#include "builder/steps/material.hpp"
 
 namespace kiln {
 
@@ -56,10 +57,17 @@ class CopySource {
   // The layers whose files these are, where they are an image's or stage's: a bind mount shows those. Null else.
   virtual const ImageLayers* image_layers() const;
 
+  // What the tree is made of that the build does not make; to be said before a second thread has the source.
+  const Materials& materials() const noexcept { return materials_; }
+  void add_materials(const Materials& materials) { materials_.insert(materials.begin(), materials.end()); }
+
   // "the build context", "stage 'builder'": for messages.
   virtual std::string describe() const = 0;
   // Why a path that is missing may be missing: "it is excluded by .dockerignore"; "" where nothing is known.
   virtual std::string why_missing(std::string_view path) const;
+
+ private:
+  Materials materials_;
 };
 
 // Files given in memory, all of one mode: heredocs; or none at all, where a build has no context.

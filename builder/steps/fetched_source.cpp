@@ -174,8 +174,9 @@ std::string file_name_of_url(std::string_view url) {
 
 std::string shown_url(std::string_view url) { return parse_source_url(std::string(url)).redacted(); }
 
-void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const SourceSecrets& secrets,
-                  const fs::path& place, const CancelToken& cancel, std::uint64_t most_bytes) {
+oci::Digest download_url(HttpClient& http, const std::string& url, const std::string& checksum,
+                         const SourceSecrets& secrets, const fs::path& place, const CancelToken& cancel,
+                         std::uint64_t most_bytes) {
   const std::string shown = shown_url(url);
   const TempDir work(place.parent_path(), "download-");
   const fs::path received = work.path() / "body";
@@ -202,15 +203,19 @@ void download_url(HttpClient& http, const std::string& url, const std::string& c
   const UnixSeconds time = last_modified(response.headers);
   const timespec times[2] = {{time, 0}, {time, 0}};
   if (::utimensat(AT_FDCWD, place.c_str(), times, 0) != 0) throw_errno("set the time of", shown);
+  return content;
 }
 
 std::shared_ptr<FetchedSource> fetch_url(HttpClient& http, const std::string& url, const std::string& checksum,
                                          const SourceSecrets& secrets, const fs::path& work, ThreadPool& pool,
                                          const CancelToken& cancel) {
   TempDir folder(work, "url-");
-  download_url(http, url, checksum, secrets, folder.path() / file_name_of_url(url), cancel);
+  const oci::Digest content = download_url(http, url, checksum, secrets, folder.path() / file_name_of_url(url), cancel);
   const fs::path shown = folder.path();
-  return std::make_shared<FetchedSource>(std::move(folder), shown, pool, cancel, fmt::format("'{}'", shown_url(url)));
+  auto source =
+      std::make_shared<FetchedSource>(std::move(folder), shown, pool, cancel, fmt::format("'{}'", shown_url(url)));
+  source->add_materials({url_material(url, content)});
+  return source;
 }
 
 }  // namespace kiln

@@ -33,9 +33,10 @@ inline constexpr std::uint64_t kMaxFetchedBytes = std::uint64_t{64} << 30;
 
 // Downloads the file behind an http or https URL, redirects followed, to a place where nothing is, and sets its time to
 // what Last-Modified says, else 1970. What the server sent as Content-Encoding: gzip is decoded. A secret for the host,
-// else the URL's user name and password, authorise the request. Errors as below.
-void download_url(HttpClient& http, const std::string& url, const std::string& checksum, const SourceSecrets& secrets,
-                  const fs::path& place, const CancelToken& cancel, std::uint64_t most_bytes = kMaxFetchedBytes);
+// else the URL's user name and password, authorise the request. Returns the file's digest. Errors as below.
+oci::Digest download_url(HttpClient& http, const std::string& url, const std::string& checksum,
+                         const SourceSecrets& secrets, const fs::path& place, const CancelToken& cancel,
+                         std::uint64_t most_bytes = kMaxFetchedBytes);
 
 // Downloads the file behind an http or https URL into `work`. Its mode is 0600 and its time that of
 // Last-Modified, else 1970, as BuildKit has them. `checksum` ("sha256:..." or empty) is what it must have.

@@ -45,25 +45,28 @@ class Checkout {
         url_(is_http_url(reference.remote) ? without_user(reference.remote) : reference.remote),
         git_(reference.shown(), options.secrets.git_headers(reference.remote), cancel) {}
 
-  void into(const fs::path& folder) {
-    check_out(folder);
+  // Returns the commit.
+  std::string into(const fs::path& folder) {
+    const std::string commit = check_out(folder);
     if (reference_.commit_times) set_times(folder, commit_time_);
+    return commit;
   }
 
  private:
-  void check_out(const fs::path& folder) {
+  std::string check_out(const fs::path& folder) {
     const Wanted wanted = look_up(folder);
     if (!keeps_git_folder()) {
       init(folder, wanted, {});
-      git_.expect(folder, {"checkout", "-q", "--detach", fetch(folder, wanted)});
+      std::string alone = fetch(folder, wanted);
+      git_.expect(folder, {"checkout", "-q", "--detach", alone});
       read_commit_time(folder);
       update_submodules(folder);
       fs::remove_all(folder / ".git");
-      return;
+      return alone;
     }
     const TempDir bare(folder.parent_path(), "git-");
     init(bare.path(), wanted, {"--bare"});
-    const std::string commit = fetch(bare.path(), wanted);
+    std::string commit = fetch(bare.path(), wanted);
     init(folder, wanted, {});
     git_.expect(folder, fetch_from(bare.path(), wanted, commit));
     git_.expect(folder, {"checkout", "-q", "--detach", commit});
@@ -77,6 +80,7 @@ class Checkout {
       fs::create_directories(module / "refs/heads");
       tidy(module);
     });
+    return commit;
   }
 
   void read_commit_time(const fs::path& folder) {
@@ -281,10 +285,10 @@ class Checkout {
 
 }  // namespace
 
-fs::path check_out_git(const GitReference& reference, const GitCheckout& options, const fs::path& folder,
-                       const CancelToken& cancel) {
-  Checkout(reference, options, cancel).into(folder);
-  return wanted_folder(reference, folder);
+CheckedOut check_out_git(const GitReference& reference, const GitCheckout& options, const fs::path& folder,
+                         const CancelToken& cancel) {
+  std::string commit = Checkout(reference, options, cancel).into(folder);
+  return {wanted_folder(reference, folder), std::move(commit)};
 }
 
 fs::path wanted_folder(const GitReference& reference, const fs::path& checkout) {

@@ -14,6 +14,7 @@ namespace kiln {
 //                         FORM
 //   forms/HEX-FORM-shape  the same of a layer whose shape has the hash HEX (registry/store/layer_facts.hpp)
 //   places/HEX            the repositories that the blob sha256:HEX was seen in (registry/store/seen_places.hpp)
+//   attached/HEX          what was said of the image sha256:HEX, and where (registry/store/attached.hpp)
 //   steps/HH/KEY          step records (builder/cache/step_record.hpp), HH = the key's first two digits
 //   builds/               build records, one file a build (builder/cache/build_record.hpp)
 //   reports/              the last reports
@@ -43,6 +44,7 @@ class HomeLayout {
   fs::path blob_info() const { return root_ / "blobinfo"; }
   fs::path forms() const { return root_ / "forms"; }
   fs::path seen_places() const { return root_ / "places"; }
+  fs::path attached() const { return root_ / "attached"; }
   fs::path steps() const { return root_ / "steps"; }
   fs::path builds() const { return root_ / "builds"; }
   fs::path reports() const { return root_ / "reports"; }

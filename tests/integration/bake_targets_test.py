@@ -29,18 +29,31 @@ class BakeTargets(harness.KilnTest):
 
     # Attestations
 
-    def test_attestations_of_a_file_are_refused_unless_they_are_switched_off_there_or_on_the_command_line(self):
+    def test_attestations_of_a_file_are_made_unless_they_are_switched_off_there_or_on_the_command_line(self):
         off = {"type": "sbom", "disabled": "true"}
-        self.bake_file(asks={"attest": ["type=provenance,mode=max", off]}, off={"attest": ["type=provenance,disabled=1", off]},
-                       heir={"inherits": ["asks"], "attest": ["type=provenance,disabled=true"]}, again={"attest": [{**off, "disabled": "false"}]})
-        self.bake("off", "heir")
-        for target in ("asks", "again"):
-            self.assertIn(f"target '{target}': kiln does not honour 'attest': it writes no attestations; say --set '*.attest='",
-                          self.bake("off", target, code=2).stderr)
-        self.bake("asks", "again", "--set", "*.attest=")
-        self.bake("asks", "--provenance=false")
-        self.bake("again", "--sbom=false")
-        self.bake("asks", "--sbom=false", code=2)
+        outputs = {name: {"output": [f"type=oci,tar=false,dest={name}"]} for name in ("asks", "off", "heir", "again")}
+        self.bake_file(asks={"attest": ["type=provenance,mode=max", off], **outputs["asks"]},
+                       off={"attest": ["type=provenance,disabled=1", off], **outputs["off"]},
+                       heir={"inherits": ["asks"], "attest": ["type=provenance,disabled=true", "type=sbom"], **outputs["heir"]},
+                       again={"attest": [{**off, "disabled": "false"}], **outputs["again"]})
+        sbom, provenance = "https://spdx.dev/Document", "https://slsa.dev/provenance/v1"
+
+        def said(*words):
+            self.bake("asks", "off", "heir", "again", *words)
+            return {name: self.attested(self.folder / "app" / name) for name in outputs}
+
+        self.assertEqual(said(), {"asks": [provenance], "off": [], "heir": [sbom], "again": [sbom]})
+        self.assertEqual(said("--set", "*.attest="), {name: [] for name in outputs})
+        self.assertEqual(said("--provenance=false"), {"asks": [], "off": [], "heir": [sbom], "again": [sbom]})
+        self.assertEqual(said("--sbom=true", "--provenance=mode=min"), {name: [sbom, provenance] for name in outputs})
+
+    def attested(self, folder):
+        """The predicate types of what an OCI layout says of its image."""
+        def document(descriptor):
+            return json.loads((folder / "blobs/sha256" / descriptor["digest"].removeprefix("sha256:")).read_text())
+        root = document(json.loads((folder / "index.json").read_text())["manifests"][0])
+        entries = [entry for entry in root.get("manifests", []) if entry["platform"]["os"] == "unknown"]
+        return [layer["annotations"]["in-toto.io/predicate-type"] for entry in entries for layer in document(entry)["layers"]]
 
     # Platforms
 

@@ -51,7 +51,7 @@ class Flags(harness.KilnTest):
                     self.assertIn("cannot be honoured: ", self.kiln(command, *words, "app", code=2).stderr)
 
     def check_refused_words(self, command):
-        for word in ("--provenance=mode=max", "--sbom=true", "--allow=device", "--call=outline"):
+        for word in ("--provenance=mode=all", "--sbom=generator=a/b", "--allow=device", "--call=outline"):
             with self.subTest(word=word):
                 self.kiln(command, word, "app", code=2)
 
@@ -106,7 +106,7 @@ target "on" {
         self.write("app/Dockerfile", DOCKERFILE)
         self.check_flags("build", VALUES)
 
-    def test_attestations_other_entitlements_and_other_calls_are_refused(self):
+    def test_generators_of_sboms_other_entitlements_and_other_calls_are_refused(self):
         self.write("app/Dockerfile", DOCKERFILE)
         self.check_refused_words("build")
 

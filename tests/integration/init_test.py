@@ -162,7 +162,8 @@ class InitTest(harness.KilnTest):
         self.put("app/Dockerfile", "FROM scratch AS build\nCOPY Dockerfile /\nFROM build\n")
         said = {"args": {"A": "1"}, "target": "build", "labels": {"l": "m"}, "annotations": ["a=b", "index:c=d"], "network": "none",
                 "extra-hosts": {"db": "10.0.0.7"}, "ulimits": ["nofile=100:200"], "shm-size": "1m", "pull": True, "no-cache": True,
-                "no-cache-filter": ["build"], "call": "check"}
+                "no-cache-filter": ["build"], "call": "check",
+                "attest": [{"mode": "min", "type": "provenance"}, {"type": "sbom"}]}
         self.put("docker-bake.json", json.dumps({"target": {"app": {"context": "app", "tags": ["ghcr.io/acme/app:1"], **said}}}))
         self.init_and_plan()
         definition = self.definition("app")
@@ -176,20 +177,20 @@ class InitTest(harness.KilnTest):
             target "app" {
               context = "app"
               tags = ["ghcr.io/acme/shop-app:1"]
-              attest = ["type=provenance,mode=max", "type=sbom"]
+              policy = ["filename=app.rego"]
               dockerfle = "x"
             }
             target "tool" {
               context = "app"
               dockerfile = "tool.Dockerfile"
               tags = ["ghcr.io/acme/shop-tool:1"]
-              attest = [{type = "sbom"}]
+              policy = [{filename = "tool.rego"}]
               resources = {memory = "1g"}
             }
         """)
         result, targets = self.init_and_plan()
         self.assertEqual(sorted(targets), ["shop-app", "shop-tool"])
-        self.assertIn("'docker-bake.hcl': 'attest' of 'app', 'tool' is left out: kiln does not honour it", result.stdout)
+        self.assertIn("'docker-bake.hcl': 'policy' of 'app', 'tool' is left out: kiln does not honour it", result.stdout)
         self.assertIn("'docker-bake.hcl': 'resources' of 'tool' is left out: kiln does not honour it", result.stdout)
         self.assertIn("did you mean 'dockerfile'?", result.stdout)
 

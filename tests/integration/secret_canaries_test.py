@@ -62,7 +62,7 @@ class Canaries(harness.KilnTest):
         argument = ["--build-arg", "API_TOKEN=" + SECRETS["argument"]]
         self.dockerfile()
         for _ in range(2):
-            self.run_kiln("build", "-t", name, "--push", "--report", "report.json", "--metadata-file", "metadata.json", *self.words(), *shared,
+            self.run_kiln("build", "-t", name, "--push", "--sbom=true", "--provenance=mode=max", "--report", "report.json", "--metadata-file", "metadata.json", *self.words(), *shared,
                           *argument, "images/app")
         self.assertIn('SecretsUsedInArgOrEnv: Do not use ARG or ENV instructions for sensitive data (ARG "API_TOKEN")', self.printed[-1].stderr)
         self.dockerfile(last="exit 3")
@@ -79,6 +79,7 @@ class Canaries(harness.KilnTest):
         # What the user wrote down, and where kiln keeps logins as docker does.
         given = {self.folder / "mounted", self.folder / "images/app/Dockerfile", self.folder / ".docker/config.json"}
         kept = [path for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink() and path not in given]
+        kept += [path for path in self.server.data.rglob("data") if path.is_file()]
         self.assertGreater(len(kept), 30)
         for path in kept:
             data = self.unpacked(path.read_bytes())

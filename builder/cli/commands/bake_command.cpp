@@ -41,13 +41,14 @@ namespace kiln::cli {
 
 namespace {
 
-// What says which targets are meant, how containers end, and that no attestation is made.
-const std::set<std::string, std::less<>> kSelection = {"--file",       "--var",  "--set",   "--progress", "--rm",
-                                                       "--provenance", "--sbom", "--allow", "--offline",  "--call"};
+// What says which targets are meant, and how containers end.
+const std::set<std::string, std::less<>> kSelection = {"--file", "--var",   "--set",     "--progress",
+                                                       "--rm",   "--allow", "--offline", "--call"};
 
 Look look_of(std::string_view flag, std::initializer_list<std::string_view> more) {
   Look look{flag, kSelection};
   look.heeds.insert(more.begin(), more.end());
+  if (flag == "--print") look.heeds.insert({"--attest", "--provenance", "--sbom"});
   return look;
 }
 
@@ -178,6 +179,7 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   request.delivery.to_standard_output = false;
   request.delivery.inputs_tag = words.inputs_tag;
   request.delivery.pins = words.pins;
+  request.delivery.attach_as = words.buildx.attach_as();
   request.goals = fleet_goals(loaded.fleet);
   request.baselines = read_baselines(loaded.fleet.folder / kBaselinesFileName);
   request.naming = std::move(loaded.naming);

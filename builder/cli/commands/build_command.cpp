@@ -129,9 +129,9 @@ void set_run_surroundings(const BuildWords& words, TargetSpec& target) {
   target.shm_size = words.shm_size;
 }
 
-void note_fetched(const std::string& context, TargetSpec& target) {
+void note_fetched(const std::string& name, const std::string& context, const std::string& digest, TargetSpec& target) {
   if (!is_folder(context) && (is_http_url(context) || parse_git_reference(context)))
-    target.fetched_from.push_back(without_user(context));
+    target.fetched_from.push_back({name, without_user(context), digest});
 }
 
 TargetSpec make_target(const BuildWords& words, const BuildContext& context, const NamedContexts& named) {
@@ -154,11 +154,13 @@ TargetSpec make_target(const BuildWords& words, const BuildContext& context, con
   target.tags = words.tags;
   target.outputs = words.outputs;
   target.annotations = words.annotations;
+  target.attestations = words.buildx.attestation_words();
   target.cache_from = words.cache_from;
   target.cache_to = words.cache_to;
   set_run_surroundings(words, target);
-  note_fetched(words.context, target);
-  for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context")) note_fetched(value, target);
+  note_fetched("", words.context, context.digest, target);
+  for (const auto& [name, value] : parse_pairs(words.build_contexts, "--build-context"))
+    note_fetched(name, value, named.at(name).digest, target);
   return target;
 }
 
@@ -182,13 +184,14 @@ BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log, 
   request.delivery.push = words.push;
   request.delivery.signing = push_signing(words.sign_key, cancel);
   request.delivery.load = words.load;
+  request.delivery.attach_as = words.buildx.attach_as();
   return request;
 }
 
-// What says that no attestation is made, and how containers end: true of a build that is none, too.
+// How containers end is true of a build that is none, too.
 const Look kCheck = {"--check",
-                     {"--call", "--file", "--build-arg", "--platform", "--target", "--secret", "--allow",
-                      "--provenance", "--sbom", "--rm", "--progress", "--offline"}};
+                     {"--call", "--file", "--build-arg", "--platform", "--target", "--secret", "--allow", "--rm",
+                      "--progress", "--offline"}};
 const Look kPrintAst = {"--print-ast", {"--file", "--progress", "--offline"}};
 const Look kPrintIgnored = {"--print-ignored", {"--file", "--progress", "--offline"}};
 

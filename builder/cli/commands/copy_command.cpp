@@ -58,9 +58,8 @@ int run_copy(const CopyWords& words, const CancelToken& cancel) {
 
 void add_copy_command(Arguments& root) {
   const auto words = std::make_shared<CopyWords>();
-  root.command(
-          "copy",
-          "Copy an image, all platforms of it and what is attached to it, from one registry or repository to another.")
+  root.command("copy",
+               "Copy an image, all platforms of it and what hangs on it, from one registry or repository to another.")
       .required_positional("SRC", words->source, "the image")
       .required_positional("DST", words->destination, "the name it gets")
       .option("--platform", words->platform, "copy this platform's image alone")

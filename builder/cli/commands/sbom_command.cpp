@@ -41,7 +41,7 @@ std::string sbom_format(const SbomWords& words) {
                                            printable(format), suggestion(format, formats)));
 }
 
-// SOURCE_DATE_EPOCH, else when the image says it was made, else the time of reproducible builds: never now.
+// SOURCE_DATE_EPOCH, else what the image says.
 UnixSeconds time_of_bill(const oci::ImageConfig& config) {
   if (const auto text = environment_variable("SOURCE_DATE_EPOCH"); text && !text->empty()) {
     const auto seconds = parse_unsigned(*text);
@@ -49,10 +49,7 @@ UnixSeconds time_of_bill(const oci::ImageConfig& config) {
       throw Error(Category::usage, fmt::format("SOURCE_DATE_EPOCH '{}' is not a number of seconds", printable(*text)));
     return static_cast<UnixSeconds>(*seconds);
   }
-  const auto created = parse_rfc3339_if_valid(config.created);
-  // An offset leads out of the years that the bill can say.
-  const bool can_be_said = created && *created >= kFirstRfc3339Second && *created <= kLastRfc3339Second;
-  return can_be_said ? *created : kReproducibleEpoch;
+  return stated_creation(config);
 }
 
 SbomSubject subject_of(const OpenedImage& image) {

@@ -20,7 +20,9 @@ nlohmann::json metadata_of(const oci::Descriptor& root, const std::vector<std::s
 nlohmann::json target_metadata(const BuiltTarget& target) {
   if (target.images.size() > 1) return metadata_of(target.root, target.names);
   const AssembledImage& image = target.images[0].image;
-  nlohmann::json result = metadata_of(image.manifest, target.names);
+  // An index where attestations are in one.
+  const bool is_index = target.root.digest != image.manifest.digest;
+  nlohmann::json result = metadata_of(is_index ? target.root : image.manifest, target.names);
   result["containerimage.config.digest"] = image.config.digest.str();
   return result;
 }

@@ -111,17 +111,20 @@ BuildContext from_git(const GitReference& reference, const std::optional<std::st
                       const ContextAccess& access, const CancelToken& cancel) {
   BuildContext result;
   result.unpacked.emplace(fs::temp_directory_path(), "kiln-context-");
-  result.folder =
+  CheckedOut checked_out =
       check_out_git(reference, {access.keep_git_folder, "", access.secrets}, result.unpacked->path(), cancel);
+  result.folder = std::move(checked_out.folder);
+  result.digest = std::move(checked_out.commit);
   result.dockerfile = read_unpacked_dockerfile(*result.folder, file);
   return result;
 }
 
-void download(const std::string& url, const fs::path& place, const SourceSecrets& secrets, const CancelToken& cancel) {
+oci::Digest download(const std::string& url, const fs::path& place, const SourceSecrets& secrets,
+                     const CancelToken& cancel) {
   // Connections end here: a session's runner must be started before any thread.
   StderrLog log;
   const auto remote = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
-  download_url(remote->http(), url, "", secrets, place, cancel);
+  return download_url(remote->http(), url, "", secrets, place, cancel);
 }
 
 // A tar behind a URL is the context; anything else is a Dockerfile, whose context holds just itself under BuildKit's
@@ -133,11 +136,15 @@ BuildContext from_url(const std::string& url, const std::optional<std::string>& 
   result.unpacked.emplace(work, "kiln-context-");
   result.folder = result.unpacked->path();
   const fs::path place = *result.folder / kFetchedName;
-  download(url, place, secrets, cancel);
+  result.digest = download(url, place, secrets, cancel).str();
   const std::string shown = shown_url(url);
   const Fd bytes = open_read(place);
   const auto tar = spool_archive(std::make_unique<FdSource>(bytes, shown), work, shown);
-  if (tar) return from_tar(*tar, "the build context", file, cancel);
+  if (tar) {
+    BuildContext unpacked = from_tar(*tar, "the build context", file, cancel);
+    unpacked.digest = std::move(result.digest);
+    return unpacked;
+  }
   if (file == "-") {
     result.dockerfile = read_dockerfile_input(file, *result.folder);
     return result;
@@ -210,10 +217,12 @@ NamedContext open_named_context(const std::string& name, const std::string& valu
   }
   NamedContext result{"", TempDir(fs::temp_directory_path(), "kiln-context-")};
   if (repository) {
-    result.value = check_out_git(*repository, {false, "", secrets}, result.unpacked->path(), cancel).native();
+    CheckedOut checked_out = check_out_git(*repository, {false, "", secrets}, result.unpacked->path(), cancel);
+    result.value = checked_out.folder.native();
+    result.digest = std::move(checked_out.commit);
   } else {
     result.value = result.unpacked->path().native();
-    download(value, result.unpacked->path() / kFetchedName, secrets, cancel);
+    result.digest = download(value, result.unpacked->path() / kFetchedName, secrets, cancel).str();
   }
   return result;
 }

@@ -18,6 +18,7 @@ struct BuildContext {
   std::optional<fs::path> folder;  // nullopt: a build without files
   DockerfileInput dockerfile;
   std::optional<TempDir> unpacked;  // where it is no folder of the user's
+  std::string digest = {};          // of what was fetched, as FetchedContext has it
 };
 
 // What a context that is fetched is fetched with.
@@ -44,6 +45,7 @@ DockerfileInput read_unpacked_dockerfile(const fs::path& folder, const std::opti
 struct NamedContext {
   std::string value;
   std::optional<TempDir> unpacked;
+  std::string digest = {};  // of what was fetched, as FetchedContext has it
 };
 
 // A folder, "docker-image://REF", "oci-layout://FOLDER", a git repository, or the URL of a file, which is then called

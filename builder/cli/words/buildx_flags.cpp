@@ -26,7 +26,6 @@ constexpr char kNoLimits[] =
 constexpr char kNoPolicies[] = "kiln evaluates no source policies; pin base images by digest";
 
 constexpr RefusedFlag kRefused[] = {
-    {"--attest", "kiln writes no attestations; make them for the pushed digest, with 'cosign attest'"},
     {"--builder", "kiln has no daemons to choose from; KILN_HOME chooses the store"},
     {"--cgroup-parent", "containers are kiln's own and live as long as a RUN; run kiln itself in the group"},
     {"--compress", "no context is sent anywhere; leave the flag out", false},
@@ -57,8 +56,11 @@ Arguments& add_common_flags(Arguments& command, BuildxWords& words, const char* 
       .option("--allow", words.allow,
               fmt::format("security.insecure: RUN --security=insecure may be used; {} no permission", what_needs))
       .option("--call", words.call, "build (default) or check")
-      .option("--provenance", words.provenance, "false: no attestation, as always")
-      .option("--sbom", words.sbom, "false: no attestation, as always");
+      .option("--attest", words.attestations, "type=sbom|provenance,...: what is said of the image beside it")
+      .option("--attest-as", words.attached_as,
+              "referrers (default): artifacts that refer to the image; index: an index in its place")
+      .option("--provenance", words.provenance, "true, false, mode=min or mode=max: how the image was made")
+      .option("--sbom", words.sbom, "true or false: which packages are in the image");
 }
 
 // NAME[,format=FORMAT][,ignorestatus=BOOL]: the name.
@@ -75,14 +77,6 @@ std::string call_name(const std::string& call) {
     }
   }
   return name == "check" ? "lint" : name;
-}
-
-void refuse_attestation(const char* flag, const std::string& value) {
-  if (value.empty() || bake::flag_of_text(value) == false) return;
-  throw Error(Category::usage,
-              fmt::format("{}={}: kiln writes no attestations; say {}=false and make them for the pushed digest, with "
-                          "'cosign attest'",
-                          flag, printable(value), flag));
 }
 
 // Whether all that is said of policies is that there are none. Error{usage} for what is nothing to say of them here.
@@ -127,16 +121,23 @@ bool BuildxWords::allows_insecure() const {
   return std::find(allow.begin(), allow.end(), "security.insecure") != allow.end();
 }
 
+std::vector<std::string> BuildxWords::attestation_words() const {
+  std::vector<std::string> words = attestations;
+  for (std::string word : {attestation_word("sbom", sbom), attestation_word("provenance", provenance)}) {
+    if (!word.empty()) words.push_back(std::move(word));
+  }
+  return words;
+}
+
+std::optional<AttachedAs> BuildxWords::attach_as() const {
+  return attached_as.empty() ? std::nullopt : std::optional(parse_attached_as(attached_as, "--attest-as"));
+}
+
 std::vector<std::string> BuildxWords::words_of_set() const {
   std::vector<std::string> set;
   const std::string called = wants_check() ? "lint" : call_name(call);
   if (!called.empty() && called != "build") set.push_back(fmt::format("*.call={}", called));
-  const std::pair<const char*, const std::string*> attestations[] = {{"sbom", &sbom}, {"provenance", &provenance}};
-  for (const auto& [type, value] : attestations) {
-    if (value->empty()) continue;
-    const auto flag = bake::flag_of_text(*value);
-    set.push_back(fmt::format("*.attest=type={},{}", type, flag ? fmt::format("disabled={}", !*flag) : *value));
-  }
+  for (const std::string& word : attestation_words()) set.push_back(fmt::format("*.attest={}", word));
   const bool is_disabled = disables_policies(policies);
   for (const std::string& policy : policies)
     set.push_back(fmt::format("*.policy{}={}", is_disabled ? "" : "+", policy));
@@ -159,8 +160,8 @@ void check_allowed(const BuildxWords& words) {
 }
 
 void check_buildx_words(const BuildxWords& words) {
-  refuse_attestation("--provenance", words.provenance);
-  refuse_attestation("--sbom", words.sbom);
+  parse_attestations(words.attestation_words(), "--attest");
+  words.attach_as();
   check_allowed(words);
   if (!words.policies.empty() && !disables_policies(words.policies)) {
     throw Error(Category::usage, fmt::format("--policy '{}': {}", printable(words.policies.front()), kNoPolicies));

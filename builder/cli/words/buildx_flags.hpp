@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "builder/cli/words/arguments.hpp"
+#include "builder/definitions/attestations.hpp"
 
 namespace kiln::cli {
 
@@ -12,12 +14,18 @@ namespace kiln::cli {
 struct BuildxWords {
   std::vector<std::string> allow;
   std::string call;
+  std::vector<std::string> attestations;
   std::string provenance;
   std::string sbom;
+  std::string attached_as;
   std::vector<std::string> policies;  // of bake
   bool remove = false;
 
   bool allows_insecure() const;
+  // What --attest, --sbom and --provenance say, as words of --attest, the last of a type being the one that counts.
+  std::vector<std::string> attestation_words() const;
+  // nullopt where --attest-as is not given. Error{usage}.
+  std::optional<AttachedAs> attach_as() const;
   bool wants_check() const { return call == "check" || call == "lint"; }
   // What these words put over every target of bake files, as words of --set. `bake --print` shows all that buildx
   // knows, also what kiln builds nothing with. Error{usage} for a call that is none.

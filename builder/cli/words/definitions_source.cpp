@@ -70,7 +70,7 @@ DefinitionsSource find_definitions(const DefinitionWords& words, const CancelTok
   }
   options.fetched_url = without_url_credentials(url);
   result.fetched.emplace(fs::temp_directory_path(), "kiln-definitions-");
-  options.fetched_folder = check_out_git(*reference, {false, "", git_secrets()}, result.fetched->path(), cancel);
+  options.fetched_folder = check_out_git(*reference, {false, "", git_secrets()}, result.fetched->path(), cancel).folder;
   return result;
 }
 

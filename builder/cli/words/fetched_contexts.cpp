@@ -54,25 +54,31 @@ class ContextFetcher {
     for (const SecretSource& secret : target.secrets) secrets.push_back(located(secret));
     if (!target.remote_context.empty()) {
       require_network(target, target.remote_context);
-      target.fetched_from.push_back(without_user(target.remote_context));
-      target.dockerfile_inline ? fetch_for_inline(target, secrets) : fetch_context(target, secrets);
+      FetchedContext& fetched = target.fetched_from.emplace_back();
+      fetched.source = without_user(target.remote_context);
+      fetched.digest = target.dockerfile_inline ? fetch_for_inline(target, secrets) : fetch_context(target, secrets);
       target.remote_context.clear();
     }
     for (auto& [name, value] : target.contexts) {
       if (!bake::is_remote_context(value)) continue;
       require_network(target, value);
-      target.fetched_from.push_back(without_user(value));
+      FetchedContext& fetched = target.fetched_from.emplace_back();
+      fetched.name = name;
+      fetched.source = without_user(value);
       if (const auto reference = parse_git_reference(value)) {
-        value = checkout(*reference, false, secrets).native();
+        const CheckedOut checked_out = checkout(*reference, false, secrets);
+        value = checked_out.folder.native();
+        fetched.digest = checked_out.commit;
         continue;
       }
       auto [known, is_new] = named_files_.try_emplace(fetch_key(value, secrets));
       if (is_new) {
         NamedContext context = open_named_context(name, value, may_fetch_, SourceSecrets(secrets), cancel_);
-        known->second = std::move(context.value);
+        known->second = {std::move(context.value), std::move(context.digest)};
         keep(std::move(context.unpacked));
       }
-      value = known->second;
+      value = known->second.value;
+      fetched.digest = known->second.digest;
     }
   }
 
@@ -90,33 +96,39 @@ class ContextFetcher {
     if (folder) folders_.push_back(std::move(*folder));
   }
 
-  void fetch_context(TargetSpec& target, const std::vector<SecretSource>& secrets) {
+  // Returns what was fetched, as FetchedContext has it.
+  std::string fetch_context(TargetSpec& target, const std::vector<SecretSource>& secrets) {
     const bool is_caller_s = target.dockerfile && target.dockerfile->is_absolute();
     const auto file = target.dockerfile && !is_caller_s ? std::optional(target.dockerfile->native()) : std::nullopt;
     const std::string url = target.remote_context;
     const auto wanted_file = file == "Dockerfile" ? std::nullopt : file;
     const ContextAccess access = context_access(target.args, secrets);
     DockerfileInput dockerfile;
+    std::string digest;
     if (const auto reference = parse_git_reference(url)) {
-      target.context = checkout(*reference, access.keep_git_folder, secrets);
+      CheckedOut checked_out = checkout(*reference, access.keep_git_folder, secrets);
+      target.context = std::move(checked_out.folder);
+      digest = std::move(checked_out.commit);
       if (!is_caller_s) dockerfile = read_unpacked_dockerfile(*target.context, wanted_file);
     } else {
       auto [known, is_new] = urls_.try_emplace(fetch_key(url + "\n" + wanted_file.value_or(""), secrets));
       if (is_new) {
         BuildContext context = open_build_context(url, wanted_file, access, cancel_);
-        known->second = {*context.folder, std::move(context.dockerfile)};
+        known->second = {*context.folder, std::move(context.dockerfile), std::move(context.digest)};
         keep(std::move(context.unpacked));
       }
       target.context = known->second.folder;
       dockerfile = known->second.dockerfile;
+      digest = known->second.digest;
     }
-    if (is_caller_s) return;
+    if (is_caller_s) return digest;
     target.dockerfile.reset();
     read_into(target, dockerfile);
+    return digest;
   }
 
   // The folder that a reference names, in a checkout that all targets share which name that commit.
-  fs::path checkout(const GitReference& reference, bool keep_git_folder, const std::vector<SecretSource>& secrets) {
+  CheckedOut checkout(const GitReference& reference, bool keep_git_folder, const std::vector<SecretSource>& secrets) {
     GitReference whole = reference;
     whole.folder.clear();
     const bool is_whole = fs::path("/" + reference.folder).lexically_normal() == "/";
@@ -129,10 +141,10 @@ class ContextFetcher {
       const TempDir& folder = folders_.emplace_back(fs::temp_directory_path(), "kiln-context-");
       known->second = check_out_git(whole, {whole.keep_git_folder, "", SourceSecrets(secrets)}, folder.path(), cancel_);
     }
-    return wanted_folder(reference, known->second);
+    return {wanted_folder(reference, known->second.folder), known->second.commit};
   }
 
-  void fetch_for_inline(TargetSpec& target, const std::vector<SecretSource>& secrets) {
+  std::string fetch_for_inline(TargetSpec& target, const std::vector<SecretSource>& secrets) {
     const auto reference = parse_git_reference(target.remote_context);
     if (!reference) {
       throw Error(Category::usage,
@@ -140,19 +152,26 @@ class ContextFetcher {
                               "repository, got '{}'",
                               printable(target.name), printable(without_url_credentials(target.remote_context))));
     }
-    target.context = checkout(*reference, context_access(target.args, secrets).keep_git_folder, secrets);
+    CheckedOut checked_out = checkout(*reference, context_access(target.args, secrets).keep_git_folder, secrets);
+    target.context = std::move(checked_out.folder);
+    return std::move(checked_out.commit);
   }
 
   MayFetch may_fetch_;
   const CancelToken& cancel_;
   std::vector<TempDir> folders_;
-  std::map<FetchKey, fs::path> checkouts_;
+  std::map<FetchKey, CheckedOut> checkouts_;
   struct FetchedUrl {
     fs::path folder;
     DockerfileInput dockerfile;
+    std::string digest;
   };
   std::map<FetchKey, FetchedUrl> urls_;
-  std::map<FetchKey, std::string> named_files_;
+  struct FetchedFile {
+    std::string value;
+    std::string digest;
+  };
+  std::map<FetchKey, FetchedFile> named_files_;
 };
 
 std::vector<fs::path> folders_and_files_of(const TargetSpec& target) {

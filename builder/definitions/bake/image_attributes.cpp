@@ -1,4 +1,8 @@
+#include <fmt/format.h>
+
+#include "base/text.hpp"
 #include "builder/definitions/annotations.hpp"
+#include "builder/definitions/attestations.hpp"
 #include "builder/definitions/bake/attribute_members.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/definitions/target_words.hpp"
@@ -28,7 +32,11 @@ std::optional<Value> platforms_of(const TargetSpec& target, const fs::path&) {
   return value_of_items(platforms);
 }
 
-bool is_switched_off(const Value& attestation) { return attestation.members().contains("disabled"); }
+void apply_attestations(const Value& value, TargetSpec& target, const AttributeFolders& folders) {
+  apply_entries<&TargetSpec::attestations, EntryKind::attestation>(value, target, folders);
+  parse_attestations(target.attestations,
+                     target.name.empty() ? "attest" : fmt::format("target '{}': attest", printable(target.name)));
+}
 
 }  // namespace
 
@@ -64,10 +72,9 @@ std::vector<Attribute> image_attributes() {
        .entry = EntryKind::attestation,
        .is_never_null = true,
        .is_only_added_to = true,
-       .refusal =
-           "it writes no attestations; say --set '*.attest=', or disabled=true there, and make them for the pushed "
-           "digest, with 'cosign attest'",
-       .asks_for_nothing = is_switched_off},
+       .definition_key = "attest",
+       .apply = apply_attestations,
+       .value_of = entries_of<&T::attestations, EntryKind::attestation>},
       {.name = "labels",
        .place = 90,
        .form = pairs,

@@ -286,8 +286,10 @@ TEST_CASE("a matrix is refused where it has no name, equal names or too many com
 }
 
 TEST_CASE("what kiln does not honour is refused with the reason, for the target that asks for it") {
-  CHECK(refusal(R"({"target": {"a": {"attest": ["type=sbom"]}}})")
-            .starts_with("1:29: target 'a': kiln does not honour 'attest': "));
+  CHECK(
+      refusal(R"({"target": {"a": {"attest": ["type=sbom,generator=ghcr.io/acme/scanner"]}}})")
+          .starts_with("1:29: target 'a': attest 'type=sbom,generator=ghcr.io/acme/scanner': kiln runs no generator's "
+                       "image"));
   CHECK(refusal(R"({"target": {"a": {"entitlements": ["device"]}}})")
             .starts_with("1:35: target 'a': kiln does not honour 'entitlements': "));
   CHECK(refusal(R"({"target": {"a": {"attest": ["type=sbom,disabled=true"], "entitlements": ["network.host"]}}})") ==

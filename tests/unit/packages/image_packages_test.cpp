@@ -9,7 +9,8 @@ using namespace kiln;
 
 namespace {
 
-// An image whose layers are given by paths and texts; a text that begins with "->" is a symlink.
+// An image whose layers are given by paths and texts; a text that begins with "->" is a symlink, one that begins as an
+// ELF file does may be executed.
 class Image {
  public:
   using Files = std::map<std::string, std::string>;
@@ -26,6 +27,9 @@ class Image {
           entry.type = EntryType::symlink;
           entry.link = text.substr(2);
         } else {
+          if (text.starts_with("\x7f"
+                               "ELF"))
+            entry.mode = 0755;
           entry.size = text.size();
           entry.content = oci::sha256_of(text);
           if (is_kept_file(path)) parts.kept[path] = text;
@@ -112,6 +116,37 @@ TEST_CASE("only layers that have databases are read, each once") {
                {{"b", "2"}}});
   CHECK(image.packages().packages.size() == 1);
   CHECK(image.reads == std::vector<std::size_t>{1});
+}
+
+TEST_CASE("programs that no package brought are looked into, and belong to the modules that they were made of") {
+  std::string program = std::string(
+                            "\x7f"
+                            "ELF") +
+                        std::string(600'000, '\0') + "\xff Go buildinf:\x08\x02";
+  program += std::string(16, '\0') +
+             "\x06"
+             "go1.22";
+  const std::string modules = std::string(16, 's') + "mod\tacme.internal/app\tv1\n" + std::string(16, 'e');
+  program += static_cast<char>(modules.size()) + modules;
+  Image image({{{"var/lib/dpkg/status", kStatus},
+                {"var/lib/dpkg/info/tini.list", "/usr/bin/tini\n"},
+                {"usr/bin/tini", program},
+                {"usr/lib/libx.so.1", program}},
+               {{"app", program},
+                {"notes.txt", "x"},
+                {"small", std::string("\x7f"
+                                      "ELF")}},
+               {{"odd", std::string("\x7f"
+                                    "ELF") +
+                            std::string(600'000, '\1')}}});
+  const ImagePackages found = image.packages();
+  const Package* app = find(found, "pkg:golang/acme.internal/app@v1");
+  REQUIRE(app);
+  CHECK(app->locations == std::vector<std::string>{"app"});
+  CHECK(app->layer == 1);
+  CHECK(app->files == 1);
+  CHECK(find(found, "pkg:golang/stdlib@1.22")->files == 0);
+  CHECK(image.reads == std::vector<std::size_t>{0, 1, 2});
 }
 
 TEST_CASE("distroless images state packages one by one") {

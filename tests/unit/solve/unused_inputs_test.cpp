@@ -151,7 +151,7 @@ TEST_CASE("what contexts were fetched from has used the agent and the secrets th
   target.ssh = {{"default", {}}};
   target.secrets = {{"HTTP_AUTH_HEADER_host", "file", {}}};
   CHECK(unused_of(target).size() == 2);
-  target.fetched_from = {"git@host:acme/app.git", "https://host/file"};
+  target.fetched_from = {{"", "git@host:acme/app.git", ""}, {"lib", "https://host/file", ""}};
   CHECK(unused_of(target).empty());
 }
 

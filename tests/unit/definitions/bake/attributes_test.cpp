@@ -55,6 +55,7 @@ const std::map<std::string, std::string> kValues = {
     {"args", R"({"A":"1"})"},
     {"labels", R"({"l":"v"})"},
     {"tags", R"(["r.io/a:1"])"},
+    {"attest", R"([{"mode":"max","type":"provenance"},{"type":"sbom"}])"},
     {"cache-from", R"([{"ref":"r.io/c","type":"registry"}])"},
     {"cache-to", R"([{"dest":"c","type":"local"}])"},
     {"target", R"("s")"},
@@ -151,23 +152,20 @@ TEST_CASE("values that cannot be are refused") {
               "target 't': network 'bridge' is not valid; known: default, host, none");
   CHECK_ERROR(read({{"annotations", R"(["x"])"}}), Category::usage, "annotation 'x': expected NAME=VALUE");
   CHECK_ERROR(read({{"extra-hosts", R"({"h": ""})"}}), Category::usage, "host 'h=': expected NAME:ADDRESS");
+  CHECK_ERROR(read({{"attest", R"(["type=sbom", "type=provenance,mode=all"])"}}), Category::usage,
+              "target 't': attest 'type=provenance,mode=all': mode is 'min' or 'max', got 'all'");
   CHECK_ERROR(read({{"context", R"("-")"}}), Category::usage,
               "target 't': a context or Dockerfile from standard input belongs to 'kiln build'");
 }
 
 TEST_CASE("what kiln does not honour is refused where it asks for something") {
-  CHECK_ERROR(read({{"attest", R"(["type=sbom"])"}}), Category::usage,
-              "target 't': kiln does not honour 'attest': it writes no attestations; say --set '*.attest=', or "
-              "disabled=true there, and make them for the pushed digest, with 'cosign attest'");
   CHECK_ERROR(read({{"resources", R"({"memory": "1g"})"}}), Category::usage,
               "target 't': kiln does not honour 'resources': RUN steps are not limited; limit the kiln process");
   CHECK_ERROR(read({{"policy", R"([{"filename": "p.rego"}])"}}), Category::usage,
               "target 't': kiln does not honour 'policy': it knows no source policies; pin the images by digest");
   CHECK_ERROR(read({{"entitlements", R"(["device"])"}}), Category::usage,
               doctest::Contains("kiln does not honour 'entitlements'"));
-  CHECK(
-      read({{"attest", R"(["type=sbom,disabled=true"])"}, {"entitlements", R"(["network.host"])"}, {"policy", "[]"}}) ==
-      read({}));
+  CHECK(read({{"entitlements", R"(["network.host"])"}, {"policy", "[]"}}) == read({}));
   CHECK(read({{"policy", R"(["disabled=1", {"disabled": true}])"}}) == read({}));
 }
 

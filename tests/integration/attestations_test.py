@@ -1,0 +1,364 @@
+#!/usr/bin/env python3
+"""SBOM and provenance beside images: where they hang, what they say, what they cost, and what other people's clients make of them."""
+
+import hashlib
+import json
+import shutil
+
+import harness
+
+STATUS = """\
+Package: tini
+Status: install ok installed
+Architecture: amd64
+Version: 0.19.0-1
+
+"""
+TINI = "pkg:deb/debian/tini@0.19.0-1?arch=amd64&distro=debian-12"
+IN_TOTO = "application/vnd.in-toto+json"
+SPDX = "https://spdx.dev/Document"
+SLSA = "https://slsa.dev/provenance/v1"
+DOCKERFILE = """\
+FROM scratch AS files
+COPY debian /
+FROM scratch
+ARG VERSION=1
+ARG API_TOKEN=none
+COPY --from=files / /
+COPY f /app/f
+"""
+
+
+class Attested(harness.KilnTest):
+    def setUp(self):
+        super().setUp()
+        self.need_programs("skopeo")
+        self.server = self.registry(delete=True)
+        self.base = f"{self.server.address}/acme"
+        self.write("app/debian/etc/os-release", 'ID=debian\nVERSION_ID="12"\n')
+        self.write("app/debian/var/lib/dpkg/status", STATUS)
+        self.write("app/debian/var/lib/dpkg/info/tini.list", "/.\n/usr/bin/tini\n")
+        self.write("app/debian/usr/bin/tini", "t" * 700)
+        self.write("app/f", "content")
+        self.write("app/docker/Dockerfile", DOCKERFILE)
+
+    def build(self, name, *words, **options):
+        """Builds app and pushes it as this name; the digest that the tag names."""
+        # One time for all, so that every machine makes the same image.
+        env = {"SOURCE_DATE_EPOCH": "1700000000", **options.pop("env", {})}
+        self.kiln("build", "-f", "app/docker/Dockerfile", "--push", "-t", f"{self.base}/{name}", *words, "app", env=env, **options)
+        return self.digest(name)
+
+    def digest(self, name):
+        repository, _, tag = name.partition(":")
+        status, headers, _ = self.manifest(repository, tag)
+        self.assertEqual(status, 200, name)
+        return headers["Docker-Content-Digest"]
+
+    def manifest(self, repository, key):
+        types = ["application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json",
+                 "application/vnd.docker.distribution.manifest.v2+json"]
+        return self.server.get(f"/v2/acme/{repository}/manifests/{key}", {"Accept": ", ".join(types)})
+
+    def document(self, repository, key):
+        status, _, body = self.manifest(repository, key)
+        self.assertEqual(status, 200, f"{repository} {key}")
+        return json.loads(body)
+
+    def blob(self, repository, descriptor):
+        status, _, body = self.server.get(f"/v2/acme/{repository}/blobs/{descriptor['digest']}")
+        self.assertEqual(status, 200)
+        self.assertEqual((len(body), "sha256:" + hashlib.sha256(body).hexdigest()), (descriptor["size"], descriptor["digest"]))
+        return body
+
+    def referrers(self, repository, digest):
+        """The entries of the tag that lists what is attached to a manifest; none where there is no such tag."""
+        status, _, body = self.manifest(repository, digest.replace(":", "-"))
+        return json.loads(body)["manifests"] if status == 200 else []
+
+    def attached(self, repository, digest):
+        """Statements by predicate type, each checked against what the specifications ask of its artifact."""
+        statements = {}
+        for entry in self.referrers(repository, digest):
+            artifact = self.document(repository, entry["digest"])
+            self.assertEqual((entry["artifactType"], artifact["artifactType"]), (IN_TOTO, IN_TOTO))
+            self.assertEqual(artifact["subject"]["digest"], digest)
+            self.assertEqual(artifact["config"]["mediaType"], "application/vnd.oci.empty.v1+json")
+            self.assertEqual([layer["mediaType"] for layer in artifact["layers"]], [IN_TOTO])
+            self.add_statement(statements, self.blob(repository, artifact["layers"][0]), artifact["annotations"], digest)
+            self.assertEqual(artifact["layers"][0]["annotations"]["in-toto.io/predicate-type"], artifact["annotations"]["in-toto.io/predicate-type"])
+        return statements
+
+    def add_statement(self, statements, text, annotations, digest):
+        statement = json.loads(text)
+        self.assertEqual(statement["_type"], "https://in-toto.io/Statement/v1")
+        self.assertEqual(annotations["in-toto.io/predicate-type"], statement["predicateType"])
+        self.assertEqual({subject["digest"]["sha256"] for subject in statement["subject"]}, {digest.removeprefix("sha256:")})
+        self.assertNotIn(statement["predicateType"], statements)
+        self.assertNotIn(str(self.folder), text.decode(), "no path of this machine is told")
+        statements[statement["predicateType"]] = statement
+
+    def in_index(self, repository, index):
+        """The images of an index and, by image, the statements of its attestation manifests."""
+        images = [entry for entry in index["manifests"] if entry["platform"]["os"] != "unknown"]
+        statements = {}
+        for entry in index["manifests"]:
+            if entry in images:
+                continue
+            self.assertEqual(entry["platform"], {"os": "unknown", "architecture": "unknown"})
+            self.assertEqual(entry["annotations"]["vnd.docker.reference.type"], "attestation-manifest")
+            image = entry["annotations"]["vnd.docker.reference.digest"]
+            manifest = self.document(repository, entry["digest"])
+            config = json.loads(self.blob(repository, manifest["config"]))
+            self.assertEqual(config["rootfs"]["diff_ids"], [layer["digest"] for layer in manifest["layers"]])
+            of_image = statements.setdefault(image, {})
+            for layer in manifest["layers"]:
+                self.assertEqual(layer["mediaType"], IN_TOTO)
+                self.add_statement(of_image, self.blob(repository, layer), layer["annotations"], image)
+        return images, statements
+
+    def packages(self, sbom):
+        return [package["externalRefs"][0]["referenceLocator"] for package in sbom["packages"] if "sourceInfo" in package]
+
+    def writes(self):
+        """How many requests that change something the registry got."""
+        return sum(self.server.log().count(f'http.request.method={method}') for method in ("PUT", "POST", "PATCH"))
+
+
+class Referrers(Attested):
+    def test_sbom_and_provenance_hang_beside_an_image_that_is_what_it_is_without_them(self):
+        given = ["--build-arg", "VERSION=2", "--build-arg", "API_TOKEN=hunter2hunter2"]
+        plain = self.build("plain:1", *given)
+        digest = self.build("app:1", "--sbom=true", "--provenance=mode=max", *given)
+        self.assertEqual(digest, plain)
+        statements = self.attached("app", digest)
+        self.assertEqual(set(statements), {SPDX, SLSA})
+        self.assertEqual(self.packages(statements[SPDX]["predicate"]), [TINI])
+        self.assertEqual(statements[SPDX]["subject"][0]["name"], f"pkg:docker/{self.base}/app?platform=linux%2Famd64")
+        predicate = statements[SLSA]["predicate"]
+        definition = predicate["buildDefinition"]
+        self.assertEqual(definition["externalParameters"]["configSource"]["path"], "docker/Dockerfile")
+        self.assertEqual(definition["externalParameters"]["request"]["args"], {"VERSION": "2"})
+        steps = definition["internalParameters"]["steps"]
+        self.assertEqual([(step["line"], step["outcome"]) for step in steps], [(2, "hit"), (6, "hit"), (7, "hit")])
+        self.assertTrue(all(len(step["key"]) == 64 and step["diffIds"] for step in steps))
+        self.assertEqual(predicate["runDetails"]["builder"]["version"]["kiln"], self.kiln("--version").stdout.split()[1])
+        self.assertNotIn("hunter2", json.dumps(statements))
+        self.assertEqual(self.referrers("plain", plain), [])
+
+    def test_an_unchanged_push_attaches_nothing_again_on_this_machine_or_another(self):
+        words = ["--sbom=true", "--provenance=mode=max"]
+        digest = self.build("app:1", *words)
+        listed = self.referrers("app", digest)
+        self.assertEqual(len(listed), 2)
+        before = self.writes()
+        for home in (self.home, self.folder / "other"):
+            self.assertEqual(self.build("app:1", *words, env={"KILN_HOME": home}), digest)
+        self.assertEqual(self.writes(), before)
+        self.assertEqual(self.referrers("app", digest), listed)
+        # Something else to say of the same image is said beside what was said.
+        self.build("app:1", "--provenance=mode=min")
+        self.assertEqual(len(self.referrers("app", digest)), 3)
+
+    def test_the_least_provenance_is_the_same_bytes_from_every_machine(self):
+        for tag, home in (("one", self.home), ("two", self.folder / "other")):
+            self.build(f"{tag}:1", "--provenance=mode=min", env={"KILN_HOME": home})
+        digest = self.digest("one:1")
+        said = [self.attached(repository, digest)[SLSA]["predicate"] for repository in ("one", "two")]
+        self.assertEqual(said[0], said[1])
+        self.assertNotIn("args", said[0]["buildDefinition"]["externalParameters"]["request"])
+        self.assertNotIn("steps", said[0]["buildDefinition"]["internalParameters"])
+        self.assertEqual(said[0]["runDetails"]["metadata"], {})
+
+    def test_each_platform_has_its_own(self):
+        digest = self.build("app:1", "--platform", "linux/amd64,linux/arm64", "--sbom=true", "--provenance=mode=min")
+        index = self.document("app", digest)
+        self.assertEqual(len(index["manifests"]), 2)
+        for entry in index["manifests"]:
+            statements = self.attached("app", entry["digest"])
+            self.assertEqual(set(statements), {SPDX, SLSA})
+            platform = f"linux/{entry['platform']['architecture']}"
+            self.assertEqual(statements[SLSA]["predicate"]["buildDefinition"]["externalParameters"]["request"]["platform"], platform)
+
+    def test_what_a_build_is_made_of_is_told_by_digest(self):
+        parent = self.build("parent:1")
+        other = self.build("other:1", "--target", "files")
+        self.write("child/Dockerfile", f"FROM {self.base}/parent:1 AS one\nFROM one\nCOPY --from=tools /etc /etc2\nCOPY --from=lib Dockerfile /\n")
+        self.write("lib/Dockerfile", "FROM scratch\n")
+        self.kiln("build", "--push", "-t", f"{self.base}/child:1", "--provenance=mode=min", "--build-context", f"tools=docker-image://{self.base}/other:1",
+                  "--build-context", f"lib={self.folder}/lib", "child")
+        definition = self.attached("child", self.digest("child:1"))[SLSA]["predicate"]["buildDefinition"]
+        uri = f"pkg:docker/{self.base}/{{}}@1?platform=linux%2Famd64"
+        expected = [{"uri": uri.format(name), "digest": {"sha256": digest.removeprefix("sha256:")}} for name, digest in (("other", other), ("parent", parent))]
+        self.assertEqual(definition["resolvedDependencies"], expected)
+        self.assertEqual(definition["externalParameters"]["request"]["contexts"], [{"name": "lib"}, {"name": "tools", **expected[0]}])
+
+    def test_what_is_attached_goes_along_with_a_copy_and_the_same_is_pulled_and_compared(self):
+        digest = self.build("app:1", "--sbom=true", "--provenance=mode=max")
+        name, copy = f"{self.base}/app:1", f"{self.base}/copy:1"
+        self.kiln("copy", name, copy)
+        self.assertEqual(self.digest("copy:1"), digest)
+        self.assertEqual([entry["digest"] for entry in self.referrers("copy", digest)], [entry["digest"] for entry in self.referrers("app", digest)])
+        self.assertEqual(set(self.attached("copy", digest)), {SPDX, SLSA})
+        self.kiln("copy", name, f"{self.base}/app:2")
+        self.assertEqual(len(self.referrers("app", digest)), 2)
+        other = {"KILN_HOME": self.folder / "other"}
+        self.kiln("pull", name, env=other)
+        self.assertEqual(self.kiln("digest", name).stdout.strip(), digest)
+        self.assertIn("no difference", self.kiln("diff", name, copy).stdout)
+        self.assertEqual(self.pushed_image(name).digest, digest)
+
+    def test_what_cannot_be_attached_fails_the_push_with_the_reason_and_is_attached_by_the_next(self):
+        digest = self.build("app:1")
+        listing = self.server.data / f"docker/registry/v2/repositories/acme/app/_manifests/tags/{digest.replace(':', '-')}"
+        # The tag that lists what is attached cannot be written: a file is in its place.
+        listing.write_text("")
+        failed = self.kiln("build", "-f", "app/docker/Dockerfile", "--push", "-t", f"{self.base}/app:1", "--sbom=true", "app",
+                           code=3, env={"SOURCE_DATE_EPOCH": "1700000000"})
+        self.assertIn(f"while attaching what is said of '{self.base}/app@{digest}'", failed.stderr)
+        listing.unlink()
+        self.build("app:1", "--sbom=true")
+        self.assertEqual(set(self.attached("app", digest)), {SPDX})
+
+    def test_what_goes_nowhere_is_told(self):
+        for words in (["-t", "app:1"], ["-o", "out"], ["-o", "type=docker,dest=app.tar"]):
+            told = self.kiln("build", "-f", "app/docker/Dockerfile", "--sbom=true", *words, "app").stderr
+            self.assertIn("what is to be said of the image goes nowhere", told, words)
+        told = self.kiln("build", "-f", "app/docker/Dockerfile", "--sbom=true", "--offline", "--push", "-t", f"{self.base}/app:1", "app").stderr
+        self.assertIn("--offline: what is to be said of the images is not remembered", told)
+        self.assertNotIn("goes nowhere", told)
+
+    def test_words_that_mean_nothing_are_refused(self):
+        for words, message in ((["--sbom=generator=ghcr.io/acme/scanner"], "kiln runs no generator's image"),
+                               (["--attest", "type=vuln"], "unknown type 'vuln'"), (["--attest-as", "tag"], "expected 'referrers' or 'index'"),
+                               (["--provenance=mode=some"], "mode is 'min' or 'max', got 'some'")):
+            for command in (["build", "app"], ["bake"]):
+                self.assertIn(message, self.kiln(*command, *words, code=2).stderr)
+
+
+class Index(Attested):
+    WORDS = ["--sbom=true", "--provenance=mode=max", "--attest-as", "index"]
+
+    def test_an_index_holds_the_image_and_what_is_said_of_it_as_buildx_has_it(self):
+        plain = self.build("plain:1")
+        digest = self.build("app:1", *self.WORDS)
+        index = self.document("app", digest)
+        images, statements = self.in_index("app", index)
+        self.assertEqual([(entry["digest"], entry["platform"]) for entry in images], [(plain, {"architecture": "amd64", "os": "linux"})])
+        self.assertEqual(set(statements[plain]), {SPDX, SLSA})
+        self.assertEqual(self.packages(statements[plain][SPDX]["predicate"]), [TINI])
+        self.assertEqual(self.referrers("app", plain), [])
+        # The same index again, though what was a hit is another story now.
+        before = self.writes()
+        self.assertEqual(self.build("app:1", *self.WORDS), digest)
+        self.assertEqual(self.writes(), before)
+
+    def test_the_least_said_makes_the_same_index_on_every_machine(self):
+        words = ["--sbom=true", "--provenance=mode=min", "--attest-as=index"]
+        self.assertEqual(self.build("app:1", *words), self.build("app:2", *words, env={"KILN_HOME": self.folder / "other"}))
+
+    def test_clients_take_the_image_and_find_what_is_said(self):
+        plain = self.build("plain:1")
+        digest = self.build("app:1", *self.WORDS)
+        name = f"{self.base}/app:1"
+        self.assertEqual(self.pushed_image(name, platform="linux/amd64").digest, plain)
+        inspected = self.kiln("inspect", name).stdout
+        self.assertIn(plain, inspected)
+        self.assertNotIn("unknown", inspected)
+        # The store has it by its name, archives of it are whole, and it can be copied, pulled and sent again.
+        self.stored_image(f"{name}", "linux/amd64")
+        self.kiln("pull", name, env={"KILN_HOME": self.folder / "other"})
+        self.kiln("copy", name, f"{self.base}/copy:1")
+        images, statements = self.in_index("copy", self.document("copy", self.digest("copy:1")))
+        self.assertEqual((self.digest("copy:1"), len(images), set(statements[plain])), (digest, 1, {SPDX, SLSA}))
+
+    def test_buildx_reads_sbom_and_provenance(self):
+        if shutil.which("buildx") is None:
+            self.skipTest("not installed: buildx")
+        self.build("app:1", *self.WORDS)
+        def inspect(what):
+            return json.loads(self.run_program("buildx", "imagetools", "inspect", "--format", "{{json .%s}}" % what, f"{self.base}/app:1").stdout)
+        self.assertEqual(self.packages(inspect("SBOM")["SPDX"]), [TINI])
+        self.assertEqual(inspect("Provenance")["SLSA"]["buildDefinition"]["buildType"], "https://kiln.dev/build/v1")
+
+    def test_an_archive_of_oci_s_layout_holds_them(self):
+        self.kiln("build", "-f", "app/docker/Dockerfile", "--sbom=true", "-t", "app:1", "-o", "type=oci,dest=out,tar=false", "app")
+        root = json.loads((self.folder / "out/index.json").read_text())["manifests"][0]
+        index = json.loads((self.folder / "out/blobs/sha256" / root["digest"].removeprefix("sha256:")).read_text())
+        self.layout_image(self.folder / "out", platform="linux/amd64")
+        attestation = self.layout_manifest(index["manifests"][1])
+        statement = json.loads((self.folder / "out/blobs/sha256" / attestation["layers"][0]["digest"].removeprefix("sha256:")).read_text())
+        self.assertEqual(self.packages(statement["predicate"]), [TINI])
+
+    def layout_manifest(self, entry):
+        return json.loads((self.folder / "out/blobs/sha256" / entry["digest"].removeprefix("sha256:")).read_text())
+
+    def test_docker_s_media_types_and_parts_of_an_index_are_refused(self):
+        refused = self.kiln("build", "-f", "app/docker/Dockerfile", "-o", f"type=registry,name={self.base}/app:1,oci-mediatypes=false", *self.WORDS, "app", code=2)
+        self.assertIn("attestations in an index need OCI's media types", refused.stderr)
+        self.write("docker-bake.json", json.dumps({"target": {"default": {
+            "context": "app", "dockerfile": "docker/Dockerfile", "tags": [f"{self.base}/app:1"], "platforms": ["linux/amd64", "linux/arm64"]}}}))
+        refused = self.kiln("bake", "--push", "--only-platform", "linux/arm64", *self.WORDS, code=2)
+        self.assertIn("--only-platform makes a part of an index", refused.stderr)
+
+
+class Fleet(Attested):
+    def setUp(self):
+        super().setUp()
+        self.settings = {"registry": self.server.address, "namespace": "acme", "tags": ["1"]}
+        self.image("parent", "FROM scratch\nCOPY Dockerfile /\n", attest=["type=provenance,mode=min"])
+        self.image("child", "FROM parent\nCOPY Dockerfile /child\n")
+        self.image("silent", "FROM parent\nCOPY Dockerfile /silent\n", attest=["type=provenance,disabled=true", {"type": "sbom", "disabled": "true"}])
+        self.image("other", "FROM scratch\nCOPY Dockerfile /other\n")
+
+    def image(self, name, dockerfile, **more):
+        self.write(f"images/{name}/image.json", json.dumps({"kind": "service", "profiles": [], **more}))
+        self.write(f"images/{name}/Dockerfile", dockerfile)
+
+    def bake(self, *words, **settings):
+        self.write("images/fleet.json", json.dumps({**self.settings, **settings}))
+        self.kiln("bake", "--push", *words)
+
+    def said(self, name):
+        return set(self.attached(name, self.digest(f"{name}:1")))
+
+    def test_children_inherit_what_is_said_of_their_parent_and_all_of_them_what_the_fleet_says(self):
+        self.bake(attest=["type=sbom"])
+        self.assertEqual([self.said(name) for name in ("parent", "child", "silent", "other")], [{SPDX, SLSA}, {SPDX, SLSA}, set(), {SPDX}])
+        predicate = self.attached("child", self.digest("child:1"))[SLSA]["predicate"]
+        self.assertEqual(predicate["buildDefinition"]["externalParameters"]["request"]["image"], "child")
+        self.assertEqual(predicate["buildDefinition"]["externalParameters"]["configSource"]["path"], "Dockerfile")
+
+    def test_words_on_the_command_line_go_over_what_definitions_say(self):
+        self.bake("--provenance=false", "--sbom=false", attest=["type=sbom"])
+        self.assertEqual([self.said(name) for name in ("parent", "child", "other")], [set(), set(), set()])
+        self.bake("--sbom=true", "--attest", "type=provenance,mode=max")
+        self.assertEqual(self.said("other"), {SPDX, SLSA})
+
+    def test_a_fleet_says_where_they_hang(self):
+        self.bake(attest_as="index")
+        images, statements = self.in_index("child", self.document("child", "1"))
+        self.assertEqual(set(statements[images[0]["digest"]]), {SLSA})
+        self.assertEqual(self.referrers("child", images[0]["digest"]), [])
+        # What a pin names is the image, or the index that holds it alone.
+        self.kiln("bake", "--push", "child", "--pin", f"child={self.base}/child@{images[0]['digest']}")
+        self.kiln("bake", "--push", "child", "--pin", f"child={self.base}/child:1")
+
+    def test_a_release_of_attested_images_is_theirs(self):
+        for form in ("referrers", "index"):
+            with self.subTest(form=form):
+                self.bake(attest=["type=sbom"], attest_as=form)
+                self.kiln("release", "create", f"v-{form}", "--from", "1")
+                self.kiln("release", "verify", f"v-{form}")
+                self.assertEqual(self.digest(f"child:v-{form}"), self.digest("child:1"))
+
+    def test_bad_words_of_definitions_are_told_with_their_line(self):
+        self.write("images/fleet.json", json.dumps(self.settings)[:-1] + ',\n"attest": ["type=sbm"]}')
+        self.assertIn("images/fleet.json:2: attest 'type=sbm': unknown type 'sbm'; known: provenance, sbom", self.kiln("bake", code=2).stderr)
+        self.write("images/fleet.json", json.dumps(self.settings))
+        self.image("child", "FROM parent\n", attest=["type=provenance,mode=all"])
+        self.assertIn("mode is 'min' or 'max', got 'all'", self.kiln("bake", "child", code=2).stderr)
+
+
+if __name__ == "__main__":
+    harness.main()
