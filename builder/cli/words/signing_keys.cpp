@@ -23,7 +23,7 @@ namespace {
 constexpr char kPasswordVariable[] = "COSIGN_PASSWORD";
 constexpr std::string_view kEnvironmentScheme = "env://";
 constexpr std::uint64_t kMostKeyBytes = std::uint64_t{64} << 10;
-constexpr std::size_t kMostPasswordBytes = 4096;
+constexpr std::size_t kMostKeyPasswordBytes = 4096;
 constexpr int kLookForCancelMs = 100;
 
 // The terminal does not show what is typed, as long as this lives.
@@ -62,8 +62,8 @@ std::string read_line_of(int fd, const CancelToken& cancel) {
     const ssize_t count = ::read(fd, &c, 1);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0 || c == '\n') return line;
-    if (line.size() == kMostPasswordBytes)
-      throw Error(Category::usage, fmt::format("a password has at most {} bytes", kMostPasswordBytes));
+    if (line.size() == kMostKeyPasswordBytes)
+      throw Error(Category::usage, fmt::format("a password has at most {} bytes", kMostKeyPasswordBytes));
     line += c;
   }
 }
