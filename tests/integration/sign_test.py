@@ -4,6 +4,9 @@
 cosign builds from the Go module github.com/sigstore/cosign/v3/cmd/cosign. All of it is offline: keys, no transparency log.
 """
 
+import contextlib
+import hashlib
+import http.client
 import json
 import os
 import pty
@@ -248,6 +251,46 @@ class GoingAlong(SignTest):
         self.verify(f"{copy}@{child}")
         self.kiln("copy", "--platform", "linux/amd64", f"{self.repository}:1", f"{copy}:amd64")
         self.verify(f"{copy}:amd64")
+
+    def put(self, connection, key, document):
+        """Its descriptor."""
+        body = json.dumps(document).encode()
+        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        connection.request("PUT", f"/v2/acme/app/manifests/{key or digest}", body, {"Content-Type": document["mediaType"]})
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.read()), (201, b""))
+        return {"mediaType": document["mediaType"], "digest": digest, "size": len(body)}
+
+    def attach(self, connection, subject, number):
+        """So many artifacts on a manifest, listed by the fallback tag; their digests."""
+        image = json.loads(self.kiln("inspect", "--raw", f"{self.repository}:1").stdout)
+        index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
+            self.put(connection, None, {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                                        "artifactType": "application/x-note", "config": image["config"],
+                                        "layers": image["layers"], "annotations": {"org.example.note": f"{subject} {i}"}})
+            for i in range(number)]}
+        self.put(connection, subject.replace(":", "-"), index)
+        return [entry["digest"] for entry in index["manifests"]]
+
+    def test_more_than_1000_artifacts_of_an_image_are_refused_before_one_is_copied(self):
+        self.push()
+        with contextlib.closing(http.client.HTTPConnection(self.server.address, timeout=30)) as connection:
+            artifacts = self.attach(connection, self.digest(), 1001)
+        told = self.kiln("copy", f"{self.repository}:1", f"{self.server.address}/acme/copy:1", code=3).stderr
+        self.assertIn(f"more than 1000 artifacts hang on '{self.repository}', which are not copied", told)
+        self.assertEqual(self.server.get(f"/v2/acme/copy/manifests/{artifacts[0]}")[0], 404)
+
+    def test_artifacts_are_taken_along_4_deep(self):
+        self.push()
+        chain = [self.digest()]
+        with contextlib.closing(http.client.HTTPConnection(self.server.address, timeout=30)) as connection:
+            for _ in range(5):
+                chain += self.attach(connection, chain[-1], 1)
+        told = self.kiln("copy", f"{self.repository}:1", f"{self.server.address}/acme/copy:1").stdout
+        self.assertIn("copied 4 artifacts with it", told)
+        accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+        found = [self.server.get(f"/v2/acme/copy/manifests/{digest}", accept)[0] for digest in chain]
+        self.assertEqual(found, [200] * 5 + [404])
 
 
 class Releases(SignTest):

@@ -49,10 +49,14 @@ class AttachedCopy {
   void copy_referrers(const Digest& subject, int depth) {
     const std::vector<Referrer> wanted = list_referrers(from_, from_place_.repository, subject);
     if (wanted.empty()) return;
+    std::vector<Digest> there;
     for (const Referrer& referrer : wanted) {
-      const Digest& digest = referrer.descriptor.digest;
       // What is listed need not be there.
-      if (!from_.resolve(from_place_.repository, digest.str())) continue;
+      if (!from_.resolve(from_place_.repository, referrer.descriptor.digest.str())) continue;
+      count_one();
+      there.push_back(referrer.descriptor.digest);
+    }
+    for (const Digest& digest : there) {
       const oci::Reference place = destination_.with_digest(digest);
       push(fetch_documents(session_, without_tag(source_.with_digest(digest))), without_tag(place));
       copy_of(digest, depth + 1);
@@ -75,6 +79,7 @@ class AttachedCopy {
     if (!wanted) return;
     const auto there = to_.resolve(to_place_.repository, tag);
     if (there && (there->digest == wanted->digest || !is_list)) return;
+    count_one();
     const oci::Reference target = destination_.with_tag(tag);
     const Descriptor fetched = fetch_documents(session_, source_.with_tag(tag));
     if (!there) return push(fetched, target);
@@ -96,11 +101,15 @@ class AttachedCopy {
     return reference;
   }
 
-  void push(const Descriptor& root, const oci::Reference& target) {
+  // Before any work for it.
+  void count_one() {
     if (++count_ > kMostAttached) {
       throw Error(Category::network, fmt::format("more than {} artifacts hang on '{}', which are not copied",
                                                  kMostAttached, source_.name()));
     }
+  }
+
+  void push(const Descriptor& root, const oci::Reference& target) {
     const PushOutcome outcome =
         push_image(session_.remote(), session_.store(), {root, {target}}, {}, &session_.transfers());
     if (outcome.targets.front().outcome == TransferOutcome::transferred) ++copied_;
