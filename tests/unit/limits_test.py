@@ -44,6 +44,8 @@ LIMITS = {
     "another file about packages": ["a database of dpkg above 64 MiB, and another file about packages above 16 MiB, are left out and said",
                                     "files about packages are read up to 256 MiB of an image, and the others left out and said",
                                     "files about packages are read up to a number of them, and the others left out and said"],
+    "a program that is looked into": [
+        "programs above 128 MiB, and those beyond 256 MiB of an image, are not looked into, which is said"] * 2,
     "packages of an image": ["of more than 200,000 packages the first are told, and that there are more"],
     "a name or version of a package": ["a name or version of more than 512 bytes is none, and a licence is cut at 2 KiB"] * 2,
     # Dockerfiles, contexts and definitions
@@ -69,6 +71,8 @@ LIMITS = {
                                   "a text is refused where pattern times text is more than 50,000,000"],
     "jobs of `kiln matrix`": ["more targets than rows are dealt out by predicted time"],
     "a secret": ["a secret that cannot be read is told without its value"],
+    "a key that images are signed": ["a key is read to 64 KiB, and a larger text is none",
+                                     "an encrypted key whose numbers or names are others than cosign's is refused before any work"],
     "a line of what a command prints": ["an endless line is cut into pieces"],
     # Registries and caches
     "connecting, TLS included": ["a server that takes a connection and says no word of TLS is left"],
@@ -93,6 +97,14 @@ LIMITS = {
     "redirects; challenges": ["redirects in a circle end", "a registry that refuses every token is asked a few times alone"],
     "pages of a list": ["lists without an end are left", "a page of more than 64 MiB, and a list of more than a million names, are left",
                         "a page of more than 64 MiB, and a list of more than a million names, are left"],
+    "pages of the referrers": ["pages of referrers are followed, and more than are read on with are refused",
+                               "a page of referrers is read to 4 MiB and no further",
+                               "pages of referrers are followed, and more than are read on with are refused",
+                               "a fallback tag of more than 4 MiB is not read, and none is written"],
+    "signatures of an image": ["more signatures than are read are refused, of either form",
+                               "a signature that is damaged, lost or too large is told, and another one still counts"],
+    "artifacts that `kiln copy`": ["test_more_than_1000_artifacts_of_an_image_are_refused_before_one_is_copied",
+                                   "test_artifacts_are_taken_along_4_deep"],
     "pages of versions": ["a list of versions without an end is left after 1,000 pages"],
     "layers that a report fetches": ["test_layers_beyond_what_is_fetched_are_compared_without_their_packages"],
     "pieces of one upload": ["an upload of which the registry keeps a byte of each piece is given up"],

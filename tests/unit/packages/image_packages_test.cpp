@@ -311,6 +311,34 @@ TEST_CASE("a database of dpkg above 64 MiB, and another file about packages abov
                                  "'" + metadata + "': 16.8 MB, more than the 16.8 MB that are read"});
 }
 
+TEST_CASE("programs above 128 MiB, and those beyond 256 MiB of an image, are not looked into, which is said") {
+  FileIndex::Parts parts;
+  parts.diff_id = oci::sha256_of("layer");
+  const std::vector<std::pair<std::string, std::uint64_t>> programs = {
+      {"a", 128 << 20}, {"b", (128 << 20) + 1}, {"c", 128 << 20}, {"d", 600'000}};
+  for (const auto& [path, size] : programs) {
+    FileEntry entry;
+    entry.path = path;
+    entry.mode = 0755;
+    entry.size = size;
+    entry.content = oci::sha256_of(path);
+    parts.entries.push_back(std::move(entry));
+  }
+  const MergedView view({std::make_shared<const FileIndex>(std::move(parts))});
+  std::set<std::string> asked;
+  const auto read = [&](std::size_t, const std::set<std::string>& paths) {
+    std::map<std::string, std::string> texts;
+    for (const std::string& path : paths) texts[path] = "no program of Go's";
+    asked = paths;
+    return texts;
+  };
+  const std::vector<oci::Descriptor> blobs = {{"layer", oci::sha256_of("blob"), 1000, {}, {}, {}}};
+  const ImagePackages packages = packages_of({view, blobs, {}}, read);
+  CHECK(asked == std::set<std::string>{"a", "c"});
+  const std::string why = ": not looked into; programs of an image are, up to 134 MB each and 268 MB together";
+  CHECK(packages.notes == std::vector<std::string>{"'b'" + why, "'d'" + why});
+}
+
 TEST_CASE("of more than 200,000 packages the first are told, and that there are more") {
   std::string status;
   for (int i = 0; i <= 200'000; ++i) status += "Package: p" + std::to_string(i) + "\nVersion: 1\n\n";

@@ -220,6 +220,43 @@ TEST_CASE("pages of referrers are followed, and more than are read on with are r
               doctest::Contains("more than 10000 entries"));
 }
 
+TEST_CASE("a page of referrers is read to 4 MiB and no further") {
+  Remote remote(with_api(true));
+  RegistryClient client = remote.client();
+  const oci::Descriptor subject = remote.remote_image("acme/app", "1", {"layer"});
+  std::string body = R"({"schemaVersion":2,"manifests":[{"digest":")" + subject.digest.str() + R"(","size":1}]})";
+  remote.registry.script([&](const SeenRequest& request, int) {
+    if (!request.is("GET", "/referrers/")) return Reaction{};
+    return Reaction{Kind::answer, {200, {{"Content-Type", oci::media_type::kOciIndex}}, body}, 0};
+  });
+  body.resize(4 << 20, ' ');
+  CHECK(list_referrers(client, "acme/app", subject.digest).size() == 1);
+  body += ' ';
+  CHECK_ERROR(list_referrers(client, "acme/app", subject.digest), Category::network,
+              doctest::Contains("the answer is larger than the 4194304 bytes allowed"));
+}
+
+TEST_CASE("a fallback tag of more than 4 MiB is not read, and none is written") {
+  Remote remote;
+  RegistryClient client = remote.client();
+  const oci::Descriptor subject = remote.remote_image("acme/app", "1", {"layer"});
+  const std::string tag = referrers_fallback_tag(subject.digest);
+  const auto index_of = [](std::size_t bytes) {
+    const std::string begin = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json",)";
+    const std::string middle = R"("manifests":[],"annotations":{"org.example.long":")";
+    return begin + middle + std::string(bytes - begin.size() - middle.size() - 3, 'x') + "\"}}";
+  };
+  const std::string largest = index_of(4 << 20);
+  remote.registry.add_manifest("acme/app", tag, largest, oci::media_type::kOciIndex);
+  CHECK(list_referrers(client, "acme/app", subject.digest).empty());
+  CHECK_ERROR(attach_referrer(client, "acme/app", subject, small_artifact("application/x-sbom", "one")),
+              Category::network, doctest::Contains("would have more than 4194304 bytes with 'sha256:"));
+  CHECK(remote.registry.tag("acme/app", tag) == oci::sha256_of(largest).str());
+  remote.registry.add_manifest("acme/app", tag, index_of((4 << 20) + 1), oci::media_type::kOciIndex);
+  CHECK_ERROR(list_referrers(client, "acme/app", subject.digest), Category::network,
+              doctest::Contains("the answer is larger than the 4194304 bytes allowed"));
+}
+
 TEST_CASE("a list of referrers that is none is refused") {
   Remote remote(with_api(true));
   RegistryClient client = remote.client();

@@ -165,21 +165,27 @@ TEST_CASE("a signature that is damaged, lost or too large is told, and another o
   attach("lost");
   remote.registry.drop_blob(kRepository, oci::sha256_of("lost").str());
   attach(std::string((std::size_t{1} << 20) + 1, 'x'));
+  attach(std::string(std::size_t{1} << 20, 'x'));
   oci::Descriptor gone{oci::media_type::kOciManifest, oci::sha256_of("gone"), 4, {}, {}, kBundleType};
   client.add_to_fallback_tag(kRepository, image.digest, gone);
   sign_image(remote.session(), remote.reference("acme/app:1"), p256_key(), {{SignatureForm::bundle}});
   const VerifiedImage verified =
       verify_signatures(remote.session(), remote.reference("acme/app:1"), p256_key().public_key());
   CHECK(verified.is_signed());
-  REQUIRE(verified.signatures.size() == 4);
+  REQUIRE(verified.signatures.size() == 5);
   CHECK(verified.signatures[0].problem.find("the bundle") != std::string::npos);
   CHECK(verified.signatures[1].problem == "the registry has lost it");
   CHECK(verified.signatures[2].problem == "it has 1048577 bytes; more than 1048576 are not read");
+  CHECK(verified.signatures[3].problem.find("the bundle") != std::string::npos);
 }
 
-TEST_CASE("more signatures than are read are refused") {
+TEST_CASE("more signatures than are read are refused, of either form") {
   Remote remote;
   const oci::Descriptor image = remote.remote_image(kRepository, "1", {"layer"});
+  const auto refuse = [&](const char* why) {
+    CHECK_ERROR(verify_signatures(remote.session(), remote.reference("acme/app:1"), p256_key().public_key()),
+                Category::network, doctest::Contains(why));
+  };
   oci::Manifest manifest;
   const std::string config = "{}";
   remote.registry.add_blob(kRepository, config);
@@ -187,8 +193,15 @@ TEST_CASE("more signatures than are read are refused") {
   for (int i = 0; i < 1001; ++i)
     manifest.layers.push_back({kSimpleSigningType, oci::sha256_of(std::to_string(i)), 1, {}, {}, {}});
   remote.registry.add_manifest(kRepository, signature_tag(image.digest), oci::serialise(manifest), manifest.media_type);
-  CHECK_ERROR(verify_signatures(remote.session(), remote.reference("acme/app:1"), p256_key().public_key()),
-              Category::network, doctest::Contains("has 1001 signatures by tag; more than 1000 are not read"));
+  refuse("has 1001 signatures by tag; more than 1000 are not read");
+
+  oci::Index bundles;
+  for (int i = 0; i < 1001; ++i)
+    bundles.manifests.push_back(
+        {oci::media_type::kOciManifest, oci::sha256_of(std::to_string(i)), 1, {}, {}, kBundleType});
+  remote.registry.add_manifest(kRepository, referrers_fallback_tag(image.digest), oci::serialise(bundles),
+                               bundles.media_type);
+  refuse("has 1001 signatures by bundle; more than 1000 are not read");
 }
 
 TEST_CASE("a signature that another machine overwrites is written again, and told where that never ends") {
