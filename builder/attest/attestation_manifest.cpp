@@ -5,23 +5,12 @@
 
 namespace kiln {
 
-namespace {
-
-oci::Platform unknown_platform() {
-  oci::Platform platform;
-  platform.os = "unknown";
-  platform.architecture = "unknown";
-  return platform;
-}
-
-}  // namespace
-
 oci::Descriptor put_attestation_manifest(ContentStore& store, const std::vector<Statement>& statements) {
   oci::Manifest manifest;
   oci::ImageConfig config;
-  config.platform = unknown_platform();
+  config.platform = oci::Platform::unknown();
   for (const Statement& statement : statements) {
-    oci::Descriptor layer = store.put(statement.text, kInTotoMediaType, Durability::ephemeral);
+    oci::Descriptor layer = store.put(statement.text, oci::media_type::kInToto, Durability::ephemeral);
     layer.annotations[kPredicateTypeAnnotation] = statement.predicate_type;
     config.diff_ids.push_back(layer.digest);
     manifest.layers.push_back(std::move(layer));
@@ -32,9 +21,8 @@ oci::Descriptor put_attestation_manifest(ContentStore& store, const std::vector<
 
 oci::Descriptor attestation_entry(const oci::Descriptor& manifest, const oci::Digest& image) {
   oci::Descriptor entry{oci::media_type::kOciManifest, manifest.digest, manifest.size, {}, {}, {}};
-  entry.platform = unknown_platform();
-  entry.annotations = {{"vnd.docker.reference.digest", image.str()},
-                       {"vnd.docker.reference.type", "attestation-manifest"}};
+  entry.platform = oci::Platform::unknown();
+  entry.annotations = {{kAttestedDigestAnnotation, image.str()}, {"vnd.docker.reference.type", "attestation-manifest"}};
   return entry;
 }
 

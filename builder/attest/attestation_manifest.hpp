@@ -16,6 +16,8 @@ oci::Descriptor put_attestation_manifest(ContentStore& store, const std::vector<
 // that it tells of.
 oci::Descriptor attestation_entry(const oci::Descriptor& manifest, const oci::Digest& image);
 
+// What such an entry says: the image that it tells of.
+inline constexpr char kAttestedDigestAnnotation[] = "vnd.docker.reference.digest";
 // What the layers of such a manifest, and artifacts that are attached, say of the statement in them.
 inline constexpr char kPredicateTypeAnnotation[] = "in-toto.io/predicate-type";
 // Of an attached artifact: the key of all that decided what is said.

@@ -7,7 +7,6 @@
 
 namespace kiln {
 
-inline constexpr char kInTotoMediaType[] = "application/vnd.in-toto+json";
 inline constexpr char kSpdxPredicate[] = "https://spdx.dev/Document";
 inline constexpr char kProvenancePredicate[] = "https://slsa.dev/provenance/v1";
 

@@ -62,7 +62,8 @@ class ImageAttachment {
     if (open.empty()) return;
     AttachTask task(shop_.recorder(), fmt::format("{}@{}", name_, digest().short_hex()));
     std::set<std::string> there;
-    for (const Referrer& referrer : list_referrers(client_, place_.repository.repository, digest(), kInTotoMediaType)) {
+    for (const Referrer& referrer :
+         list_referrers(client_, place_.repository.repository, digest(), oci::media_type::kInToto)) {
       const auto key = referrer.annotations.find(kAttestationKeyAnnotation);
       if (key != referrer.annotations.end()) there.insert(key->second);
     }
@@ -79,9 +80,9 @@ class ImageAttachment {
   void attach(const Attestation& attestation) {
     const Statement statement = attestation.make();
     Artifact artifact;
-    artifact.artifact_type = kInTotoMediaType;
+    artifact.artifact_type = oci::media_type::kInToto;
     artifact.layers.push_back(
-        {kInTotoMediaType, statement.text, {{kPredicateTypeAnnotation, statement.predicate_type}}});
+        {oci::media_type::kInToto, statement.text, {{kPredicateTypeAnnotation, statement.predicate_type}}});
     artifact.annotations = {{kPredicateTypeAnnotation, statement.predicate_type},
                             {kAttestationKeyAnnotation, attestation.key}};
     const AttachedReferrer attached = attach_referrer(client_, place_.repository.repository, image_.manifest, artifact);

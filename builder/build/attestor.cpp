@@ -86,7 +86,7 @@ Statement Attestor::sbom_of(const BuiltImage& built, const std::vector<std::stri
 
 std::vector<Attestation> Attestor::attestations_of(const Delivery& delivery, const BuiltImage& built,
                                                    std::size_t number, const StageResult& stage) const {
-  const AttestationWishes wishes = parse_attestations(plan_.targets[number]->target.attestations, "attest");
+  const AttestationWishes wishes = plan_.targets[number]->target.attestation_wishes();
   const std::vector<std::string> repositories = repositories_of(delivery.names);
   const oci::Digest& image = built.image.manifest.digest;
   const std::vector<std::string> names = subject_names(repositories, built.image.image.platform);
@@ -135,7 +135,7 @@ oci::Descriptor Attestor::index_entry(const oci::Digest& image, const std::vecto
 void Attestor::attest(Delivery& delivery, const std::vector<std::size_t>& numbers,
                       const Workshop::Stages& stages) const {
   const TargetSpec& target = plan_.targets[numbers.front()]->target;
-  if (!parse_attestations(target.attestations, "attest").any()) return;
+  if (!target.attestation_wishes().any()) return;
   const auto form = form_of(delivery.output, form_);
   if (!form) return;
   const bool is_in_index = *form == AttachedAs::index;
@@ -159,7 +159,7 @@ void Attestor::attest(Delivery& delivery, const std::vector<std::size_t>& number
 }
 
 std::string unused_attestations(const TargetSpec& target, const std::vector<Output>& outputs, AttachedAs wanted) {
-  if (!parse_attestations(target.attestations, "attest").any()) return "";
+  if (!target.attestation_wishes().any()) return "";
   const bool is_any = std::any_of(outputs.begin(), outputs.end(),
                                   [&](const Output& output) { return Attestor::form_of(output, wanted).has_value(); });
   if (is_any) return "";

@@ -107,7 +107,7 @@ class Build {
   void refuse_attested_parts() const {
     if (attestor_->wanted_form() != AttachedAs::index) return;
     for (const BuildJob& job : jobs_) {
-      if (!job.is_part || !parse_attestations(target_of(job).attestations, "attest").any()) continue;
+      if (!job.is_part || !target_of(job).attestation_wishes().any()) continue;
       throw Error(Category::usage,
                   fmt::format("target '{}': --only-platform makes a part of an index, which can hold no attestations "
                               "yet; attach them to the part with --attest-as referrers",
@@ -153,8 +153,7 @@ class Build {
     const std::size_t platforms = numbers_of(result_.plan, target.name).size();
     const Output output = last_image_output(target, platforms);
     std::vector<BuiltImage> images;
-    const bool is_attested =
-        attestor_->wanted_form() == AttachedAs::index && parse_attestations(target.attestations, "attest").any();
+    const bool is_attested = attestor_->wanted_form() == AttachedAs::index && target.attestation_wishes().any();
     PinnedImages pinned{target.name, {}, {}, numbers.size() < platforms, is_attested};
     for (const std::size_t number : numbers) {
       images.push_back(image_of(stages, number, output));

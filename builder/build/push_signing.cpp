@@ -24,9 +24,7 @@ std::vector<SigningJob> signing_jobs(const std::vector<PushedImages>& pushed, co
   for (std::size_t i = 0; i < pushed.size(); ++i) {
     if (ends[i].error || !ends[i].lost.lost.empty()) continue;
     for (const std::string& name : pushed[i].names) {
-      oci::Reference image = oci::Reference::parse(name);
-      image.tag.reset();
-      image.digest = pushed[i].root.digest;
+      const oci::Reference image = oci::Reference::parse(name).with_digest(pushed[i].root.digest);
       SigningJob& job = jobs.emplace(image.str(), SigningJob{image, {}, {}}).first->second;
       if (std::find(job.pushes.begin(), job.pushes.end(), i) == job.pushes.end()) job.pushes.push_back(i);
     }
@@ -42,12 +40,10 @@ void sign_one(Workshop& shop, const SigningKey& key, SigningJob& job) {
   task.text = "signing " + job.image.str();
   shop.recorder().step_started(task);
   try {
-    const SignedImage done = sign_image(shop.remote().get(), job.image, key);
-    if (!done.refusal.empty()) shop.recorder().warn(refused_subject_note(done));
+    sign_pushed_image(shop.remote().get(), job.image, key, shop.recorder());
     shop.recorder().task_finished(task.number, "");
   } catch (const Error& error) {
     job.error = error;
-    job.error->add_context(unsigned_note(job.image));
     if (error.category() == Category::cancelled) {
       shop.recorder().task_stopped(task.number);
     } else {

@@ -78,8 +78,7 @@ std::vector<Pin> parse_pins(const std::vector<std::string>& words, const Plan& p
 
 namespace {
 
-// An attestation calls its platform unknown.
-bool is_image_entry(const oci::Descriptor& entry) { return !entry.platform || entry.platform->os != "unknown"; }
+bool is_image_entry(const oci::Descriptor& entry) { return !entry.platform || !entry.platform->is_unknown(); }
 
 // What the manifests of an index are for these platforms, and what they should be; empty where they are the same.
 std::string difference_to_index(const oci::Index& index, const std::vector<oci::Descriptor>& manifests) {

@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "builder/definitions/bake/entries.hpp"
 #include "builder/definitions/hcl/convert.hpp"
+#include "builder/definitions/target_spec.hpp"
 
 namespace kiln {
 
@@ -134,6 +135,8 @@ AttestationWishes parse_attestations(const std::vector<std::string>& words, std:
   for (const std::string& word : words) AttestationWord(word, what).apply_to(wishes);
   return wishes;
 }
+
+AttestationWishes TargetSpec::attestation_wishes() const { return parse_attestations(attestations, "attest"); }
 
 std::string attestation_word(std::string_view type, const std::string& value) {
   if (value.empty()) return "";

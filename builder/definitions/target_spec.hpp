@@ -99,6 +99,8 @@ struct SshForward {
   bool operator==(const SshForward&) const = default;
 };
 
+struct AttestationWishes;
+
 // A context that was fetched before the build.
 struct FetchedContext {
   std::string name;    // empty: the build context itself
@@ -179,6 +181,8 @@ struct TargetSpec {
   bool platform_is_asked_for() const { return !platforms.empty(); }
   Compression layer_compression() const { return compression.value_or(Compression{}); }
   LayerRules layer_rules() const { return layers.value_or(LayerRules{}); }
+  // Error{usage} as parse_attestations() has it (attestations.hpp).
+  AttestationWishes attestation_wishes() const;
 
   bool operator==(const TargetSpec&) const = default;
 };

@@ -12,6 +12,7 @@
 #include "base/json.hpp"
 #include "base/json_members.hpp"
 #include "base/text.hpp"
+#include "builder/sign/openssl_key.hpp"
 
 namespace kiln {
 
@@ -23,8 +24,6 @@ constexpr std::uint64_t kScryptR = 8;
 constexpr std::uint64_t kScryptP = 1;
 constexpr std::uint64_t kMostScryptMemory = std::uint64_t{160} << 20;
 constexpr std::size_t kMostSaltBytes = 1024;
-
-const unsigned char* bytes_in(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
 std::string base64_member(const JsonMembers& members, const char* key) {
   auto bytes = base64_decoded(members.string(key));
@@ -79,11 +78,12 @@ std::string decrypted_key(std::string_view document, std::string_view password, 
 
   if (sodium_init() < 0) throw Error(Category::machine, "libsodium cannot be used on this machine");
   SecretBytes key(crypto_secretbox_KEYBYTES);
-  if (EVP_PBE_scrypt(password.data(), password.size(), bytes_in(salt), salt.size(), n, kScryptR, kScryptP,
+  if (EVP_PBE_scrypt(password.data(), password.size(), byte_pointer(salt), salt.size(), n, kScryptR, kScryptP,
                      kMostScryptMemory, key.data(), key.bytes.size()) != 1)
     throw Error(Category::machine, fmt::format("OpenSSL cannot derive the key of {} by scrypt", where));
   SecretBytes opened(sealed.size() - crypto_secretbox_MACBYTES);
-  if (crypto_secretbox_open_easy(opened.data(), bytes_in(sealed), sealed.size(), bytes_in(nonce), key.data()) != 0)
+  if (crypto_secretbox_open_easy(opened.data(), byte_pointer(sealed), sealed.size(), byte_pointer(nonce), key.data()) !=
+      0)
     throw Error(Category::usage, fmt::format("the password does not open {}, or the file is damaged", where));
   return opened.bytes;
 }

@@ -37,9 +37,7 @@ PlacedImage place_image(RemoteSession& session, const oci::Reference& image) {
   const std::string repository = session.repository_of(image).repository;
   const auto found = client.resolve(repository, image.manifest_key());
   if (!found) throw Error(Category::network, fmt::format("the registry has no image '{}'", image.str()));
-  oci::Reference by_digest = image.with_digest(found->digest);
-  by_digest.tag.reset();
-  return {std::move(by_digest), std::move(client), repository, *found};
+  return {image.with_digest(found->digest), std::move(client), repository, *found};
 }
 
 void check_count(std::size_t count, const PlacedImage& image, std::string_view form) {
@@ -205,10 +203,6 @@ std::string refused_subject_note(const SignedImage& done) {
       done.image.str(), referrers_fallback_tag(*done.image.digest), done.refusal);
 }
 
-std::string unsigned_note(const oci::Reference& image) {
-  return fmt::format("'{0}' was pushed and is not signed ('kiln sign {0} --key FILE' signs it)", image.str());
-}
-
 TaggedSignatures with_more_signatures(oci::Manifest manifest, const std::vector<Descriptor>& layers) {
   for (const Descriptor& layer : layers) {
     if (!has_layer(manifest, layer)) manifest.layers.push_back(layer);
@@ -255,6 +249,15 @@ SignedImage sign_image(RemoteSession& session, const oci::Reference& image, cons
                         }
                         return done;
                       });
+}
+
+void sign_pushed_image(RemoteSession& session, const oci::Reference& image, const SigningKey& key, Log& log) {
+  const SignedImage done = with_context(
+      [&] {
+        return fmt::format("'{0}' was pushed and is not signed ('kiln sign {0} --key FILE' signs it)", image.str());
+      },
+      [&] { return sign_image(session, image, key); });
+  if (!done.refusal.empty()) log.warn(refused_subject_note(done));
 }
 
 }  // namespace kiln

@@ -71,7 +71,8 @@ SignedImage sign_image(RemoteSession& session, const oci::Reference& image, cons
 
 // What to tell of an image that was signed where `refusal` is not empty.
 std::string refused_subject_note(const SignedImage& done);
-// What to tell of an image that was pushed, by digest, where signing it failed: a clause before the error.
-std::string unsigned_note(const oci::Reference& image);
+// Signs an image that was pushed, by digest, and warns of a subject that its registry refused. What sign_image() throws
+// says before its cause that the image is there without a signature, and how it gets one.
+void sign_pushed_image(RemoteSession& session, const oci::Reference& image, const SigningKey& key, Log& log);
 
 }  // namespace kiln

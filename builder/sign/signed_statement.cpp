@@ -10,6 +10,7 @@
 #include "base/json.hpp"
 #include "base/json_members.hpp"
 #include "base/text.hpp"
+#include "registry/oci/descriptor.hpp"
 
 namespace kiln {
 
@@ -18,15 +19,15 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr char kSimpleSigningKind[] = "cosign container image signature";
-constexpr char kStatementPayloadType[] = "application/vnd.in-toto+json";
+constexpr std::string_view kStatementPayloadType = oci::media_type::kInToto;
 constexpr char kStatementType[] = "https://in-toto.io/Statement/v1";
 // An attestation of the same shape may be as large as a bill of materials.
 constexpr std::size_t kMostStatementBytes = std::size_t{16} << 20;
 
 // What the signature is of (dsse, protocol.md, "Signature Definition").
 std::string pre_authentication_encoding(std::string_view payload) {
-  return fmt::format("DSSEv1 {} {} {} {}", std::string_view(kStatementPayloadType).size(), kStatementPayloadType,
-                     payload.size(), payload);
+  return fmt::format("DSSEv1 {} {} {} {}", kStatementPayloadType.size(), kStatementPayloadType, payload.size(),
+                     payload);
 }
 
 // protobuf's JSON has base64 by the standard alphabet, and readers take that for URLs too.

@@ -56,19 +56,12 @@ std::string layout_index(const oci::Descriptor& root, const std::vector<std::str
   return *text;
 }
 
-// The name as docker prints it: without docker.io, and without library there.
-std::string familiar_name(const oci::Reference& reference) {
-  if (reference.registry != "docker.io") return reference.name();
-  constexpr std::string_view kOfficial = "library/";
-  return reference.repository.substr(reference.repository.starts_with(kOfficial) ? kOfficial.size() : 0);
-}
-
 // In an archive that is loaded names are in full, since podman takes those without a registry for names of localhost.
 std::string docker_manifest(const AssembledImage& image, const Output& output, const std::vector<std::string>& names) {
   json tags = json::array();
   for (const std::string& name : names) {
     const oci::Reference reference = oci::Reference::parse(name);
-    tags.push_back((output.load ? reference.name() : familiar_name(reference)) + ":" + reference.tag_or_latest());
+    tags.push_back((output.load ? reference.name() : reference.familiar_name()) + ":" + reference.tag_or_latest());
   }
   json layers = json::array();
   for (const oci::Descriptor& layer : image.parsed.layers)

@@ -13,21 +13,13 @@ namespace {
 
 constexpr std::size_t kSha256Digits = 64;
 
-// "alpine", "acme/app", "ghcr.io/acme/app": as docker shows a name.
-std::string familiar_name(const oci::Reference& reference) {
-  if (reference.registry != "docker.io") return reference.name();
-  constexpr std::string_view kLibrary = "library/";
-  const bool is_of_library = reference.repository.starts_with(kLibrary);
-  return is_of_library ? reference.repository.substr(kLibrary.size()) : reference.repository;
-}
-
 }  // namespace
 
 Material image_material(const std::string& reference, const oci::Digest& manifest, const oci::Platform& platform) {
   const std::string suffix = "?platform=" + percent_encoded(platform.str());
   const auto parsed = oci::Reference::parse_if_valid(reference);
   if (!parsed) return {fmt::format("pkg:oci/image@{}{}", percent_encoded(manifest.str(), ":"), suffix), manifest.str()};
-  std::string uri = "pkg:docker/" + percent_encoded(familiar_name(*parsed), "/:");
+  std::string uri = "pkg:docker/" + percent_encoded(parsed->familiar_name(), "/:");
   if (parsed->tag || !parsed->digest) uri += "@" + percent_encoded(parsed->tag_or_latest());
   const std::string digest = parsed->digest ? "?digest=" + parsed->digest->str() : "";
   uri += digest.empty() ? suffix : digest + "&" + suffix.substr(1);

@@ -94,7 +94,7 @@ std::string platforms_of(const Index& index) {
   for (const Descriptor& entry : index.manifests) {
     if (!names_platform(entry)) {
       ++unnamed;
-    } else if (entry.platform->os != "unknown") {
+    } else if (!entry.platform->is_unknown()) {
       names.push_back(printable(entry.platform->str()));
     }
   }

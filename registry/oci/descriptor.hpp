@@ -21,6 +21,7 @@ inline constexpr char kOciLayer[] = "application/vnd.oci.image.layer.v1.tar";
 inline constexpr char kOciLayerGzip[] = "application/vnd.oci.image.layer.v1.tar+gzip";
 inline constexpr char kOciLayerZstd[] = "application/vnd.oci.image.layer.v1.tar+zstd";
 inline constexpr char kOciEmpty[] = "application/vnd.oci.empty.v1+json";
+inline constexpr char kInToto[] = "application/vnd.in-toto+json";
 inline constexpr char kDockerManifest[] = "application/vnd.docker.distribution.manifest.v2+json";
 inline constexpr char kDockerManifestList[] = "application/vnd.docker.distribution.manifest.list.v2+json";
 inline constexpr char kDockerConfig[] = "application/vnd.docker.container.image.v1+json";

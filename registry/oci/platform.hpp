@@ -28,6 +28,10 @@ struct Platform {
   // Names neither system nor architecture.
   bool is_empty() const { return os.empty() && architecture.empty(); }
 
+  // unknown/unknown: an index calls so what is no image, such as an attestation of one, so that no engine runs it.
+  static Platform unknown() { return {"unknown", "unknown", "", ""}; }
+  bool is_unknown() const { return os == "unknown"; }
+
   std::string str() const;
   auto operator<=>(const Platform&) const = default;
 };

@@ -168,6 +168,12 @@ Reference Reference::with_tag(std::string new_tag) const {
   return copy;
 }
 
+std::string Reference::familiar_name() const {
+  if (registry != "docker.io") return name();
+  constexpr std::string_view kOfficial = "library/";
+  return repository.substr(repository.starts_with(kOfficial) ? kOfficial.size() : 0);
+}
+
 Reference Reference::with_digest(Digest new_digest) const {
   Reference copy = *this;
   copy.tag.reset();

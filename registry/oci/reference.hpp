@@ -27,6 +27,8 @@ struct Reference {
   std::string tag_or_latest() const;
   // "registry/repository".
   std::string name() const { return registry + "/" + repository; }
+  // The same as docker prints it: without docker.io, and without library there.
+  std::string familiar_name() const;
   // The full form: registry/repository[:tag][@digest], with ":latest" where nothing was said.
   std::string str() const;
   // What a manifest is asked for by: the digest where there is one, else the tag.

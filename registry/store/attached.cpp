@@ -13,8 +13,9 @@ namespace kiln {
 
 namespace {
 
+// A line has at most some 600 bytes: what was written can be read.
 constexpr std::size_t kMostAttachedBytes = std::size_t{256} << 10;
-constexpr std::size_t kMostAttachedLines = 1000;
+constexpr std::size_t kMostAttachedLines = 400;
 
 fs::path attached_file(const ContentStore& store, const oci::Digest& image) {
   return store.home().attached() / std::string(image.hex());

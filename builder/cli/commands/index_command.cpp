@@ -8,6 +8,7 @@
 #include "base/atomic_file.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "builder/attest/attestation_manifest.hpp"
 #include "builder/build/build.hpp"
 #include "builder/build/fleet_plan.hpp"
 #include "builder/cli/commands/commands.hpp"
@@ -60,11 +61,8 @@ std::vector<oci::Descriptor> entries_of(RegistrySession& session, const oci::Ref
   return {entry};
 }
 
-// Attestations call themselves unknown/unknown, and there may be many of them.
-bool names_platform(const oci::Descriptor& entry) { return entry.platform && entry.platform->os != "unknown"; }
-
-// What BuildKit writes into an attestation's entry: the image that it speaks of.
-constexpr char kAttestedDigest[] = "vnd.docker.reference.digest";
+// Attestations are for no platform, and there may be many of them.
+bool names_platform(const oci::Descriptor& entry) { return entry.platform && !entry.platform->is_unknown(); }
 
 enum class SamePlatform { refused, replaces };
 
@@ -80,7 +78,7 @@ void add_entry(oci::Index& index, const oci::Descriptor& entry, const std::strin
     if (replaced == entry.digest) return;
     // Attestations of what goes speak of nothing any more.
     std::erase_if(index.manifests, [&](const oci::Descriptor& other) {
-      const auto attested = other.annotations.find(kAttestedDigest);
+      const auto attested = other.annotations.find(kAttestedDigestAnnotation);
       return attested != other.annotations.end() && attested->second == replaced.str();
     });
   } else {
@@ -93,15 +91,12 @@ void add_entry(oci::Index& index, const oci::Descriptor& entry, const std::strin
 void sign_index(RegistrySession& session, const oci::Descriptor& root, const std::vector<std::string>& names,
                 const std::optional<SigningKey>& key) {
   if (!key) return;
+  StderrLog log;
   std::set<std::string> repositories;
   for (const std::string& name : names) repositories.insert(oci::Reference::parse(name).name());
   for (const std::string& repository : repositories) {
-    const oci::Reference image = oci::Reference::parse(repository + "@" + root.digest.str());
-    with_context([&] { return unsigned_note(image); },
-                 [&] {
-                   const SignedImage done = sign_image(session.remote(), image, *key);
-                   if (!done.refusal.empty()) StderrLog().warn(refused_subject_note(done));
-                 });
+    const oci::Reference image = oci::Reference::parse(repository).with_digest(root.digest);
+    sign_pushed_image(session.remote(), image, *key, log);
   }
 }
 

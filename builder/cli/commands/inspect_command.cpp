@@ -25,8 +25,7 @@ std::vector<std::string> platforms_of(const FoundImage& image) {
   std::vector<std::string> platforms;
   if (image.index) {
     for (const oci::Descriptor& child : image.index->manifests) {
-      // Attestations call themselves unknown/unknown.
-      if (child.platform && child.platform->os != "unknown") platforms.push_back(child.platform->str());
+      if (child.platform && !child.platform->is_unknown()) platforms.push_back(child.platform->str());
     }
   } else if (image.config) {
     platforms.push_back(image.config->platform.str());

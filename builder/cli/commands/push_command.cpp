@@ -52,11 +52,9 @@ SignedPushes sign_outcomes(RegistrySession& session, const std::vector<PushOutco
       image.tag.reset();
       if (std::find(done.images.begin(), done.images.end(), image.str()) != done.images.end()) continue;
       try {
-        const SignedImage signature = sign_image(session.remote(), image, *key);
-        if (!signature.refusal.empty()) log.warn(refused_subject_note(signature));
+        sign_pushed_image(session.remote(), image, *key, log);
         done.images.push_back(image.str());
-      } catch (Error& error) {
-        error.add_context(unsigned_note(image));
+      } catch (const Error& error) {
         if (!done.problem) done.problem = error;
       }
     }

@@ -53,8 +53,7 @@ const char* outcome_of(const ReleasePlan& plan, std::size_t i) {
 // Signs the record, which names every image by digest.
 void sign_record(RemoteSession& session, const ReleaseRecord& record, const oci::Descriptor& artifact,
                  const SigningKey& key) {
-  oci::Reference reference = release_reference(record.registry, record.name).with_digest(artifact.digest);
-  reference.tag.reset();
+  const oci::Reference reference = release_reference(record.registry, record.name).with_digest(artifact.digest);
   with_context(
       [&] {
         return fmt::format("release '{}' was made and is not signed; the same command once more signs it", record.name);
@@ -184,8 +183,9 @@ int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
   if (!words.key.empty()) key = read_verification_key(words.key, "--key");
   StderrLog log;
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
-  const StoredRelease release = existing_release(*session, registry_of_releases(words.fleet), words.name);
-  const oci::Reference reference = release_reference(registry_of_releases(words.fleet), words.name);
+  const std::string registry = registry_of_releases(words.fleet);
+  const StoredRelease release = existing_release(*session, registry, words.name);
+  const oci::Reference reference = release_reference(registry, words.name);
   const bool is_signed =
       key && verify_signatures(*session, reference.with_digest(release.artifact.digest), *key).is_signed();
   if (key && !words.as_json) {

@@ -57,8 +57,7 @@ class AttachedCopy {
       there.push_back(referrer.descriptor.digest);
     }
     for (const Digest& digest : there) {
-      const oci::Reference place = destination_.with_digest(digest);
-      push(fetch_documents(session_, without_tag(source_.with_digest(digest))), without_tag(place));
+      push(fetch_documents(session_, source_.with_digest(digest)), destination_.with_digest(digest));
       copy_of(digest, depth + 1);
     }
     const std::vector<Referrer> listed = list_referrers(to_, to_place_.repository, subject);
@@ -94,11 +93,6 @@ class AttachedCopy {
 
   oci::Manifest manifest_in_store(const Descriptor& descriptor, const oci::Reference& name) {
     return oci::parse_manifest(session_.store().read(descriptor.digest), fmt::format("'{}'", name.str()));
-  }
-
-  static oci::Reference without_tag(oci::Reference reference) {
-    reference.tag.reset();
-    return reference;
   }
 
   // Before any work for it.
