@@ -21,6 +21,7 @@
 #include "builder/layer/byte_buffer.hpp"
 #include "builder/layer/compression.hpp"
 #include "builder/layer/deflate_blocks.hpp"
+#include "builder/layer/frame_inflation.hpp"
 #include "builder/layer/gzip_blocks.hpp"
 #include "builder/layer/ordered_jobs.hpp"
 #include "builder/layer/xz_stream.hpp"
@@ -403,6 +404,15 @@ class ArchiveFilterStream : public ByteSource {
 };
 
 }  // namespace
+
+ByteBuffer inflate_frame(const ByteBuffer& frame, std::uint64_t unpacked_bytes, CompressionKind kind,
+                         const std::string& name) {
+  if (frame.size() > kMaxFrameBytes || unpacked_bytes > kMaxFrameBytes)
+    refuse(name, "has a frame of more than 256 MiB");
+  if (kind == CompressionKind::gzip) return inflate_gzip_frame(frame, unpacked_bytes, name).bytes;
+  if (kind == CompressionKind::zstd) return inflate_zstd_frame(frame.view(), unpacked_bytes, name);
+  refuse(name, "is damaged: a frame is neither gzip nor zstd");
+}
 
 std::unique_ptr<ByteSource> decompress_stream(std::unique_ptr<ByteSource> source, std::string name,
                                               DecompressionLimits limits) {
