@@ -50,12 +50,23 @@ json component_of(const Package& package, const PackageLayer& layer) {
   return component;
 }
 
+json file_component(const PackagedFile& file) {
+  return {{"type", "file"},
+          {"name", "/" + file.path},
+          {"hashes", json::array({{{"alg", "SHA-256"}, {"content", file.content.hex()}}})}};
+}
+
 }  // namespace
 
 std::string cyclonedx_json(const SbomSubject& subject, const ImagePackages& packages) {
   json components = json::array();
   for (const Package& package : packages.packages)
     components.push_back(component_of(package, packages.layers.at(package.layer)));
+  // Files are parts of their packages, what is no package's stands beside them.
+  for (const PackagedFile& file : packages.files) {
+    json& whole = file.package ? components[*file.package]["components"] : components;
+    whole.push_back(file_component(file));
+  }
   const json tool = {{"type", "application"}, {"name", "kiln"}, {"version", subject.tool_version}};
   const json image = {{"type", "container"},
                       {"bom-ref", "image"},

@@ -36,7 +36,7 @@ class Reading : private PackageSource {
     for (const auto& [layer, paths] : wanted) texts_[layer] = read(layer, paths);
   }
 
-  ImagePackages run() {
+  ImagePackages run(FileList files) {
     ImagePackages result;
     result.distribution = distribution_of(os_release());
     // Packages of the system first: files belong to who claims them first.
@@ -47,6 +47,7 @@ class Reading : private PackageSource {
     read_programs();
     result.layers = layers();
     result.packages = packages(result);
+    if (files == FileList::all) result.files = all_files();
     result.notes = notes_.all();
     return result;
   }
@@ -252,9 +253,10 @@ class Reading : private PackageSource {
     return shares;
   }
 
-  std::vector<Package> packages(ImagePackages& image) const {
+  std::vector<Package> packages(ImagePackages& image) {
     const std::vector<Share> shares = count_shares(image);
     std::map<std::pair<std::string, std::size_t>, Package> found;
+    std::vector<const Package*> packages_of_mentions;
     for (std::size_t number = 0; number < mentions_.size(); ++number) {
       const Mention& mention = mentions_[number];
       const std::string purl = package_url(mention.stated, image.distribution);
@@ -267,17 +269,33 @@ class Reading : private PackageSource {
         if (owner != system_owners_.end())
           package.part_of = package_url(mentions_[owner->second].stated, image.distribution);
       }
+      packages_of_mentions.push_back(&package);
       package.locations.push_back(mention.location);
       package.files += shares[number].files;
       package.unpacked_bytes += shares[number].unpacked_bytes;
       package.compressed_bytes += rounded(shares[number].compressed_bytes);
     }
     std::vector<Package> list;
+    std::map<const Package*, std::size_t> numbers;
     for (auto& [key, package] : found) {
+      numbers.emplace(&package, numbers.size());
       std::sort(package.locations.begin(), package.locations.end());
       list.push_back(std::move(package));
     }
+    for (const Package* package : packages_of_mentions) package_numbers_.push_back(numbers.at(package));
     return list;
+  }
+
+  std::vector<PackagedFile> all_files() const {
+    std::vector<PackagedFile> files;
+    image_.view.walk("", [&](const MergedView::Found& found) {
+      if (found.implied || found.entry->content.empty()) return true;
+      PackagedFile& file = files.emplace_back(PackagedFile{found.path, found.entry->content, found.layer, {}});
+      if (const auto owner = owners_.owner_of(found.entry->path, found.layer)) file.package = package_numbers_[*owner];
+      return true;
+    });
+    std::sort(files.begin(), files.end(), [](const PackagedFile& a, const PackagedFile& b) { return a.path < b.path; });
+    return files;
   }
 
   const ImageFiles& image_;
@@ -289,6 +307,7 @@ class Reading : private PackageSource {
   const DatabaseFile* visited_ = nullptr;
   std::vector<Mention> mentions_;
   std::map<std::size_t, std::size_t> system_owners_;  // by what they brought
+  std::vector<std::size_t> package_numbers_;          // of mentions_, in the result
 };
 
 }  // namespace
@@ -302,6 +321,8 @@ std::uint64_t PackageLayer::other_compressed_bytes() const {
   return blob.size - std::min(blob.size, packaged_compressed_bytes);
 }
 
-ImagePackages packages_of(const ImageFiles& image, const ReadLayerFiles& read) { return Reading(image, read).run(); }
+ImagePackages packages_of(const ImageFiles& image, const ReadLayerFiles& read, FileList files) {
+  return Reading(image, read).run(files);
+}
 
 }  // namespace kiln

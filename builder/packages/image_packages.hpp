@@ -44,8 +44,17 @@ struct PackageLayer {
   std::uint64_t other_compressed_bytes() const;
 };
 
+// A file that the image has.
+struct PackagedFile {
+  std::string path;
+  oci::Digest content;
+  std::size_t layer = 0;
+  std::optional<std::size_t> package;  // of ImagePackages::packages; nullopt: it is no package's
+};
+
 struct ImagePackages {
   std::vector<Package> packages;     // in order of purl, then of layers
+  std::vector<PackagedFile> files;   // in order of path, where they were asked for
   std::vector<PackageLayer> layers;  // from the bottom
   Distribution distribution;
   std::vector<std::string> notes;  // what was left out, and why
@@ -62,9 +71,12 @@ struct ImageFiles {
 using ReadLayerFiles =
     std::function<std::map<std::string, std::string>(std::size_t layer, const std::set<std::string>& paths)>;
 
+// What is asked of an image beside its packages.
+enum class FileList { none, all };
+
 // Finds and reads the package databases of an image, then the programs that belong to no package, for what Go wrote
 // into them. `read` is called at most once for each layer and each of the two, and only for layers that have some of
 // it. Throws what `read` throws.
-ImagePackages packages_of(const ImageFiles& image, const ReadLayerFiles& read);
+ImagePackages packages_of(const ImageFiles& image, const ReadLayerFiles& read, FileList files = FileList::none);
 
 }  // namespace kiln

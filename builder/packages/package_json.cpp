@@ -35,7 +35,13 @@ json to_json(const ImagePackages& packages) {
                       {"other_compressed_bytes", layer.other_compressed_bytes()},
                       {"other_unpacked_bytes", layer.other_unpacked_bytes()}});
   }
-  return {{"packages", list}, {"layers", layers}, {"notes", packages.notes}};
+  json document = {{"packages", list}, {"layers", layers}, {"notes", packages.notes}};
+  for (const PackagedFile& file : packages.files) {
+    json entry = {{"path", file.path}, {"digest", file.content.str()}, {"layer", file.layer}};
+    if (file.package) entry["purl"] = packages.packages[*file.package].purl;
+    document["files"].push_back(std::move(entry));
+  }
+  return document;
 }
 
 json to_json(const std::vector<PackageChange>& changes) {

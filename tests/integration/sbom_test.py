@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """kiln sbom and kiln layers: packages of images in the store and in a registry, and documents that others read."""
 
+import hashlib
 import json
 import re
 import sys
 
 import harness
 
+from tests.support.layout_writer import tar_of, write_layout
 from tests.support.wheel_index import make_wheel
 
 STATUS = """\
@@ -181,20 +183,54 @@ class Sbom(harness.KilnTest):
         self.assertIn("unknown format 'spd'; did you mean 'spdx'?\n",
                       self.kiln("sbom", "--local", "app:1", "--format", "spd", code=2).stderr)
 
-    def test_the_reference_tool_of_spdx_takes_the_document(self):
-        self.need_programs("pyspdxtools")
-        self.build("app:1")
-        self.kiln("sbom", "--local", "app:1", "--format", "spdx", "-o", "bill.spdx.json")
-        self.run_program("pyspdxtools", "-i", "bill.spdx.json", cwd=self.folder)
+    def test_each_package_is_told_with_the_line_that_brought_it_of_others_base_images_too(self):
+        layer = tar_of(("etc", None), ("etc/os-release", 'ID=debian\nVERSION_ID="12"\n'), ("var", None), ("var/lib", None), ("var/lib/dpkg", None),
+                       ("var/lib/dpkg/status", TINI), ("var/lib/dpkg/info", None), ("var/lib/dpkg/info/tini.list", "/.\n/usr/bin/tini\n"))
+        above = tar_of(("usr", None), ("usr/marker", "m"))
+        history = [{"created_by": "/bin/sh -c #(nop) ADD file:0123abcd in / "}, {"created_by": '/bin/sh -c #(nop)  CMD ["bash"]', "empty_layer": True},
+                   {"created_by": "RUN |1 V=1 /bin/sh -c touch /usr/marker # buildkit"}]
+        write_layout(self.folder / "base", [layer, above], history=history)
+        self.write("app/Dockerfile", "FROM base\nCOPY node /srv/node_modules\n")
+        self.build("app:1", "--build-context", f"base=oci-layout://{self.folder}/base:base")
+        lines = {TINI_URL: "ADD file:0123abcd in /", "pkg:npm/%40acme/x@2.0.1": "COPY node /srv/node_modules"}
+        table = self.kiln("sbom", "--local", "app:1").stdout
+        self.assertRegex(table, r"(?m)^tini .*ADD file:0123abcd in /")
+        self.assertRegex(table, r"(?m)^@acme/x .*COPY node /srv/node_modules")
+        spdx = json.loads(self.kiln("sbom", "--local", "app:1", "--format", "spdx").stdout)
+        stated = {package["externalRefs"][0]["referenceLocator"]: package["sourceInfo"] for package in spdx["packages"] if "sourceInfo" in package}
+        bill = json.loads(self.kiln("sbom", "--local", "app:1", "--format", "cyclonedx").stdout)
+        properties = {component["purl"]: {entry["name"]: entry["value"] for entry in component["properties"]} for component in bill["components"]}
+        layers = self.json_of("sbom", "--local", "app:1", "--json")["layers"]
+        for (purl, line), number in zip(lines.items(), (0, 2)):
+            self.assertIn(f"from layer {layers[number]['diff_id']}", stated[purl])
+            self.assertIn(line, stated[purl])
+            self.assertIn(line, properties[purl]["kiln:layer:created_by"])
+            self.assertEqual(properties[purl]["kiln:layer:diff_id"], layers[number]["diff_id"])
 
-    def test_syft_finds_nothing_that_is_not_told(self):
-        self.need_programs("syft", "skopeo")
+    def test_files_are_listed_with_their_digests_where_they_are_asked_for(self):
         self.build("app:1")
-        self.run_program("skopeo", "copy", f"oci:{self.home / 'oci'}:docker.io/library/app:1", f"oci-archive:{self.folder / 'app.tar'}")
-        listed = json.loads(self.run_program("syft", "-q", "scan", f"oci-archive:{self.folder / 'app.tar'}", "-o", "cyclonedx-json").stdout)
-        theirs = {component["purl"].partition("?")[0] for component in listed["components"] if "purl" in component}
-        self.assertTrue(theirs)
-        self.assertLessEqual(theirs, {purl.partition("?")[0] for purl in self.packages("--local", "app:1")})
+        self.assertNotIn("files", json.loads(self.kiln("sbom", "--local", "app:1", "--format", "spdx").stdout))
+        spdx = json.loads(self.kiln("sbom", "--local", "app:1", "--format", "spdx", "--file-digests").stdout)
+        digests = {file["fileName"]: file["checksums"] for file in spdx["files"]}
+        libc = hashlib.sha256(b"c" * 5000).hexdigest()
+        self.assertEqual(digests["./usr/lib/libc.so.6"], [{"algorithm": "SHA256", "checksumValue": libc}])
+        ids = {element["SPDXID"]: element for element in spdx["packages"] + spdx["files"]}
+        self.assertEqual(len(ids), len(spdx["packages"]) + len(spdx["files"]))
+        owner = {}
+        for relationship in spdx["relationships"][1:]:
+            self.assertEqual(relationship["relationshipType"], "CONTAINS")
+            owner[ids[relationship["relatedSpdxElement"]].get("fileName")] = ids[relationship["spdxElementId"]]["name"]
+        self.assertEqual((owner["./usr/lib/libc.so.6"], owner["./usr/bin/tini"], owner["./var/lib/dpkg/status"]), ("libc6", "tini", "docker.io/library/app:1"))
+        self.assertLessEqual({file["fileName"] for file in spdx["files"]}, set(owner))
+        components = json.loads(self.kiln("sbom", "--local", "app:1", "--format", "cyclonedx", "--file-digests").stdout)["components"]
+        files = {part["name"]: part for component in components for part in component.get("components", [])}
+        self.assertEqual(files["/usr/lib/libc.so.6"], {"type": "file", "name": "/usr/lib/libc.so.6", "hashes": [{"alg": "SHA-256", "content": libc}]})
+        self.assertIn("/etc/os-release", [component["name"] for component in components])
+        told = self.json_of("sbom", "--local", "app:1", "--json", "--file-digests")["files"]
+        self.assertEqual(len(told), len(spdx["files"]))
+        self.assertIn({"path": "usr/lib/libc.so.6", "digest": f"sha256:{libc}", "layer": 0, "purl": LIBC}, told)
+        self.assertIn("a table has no room for files", self.kiln("sbom", "--local", "app:1", "--file-digests", code=2).stderr)
+        self.assertIn("exclude one another", self.kiln("sbom", "--local", "app:1", "--file-digests", "--diff", "app:1", "--json", code=2).stderr)
 
     def test_two_images_differ_by_packages_and_share_layers(self):
         self.build("app:1")

@@ -51,7 +51,7 @@ def special(kind):
     return member
 
 
-def write_layout(folder, layers, *, name="base", diff_ids=None, layer_type="layer.v1.tar", config=None):
+def write_layout(folder, layers, *, name="base", diff_ids=None, layer_type="layer.v1.tar", config=None, history=None):
     """Writes an image of these layers' blobs; `diff_ids` in place of the true ones of plain tars."""
     folder = Path(folder)
     blobs = folder / "blobs/sha256"
@@ -66,7 +66,7 @@ def write_layout(folder, layers, *, name="base", diff_ids=None, layer_type="laye
     if diff_ids is None:
         diff_ids = ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]
     image = {"architecture": architecture, "os": "linux", "config": config or {},
-             "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+             "rootfs": {"type": "layers", "diff_ids": diff_ids}, **({"history": history} if history else {})}
     manifest = {"schemaVersion": 2, "mediaType": TYPE + "manifest.v1+json",
                 "config": blob(json.dumps(image).encode(), "config.v1+json"),
                 "layers": [blob(layer, layer_type) for layer in layers]}

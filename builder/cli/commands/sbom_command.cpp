@@ -29,6 +29,7 @@ struct SbomWords {
   std::string other;  // --diff
   OpenWords open;
   bool json = false;
+  bool file_digests = false;
 };
 
 std::string sbom_format(const SbomWords& words) {
@@ -39,6 +40,15 @@ std::string sbom_format(const SbomWords& words) {
   if (std::find(formats.begin(), formats.end(), format) != formats.end()) return format;
   throw Error(Category::usage, fmt::format("{} format '{}'{}", words.other.empty() ? "unknown" : "--diff has no",
                                            printable(format), suggestion(format, formats)));
+}
+
+FileList files_of(const SbomWords& words, const std::string& format) {
+  if (!words.file_digests) return FileList::none;
+  if (!words.other.empty()) throw Error(Category::usage, "--file-digests and --diff exclude one another");
+  if (format == "table")
+    throw Error(Category::usage,
+                "--file-digests: a table has no room for files; take --format spdx, cyclonedx or json");
+  return FileList::all;
 }
 
 // SOURCE_DATE_EPOCH, else what the image says.
@@ -132,11 +142,12 @@ json name_of(const OpenedImage& image) { return {{"name", image.name}, {"digest"
 
 int run_sbom(const SbomWords& words, const CancelToken& cancel) {
   const std::string format = sbom_format(words);
+  const FileList files = files_of(words, format);
   if (!words.output.empty()) refuse_unwritable(words.output, "--output");
   RegistrySession session(words.open.progress, words.open.quiet, cancel);
   ThreadPool pool;
   const OpenedImage image = open_image(session, pool, words.reference, words.open, cancel);
-  const ImagePackages packages = read_packages(session, pool, image, cancel);
+  const ImagePackages packages = read_packages(session, pool, image, cancel, files);
   if (words.other.empty()) {
     session.end_progress();
     warn_of_notes(image.name, packages);
@@ -174,6 +185,7 @@ void add_sbom_command(Arguments& root) {
   sbom.required_positional("REF", words->reference, "the image")
       .option("--format", words->format, "table, json, spdx (2.3) or cyclonedx (1.6)")
       .option("-o,--output", words->output, "write to this file, at once or not at all")
+      .flag("--file-digests", words->file_digests, "list every file with its sha256 too, each in its package")
       .option("--diff", words->other, "show what REF has more, less and in other versions than this image")
       .flag("--json", words->json, "as --format json")
       .handler([words](const CancelToken& cancel) { return run_sbom(*words, cancel); });

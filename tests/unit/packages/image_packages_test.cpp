@@ -46,8 +46,8 @@ class Image {
     view_ = MergedView(std::move(indexes));
   }
 
-  ImagePackages packages(const std::vector<oci::HistoryEntry>& history = {}) {
-    return packages_of({view_, blobs_, history}, [&](std::size_t layer, const std::set<std::string>& paths) {
+  ImagePackages packages(const std::vector<oci::HistoryEntry>& history = {}, FileList files = FileList::none) {
+    const ReadLayerFiles read = [&](std::size_t layer, const std::set<std::string>& paths) {
       reads.push_back(layer);
       std::map<std::string, std::string> found;
       for (const std::string& path : paths) {
@@ -55,7 +55,8 @@ class Image {
         if (file != layers_[layer].end() && file->second != "unreadable") found.insert(*file);
       }
       return found;
-    });
+    };
+    return packages_of({view_, blobs_, history}, read, files);
   }
 
   std::vector<std::size_t> reads;
@@ -345,4 +346,22 @@ TEST_CASE("of more than 200,000 packages the first are told, and that there are 
   const ImagePackages packages = one_layer({{"var/lib/dpkg/status", status}}).packages();
   CHECK(packages.packages.size() == 200'000);
   CHECK(packages.notes == std::vector<std::string>{"more than 200000 packages"});
+}
+
+TEST_CASE("files are listed where they are asked for: what the image shows of them, each with its package") {
+  Image image(std::vector<Image::Files>{{{"var/lib/dpkg/status", kStatus},
+                                         {"var/lib/dpkg/info/tini.list", "/.\n/usr/bin/tini\n"},
+                                         {"usr/bin/tini", "old"},
+                                         {"link", "->usr/bin/tini"}},
+                                        {{"usr/bin/tini", "new"}, {"app", "a"}}});
+  CHECK(image.packages().files.empty());
+  const ImagePackages packages = image.packages({}, FileList::all);
+  std::vector<std::string> paths;
+  for (const PackagedFile& file : packages.files) paths.push_back(file.path);
+  CHECK(paths == std::vector<std::string>{"app", "usr/bin/tini", "var/lib/dpkg/info/tini.list", "var/lib/dpkg/status"});
+  CHECK_FALSE(packages.files[0].package);
+  CHECK(packages.files[1].content == oci::sha256_of("new"));
+  CHECK(packages.files[1].layer == 1);
+  REQUIRE(packages.files[1].package);
+  CHECK(packages.packages[*packages.files[1].package].stated.name == "tini");
 }

@@ -96,6 +96,29 @@ TEST_CASE("CycloneDX has what its schema requires, licences each in its form") {
   CHECK_FALSE(components[3].contains("licenses"));
 }
 
+TEST_CASE("files stand in their packages, with the digests that the layers' indexes have") {
+  ImagePackages image = packages();
+  const oci::Digest content = oci::sha256_of("content");
+  image.files = {{"etc/passwd", content, 0, {}}, {"usr/lib/idna.py", content, 0, 1}};
+  const json spdx = json::parse(spdx_json(subject(), image));
+  REQUIRE(spdx["files"].size() == 2);
+  CHECK(spdx["files"][0]["fileName"] == "./etc/passwd");
+  CHECK(spdx["files"][1]["checksums"] ==
+        json::array({{{"algorithm", "SHA256"}, {"checksumValue", std::string(content.hex())}}}));
+  CHECK(spdx["files"][0]["SPDXID"] != spdx["files"][1]["SPDXID"]);
+  const json& relationships = spdx["relationships"];
+  CHECK(relationships[relationships.size() - 2]["spdxElementId"] == "SPDXRef-Image");
+  CHECK(relationships.back()["spdxElementId"] == spdx["packages"][2]["SPDXID"]);
+  CHECK(relationships.back()["relatedSpdxElement"] == spdx["files"][1]["SPDXID"]);
+  const json components = json::parse(cyclonedx_json(subject(), image))["components"];
+  REQUIRE(components.size() == 5);
+  CHECK(components[4]["name"] == "/etc/passwd");
+  CHECK(components[1]["components"][0] ==
+        json{{"type", "file"},
+             {"name", "/usr/lib/idna.py"},
+             {"hashes", json::array({{{"alg", "SHA-256"}, {"content", std::string(content.hex())}}})}});
+}
+
 TEST_CASE("the same image gives the same bytes, another image other names of documents") {
   CHECK(spdx_json(subject(), packages()) == spdx_json(subject(), packages()));
   CHECK(cyclonedx_json(subject(), packages()) == cyclonedx_json(subject(), packages()));
