@@ -30,6 +30,10 @@ class SignTest(harness.KilnTest):
         self.write("app/Dockerfile", DOCKERFILE)
         self.make_keys("key")
 
+    def environment(self, **changes):
+        """What hangs on an image is counted here: signatures, and no provenance that comes by default."""
+        return super().environment(**{"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", **changes})
+
     def make_keys(self, name, *algorithm):
         """NAME.pem and NAME.pub, by openssl."""
         self.need_programs("openssl")
@@ -311,6 +315,42 @@ class Releases(SignTest):
         document = json.loads(self.kiln("release", "verify", "v1", "--key", self.folder / "other.pub", "--json", code=1, **place).stdout)
         self.assertEqual((document["whole"], document["signed"]), (True, False))
         self.assertEqual(len(json.loads(self.kiln("release", "list", "--json", **place).stdout)), 1)
+
+    def test_a_rollback_with_a_key_moves_no_tag_to_what_the_key_did_not_sign(self):
+        self.write("fleet/images/fleet.json", json.dumps({"registry": self.server.address, "namespace": "acme", "tags": ["latest"], "profiles": []}))
+        self.write("fleet/images/app/image.json", '{"kind": "base", "profiles": []}')
+        self.write("fleet/images/app/Dockerfile", DOCKERFILE)
+        place = {"cwd": self.folder / "fleet"}
+        key, public = self.folder / "key.pem", self.folder / "key.pub"
+
+        def bake(text, *words):
+            self.write("fleet/images/app/app.txt", text)
+            self.kiln("bake", "--push", *words, **place)
+            return self.digest("latest")
+
+        def release_of(text, name, *words):
+            digest = bake(text)
+            self.kiln("release", "create", name, *words, **place)
+            return digest
+
+        bare = release_of("1", "bare")
+        recorded = release_of("2", "recorded", "--sign-key", key)
+        now = bake("3")
+        refused = self.kiln("rollback", "bare", "--key", public, code=1, **place).stderr
+        self.assertIn("no tag was moved: of 2 digests 2 are not signed by key sha256:", refused)
+        self.assertIn(f"{self.repository}@{bare}: no signature", refused)
+        # The signature of the record is not one of the image, which a tag of its own name could reach.
+        refused = self.kiln("rollback", "recorded", code=1, env={"KILN_VERIFY_KEY": public}, **place).stderr
+        self.assertIn("of 2 digests one is not signed by key sha256:", refused)
+        self.assertIn(f"{self.repository}@{recorded}: no signature", refused)
+        self.assertEqual(self.digest("latest"), now)
+        self.kiln("sign", f"{self.repository}@{recorded}", "--key", key)
+        self.make_keys("other")
+        self.assertIn("are not signed by key", self.kiln("rollback", "recorded", "--key", self.folder / "other.pub", code=1, **place).stderr)
+        self.kiln("rollback", "recorded", env={"KILN_VERIFY_KEY": public}, **place)
+        self.assertEqual(self.digest("latest"), recorded)
+        self.kiln("rollback", "bare", "--key", "", env={"KILN_VERIFY_KEY": public}, **place)
+        self.assertEqual(self.digest("latest"), bare)
 
 
 class WithCosign(SignTest):

@@ -30,7 +30,7 @@ struct ReleaseWords {
   std::string from;
   std::optional<std::string> file;
   std::optional<std::string> sign_key;
-  std::string key;
+  std::optional<std::string> key;
   bool force = false;
   bool dry_run = false;
   bool as_json = false;
@@ -179,8 +179,7 @@ int run_show(const ReleaseWords& words, const CancelToken& cancel) {
 }
 
 int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
-  std::optional<VerificationKey> key;
-  if (!words.key.empty()) key = read_verification_key(words.key, "--key");
+  const std::optional<VerificationKey> key = wanted_verification_key(words.key);
   StderrLog log;
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
   const std::string registry = registry_of_releases(words.fleet);
@@ -243,7 +242,8 @@ void add_release_command(Arguments& root) {
   Arguments& verify =
       release.command("verify", "Look whether every manifest, blob and tag of a release is still there.");
   verify.required_positional("RELEASE", words->name, "the release")
-      .option("--key", words->key, "and that its record is signed by this public key: FILE or env://NAME")
+      .option("--key", words->key,
+              "and that its record is signed by this public key: FILE or env://NAME (default: $KILN_VERIFY_KEY)")
       .flag("--json", words->as_json, "as JSON")
       .handler([words](const CancelToken& cancel) { return run_verify(*words, cancel); });
   add_published_words(verify, words->fleet);

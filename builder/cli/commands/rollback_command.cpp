@@ -7,11 +7,13 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/images/signed_images.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/fleet_images.hpp"
 #include "builder/cli/words/published_images.hpp"
+#include "builder/cli/words/signing_keys.hpp"
 #include "builder/dockerfile/duration.hpp"
 #include "builder/release/health_probe.hpp"
 #include "builder/release/rollback.hpp"
@@ -29,6 +31,7 @@ struct RollbackWords {
   std::string release;
   std::vector<std::string> images;
   std::string tag = "latest";
+  std::optional<std::string> key;
   std::string health_url;
   std::string health_command;
   std::string timeout = "30s";
@@ -123,6 +126,21 @@ int conclude(const RollbackPlan& plan, const RollbackOutcome& outcome, bool as_j
   throw error;
 }
 
+std::vector<oci::Reference> digests_of(const RollbackPlan& plan) {
+  std::vector<oci::Reference> images;
+  for (const TagMove& move : plan.moves) images.push_back(oci::Reference::parse(move.repository).with_digest(move.to));
+  return images;
+}
+
+// The record and the images that the tags are to name. Without a key nothing is asked.
+void require_signed(RemoteSession& session, const RollbackPlan& plan, const std::optional<oci::Descriptor>& record,
+                    const std::optional<VerificationKey>& key) {
+  if (!key) return;
+  std::vector<oci::Reference> images = digests_of(plan);
+  if (record) images.push_back(release_reference(plan.registry, plan.release).with_digest(record->digest));
+  require_signatures(session, images, *key, "no tag was moved");
+}
+
 RollbackPlan recorded_plan(const RollbackJournal& journal) {
   if (auto plan = journal.current()) return std::move(*plan);
   throw Error(Category::usage, "no rollback is under way in this home; there is nothing to resume, undo or abandon");
@@ -146,6 +164,7 @@ int run_recorded(const RollbackWords& words, const RollbackJournal& journal, Rem
     return 0;
   }
   if (words.undo) return conclude(plan, undo(session, plan, journal), words.as_json);
+  require_signed(session, plan, std::nullopt, wanted_verification_key(words.key));
   return conclude(
       plan, carry_out(session, plan, journal, [&](const HealthCheck& check) { return probe_health(check, cancel); }),
       words.as_json);
@@ -170,6 +189,7 @@ int run_rollback(const RollbackWords& words, const CancelToken& cancel) {
   if (words.resume + words.undo + words.abandon > 1)
     throw Error(Category::usage, "--resume, --undo and --abandon exclude one another");
   const HealthCheck health = health_of(words);
+  const std::optional<VerificationKey> key = wanted_verification_key(words.key);
   StderrLog log;
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
   const RollbackJournal journal(home.root() / kRollbacksFolder, home.locks() / "rollbacks");
@@ -193,6 +213,7 @@ int run_rollback(const RollbackWords& words, const CancelToken& cancel) {
   }
   RollbackPlan plan = plan_rollback(*session, release->record, names_in(release->record, words.images), words.tag,
                                     health, now_unix_seconds());
+  require_signed(*session, plan, release->artifact, key);
   if (!words.as_json) print_plan(plan);
   if (words.dry_run) {
     if (words.as_json) print_json(json_of(plan, nullptr));
@@ -213,6 +234,9 @@ void add_rollback_command(Arguments& root) {
       .positional("IMAGE", words->images,
                   "images of the release, without a profile all of theirs (default: all images)")
       .option("--tag", words->tag, "the tag that moves (default: latest)")
+      .option("--key", words->key,
+              "the release's record and its images must be signed by this public key: FILE or env://NAME (default: "
+              "$KILN_VERIFY_KEY)")
       .option("--health", words->health_url, "a URL that must answer 2xx once the tags have moved")
       .option("--health-cmd", words->health_command,
               "a command that must end with exit code 0 once the tags have moved")

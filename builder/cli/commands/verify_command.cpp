@@ -20,7 +20,7 @@ using nlohmann::json;
 
 struct SignedWords {
   std::string reference;
-  std::string key;
+  std::optional<std::string> key;
   bool json = false;
 };
 
@@ -68,13 +68,14 @@ json json_of(const VerifiedImage& verified, const std::string& name, const Verif
 }
 
 int run_verify_signed(const SignedWords& words, const CancelToken& cancel) {
-  if (words.key.empty()) {
+  const std::optional<VerificationKey> wanted = wanted_verification_key(words.key);
+  if (!wanted) {
     throw Error(Category::usage,
                 "'kiln verify' needs the public key of who signed the image; give it with --key FILE "
                 "('kiln cache verify' looks after the store of this machine)");
   }
+  const VerificationKey& key = *wanted;
   const oci::Reference image = oci::Reference::parse(words.reference);
-  const VerificationKey key = read_verification_key(words.key, "--key");
   StderrLog log;
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
   const VerifiedImage verified = verify_signatures(*session, image, key);
@@ -93,7 +94,8 @@ void add_verify_command(Arguments& root) {
   const auto words = std::make_shared<SignedWords>();
   root.command("verify", "Verify that an image at a registry is signed by a key.")
       .required_positional("REF", words->reference, "the image; of several platforms the index is looked at")
-      .option("--key", words->key, "the public key: FILE or env://NAME, as cosign and openssl write it")
+      .option("--key", words->key,
+              "the public key: FILE or env://NAME, as cosign and openssl write it (default: $KILN_VERIFY_KEY)")
       .flag("--json", words->json, "every signature that was found, as JSON")
       .handler([words](const CancelToken& cancel) { return run_verify_signed(*words, cancel); });
 }

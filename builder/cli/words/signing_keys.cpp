@@ -121,6 +121,12 @@ std::optional<SigningKey> push_signing_key(const std::optional<std::string>& wor
   return read_signing_key(key, source, cancel);
 }
 
+std::optional<VerificationKey> wanted_verification_key(const std::optional<std::string>& word) {
+  const std::string key = word ? *word : environment_variable("KILN_VERIFY_KEY").value_or("");
+  if (key.empty()) return std::nullopt;
+  return read_verification_key(key, word ? "--key" : "KILN_VERIFY_KEY");
+}
+
 PushSigning push_signing(const std::optional<std::string>& word, const CancelToken& cancel) {
   return {[word, cancel] { return push_signing_key(word, cancel); }, word && !word->empty()};
 }

@@ -24,6 +24,11 @@ std::optional<SigningKey> push_signing_key(const std::optional<std::string>& wor
 // The same for a build, which opens the key where it pushes something.
 PushSigning push_signing(const std::optional<std::string>& word, const CancelToken& cancel);
 
+// The key that what is used has to be signed by: of --key, else of KILN_VERIFY_KEY; nullopt where neither is said.
+// `--key
+// ''` is none, whatever the environment says.
+std::optional<VerificationKey> wanted_verification_key(const std::optional<std::string>& word);
+
 // What the help says of --sign-key.
 inline constexpr char kSignKeyHelp[] =
     "sign what is pushed with this private key: FILE or env://NAME (default: $KILN_SIGN_KEY)";
