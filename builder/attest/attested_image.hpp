@@ -13,6 +13,7 @@ struct Attestation {
   std::string predicate_type;
   std::string key;  // 64 hex digits: of all that decides what is said, but for commits, versions and times
   std::function<Statement()> make;
+  bool is_asked_for = true;  // false: it comes by default, and fails nothing where it cannot be attached
 };
 
 // An image at a registry and what is to be attached to it.

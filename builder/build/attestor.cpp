@@ -6,7 +6,7 @@
 
 #include "base/text.hpp"
 #include "builder/attest/attestation_manifest.hpp"
-#include "builder/attest/provenance.hpp"
+#include "builder/attest/provenance_attestation.hpp"
 #include "builder/build/places.hpp"
 #include "builder/build/provenance_facts.hpp"
 #include "builder/packages/layer_files.hpp"
@@ -20,7 +20,6 @@ namespace {
 
 // Raised where the same image's packages come to be told in another way.
 constexpr const char* kSbomVersion = "sbom 1";
-constexpr const char* kProvenanceVersion = "provenance 1";
 
 std::vector<std::string> repositories_of(const std::vector<std::string>& names) {
   std::vector<std::string> repositories;
@@ -38,11 +37,7 @@ std::vector<std::string> subject_names(const std::vector<std::string>& repositor
   return names;
 }
 
-std::string key_of(const std::vector<std::string>& parts) {
-  return std::string(oci::sha256_of(join(parts, "\n")).hex());
-}
-
-ImagePackages packages_of_image(const BuiltImage& built, LayerAccess& access) {
+ImagePackages packages_of_image(const BuiltImage& built, LayerAccess& access, FileList files) {
   const ImageLayers& layers = built.image.layers;
   const MergedView view = still_there(access.view(layers));
   const ReadLayerFiles read = [&](std::size_t layer, const std::set<std::string>& paths) {
@@ -50,7 +45,7 @@ ImagePackages packages_of_image(const BuiltImage& built, LayerAccess& access) {
     return read_layer_files(access.store(), access.pool(), blob.descriptor, *view.layers()[layer], paths,
                             access.cancel());
   };
-  return packages_of({view, built.image.parsed.layers, built.image.image.history}, read);
+  return packages_of({view, built.image.parsed.layers, built.image.image.history}, read, files);
 }
 
 }  // namespace
@@ -69,7 +64,8 @@ std::optional<AttachedAs> Attestor::form_of(const Output& output, AttachedAs wan
   return output.push ? std::optional(AttachedAs::referrers) : std::nullopt;
 }
 
-Statement Attestor::sbom_of(const BuiltImage& built, const std::vector<std::string>& repositories) const {
+Statement Attestor::sbom_of(const BuiltImage& built, const std::vector<std::string>& repositories,
+                            FileList files) const {
   SbomSubject subject;
   subject.repository = repositories.empty() ? "" : repositories.front();
   subject.name = repositories.empty() ? "image" : subject.repository;
@@ -77,39 +73,85 @@ Statement Attestor::sbom_of(const BuiltImage& built, const std::vector<std::stri
   subject.platform = built.image.image.platform;
   subject.created = stated_creation(built.image.image);
   subject.tool_version = shop_.surroundings().kiln_version;
-  const ImagePackages packages = packages_of_image(built, shop_.layers());
+  const ImagePackages packages = packages_of_image(built, shop_.layers(), files);
   for (const std::string& note : packages.notes)
     shop_.recorder().warn(fmt::format("SBOM of '{}': {}", subject.name, note));
   return make_statement(subject_names(repositories, subject.platform), subject.manifest, kSpdxPredicate,
                         spdx_json(subject, packages));
 }
 
+bool Attestor::is_in_index(const TargetSpec& target, const Output& output) const {
+  return saying_of(target, output).form == AttachedAs::index;
+}
+
+std::optional<ProvenanceWish> Attestor::provenance_wish(const AttestationWishes& wishes) const {
+  if (wishes.is_provenance_said || !request_.delivery.default_provenance) return wishes.provenance;
+  ProvenanceWish least;
+  least.mode = ProvenanceMode::min;
+  return least;
+}
+
+Attestor::Saying Attestor::saying_of(const TargetSpec& target, const Output& output) const {
+  Saying saying;
+  saying.wishes = target.attestation_wishes();
+  const bool is_pushed = output.type == OutputType::image && output.push;
+  if (is_pushed && !saying.wishes.provenance) {
+    saying.wishes.provenance = provenance_wish(saying.wishes);
+    saying.is_default = saying.wishes.provenance.has_value();
+  }
+  if (!saying.wishes.any()) return saying;
+  saying.form = form_of(output, form_);
+  // Docker's media types are asked for, and the provenance is not.
+  const bool is_default_alone = saying.is_default && !saying.wishes.sbom;
+  if (saying.form == AttachedAs::index && is_default_alone && !output.oci_media_types)
+    saying.form = AttachedAs::referrers;
+  return saying;
+}
+
+std::string Attestor::predicate_of(const Told& told, std::size_t number) const {
+  ProvenanceFacts facts = told.facts;
+  add_commit(facts, plan_.targets[number]->target, request_.fleet);
+  facts.kiln_version = shop_.surroundings().kiln_version;
+  facts.started = started_;
+  facts.finished = shop_.clock().now();
+  if (told.wish.mode == ProvenanceMode::max)
+    facts.steps = provenance_steps(plan_, number, shop_.recorder().heard_steps());
+  return provenance_json(facts, told.wish);
+}
+
+std::optional<Attestor::Told> Attestor::told_of(std::size_t number, const StageResult& stage) const {
+  const auto wish = provenance_wish(plan_.targets[number]->target.attestation_wishes());
+  if (!wish) return std::nullopt;
+  Told told{provenance_facts(plan_, number, request_.fleet, stage.materials), *wish, {}};
+  told.key = provenance_key(told.facts, told.wish);
+  return told;
+}
+
+void Attestor::keep(const std::optional<Told>& told, std::size_t number, const oci::Digest& image) const {
+  const ContentStore& store = shop_.store();
+  if (!told) return forget_provenance(store, image);
+  if (!keeps_provenance(store, image, told->key))
+    keep_provenance(store, image, {told->key, predicate_of(*told, number)});
+}
+
 std::vector<Attestation> Attestor::attestations_of(const Delivery& delivery, const BuiltImage& built,
-                                                   std::size_t number, const StageResult& stage) const {
-  const AttestationWishes wishes = plan_.targets[number]->target.attestation_wishes();
+                                                   const Saying& saying, const std::optional<Told>& told,
+                                                   std::size_t number) const {
   const std::vector<std::string> repositories = repositories_of(delivery.names);
   const oci::Digest& image = built.image.manifest.digest;
-  const std::vector<std::string> names = subject_names(repositories, built.image.image.platform);
+  std::vector<std::string> names = subject_names(repositories, built.image.image.platform);
   std::vector<Attestation> attestations;
-  if (wishes.sbom) {
-    attestations.push_back({kSpdxPredicate, key_of({kSbomVersion, image.str(), join(names, " ")}),
-                            [this, built, repositories] { return sbom_of(built, repositories); }});
+  if (saying.wishes.sbom) {
+    const FileList files = saying.wishes.is_sbom_of_files ? FileList::all : FileList::none;
+    std::vector<std::string> parts = {kSbomVersion, image.str(), join(names, " ")};
+    if (files == FileList::all) parts.emplace_back("files");
+    attestations.push_back({kSpdxPredicate, attestation_key(parts),
+                            [this, built, repositories, files] { return sbom_of(built, repositories, files); }});
   }
-  if (wishes.provenance) {
-    const ProvenanceWish wish = *wishes.provenance;
-    ProvenanceFacts facts = provenance_facts(plan_, number, request_.fleet, stage.materials);
-    std::string key = key_of({kProvenanceVersion, std::string(to_string(wish.mode)), image.str(), join(names, " "),
-                              lasting_provenance(facts, wish)});
-    attestations.push_back(
-        {kProvenancePredicate, std::move(key), [this, image, names, wish, number, facts = std::move(facts)] {
-           ProvenanceFacts told = facts;
-           told.kiln_version = shop_.surroundings().kiln_version;
-           told.started = started_;
-           told.finished = shop_.clock().now();
-           if (wish.mode == ProvenanceMode::max)
-             told.steps = provenance_steps(plan_, number, shop_.recorder().heard_steps());
-           return make_statement(names, image, kProvenancePredicate, provenance_json(told, wish));
-         }});
+  if (saying.wishes.provenance) {
+    attestations.push_back(provenance_attestation(std::move(names), image, told->key,
+                                                  [this, told = *told, number] { return predicate_of(told, number); }));
+    attestations.back().is_asked_for = !saying.is_default;
   }
   return attestations;
 }
@@ -119,7 +161,7 @@ oci::Descriptor Attestor::index_entry(const oci::Digest& image, const std::vecto
   ContentStore& store = shop_.store();
   std::vector<std::string> keys;
   for (const Attestation& attestation : attestations) keys.push_back(attestation.key);
-  const std::string key = key_of(keys);
+  const std::string key = attestation_key(keys);
   if (auto known = attestation_of_image(store, image, key)) {
     known->media_type = oci::media_type::kOciManifest;
     for (const oci::Descriptor& blob : closure_of(store, *known)) store.lease(blob.digest);
@@ -135,19 +177,23 @@ oci::Descriptor Attestor::index_entry(const oci::Digest& image, const std::vecto
 void Attestor::attest(Delivery& delivery, const std::vector<std::size_t>& numbers,
                       const Workshop::Stages& stages) const {
   const TargetSpec& target = plan_.targets[numbers.front()]->target;
-  if (!target.attestation_wishes().any()) return;
-  const auto form = form_of(delivery.output, form_);
-  if (!form) return;
-  const bool is_in_index = *form == AttachedAs::index;
+  const Saying saying = saying_of(target, delivery.output);
+  const bool is_in_index = saying.form == AttachedAs::index;
   if (is_in_index && !delivery.output.oci_media_types) {
     throw Error(Category::usage,
                 "attestations in an index need OCI's media types; leave oci-mediatypes=false out, or say --attest-as "
                 "referrers");
   }
+  const bool is_named = delivery.output.type == OutputType::image && !delivery.names.empty();
   std::vector<oci::Descriptor> entries;
   for (std::size_t i = 0; i < delivery.images.size(); ++i) {
     const BuiltImage& built = delivery.images[i];
-    std::vector<Attestation> attestations = attestations_of(delivery, built, numbers[i], *stages.at(numbers[i]));
+    const std::size_t number = numbers[i];
+    const bool is_told = is_named || saying.form;
+    const std::optional<Told> told = is_told ? told_of(number, *stages.at(number)) : std::nullopt;
+    if (is_named && !is_in_index) keep(told, number, built.image.manifest.digest);
+    if (!saying.form) continue;
+    std::vector<Attestation> attestations = attestations_of(delivery, built, saying, told, number);
     if (is_in_index) {
       entries.push_back(index_entry(built.image.manifest.digest, attestations));
       delivery.attestation_manifests.push_back(entries.back());
@@ -159,9 +205,12 @@ void Attestor::attest(Delivery& delivery, const std::vector<std::size_t>& number
 }
 
 std::string unused_attestations(const TargetSpec& target, const std::vector<Output>& outputs, AttachedAs wanted) {
-  if (!target.attestation_wishes().any()) return "";
-  const bool is_any = std::any_of(outputs.begin(), outputs.end(),
-                                  [&](const Output& output) { return Attestor::form_of(output, wanted).has_value(); });
+  const AttestationWishes wishes = target.attestation_wishes();
+  if (!wishes.any()) return "";
+  const bool is_any = std::any_of(outputs.begin(), outputs.end(), [&](const Output& output) {
+    const bool is_kept = output.type == OutputType::image && !wishes.sbom;
+    return is_kept || Attestor::form_of(output, wanted);
+  });
   if (is_any) return "";
   return fmt::format(
       "{}what is to be said of the image goes nowhere: it is attached to what is pushed, and put into archives of "

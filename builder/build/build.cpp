@@ -61,7 +61,6 @@ class Build {
     shop_ = std::make_unique<Workshop>(settings_, surroundings, secrets_of(result_.plan));
     record_ = std::make_unique<RecordKeeper>(*shop_, began);
     attestor_ = std::make_unique<Attestor>(*shop_, result_.plan, request_);
-    refuse_attested_parts();
   }
 
   BuildResult run() {
@@ -103,18 +102,6 @@ class Build {
     }
   }
 
-  // 'kiln index bake' puts images into the index, and nothing that stands beside them.
-  void refuse_attested_parts() const {
-    if (attestor_->wanted_form() != AttachedAs::index) return;
-    for (const BuildJob& job : jobs_) {
-      if (!job.is_part || !target_of(job).attestation_wishes().any()) continue;
-      throw Error(Category::usage,
-                  fmt::format("target '{}': --only-platform makes a part of an index, which can hold no attestations "
-                              "yet; attach them to the part with --attest-as referrers",
-                              printable(target_of(job).name)));
-    }
-  }
-
   // Where layers may go while their images are built. With pins nothing: an image that comes out wrong is to send
   // nothing.
   std::map<std::string, EarlyTarget> early_targets() const {
@@ -151,9 +138,10 @@ class Build {
     const TargetSpec& target = result_.plan.targets[pin.target]->target;
     const auto numbers = pinned_numbers(pin);
     const std::size_t platforms = numbers_of(result_.plan, target.name).size();
-    const Output output = last_image_output(target, platforms);
+    Output output = last_image_output(target, platforms);
+    output.push = true;
     std::vector<BuiltImage> images;
-    const bool is_attested = attestor_->wanted_form() == AttachedAs::index && target.attestation_wishes().any();
+    const bool is_attested = attestor_->is_in_index(target, output);
     PinnedImages pinned{target.name, {}, {}, numbers.size() < platforms, is_attested};
     for (const std::size_t number : numbers) {
       images.push_back(image_of(stages, number, output));

@@ -54,6 +54,7 @@ struct DeliveryWishes {
   bool inputs_tag = false;                   // a tag of their inputs too, once the cache holds what made them
   std::vector<std::string> pins;             // NAME=REFERENCE
   std::optional<AttachedAs> attach_as = {};  // nullopt: the fleet's
+  bool default_provenance = false;           // mode=min for what is pushed and says nothing of one
   PushSigning signing;
 };
 

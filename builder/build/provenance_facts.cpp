@@ -50,10 +50,6 @@ ProvenanceSource source_of_context(const TargetSpec& target, const Fleet& fleet)
   const auto label = target.labels.find(kSourceLabel);
   source.uri = !fleet.settings.source.empty() || label == target.labels.end() ? fleet.settings.source : label->second;
   source.uri = without_url_credentials(source.uri);
-  const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
-  const auto folder = is_definitions ? std::optional(fleet.folder) : target.context;
-  const auto commit = folder && !folder->empty() ? checked_out_commit(*folder) : std::nullopt;
-  if (commit) source.digest = git_material("", *commit).digest;
   return source;
 }
 
@@ -97,6 +93,14 @@ ProvenanceFacts provenance_facts(const Plan& plan, std::size_t number, const Fle
   for (const SshForward& ssh : target.ssh) facts.ssh.push_back(ssh.id);
   for (const Material& material : materials) facts.materials.insert({shown(material.uri), material.digest});
   return facts;
+}
+
+void add_commit(ProvenanceFacts& facts, const TargetSpec& target, const Fleet& fleet) {
+  if (is_fetched(target)) return;
+  const bool is_definitions = fleet.front_end == FrontEnd::image_definitions;
+  const auto folder = is_definitions ? std::optional(fleet.folder) : target.context;
+  const auto commit = folder && !folder->empty() ? checked_out_commit(*folder) : std::nullopt;
+  if (commit) facts.source.digest = git_material("", *commit).digest;
 }
 
 std::vector<ProvenanceStep> provenance_steps(const Plan& plan, std::size_t number,

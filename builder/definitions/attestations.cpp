@@ -38,8 +38,9 @@ class AttestationWord {
     const bool is_off = members_.contains("disabled");
     if (type_ == kSbom) {
       wishes.sbom = !is_off;
-      if (!is_off) check_sbom();
+      wishes.is_sbom_of_files = !is_off && has_files();
     } else if (type_ == kProvenance) {
+      wishes.is_provenance_said = true;
       wishes.provenance.reset();
       if (!is_off) wishes.provenance = provenance();
     } else {
@@ -58,16 +59,23 @@ class AttestationWord {
     refuse(fmt::format("unknown option '{}' of {}{}", printable(key), type_, suggestion(key, names)));
   }
 
-  void check_sbom() const {
+  // Whether the SBOM is to have files.
+  bool has_files() const {
+    bool is_wanted = false;
     for (const auto& [key, value] : members_) {
       if (key == "type") continue;
+      if (key == "file-digests") {
+        is_wanted = flag(key, value.text());
+        continue;
+      }
       if (key == "generator") {
         refuse(
             "kiln runs no generator's image: it reads the package databases of every layer itself; leave "
             "'generator' out");
       }
-      refuse_option(key, std::array<const char*, 0>{});
+      refuse_option(key, std::array<const char*, 1>{"file-digests"});
     }
+    return is_wanted;
   }
 
   bool flag(const std::string& key, const std::string& value) const {

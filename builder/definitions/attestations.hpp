@@ -25,7 +25,9 @@ struct ProvenanceWish {
 
 struct AttestationWishes {
   bool sbom = false;
+  bool is_sbom_of_files = false;  // with the digest of every file
   std::optional<ProvenanceWish> provenance;
+  bool is_provenance_said = false;  // by a word, be it that there is to be none: no default goes over it
 
   bool any() const { return sbom || provenance; }
   bool operator==(const AttestationWishes&) const = default;

@@ -152,6 +152,7 @@ GarbageReport collect_garbage(ContentStore& store, const std::function<std::set<
     forget_files_of_blobs_except(home.seen_places(), kept, remembered);
     forget_files_of_blobs_except(home.blob_info(), kept, remembered);
     forget_files_of_blobs_except(home.attached(), kept, {});
+    forget_files_of_blobs_except(home.provenance(), kept, {});
   }
   for (const std::string& name : list_directory(home.blobs())) {
     const std::string text = "sha256:" + name;
@@ -168,9 +169,10 @@ GarbageReport collect_garbage(ContentStore& store, const std::function<std::set<
   remove_dead_temporaries(home.tmp());
   // index.json is written under the store's lock, which is ours.
   remove_dead_atomic_files(home.oci(), 0);
-  std::vector<fs::path> folders = {home.root(),        home.indexes(),  home.blob_info(), home.forms(),
-                                   home.seen_places(), home.attached(), home.steps(),     home.builds(),
-                                   home.reports(),     home.debs(),     home.snapshots(), home.runtime()};
+  std::vector<fs::path> folders = {home.root(),        home.indexes(),  home.blob_info(),  home.forms(),
+                                   home.seen_places(), home.attached(), home.provenance(), home.steps(),
+                                   home.builds(),      home.reports(),  home.debs(),       home.snapshots(),
+                                   home.runtime()};
   for (const fs::path& top : {home.steps(), home.snapshots()}) {
     for (const std::string& name : list_directory(top)) folders.push_back(top / name);
   }

@@ -15,6 +15,7 @@ namespace kiln {
 //   forms/HEX-FORM-shape  the same of a layer whose shape has the hash HEX (registry/store/layer_facts.hpp)
 //   places/HEX            the repositories that the blob sha256:HEX was seen in (registry/store/seen_places.hpp)
 //   attached/HEX          what was said of the image sha256:HEX, and where (registry/store/attached.hpp)
+//   provenance/HEX        how the image sha256:HEX was made here (registry/store/image_provenance.hpp)
 //   steps/HH/KEY          step records (builder/cache/step_record.hpp), HH = the key's first two digits
 //   builds/               build records, one file a build (builder/cache/build_record.hpp)
 //   reports/              the last reports
@@ -45,6 +46,7 @@ class HomeLayout {
   fs::path forms() const { return root_ / "forms"; }
   fs::path seen_places() const { return root_ / "places"; }
   fs::path attached() const { return root_ / "attached"; }
+  fs::path provenance() const { return root_ / "provenance"; }
   fs::path steps() const { return root_ / "steps"; }
   fs::path builds() const { return root_ / "builds"; }
   fs::path reports() const { return root_ / "reports"; }

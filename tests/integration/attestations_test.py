@@ -42,6 +42,10 @@ class Attested(harness.KilnTest):
         self.write("app/f", "content")
         self.write("app/docker/Dockerfile", DOCKERFILE)
 
+    def environment(self, **changes):
+        """Nothing is said that a test does not ask for; Default has what comes by itself."""
+        return super().environment(**{"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", **changes})
+
     def build(self, name, *words, **options):
         """Builds app and pushes it as this name; the digest that the tag names."""
         # One time for all, so that every machine makes the same image.
@@ -225,7 +229,7 @@ class Referrers(Attested):
             told = self.kiln("build", "-f", "app/docker/Dockerfile", "--sbom=true", *words, "app").stderr
             self.assertIn("what is to be said of the image goes nowhere", told, words)
         told = self.kiln("build", "-f", "app/docker/Dockerfile", "--sbom=true", "--offline", "--push", "-t", f"{self.base}/app:1", "app").stderr
-        self.assertIn("--offline: what is to be said of the images is not remembered", told)
+        self.assertIn("--offline: SBOMs are not remembered with the pushes of their images", told)
         self.assertNotIn("goes nowhere", told)
 
     def test_words_that_mean_nothing_are_refused(self):
@@ -293,13 +297,9 @@ class Index(Attested):
     def layout_manifest(self, entry):
         return json.loads((self.folder / "out/blobs/sha256" / entry["digest"].removeprefix("sha256:")).read_text())
 
-    def test_docker_s_media_types_and_parts_of_an_index_are_refused(self):
+    def test_docker_s_media_types_are_refused(self):
         refused = self.kiln("build", "-f", "app/docker/Dockerfile", "-o", f"type=registry,name={self.base}/app:1,oci-mediatypes=false", *self.WORDS, "app", code=2)
         self.assertIn("attestations in an index need OCI's media types", refused.stderr)
-        self.write("docker-bake.json", json.dumps({"target": {"default": {
-            "context": "app", "dockerfile": "docker/Dockerfile", "tags": [f"{self.base}/app:1"], "platforms": ["linux/amd64", "linux/arm64"]}}}))
-        refused = self.kiln("bake", "--push", "--only-platform", "linux/arm64", *self.WORDS, code=2)
-        self.assertIn("--only-platform makes a part of an index", refused.stderr)
 
 
 class Fleet(Attested):
@@ -358,6 +358,142 @@ class Fleet(Attested):
         self.write("images/fleet.json", json.dumps(self.settings))
         self.image("child", "FROM parent\n", attest=["type=provenance,mode=all"])
         self.assertIn("mode is 'min' or 'max', got 'all'", self.kiln("bake", "child", code=2).stderr)
+
+
+class Default(Attested):
+    """What is said of an image where nobody says anything of it."""
+
+    def environment(self, **changes):
+        return super().environment(**{"BUILDX_NO_DEFAULT_ATTESTATIONS": None, **changes})
+
+    def provenance(self, name, tag="1"):
+        return self.attached(name, self.digest(f"{name}:{tag}")).get(SLSA)
+
+    def test_what_is_pushed_gets_the_least_provenance_beside_an_image_that_is_the_same_without(self):
+        plain = self.build("plain:1", "--provenance=false")
+        self.assertEqual(self.build("app:1"), plain)
+        self.assertEqual(self.referrers("plain", plain), [])
+        definition = self.provenance("app")["predicate"]["buildDefinition"]
+        self.assertEqual(definition["externalParameters"]["configSource"]["path"], "docker/Dockerfile")
+        self.assertNotIn("steps", definition["internalParameters"])
+        before = self.writes()
+        self.assertEqual(self.build("app:1"), plain)
+        # What was asked for as the default is the same thing, and another machine finds it.
+        self.build("app:1", "--provenance=mode=min", env={"KILN_HOME": self.folder / "other"})
+        self.assertEqual(self.writes(), before)
+        # An SBOM that is asked for leaves it in place.
+        self.build("app:1", "--sbom=true")
+        self.assertEqual(set(self.attached("app", plain)), {SPDX, SLSA})
+
+    def test_the_commit_that_is_checked_out_is_told(self):
+        self.need_programs("git")
+        git = ["git", "-C", self.folder / "app", "-c", "user.name=a", "-c", "user.email=a@acme.example"]
+        self.run_program(*git, "init", "-q")
+        self.run_program(*git, "add", ".")
+        self.run_program(*git, "commit", "-q", "-m", "one")
+        commit = self.run_program(*git, "rev-parse", "HEAD").stdout.strip()
+        self.write("app/.dockerignore", ".git\n")
+        self.build("app:1")
+        source = self.provenance("app")["predicate"]["buildDefinition"]["externalParameters"]["configSource"]
+        self.assertEqual(source, {"digest": {"sha1": commit}, "path": "docker/Dockerfile"})
+
+    def test_it_is_turned_off_by_a_word_or_by_buildx_s_variable(self):
+        for tag, (words, env) in enumerate(((["--provenance=false"], {}), (["--attest", "type=provenance,disabled=true"], {}),
+                                            ([], {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}), ([], {"BUILDX_NO_DEFAULT_ATTESTATIONS": "true"}))):
+            self.assertEqual(self.referrers("app", self.build(f"app:{tag}", *words, env=env)), [], words)
+        refused = self.kiln("build", "-f", "app/docker/Dockerfile", "--push", "-t", f"{self.base}/app:1", "app", code=2, env={"BUILDX_NO_DEFAULT_ATTESTATIONS": "yes"})
+        self.assertIn("BUILDX_NO_DEFAULT_ATTESTATIONS 'yes': expected true or false", refused.stderr)
+
+    def test_a_push_of_what_was_built_before_tells_what_the_build_would_have_told(self):
+        name = f"{self.base}/app:1"
+        env = {"SOURCE_DATE_EPOCH": "1700000000"}
+        self.kiln("build", "-f", "app/docker/Dockerfile", "-t", name, "app", env=env)
+        pushed = self.kiln("push", name)
+        digest = self.digest("app:1")
+        self.assertIn(f"attached provenance to {self.base}/app@{digest}", pushed.stdout)
+        self.assertEqual(len(self.referrers("app", digest)), 1)
+        before = self.writes()
+        self.assertNotIn("attached", self.kiln("push", name).stdout)
+        self.assertEqual(self.build("app:1"), digest)
+        self.assertEqual(self.writes(), before)
+        # In the mode that the build asked for, under each name, and not where none was asked for.
+        self.kiln("build", "-f", "app/docker/Dockerfile", "-t", "max", "--provenance=mode=max", "app", env=env)
+        self.kiln("push", "max", f"{self.base}/max:1")
+        self.assertTrue(self.provenance("max")["predicate"]["buildDefinition"]["internalParameters"]["steps"])
+        self.kiln("build", "-f", "app/docker/Dockerfile", "-t", "none", "--provenance=false", "app", env=env)
+        self.kiln("push", "none", f"{self.base}/none:1")
+        self.assertIsNone(self.provenance("none"))
+        # Nothing is made up for an image that was made elsewhere.
+        other = {"KILN_HOME": self.folder / "other"}
+        self.kiln("pull", name, env=other)
+        self.assertEqual(json.loads(self.kiln("push", name, f"{self.base}/pulled:1", "--json", env=other).stdout)["attested"], [])
+        self.assertIsNone(self.provenance("pulled"))
+
+    def test_a_remembered_push_takes_its_provenance_along_and_each_platform_has_its_own(self):
+        name = f"{self.base}/app:1"
+        told = self.kiln("build", "-f", "app/docker/Dockerfile", "--platform", "linux/amd64,linux/arm64", "--offline", "--push", "-t", name, "app")
+        self.assertNotIn("not remembered", told.stderr)
+        sent = json.loads(self.kiln("push", "--pending", "--json").stdout)
+        index = self.document("app", "1")
+        self.assertEqual(sorted(sent["attested"]), sorted(f"{self.base}/app@{entry['digest']}" for entry in index["manifests"]))
+        for entry in index["manifests"]:
+            request = self.attached("app", entry["digest"])[SLSA]["predicate"]["buildDefinition"]["externalParameters"]["request"]
+            self.assertEqual(request["platform"], f"linux/{entry['platform']['architecture']}")
+
+    def test_a_registry_that_does_not_take_it_leaves_a_warning(self):
+        digest = self.build("app:1", "--provenance=false")
+        listing = self.server.data / f"docker/registry/v2/repositories/acme/app/_manifests/tags/{digest.replace(':', '-')}"
+        listing.write_text("")
+        told = self.kiln("build", "-f", "app/docker/Dockerfile", "--push", "-t", f"{self.base}/app:1", "app", env={"SOURCE_DATE_EPOCH": "1700000000"})
+        self.assertIn("the image was pushed without the provenance that it has by default: GET ", told.stderr)
+        self.assertNotIn("ERROR", told.stderr)
+        asked = self.kiln("build", "-f", "app/docker/Dockerfile", "--push", "-t", f"{self.base}/app:1", "--provenance=mode=min", "app", code=3,
+                          env={"SOURCE_DATE_EPOCH": "1700000000"})
+        self.assertIn("while attaching what is said of", asked.stderr)
+        listing.unlink()
+        self.build("app:1")
+        self.assertTrue(self.provenance("app"))
+
+    def test_where_attestations_stand_in_an_index_the_default_does_too(self):
+        plain = self.build("plain:1", "--provenance=false")
+        self.build("app:1", "--attest-as=index")
+        _, statements = self.in_index("app", self.document("app", "1"))
+        self.assertEqual({image: set(said) for image, said in statements.items()}, {plain: {SLSA}})
+        # Docker's media types have no such index, and nobody asked for the provenance.
+        self.kiln("build", "-f", "app/docker/Dockerfile", "--attest-as=index", "-o", f"type=registry,name={self.base}/docker:1,oci-mediatypes=false", "app")
+        self.assertEqual(set(self.attached("docker", self.digest("docker:1"))), {SLSA})
+
+    def test_parts_of_an_index_bring_what_is_said_of_them_in_either_form(self):
+        self.write("docker-bake.json", json.dumps({"target": {"default": {
+            "context": "app", "dockerfile": "docker/Dockerfile", "tags": [f"{self.base}/app:1"], "platforms": ["linux/amd64", "linux/arm64"]}}}))
+        for form in ("referrers", "index"):
+            with self.subTest(form=form):
+                for platform in ("linux/amd64", "linux/arm64"):
+                    self.kiln("bake", "--push", "--only-platform", platform, "--attest-as", form, "--sbom=true")
+                self.kiln("index", "bake")
+                index = self.document("app", "1")
+                images, statements = self.in_index("app", index)
+                self.assertEqual([entry["platform"]["architecture"] for entry in images], ["amd64", "arm64"])
+                if form == "referrers":
+                    statements = {entry["digest"]: self.attached("app", entry["digest"]) for entry in images}
+                self.assertEqual({image: set(said) for image, said in statements.items()}, {entry["digest"]: {SPDX, SLSA} for entry in images})
+
+    def test_a_fleet_s_bake_release_copy_and_rollback_keep_it(self):
+        self.write("images/fleet.json", json.dumps({"registry": self.server.address, "namespace": "acme", "tags": ["latest"]}))
+        self.write("images/one/image.json", json.dumps({"kind": "service", "profiles": []}))
+        self.write("images/one/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        self.kiln("bake", "--push")
+        self.kiln("release", "create", "v1")
+        first = self.digest("one:latest")
+        said = self.referrers("one", first)
+        self.write("images/one/Dockerfile", "FROM scratch\nCOPY Dockerfile /two\n")
+        self.kiln("bake", "--push")
+        self.assertTrue(self.provenance("one", "latest"))
+        self.kiln("rollback", "v1")
+        self.assertEqual(self.digest("one:latest"), first)
+        self.assertEqual(self.referrers("one", first), said)
+        self.kiln("copy", f"{self.base}/one:v1", f"{self.base}/copy:v1")
+        self.assertEqual(len(self.referrers("copy", first)), 1)
 
 
 if __name__ == "__main__":

@@ -180,6 +180,7 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   request.delivery.inputs_tag = words.inputs_tag;
   request.delivery.pins = words.pins;
   request.delivery.attach_as = words.buildx.attach_as();
+  request.delivery.default_provenance = has_default_provenance();
   request.goals = fleet_goals(loaded.fleet);
   request.baselines = read_baselines(loaded.fleet.folder / kBaselinesFileName);
   request.naming = std::move(loaded.naming);

@@ -185,6 +185,7 @@ BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log, 
   request.delivery.signing = push_signing(words.sign_key, cancel);
   request.delivery.load = words.load;
   request.delivery.attach_as = words.buildx.attach_as();
+  request.delivery.default_provenance = has_default_provenance();
   return request;
 }
 

@@ -8,11 +8,13 @@
 #include "builder/build/remembered_push.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/found_image.hpp"
+#include "builder/cli/images/kept_provenance.hpp"
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
 #include "builder/cli/output/push_outcome.hpp"
 #include "builder/cli/output/stderr_log.hpp"
+#include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/signing_keys.hpp"
 #include "builder/sign/image_signatures.hpp"
 
@@ -34,26 +36,31 @@ struct PushWords {
   bool json = false;
 };
 
-// Signs what was pushed, once in each repository. `problem` is why not, where something failed; signed are names with
-// digests.
-struct SignedPushes {
-  std::vector<std::string> images;
+// What was put beside pushed images, and why an image was not signed that was to be.
+struct PushesBeside {
+  PutBeside put;
   std::optional<Error> problem;
 };
 
-SignedPushes sign_outcomes(RegistrySession& session, const std::vector<PushOutcome>& outcomes,
-                           const std::optional<SigningKey>& key) {
-  SignedPushes done;
-  if (!key) return done;
+// Attaches what is known of how the images were made, then signs them, once in each repository.
+PushesBeside put_beside(RegistrySession& session, const std::vector<PushRequest>& requests,
+                        const std::vector<PushOutcome>& outcomes, const std::optional<SigningKey>& key) {
+  PushesBeside done;
   StderrLog log;
+  for (std::size_t i = 0; i < requests.size() && has_default_provenance(); ++i) {
+    for (std::string& image : attach_kept_provenance(session, requests[i], outcomes[i], log))
+      done.put.attested.push_back(std::move(image));
+  }
+  if (!key) return done;
   for (const PushOutcome& outcome : outcomes) {
     for (const PushedTarget& pushed : outcome.targets) {
       oci::Reference image = pushed.target;
       image.tag.reset();
-      if (std::find(done.images.begin(), done.images.end(), image.str()) != done.images.end()) continue;
+      std::vector<std::string>& images = done.put.signed_images;
+      if (std::find(images.begin(), images.end(), image.str()) != images.end()) continue;
       try {
         sign_pushed_image(session.remote(), image, *key, log);
-        done.images.push_back(image.str());
+        images.push_back(image.str());
       } catch (const Error& error) {
         if (!done.problem) done.problem = error;
       }
@@ -71,18 +78,18 @@ int push_one(const PushWords& words, const CancelToken& cancel) {
   std::vector<oci::Reference> targets;
   for (const std::string& target : words.targets) targets.push_back(oci::Reference::parse(target));
   if (targets.empty()) targets.push_back(oci::Reference::parse(named.name));
-  const PushRequest request = push_request(named.descriptor, std::move(targets));
-  const auto outcomes = push_images(session.remote(), session.store(), {&request, 1}, {}, &session.transfers());
-  const std::size_t remembered = remember_outcomes(session.store(), {&request, 1}, outcomes, {});
+  const std::vector<PushRequest> requests = {push_request(named.descriptor, std::move(targets))};
+  const auto outcomes = push_images(session.remote(), session.store(), requests, {}, &session.transfers());
+  const std::size_t remembered = remember_outcomes(session.store(), requests, outcomes, {});
   if (outcomes[0].error) {
     session.end_progress();
     StderrLog log;
     log.warn(remembered_note(remembered));
     throw *outcomes[0].error;
   }
-  const SignedPushes done = sign_outcomes(session, outcomes, key);
+  const PushesBeside done = put_beside(session, requests, outcomes, key);
   const OutputFormat format = words.json ? OutputFormat::json : OutputFormat::text;
-  const std::string text = push_outcome_text(outcomes[0], session.remote().stats(), format, done.images);
+  const std::string text = push_outcome_text(outcomes[0], session.remote().stats(), format, done.put);
   session.end_progress();
   fmt::print("{}", text);
   if (done.problem) throw Error(*done.problem);
@@ -149,7 +156,7 @@ int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes,
   }
   const auto outcomes = push_images(session.remote(), session.store(), requests, {}, &session.transfers());
   remember_outcomes(session.store(), requests, outcomes, sources);
-  const SignedPushes done = sign_outcomes(session, outcomes, key);
+  const PushesBeside done = put_beside(session, requests, outcomes, key);
   session.end_progress();
   json list = json::array();
   const Error* first = nullptr;
@@ -165,9 +172,9 @@ int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes,
       fmt::print("{} {}@{}\n", error ? "failed" : "pushed", pushes[i].target, pushes[i].root.digest.str());
   }
   if (words.json) {
-    print_json(json{{"targets", list}, {"signed", done.images}});
+    print_json(json{{"targets", list}, {"attested", done.put.attested}, {"signed", done.put.signed_images}});
   } else {
-    for (const std::string& image : done.images) fmt::print("signed {}\n", image);
+    fmt::print("{}", put_beside_text(done.put));
   }
   if (!first && done.problem) throw Error(*done.problem);
   if (!first) return 0;

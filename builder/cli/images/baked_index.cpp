@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "builder/attest/attestation_manifest.hpp"
 #include "builder/build/build.hpp"
 #include "builder/build/build_jobs.hpp"
 #include "builder/build/delivery.hpp"
@@ -18,7 +19,42 @@ namespace kiln::cli {
 namespace {
 
 // What is at the registry for one platform, as an index lists it.
-oci::Descriptor platform_image(RegistrySession& session, const TargetSpec& target, const TargetInputs& inputs) {
+struct PlatformEntries {
+  oci::Descriptor image;
+  std::vector<oci::Descriptor> attestations;  // of the image
+};
+
+oci::Descriptor entry_of_image(RegistrySession& session, const oci::Descriptor& manifest, const std::string& where) {
+  oci::Descriptor entry = manifest;
+  const oci::Descriptor config = oci::parse_manifest(session.store().read(manifest.digest), where).config;
+  entry.platform = oci::parse_image_config(session.store().read(config.digest), where).platform;
+  return entry;
+}
+
+// A part whose attestations stand in an index is an index of one image.
+PlatformEntries entries_of_part(RegistrySession& session, const oci::Descriptor& root, const std::string& where) {
+  PlatformEntries entries;
+  if (!oci::media_type::is_index(root.media_type)) {
+    entries.image = entry_of_image(session, root, where);
+    return entries;
+  }
+  std::size_t images = 0;
+  for (oci::Descriptor& entry : oci::parse_index(session.store().read(root.digest), where).manifests) {
+    if (entry.annotations.contains(kAttestedDigestAnnotation)) {
+      entries.attestations.push_back(std::move(entry));
+    } else if (++images == 1) {
+      const oci::Descriptor manifest{entry.media_type, entry.digest, entry.size, {}, {}, {}};
+      entries.image = entry_of_image(session, manifest, where);
+    }
+  }
+  if (images != 1) {
+    throw Error(Category::network,
+                fmt::format("{} was expected to be one image, and is an index of {}", where, images));
+  }
+  return entries;
+}
+
+PlatformEntries platform_entries(RegistrySession& session, const TargetSpec& target, const TargetInputs& inputs) {
   const oci::Reference source = platform_references(target, inputs).front();
   const auto there =
       session.remote().client_for(source).resolve(session.remote().repository_of(source).repository, *source.tag);
@@ -29,14 +65,8 @@ oci::Descriptor platform_image(RegistrySession& session, const TargetSpec& targe
                             "--only-platform {}' pushes it, from the same files and by the same version of kiln",
                             target.name, platform, source.str(), target.name, platform));
   }
-  oci::Descriptor manifest = fetch_documents(session, source.with_digest(there->digest));
-  const std::string where = fmt::format("'{}'", source.str());
-  const std::string text = session.store().read(manifest.digest);
-  if (oci::media_type::is_index(manifest.media_type))
-    throw Error(Category::network, fmt::format("{} was expected to be one image, and is an index", where));
-  const oci::Descriptor config = oci::parse_manifest(text, where).config;
-  manifest.platform = oci::parse_image_config(session.store().read(config.digest), where).platform;
-  return manifest;
+  const oci::Descriptor root = fetch_documents(session, source.with_digest(there->digest));
+  return entries_of_part(session, root, fmt::format("'{}'", source.str()));
 }
 
 }  // namespace
@@ -49,11 +79,14 @@ BakedIndex put_baked_index(RegistrySession& session, const Plan& plan, const std
   const Output output = last_image_output(spec, numbers.size());
   BakedIndex baked;
   std::vector<TargetInputs> own;
+  std::vector<oci::Descriptor> attestations;
   for (const std::size_t number : numbers) {
     own.push_back(inputs[number]);
-    baked.manifests.push_back(platform_image(session, plan.targets[number]->target, inputs[number]));
+    PlatformEntries entries = platform_entries(session, plan.targets[number]->target, inputs[number]);
+    baked.manifests.push_back(std::move(entries.image));
+    attestations.insert(attestations.end(), entries.attestations.begin(), entries.attestations.end());
   }
-  baked.root = index_of(session.store(), baked.manifests, output);
+  baked.root = index_of(session.store(), baked.manifests, output, attestations);
   baked.names = names_at(output, spec.names);
   PushRequest request{baked.root, {}};
   for (const std::string& name : baked.names) request.targets.push_back(oci::Reference::parse(name));

@@ -19,7 +19,7 @@ PushRequest push_request(const oci::Descriptor& root, std::vector<oci::Reference
 }
 
 std::string push_outcome_text(const PushOutcome& outcome, const WireStats& stats, OutputFormat format,
-                              const std::vector<std::string>& signed_images) {
+                              const PutBeside& beside) {
   std::string text;
   nlohmann::json targets = nlohmann::json::array();
   for (const PushedTarget& pushed : outcome.targets) {
@@ -34,17 +34,24 @@ std::string push_outcome_text(const PushOutcome& outcome, const WireStats& stats
       targets.push_back({{"name", name.str()}, {"digest", digest}, {"outcome", was_there ? "unchanged" : "pushed"}});
     }
   }
-  if (format == OutputFormat::text) {
-    for (const std::string& image : signed_images) text += fmt::format("signed {}\n", image);
-    return text;
-  }
+  if (format == OutputFormat::text) return text + put_beside_text(beside);
   const nlohmann::json wire = {{"pushed_bytes", stats.pushed_bytes.load()},
                                {"pulled_bytes", stats.pulled_bytes.load()},
                                {"mounted_bytes", stats.mounted_bytes.load()},
                                {"skipped_bytes", stats.skipped_bytes.load()}};
-  return json_text(nlohmann::json{{"targets", std::move(targets)}, {"signed", signed_images}, {"wire", wire}},
+  return json_text(nlohmann::json{{"targets", std::move(targets)},
+                                  {"attested", beside.attested},
+                                  {"signed", beside.signed_images},
+                                  {"wire", wire}},
                    JsonLayout::indented) +
          "\n";
+}
+
+std::string put_beside_text(const PutBeside& beside) {
+  std::string text;
+  for (const std::string& image : beside.attested) text += fmt::format("attached provenance to {}\n", image);
+  for (const std::string& image : beside.signed_images) text += fmt::format("signed {}\n", image);
+  return text;
 }
 
 }  // namespace kiln::cli

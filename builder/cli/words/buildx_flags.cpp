@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/definitions/bake/entries.hpp"
 #include "builder/definitions/hcl/convert.hpp"
@@ -131,6 +132,14 @@ std::vector<std::string> BuildxWords::attestation_words() const {
 
 std::optional<AttachedAs> BuildxWords::attach_as() const {
   return attached_as.empty() ? std::nullopt : std::optional(parse_attached_as(attached_as, "--attest-as"));
+}
+
+bool has_default_provenance() {
+  constexpr const char* kVariable = "BUILDX_NO_DEFAULT_ATTESTATIONS";
+  const std::string value = environment_variable(kVariable).value_or("");
+  const auto is_off = value.empty() ? std::optional(false) : bake::flag_of_text(value);
+  if (is_off) return !*is_off;
+  throw Error(Category::usage, fmt::format("{} '{}': expected true or false", kVariable, printable(value)));
 }
 
 std::vector<std::string> BuildxWords::words_of_set() const {

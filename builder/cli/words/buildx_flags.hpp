@@ -32,6 +32,10 @@ struct BuildxWords {
   std::vector<std::string> words_of_set() const;
 };
 
+// Whether what is pushed is told of by default: not where BUILDX_NO_DEFAULT_ATTESTATIONS is true. Error{usage} for a
+// value that is neither true nor false.
+bool has_default_provenance();
+
 void add_buildx_flags(Arguments& build, BuildxWords& words);
 // The same of `docker buildx bake`.
 void add_buildx_bake_flags(Arguments& bake, BuildxWords& words);

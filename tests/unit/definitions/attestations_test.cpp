@@ -26,9 +26,26 @@ TEST_CASE("the last word of a type is the one that counts") {
   CHECK(both.provenance->mode == ProvenanceMode::min);
 }
 
+TEST_CASE("that a provenance is not wanted is something else than to say nothing of one") {
+  CHECK_FALSE(wishes_of({"type=sbom"}).is_provenance_said);
+  const AttestationWishes off = wishes_of({"type=provenance,disabled=true"});
+  CHECK(off.is_provenance_said);
+  CHECK_FALSE(off.provenance);
+  CHECK(wishes_of({"type=provenance,mode=min"}).is_provenance_said);
+}
+
 TEST_CASE("a provenance without a mode is the whole one, as BuildKit has it") {
   CHECK(wishes_of({"type=provenance"}).provenance->mode == ProvenanceMode::max);
   CHECK(wishes_of({"type=provenance,mode=full"}).provenance->mode == ProvenanceMode::max);
+}
+
+TEST_CASE("an SBOM may have the digests of files") {
+  CHECK_FALSE(wishes_of({"type=sbom"}).is_sbom_of_files);
+  CHECK(wishes_of({"type=sbom,file-digests=true"}).is_sbom_of_files);
+  CHECK_FALSE(wishes_of({"type=sbom,file-digests=true", "type=sbom,file-digests=0"}).is_sbom_of_files);
+  CHECK_FALSE(wishes_of({"type=sbom,file-digests=true", "type=sbom,disabled=true"}).is_sbom_of_files);
+  CHECK_ERROR(wishes_of({"type=sbom,file-digests=all"}), Category::usage,
+              "--attest 'type=sbom,file-digests=all': 'file-digests' must be true or false, got 'all'");
 }
 
 TEST_CASE("the options of a provenance are taken") {
