@@ -30,6 +30,8 @@ COPY f /app/f
 
 
 class Attested(harness.KilnTest):
+    counts_what_is_pushed = True
+
     def setUp(self):
         super().setUp()
         self.need_programs("skopeo")
@@ -41,10 +43,6 @@ class Attested(harness.KilnTest):
         self.write("app/debian/usr/bin/tini", "t" * 700)
         self.write("app/f", "content")
         self.write("app/docker/Dockerfile", DOCKERFILE)
-
-    def environment(self, **changes):
-        """Nothing is said that a test does not ask for; Default has what comes by itself."""
-        return super().environment(**{"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", **changes})
 
     def build(self, name, *words, **options):
         """Builds app and pushes it as this name; the digest that the tag names."""
@@ -363,8 +361,7 @@ class Fleet(Attested):
 class Default(Attested):
     """What is said of an image where nobody says anything of it."""
 
-    def environment(self, **changes):
-        return super().environment(**{"BUILDX_NO_DEFAULT_ATTESTATIONS": None, **changes})
+    counts_what_is_pushed = False
 
     def provenance(self, name, tag="1"):
         return self.attached(name, self.digest(f"{name}:{tag}")).get(SLSA)
@@ -376,6 +373,9 @@ class Default(Attested):
         definition = self.provenance("app")["predicate"]["buildDefinition"]
         self.assertEqual(definition["externalParameters"]["configSource"]["path"], "docker/Dockerfile")
         self.assertNotIn("steps", definition["internalParameters"])
+        # The tag that lists it is no name of an image.
+        self.assertEqual(self.kiln("ls", f"{self.base}/app").stdout.split(), ["1"])
+        self.assertEqual(set(self.kiln("ls", "--all", f"{self.base}/app").stdout.split()), {"1", plain.replace(":", "-")})
         before = self.writes()
         self.assertEqual(self.build("app:1"), plain)
         # What was asked for as the default is the same thing, and another machine finds it.

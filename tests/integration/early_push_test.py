@@ -88,6 +88,8 @@ class Front:
 
 
 class EarlyPush(harness.KilnTest):
+    counts_what_is_pushed = True
+
     def setUp(self):
         super().setUp()
         self.need_containers()

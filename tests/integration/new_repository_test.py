@@ -15,6 +15,8 @@ FEW_BYTES = 20_000
 
 
 class NewRepository(harness.KilnTest):
+    counts_what_is_pushed = True
+
     def setUp(self):
         super().setUp()
         self.server = self.registry()

@@ -22,6 +22,8 @@ FORMS = ("bundle", "tag")
 
 
 class SignTest(harness.KilnTest):
+    counts_what_is_pushed = True
+
     def setUp(self):
         super().setUp()
         self.server = self.registry(delete=True)
@@ -29,10 +31,6 @@ class SignTest(harness.KilnTest):
         self.write("app/app.txt", "one")
         self.write("app/Dockerfile", DOCKERFILE)
         self.make_keys("key")
-
-    def environment(self, **changes):
-        """What hangs on an image is counted here: signatures, and no provenance that comes by default."""
-        return super().environment(**{"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", **changes})
 
     def make_keys(self, name, *algorithm):
         """NAME.pem and NAME.pub, by openssl."""

@@ -7,22 +7,31 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/stderr_log.hpp"
+#include "builder/retention/repository_contents.hpp"
 #include "registry/remote/registry_client.hpp"
 
 namespace kiln::cli {
 
 namespace {
 
-int run_ls(const std::string& repository, bool as_json, const CancelToken& cancel) {
-  const oci::Reference reference = oci::Reference::parse(repository);
+struct LsWords {
+  std::string repository;
+  bool json = false;
+  bool all = false;
+};
+
+int run_ls(const LsWords& words, const CancelToken& cancel) {
+  const oci::Reference reference = oci::Reference::parse(words.repository);
   if (reference.tag || reference.digest) {
     throw Error(Category::usage, fmt::format("'{}' names one image; a repository such as '{}' was expected",
                                              reference.str(), reference.name()));
   }
   StderrLog log;
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
-  const auto tags = session->client_for(reference).list_tags(session->repository_of(reference).repository);
-  if (as_json) {
+  auto tags = session->client_for(reference).list_tags(session->repository_of(reference).repository);
+  // They list what hangs on an image, or are cosign's signatures: no names that anybody gave.
+  if (!words.all) std::erase_if(tags, [](const std::string& tag) { return digest_in_tag(tag).has_value(); });
+  if (words.json) {
     print_json(nlohmann::json{{"repository", reference.name()}, {"tags", tags}});
   } else {
     for (const std::string& tag : tags) fmt::print("{}\n", printable(tag));
@@ -33,12 +42,12 @@ int run_ls(const std::string& repository, bool as_json, const CancelToken& cance
 }  // namespace
 
 void add_ls_command(Arguments& root) {
-  const auto repository = std::make_shared<std::string>();
-  const auto json = std::make_shared<bool>(false);
+  const auto words = std::make_shared<LsWords>();
   root.command("ls", "List the tags of a repository.")
-      .required_positional("REPO", *repository, "registry/repository")
-      .flag("--json", *json, "as JSON")
-      .handler([repository, json](const CancelToken& cancel) { return run_ls(*repository, *json, cancel); });
+      .required_positional("REPO", words->repository, "registry/repository")
+      .flag("--all", words->all, "those too that list what is attached to an image (sha256-...)")
+      .flag("--json", words->json, "as JSON")
+      .handler([words](const CancelToken& cancel) { return run_ls(*words, cancel); });
 }
 
 }  // namespace kiln::cli
