@@ -18,7 +18,7 @@ class ImageAttachment {
   ImageAttachment(RemoteSession& session, const ContentStore& store, const RemoteRepository& place,
                   const AttestedImage& image, bool is_new);
 
-  // What is not known to be attached already; asks nobody.
+  // What is not known to be attached already; no registry is asked.
   const std::vector<const Attestation*>& open() const noexcept { return open_; }
   // Whether anything of it was asked for.
   bool is_asked_for() const;

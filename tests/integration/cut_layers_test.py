@@ -134,6 +134,8 @@ class Writer:
 
 
 class CutLayers(harness.KilnTest):
+    counts_what_is_pushed = True
+
     def setUp(self):
         super().setUp()
         self.tiny_base()

@@ -17,6 +17,8 @@ RUN cat {SITE}/idna/__init__.py /own >/seen
 
 
 class CutRooms(harness.KilnTest):
+    counts_what_is_pushed = True
+
     def setUp(self):
         super().setUp()
         self.tiny_base()

@@ -95,12 +95,12 @@ TEST_CASE("behind the end of a tar is nothing to read, and a damaged frame is to
   FrameReader reader(made.store, made.blob(), frames);
   CHECK(reader.read(index.unpacked_bytes(), 0).empty());
   CHECK_ERROR(reader.read(index.unpacked_bytes() - 1, 2), Category::build,
-              name + " ends before byte " + std::to_string(index.unpacked_bytes() + 1) + " of its tar");
+              (name + " ends before byte " + std::to_string(index.unpacked_bytes() + 1) + " of its tar").c_str());
   std::vector<Frame> wrong = frames;
   ++wrong.front().unpacked_bytes;
   FrameReader damaged(made.store, made.blob(), wrong);
   CHECK_ERROR(damaged.read(0, 1), Category::build,
-              name + " is damaged: a part of its gzip data is not what the file index says");
+              (name + " is damaged: a part of its gzip data is not what the file index says").c_str());
 }
 
 TEST_CASE("of a tar whose length is not that of its entries nothing is computed") {
