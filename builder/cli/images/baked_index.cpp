@@ -42,7 +42,7 @@ oci::Descriptor platform_image(RegistrySession& session, const TargetSpec& targe
 }  // namespace
 
 BakedIndex put_baked_index(RegistrySession& session, const Plan& plan, const std::string& target,
-                           const std::vector<TargetInputs>& inputs) {
+                           const std::vector<TargetInputs>& inputs, const CheckIndex& check) {
   const std::vector<std::size_t> numbers = numbers_of(plan, target);
   const TargetSpec& spec = plan.targets[numbers.front()]->target;
   if (spec.names.empty()) throw Error(Category::usage, fmt::format("target '{}' has no tags to be put under", target));
@@ -55,6 +55,7 @@ BakedIndex put_baked_index(RegistrySession& session, const Plan& plan, const std
   }
   baked.root = index_of(session.store(), baked.manifests, output);
   baked.names = names_at(output, spec.names);
+  check(oci::Reference::parse(baked.names.front()), baked.root);
   PushRequest request{baked.root, {}};
   for (const std::string& name : baked.names) request.targets.push_back(oci::Reference::parse(name));
   // Last: who finds this tag takes the others to be there.
