@@ -7,9 +7,9 @@
 #include "base/text.hpp"
 #include "builder/attest/attestation_manifest.hpp"
 #include "builder/attest/provenance_attestation.hpp"
+#include "builder/build/built_packages.hpp"
 #include "builder/build/places.hpp"
 #include "builder/build/provenance_facts.hpp"
-#include "builder/packages/layer_files.hpp"
 #include "builder/packages/sbom.hpp"
 #include "registry/store/attached.hpp"
 #include "registry/store/closure.hpp"
@@ -37,15 +37,6 @@ std::vector<std::string> subject_names(const std::vector<std::string>& repositor
   return names;
 }
 
-ImagePackages packages_of_image(const BuiltImage& built, LayerAccess& access, FileList files) {
-  const ImageLayers& layers = built.image.layers;
-  const MergedView view = still_there(access.view(layers));
-  const ReadLayerFiles read = [&](std::size_t layer, const std::set<std::string>& paths) {
-    const LayerBlob blob = still_there(access.blobs().local(layers[layer]));
-    return read_layer_files(access.store(), access.pool(), blob.descriptor, *view.layers()[layer], paths,
-                            access.cancel());
-  };
-  return packages_of({view, built.image.parsed.layers, built.image.image.history}, read, files);
 }
 
 }  // namespace
@@ -73,7 +64,7 @@ Statement Attestor::sbom_of(const BuiltImage& built, const std::vector<std::stri
   subject.platform = built.image.image.platform;
   subject.created = stated_creation(built.image.image);
   subject.tool_version = shop_.surroundings().kiln_version;
-  const ImagePackages packages = packages_of_image(built, shop_.layers(), files);
+  const ImagePackages packages = still_there(built_packages(built, shop_.layers(), files));
   for (const std::string& note : packages.notes)
     shop_.recorder().warn(fmt::format("SBOM of '{}': {}", subject.name, note));
   return make_statement(subject_names(repositories, subject.platform), subject.manifest, kSpdxPredicate,

@@ -16,6 +16,7 @@
 #include "builder/build/fleet_plan.hpp"
 #include "builder/build/image_push.hpp"
 #include "builder/build/places.hpp"
+#include "builder/build/policy_gate.hpp"
 #include "builder/build/record_keeper.hpp"
 #include "builder/build/workshop.hpp"
 
@@ -61,6 +62,7 @@ class Build {
     shop_ = std::make_unique<Workshop>(settings_, surroundings, secrets_of(result_.plan));
     record_ = std::make_unique<RecordKeeper>(*shop_, began);
     attestor_ = std::make_unique<Attestor>(*shop_, result_.plan, request_);
+    gate_ = std::make_unique<PolicyGate>(*shop_, result_.plan, request_.fleet.settings.policy);
   }
 
   BuildResult run() {
@@ -68,13 +70,19 @@ class Build {
     const Stages stages = solve();
     assemble(stages);
     check(stages);
+    check_policy();
     WorkshopPlaces places(*shop_, settings_.times.epoch, sign_key_);
-    deliver(deliveries_, places,
-            [&](const std::set<std::string>& targets, const Blocked& lost) { make_again(targets, lost); });
+    deliver(deliveries_, places, [&](const std::set<std::string>& targets, const Blocked& lost) {
+      make_again(targets, lost);
+      check_policy();
+    });
     write_caches();
     push_inputs_tags();
     describe_targets();
-    if (request_.is_reported) result_.report = record_->finish(request_, result_.targets);
+    if (request_.is_reported) {
+      shop_->recorder().add_policy(gate_->findings());
+      result_.report = record_->finish(request_, result_.targets);
+    }
     keep_bound(*shop_, settings_.store_bound);
     shop_->end_progress();
     if (surroundings_.on_built) surroundings_.on_built(result_.targets, *shop_);
@@ -102,11 +110,11 @@ class Build {
     }
   }
 
-  // Where layers may go while their images are built. With pins nothing: an image that comes out wrong is to send
-  // nothing.
+  // Where layers may go while their images are built. With pins nothing, nor with a policy that denies images: one that
+  // comes out wrong is to send nothing.
   std::map<std::string, EarlyTarget> early_targets() const {
     std::map<std::string, EarlyTarget> targets;
-    if (!pins_.empty()) return targets;
+    if (!pins_.empty() || request_.fleet.settings.policy.denies_images()) return targets;
     for (const BuildJob& job : jobs_) {
       const TargetSpec& target = target_of(job);
       if (const auto first = early_target(target, job.outputs, job.names)) targets.emplace(target.name, *first);
@@ -196,6 +204,8 @@ class Build {
     if (request_.delivery.signing.is_said && !push_anything(jobs_))
       shop_->recorder().warn("--sign-key does nothing: no image is pushed");
     record_->begin(result_.plan, all, request_.fleet);
+    gate_->check_definitions(all);
+    gate_->enforce();
     if (shop_->recorder().wants_expectation()) tell_expectation(all);
     Stages stages = solve_or_report({all.begin(), all.end()});
     // What is pushed next is mounted from the cache, not sent a second time.
@@ -273,6 +283,31 @@ class Build {
       images.insert(images.end(), delivery.images.begin(), delivery.images.end());
     });
     check_sizes(images);
+  }
+
+  // What the policy says of the images that are about to leave, in all their forms. Looking into a layer may show that
+  // no place has it.
+  void check_policy() {
+    while (true) {
+      gate_->check_bases_again();
+      std::set<std::string> targets;
+      Blocked lost;
+      std::size_t i = 0;
+      for (const BuildJob& job : jobs_) {
+        for (const Output& output : job.outputs) {
+          const Delivery& delivery = deliveries_[i++];
+          if (!makes_image(output.type)) continue;
+          for (std::size_t k = 0; k < delivery.images.size(); ++k) {
+            const Blocked missing = gate_->check_image(job.numbers[k], delivery.images[k]);
+            if (!missing.lost.empty()) targets.insert(delivery.target);
+            lost.add(missing);
+          }
+        }
+      }
+      gate_->enforce();
+      if (targets.empty()) return;
+      make_again(targets, lost);
+    }
   }
 
   // Each target's last output: the form that is reported.
@@ -358,6 +393,7 @@ class Build {
   std::unique_ptr<Workshop> shop_;
   std::unique_ptr<RecordKeeper> record_;
   std::unique_ptr<Attestor> attestor_;
+  std::unique_ptr<PolicyGate> gate_;
   std::vector<Delivery> deliveries_;  // the outputs of all jobs, in their order
 };
 

@@ -15,6 +15,7 @@
 #include "builder/definitions/fleet.hpp"
 #include "builder/definitions/image_names.hpp"
 #include "builder/definitions/output.hpp"
+#include "builder/policy/finding.hpp"
 #include "builder/report/baseline.hpp"
 #include "builder/report/build_report.hpp"
 #include "builder/sign/signing_key.hpp"
@@ -107,6 +108,8 @@ struct BuildSurroundings {
   // The command of a RUN failed (or something else did, then `run` is null), and settings.runs.keep_failed is set. The
   // display has ended, nothing is sent any more.
   std::function<void(const Error& error, std::unique_ptr<FailedRun> run, Workshop& shop)> on_failed_run = {};
+  // What breaks the policy, as it is found: once before anything is built, and once before anything leaves.
+  std::function<void(const std::vector<PolicyFinding>& findings)> on_policy = {};
   // Called when all is done and the store still holds on to what was built.
   std::function<void(const std::vector<BuiltTarget>& targets, Workshop& shop)> on_built = {};
 };

@@ -43,12 +43,18 @@ Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings
   lookup_ = std::make_unique<StepLookup>(*cache_, caches_->cache(), *recorder_, secrets);
   steps_ = std::make_unique<StepExecutor>(*lookup_, sharing_.get(), *recorder_, clock(), cancel());
   stat_cache_ = std::make_unique<StatCache>(home_.stat_cache(), home_.locks() / "stat-cache");
-  bases_ = surroundings.host.open_bases(base_tools(*steps_), settings_.bases);
+  bases_ = std::make_unique<AskedBases>(surroundings.host.open_bases(base_tools(*steps_), settings_.bases));
   fetcher_ = surroundings.host.open_fetcher(*layers_);
   settings_.runs.parallel = parallel_stages();
   settings_.runs.masked = [secrets](std::string_view text) { return secrets.masked(text); };
   runs_ = std::make_unique<RunSteps>(*layers_, surroundings.host.container_runner(runner_.get()), *recorder_,
                                      settings_.runs, mounts_.get());
+}
+
+std::unique_ptr<BaseSource> Workshop::open_looking_bases() {
+  BaseSettings settings = settings_.bases;
+  if (settings.lock_policy == LockPolicy::use) settings.lock_policy = LockPolicy::look;
+  return surroundings_.host.open_bases(base_tools(*steps_), settings);
 }
 
 Workshop::~Workshop() {

@@ -8,6 +8,7 @@
 #include "base/cancel.hpp"
 #include "base/error.hpp"
 #include "base/thread_pool.hpp"
+#include "builder/build/asked_bases.hpp"
 #include "builder/build/build_request.hpp"
 #include "builder/build/early_layers.hpp"
 #include "builder/cache/step_cache.hpp"
@@ -67,6 +68,9 @@ class Workshop {
   LazyRemote& remote() noexcept { return *remote_; }
   CacheSession& caches() noexcept { return *caches_; }
   LayerAccess& layers() noexcept { return *layers_; }
+  AskedBases& bases() noexcept { return *bases_; }
+  // Bases of its own for who looks at them before the build: nothing is recorded in the lock file.
+  std::unique_ptr<BaseSource> open_looking_bases();
   StepLookup& lookup() noexcept { return *lookup_; }
   StepExecutor& steps() noexcept { return *steps_; }
   StatCache& stat_cache() noexcept { return *stat_cache_; }
@@ -98,7 +102,7 @@ class Workshop {
   std::unique_ptr<StepLookup> lookup_;
   std::unique_ptr<StepExecutor> steps_;
   std::unique_ptr<StatCache> stat_cache_;
-  std::unique_ptr<BaseSource> bases_;
+  std::unique_ptr<AskedBases> bases_;
   std::unique_ptr<SourceFetcher> fetcher_;
   std::unique_ptr<RunSteps> runs_;
   LostSteps lost_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "builder/definitions/attestations.hpp"
+#include "builder/definitions/policy_rules.hpp"
 #include "builder/definitions/target_spec.hpp"
 
 namespace kiln {
@@ -51,6 +52,7 @@ struct FleetSettings {
   std::string ca_bundle;                 // a file (absolute), "host", "none"; empty: not said
   FleetGoals goals;
   Retention retention;
+  PolicyRules policy;
   std::string source;  // for org.opencontainers.image.source; empty: not said
   fs::path profiles_folder;
   fs::path lock_file;

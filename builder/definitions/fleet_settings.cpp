@@ -112,6 +112,7 @@ FleetSettings read_fleet_settings(const JsonSource& source, const json& content)
   settings.retention.daily = retention.value("daily", settings.retention.daily);
   settings.retention.weekly = retention.value("weekly", settings.retention.weekly);
   settings.retention.monthly = retention.value("monthly", settings.retention.monthly);
+  if (content.contains("policy")) settings.policy = read_policy_rules(source, content.at("policy"));
   return settings;
 }
 

@@ -41,6 +41,11 @@ void refuse_definitions_elsewhere(const fs::path& file, const fs::path& reposito
   const FleetSettings settings = read_fleet_settings(source, source.parse(fleet_schema()));
   refuse_elsewhere(settings.lock_file, repository);
   if (settings.ca_bundle.starts_with('/')) refuse_elsewhere(settings.ca_bundle, repository);
+  if (settings.policy.base_signature) {
+    for (const std::string& key : settings.policy.base_signature->keys) {
+      if (key.starts_with('/')) refuse_elsewhere(key, repository);
+    }
+  }
   refuse_elsewhere(settings.profiles_folder, repository);
   if (!fs::is_directory(settings.profiles_folder)) return;
   for (const std::string& name : list_directory(settings.profiles_folder))

@@ -2,42 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/percent.hpp"
+#include "base/sarif.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/excerpt.hpp"
 
 namespace kiln::dockerfile {
 namespace {
 
-constexpr const char* kSarifSchema = "https://json.schemastore.org/sarif-2.1.0.json";
 constexpr const char* kErrorRule = "DockerfileError";
 
 const char* to_string(RuleOrigin origin) { return origin == RuleOrigin::buildkit ? "buildkit" : "kiln"; }
-
-// SARIF 2.1.0 (OASIS), 3.49: what a viewer shows beside a rule is its `help`.
-nlohmann::json sarif_rule(std::string_view id, std::string_view description, std::string_view page) {
-  nlohmann::json rule = {{"id", id}, {"name", id}, {"shortDescription", {{"text", description}}}};
-  if (!page.empty()) {
-    rule["help"] = {{"text", fmt::format("How to fix it: {} of kiln", page)}};
-    rule["properties"] = {{"page", page}};
-  }
-  return rule;
-}
-
-nlohmann::json sarif_result(std::string_view rule, std::size_t rule_number, const char* level, std::string_view message,
-                            std::string_view file_name, LineRange lines) {
-  const auto first = std::max(lines.first, decltype(lines.first){1});  // a file without instructions has no line
-  const nlohmann::json location = {{"artifactLocation", {{"uri", percent_encoded(file_name, "/")}}},
-                                   {"region", {{"startLine", first}, {"endLine", std::max(first, lines.last)}}}};
-  return {{"ruleId", rule},
-          {"ruleIndex", rule_number},
-          {"level", level},
-          {"message", {{"text", printable(message)}}},
-          {"locations", nlohmann::json::array({{{"physicalLocation", location}}})}};
-}
 
 }  // namespace
 
@@ -71,26 +47,24 @@ nlohmann::json check_json(const CheckReport& report, std::string_view file_name)
 }
 
 nlohmann::json check_sarif(const CheckReport& report, std::string_view file_name) {
-  nlohmann::json known = nlohmann::json::array();
-  for (const Rule& rule : rules()) known.push_back(sarif_rule(rule.name, rule.description, rule.page));
-  known.push_back(sarif_rule(kErrorRule, "The Dockerfile does not build", ""));
-  const auto number_of = [&](std::string_view name) {
-    return static_cast<std::size_t>(
-        std::find_if(known.begin(), known.end(), [&](const auto& rule) { return rule["id"] == name; }) - known.begin());
-  };
-  nlohmann::json results = nlohmann::json::array();
+  std::vector<SarifRule> known;
+  for (const Rule& rule : rules()) {
+    known.push_back({std::string(rule.name), std::string(rule.description),
+                     fmt::format("How to fix it: {} of kiln", rule.page), std::string(rule.page)});
+  }
+  known.push_back({kErrorRule, "The Dockerfile does not build", "The message says what was expected", ""});
+  std::vector<SarifResult> results;
+  const std::string file(file_name);
   for (const Finding& finding : report.findings) {
     const bool fails = report.fails && find_rule(finding.rule)->origin == RuleOrigin::buildkit;
-    results.push_back(sarif_result(finding.rule, number_of(finding.rule), fails ? "error" : "warning", finding.message,
-                                   file_name, finding.lines));
+    results.push_back({finding.rule, fails ? SarifLevel::error : SarifLevel::warning, finding.message, file,
+                       finding.lines.first, finding.lines.last});
   }
   if (report.error) {
-    results.push_back(sarif_result(kErrorRule, number_of(kErrorRule), "error", report.error->message(), file_name,
-                                   report.error_lines));
+    results.push_back({kErrorRule, SarifLevel::error, report.error->message(), file, report.error_lines.first,
+                       report.error_lines.last});
   }
-  const nlohmann::json driver = {{"name", "kiln"}, {"rules", std::move(known)}};
-  const nlohmann::json run = {{"tool", {{"driver", driver}}}, {"results", std::move(results)}};
-  return {{"$schema", kSarifSchema}, {"version", "2.1.0"}, {"runs", nlohmann::json::array({run})}};
+  return sarif_log(known, results);
 }
 
 }  // namespace kiln::dockerfile

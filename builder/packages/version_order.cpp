@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "builder/packages/version_schemes.hpp"
+
 namespace kiln {
 
 namespace {
@@ -64,7 +66,7 @@ int compare_numbers(std::string_view a, std::string_view b) {
   return a.compare(b);
 }
 
-int compare_versions(Ecosystem ecosystem, std::string_view a, std::string_view b) {
+int compare_tokens(Ecosystem ecosystem, std::string_view a, std::string_view b) {
   VersionTokens left(ecosystem, a), right(ecosystem, b);
   while (true) {
     const VersionToken x = left.next(), y = right.next();
@@ -86,9 +88,18 @@ std::string_view take_epoch(std::string_view& version) {
 
 }  // namespace
 
-bool is_older_version(Ecosystem ecosystem, std::string_view a, std::string_view b) {
+int compare_versions(Ecosystem ecosystem, std::string_view a, std::string_view b) {
+  std::optional<int> order;
+  if (ecosystem == Ecosystem::deb) order = compare_debian_versions(a, b);
+  if (ecosystem == Ecosystem::pypi) order = compare_python_versions(a, b);
+  if (ecosystem == Ecosystem::npm || ecosystem == Ecosystem::golang) order = compare_semantic_versions(a, b);
+  if (order) return *order;
   const std::string_view epoch_a = take_epoch(a), epoch_b = take_epoch(b);
-  if (const int order = compare_versions(ecosystem, epoch_a, epoch_b); order != 0) return order < 0;
+  if (const int epochs = compare_tokens(ecosystem, epoch_a, epoch_b); epochs != 0) return epochs;
+  return compare_tokens(ecosystem, a, b);
+}
+
+bool is_older_version(Ecosystem ecosystem, std::string_view a, std::string_view b) {
   return compare_versions(ecosystem, a, b) < 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "builder/cache/fetched_kind.hpp"
+#include "builder/policy/finding.hpp"
 #include "builder/report/contents.hpp"
 #include "builder/report/waste.hpp"
 #include "builder/steps/events.hpp"
@@ -169,6 +170,7 @@ struct BuildReport {
   ReportFleet fleet;
   std::vector<ReportSharing> sharing;
   ReportTargets targets;
+  std::vector<PolicyFinding> policy = {};  // what breaks the fleet's policy and was let through
 };
 
 // 100 * part / whole, rounded to two decimals; nothing where whole is zero.

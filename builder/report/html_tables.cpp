@@ -339,4 +339,21 @@ std::string html_waste(const ReportDocument& document) {
   return result + "</section>\n";
 }
 
+std::string html_policy(const ReportDocument& document) {
+  const std::vector<PolicyFinding>& findings = document.report.policy;
+  if (findings.empty()) return "";
+  std::string result =
+      html_heading("policy", "Policy", "What breaks the rules of the fleet, and what would satisfy them.");
+  result += table_with("Policy", "<th>rule</th><th>level</th>");
+  for (const PolicyFinding& finding : findings) {
+    result += fmt::format(
+        "<tr><th scope=\"row\">{} <code>{}</code><span class=\"detail\">{}</span><span class=\"detail\">{}</span></th>"
+        "<td>{}</td></tr>\n",
+        html_text(finding.rule), html_text(shown_place(finding.place.file, finding.place.line)),
+        html_text(finding.message), html_text(finding.fix), to_string(finding.level));
+  }
+  result += kTableEnd;
+  return result + "</section>\n";
+}
+
 }  // namespace kiln

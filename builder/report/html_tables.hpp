@@ -22,6 +22,8 @@ std::string html_builds(const std::vector<BuildReport>& builds);
 std::string html_reductions(const ReportDocument& document);
 // Steps that were executed, and why.
 std::string html_misses(const ReportDocument& document);
+// What breaks the fleet's policy and was let through; "" where nothing does.
+std::string html_policy(const ReportDocument& document);
 // Waste by layer, the layer that wastes most first.
 std::string html_waste(const ReportDocument& document);
 

@@ -169,6 +169,11 @@ void Recorder::add_fetched(std::vector<ReportFetch> fetched) {
   fetched_.insert(fetched_.end(), std::make_move_iterator(fetched.begin()), std::make_move_iterator(fetched.end()));
 }
 
+void Recorder::add_policy(const std::vector<PolicyFinding>& findings) {
+  const std::lock_guard lock(mutex_);
+  policy_.insert(policy_.end(), findings.begin(), findings.end());
+}
+
 std::vector<ReportStep> Recorder::counted_steps() const {
   std::vector<ReportStep> steps;
   std::map<std::string, std::size_t> by_key;
@@ -206,6 +211,7 @@ BuildReport Recorder::report(const Run& run) const {
   report.rates = rates_of(report.steps);
   report.wire = wire_;
   report.fetched = fetched_;
+  report.policy = policy_;
   report.images = images_with_sums(images_);
   report.fleet = fleet_of(images_, report.images);
   report.sharing = sharing_of(report.images);

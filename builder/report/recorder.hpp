@@ -75,6 +75,8 @@ class Recorder final : public BuildObserver {
   void add_image(RecordedImage image);
   void add_wire(const ReportWire& wire);
   void add_fetched(std::vector<ReportFetch> fetched);
+  // With no secret in them.
+  void add_policy(const std::vector<PolicyFinding>& findings);
 
   struct Run {
     UnixSeconds created = 0;
@@ -112,6 +114,7 @@ class Recorder final : public BuildObserver {
   std::vector<RecordedImage> images_;
   ReportWire wire_;
   std::vector<ReportFetch> fetched_;
+  std::vector<PolicyFinding> policy_;
 };
 
 }  // namespace kiln

@@ -98,6 +98,7 @@ class Page {
     const std::string script = page_script();
     const std::string style(embedded::page_style());
     std::string body = figures();
+    body += html_policy(document_);
     body += html_comparison(document_);
     body += explorer();
     body += html_reductions(document_);
@@ -130,7 +131,8 @@ class Page {
   std::string header(std::string_view body) const {
     std::string links;
     for (const auto& [id, name] :
-         std::initializer_list<std::pair<std::string_view, std::string_view>>{{"comparison", "Comparison"},
+         std::initializer_list<std::pair<std::string_view, std::string_view>>{{"policy", "Policy"},
+                                                                              {"comparison", "Comparison"},
                                                                               {"bytes", "Bytes"},
                                                                               {"reductions", "Reduction"},
                                                                               {"images", "Images"},

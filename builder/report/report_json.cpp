@@ -8,6 +8,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "builder/policy/findings_output.hpp"
 #include "builder/report/image_causes.hpp"
 #include "builder/report/json_fields.hpp"
 
@@ -251,6 +252,19 @@ ReportTargets read_targets(const JsonMembers& fields) {
   return targets;
 }
 
+PolicyFinding read_finding(const JsonMembers& fields) {
+  PolicyFinding finding;
+  finding.rule = fields.string("rule");
+  const auto level = parse_policy_level(fields.string("level"));
+  if (!level) fields.refuse("level", "expected 'deny' or 'warn'");
+  finding.level = *level;
+  finding.image = fields.string("image");
+  finding.place = {fields.string("file"), fields.small_integer("line")};
+  finding.message = fields.string("message");
+  finding.fix = fields.string("fix");
+  return finding;
+}
+
 }  // namespace
 
 std::string to_json_text(const BuildReport& report) {
@@ -283,6 +297,7 @@ std::string to_json_text(const BuildReport& report) {
                                {"bytes", fetch.bytes}});
   }
   for (const ReportSharing& sharing : report.sharing) root["sharing"].push_back(to_json(sharing));
+  if (!report.policy.empty()) root["policy"] = Json(findings_json(report.policy));
   // Instructions are quoted from files that need not be UTF-8.
   return json_text(root, JsonLayout::indented) + "\n";
 }
@@ -333,6 +348,7 @@ BuildReport parse_report(std::string_view text, std::string_view name, Category 
   });
   const JsonMembers targets = fields.object("targets");
   report.targets = read_targets(targets);
+  fields.each_or_none("policy", [&](const JsonMembers& finding) { report.policy.push_back(read_finding(finding)); });
   return report;
 }
 

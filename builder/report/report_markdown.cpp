@@ -60,6 +60,7 @@ class Writer {
     out_ += "## kiln\n\n";
     gates();
     comparison();
+    policy();
     if (options_.is_brief) return std::move(out_);
     figures();
     images();
@@ -95,6 +96,16 @@ class Writer {
                             escaped(shown_instruction(failure.text)));
       out_ += '\n';
     }
+  }
+
+  void policy() {
+    const std::vector<PolicyFinding>& all = report_.policy;
+    table("Policy", "| level | rule | line | what breaks it | what would satisfy it |", "|---|---|---|---|---|",
+          all.size(), [&](std::size_t i) {
+            return fmt::format("| {} | {} | {} | {} | {} |", to_string(all[i].level), escaped(all[i].rule),
+                               escaped(shown_place(all[i].place.file, all[i].place.line)), escaped(all[i].message),
+                               escaped(all[i].fix));
+          });
   }
 
   // First, since it is what a pull request is read for.

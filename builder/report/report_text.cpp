@@ -53,6 +53,7 @@ class TextWriter {
     wire();
     fetched();
     targets();
+    policy();
     return std::move(out_);
   }
 
@@ -196,6 +197,13 @@ class TextWriter {
     }
     table(rows);
     if (shown < all.size()) line(fmt::format("and {} more", all.size() - shown));
+  }
+
+  void policy() {
+    if (report_.policy.empty()) return;
+    heading("Policy", count_of(report_.policy.size(), "finding"));
+    for (const PolicyFinding& finding : report_.policy)
+      line(fmt::format("{}: {}", to_string(finding.level), finding_line(finding)));
   }
 
   void layers() {

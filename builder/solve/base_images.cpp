@@ -15,6 +15,7 @@
 #include "builder/layer/layer_writer.hpp"
 #include "builder/layer/tar_import.hpp"
 #include "builder/packages/package_url.hpp"
+#include "builder/solve/debian_request.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/image_names.hpp"
@@ -330,15 +331,7 @@ OrBlocked<StepDone> BaseImages::unknown_debian_step(const DebianRequest& request
 
 OrBlocked<BaseImage> BaseImages::build_debian_base(const DebianRequest& request, const oci::Platform& platform,
                                                    const std::string& target) {
-  DebianSpec spec;
-  spec.suite = request.suite;
-  spec.variant = request.variant;
-  spec.include = request.include;
-  if (!request.components.empty()) spec.components = request.components;
-  spec.mirror = request.mirror;
-  spec.security_mirror = request.security_mirror;
-  spec.architecture = debian_architecture(platform.architecture, platform.variant);
-  spec.normalize();
+  const DebianSpec spec = debian_spec_of(request, platform);
   const HomeLayout& home = access_.store().home();
   const TempDir work(home.tmp(), "lock-");
   const DebianLocker locker({settings_.lock_file, home.debs(), work.path()}, lock_policy(), observer_,

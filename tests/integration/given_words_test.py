@@ -8,7 +8,7 @@ from tests.integration.buildx_flags_test import BAKE_VALUES, VALUES
 
 DOCKERFILE = "FROM scratch AS build\nCOPY Dockerfile /\n"
 # Flags of kiln's own, with a value for those that take one.
-OWN_VALUES = {"--attest-as": "index", "--ca-bundle": "none", "--security": "sandbox", "--layers": "package", "--offline": None, "--on-error": "shell",
+OWN_VALUES = {"--attest-as": "index", "--fleet-policy": "none", "--ca-bundle": "none", "--security": "sandbox", "--layers": "package", "--offline": None, "--on-error": "shell",
               "--report": "report.json", "--sign-key": "key.pem", "--trace": "trace.json"}
 LOOKS = {"--check": {"--call", "--file", "--build-arg", "--platform", "--target", "--secret", "--allow", "--rm", "--progress", "--offline"},
          "--print-ast": {"--file", "--progress", "--offline"},

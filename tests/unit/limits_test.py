@@ -71,6 +71,7 @@ LIMITS = {
                                   "a text is refused where pattern times text is more than 50,000,000"],
     "jobs of `kiln matrix`": ["more targets than rows are dealt out by predicted time"],
     "a secret": ["a secret that cannot be read is told without its value"],
+    "brackets of a licence expression": ["what is no licence expression is refused"],
     "a key that images are signed": ["a key is read to 64 KiB, and a larger text is none",
                                      "an encrypted key whose numbers or names are others than cosign's is refused before any work"],
     "a line of what a command prints": ["an endless line is cut into pieces"],

@@ -21,6 +21,7 @@
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/definitions_source.hpp"
+#include "builder/cli/words/fleet_policy.hpp"
 #include "builder/cli/words/looked_at.hpp"
 #include "builder/cli/words/machine_settings.hpp"
 #include "builder/cli/words/output_files.hpp"
@@ -60,6 +61,7 @@ struct BakeWords {
   std::vector<std::string> profiles;
   bool push = false;
   std::optional<std::string> sign_key;
+  std::optional<std::string> fleet_policy;
   std::string registry;
   std::vector<std::string> set;
   std::vector<std::string> cache_from;
@@ -175,6 +177,10 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   apply_offline(request.settings, log);
   request.delivery.push = words.push;
   request.delivery.signing = push_signing(words.sign_key, cancel);
+  if (words.fleet_policy || loaded.fleet.front_end == FrontEnd::bake_file) {
+    const fs::path folder = loaded.fleet.front_end == FrontEnd::bake_file ? fs::current_path() : loaded.fleet.folder;
+    loaded.fleet.settings.policy = find_fleet_policy(words.fleet_policy, {folder}, log).rules;
+  }
   request.delivery.load = words.load;
   request.delivery.to_standard_output = false;
   request.delivery.inputs_tag = words.inputs_tag;
@@ -270,6 +276,7 @@ void add_bake_command(Arguments& root) {
   const auto words = std::make_shared<BakeWords>();
   Arguments& bake = root.command("bake", "Build a fleet of images.");
   add_buildx_bake_flags(bake, words->buildx);
+  add_fleet_policy_word(bake, words->fleet_policy);
   bake.positional("TARGET", words->targets,
                   "targets, images or groups (default: the group 'default'), behind a git repository that holds the "
                   "definitions")

@@ -21,6 +21,7 @@
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/buildx_flags.hpp"
 #include "builder/cli/words/dockerfile_input.hpp"
+#include "builder/cli/words/fleet_policy.hpp"
 #include "builder/cli/words/looked_at.hpp"
 #include "builder/cli/words/machine_settings.hpp"
 #include "builder/cli/words/output_files.hpp"
@@ -60,6 +61,7 @@ struct BuildWords {
   bool offline = false;
   bool push = false;
   std::optional<std::string> sign_key;
+  std::optional<std::string> fleet_policy;
   std::vector<std::string> outputs;
   std::optional<std::string> iidfile;
   std::optional<std::string> metadata_file;
@@ -164,6 +166,16 @@ TargetSpec make_target(const BuildWords& words, const BuildContext& context, con
   return target;
 }
 
+// Where a fleet.json is looked for whose policy is heeded: here, and where an image of definitions has it.
+std::vector<fs::path> policy_folders(const BuildWords& words) {
+  std::vector<fs::path> folders = {fs::current_path()};
+  const fs::path dockerfile =
+      words.file && *words.file != "-" ? fs::path(*words.file) : fs::path(words.context) / "Dockerfile";
+  const fs::path folder = fs::absolute(dockerfile).lexically_normal().parent_path();
+  if (fs::exists(folder / "image.json")) folders.push_back(folder.parent_path());
+  return folders;
+}
+
 // A fleet of one.
 BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log, const CancelToken& cancel) {
   BuildRequest request;
@@ -183,6 +195,7 @@ BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log, 
   apply_offline(request.settings, log);
   request.delivery.push = words.push;
   request.delivery.signing = push_signing(words.sign_key, cancel);
+  request.fleet.settings.policy = find_fleet_policy(words.fleet_policy, policy_folders(words), log).rules;
   request.delivery.load = words.load;
   request.delivery.attach_as = words.buildx.attach_as();
   request.delivery.default_provenance = has_default_provenance();
@@ -289,6 +302,7 @@ void add_build_command(Arguments& root) {
   const auto words = std::make_shared<BuildWords>();
   Arguments& build = root.command("build", "Build an image from a Dockerfile.");
   add_buildx_flags(build, words->buildx);
+  add_fleet_policy_word(build, words->fleet_policy);
   build
       .required_positional("CONTEXT", words->context,
                            "folder, tar file, git repository, URL of a tar or a Dockerfile, or '-' for a tar or "

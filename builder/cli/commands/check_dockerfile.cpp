@@ -9,6 +9,7 @@
 #include "base/count_of.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "builder/cli/output/policy_annotations.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/definitions.hpp"
@@ -66,7 +67,8 @@ dockerfile::CheckReport masked_report(const DockerfileInput& input, const docker
 
 std::string render(const dockerfile::CheckReport& report, const DockerfileInput& input, const std::string& format) {
   if (format == "json") return json_text(dockerfile::check_json(report, input.name), JsonLayout::indented) + "\n";
-  if (format == "sarif") return json_text(dockerfile::check_sarif(report, input.name), JsonLayout::indented) + "\n";
+  if (format == "sarif")
+    return json_text(dockerfile::check_sarif(report, path_in_repository(input.name)), JsonLayout::indented) + "\n";
   return dockerfile::check_text(report, input.text, input.name);
 }
 

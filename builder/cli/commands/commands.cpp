@@ -10,6 +10,7 @@ void add_commands(Arguments& root) {
   add_bake_command(root);
   add_plan_command(root);
   add_check_command(root);
+  add_policy_command(root);
   add_lock_command(root);
   root.group("Explain and measure");
   add_report_command(root);

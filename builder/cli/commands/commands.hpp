@@ -34,6 +34,7 @@ void add_ls_command(Arguments& root);
 void add_manual_command(Arguments& root);
 void add_matrix_command(Arguments& root);
 void add_plan_command(Arguments& root);
+void add_policy_command(Arguments& root);
 void add_profile_command(Arguments& root);
 void add_prune_command(Arguments& root);
 void add_pull_command(Arguments& root);

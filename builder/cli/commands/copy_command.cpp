@@ -6,6 +6,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/attached_artifacts.hpp"
 #include "builder/cli/images/image_documents.hpp"
+#include "builder/cli/images/image_policy.hpp"
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/push_outcome.hpp"
 #include "registry/remote/pull.hpp"
@@ -18,6 +19,7 @@ struct CopyWords {
   std::string source;
   std::string destination;
   std::string platform;
+  std::optional<std::string> fleet_policy;
   std::optional<std::string> progress;
   bool only_image = false;
   bool quiet = false;
@@ -33,8 +35,14 @@ oci::Descriptor fetch_source(RegistrySession& session, const oci::Reference& sou
 int run_copy(const CopyWords& words, const CancelToken& cancel) {
   const oci::Reference source = oci::Reference::parse(words.source);
   const oci::Reference destination = oci::Reference::parse(words.destination);
+  const FleetPolicy policy = policy_here(words.fleet_policy);
   RegistrySession session(words.progress, words.quiet, cancel);
   const PushRequest request = push_request(fetch_source(session, source, words.platform), {destination});
+  if (policy.rules.any()) {
+    ImagePolicy images(session, policy, cancel);
+    images.check(destination, request.root, session.remote().repository_of(source));
+    images.enforce(destination.str());
+  }
   const PushOutcome outcome = push_image(session.remote(), session.store(), request, {}, &session.transfers());
   std::size_t attached = 0;
   if (!words.only_image) {
@@ -58,9 +66,10 @@ int run_copy(const CopyWords& words, const CancelToken& cancel) {
 
 void add_copy_command(Arguments& root) {
   const auto words = std::make_shared<CopyWords>();
-  root.command("copy",
-               "Copy an image, all platforms of it and what hangs on it, from one registry or repository to another.")
-      .required_positional("SRC", words->source, "the image")
+  Arguments& copy = root.command(
+      "copy", "Copy an image, all platforms of it and what hangs on it, from one registry or repository to another.");
+  add_fleet_policy_word(copy, words->fleet_policy);
+  copy.required_positional("SRC", words->source, "the image")
       .required_positional("DST", words->destination, "the name it gets")
       .option("--platform", words->platform, "copy this platform's image alone")
       .flag("--only-image", words->only_image, "leave signatures and other artifacts that hang on it where they are")

@@ -14,6 +14,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/baked_index.hpp"
 #include "builder/cli/images/image_documents.hpp"
+#include "builder/cli/images/image_policy.hpp"
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/metadata.hpp"
 #include "builder/cli/output/print_json.hpp"
@@ -38,6 +39,7 @@ struct IndexWords {
   std::vector<std::string> sources;
   std::string tag;  // append: another name than the index's own
   std::optional<std::string> sign_key;
+  std::optional<std::string> fleet_policy;
   std::optional<std::string> progress;
   bool quiet = false;
   bool dry_run = false;
@@ -100,13 +102,23 @@ void sign_index(RegistrySession& session, const oci::Descriptor& root, const std
   }
 }
 
+// Nothing is put that the policy denies. The images' layers are where the session was told.
+void check_index(RegistrySession& session, const FleetPolicy& policy, const oci::Reference& name,
+                 const oci::Descriptor& root, const CancelToken& cancel) {
+  if (!policy.rules.any()) return;
+  ImagePolicy images(session, policy, cancel);
+  images.check(name, root, std::nullopt);
+  images.enforce(name.str());
+}
+
 int put_index(const IndexWords& words, RegistrySession& session, const oci::Index& index,
-              const oci::Reference& destination, const std::optional<SigningKey>& key) {
+              const oci::Reference& destination, const std::optional<SigningKey>& key, const CancelToken& cancel) {
   if (destination.digest)
     throw Error(Category::usage, fmt::format("'{}' names a digest; a tag was expected", destination.str()));
   const oci::Descriptor root = session.store().put(serialise(index), index.media_type);
   PushRequest request{root, {destination}};
   if (!words.dry_run) {
+    check_index(session, policy_here(words.fleet_policy), destination, root, cancel);
     push_image(session.remote(), session.store(), request, {}, &session.transfers());
     sign_index(session, root, {destination.str()}, key);
   }
@@ -144,7 +156,7 @@ int run_create(const IndexWords& words, const CancelToken& cancel) {
     for (const oci::Descriptor& entry : entries_of(session, oci::Reference::parse(source)))
       add_entry(index, entry, source, SamePlatform::refused);
   }
-  return put_index(words, session, index, destination, key);
+  return put_index(words, session, index, destination, key, cancel);
 }
 
 int run_append(const IndexWords& words, const CancelToken& cancel) {
@@ -166,7 +178,7 @@ int run_append(const IndexWords& words, const CancelToken& cancel) {
     for (const oci::Descriptor& entry : entries_of(session, oci::Reference::parse(source)))
       add_entry(index, entry, source, SamePlatform::replaces);
   }
-  return put_index(words, session, index, destination, key);
+  return put_index(words, session, index, destination, key, cancel);
 }
 
 struct BakeIndexWords {
@@ -198,7 +210,11 @@ int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
   const std::optional<SigningKey> key = push_signing_key(words.sign_key, cancel);
   RegistrySession session(words.progress, false, cancel);
   std::vector<BakedIndex> indexes;
-  for (const std::string& target : targets) indexes.push_back(put_baked_index(session, plan, target, inputs));
+  const FleetPolicy policy{loaded.fleet.settings.policy, loaded.fleet};
+  const CheckIndex check = [&](const oci::Reference& name, const oci::Descriptor& root) {
+    check_index(session, policy, name, root, cancel);
+  };
+  for (const std::string& target : targets) indexes.push_back(put_baked_index(session, plan, target, inputs, check));
   for (const BakedIndex& index : indexes) sign_index(session, index.root, index.names, key);
   session.end_progress();
   nlohmann::json metadata = nlohmann::json::object();
@@ -215,6 +231,7 @@ int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
 }
 
 void add_common_words(Arguments& command, IndexWords& words) {
+  add_fleet_policy_word(command, words.fleet_policy);
   command.flag("--dry-run", words.dry_run, "show the index; put nothing")
       .option("--sign-key", words.sign_key, kSignKeyHelp)
       .option("--progress", words.progress, "auto, tty, plain, verbose, quiet or rawjson")

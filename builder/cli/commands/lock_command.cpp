@@ -12,6 +12,7 @@
 #include "builder/debian/debian_locker.hpp"
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/plan/stage_images.hpp"
+#include "builder/solve/debian_request.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/layout.hpp"
 
@@ -23,19 +24,6 @@ struct LockWords {
   std::optional<std::string> file;
   bool update = false;
 };
-
-DebianSpec spec_of(const TargetSpec& target) {
-  DebianSpec spec;
-  spec.suite = target.debian->suite;
-  spec.variant = target.debian->variant;
-  spec.include = target.debian->include;
-  if (!target.debian->components.empty()) spec.components = target.debian->components;
-  spec.mirror = target.debian->mirror;
-  spec.security_mirror = target.debian->security_mirror;
-  spec.architecture = debian_architecture(target.platform().architecture, target.platform().variant);
-  spec.normalize();
-  return spec;
-}
 
 // The images of registries that the fleet is built from, with the platform they are wanted for. A stage that no target
 // ends in is locked too: another --target may need it.
@@ -83,7 +71,7 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
     if (!target.debian || !done.insert(target.debian->lock_name).second) continue;
     const Lock before = Lock::read(fleet.settings.lock_file);
     const DebianLock* known = before.find_debian(target.debian->lock_name);
-    const DebianLock entry = locker.entry(target.debian->lock_name, spec_of(target));
+    const DebianLock entry = locker.entry(target.debian->lock_name, debian_spec_of(*target.debian, target.platform()));
     fmt::print("{}: {} packages of Debian {}\n", target.debian->lock_name, entry.packages.size(), entry.spec.suite);
     if (!known) continue;
     for (const std::string& change : describe_changes(*known, entry)) fmt::print("  {}\n", change);

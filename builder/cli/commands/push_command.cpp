@@ -9,6 +9,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/found_image.hpp"
 #include "builder/cli/images/kept_provenance.hpp"
+#include "builder/cli/images/image_policy.hpp"
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
@@ -28,6 +29,7 @@ struct PushWords {
   std::string reference;
   std::vector<std::string> targets;
   std::optional<std::string> sign_key;
+  std::optional<std::string> fleet_policy;
   std::optional<std::string> progress;
   bool quiet = false;
   bool pending = false;
@@ -73,11 +75,17 @@ int push_one(const PushWords& words, const CancelToken& cancel) {
   if (words.dry_run || words.forget) throw Error(Category::usage, "--dry-run and --forget belong to --pending");
   if (words.reference.empty()) throw Error(Category::usage, "'kiln push' needs an image of the store, or --pending");
   const std::optional<SigningKey> key = push_signing_key(words.sign_key, cancel);
+  const FleetPolicy policy = policy_here(words.fleet_policy);
   RegistrySession session(words.progress, words.quiet, cancel);
   const NamedImage named = find_in_store(session.store(), words.reference);
   std::vector<oci::Reference> targets;
   for (const std::string& target : words.targets) targets.push_back(oci::Reference::parse(target));
   if (targets.empty()) targets.push_back(oci::Reference::parse(named.name));
+  if (policy.rules.any()) {
+    ImagePolicy images(session, policy, cancel);
+    for (const oci::Reference& target : targets) images.check(target, named.descriptor, std::nullopt);
+    images.enforce(targets.front().str());
+  }
   const std::vector<PushRequest> requests = {push_request(named.descriptor, std::move(targets))};
   const auto outcomes = push_images(session.remote(), session.store(), requests, {}, &session.transfers());
   const std::size_t remembered = remember_outcomes(session.store(), requests, outcomes, {});
@@ -142,6 +150,7 @@ void print_pushes(const std::vector<PendingPush>& pushes, const char* outcome, b
 
 int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes, const CancelToken& cancel) {
   const std::optional<SigningKey> key = push_signing_key(words.sign_key, cancel);
+  const FleetPolicy policy = policy_here(words.fleet_policy);
   RegistrySession session(words.progress, words.quiet, cancel);
   std::vector<PushRequest> requests;
   BlobSources sources;
@@ -153,6 +162,11 @@ int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes,
       sources[blob.digest] = blob.source;
       session.remote().locations().add(blob.digest, session.remote().repository_of(oci::Reference::parse(blob.source)));
     }
+  }
+  if (policy.rules.any()) {
+    ImagePolicy images(session, policy, cancel);
+    for (const PushRequest& request : requests) images.check(request.targets.front(), request.root, std::nullopt);
+    if (!requests.empty()) images.enforce(requests.front().targets.front().str());
   }
   const auto outcomes = push_images(session.remote(), session.store(), requests, {}, &session.transfers());
   remember_outcomes(session.store(), requests, outcomes, sources);
@@ -202,8 +216,9 @@ int run_push(const PushWords& words, const CancelToken& cancel) {
 
 void add_push_command(Arguments& root) {
   const auto words = std::make_shared<PushWords>();
-  root.command("push", "Push an image of the store to a registry.")
-      .positional("REF", words->reference, "the image's name in the store")
+  Arguments& push = root.command("push", "Push an image of the store to a registry.");
+  add_fleet_policy_word(push, words->fleet_policy);
+  push.positional("REF", words->reference, "the image's name in the store")
       .positional("TARGET", words->targets, "names to give it at registries (default: REF)")
       .flag("--pending", words->pending,
             "send what an earlier push, build or bake could not send (or the names given of it)")

@@ -72,7 +72,7 @@ PlatformEntries platform_entries(RegistrySession& session, const TargetSpec& tar
 }  // namespace
 
 BakedIndex put_baked_index(RegistrySession& session, const Plan& plan, const std::string& target,
-                           const std::vector<TargetInputs>& inputs) {
+                           const std::vector<TargetInputs>& inputs, const CheckIndex& check) {
   const std::vector<std::size_t> numbers = numbers_of(plan, target);
   const TargetSpec& spec = plan.targets[numbers.front()]->target;
   if (spec.names.empty()) throw Error(Category::usage, fmt::format("target '{}' has no tags to be put under", target));
@@ -88,6 +88,7 @@ BakedIndex put_baked_index(RegistrySession& session, const Plan& plan, const std
   }
   baked.root = index_of(session.store(), baked.manifests, output, attestations);
   baked.names = names_at(output, spec.names);
+  check(oci::Reference::parse(baked.names.front()), baked.root);
   PushRequest request{baked.root, {}};
   for (const std::string& name : baked.names) request.targets.push_back(oci::Reference::parse(name));
   // Last: who finds this tag takes the others to be there.

@@ -13,7 +13,8 @@ ImagePackages read_packages(RegistrySession& session, ThreadPool& pool, const Op
   ContentStore& store = session.store();
   const ReadLayerFiles read = [&](std::size_t layer, const std::set<std::string>& paths) {
     const oci::Descriptor& blob = image.parsed.layers[layer];
-    if (image.source) fetch_blob(session.remote(), store, blob, image.source, &session.transfers());
+    if (image.source || !store.has(blob.digest))
+      fetch_blob(session.remote(), store, blob, image.source, &session.transfers());
     return read_layer_files(store, pool, blob, *image.files.layers()[layer], paths, cancel);
   };
   return packages_of({image.files, image.parsed.layers, image.config.history}, read, files);

@@ -78,6 +78,22 @@ OpenedImage open_image(RegistrySession& session, ThreadPool& pool, const std::st
   return image;
 }
 
+OpenedImage open_documents(RegistrySession& session, ThreadPool& pool, const std::string& name,
+                           const oci::Descriptor& manifest, const std::optional<RemoteRepository>& source,
+                           const CancelToken& cancel) {
+  ContentStore& store = session.store();
+  OpenedImage image;
+  image.name = name;
+  image.manifest = manifest;
+  image.source = source;
+  image.parsed = oci::parse_manifest(store.read(manifest.digest), fmt::format("manifest of '{}'", name));
+  for (const oci::Descriptor& layer : image.parsed.layers) {
+    if (!is_indexed(store, layer)) fetch_blob(session.remote(), store, layer, source, &session.transfers());
+  }
+  read_indexes(store, pool, image, cancel);
+  return image;
+}
+
 std::optional<OpenedImage> open_stored_image(ContentStore& store, ThreadPool& pool, const std::string& name,
                                              const oci::Digest& manifest, const CancelToken& cancel) {
   if (!store.has(manifest)) return std::nullopt;

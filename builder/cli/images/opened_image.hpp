@@ -38,6 +38,13 @@ struct OpenedImage {
 OpenedImage open_image(RegistrySession& session, ThreadPool& pool, const std::string& word, const OpenWords& words,
                        const CancelToken& cancel);
 
+// An image whose documents are in the store. Layers that this machine has not looked into before and that are not in
+// the store are fetched from any place that the session knows, `source` first. `name` is for messages. Error{network}
+// where no place has one.
+OpenedImage open_documents(RegistrySession& session, ThreadPool& pool, const std::string& name,
+                           const oci::Descriptor& manifest, const std::optional<RemoteRepository>& source,
+                           const CancelToken& cancel);
+
 // An image of the store by its manifest; nullopt where the store has not all of it. `name` is for messages.
 std::optional<OpenedImage> open_stored_image(ContentStore& store, ThreadPool& pool, const std::string& name,
                                              const oci::Digest& manifest, const CancelToken& cancel);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/process.hpp"
+#include "builder/cli/output/policy_annotations.hpp"
 #include "builder/cli/progress/progress.hpp"
 #include "builder/cli/version.hpp"
 
@@ -18,6 +19,7 @@ BuildSurroundings surroundings_of(const ProgressWords& words, const CancelToken&
   surroundings.open_progress = [options] { return make_progress(options); };
   surroundings.kiln_version = kVersion;
   surroundings.cancel = cancel;
+  surroundings.on_policy = annotate_findings;
   return surroundings;
 }
 

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "builder/solve/base_source.hpp"
+
+namespace kiln {
+
+// Hands on what is asked for, and remembers which images: names that a variable hides, or that only a trigger of a base
+// has, show nowhere else. Any thread.
+class AskedBases final : public BaseSource {
+ public:
+  explicit AskedBases(std::unique_ptr<BaseSource> bases) : bases_(std::move(bases)) {}
+
+  BaseImage image(const std::string& reference, const oci::Platform& platform, Pull pull) override {
+    {
+      const std::lock_guard lock(mutex_);
+      asked_.emplace(reference, platform.str());
+    }
+    return bases_->image(reference, platform, pull);
+  }
+  BaseImage layout(const LayoutBase& layout, const oci::Platform& platform) override {
+    return bases_->layout(layout, platform);
+  }
+  OrBlocked<BaseImage> debian(const DebianRequest& request, const oci::Platform& platform,
+                              const std::string& target) override {
+    return bases_->debian(request, platform, target);
+  }
+  void lose(const Blocked& lost) override { bases_->lose(lost); }
+  std::map<std::string, std::string> would_lock() const override { return bases_->would_lock(); }
+
+  // References and platforms.
+  std::set<std::pair<std::string, std::string>> asked() const {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  std::unique_ptr<BaseSource> bases_;
+  mutable std::mutex mutex_;
+  std::set<std::pair<std::string, std::string>> asked_;
+};
+
+}  // namespace kiln

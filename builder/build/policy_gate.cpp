@@ -1,0 +1,110 @@
+#include "builder/build/policy_gate.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "builder/build/built_packages.hpp"
+#include "builder/policy/base_checks.hpp"
+#include "builder/policy/base_use.hpp"
+#include "builder/policy/definition_checks.hpp"
+
+namespace kiln {
+
+PolicyGate::PolicyGate(Workshop& shop, const Plan& plan, const PolicyRules& rules)
+    : shop_(shop), plan_(plan), rules_(rules) {
+  if (rules_.any()) inspector_ = std::make_unique<PolicyInspector>(shop);
+}
+
+void PolicyGate::check_definitions(const std::vector<std::size_t>& wanted) {
+  if (!rules_.any()) return;
+  const std::set<std::size_t> needed = plan_.closure({wanted.begin(), wanted.end()});
+  uses_ = bases_used(plan_, needed);
+  for (const BaseUse& use : uses_) check_base(rules_, use, *inspector_, findings_);
+  if (rules_.run_network) check_run_lines(*rules_.run_network, plan_, needed, findings_);
+  for (const std::size_t number : wanted) check_start(rules_, plan_, number, *inspector_, findings_);
+}
+
+void PolicyGate::check_bases_again() {
+  if (!rules_.any_about_bases()) return;
+  inspector_->look_at_build();
+  auto asked = shop_.bases().asked();
+  for (const BaseUse& use : uses_) {
+    const auto* image = std::get_if<ImageBase>(&use.meaning);
+    // One that the cache made needless is not asked for now.
+    const bool is_used = image && asked.erase(std::make_pair(image->reference, use.platform.str())) != 0;
+    const std::optional<std::string> before = is_used ? inspector_->first_digest(use) : std::nullopt;
+    if (before && inspector_->facts(use).digest != before) check_base(rules_, use, *inspector_, findings_);
+  }
+  for (const auto& [reference, platform] : asked) {
+    if (is_known_base(reference, platform)) continue;
+    BaseUse use;
+    use.meaning = ImageBase{reference};
+    use.platform = oci::Platform::parse(platform);
+    uses_.push_back(use);
+    check_base(rules_, use, *inspector_, findings_);
+  }
+}
+
+bool PolicyGate::is_known_base(const std::string& reference, const std::string& platform) const {
+  return std::any_of(uses_.begin(), uses_.end(), [&](const BaseUse& use) {
+    const auto* image = std::get_if<ImageBase>(&use.meaning);
+    return image && image->reference == reference && use.platform.str() == platform;
+  });
+}
+
+Blocked PolicyGate::check_image(std::size_t target, const BuiltImage& built) {
+  if (!rules_.any_about_images()) return {};
+  const DecidingLines lines = deciding_lines(plan_, target);
+  CheckedImage image;
+  image.subject = subject_of(plan_.targets[target]->target);
+  image.config = &built.image.image;
+  image.user = lines.user;
+  image.healthcheck = lines.healthcheck;
+  for (const oci::Descriptor& layer : built.image.parsed.layers) image.layer_bytes.push_back(layer.size);
+  for (const ImageLayer& layer : built.image.layers)
+    image.layers.push_back(layer.line > 0 ? PolicyPlace{layer.file, layer.line} : lines.from);
+  kiln::check_image(rules_, image, findings_);
+  return check_packages_of(image, built);
+}
+
+Blocked PolicyGate::check_packages_of(const CheckedImage& image, const BuiltImage& built) {
+  const bool is_looked_at = (rules_.packages && is_about(*rules_.packages, image.subject)) ||
+                            (rules_.licences && is_about(*rules_.licences, image.subject));
+  if (!is_looked_at) return {};
+  const std::vector<oci::Digest> layers = diff_ids_of(built.image.layers);
+  auto known = packages_.find(layers);
+  if (known == packages_.end()) {
+    try {
+      OrBlocked<ImagePackages> packages = built_packages(built, shop_.layers());
+      if (packages.is_blocked()) return packages.blocked();
+      known = packages_.emplace(layers, std::move(packages).value()).first;
+    } catch (const Error& error) {
+      if (error.category() == Category::cancelled) throw;
+      report_unseen_packages(rules_, image, error.message(), findings_);
+      return {};
+    }
+  }
+  check_packages(rules_, image, known->second, findings_);
+  return {};
+}
+
+std::vector<PolicyFinding> PolicyGate::findings() const {
+  std::vector<PolicyFinding> masked = findings_.all();
+  for (PolicyFinding& finding : masked) {
+    for (std::string* text : {&finding.message, &finding.fix}) *text = shop_.settings().runs.masked(*text);
+  }
+  return masked;
+}
+
+void PolicyGate::enforce() {
+  const std::vector<PolicyFinding> all = findings();
+  const std::vector<PolicyFinding> fresh(all.begin() + static_cast<std::ptrdiff_t>(told_), all.end());
+  told_ = all.size();
+  for (const PolicyFinding& finding : fresh) {
+    if (finding.level == PolicyLevel::warn) shop_.recorder().warn(finding_line(finding));
+  }
+  if (!fresh.empty() && shop_.surroundings().on_policy) shop_.surroundings().on_policy(fresh);
+  refuse_denied(all);
+}
+
+}  // namespace kiln
