@@ -98,16 +98,17 @@ std::vector<Attestation> Attestor::attestations_of(const Delivery& delivery, con
   if (wishes.provenance) {
     const ProvenanceWish wish = *wishes.provenance;
     ProvenanceFacts facts = provenance_facts(plan_, number, request_.fleet, stage.materials);
+    const std::vector<ProvenanceStep> steps = provenance_steps(plan_, number, shop_.recorder().heard_steps());
+    facts.network = network_of_steps(steps);
     std::string key = key_of({kProvenanceVersion, std::string(to_string(wish.mode)), image.str(), join(names, " "),
                               lasting_provenance(facts, wish)});
     attestations.push_back(
-        {kProvenancePredicate, std::move(key), [this, image, names, wish, number, facts = std::move(facts)] {
+        {kProvenancePredicate, std::move(key), [this, image, names, wish, steps, facts = std::move(facts)] {
            ProvenanceFacts told = facts;
            told.kiln_version = shop_.surroundings().kiln_version;
            told.started = started_;
            told.finished = shop_.clock().now();
-           if (wish.mode == ProvenanceMode::max)
-             told.steps = provenance_steps(plan_, number, shop_.recorder().heard_steps());
+           if (wish.mode == ProvenanceMode::max) told.steps = steps;
            return make_statement(names, image, kProvenancePredicate, provenance_json(told, wish));
          }});
   }

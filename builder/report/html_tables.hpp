@@ -22,6 +22,7 @@ std::string html_builds(const std::vector<BuildReport>& builds);
 std::string html_reductions(const ReportDocument& document);
 // Steps that were executed, and why.
 std::string html_misses(const ReportDocument& document);
+std::string html_network(const ReportDocument& document);
 // Waste by layer, the layer that wastes most first.
 std::string html_waste(const ReportDocument& document);
 
