@@ -57,7 +57,7 @@ ordered_json external_parameters(const ProvenanceFacts& facts, ProvenanceMode mo
   return {{"configSource", std::move(source)}, {"request", std::move(request)}};
 }
 
-ordered_json step_json(const ProvenanceStep& step) {
+ordered_json step_json(const ProvenanceStep& step, bool tells_network) {
   ordered_json result = ordered_json::object();
   add_text(result, "target", step.target);
   add_text(result, "stage", step.stage);
@@ -70,6 +70,11 @@ ordered_json step_json(const ProvenanceStep& step) {
   ordered_json diff_ids = ordered_json::array();
   for (const oci::Digest& diff_id : step.diff_ids) diff_ids.push_back(diff_id.str());
   result["diffIds"] = std::move(diff_ids);
+  if (step.network) {
+    result["network"] = ordered_json(step.network->to_json());
+  } else if (step.is_run && tells_network) {
+    result["network"] = "not recorded";
+  }
   return result;
 }
 
@@ -99,9 +104,10 @@ ordered_json metadata(const ProvenanceFacts& facts, const ProvenanceWish& wish) 
 
 std::string provenance_json(const ProvenanceFacts& facts, const ProvenanceWish& wish) {
   ordered_json internal = {{"builderPlatform", facts.builder_platform}};
+  add_text(internal, "network", facts.network);
   if (wish.mode == ProvenanceMode::max) {
     ordered_json steps = ordered_json::array();
-    for (const ProvenanceStep& step : facts.steps) steps.push_back(step_json(step));
+    for (const ProvenanceStep& step : facts.steps) steps.push_back(step_json(step, !facts.network.empty()));
     internal["steps"] = std::move(steps);
   }
   ordered_json builder = {{"id", wish.builder_id.empty() ? kBuilderId : wish.builder_id}};

@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "builder/definitions/attestations.hpp"
+#include "builder/netlog/network_record.hpp"
 #include "builder/steps/material.hpp"
 
 namespace kiln {
@@ -26,6 +27,8 @@ struct ProvenanceStep {
   bool is_hit = false;
   std::string from;  // of a hit
   std::vector<oci::Digest> diff_ids;
+  bool is_run = false;
+  std::optional<NetworkRecord> network = {};  // of a RUN; none: not recorded
 };
 
 // Where the files of the build are from that were fetched for it or are checked out.
@@ -49,6 +52,9 @@ struct ProvenanceFacts {
   std::vector<std::string> ssh;
   Materials materials;
   std::vector<ProvenanceStep> steps;
+  // What the downloads of RUN steps among the materials are worth: "recorded", "logged", or "incomplete" where some
+  // step has no record. Empty: none has.
+  std::string network;
   std::string kiln_version;
   std::optional<UnixSeconds> started;
   std::optional<UnixSeconds> finished;

@@ -114,6 +114,7 @@ std::optional<Attestor::Told> Attestor::told_of(std::size_t number, const StageR
   const auto wish = provenance_wish(plan_.targets[number]->target.attestation_wishes());
   if (!wish) return std::nullopt;
   Told told{provenance_facts(plan_, number, request_.fleet, stage.materials), *wish, {}};
+  told.facts.network = network_of_steps(provenance_steps(plan_, number, shop_.recorder().heard_steps()));
   told.key = provenance_key(told.facts, told.wish);
   return told;
 }

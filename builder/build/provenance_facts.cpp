@@ -126,9 +126,23 @@ std::vector<ProvenanceStep> provenance_steps(const Plan& plan, std::size_t numbe
       step.from =
           one.result.from == kFromThisRun ? one.result.from : one.result.from.substr(0, one.result.from.find(' '));
       for (const LayerValue& layer : one.result.layers) step.diff_ids.push_back(layer.diff_id);
+      step.is_run = one.view.text.starts_with("RUN ");
+      step.network = one.result.network;
     }
   }
   return steps;
+}
+
+std::string network_of_steps(const std::vector<ProvenanceStep>& steps) {
+  bool has_record = false, has_gap = false, is_logged = false;
+  for (const ProvenanceStep& step : steps) {
+    if (!step.is_run) continue;
+    has_record = has_record || step.network;
+    has_gap = has_gap || !step.network;
+    is_logged = is_logged || (step.network && step.network->promise == NetworkPromise::logged);
+  }
+  if (!has_record) return "";
+  return has_gap ? "incomplete" : std::string(to_string(is_logged ? NetworkPromise::logged : NetworkPromise::recorded));
 }
 
 }  // namespace kiln

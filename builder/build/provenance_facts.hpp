@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "builder/attest/provenance.hpp"
@@ -20,5 +21,8 @@ void add_commit(ProvenanceFacts& facts, const TargetSpec& target, const Fleet& f
 // The steps of the target, and before them those of the targets that it is built from. What the recorder heard has no
 // secret in it.
 std::vector<ProvenanceStep> provenance_steps(const Plan& plan, std::size_t number, const std::vector<HeardStep>& heard);
+
+// ProvenanceFacts::network of these steps.
+std::string network_of_steps(const std::vector<ProvenanceStep>& steps);
 
 }  // namespace kiln

@@ -166,17 +166,18 @@ std::vector<StepInput> StepInputs::list() const {
 std::string serialise(const StepRecord& record) {
   json layers = json::array();
   for (const LayerValue& layer : record.layers) layers.push_back(to_json(layer));
-  const json head = {{"version", 2},
-                     {"kind", to_string(record.kind)},
-                     {"key", record.key},
-                     {"text", record.text},
-                     {"target", record.target},
-                     {"file", record.file},
-                     {"line", record.line},
-                     {"layers", layers},
-                     {"seconds", record.seconds},
-                     {"created", record.created},
-                     {"salt", record.salt}};
+  json head = {{"version", 2},
+               {"kind", to_string(record.kind)},
+               {"key", record.key},
+               {"text", record.text},
+               {"target", record.target},
+               {"file", record.file},
+               {"line", record.line},
+               {"layers", layers},
+               {"seconds", record.seconds},
+               {"created", record.created},
+               {"salt", record.salt}};
+  if (record.network) head["network"] = record.network->to_json();
   std::string text = json_text(head) + "\n" + record.inputs.text();
   text += fmt::format("sum {}\n", oci::sha256_of(text).hex());
   return text;
@@ -211,6 +212,7 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
   record.seconds = head.number("seconds");
   record.created = head.string("created");
   record.salt = head.string("salt");
+  if (const json* network = head.find("network")) record.network = NetworkRecord::from_json(*network, where);
   record.inputs = StepInputs::from_text(std::string(summed.substr(head_bytes + 1)));
   return record;
 }

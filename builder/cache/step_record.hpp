@@ -9,6 +9,7 @@
 
 #include "builder/layer/file_entry.hpp"
 #include "builder/layer/layer.hpp"
+#include "builder/netlog/network_record.hpp"
 
 namespace kiln {
 
@@ -111,7 +112,7 @@ std::string to_text(const InputDifference& difference);
 //
 // Lines of text, version 2: a JSON object (unknown members are ignored, another version is a miss), the inputs, a sum:
 //   {"version": 2, "kind": "run", "key": HEX, "text": "RUN ...", "target": "app", "file": "Dockerfile", "line": 7,
-//    "layers": [LayerValue...], "seconds": 1.25, "created": RFC3339, "salt": HEX}
+//    "layers": [LayerValue...], "seconds": 1.25, "created": RFC3339, "salt": HEX, "network": NetworkRecord}
 //   [name, digest, value]                                                                  see StepInputs
 //   sum HEX
 // The sum is the sha256 of all before its line: a record with a flipped bit is none.
@@ -127,6 +128,7 @@ struct StepRecord {
   std::string created;
   std::string salt;
   StepInputs inputs;
+  std::optional<NetworkRecord> network;  // none: it was not recorded what was fetched
 };
 
 std::string serialise(const StepRecord& record);

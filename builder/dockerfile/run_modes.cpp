@@ -9,6 +9,10 @@ std::optional<NetworkMode> parse_network_mode(std::string_view word) {
   return std::nullopt;
 }
 
+std::optional<NetworkMode> parse_build_network(std::string_view word) {
+  return word == to_string(NetworkMode::recorded) ? NetworkMode::recorded : parse_network_mode(word);
+}
+
 std::string_view to_string(NetworkMode mode) {
   switch (mode) {
     case NetworkMode::build:
@@ -17,6 +21,8 @@ std::string_view to_string(NetworkMode mode) {
       return "host";
     case NetworkMode::none:
       return "none";
+    case NetworkMode::recorded:
+      return "recorded";
   }
   return "";
 }

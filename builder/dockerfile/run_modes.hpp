@@ -10,6 +10,7 @@ enum class NetworkMode {
   build,  // "default": the network that the build has
   host,
   none,
+  recorded,  // kiln's own, of a build alone: no RUN says it
 };
 
 // RUN --security.
@@ -17,6 +18,8 @@ enum class SecurityMode { sandbox, insecure };
 
 // The word of the Dockerfile; nullopt for one that is none.
 std::optional<NetworkMode> parse_network_mode(std::string_view word);
+// A build's word: "recorded" too.
+std::optional<NetworkMode> parse_build_network(std::string_view word);
 std::string_view to_string(NetworkMode mode);
 std::optional<SecurityMode> parse_security_mode(std::string_view word);
 std::string_view to_string(SecurityMode mode);

@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "builder/cache/fetched_kind.hpp"
+#include "builder/netlog/network_record.hpp"
 #include "builder/policy/finding.hpp"
 #include "builder/report/contents.hpp"
 #include "builder/report/waste.hpp"
@@ -85,6 +86,7 @@ struct ReportStep {
   std::string reason;
   double seconds = 0;  // now or, for a hit, when it was recorded
   std::uint64_t bytes = 0;
+  std::optional<NetworkRecord> network;  // what was fetched for it; none: not recorded
   // When it began and ended, in seconds from the start of the run; none for a step of an image that was left out.
   std::optional<double> started;
   std::optional<double> ended;

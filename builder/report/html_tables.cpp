@@ -8,6 +8,7 @@
 #include "base/html_text.hpp"
 #include "base/text.hpp"
 #include "builder/report/html_charts.hpp"
+#include "builder/report/network_sums.hpp"
 #include "builder/report/report_words.hpp"
 
 namespace kiln {
@@ -317,6 +318,21 @@ std::string html_misses(const ReportDocument& document) {
   if (misses.size() > kMostMisses)
     result += fmt::format("<p>and {} more, in the report's JSON</p>\n", misses.size() - kMostMisses);
   return result + "</section>\n";
+}
+
+std::string html_network(const ReportDocument& document) {
+  const std::vector<NetworkSum> sums = network_sums(document.report);
+  if (sums.empty()) return "";
+  std::vector<std::string> rows;
+  for (const NetworkSum& sum : sums) {
+    rows.push_back(fmt::format(
+        "<tr><th scope=\"row\"><code class=\"place\">{}</code><code>{}</code></th><td class=\"number\">{}</td></tr>\n",
+        html_text(shown_place(sum.step->file, sum.step->line)), html_text(shown_instruction(sum.step->text)),
+        sum.words));
+  }
+  return html_heading("network", "Network of RUN",
+                      network_summary(document.report) + ". Each download is in the report's JSON.") +
+         folded_table("Network of RUN", "<th>step</th><th class=\"number\">fetched</th>", rows) + "</section>\n";
 }
 
 std::string html_waste(const ReportDocument& document) {

@@ -24,6 +24,7 @@ std::string html_reductions(const ReportDocument& document);
 std::string html_misses(const ReportDocument& document);
 // What breaks the fleet's policy and was let through; "" where nothing does.
 std::string html_policy(const ReportDocument& document);
+std::string html_network(const ReportDocument& document);
 // Waste by layer, the layer that wastes most first.
 std::string html_waste(const ReportDocument& document);
 

@@ -34,6 +34,7 @@ ReportStep report_step_of(const HeardStep& heard) {
   step.reason = heard.result.reason;
   step.seconds = heard.result.seconds;
   step.bytes = heard.result.bytes;
+  step.network = heard.result.network;
   step.started = heard.started;
   step.ended = heard.ended;
   return step;

@@ -107,6 +107,7 @@ class Page {
     body += kTimeline;
     body += trend();
     body += html_misses(document_);
+    body += html_network(document_);
     body += html_waste(document_);
     const std::string data = deflated_base64(page_data_json(document_, sources_));
     // Nothing is loaded from anywhere, no script runs but the page's own, and no style applies but its own.

@@ -97,6 +97,7 @@ Json to_json(const ReportStep& step) {
                  {"reason", step.reason},
                  {"seconds", milliseconds(step.seconds)},
                  {"bytes", step.bytes}};
+  if (step.network) result["network"] = step.network->to_json();
   if (step.started) result["started"] = milliseconds(*step.started);
   if (step.ended) result["ended"] = milliseconds(*step.ended);
   return result;
@@ -203,6 +204,7 @@ ReportStep read_step(const JsonMembers& fields) {
   step.reason = fields.string("reason");
   step.seconds = fields.number("seconds");
   step.bytes = fields.unsigned_integer("bytes");
+  if (const auto* network = fields.find("network")) step.network = NetworkRecord::from_json(*network, "report");
   if (fields.has("started")) step.started = fields.number("started");
   if (fields.has("ended")) step.ended = fields.number("ended");
   return step;

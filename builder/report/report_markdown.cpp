@@ -7,6 +7,7 @@
 
 #include "base/count_of.hpp"
 #include "base/text.hpp"
+#include "builder/report/network_sums.hpp"
 #include "builder/report/report_words.hpp"
 
 namespace kiln {
@@ -66,6 +67,7 @@ class Writer {
     images();
     reductions();
     misses();
+    network();
     waste();
     return std::move(out_);
   }
@@ -227,6 +229,17 @@ class Writer {
                                escaped(shown_place(step.file, step.line)), escaped(shown_instruction(step.text)),
                                step.outcome == StepOutcome::failed ? "failed: " : "",
                                escaped(shown_reason(step.reason)), human_seconds(step.seconds));
+          });
+  }
+
+  void network() {
+    const std::vector<NetworkSum> sums = network_sums(report_);
+    if (sums.empty()) return;
+    table("Network of RUN: " + network_summary(report_), "| line | step | fetched |", "|---|---|---|", sums.size(),
+          [&](std::size_t i) {
+            const ReportStep& step = *sums[i].step;
+            return fmt::format("| {} | {} | {} |", escaped(shown_place(step.file, step.line)),
+                               escaped(shown_instruction(step.text)), sums[i].words);
           });
   }
 

@@ -9,6 +9,7 @@
 #include "base/count_of.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
+#include "builder/report/network_sums.hpp"
 #include "builder/report/report_words.hpp"
 #include "builder/report/text_table.hpp"
 
@@ -50,6 +51,7 @@ class TextWriter {
     layers();
     waste();
     steps();
+    network();
     wire();
     fetched();
     targets();
@@ -249,6 +251,23 @@ class TextWriter {
     for (const ReportStep* step : shown) miss(*step, place_width);
     if (shown.size() < sums.misses.size())
       line(fmt::format("and {} more that took less time", sums.misses.size() - shown.size()));
+  }
+
+  // One line for each step that fetched something.
+  void network() {
+    const std::string summary = network_summary(report_);
+    if (summary.empty()) return;
+    heading("Network of RUN", summary);
+    TextTable rows({Align::left, Align::left, Align::left}, 4);
+    std::vector<NetworkSum> sums = network_sums(report_);
+    const std::size_t all = sums.size();
+    if (is_short_ && all > *options_.most_images) sums.resize(*options_.most_images);
+    for (const NetworkSum& sum : sums) {
+      rows.add(
+          {{sum.words}, {place(sum.step->file, sum.step->line), TextStyle::dim}, {shown_instruction(sum.step->text)}});
+    }
+    table(rows);
+    if (sums.size() < all) line(fmt::format("and {} more", all - sums.size()));
   }
 
   // All, or of a short report failures and those that took longest, in the order of the run.

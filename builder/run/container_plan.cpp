@@ -86,7 +86,9 @@ decltype(RunMount::source) read_source(std::uint64_t kind, PayloadReader& in) {
 std::vector<RunMount> common_mounts(const RunRequest& request) {
   std::vector<RunMount> mounts;
   // With the host's network its name servers are reachable as they stand there.
-  std::string resolv = read_file_if_exists("/etc/resolv.conf", 1 << 20).value_or("");
+  std::string resolv = request.network == RunNetwork::recorded
+                           ? "nameserver 127.0.0.1\n"
+                           : read_file_if_exists("/etc/resolv.conf", 1 << 20).value_or("");
   mounts.push_back({"/etc/resolv.conf", FileSource{std::move(resolv), 0644}});
   mounts.push_back({"/etc/hosts", FileSource{hosts_file(request.hostname, request.extra_hosts), 0644}});
   if (request.trust.in_use()) {
@@ -121,7 +123,7 @@ std::string ContainerPlan::serialise() const {
     out.text(mount.target).number(mount.source.index());
     std::visit(SourceWriter{out}, mount.source);
   }
-  out.text(spec).text(stdin_bytes).number(terminal);
+  out.text(spec).text(stdin_bytes).number(recorded_network).number(terminal);
   return out.take();
 }
 
@@ -147,6 +149,7 @@ ContainerPlan ContainerPlan::parse(std::string_view payload) {
   }
   plan.spec = in.text();
   plan.stdin_bytes = in.text();
+  plan.recorded_network = in.number() != 0;
   plan.terminal = in.number() != 0;
   return plan;
 }
@@ -203,6 +206,7 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   plan.lowers = request.lowers;
   plan.upper = request.upper;
   plan.stdin_bytes = request.stdin_bytes;
+  plan.recorded_network = request.network == RunNetwork::recorded;
   plan.terminal = request.terminal;
   plan.mounts = common_mounts(request);
   plan.mounts.insert(plan.mounts.end(), request.mounts.begin(), request.mounts.end());

@@ -42,6 +42,7 @@ struct ContainerPlan {
   std::vector<RunMount> mounts;
   std::string spec;  // config.json
   std::string stdin_bytes;
+  bool recorded_network = false;
   bool terminal = false;  // its pseudoterminal is sent to kiln when it has been started
 
   std::string serialise() const;

@@ -32,6 +32,7 @@
 #include "builder/run/mount_source.hpp"
 #include "builder/run/mount_stubs.hpp"
 #include "builder/run/overlay.hpp"
+#include "builder/run/recorded_network.hpp"
 #include "builder/run/worker_socket.hpp"
 
 namespace kiln {
@@ -62,6 +63,7 @@ class Worker {
   WorkerReport work() {
     WorkerReport report;
     try {
+      if (plan_.recorded_network) hand_over_network();
       mount_all();
       if (!plan_.runtime.empty()) run(report);
     } catch (const Error& error) {
@@ -74,6 +76,13 @@ class Worker {
   }
 
  private:
+  // The runtime, which this process starts, and the container stay in the namespace.
+  void hand_over_network() const {
+    const NamespaceSockets sockets = enter_recorded_network();
+    for (const Fd* socket : {&sockets.proxy, &sockets.packets, &sockets.names})
+      send_message(socket_, MessageType::network, "", socket->get());
+  }
+
   void mount_all() {
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
       throw_errno("make private the mounts below", "/");

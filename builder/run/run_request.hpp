@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include "base/file.hpp"
 #include "builder/definitions/run_limit.hpp"
+#include "builder/netlog/namespace_watch.hpp"
 #include "builder/run/trust.hpp"
 
 namespace kiln {
@@ -16,6 +18,8 @@ namespace kiln {
 enum class RunNetwork {
   host,  // the machine's own; BuildKit's "default" means this too
   none,  // nothing but a loopback device
+  // A namespace of its own whose only way out is the proxy behind `on_network`: see enter_recorded_network().
+  recorded,
 };
 
 enum class RunSecurity {
@@ -95,6 +99,9 @@ struct RunRequest {
   // What the machine adds and nothing records: apart from `env`, so that no key and no history ever sees it.
   BuildTrust trust;
   std::vector<std::string> proxies;  // "K=V", see host_proxies()
+
+  // Of RunNetwork::recorded: called once, before the command is started.
+  std::function<void(NamespaceSockets)> on_network;
 };
 
 struct RunResult {

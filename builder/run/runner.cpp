@@ -149,7 +149,9 @@ RunResult Runner::run(const HomeLayout& home, const RunRequest& request, const O
   cancel.check();
   std::vector<std::string> warnings;
   const ContainerPlan plan = plan_container(home, runtime(home), request, warnings);
-  RunResult result = WorkerClient(*this, plan).wait(output, cancel);
+  WorkerClient client(*this, plan);
+  client.hand_network_to(request.on_network);
+  RunResult result = client.wait(output, cancel);
   result.warnings = std::move(warnings);
   return result;
 }

@@ -40,6 +40,8 @@ bool holds_certificate(const fs::path& file) {
   return read_named_file(file, kMaxBundleBytes).find("-----BEGIN CERTIFICATE-----") != std::string::npos;
 }
 
+}  // namespace
+
 std::optional<fs::path> host_bundle(const TrustPlaces& places) {
   std::error_code error;
   for (const fs::path& bundle : places.bundles) {
@@ -47,8 +49,6 @@ std::optional<fs::path> host_bundle(const TrustPlaces& places) {
   }
   return std::nullopt;
 }
-
-}  // namespace
 
 BuildTrust find_build_trust(std::string_view setting, const TrustPlaces& places) {
   if (setting == "none") return {};

@@ -35,6 +35,9 @@ struct TrustPlaces {
 // a machine without a bundle.
 BuildTrust find_build_trust(std::string_view setting, const TrustPlaces& places = {});
 
+// The file with the authorities that this machine's own programs trust.
+std::optional<fs::path> host_bundle(const TrustPlaces& places = {});
+
 // "K=V" that point programs at the bundle, without those that `env` sets itself. Empty where there is no trust to tell.
 std::vector<std::string> trust_environment(const BuildTrust& trust, const std::vector<std::string>& env);
 // The text of the apt configuration that stands in kTrustFolder too.

@@ -60,6 +60,11 @@ void WorkerClient::read_message() {
     return;
   }
   if (message->type == MessageType::console) console_ = std::move(message->descriptor);
+  if (message->type == MessageType::network) {
+    network_.push_back(std::move(message->descriptor));
+    if (network_.size() == 3 && on_network_)
+      on_network_({std::move(network_[0]), std::move(network_[1]), std::move(network_[2])});
+  }
   if (message->type == MessageType::done) report_ = WorkerReport::parse(message->payload);
   if (message->type == MessageType::exec_done) exec_code_ = static_cast<int>(PayloadReader(message->payload).number());
 }

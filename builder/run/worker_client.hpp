@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,8 @@ class WorkerClient {
  public:
   WorkerClient(Runner& runner, const ContainerPlan& plan);
 
+  // Who gets the sockets of a container's recorded network, from pump().
+  void hand_network_to(std::function<void(NamespaceSockets)> receiver) { on_network_ = std::move(receiver); }
   // Waits for something to happen, at most `timeout_ms`, and hands output on. True when the container has ended, its
   // output is complete and its worker has unmounted.
   bool pump(int timeout_ms, const OutputSink& output);
@@ -39,6 +42,8 @@ class WorkerClient {
   Fd output_;
   Fd exec_output_;
   Fd console_;
+  std::vector<Fd> network_;  // that have come
+  std::function<void(NamespaceSockets)> on_network_;
   const OutputSink* exec_sink_ = nullptr;
   std::optional<int> exec_code_;
   std::optional<WorkerReport> report_;

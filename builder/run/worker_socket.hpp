@@ -20,6 +20,7 @@ enum class MessageType : char {
   exec_kill = 'K',  // kiln: the command of the last exec message has had its time
   exec_done = 'E',  // worker: an exit code
   console = 'C',    // worker: with it the pseudoterminal of a container that asked for one
+  network = 'N',    // worker: three times, a socket of NamespaceSockets in its order
   done = 'D',       // worker: a WorkerReport, the last message
 };
 

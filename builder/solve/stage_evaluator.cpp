@@ -362,9 +362,8 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
     command.mounts.push_back(std::move(mount));
   }
   complete_mounts(command.mounts);
-  const NetworkMode asked =
-      run.network == NetworkMode::build ? target_.target.network.value_or(NetworkMode::build) : run.network;
-  command.network = asked == NetworkMode::none ? RunNetwork::none : RunNetwork::host;
+  command.network = network_of(run.network);
+  command.where = fmt::format("{}:{}", target_.target.dockerfile_name, instruction.lines.first);
   command.security = run.security == SecurityMode::insecure ? RunSecurity::insecure : settings_.security;
   command.shell = interactive_shell(config.shell());
   command.compression = target_.target.layer_compression();
@@ -381,6 +380,15 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
   Step step = tools_.runs.step(std::move(command), state_->layers, text);
   place(step, instruction);
   return take(step, history);
+}
+
+// What a RUN says itself goes before what the build says; but where the build says that all is recorded, a RUN may have
+// less than that and not more.
+RunNetwork StageEvaluator::network_of(NetworkMode own) const {
+  const NetworkMode of_build = target_.target.network.value_or(NetworkMode::build);
+  const NetworkMode asked = own == NetworkMode::build ? of_build : own;
+  if (asked == NetworkMode::none) return RunNetwork::none;
+  return of_build == NetworkMode::recorded ? RunNetwork::recorded : RunNetwork::host;
 }
 
 // Python writes bytecode that goes by a hash where this variable is set: by the time of its source, a package would not
@@ -400,6 +408,11 @@ StageEvaluator::Progress StageEvaluator::take(const Step& step, const std::strin
   const OrBlocked<StepDone> done = tools_.steps.solve(step);
   if (done.is_blocked()) return done.blocked();
   add_layers(done.value(), step);
+  if (const auto& network = done.value().record.network) {
+    for (const Download& download : network->downloads) {
+      if (download.is_whole()) state_->materials.insert({download.url, download.digest->str()});
+    }
+  }
   for (const LayerValue& layer : done.value().record.layers)
     add_layer_history(state_->config, with_part(history, layer), time_of(done.value()));
   return std::nullopt;

@@ -105,6 +105,7 @@ class StageEvaluator {
   Progress take(const Step& step, const std::string& history);
   // Asks for the layer of a RUN to be cut along packages.
   void cut(RunCommand& command, const LayerRules& rules) const;
+  RunNetwork network_of(NetworkMode own) const;
   void place(Step& step, const dockerfile::Instruction& instruction) const;
   // Unpacks the layers so far, in the background, where a RUN that is still to come will need them.
   void prepare_folders();

@@ -104,6 +104,7 @@ OrBlocked<StepDone> StepExecutor::execute(const Step& step, const Miss& miss, in
   record.seconds = clock_.monotonic_seconds() - begin;
   record.created = format_rfc3339(clock_.now());
   record.salt = new_salt();
+  if (step.network) record.network = *step.network;
   record.inputs = salted_inputs(lookup_.inputs_of(step), record.salt);
   cache_.store(record);
   if (on_layers_made_) on_layers_made_(step, record.layers);

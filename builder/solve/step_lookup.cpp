@@ -33,6 +33,7 @@ StepResult result_of(const StepRecord& record, StepOutcome outcome) {
   result.bytes = layer_bytes(record.layers);
   if (!record.layers.empty()) result.diff_id = record.layers.back().diff_id;
   result.layers = record.layers;
+  result.network = record.network;
   return result;
 }
 

@@ -63,6 +63,7 @@ struct StepResult {
   std::uint64_t bytes = 0;   // compressed bytes of its layers
   std::optional<oci::Digest> diff_id;
   std::vector<LayerValue> layers;
+  std::optional<NetworkRecord> network;  // what was fetched for it; none: not recorded
   // Of a miss that an earlier build of the same place explains: what is not as it was there, and when that was.
   std::vector<InputDifference> differences;
   std::string against;  // RFC 3339; empty without one

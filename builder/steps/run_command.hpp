@@ -59,6 +59,7 @@ struct RunCommand {
   RunNetwork network = RunNetwork::host;
   RunSecurity security = RunSecurity::sandbox;
   oci::Platform platform;
+  std::string where;                                             // "Dockerfile:7"
   std::vector<std::string> shell;                                // what a person gets where the command fails
   Compression compression;                                       // of the layer; not part of the key
   std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address
@@ -72,10 +73,12 @@ struct RunCommand {
 
 struct RunSettings {
   BuildTrust trust;
-  std::vector<std::string> host_proxies;  // "K=V"
-  bool allow_insecure = false;            // --allow security.insecure
-  bool keep_failed = false;               // what a failed command left stays for take_failed()
-  std::size_t parallel = 4;               // commands that run at the same time
+  std::vector<std::string> host_proxies;      // "K=V"
+  bool allow_insecure = false;                // --allow security.insecure
+  bool keep_failed = false;                   // what a failed command left stays for take_failed()
+  std::size_t parallel = 4;                   // commands that run at the same time
+  bool network_log = false;                   // --network-log: what each RUN fetches is recorded
+  std::vector<std::string> unrecorded_hosts;  // tunnelled by the recording proxy
   // A text without the values of secrets in it; the id of a cache mount is kept so.
   std::function<std::string(std::string_view)> masked = [](std::string_view text) { return std::string(text); };
 };

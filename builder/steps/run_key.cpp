@@ -17,7 +17,17 @@ namespace {
 
 namespace df = dockerfile;
 
-std::string_view word_of(RunNetwork network) { return network == RunNetwork::none ? "none" : "host"; }
+std::string_view word_of(RunNetwork network) {
+  switch (network) {
+    case RunNetwork::host:
+      return "host";
+    case RunNetwork::none:
+      return "none";
+    case RunNetwork::recorded:
+      return "recorded";
+  }
+  return "host";
+}
 
 std::string_view word_of(RunSecurity security) {
   switch (security) {

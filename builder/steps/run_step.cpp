@@ -300,12 +300,39 @@ LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& comm
   return writer.finish();
 }
 
+// What was recorded, without the values of secrets. What was blocked under a command that went well is told here.
+RecordedRun RunSteps::end_recording(RunRecording& recording, const RunCommand& command, bool has_failed) {
+  RecordedRun seen = recording.finish();
+  std::set<Download> downloads;
+  for (Download download : seen.record.downloads) {
+    download.url = settings_.masked(download.url);
+    downloads.insert(std::move(download));
+  }
+  seen.record.downloads = std::move(downloads);
+  for (std::string& problem : seen.problems) problem = settings_.masked(problem);
+  if (has_failed) return seen;
+  for (const std::string& attempt : seen.blocked) {
+    observer_.warn(fmt::format("RUN at {} tried {} around the recording proxy; blocked", command.where,
+                               settings_.masked(attempt)));
+  }
+  for (const auto& texts : {seen.refused, recording.warnings()}) {
+    for (const std::string& text : texts) observer_.warn(fmt::format("RUN at {}: {}", command.where, text));
+  }
+  return seen;
+}
+
 // Error{build} where the command fails or cannot be started.
-void RunSteps::run_command(const RunCommand& command, const RunRequest& request, int number) {
+void RunSteps::run_command(const RunCommand& command, const RunRequest& asked, int number,
+                           std::optional<NetworkRecord>& network) {
   OutputTail tail;
   RunResult result;
+  std::string explanation;
   {
     const WorkSlots::Slot slot = slots_.acquire(access_.cancel());
+    RunRequest request = asked;
+    std::optional<RunRecording> recording;
+    if (request.network == RunNetwork::recorded || (settings_.network_log && request.network == RunNetwork::host))
+      recording.emplace(request, settings_.unrecorded_hosts);
     result = runner_.run(
         access_.store().home(), request,
         [&](std::string_view bytes) {
@@ -313,6 +340,16 @@ void RunSteps::run_command(const RunCommand& command, const RunRequest& request,
           observer_.step_output(number, bytes);
         },
         access_.cancel());
+    if (recording) {
+      const bool has_failed = result.exit_code != 0;
+      RecordedRun seen = end_recording(*recording, command, has_failed);
+      if (has_failed)
+        seen.problems.insert(seen.problems.end(), recording->warnings().begin(), recording->warnings().end());
+      explanation = seen.explanation();
+      network = std::move(seen.record);
+    } else if (settings_.network_log) {
+      network = NetworkRecord{NetworkPromise::none, {}, {}, 0};
+    }
   }
   for (const std::string& warning : result.warnings) observer_.warn(warning);
   if (result.exit_code == 0) return;
@@ -320,9 +357,9 @@ void RunSteps::run_command(const RunCommand& command, const RunRequest& request,
   const bool is_foreign = command.platform.architecture != oci::Platform::host().architecture &&
                           tail.text().find("exec format error") != std::string::npos;
   Error error(Category::build,
-              fmt::format("the command '{}' ended with exit code {}{}{}", join(command.argv, " "), result.exit_code,
+              fmt::format("the command '{}' ended with exit code {}{}{}{}", join(command.argv, " "), result.exit_code,
                           result.out_of_memory ? ": the kernel killed it for want of memory" : "",
-                          is_foreign ? foreign_advice(command.platform) : ""));
+                          is_foreign ? foreign_advice(command.platform) : "", explanation));
   error.set_detail(tail.text());
   throw error;
 }
@@ -338,13 +375,19 @@ Step RunSteps::step(RunCommand command, ImageLayers below, const std::string& te
   step.kind = StepKind::run;
   step.key = std::move(identity.key);
   step.inputs = std::move(identity.inputs);
-  step.execute = [this, command = std::move(command), below = std::move(below), text](
-                     int number, const LayerMade& made) { return execute(command, below, text, number, made); };
+  const auto network = std::make_shared<std::optional<NetworkRecord>>();
+  step.network = network;
+  step.execute = [this, command = std::move(command), below = std::move(below), text, network](int number,
+                                                                                               const LayerMade& made) {
+    return execute(command, below, {text, number, made, *network});
+  };
   return step;
 }
 
 OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, const ImageLayers& below,
-                                                     const std::string& text, int number, const LayerMade& made) {
+                                                     const Execution& execution) {
+  const std::string& text = execution.text;
+  const int number = execution.number;
   announce_trust();
   for (const ResolvedMount& mount : command.mounts) {
     if (!mount.source) continue;
@@ -378,9 +421,11 @@ OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, 
   request.proxies = merged_environment(command.proxies, settings_.host_proxies);
 
   try {
-    run_command(command, request, number);
+    run_command(command, request, number, execution.network);
   } catch (const Error& error) {
     if (!settings_.keep_failed || error.category() != Category::build) throw;
+    // A person looks into it, with the machine's network; nothing of it is kept.
+    if (request.network == RunNetwork::recorded) request.network = RunNetwork::host;
     const std::lock_guard lock(failed_mutex_);
     if (!failed_) failed_.reset(new FailedRun{std::move(request), command.shell, chain, std::move(upper), held});
     throw;
@@ -388,9 +433,10 @@ OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, 
   for (const CacheMountName& name : held->shared) shared_->used(name);
   if (command.cutting) {
     const UpperToCut what{still_there(access_.view(below)), chain.chain_id(), *command.cutting, command.compression};
-    return cut_upper(access_, std::move(upper), what,
-                     {[&](const std::string& note) { observer_.info(fmt::format("{}: {}", text, note)); },
-                      [&](const std::string& detail) { observer_.step_output(number, detail + "\n"); }, made});
+    return cut_upper(
+        access_, std::move(upper), what,
+        {[&](const std::string& note) { observer_.info(fmt::format("{}: {}", text, note)); },
+         [&](const std::string& detail) { observer_.step_output(number, detail + "\n"); }, execution.made});
   }
   const LayerValue layer = layer_of(upper, command, still_there(access_.view(below)));
   access_.snapshots().adopt(std::move(upper), oci::chain_id(chain.chain_id(), layer.diff_id));

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "builder/steps/failed_run.hpp"
 #include "builder/steps/layer_access.hpp"
 #include "builder/steps/run_command.hpp"
+#include "builder/steps/run_recording.hpp"
 #include "builder/steps/ssh_agent.hpp"
 #include "builder/steps/step.hpp"
 #include "builder/steps/work_slots.hpp"
@@ -40,15 +42,24 @@ class RunSteps {
   std::unique_ptr<FailedRun> take_failed();
 
  private:
+  // One execution of a step.
+  struct Execution {
+    std::string text;  // of the instruction
+    int number = 0;
+    const LayerMade& made;
+    std::optional<NetworkRecord>& network;
+  };
   OrBlocked<std::vector<LayerValue>> execute(const RunCommand& command, const ImageLayers& below,
-                                             const std::string& text, int number, const LayerMade& made);
+                                             const Execution& execution);
   // What the mounts of one container hold on to while it runs.
   struct Held;
   void add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held);
   CacheMountName cache_name(const dockerfile::Mount& mount) const;
   BindSource bind_source(const CopySource& source, const std::string& path, Held& held);
   fs::path agent_of(const SshForward& ssh);
-  void run_command(const RunCommand& command, const RunRequest& request, int number);
+  void run_command(const RunCommand& command, const RunRequest& request, int number,
+                   std::optional<NetworkRecord>& network);
+  RecordedRun end_recording(RunRecording& recording, const RunCommand& command, bool has_failed);
   void announce_trust();
   LayerValue layer_of(const SnapshotUpper& upper, const RunCommand& command, const MergedView& below);
 

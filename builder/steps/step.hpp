@@ -1,11 +1,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "builder/cache/step_record.hpp"
 #include "builder/layer/layer.hpp"
+#include "builder/netlog/network_record.hpp"
 #include "builder/steps/events.hpp"
 #include "builder/steps/or_blocked.hpp"
 
@@ -24,6 +27,9 @@ struct Step {
   // Makes the layers. `number` is for the observer's step_output and step_progress. A step that makes several may tell
   // of each, so that it is sent while others are made.
   std::function<OrBlocked<std::vector<LayerValue>>(int number, const LayerMade& made)> execute;
+
+  // What execute() saw of the network; none for a step that has no record of it.
+  std::shared_ptr<const std::optional<NetworkRecord>> network;
 
   StepView view;            // its number is given by who executes it
   std::string slot;         // the place in the build: target, stage and position

@@ -8,7 +8,7 @@ from tests.integration.buildx_flags_test import BAKE_VALUES, VALUES
 
 DOCKERFILE = "FROM scratch AS build\nCOPY Dockerfile /\n"
 # Flags of kiln's own, with a value for those that take one.
-OWN_VALUES = {"--attest-as": "index", "--fleet-policy": "none", "--ca-bundle": "none", "--security": "sandbox", "--layers": "package", "--offline": None, "--on-error": "shell",
+OWN_VALUES = {"--attest-as": "index", "--fleet-policy": "none", "--ca-bundle": "none", "--security": "sandbox", "--layers": "package", "--network-log": None, "--network-unrecorded": "example.org", "--offline": None, "--on-error": "shell",
               "--report": "report.json", "--sign-key": "key.pem", "--trace": "trace.json"}
 LOOKS = {"--check": {"--call", "--file", "--build-arg", "--platform", "--target", "--secret", "--allow", "--rm", "--progress", "--offline"},
          "--print-ast": {"--file", "--progress", "--offline"},
@@ -63,7 +63,7 @@ class Words(harness.KilnTest):
     def test_values_that_no_build_can_use_are_refused_before_it(self):
         self.write("folder/file", "")
         for words, message in (
-                (["--network", "bridge"], "--network 'bridge': expected default, host or none; RUN has no other networks"),
+                (["--network", "bridge"], "--network 'bridge': expected default, host, none or recorded; RUN has no other networks"),
                 (["--quiet", "--progress", "plain"], "--quiet and --progress plain exclude one another"),
                 (["--metadata-file", "nowhere/m"], "--metadata-file 'nowhere/m': there is no folder 'nowhere'"),
                 (["--iidfile", "folder"], "--iidfile 'folder' is a folder; name a file"),

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Dependencies run from right to left: a room may include itself and what stands before it.
 ROOMS = ["base"] + [f"registry/{room}" for room in ("oci", "store", "remote")] + [
     f"builder/{room}" for room in (
-        "sign", "layer", "packages", "dockerfile", "definitions", "plan", "policy", "cache", "debian", "run", "store_care", "steps", "solve", "report", "attest", "build", "release",
+        "sign", "netlog", "layer", "packages", "dockerfile", "definitions", "plan", "policy", "cache", "debian", "run", "store_care", "steps", "solve", "report", "attest", "build", "release",
         "retention", "init", "cli")]
 
 # Third-party headers that only these rooms may see.

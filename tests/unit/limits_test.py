@@ -75,6 +75,13 @@ LIMITS = {
     "a key that images are signed": ["a key is read to 64 KiB, and a larger text is none",
                                      "an encrypted key whose numbers or names are others than cosign's is refused before any work"],
     "a line of what a command prints": ["an endless line is cut into pieces"],
+    # What RUN downloads
+    "the head of a message of HTTP": ["a head has at most 64 KiB and 256 fields"] * 2,
+    "digits of a chunk's size": ["chunks that are none are refused"] * 2,
+    "connections of one RUN": ["connections at a time are bounded, and 256 by default"],
+    "hosts of one RUN whose": ["authorities are new each time, and contexts of 1,000 hosts are kept"],
+    "downloads of one RUN": ["a record keeps 10,000 downloads, 1,000 tunnels and URLs of 1,024 bytes, and counts what is beyond"] * 3,
+    "attempts around the proxy": ["a watch names each attempt once, and at most 100", "of what went wrong 100 messages are kept"],
     # Registries and caches
     "connecting, TLS included": ["a server that takes a connection and says no word of TLS is left"],
     "waiting for an answer": ["a connection on which nothing moves is a stall"],

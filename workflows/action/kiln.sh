@@ -131,7 +131,7 @@ compare() {
 output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 
 bake() {
-  local flags=(--progress plain --metadata-file "$temp/kiln-metadata.json" --report "$temp/kiln-report.json") code=0 parent
+  local flags=(--progress plain --network-log --metadata-file "$temp/kiln-metadata.json" --report "$temp/kiln-report.json") code=0 parent
   rm -f "$temp/kiln-report.json" "$temp/kiln-comment.md"
   [ ! -f images/kiln.lock ] || flags+=(--locked)
   [ -z "$PLATFORM" ] || flags+=(--only-platform "$PLATFORM")

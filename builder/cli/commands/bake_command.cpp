@@ -24,6 +24,7 @@
 #include "builder/cli/words/fleet_policy.hpp"
 #include "builder/cli/words/looked_at.hpp"
 #include "builder/cli/words/machine_settings.hpp"
+#include "builder/cli/words/network_log.hpp"
 #include "builder/cli/words/output_files.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
 #include "builder/cli/words/signing_keys.hpp"
@@ -68,6 +69,7 @@ struct BakeWords {
   std::vector<std::string> cache_to;
   std::string ca_bundle;
   std::string security;
+  NetworkLogWords network_log;
   bool no_cache = false;
   bool pull = false;
   bool offline = false;
@@ -192,6 +194,7 @@ BuildRequest make_request(const BakeWords& words, SelectedFleet loaded, std::vec
   request.naming = std::move(loaded.naming);
   if (words.only_platform) request.only_platform = oci::Platform::parse(*words.only_platform);
   request.fleet = std::move(loaded.fleet);
+  words.network_log.apply_to(request, log);
   request.targets = std::move(names);
   return request;
 }
@@ -277,6 +280,7 @@ void add_bake_command(Arguments& root) {
   Arguments& bake = root.command("bake", "Build a fleet of images.");
   add_buildx_bake_flags(bake, words->buildx);
   add_fleet_policy_word(bake, words->fleet_policy);
+  words->network_log.add_to(bake);
   bake.positional("TARGET", words->targets,
                   "targets, images or groups (default: the group 'default'), behind a git repository that holds the "
                   "definitions")

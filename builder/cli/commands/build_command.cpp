@@ -24,6 +24,7 @@
 #include "builder/cli/words/fleet_policy.hpp"
 #include "builder/cli/words/looked_at.hpp"
 #include "builder/cli/words/machine_settings.hpp"
+#include "builder/cli/words/network_log.hpp"
 #include "builder/cli/words/output_files.hpp"
 #include "builder/cli/words/signing_keys.hpp"
 #include "builder/cli/words/trace_output.hpp"
@@ -52,6 +53,7 @@ struct BuildWords {
   std::vector<std::string> annotations;
   std::vector<std::string> platforms;
   std::string network;
+  NetworkLogWords network_log;
   std::string ca_bundle;
   std::string security;
   std::string layers;
@@ -188,6 +190,7 @@ BuildRequest make_request(const BuildWords& words, TargetSpec target, Log& log, 
   request.settings.bases.pull = words.pull;
   request.settings.bases.use_cache = !words.no_cache;
   request.settings.runs.allow_insecure = words.buildx.allows_insecure();
+  words.network_log.apply_to(request, log);
   request.settings.runs.keep_failed = !words.on_error.empty();
   request.settings.security = parse_security(words.security);
   request.settings.offline = words.offline;
@@ -303,6 +306,7 @@ void add_build_command(Arguments& root) {
   Arguments& build = root.command("build", "Build an image from a Dockerfile.");
   add_buildx_flags(build, words->buildx);
   add_fleet_policy_word(build, words->fleet_policy);
+  words->network_log.add_to(build);
   build
       .required_positional("CONTEXT", words->context,
                            "folder, tar file, git repository, URL of a tar or a Dockerfile, or '-' for a tar or "
@@ -319,7 +323,8 @@ void add_build_command(Arguments& root) {
       .option("--annotation", words->annotations,
               "[PLACE:]NAME=VALUE set in the manifest, or index, manifest-descriptor, index-descriptor")
       .option("--platform", words->platforms, "platforms to build for, such as linux/amd64,linux/arm64")
-      .option("--network", words->network, "network of RUN: host (default) or none")
+      .option("--network", words->network,
+              "network of RUN: host (default), none, or recorded: nothing but a recording proxy")
       .option("--ca-bundle", words->ca_bundle, "certificate authorities that RUN trusts: FILE, host or none")
       .option("--layers", words->layers,
               "of a RUN: one for each step (default), or package: cut along what it installed")

@@ -59,9 +59,10 @@ std::map<std::string, std::string> parse_labels(const std::vector<std::string>& 
 
 std::optional<NetworkMode> parse_network(std::string_view text) {
   if (text.empty()) return std::nullopt;
-  if (const auto mode = parse_network_mode(text)) return mode;
-  throw Error(Category::usage, fmt::format("--network '{}': expected default, host or none; RUN has no other networks",
-                                           printable(text)));
+  if (const auto mode = parse_build_network(text)) return mode;
+  throw Error(Category::usage,
+              fmt::format("--network '{}': expected default, host, none or recorded; RUN has no other networks",
+                          printable(text)));
 }
 
 RunSecurity parse_security(std::string_view text) {

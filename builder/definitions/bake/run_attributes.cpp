@@ -49,7 +49,8 @@ std::optional<Value> ssh_of(const TargetSpec& target, const fs::path& folder) {
 }
 
 void apply_network(const Value& value, TargetSpec& target, const AttributeFolders&) {
-  target.network = word_of(value, "network", {NetworkMode::build, NetworkMode::host, NetworkMode::none}, target);
+  target.network = word_of(value, "network",
+                           {NetworkMode::build, NetworkMode::host, NetworkMode::none, NetworkMode::recorded}, target);
 }
 
 void apply_shm_size(const Value& value, TargetSpec& target, const AttributeFolders&) {

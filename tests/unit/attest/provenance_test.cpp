@@ -84,6 +84,20 @@ TEST_CASE("arguments, secrets, steps and times are told by mode=max alone") {
   CHECK_FALSE(min["buildDefinition"]["internalParameters"].contains("steps"));
 }
 
+TEST_CASE("what a RUN fetched is told, and that of another it is not known") {
+  ProvenanceFacts told = facts();
+  told.network = "incomplete";
+  told.steps.push_back(told.steps[0]);
+  told.steps[0].is_run = told.steps[1].is_run = true;
+  told.steps[1].network.emplace();
+  told.steps[1].network->add(Download{"http://a/1", "GET", 200, 3, oci::sha256_of("abc")});
+  const json internal = parsed(told, ProvenanceMode::max)["buildDefinition"]["internalParameters"];
+  CHECK(internal["network"] == "incomplete");
+  CHECK(internal["steps"][0]["network"] == "not recorded");
+  CHECK(internal["steps"][1]["network"]["downloads"][0]["digest"] == oci::sha256_of("abc").str());
+  CHECK_FALSE(parsed(facts(), ProvenanceMode::max)["buildDefinition"]["internalParameters"].contains("network"));
+}
+
 TEST_CASE("the builder's name and the promise to be reproducible are the caller's") {
   ProvenanceWish wish;
   wish.mode = ProvenanceMode::min;

@@ -51,6 +51,16 @@ TEST_CASE("a record survives its JSON") {
   CHECK(read.inputs.list()[0].value == "make");
 }
 
+TEST_CASE("what was fetched for a step is part of its record, and a record without it knows nothing") {
+  StepRecord record = sample();
+  CHECK_FALSE(parse_step_record(serialise(record), kKey, "record").network);
+  record.network.emplace();
+  record.network->add(Download{"http://a/1", "GET", 200, 3, oci::sha256_of("abc")});
+  const StepRecord read = parse_step_record(serialise(record), kKey, "record");
+  REQUIRE(read.network);
+  CHECK(read.network->downloads == record.network->downloads);
+}
+
 TEST_CASE("a secret's value is in no record") {
   CHECK(serialise(sample()).find("hunter2") == std::string::npos);
   CHECK(looks_like_secret("variable github_token"));

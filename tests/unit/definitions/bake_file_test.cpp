@@ -219,7 +219,7 @@ TEST_CASE("wrong forms are refused") {
   CHECK(refusal("{\"target\": {\"a\": {\"no-cache\": \"maybe\"}}}") ==
         "1:31: 'no-cache': a bool is required: true or false");
   CHECK(refusal("{\"target\": {\"a\": {\"network\": \"moon\"}}}") ==
-        "1:30: target 'a': network 'moon' is not valid; known: default, host, none");
+        "1:30: target 'a': network 'moon' is not valid; known: default, host, none, recorded");
   CHECK(refusal("{\"target\": {\"a\": {\"context\": \"-\"}}}").find("standard input") != std::string::npos);
   CHECK(refusal("{\"target\": {\"a\": {\"secret\": [\"src=x\"]}}}") ==
         "1:29: a secret has no id; expected id=ID[,src=FILE|,env=NAME]");

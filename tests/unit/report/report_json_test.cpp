@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "builder/report/network_sums.hpp"
 #include "sample_report.hpp"
 #include "schema_check.hpp"
 #include "tests/support/check_error.hpp"
@@ -128,6 +129,24 @@ TEST_CASE("a report is read back as it was written") {
   CHECK(again.created == report.created);
   const std::string empty = to_json_text(BuildReport{});
   CHECK(to_json_text(parse_report(empty, "report", Category::machine)) == empty);
+}
+
+TEST_CASE("what RUN steps fetched is in the report, and summed up in its texts") {
+  BuildReport report = test::sample_report();
+  ReportStep& step = report.steps.front();
+  step.text = "RUN fetch";
+  step.network.emplace();
+  step.network->add(Download{"http://a/1", "GET", 200, 3, oci::sha256_of("abc")});
+  step.network->add(Tunnel{"pinned.example", 443, 1, 2'000});
+  const json document = json::parse(to_json_text(report));
+  const json schema = json::parse(read_file(KILN_REPORT_SCHEMA));
+  CHECK(test::SchemaCheck(schema).problems(document) == std::vector<std::string>{});
+  CHECK(document["steps"][0]["network"]["downloads"][0]["url"] == "http://a/1");
+  CHECK(parse_report(to_json_text(report), "report", Category::machine).steps[0].network->tunnels.size() == 1);
+  const std::vector<NetworkSum> sums = network_sums(report);
+  REQUIRE(sums.size() == 1);
+  CHECK(sums[0].words == "1 download and 1 host not looked into, 2.0 kB");
+  CHECK(network_summary(test::sample_report()).empty());
 }
 
 TEST_CASE("members that a newer kiln added are passed over") {

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <thread>
 
 #include "base/atomic_file.hpp"
@@ -290,6 +291,25 @@ TEST_CASE("without a network there is only the loopback device, with it the host
   for (const auto& entry : fs::directory_iterator("/sys/class/net")) devices.push_back(entry.path().filename());
   box.run("ls /sys/class/net");
   for (const std::string& device : devices) CHECK(box.output.find(device) != std::string::npos);
+}
+
+TEST_CASE("a recorded network hands its sockets over, and what goes elsewhere is refused at once and seen") {
+  KILN_NEEDS_CONTAINERS();
+  ContainerFixture box;
+  RunRequest request = box.request("ls /sys/class/net; cat /etc/resolv.conf; nc -w 5 198.51.100.7 80 || echo refused");
+  request.network = RunNetwork::recorded;
+  std::unique_ptr<NamespaceWatch> watch;
+  bool has_proxy = false;
+  request.on_network = [&](NamespaceSockets sockets) {
+    has_proxy = static_cast<bool>(sockets.proxy);
+    watch = std::make_unique<NamespaceWatch>(std::move(sockets.packets), std::move(sockets.names));
+  };
+  CHECK(box.run(request).exit_code == 0);
+  CHECK(has_proxy);
+  CHECK(box.output.starts_with("lo\nnameserver 127.0.0.1\n"));
+  CHECK(box.output.ends_with("refused\n"));
+  REQUIRE(watch);
+  CHECK(watch->finish() == std::vector<std::string>{"198.51.100.7:80"});
 }
 
 TEST_CASE("limits are set, and one above the machine's is lowered with a warning") {

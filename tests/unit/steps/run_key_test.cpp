@@ -66,6 +66,16 @@ TEST_CASE("the key of a RUN has the fields that the grammar lists, in its order"
                             .finish());
 }
 
+TEST_CASE("a network that is recorded makes another key, and a log of the machine's network does not") {
+  RunCommand command = sample();
+  RunSettings log;
+  log.network_log = true;
+  const std::string usual = run_identity(command, {}, {}).key;
+  CHECK(run_identity(command, {}, log).key == usual);
+  command.network = RunNetwork::recorded;
+  CHECK(run_identity(command, {}, {}).key != usual);
+}
+
 TEST_CASE("mounts, a script, hosts, limits and rewritten times add their fields") {
   RunCommand command = sample();
   command.script = ScriptFile{"/dev/pipes/x", "print(1)"};

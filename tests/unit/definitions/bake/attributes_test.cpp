@@ -149,7 +149,7 @@ TEST_CASE("values that cannot be are refused") {
   CHECK_ERROR(read({{"call", R"("outline")"}}), Category::usage,
               "target 't': call 'outline' is not valid; known: build, check, lint");
   CHECK_ERROR(read({{"network", R"("bridge")"}}), Category::usage,
-              "target 't': network 'bridge' is not valid; known: default, host, none");
+              "target 't': network 'bridge' is not valid; known: default, host, none, recorded");
   CHECK_ERROR(read({{"annotations", R"(["x"])"}}), Category::usage, "annotation 'x': expected NAME=VALUE");
   CHECK_ERROR(read({{"extra-hosts", R"({"h": ""})"}}), Category::usage, "host 'h=': expected NAME:ADDRESS");
   CHECK_ERROR(read({{"attest", R"(["type=sbom", "type=provenance,mode=all"])"}}), Category::usage,
