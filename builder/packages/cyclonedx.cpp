@@ -33,6 +33,21 @@ json licences_of(const std::string& stated) {
   return json::array({{{"license", {{"name", stated}}}}});
 }
 
+// By which Trivy knows a binary package's vulnerabilities: those of Debian and Alpine are recorded by source package.
+void add_source(json& properties, const StatedPackage& package) {
+  if (package.ecosystem != Ecosystem::deb && package.ecosystem != Ecosystem::apk) return;
+  properties.push_back(property("aquasecurity:trivy:SrcName", package.source.empty() ? package.name : package.source));
+  properties.push_back(property("aquasecurity:trivy:SrcVersion",
+                                package.source_version.empty() ? package.version : package.source_version));
+}
+
+// The system that the packages are of, without which a scanner knows no vulnerabilities of Debian's or Alpine's.
+json component_of(const Distribution& distribution) {
+  json component = {{"type", "operating-system"}, {"bom-ref", "operating-system"}, {"name", distribution.id}};
+  if (!distribution.version.empty()) component["version"] = distribution.version;
+  return component;
+}
+
 json component_of(const Package& package, const PackageLayer& layer) {
   json component = {{"type", "library"},
                     {"bom-ref", element_name(package)},
@@ -44,6 +59,7 @@ json component_of(const Package& package, const PackageLayer& layer) {
   for (const std::string& location : package.locations) properties.push_back(property("kiln:location", "/" + location));
   properties.push_back(property("kiln:layer:diff_id", layer.diff_id.str()));
   if (!layer.created_by.empty()) properties.push_back(property("kiln:layer:created_by", layer.created_by));
+  add_source(properties, package.stated);
   if (package.part_of) properties.push_back(property("kiln:part_of", *package.part_of));
   properties.push_back(property("kiln:unpacked_bytes", std::to_string(package.unpacked_bytes)));
   component["properties"] = properties;
@@ -60,6 +76,7 @@ json file_component(const PackagedFile& file) {
 
 std::string cyclonedx_json(const SbomSubject& subject, const ImagePackages& packages) {
   json components = json::array();
+  if (!packages.distribution.id.empty()) components.push_back(component_of(packages.distribution));
   for (const Package& package : packages.packages)
     components.push_back(component_of(package, packages.layers.at(package.layer)));
   // Files are parts of their packages, what is no package's stands beside them.

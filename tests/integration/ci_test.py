@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import urllib.request
 
 import harness
 import workflow_player
@@ -14,6 +15,20 @@ import workflow_player
 ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.7"
 FILES = [".github/workflows/kiln.yml", ".github/workflows/kiln-fleet.yml", ".github/workflows/kiln-wave.yml",
          ".github/workflows/kiln-comment.yml", ".github/actions/kiln/action.yml", ".github/actions/kiln/kiln.sh"]
+
+
+# What a job's token may do: the comment's alone can write elsewhere than to the packages.
+ALLOWED = {("contents", "read"), ("packages", "read"), ("packages", "write"), ("actions", "read"), ("pull-requests", "write")}
+
+
+def jobs_of(workflow):
+    """The jobs of a workflow as kiln writes them: their text, keys, permissions and the actions they use."""
+    jobs = {}
+    for name, text in re.findall(r"(?m)^  ([\w-]+):\n((?:    .*\n|\n|  #.*\n)+)", workflow.split("\njobs:\n", 1)[1] + "\n"):
+        permissions = re.search(r"(?m)^    permissions:\n((?:      .*\n)+)", text)
+        jobs[name] = {"text": text, "keys": re.findall(r"(?m)^    ([\w-]+):", text), "uses": re.findall(r"(?m)uses: (\S+)", text),
+                      "permissions": dict(re.findall(r"([\w-]+): (\w+)", permissions[1])) if permissions else {}}
+    return jobs
 
 
 class CiFilesTest(harness.KilnTest):
@@ -58,6 +73,46 @@ class CiFilesTest(harness.KilnTest):
                     self.assertRegex(used[1] + used[2], r"^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", file)
                     count += 1
         self.assertGreater(count, 5)
+
+    def test_programs_of_others_run_in_jobs_that_can_write_nothing(self):
+        self.kiln("ci", "init")
+        jobs, others = 0, 0
+        for file in FILES[:4]:
+            for name, job in jobs_of((self.folder / file).read_text()).items():
+                jobs += 1
+                self.assertIn("permissions", job["keys"], f"{file}: {name} says what its token may do")
+                for permission, level in job["permissions"].items():
+                    self.assertIn((permission, level), ALLOWED, f"{file}: {name}")
+                used = [action for action in job["uses"] if not action.startswith(("./", "actions/"))]
+                others += len(used)
+                if used:
+                    self.assertEqual(job["permissions"], {"packages": "read"}, f"{file}: {name} runs {used}")
+                    self.assertNotIn("secrets.", job["text"], f"{file}: {name}")
+        self.assertGreater(jobs, 10)
+        self.assertEqual(others, 1)
+
+    def test_the_key_reaches_the_jobs_that_push_and_no_other(self):
+        self.kiln("ci", "init")
+        for file in FILES[:4]:
+            for name, job in jobs_of((self.folder / file).read_text()).items():
+                signs = re.fullmatch(r"wave\d|build|release", name) is not None
+                self.assertEqual("secrets.sign-key" in job["text"], signs, f"{file}: {name}")
+
+    def test_a_signed_set_up_takes_a_key_and_no_identity(self):
+        result = self.kiln("ci", "init", "--sign")
+        workflow = (self.folder / FILES[0]).read_text()
+        self.assertIn("sign-key: ${{ secrets.KILN_SIGN_KEY }}", jobs_of(workflow)["images"]["text"])
+        self.assertIn("provenance: mode=max", workflow)
+        self.assertNotIn("id-token", "".join((self.folder / file).read_text() for file in FILES[:4]))
+        self.assertIn("gh secret set KILN_SIGN_KEY < cosign.key", result.stdout)
+        self.assertNotIn("is yours and passes no key", result.stdout)
+        self.kiln("ci", "check")
+
+    def test_a_caller_that_is_yours_is_told_what_to_add_for_signing(self):
+        self.write(FILES[0], "name: mine\n")
+        result = self.kiln("ci", "init", "--sign")
+        self.assertIn(f"{FILES[0]} is yours and passes no key; add", result.stdout)
+        self.assertEqual((self.folder / FILES[0]).read_text(), "name: mine\n")
 
     def test_a_push_waits_for_pushes_alone_and_only_a_pull_requests_run_is_cancelled(self):
         self.kiln("ci", "init")
@@ -183,6 +238,34 @@ class ActionScriptTest(harness.KilnTest):
         summary = (job.folder / "summary").read_text()
         self.assertTrue(summary.startswith("## kiln\n"), summary)
         self.assertRegex(summary, r"(?m)^\| base \| .* \| `" + digest[7:19] + r"` \|$")
+
+    def test_a_push_leaves_what_is_scanned_by_digest_and_its_sbom(self):
+        job = workflow_player.Runner(self, "scan", self.fleet)
+        job.run(TARGETS="one", PUSH="true")
+        lines = [line.split() for line in (job.temp / "kiln-scan/references").read_text().splitlines()]
+        self.assertEqual([number for number, _ in lines], ["0", "1"])
+        self.assertEqual([reference for _, reference in lines], [job.outputs["reference"], job.outputs["other-references"]])
+        for number, reference in lines:
+            bill = json.loads((job.temp / f"kiln-scan/{number}.cdx.json").read_text())
+            self.assertEqual(bill["metadata"]["component"]["version"], reference.split("@")[1])
+        job.run(TARGETS="one")
+        self.assertFalse((job.temp / "kiln-scan").exists())
+
+    def test_sbom_provenance_and_the_key_are_passed_on(self):
+        self.need_programs("openssl")
+        key, public = self.folder / "ci.pem", self.folder / "ci.pub"
+        self.run_program("openssl", "genpkey", "-algorithm", "ed25519", "-out", key)
+        self.run_program("openssl", "pkey", "-in", key, "-pubout", "-out", public)
+        job = workflow_player.Runner(self, "attested", self.fleet)
+        result = job.run(TARGETS="base", PUSH="true", SBOM="true", PROVENANCE="mode=max", SIGNING_KEY=key.read_text())
+        self.assertNotIn(key.read_text().splitlines()[1], result.output)
+        self.kiln("verify", job.outputs["reference"], "--key", public)
+        name, digest = job.outputs["reference"].split("@")
+        fallback = name.split("/", 1)[1], digest.replace(":", "-")  # docker-registry has no API that lists them
+        with urllib.request.urlopen("http://{}/v2/{}/manifests/{}".format(self.server.address, *fallback)) as answer:
+            listed = answer.read().decode()
+        for predicate in ("https://spdx.dev/Document", "https://slsa.dev/provenance/v1"):
+            self.assertIn(predicate, listed)
 
     def test_a_pull_request_pushes_nothing(self):
         job = workflow_player.Runner(self, "pull-request", self.fleet)

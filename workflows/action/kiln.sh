@@ -11,7 +11,7 @@ proxies=HTTP_PROXY,HTTPS_PROXY,ALL_PROXY,NO_PROXY,http_proxy,https_proxy,all_pro
 # to a user or a shell and for the words of this action. Secrets are in the environment, never on a command line.
 environment() {
   compgen -e | grep -xE '[A-Za-z_][A-Za-z0-9_]*' |
-    grep -vxE 'HOME|PATH|USER|LOGNAME|SHELL|MAIL|PWD|OLDPWD|SHLVL|_|(LD|BASH|SUDO|XDG)_.*|COMMAND|TARGETS|PLATFORM|PARENTS|PUSH|CACHE|AGAINST|GROWTH|RUNNER' |
+    grep -vxE 'HOME|PATH|USER|LOGNAME|SHELL|MAIL|PWD|OLDPWD|SHLVL|_|(LD|BASH|SUDO|XDG)_.*|COMMAND|TARGETS|PLATFORM|PARENTS|PUSH|CACHE|SBOM|PROVENANCE|SIGNING_KEY|SIGNING_KEY_PASSWORD|AGAINST|GROWTH|RUNNER' |
     paste -sd,
 }
 
@@ -132,11 +132,13 @@ output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 
 bake() {
   local flags=(--progress plain --network-log --metadata-file "$temp/kiln-metadata.json" --report "$temp/kiln-report.json") code=0 parent
-  rm -f "$temp/kiln-report.json" "$temp/kiln-comment.md"
+  rm -rf "$temp/kiln-report.json" "$temp/kiln-comment.md" "$temp/kiln-scan"
   [ ! -f images/kiln.lock ] || flags+=(--locked)
   [ -z "$PLATFORM" ] || flags+=(--only-platform "$PLATFORM")
   for parent in $PARENTS; do flags+=(--pin "$parent"); done
   [ -z "$CACHE" ] || flags+=(--cache-from "type=registry,ref=$CACHE")
+  [ -z "${SBOM:-}" ] || flags+=(--sbom "$SBOM")
+  [ -z "${PROVENANCE:-}" ] || flags+=(--provenance "$PROVENANCE")
   if [ "$PUSH" = true ]; then
     flags+=(--push --inputs-tag)
     [ -z "$CACHE" ] || flags+=(--cache-to "type=registry,ref=$CACHE,mode=max,ignore-error=false")
@@ -150,6 +152,7 @@ bake() {
   summarise
   [ $code = 0 ] || exit $code
   describe
+  list_for_scan
   compare
 }
 
@@ -163,15 +166,37 @@ index() {
   describe
 }
 
+# The pushed images by their digests, a line each.
+pushed_references() {
+  jq -r 'to_entries[] | .value | select(."image.name") | (."image.name" | split(",")[0] | sub(":[^:/]+$"; "")) + "@" + ."containerimage.digest"' "$temp/kiln-metadata.json"
+}
+
 # What was built, or put, as outputs.
 describe() {
   local references
-  references=$(jq -r 'to_entries[] | .value | select(."image.name") | (."image.name" | split(",")[0] | sub(":[^:/]+$"; "")) + "@" + ."containerimage.digest"' "$temp/kiln-metadata.json")
+  references=$(pushed_references)
   output digest "$(jq -r '[.[]][0]["containerimage.digest"] // ""' "$temp/kiln-metadata.json")"
   output imageid "$(jq -r '[.[]][0]["containerimage.config.digest"] // ""' "$temp/kiln-metadata.json")"
   output metadata "$(jq -c . "$temp/kiln-metadata.json")"
   output reference "$(head -n 1 <<<"$references")"
   output other-references "$(tail -n +2 <<<"$references" | tr '\n' ' ' | sed 's/ $//')"
+}
+
+# For the job that scans: each pushed image by its digest with a number, and under that number what is in it, by the indexes that
+# are here already. What kiln can list no packages of is scanned by its layers.
+list_for_scan() {
+  local number=0 reference
+  [ "$PUSH" = true ] || return 0
+  mkdir "$temp/kiln-scan"
+  while IFS= read -r reference; do
+    [ -n "$reference" ] || continue
+    echo "$number $reference" >>"$temp/kiln-scan/references"
+    if ! run_kiln sbom "$reference" --format cyclonedx >"$temp/kiln-scan/$number.cdx.json" 2>"$temp/kiln-stderr"; then
+      rm "$temp/kiln-scan/$number.cdx.json"
+      echo "::warning::$(escaped "$reference is scanned by its layers: $(sed -n 's/^error: //p' "$temp/kiln-stderr" | head -n 1)")"
+    fi
+    number=$((number + 1))
+  done < <(pushed_references)
 }
 
 matrix() {
@@ -212,6 +237,8 @@ case ${1:-} in
   run)
     : >"$temp/kiln-stderr"
     # The token as registries' tokens are asked for with it.
+    [ -z "${SIGNING_KEY:-}" ] || export KILN_SIGN_KEY=$SIGNING_KEY
+    [ -z "${SIGNING_KEY_PASSWORD:-}" ] || export COSIGN_PASSWORD=$SIGNING_KEY_PASSWORD
     [ -z "${GITHUB_TOKEN:-}" ] || echo "::add-mask::$(printf '%s:%s' "${GITHUB_ACTOR:-}" "$GITHUB_TOKEN" | base64 -w 0)"
     case $COMMAND in
       bake | index | matrix | release | prune) "$COMMAND" ;;

@@ -17,7 +17,18 @@ namespace {
 struct CiWords {
   std::string folder = ".";
   bool force = false;
+  bool sign = false;
 };
+
+// What a kiln.yml that signs passes to kiln-fleet.yml besides the cache.
+constexpr std::string_view kCacheInput = "      cache: ghcr.io/${{ github.repository_owner }}/kiln-cache\n";
+constexpr std::string_view kSignedSetUp =
+    "      sbom: 'true'\n"
+    "      provenance: mode=max\n"
+    "    # Secrets of the repository: the private key that signs what is pushed, and its password.\n"
+    "    secrets:\n"
+    "      sign-key: ${{ secrets.KILN_SIGN_KEY }}\n"
+    "      sign-key-password: ${{ secrets.KILN_SIGN_KEY_PASSWORD }}\n";
 
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{4} << 20;
 
@@ -37,9 +48,30 @@ bool was_written_by_kiln(const std::string& text) {
   return text.find("Written by 'kiln ci init'") != std::string::npos;
 }
 
+void make_signed(CiFile& caller) {
+  caller.text.insert(caller.text.find(kCacheInput) + kCacheInput.size(), kSignedSetUp);
+}
+
+// What is left to do for signatures, which takes no more than a key: no token of an identity provider, no public log.
+void tell_set_up(const CiFile& caller, const std::string& text) {
+  if (text.find("sign-key:") == std::string::npos) {
+    fmt::print(
+        "\n{} is yours and passes no key; add below the job that calls kiln-fleet.yml, in 'with:' and beside it:\n{}",
+        caller.path, kSignedSetUp);
+  }
+  fmt::print(
+      "\nOnce, on your machine:\n"
+      "  cosign generate-key-pair                       # cosign.key, encrypted with a password, and cosign.pub\n"
+      "  gh secret set KILN_SIGN_KEY < cosign.key\n"
+      "  gh secret set KILN_SIGN_KEY_PASSWORD           # asks for the password\n"
+      "Commit cosign.pub, keep cosign.key where it is safe. What is pushed from then on is verified by\n"
+      "  kiln verify REF --key cosign.pub\n");
+}
+
 int run_init(const CiWords& words) {
   const fs::path folder = repository_of(words);
-  const std::vector<CiFile> files = ci_files();
+  std::vector<CiFile> files = ci_files();
+  if (words.sign) make_signed(files.front());
   for (const CiFile& file : files) {  // all or nothing
     const auto there = text_of(folder / file.path);
     if (!file.is_users && there && !was_written_by_kiln(*there) && !words.force) {
@@ -61,6 +93,7 @@ int run_init(const CiWords& words) {
     }
     fmt::print("{} {}\n", keep ? (file.is_users ? "yours    " : "unchanged") : "written  ", file.path);
   }
+  if (words.sign) tell_set_up(files.front(), *text_of(folder / files.front().path));
   return 0;
 }
 
@@ -106,6 +139,7 @@ void add_ci_command(Arguments& root) {
              "Write the workflows and the action into .github/; what is there and kiln's is brought up to date.")
       .option("-C,--directory", words->folder, "the repository (default: the working directory)")
       .flag("--force", words->force, "replace files that are not kiln's too")
+      .flag("--sign", words->sign, "a kiln.yml that signs what is pushed with a key, and adds SBOM and provenance")
       .handler([words](const CancelToken&) { return run_init(*words); });
   ci.command("check", "Say which of these files are missing or stale; exit code 1 where some are.")
       .option("-C,--directory", words->folder, "the repository (default: the working directory)")

@@ -119,6 +119,26 @@ TEST_CASE("files stand in their packages, with the digests that the layers' inde
              {"hashes", json::array({{{"alg", "SHA-256"}, {"content", std::string(content.hex())}}})}});
 }
 
+TEST_CASE("CycloneDX names the system and the source packages, by which scanners know vulnerabilities") {
+  ImagePackages image = packages();
+  image.distribution = {"debian", "12"};
+  image.packages[0].stated.source = "idna";
+  image.packages[0].stated.source_version = "3.3";
+  const json components = json::parse(cyclonedx_json(subject(), image))["components"];
+  CHECK(components[0] == json{{"type", "operating-system"},
+                              {"bom-ref", "operating-system"},
+                              {"name", "debian"},
+                              {"version", "12"}});
+  const auto value_of = [](const json& component, const std::string& name) {
+    for (const json& property : component["properties"])
+      if (property["name"] == name) return property["value"].get<std::string>();
+    return std::string("none");
+  };
+  CHECK(value_of(components[1], "aquasecurity:trivy:SrcName") == "idna");
+  CHECK(value_of(components[1], "aquasecurity:trivy:SrcVersion") == "3.3");
+  CHECK(value_of(components[2], "aquasecurity:trivy:SrcName") == "none");
+}
+
 TEST_CASE("the same image gives the same bytes, another image other names of documents") {
   CHECK(spdx_json(subject(), packages()) == spdx_json(subject(), packages()));
   CHECK(cyclonedx_json(subject(), packages()) == cyclonedx_json(subject(), packages()));
