@@ -142,6 +142,8 @@ int run_baseline(const BaselineWords& words, const CancelToken& cancel) {
   request.is_reported = false;
   const std::string place = words.registry.empty() ? fleet.settings.registry_and_namespace() : words.registry;
   request.fleet = fleet;
+  // What was before the fleet is measured as it was; what is pushed keeps the policy.
+  if (!words.push) request.fleet.settings.policy = {};
   for (const TargetSpec& legacy : measured.legacy) {
     TargetSpec& target = request.fleet.targets.emplace_back(legacy);
     if (words.push) target.tags = {place + "/" + target.image + ":latest"};

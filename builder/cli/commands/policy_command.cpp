@@ -84,16 +84,29 @@ void check_targets(const PolicyWords& words, const SelectedFleet& loaded, const 
   result.add(look_at_policy(request, surroundings_of({words.open.progress, words.open.quiet}, cancel)));
 }
 
+// Adds what an image of a target breaks. What its lines told already, by the same rule, is not told again.
+void add_of_image(const TargetSpec& target, const std::vector<PolicyFinding>& found, PolicyResult& result) {
+  const std::vector<PolicyFinding> of_lines = result.findings;
+  for (const PolicyFinding& finding : found) {
+    const bool is_known = std::any_of(of_lines.begin(), of_lines.end(), [&](const PolicyFinding& other) {
+      return other.rule == finding.rule && other.message == finding.message && other.image == target.name;
+    });
+    if (!is_known) result.findings.push_back(finding);
+  }
+}
+
 // The images that targets were last built to.
-void check_built_images(const SelectedFleet& loaded, RegistrySession& session, ImagePolicy& images,
-                        PolicyResult& result) {
+void check_built_images(const SelectedFleet& loaded, RegistrySession& session, const FleetPolicy& policy,
+                        const CancelToken& cancel, PolicyResult& result) {
   for (const TargetSpec* target : loaded.selected) {
     bool is_found = false;
     for (const std::string& name : image_names(loaded.fleet, *target, loaded.naming)) {
       const oci::Reference reference = oci::Reference::parse(name);
       const auto root = find_stored(session.store(), reference);
       if (!root) continue;
+      ImagePolicy images(session, policy, cancel);
       images.check(reference, *root, std::nullopt);
+      add_of_image(*target, images.findings(), result);
       is_found = true;
       break;
     }
@@ -179,7 +192,7 @@ int run_policy_check(const PolicyWords& words, const CancelToken& cancel) {
   FleetPolicy policy{fleet.settings.policy, fleet};
   RegistrySession session(words.open.progress, words.open.quiet, cancel);
   ImagePolicy images(session, policy, cancel);
-  if (has_targets) check_built_images(loaded, session, images, result);
+  if (has_targets) check_built_images(loaded, session, policy, cancel, result);
   for (const std::string& word : references) check_reference(words, word, session, images, result);
   session.end_progress();
   result.add(images.findings());

@@ -5,6 +5,7 @@
 #include "builder/report/report_json.hpp"
 #include "builder/report/report_markdown.hpp"
 #include "builder/report/report_prometheus.hpp"
+#include "builder/report/report_text.hpp"
 #include "sample_report.hpp"
 #include "tests/support/check_error.hpp"
 
@@ -189,4 +190,22 @@ TEST_CASE("a report whose waste names a layer that is not there is refused") {
   report.images[2].waste->front().because = 99;
   CHECK_ERROR(parse_report(to_json_text(report), "report", Category::usage), Category::usage,
               doctest::Contains("no such layer"));
+}
+
+TEST_CASE("what breaks the policy stands in every format, and is read again") {
+  BuildReport report = test::sample_report();
+  CHECK_FALSE(contains(report_markdown(test::document_of(report)), "### Policy"));
+  CHECK_FALSE(contains(report_html(test::document_of(report)), "id=\"policy\""));
+  CHECK_FALSE(contains(to_json_text(report), "\"policy\""));
+  report.policy = {
+      {"packages", PolicyLevel::warn, "app", {"images/app/Dockerfile", 3}, "x 1 <may> not be there", "leave x out"}};
+  CHECK(contains(
+      report_markdown(test::document_of(report)),
+      "\n### Policy\n\n| level | rule | line | what breaks it | what would satisfy it |\n|---|---|---|---|---|\n"
+      "| warn | packages | images/app/Dockerfile:3 | x 1 &lt;may&gt; not be there | leave x out |\n"));
+  CHECK(contains(report_html(test::document_of(report)), "x 1 &lt;may&gt; not be there"));
+  const std::string text = report_text(test::document_of(report), {.width = 120});
+  CHECK(contains(text, "Policy  1 finding\n"));
+  CHECK(contains(text, "warn: images/app/Dockerfile:3: packages: x 1 <may> not be there; leave x out\n"));
+  CHECK(parse_report(to_json_text(report), "r", Category::usage).policy == report.policy);
 }
