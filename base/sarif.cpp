@@ -14,13 +14,13 @@ constexpr const char* kSarifSchema = "https://json.schemastore.org/sarif-2.1.0.j
 
 // 3.49: what a viewer shows beside a rule is its `help`.
 nlohmann::json json_of_rule(const SarifRule& rule) {
-  nlohmann::json json = {{"id", rule.id},
-                         {"name", rule.id},
-                         {"shortDescription", {{"text", rule.description}}},
-                         {"fullDescription", {{"text", rule.description}}},
-                         {"help", {{"text", rule.help}}}};
-  if (!rule.page.empty()) json["properties"] = {{"page", rule.page}};
-  return json;
+  nlohmann::json described = {{"id", rule.id},
+                              {"name", rule.id},
+                              {"shortDescription", {{"text", rule.description}}},
+                              {"fullDescription", {{"text", rule.description}}},
+                              {"help", {{"text", rule.help}}}};
+  if (!rule.page.empty()) described["properties"] = {{"page", rule.page}};
+  return described;
 }
 
 nlohmann::json json_of_result(const SarifResult& result, std::size_t rule_number) {

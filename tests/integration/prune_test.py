@@ -18,6 +18,8 @@ def put_manifest(server, repository, tag, text, media_type):
 
 
 class Prune(harness.KilnTest):
+    counts_what_is_pushed = True
+
     def setUp(self):
         super().setUp()
         self.server = self.registry(delete=True)
