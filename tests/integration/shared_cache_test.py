@@ -38,6 +38,8 @@ CMD ["sh", "app.sh"]
 class Machines(harness.KilnTest):
     """A fleet of base -> pydeps -> service for two profiles, and machines to bake it on, each with a home of its own."""
 
+    counts_what_is_pushed = True
+
     def setUp(self):
         super().setUp()
         self.need_containers()
