@@ -37,8 +37,6 @@ std::vector<std::string> subject_names(const std::vector<std::string>& repositor
   return names;
 }
 
-}
-
 }  // namespace
 
 Attestor::Attestor(Workshop& shop, const Plan& plan, const BuildRequest& request)
