@@ -65,8 +65,10 @@ std::uint64_t NetworkRecord::bytes() const {
 json NetworkRecord::to_json() const {
   json result = {{"promise", to_string(promise)}, {"downloads", json::array()}, {"tunnels", json::array()}};
   for (const Download& download : downloads) {
-    json entry = {
-        {"url", download.url}, {"method", download.method}, {"status", download.status}, {"bytes", download.bytes}};
+    json entry = {{"url", download.url},
+                  {"method", download.method},
+                  {"status", static_cast<unsigned>(download.status)},
+                  {"bytes", download.bytes}};
     if (download.digest) entry["digest"] = download.digest->str();
     result["downloads"].push_back(std::move(entry));
   }

@@ -152,6 +152,7 @@ ProxyFindings RecordingProxy::finish() {
   const std::uint64_t one = 1;
   if (::write(state_->shared.stop.get(), &one, sizeof one) < 0) throw_errno("wake", "the recording proxy");
   state_->thread.join();
+  state_->listener.reset();
   for (State::Connection& connection : state_->connections) connection.thread.join();
   state_->connections.clear();
   return state_->shared.notes.take();

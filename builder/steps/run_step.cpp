@@ -118,6 +118,30 @@ std::string foreign_advice(const oci::Platform& platform) {
       oci::Platform::host().str(), platform.str(), platform.str());
 }
 
+// The values of the secrets that the command was given.
+std::vector<std::string> given_secrets(const RunCommand& command) {
+  constexpr std::size_t kLeastBytes = 4;  // fewer are found in any text
+  std::vector<std::string> values;
+  for (const ResolvedMount& mount : command.mounts) {
+    if (mount.options.type != df::MountType::secret) continue;
+    const SecretSource* secret = find_secret(command.secrets, mount.options.id);
+    if (!secret) continue;
+    const std::string value = read_secret(*secret);
+    if (trim(value).size() >= kLeastBytes) values.emplace_back(trim(value));
+  }
+  return values;
+}
+
+// With "***" in the place of each: a URL may be made of one.
+std::string without_secrets(std::string text, const std::vector<std::string>& secrets) {
+  constexpr std::string_view kMask = "***";
+  for (const std::string& secret : secrets) {
+    for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kMask.size()))
+      text.replace(at, secret.size(), kMask);
+  }
+  return text;
+}
+
 bool has_variable(const std::vector<std::string>& env, const std::string& name) {
   return std::any_of(env.begin(), env.end(),
                      [&](const std::string& variable) { return variable.starts_with(name + "="); });
@@ -303,17 +327,20 @@ LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& comm
 // What was recorded, without the values of secrets. What was blocked under a command that went well is told here.
 RecordedRun RunSteps::end_recording(RunRecording& recording, const RunCommand& command, bool has_failed) {
   RecordedRun seen = recording.finish();
+  const std::vector<std::string> secrets = given_secrets(command);
+  const auto masked = [&](const std::string& text) { return without_secrets(settings_.masked(text), secrets); };
   std::set<Download> downloads;
   for (Download download : seen.record.downloads) {
-    download.url = settings_.masked(download.url);
+    download.url = masked(download.url);
     downloads.insert(std::move(download));
   }
   seen.record.downloads = std::move(downloads);
-  for (std::string& problem : seen.problems) problem = settings_.masked(problem);
+  for (auto* texts : {&seen.problems, &seen.refused, &seen.blocked}) {
+    for (std::string& text : *texts) text = masked(text);
+  }
   if (has_failed) return seen;
   for (const std::string& attempt : seen.blocked) {
-    observer_.warn(fmt::format("RUN at {} tried {} around the recording proxy; blocked", command.where,
-                               settings_.masked(attempt)));
+    observer_.warn(fmt::format("RUN at {} tried {} around the recording proxy; blocked", command.where, attempt));
   }
   for (const auto& texts : {seen.refused, recording.warnings()}) {
     for (const std::string& text : texts) observer_.warn(fmt::format("RUN at {}: {}", command.where, text));
