@@ -65,7 +65,7 @@ TEST_CASE("what an attestation cannot be is refused by name") {
               "--attest 'type=sbom,generator=ghcr.io/acme/scanner': kiln runs no generator's image: it reads the "
               "package databases of every layer itself; leave 'generator' out");
   CHECK_ERROR(wishes_of({"type=sbom,mode=max"}), Category::usage,
-              "--attest 'type=sbom,mode=max': unknown option 'mode' of sbom");
+              "--attest 'type=sbom,mode=max': unknown option 'mode' of sbom; known: file-digests");
   CHECK_ERROR(wishes_of({"type=provenance,mode=some"}), Category::usage,
               "--attest 'type=provenance,mode=some': mode is 'min' or 'max', got 'some'");
   CHECK_ERROR(wishes_of({"type=provenance,mod=min"}), Category::usage,
