@@ -171,6 +171,7 @@ BuildSurroundings BuildFixture::surroundings(const BuildHost& host) {
           [this](const Error& error, std::unique_ptr<FailedRun> run, kiln::Workshop&) {
             if (on_failed_run) on_failed_run(error, std::move(run));
           },
+          {},
           [this](const std::vector<BuiltTarget>&, kiln::Workshop&) { ++built_calls; }};
 }
 
