@@ -258,7 +258,7 @@ class TextWriter {
     const std::string summary = network_summary(report_);
     if (summary.empty()) return;
     heading("Network of RUN", summary);
-    TextTable rows({Align::left, Align::left, Align::left}, 4);
+    TextTable rows({Align::left, Align::left, Align::left}, 2);
     std::vector<NetworkSum> sums = network_sums(report_);
     const std::size_t all = sums.size();
     if (is_short_ && all > *options_.most_images) sums.resize(*options_.most_images);

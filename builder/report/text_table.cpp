@@ -1,6 +1,7 @@
 #include "builder/report/text_table.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "base/text.hpp"
@@ -51,7 +52,9 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
 }
 
 TextTable::TextTable(std::vector<Align> columns, std::size_t flexible)
-    : columns_(std::move(columns)), flexible_(flexible) {}
+    : columns_(std::move(columns)), flexible_(flexible) {
+  if (flexible_ >= columns_.size()) throw std::out_of_range("a table has no such column to give way");
+}
 
 void TextTable::add(std::vector<TextCell> row) {
   row.resize(columns_.size());

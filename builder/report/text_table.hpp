@@ -28,7 +28,7 @@ class TextTable {
  public:
   enum class Align { left, right };
 
-  // `flexible` is the index of the column that gives way.
+  // `flexible` is the index of the column that gives way; std::out_of_range where there is no such column.
   TextTable(std::vector<Align> columns, std::size_t flexible);
 
   void add(std::vector<TextCell> row);

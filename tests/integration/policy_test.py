@@ -14,6 +14,8 @@ OLD = "1577836800"  # 2020-01-01
 class Policy(harness.KilnTest):
     """One service, app, on a base at a registry."""
 
+    counts_what_is_pushed = True
+
     def setUp(self):
         super().setUp()
         self.server = self.registry(delete=True)

@@ -48,7 +48,7 @@ void print_images(const init::FleetProposal& proposal) {
   }
   fmt::print("{}, pushed to {} ({})\n", count_of(proposal.images.size(), "image"), printable(proposal.registry),
              proposal.registry_reason);
-  TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left}, 3);
+  TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left}, 2);
   for (const init::ProposedImage& image : proposal.images) {
     std::string built;
     if (image.target.dockerfile) built = shown_from(proposal.root, *image.target.dockerfile);

@@ -53,6 +53,17 @@ TEST_CASE("a build that failed before it made an image is reported too") {
   check("failed.txt", failed_report(), {.width = 100});
 }
 
+TEST_CASE("a step that fetched something has a line with what it came to") {
+  BuildReport report = test::sample_report();
+  ReportStep& step = report.steps.front();
+  step.text = "RUN fetch";
+  step.network.emplace();
+  step.network->add(Download{"http://a/1", "GET", 200, 3, oci::sha256_of("abc")});
+  const std::string text = report_text(test::document_of(report), {.width = 100});
+  CHECK(text.find("Network of RUN") != std::string::npos);
+  CHECK(text.find("RUN fetch\n", text.find("1 download")) != std::string::npos);
+}
+
 TEST_CASE("an empty report says what was not measured") { check("empty.txt", BuildReport{}, {}); }
 
 TEST_CASE("no line is wider than the width asked for") {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <stdexcept>
+
 using namespace kiln;
 using Align = TextTable::Align;
 
@@ -40,4 +42,9 @@ TEST_CASE("text is broken at spaces, and a word that is too long is cut") {
   CHECK(wrapped("one two three", 7) == std::vector<std::string>{"one two", "three"});
   CHECK(wrapped("one  two", 3) == std::vector<std::string>{"one", "two"});
   CHECK(wrapped("incomprehensible", 8) == std::vector<std::string>{"incom..."});
+}
+
+TEST_CASE("a column that is not there cannot give way") {
+  CHECK_THROWS_WITH_AS(TextTable({Align::left, Align::left}, 2), "a table has no such column to give way",
+                       std::out_of_range);
 }
