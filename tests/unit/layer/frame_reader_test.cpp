@@ -108,6 +108,7 @@ TEST_CASE("of a tar whose length is not that of its entries nothing is computed"
   FileEntry entry;
   entry.path = "a";
   entry.size = 600;
+  entry.content = oci::sha256_of("content");
   parts.diff_id = oci::sha256_of("tar");
   parts.entries = {entry};
   parts.unpacked_bytes = 512 + 1024 + 1024;
