@@ -125,10 +125,8 @@ TEST_CASE("CycloneDX names the system and the source packages, by which scanners
   image.packages[0].stated.source = "idna";
   image.packages[0].stated.source_version = "3.3";
   const json components = json::parse(cyclonedx_json(subject(), image))["components"];
-  CHECK(components[0] == json{{"type", "operating-system"},
-                              {"bom-ref", "operating-system"},
-                              {"name", "debian"},
-                              {"version", "12"}});
+  CHECK(components[0] ==
+        json{{"type", "operating-system"}, {"bom-ref", "operating-system"}, {"name", "debian"}, {"version", "12"}});
   const auto value_of = [](const json& component, const std::string& name) {
     for (const json& property : component["properties"])
       if (property["name"] == name) return property["value"].get<std::string>();
