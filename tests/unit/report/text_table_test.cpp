@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <stdexcept>
+#include <string>
 
 using namespace kiln;
 using Align = TextTable::Align;
@@ -45,6 +46,11 @@ TEST_CASE("text is broken at spaces, and a word that is too long is cut") {
 }
 
 TEST_CASE("a column that is not there cannot give way") {
-  CHECK_THROWS_WITH_AS(TextTable({Align::left, Align::left}, 2), "a table has no such column to give way",
-                       std::out_of_range);
+  std::string refused;
+  try {
+    const TextTable table({Align::left, Align::left}, 2);
+  } catch (const std::out_of_range& error) {
+    refused = error.what();
+  }
+  CHECK(refused == "a table has no such column to give way");
 }
