@@ -145,7 +145,7 @@ TEST_CASE("what RUN steps fetched is in the report, and summed up in its texts")
   CHECK(parse_report(to_json_text(report), "report", Category::machine).steps[0].network->tunnels.size() == 1);
   const std::vector<NetworkSum> sums = network_sums(report);
   REQUIRE(sums.size() == 1);
-  CHECK(sums[0].words == "1 download and 1 host not looked into, 2.0 kB");
+  CHECK(sums[0].words == "1 download and 1 host not looked into, 2.00 kB");
   CHECK(network_summary(test::sample_report()).empty());
 }
 
