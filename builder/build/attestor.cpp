@@ -44,7 +44,10 @@ Attestor::Attestor(Workshop& shop, const Plan& plan, const BuildRequest& request
       plan_(plan),
       request_(request),
       form_(request.delivery.attach_as.value_or(request.fleet.settings.attached_as.value_or(AttachedAs::referrers))),
-      started_(shop.clock().now()) {}
+      started_(shop.clock().now()),
+      secrets_(secrets_of(plan)) {}
+
+void Attestor::hear_steps() { steps_ = steps_of_targets(shop_.recorder().heard_steps()); }
 
 std::optional<AttachedAs> Attestor::form_of(const Output& output, AttachedAs wanted) {
   if (output.type == OutputType::oci) return AttachedAs::index;
@@ -103,16 +106,15 @@ std::string Attestor::predicate_of(const Told& told, std::size_t number) const {
   facts.kiln_version = shop_.surroundings().kiln_version;
   facts.started = started_;
   facts.finished = shop_.clock().now();
-  if (told.wish.mode == ProvenanceMode::max)
-    facts.steps = provenance_steps(plan_, number, shop_.recorder().heard_steps());
+  if (told.wish.mode == ProvenanceMode::max) facts.steps = provenance_steps(plan_, number, steps_);
   return provenance_json(facts, told.wish);
 }
 
 std::optional<Attestor::Told> Attestor::told_of(std::size_t number, const StageResult& stage) const {
   const auto wish = provenance_wish(plan_.targets[number]->target.attestation_wishes());
   if (!wish) return std::nullopt;
-  Told told{provenance_facts(plan_, number, request_.fleet, stage.materials), *wish, {}};
-  told.facts.network = network_of_steps(provenance_steps(plan_, number, shop_.recorder().heard_steps()));
+  Told told{provenance_facts(*plan_.targets[number], secrets_, request_.fleet, stage.materials), *wish, {}};
+  told.facts.network = network_of_steps(plan_, number, steps_);
   told.key = provenance_key(told.facts, told.wish);
   return told;
 }

@@ -7,6 +7,7 @@
 #include "builder/attest/attested_image.hpp"
 #include "builder/attest/provenance.hpp"
 #include "builder/build/delivery.hpp"
+#include "builder/build/provenance_facts.hpp"
 #include "builder/build/workshop.hpp"
 #include "builder/packages/image_packages.hpp"
 
@@ -17,6 +18,9 @@ namespace kiln {
 class Attestor {
  public:
   Attestor(Workshop& shop, const Plan& plan, const BuildRequest& request);
+
+  // After each time that the plan was solved, before attest(): takes over what its steps came to.
+  void hear_steps();
 
   // Puts what the target wishes beside the images of a delivery: into `root`, an index then, or into `attested`, for
   // after the push. `numbers` are those of the images' targets in the plan. How an image was made that gets a name is
@@ -58,6 +62,8 @@ class Attestor {
   const BuildRequest& request_;
   AttachedAs form_;
   UnixSeconds started_;
+  SecretValues secrets_;
+  StepsOfTargets steps_;
 };
 
 // Why what a target wishes goes nowhere, a sentence; empty: it goes somewhere, or there is none. A provenance of an

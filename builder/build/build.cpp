@@ -161,8 +161,11 @@ class Build {
 
   Stages solve_or_report(const std::set<std::size_t>& wanted) {
     try {
-      return shop_->solve(result_.plan, wanted,
-                          [&](std::size_t number, const ImageLayer& layer) { return is_needed_here(number, layer); });
+      Stages stages = shop_->solve(result_.plan, wanted, [&](std::size_t number, const ImageLayer& layer) {
+        return is_needed_here(number, layer);
+      });
+      attestor_->hear_steps();
+      return stages;
     } catch (const Error& error) {
       report_failed_run(error);
       throw;

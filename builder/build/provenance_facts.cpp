@@ -8,7 +8,6 @@
 #include "base/credentials.hpp"
 #include "builder/cache/step_record.hpp"
 #include "builder/definitions/checked_out_commit.hpp"
-#include "builder/solve/secret_values.hpp"
 #include "builder/steps/fetched_source.hpp"
 
 namespace kiln {
@@ -70,12 +69,19 @@ std::map<std::string, ProvenanceSource> named_contexts(const TargetSpec& target,
   return contexts;
 }
 
+bool is_run(const HeardStep& step) { return step.view.text.starts_with("RUN "); }
+
+const std::vector<HeardStep>& steps_of(const TargetSpec& target, const StepsOfTargets& heard) {
+  static const std::vector<HeardStep> none;
+  const auto found = heard.find({target.name, target.platform().str()});
+  return found == heard.end() ? none : found->second;
+}
+
 }  // namespace
 
-ProvenanceFacts provenance_facts(const Plan& plan, std::size_t number, const Fleet& fleet, const Materials& materials) {
-  const PlannedTarget& planned = *plan.targets[number];
+ProvenanceFacts provenance_facts(const PlannedTarget& planned, const SecretValues& secrets, const Fleet& fleet,
+                                 const Materials& materials) {
   const TargetSpec& target = planned.target;
-  const SecretValues secrets = secrets_of(plan);
   const auto shown = [&](const std::string& text) { return without_url_credentials(secrets.masked(text)); };
   ProvenanceFacts facts;
   facts.dockerfile = shown_dockerfile(target);
@@ -103,16 +109,23 @@ void add_commit(ProvenanceFacts& facts, const TargetSpec& target, const Fleet& f
   if (commit) facts.source.digest = git_material("", *commit).digest;
 }
 
-std::vector<ProvenanceStep> provenance_steps(const Plan& plan, std::size_t number,
-                                             const std::vector<HeardStep>& heard) {
+StepsOfTargets steps_of_targets(std::vector<HeardStep> heard) {
+  StepsOfTargets steps;
+  for (HeardStep& one : heard) {
+    std::vector<HeardStep>& own = steps[{one.view.target, one.view.platform}];
+    own.push_back(std::move(one));
+  }
+  return steps;
+}
+
+std::vector<ProvenanceStep> provenance_steps(const Plan& plan, std::size_t number, const StepsOfTargets& heard) {
   std::vector<ProvenanceStep> steps;
   const std::set<std::size_t> needed = plan.closure({number});
   for (const std::size_t other : plan.order()) {
     if (!needed.count(other)) continue;
     const TargetSpec& target = plan.targets[other]->target;
     const std::string dockerfile = shown_dockerfile(target);
-    for (const HeardStep& one : heard) {
-      if (one.view.target != target.name || one.view.platform != target.platform().str()) continue;
+    for (const HeardStep& one : steps_of(target, heard)) {
       ProvenanceStep& step = steps.emplace_back();
       step.target = target.name;
       step.stage = one.view.stage;
@@ -126,20 +139,23 @@ std::vector<ProvenanceStep> provenance_steps(const Plan& plan, std::size_t numbe
       step.from =
           one.result.from == kFromThisRun ? one.result.from : one.result.from.substr(0, one.result.from.find(' '));
       for (const LayerValue& layer : one.result.layers) step.diff_ids.push_back(layer.diff_id);
-      step.is_run = one.view.text.starts_with("RUN ");
+      step.is_run = is_run(one);
       step.network = one.result.network;
     }
   }
   return steps;
 }
 
-std::string network_of_steps(const std::vector<ProvenanceStep>& steps) {
+std::string network_of_steps(const Plan& plan, std::size_t number, const StepsOfTargets& heard) {
   bool has_record = false, has_gap = false, is_logged = false;
-  for (const ProvenanceStep& step : steps) {
-    if (!step.is_run) continue;
-    has_record = has_record || step.network;
-    has_gap = has_gap || !step.network;
-    is_logged = is_logged || (step.network && step.network->promise == NetworkPromise::logged);
+  for (const std::size_t other : plan.closure({number})) {
+    for (const HeardStep& step : steps_of(plan.targets[other]->target, heard)) {
+      if (!is_run(step)) continue;
+      const std::optional<NetworkRecord>& network = step.result.network;
+      has_record = has_record || network;
+      has_gap = has_gap || !network;
+      is_logged = is_logged || (network && network->promise == NetworkPromise::logged);
+    }
   }
   if (!has_record) return "";
   return has_gap ? "incomplete" : std::string(to_string(is_logged ? NetworkPromise::logged : NetworkPromise::recorded));

@@ -20,7 +20,7 @@ TargetSpec target_of(const std::string& name, const std::string& dockerfile) {
 
 ProvenanceFacts facts_of(const TargetSpec& target, const Materials& materials = {}) {
   const Plan plan = make_plan({target}, {});
-  return provenance_facts(plan, 0, {}, materials);
+  return provenance_facts(*plan.targets[0], secrets_of(plan), {}, materials);
 }
 
 HeardStep heard(const std::string& target, const std::string& file, int line, StepOutcome outcome) {
@@ -92,9 +92,10 @@ TEST_CASE("the steps of what an image is built on come first, without a path of 
   cached.result.from = "local /srv/cache";
   HeardStep triggered = heard("child", "/somewhere/else.Dockerfile", 9, StepOutcome::hit);
   triggered.result.from = std::string(kFromThisRun);
-  const auto steps = provenance_steps(plan, 1,
-                                      {heard("child", child.dockerfile_name, 2, StepOutcome::built), triggered, cached,
-                                       heard("other", other.dockerfile_name, 1, StepOutcome::built)});
+  const auto steps =
+      provenance_steps(plan, 1,
+                       steps_of_targets({heard("child", child.dockerfile_name, 2, StepOutcome::built), triggered,
+                                         cached, heard("other", other.dockerfile_name, 1, StepOutcome::built)}));
   REQUIRE(steps.size() == 3);
   CHECK(steps[0].target == "base");
   CHECK(steps[0].is_hit);
@@ -104,4 +105,28 @@ TEST_CASE("the steps of what an image is built on come first, without a path of 
   CHECK_FALSE(steps[1].is_hit);
   CHECK(steps[2].file == "else.Dockerfile");
   CHECK(steps[2].from == "this run");
+}
+
+TEST_CASE("what is known of the network is told of all RUN lines that an image was made by, and of no others") {
+  FleetNames names;
+  names.bare_names = BareNames::fleet_only;
+  const Plan plan = make_plan(
+      {target_of("base", "FROM scratch\n"), target_of("child", "FROM base\n"), target_of("other", "FROM base\n")},
+      names);
+  const auto run = [](const std::string& target, std::optional<NetworkPromise> promise) {
+    HeardStep step = heard(target, "Dockerfile", 2, StepOutcome::hit);
+    step.view.text = "RUN fetch";
+    if (promise) step.result.network.emplace().promise = *promise;
+    return step;
+  };
+  const auto network_of = [&](std::vector<HeardStep> steps) {
+    return network_of_steps(plan, 1, steps_of_targets(std::move(steps)));
+  };
+  CHECK(network_of({}) == "");
+  CHECK(network_of({run("child", {})}) == "");
+  CHECK(network_of({heard("child", "Dockerfile", 3, StepOutcome::hit), run("child", NetworkPromise::recorded)}) ==
+        "recorded");
+  CHECK(network_of({run("base", NetworkPromise::recorded), run("child", NetworkPromise::logged)}) == "logged");
+  CHECK(network_of({run("base", {}), run("child", NetworkPromise::recorded)}) == "incomplete");
+  CHECK(network_of({run("other", {}), run("child", NetworkPromise::recorded)}) == "recorded");
 }
