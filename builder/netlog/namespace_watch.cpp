@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 #include <cerrno>
 #include <thread>
 
+#include "base/block_signals.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -127,9 +126,7 @@ struct NamespaceWatch::State {
   }
 
   void watch() {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    block_signals();
     for (bool is_over = false; !is_over;) {
       std::array<pollfd, 3> polled{pollfd{packets.get(), POLLIN, 0}, pollfd{names.get(), POLLIN, 0},
                                    pollfd{stop.get(), POLLIN, 0}};

@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,6 +15,7 @@
 #include <list>
 #include <thread>
 
+#include "base/block_signals.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/netlog/proxied_connection.hpp"
@@ -31,13 +30,6 @@ namespace {
 template <class Set, class Item>
 void insert_bounded(Set& set, Item item) {
   if (set.size() < RecordingProxy::kMostFindings) set.insert(std::move(item));
-}
-
-// OpenSSL writes to servers' sockets within libcurl: no SIGPIPE may end kiln.
-void block_signals() {
-  sigset_t all;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
 }  // namespace

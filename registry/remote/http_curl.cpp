@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
@@ -11,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/block_signals.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "registry/remote/curl_transfer.hpp"
@@ -156,9 +155,7 @@ class CurlClient : public HttpClient {
   }
 
   void run() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    block_signals();
     while (!stopping_) {
       run_commands();
       int running = 0;
