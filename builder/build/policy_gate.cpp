@@ -68,9 +68,7 @@ Blocked PolicyGate::check_image(std::size_t target, const BuiltImage& built) {
 }
 
 Blocked PolicyGate::check_packages_of(const CheckedImage& image, const BuiltImage& built) {
-  const bool is_looked_at = (rules_.packages && is_about(*rules_.packages, image.subject)) ||
-                            (rules_.licences && is_about(*rules_.licences, image.subject));
-  if (!is_looked_at) return {};
+  if (!asks_for_packages(rules_, image.subject)) return {};
   const std::vector<oci::Digest> layers = diff_ids_of(built.image.layers);
   auto known = packages_.find(layers);
   if (known == packages_.end()) {

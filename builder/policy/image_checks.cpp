@@ -129,6 +129,11 @@ void check_image(const PolicyRules& rules, const CheckedImage& image, PolicyFind
   findings.add(std::move(finding));
 }
 
+bool asks_for_packages(const PolicyRules& rules, const PolicySubject& subject) {
+  return (rules.packages && is_about(*rules.packages, subject)) ||
+         (rules.licences && is_about(*rules.licences, subject));
+}
+
 void check_packages(const PolicyRules& rules, const CheckedImage& image, const ImagePackages& packages,
                     PolicyFindings& findings) {
   if (rules.packages && is_about(*rules.packages, image.subject))

@@ -25,6 +25,9 @@ struct CheckedImage {
 // What of `user`, `healthcheck` and `size` a finished image breaks.
 void check_image(const PolicyRules& rules, const CheckedImage& image, PolicyFindings& findings);
 
+// Whether a rule of the two below is about an image: only then its packages are read.
+bool asks_for_packages(const PolicyRules& rules, const PolicySubject& subject);
+
 // What of `packages` and `licences` the packages of an image break. What could not be read of them is a finding too.
 void check_packages(const PolicyRules& rules, const CheckedImage& image, const ImagePackages& packages,
                     PolicyFindings& findings);

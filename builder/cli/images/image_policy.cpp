@@ -57,9 +57,7 @@ void ImagePolicy::check_manifest(const oci::Reference& name, const oci::Descript
 void ImagePolicy::check_contents(const CheckedImage& image, const oci::Reference& name, const oci::Descriptor& manifest,
                                  const std::optional<RemoteRepository>& source) {
   const PolicyRules& rules = policy_.rules;
-  const bool is_looked_at = (rules.packages && is_about(*rules.packages, image.subject)) ||
-                            (rules.licences && is_about(*rules.licences, image.subject));
-  if (!is_looked_at) return;
+  if (!asks_for_packages(rules, image.subject)) return;
   try {
     const OpenedImage opened = open_documents(session_, pool_, name.str(), manifest, source, cancel_);
     check_packages(rules, image, read_packages(session_, pool_, opened, cancel_), findings_);
