@@ -1,11 +1,14 @@
 #include "base/credentials.hpp"
 
+#include <algorithm>
+
 namespace kiln {
 
 namespace {
 
 constexpr std::string_view kSign = "://";
 constexpr std::string_view kMask = "xxxxx";
+constexpr std::string_view kValueMask = "***";
 
 bool is_web(std::string_view before) { return before.ends_with("http") || before.ends_with("https"); }
 
@@ -42,6 +45,24 @@ std::string masked_user(std::string_view user) {
   if (colon != 0 && !user.empty()) mask = kMask;
   if (colon != std::string_view::npos) mask.append(":").append(kMask);
   return mask;
+}
+
+std::string with_mask_for(std::string_view text, std::string_view value,
+                          const std::function<bool(std::size_t offset)>& counts) {
+  std::string result;
+  std::size_t begin = 0;
+  for (std::size_t at = text.find(value); at != std::string_view::npos; at = text.find(value, begin)) {
+    result += text.substr(begin, at - begin);
+    result += !counts || counts(at) ? kValueMask : value;
+    begin = at + value.size();
+  }
+  result += text.substr(begin);
+  return result;
+}
+
+void sort_for_masking(std::vector<std::string>& values) {
+  std::stable_sort(values.begin(), values.end(),
+                   [](const std::string& one, const std::string& other) { return one.size() > other.size(); });
 }
 
 }  // namespace kiln

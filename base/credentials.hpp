@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kiln {
 
@@ -11,5 +13,12 @@ std::string without_url_credentials(std::string_view text);
 
 // "xxxxx" in place of a user name, and of the password behind ':' in "user:password"; either may be missing.
 std::string masked_user(std::string_view user);
+
+// The text with "***" in the place of a value, wherever it stands; with `counts` only at the offsets that it agrees to.
+std::string with_mask_for(std::string_view text, std::string_view value,
+                          const std::function<bool(std::size_t offset)>& counts = {});
+
+// Values in the order in which they are to be masked, the longest first: one may be a part of another.
+void sort_for_masking(std::vector<std::string>& values);
 
 }  // namespace kiln

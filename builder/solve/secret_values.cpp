@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/credentials.hpp"
 #include "base/text.hpp"
 
 namespace kiln {
@@ -11,7 +12,6 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t kFewCharacters = 6;
-constexpr std::string_view kMask = "***";
 
 bool is_switch(const std::string& value) {
   constexpr std::array<std::string_view, 8> kSwitches = {"true", "false", "yes", "no", "on", "off", "none", "basic"};
@@ -22,19 +22,6 @@ bool is_of_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 
 
 bool is_whole_word(std::string_view text, std::size_t at, std::size_t size) {
   return (at == 0 || !is_of_word(text[at - 1])) && (at + size == text.size() || !is_of_word(text[at + size]));
-}
-
-std::string with_mask_for(std::string_view text, const std::string& value) {
-  std::string result;
-  std::size_t begin = 0;
-  for (std::size_t at = text.find(value); at != std::string_view::npos; at = text.find(value, begin)) {
-    const bool counts = value.size() >= kFewCharacters || is_whole_word(text, at, value.size());
-    result += text.substr(begin, at - begin);
-    result += counts ? kMask : std::string_view(value);
-    begin = at + value.size();
-  }
-  result += text.substr(begin);
-  return result;
 }
 
 }  // namespace
@@ -49,13 +36,16 @@ void SecretValues::add(const dockerfile::BuildArgs& args) {
       if (std::find(values_.begin(), values_.end(), shown) == values_.end()) values_.push_back(shown);
     }
   }
-  std::stable_sort(values_.begin(), values_.end(),
-                   [](const std::string& one, const std::string& other) { return one.size() > other.size(); });
+  sort_for_masking(values_);
 }
 
 std::string SecretValues::masked(std::string_view text) const {
   std::string result(text);
-  for (const std::string& value : values_) result = with_mask_for(result, value);
+  for (const std::string& value : values_) {
+    result = with_mask_for(result, value, [&](std::size_t at) {
+      return value.size() >= kFewCharacters || is_whole_word(result, at, value.size());
+    });
+  }
   return result;
 }
 

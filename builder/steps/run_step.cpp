@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
@@ -118,7 +119,8 @@ std::string foreign_advice(const oci::Platform& platform) {
       oci::Platform::host().str(), platform.str(), platform.str());
 }
 
-// The values of the secrets that the command was given.
+// The values of the secrets that the command was given, in the order in which they are masked: a URL may be made of
+// one.
 std::vector<std::string> given_secrets(const RunCommand& command) {
   constexpr std::size_t kLeastBytes = 4;  // fewer are found in any text
   std::vector<std::string> values;
@@ -129,17 +131,8 @@ std::vector<std::string> given_secrets(const RunCommand& command) {
     const std::string value = read_secret(*secret);
     if (trim(value).size() >= kLeastBytes) values.emplace_back(trim(value));
   }
+  sort_for_masking(values);
   return values;
-}
-
-// With "***" in the place of each: a URL may be made of one.
-std::string without_secrets(std::string text, const std::vector<std::string>& secrets) {
-  constexpr std::string_view kMask = "***";
-  for (const std::string& secret : secrets) {
-    for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kMask.size()))
-      text.replace(at, secret.size(), kMask);
-  }
-  return text;
 }
 
 bool has_variable(const std::vector<std::string>& env, const std::string& name) {
@@ -328,7 +321,11 @@ LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& comm
 RecordedRun RunSteps::end_recording(RunRecording& recording, const RunCommand& command, bool has_failed) {
   RecordedRun seen = recording.finish();
   const std::vector<std::string> secrets = given_secrets(command);
-  const auto masked = [&](const std::string& text) { return without_secrets(settings_.masked(text), secrets); };
+  const auto masked = [&](const std::string& text) {
+    std::string shown = settings_.masked(text);
+    for (const std::string& secret : secrets) shown = with_mask_for(shown, secret);
+    return shown;
+  };
   std::set<Download> downloads;
   for (Download download : seen.record.downloads) {
     download.url = masked(download.url);

@@ -27,3 +27,11 @@ TEST_CASE("text without credentials stays as it is") {
     CHECK(without_url_credentials(text) == text);
   }
 }
+
+TEST_CASE("a value is masked wherever it counts, and the longer before one that is a part of it") {
+  CHECK(with_mask_for("a pw b pwpw", "pw") == "a *** b ******");
+  CHECK(with_mask_for("a pw b pw", "pw", [](std::size_t at) { return at > 2; }) == "a pw b ***");
+  std::vector<std::string> values = {"t0ken", "t0kent0ken2", "other"};
+  sort_for_masking(values);
+  CHECK(values == std::vector<std::string>{"t0kent0ken2", "t0ken", "other"});
+}
