@@ -11,4 +11,5 @@ function(kiln_embed file)
   add_custom_command(OUTPUT ${out} COMMAND ${CMAKE_COMMAND} -DOUT=${out} "-DINPUTS=${inputs}" -DTABLE=${ARG_TABLE} -P ${script}
                      DEPENDS ${script} ${texts} VERBATIM)
   add_custom_target(kiln_${file} DEPENDS ${out})
+  set_property(GLOBAL APPEND PROPERTY kiln_embedded kiln_${file})
 endfunction()

@@ -18,7 +18,6 @@ namespace kiln {
 
 namespace {
 
-constexpr const char* kCreatedAnnotation = "org.opencontainers.image.created";
 constexpr std::uint64_t kMostPublicKeyBytes = std::uint64_t{64} << 10;
 
 std::string key_of_use(const BaseUse& use) { return fmt::format("{} {}", use.name(), use.platform.str()); }
@@ -80,7 +79,7 @@ std::optional<UnixSeconds> PolicyInspector::creation_of(const BaseImage& base) c
   const auto stated = parse_rfc3339_if_valid(base.config.created);
   if (tells_age(stated) || !base.digest || !shop_.store().has(*base.digest)) return stated;
   const oci::Manifest manifest = oci::parse_manifest(shop_.store().read(*base.digest), base.reference);
-  const auto annotation = manifest.annotations.find(kCreatedAnnotation);
+  const auto annotation = manifest.annotations.find(oci::kCreatedAnnotation);
   if (annotation == manifest.annotations.end()) return stated;
   const auto annotated = parse_rfc3339_if_valid(annotation->second);
   return annotated ? annotated : stated;

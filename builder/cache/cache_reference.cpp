@@ -40,9 +40,9 @@ const std::vector<std::string> kNeedless = {"compression", "compression-level", 
 // What buildx needs at registries that refuse its indexes (ECR), and what kiln does everywhere.
 const std::vector<std::string> kAlwaysTrue = {"image-manifest", "oci-mediatypes"};
 
-class Reader {
+class ReferenceReader {
  public:
-  Reader(std::string_view text, CacheDirection direction, const fs::path& base)
+  ReferenceReader(std::string_view text, CacheDirection direction, const fs::path& base)
       : text_(text),
         base_(base),
         flag_(direction == CacheDirection::from ? "--cache-from" : "--cache-to"),
@@ -229,7 +229,7 @@ class Reader {
 }  // namespace
 
 CacheReference parse_cache_reference(std::string_view text, CacheDirection direction, const fs::path& base) {
-  return Reader(text, direction, base).read();
+  return ReferenceReader(text, direction, base).read();
 }
 
 }  // namespace kiln

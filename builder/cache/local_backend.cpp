@@ -18,7 +18,7 @@ namespace kiln {
 namespace {
 
 constexpr std::string_view kVersion = "kiln cache 1\n";
-constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
 
 // Before a file is renamed to `path`, which would be refused for the folder that stands there. Error{network}, as of
 // one key: the other ones can be written still.
@@ -153,7 +153,7 @@ bool LocalBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
   const fs::path path = blob_path(blob.digest);
   const Fd file = open_read(path);
   BlobWriter writer = store.begin_blob();
-  std::string buffer(kPieceBytes, '\0');
+  std::string buffer(kCopyBytes, '\0');
   while (const std::size_t got = read_some(file, buffer.data(), buffer.size(), path.native())) {
     writer.write(std::string_view(buffer).substr(0, got));
   }
@@ -178,7 +178,7 @@ bool LocalBackend::put_blob(const oci::Descriptor& blob, const ContentStore& sto
   make_directories(path.parent_path());
   AtomicFile file(path);
   VerifyingReader reader(store, blob.digest);
-  std::string buffer(kPieceBytes, '\0');
+  std::string buffer(kCopyBytes, '\0');
   while (const std::size_t got = reader.read(buffer.data(), buffer.size()))
     file.write(std::string_view(buffer).substr(0, got));
   reader.finish();

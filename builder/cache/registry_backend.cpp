@@ -11,6 +11,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
+#include "registry/oci/manifest.hpp"
 #include "registry/remote/registry_error.hpp"
 
 namespace kiln {
@@ -21,7 +22,6 @@ constexpr std::size_t kMaxEmbeddedBytes = std::size_t{256} << 10;
 constexpr std::size_t kParallelLookups = 8;
 constexpr char kSignatureAnnotation[] = "dev.kiln.signature";
 constexpr char kContentAnnotation[] = "dev.kiln.content";
-constexpr char kCreatedAnnotation[] = "org.opencontainers.image.created";
 constexpr char kEmptyType[] = "application/vnd.oci.empty.v1+json";
 constexpr UnixSeconds kDay = 24 * 3600;
 
@@ -38,7 +38,7 @@ bool stands_in_annotation(const CacheEntry& entry) { return entry.media_type == 
 
 std::string annotated_manifest_of(const CacheEntry& entry) {
   nlohmann::json notes = {{kContentAnnotation, entry.content},
-                          {kCreatedAnnotation, format_rfc3339(now_unix_seconds())}};
+                          {oci::kCreatedAnnotation, format_rfc3339(now_unix_seconds())}};
   if (!entry.signature.empty()) notes[kSignatureAnnotation] = entry.signature;
   return json_text(nlohmann::json{{"schemaVersion", 2},
                                   {"mediaType", oci::media_type::kOciManifest},
@@ -58,7 +58,7 @@ std::string manifest_of(const CacheEntry& entry, UnixSeconds now) {
                              {"artifactType", entry.media_type},
                              {"config", config},
                              {"layers", layers}};
-  manifest["annotations"] = {{kCreatedAnnotation, format_rfc3339(now - now % kDay)}};
+  manifest["annotations"] = {{oci::kCreatedAnnotation, format_rfc3339(now - now % kDay)}};
   if (!entry.signature.empty()) manifest["annotations"][kSignatureAnnotation] = entry.signature;
   return json_text(manifest);
 }

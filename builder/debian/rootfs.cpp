@@ -179,7 +179,7 @@ std::string dev_header(UnixSeconds epoch) {
 }
 
 // The last lines of a stream, for the error's detail.
-class Tail {
+class LastLines {
  public:
   void add(std::string_view bytes) {
     text_ += bytes;
@@ -298,7 +298,7 @@ fs::path build_rootfs(const DebianLock& lock, const PackageStore& store, const f
 
   log.debug(fmt::format("installing {} Debian packages with mmdebstrap{}", lock.packages.size(),
                         tmpfs_bytes ? " on a tmpfs" : ""));
-  Tail tail;
+  LastLines tail;
   const CommandResult result =
       run_command(mmdebstrap_command(lock, scratch.path(), tar, tmpfs_bytes), cancel, [&](std::string_view bytes) {
         tail.add(bytes);

@@ -21,7 +21,7 @@ constexpr std::string_view kElfMagic =
     "\x7f"
     "ELF";
 constexpr std::string_view kGoMagic = "\xff Go buildinf:";
-constexpr std::size_t kHeaderBytes = 32;
+constexpr std::size_t kInfoHeaderBytes = 32;
 constexpr std::size_t kFlagsPlace = 15;
 constexpr unsigned kInlineTexts = 2;
 constexpr std::size_t kSentinelBytes = 16;
@@ -49,9 +49,9 @@ struct GoTexts {
 };
 
 std::optional<GoTexts> texts_at(std::string_view header) {
-  if (header.size() < kHeaderBytes) return std::nullopt;
+  if (header.size() < kInfoHeaderBytes) return std::nullopt;
   if ((static_cast<unsigned char>(header[kFlagsPlace]) & kInlineTexts) == 0) return std::nullopt;
-  std::string_view rest = header.substr(kHeaderBytes);
+  std::string_view rest = header.substr(kInfoHeaderBytes);
   const auto version = take_text(rest);
   if (!version || !version->starts_with("go1")) return std::nullopt;
   auto modules = take_text(rest);

@@ -19,10 +19,6 @@ namespace {
 
 namespace df = dockerfile;
 
-df::PlatformParts parts_of(const oci::Platform& platform) {
-  return {platform.os, platform.architecture, platform.variant};
-}
-
 // A stage takes a thread, and what one needs is found by looking at all.
 constexpr std::size_t kMaxStages = 1000;
 
@@ -547,6 +543,10 @@ std::set<std::size_t> Plan::closure(const std::set<std::size_t>& wanted) const {
     for (const std::size_t parent : targets[target]->fleet_parents) open_ends.push_back(parent);
   }
   return result;
+}
+
+df::PlatformParts parts_of(const oci::Platform& platform) {
+  return {platform.os, platform.architecture, platform.variant};
 }
 
 }  // namespace kiln

@@ -104,4 +104,7 @@ std::set<std::size_t> needed_stages(const PlannedTarget& target);
 // is none.
 oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage);
 
+// A platform in the parts that a Dockerfile's ARGs carry.
+dockerfile::PlatformParts parts_of(const oci::Platform& platform);
+
 }  // namespace kiln

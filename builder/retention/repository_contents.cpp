@@ -23,7 +23,6 @@ using oci::Digest;
 
 constexpr std::size_t kMostShownName = 100;
 constexpr UnixSeconds kOlderThanAll = 0;
-constexpr char kCreatedAnnotation[] = "org.opencontainers.image.created";
 
 // What a person wrote there may be anything; only a time after the reproducible epoch tells one.
 std::optional<UnixSeconds> telling_time(const std::string& text) {
@@ -197,7 +196,7 @@ class Reader {
       std::erase(read.children, digest);
       config.reset();
     }
-    std::optional<UnixSeconds> date = telling_time(annotations[kCreatedAnnotation]);
+    std::optional<UnixSeconds> date = telling_time(annotations[oci::kCreatedAnnotation]);
     std::vector<oci::Descriptor> referrers;
     if (!packages_) {
       referrers = referrers_of(digest);

@@ -12,7 +12,7 @@ namespace kiln {
 
 namespace {
 
-constexpr std::size_t kHeaderBytes = 1 + sizeof(std::uint32_t);
+constexpr std::size_t kMessageHeaderBytes = 1 + sizeof(std::uint32_t);
 
 bool send_bytes(const Fd& socket, std::string_view bytes, int descriptor) {
   while (!bytes.empty()) {
@@ -83,7 +83,7 @@ void send_message(const Fd& socket, MessageType type, std::string_view payload, 
 }
 
 std::optional<WorkerMessage> receive_message(const Fd& socket) {
-  std::array<char, kHeaderBytes> header;
+  std::array<char, kMessageHeaderBytes> header;
   WorkerMessage message{};
   if (!receive_bytes(socket, header.data(), header.size(), message.descriptor)) return std::nullopt;
   message.type = static_cast<MessageType>(header[0]);

@@ -47,9 +47,9 @@ std::string bytes_member(const JsonMembers& members, const char* key) {
 template <class Body>
 std::string problem_of(std::string_view text, std::string_view what, const Body& body) {
   try {
-    const nlohmann::json json = parse_json(text, what, Category::network, {.max_bytes = kMostStatementBytes});
+    const nlohmann::json document = parse_json(text, what, Category::network, {.max_bytes = kMostStatementBytes});
     const auto refusal = JsonMembers::refusal(what, Category::network);
-    return body(JsonMembers(json, refusal));
+    return body(JsonMembers(document, refusal));
   } catch (const Error& error) {
     return error.message();
   }

@@ -17,10 +17,6 @@ namespace df = dockerfile;
 
 namespace {
 
-df::PlatformParts parts_of(const oci::Platform& platform) {
-  return {platform.os, platform.architecture, platform.variant};
-}
-
 // The base images of one target, as far as they can be known before the build.
 class KnownBases {
  public:

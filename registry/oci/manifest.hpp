@@ -10,6 +10,9 @@
 
 namespace kiln::oci {
 
+// When what a manifest describes was made, as RFC 3339 writes it (OCI image spec, annotations.md).
+inline constexpr char kCreatedAnnotation[] = "org.opencontainers.image.created";
+
 // An image manifest (OCI image spec, manifest.md; docker schema 2). Written with kiln's own bytes by serialise();
 // what others wrote is kept byte for byte by the code that fetched it, since its digest is that of its bytes.
 struct Manifest {

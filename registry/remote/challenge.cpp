@@ -13,9 +13,9 @@ bool is_token_char(char c) {
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-class Reader {
+class ChallengeReader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  explicit ChallengeReader(std::string_view text) : text_(text) {}
   bool at_end() const { return text_.empty(); }
   void skip(std::string_view characters) {
     while (!text_.empty() && characters.find(text_[0]) != std::string_view::npos) text_.remove_prefix(1);
@@ -59,7 +59,7 @@ constexpr std::string_view kSpace = " \t";
 
 // One field. Whether a word begins a challenge or a parameter shows by the '=' behind it.
 void parse_field(std::string_view text, std::vector<Challenge>& challenges) {
-  Reader reader(text);
+  ChallengeReader reader(text);
   for (;;) {
     reader.skip(" \t,");
     if (reader.at_end()) return;

@@ -14,7 +14,7 @@ namespace kiln {
 
 namespace {
 
-constexpr std::size_t kPieceBytes = std::size_t{64} << 10;
+constexpr std::size_t kReceiveBytes = std::size_t{64} << 10;
 
 TransportFault connect_fault(CURLcode code) {
   switch (code) {
@@ -135,7 +135,7 @@ RawConnection RawConnection::connect(const Url& url, const Options& options, boo
 }
 
 std::optional<std::string> RawConnection::read() {
-  std::array<char, kPieceBytes> buffer;
+  std::array<char, kReceiveBytes> buffer;
   std::size_t got = 0;
   const CURLcode code = curl_easy_recv(state_->easy, buffer.data(), buffer.size(), &got);
   if (code == CURLE_AGAIN) return std::nullopt;
@@ -145,7 +145,7 @@ std::optional<std::string> RawConnection::read() {
 
 std::size_t RawConnection::write(std::string_view bytes) {
   if (bytes.empty() || !flush()) return 0;
-  state_->pending = bytes.substr(0, kPieceBytes);
+  state_->pending = bytes.substr(0, kReceiveBytes);
   state_->sent = 0;
   const std::size_t taken = state_->pending.size();
   flush();

@@ -45,7 +45,7 @@ oci::Manifest manifest_of(const ReleaseRecord& release, const std::string& paylo
   manifest.artifact_type = kReleaseType;
   manifest.config = {oci::media_type::kOciEmpty, oci::sha256_of(kEmptyConfig), kEmptyConfig.size(), {}, {}, {}};
   manifest.layers = {{kReleaseType, oci::sha256_of(payload), payload.size(), {}, {}, {}}};
-  manifest.annotations = {{"org.opencontainers.image.created", release.created},
+  manifest.annotations = {{oci::kCreatedAnnotation, release.created},
                           {"org.opencontainers.image.title", "release " + release.name}};
   return manifest;
 }

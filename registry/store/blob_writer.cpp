@@ -17,7 +17,7 @@ namespace kiln {
 
 namespace {
 
-std::atomic<unsigned> sequence{0};
+std::atomic<unsigned> blobs_begun{0};
 
 // Pieces from here on are hashed by another thread while they are written: below, as what comes from a network is,
 // waking it costs more than it saves.
@@ -28,7 +28,7 @@ constexpr std::size_t kHashedBeside = std::size_t{512} << 10;
 struct BlobWriter::State {
   State(ContentStore& content_store, WriteBehind::Pages pages)
       : store(content_store),
-        temporary(store.home().tmp() / fmt::format("blob-{}-{}", ::getpid(), sequence++)),
+        temporary(store.home().tmp() / fmt::format("blob-{}-{}", ::getpid(), blobs_begun++)),
         file(std::make_shared<const Fd>(create_file(temporary))),
         behind(pages) {
     // A gc takes temporary files that no process has locked.

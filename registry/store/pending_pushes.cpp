@@ -28,16 +28,16 @@ nlohmann::json json_of(const PendingPush& push) {
           {"problem", push.problem}};
 }
 
-PendingPush push_from(const nlohmann::json& json, const std::string& where) {
+PendingPush push_from(const nlohmann::json& entry, const std::string& where) {
   PendingPush push;
-  push.target = json.at("target").get<std::string>();
-  push.root = oci::descriptor_from_json(json.at("root"), where);
-  for (const nlohmann::json& blob : json.at("blobs")) {
+  push.target = entry.at("target").get<std::string>();
+  push.root = oci::descriptor_from_json(entry.at("root"), where);
+  for (const nlohmann::json& blob : entry.at("blobs")) {
     push.blobs.push_back({oci::Digest::parse(blob.at("digest").get<std::string>(), where, Category::machine),
                           blob.at("source").get<std::string>()});
   }
-  push.since = json.at("since").get<std::string>();
-  push.problem = json.at("problem").get<std::string>();
+  push.since = entry.at("since").get<std::string>();
+  push.problem = entry.at("problem").get<std::string>();
   return push;
 }
 
@@ -49,14 +49,14 @@ PendingPushes::PendingPushes(const HomeLayout& home)
 std::vector<PendingPush> PendingPushes::list() const {
   const auto text = read_file_if_exists(file_, kMostBytes);
   if (!text) return {};
-  const nlohmann::json json = parse_json(*text, file_.native(), Category::machine, {kMostBytes, 16});
+  const nlohmann::json document = parse_json(*text, file_.native(), Category::machine, {kMostBytes, 16});
   try {
-    if (json.at("schema_version") != kSchemaVersion) {
+    if (document.at("schema_version") != kSchemaVersion) {
       throw Error(Category::machine, fmt::format("'{}': schema_version is {}, this kiln reads {}", file_.native(),
-                                                 json_text(json.at("schema_version")), kSchemaVersion));
+                                                 json_text(document.at("schema_version")), kSchemaVersion));
     }
     std::vector<PendingPush> pushes;
-    for (const nlohmann::json& entry : json.at("pushes")) pushes.push_back(push_from(entry, file_.native()));
+    for (const nlohmann::json& entry : document.at("pushes")) pushes.push_back(push_from(entry, file_.native()));
     return pushes;
   } catch (const nlohmann::json::exception& error) {
     throw Error(Category::machine, fmt::format("'{}' is no list of pending pushes: {}", file_.native(), error.what()));

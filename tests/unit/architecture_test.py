@@ -280,16 +280,22 @@ class Architecture(unittest.TestCase):
                 problems.append(f"{path}: must include its own header first")
         self.expect_none(problems)
 
-    def test_names_in_unnamed_namespaces_are_unique_within_a_room(self):
-        # script/bootstrap compiles the sources of a room in batches, where two definitions of one name are an error.
-        constants = {(room_of(path), name) for path in product_files() if path.suffix == ".hpp" for name in re.findall(
+    def test_names_in_unnamed_namespaces_are_unique_within_a_batch(self):
+        # script/bootstrap compiles the sources of several rooms together, where two definitions of one name are an error.
+        batches = dict(re.findall(r'^  "(\w+): ([\w/ ]+)"', (ROOT / "cmake/batches.cmake").read_text(encoding="utf-8"), re.MULTILINE))
+        batch_of_part = {part: batch for batch, parts in batches.items() for part in parts.split()}
+
+        def batch_of(path):
+            parts = path.parts[-2:-1] if "progress" in path.parts else path.parts[0 if path.parts[0] == "base" else 1:-1]
+            return next(batch_of_part[part] for part in ("/".join(parts[:2]), parts[0]) if part in batch_of_part)
+
+        constants = {(batch_of(path), name) for path in product_files() if path.suffix == ".hpp" for name in re.findall(
             r"^inline constexpr [^=({]*?(\w+)\s*(?:\[\])?\s*[={]", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)}
         places = {}
         for path in product_files():
             if path.suffix == ".cpp":
-                room = "builder/cli/progress" if str(path).startswith("builder/cli/progress/") else room_of(path)
                 for namespace, name, parameters in set(unnamed_namespace_names((ROOT / path).read_text(encoding="utf-8"))):
-                    places.setdefault((room, namespace, name, parameters), []).append(path)
+                    places.setdefault((batch_of(path), namespace, name, parameters), []).append(path)
         self.assertGreater(len(places), 500, "the names were not found")
         aliases = {}
         for key in [key for key in places if key[3].startswith("= ")]:
