@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <mutex>
 
+#include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/cache/build_record.hpp"
@@ -65,6 +66,15 @@ class Verification {
   void blobs() {
     const auto all = store_.blobs();
     pool_.parallel_for(all.size(), [&](std::size_t i) { blob(all[i].digest); });
+  }
+
+  // Other programs take no image of the store where it is not as it should be.
+  void layout() {
+    const fs::path file = store_.home().oci_layout_file();
+    const auto text = read_file_if_exists(file, 4096);
+    if (text == HomeLayout::oci_layout_text()) return;
+    add(fmt::format("'{}'", file.native()), text ? "it does not hold the version of a layout" : "it is not there",
+        "it is written again", [&] { write_file_atomically(file, HomeLayout::oci_layout_text()); });
   }
 
   void layer_facts() {
@@ -245,6 +255,7 @@ VerifyReport verify_store(ContentStore& store, SnapshotStore& snapshots, ThreadP
   Verification verification(store, pool, repair, cancel, report);
   // Snapshots are held against the indexes, so before a repair takes damaged ones away.
   verify_snapshots(store, snapshots, pool, repair, cancel, report);
+  verification.layout();
   verification.blobs();
   verification.layer_facts();
   verification.records();

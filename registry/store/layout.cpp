@@ -60,12 +60,14 @@ HomeLayout HomeLayout::open(const fs::path& root) {
                                  layout.cache_mounts(), layout.debs(), layout.leases(), layout.tmp()}) {
     make_directories(folder);
   }
-  create_if_missing(layout.oci() / "oci-layout", kOciLayout);
+  create_if_missing(layout.oci_layout_file(), kOciLayout);
   create_if_missing(layout.oci() / "index.json", kEmptyIndex);
   // Last, so that a home without its parts is never taken for a whole one.
   write_file_atomically(layout.version_file(), kVersion);
   return layout;
 }
+
+std::string_view HomeLayout::oci_layout_text() { return kOciLayout; }
 
 bool HomeLayout::is_whole() const {
   const auto text = read_file_if_exists(version_file(), 4096);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "base/file.hpp"
 
 namespace kiln {
@@ -40,6 +42,9 @@ class HomeLayout {
 
   const fs::path& root() const noexcept { return root_; }
   fs::path oci() const { return root_ / "oci"; }
+  // What tells other programs that oci() is a layout, and the bytes it holds (OCI image spec, image-layout.md).
+  fs::path oci_layout_file() const { return oci() / "oci-layout"; }
+  static std::string_view oci_layout_text();
   fs::path blobs() const { return root_ / "oci/blobs/sha256"; }
   fs::path indexes() const { return root_ / "indexes"; }
   fs::path blob_info() const { return root_ / "blobinfo"; }

@@ -26,6 +26,16 @@ TEST_CASE_FIXTURE(Fixture, "a whole store has no problems") {
   CHECK(report.records == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "what tells that the store is a layout is looked at, and written again") {
+  write(store.home().oci() / "oci-layout", "{\"imageLayoutVersion\":\"1.0.8\"}");
+  VerifyReport report = run(Repair::no);
+  REQUIRE(report.problems.size() == 1);
+  CHECK(report.problems[0].what == "'" + (store.home().oci() / "oci-layout").native() + "'");
+  CHECK(run(Repair::yes).is_sound());
+  CHECK(run(Repair::no).problems.empty());
+  CHECK(read_file(store.home().oci() / "oci-layout") == "{\"imageLayoutVersion\":\"1.0.0\"}");
+}
+
 TEST_CASE_FIXTURE(Fixture, "a damaged blob is named with both digests, and a repair makes its step a miss") {
   const std::string key = step('a', "one", 1000);
   write(store.path_of(blob(0)), "something else");
