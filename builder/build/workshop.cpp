@@ -25,7 +25,8 @@ Workshop::Workshop(BuildSettings settings, const BuildSurroundings& surroundings
       std::make_unique<Recorder>(progress_.get(), [secrets](std::string_view text) { return secrets.masked(text); });
   store_ = std::make_unique<ContentStore>(home_);
   pool_ = std::make_unique<ThreadPool>();
-  snapshots_ = std::make_unique<SnapshotStore>(*store_, *pool_);
+  snapshots_ =
+      std::make_unique<SnapshotStore>(*store_, *pool_, [this](const std::string& text) { recorder_->warn(text); });
   remote_ = std::make_unique<LazyRemote>([this] {
     if (settings_.offline)
       throw Error(Category::network, "--offline: the store does not have it, and nothing is fetched");

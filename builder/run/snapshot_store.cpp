@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
@@ -18,6 +19,7 @@
 #include "builder/run/disk_space.hpp"
 #include "builder/run/growing_snapshot.hpp"
 #include "builder/run/runner.hpp"
+#include "builder/run/snapshot_check.hpp"
 #include "registry/oci/image_config.hpp"
 
 // How processes agree. Folders appear and vanish only under locks/snapshots (exclusive): a new one is made and its lock
@@ -32,6 +34,7 @@ struct SnapshotChain::Held {
   Held(fs::path where, FileLock held) : folder(std::move(where)), lock(std::move(held)) {}
   fs::path folder;
   FileLock lock;
+  std::atomic<bool> is_checked{false};  // in this boot
 };
 
 namespace {
@@ -107,8 +110,8 @@ void SnapshotUpper::discard() noexcept {
   lock_.reset();
 }
 
-SnapshotStore::SnapshotStore(ContentStore& store, ThreadPool& pool)
-    : store_(store), pool_(pool), top_(store.home().snapshots()) {
+SnapshotStore::SnapshotStore(ContentStore& store, ThreadPool& pool, DamageHeard heard)
+    : store_(store), pool_(pool), damage_heard_(std::move(heard)), top_(store.home().snapshots()) {
   switch (current_privileges()) {
     case Privileges::root:
       kind_ = Kind::trusted;
@@ -172,6 +175,35 @@ SnapshotStore::Held SnapshotStore::find(const oci::Digest& chain_id) {
     return hold(folder, std::move(*lock));
   }
   return nullptr;
+}
+
+SnapshotStore::Held SnapshotStore::find_checked(const oci::Digest& chain_id, const SnapshotLayer& layer,
+                                                const CancelToken& cancel) {
+  Held held = find(chain_id);
+  if (!held || held->is_checked) return held;
+  const fs::path& folder = held->folder;
+  const std::optional<Meta> meta = read_meta(folder);
+  struct stat made {};
+  if (!meta || ::stat((folder / "meta").c_str(), &made) != 0) return nullptr;
+  const std::string boot = boot_id();
+  if (meta->boot != boot && trim(read_file_if_exists(folder / "checked", 64).value_or("")) != boot) {
+    const std::string difference = snapshot_difference(folder / "fs", *layer.index, made.st_mtim, pool_, cancel);
+    if (!difference.empty()) {
+      if (damage_heard_) {
+        damage_heard_(fmt::format("the unpacked layer {} is damaged: {}; it is unpacked again",
+                                  layer.diff_id.str().substr(0, 19), difference));
+      }
+      // Who mounts it meanwhile keeps its folder, as long as it is locked.
+      std::error_code error;
+      fs::remove(folder / "meta", error);
+      const std::lock_guard guard(mutex_);
+      held_.erase(folder);
+      return nullptr;
+    }
+    write_file_atomically(folder / "checked", boot + "\n", Durability::ephemeral);
+  }
+  held->is_checked = true;
+  return held;
 }
 
 bool SnapshotStore::is_usable(const fs::path& folder, const oci::Digest& chain_id) const {
@@ -266,10 +298,10 @@ std::optional<SnapshotChain> SnapshotStore::try_ensure(const std::vector<Snapsho
   for (const SnapshotLayer& layer : layers) {
     cancel.check();
     const oci::Digest id = oci::chain_id(chain.chain_id_, layer.diff_id);
-    Held held = find(id);
+    Held held = find_checked(id, layer, cancel);
     if (!held) {
       const FileLock making = lock_chain(id, cancel);
-      held = find(id);
+      held = find_checked(id, layer, cancel);
       if (!held) {
         // Only now: who else wants these layers waits for the first of them, so that none is fetched twice.
         if (!ahead) {

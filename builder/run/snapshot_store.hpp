@@ -34,6 +34,7 @@ namespace kiln {
 //   N/lock      flock'd shared by who uses the snapshot, exclusively by who makes or removes it
 //   N/meta      "kiln snapshot 1\nchain DIGEST\nboot UUID\nkind trusted|user|plain\n"; written when fs is whole
 //   N/synced    exists where all of N/fs reached the disk
+//   N/checked   the boot in which N/fs was last held against the layer's index
 //   N/bytes     the disk space it takes, once somebody asked
 //   N/work, N/scratch   of a container's upper folder, until it is adopted
 //   chains/HEX  a symbolic link "N"
@@ -42,6 +43,9 @@ namespace kiln {
 // A snapshot of an earlier boot without N/synced may be damaged: it is made again. So is one of another kind: root's
 // overlay reads trusted.*, a user namespace's user.*, and "plain" ones (owners cannot be set) have lost their
 // owners. One without meta that is not locked was left by a kiln that died, and is removed.
+//
+// The first use in a boot holds a snapshot against its layer's index (snapshot_check.hpp): one that was changed or
+// damaged loses its meta, and is made again.
 
 // How many layers' blobs are fetched at once while the first of them are unpacked.
 inline constexpr std::size_t kBlobsAhead = 3;
@@ -103,7 +107,10 @@ struct SnapshotInfo {
 // Any thread, and any number of processes on one store.
 class SnapshotStore {
  public:
-  SnapshotStore(ContentStore& store, ThreadPool& pool);
+  // Hears, by any thread, which snapshots were found damaged.
+  using DamageHeard = std::function<void(const std::string&)>;
+
+  SnapshotStore(ContentStore& store, ThreadPool& pool, DamageHeard heard = {});
 
   // The folders of a chain of layers, from the bottom; made where they are missing, each by one process while the
   // others wait. nullopt where a layer must be unpacked that has no blob.
@@ -144,6 +151,8 @@ class SnapshotStore {
   UnpackOptions unpack_options() const;
   // A whole snapshot of this chain, held; nullptr where there is none that may be used.
   Held find(const oci::Digest& chain_id);
+  // The same, held against the layer's index where it was not in this boot.
+  Held find_checked(const oci::Digest& chain_id, const SnapshotLayer& layer, const CancelToken& cancel);
   bool is_usable(const fs::path& folder, const oci::Digest& chain_id) const;
   // nullptr where the layer has no blob.
   Held make(const oci::Digest& chain_id, const SnapshotLayer& layer, const LowerLayers& lower,
@@ -159,6 +168,7 @@ class SnapshotStore {
 
   ContentStore& store_;
   ThreadPool& pool_;
+  DamageHeard damage_heard_;
   fs::path top_;
   Kind kind_;
   OverlayXattrs xattrs_;

@@ -1,17 +1,14 @@
 #include "builder/store_care/verify_snapshots.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <map>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/layer/file_index.hpp"
+#include "builder/run/snapshot_check.hpp"
 #include "registry/oci/image_config.hpp"
 
 // A snapshot is known by its chain ID, which is a digest of its layer's diff ID and of what lies below. Which layer
@@ -20,25 +17,6 @@
 namespace kiln {
 
 namespace {
-
-// The bits that both the file and the index tell.
-bool is_of_type(const struct stat& info, EntryType type) {
-  switch (type) {
-    case EntryType::file:
-    case EntryType::hardlink:
-      return S_ISREG(info.st_mode) || S_ISLNK(info.st_mode);  // a hard link may name a symlink
-    case EntryType::directory:
-      return S_ISDIR(info.st_mode);
-    case EntryType::symlink:
-      return S_ISLNK(info.st_mode);
-    case EntryType::fifo:
-      return S_ISFIFO(info.st_mode);
-    case EntryType::whiteout:
-      return S_ISCHR(info.st_mode);
-    default:
-      return true;  // devices cannot be made everywhere; an opaque marker is an attribute of its folder
-  }
-}
 
 std::string content_of(const fs::path& path, std::uint64_t& bytes, const CancelToken& cancel) {
   const Fd fd = open_read(path);
@@ -55,32 +33,9 @@ std::string content_of(const fs::path& path, std::uint64_t& bytes, const CancelT
 // What is wrong with one entry of a snapshot; "" for nothing.
 std::string entry_problem(const fs::path& folder, const FileEntry& entry, std::uint64_t& bytes,
                           const CancelToken& cancel) {
-  const fs::path path = folder / entry.path;
-  struct stat info {};
-  const bool may_be_absent = entry.type == EntryType::char_device || entry.type == EntryType::block_device ||
-                             entry.type == EntryType::whiteout;
-  if (::lstat(path.c_str(), &info) != 0) {
-    if (may_be_absent) return "";
-    return errno == ENOENT || errno == ENOTDIR ? fmt::format("'/{}' is not there", printable(entry.path))
-                                               : errno_text(errno);
-  }
-  if (!is_of_type(info, entry.type)) return fmt::format("'/{}' is of another type", printable(entry.path));
-  if (entry.type == EntryType::symlink) {
-    std::error_code error;
-    const std::string target = fs::read_symlink(path, error).native();
-    return target == entry.link ? ""
-                                : fmt::format("'/{}' leads to '{}', expected '{}'", printable(entry.path),
-                                              printable(target), printable(entry.link));
-  }
-  if (entry.type == EntryType::directory || entry.type == EntryType::file) {
-    if ((info.st_mode & 07777) != entry.mode)
-      return fmt::format("'/{}' has mode {:o}, expected {:o}", printable(entry.path), info.st_mode & 07777, entry.mode);
-  }
-  if (entry.type != EntryType::file || entry.content.empty()) return "";
-  if (static_cast<std::uint64_t>(info.st_size) != entry.size) {
-    return fmt::format("'/{}' has {} bytes, expected {}", printable(entry.path), info.st_size, entry.size);
-  }
-  if (content_of(path, bytes, cancel) == entry.content.str()) return "";
+  std::string difference = entry_difference(open_directory(folder), entry);
+  if (!difference.empty() || entry.type != EntryType::file || entry.content.empty()) return difference;
+  if (content_of(folder / entry.path, bytes, cancel) == entry.content.str()) return "";
   return fmt::format("the content of '/{}' is another one than its digest says", printable(entry.path));
 }
 

@@ -64,6 +64,12 @@ struct Fixture {
   fs::path folder(std::uint64_t number) const { return store.home().snapshots() / std::to_string(number); }
 };
 
+void pretend_earlier_boot(const fs::path& folder) {
+  std::string meta = read_file(folder / "meta");
+  meta.replace(meta.find(boot_id()), boot_id().size(), "00000000-0000-0000-0000-000000000000");
+  write_file_atomically(folder / "meta", meta);
+}
+
 }  // namespace
 
 TEST_CASE("layers are unpacked once, bottom first, and found again by another store") {
@@ -262,11 +268,6 @@ TEST_CASE("an upper folder that nobody adopts is gone with its value") {
 TEST_CASE("a snapshot of an earlier boot is used only where it was synced") {
   Fixture f;
   const std::vector<SnapshotLayer> layers = {f.layer("a", "one")};
-  const auto pretend_earlier_boot = [&](const fs::path& folder) {
-    std::string meta = read_file(folder / "meta");
-    meta.replace(meta.find(boot_id()), boot_id().size(), "00000000-0000-0000-0000-000000000000");
-    write_file_atomically(folder / "meta", meta);
-  };
   fs::path folder = f.ensure(layers).folders()[0].parent_path();
   pretend_earlier_boot(folder);
   CHECK(f.times_asked() == 1);
@@ -281,6 +282,34 @@ TEST_CASE("a snapshot of an earlier boot is used only where it was synced") {
   pretend_earlier_boot(again);
   CHECK(f.ensure(layers).folders()[0].parent_path() == again);
   CHECK(f.times_asked() == 0);
+}
+
+TEST_CASE("what was damaged in an earlier boot is told at its first use, and made again") {
+  Fixture f;
+  const std::vector<SnapshotLayer> layers = {f.layer("a", "one"), f.layer("b", "two")};
+  const std::vector<fs::path> folders = f.ensure(layers).folders();
+  f.snapshots.mark_settled(std::chrono::seconds(0));
+  for (const fs::path& folder : folders) pretend_earlier_boot(folder.parent_path());
+  fs::permissions(folders[1] / "b", fs::perms::owner_all);
+  f.times_asked();
+
+  std::vector<std::string> heard;
+  SnapshotStore next(f.store, f.pool, [&](const std::string& text) { heard.push_back(text); });
+  const std::vector<fs::path> mended = next.try_ensure(layers, f.cancel)->folders();
+  CHECK(mended[0] == folders[0]);
+  CHECK(mended[1] != folders[1]);
+  CHECK(read_file(mended[1] / "b") == "two");
+  CHECK(f.times_asked() == 1);
+  REQUIRE(heard.size() == 1);
+  CHECK(heard[0] == "the unpacked layer " + layers[1].diff_id.str().substr(0, 19) +
+                        " is damaged: '/b' has mode 700, expected 644; it is unpacked again");
+
+  // Once in a boot: the mark tells the next process.
+  pretend_earlier_boot(mended[1].parent_path());
+  write_file_atomically(mended[1].parent_path() / "synced", "");
+  write_file_atomically(mended[1].parent_path() / "checked", boot_id() + "\n");
+  fs::permissions(mended[1] / "b", fs::perms::owner_all);
+  CHECK(SnapshotStore(f.store, f.pool).try_ensure(layers, f.cancel)->folders() == mended);
 }
 
 TEST_CASE("a snapshot of another kind of user is made again") {
