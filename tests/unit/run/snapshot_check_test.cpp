@@ -53,6 +53,7 @@ struct Unpacked {
   }
   std::string difference() {
     FileIndex::Parts parts;
+    parts.diff_id = oci::sha256_of("layer");
     parts.entries = entries;
     return snapshot_difference(top.path(), FileIndex(std::move(parts)), made, pool, CancelToken());
   }
