@@ -229,6 +229,8 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   if (runtime.own_cgroups) spec.cgroups_path = "/kiln/" + plan.id;
   spec.in_user_namespace = in_user_namespace;
   spec.has_tty_group = knows_tty_group();
+  spec.has_cgroup_namespaces = has_cgroup_namespaces();
+  spec.masked_paths = machine_masked_paths();
   spec.network = request.network;
   spec.shm_bytes = request.shm_bytes;
   for (std::size_t i = 0; i < plan.mounts.size(); ++i)

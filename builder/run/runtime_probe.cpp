@@ -138,6 +138,7 @@ std::string RuntimeProbe::try_runtime(const Runtime& runtime, double& seconds) {
     if (runtime.own_cgroups) spec.cgroups_path = "/kiln/" + plan.id;
     spec.in_user_namespace = current_privileges() != Privileges::root;
     spec.has_tty_group = knows_tty_group();
+    spec.has_cgroup_namespaces = has_cgroup_namespaces();
     plan.spec = runtime_spec(spec);
     const RunResult result = WorkerClient(runner_, plan).wait({}, CancelToken());
     seconds = result.seconds;
