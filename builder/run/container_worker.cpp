@@ -144,6 +144,7 @@ class Worker {
   void make_stubs(const std::vector<MountPoint>& points) {
     if (plan_.lowers.empty()) {
       make_mount_stubs(folders_.top / "empty", folders_.stubs(), points);
+      check_working_folder(folders_.top / "empty", plan_.working_dir);
       return;
     }
     OverlayMount image;
@@ -154,6 +155,7 @@ class Worker {
     mount_overlay(image, plan_.snapshots, folders_.rootfs());
     make_mount_stubs(folders_.rootfs(), folders_.stubs(), points);
     check_user_files(folders_.rootfs());
+    check_working_folder(folders_.rootfs(), plan_.working_dir);
     if (::umount2(folders_.rootfs().c_str(), 0) != 0) throw_errno("unmount", folders_.rootfs().native());
   }
 
