@@ -89,6 +89,7 @@ class Worker {
     protect_host_mounts(writable_folders());
     // The runtime reads /proc, which must show this PID namespace.
     if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) throw_errno("mount", "/proc");
+    mount_missing_cgroups();
     if (::mount("tmpfs", folders_.top.c_str(), "tmpfs", MS_NOSUID, "mode=0700") != 0) {
       throw_errno("mount a tmpfs at", folders_.top.native());
     }
