@@ -137,6 +137,7 @@ class Sandbox(harness.KilnTest):
         self.assert_refused_calls(said)
         # What docker lets through as well.
         self.assertEqual((said["packet-socket"], said["unix-socket"]), ("allowed", "allowed"))
+        self.assertIn(said["socketcall"], ("allowed", "none"))
 
     def test_cgroups_of_the_machine_have_no_names_and_no_files(self):
         said = self.probe()
@@ -207,9 +208,30 @@ class Sandbox(harness.KilnTest):
         self.assertEqual(self.probe(run="RUN --network=none")["networks"].split(), ["lo"])
         self.assertEqual(set(self.probe()["networks"].split()), set(os.listdir("/sys/class/net")))
 
+    def test_no_command_begins_in_what_the_runtime_has_open(self):
+        """CVE-2024-21626. By the image's words kiln refuses it; behind a mount the runtime does."""
+        self.tiny_base()
+        words = ("build", "--no-cache", "--progress=plain", "--build-context", "base=oci-layout://base", "-o", "type=oci,dest=out.tar", ".")
+        look = 'ls -d ../../../etc/machine-id ../../../../etc/machine-id; cat ../../../../../etc/shadow; echo be""gun'
+        self.write("Dockerfile", "FROM base\nRUN ln -s /proc/self /p\nWORKDIR /p/fd/8\nRUN true\n")
+        self.assertIn("Dockerfile:4: working folder '/p/fd/8' is '/proc/self/fd/8', the kernel's list of open files and processes",
+                      self.kiln(*words, code=1).stderr)
+        for number in range(3, 12):
+            with self.subTest(number=number):
+                self.write("Dockerfile", f"""
+                    FROM base
+                    RUN --mount=type=cache,target=/c ln -sfn /proc/self/fd/{number} /c/link
+                    WORKDIR /c/link
+                    RUN --mount=type=cache,target=/c {look}
+                """)
+                said = self.kiln(*words, code=None).stderr
+                self.assertNotIn(" begun", said)
+                self.assertNotIn("root:", said)
+
     def test_hardened_gains_no_privileges(self):
         said = self.probe("--security", "hardened")
         self.assertEqual((said["new-privileges"], said["filter"]), ("1", "2"))
+        self.assertIn(said["socketcall"], ("ENOSYS", "none"))
         self.assert_refused_calls(said)
 
     def test_insecure_needs_a_permission_and_has_all(self):

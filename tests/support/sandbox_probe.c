@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +54,25 @@ static void try_connect(const char* where) {
   close(fd);
 }
 
+// How a 32-bit program makes a socket. "none" where the machine has no such programs.
+static void try_socketcall(void) {
+#ifdef __x86_64__
+  static unsigned arguments[3] = {AF_UNIX, SOCK_STREAM, 0};  // of a static program: below 4 GiB
+  int status = 0;
+  fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) {
+    long result = 102;  // socketcall(SYS_SOCKET, arguments)
+    __asm__ volatile("int $0x80" : "+a"(result) : "b"(1), "c"(arguments) : "memory");
+    _exit(result < 0 ? (int)-result : 0);
+  }
+  waitpid(child, &status, 0);
+  errno = WEXITSTATUS(status);
+  if (WIFEXITED(status)) return say("socketcall", errno == 0 ? 0 : -1);
+#endif
+  printf("socketcall=none\n");
+}
+
 int main(int count, char** arguments) {
   say("keyctl", syscall(SYS_keyctl, 0, -3, 0));  // KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING
   say("add-key", syscall(SYS_add_key, "user", "probe", "x", 1, -3));
@@ -62,6 +82,7 @@ int main(int count, char** arguments) {
   try_socket("obsolete-socket", AF_DECnet, SOCK_STREAM);
   try_socket("packet-socket", AF_PACKET, SOCK_RAW);
   try_socket("unix-socket", AF_UNIX, SOCK_STREAM);
+  try_socketcall();
   union bpf_attr program = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
   say("bpf", syscall(SYS_bpf, BPF_MAP_CREATE, &program, sizeof program));
   struct perf_event_attr event = {.type = PERF_TYPE_SOFTWARE, .size = sizeof event};
