@@ -51,8 +51,8 @@ try cgroup-folder mkdir /sys/fs/cgroup/kiln-canary
 say power "$(ls -A /sys/devices/virtual/powercap 2>/dev/null | wc -l)"
 say heat "$(ls -A /sys/devices/system/cpu/cpu*/thermal_throttle 2>/dev/null | grep -vc : )"
 say environment "$(env | cut -d= -f1 | sort | tr '\n' ' ')"
-say host-files "$(ls -A /host /var/lib/kiln /home 2>/dev/null | wc -l)"
-say limit "$(ulimit -n)"
+say root "$(ls -A / | tr '\n' ' ')"
+say run "$(find /run -type f | tr '\n' ' ')"
 /bin/probe $REACH
 """
 CANARY_KEY = b"kiln-canary"
@@ -147,6 +147,11 @@ class Sandbox(harness.KilnTest):
     def test_power_and_heat_of_the_machine_are_hidden(self):
         said = self.probe()
         self.assertEqual((said["power"], said["heat"]), ("0", "0"))
+
+    def test_files_are_the_images(self):
+        said = self.probe("--ca-bundle", "none")
+        self.assertEqual(set(said["root"].split()), {"bin", "dev", "etc", "mnt", "probes", "proc", "said", "sys", "tmp"})
+        self.assertEqual(said["run"], "")
 
     def test_the_environment_is_the_dockerfiles(self):
         said = self.probe("--ca-bundle", "none")
