@@ -8,7 +8,7 @@ import socket
 import subprocess
 
 import harness
-from tests.support.plain_user import PROGRAMS, words_for_nobody
+from tests.support.plain_user import need_user_namespaces, words_for_nobody
 
 # One line for each probe: its name, and "allowed" or the reason why it is not.
 PROBES = r"""
@@ -196,7 +196,7 @@ class Sandbox(harness.KilnTest):
                 self.assertNotIn("allowed", (said[port], said[abstract], said[path]))
 
     def test_without_root_the_sandbox_is_as_tight(self):
-        self.need_programs(*PROGRAMS)
+        need_user_namespaces(self)
         self.run_program("chown", "-R", "65534:65534", self.folder)
         self.folder.chmod(0o755)
         said = self.probe(before=words_for_nobody(self.folder))
