@@ -1,6 +1,5 @@
 #include "builder/report/report_store.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/file_lock.hpp"
+#include "base/output_file.hpp"
 #include "base/text.hpp"
 #include "builder/report/report_json.hpp"
 
@@ -75,18 +75,7 @@ std::optional<BuildReport> ReportStore::latest() const {
   }
 }
 
-void write_report(const fs::path& file, const BuildReport& report) {
-  std::error_code error;
-  const fs::file_status status = fs::status(file, error);
-  const std::string text = to_json_text(report);
-  if (!fs::exists(status) || fs::is_regular_file(status)) {
-    write_file_atomically(file, text);
-    return;
-  }
-  const Fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd) throw_errno("open", file.string());
-  write_all(fd, text, file.string());
-}
+void write_report(const fs::path& file, const BuildReport& report) { write_output_file(file, to_json_text(report)); }
 
 BuildReport read_report(const fs::path& file) {
   return parse_report(read_named_file(file, kMaxReportBytes), file.string(), Category::usage);

@@ -1,6 +1,8 @@
 #include "builder/run/cgroups.hpp"
 
 #include <linux/magic.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/vfs.h>
@@ -52,6 +54,13 @@ bool can_make_cgroups() {
     if (::access(top.c_str(), W_OK) != 0) return false;
   }
   return !tops.empty();
+}
+
+void mount_missing_cgroups() {
+  if (!hierarchies().empty()) return;
+  // Root of a user namespace may mount it with a cgroup namespace of its own.
+  if (::unshare(CLONE_NEWCGROUP) != 0) return;
+  ::mount("cgroup2", kCgroupMounts, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, nullptr);
 }
 
 void remove_cgroups(const std::string& id) {

@@ -123,7 +123,7 @@ std::string ContainerPlan::serialise() const {
     out.text(mount.target).number(mount.source.index());
     std::visit(SourceWriter{out}, mount.source);
   }
-  out.text(spec).text(stdin_bytes).number(recorded_network).number(terminal);
+  out.text(spec).text(working_dir).text(stdin_bytes).number(recorded_network).number(terminal);
   return out.take();
 }
 
@@ -148,6 +148,7 @@ ContainerPlan ContainerPlan::parse(std::string_view payload) {
     mount.source = read_source(kind, in);
   }
   plan.spec = in.text();
+  plan.working_dir = in.text();
   plan.stdin_bytes = in.text();
   plan.recorded_network = in.number() != 0;
   plan.terminal = in.number() != 0;
@@ -205,6 +206,7 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   plan.user_xattrs = in_user_namespace;
   plan.lowers = request.lowers;
   plan.upper = request.upper;
+  plan.working_dir = request.working_dir;
   plan.stdin_bytes = request.stdin_bytes;
   plan.recorded_network = request.network == RunNetwork::recorded;
   plan.terminal = request.terminal;
@@ -229,6 +231,8 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   if (runtime.own_cgroups) spec.cgroups_path = "/kiln/" + plan.id;
   spec.in_user_namespace = in_user_namespace;
   spec.has_tty_group = knows_tty_group();
+  spec.has_cgroup_namespaces = has_cgroup_namespaces();
+  spec.masked_paths = machine_masked_paths();
   spec.network = request.network;
   spec.shm_bytes = request.shm_bytes;
   for (std::size_t i = 0; i < plan.mounts.size(); ++i)

@@ -41,6 +41,7 @@ struct ContainerPlan {
   UpperFolders upper;
   std::vector<RunMount> mounts;
   std::string spec;  // config.json
+  std::string working_dir;
   std::string stdin_bytes;
   bool recorded_network = false;
   bool terminal = false;  // its pseudoterminal is sent to kiln when it has been started

@@ -89,6 +89,7 @@ class Worker {
     protect_host_mounts(writable_folders());
     // The runtime reads /proc, which must show this PID namespace.
     if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) throw_errno("mount", "/proc");
+    mount_missing_cgroups();
     if (::mount("tmpfs", folders_.top.c_str(), "tmpfs", MS_NOSUID, "mode=0700") != 0) {
       throw_errno("mount a tmpfs at", folders_.top.native());
     }
@@ -144,6 +145,7 @@ class Worker {
   void make_stubs(const std::vector<MountPoint>& points) {
     if (plan_.lowers.empty()) {
       make_mount_stubs(folders_.top / "empty", folders_.stubs(), points);
+      check_working_folder(folders_.top / "empty", plan_.working_dir);
       return;
     }
     OverlayMount image;
@@ -154,6 +156,7 @@ class Worker {
     mount_overlay(image, plan_.snapshots, folders_.rootfs());
     make_mount_stubs(folders_.rootfs(), folders_.stubs(), points);
     check_user_files(folders_.rootfs());
+    check_working_folder(folders_.rootfs(), plan_.working_dir);
     if (::umount2(folders_.rootfs().c_str(), 0) != 0) throw_errno("unmount", folders_.rootfs().native());
   }
 

@@ -195,4 +195,22 @@ void check_user_files(const fs::path& root) {
   }
 }
 
+void check_working_folder(const fs::path& root, const std::string& folder) {
+  Resolved found;
+  try {
+    found = resolve(open_directory(root), folder);
+  } catch (const Error& error) {
+    if (error.category() != Category::build) throw;
+    return;  // a loop or a way through a file: the runtime says so
+  }
+  const bool is_in_proc = !found.components.empty() && found.components.front() == "proc";
+  if (!is_in_proc && !begins_with(found.components, {"dev", "fd"})) return;
+  throw Error(
+      Category::build,
+      fmt::format(
+          "working folder '{}' is '/{}', the kernel's list of open files and processes, which could lead out of the "
+          "container; choose another by WORKDIR",
+          printable(folder), printable(join(found.components, "/"))));
+}
+
 }  // namespace kiln

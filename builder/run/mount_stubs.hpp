@@ -31,4 +31,9 @@ void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::ve
 // mounts.
 void check_user_files(const fs::path& root);
 
+// A runtime enters the folder a command begins in after it has made /proc, where names lead to what it has open
+// itself (CVE-2024-21626). Error{build} where `folder` leads there in the image: /proc, and /dev/fd, which is a link to
+// it. What a mount shows is not looked at; runtimes of today check where they have come to.
+void check_working_folder(const fs::path& root, const std::string& folder);
+
 }  // namespace kiln

@@ -24,7 +24,7 @@ enum class RunNetwork {
 
 enum class RunSecurity {
   sandbox,   // docker's default capabilities, seccomp filter, masked and read-only paths
-  hardened,  // the same, and no_new_privs: no setuid program gains anything
+  hardened,  // the same, no_new_privs (no setuid program gains anything), no sockets of 32-bit programs
   insecure,  // all capabilities, no filter, nothing masked
 };
 

@@ -138,6 +138,7 @@ std::string RuntimeProbe::try_runtime(const Runtime& runtime, double& seconds) {
     if (runtime.own_cgroups) spec.cgroups_path = "/kiln/" + plan.id;
     spec.in_user_namespace = current_privileges() != Privileges::root;
     spec.has_tty_group = knows_tty_group();
+    spec.has_cgroup_namespaces = has_cgroup_namespaces();
     plan.spec = runtime_spec(spec);
     const RunResult result = WorkerClient(runner_, plan).wait({}, CancelToken());
     seconds = result.seconds;
@@ -157,8 +158,9 @@ MachineCheck RuntimeProbe::check_runtime(std::optional<Runtime>& found) {
     if (!program) continue;
     const Runtime runtime{*program, can_make_cgroups()};
     double seconds = 0;
-    const std::string failure = try_runtime(runtime, seconds);
+    std::string failure = try_runtime(runtime, seconds);
     if (!failure.empty()) {
+      if (std::string advice = cut_advice(failure); !advice.empty()) check.help = std::move(advice);
       failures.push_back(fmt::format("{}: {}", name, failure));
       continue;
     }
@@ -168,7 +170,8 @@ MachineCheck RuntimeProbe::check_runtime(std::optional<Runtime>& found) {
     return check;
   }
   check.finding = failures.empty() ? "neither runc nor crun is installed" : join(failures, "; ");
-  check.help = failures.empty() ? "run 'sudo apt-get install runc'" : "run 'sudo apt-get install runc' or update it";
+  if (check.help.empty())
+    check.help = failures.empty() ? "run 'sudo apt-get install runc'" : "run 'sudo apt-get install runc' or update it";
   return check;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +14,7 @@
 #include "base/file.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "builder/run/cgroups.hpp"
 #include "builder/run/seccomp_profile.hpp"
 #include "builder/run/user_namespace.hpp"
 #include "registry/oci/platform.hpp"
@@ -75,9 +77,18 @@ constexpr std::array<std::string_view, 14> kDefaultCapabilities = {
     "CAP_SETFCAP", "CAP_SETPCAP",      "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",
     "CAP_KILL",    "CAP_AUDIT_WRITE"};
 
-constexpr std::array<const char*, 11> kMaskedPaths = {
-    "/proc/acpi",        "/proc/asound", "/proc/interrupts", "/proc/kcore",       "/proc/keys",   "/proc/latency_stats",
-    "/proc/sched_debug", "/proc/scsi",   "/proc/timer_list", "/proc/timer_stats", "/sys/firmware"};
+constexpr std::array<const char*, 12> kMaskedPaths = {"/proc/acpi",
+                                                      "/proc/asound",
+                                                      "/proc/interrupts",
+                                                      "/proc/kcore",
+                                                      "/proc/keys",
+                                                      "/proc/latency_stats",
+                                                      "/proc/sched_debug",
+                                                      "/proc/scsi",
+                                                      "/proc/timer_list",
+                                                      "/proc/timer_stats",
+                                                      "/sys/devices/virtual/powercap",
+                                                      "/sys/firmware"};
 constexpr std::array<const char*, 5> kReadOnlyPaths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                                        "/proc/sysrq-trigger"};
 
@@ -116,6 +127,11 @@ json mount_json(const char* target, const char* type, const char* source, std::v
   return {{"destination", target}, {"type", type}, {"source", source}, {"options", std::move(options)}};
 }
 
+// sysfs shows a network, and only who owns that network may mount it.
+bool shows_machines_sysfs(const SpecInput& input) {
+  return input.in_user_namespace && input.network == RunNetwork::host;
+}
+
 json standard_mounts(const SpecInput& input) {
   const bool insecure = input.process.security == RunSecurity::insecure;
   json mounts = json::array();
@@ -129,8 +145,7 @@ json standard_mounts(const SpecInput& input) {
   mounts.push_back(mount_json("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
   std::vector<std::string> options = {"nosuid", "noexec", "nodev"};
   if (!insecure) options.push_back("ro");
-  // sysfs shows a network, and only who owns that network may mount it.
-  if (input.in_user_namespace && input.network == RunNetwork::host) {
+  if (shows_machines_sysfs(input)) {
     options.insert(options.begin(), {"rbind", "rprivate"});
     mounts.push_back(mount_json("/sys", "none", "/sys", std::move(options)));
   } else {
@@ -155,15 +170,20 @@ json user_mount(const SpecMount& mount) {
 json linux_json(const SpecInput& input) {
   json namespaces = json::array();
   for (const char* type : {"pid", "ipc", "uts", "mount"}) namespaces.push_back({{"type", type}});
+  if (input.has_cgroup_namespaces) namespaces.push_back({{"type", "cgroup"}});
   if (input.network == RunNetwork::none) namespaces.push_back({{"type", "network"}});
   const bool insecure = input.process.security == RunSecurity::insecure;
   json result = {{"namespaces", std::move(namespaces)},
                  {"resources", {{"devices", {{{"allow", insecure}, {"access", "rwm"}}}}}}};
   if (!input.cgroups_path.empty()) result["cgroupsPath"] = input.cgroups_path;
   if (!insecure) {
-    result["maskedPaths"] = kMaskedPaths;
+    json masked = kMaskedPaths;
+    for (const std::string& path : input.masked_paths) masked.push_back(path);
+    // A sysfs of the container's own holds no cgroups; the machine's, which is bound, has them below it.
+    if (shows_machines_sysfs(input)) masked.push_back(kCgroupMounts);
+    result["maskedPaths"] = std::move(masked);
     result["readonlyPaths"] = kReadOnlyPaths;
-    result["seccomp"] = seccomp_profile(oci::Platform::host().architecture);
+    result["seccomp"] = seccomp_profile(oci::Platform::host().architecture, input.process.security);
   }
   return result;
 }
@@ -218,6 +238,22 @@ std::uint64_t own_capabilities() {
   const std::size_t begin = at + kKey.size();
   return parse_unsigned(std::string_view(status).substr(begin, status.find('\n', begin) - begin), 16)
       .value_or(~std::uint64_t{0});
+}
+
+bool has_cgroup_namespaces() { return ::access("/proc/self/ns/cgroup", F_OK) == 0; }
+
+std::vector<std::string> machine_masked_paths() {
+  static const std::vector<std::string> paths = [] {
+    std::vector<std::string> found;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator("/sys/devices/system/cpu", error)) {
+      const fs::path counters = entry.path() / "thermal_throttle";
+      if (fs::is_directory(counters, error)) found.push_back(counters.native());
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  }();
+  return paths;
 }
 
 bool knows_tty_group() { return is_mapped(read_file_if_exists("/proc/self/gid_map", 1 << 16).value_or(""), kTtyGroup); }

@@ -39,6 +39,8 @@ struct SpecInput {
   std::string cgroups_path;        // empty: the runtime's own choice
   bool in_user_namespace = false;  // sysfs cannot be mounted there beside the host's network: bound instead
   bool has_tty_group = true;       // false where a user namespace does not know group 5: terminals are root's then
+  bool has_cgroup_namespaces = true;
+  std::vector<std::string> masked_paths;  // beside those that every machine has
   RunNetwork network = RunNetwork::host;
   std::uint64_t shm_bytes = std::uint64_t{64} << 20;
   std::vector<SpecMount> mounts;  // behind the usual ones
@@ -48,6 +50,12 @@ struct SpecInput {
 std::string runtime_spec(const SpecInput& input);
 // The process object alone, for `runc exec --process`.
 std::string runtime_process(const SpecProcess& process);
+
+// Whether this kernel hides the names of cgroups outside of a container.
+bool has_cgroup_namespaces();
+
+// What this machine's sysfs tells of its processors' heat, from which others' work can be read (GHSA-6fw5-f8r9-fgfm).
+std::vector<std::string> machine_masked_paths();
 
 // Whether group 5, whose terminals are by custom, is one of this user namespace.
 bool knows_tty_group();

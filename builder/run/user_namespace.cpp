@@ -67,6 +67,9 @@ class NamespaceHolder {
   int error_ = 0;
 };
 
+// Whether a seccomp filter stands before this process's system calls, as in most containers.
+bool is_filtered() { return ::prctl(PR_GET_SECCOMP) == 2; }
+
 std::string map_ids(const char* program, pid_t pid, std::uint64_t own_id, const IdRange& range) {
   Command command;
   command.argv = {program,
@@ -130,6 +133,12 @@ std::string enter_user_namespace() {
           "no more user namespaces are allowed here ({}); run 'sudo sysctl -w user.max_user_namespaces=15000', or kiln "
           "as root",
           errno_text(ENOSPC));
+    }
+    if (holder.error() == EPERM && is_filtered()) {
+      return fmt::format(
+          "the container that kiln runs in refuses user namespaces ({}); start it with '--security-opt "
+          "seccomp=unconfined --security-opt apparmor=unconfined'",
+          errno_text(EPERM));
     }
     if (holder.error() != 0) {
       return fmt::format(

@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/output_file.hpp"
 
 namespace kiln {
 
@@ -20,7 +20,7 @@ void write_archive_to(const std::string& destination, int stdout_fd, const std::
     throw Error(Category::usage, fmt::format("destination '{}' is a folder; name a file", destination));
   }
   make_directories(fs::absolute(destination).parent_path());
-  AtomicFile file(destination);
+  OutputFile file(destination);
   TarEncoder tar([&](std::string_view bytes) { file.write(bytes); });
   write(tar);
   file.commit();

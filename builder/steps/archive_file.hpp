@@ -7,8 +7,8 @@
 
 namespace kiln {
 
-// Lets `write` fill a tar: it goes to `stdout_fd` where the destination is "-", else to a file that appears when it
-// is whole, with the folders above it. Error{usage} for a destination that is a folder.
+// Lets `write` fill a tar: it goes to `stdout_fd` where the destination is "-", else to what it names as
+// OutputFile has it, with the folders above it. Error{usage} for a destination that is a folder.
 void write_archive_to(const std::string& destination, int stdout_fd, const std::function<void(TarEncoder&)>& write);
 
 }  // namespace kiln

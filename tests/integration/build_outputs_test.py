@@ -53,6 +53,16 @@ class Outputs(harness.KilnTest):
         status = (self.folder / "files/a").stat()
         self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o7777), (os.geteuid(), os.getegid(), 0o640))
 
+    def test_an_archive_goes_into_a_pipe_which_stays_one(self):
+        """As any device: an output named /dev/null is no reason to make a file of it."""
+        os.mkfifo(self.folder / "pipe")
+        for words in (("-o", "type=tar,dest=pipe"), ("-o", "type=oci,dest=out.tar", "--metadata-file", "pipe"),
+                      ("-o", "type=oci,dest=out.tar", "--iidfile", "pipe"), ("-o", "type=oci,dest=out.tar", "--trace", "pipe")):
+            with self.subTest(words), subprocess.Popen(["cat", self.folder / "pipe"], stdout=subprocess.PIPE) as reader:
+                self.build(*words)
+                self.assertTrue((self.folder / "pipe").is_fifo())
+                self.assertGreater(len(reader.communicate(timeout=20)[0]), 0)
+
     def test_what_an_image_deleted_is_not_deleted_in_the_folder(self):
         self.need_containers()
         write_tiny_base(self.folder / "base")

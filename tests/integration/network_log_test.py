@@ -13,6 +13,7 @@ from pathlib import Path
 
 import harness
 from tests.support.forward_proxy import ForwardProxy
+from tests.support.plain_user import AsNobody
 from tests.support.tls_front import TlsFront, make_authority, make_certificate
 from tests.support.web_server import GIT_BACKEND, WebServer
 
@@ -263,6 +264,10 @@ class Recorded(NetworkTest):
         self.assertIn("--network 'recorder': expected default, host, none or recorded", result.stderr)
         self.write("app/Dockerfile", "FROM base\nRUN --network=recorded true\n")
         self.kiln("build", "--build-context", "base=oci-layout://base", "app", code=2)
+
+
+class RecordedWithoutRoot(AsNobody, Recorded):
+    """The same for who is not root: the namespace is one of the user's own."""
 
 
 class Indexes(harness.KilnTest):

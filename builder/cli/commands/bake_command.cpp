@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/output_file.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/build/build.hpp"
@@ -266,7 +266,7 @@ int run_bake(const BakeWords& words, const std::vector<std::string>& given, cons
   if (words.metadata_file) {
     nlohmann::json metadata = nlohmann::json::object();
     for (const BuiltTarget& target : result.targets) metadata[target.name] = target_metadata(target);
-    write_file_atomically(*words.metadata_file, json_text(metadata, JsonLayout::indented) + "\n");
+    write_output_file(*words.metadata_file, json_text(metadata, JsonLayout::indented) + "\n");
   }
   print_report(result.report, ReportLength::of_a_log);
   refuse_failed_gates(failed_gates(result.report, gates));

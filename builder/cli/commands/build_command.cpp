@@ -7,6 +7,7 @@
 #include "base/atomic_file.hpp"
 #include "base/file_kind.hpp"
 #include "base/json.hpp"
+#include "base/output_file.hpp"
 #include "base/text.hpp"
 #include "builder/build/build.hpp"
 #include "builder/build/fleet_plan.hpp"
@@ -256,9 +257,9 @@ std::optional<int> look_at_input(const BuildWords& words, const std::vector<std:
 void print_result(const BuildWords& words, const BuiltTarget& built) {
   const bool is_index = built.images.size() > 1;
   const oci::Digest id = is_index ? built.root.digest : built.images[0].image.config.digest;
-  if (words.iidfile) write_file_atomically(*words.iidfile, id.str());
+  if (words.iidfile) write_output_file(*words.iidfile, id.str());
   if (words.metadata_file)
-    write_file_atomically(*words.metadata_file, json_text(target_metadata(built), JsonLayout::indented) + "\n");
+    write_output_file(*words.metadata_file, json_text(target_metadata(built), JsonLayout::indented) + "\n");
   if (words.quiet) fmt::print("{}\n", id.str());
 }
 

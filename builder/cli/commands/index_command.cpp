@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/atomic_file.hpp"
 #include "base/json.hpp"
+#include "base/output_file.hpp"
 #include "base/text.hpp"
 #include "builder/attest/attestation_manifest.hpp"
 #include "builder/build/build.hpp"
@@ -225,8 +225,7 @@ int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
       fmt::print("  {} {}\n", manifest.digest.str(), manifest.platform->str());
     for (const std::string& name : index.names) fmt::print("put {}@{}\n", name, index.root.digest.str());
   }
-  if (words.metadata_file)
-    write_file_atomically(*words.metadata_file, json_text(metadata, JsonLayout::indented) + "\n");
+  if (words.metadata_file) write_output_file(*words.metadata_file, json_text(metadata, JsonLayout::indented) + "\n");
   return 0;
 }
 

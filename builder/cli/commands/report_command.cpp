@@ -5,7 +5,7 @@
 #include <memory>
 #include <set>
 
-#include "base/atomic_file.hpp"
+#include "base/output_file.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/published_report.hpp"
@@ -160,7 +160,7 @@ int run_report(const ReportWords& words, const CancelToken& cancel) {
   if (format == "html") text = report_html(document, earlier_builds(report, reports), failures, sources);
   if (format == "text" && !words.output.empty()) text = report_text(document);
   if (!words.output.empty()) {
-    write_file_atomically(words.output, text);
+    write_output_file(words.output, text);
   } else if (format == "text") {
     print_report(report, ReportLength::whole);
   } else {

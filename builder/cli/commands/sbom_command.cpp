@@ -4,8 +4,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/atomic_file.hpp"
 #include "base/json.hpp"
+#include "base/output_file.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
@@ -123,7 +123,7 @@ void give_out(const SbomWords& words, const std::string& text) {
   if (words.output.empty()) {
     fmt::print("{}", text);
   } else {
-    write_file_atomically(words.output, text);
+    write_output_file(words.output, text);
   }
 }
 
@@ -132,7 +132,7 @@ void give_out(const SbomWords& words, const TextTable& table) {
   if (words.output.empty()) {
     print_table(table);
   } else {
-    write_file_atomically(words.output, table.render(kUncutWidth, 0, Colour::no));
+    write_output_file(words.output, table.render(kUncutWidth, 0, Colour::no));
   }
 }
 

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/output_file.hpp"
 #include "base/percent.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -81,7 +81,7 @@ void TraceOutput::write(const std::optional<std::string>& error) {
   const std::string json = otlp_json(*trace_, kVersion);
   if (file_) {
     try {
-      write_file_atomically(*file_, json);
+      write_output_file(*file_, json);
     } catch (const Error& failed) {
       if (!error) throw;
       StderrLog().warn(failed.message());

@@ -57,6 +57,26 @@ TEST_CASE("what the kernel or the runtime has in every container is no target of
   CHECK(image.make({{"/dev/x", false}}) == Names{"dev/", "dev/x/"});
 }
 
+TEST_CASE("a command does not begin in what the kernel lists of open files") {
+  Image image;
+  make_directories(image.root / "work/proc");
+  fs::create_symlink("/proc/self", image.root / "work/process");
+  fs::create_symlink("loop", image.root / "loop");
+  for (const char* folder : {"/", "/work", "/work/proc", "/work/new/proc", "/dev/shm", "/loop", "/etc/../work"}) {
+    CAPTURE(folder);
+    check_working_folder(image.root, folder);
+  }
+  for (const char* folder : {"/proc/self/fd/8", "/proc", "/work/process/fd/8", "/work/../proc/self/cwd", "/dev/fd/8"}) {
+    CAPTURE(folder);
+    CHECK(error_of([&] {
+            check_working_folder(image.root, folder);
+          }).starts_with("build: working folder '" + std::string(folder) + "' is '/"));
+  }
+  CHECK(error_of([&] { check_working_folder(image.root, "/work/process/fd/8"); }) ==
+        "build: working folder '/work/process/fd/8' is '/proc/self/fd/8', the kernel's list of open files and "
+        "processes, which could lead out of the container; choose another by WORKDIR");
+}
+
 TEST_CASE("missing files and folders are made with their parents") {
   Image image;
   CHECK(image.make({{"/etc/hosts", true}, {"//a/./b/../c/", false}, {"/a/c2/f", true}}) ==

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <nlohmann/json.hpp>
 
@@ -66,10 +67,10 @@ TEST_CASE("the configuration of a sandboxed RUN is this one") {
       {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]}],
     "linux": {
       "cgroupsPath": "/kiln/x",
-      "namespaces": [{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}],
+      "namespaces": [{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}, {"type": "cgroup"}],
       "resources": {"devices": [{"allow": false, "access": "rwm"}]},
       "maskedPaths": ["/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-        "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/firmware"],
+        "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"],
       "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]}
   })");
   CHECK(without_seccomp(simple()) == golden);
@@ -109,8 +110,20 @@ TEST_CASE("in a user namespace the host's sysfs is bound, unless the network is 
   SpecInput input = simple();
   input.in_user_namespace = true;
   CHECK(json::parse(runtime_spec(input))["mounts"][5]["options"][0] == "rbind");
+  CHECK(json::parse(runtime_spec(input))["linux"]["maskedPaths"].back() == "/sys/fs/cgroup");
   input.network = RunNetwork::none;
   CHECK(json::parse(runtime_spec(input))["mounts"][5]["type"] == "sysfs");
+  CHECK(json::parse(runtime_spec(input))["linux"]["maskedPaths"].back() == "/sys/firmware");
+}
+
+TEST_CASE(
+    "what a machine has to hide is masked beside what all have, and a kernel without cgroup namespaces makes none") {
+  SpecInput input = simple();
+  input.masked_paths = {"/sys/devices/system/cpu/cpu0/thermal_throttle"};
+  input.has_cgroup_namespaces = false;
+  const json spec = json::parse(runtime_spec(input));
+  CHECK(spec["linux"]["maskedPaths"].back() == "/sys/devices/system/cpu/cpu0/thermal_throttle");
+  CHECK_FALSE(has_namespace(spec, "cgroup"));
 }
 
 TEST_CASE("insecure takes the filter and the masks away, hardened adds no_new_privs") {
@@ -167,7 +180,7 @@ TEST_CASE("a limit that this machine cannot give is lowered with a warning, and 
 }
 
 TEST_CASE("the filter allows what programs need and denies what leads out of a container") {
-  const json profile = seccomp_profile("amd64");
+  const json profile = seccomp_profile("amd64", RunSecurity::sandbox);
   CHECK(profile["defaultAction"] == "SCMP_ACT_ERRNO");
   CHECK(profile["architectures"][0] == "SCMP_ARCH_X86_64");
   const json& allowed = profile["syscalls"][0]["names"];
@@ -185,6 +198,35 @@ TEST_CASE("the filter allows what programs need and denies what leads out of a c
   const json& last = profile["syscalls"].back();
   CHECK(last["names"][0] == "clone3");
   CHECK(last["errnoRet"] == 38);
-  CHECK(seccomp_profile("arm64")["architectures"][0] == "SCMP_ARCH_AARCH64");
-  CHECK_FALSE(seccomp_profile("vax").contains("architectures"));
+  CHECK(seccomp_profile("arm64", RunSecurity::sandbox)["architectures"][0] == "SCMP_ARCH_AARCH64");
+  CHECK_FALSE(seccomp_profile("vax", RunSecurity::sandbox).contains("architectures"));
+}
+
+TEST_CASE("sockets are of the families that docker lets through, and a hardened RUN's 32-bit programs make none") {
+  const auto rules_of = [](const char* name, RunSecurity security) {
+    const json profile = seccomp_profile("amd64", security);
+    std::vector<json> rules;
+    for (const json& rule : profile["syscalls"]) {
+      for (const json& each : rule["names"]) {
+        if (each == name) rules.push_back(rule);
+      }
+    }
+    return rules;
+  };
+  const auto lets_through = [&](std::uint64_t family) {
+    for (const json& rule : rules_of("socket", RunSecurity::sandbox)) {
+      const json& condition = rule["args"][0];
+      const std::uint64_t value = condition["value"];
+      if (condition["op"] == "SCMP_CMP_LT" ? family < value : family == value) return true;
+    }
+    return false;
+  };
+  for (const int family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_KEY, AF_BLUETOOTH, AF_XDP})
+    CHECK(lets_through(static_cast<std::uint64_t>(family)));
+  for (const int family : {AF_ALG, AF_VSOCK, AF_DECnet, AF_IRDA, AF_CAIF}) {
+    CHECK_FALSE(lets_through(static_cast<std::uint64_t>(family)));
+  }
+  CHECK(rules_of("socketcall", RunSecurity::sandbox).front()["action"] == "SCMP_ACT_ALLOW");
+  REQUIRE(rules_of("socketcall", RunSecurity::hardened).size() == 1);
+  CHECK(rules_of("socketcall", RunSecurity::hardened).front()["errnoRet"] == 38);
 }
