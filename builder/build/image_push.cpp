@@ -74,9 +74,9 @@ struct BlobPlaces {
 // Blobs that a push asked for and no place has. Any thread.
 class MissingBlobs {
  public:
-  void add(const oci::Digest& blob) {
+  void add(const oci::Digest& blob, const Blocked& why) {
     const std::lock_guard lock(mutex_);
-    blobs_.insert(blob);
+    blobs_.insert_or_assign(blob, why);
   }
   Blocked of_image(const PushedImages& pushed, const BlobPlaces& places) const {
     const std::lock_guard lock(mutex_);
@@ -84,7 +84,10 @@ class MissingBlobs {
     for (const BuiltImage& built : *pushed.images) {
       for (const ImageLayer& layer : built.image.layers) {
         const oci::Digest& blob = layer.value.blobs.front().descriptor.digest;
-        if (blobs_.count(blob)) lost.add(places.step_of(blob));
+        const auto missing = blobs_.find(blob);
+        if (missing == blobs_.end()) continue;
+        lost.add(missing->second);
+        lost.add(places.step_of(blob));
       }
     }
     return lost;
@@ -92,7 +95,7 @@ class MissingBlobs {
 
  private:
   mutable std::mutex mutex_;
-  std::set<oci::Digest> blobs_;
+  std::map<oci::Digest, Blocked> blobs_;
 };
 
 }  // namespace
@@ -121,10 +124,11 @@ std::vector<PushEnd> ImagePush::push(const std::vector<PushedImages>& pushed) {
   options.early = shop_.early_push();
   options.likely_places = blobs.likely(remote);
   options.fetch = [&](const oci::Descriptor& blob) {
-    if (blobs.layers.count(blob.digest) == 0) return false;
-    if (shop_.layers().blobs().fetch_for_push(blob)) return true;
-    missing.add(blob.digest);
-    return false;
+    const auto layer = blobs.layers.find(blob.digest);
+    if (layer == blobs.layers.end()) return false;
+    const OrBlocked<LayerBlob> fetched = shop_.layers().blobs().fetch_for_push(*layer->second, blob);
+    if (fetched.is_blocked()) missing.add(blob.digest, fetched.blocked());
+    return !fetched.is_blocked();
   };
   options.origin = [&](const oci::Digest& blob) { return blobs.origin(blob); };
   TransferTasks tasks(shop_.recorder(), [this] { return shop_.recorder().new_number(); });

@@ -43,19 +43,40 @@ std::optional<FileTime> file_time(const fs::path& path) {
   return FileTime{static_cast<std::uint64_t>(status.st_size), status.st_mtime};
 }
 
+// Others may write to the folder: by a link in place of one of its folders they would choose where this machine writes,
+// and what it deletes.
+void refuse_link_at(const fs::path& folder) {
+  std::error_code code;
+  if (fs::is_symlink(fs::symlink_status(folder, code))) {
+    throw Error(Category::machine,
+                fmt::format("'{}' is a link, where a folder of the cache belongs; remove it", folder.native()));
+  }
+}
+
 // What was used now is the last that a prune takes. Who may only read leaves the time as it is.
 void note_use(const fs::path& path) {
   const auto time = file_time(path);
   if (time && now_unix_seconds() - time->last_used > kTouchedAgainSeconds)
-    ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
+    ::utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
 }
 
-// False where the file was used or replaced since it was listed.
-bool remove_if_unused(const fs::path& path, UnixSeconds last_used) {
-  const auto time = file_time(path);
-  if (!time) return true;
-  if (time->last_used != last_used) return false;
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_errno("remove", path.native());
+// Of the folder `first`/`second` of the cache. False where the file was used or replaced since it was listed. By
+// descriptors, since a folder may become a link meanwhile.
+bool remove_if_unused(const fs::path& cache, const std::string& first, const std::string& second,
+                      const std::string& name, UnixSeconds last_used) {
+  constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  const Fd top = open_directory(cache);
+  const Fd outer(::openat(top.get(), first.c_str(), kFolder));
+  const Fd inner(outer ? ::openat(outer.get(), second.c_str(), kFolder) : -1);
+  if (!inner) {
+    if (errno == ENOENT) return true;
+    throw_errno("open", (cache / first / second).native());
+  }
+  struct stat status {};
+  if (::fstatat(inner.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) return true;
+  if (status.st_mtime != last_used) return false;
+  if (::unlinkat(inner.get(), name.c_str(), 0) != 0 && errno != ENOENT)
+    throw_errno("remove", (cache / first / second / name).native());
   return true;
 }
 
@@ -73,6 +94,7 @@ fs::path LocalBackend::blob_path(const oci::Digest& digest) const {
 }
 
 bool LocalBackend::is_there() const {
+  for (const char* folder : {"entries", "blobs", "blobs/sha256"}) refuse_link_at(folder_ / folder);
   std::error_code code;
   const fs::file_status status = fs::status(folder_ / "version", code);
   if (fs::exists(status) && !fs::is_regular_file(status))
@@ -132,11 +154,13 @@ void LocalBackend::put(const CacheEntry& entry) {
   prepare();
   const fs::path path = entry_path(entry.key);
   refuse_folder_at(path);
+  refuse_link_at(path.parent_path());
   make_directories(path.parent_path());
   write_file_atomically(path, serialise(entry));
 }
 
 bool LocalBackend::remove(const CacheEntry& entry) {
+  refuse_link_at(entry_path(entry.key).parent_path());
   std::error_code failed;
   fs::remove(entry_path(entry.key), failed);
   return !failed;
@@ -194,6 +218,7 @@ CacheHoldings LocalBackend::holdings() {
     return fs::is_directory(folder, code) ? list_directory(folder) : std::vector<std::string>();
   };
   for (const std::string& group : names_in(folder_ / "entries")) {
+    refuse_link_at(folder_ / "entries" / group);
     for (const std::string& key : names_in(folder_ / "entries" / group)) {
       const fs::path path = folder_ / "entries" / group / key;
       const auto time = file_time(path);
@@ -218,11 +243,11 @@ CacheHoldings LocalBackend::holdings() {
 }
 
 bool LocalBackend::remove(const HeldEntry& entry) {
-  return remove_if_unused(entry_path(entry.key), entry.last_used.value_or(0));
+  return remove_if_unused(folder_, "entries", entry.key.substr(0, 2), entry.key, entry.last_used.value_or(0));
 }
 
 bool LocalBackend::remove(const HeldBlob& blob) {
-  return remove_if_unused(folder_ / "blobs/sha256" / blob.name, blob.last_used);
+  return remove_if_unused(folder_, "blobs", "sha256", blob.name, blob.last_used);
 }
 
 }  // namespace kiln

@@ -38,7 +38,7 @@ class LocalBackend : public CacheBackend, public PrunableCache {
  private:
   fs::path entry_path(std::string_view key) const;
   fs::path blob_path(const oci::Digest& digest) const;
-  bool is_there() const;  // Error{machine} for a folder of something else
+  bool is_there() const;  // Error{machine} for a folder of something else, and for a link in it where a folder belongs
   void prepare();
 
   fs::path folder_;

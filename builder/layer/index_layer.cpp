@@ -145,7 +145,16 @@ IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descr
       if (store.has(index->digest)) return {info->diff_id, info->unpacked_bytes, *index};
     }
   }
-  ReadAheadSource plain(open_layer_tar(store, pool, blob, nullptr));
+  FileIndex index = read_layer(store, pool, blob, nullptr, cancel, listener);
+  if (expected_diff_id) check_diff_id(blob.digest, *expected_diff_id, index.diff_id());
+  const IndexedLayer result{index.diff_id(), index.unpacked_bytes(), store_index(store, index)};
+  set_blob_info(store, blob.digest, {result.diff_id, result.unpacked_bytes});
+  return result;
+}
+
+FileIndex read_layer(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob, const FileIndex* frames,
+                     const CancelToken& cancel, const TarListener& listener) {
+  ReadAheadSource plain(open_layer_tar(store, pool, blob, frames));
   HashingSource tar(plain, listener);
   const std::string name = fmt::format("layer blob {}", blob.digest.str());
   TarReader reader(tar, name, Whiteouts::recognise);
@@ -155,7 +164,6 @@ IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descr
   FileIndex::Parts parts;
   parts.diff_id = tar.finish();
   parts.unpacked_bytes = tar.bytes();
-  if (expected_diff_id) check_diff_id(blob.digest, *expected_diff_id, parts.diff_id);
   for (TarEntry& item : settle_tar_entries(std::move(lister.entries), name)) {
     if (item.entry.type == EntryType::file) {
       if (const auto text = lister.kept.find(item.entry.path);
@@ -165,12 +173,7 @@ IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descr
     }
     parts.entries.push_back(std::move(item.entry));
   }
-  IndexedLayer result;
-  result.diff_id = parts.diff_id;
-  result.unpacked_bytes = parts.unpacked_bytes;
-  result.index = store_index(store, FileIndex(std::move(parts)));
-  set_blob_info(store, blob.digest, {result.diff_id, result.unpacked_bytes});
-  return result;
+  return FileIndex(std::move(parts));
 }
 
 }  // namespace kiln

@@ -28,6 +28,11 @@ IndexedLayer index_layer(ContentStore& store, ThreadPool& pool, const oci::Descr
                          const std::optional<oci::Digest>& expected_diff_id, const CancelToken& cancel = {},
                          const TarListener& listener = {});
 
+// Reads a layer blob that is in the store and returns its index as its tar has it, with no blob's frames; nothing is
+// noted. By `frames` (may be null) of an index it is inflated in parallel: what they lead to is what is read.
+FileIndex read_layer(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob, const FileIndex* frames,
+                     const CancelToken& cancel = {}, const TarListener& listener = {});
+
 // The plain tar of a layer blob in the store; verified against the blob's digest at its end. In parallel where the
 // index knows the blob's frames (`index` may be null).
 std::unique_ptr<ByteSource> open_layer_tar(const ContentStore& store, ThreadPool& pool, const oci::Descriptor& blob,

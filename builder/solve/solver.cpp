@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <future>
 #include <mutex>
@@ -24,6 +25,8 @@ namespace {
 
 using StageEnd = StageEnvironment::Stage;
 using StageFuture = std::shared_future<StageEnd>;
+constexpr std::size_t kLayersAtOnce = 8;
+
 using Results = std::map<std::size_t, std::shared_ptr<const StageResult>>;
 
 }  // namespace
@@ -329,14 +332,16 @@ Blocked Solver::State::lost_steps(const std::set<std::size_t>& wanted, const Nee
     }
   }
   std::mutex lost_mutex;
-  tools.layers.pool().parallel_for(layers.size(), [&](std::size_t i) {
+  // Not the pool: a layer that is compared with what was said of it is inflated there.
+  ThreadPool pool(std::clamp<std::size_t>(layers.size(), 1, kLayersAtOnce));
+  pool.parallel_for(layers.size(), [&](std::size_t i) {
     const auto& [layer, here] = layers[i];
     Blocked missing;
     if (here) {
       const OrBlocked<LayerBlob> blob = tools.layers.blobs().local(layer);
       if (blob.is_blocked()) missing = blob.blocked();
-    } else if (!tools.layers.blobs().can_be_had(layer)) {
-      missing.lost.emplace(layer.key, layer.text);
+    } else {
+      missing = tools.layers.blobs().missing(layer);
     }
     const std::lock_guard lock(lost_mutex);
     lost.add(missing);
@@ -351,7 +356,8 @@ void Solver::State::forget_stages_with(const Blocked& lost) {
     const StageEnd& end = future.get();
     bool is_stale = end.is_blocked();
     if (!is_stale) {
-      for (const ImageLayer& layer : end.value()->layers) is_stale = is_stale || lost.lost.count(layer.key) > 0;
+      for (const ImageLayer& layer : end.value()->layers)
+        is_stale = is_stale || lost.lost.count(statement_key(layer)) > 0;
     }
     if (is_stale) stale.insert(id);
   }
@@ -372,8 +378,15 @@ void Solver::State::forget_stages_with(const Blocked& lost) {
 void LostSteps::add(const Blocked& lost, BuildObserver& observer) {
   for (const auto& [key, text] : lost.lost) {
     if (!keys_.insert(key).second) refuse_lost(lost);
+    const std::string& shown = text.empty() ? key : text;
+    const auto lie = lost.lies.find(key);
     observer.warn(
-        fmt::format("no cache has the layer of '{}' any more; the step is executed again", text.empty() ? key : text));
+        lie == lost.lies.end()
+            ? fmt::format("no cache has the layer of '{}' any more; the step is executed again", shown)
+            : fmt::format(
+                  "what a cache says of the layer of '{}' is false: {}; it is not used, and what was made of it "
+                  "is made again",
+                  shown, lie->second));
   }
 }
 

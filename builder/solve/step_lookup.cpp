@@ -37,16 +37,19 @@ StepResult result_of(const StepRecord& record, StepOutcome outcome) {
   return result;
 }
 
-bool StepLookup::is_lost(const std::string& key) const {
+std::string StepLookup::loss_of(const std::string& key) const {
   const std::lock_guard lock(mutex_);
-  return lost_.count(key) > 0;
+  const auto it = lost_.find(key);
+  return it == lost_.end() ? "" : it->second;
 }
 
 void StepLookup::lose(const Blocked& lost) {
   for (const auto& [key, text] : lost.lost) {
     if (shared_) shared_->distrust(key);
     const std::lock_guard lock(mutex_);
-    lost_.insert(key);
+    const auto lie = lost.lies.find(key);
+    lost_.insert_or_assign(key, lie == lost.lies.end() ? "no cache has its layer any more"
+                                                       : "what a cache said of it is false: " + lie->second);
   }
 }
 
@@ -103,8 +106,8 @@ void StepLookup::explain_miss(const Step& step, const Miss& miss, StepResult& re
     result.miss_kind = MissKind::cache_off;
     return;
   }
-  if (is_lost(step.key)) {
-    result.reason = "no cache has its layer any more";
+  if (std::string loss = loss_of(step.key); !loss.empty()) {
+    result.reason = std::move(loss);
     return;
   }
   if (!miss.reason.empty()) {

@@ -3,7 +3,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,9 +43,11 @@ class StepLookup {
 
   // No place has the layers of these steps (the keys of Blocked::lost): they are found no more.
   void lose(const Blocked& lost);
-  bool is_lost(const std::string& key) const;
+  bool is_lost(const std::string& key) const { return !loss_of(key).empty(); }
 
  private:
+  // Why a step is found no more; "" where it may be.
+  std::string loss_of(const std::string& key) const;
   // Records of other builds that stood where this step stands, as the shared cache remembers them: for a machine that
   // built nothing yet.
   std::vector<StepRecord> shared_predecessors(const Step& step);
@@ -56,7 +57,7 @@ class StepLookup {
   Log& log_;
   SecretValues secrets_;
   mutable std::mutex mutex_;
-  std::set<std::string> lost_;
+  std::map<std::string, std::string> lost_;  // by key, why
 };
 
 // A hit's result, or that of a step that was executed.

@@ -38,6 +38,12 @@ struct BaseOrigin {
   std::string str() const;
 };
 
+// The key under which a shared cache has the file index of a layer that no kiln made: what its blob was verified to
+// hold.
+std::string foreign_layer_key(const oci::Digest& blob, const oci::Digest& diff_id);
+// The key of what a shared cache says of the layer: its step's, or of a base's layer that key.
+std::string statement_key(const ImageLayer& layer);
+
 std::vector<oci::Digest> diff_ids_of(const ImageLayers& layers);
 
 [[noreturn]] void refuse_lost(const Blocked& blocked);

@@ -6,8 +6,10 @@
 
 #include "base/error.hpp"
 #include "builder/layer/index_layer.hpp"
+#include "builder/layer/stated_layer.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/remote/registry_client.hpp"
+#include "registry/store/layer_facts.hpp"
 #include "registry/store/remembered_layers.hpp"
 
 namespace kiln {
@@ -33,11 +35,57 @@ void LayerBlobs::note_lost(const ImageLayer& layer) {
   for (const LayerBlob& blob : layer.value.blobs) lost_.insert(blob.descriptor.digest);
 }
 
-bool LayerBlobs::fetch_for_push(const oci::Descriptor& blob) {
-  if (shared_ && shared_->fetch_blob(blob, store_, FetchedKind::layer, "push")) return true;
-  const std::lock_guard lock(mutex_);
-  lost_.insert(blob.digest);
-  return false;
+// A base's layer that no cache spoke of is read by checked(), against its image's config.
+std::string LayerBlobs::false_statement_of(const ImageLayer& layer, const oci::Descriptor& blob) {
+  StatedLayer stated{layer.value.diff_id, layer.value.unpacked_bytes, layer.value.index};
+  if (layer.key.empty()) {
+    if (blob_info(store_, blob.digest)) return "";
+    stated.index = index_of_layer(store_, layer.value.diff_id);
+    if (!stated.index) return "";
+  }
+  const std::string what =
+      blob.digest.str() + stated.diff_id.str() + (stated.index ? stated.index->digest.str() : std::string());
+  std::shared_ptr<Statement> statement;
+  {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<Statement>& known = statements_[what];
+    if (!known) known = std::make_shared<Statement>();
+    statement = known;
+  }
+  const std::lock_guard lock(statement->mutex);
+  if (!statement->problem) {
+    std::string problem = false_statement(store_, pool_, blob, stated, cancel_);
+    // That a base's blob is another layer than its config says is the image's lie and no cache's: checked() tells it.
+    if (layer.key.empty()) {
+      const auto read = blob_info(store_, blob.digest);
+      if (!read || read->diff_id != layer.value.diff_id) problem.clear();
+    }
+    statement->problem = std::move(problem);
+  }
+  return *statement->problem;
+}
+
+OrBlocked<LayerBlob> LayerBlobs::compared(const ImageLayer& layer, const LayerBlob& blob) {
+  const std::string problem = false_statement_of(layer, blob.descriptor);
+  if (problem.empty()) return blob;
+  if (!layer.key.empty()) note_lost(layer);
+  const std::string key = statement_key(layer);
+  return Blocked{{{key, layer.text}}, {{key, problem}}};
+}
+
+bool LayerBlobs::is_false(const ImageLayer& layer) {
+  return std::any_of(layer.value.blobs.begin(), layer.value.blobs.end(), [&](const LayerBlob& blob) {
+    return store_.has(blob.descriptor.digest) && !false_statement_of(layer, blob.descriptor).empty();
+  });
+}
+
+OrBlocked<LayerBlob> LayerBlobs::fetch_for_push(const ImageLayer& layer, const oci::Descriptor& blob) {
+  if (shared_ && shared_->fetch_blob(blob, store_, FetchedKind::layer, "push")) return compared(layer, {blob, {}});
+  {
+    const std::lock_guard lock(mutex_);
+    lost_.insert(blob.digest);
+  }
+  return layer.key.empty() ? Blocked{} : Blocked{{{layer.key, layer.text}}};
 }
 
 std::optional<RemoteRepository> LayerBlobs::at_registry(const oci::Descriptor& blob) {
@@ -86,21 +134,24 @@ bool LayerBlobs::fetch_from_registry(const oci::Descriptor& blob) {
   }
 }
 
-bool LayerBlobs::can_be_had(const ImageLayer& layer) {
-  if (layer.remote || layer.key.empty()) return true;
-  const bool can = std::any_of(layer.value.blobs.begin(), layer.value.blobs.end(), [&](const LayerBlob& blob) {
+Blocked LayerBlobs::missing(const ImageLayer& layer) {
+  if (layer.remote || layer.key.empty()) return {};
+  for (const LayerBlob& blob : layer.value.blobs) {
     store_.lease(blob.descriptor.digest);
-    return store_.has(blob.descriptor.digest) || (shared_ && shared_->has_blob(blob.descriptor)) ||
-           at_registry(blob.descriptor);
-  });
-  if (!can) note_lost(layer);
-  return can;
+    if (store_.has(blob.descriptor.digest)) {
+      const OrBlocked<LayerBlob> here = compared(layer, blob);
+      return here.is_blocked() ? here.blocked() : Blocked{};
+    }
+    if ((shared_ && shared_->has_blob(blob.descriptor)) || at_registry(blob.descriptor)) return {};
+  }
+  note_lost(layer);
+  return {{{layer.key, layer.text}}};
 }
 
 OrBlocked<LayerBlob> LayerBlobs::local(const ImageLayer& layer, const std::string& step) {
   for (const LayerBlob& blob : layer.value.blobs) {
     store_.lease(blob.descriptor.digest);
-    if (store_.has(blob.descriptor.digest)) return blob;
+    if (store_.has(blob.descriptor.digest)) return compared(layer, blob);
   }
   if (layer.value.blobs.empty()) {
     throw Error(Category::machine, fmt::format("layer '{}': no blob of it is known", layer.value.diff_id.str()));
@@ -110,12 +161,13 @@ OrBlocked<LayerBlob> LayerBlobs::local(const ImageLayer& layer, const std::strin
     with_context(
         [&] { return fmt::format("while fetching layer '{}' of '{}'", first.descriptor.digest.str(), layer.text); },
         [&] { fetch_blob(remote_.get(), store_, first.descriptor, layer.remote); });
-    return first;
+    return compared(layer, first);
   }
   if (!layer.key.empty()) {
     for (const LayerBlob& blob : layer.value.blobs) {
-      if (shared_ && shared_->fetch_blob(blob.descriptor, store_, FetchedKind::layer, step)) return blob;
-      if (fetch_from_registry(blob.descriptor)) return blob;
+      const bool is_here = (shared_ && shared_->fetch_blob(blob.descriptor, store_, FetchedKind::layer, step)) ||
+                           fetch_from_registry(blob.descriptor);
+      if (is_here) return compared(layer, blob);
     }
     note_lost(layer);
     return Blocked{{{layer.key, layer.text}}};

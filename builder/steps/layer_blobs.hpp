@@ -49,16 +49,19 @@ class LayerBlobs {
   LayerBlobs(const LayerPlaces& places, ThreadPool& pool, CancelToken cancel)
       : store_(places.store), remote_(places.remote), shared_(places.shared), pool_(pool), cancel_(std::move(cancel)) {}
 
-  // One that is in the store, fetched where it is not. Blocked where it is a step's layer that no place has;
-  // Error{machine} where it was no step's.
+  // One that is in the store, fetched where it is not. Blocked where it is a step's layer that no place has, and where
+  // it does not hold what a record or a cache said of it; Error{machine} where a layer of no step is gone.
   OrBlocked<LayerBlob> local(const ImageLayer& layer, const std::string& step = {});
   // The same for a layer that is to be unpacked or goes out again. One of a foreign image that has not been read yet is
   // read, and must be what the image's config says, Error{network} otherwise.
   OrBlocked<LayerBlob> checked(const ImageLayer& layer, const std::string& step = {});
-  // Brings a blob of a step's layer here for a push that lacks it; false where it cannot be had.
-  bool fetch_for_push(const oci::Descriptor& blob);
-  // Whether a blob of the layer is here or, as far as can be told without fetching it, can be fetched.
-  bool can_be_had(const ImageLayer& layer);
+  // Brings a blob of a layer here for a push that lacks it; Blocked where it cannot be had, or is another one than was
+  // said.
+  OrBlocked<LayerBlob> fetch_for_push(const ImageLayer& layer, const oci::Descriptor& blob);
+  // Nothing where a blob of the layer is here or, as far as can be told without fetching it, can be fetched.
+  Blocked missing(const ImageLayer& layer);
+  // Whether a blob of the layer is here and does not hold what a record or a cache said.
+  bool is_false(const ImageLayer& layer);
   // A repository in which a push or a pull of this home saw the blob and which has it still; each blob is asked for
   // once. nullopt also where no registry can be asked, and for a blob that was lost.
   std::optional<RemoteRepository> at_registry(const oci::Descriptor& blob);
@@ -66,6 +69,13 @@ class LayerBlobs {
   bool was_lost(const oci::Digest& blob) const;
 
  private:
+  // What was said of a layer, once its blob is here.
+  struct Statement {
+    std::mutex mutex;  // one thread reads the blob, others wait
+    std::optional<std::string> problem;
+  };
+  OrBlocked<LayerBlob> compared(const ImageLayer& layer, const LayerBlob& blob);
+  std::string false_statement_of(const ImageLayer& layer, const oci::Descriptor& blob);
   void note_lost(const ImageLayer& layer);
   bool fetch_from_registry(const oci::Descriptor& blob);
   std::optional<RemoteRepository> ask_registries(const oci::Descriptor& blob);
@@ -77,6 +87,7 @@ class LayerBlobs {
   CancelToken cancel_;
   mutable std::mutex mutex_;
   std::set<oci::Digest> lost_;
+  std::map<std::string, std::shared_ptr<Statement>> statements_;
   std::map<oci::Digest, std::optional<RemoteRepository>> at_registry_;
   std::set<Endpoint> unreachable_;
 };

@@ -4,14 +4,9 @@
 
 #include "base/error.hpp"
 #include "builder/cache/layer_entry.hpp"
-#include "builder/cache/step_key.hpp"
 #include "registry/store/layer_facts.hpp"
 
 namespace kiln {
-
-std::string foreign_layer_key(const oci::Digest& blob, const oci::Digest& diff_id) {
-  return StepKeyBuilder("layer").text("blob", blob.str()).text("diff", diff_id.str()).finish();
-}
 
 std::map<std::string, LayerValue> LayerIndexes::foreign_layers() const {
   const std::lock_guard lock(mutex_);
@@ -36,21 +31,24 @@ void LayerIndexes::note_foreign(const ImageLayer& layer, const oci::Descriptor& 
   LayerValue value = layer.value;
   value.index = index;
   const std::lock_guard lock(mutex_);
-  foreign_.emplace(foreign_layer_key(value.blobs.front().descriptor.digest, value.diff_id), std::move(value));
+  foreign_.insert_or_assign(statement_key(layer), std::move(value));
 }
 
 std::shared_ptr<const FileIndex> LayerIndexes::shared_index(const ImageLayer& layer, const std::string& step) {
   if (!shared_) return nullptr;
   if (layer.value.index) return checked_index(*layer.value.index, layer.value.diff_id, step);
   if (!layer.key.empty() || layer.value.blobs.empty()) return nullptr;
-  const std::string key = foreign_layer_key(layer.value.blobs.front().descriptor.digest, layer.value.diff_id);
+  const oci::Digest& blob = layer.value.blobs.front().descriptor.digest;
+  if (store_.has(blob)) return nullptr;  // it tells by itself what it holds
+  const std::string key = statement_key(layer);
   const auto found = shared_->find(key, kLayerEntryType);
   if (!found.entry) return nullptr;
   const auto value = parse_layer_entry(found.entry->content);
   if (!value || value->diff_id != layer.value.diff_id || !value->index) return nullptr;
   auto index = checked_index(*value->index, layer.value.diff_id, step);
   if (index) {
-    set_index_of_layer(store_, layer.value.diff_id, *value->index);
+    // A blob that was read here before and comes again is not read again.
+    if (!blob_info(store_, blob)) set_index_of_layer(store_, layer.value.diff_id, *value->index);
     note_foreign(layer, *value->index);
   }
   return index;
@@ -62,6 +60,7 @@ OrBlocked<std::shared_ptr<const FileIndex>> LayerIndexes::of(const ImageLayer& l
 }
 
 std::shared_ptr<const FileIndex> LayerIndexes::known(const ImageLayer& layer, const std::string& step) {
+  if (blobs_.is_false(layer)) return nullptr;
   if (layer.value.index) {
     store_.lease(layer.value.index->digest);
     if (store_.has(layer.value.index->digest)) return loaded_.load(*layer.value.index);

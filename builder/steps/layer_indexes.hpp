@@ -12,12 +12,10 @@
 
 namespace kiln {
 
-// The key under which a shared cache has the file index of a layer that no kiln made: what its blob was verified to
-// hold.
-std::string foreign_layer_key(const oci::Digest& blob, const oci::Digest& diff_id);
-
 // The file indexes of layers, with the least effort: from the store, else from a shared cache, else by reading the
-// blob, which may have to be fetched. What is fetched is noted as fetched for `step`. Any thread.
+// blob, which may have to be fetched. What a cache says is believed until the blob is here; then it is compared with it
+// (LayerBlobs), before it is used or, where it was used before, used again. What is fetched is noted as fetched for
+// `step`. Any thread.
 class LayerIndexes {
  public:
   LayerIndexes(const LayerPlaces& places, LayerBlobs& blobs, ThreadPool& pool, CancelToken cancel)

@@ -10,10 +10,17 @@ namespace kiln {
 // Why a part of a build cannot be had now, although nothing failed. Steps whose layers a cache promised and no place
 // has (their text by their key): with these executed again the build can go on. No steps: one was looked up only, and
 // no cache has it.
+//
+// A layer about which a cache said something false is as good as lost: `lies` says what, by the same keys. Of a base
+// image's layer the key is that of its file index in the cache, and what was evaluated with it is evaluated again.
 struct Blocked {
   std::map<std::string, std::string> lost;
+  std::map<std::string, std::string> lies = {};
 
-  void add(const Blocked& other) { lost.insert(other.lost.begin(), other.lost.end()); }
+  void add(const Blocked& other) {
+    lost.insert(other.lost.begin(), other.lost.end());
+    lies.insert(other.lies.begin(), other.lies.end());
+  }
   bool operator==(const Blocked&) const = default;
 };
 

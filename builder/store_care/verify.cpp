@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,13 +46,22 @@ Hashed hash_all(ByteSource& source, const CancelToken& cancel) {
   return result;
 }
 
-// nullopt where the file is not there any more.
+// nullopt where the file is not there any more; no digest for what is no regular file, which is not waited for.
 std::optional<Hashed> hash_file(const fs::path& path, const CancelToken& cancel) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd && (errno == ELOOP || errno == ENXIO)) return Hashed{};
   if (!fd) throw_errno("open", path.native());
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) throw_errno("look at", path.native());
+  if (!S_ISREG(status.st_mode)) return Hashed{};
   FdSource source(fd, path.native());
   return hash_all(source, cancel);
+}
+
+std::string bytes_of(const Hashed& hashed) {
+  if (hashed.digest.empty()) return "it is no regular file";
+  return fmt::format("its {} bytes have the digest '{}'", hashed.bytes, hashed.digest.str());
 }
 
 void remove_file(const fs::path& path) {
@@ -113,9 +123,9 @@ class Verification {
       if (!hashed) continue;
       ++report_.packages;
       report_.bytes += hashed->bytes;
-      if (hashed->digest.hex() == name.substr(0, name.size() - 4)) continue;
-      add(fmt::format("package '{}'", name), fmt::format("its bytes have the digest '{}'", hashed->digest.str()),
-          "it is removed and fetched again", [&] { remove_file(path); });
+      if (hashed->digest == oci::Digest::parse("sha256:" + name.substr(0, name.size() - 4))) continue;
+      add(fmt::format("package '{}'", name), bytes_of(*hashed), "it is removed and fetched again",
+          [&] { remove_file(path); });
     }
   }
 
@@ -153,8 +163,8 @@ class Verification {
     }
     const std::string what = fmt::format("blob '{}'", digest.str());
     if (hashed->digest != digest) {
-      add(what, fmt::format("its {} bytes have the digest '{}'", hashed->bytes, hashed->digest.str()),
-          "it is removed; what needs it is built or fetched again", [&] { store_.remove_damaged(digest); });
+      add(what, bytes_of(*hashed), "it is removed; what needs it is built or fetched again",
+          [&] { store_.remove_damaged(digest); });
       return;
     }
     if (const auto info = blob_info(store_, digest)) layer(digest, *info);

@@ -6,6 +6,10 @@ import json
 import os
 
 import harness
+from tests.hostile.answer_server import MANIFEST, AnswerServer
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 class RegistryCommands(harness.KilnTest):
@@ -179,6 +183,51 @@ class Login(harness.KilnTest):
         self.assertIn("--password-stdin", self.kiln("login", "ghcr.io", "-u", "kiln", code=2).stderr)
         self.assertIn("-u", self.kiln("login", "ghcr.io", "--password-stdin", stdin="x", code=2).stderr)
         self.assertIn("HOST[:PORT]", self.kiln("login", "https://ghcr.io/acme", "-u", "k", "--password-stdin", stdin="x", code=2).stderr)
+
+
+class WideIndexes(harness.KilnTest):
+    """Indexes by hand, of a registry that is read only: `kiln index create --dry-run` reads all that they hold."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = AnswerServer()
+        self.server.answers["/v2/"] = (200, {}, b"{}")
+        self.addCleanup(self.server.stop)
+        self.config = self.put(json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}), CONFIG, "blobs")
+
+    def put(self, text, media_type, kind="manifests", name=None):
+        digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        for key in filter(None, (digest, name)):
+            self.server.answers[f"/v2/acme/base/{kind}/{key}"] = (200, {"Content-Type": media_type, "Docker-Content-Digest": digest}, text.encode())
+        return {"mediaType": media_type, "digest": digest, "size": len(text)}
+
+    def manifest(self, number=0):
+        return self.put(json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": self.config, "layers": [], "annotations": {"n": str(number)}}), MANIFEST)
+
+    def index(self, children, name=None):
+        return self.put(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": children}), INDEX, name=name)
+
+    def create(self, code):
+        return self.kiln("index", "create", "--dry-run", f"{self.server.address}/acme/all:1", f"{self.server.address}/acme/base:1", code=code)
+
+    def test_a_manifest_that_indexes_lead_to_in_many_ways_is_fetched_once(self):
+        part = self.manifest()
+        for _ in range(3):
+            part = self.index([part] * 60)
+        self.index([part] * 60, name="1")
+        self.create(0)
+        self.assertLess(len(self.server.requests), 20)
+
+    def test_indexes_nested_more_than_4_deep_are_refused(self):
+        part = self.manifest()
+        for _ in range(4):
+            part = self.index([part])
+        self.index([part], name="1")
+        self.assertIn("its indexes are nested more than 4 deep", self.create(3).stderr)
+
+    def test_an_index_of_more_than_1000_manifests_is_refused(self):
+        self.index([self.manifest(number) for number in range(1000)], name="1")
+        self.assertIn("it has more than 1000 manifests", self.create(3).stderr)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,7 @@ LIMITS = {
                                "a page of referrers is read to 4 MiB and no further",
                                "pages of referrers are followed, and more than are read on with are refused",
                                "a fallback tag of more than 4 MiB is not read, and none is written"],
+    "manifests of an image": ["test_an_index_of_more_than_1000_manifests_is_refused", "test_indexes_nested_more_than_4_deep_are_refused"],
     "signatures of an image": ["more signatures than are read are refused, of either form",
                                "a signature that is damaged, lost or too large is told, and another one still counts"],
     "artifacts that `kiln copy`": ["test_more_than_1000_artifacts_of_an_image_are_refused_before_one_is_copied",

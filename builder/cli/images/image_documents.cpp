@@ -2,12 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
+#include "base/error.hpp"
 #include "registry/oci/manifest.hpp"
 #include "registry/remote/pull.hpp"
 
 namespace kiln::cli {
 
 namespace {
+
+constexpr int kMostNesting = 4;
+constexpr std::size_t kMostDocuments = 1000;
 
 class DocumentFetcher {
  public:
@@ -16,13 +22,18 @@ class DocumentFetcher {
         client_(session.remote().client_for(source)),
         place_(session.remote().repository_of(source)) {}
 
-  oci::Descriptor fetch(const std::string& key, const std::optional<oci::Descriptor>& expected) {
+  oci::Descriptor fetch(const std::string& key, const std::optional<oci::Descriptor>& expected, int depth = 0) {
+    if (depth > kMostNesting) refuse(fmt::format("its indexes are nested more than {} deep", kMostNesting));
+    if (++count_ > kMostDocuments) refuse(fmt::format("it has more than {} manifests", kMostDocuments));
     const FetchedManifest fetched = client_.fetch_manifest(place_.repository, key, expected);
     const std::string where = fmt::format("'{}@{}'", place_.name(), fetched.descriptor.digest.str());
     session_.store().put(fetched.bytes, fetched.descriptor.media_type);
     if (oci::media_type::is_index(fetched.descriptor.media_type)) {
-      for (const oci::Descriptor& child : oci::parse_index(fetched.bytes, where).manifests)
-        fetch(child.digest.str(), child);
+      // An index may list one manifest often, and a few indexes that list one another so lead to it any number of
+      // times.
+      for (const oci::Descriptor& child : oci::parse_index(fetched.bytes, where).manifests) {
+        if (seen_.insert(child.digest).second) fetch(child.digest.str(), child, depth + 1);
+      }
       return fetched.descriptor;
     }
     const oci::Manifest manifest = oci::parse_manifest(fetched.bytes, where);
@@ -32,9 +43,15 @@ class DocumentFetcher {
   }
 
  private:
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw Error(Category::network, fmt::format("image of '{}': {}", place_.name(), why));
+  }
+
   RegistrySession& session_;
   RegistryClient client_;
   RemoteRepository place_;
+  std::set<oci::Digest> seen_;
+  std::size_t count_ = 0;
 };
 
 }  // namespace

@@ -1,10 +1,12 @@
 // What a cache does at registries that refuse writes, keep old tags, or lost a layer.
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
 
+#include "base/atomic_file.hpp"
 #include "builder/cache/entry_bundle.hpp"
 #include "builder/cache/http_backend.hpp"
 #include "builder/cache/local_backend.hpp"
@@ -241,6 +243,40 @@ TEST_CASE("a cache entry that is no regular file, or too large, is a miss that s
   CHECK(findings[1].reason.find("is no regular file") != std::string::npos);
   CHECK(findings[2].reason.find("more than the 16777216 allowed") != std::string::npos);
   CHECK(findings[3].reason.find("too many levels of symbolic links") != std::string::npos);
+}
+
+TEST_CASE("a link in place of a folder of a cache is refused, and nothing behind it is written or deleted") {
+  for (const std::string part : {"entries", "blobs", "blobs/sha256", "entries/00"}) {
+    CAPTURE(part);
+    TempDir home;
+    TempDir folder;
+    TempDir host;
+    const ContentStore store(HomeLayout::open(home.path()));
+    LocalBackend backend(folder.path());
+    const CacheEntry entry{key_of(1), kStepEntryType, "{}", {}, ""};
+    backend.put(entry);
+    const HeldBlob blob{key_of(2), 7, 0};
+    const CacheHoldings held = backend.holdings();
+    fs::remove_all(folder.path() / part);
+    make_directories((folder.path() / part).parent_path());
+    fs::create_symlink(host.path(), folder.path() / part);
+    for (const std::string& name : {key_of(1), key_of(2)}) {
+      write_file_atomically(host.path() / name, "of the host");
+      const timespec times[] = {{0, UTIME_OMIT}, {0, 0}};
+      REQUIRE(::utimensat(AT_FDCWD, (host.path() / name).c_str(), times, 0) == 0);
+    }
+    const std::string refusal =
+        fmt::format("machine: '{}' is a link, where a folder of the cache belongs", (folder.path() / part).native());
+    CHECK(error_of([&] { backend.put(entry); }).starts_with(refusal));
+    CHECK(error_of([&] { backend.holdings(); }).starts_with(refusal));
+    // What was listed before the link was made.
+    HeldEntry listed = held.entries.at(0);
+    listed.last_used = 0;
+    if (part.starts_with("entries")) CHECK(error_of([&] { backend.remove(listed); }).starts_with("machine: "));
+    if (part.starts_with("blobs")) CHECK(error_of([&] { backend.remove(blob); }).starts_with("machine: "));
+    CHECK(list_directory(host.path()).size() == 2);
+    CHECK(read_file(host.path() / key_of(1)) == "of the host");
+  }
 }
 
 TEST_CASE("an answer of an http cache is read to 16 MiB and no further") {

@@ -1,6 +1,7 @@
 #include "builder/store_care/verify.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "registry/store/image_names.hpp"
 #include "registry/store/layer_facts.hpp"
@@ -47,6 +48,25 @@ TEST_CASE_FIXTURE(Fixture, "a damaged blob is named with both digests, and a rep
   CHECK(run(Repair::yes).is_sound());
   CHECK_FALSE(StepCache(store).find(key).record);
   CHECK(run(Repair::no).problems.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a blob that is no regular file is named without being waited for, and goes with a repair") {
+  step('a', "one", 1000);
+  for (const bool is_link : {false, true}) {
+    CAPTURE(is_link);
+    const fs::path path = store.path_of(blob(0));
+    fs::remove(path);
+    if (is_link) {
+      fs::create_symlink("/dev/zero", path);
+    } else {
+      REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    }
+    const VerifyReport report = run(Repair::no);
+    REQUIRE(report.problems.size() == 1);
+    CHECK(report.problems[0].problem == "it is no regular file");
+    CHECK(run(Repair::yes).is_sound());
+    CHECK_FALSE(fs::exists(fs::symlink_status(path)));
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "a wrong note about a layer is found, though the blob is whole") {
