@@ -17,8 +17,8 @@ std::atomic<unsigned> temporary_files_made{0};
 }
 
 AtomicFile::AtomicFile(fs::path target, unsigned mode) : target_(std::move(target)) {
-  temporary_ =
-      target_.parent_path() / fmt::format(".{}.{}.{}.tmp", target_.filename().native(), ::getpid(), temporary_files_made++);
+  temporary_ = target_.parent_path() /
+               fmt::format(".{}.{}.{}.tmp", target_.filename().native(), ::getpid(), temporary_files_made++);
   fd_ = create_file(temporary_, mode);
 }
 

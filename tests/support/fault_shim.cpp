@@ -1,8 +1,9 @@
 // A library for LD_PRELOAD that lets a program's calls of the C library fail, one at a time, and moves its clock:
 //
-//   KILN_FAULT=CALL:N:ERRNO   the Nth call of this kind, and it alone, fails with this errno (a number). CALL is one of those below
-//   KILN_FAULT_LOG=FILE       at the end, how many calls of that kind there were: "CALL COUNT FAILED\n", FAILED 1 where one failed
-//   KILN_CLOCK_SHIFT=SECONDS  what the wall clock is wrong by; after KILN_CLOCK_JUMP calls it goes back to what it is
+//   KILN_FAULT=CALL:N:ERRNO   the Nth call of this kind, and it alone, fails with this errno (a number). CALL is one of
+//   those below KILN_FAULT_LOG=FILE       at the end, how many calls of that kind there were: "CALL COUNT FAILED\n",
+//   FAILED 1 where one failed KILN_CLOCK_SHIFT=SECONDS  what the wall clock is wrong by; after KILN_CLOCK_JUMP calls it
+//   goes back to what it is
 //
 // Only in a program that is called kiln: what it starts inherits the environment, and works.
 #include <dlfcn.h>
