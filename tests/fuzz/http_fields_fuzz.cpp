@@ -107,7 +107,8 @@ void take_answer(std::string_view text) {
   const RegistryError error = make_registry_error(request, response);
   for (const char c : error.message())
     require(static_cast<unsigned char>(c) >= ' ' && c != 0x7f, "a message holds what a terminal would obey");
-  require(error.message().find("canary") == std::string::npos, "a message holds a query");
+  require(text.find("canary") != std::string_view::npos || error.message().find("canary") == std::string::npos,
+          "a message holds a query");
 }
 
 }  // namespace

@@ -18,14 +18,20 @@ constexpr std::string_view kPart = "\n====\n";
 constexpr std::string_view kPassword = "canary-9b";
 constexpr std::size_t kMostRequests = 200;
 
-class NoLog : public Log {
+// Messages must not hold the password, unless the registry itself says it.
+class WatchedLog : public Log {
  public:
+  explicit WatchedLog(std::string_view input) : is_said_(input.find(kPassword) != std::string_view::npos) {}
+
   void info(std::string_view message) override { check(message); }
   void warn(std::string_view message) override { check(message); }
   void debug(std::string_view message) override { check(message); }
-  static void check(std::string_view message) {
-    require(message.find(kPassword) == std::string_view::npos, "a message holds the password");
+  void check(std::string_view message) const {
+    require(is_said_ || message.find(kPassword) == std::string_view::npos, "a message holds the password");
   }
+
+ private:
+  bool is_said_;
 };
 
 // Time that passes by waiting alone.
@@ -151,7 +157,7 @@ void ask(char what, RemoteSession& session) {
 
 void fuzz_one(std::string_view input) {
   if (input.empty()) return;
-  NoLog log;
+  WatchedLog log(input);
   WaitedClock clock;
   RemoteSettings settings;
   settings.credentials.flags = Credentials{"tester", std::string(kPassword), "", "", "test"};
@@ -161,7 +167,7 @@ void fuzz_one(std::string_view input) {
     ask(input[0], session);
   } catch (const Error& error) {
     require(error.category() == Category::network, "another category");
-    NoLog::check(error.message());
+    log.check(error.message());
   }
 }
 
