@@ -183,6 +183,19 @@ std::string serialise(const StepRecord& record) {
   return text;
 }
 
+namespace {
+
+// What a registry may send is refused as something from the network; a record is not.
+LayerValue recorded_layer(const json& layer, std::string_view where) {
+  try {
+    return layer_value_from_json(layer, where);
+  } catch (const Error& error) {
+    throw Error(Category::machine, error.message());
+  }
+}
+
+}  // namespace
+
 StepRecord parse_step_record(std::string_view text, std::string_view key, std::string_view where) {
   const std::size_t head_bytes = std::min(text.find('\n'), text.size());
   const json value = parse_json(text.substr(0, head_bytes), where, Category::machine, {.max_bytes = kMaxHeadBytes});
@@ -207,8 +220,7 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
   record.target = head.string("target");
   record.file = head.string("file");
   record.line = head.small_integer("line");
-  head.each("layers",
-            [&](const JsonMembers& layer) { record.layers.push_back(layer_value_from_json(layer.value(), where)); });
+  head.each("layers", [&](const JsonMembers& layer) { record.layers.push_back(recorded_layer(layer.value(), where)); });
   record.seconds = head.number("seconds");
   record.created = head.string("created");
   record.salt = head.string("salt");

@@ -17,6 +17,7 @@
 #include "base/path_steps.hpp"
 #include "base/percent.hpp"
 #include "base/text.hpp"
+#include "builder/layer/byte_buffer.hpp"
 #include "builder/layer/tar_header.hpp"
 
 namespace kiln {
@@ -47,9 +48,7 @@ std::uint64_t padding_of(std::uint64_t bytes) { return (kBlock - bytes % kBlock)
 
 struct TarReader::State {
   State(ByteSource& source_in, std::string name_in, Whiteouts whiteouts_in, TarLimits limits_in)
-      : source(source_in), name(std::move(name_in)), whiteouts(whiteouts_in), limits(limits_in) {
-    buffer.resize(kBufferBytes);
-  }
+      : source(source_in), name(std::move(name_in)), whiteouts(whiteouts_in), limits(limits_in) {}
 
   ByteSource& source;
   std::string name;
@@ -58,7 +57,7 @@ struct TarReader::State {
   bool is_unnamed = false;         // the entry's name is the empty text
   TarLimits limits;
 
-  std::string buffer;
+  ByteBuffer buffer{kBufferBytes};  // not set to zero: most tars that are read are small
   std::size_t buffer_at = 0;
   std::size_t buffer_end = 0;
   std::uint64_t position = 0;  // in the tar, of the next byte

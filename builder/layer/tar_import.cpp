@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "builder/layer/byte_buffer.hpp"
 #include "builder/layer/link_headers.hpp"
 #include "builder/layer/tar_order.hpp"
 
@@ -91,7 +92,7 @@ void TarImport::State::list(const Options& options, const CancelToken& cancel) {
   std::vector<std::vector<TarExtent>> tar_extents;
   std::unordered_map<std::string, std::size_t> named;  // everything but folders and marks
   LinkHeaders headers;
-  std::string buffer(256 << 10, '\0');
+  const ByteBuffer buffer(256 << 10);
   while (const FileEntry* next = reader.next()) {
     cancel.check();
     FileEntry entry = *next;

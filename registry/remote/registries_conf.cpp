@@ -111,10 +111,30 @@ void refuse_odd_letters(std::string_view text, std::string_view name) {
   }
 }
 
+// Nor does it look at what stands between the brackets of a table's header, unless it is a ']'. A list or text of
+// several lines may have a line that begins like a header; those of registries.conf do not.
+void refuse_odd_headers(std::string_view text, std::string_view name) {
+  std::size_t line = 0;
+  for (std::string_view header : split(text, '\n')) {
+    ++line;
+    header = trim(header);
+    if (!header.starts_with('[')) continue;
+    header.remove_prefix(header.starts_with("[[") ? 2 : 1);
+    header = trim(header);
+    const char first = header.empty() ? '\0' : header.front();
+    const bool is_key = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') ||
+                        (first >= '0' && first <= '9') ||
+                        std::string_view("_-\"'").find(first) != std::string_view::npos;
+    if (!is_key)
+      throw Error(Category::usage, fmt::format("'{}', line {}: expected the name of a table behind '['", name, line));
+  }
+}
+
 }  // namespace
 
 RegistriesConf RegistriesConf::parse(std::string_view text, std::string_view name) {
   refuse_odd_letters(text, name);
+  refuse_odd_headers(text, name);
   toml::table root;
   try {
     root = toml::parse(text);

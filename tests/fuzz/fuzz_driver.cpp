@@ -1,19 +1,21 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <random>
 
+#include "tests/fuzz/corpus_file.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 // A fuzzer for compilers without libFuzzer: seeds and words of the language, mutated by a seeded generator,
 // so that the same seed makes the same inputs everywhere. An input that breaks something is printed before
 // the program ends.
 //
-//   NAME_fuzz [FILE...]          runs the files alone (to repeat a finding), else mutations of the seeds
+//   NAME_fuzz [CORPUS.inputs]    mutations of the seeds and of what the corpus holds
+//   NAME_fuzz FILE...            runs the files alone (to repeat a finding)
 //   KILN_FUZZ_SECONDS=60         by time instead of by rounds
 //   KILN_FUZZ_SEED=7             another sequence
 namespace kiln::fuzz {
@@ -25,7 +27,8 @@ std::uint64_t seed_used = 0;
 
 class Mutator {
  public:
-  explicit Mutator(std::uint64_t seed) : random_(seed), seeds_(seeds()), words_(words()) {}
+  Mutator(std::uint64_t seed, std::vector<std::string> seeds)
+      : random_(seed), seeds_(std::move(seeds)), words_(words()) {}
 
   std::string next() {
     std::string text = pick(seeds_);
@@ -89,8 +92,12 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
   std::ofstream("fuzz-finding", std::ios::binary) << current;
   fmt::print(stderr, "finding: {} (KILN_FUZZ_SEED={}); the input of {} bytes is in ./fuzz-finding\n", what, seed_used,
              current.size());
+  std::signal(SIGABRT, SIG_DFL);
   std::abort();
 }
+
+// A library's assertion.
+void on_abort(int) { found("it was aborted"); }
 
 }  // namespace
 
@@ -99,19 +106,25 @@ void require(bool condition, const char* message) {
 }
 
 int main_of_driver(int argc, char** argv) {
+  std::signal(SIGABRT, on_abort);
   try {
+    std::vector<std::string> kept = seeds();
     for (int i = 1; i < argc; ++i) {
-      std::ifstream file(argv[i], std::ios::binary);
-      run(std::string(std::istreambuf_iterator<char>(file), {}));
+      const std::filesystem::path file = argv[i];
+      if (file.extension() != ".inputs") {
+        run(read_input(file));
+        if (i + 1 == argc) return 0;
+        continue;
+      }
+      for (std::string& input : read_corpus(file)) kept.push_back(std::move(input));
     }
-    if (argc > 1) return 0;
-    for (const std::string& seed : seeds()) run(seed);
+    for (const std::string& input : kept) run(input);
     const std::uint64_t seconds = number_from("KILN_FUZZ_SECONDS", 0);
     const std::uint64_t seed = number_from("KILN_FUZZ_SEED", 1);
     seed_used = seed;
     constexpr std::uint64_t kRounds = 3000;
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-    Mutator mutator(seed);
+    Mutator mutator(seed, std::move(kept));
     std::uint64_t rounds = 0;
     while (seconds != 0 ? std::chrono::steady_clock::now() < end : rounds < kRounds) {
       run(mutator.next());
@@ -126,11 +139,4 @@ int main_of_driver(int argc, char** argv) {
 
 }  // namespace kiln::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  kiln::fuzz::fuzz_one({reinterpret_cast<const char*>(data), size});
-  return 0;
-}
-
-#ifndef KILN_LIBFUZZER
 int main(int argc, char** argv) { return kiln::fuzz::main_of_driver(argc, argv); }
-#endif

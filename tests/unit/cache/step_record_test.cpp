@@ -81,6 +81,14 @@ TEST_CASE("a record for another key or of another version is refused") {
   CHECK(error_of([&] { parse_step_record("[]", kKey, "record"); }) == "machine: record: expected an object");
 }
 
+TEST_CASE("a record with a layer that is none is refused like any other that is no record") {
+  std::string text = serialise(sample());
+  text.replace(text.find("\"diff_id\""), 9, "\"diff_ix\"");
+  text.resize(text.rfind("sum "));
+  text += "sum " + std::string(oci::sha256_of(text).hex()) + "\n";
+  CHECK(error_of([&] { parse_step_record(text, kKey, "record"); }) == "machine: record: misses 'diff_id'");
+}
+
 TEST_CASE("a miss is explained by the inputs that differ") {
   const StepRecord earlier = sample();
   CHECK(differences_text({{"command", "make"}, {"variable API_TOKEN", "hunter2"}}, earlier).empty());

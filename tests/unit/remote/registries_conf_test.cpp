@@ -143,3 +143,12 @@ TEST_CASE("letters and control characters that have no place in the file are ref
   CHECK_NOTHROW(RegistriesConf::parse(
       "# caf\xc3\xa9\nshort-name-mode = \"caf\xc3\xa9\" # \xcd\x8e\n\tx = 'caf\xc3\xa9'\r\n", "x"));
 }
+
+TEST_CASE("a header that names no table is refused, and one in brackets, spaces and quotes is not") {
+  for (const std::string text : {"[= ['a']\n", "[[ .b]]\n", "\t[#\n", "[", "[[]]\n", "[\r\n"}) {
+    CAPTURE(text);
+    CHECK(refusal(text) == "'registries.conf', line 1: expected the name of a table behind '['");
+  }
+  CHECK(refusal("a = 1\n[[[registry]]]\n") == "'registries.conf', line 2: expected the name of a table behind '['");
+  CHECK_NOTHROW(RegistriesConf::parse(" [[ 'registry' ]]\nlocation = 'a.b'\n[\"x\"]\n[_y]\n", "registries.conf"));
+}
