@@ -35,9 +35,21 @@ bool is_allowed(const std::string& text, const char* name, const JsonSchema& sch
   return may_refuse(Category::usage, [&] { JsonSource(name, text).parse(schema); });
 }
 
+// The system refuses names that are too long for it.
+std::optional<Fleet> load_fleet(const fs::path& folder, BrokenImages broken) {
+  try {
+    return load_definitions(folder / "images", broken);
+  } catch (const Error& error) {
+    if (error.category() != Category::machine || error.message().find("too long") == std::string::npos) throw;
+    return std::nullopt;
+  }
+}
+
 void load(const fs::path& folder, BrokenImages broken) {
   may_refuse(Category::usage, [&] {
-    const Fleet fleet = load_definitions(folder / "images", broken);
+    const std::optional<Fleet> loaded = load_fleet(folder, broken);
+    if (!loaded) return;
+    const Fleet& fleet = *loaded;
     require(broken == BrokenImages::set_aside || problems_among(all_targets(fleet)).empty(),
             "a fleet with problems was loaded");
     for (const TargetSpec& target : fleet.targets) {
