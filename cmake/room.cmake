@@ -6,7 +6,7 @@
 # which inlines and takes GCC a fifth less time than -O1; most such sources are JSON, whose templates take long to optimise.
 #
 # KILN_UNITY compiles a room's sources in batches, so that headers are read, and templates instantiated, once for each batch. So
-# names in unnamed namespaces are unique within a room; tests/unit/architecture_test.py checks it. A room's templates are made once and
+# names in unnamed namespaces are unique within a batch of batches.cmake; tests/unit/architecture_test.py checks it. A room's templates are made once and
 # not once for each dozen of sources; a batch of 48 takes GCC 1.4 GB.
 set(KILN_UNITY_BATCH 48 CACHE STRING "Sources in a batch of KILN_UNITY")
 

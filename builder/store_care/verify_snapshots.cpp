@@ -1,5 +1,6 @@
 #include "builder/store_care/verify_snapshots.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <atomic>
@@ -31,9 +32,9 @@ std::string content_of(const fs::path& path, std::uint64_t& bytes, const CancelT
 }
 
 // What is wrong with one entry of a snapshot; "" for nothing.
-std::string entry_problem(const fs::path& folder, const FileEntry& entry, std::uint64_t& bytes,
+std::string entry_problem(const fs::path& folder, const Fd& opened, const FileEntry& entry, std::uint64_t& bytes,
                           const CancelToken& cancel) {
-  std::string difference = entry_difference(open_directory(folder), entry);
+  std::string difference = entry_difference(opened, entry);
   if (!difference.empty() || entry.type != EntryType::file || entry.content.empty()) return difference;
   if (content_of(folder / entry.path, bytes, cancel) == entry.content.str()) return "";
   return fmt::format("the content of '/{}' is another one than its digest says", printable(entry.path));
@@ -84,10 +85,12 @@ void verify_snapshots(ContentStore& store, SnapshotStore& snapshots, ThreadPool&
     const auto& entries = index->entries();
     std::vector<std::string> problems(entries.size());
     std::atomic<std::uint64_t> bytes{0};
+    const Fd files(::open((folder / "fs").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     pool.parallel_for(entries.size(), [&](std::size_t i) {
       std::uint64_t read = 0;
       try {
-        problems[i] = entry_problem(folder / "fs", entries[i], read, cancel);
+        problems[i] =
+            files ? entry_problem(folder / "fs", files, entries[i], read, cancel) : "its folder of files is not there";
       } catch (const Error& error) {
         if (error.category() == Category::cancelled) throw;
         problems[i] = error.message();

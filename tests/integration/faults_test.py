@@ -16,6 +16,7 @@ import time
 
 import harness
 import releases_test
+from tests.support.image_check import Layout
 from tests.support.registry import die_with_parent
 
 STRESS = os.environ.get("KILN_STRESS") == "1"
@@ -62,9 +63,7 @@ class Faults(harness.KilnTest):
         return ["--build-context", f"base=oci-layout://{self.folder / 'base'}:base", self.folder / name]
 
     def stored_digest(self, name):
-        index = json.loads((self.home / "oci/index.json").read_text())
-        return next(entry["digest"] for entry in index["manifests"]
-                    if entry["annotations"]["org.opencontainers.image.ref.name"] == f"docker.io/library/{name}:latest")
+        return Layout(self.home / "oci").descriptor(f"docker.io/library/{name}:latest")["digest"]
 
     def contents_of(self, archive):
         folder = self.folder / "exported"
