@@ -4,6 +4,7 @@
 #include "builder/report/report_json.hpp"
 #include "registry/remote/release_record.hpp"
 #include "tests/fuzz/attempt.hpp"
+#include "tests/unit/release/sample_plan.hpp"
 #include "tests/unit/report/sample_report.hpp"
 
 // Releases, journals of rollbacks, baselines and reports. The first byte says which of them the rest is.
@@ -20,18 +21,6 @@ std::string sample_release() {
   record.images = {
       {"app", "ghcr.io/acme/app", "latest", {oci::media_type::kOciManifest, oci::sha256_of("m"), 3, {}, {}, {}}, 7}};
   return to_json_text(record);
-}
-
-std::string sample_plan() {
-  RollbackPlan plan;
-  plan.release = "v1";
-  plan.registry = "ghcr.io/acme";
-  plan.tag = "latest";
-  plan.created = "2026-11-20T12:00:00Z";
-  plan.health = {HealthCheck::Kind::command, "true", 5000};
-  plan.moves = {{"app", "ghcr.io/acme/app", oci::sha256_of("old"), oci::sha256_of("new")},
-                {"web", "ghcr.io/acme/web", std::nullopt, oci::sha256_of("web")}};
-  return to_json_text(plan);
 }
 
 std::string sample_baselines() {
@@ -74,7 +63,7 @@ void fuzz_one(std::string_view input) {
 }
 
 std::vector<std::string> seeds() {
-  return {"v" + sample_release(), "p" + sample_plan(), "b" + sample_baselines(),
+  return {"v" + sample_release(), "p" + to_json_text(sample_plan()), "b" + sample_baselines(),
           "r" + to_json_text(test::record_sample())};
 }
 

@@ -6,26 +6,13 @@
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
 #include "tests/support/check_error.hpp"
+#include "tests/unit/release/sample_plan.hpp"
 
 using namespace kiln;
 
-namespace {
-
-RollbackPlan plan() {
-  RollbackPlan plan;
-  plan.release = "v1";
-  plan.registry = "ghcr.io/acme";
-  plan.tag = "latest";
-  plan.created = "2026-11-20T12:00:00Z";
-  plan.health = {HealthCheck::Kind::command, "true", 5000};
-  plan.moves = {{"app", "ghcr.io/acme/app", oci::sha256_of("old"), oci::sha256_of("new")},
-                {"web", "ghcr.io/acme/web", std::nullopt, oci::sha256_of("web")}};
-  return plan;
+TEST_CASE("a plan is read as it was written") {
+  CHECK(parse_rollback_plan(to_json_text(sample_plan()), "plan") == sample_plan());
 }
-
-}  // namespace
-
-TEST_CASE("a plan is read as it was written") { CHECK(parse_rollback_plan(to_json_text(plan()), "plan") == plan()); }
 
 TEST_CASE("what is no plan is refused by name") {
   for (const std::string text : {"{}", "[]", R"({"schema_version": 2})", "no json"}) {
@@ -46,15 +33,15 @@ TEST_CASE("a journal keeps a plan until it ended, for its owner's eyes") {
   {
     const RollbackJournal journal(rollbacks, folder.path() / "lock");
     CHECK_FALSE(journal.current());
-    journal.write(plan());
+    journal.write(sample_plan());
     struct stat info {};
     REQUIRE(::stat(journal.current_file().c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0600);
   }
   const RollbackJournal journal(rollbacks, folder.path() / "lock");
   REQUIRE(journal.current());
-  CHECK(*journal.current() == plan());
-  RollbackPlan ended = plan();
+  CHECK(*journal.current() == sample_plan());
+  RollbackPlan ended = sample_plan();
   ended.state = RollbackPlan::State::undone;
   journal.write(ended);
   CHECK_FALSE(journal.current());
@@ -64,7 +51,7 @@ TEST_CASE("a journal keeps a plan until it ended, for its owner's eyes") {
 TEST_CASE("a journal forgets all but the last twenty rollbacks") {
   TempDir folder;
   const RollbackJournal journal(folder.path() / "rollbacks", folder.path() / "lock");
-  RollbackPlan ended = plan();
+  RollbackPlan ended = sample_plan();
   ended.state = RollbackPlan::State::done;
   for (int i = 10; i < 35; ++i) {
     ended.created = "2026-11-20T12:00:" + std::to_string(i) + "Z";
