@@ -2,46 +2,39 @@
 # once for a batch. These take a third less time than a batch for each room.
 #
 # A batch is a line below. Names in unnamed namespaces are unique within it, which tests/unit/architecture_test.py checks by this list. A batch takes
-# GCC up to 2 GB, and no more run at once than fit into the machine's memory. ROOM/FOLDER is a folder of a room that has a batch
-# of its own. The room builder/layer is alone because it is compiled with -O2. The longest come first, so that no core waits at the end.
+# GCC up to 2 GB, and no more run at once than fit into the machine's memory. Fewer and longer ones would save little more. The room
+# builder/layer is alone because it is compiled with -O2. The longest come first, so that no core waits at the end.
 set(KILN_ROOM_BATCHES
   "cli: cli"
-  "build: policy attest store_care retention release build"
   "run: dockerfile packages debian run"
-  "steps: plan steps solve"
+  "remote: base oci store sign netlog remote cache"
+  "build: policy attest store_care retention release build"
   "report: report init progress"
-  "remote: remote cache"
+  "steps: plan steps solve"
   "definitions: definitions"
-  "layer: layer"
-  "ground: base oci store sign netlog"
-  "hcl: definitions/hcl")
+  "layer: layer")
 
 # kiln_batched_room(NAME IS_LIGHT SOURCES ... PRIVATE ...): the room's sources go to their batches; the room itself is what others link.
 function(kiln_batched_room name is_light)
   cmake_parse_arguments(ARG "" "" "SOURCES;PRIVATE" ${ARGN})
   add_library(kiln_${name} INTERFACE)
   target_link_libraries(kiln_${name} INTERFACE kiln_rooms)
-  foreach(source ${ARG_SOURCES})
-    cmake_path(GET source PARENT_PATH folder)
-    kiln_batch_of(batch ${name}/${folder} ${name})
-    cmake_path(ABSOLUTE_PATH source)
-    set_property(GLOBAL APPEND PROPERTY kiln_batch_${batch}_sources ${source})
-    set_property(GLOBAL PROPERTY kiln_batch_${batch}_is_light ${is_light})
-  endforeach()
+  kiln_batch_of(batch ${name})
+  list(TRANSFORM ARG_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ REGEX "^[^/]")
+  set_property(GLOBAL APPEND PROPERTY kiln_batch_${batch}_sources ${ARG_SOURCES})
+  set_property(GLOBAL PROPERTY kiln_batch_${batch}_is_light ${is_light})
   set_property(GLOBAL APPEND PROPERTY kiln_batch_libraries ${ARG_PRIVATE})
 endfunction()
 
-# kiln_batch_of(RESULT NAME...): the batch with the first of these names that one has.
-function(kiln_batch_of result)
-  foreach(name ${ARGN})
-    foreach(line ${KILN_ROOM_BATCHES})
-      if(line MATCHES "^([a-z]+):.* ${name}( |$)")
-        set(${result} ${CMAKE_MATCH_1} PARENT_SCOPE)
-        return()
-      endif()
-    endforeach()
+# kiln_batch_of(RESULT ROOM): the batch that has the room.
+function(kiln_batch_of result room)
+  foreach(line ${KILN_ROOM_BATCHES})
+    if(line MATCHES "^([a-z]+):.* ${room}( |$)")
+      set(${result} ${CMAKE_MATCH_1} PARENT_SCOPE)
+      return()
+    endif()
   endforeach()
-  message(FATAL_ERROR "${ARGN}: in no batch of cmake/batches.cmake")
+  message(FATAL_ERROR "builder/${room} is in no batch of cmake/batches.cmake")
 endfunction()
 
 # kiln_make_batches(): what all rooms of KILN_BATCHES link, when all of them are known.

@@ -17,7 +17,7 @@ namespace kiln {
 
 namespace {
 
-constexpr std::string_view kVersion = "kiln cache 1\n";
+constexpr std::string_view kFolderVersion = "kiln cache 1\n";
 constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
 
 // Before a file is renamed to `path`, which would be refused for the folder that stands there. Error{network}, as of
@@ -101,7 +101,7 @@ bool LocalBackend::is_there() const {
     throw Error(Category::machine, fmt::format("'{}' is no regular file", (folder_ / "version").native()));
   const auto read_version = [&] { return read_file_if_exists(folder_ / "version", 64); };
   const auto version = read_version();
-  if (version && *version == kVersion) return true;
+  if (version && *version == kFolderVersion) return true;
   if (version)
     throw Error(Category::machine,
                 fmt::format("'{}' is a cache of another version of kiln; use another folder", folder_.native()));
@@ -109,7 +109,7 @@ bool LocalBackend::is_there() const {
   const std::vector<std::string> names = list_directory(folder_);
   // Somebody else may be about to write the version, or have done so since we looked.
   const auto is_own = [](const std::string& name) { return name.find("version") != std::string::npos; };
-  if (!std::all_of(names.begin(), names.end(), is_own) && read_version() != kVersion) {
+  if (!std::all_of(names.begin(), names.end(), is_own) && read_version() != kFolderVersion) {
     throw Error(Category::machine,
                 fmt::format("'{}' holds something else than a cache of kiln; use an empty folder", folder_.native()));
   }
@@ -119,7 +119,7 @@ bool LocalBackend::is_there() const {
 void LocalBackend::prepare() {
   if (is_there()) return;
   make_directories(folder_);
-  write_file_atomically(folder_ / "version", kVersion);
+  write_file_atomically(folder_ / "version", kFolderVersion);
 }
 
 std::vector<CacheFinding> LocalBackend::find(std::span<const std::string> keys) {

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kMaxEmbeddedBytes = std::size_t{256} << 10;
 constexpr std::size_t kParallelLookups = 8;
-constexpr char kSignatureAnnotation[] = "dev.kiln.signature";
+constexpr char kEntrySignatureAnnotation[] = "dev.kiln.signature";
 constexpr char kContentAnnotation[] = "dev.kiln.content";
 constexpr char kEmptyType[] = "application/vnd.oci.empty.v1+json";
 constexpr UnixSeconds kDay = 24 * 3600;
@@ -39,7 +39,7 @@ bool stands_in_annotation(const CacheEntry& entry) { return entry.media_type == 
 std::string annotated_manifest_of(const CacheEntry& entry) {
   nlohmann::json notes = {{kContentAnnotation, entry.content},
                           {oci::kCreatedAnnotation, format_rfc3339(now_unix_seconds())}};
-  if (!entry.signature.empty()) notes[kSignatureAnnotation] = entry.signature;
+  if (!entry.signature.empty()) notes[kEntrySignatureAnnotation] = entry.signature;
   return json_text(nlohmann::json{{"schemaVersion", 2},
                                   {"mediaType", oci::media_type::kOciManifest},
                                   {"artifactType", entry.media_type},
@@ -59,7 +59,7 @@ std::string manifest_of(const CacheEntry& entry, UnixSeconds now) {
                              {"config", config},
                              {"layers", layers}};
   manifest["annotations"] = {{oci::kCreatedAnnotation, format_rfc3339(now - now % kDay)}};
-  if (!entry.signature.empty()) manifest["annotations"][kSignatureAnnotation] = entry.signature;
+  if (!entry.signature.empty()) manifest["annotations"][kEntrySignatureAnnotation] = entry.signature;
   return json_text(manifest);
 }
 
@@ -92,12 +92,12 @@ std::optional<CacheEntry> RegistryBackend::parse(const std::string& text, const 
     need(manifest.contains("annotations"));
     const nlohmann::json& notes = manifest["annotations"];
     entry.content = text_of(notes, kContentAnnotation);
-    if (notes.contains(kSignatureAnnotation)) entry.signature = text_of(notes, kSignatureAnnotation);
+    if (notes.contains(kEntrySignatureAnnotation)) entry.signature = text_of(notes, kEntrySignatureAnnotation);
     return entry;
   }
   for (const nlohmann::json& layer : manifest["layers"]) entry.blobs.push_back(oci::descriptor_from_json(layer, where));
   if (const auto notes = manifest.find("annotations"); notes != manifest.end())
-    entry.signature = string_member(*notes, kSignatureAnnotation);
+    entry.signature = string_member(*notes, kEntrySignatureAnnotation);
   const auto data = manifest["config"].find("data");
   if (data != manifest["config"].end() && data->is_string()) {
     entry.content = base64_decoded(data->get<std::string>()).value_or("");

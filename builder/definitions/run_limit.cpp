@@ -13,7 +13,7 @@ namespace kiln {
 
 namespace {
 
-constexpr std::array<RunLimitName, 15> kLimits = {{{"core", "RLIMIT_CORE", RLIMIT_CORE},
+constexpr std::array<RunLimitName, 15> kRunLimitNames = {{{"core", "RLIMIT_CORE", RLIMIT_CORE},
                                                    {"cpu", "RLIMIT_CPU", RLIMIT_CPU},
                                                    {"data", "RLIMIT_DATA", RLIMIT_DATA},
                                                    {"fsize", "RLIMIT_FSIZE", RLIMIT_FSIZE},
@@ -39,11 +39,11 @@ std::uint64_t parse_limit_value(std::string_view text, std::string_view whole) {
 }  // namespace
 
 const RunLimitName& run_limit_named(std::string_view name) {
-  for (const RunLimitName& limit : kLimits) {
+  for (const RunLimitName& limit : kRunLimitNames) {
     if (limit.name == name) return limit;
   }
   std::vector<std::string> known;
-  for (const RunLimitName& limit : kLimits) known.emplace_back(limit.name);
+  for (const RunLimitName& limit : kRunLimitNames) known.emplace_back(limit.name);
   throw Error(Category::usage, fmt::format("ulimit '{}' is not known{}", printable(name), suggestion(name, known)));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -9,6 +10,9 @@
 #include "registry/oci/descriptor.hpp"
 
 namespace kiln::oci {
+
+// The largest manifest or index that is read, as registries take them (OCI distribution spec, "Pushing Manifests").
+inline constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
 
 // When what a manifest describes was made, as RFC 3339 writes it (OCI image spec, annotations.md).
 inline constexpr char kCreatedAnnotation[] = "org.opencontainers.image.created";

@@ -128,6 +128,11 @@ bool is_valid_tag(std::string_view tag) {
   });
 }
 
+bool is_valid_repository(std::string_view name) {
+  const auto reference = Reference::parse_if_valid(fmt::format("registry.invalid/{}", name));
+  return reference && reference->repository == name;
+}
+
 Reference Reference::parse(std::string_view text) {
   Reference result;
   if (const std::string problem = read_reference(text, result); !problem.empty()) refuse_reference(text, problem);

@@ -47,5 +47,7 @@ bool is_loopback_registry(std::string_view registry);
 Reference parse_new_name(std::string_view text);
 
 bool is_valid_tag(std::string_view tag);
+// Whether a registry that is named by host can have a repository of this name.
+bool is_valid_repository(std::string_view name);
 
 }  // namespace kiln::oci

@@ -60,11 +60,6 @@ void add_page(const HttpResponse& response, const std::string& where, const char
   }
 }
 
-bool is_repository(std::string_view name) {
-  const auto reference = oci::Reference::parse_if_valid(fmt::format("registry.invalid/{}", name));
-  return reference && reference->repository == name;
-}
-
 // Sends the request for page after page and hands each answer to `read`, which returns how many entries it had. The
 // first answer must have status 200 already.
 struct ListBounds {
@@ -163,7 +158,7 @@ std::vector<std::string> RegistryLists::repositories() {
   RegistryRequest request;
   request.scope = Scope::catalog();
   const RegistryAnswer answer = ask_for_names(transport_, "/v2/_catalog", request);
-  ListedNames found = list_names(transport_, request, answer, "list of repositories", "repositories", is_repository);
+  ListedNames found = list_names(transport_, request, answer, "list of repositories", "repositories", oci::is_valid_repository);
   for (const std::string& odd : found.odd) {
     session_.log().warn(fmt::format("registry '{}' has a repository '{}', which no client can name; it is passed over",
                                     transport_.endpoint().authority, printable(odd.substr(0, kMostShownName))));

@@ -16,7 +16,6 @@ namespace {
 using oci::Descriptor;
 using oci::Digest;
 
-constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
 constexpr int kFallbackAttempts = 5;
 constexpr int kStoredAttempts = 4;  // with the pauses between them, 3 seconds
 constexpr double kStoredPauseSeconds = 0.5;
@@ -64,10 +63,10 @@ std::optional<Descriptor> RegistryManifests::resolve(const std::string& reposito
   descriptor.media_type = type;
   descriptor.digest = *answer.stated_digest();
   const auto size = parse_unsigned(*response.headers.find("Content-Length"));
-  if (!size || *size > kMaxManifestBytes) {
+  if (!size || *size > oci::kMaxManifestBytes) {
     throw Error(Category::network,
                 fmt::format("manifest '{}/{}': its size is not between 0 and {} bytes",
-                            transport_.endpoint().authority + "/" + repository, key, kMaxManifestBytes));
+                            transport_.endpoint().authority + "/" + repository, key, oci::kMaxManifestBytes));
   }
   descriptor.size = *size;
   if (Digest::is_valid(key) && descriptor.digest.str() != key && Digest::parse(key).algorithm() == "sha256") {
@@ -101,7 +100,7 @@ RegistryAnswer RegistryManifests::ask(const std::string& repository, const std::
   request.path = manifest_path(repository, key);
   request.repository = repository;
   request.scope = Scope::pull(repository);
-  request.max_body_bytes = kMaxManifestBytes;
+  request.max_body_bytes = oci::kMaxManifestBytes;
   accept_manifests(request.headers);
   return transport_.send(request);
 }
@@ -244,11 +243,11 @@ void RegistryManifests::add_to_fallback_tag(const std::string& repository, const
                       entry.digest.str(), where, kFallbackAttempts));
     }
     const std::string text = oci::index_text_with(listing, entry);
-    if (text.size() > kMaxManifestBytes) {
+    if (text.size() > oci::kMaxManifestBytes) {
       throw Error(Category::network,
                   fmt::format("the list of referrers {} would have more than {} bytes with '{}'; delete what is no "
                               "longer needed of those that it names",
-                              where, kMaxManifestBytes, entry.digest.str()));
+                              where, oci::kMaxManifestBytes, entry.digest.str()));
     }
     send(repository, tag, text, {index.media_type, oci::sha256_of(text), text.size(), {}, {}, {}});
   }

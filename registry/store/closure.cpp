@@ -9,7 +9,6 @@
 namespace kiln {
 
 namespace {
-constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
 }
 
 std::vector<oci::Descriptor> closure_of(const ContentStore& store, const oci::Descriptor& root, Absent absent) {
@@ -24,10 +23,10 @@ std::vector<oci::Descriptor> closure_of(const ContentStore& store, const oci::De
     if (absent == Absent::kept && !store.has(item.digest)) continue;
     const std::string where = fmt::format("manifest '{}'", item.digest.str());
     if (oci::media_type::is_index(item.media_type)) {
-      const oci::Index index = oci::parse_index(store.read(item.digest, kMaxManifestBytes), where);
+      const oci::Index index = oci::parse_index(store.read(item.digest, oci::kMaxManifestBytes), where);
       open_ends.insert(open_ends.end(), index.manifests.begin(), index.manifests.end());
     } else if (oci::media_type::is_manifest(item.media_type)) {
-      const oci::Manifest manifest = oci::parse_manifest(store.read(item.digest, kMaxManifestBytes), where);
+      const oci::Manifest manifest = oci::parse_manifest(store.read(item.digest, oci::kMaxManifestBytes), where);
       open_ends.push_back(manifest.config);
       open_ends.insert(open_ends.end(), manifest.layers.begin(), manifest.layers.end());
     }

@@ -14,7 +14,7 @@ namespace kiln {
 
 namespace {
 
-constexpr std::string_view kVersion = "kiln home 1\n";
+constexpr std::string_view kHomeVersion = "kiln home 1\n";
 constexpr std::string_view kOciLayout = "{\"imageLayoutVersion\":\"1.0.0\"}";
 constexpr std::string_view kEmptyIndex =
     "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}";
@@ -63,7 +63,7 @@ HomeLayout HomeLayout::open(const fs::path& root) {
   create_if_missing(layout.oci_layout_file(), kOciLayout);
   create_if_missing(layout.oci() / "index.json", kEmptyIndex);
   // Last, so that a home without its parts is never taken for a whole one.
-  write_file_atomically(layout.version_file(), kVersion);
+  write_file_atomically(layout.version_file(), kHomeVersion);
   return layout;
 }
 
@@ -72,11 +72,11 @@ std::string_view HomeLayout::oci_layout_text() { return kOciLayout; }
 bool HomeLayout::is_whole() const {
   const auto text = read_file_if_exists(version_file(), 4096);
   if (!text) return false;
-  if (*text != kVersion) {
+  if (*text != kHomeVersion) {
     throw Error(Category::machine,
                 fmt::format("'{}' holds '{}', expected '{}'; point KILN_HOME at another folder or use the kiln that "
                             "made it",
-                            version_file().native(), printable(trim(*text)), trim(kVersion)));
+                            version_file().native(), printable(trim(*text)), trim(kHomeVersion)));
   }
   return true;
 }

@@ -5,6 +5,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "registry/oci/reference.hpp"
 #include "registry/store/remembered_layers.hpp"
 
 namespace kiln {
@@ -17,10 +18,6 @@ fs::path file_of(const ContentStore& store, const oci::Digest& blob) {
   return store.home().seen_places() / std::string(blob.hex());
 }
 
-bool is_repository(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-/") == std::string_view::npos;
-}
-
 // Without what is no place: the file may be damaged, and its words go into requests.
 std::vector<std::string> places_in(const fs::path& file) {
   const auto text = read_file_if_exists(file, kMostPlaceBytes);
@@ -29,7 +26,7 @@ std::vector<std::string> places_in(const fs::path& file) {
   for (const std::string_view line : split(*text, '\n')) {
     const std::size_t slash = line.find('/');
     if (slash == 0 || slash == std::string_view::npos) continue;
-    if (is_repository(line.substr(slash + 1))) places.emplace_back(line);
+    if (oci::is_valid_repository(line.substr(slash + 1))) places.emplace_back(line);
   }
   return places;
 }

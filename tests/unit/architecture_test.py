@@ -282,12 +282,11 @@ class Architecture(unittest.TestCase):
 
     def test_names_in_unnamed_namespaces_are_unique_within_a_batch(self):
         # script/bootstrap compiles the sources of several rooms together, where two definitions of one name are an error.
-        batches = dict(re.findall(r'^  "(\w+): ([\w/ ]+)"', (ROOT / "cmake/batches.cmake").read_text(encoding="utf-8"), re.MULTILINE))
-        batch_of_part = {part: batch for batch, parts in batches.items() for part in parts.split()}
+        batches = dict(re.findall(r'^  "(\w+): ([\w ]+)"', (ROOT / "cmake/batches.cmake").read_text(encoding="utf-8"), re.MULTILINE))
+        batch_of_room = {room: batch for batch, rooms in batches.items() for room in rooms.split()}
 
         def batch_of(path):
-            parts = path.parts[-2:-1] if "progress" in path.parts else path.parts[0 if path.parts[0] == "base" else 1:-1]
-            return next(batch_of_part[part] for part in ("/".join(parts[:2]), parts[0]) if part in batch_of_part)
+            return batch_of_room["progress" if "progress" in path.parts else path.parts[0 if path.parts[0] == "base" else 1]]
 
         constants = {(batch_of(path), name) for path in product_files() if path.suffix == ".hpp" for name in re.findall(
             r"^inline constexpr [^=({]*?(\w+)\s*(?:\[\])?\s*[={]", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)}
