@@ -5,11 +5,16 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <exception>
 #include <string>
+#include <vector>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
+#include "base/percent.hpp"
 #include "base/text.hpp"
+#include "builder/layer/tar_header.hpp"
 
 namespace kiln {
 
@@ -18,6 +23,8 @@ struct TarEncoder::State {
   std::exception_ptr failure;
   bool given_up = false;
   std::string name;  // of the current entry
+  bool is_held = false;
+  std::string held;  // what libarchive writes while is_held is set
   // Two writers into one stream: ustar for what it can say, pax for the rest. libarchive's pax writer alone would put a
   // pax record before every entry (hdrcharset), which costs a kilobyte each and makes GNU tar warn about each.
   using Writer = std::unique_ptr<archive, decltype(&archive_write_free)>;
@@ -33,6 +40,10 @@ struct TarEncoder::State {
     auto* self = static_cast<State*>(self_pointer);
     if (self->given_up) return -1;
     try {
+      if (self->is_held) {
+        self->held.append(static_cast<const char*>(bytes), size);
+        return static_cast<la_ssize_t>(size);
+      }
       if (!self->failure) self->out({static_cast<const char*>(bytes), size});
       return static_cast<la_ssize_t>(size);
     } catch (...) {
@@ -83,6 +94,49 @@ std::string tar_name(const FileEntry& entry) {
   }
 }
 
+// Whether libarchive would write an attribute's name percent-encoded, which no other writer of layers does, and no
+// reader undoes.
+bool is_encoded_by_libarchive(std::string_view name) {
+  return std::any_of(name.begin(), name.end(), [](char c) { return c <= ' ' || c > '~' || c == '%' || c == '='; });
+}
+
+constexpr std::string_view kSchily = "SCHILY.xattr.";
+
+// An attribute as a pax record: by SCHILY's key, as Go's archive/tar has it, name and value as they are. A pax key has
+// no '=', so such a name needs libarchive's own key, which has the name percent-encoded and the value in base64.
+struct AttributeRecord {
+  std::string key;
+  std::string value;
+};
+AttributeRecord attribute_record(const std::string& name, const std::string& value) {
+  if (name.find('=') == std::string::npos) return {fmt::format("{}{}", kSchily, name), value};
+  return {fmt::format("LIBARCHIVE.xattr.{}", percent_encoded(name)), base64_encoded(value)};
+}
+
+// Writes the records' keys over those that libarchive was handed in their place, which are as long. `header` begins
+// with a pax header (its block, then its records); `records` are in the order in which libarchive writes them. False
+// where they are not.
+bool put_keys(std::string& header, const std::vector<AttributeRecord>& records) {
+  if (header.size() < tar::kBlock) return false;
+  const auto size = tar::parse_number(std::string_view(header).substr(124, 12));
+  if (!size || *size < 0 || static_cast<std::uint64_t>(*size) > header.size() - tar::kBlock) return false;
+  const std::size_t end = tar::kBlock + static_cast<std::size_t>(*size);
+  auto record = records.begin();
+  for (std::size_t at = tar::kBlock; at < end;) {
+    const std::size_t space = header.find(' ', at);
+    const auto length = parse_unsigned(std::string_view(header).substr(at, space - at));
+    if (!length || *length > end - at) return false;
+    at += *length;
+    if (header.compare(space + 1, kSchily.size(), kSchily) != 0) continue;
+    if (record == records.end() || header.compare(space + 1 + record->key.size(), at - (space + 1 + record->key.size()),
+                                                  "=" + record->value + "\n") != 0)
+      return false;
+    header.replace(space + 1, record->key.size(), record->key);
+    ++record;
+  }
+  return record == records.end();
+}
+
 }  // namespace
 
 TarEncoder::TarEncoder(std::function<void(std::string_view)> out) : state_(std::make_unique<State>()) {
@@ -119,9 +173,17 @@ void TarEncoder::header(const FileEntry& entry) {
     archive_entry_set_rdevminor(header, entry.device_minor);
   }
   // A hard link is another name: the attributes are its file's, but for what is said of the name itself.
+  std::vector<AttributeRecord> records;
+  bool are_encoded = false;
   for (const auto& [name, value] : entry.xattrs) {
     if (entry.type == EntryType::hardlink && name != kOrdinaryNameXattr) continue;
-    archive_entry_xattr_add_entry(header, name.c_str(), value.data(), value.size());
+    are_encoded = are_encoded || is_encoded_by_libarchive(name);
+    records.insert(records.begin(), attribute_record(name, value));  // libarchive lists the last one first
+  }
+  for (auto record = records.rbegin(); record != records.rend(); ++record) {
+    const std::string name =
+        are_encoded ? std::string(record->key.size() - kSchily.size(), 'x') : record->key.substr(kSchily.size());
+    archive_entry_xattr_add_entry(header, name.c_str(), record->value.data(), record->value.size());
   }
   // ustar refuses, before it writes anything, what does not fit into its fields; attributes it would drop unsaid.
   if (state_->current != nullptr) state_->check(archive_write_finish_entry(state_->current));
@@ -130,7 +192,16 @@ void TarEncoder::header(const FileEntry& entry) {
       archive_entry_xattr_count(header) == 0 && archive_write_header(state_->current, header) == ARCHIVE_OK;
   if (fits) return state_->check(ARCHIVE_OK);
   state_->current = state_->pax.get();
-  state_->check(archive_write_header(state_->current, header));
+  state_->is_held = are_encoded;
+  const int result = archive_write_header(state_->current, header);
+  state_->is_held = false;
+  state_->check(result);
+  if (!are_encoded) return;
+  if (!put_keys(state_->held, records))
+    throw Error(Category::build,
+                fmt::format("cannot put the extended attributes of '{}' into a tar", printable(state_->name)));
+  state_->out(state_->held);
+  state_->held.clear();
 }
 
 void TarEncoder::data(std::string_view bytes) {

@@ -158,7 +158,8 @@ std::vector<std::string> RegistryLists::repositories() {
   RegistryRequest request;
   request.scope = Scope::catalog();
   const RegistryAnswer answer = ask_for_names(transport_, "/v2/_catalog", request);
-  ListedNames found = list_names(transport_, request, answer, "list of repositories", "repositories", oci::is_valid_repository);
+  ListedNames found =
+      list_names(transport_, request, answer, "list of repositories", "repositories", oci::is_valid_repository);
   for (const std::string& odd : found.odd) {
     session_.log().warn(fmt::format("registry '{}' has a repository '{}', which no client can name; it is passed over",
                                     transport_.endpoint().authority, printable(odd.substr(0, kMostShownName))));

@@ -49,14 +49,8 @@ void make_index(const std::string& tar, std::vector<FileEntry> entries, const Fi
   });
 }
 
-// libarchive writes these bytes of an attribute's name percent-encoded, which no reader of SCHILY.xattr undoes.
-bool is_encoded(const std::string& name) {
-  return std::any_of(name.begin(), name.end(), [](char c) { return c <= ' ' || c >= 0x7f || c == '%' || c == '='; });
-}
-
 // A hard link's attributes and size are its file's, and in a tar they stand there alone.
 FileEntry as_read(FileEntry entry) {
-  std::erase_if(entry.xattrs, [](const auto& xattr) { return is_encoded(xattr.first); });
   if (entry.type == EntryType::hardlink) {
     entry.size = 0;
     entry.xattrs.clear();

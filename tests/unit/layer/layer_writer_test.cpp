@@ -218,6 +218,45 @@ TEST_CASE("no xattr is written twice and no user is named") {
   CHECK(tar.find("root") == std::string::npos);
 }
 
+TEST_CASE("an attribute's name stands as it is, and one with '=' by a key that can hold it") {
+  Workshop shop;
+  LayerWriter writer(shop.store, shop.pool, with("none"));
+  FileEntry entry = entry_of(std::string(90, 'd') + "/" + std::string(120, 'f'), EntryType::file);
+  entry.xattrs = {{"security.capability", std::string("\1\0=\n", 4)},
+                  {"user.caf\xc3\xa9", "1 user.x=2\n"},
+                  {"user.100%", "percent"},
+                  {"user.a=b", std::string("\0=\n", 3)},
+                  {"user.two words", ""},
+                  {"user.\xff\n", "bytes"}};
+  writer.add(folder_of(std::string(90, 'd')));
+  add_file(writer, entry, "x");
+  add_file(writer, entry_of("g", EntryType::file), "y");
+  const std::string tar = tar_of(shop, writer.finish());
+  CHECK(tar.find("SCHILY.xattr.user.caf\xc3\xa9=1 user.x=2\n") != std::string::npos);
+  CHECK(tar.find("SCHILY.xattr.user.100%=percent\n") != std::string::npos);
+  CHECK(tar.find("SCHILY.xattr.security.capability=") != std::string::npos);
+  CHECK(tar.find("LIBARCHIVE.xattr.user.a%3Db=AD0K\n") != std::string::npos);
+  CHECK(tar.find("xxx") == std::string::npos);
+
+  MemorySource source(tar);
+  TarReader reader(source, "layer", Whiteouts::recognise);
+  REQUIRE(reader.next() != nullptr);
+  const FileEntry* read = reader.next();
+  REQUIRE(read != nullptr);
+  CHECK(read->path == entry.path);
+  CHECK(read->xattrs == entry.xattrs);
+  read = reader.next();
+  REQUIRE(read != nullptr);
+  CHECK(read->xattrs.empty());
+
+  const std::string seen = output_of(
+      {"python3", "-c",
+       "import sys, tarfile\nfor e in tarfile.open(fileobj=sys.stdin.buffer, mode='r|'): print(sorted(e.pax_headers))"},
+      tar);
+  CHECK(seen.find("'SCHILY.xattr.user.caf\xc3\xa9'") != std::string::npos);
+  CHECK(seen.find("'SCHILY.xattr.user.two words'") != std::string::npos);
+}
+
 TEST_CASE("files stream from their descriptors, and one that changed fails by name") {
   Workshop shop;
   const std::string text = varied_bytes(1 << 20, 3);
