@@ -63,8 +63,12 @@ class AnswerServer:
         self._server.server_close()
 
     def serve_layout(self, layout, repository="acme/base"):
-        """Serves an OCI layout's image and all its blobs; the image's name."""
+        """Serves an OCI layout's image and all its blobs, and nothing else; the image's name."""
         self.answers = {"/v2/": (200, {}, b"{}")}
+        return self.serve_layout_too(layout, repository)
+
+    def serve_layout_too(self, layout, repository):
+        """The same, beside what is served already."""
         layout = Path(layout)
         for path in (layout / "blobs/sha256").iterdir():
             self.answers[f"/v2/{repository}/blobs/sha256:{path.name}"] = (200, {}, path.read_bytes())

@@ -255,6 +255,13 @@ def layer_runs(archive, stand):
     name = stand.server.serve_layout(layout)
     yield Run("pull", ["pull", name])
     yield Run("sbom", ["sbom", name])
+    yield diff_run(stand, name)
+
+
+def diff_run(stand, name):
+    """What differs between a sound image and this one, which the server has already."""
+    sound = stand.server.serve_layout_too(write_layout(stand.folder / "sound", [file("a", "one") + END]), "acme/sound")
+    return Run("diff", ["diff", sound, name])
 
 
 def plain_of(data):

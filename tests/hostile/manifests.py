@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 
+from tests.hostile.archives import diff_run
 from tests.hostile.stand import CANARY, Case, Run
 from tests.support.layout_writer import ARCHITECTURES, TYPE, tar_of
 
@@ -123,6 +124,7 @@ def ways(image, root, stand):
     yield Run("oci-layout", ["build", "--build-context", f"base=oci-layout://{stand.folder}/layout:base", "-o", "type=local,dest=out", "layout-from"])
     yield Run("pull", ["pull", name])
     yield Run("inspect", ["inspect", name])
+    yield diff_run(stand, name)
     yield Run("index create", ["index", "create", "--dry-run", f"{server.address}/acme/all:1", name])
 
 

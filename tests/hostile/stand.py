@@ -6,7 +6,7 @@ at the same path, so that a bomb fills that and no disk. A run passes where
 
 - the exit code is one of README's, and no signal,
 - it took no more than MAX_SECONDS and no process of it more than MAX_MEMORY,
-- what is refused is said, in a line that begins with "error: ",
+- what is refused is said, in a line that begins with "error: ", and no line of that has more than MAX_LINE characters,
 - no canary was changed, read into an output, a message or KILN_HOME, and
 - nothing was written beside KILN_HOME, the outputs of the case, nor left in /tmp."""
 
@@ -32,6 +32,7 @@ TOKEN = "canary-of-the-host-7719"
 CANARY = "/hostile-canary"  # a folder of the host, with a file `secret`
 MAX_SECONDS = 60
 MAX_MEMORY = 1 << 30
+MAX_LINE = 8 << 10
 TMPFS_BYTES = 256 << 20
 CODES = {0, 1, 2, 3, 4}
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -190,6 +191,8 @@ class Stand:
             yield f"it took {outcome.memory >> 20} MiB of memory"
         if not is_accepted and "error: " not in outcome.output:
             yield "nothing says what is wrong"
+        if max(map(len, outcome.output.splitlines()), default=0) > MAX_LINE and not is_accepted:
+            yield "a line of the message is too long to be read"
         if "internal" in outcome.output:
             yield "it is called an internal error"
         if not is_accepted and run.says not in outcome.output:

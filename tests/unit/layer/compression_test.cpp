@@ -9,6 +9,12 @@
 using namespace kiln;
 using namespace kiln::test;
 
+// There where the program is linked with a sanitizer, which this source need not be compiled by.
+extern "C" {
+[[gnu::weak]] void __asan_init();
+[[gnu::weak]] void __tsan_init();
+}
+
 namespace {
 
 // Gives its bytes away a few at a time.
@@ -87,9 +93,10 @@ TEST_CASE("the bytes of a compressed stream are pinned") {
 }
 
 TEST_CASE("another CPU makes the same bytes") {
-#ifdef KILN_IS_SANITIZED
-  MESSAGE("skipped: a sanitized program does not run in the emulator");
-#else
+  if (__asan_init != nullptr || __tsan_init != nullptr) {
+    MESSAGE("skipped: a sanitized program does not run in the emulator");
+    return;
+  }
   if (!find_program("qemu-x86_64-static")) {
     MESSAGE("skipped: there is no qemu-x86_64-static here");
     return;
@@ -100,7 +107,6 @@ TEST_CASE("another CPU makes the same bytes") {
     const std::string output = output_of({"qemu-x86_64-static", "-cpu", cpu, self, "--test-case=*are pinned*"});
     CHECK(output.find("2 passed | 0 failed") != std::string::npos);
   }
-#endif
 }
 
 TEST_CASE("level 3 of gzip is level 2, since ISA-L's own differs between CPUs") {
