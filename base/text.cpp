@@ -42,6 +42,12 @@ bool is_invisible(char32_t c) {
          (c >= 0x2066 && c <= 0x2069);
 }
 
+// Where the character of UTF-8 begins that the byte at `at` is of.
+std::size_t character_start(std::string_view text, std::size_t at) {
+  while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) --at;
+  return at;
+}
+
 }  // namespace
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -149,6 +155,20 @@ std::string printable(std::string_view text) {
     text.remove_prefix(length);
   }
   return result;
+}
+
+std::string printable(std::string_view text, std::size_t most_bytes) {
+  if (text.size() <= most_bytes) return printable(text);
+  return printable(text.substr(0, character_start(text, most_bytes))) + "...";
+}
+
+std::string readable_line(std::string_view line) {
+  constexpr std::size_t kMostBytes = 8000;
+  constexpr std::size_t kEndBytes = 1000;
+  if (line.size() <= kMostBytes) return std::string(line);
+  const std::size_t head = character_start(line, kMostBytes - kEndBytes);
+  const std::size_t tail = character_start(line, line.size() - kEndBytes);
+  return fmt::format("{} ... {} bytes left out ... {}", line.substr(0, head), tail - head, line.substr(tail));
 }
 
 std::string hex(std::string_view bytes) {

@@ -31,6 +31,10 @@ std::string human_seconds(double seconds);
 // Control characters, bidirectional overrides and invalid UTF-8 made visible, so that text from a hostile source can be
 // printed.
 std::string printable(std::string_view text);
+// The same of no more than so many bytes, with "..." where there are more.
+std::string printable(std::string_view text, std::size_t most_bytes);
+// A line of a message: what is in the middle of more than 8,000 bytes is left out, and how much of it is said.
+std::string readable_line(std::string_view line);
 
 std::string hex(std::string_view bytes);
 

@@ -1,5 +1,6 @@
 #include "builder/cli/exit_code.hpp"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ std::string harmless(const std::string& text) {
   const LogFolds service = LogFolds::of_environment(environment_variable);
   const std::string shown = without_url_credentials(text);
   std::vector<std::string> lines;
-  for (const std::string_view line : split(shown, '\n')) lines.push_back(service.inert(line));
+  for (const std::string_view line : split(shown, '\n')) lines.push_back(readable_line(service.inert(line)));
   return join(lines, "\n");
 }
 
@@ -53,17 +54,19 @@ int exit_code_of(Category category, const CancelToken& cancel) {
   return 4;
 }
 
+std::string error_text(const Error& error) {
+  std::string text = fmt::format("error: {}\n{}", harmless(error.message()), harmless(error.detail()));
+  if (!text.ends_with('\n')) text += '\n';
+  return text;
+}
+
 int report_error(const Error& error, const CancelToken& cancel) {
   if (cancel.is_cancelled()) {
     std::fprintf(stderr, "stopped by signal %d; what was finished is kept\n", cancel.signal_number());
     return exit_code_of(Category::cancelled, cancel);
   }
   std::fflush(stdout);
-  std::fprintf(stderr, "error: %s\n", harmless(error.message()).c_str());
-  if (!error.detail().empty()) {
-    const std::string detail = harmless(error.detail());
-    std::fprintf(stderr, "%s%s", detail.c_str(), detail.ends_with('\n') ? "" : "\n");
-  }
+  fmt::print(stderr, "{}", error_text(error));
   return exit_code_of(error.category(), cancel);
 }
 

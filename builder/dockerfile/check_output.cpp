@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/credentials.hpp"
 #include "base/sarif.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/excerpt.hpp"
@@ -12,6 +13,9 @@ namespace kiln::dockerfile {
 namespace {
 
 constexpr const char* kErrorRule = "DockerfileError";
+
+// An error repeats a Dockerfile's words.
+std::string message_of(const Error& error) { return readable_line(without_url_credentials(error.message())); }
 
 const char* to_string(RuleOrigin origin) { return origin == RuleOrigin::buildkit ? "buildkit" : "kiln"; }
 
@@ -25,7 +29,7 @@ std::string check_text(const CheckReport& report, std::string_view text, std::st
                        report.fails && rule.origin == RuleOrigin::buildkit ? "error" : "warning", rule.name, rule.page,
                        printable(finding.message), excerpt(text, file_name, finding.lines));
   }
-  if (report.error) out += fmt::format("error: {}\n{}\n", report.error->message(), report.error->detail());
+  if (report.error) out += fmt::format("error: {}\n{}\n", message_of(*report.error), report.error->detail());
   return out;
 }
 
@@ -42,7 +46,7 @@ nlohmann::json check_json(const CheckReport& report, std::string_view file_name)
                         {"end_line", finding.lines.last}});
   }
   nlohmann::json out = {{"file", printable(file_name)}, {"fails", report.fails}, {"findings", std::move(findings)}};
-  out["error"] = report.error ? nlohmann::json(report.error->message()) : nlohmann::json();
+  out["error"] = report.error ? nlohmann::json(message_of(*report.error)) : nlohmann::json();
   return out;
 }
 
@@ -61,7 +65,7 @@ nlohmann::json check_sarif(const CheckReport& report, std::string_view file_name
                        finding.lines.first, finding.lines.last});
   }
   if (report.error) {
-    results.push_back({kErrorRule, SarifLevel::error, report.error->message(), file, report.error_lines.first,
+    results.push_back({kErrorRule, SarifLevel::error, message_of(*report.error), file, report.error_lines.first,
                        report.error_lines.last});
   }
   return sarif_log(known, results);

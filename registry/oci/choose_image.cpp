@@ -89,17 +89,25 @@ std::optional<ChosenImage> choose_image(const Index& index, const Platform& plat
 }
 
 std::string platforms_of(const Index& index) {
+  constexpr std::size_t kMostNames = 50;
+  constexpr std::size_t kMostNameBytes = 100;
   std::vector<std::string> names;
   std::size_t unnamed = 0;
+  std::size_t further = 0;
   for (const Descriptor& entry : index.manifests) {
     if (!names_platform(entry)) {
       ++unnamed;
     } else if (!entry.platform->is_unknown()) {
-      names.push_back(printable(entry.platform->str()));
+      if (names.size() < kMostNames) {
+        names.push_back(printable(entry.platform->str(), kMostNameBytes));
+      } else {
+        ++further;
+      }
     }
   }
   if (names.empty() && unnamed == 0) return "none";
   std::string text = join(names, ", ");
+  if (further > 0) text += fmt::format(", {} more", further);
   if (unnamed > 0)
     text += fmt::format("{}{} that name{} no platform", names.empty() ? "" : " and ", unnamed, unnamed == 1 ? "s" : "");
   return text;

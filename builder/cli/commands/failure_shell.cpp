@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/text.hpp"
+#include "builder/cli/exit_code.hpp"
 #include "builder/run/terminal_session.hpp"
 
 namespace kiln::cli {
@@ -27,8 +28,7 @@ void open_failure_shell(const Error& error, std::unique_ptr<FailedRun> failed, W
     fmt::print(stderr, "no shell is opened: what failed is not the command of a RUN\n");
     return;
   }
-  fmt::print(stderr, "error: {}\n{}{}", error.message(), error.detail(),
-             error.detail().empty() || error.detail().ends_with('\n') ? "" : "\n");
+  fmt::print(stderr, "{}", error_text(error));
   fmt::print(stderr, "This is '{}' as the command left its files. 'exit' ends the build; nothing of this is kept.\n",
              join(failed->shell, " "));
   try {

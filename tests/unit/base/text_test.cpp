@@ -78,10 +78,22 @@ TEST_CASE("hostile text is made visible before it is printed") {
   CHECK(printable(std::string("a\0b", 3)) == "a\\x00b");
   CHECK(printable("\x7f") == "\\x7f");
   CHECK(printable("\xff\xc3") == "\\xff\\xc3");
+  CHECK(printable("abc", 3) == "abc");
+  CHECK(printable("abcd", 3) == "abc...");
+  CHECK(printable("ab\u00fcc", 3) == "ab...");
+  CHECK(printable("\x1b[31m", 1) == "\\x1b...");
   CHECK(printable("\xc0\x80") == "\\xc0\\x80");
   CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");
   CHECK(printable("\u009b31m") == "\\xc2\\x9b31m");
   CHECK(printable("a\u202ecod.exe") == "a\\xe2\\x80\\xaecod.exe");
+}
+
+TEST_CASE("of a long line of a message its beginning and its end are shown") {
+  CHECK(readable_line(std::string(8000, 'a')) == std::string(8000, 'a'));
+  CHECK(readable_line("x" + std::string(20000, 'a') + "z") ==
+        "x" + std::string(6999, 'a') + " ... 12002 bytes left out ... " + std::string(999, 'a') + "z");
+  CHECK(readable_line(std::string(6999, 'a') + "\u00fc" + std::string(2000, 'b'))
+            .starts_with(std::string(6999, 'a') + " ... "));
 }
 
 TEST_CASE("bytes in hexadecimal, words joined") {

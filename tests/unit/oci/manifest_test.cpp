@@ -240,6 +240,11 @@ TEST_CASE("an entry without a platform is chosen by its config, after those that
   index.manifests.push_back(documents.named("linux/amd64", "linux/amd64"));
   CHECK(documents.choose(index, "linux/amd64")->descriptor == index.manifests[2]);
   CHECK(platforms_of(index) == "linux/amd64 and 2 that name no platform");
+  Index wide = index;
+  wide.manifests.back().platform->architecture = std::string(1 << 20, 'a');
+  CHECK(platforms_of(wide) == "linux/" + std::string(94, 'a') + "... and 2 that name no platform");
+  wide.manifests.insert(wide.manifests.end(), 60, index.manifests[2]);
+  CHECK(platforms_of(wide).ends_with("linux/amd64, 11 more and 2 that name no platform"));
 
   // What is no image is passed over: an artifact, and an entry with a platform of empty words.
   Manifest artifact;
