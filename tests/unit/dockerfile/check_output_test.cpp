@@ -18,6 +18,20 @@ TEST_CASE("text names rule, page, message and lines") {
   CHECK(check_text(check("FROM scratch\n", "D"), "FROM scratch\n", "D").empty());
 }
 
+TEST_CASE("an error shows no password and no more of a long word than can be read") {
+  for (const std::string& word :
+       {std::string("https://me:canary@example.com/x"), "https://me:canary@example.com/" + std::string(50000, 'x')}) {
+    const std::string text = "FROM scratch\n" + word + " y\n";
+    const CheckReport report = check(text, "Dockerfile");
+    for (const std::string& out : {check_text(report, text, "Dockerfile"), check_json(report, "Dockerfile").dump(),
+                                   check_sarif(report, "Dockerfile").dump()}) {
+      CHECK(has(out, "unknown instruction 'https://"));
+      CHECK_FALSE(has(out, "canary"));
+      CHECK((word.size() < 100 || (out.size() < 40000 && has(out, "bytes left out"))));
+    }
+  }
+}
+
 TEST_CASE("JSON holds the same") {
   const auto out = check_json(check(kText, "Dockerfile"), "Dockerfile");
   CHECK(out["file"] == "Dockerfile");
