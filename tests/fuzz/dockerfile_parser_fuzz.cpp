@@ -47,7 +47,8 @@ void fuzz_one(std::string_view input) {
   require(report.error.has_value() || !parsed.error.has_value(), "check() lost an error");
   check_text(report, input, "Dockerfile");
   check_json(report, "Dockerfile").dump();
-  check_sarif(report, "Dockerfile").dump();
+  // It lists all rules with their texts, which takes longer than all else.
+  if (input.size() % 16 == 0) check_sarif(report, "Dockerfile").dump();
 }
 
 std::vector<std::string> seeds() {
