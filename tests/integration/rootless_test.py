@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -137,6 +138,20 @@ class FurtherIds(Rootless):
         self.assertEqual(self.kiln("digest", name + ":latest").stdout.strip(), first)
         self.kiln("logout", server.address)
         self.kiln("push", name + ":latest", code=3)
+
+    def test_a_base_of_debian_packages_is_as_root_would_have_built_it(self):
+        self.need_programs("mmdebstrap")
+        try:
+            socket.create_connection(("deb.debian.org", 80), timeout=10).close()
+        except OSError:
+            self.skipTest("Debian's packages cannot be reached from here")
+        self.write("images/fleet.json", json.dumps({"registry": "ghcr.io", "namespace": "acme", "tags": ["latest"]}))
+        self.write("images/os/image.json", json.dumps({"kind": "base", "debian": {"suite": "bookworm", "variant": "essential", "include": ["ca-certificates"]}}))
+        self.assertIn("locked 'os'", self.kiln("lock", "--update").stderr)
+        self.kiln("bake", "--set", "*.output=type=oci,tar=false,dest=mine")
+        harness.KilnTest.kiln(self, "bake", "--set", "*.output=type=oci,tar=false,dest=roots", env={"KILN_HOME": str(self.folder / "roots-home")}, timeout=300)
+        mine, roots = (self.layout_image(self.folder / name).digest for name in ("mine", "roots"))
+        self.assertEqual(mine, roots)
 
     def test_a_shell_opens_where_a_run_failed(self):
         self.write("app/Dockerfile", "FROM base\nRUN echo left > /left && exit 3\n")
