@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 
+#include "base/core_files.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/exit_code.hpp"
@@ -24,6 +25,7 @@ void keep_freed_memory() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  kiln::leave_no_core_files();
   keep_freed_memory();
   // A file that may not grow any more (ulimit -f) is an error of the write that says so, not the end without a word.
   ::signal(SIGXFSZ, SIG_IGN);

@@ -228,7 +228,7 @@ Command mmdebstrap_command(const DebianLock& lock, const fs::path& scratch, cons
 umask 022
 tar=$1 bytes=$2
 shift 2
-echo localhost > /proc/sys/kernel/hostname
+hostname localhost 2>/dev/null || echo localhost > /proc/sys/kernel/hostname
 if [ "$bytes" != 0 ]; then mount -t tmpfs -o "mode=0755,size=$bytes" kiln "$TMPDIR"; fi
 exec "$@" >> "$tar")";
   static constexpr std::string_view kUserScript = R"(set -eu

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/credentials.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/check_context.hpp"
 #include "builder/dockerfile/check_suggestion.hpp"
@@ -72,6 +73,11 @@ bool names_a_secret(std::string_view name) {
   return found && parts.back() != "file" && parts.back() != "version";
 }
 
+bool is_command_of_config(const InstructionBody& body) {
+  return std::holds_alternative<Cmd>(body) || std::holds_alternative<Entrypoint>(body) ||
+         std::holds_alternative<Healthcheck>(body);
+}
+
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (char c : text) {
@@ -98,12 +104,20 @@ class StageWalk {
         for (const ArgDefinition& definition : arg->definitions) {
           secret("ARG", definition.name, instruction);
           declare(instruction, definition);
+          const auto& declared = state_.scope.declared_args();
+          if (!declared.empty() && declared.back().value)
+            password("ARG", definition.name, *declared.back().value, instruction);
         }
         return;
       }
       for (const Word& word : expanded_words(instruction.body))
         look(instruction, state_.scope.expand(word.text, word.quotes));
       if (const auto* env = std::get_if<Env>(&instruction.body)) set(instruction, *env);
+      if (const auto* label = std::get_if<Label>(&instruction.body)) {
+        for (const KeyValue& pair : label->pairs)
+          password("LABEL", state_.scope.expand(pair.key).text, state_.scope.expand(pair.value).text, instruction);
+      }
+      if (is_command_of_config(instruction.body)) password(instruction.keyword, "", instruction.original, instruction);
       if (const auto* expose = std::get_if<Expose>(&instruction.body)) ports(instruction, *expose);
       if (const auto* run = std::get_if<Run>(&instruction.body)) {
         for (const WrittenMount& mount : run->mounts) {
@@ -132,6 +146,7 @@ class StageWalk {
     }
     for (const auto& [key, value] : values) {
       secret("ENV", key, instruction);
+      password("ENV", key, value, instruction);
       state_.scope.set_env(key, value);
     }
   }
@@ -166,6 +181,16 @@ class StageWalk {
     if (!names_a_secret(name)) return;
     context_.report("SecretsUsedInArgOrEnv",
                     fmt::format("Do not use ARG or ENV instructions for sensitive data ({} \"{}\")", keyword, name),
+                    instruction);
+  }
+
+  // ADD, COPY and RUN are written into the history without it.
+  void password(std::string_view keyword, const std::string& name, const std::string& value,
+                const Instruction& instruction) {
+    if (without_url_credentials(value) == value) return;
+    context_.report("PasswordInUrl",
+                    fmt::format("The image will hold a URL with a user or password ({}{})", keyword,
+                                name.empty() ? "" : " " + quoted(name)),
                     instruction);
   }
 

@@ -48,7 +48,9 @@ std::uint64_t memory_kills() {
   return parse_unsigned(std::string_view(text).substr(begin, text.find('\n', begin) - begin)).value_or(0);
 }
 
-constexpr char kConsoleSocket[] = "/proc/1/cwd/console";
+// In the folder where this process and the runtime work: a whole path may be too long for a socket, and /proc/1/cwd is
+// closed to the runtime, since this process is not dumpable.
+constexpr char kConsoleSocket[] = "console";
 
 struct Child {
   pid_t pid = -1;

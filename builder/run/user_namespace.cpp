@@ -11,6 +11,7 @@
 
 #include <cerrno>
 
+#include "base/core_files.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/process.hpp"
@@ -153,6 +154,7 @@ std::string enter_user_namespace() {
     if (::setns(name_space.get(), CLONE_NEWUSER) != 0) {
       return fmt::format("cannot enter a user namespace: {}; run kiln as root", errno_text(errno));
     }
+    leave_no_core_files();
   } catch (const Error& error) {
     return error.message() + "; run kiln as root";
   }

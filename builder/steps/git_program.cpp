@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "base/timed_command.hpp"
+#include "registry/remote/proxy.hpp"
 
 namespace kiln {
 
@@ -31,7 +32,11 @@ std::vector<std::string> environment_with(const std::vector<SourceSecrets::GitHe
                                      "GIT_COMMITTER_EMAIL=kiln",
                                      "LC_ALL=C"};
   for (const char* name : kInherited) {
-    if (const auto value = environment_variable(name)) result.push_back(fmt::format("{}={}", name, *value));
+    const auto value = environment_variable(name);
+    if (!value) continue;
+    if (const std::string upper = to_upper(name); upper.ends_with("_PROXY") && upper != "NO_PROXY" && !value->empty())
+      check_proxy(*value, name);
+    result.push_back(fmt::format("{}={}", name, *value));
   }
   result.push_back(fmt::format("GIT_CONFIG_COUNT={}", headers.size()));
   for (std::size_t i = 0; i < headers.size(); ++i) {

@@ -1,9 +1,14 @@
 #include "registry/remote/proxy.hpp"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <cstring>
 
+#include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "registry/oci/reference.hpp"
@@ -56,6 +61,39 @@ bool matches(const Url& url, std::string_view pattern) {
   return equals_ignoring_case(host, without_brackets(pattern)) || host.ends_with("." + std::string(pattern));
 }
 
+// curl and this agree where each part of it ends.
+bool is_proxy(std::string_view text) {
+  constexpr std::array<std::string_view, 6> kSchemes = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+  if (const std::size_t mark = text.find("://"); mark != std::string_view::npos) {
+    const std::string scheme = to_lower(text.substr(0, mark));
+    if (std::find(kSchemes.begin(), kSchemes.end(), scheme) == kSchemes.end()) return false;
+    text.remove_prefix(mark + 3);
+  }
+  if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
+    const auto is_odd = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; };
+    const std::string_view user = text.substr(0, at);
+    if (user.find_first_of("/?#") != std::string_view::npos || std::any_of(user.begin(), user.end(), is_odd))
+      return false;
+    text.remove_prefix(at + 1);
+  }
+  if (text.ends_with('/')) text.remove_suffix(1);
+  std::string_view host = text;
+  std::string_view port;
+  const std::size_t bracket = text.starts_with('[') ? text.find(']') : 0;
+  if (bracket == std::string_view::npos) return false;
+  if (const std::size_t colon = text.find(':', bracket); colon != std::string_view::npos) {
+    host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+    const auto number = parse_unsigned(port);
+    if (!number || *number == 0 || *number > 65535) return false;
+  }
+  const auto is_of_host = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_';
+  };
+  if (bracket == 0) return !host.empty() && std::all_of(host.begin(), host.end(), is_of_host);
+  return host.ends_with(']') && is_numeric_address(host);
+}
+
 }  // namespace
 
 ProxySettings::ProxySettings(std::string http_proxy, std::string https_proxy, std::string_view no_proxy)
@@ -82,7 +120,18 @@ std::optional<std::string> ProxySettings::proxy_for(const Url& url) const {
   for (const std::string& pattern : no_proxy_) {
     if (matches(url, pattern)) return std::nullopt;
   }
+  check_proxy(proxy, url.is_https() ? "HTTPS_PROXY" : "HTTP_PROXY");
   return proxy;
+}
+
+void check_proxy(std::string_view text, std::string_view variable) {
+  if (is_proxy(text)) return;
+  throw Error(
+      Category::network,
+      fmt::format(
+          "the proxy that {} or ALL_PROXY names is not the URL of one; expected http://USER:PASSWORD@HOST:PORT, with "
+          "%2F for '/' and so on in USER and PASSWORD",
+          variable));
 }
 
 }  // namespace kiln

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "registry/remote/url.hpp"
@@ -16,7 +17,7 @@ class ProxySettings {
   ProxySettings(std::string http_proxy, std::string https_proxy, std::string_view no_proxy);
   static ProxySettings from_environment();
 
-  // The proxy's URL as it was written; nullopt for a direct connection.
+  // The proxy's URL as it was written; nullopt for a direct connection. Error{network} where it is none.
   std::optional<std::string> proxy_for(const Url& url) const;
 
  private:
@@ -24,5 +25,10 @@ class ProxySettings {
   std::string https_proxy_;
   std::vector<std::string> no_proxy_;
 };
+
+// Error{network}, which says nothing of the text, where it is not "[SCHEME://][USER[:PASSWORD]@]HOST[:PORT][/]" with a
+// scheme that curl has for proxies. curl and git repeat what they cannot read, or take a part of a password for a host
+// and name it.
+void check_proxy(std::string_view text, std::string_view variable);
 
 }  // namespace kiln

@@ -17,14 +17,15 @@ SECONDS = 60
 
 
 class Terminal:
-    """kiln with a terminal of its own for all three descriptors."""
+    """kiln with a terminal of its own for all three descriptors; `before` are the words of a program that becomes kiln."""
 
-    def __init__(self, test, *args):
+    def __init__(self, test, *args, before=()):
         self.output = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(test.folder)
-            os.execve(harness.kiln_binary(), ["kiln", *args], test.environment(TERM="vt100"))
+            words = [*before, str(harness.kiln_binary()), *map(str, args)]
+            os.execvpe(words[0], words, test.environment(TERM="vt100"))
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 121, 0, 0))
 
     def read(self):

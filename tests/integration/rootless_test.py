@@ -4,14 +4,16 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import harness
+from build_failure_shell_test import Terminal
 from tests.support import user_namespace
 from tests.support.layout_writer import busybox_layer, write_layout
-from tests.support.plain_user import AsNobody, need_user_namespaces
+from tests.support.plain_user import NOBODY, AsNobody, need_user_namespaces, words_for_nobody
 
 HELP_FOR_IDS = "run 'sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 nobody'"
 
@@ -110,6 +112,57 @@ class FurtherIds(Rootless):
                 self.kiln(*words)
         with self.subTest("init"):
             self.kiln("init", cwd=self.folder / "shop")
+
+
+    def test_logins_releases_pins_and_rollbacks(self):
+        server = self.registry(user=("kiln", "a word"))
+        self.write("images/fleet.json", json.dumps({"registry": server.address, "namespace": "acme", "tags": ["latest"]}))
+        self.write("images/app/Dockerfile", "FROM scratch\nCOPY f /f\n")
+        self.write("images/app/image.json", json.dumps({"kind": "service", "dockerfile": "Dockerfile", "context": "."}))
+        self.write("images/app/f", "one")
+        name = f"{server.address}/acme/app"
+        self.kiln("bake", "--push", code=3)
+        self.kiln("login", server.address, "-u", "kiln", "--password-stdin", stdin="a word")
+        self.assertEqual((self.folder / ".docker/config.json").stat().st_mode & 0o777, 0o600)
+        self.kiln("bake", "--push")
+        self.kiln("release", "create", "v1")
+        first = self.kiln("digest", name + ":latest").stdout.strip()
+        self.write("images/app/f", "two")
+        self.kiln("bake", "--push")
+        self.assertNotEqual(self.kiln("digest", name + ":latest").stdout.strip(), first)
+        compose = self.write("compose.yaml", f"services:\n  app:\n    image: {name}:latest\n", mode=0o640)
+        self.kiln("compose", "pin", "compose.yaml", "--release", "v1")
+        self.assertIn(f"{name}:latest@{first}", compose.read_text())
+        self.assertEqual((compose.stat().st_uid, compose.stat().st_mode & 0o777), (NOBODY, 0o640))
+        self.kiln("rollback", "v1")
+        self.assertEqual(self.kiln("digest", name + ":latest").stdout.strip(), first)
+        self.kiln("logout", server.address)
+        self.kiln("push", name + ":latest", code=3)
+
+    def test_a_base_of_debian_packages_is_as_root_would_have_built_it(self):
+        self.need_programs("mmdebstrap")
+        try:
+            socket.create_connection(("deb.debian.org", 80), timeout=10).close()
+        except OSError:
+            self.skipTest("Debian's packages cannot be reached from here")
+        self.write("images/fleet.json", json.dumps({"registry": "ghcr.io", "namespace": "acme", "tags": ["latest"]}))
+        self.write("images/os/image.json", json.dumps({"kind": "base", "debian": {"suite": "bookworm", "variant": "essential", "include": ["ca-certificates"]}}))
+        self.assertIn("locked 'os'", self.kiln("lock", "--update").stderr)
+        self.kiln("bake", "--set", "*.output=type=oci,tar=false,dest=mine")
+        harness.KilnTest.kiln(self, "bake", "--set", "*.output=type=oci,tar=false,dest=roots", env={"KILN_HOME": str(self.folder / "roots-home")}, timeout=300)
+        mine, roots = (self.layout_image(self.folder / name).digest for name in ("mine", "roots"))
+        self.assertEqual(mine, roots)
+
+    def test_a_shell_opens_where_a_run_failed(self):
+        self.write("app/Dockerfile", "FROM base\nRUN echo left > /left && exit 3\n")
+        self.give_away()
+        terminal = Terminal(self, "build", "--no-cache", "--on-error=shell", "--build-context", f"base=oci-layout://{self.folder}/base", "app",
+                            before=words_for_nobody(self.folder))
+        terminal.wait_for("# ")
+        terminal.type("echo it was $(cat /left) of $(id -u)\n")
+        terminal.wait_for("it was left of 0")
+        terminal.type("exit\n")
+        self.assertEqual(terminal.end(), 1)
 
 
 class OneId(Rootless):

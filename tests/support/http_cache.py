@@ -20,14 +20,15 @@ class BazelRemote:
     """What bazel-remote does with /ac and /cas: a CAS blob must have its digest, an action result must be JSON, and is served
     only while all of its outputs are there.
 
-    Use as a context manager. `address` is HOST:PORT; `requests` lists (method, path, status); `refuse` answers every request
-    with that status, `delay_seconds` answers late.
+    Use as a context manager. `address` is HOST:PORT; `requests` lists (method, path, status), `authorizations` what who asked
+    said of themselves; `refuse` answers every request with that status, `delay_seconds` answers late.
     """
 
     def __init__(self):
         self.blobs = {}
         self.actions = {}
         self.requests = []
+        self.authorizations = set()
         self.refuse = None
         self.delay_seconds = 0
         self._lock = threading.Lock()
@@ -46,6 +47,7 @@ class BazelRemote:
                     time.sleep(outer.delay_seconds)
                 status, answer = (outer.refuse, b"refused") if outer.refuse else outer.answer(self.command, self.path, body)
                 with outer._lock:
+                    outer.authorizations.add(self.headers.get("Authorization"))
                     outer.requests.append((self.command, self.path, status))
                 try:
                     self.send_response(status)

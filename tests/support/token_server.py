@@ -20,7 +20,7 @@ class TokenServer:
     """Gives tokens to one user, as GET with basic authentication asks for them, or POST with the identity token that stands in
     `identity`, each for `lifetime` seconds.
 
-    Use as a context manager, or start() and stop(). `scopes` remembers what was asked for."""
+    Use as a context manager, or start() and stop(). `scopes` remembers what was asked for, `tokens` what was given."""
 
     service = "kiln tests"
     issuer = "kiln token server"
@@ -29,6 +29,7 @@ class TokenServer:
         self.key = Path(folder) / "token.key"
         self.certificate = Path(folder) / "token.crt"
         self.scopes = []
+        self.tokens = []
         self._lifetime = lifetime
         self._login = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self._user = user
@@ -95,4 +96,5 @@ class TokenServer:
                   "jti": str(uuid.uuid4()), "access": access}
         text = f"{_base64url(json.dumps(header).encode())}.{_base64url(json.dumps(claims).encode())}"
         signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.key], input=text.encode(), check=True, capture_output=True).stdout
-        return f"{text}.{_base64url(signature)}"
+        self.tokens.append(f"{text}.{_base64url(signature)}")
+        return self.tokens[-1]

@@ -13,13 +13,14 @@ GIT_BACKEND = Path("/usr/lib/git-core/git-http-backend")
 class WebServer:
     """Use start() and stop(). `pages`: path -> (status, header fields, body). `protected`: path prefix -> the value of
     Authorization that it wants. `repositories`: a folder whose repositories are served below /. `requests` remembers
-    (method, path, header fields)."""
+    (method, path, header fields), `bodies` what was sent to pages."""
 
     def __init__(self, repositories=None):
         self.repositories = repositories
         self.pages = {}
         self.protected = {}
         self.requests = []
+        self.bodies = []
         owner = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -53,6 +54,7 @@ class WebServer:
             if path.startswith(prefix) and handler.headers.get("Authorization") != wanted:
                 return self._send(handler, 401, {"WWW-Authenticate": 'Basic realm="test"'}, b"who are you?\n")
         if path in self.pages:
+            self.bodies.append(handler.rfile.read(int(handler.headers.get("Content-Length") or 0)))
             return self._send(handler, *self.pages[path])
         if self.repositories and ".git" in path:
             return self._send(handler, *self._git(handler, path, query))

@@ -162,6 +162,23 @@ TEST_CASE("a base image without a version floats, unless it is scratch, a stage,
   CHECK(found("FROM python:3.11 AS a\nFROM a\nFROM scratch\nFROM base-python\nFROM x@sha256:00\n", options).empty());
 }
 
+TEST_CASE("a URL with a password is found wherever the image would hold it, and not shown") {
+  for (const char* line : {"ENV A=https://u:hunter2@h/", "LABEL a=https://u:hunter2@h", "ARG A=ssh://u:hunter2@h/",
+                           "CMD [\"x\", \"http://hunter2@h\"]", "ENTRYPOINT x http://u:hunter2@h",
+                           "HEALTHCHECK CMD x http://u:hunter2@h", "ARG A\nENV B=$A"}) {
+    CAPTURE(line);
+    CheckOptions options;
+    if (std::string_view(line) == "ARG A\nENV B=$A") options.build_args = {{"A", "http://u:hunter2@proxy:3128"}};
+    const std::string text = std::string("FROM scratch\n") + line + "\n";
+    CHECK(finds(text, "PasswordInUrl:2", options));
+  }
+  for (const char* line : {"ENV A=https://h/u:p@x", "ENV A=ssh://git@h/", "ADD https://u:hunter2@h/ /a",
+                           "RUN x https://u:hunter2@h/", "ARG A"}) {
+    CAPTURE(line);
+    CHECK_FALSE(finds(std::string("FROM scratch\n") + line + "\n", "PasswordInUrl:2"));
+  }
+}
+
 TEST_CASE("the root of the context is ignored only where everything in it is") {
   CheckOptions options;
   options.ignore = IgnoreMatcher({"*", "!src"});

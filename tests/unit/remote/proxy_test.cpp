@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include "base/error.hpp"
+#include "tests/support/check_error.hpp"
+
 using namespace kiln;
 
 TEST_CASE("https and http go through their own proxies") {
@@ -34,4 +37,26 @@ TEST_CASE("NO_PROXY names hosts, domains, ports and networks") {
   CHECK(direct("https://x.d.example/"));
   CHECK(direct("https://[fd12::1]/"));
   CHECK_FALSE(ProxySettings("http://p", "http://p", "*").proxy_for(Url::parse("https://any/")).has_value());
+}
+
+TEST_CASE("a proxy's URL may leave out all but the host") {
+  for (const char* proxy :
+       {"http://p:1", "p", "p:1", "p.example:3128/", "HTTPS://user:pass%2Fword@p.example", "user@p:1", "u:p:w@p",
+        "socks5h://u:p@10.0.0.1:1080", "http://[fd00::1]:3128", "http://u:p@[fd00::1]", "http://u:p@ss@p"}) {
+    CHECK(ProxySettings(proxy, "", "").proxy_for(Url::parse("http://a.example/")) == proxy);
+  }
+}
+
+TEST_CASE("what is no URL of a proxy is refused without a part of it, which may be a password") {
+  for (const char* proxy :
+       {"user:hunter2", "http://user:hunter2@p:99999", "user:hunter2@p:x", "http://user:hunt/er2@p:1",
+        "http://user:12/hunter2@p:1", "http://user:1?hunter2@p:1", "http://user:1#hunter2@p", "http:/user:hunter2@p",
+        "gopher://user:hunter2@p", "http://user:hunter2@", "http://user:hunter2@[::1", "http://user:hunter2@[::1]x",
+        "http://user:hunter2@[hunter2]", "http://user:hun ter2@p"}) {
+    CAPTURE(proxy);
+    const ProxySettings proxies(proxy, proxy, "");
+    CHECK_ERROR(proxies.proxy_for(Url::parse("https://a.example/b?c")), Category::network,
+                "the proxy that HTTPS_PROXY or ALL_PROXY names is not the URL of one; expected "
+                "http://USER:PASSWORD@HOST:PORT, with %2F for '/' and so on in USER and PASSWORD");
+  }
 }
