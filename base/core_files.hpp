@@ -10,9 +10,8 @@ namespace kiln {
 // - "Not dumpable" holds for every core_pattern, and ends with the next execve(). Entering a user namespace sets it to
 //   fs.suid_dumpable, by which some machines do write cores: call this again then.
 // - A soft limit of 1 byte is inherited by git, credential helpers, the container's runtime and RUN. It is less than
-// any
-//   core file may have, and the one value that a core_pattern of a program ("|...") heeds too: 0 it does not. The hard
-//   limit stays, so `--ulimit core=` still gives a RUN what it asks for.
+//   any core file may have, and the one value that a core_pattern of a program ("|...") heeds too: 0 it does not. The
+//   hard limit stays, so `--ulimit core=` still gives a RUN what it asks for.
 void leave_no_core_files();
 
 }  // namespace kiln

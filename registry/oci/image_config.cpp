@@ -129,8 +129,12 @@ std::string instruction_of(const HistoryEntry& entry) {
   return std::string(keyword) + (shell == std::string_view::npos ? "" : std::string(rest.substr(shell + 1)));
 }
 
+nlohmann::json parse_config_document(std::string_view text, std::string_view where) {
+  return parse_json(text, where, Category::network, {.max_bytes = std::size_t{16} << 20});
+}
+
 ImageConfig parse_image_config(std::string_view text, std::string_view where) {
-  const nlohmann::json value = parse_json(text, where, Category::network, {.max_bytes = std::size_t{16} << 20});
+  const nlohmann::json value = parse_config_document(text, where);
   const auto refuse = JsonMembers::refusal(where, Category::network);
   const JsonMembers members(value, refuse);
   ImageConfig image;

@@ -77,6 +77,8 @@ struct ImageConfig {
   bool operator==(const ImageConfig&) const = default;
 };
 
+// The JSON of an image config, of 16 MiB at most: also what kiln does not know of it. Error{network} naming `where`.
+nlohmann::json parse_config_document(std::string_view text, std::string_view where);
 // Error{network} naming `where` for what is not an image config.
 ImageConfig parse_image_config(std::string_view text, std::string_view where);
 // Deterministic JSON, keys as BuildKit orders them, no spaces.

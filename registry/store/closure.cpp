@@ -8,8 +8,7 @@
 
 namespace kiln {
 
-namespace {
-}
+namespace {}
 
 std::vector<oci::Descriptor> closure_of(const ContentStore& store, const oci::Descriptor& root, Absent absent) {
   std::vector<oci::Descriptor> result;

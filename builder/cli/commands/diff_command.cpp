@@ -13,6 +13,7 @@
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/words/fleet_images.hpp"
 #include "builder/layer/image_diff.hpp"
+#include "registry/oci/image_config.hpp"
 
 namespace kiln::cli {
 
@@ -35,8 +36,8 @@ struct Side {
 Side open_side(RegistrySession& session, ThreadPool& pool, const std::string& word, const OpenWords& words,
                const CancelToken& cancel) {
   Side side{open_image(session, pool, word, words, cancel), {}};
-  side.config = parse_json(session.store().read(side.image.parsed.config.digest),
-                           fmt::format("config of '{}'", side.image.name), Category::network);
+  side.config = oci::parse_config_document(session.store().read(side.image.parsed.config.digest),
+                                           fmt::format("config of '{}'", side.image.name));
   return side;
 }
 

@@ -10,6 +10,7 @@
 #include "builder/cli/images/found_image.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
+#include "registry/oci/image_config.hpp"
 
 namespace kiln::cli {
 
@@ -43,7 +44,7 @@ nlohmann::json json_of(const FoundImage& image) {
                         {"compressed_bytes", image.layer_bytes()},
                         {"manifest", parse_json(image.manifest_bytes, "manifest", Category::network)}};
   if (image.index) out["index"] = parse_json(image.root_bytes, "index", Category::network);
-  if (image.config) out["config"] = parse_json(image.config_bytes, "config", Category::network);
+  if (image.config) out["config"] = oci::parse_config_document(image.config_bytes, "config");
   return out;
 }
 
@@ -91,7 +92,7 @@ int run_inspect(const InspectWords& words, const CancelToken& cancel) {
     return 0;
   }
   if (words.config) {
-    print_json(parse_json(image.config_bytes, "config", Category::network));
+    print_json(oci::parse_config_document(image.config_bytes, "config"));
   } else if (words.json) {
     print_json(json_of(image));
   } else {
