@@ -42,12 +42,6 @@ bool is_invisible(char32_t c) {
          (c >= 0x2066 && c <= 0x2069);
 }
 
-// Where the character of UTF-8 begins that the byte at `at` is of.
-std::size_t character_start(std::string_view text, std::size_t at) {
-  while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) --at;
-  return at;
-}
-
 }  // namespace
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

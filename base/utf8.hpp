@@ -27,6 +27,9 @@ bool is_utf8(std::string_view text);
 // Whether a byte is one behind the first of a sequence: a text has as many characters as bytes that are none.
 bool is_continuation(char byte);
 
+// Where the character begins that the byte at `at` is of; `at` is below the text's size.
+std::size_t character_start(std::string_view text, std::size_t at);
+
 // Appends the sequence of a character up to U+10FFFF.
 void append_utf8(std::string& text, char32_t code);
 

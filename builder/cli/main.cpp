@@ -46,10 +46,8 @@ int main(int argc, char** argv) {
   } catch (const std::filesystem::filesystem_error& error) {
     // A name that no file can have is the caller's; all else that a file system refuses is the machine's.
     const bool is_name = error.code() == std::errc::filename_too_long;
-    const std::string what =
-        kiln::readable_line(kiln::printable(error.path1().native())) + "': " + error.code().message();
-    std::fprintf(stderr, "error: cannot use '%s\n", what.c_str());
-    return is_name ? 2 : 4;
+    const std::string what = "cannot use '" + kiln::printable(error.path1().native()) + "': " + error.code().message();
+    return kiln::cli::report_error({is_name ? kiln::Category::usage : kiln::Category::machine, what}, cancel);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: internal: %s\n", error.what());
     return 4;

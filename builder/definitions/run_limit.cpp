@@ -13,21 +13,21 @@ namespace kiln {
 
 namespace {
 
-constexpr std::array<RunLimitName, 15> kRunLimitNames = {{{"core", "RLIMIT_CORE", RLIMIT_CORE},
-                                                          {"cpu", "RLIMIT_CPU", RLIMIT_CPU},
-                                                          {"data", "RLIMIT_DATA", RLIMIT_DATA},
-                                                          {"fsize", "RLIMIT_FSIZE", RLIMIT_FSIZE},
-                                                          {"locks", "RLIMIT_LOCKS", RLIMIT_LOCKS},
-                                                          {"memlock", "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-                                                          {"msgqueue", "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-                                                          {"nice", "RLIMIT_NICE", RLIMIT_NICE},
-                                                          {"nofile", "RLIMIT_NOFILE", RLIMIT_NOFILE},
-                                                          {"nproc", "RLIMIT_NPROC", RLIMIT_NPROC},
-                                                          {"rss", "RLIMIT_RSS", RLIMIT_RSS},
-                                                          {"rtprio", "RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-                                                          {"rttime", "RLIMIT_RTTIME", RLIMIT_RTTIME},
-                                                          {"sigpending", "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-                                                          {"stack", "RLIMIT_STACK", RLIMIT_STACK}}};
+constexpr std::array<RunLimitName, 15> kLimits = {{{"core", "RLIMIT_CORE", RLIMIT_CORE},
+                                                   {"cpu", "RLIMIT_CPU", RLIMIT_CPU},
+                                                   {"data", "RLIMIT_DATA", RLIMIT_DATA},
+                                                   {"fsize", "RLIMIT_FSIZE", RLIMIT_FSIZE},
+                                                   {"locks", "RLIMIT_LOCKS", RLIMIT_LOCKS},
+                                                   {"memlock", "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+                                                   {"msgqueue", "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+                                                   {"nice", "RLIMIT_NICE", RLIMIT_NICE},
+                                                   {"nofile", "RLIMIT_NOFILE", RLIMIT_NOFILE},
+                                                   {"nproc", "RLIMIT_NPROC", RLIMIT_NPROC},
+                                                   {"rss", "RLIMIT_RSS", RLIMIT_RSS},
+                                                   {"rtprio", "RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+                                                   {"rttime", "RLIMIT_RTTIME", RLIMIT_RTTIME},
+                                                   {"sigpending", "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+                                                   {"stack", "RLIMIT_STACK", RLIMIT_STACK}}};
 
 std::uint64_t parse_limit_value(std::string_view text, std::string_view whole) {
   if (text == "-1" || text == "unlimited") return RunLimit::kUnlimited;
@@ -39,11 +39,11 @@ std::uint64_t parse_limit_value(std::string_view text, std::string_view whole) {
 }  // namespace
 
 const RunLimitName& run_limit_named(std::string_view name) {
-  for (const RunLimitName& limit : kRunLimitNames) {
+  for (const RunLimitName& limit : kLimits) {
     if (limit.name == name) return limit;
   }
   std::vector<std::string> known;
-  for (const RunLimitName& limit : kRunLimitNames) known.emplace_back(limit.name);
+  for (const RunLimitName& limit : kLimits) known.emplace_back(limit.name);
   throw Error(Category::usage, fmt::format("ulimit '{}' is not known{}", printable(name), suggestion(name, known)));
 }
 

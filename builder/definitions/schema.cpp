@@ -97,7 +97,7 @@ bool has_type(const json& value, std::string_view type) {
 std::string shown(const json& value) {
   if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
-    return fmt::format("'{}'", printable(text.size() > 80 ? text.substr(0, 80) + "..." : text));
+    return fmt::format("'{}'", printable(text, 80));
   }
   if (value.is_object()) return "an object";
   if (value.is_array()) return "a list";

@@ -31,6 +31,8 @@ struct Rule {
   std::string_view page;         // in the repository
   RuleOrigin origin = RuleOrigin::buildkit;
   RuleState state = RuleState::on;
+  // Of kiln's own rules; builds tell all of BuildKit's. One whose finding cannot be taken back once an image is pushed.
+  bool is_told_by_builds = false;
 };
 const std::vector<Rule>& rules();
 const Rule* find_rule(std::string_view name);  // ignoring case; nullptr where there is none

@@ -27,14 +27,14 @@ namespace {
 using tar::Block;
 using tar::Header;
 using tar::kBlock;
+using tar::kLibarchiveXattr;
+using tar::kSchilyXattr;
 using tar::PaxRecords;
 using tar::Segment;
 
 constexpr std::size_t kBufferBytes = 256 << 10;
 // Of all sparse files of a tar: bytes that it does not hold, and that are hashed and partly written all the same.
 constexpr std::uint64_t kMaxHoleBytes = std::uint64_t{64} << 30;
-constexpr std::string_view kSchilyXattr = "SCHILY.xattr.";
-constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
 constexpr std::string_view kAufsPrefix = ".wh..wh.";
 
 // What overlayfs keeps for itself must not come out of an archive: it would change what a mount shows.

@@ -100,41 +100,36 @@ bool is_encoded_by_libarchive(std::string_view name) {
   return std::any_of(name.begin(), name.end(), [](char c) { return c <= ' ' || c > '~' || c == '%' || c == '='; });
 }
 
-constexpr std::string_view kSchily = "SCHILY.xattr.";
-
-// An attribute as a pax record: by SCHILY's key, as Go's archive/tar has it, name and value as they are. A pax key has
-// no '=', so such a name needs libarchive's own key, which has the name percent-encoded and the value in base64.
+// An attribute as a pax record: by SCHILY's key, as Go's archive/tar has it. A pax key has no '=', so a name with one
+// needs libarchive's own key.
 struct AttributeRecord {
   std::string key;
   std::string value;
 };
 AttributeRecord attribute_record(const std::string& name, const std::string& value) {
-  if (name.find('=') == std::string::npos) return {fmt::format("{}{}", kSchily, name), value};
-  return {fmt::format("LIBARCHIVE.xattr.{}", percent_encoded(name)), base64_encoded(value)};
+  if (name.find('=') == std::string::npos) return {fmt::format("{}{}", tar::kSchilyXattr, name), value};
+  return {fmt::format("{}{}", tar::kLibarchiveXattr, percent_encoded(name)), base64_encoded(value)};
 }
 
 // Writes the records' keys over those that libarchive was handed in their place, which are as long. `header` begins
-// with a pax header (its block, then its records); `records` are in the order in which libarchive writes them. False
-// where they are not.
+// with a pax header (its block, then its records); libarchive writes the last of `records` first. False where it did
+// not.
 bool put_keys(std::string& header, const std::vector<AttributeRecord>& records) {
   if (header.size() < tar::kBlock) return false;
   const auto size = tar::parse_number(std::string_view(header).substr(124, 12));
   if (!size || *size < 0 || static_cast<std::uint64_t>(*size) > header.size() - tar::kBlock) return false;
-  const std::size_t end = tar::kBlock + static_cast<std::size_t>(*size);
-  auto record = records.begin();
-  for (std::size_t at = tar::kBlock; at < end;) {
-    const std::size_t space = header.find(' ', at);
-    const auto length = parse_unsigned(std::string_view(header).substr(at, space - at));
-    if (!length || *length > end - at) return false;
-    at += *length;
-    if (header.compare(space + 1, kSchily.size(), kSchily) != 0) continue;
-    if (record == records.end() || header.compare(space + 1 + record->key.size(), at - (space + 1 + record->key.size()),
-                                                  "=" + record->value + "\n") != 0)
+  std::string_view rest(header.data() + tar::kBlock, static_cast<std::size_t>(*size));
+  auto record = records.rbegin();
+  while (!rest.empty()) {
+    const auto written = tar::take_pax_record(rest);
+    if (!written) return false;
+    if (!written->key.starts_with(tar::kSchilyXattr)) continue;
+    if (record == records.rend() || written->key.size() != record->key.size() || written->value != record->value)
       return false;
-    header.replace(space + 1, record->key.size(), record->key);
+    record->key.copy(header.data() + (written->key.data() - header.data()), record->key.size());
     ++record;
   }
-  return record == records.end();
+  return record == records.rend();
 }
 
 }  // namespace
@@ -178,12 +173,12 @@ void TarEncoder::header(const FileEntry& entry) {
   for (const auto& [name, value] : entry.xattrs) {
     if (entry.type == EntryType::hardlink && name != kOrdinaryNameXattr) continue;
     are_encoded = are_encoded || is_encoded_by_libarchive(name);
-    records.insert(records.begin(), attribute_record(name, value));  // libarchive lists the last one first
+    records.push_back(attribute_record(name, value));
   }
-  for (auto record = records.rbegin(); record != records.rend(); ++record) {
-    const std::string name =
-        are_encoded ? std::string(record->key.size() - kSchily.size(), 'x') : record->key.substr(kSchily.size());
-    archive_entry_xattr_add_entry(header, name.c_str(), record->value.data(), record->value.size());
+  for (const auto& [key, value] : records) {
+    std::string name = key.substr(tar::kSchilyXattr.size());
+    if (are_encoded) name.assign(key.size() - tar::kSchilyXattr.size(), 'x');  // put_keys() has the right ones
+    archive_entry_xattr_add_entry(header, name.c_str(), value.data(), value.size());
   }
   // ustar refuses, before it writes anything, what does not fit into its fields; attributes it would drop unsaid.
   if (state_->current != nullptr) state_->check(archive_write_finish_entry(state_->current));

@@ -100,18 +100,23 @@ std::optional<Header> parse_header(const Block& block) {
   return header;
 }
 
+std::optional<PaxRecord> take_pax_record(std::string_view& text) {
+  const auto space = text.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  const auto length = parse_unsigned(text.substr(0, space));
+  if (!length || *length > text.size() || *length < space + 3 || text[*length - 1] != '\n') return std::nullopt;
+  const std::string_view record = text.substr(space + 1, *length - space - 2);
+  text.remove_prefix(*length);
+  const auto equals = record.find('=');
+  if (equals == std::string_view::npos || equals == 0) return std::nullopt;
+  return PaxRecord{record.substr(0, equals), record.substr(equals + 1)};
+}
+
 bool parse_pax(std::string_view text, PaxRecords& records) {
   while (!text.empty()) {
-    const auto space = text.find(' ');
-    if (space == std::string_view::npos) return false;
-    const auto length = parse_unsigned(text.substr(0, space));
-    if (!length || *length > text.size() || *length < space + 3 || text[*length - 1] != '\n') return false;
-    const std::string_view record = text.substr(space + 1, *length - space - 2);
-    text.remove_prefix(*length);
-    const auto equals = record.find('=');
-    if (equals == std::string_view::npos || equals == 0) return false;
-    const std::string_view key = record.substr(0, equals);
-    const std::string_view value = record.substr(equals + 1);
+    const auto record = take_pax_record(text);
+    if (!record) return false;
+    const auto& [key, value] = *record;
     if (key == "GNU.sparse.offset" || key == "GNU.sparse.numbytes") {
       const auto number = parse_unsigned(value);
       const bool expects_offset = records.sparse.size() % 2 == 0;

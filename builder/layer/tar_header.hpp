@@ -38,6 +38,19 @@ std::optional<Header> parse_header(const Block& block);
 // A number field: octal digits, or base-256 with the first bit set. nullopt for what is neither.
 std::optional<std::int64_t> parse_number(std::string_view field);
 
+// The keys of extended attributes, before their names: of the one kind names and values stand as they are, of the other
+// the name is percent-encoded and the value in base64.
+inline constexpr std::string_view kSchilyXattr = "SCHILY.xattr.";
+inline constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
+
+// Takes the first record off `text`, "LENGTH KEY=VALUE\n" (POSIX.1-2017, pax); nullopt where it does not begin with
+// one.
+struct PaxRecord {
+  std::string_view key;
+  std::string_view value;
+};
+std::optional<PaxRecord> take_pax_record(std::string_view& text);
+
 // The records of a pax header. The later of two of one key counts; GNU.sparse.offset and .numbytes, of which version
 // 0.0 has many, are gathered in `sparse` in their order.
 struct PaxRecords {
@@ -45,7 +58,7 @@ struct PaxRecords {
   std::vector<std::uint64_t> sparse;
   bool has_sparse_pairs = false;
 };
-// False where the text is not a sequence of "LENGTH KEY=VALUE\n".
+// False where the text is not a sequence of records.
 bool parse_pax(std::string_view text, PaxRecords& records);
 
 // Seconds, rounded down; nullopt for what is no pax time.

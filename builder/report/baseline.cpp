@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr JsonLimits kBaselineLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 8};
+constexpr JsonLimits kLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 8};
 
 Baseline read_baseline(const JsonMembers& fields) {
   fields.only({"kind", "reference", "compressed_bytes", "unpacked_bytes", "date", "kiln_version", "image_digest",
@@ -86,7 +86,7 @@ ReportBaseline Baseline::summary() const {
 }
 
 Baselines parse_baselines(std::string_view text, const std::string& file_name) {
-  const nlohmann::json root = parse_json_file(text, file_name, kBaselineLimits);
+  const nlohmann::json root = parse_json_file(text, file_name, kLimits);
   const JsonMembers::Refuse refuse = [&](const std::string& pointer, const std::string& problem) {
     const int line = json_line_of(text, pointer).value_or(1);
     throw Error(Category::usage, fmt::format("{}:{}: {}{}{}", file_name, line, printable(pointer),
@@ -113,7 +113,7 @@ std::string to_json_text(const Baselines& baselines) {
 }
 
 Baselines read_baselines(const fs::path& file) {
-  const std::optional<std::string> text = read_file_if_exists(file, kBaselineLimits.max_bytes);
+  const std::optional<std::string> text = read_file_if_exists(file, kLimits.max_bytes);
   return text ? parse_baselines(*text, file.string()) : Baselines{};
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/credentials.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "builder/cache/step_record.hpp"
 
 namespace kiln {
@@ -44,9 +45,7 @@ std::string reason_of(const StepResult& result) {
 std::string short_name(const std::string& text) {
   const std::string name = harmless(text);
   if (name.size() <= kLongestName) return name;
-  std::size_t length = kLongestName;
-  while (length > 0 && (static_cast<unsigned char>(name[length]) & 0xC0) == 0x80) --length;
-  return name.substr(0, length) + "...";
+  return name.substr(0, character_start(name, kLongestName)) + "...";
 }
 
 bool is_hex(std::string_view text) {

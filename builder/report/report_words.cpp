@@ -34,9 +34,7 @@ std::string shown_layer(std::string_view text) {
 
 std::string shortened(std::string text, std::size_t most_bytes) {
   if (text.size() <= most_bytes) return text;
-  std::size_t end = most_bytes;
-  while (end > 0 && is_continuation(text[end])) --end;
-  return text.substr(0, end) + " ...";
+  return text.substr(0, character_start(text, most_bytes)) + " ...";
 }
 
 std::string shown_reason(std::string_view text) { return shortened(printable(text), 240); }

@@ -17,10 +17,6 @@ namespace df = dockerfile;
 
 namespace {
 
-// Of the rules that BuildKit has not, the one whose finding cannot be taken back once an image is pushed; 'kiln check'
-// has all.
-constexpr std::string_view kToldOfKilns = "PasswordInUrl";
-
 // The base images of one target, as far as they can be known before the build.
 class KnownBases {
  public:
@@ -64,7 +60,7 @@ class KnownBases {
     const oci::Platform expected = platform_of_base(target_, stage);
     if (has.architecture.empty() || (has.os == expected.os && has.architecture == expected.architecture))
       return std::nullopt;
-    return df::CheckOptions::PlatformMismatch{expected.str(), printable(has.str())};
+    return df::CheckOptions::PlatformMismatch{expected.str(), has.shown()};
   }
 
  private:
@@ -111,8 +107,9 @@ void check_target(const PlannedTarget& target, BaseSource& bases, BuildObserver&
   }
   std::vector<std::string> violated;
   for (const df::Finding& finding : report.findings) {
-    const bool is_buildkits = df::find_rule(finding.rule)->origin == df::RuleOrigin::buildkit;
-    if (!is_buildkits && finding.rule != kToldOfKilns) continue;
+    const df::Rule& rule = *df::find_rule(finding.rule);
+    const bool is_buildkits = rule.origin == df::RuleOrigin::buildkit;
+    if (!is_buildkits && !rule.is_told_by_builds) continue;
     if (is_buildkits && std::find(violated.begin(), violated.end(), finding.rule) == violated.end())
       violated.push_back(finding.rule);
     const std::string text = fmt::format("{}:{}: {}: {}", printable(target.target.dockerfile_name), finding.lines.first,

@@ -90,7 +90,6 @@ std::optional<ChosenImage> choose_image(const Index& index, const Platform& plat
 
 std::string platforms_of(const Index& index) {
   constexpr std::size_t kMostNames = 50;
-  constexpr std::size_t kMostNameBytes = 100;
   std::vector<std::string> names;
   std::size_t unnamed = 0;
   std::size_t further = 0;
@@ -99,7 +98,7 @@ std::string platforms_of(const Index& index) {
       ++unnamed;
     } else if (!entry.platform->is_unknown()) {
       if (names.size() < kMostNames) {
-        names.push_back(printable(entry.platform->str(), kMostNameBytes));
+        names.push_back(entry.platform->shown());
       } else {
         ++further;
       }

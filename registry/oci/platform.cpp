@@ -132,4 +132,6 @@ std::string Platform::str() const {
   return variant.empty() ? fmt::format("{}/{}", os, architecture) : fmt::format("{}/{}/{}", os, architecture, variant);
 }
 
+std::string Platform::shown() const { return printable(str(), 100); }
+
 }  // namespace kiln::oci

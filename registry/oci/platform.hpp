@@ -33,6 +33,8 @@ struct Platform {
   bool is_unknown() const { return os == "unknown"; }
 
   std::string str() const;
+  // For messages about an image of others: printable, and of a long one the beginning.
+  std::string shown() const;
   auto operator<=>(const Platform&) const = default;
 };
 

@@ -130,7 +130,7 @@ PulledImage pull_from(RemoteSession& session, ContentStore& store, const PullPla
   if (other == OtherPlatform::refuse && !image.index_bytes && !has.architecture.empty() &&
       (has.os != platform.os || has.architecture != platform.architecture) && !platform.distance_to(has)) {
     throw Error(Category::network,
-                fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), printable(has.str(), 100)));
+                fmt::format("{} has no platform '{}'; it has: {}", where, platform.str(), has.shown()));
   }
   note_place(session, store, config.digest, image.source);
   for (const Descriptor& layer : image.parsed.layers) note_place(session, store, layer.digest, image.source);

@@ -8,8 +8,6 @@
 
 namespace kiln {
 
-namespace {}
-
 std::vector<oci::Descriptor> closure_of(const ContentStore& store, const oci::Descriptor& root, Absent absent) {
   std::vector<oci::Descriptor> result;
   std::set<oci::Digest> seen;
