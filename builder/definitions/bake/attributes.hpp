@@ -27,8 +27,6 @@ struct Attribute {
   bool allows_null_members = false;
   // What a target that does not say it has in `target.NAME.ATTRIBUTE`: null, or an empty text or list.
   bool is_never_null = false;
-  // Whether `${` and `%{` in it are doubled when it is printed, since what is printed is read again.
-  bool is_escaped = false;
   std::string_view set_name = {};  // a second key of --set, beside the name; see set_names()
   bool cannot_be_set = false;
   // --set only ever adds to it, as in buildx: an empty value alone clears it.

@@ -30,30 +30,19 @@ std::string text_or(const AttributeValues& values, std::string_view name, std::s
   return found == values.end() ? std::string(otherwise) : found->second.text();
 }
 
-Value escaped(const Value& value) {
-  if (value.is(Type::Kind::string)) {
-    const std::string& text = value.text();
-    if (text.find('{') == std::string::npos) return value;
-    std::string result;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      const bool opens = i + 1 < text.size() && text[i + 1] == '{' && (text[i] == '$' || text[i] == '%');
-      if (opens) result += text[i];
-      result += text[i];
-    }
-    return Value::of(std::move(result));
+// A text that is read again as a template of itself: `${` and `%{` are doubled.
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool opens = i + 1 < text.size() && text[i + 1] == '{' && (text[i] == '$' || text[i] == '%');
+    if (opens) result += text[i];
+    result += text[i];
   }
-  if (value.is_mapping()) {
-    Value::Members members;
-    for (const auto& [key, member] : value.members()) members.emplace_hint(members.end(), key, escaped(member));
-    return Value::object(std::move(members));
-  }
-  Value::Items items;
-  items.reserve(value.size());
-  for (const Value& item : value.items()) items.push_back(escaped(item));
-  return Value::tuple(std::move(items));
+  return result;
 }
 
-// JSON with two spaces of indentation, in Go's spelling.
+// JSON with two spaces of indentation, in Go's spelling, that is read again as a bake file: texts and keys are escaped.
+// buildx does so in some attributes alone, and what it prints of the others is read as an expression.
 class Printer {
  public:
   void open(char bracket) {
@@ -74,7 +63,7 @@ class Printer {
   }
   void key(std::string_view name) {
     next();
-    hcl::append_json_text(text, name);
+    hcl::append_json_text(text, escaped(name));
     text += ": ";
   }
   void value(const Value& value) {
@@ -93,7 +82,7 @@ class Printer {
       }
       close(']');
     } else {
-      hcl::append_json(text, value);
+      hcl::append_json(text, value.is(Type::Kind::string) ? Value::of(escaped(value.text())) : value);
       is_first_ = false;
     }
   }
@@ -198,7 +187,7 @@ void print_target(Printer& printer, const AttributeValues& values) {
     } else if (attribute.form == Attribute::Form::resources) {
       print_resources(printer, value);
     } else {
-      printer.value(attribute.is_escaped ? escaped(value) : value);
+      printer.value(value);
     }
   }
   printer.close('}');

@@ -150,7 +150,6 @@ std::vector<Attribute> run_attributes() {
        .form = pairs,
        .merge = by_key,
        .allows_null_members = true,
-       .is_escaped = true,
        .set_name = "extra-host",
        .definition_key = "extra_hosts",
        .is_input = true,

@@ -52,6 +52,27 @@ TEST_CASE("a bake file that is printed and read again is the same fleet") {
   CHECK(kiln::bake::print_selection(reread.select({"default", "inline"})) == text);
 }
 
+TEST_CASE("what looks like a template is printed so that it is read as it is, in each attribute and in keys") {
+  const kiln::test::Folder folder({{"docker-bake.json", R"({
+      "group": {"default": {"description": "$${g}", "targets": ["app"]}},
+      "target": {"app": {"description": "$${d}", "context": "$${c}", "dockerfile": "%%{f", "contexts": {"$${k}": "$${v}"},
+      "args": {"A": "$${"}, "labels": {"%%{k}": "%%{"}, "annotations": ["a=$${}"], "tags": ["x/app:$${}"], "target": "$${s}",
+      "secret": ["id=$${i},src=$${p}"], "ssh": ["$${k}=p"], "output": ["type=local,dest=$${o}"],
+      "cache-from": ["type=local,src=$${l}"], "cache-to": ["type=registry,ref=x/$${r},$${k}=v"],
+      "no-cache-filter": ["$${n}"], "shm-size": "1m", "extra-hosts": {"$${h}": "1.2.3.4"}}}})"}});
+  kiln::bake::DefinitionOptions options;
+  options.working_directory = folder.path();
+  options.environment = [](const std::string&) { return std::nullopt; };
+  options.files = {"docker-bake.json"};
+  const std::string text = kiln::bake::print_selection(kiln::bake::Definition::load(options).select({"default"}));
+  CHECK(text.find("\"x/app:$${}\"") != std::string::npos);
+  CHECK(text.find("\"%%{k}\": \"%%{\"") != std::string::npos);
+
+  const kiln::test::Folder again({{"docker-bake.json", text}});
+  options.files = {again.path() / "docker-bake.json"};
+  CHECK(kiln::bake::print_selection(kiln::bake::Definition::load(options).select({"default"})) == text);
+}
+
 TEST_CASE("a target that another is built from is printed too, one that was not asked for is not") {
   const kiln::test::Folder folder({{"docker-bake.json", R"({"target": {"lib": {}, "other": {},
       "app": {"contexts": {"lib": "target:lib"}}}})"}});
