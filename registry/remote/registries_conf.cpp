@@ -82,18 +82,26 @@ PullPlace place_at(const std::string& name, bool insecure, bool is_mirror, std::
 
 namespace {
 
-// Debian's toml++ 3.3.0 runs into undefined behaviour at some letters where a key may stand. TOML allows other letters
-// than ASCII's in strings and comments only, and other control characters than tabs and line ends nowhere.
+// Debian's toml++ 3.3.0 runs into undefined behaviour at some letters where a key or a value may stand, also behind a
+// quote that opens no string (`1"`). Registries and repositories are spelled in ASCII: other letters are taken in
+// comments only, and other control characters than tabs and line ends nowhere. A string of several lines, which could
+// hide where a comment begins, is not taken either.
 void refuse_odd_letters(std::string_view text, std::string_view name) {
   std::size_t line = 1;
   char quote = '\0';
   bool in_comment = false;
   bool is_escaped = false;
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
     const auto byte = static_cast<unsigned char>(c);
     const bool is_control = (byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte == 0x7f;
     const bool is_bare = !in_comment && quote == '\0';
-    if (is_control || (byte >= 0x80 && is_bare)) {
+    const std::string_view here = text.substr(at, 3);
+    if (is_bare && (here == "\"\"\"" || here == "'''")) {
+      throw Error(Category::usage,
+                  fmt::format("'{}', line {}: a string of several lines has no place here", name, line));
+    }
+    if (is_control || (byte >= 0x80 && !in_comment)) {
       throw Error(Category::usage, fmt::format("'{}', line {}: the byte {:02x} has no place here", name, line, byte));
     }
     if (c == '\n') {

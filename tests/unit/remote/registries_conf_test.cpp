@@ -139,9 +139,12 @@ TEST_CASE("letters and control characters that have no place in the file are ref
   CHECK(refusal("# caf\xc3\xa9\n\xcd\x8e = 1\n") == "'registries.conf', line 2: the byte cd has no place here");
   CHECK(refusal(std::string("[\0\4", 3)) == "'registries.conf', line 1: the byte 00 has no place here");
   CHECK(refusal("a = \"\x7f\"\n") == "'registries.conf', line 1: the byte 7f has no place here");
+  CHECK(refusal("a =1\"b\xef\xbb\xbf\n") == "'registries.conf', line 1: the byte ef has no place here");
+  CHECK(refusal("a = \"\"\"\n# \"\"\" \xc3\xa9\n") ==
+        "'registries.conf', line 1: a string of several lines has no place here");
   CHECK(refusal("a = \"x\\\"\xc3\xa9\" \xc3\xa9\n") == "'registries.conf', line 1: the byte c3 has no place here");
-  CHECK_NOTHROW(RegistriesConf::parse(
-      "# caf\xc3\xa9\nshort-name-mode = \"caf\xc3\xa9\" # \xcd\x8e\n\tx = 'caf\xc3\xa9'\r\n", "x"));
+  CHECK(refusal("x = 'caf\xc3\xa9'\n") == "'registries.conf', line 1: the byte c3 has no place here");
+  CHECK_NOTHROW(RegistriesConf::parse("# caf\xc3\xa9\nshort-name-mode = \"permissive\" # \xcd\x8e\n\tx = ''\r\n", "x"));
 }
 
 TEST_CASE("a header that names no table is refused, and one in brackets, spaces and quotes is not") {
