@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import random
+import shutil
 import struct
 import subprocess
 from dataclasses import dataclass, field
@@ -230,6 +231,19 @@ def all_archives():
         yield from table()
 
 
+def bases():
+    """Layers in which the places that a RUN needs or mounts on are something else."""
+    for name in ("proc", "dev", "sys", "etc", "tmp", "run", "root", "bin", "usr", "etc/resolv.conf", "etc/hosts", "etc/hostname", "etc/passwd", "etc/group", "dev/null", "dev/shm",
+                 "proc/self", "sys/fs/cgroup"):
+        target = f"{CANARY}/secret" if "." in name or name in ("etc/hosts", "etc/hostname", "etc/passwd", "etc/group", "dev/null") else CANARY
+        yield Archive(f"/{name} is a link to the canary", symlink(name, target) + END)
+        yield Archive(f"/{name} is a link out of the tree", symlink(name, UP + target.removeprefix(CANARY)) + END)
+        yield Archive(f"/{name} is a link to itself", symlink(name, f"/{name}") + END)
+        yield Archive(f"/{name} is a FIFO", header(name, kind=b"6") + END)
+        yield Archive(f"/{name} is a disk", header(name, kind=b"4", major=8) + END)
+        yield Archive(f"/{name} is a file" if target == CANARY else f"/{name} is a folder", (file(name) if target == CANARY else folder(name)) + END)
+
+
 def runs(archive, stand):
     """ADD, and a context on standard input, which may hold it too."""
     stand.write("context/a.tar", archive.data)
@@ -252,10 +266,28 @@ def layer_runs(archive, stand):
     yield Run("FROM", ["build", *base, "-o", "type=local,dest=out", "from"])
     stand.write("copy/Dockerfile", "FROM scratch\nCOPY --from=base / /d/\n")
     yield Run("COPY --from", ["build", *base, "-o", "type=local,dest=out", "copy"])
+    yield from run_runs(stand, base)
     name = stand.server.serve_layout(layout)
     yield Run("pull", ["pull", name])
     yield Run("sbom", ["sbom", name])
     yield diff_run(stand, name)
+
+
+# Where the table above has links, folders and files: mount points are made there.
+MOUNT_POINTS = ("/l/mount", "/a/mount", "/x/mount", "/d/mount", "/h/mount", "/mount")
+
+
+def run_runs(stand, base):
+    """A command, and mounts at names that the image may have; a WORKDIR there."""
+    shutil.copy("/bin/busybox", stand.write("run/busybox", b""))
+    copied = "FROM base\nCOPY --chmod=755 busybox /tool/busybox\n"
+    stand.write("run/plain", f'{copied}RUN ["/tool/busybox", "touch", "/touched"]\n')
+    yield Run("RUN", ["build", *base, "-f", "run/plain", "-o", "type=local,dest=out", "run"])
+    mounts = " ".join(f"--mount=type={kind},target={path}{more}" for path, (kind, more) in zip(MOUNT_POINTS, [("cache", ""), ("bind", ",rw"), ("tmpfs", "")] * 2))
+    stand.write("run/mounts", f'{copied}RUN {mounts} ["/tool/busybox", "touch", "/mount/x"]\n')
+    yield Run("RUN --mount", ["build", *base, "-f", "run/mounts", "-o", "type=local,dest=out", "run"])
+    stand.write("run/workdir", f'{copied}WORKDIR /l/deep\nRUN ["/tool/busybox", "touch", "loot"]\n')
+    yield Run("WORKDIR", ["build", *base, "-f", "run/workdir", "-o", "type=local,dest=out", "run"])
 
 
 def diff_run(stand, name):
@@ -276,3 +308,5 @@ def cases():
     for archive in all_archives():
         yield Case("archives", archive.name, lambda stand, archive=archive: runs(archive, stand))
         yield Case("layers", archive.name, lambda stand, archive=archive: layer_runs(archive, stand))
+    for archive in bases():
+        yield Case("bases", archive.name, lambda stand, archive=archive: layer_runs(archive, stand))
