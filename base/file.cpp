@@ -41,7 +41,8 @@ void refuse_fifo(const Fd& fd, const fs::path& path) {
   }
 }
 
-std::string read_to_end(const Fd& fd, const fs::path& path, std::uint64_t max_bytes) {
+// nullopt where it is larger.
+std::optional<std::string> read_within(const Fd& fd, const fs::path& path, std::uint64_t max_bytes) {
   struct stat info;
   if (::fstat(fd.get(), &info) != 0) throw_errno("stat", path.native());
   std::string bytes;
@@ -50,12 +51,24 @@ std::string read_to_end(const Fd& fd, const fs::path& path, std::uint64_t max_by
   char buffer[65536];
   while (const std::size_t got = read_some(fd, buffer, sizeof buffer, path.native())) {
     bytes.append(buffer, got);
-    if (bytes.size() > max_bytes) {
-      throw Error(Category::machine,
-                  fmt::format("file '{}' is larger than the {} bytes allowed for it", path.native(), max_bytes));
-    }
+    if (bytes.size() > max_bytes) return std::nullopt;
   }
   return bytes;
+}
+
+std::string read_to_end(const Fd& fd, const fs::path& path, std::uint64_t max_bytes) {
+  auto bytes = read_within(fd, path, max_bytes);
+  if (bytes) return std::move(*bytes);
+  throw Error(Category::machine,
+              fmt::format("file '{}' is larger than the {} bytes allowed for it", path.native(), max_bytes));
+}
+
+// No descriptor where there is no such file.
+Fd open_if_there(const fs::path& path) {
+  Fd fd(::open(path.c_str(), reading_flags(path) | O_CLOEXEC));
+  if (!fd && errno != ENOENT && errno != ENOTDIR) throw_errno("open", path.native());
+  if (fd) refuse_fifo(fd, path);
+  return fd;
 }
 
 // Deeper folders are moved up before they are emptied: a hostile tree may be deeper than a process may have files open.
@@ -159,13 +172,13 @@ std::string read_named_file(const fs::path& path, std::uint64_t max_bytes) {
 }
 
 std::optional<std::string> read_file_if_exists(const fs::path& path, std::uint64_t max_bytes) {
-  Fd fd(::open(path.c_str(), reading_flags(path) | O_CLOEXEC));
-  if (!fd) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    throw_errno("open", path.native());
-  }
-  refuse_fifo(fd, path);
-  return read_to_end(fd, path, max_bytes);
+  const Fd fd = open_if_there(path);
+  return fd ? std::optional(read_to_end(fd, path, max_bytes)) : std::nullopt;
+}
+
+std::optional<std::string> read_note(const fs::path& path, std::uint64_t max_bytes) {
+  const Fd fd = open_if_there(path);
+  return fd ? read_within(fd, path, max_bytes) : std::nullopt;
 }
 
 void make_directories(const fs::path& path) {

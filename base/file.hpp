@@ -32,6 +32,9 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes = std::uint6
 std::string read_named_file(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
 // As read_file(), and nullopt where there is no such file.
 std::optional<std::string> read_file_if_exists(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
+// A file of kiln's own that can be made again, and whose damage is as good as its absence: nullopt also where it is
+// larger than `max_bytes`, which kiln never writes.
+std::optional<std::string> read_note(const fs::path& path, std::uint64_t max_bytes);
 
 void make_directories(const fs::path& path);
 // The names in a folder, sorted; without "." and "..".

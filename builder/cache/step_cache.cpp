@@ -24,7 +24,7 @@ bool is_at_registry(const ContentStore& store, const oci::Digest& blob) {
 
 std::vector<std::string> keys_in_slot(const HomeLayout& home, std::string_view slot) {
   std::vector<std::string> keys;
-  const std::string text = read_file_if_exists(slot_path(home, slot), 4096).value_or("");
+  const std::string text = read_note(slot_path(home, slot), 4096).value_or("");
   for (const std::string_view line : split(text, '\n')) {
     if (is_step_key(line)) keys.emplace_back(line);
   }

@@ -132,7 +132,7 @@ std::vector<CacheMountInfo> CacheMounts::disk_usage() const {
   std::vector<CacheMountInfo> result;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(home_.cache_mounts(), error)) {
-    const auto text = read_file_if_exists(entry.path() / "meta", 1 << 20);
+    const auto text = read_note(entry.path() / "meta", 1 << 20);
     const auto name = text ? parse_meta(*text) : std::nullopt;
     struct stat status {};
     if (!name || ::stat((entry.path() / "meta").c_str(), &status) != 0) continue;

@@ -183,7 +183,7 @@ Runtime RuntimeProbe::find() {
   };
   demand(check_privileges());
   const std::string boot = boot_id();
-  if (const auto text = read_file_if_exists(answer_file(home_), 1 << 16)) {
+  if (const auto text = read_note(answer_file(home_), 1 << 16)) {
     if (auto remembered = parse_probe(*text, boot)) return *remembered;
   }
   demand(check_overlay());

@@ -54,7 +54,7 @@ std::string meta_text(const Meta& meta) {
 }
 
 std::optional<Meta> read_meta(const fs::path& folder) {
-  const auto text = read_file_if_exists(folder / "meta", 4096);
+  const auto text = read_note(folder / "meta", 4096);
   if (!text) return std::nullopt;
   const auto lines = split(*text, '\n');
   if (lines.size() != 5 || lines[0] != "kiln snapshot 1") return std::nullopt;
@@ -186,7 +186,7 @@ SnapshotStore::Held SnapshotStore::find_checked(const oci::Digest& chain_id, con
   struct stat made {};
   if (!meta || ::stat((folder / "meta").c_str(), &made) != 0) return nullptr;
   const std::string boot = boot_id();
-  if (meta->boot != boot && trim(read_file_if_exists(folder / "checked", 64).value_or("")) != boot) {
+  if (meta->boot != boot && trim(read_note(folder / "checked", 64).value_or("")) != boot) {
     const std::string difference = snapshot_difference(folder / "fs", *layer.index, made.st_mtim, pool_, cancel);
     if (!difference.empty()) {
       if (damage_heard_) {
@@ -232,7 +232,7 @@ SnapshotUpper SnapshotStore::begin_upper() {
   if (clean) remove_unused([](const fs::path& folder) { return fs::exists(folder / "meta"); });
 
   const FileLock top = lock_top(store_.home().locks());
-  std::uint64_t number = parse_unsigned(trim(read_file_if_exists(top_ / "next", 64).value_or(""))).value_or(1);
+  std::uint64_t number = parse_unsigned(trim(read_note(top_ / "next", 64).value_or(""))).value_or(1);
   while (::mkdir((top_ / std::to_string(number)).c_str(), 0700) != 0) {
     if (errno != EEXIST) throw_errno("create", (top_ / std::to_string(number)).native());
     ++number;
@@ -374,7 +374,7 @@ std::vector<SnapshotInfo> SnapshotStore::disk_usage() {
     if (::stat((folder / "lock").c_str(), &status) != 0) continue;
     info.last_used = status.st_mtime;
     info.in_use = !FileLock::try_acquire(folder / "lock", LockMode::exclusive);
-    const auto known = parse_unsigned(trim(read_file_if_exists(folder / "bytes", 64).value_or("")));
+    const auto known = parse_unsigned(trim(read_note(folder / "bytes", 64).value_or("")));
     info.bytes = known ? *known : disk_space(folder / "fs");
     if (!known && ::access(folder.c_str(), W_OK) == 0)
       write_file_atomically(folder / "bytes", std::to_string(info.bytes) + "\n", Durability::ephemeral);

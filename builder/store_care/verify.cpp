@@ -81,10 +81,11 @@ class Verification {
   // Other programs take no image of the store where it is not as it should be.
   void layout() {
     const fs::path file = store_.home().oci_layout_file();
-    const auto text = read_file_if_exists(file, 4096);
+    const auto text = read_note(file, 4096);
     if (text == HomeLayout::oci_layout_text()) return;
-    add(fmt::format("'{}'", file.native()), text ? "it does not hold the version of a layout" : "it is not there",
-        "it is written again", [&] { write_file_atomically(file, HomeLayout::oci_layout_text()); });
+    add(fmt::format("'{}'", file.native()),
+        fs::exists(file) ? "it does not hold the version of a layout" : "it is not there", "it is written again",
+        [&] { write_file_atomically(file, HomeLayout::oci_layout_text()); });
   }
 
   void layer_facts() {
@@ -196,13 +197,15 @@ class Verification {
 
   void index_of(const oci::Digest& diff_id) {
     const fs::path path = store_.home().indexes() / std::string(diff_id.hex());
-    const auto text = read_file_if_exists(path, 4096);
-    if (!text) return;
+    const auto text = read_note(path, 4096);
+    if (!text && !fs::exists(path)) return;
     ++report_.records;
     std::string problem;
     try {
       const auto index = index_of_layer(store_, diff_id);
-      if (!index) {
+      if (!text) {
+        problem = "it is larger than any that kiln writes";
+      } else if (!index) {
         problem = fmt::format("'{}' names no blob of the store", printable(trim(*text)));
       } else if (index->media_type != kFileIndexMediaType) {
         problem = fmt::format("its type is '{}', expected '{}'", printable(index->media_type), kFileIndexMediaType);

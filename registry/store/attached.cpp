@@ -22,7 +22,7 @@ fs::path attached_file(const ContentStore& store, const oci::Digest& image) {
 }
 
 std::vector<std::string> attached_lines(const ContentStore& store, const oci::Digest& image) {
-  const auto text = read_file_if_exists(attached_file(store, image), kMostAttachedBytes);
+  const auto text = read_note(attached_file(store, image), kMostAttachedBytes);
   std::vector<std::string> lines;
   if (!text) return lines;
   for (const std::string_view line : split(*text, '\n')) {

@@ -75,7 +75,7 @@ void forget_forms_except(const HomeLayout& home, const std::set<oci::Digest>& ke
   if (!fs::is_directory(fs::symlink_status(home.forms()))) return;
   for (const std::string& name : list_directory(home.forms())) {
     if (name.starts_with(".")) continue;
-    const std::string text = read_file_if_exists(home.forms() / name, 4096).value_or("");
+    const std::string text = read_note(home.forms() / name, 4096).value_or("");
     const std::string digest = text.substr(0, text.find(' '));
     const std::optional<oci::Digest> blob =
         oci::Digest::is_valid(digest) ? std::optional(oci::Digest::parse(digest)) : std::nullopt;

@@ -17,7 +17,7 @@ fs::path provenance_file(const ContentStore& store, const oci::Digest& image) {
 }  // namespace
 
 std::optional<ImageProvenance> provenance_of_image(const ContentStore& store, const oci::Digest& image) {
-  const auto text = read_file_if_exists(provenance_file(store, image), kMostProvenanceBytes);
+  const auto text = read_note(provenance_file(store, image), kMostProvenanceBytes);
   if (!text || text->size() < kKeyDigits + 3 || (*text)[kKeyDigits] != '\n' || text->back() != '\n')
     return std::nullopt;
   return ImageProvenance{text->substr(0, kKeyDigits), text->substr(kKeyDigits + 1, text->size() - kKeyDigits - 2)};

@@ -20,7 +20,7 @@ struct Fact {
   std::string rest;
 };
 std::optional<Fact> read_fact(const fs::path& file, std::size_t words) {
-  const auto text = read_file_if_exists(file, 4096);
+  const auto text = read_note(file, 4096);
   if (!text) return std::nullopt;
   const auto parts = split(trim(*text), ' ');
   if (parts.size() != words || !oci::Digest::is_valid(parts[0]) || !parse_unsigned(parts[1])) return std::nullopt;

@@ -60,6 +60,9 @@ std::vector<PendingPush> PendingPushes::list() const {
     return pushes;
   } catch (const nlohmann::json::exception& error) {
     throw Error(Category::machine, fmt::format("'{}' is no list of pending pushes: {}", file_.native(), error.what()));
+  } catch (const Error& error) {
+    throw Error(Category::machine,
+                error.message());  // a descriptor that is none: this machine's file, no answer of a registry
   }
 }
 

@@ -20,7 +20,7 @@ fs::path file_of(const ContentStore& store, const oci::Digest& blob) {
 
 // Without what is no place: the file may be damaged, and its words go into requests.
 std::vector<std::string> places_in(const fs::path& file) {
-  const auto text = read_file_if_exists(file, kMostPlaceBytes);
+  const auto text = read_note(file, kMostPlaceBytes);
   std::vector<std::string> places;
   if (!text) return places;
   for (const std::string_view line : split(*text, '\n')) {

@@ -46,6 +46,15 @@ TEST_CASE("a huge file is refused without taking memory for it") {
   CHECK_ERROR(read_file(path, 1000), Category::machine, doctest::Contains("larger than the 1000 bytes"));
 }
 
+TEST_CASE("a note that is not there or too large is none") {
+  const TempDir folder;
+  write_file_atomically(folder.path() / "f", "12345");
+  CHECK_FALSE(read_note(folder.path() / "absent", 5));
+  CHECK(read_note(folder.path() / "f", 5) == "12345");
+  CHECK_FALSE(read_note(folder.path() / "f", 4));
+  CHECK_ERROR(read_note(folder.path(), 5), Category::machine, doctest::Contains("is a directory"));
+}
+
 TEST_CASE("a file that is not there is nothing for read_file_if_exists and an error for read_file") {
   const TempDir folder;
   write_file_atomically(folder.path() / "f", "");

@@ -64,9 +64,12 @@ TEST_CASE("a damaged note of what was attached is none") {
   ContentStore store(HomeLayout::open(folder.path()));
   make_directories(store.home().attached());
   const fs::path file = store.home().attached() / std::string(kImage.hex());
-  for (const std::string& text : {kKey + " is", kKey + " is sha256:12 3", kKey + " is x y z", std::string("\n\0", 2)}) {
+  for (const std::string& text : {kKey + " is", kKey + " is sha256:12 3", kKey + " is x y z", std::string("\n\0", 2),
+                                  std::string(300'000, 'x')}) {
     write_file_atomically(file, text);
     CHECK_FALSE(attestation_of_image(store, kImage, kKey));
     CHECK_FALSE(was_attached(store, kImage, kKey, "ghcr.io/acme/app"));
   }
+  note_attached(store, kImage, kKey, "ghcr.io/acme/app");
+  CHECK(was_attached(store, kImage, kKey, "ghcr.io/acme/app"));
 }

@@ -29,7 +29,8 @@ TEST_CASE_FIXTURE(StoreFixture, "facts about layers are kept, and vanish with th
 
 TEST_CASE_FIXTURE(StoreFixture, "a damaged fact is no fact") {
   const oci::Digest digest = oci::sha256_of("x");
-  for (const char* text : {"", "\n", "sha256:zz 5 a\n", "12", "sha256:", "\xff\xff\xff"}) {
+  for (const std::string& text : {std::string(), std::string("\n"), std::string("sha256:zz 5 a\n"), std::string("12"),
+                                  std::string("sha256:"), std::string("\xff\xff\xff"), std::string(100'000, 'x')}) {
     write_file_atomically(home.indexes() / std::string(digest.hex()), text);
     write_file_atomically(home.blob_info() / std::string(digest.hex()), text);
     CHECK_FALSE(index_of_layer(store, digest));

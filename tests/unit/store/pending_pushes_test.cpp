@@ -65,7 +65,8 @@ TEST_CASE("a file that is no list of pending pushes is named") {
   const TempDir folder;
   const HomeLayout home = HomeLayout::open(folder.path() / "home");
   for (const std::string text :
-       {"", "[]", "{\"schema_version\": 2, \"pushes\": []}", "{\"schema_version\": 1, \"pushes\": [{}]}"}) {
+       {"", "[]", "{\"schema_version\": 2, \"pushes\": []}", "{\"schema_version\": 1, \"pushes\": [{}]}",
+        "{\"schema_version\": 1, \"pushes\": [{\"target\": \"a/b:1\", \"root\": {\"digest\": \"x\"}}]}"}) {
     CAPTURE(text);
     write_file_atomically(home.root() / "pending-pushes.json", text);
     CHECK_ERROR(PendingPushes(home).list(), Category::machine, doctest::Contains("pending-pushes.json"));
