@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/fd.hpp"
@@ -13,10 +14,13 @@ enum class Durability {
 };
 
 // A file that appears under its name whole or not at all: written under a temporary name in the same folder,
-// renamed by commit(). The destructor removes the temporary file and never commits.
+// renamed by commit(). The destructor removes the temporary file and never commits. The folder is opened once: what
+// takes its name meanwhile gets no file. A temporary name that others have taken, be it by a link, is left to them.
 class AtomicFile {
  public:
   explicit AtomicFile(fs::path target, unsigned mode = 0644);
+  // In a folder that is open, which `target` names in messages.
+  AtomicFile(Fd folder, fs::path target, unsigned mode = 0644);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
@@ -26,8 +30,10 @@ class AtomicFile {
   void commit(Durability durability = Durability::durable);
 
  private:
+  Fd folder_;
   fs::path target_;
-  fs::path temporary_;
+  std::string name_;
+  std::string temporary_;  // beside it; empty: there is none
   Fd fd_;
 };
 

@@ -43,14 +43,37 @@ std::optional<FileTime> file_time(const fs::path& path) {
   return FileTime{static_cast<std::uint64_t>(status.st_size), status.st_mtime};
 }
 
-// Others may write to the folder: by a link in place of one of its folders they would choose where this machine writes,
-// and what it deletes.
 void refuse_link_at(const fs::path& folder) {
   std::error_code code;
   if (fs::is_symlink(fs::symlink_status(folder, code))) {
     throw Error(Category::machine,
                 fmt::format("'{}' is a link, where a folder of the cache belongs; remove it", folder.native()));
   }
+}
+
+enum class Missing { stays, is_made };
+
+Fd open_part(const Fd& parent, const std::string& name, const fs::path& shown, Missing missing) {
+  for (;;) {
+    Fd folder(::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (folder) return folder;
+    if (errno == ENOENT && missing == Missing::stays) return folder;
+    if (errno != ENOENT) {
+      const int failed = errno;
+      refuse_link_at(shown);
+      errno = failed;
+      throw_errno("open folder", shown.native());
+    }
+    if (::mkdirat(parent.get(), name.c_str(), 0777) != 0 && errno != EEXIST)
+      throw_errno("create folder", shown.native());
+  }
+}
+
+// The folder `first`/`second` of a cache. By descriptors: others may write to the cache, and by a link in place of one
+// of its folders they would choose where this machine writes, and what it deletes.
+Fd open_cache_folder(const fs::path& cache, const std::string& first, const std::string& second, Missing missing) {
+  const Fd outer = open_part(open_directory(cache), first, cache / first, missing);
+  return outer ? open_part(outer, second, cache / first / second, missing) : Fd();
 }
 
 // What was used now is the last that a prune takes. Who may only read leaves the time as it is.
@@ -60,18 +83,11 @@ void note_use(const fs::path& path) {
     ::utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
 }
 
-// Of the folder `first`/`second` of the cache. False where the file was used or replaced since it was listed. By
-// descriptors, since a folder may become a link meanwhile.
+// False where the file was used or replaced since it was listed.
 bool remove_if_unused(const fs::path& cache, const std::string& first, const std::string& second,
                       const std::string& name, UnixSeconds last_used) {
-  constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  const Fd top = open_directory(cache);
-  const Fd outer(::openat(top.get(), first.c_str(), kFolder));
-  const Fd inner(outer ? ::openat(outer.get(), second.c_str(), kFolder) : -1);
-  if (!inner) {
-    if (errno == ENOENT) return true;
-    throw_errno("open", (cache / first / second).native());
-  }
+  const Fd inner = open_cache_folder(cache, first, second, Missing::stays);
+  if (!inner) return true;
   struct stat status {};
   if (::fstatat(inner.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) return true;
   if (status.st_mtime != last_used) return false;
@@ -154,16 +170,14 @@ void LocalBackend::put(const CacheEntry& entry) {
   prepare();
   const fs::path path = entry_path(entry.key);
   refuse_folder_at(path);
-  refuse_link_at(path.parent_path());
-  make_directories(path.parent_path());
-  write_file_atomically(path, serialise(entry));
+  AtomicFile file(open_cache_folder(folder_, "entries", entry.key.substr(0, 2), Missing::is_made), path);
+  file.write(serialise(entry));
+  file.commit();
 }
 
 bool LocalBackend::remove(const CacheEntry& entry) {
-  refuse_link_at(entry_path(entry.key).parent_path());
-  std::error_code failed;
-  fs::remove(entry_path(entry.key), failed);
-  return !failed;
+  const Fd folder = open_cache_folder(folder_, "entries", entry.key.substr(0, 2), Missing::stays);
+  return !folder || ::unlinkat(folder.get(), entry.key.c_str(), 0) == 0 || errno == ENOENT;
 }
 
 bool LocalBackend::has_blob(const oci::Descriptor& blob) {
@@ -199,8 +213,7 @@ bool LocalBackend::put_blob(const oci::Descriptor& blob, const ContentStore& sto
   }
   if (!store.has(blob.digest)) return false;
   refuse_folder_at(path);
-  make_directories(path.parent_path());
-  AtomicFile file(path);
+  AtomicFile file(open_cache_folder(folder_, "blobs", "sha256", Missing::is_made), path);
   VerifyingReader reader(store, blob.digest);
   std::string buffer(kCopyBytes, '\0');
   while (const std::size_t got = reader.read(buffer.data(), buffer.size()))

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.hpp"
 #include "base/temp_dir.hpp"
@@ -40,6 +41,34 @@ TEST_CASE("two writers of one name do not meet, the last commit wins whole") {
   second.commit(Durability::ephemeral);
   first.commit(Durability::ephemeral);
   CHECK(read_file(path) == "aaaa");
+}
+
+TEST_CASE("a link under the temporary name is not written through") {
+  const TempDir folder;
+  const TempDir host;
+  write_file_atomically(host.path() / "secret", "of the host");
+  for (unsigned number = 0; number < 500; ++number) {
+    const std::string name = ".f." + std::to_string(::getpid()) + "." + std::to_string(number) + ".tmp";
+    fs::create_symlink(host.path() / (number % 2 == 0 ? "secret" : "absent"), folder.path() / name);
+  }
+  write_file_atomically(folder.path() / "f", "content");
+  CHECK(read_file(folder.path() / "f") == "content");
+  CHECK(fs::is_regular_file(fs::symlink_status(folder.path() / "f")));
+  CHECK(read_file(host.path() / "secret") == "of the host");
+  CHECK_FALSE(fs::exists(host.path() / "absent"));
+}
+
+TEST_CASE("a link that takes the folder's name meanwhile gets no file") {
+  const TempDir top;
+  make_directories(top.path() / "folder");
+  make_directories(top.path() / "other");
+  AtomicFile file(top.path() / "folder/f");
+  file.write("content");
+  fs::rename(top.path() / "folder", top.path() / "away");
+  fs::create_directory_symlink("other", top.path() / "folder");
+  file.commit();
+  CHECK(read_file(top.path() / "away/f") == "content");
+  CHECK(list_directory(top.path() / "other").empty());
 }
 
 TEST_CASE("the mode asked for is the file's") {
