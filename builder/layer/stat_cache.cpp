@@ -1,14 +1,16 @@
 #include "builder/layer/stat_cache.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
@@ -68,70 +70,114 @@ KnownFile file_of(const Record& record) {
   return {oci::Digest::from_sha256_hex(text), (record.flags & kHasNoXattrs) != 0};
 }
 
-// The cache's file as it is now, mapped; nothing where there is none or it is not one of ours.
-class MappedRecords {
+// A file whose parts are read when they are first asked for, as a mapping's are, but where the disk cannot read one it
+// is an answer and no signal. Any thread.
+class ReadParts {
  public:
-  MappedRecords() = default;
-  MappedRecords(const MappedRecords&) = delete;
-  MappedRecords& operator=(const MappedRecords&) = delete;
-  ~MappedRecords() { unmap(); }
+  ReadParts(Fd file, std::size_t bytes)
+      : file_(std::move(file)),
+        bytes_(bytes),
+        text_(std::make_unique_for_overwrite<char[]>(bytes)),
+        parts_(bytes / kPartBytes + 1) {}
 
-  void map(const Fd& file) {
-    unmap();
+  std::size_t size() const noexcept { return bytes_; }
+
+  // False where they lie beyond the file, or cannot be read.
+  bool read(std::size_t at, void* into, std::size_t size) const {
+    if (at > bytes_ || size > bytes_ - at) return false;
+    for (std::size_t part = at / kPartBytes; part <= (at + size - 1) / kPartBytes; ++part) {
+      if (!is_there(part)) return false;
+    }
+    std::memcpy(into, text_.get() + at, size);
+    return true;
+  }
+
+ private:
+  enum class Part : unsigned char { unread, there, lost };
+  static constexpr std::size_t kPartBytes = std::size_t{64} << 10;
+
+  bool is_there(std::size_t number) const {
+    std::atomic<Part>& part = parts_[number];
+    if (part.load(std::memory_order_acquire) == Part::unread) {
+      const std::lock_guard lock(mutex_);
+      if (part.load(std::memory_order_relaxed) == Part::unread)
+        part.store(fetch(number) ? Part::there : Part::lost, std::memory_order_release);
+    }
+    return part.load(std::memory_order_relaxed) == Part::there;
+  }
+
+  bool fetch(std::size_t number) const {
+    std::size_t at = number * kPartBytes;
+    const std::size_t end = std::min(at + kPartBytes, bytes_);
+    while (at < end) {
+      const ssize_t got = ::pread(file_.get(), text_.get() + at, end - at, static_cast<off_t>(at));
+      if (got == 0 || (got < 0 && errno != EINTR)) return false;
+      if (got > 0) at += static_cast<std::size_t>(got);
+    }
+    return true;
+  }
+
+  Fd file_;
+  std::size_t bytes_;
+  std::unique_ptr<char[]> text_;  // what was read of it
+  mutable std::vector<std::atomic<Part>> parts_;
+  mutable std::mutex mutex_;
+};
+
+// The cache's file as it is now; nothing where there is none or it is not one of ours.
+class StoredRecords {
+ public:
+  void open(Fd file) {
+    parts_.reset();
+    count_ = sorted_ = 0;
     struct stat info;
     if (::fstat(file.get(), &info) != 0 || info.st_size < static_cast<off_t>(sizeof(TableHeader))) return;
-    const auto bytes = static_cast<std::size_t>(info.st_size);
-    void* address = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.get(), 0);
-    if (address == MAP_FAILED) return;
-    address_ = address;
-    bytes_ = bytes;
+    auto parts = std::make_unique<ReadParts>(std::move(file), static_cast<std::size_t>(info.st_size));
     TableHeader header;
-    std::memcpy(&header, address_, sizeof header);
-    count_ = (bytes_ - sizeof header) / sizeof(Record);
+    if (!parts->read(0, &header, sizeof header)) return;
+    const std::size_t count = (parts->size() - sizeof header) / sizeof(Record);
     if (header.magic != kTableMagic || header.version != kVersion || header.record_bytes != sizeof(Record) ||
-        header.checksum != header.sum() || header.sorted > count_) {
-      unmap();
+        header.checksum != header.sum() || header.sorted > count)
       return;
-    }
+    parts_ = std::move(parts);
+    count_ = count;
     sorted_ = header.sorted;
   }
 
-  bool is_valid() const noexcept { return address_ != nullptr; }
+  bool is_valid() const noexcept { return parts_ != nullptr; }
   std::size_t count() const noexcept { return count_; }
   std::size_t sorted() const noexcept { return sorted_; }
-  Record at(std::size_t number) const { return read<Record>(number); }
+  // nullopt for one that is damaged or cannot be read.
+  std::optional<Record> at(std::size_t number) const {
+    const auto record = read<Record>(number);
+    return record && record->is_whole() ? record : std::nullopt;
+  }
   std::optional<Record> find_sorted(const Key& key) const {
     std::size_t low = 0;
     std::size_t high = sorted_;
     while (low < high) {
       const std::size_t middle = low + (high - low) / 2;
-      if (read<Key>(middle) < key) {
+      const auto there = read<Key>(middle);
+      if (!there) return std::nullopt;
+      if (*there < key) {
         low = middle + 1;
       } else {
         high = middle;
       }
     }
-    if (low == sorted_) return std::nullopt;
-    return at(low);
+    return low == sorted_ ? std::nullopt : at(low);
   }
 
  private:
   // The beginning of a record.
   template <class T>
-  T read(std::size_t number) const {
+  std::optional<T> read(std::size_t number) const {
     T value;
-    std::memcpy(&value, static_cast<const char*>(address_) + sizeof(TableHeader) + number * sizeof(Record),
-                sizeof value);
+    if (!parts_->read(sizeof(TableHeader) + number * sizeof(Record), &value, sizeof value)) return std::nullopt;
     return value;
   }
-  void unmap() {
-    if (address_ != nullptr) ::munmap(address_, bytes_);
-    address_ = nullptr;
-    bytes_ = count_ = sorted_ = 0;
-  }
 
-  void* address_ = nullptr;
-  std::size_t bytes_ = 0;
+  std::unique_ptr<const ReadParts> parts_;
   std::size_t count_ = 0;
   std::size_t sorted_ = 0;
 };
@@ -168,19 +214,18 @@ struct StatCache::State {
   fs::path file;
   fs::path lock;
   std::once_flag is_loaded;
-  MappedRecords mapped;                             // as it was at the first question
+  StoredRecords stored;                             // as it was at the first question
   mutable std::shared_mutex mutex;                  // of the two below
-  std::unordered_map<Key, Record, KeyHash> recent;  // the mapped tail, and what is new
+  std::unordered_map<Key, Record, KeyHash> recent;  // the stored tail, and what is new
   std::vector<Record> fresh;                        // not yet written
 
   void load() {
     std::call_once(is_loaded, [this] {
-      const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+      Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
       if (!fd) return;
-      mapped.map(fd);
-      for (std::size_t i = mapped.sorted(); i < mapped.count(); ++i) {
-        const Record record = mapped.at(i);
-        if (record.is_whole()) recent[key_of(record.stamp)] = record;
+      stored.open(std::move(fd));
+      for (std::size_t i = stored.sorted(); i < stored.count(); ++i) {
+        if (const auto record = stored.at(i)) recent[key_of(record->stamp)] = *record;
       }
     });
   }
@@ -194,10 +239,10 @@ struct StatCache::State {
   void flush() {
     if (fresh.empty()) return;
     const FileLock held = FileLock::acquire(lock, LockMode::exclusive);
-    Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+    const Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
     if (!fd && errno != ENOENT) throw_errno("open", file.native());
-    MappedRecords now;
-    if (fd) now.map(fd);
+    StoredRecords now;
+    if (fd) now.open(Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
     const std::size_t tail = now.count() - now.sorted() + fresh.size();
     if (now.is_valid() && tail <= std::max(kMinFoldedRecords, now.sorted() / 4)) {
       // Over a record that was cut, if there is one.
@@ -207,8 +252,7 @@ struct StatCache::State {
       const std::size_t from = now.count() + fresh.size() > kMaxRecords ? now.sorted() : 0;
       all.reserve(now.count() - from + fresh.size());
       for (std::size_t i = from; i < now.count(); ++i) {
-        const Record record = now.at(i);
-        if (record.is_whole()) all.push_back(record);
+        if (const auto record = now.at(i)) all.push_back(*record);
       }
       all.insert(all.end(), fresh.begin(), fresh.end());
       write_anew(file, std::move(all));
@@ -233,10 +277,7 @@ StatCache::~StatCache() {
 std::optional<KnownFile> StatCache::find(const FileStamp& stamp) const {
   state_->load();
   auto record = state_->find_recent(key_of(stamp));
-  if (!record) {
-    record = state_->mapped.find_sorted(key_of(stamp));
-    if (record && !record->is_whole()) return std::nullopt;
-  }
+  if (!record) record = state_->stored.find_sorted(key_of(stamp));
   if (!record || record->stamp != stamp) return std::nullopt;
   return file_of(*record);
 }

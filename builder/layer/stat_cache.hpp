@@ -35,9 +35,10 @@ struct KnownFile {
 // The file, version 2: a header (magic "kilnstat", u32 version, u32 record bytes, u64 sorted count, u64 xxh64 of
 // these), then records of 88 bytes in the machine's byte order: five u64 of the stamp, 32 bytes of sha256, u64 of flags
 // (1: no extended attributes), u64 xxh64 of the 80 before. The first `sorted count` are in order of (device, inode) and
-// found by bisection in the mapped file; what is behind them was appended by later processes, and is folded in when
-// it gets long. A record whose checksum is wrong does not count; a file with another header is begun anew. Many
-// processes share it: appending and folding happen under a lock, readers need none.
+// found by bisection, which reads the parts of the file that it meets; what is behind them was appended by later
+// processes, and is folded in when it gets long. A record whose checksum is wrong, or that cannot be read, does not
+// count; a file with another header is begun anew. Many processes share it: appending and folding happen under a lock,
+// readers need none.
 //
 // Thread-safe.
 class StatCache {

@@ -112,6 +112,28 @@ TEST_CASE("caches of several processes do not lose one another's records") {
   CHECK(found == 10000);
 }
 
+TEST_CASE("a cache that is cut while it is open knows what it has read, and of the rest nothing") {
+  Place place;
+  constexpr std::uint64_t kFiles = 6000;
+  {
+    StatCache cache(place.file, place.lock);
+    for (std::uint64_t i = 0; i < kFiles; ++i) cache.remember(stamp_of(i), file_of(i), kNow);
+  }
+  const StatCache cache(place.file, place.lock);
+  REQUIRE(cache.find(stamp_of(0)) == file_of(0));
+  fs::resize_file(place.file, 1000);
+  std::uint64_t found = 0;
+  for (std::uint64_t i = 0; i < kFiles; ++i) {
+    if (const auto file = cache.find(stamp_of(i))) {
+      CHECK(*file == file_of(i));
+      ++found;
+    }
+  }
+  CHECK(cache.find(stamp_of(0)) == file_of(0));
+  CHECK(found > 0);
+  CHECK(found < kFiles);
+}
+
 TEST_CASE("a cache that is cut, damaged or none is not believed, and is usable again") {
   Place place;
   {
