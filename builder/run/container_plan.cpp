@@ -1,11 +1,14 @@
 #include "builder/run/container_plan.hpp"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/random.h>
 
 #include <bit>
 
+#include "base/paths.hpp"
 #include "base/text.hpp"
+#include "builder/run/mount_placing.hpp"
 #include "builder/run/runner.hpp"
 #include "builder/run/user_namespace.hpp"
 #include "builder/run/worker_socket.hpp"
@@ -99,8 +102,18 @@ std::vector<RunMount> common_mounts(const RunRequest& request) {
   return mounts;
 }
 
+// A runtime follows the links of a mount in which it makes another one.
+void refuse_nested(const std::vector<SpecMount>& mounts, const std::string& target) {
+  for (const SpecMount& outer : mounts) {
+    if (!target.starts_with(outer.target + "/")) continue;
+    throw Error(Category::build, fmt::format("mount target '{}' lies in the mount at '{}': below /dev and /sys, mounts "
+                                             "are not made in one another; choose another",
+                                             printable(target), printable(outer.target)));
+  }
+}
+
 SpecMount spec_mount(const RunMount& mount, const fs::path& place) {
-  SpecMount result{mount.target, place.native(), false, false, 0};
+  SpecMount result{clean_path(mount.target), place.native(), false, false, 0};
   if (const auto* tmpfs = std::get_if<TmpfsSource>(&mount.source)) {
     result.is_tmpfs = true;
     result.size_bytes = tmpfs->size_bytes;
@@ -116,7 +129,7 @@ SpecMount spec_mount(const RunMount& mount, const fs::path& place) {
 std::string ContainerPlan::serialise() const {
   PayloadWriter out;
   out.text(id).text(mount_point.native()).text(snapshots.native()).text(runtime.native());
-  out.number(own_cgroups).number(user_xattrs).number(host_root);
+  out.number(own_cgroups).number(user_xattrs).number(opens_no_devices).number(host_root);
   out.texts(as_texts(lowers)).text(upper.fs.native()).text(upper.work.native()).text(upper.scratch.native());
   out.number(mounts.size());
   for (const RunMount& mount : mounts) {
@@ -136,6 +149,7 @@ ContainerPlan ContainerPlan::parse(std::string_view payload) {
   plan.runtime = in.text();
   plan.own_cgroups = in.number() != 0;
   plan.user_xattrs = in.number() != 0;
+  plan.opens_no_devices = in.number() != 0;
   plan.host_root = in.number() != 0;
   plan.lowers = as_paths(in.texts());
   plan.upper.fs = in.text();
@@ -204,6 +218,8 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   plan.runtime = runtime.program;
   plan.own_cgroups = runtime.own_cgroups;
   plan.user_xattrs = in_user_namespace;
+  // In a user namespace the kernel opens none.
+  plan.opens_no_devices = !runtime.own_cgroups && !in_user_namespace && request.security != RunSecurity::insecure;
   plan.lowers = request.lowers;
   plan.upper = request.upper;
   plan.working_dir = request.working_dir;
@@ -225,6 +241,7 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   spec.process.groups = request.groups;
   spec.process.security = request.security;
   spec.process.available_capabilities = own_capabilities();
+  if (plan.opens_no_devices) spec.process.available_capabilities &= ~(std::uint64_t{1} << CAP_MKNOD);
   spec.process.limits = attainable_limits(request.limits, warnings);
   spec.rootfs = folders.rootfs();
   spec.hostname = request.hostname;
@@ -235,8 +252,12 @@ ContainerPlan plan_container(const HomeLayout& home, const Runtime& runtime, con
   spec.masked_paths = machine_masked_paths();
   spec.network = request.network;
   spec.shm_bytes = request.shm_bytes;
-  for (std::size_t i = 0; i < plan.mounts.size(); ++i)
-    spec.mounts.push_back(spec_mount(plan.mounts[i], folders.mount(i)));
+  for (std::size_t i = 0; i < plan.mounts.size(); ++i) {
+    if (!is_made_by_runtime(plan.mounts[i].target)) continue;
+    SpecMount mount = spec_mount(plan.mounts[i], folders.mount(i));
+    refuse_nested(spec.mounts, mount.target);
+    spec.mounts.push_back(std::move(mount));
+  }
   plan.spec = runtime_spec(spec);
   if (process != nullptr) {
     *process = spec.process;

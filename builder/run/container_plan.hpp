@@ -36,6 +36,8 @@ struct ContainerPlan {
   fs::path runtime;
   bool own_cgroups = true;
   bool user_xattrs = false;
+  // No cgroup says which devices may be opened, so none that the image or a mount holds can be.
+  bool opens_no_devices = false;
   bool host_root = false;  // a probe: the root shows the host's programs; lowers and upper are not used
   std::vector<fs::path> lowers;
   UpperFolders upper;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/mount.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -29,6 +30,7 @@
 #include "builder/run/cgroups.hpp"
 #include "builder/run/container_plan.hpp"
 #include "builder/run/host_mounts.hpp"
+#include "builder/run/mount_placing.hpp"
 #include "builder/run/mount_source.hpp"
 #include "builder/run/mount_stubs.hpp"
 #include "builder/run/overlay.hpp"
@@ -106,13 +108,21 @@ class Worker {
     for (const std::string& target : standard_mount_targets()) {
       points.push_back({.target = target, .is_standard = true});
     }
+    std::vector<bool> is_file;
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
       // Everybody may write to a tmpfs on a folder that the image does not have, as with BuildKit.
       const bool is_tmpfs = std::holds_alternative<TmpfsSource>(plan_.mounts[i].source);
-      points.push_back({plan_.mounts[i].target, prepare_mount_source(plan_, folders_, i), is_tmpfs ? 01777u : 0755u});
+      is_file.push_back(prepare_mount_source(plan_, folders_, i));
+      points.push_back({plan_.mounts[i].target, is_file.back(), is_tmpfs ? 01777u : 0755u});
     }
     make_stubs(points);
     mount_root();
+    placed_.emplace(folders_.rootfs());
+    for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+      if (!is_made_by_runtime(plan_.mounts[i].target)) placed_->place(plan_.mounts[i], folders_.mount(i), is_file[i]);
+    }
+    check_user_files(folders_.rootfs());
+    check_working_folder(folders_.rootfs(), plan_.working_dir);
   }
 
   // All of the host that this worker's container, or the runtime for it, has reason to write to.
@@ -147,7 +157,6 @@ class Worker {
   void make_stubs(const std::vector<MountPoint>& points) {
     if (plan_.lowers.empty()) {
       make_mount_stubs(folders_.top / "empty", folders_.stubs(), points);
-      check_working_folder(folders_.top / "empty", plan_.working_dir);
       return;
     }
     OverlayMount image;
@@ -157,8 +166,6 @@ class Worker {
     image.user_xattrs = plan_.user_xattrs;
     mount_overlay(image, plan_.snapshots, folders_.rootfs());
     make_mount_stubs(folders_.rootfs(), folders_.stubs(), points);
-    check_user_files(folders_.rootfs());
-    check_working_folder(folders_.rootfs(), plan_.working_dir);
     if (::umount2(folders_.rootfs().c_str(), 0) != 0) throw_errno("unmount", folders_.rootfs().native());
   }
 
@@ -172,6 +179,11 @@ class Worker {
     root.work = plan_.upper.work;
     root.user_xattrs = plan_.user_xattrs;
     mount_overlay(root, plan_.snapshots, folders_.rootfs());
+    if (!plan_.opens_no_devices) return;
+    mount_attr attributes{};
+    attributes.attr_set = MOUNT_ATTR_NODEV;
+    if (::syscall(SYS_mount_setattr, AT_FDCWD, folders_.rootfs().c_str(), 0, &attributes, sizeof attributes) != 0)
+      throw_errno("keep devices from being opened below", folders_.rootfs().native());
   }
 
   static void copy_root_attributes(const fs::path& from, const fs::path& to) {
@@ -385,6 +397,19 @@ class Worker {
                                                  plan_.runtime.native(), printable(reason));
   }
 
+  // A process of another container may have been sent a descriptor of a file of this one, and write to it when all here
+  // has ended: to what is a layer then, and below other builds. What is open for writing keeps the kernel from this.
+  void seal_root(WorkerReport& report) const {
+    if (::mount(nullptr, folders_.rootfs().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0) return;
+    if (report.outcome != WorkerReport::Outcome::exited) return;
+    report.outcome = WorkerReport::Outcome::refused;
+    report.category = errno == EBUSY ? Category::build : Category::machine;
+    report.message = errno == EBUSY
+                         ? "when the command had ended, a process outside of its container had a file of it "
+                           "open for writing; what it wrote is not kept"
+                         : fmt::format("cannot make read-only '{}': {}", folders_.rootfs().native(), errno_text(errno));
+  }
+
   // Whatever goes on in this PID namespace ends, then its mounts go: the upper folder is about to be read.
   void end_all(WorkerReport& report) {
     ::kill(-1, SIGKILL);
@@ -392,6 +417,10 @@ class Worker {
       if (::waitpid(-1, nullptr, 0) < 0 && errno != EINTR) break;
     }
     if (plan_.own_cgroups && !plan_.runtime.empty()) remove_cgroups(plan_.id);
+    if (placed_) {
+      placed_->remove();
+      seal_root(report);
+    }
     std::vector<fs::path> mounts = {folders_.rootfs()};
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
       mounts.push_back(folders_.mount(i));
@@ -410,6 +439,7 @@ class Worker {
   ContainerPlan plan_;
   WorkerFolders folders_;
   Fd output_;
+  std::optional<PlacedMounts> placed_;
   Child container_;
   Child exec_;  // the command of an exec message, or the runtime that is about to start it
   bool exec_is_runtime_ = false;

@@ -41,7 +41,9 @@ bool is_folder(const Fd& fd) {
 
 enum class Access { read_only, read_write };
 
-bool bind_to(const Fd& source, const fs::path& place, Access access) {
+enum class Devices { can_be_opened, cannot };
+
+bool bind_to(const Fd& source, const fs::path& place, Access access, Devices devices) {
   const bool folder = is_folder(source);
   if (folder) {
     make_directories(place);
@@ -52,13 +54,12 @@ bool bind_to(const Fd& source, const fs::path& place, Access access) {
   if (::mount(by_descriptor.c_str(), place.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
     throw_errno("bind mount source to", place.native());
   }
-  if (access == Access::read_only) {
-    mount_attr attributes{};
-    attributes.attr_set = MOUNT_ATTR_RDONLY;
-    if (::syscall(SYS_mount_setattr, AT_FDCWD, place.c_str(), AT_RECURSIVE, &attributes, sizeof attributes) != 0) {
-      throw_errno("make read-only", place.native());
-    }
-  }
+  mount_attr attributes{};
+  if (access == Access::read_only) attributes.attr_set |= MOUNT_ATTR_RDONLY;
+  if (devices == Devices::cannot) attributes.attr_set |= MOUNT_ATTR_NODEV;
+  if (attributes.attr_set != 0 &&
+      ::syscall(SYS_mount_setattr, AT_FDCWD, place.c_str(), AT_RECURSIVE, &attributes, sizeof attributes) != 0)
+    throw_errno("set the flags of the mount at", place.native());
   return !folder;
 }
 
@@ -73,11 +74,11 @@ struct SourceMaker {
     fs::path tree = source.folders.front();
     if (source.writable || source.folders.size() > 1) tree = merged(source);
     return bind_to(open_inside(tree, source.path), folders.mount(number),
-                   source.writable ? Access::read_write : Access::read_only);
+                   source.writable ? Access::read_write : Access::read_only, devices());
   }
   bool operator()(const CacheSource& source) const {
     return bind_to(open_inside(source.folder, source.path), folders.mount(number),
-                   source.read_only ? Access::read_only : Access::read_write);
+                   source.read_only ? Access::read_only : Access::read_write, devices());
   }
   bool operator()(const TmpfsSource&) const { return false; }
   bool operator()(const FileSource& source) const {
@@ -92,6 +93,8 @@ struct SourceMaker {
     start_ssh_proxy(source, folders.mount(number));
     return true;
   }
+
+  Devices devices() const { return plan.opens_no_devices ? Devices::cannot : Devices::can_be_opened; }
 
   // Several folders as one tree; where it is writable, what is written goes to a scratch folder.
   fs::path merged(const BindSource& source) const {

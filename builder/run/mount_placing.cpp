@@ -1,0 +1,162 @@
+#include "builder/run/mount_placing.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "base/paths.hpp"
+#include "base/text.hpp"
+#include "builder/run/runtime_spec.hpp"
+
+namespace kiln {
+
+namespace {
+
+void set_mount_flags(const Fd& mount, std::uint64_t flags) {
+  mount_attr attributes{};
+  attributes.attr_set = flags;
+  if (::syscall(SYS_mount_setattr, mount.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0)
+    throw_errno("set the flags of", "a mount");
+}
+
+Fd clone_of(const fs::path& source) {
+  constexpr unsigned kFlags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_RECURSIVE);
+  Fd tree(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, source.c_str(), kFlags)));
+  if (!tree) throw_errno("copy the mount at", source.native());
+  return tree;
+}
+
+// With the mode of the folder that it covers.
+Fd new_tmpfs(const TmpfsSource& source, mode_t mode) {
+  const Fd made(static_cast<int>(::syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC)));
+  const auto set = [&](const char* key, const std::string& value) {
+    return ::syscall(SYS_fsconfig, made.get(), FSCONFIG_SET_STRING, key, value.c_str(), 0) == 0;
+  };
+  if (!made || !set("source", "tmpfs") || !set("mode", fmt::format("{:o}", mode)) ||
+      (source.size_bytes != 0 && !set("size", std::to_string(source.size_bytes))) ||
+      ::syscall(SYS_fsconfig, made.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    throw_errno("make", "a tmpfs");
+  const unsigned flags = MOUNT_ATTR_NOSUID | (source.read_only ? MOUNT_ATTR_RDONLY : 0u);
+  Fd mount(static_cast<int>(::syscall(SYS_fsmount, made.get(), FSMOUNT_CLOEXEC, flags)));
+  if (!mount) throw_errno("mount", "a tmpfs");
+  return mount;
+}
+
+struct stat status_of(const Fd& place, const std::string& target) {
+  struct stat status {};
+  if (::fstat(place.get(), &status) != 0) throw_errno("look up mount target", target);
+  return status;
+}
+
+}  // namespace
+
+bool is_made_by_runtime(const std::string& target) {
+  const std::string path = clean_path(target);
+  return path.starts_with("/dev/") || path.starts_with("/sys/");
+}
+
+PlacedMounts::PlacedMounts(fs::path root)
+    : root_(std::move(root)), root_fd_(::open(root_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+  if (!root_fd_) throw_errno("open", root_.native());
+}
+
+// Links are followed inside of the root. No descriptor where nothing is there.
+Fd PlacedMounts::open_in_root(const std::string& path) const {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  for (;;) {
+    Fd found(static_cast<int>(::syscall(SYS_openat2, root_fd_.get(), path.c_str(), &how, sizeof how)));
+    // EAGAIN: somebody renamed something on the way.
+    if (found || (errno != EINTR && errno != EAGAIN)) return found;
+  }
+}
+
+Fd PlacedMounts::target_of(const std::string& target, bool is_file) const {
+  const auto refuse = [&](const std::string& why) -> Error {
+    return Error(Category::build, fmt::format("mount target '{}': {}", printable(target), why));
+  };
+  std::string path = ".";
+  Fd place = open_in_root(path);
+  const std::string clean = clean_path(target);
+  const std::vector<std::string_view> names = split(clean, '/');
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty()) continue;
+    const std::string name(names[i]);
+    path += "/" + name;
+    Fd next = open_in_root(path);
+    if (!next && errno != ENOENT) throw refuse(errno_text(errno));
+    if (!next) {
+      const bool makes_file = is_file && i + 1 == names.size();
+      if (makes_file) {
+        const Fd made(::openat(place.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+        if (!made && errno != EEXIST)
+          throw refuse(fmt::format("cannot create '{}' there: {}", name, errno_text(errno)));
+      } else if (::mkdirat(place.get(), name.c_str(), 0755) != 0 && errno != EEXIST) {
+        throw refuse(fmt::format("cannot create '{}' there: {}", name, errno_text(errno)));
+      }
+      next = Fd(::openat(place.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+      if (!next) throw refuse(errno_text(errno));
+      if (S_ISLNK(status_of(next, target).st_mode))
+        throw refuse(fmt::format("'{}' is a link in another mount, which leads to nothing", name));
+    }
+    place = std::move(next);
+  }
+  return place;
+}
+
+void PlacedMounts::check_place(const Fd& place, const std::string& target) const {
+  std::string path(4096, '\0');
+  const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", place.get()).c_str(), path.data(), path.size());
+  if (length < 0) throw_errno("look up mount target", target);
+  path.resize(static_cast<std::size_t>(length));
+  const std::string root = root_.native() + "/";
+  const std::string inside = path.starts_with(root) ? path.substr(root.size() - 1) : "/";
+  const auto is_standard = [&](const std::string& standard) {
+    return inside == standard || inside.starts_with(standard + "/");
+  };
+  const std::vector<std::string> standard = standard_mount_targets();
+  if (inside != "/" && std::none_of(standard.begin(), standard.end(), is_standard)) return;
+  throw Error(Category::build, fmt::format("mount target '{}' leads to '{}', the container's own place; choose another",
+                                           printable(target), printable(inside)));
+}
+
+void PlacedMounts::place(const RunMount& mount, const fs::path& source, bool is_file) {
+  const Fd target = target_of(mount.target, is_file);
+  check_place(target, mount.target);
+  const struct stat status = status_of(target, mount.target);
+  if (S_ISDIR(status.st_mode) == is_file) {
+    throw Error(Category::build, fmt::format("mount target '{}' is {} in the image, and the mount's source is {}",
+                                             printable(mount.target), is_file ? "a folder" : "no folder",
+                                             is_file ? "a file" : "a folder"));
+  }
+  const auto* tmpfs = std::get_if<TmpfsSource>(&mount.source);
+  Fd made = tmpfs != nullptr ? new_tmpfs(*tmpfs, status.st_mode & 07777) : clone_of(source);
+  // Files lie on the worker's tmpfs; binds are read-only already where they are to be.
+  if (std::holds_alternative<FileSource>(mount.source)) set_mount_flags(made, MOUNT_ATTR_RDONLY);
+  if (::syscall(SYS_move_mount, made.get(), "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) !=
+      0)
+    throw_errno("mount at", mount.target);
+  placed_.push_back(std::move(made));
+}
+
+void PlacedMounts::remove() noexcept {
+  while (!placed_.empty()) {
+    char name[64];
+    *fmt::format_to_n(name, sizeof name - 1, "/proc/self/fd/{}", placed_.back().get()).out = '\0';
+    ::umount2(name, MNT_DETACH);
+    placed_.pop_back();
+  }
+  root_fd_.reset();
+}
+
+}  // namespace kiln
