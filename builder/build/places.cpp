@@ -117,7 +117,16 @@ void WorkshopPlaces::write_files(const Delivery& delivery) {
     }
     exported.push_back(std::move(files));
   }
-  export_files(shop_.layers(), exported, delivery.output, mtime_, STDOUT_FILENO);
+  const ExportedLess less = export_files(shop_.layers(), exported, delivery.output, mtime_, STDOUT_FILENO);
+  if (less.devices != 0)
+    shop_.recorder().warn(
+        fmt::format("{} devices of the image are not in '{}'", less.devices, delivery.output.destination));
+  if (less.set_ids != 0) {
+    shop_.recorder().warn(
+        fmt::format("{} programs in '{}' have no set-user-ID and set-group-ID bits: they belong to you, "
+                    "and would lend your rights; type=tar keeps them",
+                    less.set_ids, delivery.output.destination));
+  }
 }
 
 void WorkshopPlaces::export_images(const Delivery& delivery) {

@@ -30,10 +30,17 @@ struct ExportedFiles {
   std::string folder;
 };
 
+// What a folder has not of the images' files.
+struct ExportedLess {
+  std::uint64_t devices = 0;
+  std::uint64_t set_ids = 0;  // files without their set-user-ID and set-group-ID bits
+};
+
 // type=local (a folder, where files belong to who runs the program and nothing else is touched) and type=tar: the
 // merged files of images. Files of one content and several names stay one. `mtime`: the time of all of them, else each
-// keeps its own. Error{build} for a path that several images have.
-void export_files(LayerAccess& access, const std::vector<ExportedFiles>& images, const Output& output,
-                  std::optional<UnixSeconds> mtime, int stdout_fd);
+// keeps its own. In a folder there are no devices, and no program runs with the rights of who asked for it.
+// Error{build} for a path that several images have.
+ExportedLess export_files(LayerAccess& access, const std::vector<ExportedFiles>& images, const Output& output,
+                          std::optional<UnixSeconds> mtime, int stdout_fd);
 
 }  // namespace kiln

@@ -25,6 +25,8 @@ namespace kiln {
 
 namespace {
 
+constexpr std::uint16_t kSetIds = 06000;
+
 FileEntry platform_folder(const std::string& path, UnixSeconds mtime) {
   FileEntry entry;
   entry.path = path;
@@ -37,8 +39,9 @@ FileEntry platform_folder(const std::string& path, UnixSeconds mtime) {
 // The files of all images. Where several share the root (platform-split=false), no path but a folder's may come twice.
 class FileStream {
  public:
-  FileStream(LayerAccess& access, TarEncoder& tar, std::optional<UnixSeconds> mtime)
-      : access_(access), tar_(tar), mtime_(mtime), buffer_(std::size_t{1} << 20, '\0') {}
+  // For a folder, whose files belong to who asked for them: `set_ids` counts those that would lend that user's rights.
+  FileStream(LayerAccess& access, TarEncoder& tar, std::optional<UnixSeconds> mtime, std::uint64_t* set_ids)
+      : access_(access), tar_(tar), mtime_(mtime), set_ids_(set_ids), buffer_(std::size_t{1} << 20, '\0') {}
 
   void add(const ExportedFiles& files) {
     if (!files.folder.empty()) tar_.header(platform_folder(files.folder, mtime_.value_or(0)));
@@ -73,6 +76,10 @@ class FileStream {
         entry.size = 0;
       }
     }
+    if (set_ids_ != nullptr && entry.type == EntryType::file && (entry.mode & kSetIds) != 0) {
+      entry.mode &= static_cast<std::uint16_t>(~kSetIds);
+      ++*set_ids_;
+    }
     tar_.header(entry);
     if (entry.type != EntryType::file || entry.size == 0) return;
     const auto bytes = source.open(path);
@@ -99,6 +106,7 @@ class FileStream {
   LayerAccess& access_;
   TarEncoder& tar_;
   std::optional<UnixSeconds> mtime_;
+  std::uint64_t* set_ids_;
   std::string buffer_;
   std::set<std::string> written_;
 };
@@ -145,14 +153,19 @@ void through_pipe(const Write& write, const Read& read) {
 
 }  // namespace
 
-void export_files(LayerAccess& access, const std::vector<ExportedFiles>& images, const Output& output,
-                  std::optional<UnixSeconds> mtime, int stdout_fd) {
+ExportedLess export_files(LayerAccess& access, const std::vector<ExportedFiles>& images, const Output& output,
+                          std::optional<UnixSeconds> mtime, int stdout_fd) {
+  ExportedLess less;
+  const bool is_folder = output.type != OutputType::tar;
   const auto stream = [&](TarEncoder& tar) {
-    FileStream files(access, tar, mtime);
+    FileStream files(access, tar, mtime, is_folder ? &less.set_ids : nullptr);
     for (const ExportedFiles& image : images) files.add(image);
     tar.finish();
   };
-  if (output.type == OutputType::tar) return write_archive_to(output.destination, stdout_fd, stream);
+  if (!is_folder) {
+    write_archive_to(output.destination, stdout_fd, stream);
+    return less;
+  }
   const fs::path folder = output.destination;
   make_directories(folder);
   through_pipe(
@@ -166,10 +179,11 @@ void export_files(LayerAccess& access, const std::vector<ExportedFiles>& images,
         options.to = UnpackTo::plain_tree;
         options.whiteouts = Whiteouts::ordinary;
         options.ownership = false;
-        options.devices = ::geteuid() == 0;
+        options.devices = false;
         FdSource tar(input, "the image's files");
-        unpack_tar(tar, "the image's files", folder, {}, options, access.cancel());
+        less.devices = unpack_tar(tar, "the image's files", folder, {}, options, access.cancel()).devices_left_out;
       });
+  return less;
 }
 
 }  // namespace kiln
