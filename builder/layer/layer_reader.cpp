@@ -9,16 +9,15 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "base/base64.hpp"
 #include "base/error.hpp"
-#include "base/path_steps.hpp"
 #include "base/percent.hpp"
 #include "base/text.hpp"
 #include "builder/layer/byte_buffer.hpp"
 #include "builder/layer/tar_header.hpp"
+#include "builder/layer/tar_links.hpp"
 
 namespace kiln {
 
@@ -63,12 +62,14 @@ struct TarReader::State {
   std::uint64_t position = 0;  // in the tar, of the next byte
 
   PaxRecords global;
-  std::unordered_map<std::string, std::string> symlinks;  // of this tar, to follow them in parents' names
+  TarLinks links{limits.max_link_steps, [this](const std::string& what) { refuse(what); }};
   std::uint64_t entries = 0;
   std::uint64_t total_bytes = 0;
   std::uint64_t hole_bytes = 0;
   std::uint64_t path_bytes = 0;
   std::uint64_t unnamed_folder_bytes = 0;
+  std::uint64_t property_bytes = 0;
+  std::uint64_t global_bytes = 0;           // of the global headers' records
   std::unordered_set<std::size_t> folders;  // hashes of the paths of all that there are so far, with those above them
   std::string last_parent;
   bool ended = false;
@@ -165,11 +166,11 @@ struct TarReader::State {
   bool next();
   bool take(const Header& header, const Extra& extra, const Block& block);
   void count_path();
+  void count_properties();
   void set_common(const Header& header, const Extra& extra);
   void set_xattrs(const PaxRecords& records);
   void set_extents(const Header& header, const Extra& extra, const Block& block, std::uint64_t stored);
   std::vector<Segment> read_sparse_1_0(std::uint64_t stored);
-  std::string resolved(std::string path) const;
   bool recognise_whiteout();
 };
 
@@ -202,12 +203,15 @@ bool TarReader::State::next() {
         } else if (!tar::parse_pax(text, header->type == 'g' ? global : extra.pax)) {
           refuse("a damaged pax header");
         }
+        if (header->type == 'g' && (global_bytes += text.size()) > limits.max_global_header_bytes)
+          refuse(fmt::format("global headers of more than {} bytes together", limits.max_global_header_bytes));
         break;
       }
       default:
         if (++entries > limits.max_entries) refuse(fmt::format("more than {} entries", limits.max_entries));
         if (take(*header, extra, block)) {
           count_path();
+          count_properties();
           return true;
         }
         skip_to(data_end);
@@ -236,6 +240,15 @@ void TarReader::State::count_path() {
   }
   if (path_bytes > limits.max_path_bytes)
     refuse(fmt::format("paths of more than {} bytes together", limits.max_path_bytes));
+}
+
+void TarReader::State::count_properties() {
+  property_bytes += entry.link.size();
+  for (const auto& [key, value] : entry.xattrs) property_bytes += key.size() + value.size();
+  if (property_bytes > limits.max_property_bytes) {
+    refuse(
+        fmt::format("link targets and extended attributes of more than {} bytes together", limits.max_property_bytes));
+  }
 }
 
 // Sets up the entry of a header; false where it is one to pass over.
@@ -311,9 +324,9 @@ bool TarReader::State::take(const Header& header, const Extra& extra, const Bloc
   if (whiteouts == Whiteouts::recognise && !recognise_whiteout()) return false;
   check_entry(entry, name, Category::build);
   if (entry.type == EntryType::symlink) {
-    symlinks[entry.path] = entry.link;
-  } else if (!symlinks.empty() && entry.type != EntryType::whiteout && entry.type != EntryType::opaque) {
-    symlinks.erase(entry.path);
+    links.note(entry.path, entry.link);
+  } else if (entry.type != EntryType::whiteout && entry.type != EntryType::opaque) {
+    links.forget(entry.path);
   }
   return true;
 }
@@ -357,12 +370,12 @@ void TarReader::State::set_common(const Header& header, const Extra& extra) {
   is_unnamed = spelt.empty();
   // Docker cleans the names of archives below the folder that they are unpacked into.
   const AboveTop above = whiteouts == Whiteouts::ordinary ? AboveTop::stay : AboveTop::refuse;
-  entry.path = resolved(canonical_entry_path(spelt, name, above));
+  entry.path = links.resolved(canonical_entry_path(spelt, name, above));
 
   if (entry.type == EntryType::symlink || entry.type == EntryType::hardlink) {
     std::string target = extra.long_link.value_or(header.link);
     if (const std::string* path = extra.find("linkpath", global)) target = *path;
-    entry.link = entry.type == EntryType::hardlink ? resolved(canonical_entry_path(target, name, above)) : target;
+    entry.link = entry.type == EntryType::hardlink ? links.resolved(canonical_entry_path(target, name, above)) : target;
     // It would take away the folder that its target lies in.
     if (entry.type == EntryType::hardlink && entry.link != entry.path && is_within(entry.link, entry.path)) {
       refuse(
@@ -492,24 +505,6 @@ void TarReader::State::set_extents(const Header& header, const Extra& extra, con
                        kMaxHoleBytes));
   }
   hole_bytes += holes;
-}
-
-// The path with symlinks of this tar in its parents followed inside the root, as those tools do that unpack into a
-// chroot. So nothing that reads entries ever has to go through a link.
-std::string TarReader::State::resolved(std::string path) const {
-  if (symlinks.empty()) return path;
-  PathSteps steps(path);
-  while (auto part = steps.next()) {
-    const auto link = steps.at_last() ? symlinks.end() : symlinks.find(join_path(join(steps.reached(), "/"), *part));
-    if (link == symlinks.end()) {
-      steps.enter(std::move(*part));
-    } else if (!steps.follow(link->second)) {
-      refuse(fmt::format("the name '{}' runs into a loop of links", printable(path)));
-    }
-  }
-  std::string done = join(steps.reached(), "/");
-  if (!is_canonical_entry_path(done)) refuse(fmt::format("the name '{}' cannot be", printable(path)));
-  return done;
 }
 
 // Turns a name that is a mark into the entry it means; false for the marks of aufs that mean nothing to others.

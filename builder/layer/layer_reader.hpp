@@ -21,6 +21,10 @@ struct TarLimits {
   // millions of those, each of which is made, listed and written.
   std::uint64_t max_path_bytes = std::uint64_t{512} << 20;
   std::uint64_t max_unnamed_folder_bytes = std::uint64_t{64} << 20;
+  // Of the link targets and extended attributes of all entries: a global header gives each entry its attributes.
+  std::uint64_t max_property_bytes = std::uint64_t{128} << 20;
+  std::uint64_t max_global_header_bytes = std::uint64_t{1} << 20;  // of all global headers
+  std::uint64_t max_link_steps = 20'000'000;  // components of names that are gone through behind links of the tar
 };
 
 // How a tar's names are taken.

@@ -289,6 +289,40 @@ TEST_CASE("limits hold") {
   CHECK(usual.max_xattr_bytes == 64 << 10);
   CHECK(usual.max_path_bytes == 512 << 20);
   CHECK(usual.max_unnamed_folder_bytes == 64 << 20);
+  CHECK(usual.max_property_bytes == 128 << 20);
+  CHECK(usual.max_global_header_bytes == 1 << 20);
+  CHECK(usual.max_link_steps == 20'000'000);
+}
+
+TEST_CASE("link targets and attributes are counted over the whole tar, those of a global header for each entry") {
+  const auto refused = [](const RawTar& tar, std::uint64_t properties) {
+    return refusal(tar.str(), Whiteouts::ordinary, {.max_property_bytes = properties});
+  };
+  RawTar tar;  // two times "user.k" and three bytes, and a target of four
+  tar.add('g', "g", "27 SCHILY.xattr.user.k=vvv\n").file("a", "").symlink("l", "a/bc").file("b", "");
+  CHECK(refused(tar, 31) == "no error");
+  CHECK(contains(refused(tar, 30), "'a tar': link targets and extended attributes of more than 30 bytes together"));
+  RawTar global;
+  for (int i = 0; i < 3; ++i) global.add('g', "g", "13 comment=x\n").file("a", "");
+  CHECK(refusal(global.str(), Whiteouts::ordinary, {.max_global_header_bytes = 39}) == "no error");
+  CHECK(contains(refusal(global.str(), Whiteouts::ordinary, {.max_global_header_bytes = 38}),
+                 "global headers of more than 38 bytes together"));
+}
+
+TEST_CASE("the ways that names take behind links are counted over the whole tar") {
+  RawTar tar;
+  tar.folder("a/").symlink("l0", "a/../a/../a").symlink("l1", "l0").file("l1/f", "").file("a/g", "");
+  // Behind l1 there are l0, three components of its target, and the name.
+  CHECK(refusal(tar.str(), Whiteouts::ordinary, {.max_link_steps = 5}) == "no error");
+  CHECK(contains(refusal(tar.str(), Whiteouts::ordinary, {.max_link_steps = 4}),
+                 "names that lead through links by more than 4 steps"));
+  std::string way = "/";
+  while (way.size() < 4000) way += "a/../";
+  RawTar rings;
+  for (int i = 0; i < 38; ++i)
+    rings.add('K', "k", way + "l" + std::to_string(i + 1)).symlink("l" + std::to_string(i), "");
+  for (int i = 0; i < 2000; ++i) rings.file("l0/f", "");
+  CHECK(contains(refusal(rings.str()), "names that lead through links by more than 20000000 steps"));
 }
 
 TEST_CASE("paths are counted over the whole tar, with those of folders that no entry names") {
