@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Other people's readers on a layer of more than one compressed block, gzip and zstd: what each of them makes of it."""
 
 import hashlib

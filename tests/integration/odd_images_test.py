@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Base images, archives and stores of any shape: what RUN, COPY --from and the exporters make of them, that nothing
 outside of an image is touched, and that each bound is a message and no wait."""
 

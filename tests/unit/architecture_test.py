@@ -4,6 +4,7 @@
 Files that are longer than they should be are listed as warnings, and refused beyond a limit.
 """
 
+import os
 import re
 import sys
 import unittest
@@ -338,6 +339,11 @@ class Architecture(unittest.TestCase):
                     places.setdefault((path.parent, name), set()).add(str(path))
         self.assertGreater(len(places), 150, "the classes were not found")
         self.expect_none([f"{name} is in {', '.join(sorted(files))}" for (_, name), files in sorted(places.items()) if len(files) > 1])
+
+    def test_tests_that_are_programs_can_be_started(self):
+        """script/stress starts them, and who looks for a fault does."""
+        self.expect_none([f"{path.relative_to(ROOT)} is not executable" for path in sorted((ROOT / "tests/integration").glob("*_test.py"))
+                          if not os.access(path, os.X_OK)])
 
     def test_files_are_of_a_readable_length(self):
         long_files = [(line_count(path), path) for path in product_files() if line_count(path) > WARN_LINES.get(path.suffix, 0)]
