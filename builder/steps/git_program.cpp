@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "base/credentials.hpp"
 #include "base/error.hpp"
@@ -21,7 +22,16 @@ constexpr const char* kInherited[] = {"PATH",        "SSH_AUTH_SOCK", "TMPDIR", 
                                       "HTTPS_PROXY", "NO_PROXY",      "ALL_PROXY", "http_proxy",
                                       "https_proxy", "no_proxy",      "all_proxy"};
 
+// How git tells of a redirect that it was not to follow: by its status.
+bool tells_of_redirect(std::string_view messages) {
+  constexpr std::string_view kStatus = "The requested URL returned error: 30";
+  const std::size_t at = messages.find(kStatus);
+  return at != std::string_view::npos && at + kStatus.size() < messages.size() &&
+         std::string_view("12378").find(messages[at + kStatus.size()]) != std::string_view::npos;
+}
+
 // Headers go in the environment, which other users of the machine cannot read; the command line they can.
+// git would send a header on to where a redirect leads, whatever host that is: where there is one, none is followed.
 std::vector<std::string> environment_with(const std::vector<SourceSecrets::GitHeader>& headers) {
   std::vector<std::string> result = {"HOME=/dev/null",
                                      "GIT_CONFIG_NOSYSTEM=1",
@@ -38,11 +48,17 @@ std::vector<std::string> environment_with(const std::vector<SourceSecrets::GitHe
       check_proxy(*value, name);
     result.push_back(fmt::format("{}={}", name, *value));
   }
-  result.push_back(fmt::format("GIT_CONFIG_COUNT={}", headers.size()));
-  for (std::size_t i = 0; i < headers.size(); ++i) {
-    result.push_back(fmt::format("GIT_CONFIG_KEY_{}=http.{}.extraheader", i, headers[i].url));
-    result.push_back(fmt::format("GIT_CONFIG_VALUE_{}={}", i, headers[i].header));
+  std::size_t settings = 0;
+  const auto set = [&](const std::string& key, std::string_view value) {
+    result.push_back(fmt::format("GIT_CONFIG_KEY_{}={}", settings, key));
+    result.push_back(fmt::format("GIT_CONFIG_VALUE_{}={}", settings, value));
+    ++settings;
+  };
+  for (const SourceSecrets::GitHeader& header : headers) {
+    set(fmt::format("http.{}.extraheader", header.url), header.header);
+    set(fmt::format("http.{}.followRedirects", header.url), "false");
   }
+  result.push_back(fmt::format("GIT_CONFIG_COUNT={}", settings));
   return result;
 }
 
@@ -50,7 +66,11 @@ std::vector<std::string> environment_with(const std::vector<SourceSecrets::GitHe
 
 GitProgram::GitProgram(std::string shown, const std::vector<SourceSecrets::GitHeader>& headers,
                        const CancelToken& cancel, GitBounds bounds)
-    : shown_(std::move(shown)), environment_(environment_with(headers)), cancel_(cancel), bounds_(bounds) {
+    : shown_(std::move(shown)),
+      environment_(environment_with(headers)),
+      is_authorised_(!headers.empty()),
+      cancel_(cancel),
+      bounds_(bounds) {
   if (!find_program("git")) {
     throw Error(Category::machine,
                 fmt::format("git source '{}' needs the program 'git'; install it: apt-get install git", shown_));
@@ -87,7 +107,12 @@ std::string GitProgram::expect(const fs::path& folder, const std::vector<std::st
 }
 
 Error GitProgram::refused(const CommandResult& result) const {
-  Error error(Category::network, fmt::format("git source '{}' cannot be had", shown_));
+  const std::string_view why =
+      is_authorised_ && tells_of_redirect(result.stderr_bytes)
+          ? ": its server redirects, and no token or password goes where a redirect leads; name "
+            "the place itself"
+          : "";
+  Error error(Category::network, fmt::format("git source '{}' cannot be had{}", shown_, why));
   error.set_detail(without_url_credentials(result.stderr_bytes));
   return error;
 }

@@ -24,7 +24,7 @@ struct GitBounds {
 // configuration, HOME, identity or umask has a say. It never asks for a password and runs no hook.
 class GitProgram {
  public:
-  // `shown` is the source for messages. Error{machine} where there is no git.
+  // `shown` is the source for messages. Where headers go no redirect is followed. Error{machine} where there is no git.
   GitProgram(std::string shown, const std::vector<SourceSecrets::GitHeader>& headers, const CancelToken& cancel,
              GitBounds bounds = {});
 
@@ -38,6 +38,7 @@ class GitProgram {
  private:
   std::string shown_;
   std::vector<std::string> environment_;
+  bool is_authorised_;
   const CancelToken& cancel_;
   GitBounds bounds_;
 };

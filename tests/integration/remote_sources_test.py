@@ -254,6 +254,22 @@ class Git(RemoteTest):
         self.assertTrue(asked)
         self.assertFalse([request for request in asked if request[2].get("Authorization")])
 
+    def test_a_redirect_of_a_git_server_takes_no_token_to_another_host(self):
+        other = WebServer(self.web.repositories).start()
+        self.addCleanup(other.stop)
+        place = f"http://localhost:{other.port}/repo.git/info/refs?service=git-upload-pack"
+        self.web.pages["/repo.git/info/refs"] = (302, {"Location": place}, b"")
+        self.write("value", "T0KEN")
+        for url, words in ((self.web.url, ["--secret", "id=GIT_AUTH_TOKEN,src=value"]), (f"http://ada:T0KEN@{self.web.address}", [])):
+            failed = self.build(f"FROM scratch\nADD {url}/repo.git /\n", *words, code=3)
+            self.assertIn("cannot be had: its server redirects", failed.stderr)
+            self.assertIn("name the place itself", failed.stderr)
+            self.assertNotIn("T0KEN", failed.output)
+        self.assertTrue([request for request in self.web.requests if request[2].get("Authorization")])
+        self.assertEqual(other.requests, [])
+        # Without a secret it is followed.
+        self.assertIn("file", self.files(f"FROM scratch\nADD {self.web.url}/repo.git /\n"))
+
     def test_a_secret_that_is_no_header_is_refused_unseen(self):
         self.write("value", "S3CRET\nInjected: yes")
         failed = self.build(f"FROM scratch\nADD {self.web.url}/repo.git /\n", "--secret", "id=GIT_AUTH_TOKEN,src=value", code=2)
