@@ -270,6 +270,24 @@ class Git(RemoteTest):
         # Without a secret it is followed.
         self.assertIn("file", self.files(f"FROM scratch\nADD {self.web.url}/repo.git /\n"))
 
+    def test_a_submodule_by_ssh_of_a_source_by_http_is_not_followed(self):
+        commit = self.git("repo", "rev-parse", "HEAD")
+        self.write("repositories/repo.git/.gitmodules", '[submodule "sub"]\n\tpath = module\n\turl = ssh://git@127.0.0.1/x.git\n')
+        self.git("repo", "update-index", "--add", "--cacheinfo", f"160000,{commit},module")
+        self.git("repo", "add", ".gitmodules")
+        self.git("repo", "commit", "-qm", "submodule")
+        said = self.folder / "said"
+        ssh = self.write("bin/ssh", f'#!/bin/sh\necho "$SSH_AUTH_SOCK" >> {said}\nexit 1\n')
+        ssh.chmod(0o755)
+        env = {"PATH": f"{ssh.parent}:{os.environ['PATH']}", "SSH_AUTH_SOCK": "/nowhere/agent"}
+        for url in (f"{self.web.url}/repo.git", "ssh://git@127.0.0.1/x.git"):
+            failed = self.build(f"FROM scratch\nADD {url} /\n", code=3, env=env)
+            if url.startswith("http"):
+                self.assertIn("transport 'ssh' not allowed", failed.stderr)
+                self.assertFalse(said.exists())
+        # What the user asks for by ssh has the agent.
+        self.assertIn("/nowhere/agent", said.read_text())
+
     def test_a_secret_that_is_no_header_is_refused_unseen(self):
         self.write("value", "S3CRET\nInjected: yes")
         failed = self.build(f"FROM scratch\nADD {self.web.url}/repo.git /\n", "--secret", "id=GIT_AUTH_TOKEN,src=value", code=2)
