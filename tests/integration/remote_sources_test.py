@@ -349,6 +349,20 @@ class Http(RemoteTest):
         self.files(f"FROM scratch\nADD http://ada:T0KEN@{self.web.address}/moved /got\n")
         self.assertNotIn("Authorization", other.requests[-1][2])
 
+    def test_a_secret_of_a_host_that_only_a_redirect_names_does_not_go_in_the_clear(self):
+        other = WebServer().start()
+        self.addCleanup(other.stop)
+        other.pages["/file"] = (200, {}, b"content")
+        self.write("value", "T0KEN")
+        for host in ("localhost", "127.0.0.1"):
+            self.web.pages["/moved"] = (302, {"Location": f"http://{host}:{other.port}/file"}, b"")
+            self.add("/moved", "--secret", f"id=HTTP_AUTH_TOKEN_{host},src=value")
+            self.assertNotIn("Authorization", other.requests[-1][2])
+        self.web.pages["/here"] = (302, {"Location": "/file"}, b"")
+        self.web.pages["/file"] = (200, {}, b"content")
+        self.add("/here", "--secret", "id=HTTP_AUTH_TOKEN_127.0.0.1,src=value")
+        self.assertEqual(self.web.requests[-1][2].get("Authorization"), "Bearer T0KEN")
+
     def test_a_redirect_may_have_spaces_and_letters_beyond_ascii(self):
         self.web.pages["/moved"] = (302, {"Location": "/new place/caf\xe9?sig=a b"}, b"")
         self.web.pages["/new%20place/caf%E9"] = (200, {}, b"content")
