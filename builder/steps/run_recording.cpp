@@ -110,6 +110,9 @@ RunRecording::RunRecording(RunRequest& request, const std::vector<std::string>& 
   if (state.is_only_way) {
     request.on_network = [&state](NamespaceSockets sockets) {
       state.proxy = std::make_unique<RecordingProxy>(std::move(sockets.proxy), state.authority, state.options);
+    // The command has no network but this one: what listens on the machine's loopback alone, and a cloud's metadata,
+    // are not on it. Without its own network it would reach them anyway.
+    state.options.upstream.most_private = AddressClass::private_network;
       state.watch = std::make_unique<NamespaceWatch>(std::move(sockets.packets), std::move(sockets.names));
     };
   } else {

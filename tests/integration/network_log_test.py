@@ -240,6 +240,15 @@ class Recorded(NetworkTest):
         result = self.recorded(f"{CURL} --noproxy '*' --max-time 5 http://198.51.100.9/", code=1)
         self.assertIn("it tried 198.51.100.9:80 around the recording proxy; blocked", result.stderr)
 
+    def test_the_machines_loopback_is_not_reached_through_the_proxy_where_no_name_is_given_to_it(self):
+        proxied = f"{CURL} --proxy http://127.0.0.1:9431 --noproxy ''"
+        tries = [f"! {proxied} -g http://{host}:{self.web.port}/file" for host in ("127.0.0.1", "localhost", "2130706433", "'[::ffff:127.0.0.1]'")]
+        self.recorded(" && ".join([*tries, f"! {proxied} http://169.254.169.254/", f"{proxied} -o /a {self.plain}/file"]))
+        self.assertEqual(len(self.web.requests), 1)
+        self.assertEqual(list(self.downloads()), [f"{self.plain}/file"])
+        result = self.recorded(f"{proxied} http://127.0.0.1:{self.web.port}/file", code=1)
+        self.assertIn(f"the recording proxy cannot reach 'http://127.0.0.1:{self.web.port}': its address 127.0.0.1 is loopback, which is not reached", result.stderr)
+
     def test_a_run_may_talk_to_itself(self):
         self.recorded(f"mkdir /www && echo hello > /www/f && (busybox httpd -f -p 127.0.0.1:8000 -h /www &) && sleep 1 && test \"$({CURL} http://127.0.0.1:8000/f)\" = hello")
         self.assertEqual(self.steps()[0]["network"]["downloads"], [])
