@@ -249,6 +249,10 @@ class Recorded(NetworkTest):
         result = self.recorded(f"{proxied} http://127.0.0.1:{self.web.port}/file", code=1)
         self.assertIn(f"the recording proxy cannot reach 'http://127.0.0.1:{self.web.port}': its address 127.0.0.1 is loopback, which is not reached", result.stderr)
 
+    def test_what_is_no_file_in_the_place_of_an_images_authorities_is_passed_over(self):
+        self.build("mkdir -p /etc/ssl/certs && mkfifo /etc/ssl/certs/ca-certificates.crt", f"{CURL} -o /a {self.plain}/file")
+        self.assert_fetched(f"{self.plain}/file")
+
     def test_a_run_may_talk_to_itself(self):
         self.recorded(f"mkdir /www && echo hello > /www/f && (busybox httpd -f -p 127.0.0.1:8000 -h /www &) && sleep 1 && test \"$({CURL} http://127.0.0.1:8000/f)\" = hello")
         self.assertEqual(self.steps()[0]["network"]["downloads"], [])
