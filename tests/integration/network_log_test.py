@@ -145,13 +145,17 @@ class Logged(NetworkTest):
     def test_credentials_are_recorded_nowhere(self):
         self.web.protected["/file"] = "Basic YWRhOmNhbmFyeTE="
         fetch = (f"--mount=type=secret,id=path {CURL} -o /a http://ada:canary1@{HOST}:{self.web.port}/file?sig=canary2 && "
-                 f"! {CURL} -H 'Authorization: Bearer canary3' {self.plain}/$(cat /run/secrets/path)/file")
+                 f"! {CURL} -H 'Authorization: Bearer canary3' {self.plain}/$(cat /run/secrets/path)/file && "
+                 f"! {CURL} {self.plain}/canary%205%2fx/odd")
+        fetch = f"--mount=type=secret,id=odd {fetch}"
         self.write("path", "canary4")
-        self.build(fetch, words=["--network-log", "--secret", "id=path,src=path", "--provenance=mode=max", "-o", "type=oci,dest=image.tar"])
+        self.write("odd", "canary 5/x")
+        self.build(fetch, words=["--network-log", "--secret", "id=path,src=path", "--secret", "id=odd,src=odd", "--provenance=mode=max", "-o", "type=oci,dest=image.tar"])
         self.assert_fetched(f"{self.plain}/file")
         record = json.dumps([step["network"] for step in self.steps()])
         self.assertNotIn("canary", record)
         self.assertIn(f"{self.plain}/***/file", record)
+        self.assertIn(f"{self.plain}/***/odd", record)
         stored = b"".join(path.read_bytes() for path in self.home.rglob("*") if path.is_file() and path.stat().st_size < 1 << 16)
         self.assertNotIn(b"canary4", stored)
 
