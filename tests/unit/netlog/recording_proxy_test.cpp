@@ -104,6 +104,18 @@ TEST_CASE("an answer is handed on and recorded, without its query") {
   CHECK(seen.failures.empty());
 }
 
+TEST_CASE("what is recorded of a URL is what was sent, dots and encoded letters too") {
+  OneAnswerServer server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+  Proxy proxy;
+  const Fd client = connect_to(proxy.port);
+  put(client, fmt::format("GET http://127.0.0.1:{}/a/../b/./%2e%2E/c%7e?d HTTP/1.1\r\n\r\n", server.port()));
+  get(client, "hello");
+  CHECK(server.request().starts_with("GET /a/../b/./%2e%2E/c%7e?d HTTP/1.1\r\n"));
+  const ProxyFindings seen = proxy.proxy.finish();
+  REQUIRE(seen.record.downloads.size() == 1);
+  CHECK(seen.record.downloads.begin()->url == fmt::format("http://127.0.0.1:{}/a/../b/./%2e%2E/c%7e", server.port()));
+}
+
 TEST_CASE("loopback and link-local addresses are not reached where they are not given a name") {
   RecordingOptions options;
   options.upstream.most_private = AddressClass::private_network;
