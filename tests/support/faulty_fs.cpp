@@ -1,10 +1,13 @@
-// A file system over a folder, by FUSE, one of whose calls fails: as a disk that cannot be read or written at one place answers the kernel, and
-// through it also what is mapped, read ahead or written later.
+// A file system over a folder, by FUSE, one of whose calls fails: as a disk that cannot be read or written at one place
+// answers the kernel, and through it also what is mapped, read ahead or written later.
 //
-//   faulty_fs FOLDER MOUNTPOINT CALL:N:ERRNO LOG     (absolute paths) the Nth CALL (counted from 1) fails, none with N = 0; in the foreground until it is
-//                                                    unmounted. A byte that could not be read once is never read, others fail once.
+//   faulty_fs FOLDER MOUNTPOINT CALL:N:ERRNO LOG     (absolute paths) the Nth CALL (counted from 1) fails, none with N
+//   = 0; in the foreground until it is
+//                                                    unmounted. A byte that could not be read once is never read,
+//                                                    others fail once.
 //
-// CALL: open, create, read, write, fsync, rename, mkdir, unlink. At the end LOG has a line "CALL COUNT" for each, and "hit" where one failed.
+// CALL: open, create, read, write, fsync, rename, mkdir, unlink. At the end LOG has a line "CALL COUNT" for each, and
+// "hit" where one failed.
 #define FUSE_USE_VERSION 31
 #include <dirent.h>
 #include <fcntl.h>
@@ -41,7 +44,9 @@ int fault(const char* call) {
 std::string real(const char* path) { return folder + path; }
 int answer(int result) { return result < 0 ? -errno : 0; }
 
-int get_attributes(const char* path, struct stat* status, fuse_file_info*) { return answer(lstat(real(path).c_str(), status)); }
+int get_attributes(const char* path, struct stat* status, fuse_file_info*) {
+  return answer(lstat(real(path).c_str(), status));
+}
 
 int read_link(const char* path, char* text, size_t size) {
   const ssize_t length = readlink(real(path).c_str(), text, size - 1);
@@ -72,7 +77,9 @@ int rename_file(const char* from, const char* to, unsigned flags) {
 
 int make_hard_link(const char* from, const char* to) { return answer(link(real(from).c_str(), real(to).c_str())); }
 int change_mode(const char* path, mode_t mode, fuse_file_info*) { return answer(chmod(real(path).c_str(), mode)); }
-int change_owner(const char* path, uid_t uid, gid_t gid, fuse_file_info*) { return answer(lchown(real(path).c_str(), uid, gid)); }
+int change_owner(const char* path, uid_t uid, gid_t gid, fuse_file_info*) {
+  return answer(lchown(real(path).c_str(), uid, gid));
+}
 int change_size(const char* path, off_t size, fuse_file_info*) { return answer(truncate(real(path).c_str(), size)); }
 int change_times(const char* path, const timespec times[2], fuse_file_info*) {
   return answer(utimensat(AT_FDCWD, real(path).c_str(), times, AT_SYMLINK_NOFOLLOW));
@@ -132,7 +139,8 @@ int get_space(const char* path, struct statvfs* space) { return answer(statvfs(r
 int read_folder(const char* path, void* buffer, fuse_fill_dir_t fill, off_t, fuse_file_info*, fuse_readdir_flags) {
   DIR* opened = opendir(real(path).c_str());
   if (opened == nullptr) return -errno;
-  while (const dirent* entry = readdir(opened)) fill(buffer, entry->d_name, nullptr, 0, static_cast<fuse_fill_dir_flags>(0));
+  while (const dirent* entry = readdir(opened))
+    fill(buffer, entry->d_name, nullptr, 0, static_cast<fuse_fill_dir_flags>(0));
   closedir(opened);
   return 0;
 }
@@ -181,7 +189,8 @@ int main(int count, char** words) {
   calls.statfs = get_space;
   calls.readdir = read_folder;
   calls.destroy = write_log;
-  std::string name = "faulty_fs", foreground = "-f", options = "-oallow_other,default_permissions,dev,suid", mount = words[2];
+  std::string name = "faulty_fs", foreground = "-f", options = "-oallow_other,default_permissions,dev,suid",
+              mount = words[2];
   char* given[] = {name.data(), foreground.data(), options.data(), mount.data(), nullptr};
   return fuse_main(4, given, &calls, nullptr);
 }
