@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace kiln {
 
 namespace {
@@ -16,6 +18,23 @@ bool is_web(std::string_view before) { return before.ends_with("http") || before
 bool ends_authority(char c) {
   return static_cast<unsigned char>(c) <= ' ' || c == '/' || c == '?' || c == '#' || c == '"' || c == '\'' ||
          c == '`' || c == '<' || c == '>';
+}
+
+// How many bytes of the text's beginning are the value, in which any byte may be percent-encoded; 0: they are not.
+std::size_t percent_encoded_size(std::string_view text, std::string_view value) {
+  std::size_t at = 0;
+  for (const char byte : value) {
+    const std::string_view rest = text.substr(at);
+    if (rest.size() >= 3 && rest[0] == '%' &&
+        parse_unsigned(rest.substr(1, 2), 16) == static_cast<unsigned char>(byte)) {
+      at += 3;
+    } else if (!rest.empty() && rest[0] == byte) {
+      ++at;
+    } else {
+      return 0;
+    }
+  }
+  return at;
 }
 
 }  // namespace
@@ -48,13 +67,21 @@ std::string masked_user(std::string_view user) {
 }
 
 std::string with_mask_for(std::string_view text, std::string_view value,
-                          const std::function<bool(std::size_t offset)>& counts) {
+                          const std::function<bool(std::size_t offset, std::size_t size)>& counts) {
+  if (value.empty()) return std::string(text);
+  const char first[] = {value.front(), '%'};
+  const std::string_view firsts(first, sizeof first);
   std::string result;
-  std::size_t begin = 0;
-  for (std::size_t at = text.find(value); at != std::string_view::npos; at = text.find(value, begin)) {
-    result += text.substr(begin, at - begin);
-    result += !counts || counts(at) ? kValueMask : value;
-    begin = at + value.size();
+  std::size_t begin = 0;  // of what is not in the result
+  for (std::size_t at = text.find_first_of(firsts); at != std::string_view::npos;) {
+    const std::string_view rest = text.substr(at);
+    const std::size_t size = std::max(rest.starts_with(value) ? value.size() : 0, percent_encoded_size(rest, value));
+    if (size != 0) {
+      result += text.substr(begin, at - begin);
+      result += !counts || counts(at, size) ? kValueMask : text.substr(at, size);
+      begin = at + size;
+    }
+    at = text.find_first_of(firsts, std::max(begin, at + 1));
   }
   result += text.substr(begin);
   return result;

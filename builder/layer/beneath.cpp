@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -53,6 +54,17 @@ Fd open_beneath(const Fd& folder, std::string_view path, int flags) {
     }
   }
   return open_by_components(folder, name, flags);
+}
+
+Fd open_file_beneath(const Fd& folder, std::string_view path) {
+  const Fd place = open_beneath(folder, path, O_PATH);
+  struct stat status {};
+  if (!place || ::fstat(place.get(), &status) != 0) return {};
+  if (!S_ISREG(status.st_mode)) {
+    errno = EINVAL;
+    return {};
+  }
+  return Fd(::open(magic_path(place, "").c_str(), O_RDONLY | O_CLOEXEC));
 }
 
 std::string magic_path(const Fd& folder, std::string_view name) {

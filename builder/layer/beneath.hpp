@@ -13,6 +13,10 @@ namespace kiln {
 // ELOOP where something that is no folder stands in the way.
 Fd open_beneath(const Fd& folder, std::string_view path, int flags);
 
+// Opens a regular file below a folder to read it. Anything else is not opened, since opening a device may do something:
+// EINVAL then.
+Fd open_file_beneath(const Fd& folder, std::string_view path);
+
 // "/proc/self/fd/N/NAME", for system calls that take no descriptor; l*xattr and the like do not follow NAME itself.
 std::string magic_path(const Fd& folder, std::string_view name);
 

@@ -135,6 +135,8 @@ HttpHead HttpHead::parse_request(std::string_view text) {
   if (words.size() != 3 || !is_token(words[0]) || !is_visible(words[1])) {
     refuse_message("its first line is no 'METHOD TARGET HTTP/1.1'");
   }
+  // A fragment is no part of a request: some servers would cut it off and others take it for a part of the path.
+  if (words[1].find('#') != std::string_view::npos) refuse_message("its target has a '#'");
   head.method = words[0];
   head.target = words[1];
   head.minor_version = minor_version_of(words[2]);
@@ -248,16 +250,14 @@ std::size_t BodyReader::take(std::string_view bytes) {
       continue;
     }
     const char c = bytes[at++];
-    if (state_ == State::trailer) {
+    if (state_ == State::trailer || state_ == State::trailer_end) {
       take_trailer(c);
-    } else if (state_ == State::data_end || state_ == State::data_line_feed) {
-      if (state_ == State::data_end && c == '\r') {
-        state_ = State::data_line_feed;
-      } else if (c == '\n') {
-        state_ = State::size;
-      } else {
-        refuse_message("a chunk of its body is longer than its size");
-      }
+    } else if (state_ == State::data_end) {
+      if (c != '\r') refuse_message("a chunk of its body is longer than its size");
+      state_ = State::data_line_feed;
+    } else if (state_ == State::data_line_feed) {
+      if (c != '\n') refuse_message("a chunk of its body is longer than its size");
+      state_ = State::size;
     } else {
       take_size(c);
     }
@@ -275,6 +275,8 @@ void BodyReader::take_size(char c) {
   }
   if (digits_ == 0) refuse_message("a chunk of its body has no size");
   if (c == '\n') {
+    // Alone it ends a line for some readers and not for others.
+    if (state_ != State::size_end) refuse_message("a line of a chunk's size ends without a carriage return");
     digits_ = 0;
     line_bytes_ = 0;
     state_ = left_ == 0 ? State::trailer : State::data;
@@ -293,10 +295,13 @@ void BodyReader::take_size(char c) {
 // Fields behind the last chunk, until an empty line.
 void BodyReader::take_trailer(char c) {
   if (++other_bytes_ > kMaxChunkExtras) refuse_message("what follows its last chunk is too long");
+  if ((c == '\n') != (state_ == State::trailer_end)) refuse_message("a line behind its last chunk has no proper end");
   if (c == '\n') {
-    if (line_bytes_ == 0) state_ = State::done;
+    state_ = line_bytes_ == 0 ? State::done : State::trailer;
     line_bytes_ = 0;
-  } else if (c != '\r') {
+  } else if (c == '\r') {
+    state_ = State::trailer_end;
+  } else {
     ++line_bytes_;
   }
 }

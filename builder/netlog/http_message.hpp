@@ -69,7 +69,7 @@ class BodyReader {
   bool ends_with_connection() const noexcept { return is_done() || kind_ == BodyLength::Kind::until_close; }
 
  private:
-  enum class State { size, extension, size_end, data, data_end, data_line_feed, trailer, done };
+  enum class State { size, extension, size_end, data, data_end, data_line_feed, trailer, trailer_end, done };
   void take_size(char c);
   void take_trailer(char c);
   void hand_on(std::string_view piece);

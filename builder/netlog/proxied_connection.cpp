@@ -242,7 +242,8 @@ ProxiedConnection::After ProxiedConnection::carry(HttpHead request, const Server
   try {
     const std::uint16_t usual = default_port(server.scheme);
     const std::string authority = server.authority.str(usual);
-    exchange.url = Url::parse(server.scheme + "://" + authority + target).redacted();
+    // As it is sent: what a server makes of dots or of encoded letters is its own affair.
+    exchange.url = server.scheme + "://" + authority + target.substr(0, target.find('?'));
     exchange.method = request.method;
     exchange.note = [this](Download download) { shared_.notes.add(std::move(download)); };
     exchange.asked_to_close = !request.keeps_connection();

@@ -1,7 +1,6 @@
 #include "builder/run/ssh_proxy.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,7 +9,10 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <string>
+#include <string_view>
 
 #include "base/error.hpp"
 
@@ -29,26 +31,49 @@ sockaddr_un address_of(const fs::path& path) {
   return address;
 }
 
-bool move_bytes(const Fd& from, const Fd& to) {
-  std::array<char, 65536> buffer;
-  const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
-  if (got <= 0) return got < 0 && errno == EINTR;
-  for (ssize_t done = 0; done < got;) {
-    const ssize_t put = ::send(to.get(), buffer.data() + done, static_cast<std::size_t>(got - done), MSG_NOSIGNAL);
-    if (put < 0 && errno != EINTR) return false;
-    if (put > 0) done += put;
+constexpr std::uint32_t kMostFrameBytes = std::uint32_t{256} << 10;  // ssh-agent's own bound
+
+// Of draft-miller-ssh-agent, 5.1.
+constexpr unsigned char kAgentFailure = 5;
+constexpr unsigned char kRequestIdentities = 11;
+constexpr unsigned char kSignRequest = 13;
+
+bool read_exactly(const Fd& from, char* place, std::size_t size) {
+  while (size > 0) {
+    const ssize_t got = ::read(from.get(), place, size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    place += got;
+    size -= static_cast<std::size_t>(got);
   }
   return true;
 }
 
-// Until either side has closed.
-void join_sockets(const Fd& client, const Fd& agent) {
-  for (;;) {
-    std::array<pollfd, 2> polled{pollfd{client.get(), POLLIN, 0}, pollfd{agent.get(), POLLIN, 0}};
-    if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return;
-    if (polled[0].revents && !move_bytes(client, agent)) return;
-    if (polled[1].revents && !move_bytes(agent, client)) return;
+bool send_exactly(const Fd& to, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::send(to.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (put < 0 && errno != EINTR) return false;
+    if (put > 0) bytes.remove_prefix(static_cast<std::size_t>(put));
   }
+  return true;
+}
+
+// A message: its length in four bytes, the most significant first, its type, its contents. False at the end of the
+// connection, and for a message that is empty or longer than agents take.
+bool read_frame(const Fd& from, std::string& frame) {
+  std::array<unsigned char, 4> head{};
+  if (!read_exactly(from, reinterpret_cast<char*>(head.data()), head.size())) return false;
+  std::uint32_t length = 0;
+  for (const unsigned char byte : head) length = length << 8 | byte;
+  if (length == 0 || length > kMostFrameBytes) return false;
+  frame.assign(head.begin(), head.end());
+  frame.resize(head.size() + length);
+  return read_exactly(from, frame.data() + head.size(), length);
+}
+
+bool may_ask_agent(const std::string& frame) {
+  const auto type = static_cast<unsigned char>(frame[4]);
+  return type == kRequestIdentities || type == kSignRequest;
 }
 
 [[noreturn]] void serve(const Fd& listener, const sockaddr_un& agent_address) {
@@ -62,13 +87,25 @@ void join_sockets(const Fd& client, const Fd& agent) {
     if (::fork() != 0) continue;
     const Fd agent(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (::connect(agent.get(), reinterpret_cast<const sockaddr*>(&agent_address), sizeof agent_address) == 0) {
-      join_sockets(client, agent);
+      serve_agent_client(client, agent);
     }
     ::_exit(0);
   }
 }
 
 }  // namespace
+
+void serve_agent_client(const Fd& client, const Fd& agent) {
+  const std::string failure{0, 0, 0, 1, static_cast<char>(kAgentFailure)};
+  std::string frame;
+  while (read_frame(client, frame)) {
+    if (!may_ask_agent(frame)) {
+      if (!send_exactly(client, failure)) return;
+      continue;
+    }
+    if (!send_exactly(agent, frame) || !read_frame(agent, frame) || !send_exactly(client, frame)) return;
+  }
+}
 
 void start_ssh_proxy(const SshSource& source, const fs::path& place) {
   const sockaddr_un agent_address = address_of(source.agent);

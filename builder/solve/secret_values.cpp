@@ -42,8 +42,8 @@ void SecretValues::add(const dockerfile::BuildArgs& args) {
 std::string SecretValues::masked(std::string_view text) const {
   std::string result(text);
   for (const std::string& value : values_) {
-    result = with_mask_for(result, value, [&](std::size_t at) {
-      return value.size() >= kFewCharacters || is_whole_word(result, at, value.size());
+    result = with_mask_for(result, value, [&](std::size_t at, std::size_t size) {
+      return value.size() >= kFewCharacters || is_whole_word(result, at, size);
     });
   }
   return result;

@@ -52,14 +52,15 @@ bool is_redirect(int status) {
 }
 
 // What one request is authorised by: secrets by its own host; the URL's user where the first request goes, and where
-// the same place sends us. Nothing goes in the clear once a request was encrypted.
+// the same place sends us. In the clear nothing goes but to the origin that was written, which is not where a redirect
+// leads, whatever host has a secret.
 class Authorization {
  public:
   Authorization(const std::string& url, const SourceSecrets& secrets)
       : first_(parse_source_url(url)), user_(user_authorization(url)), secrets_(secrets) {}
 
   std::optional<std::string> of(const Url& url) const {
-    if (first_.is_https() && !url.is_https()) return std::nullopt;
+    if (!url.is_https() && !same_origin(first_, url)) return std::nullopt;
     if (auto secret = secrets_.http_authorization(url)) return secret;
     return same_origin(first_, url) ? user_ : std::nullopt;
   }

@@ -43,7 +43,7 @@ class Checkout {
         options_(options),
         // User name and password travel in a header, so that no configuration and no list of processes holds them.
         url_(is_http_url(reference.remote) ? without_user(reference.remote) : reference.remote),
-        git_(reference.shown(), options.secrets.git_headers(reference.remote), cancel) {}
+        git_(reference.shown(), reference.remote, options.secrets.git_headers(reference.remote), cancel) {}
 
   // Returns the commit.
   std::string into(const fs::path& folder) {
@@ -188,7 +188,9 @@ class Checkout {
 
   // From the bare repository into the one that stays, under the names that BuildKit gives.
   std::vector<std::string> fetch_from(const fs::path& bare, const Wanted& wanted, const std::string& commit) const {
-    std::vector<std::string> command = {"fetch", "-q", "-u", "--depth=1", "--no-tags", "--", "file://" + bare.native()};
+    std::vector<std::string> command = {
+        "-c", "protocol.file.allow=always", "fetch", "-q", "-u", "--depth=1", "--no-tags",
+        "--", "file://" + bare.native()};
     if (wanted.ref.empty()) {
       git_.expect(bare, {"update-ref", "refs/kiln/commit", commit});
       command.emplace_back("refs/kiln/commit");

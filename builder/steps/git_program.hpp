@@ -24,9 +24,11 @@ struct GitBounds {
 // configuration, HOME, identity or umask has a say. It never asks for a password and runs no hook.
 class GitProgram {
  public:
-  // `shown` is the source for messages. Error{machine} where there is no git.
-  GitProgram(std::string shown, const std::vector<SourceSecrets::GitHeader>& headers, const CancelToken& cancel,
-             GitBounds bounds = {});
+  // `shown` is the source for messages. `remote` decides what is reached: an http or https source and its submodules by
+  // these two alone, one of ssh by ssh and https, one of git:// by git and https; only for ssh is there an agent. Where
+  // headers go no redirect is followed. Error{machine} where there is no git.
+  GitProgram(std::string shown, std::string_view remote, const std::vector<SourceSecrets::GitHeader>& headers,
+             const CancelToken& cancel, GitBounds bounds = {});
 
   // Error{network} where it takes too long.
   CommandResult run(const fs::path& folder, const std::vector<std::string>& words) const;
@@ -38,6 +40,8 @@ class GitProgram {
  private:
   std::string shown_;
   std::vector<std::string> environment_;
+  std::vector<std::string> transports_;
+  bool is_authorised_;
   const CancelToken& cancel_;
   GitBounds bounds_;
 };

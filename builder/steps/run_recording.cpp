@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "base/error.hpp"
@@ -35,10 +36,10 @@ std::string machine_authorities(const BuildTrust& trust) {
   return bundle ? read_file(*bundle, kMaxAuthoritiesBytes) : "";
 }
 
-// Of a file that an image holds; "" for one that is none, or too large.
+// Of a file that an image holds; "" for one that is too large.
 std::string bytes_of_file(const Fd& file) {
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
+  if (::fstat(file.get(), &status) != 0) return "";
   if (static_cast<std::uint64_t>(status.st_size) > kMaxAuthoritiesBytes) return "";
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
   const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), 0);
@@ -50,8 +51,9 @@ std::string bytes_of_file(const Fd& file) {
 std::string image_authorities(const std::vector<fs::path>& lowers) {
   for (auto folder = lowers.rbegin(); folder != lowers.rend(); ++folder) {
     const Fd root = open_directory(*folder);
-    const Fd file = open_beneath(root, kImageBundle, O_RDONLY | O_NONBLOCK);
+    const Fd file = open_file_beneath(root, kImageBundle);
     if (file) return bytes_of_file(file);
+    if (errno == EINVAL) return "";
   }
   return "";
 }
@@ -108,6 +110,9 @@ RunRecording::RunRecording(RunRequest& request, const std::vector<std::string>& 
   state.options.upstream.hosts = request.extra_hosts;
   std::uint16_t port = kRecordedProxyPort;
   if (state.is_only_way) {
+    // The command has no network but this one: what listens on the machine's loopback alone, and a cloud's metadata,
+    // are not on it. Without its own network it would reach them anyway.
+    state.options.upstream.most_private = AddressClass::private_network;
     request.on_network = [&state](NamespaceSockets sockets) {
       state.proxy = std::make_unique<RecordingProxy>(std::move(sockets.proxy), state.authority, state.options);
       state.watch = std::make_unique<NamespaceWatch>(std::move(sockets.packets), std::move(sockets.names));

@@ -2,7 +2,10 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <netdb.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/base64.hpp"
@@ -56,6 +59,36 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<const RawConnection::Options*>(user)->is_cancelled() ? 1 : 0;
 }
 
+// What may be connected to, and what was refused.
+struct AddressGate {
+  AddressClass most_private;
+  std::string refused;
+
+  bool lets(std::string_view address) {
+    if (classify_address(address) <= most_private) return true;
+    refused = address;
+    return false;
+  }
+};
+
+curl_socket_t open_allowed_socket(void* user, curlsocktype, curl_sockaddr* address) {
+  char text[NI_MAXHOST];
+  if (::getnameinfo(&address->addr, address->addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0 ||
+      !static_cast<AddressGate*>(user)->lets(text)) {
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+TransportError refused_address(const Url& url, const std::string& address) {
+  return TransportError(
+      TransportFault::refused,
+      fmt::format("'{}': its address {} is {}, which is not reached; where it is meant give it a name: --add-host "
+                  "NAME:{}",
+                  url.origin(), address, to_string(classify_address(address)), address),
+      0, 0);
+}
+
 }  // namespace
 
 struct RawConnection::State {
@@ -100,6 +133,11 @@ RawConnection RawConnection::connect(const Url& url, const Options& options, boo
       state->authorization = words.authorization;
     }
   }
+  const bool is_given = std::any_of(options.hosts.begin(), options.hosts.end(),
+                                    [&](const auto& host) { return equals_ignoring_case(host.first, url.host); });
+  AddressGate gate{is_given ? AddressClass::link_local : options.most_private, ""};
+  // A proxy resolves names for itself; an address it would be asked for can be refused here.
+  if (is_numeric_address(url.host) && !gate.lets(url.host)) throw refused_address(url, gate.refused);
   char error_text[CURL_ERROR_SIZE] = {};
   curl_easy_setopt(easy, CURLOPT_URL, target.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -115,6 +153,10 @@ RawConnection RawConnection::connect(const Url& url, const Options& options, boo
   curl_easy_setopt(easy, CURLOPT_PROXY, proxy && !state->is_at_proxy ? proxy->c_str() : "");
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
   if (is_tunnel) curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+  if (!proxy) {
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_allowed_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &gate);
+  }
   if (!options.authorities.empty()) {
     curl_blob blob{const_cast<char*>(options.authorities.data()), options.authorities.size(), CURL_BLOB_COPY};
     curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
@@ -127,6 +169,7 @@ RawConnection RawConnection::connect(const Url& url, const Options& options, boo
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
   curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
   if (code == CURLE_OK) curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &state->socket);
+  if (code != CURLE_OK && !gate.refused.empty()) throw refused_address(url, gate.refused);
   if (code != CURLE_OK || state->socket == CURL_SOCKET_BAD) {
     const std::string text = error_text[0] ? error_text : curl_easy_strerror(code);
     throw TransportError(connect_fault(code), fmt::format("'{}': {}", url.origin(), printable(text)), 0, 0);

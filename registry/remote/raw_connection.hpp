@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "registry/remote/address.hpp"
 #include "registry/remote/proxy.hpp"
 #include "registry/remote/url.hpp"
 
@@ -21,6 +22,9 @@ class RawConnection {
     ProxySettings proxies;
     std::string authorities;                                 // PEM, in place of the system's; empty: the system's
     std::vector<std::pair<std::string, std::string>> hosts;  // name and address: known without asking
+    // The most private address that is connected to without a proxy, checked on the one really used. A name of `hosts`
+    // leads where its address says. Beyond it: TransportFault::refused.
+    AddressClass most_private = AddressClass::link_local;
     int connect_timeout_ms = 30'000;
     std::function<bool()> is_cancelled = [] { return false; };
   };

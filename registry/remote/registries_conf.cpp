@@ -60,8 +60,6 @@ bool prefix_matches(const std::string& prefix, const std::string& name) {
   return name == prefix || name.starts_with(prefix + "/");
 }
 
-std::string host_of(const std::string& location) { return location.substr(0, location.find('/')); }
-
 // "mirror.example:5000/hub" + "library/busybox".
 PullPlace place_at(const std::string& name, bool insecure, bool is_mirror, std::string_view for_reference) {
   const std::size_t slash = name.find('/');
@@ -261,11 +259,11 @@ std::vector<PullPlace> RegistriesConf::pull_places(const oci::Reference& referen
   return places;
 }
 
-bool RegistriesConf::is_insecure(std::string_view authority) const {
+bool RegistriesConf::is_insecure_host(std::string_view authority) const {
   return std::any_of(registries_.begin(), registries_.end(), [&](const Registry& registry) {
-    if (registry.insecure && host_of(registry.location) == authority) return true;
+    if (registry.insecure && registry.location == authority) return true;
     return std::any_of(registry.mirrors.begin(), registry.mirrors.end(),
-                       [&](const Mirror& mirror) { return mirror.insecure && host_of(mirror.location) == authority; });
+                       [&](const Mirror& mirror) { return mirror.insecure && mirror.location == authority; });
   });
 }
 

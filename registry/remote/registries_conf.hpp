@@ -53,8 +53,9 @@ class RegistriesConf {
   // Where to push it (never a mirror; location rewriting counts). Error{network} where it is blocked.
   PullPlace push_place(const oci::Reference& reference) const;
 
-  // Whether an authority (host[:port]) is marked insecure by any entry.
-  bool is_insecure(std::string_view authority) const;
+  // Whether a host (host[:port]) that a registry led to is marked insecure: by an entry that names the host alone. What
+  // is said of a path of it is said of the repositories there, and counts in the places above.
+  bool is_insecure_host(std::string_view authority) const;
 
  private:
   struct Mirror {

@@ -102,8 +102,10 @@ HttpResponse RegistryOrigin::send_counted(HttpRequest& request) {
 HttpResponse RegistryOrigin::send(HttpRequest& request) {
   const bool own_host = request.url.host == base().host;
   request.most_private = own_host ? AddressClass::link_local : own_class();
-  if (session_.registries().is_insecure(request.url.authority()) ||
-      (own_host && endpoint_.security == Security::insecure)) {
+  // Of the registry itself its repository's place says it; another one of its host may be another registry.
+  const bool is_own = request.url.authority() == base().authority();
+  if ((own_host && endpoint_.security == Security::insecure) ||
+      (!is_own && session_.registries().is_insecure_host(request.url.authority()))) {
     request.tls = TlsCheck::none;
   }
   try {
@@ -145,7 +147,7 @@ void RegistryOrigin::check_led_to(const Url& url, bool carries_credentials) cons
                             endpoint_.authority, url.redacted()));
   }
   if (!url.is_https() && carries_credentials && !oci::is_loopback_registry(url.host) && url.host != base_->host &&
-      !session_.registries().is_insecure(url.authority())) {
+      !session_.registries().is_insecure_host(url.authority())) {
     throw Error(Category::network,
                 fmt::format("registry '{}' asks for credentials to be sent to '{}', which is not encrypted; "
                             "mark '{}' as insecure in registries.conf if that is meant",

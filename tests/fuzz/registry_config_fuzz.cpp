@@ -24,7 +24,7 @@ void take_registries_conf(std::string_view text) {
         require(!conf.push_place(reference).is_mirror, "an image is pushed to a mirror");
       });
     }
-    conf.is_insecure("registry.example");
+    conf.is_insecure_host("registry.example");
   });
 }
 

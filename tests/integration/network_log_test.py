@@ -145,13 +145,17 @@ class Logged(NetworkTest):
     def test_credentials_are_recorded_nowhere(self):
         self.web.protected["/file"] = "Basic YWRhOmNhbmFyeTE="
         fetch = (f"--mount=type=secret,id=path {CURL} -o /a http://ada:canary1@{HOST}:{self.web.port}/file?sig=canary2 && "
-                 f"! {CURL} -H 'Authorization: Bearer canary3' {self.plain}/$(cat /run/secrets/path)/file")
+                 f"! {CURL} -H 'Authorization: Bearer canary3' {self.plain}/$(cat /run/secrets/path)/file && "
+                 f"! {CURL} {self.plain}/canary%205%2fx/odd")
+        fetch = f"--mount=type=secret,id=odd {fetch}"
         self.write("path", "canary4")
-        self.build(fetch, words=["--network-log", "--secret", "id=path,src=path", "--provenance=mode=max", "-o", "type=oci,dest=image.tar"])
+        self.write("odd", "canary 5/x")
+        self.build(fetch, words=["--network-log", "--secret", "id=path,src=path", "--secret", "id=odd,src=odd", "--provenance=mode=max", "-o", "type=oci,dest=image.tar"])
         self.assert_fetched(f"{self.plain}/file")
         record = json.dumps([step["network"] for step in self.steps()])
         self.assertNotIn("canary", record)
         self.assertIn(f"{self.plain}/***/file", record)
+        self.assertIn(f"{self.plain}/***/odd", record)
         stored = b"".join(path.read_bytes() for path in self.home.rglob("*") if path.is_file() and path.stat().st_size < 1 << 16)
         self.assertNotIn(b"canary4", stored)
 
@@ -239,6 +243,19 @@ class Recorded(NetworkTest):
         self.assertNotIn(f"tried 127.0.0.1:{self.web.port}", result.stderr, "a RUN's own loopback is no way out")
         result = self.recorded(f"{CURL} --noproxy '*' --max-time 5 http://198.51.100.9/", code=1)
         self.assertIn("it tried 198.51.100.9:80 around the recording proxy; blocked", result.stderr)
+
+    def test_the_machines_loopback_is_not_reached_through_the_proxy_where_no_name_is_given_to_it(self):
+        proxied = f"{CURL} --proxy http://127.0.0.1:9431 --noproxy ''"
+        tries = [f"! {proxied} -g http://{host}:{self.web.port}/file" for host in ("127.0.0.1", "localhost", "2130706433", "'[::ffff:127.0.0.1]'")]
+        self.recorded(" && ".join([*tries, f"! {proxied} http://169.254.169.254/", f"{proxied} -o /a {self.plain}/file"]))
+        self.assertEqual(len(self.web.requests), 1)
+        self.assertEqual(list(self.downloads()), [f"{self.plain}/file"])
+        result = self.recorded(f"{proxied} http://127.0.0.1:{self.web.port}/file", code=1)
+        self.assertIn(f"the recording proxy cannot reach 'http://127.0.0.1:{self.web.port}': its address 127.0.0.1 is loopback, which is not reached", result.stderr)
+
+    def test_what_is_no_file_in_the_place_of_an_images_authorities_is_passed_over(self):
+        self.build("mkdir -p /etc/ssl/certs && mkfifo /etc/ssl/certs/ca-certificates.crt", f"{CURL} -o /a {self.plain}/file")
+        self.assert_fetched(f"{self.plain}/file")
 
     def test_a_run_may_talk_to_itself(self):
         self.recorded(f"mkdir /www && echo hello > /www/f && (busybox httpd -f -p 127.0.0.1:8000 -h /www &) && sleep 1 && test \"$({CURL} http://127.0.0.1:8000/f)\" = hello")

@@ -254,6 +254,40 @@ class Git(RemoteTest):
         self.assertTrue(asked)
         self.assertFalse([request for request in asked if request[2].get("Authorization")])
 
+    def test_a_redirect_of_a_git_server_takes_no_token_to_another_host(self):
+        other = WebServer(self.web.repositories).start()
+        self.addCleanup(other.stop)
+        place = f"http://localhost:{other.port}/repo.git/info/refs?service=git-upload-pack"
+        self.web.pages["/repo.git/info/refs"] = (302, {"Location": place}, b"")
+        self.write("value", "T0KEN")
+        for url, words in ((self.web.url, ["--secret", "id=GIT_AUTH_TOKEN,src=value"]), (f"http://ada:T0KEN@{self.web.address}", [])):
+            failed = self.build(f"FROM scratch\nADD {url}/repo.git /\n", *words, code=3)
+            self.assertIn("cannot be had: its server redirects", failed.stderr)
+            self.assertIn("name the place itself", failed.stderr)
+            self.assertNotIn("T0KEN", failed.output)
+        self.assertTrue([request for request in self.web.requests if request[2].get("Authorization")])
+        self.assertEqual(other.requests, [])
+        # Without a secret it is followed.
+        self.assertIn("file", self.files(f"FROM scratch\nADD {self.web.url}/repo.git /\n"))
+
+    def test_a_submodule_by_ssh_of_a_source_by_http_is_not_followed(self):
+        commit = self.git("repo", "rev-parse", "HEAD")
+        self.write("repositories/repo.git/.gitmodules", '[submodule "sub"]\n\tpath = module\n\turl = ssh://git@127.0.0.1/x.git\n')
+        self.git("repo", "update-index", "--add", "--cacheinfo", f"160000,{commit},module")
+        self.git("repo", "add", ".gitmodules")
+        self.git("repo", "commit", "-qm", "submodule")
+        said = self.folder / "said"
+        ssh = self.write("bin/ssh", f'#!/bin/sh\necho "$SSH_AUTH_SOCK" >> {said}\nexit 1\n')
+        ssh.chmod(0o755)
+        env = {"PATH": f"{ssh.parent}:{os.environ['PATH']}", "SSH_AUTH_SOCK": "/nowhere/agent"}
+        for url in (f"{self.web.url}/repo.git", "ssh://git@127.0.0.1/x.git"):
+            failed = self.build(f"FROM scratch\nADD {url} /\n", code=3, env=env)
+            if url.startswith("http"):
+                self.assertIn("transport 'ssh' not allowed", failed.stderr)
+                self.assertFalse(said.exists())
+        # What the user asks for by ssh has the agent.
+        self.assertIn("/nowhere/agent", said.read_text())
+
     def test_a_secret_that_is_no_header_is_refused_unseen(self):
         self.write("value", "S3CRET\nInjected: yes")
         failed = self.build(f"FROM scratch\nADD {self.web.url}/repo.git /\n", "--secret", "id=GIT_AUTH_TOKEN,src=value", code=2)
@@ -314,6 +348,20 @@ class Http(RemoteTest):
         self.assertNotIn("Authorization", other.requests[-1][2])
         self.files(f"FROM scratch\nADD http://ada:T0KEN@{self.web.address}/moved /got\n")
         self.assertNotIn("Authorization", other.requests[-1][2])
+
+    def test_a_secret_of_a_host_that_only_a_redirect_names_does_not_go_in_the_clear(self):
+        other = WebServer().start()
+        self.addCleanup(other.stop)
+        other.pages["/file"] = (200, {}, b"content")
+        self.write("value", "T0KEN")
+        for host in ("localhost", "127.0.0.1"):
+            self.web.pages["/moved"] = (302, {"Location": f"http://{host}:{other.port}/file"}, b"")
+            self.add("/moved", "--secret", f"id=HTTP_AUTH_TOKEN_{host},src=value")
+            self.assertNotIn("Authorization", other.requests[-1][2])
+        self.web.pages["/here"] = (302, {"Location": "/file"}, b"")
+        self.web.pages["/file"] = (200, {}, b"content")
+        self.add("/here", "--secret", "id=HTTP_AUTH_TOKEN_127.0.0.1,src=value")
+        self.assertEqual(self.web.requests[-1][2].get("Authorization"), "Bearer T0KEN")
 
     def test_a_redirect_may_have_spaces_and_letters_beyond_ascii(self):
         self.web.pages["/moved"] = (302, {"Location": "/new place/caf\xe9?sig=a b"}, b"")

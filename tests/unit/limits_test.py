@@ -41,6 +41,7 @@ LIMITS = {
     "a block of a layer": ["known frames are inflated in parallel and in order"],
     "/etc/passwd, /etc/group": ["a user is not looked for in a file of more than 1 MiB"],
     "layers of an image that is mounted": ["test_a_stage_of_many_layers_is_read_and_not_exported"],
+    "a message between a RUN and an agent": ["a message that is empty or longer than 256 KiB ends the connection to an agent"],
     "a file index": ["the text of an index is inflated to its limit and no further"],
     "dpkg's status": ["a database of dpkg above 64 MiB, and another file about packages above 16 MiB, are left out and said"],
     "another file about packages": ["a database of dpkg above 64 MiB, and another file about packages above 16 MiB, are left out and said",

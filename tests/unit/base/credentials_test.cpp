@@ -30,8 +30,23 @@ TEST_CASE("text without credentials stays as it is") {
 
 TEST_CASE("a value is masked wherever it counts, and the longer before one that is a part of it") {
   CHECK(with_mask_for("a pw b pwpw", "pw") == "a *** b ******");
-  CHECK(with_mask_for("a pw b pw", "pw", [](std::size_t at) { return at > 2; }) == "a pw b ***");
+  CHECK(with_mask_for("a pw b pw", "pw", [](std::size_t at, std::size_t size) { return at > 2 && size == 2; }) ==
+        "a pw b ***");
   std::vector<std::string> values = {"t0ken", "t0kent0ken2", "other"};
   sort_for_masking(values);
   CHECK(values == std::vector<std::string>{"t0kent0ken2", "t0ken", "other"});
+}
+
+TEST_CASE("a value is masked where it stands percent-encoded, wholly or in part") {
+  const std::string value = "a/b c%d";
+  for (const char* shown :
+       {"a/b c%d", "a%2Fb%20c%25d", "a%2fb%20c%25d", "%61%2F%62%20%63%25%64", "a/b%20c%25d", "%61/b c%d"}) {
+    CAPTURE(shown);
+    CHECK(with_mask_for("http://h/x-" + std::string(shown) + "/y%", value) == "http://h/x-***/y%");
+  }
+  CHECK(with_mask_for("a%2Fb%20c%25", value) == "a%2Fb%20c%25");
+  CHECK(with_mask_for("%70%77 %70 pw", "pw", [](std::size_t, std::size_t size) { return size == 6; }) == "*** %70 pw");
+  CHECK(with_mask_for("%25%2525", "%25") == "******");
+  CHECK(with_mask_for("%\xc3%A9", "\xc3\xa9") == "%***");
+  CHECK(with_mask_for("text", "") == "text");
 }

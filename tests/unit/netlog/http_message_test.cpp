@@ -66,6 +66,10 @@ TEST_CASE("what is no message of HTTP/1.1 is refused with the reason") {
       {"GET / HTTP/1.1\r\nA\r\n\r\n", "a line of its head is no 'name: value'"},
       {"GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "a line of its head is no 'name: value'"},
       {"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", "it has several Host fields"},
+      {"GET /a#b HTTP/1.1\r\n\r\n", "its target has a '#'"},
+      {"GET http://h/#b HTTP/1.1\r\n\r\n", "its target has a '#'"},
+      {"GET /a\x01 HTTP/1.1\r\n\r\n", "its first line is no 'METHOD TARGET HTTP/1.1'"},
+      {"GET /\x7f HTTP/1.1\r\n\r\n", "its first line is no 'METHOD TARGET HTTP/1.1'"},
       {"\r\n\r\n", "its head is empty"},
       {"GET / HTTP/1.1", "a line of its head has no end"},
   };
@@ -144,6 +148,12 @@ TEST_CASE("chunks that are none are refused") {
   CHECK_ERROR(read("1x\r\n")(), Category::network, "the size of a chunk is no number");
   CHECK_ERROR(read("1\rx")(), Category::network, "a line of a chunk's size has no end");
   CHECK_ERROR(read("1\r\nab\r\n")(), Category::network, "a chunk of its body is longer than its size");
+  for (const char* size : {"1\nab", "1;x\nab", "0\n\n"})
+    CHECK_ERROR(read(size)(), Category::network, "a line of a chunk's size ends without a carriage return");
+  for (const char* chunk : {"1\r\na\n0\r\n\r\n", "1\r\na\rb"})
+    CHECK_ERROR(read(chunk)(), Category::network, "a chunk of its body is longer than its size");
+  for (const char* trailer : {"0\r\n\n", "0\r\nA: b\n\r\n", "0\r\nA: b\rc"})
+    CHECK_ERROR(read(trailer)(), Category::network, "a line behind its last chunk has no proper end");
   CHECK_ERROR(read("1000000000000000\r\n")(), Category::network, "the size of a chunk has too many digits");
   CHECK_ERROR(read("1;" + std::string(20'000, 'x'))(), Category::network, "the extensions of its chunks are too long");
   CHECK_ERROR(read("0\r\n" + std::string(20'000, 'x'))(), Category::network, "what follows its last chunk is too long");

@@ -104,6 +104,50 @@ TEST_CASE("an answer is handed on and recorded, without its query") {
   CHECK(seen.failures.empty());
 }
 
+TEST_CASE("what is recorded of a URL is what was sent, dots and encoded letters too") {
+  OneAnswerServer server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+  Proxy proxy;
+  const Fd client = connect_to(proxy.port);
+  put(client, fmt::format("GET http://127.0.0.1:{}/a/../b/./%2e%2E/c%7e?d HTTP/1.1\r\n\r\n", server.port()));
+  get(client, "hello");
+  CHECK(server.request().starts_with("GET /a/../b/./%2e%2E/c%7e?d HTTP/1.1\r\n"));
+  const ProxyFindings seen = proxy.proxy.finish();
+  REQUIRE(seen.record.downloads.size() == 1);
+  CHECK(seen.record.downloads.begin()->url == fmt::format("http://127.0.0.1:{}/a/../b/./%2e%2E/c%7e", server.port()));
+}
+
+TEST_CASE("loopback and link-local addresses are not reached where they are not given a name") {
+  RecordingOptions options;
+  options.upstream.most_private = AddressClass::private_network;
+  options.upstream.hosts = {{"named.test", "127.0.0.1"}};
+  options.unrecorded_hosts = {"127.0.0.2", "*.localhost", "169.254.169.254"};
+  options.upstream.proxies = ProxySettings("", "http://127.0.0.1:1", "");
+  OneAnswerServer server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+  Proxy proxy(std::move(options));
+  const auto says = [&](const std::string& request) {
+    const Fd client = connect_to(proxy.port);
+    put(client, request);
+    return get(client, "");
+  };
+  for (const char* host : {"127.0.0.1", "localhost", "0.0.0.0", "2130706433", "0x7f.1", "[::1]", "[::]",
+                           "[::ffff:127.0.0.1]", "169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]"}) {
+    CAPTURE(host);
+    const std::string got = says(fmt::format("GET http://{}:{}/ HTTP/1.1\r\n\r\n", host, server.port()));
+    CHECK(got.starts_with("HTTP/1.1 502 kiln cannot reach 'http://"));
+    CHECK(got.find("which is not reached; where it is meant give it a name: --add-host NAME:") != std::string::npos);
+    CHECK(says(fmt::format("CONNECT {}:{} HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n", host, server.port()))
+              .find("which is not reached") != std::string::npos);
+  }
+  for (const char* host : {"127.0.0.2", "a.localhost", "169.254.169.254"}) {
+    CAPTURE(host);
+    CHECK(says(fmt::format("CONNECT {}:{} HTTP/1.1\r\n\r\n", host, server.port())).find("which is not reached") !=
+          std::string::npos);
+  }
+  const Fd client = connect_to(proxy.port);
+  put(client, fmt::format("GET http://named.test:{}/ HTTP/1.1\r\n\r\n", server.port()));
+  CHECK(get(client, "hello").starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
 TEST_CASE("chunks are counted by what they hold, and an answer until the end by what came") {
   for (const char* answer :
        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",

@@ -54,8 +54,11 @@ pull-from-mirror = "digest-only"
   const auto by_digest = image_ref("busybox@" + oci::sha256_of("x").str());
   CHECK(conf.pull_places(by_digest).size() == 3);
   CHECK(conf.push_place(image_ref("busybox")).endpoint.authority == "registry-1.docker.io");
-  CHECK(conf.is_insecure("mirror.example:5000"));
-  CHECK_FALSE(conf.is_insecure("digests.example"));
+  CHECK_FALSE(conf.is_insecure_host("mirror.example:5000"));
+  CHECK_FALSE(conf.is_insecure_host("digests.example"));
+  const auto whole = RegistriesConf::parse("[[registry]]\nlocation = \"a.example:5000\"\ninsecure = true\n", "x");
+  CHECK(whole.is_insecure_host("a.example:5000"));
+  CHECK_FALSE(whole.is_insecure_host("a.example"));
 }
 
 TEST_CASE("the longest prefix counts, and rewrites") {

@@ -1,5 +1,7 @@
 #include "registry/remote/registry_transport.hpp"
 
+#include <set>
+
 #include "tests/unit/remote/remote_fixture.hpp"
 
 using namespace kiln;
@@ -43,7 +45,8 @@ HttpResponse response(int status, std::vector<std::pair<std::string, std::string
 }
 
 struct PublicRegistry {
-  explicit PublicRegistry(FakeHttp::Answering answering) {
+  explicit PublicRegistry(FakeHttp::Answering answering, const char* registries = "") {
+    settings.registries = RegistriesConf::parse(registries, "registries.conf");
     settings.credentials.flags = Credentials{"tester", "canary-9b", "", "", "test"};
     session =
         std::make_unique<RemoteSession>(std::make_unique<FakeHttp>(std::move(answering)), settings, log, cancel, clock);
@@ -323,6 +326,37 @@ TEST_CASE("credentials go to the realm that an https registry names and to nobod
   registry.failing([&] { registry.client().fetch_manifest("acme/app", "1"); });
   for (const std::string& host : with_credentials) CHECK(host != "cdn.example");
   CHECK(std::find(with_credentials.begin(), with_credentials.end(), "auth.example") != with_credentials.end());
+}
+
+TEST_CASE("insecure goes by a registry's own place, and for a host that it led to by an entry of the host alone") {
+  // Which hosts were asked without looking at their certificates.
+  const auto unchecked = [](const char* registries, Security own) {
+    std::set<std::string> hosts;
+    PublicRegistry registry(
+        [&](const HttpRequest& request) {
+          if (request.tls == TlsCheck::none) hosts.insert(request.url.host);
+          if (request.url.host == "auth.example") return response(200, {}, R"({"token":"abc","expires_in":300})");
+          if (request.url.path == "/v2/") return response(200);
+          if (!request.headers.find("Authorization")) {
+            return response(401, {{"WWW-Authenticate", "Bearer realm=\"https://auth.example/token\",service=\"r\""}});
+          }
+          return response(307, {{"Location", "https://cdn.example/x"}});
+        },
+        registries);
+    registry.failing([&] { registry.session->client({"registry.example", own}).fetch_manifest("acme/app", "1"); });
+    return hosts;
+  };
+  const char* paths =
+      "[[registry]]\nlocation = \"registry.example/dev\"\ninsecure = true\n"
+      "[[registry]]\nlocation = \"auth.example/dev\"\ninsecure = true\n"
+      "[[registry]]\nlocation = \"docker.io\"\n[[registry.mirror]]\nlocation = \"cdn.example/hub\"\ninsecure = true\n";
+  CHECK(unchecked(paths, Security::verified).empty());
+  CHECK(unchecked(paths, Security::insecure) == std::set<std::string>{"registry.example"});
+  const char* hosts =
+      "[[registry]]\nlocation = \"registry.example\"\ninsecure = true\n"
+      "[[registry]]\nlocation = \"registry.example/acme\"\n"
+      "[[registry]]\nlocation = \"docker.io\"\n[[registry.mirror]]\nlocation = \"auth.example\"\ninsecure = true\n";
+  CHECK(unchecked(hosts, Security::verified) == std::set<std::string>{"auth.example"});
 }
 
 TEST_CASE("a throttling registry is obeyed, however it says so") {

@@ -409,7 +409,7 @@ TEST_CASE("a sandbox has docker's capabilities and filter, insecure has all, har
   CHECK(box.output.find("CapEff:\t00000000a80425fb") == std::string::npos);
 }
 
-TEST_CASE("an ssh agent is reached by the user it is lent to") {
+TEST_CASE("an ssh agent is reached by the user it is lent to, for its keys and signatures alone") {
   KILN_NEEDS_CONTAINERS();
   if (!fs::exists("/usr/bin/perl")) {
     MESSAGE("skipped: no /usr/bin/perl to speak to a socket with (Debian: perl-base)");
@@ -434,19 +434,20 @@ TEST_CASE("an ssh agent is reached by the user it is lent to") {
     const Fd client(::accept(listener.get(), nullptr, nullptr));
     char buffer[64];
     const ssize_t got = ::read(client.get(), buffer, sizeof buffer);
-    const std::string answer =
-        "agent heard " + std::string(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    CHECK(::write(client.get(), answer.data(), answer.size()) == static_cast<ssize_t>(answer.size()));
+    CHECK(std::string(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0))) == std::string("\0\0\0\1\x0b", 5));
+    const std::string answer = std::string("\0\0\0\5\x0c", 5) + "keys";
+    CHECK(::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(answer.size()));
   });
   RunRequest request = box.request(
       "stat -c '%a %u %F' /run/agent; /usr/bin/perl -MIO::Socket::UNIX -e '"
-      "$s = IO::Socket::UNIX->new(\"/run/agent\") or die; print $s \"hello\"; $s->flush; print <$s>'");
+      "$s = IO::Socket::UNIX->new(\"/run/agent\") or die; for (19, 20, 11) { print $s pack(\"N/a\", chr); $s->flush; "
+      "read($s, $n, 4); read($s, $t, unpack(\"N\", $n)); print unpack(\"C\", $t), substr($t, 1), \"\\n\" }'");
   request.mounts.push_back({"/usr", BindSource{{"/usr"}, "", false}});
   request.uid = 1000;
   request.mounts.push_back({"/run/agent", SshSource{path, 0600, 1000, 1000}});
   box.run(request);
   agent.join();
-  CHECK(box.output == "600 1000 socket\nagent heard hello");
+  CHECK(box.output == "600 1000 socket\n5\n5\n12keys\n");
   CHECK(box.upper_names().empty());
 }
 
