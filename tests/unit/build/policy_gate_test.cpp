@@ -81,6 +81,34 @@ TEST_CASE(
   CHECK(fixture.pushed("acme/app:1").empty());
 }
 
+TEST_CASE(
+    "an image that only a trigger names is held against the rules about the target that the trigger is executed in") {
+  for (const bool is_of_fleet : {false, true}) {
+    CAPTURE(is_of_fleet);
+    BuildFixture fixture;
+    fixture.bases.add("tools", {{"t", "1"}});
+    oci::ContainerConfig config;
+    if (!is_of_fleet) config.on_build = {"COPY --from=tools /t /t"};
+    fixture.bases.add("base", {{"etc/os-release", "ID=debian\n"}}, config);
+    // The target that no rule is about takes the same image, where a line tells of it.
+    fixture.target("aaa", "FROM base\nCOPY --from=tools /t /t\n").outputs = {"type=registry"};
+    const std::string stages =
+        is_of_fleet ? "FROM base AS p\nONBUILD COPY --from=tools /t /t\nFROM p\n" : "FROM base\n";
+    fixture.target("svc-x", stages).outputs = {"type=registry"};
+    BaseSourceRule rule = rule_at<BaseSourceRule>(PolicyLevel::deny, 4);
+    rule.allow = {"docker.io/library/base"};
+    rule.images = {"svc-*"};
+    fixture.request.fleet.settings.policy.base_source = rule;
+    const Error error = fixture.fail();
+    CHECK(error.message().find("fleet.json:4: base_source: base image 'tools'") != std::string::npos);
+    CHECK(fixture.pushed("acme/svc-x:1").empty());
+    rule.images = {"other-*"};
+    fixture.request.fleet.settings.policy.base_source = rule;
+    fixture.build();
+    CHECK_FALSE(fixture.pushed("acme/svc-x:1").empty());
+  }
+}
+
 TEST_CASE("a build that keeps the policy says nothing of it") {
   BuildFixture fixture;
   add_pushed_image(fixture, "FROM base\nRUN make\nUSER app\n");
