@@ -51,7 +51,7 @@ void PolicyGate::check_bases_again() {
     taken.erase(key_of(use));
     // One that the cache made needless is not asked for now.
     const std::optional<std::string> before =
-        names.erase(use.name()) != 0 ? inspector_->first_digest(use) : std::nullopt;
+        names.count(use.name()) != 0 ? inspector_->first_digest(use) : std::nullopt;
     if (before && inspector_->facts(use).digest != before) check_base(rules_, use, *inspector_, findings_);
   }
   for (auto& [key, use] : taken) {
