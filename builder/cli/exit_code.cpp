@@ -11,6 +11,7 @@
 
 #include "base/credentials.hpp"
 #include "base/process.hpp"
+#include "base/stop_signal.hpp"
 #include "base/text.hpp"
 #include "builder/cli/progress/log_folds.hpp"
 
@@ -24,6 +25,7 @@ const CancelToken* handled_token = nullptr;
 void on_signal(int number) {
   if (handled_token->is_cancelled()) ::_exit(128 + number);
   handled_token->cancel(number);
+  note_stop_signal(number);
 }
 
 // Any word may be a URL by mistake, and messages repeat words. They repeat what a command printed and what a Dockerfile
