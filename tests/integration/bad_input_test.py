@@ -210,6 +210,11 @@ class BadInput(harness.KilnTest):
         self.kiln("build", "-t", "acme/app:1", "app")
         self.stored_image("docker.io/acme/app:1")
 
+    def test_an_error_gives_a_terminal_no_orders(self):
+        told = self.kiln("images", env={"KILN_HOME": self.write("none\x1b[2J\u202e\x07")}, code=4).stderr
+        self.assertIn("none\\x1b[2J\\xe2\\x80\\xae\\x07", told)
+        self.assertNotRegex(told, "[\x00-\x08\x0b-\x1f\x7f\u202e]")
+
     def leftovers(self):
         """Mounts below this test's folder, and processes that run its busybox."""
         found = [line for line in open("/proc/self/mounts") if str(self.folder) in line]
