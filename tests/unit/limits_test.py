@@ -53,6 +53,7 @@ LIMITS = {
     "a line of a Dockerfile": ["a file without instructions and a line beyond the bound are refused",
                                "a file of more than 10,000 instructions is refused"],
     "patterns of an ignore file": ["patterns without end are refused"],
+    "a pattern of an ignore file": ["a pattern of more than 4096 bytes is refused"],
     "what variables expand to": ["what would eat stack or memory is refused"] * 2,
     "ONBUILD in ONBUILD": ["ONBUILD keeps its trigger as text, which parses later"],
     "stages of a Dockerfile": ["a Dockerfile has a thousand stages, and the first one too many is named"],
