@@ -3,13 +3,23 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <string>
+#include <thread>
 
+#include "base/cancel.hpp"
 #include "base/error.hpp"
+#include "base/stop_signal.hpp"
 
 namespace kiln {
 
 namespace {
+
+constexpr std::chrono::milliseconds kFirstPause{1};
+constexpr std::chrono::milliseconds kLongestPause{20};
+constexpr std::chrono::milliseconds kGrace{400};
 
 Fd open_lock_file(const fs::path& path) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
@@ -21,22 +31,37 @@ Fd open_lock_file(const fs::path& path) {
 
 int operation(LockMode mode) { return mode == LockMode::shared ? LOCK_SH : LOCK_EX; }
 
+bool try_lock(const Fd& fd, LockMode mode, const fs::path& path) {
+  while (::flock(fd.get(), operation(mode) | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) throw_errno("lock", path.native());
+  }
+  return true;
+}
+
 }  // namespace
 
+// A wait in the kernel ends by a signal only in the thread that the signal is given to, so it is asked for the lock
+// again and again.
 FileLock FileLock::acquire(const fs::path& path, LockMode mode) {
   Fd fd = open_lock_file(path);
-  while (::flock(fd.get(), operation(mode)) != 0) {
-    if (errno != EINTR) throw_errno("lock", path.native());
+  auto pause = kFirstPause;
+  std::chrono::milliseconds since_stop{0};
+  while (!try_lock(fd, mode, path)) {
+    if (stop_signal() != 0) {
+      // Others hold most locks for a moment only, and what was finished is kept where that can be.
+      if (since_stop >= kGrace) throw Error(Category::cancelled, std::string(kStoppedOnRequest));
+      since_stop += pause;
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, kLongestPause);
   }
   return FileLock(std::move(fd));
 }
 
 std::optional<FileLock> FileLock::try_acquire(const fs::path& path, LockMode mode) {
   Fd fd = open_lock_file(path);
-  while (::flock(fd.get(), operation(mode) | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return std::nullopt;
-    if (errno != EINTR) throw_errno("lock", path.native());
-  }
+  if (!try_lock(fd, mode, path)) return std::nullopt;
   return FileLock(std::move(fd));
 }
 

@@ -13,7 +13,8 @@ enum class LockMode { shared, exclusive };
 // by the kernel when the process dies. Move-only. Two locks of one process on one path exclude one another.
 class FileLock {
  public:
-  // Waits for the lock.
+  // Waits for the lock; Error{cancelled} where it is not to be had soon after the process was asked to stop
+  // (stop_signal.hpp).
   static FileLock acquire(const fs::path& path, LockMode mode);
   // nullopt where somebody else holds it.
   static std::optional<FileLock> try_acquire(const fs::path& path, LockMode mode);

@@ -1,6 +1,8 @@
 #include "builder/build/policy_gate.hpp"
 
-#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
 
 #include "base/error.hpp"
 #include "builder/build/built_packages.hpp"
@@ -9,6 +11,15 @@
 #include "builder/policy/definition_checks.hpp"
 
 namespace kiln {
+
+namespace {
+
+// Which target takes which base, and how.
+using UseKey = std::tuple<std::string, std::string, std::string, bool>;
+
+UseKey key_of(const BaseUse& use) { return {use.subject.target, use.name(), use.platform.str(), use.is_stage_base}; }
+
+}  // namespace
 
 PolicyGate::PolicyGate(Workshop& shop, const Plan& plan, const PolicyRules& rules)
     : shop_(shop), plan_(plan), rules_(rules) {
@@ -25,31 +36,28 @@ void PolicyGate::check_definitions(const std::vector<std::size_t>& wanted) {
 }
 
 void PolicyGate::check_bases_again() {
-  if (!rules_.any_about_bases()) return;
+  if (!rules_.any_about_bases() && !rules_.run_network) return;
   inspector_->look_at_build();
-  auto asked = shop_.bases().asked();
+  std::map<UseKey, BaseUse> taken;
+  std::set<std::string> names;
+  for (const TakenBase& base : shop_.bases().taken()) {
+    auto use = base_use(*plan_.targets[base.target], base.meaning, base.platform, base.is_stage_base);
+    if (!use) continue;
+    names.insert(use->name());
+    const UseKey key = key_of(*use);
+    taken.emplace(key, std::move(*use));
+  }
   for (const BaseUse& use : uses_) {
-    const auto* image = std::get_if<ImageBase>(&use.meaning);
+    taken.erase(key_of(use));
     // One that the cache made needless is not asked for now.
-    const bool is_used = image && asked.erase(std::make_pair(image->reference, use.platform.str())) != 0;
-    const std::optional<std::string> before = is_used ? inspector_->first_digest(use) : std::nullopt;
+    const std::optional<std::string> before =
+        names.count(use.name()) != 0 ? inspector_->first_digest(use) : std::nullopt;
     if (before && inspector_->facts(use).digest != before) check_base(rules_, use, *inspector_, findings_);
   }
-  for (const auto& [reference, platform] : asked) {
-    if (is_known_base(reference, platform)) continue;
-    BaseUse use;
-    use.meaning = ImageBase{reference};
-    use.platform = oci::Platform::parse(platform);
-    uses_.push_back(use);
+  for (auto& [key, use] : taken) {
     check_base(rules_, use, *inspector_, findings_);
+    uses_.push_back(std::move(use));
   }
-}
-
-bool PolicyGate::is_known_base(const std::string& reference, const std::string& platform) const {
-  return std::any_of(uses_.begin(), uses_.end(), [&](const BaseUse& use) {
-    const auto* image = std::get_if<ImageBase>(&use.meaning);
-    return image && image->reference == reference && use.platform.str() == platform;
-  });
 }
 
 Blocked PolicyGate::check_image(std::size_t target, const BuiltImage& built) {

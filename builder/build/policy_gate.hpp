@@ -24,7 +24,7 @@ class PolicyGate {
   // Bases and RUN lines of all that these targets need, USER and HEALTHCHECK of the targets.
   void check_definitions(const std::vector<std::size_t>& wanted);
   // The bases that the build got: those that are other ones than before it (a tag moved), and those that no line told
-  // of, since a variable hid their names, or a trigger has them.
+  // of, since a variable hid their names, or a trigger has them: these by the rules about the targets that took them.
   void check_bases_again();
   // An image of the plan's target. Returns the steps whose layers no place has: then the packages were not looked at.
   Blocked check_image(std::size_t target, const BuiltImage& built);
@@ -35,7 +35,6 @@ class PolicyGate {
   std::vector<PolicyFinding> findings() const;
 
  private:
-  bool is_known_base(const std::string& reference, const std::string& platform) const;
   Blocked check_packages_of(const CheckedImage& image, const BuiltImage& built);
 
   Workshop& shop_;

@@ -20,7 +20,9 @@ namespace {
 
 constexpr std::uint64_t kMostPublicKeyBytes = std::uint64_t{64} << 10;
 
-std::string key_of_use(const BaseUse& use) { return fmt::format("{} {}", use.name(), use.platform.str()); }
+std::string key_of_use(const BaseUse& use) {
+  return fmt::format("{} {}{}", use.name(), use.platform.str(), use.pull ? " anew" : "");
+}
 
 // A PEM text, or the file that holds one.
 VerificationKey open_policy_key(const std::string& key) {

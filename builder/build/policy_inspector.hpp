@@ -41,7 +41,7 @@ class PolicyInspector final : public BaseInspector {
   std::unique_ptr<BaseSource> bases_;  // those before the build
   bool is_after_build_ = false;
   Lock lock_;
-  std::map<std::string, std::string> first_digests_;       // by name and platform
+  std::map<std::string, std::string> first_digests_;       // by name, platform and whether it is asked for anew
   std::map<std::string, std::string> signature_problems_;  // by name and digest
 };
 

@@ -11,7 +11,9 @@
 
 #include "base/credentials.hpp"
 #include "base/process.hpp"
+#include "base/stop_signal.hpp"
 #include "base/text.hpp"
+#include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/progress/log_folds.hpp"
 
 namespace kiln::cli {
@@ -24,13 +26,14 @@ const CancelToken* handled_token = nullptr;
 void on_signal(int number) {
   if (handled_token->is_cancelled()) ::_exit(128 + number);
   handled_token->cancel(number);
+  note_stop_signal(number);
 }
 
 // Any word may be a URL by mistake, and messages repeat words. They repeat what a command printed and what a Dockerfile
-// says, too, from which a CI service is to take no order.
+// says, too, from which neither a terminal nor a CI service is to take an order.
 std::string harmless(const std::string& text) {
   const LogFolds service = LogFolds::of_environment(environment_variable);
-  const std::string shown = without_url_credentials(text);
+  const std::string shown = visible_lines(without_url_credentials(text));
   std::vector<std::string> lines;
   for (const std::string_view line : split(shown, '\n')) lines.push_back(readable_line(service.inert(line)));
   return join(lines, "\n");

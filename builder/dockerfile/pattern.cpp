@@ -11,15 +11,17 @@
 namespace kiln::dockerfile {
 namespace {
 
-using Token = PathPattern::Token;
+using Token = PatternToken;
 using Kind = Token::Kind;
 
 enum class Stars { single, folders };
 
 constexpr std::string_view kSpecial = "*?[]\\";
+constexpr std::size_t kMostBytes = 4096;  // as many as a path may have
 
 [[noreturn]] void malformed(std::string_view pattern, std::string_view reason) {
-  throw Error(Category::usage, fmt::format("malformed pattern '{}': {}", printable(pattern), reason));
+  constexpr std::size_t kMostShown = 200;
+  throw Error(Category::usage, fmt::format("malformed pattern '{}': {}", printable(pattern, kMostShown), reason));
 }
 
 class Compiler {
@@ -27,11 +29,12 @@ class Compiler {
   Compiler(std::string_view pattern, Stars stars) : pattern_(pattern), stars_(stars) {}
 
   std::vector<Token> run() {
+    if (pattern_.size() > kMostBytes) malformed(pattern_, fmt::format("it has more than {} bytes", kMostBytes));
     std::vector<Token> out;
     while (position_ < pattern_.size()) {
       const char32_t c = take();
       if (c == '*') {
-        out.push_back({star()});
+        add_star(out, star());
       } else if (c == '?') {
         out.push_back({Kind::any_char});
       } else if (c == '[') {
@@ -63,6 +66,13 @@ class Compiler {
     ++position_;
     if (next_is('/')) ++position_;
     return position_ == pattern_.size() ? Kind::rest : Kind::folders;
+  }
+
+  // Stars behind stars say no more than the last of them, and each would be followed through the whole path.
+  static void add_star(std::vector<Token>& out, Kind kind) {
+    const bool is_same = !out.empty() && out.back().kind == kind;
+    if (!out.empty() && out.back().kind == Kind::folders && kind == Kind::rest) out.pop_back();
+    if (!is_same) out.push_back({kind});
   }
 
   char32_t class_end() {
@@ -156,9 +166,11 @@ bool run_tokens(const std::vector<Token>& tokens, std::string_view text, bool cl
 
 }  // namespace
 
-bool match_pattern(std::string_view pattern, std::string_view name) {
-  return run_tokens(Compiler(pattern, Stars::single).run(), name, /*classes_cross=*/false);
-}
+NamePattern::NamePattern(std::string_view pattern) : tokens_(Compiler(pattern, Stars::single).run()) {}
+
+bool NamePattern::matches(std::string_view name) const { return run_tokens(tokens_, name, /*classes_cross=*/false); }
+
+bool match_pattern(std::string_view pattern, std::string_view name) { return NamePattern(pattern).matches(name); }
 
 bool has_wildcards(std::string_view pattern) {
   for (std::size_t i = 0; i < pattern.size(); ++i) {

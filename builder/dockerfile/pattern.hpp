@@ -7,8 +7,34 @@
 
 namespace kiln::dockerfile {
 
+// A part of a compiled pattern.
+struct PatternToken {
+  enum class Kind : unsigned char {
+    literal,    // one character
+    any_char,   // ?
+    star,       // *
+    folders,    // ** before something: nothing, or anything up to and with a '/'
+    rest,       // ** at the end
+    char_class  // [...]
+  };
+  Kind kind = Kind::literal;
+  char32_t character = 0;
+  bool negated = false;
+  std::vector<std::pair<char32_t, char32_t>> ranges = {};
+};
+
 // Go's filepath.Match on '/' paths: '*' and '?' do not cross a '/', [a-z] [^a-z], '\' escapes. The whole name
-// must match. Error{usage} for a malformed pattern.
+// must match. Error{usage} for a malformed pattern and for one of more than 4096 bytes. Immutable.
+class NamePattern {
+ public:
+  explicit NamePattern(std::string_view pattern);
+  bool matches(std::string_view name) const;
+
+ private:
+  std::vector<PatternToken> tokens_;
+};
+
+// The same for one name.
 bool match_pattern(std::string_view pattern, std::string_view name);
 
 // Whether docker looks for matches of a COPY source instead of the path itself: an unescaped * ? or [.
@@ -16,8 +42,8 @@ bool has_wildcards(std::string_view pattern);
 
 // One pattern of a .dockerignore or of --exclude, as moby's patternmatcher reads it: filepath.Match plus `**`
 // for any number of folders (and what follows moby's own ways: a leading `**` directly before text matches
-// any ending). Without the '!'. Error{usage} for a malformed pattern. Immutable; time to match is bounded by
-// pattern times path.
+// any ending). Without the '!'. Error{usage} for a malformed pattern and for one of more than 4096
+// bytes. Immutable; time to match is bounded by pattern times path.
 class PathPattern {
  public:
   explicit PathPattern(std::string_view pattern);
@@ -26,21 +52,6 @@ class PathPattern {
   // The path as it is; see IgnoreMatcher for what a pattern means for the contents of a folder.
   bool matches(std::string_view path) const;
 
-  struct Token {
-    enum class Kind : unsigned char {
-      literal,    // one character
-      any_char,   // ?
-      star,       // *
-      folders,    // ** before something: nothing, or anything up to and with a '/'
-      rest,       // ** at the end
-      char_class  // [...]
-    };
-    Kind kind = Kind::literal;
-    char32_t character = 0;
-    bool negated = false;
-    std::vector<std::pair<char32_t, char32_t>> ranges = {};
-  };
-
  private:
   enum class Shape { exact, prefix, suffix, general };
   std::string text_;
@@ -48,7 +59,7 @@ class PathPattern {
   std::string head_;   // literal ends of a general pattern: most paths are refused by them
   std::string tail_;
   Shape shape_ = Shape::exact;
-  std::vector<Token> tokens_;
+  std::vector<PatternToken> tokens_;
 };
 
 }  // namespace kiln::dockerfile

@@ -15,33 +15,22 @@ class BaseUses {
   void add_target(const PlannedTarget& planned) {
     for (const std::size_t stage : needed_stages(planned)) {
       const dockerfile::Stage& written = planned.dockerfile.stages[stage];
-      BaseUse use;
-      use.platform = platform_of_base(planned, stage);
-      use.is_stage_base = true;
-      add(planned, planned.bases[stage], written.lines.first, std::move(use));
+      add(planned, base_use(planned, planned.bases[stage], platform_of_base(planned, stage), true),
+          written.lines.first);
       for (const dockerfile::Instruction& instruction : written.instructions) {
         for (const std::string& name : dockerfile::names_read(instruction)) {
-          BaseUse read;
-          read.platform = planned.target.platform();
-          add(planned, resolve_name(plan_, planned, name, stage), instruction.lines.first, std::move(read));
+          const NameMeaning meaning = resolve_name(plan_, planned, name, stage);
+          add(planned, base_use(planned, meaning, planned.target.platform(), false), instruction.lines.first);
         }
       }
     }
   }
 
  private:
-  void add(const PlannedTarget& planned, const NameMeaning& meaning, int line, BaseUse use) {
-    const bool is_debian = std::holds_alternative<DebianBase>(meaning);
-    const bool is_foreign =
-        is_debian || std::holds_alternative<ImageBase>(meaning) || std::holds_alternative<LayoutBase>(meaning);
-    if (!is_foreign) return;
-    use.meaning = meaning;
-    if (is_debian) use.debian = planned.target.debian;
-    use.subject = subject_of(planned.target);
-    use.pull = planned.target.pull;
-    use.network = planned.target.network.value_or(NetworkMode::build);
-    use.place = {printable(planned.target.dockerfile_name), line};
-    uses_.push_back(std::move(use));
+  void add(const PlannedTarget& planned, std::optional<BaseUse> use, int line) {
+    if (!use) return;
+    use->place = {printable(planned.target.dockerfile_name), line};
+    uses_.push_back(std::move(*use));
   }
 
   const Plan& plan_;
@@ -58,6 +47,23 @@ std::string BaseUse::name() const {
 
 PolicySubject subject_of(const TargetSpec& target) {
   return {target.name, target.image, target.kind == ImageKind::service};
+}
+
+std::optional<BaseUse> base_use(const PlannedTarget& planned, const NameMeaning& meaning, const oci::Platform& platform,
+                                bool is_stage_base) {
+  const bool is_debian = std::holds_alternative<DebianBase>(meaning);
+  const bool is_foreign =
+      is_debian || std::holds_alternative<ImageBase>(meaning) || std::holds_alternative<LayoutBase>(meaning);
+  if (!is_foreign) return std::nullopt;
+  BaseUse use;
+  use.meaning = meaning;
+  if (is_debian) use.debian = planned.target.debian;
+  use.platform = platform;
+  use.subject = subject_of(planned.target);
+  use.pull = planned.target.pull;
+  use.is_stage_base = is_stage_base;
+  use.network = planned.target.network.value_or(NetworkMode::build);
+  return use;
 }
 
 std::vector<BaseUse> bases_used(const Plan& plan, const std::set<std::size_t>& targets) {

@@ -28,6 +28,10 @@ struct BaseUse {
 
 PolicySubject subject_of(const TargetSpec& target);
 
+// A base that a target takes; nullopt where `meaning` is none. No line of a file is known to name it.
+std::optional<BaseUse> base_use(const PlannedTarget& planned, const NameMeaning& meaning, const oci::Platform& platform,
+                                bool is_stage_base);
+
 // Those of these targets of a plan, in the order of targets and lines. Names that a variable hides are not among them.
 std::vector<BaseUse> bases_used(const Plan& plan, const std::set<std::size_t>& targets);
 

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <map>
 #include <thread>
 
 #include "base/atomic_file.hpp"
@@ -118,6 +119,19 @@ CacheMountLease CacheMounts::acquire(const CacheMountName& name, CacheMountShari
     }
     return CacheMountLease(home_.cache_mounts() / folder / "data", std::move(*lock));
   }
+}
+
+std::vector<std::shared_ptr<const CacheMountLease>> CacheMounts::acquire_all(
+    const std::vector<WantedCacheMount>& wanted, const CancelToken& cancel) {
+  std::map<std::string, const WantedCacheMount*> firsts;
+  for (const WantedCacheMount& mount : wanted) firsts.emplace(folder_name(mount.name), &mount);
+  std::map<std::string, std::shared_ptr<const CacheMountLease>> leases;
+  for (const auto& [folder, mount] : firsts) {
+    leases[folder] = std::make_shared<const CacheMountLease>(acquire(mount->name, mount->sharing, cancel, mount->fill));
+  }
+  std::vector<std::shared_ptr<const CacheMountLease>> result;
+  for (const WantedCacheMount& mount : wanted) result.push_back(leases.at(folder_name(mount.name)));
+  return result;
 }
 
 std::optional<CacheMountLease> CacheMounts::try_lock(const CacheMountName& name) const {

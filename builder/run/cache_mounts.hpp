@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +53,14 @@ struct CacheMountInfo {
   bool in_use = false;
 };
 
+// A cache that a RUN uses. `fill` is called with the folder when it is new and has its owner and mode, before anybody
+// else sees it; where it throws, the folder stays new.
+struct WantedCacheMount {
+  CacheMountName name;
+  CacheMountSharing sharing = CacheMountSharing::shared;
+  std::function<void(const fs::path&)> fill = {};
+};
+
 // The folders of RUN --mount=type=cache. Below cache-mounts/, version 1:
 //
 //   NAME-I/data   the contents; its mode and owner are the mount's
@@ -65,10 +73,15 @@ class CacheMounts {
  public:
   explicit CacheMounts(HomeLayout home) : home_(std::move(home)) {}
 
-  // Waits where `sharing` says so; Error{cancelled} where `cancel` fires meanwhile. `fill` is called with the folder
-  // when it is new and has its owner and mode, before anybody else sees it; where it throws, the folder stays new.
+  // Waits where `sharing` says so; Error{cancelled} where `cancel` fires meanwhile. `fill` as above.
   CacheMountLease acquire(const CacheMountName& name, CacheMountSharing sharing, const CancelToken& cancel,
                           const std::function<void(const fs::path&)>& fill = {});
+
+  // All that one RUN uses, in the order of `wanted`. What is named more than once is taken once, as the first of these
+  // says, since a RUN must not wait for itself. Locks are taken in the order of the caches' names, so that no two RUNs
+  // wait for one another.
+  std::vector<std::shared_ptr<const CacheMountLease>> acquire_all(const std::vector<WantedCacheMount>& wanted,
+                                                                  const CancelToken& cancel);
 
   // The cache for oneself alone, without waiting; nullopt where it does not exist or somebody uses it.
   std::optional<CacheMountLease> try_lock(const CacheMountName& name) const;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/file_kind.hpp"
@@ -92,20 +93,43 @@ void adopt_blob(ContentStore& store, const fs::path& layout, const oci::Descript
   writer.commit(blob.digest, Durability::ephemeral);
 }
 
-void adopt_image(ContentStore& store, const fs::path& layout, const oci::Descriptor& root) {
-  adopt_blob(store, layout, root);
-  const std::string where = fmt::format("image layout '{}'", layout.native());
-  if (oci::media_type::is_index(root.media_type)) {
-    for (const oci::Descriptor& manifest : oci::parse_index(store.read(root.digest), where).manifests) {
-      if (fs::exists(layout / "blobs/sha256" / std::string(manifest.digest.hex())))
-        adopt_image(store, layout, manifest);
+// Copies an image of a foreign OCI layout, with all that its indexes hold and the layout has. Each document once: many
+// indexes may name one child.
+class Adoption {
+ public:
+  Adoption(ContentStore& store, const fs::path& layout)
+      : store_(store), layout_(layout), where_(fmt::format("image layout '{}'", printable(layout.native()))) {}
+
+  void adopt(const oci::Descriptor& document, int depth = 1) {
+    if (!adopted_.insert(document.digest).second) return;
+    if (adopted_.size() > kMostDocuments) refuse(fmt::format("more than {} manifests in one image", kMostDocuments));
+    const bool is_index = oci::media_type::is_index(document.media_type);
+    if (is_index && depth > kMostNesting) refuse(fmt::format("indexes are nested more than {} deep", kMostNesting));
+    adopt_blob(store_, layout_, document);
+    if (is_index) {
+      for (const oci::Descriptor& child : oci::parse_index(store_.read(document.digest), where_).manifests) {
+        if (fs::exists(layout_ / "blobs/sha256" / std::string(child.digest.hex()))) adopt(child, depth + 1);
+      }
+      return;
     }
-    return;
+    const oci::Manifest manifest = oci::parse_manifest(store_.read(document.digest), where_);
+    adopt_blob(store_, layout_, manifest.config);
+    for (const oci::Descriptor& layer : manifest.layers) adopt_blob(store_, layout_, layer);
   }
-  const oci::Manifest manifest = oci::parse_manifest(store.read(root.digest), where);
-  adopt_blob(store, layout, manifest.config);
-  for (const oci::Descriptor& layer : manifest.layers) adopt_blob(store, layout, layer);
-}
+
+ private:
+  static constexpr int kMostNesting = 4;
+  static constexpr std::size_t kMostDocuments = 1000;
+
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw Error(Category::network, fmt::format("{}: {}", where_, why));
+  }
+
+  ContentStore& store_;
+  const fs::path& layout_;
+  std::string where_;
+  std::set<oci::Digest> adopted_;
+};
 
 // What is wrong with a layout that words name is no fault of this machine.
 nlohmann::json read_index_of(const LayoutBase& layout) {
@@ -254,7 +278,7 @@ BaseImage BaseImages::fetch(const std::string& name, const oci::Platform& platfo
 BaseImage BaseImages::layout(const LayoutBase& layout, const oci::Platform& platform) {
   const oci::Descriptor root = choose_layout_entry(layout);
   const std::string name = "oci-layout://" + layout.folder.native();
-  adopt_image(access_.store(), layout.folder, root);
+  Adoption(access_.store(), layout.folder).adopt(root);
   return stored_image(access_.store(), root, platform, name);
 }
 

@@ -25,10 +25,21 @@ struct BaseImage {
 enum class Pull { where_needed, always };
 inline Pull pull_of(const TargetSpec& target) { return target.pull ? Pull::always : Pull::where_needed; }
 
+// A base that a target of the plan takes files from.
+struct TakenBase {
+  std::size_t target = 0;
+  NameMeaning meaning;
+  oci::Platform platform;
+  bool is_stage_base = false;  // after FROM: its ONBUILD triggers are executed
+};
+
 // Where the images come from that a build stands on and does not make itself. Any thread.
 class BaseSource {
  public:
   virtual ~BaseSource() = default;
+  // Told by a stage before it asks for what it stands on or copies from: which target takes a base shows nowhere else
+  // where a variable hides its name, or a trigger of another base has it.
+  virtual void note_taken(const TakenBase&) {}
   // Of a registry or the store; of an OCI layout; of Debian packages, which is a step of `target`.
   virtual BaseImage image(const std::string& reference, const oci::Platform& platform, Pull pull) = 0;
   virtual BaseImage layout(const LayoutBase& layout, const oci::Platform& platform) = 0;

@@ -88,6 +88,7 @@ class Solver::Environment : public StageEnvironment {
   Source source(const NameMeaning& meaning, const std::string& name, const std::string& step) override {
     BaseSource& bases = solver_.tools.bases;
     const TargetSpec& target = planned().target;
+    bases.note_taken({id_.target, meaning, target.platform(), false});
     const auto from_image = [&](const ImageLayers& layers, const Materials& materials,
                                 const std::string& description) -> Source {
       OrBlocked<MergedView> view = solver_.tools.layers.view(layers, LayerAccess::Files::later, step);

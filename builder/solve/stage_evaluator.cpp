@@ -95,6 +95,7 @@ StageEvaluator::StageEvaluator(const Plan& plan, StageId id, StageEnvironment& e
     : plan_(plan),
       target_(*plan.targets[id.target]),
       number_(id.stage),
+      target_number_(id.target),
       stage_(target_.dockerfile.stages[id.stage]),
       environment_(environment),
       access_(tools.layers),
@@ -159,6 +160,7 @@ StageEvaluator::Progress StageEvaluator::begin() {
     state_->config.scope.set_environment(state_->config.image.config.env);
   };
   const oci::Platform platform = platform_of_base(target_, number_);
+  tools_.bases.note_taken({target_number_, base, platform, true});
   if (std::holds_alternative<ScratchBase>(base)) {
     BaseImage empty;
     // An empty image is for no platform; FROM --platform only chooses among images there are.

@@ -119,6 +119,7 @@ class StageEvaluator {
   const Plan& plan_;
   const PlannedTarget& target_;
   std::size_t number_;
+  std::size_t target_number_;
   const dockerfile::Stage& stage_;
   StageEnvironment& environment_;
   LayerAccess& access_;

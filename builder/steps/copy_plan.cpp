@@ -67,21 +67,24 @@ std::vector<std::string> match_sources(const CopySource& source, std::string_vie
     return {path};
   }
   const std::string base = folder_before_wildcard(source, plain);
-  const auto parts = split(wild, '/');
+  const df::NamePattern whole(wild);
   // What no folder on the way to a match may be called is not looked into: it may not even be readable. A class may
   // hold a slash, and says nothing of parts.
   const bool is_by_part = wild.find_first_of("[\\") == std::string::npos;
+  std::vector<df::NamePattern> parts;
+  if (is_by_part) {
+    for (const std::string_view part : split(wild, '/')) parts.emplace_back(part);
+  }
   const auto leads_to_match = [&](std::string_view folder) {
     const auto names = split(folder, '/');
-    return names.size() < parts.size() &&
-           std::equal(names.begin(), names.end(), parts.begin(),
-                      [](auto name, auto part) { return df::match_pattern(part, name); });
+    return names.size() < parts.size() && std::equal(names.begin(), names.end(), parts.begin(),
+                                                     [](auto name, const auto& part) { return part.matches(name); });
   };
   std::vector<std::string> matches;
-  source.walk(base, [&, &wild = wild](const FileEntry& entry) {
+  source.walk(base, [&](const FileEntry& entry) {
     if (entry.path == base) return true;
     const std::string relative = base.empty() ? entry.path : entry.path.substr(base.size() + 1);
-    if (!df::match_pattern(wild, relative)) return !is_by_part || leads_to_match(relative);
+    if (!whole.matches(relative)) return !is_by_part || leads_to_match(relative);
     matches.push_back(entry.path);
     return false;
   });

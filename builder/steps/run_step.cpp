@@ -156,7 +156,7 @@ void complete_mounts(std::vector<ResolvedMount>& mounts) {
 
 struct RunSteps::Held {
   std::string step;  // what is fetched for its mounts is fetched for this instruction
-  std::vector<CacheMountLease> caches;
+  std::vector<std::shared_ptr<const CacheMountLease>> caches;
   std::vector<CacheMountName> shared;
   std::vector<TempDir> folders;
   std::vector<SnapshotChain> chains;
@@ -220,6 +220,36 @@ CacheMountName RunSteps::cache_name(const df::Mount& mount) const {
   return name;
 }
 
+WantedCacheMount RunSteps::wanted_cache(const ResolvedMount& mount, const std::string& step) {
+  const CacheMountName name = cache_name(mount.options);
+  const auto fill = [this, name, &mount, &step](const fs::path& folder) {
+    const df::Mount& options = mount.options;
+    if (shared_ && shared_->restore(name, folder, step)) return;
+    if (!mount.source) return;
+    copy_to_disk(*mount.source, mount.source->resolve(canonical_copy_path(options.source)), folder);
+    // The folder is the source's unless the mount says whose it is.
+    if (options.mode) ::chmod(folder.c_str(), *options.mode & 07777);
+    if ((options.uid != 0 || options.gid != 0) && ::chown(folder.c_str(), options.uid, options.gid) != 0)
+      throw_errno("change the owner of", folder.native());
+  };
+  return {name, sharing_of(mount.options.sharing), fill};
+}
+
+// Last of all that a RUN needs: others may wait for them.
+void RunSteps::take_caches(RunRequest& request, const RunCommand& command, Held& held) {
+  std::vector<WantedCacheMount> wanted;
+  for (const ResolvedMount& mount : command.mounts) {
+    if (mount.options.type != df::MountType::cache) continue;
+    wanted.push_back(wanted_cache(mount, held.step));
+    if (shared_ && !mount.options.read_only) held.shared.push_back(wanted.back().name);
+  }
+  held.caches = caches_.acquire_all(wanted, access_.cancel());
+  std::size_t next = 0;
+  for (RunMount& mount : request.mounts) {
+    if (auto* cache = std::get_if<CacheSource>(&mount.source)) cache->folder = held.caches.at(next++)->folder();
+  }
+}
+
 void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held) {
   const df::Mount& options = mount.options;
   switch (options.type) {
@@ -230,19 +260,8 @@ void RunSteps::add_mount(RunRequest& request, const RunCommand& command, const R
       return;
     }
     case df::MountType::cache: {
-      const CacheMountName name = cache_name(options);
-      const auto fill = [&](const fs::path& folder) {
-        if (shared_ && shared_->restore(name, folder, held.step)) return;
-        if (!mount.source) return;
-        copy_to_disk(*mount.source, mount.source->resolve(canonical_copy_path(options.source)), folder);
-        // The folder is the source's unless the mount says whose it is.
-        if (options.mode) ::chmod(folder.c_str(), *options.mode & 07777);
-        if ((options.uid != 0 || options.gid != 0) && ::chown(folder.c_str(), options.uid, options.gid) != 0)
-          throw_errno("change the owner of", folder.native());
-      };
-      if (shared_ && !options.read_only) held.shared.push_back(name);
-      held.caches.push_back(caches_.acquire(name, sharing_of(options.sharing), access_.cancel(), fill));
-      request.mounts.push_back({options.target, CacheSource{held.caches.back().folder(), "", options.read_only}});
+      // Which folder that is, is known once all caches are taken.
+      request.mounts.push_back({options.target, CacheSource{{}, "", options.read_only}});
       return;
     }
     case df::MountType::tmpfs:
@@ -435,6 +454,7 @@ OrBlocked<std::vector<LayerValue>> RunSteps::execute(const RunCommand& command, 
   request.gid = command.user.gid;
   request.groups = command.user.groups;
   for (const ResolvedMount& mount : command.mounts) add_mount(request, command, mount, *held);
+  take_caches(request, command, *held);
   if (command.script) request.mounts.push_back({command.script->path, FileSource{command.script->text, 0755, 0, 0}});
   request.network = command.network;
   request.security = command.security;

@@ -54,6 +54,8 @@ class RunSteps {
   // What the mounts of one container hold on to while it runs.
   struct Held;
   void add_mount(RunRequest& request, const RunCommand& command, const ResolvedMount& mount, Held& held);
+  WantedCacheMount wanted_cache(const ResolvedMount& mount, const std::string& step);
+  void take_caches(RunRequest& request, const RunCommand& command, Held& held);
   CacheMountName cache_name(const dockerfile::Mount& mount) const;
   BindSource bind_source(const CopySource& source, const std::string& path, Held& held);
   fs::path agent_of(const SshForward& ssh);

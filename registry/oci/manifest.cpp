@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/json_members.hpp"
+#include "base/text.hpp"
 
 namespace kiln::oci {
 
@@ -76,7 +77,7 @@ Manifest parse_manifest(std::string_view text, std::string_view where) {
   Manifest manifest;
   if (members.has("mediaType")) manifest.media_type = members.string("mediaType");
   if (!media_type::is_manifest(manifest.media_type)) {
-    refuse(where, fmt::format("media type '{}' is not that of an image manifest", manifest.media_type));
+    refuse(where, fmt::format("media type '{}' is not that of an image manifest", printable(manifest.media_type)));
   }
   const auto* config = members.find("config");
   if (!config) refuse(where, "has no 'config'");
@@ -97,7 +98,7 @@ Index parse_index(std::string_view text, std::string_view where) {
   Index index;
   if (members.has("mediaType")) index.media_type = members.string("mediaType");
   if (!media_type::is_index(index.media_type)) {
-    refuse(where, fmt::format("media type '{}' is not that of an image index", index.media_type));
+    refuse(where, fmt::format("media type '{}' is not that of an image index", printable(index.media_type)));
   }
   index.manifests = descriptors(members, "manifests", where);
   index.artifact_type = members.string_or("artifactType");

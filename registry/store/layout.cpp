@@ -40,6 +40,14 @@ void refuse_other_users_home(const fs::path& version_file) {
                   version_file.parent_path().native(), info.st_uid));
 }
 
+// A home that is made is its owner's alone: who can enter it can hold its locks, so that every build waits, and can
+// read images of private registries.
+void make_home(const fs::path& root) {
+  const fs::path folder = root.has_filename() ? root : root.parent_path();
+  make_directories(folder.parent_path());
+  if (::mkdir(folder.c_str(), 0700) != 0 && !fs::exists(folder)) throw_errno("create folder", folder.native());
+}
+
 }  // namespace
 
 HomeLayout HomeLayout::open(const fs::path& root) {
@@ -51,6 +59,7 @@ HomeLayout HomeLayout::open(const fs::path& root) {
   HomeLayout layout(error ? named : place);
   refuse_other_users_home(layout.version_file());
   if (layout.is_whole() && has_image_layout(layout)) return layout;
+  make_home(layout.root());
   make_directories(layout.locks());
   // Several processes may come first; an index.json of one must not be replaced by another's empty one.
   const FileLock lock = FileLock::acquire(layout.locks() / "store", LockMode::exclusive);

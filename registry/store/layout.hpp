@@ -34,7 +34,8 @@ namespace kiln {
 // Everything that is published appears by fsync and rename.
 class HomeLayout {
  public:
-  // Creates what is missing. Error{machine} where the folder cannot be used or has another version.
+  // Creates what is missing, the folder itself for its owner alone. Error{machine} where the folder cannot be used or
+  // has another version.
   static HomeLayout open(const fs::path& root);
 
   // $KILN_HOME, or /var/lib/kiln for root, else $XDG_DATA_HOME/kiln (~/.local/share/kiln).

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What people get wrong, and what machines do: the exit code, the words, and that nothing is lost."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -187,6 +188,32 @@ class BadInput(harness.KilnTest):
         self.write("app/Dockerfile", "FROM scratch\nCOPY --from=rootfs / /\nRUN echo done\n")
         self.kiln("build", *context, "-t", "acme/app:1", "app")
         self.stored_image("docker.io/acme/app:1")
+
+    def test_a_stop_ends_a_wait_for_a_lock_that_somebody_holds(self):
+        self.write("app/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        self.kiln("build", "app")
+        for lock in ("leases", "store"):
+            for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+                with self.subTest(lock=lock, signal=number), open(self.home / "locks" / lock) as held:
+                    fcntl.flock(held, fcntl.LOCK_EX)
+                    process = subprocess.Popen([harness.kiln_binary(), "build", "-q", "-t", "acme/app:1", "app"], cwd=self.folder,
+                                               env=self.environment(), stderr=subprocess.PIPE, text=True)
+                    try:
+                        with self.assertRaises(subprocess.TimeoutExpired):
+                            process.wait(2)
+                        process.send_signal(number)
+                        self.assertEqual(process.wait(10), code)
+                        self.assertIn(f"stopped by signal {number}", process.stderr.read())
+                    finally:
+                        process.kill()
+                        process.wait()
+        self.kiln("build", "-t", "acme/app:1", "app")
+        self.stored_image("docker.io/acme/app:1")
+
+    def test_an_error_gives_a_terminal_no_orders(self):
+        told = self.kiln("images", env={"KILN_HOME": self.write("none\x1b[2J\u202e\x07")}, code=4).stderr
+        self.assertIn("none\\x1b[2J\\xe2\\x80\\xae\\x07", told)
+        self.assertNotRegex(told, "[\x00-\x08\x0b-\x1f\x7f\u202e]")
 
     def leftovers(self):
         """Mounts below this test's folder, and processes that run its busybox."""

@@ -51,6 +51,14 @@ class Stages(harness.KilnTest):
         self.assertIn("/c=700=5=6", output)
         self.assertIn("/c/f=604=12=34", output)
 
+    def test_a_cache_that_one_run_locks_twice_is_one_folder(self):
+        self.need_containers()
+        write_tiny_base(self.folder / "base")
+        for sharing in ("locked", "private", "shared"):
+            cache = f"--mount=type=cache,id=x,sharing={sharing},target="
+            self.build(f"FROM base\nRUN {cache}/a {cache}/b echo {sharing} > /a/f && grep {sharing} /b/f\n",
+                       "--build-context", "base=oci-layout://base:base", "--no-cache")
+
     def test_a_mount_without_a_target_is_at_the_working_directory(self):
         self.need_containers()
         write_tiny_base(self.folder / "base")

@@ -71,6 +71,16 @@ class Doctor(harness.KilnTest):
         self.assertEqual({checks[name]["state"] for name in ("disk", "registry", "clock", "authorities", "definitions")}, {"ok"})
         self.assertEqual(json.loads(server.get("/v2/_catalog")[2]), {"repositories": []})
 
+    def test_a_home_that_others_can_enter_is_told(self):
+        self.assertEqual(self.checks()[1]["home"]["state"], "ok")
+        self.assertEqual(self.home.stat().st_mode & 0o777, 0o700)
+        self.folder.chmod(0o755)
+        self.assertEqual(self.checks()[1]["home"]["state"], "ok")
+        self.home.chmod(0o755)
+        check = self.checks()[1]["home"]
+        self.assertEqual(check["state"], "warn")
+        self.assertIn("chmod 700", check["help"])
+
     def test_a_registry_that_is_not_there_fails_with_what_to_do(self):
         server = self.registry()
         server.pause()

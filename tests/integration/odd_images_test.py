@@ -293,6 +293,32 @@ class Bounds(harness.KilnTest):
                     got = "3" if spoilt == "smaller" else "more"
                     self.assertIn(f"blob '{blob['digest']}': expected {blob['size']} bytes, got {got}", result.stderr)
 
+    def test_indexes_of_a_layout_that_have_one_child_many_times_are_read_once_and_to_a_bound(self):
+        self.write("context/Dockerfile", "FROM base\nCOPY --from=base /a /b\n")
+        for name, depth, wide, told in (("whole", 4, 50, None), ("deep", 5, 1, "indexes are nested more than 4 deep"),
+                                        ("wide", 1, 1000, "more than 1000 manifests in one image")):
+            with self.subTest(name):
+                layout = write_layout(self.folder / name, [tar_of(("a", "1"))])
+                index = json.loads((layout / "index.json").read_text())
+                entry = index["manifests"][0]
+
+                def document(**more):
+                    data = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", **more}).encode()
+                    digest = hashlib.sha256(data).hexdigest()
+                    (layout / "blobs/sha256" / digest).write_bytes(data)
+                    return {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": f"sha256:{digest}", "size": len(data)}
+
+                child = {key: value for key, value in entry.items() if key != "annotations"}
+                others = [document(manifests=[], annotations={"n": str(i)}) for i in range(wide - 1)] if wide == 1000 else []
+                for level in range(depth):
+                    # The level below as often as it takes never to end.
+                    child = document(manifests=[child] * (wide if depth == 4 else 1) + others)
+                index["manifests"] = [{**child, "annotations": entry["annotations"]}]
+                (layout / "index.json").write_text(json.dumps(index))
+                result = self.kiln("build", "--build-context", f"base=oci-layout://{layout}:base", self.folder / "context",
+                                   code=3 if told else 0, timeout=60)
+                self.assertIn(told or "", result.stderr)
+
     def test_a_context_of_more_than_64_gib_on_standard_input_is_refused_at_once(self):
         context = self.write("context.tar")
         os.truncate(context, (64 << 30) + 1)

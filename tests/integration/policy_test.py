@@ -83,6 +83,19 @@ class BaseRules(Policy):
         self.assertIn("images/app/Dockerfile:2: base_source", result.stderr)
         self.assertEqual(self.tags(), set())
 
+    def test_what_a_trigger_copies_from_is_a_base_of_the_target_that_executes_it(self):
+        other = f"{self.at}/other/base:1"
+        self.publish(other)
+        self.dockerfile(f"FROM {self.base} AS p\nONBUILD COPY --from={other} /file /x\nFROM p\n" + KEEPS)
+        for images in (["app"], ["a*"], None):
+            rule = {"level": "deny", "allow": [f"{self.at}/bases/*"], **({"images": images} if images else {})}
+            self.policy(base_source=rule)
+            result = self.kiln("bake", "--push", code=1)
+            self.assertIn(f"base_source: base image '{other}' is of none of the places", result.stderr)
+            self.assertEqual(self.tags(), set())
+        self.policy(base_source={"level": "deny", "allow": [f"{self.at}/bases/*"], "images": ["svc-*"]})
+        self.assert_kept()
+
     def test_bases_are_named_by_digest_or_locked(self):
         self.policy(base_digest={"level": "deny"})
         denied = self.assert_denied("base_digest", "images/app/Dockerfile:1", "is named by a tag")

@@ -111,7 +111,14 @@ std::vector<std::string> FakeRunner::take_ran() {
 
 void FakeBases::add(const std::string& name, Files files, oci::ContainerConfig config) {
   const std::lock_guard lock(mutex_);
-  bases_[name] = {std::move(files), std::move(config)};
+  bases_[name] = {std::move(files), std::move(config), std::nullopt, ""};
+}
+
+void FakeBases::describe(const std::string& name, const oci::Digest& digest, const std::string& created) {
+  const std::lock_guard lock(mutex_);
+  Base& base = bases_.at(name);
+  base.digest = digest;
+  base.created = created;
 }
 
 std::vector<std::string> FakeBases::take_asked() {
@@ -130,6 +137,8 @@ BaseImage FakeBases::image(const std::string& reference, const oci::Platform& pl
   base.reference = reference;
   base.config.platform = platform;
   base.config.config = it->second.config;
+  base.config.created = it->second.created;
+  base.digest = it->second.digest;
   ImageLayer layer;
   layer.value = layer_of(*layers_, it->second.files);
   layer.text = reference;

@@ -63,6 +63,8 @@ class FakeBases final : public BaseSource {
  public:
   using Files = std::map<std::string, std::string>;
   void add(const std::string& name, Files files, oci::ContainerConfig config = {});
+  // What is known of one that was added: the digest of its manifest, and when it was made.
+  void describe(const std::string& name, const oci::Digest& digest, const std::string& created);
   void use(LayerAccess& layers, StepSolver& steps) {
     layers_ = &layers;
     steps_ = &steps;
@@ -83,6 +85,8 @@ class FakeBases final : public BaseSource {
   struct Base {
     Files files;
     oci::ContainerConfig config;
+    std::optional<oci::Digest> digest;
+    std::string created;
   };
   std::mutex mutex_;
   std::map<std::string, Base> bases_;

@@ -1,6 +1,7 @@
 #include "builder/cli/commands/doctor_checks.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <cmath>
@@ -86,6 +87,22 @@ MachineCheck check_disk(const HomeLayout& home) {
   if (check.state != CheckState::ok)
     check.help = "free some space ('kiln cache prune'), or let KILN_HOME name a folder on a larger disk";
   return check;
+}
+
+MachineCheck check_home(const HomeLayout& home) {
+  const std::string root = home.root().native();
+  for (fs::path folder = home.root(); !folder.empty(); folder = folder.parent_path()) {
+    struct stat info {};
+    if (::stat(folder.c_str(), &info) != 0 || (info.st_mode & S_IXOTH) == 0)
+      return {"home", CheckState::ok, fmt::format("'{}' cannot be entered by other users", root), ""};
+    if (folder == folder.root_path()) break;
+  }
+  return {
+      "home", CheckState::warn,
+      fmt::format("'{}' can be entered by every user of this machine, who can read its images and hold its locks, so "
+                  "that builds wait",
+                  root),
+      "let its owner alone enter it (chmod 700)"};
 }
 
 DefinitionsCheck check_definitions(const std::optional<std::string>& file) {

@@ -16,6 +16,9 @@ namespace kiln::cli {
 // Free space and files below KILN_HOME, and whether it can be written.
 MachineCheck check_disk(const HomeLayout& home);
 
+// Whether users other than its owner can enter KILN_HOME.
+MachineCheck check_home(const HomeLayout& home);
+
 // What a folder's definitions come to.
 struct DefinitionsCheck {
   MachineCheck check;

@@ -58,6 +58,7 @@ int run_doctor(const DoctorWords& words, const CancelToken& cancel) {
   const HomeLayout home = HomeLayout::open(HomeLayout::default_root());
   std::vector<MachineCheck> checks = RuntimeProbe(*runner, home).check();
   checks.push_back(check_disk(home));
+  checks.push_back(check_home(home));
   const DefinitionsCheck definitions = check_definitions(words.file);
   checks.push_back(definitions.check);
   checks.push_back(check_authorities(definitions.ca_bundle));

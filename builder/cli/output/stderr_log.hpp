@@ -1,10 +1,14 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/log.hpp"
 
 namespace kiln::cli {
+
+// Lines of a message as a terminal may get them, whatever they repeat: printable(), with their tabs and line ends.
+std::string visible_lines(std::string_view message);
 
 // A Log for what is said where there is no progress display: plain lines on standard error.
 class StderrLog : public Log {

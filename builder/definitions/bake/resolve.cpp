@@ -195,8 +195,26 @@ void print_target(Printer& printer, const AttributeValues& values) {
 
 }  // namespace
 
+bool Resolver::Walk::begin(const std::string& name) {
+  if (!begun.insert(name).second) return false;
+  path.push_back(name);
+  on_path.insert(name);
+  return true;
+}
+
+void Resolver::Walk::end() {
+  on_path.erase(path.back());
+  path.pop_back();
+}
+
 Resolver::Resolver(const BakeConfig& config, const SetWords& set) : config_(config), set_(set) {
   for (const BakeTarget& target : config.targets) targets_.emplace(target.name, &target);
+  for (const BakeGroup& group : config.groups) groups_.emplace(group.name, &group);
+}
+
+const BakeGroup* Resolver::find_group(const std::string& name) const {
+  const auto found = groups_.find(name);
+  return found == groups_.end() ? nullptr : found->second;
 }
 
 const BakeTarget* Resolver::find_target(const std::string& name) const {
@@ -250,19 +268,24 @@ const AttributeValues& Resolver::resolve(const std::string& name) {
   return resolved_.emplace(name, std::move(values)).first->second;
 }
 
-// Targets whose `inherits` leads back are refused before.
-std::optional<hcl::Place> Resolver::value_place(const BakeTarget& target, std::string_view attribute) const {
+// Targets whose `inherits` leads back are refused before. `without` has those that were looked at for nothing: a target
+// may be inherited from by many ways.
+std::optional<hcl::Place> Resolver::value_place(const BakeTarget& target, std::string_view attribute,
+                                                std::set<std::string>& without) const {
   if (set_.attributes_of(target.name).contains(std::string(attribute))) return hcl::Place();
   if (const auto own = target.value_places.find(attribute); own != target.value_places.end()) return own->second;
   for (auto parent = target.inherits.rbegin(); parent != target.inherits.rend(); ++parent) {
-    if (const auto inherited = value_place(*find_target(*parent), attribute)) return inherited;
+    if (without.contains(*parent)) continue;
+    if (const auto inherited = value_place(*find_target(*parent), attribute, without)) return inherited;
   }
+  without.insert(target.name);
   return std::nullopt;
 }
 
 hcl::Place Resolver::place_of(const std::string& name, std::string_view attribute) const {
   const BakeTarget& target = *find_target(name);
-  return value_place(target, attribute).value_or(target.place);
+  std::set<std::string> without;
+  return value_place(target, attribute, without).value_or(target.place);
 }
 
 AttributeValues Resolver::complete(const std::string& name, ContextOf context_of) {
@@ -278,37 +301,39 @@ void Resolver::add_target(const std::string& name, Selection& into) {
   if (!into.targets.contains(name)) into.targets.emplace(name, complete(name));
 }
 
-void Resolver::add_group(const std::string& name, Selection& into, std::vector<std::string>& path) {
-  const BakeGroup* group = config_.find_group(name);
+void Resolver::add_group(const std::string& name, Selection& into, Walk& walk) {
+  std::vector<std::string>& path = walk.path;
+  const BakeGroup* group = find_group(name);
   // A group may have the name of a target: as a member of itself it means the target.
-  const bool is_member_of_itself = std::find(path.begin(), path.end(), name) != path.end();
+  const bool is_member_of_itself = walk.is_on_path(name);
   if (group == nullptr || is_member_of_itself) {
     if (find_target(name) == nullptr) {
       if (is_member_of_itself) {
         hcl::fail(group->place, fmt::format("group '{}' contains itself: {} -> {}", name, join(path, " -> "), name));
       }
-      const BakeGroup* outer = path.empty() ? nullptr : config_.find_group(path.back());
+      const BakeGroup* outer = path.empty() ? nullptr : find_group(path.back());
       fail_unknown(name, outer == nullptr ? hcl::Place() : outer->place,
                    outer == nullptr ? "" : fmt::format("group '{}': ", outer->name));
     }
     return add_target(name, into);
   }
+  if (!walk.begin(name)) return;
   into.groups.emplace(name, *group);
-  path.push_back(name);
-  for (const std::string& member : group->targets) add_group(member, into, path);
-  path.pop_back();
+  for (const std::string& member : group->targets) add_group(member, into, walk);
+  walk.end();
 }
 
-void Resolver::add_links(const std::string& name, Selection& into, std::vector<std::string>& path) {
-  path.push_back(name);
+void Resolver::add_links(const std::string& name, Selection& into, Walk& walk) {
+  if (!walk.begin(name)) return;
   const auto contexts = into.targets.at(name).find("contexts");
   const Value::Members links = contexts == into.targets.at(name).end() ? Value::Members() : contexts->second.members();
   for (const auto& [context, value] : links) {
     if (!value.text().starts_with(kLink)) continue;
     const std::string linked = value.text().substr(kLink.size());
     const hcl::Place place = find_target(name)->place;
-    if (std::find(path.begin(), path.end(), linked) != path.end()) {
-      hcl::fail(place, fmt::format("target '{}' is built from itself: {} -> {}", linked, join(path, " -> "), linked));
+    if (walk.is_on_path(linked)) {
+      hcl::fail(place,
+                fmt::format("target '{}' is built from itself: {} -> {}", linked, join(walk.path, " -> "), linked));
     }
     if (find_target(linked) == nullptr) {
       fail_unknown(linked, place, fmt::format("target '{}': the context '{}' names an ", name, printable(context)));
@@ -318,7 +343,7 @@ void Resolver::add_links(const std::string& name, Selection& into, std::vector<s
       values.insert_or_assign("output", Value::tuple({Value::map(Type::string(), {{"type", Value::of("cacheonly")}})}));
       into.targets.emplace(linked, std::move(values));
     }
-    add_links(linked, into, path);
+    add_links(linked, into, walk);
     // What a target needs to be allowed, those that are built from it need too.
     AttributeValues entitlements;
     const auto needed = into.targets.at(linked).find("entitlements");
@@ -326,7 +351,7 @@ void Resolver::add_links(const std::string& name, Selection& into, std::vector<s
     merge_over(into.targets.at(name), entitlements);
     normalise(into.targets.at(name));
   }
-  path.pop_back();
+  walk.end();
 }
 
 bool Resolver::knows(const std::string& pattern) const {
@@ -336,34 +361,47 @@ bool Resolver::knows(const std::string& pattern) const {
 
 void Resolver::check_links(const std::string& name) {
   Selection alone;
-  std::vector<std::string> path;
-  add_target(name, alone);
-  add_links(name, alone, path);
+  Walk walk;
+  walk.begun.swap(sound_);
+  const auto keep = [&] {
+    for (const std::string& open : walk.path) walk.begun.erase(open);
+    walk.begun.swap(sound_);
+  };
+  try {
+    add_target(name, alone);
+    add_links(name, alone, walk);
+  } catch (const Error&) {
+    keep();
+    throw;
+  }
+  keep();
 }
 
 Selection Resolver::select(const std::vector<std::string>& requested) {
   std::vector<std::string> names;
+  std::set<std::string> known;
   for (const std::string& pattern : requested.empty() ? std::vector<std::string>{"default"} : requested) {
     for (std::string& name : matching(pattern)) {
-      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+      if (known.insert(name).second) names.push_back(std::move(name));
     }
   }
   Selection result;
-  std::vector<std::string> path;
-  for (const std::string& name : names) add_group(name, result, path);
+  Walk groups;
+  for (const std::string& name : names) add_group(name, result, groups);
+  bool has_default = result.groups.contains("default");
+  auto& members = result.groups.try_emplace("default", BakeGroup{"default", "", {}, {}}).first->second.targets;
+  std::set<std::string> in_default(members.begin(), members.end());
   for (const std::string& name : names) {
-    const bool has_default = result.groups.contains("default");
+    // By then it means the group.
     if (has_default && name == "default") continue;
-    BakeGroup& group = result.groups.try_emplace("default", BakeGroup{"default", "", {}, {}}).first->second;
-    if (std::find(group.targets.begin(), group.targets.end(), name) == group.targets.end()) {
-      group.targets.push_back(name);
-    }
+    has_default = true;
+    if (in_default.insert(name).second) members.push_back(name);
   }
-  auto& members = result.groups.at("default").targets;
   std::sort(members.begin(), members.end());
   std::vector<std::string> direct;
   for (const auto& [name, values] : result.targets) direct.push_back(name);
-  for (const std::string& name : direct) add_links(name, result, path);
+  Walk links;
+  for (const std::string& name : direct) add_links(name, result, links);
   return result;
 }
 

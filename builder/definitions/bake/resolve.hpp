@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -41,20 +42,37 @@ class Resolver {
   AttributeValues complete(const std::string& name, ContextOf context_of = ContextOf::print);
 
  private:
+  // From name to name. Many ways may lead to one: the first is gone, and all others end there, so that a walk takes no
+  // longer than the file is long.
+  struct Walk {
+    std::vector<std::string> path;  // to where it is now
+    std::set<std::string> on_path;
+    std::set<std::string> begun;
+
+    bool is_on_path(const std::string& name) const { return on_path.contains(name); }
+    // False where it has been there.
+    bool begin(const std::string& name);
+    void end();
+  };
+
   std::vector<std::string> matching(const std::string& pattern) const;
-  void add_group(const std::string& name, Selection& into, std::vector<std::string>& path);
+  void add_group(const std::string& name, Selection& into, Walk& walk);
   void add_target(const std::string& name, Selection& into);
-  void add_links(const std::string& name, Selection& into, std::vector<std::string>& path);
+  void add_links(const std::string& name, Selection& into, Walk& walk);
+  const BakeGroup* find_group(const std::string& name) const;
   const BakeTarget* find_target(const std::string& name) const;
-  std::optional<hcl::Place> value_place(const BakeTarget& target, std::string_view attribute) const;
+  std::optional<hcl::Place> value_place(const BakeTarget& target, std::string_view attribute,
+                                        std::set<std::string>& without) const;
   std::vector<std::string> known_names() const;
   [[noreturn]] void fail_unknown(const std::string& name, const hcl::Place& place, const std::string& what) const;
 
   const BakeConfig& config_;
   const SetWords& set_;
   std::unordered_map<std::string_view, const BakeTarget*> targets_;
+  std::unordered_map<std::string_view, const BakeGroup*> groups_;
   std::map<std::string, AttributeValues> resolved_;
   std::vector<std::string> path_;
+  std::set<std::string> sound_;  // targets whose links were checked, and found to be well
 };
 
 // {"group": ..., "target": ...} as `docker buildx bake --print` prints it, with a newline behind it.

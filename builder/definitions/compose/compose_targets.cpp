@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <unordered_map>
 
 #include "base/near_hint.hpp"
 #include "base/paths.hpp"
@@ -364,6 +365,8 @@ void add_compose_targets(std::vector<ComposeFile> files, const ComposeOptions& o
   config.sources.insert(config.sources.end(), model.sources.begin(), model.sources.end());
   bake::BakeGroup group{"default", "", {}, {}};
   ServiceReader reader(model.root, options, variables);
+  std::unordered_map<std::string, std::size_t> places;  // of targets
+  for (std::size_t i = 0; i < config.targets.size(); ++i) places.emplace(config.targets[i].name, i);
   for (const auto& [service_name, service] : services->members) {
     const Node* build = service.is_mapping() ? service.find("build") : nullptr;
     if (build == nullptr) continue;
@@ -376,10 +379,9 @@ void add_compose_targets(std::vector<ComposeFile> files, const ComposeOptions& o
     }
     bake::BakeTarget target{name, {}, reader.read(service_name, service), build->place};
     // "a.b" and "a_b" are one target.
-    const auto same = std::find_if(config.targets.begin(), config.targets.end(),
-                                   [&](const bake::BakeTarget& known) { return known.name == name; });
-    if (same != config.targets.end()) {
-      same->merge(target);
+    const auto [known, is_new] = places.try_emplace(name, config.targets.size());
+    if (!is_new) {
+      config.targets[known->second].merge(target);
       continue;
     }
     config.targets.push_back(std::move(target));

@@ -137,7 +137,7 @@ Node merged(Node below, const Node& over, const std::string& path) {
 }
 
 void apply_resets(Node& node) {
-  std::erase_if(node.members, [](const auto& member) { return member.value.tag == "!reset"; });
+  node.members.erase_if([](const Member& member) { return member.value.tag == "!reset"; });
   std::erase_if(node.items, [](const Node& item) { return item.tag == "!reset"; });
   for (auto& [key, member] : node.members) apply_resets(member);
   for (Node& item : node.items) apply_resets(item);

@@ -116,7 +116,8 @@ class Loader {
       }
       Node* services = document.find("services");
       if (services != nullptr && services->is_mapping()) {
-        for (const auto& [service, ignored] : std::vector(services->members)) {
+        const Members written = services->members;
+        for (const auto& [service, ignored] : written) {
           ServicePath path;
           extend(name, *services, service, project, path);
         }

@@ -220,11 +220,47 @@ class Reader {
 
 }  // namespace
 
-const Node* Node::find(std::string_view key) const {
-  const auto found =
-      std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.key == key; });
-  return found == members.end() ? nullptr : &found->value;
+Members::Members() = default;
+Members::Members(const Members& other) : list_(other.list_) {}
+Members::Members(Members&& other) noexcept = default;
+Members& Members::operator=(const Members& other) {
+  if (this != &other) *this = Members(other);
+  return *this;
 }
+Members& Members::operator=(Members&& other) noexcept = default;
+Members::~Members() = default;
+
+std::vector<Member>::iterator Members::begin() noexcept { return list_.begin(); }
+std::vector<Member>::iterator Members::end() noexcept { return list_.end(); }
+std::vector<Member>::const_iterator Members::begin() const noexcept { return list_.begin(); }
+std::vector<Member>::const_iterator Members::end() const noexcept { return list_.end(); }
+std::size_t Members::size() const noexcept { return list_.size(); }
+
+const Node* Members::find(std::string_view key) const {
+  constexpr std::size_t kFew = 16;
+  if (list_.size() <= kFew) {
+    const auto found = std::find_if(begin(), end(), [&](const Member& member) { return member.key == key; });
+    return found == end() ? nullptr : &found->value;
+  }
+  if (places_.empty()) {
+    for (std::size_t i = 0; i < list_.size(); ++i) places_.emplace(list_[i].key, i);
+  }
+  const auto found = places_.find(std::string(key));
+  return found == places_.end() ? nullptr : &list_[found->second].value;
+}
+
+void Members::push_back(Member member) {
+  if (!places_.empty()) places_.emplace(member.key, list_.size());
+  list_.push_back(std::move(member));
+}
+
+void Members::erase_if(const std::function<bool(const Member&)>& is_unwanted) {
+  if (std::erase_if(list_, is_unwanted) > 0) places_.clear();
+}
+
+bool operator==(const Members& a, const Members& b) { return a.list_ == b.list_; }
+
+const Node* Node::find(std::string_view key) const { return members.find(key); }
 
 Node* Node::find(std::string_view key) { return const_cast<Node*>(std::as_const(*this).find(key)); }
 
@@ -237,7 +273,7 @@ void Node::set(std::string_view key, Node value) {
 }
 
 void Node::erase(std::string_view key) {
-  std::erase_if(members, [&](const auto& member) { return member.key == key; });
+  members.erase_if([&](const Member& member) { return member.key == key; });
 }
 
 bool operator==(const Node& a, const Node& b) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "builder/definitions/hcl/source.hpp"
@@ -9,6 +11,37 @@
 namespace kiln::compose {
 
 struct Member;
+struct Node;
+
+// A mapping's members in the text's order, each key once. A file may have tens of thousands of services, so where there
+// are many they are found by an index, which is made when it is first asked for. One thread.
+class Members {
+ public:
+  Members();
+  Members(const Members& other);
+  Members(Members&& other) noexcept;
+  Members& operator=(const Members& other);
+  Members& operator=(Members&& other) noexcept;
+  ~Members();
+
+  std::vector<Member>::iterator begin() noexcept;
+  std::vector<Member>::iterator end() noexcept;
+  std::vector<Member>::const_iterator begin() const noexcept;
+  std::vector<Member>::const_iterator end() const noexcept;
+  std::size_t size() const noexcept;
+  bool empty() const noexcept { return size() == 0; }
+
+  const Node* find(std::string_view key) const;
+  // The caller knows that the key is not there yet.
+  void push_back(Member member);
+  void erase_if(const std::function<bool(const Member&)>& is_unwanted);
+
+  friend bool operator==(const Members& a, const Members& b);
+
+ private:
+  std::vector<Member> list_;
+  mutable std::unordered_map<std::string, std::size_t> places_;  // in the list; of all of it or of none
+};
 
 // A node of a YAML text, with anchors followed and merge keys (`<<`) merged. What a plain scalar is (a number, a bool,
 // null) is told by its text alone, as Compose needs texts nearly everywhere. Its places point into the source that it
@@ -16,13 +49,13 @@ struct Member;
 struct Node {
   enum class Kind { null, scalar, sequence, mapping };
   Kind kind = Kind::null;
-  std::string text;             // scalar
-  bool is_plain = false;        // without quotes: a number or a bool may be meant
-  std::string tag;              // "!reset", "!override"; empty: none of these
-  std::vector<Node> items;      // sequence
-  std::vector<Member> members;  // mapping, in the text's order
-  hcl::Place place = {};        // where it begins; what an alias or `<<` brings begins at its anchor
-  hcl::Place key_place = {};    // of a mapping's member: where its key begins
+  std::string text;           // scalar
+  bool is_plain = false;      // without quotes: a number or a bool may be meant
+  std::string tag;            // "!reset", "!override"; empty: none of these
+  std::vector<Node> items;    // sequence
+  Members members;            // mapping
+  hcl::Place place = {};      // where it begins; what an alias or `<<` brings begins at its anchor
+  hcl::Place key_place = {};  // of a mapping's member: where its key begins
 
   bool is_null() const { return kind == Kind::null; }
   bool is_scalar() const { return kind == Kind::scalar; }

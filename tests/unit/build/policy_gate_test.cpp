@@ -81,6 +81,58 @@ TEST_CASE(
   CHECK(fixture.pushed("acme/app:1").empty());
 }
 
+TEST_CASE(
+    "an image that only a trigger names is held against the rules about the target that the trigger is executed in") {
+  for (const bool is_of_fleet : {false, true}) {
+    CAPTURE(is_of_fleet);
+    BuildFixture fixture;
+    fixture.bases.add("tools", {{"t", "1"}});
+    oci::ContainerConfig config;
+    if (!is_of_fleet) config.on_build = {"COPY --from=tools /t /t"};
+    fixture.bases.add("base", {{"etc/os-release", "ID=debian\n"}}, config);
+    // The target that no rule is about takes the same image, where a line tells of it.
+    fixture.target("aaa", "FROM base\nCOPY --from=tools /t /t\n").outputs = {"type=registry"};
+    const std::string stages =
+        is_of_fleet ? "FROM base AS p\nONBUILD COPY --from=tools /t /t\nFROM p\n" : "FROM base\n";
+    fixture.target("svc-x", stages).outputs = {"type=registry"};
+    BaseSourceRule rule = rule_at<BaseSourceRule>(PolicyLevel::deny, 4);
+    rule.allow = {"docker.io/library/base"};
+    rule.images = {"svc-*"};
+    fixture.request.fleet.settings.policy.base_source = rule;
+    const Error error = fixture.fail();
+    CHECK(error.message().find("fleet.json:4: base_source: base image 'tools'") != std::string::npos);
+    CHECK(fixture.pushed("acme/svc-x:1").empty());
+    rule.images = {"other-*"};
+    fixture.request.fleet.settings.policy.base_source = rule;
+    fixture.build();
+    CHECK_FALSE(fixture.pushed("acme/svc-x:1").empty());
+  }
+}
+
+TEST_CASE("a base that became another one during the build is checked again for every target that takes it") {
+  for (const bool is_about_service : {false, true}) {
+    CAPTURE(is_about_service);
+    BuildFixture fixture;
+    fixture.bases.add("base", {{"etc/os-release", "ID=debian\n"}});
+    fixture.bases.describe("base", oci::sha256_of("1"), "2023-11-01T00:00:00Z");
+    // The tag is moved between the look at the base and the end of the build.
+    fixture.runner.on("make", [&](const RunCall&) {
+      fixture.bases.describe("base", oci::sha256_of("2"), "2020-01-01T00:00:00Z");
+      return 0;
+    });
+    fixture.target("aaa", "FROM base\nRUN make\n").outputs = {"type=registry"};
+    fixture.target("svc-y", "FROM base\nRUN make\n").outputs = {"type=registry"};
+    BaseAgeRule rule = rule_at<BaseAgeRule>(PolicyLevel::deny, 4);
+    rule.days = 90;
+    rule.images = {is_about_service ? "svc-*" : "aaa"};
+    fixture.request.fleet.settings.policy.base_age = rule;
+    const Error error = fixture.fail();
+    CHECK(error.message().find(":1: base_age: base image 'base' is 1413 days old") != std::string::npos);
+    CHECK(fixture.pushed("acme/aaa:1").empty());
+    CHECK(fixture.pushed("acme/svc-y:1").empty());
+  }
+}
+
 TEST_CASE("a build that keeps the policy says nothing of it") {
   BuildFixture fixture;
   add_pushed_image(fixture, "FROM base\nRUN make\nUSER app\n");

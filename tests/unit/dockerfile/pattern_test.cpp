@@ -1,5 +1,6 @@
 #include "builder/dockerfile/pattern.hpp"
 
+#include "builder/dockerfile/ignore.hpp"
 #include "tests/unit/dockerfile/support.hpp"
 
 namespace kiln::dockerfile {
@@ -47,6 +48,33 @@ TEST_CASE("a pattern made to backtrack takes no time") {
   for (int i = 0; i < 200; ++i) pattern += "*a";
   CHECK_FALSE(match_pattern(pattern + "b", std::string(4000, 'a')));
   CHECK_FALSE(PathPattern("**/" + pattern + "b").matches(std::string(4000, 'a')));
+}
+
+TEST_CASE("stars behind stars say no more than one of them") {
+  for (const std::string_view stars : {"**", "****", "**/**", "**/**/**", "******"}) {
+    CAPTURE(stars);
+    const PathPattern rest("a/" + std::string(stars));
+    for (const char* path : {"a/b", "a/b/c"}) CHECK(rest.matches(path));
+    CHECK_FALSE(rest.matches("b/a"));
+    const PathPattern folders(std::string(stars) + "/z[y]");
+    for (const char* path : {"zy", "a/zy", "a/b/zy"}) CHECK(folders.matches(path));
+    CHECK_FALSE(folders.matches("azy"));
+  }
+  CHECK(PathPattern("a***z").matches("a/bz"));
+  CHECK_FALSE(PathPattern("a***z").matches("a/b/c"));
+  CHECK(match_pattern("a****z", "abz"));
+  CHECK_FALSE(match_pattern("a****z", "a/z"));
+}
+
+TEST_CASE("a pattern of more than 4096 bytes is refused") {
+  const std::string longest(4096, '*');
+  CHECK(PathPattern(longest).matches("a/b"));
+  CHECK(match_pattern(longest, "a"));
+  const std::string expected = "malformed pattern '" + std::string(200, '*') + "...': it has more than 4096 bytes";
+  CHECK(has(usage_error([&] { PathPattern(longest + "*"); }), expected));
+  CHECK(has(usage_error([&] { match_pattern(longest + "*", "a"); }), expected));
+  CHECK(has(usage_error([&] { read_ignore_rules("a\n" + longest + "*\n", ".dockerignore"); }),
+            ".dockerignore:2: " + expected));
 }
 
 }  // namespace

@@ -80,6 +80,15 @@ TEST_CASE("docker's manifests are read and keep their type") {
   CHECK(detect_media_type(text, "m") == media_type::kDockerManifest);
 }
 
+TEST_CASE("a media type that is none is told without what a terminal would take for an order") {
+  const std::string text = R"({"schemaVersion": 2, "mediaType": "\u001b[2J\u202ex"})";
+  for (const auto& parse : {+[](const std::string& bytes) { oci::parse_manifest(bytes, "i"); },
+                            +[](const std::string& bytes) { oci::parse_index(bytes, "i"); }}) {
+    CHECK_ERROR(parse(text), Category::network,
+                doctest::Contains("media type '\\x1b[2J\\xe2\\x80\\xaex' is not that of"));
+  }
+}
+
 TEST_CASE("a manifest without a media type is OCI's") {
   const std::string text = R"({"schemaVersion":2,"config":)" + kConfig + R"(,"layers":[]})";
   CHECK(parse_manifest(text, "m").media_type == media_type::kOciManifest);

@@ -90,6 +90,48 @@ TEST_CASE("a locked cache is waited for, and the wait can be stopped") {
   CHECK(error_of([&] { third.get(); }) == "cancelled: stopped on request");
 }
 
+TEST_CASE("a cache that one RUN names twice is taken once, as the first of them says") {
+  for (const auto sharing : {CacheMountSharing::locked, CacheMountSharing::shared, CacheMountSharing::private_}) {
+    for (const auto second : {CacheMountSharing::locked, CacheMountSharing::shared, CacheMountSharing::private_}) {
+      Fixture f;
+      CacheMountName other = f.name;
+      other.id = "apt";
+      // Where it waits for itself, the test ends all the same.
+      auto taking = std::async(std::launch::async, [&] {
+        return f.caches.acquire_all({{f.name, sharing}, {other, second}, {f.name, second}}, f.cancel);
+      });
+      if (taking.wait_for(std::chrono::seconds(10)) != std::future_status::ready) f.cancel.cancel(SIGTERM);
+      auto leases = taking.get();
+      REQUIRE(leases.size() == 3);
+      CHECK(leases[0]->folder() == leases[2]->folder());
+      CHECK(leases[1]->folder() != leases[0]->folder());
+      CHECK_FALSE(f.caches.try_lock(f.name));
+      leases.clear();
+      CHECK(f.caches.try_lock(f.name));
+    }
+  }
+}
+
+TEST_CASE("RUNs that lock the same caches in other orders do not wait for one another") {
+  Fixture f;
+  CacheMountName other = f.name;
+  other.id = "apt";
+  const WantedCacheMount pip{f.name, CacheMountSharing::locked};
+  const WantedCacheMount apt{other, CacheMountSharing::locked};
+  // Whoever takes the first of them waits for the second, which is not free: nobody holds the second meanwhile.
+  for (const auto& wanted : {std::vector{pip, apt}, std::vector{apt, pip}}) {
+    const bool is_pip_first = CacheMounts::folder_name(f.name) < CacheMounts::folder_name(other);
+    f.caches.acquire_all(wanted, f.cancel);
+    std::optional<CacheMountLease> first = f.caches.try_lock(is_pip_first ? f.name : other);
+    REQUIRE(first);
+    auto taking = std::async(std::launch::async, [&] { return f.caches.acquire_all(wanted, f.cancel).size(); });
+    CHECK(taking.wait_for(std::chrono::milliseconds(150)) == std::future_status::timeout);
+    CHECK(f.caches.try_lock(is_pip_first ? other : f.name));
+    first.reset();
+    CHECK(taking.get() == 2);
+  }
+}
+
 TEST_CASE("a new cache is filled once, and stays new where that failed") {
   Fixture f;
   CHECK(error_of([&] {

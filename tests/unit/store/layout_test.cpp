@@ -1,6 +1,7 @@
 #include "registry/store/layout.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -24,6 +25,24 @@ TEST_CASE("a new home is an OCI image layout with a version beside it") {
     CAPTURE(path);
     CHECK(fs::is_directory(path));
   }
+}
+
+TEST_CASE("a home that kiln makes is its owner's alone, and one that was there keeps its mode") {
+  const auto mode_of = [](const fs::path& path) {
+    struct stat info {};
+    REQUIRE(::stat(path.c_str(), &info) == 0);
+    return info.st_mode & 07777;
+  };
+  const TempDir folder;
+  for (const char* name : {"a/b", "c/"}) {
+    const HomeLayout home = HomeLayout::open(folder.path() / name);
+    CHECK(mode_of(home.root()) == 0700);
+    CHECK(mode_of(home.oci()) == 0755);
+  }
+  CHECK(mode_of(folder.path() / "a") == 0755);
+  fs::create_directory(folder.path() / "open");
+  REQUIRE(::chmod((folder.path() / "open").c_str(), 0755) == 0);
+  CHECK(mode_of(HomeLayout::open(folder.path() / "open").root()) == 0755);
 }
 
 TEST_CASE("a home that is named by a link is known by where it lies") {

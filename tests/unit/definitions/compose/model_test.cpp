@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <ctime>
+
 #include "builder/definitions/compose/compose_targets.hpp"
 #include "builder/definitions/hcl/convert.hpp"
 #include "tests/support/error_of.hpp"
@@ -47,6 +49,20 @@ TEST_CASE("a document that says nothing is refused beside others, and taken alon
         "usage: compose.yaml:2:1: a document of a Compose file is a mapping");
   CHECK(error_in({{"compose.yaml", "services: {}\n---\n- a list\n"}}) ==
         "usage: compose.yaml:3:1: a document of a Compose file is a mapping");
+}
+
+TEST_CASE("reading services takes no longer than there are many of them") {
+  constexpr int kServices = 60'000;  // looked for one behind another they take a minute
+  std::string text = "services:\n";
+  for (int i = 0; i < kServices; ++i) text += fmt::format("  s{}: {{build: .}}\n", i);
+  const test::Folder folder({{"compose.yaml", text}});
+  const std::clock_t before = std::clock();
+  bake::BakeConfig config;
+  compose::add_compose_targets({compose::parse_compose_file("compose.yaml", text)}, options_in(folder.path()), config);
+  CHECK(config.targets.size() == kServices);
+  CHECK(static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC < 12);
+  CHECK(error_in({{"compose.yaml", text + "  s7: {build: .}\n"}}) ==
+        "usage: compose.yaml:60002:3: the key 's7' is there twice");
 }
 
 TEST_CASE("extends sees no service of another document") {
