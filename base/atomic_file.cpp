@@ -32,7 +32,7 @@ Fd open_parent(const fs::path& target) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path target, unsigned mode) : AtomicFile(open_parent(target), target, mode) {}
+AtomicFile::AtomicFile(const fs::path& target, unsigned mode) : AtomicFile(open_parent(target), target, mode) {}
 
 AtomicFile::AtomicFile(Fd folder, fs::path target, unsigned mode)
     : folder_(std::move(folder)), target_(std::move(target)), name_(target_.filename().native()) {

@@ -18,7 +18,7 @@ enum class Durability {
 // takes its name meanwhile gets no file. A temporary name that others have taken, be it by a link, is left to them.
 class AtomicFile {
  public:
-  explicit AtomicFile(fs::path target, unsigned mode = 0644);
+  explicit AtomicFile(const fs::path& target, unsigned mode = 0644);
   // In a folder that is open, which `target` names in messages.
   AtomicFile(Fd folder, fs::path target, unsigned mode = 0644);
   AtomicFile(const AtomicFile&) = delete;
