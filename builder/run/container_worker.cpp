@@ -30,6 +30,7 @@
 #include "builder/run/cgroups.hpp"
 #include "builder/run/container_plan.hpp"
 #include "builder/run/host_mounts.hpp"
+#include "builder/run/mount_calls.hpp"
 #include "builder/run/mount_placing.hpp"
 #include "builder/run/mount_source.hpp"
 #include "builder/run/mount_stubs.hpp"
@@ -179,11 +180,7 @@ class Worker {
     root.work = plan_.upper.work;
     root.user_xattrs = plan_.user_xattrs;
     mount_overlay(root, plan_.snapshots, folders_.rootfs());
-    if (!plan_.opens_no_devices) return;
-    mount_attr attributes{};
-    attributes.attr_set = MOUNT_ATTR_NODEV;
-    if (::syscall(SYS_mount_setattr, AT_FDCWD, folders_.rootfs().c_str(), 0, &attributes, sizeof attributes) != 0)
-      throw_errno("keep devices from being opened below", folders_.rootfs().native());
+    if (plan_.opens_no_devices) add_mount_flags(folders_.rootfs(), MOUNT_ATTR_NODEV);
   }
 
   static void copy_root_attributes(const fs::path& from, const fs::path& to) {

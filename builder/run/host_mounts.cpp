@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/error.hpp"
+#include "builder/run/mount_calls.hpp"
 
 namespace kiln {
 
@@ -25,17 +26,12 @@ void protect_host_mounts(const std::vector<fs::path>& writable) {
   // than a user namespace has, and would write to what the host itself holds read-only.
   std::vector<DetachedTree> kept;
   for (const fs::path& folder : writable) {
-    Fd tree(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, folder.c_str(),
-                                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_RECURSIVE))));
+    Fd tree = copy_mount(folder);
     if (!tree && errno == ENOENT) continue;
     if (!tree) throw_errno("copy the mounts at", folder.native());
     kept.push_back({folder, std::move(tree)});
   }
-  mount_attr attributes{};
-  attributes.attr_set = MOUNT_ATTR_RDONLY;
-  if (::syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof attributes) != 0) {
-    throw_errno("make read-only the mounts below", "/");
-  }
+  add_mount_flags("/", MOUNT_ATTR_RDONLY);
   for (const DetachedTree& item : kept) {
     if (::syscall(SYS_move_mount, item.tree.get(), "", AT_FDCWD, item.place.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) {
       throw_errno("keep writable", item.place.native());

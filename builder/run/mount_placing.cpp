@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/mount.h>
-#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,25 +14,12 @@
 #include "base/error.hpp"
 #include "base/paths.hpp"
 #include "base/text.hpp"
+#include "builder/run/mount_calls.hpp"
 #include "builder/run/runtime_spec.hpp"
 
 namespace kiln {
 
 namespace {
-
-void set_mount_flags(const Fd& mount, std::uint64_t flags) {
-  mount_attr attributes{};
-  attributes.attr_set = flags;
-  if (::syscall(SYS_mount_setattr, mount.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0)
-    throw_errno("set the flags of", "a mount");
-}
-
-Fd clone_of(const fs::path& source) {
-  constexpr unsigned kFlags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_RECURSIVE);
-  Fd tree(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, source.c_str(), kFlags)));
-  if (!tree) throw_errno("copy the mount at", source.native());
-  return tree;
-}
 
 // With the mode of the folder that it covers.
 Fd new_tmpfs(const TmpfsSource& source, mode_t mode) {
@@ -69,31 +55,19 @@ PlacedMounts::PlacedMounts(fs::path root)
   if (!root_fd_) throw_errno("open", root_.native());
 }
 
-// Links are followed inside of the root. No descriptor where nothing is there.
-Fd PlacedMounts::open_in_root(const std::string& path) const {
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  for (;;) {
-    Fd found(static_cast<int>(::syscall(SYS_openat2, root_fd_.get(), path.c_str(), &how, sizeof how)));
-    // EAGAIN: somebody renamed something on the way.
-    if (found || (errno != EINTR && errno != EAGAIN)) return found;
-  }
-}
-
 Fd PlacedMounts::target_of(const std::string& target, bool is_file) const {
   const auto refuse = [&](const std::string& why) -> Error {
     return Error(Category::build, fmt::format("mount target '{}': {}", printable(target), why));
   };
   std::string path = ".";
-  Fd place = open_in_root(path);
+  Fd place = open_in_root(root_fd_, path);
   const std::string clean = clean_path(target);
   const std::vector<std::string_view> names = split(clean, '/');
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i].empty()) continue;
     const std::string name(names[i]);
     path += "/" + name;
-    Fd next = open_in_root(path);
+    Fd next = open_in_root(root_fd_, path);
     if (!next && errno != ENOENT) throw refuse(errno_text(errno));
     if (!next) {
       const bool makes_file = is_file && i + 1 == names.size();
@@ -140,9 +114,10 @@ void PlacedMounts::place(const RunMount& mount, const fs::path& source, bool is_
                                              is_file ? "a file" : "a folder"));
   }
   const auto* tmpfs = std::get_if<TmpfsSource>(&mount.source);
-  Fd made = tmpfs != nullptr ? new_tmpfs(*tmpfs, status.st_mode & 07777) : clone_of(source);
+  Fd made = tmpfs != nullptr ? new_tmpfs(*tmpfs, status.st_mode & 07777) : copy_mount(source);
+  if (!made) throw_errno("copy the mount at", source.native());
   // Files lie on the worker's tmpfs; binds are read-only already where they are to be.
-  if (std::holds_alternative<FileSource>(mount.source)) set_mount_flags(made, MOUNT_ATTR_RDONLY);
+  if (std::holds_alternative<FileSource>(mount.source)) add_mount_flags(made, MOUNT_ATTR_RDONLY);
   if (::syscall(SYS_move_mount, made.get(), "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) !=
       0)
     throw_errno("mount at", mount.target);

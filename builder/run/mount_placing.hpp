@@ -32,7 +32,6 @@ class PlacedMounts {
 
  private:
   Fd target_of(const std::string& target, bool is_file) const;
-  Fd open_in_root(const std::string& path) const;
   void check_place(const Fd& place, const std::string& target) const;
 
   fs::path root_;

@@ -3,14 +3,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/mount.h>
-#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "builder/run/mount_calls.hpp"
 #include "builder/run/overlay.hpp"
 #include "builder/run/ssh_proxy.hpp"
 
@@ -23,10 +22,7 @@ Fd open_inside(const fs::path& tree, const std::string& path) {
   const Fd root(::open(tree.c_str(), O_PATH | O_CLOEXEC));
   if (!root) throw_errno("open mount source", tree.native());
   if (path.empty() || path == "/") return Fd(::open(tree.c_str(), O_PATH | O_CLOEXEC));
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  Fd found(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+  Fd found = open_in_root(root, path);
   if (!found) {
     throw Error(Category::build, fmt::format("mount source '{}': {}", path, errno_text(errno)));
   }
@@ -54,12 +50,8 @@ bool bind_to(const Fd& source, const fs::path& place, Access access, Devices dev
   if (::mount(by_descriptor.c_str(), place.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
     throw_errno("bind mount source to", place.native());
   }
-  mount_attr attributes{};
-  if (access == Access::read_only) attributes.attr_set |= MOUNT_ATTR_RDONLY;
-  if (devices == Devices::cannot) attributes.attr_set |= MOUNT_ATTR_NODEV;
-  if (attributes.attr_set != 0 &&
-      ::syscall(SYS_mount_setattr, AT_FDCWD, place.c_str(), AT_RECURSIVE, &attributes, sizeof attributes) != 0)
-    throw_errno("set the flags of the mount at", place.native());
+  if (access == Access::read_only) add_mount_flags(place, MOUNT_ATTR_RDONLY);
+  if (devices == Devices::cannot) add_mount_flags(place, MOUNT_ATTR_NODEV);
   return !folder;
 }
 
