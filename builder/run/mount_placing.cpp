@@ -21,7 +21,6 @@ namespace kiln {
 
 namespace {
 
-// With the mode of the folder that it covers.
 Fd new_tmpfs(const TmpfsSource& source, mode_t mode) {
   const Fd made(static_cast<int>(::syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC)));
   const auto set = [&](const char* key, const std::string& value) {
@@ -55,11 +54,12 @@ PlacedMounts::PlacedMounts(fs::path root)
   if (!root_fd_) throw_errno("open", root_.native());
 }
 
-Fd PlacedMounts::target_of(const std::string& target, bool is_file) const {
+PlacedMounts::Target PlacedMounts::target_of(const std::string& target, bool is_file) const {
   const auto refuse = [&](const std::string& why) -> Error {
     return Error(Category::build, fmt::format("mount target '{}': {}", printable(target), why));
   };
   std::string path = ".";
+  bool is_new = false;
   Fd place = open_in_root(root_fd_, path);
   const std::string clean = clean_path(target);
   const std::vector<std::string_view> names = split(clean, '/');
@@ -69,7 +69,8 @@ Fd PlacedMounts::target_of(const std::string& target, bool is_file) const {
     path += "/" + name;
     Fd next = open_in_root(root_fd_, path);
     if (!next && errno != ENOENT) throw refuse(errno_text(errno));
-    if (!next) {
+    is_new = !next;
+    if (is_new) {
       const bool makes_file = is_file && i + 1 == names.size();
       if (makes_file) {
         const Fd made(::openat(place.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
@@ -85,7 +86,7 @@ Fd PlacedMounts::target_of(const std::string& target, bool is_file) const {
     }
     place = std::move(next);
   }
-  return place;
+  return {std::move(place), is_new};
 }
 
 void PlacedMounts::check_place(const Fd& place, const std::string& target) const {
@@ -105,7 +106,7 @@ void PlacedMounts::check_place(const Fd& place, const std::string& target) const
 }
 
 void PlacedMounts::place(const RunMount& mount, const fs::path& source, bool is_file) {
-  const Fd target = target_of(mount.target, is_file);
+  const auto [target, is_new] = target_of(mount.target, is_file);
   check_place(target, mount.target);
   const struct stat status = status_of(target, mount.target);
   if (S_ISDIR(status.st_mode) == is_file) {
@@ -114,7 +115,9 @@ void PlacedMounts::place(const RunMount& mount, const fs::path& source, bool is_
                                              is_file ? "a file" : "a folder"));
   }
   const auto* tmpfs = std::get_if<TmpfsSource>(&mount.source);
-  Fd made = tmpfs != nullptr ? new_tmpfs(*tmpfs, status.st_mode & 07777) : copy_mount(source);
+  // On a folder that was not there everybody may write to it.
+  const mode_t mode = is_new ? 01777 : status.st_mode & 07777;
+  Fd made = tmpfs != nullptr ? new_tmpfs(*tmpfs, mode) : copy_mount(source);
   if (!made) throw_errno("copy the mount at", source.native());
   // Files lie on the worker's tmpfs; binds are read-only already where they are to be.
   if (std::holds_alternative<FileSource>(mount.source)) add_mount_flags(made, MOUNT_ATTR_RDONLY);

@@ -31,7 +31,11 @@ class PlacedMounts {
   void remove() noexcept;
 
  private:
-  Fd target_of(const std::string& target, bool is_file) const;
+  struct Target {
+    Fd place;
+    bool is_new = false;  // nothing was there
+  };
+  Target target_of(const std::string& target, bool is_file) const;
   void check_place(const Fd& place, const std::string& target) const;
 
   fs::path root_;

@@ -76,7 +76,7 @@ class Escapes(harness.KilnTest):
             RUN --mount=type=tmpfs,target=/t --mount=type=tmpfs,target=/t/a/b stat -c %a /t /t/a/b
             RUN test ! -e /c && test ! -e /k && test ! -e /t && echo no trace
         """, flags=("--secret", f"id=s,src={secret}"))
-        self.assertEqual(self.said(result), ["new", "of the callerand read-only", "by the link", "of the context", "kept", "file", "for", "1777", "755", "no trace"])
+        self.assertEqual(self.said(result), ["new", "of the callerand read-only", "by the link", "of the context", "kept", "file", "for", "1777", "1777", "no trace"])
         self.assertIn("cannot create 'missing' there: read-only file system",
                       self.build("FROM base\nRUN --mount=type=bind,source=files,target=/c --mount=type=tmpfs,target=/c/missing true\n", code=1).stderr)
 
