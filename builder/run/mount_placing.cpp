@@ -15,6 +15,7 @@
 #include "base/paths.hpp"
 #include "base/text.hpp"
 #include "builder/run/mount_calls.hpp"
+#include "builder/run/mount_stubs.hpp"
 #include "builder/run/runtime_spec.hpp"
 
 namespace kiln {
@@ -42,6 +43,15 @@ struct stat status_of(const Fd& place, const std::string& target) {
   return status;
 }
 
+// As the kernel tells it, without links.
+std::string path_of(const Fd& place) {
+  std::string path(4096, '\0');
+  const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", place.get()).c_str(), path.data(), path.size());
+  if (length < 0) throw_errno("look up", "a mount target");
+  path.resize(static_cast<std::size_t>(length));
+  return path;
+}
+
 }  // namespace
 
 bool is_made_by_runtime(const std::string& target) {
@@ -49,9 +59,8 @@ bool is_made_by_runtime(const std::string& target) {
   return path.starts_with("/dev/") || path.starts_with("/sys/");
 }
 
-PlacedMounts::PlacedMounts(fs::path root)
-    : root_(std::move(root)), root_fd_(::open(root_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-  if (!root_fd_) throw_errno("open", root_.native());
+PlacedMounts::PlacedMounts(const fs::path& root) : root_fd_(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+  if (!root_fd_) throw_errno("open", root.native());
 }
 
 PlacedMounts::Target PlacedMounts::target_of(const std::string& target, bool is_file) const {
@@ -90,11 +99,8 @@ PlacedMounts::Target PlacedMounts::target_of(const std::string& target, bool is_
 }
 
 void PlacedMounts::check_place(const Fd& place, const std::string& target) const {
-  std::string path(4096, '\0');
-  const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", place.get()).c_str(), path.data(), path.size());
-  if (length < 0) throw_errno("look up mount target", target);
-  path.resize(static_cast<std::size_t>(length));
-  const std::string root = root_.native() + "/";
+  const std::string path = path_of(place);
+  const std::string root = path_of(root_fd_) + "/";
   const std::string inside = path.starts_with(root) ? path.substr(root.size() - 1) : "/";
   const auto is_standard = [&](const std::string& standard) {
     return inside == standard || inside.starts_with(standard + "/");
@@ -109,11 +115,7 @@ void PlacedMounts::place(const RunMount& mount, const fs::path& source, bool is_
   const auto [target, is_new] = target_of(mount.target, is_file);
   check_place(target, mount.target);
   const struct stat status = status_of(target, mount.target);
-  if (S_ISDIR(status.st_mode) == is_file) {
-    throw Error(Category::build, fmt::format("mount target '{}' is {} in the image, and the mount's source is {}",
-                                             printable(mount.target), is_file ? "a folder" : "no folder",
-                                             is_file ? "a file" : "a folder"));
-  }
+  check_kind_of_target(mount.target, S_ISDIR(status.st_mode), is_file);
   const auto* tmpfs = std::get_if<TmpfsSource>(&mount.source);
   // On a folder that was not there everybody may write to it.
   const mode_t mode = is_new ? 01777 : status.st_mode & 07777;

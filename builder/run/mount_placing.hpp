@@ -22,7 +22,7 @@ bool is_made_by_runtime(const std::string& target);
 class PlacedMounts {
  public:
   // `root` is a mount.
-  explicit PlacedMounts(fs::path root);
+  explicit PlacedMounts(const fs::path& root);
 
   // Shows at the mount's target what stands at `source`, a file or a folder; a tmpfs has none. A target that is not
   // there is made in the mount that it lies in. Error{build} for one that cannot be.
@@ -38,7 +38,6 @@ class PlacedMounts {
   Target target_of(const std::string& target, bool is_file) const;
   void check_place(const Fd& place, const std::string& target) const;
 
-  fs::path root_;
   Fd root_fd_;
   std::vector<Fd> placed_;
 };

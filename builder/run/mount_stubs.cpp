@@ -112,6 +112,13 @@ bool begins_with(const std::vector<std::string>& path, const std::vector<std::st
 
 }  // namespace
 
+void check_kind_of_target(const std::string& target, bool is_folder, bool shows_file) {
+  if (is_folder != shows_file) return;
+  throw Error(Category::build,
+              fmt::format("mount target '{}' is {} in the image, and the mount's source is {}", printable(target),
+                          is_folder ? "a folder" : "no folder", shows_file ? "a file" : "a folder"));
+}
+
 void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::vector<MountPoint>& points) {
   const Fd root_fd = open_directory(root);
   std::vector<std::vector<std::string>> mounted;
@@ -144,11 +151,7 @@ void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::ve
     mounted.push_back(target.components);
     if (inside) continue;
     if (target.existing == target.components.size()) {
-      if (S_ISDIR(target.type) == point.is_file) {
-        throw Error(Category::build,
-                    fmt::format("mount target '{}' is {} in the image, and the mount's source is {}", point.target,
-                                point.is_file ? "a folder" : "no folder", point.is_file ? "a file" : "a folder"));
-      }
+      check_kind_of_target(point.target, S_ISDIR(target.type), point.is_file);
       continue;
     }
     fs::path here = stubs;

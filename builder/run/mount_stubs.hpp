@@ -26,6 +26,9 @@ struct MountPoint {
 // a way through a file, a file where a folder is wanted, a standard one that is a link.
 void make_mount_stubs(const fs::path& root, const fs::path& stubs, const std::vector<MountPoint>& points);
 
+// Error{build} where a mount shows a file on a folder, or a folder on what is none.
+void check_kind_of_target(const std::string& target, bool is_folder, bool shows_file);
+
 // A runtime reads /etc/passwd and /etc/group of the image before it starts the command, and would wait for ever at a
 // FIFO, or read a device. Error{build} where one of them is neither a file nor a folder, or leads to what the runtime
 // mounts.

@@ -102,9 +102,11 @@ class Adoption {
 
   void adopt(const oci::Descriptor& document, int depth = 1) {
     if (!adopted_.insert(document.digest).second) return;
-    if (adopted_.size() > kMostDocuments) refuse(fmt::format("more than {} manifests in one image", kMostDocuments));
+    if (adopted_.size() > oci::kMostImageDocuments)
+      refuse(fmt::format("more than {} manifests in one image", oci::kMostImageDocuments));
     const bool is_index = oci::media_type::is_index(document.media_type);
-    if (is_index && depth > kMostNesting) refuse(fmt::format("indexes are nested more than {} deep", kMostNesting));
+    if (is_index && depth > oci::kMostIndexNesting)
+      refuse(fmt::format("indexes are nested more than {} deep", oci::kMostIndexNesting));
     adopt_blob(store_, layout_, document);
     if (is_index) {
       for (const oci::Descriptor& child : oci::parse_index(store_.read(document.digest), where_).manifests) {
@@ -118,9 +120,6 @@ class Adoption {
   }
 
  private:
-  static constexpr int kMostNesting = 4;
-  static constexpr std::size_t kMostDocuments = 1000;
-
   [[noreturn]] void refuse(const std::string& why) const {
     throw Error(Category::network, fmt::format("{}: {}", where_, why));
   }

@@ -10,7 +10,6 @@ namespace kiln::oci {
 
 namespace {
 
-constexpr int kMostNesting = 4;
 constexpr int kMostRead = 100;
 
 bool names_platform(const Descriptor& entry) { return entry.platform && !entry.platform->is_empty(); }
@@ -21,7 +20,7 @@ class Choice {
       : platform_(platform), read_(read), where_(where) {}
 
   std::optional<ChosenImage> among(const Index& index, int depth) {
-    if (depth > kMostNesting) refuse(fmt::format("indexes are nested more than {} deep", kMostNesting));
+    if (depth > kMostIndexNesting) refuse(fmt::format("indexes are nested more than {} deep", kMostIndexNesting));
     std::vector<std::pair<int, const Descriptor*>> named;
     for (const Descriptor& entry : index.manifests) {
       if (!names_platform(entry)) continue;

@@ -13,6 +13,9 @@ namespace kiln::oci {
 
 // The largest manifest or index that is read, as registries take them (OCI distribution spec, "Pushing Manifests").
 inline constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{4} << 20;
+// Of an image that is gone through: how deep its indexes nest, and how many manifests and indexes it has.
+inline constexpr int kMostIndexNesting = 4;
+inline constexpr std::size_t kMostImageDocuments = 1000;
 
 // When what a manifest describes was made, as RFC 3339 writes it (OCI image spec, annotations.md).
 inline constexpr char kCreatedAnnotation[] = "org.opencontainers.image.created";

@@ -25,12 +25,16 @@ void write_index_file(const fs::path& path, const nlohmann::json& index) {
   write_file_atomically(path, json_text(index));
 }
 
-oci::Descriptor descriptor_of_entry(const nlohmann::json& entry, const fs::path& path) {
+oci::Descriptor stored_descriptor(const nlohmann::json& value, const std::string& where) {
   try {
-    return oci::descriptor_from_json(entry, fmt::format("image layout '{}'", path.native()));
+    return oci::descriptor_from_json(value, where);
   } catch (const Error& error) {
     throw Error(Category::machine, error.message());  // it is this machine's file, no matter who wrote it
   }
+}
+
+oci::Descriptor descriptor_of_entry(const nlohmann::json& entry, const fs::path& path) {
+  return stored_descriptor(entry, fmt::format("image layout '{}'", path.native()));
 }
 
 std::string ref_name_of(const nlohmann::json& entry) {

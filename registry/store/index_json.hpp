@@ -15,6 +15,9 @@ inline constexpr char kRefNameAnnotation[] = "org.opencontainers.image.ref.name"
 nlohmann::json read_index_file(const fs::path& path);
 void write_index_file(const fs::path& path, const nlohmann::json& index);
 
+// A descriptor in a file of this machine. Error{machine} that begins with `where`.
+oci::Descriptor stored_descriptor(const nlohmann::json& value, const std::string& where);
+
 // The descriptor that an entry is. Error{machine} naming the file.
 oci::Descriptor descriptor_of_entry(const nlohmann::json& entry, const fs::path& path);
 

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/file_lock.hpp"
 #include "base/json.hpp"
+#include "registry/store/index_json.hpp"
 
 namespace kiln {
 
@@ -31,7 +32,7 @@ nlohmann::json json_of(const PendingPush& push) {
 PendingPush push_from(const nlohmann::json& entry, const std::string& where) {
   PendingPush push;
   push.target = entry.at("target").get<std::string>();
-  push.root = oci::descriptor_from_json(entry.at("root"), where);
+  push.root = stored_descriptor(entry.at("root"), where);
   for (const nlohmann::json& blob : entry.at("blobs")) {
     push.blobs.push_back({oci::Digest::parse(blob.at("digest").get<std::string>(), where, Category::machine),
                           blob.at("source").get<std::string>()});
@@ -60,9 +61,6 @@ std::vector<PendingPush> PendingPushes::list() const {
     return pushes;
   } catch (const nlohmann::json::exception& error) {
     throw Error(Category::machine, fmt::format("'{}' is no list of pending pushes: {}", file_.native(), error.what()));
-  } catch (const Error& error) {
-    throw Error(Category::machine,
-                error.message());  // a descriptor that is none: this machine's file, no answer of a registry
   }
 }
 

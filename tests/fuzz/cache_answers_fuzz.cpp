@@ -70,10 +70,7 @@ CacheEntry sample_entry() { return {kKey, kStepEntryType, "content", {wanted()},
 
 }  // namespace
 
-void fuzz_one(std::string_view input) {
-  if (input.empty()) return;
-  converse(input.substr(1), [&](RemoteSession& session) { ask(input[0], session); });
-}
+void fuzz_one(std::string_view input) { converse(input, ask); }
 
 std::vector<std::string> seeds() {
   const std::string part(kPart);

@@ -107,10 +107,11 @@ class GivenAnswers : public HttpClient {
   std::size_t requests_ = 0;
 };
 
-// Runs `body` with a session that gets these answers. It may refuse them as the network's, and tells nobody the
-// password.
-template <class Body>
-void converse(std::string_view answers, Body&& body) {
+// Asks what the first byte of the input says, in a session that gets the rest as answers. They may be refused as the
+// network's, and nobody is told the password.
+inline void converse(std::string_view input, void (*ask)(char what, RemoteSession& session)) {
+  if (input.empty()) return;
+  const std::string_view answers = input.substr(1);
   WatchedLog log(answers);
   WaitedClock clock;
   RemoteSettings settings;
@@ -118,7 +119,7 @@ void converse(std::string_view answers, Body&& body) {
   settings.parallel_requests = 1;
   RemoteSession session(std::make_unique<GivenAnswers>(answers), settings, log, CancelToken(), clock);
   try {
-    body(session);
+    ask(input[0], session);
   } catch (const Error& error) {
     require(error.category() == Category::network, "another category");
     log.check(error.message());

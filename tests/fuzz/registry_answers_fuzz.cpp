@@ -61,10 +61,7 @@ void ask(char what, RemoteSession& session) {
 
 }  // namespace
 
-void fuzz_one(std::string_view input) {
-  if (input.empty()) return;
-  converse(input.substr(1), [&](RemoteSession& session) { ask(input[0], session); });
-}
+void fuzz_one(std::string_view input) { converse(input, ask); }
 
 std::vector<std::string> seeds() {
   const std::string part(kPart);

@@ -12,9 +12,6 @@ namespace kiln::cli {
 
 namespace {
 
-constexpr int kMostNesting = 4;
-constexpr std::size_t kMostDocuments = 1000;
-
 class DocumentFetcher {
  public:
   DocumentFetcher(RegistrySession& session, const oci::Reference& source)
@@ -23,8 +20,10 @@ class DocumentFetcher {
         place_(session.remote().repository_of(source)) {}
 
   oci::Descriptor fetch(const std::string& key, const std::optional<oci::Descriptor>& expected, int depth = 0) {
-    if (depth > kMostNesting) refuse(fmt::format("its indexes are nested more than {} deep", kMostNesting));
-    if (++count_ > kMostDocuments) refuse(fmt::format("it has more than {} manifests", kMostDocuments));
+    if (depth > oci::kMostIndexNesting)
+      refuse(fmt::format("its indexes are nested more than {} deep", oci::kMostIndexNesting));
+    if (++count_ > oci::kMostImageDocuments)
+      refuse(fmt::format("it has more than {} manifests", oci::kMostImageDocuments));
     const FetchedManifest fetched = client_.fetch_manifest(place_.repository, key, expected);
     const std::string where = fmt::format("'{}@{}'", place_.name(), fetched.descriptor.digest.str());
     session_.store().put(fetched.bytes, fetched.descriptor.media_type);
