@@ -292,7 +292,7 @@ class Build {
   // no place has it.
   void check_policy() {
     while (true) {
-      gate_->check_bases_again();
+      gate_->check_what_was_taken();
       std::set<std::string> targets;
       Blocked lost;
       std::size_t i = 0;

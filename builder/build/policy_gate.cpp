@@ -1,5 +1,7 @@
 #include "builder/build/policy_gate.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -31,16 +33,30 @@ void PolicyGate::check_definitions(const std::vector<std::size_t>& wanted) {
   const std::set<std::size_t> needed = plan_.closure({wanted.begin(), wanted.end()});
   uses_ = bases_used(plan_, needed);
   for (const BaseUse& use : uses_) check_base(rules_, use, *inspector_, findings_);
-  if (rules_.run_network) check_run_lines(*rules_.run_network, plan_, needed, findings_);
+  for (const std::size_t number : needed) check_run_lines_of(number, needed_stages(*plan_.targets[number]));
   for (const std::size_t number : wanted) check_start(rules_, plan_, number, *inspector_, findings_);
 }
 
-void PolicyGate::check_bases_again() {
+void PolicyGate::check_run_lines_of(std::size_t target, const std::set<std::size_t>& stages) {
+  if (!rules_.run_network) return;
+  std::set<std::size_t>& known = stages_[target];
+  std::set<std::size_t> fresh;
+  std::set_difference(stages.begin(), stages.end(), known.begin(), known.end(), std::inserter(fresh, fresh.end()));
+  check_run_lines(*rules_.run_network, *plan_.targets[target], fresh, findings_);
+  known.merge(fresh);
+}
+
+void PolicyGate::check_what_was_taken() {
   if (!rules_.any_about_bases() && !rules_.run_network) return;
   inspector_->look_at_build();
   std::map<UseKey, BaseUse> taken;
   std::set<std::string> names;
   for (const TakenBase& base : shop_.bases().taken()) {
+    if (const auto* stage = std::get_if<StageBase>(&base.meaning)) {
+      check_run_lines_of(base.target, {stage->stage});
+    } else if (const auto* image = std::get_if<FleetBase>(&base.meaning)) {
+      check_run_lines_of(image->target, {plan_.targets[image->target]->final_stage});
+    }
     auto use = base_use(*plan_.targets[base.target], base.meaning, base.platform, base.is_stage_base);
     if (!use) continue;
     names.insert(use->name());

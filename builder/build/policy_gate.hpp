@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,8 @@ class PolicyGate {
   void check_definitions(const std::vector<std::size_t>& wanted);
   // The bases that the build got: those that are other ones than before it (a tag moved), and those that no line told
   // of, since a variable hid their names, or a trigger has them: these by the rules about the targets that took them.
-  void check_bases_again();
+  // RUN lines of the stages that were built for a trigger alone.
+  void check_what_was_taken();
   // An image of the plan's target. Returns the steps whose layers no place has: then the packages were not looked at.
   Blocked check_image(std::size_t target, const BuiltImage& built);
 
@@ -35,6 +37,7 @@ class PolicyGate {
   std::vector<PolicyFinding> findings() const;
 
  private:
+  void check_run_lines_of(std::size_t target, const std::set<std::size_t>& stages);
   Blocked check_packages_of(const CheckedImage& image, const BuiltImage& built);
 
   Workshop& shop_;
@@ -44,6 +47,7 @@ class PolicyGate {
   PolicyFindings findings_;
   std::size_t told_ = 0;                                        // of the findings
   std::vector<BaseUse> uses_;                                   // the bases that were checked
+  std::map<std::size_t, std::set<std::size_t>> stages_;         // by target, those whose RUN lines were checked
   std::map<std::vector<oci::Digest>, ImagePackages> packages_;  // by the layers' diff IDs
 };
 

@@ -139,21 +139,18 @@ void check_run_network(const RunNetworkRule& rule, const df::Instruction& instru
   findings.add(std::move(finding));
 }
 
-void check_run_lines(const RunNetworkRule& rule, const Plan& plan, const std::set<std::size_t>& targets,
+void check_run_lines(const RunNetworkRule& rule, const PlannedTarget& planned, const std::set<std::size_t>& stages,
                      PolicyFindings& findings) {
-  for (const std::size_t number : targets) {
-    const PlannedTarget& planned = *plan.targets[number];
-    const std::string file = printable(planned.target.dockerfile_name);
-    const NetworkMode network = planned.target.network.value_or(NetworkMode::build);
-    for (const std::size_t stage : needed_stages(planned)) {
-      for (const df::Instruction& instruction : planned.dockerfile.stages[stage].instructions) {
-        const RunLine line{subject_of(planned.target), {file, instruction.lines.first}, network, ""};
-        if (const auto* on_build = std::get_if<df::Onbuild>(&instruction.body)) {
-          check_run_network(rule, df::parse_trigger(on_build->trigger, file, planned.dockerfile.directives.escape),
-                            line, findings);
-        } else {
-          check_run_network(rule, instruction, line, findings);
-        }
+  const std::string file = printable(planned.target.dockerfile_name);
+  const NetworkMode network = planned.target.network.value_or(NetworkMode::build);
+  for (const std::size_t stage : stages) {
+    for (const df::Instruction& instruction : planned.dockerfile.stages[stage].instructions) {
+      const RunLine line{subject_of(planned.target), {file, instruction.lines.first}, network, ""};
+      if (const auto* on_build = std::get_if<df::Onbuild>(&instruction.body)) {
+        check_run_network(rule, df::parse_trigger(on_build->trigger, file, planned.dockerfile.directives.escape), line,
+                          findings);
+      } else {
+        check_run_network(rule, instruction, line, findings);
       }
     }
   }

@@ -22,8 +22,8 @@ struct RunLine {
 void check_run_network(const RunNetworkRule& rule, const dockerfile::Instruction& instruction, const RunLine& line,
                        PolicyFindings& findings);
 
-// Every RUN line of these targets, ONBUILD's among them.
-void check_run_lines(const RunNetworkRule& rule, const Plan& plan, const std::set<std::size_t>& targets,
+// Every RUN line of these stages of a target, ONBUILD's among them.
+void check_run_lines(const RunNetworkRule& rule, const PlannedTarget& planned, const std::set<std::size_t>& stages,
                      PolicyFindings& findings);
 
 // USER and HEALTHCHECK of a target, as far as its lines and what it is built on tell; what a variable hides is left to

@@ -3,6 +3,7 @@
 
 import json
 import re
+import shutil
 
 import harness
 
@@ -154,6 +155,17 @@ class LineRules(Policy):
         for listed in ({"image": "app"}, {"command": "wget *"}):
             self.policy(run_network={"level": "deny", "allow": [listed]})
             self.assertEqual(self.rules(), [])
+
+    def test_lines_of_a_stage_that_only_a_trigger_needs_are_looked_at_before_anything_leaves(self):
+        self.need_programs("busybox")
+        shutil.copy(shutil.which("busybox"), self.folder / "images/app/sh")
+        helper = f"FROM {self.base} AS below\nCOPY sh /bin/\nRUN --network=none echo >/a\nRUN echo fetched >/b\nFROM below AS helper\n"
+        self.dockerfile(helper + f"FROM {self.base} AS p\nONBUILD COPY --from=helper /b /x\nFROM p\n" + KEEPS)
+        self.policy(run_network={"level": "deny"})
+        result = self.assert_denied("run_network", "images/app/Dockerfile:4", "has a network and is not listed")
+        self.assertNotIn("Dockerfile:3: run_network", result.stderr)
+        self.policy(run_network={"level": "deny", "allow": [{"command": "echo fetched*"}]})
+        self.assert_kept()
 
     def test_programs_do_not_run_as_root(self):
         self.policy(user={"level": "deny"})

@@ -12,7 +12,7 @@ namespace {
 std::vector<std::string> run_findings(const TargetSpec& target, const RunNetworkRule& rule) {
   const Plan plan = make_plan({target}, {});
   PolicyFindings findings;
-  check_run_lines(rule, plan, {0}, findings);
+  check_run_lines(rule, *plan.targets[0], needed_stages(*plan.targets[0]), findings);
   return shown(findings);
 }
 
