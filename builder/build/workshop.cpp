@@ -87,6 +87,7 @@ SolverSettings Workshop::solver_settings() const {
   settings.evaluation.times = settings_.times;
   settings.evaluation.use_cache = settings_.bases.use_cache;
   settings.evaluation.security = settings_.security;
+  settings.evaluation.stop = layers_->cancel().child();
   settings.contexts = {settings_.context_modes, stat_cache_.get()};
   settings.parallel = parallel_stages();
   return settings;

@@ -234,7 +234,6 @@ StageEvaluator::Progress StageEvaluator::run_triggers() {
 }
 
 StageEvaluator::Progress StageEvaluator::apply(const df::Instruction& instruction) {
-  access_.cancel().check();
   settings_.stop.check();
   if (apply_config_instruction(state_->config, instruction)) return std::nullopt;
   ++step_index_;
@@ -377,6 +376,7 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
   if (const LayerRules rules = target_.target.layer_rules(); rules.by == LayerRules::By::package) cut(command, rules);
   command.secrets = &target_.target.secrets;
   command.ssh = &target_.target.ssh;
+  command.stop = settings_.stop;
 
   const std::string history = run_history(config, command.argv);
   Step step = tools_.runs.step(std::move(command), state_->layers, text);

@@ -43,7 +43,7 @@ struct EvaluatorSettings {
   TimePolicy times;
   bool use_cache = true;
   RunSecurity security = RunSecurity::sandbox;  // of every RUN that does not say insecure
-  CancelToken stop;                             // asked before each instruction: another stage failed
+  CancelToken stop;                             // asked before each instruction: the build ends, or a stage failed
   bool unpacks_ahead = true;                    // what a RUN will need; false where nothing is executed
 };
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/cancel.hpp"
 #include "base/clock.hpp"
 #include "builder/definitions/target_spec.hpp"
 #include "builder/dockerfile/mount.hpp"
@@ -69,6 +70,7 @@ struct RunCommand {
   std::optional<LayerCutting> cutting;
   const std::vector<SecretSource>* secrets = nullptr;
   const std::vector<SshForward>* ssh = nullptr;
+  CancelToken stop;  // no cache mount is waited for any more: the build ends, or another step failed
 };
 
 struct RunSettings {

@@ -243,7 +243,7 @@ void RunSteps::take_caches(RunRequest& request, const RunCommand& command, Held&
     wanted.push_back(wanted_cache(mount, held.step));
     if (shared_ && !mount.options.read_only) held.shared.push_back(wanted.back().name);
   }
-  held.caches = caches_.acquire_all(wanted, access_.cancel());
+  held.caches = caches_.acquire_all(wanted, command.stop);
   std::size_t next = 0;
   for (RunMount& mount : request.mounts) {
     if (auto* cache = std::get_if<CacheSource>(&mount.source)) cache->folder = held.caches.at(next++)->folder();

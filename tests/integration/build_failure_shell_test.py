@@ -140,6 +140,25 @@ class FailureShell(harness.KilnTest):
             pass  # kiln has ended and the terminal with it
         self.assertEqual(terminal.end(), 128 + signal.SIGTERM)
 
+    def test_it_opens_while_another_step_waits_for_a_cache_that_the_failed_one_holds(self):
+        locked = "--mount=type=cache,target=/c,sharing=locked"
+        terminal = self.build(f"""
+            FROM base AS other
+            RUN sleep 1
+            RUN {locked} touch /c/other
+            FROM base AS failing
+            RUN {locked} touch /c/mine; sleep 2; false
+            FROM base
+            COPY --from=failing /etc /a
+            COPY --from=other /etc /b
+            """)
+        terminal.wait_for("nothing of this is kept")
+        terminal.type("ls /c\n")
+        terminal.wait_for("mine")
+        terminal.type("exit\n")
+        self.assertEqual(terminal.end(), 1)
+        self.assertIn(b"ended with exit code 1", terminal.output)
+
     def test_another_failure_opens_no_shell(self):
         terminal = self.build("FROM base\nCOPY missing /\n")
         self.assertEqual(terminal.end(), 1)

@@ -25,7 +25,7 @@ struct Workshop::Session {
         executor(lookup, nullptr, heard, shop.clock, shop.cancel),
         run_steps(layers, shop.runner, heard, shop.runs) {
     settings.evaluation = shop.evaluation;
-    settings.evaluation.stop = shop.stop = CancelToken();
+    settings.evaluation.stop = shop.stop = shop.cancel.child();
   }
 
   static std::unique_ptr<SharedCache> open_shared(Workshop& shop, HeardBuild& heard) {
