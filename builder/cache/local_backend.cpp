@@ -192,8 +192,13 @@ bool LocalBackend::get_blob(const oci::Descriptor& blob, ContentStore& store) {
   const Fd file = open_read(path);
   BlobWriter writer = store.begin_blob();
   std::string buffer(kCopyBytes, '\0');
-  while (const std::size_t got = read_some(file, buffer.data(), buffer.size(), path.native())) {
+  // One that grew since it was looked at is not read to its end, which may never come.
+  std::uint64_t bytes = 0;
+  while (bytes <= blob.size) {
+    const std::size_t got = read_some(file, buffer.data(), buffer.size(), path.native());
+    if (got == 0) break;
     writer.write(std::string_view(buffer).substr(0, got));
+    bytes += got;
   }
   try {
     writer.commit(blob.digest);
