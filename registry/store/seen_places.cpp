@@ -1,6 +1,8 @@
 #include "registry/store/seen_places.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
@@ -18,15 +20,20 @@ fs::path file_of(const ContentStore& store, const oci::Digest& blob) {
   return store.home().seen_places() / std::string(blob.hex());
 }
 
-// Without what is no place: the file may be damaged, and its words go into requests.
+// Without what is no place, and no more than are kept: the file may be damaged, and its words go into requests.
 std::vector<std::string> places_in(const fs::path& file) {
   const auto text = read_note(file, kMostPlaceBytes);
   std::vector<std::string> places;
   if (!text) return places;
+  std::map<std::string_view, std::size_t> of_registries;
   for (const std::string_view line : split(*text, '\n')) {
     const std::size_t slash = line.find('/');
     if (slash == 0 || slash == std::string_view::npos) continue;
-    if (oci::is_valid_repository(line.substr(slash + 1))) places.emplace_back(line);
+    if (!oci::is_valid_repository(line.substr(slash + 1))) continue;
+    if (std::find(places.begin(), places.end(), line) != places.end()) continue;
+    if (++of_registries[line.substr(0, slash)] > kMostSeenPlacesOfRegistry) continue;
+    places.emplace_back(line);
+    if (places.size() == kMostSeenPlaces) break;
   }
   return places;
 }

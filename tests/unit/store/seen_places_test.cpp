@@ -54,6 +54,18 @@ TEST_CASE_FIXTURE(StoreFixture, "of a damaged note the lines that are places are
   CHECK(seen_repositories(store, blob, "ghcr.io") == Repositories{"acme/new", "acme/whole", "acme/ha"});
 }
 
+TEST_CASE_FIXTURE(StoreFixture, "of a note with too many places the first are read, each once") {
+  const oci::Digest blob = oci::sha256_of("layer");
+  fs::create_directories(home.seen_places());
+  write_file_atomically(home.seen_places() / std::string(blob.hex()),
+                        "ghcr.io/a\nghcr.io/b\nghcr.io/a\nghcr.io/c\nghcr.io/d\nghcr.io/e\n1/z\n2/z\n3/z\n4/z\n5/z\n");
+  CHECK(seen_repositories(store, blob, "ghcr.io") == Repositories{"a", "b", "c", "d"});
+  CHECK(seen_repositories(store, blob, "4") == Repositories{"z"});
+  CHECK(seen_repositories(store, blob, "5").empty());
+  note_seen_place(store, blob, "ghcr.io", "new", Seen::sent);
+  CHECK(seen_repositories(store, blob, "ghcr.io") == Repositories{"new", "a", "b", "c"});
+}
+
 TEST_CASE_FIXTURE(StoreFixture, "a home where nothing can be noted makes no error of it") {
   const oci::Digest blob = oci::sha256_of("layer");
   write_file_atomically(home.seen_places(), "a file");
