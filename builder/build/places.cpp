@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/count_of.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
@@ -120,12 +121,12 @@ void WorkshopPlaces::write_files(const Delivery& delivery) {
   const ExportedLess less = export_files(shop_.layers(), exported, delivery.output, mtime_, STDOUT_FILENO);
   if (less.devices != 0)
     shop_.recorder().warn(
-        fmt::format("{} devices of the image are not in '{}'", less.devices, delivery.output.destination));
+        fmt::format("'{}' is without {} of the image", delivery.output.destination, count_of(less.devices, "device")));
   if (less.set_ids != 0) {
     shop_.recorder().warn(
-        fmt::format("{} programs in '{}' have no set-user-ID and set-group-ID bits: they belong to you, "
-                    "and would lend your rights; type=tar keeps them",
-                    less.set_ids, delivery.output.destination));
+        fmt::format("'{}' has {} without set-user-ID and set-group-ID bits: what belongs to you would lend your "
+                    "rights; type=tar keeps them",
+                    delivery.output.destination, count_of(less.set_ids, "program")));
   }
 }
 

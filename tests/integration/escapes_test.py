@@ -91,8 +91,8 @@ class Escapes(harness.KilnTest):
         modes = {path: (self.folder / "out" / path).lstat().st_mode for path in ("su", "d", "fifo")}
         self.assertEqual({path: oct(mode) for path, mode in modes.items()}, {"su": "0o100755", "d": "0o42755", "fifo": "0o10644"})
         self.assertFalse((self.folder / "out/disk").exists() or (self.folder / "out/d/kmem").exists())
-        self.assertIn("2 devices of the image are not in 'out'", result.stderr)
-        self.assertIn("1 programs in 'out' have no set-user-ID and set-group-ID bits", result.stderr)
+        self.assertIn("'out' is without 2 devices of the image", result.stderr)
+        self.assertIn("'out' has 1 program without set-user-ID and set-group-ID bits", result.stderr)
         self.build(dockerfile, flags=("-o", "type=tar,dest=out.tar"))
         listed = self.run_program("tar", "-tvf", self.folder / "out.tar").stdout
         self.assertRegex(listed, r"-rwsr-sr-x 1000/1000 .* su\n")
