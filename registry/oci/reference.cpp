@@ -12,6 +12,11 @@ namespace kiln::oci {
 
 namespace {
 
+// The first part of a name of several: a registry's host, or the first part of a repository of Docker Hub.
+bool reads_as_host(std::string_view part) {
+  return part.find_first_of(".:[") != std::string_view::npos || part == "localhost" || part != to_lower(part);
+}
+
 constexpr std::size_t kMaxNameLength = 255;
 constexpr std::size_t kMaxTagLength = 128;
 
@@ -90,10 +95,7 @@ std::string read_reference(std::string_view text, Reference& result) {
   }
   const std::size_t first_slash = rest.find('/');
   const std::string_view head = rest.substr(0, first_slash);
-  const bool has_registry =
-      first_slash != std::string_view::npos &&
-      (head.find_first_of(".:[") != std::string_view::npos || head == "localhost" || head != to_lower(head));
-  if (has_registry) {
+  if (first_slash != std::string_view::npos && reads_as_host(head)) {
     if (head == "http:" || head == "https:")
       return fmt::format("a name begins with the registry's host; write it without '{}//'", head);
     if (!is_valid_host(head)) return fmt::format("'{}' is not a registry host", printable(head));
@@ -176,7 +178,9 @@ Reference Reference::with_tag(std::string new_tag) const {
 std::string Reference::familiar_name() const {
   if (registry != "docker.io") return name();
   constexpr std::string_view kOfficial = "library/";
-  return repository.substr(repository.starts_with(kOfficial) ? kOfficial.size() : 0);
+  const std::string familiar = repository.substr(repository.starts_with(kOfficial) ? kOfficial.size() : 0);
+  const std::size_t slash = familiar.find('/');
+  return slash != std::string::npos && reads_as_host(std::string_view(familiar).substr(0, slash)) ? name() : familiar;
 }
 
 Reference Reference::with_digest(Digest new_digest) const {

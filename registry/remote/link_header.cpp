@@ -78,7 +78,7 @@ class LinkReader {
     }
     if (rest_.front() != '/' && !is_http_url(rest_)) fail();
     const std::size_t end = std::min(rest_.find_first_of("; \t"), rest_.size());
-    const std::string found(rest_.substr(0, end));
+    const std::string found(trim(rest_.substr(0, end)));
     rest_.remove_prefix(end);
     return found;
   }

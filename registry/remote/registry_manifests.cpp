@@ -40,6 +40,11 @@ std::string referrers_fallback_tag(const Digest& subject) {
 }
 
 std::optional<Descriptor> RegistryManifests::resolve(const std::string& repository, const std::string& key) {
+  // What a registry states of a digest that is not of sha256 can be held against its bytes alone.
+  if (Digest::is_valid(key) && Digest::parse(key).algorithm() != "sha256") {
+    const auto fetched = find(repository, key, {});
+    return fetched ? std::optional(fetched->descriptor) : std::nullopt;
+  }
   RegistryRequest request;
   request.method = HttpMethod::head;
   request.path = manifest_path(repository, key);
@@ -69,7 +74,7 @@ std::optional<Descriptor> RegistryManifests::resolve(const std::string& reposito
                             transport_.endpoint().authority + "/" + repository, key, oci::kMaxManifestBytes));
   }
   descriptor.size = *size;
-  if (Digest::is_valid(key) && descriptor.digest.str() != key && Digest::parse(key).algorithm() == "sha256") {
+  if (Digest::is_valid(key) && descriptor.digest.str() != key) {
     throw Error(Category::network,
                 fmt::format("manifest '{}': expected digest {}, the registry answered {}",
                             transport_.endpoint().authority + "/" + repository, key, descriptor.digest.str()));

@@ -62,6 +62,21 @@ TEST_CASE("names are read as docker reads them") {
   }
 }
 
+TEST_CASE("a familiar name is read as the same image") {
+  for (const auto& [text, familiar] : std::vector<std::pair<std::string, std::string>>{
+           {"busybox", "busybox"},
+           {"docker.io/library/a.b", "a.b"},
+           {"acme/app", "acme/app"},
+           {"ghcr.io/acme/app", "ghcr.io/acme/app"},
+           {"docker.io/ghcr.io/acme/app", "docker.io/ghcr.io/acme/app"},
+           {"docker.io/localhost/app", "docker.io/localhost/app"},
+       }) {
+    CAPTURE(text);
+    CHECK(Reference::parse(text).familiar_name() == familiar);
+    CHECK(Reference::parse(familiar).name() == Reference::parse(text).name());
+  }
+}
+
 TEST_CASE("what docker refuses is refused") {
   for (const std::string bad : {
            "",

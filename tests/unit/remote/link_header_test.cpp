@@ -36,6 +36,7 @@ TEST_CASE("the next page is found in every form that registries send") {
     CHECK(next_of({field}) == target);
   }
   CHECK(next_of({"</p1>; rel=prev", "</p3>; rel=next"}) == "/p3");
+  CHECK(next_of({"/p2\r; rel=next"}) == "/p2");
   CHECK(next_of({"/v2/_catalog?last=a,b&n=2; rel=\"next\""}) == "/v2/_catalog?last=a,b&n=2");
   CHECK(next_of({"https://quay.example/v2/x?n=1"}) == "https://quay.example/v2/x?n=1");
 }

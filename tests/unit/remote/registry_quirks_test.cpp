@@ -292,6 +292,22 @@ TEST_CASE("an image is pulled by its sha512") {
             .find("read by sha256 digests alone") != std::string::npos);
 }
 
+TEST_CASE("what a registry states of a sha512 is not believed: the bytes are asked for") {
+  Remote remote;
+  const oci::Descriptor signed_one = remote.remote_image("acme/app", "signed", {"signed"});
+  const oci::Descriptor other = remote.remote_image("acme/app", "other", {"other"});
+  const std::string bytes = remote.client().fetch_manifest("acme/app", "other").bytes;
+  const oci::Digest sha512 = oci::digest_like(oci::Digest::parse("sha512:" + std::string(128, '0')), bytes);
+  remote.registry.script([&](const SeenRequest& request, int) {
+    if (path_tail(request) != sha512.str()) return Reaction{};
+    const std::string stated = (request.is("HEAD", "") ? signed_one : other).digest.str();
+    return Reaction{Reaction::Kind::answer,
+                    {200, {{"Content-Type", other.media_type}, {"Docker-Content-Digest", stated}}, bytes},
+                    0};
+  });
+  CHECK(remote.client().resolve("acme/app", sha512.str()) == other);
+}
+
 TEST_CASE("a list is asked for in smaller pages where the registry wants that") {
   for (const std::string allowed : {"n=100", ""}) {
     CAPTURE(allowed);
